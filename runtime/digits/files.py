@@ -1,0 +1,50 @@
+"""Files that are there whole or not at all."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from digits.errors import DigitsError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a new name in the folder of `path`; rename it to `path` when the block succeeds.
+
+    The block writes the file under that name. A full disk, an exception or a kill leaves `path`
+    as it was. Two processes that write the same file don't mix: the last rename wins.
+
+    Raises DigitsError when the operating system refuses to write.
+    """
+    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _flush(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise DigitsError(f"can't write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` by rename. Raises DigitsError when that fails."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` as UTF-8 by rename. Raises DigitsError when that fails."""
+    write_bytes(path, text.encode())
+
+
+def _flush(path: Path) -> None:
+    # Without fsync a power cut after the rename can leave an empty file under the final name.
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,61 @@
+"""The networks: uint8 pixels in, logits out.
+
+Each is a plain chain of named layers, so that the exporter can walk it and a student can read it.
+"""
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+
+from digits.errors import DigitsError
+
+
+class Scale(nn.Module):
+    """Pixels (0 to 255) to ink (0 = paper, 1 = full ink).
+
+    No mean is subtracted: paper stays 0, which is what a convolution pads with, so the scale folds
+    exactly into the first convolution of any network.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images / 255
+
+
+class LeNet5(nn.Sequential):
+    """LeNet-5 with ReLU and max pooling: 44,426 parameters.
+
+    Input: [batch, 1, 28, 28], 0 to 255. Output: logits, float32 [batch, 10].
+    Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
+    recognition", Proceedings of the IEEE 86(11), 1998. Theirs had tanh, trained subsampling and
+    RBF outputs; this is the form that today's textbooks teach.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            OrderedDict(
+                scale=Scale(),
+                conv1=nn.Conv2d(1, 6, 5),
+                relu1=nn.ReLU(),
+                pool1=nn.MaxPool2d(2),
+                conv2=nn.Conv2d(6, 16, 5),
+                relu2=nn.ReLU(),
+                pool2=nn.MaxPool2d(2),
+                flatten=nn.Flatten(),
+                fc1=nn.Linear(256, 120),
+                relu3=nn.ReLU(),
+                fc2=nn.Linear(120, 84),
+                relu4=nn.ReLU(),
+                fc3=nn.Linear(84, 10),
+            )
+        )
+
+
+ARCHITECTURES: dict[str, type[nn.Sequential]] = {"lenet5": LeNet5}
+
+
+def build(architecture: str) -> nn.Sequential:
+    """A new network with random weights. Raises DigitsError for a name that isn't known."""
+    if architecture not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise DigitsError(f"there is no network called {architecture!r}; there is: {known}")
+    return ARCHITECTURES[architecture]()

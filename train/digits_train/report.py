@@ -1,0 +1,86 @@
+"""Pictures of a run: curves.png, confusion.png, mistakes.png."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from digits.files import replacing
+from digits.mnist import Split
+from digits_train.fit import Epoch
+
+# Two colours that stay apart in print and for colour-blind readers (Okabe and Ito, 2008).
+_TRAIN, _VALIDATION = "#E69F00", "#0072B2"
+
+
+def curves(path: Path, epochs: Sequence[Epoch]) -> None:
+    """Draw loss and accuracy per epoch, for training and validation, side by side."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    loss, accuracy = figure.subplots(1, 2)
+    numbers = [epoch.number for epoch in epochs]
+    loss.plot(numbers, [e.train_loss for e in epochs], ".-", color=_TRAIN, label="training")
+    loss.plot(numbers, [e.validation_loss for e in epochs], ".-", color=_VALIDATION, label="validation")
+    loss.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)", yscale="log")
+    accuracy.plot(numbers, [100 * e.train_accuracy for e in epochs], ".-", color=_TRAIN, label="training")
+    accuracy.plot(
+        numbers, [100 * e.validation_accuracy for e in epochs], ".-", color=_VALIDATION, label="validation"
+    )
+    accuracy.set(title="Accuracy", xlabel="epoch", ylabel="right answers (%)")
+    for axes in (loss, accuracy):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    _save(figure, path)
+
+
+def confusion(path: Path, labels: NDArray[np.uint8], predicted: NDArray[np.int64]) -> None:
+    """Draw how often each digit (row) was read as each digit (column). Both arrays: [n]."""
+    counts = np.zeros((10, 10), np.int64)
+    np.add.at(counts, (labels, predicted), 1)
+    mistakes = counts - np.diag(counts.diagonal())
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(mistakes, cmap="Oranges")
+    for row, column in np.ndindex(10, 10):
+        if counts[row, column]:
+            weight = "bold" if row == column else "normal"
+            axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", weight=weight)
+    wrong = mistakes.sum()
+    axes.set(
+        title=f"Validation: {wrong} of {len(labels)} wrong",
+        xlabel="read as",
+        ylabel="digit",
+        xticks=range(10),
+        yticks=range(10),
+    )
+    _save(figure, path)
+
+
+def mistakes(
+    path: Path, split: Split, probabilities: NDArray[np.float32], rows: int = 4, columns: int = 8
+) -> None:
+    """Draw the wrong answers with the least probability for the true digit.
+
+    probabilities: float32 [n, 10], one row for each digit of the split.
+    """
+    predicted = probabilities.argmax(1)
+    truth = probabilities[np.arange(len(split)), split.labels]
+    wrong = np.flatnonzero(predicted != split.labels)
+    worst = wrong[np.argsort(truth[wrong], kind="stable")][: rows * columns]
+    figure = Figure(figsize=(1.1 * columns, 1.35 * rows), layout="constrained")
+    for axes in figure.subplots(rows, columns).flat:
+        axes.axis("off")
+    for axes, index in zip(figure.axes, worst, strict=False):
+        axes.imshow(split.images[index], cmap="gray_r", vmin=0, vmax=255)
+        confidence = 100 * probabilities[index, predicted[index]]
+        axes.set_title(f"{split.labels[index]}, read {predicted[index]}\n{confidence:.0f} %", fontsize=8)
+    figure.suptitle(f"Validation: the {len(worst)} worst of {len(wrong)} mistakes", fontsize=10)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)

@@ -1,0 +1,90 @@
+"""The run folder: what one training leaves behind."""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from digits.errors import DigitsError, ModelError
+from digits.files import write_text
+from digits_train.fit import Epoch
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and the names of the files in it."""
+
+    folder: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def state(self) -> Path:
+        """What `--resume` needs beside the checkpoint."""
+        return self.folder / "state.pt"
+
+    @property
+    def summary(self) -> Path:
+        return self.folder / "run.json"
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        write_text(self.summary, json.dumps(summary, indent=2) + "\n")
+
+    def read_summary(self) -> dict[str, Any]:
+        """Raises ModelError when run.json is missing or isn't a JSON object."""
+        try:
+            summary = json.loads(self.summary.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise ModelError(f"{self.summary} can't be read: {error}") from error
+        if not isinstance(summary, dict):
+            raise ModelError(f"{self.summary} is not a run.json that digits wrote")
+        return summary
+
+    def write_metrics(self, epochs: Sequence[Epoch]) -> None:
+        """Write metrics.csv: a line an epoch, its columns the fields of Epoch."""
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(field.name for field in dataclasses.fields(Epoch))
+        table.writerows(dataclasses.astuple(epoch) for epoch in epochs)
+        write_text(self.folder / "metrics.csv", text.getvalue())
+
+
+def create(architecture: str, folder: Path | None = None) -> Run:
+    """Make runs/ARCHITECTURE, or runs/ARCHITECTURE-2 and so on when that is taken.
+
+    With `folder`, make just that one. Raises DigitsError when it exists or can't be made.
+    """
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True)
+            return Run(folder)
+        RUNS.mkdir(exist_ok=True)
+        number = 1
+        while True:
+            candidate = RUNS / (architecture if number == 1 else f"{architecture}-{number}")
+            try:
+                candidate.mkdir()
+                return Run(candidate)
+            except FileExistsError:
+                number += 1
+    except FileExistsError as error:
+        raise DigitsError(f"{error.filename} exists; a run never overwrites another") from error
+    except OSError as error:
+        raise DigitsError(f"can't make {error.filename}: {error.strerror}") from error
+
+
+def newest() -> Run:
+    """The run under runs/ whose checkpoint was written last. Raises ModelError if there is none."""
+    checkpoints = RUNS.glob("*/checkpoint.safetensors")
+    found = max(checkpoints, key=lambda path: path.stat().st_mtime, default=None)
+    if found is None:
+        raise ModelError(f"there is no finished epoch under {RUNS}/: run `digits train` first")
+    return Run(found.parent)

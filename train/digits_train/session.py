@@ -1,0 +1,236 @@
+"""One training from the data to the run folder: check everything, then `train()`."""
+
+import dataclasses
+import json
+import platform
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import digits
+from digits import mnist
+from digits.errors import DigitsError, ModelError
+from digits.mnist import Split
+from digits.progress import progress_bar
+from digits_train import checkpoint, models, report, run
+from digits_train.fit import Epoch, Training, fit, measure, predict
+from digits_train.recipe import Augmentation, Recipe
+from digits_train.run import Run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What decides the weights: the same plan on the same CPU gives the same ones."""
+
+    architecture: str
+    recipe: Recipe
+    seed: int
+
+
+def train(plan: Plan, device_name: str, data: Path | None, out: Path | None) -> tuple[Run, dict[str, Any]]:
+    """Train as planned, into `out` or a new folder under runs/. Returns the run and its summary.
+
+    Raises DigitsError when something is missing, or the training is interrupted or diverges;
+    the checkpoint of the last finished epoch is then kept.
+    """
+    device = choose_device(device_name)
+    splits = _load(data)
+    torch.manual_seed(plan.seed)
+    training = start(plan, device)
+    folder = run.create(plan.architecture, out)
+    try:
+        return folder, _train(plan, training, folder, [], splits)
+    finally:
+        if not folder.checkpoint.exists():  # nothing worth keeping: leave the name free
+            shutil.rmtree(folder.folder, ignore_errors=True)
+
+
+def resume(folder: Run, device_name: str, data: Path | None) -> tuple[Run, dict[str, Any]]:
+    """Go on after the last finished epoch of a run, as if it had never been interrupted.
+
+    Raises ModelError when the folder isn't a run, and whatever `train` raises.
+    """
+    plan = read_plan(folder)
+    state = checkpoint.load_state(folder.state)
+    device = choose_device(device_name)
+    splits = _load(data)
+    training = start(plan, device)
+    try:
+        training.restore(state["training"])
+        history = [Epoch(**epoch) for epoch in state["history"]]
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{folder.state} doesn't belong to the run in {folder.summary}") from error
+    return folder, _train(plan, training, folder, history, splits)
+
+
+def start(plan: Plan, device: torch.device) -> Training:
+    """A new network and its optimizer, on the device."""
+    model = models.build(plan.architecture).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), plan.recipe.learning_rate)
+    return Training(model, optimizer)
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn auto, cpu, cuda or mps into a device. Raises DigitsError when it isn't there."""
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(kind for kind, there in available.items() if there)
+    if not available[name]:
+        raise DigitsError(f"PyTorch finds no {name} device here; --device auto takes what there is")
+    return torch.device(name)
+
+
+def read_plan(folder: Run) -> Plan:
+    """The plan in run.json. Raises ModelError when it isn't one."""
+    summary = folder.read_summary()
+    try:
+        recipe = dict(summary["recipe"])
+        if recipe["augmentation"] is not None:
+            recipe["augmentation"] = Augmentation(**recipe["augmentation"])
+        return Plan(summary["architecture"], Recipe(**recipe), summary["seed"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{folder.summary} is not a run.json of this version of digits") from error
+
+
+def _load(data: Path | None) -> dict[mnist.SplitName, Split]:
+    return {
+        "train": mnist.load("train", data),
+        "validation": mnist.load("validation", data),
+        "test": mnist.load("test", data),
+    }
+
+
+def _train(
+    plan: Plan,
+    training: Training,
+    folder: Run,
+    history: list[Epoch],
+    splits: dict[mnist.SplitName, Split],
+) -> dict[str, Any]:
+    """Run the epochs that are left, saving after each; then evaluate and draw."""
+    started = time.perf_counter()
+    summary = _describe(plan, training.model)
+    folder.write_summary(summary)
+    try:
+        with _EpochBar(plan.recipe.epochs, len(splits["train"])) as bar:
+            for epoch in fit(training, plan.recipe, splits["train"], splits["validation"], bar.step):
+                history.append(epoch)
+                _save(plan, training, folder, history)
+                bar.finish(epoch)
+    except KeyboardInterrupt:
+        raise DigitsError(_interrupted(folder, history)) from None
+
+    logits = {name: predict(training.model, splits[name]) for name in ("validation", "test")}
+    for name in logits:
+        loss, accuracy = measure(logits[name], splits[name])
+        summary[f"{name}_loss"], summary[f"{name}_accuracy"] = loss, accuracy
+    summary["epochs"] = training.epoch
+    summary["seconds"] = round(time.perf_counter() - started, 1)
+    folder.write_summary(summary)
+    _draw(folder, history, splits["validation"], logits["validation"])
+    return summary
+
+
+def _describe(plan: Plan, model: nn.Module) -> dict[str, Any]:
+    device = next(model.parameters()).device
+    return {
+        **dataclasses.asdict(plan),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+        "versions": {
+            "digits": digits.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "data_sha256": mnist.SHA256,
+    }
+
+
+def _save(plan: Plan, training: Training, folder: Run, history: list[Epoch]) -> None:
+    # state.pt goes first and holds everything: a kill between the files loses nothing, because
+    # --resume writes the others again.
+    checkpoint.save_state(
+        folder.state,
+        {"training": training.state(), "history": [dataclasses.asdict(e) for e in history]},
+    )
+    checkpoint.save(
+        folder.checkpoint,
+        training.model,
+        checkpoint.Provenance(
+            architecture=plan.architecture,
+            digits_version=digits.__version__,
+            recipe=json.dumps(dataclasses.asdict(plan.recipe)),
+            seed=str(plan.seed),
+            epoch=str(training.epoch),
+            data_sha256=json.dumps(mnist.SHA256),
+            validation_accuracy=f"{history[-1].validation_accuracy:.6f}",
+        ),
+    )
+    folder.write_metrics(history)
+
+
+def _interrupted(folder: Run, history: list[Epoch]) -> str:
+    if not history:
+        return "interrupted before the first epoch was finished: nothing is kept"
+    return (
+        f"interrupted: {folder.checkpoint} holds epoch {history[-1].number}; "
+        f"go on with `digits train --resume {folder.folder}`"
+    )
+
+
+def _draw(folder: Run, history: list[Epoch], validation: Split, logits: Tensor) -> None:
+    report.curves(folder.folder / "curves.png", history)
+    report.confusion(folder.folder / "confusion.png", validation.labels, logits.argmax(1).numpy())
+    report.mistakes(folder.folder / "mistakes.png", validation, logits.softmax(1).numpy())
+
+
+class _EpochBar:
+    """A progress bar on a terminal, and a line an epoch on stderr everywhere."""
+
+    _REFRESH = 0.5  # seconds; reading the sums waits for the device, so not at every step
+
+    def __init__(self, epochs: int, images: int) -> None:
+        self._epochs, self._images = epochs, images
+        self._bar = progress_bar("{task.fields[figures]}")
+        self._task = self._bar.add_task("", total=images, figures="")
+        self._started = self._shown = time.perf_counter()
+
+    def __enter__(self) -> "_EpochBar":
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.__exit__(None, None, None)
+
+    def step(self, done: int, loss_sum: Tensor, right: Tensor) -> None:
+        now = time.perf_counter()
+        if self._bar.disable or now - self._shown < self._REFRESH:
+            return
+        self._shown = now
+        speed = done / (now - self._started)
+        figures = f"loss {loss_sum.item() / done:.4f}  accuracy {right.item() / done:.2%}  {speed:,.0f} images/s"
+        self._bar.update(self._task, completed=done, figures=figures)
+
+    def finish(self, epoch: Epoch) -> None:
+        width = len(str(self._epochs))
+        self._bar.console.print(
+            f"epoch {epoch.number:{width}}/{self._epochs}"
+            f"  loss {epoch.train_loss:.4f}  accuracy {epoch.train_accuracy:.2%}"
+            f"  validation loss {epoch.validation_loss:.4f}"
+            f"  accuracy {epoch.validation_accuracy:.2%}  {epoch.images_per_second:,.0f} images/s",
+            highlight=False,
+            soft_wrap=True,
+        )
+        self._started = self._shown = time.perf_counter()
+        self._bar.reset(self._task, description=f"epoch {epoch.number + 1}/{self._epochs}")
