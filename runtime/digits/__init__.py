@@ -1,8 +1,29 @@
 """Read handwritten digits with onnxruntime, NumPy and Pillow.
 
->>> import digits
->>> digits.Classifier().predict("seven.png").digit  # doctest: +SKIP
-7
+    import digits
+    digits.Classifier().predict("seven.png").digit  # 7
+
+`digits.errors` lists what can go wrong.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from digits.classifier import Classifier, Prediction
+    from digits.errors import DataError, DigitsError, ModelError, PictureError
+
 __version__ = "0.1.0"
+__all__ = ["Classifier", "DataError", "DigitsError", "ModelError", "PictureError", "Prediction"]
+
+
+def __getattr__(name: str) -> Any:
+    # `digits --help` and digits_train must not wait for onnxruntime.
+    if name in ("Classifier", "Prediction"):
+        from digits import classifier
+
+        return getattr(classifier, name)
+    if name in __all__:
+        from digits import errors
+
+        return getattr(errors, name)
+    raise AttributeError(f"module 'digits' has no attribute {name!r}")

@@ -2,12 +2,14 @@
 
 import importlib
 import sys
+import warnings
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from digits import __version__
-from digits.errors import DigitsError
+from digits.errors import DigitsError, PictureError
 
 HELP = {"help_option_names": ["-h", "--help"]}
 # Another package parses what follows the name of the command, --help included.
@@ -20,11 +22,17 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; a DigitsError becomes one line on stderr and exit code 1."""
+    warnings.filterwarnings("ignore", module="PIL")  # remarks on files that can be read all the same
     try:
         app()
     except DigitsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _report(error)
         sys.exit(1)
+
+
+def _report(error: DigitsError) -> bool:
+    print(f"error: {error}", file=sys.stderr)
+    return True
 
 
 def _version(wanted: bool) -> None:
@@ -40,6 +48,43 @@ def digits(
     ] = False,
 ) -> None:
     """Train a network to read handwritten digits, quantize it, and run it on a small device."""
+
+
+@app.command()
+def predict(
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="ONNX file from `digits export`; else $DIGITS_MODEL, else the bundled one."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="One CSV row a picture.")] = False,
+) -> None:
+    """Read the digit in each picture."""
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    # onnxruntime takes a tenth of a second to import; --help doesn't wait for it.
+    from digits import output
+    from digits.classifier import Classifier
+    from digits.picture import in_folder
+
+    failed = False
+    classifier = Classifier(model)
+    several = len(pictures) > 1 or pictures[0].is_dir()
+    write = output.as_json() if as_json else output.as_csv() if as_csv else output.as_text(several)
+    for path in pictures:
+        try:
+            files = in_folder(path) if path.is_dir() else [path]
+        except PictureError as error:
+            failed = _report(error)
+            continue
+        for file in files:
+            try:
+                write(file, classifier.predict(file))
+            except PictureError as error:
+                failed = _report(error)
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command(context_settings=PASS_ON)

@@ -13,11 +13,11 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import nn
 
 from digits.errors import ModelError
 from digits.files import write_bytes
 from digits_train import models
+from digits_train.models import Network
 
 FORMAT = "digits checkpoint 1"
 
@@ -39,12 +39,12 @@ class Provenance:
 class Checkpoint:
     """A loaded checkpoint. `sha256` is the file's own."""
 
-    model: nn.Sequential
+    model: Network
     provenance: Provenance
     sha256: str
 
 
-def save(path: Path, model: nn.Sequential, provenance: Provenance) -> None:
+def save(path: Path, model: Network, provenance: Provenance) -> None:
     """Write the file by rename. Raises DigitsError when it can't be written."""
     weights = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
     header = {

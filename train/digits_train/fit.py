@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from digits.mnist import Split
 from digits_train.augment import augment
+from digits_train.models import Network
 from digits_train.recipe import Recipe
 
 OnStep = Callable[[int, Tensor, Tensor], None]
@@ -33,7 +34,7 @@ class Epoch:
 class Training:
     """A network on its way: everything that a later process needs to go on from here."""
 
-    model: nn.Sequential
+    model: Network
     optimizer: torch.optim.Optimizer
     epoch: int = 0  # finished epochs
 

@@ -8,20 +8,30 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from digits.errors import DigitsError
+from digits.metadata import Kernels
 
 
-class Scale(nn.Module):
-    """Pixels (0 to 255) to ink (0 = paper, 1 = full ink).
+class Normalize(nn.Module):
+    """Pixels (0 to 255) to zero mean and unit variance over MNIST's training digits.
 
-    No mean is subtracted: paper stays 0, which is what a convolution pads with, so the scale folds
-    exactly into the first convolution of any network.
+    The first convolution has no padding, so that this folds exactly into its weights. Dividing by
+    255 alone was tried: `classic` lost 0.2 points on the validation digits.
     """
 
+    mean = 0.1307  # of the training pixels, where 1 = full ink
+    deviation = 0.3081
+
     def forward(self, images: Tensor) -> Tensor:
-        return images / 255
+        return (images / 255 - self.mean) / self.deviation
 
 
-class LeNet5(nn.Sequential):
+class Network(nn.Sequential):
+    """A chain of named layers from pixels to logits."""
+
+    kernels: Kernels
+
+
+class LeNet5(Network):
     """LeNet-5 with ReLU and max pooling: 44,426 parameters.
 
     Input: [batch, 1, 28, 28], 0 to 255. Output: logits, float32 [batch, 10].
@@ -30,10 +40,14 @@ class LeNet5(nn.Sequential):
     RBF outputs; this is the form that today's textbooks teach.
     """
 
+    # Which kernels run the quantized file fastest: with 1, 6 and 16 channels onnxruntime's integer
+    # convolution falls to a generic path (measured, batch 1: 38 against 19 microseconds).
+    kernels: Kernels = "float"
+
     def __init__(self) -> None:
         super().__init__(
             OrderedDict(
-                scale=Scale(),
+                normalize=Normalize(),
                 conv1=nn.Conv2d(1, 6, 5),
                 relu1=nn.ReLU(),
                 pool1=nn.MaxPool2d(2),
@@ -50,10 +64,10 @@ class LeNet5(nn.Sequential):
         )
 
 
-ARCHITECTURES: dict[str, type[nn.Sequential]] = {"lenet5": LeNet5}
+ARCHITECTURES: dict[str, type[Network]] = {"lenet5": LeNet5}
 
 
-def build(architecture: str) -> nn.Sequential:
+def build(architecture: str) -> Network:
     """A new network with random weights. Raises DigitsError for a name that isn't known."""
     if architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)

@@ -41,7 +41,10 @@ class Recipe:
 
 RECIPES = {
     "classic": Recipe("classic", epochs=5),
-    "default": Recipe("default", epochs=30, schedule="cosine", augmentation=Augmentation()),
+    # Chosen on the validation digits, seed 0, 30 epochs: 1e-3 gives 99.18 %, 2e-3 99.37 %.
+    "default": Recipe(
+        "default", epochs=30, learning_rate=2e-3, schedule="cosine", augmentation=Augmentation()
+    ),
 }
 
 

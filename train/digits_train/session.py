@@ -71,8 +71,9 @@ def resume(folder: Run, device_name: str, data: Path | None) -> tuple[Run, dict[
 
 def start(plan: Plan, device: torch.device) -> Training:
     """A new network and its optimizer, on the device."""
-    model = models.build(plan.architecture).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), plan.recipe.learning_rate)
+    model = models.build(plan.architecture).to(device, memory_format=torch.channels_last)
+    fused = device.type in ("cpu", "cuda")
+    optimizer = torch.optim.Adam(model.parameters(), plan.recipe.learning_rate, fused=fused)
     return Training(model, optimizer)
 
 

@@ -1,0 +1,1 @@
+"""Turn checkpoints into verified ONNX files that `digits` runs."""

@@ -1,0 +1,152 @@
+"""From a checkpoint to proven ONNX files: measure first, write last."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import digits
+from digits import metadata, mnist
+from digits.files import write_bytes, write_text
+from digits.metadata import Kernels, Metadata
+from digits.mnist import Split
+from digits.model import open_session
+from digits_export import calibration, graph, verify
+from digits_export.quantize import CALIBRATION_IMAGES, quantize
+from digits_train import checkpoint, fit
+from digits_train.run import Run
+
+STATIC = f"int8 QDQ, static, per-channel weights, MinMax over {CALIBRATION_IMAGES} training digits"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How well one form of the network reads. Accuracies are 0 to 1."""
+
+    validation_accuracy: float
+    test_accuracy: float
+    changed: int  # test digits that it reads differently from the checkpoint
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of the network, run with one kind of kernels."""
+
+    name: str  # checkpoint, fp32 or int8
+    kernels: str  # torch, float or integer
+    file: str
+    bytes: int
+    measured: Measured
+
+
+@dataclass(frozen=True)
+class Report:
+    """What export.json holds."""
+
+    temperature: float
+    rejection_threshold: float
+    largest_difference: float  # of a probability, between fp32 and PyTorch
+    forms: list[Form]
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Measures every form on the same digits against the checkpoint's answers."""
+
+    validation: Split
+    test: Split
+    answers: NDArray[np.int64]  # the checkpoint's, to the test digits
+
+    def session(self, model: bytes, kernels: Kernels) -> Measured:
+        session = open_session(model, kernels)
+        return self.scores(
+            verify.predict(session, self.validation), verify.predict(session, self.test)
+        )
+
+    def scores(self, validation: NDArray[np.float32], test: NDArray[np.float32]) -> Measured:
+        return Measured(
+            verify.accuracy(validation, self.validation),
+            verify.accuracy(test, self.test),
+            int((test.argmax(1) != self.answers).sum()),
+        )
+
+
+def export(run: Run, quantized: bool, data: Path | None = None) -> Report:
+    """Write ARCHITECTURE.onnx, with `quantized` also ARCHITECTURE.int8.onnx, and export.json.
+
+    The files go into the run folder, by rename, after all of them have been checked.
+    Raises DigitsError when the checkpoint can't be used, a check fails or a file can't be written.
+    """
+    loaded = checkpoint.load(run.checkpoint)
+    network = loaded.model
+    validation, test = mnist.load("validation", data), mnist.load("test", data)
+    logits, test_logits = fit.predict(network, validation), fit.predict(network, test).numpy()
+    judge = _Judge(validation, test, test_logits.argmax(1))
+    own = judge.scores(logits.numpy(), test_logits)
+
+    temperature = calibration.temperature(logits, validation)
+    float_graph = graph.build(network, temperature)
+    verify.check_graph(float_graph)
+    float_model = float_graph.SerializeToString()
+    session = open_session(float_model, "float")
+    difference = verify.check_parity(session, network, temperature, test.images)
+    threshold = calibration.rejection_threshold(verify.predict(session, validation))
+    measured = judge.session(float_model, "float")
+    description = _describe(loaded, temperature, threshold, measured)
+    file = run.folder / f"{loaded.provenance.architecture}.onnx"
+    files = {file: metadata.append(float_model, description)}
+    rows = [("checkpoint", "torch", run.checkpoint, own), ("fp32", "float", file, measured)]
+
+    if quantized:
+        images = mnist.load("train", data).images[:CALIBRATION_IMAGES, None]
+        int8_graph = quantize(float_graph, images)
+        verify.check_graph(int8_graph)
+        int8_model = int8_graph.SerializeToString()
+        # Clients in other languages run it with integer kernels unless told otherwise.
+        results = {
+            kernels: judge.session(int8_model, kernels)
+            for kernels in sorted({network.kernels, "integer"})
+        }
+        description = dataclasses.replace(
+            description,
+            quantization=STATIC,
+            kernels=network.kernels,
+            validation_accuracy=results[network.kernels].validation_accuracy,
+            test_accuracy=results[network.kernels].test_accuracy,
+        )
+        file = file.with_suffix(".int8.onnx")
+        files[file] = metadata.append(int8_model, description)
+        rows.extend(("int8", kernels, file, result) for kernels, result in results.items())
+
+    for path, model in files.items():
+        write_bytes(path, model)
+    forms = [Form(name, kind, str(f), f.stat().st_size, result) for name, kind, f, result in rows]
+    report = Report(temperature, threshold, difference, forms)
+    write_text(run.folder / "export.json", json.dumps(dataclasses.asdict(report), indent=2) + "\n")
+    return report
+
+
+def _describe(
+    loaded: checkpoint.Checkpoint, temperature: float, threshold: float, measured: Measured
+) -> Metadata:
+    """The metadata of the float file."""
+    return Metadata(
+        format_version=metadata.FORMAT_VERSION,
+        architecture=loaded.provenance.architecture,
+        digits_version=digits.__version__,
+        recipe=loaded.provenance.recipe,
+        seed=loaded.provenance.seed,
+        data_sha256=loaded.provenance.data_sha256,
+        checkpoint_sha256=loaded.sha256,
+        quantization="none",
+        kernels="float",
+        temperature=round(temperature, 6),
+        rejection_threshold=round(threshold, 4),
+        validation_accuracy_float=measured.validation_accuracy,
+        validation_accuracy=measured.validation_accuracy,
+        test_accuracy_float=measured.test_accuracy,
+        test_accuracy=measured.test_accuracy,
+    )

@@ -1,0 +1,72 @@
+"""Results on stdout: lines for people, JSON and CSV for programs."""
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from digits.classifier import Prediction
+from digits.errors import DigitsError
+
+Write = Callable[[Path, Prediction], None]
+
+
+def as_text(with_name: bool) -> Write:
+    """Writes `7  (99.8 %)`, or `?` for a rejected digit; with_name puts the file in front."""
+
+    def write(file: Path, prediction: Prediction) -> None:
+        digit = "?" if prediction.digit is None else prediction.digit
+        name = f"{file}  " if with_name else ""
+        emit(f"{name}{digit}  ({100 * prediction.confidence:.1f} %)")
+
+    return write
+
+
+def as_json() -> Write:
+    """Writes one object a line: file, and the fields of Prediction; a rejected digit is null."""
+
+    def write(file: Path, prediction: Prediction) -> None:
+        emit(json.dumps({"file": str(file), **dataclasses.asdict(prediction)}))
+
+    return write
+
+
+def as_csv() -> Write:
+    """Writes a header, then one row a picture; a rejected digit is an empty field."""
+    header = ["file", "digit", "confidence", "left", "top", "right", "bottom"]
+    _emit_row([*header, *(f"p{digit}" for digit in range(10))])
+
+    def write(file: Path, prediction: Prediction) -> None:
+        digit = "" if prediction.digit is None else prediction.digit
+        numbers = [prediction.confidence, *prediction.probabilities]
+        confidence, *probabilities = (f"{number:.6f}" for number in numbers)
+        _emit_row([str(file), digit, confidence, *prediction.box, *probabilities])
+
+    return write
+
+
+def emit(line: str) -> None:
+    """Print a line on stdout at once. Raises DigitsError when it can't be written."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:  # the reader has seen enough, as `head` has: not an error
+        _forget_stdout()
+        raise
+    except OSError as error:
+        _forget_stdout()
+        raise DigitsError(f"can't write the results: {error.strerror}") from error
+
+
+def _emit_row(row: list[object]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(row)
+    emit(text.getvalue())
+
+
+def _forget_stdout() -> None:
+    # What is still in the buffer would fail again, with a traceback, when Python exits.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
