@@ -75,7 +75,5 @@ def _frame(source: Source) -> tuple[np.ndarray, tuple[int, int, int, int]]:
         mask, box = ink.find_digit(strokes)
     except PictureError as error:
         raise PictureError(f"{loaded.name}: {error}") from error
-    left, top, right, bottom = (
-        round(side * loaded.reduction) for side in (box.left, box.top, box.right, box.bottom)
-    )
-    return ink.frame(strokes, mask, box), (left, top, right, bottom)
+    own = loaded.own_box(box.left, box.top, box.right, box.bottom)
+    return ink.frame(strokes, mask, box), own

@@ -68,21 +68,19 @@ def predict(
     from digits.classifier import Classifier
     from digits.picture import in_folder
 
-    failed = False
     classifier = Classifier(model)
     several = len(pictures) > 1 or pictures[0].is_dir()
     write = output.as_json() if as_json else output.as_csv() if as_csv else output.as_text(several)
+    failed = False
     for path in pictures:
         try:
-            files = in_folder(path) if path.is_dir() else [path]
+            for file in in_folder(path) if path.is_dir() else [path]:
+                try:
+                    write(file, classifier.predict(file))
+                except PictureError as error:
+                    failed = _report(error)
         except PictureError as error:
             failed = _report(error)
-            continue
-        for file in files:
-            try:
-                write(file, classifier.predict(file))
-            except PictureError as error:
-                failed = _report(error)
     if failed:
         raise typer.Exit(1)
 

@@ -16,6 +16,7 @@ FRAME = 28  # pixels; the side of the picture that the network sees
 DIGIT = 20  # pixels; MNIST scaled the longer side of every digit to this
 
 _MIN_CONTRAST = 0.06  # of the way from paper to full ink; below it a sheet counts as blank
+_MIN_SHARE = 0.2  # of all that is dark; a digit stands out, noise and texture are all alike
 _MIN_SIDE = 3  # pixels; nothing smaller is a digit
 # The darkest fifth of a digit's inked pixels is drawn at full contrast, as it is in MNIST (first
 # 5,000 training digits: this quantile is 245 or more of 255 in 95 % of them).
@@ -52,15 +53,19 @@ def find_digit(ink: Ink) -> tuple[Mask, Box]:
     ink: float32 [height, width]. Returns the mask of its pixels and their box.
     Raises PictureError when there is no ink, or too little to be a digit.
     """
+    if float(ink.max()) < _MIN_CONTRAST:
+        raise PictureError("no ink is found on it")
     threshold = _otsu(ink)
     dark = ink > threshold
-    if not dark.any() or float(ink[dark].mean() - ink[~dark].mean()) < _MIN_CONTRAST:
+    if float(ink[dark].mean() - ink[~dark].mean()) < _MIN_CONTRAST:
         raise PictureError("no ink is found on it")
     # A stroke may fade far below the threshold; the paper's own noise is what it must stand out of.
     noise = float(ink[~dark].std())
     strokes = ink > max(threshold / 2, min(3 * noise, threshold))
     labels, count = components(strokes)
     mask = np.isin(labels, _of_digit(labels, count, ink))
+    if float(ink[dark & mask].sum()) < _MIN_SHARE * float(ink[dark].sum()):
+        raise PictureError("no ink is found on it: nothing stands out from the noise")
     mask = _grown(mask) & (ink > threshold / 4)  # the soft edge of a stroke belongs to it
     box = bounds(mask)
     if max(box.right - box.left, box.bottom - box.top) < _MIN_SIDE:
@@ -87,7 +92,7 @@ def frame(ink: Ink, mask: Mask, box: Box) -> NDArray[np.uint8]:
     small = np.clip(small / np.quantile(inked, _FULL_CONTRAST), 0, 1)
 
     canvas = np.zeros((FRAME, FRAME), np.uint8)
-    top, left = (_offset(small.sum(1 - axis), FRAME) for axis in (0, 1))
+    top, left = (_offset(small.sum(1 - axis)) for axis in (0, 1))
     canvas[top : top + small.shape[0], left : left + small.shape[1]] = (small * 255).round()
     return canvas
 
@@ -205,7 +210,11 @@ def _area(length: int, reduced: int) -> Ink:
     return (np.clip(overlap, 0, None) * (reduced / length)).astype(np.float32)
 
 
-def _offset(mass: NDArray[np.float32], side: int) -> int:
-    """Where to start a row or column profile so that its centre of mass is in the middle."""
-    centre = float((mass * (np.arange(len(mass)) + 0.5)).sum() / max(float(mass.sum()), 1e-6))
-    return int(np.clip(round(side / 2 - centre), 0, side - len(mass)))
+def _offset(mass: Ink) -> int:
+    """Where a row or column profile starts so that its centre of mass is in the middle.
+
+    In MNIST that is anywhere inside pixel 14, counted from 0 (all of the first 5,000 training
+    digits), not on the line between pixels 13 and 14.
+    """
+    centre = float((mass * (np.arange(len(mass)) + 0.5)).sum() / mass.sum())
+    return int(np.clip(round((FRAME + 1) / 2 - centre), 0, FRAME - len(mass)))

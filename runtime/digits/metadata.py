@@ -58,14 +58,15 @@ def read(model: bytes, name: str) -> Metadata:
     keeps weights in other files, or is of another format version.
     """
     pairs: dict[str, str] = {}
-    seal_start = 0
-    for number, start, payload in _fields(memoryview(model), name):
+    last_key, last_start = "", 0
+    for number, last_start, payload in _fields(memoryview(model), name):
+        last_key = ""
         if number == _METADATA_PROPS:
-            key, value = _key_and_value(payload, name)
-            pairs[key], seal_start = value, start
+            last_key, value = _key_and_value(payload, name)
+            pairs[last_key] = value
     if "format_version" not in pairs:
         raise ModelError(f"{name} is not a model that `digits export` made: it has no metadata")
-    if list(pairs)[-1] != _SEAL or hashlib.sha256(model[:seal_start]).hexdigest() != pairs[_SEAL]:
+    if last_key != _SEAL or hashlib.sha256(model[:last_start]).hexdigest() != pairs[_SEAL]:
         raise ModelError(f"{name} is damaged or was edited: its bytes don't have the SHA-256 inside")
     # TensorProto.external_data is a list of pairs, one of which must have the key "location".
     if b"location" in model:

@@ -48,11 +48,19 @@ class Picture:
 
     grey: uint8 [height, width], 0 = black, 255 = white; the longer side has at most WORKING_SIZE
     pixels. reduction: how many of the picture's own pixels make one grey pixel, along each axis.
+    size: width and height in the picture's own pixels.
     """
 
     name: str
     grey: NDArray[np.uint8]
     reduction: float
+    size: tuple[int, int]
+
+    def own_box(self, left: int, top: int, right: int, bottom: int) -> tuple[int, int, int, int]:
+        """A box in grey pixels as left, top, right, bottom in the picture's own pixels."""
+        near = round(left * self.reduction), round(top * self.reduction)
+        far = round(right * self.reduction), round(bottom * self.reduction)
+        return *near, min(far[0], self.size[0]), min(far[1], self.size[1])
 
 
 def load(source: Source) -> Picture:
@@ -113,11 +121,17 @@ def _from_file(name: str, file: BinaryIO) -> Picture:
         raise PictureError(f"{name} is damaged, or too large: {error}") from error
     with image:
         _check_size(name, *image.size)
-        own_size = max(image.size)
+        width, height = image.size
         # JPEG can be decoded at 1/2, 1/4 or 1/8 scale at a fraction of the cost.
         image.draft(None, (WORKING_SIZE, WORKING_SIZE))
+        decoded = max(image.size)
         picture = _from_image(name, image)
-        return replace(picture, reduction=picture.reduction * own_size / max(image.size))
+        turned = (picture.size[0] > picture.size[1]) != (image.size[0] > image.size[1])
+        return replace(
+            picture,
+            reduction=picture.reduction * max(width, height) / decoded,
+            size=(height, width) if turned else (width, height),
+        )
 
 
 def _from_image(name: str, image: Image.Image) -> Picture:
@@ -167,7 +181,7 @@ def _from_array(array: NDArray[np.generic]) -> NDArray[np.uint8]:
         white = 1.0 if values.max() <= 1 else 255.0
     else:
         white = 1.0 if values.dtype.kind == "b" else float(np.iinfo(values.dtype).max)
-    pixels = (np.clip(values.astype(np.float32) / white, 0, 1) * 255).round().astype(np.uint8)
+    pixels = (np.clip(values / white, 0, 1) * 255).round().astype(np.uint8)
     if pixels.ndim == 2:
         return pixels
     if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
@@ -184,10 +198,11 @@ def _stretched(values: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def _reduced(name: str, grey: NDArray[np.uint8]) -> Picture:
+    height, width = grey.shape
     factor = -(-max(grey.shape) // WORKING_SIZE)
     if factor > 1:
         grey = np.asarray(Image.fromarray(grey).reduce(factor))
-    return Picture(name, grey, float(factor))
+    return Picture(name, grey, float(factor), (width, height))
 
 
 def _formats() -> str:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from digits.errors import DigitsError
 from digits.mnist import Split
 from digits_train.augment import augment
 from digits_train.models import Network
@@ -74,6 +75,8 @@ def fit(
 
     on_step is called after each step with the number of digits seen in this epoch, and the sums
     of their losses and of right answers (both on the device: reading them waits for it).
+
+    Raises DigitsError when the loss of an epoch is not a finite number.
     """
     model, optimizer = training.model, training.optimizer
     device = next(model.parameters()).device
@@ -105,6 +108,11 @@ def fit(
 
         train_loss, train_accuracy = loss_sum.item() / len(images), right.item() / len(images)
         seconds = time.perf_counter() - started
+        if not math.isfinite(train_loss):
+            raise DigitsError(
+                f"the loss is {train_loss} in epoch {training.epoch + 1}: the training diverged;"
+                " a smaller --learning-rate may help"
+            )
         validation_loss, validation_accuracy = measure(predict(model, validation), validation)
         training.epoch += 1
         yield Epoch(

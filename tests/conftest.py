@@ -1,0 +1,60 @@
+"""What several test files need."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from digits import mnist
+from digits.errors import DataError
+from digits.mnist import Split
+
+TESTS = Path(__file__).parent
+PICTURES = TESTS / "pictures"
+SHARED = TESTS.parent.parent / "shared"  # handwriting that isn't ours to copy; often absent
+
+
+def _slice(prefix: str) -> Split:
+    arrays = []
+    for kind in ("images-idx3", "labels-idx1"):
+        path = TESTS / "slice" / f"{prefix}-{kind}-ubyte.gz"
+        arrays.append(mnist.parse_idx(mnist.gunzip(path.read_bytes(), path.name), path.name))
+    return Split(*arrays)
+
+
+@pytest.fixture(scope="session")
+def train_slice() -> Split:
+    """The first 1,000 training digits."""
+    return _slice("train")
+
+
+@pytest.fixture(scope="session")
+def test_slice() -> Split:
+    """The first 500 test digits."""
+    return _slice("t10k")
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[Path]:
+    """The ten sample pictures; the name of each is its digit."""
+    return sorted(PICTURES / name for name in os.listdir(PICTURES) if name[0].isdigit())
+
+
+@pytest.fixture(scope="session")
+def full_test_set() -> Split:
+    """All 10,000 test digits; skips where MNIST can't be had."""
+    try:
+        return mnist.load("test")
+    except DataError as error:
+        pytest.skip(str(error).splitlines()[0])
+
+
+@pytest.fixture
+def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_slice: Split) -> None:
+    """Let `mnist.load` return the slice: 800 digits train, 200 validate, 500 test."""
+    splits = {
+        "train": Split(train_slice.images[:800], train_slice.labels[:800]),
+        "validation": Split(train_slice.images[800:], train_slice.labels[800:]),
+        "test": test_slice,
+    }
+    monkeypatch.setattr(mnist, "load", lambda split, data=None: splits[split])

@@ -1,0 +1,139 @@
+import csv
+import dataclasses
+import pickle
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+import digits
+from digits import metadata
+from digits.errors import DigitsError, PictureError
+from digits.mnist import Split
+from digits.model import BUNDLED
+
+SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "photos"
+
+
+@pytest.fixture(scope="module")
+def classifier() -> digits.Classifier:
+    return digits.Classifier()
+
+
+def test_the_sample_pictures(classifier: digits.Classifier, pictures: list[Path]) -> None:
+    assert len(pictures) == 10
+    for path in pictures:
+        assert classifier.predict(path).digit == int(path.stem), path
+
+
+def test_a_prediction(classifier: digits.Classifier, pictures: list[Path]) -> None:
+    prediction = classifier.predict(pictures[7])
+    assert prediction.digit == 7
+    assert prediction.confidence == max(prediction.probabilities) == prediction.probabilities[7]
+    assert sum(prediction.probabilities) == pytest.approx(1, abs=1e-5)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        prediction.digit = 1  # type: ignore[misc]
+    assert pickle.loads(pickle.dumps(prediction)) == prediction
+
+
+def test_held_out_digits_as_pictures(classifier: digits.Classifier, test_slice: Split) -> None:
+    """Finding and framing must cost next to nothing on pictures that are framed already."""
+    predictions = classifier.predict_batch(test_slice.images)
+    right = sum(p.digit == label for p, label in zip(predictions, test_slice.labels, strict=True))
+    assert right >= 0.975 * len(test_slice)
+
+
+def test_a_batch_is_the_same_as_one_by_one(
+    classifier: digits.Classifier, pictures: list[Path]
+) -> None:
+    batch = classifier.predict_batch(pictures)
+    for path, prediction in zip(pictures, batch, strict=True):
+        alone = classifier.predict(path)
+        assert (alone.digit, alone.box) == (prediction.digit, prediction.box)
+        np.testing.assert_allclose(alone.probabilities, prediction.probabilities, atol=1e-5)
+    assert classifier.predict_batch([]) == []
+
+
+@pytest.mark.parametrize("scale", [1, 5, 20])
+def test_the_box_is_in_the_picture_s_own_pixels(
+    classifier: digits.Classifier, test_slice: Split, scale: int
+) -> None:
+    page = np.full((100, 160), 240, np.uint8)
+    page[40:68, 100:128] -= (test_slice.images[0] * 0.9).astype(np.uint8)
+    rows, columns = np.nonzero(page < 150)
+    big = Image.fromarray(page).resize((160 * scale, 100 * scale), Image.Resampling.BICUBIC)
+    expected = np.array([columns[0], rows.min(), columns.max() + 1, rows.max() + 1])
+    expected[0] = columns.min()
+    box = classifier.predict(big).box
+    np.testing.assert_allclose(box, expected * scale, atol=3 * scale)
+
+
+def test_threads_can_share_a_classifier(
+    classifier: digits.Classifier, pictures: list[Path]
+) -> None:
+    expected = [classifier.predict(path) for path in pictures]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            assert list(pool.map(classifier.predict, pictures)) == expected
+
+
+def test_an_unsure_answer_is_no_answer(tmp_path: Path, pictures: list[Path]) -> None:
+    raw = BUNDLED.read_bytes()
+    strict = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)
+    (tmp_path / "strict.onnx").write_bytes(metadata.append(raw, strict))
+    prediction = digits.Classifier(tmp_path / "strict.onnx").predict(pictures[3])
+    assert prediction.digit is None
+    assert 0.5 < prediction.confidence < 1
+
+
+def test_errors_name_the_file(classifier: digits.Classifier, tmp_path: Path) -> None:
+    Image.new("L", (40, 40), 255).save(tmp_path / "blank.png")
+    with pytest.raises(PictureError, match="blank.png: no ink is found on it"):
+        classifier.predict(tmp_path / "blank.png")
+    with pytest.raises(PictureError, match="no ink"):
+        classifier.predict(Image.new("RGB", (1, 1)))
+    assert issubclass(PictureError, DigitsError)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    hnp.arrays(
+        st.sampled_from([np.uint8, np.uint16, np.int8, np.float32, np.bool_]),
+        st.tuples(st.integers(1, 30), st.integers(1, 3000)),
+    )
+    | hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 5)))
+)
+def test_any_array_gives_a_prediction_or_a_picture_error(
+    classifier: digits.Classifier, array: np.ndarray
+) -> None:
+    try:
+        prediction = classifier.predict(array)
+    except PictureError:
+        return
+    left, top, right, bottom = prediction.box
+    assert 0 <= left < right <= array.shape[1]
+    assert 0 <= top < bottom <= array.shape[0]
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the photos are not here")
+def test_real_photos(classifier: digits.Classifier) -> None:
+    """Ink of people who are not in MNIST. The bounds are what a reader needs, not what we have."""
+    right, total = Counter[str](), Counter[str]()
+    with (SHARED / "single.csv").open() as table:
+        for row in csv.DictReader(table):
+            kind = Path(row["file"]).name.split("_")[0]
+            prediction = classifier.predict(SHARED / row["file"])
+            answer = int(np.argmax(prediction.probabilities))
+            right[kind] += answer == int(row["digit"])
+            total[kind] += 1
+    share = {kind: right[kind] / total[kind] for kind in total}
+    assert share["phone"] >= 0.9
+    assert share["sudoku"] >= 0.9
+    assert share["exam"] >= 0.9
+    assert share["mouse"] >= 0.98

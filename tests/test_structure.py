@@ -1,0 +1,48 @@
+"""Who may import whom."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {"torch", "onnx", "matplotlib", "scipy", "cv2", "safetensors"}
+FORBIDDEN = {
+    "runtime/digits": HEAVY | {"digits_train", "digits_export"},
+    "train/digits_train": {"onnx", "onnxruntime", "digits_export"},
+    "export/digits_export": set(),
+}
+
+
+def imports(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_nothing_imports_upward(package: str) -> None:
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    for file in files:
+        assert not imports(file) & FORBIDDEN[package], file
+
+
+def test_importing_digits_and_its_command_line_stays_light() -> None:
+    code = "import sys, digits.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "onnxruntime", "PIL", *HEAVY} & set(loaded.stdout.split())
+
+
+def test_version_is_the_distribution_s() -> None:
+    from importlib.metadata import version
+
+    import digits
+
+    assert digits.__version__ == version("digits")
