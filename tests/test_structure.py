@@ -36,7 +36,9 @@ def test_nothing_imports_upward(package: str) -> None:
 
 def test_importing_digits_and_its_command_line_stays_light() -> None:
     code = "import sys, digits.cli; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert not {"numpy", "onnxruntime", "PIL", *HEAVY} & set(loaded.stdout.split())
 
 

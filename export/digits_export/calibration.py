@@ -13,11 +13,15 @@ from digits.mnist import Split
 REJECTED = 0.005
 
 
+# Digits that the network knows by heart would drive the temperature to zero.
+_LEAST, _MOST = 0.2, 5.0
+
+
 def temperature(logits: Tensor, split: Split) -> float:
     """The number that the logits are divided by so that confidence matches accuracy.
 
     logits: float32 [n, 10] of the validation digits in `split`. Minimises their cross-entropy
-    (C. Guo et al., "On calibration of modern neural networks", ICML 2017).
+    (C. Guo et al., "On calibration of modern neural networks", ICML 2017). From 0.2 to 5.
     """
     labels = torch.from_numpy(split.labels.astype(np.int64))
     log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
@@ -30,7 +34,7 @@ def temperature(logits: Tensor, split: Split) -> float:
         return loss
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return log_temperature.detach().exp().item()
+    return log_temperature.detach().exp().clamp(_LEAST, _MOST).item()
 
 
 def rejection_threshold(probabilities: NDArray[np.float32]) -> float:

@@ -6,6 +6,7 @@ the last.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -33,7 +34,9 @@ class _Chain:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     weights: list[onnx.TensorProto] = field(default_factory=list)
 
-    def add(self, operator: str, name: str, *weights: Weights, output: str = "", **attributes: object) -> None:
+    def add(
+        self, operator: str, name: str, *weights: Weights, output: str = "", **attributes: Any
+    ) -> None:
         inputs = [self.tail]
         for suffix, array in zip(("weight", "bias"), weights, strict=False):
             self.weights.append(numpy_helper.from_array(array, f"{name}.{suffix}"))
@@ -55,7 +58,9 @@ def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
     for name, layer in layers.items():
         if isinstance(layer, Normalize):
             if not _is_unpadded(layers[weighted[0]]):
-                raise ModelError(f"{weighted[0]} pads, so the normalisation can't be folded into it")
+                raise ModelError(
+                    f"{weighted[0]} pads, so the normalisation can't be folded into it"
+                )
         elif isinstance(layer, nn.Conv2d | nn.Linear):
             weight, bias = _parameters(layer)
             if name == weighted[0]:
@@ -93,7 +98,10 @@ def _parameters(layer: nn.Conv2d | nn.Linear) -> tuple[Weights, Weights]:
 
 
 def _fold_normalization(weight: Weights, bias: Weights) -> tuple[Weights, Weights]:
-    """w·((x / 255 - mean) / deviation) + b  =  (w / (255·deviation))·x + (b - mean / deviation·Σw)."""
+    """Weight and bias that do to pixels x what the given ones do to Normalize()(x).
+
+    w·((x / 255 - mean) / deviation) + b  =  (w / (255·deviation))·x + (b - mean / deviation·Σw)
+    """
     exact = weight.astype(np.float64)
     shift = Normalize.mean / Normalize.deviation * exact.reshape(len(exact), -1).sum(1)
     folded = exact / (255 * Normalize.deviation)

@@ -11,6 +11,7 @@ enter as they are. The logits stay float: softmax needs their full range.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -22,7 +23,7 @@ from digits.errors import ModelError
 
 CALIBRATION_IMAGES = 1000  # from the training set
 
-Float = NDArray[np.float32]
+Values = NDArray[Any] | np.generic
 
 
 def quantize(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProto:
@@ -113,7 +114,9 @@ class _QuantizedGraph:
             self._constant(node.input[2], biases, self.scale * scale),
         )
 
-    def _constant(self, name: str, integers: NDArray[np.generic], scale: NDArray[np.float64]) -> str:
+    def _constant(
+        self, name: str, integers: NDArray[np.generic], scale: NDArray[np.float64]
+    ) -> str:
         self.initializers.append(numpy_helper.from_array(integers, f"{name}.int"))
         zero = np.zeros(len(scale), integers.dtype)
         self._dequantize(f"{name}.int", name, scale.astype(np.float32), zero)
@@ -123,17 +126,19 @@ class _QuantizedGraph:
         parameters = self._parameters(self.tail, np.float32(self.scale), np.uint8(0))
         quantized, dequantized = f"{self.tail}.int", f"{self.tail}.float"
         self.nodes.append(helper.make_node("QuantizeLinear", [self.tail, *parameters], [quantized]))
-        self.nodes.append(helper.make_node("DequantizeLinear", [quantized, *parameters], [dequantized]))
+        self.nodes.append(
+            helper.make_node("DequantizeLinear", [quantized, *parameters], [dequantized])
+        )
         self.tail = dequantized
 
-    def _dequantize(self, integers: str, name: str, scale: Float, zero: NDArray[np.generic]) -> None:
+    def _dequantize(self, integers: str, name: str, scale: Values, zero: Values) -> None:
         parameters = self._parameters(name, scale, zero)
-        axis = {"axis": 0} if scale.ndim else {}
+        axis: dict[str, Any] = {"axis": 0} if scale.ndim else {}
         self.nodes.append(
             helper.make_node("DequantizeLinear", [integers, *parameters], [name], **axis)
         )
 
-    def _parameters(self, name: str, scale: Float, zero: NDArray[np.generic]) -> tuple[str, str]:
+    def _parameters(self, name: str, scale: Values, zero: Values) -> tuple[str, str]:
         self.initializers.append(numpy_helper.from_array(np.asarray(scale), f"{name}.scale"))
         self.initializers.append(numpy_helper.from_array(np.asarray(zero), f"{name}.zero"))
         return f"{name}.scale", f"{name}.zero"

@@ -22,7 +22,9 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; a DigitsError becomes one line on stderr and exit code 1."""
-    warnings.filterwarnings("ignore", module="PIL")  # remarks on files that can be read all the same
+    warnings.filterwarnings(
+        "ignore", module="PIL"
+    )  # remarks on files that can be read all the same
     try:
         app()
     except DigitsError as error:
@@ -55,7 +57,9 @@ def predict(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
     model: Annotated[
         Path | None,
-        typer.Option(help="ONNX file from `digits export`; else $DIGITS_MODEL, else the bundled one."),
+        typer.Option(
+            help="ONNX file from `digits export`; else $DIGITS_MODEL, else the bundled one."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="One CSV row a picture.")] = False,

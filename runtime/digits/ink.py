@@ -162,7 +162,8 @@ def _paper(grey: Grey) -> Ink:
         normal = design.T @ (design * weight[:, None]) + 1e-6 * np.eye(6)
         coefficients = np.linalg.solve(normal, design.T @ (values * weight))
         surface = design @ coefficients
-    return np.clip(terms @ coefficients, 0, 255).astype(np.float32)
+    paper: Ink = np.clip(terms @ coefficients, 0, 255).astype(np.float32)
+    return paper
 
 
 def _otsu(ink: Ink) -> float:
@@ -207,7 +208,8 @@ def _area(length: int, reduced: int) -> Ink:
     edges = np.arange(reduced + 1, dtype=np.float32) * (length / reduced)
     pixels = np.arange(length)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    return (np.clip(overlap, 0, None) * (reduced / length)).astype(np.float32)
+    matrix: Ink = (np.clip(overlap, 0, None) * (reduced / length)).astype(np.float32)
+    return matrix
 
 
 def _offset(mass: Ink) -> int:

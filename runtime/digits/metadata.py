@@ -59,22 +59,23 @@ def read(model: bytes, name: str) -> Metadata:
     """
     pairs: dict[str, str] = {}
     last_key, last_start = "", 0
-    for number, last_start, payload in _fields(memoryview(model), name):
-        last_key = ""
+    for number, start, payload in _fields(memoryview(model), name):
+        last_key, last_start = "", start
         if number == _METADATA_PROPS:
             last_key, value = _key_and_value(payload, name)
             pairs[last_key] = value
     if "format_version" not in pairs:
         raise ModelError(f"{name} is not a model that `digits export` made: it has no metadata")
     if last_key != _SEAL or hashlib.sha256(model[:last_start]).hexdigest() != pairs[_SEAL]:
-        raise ModelError(f"{name} is damaged or was edited: its bytes don't have the SHA-256 inside")
+        raise ModelError(
+            f"{name} is damaged or was edited: its bytes don't have the SHA-256 inside"
+        )
     # TensorProto.external_data is a list of pairs, one of which must have the key "location".
     if b"location" in model:
         raise ModelError(f"{name} keeps its weights in other files, which digits doesn't open")
-    if pairs["format_version"] != FORMAT_VERSION:
-        raise ModelError(
-            f"{name} has format version {pairs['format_version']}; this digits reads {FORMAT_VERSION}"
-        )
+    version = pairs["format_version"]
+    if version != FORMAT_VERSION:
+        raise ModelError(f"{name} has format version {version}; this digits reads {FORMAT_VERSION}")
     return _typed(pairs, name)
 
 

@@ -63,7 +63,9 @@ def load(split: SplitName, data: Path | None = None) -> Split:
     """
     prefix = "t10k" if split == "test" else "train"
     names = f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
-    images, labels = (parse_idx(raw, name) for raw, name in zip(_files(names, data), names))
+    images, labels = (
+        parse_idx(raw, name) for raw, name in zip(_files(names, data), names, strict=True)
+    )
     part = {
         "train": slice(None, -VALIDATION),
         "validation": slice(-VALIDATION, None),

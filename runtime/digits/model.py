@@ -65,9 +65,10 @@ class Model:
         ):
             found = [(node.name, node.type, node.shape[1:]) for node in nodes]
             if found != [(name, dtype, shape)] or isinstance(nodes[0].shape[0], int):
+                there = "; ".join(f"{n.name}, {n.type}, {n.shape}" for n in nodes) or "nothing"
                 raise ModelError(
                     f"{self.name}: the {kind} should be {name}, {dtype}, [batch, {str(shape)[1:]},"
-                    f" not {', '.join(f'{n.name}, {n.type}, {n.shape}' for n in nodes) or 'nothing'}"
+                    f" not {there}"
                 )
 
 

@@ -6,15 +6,15 @@ import struct
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from digits.errors import PictureError
 
-Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.generic]
+Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any]
 
 # What cameras, scanners and drawing programs write. Other formats of Pillow stay shut: some start
 # programs (EPS runs Ghostscript).
@@ -115,8 +115,10 @@ def _from_path(path: Path) -> Picture:
 def _from_file(name: str, file: BinaryIO) -> Picture:
     try:
         image = Image.open(file, formats=FORMATS)
-    except Image.UnidentifiedImageError as error:
-        raise PictureError(f"{name} is not a picture that digits can read ({_formats()})") from error
+    except UnidentifiedImageError as error:
+        raise PictureError(
+            f"{name} is not a picture that digits can read ({_formats()})"
+        ) from error
     except _BROKEN as error:
         raise PictureError(f"{name} is damaged, or too large: {error}") from error
     with image:
@@ -145,7 +147,8 @@ def _from_image(name: str, image: Image.Image) -> Picture:
 def _check_size(name: str, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise PictureError(
-            f"{name} has {width} x {height} pixels; at most {MAX_PIXELS // 1_000_000} million are read"
+            f"{name} has {width} x {height} pixels;"
+            f" at most {MAX_PIXELS // 1_000_000} million are read"
         )
 
 
@@ -169,7 +172,7 @@ def _on_contrasting_paper(image: Image.Image) -> NDArray[np.uint8]:
     return (paper + (grey - paper) * alpha).round().astype(np.uint8)
 
 
-def _from_array(array: NDArray[np.generic]) -> NDArray[np.uint8]:
+def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
     values = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
     if values.dtype.kind not in "buif" or values.size == 0:
         raise PictureError(f"an array of {array.dtype} with the shape {array.shape} is no picture")
@@ -181,12 +184,14 @@ def _from_array(array: NDArray[np.generic]) -> NDArray[np.uint8]:
         white = 1.0 if values.max() <= 1 else 255.0
     else:
         white = 1.0 if values.dtype.kind == "b" else float(np.iinfo(values.dtype).max)
-    pixels = (np.clip(values / white, 0, 1) * 255).round().astype(np.uint8)
+    pixels: NDArray[np.uint8] = (np.clip(values / white, 0, 1) * 255).round().astype(np.uint8)
     if pixels.ndim == 2:
         return pixels
     if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
         return _grey(Image.fromarray(np.ascontiguousarray(pixels)))
-    raise PictureError(f"a picture is [height, width] or [height, width, channels], not {array.shape}")
+    raise PictureError(
+        f"a picture is [height, width] or [height, width, channels], not {array.shape}"
+    )
 
 
 def _stretched(values: NDArray[np.float64]) -> NDArray[np.uint8]:

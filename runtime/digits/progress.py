@@ -14,7 +14,13 @@ def progress_bar(*fields: str) -> "Progress":
     when it ends. rich is imported here because a plain `digits predict` never draws a bar.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     return Progress(
         TextColumn("{task.description}"),

@@ -134,5 +134,7 @@ print(mnist._files({NAMES!r}, None))
         for _ in range(4)
     ]
     for process in processes:
-        assert process.communicate(timeout=60)[0].decode().strip() == str([n.encode() for n in NAMES])
+        assert process.communicate(timeout=60)[0].decode().strip() == str(
+            [n.encode() for n in NAMES]
+        )
     assert {file.name for file in tmp_path.iterdir()} == set(NAMES)

@@ -71,7 +71,10 @@ def test_light_on_dark_gives_the_same_frame(test_slice: Split) -> None:
 def test_light_that_falls_off_changes_little(test_slice: Split) -> None:
     for image in test_slice.images[:20]:
         page = photo(image)
-        lamp = np.linspace(1, 0.5, page.shape[1])[None, :] * np.linspace(1, 0.8, page.shape[0])[:, None]
+        lamp = (
+            np.linspace(1, 0.5, page.shape[1])[None, :]
+            * np.linspace(1, 0.8, page.shape[0])[:, None]
+        )
         even, uneven = framed(page.astype(np.uint8)), framed((page * lamp).astype(np.uint8))
         assert np.abs(even.astype(int) - uneven).mean() < 10
 

@@ -67,7 +67,9 @@ def test_the_bundled_model_has_the_accuracy_it_states(model: Model, full_test_se
 def test_float_and_integer_kernels_agree(test_slice: Split) -> None:
     """onnxruntime once dropped every ReLU with float kernels: half of the answers changed."""
     integer, floating = (
-        open_session(BUNDLED.read_bytes(), kernels).run(None, {"images": test_slice.images[:, None]})
+        open_session(BUNDLED.read_bytes(), kernels).run(
+            None, {"images": test_slice.images[:, None]}
+        )
         for kernels in ("integer", "float")
     )
     assert (integer[0].argmax(1) == floating[0].argmax(1)).mean() >= 0.995

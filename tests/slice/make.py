@@ -22,6 +22,9 @@ def write(name: str, values: np.ndarray) -> None:
     (HERE / f"{name}.gz").write_bytes(packed)
 
 
-for prefix, split, count in (("train", mnist.load("train"), 1000), ("t10k", mnist.load("test"), 500)):
+for prefix, split, count in (
+    ("train", mnist.load("train"), 1000),
+    ("t10k", mnist.load("test"), 500),
+):
     write(f"{prefix}-images-idx3-ubyte", split.images[:count])
     write(f"{prefix}-labels-idx1-ubyte", split.labels[:count])

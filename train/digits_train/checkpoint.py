@@ -1,14 +1,17 @@
 """Checkpoints: a trained network in one safetensors file that explains itself.
 
-safetensors holds tensors and text, never code. The text says what the network is and how it came
-about; a SHA-256 over the tensors shows damage.
+safetensors (https://huggingface.co/docs/safetensors) holds tensors and text, never code. The text
+is one JSON object under the key `digits`: what the network is, how it came about, and a SHA-256
+over that and the weights, which shows damage.
 """
 
 import hashlib
+import io
 import json
+import pickle
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import safetensors
 import safetensors.torch
@@ -21,18 +24,20 @@ from digits_train.models import Network
 
 FORMAT = "digits checkpoint 1"
 
+_KEY = "digits"
+
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a network comes from; every field is text in the header of the file."""
+    """Where a network comes from."""
 
     architecture: str
     digits_version: str
-    recipe: str  # JSON of the Recipe
-    seed: str
-    epoch: str  # finished epochs
-    data_sha256: str  # JSON: file name -> SHA-256
-    validation_accuracy: str  # 0 to 1
+    recipe: dict[str, Any]  # the fields of Recipe
+    seed: int
+    epoch: int  # finished epochs
+    data_sha256: dict[str, str]  # file name -> SHA-256
+    validation_accuracy: float  # 0 to 1
 
 
 @dataclass(frozen=True)
@@ -45,14 +50,19 @@ class Checkpoint:
 
 
 def save(path: Path, model: Network, provenance: Provenance) -> None:
-    """Write the file by rename. Raises DigitsError when it can't be written."""
+    """Write the file by rename; the same network and provenance give the same bytes.
+
+    Raises DigitsError when it can't be written.
+    """
     weights = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+    described = asdict(provenance)
     header = {
         "format": FORMAT,
-        "weights_sha256": _digest(weights),
-        **asdict(provenance),
+        "sha256": _digest(weights, described),
+        "provenance": described,
     }
-    write_bytes(path, safetensors.torch.save(weights, header))
+    # One key only: safetensors writes several in a random order.
+    write_bytes(path, safetensors.torch.save(weights, {_KEY: json.dumps(header)}))
 
 
 def load(path: Path) -> Checkpoint:
@@ -64,30 +74,30 @@ def load(path: Path) -> Checkpoint:
         raise ModelError(f"{path}: there is no such checkpoint")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
+            text = (file.metadata() or {}).get(_KEY, "")
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     except (safetensors.SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is not an intact safetensors file ({error})") from error
+        raise ModelError(f"{path} is damaged, or not a safetensors file ({error})") from error
 
-    provenance = _provenance(path, header)
-    if _digest(weights) != header.get("weights_sha256"):
-        raise ModelError(f"{path} is damaged: its weights don't have the SHA-256 in its header")
+    provenance = _provenance(path, text, weights)
     if provenance.architecture not in models.ARCHITECTURES:
-        raise ModelError(f"{path} holds a {provenance.architecture}, which this version can't build")
+        raise ModelError(
+            f"{path} holds a {provenance.architecture}, which this version can't build"
+        )
     model = models.build(provenance.architecture)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise ModelError(f"{path} doesn't hold the weights of a {provenance.architecture}") from error
+        raise ModelError(
+            f"{path} doesn't hold the weights of a {provenance.architecture}"
+        ) from error
     return Checkpoint(model.eval(), provenance, sha256)
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write what `--resume` needs, by rename. Raises DigitsError when it can't be written."""
-    from io import BytesIO
-
-    buffer = BytesIO()
+    buffer = io.BytesIO()
     torch.save(state, buffer)
     write_bytes(path, buffer.getvalue())
 
@@ -97,8 +107,6 @@ def load_state(path: Path) -> dict[str, Any]:
 
     Raises ModelError when the file is missing, damaged or not ours.
     """
-    import pickle
-
     if not path.is_file():
         raise ModelError(f"{path} is missing: there is nothing to resume from")
     try:
@@ -110,20 +118,31 @@ def load_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def _provenance(path: Path, header: dict[str, str]) -> Provenance:
-    if header.get("format") != FORMAT:
-        raise ModelError(f"{path} is not a checkpoint of this version of digits ({FORMAT})")
-    missing = [field.name for field in fields(Provenance) if field.name not in header]
-    if missing:
-        raise ModelError(f"{path} lacks {', '.join(missing)} in its header")
-    return Provenance(**{field.name: header[field.name] for field in fields(Provenance)})
+def _provenance(path: Path, text: str, weights: dict[str, torch.Tensor]) -> Provenance:
+    """Parse and check the JSON in the header."""
+    try:
+        header = json.loads(text or "{}")
+        if header.get("format") != FORMAT:
+            raise ModelError(f"{path} is not a checkpoint of this version of digits ({FORMAT})")
+        provenance = Provenance(**header["provenance"])
+        for field in fields(Provenance):
+            value = getattr(provenance, field.name)
+            expected = get_origin(field.type) or field.type
+            if not isinstance(value, expected):  # type: ignore[arg-type]
+                raise TypeError(f"{field.name} is {value!r}")
+        intact = _digest(weights, header["provenance"]) == header["sha256"]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{path} is damaged: its header makes no sense ({error})") from error
+    if not intact:
+        raise ModelError(f"{path} is damaged: it doesn't have the SHA-256 in its header")
+    return provenance
 
 
-def _digest(weights: dict[str, torch.Tensor]) -> str:
-    """SHA-256 over the names, types, shapes and bytes of all tensors, in the order of their names."""
-    digest = hashlib.sha256()
+def _digest(weights: dict[str, torch.Tensor], provenance: dict[str, Any]) -> str:
+    """SHA-256 over the provenance, then the name, type, shape and bytes of each tensor."""
+    digest = hashlib.sha256(json.dumps(provenance, sort_keys=True).encode())
     for name in sorted(weights):
         tensor = weights[name]
         digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

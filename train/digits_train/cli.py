@@ -21,7 +21,8 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the weights, order and augmentation.")] = 0,
     device: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="auto takes a GPU if there is one.")
+        Literal["auto", "cpu", "cuda", "mps"],
+        typer.Option(help="auto takes a GPU if there is one."),
     ] = "auto",
     data: Annotated[Path | None, typer.Option(help="Folder with MNIST's four IDX files.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make.")] = None,
@@ -40,7 +41,9 @@ def train(
         run, summary = session.train(plan, device, data, out)
     else:
         if (epochs, batch_size, learning_rate, out) != (None, None, None, None):
-            raise DigitsError("--resume goes on as the run was started; add only --device or --data")
+            raise DigitsError(
+                "--resume goes on as the run was started; add only --device or --data"
+            )
         run, summary = session.resume(Run(resume), device, data)
 
     if as_json:

@@ -89,7 +89,7 @@ def fit(
         loss_sum = torch.zeros((), device=device)
         right = torch.zeros((), device=device)
         order = torch.randperm(len(images), device=device)
-        for step, batch in enumerate(order.split(recipe.batch_size)):
+        for step, batch in enumerate(torch.split(order, recipe.batch_size)):
             progress = (training.epoch * steps_per_epoch + step) / (recipe.epochs * steps_per_epoch)
             set_learning_rate(optimizer, learning_rate(recipe, progress))
             x, y = images[batch], labels[batch]
@@ -98,7 +98,7 @@ def fit(
             logits = model(x)
             loss = cross_entropy(logits, y)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
             loss_sum += loss.detach() * len(batch)
@@ -143,7 +143,7 @@ def predict(model: nn.Module, split: Split, batch_size: int = 1000) -> Tensor:
     model.eval()
     device = next(model.parameters()).device
     images, _ = tensors(split, device)
-    return torch.cat([model(batch) for batch in images.split(batch_size)]).float().cpu()
+    return torch.cat([model(batch) for batch in torch.split(images, batch_size)]).float().cpu()
 
 
 def measure(logits: Tensor, split: Split) -> tuple[float, float]:

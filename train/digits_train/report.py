@@ -22,11 +22,19 @@ def curves(path: Path, epochs: Sequence[Epoch]) -> None:
     loss, accuracy = figure.subplots(1, 2)
     numbers = [epoch.number for epoch in epochs]
     loss.plot(numbers, [e.train_loss for e in epochs], ".-", color=_TRAIN, label="training")
-    loss.plot(numbers, [e.validation_loss for e in epochs], ".-", color=_VALIDATION, label="validation")
+    loss.plot(
+        numbers, [e.validation_loss for e in epochs], ".-", color=_VALIDATION, label="validation"
+    )
     loss.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)", yscale="log")
-    accuracy.plot(numbers, [100 * e.train_accuracy for e in epochs], ".-", color=_TRAIN, label="training")
     accuracy.plot(
-        numbers, [100 * e.validation_accuracy for e in epochs], ".-", color=_VALIDATION, label="validation"
+        numbers, [100 * e.train_accuracy for e in epochs], ".-", color=_TRAIN, label="training"
+    )
+    accuracy.plot(
+        numbers,
+        [100 * e.validation_accuracy for e in epochs],
+        ".-",
+        color=_VALIDATION,
+        label="validation",
     )
     accuracy.set(title="Accuracy", xlabel="epoch", ylabel="right answers (%)")
     for axes in (loss, accuracy):
@@ -47,7 +55,9 @@ def confusion(path: Path, labels: NDArray[np.uint8], predicted: NDArray[np.int64
     for row, column in np.ndindex(10, 10):
         if counts[row, column]:
             weight = "bold" if row == column else "normal"
-            axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", weight=weight)
+            axes.text(
+                column, row, f"{counts[row, column]}", ha="center", va="center", weight=weight
+            )
     wrong = mistakes.sum()
     axes.set(
         title=f"Validation: {wrong} of {len(labels)} wrong",
@@ -76,7 +86,9 @@ def mistakes(
     for axes, index in zip(figure.axes, worst, strict=False):
         axes.imshow(split.images[index], cmap="gray_r", vmin=0, vmax=255)
         confidence = 100 * probabilities[index, predicted[index]]
-        axes.set_title(f"{split.labels[index]}, read {predicted[index]}\n{confidence:.0f} %", fontsize=8)
+        axes.set_title(
+            f"{split.labels[index]}, read {predicted[index]}\n{confidence:.0f} %", fontsize=8
+        )
     figure.suptitle(f"Validation: the {len(worst)} worst of {len(wrong)} mistakes", fontsize=10)
     _save(figure, path)
 

@@ -1,10 +1,8 @@
 """One training from the data to the run folder: check everything, then `train()`."""
 
 import dataclasses
-import json
 import platform
 import shutil
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +15,8 @@ import digits
 from digits import mnist
 from digits.errors import DigitsError, ModelError
 from digits.mnist import Split
-from digits.progress import progress_bar
 from digits_train import checkpoint, models, report, run
+from digits_train.display import EpochBar
 from digits_train.fit import Epoch, Training, fit, measure, predict
 from digits_train.recipe import Augmentation, Recipe
 from digits_train.run import Run
@@ -33,7 +31,9 @@ class Plan:
     seed: int
 
 
-def train(plan: Plan, device_name: str, data: Path | None, out: Path | None) -> tuple[Run, dict[str, Any]]:
+def train(
+    plan: Plan, device_name: str, data: Path | None, out: Path | None
+) -> tuple[Run, dict[str, Any]]:
     """Train as planned, into `out` or a new folder under runs/. Returns the run and its summary.
 
     Raises DigitsError when something is missing, or the training is interrupted or diverges;
@@ -71,7 +71,8 @@ def resume(folder: Run, device_name: str, data: Path | None) -> tuple[Run, dict[
 
 def start(plan: Plan, device: torch.device) -> Training:
     """A new network and its optimizer, on the device."""
-    model = models.build(plan.architecture).to(device, memory_format=torch.channels_last)
+    model = models.build(plan.architecture).to(device)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     fused = device.type in ("cpu", "cuda")
     optimizer = torch.optim.Adam(model.parameters(), plan.recipe.learning_rate, fused=fused)
     return Training(model, optimizer)
@@ -123,22 +124,29 @@ def _train(
     summary = _describe(plan, training.model)
     folder.write_summary(summary)
     try:
-        with _EpochBar(plan.recipe.epochs, len(splits["train"])) as bar:
-            for epoch in fit(training, plan.recipe, splits["train"], splits["validation"], bar.step):
+        with EpochBar(plan.recipe.epochs, len(splits["train"])) as bar:
+            for epoch in fit(
+                training, plan.recipe, splits["train"], splits["validation"], bar.step
+            ):
                 history.append(epoch)
                 _save(plan, training, folder, history)
                 bar.finish(epoch)
     except KeyboardInterrupt:
         raise DigitsError(_interrupted(folder, history)) from None
 
-    logits = {name: predict(training.model, splits[name]) for name in ("validation", "test")}
-    for name in logits:
-        loss, accuracy = measure(logits[name], splits[name])
-        summary[f"{name}_loss"], summary[f"{name}_accuracy"] = loss, accuracy
-    summary["epochs"] = training.epoch
-    summary["seconds"] = round(time.perf_counter() - started, 1)
+    validation_logits = predict(training.model, splits["validation"])
+    validation = measure(validation_logits, splits["validation"])
+    test = measure(predict(training.model, splits["test"]), splits["test"])
+    summary |= {
+        "epochs": training.epoch,
+        "seconds": round(time.perf_counter() - started, 1),
+        "validation_loss": validation[0],
+        "validation_accuracy": validation[1],
+        "test_loss": test[0],
+        "test_accuracy": test[1],
+    }
     folder.write_summary(summary)
-    _draw(folder, history, splits["validation"], logits["validation"])
+    _draw(folder, history, splits["validation"], validation_logits)
     return summary
 
 
@@ -171,11 +179,11 @@ def _save(plan: Plan, training: Training, folder: Run, history: list[Epoch]) -> 
         checkpoint.Provenance(
             architecture=plan.architecture,
             digits_version=digits.__version__,
-            recipe=json.dumps(dataclasses.asdict(plan.recipe)),
-            seed=str(plan.seed),
-            epoch=str(training.epoch),
-            data_sha256=json.dumps(mnist.SHA256),
-            validation_accuracy=f"{history[-1].validation_accuracy:.6f}",
+            recipe=dataclasses.asdict(plan.recipe),
+            seed=plan.seed,
+            epoch=training.epoch,
+            data_sha256=mnist.SHA256,
+            validation_accuracy=history[-1].validation_accuracy,
         ),
     )
     folder.write_metrics(history)
@@ -194,44 +202,3 @@ def _draw(folder: Run, history: list[Epoch], validation: Split, logits: Tensor) 
     report.curves(folder.folder / "curves.png", history)
     report.confusion(folder.folder / "confusion.png", validation.labels, logits.argmax(1).numpy())
     report.mistakes(folder.folder / "mistakes.png", validation, logits.softmax(1).numpy())
-
-
-class _EpochBar:
-    """A progress bar on a terminal, and a line an epoch on stderr everywhere."""
-
-    _REFRESH = 0.5  # seconds; reading the sums waits for the device, so not at every step
-
-    def __init__(self, epochs: int, images: int) -> None:
-        self._epochs, self._images = epochs, images
-        self._bar = progress_bar("{task.fields[figures]}")
-        self._task = self._bar.add_task("", total=images, figures="")
-        self._started = self._shown = time.perf_counter()
-
-    def __enter__(self) -> "_EpochBar":
-        self._bar.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.__exit__(None, None, None)
-
-    def step(self, done: int, loss_sum: Tensor, right: Tensor) -> None:
-        now = time.perf_counter()
-        if self._bar.disable or now - self._shown < self._REFRESH:
-            return
-        self._shown = now
-        speed = done / (now - self._started)
-        figures = f"loss {loss_sum.item() / done:.4f}  accuracy {right.item() / done:.2%}  {speed:,.0f} images/s"
-        self._bar.update(self._task, completed=done, figures=figures)
-
-    def finish(self, epoch: Epoch) -> None:
-        width = len(str(self._epochs))
-        self._bar.console.print(
-            f"epoch {epoch.number:{width}}/{self._epochs}"
-            f"  loss {epoch.train_loss:.4f}  accuracy {epoch.train_accuracy:.2%}"
-            f"  validation loss {epoch.validation_loss:.4f}"
-            f"  accuracy {epoch.validation_accuracy:.2%}  {epoch.images_per_second:,.0f} images/s",
-            highlight=False,
-            soft_wrap=True,
-        )
-        self._started = self._shown = time.perf_counter()
-        self._bar.reset(self._task, description=f"epoch {epoch.number + 1}/{self._epochs}")

@@ -1,0 +1,46 @@
+# make demo   set up the runtime alone and read the sample pictures
+# make test   set up everything, check style and types, run all tests
+# make wheel  build dist/digits-*.whl
+# make model  train, export and install the bundled model again
+
+PYTHON ?= python3
+PIP := -m pip --disable-pip-version-check install --quiet
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: demo test lint wheel model clean
+
+demo: .venv-runtime/done
+	.venv-runtime/bin/digits predict tests/pictures
+
+test: lint
+	.venv/bin/python -m pytest
+
+lint: .venv/done
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+wheel: .venv/done
+	.venv/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
+	@ls -l dist/*.whl
+
+# Of the seeds 0, 1 and 2 this one has the best validation accuracy.
+model: .venv/done
+	rm -rf runs/bundled
+	.venv/bin/digits train --seed 1 --out runs/bundled
+	.venv/bin/digits export --quantize runs/bundled
+	cp runs/bundled/lenet5.int8.onnx runtime/digits/models/
+
+clean:
+	rm -rf .venv .venv-runtime dist
+
+# --no-compile halves the time of the installation and saves 45 MB.
+.venv-runtime/done: pyproject.toml $(shell find runtime train export -name '*.py' -o -name '*.onnx')
+	$(PYTHON) -m venv .venv-runtime
+	.venv-runtime/bin/python $(PIP) --no-compile --force-reinstall .
+	touch $@
+
+.venv/done: pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) --editable '.[dev]'
+	touch $@

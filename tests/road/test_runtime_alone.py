@@ -1,0 +1,82 @@
+"""The wheel in an environment of its own, where neither torch nor onnx is installed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def sh(*command: object, **options: object) -> str:
+    done = subprocess.run(
+        list(map(str, command)), **{"capture_output": True, "text": True, "timeout": 600} | options
+    )
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    sh(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT)
+    [built] = folder.glob("digits-*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def device(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
+    """A virtual environment as the README sets it up on a Raspberry Pi."""
+    folder = tmp_path_factory.mktemp("device") / "venv"
+    sh(sys.executable, "-m", "venv", folder)
+    sh(folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-compile", wheel)
+    return folder
+
+
+def test_the_wheel_is_small_and_holds_the_model(wheel: Path) -> None:
+    assert wheel.stat().st_size <= 200_000
+    names = sh(sys.executable, "-m", "zipfile", "-l", wheel)
+    for name in (
+        *("digits/models/lenet5.int8.onnx", "digits/py.typed", "digits_train/py.typed"),
+        *("digits_export/py.typed", "licenses/LICENSE"),
+    ):
+        assert name in names
+
+
+def test_the_environment_is_small_and_without_torch_and_onnx(device: Path) -> None:
+    installed = sh(device / "bin" / "python", "-m", "pip", "list", "--format", "freeze").lower()
+    names = {line.split("==")[0] for line in installed.splitlines()}
+    assert "onnxruntime" in names
+    assert not {"torch", "onnx", "matplotlib", "scipy", "opencv-python", "safetensors"} & names
+    megabytes = int(sh("du", "-sm", device).split()[0])
+    assert megabytes <= 200
+
+
+def test_it_reads_pictures(device: Path, pictures: list[Path]) -> None:
+    lines = sh(device / "bin" / "digits", "predict", *pictures).splitlines()
+    assert [line.split("  ")[1] for line in lines] == [path.stem for path in pictures]
+    python = sh(device / "bin" / "python", "-m", "digits", "predict", pictures[5])
+    assert python.startswith("5  (")
+
+
+def test_the_library_imports_and_reads(device: Path, pictures: list[Path]) -> None:
+    code = f"""
+import digits, pkgutil, sys
+for module in pkgutil.walk_packages(digits.__path__, "digits."):
+    if not module.name.endswith("__main__"):
+        __import__(module.name)
+print(digits.Classifier().predict({str(pictures[6])!r}).digit, "torch" in sys.modules)
+"""
+    assert sh(device / "bin" / "python", "-c", code) == "6 False\n"
+
+
+@pytest.mark.parametrize("command", ["train", "export"])
+def test_what_needs_torch_says_so(device: Path, command: str) -> None:
+    done = subprocess.run(
+        [device / "bin" / "digits", command], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert (
+        done.stderr == f'error: `digits {command}` needs torch: pip install "digits[{command}]"\n'
+    )

@@ -1,0 +1,143 @@
+"""The command line in this process; tests/road runs the installed command."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from digits import __version__, cli
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    """Call `digits ARGUMENTS`; gives exit code, stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["digits", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(stopped.value.code or 0), out, err
+
+    return call
+
+
+def test_one_picture_one_line(run, pictures: list[Path]) -> None:
+    code, out, err = run("predict", pictures[2])
+    assert (code, err) == (0, "")
+    assert out.startswith("2  (9")
+    assert out.endswith(" %)\n")
+
+
+def test_several_pictures_are_named(run, pictures: list[Path]) -> None:
+    code, out, _ = run("predict", pictures[4], pictures[1])
+    assert code == 0
+    assert [line.split("  ")[:2] for line in out.splitlines()] == [
+        [str(pictures[4]), "4"],
+        [str(pictures[1]), "1"],
+    ]
+
+
+def test_a_folder(run, pictures: list[Path]) -> None:
+    code, out, _ = run("predict", pictures[0].parent)
+    assert code == 0
+    assert [Path(line.split("  ")[0]) for line in out.splitlines()] == pictures
+
+
+def test_json_lines(run, pictures: list[Path]) -> None:
+    code, out, _ = run("predict", "--json", *pictures[:3])
+    records = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [record["digit"] for record in records] == [0, 1, 2]
+    assert records[0].keys() == {"file", "digit", "confidence", "probabilities", "box"}
+    assert len(records[0]["probabilities"]) == 10
+    assert len(records[0]["box"]) == 4
+
+
+def test_csv(run, pictures: list[Path]) -> None:
+    code, out, _ = run("predict", "--csv", *pictures[:3])
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert code == 0
+    assert [row["digit"] for row in rows] == ["0", "1", "2"]
+    assert float(rows[1]["p1"]) == float(rows[1]["confidence"]) > 0.9
+
+
+def test_one_bad_file_costs_that_one_file(run, pictures: list[Path], tmp_path: Path) -> None:
+    Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
+    code, out, err = run(
+        "predict", pictures[3], tmp_path / "missing.png", tmp_path / "blank.png", pictures[7]
+    )
+    assert code == 1
+    assert len(out.splitlines()) == 2
+    assert [line.split(":")[0] for line in err.splitlines()] == ["error", "error"]
+    assert "missing.png" in err
+    assert "blank.png" in err
+
+
+def test_an_empty_folder_among_pictures(run, pictures: list[Path], tmp_path: Path) -> None:
+    code, out, err = run("predict", tmp_path, pictures[3])
+    assert code == 1
+    assert len(out.splitlines()) == 1
+    assert "there is no picture in" in err
+
+
+def test_a_bad_model(run, pictures: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"nonsense")
+    code, out, err = run("predict", pictures[0], "--model", tmp_path / "bad.onnx")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ")
+    assert "bad.onnx" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["predict"], ["predict", "a.png", "--json", "--csv"], ["fly"], ["train", "--epochs", "0"]],
+)
+def test_wrong_usage_exits_with_2(run, arguments: list[str]) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert "Usage: digits" in err
+    assert "Traceback" not in err
+
+
+def test_version_and_help(run) -> None:
+    assert run("--version") == (0, f"digits {__version__}\n", "")
+    for arguments in (["-h"], ["--help"], ["predict", "-h"], ["train", "-h"], ["export", "-h"]):
+        code, out, err = run(*arguments)
+        assert (code, err) == (0, "")
+        assert out.startswith("Usage: digits")
+
+
+@pytest.mark.parametrize("command", ["train", "export"])
+def test_a_missing_extra_is_named(run, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [name for name in sys.modules if name.startswith(("digits_", "torch"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    code, out, err = run(command)
+    assert (code, out) == (1, "")
+    assert err == f'error: `digits {command}` needs torch: pip install "digits[{command}]"\n'
+
+
+def test_a_reader_that_goes_away_is_no_traceback(pictures: list[Path]) -> None:
+    command = f"{sys.executable} -m digits predict {' '.join(map(str, pictures * 20))} | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""
+
+
+def test_a_full_disk_under_the_results_is_one_line(pictures: list[Path]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "digits", "predict", pictures[0]],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: can't write the results: No space left on device\n"

@@ -1,0 +1,151 @@
+import dataclasses
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from digits.errors import ModelError
+from digits_train import checkpoint
+from digits_train.checkpoint import Provenance
+from digits_train.models import LeNet5
+
+PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 0.99)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "checkpoint.safetensors"
+    checkpoint.save(path, LeNet5().to(memory_format=torch.channels_last), PROVENANCE)
+    return path
+
+
+class Bomb:
+    """Leaves a file when somebody unpickles it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> object:
+        return Path.touch, (self.path,)
+
+
+def test_round_trip(saved: Path) -> None:
+    torch.manual_seed(0)
+    expected = LeNet5().state_dict()
+    loaded = checkpoint.load(saved)
+    assert loaded.provenance == PROVENANCE
+    assert not loaded.model.training
+    for name, tensor in loaded.model.state_dict().items():
+        assert torch.equal(tensor, expected[name])
+
+
+def test_anyone_can_read_it(saved: Path) -> None:
+    with safetensors.safe_open(saved, framework="np") as file:
+        header = json.loads(file.metadata()["digits"])
+        assert header["provenance"]["architecture"] == "lenet5"
+        assert file.get_tensor("fc3.bias").shape == (10,)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.data())
+def test_damage_is_noticed(saved: Path, data: st.DataObject) -> None:
+    raw = bytearray(saved.read_bytes())
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    (saved.parent / "damaged").write_bytes(raw)
+    with pytest.raises(ModelError, match="damaged"):
+        checkpoint.load(saved.parent / "damaged")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.data())
+def test_truncation_is_noticed(saved: Path, data: st.DataObject) -> None:
+    raw = saved.read_bytes()
+    (saved.parent / "short").write_bytes(raw[: data.draw(st.integers(0, len(raw) - 1))])
+    with pytest.raises(ModelError, match="short"):
+        checkpoint.load(saved.parent / "short")
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (None, "is not a checkpoint of this version"),
+        ({"digits": '{"format": "digits checkpoint 99"}'}, "is not a checkpoint of this version"),
+        ({"digits": json.dumps({"format": checkpoint.FORMAT})}, "its header makes no sense"),
+        ({"digits": "[]"}, "its header makes no sense"),
+        ({"digits": "[" * 100_000}, "its header makes no sense"),
+    ],
+)
+def test_foreign_safetensors_are_refused(
+    tmp_path: Path, header: dict[str, str] | None, message: str
+) -> None:
+    path = tmp_path / "foreign.safetensors"
+    path.write_bytes(safetensors.torch.save({"x": torch.zeros(1)}, header))
+    with pytest.raises(ModelError, match=message):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize("change", [{"seed": "3"}, {"recipe": None}, {"epoch": 2.5}])
+def test_a_header_of_other_types_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "odd.safetensors"
+    checkpoint.save(path, LeNet5(), dataclasses.replace(PROVENANCE, **change))
+    with pytest.raises(ModelError, match="its header makes no sense"):
+        checkpoint.load(path)
+
+
+def test_another_architecture_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    checkpoint.save(path, LeNet5(), dataclasses.replace(PROVENANCE, architecture="vgg99"))
+    with pytest.raises(ModelError, match="holds a vgg99"):
+        checkpoint.load(path)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    model = LeNet5()
+    model.fc3 = torch.nn.Linear(84, 11)
+    checkpoint.save(tmp_path / "wide.safetensors", model, PROVENANCE)
+    with pytest.raises(ModelError, match="doesn't hold the weights of a lenet5"):
+        checkpoint.load(tmp_path / "wide.safetensors")
+
+
+def test_a_pickle_in_disguise_is_refused_and_not_run(tmp_path: Path) -> None:
+    for name, load in (("a.safetensors", checkpoint.load), ("state.pt", checkpoint.load_state)):
+        for raw in (pickle.dumps(Bomb(tmp_path / "boom")), torch_bomb(tmp_path)):
+            (tmp_path / name).write_bytes(raw)
+            with pytest.raises(ModelError, match=name):
+                load(tmp_path / name)
+    assert not (tmp_path / "boom").exists()
+
+
+def torch_bomb(folder: Path) -> bytes:
+    torch.save({"epoch": Bomb(folder / "boom")}, folder / "bomb.pt")
+    return (folder / "bomb.pt").read_bytes()
+
+
+def test_missing_files_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no such checkpoint"):
+        checkpoint.load(tmp_path / "missing")
+    with pytest.raises(ModelError, match="there is no such checkpoint"):
+        checkpoint.load(tmp_path)
+    with pytest.raises(ModelError, match="nothing to resume from"):
+        checkpoint.load_state(tmp_path / "state.pt")
+
+
+def test_state_round_trip(tmp_path: Path) -> None:
+    state = {"rng": torch.get_rng_state(), "epoch": 3, "history": [{"loss": 0.5}]}
+    checkpoint.save_state(tmp_path / "state.pt", state)
+    loaded = checkpoint.load_state(tmp_path / "state.pt")
+    assert torch.equal(loaded["rng"], state["rng"])
+    assert loaded["history"] == [{"loss": 0.5}]
+
+
+@pytest.mark.parametrize("raw", [b"", b"noise", b"PK\3\4 half a zip"])
+def test_a_damaged_state_is_an_error(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "state.pt").write_bytes(raw)
+    with pytest.raises(ModelError, match="damaged"):
+        checkpoint.load_state(tmp_path / "state.pt")

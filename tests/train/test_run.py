@@ -1,0 +1,60 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from digits.errors import DigitsError, ModelError
+from digits_train import run
+from digits_train.fit import Epoch
+from digits_train.run import Run
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_runs_are_numbered_and_never_overwritten() -> None:
+    names = [str(run.create("lenet5").folder) for _ in range(3)]
+    assert names == ["runs/lenet5", "runs/lenet5-2", "runs/lenet5-3"]
+
+
+def test_a_folder_of_one_s_own() -> None:
+    assert run.create("lenet5", Path("deep/mine")).folder.is_dir()
+    with pytest.raises(DigitsError, match="deep/mine exists"):
+        run.create("lenet5", Path("deep/mine"))
+    Path("file").write_text("")
+    with pytest.raises(DigitsError, match="can't make"):
+        run.create("lenet5", Path("file/below"))
+
+
+def test_the_newest_run_with_a_finished_epoch() -> None:
+    with pytest.raises(ModelError, match="run `digits train` first"):
+        run.newest()
+    for age, name in ((100, "lenet5-2"), (200, "lenet5"), (0, "unfinished")):
+        folder = Path("runs") / name
+        folder.mkdir(parents=True)
+        if age:
+            (folder / "checkpoint.safetensors").write_text("")
+            os.utime(folder / "checkpoint.safetensors", (10_000 - age, 10_000 - age))
+    assert run.newest().folder == Path("runs/lenet5-2")
+
+
+def test_metrics_csv(tmp_path: Path) -> None:
+    Run(tmp_path).write_metrics([Epoch(1, 0.5, 0.9, 0.25, 0.95, 1000.0)])
+    assert (tmp_path / "metrics.csv").read_text() == (
+        "number,train_loss,train_accuracy,validation_loss,validation_accuracy,images_per_second\n"
+        "1,0.5,0.9,0.25,0.95,1000.0\n"
+    )
+
+
+def test_summary(tmp_path: Path) -> None:
+    Run(tmp_path).write_summary({"seed": 3})
+    assert Run(tmp_path).read_summary() == {"seed": 3}
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])
+def test_a_damaged_summary_is_an_error(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "run.json").write_bytes(raw)
+    with pytest.raises(ModelError, match="run.json"):
+        Run(tmp_path).read_summary()

@@ -1,0 +1,137 @@
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from digits.errors import DigitsError, ModelError
+from digits_train import checkpoint, session
+from digits_train.recipe import Augmentation, Recipe
+from digits_train.run import Run
+from digits_train.session import Plan
+
+PLAN = Plan("lenet5", Recipe("test", epochs=2, batch_size=100, augmentation=Augmentation()), 0)
+FILES = {
+    "checkpoint.safetensors",
+    "state.pt",
+    "run.json",
+    "metrics.csv",
+    "curves.png",
+    "confusion.png",
+    "mistakes.png",
+}
+
+pytestmark = pytest.mark.usefixtures("slice_as_mnist")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl-C once that many epochs are finished."""
+    real = session.fit
+
+    def fit(*arguments: Any) -> Iterator[Any]:
+        left = epochs
+        for epoch in real(*arguments):
+            if left == 0:
+                raise KeyboardInterrupt
+            left -= 1
+            yield epoch
+
+    monkeypatch.setattr(session, "fit", fit)
+
+
+def test_the_run_folder(tmp_path: Path) -> None:
+    run, summary = session.train(PLAN, "cpu", None, None)
+    assert run.folder == Path("runs/lenet5")
+    assert {path.name for path in run.folder.iterdir()} == FILES
+    assert summary["parameters"] == 44_426
+    assert json.loads(run.summary.read_text()) == json.loads(json.dumps(summary))
+    assert {"recipe", "seed", "device", "versions", "test_accuracy"} <= summary.keys()
+    rows = list(csv.DictReader((run.folder / "metrics.csv").open()))
+    assert [row["number"] for row in rows] == ["1", "2"]
+    loaded = checkpoint.load(run.checkpoint)
+    assert loaded.provenance.epoch == 2
+    assert loaded.provenance.validation_accuracy == summary["validation_accuracy"]
+    for name in ("curves.png", "confusion.png", "mistakes.png"):
+        assert np.asarray(Image.open(run.folder / name)).std() > 10
+
+
+def test_ctrl_c_keeps_the_last_finished_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt_after(1, monkeypatch)
+    with pytest.raises(DigitsError, match=r"holds epoch 1; go on with .*--resume runs/lenet5"):
+        session.train(PLAN, "cpu", None, None)
+    assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 1
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt_after(0, monkeypatch)
+    with pytest.raises(DigitsError, match="nothing is kept"):
+        session.train(PLAN, "cpu", None, None)
+    assert not list(Path("runs").iterdir())
+
+
+def test_a_resumed_run_ends_like_one_that_was_never_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole, _ = session.train(PLAN, "cpu", None, Path("whole"))
+    with monkeypatch.context() as patch:
+        interrupt_after(1, patch)
+        with pytest.raises(DigitsError):
+            session.train(PLAN, "cpu", None, Path("parts"))
+    torch.manual_seed(12345)
+    resumed, _ = session.resume(Run(Path("parts")), "cpu", None)
+    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert {path.name for path in resumed.folder.iterdir()} == FILES
+
+
+def test_a_finished_run_can_be_resumed_and_stays_as_it_is() -> None:
+    run, _ = session.train(PLAN, "cpu", None, None)
+    before = run.checkpoint.read_bytes()
+    session.resume(run, "cpu", None)
+    assert run.checkpoint.read_bytes() == before
+
+
+def test_resuming_what_isn_t_a_run_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="run.json can't be read"):
+        session.resume(Run(tmp_path), "cpu", None)
+    (tmp_path / "run.json").write_text('{"seed": 0}')
+    with pytest.raises(ModelError, match="is not a run.json of this version"):
+        session.resume(Run(tmp_path), "cpu", None)
+
+
+def test_a_state_of_another_run_is_refused() -> None:
+    run, _ = session.train(PLAN, "cpu", None, None)
+    checkpoint.save_state(run.state, {"training": {"model": {}}, "history": []})
+    with pytest.raises(ModelError, match="doesn't belong to the run"):
+        session.resume(run, "cpu", None)
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = checkpoint.save
+
+    def save(path: Path, *rest: Any) -> None:
+        if path.exists():
+            raise DigitsError("can't write: No space left on device")
+        real(path, *rest)
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    with pytest.raises(DigitsError, match="No space left"):
+        session.train(PLAN, "cpu", None, None)
+    assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_isn_t_there_is_an_error() -> None:
+    assert session.choose_device("auto").type in ("cpu", "mps")
+    with pytest.raises(DigitsError, match="finds no cuda device"):
+        session.train(PLAN, "cuda", None, None)
+    assert not Path("runs").exists()

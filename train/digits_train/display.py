@@ -1,0 +1,51 @@
+"""What a training shows while it runs."""
+
+import time
+
+from torch import Tensor
+
+from digits.progress import progress_bar
+from digits_train.fit import Epoch
+
+
+class EpochBar:
+    """A progress bar on a terminal, and a line an epoch on stderr everywhere."""
+
+    _REFRESH = 0.5  # seconds; reading the sums waits for the device, so not at every step
+
+    def __init__(self, epochs: int, images: int) -> None:
+        self._epochs, self._images = epochs, images
+        self._bar = progress_bar("{task.fields[figures]}")
+        self._task = self._bar.add_task("", total=images, figures="")
+        self._started = self._shown = time.perf_counter()
+
+    def __enter__(self) -> "EpochBar":
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.__exit__(None, None, None)
+
+    def step(self, done: int, loss_sum: Tensor, right: Tensor) -> None:
+        now = time.perf_counter()
+        if self._bar.disable or now - self._shown < self._REFRESH:
+            return
+        self._shown = now
+        figures = (
+            f"loss {loss_sum.item() / done:.4f}  accuracy {right.item() / done:.2%}"
+            f"  {done / (now - self._started):,.0f} images/s"
+        )
+        self._bar.update(self._task, completed=done, figures=figures)
+
+    def finish(self, epoch: Epoch) -> None:
+        width = len(str(self._epochs))
+        self._bar.console.print(
+            f"epoch {epoch.number:{width}}/{self._epochs}"
+            f"  loss {epoch.train_loss:.4f}  accuracy {epoch.train_accuracy:.2%}"
+            f"  validation loss {epoch.validation_loss:.4f}"
+            f"  accuracy {epoch.validation_accuracy:.2%}  {epoch.images_per_second:,.0f} images/s",
+            highlight=False,
+            soft_wrap=True,
+        )
+        self._started = self._shown = time.perf_counter()
+        self._bar.reset(self._task, description=f"epoch {epoch.number + 1}/{self._epochs}")
