@@ -26,7 +26,7 @@ def main() -> None:
         "ignore", module="PIL"
     )  # remarks on files that can be read all the same
     try:
-        app()
+        app(prog_name="digits")
     except DigitsError as error:
         _report(error)
         sys.exit(1)

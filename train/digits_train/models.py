@@ -28,7 +28,8 @@ class Normalize(nn.Module):
 class Network(nn.Sequential):
     """A chain of named layers from pixels to logits."""
 
-    kernels: Kernels
+    kernels: Kernels  # which of onnxruntime's kernels run the quantized file fastest
+    threads: int  # for training on a CPU; 0 = one for each core
 
 
 class LeNet5(Network):
@@ -40,9 +41,13 @@ class LeNet5(Network):
     RBF outputs; this is the form that today's textbooks teach.
     """
 
-    # Which kernels run the quantized file fastest: with 1, 6 and 16 channels onnxruntime's integer
-    # convolution falls to a generic path (measured, batch 1: 38 against 19 microseconds).
-    kernels: Kernels = "float"
+    # With 1, 6 and 16 channels the integer convolution falls to a generic path (measured, batch 1:
+    # 38 against 19 microseconds).
+    kernels = "float"
+    # The layers are too small to share: two threads train 1.4 times as fast on two idle cores, but
+    # 13 times as slow when something else wants one of them (measured: 8,500 images/s with one
+    # thread, 11,700 with two, 500 with two beside another training).
+    threads = 1
 
     def __init__(self) -> None:
         super().__init__(

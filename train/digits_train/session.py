@@ -72,6 +72,8 @@ def resume(folder: Run, device_name: str, data: Path | None) -> tuple[Run, dict[
 def start(plan: Plan, device: torch.device) -> Training:
     """A new network and its optimizer, on the device."""
     model = models.build(plan.architecture).to(device)
+    if device.type == "cpu" and model.threads:
+        torch.set_num_threads(model.threads)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     fused = device.type in ("cpu", "cuda")
     optimizer = torch.optim.Adam(model.parameters(), plan.recipe.learning_rate, fused=fused)
