@@ -1,13 +1,14 @@
 # make demo   set up the runtime alone and read the sample pictures
 # make test   set up everything, check style and types, run all tests
 # make wheel  build dist/digits-*.whl
+# make bench  our speed and accuracy beside the alternatives'
 # make model  train, export and install the bundled model again
 
 PYTHON ?= python3
 PIP := -m pip --disable-pip-version-check install --quiet
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test lint wheel model clean
+.PHONY: demo test lint wheel bench model clean
 
 demo: .venv-runtime/done
 	.venv-runtime/bin/digits predict tests/pictures
@@ -23,6 +24,10 @@ lint: .venv/done
 wheel: .venv/done
 	.venv/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
 	@ls -l dist/*.whl
+
+bench: .venv/done
+	taskset --cpu-list 0 .venv/bin/python tests/benchmarks/speed.py
+	-.venv/bin/python tests/benchmarks/photos.py
 
 # Of the seeds 0, 1 and 2 this one has the best validation accuracy.
 model: .venv/done

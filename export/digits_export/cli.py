@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from digits.cli import HELP
+from digits.cli import plain_app
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=HELP)
+app = plain_app()
 
 
 @app.command()

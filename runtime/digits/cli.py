@@ -11,20 +11,27 @@ import typer
 from digits import __version__
 from digits.errors import DigitsError, PictureError
 
-HELP = {"help_option_names": ["-h", "--help"]}
 # Another package parses what follows the name of the command, --help included.
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, rich_markup_mode=None, context_settings=HELP
-)
+
+def plain_app() -> typer.Typer:
+    """A Typer app whose help and errors are plain text, for terminals and logs alike."""
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+app = plain_app()
 
 
 def main() -> None:
     """Run the command line; a DigitsError becomes one line on stderr and exit code 1."""
-    warnings.filterwarnings(
-        "ignore", module="PIL"
-    )  # remarks on files that can be read all the same
+    # Pillow remarks on files that it can read all the same.
+    warnings.filterwarnings("ignore", module="PIL")
     try:
         app(prog_name="digits")
     except DigitsError as error:
@@ -43,7 +50,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(no_args_is_help=True)
 def digits(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")

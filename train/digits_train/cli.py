@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from digits.cli import HELP
+from digits.cli import plain_app
 from digits.errors import DigitsError
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=HELP)
+app = plain_app()
 
 
 @app.command()

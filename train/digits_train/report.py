@@ -51,7 +51,8 @@ def confusion(path: Path, labels: NDArray[np.uint8], predicted: NDArray[np.int64
     mistakes = counts - np.diag(counts.diagonal())
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(mistakes, cmap="Oranges")
+    # Twice the largest count keeps every cell light enough for its number.
+    axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=2 * max(mistakes.max(), 1))
     for row, column in np.ndindex(10, 10):
         if counts[row, column]:
             weight = "bold" if row == column else "normal"
@@ -60,7 +61,7 @@ def confusion(path: Path, labels: NDArray[np.uint8], predicted: NDArray[np.int64
             )
     wrong = mistakes.sum()
     axes.set(
-        title=f"Validation: {wrong} of {len(labels)} wrong",
+        title=f"Validation: {wrong} of {len(labels):,} wrong",
         xlabel="read as",
         ylabel="digit",
         xticks=range(10),
