@@ -26,7 +26,7 @@ wheel: .venv/done
 	@ls -l dist/*.whl
 
 bench: .venv/done
-	taskset --cpu-list 0 .venv/bin/python tests/benchmarks/speed.py
+	.venv/bin/python tests/benchmarks/speed.py
 	-.venv/bin/python tests/benchmarks/photos.py
 
 # Of the seeds 0, 1 and 2 this one has the best validation accuracy.

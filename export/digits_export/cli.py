@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from digits.cli import plain_app
+from digits.progress import progress_bar
 
 app = plain_app()
 
@@ -26,7 +27,9 @@ def export(
     from digits_export.export import export as write
     from digits_train.run import Run, newest
 
-    report = write(newest() if run is None else Run(run), quantize, data)
+    with progress_bar() as bar:
+        bar.add_task("exporting and verifying", total=None)
+        report = write(newest() if run is None else Run(run), quantize, data)
     if as_json:
         print(json.dumps(dataclasses.asdict(report)))
         return

@@ -78,18 +78,21 @@ def predict(
     from digits import output
     from digits.classifier import Classifier
     from digits.picture import in_folder
+    from digits.progress import track
 
     classifier = Classifier(model)
-    several = len(pictures) > 1 or pictures[0].is_dir()
-    write = output.as_json() if as_json else output.as_csv() if as_csv else output.as_text(several)
+    files: list[Path] = []
     failed = False
     for path in pictures:
         try:
-            for file in in_folder(path) if path.is_dir() else [path]:
-                try:
-                    write(file, classifier.predict(file))
-                except PictureError as error:
-                    failed = _report(error)
+            files += in_folder(path) if path.is_dir() else [path]
+        except PictureError as error:
+            failed = _report(error)
+    several = len(pictures) > 1 or pictures[0].is_dir()
+    write = output.as_json() if as_json else output.as_csv() if as_csv else output.as_text(several)
+    for file in track(files, "reading"):
+        try:
+            write(file, classifier.predict(file))
         except PictureError as error:
             failed = _report(error)
     if failed:

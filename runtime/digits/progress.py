@@ -1,10 +1,15 @@
 """Progress bars: on a terminal, on stderr, and nowhere else."""
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+T = TypeVar("T")
+
+_FEW = 200  # items that are done before anyone would look for a bar
 
 
 def progress_bar(*fields: str) -> "Progress":
@@ -30,5 +35,15 @@ def progress_bar(*fields: str) -> "Progress":
         *(TextColumn(field) for field in fields),
         console=Console(stderr=True),
         transient=True,
+        redirect_stdout=False,  # results belong on stdout even while a bar is drawn
         disable=not sys.stderr.isatty(),
     )
+
+
+def track(items: Sequence[T], description: str) -> Iterator[T]:
+    """Iterate with a bar, where there are many items and their results go elsewhere than here."""
+    if len(items) < _FEW or sys.stdout.isatty() or not sys.stderr.isatty():
+        yield from items
+        return
+    with progress_bar() as bar:
+        yield from bar.track(items, description=description)

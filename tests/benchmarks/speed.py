@@ -1,4 +1,4 @@
-"""Our speed beside the alternatives', all measured in this run, on one core.
+"""Our speed beside the alternatives', all measured in this run, with one thread.
 
     make bench
 

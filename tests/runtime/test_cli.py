@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,11 @@ from PIL import Image
 
 from digits import __version__, cli
 
+Run = Callable[..., tuple[int, str, str]]
+
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Call `digits ARGUMENTS`; gives exit code, stdout and stderr."""
 
     def call(*arguments: object) -> tuple[int, str, str]:
@@ -28,13 +32,13 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  #
     return call
 
 
-def test_one_picture_one_line(run, pictures: list[Path]) -> None:
+def test_one_picture_one_line(run: Run, pictures: list[Path]) -> None:
     code, out, err = run("predict", pictures[2])
     assert (code, err) == (0, "")
     assert re.fullmatch(r"2  \(\d+\.\d %\)\n", out)
 
 
-def test_several_pictures_are_named(run, pictures: list[Path]) -> None:
+def test_several_pictures_are_named(run: Run, pictures: list[Path]) -> None:
     code, out, _ = run("predict", pictures[4], pictures[1])
     assert code == 0
     assert [line.split("  ")[:2] for line in out.splitlines()] == [
@@ -43,13 +47,13 @@ def test_several_pictures_are_named(run, pictures: list[Path]) -> None:
     ]
 
 
-def test_a_folder(run, pictures: list[Path]) -> None:
+def test_a_folder(run: Run, pictures: list[Path]) -> None:
     code, out, _ = run("predict", pictures[0].parent)
     assert code == 0
     assert [Path(line.split("  ")[0]) for line in out.splitlines()] == pictures
 
 
-def test_json_lines(run, pictures: list[Path]) -> None:
+def test_json_lines(run: Run, pictures: list[Path]) -> None:
     code, out, _ = run("predict", "--json", *pictures[:3])
     records = [json.loads(line) for line in out.splitlines()]
     assert code == 0
@@ -59,7 +63,7 @@ def test_json_lines(run, pictures: list[Path]) -> None:
     assert len(records[0]["box"]) == 4
 
 
-def test_csv(run, pictures: list[Path]) -> None:
+def test_csv(run: Run, pictures: list[Path]) -> None:
     code, out, _ = run("predict", "--csv", *pictures[:3])
     rows = list(csv.DictReader(io.StringIO(out)))
     assert code == 0
@@ -67,7 +71,7 @@ def test_csv(run, pictures: list[Path]) -> None:
     assert float(rows[1]["p1"]) == float(rows[1]["confidence"]) > 0.9
 
 
-def test_one_bad_file_costs_that_one_file(run, pictures: list[Path], tmp_path: Path) -> None:
+def test_one_bad_file_costs_that_one_file(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
     code, out, err = run(
         "predict", pictures[3], tmp_path / "missing.png", tmp_path / "blank.png", pictures[7]
@@ -79,14 +83,14 @@ def test_one_bad_file_costs_that_one_file(run, pictures: list[Path], tmp_path: P
     assert "blank.png" in err
 
 
-def test_an_empty_folder_among_pictures(run, pictures: list[Path], tmp_path: Path) -> None:
+def test_an_empty_folder_among_pictures(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     code, out, err = run("predict", tmp_path, pictures[3])
     assert code == 1
     assert len(out.splitlines()) == 1
     assert "there is no picture in" in err
 
 
-def test_a_bad_model(run, pictures: list[Path], tmp_path: Path) -> None:
+def test_a_bad_model(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"nonsense")
     code, out, err = run("predict", pictures[0], "--model", tmp_path / "bad.onnx")
     assert (code, out) == (1, "")
@@ -98,14 +102,14 @@ def test_a_bad_model(run, pictures: list[Path], tmp_path: Path) -> None:
     "arguments",
     [["predict"], ["predict", "a.png", "--json", "--csv"], ["fly"], ["train", "--epochs", "0"]],
 )
-def test_wrong_usage_exits_with_2(run, arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     assert "Usage: digits" in err
     assert "Traceback" not in err
 
 
-def test_version_and_help(run) -> None:
+def test_version_and_help(run: Run) -> None:
     assert run("--version") == (0, f"digits {__version__}\n", "")
     for arguments in (["-h"], ["--help"], ["predict", "-h"], ["train", "-h"], ["export", "-h"]):
         code, out, err = run(*arguments)
@@ -114,7 +118,7 @@ def test_version_and_help(run) -> None:
 
 
 @pytest.mark.parametrize("command", ["train", "export"])
-def test_a_missing_extra_is_named(run, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named(run: Run, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [name for name in sys.modules if name.startswith(("digits_", "torch"))]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "torch", None)
@@ -141,3 +145,22 @@ def test_a_full_disk_under_the_results_is_one_line(pictures: list[Path]) -> None
         )
     assert done.returncode == 1
     assert done.stderr == "error: can't write the results: No space left on device\n"
+
+
+def test_a_bar_on_the_terminal_leaves_the_results_alone(pictures: list[Path]) -> None:
+    """Results in a pipe, stderr on a terminal: the bar is drawn there, the lines are not."""
+    terminal, its_other_end = os.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "digits", "predict", *pictures * 25],
+        stdout=subprocess.PIPE,
+        stderr=its_other_end,
+        text=True,
+        timeout=60,
+    )
+    os.close(its_other_end)
+    drawn = os.read(terminal, 1 << 20).decode()
+    os.close(terminal)
+    assert len(done.stdout.splitlines()) == 250
+    assert "reading" in drawn
+    assert ".png" not in drawn
+    assert "\x1b" not in done.stdout
