@@ -145,14 +145,12 @@ def _paper(grey: Grey) -> Ink:
     A quadratic surface, fitted to the pixels near it (iteratively reweighted least squares), is
     smooth enough to pass under the ink and curved enough for a lamp or a shadow's soft edge.
     """
-    height, width = grey.shape
-    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]
-    terms = np.stack(
-        [np.broadcast_to(t, grey.shape) for t in (np.ones((1, 1)), x, y, x * x, x * y, y * y)], -1
-    )
+    y, x = _coordinates(grey.shape)
+    terms = (np.ones((1, 1), np.float32), x, y, x * x, x * y, y * y)
     step = max(1, max(grey.shape) // 128)  # a smooth surface needs few samples
-    design = terms[::step, ::step].reshape(-1, 6)
-    values = grey[::step, ::step].reshape(-1).astype(np.float64)
+    sampled = [np.broadcast_to(term, grey.shape)[::step, ::step].ravel() for term in terms]
+    design = np.stack(sampled, axis=1).astype(np.float64)
+    values = grey[::step, ::step].ravel().astype(np.float64)
     surface = np.full(len(values), np.median(values))
     coefficients = np.array([surface[0], 0, 0, 0, 0, 0])
     for _ in range(10):
@@ -162,8 +160,19 @@ def _paper(grey: Grey) -> Ink:
         normal = design.T @ (design * weight[:, None]) + 1e-6 * np.eye(6)
         coefficients = np.linalg.solve(normal, design.T @ (values * weight))
         surface = design @ coefficients
-    paper: Ink = np.clip(terms @ coefficients, 0, 255).astype(np.float32)
-    return paper
+    paper = np.zeros(grey.shape, np.float32)
+    for term, coefficient in zip(terms, coefficients, strict=True):
+        paper += np.float32(coefficient) * term
+    return np.clip(paper, 0, 255)
+
+
+def _coordinates(shape: tuple[int, ...]) -> tuple[Ink, Ink]:
+    """-1 to 1 down a column [height, 1] and along a row [1, width]."""
+    height, width = shape
+    return (
+        np.linspace(-1, 1, height, dtype=np.float32)[:, None],
+        np.linspace(-1, 1, width, dtype=np.float32)[None, :],
+    )
 
 
 def _otsu(ink: Ink) -> float:
@@ -184,8 +193,7 @@ def _otsu(ink: Ink) -> float:
 
 def _of_digit(labels: NDArray[np.int32], count: int, ink: Ink) -> list[int]:
     """The labels of the strokes that make the digit."""
-    height, width = labels.shape
-    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]
+    y, x = _coordinates(labels.shape)
     central = np.exp(-(x * x + y * y))  # a digit is near the middle; borders and neighbours aren't
     mass = np.bincount(labels.ravel(), (ink * central).ravel(), count + 1)
     mass[0] = 0
