@@ -11,7 +11,6 @@ from digits.mnist import Split
 
 TESTS = Path(__file__).parent
 PICTURES = TESTS / "pictures"
-SHARED = TESTS.parent.parent / "shared"  # handwriting that isn't ours to copy; often absent
 
 
 def _slice(prefix: str) -> Split:

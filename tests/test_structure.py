@@ -12,7 +12,6 @@ HEAVY = {"torch", "onnx", "matplotlib", "scipy", "cv2", "safetensors"}
 FORBIDDEN = {
     "runtime/digits": HEAVY | {"digits_train", "digits_export"},
     "train/digits_train": {"onnx", "onnxruntime", "digits_export"},
-    "export/digits_export": set(),
 }
 
 
@@ -32,6 +31,13 @@ def test_nothing_imports_upward(package: str) -> None:
     assert files
     for file in files:
         assert not imports(file) & FORBIDDEN[package], file
+
+
+def test_only_the_command_line_knows_of_training_and_export() -> None:
+    for file in sorted((ROOT / "runtime" / "digits").rglob("*.py")):
+        text = file.read_text()
+        assert file.name == "cli.py" or "import_module" not in text, file
+        assert "__import__" not in text, file
 
 
 def test_importing_digits_and_its_command_line_stays_light() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from digits.cli import plain_app
-from digits.progress import progress_bar
+from digits.terminal import emit
 
 app = plain_app()
 
@@ -19,6 +19,9 @@ def export(
         Path | None, typer.Argument(help="Run folder.", show_default="the newest under runs/")
     ] = None,
     quantize: Annotated[bool, typer.Option("--quantize", help="Write an int8 file too.")] = False,
+    max_accuracy_drop: Annotated[
+        float, typer.Option(min=0, help="Points of validation accuracy that int8 may cost.")
+    ] = 0.05,
     data: Annotated[Path | None, typer.Option(help="Folder with MNIST's four IDX files.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print export.json on one line.")] = False,
 ) -> None:
@@ -27,15 +30,13 @@ def export(
     from digits_export.export import export as write
     from digits_train.run import Run, newest
 
-    with progress_bar() as bar:
-        bar.add_task("exporting and verifying", total=None)
-        report = write(newest() if run is None else Run(run), quantize, data)
+    report = write(newest() if run is None else Run(run), quantize, data, max_accuracy_drop)
     if as_json:
-        print(json.dumps(dataclasses.asdict(report)))
+        emit(json.dumps(dataclasses.asdict(report)))
         return
-    print("form        kernels     size  validation    test  changed  file")
+    emit("form        kernels     size  validation    test  changed  file")
     for form in report.forms:
-        print(
+        emit(
             f"{form.name:10}  {form.kernels:7}  {form.bytes / 1000:4.0f} KB"
             f"  {form.measured.validation_accuracy:10.2%}  {form.measured.test_accuracy:.2%}"
             f"  {form.measured.changed:7}  {form.file}"

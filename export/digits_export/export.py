@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 import digits
@@ -14,6 +15,7 @@ from digits.files import write_bytes, write_text
 from digits.metadata import Kernels, Metadata
 from digits.mnist import Split
 from digits.model import open_session
+from digits.terminal import progress_bar
 from digits_export import calibration, graph, verify
 from digits_export.quantize import CALIBRATION_IMAGES, quantize
 from digits_train import checkpoint, fit
@@ -74,52 +76,56 @@ class _Judge:
         )
 
 
-def export(run: Run, quantized: bool, data: Path | None = None) -> Report:
+def export(
+    run: Run,
+    quantized: bool,
+    data: Path | None,
+    max_accuracy_drop: float,
+) -> Report:
     """Write ARCHITECTURE.onnx, with `quantized` also ARCHITECTURE.int8.onnx, and export.json.
 
+    max_accuracy_drop: validation accuracy that quantization may cost, in points.
     The files go into the run folder, by rename, after all of them have been checked.
     Raises DigitsError when the checkpoint can't be used, a check fails or a file can't be written.
     """
     loaded = checkpoint.load(run.checkpoint)
-    network = loaded.model
     validation, test = mnist.load("validation", data), mnist.load("test", data)
-    logits, test_logits = fit.predict(network, validation), fit.predict(network, test).numpy()
-    judge = _Judge(validation, test, test_logits.argmax(1))
-    own = judge.scores(logits.numpy(), test_logits)
+    calibration_images = mnist.load("train", data).images[:CALIBRATION_IMAGES, None]
+    with progress_bar() as bar:
+        bar.add_task("exporting and verifying", total=None)
+        network = loaded.model
+        logits, test_logits = fit.predict(network, validation), fit.predict(network, test).numpy()
+        judge = _Judge(validation, test, test_logits.argmax(1))
+        own = judge.scores(logits.numpy(), test_logits)
 
-    temperature = calibration.temperature(logits, validation)
-    float_graph = graph.build(network, temperature)
-    verify.check_graph(float_graph)
-    float_model = float_graph.SerializeToString()
-    session = open_session(float_model, "float")
-    difference = verify.check_parity(session, network, temperature, test.images)
-    threshold = calibration.rejection_threshold(verify.predict(session, validation))
-    measured = judge.session(float_model, "float")
-    description = _describe(loaded, temperature, threshold, measured)
-    file = run.folder / f"{loaded.provenance.architecture}.onnx"
-    files = {file: metadata.append(float_model, description)}
-    rows = [("checkpoint", "torch", run.checkpoint, own), ("fp32", "float", file, measured)]
+        temperature = calibration.temperature(logits, validation)
+        float_graph = graph.build(network, temperature)
+        verify.check_graph(float_graph)
+        float_model = float_graph.SerializeToString()
+        session = open_session(float_model, "float")
+        difference = verify.check_parity(session, network, temperature, test.images)
+        threshold = calibration.rejection_threshold(verify.predict(session, validation))
+        exact = judge.session(float_model, "float")
+        description = _describe(loaded, temperature, threshold, exact)
+        file = run.folder / f"{loaded.provenance.architecture}.onnx"
+        files = {file: metadata.append(float_model, description)}
+        rows = [("checkpoint", "torch", run.checkpoint, own), ("fp32", "float", file, exact)]
 
-    if quantized:
-        images = mnist.load("train", data).images[:CALIBRATION_IMAGES, None]
-        int8_graph = quantize(float_graph, images)
-        verify.check_graph(int8_graph)
-        int8_model = int8_graph.SerializeToString()
-        # Clients in other languages run it with integer kernels unless told otherwise.
-        results = {
-            kernels: judge.session(int8_model, kernels)
-            for kernels in sorted({network.kernels, "integer"})
-        }
-        description = dataclasses.replace(
-            description,
-            quantization=STATIC,
-            kernels=network.kernels,
-            validation_accuracy=results[network.kernels].validation_accuracy,
-            test_accuracy=results[network.kernels].test_accuracy,
-        )
-        file = file.with_suffix(".int8.onnx")
-        files[file] = metadata.append(int8_model, description)
-        rows.extend(("int8", kernels, file, result) for kernels, result in results.items())
+        if quantized:
+            model, results = _quantize(
+                float_graph, calibration_images, network.kernels, judge, exact, max_accuracy_drop
+            )
+            ours = results[network.kernels]
+            description = dataclasses.replace(
+                description,
+                quantization=STATIC,
+                kernels=network.kernels,
+                validation_accuracy=ours.validation_accuracy,
+                test_accuracy=ours.test_accuracy,
+            )
+            file = file.with_suffix(".int8.onnx")
+            files[file] = metadata.append(model, description)
+            rows.extend(("int8", kernels, file, result) for kernels, result in results.items())
 
     for path, model in files.items():
         write_bytes(path, model)
@@ -127,6 +133,27 @@ def export(run: Run, quantized: bool, data: Path | None = None) -> Report:
     report = Report(temperature, threshold, difference, forms)
     write_text(run.folder / "export.json", json.dumps(dataclasses.asdict(report), indent=2) + "\n")
     return report
+
+
+def _quantize(
+    float_graph: onnx.ModelProto,
+    images: NDArray[np.uint8],
+    kernels: Kernels,
+    judge: _Judge,
+    exact: Measured,
+    max_accuracy_drop: float,
+) -> tuple[bytes, dict[Kernels, Measured]]:
+    """The int8 file without its metadata, and how well it reads with each kind of kernels."""
+    quantized = quantize(float_graph, images)
+    verify.check_graph(quantized)
+    model = quantized.SerializeToString()
+    results: dict[Kernels, Measured] = {}
+    # Clients in other languages run it with integer kernels unless told otherwise.
+    for kind in dict.fromkeys([kernels, "integer"]):
+        results[kind] = judge.session(model, kind)
+        accuracy = results[kind].validation_accuracy
+        verify.check_accuracy(kind, exact.validation_accuracy, accuracy, max_accuracy_drop)
+    return model, results
 
 
 def _describe(

@@ -109,7 +109,7 @@ def _fold_normalization(weight: Weights, bias: Weights) -> tuple[Weights, Weight
 
 
 def _is_unpadded(layer: nn.Module) -> bool:
-    return not isinstance(layer, nn.Conv2d) or layer.padding in (0, (0, 0))
+    return not isinstance(layer, nn.Conv2d) or layer.padding == (0, 0)
 
 
 def _model(chain: _Chain) -> onnx.ModelProto:

@@ -49,6 +49,19 @@ def check_parity(
     return largest
 
 
+def check_accuracy(name: str, exact: float, quantized: float, max_drop: float) -> None:
+    """Raises ModelError when `quantized` reads more than `max_drop` points worse than `exact`.
+
+    Both are accuracies on the validation digits, 0 to 1; max_drop is in points, hundredths of that.
+    """
+    drop = 100 * (exact - quantized)
+    if drop > max_drop + 1e-9:  # a tenth of a digit in a million: the subtraction's rounding
+        raise ModelError(
+            f"quantization costs {drop:.2f} points of validation accuracy with {name} kernels"
+            f" ({exact:.2%} to {quantized:.2%}); at most {max_drop} are allowed"
+        )
+
+
 def predict(session: onnxruntime.InferenceSession, split: Split) -> NDArray[np.float32]:
     """The probabilities of all digits of a split: float32 [n, 10]."""
     images = split.images[:, None]

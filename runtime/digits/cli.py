@@ -1,6 +1,7 @@
 """The `digits` command."""
 
 import importlib
+import io
 import sys
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 
 from digits import __version__
 from digits.errors import DigitsError, PictureError
+from digits.terminal import emit, track
 
 # Another package parses what follows the name of the command, --help included.
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -32,6 +34,8 @@ def main() -> None:
     """Run the command line; a DigitsError becomes one line on stderr and exit code 1."""
     # Pillow remarks on files that it can read all the same.
     warnings.filterwarnings("ignore", module="PIL")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal can't show is escaped
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="digits")
     except DigitsError as error:
@@ -46,7 +50,7 @@ def _report(error: DigitsError) -> bool:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"digits {__version__}")
+        emit(f"digits {__version__}")
         raise typer.Exit
 
 
@@ -77,18 +81,17 @@ def predict(
     # onnxruntime takes a tenth of a second to import; --help doesn't wait for it.
     from digits import output
     from digits.classifier import Classifier
-    from digits.picture import in_folder
-    from digits.progress import track
+    from digits.picture import listed
 
     classifier = Classifier(model)
     files: list[Path] = []
     failed = False
     for path in pictures:
         try:
-            files += in_folder(path) if path.is_dir() else [path]
+            files += listed(path)
         except PictureError as error:
             failed = _report(error)
-    several = len(pictures) > 1 or pictures[0].is_dir()
+    several = files != pictures or len(files) > 1
     write = output.as_json() if as_json else output.as_csv() if as_csv else output.as_text(several)
     for file in track(files, "reading"):
         try:

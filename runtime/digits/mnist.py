@@ -32,8 +32,6 @@ SHA256 = {
 }
 VALIDATION = 10_000  # the last of the 60,000 training images choose; they never train
 
-_MAX_BYTES = 64 << 20  # the largest of the four files has 47,040,016 bytes
-
 
 class _Damaged(DataError):
     """A file is there, but its bytes aren't MNIST's."""
@@ -140,9 +138,9 @@ def _from_folder(name: str, folder: Path) -> bytes:
         for directory in (folder, folder / "MNIST" / "raw")
         for file in (name, f"{name}.gz")
     ):
-        if not path.is_file():
-            continue
         try:
+            if not path.is_file():
+                continue
             raw = path.read_bytes()
         except OSError as error:
             raise DataError(f"can't read {path}: {error.strerror}") from error
@@ -163,11 +161,11 @@ def gunzip(raw: bytes, where: str) -> bytes:
     """Decompress at most 64 MiB. Raises DataError, which names `where`, on anything else."""
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        plain = inflater.decompress(raw, _MAX_BYTES)
+        plain = inflater.decompress(raw, fetch.MAX_BYTES)
     except zlib.error as error:
         raise _Damaged(f"{where} is not an intact gzip file: {error}") from error
     if not inflater.eof:
-        raise _Damaged(f"{where} is truncated, or holds more than {_MAX_BYTES >> 20} MiB")
+        raise _Damaged(f"{where} is truncated, or holds more than {fetch.MAX_BYTES >> 20} MiB")
     return plain
 
 

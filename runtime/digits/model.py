@@ -23,6 +23,7 @@ _REFUSALS = (
     ort_errors.InvalidProtobuf,
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
+    UnicodeDecodeError,  # what its Python binding makes of a message with broken text in it
 )
 
 
@@ -52,7 +53,7 @@ class Model:
         images: uint8 [n, 28, 28] or [n, 1, 28, 28], 0 = paper, 255 = ink, framed as in MNIST.
         Returns float32 [n, 10]; each row sums to 1. Raises ValueError for another shape or dtype.
         """
-        if images.dtype != np.uint8 or images.shape[-2:] != (28, 28):
+        if images.dtype != np.uint8 or images.shape[1:] not in ((28, 28), (1, 28, 28)):
             raise ValueError(f"images must be uint8 [n, 28, 28], not {images.dtype} {images.shape}")
         batch = images.reshape(-1, 1, 28, 28)
         result: NDArray[np.float32] = self._session.run(["probabilities"], {"images": batch})[0]
@@ -84,6 +85,8 @@ def open_session(
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # warnings are for the exporter, not for a user's terminal
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # onnxruntime would also take its own format, which digits.metadata has not looked into.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     disabled = []
     if kernels == "float":
         options.add_session_config_entry("session.disable_quant_qdq", "1")
@@ -93,7 +96,11 @@ def open_session(
         # 78 instead of 97.6 % on the validation digits).
         disabled.append("ReluQuantRewrite")
     return onnxruntime.InferenceSession(
-        model, options, providers=["CPUExecutionProvider"], disabled_optimizers=disabled
+        model,
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=disabled,
+        enable_fallback=False,  # a second try would print its notes on stdout
     )
 
 

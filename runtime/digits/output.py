@@ -4,13 +4,11 @@ import csv
 import dataclasses
 import io
 import json
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from digits.classifier import Prediction
-from digits.errors import DigitsError
+from digits.terminal import emit
 
 Write = Callable[[Path, Prediction], None]
 
@@ -49,24 +47,7 @@ def as_csv() -> Write:
     return write
 
 
-def emit(line: str) -> None:
-    """Print a line on stdout at once. Raises DigitsError when it can't be written."""
-    try:
-        print(line, flush=True)
-    except BrokenPipeError:  # the reader has seen enough, as `head` has: not an error
-        _forget_stdout()
-        raise
-    except OSError as error:
-        _forget_stdout()
-        raise DigitsError(f"can't write the results: {error.strerror}") from error
-
-
 def _emit_row(row: list[object]) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(row)
     emit(text.getvalue())
-
-
-def _forget_stdout() -> None:
-    # What is still in the buffer would fail again, with a traceback, when Python exits.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

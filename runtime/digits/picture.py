@@ -15,7 +15,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from digits.errors import PictureError
 
-Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any]
+Source = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any]
+)
 
 # What cameras, scanners and drawing programs write. Other formats of Pillow stay shut: some start
 # programs (EPS runs Ghostscript).
@@ -66,33 +68,42 @@ class Picture:
 def load(source: Source) -> Picture:
     """Open a path, bytes, a file object, a PIL image or an array as a grey picture.
 
-    Arrays are [height, width] or [height, width, 1, 3 or 4 channels]: bool, integers (0 to the
-    maximum of the type), or floats (0 to 1, or 0 to 255 when any is larger than 1).
+    Arrays are [height, width] or [height, width, 1, 3 or 4 channels], of bool, integers or floats.
+    White is 1 in bool and in floats up to 1; 255 in what goes up to 255; 65535 in what goes up to
+    that; beyond, the largest value.
 
     Raises PictureError when the source is missing, not a picture, damaged or too large.
     """
     if isinstance(source, np.ndarray):
-        return _reduced("the array", _from_array(source))
+        return _from_array(source)
     if isinstance(source, Image.Image):
         return _from_image("the image", source)
-    if isinstance(source, bytes):
+    if isinstance(source, bytes | bytearray | memoryview):
         return _from_file("the picture", io.BytesIO(source))
     if isinstance(source, str | os.PathLike):
-        return _from_path(Path(source))
-    return _from_file(str(getattr(source, "name", "the picture")), source)
+        return _from_path(Path(os.fsdecode(source)))
+    if hasattr(source, "read"):
+        return _from_file(str(getattr(source, "name", "the picture")), source)
+    raise PictureError(
+        f"a {type(source).__name__} is no picture: give a path, bytes, a file object, a PIL image"
+        " or an array"
+    )
 
 
-def in_folder(folder: Path) -> list[Path]:
-    """The pictures in a folder, by their suffix, in the order of their names.
+def listed(path: Path) -> list[Path]:
+    """The path itself, or the pictures in it if it is a folder, in the order of their names.
 
-    Raises PictureError when there are none or the folder can't be read.
+    Pictures are known by their suffix. Raises PictureError when a folder holds none, or the path
+    can't be looked at.
     """
     try:
-        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+        if not path.is_dir():
+            return [path]
+        found = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
     except OSError as error:
-        raise PictureError(f"can't read {folder}: {error.strerror}") from error
+        raise PictureError(f"can't open {path}: {error.strerror}") from error
     if not found:
-        raise PictureError(f"there is no picture in {folder}")
+        raise PictureError(f"there is no picture in {path}")
     return found
 
 
@@ -136,10 +147,40 @@ def _from_file(name: str, file: BinaryIO) -> Picture:
 
 def _from_image(name: str, image: Image.Image) -> Picture:
     _check_size(name, *image.size)
+    factor = _reduction(image.size)
     try:
-        return _reduced(name, _grey(ImageOps.exif_transpose(image)))
+        upright = ImageOps.exif_transpose(image)
+        return Picture(name, _grey(upright, factor), float(factor), upright.size)
     except _BROKEN as error:
         raise PictureError(f"{name} is damaged: {error}") from error
+
+
+def _from_array(array: NDArray[Any]) -> Picture:
+    values = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    if values.dtype.kind not in "buif" or values.size == 0:
+        raise PictureError(f"an array of {array.dtype} with the shape {array.shape} is no picture")
+    if values.ndim != 2 and (values.ndim != 3 or values.shape[2] not in (3, 4)):
+        raise PictureError(
+            f"a picture is [height, width] or [height, width, channels], not {array.shape}"
+        )
+    _check_size("the array", values.shape[1], values.shape[0])
+    if values.dtype != np.uint8:
+        values = _scaled(values)
+    return _from_image("the array", Image.fromarray(np.ascontiguousarray(values)))
+
+
+def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Any numbers to 0 (black) to 255 (white); `load` says what counts as white."""
+    if not np.isfinite(values).all():
+        raise PictureError("the array holds values that are not finite")
+    high = values.max()
+    if values.dtype.kind == "b" or (values.dtype.kind == "f" and high <= 1):
+        white = 1.0
+    else:
+        white = next((limit for limit in (255.0, 65535.0) if high <= limit), float(high))
+    scaled = np.clip(values, 0, white).astype(np.float32)
+    scaled *= 255 / white
+    return _bytes(scaled)
 
 
 def _check_size(name: str, width: int, height: int) -> None:
@@ -150,59 +191,55 @@ def _check_size(name: str, width: int, height: int) -> None:
         )
 
 
-def _grey(image: Image.Image) -> NDArray[np.uint8]:
-    if image.mode in ("I;16", "I;16L", "I;16B", "I;16N"):
-        return _from_array(np.asarray(image).astype(np.uint16))
-    if image.mode in ("I", "F"):
-        return _stretched(np.asarray(image, np.float64))
-    if image.has_transparency_data:
-        return _on_contrasting_paper(image.convert("RGBA"))
-    return np.asarray(image.convert("L"))
+def _reduction(size: tuple[int, int]) -> int:
+    """The whole number that brings the longer side to WORKING_SIZE or below."""
+    return -(-max(size) // WORKING_SIZE)
 
 
-def _on_contrasting_paper(image: Image.Image) -> NDArray[np.uint8]:
-    """Lay a transparent picture on white, or on black when what is visible is light."""
+def _grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
+    """Grey pixels of an upright picture, reduced by `factor` before they become floats."""
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        image = Image.fromarray(_stretched(np.asarray(image)))
+    elif image.has_transparency_data:
+        # Alpha is multiplied in while averaging; colours of invisible pixels must not show.
+        reduced = image.convert("RGBA").convert("RGBa").reduce(factor).convert("RGBA")
+        return _on_paper(reduced)
+    return np.asarray(image.convert("L").reduce(factor))
+
+
+def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
+    """Lay a transparent picture on paper that contrasts with its ink.
+
+    A cut-out sheet, which fills its outline and holds both ink and paper, goes on its own paper.
+    Bare ink goes on white, or on black when it is light.
+    """
     values = np.asarray(image.convert("LA"), np.float32)
     grey, alpha = values[..., 0], values[..., 1] / 255
-    visible = float(alpha.sum())
-    light = visible > 0 and float((grey * alpha).sum()) / visible > 127
-    paper = 0.0 if light else 255.0
-    return (paper + (grey - paper) * alpha).round().astype(np.uint8)
-
-
-def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
-    values = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    if values.dtype.kind not in "buif" or values.size == 0:
-        raise PictureError(f"an array of {array.dtype} with the shape {array.shape} is no picture")
-    if values.ndim >= 2:
-        _check_size("the array", values.shape[1], values.shape[0])
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).all():
-            raise PictureError("the array holds values that are not finite")
-        white = 1.0 if values.max() <= 1 else 255.0
+    rows, columns = np.nonzero(alpha > 0.5)
+    if not len(rows):
+        return np.full(grey.shape, 255, np.uint8)
+    visible = grey[rows, columns]
+    outline = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+    if len(rows) > 0.6 * outline and np.ptp(visible) > 96:
+        paper = np.float32(np.median(visible))
     else:
-        white = 1.0 if values.dtype.kind == "b" else float(np.iinfo(values.dtype).max)
-    pixels: NDArray[np.uint8] = (np.clip(values / white, 0, 1) * 255).round().astype(np.uint8)
-    if pixels.ndim == 2:
-        return pixels
-    if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
-        return _grey(Image.fromarray(np.ascontiguousarray(pixels)))
-    raise PictureError(
-        f"a picture is [height, width] or [height, width, channels], not {array.shape}"
-    )
+        paper = np.float32(0 if visible.mean() > 127 else 255)
+    return _bytes((paper + (grey - paper) * alpha).astype(np.float32))
 
 
-def _stretched(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _stretched(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Grey for 32-bit files, which don't say what white is: the least is black, the most white."""
     if not np.isfinite(values).all():
         raise ValueError("it holds values that are not finite")
     low, high = float(values.min()), float(values.max())
-    return ((values - low) * (255 / max(high - low, 1e-9))).round().astype(np.uint8)
+    grey = values.astype(np.float32)
+    grey -= low
+    grey *= 255 / max(high - low, 1e-9)
+    return _bytes(grey)
 
 
-def _reduced(name: str, grey: NDArray[np.uint8]) -> Picture:
-    height, width = grey.shape
-    factor = -(-max(grey.shape) // WORKING_SIZE)
-    if factor > 1:
-        grey = np.asarray(Image.fromarray(grey).reduce(factor))
-    return Picture(name, grey, float(factor), (width, height))
+def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Round 0 to 255 in place, so that a large picture is in memory once."""
+    return np.round(values, out=values).astype(np.uint8)

@@ -58,11 +58,10 @@ def test_no_data_at_all(digits: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["train", "--model", "resnet"], "no network called 'resnet'"),
-        (["train", "--recipe", "secret"], "no recipe called 'secret'"),
-        (["train", "--learning-rate", "-1"], "learning rate is a positive number"),
         (["train", "--resume", "nowhere"], "nowhere/run.json can't be read"),
-        (["train", "--resume", "nowhere", "--epochs", "3"], "--resume goes on"),
+        (["train", "--learning-rate", "nan"], "learning rate is a positive number"),
+        (["train", "--data", "long" * 100], "File name too long"),
+        (["export", "long" * 100], "File name too long"),
         (["export"], "run `digits train` first"),
         (["export", "nowhere"], "there is no such checkpoint"),
         (["predict", "nowhere.png"], "No such file"),

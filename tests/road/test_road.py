@@ -24,7 +24,8 @@ def workshop(tmp_path_factory: pytest.TempPathFactory, full_test_set: Split, dig
     assert trained.returncode == 0, trained.stderr
     assert trained.stdout.startswith("runs/lenet5  validation 9")
     assert len(trained.stderr.splitlines()) == 3
-    exported = digits("export", "--quantize", cwd=folder)
+    # Three epochs leave many digits near the border, so quantization may turn a few more.
+    exported = digits("export", "--quantize", "--max-accuracy-drop", 0.2, cwd=folder)
     assert exported.returncode == 0, exported.stderr
     assert len(exported.stdout.splitlines()) == 5
     return folder

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -100,7 +101,19 @@ def test_a_bad_model(run: Run, pictures: list[Path], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["predict"], ["predict", "a.png", "--json", "--csv"], ["fly"], ["train", "--epochs", "0"]],
+    [
+        ["predict"],
+        ["predict", "a.png", "--json", "--csv"],
+        ["fly"],
+        ["train", "--epochs", "0"],
+        ["train", "--seed", str(2**64)],
+        ["train", "--model", "resnet"],
+        ["train", "--recipe", "secret"],
+        ["train", "--learning-rate", "-1"],
+        ["train", "--resume", "run", "--seed", "7"],
+        ["train", "--resume", "run", "--recipe", "classic"],
+        ["export", "--max-accuracy-drop", "-1"],
+    ],
 )
 def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
     code, out, err = run(*arguments)
@@ -164,3 +177,38 @@ def test_a_bar_on_the_terminal_leaves_the_results_alone(pictures: list[Path]) ->
     assert "reading" in drawn
     assert ".png" not in drawn
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("name", [b"zw\xc3\xb6lf.png", b"\xff.png", b"two\nlines.png"])
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+@pytest.mark.parametrize("form", ["", "--csv", "--json"])
+def test_any_file_name_can_be_written(
+    pictures: list[Path], tmp_path: Path, name: bytes, encoding: str, form: str
+) -> None:
+    path = os.path.join(os.fsencode(tmp_path), name)
+    shutil.copy(pictures[1], path)
+    done = subprocess.run(
+        [sys.executable, "-m", "digits", "predict", path, pictures[2], *filter(None, [form])],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert str(pictures[2]).encode() in done.stdout
+
+
+def test_a_name_that_is_too_long_costs_one_line(run: Run, pictures: list[Path]) -> None:
+    code, out, err = run("predict", "long" * 100, pictures[1])
+    assert code == 1
+    assert len(out.splitlines()) == 1
+    assert err.startswith("error: can't open longlong")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["predict", "--csv", "PICTURE"]])
+def test_stdout_that_is_full_from_the_start(pictures: list[Path], arguments: list[str]) -> None:
+    arguments = [str(pictures[0]) if word == "PICTURE" else word for word in arguments]
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "digits", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == b"error: can't write the results: No space left on device\n"

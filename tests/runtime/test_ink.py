@@ -94,6 +94,11 @@ def test_an_even_sheet_is_blank(shape: tuple[int, int], value: int) -> None:
         framed(np.full(shape, value, np.uint8))
 
 
+def test_constant_ink_is_blank() -> None:
+    with pytest.raises(PictureError, match="no ink"):
+        ink.find_digit(np.full((5, 5), 0.5, np.float32))
+
+
 def test_a_shaded_noisy_sheet_is_blank() -> None:
     random = np.random.default_rng(0)
     page = np.linspace(250, 120, 300)[None, :] + random.normal(0, 3, (200, 300))

@@ -1,11 +1,15 @@
+import contextlib
 import dataclasses
 import os
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from digits import metadata
@@ -77,7 +81,12 @@ def test_float_and_integer_kernels_agree(test_slice: Split) -> None:
 
 
 def test_another_dtype_or_shape_is_refused(model: Model) -> None:
-    for images in (np.zeros((1, 28, 28), np.float32), np.zeros((1, 27, 28), np.uint8)):
+    for images in (
+        np.zeros((1, 28, 28), np.float32),
+        np.zeros((1, 27, 28), np.uint8),
+        np.zeros((28, 28), np.uint8),
+        np.zeros((2, 3, 28, 28), np.uint8),
+    ):
         with pytest.raises(ValueError, match="uint8"):
             model.probabilities(images)
 
@@ -129,6 +138,21 @@ def test_a_custom_operator_is_refused(tmp_path: Path) -> None:
     (tmp_path / "custom.onnx").write_bytes(sealed(other))
     with pytest.raises(ModelError, match="onnxruntime can't load"):
         Model(tmp_path / "custom.onnx")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_sealed_but_malformed_graph_is_refused_or_runs(data: st.DataObject) -> None:
+    """Whoever can seal a file can seal a broken one; onnxruntime's errors must not get out."""
+    raw = bytearray(BUNDLED.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        raw[data.draw(st.integers(0, 6000))] ^= data.draw(st.integers(1, 255))
+    with contextlib.suppress(ModelError):
+        described = metadata.append(bytes(raw), metadata.read(BUNDLED.read_bytes(), ""))
+        with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+            file.write(described)
+            file.flush()
+            Model(file.name)
 
 
 def test_a_foreign_model_is_refused(tmp_path: Path) -> None:

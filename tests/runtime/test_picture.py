@@ -2,7 +2,10 @@ import contextlib
 import io
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,11 +212,80 @@ def test_any_array_gives_a_picture_or_a_picture_error(array: np.ndarray) -> None
 def test_folders_are_listed_in_order(tmp_path: Path) -> None:
     for name in ("b.png", "a.JPG", "notes.txt", "c.webp"):
         (tmp_path / name).write_bytes(b"")
-    assert [path.name for path in picture.in_folder(tmp_path)] == ["a.JPG", "b.png", "c.webp"]
+    assert [path.name for path in picture.listed(tmp_path)] == ["a.JPG", "b.png", "c.webp"]
 
 
 def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="there is no picture in"):
-        picture.in_folder(tmp_path)
-    with pytest.raises(PictureError, match="can't read"):
-        picture.in_folder(tmp_path / "missing")
+        picture.listed(tmp_path)
+
+
+def test_a_path_is_listed_as_itself(tmp_path: Path) -> None:
+    assert picture.listed(tmp_path / "missing.png") == [tmp_path / "missing.png"]
+    with pytest.raises(PictureError, match="File name too long"):
+        picture.listed(tmp_path / ("long" * 100))
+
+
+@pytest.mark.parametrize("paper", ["white", "darkgreen"])
+@pytest.mark.parametrize("margin", [2, 20])
+def test_a_cut_out_sheet_keeps_its_own_paper(paper: str, margin: int) -> None:
+    """A screenshot with a transparent border once had the border read as the digit."""
+    pen = "black" if paper == "white" else "white"
+    sheet = Image.new("RGBA", (40, 40), paper)
+    sheet.paste(pen, (15, 8, 19, 32))
+    image = Image.new("RGBA", (40 + 2 * margin, 40 + 2 * margin))
+    image.paste(sheet, (margin, margin))
+    grey = picture.load(image).grey
+    assert abs(int(grey[0, 0]) - int(grey[margin + 2, margin + 2])) < 3
+    assert abs(int(grey[margin + 20, margin + 16]) - int(grey[0, 0])) > 100
+
+
+def test_nothing_visible_is_a_blank_sheet() -> None:
+    assert (picture.load(Image.new("RGBA", (9, 9))).grey == 255).all()
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint16, np.int32, np.int64])
+def test_wide_integers_may_go_up_to_255(dtype: type) -> None:
+    array = (GREY // 2).astype(dtype)
+    grey = picture.load(array).grey
+    assert int(grey[8, 15]) - int(grey[3, 4]) > 90
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_other_kinds_of_bytes(kind: type) -> None:
+    assert picture.load(kind(encoded(Image.fromarray(GREY)))).grey.shape == GREY.shape
+
+
+@pytest.mark.parametrize("source", [None, 7, [1, 2]])
+def test_what_is_no_source_is_refused(source: Any) -> None:
+    with pytest.raises(PictureError, match="is no picture: give a path"):
+        picture.load(source)
+
+
+def test_a_path_of_bytes() -> None:
+    class BytesPath:
+        def __fspath__(self) -> bytes:
+            return os.fsencode(SAMPLES[0])
+
+    assert picture.load(BytesPath()).grey.shape == (28, 28)  # type: ignore[arg-type]
+
+
+def test_a_large_picture_is_in_memory_a_few_times_at_most() -> None:
+    code = """
+import resource, sys
+import numpy as np
+from digits import picture
+{prepare}
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+picture.load(source)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    for prepare, megabytes in (
+        ("source = np.zeros((6000, 6000, 3), np.uint8)", 400),
+        ("from PIL import Image; source = Image.new('RGBA', (6000, 6000))", 600),
+        ("source = np.zeros((6000, 6000), np.uint16)", 400),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(prepare=prepare)], capture_output=True, check=True
+        )
+        assert int(done.stdout) / 1024 < megabytes, prepare

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import json
 import pickle
@@ -149,3 +150,15 @@ def test_a_damaged_state_is_an_error(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "state.pt").write_bytes(raw)
     with pytest.raises(ModelError, match="damaged"):
         checkpoint.load_state(tmp_path / "state.pt")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(st.data())
+def test_a_mutated_state_is_a_state_or_an_error(tmp_path: Path, data: st.DataObject) -> None:
+    checkpoint.save_state(tmp_path / "state.pt", {"rng": torch.zeros(4), "history": [{"a": 1.5}]})
+    raw = bytearray((tmp_path / "state.pt").read_bytes())
+    # The pickle comes first; mutations of it get further than those of the zip around it.
+    raw[data.draw(st.integers(0, min(len(raw), 400) - 1))] ^= data.draw(st.integers(1, 255))
+    (tmp_path / "state.pt").write_bytes(raw)
+    with contextlib.suppress(ModelError):
+        assert isinstance(checkpoint.load_state(tmp_path / "state.pt"), dict)

@@ -29,7 +29,7 @@ def test_pixels_in_logits_out(architecture: str, batch: int) -> None:
     logits = models.build(architecture).eval()(images)
     assert logits.shape == (batch, 10)
     assert logits.dtype == torch.float32
-    assert (logits.sum(1) != 1).all()
+    assert logits.min() < 0  # no softmax among the layers
 
 
 def test_normalization() -> None:

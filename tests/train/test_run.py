@@ -41,10 +41,11 @@ def test_the_newest_run_with_a_finished_epoch() -> None:
 
 
 def test_metrics_csv(tmp_path: Path) -> None:
-    Run(tmp_path).write_metrics([Epoch(1, 0.5, 0.9, 0.25, 0.95, 1000.0)])
+    Run(tmp_path).write_metrics([Epoch(1, 0.5, 0.9, 0.25, 0.95, 7.5, 1000.0)])
     assert (tmp_path / "metrics.csv").read_text() == (
-        "number,train_loss,train_accuracy,validation_loss,validation_accuracy,images_per_second\n"
-        "1,0.5,0.9,0.25,0.95,1000.0\n"
+        "number,train_loss,train_accuracy,validation_loss,validation_accuracy,"
+        "seconds,images_per_second\n"
+        "1,0.5,0.9,0.25,0.95,7.5,1000.0\n"
     )
 
 

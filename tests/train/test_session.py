@@ -1,5 +1,7 @@
 import csv
+import dataclasses
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,11 +95,47 @@ def test_a_resumed_run_ends_like_one_that_was_never_interrupted(
     assert {path.name for path in resumed.folder.iterdir()} == FILES
 
 
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_kill_between_two_files_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, epoch: int
+) -> None:
+    whole, expected = session.train(PLAN, "cpu", None, Path("whole"))
+    real, saved = checkpoint.save, []
+
+    def die(path: Path, *rest: Any) -> None:
+        saved.append(path)
+        if len(saved) == epoch:
+            raise SystemExit("killed after state.pt and before the checkpoint")
+        real(path, *rest)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(checkpoint, "save", die)
+        session.train(PLAN, "cpu", None, Path("killed"))
+    resumed, summary = session.resume(Run(Path("killed")), "cpu", None)
+    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert summary["test_loss"] == expected["test_loss"]
+    assert {path.name for path in resumed.folder.iterdir()} == FILES
+
+
+def test_ctrl_c_while_the_first_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", interrupt)
+        with pytest.raises(
+            DigitsError, match="interrupted: go on with `digits train --resume runs"
+        ):
+            session.train(PLAN, "cpu", None, None)
+    session.resume(Run(Path("runs/lenet5")), "cpu", None)
+    assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 2
+
+
 def test_a_finished_run_can_be_resumed_and_stays_as_it_is() -> None:
     run, _ = session.train(PLAN, "cpu", None, None)
-    before = run.checkpoint.read_bytes()
+    before = {name: (run.folder / name).read_bytes() for name in ("run.json", run.checkpoint.name)}
     session.resume(run, "cpu", None)
-    assert run.checkpoint.read_bytes() == before
+    assert before == {name: (run.folder / name).read_bytes() for name in before}
 
 
 def test_resuming_what_isn_t_a_run_is_an_error(tmp_path: Path) -> None:
@@ -110,7 +148,11 @@ def test_resuming_what_isn_t_a_run_is_an_error(tmp_path: Path) -> None:
 
 def test_a_state_of_another_run_is_refused() -> None:
     run, _ = session.train(PLAN, "cpu", None, None)
-    checkpoint.save_state(run.state, {"training": {"model": {}}, "history": []})
+    other, _ = session.train(dataclasses.replace(PLAN, seed=5), "cpu", None, None)
+    shutil.copy(other.state, run.state)
+    with pytest.raises(ModelError, match="doesn't belong to the run"):
+        session.resume(run, "cpu", None)
+    checkpoint.save_state(run.state, {"plan": dataclasses.asdict(PLAN), "training": {}})
     with pytest.raises(ModelError, match="doesn't belong to the run"):
         session.resume(run, "cpu", None)
 
@@ -127,6 +169,16 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPa
     with pytest.raises(DigitsError, match="No space left"):
         session.train(PLAN, "cpu", None, None)
     assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_run_on_the_gpu_can_be_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt_after(1, monkeypatch)
+    with pytest.raises(DigitsError, match="holds epoch 1"):
+        session.train(PLAN, "cuda", None, None)
+    monkeypatch.undo()
+    _, summary = session.resume(Run(Path("runs/lenet5")), "cuda", None)
+    assert summary["epochs"] == 2
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -26,6 +26,19 @@ FORMAT = "digits checkpoint 1"
 
 _KEY = "digits"
 
+# What torch's restricted unpickler raises on damaged files (seen with 2,500 mutated ones).
+_BROKEN_PICKLE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    pickle.UnpicklingError,
+)
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -70,9 +83,9 @@ def load(path: Path) -> Checkpoint:
 
     Raises ModelError when the file is missing, damaged, not ours, or of an unknown architecture.
     """
-    if not path.is_file():
-        raise ModelError(f"{path}: there is no such checkpoint")
     try:
+        if not path.is_file():
+            raise ModelError(f"{path}: there is no such checkpoint")
         with safetensors.safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_KEY, "")
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -107,11 +120,11 @@ def load_state(path: Path) -> dict[str, Any]:
 
     Raises ModelError when the file is missing, damaged or not ours.
     """
-    if not path.is_file():
-        raise ModelError(f"{path} is missing: there is nothing to resume from")
     try:
+        if not path.is_file():
+            raise ModelError(f"{path} is missing: there is nothing to resume from")
         state = torch.load(path, weights_only=True, map_location="cpu")
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except _BROKEN_PICKLE as error:
         raise ModelError(f"{path} is damaged, or not a state that digits wrote") from error
     if not isinstance(state, dict):
         raise ModelError(f"{path} is not a state that digits wrote")

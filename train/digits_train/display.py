@@ -4,7 +4,7 @@ import time
 
 from torch import Tensor
 
-from digits.progress import progress_bar
+from digits.terminal import progress_bar
 from digits_train.fit import Epoch
 
 
@@ -13,10 +13,10 @@ class EpochBar:
 
     _REFRESH = 0.5  # seconds; reading the sums waits for the device, so not at every step
 
-    def __init__(self, epochs: int, images: int) -> None:
-        self._epochs, self._images = epochs, images
+    def __init__(self, done: int, epochs: int, images: int) -> None:
+        self._epochs = epochs
         self._bar = progress_bar("{task.fields[figures]}")
-        self._task = self._bar.add_task("", total=images, figures="")
+        self._task = self._bar.add_task(self._next(done), total=images, figures="")
         self._started = self._shown = time.perf_counter()
 
     def __enter__(self) -> "EpochBar":
@@ -48,4 +48,7 @@ class EpochBar:
             soft_wrap=True,
         )
         self._started = self._shown = time.perf_counter()
-        self._bar.reset(self._task, description=f"epoch {epoch.number + 1}/{self._epochs}")
+        self._bar.reset(self._task, description=self._next(epoch.number))
+
+    def _next(self, done: int) -> str:
+        return f"epoch {done + 1}/{self._epochs}" if done < self._epochs else "evaluating"

@@ -16,6 +16,8 @@ from digits_train.augment import augment
 from digits_train.models import Network
 from digits_train.recipe import Recipe
 
+_PREDICT_BATCH = 1000  # digits at a time when nothing is learnt
+
 OnStep = Callable[[int, Tensor, Tensor], None]
 
 
@@ -28,6 +30,7 @@ class Epoch:
     train_accuracy: float  # 0 to 1, of the batches as they were trained on
     validation_loss: float
     validation_accuracy: float
+    seconds: float  # training and validation
     images_per_second: float  # training alone
 
 
@@ -41,23 +44,30 @@ class Training:
 
     def state(self) -> dict[str, Any]:
         """All that changes while training, of types that torch.load(weights_only=True) takes."""
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-        return {
+        device = next(self.model.parameters()).device
+        state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "epoch": self.epoch,
             "rng": torch.get_rng_state(),
-            "cuda_rng": cuda,
         }
+        if device.type == "cuda":
+            state["cuda_rng"] = torch.cuda.get_rng_state(device)
+        elif device.type == "mps":
+            state["mps_rng"] = torch.mps.get_rng_state()
+        return state
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to what `state()` returned."""
+        """Go back to what `state()` returned, on this or another kind of device."""
+        device = next(self.model.parameters()).device
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch = state["epoch"]
         torch.set_rng_state(state["rng"])
-        if state["cuda_rng"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state["cuda_rng"])
+        if device.type == "cuda" and "cuda_rng" in state:
+            torch.cuda.set_rng_state(state["cuda_rng"], device)
+        elif device.type == "mps" and "mps_rng" in state:
+            torch.mps.set_rng_state(state["mps_rng"])
 
 
 def fit(
@@ -107,7 +117,7 @@ def fit(
                 on_step(min((step + 1) * recipe.batch_size, len(images)), loss_sum, right)
 
         train_loss, train_accuracy = loss_sum.item() / len(images), right.item() / len(images)
-        seconds = time.perf_counter() - started
+        train_seconds = time.perf_counter() - started
         if not math.isfinite(train_loss):
             raise DigitsError(
                 f"the loss is {train_loss} in epoch {training.epoch + 1}: the training diverged;"
@@ -121,7 +131,8 @@ def fit(
             train_accuracy,
             validation_loss,
             validation_accuracy,
-            len(images) / seconds,
+            time.perf_counter() - started,
+            len(images) / train_seconds,
         )
 
 
@@ -138,12 +149,12 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, split: Split, batch_size: int = 1000) -> Tensor:
+def predict(model: nn.Module, split: Split) -> Tensor:
     """The logits of all digits of a split: float32 [n, 10], on the CPU."""
     model.eval()
     device = next(model.parameters()).device
     images, _ = tensors(split, device)
-    return torch.cat([model(batch) for batch in torch.split(images, batch_size)]).float().cpu()
+    return torch.cat([model(batch) for batch in torch.split(images, _PREDICT_BATCH)]).float().cpu()
 
 
 def measure(logits: Tensor, split: Split) -> tuple[float, float]:

@@ -29,7 +29,7 @@ class Network(nn.Sequential):
     """A chain of named layers from pixels to logits."""
 
     kernels: Kernels  # which of onnxruntime's kernels run the quantized file fastest
-    threads: int  # for training on a CPU; 0 = one for each core
+    threads: int  # for training on a CPU
 
 
 class LeNet5(Network):

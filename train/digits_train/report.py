@@ -70,13 +70,12 @@ def confusion(path: Path, labels: NDArray[np.uint8], predicted: NDArray[np.int64
     _save(figure, path)
 
 
-def mistakes(
-    path: Path, split: Split, probabilities: NDArray[np.float32], rows: int = 4, columns: int = 8
-) -> None:
+def mistakes(path: Path, split: Split, probabilities: NDArray[np.float32]) -> None:
     """Draw the wrong answers with the least probability for the true digit.
 
     probabilities: float32 [n, 10], one row for each digit of the split.
     """
+    rows, columns = 4, 8
     predicted = probabilities.argmax(1)
     truth = probabilities[np.arange(len(split)), split.labels]
     wrong = np.flatnonzero(predicted != split.labels)

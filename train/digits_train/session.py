@@ -3,7 +3,6 @@
 import dataclasses
 import platform
 import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from digits.mnist import Split
 from digits_train import checkpoint, models, report, run
 from digits_train.display import EpochBar
 from digits_train.fit import Epoch, Training, fit, measure, predict
+from digits_train.models import Network
 from digits_train.recipe import Augmentation, Recipe
 from digits_train.run import Run
 
@@ -47,7 +47,7 @@ def train(
     try:
         return folder, _train(plan, training, folder, [], splits)
     finally:
-        if not folder.checkpoint.exists():  # nothing worth keeping: leave the name free
+        if not folder.state.exists():  # nothing worth keeping: leave the name free
             shutil.rmtree(folder.folder, ignore_errors=True)
 
 
@@ -62,19 +62,24 @@ def resume(folder: Run, device_name: str, data: Path | None) -> tuple[Run, dict[
     splits = _load(data)
     training = start(plan, device)
     try:
+        if state["plan"] != dataclasses.asdict(plan):
+            raise ValueError("it has another plan")
         training.restore(state["training"])
         history = [Epoch(**epoch) for epoch in state["history"]]
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{folder.state} doesn't belong to the run in {folder.summary}") from error
+    # The process may have died after state.pt was written and before the others were.
+    _save(plan, training, folder, history)
     return folder, _train(plan, training, folder, history, splits)
 
 
 def start(plan: Plan, device: torch.device) -> Training:
     """A new network and its optimizer, on the device."""
     model = models.build(plan.architecture).to(device)
-    if device.type == "cpu" and model.threads:
+    if device.type == "cpu":
         torch.set_num_threads(model.threads)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if device.type != "mps":  # whose convolutions got this layout's gradients wrong until 2025
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     fused = device.type in ("cpu", "cuda")
     optimizer = torch.optim.Adam(model.parameters(), plan.recipe.learning_rate, fused=fused)
     return Training(model, optimizer)
@@ -122,34 +127,40 @@ def _train(
     splits: dict[mnist.SplitName, Split],
 ) -> dict[str, Any]:
     """Run the epochs that are left, saving after each; then evaluate and draw."""
-    started = time.perf_counter()
     summary = _describe(plan, training.model)
     folder.write_summary(summary)
+    train, validation = splits["train"], splits["validation"]
     try:
-        with EpochBar(plan.recipe.epochs, len(splits["train"])) as bar:
-            for epoch in fit(
-                training, plan.recipe, splits["train"], splits["validation"], bar.step
-            ):
+        with EpochBar(training.epoch, plan.recipe.epochs, len(train)) as bar:
+            for epoch in fit(training, plan.recipe, train, validation, bar.step):
+                _save(plan, training, folder, [*history, epoch])
                 history.append(epoch)
-                _save(plan, training, folder, history)
                 bar.finish(epoch)
+            logits = predict(training.model, validation)
+            summary |= _figures(training.model, history, logits, splits)
+            folder.write_summary(summary)
+            _draw(folder, history, validation, logits)
     except KeyboardInterrupt:
         raise DigitsError(_interrupted(folder, history)) from None
+    return summary
 
-    validation_logits = predict(training.model, splits["validation"])
+
+def _figures(
+    model: Network,
+    history: list[Epoch],
+    validation_logits: Tensor,
+    splits: dict[mnist.SplitName, Split],
+) -> dict[str, Any]:
     validation = measure(validation_logits, splits["validation"])
-    test = measure(predict(training.model, splits["test"]), splits["test"])
-    summary |= {
-        "epochs": training.epoch,
-        "seconds": round(time.perf_counter() - started, 1),
+    test = measure(predict(model, splits["test"]), splits["test"])
+    return {
+        "epochs": len(history),
+        "seconds": round(sum(epoch.seconds for epoch in history), 1),
         "validation_loss": validation[0],
         "validation_accuracy": validation[1],
         "test_loss": test[0],
         "test_accuracy": test[1],
     }
-    folder.write_summary(summary)
-    _draw(folder, history, splits["validation"], validation_logits)
-    return summary
 
 
 def _describe(plan: Plan, model: nn.Module) -> dict[str, Any]:
@@ -173,7 +184,11 @@ def _save(plan: Plan, training: Training, folder: Run, history: list[Epoch]) -> 
     # --resume writes the others again.
     checkpoint.save_state(
         folder.state,
-        {"training": training.state(), "history": [dataclasses.asdict(e) for e in history]},
+        {
+            "plan": dataclasses.asdict(plan),
+            "training": training.state(),
+            "history": [dataclasses.asdict(epoch) for epoch in history],
+        },
     )
     checkpoint.save(
         folder.checkpoint,
@@ -192,12 +207,10 @@ def _save(plan: Plan, training: Training, folder: Run, history: list[Epoch]) -> 
 
 
 def _interrupted(folder: Run, history: list[Epoch]) -> str:
-    if not history:
+    if not folder.state.exists():
         return "interrupted before the first epoch was finished: nothing is kept"
-    return (
-        f"interrupted: {folder.checkpoint} holds epoch {history[-1].number}; "
-        f"go on with `digits train --resume {folder.folder}`"
-    )
+    kept = f"{folder.checkpoint} holds epoch {len(history)}; " if history else ""
+    return f"interrupted: {kept}go on with `digits train --resume {folder.folder}`"
 
 
 def _draw(folder: Run, history: list[Epoch], validation: Split, logits: Tensor) -> None:

@@ -1,8 +1,11 @@
-"""Progress bars: on a terminal, on stderr, and nowhere else."""
+"""Results go to stdout. Progress bars go to stderr, where that is a terminal."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
+
+from digits.errors import DigitsError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -10,6 +13,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FEW = 200  # items that are done before anyone would look for a bar
+
+
+def emit(line: str) -> None:
+    """Print a result on stdout at once. Raises DigitsError when it can't be written."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:  # the reader has seen enough, as `head` has: not an error
+        _forget_stdout()
+        raise
+    except OSError as error:
+        _forget_stdout()
+        raise DigitsError(f"can't write the results: {error.strerror}") from error
 
 
 def progress_bar(*fields: str) -> "Progress":
@@ -47,3 +62,8 @@ def track(items: Sequence[T], description: str) -> Iterator[T]:
         return
     with progress_bar() as bar:
         yield from bar.track(items, description=description)
+
+
+def _forget_stdout() -> None:
+    # What is still in the buffer would fail again, with a traceback, when Python exits.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,10 @@
+from typing import get_args, get_type_hints
+
+from digits_train import cli, models, recipe
+
+
+def test_the_choices_are_what_there_is() -> None:
+    """cli.py spells them out because `--help` must not wait for torch."""
+    hints = get_type_hints(cli.train)
+    assert set(get_args(get_args(hints["model"])[0])) == set(models.ARCHITECTURES)
+    assert set(get_args(get_args(hints["recipe"])[0])) == set(recipe.RECIPES)
