@@ -2,7 +2,7 @@
 # make test   set up everything, check style and types, run all tests
 # make wheel  build dist/digits-*.whl
 # make bench  our speed and accuracy beside the alternatives'
-# make model  train, export and install the bundled model again
+# make model  train, export and install the bundled model again, and redraw the README's pictures
 
 PYTHON ?= python3
 PIP := -m pip --disable-pip-version-check install --quiet
@@ -21,8 +21,8 @@ lint: .venv/done
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-wheel: .venv/done
-	.venv/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
+wheel: .venv-runtime/done
+	.venv-runtime/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
 	@ls -l dist/*.whl
 
 bench: .venv/done
@@ -35,6 +35,8 @@ model: .venv/done
 	.venv/bin/digits train --seed 1 --out runs/bundled
 	.venv/bin/digits export --quantize runs/bundled
 	cp runs/bundled/lenet5.int8.onnx runtime/digits/models/
+	cp runs/bundled/curves.png docs/
+	.venv/bin/python docs/make.py
 
 clean:
 	rm -rf .venv .venv-runtime dist

@@ -1,8 +1,6 @@
-"""Draw the pictures of the README.
+"""Draw the README's pipeline.png; `make model` does so, and brings curves.png from its run.
 
-    python docs/make.py
-
-pipeline.png: the sample pictures, the 28x28 pixels that the network sees of each, and its answer.
+The sample pictures, the 28x28 pixels that the network sees of each, and its answer.
 """
 
 from pathlib import Path

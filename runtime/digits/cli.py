@@ -11,7 +11,7 @@ import typer
 
 from digits import __version__
 from digits.errors import DigitsError, PictureError
-from digits.terminal import emit, track
+from digits.terminal import complain, emit, forget_stdout, printable, track
 
 # Another package parses what follows the name of the command, --help included.
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -39,13 +39,12 @@ def main() -> None:
     try:
         app(prog_name="digits")
     except DigitsError as error:
-        _report(error)
+        complain(f"error: {error}")
         sys.exit(1)
-
-
-def _report(error: DigitsError) -> bool:
-    print(f"error: {error}", file=sys.stderr)
-    return True
+    except OSError as error:  # Typer writes the help itself
+        forget_stdout()
+        complain(f"error: {error.strerror}")
+        sys.exit(1)
 
 
 def _version(wanted: bool) -> None:
@@ -85,20 +84,25 @@ def predict(
 
     classifier = Classifier(model)
     files: list[Path] = []
-    failed = False
+    errors: list[PictureError] = []
+
+    def report(error: PictureError) -> None:
+        errors.append(error)
+        complain(f"error: {printable(str(error))}")
+
     for path in pictures:
         try:
             files += listed(path)
         except PictureError as error:
-            failed = _report(error)
+            report(error)
     several = files != pictures or len(files) > 1
     write = output.as_json() if as_json else output.as_csv() if as_csv else output.as_text(several)
     for file in track(files, "reading"):
         try:
             write(file, classifier.predict(file))
         except PictureError as error:
-            failed = _report(error)
-    if failed:
+            report(error)
+    if errors:
         raise typer.Exit(1)
 
 

@@ -8,7 +8,6 @@ import hashlib
 import math
 import os
 import struct
-import sys
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from digits import fetch
 from digits.errors import DataError, DigitsError
 from digits.files import write_bytes
+from digits.terminal import complain
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -104,7 +104,7 @@ def _files(names: Sequence[str], data: Path | None) -> list[bytes]:
         try:
             return [_from_folder(name, cache) for name in names]
         except _Damaged as error:
-            print(f"warning: {error}; fetching it again", file=sys.stderr)
+            complain(f"warning: {error}; fetching it again")
             tried.append(str(error))
         except DataError as error:
             tried.append(str(error))
@@ -174,4 +174,4 @@ def _keep(files: dict[str, bytes], cache: Path) -> None:
         for name, raw in files.items():
             write_bytes(cache / name, raw)
     except DigitsError as error:  # a read-only home costs a download next time, nothing else
-        print(f"warning: {error}", file=sys.stderr)
+        complain(f"warning: {error}")

@@ -38,6 +38,7 @@ class Model:
 
     def __init__(self, path: str | os.PathLike[str] | None = None, threads: int = 1) -> None:
         self.path = Path(path or os.environ.get("DIGITS_MODEL") or BUNDLED)
+        self.threads = threads
         self.name = str(self.path)
         raw = _read(self.path)
         self.metadata = metadata.read(raw, self.name)
@@ -46,6 +47,10 @@ class Model:
         except _REFUSALS as error:
             raise ModelError(f"onnxruntime can't load {self.name}: {error}") from error
         self._check_interface()
+        self._check_answer()
+
+    def __reduce__(self) -> tuple[type["Model"], tuple[Path, int]]:
+        return Model, (self.path, self.threads)  # a worker process opens a session of its own
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Classify a batch of framed digits.
@@ -71,6 +76,15 @@ class Model:
                     f"{self.name}: the {kind} should be {name}, {dtype}, [batch, {str(shape)[1:]},"
                     f" not {there}"
                 )
+
+    def _check_answer(self) -> None:
+        """A blank frame shows a graph that loads but can't run, and weights that are no numbers."""
+        try:
+            answer = self.probabilities(np.zeros((1, 28, 28), np.uint8))
+        except _REFUSALS as error:
+            raise ModelError(f"onnxruntime can't run {self.name}: {error}") from error
+        if answer.shape != (1, 10) or not np.isfinite(answer).all():
+            raise ModelError(f"{self.name} doesn't give ten probabilities for a digit")
 
 
 def open_session(

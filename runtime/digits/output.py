@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from digits.classifier import Prediction
-from digits.terminal import emit
+from digits.terminal import emit, printable
 
 Write = Callable[[Path, Prediction], None]
 
@@ -18,7 +18,7 @@ def as_text(with_name: bool) -> Write:
 
     def write(file: Path, prediction: Prediction) -> None:
         digit = "?" if prediction.digit is None else prediction.digit
-        name = f"{file}  " if with_name else ""
+        name = f"{printable(str(file))}  " if with_name else ""
         emit(f"{name}{digit}  ({100 * prediction.confidence:.1f} %)")
 
     return write
@@ -49,5 +49,5 @@ def as_csv() -> Write:
 
 def _emit_row(row: list[object]) -> None:
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(row)
-    emit(text.getvalue())
+    csv.writer(text, lineterminator="\n").writerow(row)  # without "\n" it leaves a "\n" unquoted
+    emit(text.getvalue().removesuffix("\n"))

@@ -25,6 +25,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 SUFFIXES = {".bmp", ".gif", ".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
 
 MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
+_ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
 WORKING_SIZE = 1024  # pixels of the longer side; larger pictures are reduced before anything else
 
 # What Pillow raises on broken files: the first five were seen with 400,000 mutated ones (13.0),
@@ -149,7 +150,8 @@ def _from_image(name: str, image: Image.Image) -> Picture:
     _check_size(name, *image.size)
     factor = _reduction(image.size)
     try:
-        upright = ImageOps.exif_transpose(image)
+        turned = image.getexif().get(_ORIENTATION, 1) != 1
+        upright = ImageOps.exif_transpose(image) if turned else image  # which else makes a copy
         return Picture(name, _grey(upright, factor), float(factor), upright.size)
     except _BROKEN as error:
         raise PictureError(f"{name} is damaged: {error}") from error
@@ -184,6 +186,8 @@ def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _check_size(name: str, width: int, height: int) -> None:
+    if width * height == 0:
+        raise PictureError(f"{name} has no pixels")
     if width * height > MAX_PIXELS:
         raise PictureError(
             f"{name} has {width} x {height} pixels;"
@@ -203,19 +207,19 @@ def _grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
     elif image.mode in ("I", "F"):
         image = Image.fromarray(_stretched(np.asarray(image)))
     elif image.has_transparency_data:
-        # Alpha is multiplied in while averaging; colours of invisible pixels must not show.
-        reduced = image.convert("RGBA").convert("RGBa").reduce(factor).convert("RGBA")
-        return _on_paper(reduced)
+        coloured = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
+        # Alpha is multiplied in while averaging; the grey of invisible pixels must not show.
+        return _on_paper(coloured.convert("LA").convert("La").reduce(factor).convert("LA"))
     return np.asarray(image.convert("L").reduce(factor))
 
 
 def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
-    """Lay a transparent picture on paper that contrasts with its ink.
+    """Lay a transparent picture (mode LA) on paper that contrasts with its ink.
 
     A cut-out sheet, which fills its outline and holds both ink and paper, goes on its own paper.
     Bare ink goes on white, or on black when it is light.
     """
-    values = np.asarray(image.convert("LA"), np.float32)
+    values = np.asarray(image, np.float32)
     grey, alpha = values[..., 0], values[..., 1] / 255
     rows, columns = np.nonzero(alpha > 0.5)
     if not len(rows):

@@ -1,8 +1,10 @@
-"""Results go to stdout. Progress bars go to stderr, where that is a terminal."""
+"""Results go to stdout, everything else to stderr; a progress bar only where that is a terminal."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from digits.errors import DigitsError
@@ -17,14 +19,34 @@ _FEW = 200  # items that are done before anyone would look for a bar
 
 def emit(line: str) -> None:
     """Print a result on stdout at once. Raises DigitsError when it can't be written."""
+    if sys.stdout is None:
+        raise DigitsError("can't write the results: stdout is closed")
     try:
         print(line, flush=True)
     except BrokenPipeError:  # the reader has seen enough, as `head` has: not an error
-        _forget_stdout()
+        forget_stdout()
         raise
     except OSError as error:
-        _forget_stdout()
+        forget_stdout()
         raise DigitsError(f"can't write the results: {error.strerror}") from error
+
+
+def complain(line: str) -> None:
+    """Print a warning or an error on stderr, if there is one that can be written."""
+    # print(file=None) would write among the results.
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(line, file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """The text with control characters escaped: a file's name must not move the cursor."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def forget_stdout() -> None:
+    """Let nothing more be written: what is still in the buffer would fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def progress_bar(*fields: str) -> "Progress":
@@ -62,8 +84,3 @@ def track(items: Sequence[T], description: str) -> Iterator[T]:
         return
     with progress_bar() as bar:
         yield from bar.track(items, description=description)
-
-
-def _forget_stdout() -> None:
-    # What is still in the buffer would fail again, with a traceback, when Python exits.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

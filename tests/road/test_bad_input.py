@@ -58,7 +58,7 @@ def test_no_data_at_all(digits: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["train", "--resume", "nowhere"], "nowhere/run.json can't be read"),
+        (["train", "--resume", "nowhere"], "nothing to resume from"),
         (["train", "--learning-rate", "nan"], "learning rate is a positive number"),
         (["train", "--data", "long" * 100], "File name too long"),
         (["export", "long" * 100], "File name too long"),

@@ -83,6 +83,13 @@ def test_threads_can_share_a_classifier(
             assert list(pool.map(classifier.predict, pictures)) == expected
 
 
+def test_a_worker_process_gets_a_classifier_of_its_own(
+    classifier: digits.Classifier, pictures: list[Path]
+) -> None:
+    copy = pickle.loads(pickle.dumps(classifier))
+    assert copy.predict(pictures[4]) == classifier.predict(pictures[4])
+
+
 def test_an_unsure_answer_is_no_answer(tmp_path: Path, pictures: list[Path]) -> None:
     raw = BUNDLED.read_bytes()
     strict = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)

@@ -195,6 +195,10 @@ def test_any_file_name_can_be_written(
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert str(pictures[2]).encode() in done.stdout
+    if form == "--csv":
+        assert [len(row) for row in csv.reader(io.StringIO(done.stdout.decode()))] == [17, 17, 17]
+    else:
+        assert len(done.stdout.splitlines()) == 2
 
 
 def test_a_name_that_is_too_long_costs_one_line(run: Run, pictures: list[Path]) -> None:
@@ -204,11 +208,40 @@ def test_a_name_that_is_too_long_costs_one_line(run: Run, pictures: list[Path]) 
     assert err.startswith("error: can't open longlong")
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["predict", "--csv", "PICTURE"]])
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["predict", "--csv", "PICTURE"]])
 def test_stdout_that_is_full_from_the_start(pictures: list[Path], arguments: list[str]) -> None:
     arguments = [str(pictures[0]) if word == "PICTURE" else word for word in arguments]
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "digits", *arguments]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == 1
-    assert done.stderr == b"error: can't write the results: No space left on device\n"
+    assert done.stderr.startswith(b"error: ")
+    assert done.stderr.endswith(b"No space left on device\n")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_errors_stay_out_of_the_results_when_stderr_is_closed(pictures: list[Path]) -> None:
+    command = f"{sys.executable} -m digits predict --json missing.png {pictures[1]} 2>&-"
+    done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert [json.loads(line)["digit"] for line in done.stdout.splitlines()] == [1]
+
+
+def test_a_full_stderr_costs_no_picture(pictures: list[Path]) -> None:
+    command = f"{sys.executable} -m digits predict missing.png {pictures[1]} 2>/dev/full"
+    done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_closed_stdout_is_an_error(pictures: list[Path]) -> None:
+    command = f"{sys.executable} -m digits predict {pictures[1]} >&-"
+    done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "error: can't write the results: stdout is closed\n"
+
+
+def test_control_characters_don_t_reach_the_terminal(run: Run) -> None:
+    code, _, err = run("predict", "red\x1b[31m\nname.png")
+    assert code == 1
+    assert err == "error: can't open red\\x1b[31m\\x0aname.png: No such file or directory\n"

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from digits import metadata
 from digits.errors import ModelError
@@ -153,6 +153,28 @@ def test_a_sealed_but_malformed_graph_is_refused_or_runs(data: st.DataObject) ->
             file.write(described)
             file.flush()
             Model(file.name)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    other = onnx.load_from_string(BUNDLED.read_bytes())
+    for tensor in other.graph.initializer:
+        if tensor.name == "fc3.bias.scale":
+            tensor.CopyFrom(numpy_helper.from_array(np.full(10, np.nan, np.float32), tensor.name))
+    (tmp_path / "nan.onnx").write_bytes(sealed(other))
+    with pytest.raises(ModelError, match="doesn't give ten probabilities"):
+        Model(tmp_path / "nan.onnx")
+
+
+def test_a_graph_that_can_t_run_is_refused(tmp_path: Path) -> None:
+    other = graph(TensorProto.UINT8, ["batch", 1, 28, 28])
+    gather = helper.make_node("Gather", ["flat", "index"], ["ten"], axis=1)
+    indices = helper.make_tensor("index", TensorProto.INT64, [10], [5000] * 10)
+    other.graph.node[1].CopyFrom(gather)
+    del other.graph.initializer[:]
+    other.graph.initializer.append(indices)
+    (tmp_path / "broken.onnx").write_bytes(sealed(other))
+    with pytest.raises(ModelError, match="can't"):
+        Model(tmp_path / "broken.onnx")
 
 
 def test_a_foreign_model_is_refused(tmp_path: Path) -> None:

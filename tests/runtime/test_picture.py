@@ -262,6 +262,12 @@ def test_what_is_no_source_is_refused(source: Any) -> None:
         picture.load(source)
 
 
+@pytest.mark.parametrize("size", [(0, 0), (0, 5), (5, 0)])
+def test_a_picture_without_pixels_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(PictureError, match="has no pixels"):
+        picture.load(Image.new("L", size))
+
+
 def test_a_path_of_bytes() -> None:
     class BytesPath:
         def __fspath__(self) -> bytes:
@@ -282,7 +288,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     for prepare, megabytes in (
         ("source = np.zeros((6000, 6000, 3), np.uint8)", 400),
-        ("from PIL import Image; source = Image.new('RGBA', (6000, 6000))", 600),
+        ("from PIL import Image; source = Image.new('RGBA', (6000, 6000))", 400),
         ("source = np.zeros((6000, 6000), np.uint16)", 400),
     ):
         done = subprocess.run(

@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -21,7 +22,9 @@ def test_runs_are_numbered_and_never_overwritten() -> None:
 
 def test_a_folder_of_one_s_own() -> None:
     assert run.create("lenet5", Path("deep/mine")).folder.is_dir()
-    with pytest.raises(DigitsError, match="deep/mine exists"):
+    run.create("lenet5", Path("deep/mine"))  # still empty: a run that was killed at its start
+    Path("deep/mine/checkpoint.safetensors").write_text("")
+    with pytest.raises(DigitsError, match="deep/mine is not empty"):
         run.create("lenet5", Path("deep/mine"))
     Path("file").write_text("")
     with pytest.raises(DigitsError, match="can't make"):
@@ -51,11 +54,4 @@ def test_metrics_csv(tmp_path: Path) -> None:
 
 def test_summary(tmp_path: Path) -> None:
     Run(tmp_path).write_summary({"seed": 3})
-    assert Run(tmp_path).read_summary() == {"seed": 3}
-
-
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])
-def test_a_damaged_summary_is_an_error(tmp_path: Path, raw: bytes) -> None:
-    (tmp_path / "run.json").write_bytes(raw)
-    with pytest.raises(ModelError, match="run.json"):
-        Run(tmp_path).read_summary()
+    assert json.loads((tmp_path / "run.json").read_text()) == {"seed": 3}

@@ -1,7 +1,7 @@
 """Recipes: everything that decides how a network is trained, but the seed and the device."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from digits.errors import DigitsError
 
@@ -33,6 +33,8 @@ class Recipe:
     augmentation: Augmentation | None = None  # None: the digits as they are
 
     def __post_init__(self) -> None:
+        if self.schedule not in get_args(Schedule):
+            raise DigitsError(f"there is no schedule called {self.schedule!r}")
         if self.epochs < 1 or self.batch_size < 1:
             raise DigitsError("a recipe needs at least one epoch and one digit a batch")
         if not 0 < self.learning_rate < float("inf"):

@@ -38,16 +38,6 @@ class Run:
     def write_summary(self, summary: dict[str, Any]) -> None:
         write_text(self.summary, json.dumps(summary, indent=2) + "\n")
 
-    def read_summary(self) -> dict[str, Any]:
-        """Raises ModelError when run.json is missing or isn't a JSON object."""
-        try:
-            summary = json.loads(self.summary.read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
-            raise ModelError(f"{self.summary} can't be read: {error}") from error
-        if not isinstance(summary, dict):
-            raise ModelError(f"{self.summary} is not a run.json that digits wrote")
-        return summary
-
     def write_metrics(self, epochs: Sequence[Epoch]) -> None:
         """Write metrics.csv: a line an epoch, its columns the fields of Epoch."""
         text = io.StringIO()
@@ -60,11 +50,14 @@ class Run:
 def create(architecture: str, folder: Path | None = None) -> Run:
     """Make runs/ARCHITECTURE, or runs/ARCHITECTURE-2 and so on when that is taken.
 
-    With `folder`, make just that one. Raises DigitsError when it exists or can't be made.
+    With `folder`, make just that one; an empty one will do. Raises DigitsError when it holds
+    something, or can't be made.
     """
     try:
         if folder is not None:
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(folder.iterdir()):
+                raise DigitsError(f"{folder} is not empty; a run never overwrites another")
             return Run(folder)
         RUNS.mkdir(exist_ok=True)
         number = 1
@@ -75,8 +68,6 @@ def create(architecture: str, folder: Path | None = None) -> Run:
                 return Run(candidate)
             except FileExistsError:
                 number += 1
-    except FileExistsError as error:
-        raise DigitsError(f"{error.filename} exists; a run never overwrites another") from error
     except OSError as error:
         raise DigitsError(f"can't make {error.filename}: {error.strerror}") from error
 

@@ -56,21 +56,33 @@ def resume(folder: Run, device_name: str, data: Path | None) -> tuple[Run, dict[
 
     Raises ModelError when the folder isn't a run, and whatever `train` raises.
     """
-    plan = read_plan(folder)
     state = checkpoint.load_state(folder.state)
     device = choose_device(device_name)
-    splits = _load(data)
-    training = start(plan, device)
     try:
-        if state["plan"] != dataclasses.asdict(plan):
-            raise ValueError("it has another plan")
+        plan, history = _parse(state)
+        training = start(plan, device)
         training.restore(state["training"])
-        history = [Epoch(**epoch) for epoch in state["history"]]
-    except (LookupError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{folder.state} doesn't belong to the run in {folder.summary}") from error
+    except (LookupError, TypeError, ValueError, RuntimeError, DigitsError) as error:
+        raise ModelError(f"{folder.state} is damaged, or of another version of digits") from error
+    splits = _load(data)
     # The process may have died after state.pt was written and before the others were.
     _save(plan, training, folder, history)
     return folder, _train(plan, training, folder, history, splits)
+
+
+def _parse(state: dict[str, Any]) -> tuple[Plan, list[Epoch]]:
+    """The plan and the finished epochs in a state. Raises ValueError when they make no sense."""
+    described = state["plan"]
+    recipe = dict(described["recipe"])
+    if recipe["augmentation"] is not None:
+        recipe["augmentation"] = Augmentation(**recipe["augmentation"])
+    plan = Plan(described["architecture"], Recipe(**recipe), described["seed"])
+    history = [Epoch(**epoch) for epoch in state["history"]]
+    if not 0 < state["training"]["epoch"] == len(history) <= plan.recipe.epochs:
+        raise ValueError("the number of epochs makes no sense")
+    if not all(weights.isfinite().all() for weights in state["training"]["model"].values()):
+        raise ValueError("the weights are not finite")
+    return plan, history
 
 
 def start(plan: Plan, device: torch.device) -> Training:
@@ -99,18 +111,6 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def read_plan(folder: Run) -> Plan:
-    """The plan in run.json. Raises ModelError when it isn't one."""
-    summary = folder.read_summary()
-    try:
-        recipe = dict(summary["recipe"])
-        if recipe["augmentation"] is not None:
-            recipe["augmentation"] = Augmentation(**recipe["augmentation"])
-        return Plan(summary["architecture"], Recipe(**recipe), summary["seed"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{folder.summary} is not a run.json of this version of digits") from error
-
-
 def _load(data: Path | None) -> dict[mnist.SplitName, Split]:
     return {
         "train": mnist.load("train", data),
@@ -127,8 +127,6 @@ def _train(
     splits: dict[mnist.SplitName, Split],
 ) -> dict[str, Any]:
     """Run the epochs that are left, saving after each; then evaluate and draw."""
-    summary = _describe(plan, training.model)
-    folder.write_summary(summary)
     train, validation = splits["train"], splits["validation"]
     try:
         with EpochBar(training.epoch, plan.recipe.epochs, len(train)) as bar:
@@ -137,6 +135,7 @@ def _train(
                 history.append(epoch)
                 bar.finish(epoch)
             logits = predict(training.model, validation)
+            summary = _describe(plan, training.model)
             summary |= _figures(training.model, history, logits, splits)
             folder.write_summary(summary)
             _draw(folder, history, validation, logits)
