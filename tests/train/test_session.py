@@ -70,6 +70,9 @@ def test_ctrl_c_keeps_the_last_finished_epoch(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(DigitsError, match=r"holds epoch 1; go on with .*--resume runs/lenet5"):
         session.train(PLAN, "cpu", None, None)
     assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 1
+    summary = json.loads(Path("runs/lenet5/run.json").read_text())
+    assert summary["recipe"]["epochs"] == 2
+    assert "test_accuracy" not in summary  # which only a finished run may look at
 
 
 def test_ctrl_c_before_the_first_epoch_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,6 +151,7 @@ def test_resuming_what_isn_t_a_run_is_an_error(tmp_path: Path) -> None:
         {"plan": {"architecture": ["lenet5"], "recipe": {}, "seed": 0}},
         {"training": {}},
         {"training": {"epoch": "a", "model": {}}},
+        {"training": {"epoch": 2, "model": [1]}},
         {"training": {"epoch": -5, "model": {}}},
         {"history": []},
         {"history": [{"number": 1}]},

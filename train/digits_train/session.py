@@ -62,7 +62,7 @@ def resume(folder: Run, device_name: str, data: Path | None) -> tuple[Run, dict[
         plan, history = _parse(state)
         training = start(plan, device)
         training.restore(state["training"])
-    except (LookupError, TypeError, ValueError, RuntimeError, DigitsError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, RuntimeError, DigitsError) as error:
         raise ModelError(f"{folder.state} is damaged, or of another version of digits") from error
     splits = _load(data)
     # The process may have died after state.pt was written and before the others were.
@@ -135,8 +135,8 @@ def _train(
                 history.append(epoch)
                 bar.finish(epoch)
             logits = predict(training.model, validation)
-            summary = _describe(plan, training.model)
-            summary |= _figures(training.model, history, logits, splits)
+            figures = _figures(training.model, history, logits, splits)
+            summary = _describe(plan, training.model) | figures
             folder.write_summary(summary)
             _draw(folder, history, validation, logits)
     except KeyboardInterrupt:
@@ -203,6 +203,7 @@ def _save(plan: Plan, training: Training, folder: Run, history: list[Epoch]) -> 
         ),
     )
     folder.write_metrics(history)
+    folder.write_summary(_describe(plan, training.model))
 
 
 def _interrupted(folder: Run, history: list[Epoch]) -> str:
