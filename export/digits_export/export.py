@@ -97,13 +97,12 @@ def export(
         logits, test_logits = fit.predict(network, validation), fit.predict(network, test).numpy()
         judge = _Judge(validation, test, test_logits.argmax(1))
         own = judge.scores(logits.numpy(), test_logits)
-
         temperature = calibration.temperature(logits, validation)
         float_graph = graph.build(network, temperature)
         verify.check_graph(float_graph)
         float_model = float_graph.SerializeToString()
         session = open_session(float_model, "float")
-        difference = verify.check_parity(session, network, temperature, test.images)
+        difference = verify.check_parity(session, network, temperature, validation.images)
         threshold = calibration.rejection_threshold(verify.predict(session, validation))
         exact = judge.session(float_model, "float")
         description = _describe(loaded, temperature, threshold, exact)
@@ -115,24 +114,20 @@ def export(
             model, results = _quantize(
                 float_graph, calibration_images, network.kernels, judge, exact, max_accuracy_drop
             )
-            ours = results[network.kernels]
-            description = dataclasses.replace(
-                description,
-                quantization=STATIC,
-                kernels=network.kernels,
-                validation_accuracy=ours.validation_accuracy,
-                test_accuracy=ours.test_accuracy,
-            )
+            description = _redescribe(description, network.kernels, results[network.kernels])
             file = file.with_suffix(".int8.onnx")
             files[file] = metadata.append(model, description)
             rows.extend(("int8", kernels, file, result) for kernels, result in results.items())
 
     for path, model in files.items():
         write_bytes(path, model)
-    forms = [Form(name, kind, str(f), f.stat().st_size, result) for name, kind, f, result in rows]
-    report = Report(temperature, threshold, difference, forms)
+    report = Report(temperature, threshold, difference, [_form(*row) for row in rows])
     write_text(run.folder / "export.json", json.dumps(dataclasses.asdict(report), indent=2) + "\n")
     return report
+
+
+def _form(name: str, kernels: str, file: Path, measured: Measured) -> Form:
+    return Form(name, kernels, str(file), file.stat().st_size, measured)
 
 
 def _quantize(
@@ -175,5 +170,16 @@ def _describe(
         validation_accuracy_float=measured.validation_accuracy,
         validation_accuracy=measured.validation_accuracy,
         test_accuracy_float=measured.test_accuracy,
+        test_accuracy=measured.test_accuracy,
+    )
+
+
+def _redescribe(float_file: Metadata, kernels: Kernels, measured: Measured) -> Metadata:
+    """The metadata of the int8 file."""
+    return dataclasses.replace(
+        float_file,
+        quantization=STATIC,
+        kernels=kernels,
+        validation_accuracy=measured.validation_accuracy,
         test_accuracy=measured.test_accuracy,
     )

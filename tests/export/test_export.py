@@ -90,7 +90,7 @@ def test_calibration_sees_training_digits_only(run: Run, monkeypatch: pytest.Mon
 
 
 def test_a_failed_check_leaves_nothing_behind(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "MAX_DIFFERENCE", -1.0)
+    monkeypatch.setattr(verify, "MAX_DIFFERENCE", -1.0)  # which nothing can be within
     with pytest.raises(ModelError, match="disagrees with the checkpoint"):
         export(run, True, None, LIMIT)
     assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
