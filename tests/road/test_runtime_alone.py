@@ -71,12 +71,13 @@ print(digits.Classifier().predict({str(pictures[6])!r}).digit, "torch" in sys.mo
     assert sh(device / "bin" / "python", "-c", code) == "6 False\n"
 
 
-@pytest.mark.parametrize("command", ["train", "export"])
-def test_what_needs_torch_says_so(device: Path, command: str) -> None:
+@pytest.mark.parametrize(("command", "package"), [("train", "torch"), ("export", "onnx")])
+def test_what_is_missing_is_named(device: Path, command: str, package: str) -> None:
     done = subprocess.run(
         [device / "bin" / "digits", command], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
     assert (
-        done.stderr == f'error: `digits {command}` needs torch: pip install "digits[{command}]"\n'
+        done.stderr
+        == f'error: `digits {command}` needs {package}: pip install "digits[{command}]"\n'
     )
