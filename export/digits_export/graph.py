@@ -55,15 +55,17 @@ def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
     weighted = [name for name, layer in layers.items() if isinstance(layer, nn.Conv2d | nn.Linear)]
     chain = _Chain("images")
     chain.add("Cast", "pixels", to=TensorProto.FLOAT)
+    normalized = False
     for name, layer in layers.items():
         if isinstance(layer, Normalize):
+            normalized = True
             if not _is_unpadded(layers[weighted[0]]):
                 raise ModelError(
                     f"{weighted[0]} pads, so the normalisation can't be folded into it"
                 )
         elif isinstance(layer, nn.Conv2d | nn.Linear):
             weight, bias = _parameters(layer)
-            if name == weighted[0]:
+            if name == weighted[0] and normalized:
                 weight, bias = _fold_normalization(weight, bias)
             if name == weighted[-1]:
                 weight, bias = weight / np.float32(temperature), bias / np.float32(temperature)

@@ -55,7 +55,7 @@ def check_accuracy(name: str, exact: float, quantized: float, max_drop: float) -
     Both are accuracies on the validation digits, 0 to 1; max_drop is in points, hundredths of that.
     """
     drop = 100 * (exact - quantized)
-    if drop > max_drop + 1e-9:  # a tenth of a digit in a million: the subtraction's rounding
+    if drop > max_drop + 1e-9:  # for the rounding of the subtraction
         raise ModelError(
             f"quantization costs {drop:.2f} points of validation accuracy with {name} kernels"
             f" ({exact:.2%} to {quantized:.2%}); at most {max_drop} are allowed"

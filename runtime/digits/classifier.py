@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digits import ink, picture
 from digits.errors import PictureError
@@ -67,7 +68,7 @@ class Classifier:
         return Prediction(row.index(confidence) if sure else None, confidence, tuple(row), box)
 
 
-def _frame(source: Source) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+def _frame(source: Source) -> tuple[NDArray[np.uint8], tuple[int, int, int, int]]:
     """The 28x28 pixels that the network sees, and the digit's box in the picture's own pixels."""
     loaded = picture.load(source)
     strokes = ink.extract(loaded.grey)

@@ -51,6 +51,16 @@ def test_an_untrained_network_agrees_too(test_slice: Split) -> None:
     verify.check_parity(session, network, 1.0, test_slice.images)
 
 
+def test_a_network_that_doesn_t_normalize_is_left_as_it_is(test_slice: Split) -> None:
+    network = LeNet5().eval()
+    del network.normalize
+    session = open_session(graph.build(network).SerializeToString(), "float")
+    pixels = test_slice.images[:20, None]
+    with torch.inference_mode():
+        expected = network(torch.tensor(pixels).float()).softmax(1).numpy()
+    np.testing.assert_allclose(session.run(None, {"images": pixels})[0], expected, atol=1e-4)
+
+
 def test_a_layer_it_doesn_t_know_is_an_error(network: Network) -> None:
     strange = LeNet5()
     strange.relu1 = nn.Sigmoid()

@@ -28,7 +28,7 @@ class Run:
 
     @property
     def state(self) -> Path:
-        """What `--resume` needs beside the checkpoint."""
+        """All that `--resume` needs."""
         return self.folder / "state.pt"
 
     @property

@@ -2,7 +2,7 @@
 
 import dataclasses
 import platform
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,8 @@ def train(
     try:
         return folder, _train(plan, training, folder, [], splits)
     finally:
-        if not folder.state.exists():  # nothing worth keeping: leave the name free
-            shutil.rmtree(folder.folder, ignore_errors=True)
+        with suppress(OSError):  # it holds something, as it should; if not, leave the name free
+            folder.folder.rmdir()
 
 
 def resume(folder: Run, device_name: str, data: Path | None) -> tuple[Run, dict[str, Any]]:
