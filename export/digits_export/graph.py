@@ -1,8 +1,7 @@
 """A checkpoint's network as an ONNX graph: uint8 pixels in, probabilities out.
 
-The graph is written node by node from the chain of layers, so nothing is in it that the network
-doesn't need: the normalisation is folded into the first layer and the calibration temperature into
-the last.
+It is written node by node from the chain of folded layers, so nothing is in it that the network
+doesn't need.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +16,8 @@ from torch import nn
 import digits
 from digits.errors import ModelError
 from digits.model import INPUT, OUTPUT
-from digits_train.models import Network, Normalize
+from digits_export.fold import fold
+from digits_train.models import Network
 
 # Opset 13 is the first with per-channel DequantizeLinear; IR 7 came with it (ONNX 1.8, 2020).
 OPSET = 13
@@ -51,28 +51,18 @@ def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
     Input `images`: uint8 [batch, 1, 28, 28]. Output `probabilities`: float32 [batch, 10], the
     softmax of the logits divided by `temperature`. Raises ModelError for a layer it doesn't know.
     """
-    layers = dict(model.named_children())
-    weighted = [name for name, layer in layers.items() if isinstance(layer, nn.Conv2d | nn.Linear)]
-    chain = _Chain("images")
+    chain = _Chain(INPUT[0])
     chain.add("Cast", "pixels", to=TensorProto.FLOAT)
-    normalized = False
-    for name, layer in layers.items():
-        if isinstance(layer, Normalize):
-            normalized = True
-            if not _is_unpadded(layers[weighted[0]]):
-                raise ModelError(
-                    f"{weighted[0]} pads, so the normalisation can't be folded into it"
-                )
-        elif isinstance(layer, nn.Conv2d | nn.Linear):
+    for name, layer in fold(model, temperature).named_children():
+        if isinstance(layer, nn.Conv2d):
             weight, bias = _parameters(layer)
-            if name == weighted[0] and normalized:
-                weight, bias = _fold_normalization(weight, bias)
-            if name == weighted[-1]:
-                weight, bias = weight / np.float32(temperature), bias / np.float32(temperature)
-            _add_weighted(chain, name, layer, weight, bias)
+            pads = [int(side) for side in layer.padding] * 2
+            chain.add("Conv", name, weight, bias, kernel_shape=list(weight.shape[2:]), pads=pads)
+        elif isinstance(layer, nn.Linear):
+            chain.add("Gemm", name, *_parameters(layer), transB=1)
         elif isinstance(layer, nn.ReLU):
             chain.add("Relu", name)
-        elif isinstance(layer, nn.MaxPool2d):
+        elif isinstance(layer, nn.MaxPool2d) and not layer.ceil_mode:
             size = [int(layer.kernel_size)] * 2  # type: ignore[arg-type]
             chain.add("MaxPool", name, kernel_shape=size, strides=size)
         elif isinstance(layer, nn.Flatten):
@@ -83,35 +73,10 @@ def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
     return _model(chain)
 
 
-def _add_weighted(
-    chain: _Chain, name: str, layer: nn.Conv2d | nn.Linear, weight: Weights, bias: Weights
-) -> None:
-    if isinstance(layer, nn.Linear):
-        chain.add("Gemm", name, weight, bias, transB=1)
-    else:
-        pads = [int(side) for side in layer.padding] * 2
-        chain.add("Conv", name, weight, bias, kernel_shape=list(weight.shape[2:]), pads=pads)
-
-
 def _parameters(layer: nn.Conv2d | nn.Linear) -> tuple[Weights, Weights]:
     weight = layer.weight.detach().numpy()
     bias = np.zeros(len(weight), np.float32) if layer.bias is None else layer.bias.detach().numpy()
     return weight, bias
-
-
-def _fold_normalization(weight: Weights, bias: Weights) -> tuple[Weights, Weights]:
-    """Weight and bias that do to pixels x what the given ones do to Normalize()(x).
-
-    w·((x / 255 - mean) / deviation) + b  =  (w / (255·deviation))·x + (b - mean / deviation·Σw)
-    """
-    exact = weight.astype(np.float64)
-    shift = Normalize.mean / Normalize.deviation * exact.reshape(len(exact), -1).sum(1)
-    folded = exact / (255 * Normalize.deviation)
-    return folded.astype(np.float32), (bias - shift).astype(np.float32)
-
-
-def _is_unpadded(layer: nn.Module) -> bool:
-    return not isinstance(layer, nn.Conv2d) or layer.padding == (0, 0)
 
 
 def _model(chain: _Chain) -> onnx.ModelProto:

@@ -1,6 +1,5 @@
-"""`python -m digits`."""
+"""`python -m digits`, which is what torchrun starts."""
 
 from digits.cli import main
 
-if __name__ == "__main__":
-    main()
+main()

@@ -72,6 +72,14 @@ def load(split: SplitName, data: Path | None = None) -> Split:
     return Split(images[part], labels[part])
 
 
+def join(first: Split, second: Split) -> Split:
+    """The digits of both, in this order."""
+    return Split(
+        np.concatenate([first.images, second.images]),
+        np.concatenate([first.labels, second.labels]),
+    )
+
+
 def parse_idx(raw: bytes, name: str) -> NDArray[np.uint8]:
     """Parse an IDX file of unsigned bytes (big-endian header, http://yann.lecun.com/exdb/mnist).
 

@@ -4,18 +4,20 @@ import pytest
 import torch
 
 from digits.mnist import Split
-from digits_train.fit import fit
+from digits_train.fit import Means, fit
 from digits_train.models import Network
+from digits_train.plan import Plan
 from digits_train.recipe import Recipe
-from digits_train.session import Plan, start
+from digits_train.session import start
+from digits_train.world import World
 
 
 @pytest.fixture(scope="session")
 def network(train_slice: Split) -> Network:
     """A LeNet-5 that has learnt the 800 training digits of `slice_as_mnist`."""
-    torch.manual_seed(0)
     recipe = Recipe("test", epochs=10, batch_size=32, learning_rate=2e-3)
-    training = start(Plan("lenet5", recipe, 0), torch.device("cpu"))
+    cpu = torch.device("cpu")
+    training = start(Plan("lenet5", recipe), cpu)
     train = Split(train_slice.images[:800], train_slice.labels[:800])
-    list(fit(training, recipe, train, train))
+    list(fit(training, recipe, train, train, Means(World(cpu))))
     return training.model.eval()

@@ -1,11 +1,19 @@
+from dataclasses import fields, replace
+
 import pytest
 import torch
 
 from digits.mnist import Split
-from digits_train.augment import augment
+from digits_train.augment import Dice, resize
+from digits_train.augment import augment as augment_rows
 from digits_train.recipe import Augmentation
 
-STILL = Augmentation(rotation=0, scale=0, shear=0, shift=0)
+STILL = Augmentation(rotation=0, scale=0, shear=0, shift=0, elastic=0)
+
+
+def augment(images: torch.Tensor, how: Augmentation, size: int = 28) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return augment_rows(images, how, size, Dice(generator, len(images), slice(0, len(images))))
 
 
 def batch(split: Split, count: int = 64) -> torch.Tensor:
@@ -34,7 +42,7 @@ def test_shape_and_range_stay(train_slice: Split) -> None:
 
 def test_each_digit_moves_by_its_own_amount(train_slice: Split) -> None:
     same = batch(train_slice, 1).expand(64, 1, 28, 28)
-    moved = augment(same, Augmentation(rotation=0, scale=0, shear=0, shift=2))
+    moved = augment(same, replace(STILL, shift=2))
     shift = centres(moved) - centres(same.float())
     assert shift.abs().max() < 2.1
     assert shift.std(0).min() > 0.8
@@ -43,9 +51,10 @@ def test_each_digit_moves_by_its_own_amount(train_slice: Split) -> None:
 @pytest.mark.parametrize(
     "how",
     [
-        Augmentation(rotation=12, scale=0, shear=0, shift=0),
-        Augmentation(rotation=0, scale=0.15, shear=0, shift=0),
-        Augmentation(rotation=0, scale=0, shear=0.2, shift=0),
+        replace(STILL, rotation=12),
+        replace(STILL, scale=0.15),
+        replace(STILL, shear=0.2),
+        replace(STILL, elastic=1.0),
     ],
 )
 def test_turning_scaling_and_shearing_keep_the_middle(
@@ -55,3 +64,58 @@ def test_turning_scaling_and_shearing_keep_the_middle(
     changed = augment(images, how)
     assert (changed - images).abs().mean() > 1
     assert (centres(changed) - centres(images.float())).abs().max() < 1.5
+
+
+def test_every_bound_changes_the_digits_and_keeps_their_range(train_slice: Split) -> None:
+    images = batch(train_slice)
+    for field in fields(Augmentation):
+        changed = augment(images, replace(STILL, **{field.name: 0.5}))
+        assert (changed - images).abs().mean() > 0.3, field.name
+        assert changed.min() >= 0 and changed.max() <= 255, field.name
+
+
+def test_a_pen_can_be_thicker_and_thinner(train_slice: Split) -> None:
+    same = batch(train_slice, 1).expand(64, 1, 28, 28)
+    ink = augment(same, replace(STILL, stroke=0.5)).sum((1, 2, 3)) / same[0].sum()
+    assert ink.min() < 0.75
+    assert ink.max() > 1.25
+
+
+def test_blur_keeps_the_amount_of_ink(train_slice: Split) -> None:
+    images = batch(train_slice)
+    blurred = augment(images, replace(STILL, blur=1.0))
+    edges = [(x[..., 1:] - x[..., :-1]).abs().sum() for x in (images.float(), blurred)]
+    assert edges[1] < 0.97 * edges[0]
+    torch.testing.assert_close(
+        blurred.sum((1, 2, 3)), images.float().sum((1, 2, 3)), rtol=0.01, atol=0
+    )
+
+
+def test_contrast_and_noise_leave_the_paper_or_the_mean(train_slice: Split) -> None:
+    images = batch(train_slice)
+    paper = images == 0
+    assert augment(images, replace(STILL, contrast=0.5))[paper].max() < 1
+    grey = torch.full((64, 1, 28, 28), 127.0)
+    noisy = augment(grey, replace(STILL, noise=0.1, shift=0))
+    middle = noisy[..., 4:-4, 4:-4]
+    assert middle.mean().item() == pytest.approx(127, abs=1)
+    assert 1 < middle.std().item() < 26
+
+
+@pytest.mark.parametrize("size", [12, 20, 28])
+def test_digits_can_be_made_smaller(train_slice: Split, size: int) -> None:
+    images = batch(train_slice)
+    for small in (augment(images, STILL, size), resize(images, size)):
+        assert small.shape == (64, 1, size, size)
+        assert small.mean().item() == pytest.approx(images.float().mean().item(), rel=0.05)
+
+
+def test_a_digit_s_fate_doesn_t_depend_on_the_number_of_processes(train_slice: Split) -> None:
+    images, how = batch(train_slice), Augmentation(stroke=0.5, blur=0.5, contrast=0.5, noise=0.1)
+
+    def rows(start: int, stop: int) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(3)
+        part = slice(start, stop)
+        return augment_rows(images[part], how, 28, Dice(generator, 64, part))
+
+    torch.testing.assert_close(torch.cat([rows(0, 30), rows(30, 64)]), rows(0, 64))

@@ -1,16 +1,34 @@
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from digits.errors import DigitsError
 from digits.mnist import Split
-from digits_train import fit as module
-from digits_train.fit import Training, fit, measure, predict
+from digits_train import models, world
+from digits_train.fit import Means, Training, fit, measure, predict
+from digits_train.plan import Plan
 from digits_train.recipe import Augmentation, Recipe
-from digits_train.session import Plan, start
+from digits_train.session import start
+from digits_train.world import World
 
-RECIPE = Recipe("test", epochs=3, batch_size=64, augmentation=Augmentation(), schedule="cosine")
+CPU = Means(World(torch.device("cpu")))
+RECIPE = Recipe(
+    "test",
+    epochs=3,
+    batch_size=64,
+    optimizer="sgd",
+    learning_rate=0.05,
+    warmup=0.2,
+    schedule="cosine",
+    weight_decay=1e-4,
+    clip=1.0,
+    average=0.9,
+    augmentation=Augmentation(stroke=0.5, blur=0.5, contrast=0.5, noise=0.1),
+)
 
 
 def parts(split: Split) -> tuple[Split, Split]:
@@ -20,9 +38,8 @@ def parts(split: Split) -> tuple[Split, Split]:
     )
 
 
-def begin(recipe: Recipe = RECIPE, device: str = "cpu") -> Training:
-    torch.manual_seed(0)
-    return start(Plan("lenet5", recipe, 0), torch.device(device))
+def begin(recipe: Recipe = RECIPE, device: str = "cpu", architecture: str = "lenet5") -> Training:
+    return start(Plan(architecture, recipe), torch.device(device))
 
 
 def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -31,64 +48,120 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 def test_it_learns(train_slice: Split, test_slice: Split) -> None:
-    training = begin()
     recipe = Recipe("test", epochs=12, batch_size=32, learning_rate=2e-3)
-    epochs = list(fit(training, recipe, *parts(train_slice)))
+    training = begin(recipe)
+    epochs = list(fit(training, recipe, *parts(train_slice), CPU))
     assert [epoch.number for epoch in epochs] == list(range(1, 13))
     assert epochs[-1].train_loss < 0.2 * epochs[0].train_loss
     assert epochs[-1].train_accuracy > 0.95
+    assert epochs[-1].validation_accuracy is not None
     assert epochs[-1].validation_accuracy > 0.8
-    assert measure(predict(training.model, test_slice), test_slice)[1] > 0.8
+    assert measure(predict(training.result, test_slice), test_slice)[1] > 0.8
+
+
+def test_it_learns_with_everything_a_recipe_can_ask_for(
+    train_slice: Split, test_slice: Split
+) -> None:
+    recipe = replace(RECIPE, epochs=15, batch_size=32)
+    training = begin(recipe)
+    list(fit(training, recipe, *parts(train_slice), CPU))
+    assert training.result is training.average
+    assert measure(predict(training.result, test_slice), test_slice)[1] > 0.85
+
+
+def test_vgg16_learns_in_bfloat16_on_growing_pictures(train_slice: Split) -> None:
+    recipe = Recipe("test", epochs=3, batch_size=50, sizes=(12, 16))
+    training = begin(recipe, architecture="vgg16")
+    epochs = list(fit(training, recipe, train_slice, None, replace(CPU, bfloat16=True)))
+    assert epochs[-1].train_loss < 0.85 * epochs[0].train_loss
+    assert all(weight.dtype != torch.bfloat16 for weight in training.model.state_dict().values())
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(train_slice: Split) -> None:
     results = []
-    for _ in range(2):
+    for noise in (1, 2):
+        torch.manual_seed(noise)
         training = begin()
-        list(fit(training, RECIPE, *parts(train_slice)))
-        results.append(training.model.state_dict())
+        list(fit(training, RECIPE, *parts(train_slice), CPU))
+        results.append(training.result.state_dict())
     assert_same(*results)
 
 
-def test_a_restored_training_goes_on_bit_for_bit(train_slice: Split) -> None:
-    whole = begin()
-    list(fit(whole, RECIPE, *parts(train_slice)))
+@pytest.mark.parametrize("architecture", ["lenet5", "vgg16"])
+def test_a_restored_training_goes_on_bit_for_bit(train_slice: Split, architecture: str) -> None:
+    few = Split(train_slice.images[:40], train_slice.labels[:40])
+    recipe = replace(RECIPE, batch_size=20, sizes=(12,) if architecture == "vgg16" else (28,))
+    whole = begin(recipe, architecture=architecture)
+    list(fit(whole, recipe, few, few, CPU))
 
-    first = begin()
-    next(fit(first, RECIPE, *parts(train_slice)))
+    first = begin(recipe, architecture=architecture)
+    next(fit(first, recipe, few, few, CPU))
     state = first.state()
     torch.manual_seed(999)
-    second = start(Plan("lenet5", RECIPE, 0), torch.device("cpu"))
+    second = begin(recipe, architecture=architecture)
     second.restore(state)
-    assert [epoch.number for epoch in fit(second, RECIPE, *parts(train_slice))] == [2, 3]
+    assert [epoch.number for epoch in fit(second, recipe, few, few, CPU)] == [2, 3]
     assert_same(whole.model.state_dict(), second.model.state_dict())
+    assert_same(whole.result.state_dict(), second.result.state_dict())
 
 
-def test_the_last_incomplete_batch_trains_too(train_slice: Split) -> None:
+def test_the_batches_are_all_but_equal(train_slice: Split) -> None:
     seen: list[int] = []
     train = Split(train_slice.images[:100], train_slice.labels[:100])
-    recipe = Recipe("test", epochs=1, batch_size=64)
-    list(fit(begin(recipe), recipe, train, train, lambda done, *_: seen.append(done)))
-    assert seen == [64, 100]
+    recipe = Recipe("test", epochs=1, batch_size=33)
+    list(fit(begin(recipe), recipe, train, train, CPU, lambda done, *_: seen.append(done)))
+    assert seen == [25, 50, 75, 100]
 
 
-def test_a_diverging_loss_stops_with_an_error(train_slice: Split) -> None:
-    recipe = Recipe("test", epochs=3, batch_size=64, learning_rate=1e30)
+def test_without_validation_digits_there_are_no_such_figures(train_slice: Split) -> None:
+    recipe = Recipe("test", epochs=1)
+    [epoch] = fit(begin(recipe), recipe, train_slice, None, CPU)
+    assert (epoch.validation_loss, epoch.validation_accuracy) == (None, None)
+
+
+@pytest.mark.parametrize("learning_rate", [10.0, 1e30])
+def test_a_diverging_loss_stops_with_an_error(train_slice: Split, learning_rate: float) -> None:
+    recipe = Recipe("test", epochs=3, batch_size=64, optimizer="sgd", learning_rate=learning_rate)
     with pytest.raises(DigitsError, match="diverged"):
-        list(fit(begin(recipe), recipe, *parts(train_slice)))
+        list(fit(begin(recipe), recipe, *parts(train_slice), CPU))
 
 
-@pytest.mark.parametrize(("schedule", "end"), [("constant", 1.0), ("cosine", 0.0)])
-def test_schedules(schedule: Any, end: float) -> None:
-    recipe = Recipe("test", epochs=1, learning_rate=0.5, schedule=schedule)
-    rates = [module.learning_rate(recipe, step / 10) for step in range(11)]
-    assert rates[0] == 0.5
-    assert rates[-1] == pytest.approx(0.5 * end)
-    assert rates == sorted(rates, reverse=True)
+def test_a_student_comes_to_answer_like_its_teacher(train_slice: Split) -> None:
+    """The teacher calls a seven a one, which no label says."""
+    recipe = Recipe("test", epochs=12, batch_size=32, learning_rate=2e-3)
+    train, validation = parts(train_slice)
+    sevens = Split(validation.images[validation.labels == 7], validation.labels[:0])
+    wrong = Split(train.images, np.where(train.labels == 7, 1, train.labels).astype(np.uint8))
+    teacher = begin(recipe)
+    list(fit(teacher, recipe, wrong, None, CPU))
+    student = begin(recipe)
+    list(fit(student, recipe, train, None, replace(CPU, teacher=teacher.model.eval())))
+    assert (predict(student.model, sevens).argmax(1) == 1).float().mean() > 0.8
+
+
+def test_the_teacher_stays_as_it_is(train_slice: Split) -> None:
+    teacher = models.build("lenet5").eval()
+    before = {name: weight.clone() for name, weight in teacher.state_dict().items()}
+    list(fit(begin(), RECIPE, train_slice, None, replace(CPU, teacher=teacher)))
+    assert_same(before, teacher.state_dict())
+
+
+def test_compiling_is_asked_for(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(torch, "compile", lambda model: compiled.append(model) or model)
+    recipe = Recipe("test", epochs=1)
+    training = begin(recipe)
+    list(fit(training, recipe, train_slice, None, replace(CPU, compiled=True)))
+    assert compiled == [training.model]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_it_learns_on_the_gpu(train_slice: Split) -> None:
-    training = begin(device="cuda")
-    epochs = list(fit(training, Recipe("test", epochs=12, batch_size=32), *parts(train_slice)))
+@pytest.mark.parametrize("architecture", models.ARCHITECTURES)
+def test_it_learns_on_the_gpu(train_slice: Split, architecture: str) -> None:
+    device = torch.device("cuda")
+    means = Means(World(device), bfloat16=world.has_bfloat16(device))
+    recipe = replace(RECIPE, epochs=15, batch_size=32)
+    training = begin(recipe, "cuda", architecture)
+    epochs = list(fit(training, recipe, *parts(train_slice), means))
+    assert epochs[-1].validation_accuracy is not None
     assert epochs[-1].validation_accuracy > 0.8

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch import nn
 
 from digits.errors import DigitsError
 from digits_train import models
@@ -22,6 +23,38 @@ def test_lenet5_has_the_parameters_of_the_textbook() -> None:
     assert sum(sizes.values()) == 44_426
 
 
+def test_vgg16_is_configuration_d_with_one_dense_layer_of_512() -> None:
+    vgg = models.VGG16()
+    convolutions = [layer for layer in vgg if isinstance(layer, nn.Conv2d)]
+    assert [layer.out_channels for layer in convolutions] == [
+        *(64, 64, 128, 128, 256, 256, 256),
+        *(512, 512, 512, 512, 512, 512),
+    ]
+    assert convolutions[0].in_channels == 1
+    assert {layer.kernel_size for layer in convolutions} == {(3, 3)}
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in vgg) == 13
+    assert sum(isinstance(layer, nn.MaxPool2d) for layer in vgg) == 5
+    assert [(d.in_features, d.out_features) for d in vgg if isinstance(d, nn.Linear)] == [
+        (512, 512),
+        (512, 10),
+    ]
+    assert vgg.get_submodule("dropout").p == 0.5
+    assert sum(parameter.numel() for parameter in vgg.parameters()) == 14_985_546
+
+
+def test_vgg16_pads_with_paper_to_32() -> None:
+    vgg = models.VGG16().eval()
+    paper = torch.zeros(1, 1, 28, 28)
+    features = vgg.conv1_1(vgg.normalize(vgg.pad(paper)))  # type: ignore[operator]
+    assert features.shape == (1, 64, 32, 32)
+    assert (features == features[:, :, :1, :1]).all()  # the border looks like the middle
+
+
+@pytest.mark.parametrize("side", [12, 20, 28])
+def test_vgg16_takes_smaller_pictures(side: int) -> None:
+    assert models.VGG16()(torch.zeros(2, 1, side, side)).shape == (2, 10)
+
+
 @pytest.mark.parametrize("architecture", models.ARCHITECTURES)
 @pytest.mark.parametrize("batch", [1, 5])
 def test_pixels_in_logits_out(architecture: str, batch: int) -> None:
@@ -40,5 +73,5 @@ def test_normalization() -> None:
 
 
 def test_an_unknown_network_is_an_error() -> None:
-    with pytest.raises(DigitsError, match="no network called 'resnet'; there is: lenet5"):
+    with pytest.raises(DigitsError, match="no network called 'resnet'; there are: lenet5, vgg16"):
         models.build("resnet")

@@ -2,30 +2,55 @@ import pytest
 
 from digits.errors import DigitsError
 from digits_train import recipe
+from digits_train.models import ARCHITECTURES
 
 
-def test_classic_is_the_textbook_s() -> None:
-    classic = recipe.choose("classic")
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_classic_is_the_textbook_s(architecture: str) -> None:
+    classic = recipe.choose(architecture, "classic")
     assert (classic.epochs, classic.batch_size, classic.learning_rate) == (5, 128, 1e-3)
+    assert (classic.optimizer, classic.weight_decay) == ("adamw", 0)  # which is Adam
     assert classic.schedule == "constant"
     assert classic.augmentation is None
+    assert classic.average is None
+
+
+def test_every_network_has_its_recipes() -> None:
+    assert recipe.RECIPES.keys() == ARCHITECTURES.keys()
+    for recipes in recipe.RECIPES.values():
+        assert all(name == chosen.name for name, chosen in recipes.items())
 
 
 def test_only_what_is_given_changes() -> None:
-    changed = recipe.choose("default", epochs=3, batch_size=None)
+    changed = recipe.choose("lenet5", "default", epochs=3, batch_size=None)
     assert changed.epochs == 3
-    assert changed.batch_size == recipe.RECIPES["default"].batch_size
+    assert changed.batch_size == recipe.RECIPES["lenet5"]["default"].batch_size
+
+
+def test_each_size_has_its_share_of_the_epochs() -> None:
+    sizes = recipe.Recipe("test", epochs=7, sizes=(12, 20, 28))
+    assert [sizes.size(epoch) for epoch in range(7)] == [12, 12, 20, 20, 28, 28, 28]
+    assert recipe.Recipe("test", epochs=1, sizes=(12, 20, 28)).size(0) == 28
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": -1.0}, {"learning_rate": float("nan")}],
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"learning_rate": -1.0},
+        {"learning_rate": float("nan")},
+        {"optimizer": "magic"},
+        {"schedule": "magic"},
+    ],
 )
-def test_values_out_of_range_are_errors(change: dict[str, float]) -> None:
+def test_values_out_of_range_are_errors(change: dict[str, object]) -> None:
     with pytest.raises(DigitsError):
-        recipe.choose("classic", **change)
+        recipe.choose("lenet5", "classic", **change)
 
 
 def test_an_unknown_recipe_is_an_error() -> None:
     with pytest.raises(DigitsError, match="no recipe called 'secret'; there are: classic, default"):
-        recipe.choose("secret")
+        recipe.choose("lenet5", "secret")
+    with pytest.raises(DigitsError, match="no network called 'resnet'; there are: lenet5, vgg16"):
+        recipe.choose("resnet", "default")

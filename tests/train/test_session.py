@@ -1,6 +1,9 @@
 import csv
 import json
+import shutil
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +14,15 @@ from PIL import Image
 
 from digits.errors import DigitsError, ModelError
 from digits_train import checkpoint, session
+from digits_train.fit import Epoch
+from digits_train.plan import Options, Plan
 from digits_train.recipe import Augmentation, Recipe
 from digits_train.run import Run
-from digits_train.session import Plan
 
-PLAN = Plan("lenet5", Recipe("test", epochs=2, batch_size=100, augmentation=Augmentation()), 0)
+PLAN = Plan(
+    "lenet5", Recipe("test", epochs=2, batch_size=100, average=0.9, augmentation=Augmentation())
+)
+CPU = Options("cpu")
 FILES = {
     "checkpoint.safetensors",
     "state.pt",
@@ -34,6 +41,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def train(plan: Plan, options: Options = CPU, **rest: Any) -> tuple[Run, dict[str, Any]]:
+    outcome = session.train(plan, options, **rest)
+    assert outcome is not None
+    return outcome
+
+
+def resume(folder: Path, options: Options = CPU) -> tuple[Run, dict[str, Any]]:
+    outcome = session.resume(Run(folder), options)
+    assert outcome is not None
+    return outcome
+
+
 def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Press Ctrl-C once that many epochs are finished."""
     real = session.fit
@@ -50,7 +69,7 @@ def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_run_folder(tmp_path: Path) -> None:
-    run, summary = session.train(PLAN, "cpu", None, None)
+    run, summary = train(PLAN)
     assert run.folder == Path("runs/lenet5")
     assert {path.name for path in run.folder.iterdir()} == FILES
     assert summary["parameters"] == 44_426
@@ -67,31 +86,35 @@ def test_the_run_folder(tmp_path: Path) -> None:
 
 def test_ctrl_c_keeps_the_last_finished_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt_after(1, monkeypatch)
-    with pytest.raises(DigitsError, match=r"holds epoch 1; go on with .*--resume runs/lenet5"):
-        session.train(PLAN, "cpu", None, None)
+    with pytest.raises(DigitsError, match=r"epoch 1 is kept; go on with .*--resume runs/lenet5"):
+        train(PLAN)
     assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 1
     summary = json.loads(Path("runs/lenet5/run.json").read_text())
     assert summary["recipe"]["epochs"] == 2
     assert "test_accuracy" not in summary  # which only a finished run may look at
 
 
-def test_ctrl_c_before_the_first_epoch_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    interrupt_after(0, monkeypatch)
-    with pytest.raises(DigitsError, match="nothing is kept"):
-        session.train(PLAN, "cpu", None, None)
-    assert not list(Path("runs").iterdir())
+def test_ctrl_c_in_the_first_epoch_can_be_resumed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = train(PLAN, out=Path("whole"))
+    with monkeypatch.context() as patch:
+        interrupt_after(0, patch)
+        with pytest.raises(DigitsError, match="in the first epoch; go on with .*--resume runs"):
+            train(PLAN)
+    assert [path.name for path in Path("runs/lenet5").iterdir()] == ["state.pt"]
+    resumed, _ = resume(Path("runs/lenet5"))
+    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
 
 
 def test_a_resumed_run_ends_like_one_that_was_never_interrupted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole, _ = session.train(PLAN, "cpu", None, Path("whole"))
+    whole, _ = train(PLAN, out=Path("whole"))
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(DigitsError):
-            session.train(PLAN, "cpu", None, Path("parts"))
+            train(PLAN, out=Path("parts"))
     torch.manual_seed(12345)
-    resumed, _ = session.resume(Run(Path("parts")), "cpu", None)
+    resumed, _ = resume(Path("parts"))
     assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
     assert {path.name for path in resumed.folder.iterdir()} == FILES
 
@@ -100,7 +123,7 @@ def test_a_resumed_run_ends_like_one_that_was_never_interrupted(
 def test_a_kill_between_two_files_loses_nothing(
     monkeypatch: pytest.MonkeyPatch, epoch: int
 ) -> None:
-    whole, expected = session.train(PLAN, "cpu", None, Path("whole"))
+    whole, expected = train(PLAN, out=Path("whole"))
     real, saved = checkpoint.save, []
 
     def die(path: Path, *rest: Any) -> None:
@@ -111,8 +134,8 @@ def test_a_kill_between_two_files_loses_nothing(
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
         patch.setattr(checkpoint, "save", die)
-        session.train(PLAN, "cpu", None, Path("killed"))
-    resumed, summary = session.resume(Run(Path("killed")), "cpu", None)
+        train(PLAN, out=Path("killed"))
+    resumed, summary = resume(Path("killed"))
     assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
     assert summary["test_loss"] == expected["test_loss"]
     assert {path.name for path in resumed.folder.iterdir()} == FILES
@@ -124,24 +147,22 @@ def test_ctrl_c_while_the_first_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) 
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "save", interrupt)
-        with pytest.raises(
-            DigitsError, match="interrupted: go on with `digits train --resume runs"
-        ):
-            session.train(PLAN, "cpu", None, None)
-    session.resume(Run(Path("runs/lenet5")), "cpu", None)
+        with pytest.raises(DigitsError, match="interrupted: .*`digits train --resume runs"):
+            train(PLAN)
+    resume(Path("runs/lenet5"))
     assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 2
 
 
 def test_a_finished_run_can_be_resumed_and_stays_as_it_is() -> None:
-    run, _ = session.train(PLAN, "cpu", None, None)
+    run, _ = train(PLAN)
     before = {name: (run.folder / name).read_bytes() for name in ("run.json", run.checkpoint.name)}
-    session.resume(run, "cpu", None)
+    resume(run.folder)
     assert before == {name: (run.folder / name).read_bytes() for name in before}
 
 
 def test_resuming_what_isn_t_a_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="nothing to resume from"):
-        session.resume(Run(tmp_path), "cpu", None)
+        resume(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -158,20 +179,20 @@ def test_resuming_what_isn_t_a_run_is_an_error(tmp_path: Path) -> None:
     ],
 )
 def test_a_state_that_makes_no_sense_is_refused(change: dict[str, Any]) -> None:
-    run, _ = session.train(PLAN, "cpu", None, None)
+    run, _ = train(PLAN)
     checkpoint.save_state(run.state, checkpoint.load_state(run.state) | change)
     with pytest.raises(ModelError, match="is damaged, or of another version"):
-        session.resume(run, "cpu", None)
+        resume(run.folder)
 
 
 def test_weights_that_are_no_numbers_are_not_resumed() -> None:
-    run, _ = session.train(PLAN, "cpu", None, None)
+    run, _ = train(PLAN)
     before = {path: path.read_bytes() for path in run.folder.iterdir() if path != run.state}
     state = checkpoint.load_state(run.state)
     state["training"]["model"]["fc3.bias"][3] = float("nan")
     checkpoint.save_state(run.state, state)
     with pytest.raises(ModelError, match="is damaged"):
-        session.resume(run, "cpu", None)
+        resume(run.folder)
     assert {path: path.read_bytes() for path in before} == before
 
 
@@ -185,23 +206,102 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(checkpoint, "save", save)
     with pytest.raises(DigitsError, match="No space left"):
-        session.train(PLAN, "cpu", None, None)
+        train(PLAN)
     assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 1
+
+
+def accuracies(values: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the epochs have these validation accuracies."""
+    real = session.fit
+
+    def fit(*arguments: Any) -> Iterator[Epoch]:
+        for epoch in real(*arguments):
+            yield replace(epoch, validation_accuracy=values[epoch.number - 1])
+
+    monkeypatch.setattr(session, "fit", fit)
+
+
+def test_patience_keeps_the_best_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    accuracies([0.3, 0.5, 0.4, 0.2, 0.9], monkeypatch)
+    plan = replace(PLAN, recipe=replace(PLAN.recipe, epochs=5), patience=2)
+    run, summary = train(plan)
+    assert summary["epochs"] == 4
+    assert checkpoint.load(run.checkpoint).provenance.epoch == 2
+    again, _ = resume(run.folder)
+    assert len(list(csv.DictReader((again.folder / "metrics.csv").open()))) == 4
+
+
+def test_no_epoch_is_started_that_would_end_too_late(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, _ = train(PLAN, out=Path("whole"))
+    run, summary = train(PLAN, replace(CPU, max_minutes=0.001), out=Path("short"))
+    assert summary["epochs"] == 1
+    assert "stopped after epoch 1 of 2: another epoch doesn't fit" in capsys.readouterr().err
+    resumed, _ = resume(run.folder)
+    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+
+
+def test_all_data_leaves_none_to_validate() -> None:
+    run, summary = train(replace(PLAN, all_data=True))
+    assert summary["all_data"] is True
+    assert "validation_accuracy" not in summary
+    assert checkpoint.load(run.checkpoint).provenance.validation_accuracy is None
+    assert {path.name for path in run.folder.iterdir()} == FILES
+    [first, _] = csv.DictReader((run.folder / "metrics.csv").open())
+    assert first["validation_loss"] == ""
+
+
+def test_a_student_keeps_its_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    teacher, _ = train(PLAN, out=Path("teacher"))
+    whole, summary = train(PLAN, teacher=teacher.checkpoint, out=Path("whole"))
+    with monkeypatch.context() as patch:
+        interrupt_after(1, patch)
+        with pytest.raises(DigitsError):
+            train(PLAN, teacher=teacher.checkpoint, out=Path("parts"))
+    shutil.rmtree(teacher.folder)
+    resumed, _ = resume(Path("parts"))
+    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert summary["teacher"] == checkpoint.load(resumed.teacher).sha256
+    assert checkpoint.load(whole.checkpoint).provenance.teacher == summary["teacher"]
+
+    shutil.copy(whole.checkpoint, resumed.teacher)
+    with pytest.raises(ModelError, match="not the teacher that this run began with"):
+        resume(resumed.folder)
+
+
+def test_events_for_tensorboard() -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run, summary = train(PLAN, replace(CPU, tensorboard=True))
+    events = EventAccumulator(str(run.folder))
+    events.Reload()
+    assert [event.step for event in events.Scalars("validation/accuracy")] == [1, 2]
+    assert events.Scalars("validation/accuracy")[-1].value == pytest.approx(
+        summary["validation_accuracy"]
+    )
+
+
+def test_no_tensorboard_is_said_before_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(DigitsError, match="pip install tensorboard"):
+        train(PLAN, replace(CPU, tensorboard=True))
+    assert not Path("runs/lenet5/checkpoint.safetensors").exists()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_a_run_on_the_gpu_can_be_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt_after(1, monkeypatch)
-    with pytest.raises(DigitsError, match="holds epoch 1"):
-        session.train(PLAN, "cuda", None, None)
+    with pytest.raises(DigitsError, match="epoch 1 is kept"):
+        train(PLAN, Options("cuda"))
     monkeypatch.undo()
-    _, summary = session.resume(Run(Path("runs/lenet5")), "cuda", None)
+    _, summary = resume(Path("runs/lenet5"), Options("cuda"))
     assert summary["epochs"] == 2
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_isn_t_there_is_an_error() -> None:
-    assert session.choose_device("auto").type in ("cpu", "mps")
     with pytest.raises(DigitsError, match="finds no cuda device"):
-        session.train(PLAN, "cuda", None, None)
+        train(PLAN, Options("cuda"))
     assert not Path("runs").exists()

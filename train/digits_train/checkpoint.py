@@ -11,6 +11,7 @@ import json
 import pickle
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import UnionType
 from typing import Any, get_origin
 
 import safetensors
@@ -50,7 +51,8 @@ class Provenance:
     seed: int
     epoch: int  # finished epochs
     data_sha256: dict[str, str]  # file name -> SHA-256
-    validation_accuracy: float  # 0 to 1
+    validation_accuracy: float | None  # 0 to 1; None: it trained on those digits too
+    teacher: str | None  # SHA-256 of the checkpoint it learnt from
 
 
 @dataclass(frozen=True)
@@ -140,8 +142,8 @@ def _provenance(path: Path, text: str, weights: dict[str, torch.Tensor]) -> Prov
         provenance = Provenance(**header["provenance"])
         for field in fields(Provenance):
             value = getattr(provenance, field.name)
-            expected = get_origin(field.type) or field.type
-            if not isinstance(value, expected):  # type: ignore[arg-type]
+            kind = field.type if isinstance(field.type, UnionType) else get_origin(field.type)
+            if not isinstance(value, kind or field.type):  # type: ignore[arg-type]
                 raise TypeError(f"{field.name} is {value!r}")
         intact = _digest(weights, header["provenance"]) == header["sha256"]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

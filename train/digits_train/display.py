@@ -9,13 +9,18 @@ from digits_train.fit import Epoch
 
 
 class EpochBar:
-    """A progress bar on a terminal, and a line an epoch on stderr everywhere."""
+    """A progress bar on a terminal, and a line an epoch on stderr everywhere.
+
+    Neither where it isn't shown: of several processes, one speaks for all.
+    """
 
     _REFRESH = 0.5  # seconds; reading the sums waits for the device, so not at every step
 
-    def __init__(self, done: int, epochs: int, images: int) -> None:
+    def __init__(self, done: int, epochs: int, images: int, shown: bool = True) -> None:
         self._epochs = epochs
+        self._shows = shown
         self._bar = progress_bar("{task.fields[figures]}")
+        self._bar.disable |= not shown
         self._task = self._bar.add_task(self._next(done), total=images, figures="")
         self._started = self._shown = time.perf_counter()
 
@@ -38,12 +43,13 @@ class EpochBar:
         self._bar.update(self._task, completed=done, figures=figures)
 
     def finish(self, epoch: Epoch) -> None:
+        if not self._shows:
+            return
         width = len(str(self._epochs))
         self._bar.console.print(
             f"epoch {epoch.number:{width}}/{self._epochs}"
             f"  loss {epoch.train_loss:.4f}  accuracy {epoch.train_accuracy:.2%}"
-            f"  validation loss {epoch.validation_loss:.4f}"
-            f"  accuracy {epoch.validation_accuracy:.2%}  {epoch.images_per_second:,.0f} images/s",
+            f"{_validation(epoch)}  {epoch.images_per_second:,.0f} images/s",
             highlight=False,
             soft_wrap=True,
         )
@@ -52,3 +58,11 @@ class EpochBar:
 
     def _next(self, done: int) -> str:
         return f"epoch {done + 1}/{self._epochs}" if done < self._epochs else "evaluating"
+
+
+def _validation(epoch: Epoch) -> str:
+    if epoch.validation_loss is None:
+        return ""
+    return (
+        f"  validation loss {epoch.validation_loss:.4f}  accuracy {epoch.validation_accuracy:.2%}"
+    )

@@ -1,5 +1,6 @@
 """The training loop."""
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -8,28 +9,37 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from digits.errors import DigitsError
 from digits.mnist import Split
-from digits_train.augment import augment
+from digits_train.augment import Dice, augment, resize
 from digits_train.models import Network
+from digits_train.optimize import learning_rate, set_learning_rate, update_average
 from digits_train.recipe import Recipe
+from digits_train.world import World
 
 _PREDICT_BATCH = 1000  # digits at a time when nothing is learnt
+_DIVERGED = 3 * math.log(10)  # nats, three times the loss of guessing
+_TEMPERATURE = 4.0  # of teacher and student, as in Hinton et al.
+_TRUST = 0.9  # in the teacher rather than the label
 
 OnStep = Callable[[int, Tensor, Tensor], None]
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training digits gave. Losses are mean cross-entropy in nats."""
+    """What one pass over the training digits gave. Losses are mean cross-entropy in nats.
+
+    So it is with a teacher too, though there the network minimises something else.
+    The validation digits have the size of the training digits in that epoch.
+    """
 
     number: int  # from 1
     train_loss: float
     train_accuracy: float  # 0 to 1, of the batches as they were trained on
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None  # None where no digits were kept back
+    validation_accuracy: float | None
     seconds: float  # training and validation
     images_per_second: float  # training alone
 
@@ -40,121 +50,203 @@ class Training:
 
     model: Network
     optimizer: torch.optim.Optimizer
+    seed: int
+    average: Network | None = None  # moving average of the model, where the recipe wants one
     epoch: int = 0  # finished epochs
 
+    @property
+    def result(self) -> Network:
+        """The network to evaluate and keep."""
+        return self.average or self.model
+
     def state(self) -> dict[str, Any]:
-        """All that changes while training, of types that torch.load(weights_only=True) takes."""
-        device = next(self.model.parameters()).device
-        state = {
+        """All that changes while training, of types that torch.load(weights_only=True) takes.
+
+        There is no random state in it: each epoch starts its generators afresh.
+        """
+        return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
             "epoch": self.epoch,
-            "rng": torch.get_rng_state(),
         }
-        if device.type == "cuda":
-            state["cuda_rng"] = torch.cuda.get_rng_state(device)
-        elif device.type == "mps":
-            state["mps_rng"] = torch.mps.get_rng_state()
-        return state
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to what `state()` returned, on this or another kind of device."""
-        device = next(self.model.parameters()).device
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         self.epoch = state["epoch"]
-        torch.set_rng_state(state["rng"])
-        if device.type == "cuda" and "cuda_rng" in state:
-            torch.cuda.set_rng_state(state["cuda_rng"], device)
-        elif device.type == "mps" and "mps_rng" in state:
-            torch.mps.set_rng_state(state["mps_rng"])
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a training has at its disposal; none of it is changed."""
+
+    world: World
+    bfloat16: bool = False
+    compiled: bool = False
+    teacher: Network | None = None
+
+    def precision(self) -> torch.autocast:
+        """The context to compute logits in."""
+        return torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.bfloat16)
 
 
 def fit(
     training: Training,
     recipe: Recipe,
     train: Split,
-    validation: Split,
+    validation: Split | None,
+    means: Means,
     on_step: OnStep | None = None,
 ) -> Iterator[Epoch]:
-    """Train epoch by epoch, on the device that the model is on.
+    """Train epoch by epoch. Yields after each, so that the caller can save, draw or stop there.
 
-    Yields after each epoch, so that the caller can save, draw or stop there. All digits lie on the
-    device as uint8 tensors. All randomness comes from torch's global generators: the same seed on
-    the same CPU with the same number of threads gives the same weights, bit for bit.
+    All digits lie on the device as uint8 tensors. The same seed on the same CPU with the same
+    number of threads gives the same weights, bit for bit. Another number of processes gives them
+    within rounding where the network has no batch norm and no dropout, which see a process's
+    own share of the batch.
 
     on_step is called after each step with the number of digits seen in this epoch, and the sums
-    of their losses and of right answers (both on the device: reading them waits for it).
+    of their losses and of right answers in this process (on the device: reading them waits for it).
 
-    Raises DigitsError when the loss of an epoch is not a finite number.
+    Raises DigitsError when an epoch's loss says that the training diverged.
     """
-    model, optimizer = training.model, training.optimizer
-    device = next(model.parameters()).device
-    images, labels = tensors(train, device)
-    steps_per_epoch = math.ceil(len(images) / recipe.batch_size)
-
+    world = means.world
+    digits = tensors(train, world.device)
+    forward = _forward(training.model, means)
     while training.epoch < recipe.epochs:
         started = time.perf_counter()
-        model.train()
-        loss_sum = torch.zeros((), device=device)
-        right = torch.zeros((), device=device)
-        order = torch.randperm(len(images), device=device)
-        for step, batch in enumerate(torch.split(order, recipe.batch_size)):
-            progress = (training.epoch * steps_per_epoch + step) / (recipe.epochs * steps_per_epoch)
-            set_learning_rate(optimizer, learning_rate(recipe, progress))
-            x, y = images[batch], labels[batch]
-            if recipe.augmentation is not None:
-                x = augment(x, recipe.augmentation)
-            logits = model(x)
-            loss = cross_entropy(logits, y)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-
-            loss_sum += loss.detach() * len(batch)
-            right += (logits.argmax(1) == y).sum()
-            if on_step is not None:
-                on_step(min((step + 1) * recipe.batch_size, len(images)), loss_sum, right)
-
-        train_loss, train_accuracy = loss_sum.item() / len(images), right.item() / len(images)
-        train_seconds = time.perf_counter() - started
-        if not math.isfinite(train_loss):
+        loss, accuracy = _epoch(training, recipe, digits, forward, means, on_step)
+        seconds = time.perf_counter() - started
+        if not loss < _DIVERGED:
             raise DigitsError(
-                f"the loss is {train_loss} in epoch {training.epoch + 1}: the training diverged;"
+                f"the loss is {loss:.4g} in epoch {training.epoch + 1}: the training diverged;"
                 " a smaller --learning-rate may help"
             )
-        validation_loss, validation_accuracy = measure(predict(model, validation), validation)
         training.epoch += 1
-        yield Epoch(
-            training.epoch,
-            train_loss,
-            train_accuracy,
-            validation_loss,
-            validation_accuracy,
-            time.perf_counter() - started,
-            len(images) / train_seconds,
+        measured = _validate(training, recipe, validation, means) if world.leads else (None, None)
+        yield world.share(
+            Epoch(
+                training.epoch,
+                loss,
+                accuracy,
+                *measured,
+                seconds=time.perf_counter() - started,
+                images_per_second=len(train) / seconds,
+            )
         )
 
 
-def learning_rate(recipe: Recipe, progress: float) -> float:
-    """The learning rate after `progress` (0 to 1) of all steps."""
-    if recipe.schedule == "constant":
-        return recipe.learning_rate
-    return recipe.learning_rate * (1 + math.cos(math.pi * progress)) / 2
+def _epoch(
+    training: Training,
+    recipe: Recipe,
+    digits: tuple[Tensor, Tensor],
+    forward: nn.Module,
+    means: Means,
+    on_step: OnStep | None,
+) -> tuple[float, float]:
+    """One pass over the digits. Returns mean loss and accuracy."""
+    world, optimizer = means.world, training.optimizer
+    images, labels = digits
+    generator = _seed(training, world)
+    order = torch.randperm(len(images), generator=generator, device=world.device)
+    steps = math.ceil(len(images) / recipe.batch_size)
+    size = recipe.size(training.epoch)
+    sums = torch.zeros(2, device=world.device)
+    seen = 0
+    forward.train()
+    # All but equal batches: a last one of a few digits would be noise, and too small to normalise.
+    for number, batch in enumerate(torch.tensor_split(order, steps), training.epoch * steps):
+        rows = world.rows(len(batch))
+        x, y = images[batch[rows]], labels[batch[rows]]
+        if recipe.augmentation is not None:
+            x = augment(x, recipe.augmentation, size, Dice(generator, len(batch), rows))
+        else:
+            x = resize(x, size)
+        with means.precision():
+            logits = forward(x).float()
+        losses = cross_entropy(logits, y, reduction="none")
+        objective = losses if means.teacher is None else _distil(logits, losses, x, means)
+        optimizer.zero_grad()
+        # DDP averages the gradients of all processes: this makes that the mean over the batch.
+        (objective.sum() * world.size / len(batch)).backward()  # type: ignore[no-untyped-call]
+        if recipe.clip is not None:
+            nn.utils.clip_grad_norm_(training.model.parameters(), recipe.clip)
+        set_learning_rate(optimizer, learning_rate(recipe, number / (recipe.epochs * steps)))
+        optimizer.step()
+        if training.average is not None and recipe.average is not None:
+            update_average(training.average, training.model, recipe.average, number)
+
+        sums += torch.stack([losses.detach().sum(), (logits.argmax(1) == y).sum()])
+        seen += len(batch)
+        if on_step is not None:
+            on_step(seen, *sums)
+    loss, accuracy = (world.total(sums) / len(images)).tolist()
+    return loss, accuracy
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = value
+def _forward(model: Network, means: Means) -> nn.Module:
+    """The model as it is called in training: compiled, and sharing its gradients."""
+    forward: nn.Module = model
+    if means.compiled:
+        forward = torch.compile(forward)  # type: ignore[assignment]
+    if means.world.size > 1:
+        forward = nn.parallel.DistributedDataParallel(forward)
+    return forward
+
+
+def _seed(training: Training, world: World) -> torch.Generator:
+    """The order and augmentation of an epoch, the same in all processes.
+
+    Dropout draws from torch's global generator, which is another in each process.
+    """
+
+    def number(*parts: object) -> int:
+        return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "little")
+
+    torch.manual_seed(number(training.seed, training.epoch, world.rank))
+    generator = torch.Generator(world.device)
+    return generator.manual_seed(number(training.seed, training.epoch))
+
+
+def _distil(logits: Tensor, losses: Tensor, x: Tensor, means: Means) -> Tensor:
+    """For each digit: little of the loss, and much of the distance from the teacher's answer.
+
+    G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015.
+    """
+    assert means.teacher is not None
+    with torch.no_grad(), means.precision():
+        taught = means.teacher(x).float()
+    distance = kl_div(
+        log_softmax(logits / _TEMPERATURE, 1),
+        log_softmax(taught / _TEMPERATURE, 1),
+        reduction="none",
+        log_target=True,
+    ).sum(1)
+    return torch.lerp(losses, distance * _TEMPERATURE**2, _TRUST)
+
+
+def _validate(
+    training: Training, recipe: Recipe, validation: Split | None, means: Means
+) -> tuple[float | None, float | None]:
+    """Loss and accuracy of an epoch just finished, on digits of the size it trained with."""
+    if validation is None:
+        return None, None
+    with means.precision():
+        size = recipe.size(training.epoch - 1)
+        return measure(predict(training.result, validation, size), validation)
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, split: Split) -> Tensor:
+def predict(model: nn.Module, split: Split, size: int = 28) -> Tensor:
     """The logits of all digits of a split: float32 [n, 10], on the CPU."""
     model.eval()
-    device = next(model.parameters()).device
-    images, _ = tensors(split, device)
-    return torch.cat([model(batch) for batch in torch.split(images, _PREDICT_BATCH)]).float().cpu()
+    images, _ = tensors(split, next(model.parameters()).device)
+    batches = torch.split(images, _PREDICT_BATCH)
+    return torch.cat([model(resize(batch, size)) for batch in batches]).float().cpu()
 
 
 def measure(logits: Tensor, split: Split) -> tuple[float, float]:

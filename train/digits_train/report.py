@@ -22,20 +22,19 @@ def curves(path: Path, epochs: Sequence[Epoch]) -> None:
     loss, accuracy = figure.subplots(1, 2)
     numbers = [epoch.number for epoch in epochs]
     loss.plot(numbers, [e.train_loss for e in epochs], ".-", color=_TRAIN, label="training")
-    loss.plot(
-        numbers, [e.validation_loss for e in epochs], ".-", color=_VALIDATION, label="validation"
-    )
-    loss.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)", yscale="log")
     accuracy.plot(
         numbers, [100 * e.train_accuracy for e in epochs], ".-", color=_TRAIN, label="training"
     )
-    accuracy.plot(
-        numbers,
-        [100 * e.validation_accuracy for e in epochs],
-        ".-",
-        color=_VALIDATION,
-        label="validation",
-    )
+    validated = [
+        (e.number, e.validation_loss, 100 * e.validation_accuracy)
+        for e in epochs
+        if e.validation_loss is not None and e.validation_accuracy is not None
+    ]
+    if validated:
+        passed, losses, accuracies = zip(*validated, strict=True)
+        loss.plot(passed, losses, ".-", color=_VALIDATION, label="validation")
+        accuracy.plot(passed, accuracies, ".-", color=_VALIDATION, label="validation")
+    loss.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)", yscale="log")
     accuracy.set(title="Accuracy", xlabel="epoch", ylabel="right answers (%)")
     for axes in (loss, accuracy):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -44,10 +43,10 @@ def curves(path: Path, epochs: Sequence[Epoch]) -> None:
     _save(figure, path)
 
 
-def confusion(path: Path, labels: NDArray[np.uint8], predicted: NDArray[np.int64]) -> None:
-    """Draw how often each digit (row) was read as each digit (column). Both arrays: [n]."""
+def confusion(path: Path, title: str, split: Split, predicted: NDArray[np.int64]) -> None:
+    """Draw how often each digit (row) was read as each digit (column). predicted: [n]."""
     counts = np.zeros((10, 10), np.int64)
-    np.add.at(counts, (labels, predicted), 1)
+    np.add.at(counts, (split.labels, predicted), 1)
     mistakes = counts - np.diag(counts.diagonal())
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
@@ -61,7 +60,7 @@ def confusion(path: Path, labels: NDArray[np.uint8], predicted: NDArray[np.int64
             )
     wrong = mistakes.sum()
     axes.set(
-        title=f"Validation: {wrong} of {len(labels):,} wrong",
+        title=f"{title}: {wrong} of {len(split):,} wrong",
         xlabel="read as",
         ylabel="digit",
         xticks=range(10),
@@ -70,7 +69,7 @@ def confusion(path: Path, labels: NDArray[np.uint8], predicted: NDArray[np.int64
     _save(figure, path)
 
 
-def mistakes(path: Path, split: Split, probabilities: NDArray[np.float32]) -> None:
+def mistakes(path: Path, title: str, split: Split, probabilities: NDArray[np.float32]) -> None:
     """Draw the wrong answers with the least probability for the true digit.
 
     probabilities: float32 [n, 10], one row for each digit of the split.
@@ -89,7 +88,7 @@ def mistakes(path: Path, split: Split, probabilities: NDArray[np.float32]) -> No
         axes.set_title(
             f"{split.labels[index]}, read {predicted[index]}\n{confidence:.0f} %", fontsize=8
         )
-    figure.suptitle(f"Validation: the {len(worst)} worst of {len(wrong)} mistakes", fontsize=10)
+    figure.suptitle(f"{title}: the {len(worst)} worst of {len(wrong)} mistakes", fontsize=10)
     _save(figure, path)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from digits.errors import DigitsError, ModelError
-from digits.files import write_text
+from digits.files import write_bytes, write_text
 from digits_train.fit import Epoch
 
 RUNS = Path("runs")
@@ -30,6 +30,14 @@ class Run:
     def state(self) -> Path:
         """All that `--resume` needs."""
         return self.folder / "state.pt"
+
+    @property
+    def teacher(self) -> Path:
+        """The checkpoint that this run's network learns from, if it has a teacher."""
+        return self.folder / "teacher.safetensors"
+
+    def keep_teacher(self, checkpoint: Path) -> None:
+        write_bytes(self.teacher, checkpoint.read_bytes())
 
     @property
     def summary(self) -> Path:

@@ -1,219 +1,218 @@
-"""One training from the data to the run folder: check everything, then `train()`."""
+"""One training, from its plan or from where it stopped, to a run folder with everything in it."""
 
-import dataclasses
-import platform
-from contextlib import suppress
-from dataclasses import dataclass
+import copy
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-import digits
 from digits import mnist
 from digits.errors import DigitsError, ModelError
-from digits.mnist import Split
-from digits_train import checkpoint, models, report, run
+from digits.terminal import complain
+from digits_train import checkpoint, models, optimize, record, run, world
+from digits_train.checkpoint import Checkpoint
 from digits_train.display import EpochBar
-from digits_train.fit import Epoch, Training, fit, measure, predict
+from digits_train.fit import Epoch, Means, Training, fit
 from digits_train.models import Network
-from digits_train.recipe import Augmentation, Recipe
+from digits_train.plan import Options, Plan, Precision, best, parse
+from digits_train.record import Events, Splits
 from digits_train.run import Run
+from digits_train.world import World
 
+# What a state of the right form with senseless contents raises when it is put to use.
+_SENSELESS = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, DigitsError)
 
-@dataclass(frozen=True)
-class Plan:
-    """What decides the weights: the same plan on the same CPU gives the same ones."""
-
-    architecture: str
-    recipe: Recipe
-    seed: int
+Outcome = tuple[Run, dict[str, Any]]
 
 
 def train(
-    plan: Plan, device_name: str, data: Path | None, out: Path | None
-) -> tuple[Run, dict[str, Any]]:
-    """Train as planned, into `out` or a new folder under runs/. Returns the run and its summary.
+    plan: Plan, options: Options, teacher: Path | None = None, out: Path | None = None
+) -> Outcome | None:
+    """Train as planned, into `out` or a new folder under runs/.
 
-    Raises DigitsError when something is missing, or the training is interrupted or diverges;
-    the checkpoint of the last finished epoch is then kept.
+    Returns the run and its summary; None in a process that only helps the leading one. Raises
+    DigitsError when something is missing, or the training is interrupted or diverges; the
+    checkpoint of the last finished epoch is then kept.
     """
-    device = choose_device(device_name)
-    splits = _load(data)
-    torch.manual_seed(plan.seed)
-    training = start(plan, device)
-    folder = run.create(plan.architecture, out)
-    try:
-        return folder, _train(plan, training, folder, [], splits)
-    finally:
-        with suppress(OSError):  # it holds something, as it should; if not, leave the name free
-            folder.folder.rmdir()
+    with world.join(options.device) as here:
+        splits = _load(options.data, plan.all_data, here)
+        taught = checkpoint.load(teacher) if teacher else None
+        plan = replace(
+            plan,
+            precision=_precision(plan, here.device),
+            teacher=taught.sha256 if taught else None,
+        )
+        training = start(plan, here.device)
+        folder = here.share(run.create(plan.architecture, out) if here.leads else None)
+        if here.leads:
+            if teacher:
+                folder.keep_teacher(teacher)
+            # From here on, a kill at any moment can be resumed.
+            record.save_state(folder, plan, training, [])
+        means = _means(plan, options, here, taught)
+        return _Session(plan, options, means, splits, folder, training, []).work()
 
 
-def resume(folder: Run, device_name: str, data: Path | None) -> tuple[Run, dict[str, Any]]:
+def resume(folder: Run, options: Options) -> Outcome | None:
     """Go on after the last finished epoch of a run, as if it had never been interrupted.
 
     Raises ModelError when the folder isn't a run, and whatever `train` raises.
     """
     state = checkpoint.load_state(folder.state)
-    device = choose_device(device_name)
-    try:
-        plan, history = _parse(state)
-        training = start(plan, device)
-        training.restore(state["training"])
-    except (LookupError, TypeError, AttributeError, ValueError, RuntimeError, DigitsError) as error:
-        raise ModelError(f"{folder.state} is damaged, or of another version of digits") from error
-    splits = _load(data)
-    # The process may have died after state.pt was written and before the others were.
-    _save(plan, training, folder, history)
-    return folder, _train(plan, training, folder, history, splits)
-
-
-def _parse(state: dict[str, Any]) -> tuple[Plan, list[Epoch]]:
-    """The plan and the finished epochs in a state. Raises ValueError when they make no sense."""
-    described = state["plan"]
-    recipe = dict(described["recipe"])
-    if recipe["augmentation"] is not None:
-        recipe["augmentation"] = Augmentation(**recipe["augmentation"])
-    plan = Plan(described["architecture"], Recipe(**recipe), described["seed"])
-    history = [Epoch(**epoch) for epoch in state["history"]]
-    if not 0 < state["training"]["epoch"] == len(history) <= plan.recipe.epochs:
-        raise ValueError("the number of epochs makes no sense")
-    if not all(weights.isfinite().all() for weights in state["training"]["model"].values()):
-        raise ValueError("the weights are not finite")
-    return plan, history
+    with world.join(options.device) as here:
+        try:
+            plan = parse(state["plan"])
+            history = [Epoch(**epoch) for epoch in state["history"]]
+            training = start(plan, here.device)
+            training.restore(state["training"])
+            _check(plan, training, history)
+        except _SENSELESS as error:
+            raise ModelError(
+                f"{folder.state} is damaged, or of another version of digits"
+            ) from error
+        splits = _load(options.data, plan.all_data, here)
+        taught = checkpoint.load(folder.teacher) if plan.teacher else None
+        if taught and taught.sha256 != plan.teacher:
+            raise ModelError(f"{folder.teacher} is not the teacher that this run began with")
+        means = _means(plan, options, here, taught)
+        return _Session(plan, options, means, splits, folder, training, history).work()
 
 
 def start(plan: Plan, device: torch.device) -> Training:
-    """A new network and its optimizer, on the device."""
-    model = models.build(plan.architecture).to(device)
-    if device.type == "cpu":
+    """A new network, its moving average and its optimizer, on the device."""
+    torch.manual_seed(plan.seed)
+    model = _place(models.build(plan.architecture), device)
+    average = copy.deepcopy(model) if plan.recipe.average else None
+    return Training(model, optimize.optimizer(model, plan.recipe), plan.seed, average)
+
+
+@dataclass
+class _Session:
+    """A training with all that it needs."""
+
+    plan: Plan
+    options: Options
+    means: Means
+    splits: Splits
+    folder: Run
+    training: Training
+    history: list[Epoch]
+
+    def work(self) -> Outcome | None:
+        """Run the epochs that are left, saving after each; then evaluate and draw."""
+        here = self.means.world
+        try:
+            if here.leads and self.history:
+                # A kill may have come between state.pt and the other files.
+                self._save()
+            self._fit()
+            if not here.leads:
+                return None
+            # The checkpoint's, because with --patience it isn't the last epoch's.
+            result = _place(checkpoint.load(self.folder.checkpoint).model, here.device)
+            summary = record.conclude(
+                self.folder, self.plan, result, here, self.history, self.splits
+            )
+            return self.folder, summary
+        except KeyboardInterrupt:
+            raise DigitsError(self._interrupted()) from None
+
+    def _fit(self) -> None:
+        leads, epochs, began = self.means.world.leads, self.plan.recipe.epochs, len(self.history)
+        train, validation = self.splits["train"], self.splits.get("validation")
+        if self._out_of_patience():
+            return
+        events = Events(self.folder.folder if leads and self.options.tensorboard else None)
+        with EpochBar(began, epochs, len(train), shown=leads) as bar, events:
+            for epoch in fit(
+                self.training, self.plan.recipe, train, validation, self.means, bar.step
+            ):
+                self.history.append(epoch)
+                if leads:
+                    self._save()
+                bar.finish(epoch)
+                events.add(epoch)
+                if epoch.number < epochs and (reason := self._reason_to_stop(began)):
+                    if leads:
+                        complain(f"stopped after epoch {epoch.number} of {epochs}: {reason}")
+                    break
+
+    def _reason_to_stop(self, began: int) -> str | None:
+        """Why not to start another epoch. All processes come to the same answer."""
+        limit = self.options.max_minutes
+        spent = sum(epoch.seconds for epoch in self.history[began:])
+        if limit is not None and spent + self.history[-1].seconds > limit * 60:
+            return f"another epoch doesn't fit into {limit:g} minutes; --resume goes on"
+        if self._out_of_patience():
+            kept = best(self.history).number
+            return f"no better one in {self.plan.patience} epochs; epoch {kept} is kept"
+        return None
+
+    def _out_of_patience(self) -> bool:
+        if self.plan.patience is None or not self.history:
+            return False
+        return len(self.history) - best(self.history).number >= self.plan.patience
+
+    def _save(self) -> None:
+        record.save_state(self.folder, self.plan, self.training, self.history)
+        if self.plan.patience is None or best(self.history) is self.history[-1]:
+            record.save_checkpoint(self.folder, self.plan, self.training, self.history[-1])
+        self.folder.write_metrics(self.history)
+        self.folder.write_summary(
+            record.describe(self.plan, self.training.result, self.means.world)
+        )
+
+    def _interrupted(self) -> str:
+        finished = f"epoch {len(self.history)} is kept" if self.history else "in the first epoch"
+        return f"interrupted: {finished}; go on with `digits train --resume {self.folder.folder}`"
+
+
+def _load(data: Path | None, all_data: bool, here: World) -> Splits:
+    """The splits to train on, choose by (not with all_data) and report.
+
+    One process after the other, because the first may have to fetch them.
+    """
+    if not here.leads:
+        here.wait()
+    splits: Splits = {name: mnist.load(name, data) for name in ("train", "validation", "test")}
+    if here.leads:
+        here.wait()
+    if all_data:
+        splits["train"] = mnist.join(splits["train"], splits.pop("validation"))
+    return splits
+
+
+def _precision(plan: Plan, device: torch.device) -> Precision:
+    if plan.precision != "auto":
+        return plan.precision
+    gains = models.ARCHITECTURES[plan.architecture].mixed_precision
+    return "bfloat16" if gains and world.has_bfloat16(device) else "float32"
+
+
+def _means(plan: Plan, options: Options, here: World, taught: Checkpoint | None) -> Means:
+    return Means(
+        here,
+        bfloat16=plan.precision == "bfloat16",
+        compiled=options.compiled,
+        teacher=_place(taught.model, here.device) if taught else None,
+    )
+
+
+def _place(model: Network, device: torch.device) -> Network:
+    """The network on the device, in the layout in which convolutions are fastest there."""
+    if device.type == "cpu" and model.threads and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(model.threads)
     if device.type != "mps":  # whose convolutions got this layout's gradients wrong until 2025
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    fused = device.type in ("cpu", "cuda")
-    optimizer = torch.optim.Adam(model.parameters(), plan.recipe.learning_rate, fused=fused)
-    return Training(model, optimizer)
+    return model.to(device)
 
 
-def choose_device(name: str) -> torch.device:
-    """Turn auto, cpu, cuda or mps into a device. Raises DigitsError when it isn't there."""
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        name = next(kind for kind, there in available.items() if there)
-    if not available[name]:
-        raise DigitsError(f"PyTorch finds no {name} device here; --device auto takes what there is")
-    return torch.device(name)
-
-
-def _load(data: Path | None) -> dict[mnist.SplitName, Split]:
-    return {
-        "train": mnist.load("train", data),
-        "validation": mnist.load("validation", data),
-        "test": mnist.load("test", data),
-    }
-
-
-def _train(
-    plan: Plan,
-    training: Training,
-    folder: Run,
-    history: list[Epoch],
-    splits: dict[mnist.SplitName, Split],
-) -> dict[str, Any]:
-    """Run the epochs that are left, saving after each; then evaluate and draw."""
-    train, validation = splits["train"], splits["validation"]
-    try:
-        with EpochBar(training.epoch, plan.recipe.epochs, len(train)) as bar:
-            for epoch in fit(training, plan.recipe, train, validation, bar.step):
-                _save(plan, training, folder, [*history, epoch])
-                history.append(epoch)
-                bar.finish(epoch)
-            logits = predict(training.model, validation)
-            figures = _figures(training.model, history, logits, splits)
-            summary = _describe(plan, training.model) | figures
-            folder.write_summary(summary)
-            _draw(folder, history, validation, logits)
-    except KeyboardInterrupt:
-        raise DigitsError(_interrupted(folder, history)) from None
-    return summary
-
-
-def _figures(
-    model: Network,
-    history: list[Epoch],
-    validation_logits: Tensor,
-    splits: dict[mnist.SplitName, Split],
-) -> dict[str, Any]:
-    validation = measure(validation_logits, splits["validation"])
-    test = measure(predict(model, splits["test"]), splits["test"])
-    return {
-        "epochs": len(history),
-        "seconds": round(sum(epoch.seconds for epoch in history), 1),
-        "validation_loss": validation[0],
-        "validation_accuracy": validation[1],
-        "test_loss": test[0],
-        "test_accuracy": test[1],
-    }
-
-
-def _describe(plan: Plan, model: nn.Module) -> dict[str, Any]:
-    device = next(model.parameters()).device
-    return {
-        **dataclasses.asdict(plan),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
-        "threads": torch.get_num_threads(),
-        "versions": {
-            "digits": digits.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-        "data_sha256": mnist.SHA256,
-    }
-
-
-def _save(plan: Plan, training: Training, folder: Run, history: list[Epoch]) -> None:
-    # state.pt goes first and holds everything: a kill between the files loses nothing, because
-    # --resume writes the others again.
-    checkpoint.save_state(
-        folder.state,
-        {
-            "plan": dataclasses.asdict(plan),
-            "training": training.state(),
-            "history": [dataclasses.asdict(epoch) for epoch in history],
-        },
-    )
-    checkpoint.save(
-        folder.checkpoint,
-        training.model,
-        checkpoint.Provenance(
-            architecture=plan.architecture,
-            digits_version=digits.__version__,
-            recipe=dataclasses.asdict(plan.recipe),
-            seed=plan.seed,
-            epoch=training.epoch,
-            data_sha256=mnist.SHA256,
-            validation_accuracy=history[-1].validation_accuracy,
-        ),
-    )
-    folder.write_metrics(history)
-    folder.write_summary(_describe(plan, training.model))
-
-
-def _interrupted(folder: Run, history: list[Epoch]) -> str:
-    if not folder.state.exists():
-        return "interrupted before the first epoch was finished: nothing is kept"
-    kept = f"{folder.checkpoint} holds epoch {len(history)}; " if history else ""
-    return f"interrupted: {kept}go on with `digits train --resume {folder.folder}`"
-
-
-def _draw(folder: Run, history: list[Epoch], validation: Split, logits: Tensor) -> None:
-    report.curves(folder.folder / "curves.png", history)
-    report.confusion(folder.folder / "confusion.png", validation.labels, logits.argmax(1).numpy())
-    report.mistakes(folder.folder / "mistakes.png", validation, logits.softmax(1).numpy())
+def _check(plan: Plan, training: Training, history: list[Epoch]) -> None:
+    """Raise ValueError where the parts of a state contradict each other."""
+    if not training.epoch == len(history) <= plan.recipe.epochs:
+        raise ValueError("the number of epochs makes no sense")
+    weights = [*training.model.state_dict().values(), *training.result.state_dict().values()]
+    if not all(weight.isfinite().all() for weight in weights):
+        raise ValueError("the weights are not finite")

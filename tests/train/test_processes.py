@@ -1,0 +1,77 @@
+"""What only whole processes can show: several that train together, and one that is killed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from digits_train import checkpoint
+from digits_train.run import Run
+
+SCRIPT = Path(__file__).with_name("slice_digits.py")
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def digits(*arguments: str, processes: int = 1) -> list[str]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    return [sys.executable, *(launcher if processes > 1 else []), str(SCRIPT), *arguments]
+
+
+def run(*arguments: str, processes: int = 1) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        digits(*arguments, processes=processes), env=ENVIRONMENT, text=True, capture_output=True
+    )
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return checkpoint.load(Run(folder).checkpoint).model.state_dict()
+
+
+def test_two_processes_train_like_one(tmp_path: Path) -> None:
+    """Adam divides by the gradient's size, which makes noise of rounding; hence SGD's recipe."""
+    plan = ("train", "--epochs", "3", "--batch-size", "99")
+    alone = run(*plan, "--out", str(tmp_path / "alone"))
+    together = run(*plan, "--out", str(tmp_path / "together"), processes=2)
+    assert alone.returncode == 0, alone.stderr
+    assert together.returncode == 0, together.stderr
+    assert together.stdout.count("validation") == 1  # one process speaks for both
+    assert together.stderr.count("epoch 1/3") == 1
+    one, two = weights(tmp_path / "alone"), weights(tmp_path / "together")
+    assert one.keys() == two.keys()
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], rtol=1e-4, atol=1e-5)
+
+    resumed = run("train", "--resume", str(tmp_path / "together"), processes=2)
+    assert resumed.returncode == 0, resumed.stderr
+
+
+def test_a_training_killed_at_any_moment_ends_with_the_same_weights(tmp_path: Path) -> None:
+    whole, killed = Run(tmp_path / "whole"), Run(tmp_path / "killed")
+    begin = ("train", "--epochs", "40")
+    assert run(*begin, "--out", str(whole.folder)).returncode == 0
+    seconds = random.Random(0)
+    command, kills = digits(*begin, "--out", str(killed.folder)), 0
+    while True:
+        process = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        process.stderr.readline()  # it has finished an epoch, or ended
+        time.sleep(seconds.uniform(0, 0.7))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL
+        kills += 1
+        # Whatever is there is whole.
+        checkpoint.load_state(killed.state)
+        if killed.checkpoint.exists():
+            checkpoint.load(killed.checkpoint)
+        command = digits("train", "--resume", str(killed.folder))
+    assert kills >= 3
+    assert killed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert not [path for path in killed.folder.iterdir() if path not in whole.folder.iterdir()][9:]

@@ -1,0 +1,59 @@
+"""The optimizer, its learning rate, and the moving average of the weights."""
+
+import math
+
+import torch
+from torch import nn
+
+from digits_train.recipe import Recipe
+
+
+def optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW or SGD, with weight decay on kernels and matrices alone, fused where there is such."""
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    fused = parameters[0].device.type in ("cpu", "cuda")
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            groups, recipe.learning_rate, momentum=0.9, nesterov=True, fused=fused
+        )
+    return torch.optim.AdamW(groups, recipe.learning_rate, fused=fused)
+
+
+def learning_rate(recipe: Recipe, progress: float) -> float:
+    """The learning rate after `progress` (0 to 1) of all steps.
+
+    Linear warm-up, then constant or half a cosine down to zero (I. Loshchilov, F. Hutter, "SGDR",
+    ICLR 2017, without restarts).
+    """
+    if progress < recipe.warmup:
+        return recipe.learning_rate * progress / recipe.warmup
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    fall = (progress - recipe.warmup) / (1 - recipe.warmup)
+    return recipe.learning_rate * (1 + math.cos(math.pi * fall)) / 2
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = value
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
+    """Move the averaged weights, and batch norm's statistics, towards the model's.
+
+    An exponential moving average (B. Polyak, A. Juditsky, 1992); it follows more quickly in the
+    first steps (from 0), or it would keep the random start for thousands of them.
+    """
+    weight = 1 - min(decay, (1 + step) / (10 + step))
+    for ours, theirs in zip(
+        average.state_dict().values(), model.state_dict().values(), strict=True
+    ):
+        if ours.is_floating_point():
+            ours.lerp_(theirs, weight)
+        else:
+            ours.copy_(theirs)  # batch norm's count of batches

@@ -1,0 +1,103 @@
+"""The processes that train together, and the device of this one.
+
+`torchrun` starts them and tells each its place in environment variables
+(https://docs.pytorch.org/docs/stable/elastic/run.html); without it there is one process.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from digits.errors import DigitsError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class World:
+    """Which of how many processes this is, and the device it computes on."""
+
+    device: torch.device
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process measures, writes files and talks."""
+        return self.rank == 0
+
+    def rows(self, count: int) -> slice:
+        """This process's share of the rows of a batch."""
+        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+
+    def total(self, values: Tensor) -> Tensor:
+        """The sum of what each process has, in each."""
+        if self.size > 1:
+            dist.all_reduce(values)
+        return values
+
+    def share(self, thing: T | None) -> T:
+        """The leading process's thing, in each."""
+        things = [thing]
+        if self.size > 1:
+            dist.broadcast_object_list(things)
+        return cast(T, things[0])
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def join(device_name: str) -> Iterator[World]:
+    """The processes that torchrun started, joined while the context lasts, or this one alone.
+
+    Raises DigitsError when the device isn't there.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield World(choose_device(device_name))
+        return
+    rank, place = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
+    device = choose_device(device_name)
+    if device.type == "mps":
+        raise DigitsError("mps trains in one process only; for several, use --device cpu")
+    if device.type == "cuda":
+        if place >= torch.cuda.device_count():
+            raise DigitsError(f"there are more processes than GPUs ({torch.cuda.device_count()})")
+        device = torch.device("cuda", place)
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield World(device, rank, size)
+    finally:
+        dist.destroy_process_group()
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn auto, cpu, cuda or mps into a device. Raises DigitsError when it isn't there."""
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(kind for kind, there in available.items() if there)
+    if not available[name]:
+        raise DigitsError(f"PyTorch finds no {name} device here; --device auto takes what there is")
+    return torch.device(name)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes with bfloat16 in hardware."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # Elsewhere oneDNN emulates it, slower than float32.
+    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
