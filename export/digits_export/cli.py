@@ -34,10 +34,11 @@ def export(
     if as_json:
         emit(json.dumps(dataclasses.asdict(report)))
         return
-    emit("form        kernels     size  validation    test  changed  file")
+    emit("form        kernels       size  validation    test    ece  changed  file")
     for form in report.forms:
         emit(
-            f"{form.name:10}  {form.kernels:7}  {form.bytes / 1000:4.0f} KB"
+            f"{form.name:10}  {form.kernels:7}  {form.bytes / 1000:6.0f} KB"
             f"  {form.measured.validation_accuracy:10.2%}  {form.measured.test_accuracy:.2%}"
+            f"  {form.measured.test_calibration_error:.2%}"
             f"  {form.measured.changed:7}  {form.file}"
         )

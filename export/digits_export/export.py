@@ -15,7 +15,7 @@ from digits.files import write_bytes, write_text
 from digits.metadata import Kernels, Metadata
 from digits.mnist import Split
 from digits.model import open_session
-from digits.terminal import progress_bar
+from digits.terminal import complain, progress_bar
 from digits_export import calibration, graph, verify
 from digits_export.quantize import CALIBRATION_IMAGES, quantize
 from digits_train import checkpoint, fit
@@ -26,10 +26,11 @@ STATIC = f"int8 QDQ, static, per-channel weights, MinMax over {CALIBRATION_IMAGE
 
 @dataclass(frozen=True)
 class Measured:
-    """How well one form of the network reads. Accuracies are 0 to 1."""
+    """How well one form of the network reads. Shares are 0 to 1."""
 
     validation_accuracy: float
     test_accuracy: float
+    test_calibration_error: float  # expected, of calibrated confidences
     changed: int  # test digits that it reads differently from the checkpoint
 
 
@@ -62,16 +63,12 @@ class _Judge:
     test: Split
     answers: NDArray[np.int64]  # the checkpoint's, to the test digits
 
-    def session(self, model: bytes, kernels: Kernels) -> Measured:
-        session = open_session(model, kernels)
-        return self.scores(
-            verify.predict(session, self.validation), verify.predict(session, self.test)
-        )
-
-    def scores(self, validation: NDArray[np.float32], test: NDArray[np.float32]) -> Measured:
+    def measure(self, validation: NDArray[np.float32], test: NDArray[np.float32]) -> Measured:
+        """From the probabilities of the digits: float32 [n, 10] of each split."""
         return Measured(
             verify.accuracy(validation, self.validation),
             verify.accuracy(test, self.test),
+            calibration.expected_error(test, self.test),
             int((test.argmax(1) != self.answers).sum()),
         )
 
@@ -89,26 +86,33 @@ def export(
     Raises DigitsError when the checkpoint can't be used, a check fails or a file can't be written.
     """
     loaded = checkpoint.load(run.checkpoint)
+    if loaded.provenance.validation_accuracy is None:
+        complain("the network trained on the validation digits too: what they say is too good")
     validation, test = mnist.load("validation", data), mnist.load("test", data)
     calibration_images = mnist.load("train", data).images[:CALIBRATION_IMAGES, None]
     with progress_bar() as bar:
         bar.add_task("exporting and verifying", total=None)
         network = loaded.model
-        logits, test_logits = fit.predict(network, validation), fit.predict(network, test).numpy()
-        judge = _Judge(validation, test, test_logits.argmax(1))
-        own = judge.scores(logits.numpy(), test_logits)
+        logits, test_logits = fit.predict(network, validation), fit.predict(network, test)
         temperature = calibration.temperature(logits, validation)
+        own = [(scores / temperature).softmax(1).numpy() for scores in (logits, test_logits)]
+        judge = _Judge(validation, test, own[1].argmax(1))
+
         float_graph = graph.build(network, temperature)
         verify.check_graph(float_graph)
         float_model = float_graph.SerializeToString()
-        session = open_session(float_model, "float")
+        session = open_session(float_model, "float", threads=0)
         difference = verify.check_parity(session, network, temperature, validation.images)
-        threshold = calibration.rejection_threshold(verify.predict(session, validation))
-        exact = judge.session(float_model, "float")
+        probabilities = verify.predict(session, validation)
+        threshold = calibration.rejection_threshold(probabilities)
+        exact = judge.measure(probabilities, verify.predict(session, test))
         description = _describe(loaded, temperature, threshold, exact)
         file = run.folder / f"{loaded.provenance.architecture}.onnx"
         files = {file: metadata.append(float_model, description)}
-        rows = [("checkpoint", "torch", run.checkpoint, own), ("fp32", "float", file, exact)]
+        rows = [
+            ("checkpoint", "torch", run.checkpoint, judge.measure(*own)),
+            ("fp32", "float", file, exact),
+        ]
 
         if quantized:
             model, results = _quantize(
@@ -145,7 +149,10 @@ def _quantize(
     results: dict[Kernels, Measured] = {}
     # Clients in other languages run it with integer kernels unless told otherwise.
     for kind in dict.fromkeys([kernels, "integer"]):
-        results[kind] = judge.session(model, kind)
+        session = open_session(model, kind, threads=0)
+        results[kind] = judge.measure(
+            verify.predict(session, judge.validation), verify.predict(session, judge.test)
+        )
         accuracy = results[kind].validation_accuracy
         verify.check_accuracy(kind, exact.validation_accuracy, accuracy, max_accuracy_drop)
     return model, results
@@ -162,6 +169,8 @@ def _describe(
         recipe=json.dumps(loaded.provenance.recipe),
         seed=str(loaded.provenance.seed),
         data_sha256=json.dumps(loaded.provenance.data_sha256),
+        training_digits=loaded.provenance.training_digits,
+        teacher_sha256=loaded.provenance.teacher or "",
         checkpoint_sha256=loaded.sha256,
         quantization="none",
         kernels="float",

@@ -33,6 +33,8 @@ class Metadata:
     recipe: str  # JSON of the training recipe
     seed: str
     data_sha256: str  # JSON: file name -> SHA-256
+    training_digits: int  # 60,000: the validation digits trained too
+    teacher_sha256: str  # of the checkpoint that the network learnt from, or empty
     checkpoint_sha256: str
     quantization: str  # "none", or how the file was quantized
     kernels: Kernels  # which of onnxruntime's kernels run it fastest
@@ -85,9 +87,9 @@ def _typed(pairs: dict[str, str], name: str) -> Metadata:
         if field.name not in pairs:
             raise ModelError(f"{name} lacks {field.name} in its metadata")
         values[field.name] = pairs[field.name]
-        if field.type is float:
+        if field.type in (int, float):
             try:
-                values[field.name] = float(pairs[field.name])
+                values[field.name] = field.type(pairs[field.name])
             except ValueError as error:
                 raise ModelError(f"{name}: {field.name} is not a number") from error
     metadata = Metadata(**values)

@@ -3,13 +3,13 @@
     make bench
 
 One digit: a call from Python with the 28x28 pixels, median over five windows, the contestants in
-turn. Cold start: a whole process that reads one PNG, median of nine. Both networks are LeNet-5.
+turn; VGG-16 with random weights, which take as long. Cold start: a whole process that reads one
+PNG with LeNet-5, median of nine.
 """
 
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,12 +18,14 @@ import numpy as np
 import onnxruntime
 import torch
 
-from digits.model import BUNDLED, Model
+from digits import mnist
+from digits.model import BUNDLED, Model, open_session
 from digits_export import graph
-from digits_train.models import LeNet5
+from digits_export.quantize import quantize
+from digits_train.models import VGG16, LeNet5
 
 PICTURE = Path(__file__).parent.parent / "pictures" / "0.png"
-WINDOWS, CALLS, PROCESSES = 5, 2000, 9
+WINDOWS, PROCESSES = 5, 9
 
 MINIMAL = f"""
 import numpy as np, onnxruntime
@@ -43,16 +45,16 @@ with torch.inference_mode():
 """
 
 
-def microseconds(contestants: dict[str, Callable[[], object]]) -> dict[str, float]:
+def microseconds(contestants: dict[str, Callable[[], object]], calls: int) -> dict[str, float]:
     """Median time of one call of each."""
     windows: dict[str, list[float]] = {name: [] for name in contestants}
     for window in range(WINDOWS + 1):
         for name, call in contestants.items():
             started = time.perf_counter()
-            for _ in range(CALLS):
+            for _ in range(calls):
                 call()
             if window:  # the first only warms up
-                windows[name].append((time.perf_counter() - started) / CALLS * 1e6)
+                windows[name].append((time.perf_counter() - started) / calls * 1e6)
     return {name: statistics.median(times) for name, times in windows.items()}
 
 
@@ -74,21 +76,15 @@ def show(title: str, unit: str, results: dict[str, float]) -> None:
         print(f"  {name:44}{value:9.1f} {unit}   x {value / ours:.2f}")
 
 
-def main() -> None:
-    torch.set_num_threads(1)
+def lenet5() -> dict[str, float]:
     pixels = np.zeros((1, 1, 28, 28), np.uint8)
     tensor = torch.tensor(pixels)
     network = LeNet5().eval()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    with tempfile.TemporaryDirectory() as folder:
-        fp32 = Path(folder) / "fp32.onnx"
-        fp32.write_bytes(graph.build(network).SerializeToString())
-        plain = onnxruntime.InferenceSession(str(fp32), options)
-        integer = onnxruntime.InferenceSession(str(BUNDLED), options)
+    plain = open_session(graph.build(network).SerializeToString(), "float")
+    integer = open_session(BUNDLED.read_bytes(), "integer")
     model = Model(BUNDLED)
     with torch.inference_mode():
-        calls = microseconds(
+        return microseconds(
             {
                 "digits, int8 file, float kernels": lambda: model.probabilities(pixels),
                 "onnxruntime, fp32 file": lambda: plain.run(None, {"images": pixels}),
@@ -96,8 +92,38 @@ def main() -> None:
                     None, {"images": pixels}
                 ),
                 "PyTorch, eager": lambda: network(tensor).softmax(1).numpy(),
-            }
+            },
+            calls=2000,
         )
+
+
+def vgg16() -> dict[str, float]:
+    pixels = mnist.load("validation").images[:32, None]
+    network = VGG16().train()
+    with torch.inference_mode():
+        network(torch.tensor(pixels))  # for the statistics of batch norm
+        network.eval()
+        exact = graph.build(network)
+        rounded = quantize(exact, pixels).SerializeToString()
+        plain = open_session(exact.SerializeToString(), "float")
+        integer, floating = open_session(rounded, "integer"), open_session(rounded, "float")
+        one, tensor = pixels[:1], torch.tensor(pixels[:1])
+        return microseconds(
+            {
+                "digits, int8 file, integer kernels": lambda: integer.run(None, {"images": one}),
+                "digits, int8 file, float kernels": lambda: floating.run(None, {"images": one}),
+                "onnxruntime, fp32 file": lambda: plain.run(None, {"images": one}),
+                "PyTorch, eager": lambda: network(tensor).softmax(1).numpy(),
+            },
+            calls=20,
+        )
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    print(f"onnxruntime {onnxruntime.__version__}, torch {torch.__version__}, one thread")
+    show("One digit, one call, LeNet-5", "us", lenet5())
+    show("One digit, one call, VGG-16", "us", vgg16())
     digits = str(Path(sys.executable).with_name("digits"))
     starts = milliseconds(
         {
@@ -106,8 +132,6 @@ def main() -> None:
             "a script with PyTorch": [sys.executable, "-c", TORCH],
         }
     )
-    print(f"onnxruntime {onnxruntime.__version__}, torch {torch.__version__}, one thread")
-    show("One digit, one call", "us", calls)
     show("Cold start, one picture", "ms", starts)
 
 

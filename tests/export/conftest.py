@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from digits.mnist import Split
+from digits_train import models
 from digits_train.fit import Means, fit
 from digits_train.models import Network
 from digits_train.plan import Plan
@@ -21,3 +22,14 @@ def network(train_slice: Split) -> Network:
     train = Split(train_slice.images[:800], train_slice.labels[:800])
     list(fit(training, recipe, train, train, Means(World(cpu))))
     return training.model.eval()
+
+
+@pytest.fixture(scope="session")
+def vgg16(train_slice: Split) -> Network:
+    """A VGG-16 with random weights, and the statistics of real digits in its batch norms."""
+    torch.manual_seed(0)
+    network = models.VGG16().train()
+    with torch.inference_mode():
+        for images in torch.split(torch.tensor(train_slice.images[:96, None]), 32):
+            network(images)
+    return network.eval()

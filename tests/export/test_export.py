@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("slice_as_mnist")
 @pytest.fixture
 def run(tmp_path: Path, network: Network) -> Run:
     run = Run(tmp_path / "run")
-    provenance = Provenance("lenet5", "0.0", {"epochs": 10}, 4, 10, mnist.SHA256, 0.9)
+    provenance = Provenance("lenet5", "0.0", {"epochs": 10}, 4, 10, mnist.SHA256, 50_000, 0.9, None)
     checkpoint.save(run.checkpoint, network, provenance)
     return run
 

@@ -51,14 +51,28 @@ def test_an_untrained_network_agrees_too(test_slice: Split) -> None:
     verify.check_parity(session, network, 1.0, test_slice.images)
 
 
-def test_a_network_that_doesn_t_normalize_is_left_as_it_is(test_slice: Split) -> None:
-    network = LeNet5().eval()
-    del network.normalize
-    session = open_session(graph.build(network).SerializeToString(), "float")
-    pixels = test_slice.images[:20, None]
-    with torch.inference_mode():
-        expected = network(torch.tensor(pixels).float()).softmax(1).numpy()
-    np.testing.assert_allclose(session.run(None, {"images": pixels})[0], expected, atol=1e-4)
+def test_vgg16_is_convolutions_poolings_and_two_dense_layers(vgg16: Network) -> None:
+    model = graph.build(vgg16)
+    verify.check_graph(model)
+    groups = [["Conv", "Relu"] * count + ["MaxPool"] for count in (2, 2, 3, 3, 3)]
+    assert [node.op_type for node in model.graph.node] == [
+        "Cast",
+        *(operator for group in groups for operator in group),
+        *("Flatten", "Gemm", "Relu", "Gemm", "Softmax"),
+    ]
+    pads = [
+        list(attribute.ints)
+        for node in model.graph.node
+        for attribute in node.attribute
+        if attribute.name == "pads"
+    ]
+    assert pads == [[3] * 4, *[[1] * 4] * 12]
+    assert not any(a.name == "ceil_mode" for node in model.graph.node for a in node.attribute)
+
+
+def test_vgg16_agrees_with_pytorch(vgg16: Network, test_slice: Split) -> None:
+    session = open_session(graph.build(vgg16, 1.3).SerializeToString(), "float")
+    verify.check_parity(session, vgg16, 1.3, test_slice.images)
 
 
 def test_a_layer_it_doesn_t_know_is_an_error(network: Network) -> None:
@@ -66,10 +80,3 @@ def test_a_layer_it_doesn_t_know_is_an_error(network: Network) -> None:
     strange.relu1 = nn.Sigmoid()
     with pytest.raises(ModelError, match=r"can't export the layer relu1 \(Sigmoid\)"):
         graph.build(strange)
-
-
-def test_a_padded_first_layer_is_an_error() -> None:
-    padded = LeNet5()
-    padded.conv1 = nn.Conv2d(1, 6, 5, padding=2)
-    with pytest.raises(ModelError, match="conv1 pads"):
-        graph.build(padded)

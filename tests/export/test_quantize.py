@@ -107,3 +107,20 @@ def test_another_operator_is_an_error(network: Network, train_slice: Split) -> N
     model.graph.node[-1].op_type = "LogSoftmax"
     with pytest.raises(ModelError, match="can't quantize the operator LogSoftmax"):
         quantize(model, train_slice.images[:5, None])
+
+
+@pytest.mark.parametrize("kernels", ["float", "integer"])
+def test_vgg16_is_quantized_on_the_same_road(
+    vgg16: Network, test_slice: Split, kernels: str
+) -> None:
+    exact = graph.build(vgg16)
+    rounded = quantize(exact, test_slice.images[:150, None])
+    verify.check_graph(rounded)
+    files = exact.SerializeToString(), rounded.SerializeToString()
+    assert len(files[1]) < 0.26 * len(files[0])
+    few = Split(test_slice.images[:20], test_slice.labels[:20])
+    one, other = (
+        verify.predict(open_session(file, k), few)
+        for file, k in zip(files, ("float", kernels), strict=True)
+    )  # type: ignore[arg-type]
+    assert np.abs(one - other).max() < 0.01

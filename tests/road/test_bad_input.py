@@ -58,6 +58,7 @@ def test_no_data_at_all(digits: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
+        (["train", "--teacher", "nowhere"], "there is no such checkpoint"),
         (["train", "--resume", "nowhere"], "nothing to resume from"),
         (["train", "--data", "long" * 100], "File name too long"),
         (["export", "long" * 100], "File name too long"),

@@ -91,5 +91,32 @@ def test_ctrl_c_says_what_is_kept(workshop: Path) -> None:
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=60)[1]
     assert process.returncode == 1
-    assert "stopped/checkpoint.safetensors holds epoch 1; go on with" in rest
+    assert "epoch 1 is kept; go on with `digits train --resume stopped`" in rest
     assert "Traceback" not in rest
+
+
+def test_several_processes_train_together(workshop: Path) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = ["--nproc-per-node=2", "-m", "digits", "train", "--recipe", "classic"]
+    done = subprocess.run(
+        [*torchrun, *command, "--epochs", "1", "--out", "together", "--json"],
+        cwd=workshop,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)  # of one process, not two
+    assert summary["processes"] == 2
+    assert summary["validation_accuracy"] > 0.95
+
+
+def test_a_student_learns_from_the_first_network(workshop: Path, digits: Run) -> None:
+    teacher = Path("runs", "lenet5", "checkpoint.safetensors")
+    command = ("train", "--recipe", "classic", "--epochs", 1, "--out", "student")
+    done = digits(*command, "--teacher", teacher, "--all-data", cwd=workshop)
+    assert done.returncode == 0, done.stderr
+    assert "no validation: trained on all 60,000" in done.stdout
+    exported = digits("export", "student", cwd=workshop)
+    assert exported.returncode == 0, exported.stderr
+    assert "trained on the validation digits too" in exported.stderr

@@ -112,6 +112,11 @@ def test_a_bad_model(run: Run, pictures: list[Path], tmp_path: Path) -> None:
         ["train", "--learning-rate", "-1"],
         ["train", "--resume", "run", "--seed", "7"],
         ["train", "--resume", "run", "--recipe", "classic"],
+        ["train", "--resume", "run", "--teacher", "checkpoint.safetensors"],
+        ["train", "--resume", "run", "--all-data"],
+        ["train", "--all-data", "--patience", "3"],
+        ["train", "--patience", "0"],
+        ["train", "--max-minutes", "-1"],
         ["export", "--max-accuracy-drop", "-1"],
     ],
 )

@@ -1,6 +1,6 @@
-"""The `digits` command with the slice of MNIST in place of the whole, for tests that need processes.
+"""The `digits` command with a slice of MNIST in place of the whole, for tests of processes.
 
-    python tests/train/slice_digits.py train --epochs 2
+python tests/train/slice_digits.py train --epochs 2
 """
 
 from pathlib import Path

@@ -15,7 +15,7 @@ from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5
 
-PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 0.99, None)
+PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99, None)
 
 
 @pytest.fixture

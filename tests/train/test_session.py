@@ -270,6 +270,14 @@ def test_a_student_keeps_its_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
         resume(resumed.folder)
 
 
+def test_a_teacher_that_can_t_see_the_small_digits_is_refused() -> None:
+    teacher, _ = train(PLAN, out=Path("teacher"))
+    recipe = Recipe("test", epochs=2, sizes=(12, 28))
+    with pytest.raises(DigitsError, match="a lenet5 can't teach here: .* 12 pixels"):
+        train(Plan("vgg16", recipe), teacher=teacher.checkpoint)
+    assert not Path("runs").exists()
+
+
 def test_events_for_tensorboard() -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

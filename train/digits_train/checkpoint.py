@@ -51,8 +51,9 @@ class Provenance:
     seed: int
     epoch: int  # finished epochs
     data_sha256: dict[str, str]  # file name -> SHA-256
-    validation_accuracy: float | None  # 0 to 1; None: it trained on those digits too
-    teacher: str | None  # SHA-256 of the checkpoint it learnt from
+    training_digits: int  # 60,000: the validation digits trained too
+    validation_accuracy: float | None  # 0 to 1; None where they did
+    teacher: str | None  # SHA-256 of the checkpoint that it learnt from
 
 
 @dataclass(frozen=True)

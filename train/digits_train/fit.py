@@ -4,6 +4,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,9 +90,11 @@ class Means:
     compiled: bool = False
     teacher: Network | None = None
 
-    def precision(self) -> torch.autocast:
+    def precision(self) -> AbstractContextManager[object]:
         """The context to compute logits in."""
-        return torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.bfloat16)
+        if not self.bfloat16:
+            return nullcontext()
+        return torch.autocast(self.world.device.type, torch.bfloat16)
 
 
 def fit(

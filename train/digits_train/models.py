@@ -30,6 +30,7 @@ class Network(nn.Sequential):
 
     kernels: Kernels  # which of onnxruntime's kernels run the quantized file fastest
     threads: int | None  # for training on a CPU; None: one for each core
+    smallest: int  # side of the least digits it takes while training, in pixels
     mixed_precision: bool  # whether training gains from bfloat16 where the device has it
 
 
@@ -49,6 +50,7 @@ class LeNet5(Network):
     # 13 times as slow when something else wants one of them (measured: 8,500 images/s with one
     # thread, 11,700 with two, 500 with two beside another training).
     threads = 1
+    smallest = 28
     mixed_precision = False
 
     def __init__(self) -> None:
@@ -74,14 +76,15 @@ class LeNet5(Network):
 class VGG16(Network):
     """VGG-16 with batch norm and one dense layer of 512: 14,985,546 parameters.
 
-    Input: [batch, 1, side, side], 0 to 255, side 28; it also trains on 12 to 28. Output: logits,
-    float32 [batch, 10].
+    Input: [batch, 1, 28, 28], 0 to 255; while training also smaller ones. Output: logits, float32
+    [batch, 10].
     K. Simonyan, A. Zisserman, "Very deep convolutional networks for large-scale image recognition",
     ICLR 2015 (configuration D); S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
     """
 
     kernels = "integer"
     threads = None
+    smallest = 12
     mixed_precision = True
 
     _GROUPS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))

@@ -35,7 +35,10 @@ def save_state(folder: Run, plan: Plan, training: Training, history: list[Epoch]
     )
 
 
-def save_checkpoint(folder: Run, plan: Plan, training: Training, epoch: Epoch) -> None:
+def save_checkpoint(
+    folder: Run, plan: Plan, training: Training, training_digits: int, epoch: Epoch
+) -> None:
+    """Write checkpoint.safetensors: the network after this epoch, and where it comes from."""
     checkpoint.save(
         folder.checkpoint,
         training.result,
@@ -46,6 +49,7 @@ def save_checkpoint(folder: Run, plan: Plan, training: Training, epoch: Epoch) -
             seed=plan.seed,
             epoch=training.epoch,
             data_sha256=mnist.SHA256,
+            training_digits=training_digits,
             validation_accuracy=epoch.validation_accuracy,
             teacher=plan.teacher,
         ),

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,19 @@ class Run:
         """The checkpoint that this run's network learns from, if it has a teacher."""
         return self.folder / "teacher.safetensors"
 
+    def sweep(self) -> None:
+        """Delete what `files.replacing` had begun to write when the process was killed."""
+        for path in self.folder.glob(".*-????????.*"):
+            path.unlink(missing_ok=True)
+
     def keep_teacher(self, checkpoint: Path) -> None:
         write_bytes(self.teacher, checkpoint.read_bytes())
+
+    def discard(self) -> None:
+        """Leave the name free again when nothing has been trained."""
+        with suppress(OSError):
+            self.teacher.unlink(missing_ok=True)
+            self.folder.rmdir()  # which refuses if anything else is in it
 
     @property
     def summary(self) -> Path:

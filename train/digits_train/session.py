@@ -45,13 +45,17 @@ def train(
             teacher=taught.sha256 if taught else None,
         )
         training = start(plan, here.device)
+        means = _means(plan, options, here, taught)
         folder = here.share(run.create(plan.architecture, out) if here.leads else None)
         if here.leads:
-            if teacher:
-                folder.keep_teacher(teacher)
-            # From here on, a kill at any moment can be resumed.
-            record.save_state(folder, plan, training, [])
-        means = _means(plan, options, here, taught)
+            try:
+                if teacher:
+                    folder.keep_teacher(teacher)
+                # From here on, a kill at any moment can be resumed.
+                record.save_state(folder, plan, training, [])
+            except DigitsError:
+                folder.discard()
+                raise
         return _Session(plan, options, means, splits, folder, training, []).work()
 
 
@@ -105,7 +109,8 @@ class _Session:
         here = self.means.world
         try:
             if here.leads and self.history:
-                # A kill may have come between state.pt and the other files.
+                # A kill may have come while a file was written, or after state.pt alone was.
+                self.folder.sweep()
                 self._save()
             self._fit()
             if not here.leads:
@@ -158,7 +163,8 @@ class _Session:
     def _save(self) -> None:
         record.save_state(self.folder, self.plan, self.training, self.history)
         if self.plan.patience is None or best(self.history) is self.history[-1]:
-            record.save_checkpoint(self.folder, self.plan, self.training, self.history[-1])
+            digits = len(self.splits["train"])
+            record.save_checkpoint(self.folder, self.plan, self.training, digits, self.history[-1])
         self.folder.write_metrics(self.history)
         self.folder.write_summary(
             record.describe(self.plan, self.training.result, self.means.world)
@@ -192,6 +198,11 @@ def _precision(plan: Plan, device: torch.device) -> Precision:
 
 
 def _means(plan: Plan, options: Options, here: World, taught: Checkpoint | None) -> Means:
+    if taught and min(plan.recipe.sizes) < taught.model.smallest:
+        raise DigitsError(
+            f"a {taught.provenance.architecture} can't teach here: the recipe has digits of"
+            f" {min(plan.recipe.sizes)} pixels, and it takes {taught.model.smallest} or more"
+        )
     return Means(
         here,
         bfloat16=plan.precision == "bfloat16",

@@ -61,12 +61,12 @@ def join(device_name: str) -> Iterator[World]:
 
     Raises DigitsError when the device isn't there.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    device = choose_device(device_name)
+    size = int(os.environ["WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
     if size == 1:
-        yield World(choose_device(device_name))
+        yield World(device)
         return
     rank, place = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
-    device = choose_device(device_name)
     if device.type == "mps":
         raise DigitsError("mps trains in one process only; for several, use --device cpu")
     if device.type == "cuda":
@@ -99,5 +99,6 @@ def has_bfloat16(device: torch.device) -> bool:
     """Whether the device computes with bfloat16 in hardware."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # Elsewhere oneDNN emulates it, slower than float32.
-    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+    # Other processors emulate it, slower than float32. Before 2.6, PyTorch couldn't tell.
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return device.type == "cpu" and bool(supported())

@@ -1,0 +1,126 @@
+"""How fast we train beside the usual ways, in this run and on this machine's CPU.
+
+    make bench
+
+LeNet-5, recipe classic: our loop beside the one of PyTorch's MNIST example
+(https://github.com/pytorch/examples/tree/main/mnist): DataLoader, torchvision's ToTensor and
+Normalize, the same network, optimizer and batch. VGG-16, recipe default: our loop beside plain
+float32. Median of a few rounds, the contestants in turn; each with the threads it takes by itself.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+from torchvision.transforms.functional import to_pil_image
+
+from digits import mnist
+from digits.mnist import Split
+from digits_train import models, session, world
+from digits_train.fit import Means, fit
+from digits_train.models import VGG16, LeNet5
+from digits_train.plan import Plan
+from digits_train.recipe import choose
+from digits_train.world import World
+
+CPU = torch.device("cpu")
+ROUNDS = 5
+
+
+class Example(Dataset[tuple[torch.Tensor, int]]):
+    """As torchvision.datasets.MNIST gives them: a PIL image through the example's transforms."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+        self.transform = transforms.Compose(
+            [transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))]
+        )
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        picture = to_pil_image(self.split.images[index])
+        return self.transform(picture), int(self.split.labels[index])
+
+
+def ours(architecture: str, recipe: str, split: Split) -> float:
+    """Images a second of our training loop."""
+    plan = Plan(architecture, replace(choose(architecture, recipe), epochs=1))
+    training = session.start(plan, CPU)
+    mixed = models.ARCHITECTURES[architecture].mixed_precision and world.has_bfloat16(CPU)
+    means = Means(World(CPU), bfloat16=mixed)
+    [epoch] = fit(training, plan.recipe, split, None, means)
+    return epoch.images_per_second
+
+
+def example(split: Split) -> float:
+    """Images a second of the example's loop, with its defaults."""
+    network = LeNet5()
+    del network.normalize  # the transforms do it
+    network.train()
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    started = time.perf_counter()
+    for x, y in DataLoader(Example(split), batch_size=128, shuffle=True):
+        optimizer.zero_grad()
+        loss = cross_entropy(network(x), y)
+        loss.backward()
+        optimizer.step()
+    return len(split) / (time.perf_counter() - started)
+
+
+def plain(split: Split) -> float:
+    """Images a second of VGG-16 in float32, contiguous, without averaging or augmentation."""
+    network = VGG16().train()
+    optimizer = torch.optim.SGD(network.parameters(), 0.05, momentum=0.9, nesterov=True)
+    images, labels = torch.tensor(split.images[:, None]), torch.tensor(split.labels).long()
+    started = time.perf_counter()
+    for x, y in zip(torch.split(images, 128), torch.split(labels, 128), strict=True):
+        optimizer.zero_grad()
+        cross_entropy(network(x), y).backward()
+        optimizer.step()
+    return len(split) / (time.perf_counter() - started)
+
+
+def compare(title: str, contestants: dict[str, Callable[[], float]]) -> None:
+    threads = torch.get_num_threads()
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(ROUNDS):
+        for name, measure in contestants.items():
+            rates[name].append(measure())
+            torch.set_num_threads(threads)
+    print(f"\n{title}")
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    first = next(iter(medians.values()))
+    for name, rate in medians.items():
+        print(f"  {name:44}{rate:9,.0f} images/s   x {first / rate:.2f}")
+
+
+def main() -> None:
+    train = mnist.load("train")
+    many = Split(train.images[:20_000], train.labels[:20_000])
+    few = Split(train.images[:512], train.labels[:512])
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    compare(
+        "Training LeNet-5, recipe classic",
+        {
+            "digits": lambda: ours("lenet5", "classic", many),
+            "DataLoader and transforms": lambda: example(many),
+        },
+    )
+    compare(
+        "Training VGG-16 at full size, recipe default",
+        {
+            "digits, bfloat16 where the CPU has it": lambda: ours("vgg16", "default", few),
+            "plain float32": lambda: plain(few),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
