@@ -278,6 +278,25 @@ def test_a_teacher_that_can_t_see_the_small_digits_is_refused() -> None:
     assert not Path("runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried"), "too little memory: .* memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), "smaller --batch-size"),
+        (RuntimeError("No working C++ compiler"), "can't train with --compile; go on without it"),
+    ],
+)
+def test_what_pytorch_says_in_a_user_s_words(
+    error: RuntimeError, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(session, "fit", fail)
+    with pytest.raises(DigitsError, match=sentence):
+        train(PLAN, replace(CPU, compiled=True))
+
+
 def test_events_for_tensorboard() -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

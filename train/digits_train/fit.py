@@ -58,7 +58,7 @@ class Training:
     @property
     def result(self) -> Network:
         """The network to evaluate and keep."""
-        return self.average or self.model
+        return self.model if self.average is None else self.average
 
     def state(self) -> dict[str, Any]:
         """All that changes while training, of types that torch.load(weights_only=True) takes.

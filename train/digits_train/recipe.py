@@ -67,16 +67,29 @@ _CLASSIC = Recipe("classic", epochs=5)
 RECIPES = {
     "lenet5": {
         "classic": _CLASSIC,
+        # Chosen on the validation digits, seed 0. 20 epochs: AdamW at 2e-3 and 4e-3 reads 99.28 and
+        # 99.43 %, SGD at 0.05 and 0.1 99.50 and 99.39 %. 100 epochs: validation loss 0.0192 without
+        # pen and camera, 0.0187 with them (99.55 % both).
         "default": Recipe(
             "default",
-            epochs=120,
+            epochs=100,
             optimizer="sgd",
             learning_rate=0.05,
             warmup=0.15,
             schedule="cosine",
             weight_decay=1e-4,
             average=0.999,
-            augmentation=Augmentation(),
+            augmentation=Augmentation(
+                rotation=10,
+                scale=0.12,
+                shear=0.2,
+                shift=1.5,
+                elastic=0.8,
+                stroke=0.3,
+                blur=0.3,
+                contrast=0.3,
+                noise=0.03,
+            ),
         ),
     },
     "vgg16": {

@@ -123,6 +123,8 @@ class _Session:
             return self.folder, summary
         except KeyboardInterrupt:
             raise DigitsError(self._interrupted()) from None
+        except RuntimeError as error:
+            raise _explained(error, self.options) from error
 
     def _fit(self) -> None:
         leads, epochs, began = self.means.world.leads, self.plan.recipe.epochs, len(self.history)
@@ -218,6 +220,16 @@ def _place(model: Network, device: torch.device) -> Network:
     if device.type != "mps":  # whose convolutions got this layout's gradients wrong until 2025
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.to(device)
+
+
+def _explained(error: RuntimeError, options: Options) -> Exception:
+    """PyTorch's error in a user's words, where it is one that a user can mend."""
+    cause = str(error).strip().splitlines()[0]
+    if isinstance(error, torch.cuda.OutOfMemoryError) or "allocate memory" in cause:
+        return DigitsError(f"too little memory: a smaller --batch-size may help ({cause})")
+    if options.compiled:
+        return DigitsError(f"can't train with --compile; go on without it ({cause})")
+    return error
 
 
 def _check(plan: Plan, training: Training, history: list[Epoch]) -> None:
