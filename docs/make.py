@@ -1,15 +1,18 @@
-"""Draw the README's pipeline.png; `make model` does so, and brings curves.png from its run.
+"""Draw the README's pipeline.png and augmentation.png.
 
-The sample pictures, the 28x28 pixels that the network sees of each, and its answer.
+`make model` does so, and brings curves.png from its run.
 """
 
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
-from digits import Classifier, ink, picture
+from digits import Classifier, ink, mnist, picture
+from digits_train.augment import Dice, augment
+from digits_train.recipe import choose
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE.parent / "tests" / "pictures").glob("[0-9].*"))
@@ -35,7 +38,8 @@ def shown(path: Path) -> Image.Image:
     return board.convert("RGB")
 
 
-def main() -> None:
+def pipeline() -> None:
+    """The sample pictures, the 28x28 pixels that the network sees of each, and its answers."""
     predictions = Classifier().predict_batch(SAMPLES)
     figure = Figure(figsize=(12, 3.1), layout="constrained")
     upper, lower = figure.subplots(2, len(SAMPLES))
@@ -52,5 +56,24 @@ def main() -> None:
     figure.savefig(HERE / "pipeline.png", dpi=100)
 
 
+def augmentation() -> None:
+    """Five training digits, and eleven ways in which LeNet-5 and VGG-16 may meet each."""
+    digits, ways = 5, 11
+    images = mnist.load("train").images[:digits, None]
+    recipes = [choose(name, "default").augmentation for name in ("lenet5", "vgg16")]
+    figure = Figure(figsize=(12, 2.75), layout="constrained")
+    for half, how in zip(figure.subfigures(1, 2, wspace=0.03), recipes, strict=True):
+        seen = torch.tensor(images).repeat_interleave(ways, 0)
+        dice = Dice(torch.Generator().manual_seed(0), len(seen), slice(0, len(seen)))
+        changed = augment(seen, how, 28, dice).reshape(digits, ways, 28, 28)
+        rows = np.concatenate([images, changed.numpy()[:, :-1]], 1)
+        axes = half.subplots()
+        axes.imshow(rows.transpose(0, 2, 1, 3).reshape(digits * 28, ways * 28), cmap="gray")
+        axes.axvline(27.5, color="white", linewidth=2)
+        axes.set_axis_off()
+    figure.savefig(HERE / "augmentation.png", dpi=100)
+
+
 if __name__ == "__main__":
-    main()
+    pipeline()
+    augmentation()

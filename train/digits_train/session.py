@@ -38,7 +38,7 @@ def train(
     """
     with world.join(options.device) as here:
         splits = _load(options.data, plan.all_data, here)
-        taught = checkpoint.load(teacher) if teacher else None
+        taught = here.share(checkpoint.load(teacher) if teacher and here.leads else None)
         plan = replace(
             plan,
             precision=_precision(plan, here.device),
@@ -64,8 +64,9 @@ def resume(folder: Run, options: Options) -> Outcome | None:
 
     Raises ModelError when the folder isn't a run, and whatever `train` raises.
     """
-    state = checkpoint.load_state(folder.state)
     with world.join(options.device) as here:
+        # The folder may lie on the leading process's machine alone.
+        state = here.share(checkpoint.load_state(folder.state) if here.leads else None)
         try:
             plan = parse(state["plan"])
             history = [Epoch(**epoch) for epoch in state["history"]]
@@ -77,7 +78,9 @@ def resume(folder: Run, options: Options) -> Outcome | None:
                 f"{folder.state} is damaged, or of another version of digits"
             ) from error
         splits = _load(options.data, plan.all_data, here)
-        taught = checkpoint.load(folder.teacher) if plan.teacher else None
+        taught = here.share(
+            checkpoint.load(folder.teacher) if plan.teacher and here.leads else None
+        )
         if taught and taught.sha256 != plan.teacher:
             raise ModelError(f"{folder.teacher} is not the teacher that this run began with")
         means = _means(plan, options, here, taught)
