@@ -25,7 +25,6 @@ RECIPE = Recipe(
     warmup=0.2,
     schedule="cosine",
     weight_decay=1e-4,
-    clip=1.0,
     average=0.9,
     augmentation=Augmentation(stroke=0.5, blur=0.5, contrast=0.5, noise=0.1),
 )

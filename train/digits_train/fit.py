@@ -176,8 +176,6 @@ def _epoch(
         optimizer.zero_grad()
         # DDP averages the gradients of all processes: this makes that the mean over the batch.
         (objective.sum() * world.size / len(batch)).backward()  # type: ignore[no-untyped-call]
-        if recipe.clip is not None:
-            nn.utils.clip_grad_norm_(training.model.parameters(), recipe.clip)
         set_learning_rate(optimizer, learning_rate(recipe, number / (recipe.epochs * steps)))
         optimizer.step()
         if training.average is not None and recipe.average is not None:
