@@ -3,7 +3,7 @@
 import dataclasses
 import platform
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,9 @@ from digits_train.models import Network
 from digits_train.plan import Plan
 from digits_train.run import Run
 from digits_train.world import World
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 Splits = dict[mnist.SplitName, Split]
 
@@ -103,20 +106,15 @@ def conclude(
 
 
 class Events:
-    """The epochs as events for TensorBoard in a folder; nothing without one.
-
-    Raises DigitsError when tensorboard isn't installed.
-    """
+    """The epochs as events for TensorBoard in a folder; nothing without one."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._writer = None
-        if folder is None:
-            return
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise DigitsError("--tensorboard needs tensorboard: pip install tensorboard") from error
-        self._writer = SummaryWriter(str(folder))
+        self._writer = _summary_writer()(str(folder)) if folder else None
+
+    @staticmethod
+    def check() -> None:
+        """Raises DigitsError when tensorboard isn't installed."""
+        _summary_writer()
 
     def __enter__(self) -> "Events":
         return self
@@ -131,3 +129,11 @@ class Events:
                 if value is not None and name != "number":
                     self._writer.add_scalar(name.replace("_", "/", 1), value, epoch.number)
             self._writer.flush()
+
+
+def _summary_writer() -> type["SummaryWriter"]:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise DigitsError("--tensorboard needs tensorboard: pip install tensorboard") from error
+    return SummaryWriter

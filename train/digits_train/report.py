@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from digits.files import replacing
@@ -17,28 +17,33 @@ _TRAIN, _VALIDATION = "#E69F00", "#0072B2"
 
 
 def curves(path: Path, epochs: Sequence[Epoch]) -> None:
-    """Draw loss and accuracy per epoch, for training and validation, side by side."""
+    """Draw loss and errors per epoch, for training and validation, side by side.
+
+    Both on logarithmic scales: on a linear one the last nine tenths of a training are flat.
+    """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    loss, accuracy = figure.subplots(1, 2)
-    numbers = [epoch.number for epoch in epochs]
-    loss.plot(numbers, [e.train_loss for e in epochs], ".-", color=_TRAIN, label="training")
-    accuracy.plot(
-        numbers, [100 * e.train_accuracy for e in epochs], ".-", color=_TRAIN, label="training"
-    )
-    validated = [
-        (e.number, e.validation_loss, 100 * e.validation_accuracy)
+    loss, errors = figure.subplots(1, 2)
+    training = [(e.number, e.train_loss, 100 * (1 - e.train_accuracy)) for e in epochs]
+    validation = [
+        (e.number, e.validation_loss, 100 * (1 - e.validation_accuracy))
         for e in epochs
         if e.validation_loss is not None and e.validation_accuracy is not None
     ]
-    if validated:
-        passed, losses, accuracies = zip(*validated, strict=True)
-        loss.plot(passed, losses, ".-", color=_VALIDATION, label="validation")
-        accuracy.plot(passed, accuracies, ".-", color=_VALIDATION, label="validation")
-    loss.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)", yscale="log")
-    accuracy.set(title="Accuracy", xlabel="epoch", ylabel="right answers (%)")
-    for axes in (loss, accuracy):
+    for label, color, points in (
+        ("training", _TRAIN, training),
+        ("validation", _VALIDATION, validation),
+    ):
+        if points:
+            numbers, losses, wrong = zip(*points, strict=True)
+            loss.plot(numbers, losses, ".-", color=color, label=label)
+            errors.plot(numbers, wrong, ".-", color=color, label=label)
+    loss.set(title="Loss", ylabel="cross-entropy (nats)")
+    errors.set(title="Errors", ylabel="100 % - accuracy (%)")
+    for axes in (loss, errors):
+        axes.set(xlabel="epoch", yscale="log")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.3)
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.grid(alpha=0.3, which="both")
         axes.legend()
     _save(figure, path)
 

@@ -46,6 +46,8 @@ def train(
         )
         training = start(plan, here.device)
         means = _means(plan, options, here, taught)
+        if options.tensorboard:
+            Events.check()
         folder = here.share(run.create(plan.architecture, out) if here.leads else None)
         if here.leads:
             try:
