@@ -32,10 +32,10 @@ bench: .venv/done
 	.venv/bin/python tests/benchmarks/corruptions.py
 	-.venv/bin/python tests/benchmarks/photos.py
 
-# Of the seeds 0, 1 and 2 this one has the best validation accuracy.
+# Of the seeds 0, 1 and 2, 0 has the best validation accuracy.
 model: .venv/done
 	rm -rf runs/bundled
-	.venv/bin/digits train --seed 1 --out runs/bundled
+	.venv/bin/digits train --out runs/bundled
 	.venv/bin/digits export --quantize runs/bundled
 	cp runs/bundled/lenet5.int8.onnx runtime/digits/models/
 	cp runs/bundled/curves.png docs/
