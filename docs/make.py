@@ -65,7 +65,7 @@ def augmentation() -> None:
     for half, how in zip(figure.subfigures(1, 2, wspace=0.03), recipes, strict=True):
         seen = torch.tensor(images).repeat_interleave(ways, 0)
         dice = Dice(torch.Generator().manual_seed(0), len(seen), slice(0, len(seen)))
-        changed = augment(seen, how, 28, dice).reshape(digits, ways, 28, 28)
+        changed = augment(seen, how, dice).reshape(digits, ways, 28, 28)
         rows = np.concatenate([images, changed.numpy()[:, :-1]], 1)
         axes = half.subplots()
         axes.imshow(rows.transpose(0, 2, 1, 3).reshape(digits * 28, ways * 28), cmap="gray")

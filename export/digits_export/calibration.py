@@ -1,5 +1,7 @@
 """Make the confidence mean what it says: the temperature, and the threshold for rejection."""
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -44,7 +46,8 @@ def rejection_threshold(probabilities: NDArray[np.float32]) -> float:
 
     probabilities: float32 [n, 10] of the validation digits, calibrated.
     """
-    return float(np.quantile(probabilities.max(1), REJECTED))
+    # Rounded down, so that no digit that reached it is turned away.
+    return math.floor(1e4 * float(np.quantile(probabilities.max(1), REJECTED))) / 1e4
 
 
 def expected_error(probabilities: NDArray[np.float32], split: Split) -> float:

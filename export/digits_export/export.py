@@ -31,6 +31,7 @@ class Measured:
     validation_accuracy: float
     test_accuracy: float
     test_calibration_error: float  # expected, of calibrated confidences
+    rejection_threshold: float  # confidence that all but 0.5 % of the validation digits reach
     changed: int  # test digits that it reads differently from the checkpoint
 
 
@@ -50,7 +51,6 @@ class Report:
     """What export.json holds."""
 
     temperature: float
-    rejection_threshold: float
     largest_difference: float  # of a probability, between fp32 and PyTorch
     forms: list[Form]
 
@@ -69,6 +69,7 @@ class _Judge:
             verify.accuracy(validation, self.validation),
             verify.accuracy(test, self.test),
             calibration.expected_error(test, self.test),
+            calibration.rejection_threshold(validation),
             int((test.argmax(1) != self.answers).sum()),
         )
 
@@ -104,9 +105,8 @@ def export(
         session = open_session(float_model, "float", threads=0)
         difference = verify.check_parity(session, network, temperature, validation.images)
         probabilities = verify.predict(session, validation)
-        threshold = calibration.rejection_threshold(probabilities)
         exact = judge.measure(probabilities, verify.predict(session, test))
-        description = _describe(loaded, temperature, threshold, exact)
+        description = _describe(loaded, temperature, exact)
         file = run.folder / f"{loaded.provenance.architecture}.onnx"
         files = {file: metadata.append(float_model, description)}
         rows = [
@@ -125,7 +125,7 @@ def export(
 
     for path, model in files.items():
         write_bytes(path, model)
-    report = Report(temperature, threshold, difference, [_form(*row) for row in rows])
+    report = Report(temperature, difference, [_form(*row) for row in rows])
     write_text(run.folder / "export.json", json.dumps(dataclasses.asdict(report), indent=2) + "\n")
     return report
 
@@ -158,9 +158,7 @@ def _quantize(
     return model, results
 
 
-def _describe(
-    loaded: checkpoint.Checkpoint, temperature: float, threshold: float, measured: Measured
-) -> Metadata:
+def _describe(loaded: checkpoint.Checkpoint, temperature: float, measured: Measured) -> Metadata:
     """The metadata of the float file."""
     return Metadata(
         format_version=metadata.FORMAT_VERSION,
@@ -175,7 +173,7 @@ def _describe(
         quantization="none",
         kernels="float",
         temperature=round(temperature, 6),
-        rejection_threshold=round(threshold, 4),
+        rejection_threshold=measured.rejection_threshold,
         validation_accuracy_float=measured.validation_accuracy,
         validation_accuracy=measured.validation_accuracy,
         test_accuracy_float=measured.test_accuracy,
@@ -189,6 +187,7 @@ def _redescribe(float_file: Metadata, kernels: Kernels, measured: Measured) -> M
         float_file,
         quantization=STATIC,
         kernels=kernels,
+        rejection_threshold=measured.rejection_threshold,
         validation_accuracy=measured.validation_accuracy,
         test_accuracy=measured.test_accuracy,
     )

@@ -29,8 +29,10 @@ def fold(model: Network, temperature: float = 1.0) -> nn.Sequential:
             images = layer(images)
         previous, last = next(reversed(folded.items()), ("", nn.Identity()))
         if isinstance(layer, nn.ZeroPad2d):
-            paper = _paper(name, layer, first=not folded and not normalized)
+            paper = _paper(name, layer, first=not folded and not normalized and not paper)
         elif isinstance(layer, Normalize):
+            if folded or normalized:
+                raise ModelError(f"{name} can only be folded as the first layer")
             normalized = True
         elif isinstance(layer, nn.BatchNorm2d):
             if not isinstance(last, nn.Conv2d):
@@ -43,6 +45,8 @@ def fold(model: Network, temperature: float = 1.0) -> nn.Sequential:
                 if paper:
                     _fold_paper(name, layer, paper)
                 paper, normalized = 0, False
+            elif paper or normalized and not isinstance(layer, nn.Flatten):
+                raise ModelError(f"{name} stands between what is folded and the first weights")
             elif isinstance(layer, nn.MaxPool2d) and _divides(layer, side):
                 layer.ceil_mode = False  # it makes no difference here
             folded[name] = layer
@@ -88,4 +92,5 @@ def _divide(layers: OrderedDict[str, nn.Module], by: float) -> None:
     if not isinstance(last, nn.Linear):
         raise ModelError("the last layer is not dense, so the temperature can't be folded into it")
     last.weight = nn.Parameter(last.weight.detach() / by)
-    last.bias = nn.Parameter(last.bias.detach() / by)
+    if last.bias is not None:
+        last.bias = nn.Parameter(last.bias.detach() / by)

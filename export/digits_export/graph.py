@@ -54,6 +54,8 @@ def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
     chain = _Chain(INPUT[0])
     chain.add("Cast", "pixels", to=TensorProto.FLOAT)
     for name, layer in fold(model, temperature).named_children():
+        if not _is_plain(layer):
+            raise ModelError(f"can't export {name} with its stride, dilation, groups or padding")
         if isinstance(layer, nn.Conv2d):
             weight, bias = _parameters(layer)
             pads = [int(side) for side in layer.padding] * 2
@@ -71,6 +73,17 @@ def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
             raise ModelError(f"can't export the layer {name} ({type(layer).__name__})")
     chain.add("Softmax", "softmax", output=OUTPUT[0], axis=1)
     return _model(chain)
+
+
+def _is_plain(layer: nn.Module) -> bool:
+    """Whether the layer does what its node, which has few attributes, will do."""
+    if isinstance(layer, nn.Conv2d):
+        shape = (layer.stride, layer.dilation, layer.groups, layer.padding_mode)
+        return shape == ((1, 1), (1, 1), 1, "zeros") and not isinstance(layer.padding, str)
+    if isinstance(layer, nn.MaxPool2d):
+        size = layer.kernel_size
+        return isinstance(size, int) and (layer.stride, layer.padding) == (size, 0)
+    return not isinstance(layer, nn.Flatten) or layer.start_dim == 1
 
 
 def _parameters(layer: nn.Conv2d | nn.Linear) -> tuple[Weights, Weights]:

@@ -81,7 +81,9 @@ def lenet5() -> dict[str, float]:
     tensor = torch.tensor(pixels)
     network = LeNet5().eval()
     plain = open_session(graph.build(network).SerializeToString(), "float")
-    integer = open_session(BUNDLED.read_bytes(), "integer")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    integer = onnxruntime.InferenceSession(str(BUNDLED), options)
     model = Model(BUNDLED)
     with torch.inference_mode():
         return microseconds(

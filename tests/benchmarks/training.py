@@ -21,7 +21,7 @@ from torchvision.transforms.functional import to_pil_image
 
 from digits import mnist
 from digits.mnist import Split
-from digits_train import models, session, world
+from digits_train import models, prepare, world
 from digits_train.fit import Means, fit
 from digits_train.models import VGG16, LeNet5
 from digits_train.plan import Plan
@@ -52,7 +52,7 @@ class Example(Dataset[tuple[torch.Tensor, int]]):
 def ours(architecture: str, recipe: str, split: Split) -> float:
     """Images a second of our training loop."""
     plan = Plan(architecture, replace(choose(architecture, recipe), epochs=1))
-    training = session.start(plan, CPU)
+    training = prepare.start(plan, CPU)
     mixed = models.ARCHITECTURES[architecture].mixed_precision and world.has_bfloat16(CPU)
     means = Means(World(CPU), bfloat16=mixed)
     [epoch] = fit(training, plan.recipe, split, None, means)

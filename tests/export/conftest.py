@@ -8,8 +8,8 @@ from digits_train import models
 from digits_train.fit import Means, fit
 from digits_train.models import Network
 from digits_train.plan import Plan
+from digits_train.prepare import start
 from digits_train.recipe import Recipe
-from digits_train.session import start
 from digits_train.world import World
 
 

@@ -101,6 +101,9 @@ DENSE = {"flatten": nn.Flatten(), "fc": nn.Linear(28 * 28, 10)}
             "pad can only be folded as the first layer",
         ),
         (chain(norm=nn.BatchNorm2d(1), **DENSE), "norm follows no convolution"),
+        (chain(one=Normalize(), two=Normalize(), **DENSE), "two can only be folded as the first"),
+        (chain(one=Normalize(), relu=nn.ReLU(), **DENSE), "relu stands between"),
+        (chain(pad=nn.ZeroPad2d(1), pool=nn.MaxPool2d(30)), "pool stands between"),
         (chain(**DENSE, relu=nn.ReLU()), "the last layer is not dense"),
     ],
 )

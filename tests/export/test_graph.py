@@ -75,6 +75,25 @@ def test_vgg16_agrees_with_pytorch(vgg16: Network, test_slice: Split) -> None:
     verify.check_parity(session, vgg16, 1.3, test_slice.images)
 
 
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("conv1", nn.Conv2d(1, 6, 5, padding_mode="reflect")),
+        ("conv2", nn.Conv2d(6, 16, 5, groups=2)),
+        ("pool1", nn.MaxPool2d(2, stride=2, padding=0, dilation=1, ceil_mode=False)),
+        ("pool2", nn.MaxPool2d(3, stride=2, padding=1)),
+    ],
+)
+def test_what_a_node_would_not_do_is_an_error(name: str, layer: nn.Module) -> None:
+    network = LeNet5()
+    setattr(network, name, layer)
+    if name == "pool1":  # which is just as it was
+        graph.build(network)
+        return
+    with pytest.raises(ModelError, match=f"can't export {name} with its stride"):
+        graph.build(network)
+
+
 def test_a_layer_it_doesn_t_know_is_an_error(network: Network) -> None:
     strange = LeNet5()
     strange.relu1 = nn.Sigmoid()

@@ -11,9 +11,9 @@ from digits_train.recipe import Augmentation
 STILL = Augmentation(rotation=0, scale=0, shear=0, shift=0, elastic=0)
 
 
-def augment(images: torch.Tensor, how: Augmentation, size: int = 28) -> torch.Tensor:
+def augment(images: torch.Tensor, how: Augmentation) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
-    return augment_rows(images, how, size, Dice(generator, len(images), slice(0, len(images))))
+    return augment_rows(images, how, Dice(generator, len(images), slice(0, len(images))))
 
 
 def batch(split: Split, count: int = 64) -> torch.Tensor:
@@ -103,11 +103,52 @@ def test_contrast_and_noise_leave_the_paper_or_the_mean(train_slice: Split) -> N
 
 
 @pytest.mark.parametrize("size", [12, 20, 28])
-def test_digits_can_be_made_smaller(train_slice: Split, size: int) -> None:
+def test_digits_are_made_smaller_by_area(train_slice: Split, size: int) -> None:
     images = batch(train_slice)
-    for small in (augment(images, STILL, size), resize(images, size)):
-        assert small.shape == (64, 1, size, size)
-        assert small.mean().item() == pytest.approx(images.float().mean().item(), rel=0.05)
+    small = resize(images, size)
+    assert small.shape == (64, 1, size, size)
+    torch.testing.assert_close(small.mean((2, 3)), images.float().mean((2, 3)))
+
+
+def test_made_smaller_each_pixel_is_the_mean_of_what_it_covers() -> None:
+    image = torch.zeros(1, 1, 3, 3)
+    image[0, 0, 1, 1] = 9  # of the middle pixel, each of four quarters goes to one of 2x2
+    assert resize(image, 2)[0, 0].tolist() == [[1, 1], [1, 1]]
+
+
+class Fixed(Dice):
+    """Every throw is its highest."""
+
+    def uniform(self, *shape: int) -> torch.Tensor:
+        return torch.ones(self.batch, *shape)
+
+    def normal(self, *shape: int) -> torch.Tensor:
+        return torch.ones(self.batch, *shape)
+
+
+@pytest.mark.parametrize(
+    ("how", "source"),
+    [
+        # Where the output pixel 6 right of and 4 below the middle comes from, (right, below).
+        (replace(STILL, rotation=30), (6 * 0.866 - 4 * 0.5, 6 * 0.5 + 4 * 0.866)),
+        (replace(STILL, scale=0.5), (6 / 1.5, 4 / 1.5)),
+        (replace(STILL, shear=0.5), (6 + 4 * 0.5, 4)),
+        (replace(STILL, shift=3), (6 + 3, 4 + 3)),
+        (replace(STILL, elastic=2), (6 + 2, 4 + 2)),
+    ],
+)
+def test_the_geometry_is_the_one_that_the_recipe_states(
+    how: Augmentation, source: tuple[float, float]
+) -> None:
+    place = torch.arange(28.0) - 13.5
+    column = place.expand(1, 1, 28, 28) + 100
+    row = place[:, None].expand(1, 1, 28, 28) + 100
+    dice = Fixed(torch.Generator(), 1, slice(0, 1))
+    found = [augment_rows(ramp, how, dice)[0, 0] - 100 for ramp in (column, row)]
+    # The ramps are linear, so between two pixels is between their values.
+    x, y = 19, 17  # the first of the two pixels on either side of 6 right and 4 below
+    values = [plane[y : y + 2, x : x + 2].mean().item() for plane in found]
+    assert values == pytest.approx(source, abs=0.05)
 
 
 def test_a_digit_s_fate_doesn_t_depend_on_the_number_of_processes(train_slice: Split) -> None:
@@ -116,6 +157,6 @@ def test_a_digit_s_fate_doesn_t_depend_on_the_number_of_processes(train_slice: S
     def rows(start: int, stop: int) -> torch.Tensor:
         generator = torch.Generator().manual_seed(3)
         part = slice(start, stop)
-        return augment_rows(images[part], how, 28, Dice(generator, 64, part))
+        return augment_rows(images[part], how, Dice(generator, 64, part))
 
     torch.testing.assert_close(torch.cat([rows(0, 30), rows(30, 64)]), rows(0, 64))

@@ -11,8 +11,8 @@ from digits.mnist import Split
 from digits_train import models, world
 from digits_train.fit import Means, Training, fit, measure, predict
 from digits_train.plan import Plan
+from digits_train.prepare import start
 from digits_train.recipe import Augmentation, Recipe
-from digits_train.session import start
 from digits_train.world import World
 
 CPU = Means(World(torch.device("cpu")))

@@ -11,6 +11,7 @@ from torch.nn.functional import affine_grid, grid_sample, interpolate, pad
 from digits_train.recipe import Augmentation
 
 _LATTICE = 6  # points across the smooth displacement
+_PIXEL = 2 / 28  # in grid_sample's units, in which a picture reaches from -1 to 1
 
 
 @dataclass(frozen=True)
@@ -37,42 +38,47 @@ class Dice:
         return torch.randn(self.batch, *shape, generator=self.generator, device=device)[self.rows]
 
 
-def augment(images: Tensor, how: Augmentation, size: int, dice: Dice) -> Tensor:
+def augment(images: Tensor, how: Augmentation, dice: Dice) -> Tensor:
     """Write, move and photograph each digit a little differently.
 
-    images: [rows, 1, side, side], any real dtype, 0 (paper) to 255 (ink). Returns float32
-    [rows, 1, size, size] of the same range; what is moved in from outside is paper.
+    images: [rows, 1, 28, 28], any real dtype, 0 (paper) to 255 (ink). Returns float32 of the same
+    shape and range; what is moved in from outside is paper.
     """
     ink = images.float() / 255
     if how.stroke:
         ink = _change_pen(ink, how.stroke * dice.uniform(1, 1, 1))
-    ink = grid_sample(ink, _grid(how, len(ink), size, dice), align_corners=False)
+    ink = grid_sample(ink, _grid(how, ink, dice), align_corners=False)
     if how.blur:
         ink = torch.lerp(ink, _blur(ink), how.blur * dice.uniform(1, 1, 1).relu())
     if how.contrast:
         ink = ink.clamp(1e-4, 1) ** (how.contrast * dice.uniform(1, 1, 1)).exp()
     if how.noise:
-        ink = ink + dice.normal(1, size, size) * how.noise * dice.uniform(1, 1, 1).relu()
+        ink = ink + dice.normal(*ink.shape[1:]) * how.noise * dice.uniform(1, 1, 1).relu()
     return ink.clamp(0, 1) * 255
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """float32 [n, 1, size, size] from [n, 1, side, side], by area where it shrinks."""
-    if images.shape[-1] == size:
+    """float32 [n, 1, size, size] from [n, 1, side, side], size at most side: the mean by area."""
+    side = images.shape[-1]
+    if side == size:
         return images.float()
-    return interpolate(images.float(), size=(size, size), mode="area")
+    pixels = torch.arange(side, device=images.device)
+    start = torch.arange(size, device=images.device)[:, None] * side / size
+    end = start + side / size
+    share = (torch.minimum(end, pixels + 1) - torch.maximum(start, pixels)).relu() * size / side
+    return share @ images.float() @ share.T
 
 
-def _grid(how: Augmentation, count: int, size: int, dice: Dice) -> Tensor:
-    """float32 [count, size, size, 2]: where each output pixel comes from (x, y; -1 to 1)."""
-    grid = affine_grid(_random_affine(how, dice), [count, 1, size, size], align_corners=False)
+def _grid(how: Augmentation, ink: Tensor, dice: Dice) -> Tensor:
+    """float32 [rows, side, side, 2]: where each output pixel comes from (x, y; -1 to 1)."""
+    grid = affine_grid(_random_affine(how, dice), list(ink.shape), align_corners=False)
     if how.elastic:
         lattice = dice.normal(2, _LATTICE, _LATTICE) * dice.uniform(1, 1, 1)
         # Bicubic interpolation is linear: two products with its matrix, nine times as fast.
         points = torch.eye(_LATTICE, device=lattice.device)[None, None]
-        bicubic = interpolate(points, size=(size, _LATTICE), mode="bicubic")
+        bicubic = interpolate(points, size=(ink.shape[-1], _LATTICE), mode="bicubic")
         smooth = bicubic @ lattice @ bicubic.mT
-        grid = grid + smooth.permute(0, 2, 3, 1) * (how.elastic * 2 / 28)
+        grid = grid + smooth.permute(0, 2, 3, 1) * (how.elastic * _PIXEL)
     return grid
 
 
@@ -81,7 +87,7 @@ def _random_affine(how: Augmentation, dice: Dice) -> Tensor:
     angle = math.radians(how.rotation) * dice.uniform()
     x_scale, y_scale = 1 + how.scale * dice.uniform(), 1 + how.scale * dice.uniform()
     shear = how.shear * dice.uniform()
-    shift = how.shift * 2 / 28
+    shift = how.shift * _PIXEL
     x_shift, y_shift = shift * dice.uniform(), shift * dice.uniform()
     cos, sin = angle.cos(), angle.sin()
     return torch.stack(

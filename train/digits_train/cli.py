@@ -86,7 +86,7 @@ def train(
     if resume is not None and (all_data or any(value is not None for value in planned)):
         raise typer.BadParameter(
             "--resume goes on as the run was started: only --device, --data, --max-minutes,"
-            " --compile and --tensorboard fit"
+            " --compile, --tensorboard and --json fit"
         )
     if all_data and patience is not None:
         raise typer.BadParameter(

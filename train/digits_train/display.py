@@ -31,13 +31,14 @@ class EpochBar:
     def __exit__(self, *error: object) -> None:
         self._bar.__exit__(None, None, None)
 
-    def step(self, done: int, loss_sum: Tensor, right: Tensor) -> None:
+    def step(self, done: int, mine: int, sums: Tensor) -> None:
         now = time.perf_counter()
         if self._bar.disable or now - self._shown < self._REFRESH:
             return
         self._shown = now
+        loss, accuracy = (sums / mine).tolist()
         figures = (
-            f"loss {loss_sum.item() / done:.4f}  accuracy {right.item() / done:.2%}"
+            f"loss {loss:.4f}  accuracy {accuracy:.2%}"
             f"  {done / (now - self._started):,.0f} images/s"
         )
         self._bar.update(self._task, completed=done, figures=figures)

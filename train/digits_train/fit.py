@@ -25,15 +25,15 @@ _DIVERGED = 3 * math.log(10)  # nats, three times the loss of guessing
 _TEMPERATURE = 4.0  # of teacher and student, as in Hinton et al.
 _TRUST = 0.9  # in the teacher rather than the label
 
-OnStep = Callable[[int, Tensor, Tensor], None]
+OnStep = Callable[[int, int, Tensor], None]
 
 
 @dataclass(frozen=True)
 class Epoch:
     """What one pass over the training digits gave. Losses are mean cross-entropy in nats.
 
-    So it is with a teacher too, though there the network minimises something else.
-    The validation digits have the size of the training digits in that epoch.
+    So it is with a teacher too, though there the network minimises something else. The validation
+    digits are always whole: a network that has seen small ones alone can't read them.
     """
 
     number: int  # from 1
@@ -67,15 +67,26 @@ class Training:
         """
         return {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.optimizer.state_dict()["state"],
             "average": self.average.state_dict() if self.average else None,
             "epoch": self.epoch,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to what `state()` returned, on this or another kind of device."""
+        """Go back to what `state()` returned, on this or another kind of device.
+
+        Raises ValueError when something in it isn't finite or hasn't the shape of its weights,
+        and whatever PyTorch raises.
+        """
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        described = self.optimizer.state_dict()
+        # The groups come from the recipe, and fused kernels don't look at shapes.
+        self.optimizer.load_state_dict(described | {"state": state["optimizer"]})
+        for parameter in self.model.parameters() if state["epoch"] else ():
+            moments = list(self.optimizer.state[parameter].values())
+            fit = all(value.ndim == 0 or value.shape == parameter.shape for value in moments)
+            if not moments or not fit or not all(value.isfinite().all() for value in moments):
+                raise ValueError("the optimizer's state doesn't fit the weights")
         if self.average:
             self.average.load_state_dict(state["average"])
         self.epoch = state["epoch"]
@@ -89,12 +100,7 @@ class Means:
     bfloat16: bool = False
     compiled: bool = False
     teacher: Network | None = None
-
-    def precision(self) -> AbstractContextManager[object]:
-        """The context to compute logits in."""
-        if not self.bfloat16:
-            return nullcontext()
-        return torch.autocast(self.world.device.type, torch.bfloat16)
+    teacher_bfloat16: bool = False
 
 
 def fit(
@@ -112,8 +118,9 @@ def fit(
     within rounding where the network has no batch norm and no dropout, which see a process's
     own share of the batch.
 
-    on_step is called after each step with the number of digits seen in this epoch, and the sums
-    of their losses and of right answers in this process (on the device: reading them waits for it).
+    on_step is called after each step with the number of digits seen in this epoch, that in this
+    process, and the sums of the latter's losses and right answers: float32 [2], on the device,
+    where reading them waits for it.
 
     Raises DigitsError when an epoch's loss says that the training diverged.
     """
@@ -130,7 +137,7 @@ def fit(
                 " a smaller --learning-rate may help"
             )
         training.epoch += 1
-        measured = _validate(training, recipe, validation, means) if world.leads else (None, None)
+        measured = _validate(training.result, validation, means) if world.leads else (None, None)
         yield world.share(
             Epoch(
                 training.epoch,
@@ -159,32 +166,33 @@ def _epoch(
     steps = math.ceil(len(images) / recipe.batch_size)
     size = recipe.size(training.epoch)
     sums = torch.zeros(2, device=world.device)
-    seen = 0
+    seen = mine = 0
     forward.train()
     # All but equal batches: a last one of a few digits would be noise, and too small to normalise.
     for number, batch in enumerate(torch.tensor_split(order, steps), training.epoch * steps):
         rows = world.rows(len(batch))
         x, y = images[batch[rows]], labels[batch[rows]]
         if recipe.augmentation is not None:
-            x = augment(x, recipe.augmentation, size, Dice(generator, len(batch), rows))
-        else:
-            x = resize(x, size)
-        with means.precision():
+            x = augment(x, recipe.augmentation, Dice(generator, len(batch), rows))
+        x = resize(x, size)
+        with _precision(means, means.bfloat16):
             logits = forward(x).float()
         losses = cross_entropy(logits, y, reduction="none")
         objective = losses if means.teacher is None else _distil(logits, losses, x, means)
         optimizer.zero_grad()
         # DDP averages the gradients of all processes: this makes that the mean over the batch.
         (objective.sum() * world.size / len(batch)).backward()  # type: ignore[no-untyped-call]
-        set_learning_rate(optimizer, learning_rate(recipe, number / (recipe.epochs * steps)))
+        # The middle of the step: at its ends, the first or the last one would learn nothing.
+        progress = (number + 0.5) / (recipe.epochs * steps)
+        set_learning_rate(optimizer, learning_rate(recipe, progress))
         optimizer.step()
         if training.average is not None and recipe.average is not None:
             update_average(training.average, training.model, recipe.average, number)
 
         sums += torch.stack([losses.detach().sum(), (logits.argmax(1) == y).sum()])
-        seen += len(batch)
+        seen, mine = seen + len(batch), mine + len(y)
         if on_step is not None:
-            on_step(seen, *sums)
+            on_step(seen, mine, sums)
     loss, accuracy = (world.total(sums) / len(images)).tolist()
     return loss, accuracy
 
@@ -197,6 +205,10 @@ def _forward(model: Network, means: Means) -> nn.Module:
     if means.world.size > 1:
         forward = nn.parallel.DistributedDataParallel(forward)
     return forward
+
+
+def _precision(means: Means, bfloat16: bool) -> AbstractContextManager[object]:
+    return torch.autocast(means.world.device.type, torch.bfloat16) if bfloat16 else nullcontext()
 
 
 def _seed(training: Training, world: World) -> torch.Generator:
@@ -219,7 +231,7 @@ def _distil(logits: Tensor, losses: Tensor, x: Tensor, means: Means) -> Tensor:
     G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015.
     """
     assert means.teacher is not None
-    with torch.no_grad(), means.precision():
+    with torch.no_grad(), _precision(means, means.teacher_bfloat16):
         taught = means.teacher(x).float()
     distance = kl_div(
         log_softmax(logits / _TEMPERATURE, 1),
@@ -231,23 +243,20 @@ def _distil(logits: Tensor, losses: Tensor, x: Tensor, means: Means) -> Tensor:
 
 
 def _validate(
-    training: Training, recipe: Recipe, validation: Split | None, means: Means
+    model: Network, validation: Split | None, means: Means
 ) -> tuple[float | None, float | None]:
-    """Loss and accuracy of an epoch just finished, on digits of the size it trained with."""
     if validation is None:
         return None, None
-    with means.precision():
-        size = recipe.size(training.epoch - 1)
-        return measure(predict(training.result, validation, size), validation)
+    with _precision(means, means.bfloat16):
+        return measure(predict(model, validation), validation)
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, split: Split, size: int = 28) -> Tensor:
+def predict(model: nn.Module, split: Split) -> Tensor:
     """The logits of all digits of a split: float32 [n, 10], on the CPU."""
     model.eval()
     images, _ = tensors(split, next(model.parameters()).device)
-    batches = torch.split(images, _PREDICT_BATCH)
-    return torch.cat([model(resize(batch, size)) for batch in batches]).float().cpu()
+    return torch.cat([model(batch) for batch in torch.split(images, _PREDICT_BATCH)]).float().cpu()
 
 
 def measure(logits: Tensor, split: Split) -> tuple[float, float]:

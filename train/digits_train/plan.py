@@ -1,11 +1,14 @@
 """What decides the weights of a training, and what doesn't."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from digits_train.fit import Epoch
 from digits_train.recipe import Augmentation, Recipe
+
+T = TypeVar("T")
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -39,8 +42,31 @@ def parse(described: dict[str, Any]) -> Plan:
     """The plan that `dataclasses.asdict` described. Raises LookupError, TypeError, DigitsError."""
     recipe = dict(described["recipe"])
     if recipe["augmentation"] is not None:
-        recipe["augmentation"] = Augmentation(**recipe["augmentation"])
-    return Plan(**{**described, "recipe": Recipe(**{**recipe, "sizes": tuple(recipe["sizes"])})})
+        recipe["augmentation"] = typed(Augmentation, recipe["augmentation"])
+    recipe["sizes"] = tuple(recipe["sizes"])
+    return typed(Plan, {**described, "recipe": typed(Recipe, recipe)})
+
+
+def typed(kind: type[T], values: dict[str, Any]) -> T:
+    """A dataclass with these values. Raises TypeError when one is missing or of another type."""
+    made = kind(**values)
+    for name, hint in get_type_hints(kind).items():
+        if not _fits(getattr(made, name), hint):
+            raise TypeError(f"{name} is {getattr(made, name)!r}")
+    return made
+
+
+def _fits(value: object, hint: Any) -> bool:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return value in inner
+    if origin is tuple:
+        return isinstance(value, tuple) and all(_fits(item, inner[0]) for item in value)
+    if inner:  # a union
+        return any(_fits(value, kind) for kind in inner)
+    if hint is float:
+        return isinstance(value, float | int) and math.isfinite(value)
+    return isinstance(value, hint)
 
 
 def best(history: list[Epoch]) -> Epoch:

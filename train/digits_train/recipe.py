@@ -13,15 +13,16 @@ Schedule = Literal["constant", "cosine"]
 class Augmentation:
     """How far each training digit is changed, independently, each time it is seen.
 
-    Every value is the bound of a uniform distribution around "unchanged".
+    Every value is the bound of a uniform distribution around "unchanged"; half of the digits are
+    neither blurred nor noisy. Pixels are those of the 28x28 picture.
     """
 
     # The hand: where and how large it wrote, and how steadily.
     rotation: float = 12.0  # degrees
     scale: float = 0.15  # each axis by 1 ± scale
     shear: float = 0.2  # horizontal shift per unit of height
-    shift: float = 2.0  # pixels of 28
-    elastic: float = 1.0  # pixels of 28: standard deviation of a smooth displacement
+    shift: float = 2.0  # pixels
+    elastic: float = 1.0  # pixels: standard deviation of a smooth displacement, at its 6x6 nodes
     # The pen and the camera.
     stroke: float = 0.0  # share of the way to strokes one pixel thicker, or thinner, on each side
     blur: float = 0.0  # share of the way to a binomial blur of 3x3 pixels
@@ -54,6 +55,11 @@ class Recipe:
             raise DigitsError("a recipe needs at least one epoch and one digit a batch")
         if not 0 < self.learning_rate < float("inf"):
             raise DigitsError(f"a learning rate is a positive number, not {self.learning_rate}")
+
+    @property
+    def growing(self) -> int:
+        """How many epochs come before the first with digits of the last size."""
+        return sum(self.size(epoch) != self.sizes[-1] for epoch in range(self.epochs))
 
     def size(self, epoch: int) -> int:
         """The side of the digits, in pixels, in an epoch (from 0)."""

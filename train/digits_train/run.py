@@ -48,7 +48,8 @@ class Run:
     def discard(self) -> None:
         """Leave the name free again when nothing has been trained."""
         with suppress(OSError):
-            self.teacher.unlink(missing_ok=True)
+            for path in (self.teacher, self.state):
+                path.unlink(missing_ok=True)
             self.folder.rmdir()  # which refuses if anything else is in it
 
     @property

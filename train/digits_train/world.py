@@ -5,7 +5,7 @@
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar, cast
@@ -42,12 +42,30 @@ class World:
             dist.all_reduce(values)
         return values
 
-    def share(self, thing: T | None) -> T:
+    def share(self, thing: T) -> T:
         """The leading process's thing, in each."""
         things = [thing]
         if self.size > 1:
             dist.broadcast_object_list(things)
-        return cast(T, things[0])
+        return things[0]
+
+    def lead(self, work: Callable[[], T]) -> T:
+        """What the leading process's work gives, in each.
+
+        Raises the DigitsError that it raised there; the others then end without a word.
+        """
+        if self.size == 1:
+            return work()
+        outcome: T | DigitsError | None = None
+        if self.leads:
+            try:
+                outcome = work()
+            except DigitsError as error:
+                outcome = error
+        outcome = self.share(outcome)
+        if isinstance(outcome, DigitsError):
+            raise outcome if self.leads else SystemExit(1)
+        return cast(T, outcome)
 
     def wait(self) -> None:
         """Until all processes are here."""

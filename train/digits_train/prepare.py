@@ -1,0 +1,110 @@
+"""What a training needs before its first epoch: data, network, device, and whether they fit."""
+
+import copy
+import math
+import os
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from digits import mnist
+from digits.errors import DigitsError
+from digits_train import models, optimize, world
+from digits_train.checkpoint import Checkpoint
+from digits_train.fit import Epoch, Means, Training
+from digits_train.models import Network
+from digits_train.plan import Options, Plan, Precision
+from digits_train.record import Splits
+from digits_train.world import World
+
+
+def load(data: Path | None, all_data: bool, here: World) -> Splits:
+    """The splits to train on, choose by (not with all_data) and report.
+
+    One process after the other, because the first may have to fetch them.
+    """
+    if not here.leads:
+        here.wait()
+    splits: Splits = {name: mnist.load(name, data) for name in ("train", "validation", "test")}
+    if here.leads:
+        here.wait()
+    if all_data:
+        splits["train"] = mnist.join(splits["train"], splits.pop("validation"))
+    return splits
+
+
+def start(plan: Plan, device: torch.device) -> Training:
+    """A new network, its moving average and its optimizer, on the device."""
+    torch.manual_seed(plan.seed)
+    model = place(models.build(plan.architecture), device)
+    if device.type == "cpu" and model.threads and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(model.threads)
+    average = copy.deepcopy(model) if plan.recipe.average else None
+    return Training(model, optimize.optimizer(model, plan.recipe), plan.seed, average)
+
+
+def place(model: Network, device: torch.device) -> Network:
+    """The network on the device, in the layout in which convolutions are fastest there."""
+    if device.type != "mps":  # whose convolutions got this layout's gradients wrong until 2025
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.to(device)
+
+
+def means(plan: Plan, options: Options, here: World, taught: Checkpoint | None) -> Means:
+    return Means(
+        here,
+        bfloat16=plan.precision == "bfloat16",
+        compiled=options.compiled,
+        teacher=place(taught.model, here.device) if taught else None,
+        teacher_bfloat16=bool(
+            taught and taught.model.mixed_precision and world.has_bfloat16(here.device)
+        ),
+    )
+
+
+def precision(plan: Plan, device: torch.device) -> Precision:
+    if plan.precision != "auto":
+        return plan.precision
+    gains = models.ARCHITECTURES[plan.architecture].mixed_precision
+    return "bfloat16" if gains and world.has_bfloat16(device) else "float32"
+
+
+def check_digits(
+    plan: Plan, model: Network, taught: Checkpoint | None, digits: int, here: World
+) -> None:
+    """Raise DigitsError where the batches or the digits in them are too small to learn from."""
+    smallest = min(plan.recipe.sizes)
+    for network in (model, taught.model if taught else model):
+        if smallest < network.smallest:
+            raise DigitsError(
+                f"a {type(network).__name__} can't see digits of {smallest} pixels, which the"
+                f" recipe has; it takes {network.smallest} or more"
+            )
+    batch = digits // math.ceil(digits / plan.recipe.batch_size)  # the smallest
+    # Batch norm needs more than one digit to tell how far they spread.
+    needed = 2 if any(isinstance(layer, nn.BatchNorm2d) for layer in model) else 1
+    if batch // here.size < needed:
+        raise DigitsError(
+            f"a batch of {batch} is too small: each process needs {needed} digits or more of it"
+        )
+
+
+def check_history(plan: Plan, history: list[Epoch]) -> None:
+    """Raise ValueError where plan and finished epochs contradict each other."""
+    if [epoch.number for epoch in history] != list(range(1, len(history) + 1)):
+        raise ValueError("the epochs aren't numbered one by one")
+    if len(history) > plan.recipe.epochs:
+        raise ValueError("there are more epochs than planned")
+    validated = all(epoch.validation_loss is not None for epoch in history)
+    if validated == plan.all_data and history or plan.all_data and plan.patience is not None:
+        raise ValueError("the validation figures make no sense")
+
+
+def check_state(training: Training, history: list[Epoch]) -> None:
+    """Raise ValueError where the parts of a state contradict each other."""
+    if training.epoch != len(history):
+        raise ValueError("the number of epochs makes no sense")
+    weights = [*training.model.state_dict().values(), *training.result.state_dict().values()]
+    if not all(weight.isfinite().all() for weight in weights):
+        raise ValueError("the weights are not finite")
