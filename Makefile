@@ -35,7 +35,7 @@ bench: .venv/done
 # Of the seeds 0, 1 and 2, 0 has the best validation accuracy.
 model: .venv/done
 	rm -rf runs/bundled
-	.venv/bin/digits train --out runs/bundled
+	.venv/bin/digits train --seed 0 --out runs/bundled
 	.venv/bin/digits export --quantize runs/bundled
 	cp runs/bundled/lenet5.int8.onnx runtime/digits/models/
 	cp runs/bundled/curves.png docs/

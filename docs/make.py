@@ -71,7 +71,7 @@ def augmentation() -> None:
         axes.imshow(rows.transpose(0, 2, 1, 3).reshape(digits * 28, ways * 28), cmap="gray")
         axes.axvline(27.5, color="white", linewidth=2)
         axes.set_axis_off()
-    figure.savefig(HERE / "augmentation.png", dpi=100)
+    figure.savefig(HERE / "augmentation.png", dpi=70)
 
 
 if __name__ == "__main__":
