@@ -57,8 +57,8 @@ def pipeline() -> None:
 
 
 def augmentation() -> None:
-    """Five training digits, and eleven ways in which LeNet-5 and VGG-16 may meet each."""
-    digits, ways = 5, 11
+    """Five training digits, and ten ways in which LeNet-5 and VGG-16 may meet each."""
+    digits, ways = 5, 10
     images = mnist.load("train").images[:digits, None]
     recipes = [choose(name, "default").augmentation for name in ("lenet5", "vgg16")]
     figure = Figure(figsize=(12, 2.75), layout="constrained")
@@ -66,9 +66,9 @@ def augmentation() -> None:
         seen = torch.tensor(images).repeat_interleave(ways, 0)
         dice = Dice(torch.Generator().manual_seed(0), len(seen), slice(0, len(seen)))
         changed = augment(seen, how, dice).reshape(digits, ways, 28, 28)
-        rows = np.concatenate([images, changed.numpy()[:, :-1]], 1)
+        rows = np.concatenate([images, changed.numpy()], 1)
         axes = half.subplots()
-        axes.imshow(rows.transpose(0, 2, 1, 3).reshape(digits * 28, ways * 28), cmap="gray")
+        axes.imshow(rows.transpose(0, 2, 1, 3).reshape(digits * 28, -1), cmap="gray")
         axes.axvline(27.5, color="white", linewidth=2)
         axes.set_axis_off()
     figure.savefig(HERE / "augmentation.png", dpi=70)

@@ -108,7 +108,6 @@ def _change_pen(ink: Tensor, amount: Tensor) -> Tensor:
 
 def _blur(ink: Tensor) -> Tensor:
     """Blurred with the binomial weights 1 2 1 along both axes."""
-
     return _over_3x3(torch.add, ink) / 16
 
 

@@ -52,6 +52,7 @@ def place(model: Network, device: torch.device) -> Network:
 
 
 def means(plan: Plan, options: Options, here: World, taught: Checkpoint | None) -> Means:
+    """What `fit` has at its disposal. The teacher computes in the precision that suits it."""
     return Means(
         here,
         bfloat16=plan.precision == "bfloat16",
@@ -64,6 +65,7 @@ def means(plan: Plan, options: Options, here: World, taught: Checkpoint | None) 
 
 
 def precision(plan: Plan, device: torch.device) -> Precision:
+    """The plan's, or what network and device gain most from."""
     if plan.precision != "auto":
         return plan.precision
     gains = models.ARCHITECTURES[plan.architecture].mixed_precision
