@@ -8,7 +8,6 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from digits.errors import ModelError
-from digits.model import INPUT
 from digits_train.models import Network, Normalize
 
 
@@ -21,12 +20,8 @@ def fold(model: Network, temperature: float = 1.0) -> nn.Sequential:
     folded and then in float32. Raises ModelError where that can't be done exactly.
     """
     folded: OrderedDict[str, nn.Module] = OrderedDict()
-    images = torch.zeros(1, *INPUT[2], dtype=torch.float64)
     paper, normalized = 0, False  # what waits for the first layer with weights
     for name, layer in copy.deepcopy(model).eval().double().named_children():
-        side = images.shape[-1]
-        with torch.no_grad():
-            images = layer(images)
         previous, last = next(reversed(folded.items()), ("", nn.Identity()))
         if isinstance(layer, nn.ZeroPad2d):
             paper = _paper(name, layer, first=not folded and not normalized and not paper)
@@ -47,8 +42,6 @@ def fold(model: Network, temperature: float = 1.0) -> nn.Sequential:
                 paper, normalized = 0, False
             elif paper or normalized and not isinstance(layer, nn.Flatten):
                 raise ModelError(f"{name} stands between what is folded and the first weights")
-            elif isinstance(layer, nn.MaxPool2d) and _divides(layer, side):
-                layer.ceil_mode = False  # it makes no difference here
             folded[name] = layer
     _divide(folded, temperature)
     return nn.Sequential(folded).float()
@@ -81,10 +74,6 @@ def _fold_normalization(name: str, layer: nn.Conv2d | nn.Linear) -> None:
     shift = Normalize.mean / Normalize.deviation * weight.flatten(1).sum(1)
     layer.weight = nn.Parameter(weight / (255 * Normalize.deviation))
     layer.bias = nn.Parameter(bias - shift)
-
-
-def _divides(pool: nn.MaxPool2d, side: int) -> bool:
-    return side % int(pool.kernel_size) == 0  # type: ignore[arg-type]
 
 
 def _divide(layers: OrderedDict[str, nn.Module], by: float) -> None:

@@ -66,18 +66,6 @@ def test_batch_norm_with_statistics_of_its_own(test_slice: Split) -> None:
     assert_same_function(network, folded, test_slice)
 
 
-def test_a_pool_that_needs_ceil_mode_keeps_it() -> None:
-    folded = fold(
-        chain(
-            one=nn.MaxPool2d(4, ceil_mode=True),
-            two=nn.MaxPool2d(2, ceil_mode=True),
-            flatten=nn.Flatten(),
-            fc=nn.Linear(16, 10),
-        )
-    )
-    assert [layer.ceil_mode for layer in folded if isinstance(layer, nn.MaxPool2d)] == [False, True]
-
-
 DENSE = {"flatten": nn.Flatten(), "fc": nn.Linear(28 * 28, 10)}
 
 

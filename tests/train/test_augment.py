@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from digits.mnist import Split
-from digits_train.augment import Dice, resize
+from digits_train.augment import Dice
 from digits_train.augment import augment as augment_rows
 from digits_train.recipe import Augmentation
 
@@ -100,20 +100,6 @@ def test_contrast_and_noise_leave_the_paper_or_the_mean(train_slice: Split) -> N
     middle = noisy[..., 4:-4, 4:-4]
     assert middle.mean().item() == pytest.approx(127, abs=1)
     assert 1 < middle.std().item() < 26
-
-
-@pytest.mark.parametrize("size", [12, 20, 28])
-def test_digits_are_made_smaller_by_area(train_slice: Split, size: int) -> None:
-    images = batch(train_slice)
-    small = resize(images, size)
-    assert small.shape == (64, 1, size, size)
-    torch.testing.assert_close(small.mean((2, 3)), images.float().mean((2, 3)))
-
-
-def test_made_smaller_each_pixel_is_the_mean_of_what_it_covers() -> None:
-    image = torch.zeros(1, 1, 3, 3)
-    image[0, 0, 1, 1] = 9  # of the middle pixel, each of four quarters goes to one of 2x2
-    assert resize(image, 2)[0, 0].tolist() == [[1, 1], [1, 1]]
 
 
 class Fixed(Dice):

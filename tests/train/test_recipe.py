@@ -27,12 +27,6 @@ def test_only_what_is_given_changes() -> None:
     assert changed.batch_size == recipe.RECIPES["lenet5"]["default"].batch_size
 
 
-def test_each_size_has_its_share_of_the_epochs() -> None:
-    sizes = recipe.Recipe("test", epochs=7, sizes=(12, 20, 28))
-    assert [sizes.size(epoch) for epoch in range(7)] == [12, 12, 20, 20, 28, 28, 28]
-    assert recipe.Recipe("test", epochs=1, sizes=(12, 20, 28)).size(0) == 28
-
-
 @pytest.mark.parametrize(
     "change",
     [

@@ -57,18 +57,6 @@ def augment(images: Tensor, how: Augmentation, dice: Dice) -> Tensor:
     return ink.clamp(0, 1) * 255
 
 
-def resize(images: Tensor, size: int) -> Tensor:
-    """float32 [n, 1, size, size] from [n, 1, side, side], size at most side: the mean by area."""
-    side = images.shape[-1]
-    if side == size:
-        return images.float()
-    pixels = torch.arange(side, device=images.device)
-    start = torch.arange(size, device=images.device)[:, None] * side / size
-    end = start + side / size
-    share = (torch.minimum(end, pixels + 1) - torch.maximum(start, pixels)).relu() * size / side
-    return share @ images.float() @ share.T
-
-
 def _grid(how: Augmentation, ink: Tensor, dice: Dice) -> Tensor:
     """float32 [rows, side, side, 2]: where each output pixel comes from (x, y; -1 to 1)."""
     grid = affine_grid(_random_affine(how, dice), list(ink.shape), align_corners=False)

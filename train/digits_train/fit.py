@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from digits.errors import DigitsError
 from digits.mnist import Split
-from digits_train.augment import Dice, augment, resize
+from digits_train.augment import Dice, augment
 from digits_train.models import Network
 from digits_train.optimize import learning_rate, set_learning_rate, update_average
 from digits_train.recipe import Recipe
@@ -32,8 +32,7 @@ OnStep = Callable[[int, int, Tensor], None]
 class Epoch:
     """What one pass over the training digits gave. Losses are mean cross-entropy in nats.
 
-    So it is with a teacher too, though there the network minimises something else. The validation
-    digits are always whole: a network that has seen small ones alone can't read them.
+    So it is with a teacher too, though there the network minimises something else.
     """
 
     number: int  # from 1
@@ -164,7 +163,6 @@ def _epoch(
     generator = _seed(training, world)
     order = torch.randperm(len(images), generator=generator, device=world.device)
     steps = math.ceil(len(images) / recipe.batch_size)
-    size = recipe.size(training.epoch)
     sums = torch.zeros(2, device=world.device)
     seen = mine = 0
     forward.train()
@@ -174,7 +172,6 @@ def _epoch(
         x, y = images[batch[rows]], labels[batch[rows]]
         if recipe.augmentation is not None:
             x = augment(x, recipe.augmentation, Dice(generator, len(batch), rows))
-        x = resize(x, size)
         with _precision(means, means.bfloat16):
             logits = forward(x).float()
         losses = cross_entropy(logits, y, reduction="none")

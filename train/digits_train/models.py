@@ -30,7 +30,6 @@ class Network(nn.Sequential):
 
     kernels: Kernels  # which of onnxruntime's kernels run the quantized file fastest
     threads: int | None  # for training on a CPU; None: one for each core
-    smallest: int  # side of the least digits it takes while training, in pixels
     mixed_precision: bool  # whether training gains from bfloat16 where the device has it
 
 
@@ -50,7 +49,6 @@ class LeNet5(Network):
     # 13 times as slow when something else wants one of them (measured: 8,500 images/s with one
     # thread, 11,700 with two, 500 with two beside another training).
     threads = 1
-    smallest = 28
     mixed_precision = False
 
     def __init__(self) -> None:
@@ -76,15 +74,13 @@ class LeNet5(Network):
 class VGG16(Network):
     """VGG-16 with batch norm and one dense layer of 512: 14,985,546 parameters.
 
-    Input: [batch, 1, 28, 28], 0 to 255; while training also smaller ones. Output: logits, float32
-    [batch, 10].
+    Input: [batch, 1, 28, 28], 0 to 255. Output: logits, float32 [batch, 10].
     K. Simonyan, A. Zisserman, "Very deep convolutional networks for large-scale image recognition",
     ICLR 2015 (configuration D); S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
     """
 
     kernels = "integer"  # 1.7 against 7.8 milliseconds a digit (`make bench`)
     threads = None
-    smallest = 12
     mixed_precision = True
 
     _GROUPS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -106,8 +102,7 @@ class VGG16(Network):
                 layers[f"norm{number}_{place}"] = nn.BatchNorm2d(outputs)
                 layers[f"relu{number}_{place}"] = nn.ReLU()
                 inputs = outputs
-            # ceil_mode changes nothing at 32, and lets smaller pictures through while training.
-            layers[f"pool{number}"] = nn.MaxPool2d(2, ceil_mode=True)
+            layers[f"pool{number}"] = nn.MaxPool2d(2)
         layers |= OrderedDict(
             flatten=nn.Flatten(),
             fc1=nn.Linear(512, 512),

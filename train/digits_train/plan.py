@@ -43,7 +43,6 @@ def parse(described: dict[str, Any]) -> Plan:
     recipe = dict(described["recipe"])
     if recipe["augmentation"] is not None:
         recipe["augmentation"] = typed(Augmentation, recipe["augmentation"])
-    recipe["sizes"] = tuple(recipe["sizes"])
     return typed(Plan, {**described, "recipe": typed(Recipe, recipe)})
 
 
@@ -60,8 +59,6 @@ def _fits(value: object, hint: Any) -> bool:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
         return value in inner
-    if origin is tuple:
-        return isinstance(value, tuple) and all(_fits(item, inner[0]) for item in value)
     if inner:  # a union
         return any(_fits(value, kind) for kind in inner)
     if hint is float:

@@ -72,18 +72,9 @@ def precision(plan: Plan, device: torch.device) -> Precision:
     return "bfloat16" if gains and world.has_bfloat16(device) else "float32"
 
 
-def check_digits(
-    plan: Plan, model: Network, taught: Checkpoint | None, digits: int, here: World
-) -> None:
-    """Raise DigitsError where the batches or the digits in them are too small to learn from."""
-    smallest = min(plan.recipe.sizes)
-    for network in (model, taught.model if taught else model):
-        if smallest < network.smallest:
-            raise DigitsError(
-                f"a {type(network).__name__} can't see digits of {smallest} pixels, which the"
-                f" recipe has; it takes {network.smallest} or more"
-            )
-    batch = digits // math.ceil(digits / plan.recipe.batch_size)  # the smallest
+def check_batch(plan: Plan, model: Network, digits: int, here: World) -> None:
+    """Raise DigitsError where a process has too few digits of a batch to learn from."""
+    batch = digits // math.ceil(digits / plan.recipe.batch_size)
     # Batch norm needs more than one digit to tell how far they spread.
     needed = 2 if any(isinstance(layer, nn.BatchNorm2d) for layer in model) else 1
     if batch // here.size < needed:

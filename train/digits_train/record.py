@@ -2,6 +2,7 @@
 
 import dataclasses
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,38 @@ if TYPE_CHECKING:
 Splits = dict[mnist.SplitName, Split]
 
 
-def save_state(folder: Run, plan: Plan, training: Training, history: list[Epoch]) -> None:
+@dataclass(frozen=True)
+class Machine:
+    """What the epochs from one on were trained with."""
+
+    first_epoch: int
+    device: str
+    processes: int
+    threads: int  # of one process
+    compiled: bool
+    digits: str  # version, as the next two
+    torch: str
+    python: str
+
+
+def machine(first_epoch: int, here: World, compiled: bool) -> Machine:
+    """This one, in this process."""
+    cuda = here.device.type == "cuda"
+    return Machine(
+        first_epoch,
+        torch.cuda.get_device_name(here.device) if cuda else here.device.type,
+        here.size,
+        torch.get_num_threads(),
+        compiled,
+        digits.__version__,
+        str(torch.__version__),  # a subclass, which state.pt may not hold
+        platform.python_version(),
+    )
+
+
+def save_state(
+    folder: Run, plan: Plan, training: Training, history: list[Epoch], machines: list[Machine]
+) -> None:
     """Write state.pt: all that `--resume` needs, so that nothing is lost with the other files."""
     checkpoint.save_state(
         folder.state,
@@ -34,6 +66,7 @@ def save_state(folder: Run, plan: Plan, training: Training, history: list[Epoch]
             "plan": dataclasses.asdict(plan),
             "training": training.state(),
             "history": [dataclasses.asdict(epoch) for epoch in history],
+            "machines": [dataclasses.asdict(machine) for machine in machines],
         },
     )
 
@@ -59,26 +92,23 @@ def save_checkpoint(
     )
 
 
-def describe(plan: Plan, model: nn.Module, here: World) -> dict[str, Any]:
+def describe(plan: Plan, model: nn.Module, machines: list[Machine]) -> dict[str, Any]:
     """What is known of a run before its end."""
-    cuda = here.device.type == "cuda"
     return {
         **dataclasses.asdict(plan),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "device": torch.cuda.get_device_name(here.device) if cuda else here.device.type,
-        "processes": here.size,
-        "threads": torch.get_num_threads(),
-        "versions": {
-            "digits": digits.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
+        "machines": [dataclasses.asdict(machine) for machine in machines],
         "data_sha256": mnist.SHA256,
     }
 
 
 def conclude(
-    folder: Run, plan: Plan, model: Network, here: World, history: list[Epoch], splits: Splits
+    folder: Run,
+    plan: Plan,
+    model: Network,
+    machines: list[Machine],
+    history: list[Epoch],
+    splits: Splits,
 ) -> dict[str, Any]:
     """Evaluate the network on the digits it didn't train on; write run.json and the pictures.
 
@@ -87,7 +117,7 @@ def conclude(
     logits: dict[mnist.SplitName, Tensor] = {
         name: predict(model, split) for name, split in splits.items() if name != "train"
     }
-    summary = describe(plan, model, here) | {
+    summary = describe(plan, model, machines) | {
         "epochs": len(history),
         "seconds": round(sum(epoch.seconds for epoch in history), 1),
     }
@@ -106,10 +136,16 @@ def conclude(
 
 
 class Events:
-    """The epochs as events for TensorBoard in a folder; nothing without one."""
+    """The epochs as events for TensorBoard in a folder; nothing without one.
 
-    def __init__(self, folder: Path | None) -> None:
-        self._writer = _summary_writer()(str(folder)) if folder else None
+    Of a resumed run the finished epochs are written again: a kill may have cost some of them.
+    """
+
+    def __init__(self, folder: Path | None, history: list[Epoch]) -> None:
+        # TensorBoard forgets what other files say of the steps from purge_step on.
+        self._writer = _summary_writer()(str(folder), purge_step=1) if folder else None
+        for epoch in history:
+            self.add(epoch)
 
     @staticmethod
     def check() -> None:

@@ -15,7 +15,7 @@ from digits_train import checkpoint, prepare, record, run, world
 from digits_train.display import EpochBar
 from digits_train.fit import Epoch, Means, Training, fit
 from digits_train.plan import Options, Plan, best, parse, typed
-from digits_train.record import Events, Splits
+from digits_train.record import Events, Machine, Splits
 from digits_train.run import Run
 
 # What a state of the right form with senseless contents raises when it is put to use.
@@ -45,7 +45,7 @@ def train(
             teacher=taught.sha256 if taught else None,
         )
         training = prepare.start(plan, here.device)
-        prepare.check_digits(plan, training.model, taught, len(splits["train"]), here)
+        prepare.check_batch(plan, training.model, len(splits["train"]), here)
         means = prepare.means(plan, options, here, taught)
 
         def make_folder() -> Run:
@@ -56,14 +56,14 @@ def train(
                 if teacher:
                     folder.keep_teacher(teacher)
                 # From here on, a kill at any moment can be resumed.
-                record.save_state(folder, plan, training, [])
+                record.save_state(folder, plan, training, [], [])
             except DigitsError:
                 folder.discard()
                 raise
             return folder
 
         folder = here.lead(make_folder)
-        return _Session(began, plan, options, means, splits, folder, training, []).work()
+        return _Session(began, plan, options, means, splits, folder, training, [], []).work()
 
 
 def resume(folder: Run, options: Options) -> Outcome | None:
@@ -79,6 +79,7 @@ def resume(folder: Run, options: Options) -> Outcome | None:
         try:
             plan = parse(state["plan"])
             history = [typed(Epoch, epoch) for epoch in state["history"]]
+            machines = [typed(Machine, machine) for machine in state["machines"]]
             prepare.check_history(plan, history)
         except _SENSELESS as error:
             raise damaged from error
@@ -94,9 +95,11 @@ def resume(folder: Run, options: Options) -> Outcome | None:
         taught = here.lead(lambda: checkpoint.load(folder.teacher) if plan.teacher else None)
         if taught and taught.sha256 != plan.teacher:
             raise ModelError(f"{folder.teacher} is not the teacher that this run began with")
-        prepare.check_digits(plan, training.model, taught, len(splits["train"]), here)
+        prepare.check_batch(plan, training.model, len(splits["train"]), here)
         means = prepare.means(plan, options, here, taught)
-        return _Session(began, plan, options, means, splits, folder, training, history).work()
+        return _Session(
+            began, plan, options, means, splits, folder, training, history, machines
+        ).work()
 
 
 @dataclass
@@ -111,13 +114,13 @@ class _Session:
     folder: Run
     training: Training
     history: list[Epoch]
+    machines: list[Machine]
 
     def work(self) -> Outcome | None:
         """Run the epochs that are left, saving after each; then evaluate and draw."""
         here = self.means.world
         try:
-            if self.history:
-                here.lead(self._tidy)
+            here.lead(self._tidy)
             self._fit()
             outcome = here.lead(self._conclude)
             return outcome if here.leads else None
@@ -127,6 +130,8 @@ class _Session:
     def _tidy(self) -> None:
         """A kill may have come while a file was written, or after state.pt alone was."""
         self.folder.sweep()
+        if not self.history:
+            return
         if self.plan.patience is not None and best(self.history) is not self.history[-1]:
             checkpoint.load(self.folder.checkpoint)  # state.pt doesn't hold the best epoch
         self._save()
@@ -135,7 +140,9 @@ class _Session:
         # The checkpoint's network, because with --patience it isn't the last epoch's.
         here = self.means.world
         result = prepare.place(checkpoint.load(self.folder.checkpoint).model, here.device)
-        summary = record.conclude(self.folder, self.plan, result, here, self.history, self.splits)
+        summary = record.conclude(
+            self.folder, self.plan, result, self.machines, self.history, self.splits
+        )
         if self.history[-1].train_accuracy < _GUESSING:
             complain("the network is hardly better than guessing: try another --learning-rate")
         return self.folder, summary
@@ -143,9 +150,13 @@ class _Session:
     def _fit(self) -> None:
         leads, epochs = self.means.world.leads, self.plan.recipe.epochs
         train, validation = self.splits["train"], self.splits.get("validation")
-        if self._must_stop():
+        if len(self.history) == epochs or self._must_stop():
             return
-        events = Events(self.folder.folder if leads and self.options.tensorboard else None)
+        here, first = self.means.world, len(self.history) + 1
+        self.machines.append(record.machine(first, here, self.options.compiled))
+        events = Events(
+            self.folder.folder if leads and self.options.tensorboard else None, self.history
+        )
         with EpochBar(len(self.history), epochs, len(train), shown=leads) as bar, events:
             try:
                 with _in_a_users_words(self.options.compiled):
@@ -171,39 +182,30 @@ class _Session:
         reason = self.means.world.share(self._reason_to_stop()) if 0 < done < epochs else None
         if reason and self.means.world.leads:
             complain(f"stopped after epoch {done} of {epochs}: {reason}")
-            if done <= self.plan.recipe.growing:
-                complain("so far it has seen small digits alone, and can't read whole ones yet")
         return reason is not None
 
     def _reason_to_stop(self) -> str | None:
-        recipe, done = self.plan.recipe, len(self.history)
         if self._out_of_patience():
             kept = best(self.history).number
             return f"no better one in {self.plan.patience} epochs; epoch {kept} is kept"
         limit = self.options.max_minutes
-        # Time goes with the number of pixels.
-        larger = recipe.size(done) / recipe.size(done - 1)
         spent = time.monotonic() - self.began
-        if limit is not None and spent + self.history[-1].seconds * larger**2 > limit * 60:
+        if limit is not None and spent + self.history[-1].seconds > limit * 60:
             return f"another epoch doesn't fit into {limit:g} minutes; --resume goes on"
         return None
 
     def _out_of_patience(self) -> bool:
-        """Patience begins with the first epoch of whole digits, which alone can be compared."""
         if self.plan.patience is None or not self.history:
             return False
-        since = max(best(self.history).number, self.plan.recipe.growing)
-        return len(self.history) - since >= self.plan.patience
+        return len(self.history) - best(self.history).number >= self.plan.patience
 
     def _save(self) -> None:
-        record.save_state(self.folder, self.plan, self.training, self.history)
+        record.save_state(self.folder, self.plan, self.training, self.history, self.machines)
         if self.plan.patience is None or best(self.history) is self.history[-1]:
             digits = len(self.splits["train"])
             record.save_checkpoint(self.folder, self.plan, self.training, digits, self.history[-1])
         self.folder.write_metrics(self.history)
-        self.folder.write_summary(
-            record.describe(self.plan, self.training.result, self.means.world)
-        )
+        self.folder.write_summary(record.describe(self.plan, self.training.result, self.machines))
 
     def _interrupted(self) -> str:
         finished = f"epoch {len(self.history)} is kept" if self.history else "in the first epoch"

@@ -1,0 +1,196 @@
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from digits.errors import DigitsError, ModelError
+from digits_train import checkpoint
+from digits_train.plan import Options
+from tests.train.short import FILES, PLAN, accuracies, interrupt_after, resume, train
+
+PLAN_AS_DICT = asdict(replace(PLAN, precision="float32"))
+
+pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder")
+
+
+def test_ctrl_c_in_the_first_epoch_can_be_resumed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = train(PLAN, out=Path("whole"))
+    with monkeypatch.context() as patch:
+        interrupt_after(0, patch)
+        with pytest.raises(DigitsError, match="in the first epoch; go on with .*--resume runs"):
+            train(PLAN)
+    assert [path.name for path in Path("runs/lenet5").iterdir()] == ["state.pt"]
+    resumed, _ = resume(Path("runs/lenet5"))
+    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+
+
+def test_a_resumed_run_ends_like_one_that_was_never_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole, _ = train(PLAN, out=Path("whole"))
+    with monkeypatch.context() as patch:
+        interrupt_after(1, patch)
+        with pytest.raises(DigitsError):
+            train(PLAN, out=Path("parts"))
+    torch.manual_seed(12345)
+    resumed, _ = resume(Path("parts"))
+    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert {path.name for path in resumed.folder.iterdir()} == FILES
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_kill_between_two_files_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, epoch: int
+) -> None:
+    whole, expected = train(PLAN, out=Path("whole"))
+    real, saved = checkpoint.save, []
+
+    def die(path: Path, *rest: Any) -> None:
+        saved.append(path)
+        if len(saved) == epoch:
+            raise SystemExit("killed after state.pt and before the checkpoint")
+        real(path, *rest)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(checkpoint, "save", die)
+        train(PLAN, out=Path("killed"))
+    resumed, summary = resume(Path("killed"))
+    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert summary["test_loss"] == expected["test_loss"]
+    assert {path.name for path in resumed.folder.iterdir()} == FILES
+
+
+def test_ctrl_c_while_the_first_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", interrupt)
+        with pytest.raises(DigitsError, match="interrupted: .*`digits train --resume runs"):
+            train(PLAN)
+    resume(Path("runs/lenet5"))
+    assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 2
+
+
+def test_a_finished_run_can_be_resumed_and_stays_as_it_is() -> None:
+    run, _ = train(PLAN)
+    before = {name: (run.folder / name).read_bytes() for name in ("run.json", run.checkpoint.name)}
+    resume(run.folder)
+    assert before == {name: (run.folder / name).read_bytes() for name in before}
+
+
+def test_resuming_what_isn_t_a_run_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="nothing to resume from"):
+        resume(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"plan": {}},
+        {"plan": {"architecture": ["lenet5"], "recipe": {}, "seed": 0}},
+        {"training": {}},
+        {"training": {"epoch": "a", "model": {}}},
+        {"training": {"epoch": 2, "model": [1]}},
+        {"training": {"epoch": -5, "model": {}}},
+        {"history": []},
+        {"history": [{"number": 1}]},
+        {"plan": {**PLAN_AS_DICT, "precision": "nonsense"}},
+        {"plan": {**PLAN_AS_DICT, "recipe": {**PLAN_AS_DICT["recipe"], "epochs": "x"}}},
+        {"plan": {**PLAN_AS_DICT, "all_data": True}},
+    ],
+)
+def test_a_state_that_makes_no_sense_is_refused(change: dict[str, Any]) -> None:
+    run, _ = train(PLAN)
+    checkpoint.save_state(run.state, checkpoint.load_state(run.state) | change)
+    with pytest.raises(ModelError, match="is damaged, or of another version"):
+        resume(run.folder)
+
+
+def test_weights_that_are_no_numbers_are_not_resumed() -> None:
+    run, _ = train(PLAN)
+    before = {path: path.read_bytes() for path in run.folder.iterdir() if path != run.state}
+    state = checkpoint.load_state(run.state)
+    state["training"]["model"]["fc3.bias"][3] = float("nan")
+    checkpoint.save_state(run.state, state)
+    with pytest.raises(ModelError, match="is damaged"):
+        resume(run.folder)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("damage", ["shape", "missing", "infinite"])
+def test_an_optimizer_that_doesn_t_fit_is_not_resumed(damage: str) -> None:
+    """Fused kernels would write past the end of what is too small."""
+    run, _ = train(PLAN)
+    state = checkpoint.load_state(run.state)
+    moments = state["training"]["optimizer"][0]
+    if damage == "shape":
+        moments["exp_avg"] = moments["exp_avg"][:1]
+    elif damage == "missing":
+        del state["training"]["optimizer"][0]
+    else:
+        moments["exp_avg"][0] = float("inf")
+    checkpoint.save_state(run.state, state)
+    with pytest.raises(ModelError, match="is damaged"):
+        resume(run.folder)
+
+
+def test_the_best_epoch_must_still_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        accuracies([0.9, 0.5], patch)
+        run, _ = train(replace(PLAN, patience=9))
+    run.checkpoint.unlink()
+    with pytest.raises(ModelError, match="no such checkpoint"):
+        resume(run.folder)
+
+
+def test_a_student_keeps_its_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    teacher, _ = train(PLAN, out=Path("teacher"))
+    whole, summary = train(PLAN, teacher=teacher.checkpoint, out=Path("whole"))
+    with monkeypatch.context() as patch:
+        interrupt_after(1, patch)
+        with pytest.raises(DigitsError):
+            train(PLAN, teacher=teacher.checkpoint, out=Path("parts"))
+    shutil.rmtree(teacher.folder)
+    resumed, _ = resume(Path("parts"))
+    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert summary["teacher"] == checkpoint.load(resumed.teacher).sha256
+    assert checkpoint.load(whole.checkpoint).provenance.teacher == summary["teacher"]
+
+    shutil.copy(whole.checkpoint, resumed.teacher)
+    with pytest.raises(ModelError, match="not the teacher that this run began with"):
+        resume(resumed.folder)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_run_on_the_gpu_can_be_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt_after(1, monkeypatch)
+    with pytest.raises(DigitsError, match="epoch 1 is kept"):
+        train(PLAN, Options("cuda"))
+    monkeypatch.undo()
+    _, summary = resume(Path("runs/lenet5"), Options("cuda"))
+    assert summary["epochs"] == 2
+
+
+def test_each_session_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        interrupt_after(1, patch)
+        with pytest.raises(DigitsError):
+            train(PLAN)
+    _, summary = resume(Path("runs/lenet5"))
+    assert [machine["first_epoch"] for machine in summary["machines"]] == [1, 2]
+    assert summary["machines"][1] | {"first_epoch": 1} == summary["machines"][0]
+    assert resume(Path("runs/lenet5"))[1]["machines"] == summary["machines"]  # it did nothing
+
+
+def test_what_a_kill_in_the_first_epoch_left_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        interrupt_after(0, patch)
+        with pytest.raises(DigitsError):
+            train(PLAN)
+    Path("runs/lenet5/.checkpoint-0123abcd.safetensors").write_bytes(b"half")
+    resumed, _ = resume(Path("runs/lenet5"))
+    assert {path.name for path in resumed.folder.iterdir()} == FILES
