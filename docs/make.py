@@ -57,20 +57,20 @@ def pipeline() -> None:
 
 
 def augmentation() -> None:
-    """Five training digits, and ten ways in which LeNet-5 and VGG-16 may meet each."""
-    digits, ways = 5, 10
+    """Five training digits, and twenty ways in which a network may meet each."""
+    digits, ways = 5, 20
     images = mnist.load("train").images[:digits, None]
-    recipes = [choose(name, "default").augmentation for name in ("lenet5", "vgg16")]
-    figure = Figure(figsize=(12, 2.75), layout="constrained")
-    for half, how in zip(figure.subfigures(1, 2, wspace=0.03), recipes, strict=True):
-        seen = torch.tensor(images).repeat_interleave(ways, 0)
-        dice = Dice(torch.Generator().manual_seed(0), len(seen), slice(0, len(seen)))
-        changed = augment(seen, how, dice).reshape(digits, ways, 28, 28)
-        rows = np.concatenate([images, changed.numpy()], 1)
-        axes = half.subplots()
-        axes.imshow(rows.transpose(0, 2, 1, 3).reshape(digits * 28, -1), cmap="gray")
-        axes.axvline(27.5, color="white", linewidth=2)
-        axes.set_axis_off()
+    how = choose("lenet5", "default").augmentation  # and VGG-16's
+    assert how is not None
+    seen = torch.tensor(images).repeat_interleave(ways, 0)
+    dice = Dice(torch.Generator().manual_seed(0), len(seen), slice(0, len(seen)))
+    changed = augment(seen, how, dice).reshape(digits, ways, 28, 28)
+    rows = np.concatenate([images, changed.numpy()], 1)
+    figure = Figure(figsize=(12, 2.9), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(rows.transpose(0, 2, 1, 3).reshape(digits * 28, -1), cmap="gray")
+    axes.axvline(27.5, color="white", linewidth=2)
+    axes.set_axis_off()
     figure.savefig(HERE / "augmentation.png", dpi=70)
 
 
