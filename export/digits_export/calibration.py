@@ -14,11 +14,8 @@ from digits.mnist import Split
 # because handwriting outside MNIST is less like MNIST than its validation digits are.
 REJECTED = 0.005
 
-
 # Digits that the network knows by heart would drive the temperature to zero.
 _LEAST, _MOST = 0.2, 5.0
-
-_BINS = 15
 
 
 def temperature(logits: Tensor, split: Split) -> float:
@@ -48,16 +45,3 @@ def rejection_threshold(probabilities: NDArray[np.float32]) -> float:
     """
     # Rounded down, so that no digit that reached it is turned away.
     return math.floor(1e4 * float(np.quantile(probabilities.max(1), REJECTED))) / 1e4
-
-
-def expected_error(probabilities: NDArray[np.float32], split: Split) -> float:
-    """How far confidence and accuracy lie apart: the expected calibration error, 0 to 1.
-
-    The mean over 15 bins of confidence, each of equal width and weighted by its digits (Guo et
-    al., as above). probabilities: float32 [n, 10].
-    """
-    confidence = probabilities.max(1).astype(np.float64)
-    right = probabilities.argmax(1) == split.labels
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    gaps = np.bincount(bins, confidence - right, minlength=_BINS)
-    return float(np.abs(gaps).sum() / len(split))

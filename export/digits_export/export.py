@@ -11,39 +11,30 @@ from numpy.typing import NDArray
 
 import digits
 from digits import metadata, mnist
-from digits.files import write_bytes, write_text
+from digits.files import write_all
 from digits.metadata import Kernels, Metadata
-from digits.mnist import Split
 from digits.model import open_session
 from digits.terminal import complain, progress_bar
-from digits_export import calibration, graph, verify
-from digits_export.quantize import CALIBRATION_IMAGES, quantize
-from digits_train import checkpoint, fit
+from digits_export import card, graph, quantize, ranges, triton, verify
+from digits_export.judge import Form, Judge, Probabilities
+from digits_train import checkpoint
+from digits_train.checkpoint import Checkpoint
 from digits_train.run import Run
 
-STATIC = f"int8 QDQ, static, per-channel weights, MinMax over {CALIBRATION_IMAGES} training digits"
-
 
 @dataclass(frozen=True)
-class Measured:
-    """How well one form of the network reads. Shares are 0 to 1."""
+class Request:
+    """What to make of a checkpoint.
 
-    validation_accuracy: float
-    test_accuracy: float
-    test_calibration_error: float  # expected, of calibrated confidences
-    rejection_threshold: float  # confidence that all but 0.5 % of the validation digits reach
-    changed: int  # test digits that it reads differently from the checkpoint
+    quantization: how; None for a float file alone. max_accuracy_drop: validation accuracy that
+    quantization may cost, in points. triton: folder for a Triton model repository.
+    """
 
-
-@dataclass(frozen=True)
-class Form:
-    """One form of the network, run with one kind of kernels."""
-
-    name: str  # checkpoint, fp32 or int8
-    kernels: str  # torch, float or integer
-    file: str
-    bytes: int
-    measured: Measured
+    quantization: quantize.Method | None = None
+    calibration: ranges.Method = "minmax"
+    calibration_images: int = quantize.CALIBRATION_IMAGES
+    max_accuracy_drop: float = 0.05
+    triton: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -56,109 +47,110 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Judge:
-    """Measures every form on the same digits against the checkpoint's answers."""
+class _Product:
+    """A file that has passed its checks."""
 
-    validation: Split
-    test: Split
-    answers: NDArray[np.int64]  # the checkpoint's, to the test digits
+    path: Path
+    graph: onnx.ModelProto
+    about: Metadata
+    forms: list[Form]  # with each kind of kernels
 
-    def measure(self, validation: NDArray[np.float32], test: NDArray[np.float32]) -> Measured:
-        """From the probabilities of the digits: float32 [n, 10] of each split."""
-        return Measured(
-            verify.accuracy(validation, self.validation),
-            verify.accuracy(test, self.test),
-            calibration.expected_error(test, self.test),
-            calibration.rejection_threshold(validation),
-            int((test.argmax(1) != self.answers).sum()),
-        )
+    @property
+    def bytes(self) -> bytes:
+        return metadata.append(self.graph.SerializeToString(), self.about)
 
 
-def export(
-    run: Run,
-    quantized: bool,
-    data: Path | None,
-    max_accuracy_drop: float,
-) -> Report:
-    """Write ARCHITECTURE.onnx, with `quantized` also ARCHITECTURE.int8.onnx, and export.json.
+def export(run: Run, request: Request, data: Path | None = None) -> Report:
+    """Write ARCHITECTURE.onnx, ARCHITECTURE.int8.onnx where asked, export.json and MODEL_CARD.md.
 
-    max_accuracy_drop: validation accuracy that quantization may cost, in points.
-    The files go into the run folder, by rename, after all of them have been checked.
-    Raises DigitsError when the checkpoint can't be used, a check fails or a file can't be written.
+    The files go into the run folder, by rename, after all of them have been checked; an int8 file
+    of an earlier export that isn't made anew goes. Raises DigitsError when the checkpoint can't
+    be used, a check fails or a file can't be written.
     """
     loaded = checkpoint.load(run.checkpoint)
     if loaded.provenance.validation_accuracy is None:
         complain("the network trained on the validation digits too: what they say is too good")
     validation, test = mnist.load("validation", data), mnist.load("test", data)
-    calibration_images = mnist.load("train", data).images[:CALIBRATION_IMAGES, None]
+    images = mnist.load("train", data).images[: request.calibration_images, None]
     with progress_bar() as bar:
         bar.add_task("exporting and verifying", total=None)
-        network = loaded.model
-        logits, test_logits = fit.predict(network, validation), fit.predict(network, test)
-        temperature = calibration.temperature(logits, validation)
-        own = [(scores / temperature).softmax(1).numpy() for scores in (logits, test_logits)]
-        judge = _Judge(validation, test, own[1].argmax(1))
-
-        float_graph = graph.build(network, temperature)
-        verify.check_graph(float_graph)
-        float_model = float_graph.SerializeToString()
-        session = open_session(float_model, "float", threads=0)
-        difference = verify.check_parity(session, network, temperature, validation.images)
-        probabilities = verify.predict(session, validation)
-        exact = judge.measure(probabilities, verify.predict(session, test))
-        description = _describe(loaded, temperature, exact)
-        file = run.folder / f"{loaded.provenance.architecture}.onnx"
-        files = {file: metadata.append(float_model, description)}
-        rows = [
-            ("checkpoint", "torch", run.checkpoint, judge.measure(*own)),
-            ("fp32", "float", file, exact),
-        ]
-
-        if quantized:
-            model, results = _quantize(
-                float_graph, calibration_images, network.kernels, judge, exact, max_accuracy_drop
-            )
-            description = _redescribe(description, network.kernels, results[network.kernels])
-            file = file.with_suffix(".int8.onnx")
-            files[file] = metadata.append(model, description)
-            rows.extend(("int8", kernels, file, result) for kernels, result in results.items())
-
-    for path, model in files.items():
-        write_bytes(path, model)
-    report = Report(temperature, difference, [_form(*row) for row in rows])
-    write_text(run.folder / "export.json", json.dumps(dataclasses.asdict(report), indent=2) + "\n")
+        judge = Judge(loaded.model, validation, test)
+        exact, exact_answers, difference = _prove_float(run, loaded, judge)
+        products = [exact]
+        if request.quantization:
+            products.append(_prove_quantized(request, images, exact, exact_answers, judge))
+        forms = [judge.checkpoint(run.checkpoint)]
+    for product in products:
+        size = len(product.bytes)
+        forms += [dataclasses.replace(form, bytes=size) for form in product.forms]
+    report = Report(judge.temperature, difference, forms)
+    _write(run, report, products, request.triton)
     return report
 
 
-def _form(name: str, kernels: str, file: Path, measured: Measured) -> Form:
-    return Form(name, kernels, str(file), file.stat().st_size, measured)
+def _prove_float(
+    run: Run, loaded: Checkpoint, judge: Judge
+) -> tuple[_Product, Probabilities, float]:
+    """The float file, its answers to the validation digits, and how far they are from PyTorch's."""
+    model = graph.build(judge.network, judge.temperature)
+    verify.check_graph(model)
+    raw = model.SerializeToString()
+    session = open_session(raw, "float")
+    verify.check_interface(session)
+    difference = verify.check_parity(
+        session, judge.network, judge.temperature, judge.validation.images
+    )
+    path = run.folder / f"{loaded.provenance.architecture}.onnx"
+    form, answers = judge.file("fp32", "float", path, raw)
+    about = _describe(loaded, judge.temperature, form)
+    return _Product(path, model, about, [form]), answers, difference
 
 
-def _quantize(
-    float_graph: onnx.ModelProto,
+def _prove_quantized(
+    request: Request,
     images: NDArray[np.uint8],
-    kernels: Kernels,
-    judge: _Judge,
-    exact: Measured,
-    max_accuracy_drop: float,
-) -> tuple[bytes, dict[Kernels, Measured]]:
-    """The int8 file without its metadata, and how well it reads with each kind of kernels."""
-    quantized = quantize(float_graph, images)
-    verify.check_graph(quantized)
-    model = quantized.SerializeToString()
-    results: dict[Kernels, Measured] = {}
+    exact: _Product,
+    exact_answers: Probabilities,
+    judge: Judge,
+) -> _Product:
+    """The int8 file. images: uint8 [n, 1, 28, 28] for calibration."""
+    method = request.quantization
+    assert method is not None
+    model = quantize.quantize(exact.graph, images, method, request.calibration)
+    verify.check_graph(model)
+    path, raw = exact.path.with_suffix(".int8.onnx"), model.SerializeToString()
+    kernels = quantize.KERNELS.get(method, judge.network.kernels)
+    forms = []
     # Clients in other languages run it with integer kernels unless told otherwise.
     for kind in dict.fromkeys([kernels, "integer"]):
-        session = open_session(model, kind, threads=0)
-        results[kind] = judge.measure(
-            verify.predict(session, judge.validation), verify.predict(session, judge.test)
+        verify.check_interface(open_session(raw, kind))
+        form, answers = judge.file("int8", kind, path, raw)
+        verify.check_accuracy(
+            kind, exact_answers, answers, judge.validation, request.max_accuracy_drop
         )
-        accuracy = results[kind].validation_accuracy
-        verify.check_accuracy(kind, exact.validation_accuracy, accuracy, max_accuracy_drop)
-    return model, results
+        forms.append(form)
+    how = quantize.describe(method, request.calibration, len(images))
+    product = _Product(path, model, _redescribe(exact.about, how, kernels, forms[0]), forms)
+    verify.check_size(len(exact.bytes), len(product.bytes), model)
+    return product
 
 
-def _describe(loaded: checkpoint.Checkpoint, temperature: float, measured: Measured) -> Metadata:
+def _write(run: Run, report: Report, products: list[_Product], repository: Path | None) -> None:
+    smallest = products[-1]
+    text = json.dumps(dataclasses.asdict(report), indent=2) + "\n"
+    files = {product.path: product.bytes for product in products}
+    files[run.folder / "export.json"] = text.encode()
+    files[run.folder / "MODEL_CARD.md"] = card.write(smallest.about, report.forms).encode()
+    if repository is not None:
+        # Its clients can't ask for float kernels.
+        served = smallest if smallest.about.kernels == "integer" else products[0]
+        files |= triton.repository(repository, served.about.architecture, served.bytes)
+    write_all(files)
+    if len(products) == 1:
+        smallest.path.with_suffix(".int8.onnx").unlink(missing_ok=True)
+
+
+def _describe(loaded: Checkpoint, temperature: float, form: Form) -> Metadata:
     """The metadata of the float file."""
     return Metadata(
         format_version=metadata.FORMAT_VERSION,
@@ -173,21 +165,21 @@ def _describe(loaded: checkpoint.Checkpoint, temperature: float, measured: Measu
         quantization="none",
         kernels="float",
         temperature=round(temperature, 6),
-        rejection_threshold=measured.rejection_threshold,
-        validation_accuracy_float=measured.validation_accuracy,
-        validation_accuracy=measured.validation_accuracy,
-        test_accuracy_float=measured.test_accuracy,
-        test_accuracy=measured.test_accuracy,
+        rejection_threshold=form.rejection_threshold,
+        validation_accuracy_float=form.validation_accuracy,
+        validation_accuracy=form.validation_accuracy,
+        test_accuracy_float=form.test_accuracy,
+        test_accuracy=form.test_accuracy,
     )
 
 
-def _redescribe(float_file: Metadata, kernels: Kernels, measured: Measured) -> Metadata:
+def _redescribe(float_file: Metadata, how: str, kernels: Kernels, form: Form) -> Metadata:
     """The metadata of the int8 file."""
     return dataclasses.replace(
         float_file,
-        quantization=STATIC,
+        quantization=how,
         kernels=kernels,
-        rejection_threshold=measured.rejection_threshold,
-        validation_accuracy=measured.validation_accuracy,
-        test_accuracy=measured.test_accuracy,
+        rejection_threshold=form.rejection_threshold,
+        validation_accuracy=form.validation_accuracy,
+        test_accuracy=form.test_accuracy,
     )

@@ -1,4 +1,4 @@
-"""Proof that an exported file says what its checkpoint says."""
+"""Proof that an exported file says what its checkpoint says; a failure names the worst offender."""
 
 import numpy as np
 import onnx
@@ -8,10 +8,14 @@ from numpy.typing import NDArray
 
 from digits.errors import ModelError
 from digits.mnist import Split
+from digits.model import INPUT, OUTPUT
 from digits_train.models import Network
 
 MAX_DIFFERENCE = 1e-5  # in probability, between the float file and PyTorch
-_BATCH = 1000
+MAX_SIZE = 1 / 3  # of the float file's bytes
+_BATCH = 250  # VGG-16's activations take 1.1 MB a digit
+
+Interface = list[tuple[str, str, list[str | int]]]
 
 
 def check_graph(model: onnx.ModelProto) -> None:
@@ -20,6 +24,18 @@ def check_graph(model: onnx.ModelProto) -> None:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelError(f"the exported graph is not valid ONNX: {error}") from error
+
+
+def check_interface(session: onnxruntime.InferenceSession) -> None:
+    """Raises ModelError unless names, types and shapes are as designed, the batch dynamic."""
+    for kind, nodes, (name, dtype, shape) in (
+        ("inputs", session.get_inputs(), INPUT),
+        ("outputs", session.get_outputs(), OUTPUT),
+    ):
+        expected: Interface = [(name, dtype, ["batch", *shape])]
+        found: Interface = [(node.name, node.type, node.shape) for node in nodes]
+        if found != expected:
+            raise ModelError(f"the exported model's {kind} are {found} instead of {expected}")
 
 
 def check_parity(
@@ -31,34 +47,63 @@ def check_parity(
     """Compare a float session with PyTorch at batch sizes 1, 7 and 256.
 
     images: uint8 [n, 28, 28] with n of at least 256. Returns the largest difference between two
-    probabilities. Raises ModelError, naming the digit, when it is above MAX_DIFFERENCE.
+    probabilities. Raises ModelError when it is above MAX_DIFFERENCE.
     """
     largest = 0.0
     for batch in (1, 7, 256):
         pixels = images[:batch, None]
         with torch.inference_mode():
             expected = (network(torch.tensor(pixels)) / temperature).softmax(1).numpy()
-        difference = np.abs(session.run(None, {"images": pixels})[0] - expected)
+        found = session.run(None, {INPUT[0]: pixels})[0]
+        difference = np.abs(found - expected)
         worst, digit = np.unravel_index(difference.argmax(), difference.shape)
         if difference.max() > MAX_DIFFERENCE or not np.isfinite(difference).all():
             raise ModelError(
                 f"the exported model disagrees with the checkpoint: on image {worst} of {batch},"
-                f" the probability of {digit} differs by {difference[worst, digit]:.2e}"
+                f" the probability of {digit} is {found[worst, digit]:.6f} instead of"
+                f" {expected[worst, digit]:.6f}; {MAX_DIFFERENCE} apart is allowed"
             )
         largest = max(largest, float(difference.max()))
     return largest
 
 
-def check_accuracy(name: str, exact: float, quantized: float, max_drop: float) -> None:
+def check_accuracy(
+    kernels: str,
+    exact: NDArray[np.float32],
+    quantized: NDArray[np.float32],
+    split: Split,
+    max_drop: float,
+) -> None:
     """Raises ModelError when `quantized` reads more than `max_drop` points worse than `exact`.
 
-    Both are accuracies on the validation digits, 0 to 1; max_drop is in points, hundredths of that.
+    Both are probabilities, float32 [n, 10], of the validation digits in `split`; max_drop is in
+    points, hundredths of the accuracy.
     """
-    drop = 100 * (exact - quantized)
+    was_right, is_right = (scores.argmax(1) == split.labels for scores in (exact, quantized))
+    drop = 100 * (was_right.mean() - is_right.mean())
     if drop > max_drop + 1e-9:  # for the rounding of the subtraction
+        lost = np.flatnonzero(was_right & ~is_right)
+        worst = lost[(exact.max(1) + quantized.max(1))[lost].argmax()]
         raise ModelError(
-            f"quantization costs {drop:.2f} points of validation accuracy with {name} kernels"
-            f" ({exact:.2%} to {quantized:.2%}); at most {max_drop} are allowed"
+            f"quantization costs {drop:.2f} points of validation accuracy with {kernels} kernels"
+            f" ({was_right.mean():.2%} to {is_right.mean():.2%}); at most {max_drop} are allowed;"
+            f" worst is digit {worst}, a {split.labels[worst]} ({exact[worst].max():.1%} sure),"
+            f" now read as {quantized[worst].argmax()} ({quantized[worst].max():.1%} sure)"
+        )
+
+
+def check_size(exact: int, quantized: int, model: onnx.ModelProto) -> None:
+    """Raises ModelError unless the quantized file has less than MAX_SIZE of the float one's bytes.
+
+    model: the quantized graph.
+    """
+    if quantized >= MAX_SIZE * exact:
+        largest = max(model.graph.initializer, key=lambda tensor: tensor.ByteSize())
+        kind = onnx.TensorProto.DataType.Name(largest.data_type).lower()
+        raise ModelError(
+            f"the quantized file has {quantized:,} bytes, not less than a third of the float"
+            f" file's {exact:,}; most are in {largest.name}, {kind} {list(largest.dims)},"
+            f" {largest.ByteSize():,} bytes"
         )
 
 
@@ -67,12 +112,7 @@ def predict(session: onnxruntime.InferenceSession, split: Split) -> NDArray[np.f
     images = split.images[:, None]
     return np.concatenate(
         [
-            session.run(None, {"images": images[start : start + _BATCH]})[0]
+            session.run(None, {INPUT[0]: images[start : start + _BATCH]})[0]
             for start in range(0, len(images), _BATCH)
         ]
     )
-
-
-def accuracy(scores: NDArray[np.float32], split: Split) -> float:
-    """The share (0 to 1) of digits whose largest score, of [n, 10], is the true digit's."""
-    return float((scores.argmax(1) == split.labels).mean())

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from digits import ink, picture
 from digits.errors import PictureError
+from digits.metadata import Kernels
 from digits.model import Model
 from digits.picture import Source
 
@@ -32,13 +33,18 @@ class Classifier:
     """Reads pictures of handwritten digits. Threads may share one.
 
     model: an ONNX file that `digits export` made; by default $DIGITS_MODEL, or else the bundled
-    LeNet-5. threads: how many cores one call may use.
+    LeNet-5. threads: how many cores one call may use. kernels: see Model.
 
     Raises ModelError when the model can't be used.
     """
 
-    def __init__(self, model: str | os.PathLike[str] | None = None, threads: int = 1) -> None:
-        self.model = Model(model, threads)
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | None = None,
+        threads: int = 1,
+        kernels: Kernels | None = None,
+    ) -> None:
+        self.model = Model(model, threads, kernels)
 
     def predict(self, source: Source) -> Prediction:
         """Read the one digit in a picture.
@@ -53,7 +59,7 @@ class Classifier:
 
         Raises PictureError at the first picture that can't be opened or holds no digit.
         """
-        framed = [_frame(source) for source in sources]
+        framed = [frame(source) for source in sources]
         if not framed:
             return []
         probabilities = self.model.probabilities(np.stack([image for image, _ in framed]))
@@ -68,8 +74,11 @@ class Classifier:
         return Prediction(row.index(confidence) if sure else None, confidence, tuple(row), box)
 
 
-def _frame(source: Source) -> tuple[NDArray[np.uint8], tuple[int, int, int, int]]:
-    """The 28x28 pixels that the network sees, and the digit's box in the picture's own pixels."""
+def frame(source: Source) -> tuple[NDArray[np.uint8], tuple[int, int, int, int]]:
+    """The 28x28 pixels that the network sees, and the digit's box in the picture's own pixels.
+
+    Raises PictureError when the picture can't be opened or holds no digit.
+    """
     loaded = picture.load(source)
     strokes = ink.extract(loaded.grey)
     try:

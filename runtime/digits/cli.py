@@ -1,20 +1,29 @@
 """The `digits` command."""
 
+import dataclasses
 import importlib
 import io
+import json
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
 from digits import __version__
-from digits.errors import DigitsError, PictureError
-from digits.terminal import complain, emit, forget_stdout, printable, track
+from digits.errors import DataError, DigitsError, PictureError
+from digits.terminal import complain, emit, forget_stdout, printable, progress_bar, track
 
 # Another package parses what follows the name of the command, --help included.
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+_MODEL = "ONNX file from `digits export`; else $DIGITS_MODEL, else the bundled one."
+ModelArgument = Annotated[Path | None, typer.Argument(help=_MODEL, show_default=False)]
+KernelsOption = Annotated[
+    Literal["integer", "float"] | None,
+    typer.Option(help="How an int8 file is computed; by default as its metadata say."),
+]
 
 
 def plain_app() -> typer.Typer:
@@ -65,12 +74,8 @@ def digits(
 @app.command()
 def predict(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            help="ONNX file from `digits export`; else $DIGITS_MODEL, else the bundled one."
-        ),
-    ] = None,
+    model: Annotated[Path | None, typer.Option(help=_MODEL)] = None,
+    kernels: KernelsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="One CSV row a picture.")] = False,
 ) -> None:
@@ -82,28 +87,91 @@ def predict(
     from digits.classifier import Classifier
     from digits.picture import listed
 
-    classifier = Classifier(model)
+    classifier = Classifier(model, kernels=kernels)
     files: list[Path] = []
-    errors: list[PictureError] = []
-
-    def report(error: PictureError) -> None:
-        errors.append(error)
-        complain(f"error: {printable(str(error))}")
-
+    errors = _Errors()
     for path in pictures:
         try:
             files += listed(path)
         except PictureError as error:
-            report(error)
+            errors.report(error)
     several = files != pictures or len(files) > 1
     write = output.as_json() if as_json else output.as_csv() if as_csv else output.as_text(several)
     for file in track(files, "reading"):
         try:
             write(file, classifier.predict(file))
         except PictureError as error:
-            report(error)
-    if errors:
-        raise typer.Exit(1)
+            errors.report(error)
+    errors.exit_if_any()
+
+
+@app.command("eval")
+def evaluate(
+    model: ModelArgument = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of pictures sorted by digit (7/any.png), CSV file with the columns file"
+            " and digit, or folder with MNIST's files.",
+            show_default="MNIST",
+        ),
+    ] = None,
+    split: Annotated[
+        Literal["test", "validation"], typer.Option(help="Which of MNIST's digits.")
+    ] = "test",
+    kernels: KernelsOption = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Folder for confusion.png and mistakes.png. Needs matplotlib."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
+) -> None:
+    """Measure how well a model reads labelled digits."""
+    from digits import tables
+    from digits.evaluate import Evaluation
+    from digits.labelled import Labelled
+    from digits.model import Model
+
+    report = _import_for_plot() if plot else None
+    errors = _Errors()
+    network = Model(model, threads=0, kernels=kernels)
+    digits = Labelled(data, split, errors.report)
+    result = Evaluation(network.metadata.rejection_threshold)
+    with progress_bar() as bar:
+        task = bar.add_task("evaluating", total=digits.total)
+        for batch in digits:
+            result.add(batch, network.probabilities(batch.images))
+            bar.advance(task, len(batch.names))
+    if not result.total:
+        raise DataError(f"no picture in {digits.name} could be read")
+    if report and plot:
+        report.confusion(plot / "confusion.png", digits.name, result)
+        report.mistakes(plot / "mistakes.png", digits.name, result)
+    about = {"model": network.name, "kernels": network.kernels, "data": digits.name}
+    if as_json:
+        emit(json.dumps(about | tables.evaluation_values(result)))
+    else:
+        emit(printable(f"{network.name} ({network.kernels} kernels) on {digits.name}"))
+        for line in tables.evaluation(result):
+            emit(line)
+    errors.exit_if_any()
+
+
+@app.command()
+def info(
+    model: ModelArgument = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
+) -> None:
+    """Show what is in a model file, and whether it is intact."""
+    from digits import tables
+    from digits.info import inspect
+
+    found = inspect(model)
+    if as_json:
+        emit(json.dumps(dataclasses.asdict(found)))
+        return
+    for line in tables.info(found):
+        emit(line)
 
 
 @app.command(context_settings=PASS_ON)
@@ -116,6 +184,29 @@ def train(context: typer.Context) -> None:
 def export(context: typer.Context) -> None:
     """Turn a trained network into a verified ONNX file. Needs "digits[export]"."""
     _hand_over("export", context.args)
+
+
+class _Errors:
+    """Tells of each error at once, and remembers that there was one."""
+
+    def __init__(self) -> None:
+        self._any = False
+
+    def report(self, error: DigitsError) -> None:
+        self._any = True
+        complain(f"error: {printable(str(error))}")
+
+    def exit_if_any(self) -> None:
+        if self._any:
+            raise typer.Exit(1)
+
+
+def _import_for_plot() -> Any:
+    """digits_train.report, which draws with matplotlib and doesn't import torch."""
+    try:
+        return importlib.import_module("digits_train.report")
+    except ModuleNotFoundError as error:
+        raise DigitsError(f"--plot needs {error.name}: pip install {error.name}") from error
 
 
 def _hand_over(command: str, arguments: list[str]) -> None:

@@ -2,8 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from digits.errors import DigitsError
@@ -40,6 +40,13 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8 by rename. Raises DigitsError when that fails."""
     write_bytes(path, text.encode())
+
+
+def write_all(files: Mapping[Path, bytes]) -> None:
+    """Write all the files, and only then rename any. Raises DigitsError when that fails."""
+    with ExitStack() as stack:
+        for path, data in files.items():
+            stack.enter_context(replacing(path)).write_bytes(data)
 
 
 def _flush(path: Path) -> None:

@@ -9,10 +9,10 @@ Reading needs no protobuf library: only the outermost fields are looked at.
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+from digits import protobuf
 from digits.errors import ModelError
 
 FORMAT_VERSION = "1"
@@ -61,7 +61,7 @@ def read(model: bytes, name: str) -> Metadata:
     """
     pairs: dict[str, str] = {}
     last_key, last_start = "", 0
-    for number, start, payload in _fields(memoryview(model), name):
+    for number, start, payload in protobuf.fields(memoryview(model), name):
         last_key, last_start = "", start
         if number == _METADATA_PROPS:
             last_key, value = _key_and_value(payload, name)
@@ -100,55 +100,15 @@ def _typed(pairs: dict[str, str], name: str) -> Metadata:
     return metadata
 
 
-def _fields(message: memoryview, name: str) -> Iterator[tuple[int, int, memoryview]]:
-    """(field number, where the field starts, its bytes) for each field of a protobuf message."""
-    position = 0
-    while position < len(message):
-        start = position
-        tag, position = _varint(message, position, name)
-        number, wire_type = tag >> 3, tag & 7
-        if wire_type == 0:
-            _, end = _varint(message, position, name)
-        elif wire_type == 2:
-            length, position = _varint(message, position, name)
-            end = position + length
-        else:
-            raise ModelError(f"{name} is not an ONNX file")
-        if end > len(message):
-            raise ModelError(f"{name} is truncated, or not an ONNX file")
-        yield number, start, message[position:end]
-        position = end
-
-
 def _key_and_value(pair: memoryview, name: str) -> tuple[str, str]:
-    text = {number: bytes(payload) for number, _, payload in _fields(pair, name)}
+    text = {number: bytes(payload) for number, _, payload in protobuf.fields(pair, name)}
     try:
         return text.get(1, b"").decode(), text.get(2, b"").decode()
     except UnicodeDecodeError as error:
         raise ModelError(f"{name} is damaged: its metadata is not text") from error
 
 
-def _varint(message: memoryview, position: int, name: str) -> tuple[int, int]:
-    value = shift = 0
-    while position < len(message) and shift < 64:
-        byte = message[position]
-        value |= (byte & 0x7F) << shift
-        position, shift = position + 1, shift + 7
-        if byte < 0x80:
-            return value, position
-    raise ModelError(f"{name} is truncated, or not an ONNX file")
-
-
 def _pair(key: str, value: str) -> bytes:
     """One metadata_props field: a StringStringEntryProto with key (1) and value (2)."""
-    entry = _bytes_field(1, key.encode()) + _bytes_field(2, value.encode())
-    return _bytes_field(_METADATA_PROPS, entry)
-
-
-def _bytes_field(number: int, payload: bytes) -> bytes:
-    length, encoded = len(payload), bytearray([number << 3 | 2])
-    while length >= 0x80:
-        encoded.append(length & 0x7F | 0x80)
-        length >>= 7
-    encoded.append(length)
-    return bytes(encoded) + payload
+    entry = protobuf.bytes_field(1, key.encode()) + protobuf.bytes_field(2, value.encode())
+    return protobuf.bytes_field(_METADATA_PROPS, entry)

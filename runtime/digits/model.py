@@ -10,6 +10,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from digits import metadata
 from digits.errors import ModelError
+from digits.metadata import Kernels
 
 BUNDLED = Path(__file__).with_name("models") / "lenet5.int8.onnx"
 INPUT = ("images", "tensor(uint8)", [1, 28, 28])
@@ -31,26 +32,34 @@ class Model:
     """A verified model file and its onnxruntime session. Threads may share one.
 
     path: an ONNX file that `digits export` made; by default $DIGITS_MODEL, or else the bundled
-    LeNet-5. threads: how many cores one call may use.
+    LeNet-5. threads: how many cores one call may use. kernels: "integer" multiplies int8 by int8,
+    "float" stores int8 and multiplies floats; by default what the file says is faster for it.
 
     Raises ModelError when the file is missing, damaged, not ours, or not for this runtime.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        threads: int = 1,
+        kernels: Kernels | None = None,
+    ) -> None:
         self.path = Path(path or os.environ.get("DIGITS_MODEL") or BUNDLED)
         self.threads = threads
         self.name = str(self.path)
         raw = _read(self.path)
         self.metadata = metadata.read(raw, self.name)
+        self.kernels: Kernels = kernels or self.metadata.kernels
         try:
-            self._session = open_session(raw, self.metadata.kernels, threads)
+            self._session = open_session(raw, self.kernels, threads)
         except _REFUSALS as error:
             raise ModelError(f"onnxruntime can't load {self.name}: {error}") from error
         self._check_interface()
         self._check_answer()
 
-    def __reduce__(self) -> tuple[type["Model"], tuple[Path, int]]:
-        return Model, (self.path, self.threads)  # a worker process opens a session of its own
+    def __reduce__(self) -> tuple[type["Model"], tuple[Path, int, Kernels]]:
+        # A worker process opens a session of its own.
+        return Model, (self.path, self.threads, self.kernels)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Classify a batch of framed digits.
@@ -63,6 +72,13 @@ class Model:
         batch = images.reshape(-1, 1, 28, 28)
         result: NDArray[np.float32] = self._session.run(["probabilities"], {"images": batch})[0]
         return result
+
+    @property
+    def interface(self) -> tuple[str, str]:
+        """Name, type and shape of input and output, for people."""
+        nodes = *self._session.get_inputs(), *self._session.get_outputs()
+        input_, output = (f"{node.name}, {node.type}, {node.shape}" for node in nodes)
+        return input_, output
 
     def _check_interface(self) -> None:
         for kind, nodes, (name, dtype, shape) in (
@@ -87,13 +103,8 @@ class Model:
             raise ModelError(f"{self.name} doesn't give ten probabilities for a digit")
 
 
-def open_session(
-    model: bytes, kernels: metadata.Kernels, threads: int = 1
-) -> onnxruntime.InferenceSession:
-    """Open an ONNX file on the CPU. Raises what onnxruntime raises.
-
-    kernels: "integer" multiplies int8 by int8; "float" stores int8 and multiplies floats.
-    """
+def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntime.InferenceSession:
+    """Open an ONNX file on the CPU, with the kernels of `Model`. Raises what onnxruntime raises."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

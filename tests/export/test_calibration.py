@@ -34,22 +34,3 @@ def test_the_threshold_turns_away_the_agreed_share() -> None:
     assert (probabilities.max(1) < threshold).mean() == pytest.approx(
         calibration.REJECTED, abs=1e-3
     )
-
-
-def test_the_calibration_error_of_honest_and_of_boastful_confidence() -> None:
-    """Nine of ten right: honest at 90 %, boastful at 100 %."""
-    labels = np.array([0] * 9 + [1], np.uint8)
-    split = Split(np.zeros((10, 28, 28), np.uint8), labels)
-    answers = np.zeros((10, 10), np.float32)
-    answers[:, 0] = 0.9
-    assert calibration.expected_error(answers, split) == pytest.approx(0, abs=1e-6)
-    answers[:, 0] = 1.0
-    assert calibration.expected_error(answers, split) == pytest.approx(0.1, abs=1e-6)
-
-
-def test_the_calibration_error_is_taken_bin_by_bin() -> None:
-    """Half the digits doubted and right, half boasted and wrong: the mean alone would be fair."""
-    split = Split(np.zeros((4, 28, 28), np.uint8), np.array([0, 0, 1, 1], np.uint8))
-    answers = np.zeros((4, 10), np.float32)
-    answers[:, 0] = [0.5, 0.5, 0.99, 0.99]
-    assert calibration.expected_error(answers, split) == pytest.approx((0.5 + 0.99) / 2)

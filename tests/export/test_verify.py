@@ -1,3 +1,5 @@
+import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -35,3 +37,45 @@ def test_an_invalid_graph_is_found(network: Network) -> None:
         model.graph.node[3].input[0] = change
         with pytest.raises(ModelError, match="not valid ONNX"):
             verify.check_graph(model)
+
+
+def test_another_interface_is_found(network: Network) -> None:
+    model = graph.build(network)
+    for change in ("name", "batch"):
+        changed = onnx.ModelProto()
+        changed.CopyFrom(model)
+        if change == "name":
+            changed.graph.output[0].name = changed.graph.node[-1].output[0] = "scores"
+        else:
+            changed.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+        session = open_session(changed.SerializeToString(), "float")
+        with pytest.raises(ModelError, match=r"the exported model's (in|out)puts are \[\("):
+            verify.check_interface(session)
+
+
+def answers(digits: list[int], confidence: float) -> np.ndarray:
+    rows = np.full((len(digits), 10), (1 - confidence) / 9, np.float32)
+    rows[np.arange(len(digits)), digits] = confidence
+    return rows
+
+
+def test_lost_accuracy_names_the_digit_that_was_surest() -> None:
+    split = Split(np.zeros((4, 28, 28), np.uint8), np.array([1, 2, 3, 4], np.uint8))
+    exact, quantized = answers([1, 2, 3, 4], 0.9), answers([1, 7, 8, 4], 0.6)
+    quantized[2] = answers([8], 0.8)[0]
+    verify.check_accuracy("float", exact, quantized, split, max_drop=50)
+    with pytest.raises(
+        ModelError,
+        match=r"costs 50.00 points .* with float kernels \(100.00% to 50.00%\); at most 49 are"
+        r" allowed; worst is digit 2, a 3 \(90.0% sure\), now read as 8 \(80.0% sure\)",
+    ):
+        verify.check_accuracy("float", exact, quantized, split, max_drop=49)
+
+
+def test_a_file_that_is_not_small_names_its_largest_tensor(network: Network) -> None:
+    model = graph.build(network)
+    verify.check_size(301, 100, model)
+    with pytest.raises(ModelError, match=r"300 bytes.* most are in fc1.weight, float \[120, 256\]"):
+        verify.check_size(300, 300, model)
+    with pytest.raises(ModelError, match="not less than a third"):
+        verify.check_size(300, 100, model)

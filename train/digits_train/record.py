@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import digits
 from digits import mnist
 from digits.errors import DigitsError
+from digits.evaluate import Batch, Evaluation
 from digits.mnist import Split
 from digits_train import checkpoint, report
 from digits_train.checkpoint import Provenance
@@ -127,11 +128,11 @@ def conclude(
     folder.write_summary(summary)
 
     shown: mnist.SplitName = "validation" if "validation" in splits else "test"
-    probabilities = logits[shown].softmax(1).numpy()
-    title, split = shown.capitalize(), splits[shown]
+    result = Evaluation()
+    result.add(Batch.of(splits[shown], shown), logits[shown].softmax(1).numpy())
     report.curves(folder.folder / "curves.png", history)
-    report.confusion(folder.folder / "confusion.png", title, split, probabilities.argmax(1))
-    report.mistakes(folder.folder / "mistakes.png", title, split, probabilities)
+    report.confusion(folder.folder / "confusion.png", f"{shown} digits", result)
+    report.mistakes(folder.folder / "mistakes.png", f"{shown} digits", result)
     return summary
 
 

@@ -2,21 +2,23 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-from numpy.typing import NDArray
 
+from digits.evaluate import WORST, Evaluation
 from digits.files import replacing
-from digits.mnist import Split
-from digits_train.fit import Epoch
+
+if TYPE_CHECKING:
+    from digits_train.fit import Epoch  # which imports torch; `digits eval --plot` has none
 
 # Two colours that stay apart in print and for colour-blind readers (Okabe and Ito, 2008).
 _TRAIN, _VALIDATION = "#E69F00", "#0072B2"
 
 
-def curves(path: Path, epochs: Sequence[Epoch]) -> None:
+def curves(path: Path, epochs: "Sequence[Epoch]") -> None:
     """Draw loss and errors per epoch, for training and validation, side by side.
 
     Both on logarithmic scales: on a linear one the last nine tenths of a training are flat.
@@ -48,10 +50,9 @@ def curves(path: Path, epochs: Sequence[Epoch]) -> None:
     _save(figure, path)
 
 
-def confusion(path: Path, title: str, split: Split, predicted: NDArray[np.int64]) -> None:
-    """Draw how often each digit (row) was read as each digit (column). predicted: [n]."""
-    counts = np.zeros((10, 10), np.int64)
-    np.add.at(counts, (split.labels, predicted), 1)
+def confusion(path: Path, title: str, result: Evaluation) -> None:
+    """Draw how often each digit (row) was read as each digit (column)."""
+    counts = result.counts
     mistakes = counts - np.diag(counts.diagonal())
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
@@ -63,9 +64,8 @@ def confusion(path: Path, title: str, split: Split, predicted: NDArray[np.int64]
             axes.text(
                 column, row, f"{counts[row, column]}", ha="center", va="center", weight=weight
             )
-    wrong = mistakes.sum()
     axes.set(
-        title=f"{title}: {wrong} of {len(split):,} wrong",
+        title=f"{title}: {result.wrong:,} of {result.total:,} wrong",
         xlabel="read as",
         ylabel="digit",
         xticks=range(10),
@@ -74,26 +74,21 @@ def confusion(path: Path, title: str, split: Split, predicted: NDArray[np.int64]
     _save(figure, path)
 
 
-def mistakes(path: Path, title: str, split: Split, probabilities: NDArray[np.float32]) -> None:
-    """Draw the wrong answers with the least probability for the true digit.
-
-    probabilities: float32 [n, 10], one row for each digit of the split.
-    """
-    rows, columns = 4, 8
-    predicted = probabilities.argmax(1)
-    truth = probabilities[np.arange(len(split)), split.labels]
-    wrong = np.flatnonzero(predicted != split.labels)
-    worst = wrong[np.argsort(truth[wrong], kind="stable")][: rows * columns]
+def mistakes(path: Path, title: str, result: Evaluation) -> None:
+    """Draw the worst mistakes, each with the true digit, the one read and the confidence in it."""
+    columns = 8
+    rows = WORST // columns
+    worst = result.mistakes
     figure = Figure(figsize=(1.1 * columns, 1.35 * rows), layout="constrained")
     for axes in figure.subplots(rows, columns).flat:
         axes.axis("off")
-    for axes, index in zip(figure.axes, worst, strict=False):
-        axes.imshow(split.images[index], cmap="gray_r", vmin=0, vmax=255)
-        confidence = 100 * probabilities[index, predicted[index]]
+    for axes, mistake in zip(figure.axes, worst, strict=False):
+        axes.imshow(mistake.image, cmap="gray_r", vmin=0, vmax=255)
         axes.set_title(
-            f"{split.labels[index]}, read {predicted[index]}\n{confidence:.0f} %", fontsize=8
+            f"{mistake.label}, read {mistake.predicted}\n{100 * mistake.confidence:.0f} %",
+            fontsize=8,
         )
-    figure.suptitle(f"{title}: the {len(worst)} worst of {len(wrong)} mistakes", fontsize=10)
+    figure.suptitle(f"{title}: the {len(worst)} worst of {result.wrong:,} mistakes", fontsize=10)
     _save(figure, path)
 
 

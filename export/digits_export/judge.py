@@ -1,0 +1,119 @@
+"""How well, how fast and how small each form of a network is."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from digits.evaluate import Batch, Evaluation
+from digits.metadata import Kernels
+from digits.mnist import Split
+from digits.model import INPUT, open_session
+from digits_export import calibration, verify
+from digits_train import fit
+from digits_train.models import Network
+
+Probabilities = NDArray[np.float32]  # [n, 10]
+
+_WINDOWS, _SECONDS = 5, 0.05
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of the network, run with one kind of kernels. Shares are 0 to 1."""
+
+    name: str  # checkpoint, fp32 or int8
+    kernels: str  # torch, float or integer
+    file: str
+    bytes: int
+    validation_accuracy: float
+    test_accuracy: float
+    test_calibration_error: float  # expected, of calibrated confidences
+    rejection_threshold: float  # confidence that all but 0.5 % of the validation digits reach
+    changed: float  # share of the test digits that it reads differently from the checkpoint
+    microseconds: float  # one digit, one thread, on the machine that exported
+
+
+class Judge:
+    """Measures every form of a network on the same digits, against the network's own answers."""
+
+    def __init__(self, network: Network, validation: Split, test: Split) -> None:
+        self.network, self.validation, self._test = network, validation, test
+        logits = fit.predict(network, validation)
+        self.temperature = calibration.temperature(logits, validation)
+        self._own = [
+            (scores / self.temperature).softmax(1).numpy()
+            for scores in (logits, fit.predict(network, test))
+        ]
+
+    def checkpoint(self, path: Path) -> Form:
+        """The network itself, in PyTorch."""
+        pixels = torch.tensor(self.validation.images[:1, None])
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with torch.inference_mode():
+                taken = _microseconds(lambda: self.network(pixels).softmax(1).numpy())
+        finally:
+            torch.set_num_threads(threads)
+        return self._form(
+            "checkpoint", "torch", path, path.stat().st_size, self._own[0], self._own[1], taken
+        )
+
+    def file(
+        self, name: str, kernels: Kernels, path: Path, model: bytes
+    ) -> tuple[Form, Probabilities]:
+        """A file's figures, and its probabilities for the validation digits."""
+        session = open_session(model, kernels, threads=0)
+        found = [verify.predict(session, split) for split in (self.validation, self._test)]
+        one = open_session(model, kernels)
+        pixels = {INPUT[0]: self.validation.images[:1, None]}
+        taken = _microseconds(lambda: one.run(None, pixels))
+        return self._form(name, kernels, path, len(model), found[0], found[1], taken), found[0]
+
+    def _form(
+        self,
+        name: str,
+        kernels: str,
+        file: Path,
+        size: int,
+        validation: Probabilities,
+        test: Probabilities,
+        microseconds: float,
+    ) -> Form:
+        result = _evaluated(self._test, test)
+        return Form(
+            name,
+            kernels,
+            str(file),
+            size,
+            _evaluated(self.validation, validation).accuracy,
+            result.accuracy,
+            result.calibration_error,
+            calibration.rejection_threshold(validation),
+            float((test.argmax(1) != self._own[1].argmax(1)).mean()),
+            microseconds,
+        )
+
+
+def _evaluated(split: Split, probabilities: Probabilities) -> Evaluation:
+    result = Evaluation()
+    result.add(Batch.of(split, ""), probabilities)
+    return result
+
+
+def _microseconds(call: Callable[[], object]) -> float:
+    """The median over five windows of the mean time of a call, after one to warm up."""
+    means = []
+    for _ in range(_WINDOWS + 1):
+        calls, started = 0, time.perf_counter()
+        while time.perf_counter() - started < _SECONDS:
+            call()
+            calls += 1
+        means.append((time.perf_counter() - started) / calls * 1e6)
+    return statistics.median(means[1:])

@@ -1,0 +1,112 @@
+"""Evaluations and models as text for people and as values for JSON."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from digits.evaluate import Evaluation
+from digits.info import Info
+from digits.terminal import printable
+
+_LISTED = 10  # mistakes
+
+
+def evaluation(result: Evaluation) -> Iterator[str]:
+    """The lines that `digits eval` prints."""
+    low, high = result.interval
+    yield (
+        f"accuracy {result.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}):"
+        f" {result.wrong:,} of {result.total:,} wrong"
+    )
+    yield f"expected calibration error {result.calibration_error:.2%}"
+    yield (
+        f"answered ? below a confidence of {result.threshold:.2%}: {result.rejected:,},"
+        f" {result.rejected_right:,} of them right; the other answers:"
+        f" {_percent(result.accuracy_of_answers).strip()} right"
+    )
+    width = max(5, len(str(result.counts.max())) + 1)
+    yield ""
+    yield "digit  precision   recall   read as" + "".join(f"{d:{width}}" for d in range(10))
+    rows = zip(result.precision, result.recall, result.counts.tolist(), strict=True)
+    for digit, (precision, recall, counts) in enumerate(rows):
+        cells = "".join(f"{count or '.':>{width}}" for count in counts)
+        yield f"{digit:5}  {_percent(precision):>9}  {_percent(recall)}          {cells}"
+    if result.mistakes:
+        yield ""
+        yield f"worst mistakes ({min(_LISTED, len(result.mistakes))} of {result.wrong:,}):"
+    for mistake in result.mistakes[:_LISTED]:
+        yield (
+            f"  {printable(mistake.name)}: a {mistake.label}, read as {mistake.predicted}"
+            f" ({mistake.confidence:.1%})"
+        )
+
+
+def evaluation_values(result: Evaluation) -> dict[str, Any]:
+    """The same as values; null where a share has no digits to be one of."""
+    return {
+        "digits": result.total,
+        "wrong": result.wrong,
+        "accuracy": _value(result.accuracy),
+        "interval": [_value(bound) for bound in result.interval],
+        "calibration_error": _value(result.calibration_error),
+        "threshold": result.threshold,
+        "rejected": result.rejected,
+        "rejected_right": result.rejected_right,
+        "accuracy_of_answers": _value(result.accuracy_of_answers),
+        "precision": [_value(share) for share in result.precision],
+        "recall": [_value(share) for share in result.recall],
+        "confusion": result.counts.tolist(),
+        "mistakes": [
+            {key: value for key, value in vars(mistake).items() if key != "image"}
+            for mistake in result.mistakes
+        ],
+    }
+
+
+def info(model: Info) -> Iterator[str]:
+    """The lines that `digits info` prints."""
+    yield f"{printable(model.file)}: {model.bytes:,} bytes, intact"
+    opsets = ", ".join(f"{domain} {version}" for domain, version in model.opsets.items())
+    rows = {
+        "sha256": model.sha256,
+        "input": model.input,
+        "output": model.output,
+        "opset": f"{opsets}; IR version {model.ir_version}; written by {model.producer}",
+        "operators": _counted(model.operators),
+        "weights": _counted(model.weights),
+    }
+    for key, value in asdict(model.metadata).items():
+        rows |= dict(_flat(key, _parsed(value)))
+    width = max(map(len, rows))
+    for key, value in rows.items():
+        yield f"  {key:{width}}  {printable(str(value))}"
+
+
+def _parsed(value: object) -> object:
+    """The object in a JSON text; anything else as it is."""
+    try:
+        return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value
+    except ValueError:
+        return value
+
+
+def _flat(key: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for inner, item in value.items():
+            yield from _flat(f"{key}.{inner}", item)
+    else:
+        yield key, str(value)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+
+
+def _percent(share: float) -> str:
+    return "     –" if math.isnan(share) else f"{share:6.2%}"
+
+
+def _value(share: float) -> float | None:
+    return None if math.isnan(share) else share
