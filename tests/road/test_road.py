@@ -2,6 +2,8 @@
 
 import json
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,12 +52,45 @@ def test_nothing_is_lost_on_the_way(workshop: Path) -> None:
     report = json.loads((workshop / "runs" / "lenet5" / "export.json").read_text())
     checkpoint, fp32, int8, integer = report["forms"]
     assert report["largest_difference"] <= 1e-5
-    assert fp32["measured"]["changed"] == 0
+    assert fp32["changed"] == 0
     for form in (int8, integer):
         assert form["bytes"] <= 60_000
-        lost = checkpoint["measured"]["test_accuracy"] - form["measured"]["test_accuracy"]
+        lost = checkpoint["test_accuracy"] - form["test_accuracy"]
         assert lost <= 0.001  # ten of 10,000 digits: three epochs leave many near the border
-    assert checkpoint["measured"]["test_accuracy"] > 0.97
+    assert checkpoint["test_accuracy"] > 0.97
+
+
+def test_eval_and_info_agree_with_the_export(workshop: Path, digits: Run, tmp_path: Path) -> None:
+    report = json.loads((workshop / "runs" / "lenet5" / "export.json").read_text())
+    model = workshop / "runs" / "lenet5" / "lenet5.int8.onnx"
+    for form in report["forms"][2:]:
+        done = digits(
+            *("eval", model, "--kernels", form["kernels"], "--json", "--plot", tmp_path / "plots")
+        )
+        assert done.returncode == 0, done.stderr
+        values = json.loads(done.stdout)
+        assert values["accuracy"] == pytest.approx(form["test_accuracy"], abs=1e-9)
+        assert values["calibration_error"] == pytest.approx(form["test_calibration_error"])
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {
+        "confusion.png",
+        "mistakes.png",
+    }
+    about = json.loads(digits("info", model, "--json").stdout)
+    assert about["bytes"] == report["forms"][2]["bytes"]
+    assert about["weights"]["int8"] > 44_000
+
+
+def test_a_full_disk_leaves_nothing_of_an_export(
+    workshop: Path, digits: Run, tmp_path: Path
+) -> None:
+    shutil.copy(workshop / "runs" / "lenet5" / "checkpoint.safetensors", tmp_path)
+    done = digits(
+        *("export", tmp_path, "--quantize", "--max-accuracy-drop", 0.2),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: can't write {tmp_path}/lenet5.onnx: File too large")
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
 
 
 def test_the_run_folder_is_complete(workshop: Path) -> None:
@@ -63,7 +98,7 @@ def test_the_run_folder_is_complete(workshop: Path) -> None:
     assert names == {
         *("checkpoint.safetensors", "state.pt", "run.json", "metrics.csv"),
         *("curves.png", "confusion.png", "mistakes.png"),
-        *("lenet5.onnx", "lenet5.int8.onnx", "export.json"),
+        *("lenet5.onnx", "lenet5.int8.onnx", "export.json", "MODEL_CARD.md"),
     }
 
 
@@ -107,7 +142,7 @@ def test_several_processes_train_together(workshop: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)  # of one process, not two
-    assert summary["processes"] == 2
+    assert summary["machines"][0]["processes"] == 2
     assert summary["validation_accuracy"] > 0.95
 
 
