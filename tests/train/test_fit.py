@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from digits.errors import DigitsError
 from digits.mnist import Split
 from digits_train import models, world
-from digits_train.fit import Means, Training, fit, measure, predict
+from digits_train.fit import Means, Training, _distil, fit, measure, predict, tensors
 from digits_train.plan import Plan
 from digits_train.prepare import start
 from digits_train.recipe import Augmentation, Recipe
@@ -136,6 +137,21 @@ def test_a_student_comes_to_answer_like_its_teacher(train_slice: Split) -> None:
     student = begin(recipe)
     list(fit(student, recipe, train, None, replace(CPU, teacher=teacher.model.eval())))
     assert (predict(student.model, sevens).argmax(1) == 1).float().mean() > 0.8
+
+
+def test_a_student_is_taught_as_hinton_taught(train_slice: Split) -> None:
+    """A tenth of the loss, nine tenths of T² times the divergence at T = 4."""
+    images, labels = tensors(
+        Split(train_slice.images[:50], train_slice.labels[:50]), CPU.world.device
+    )
+    teacher, student = (models.build("lenet5").eval() for _ in range(2))
+    means = replace(CPU, teacher=teacher)
+    with torch.no_grad():
+        logits, taught = student(images), teacher(images)
+        losses = cross_entropy(logits, labels, reduction="none")
+        p, q = (taught / 4).softmax(1), (logits / 4).softmax(1)
+        expected = 0.1 * losses + 0.9 * 16 * (p * (p / q).log()).sum(1)
+        torch.testing.assert_close(_distil(logits, losses, images, means), expected)
 
 
 def test_the_teacher_stays_as_it_is(train_slice: Split) -> None:
