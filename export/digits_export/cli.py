@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -57,6 +58,8 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Print export.json on one line.")] = False,
 ) -> None:
     """Turn a trained network into ONNX files that are proven to agree with it."""
+    if not math.isfinite(max_accuracy_drop):
+        raise typer.BadParameter("--max-accuracy-drop is a number of points")
     # torch and onnx take seconds to import and may not be installed; --help needs neither.
     from digits_export.export import Request
     from digits_export.export import export as write

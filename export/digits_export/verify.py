@@ -81,7 +81,7 @@ def check_accuracy(
     """
     was_right, is_right = (scores.argmax(1) == split.labels for scores in (exact, quantized))
     drop = 100 * (was_right.mean() - is_right.mean())
-    if drop > max_drop + 1e-9:  # for the rounding of the subtraction
+    if not drop <= max_drop + 1e-9:  # for the rounding of the subtraction
         lost = np.flatnonzero(was_right & ~is_right)
         worst = lost[(exact.max(1) + quantized.max(1))[lost].argmax()]
         raise ModelError(

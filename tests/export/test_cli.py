@@ -47,3 +47,11 @@ def test_every_wish_is_passed_on(asked: list[Any]) -> None:
     with pytest.raises(SystemExit):
         cli.app(["r", *how, "--max-accuracy-drop", "2", "--triton", "t"])
     assert asked == [("r", Request("static", "entropy", 7, 2.0, Path("t")))]
+
+
+@pytest.mark.parametrize("drop", ["nan", "inf", "-1"])
+def test_the_accuracy_check_can_t_be_talked_away(asked: list[Any], drop: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.app(["r", "--quantize", "--max-accuracy-drop", drop])
+    assert stopped.value.code == 2
+    assert asked == []
