@@ -148,29 +148,27 @@ class _Session:
         return self.folder, summary
 
     def _fit(self) -> None:
-        leads, epochs = self.means.world.leads, self.plan.recipe.epochs
+        here, done, recipe = self.means.world, len(self.history), self.plan.recipe
         train, validation = self.splits["train"], self.splits.get("validation")
-        if len(self.history) == epochs or self._must_stop():
+        if done == recipe.epochs or self._must_stop():
             return
-        here, first = self.means.world, len(self.history) + 1
-        self.machines.append(record.machine(first, here, self.options.compiled))
-        events = Events(
-            self.folder.folder if leads and self.options.tensorboard else None, self.history
-        )
-        with EpochBar(len(self.history), epochs, len(train), shown=leads) as bar, events:
+        self.machines.append(record.machine(done + 1, here, self.options.compiled))
+        written = self.options.tensorboard and here.leads
+        events = Events(self.folder.folder if written else None, self.history)
+        with EpochBar(done, recipe.epochs, len(train), shown=here.leads) as bar, events:
             try:
                 with _in_a_users_words(self.options.compiled):
                     for epoch in fit(
-                        self.training, self.plan.recipe, train, validation, self.means, bar.step
+                        self.training, recipe, train, validation, self.means, bar.step
                     ):
                         self.history.append(epoch)
-                        self.means.world.lead(self._save)
+                        here.lead(self._save)
                         bar.finish(epoch)
                         events.add(epoch)
                         if self._must_stop():
                             return
             except DigitsError:  # in all processes, and one of them says so
-                if not leads:
+                if not here.leads:
                     raise SystemExit(1) from None
                 if not self.history:
                     self.folder.discard()
