@@ -58,7 +58,7 @@ def write(about: Metadata, forms: list[Form]) -> str:
         "kernels": about.kernels.capitalize(),
         "table": _table(forms),
         "validation": (
-            "The 10,000 validation digits chose the temperature and the threshold"
+            "The 10,000 validation digits chose recipe, temperature and threshold"
             if about.training_digits <= 50_000
             else "The network trained on the validation digits too: what they say is too good"
         ),

@@ -1,7 +1,9 @@
 """Dynamic quantization: each activation gets its scale when it is computed, no calibration.
 
 The operators are ONNX's own (DynamicQuantizeLinear, ConvInteger, MatMulInteger). Weights are
-uint8 around 128, the only form that onnxruntime's ConvInteger takes.
+uint8 around 128, the only form that every onnxruntime's ConvInteger takes (1.15 has no other). A
+scale is that of a whole
+batch, so a digit's answer depends a little on its neighbours; it is measured alone.
 """
 
 import numpy as np

@@ -2,16 +2,17 @@
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 import digits
 from digits import metadata, mnist
-from digits.files import write_all
+from digits.errors import DigitsError
+from digits.files import remove, write_all
 from digits.metadata import Kernels, Metadata
 from digits.model import open_session
 from digits.terminal import complain, progress_bar
@@ -36,6 +37,10 @@ class Request:
     max_accuracy_drop: float = 0.05
     triton: Path | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_accuracy_drop < math.inf:
+            raise DigitsError("the accuracy that may be lost is a number of points")
+
 
 @dataclass(frozen=True)
 class Report:
@@ -52,12 +57,9 @@ class _Product:
 
     path: Path
     graph: onnx.ModelProto
+    file: bytes  # the graph with its metadata
     about: Metadata
     forms: list[Form]  # with each kind of kernels
-
-    @property
-    def bytes(self) -> bytes:
-        return metadata.append(self.graph.SerializeToString(), self.about)
 
 
 def export(run: Run, request: Request, data: Path | None = None) -> Report:
@@ -70,18 +72,19 @@ def export(run: Run, request: Request, data: Path | None = None) -> Report:
     loaded = checkpoint.load(run.checkpoint)
     if loaded.provenance.validation_accuracy is None:
         complain("the network trained on the validation digits too: what they say is too good")
+    if request.triton is not None and request.triton.exists() and not request.triton.is_dir():
+        raise DigitsError(f"{request.triton} is not a folder")
     validation, test = mnist.load("validation", data), mnist.load("test", data)
-    images = mnist.load("train", data).images[: request.calibration_images, None]
     with progress_bar() as bar:
         bar.add_task("exporting and verifying", total=None)
         judge = Judge(loaded.model, validation, test)
         exact, exact_answers, difference = _prove_float(run, loaded, judge)
         products = [exact]
         if request.quantization:
-            products.append(_prove_quantized(request, images, exact, exact_answers, judge))
+            products.append(_prove_quantized(request, data, exact, exact_answers, judge))
         forms = [judge.checkpoint(run.checkpoint)]
     for product in products:
-        size = len(product.bytes)
+        size = len(product.file)
         forms += [dataclasses.replace(form, bytes=size) for form in product.forms]
     report = Report(judge.temperature, difference, forms)
     _write(run, report, products, request.triton)
@@ -103,19 +106,23 @@ def _prove_float(
     path = run.folder / f"{loaded.provenance.architecture}.onnx"
     form, answers = judge.file("fp32", "float", path, raw)
     about = _describe(loaded, judge.temperature, form)
-    return _Product(path, model, about, [form]), answers, difference
+    product = _Product(path, model, metadata.append(raw, about), about, [form])
+    return product, answers, difference
 
 
 def _prove_quantized(
     request: Request,
-    images: NDArray[np.uint8],
+    data: Path | None,
     exact: _Product,
     exact_answers: Probabilities,
     judge: Judge,
 ) -> _Product:
-    """The int8 file. images: uint8 [n, 1, 28, 28] for calibration."""
+    """The int8 file."""
     method = request.quantization
     assert method is not None
+    images = np.zeros((0, 1, 28, 28), np.uint8)
+    if method == "static":
+        images = mnist.load("train", data).images[: request.calibration_images, None]
     model = quantize.quantize(exact.graph, images, method, request.calibration)
     verify.check_graph(model)
     path, raw = exact.path.with_suffix(".int8.onnx"), model.SerializeToString()
@@ -124,30 +131,33 @@ def _prove_quantized(
     # Clients in other languages run it with integer kernels unless told otherwise.
     for kind in dict.fromkeys([kernels, "integer"]):
         verify.check_interface(open_session(raw, kind))
-        form, answers = judge.file("int8", kind, path, raw)
+        batch = 1 if method == "dynamic" else verify.BATCH
+        form, answers = judge.file("int8", kind, path, raw, batch)
         verify.check_accuracy(
             kind, exact_answers, answers, judge.validation, request.max_accuracy_drop
         )
         forms.append(form)
     how = quantize.describe(method, request.calibration, len(images))
-    product = _Product(path, model, _redescribe(exact.about, how, kernels, forms[0]), forms)
-    verify.check_size(len(exact.bytes), len(product.bytes), model)
-    return product
+    about = _redescribe(exact.about, how, kernels, forms[0])
+    file = metadata.append(raw, about)
+    verify.check_size(len(exact.file), len(file), model)
+    return _Product(path, model, file, about, forms)
 
 
 def _write(run: Run, report: Report, products: list[_Product], repository: Path | None) -> None:
     smallest = products[-1]
     text = json.dumps(dataclasses.asdict(report), indent=2) + "\n"
-    files = {product.path: product.bytes for product in products}
-    files[run.folder / "export.json"] = text.encode()
+    files = {run.folder / "export.json": text.encode()}
+    files |= {product.path: product.file for product in products}
     files[run.folder / "MODEL_CARD.md"] = card.write(smallest.about, report.forms).encode()
     if repository is not None:
         # Its clients can't ask for float kernels.
         served = smallest if smallest.about.kernels == "integer" else products[0]
-        files |= triton.repository(repository, served.about.architecture, served.bytes)
-    write_all(files)
+        files |= triton.repository(repository, served.about.architecture, served.file)
+        complain(f"{repository} serves {served.path.name}, which default options run fastest")
     if len(products) == 1:
-        smallest.path.with_suffix(".int8.onnx").unlink(missing_ok=True)
+        remove(smallest.path.with_suffix(".int8.onnx"))
+    write_all(files)
 
 
 def _describe(loaded: Checkpoint, temperature: float, form: Form) -> Metadata:

@@ -66,11 +66,11 @@ class Judge:
         )
 
     def file(
-        self, name: str, kernels: Kernels, path: Path, model: bytes
+        self, name: str, kernels: Kernels, path: Path, model: bytes, batch: int = verify.BATCH
     ) -> tuple[Form, Probabilities]:
         """A file's figures, and its probabilities for the validation digits."""
         session = open_session(model, kernels, threads=0)
-        found = [verify.predict(session, split) for split in (self.validation, self._test)]
+        found = [verify.predict(session, split, batch) for split in (self.validation, self._test)]
         one = open_session(model, kernels)
         pixels = {INPUT[0]: self.validation.images[:1, None]}
         taken = _microseconds(lambda: one.run(None, pixels))
@@ -103,7 +103,7 @@ class Judge:
 
 def _evaluated(split: Split, probabilities: Probabilities) -> Evaluation:
     result = Evaluation()
-    result.add(Batch.of(split, ""), probabilities)
+    result.add(Batch.of(split, "digit"), probabilities)
     return result
 
 

@@ -46,8 +46,9 @@ def describe(method: Method, calibration: ranges.Method, images: int) -> str:
     """How it was quantized, for the metadata."""
     if method == "static":
         return (
-            f"int8, static (QDQ), weights per channel, activations {calibration} over"
+            f"int8, static (QDQ): weights per channel, activations {calibration} over"
             f" {images} training digits"
         )
-    activations = "activations while running" if method == "dynamic" else "weights alone"
-    return f"int8, {method}, weights per channel, {activations}"
+    if method == "dynamic":
+        return "int8, dynamic: weights per channel, activations while it runs"
+    return "int8, weights alone, per channel"

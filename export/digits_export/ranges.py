@@ -94,6 +94,8 @@ def _divergence(histogram: Histogram, bins: int) -> float:
     exact = histogram[:bins].astype(np.float64)
     level = np.arange(bins) * _LEVELS // bins
     filled = exact > 0
+    if not filled.any():
+        return float("inf")
     members = np.bincount(level, filled, _LEVELS)
     quantized = np.where(
         filled, (np.bincount(level, exact, _LEVELS) / np.maximum(members, 1))[level], 0

@@ -1,6 +1,5 @@
 """The `digits` command."""
 
-import dataclasses
 import importlib
 import io
 import json
@@ -48,11 +47,11 @@ def main() -> None:
     try:
         app(prog_name="digits")
     except DigitsError as error:
-        complain(f"error: {error}")
+        complain("error: " + "\n".join(map(printable, str(error).splitlines())))
         sys.exit(1)
     except OSError as error:  # Typer writes the help itself
         forget_stdout()
-        complain(f"error: {error.strerror}")
+        complain(f"error: {error.strerror or error}")
         sys.exit(1)
 
 
@@ -117,8 +116,9 @@ def evaluate(
         ),
     ] = None,
     split: Annotated[
-        Literal["test", "validation"], typer.Option(help="Which of MNIST's digits.")
-    ] = "test",
+        Literal["test", "validation"] | None,
+        typer.Option(help="Which of MNIST's digits.", show_default="test"),
+    ] = None,
     kernels: KernelsOption = None,
     plot: Annotated[
         Path | None,
@@ -141,12 +141,9 @@ def evaluate(
         task = bar.add_task("evaluating", total=digits.total)
         for batch in digits:
             result.add(batch, network.probabilities(batch.images))
-            bar.advance(task, len(batch.names))
+            bar.update(task, completed=result.total)
     if not result.total:
         raise DataError(f"no picture in {digits.name} could be read")
-    if report and plot:
-        report.confusion(plot / "confusion.png", digits.name, result)
-        report.mistakes(plot / "mistakes.png", digits.name, result)
     about = {"model": network.name, "kernels": network.kernels, "data": digits.name}
     if as_json:
         emit(json.dumps(about | tables.evaluation_values(result)))
@@ -154,6 +151,9 @@ def evaluate(
         emit(printable(f"{network.name} ({network.kernels} kernels) on {digits.name}"))
         for line in tables.evaluation(result):
             emit(line)
+    if report and plot:
+        report.confusion(plot / "confusion.png", digits.name, result)
+        report.mistakes(plot / "mistakes.png", digits.name, result)
     errors.exit_if_any()
 
 
@@ -168,7 +168,7 @@ def info(
 
     found = inspect(model)
     if as_json:
-        emit(json.dumps(dataclasses.asdict(found)))
+        emit(json.dumps(tables.info_values(found)))
         return
     for line in tables.info(found):
         emit(line)

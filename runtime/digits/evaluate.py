@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from digits.errors import ModelError
 from digits.mnist import Split
 
 WORST = 32  # mistakes that are kept to be looked at
@@ -60,7 +61,12 @@ class Evaluation:
     _worst: list[tuple[float, int, Mistake]] = field(default_factory=list)
 
     def add(self, batch: Batch, probabilities: NDArray[np.float32]) -> None:
-        """Count a batch of n digits. probabilities: float32 [n, 10]."""
+        """Count a batch of n digits. probabilities: float32 [n, 10].
+
+        Raises ModelError when one of them is no number.
+        """
+        if not np.isfinite(probabilities).all():
+            raise ModelError("the network answers with probabilities that are no numbers")
         labels, predicted = batch.labels, probabilities.argmax(1)
         confidence = probabilities.max(1).astype(np.float64)
         right = predicted == labels

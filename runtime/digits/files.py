@@ -43,10 +43,24 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_all(files: Mapping[Path, bytes]) -> None:
-    """Write all the files, and only then rename any. Raises DigitsError when that fails."""
+    """Write all the files, and only then rename any; the first comes last.
+
+    Raises DigitsError when that fails.
+    """
+    for path in files:
+        if path.is_dir():
+            raise DigitsError(f"can't write {path}: it is a folder")
     with ExitStack() as stack:
         for path, data in files.items():
             stack.enter_context(replacing(path)).write_bytes(data)
+
+
+def remove(path: Path) -> None:
+    """Delete the file if it is there. Raises DigitsError when that fails."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DigitsError(f"can't delete {path}: {error.strerror}") from error
 
 
 def _flush(path: Path) -> None:

@@ -9,9 +9,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from math import prod
 
-from digits import protobuf
+from digits import metadata, protobuf
 from digits.metadata import Metadata
-from digits.model import Model
+from digits.model import Model, read
 
 _IR_VERSION, _PRODUCER, _PRODUCER_VERSION, _GRAPH, _OPSETS = 1, 2, 3, 7, 8  # ModelProto
 _NODES, _INITIALIZERS = 1, 5  # GraphProto
@@ -34,7 +34,7 @@ class Info:
     input: str  # name, type and shape, as the next
     output: str
     operators: dict[str, int]  # how many nodes of each type, in the order of the graph
-    weights: dict[str, int]  # how many numbers of each type are stored
+    numbers: dict[str, int]  # stored, of each type: weights, biases, scales, zero points
     metadata: Metadata
 
 
@@ -44,7 +44,7 @@ def inspect(path: str | os.PathLike[str] | None = None) -> Info:
     Raises ModelError when it is missing, damaged, not ours, or not for this runtime.
     """
     model = Model(path)
-    raw = model.path.read_bytes()
+    raw = read(model.path)
     file = _Message(memoryview(raw), model.name)
     input_, output = model.interface
     return Info(
@@ -60,8 +60,8 @@ def inspect(path: str | os.PathLike[str] | None = None) -> Info:
         input=input_,
         output=output,
         operators=_operators(file),
-        weights=_weights(file),
-        metadata=model.metadata,
+        numbers=_numbers(file),
+        metadata=metadata.read(raw, model.name),  # of these very bytes
     )
 
 
@@ -70,13 +70,13 @@ def _operators(file: "_Message") -> dict[str, int]:
     return dict(Counter(node.text(_OPERATOR) for node in graph.messages(_NODES)))
 
 
-def _weights(file: "_Message") -> dict[str, int]:
+def _numbers(file: "_Message") -> dict[str, int]:
     [graph] = file.messages(_GRAPH)
-    weights = Counter[str]()
+    numbers = Counter[str]()
     for tensor in graph.messages(_INITIALIZERS):
         kind = tensor.integer(_TYPE)
-        weights[_TYPES.get(kind, f"type {kind}")] += prod(tensor.integers(_DIMENSIONS))
-    return dict(weights)
+        numbers[_TYPES.get(kind, f"type {kind}")] += prod(tensor.integers(_DIMENSIONS))
+    return dict(numbers)
 
 
 class _Message:

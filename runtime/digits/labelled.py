@@ -4,6 +4,7 @@ import csv
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -16,39 +17,42 @@ from digits.picture import SUFFIXES
 
 _BATCH = 100  # digits: VGG-16's activations take 1.1 MB each
 
+_LINE = 1 << 16  # characters; two paths of the longest kind have 8,192
+
 Report = Callable[[DigitsError], None]
+Pictures = Callable[[Report], Iterator[tuple[Path, int]]]
 
 
 class Labelled:
     """The labelled digits in `data`, to be iterated once, in batches.
 
     data: a folder of pictures sorted by digit (7/any.png); a CSV file with the columns `file`,
-    relative to it, and `digit`; or a folder with MNIST's files, of which `split` is taken, as
-    without `data`. report: called with what costs one picture; the others are still read.
+    relative to it, and `digit`; or a folder with MNIST's files, of which `split` is taken (by
+    default test), as without `data`. report: called with what costs one picture; the others are
+    still read.
 
-    Pictures are opened as they are needed, so memory doesn't grow with their number.
+    Pictures are opened as they are needed, in the order of the table or of the file system, so
+    memory doesn't grow with their number.
 
     Raises DataError when there is nothing of that kind.
     """
 
-    def __init__(self, data: Path | None, split: SplitName, report: Report) -> None:
-        if data is not None and not data.exists():
-            raise DataError(f"{data}: there is no such file or folder")
+    def __init__(self, data: Path | None, split: SplitName | None, report: Report) -> None:
         self._report = report
-        self._pictures: Callable[[Report], Iterator[tuple[Path, int]]] | None = None
-        if data is not None and data.is_file():
-            self._pictures = lambda report: _table(data, report)
-        elif data is not None and any((data / str(digit)).is_dir() for digit in range(10)):
-            self._pictures = lambda report: _folder(data, report)
-        if self._pictures:
-            self.name = str(data)
-            self.total = sum(1 for _ in self._pictures(lambda _: None))
-        else:
-            self.name = f"MNIST's {split} digits"
-            self._split, self._digits = split, mnist.load(split, data)
+        self._pictures = _pictures_in(data) if data is not None else None
+        if self._pictures is None:
+            self._split: SplitName = split or "test"
+            self.name = f"MNIST's {self._split} digits"
+            self._digits = _mnist(self._split, data)
             self.total = len(self._digits)
+            return
+        if split is not None:
+            raise DataError(f"{data} has no {split} digits: only MNIST is split")
+        self.name = str(data)
+        first = _First()
+        self.total = sum(1 for _ in self._pictures(first))
         if not self.total:
-            raise DataError(f"there is no labelled picture in {self.name}")
+            raise DataError(f"there is no labelled picture in {data}{first}")
 
     def __iter__(self) -> Iterator[Batch]:
         return self._from_pictures() if self._pictures else self._from_mnist()
@@ -77,6 +81,44 @@ class Labelled:
             yield Batch(np.stack(images), np.array(labels, np.uint8), names)
 
 
+class _First:
+    """Keeps the first error, to be shown in brackets."""
+
+    def __init__(self) -> None:
+        self._error: DigitsError | None = None
+
+    def __call__(self, error: DigitsError) -> None:
+        self._error = self._error or error
+
+    def __str__(self) -> str:
+        return f" ({self._error})" if self._error else ""
+
+
+def _pictures_in(data: Path) -> Pictures | None:
+    """The pictures in a table or a sorted folder; None for any other folder."""
+    try:
+        if data.is_file():
+            return lambda report: _table(data, report)
+        if any((data / str(digit)).is_dir() for digit in range(10)):
+            return lambda report: _folder(data, report)
+        if data.is_dir():
+            return None
+        missing = not data.exists()
+    except OSError as error:
+        raise DataError(f"can't open {data}: {error.strerror}") from error
+    kind = "there is no such file or folder" if missing else "that is neither a file nor a folder"
+    raise DataError(f"{data}: {kind}")
+
+
+def _mnist(split: SplitName, data: Path | None) -> Split:
+    try:
+        return mnist.load(split, data)
+    except DataError as error:
+        if data is None:
+            raise
+        raise DataError(f"{data} has no folders of pictures, 0 to 9, and {error}") from error
+
+
 def _folder(folder: Path, report: Report) -> Iterator[tuple[Path, int]]:
     for digit in range(10):
         try:
@@ -94,15 +136,24 @@ def _table(path: Path, report: Report) -> Iterator[tuple[Path, int]]:
     """The rows of a CSV file whose header names `file` and `digit`."""
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as text:
-            rows = csv.DictReader(text)
+            rows = csv.DictReader(_lines(text, path))
             if not {"file", "digit"} <= set(rows.fieldnames or ()):
                 raise DataError(f"{path} is not a CSV file with the columns file and digit")
             for row in rows:
-                if row["file"] and row["digit"] in set("0123456789"):
-                    yield path.parent / row["file"], int(row["digit"])
+                file, digit = ((row[name] or "").strip() for name in ("file", "digit"))
+                if file and digit in set("0123456789"):
+                    yield path.parent / file, int(digit)
                 else:
                     report(DataError(f"{path}, line {rows.line_num}: no file, or no digit"))
     except (OSError, csv.Error) as error:
         raise DataError(
             f"can't read {path}: {getattr(error, 'strerror', None) or error}"
         ) from error
+
+
+def _lines(text: TextIO, path: Path) -> Iterator[str]:
+    """The lines of a file, of which none may fill the memory."""
+    while line := text.readline(_LINE):
+        if len(line) == _LINE:
+            raise DataError(f"{path} is not a CSV file: it has a line of {_LINE:,} characters")
+        yield line

@@ -47,7 +47,7 @@ class Model:
         self.path = Path(path or os.environ.get("DIGITS_MODEL") or BUNDLED)
         self.threads = threads
         self.name = str(self.path)
-        raw = _read(self.path)
+        raw = read(self.path)
         self.metadata = metadata.read(raw, self.name)
         self.kernels: Kernels = kernels or self.metadata.kernels
         try:
@@ -129,7 +129,8 @@ def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntim
     )
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
+    """The bytes of a model file. Raises ModelError when it isn't a file, is huge or unreadable."""
     try:
         if not path.exists():
             raise ModelError(f"{path}: there is no such model")

@@ -32,13 +32,13 @@ def evaluation(result: Evaluation) -> Iterator[str]:
     rows = zip(result.precision, result.recall, result.counts.tolist(), strict=True)
     for digit, (precision, recall, counts) in enumerate(rows):
         cells = "".join(f"{count or '.':>{width}}" for count in counts)
-        yield f"{digit:5}  {_percent(precision):>9}  {_percent(recall)}          {cells}"
+        yield f"{digit:5}  {_percent(precision):>9}  {_percent(recall):>7}         {cells}"
     if result.mistakes:
         yield ""
         yield f"worst mistakes ({min(_LISTED, len(result.mistakes))} of {result.wrong:,}):"
     for mistake in result.mistakes[:_LISTED]:
         yield (
-            f"  {printable(mistake.name)}: a {mistake.label}, read as {mistake.predicted}"
+            f"  {printable(mistake.name)}: {mistake.label}, read as {mistake.predicted}"
             f" ({mistake.confidence:.1%})"
         )
 
@@ -48,9 +48,9 @@ def evaluation_values(result: Evaluation) -> dict[str, Any]:
     return {
         "digits": result.total,
         "wrong": result.wrong,
-        "accuracy": _value(result.accuracy),
-        "interval": [_value(bound) for bound in result.interval],
-        "calibration_error": _value(result.calibration_error),
+        "accuracy": result.accuracy,
+        "interval": result.interval,
+        "calibration_error": result.calibration_error,
         "threshold": result.threshold,
         "rejected": result.rejected,
         "rejected_right": result.rejected_right,
@@ -75,20 +75,26 @@ def info(model: Info) -> Iterator[str]:
         "output": model.output,
         "opset": f"{opsets}; IR version {model.ir_version}; written by {model.producer}",
         "operators": _counted(model.operators),
-        "weights": _counted(model.weights),
+        "stored numbers": _counted(model.numbers),
     }
     for key, value in asdict(model.metadata).items():
         rows |= dict(_flat(key, _parsed(value)))
     width = max(map(len, rows))
     for key, value in rows.items():
-        yield f"  {key:{width}}  {printable(str(value))}"
+        yield printable(f"  {key:{width}}  {value}")
+
+
+def info_values(model: Info) -> dict[str, Any]:
+    """The same as values; what the metadata hold as JSON texts is unfolded."""
+    about = {key: _parsed(value) for key, value in vars(model.metadata).items()}
+    return asdict(model) | {"metadata": about}
 
 
 def _parsed(value: object) -> object:
     """The object in a JSON text; anything else as it is."""
     try:
         return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from digits.errors import DigitsError
 
@@ -46,6 +46,8 @@ def printable(text: str) -> str:
 
 def forget_stdout() -> None:
     """Let nothing more be written: what is still in the buffer would fail again at exit."""
+    if sys.stdout is None:
+        return
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -73,13 +75,17 @@ def progress_bar(*fields: str) -> "Progress":
         console=Console(stderr=True),
         transient=True,
         redirect_stdout=False,  # results belong on stdout even while a bar is drawn
-        disable=not sys.stderr.isatty(),
+        disable=not _is_terminal(sys.stderr),
     )
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def track(items: Sequence[T], description: str) -> Iterator[T]:
     """Iterate with a bar, where there are many items and their results go elsewhere than here."""
-    if len(items) < _FEW or sys.stdout.isatty() or not sys.stderr.isatty():
+    if len(items) < _FEW or _is_terminal(sys.stdout) or not _is_terminal(sys.stderr):
         yield from items
         return
     with progress_bar() as bar:

@@ -103,7 +103,7 @@ def vgg16() -> dict[str, float]:
     pixels = mnist.load("validation").images[:32, None]
     network = VGG16().train()
     with torch.inference_mode():
-        network(torch.tensor(pixels))  # for the statistics of batch norm
+        network(torch.tensor(pixels))  # some statistics for batch norm
         network.eval()
         exact = graph.build(network)
         rounded = quantize(exact, pixels).SerializeToString()

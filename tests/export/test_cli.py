@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from digits.errors import DigitsError
 from digits_export import cli, export
 from digits_export.export import Report, Request
 
@@ -32,8 +33,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     ],
 )
 def test_quantize_may_stand_alone(
-    asked: list[Any], arguments: list[str], method: str | None
+    asked: list[Any],
+    arguments: list[str],
+    method: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (tmp_path / "a" / "run").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stopped:
         cli.app(arguments)
     assert stopped.value.code == 0
@@ -49,9 +56,23 @@ def test_every_wish_is_passed_on(asked: list[Any]) -> None:
     assert asked == [("r", Request("static", "entropy", 7, 2.0, Path("t")))]
 
 
-@pytest.mark.parametrize("drop", ["nan", "inf", "-1"])
+@pytest.mark.parametrize("drop", ["nan", "inf"])
 def test_the_accuracy_check_can_t_be_talked_away(asked: list[Any], drop: str) -> None:
+    with pytest.raises((DigitsError, SystemExit)):
+        cli.app(["r", "--max-accuracy-drop", drop])
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--quantize", "dynamc"],
+        ["r", "--calibration", "entropy"],
+        ["r", "--quantize", "weights", "--calibration-images", "5"],
+    ],
+)
+def test_what_makes_no_sense_is_wrong_usage(asked: list[Any], arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        cli.app(["r", "--quantize", "--max-accuracy-drop", drop])
+        cli.app(arguments)
     assert stopped.value.code == 2
     assert asked == []

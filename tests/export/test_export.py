@@ -168,7 +168,7 @@ def test_the_card_has_the_figures(run: Run) -> None:
         assert f"| {form.name} | {form.kernels} | {form.bytes:,} bytes |" in text
         assert f"{form.test_accuracy:.2%}" in text
     assert "with seed 4" in text
-    assert "chose the temperature and the threshold" in text
+    assert "chose recipe, temperature and threshold" in text
 
 
 def test_a_repository_for_triton_has_the_file_that_default_options_run_fastest(

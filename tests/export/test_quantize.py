@@ -39,7 +39,7 @@ def test_it_is_small_and_answers_like_the_float_model(
 def test_one_more_digit_in_the_batch_changes_no_other(
     network: Network, method: Method, test_slice: Split
 ) -> None:
-    """Dynamic scales are a tensor's, and so a batch's: there alone the last bits may differ."""
+    """Except with dynamic scales, which are a batch's: there a little."""
     model = quantize(graph.build(network), test_slice.images[:150, None], method)
     session = open_session(model.SerializeToString(), KERNELS.get(method, "integer"))
     images = test_slice.images[:7, None]

@@ -40,6 +40,7 @@ def test_the_percentile_is_numpy_s() -> None:
 def test_entropy_keeps_what_is_spread_evenly_and_cuts_a_lonely_outlier() -> None:
     assert ranges._entropy(np.full(2048, 100)) == 2048
     values = np.random.default_rng(0).exponential(size=200_000)
+    assert ranges._entropy(np.repeat([0, 50], [300, 1748])) > 300  # or nothing seen is left
     lonely = np.histogram([*values, 10 * values.max()], 2048)[0]
     assert ranges._entropy(lonely) / 2048 * 10 * values.max() < 1.5 * values.max()
 

@@ -77,7 +77,7 @@ def test_eval_and_info_agree_with_the_export(workshop: Path, digits: Run, tmp_pa
     }
     about = json.loads(digits("info", model, "--json").stdout)
     assert about["bytes"] == report["forms"][2]["bytes"]
-    assert about["weights"]["int8"] > 44_000
+    assert about["numbers"]["int8"] > 44_000
 
 
 def test_a_full_disk_leaves_nothing_of_an_export(

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digits.errors import ModelError
 from digits.evaluate import WORST, Batch, Evaluation
 from digits.mnist import Split
 
@@ -52,6 +53,11 @@ def test_nothing_has_no_accuracy() -> None:
     result = Evaluation()
     shares = [result.accuracy, *result.interval, result.calibration_error]
     assert all(math.isnan(share) for share in [*shares, result.accuracy_of_answers])
+
+
+def test_numbers_that_are_none_have_no_accuracy() -> None:
+    with pytest.raises(ModelError, match="no numbers"):
+        evaluated([3], np.full((1, 10), np.nan, np.float32))
 
 
 def test_rejected_answers_are_counted_apart() -> None:

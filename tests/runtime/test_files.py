@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from digits.errors import DigitsError
-from digits.files import replacing, write_bytes, write_text
+from digits.files import remove, replacing, write_all, write_bytes, write_text
 
 
 def test_the_file_appears_whole(tmp_path: Path) -> None:
@@ -36,3 +36,24 @@ def test_a_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DigitsError, match="can't write"):
         write_text(tmp_path / "file" / "below", "text")
+
+
+def test_several_files_are_written_all_or_none(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "deep" / "two"
+    write_all({one: b"1", two: b"2"})
+    assert (one.read_bytes(), two.read_bytes()) == (b"1", b"2")
+    (tmp_path / "file").touch()
+    with pytest.raises(DigitsError, match="can't write .*file/three"):
+        write_all({one: b"new", tmp_path / "file" / "three": b"3", two: b"new"})
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DigitsError, match="folder: it is a folder"):
+        write_all({one: b"new", tmp_path / "folder": b"4"})
+    assert (one.read_bytes(), two.read_bytes()) == (b"1", b"2")
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "deep", "file", "folder"}
+
+
+def test_what_can_t_be_deleted_is_named(tmp_path: Path) -> None:
+    remove(tmp_path / "nothing")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DigitsError, match="can't delete .*folder"):
+        remove(tmp_path / "folder")

@@ -24,7 +24,7 @@ def test_it_sees_what_the_onnx_package_sees() -> None:
     for tensor in model.graph.initializer:
         kind = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
         numbers[kind.replace("float", "float32")] += prod(tensor.dims)
-    assert found.weights == numbers
+    assert found.numbers == numbers
     assert found.input == "images, tensor(uint8), ['batch', 1, 28, 28]"
     assert found.metadata.architecture == "lenet5"
 

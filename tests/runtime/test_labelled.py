@@ -12,7 +12,7 @@ from digits.labelled import Labelled
 def read(data: Path | None, **options: str) -> tuple[list[tuple[str, int]], list[str]]:
     """Names and labels of all digits, and the errors on the way."""
     errors: list[DigitsError] = []
-    digits = Labelled(data, options.get("split", "test"), errors.append)  # type: ignore[arg-type]
+    digits = Labelled(data, options.get("split"), errors.append)  # type: ignore[arg-type]
     found = [
         (name, int(label))
         for batch in digits
@@ -79,6 +79,33 @@ def test_a_bad_row_costs_that_one(folder: Path, row: str) -> None:
     assert "gone.png" in errors[-1]
 
 
+def test_spaces_around_a_cell_are_none_of_it(folder: Path) -> None:
+    table = folder / "any.csv"
+    [one] = (folder / "1").iterdir()
+    table.write_text(f"file,digit\n {one} , 1\n")
+    assert [label for _, label in read(table)[0]] == [1]
+
+
+def test_a_table_of_bad_rows_says_why(folder: Path) -> None:
+    table = folder / "any.csv"
+    table.write_text("file,digit\n1/1.jpg,one\n")
+    with pytest.raises(DataError, match=r"no labelled picture in .*any.csv \(.*line 2: no file"):
+        read(table)
+
+
+def test_a_line_without_an_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    table = tmp_path / "any.csv"
+    with table.open("wb") as file:
+        file.truncate(50_000_000)
+    with pytest.raises(DataError, match="it has a line of 65,536 characters"):
+        read(table)
+
+
+def test_pictures_have_no_splits(folder: Path) -> None:
+    with pytest.raises(DataError, match="only MNIST is split"):
+        read(folder, split="validation")
+
+
 @pytest.mark.parametrize("text", [b"", b"picture,label\na,1\n", b"\x00\xff\xfe" * 50])
 def test_what_is_no_table_is_an_error(tmp_path: Path, text: bytes) -> None:
     table = tmp_path / "any.csv"
@@ -90,6 +117,12 @@ def test_what_is_no_table_is_an_error(tmp_path: Path, text: bytes) -> None:
 def test_what_isn_t_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no such file or folder"):
         read(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="can't open .*: File name too long"):
+        read(tmp_path / ("long" * 100))
+    with pytest.raises(DataError, match="neither a file nor a folder"):
+        read(Path("/dev/null"))
+    with pytest.raises(DataError, match="has no folders of pictures, 0 to 9, and .* holds neither"):
+        read(tmp_path)
     (tmp_path / "7").mkdir()
     with pytest.raises(DataError, match="there is no labelled picture in"):
         read(tmp_path)
@@ -107,7 +140,7 @@ def test_pictures_are_opened_one_batch_ahead_and_no_more(
 
     monkeypatch.setattr(labelled, "frame", frame)
     monkeypatch.setattr(labelled, "_BATCH", 3)
-    digits: Iterator[object] = iter(Labelled(folder, "test", lambda error: None))
+    digits: Iterator[object] = iter(Labelled(folder, None, lambda error: None))
     assert len(opened) == 0
     next(digits)
     assert len(opened) == 3

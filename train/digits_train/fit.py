@@ -21,6 +21,7 @@ from digits_train.recipe import Recipe
 from digits_train.world import World
 
 _PREDICT_BATCH = 1000  # digits at a time when nothing is learnt
+_PROBE = 100  # digits that show whether the network still gives numbers
 _DIVERGED = 3 * math.log(10)  # nats, three times the loss of guessing
 _TEMPERATURE = 4.0  # of teacher and student, as in Hinton et al.
 _TRUST = 0.9  # in the teacher rather than the label
@@ -125,15 +126,18 @@ def fit(
     """
     world = means.world
     digits = tensors(train, world.device)
+    probe = Split(train.images[:_PROBE], train.labels[:_PROBE])
     forward = _forward(training.model, means)
     while training.epoch < recipe.epochs:
         started = time.perf_counter()
         loss, accuracy = _epoch(training, recipe, digits, forward, means, on_step)
         seconds = time.perf_counter() - started
-        if not loss < _DIVERGED:
+        # The loss of the last step is from before it changed the weights.
+        finite = predict(training.result, probe).isfinite().all()
+        if not (loss < _DIVERGED and finite):
             raise DigitsError(
-                f"the loss is {loss:.4g} in epoch {training.epoch + 1}: the training diverged;"
-                " a smaller --learning-rate may help"
+                f"the loss is {loss if finite else math.nan:.4g} in epoch {training.epoch + 1}:"
+                " the training diverged; a smaller --learning-rate may help"
             )
         training.epoch += 1
         measured = _validate(training.result, validation, means) if world.leads else (None, None)

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from digits.evaluate import WORST, Evaluation
 from digits.files import replacing
+from digits.terminal import printable
 
 if TYPE_CHECKING:
     from digits_train.fit import Epoch  # which imports torch; `digits eval --plot` has none
@@ -64,8 +65,8 @@ def confusion(path: Path, title: str, result: Evaluation) -> None:
             axes.text(
                 column, row, f"{counts[row, column]}", ha="center", va="center", weight=weight
             )
+    axes.set_title(_plain(f"{title}: {result.wrong:,} of {result.total:,} wrong"), parse_math=False)
     axes.set(
-        title=f"{title}: {result.wrong:,} of {result.total:,} wrong",
         xlabel="read as",
         ylabel="digit",
         xticks=range(10),
@@ -88,8 +89,14 @@ def mistakes(path: Path, title: str, result: Evaluation) -> None:
             f"{mistake.label}, read {mistake.predicted}\n{100 * mistake.confidence:.0f} %",
             fontsize=8,
         )
-    figure.suptitle(f"{title}: the {len(worst)} worst of {result.wrong:,} mistakes", fontsize=10)
+    title = _plain(f"{title}: the {len(worst)} worst of {result.wrong:,} mistakes")
+    figure.suptitle(title, fontsize=10, parse_math=False)
     _save(figure, path)
+
+
+def _plain(title: str) -> str:
+    """The title with what no font has escaped: a file's name may be in it."""
+    return printable(title.encode(errors="backslashreplace").decode())
 
 
 def _save(figure: Figure, path: Path) -> None:
