@@ -48,9 +48,8 @@ def pipeline() -> None:
     for column, (path, prediction) in enumerate(zip(SAMPLES, predictions, strict=True)):
         upper[column].imshow(ImageOps.pad(shown(path), (300, 300), color="white"))
         lower[column].imshow(frame(path), cmap="gray")
-        lower[column].set_xlabel(
-            f"{prediction.digit}   ({100 * prediction.confidence:.1f} %)", fontsize=11
-        )
+        answer = "?" if prediction.digit is None else prediction.digit
+        lower[column].set_xlabel(f"{answer}   ({100 * prediction.confidence:.1f} %)", fontsize=11)
     upper[0].set_ylabel("picture")
     lower[0].set_ylabel("28x28 pixels")
     figure.savefig(HERE / "pipeline.png", dpi=100)

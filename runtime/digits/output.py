@@ -14,12 +14,19 @@ Write = Callable[[Path, Prediction], None]
 
 
 def as_text(with_name: bool) -> Write:
-    """Writes `7  (99.8 %)`, or `?` for a rejected digit; with_name puts the file in front."""
+    """Writes `7  (99.8 %)`, or `?  (61.2 %, perhaps 7)` for a rejected digit.
+
+    with_name puts the file in front.
+    """
 
     def write(file: Path, prediction: Prediction) -> None:
-        digit = "?" if prediction.digit is None else prediction.digit
         name = f"{printable(str(file))}  " if with_name else ""
-        emit(f"{name}{digit}  ({100 * prediction.confidence:.1f} %)")
+        confidence = f"{100 * prediction.confidence:.1f} %"
+        if prediction.digit is None:
+            likeliest = prediction.probabilities.index(prediction.confidence)
+            emit(f"{name}?  ({confidence}, perhaps {likeliest})")
+        else:
+            emit(f"{name}{prediction.digit}  ({confidence})")
 
     return write
 

