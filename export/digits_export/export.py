@@ -155,9 +155,9 @@ def _write(run: Run, report: Report, products: list[_Product], repository: Path 
         served = smallest if smallest.about.kernels == "integer" else products[0]
         files |= triton.repository(repository, served.about.architecture, served.file)
         complain(f"{repository} serves {served.path.name}, which default options run fastest")
+    write_all(files)
     if len(products) == 1:
         remove(smallest.path.with_suffix(".int8.onnx"))
-    write_all(files)
 
 
 def _describe(loaded: Checkpoint, temperature: float, form: Form) -> Metadata:

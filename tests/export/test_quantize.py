@@ -30,9 +30,9 @@ def test_it_is_small_and_answers_like_the_float_model(
     for kernels in ("float", "integer"):
         session = open_session(files[1], kernels)
         verify.check_interface(session)
-        # Random weights give VGG-16 no sure answer, so its probabilities move little.
-        largest = 0.01 if architecture == "vgg16" else 0.1
-        assert np.abs(verify.predict(session, few) - expected).max() < largest
+        # Against what distinguishes one digit from another, which with random weights is little.
+        error = np.abs(verify.predict(session, few) - expected).mean()
+        assert error < 0.2 * expected.std(0).mean()
 
 
 @pytest.mark.parametrize("method", METHODS)
