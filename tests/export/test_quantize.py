@@ -30,9 +30,10 @@ def test_it_is_small_and_answers_like_the_float_model(
     for kernels in ("float", "integer"):
         session = open_session(files[1], kernels)
         verify.check_interface(session)
-        # Against what distinguishes one digit from another, which with random weights is little.
+        # Against what distinguishes one digit from another, which with random weights is little: an
+        # answer that didn't depend on the digit would be off by all of it.
         error = np.abs(verify.predict(session, few) - expected).mean()
-        assert error < 0.2 * expected.std(0).mean()
+        assert error < 0.5 * np.abs(expected - expected.mean(0)).mean()
 
 
 @pytest.mark.parametrize("method", METHODS)
