@@ -120,7 +120,14 @@ def test_a_killed_run_can_be_resumed_and_a_second_one_gets_its_own_folder(
 
 def test_ctrl_c_says_what_is_kept(workshop: Path) -> None:
     command = [str(Path(sys.executable).with_name("digits")), "train", "--out", "stopped"]
-    process = subprocess.Popen(command, cwd=workshop, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=workshop,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore Ctrl-C, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stderr is not None
     assert process.stderr.readline().startswith("epoch")
     process.send_signal(signal.SIGINT)
