@@ -150,12 +150,13 @@ def _write(run: Run, report: Report, products: list[_Product], repository: Path 
     files = {run.folder / "export.json": text.encode()}
     files |= {product.path: product.file for product in products}
     files[run.folder / "MODEL_CARD.md"] = card.write(smallest.about, report.forms).encode()
+    # The clients of a server can't ask for float kernels.
+    served = smallest if smallest.about.kernels == "integer" else products[0]
     if repository is not None:
-        # Its clients can't ask for float kernels.
-        served = smallest if smallest.about.kernels == "integer" else products[0]
         files |= triton.repository(repository, served.about.architecture, served.file)
-        complain(f"{repository} serves {served.path.name}, which default options run fastest")
     write_all(files)
+    if repository is not None:
+        complain(f"{repository} serves {served.path.name}, which default options run fastest")
     if len(products) == 1:
         remove(smallest.path.with_suffix(".int8.onnx"))
 

@@ -49,7 +49,9 @@ class Model:
         self.name = str(self.path)
         raw = read(self.path)
         self.metadata = metadata.read(raw, self.name)
-        self.kernels: Kernels = kernels or self.metadata.kernels
+        # A float file has no integers to compute with.
+        only_float = self.metadata.quantization == "none"
+        self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
         try:
             self._session = open_session(raw, self.kernels, threads)
         except _REFUSALS as error:

@@ -35,7 +35,8 @@ def evaluation(result: Evaluation) -> Iterator[str]:
         yield f"{digit:5}  {_percent(precision):>9}  {_percent(recall):>7}         {cells}"
     if result.mistakes:
         yield ""
-        yield f"worst mistakes ({min(_LISTED, len(result.mistakes))} of {result.wrong:,}):"
+        listed = min(_LISTED, len(result.mistakes))
+        yield f"worst mistakes ({listed} of {result.wrong:,}), the least likely digits first:"
     for mistake in result.mistakes[:_LISTED]:
         yield (
             f"  {printable(mistake.name)}: {mistake.label}, read as {mistake.predicted}"

@@ -66,6 +66,11 @@ def test_the_figures_are_those_of_the_files(run: Run) -> None:
         assert (answers == test.labels).mean() == pytest.approx(form.test_accuracy)
 
 
+def test_a_float_file_has_float_kernels_whatever_is_asked_for(run: Run) -> None:
+    export(run, Request())
+    assert Model(run.folder / "lenet5.onnx", kernels="integer").kernels == "float"
+
+
 def test_without_quantize_there_is_one_file(run: Run) -> None:
     export(run, STATIC)
     export(run, Request())

@@ -186,6 +186,18 @@ def test_each_session_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resume(Path("runs/lenet5"))[1]["machines"] == summary["machines"]  # it did nothing
 
 
+def test_an_export_of_an_earlier_epoch_is_spoken_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        interrupt_after(1, patch)
+        with pytest.raises(DigitsError):
+            train(PLAN)
+    Path("runs/lenet5/lenet5.onnx").touch()
+    resume(Path("runs/lenet5"))
+    assert "holds an export of epoch 1: export it again" in capsys.readouterr().err
+
+
 def test_what_a_kill_in_the_first_epoch_left_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         interrupt_after(0, patch)

@@ -37,6 +37,11 @@ class Run:
         """The checkpoint that this run's network learns from, if it has a teacher."""
         return self.folder / "teacher.safetensors"
 
+    @property
+    def exported(self) -> bool:
+        """Whether `digits export` has written models into the folder."""
+        return any(self.folder.glob("*.onnx"))
+
     def sweep(self) -> None:
         """Delete what `files.replacing` had begun to write when the process was killed."""
         for path in self.folder.glob(".*-????????.*"):

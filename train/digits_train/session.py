@@ -152,6 +152,8 @@ class _Session:
         train, validation = self.splits["train"], self.splits.get("validation")
         if done == recipe.epochs or self._must_stop():
             return
+        if here.leads and self.folder.exported:
+            complain(f"{self.folder.folder} holds an export of epoch {done}: export it again")
         self.machines.append(record.machine(done + 1, here, self.options.compiled))
         written = self.options.tensorboard and here.leads
         events = Events(self.folder.folder if written else None, self.history)
