@@ -4,9 +4,11 @@
 (https://docs.pytorch.org/docs/stable/elastic/run.html); without it there is one process.
 """
 
+import atexit
 import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -97,6 +99,21 @@ def join(device_name: str) -> Iterator[World]:
         yield World(device, rank, size)
     finally:
         dist.destroy_process_group()
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    """End a process that has done its work before the interpreter is taken apart.
+
+    DistributedDataParallel (seen in PyTorch 2.13) keeps gloo's threads running when it and the
+    group are gone. Now and then C++ aborts when the interpreter ends before them, and torchrun
+    would call a finished training a failure.
+    """
+    with suppress(OSError, ValueError, AttributeError):  # closed, or none
+        sys.stdout.flush()
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.flush()
+    os._exit(0)
 
 
 def choose_device(name: str) -> torch.device:
