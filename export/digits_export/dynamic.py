@@ -2,8 +2,8 @@
 
 The operators are ONNX's own (DynamicQuantizeLinear, ConvInteger, MatMulInteger). Weights are
 uint8 around 128, the only form that every onnxruntime's ConvInteger takes (1.15 has no other). A
-scale is that of a whole
-batch, so a digit's answer depends a little on its neighbours; it is measured alone.
+scale is that of a whole batch, so a digit's answer depends a little on its neighbours; the exporter
+measures each digit alone.
 """
 
 import numpy as np
@@ -30,10 +30,10 @@ class Dynamic(Builder):
         stored = (integers.astype(np.int16) + _ZERO).astype(np.uint8)
         scales, biases = scale.astype(np.float32), bias.astype(np.float32)
         if node.op_type == "Conv":
-            operator, attributes = "ConvInteger", {a.name: a for a in node.attribute}
+            operator, attributes = "ConvInteger", list(node.attribute)
             scales, biases = scales.reshape(1, -1, 1, 1), biases.reshape(1, -1, 1, 1)
         else:
-            operator, attributes, stored = "MatMulInteger", {}, np.ascontiguousarray(stored.T)
+            operator, attributes, stored = "MatMulInteger", [], np.ascontiguousarray(stored.T)
         activation, step, zero = self._quantized(name)
         inputs = [
             activation,
@@ -42,7 +42,7 @@ class Dynamic(Builder):
             self.constant(f"{node.input[1]}.zero", np.uint8(_ZERO)),
         ]
         self.add(operator, inputs, f"{name}.sum")
-        self.nodes[-1].attribute.extend(attributes.values())
+        self.nodes[-1].attribute.extend(attributes)
         self.add("Cast", [f"{name}.sum"], f"{name}.float", to=onnx.TensorProto.FLOAT)
         factor = self.constant(f"{node.input[1]}.scale", scales)
         if step:

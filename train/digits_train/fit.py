@@ -135,9 +135,10 @@ def fit(
         # The loss of the last step is from before it changed the weights.
         finite = predict(training.result, probe).isfinite().all()
         if not (loss < _DIVERGED and finite):
+            seen = f"the loss is {loss:.4g}" if finite else "the network's answers are no numbers"
             raise DigitsError(
-                f"the loss is {loss if finite else math.nan:.4g} in epoch {training.epoch + 1}:"
-                " the training diverged; a smaller --learning-rate may help"
+                f"{seen} in epoch {training.epoch + 1}: the training diverged;"
+                " a smaller --learning-rate may help"
             )
         training.epoch += 1
         measured = _validate(training.result, validation, means) if world.leads else (None, None)

@@ -43,7 +43,7 @@ class LeNet5(Network):
     """
 
     # With 1, 6 and 16 channels the integer convolution falls to a generic path (`make bench`, one
-    # digit: 39 against 21 microseconds).
+    # digit: 41 against 19 microseconds).
     kernels = "float"
     # The layers are too small to share: two threads train 1.4 times as fast on two idle cores, but
     # 13 times as slow when something else wants one of them (measured: 8,500 images/s with one
@@ -79,7 +79,7 @@ class VGG16(Network):
     ICLR 2015 (configuration D); S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
     """
 
-    kernels = "integer"  # 1.7 against 7.8 milliseconds a digit (`make bench`)
+    kernels = "integer"  # 1.5 against 4.8 milliseconds a digit (`make bench`)
     threads = None
     mixed_precision = True
 
