@@ -26,7 +26,7 @@ Input `images`: uint8 [batch, 1, 28, 28], 0 = paper, 255 = ink, the digit's long
 pixels and its centre of mass in the middle. Output `probabilities`: float32 [batch, 10].
 Scaling, softmax and the calibration temperature ({temperature:g}) are inside. `digits predict
 PICTURE` does the rest.
-An answer with less than {rejection_threshold:.2%} confidence is better taken for none; 99.5 %
+An answer with less than {rejection_threshold:.2%} confidence is better taken for none; 99.2 %
 of the validation digits reach that. {kernels} kernels run this file fastest.
 
 ## Figures

@@ -1,39 +1,77 @@
-"""Picture in, digit out."""
+"""Picture in, digits out."""
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digits import ink, picture
+from digits import ink, page, picture
 from digits.errors import PictureError
+from digits.frame import frame
 from digits.metadata import Kernels
 from digits.model import Model
-from digits.picture import Source
+from digits.picture import Picture, Source
+from digits.single import Found, find
+from digits.split import split
+from digits.strokes import Box, Shape
+
+CROWDED = "no ink is found on it: nothing stands out from the noise"
+SEVERAL = "it holds several digits: `digits read` reads them all"
 
 
 @dataclass(frozen=True)
 class Prediction:
     """What the network says of one digit.
 
-    digit: 0 to 9, or None when the confidence is below the model's rejection threshold.
-    confidence: the largest of the ten probabilities (0 to 1). probabilities: of 0, 1, … 9; they
-    sum to 1. box: left, top, right, bottom of the digit in the picture's own pixels, upright.
+    digit: 0 to 9, or None when the confidence is below the model's rejection threshold, or the
+    picture plainly doesn't hold one digit. confidence: the largest of the ten probabilities (0 to
+    1). probabilities: of 0, 1, … 9; they sum to 1. box: left, top, right, bottom of the digit in
+    the picture's own pixels, upright. note: what a person should know of the picture, or empty.
     """
 
     digit: int | None
     confidence: float
     probabilities: tuple[float, ...]
     box: tuple[int, int, int, int]
+    note: str = ""
+
+    @property
+    def likeliest(self) -> int:
+        """The digit with the largest probability, sure or not."""
+        return self.probabilities.index(self.confidence)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The digits of a page: lines from top to bottom, in each its columns, in each its digits."""
+
+    lines: tuple[tuple[tuple[Prediction, ...], ...], ...]
+
+    @property
+    def digits(self) -> tuple[Prediction, ...]:
+        """All of them, in reading order."""
+        return tuple(digit for line in self.lines for column in line for digit in column)
+
+    @property
+    def text(self) -> str:
+        """A line of text for each line, `?` for a digit that isn't sure, two blanks for a gap."""
+        return "\n".join(
+            "  ".join(
+                "".join("?" if digit.digit is None else str(digit.digit) for digit in column)
+                for column in line
+            )
+            for line in self.lines
+        )
 
 
 class Classifier:
     """Reads pictures of handwritten digits. Threads may share one.
 
     model: an ONNX file that `digits export` made; by default $DIGITS_MODEL, or else the bundled
-    LeNet-5. threads: how many cores one call may use. kernels: see Model.
+    LeNet-5. threads: how many cores one call may use. kernels: see Model. reject: whether an answer
+    below the model's rejection threshold is none.
 
     Raises ModelError when the model can't be used.
     """
@@ -43,47 +81,107 @@ class Classifier:
         model: str | os.PathLike[str] | None = None,
         threads: int = 1,
         kernels: Kernels | None = None,
+        reject: bool = True,
     ) -> None:
         self.model = Model(model, threads, kernels)
+        self.threshold = self.model.metadata.rejection_threshold if reject else 0.0
 
     def predict(self, source: Source) -> Prediction:
         """Read the one digit in a picture.
 
         source: a path, bytes, a file object, a PIL image, or an array (see `picture.load`).
-        Raises PictureError when it can't be opened or holds no digit.
+        A blank picture gets ten equal probabilities and a note. Raises PictureError when the
+        picture can't be opened.
         """
         return self.predict_batch([source])[0]
 
     def predict_batch(self, sources: Iterable[Source]) -> list[Prediction]:
         """Read the one digit in each picture, with one call of the network.
 
-        Raises PictureError at the first picture that can't be opened or holds no digit.
+        Raises PictureError at the first picture that can't be opened.
         """
-        framed = [frame(source) for source in sources]
-        if not framed:
-            return []
-        probabilities = self.model.probabilities(np.stack([image for image, _ in framed]))
+        loaded = [picture.load(source) for source in sources]
+        found = [_found(picture) for picture in loaded]
+        shapes = [shape for one in found if isinstance(one, Found) for shape in one.shapes]
+        answers = iter(self._probabilities(shapes))
         return [
-            self._prediction(row.tolist(), box)
-            for row, (_, box) in zip(probabilities, framed, strict=True)
+            self._one(picture, one, [next(answers) for _ in one.shapes])
+            if isinstance(one, Found)
+            else Prediction(None, 0.1, (0.1,) * 10, (0, 0, *picture.size), one)
+            for picture, one in zip(loaded, found, strict=True)
         ]
 
-    def _prediction(self, row: list[float], box: tuple[int, int, int, int]) -> Prediction:
-        confidence = max(row)
-        sure = confidence >= self.model.metadata.rejection_threshold
-        return Prediction(row.index(confidence) if sure else None, confidence, tuple(row), box)
+    def read(self, source: Source) -> Reading:
+        """Read all the digits of a page, line by line.
+
+        source: as for `predict`. Raises PictureError when the picture can't be opened or no digit
+        is found on it.
+        """
+        loaded = picture.load(source, picture.PAGE_SIZE)
+        own = ink.extract(loaded.grey)
+        upright, angle = page.upright(own)
+        groups, height = page.groups(upright)
+        shapes = [shape for group in groups for shape in split(group, height, self._confidence)]
+        if not shapes:
+            raise PictureError(f"{loaded.name}: no digit is found on it")
+        answers = dict(zip(map(id, shapes), self._probabilities(shapes), strict=True))
+
+        def prediction(shape: Shape) -> Prediction:
+            box = page.turned_back(shape.box, angle, upright, own) if angle else shape.box
+            return self._prediction(answers[id(shape)], loaded, box)
+
+        return Reading(
+            tuple(
+                tuple(tuple(map(prediction, column)) for column in line)
+                for line in page.lines(shapes, height)
+            )
+        )
+
+    def _one(self, loaded: Picture, found: Found, answers: list[NDArray[np.float32]]) -> Prediction:
+        whole = self._prediction(answers[0], loaded, found.digit.box)
+        if not self.threshold:
+            return whole
+        sure = [float(row.max()) >= self.threshold for row in answers]
+        if found.crowded:
+            # Of noise and textures the network isn't sure, of a page of digits it is.
+            return replace(whole, digit=None, note=SEVERAL if sum(sure[1:]) > 1 else CROWDED)
+        parts, others = sure[1 : 1 + len(found.parts)], sure[1 + len(found.parts) :]
+        if parts and all(parts) and not sure[0] or sum(others) + sure[0] > 1:
+            return replace(whole, digit=None, note=SEVERAL)
+        return whole
+
+    def _confidence(self, shapes: Sequence[Shape]) -> NDArray[np.float32]:
+        largest: NDArray[np.float32] = self._probabilities(shapes).max(1)
+        return largest
+
+    def _probabilities(self, shapes: Sequence[Shape]) -> NDArray[np.float32]:
+        if not shapes:
+            return np.empty((0, 10), np.float32)
+        return self.model.probabilities(np.stack([frame(shape.ink) for shape in shapes]))
+
+    def _prediction(self, row: NDArray[np.float32], loaded: Picture, box: Box) -> Prediction:
+        probabilities = tuple(row.tolist())
+        confidence = max(probabilities)
+        digit = probabilities.index(confidence) if confidence >= self.threshold else None
+        own = loaded.own_box(box.left, box.top, box.right, box.bottom)
+        return Prediction(digit, confidence, probabilities, own)
 
 
-def frame(source: Source) -> tuple[NDArray[np.uint8], tuple[int, int, int, int]]:
-    """The 28x28 pixels that the network sees, and the digit's box in the picture's own pixels.
+def framed(source: Source) -> NDArray[np.uint8]:
+    """The 28x28 pixels of a picture's one digit that the network sees: uint8, 255 = ink.
 
     Raises PictureError when the picture can't be opened or holds no digit.
     """
     loaded = picture.load(source)
-    strokes = ink.extract(loaded.grey)
+    found = _found(loaded)
+    if isinstance(found, str):
+        raise PictureError(f"{loaded.name}: {found}")
+    return frame(found.digit.ink)
+
+
+def _found(loaded: Picture) -> Found | str:
+    """The digit in a picture, or why there is none."""
     try:
-        mask, box = ink.find_digit(strokes)
+        return find(ink.extract(loaded.grey))
     except PictureError as error:
-        raise PictureError(f"{loaded.name}: {error}") from error
-    own = loaded.own_box(box.left, box.top, box.right, box.bottom)
-    return ink.frame(strokes, mask, box), own
+        return str(error)

@@ -5,14 +5,18 @@ import io
 import json
 import sys
 import warnings
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from digits import __version__
 from digits.errors import DataError, DigitsError, PictureError
 from digits.terminal import complain, emit, forget_stdout, printable, progress_bar, track
+
+if TYPE_CHECKING:
+    from digits.classifier import Prediction
 
 # Another package parses what follows the name of the command, --help included.
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -70,35 +74,97 @@ def digits(
     """Train a network to read handwritten digits, quantize it, and run it on a small device."""
 
 
+PicturesArgument = Annotated[
+    list[Path],
+    typer.Argument(help="Pictures, folders, patterns, or - for stdin.", show_default=False),
+]
+ModelOption = Annotated[Path | None, typer.Option(help=_MODEL, show_default=False)]
+RecursiveOption = Annotated[
+    bool, typer.Option("--recursive", "-r", help="With the folders in folders.")
+]
+RejectOption = Annotated[
+    Literal["unsure", "never"],
+    typer.Option(help="Whether ? stands for an answer below the model's threshold."),
+]
+CsvOption = Annotated[bool, typer.Option("--csv", help="CSV with a header.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
 @app.command()
 def predict(
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
-    model: Annotated[Path | None, typer.Option(help=_MODEL)] = None,
+    pictures: PicturesArgument,
+    recursive: RecursiveOption = False,
+    model: ModelOption = None,
     kernels: KernelsOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="One CSV row a picture.")] = False,
+    reject: RejectOption = "unsure",
+    as_json: JsonOption = False,
+    as_csv: CsvOption = False,
+    debug: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a strip a picture: grey, ink, digit, 28x28 pixels."),
+    ] = None,
 ) -> None:
     """Read the digit in each picture."""
-    if as_json and as_csv:
-        raise typer.BadParameter("--json and --csv exclude each other")
+    form = _form(as_json, as_csv)
     # onnxruntime takes a tenth of a second to import; --help doesn't wait for it.
-    from digits import output
+    from digits import output, sources
     from digits.classifier import Classifier
-    from digits.picture import listed
 
-    classifier = Classifier(model, kernels=kernels)
-    files: list[Path] = []
+    classifier = Classifier(model, kernels=kernels, reject=reject == "unsure")
     errors = _Errors()
-    for path in pictures:
-        try:
-            files += listed(path)
-        except PictureError as error:
-            errors.report(error)
-    several = files != pictures or len(files) > 1
-    write = output.as_json() if as_json else output.as_csv() if as_csv else output.as_text(several)
+    files = sources.listed(pictures, recursive, errors.report)
+    write = output.predictions(form, not sources.stands_for_one(pictures, files))
+    strips = _Strips(debug) if debug else None
     for file in track(files, "reading"):
         try:
-            write(file, classifier.predict(file))
+            source = sources.opened(file)
+            prediction = classifier.predict(source)
+            write(file, prediction)
+            if prediction.note:
+                errors.report(PictureError(f"{file}: {prediction.note}"))
+            if strips:
+                strips.save(file, source, prediction)
+        except PictureError as error:
+            errors.report(error)
+    errors.exit_if_any()
+
+
+@app.command()
+def read(
+    pictures: PicturesArgument,
+    recursive: RecursiveOption = False,
+    model: ModelOption = None,
+    kernels: KernelsOption = None,
+    reject: RejectOption = "unsure",
+    as_json: JsonOption = False,
+    as_csv: CsvOption = False,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(help="File for the picture with boxes and digits drawn on it (.png, .jpg)."),
+    ] = None,
+) -> None:
+    """Read all the digits in each picture, line by line."""
+    form = _form(as_json, as_csv)
+    if annotate and annotate.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise typer.BadParameter("--annotate writes .png or .jpg files")
+    from digits import output, sources
+    from digits.classifier import Classifier
+
+    classifier = Classifier(model, kernels=kernels, reject=reject == "unsure")
+    errors = _Errors()
+    files = sources.listed(pictures, recursive, errors.report)
+    if annotate and len(files) > 1:
+        raise typer.BadParameter("--annotate draws on one picture")
+    write = output.readings(form, not sources.stands_for_one(pictures, files))
+    for file in track(files, "reading"):
+        try:
+            source = sources.opened(file)
+            reading = classifier.read(source)
+            write(file, reading)
+            if annotate:
+                from digits import drawing
+
+                drawing.save(annotate, drawing.annotated(source, reading.digits))
         except PictureError as error:
             errors.report(error)
     errors.exit_if_any()
@@ -184,6 +250,27 @@ def train(context: typer.Context) -> None:
 def export(context: typer.Context) -> None:
     """Turn a trained network into a verified ONNX file. Needs "digits[export]"."""
     _hand_over("export", context.args)
+
+
+def _form(as_json: bool, as_csv: bool) -> Literal["text", "json", "csv"]:
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    return "json" if as_json else "csv" if as_csv else "text"
+
+
+class _Strips:
+    """Saves what each step saw under the picture's name, numbered where two have the same."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._names = folder, Counter[str]()
+
+    def save(self, file: Path, source: Path | bytes, prediction: "Prediction") -> None:
+        from digits import drawing
+
+        name = "stdin" if isinstance(source, bytes) else file.name
+        self._names[name] += 1
+        number = f"-{self._names[name]}" if self._names[name] > 1 else ""
+        drawing.save(self._folder / f"{name}{number}.png", drawing.steps(source, prediction))
 
 
 class _Errors:

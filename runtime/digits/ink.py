@@ -1,4 +1,4 @@
-"""Grey pixels to ink, whatever the light and the pen; and one digit into the frame of MNIST."""
+"""Grey pixels to ink, whatever the light and the pen."""
 
 from dataclasses import dataclass
 
@@ -6,225 +6,152 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.errors import PictureError
-
 Grey = NDArray[np.uint8]
-Ink = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+Ink = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 
-FRAME = 28  # pixels; the side of the picture that the network sees
-DIGIT = 20  # pixels; MNIST scaled the longer side of every digit to this
-
-_MIN_CONTRAST = 0.06  # of the way from paper to full ink; below it a sheet counts as blank
-_MIN_SHARE = 0.2  # of all that is dark; a digit stands out, noise and texture are all alike
-_MIN_SIDE = 3  # pixels; nothing smaller is a digit
-# The darkest fifth of a digit's inked pixels is drawn at full contrast, as it is in MNIST (first
-# 5,000 training digits: this quantile is 245 or more of 255 in 95 % of them).
-_FULL_CONTRAST = 0.8
+_THUMBNAIL = 256  # pixels of the longer side; light changes slowly, so a small picture shows it
+_FIT = 32  # samples along the longer side are enough for a surface with six coefficients
+# Nothing wider than this share of the picture is a stroke: a table, a dark wall, a shadow.
+_WIDEST_STROKE = 0.25
+_FARTHEST = 0.003  # of the pixels are ink, in a picture with some
+_DARKEST_PAPER = 64  # of 255; in a deeper shadow ink can't be told from a camera's noise
+_MIN_CONTRAST = 15  # of 255, the way from paper to full ink; below it a sheet counts as blank
 
 
 @dataclass(frozen=True)
-class Box:
-    """Where something is in a picture, in pixels; right and bottom are exclusive."""
+class Levels:
+    """What separates ink from paper in one picture, in units of ink (0 to 255).
 
-    left: int
-    top: int
-    right: int
-    bottom: int
+    threshold: half-way between them. noise: standard deviation of what is on bare paper.
+    """
+
+    threshold: float
+    noise: float
+
+    @property
+    def faint(self) -> float:
+        """What a stroke may fade to: half the threshold, if that stands out of the noise."""
+        return max(self.threshold / 3, min(3 * self.noise, self.threshold))
 
 
 def extract(grey: Grey) -> Ink:
     """Separate ink from paper.
 
     grey: uint8 [height, width], dark ink on light paper or the other way round.
-    Returns float32 of the same shape: 0 = paper, 1 = black on white paper (or white on black).
+    Returns uint8 of the same shape: 0 = paper, 255 = black on white paper (or white on black).
     """
-    paper = _paper(grey)
-    residual = grey - paper
-    # Ink is the minority that is far from the paper, so it is on the longer tail.
-    dark_ink = float((residual**3).sum()) < 0
-    ink = -residual / np.maximum(paper, 1) if dark_ink else residual / np.maximum(255 - paper, 1)
-    return np.clip(ink, 0, 1).astype(np.float32)
+    height, width = grey.shape
+    picture = Image.fromarray(grey)
+    factor = -(-max(height, width) // _THUMBNAIL)
+    small = np.asarray(picture.reduce(factor), np.float32)
+    smooth = _smooth(small)
+    dark_ink = _is_dark(small - smooth)
+    sheet = _sheet(small, smooth) if dark_ink else 255 - _sheet(255 - small, 255 - smooth)
+    # The thumbnail's last row and column may stand for pixels outside of the picture.
+    shown = (0, 0, width / factor, height / factor)
+    large = Image.fromarray(sheet).resize((width, height), Image.Resampling.BILINEAR, shown)
+    paper = np.asarray(large)
+    ink = paper - grey if dark_ink else grey - paper
+    ink *= 255 / np.maximum(paper if dark_ink else 255 - paper, _DARKEST_PAPER)
+    bounded: Ink = np.clip(ink, 0, 255).astype(np.uint8)
+    return bounded
 
 
-def find_digit(ink: Ink) -> tuple[Mask, Box]:
-    """Find the one digit: the strongest connected strokes near the middle.
+def levels(ink: Ink) -> Levels | None:
+    """Tell ink from paper by their amounts. None when all of it is paper.
 
-    ink: float32 [height, width]. Returns the mask of its pixels and their box.
-    Raises PictureError when there is no ink, or too little to be a digit.
+    ink: uint8 [height, width]. The threshold is the one that best separates two classes (N. Otsu,
+    "A threshold selection method from gray-level histograms", 1979).
     """
-    if float(ink.max()) < _MIN_CONTRAST:
-        raise PictureError("no ink is found on it")
-    threshold = _otsu(ink)
-    dark = ink > threshold
-    if dark.all() or float(ink[dark].mean() - ink[~dark].mean()) < _MIN_CONTRAST:
-        raise PictureError("no ink is found on it")
-    # A stroke may fade far below the threshold; the paper's own noise is what it must stand out of.
-    noise = float(ink[~dark].std())
-    strokes = ink > max(threshold / 2, min(3 * noise, threshold))
-    labels, count = components(strokes)
-    mask = np.isin(labels, _of_digit(labels, count, ink))
-    if float(ink[dark & mask].sum()) < _MIN_SHARE * float(ink[dark].sum()):
-        raise PictureError("no ink is found on it: nothing stands out from the noise")
-    mask = _grown(mask) & (ink > threshold / 4)  # the soft edge of a stroke belongs to it
-    box = bounds(mask)
-    if max(box.right - box.left, box.bottom - box.top) < _MIN_SIDE:
-        raise PictureError("what is on it is too small to be a digit")
-    return mask, box
+    counts = np.array(Image.fromarray(ink).histogram(), np.float64)
+    values = np.arange(256) + 0.5
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * values)
+    mean_below = sums / np.maximum(below, 1)
+    mean_above = (sums[-1] - sums) / np.maximum(above, 1)
+    threshold = int((below * above * (mean_below - mean_above) ** 2).argmax())
+    if below[threshold] == 0 or above[threshold] == 0:
+        return None
+    if mean_above[threshold] - mean_below[threshold] < _MIN_CONTRAST:
+        return None
+    paper = counts[: threshold + 1] / below[threshold]
+    spread = (values[: threshold + 1] - mean_below[threshold]) ** 2
+    half_way = (mean_below[threshold] + mean_above[threshold]) / 2
+    return Levels(float(half_way), float(np.sqrt((paper * spread).sum())))
 
 
-def frame(ink: Ink, mask: Mask, box: Box) -> NDArray[np.uint8]:
-    """Draw the digit as MNIST did: longest side 20 px, centre of mass in the middle of 28x28.
+def _is_dark(difference: Floats) -> bool:
+    """Whether what is farthest from the smooth sheet is darker than it.
 
-    Y. LeCun et al., "The MNIST database of handwritten digits". Returns uint8 [28, 28],
-    0 = paper, 255 = full ink.
+    Not its mean, nor its skewness: half a picture in the shadow outweighs the ink.
     """
-    window = slice(box.top, box.bottom), slice(box.left, box.right)
-    digit = np.where(mask[window], ink[window], 0)
-    height, width = digit.shape
-    scale = DIGIT / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    if scale > 1:
-        small = np.asarray(Image.fromarray(digit).resize(size, Image.Resampling.BICUBIC))
-    else:
-        small = _area(height, size[1]) @ digit @ _area(width, size[0]).T
-    inked = small[small > 0.1 * small.max()]
-    small = np.clip(small / np.quantile(inked, _FULL_CONTRAST), 0, 1)
-
-    canvas = np.zeros((FRAME, FRAME), np.uint8)
-    top, left = (_offset(small.sum(1 - axis)) for axis in (0, 1))
-    canvas[top : top + small.shape[0], left : left + small.shape[1]] = (small * 255).round()
-    return canvas
+    few = round(_FARTHEST * difference.size)
+    ordered = np.partition(difference.ravel(), [few, difference.size - 1 - few])
+    return bool(ordered[few] + ordered[-1 - few] <= 0)
 
 
-def components(mask: Mask) -> tuple[NDArray[np.int32], int]:
-    """Label connected pixels, diagonals included.
+def _sheet(small: Floats, smooth: Floats) -> Floats:
+    """The bare sheet's brightness under dark ink: float32 [height, width], as `small`.
 
-    Returns int32 labels of the same shape, 0 where the mask is False, and the number of labels.
-    Two-pass labelling of runs with union-find (A. Rosenfeld and J. Pfaltz, 1966).
+    Closed, a picture loses its strokes, which are dark and narrow, and keeps the edges of shadows;
+    where the light fades towards the border it comes out too bright. Less its smooth part, a
+    picture keeps the fading light, and comes out too bright beside the edges of shadows. Neither
+    is darker than the sheet, so the darker one is nearer to it.
     """
-    edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    rows, starts = np.nonzero(edges == 1)
-    ends = np.nonzero(edges == -1)[1]
-    parent = list(range(len(rows)))
-
-    def root(run: int) -> int:
-        while parent[run] != run:
-            parent[run] = parent[parent[run]]
-            run = parent[run]
-        return run
-
-    runs = list(zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True))
-    above = 0  # the first run of the row above that may still touch
-    for current, (row, start, end) in enumerate(runs):
-        while above < current and (
-            runs[above][0] < row - 1 or (runs[above][0] == row - 1 and runs[above][2] < start)
-        ):
-            above += 1
-        candidate = above
-        while candidate < current and runs[candidate][0] == row - 1 and runs[candidate][1] <= end:
-            parent[root(current)] = root(candidate)
-            candidate += 1
-    roots = sorted({root(run) for run in range(len(runs))})
-    number = {run: index + 1 for index, run in enumerate(roots)}
-    labels = np.zeros(mask.shape, np.int32)
-    for run, (row, start, end) in enumerate(runs):
-        labels[row, start:end] = number[root(run)]
-    return labels, len(roots)
+    radius = max(1, round(_WIDEST_STROKE * max(small.shape) / 2))
+    rest = small - smooth
+    darker: Floats = np.minimum(_closed(small, radius), smooth + _closed(rest, radius))
+    return darker
 
 
-def bounds(mask: Mask) -> Box:
-    """The smallest box around the True pixels, of which there must be one."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-
-
-def _paper(grey: Grey) -> Ink:
-    """The brightness of the bare sheet under every pixel: float32 [height, width], 0 to 255.
+def _smooth(small: Floats) -> Floats:
+    """The light on the sheet, as far as it changes gradually: float32 [height, width].
 
     A quadratic surface, fitted to the pixels near it (iteratively reweighted least squares), is
     smooth enough to pass under the ink and curved enough for a lamp or a shadow's soft edge.
     """
-    y, x = _coordinates(grey.shape)
-    terms = (np.ones((1, 1), np.float32), x, y, x * x, x * y, y * y)
-    step = max(1, max(grey.shape) // 128)  # a smooth surface needs few samples
-    sampled = [np.broadcast_to(term, grey.shape)[::step, ::step].ravel() for term in terms]
-    design = np.stack(sampled, axis=1).astype(np.float64)
-    values = grey[::step, ::step].ravel().astype(np.float64)
-    surface = np.full(len(values), np.median(values))
-    coefficients = np.array([surface[0], 0, 0, 0, 0, 0])
-    for _ in range(10):
-        distance = np.abs(values - surface)
+    height, width = small.shape
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
+    ones = np.ones_like(small)
+    terms = np.stack([ones, x * ones, y * ones, x * x * ones, x * y, y * y * ones], -1)
+    step = -(-max(small.shape) // _FIT)
+    design = terms[::step, ::step].reshape(-1, 6)
+    values = small[::step, ::step].ravel()
+    coefficients = np.array([np.median(values), 0, 0, 0, 0, 0], np.float32)
+    for _ in range(8):
+        distance = np.abs(values - design @ coefficients)
         spread = max(float(np.median(distance)) * 1.5, 2)  # 2 grey levels: a camera's noise
-        weight = 1 / (1 + (distance / spread) ** 2) ** 2
-        normal = design.T @ (design * weight[:, None]) + 1e-6 * np.eye(6)
-        coefficients = np.linalg.solve(normal, design.T @ (values * weight))
-        surface = design @ coefficients
-    paper = np.zeros(grey.shape, np.float32)
-    for term, coefficient in zip(terms, coefficients, strict=True):
-        paper += np.float32(coefficient) * term
-    return np.clip(paper, 0, 255)
+        weighted = design / ((1 + (distance / spread) ** 2) ** 2)[:, None]
+        normal = weighted.T @ design + 1e-3 * np.eye(6, dtype=np.float32)
+        coefficients = np.linalg.solve(normal, weighted.T @ values)
+    surface: Floats = terms @ coefficients
+    return surface
 
 
-def _coordinates(shape: tuple[int, ...]) -> tuple[Ink, Ink]:
-    """-1 to 1 down a column [height, 1] and along a row [1, width]."""
-    height, width = shape
-    return (
-        np.linspace(-1, 1, height, dtype=np.float32)[:, None],
-        np.linspace(-1, 1, width, dtype=np.float32)[None, :],
-    )
+def _closed(values: Floats, radius: int) -> Floats:
+    """Morphological closing with a square: what is darker and narrower than it is filled.
 
-
-def _otsu(ink: Ink) -> float:
-    """The threshold that best separates two classes (N. Otsu, 1979), in units of ink."""
-    peak = float(ink.max())
-    if peak <= 0:
-        return 0.0
-    counts, edges = np.histogram(ink, bins=256, range=(0, peak))
-    levels = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)[:-1]
-    above = counts.sum() - below
-    sums = np.cumsum(counts * levels)
-    mean_below = sums[:-1] / np.maximum(below, 1)
-    mean_above = (sums[-1] - sums[:-1]) / np.maximum(above, 1)
-    between = below * above * (mean_below - mean_above) ** 2
-    return float(edges[1:-1][between.argmax()])
-
-
-def _of_digit(labels: NDArray[np.int32], count: int, ink: Ink) -> list[int]:
-    """The labels of the strokes that make the digit."""
-    y, x = _coordinates(labels.shape)
-    central = np.exp(-(x * x + y * y))  # a digit is near the middle; borders and neighbours aren't
-    mass = np.bincount(labels.ravel(), (ink * central).ravel(), count + 1)
-    mass[0] = 0
-    main = int(mass.argmax())
-    return [label for label in range(1, count + 1) if mass[label] > 0.1 * mass[main]]
-
-
-def _grown(mask: Mask) -> Mask:
-    """The mask and every pixel next to it, diagonals included."""
-    padded = np.pad(mask, 1)
-    wide = padded[:, :-2] | padded[:, 1:-1] | padded[:, 2:]
-    return wide[:-2] | wide[1:-1] | wide[2:]
-
-
-def _area(length: int, reduced: int) -> Ink:
-    """The matrix [reduced, length] that averages by area: each output pixel covers its share.
-
-    Pillow's box filter rounds the share to whole pixels, which breaks thin strokes.
+    values: float32 [height, width]. The square has 2 * radius + 1 pixels a side.
     """
-    edges = np.arange(reduced + 1, dtype=np.float32) * (length / reduced)
-    pixels = np.arange(length)
-    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    matrix: Ink = (np.clip(overlap, 0, None) * (reduced / length)).astype(np.float32)
-    return matrix
+    for extreme in (np.maximum, np.minimum):
+        for _ in range(2):  # along rows, then along columns
+            values = _running(values.T, radius, extreme)
+    return values
 
 
-def _offset(mass: Ink) -> int:
-    """Where a row or column profile starts so that its centre of mass is in the middle.
-
-    In MNIST that is anywhere inside pixel 14, counted from 0 (all of the first 5,000 training
-    digits), not on the line between pixels 13 and 14.
-    """
-    centre = float((mass * (np.arange(len(mass)) + 0.5)).sum() / mass.sum())
-    return int(np.clip(round((FRAME + 1) / 2 - centre), 0, FRAME - len(mass)))
+def _running(values: Floats, radius: int, extreme: np.ufunc) -> Floats:
+    """The maximum or minimum over radius rows above and below each; outside there is nothing."""
+    for _ in range(2):  # downwards, then upwards
+        reach = 0  # rows that are looked at already
+        while reach < radius:
+            step = min(reach + 1, radius - reach, len(values) - 1)
+            if step == 0:
+                break
+            values = values.copy()
+            values[:-step] = extreme(values[:-step], values[step:])
+            reach += step
+        values = values[::-1]
+    return values

@@ -9,11 +9,11 @@ from typing import TextIO
 import numpy as np
 
 from digits import mnist
-from digits.classifier import frame
+from digits.classifier import framed
 from digits.errors import DataError, DigitsError
 from digits.evaluate import Batch
 from digits.mnist import Split, SplitName
-from digits.picture import SUFFIXES
+from digits.sources import SUFFIXES
 
 _BATCH = 100  # digits: VGG-16's activations take 1.1 MB each
 
@@ -68,7 +68,7 @@ class Labelled:
         images, labels, names = [], [], []
         for path, digit in self._pictures(self._report):
             try:
-                images.append(frame(path)[0])
+                images.append(framed(path))
             except DigitsError as error:
                 self._report(error)
                 continue

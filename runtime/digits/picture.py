@@ -1,6 +1,7 @@
 """Any picture to grey pixels."""
 
 import io
+import math
 import os
 import stat
 import struct
@@ -22,11 +23,12 @@ Source = (
 # What cameras, scanners and drawing programs write. Other formats of Pillow stay shut: some start
 # programs (EPS runs Ghostscript).
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-SUFFIXES = {".bmp", ".gif", ".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
 
 MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
-WORKING_SIZE = 1024  # pixels of the longer side; larger pictures are reduced before anything else
+# Pixels of the longer side; a larger picture is first reduced, to at least half of it.
+WORKING_SIZE = 1024  # for one digit
+PAGE_SIZE = 2048  # for many small ones
 
 # What Pillow raises on broken files: the first five were seen with 400,000 mutated ones (13.0),
 # the others are in its decoders' sources.
@@ -49,8 +51,9 @@ _BROKEN = (
 class Picture:
     """A picture, upright and grey.
 
-    grey: uint8 [height, width], 0 = black, 255 = white; the longer side has at most WORKING_SIZE
-    pixels. reduction: how many of the picture's own pixels make one grey pixel, along each axis.
+    grey: uint8 [height, width], 0 = black, 255 = white; the longer side has at most as many
+    pixels as were asked for. reduction: how many of the picture's own pixels make one grey pixel,
+    along each axis.
     size: width and height in the picture's own pixels.
     """
 
@@ -66,9 +69,10 @@ class Picture:
         return *near, min(far[0], self.size[0]), min(far[1], self.size[1])
 
 
-def load(source: Source) -> Picture:
+def load(source: Source, longest: int = WORKING_SIZE) -> Picture:
     """Open a path, bytes, a file object, a PIL image or an array as a grey picture.
 
+    longest: pixels that the longer side may have; a larger picture is reduced.
     Arrays are [height, width] or [height, width, 1, 3 or 4 channels], of bool, integers or floats.
     White is 1 in bool and in floats up to 1; 255 in what goes up to 255; 65535 in what goes up to
     that; beyond, the largest value.
@@ -76,39 +80,22 @@ def load(source: Source) -> Picture:
     Raises PictureError when the source is missing, not a picture, damaged or too large.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _from_array(source, longest)
     if isinstance(source, Image.Image):
-        return _from_image("the image", source)
+        return _from_image("the image", source, longest)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _from_file("the picture", io.BytesIO(source))
+        return _from_file("the picture", io.BytesIO(source), longest)
     if isinstance(source, str | os.PathLike):
-        return _from_path(Path(os.fsdecode(source)))
+        return _from_path(Path(os.fsdecode(source)), longest)
     if hasattr(source, "read"):
-        return _from_file(str(getattr(source, "name", "the picture")), source)
+        return _from_file(str(getattr(source, "name", "the picture")), source, longest)
     raise PictureError(
         f"a {type(source).__name__} is no picture: give a path, bytes, a file object, a PIL image"
         " or an array"
     )
 
 
-def listed(path: Path) -> list[Path]:
-    """The path itself, or the pictures in it if it is a folder, in the order of their names.
-
-    Pictures are known by their suffix. Raises PictureError when a folder holds none, or the path
-    can't be looked at.
-    """
-    try:
-        if not path.is_dir():
-            return [path]
-        found = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-    except OSError as error:
-        raise PictureError(f"can't open {path}: {error.strerror}") from error
-    if not found:
-        raise PictureError(f"there is no picture in {path}")
-    return found
-
-
-def _from_path(path: Path) -> Picture:
+def _from_path(path: Path, longest: int) -> Picture:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -119,10 +106,10 @@ def _from_path(path: Path) -> Picture:
     except (OSError, ValueError) as error:
         raise PictureError(f"can't open {path}: {getattr(error, 'strerror', error)}") from error
     with file:
-        return _from_file(str(path), file)
+        return _from_file(str(path), file, longest)
 
 
-def _from_file(name: str, file: BinaryIO) -> Picture:
+def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
     try:
         image = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError as error:
@@ -134,10 +121,12 @@ def _from_file(name: str, file: BinaryIO) -> Picture:
     with image:
         _check_size(name, *image.size)
         width, height = image.size
-        # JPEG can be decoded at 1/2, 1/4 or 1/8 scale at a fraction of the cost.
-        image.draft(None, (WORKING_SIZE, WORKING_SIZE))
+        # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction of
+        # the cost. Three quarters of the pixels that are wanted at least are enough.
+        scale = 0.75 * longest / max(width, height)
+        image.draft("L", (math.ceil(width * scale), math.ceil(height * scale)))
         decoded = max(image.size)
-        picture = _from_image(name, image)
+        picture = _from_image(name, image, longest)
         turned = (picture.size[0] > picture.size[1]) != (image.size[0] > image.size[1])
         return replace(
             picture,
@@ -146,9 +135,9 @@ def _from_file(name: str, file: BinaryIO) -> Picture:
         )
 
 
-def _from_image(name: str, image: Image.Image) -> Picture:
+def _from_image(name: str, image: Image.Image, longest: int) -> Picture:
     _check_size(name, *image.size)
-    factor = _reduction(image.size)
+    factor = -(-max(image.size) // longest)
     try:
         turned = image.getexif().get(_ORIENTATION, 1) != 1
         upright = ImageOps.exif_transpose(image) if turned else image  # which else makes a copy
@@ -157,7 +146,7 @@ def _from_image(name: str, image: Image.Image) -> Picture:
         raise PictureError(f"{name} is damaged: {error}") from error
 
 
-def _from_array(array: NDArray[Any]) -> Picture:
+def _from_array(array: NDArray[Any], longest: int) -> Picture:
     values = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
     if values.dtype.kind not in "buif" or values.size == 0:
         raise PictureError(f"an array of {array.dtype} with the shape {array.shape} is no picture")
@@ -168,7 +157,7 @@ def _from_array(array: NDArray[Any]) -> Picture:
     _check_size("the array", values.shape[1], values.shape[0])
     if values.dtype != np.uint8:
         values = _scaled(values)
-    return _from_image("the array", Image.fromarray(np.ascontiguousarray(values)))
+    return _from_image("the array", Image.fromarray(np.ascontiguousarray(values)), longest)
 
 
 def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -193,11 +182,6 @@ def _check_size(name: str, width: int, height: int) -> None:
             f"{name} has {width} x {height} pixels;"
             f" at most {MAX_PIXELS // 1_000_000} million are read"
         )
-
-
-def _reduction(size: tuple[int, int]) -> int:
-    """The whole number that brings the longer side to WORKING_SIZE or below."""
-    return -(-max(size) // WORKING_SIZE)
 
 
 def _grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """The command line in this process; tests/road runs the installed command."""
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -15,8 +16,31 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits import __version__
+from digits import __version__, metadata
+from digits.mnist import Split
+from digits.model import BUNDLED
+from tests.drawn import Sheet, chosen, lamp
 from tests.runtime.conftest import Run
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> Path:
+    """A model that is never sure enough."""
+    raw = BUNDLED.read_bytes()
+    never = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)
+    (tmp_path / "strict.onnx").write_bytes(metadata.append(raw, never))
+    return tmp_path / "strict.onnx"
+
+
+@pytest.fixture
+def page(tmp_path: Path, test_slice: Split) -> Path:
+    """A photograph of two lines, the first in two columns: 2718 28, 459."""
+    sheet = Sheet()
+    sheet.write(chosen(test_slice, "2718"), 60, 100)
+    sheet.write(chosen(test_slice, "28"), 500, 100)
+    sheet.write(chosen(test_slice, "459", start=3), 60, 220)
+    Image.fromarray(sheet.photograph(light=lamp(500, 700))).save(tmp_path / "page.png")
+    return tmp_path / "page.png"
 
 
 def test_one_picture_one_line(run: Run, pictures: list[Path]) -> None:
@@ -25,11 +49,14 @@ def test_one_picture_one_line(run: Run, pictures: list[Path]) -> None:
     assert re.fullmatch(r"2  \(\d+\.\d %\)\n", out)
 
 
-def test_an_unsure_answer_is_a_question_with_a_guess(run: Run, pictures: list[Path]) -> None:
-    code, out, _ = run("predict", pictures[5])
-    assert code == 0
+def test_an_unsure_answer_is_a_question_with_a_guess(
+    run: Run, pictures: list[Path], strict: Path
+) -> None:
+    code, out, err = run("predict", pictures[5], "--model", strict)
+    assert (code, err) == (0, "")
     assert re.fullmatch(r"\?  \(\d+\.\d %, perhaps 5\)\n", out)
-    assert json.loads(run("predict", "--json", pictures[5])[1])["digit"] is None
+    assert json.loads(run("predict", "--json", pictures[5], "--model", strict)[1])["digit"] is None
+    assert run("predict", pictures[5], "--model", strict, "--reject", "never")[1].startswith("5  (")
 
 
 def test_several_pictures_are_named(run: Run, pictures: list[Path]) -> None:
@@ -52,7 +79,7 @@ def test_json_lines(run: Run, pictures: list[Path]) -> None:
     records = [json.loads(line) for line in out.splitlines()]
     assert code == 0
     assert [record["digit"] for record in records] == [0, 1, 2]
-    assert records[0].keys() == {"file", "digit", "confidence", "probabilities", "box"}
+    assert records[0].keys() == {"file", "digit", "confidence", "probabilities", "box", "note"}
     assert len(records[0]["probabilities"]) == 10
     assert len(records[0]["box"]) == 4
 
@@ -71,7 +98,8 @@ def test_one_bad_file_costs_that_one_file(run: Run, pictures: list[Path], tmp_pa
         "predict", pictures[3], tmp_path / "missing.png", tmp_path / "blank.png", pictures[7]
     )
     assert code == 1
-    assert len(out.splitlines()) == 2
+    assert [line.split("  ", 1)[1] for line in out.splitlines()][1] == "?  (no ink is found on it)"
+    assert len(out.splitlines()) == 3
     assert [line.split(":")[0] for line in err.splitlines()] == ["error", "error"]
     assert "missing.png" in err
     assert "blank.png" in err
@@ -97,6 +125,11 @@ def test_a_bad_model(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     [
         ["predict"],
         ["predict", "a.png", "--json", "--csv"],
+        ["predict", "a.png", "--reject", "sometimes"],
+        ["read"],
+        ["read", "a.png", "--json", "--csv"],
+        ["read", "a.png", "--annotate", "a.txt"],
+        ["read", "a.png", "b.png", "--annotate", "out.png"],
         ["fly"],
         ["train", "--epochs", "0"],
         ["train", "--seed", str(2**64)],
@@ -203,7 +236,7 @@ def test_any_file_name_can_be_written(
     assert (done.returncode, done.stderr) == (0, b"")
     assert str(pictures[2]).encode() in done.stdout
     if form == "--csv":
-        assert [len(row) for row in csv.reader(io.StringIO(done.stdout.decode()))] == [17, 17, 17]
+        assert [len(row) for row in csv.reader(io.StringIO(done.stdout.decode()))] == [18, 18, 18]
     else:
         assert len(done.stdout.splitlines()) == 2
 
@@ -251,4 +284,94 @@ def test_a_closed_stdout_is_an_error(pictures: list[Path]) -> None:
 def test_control_characters_don_t_reach_the_terminal(run: Run) -> None:
     code, _, err = run("predict", "red\x1b[31m\nname.png")
     assert code == 1
-    assert err == "error: can't open red\\x1b[31m\\x0aname.png: No such file or directory\n"
+    assert err == "error: no file matches red\\x1b[31m\\x0aname.png\n"
+
+
+def test_a_page_is_read_line_by_line(run: Run, page: Path) -> None:
+    assert run("read", page) == (0, "2718  28\n459\n", "")
+
+
+def test_a_page_as_json(run: Run, page: Path) -> None:
+    code, out, _ = run("read", "--json", page)
+    [record] = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert record["text"] == "2718  28\n459"
+    first, second = record["lines"]
+    assert [[digit["digit"] for digit in column] for column in first["columns"]] == [
+        [2, 7, 1, 8],
+        [2, 8],
+    ]
+    assert second["text"] == "459"
+    digit = second["columns"][0][0]
+    assert digit.keys() == {"digit", "confidence", "probabilities", "box"}
+    left, top, right, bottom = digit["box"]
+    assert 50 < left < right < 120
+    assert 210 < top < bottom < 290
+
+
+def test_a_page_as_csv(run: Run, page: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("read", "--csv", page)[1])))
+    assert [row["digit"] for row in rows] == list("271828459")
+    assert [row["line"] for row in rows] == list("111111222")
+    assert [row["column"] for row in rows] == list("111122111")
+
+
+def test_unsure_digits_of_a_number_are_marked(run: Run, page: Path, strict: Path) -> None:
+    marked = run("read", page, "--model", strict)[1]
+    assert re.fullmatch(r"[?2][?7][?1][?8]  [?2][?8]\n[?4][?5][?9]\n", marked)
+    assert marked.count("?") > 4  # of some it is as sure as a number can say
+    assert run("read", page, "--model", strict, "--reject", "never")[1] == "2718  28\n459\n"
+
+
+def test_several_pages_are_named(run: Run, page: Path, tmp_path: Path) -> None:
+    Image.new("L", (300, 300), 200).save(tmp_path / "blank.png")
+    code, out, err = run("read", tmp_path)
+    assert code == 1
+    assert out == f"{page}  2718  28\n{page}  459\n"
+    assert err == f"error: {tmp_path / 'blank.png'}: no digit is found on it\n"
+
+
+def test_an_annotated_page(run: Run, page: Path, tmp_path: Path) -> None:
+    assert run("read", page, "--annotate", tmp_path / "out.png")[0] == 0
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.size == (700, 500)
+
+
+def test_several_digits_in_one_picture_are_pointed_out(run: Run, page: Path) -> None:
+    code, out, err = run("predict", page)
+    assert code == 1
+    assert out == "?  (it holds several digits: `digits read` reads them all)\n"
+    assert err.startswith(f"error: {page}: it holds several digits")
+
+
+def test_a_blank_page_is_a_question_and_an_error(run: Run, tmp_path: Path) -> None:
+    Image.new("L", (300, 300), 200).save(tmp_path / "blank.png")
+    code, out, err = run("predict", "--json", tmp_path / "blank.png")
+    record = json.loads(out)
+    assert (code, record["digit"], record["confidence"]) == (1, None, 0.1)
+    assert record["note"] == "no ink is found on it"
+    assert err == f"error: {tmp_path / 'blank.png'}: no ink is found on it\n"
+
+
+def test_a_picture_from_stdin(pictures: list[Path]) -> None:
+    command = [sys.executable, "-m", "digits", "predict", "-"]
+    done = subprocess.run(command, input=pictures[7].read_bytes(), capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"7  (")
+
+
+def test_folders_in_folders(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "deeper").mkdir()
+    shutil.copy(pictures[4], tmp_path / "deeper")
+    code, _, err = run("predict", tmp_path)
+    assert code == 1
+    assert "-r looks into its folders" in err
+    assert run("predict", "-r", tmp_path)[1].startswith(f"{tmp_path / 'deeper' / '4.png'}  4  (")
+
+
+def test_what_each_step_saw(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    shutil.copy(pictures[4], tmp_path / "other" / "7.jpg")
+    folder = tmp_path / "debug"
+    assert run("predict", "--debug", folder, pictures[7], tmp_path / "other" / "7.jpg")[0] == 0
+    assert {path.name for path in folder.iterdir()} == {"7.jpg.png", "7.jpg-2.png"}

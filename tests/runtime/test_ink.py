@@ -1,145 +1,95 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from digits import ink
-from digits.errors import PictureError
 from digits.mnist import Split
+from tests.drawn import PAPER, Sheet, chosen, lamp, shadow
 
 
-def framed(grey: np.ndarray) -> np.ndarray:
-    strokes = ink.extract(grey)
-    return ink.frame(strokes, *ink.find_digit(strokes))
+def sheet(split: Split) -> Sheet:
+    page = Sheet(200, 300)
+    page.write(chosen(split, "274"), 60, 50, size=90, gap=10)
+    return page
 
 
-def photo(digit: np.ndarray, size: int = 140, margin: int = 30) -> np.ndarray:
-    """Dark ink on white paper: the digit [28, 28] enlarged, with a margin; float, 0 to 255."""
-    from PIL import Image
-
-    big = Image.fromarray(digit).resize((size, size), Image.Resampling.BICUBIC)
-    return 255 - np.pad(np.asarray(big), margin).astype(float) * 0.9
+def likeness(one: np.ndarray, other: np.ndarray) -> float:
+    """Correlation of two pictures: 1 when they are the same."""
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
-def flood_fill(mask: np.ndarray) -> list[set[tuple[int, int]]]:
-    """The connected components, the slow and obvious way."""
-    left = {(int(y), int(x)) for y, x in zip(*np.nonzero(mask), strict=True)}
-    found = []
-    while left:
-        component, front = set(), {left.pop()}
-        while front:
-            component |= front
-            front = {
-                (y + dy, x + dx) for y, x in front for dy in (-1, 0, 1) for dx in (-1, 0, 1)
-            } & left
-            left -= front
-        found.append(component)
-    return found
+def test_ink_is_what_the_pen_drew(test_slice: Split) -> None:
+    page = sheet(test_slice)
+    found = ink.extract(page.photograph())
+    assert found.dtype == np.uint8
+    assert likeness(found, np.asarray(page.ink)) > 0.98
+    assert np.median(found) < 10
 
 
-def test_a_digit_of_mnist_stays_as_it_is(test_slice: Split) -> None:
-    """They were framed by the same rule, so framing them again must change next to nothing."""
-    differences = [
-        np.abs(framed(image).astype(int) - image).mean() for image in test_slice.images[:200]
-    ]
-    assert np.median(differences) < 4
-    assert np.quantile(differences, 0.9) < 15
+def test_light_on_dark_is_the_same(test_slice: Split) -> None:
+    photo = sheet(test_slice).photograph()
+    assert likeness(ink.extract(255 - photo), ink.extract(photo)) > 0.98
 
 
-def test_the_frame_is_mnist_s(test_slice: Split) -> None:
-    rows = np.arange(28) + 0.5
-    for image in test_slice.images[:100]:
-        frame = framed(photo(image).astype(np.uint8))
-        assert frame.shape == (28, 28)
-        assert frame.dtype == np.uint8
-        box = ink.bounds(frame > 0)
-        assert max(box.right - box.left, box.bottom - box.top) in (19, 20)
-        assert frame.max() == 255
-        mass = frame.sum()
-        assert abs((frame.sum(1) * rows).sum() / mass - 14.5) <= 0.51
-        assert abs((frame.sum(0) * rows).sum() / mass - 14.5) <= 0.51
+@pytest.mark.parametrize("light", [lamp, shadow])
+@pytest.mark.parametrize("pen", [60, 140])
+def test_light_and_shadow_change_little(test_slice: Split, light: object, pen: int) -> None:
+    page = sheet(test_slice)
+    even = ink.extract(page.photograph(ink=pen))
+    uneven = ink.extract(page.photograph(ink=pen, light=light(200, 300)))  # type: ignore[operator]
+    middle = slice(40, 150), slice(50, 250)
+    assert likeness(uneven[middle], even[middle]) > 0.95
 
 
-def test_light_on_dark_gives_the_same_frame(test_slice: Split) -> None:
-    for image in test_slice.images[:20]:
-        page = photo(image)
-        dark, light = framed(page.astype(np.uint8)), framed((255 - page).astype(np.uint8))
-        assert np.abs(dark.astype(int) - light).mean() < 12
+def test_a_table_beside_the_sheet_keeps_the_ink_dark(test_slice: Split) -> None:
+    """Black on white stays so, though black is most of what is far from white."""
+    page = sheet(test_slice)
+    found = ink.extract(page.photograph(table=30))[:160, 40:]
+    assert likeness(found, np.asarray(page.ink)[:160, 40:]) > 0.95
 
 
-def test_light_that_falls_off_changes_little(test_slice: Split) -> None:
-    for image in test_slice.images[:20]:
-        page = photo(image)
-        lamp = (
-            np.linspace(1, 0.5, page.shape[1])[None, :]
-            * np.linspace(1, 0.8, page.shape[0])[:, None]
-        )
-        even, uneven = framed(page.astype(np.uint8)), framed((page * lamp).astype(np.uint8))
-        assert np.abs(even.astype(int) - uneven).mean() < 10
-
-
-def test_specks_and_a_border_are_not_the_digit(test_slice: Split) -> None:
-    page = photo(test_slice.images[0])
-    clean = framed(page.astype(np.uint8))
-    page[5:8, 5:8] = 20
-    page[-2:] = 60
-    np.testing.assert_allclose(framed(page.astype(np.uint8)).astype(int), clean, atol=40)
+@pytest.mark.parametrize("share", [0.005, 0.05, 0.3])
+def test_levels_lie_between_paper_and_ink(share: float) -> None:
+    random = np.random.default_rng(0)
+    picture = random.normal(8, 3, (100, 100)).clip(0, 255)
+    picture.ravel()[: round(share * 10_000)] = 180
+    levels = ink.levels(picture.astype(np.uint8))
+    assert levels is not None
+    assert 80 < levels.threshold < 110  # half-way from 8 to 180
+    assert 2 < levels.noise < 4
+    assert 3 * levels.noise <= levels.faint <= levels.threshold
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (28, 28), (300, 200)])
 @pytest.mark.parametrize("value", [0, 128, 255])
-def test_an_even_sheet_is_blank(shape: tuple[int, int], value: int) -> None:
-    with pytest.raises(PictureError, match="no ink"):
-        framed(np.full(shape, value, np.uint8))
+def test_an_even_sheet_has_no_ink(shape: tuple[int, int], value: int) -> None:
+    assert ink.levels(ink.extract(np.full(shape, value, np.uint8))) is None
 
 
-def test_constant_ink_is_blank() -> None:
-    with pytest.raises(PictureError, match="no ink"):
-        ink.find_digit(np.full((5, 5), 0.5, np.float32))
-
-
-def test_a_shaded_noisy_sheet_is_blank() -> None:
+def test_a_shaded_noisy_sheet_has_no_ink() -> None:
     random = np.random.default_rng(0)
-    page = np.linspace(250, 120, 300)[None, :] + random.normal(0, 3, (200, 300))
-    page = page.clip(0, 255)
-    with pytest.raises(PictureError, match="no ink"):
-        framed(page.astype(np.uint8))
+    page = np.linspace(250, 120, 300)[None, :] + random.normal(0, 2, (200, 300))
+    assert ink.levels(ink.extract(page.clip(0, 255).astype(np.uint8))) is None
 
 
-def test_a_speck_is_no_digit() -> None:
-    page = np.full((100, 100), 240, np.uint8)
-    page[50, 50] = 0
-    with pytest.raises(PictureError, match="too small"):
-        ink.find_digit(np.where(page < 100, 1, 0).astype(np.float32)[40:60, 50:51])
+def test_the_edge_of_a_shadow_is_hardly_ink() -> None:
+    page = PAPER * shadow(300, 400)
+    assert np.quantile(ink.extract(page.astype(np.uint8)), 0.95) < 15
 
 
 @settings(deadline=None)
-@given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40)))
-def test_any_grey_picture_gives_a_frame_or_a_picture_error(grey: np.ndarray) -> None:
-    try:
-        frame = framed(grey)
-    except PictureError:
-        return
-    assert frame.shape == (28, 28)
-    assert frame.max() > 0
+@given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=200)))
+def test_any_grey_picture_has_as_much_ink_as_pixels(grey: np.ndarray) -> None:
+    found = ink.extract(grey)
+    assert (found.shape, found.dtype) == (grey.shape, np.uint8)
+    levels = ink.levels(found)
+    assert levels is None or (found > levels.threshold).any()
 
 
-@settings(deadline=None)
-@given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)))
-def test_components_are_those_of_a_flood_fill(mask: np.ndarray) -> None:
-    labels, count = ink.components(mask)
-    assert ((labels > 0) == mask).all()
-    found = [
-        {(int(y), int(x)) for y, x in zip(*np.nonzero(labels == label), strict=True)}
-        for label in range(1, count + 1)
-    ]
-    assert sorted(map(sorted, found)) == sorted(map(sorted, flood_fill(mask)))
-
-
-@given(st.integers(1, 60), st.integers(1, 20))
-def test_reduction_keeps_the_mean(length: int, reduced: int) -> None:
-    if reduced <= length:
-        matrix = ink._area(length, reduced)
-        np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-4)
-        np.testing.assert_allclose(matrix.sum(0), reduced / length, atol=1e-4)
+def test_closing_fills_what_is_narrow_and_keeps_what_is_wide() -> None:
+    row = np.array([[9, 9, 1, 9, 9, 2, 2, 2, 2, 9]], np.float32)
+    closed = ink._closed(row, 1)
+    assert closed.tolist() == [[9, 9, 9, 9, 9, 2, 2, 2, 2, 9]]
+    assert ink._closed(row.T, 1).tolist() == closed.T.tolist()
+    assert (ink._closed(row, 20) == 9).all()

@@ -132,13 +132,13 @@ def test_pictures_are_opened_one_batch_ahead_and_no_more(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = []
-    real = labelled.frame
+    real = labelled.framed
 
     def frame(path: Path) -> object:
         opened.append(path)
         return real(path)
 
-    monkeypatch.setattr(labelled, "frame", frame)
+    monkeypatch.setattr(labelled, "framed", frame)
     monkeypatch.setattr(labelled, "_BATCH", 3)
     digits: Iterator[object] = iter(Labelled(folder, None, lambda error: None))
     assert len(opened) == 0

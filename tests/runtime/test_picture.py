@@ -209,23 +209,6 @@ def test_any_array_gives_a_picture_or_a_picture_error(array: np.ndarray) -> None
         assert picture.load(array).grey.ndim == 2
 
 
-def test_folders_are_listed_in_order(tmp_path: Path) -> None:
-    for name in ("b.png", "a.JPG", "notes.txt", "c.webp"):
-        (tmp_path / name).write_bytes(b"")
-    assert [path.name for path in picture.listed(tmp_path)] == ["a.JPG", "b.png", "c.webp"]
-
-
-def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(PictureError, match="there is no picture in"):
-        picture.listed(tmp_path)
-
-
-def test_a_path_is_listed_as_itself(tmp_path: Path) -> None:
-    assert picture.listed(tmp_path / "missing.png") == [tmp_path / "missing.png"]
-    with pytest.raises(PictureError, match="File name too long"):
-        picture.listed(tmp_path / ("long" * 100))
-
-
 @pytest.mark.parametrize("paper", ["white", "darkgreen"])
 @pytest.mark.parametrize("margin", [2, 20])
 def test_a_cut_out_sheet_keeps_its_own_paper(paper: str, margin: int) -> None:

@@ -25,6 +25,7 @@ _PROBE = 100  # digits that show whether the network still gives numbers
 _DIVERGED = 3 * math.log(10)  # nats, three times the loss of guessing
 _TEMPERATURE = 4.0  # of teacher and student, as in Hinton et al.
 _TRUST = 0.9  # in the teacher rather than the label
+_DIGITS_PER_OUTLIER = 4
 
 OnStep = Callable[[int, int, Tensor], None]
 
@@ -101,6 +102,7 @@ class Means:
     compiled: bool = False
     teacher: Network | None = None
     teacher_bfloat16: bool = False
+    outliers: Tensor | None = None  # uint8 [n, 1, 28, 28] on the device, where the recipe wants any
 
 
 def fit(
@@ -177,13 +179,19 @@ def _epoch(
         x, y = images[batch[rows]], labels[batch[rows]]
         if recipe.augmentation is not None:
             x = augment(x, recipe.augmentation, Dice(generator, len(batch), rows))
+        others = _outliers(recipe, len(batch) // _DIGITS_PER_OUTLIER, generator, means)
         with _precision(means, means.bfloat16):
-            logits = forward(x).float()
+            logits, unsure = forward(torch.cat([x, others])).float().tensor_split([len(x)])
         losses = cross_entropy(logits, y, reduction="none")
         objective = losses if means.teacher is None else _distil(logits, losses, x, means)
+        total = objective.sum() / len(batch)
+        if len(others):
+            # Cross-entropy against ten equal probabilities (Hendrycks et al.).
+            uniform = -log_softmax(unsure, 1).mean(1).sum()
+            total = total + recipe.outliers * uniform / (len(batch) // _DIGITS_PER_OUTLIER)
         optimizer.zero_grad()
         # DDP averages the gradients of all processes: this makes that the mean over the batch.
-        (objective.sum() * world.size / len(batch)).backward()  # type: ignore[no-untyped-call]
+        (total * world.size).backward()  # type: ignore[no-untyped-call]
         # The middle of the step: at its ends, the first or the last one would learn nothing.
         progress = (number + 0.5) / (recipe.epochs * steps)
         set_learning_rate(optimizer, learning_rate(recipe, progress))
@@ -197,6 +205,20 @@ def _epoch(
             on_step(seen, mine, sums)
     loss, accuracy = (world.total(sums) / len(images)).tolist()
     return loss, accuracy
+
+
+def _outliers(recipe: Recipe, count: int, generator: torch.Generator, means: Means) -> Tensor:
+    """This process's share of `count` pictures of no digit, augmented: float32 [n, 1, 28, 28]."""
+    if means.outliers is None:
+        return torch.empty(0, 1, 28, 28, device=means.world.device)
+    rows = means.world.rows(count)
+    chosen = torch.randint(
+        len(means.outliers), (count,), generator=generator, device=means.world.device
+    )
+    others = means.outliers[chosen[rows]]
+    if recipe.augmentation is None:
+        return others.float()
+    return augment(others, recipe.augmentation, Dice(generator, count, rows))
 
 
 def _forward(model: Network, means: Means) -> nn.Module:

@@ -10,7 +10,8 @@ from torch import nn
 
 from digits import mnist
 from digits.errors import DigitsError
-from digits_train import models, optimize, world
+from digits.mnist import Split
+from digits_train import models, optimize, outliers, world
 from digits_train.checkpoint import Checkpoint
 from digits_train.fit import Epoch, Means, Training
 from digits_train.models import Network
@@ -51,8 +52,14 @@ def place(model: Network, device: torch.device) -> Network:
     return model.to(device)
 
 
-def means(plan: Plan, options: Options, here: World, taught: Checkpoint | None) -> Means:
+def means(
+    plan: Plan, options: Options, here: World, taught: Checkpoint | None, train: Split
+) -> Means:
     """What `fit` has at its disposal. The teacher computes in the precision that suits it."""
+    others = None
+    if plan.recipe.outliers:
+        drawn = outliers.make(train, outliers.COUNT, plan.seed)
+        others = torch.tensor(drawn[:, None], device=here.device)
     return Means(
         here,
         bfloat16=plan.precision == "bfloat16",
@@ -61,6 +68,7 @@ def means(plan: Plan, options: Options, here: World, taught: Checkpoint | None) 
         teacher_bfloat16=bool(
             taught and taught.model.mixed_precision and world.has_bfloat16(here.device)
         ),
+        outliers=others,
     )
 
 

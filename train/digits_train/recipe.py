@@ -44,6 +44,9 @@ class Recipe:
     weight_decay: float = 0.0  # of kernels and matrices; never of biases and batch norm
     average: float | None = None  # decay of the weights' moving average, which is then the result
     augmentation: Augmentation | None = None  # None: the digits as they are
+    # Weight of the loss on pictures of no digit (a fourth as many as digits), which teaches the
+    # network to be unsure of them.
+    outliers: float = 0.0
 
     def __post_init__(self) -> None:
         if self.optimizer not in get_args(Optimizer):
@@ -52,6 +55,8 @@ class Recipe:
             raise DigitsError(f"there is no schedule called {self.schedule!r}")
         if self.epochs < 1 or self.batch_size < 1:
             raise DigitsError("a recipe needs at least one epoch and one digit a batch")
+        if not 0 <= self.outliers < float("inf"):
+            raise DigitsError(f"the weight of outliers is not negative, not {self.outliers}")
         if not 0 < self.learning_rate < float("inf"):
             raise DigitsError(f"a learning rate is a positive number, not {self.learning_rate}")
 
@@ -78,6 +83,8 @@ RECIPES = {
         # these: validation loss 0.0192 without pen and camera, 0.0187 with them; these 0.0185
         # (99.60 %). Bounds a fifth larger, 140 epochs: after four fifths 0.0212 instead of 0.0183.
         # One run each, and seeds differ by as much: 99.48 to 99.60 % with these bounds.
+        # Outliers with a weight of 0.5, 0.15 and 0.05: 99.55, 99.56 and 99.60 %, while of letters
+        # in fonts that the network hasn't seen 93, 93 and 92 % are rejected (28 % without them).
         "default": Recipe(
             "default",
             epochs=100,
@@ -88,6 +95,7 @@ RECIPES = {
             weight_decay=1e-4,
             average=0.999,
             augmentation=_AUGMENTATION,
+            outliers=0.05,
         ),
     },
     "vgg16": {

@@ -46,7 +46,7 @@ def train(
         )
         training = prepare.start(plan, here.device)
         prepare.check_batch(plan, training.model, len(splits["train"]), here)
-        means = prepare.means(plan, options, here, taught)
+        means = prepare.means(plan, options, here, taught, splits["train"])
 
         def make_folder() -> Run:
             if options.tensorboard:
@@ -96,7 +96,7 @@ def resume(folder: Run, options: Options) -> Outcome | None:
         if taught and taught.sha256 != plan.teacher:
             raise ModelError(f"{folder.teacher} is not the teacher that this run began with")
         prepare.check_batch(plan, training.model, len(splits["train"]), here)
-        means = prepare.means(plan, options, here, taught)
+        means = prepare.means(plan, options, here, taught, splits["train"])
         return _Session(
             began, plan, options, means, splits, folder, training, history, machines
         ).work()

@@ -1,0 +1,198 @@
+"""How many pictures of no digit are rejected, and how many of digits are.
+
+    python tests/benchmarks/nondigits.py [MODEL.onnx ...]
+
+Letters in every font of this machine and of matplotlib but DejaVu, whose letters the networks
+have seen; drawings, textures, noise and blank sheets. None was used to choose anything.
+"""
+
+import string
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from matplotlib import font_manager
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from digits import Classifier, mnist
+from digits.model import BUNDLED
+from digits.picture import Source
+
+SIDE = 160
+EACH = 200  # pictures of a kind other than letters
+
+# Printed or written, some hand's digit looks like them.
+LOOKALIKES = set("BDGIOQSZbgiloqsyz")
+
+Random = np.random.Generator
+
+
+def sheet(random: Random) -> Image.Image:
+    """Paper in uneven light."""
+    y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
+    light = random.uniform(150, 240) + random.uniform(-30, 30) * x + random.uniform(-30, 30) * y
+    return Image.fromarray((light + random.normal(0, 2, light.shape)).clip(0, 255).astype(np.uint8))
+
+
+def photographed(drawing: Image.Image, random: Random) -> Image.Image:
+    """The white drawing in dark ink on paper, a little turned."""
+    mask = drawing.rotate(random.uniform(-10, 10), Image.Resampling.BICUBIC)
+    mask = mask.filter(ImageFilter.GaussianBlur(random.uniform(0.5, 1.5)))
+    page = sheet(random)
+    page.paste(int(random.integers(10, 80)), (0, 0), mask)
+    return page
+
+
+def canvas() -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    image = Image.new("L", (SIDE, SIDE))
+    return image, ImageDraw.Draw(image)
+
+
+def fonts() -> list[str]:
+    files = sorted(
+        font_manager.findSystemFonts()
+        + font_manager.findSystemFonts(
+            [str(Path(font_manager.__file__).parent / "mpl-data" / "fonts" / "ttf")]
+        )
+    )
+    return [file for file in files if file.endswith(("ttf", "otf")) and "DejaVu" not in file]
+
+
+def drawn_letter(font: str, letter: str) -> Image.Image | None:
+    image, pen = canvas()
+    try:
+        pen.text(
+            (SIDE / 2, SIDE / 2), letter, fill=255, anchor="mm", font=ImageFont.truetype(font, 90)
+        )
+    except (OSError, ValueError):
+        return None
+    return image if image.getbbox() else None
+
+
+def letters(random: Random) -> Iterator[tuple[str, Image.Image]]:
+    for font in fonts():
+        missing = drawn_letter(font, "\uffff")
+        for letter in string.ascii_letters:
+            image = drawn_letter(font, letter)
+            if image is None or (missing and image.tobytes() == missing.tobytes()):
+                continue
+            kind = "letters that some write like a digit" if letter in LOOKALIKES else "letters"
+            yield kind, photographed(image, random)
+
+
+def drawing(random: Random) -> Image.Image:
+    """A house, a face, a heart, an arrow, a tree, a spiral, a grid or a zigzag."""
+    image, pen = canvas()
+    width = int(random.integers(4, 10))
+    line = {"fill": 255, "width": width, "joint": "curve"}
+    match int(random.integers(0, 8)):
+        case 0:
+            pen.line([(40, 130), (40, 80), (80, 35), (120, 80), (120, 130), (40, 130)], **line)
+            pen.line([(40, 80), (120, 80)], **line)
+        case 1:
+            pen.ellipse((30, 30, 130, 130), outline=255, width=width)
+            for x in (60, 100):
+                pen.ellipse((x - 6, 60, x + 6, 72), fill=255)
+            pen.arc((55, 60, 105, 110), 20, 160, fill=255, width=width)
+        case 2:
+            t = np.linspace(0, 2 * np.pi, 60)
+            x = 80 + 45 * np.sin(t) ** 3
+            y = 75 - 3 * (13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t))
+            pen.line(list(zip(x, y, strict=True)), **line)
+        case 3:
+            pen.line([(30, 80), (130, 80)], **line)
+            pen.line([(95, 45), (130, 80), (95, 115)], **line)
+        case 4:
+            pen.line([(80, 135), (80, 25)], **line)
+            for y in (50, 80, 110):
+                pen.line([(45, y + 20), (80, y), (115, y + 20)], **line)
+        case 5:
+            t = np.linspace(0, 6 * np.pi, 200)
+            pen.line(
+                list(zip(80 + 2.7 * t * np.cos(t), 80 + 2.7 * t * np.sin(t), strict=True)), **line
+            )
+        case 6:
+            for at in (40, 80, 120):
+                pen.line([(at, 25), (at, 135)], **line)
+                pen.line([(25, at), (135, at)], **line)
+        case _:
+            xs = np.linspace(25, 135, int(random.integers(6, 10)))
+            ys = np.where(np.arange(len(xs)) % 2, 50, 110)
+            pen.line(list(zip(xs, ys, strict=True)), **line)
+    return photographed(image, random)
+
+
+def texture(random: Random) -> Image.Image:
+    """Stripes, a chequerboard, clouds, or grain."""
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    period, angle = random.uniform(6, 60), random.uniform(0, np.pi)
+    along = x * np.cos(angle) + y * np.sin(angle)
+    match int(random.integers(0, 4)):
+        case 0:
+            values = np.sin(along * 2 * np.pi / period)
+        case 1:
+            values = np.sign(np.sin(x * 2 * np.pi / period) * np.sin(y * 2 * np.pi / period))
+        case cells:
+            count = int(random.integers(4, 12)) if cells == 2 else int(random.integers(20, 80))
+            coarse = Image.fromarray(random.normal(size=(count, count)).astype(np.float32))
+            values = np.asarray(coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC)) / 2
+    grey = 128 + random.uniform(30, 100) * values + random.normal(0, 4, values.shape)
+    return Image.fromarray(grey.clip(0, 255).astype(np.uint8))
+
+
+def noise(random: Random) -> Image.Image:
+    level, spread = random.uniform(80, 200), random.uniform(2, 60)
+    return Image.fromarray(random.normal(level, spread, (SIDE, SIDE)).clip(0, 255).astype(np.uint8))
+
+
+def blank(random: Random) -> Image.Image:
+    """A sheet, half of it in the shadow of something with a soft edge."""
+    page = np.asarray(sheet(random), np.float32)
+    y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
+    angle = random.uniform(0, 2 * np.pi)
+    distance = x * np.cos(angle) + y * np.sin(angle) - random.uniform(-0.5, 0.5)
+    shadow = 1 - random.uniform(0.1, 0.6) / (1 + np.exp(-distance * random.uniform(3, 40)))
+    return Image.fromarray((page * shadow).clip(0, 255).astype(np.uint8))
+
+
+KINDS: dict[str, Callable[[Random], Image.Image]] = {
+    "drawings": drawing,
+    "textures": texture,
+    "noise": noise,
+    "blank sheets": blank,
+}
+
+
+def pictures() -> Iterator[tuple[str, Image.Image]]:
+    random = np.random.default_rng(0)
+    yield from letters(random)
+    for kind, draw in KINDS.items():
+        for _ in range(EACH):
+            yield kind, draw(random)
+
+
+def rejected(classifier: Classifier, images: Iterable[tuple[str, Source]]) -> dict[str, float]:
+    """Which share of each kind gets no digit as an answer."""
+    total, without = Counter[str](), Counter[str]()
+    for kind, image in images:
+        total[kind] += 1
+        without[kind] += classifier.predict(image).digit is None
+    return {f"{kind} ({count:,})": without[kind] / count for kind, count in total.items()}
+
+
+def main() -> None:
+    for path in sys.argv[1:] or [BUNDLED]:
+        classifier = Classifier(path)
+        print(f"{path}: answered ?")
+        validation = mnist.load("validation").images
+        digits = (("MNIST's validation digits", image) for image in validation)
+        for kind, share in (
+            rejected(classifier, pictures()) | rejected(classifier, digits)
+        ).items():
+            print(f"  {kind:48}{share:8.2%}")
+
+
+if __name__ == "__main__":
+    main()

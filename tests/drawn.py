@@ -1,0 +1,106 @@
+"""Photographs of numbers on paper, drawn from MNIST's digits, for tests."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from digits.mnist import Split
+
+INK, PAPER = 60, 215  # grey values
+
+
+class Sheet:
+    """A sheet of paper, to be written on and then photographed.
+
+    height, width: pixels of the photograph.
+    """
+
+    def __init__(self, height: int = 500, width: int = 700) -> None:
+        self.height, self.width = height, width
+        self.ink = Image.new("L", (width, height))
+        self.ground = np.full((height, width), PAPER, np.float32)
+
+    def write(
+        self,
+        digits: Sequence[np.ndarray],
+        left: int,
+        top: int,
+        size: int = 56,
+        gap: int = 8,
+    ) -> list[tuple[int, int, int, int]]:
+        """Digits [28, 28] in a row, `size` pixels for MNIST's 28, `gap` pixels apart.
+
+        A negative gap makes them overlap. Returns their boxes.
+        """
+        boxes = []
+        for digit in digits:
+            columns = np.flatnonzero((digit > 60).any(0))
+            rows = np.flatnonzero((digit > 60).any(1))
+            cut = digit[:, columns[0] : columns[-1] + 1]
+            width = round(cut.shape[1] * size / 28)
+            scaled = Image.fromarray(cut).resize((width, size), Image.Resampling.BICUBIC)
+            self.ink.paste(255, (left, top), scaled)
+            upper, lower = top + rows[0] * size // 28, top + (rows[-1] + 1) * size // 28
+            boxes.append((left, upper, left + width, lower))
+            left += width + gap
+        return boxes
+
+    def rule(self, spacing: int, squared: bool = False, grey: int = 150, width: int = 1) -> None:
+        """Print horizontal lines, and vertical ones, on the paper."""
+        for at in range(spacing, self.height, spacing):
+            self.ground[at : at + width] = grey
+        for at in range(spacing, self.width, spacing) if squared else ():
+            self.ground[:, at : at + width] = grey
+
+    def box(self, left: int, top: int, right: int, bottom: int, grey: int = 60) -> None:
+        """Print the frame of a form's box."""
+        ground = Image.fromarray(self.ground)
+        ImageDraw.Draw(ground).rectangle((left, top, right, bottom), outline=grey, width=2)
+        self.ground = np.asarray(ground).copy()
+
+    def photograph(
+        self,
+        tilt: float = 0,
+        light: np.ndarray | None = None,
+        table: int = 0,
+        noise: float = 2,
+        ink: int = INK,
+        seed: int = 0,
+    ) -> np.ndarray:
+        """uint8 [height, width].
+
+        tilt: degrees, anticlockwise. light: [height, width], 1 where the lamp shines fully.
+        table: pixels of dark table to the left of and below the sheet. ink: its grey value.
+        """
+        mask = np.asarray(self.ink.filter(ImageFilter.GaussianBlur(0.7)), np.float32) / 255
+        page = Image.fromarray(self.ground + (ink - self.ground) * mask)
+        page = page.rotate(tilt, Image.Resampling.BICUBIC, fillcolor=PAPER)
+        values = np.asarray(page).copy()
+        if table:
+            values[-table:] = values[:, :table] = 70
+        if light is not None:
+            values *= light
+        values += np.random.default_rng(seed).normal(0, noise, values.shape)
+        return values.clip(0, 255).astype(np.uint8)
+
+
+def lamp(height: int, width: int) -> np.ndarray:
+    """Light that falls off towards the lower right corner, to 45 %."""
+    down, right = np.linspace(1, 0.7, height), np.linspace(1, 0.65, width)
+    return np.outer(down, right).astype(np.float32)
+
+
+def shadow(height: int, width: int) -> np.ndarray:
+    """The shadow of a hand over the lower left half, with an edge of a few pixels."""
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return (1 - 0.45 / (1 + np.exp(-(y - x) * 40))).astype(np.float32)
+
+
+def chosen(split: Split, number: str, start: int = 0) -> list[np.ndarray]:
+    """MNIST digits that write a number, the first of each kind from `start` on."""
+    images = []
+    for place, digit in enumerate(number):
+        candidates = np.flatnonzero(split.labels == int(digit))
+        images.append(split.images[candidates[(start + place) % len(candidates)]])
+    return images
