@@ -27,19 +27,20 @@ wheel: .venv-runtime/done
 
 bench: .venv/done
 	.venv/bin/python $(PIP) --editable '.[bench]'
-	.venv/bin/python tests/benchmarks/speed.py
-	.venv/bin/python tests/benchmarks/training.py
-	.venv/bin/python tests/benchmarks/corruptions.py
-	-.venv/bin/python tests/benchmarks/photos.py
+	.venv/bin/python -m tests.benchmarks.speed
+	.venv/bin/python -m tests.benchmarks.training
+	.venv/bin/python -m tests.benchmarks.corruptions
+	.venv/bin/python -m tests.benchmarks.nondigits
+	-.venv/bin/python -m tests.benchmarks.photos
 
-# Of the seeds 0, 1 and 2, 0 has the best validation accuracy.
+# Of the seeds 0, 1 and 2, 1 has the best validation accuracy.
 model: .venv/done
 	rm -rf runs/bundled
-	.venv/bin/digits train --seed 0 --out runs/bundled
+	.venv/bin/digits train --seed 1 --out runs/bundled
 	.venv/bin/digits export --quantize runs/bundled
 	cp runs/bundled/lenet5.int8.onnx runtime/digits/models/
 	cp runs/bundled/curves.png docs/
-	.venv/bin/python docs/make.py
+	.venv/bin/python -m docs.make
 
 clean:
 	rm -rf .venv .venv-runtime dist

@@ -1,27 +1,26 @@
-"""Draw the README's pipeline.png and augmentation.png.
+"""Draw the README's pictures: python -m docs.make
 
 `make model` does so, and brings curves.png from its run.
 """
 
+import io
 from pathlib import Path
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
+from tests.drawn import Sheet, chosen, lamp, shadow
 
-from digits import Classifier, ink, mnist, picture
+from digits import Classifier, mnist, picture
+from digits.classifier import framed
+from digits.drawing import annotated, steps
+from digits_train import outliers
 from digits_train.augment import Dice, augment
 from digits_train.recipe import choose
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE.parent / "tests" / "pictures").glob("[0-9].*"))
-
-
-def frame(path: Path) -> np.ndarray:
-    """The 28x28 pixels that the network sees."""
-    strokes = ink.extract(picture.load(path).grey)
-    return ink.frame(strokes, *ink.find_digit(strokes))
 
 
 def shown(path: Path) -> Image.Image:
@@ -47,7 +46,7 @@ def pipeline() -> None:
         axes.set(xticks=[], yticks=[])
     for column, (path, prediction) in enumerate(zip(SAMPLES, predictions, strict=True)):
         upper[column].imshow(ImageOps.pad(shown(path), (300, 300), color="white"))
-        lower[column].imshow(frame(path), cmap="gray")
+        lower[column].imshow(framed(path), cmap="gray")
         answer = "?" if prediction.digit is None else prediction.digit
         lower[column].set_xlabel(f"{answer}   ({100 * prediction.confidence:.1f} %)", fontsize=11)
     upper[0].set_ylabel("picture")
@@ -73,6 +72,46 @@ def augmentation() -> None:
     figure.savefig(HERE / "augmentation.png", dpi=70)
 
 
+def no_digits() -> None:
+    """Sixty pictures from which a network learns to be unsure."""
+    frames = outliers.make(mnist.load("train"), 60, seed=0).reshape(3, 20, 28, 28)
+    rows = frames.transpose(0, 2, 1, 3).reshape(3 * 28, -1)
+    Image.fromarray(rows).resize((1120, 168), Image.Resampling.NEAREST).save(HERE / "outliers.png")
+
+
+def page() -> None:
+    """Numbers of test digits on ruled paper, tilted, in uneven light: how they are read."""
+    test = mnist.load("test")
+    sheet = Sheet(420, 800)
+    sheet.rule(42, grey=170)
+    sheet.write(chosen(test, "0612749", start=20), 70, 60, gap=5)
+    sheet.write(chosen(test, "1887", start=30), 560, 66, gap=6)
+    sheet.write(chosen(test, "3141592653", start=40), 90, 180, size=64, gap=0)
+    sheet.write(chosen(test, "20260", start=50), 70, 300, size=52)
+    photo = encoded(sheet.photograph(tilt=4, light=lamp(420, 800)))
+    reading = Classifier().read(photo)
+    print(reading.text)
+    annotated(photo, reading.digits).save(HERE / "page.png", optimize=True)
+
+
+def strip() -> None:
+    """What each step of `digits predict --debug` saw of a digit on ruled paper."""
+    sheet = Sheet(300, 420)
+    sheet.rule(50, grey=150)
+    sheet.write(chosen(mnist.load("test"), "2", start=11), 130, 60, size=190)
+    photo = encoded(sheet.photograph(tilt=-3, light=shadow(300, 420), table=12))
+    steps(photo, Classifier().predict(photo)).save(HERE / "steps.png", optimize=True)
+
+
+def encoded(photo: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(photo).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 if __name__ == "__main__":
     pipeline()
     augmentation()
+    no_digits()
+    page()
+    strip()

@@ -23,6 +23,9 @@ _CLOSE_UP = 4.0  # a picture that is no higher is no page, and digits may reach 
 _TAILED = 1.4  # and more: a digit with a tail
 _NEIGHBOURS = 3.0  # digits that tell how a page is tilted are no further apart
 
+_SMALLEST = 6  # pixels; a lower digit can't be read
+_MOST = 1000  # of digits on a page; noise and textures have more
+_SPECKS = 10  # for each digit, on the dirtiest page
 _MARGIN = 0.01  # of a page's longer side
 _STRAIGHT = 3.0  # degrees; neither lines nor network mind less
 _TILTS = np.radians(np.arange(-45, 45.5, 0.5))
@@ -60,7 +63,10 @@ def turned_back(box: Box, angle: float, turned: Ink, ink: Ink) -> Box:
 
 
 def groups(ink: Ink) -> tuple[list[Shape], float]:
-    """What may be digits, some of them touching each other, and their usual height in pixels."""
+    """What may be digits, some of them touching each other, and their usual height in pixels.
+
+    ink: uint8 [height, width]. Nothing when it is blank, or all noise.
+    """
     levels = inks.levels(ink)
     strokes = printed.without(ink, levels) if levels else None
     if levels is None or strokes is None or not len(strokes):
@@ -68,8 +74,16 @@ def groups(ink: Ink) -> tuple[list[Shape], float]:
     heights = strokes.boxes[:, 3] - strokes.boxes[:, 1]
     height = _weighted_median(heights, strokes.mass)
     strokes = strokes.only((heights <= _TOO_HIGH * height) & ~_cut_off(strokes, ink, height))
-    joined = [strokes.cut(pieces, ink, levels.threshold / 4) for pieces in _joined(strokes, height)]
-    return [shape for shape in joined if shape.box.height >= _TOO_LOW * height], height
+    if len(strokes) > _SPECKS * _MOST:
+        return [], 0.0
+    joined = [
+        pieces
+        for pieces in _joined(strokes, height)
+        if strokes.box(pieces).height >= max(_TOO_LOW * height, _SMALLEST)
+    ]
+    if len(joined) > _MOST:
+        return [], 0.0
+    return [strokes.cut(pieces, ink, levels.threshold / 4) for pieces in joined], height
 
 
 def _cut_off(strokes: Strokes, ink: Ink, height: float) -> np.ndarray:

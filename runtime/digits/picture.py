@@ -25,6 +25,7 @@ Source = (
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
+_BAND = 512  # rows of a transparent picture that are converted at a time
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
 # Pixels of the longer side; a larger picture is first reduced, to at least half of it.
 WORKING_SIZE = 1024  # for one digit
@@ -192,18 +193,34 @@ def _grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
         image = Image.fromarray(_stretched(np.asarray(image)))
     elif image.has_transparency_data:
         coloured = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
-        # Alpha is multiplied in while averaging; the grey of invisible pixels must not show.
-        return _on_paper(coloured.convert("LA").convert("La").reduce(factor).convert("LA"))
+        return _on_paper(_reduced(coloured, factor))
     return np.asarray(image.convert("L").reduce(factor))
 
 
-def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
-    """Lay a transparent picture (mode LA) on paper that contrasts with its ink.
+def _reduced(coloured: Image.Image, factor: int) -> NDArray[np.uint8]:
+    """Grey and alpha, reduced: uint8 [height, width, 2].
+
+    Alpha is multiplied in while averaging; the grey of invisible pixels must not show. It is done
+    band by band, because each conversion takes four bytes a pixel.
+    """
+    width, height = coloured.size
+    step = factor * max(1, _BAND // factor)
+    bands = []
+    for top in range(0, height, step):
+        band = coloured.crop((0, top, width, min(top + step, height)))
+        bands.append(np.asarray(band.convert("LA").convert("La").reduce(factor).convert("LA")))
+    return np.concatenate(bands)
+
+
+def _on_paper(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay a transparent picture on paper that contrasts with its ink.
+
+    image: uint8 [height, width, 2], grey and alpha.
 
     A cut-out sheet, which fills its outline and holds both ink and paper, goes on its own paper.
     Bare ink goes on white, or on black when it is light.
     """
-    values = np.asarray(image, np.float32)
+    values = image.astype(np.float32)
     grey, alpha = values[..., 0], values[..., 1] / 255
     rows, columns = np.nonzero(alpha > 0.5)
     if not len(rows):

@@ -11,6 +11,8 @@ _SMALLEST = 100  # pixels; in a smaller picture one can't tell a line from a str
 _TILES = 3  # along the longer side: paper curls, but not much within a third of it
 _THICKEST = 0.008  # of the longer side; a stroke of a pen is thicker, or shorter than a tile
 _COVERED = 0.6  # of a tile's width: strokes interrupt a line, and digits in a row cover less
+_CROSSED = 0.25  # of the width, where other lines cover more
+_RULED = 3  # lines make ruled paper; fewer may be the edge of a sheet
 _BIN = 3  # pixels; a line's middle is that straight
 _SLOPES = np.linspace(-0.25, 0.25, 101)  # pixels of height for each of width, to 14 degrees
 
@@ -58,13 +60,15 @@ def _erase_lines(part: Mask, thickest: int) -> None:
     slope, lines = _lines(middles, columns, width)
     if not len(lines):
         return
-    near = np.isin(_bins(middles, columns, slope, width), lines)
-    # Where a stroke lies along a line it is thicker, and stays.
-    near &= ends - starts <= np.median((ends - starts)[near]) + 1
-    lengths = (ends - starts)[near]
-    rows = np.arange(lengths.sum()) + np.repeat(
-        starts[near] - np.cumsum(lengths) + lengths, lengths
-    )
+    bins = _bins(middles, columns, slope, width)
+    # A pen's stroke along a line is thicker, and stays.
+    thickness = np.median((ends - starts)[np.isin(bins, lines)])
+    alike = ends - starts <= thickness + 1
+    # On ruled paper there are other lines like these, on which more is written.
+    ruled = np.count_nonzero(np.diff(lines) > 1) + 1 >= _RULED
+    near = alike & np.isin(bins, _dense(bins[alike], _CROSSED * width) if ruled else lines)
+    starts, lengths = starts[near], (ends - starts)[near]
+    rows = np.arange(lengths.sum()) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
     part[rows, np.repeat(columns[near], lengths)] = False
 
 
@@ -73,15 +77,21 @@ def _lines(middles: np.ndarray, columns: Integers, width: int) -> tuple[float, I
 
     A Hough transform of one family of parallel lines (R. Duda, P. Hart, 1972).
     """
-    best, slope, lines = 0.0, 0.0, np.zeros(0, np.int64)
+    best, slope, lines = 0, 0.0, np.zeros(0, np.int64)
     for candidate in _SLOPES:
-        counts = np.bincount(_bins(middles, columns, candidate, width), minlength=2)
-        pairs = counts[:-1] + counts[1:]  # a line may lie on the border between two bins
-        found = np.flatnonzero(pairs > _COVERED * width)
-        merit = float((pairs[found].astype(np.float64) ** 2).sum())
+        bins = _bins(middles, columns, candidate, width)
+        found = _dense(bins, _COVERED * width)
+        merit = int((np.bincount(bins)[found] ** 2).sum()) if len(found) else 0
         if merit > best:
-            best, slope, lines = merit, candidate, np.unique([found, found + 1])
+            best, slope, lines = merit, candidate, found
     return slope, lines
+
+
+def _dense(bins: Integers, least: float) -> Integers:
+    """The bins which, with a neighbour, hold more than `least`: a line may lie between two."""
+    counts = np.bincount(bins, minlength=2)
+    found = np.flatnonzero(counts[:-1] + counts[1:] > least)
+    return np.unique(np.concatenate([found, found + 1]))
 
 
 def _bins(middles: np.ndarray, columns: Integers, slope: float, width: int) -> Integers:

@@ -34,26 +34,26 @@ def split(whole: Shape, height: float, confidence: Confidence) -> list[Shape]:
     pieces: dict[tuple[int, int], Shape] = {}
     for last in range(1, len(edges)):
         for first in range(last):
+            if edges[last].min() - edges[first].max() > _WIDEST * height:
+                continue
             piece = _between(whole, edges[first], edges[last])
-            everything = (first, last) == (0, len(edges) - 1)
-            if piece and (everything or piece.box.width <= _WIDEST * height):
+            if piece and piece.box.width <= _WIDEST * height:
                 pieces[first, last] = piece
+    if not pieces:
+        return [whole]
     sure = np.log(confidence(list(pieces.values()))).tolist()
-    # The best way to each piece, by the piece that it ends with; they are in order of their ends.
-    best: dict[tuple[int, int], tuple[float, list[Shape]]] = {}
+    # The best way to each piece that ends at an edge; pieces are in the order of their ends.
+    ways: list[list[tuple[float, list[Shape]]]] = [[] for _ in edges]
     for ((first, last), piece), logarithm in zip(pieces.items(), sure, strict=True):
         before = [
-            way
-            for (_, end), way in best.items()
-            if end == first and not _above_each_other(way[1][-1].box, piece.box)
+            (score + _CUT, way)
+            for score, way in ways[first]
+            if not _above_each_other(way[-1].box, piece.box)
         ]
-        if first == 0:
-            best[first, last] = logarithm, [piece]
-        elif before:
-            score, way = max(before, key=lambda way: way[0])
-            best[first, last] = score + logarithm + _CUT, [*way, piece]
-    ways = [way for (_, end), way in best.items() if end == len(edges) - 1]
-    _, chosen = max(ways, key=lambda way: way[0], default=(0.0, [whole]))
+        if first == 0 or before:
+            score, way = max(before, key=lambda scored: scored[0], default=(0.0, []))
+            ways[last].append((score + logarithm, [*way, piece]))
+    _, chosen = max(ways[-1], key=lambda scored: scored[0], default=(0.0, [whole]))
     return [piece for piece in chosen if piece.box.height >= _LOWEST * height] or [whole]
 
 
@@ -66,9 +66,13 @@ def _above_each_other(one: Box, other: Box) -> bool:
 
 def _between(whole: Shape, left: Integers, right: Integers) -> Shape | None:
     """What of a shape lies between two seams, if anything."""
-    columns = np.arange(whole.box.width)
-    ink = np.where((columns >= left[:, None]) & (columns < right[:, None]), whole.ink, 0)
-    return shape(ink, whole.box) if ink.any() else None
+    first, last = int(left.min()), int(right.max())
+    columns = np.arange(first, last)
+    between = (columns >= left[:, None]) & (columns < right[:, None])
+    ink = np.where(between, whole.ink[:, first:last], 0)
+    box = whole.box
+    window = Box(box.left + first, box.top, box.left + last, box.bottom)
+    return shape(ink, window) if ink.any() else None
 
 
 def _seams(ink: Ink, height: float) -> Integers:

@@ -1,6 +1,6 @@
 """How models read damaged digits: MNIST's test set under the 15 corruptions of MNIST-C.
 
-    python tests/benchmarks/corruptions.py MODEL.onnx ...
+    python -m tests.benchmarks.corruptions MODEL.onnx ...
 
 N. Mu, J. Gilmer, "MNIST-C: a robustness benchmark for computer vision", 2019. The corruptions and
 their strengths are the paper's; they are generated here, so the random ones are not its very files.

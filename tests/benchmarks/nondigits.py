@@ -1,6 +1,6 @@
 """How many pictures of no digit are rejected, and how many of digits are.
 
-    python tests/benchmarks/nondigits.py [MODEL.onnx ...]
+    python -m tests.benchmarks.nondigits [MODEL.onnx ...]
 
 Letters in every font of this machine and of matplotlib but DejaVu, whose letters the networks
 have seen; drawings, textures, noise and blank sheets. None was used to choose anything.

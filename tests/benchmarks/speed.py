@@ -2,9 +2,10 @@
 
     make bench
 
-One digit: a call from Python with the 28x28 pixels, median over five windows, the contestants in
-turn; VGG-16 with random weights, which take as long. Cold start: a whole process that reads one
-PNG with LeNet-5, median of nine.
+One digit: a call from Python with the 28x28 pixels, median of five windows, the contestants in
+turn; VGG-16 with random weights, which take as long. One picture: from file to digit, beside
+Pillow's decoding it in full. Cold start: a whole process that reads one PNG with LeNet-5, median of
+nine.
 """
 
 import statistics
@@ -13,12 +14,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnxruntime
 import torch
+from PIL import Image
+from tests.drawn import Sheet, chosen
 
-from digits import mnist
+from digits import Classifier, mnist
 from digits.model import BUNDLED, Model, open_session
 from digits_export import graph
 from digits_export.quantize import quantize
@@ -73,7 +77,7 @@ def show(title: str, unit: str, results: dict[str, float]) -> None:
     ours = next(iter(results.values()))
     print(f"\n{title}")
     for name, value in results.items():
-        print(f"  {name:44}{value:9.1f} {unit}   x {value / ours:.2f}")
+        print(f"  {name:44}{value:9.2f} {unit}   x {value / ours:.2f}")
 
 
 def lenet5() -> dict[str, float]:
@@ -121,11 +125,40 @@ def vgg16() -> dict[str, float]:
         )
 
 
+def photo(folder: Path) -> Path:
+    """A JPEG of 12 megapixels, as noisy as a telephone's: a 3 on paper."""
+    sheet = Sheet(750, 1000)
+    sheet.write(chosen(mnist.load("validation"), "3"), 400, 200, size=350)
+    large = Image.fromarray(sheet.photograph()).resize((4000, 3000), Image.Resampling.BICUBIC)
+    pixels = np.asarray(large.convert("RGB"), np.float32)
+    pixels += np.random.default_rng(0).normal(0, 4, pixels.shape)
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / "photo.jpg", quality=90)
+    return folder / "photo.jpg"
+
+
+def pictures(path: Path, calls: int) -> dict[str, float]:
+    classifier = Classifier(BUNDLED)
+
+    def decode() -> None:
+        with Image.open(path) as image:
+            image.load()
+
+    times = microseconds(
+        {"digits, from the file to the digit": lambda: classifier.predict(path), "Pillow": decode},
+        calls,
+    )
+    return {name: time / 1000 for name, time in times.items()}
+
+
 def main() -> None:
     torch.set_num_threads(1)
     print(f"onnxruntime {onnxruntime.__version__}, torch {torch.__version__}, one thread")
     show("One digit, one call, LeNet-5", "us", lenet5())
     show("One digit, one call, VGG-16", "us", vgg16())
+    with TemporaryDirectory() as folder:
+        show("One picture, JPEG of 12 megapixels", "ms", pictures(photo(Path(folder)), 5))
+        Image.fromarray(mnist.load("validation").images[0]).save(Path(folder) / "digit.png")
+        show("One picture, PNG of 28x28", "ms", pictures(Path(folder) / "digit.png", 300))
     digits = str(Path(sys.executable).with_name("digits"))
     starts = milliseconds(
         {

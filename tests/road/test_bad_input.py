@@ -1,10 +1,15 @@
 """What goes wrong on a user's machine is one sentence and exit code 1, never a traceback."""
 
+import os
 import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from digits.mnist import Split
 
@@ -65,8 +70,33 @@ def test_no_data_at_all(digits: Run, tmp_path: Path) -> None:
         (["export"], "run `digits train` first"),
         (["export", "nowhere"], "there is no such checkpoint"),
         (["predict", "nowhere.png"], "No such file"),
+        (["read", "nowhere.png"], "No such file"),
+        (["read", "/dev/zero"], "not a regular file"),
+        (["predict", "*.png"], "no file matches *.png"),
         (["predict", "nowhere.png", "--model", "nowhere.onnx"], "there is no such model"),
     ],
 )
 def test_mistakes(digits: Run, tmp_path: Path, arguments: list[str], part: str) -> None:
     assert_one_sentence(digits(*arguments, cwd=tmp_path), part)
+
+
+@pytest.mark.parametrize("command", ["predict", "read"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "I;16"])
+def test_50_megapixels_of_noise_stay_under_400_megabytes(
+    digits: Run, tmp_path: Path, command: str, mode: str
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (6100, 8200), np.uint8)
+    wide = Image.fromarray(noise.astype(np.uint16) << 8) if mode == "I;16" else None
+    image = wide or Image.fromarray(noise).convert(mode)
+    image.save(tmp_path / "noise.png", compress_level=1)
+    code = f"""
+import resource, subprocess
+subprocess.run(["digits", {command!r}, "noise.png"])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+"""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert "Traceback" not in done.stderr
+    assert int(done.stdout.splitlines()[-1]) < 400

@@ -56,8 +56,8 @@ def test_the_environment_is_small_and_without_torch_and_onnx(device: Path) -> No
 def test_it_reads_pictures(device: Path, pictures: list[Path]) -> None:
     lines = sh(device / "bin" / "digits", "predict", *pictures).splitlines()
     answers = {line.split("  ")[1] for line in lines}
-    assert answers == {"?", *(path.stem for path in pictures)} - {"3", "5"}
-    assert sum("perhaps" in line for line in lines) == 2
+    assert answers == {"?", *(path.stem for path in pictures)} - {"3"}
+    assert sum("perhaps" in line for line in lines) == 1
     python = sh(device / "bin" / "python", "-m", "digits", "predict", pictures[7])
     assert python.startswith("7  (")
 

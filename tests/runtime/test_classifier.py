@@ -19,7 +19,9 @@ from digits.errors import DigitsError, PictureError
 from digits.mnist import Split
 from digits.model import BUNDLED
 from tests.benchmarks import nondigits
+from tests.conftest import PICTURES
 from tests.drawn import Sheet, chosen, lamp
+from tests.edits import edits
 
 SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "photos"
 
@@ -30,12 +32,12 @@ def classifier() -> digits.Classifier:
 
 
 def test_the_sample_pictures(classifier: digits.Classifier, pictures: list[Path]) -> None:
-    """Each is read rightly, though of the 3 and the 5, which few would write so, it isn't sure."""
+    """Each is read rightly, but for the 3, which few would write so: the network isn't sure."""
     assert len(pictures) == 10
     for path in pictures:
         prediction, digit = classifier.predict(path), int(path.stem)
-        assert prediction.probabilities.index(prediction.confidence) == digit, path
-        assert prediction.digit == (None if digit in (3, 5) else digit), path
+        assert prediction.digit == (None if digit == 3 else digit), path
+        assert not prediction.note, path
 
 
 def test_a_prediction(classifier: digits.Classifier, pictures: list[Path]) -> None:
@@ -100,8 +102,9 @@ def test_an_unsure_answer_is_no_answer(tmp_path: Path, pictures: list[Path]) -> 
     raw = BUNDLED.read_bytes()
     strict = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)
     (tmp_path / "strict.onnx").write_bytes(metadata.append(raw, strict))
-    prediction = digits.Classifier(tmp_path / "strict.onnx").predict(pictures[3])
+    prediction = digits.Classifier(tmp_path / "strict.onnx").predict(pictures[5])
     assert prediction.digit is None
+    assert prediction.likeliest == 5
     assert 0.5 < prediction.confidence < 1
 
 
@@ -200,6 +203,34 @@ def test_any_array_gives_a_prediction_or_a_picture_error(
         assert 0 <= top < bottom <= array.shape[0]
 
 
+@settings(deadline=None, max_examples=50)
+@given(st.data())
+def test_any_part_of_a_file_gives_an_answer_or_a_picture_error(
+    classifier: digits.Classifier, data: st.DataObject
+) -> None:
+    raw = data.draw(st.sampled_from(sorted(PICTURES.glob("[0-9].*")))).read_bytes()
+    part = raw[: data.draw(st.integers(0, len(raw)))] + data.draw(st.binary(max_size=8))
+    with suppress(PictureError):
+        assert len(classifier.predict(part).probabilities) == 10
+    with suppress(PictureError):
+        assert classifier.read(part).lines
+
+
+@pytest.mark.parametrize("cells", [30, 100, 400])
+def test_a_texture_is_no_page_that_takes_for_ever(
+    classifier: digits.Classifier, cells: int
+) -> None:
+    """Without bounds, noise of this size once took 97 seconds and 21 GB."""
+    random = np.random.default_rng(0)
+    coarse = Image.fromarray(random.normal(size=(cells, cells)).astype(np.float32))
+    field = np.asarray(coarse.resize((2048, 2048), Image.Resampling.BICUBIC))
+    try:
+        reading = classifier.read(np.where(field > 0.4, 40, 220).astype(np.uint8))
+    except PictureError:
+        return
+    assert len(reading.digits) < 2000
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the photos are not here")
 def test_real_photos(classifier: digits.Classifier) -> None:
     """Ink of people who are not in MNIST. The bounds are what a reader needs, not what we have."""
@@ -218,18 +249,6 @@ def test_real_photos(classifier: digits.Classifier) -> None:
     assert share["mouse"] >= 0.98
 
 
-def distance(one: str, other: str) -> int:
-    """How many characters must be changed, put in or left out (V. Levenshtein, 1966)."""
-    row = list(range(len(other) + 1))
-    for place, character in enumerate(one, 1):
-        before, row = row, [place]
-        for column, candidate in enumerate(other):
-            row.append(
-                min(before[column + 1] + 1, row[-1] + 1, before[column] + (character != candidate))
-            )
-    return row[-1]
-
-
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the photos are not here")
 def test_real_pages() -> None:
     classifier = digits.Classifier(reject=False)
@@ -237,6 +256,6 @@ def test_real_pages() -> None:
     with (SHARED / "lines.csv").open() as table:
         for row in csv.DictReader(table):
             expected = row["digits"].replace("/", "\n").replace(" ", "  ")
-            wrong += distance(classifier.read(SHARED / row["file"]).text, expected)
+            wrong += edits(classifier.read(SHARED / row["file"]).text, expected)
             total += len(expected)
     assert wrong / total <= 0.1

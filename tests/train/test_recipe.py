@@ -33,6 +33,8 @@ def test_only_what_is_given_changes() -> None:
         {"epochs": 0},
         {"batch_size": 0},
         {"learning_rate": -1.0},
+        {"outliers": -0.1},
+        {"outliers": float("inf")},
         {"learning_rate": float("nan")},
         {"optimizer": "magic"},
         {"schedule": "magic"},
