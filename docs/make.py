@@ -86,7 +86,7 @@ def page() -> None:
     sheet.rule(42, grey=170)
     sheet.write(chosen(test, "0612749", start=20), 70, 60, gap=5)
     sheet.write(chosen(test, "1887", start=30), 560, 66, gap=6)
-    sheet.write(chosen(test, "3141592653", start=40), 90, 180, size=64, gap=0)
+    sheet.write(chosen(test, "3141592653", start=40), 90, 180, size=64, gap=3)
     sheet.write(chosen(test, "20260", start=50), 70, 300, size=52)
     photo = encoded(sheet.photograph(tilt=4, light=lamp(420, 800)))
     reading = Classifier().read(photo)

@@ -28,7 +28,7 @@ MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an 
 _BAND = 512  # rows of a transparent picture that are converted at a time
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
 # Pixels of the longer side; a larger picture is first reduced, to at least half of it.
-WORKING_SIZE = 1024  # for one digit
+WORKING_SIZE = 640  # for one digit
 PAGE_SIZE = 2048  # for many small ones
 
 # What Pillow raises on broken files: the first five were seen with 400,000 mutated ones (13.0),

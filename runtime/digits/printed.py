@@ -81,7 +81,7 @@ def _lines(middles: np.ndarray, columns: Integers, width: int) -> tuple[float, I
     for candidate in _SLOPES:
         bins = _bins(middles, columns, candidate, width)
         found = _dense(bins, _COVERED * width)
-        merit = int((np.bincount(bins)[found] ** 2).sum()) if len(found) else 0
+        merit = int((np.bincount(bins, minlength=2)[found] ** 2).sum())
         if merit > best:
             best, slope, lines = merit, candidate, found
     return slope, lines
@@ -132,6 +132,8 @@ def _along_border(strokes: Strokes, height: int, width: int) -> np.ndarray:
 def _frames(strokes: Strokes) -> np.ndarray:
     """Which strokes go round another one and leave their own middle empty: boxes of forms."""
     frames = np.zeros(len(strokes), np.bool_)
+    if len(strokes) < 2:
+        return frames
     left, top, right, bottom = strokes.boxes.T
     for i in np.argsort(top - bottom)[:20]:  # the highest
         inside = (left > left[i]) & (top > top[i]) & (right < right[i]) & (bottom < bottom[i])

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from digits import ink, printed
 from digits.mnist import Split
@@ -92,3 +94,19 @@ def test_a_soft_blot_is_a_shadow() -> None:
     strokes, mask = written(photo.astype(np.uint8))
     assert len(strokes) == 1
     assert mask[100, 64]
+
+
+@pytest.mark.parametrize("shape", [(1, 120), (3, 150), (120, 1), (101, 2)])
+def test_a_picture_that_is_a_line(shape: tuple[int, int]) -> None:
+    """Its only bin once had no neighbour."""
+    mask = np.zeros(shape, np.bool_)
+    mask[0, :] = mask[:, 0] = True
+    assert printed.without_lines(mask).shape == shape
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 130), st.integers(100, 130), st.integers(0, 2**32), st.floats(0, 1))
+def test_any_mask_loses_pixels_at_most(height: int, width: int, seed: int, share: float) -> None:
+    mask = np.random.default_rng(seed).random((height, width)) < share
+    for turned in (mask, mask.T):
+        assert not (printed.without_lines(turned) & ~turned).any()

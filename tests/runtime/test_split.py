@@ -54,7 +54,7 @@ def test_in_doubt_nothing_is_cut(test_slice: Split) -> None:
 def test_what_is_too_wide_for_a_digit_is_cut(test_slice: Split) -> None:
     whole = drawn(test_slice, "8888", -4)
     parts = split(whole, 45, lambda shapes: np.full(len(shapes), 0.2, np.float32))
-    assert len(parts) > 2
+    assert len(parts) >= 2
     assert all(part.box.width <= 1.5 * 45 for part in parts)
 
 
