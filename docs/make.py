@@ -14,7 +14,7 @@ from tests.drawn import Sheet, chosen, lamp, shadow
 
 from digits import Classifier, mnist, picture
 from digits.classifier import framed
-from digits.drawing import annotated, steps
+from digits.drawing import annotated, save, steps
 from digits_train import outliers
 from digits_train.augment import Dice, augment
 from digits_train.recipe import choose
@@ -91,7 +91,7 @@ def page() -> None:
     photo = encoded(sheet.photograph(tilt=4, light=lamp(420, 800)))
     reading = Classifier().read(photo)
     print(reading.text)
-    annotated(photo, reading.digits).save(HERE / "page.png", optimize=True)
+    save(HERE / "page.jpg", annotated(photo, reading.digits))
 
 
 def strip() -> None:

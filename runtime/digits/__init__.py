@@ -2,6 +2,7 @@
 
     import digits
     digits.Classifier().predict("seven.png").digit  # 7
+    digits.Classifier().read("page.png").text  # "1247673\\n8952481"
 
 `digits.errors` lists what can go wrong.
 """
@@ -9,16 +10,19 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from digits.classifier import Classifier, Prediction
+    from digits.classifier import Classifier, Prediction, Reading
     from digits.errors import DataError, DigitsError, ModelError, PictureError
 
 __version__ = "0.1.0"
-__all__ = ["Classifier", "DataError", "DigitsError", "ModelError", "PictureError", "Prediction"]
+__all__ = [
+    *("Classifier", "Prediction", "Reading"),
+    *("DataError", "DigitsError", "ModelError", "PictureError"),
+]
 
 
 def __getattr__(name: str) -> Any:
     # `digits --help` and digits_train must not wait for onnxruntime.
-    if name in ("Classifier", "Prediction"):
+    if name in ("Classifier", "Prediction", "Reading"):
         from digits import classifier
 
         return getattr(classifier, name)

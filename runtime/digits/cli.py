@@ -5,18 +5,15 @@ import io
 import json
 import sys
 import warnings
-from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from digits import __version__
 from digits.errors import DataError, DigitsError, PictureError
 from digits.terminal import complain, emit, forget_stdout, printable, progress_bar, track
-
-if TYPE_CHECKING:
-    from digits.classifier import Prediction
 
 # Another package parses what follows the name of the command, --help included.
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -107,26 +104,24 @@ def predict(
     """Read the digit in each picture."""
     form = _form(as_json, as_csv)
     # onnxruntime takes a tenth of a second to import; --help doesn't wait for it.
-    from digits import output, sources
+    from digits import drawing, output, sources
     from digits.classifier import Classifier
 
     classifier = Classifier(model, kernels=kernels, reject=reject == "unsure")
     errors = _Errors()
     files = sources.listed(pictures, recursive, errors.report)
     write = output.predictions(form, not sources.stands_for_one(pictures, files))
-    strips = _Strips(debug) if debug else None
-    for file in track(files, "reading"):
-        try:
-            source = sources.opened(file)
-            prediction = classifier.predict(source)
-            write(file, prediction)
-            if prediction.note:
-                errors.report(PictureError(f"{file}: {prediction.note}"))
-            if strips:
-                strips.save(file, source, prediction)
-        except PictureError as error:
-            errors.report(error)
-    errors.exit_if_any()
+    strips = drawing.Strips(debug) if debug else None
+
+    def answer(file: Path, source: Path | bytes) -> None:
+        prediction = classifier.predict(source)
+        write(file, prediction)
+        if prediction.note:
+            errors.report(PictureError(f"{file}: {prediction.note}"))
+        if strips:
+            strips.save(file, source, prediction)
+
+    _for_each(files, answer, errors)
 
 
 @app.command()
@@ -147,7 +142,7 @@ def read(
     form = _form(as_json, as_csv)
     if annotate and annotate.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise typer.BadParameter("--annotate writes .png or .jpg files")
-    from digits import output, sources
+    from digits import drawing, output, sources
     from digits.classifier import Classifier
 
     classifier = Classifier(model, kernels=kernels, reject=reject == "unsure")
@@ -156,18 +151,14 @@ def read(
     if annotate and len(files) > 1:
         raise typer.BadParameter("--annotate draws on one picture")
     write = output.readings(form, not sources.stands_for_one(pictures, files))
-    for file in track(files, "reading"):
-        try:
-            source = sources.opened(file)
-            reading = classifier.read(source)
-            write(file, reading)
-            if annotate:
-                from digits import drawing
 
-                drawing.save(annotate, drawing.annotated(source, reading.digits))
-        except PictureError as error:
-            errors.report(error)
-    errors.exit_if_any()
+    def answer(file: Path, source: Path | bytes) -> None:
+        reading = classifier.read(source)
+        write(file, reading)
+        if annotate:
+            drawing.save(annotate, drawing.annotated(source, reading.digits))
+
+    _for_each(files, answer, errors)
 
 
 @app.command("eval")
@@ -258,21 +249,6 @@ def _form(as_json: bool, as_csv: bool) -> Literal["text", "json", "csv"]:
     return "json" if as_json else "csv" if as_csv else "text"
 
 
-class _Strips:
-    """Saves what each step saw under the picture's name, numbered where two have the same."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._names = folder, Counter[str]()
-
-    def save(self, file: Path, source: Path | bytes, prediction: "Prediction") -> None:
-        from digits import drawing
-
-        name = "stdin" if isinstance(source, bytes) else file.name
-        self._names[name] += 1
-        number = f"-{self._names[name]}" if self._names[name] > 1 else ""
-        drawing.save(self._folder / f"{name}{number}.png", drawing.steps(source, prediction))
-
-
 class _Errors:
     """Tells of each error at once, and remembers that there was one."""
 
@@ -286,6 +262,20 @@ class _Errors:
     def exit_if_any(self) -> None:
         if self._any:
             raise typer.Exit(1)
+
+
+def _for_each(
+    files: list[Path], answer: Callable[[Path, Path | bytes], None], errors: _Errors
+) -> None:
+    """Answer for each picture; one that can't be read costs a line. Exits with 1 after an error."""
+    from digits import sources
+
+    for file in track(files, "reading"):
+        try:
+            answer(file, sources.opened(file))
+        except PictureError as error:
+            errors.report(error)
+    errors.exit_if_any()
 
 
 def _import_for_plot() -> Any:

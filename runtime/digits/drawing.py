@@ -1,6 +1,7 @@
 """Pictures for people: what was read where, and what each step of reading saw."""
 
 import io
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -69,6 +70,20 @@ def steps(source: Path | bytes, prediction: Prediction) -> Image.Image:
         answer = prediction.note or (answer if prediction.digit is not None else f"?  {answer}")
         panels += [("the digit", Image.fromarray(digit.ink)), ("28x28", seen)]
     return _side_by_side(panels, answer)
+
+
+class Strips:
+    """Saves what each step saw under the picture's name, numbered where two have the same."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._names = folder, Counter[str]()
+
+    def save(self, file: Path, source: Path | bytes, prediction: Prediction) -> None:
+        """Raises DigitsError when the strip can't be written."""
+        name = "stdin" if isinstance(source, bytes) else file.name
+        self._names[name] += 1
+        number = f"-{self._names[name]}" if self._names[name] > 1 else ""
+        save(self._folder / f"{name}{number}.png", steps(source, prediction))
 
 
 def save(path: Path, image: Image.Image) -> None:

@@ -30,8 +30,13 @@ class Levels:
     noise: float
 
     @property
+    def edge(self) -> float:
+        """What the soft edge of a stroke fades to."""
+        return self.threshold / 4
+
+    @property
     def faint(self) -> float:
-        """What a stroke may fade to: half the threshold, if that stands out of the noise."""
+        """What a stroke may fade to: a third of the threshold, if that stands out of the noise."""
         return max(self.threshold / 3, min(3 * self.noise, self.threshold))
 
 

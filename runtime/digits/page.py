@@ -83,7 +83,7 @@ def groups(ink: Ink) -> tuple[list[Shape], float]:
     ]
     if len(joined) > _MOST:
         return [], 0.0
-    return [strokes.cut(pieces, ink, levels.threshold / 4) for pieces in joined], height
+    return [strokes.cut(pieces, ink, levels.edge) for pieces in joined], height
 
 
 def _cut_off(strokes: Strokes, ink: Ink, height: float) -> np.ndarray:

@@ -18,7 +18,7 @@ _SLOPES = np.linspace(-0.25, 0.25, 101)  # pixels of height for each of width, t
 
 
 def without(ink: Ink, levels: Levels) -> Strokes:
-    """The strokes without rules, frames, and what comes in from the border.
+    """The strokes without rules, boxes, shadows, and what comes in from the border.
 
     ink: uint8 [height, width].
     """
@@ -27,7 +27,7 @@ def without(ink: Ink, levels: Levels) -> Strokes:
         return strokes
     height, width = ink.shape
     strokes = strokes.only((strokes.peak > levels.threshold) & ~_shadows(strokes, max(ink.shape)))
-    dropped = _along_border(strokes, height, width) | _frames(strokes)
+    dropped = _along_border(strokes, height, width) | _boxes(strokes)
     if dropped.all():  # a digit may fill the picture
         return strokes
     return strokes.only(~dropped)
@@ -129,11 +129,11 @@ def _along_border(strokes: Strokes, height: int, width: int) -> np.ndarray:
     )
 
 
-def _frames(strokes: Strokes) -> np.ndarray:
+def _boxes(strokes: Strokes) -> np.ndarray:
     """Which strokes go round another one and leave their own middle empty: boxes of forms."""
-    frames = np.zeros(len(strokes), np.bool_)
+    boxes = np.zeros(len(strokes), np.bool_)
     if len(strokes) < 2:
-        return frames
+        return boxes
     left, top, right, bottom = strokes.boxes.T
     for i in np.argsort(top - bottom)[:20]:  # the highest
         inside = (left > left[i]) & (top > top[i]) & (right < right[i]) & (bottom < bottom[i])
@@ -146,5 +146,5 @@ def _frames(strokes: Strokes) -> np.ndarray:
         inner = (strokes.starts[runs] > left[i] + 0.2 * width) & (
             strokes.ends[runs] < right[i] - 0.2 * width
         )
-        frames[i] = not (middle & inner).any()
-    return frames
+        boxes[i] = not (middle & inner).any()
+    return boxes

@@ -57,11 +57,11 @@ def find(ink: Ink) -> Found:
     near = _gaps(strokes.boxes, main) <= _NEAR * _sides(strokes.boxes[main]).max()
     pieces = np.flatnonzero(heavy & near)
     crowded = strokes.mass[pieces].sum() < _MIN_SHARE * strokes.mass.sum()
-    digit = strokes.cut(pieces, ink, levels.threshold / 4)
+    digit = strokes.cut(pieces, ink, levels.edge)
     if max(digit.ink.shape) < _MIN_SIDE:
         raise PictureError("what is on it is too small to be a digit")
     rivals = _rivals(strokes, main, (height, width))
-    cut = {i: strokes.cut([i], ink, levels.threshold / 4) for i in rivals}
+    cut = {i: strokes.cut([i], ink, levels.edge) for i in rivals}
     if crowded:
         return Found(digit, [], list(cut.values()), crowded=True)
     parts = [cut[i] for i in rivals if i in pieces]
