@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    *("Classifier", "Prediction", "Reading"),
-    *("DataError", "DigitsError", "ModelError", "PictureError"),
+    "Classifier",
+    "DataError",
+    "DigitsError",
+    "ModelError",
+    "PictureError",
+    "Prediction",
+    "Reading",
 ]
 
 
