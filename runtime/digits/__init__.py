@@ -7,7 +7,11 @@
 `digits.errors` lists what can go wrong.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Or onnxruntime would keep a device's number and a queue of events in the user's home.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier, Prediction, Reading

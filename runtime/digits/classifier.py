@@ -20,6 +20,7 @@ from digits.strokes import Box, Shape
 # Of more groups than that on a page, fewer are sure at once only where it is a texture
 # (measured on 30 of them: up to 9 %, where there are more than 700 groups).
 _MANY, _SURE = 100, 0.1
+_MOST_TO_SPLIT = 200  # unsure groups; of more, most are no touching digits either
 
 CROWDED = "no ink is found on it: nothing stands out from the noise"
 SEVERAL = "it holds several digits: `digits read` reads them all"
@@ -128,10 +129,11 @@ class Classifier:
         whole = self._confidence(groups) >= self.model.metadata.rejection_threshold
         if not groups or (len(groups) > _MANY and whole.mean() < _SURE):
             raise PictureError(f"{loaded.name}: no digit is found on it")
+        keep = whole if (~whole).sum() <= _MOST_TO_SPLIT else np.ones_like(whole)
         shapes = [
             shape
-            for group, sure in zip(groups, whole, strict=True)
-            for shape in ([group] if sure else split(group, height, self._confidence))
+            for group, kept in zip(groups, keep, strict=True)
+            for shape in ([group] if kept else split(group, height, self._confidence))
         ]
         answers = dict(zip(map(id, shapes), self._probabilities(shapes), strict=True))
 

@@ -73,7 +73,9 @@ def digits(
 
 PicturesArgument = Annotated[
     list[Path],
-    typer.Argument(help="Pictures, folders, patterns, or - for stdin.", show_default=False),
+    typer.Argument(
+        help="Pictures, folders, patterns, or - for stdin.", show_default=False, readable=False
+    ),
 ]
 ModelOption = Annotated[Path | None, typer.Option(help=_MODEL, show_default=False)]
 RecursiveOption = Annotated[
@@ -150,6 +152,8 @@ def read(
     files = sources.listed(pictures, recursive, errors.report)
     if annotate and len(files) > 1:
         raise typer.BadParameter("--annotate draws on one picture")
+    if annotate and files and annotate.resolve() == files[0].resolve():
+        raise typer.BadParameter("--annotate would overwrite the picture")
     write = output.readings(form, not sources.stands_for_one(pictures, files))
 
     def answer(file: Path, source: Path | bytes) -> None:

@@ -1,7 +1,7 @@
 """Pictures for people: what was read where, and what each step of reading saw."""
 
 import io
-from collections import Counter
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -76,14 +76,15 @@ class Strips:
     """Saves what each step saw under the picture's name, numbered where two have the same."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._names = folder, Counter[str]()
+        self._folder, self._taken = folder, set[str]()
 
     def save(self, file: Path, source: Path | bytes, prediction: Prediction) -> None:
         """Raises DigitsError when the strip can't be written."""
         name = "stdin" if isinstance(source, bytes) else file.name
-        self._names[name] += 1
-        number = f"-{self._names[name]}" if self._names[name] > 1 else ""
-        save(self._folder / f"{name}{number}.png", steps(source, prediction))
+        numbered = (f"{name}-{number}.png" for number in itertools.count(2))
+        free = next(n for n in itertools.chain([f"{name}.png"], numbered) if n not in self._taken)
+        self._taken.add(free)
+        save(self._folder / free, steps(source, prediction))
 
 
 def save(path: Path, image: Image.Image) -> None:

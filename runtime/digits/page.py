@@ -69,7 +69,7 @@ def groups(ink: Ink) -> tuple[list[Shape], float]:
     """
     levels = inks.levels(ink)
     strokes = printed.without(ink, levels) if levels else None
-    if levels is None or strokes is None or not len(strokes):
+    if levels is None or strokes is None or not len(strokes) or min(ink.shape) < _SMALLEST:
         return [], 0.0
     heights = strokes.boxes[:, 3] - strokes.boxes[:, 1]
     height = _weighted_median(heights, strokes.mass)

@@ -49,6 +49,8 @@ def opened(file: Path) -> Path | bytes:
         data = sys.stdin.buffer.read(_MAX_STDIN + 1)
     except OSError as error:
         raise PictureError(f"can't read a picture from stdin: {error.strerror}") from error
+    if not data:
+        raise PictureError("can't read a picture from stdin: it is empty")
     if len(data) > _MAX_STDIN:
         raise PictureError(f"what comes from stdin is longer than {_MAX_STDIN >> 20} MB")
     return data

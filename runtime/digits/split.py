@@ -37,7 +37,7 @@ def split(whole: Shape, height: float, confidence: Confidence) -> list[Shape]:
             if edges[last].min() - edges[first].max() > _WIDEST * height:
                 continue
             piece = _between(whole, edges[first], edges[last])
-            if piece and piece.box.width <= _WIDEST * height:
+            if piece and _may_be_digit(piece.box, height):
                 pieces[first, last] = piece
     if not pieces:
         return [whole]
@@ -54,7 +54,11 @@ def split(whole: Shape, height: float, confidence: Confidence) -> list[Shape]:
             score, way = max(before, key=lambda scored: scored[0], default=(0.0, []))
             ways[last].append((score + logarithm, [*way, piece]))
     _, chosen = max(ways[-1], key=lambda scored: scored[0], default=(0.0, [whole]))
-    return [piece for piece in chosen if piece.box.height >= _LOWEST * height] or [whole]
+    return chosen
+
+
+def _may_be_digit(box: Box, height: float) -> bool:
+    return box.width <= _WIDEST * height and box.height >= _LOWEST * height
 
 
 def _above_each_other(one: Box, other: Box) -> bool:

@@ -4,10 +4,10 @@ import torch
 
 from digits.mnist import Split
 from digits_train import outliers
-from digits_train.fit import Means, fit, predict
+from digits_train.fit import Means, _outliers, fit, predict
 from digits_train.plan import Plan
 from digits_train.prepare import start
-from digits_train.recipe import Recipe
+from digits_train.recipe import Recipe, choose
 from digits_train.world import World
 
 
@@ -47,3 +47,29 @@ def test_a_network_learns_to_be_unsure(train_slice: Split) -> None:
         sure[weight] = confidence(training.result, unseen)
     assert sure[0.5] < sure[0.0] - 0.2
     assert confidence(training.result, train_slice.images) > 0.75
+
+
+@pytest.mark.parametrize("batch", [1, 3, 5])
+def test_small_batches_have_an_outlier_too(train_slice: Split, batch: int) -> None:
+    """Fewer than four digits once left none to augment."""
+    recipe = choose("lenet5", "default", epochs=1, batch_size=batch)
+    training = start(Plan("lenet5", recipe), torch.device("cpu"))
+    others = torch.tensor(outliers.make(train_slice, 10, seed=0)[:, None])
+    few = Split(train_slice.images[:12], train_slice.labels[:12])
+    means = Means(World(torch.device("cpu")), outliers=others)
+    assert len(list(fit(training, recipe, few, None, means))) == 1
+
+
+def test_a_process_without_outliers_throws_the_same_dice(train_slice: Split) -> None:
+    recipe = choose("lenet5", "default")
+    others = torch.tensor(outliers.make(train_slice, 10, seed=0)[:, None])
+    seen, states = [], []
+    for rank in range(2):
+        world = World(torch.device("cpu"), rank=rank, size=2)
+        generator = torch.Generator().manual_seed(0)
+        drawn, count = _outliers(recipe, 4, generator, Means(world, outliers=others))
+        seen.append(len(drawn))
+        states.append(generator.get_state())
+        assert count == 1
+    assert sorted(seen) == [0, 1]
+    assert torch.equal(*states)

@@ -179,16 +179,16 @@ def _epoch(
         x, y = images[batch[rows]], labels[batch[rows]]
         if recipe.augmentation is not None:
             x = augment(x, recipe.augmentation, Dice(generator, len(batch), rows))
-        others = _outliers(recipe, len(batch) // _DIGITS_PER_OUTLIER, generator, means)
+        others, count = _outliers(recipe, len(batch), generator, means)
         with _precision(means, means.bfloat16):
             logits, unsure = forward(torch.cat([x, others])).float().tensor_split([len(x)])
         losses = cross_entropy(logits, y, reduction="none")
         objective = losses if means.teacher is None else _distil(logits, losses, x, means)
         total = objective.sum() / len(batch)
-        if len(others):
+        if count:
             # Cross-entropy against ten equal probabilities (Hendrycks et al.).
             uniform = -log_softmax(unsure, 1).mean(1).sum()
-            total = total + recipe.outliers * uniform / (len(batch) // _DIGITS_PER_OUTLIER)
+            total = total + recipe.outliers * uniform / count
         optimizer.zero_grad()
         # DDP averages the gradients of all processes: this makes that the mean over the batch.
         (total * world.size).backward()  # type: ignore[no-untyped-call]
@@ -207,18 +207,27 @@ def _epoch(
     return loss, accuracy
 
 
-def _outliers(recipe: Recipe, count: int, generator: torch.Generator, means: Means) -> Tensor:
-    """This process's share of `count` pictures of no digit, augmented: float32 [n, 1, 28, 28]."""
+def _outliers(
+    recipe: Recipe, batch: int, generator: torch.Generator, means: Means
+) -> tuple[Tensor, int]:
+    """Pictures of no digit beside a batch of digits, augmented.
+
+    Returns this process's share, float32 [n, 1, 28, 28], and how many all processes have; both are
+    0 where the recipe wants none.
+    """
+    device, count = means.world.device, max(1, batch // _DIGITS_PER_OUTLIER)
     if means.outliers is None:
-        return torch.empty(0, 1, 28, 28, device=means.world.device)
+        return torch.empty(0, 1, 28, 28, device=device), 0
     rows = means.world.rows(count)
-    chosen = torch.randint(
-        len(means.outliers), (count,), generator=generator, device=means.world.device
-    )
-    others = means.outliers[chosen[rows]]
+    chosen = torch.randint(len(means.outliers), (count,), generator=generator, device=device)
+    mine = chosen[rows]
     if recipe.augmentation is None:
-        return others.float()
-    return augment(others, recipe.augmentation, Dice(generator, count, rows))
+        return means.outliers[mine].float(), count
+    # A process without any throws the dice all the same: the others' next ones must be its own.
+    drawn = rows if len(mine) else slice(0, count)
+    dice = Dice(generator, count, drawn)
+    others = augment(means.outliers[chosen[drawn]], recipe.augmentation, dice)
+    return others[: len(mine)], count
 
 
 def _forward(model: Network, means: Means) -> nn.Module:

@@ -90,7 +90,7 @@ def scribble(random: np.random.Generator, digits: Split) -> Picture:
 
 
 def shape(random: np.random.Generator, digits: Split) -> Picture:
-    """A triangle, a square, a star or a blot."""
+    """A triangle, a quadrilateral or a star, filled or not."""
     corners = int(random.integers(3, 5))
     uneven, radius = random.normal(0, 0.2, corners), np.full(corners, 36.0)
     filled = random.random() < 0.4
@@ -111,7 +111,7 @@ def shape(random: np.random.Generator, digits: Split) -> Picture:
 
 
 def outline(random: np.random.Generator, digits: Split) -> Picture:
-    """A closed curve with two or three bays, or a circle with something in it."""
+    """A closed curve with three or four bays, or a circle with something in it."""
     image = Image.new("L", (_SIDE, _SIDE))
     pen = ImageDraw.Draw(image)
     width = int(random.integers(3, 10))
