@@ -3,7 +3,7 @@
 import numpy as np
 
 from digits.ink import Ink, Levels
-from digits.strokes import Integers, Mask, Strokes, connected, runs
+from digits.strokes import Integers, Mask, Strokes, connected, grown, runs
 
 _SOFT = 0.5  # of its peak is a shadow's mean darkness; of strokes in photographs 0.55 and more
 _BROAD = 0.03  # of the longer side, along a row on average; a narrower stroke may be all edge
@@ -22,11 +22,14 @@ def without(ink: Ink, levels: Levels) -> Strokes:
 
     ink: uint8 [height, width].
     """
-    strokes = connected(without_lines(ink > levels.faint), ink)
+    mask = ink > levels.faint
+    cleaned = without_lines(mask)
+    strokes = connected(cleaned, ink)
     if not len(strokes):
         return strokes
     height, width = ink.shape
-    strokes = strokes.only((strokes.peak > levels.threshold) & ~_shadows(strokes, max(ink.shape)))
+    unwritten = _shadows(strokes, max(ink.shape)) | _sides(strokes, grown(mask & ~cleaned))
+    strokes = strokes.only((strokes.peak > levels.threshold) & ~unwritten)
     dropped = _along_border(strokes, height, width) | _boxes(strokes)
     if dropped.all():  # a digit may fill the picture
         return strokes
@@ -108,6 +111,20 @@ def _shadows(strokes: Strokes, side: int) -> np.ndarray:
     return np.asarray(
         (area > max(_BROAD * side, 8) * runs) & (strokes.mass < _SOFT * strokes.peak * area)
     )
+
+
+def _sides(strokes: Strokes, erased: Mask) -> np.ndarray:
+    """Which are as thin as lines and end on erased ones above and below: the sides of boxes."""
+    left, top, right, bottom = strokes.boxes.T
+    runs = np.bincount(strokes.owner, minlength=len(strokes))
+    area = np.bincount(strokes.owner, strokes.ends - strokes.starts, len(strokes))
+    high = bottom - top
+    thin = (area <= max(3, _THICKEST * max(erased.shape)) * runs) & (4 * (right - left) <= high)
+    found = np.zeros(len(strokes), np.bool_)
+    for i in np.flatnonzero(thin & (high > 2)) if erased.any() else ():
+        columns = slice(left[i], right[i])
+        found[i] = erased[top[i], columns].any() and erased[bottom[i] - 1, columns].any()
+    return found
 
 
 def _along_border(strokes: Strokes, height: int, width: int) -> np.ndarray:

@@ -170,6 +170,20 @@ def test_pages_tilted_and_ruled(
     assert reading.text == "27182\n8459"
 
 
+@pytest.mark.parametrize("gap", [10, 20, 100])
+@pytest.mark.parametrize("tilt", [0, 2])
+def test_a_row_of_boxes_on_a_form(
+    classifier: digits.Classifier, test_slice: Split, gap: int, tilt: float
+) -> None:
+    """Their sides were once read as ones."""
+    sheet, number = Sheet(500, 1000), "34567"
+    for place, digit in enumerate(chosen(test_slice, number, start=3)):
+        left = 60 + place * (80 + gap)
+        sheet.box(left, 200, left + 80, 280)
+        sheet.write([digit], left + 22, 212)
+    assert classifier.read(sheet.photograph(tilt)).text.replace(" ", "") == number
+
+
 def test_a_neighbour_is_pointed_out(classifier: digits.Classifier, test_slice: Split) -> None:
     sheet = Sheet(200, 400)
     sheet.write(chosen(test_slice, "74"), 80, 40, size=110, gap=60)

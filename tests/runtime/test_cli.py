@@ -130,6 +130,7 @@ def test_a_bad_model(run: Run, pictures: list[Path], tmp_path: Path) -> None:
         ["read", "a.png", "--json", "--csv"],
         ["read", "a.png", "--annotate", "a.txt"],
         ["read", "a.png", "b.png", "--annotate", "out.png"],
+        ["read", "a.png", "--annotate", "./a.png"],
         ["fly"],
         ["train", "--epochs", "0"],
         ["train", "--seed", str(2**64)],
@@ -372,6 +373,17 @@ def test_folders_in_folders(run: Run, pictures: list[Path], tmp_path: Path) -> N
 def test_what_each_step_saw(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     shutil.copy(pictures[4], tmp_path / "other" / "7.jpg")
+    shutil.copy(pictures[4], tmp_path / "other" / "7.jpg-2")
     folder = tmp_path / "debug"
-    assert run("predict", "--debug", folder, pictures[7], tmp_path / "other" / "7.jpg")[0] == 0
-    assert {path.name for path in folder.iterdir()} == {"7.jpg.png", "7.jpg-2.png"}
+    others = (tmp_path / "other" / name for name in ("7.jpg", "7.jpg-2"))
+    assert run("predict", "--debug", folder, pictures[7], *others)[0] == 0
+    names = {"7.jpg.png", "7.jpg-2.png", "7.jpg-2-2.png"}
+    assert {path.name for path in folder.iterdir()} == names
+
+
+def test_nothing_is_left_in_the_user_s_home(pictures: list[Path], tmp_path: Path) -> None:
+    """onnxruntime's telemetry once kept a device's number there."""
+    command = [sys.executable, "-m", "digits", "predict", pictures[7]]
+    home = os.environ | {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run(command, env=home, check=True, capture_output=True, timeout=60)
+    assert not list(tmp_path.iterdir())
