@@ -13,7 +13,7 @@ import typer
 
 from digits import __version__
 from digits.errors import DataError, DigitsError, PictureError
-from digits.terminal import complain, emit, forget_stdout, printable, progress_bar, track
+from digits.terminal import Errors, complain, emit, forget_stdout, printable, progress_bar, track
 
 # Another package parses what follows the name of the command, --help included.
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -106,14 +106,18 @@ def predict(
     """Read the digit in each picture."""
     form = _form(as_json, as_csv)
     # onnxruntime takes a tenth of a second to import; --help doesn't wait for it.
-    from digits import drawing, output, sources
+    from digits import output, sources
     from digits.classifier import Classifier
 
     classifier = Classifier(model, kernels=kernels, reject=reject == "unsure")
-    errors = _Errors()
+    errors = Errors()
     files = sources.listed(pictures, recursive, errors.report)
     write = output.predictions(form, not sources.stands_for_one(pictures, files))
-    strips = drawing.Strips(debug) if debug else None
+    strips = None
+    if debug:
+        from digits.drawing import Strips
+
+        strips = Strips(debug)
 
     def answer(file: Path, source: Path | bytes) -> None:
         prediction = classifier.predict(source)
@@ -144,11 +148,11 @@ def read(
     form = _form(as_json, as_csv)
     if annotate and annotate.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise typer.BadParameter("--annotate writes .png or .jpg files")
-    from digits import drawing, output, sources
+    from digits import output, sources
     from digits.classifier import Classifier
 
     classifier = Classifier(model, kernels=kernels, reject=reject == "unsure")
-    errors = _Errors()
+    errors = Errors()
     files = sources.listed(pictures, recursive, errors.report)
     if annotate and len(files) > 1:
         raise typer.BadParameter("--annotate draws on one picture")
@@ -160,6 +164,8 @@ def read(
         reading = classifier.read(source)
         write(file, reading)
         if annotate:
+            from digits import drawing
+
             drawing.save(annotate, drawing.annotated(source, reading.digits))
 
     _for_each(files, answer, errors)
@@ -194,7 +200,7 @@ def evaluate(
     from digits.model import Model
 
     report = _import_for_plot() if plot else None
-    errors = _Errors()
+    errors = Errors()
     network = Model(model, threads=0, kernels=kernels)
     digits = Labelled(data, split, errors.report)
     result = Evaluation(network.metadata.rejection_threshold)
@@ -253,23 +259,8 @@ def _form(as_json: bool, as_csv: bool) -> Literal["text", "json", "csv"]:
     return "json" if as_json else "csv" if as_csv else "text"
 
 
-class _Errors:
-    """Tells of each error at once, and remembers that there was one."""
-
-    def __init__(self) -> None:
-        self._any = False
-
-    def report(self, error: DigitsError) -> None:
-        self._any = True
-        complain(f"error: {printable(str(error))}")
-
-    def exit_if_any(self) -> None:
-        if self._any:
-            raise typer.Exit(1)
-
-
 def _for_each(
-    files: list[Path], answer: Callable[[Path, Path | bytes], None], errors: _Errors
+    files: list[Path], answer: Callable[[Path, Path | bytes], None], errors: Errors
 ) -> None:
     """Answer for each picture; one that can't be read costs a line. Exits with 1 after an error."""
     from digits import sources

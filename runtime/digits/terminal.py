@@ -39,6 +39,22 @@ def complain(line: str) -> None:
             print(line, file=sys.stderr)
 
 
+class Errors:
+    """Tells of each error at once, and remembers that there was one."""
+
+    def __init__(self) -> None:
+        self._any = False
+
+    def report(self, error: DigitsError) -> None:
+        self._any = True
+        complain(f"error: {printable(str(error))}")
+
+    def exit_if_any(self) -> None:
+        """End the process with exit code 1 after an error."""
+        if self._any:
+            sys.exit(1)
+
+
 def printable(text: str) -> str:
     """The text with control characters escaped: a file's name must not move the cursor."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)

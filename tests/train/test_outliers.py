@@ -4,7 +4,7 @@ import torch
 
 from digits.mnist import Split
 from digits_train import outliers
-from digits_train.fit import Means, _outliers, fit, predict
+from digits_train.fit import Means, fit, predict
 from digits_train.plan import Plan
 from digits_train.prepare import start
 from digits_train.recipe import Recipe, choose
@@ -67,7 +67,7 @@ def test_a_process_without_outliers_throws_the_same_dice(train_slice: Split) -> 
     for rank in range(2):
         world = World(torch.device("cpu"), rank=rank, size=2)
         generator = torch.Generator().manual_seed(0)
-        drawn, count = _outliers(recipe, 4, generator, Means(world, outliers=others))
+        drawn, count = outliers.beside(others, recipe.augmentation, 4, generator, world)
         seen.append(len(drawn))
         states.append(generator.get_state())
         assert count == 1

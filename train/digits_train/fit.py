@@ -17,6 +17,7 @@ from digits.mnist import Split
 from digits_train.augment import Dice, augment
 from digits_train.models import Network
 from digits_train.optimize import learning_rate, set_learning_rate, update_average
+from digits_train.outliers import beside
 from digits_train.recipe import Recipe
 from digits_train.world import World
 
@@ -25,7 +26,6 @@ _PROBE = 100  # digits that show whether the network still gives numbers
 _DIVERGED = 3 * math.log(10)  # nats, three times the loss of guessing
 _TEMPERATURE = 4.0  # of teacher and student, as in Hinton et al.
 _TRUST = 0.9  # in the teacher rather than the label
-_DIGITS_PER_OUTLIER = 4
 
 OnStep = Callable[[int, int, Tensor], None]
 
@@ -179,7 +179,7 @@ def _epoch(
         x, y = images[batch[rows]], labels[batch[rows]]
         if recipe.augmentation is not None:
             x = augment(x, recipe.augmentation, Dice(generator, len(batch), rows))
-        others, count = _outliers(recipe, len(batch), generator, means)
+        others, count = beside(means.outliers, recipe.augmentation, len(batch), generator, world)
         with _precision(means, means.bfloat16):
             logits, unsure = forward(torch.cat([x, others])).float().tensor_split([len(x)])
         losses = cross_entropy(logits, y, reduction="none")
@@ -205,29 +205,6 @@ def _epoch(
             on_step(seen, mine, sums)
     loss, accuracy = (world.total(sums) / len(images)).tolist()
     return loss, accuracy
-
-
-def _outliers(
-    recipe: Recipe, batch: int, generator: torch.Generator, means: Means
-) -> tuple[Tensor, int]:
-    """Pictures of no digit beside a batch of digits, augmented.
-
-    Returns this process's share, float32 [n, 1, 28, 28], and how many all processes have; both are
-    0 where the recipe wants none.
-    """
-    device, count = means.world.device, max(1, batch // _DIGITS_PER_OUTLIER)
-    if means.outliers is None:
-        return torch.empty(0, 1, 28, 28, device=device), 0
-    rows = means.world.rows(count)
-    chosen = torch.randint(len(means.outliers), (count,), generator=generator, device=device)
-    mine = chosen[rows]
-    if recipe.augmentation is None:
-        return means.outliers[mine].float(), count
-    # A process without any throws the dice all the same: the others' next ones must be its own.
-    drawn = rows if len(mine) else slice(0, count)
-    dice = Dice(generator, count, drawn)
-    others = augment(means.outliers[chosen[drawn]], recipe.augmentation, dice)
-    return others[: len(mine)], count
 
 
 def _forward(model: Network, means: Means) -> nn.Module:

@@ -10,17 +10,23 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
 from digits import frame
 from digits.mnist import Split
+from digits_train.augment import Dice, augment
+from digits_train.recipe import Augmentation
+from digits_train.world import World
 
 Picture = NDArray[np.uint8]  # [height, width], 0 = paper, 255 = ink
 Draw = Callable[[np.random.Generator, Split], Picture]
 
 COUNT = 6_000  # pictures, which take two seconds; augmentation changes them each time
 
+_DIGITS_PER_OUTLIER = 4  # in a batch
 _SIDE = 84  # pixels, three times the frame's
 _FAINT = 12  # of 255; less isn't ink
 _LEAST_INK = 0.01  # share of the pixels
@@ -42,6 +48,32 @@ def make(digits: Split, count: int, seed: int) -> NDArray[np.uint8]:
     random = np.random.default_rng(seed)
     kinds = itertools.islice(itertools.cycle(KINDS), count)
     return np.stack([_framed(draw, random, digits) for draw in kinds])
+
+
+def beside(
+    outliers: Tensor | None,
+    how: Augmentation | None,
+    batch: int,
+    generator: torch.Generator,
+    world: World,
+) -> tuple[Tensor, int]:
+    """Some of the outliers, uint8 [n, 1, 28, 28], augmented, to go with a batch of digits.
+
+    Returns this process's share, float32 [m, 1, 28, 28], 0 to 255, and how many all processes
+    have; both are 0 without outliers.
+    """
+    if outliers is None:
+        return torch.empty(0, 1, 28, 28, device=world.device), 0
+    count = max(1, batch // _DIGITS_PER_OUTLIER)
+    chosen = torch.randint(len(outliers), (count,), generator=generator, device=world.device)
+    rows = world.rows(count)
+    mine = len(chosen[rows])
+    if how is None:
+        return outliers[chosen[rows]].float(), count
+    # A process without any throws the dice all the same: the others' next ones must be its own.
+    drawn = rows if mine else slice(0, count)
+    changed = augment(outliers[chosen[drawn]], how, Dice(generator, count, drawn))
+    return changed[:mine], count
 
 
 def _framed(draw: Draw, random: np.random.Generator, digits: Split) -> Picture:
