@@ -152,6 +152,18 @@ def test_a_damaged_state_is_an_error(tmp_path: Path, raw: bytes) -> None:
         checkpoint.load_state(tmp_path / "state.pt")
 
 
+def test_a_state_with_one_bit_changed(tmp_path: Path) -> None:
+    """Of all places, one once raised a struct.error: a string's length that ends too early."""
+    checkpoint.save_state(tmp_path / "state.pt", {"rng": torch.zeros(4), "history": [{"a": 1.5}]})
+    intact = (tmp_path / "state.pt").read_bytes()
+    for place in range(min(len(intact), 400)):
+        raw = bytearray(intact)
+        raw[place] ^= 1
+        (tmp_path / "state.pt").write_bytes(raw)
+        with contextlib.suppress(ModelError):
+            assert isinstance(checkpoint.load_state(tmp_path / "state.pt"), dict)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(st.data())
 def test_a_mutated_state_is_a_state_or_an_error(tmp_path: Path, data: st.DataObject) -> None:
