@@ -95,8 +95,8 @@ class Classifier:
         """Read the one digit in a picture.
 
         source: a path, bytes, a file object, a PIL image, or an array (see `picture.load`).
-        A blank picture gets ten equal probabilities and a note. Raises PictureError when the
-        picture can't be opened.
+        A blank picture gets ten equal probabilities and a note, one that plainly holds several
+        digits no digit and a note. Raises PictureError when the picture can't be opened.
         """
         return self.predict_batch([source])[0]
 
