@@ -1,5 +1,53 @@
-"""`python -m digits`, which is what torchrun starts."""
+"""Where the `digits` command starts."""
 
-from digits.cli import main
+import io
+import sys
+from collections.abc import Sequence
 
-main()
+from digits.errors import DigitsError
+from digits.terminal import Errors, complain, forget_stdout, interrupted, printable, quiet
+
+
+def main() -> None:
+    """Run the command line; a DigitsError becomes one line on stderr and exit code 1."""
+    quiet()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal can't show is escaped
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        _run(sys.argv[1:])
+    except DigitsError as error:
+        complain("error: " + "\n".join(map(printable, str(error).splitlines())))
+        sys.exit(1)
+    except OSError as error:  # Typer writes the help itself
+        forget_stdout()
+        complain(f"error: {error.strerror or error}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        interrupted()
+
+
+def _run(arguments: Sequence[str]) -> None:
+    # Typer takes as long to start as Python, NumPy and onnxruntime together. Where there is
+    # nothing to parse, nobody has to wait for it.
+    options = [word for word in arguments if word.startswith("-") and word != "-"]
+    if len(arguments) > 1 and arguments[0] == "predict" and not options:
+        _predict(arguments[1:])
+    else:
+        from digits.cli import app
+
+        app(prog_name="digits")
+
+
+def _predict(pictures: Sequence[str]) -> None:
+    """`digits predict` with every option as it is by default."""
+    from digits import answers, sources
+    from digits.classifier import Classifier
+
+    errors = Errors()
+    files = sources.listed(pictures, False, errors.report)
+    named = not sources.stands_for_one(pictures, files)
+    answers.write(answers.Predict(Classifier(), "text", named), files, errors)
+
+
+if __name__ == "__main__":
+    main()

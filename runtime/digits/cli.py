@@ -1,29 +1,19 @@
-"""The `digits` command."""
+"""The commands of `digits` and their options; what they do is elsewhere."""
 
 import importlib
-import io
 import json
-import sys
-import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from digits import __version__
-from digits.errors import DataError, DigitsError, PictureError
-from digits.terminal import Errors, complain, emit, forget_stdout, printable, progress_bar, track
+from digits import __version__, options
+from digits.errors import DataError, DigitsError
+from digits.terminal import Errors, emit, printable, progress_bar
 
 # Another package parses what follows the name of the command, --help included.
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
-
-_MODEL = "ONNX file from `digits export`; else $DIGITS_MODEL, else the bundled one."
-ModelArgument = Annotated[Path | None, typer.Argument(help=_MODEL, show_default=False)]
-KernelsOption = Annotated[
-    Literal["integer", "float"] | None,
-    typer.Option(help="How an int8 file is computed; by default as its metadata say."),
-]
 
 
 def plain_app() -> typer.Typer:
@@ -37,23 +27,6 @@ def plain_app() -> typer.Typer:
 
 
 app = plain_app()
-
-
-def main() -> None:
-    """Run the command line; a DigitsError becomes one line on stderr and exit code 1."""
-    # Pillow remarks on files that it can read all the same.
-    warnings.filterwarnings("ignore", module="PIL")
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal can't show is escaped
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        app(prog_name="digits")
-    except DigitsError as error:
-        complain("error: " + "\n".join(map(printable, str(error).splitlines())))
-        sys.exit(1)
-    except OSError as error:  # Typer writes the help itself
-        forget_stdout()
-        complain(f"error: {error.strerror or error}")
-        sys.exit(1)
 
 
 def _version(wanted: bool) -> None:
@@ -71,33 +44,17 @@ def digits(
     """Train a network to read handwritten digits, quantize it, and run it on a small device."""
 
 
-PicturesArgument = Annotated[
-    list[Path],
-    typer.Argument(
-        help="Pictures, folders, patterns, or - for stdin.", show_default=False, readable=False
-    ),
-]
-ModelOption = Annotated[Path | None, typer.Option(help=_MODEL, show_default=False)]
-RecursiveOption = Annotated[
-    bool, typer.Option("--recursive", "-r", help="With the folders in folders.")
-]
-RejectOption = Annotated[
-    Literal["unsure", "never"],
-    typer.Option(help="Whether ? stands for an answer below the model's threshold."),
-]
-CsvOption = Annotated[bool, typer.Option("--csv", help="CSV with a header.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-
-
 @app.command()
 def predict(
-    pictures: PicturesArgument,
-    recursive: RecursiveOption = False,
-    model: ModelOption = None,
-    kernels: KernelsOption = None,
-    reject: RejectOption = "unsure",
-    as_json: JsonOption = False,
-    as_csv: CsvOption = False,
+    pictures: options.Pictures,
+    recursive: options.Recursive = False,
+    model: options.Model = None,
+    kernels: options.Kernels = None,
+    reject: options.Reject = "unsure",
+    as_json: options.Json = False,
+    as_csv: options.Csv = False,
+    jobs: options.Jobs = None,
+    skip_done: options.SkipDone = None,
     debug: Annotated[
         Path | None,
         typer.Option(help="Folder for a strip a picture: grey, ink, digit, 28x28 pixels."),
@@ -106,39 +63,33 @@ def predict(
     """Read the digit in each picture."""
     form = _form(as_json, as_csv)
     # onnxruntime takes a tenth of a second to import; --help doesn't wait for it.
-    from digits import output, sources
+    from digits import answers, output, sources
     from digits.classifier import Classifier
 
     classifier = Classifier(model, kernels=kernels, reject=reject == "unsure")
     errors = Errors()
     files = sources.listed(pictures, recursive, errors.report)
-    write = output.predictions(form, not sources.stands_for_one(pictures, files))
+    named = not sources.stands_for_one(pictures, files)
     strips = None
     if debug:
         from digits.drawing import Strips
 
-        strips = Strips(debug)
-
-    def answer(file: Path, source: Path | bytes) -> None:
-        prediction = classifier.predict(source)
-        write(file, prediction)
-        if prediction.note:
-            errors.report(PictureError(f"{file}: {prediction.note}"))
-        if strips:
-            strips.save(file, source, prediction)
-
-    _for_each(files, answer, errors)
+        strips, jobs = Strips(debug), 1  # which numbers them
+    left = _begun(files, form, output.PREDICTION_COLUMNS, skip_done)
+    answers.write(answers.Predict(classifier, form, named, strips), left, errors, jobs)
 
 
 @app.command()
 def read(
-    pictures: PicturesArgument,
-    recursive: RecursiveOption = False,
-    model: ModelOption = None,
-    kernels: KernelsOption = None,
-    reject: RejectOption = "unsure",
-    as_json: JsonOption = False,
-    as_csv: CsvOption = False,
+    pictures: options.Pictures,
+    recursive: options.Recursive = False,
+    model: options.Model = None,
+    kernels: options.Kernels = None,
+    reject: options.Reject = "unsure",
+    as_json: options.Json = False,
+    as_csv: options.Csv = False,
+    jobs: options.Jobs = None,
+    skip_done: options.SkipDone = None,
     annotate: Annotated[
         Path | None,
         typer.Option(help="File for the picture with boxes and digits drawn on it (.png, .jpg)."),
@@ -148,7 +99,7 @@ def read(
     form = _form(as_json, as_csv)
     if annotate and annotate.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise typer.BadParameter("--annotate writes .png or .jpg files")
-    from digits import output, sources
+    from digits import answers, output, sources
     from digits.classifier import Classifier
 
     classifier = Classifier(model, kernels=kernels, reject=reject == "unsure")
@@ -156,24 +107,16 @@ def read(
     files = sources.listed(pictures, recursive, errors.report)
     if annotate and len(files) > 1:
         raise typer.BadParameter("--annotate draws on one picture")
-    if annotate and files and annotate.resolve() == files[0].resolve():
+    if annotate and files and annotate.resolve() == Path(files[0]).resolve():
         raise typer.BadParameter("--annotate would overwrite the picture")
-    write = output.readings(form, not sources.stands_for_one(pictures, files))
-
-    def answer(file: Path, source: Path | bytes) -> None:
-        reading = classifier.read(source)
-        write(file, reading)
-        if annotate:
-            from digits import drawing
-
-            drawing.save(annotate, drawing.annotated(source, reading.digits))
-
-    _for_each(files, answer, errors)
+    named = not sources.stands_for_one(pictures, files)
+    left = _begun(files, form, output.READING_COLUMNS, skip_done)
+    answers.write(answers.Read(classifier, form, named, annotate), left, errors, jobs)
 
 
 @app.command("eval")
 def evaluate(
-    model: ModelArgument = None,
+    model: options.ModelArgument = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -186,12 +129,12 @@ def evaluate(
         Literal["test", "validation"] | None,
         typer.Option(help="Which of MNIST's digits.", show_default="test"),
     ] = None,
-    kernels: KernelsOption = None,
+    kernels: options.Kernels = None,
     plot: Annotated[
         Path | None,
         typer.Option(help="Folder for confusion.png and mistakes.png. Needs matplotlib."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
+    as_json: options.WholeJson = False,
 ) -> None:
     """Measure how well a model reads labelled digits."""
     from digits import tables
@@ -226,8 +169,8 @@ def evaluate(
 
 @app.command()
 def info(
-    model: ModelArgument = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
+    model: options.ModelArgument = None,
+    as_json: options.WholeJson = False,
 ) -> None:
     """Show what is in a model file, and whether it is intact."""
     from digits import tables
@@ -259,18 +202,20 @@ def _form(as_json: bool, as_csv: bool) -> Literal["text", "json", "csv"]:
     return "json" if as_json else "csv" if as_csv else "text"
 
 
-def _for_each(
-    files: list[Path], answer: Callable[[Path, Path | bytes], None], errors: Errors
-) -> None:
-    """Answer for each picture; one that can't be read costs a line. Exits with 1 after an error."""
-    from digits import sources
+def _begun(
+    files: Sequence[str], form: str, columns: Sequence[str], skip_done: Path | None
+) -> Sequence[str]:
+    """Write the header of CSV, where it isn't there yet; gives the files that aren't done."""
+    appends = False
+    if skip_done:
+        from digits import results
 
-    for file in track(files, "reading"):
-        try:
-            answer(file, sources.opened(file))
-        except PictureError as error:
-            errors.report(error)
-    errors.exit_if_any()
+        several = "line" in columns
+        names, appends = results.done(skip_done, columns if form == "csv" else (), several)
+        files = [file for file in files if results.as_written(file) not in names]
+    if form == "csv" and not appends:
+        emit(",".join(columns))
+    return files
 
 
 def _import_for_plot() -> Any:

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ _PANEL = 224  # pixels; eight for each of the frame's
 _CAPTION = 20  # pixels
 
 
-def annotated(source: Path | bytes, predictions: Iterable[Prediction]) -> Image.Image:
+def annotated(source: str | bytes, predictions: Iterable[Prediction]) -> Image.Image:
     """The picture, upright, with a box around each digit and the answer above it.
 
     An answer that isn't sure is orange, with a question mark. Raises PictureError when the picture
@@ -52,7 +53,7 @@ def annotated(source: Path | bytes, predictions: Iterable[Prediction]) -> Image.
     return image
 
 
-def steps(source: Path | bytes, prediction: Prediction) -> Image.Image:
+def steps(source: str | bytes, prediction: Prediction) -> Image.Image:
     """What each step of `predict` saw, side by side: grey, ink, the digit, the frame.
 
     Raises PictureError when the picture can't be opened.
@@ -78,9 +79,9 @@ class Strips:
     def __init__(self, folder: Path) -> None:
         self._folder, self._taken = folder, set[str]()
 
-    def save(self, file: Path, source: Path | bytes, prediction: Prediction) -> None:
+    def save(self, file: str, source: str | bytes, prediction: Prediction) -> None:
         """Raises DigitsError when the strip can't be written."""
-        name = "stdin" if isinstance(source, bytes) else file.name
+        name = "stdin" if isinstance(source, bytes) else os.path.basename(file)
         numbered = (f"{name}-{number}.png" for number in itertools.count(2))
         free = next(n for n in itertools.chain([f"{name}.png"], numbered) if n not in self._taken)
         self._taken.add(free)
@@ -106,7 +107,7 @@ def _side_by_side(panels: Sequence[tuple[str, Image.Image]], answer: str) -> Ima
     return strip
 
 
-def _in_colour(source: Path | bytes, loaded: picture.Picture) -> Image.Image:
+def _in_colour(source: str | bytes, loaded: picture.Picture) -> Image.Image:
     """The picture as large as its grey pixels, in its colours where it plainly has some."""
     height, width = loaded.grey.shape
     file = io.BytesIO(source) if isinstance(source, bytes) else source

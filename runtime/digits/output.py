@@ -1,95 +1,83 @@
-"""Results on stdout: lines for people, JSON and CSV for programs."""
+"""Results as text: lines for people, JSON and CSV for programs."""
 
 import csv
-import dataclasses
 import io
 import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from digits.classifier import Prediction, Reading
-from digits.terminal import emit, printable
+from digits.terminal import printable
 
 Form = Literal["text", "json", "csv"]
 
+_DIGIT = ("digit", "confidence", "left", "top", "right", "bottom")
+PREDICTION_COLUMNS = ("file", *_DIGIT, *(f"p{digit}" for digit in range(10)), "note")
+READING_COLUMNS = ("file", "line", "column", *_DIGIT)
 
-def predictions(form: Form, with_name: bool) -> Callable[[Path, Prediction], None]:
-    """What writes the answer to a picture of one digit.
 
-    text: `7  (99.8 %)`, or `?  (61.2 %, perhaps 7)` for a rejected digit; with_name puts the file
-    in front. json: one object a line, the file and the fields of Prediction; a rejected digit is
-    null. csv: a header, then one row a picture; a rejected digit is an empty field.
+def prediction(file: str, answer: Prediction, form: Form, named: bool) -> str:
+    """The answer to a picture of one digit, as one line without its end.
+
+    text: `7  (99.8 %)`, or `?  (61.2 %, perhaps 7)` for a rejected digit; named puts the file in
+    front. json: the file and the fields of Prediction; a rejected digit is null. csv: a row; a
+    rejected digit is an empty field.
     """
-
-    def text(file: Path, prediction: Prediction) -> None:
-        name = f"{printable(str(file))}  " if with_name else ""
-        confidence = f"{100 * prediction.confidence:.1f} %"
-        if prediction.note:
-            emit(f"{name}?  ({prediction.note})")
-        elif prediction.digit is None:
-            emit(f"{name}?  ({confidence}, perhaps {prediction.likeliest})")
-        else:
-            emit(f"{name}{prediction.digit}  ({confidence})")
-
-    def as_json(file: Path, prediction: Prediction) -> None:
-        emit(json.dumps({"file": str(file), **dataclasses.asdict(prediction)}))
-
-    def as_csv(file: Path, prediction: Prediction) -> None:
-        probabilities = [f"{number:.6f}" for number in prediction.probabilities]
-        _emit_row([str(file), *_cells(prediction), *probabilities, prediction.note])
-
+    if form == "json":
+        return json.dumps({"file": file, **vars(answer)})
     if form == "csv":
-        numbers = (f"p{digit}" for digit in range(10))
-        _emit_row(["file", *_COLUMNS, *numbers, "note"])
-    return {"text": text, "json": as_json, "csv": as_csv}[form]
+        return row(prediction_cells(file, answer))
+    name = f"{printable(file)}  " if named else ""
+    confidence = f"{100 * answer.confidence:.1f} %"
+    if answer.note:
+        return f"{name}?  ({answer.note})"
+    if answer.digit is None:
+        return f"{name}?  ({confidence}, perhaps {answer.likeliest})"
+    return f"{name}{answer.digit}  ({confidence})"
 
 
-def readings(form: Form, with_name: bool) -> Callable[[Path, Reading], None]:
-    """What writes the answer to a page of digits.
+def reading(file: str, answer: Reading, form: Form, named: bool) -> str:
+    """The answer to a page of digits, as lines without the last one's end.
 
-    text: the page's lines, `?` for a rejected digit, two blanks between columns; with_name puts the
-    file in front of each. json: one object a page, with the digits of each column of each line.
-    csv: a header, then one row a digit.
+    text: the page's lines, `?` for a rejected digit, two blanks between columns; named puts the
+    file in front of each. json: one object, with the digits of each column of each line. csv: a row
+    for each digit.
     """
-
-    def text(file: Path, reading: Reading) -> None:
-        name = f"{printable(str(file))}  " if with_name else ""
-        for line in reading.text.splitlines():
-            emit(f"{name}{line}")
-
-    def as_json(file: Path, reading: Reading) -> None:
+    if form == "json":
         lines = [
             {"text": text, "columns": [[_values(digit) for digit in column] for column in line]}
-            for text, line in zip(reading.text.splitlines(), reading.lines, strict=True)
+            for text, line in zip(answer.text.splitlines(), answer.lines, strict=True)
         ]
-        emit(json.dumps({"file": str(file), "text": reading.text, "lines": lines}))
-
-    def as_csv(file: Path, reading: Reading) -> None:
-        for number, line in enumerate(reading.lines, 1):
-            for column, digits in enumerate(line, 1):
-                for digit in digits:
-                    _emit_row([str(file), number, column, *_cells(digit)])
-
+        return json.dumps({"file": file, "text": answer.text, "lines": lines})
     if form == "csv":
-        _emit_row(["file", "line", "column", *_COLUMNS])
-    return {"text": text, "json": as_json, "csv": as_csv}[form]
+        return "\n".join(
+            row([printable(file), number, column_number, *_cells(digit)])
+            for number, line in enumerate(answer.lines, 1)
+            for column_number, column in enumerate(line, 1)
+            for digit in column
+        )
+    name = f"{printable(file)}  " if named else ""
+    return "\n".join(f"{name}{line}" for line in answer.text.splitlines())
 
 
-_COLUMNS = ("digit", "confidence", "left", "top", "right", "bottom")
+def prediction_cells(file: str, answer: Prediction) -> list[object]:
+    """The fields of PREDICTION_COLUMNS. Control characters are escaped: a row is one line."""
+    probabilities = [f"{number:.6f}" for number in answer.probabilities]
+    return [printable(file), *_cells(answer), *probabilities, answer.note]
 
 
-def _cells(prediction: Prediction) -> list[object]:
-    digit = "" if prediction.digit is None else prediction.digit
-    return [digit, f"{prediction.confidence:.6f}", *prediction.box]
-
-
-def _values(prediction: Prediction) -> dict[str, Any]:
-    """A digit of a page has no note: there is nothing to be said of the whole page."""
-    return {key: value for key, value in vars(prediction).items() if key != "note"}
-
-
-def _emit_row(row: list[object]) -> None:
+def row(cells: Sequence[object]) -> str:
+    """A line of CSV, without its end."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(row)  # without "\n" it leaves a "\n" unquoted
-    emit(text.getvalue().removesuffix("\n"))
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue()
+
+
+def _cells(answer: Prediction) -> list[object]:
+    digit = "" if answer.digit is None else answer.digit
+    return [digit, f"{answer.confidence:.6f}", *answer.box]
+
+
+def _values(answer: Prediction) -> dict[str, Any]:
+    """A digit of a page has no note: there is nothing to be said of the whole page."""
+    return {key: value for key, value in vars(answer).items() if key != "note"}

@@ -1,29 +1,29 @@
 """Which pictures a command line means: files, folders, patterns, and `-` for standard input."""
 
-import glob
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from digits.errors import PictureError
 
 # What folders are searched for. A file that is named is opened whatever it is called.
 SUFFIXES = {".bmp", ".gif", ".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
 
-STDIN = Path("-")
+STDIN = "-"
 _MAX_STDIN = 512 << 20  # bytes; a picture of as many pixels as are read takes at most 400 MB
+
+_MAGIC = frozenset("*?[")  # what makes a pattern of a name
 
 Report = Callable[[PictureError], None]
 
 
-def listed(arguments: Sequence[Path], recursive: bool, report: Report) -> list[Path]:
+def listed(arguments: Sequence[str], recursive: bool, report: Report) -> list[str]:
     """The pictures that the arguments stand for, in their order; in a folder by name.
 
     recursive: with the folders in folders. report: called with what can't be looked at, and with
     a folder or a pattern that holds no picture.
     """
-    found: list[Path] = []
+    found: list[str] = []
     for argument in arguments:
         try:
             found += _meant(argument, recursive, report)
@@ -34,12 +34,12 @@ def listed(arguments: Sequence[Path], recursive: bool, report: Report) -> list[P
     return found
 
 
-def stands_for_one(arguments: Sequence[Path], files: Sequence[Path]) -> bool:
+def stands_for_one(arguments: Sequence[str], files: Sequence[str]) -> bool:
     """Whether the answer needs no name beside it: one picture was named, and not by a folder."""
     return len(files) == 1 and list(files) == list(arguments)
 
 
-def opened(file: Path) -> Path | bytes:
+def opened(file: str) -> str | bytes:
     """The file, or what comes from standard input. Raises PictureError when that is too long."""
     if file != STDIN:
         return file
@@ -56,31 +56,36 @@ def opened(file: Path) -> Path | bytes:
     return data
 
 
-def _meant(argument: Path, recursive: bool, report: Report) -> list[Path]:
+def _meant(argument: str, recursive: bool, report: Report) -> list[str]:
     if argument == STDIN:
         return [argument]
-    if argument.is_dir():
+    if os.path.isdir(argument):
         found = sorted(_in_folder(argument, recursive, report))
         if not found:
             deeper = "" if recursive else " (-r looks into its folders)"
             raise PictureError(f"there is no picture in {argument}{deeper}")
         return found
-    if not os.path.lexists(argument) and glob.has_magic(str(argument)):
-        matching = sorted(map(Path, glob.iglob(str(argument), recursive=True)))
-        found = [path for path in matching if not path.is_dir()]
-        if not found:
-            raise PictureError(f"no file matches {argument}")
-        return found
+    if not os.path.lexists(argument) and _MAGIC.intersection(argument):
+        return _matching(argument)
     return [argument]
 
 
-def _in_folder(folder: Path, recursive: bool, report: Report) -> Iterator[Path]:
+def _matching(pattern: str) -> list[str]:
+    import glob  # here, because a plain `digits predict` must start fast
+
+    found = [path for path in glob.iglob(pattern, recursive=True) if not os.path.isdir(path)]
+    if not found:
+        raise PictureError(f"no file matches {pattern}")
+    return sorted(found)
+
+
+def _in_folder(folder: str, recursive: bool, report: Report) -> Iterator[str]:
     def skip(error: OSError) -> None:
         report(PictureError(f"can't open {error.filename}: {error.strerror}"))
 
     for parent, folders, files in os.walk(folder, onerror=skip):
         for name in files:
             if os.path.splitext(name)[1].lower() in SUFFIXES:
-                yield Path(parent, name)
+                yield os.path.join(parent, name)
         if not recursive:
             folders.clear()

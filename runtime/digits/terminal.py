@@ -3,9 +3,10 @@
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 
 from digits.errors import DigitsError
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FEW = 200  # items that are done before anyone would look for a bar
+# The exit codes that shells give for SIGINT and SIGPIPE.
+_INTERRUPTED, _BROKEN_PIPE = 128 + 2, 128 + 13
 
 
 def emit(line: str) -> None:
@@ -23,9 +26,9 @@ def emit(line: str) -> None:
         raise DigitsError("can't write the results: stdout is closed")
     try:
         print(line, flush=True)
-    except BrokenPipeError:  # the reader has seen enough, as `head` has: not an error
+    except BrokenPipeError:  # the reader has seen enough, as `head` has
         forget_stdout()
-        raise
+        sys.exit(_BROKEN_PIPE)
     except OSError as error:
         forget_stdout()
         raise DigitsError(f"can't write the results: {error.strerror}") from error
@@ -37,6 +40,12 @@ def complain(line: str) -> None:
     if sys.stderr is not None:
         with suppress(OSError):
             print(line, file=sys.stderr)
+
+
+def interrupted() -> NoReturn:
+    """End the process after Ctrl-C."""
+    complain("stopped")
+    sys.exit(_INTERRUPTED)
 
 
 class Errors:
@@ -53,6 +62,11 @@ class Errors:
         """End the process with exit code 1 after an error."""
         if self._any:
             sys.exit(1)
+
+
+def quiet() -> None:
+    """Say nothing of what Pillow remarks on in files that it can read all the same."""
+    warnings.filterwarnings("ignore", module="PIL")
 
 
 def printable(text: str) -> str:
@@ -99,10 +113,13 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def track(items: Sequence[T], description: str) -> Iterator[T]:
-    """Iterate with a bar, where there are many items and their results go elsewhere than here."""
-    if len(items) < _FEW or _is_terminal(sys.stdout) or not _is_terminal(sys.stderr):
-        yield from items
-        return
+def track(items: Iterable[T], total: int, description: str) -> Iterable[T]:
+    """The items, with a bar where there are many and their results go elsewhere than here."""
+    if total < _FEW or _is_terminal(sys.stdout) or not _is_terminal(sys.stderr):
+        return items
+    return _tracked(items, total, description)
+
+
+def _tracked(items: Iterable[T], total: int, description: str) -> Iterator[T]:
     with progress_bar() as bar:
-        yield from bar.track(items, description=description)
+        yield from bar.track(items, total, description=description)

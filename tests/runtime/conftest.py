@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from digits import cli
+from digits.__main__ import main
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -14,9 +14,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["digits", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
+        code = 0
+        try:
+            main()
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
         out, err = capsys.readouterr()
-        return int(stopped.value.code or 0), out, err
+        return code, out, err
 
     return call

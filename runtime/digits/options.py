@@ -1,0 +1,43 @@
+"""The arguments and options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+_MODEL = "ONNX file from `digits export`; else $DIGITS_MODEL, else the bundled one."
+
+Model = Annotated[Path | None, typer.Option(help=_MODEL, show_default=False)]
+ModelArgument = Annotated[Path | None, typer.Argument(help=_MODEL, show_default=False)]
+Kernels = Annotated[
+    Literal["integer", "float"] | None,
+    typer.Option(help="How an int8 file is computed; by default as its metadata say."),
+]
+Pictures = Annotated[
+    list[str],
+    typer.Argument(help="Pictures, folders, patterns, or - for stdin.", show_default=False),
+]
+Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="With the folders in folders.")]
+Reject = Annotated[
+    Literal["unsure", "never"],
+    typer.Option(help="Whether ? stands for an answer below the model's threshold."),
+]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV with a header.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+WholeJson = Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="How many processes read.",
+        show_default="one for each core, from 500 pictures on",
+    ),
+]
+SkipDone = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RESULTS.csv",
+        help="Leave out the pictures in the results of an earlier run with --csv; with"
+        " `>> RESULTS.csv` go on with them.",
+    ),
+]

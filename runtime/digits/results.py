@@ -1,0 +1,110 @@
+"""CSV files of results that a later run goes on with.
+
+A row is one line, so that damage costs no other row. A line without its end is what a full disk, a
+kill or a power cut left of a row: it counts as not written.
+"""
+
+import csv
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from digits.errors import DigitsError
+from digits.terminal import complain, printable
+
+_BLOCK = 1 << 16
+
+
+def done(path: Path, columns: Sequence[str], several: bool) -> tuple[set[str], bool]:
+    """The files that have a row in the results, and whether this run appends to these.
+
+    columns: of the CSV that this run writes on stdout; empty when it writes something else.
+    several: whether a file may have several rows. When stdout is the results file, half a row at
+    its end is cut off, and so are the rows of the last file where some may be missing: that file
+    is then not done.
+
+    Raises DigitsError when the results can't be read, or aren't what --csv writes.
+    """
+    try:
+        with path.open("rb") as file:
+            appends = _is_stdout(file)
+            if appends and not columns:
+                raise DigitsError(f"{path} holds CSV: --csv is needed to append to it")
+            end = whole(file)
+            names, last, last_start = set[str](), "", 0
+            for start, row in rows(file, path, end, columns if appends else ()):
+                if row[0] != last:
+                    last, last_start = row[0], start
+                names.add(last)
+        if appends and several and names:
+            names.discard(last)
+            end = last_start
+        if appends:
+            os.truncate(path, end)
+            os.lseek(sys.stdout.fileno(), 0, os.SEEK_END)
+    except OSError as error:
+        raise DigitsError(f"can't go on with {path}: {error.strerror}") from error
+    return names, appends and end > 0
+
+
+def as_written(file: str) -> str:
+    """How a file is called in the results."""
+    encoding = sys.stdout.encoding if sys.stdout else "utf-8"
+    return printable(file).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def whole(file: BinaryIO) -> int:
+    """How many bytes of the file are whole lines."""
+    position = file.seek(0, os.SEEK_END)
+    while position > 0:
+        start = max(0, position - _BLOCK)
+        file.seek(start)
+        found = file.read(position - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        position = start
+    return 0
+
+
+def rows(
+    file: BinaryIO, path: Path, end: int, columns: Sequence[str]
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows in the first `end` bytes after the header, each with the place where it begins.
+
+    columns: what the header must be; when empty, it must begin with `file`. A damaged row costs
+    one warning for all. Raises DigitsError for another header.
+    """
+    file.seek(0)
+    start, header, damaged = 0, list[str](), 0
+    for line in file:
+        if start >= end:
+            break
+        cells = _cells(line)
+        if not header:
+            header = cells
+            if header != list(columns) if columns else header[:1] != ["file"]:
+                raise DigitsError(f"{path} isn't what this command writes: its header is another")
+        elif len(cells) == len(header) and cells[0]:
+            yield start, cells
+        else:
+            damaged += 1
+        start += len(line)
+    if damaged:
+        complain(f"warning: {path} has {damaged} damaged lines, whose pictures are read again")
+
+
+def _cells(line: bytes) -> list[str]:
+    """The fields of one line, or none."""
+    try:
+        return next(csv.reader([line.decode()], strict=True), [])
+    except (csv.Error, UnicodeDecodeError):
+        return []
+
+
+def _is_stdout(file: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.fstat(sys.stdout.fileno()))
+    except (AttributeError, OSError, ValueError):  # stdout is closed, or no file
+        return False

@@ -1,0 +1,86 @@
+"""The same work on all cores: processes that answer in the order of the items.
+
+Threads would wait for one another: most of a small picture's time goes by in Python.
+"""
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext
+from typing import TypeVar
+
+from digits.errors import DigitsError
+from digits.terminal import quiet
+
+T = TypeVar("T")
+
+# A worker has one chunk at hand and one ahead. Sixteen names of files always fit into the buffer
+# of a pipe, so that neither end waits for the other to read.
+_CHUNK, _AHEAD = 16, 2
+
+
+def each(work: Callable[[str], T], items: Sequence[str], jobs: int) -> Iterator[T]:
+    """Do the work for each item, with `jobs` processes; yields the results in the items' order.
+
+    work: can be pickled. No more than a few dozen results wait, however many items there are.
+    Raises DigitsError when a process dies, as when the memory is full.
+    """
+    context = multiprocessing.get_context("spawn")  # fork is unsafe beside onnxruntime's threads
+    with ExitStack() as stack:
+        pipes = [stack.enter_context(_worker(context, work)) for _ in range(jobs)]
+        asked: deque[tuple[Connection, Sequence[str]]] = deque()
+        for number, start in enumerate(range(0, len(items), _CHUNK)):
+            if len(asked) == _AHEAD * jobs:
+                yield from _answers(*asked.popleft())
+            pipe, chunk = pipes[number % jobs], items[start : start + _CHUNK]
+            with _alive(chunk):
+                pipe.send(chunk)
+            asked.append((pipe, chunk))
+        while asked:
+            yield from _answers(*asked.popleft())
+
+
+def _answers(pipe: Connection, chunk: Sequence[str]) -> list[T]:
+    with _alive(chunk):
+        answers: list[T] = pipe.recv()
+        return answers
+
+
+@contextmanager
+def _alive(chunk: Sequence[str]) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise DigitsError(
+            f"a worker process died between {chunk[0]} and {chunk[-1]}; fewer --jobs need less"
+            " memory"
+        ) from error
+
+
+@contextmanager
+def _worker(context: SpawnContext, work: Callable[[str], T]) -> Iterator[Connection]:
+    ours, its_end = context.Pipe()
+    process = context.Process(target=_serve, args=(its_end, work), daemon=True)
+    process.start()
+    its_end.close()  # so that each end notices when the other is gone
+    try:
+        yield ours
+    finally:
+        ours.close()
+        process.terminate()
+        process.join()
+
+
+def _serve(pipe: Connection, work: Callable[[str], T]) -> None:
+    """What a worker does, until the other end is closed, be it by a kill."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides
+    quiet()
+    while True:
+        try:
+            chunk = pipe.recv()
+            pipe.send([work(item) for item in chunk])
+        except (EOFError, OSError):
+            return
