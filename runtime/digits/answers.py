@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digits import output, sources
@@ -13,6 +12,8 @@ from digits.output import Form
 from digits.terminal import Errors, emit, interrupted, track
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from digits.drawing import Strips
 
 # Starting two workers takes a quarter of a second, in which one process reads 250 small pictures.
@@ -55,7 +56,7 @@ class Read:
     classifier: Classifier
     form: Form
     named: bool
-    annotate: Path | None = None
+    annotate: "Path | None" = None
 
     def __call__(self, file: str) -> Answer:
         try:

@@ -44,7 +44,7 @@ def inspect(path: str | os.PathLike[str] | None = None) -> Info:
     Raises ModelError when it is missing, damaged, not ours, or not for this runtime.
     """
     model = Model(path)
-    raw = read(model.path)
+    raw = read(model.name)
     file = _Message(memoryview(raw), model.name)
     input_, output = model.interface
     return Info(

@@ -7,7 +7,6 @@ import stat
 import struct
 import zlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -87,7 +86,7 @@ def load(source: Source, longest: int = WORKING_SIZE) -> Picture:
     if isinstance(source, bytes | bytearray | memoryview):
         return _from_file("the picture", io.BytesIO(source), longest)
     if isinstance(source, str | os.PathLike):
-        return _from_path(Path(os.fsdecode(source)), longest)
+        return _from_path(os.fsdecode(source), longest)
     if hasattr(source, "read"):
         return _from_file(str(getattr(source, "name", "the picture")), source, longest)
     raise PictureError(
@@ -96,18 +95,18 @@ def load(source: Source, longest: int = WORKING_SIZE) -> Picture:
     )
 
 
-def _from_path(path: Path, longest: int) -> Picture:
+def _from_path(path: str, longest: int) -> Picture:
     try:
-        mode = path.stat().st_mode
+        mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             raise PictureError(f"{path} is a folder")
         if not stat.S_ISREG(mode):
             raise PictureError(f"{path} is not a regular file")
-        file = path.open("rb")
+        file = open(path, "rb")  # noqa: SIM115
     except (OSError, ValueError) as error:
         raise PictureError(f"can't open {path}: {getattr(error, 'strerror', error)}") from error
     with file:
-        return _from_file(str(path), file, longest)
+        return _from_file(path, file, longest)
 
 
 def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:

@@ -68,7 +68,7 @@ def measure_pages(path: str) -> None:
 def main() -> None:
     if not PHOTOS.is_dir():
         sys.exit(f"the photos are not here ({PHOTOS})")
-    for path in sys.argv[1:] or [str(BUNDLED)]:
+    for path in sys.argv[1:] or [BUNDLED]:
         print(f"\n{path}")
         measure_digits(Classifier(path))
         measure_pages(path)

@@ -34,7 +34,7 @@ WINDOWS, PROCESSES = 5, 9
 MINIMAL = f"""
 import numpy as np, onnxruntime
 from PIL import Image
-session = onnxruntime.InferenceSession({str(BUNDLED)!r}, providers=["CPUExecutionProvider"])
+session = onnxruntime.InferenceSession({BUNDLED!r}, providers=["CPUExecutionProvider"])
 pixels = np.asarray(Image.open({str(PICTURE)!r}).convert("L"))[None, None]
 print(session.run(None, {{"images": pixels}})[0].argmax())
 """
@@ -87,7 +87,7 @@ def lenet5() -> dict[str, float]:
     plain = open_session(graph.build(network).SerializeToString(), "float")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    integer = onnxruntime.InferenceSession(str(BUNDLED), options)
+    integer = onnxruntime.InferenceSession(BUNDLED, options)
     model = Model(BUNDLED)
     with torch.inference_mode():
         return microseconds(

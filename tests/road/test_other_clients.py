@@ -127,7 +127,7 @@ def test_an_old_onnxruntime_gives_the_same_answers(
     skip_offline(installed)
     np.save(tmp_path / "images.npy", test_slice.images[:, None])
     (tmp_path / "client.py").write_text(code)
-    command = [sys.executable, "client.py", str(BUNDLED)]
+    command = [sys.executable, "client.py", BUNDLED]
     assert run(command, tmp_path, PYTHONPATH=str(packages)).strip() == version
     kernels: Kernels
     for kernels in ("integer",) if code is PLAIN else ("integer", "float"):

@@ -99,7 +99,7 @@ def test_a_worker_process_gets_a_classifier_of_its_own(
 
 
 def test_an_unsure_answer_is_no_answer(tmp_path: Path, pictures: list[Path]) -> None:
-    raw = BUNDLED.read_bytes()
+    raw = Path(BUNDLED).read_bytes()
     strict = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)
     (tmp_path / "strict.onnx").write_bytes(metadata.append(raw, strict))
     prediction = digits.Classifier(tmp_path / "strict.onnx").predict(pictures[5])

@@ -26,7 +26,7 @@ from tests.runtime.conftest import Run
 @pytest.fixture
 def strict(tmp_path: Path) -> Path:
     """A model that is never sure enough."""
-    raw = BUNDLED.read_bytes()
+    raw = Path(BUNDLED).read_bytes()
     never = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)
     (tmp_path / "strict.onnx").write_bytes(metadata.append(raw, never))
     return tmp_path / "strict.onnx"

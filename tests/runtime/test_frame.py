@@ -99,3 +99,8 @@ def test_reduction_keeps_the_mean(length: int, reduced: int) -> None:
         matrix = frame._area(length, reduced)
         np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-4)
         np.testing.assert_allclose(matrix.sum(0), reduced / length, atol=1e-4)
+
+
+@given(hnp.arrays(np.float32, st.integers(1, 300), elements=st.floats(0, 255, width=32)))
+def test_the_quantile_is_numpy_s(values: np.ndarray) -> None:
+    assert frame._quantile(values, 0.8) == np.quantile(values, 0.8)

@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -8,7 +9,7 @@ from digits import metadata
 from digits.errors import ModelError
 from digits.model import BUNDLED
 
-RAW = BUNDLED.read_bytes()
+RAW = Path(BUNDLED).read_bytes()
 BUNDLED_METADATA = metadata.read(RAW, "bundled")
 
 

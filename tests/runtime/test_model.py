@@ -25,7 +25,7 @@ def model() -> Model:
 
 def sealed(graph: onnx.ModelProto) -> bytes:
     """Another graph under the bundled model's metadata and a valid seal."""
-    return metadata.append(graph.SerializeToString(), metadata.read(BUNDLED.read_bytes(), ""))
+    return metadata.append(graph.SerializeToString(), metadata.read(Path(BUNDLED).read_bytes(), ""))
 
 
 def graph(dtype: int, shape: list[object], output: str = "probabilities") -> onnx.ModelProto:
@@ -71,7 +71,7 @@ def test_the_bundled_model_has_the_accuracy_it_states(model: Model, full_test_se
 def test_float_and_integer_kernels_agree(test_slice: Split) -> None:
     """onnxruntime once dropped every ReLU with float kernels: half of the answers changed."""
     integer, floating = (
-        open_session(BUNDLED.read_bytes(), kernels).run(
+        open_session(Path(BUNDLED).read_bytes(), kernels).run(
             None, {"images": test_slice.images[:, None]}
         )
         for kernels in ("integer", "float")
@@ -99,8 +99,8 @@ def test_threads_can_share_a_model(model: Model, test_slice: Split) -> None:
 
 
 def test_the_environment_names_a_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    changed = dataclasses.replace(metadata.read(BUNDLED.read_bytes(), ""), seed="77")
-    (tmp_path / "mine.onnx").write_bytes(metadata.append(BUNDLED.read_bytes(), changed))
+    changed = dataclasses.replace(metadata.read(Path(BUNDLED).read_bytes(), ""), seed="77")
+    (tmp_path / "mine.onnx").write_bytes(metadata.append(Path(BUNDLED).read_bytes(), changed))
     monkeypatch.setenv("DIGITS_MODEL", str(tmp_path / "mine.onnx"))
     assert Model().metadata.seed == "77"
 
@@ -144,11 +144,11 @@ def test_a_custom_operator_is_refused(tmp_path: Path) -> None:
 @given(st.data())
 def test_a_sealed_but_malformed_graph_is_refused_or_runs(data: st.DataObject) -> None:
     """Whoever can seal a file can seal a broken one; onnxruntime's errors must not get out."""
-    raw = bytearray(BUNDLED.read_bytes())
+    raw = bytearray(Path(BUNDLED).read_bytes())
     for _ in range(data.draw(st.integers(1, 3))):
         raw[data.draw(st.integers(0, 6000))] ^= data.draw(st.integers(1, 255))
     with contextlib.suppress(ModelError):
-        described = metadata.append(bytes(raw), metadata.read(BUNDLED.read_bytes(), ""))
+        described = metadata.append(bytes(raw), metadata.read(Path(BUNDLED).read_bytes(), ""))
         with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
             file.write(described)
             file.flush()
@@ -156,7 +156,7 @@ def test_a_sealed_but_malformed_graph_is_refused_or_runs(data: st.DataObject) ->
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
-    other = onnx.load_from_string(BUNDLED.read_bytes())
+    other = onnx.load_from_string(Path(BUNDLED).read_bytes())
     for tensor in other.graph.initializer:
         if tensor.name == "fc3.bias.scale":
             tensor.CopyFrom(numpy_helper.from_array(np.full(10, np.nan, np.float32), tensor.name))
