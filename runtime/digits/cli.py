@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +11,7 @@ import typer
 
 from digits import __version__, options
 from digits.errors import DataError, DigitsError
-from digits.terminal import Errors, emit, printable, progress_bar
+from digits.terminal import Errors, complain, emit, printable, progress_bar
 
 # Another package parses what follows the name of the command, --help included.
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -114,6 +115,38 @@ def read(
     answers.write(answers.Read(classifier, form, named, annotate), left, errors, jobs)
 
 
+@app.command()
+def watch(
+    folder: Annotated[Path, typer.Argument(help="Where pictures arrive.", show_default=False)],
+    results: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RESULTS.csv",
+            help="Gets a row for each picture; those that have one are not read again.",
+            show_default=False,
+        ),
+    ],
+    recursive: options.Recursive = False,
+    model: options.Model = None,
+    kernels: options.Kernels = None,
+    reject: options.Reject = "unsure",
+    as_json: options.Json = False,
+) -> None:
+    """Read each picture that arrives in a folder, until SIGTERM or Ctrl-C."""
+    from digits.classifier import Classifier, Prediction
+    from digits.output import prediction
+    from digits.watch import Arrival, Watch, stop_event
+
+    def tell(arrival: Arrival, answer: Prediction) -> None:
+        emit(prediction(arrival.name, answer, "json" if as_json else "text", named=True))
+
+    stop = stop_event()
+    classifier = Classifier(model, kernels=kernels, reject=reject == "unsure")
+    watcher = Watch(folder, results, classifier, recursive, tell)
+    complain(f"watching {printable(str(folder))}; {watcher.done} pictures are done")
+    watcher.run(stop)
+
+
 @app.command("eval")
 def evaluate(
     model: options.ModelArgument = None,
@@ -212,7 +245,8 @@ def _begun(
 
         several = "line" in columns
         names, appends = results.done(skip_done, columns if form == "csv" else (), several)
-        files = [file for file in files if results.as_written(file) not in names]
+        encoding = sys.stdout.encoding
+        files = [file for file in files if results.as_written(file, encoding) not in names]
     if form == "csv" and not appends:
         emit(",".join(columns))
     return files

@@ -49,9 +49,8 @@ def done(path: Path, columns: Sequence[str], several: bool) -> tuple[set[str], b
     return names, appends and end > 0
 
 
-def as_written(file: str) -> str:
-    """How a file is called in the results."""
-    encoding = sys.stdout.encoding if sys.stdout else "utf-8"
+def as_written(file: str, encoding: str = "utf-8") -> str:
+    """How a file is called in results with that encoding."""
     return printable(file).encode(encoding, "backslashreplace").decode(encoding)
 
 

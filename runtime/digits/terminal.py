@@ -71,6 +71,8 @@ def quiet() -> None:
 
 def printable(text: str) -> str:
     """The text with control characters escaped: a file's name must not move the cursor."""
+    if text.isprintable():
+        return text
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
 
 

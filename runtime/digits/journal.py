@@ -1,0 +1,80 @@
+"""A CSV file that one process appends to, and that outlives kills, full disks and power cuts."""
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from digits import output, results
+from digits.errors import DigitsError
+
+
+class Journal:
+    """Rows are in the file whole or not at all; half a row from before is cut off.
+
+    path: a CSV file with these columns, or one that isn't there yet. It may be moved away while it
+    is written: then a new one begins.
+
+    Raises DigitsError when the file can't be opened, has other columns, or another process has it.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self.path, self._columns = path, columns
+        try:
+            self._file = self._opened()
+            with open(self._file, "rb", closefd=False) as file:
+                os.ftruncate(self._file, results.whole(file))
+        except OSError as error:
+            raise DigitsError(f"can't write {path}: {error.strerror}") from error
+
+    def rows(self) -> Iterator[list[str]]:
+        """The rows so far; a warning tells of damaged ones."""
+        with self.path.open("rb") as file:
+            end = os.fstat(file.fileno()).st_size
+            for _, row in results.rows(file, self.path, end, self._columns):
+                yield row
+
+    def append(self, cells: Sequence[object]) -> None:
+        """Write a row. Raises DigitsError when that fails; the file is then as it was."""
+        try:
+            self._follow()
+            before = os.fstat(self._file).st_size
+            lines = [] if before else [",".join(self._columns)]
+            text = "".join(f"{line}\n" for line in [*lines, output.row(cells)])
+            self._write(text.encode(errors="backslashreplace"), before)
+        except OSError as error:
+            raise DigitsError(f"can't write {self.path}: {error.strerror}") from error
+
+    def save(self) -> None:
+        """Have the rows so far outlive a power cut."""
+        with suppress(OSError):  # a full disk is told by `append`
+            os.fsync(self._file)
+
+    def _write(self, data: bytes, before: int) -> None:
+        try:
+            while data:
+                data = data[os.write(self._file, data) :]
+        except OSError:
+            os.ftruncate(self._file, before)
+            raise
+
+    def _follow(self) -> None:
+        """Open the file anew when it is no longer the one under its name."""
+        try:
+            same = os.path.samestat(os.stat(self.path), os.fstat(self._file))
+        except FileNotFoundError:
+            same = False
+        if not same:
+            fresh = self._opened()
+            os.close(self._file)
+            self._file = fresh
+
+    def _opened(self) -> int:
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(file)
+            raise DigitsError(f"another process writes {self.path}") from error
+        return file

@@ -1,0 +1,159 @@
+"""Folders of many pictures: processes, interruptions, and going on with results."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.conftest import Run
+
+COUNT = 60
+
+
+@pytest.fixture
+def folder(tmp_path: Path, pictures: list[Path]) -> Path:
+    """Sixty pictures, one of them damaged."""
+    (tmp_path / "many").mkdir()
+    for number in range(COUNT):
+        shutil.copy(pictures[number % 10], tmp_path / "many" / f"{number:03}.png")
+    (tmp_path / "many" / "033.png").write_bytes(b"\x89PNG")
+    return tmp_path
+
+
+def digits(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "digits", *map(str, arguments)],
+        **{"text": True, "stderr": subprocess.PIPE, "timeout": 100} | options,  # type: ignore
+    )
+
+
+def files(path: Path) -> list[str]:
+    with path.open() as file:
+        return [Path(row["file"]).name for row in csv.DictReader(file)]
+
+
+EXPECTED = [f"{number:03}.png" for number in range(COUNT) if number != 33]
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
+def test_two_processes_write_what_one_writes(folder: Path, form: list[str]) -> None:
+    one, two = (
+        digits("predict", "many", "--jobs", jobs, *form, cwd=folder, stdout=subprocess.PIPE)
+        for jobs in (1, 2)
+    )
+    assert one.stdout == two.stdout
+    assert one.stdout.count("\n") == len(EXPECTED) + ("--csv" in form)
+    assert one.stderr == two.stderr != ""
+    assert one.returncode == two.returncode == 1
+
+
+def test_two_processes_read_pages(folder: Path) -> None:
+    one, two = (
+        digits("read", "many", "--jobs", jobs, cwd=folder, stdout=subprocess.PIPE)
+        for jobs in (1, 2)
+    )
+    assert one.stdout == two.stdout
+    assert one.stdout.count("\n") >= len(EXPECTED)
+
+
+def test_ctrl_c_and_going_on(folder: Path) -> None:
+    command = [sys.executable, "-m", "digits", "predict", "many", "--csv", "--jobs", "2"]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        lines = [process.stdout.readline() for _ in range(20)]
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
+        out, err = process.communicate(timeout=30)
+    assert process.returncode in (130, 1)  # 1: it was done before the signal came
+    assert "Traceback" not in err
+    (folder / "results.csv").write_text("".join(lines) + out)
+    with (folder / "results.csv").open("a") as results:
+        arguments = ("predict", "many", "--csv", "--skip-done", "results.csv")
+        digits(*arguments, cwd=folder, stdout=results)
+    assert files(folder / "results.csv") == EXPECTED
+
+
+@pytest.mark.parametrize("command", ["predict", "read"])
+@pytest.mark.parametrize("share", [0.0, 0.003, 0.3, 0.999, 1.0])
+def test_going_on_after_any_interruption(folder: Path, command: str, share: float) -> None:
+    results = folder / "results.csv"
+    with results.open("w") as out:
+        digits(command, "many", "--csv", cwd=folder, stdout=out)
+    whole = results.read_bytes()
+    results.write_bytes(whole[: round(share * len(whole))])
+    with results.open("a") as out:
+        done = digits(command, "many", "--csv", "--skip-done", results, cwd=folder, stdout=out)
+    assert results.read_bytes() == whole
+    assert done.stderr.count("\n") == 1  # the damaged picture, which is tried again
+
+
+def test_results_of_another_run_only_leave_out(folder: Path, run: Run) -> None:
+    with (folder / "results.csv").open("w") as out:
+        digits("predict", "many", "--csv", cwd=folder, stdout=out)
+    before = (folder / "results.csv").read_bytes()
+    os.remove(folder / "many" / "033.png")
+    shutil.copy(folder / "many" / "001.png", folder / "many" / "new.png")
+    done = digits(
+        *("predict", "many", "--json", "--skip-done", "results.csv"),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+    )
+    assert done.returncode == 0
+    assert "new.png" in done.stdout
+    assert done.stdout.count("\n") == 1
+    assert (folder / "results.csv").read_bytes() == before
+
+
+def test_a_damaged_row_in_the_middle_is_read_again(folder: Path) -> None:
+    results = folder / "results.csv"
+    with results.open("w") as out:
+        digits("predict", "many", "--csv", cwd=folder, stdout=out)
+    lines = results.read_bytes().splitlines(keepends=True)
+    lines[5] = lines[5][:40].replace(b".", b"\xff") + b"\n"
+    results.write_bytes(b"".join(lines))
+    with results.open("a") as out:
+        done = digits("predict", "many", "--csv", "--skip-done", results, cwd=folder, stdout=out)
+    assert "has 1 damaged lines" in done.stderr
+    assert results.read_bytes().splitlines()[-1].startswith(b"many/004.png,")
+
+
+@pytest.mark.parametrize("content", [b"hello", b"a,b\n1,2\n", b"\x89PNG\r\n\x1a\n" * 20])
+def test_what_is_no_results_file_is_said(folder: Path, run: Run, content: bytes) -> None:
+    (folder / "other.csv").write_bytes(content)
+    code, out, err = run("predict", folder / "many", "--csv", "--skip-done", folder / "other.csv")
+    if content == b"hello":  # a line without its end was never written
+        assert out.count("\n") == len(EXPECTED) + 1
+    else:
+        assert (code, out) == (1, "")
+        assert "its header is another" in err
+    assert (folder / "other.csv").read_bytes() == content
+
+
+def test_missing_results_are_said(folder: Path, run: Run) -> None:
+    code, out, err = run("predict", folder / "many", "--skip-done", folder / "none.csv")
+    assert (code, out) == (1, "")
+    assert err == f"error: can't go on with {folder / 'none.csv'}: No such file or directory\n"
+    assert run("predict", folder / "many", "--skip-done", folder)[0] == 1
+
+
+def test_rows_of_another_form_are_not_appended(folder: Path) -> None:
+    results = folder / "results.csv"
+    with results.open("w") as out:
+        digits("predict", "many", "--csv", cwd=folder, stdout=out)
+    before = results.read_bytes()
+    for arguments, part in ((["predict"], "--csv is needed"), (["read", "--csv"], "another")):
+        with results.open("a") as out:
+            done = digits(*arguments, "many", "--skip-done", results, cwd=folder, stdout=out)
+        assert done.returncode == 1
+        assert part in done.stderr
+        assert results.read_bytes() == before
