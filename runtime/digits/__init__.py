@@ -32,6 +32,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # `digits --help` and digits_train must not wait for onnxruntime.
     if name in ("Classifier", "Prediction", "Reading"):
+        from digits.system import require_64_bit
+
+        require_64_bit()
         from digits import classifier
 
         return getattr(classifier, name)

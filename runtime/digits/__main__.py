@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from digits.errors import DigitsError
+from digits.system import require_64_bit
 from digits.terminal import Errors, complain, forget_stdout, interrupted, printable, quiet
 
 
@@ -14,6 +15,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal can't show is escaped
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        require_64_bit()
         _run(sys.argv[1:])
     except DigitsError as error:
         complain("error: " + "\n".join(map(printable, str(error).splitlines())))
