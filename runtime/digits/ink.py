@@ -61,8 +61,9 @@ def extract(grey: Grey) -> Ink:
         paper = np.asarray(large)
     ink = paper - grey if dark_ink else grey - paper
     ink *= 255 / np.maximum(paper if dark_ink else 255 - paper, _DARKEST_PAPER)
-    bounded: Ink = np.clip(ink, 0, 255).astype(np.uint8)
-    return bounded
+    # Flat paper gives whole numbers. Cut off, not rounded, they would change with the last bit of
+    # the fit, which is another one on each processor.
+    return np.round(np.clip(ink, 0, 255, out=ink), out=ink).astype(np.uint8)
 
 
 def levels(ink: Ink) -> Levels | None:
