@@ -11,17 +11,18 @@ import pytest
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="session")
-def digits() -> Run:
+def run_installed(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
     """Call the `digits` beside this Python; keyword arguments go to subprocess.run."""
     command = Path(sys.executable).with_name("digits")
     assert command.exists(), "install the project first: make test"
+    environment = {k: v for k, v in os.environ.items() if k != "DIGITS_MODEL"}
+    return subprocess.run(
+        [str(command), *map(str, arguments)],
+        **{"capture_output": True, "text": True, "timeout": 300, "env": environment} | options,
+    )
 
-    def call(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        environment = {k: v for k, v in os.environ.items() if k != "DIGITS_MODEL"}
-        return subprocess.run(
-            [str(command), *map(str, arguments)],
-            **{"capture_output": True, "text": True, "timeout": 300, "env": environment} | options,
-        )
 
-    return call
+@pytest.fixture(scope="session")
+def digits() -> Run:
+    """Call the installed `digits`. tests/arm has another fixture of this name."""
+    return run_installed

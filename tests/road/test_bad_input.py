@@ -69,14 +69,25 @@ def test_no_data_at_all(digits: Run, tmp_path: Path) -> None:
         (["export", "long" * 100], "File name too long"),
         (["export"], "run `digits train` first"),
         (["export", "nowhere"], "there is no such checkpoint"),
+    ],
+)
+def test_mistakes_in_training(digits: Run, tmp_path: Path, arguments: list[str], part: str) -> None:
+    assert_one_sentence(digits(*arguments, cwd=tmp_path), part)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
         (["predict", "nowhere.png"], "No such file"),
         (["read", "nowhere.png"], "No such file"),
         (["read", "/dev/zero"], "not a regular file"),
         (["predict", "*.png"], "no file matches *.png"),
         (["predict", "nowhere.png", "--model", "nowhere.onnx"], "there is no such model"),
+        (["info", "nowhere.onnx"], "there is no such model"),
+        (["info", "."], "is not a file"),
     ],
 )
-def test_mistakes(digits: Run, tmp_path: Path, arguments: list[str], part: str) -> None:
+def test_mistakes_in_reading(digits: Run, tmp_path: Path, arguments: list[str], part: str) -> None:
     assert_one_sentence(digits(*arguments, cwd=tmp_path), part)
 
 

@@ -1,0 +1,23 @@
+"""What the network computes of some digits, to be compared with another processor's.
+
+python tensors.py FOLDER, where images.npy and probe.onnx are: the bundled model with its int8
+tensors as further outputs.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from digits.model import Model
+
+FOLDER = Path(sys.argv[1])
+
+images = np.load(FOLDER / "images.npy")
+probe = onnxruntime.InferenceSession(FOLDER / "probe.onnx", providers=["CPUExecutionProvider"])
+names = [output.name for output in probe.get_outputs()]
+tensors = dict(zip(names, probe.run(None, {"images": images[:, None]}), strict=True))
+for kernels in ("integer", "float"):
+    tensors[kernels] = Model(kernels=kernels).probabilities(images)
+np.savez(FOLDER / "tensors.npz", **tensors)
