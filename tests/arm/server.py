@@ -7,7 +7,7 @@ import sys
 import traceback
 from contextlib import redirect_stderr, redirect_stdout
 
-from digits.cli import main
+from digits.__main__ import main
 
 for line in sys.stdin:
     folder, arguments = json.loads(line)

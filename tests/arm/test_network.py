@@ -14,9 +14,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from digits import metadata
 from digits.mnist import Split
-from digits.model import BUNDLED
+from digits.model import BUNDLED, Model
 
 SCRIPT = Path(__file__).with_name("tensors.py")
 LAYERS = ["relu1", "pool1", "relu2", "pool2", "flatten", "relu3", "relu4"]
@@ -83,7 +82,7 @@ def test_the_probe_computes_what_digits_does(arm: Tensors) -> None:
 def test_probabilities_and_what_is_answered(
     arm: Tensors, here: Tensors, kernels: str, apart: float
 ) -> None:
-    threshold = metadata.read(BUNDLED.read_bytes(), "").rejection_threshold
+    threshold = Model(BUNDLED).metadata.rejection_threshold
     np.testing.assert_allclose(arm[kernels], here[kernels], rtol=0, atol=apart)
     np.testing.assert_array_equal(arm[kernels].argmax(1), here[kernels].argmax(1))
     np.testing.assert_array_equal(arm[kernels].max(1) < threshold, here[kernels].max(1) < threshold)
