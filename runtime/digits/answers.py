@@ -1,6 +1,5 @@
 """What `digits predict` and `digits read` do with their pictures, one after the other."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from digits import output, sources
 from digits.classifier import Classifier
 from digits.errors import DigitsError, PictureError
 from digits.output import Form
+from digits.system import cores
 from digits.terminal import Errors, emit, interrupted, track
 
 if TYPE_CHECKING:
@@ -94,14 +94,9 @@ def _answers(
     work: Callable[[str], Answer], files: Sequence[str], jobs: int | None
 ) -> Iterable[Answer]:
     if jobs is None:
-        jobs = _cores() if len(files) >= _WORTHWHILE else 1
+        jobs = cores() if len(files) >= _WORTHWHILE else 1
     if jobs == 1 or sources.STDIN in files:
         return map(work, files)
     from digits import workers
 
     return workers.each(work, files, jobs)
-
-
-def _cores() -> int:
-    usable = getattr(os, "sched_getaffinity", None)  # of all cores, those of this process
-    return len(usable(0)) if usable else os.cpu_count() or 1

@@ -217,6 +217,22 @@ def info(
         emit(line)
 
 
+@app.command()
+def bench(model: options.ModelArgument = None, as_json: options.WholeJson = False) -> None:
+    """Measure how fast a model is on this device; beside x.int8.onnx also x.onnx."""
+    from digits import device, speed, tables
+
+    speeds, warnings = speed.compare(model)
+    for warning in warnings:
+        complain(f"warning: {warning}")
+    if as_json:
+        measured = {"warnings": warnings, "models": tables.speed_values(speeds)}
+        emit(json.dumps(device.about() | measured))
+        return
+    for line in tables.speed(device.about(), speeds):
+        emit(printable(line))
+
+
 @app.command(context_settings=PASS_ON)
 def train(context: typer.Context) -> None:
     """Train a network on MNIST. Needs "digits[train]"."""

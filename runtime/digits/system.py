@@ -1,5 +1,6 @@
-"""What digits needs of the machine itself."""
+"""What digits needs of the machine, and what it may use of it."""
 
+import os
 import sys
 
 from digits.errors import DigitsError
@@ -19,3 +20,9 @@ def require_64_bit() -> None:
             "digits needs a 64-bit system: onnxruntime has no 32-bit Arm wheel"
             " (uname -m must say aarch64, and getconf LONG_BIT 64)"
         )
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1

@@ -1,13 +1,14 @@
-"""Evaluations and models as text for people and as values for JSON."""
+"""Evaluations, models and speeds as text for people and as values for JSON."""
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from digits.evaluate import Evaluation
 from digits.info import Info
+from digits.speed import Speed
 from digits.terminal import printable
 
 _LISTED = 10  # mistakes
@@ -89,6 +90,49 @@ def info_values(model: Info) -> dict[str, Any]:
     """The same as values; what the metadata hold as JSON texts is unfolded."""
     about = {key: _parsed(value) for key, value in vars(model.metadata).items()}
     return asdict(model) | {"metadata": about}
+
+
+def speed(about: Mapping[str, object], speeds: Sequence[Speed]) -> Iterator[str]:
+    """The lines that `digits bench` prints: a row for each figure, a column for each model."""
+    yield ", ".join(f"{key} {value}" for key, value in about.items())
+    rows = {"": [one.name for one in speeds]}
+    rows["file"] = [f"{one.size / 1000:,.0f} KB" for one in speeds]
+    rows["session start"] = [_duration(one.session_start) for one in speeds]
+    for percent in speeds[0].latency:
+        rows[f"one digit, p{percent}"] = [_duration(one.latency[percent]) for one in speeds]
+    for batch, threads in speeds[0].throughput:
+        cores = "1 thread" if threads == 1 else f"{threads} threads"
+        rows[f"batch {batch}, {cores}"] = [
+            f"{one.throughput[batch, threads]:,.0f} /s" for one in speeds
+        ]
+    rows["picture to digit"] = [_duration(one.picture) for one in speeds]
+    rows["cold start"] = [_duration(one.cold_start) for one in speeds]
+    rows["peak memory"] = [
+        "–" if one.peak_memory is None else f"{one.peak_memory / 1e6:.0f} MB" for one in speeds
+    ]
+    for name, cells in rows.items():
+        yield f"  {name:22}" + "".join(f"{cell:>22}" for cell in cells)
+
+
+def speed_values(speeds: Sequence[Speed]) -> list[dict[str, Any]]:
+    """The same as values, in seconds and bytes."""
+    return [
+        vars(one)
+        | {
+            "latency": {f"p{percent}": value for percent, value in one.latency.items()},
+            "throughput": [
+                {"batch": batch, "threads": threads, "images_per_second": value}
+                for (batch, threads), value in one.throughput.items()
+            ],
+        }
+        for one in speeds
+    ]
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.1f} µs"
 
 
 def _parsed(value: object) -> object:
