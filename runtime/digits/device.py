@@ -15,7 +15,7 @@ _BOARD = Path("/proc/device-tree/model")  # of a Raspberry Pi and its kind
 _CPUINFO = Path("/proc/cpuinfo")
 # https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
 _PI_THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-_PI_NOW = {0: "the voltage is low", 1: "the clock is capped", 2: "throttled", 3: "hot"}
+_PI_NOW = {0: "the voltage is low", 1: "its clock is capped", 2: "it is throttled", 3: "it is hot"}
 _FREQUENCY = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 _TEMPERATURES = Path("/sys/class/thermal")
 _HOT = 80  # degrees Celsius, from which a Raspberry Pi lowers its clock
