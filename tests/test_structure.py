@@ -48,6 +48,30 @@ def test_importing_digits_and_its_command_line_stays_light() -> None:
     assert not {"numpy", "onnxruntime", "PIL", *HEAVY} & set(loaded.stdout.split())
 
 
+@pytest.mark.parametrize(
+    ("options", "unused"),
+    [
+        ([], {"typer", "rich", "json", "csv", "pathlib", "glob", "multiprocessing", "numpy.ma"}),
+        (["--json"], {"rich", "glob", "multiprocessing", "numpy.ma"}),
+    ],
+)
+def test_predict_imports_only_what_it_uses(options: list[str], unused: set[str]) -> None:
+    arguments = ["predict", str(ROOT / "tests" / "pictures" / "0.png"), *options]
+    code = f"""
+import sys
+from digits.__main__ import main
+sys.argv[1:] = {arguments}
+try:
+    main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert "onnxruntime" in loaded
+    assert not loaded & (unused | HEAVY)
+
+
 def test_version_is_the_distribution_s() -> None:
     from importlib.metadata import version
 

@@ -1,8 +1,8 @@
-"""Results as text: lines for people, JSON and CSV for programs."""
+"""Results as text: lines for people, JSON and CSV for programs.
 
-import csv
-import io
-import json
+json and csv are imported where they are used, because a plain `digits predict` must start fast.
+"""
+
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -24,6 +24,8 @@ def prediction(file: str, answer: Prediction, form: Form, named: bool) -> str:
     rejected digit is an empty field.
     """
     if form == "json":
+        import json
+
         return json.dumps({"file": file, **vars(answer)})
     if form == "csv":
         return row(prediction_cells(file, answer))
@@ -44,6 +46,8 @@ def reading(file: str, answer: Reading, form: Form, named: bool) -> str:
     for each digit.
     """
     if form == "json":
+        import json
+
         lines = [
             {"text": text, "columns": [[_values(digit) for digit in column] for column in line]}
             for text, line in zip(answer.text.splitlines(), answer.lines, strict=True)
@@ -68,6 +72,9 @@ def prediction_cells(file: str, answer: Prediction) -> list[object]:
 
 def row(cells: Sequence[object]) -> str:
     """A line of CSV, without its end."""
+    import csv
+    import io
+
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(cells)
     return text.getvalue()
