@@ -247,21 +247,25 @@ def watching(folder: Path, **options: object) -> subprocess.Popen[str]:
     return process  # type: ignore[no-any-return]
 
 
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Exit code and what is left on stdout and stderr, after SIGTERM."""
+    process.send_signal(signal.SIGTERM)
+    # Not `communicate`, which leaves out what `readline` has fetched already.
+    rest = process.stdout.read(), process.stderr.read()
+    return process.wait(30), *rest
+
+
 def test_sigterm_ends_it_and_the_next_goes_on(tmp_path: Path, pictures: list[Path]) -> None:
     (tmp_path / "inbox").mkdir()
     for number in range(40):
         shutil.copy(pictures[number % 10], tmp_path / "inbox" / f"{number}.png")
-    lines = 0
-    while lines < 40:
+    told: list[str] = []
+    while len(told) < 40:
         process = watching(tmp_path)
-        for _ in range(15):
-            lines += bool(process.stdout.readline())
-            if lines == 40:
-                break
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
-        lines += out.count("\n")
-        assert (process.returncode, err) == (0, "")
+        told += [process.stdout.readline() for _ in range(min(15, 40 - len(told)))]
+        code, out, err = ended(process)
+        told += out.splitlines()
+        assert (code, err) == (0, "")
     rows = (tmp_path / "results.csv").read_text().splitlines()[1:]
     assert sorted(int(row.split(".")[0]) for row in rows) == list(range(40))
 
@@ -278,7 +282,6 @@ def test_a_disk_that_was_full(tmp_path: Path, pictures: list[Path]) -> None:
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
     for _ in pictures:
         assert process.stdout.readline()
-    process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=30)[1] == "it works again\n"
+    assert ended(process)[2] == "it works again\n"
     rows = (tmp_path / "results.csv").read_text().splitlines()
     assert len(rows) == len(set(rows)) == 11

@@ -6,7 +6,7 @@ python tests/train/slice_digits.py train --epochs 2
 from pathlib import Path
 
 from digits import mnist
-from digits.cli import main
+from digits.__main__ import main
 from digits.mnist import Split
 
 SLICE = Path(__file__).parent.parent / "slice"
