@@ -2,7 +2,7 @@
 # make test      set up everything, check style and types, run all tests
 # make test-arm  run the runtime as on a Raspberry Pi 4 and 5, emulated; 3 minutes, Debian only
 # make wheel     build dist/digits-*.whl
-# make bench     our speed and accuracy beside the alternatives'
+# make bench     our speed, memory and accuracy beside the alternatives'
 # make model     train, export and install the bundled model again, and redraw the README's pictures
 
 PYTHON ?= python3
@@ -33,6 +33,9 @@ wheel: .venv-runtime/done
 bench: .venv/done
 	.venv/bin/python $(PIP) --editable '.[bench]'
 	.venv/bin/python -m tests.benchmarks.speed
+	.venv/bin/python -m tests.benchmarks.pictures
+	.venv/bin/python -m tests.benchmarks.processes
+	.venv/bin/python -m tests.benchmarks.memory
 	.venv/bin/python -m tests.benchmarks.training
 	.venv/bin/python -m tests.benchmarks.corruptions
 	.venv/bin/python -m tests.benchmarks.nondigits

@@ -1,0 +1,57 @@
+"""From the file to the digit, beside Pillow's decoding it in full and no more, on one core.
+
+make bench
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from PIL import Image
+from tests.benchmarks.timing import microseconds, pin, show
+from tests.drawn import Sheet, chosen
+
+from digits import Classifier, mnist
+from digits.model import BUNDLED
+
+
+def photo(folder: Path) -> Path:
+    """A JPEG of 12 megapixels, as noisy as a telephone's: a 3 on paper."""
+    sheet = Sheet(750, 1000)
+    sheet.write(chosen(mnist.load("validation"), "3"), 400, 200, size=350)
+    large = Image.fromarray(sheet.photograph()).resize((4000, 3000), Image.Resampling.BICUBIC)
+    pixels = np.asarray(large.convert("RGB"), np.float32)
+    pixels += np.random.default_rng(0).normal(0, 4, pixels.shape)
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / "photo.jpg", quality=90)
+    return folder / "photo.jpg"
+
+
+def small(folder: Path) -> Path:
+    """One of MNIST's digits as a PNG."""
+    Image.fromarray(mnist.load("validation").images[0]).save(folder / "digit.png")
+    return folder / "digit.png"
+
+
+def milliseconds(path: Path, calls: int) -> dict[str, float]:
+    classifier = Classifier(BUNDLED)
+
+    def decode() -> None:
+        with Image.open(path) as image:
+            image.load()
+
+    times = microseconds(
+        {"digits, from the file to the digit": lambda: classifier.predict(path), "Pillow": decode},
+        calls,
+    )
+    return {name: time / 1000 for name, time in times.items()}
+
+
+def main() -> None:
+    print(pin())
+    with TemporaryDirectory() as folder:
+        show("One picture, JPEG of 12 megapixels", "ms", milliseconds(photo(Path(folder)), 3))
+        show("One picture, PNG of 28x28", "ms", milliseconds(small(Path(folder)), 200))
+
+
+if __name__ == "__main__":
+    main()
