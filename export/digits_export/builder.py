@@ -41,6 +41,10 @@ class Builder(ABC):
                 self.product(node, weight, bias)
             elif node.op_type in ("Relu", "MaxPool", "Flatten", "Softmax"):
                 self.other(node)
+            elif node.op_type == "Reshape":
+                [shape] = (t for t in self.source.graph.initializer if t.name == node.input[1])
+                self.initializers.append(shape)
+                self.other(node, shape.name)
             else:
                 raise ModelError(f"can't quantize the operator {node.op_type} ({node.name})")
         quantized = onnx.ModelProto()
@@ -60,15 +64,15 @@ class Builder(ABC):
     ) -> None:
         """A convolution or a dense layer. weight: [outputs, …]. bias: [outputs]."""
 
-    def other(self, node: onnx.NodeProto) -> None:
+    def other(self, node: onnx.NodeProto, *constants: str) -> None:
         """An operator without weights."""
-        self.copy(node)
+        self.copy(node, *constants)
 
-    def copy(self, node: onnx.NodeProto, *weights: str) -> None:
+    def copy(self, node: onnx.NodeProto, *constants: str) -> None:
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
         del copy.input[:]
-        copy.input.extend([self.tail, *weights])
+        copy.input.extend([self.tail, *constants])
         self.nodes.append(copy)
         self.tail = node.output[0]
 

@@ -16,6 +16,7 @@ from torch import nn
 import digits
 from digits.errors import ModelError
 from digits.model import INPUT, OUTPUT
+from digits_export import phases
 from digits_export.fold import fold
 from digits_train.models import Network
 
@@ -44,6 +45,11 @@ class _Chain:
         self.tail = output or name
         self.nodes.append(helper.make_node(operator, inputs, [self.tail], name, **attributes))
 
+    def reshape(self, name: str, shape: list[int]) -> None:
+        self.weights.append(numpy_helper.from_array(np.array(shape), f"{name}.shape"))
+        self.nodes.append(helper.make_node("Reshape", [self.tail, f"{name}.shape"], [name], name))
+        self.tail = name
+
 
 def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
     """The float32 graph of a network in evaluation mode.
@@ -53,9 +59,14 @@ def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
     """
     chain = _Chain(INPUT[0])
     chain.add("Cast", "pixels", to=TensorProto.FLOAT)
-    for name, layer in fold(model, temperature).named_children():
+    layers = list(fold(model, temperature).named_children())
+    for name, layer in layers:
         if not _is_plain(layer):
             raise ModelError(f"can't export {name} with its stride, dilation, groups or padding")
+    if phases.apply([layer for _, layer in layers]):
+        _add_phases(chain, *layers[:3])
+        layers = layers[3:]
+    for name, layer in layers:
         if isinstance(layer, nn.Conv2d):
             weight, bias = _parameters(layer)
             pads = [int(side) for side in layer.padding] * 2
@@ -73,6 +84,20 @@ def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
             raise ModelError(f"can't export the layer {name} ({type(layer).__name__})")
     chain.add("Softmax", "softmax", output=OUTPUT[0], axis=1)
     return _model(chain)
+
+
+def _add_phases(chain: _Chain, *layers: tuple[str, Any]) -> None:
+    (name, convolution), (relu, _), (pool, _) = layers
+    weight, bias = phases.weights(*_parameters(convolution))
+    size = list(weight.shape[2:])
+    chain.add("Conv", name, weight, bias, kernel_shape=size, strides=[2, 2])
+    chain.add("Relu", relu)
+    filters, (height, width) = convolution.out_channels, INPUT[2][1:]
+    rows, columns = (height - size[0]) // 2 + 1, (width - size[1]) // 2 + 1
+    chain.reshape(f"{name}.phases", [-1, filters, phases.PLACES, rows * columns])
+    largest = [phases.PLACES, 1]
+    chain.add("MaxPool", pool, kernel_shape=largest, strides=largest)
+    chain.reshape(f"{pool}.map", [-1, filters, rows, columns])
 
 
 def _is_plain(layer: nn.Module) -> bool:

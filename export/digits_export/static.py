@@ -43,12 +43,12 @@ class Static(Builder):
             self._stored(names[1], biases, self.scale * scale),
         )
 
-    def other(self, node: onnx.NodeProto) -> None:
-        self.copy(node)
+    def other(self, node: onnx.NodeProto, *constants: str) -> None:
+        self.copy(node, *constants)
         if node.op_type == "Relu":
             self.scale = self.largest[node.output[0]] / 255
         if node.op_type != "Softmax":
-            # Pools too, with the same scale, so that the integer kernel can run on them.
+            # Pools and shapes too, with the same scale, so that integers go through them.
             self._requantize()
 
     def _stored(self, name: str, integers: NDArray[np.generic], scale: NDArray[np.float64]) -> str:

@@ -11,15 +11,16 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from digits import metadata
 from digits.errors import ModelError
 from digits.metadata import Kernels
+from digits.system import cores
 
 BUNDLED = os.path.join(os.path.dirname(__file__), "models", "lenet5.int8.onnx")
 INPUT = ("images", "tensor(uint8)", [1, 28, 28])
 OUTPUT = ("probabilities", "tensor(float)", [10])
 
 _PIXEL = np.dtype(np.uint8)
-# Digits at a time: the activations of more don't fit in a core's cache (measured from 16 to 256,
-# with 32 to 128 alike), and memory stays the same however long the batch is.
-_CHUNK = 64
+# Digits at a time and thread: the activations of more don't fit in a core's cache (measured from 16
+# to 256), and memory stays the same however long the batch is.
+_CHUNK = 128
 _MAX_BYTES = 512 << 20  # thirty times the largest network we train
 _REFUSALS = (
     ort_errors.Fail,
@@ -36,7 +37,7 @@ class Model:
     """A verified model file and its onnxruntime session. Threads may share one.
 
     path: an ONNX file that `digits export` made; by default $DIGITS_MODEL, or else the bundled
-    LeNet-5. threads: how many cores one call may use. kernels: "integer" multiplies int8 by int8,
+    LeNet-5. threads: how many cores one call may use; 0: all. kernels: "integer" multiplies int8 by int8,
     "float" stores int8 and multiplies floats; by default what the file says is faster for it.
 
     Raises ModelError when the file is missing, damaged, not ours, or not for this runtime.
@@ -78,9 +79,10 @@ class Model:
         if len(images) == 1:
             return self._one_digit.run(images)
         batch = images.reshape(-1, 1, 28, 28)
+        chunk = _CHUNK * (self.threads or cores())
         answers = [
-            self._session.run([OUTPUT[0]], {INPUT[0]: batch[start : start + _CHUNK]})[0]
-            for start in range(0, max(len(batch), 1), _CHUNK)
+            self._session.run([OUTPUT[0]], {INPUT[0]: batch[start : start + chunk]})[0]
+            for start in range(0, max(len(batch), 1), chunk)
         ]
         return answers[0] if len(answers) == 1 else np.concatenate(answers)
 

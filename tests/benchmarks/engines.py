@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from digits.model import BUNDLED, Model
-from digits_export import graph
+from digits_export import graph, phases
 from digits_train.models import LeNet5
 
 Pixels = NDArray[np.uint8]
@@ -49,6 +49,9 @@ def bundled() -> Network:
     for name in (name.removesuffix(".int") for name in stored if name.endswith(".int")):
         integers, scale = stored[f"{name}.int"], stored[f"{name}.scale"]
         weights[name] = (integers.T * scale).T.astype(np.float32)  # a scale for each row
+    weights["conv1.weight"], weights["conv1.bias"] = phases.original(
+        weights["conv1.weight"], weights["conv1.bias"]
+    )
     network = LeNet5()
     del network.normalize  # the exporter has folded it into the weights
     network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
