@@ -37,8 +37,8 @@ class Model:
     """A verified model file and its onnxruntime session. Threads may share one.
 
     path: an ONNX file that `digits export` made; by default $DIGITS_MODEL, or else the bundled
-    LeNet-5. threads: how many cores one call may use; 0: all. kernels: "integer" multiplies int8 by int8,
-    "float" stores int8 and multiplies floats; by default what the file says is faster for it.
+    LeNet-5. threads: how many cores one call may use; 0: all. kernels: "integer" multiplies int8 by
+    int8, "float" stores int8 and multiplies floats; by default what the file says is faster for it.
 
     Raises ModelError when the file is missing, damaged, not ours, or not for this runtime.
     """
