@@ -43,12 +43,11 @@ def _run(arguments: Sequence[str]) -> None:
 def _predict(pictures: Sequence[str]) -> None:
     """`digits predict` with every option as it is by default."""
     from digits import answers, sources
-    from digits.classifier import Classifier
 
     errors = Errors()
     files = sources.listed(pictures, False, errors.report)
     named = not sources.stands_for_one(pictures, files)
-    answers.write(answers.Predict(Classifier(), "text", named), files, errors)
+    answers.write(answers.Predict("text", named), files, errors)
 
 
 if __name__ == "__main__":

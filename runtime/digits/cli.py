@@ -63,21 +63,12 @@ def predict(
 ) -> None:
     """Read the digit in each picture."""
     form = _form(as_json, as_csv)
-    # onnxruntime takes a tenth of a second to import; --help doesn't wait for it.
-    from digits import answers, output, sources
-    from digits.classifier import Classifier
+    from digits import answers, output
 
-    classifier = Classifier(model, kernels=kernels, reject=reject == "unsure")
-    errors = Errors()
-    files = sources.listed(pictures, recursive, errors.report)
-    named = not sources.stands_for_one(pictures, files)
-    strips = None
-    if debug:
-        from digits.drawing import Strips
-
-        strips, jobs = Strips(debug), 1  # which numbers them
-    left = _begun(files, form, output.PREDICTION_COLUMNS, skip_done)
-    answers.write(answers.Predict(classifier, form, named, strips), left, errors, jobs)
+    files, named, errors = _listed(pictures, recursive)
+    left, header = _left(files, form, output.PREDICTION_COLUMNS, skip_done)
+    task = answers.Predict(form, named, model, kernels, reject == "unsure", debug)
+    answers.write(task, left, errors, 1 if debug else jobs, header)  # strips are numbered
 
 
 @app.command()
@@ -100,19 +91,16 @@ def read(
     form = _form(as_json, as_csv)
     if annotate and annotate.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise typer.BadParameter("--annotate writes .png or .jpg files")
-    from digits import answers, output, sources
-    from digits.classifier import Classifier
+    from digits import answers, output
 
-    classifier = Classifier(model, kernels=kernels, reject=reject == "unsure")
-    errors = Errors()
-    files = sources.listed(pictures, recursive, errors.report)
+    files, named, errors = _listed(pictures, recursive)
     if annotate and len(files) > 1:
         raise typer.BadParameter("--annotate draws on one picture")
     if annotate and files and annotate.resolve() == Path(files[0]).resolve():
         raise typer.BadParameter("--annotate would overwrite the picture")
-    named = not sources.stands_for_one(pictures, files)
-    left = _begun(files, form, output.READING_COLUMNS, skip_done)
-    answers.write(answers.Read(classifier, form, named, annotate), left, errors, jobs)
+    left, header = _left(files, form, output.READING_COLUMNS, skip_done)
+    task = answers.Read(form, named, model, kernels, reject == "unsure", annotate)
+    answers.write(task, left, errors, jobs, header)
 
 
 @app.command()
@@ -251,10 +239,19 @@ def _form(as_json: bool, as_csv: bool) -> Literal["text", "json", "csv"]:
     return "json" if as_json else "csv" if as_csv else "text"
 
 
-def _begun(
+def _listed(pictures: Sequence[str], recursive: bool) -> tuple[list[str], bool, Errors]:
+    """The files that are meant, whether the answers need their names, and what was wrong so far."""
+    from digits import sources
+
+    errors = Errors()
+    files = sources.listed(pictures, recursive, errors.report)
+    return files, not sources.stands_for_one(pictures, files), errors
+
+
+def _left(
     files: Sequence[str], form: str, columns: Sequence[str], skip_done: Path | None
-) -> Sequence[str]:
-    """Write the header of CSV, where it isn't there yet; gives the files that aren't done."""
+) -> tuple[Sequence[str], str]:
+    """The files that aren't done, and the header of CSV, where it isn't there yet."""
     appends = False
     if skip_done:
         from digits import results
@@ -263,9 +260,7 @@ def _begun(
         names, appends = results.done(skip_done, columns if form == "csv" else (), several)
         encoding = sys.stdout.encoding
         files = [file for file in files if results.as_written(file, encoding) not in names]
-    if form == "csv" and not appends:
-        emit(",".join(columns))
-    return files
+    return files, ",".join(columns) if form == "csv" and not appends else ""
 
 
 def _import_for_plot() -> Any:

@@ -4,10 +4,12 @@ json and csv are imported where they are used, because a plain `digits predict` 
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from digits.classifier import Prediction, Reading
 from digits.terminal import printable
+
+if TYPE_CHECKING:
+    from digits.classifier import Prediction, Reading
 
 Form = Literal["text", "json", "csv"]
 
@@ -16,7 +18,7 @@ PREDICTION_COLUMNS = ("file", *_DIGIT, *(f"p{digit}" for digit in range(10)), "n
 READING_COLUMNS = ("file", "line", "column", *_DIGIT)
 
 
-def prediction(file: str, answer: Prediction, form: Form, named: bool) -> str:
+def prediction(file: str, answer: "Prediction", form: Form, named: bool) -> str:
     """The answer to a picture of one digit, as one line without its end.
 
     text: `7  (99.8 %)`, or `?  (61.2 %, perhaps 7)` for a rejected digit; named puts the file in
@@ -38,7 +40,7 @@ def prediction(file: str, answer: Prediction, form: Form, named: bool) -> str:
     return f"{name}{answer.digit}  ({confidence})"
 
 
-def reading(file: str, answer: Reading, form: Form, named: bool) -> str:
+def reading(file: str, answer: "Reading", form: Form, named: bool) -> str:
     """The answer to a page of digits, as lines without the last one's end.
 
     text: the page's lines, `?` for a rejected digit, two blanks between columns; named puts the
@@ -64,7 +66,7 @@ def reading(file: str, answer: Reading, form: Form, named: bool) -> str:
     return "\n".join(f"{name}{line}" for line in answer.text.splitlines())
 
 
-def prediction_cells(file: str, answer: Prediction) -> list[object]:
+def prediction_cells(file: str, answer: "Prediction") -> list[object]:
     """The fields of PREDICTION_COLUMNS. Control characters are escaped: a row is one line."""
     probabilities = [f"{number:.6f}" for number in answer.probabilities]
     return [printable(file), *_cells(answer), *probabilities, answer.note]
@@ -80,11 +82,11 @@ def row(cells: Sequence[object]) -> str:
     return text.getvalue()
 
 
-def _cells(answer: Prediction) -> list[object]:
+def _cells(answer: "Prediction") -> list[object]:
     digit = "" if answer.digit is None else answer.digit
     return [digit, f"{answer.confidence:.6f}", *answer.box]
 
 
-def _values(answer: Prediction) -> dict[str, Any]:
+def _values(answer: "Prediction") -> dict[str, Any]:
     """A digit of a page has no note: there is nothing to be said of the whole page."""
     return {key: value for key, value in vars(answer).items() if key != "note"}

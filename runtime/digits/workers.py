@@ -7,7 +7,7 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext
 from typing import TypeVar
@@ -16,26 +16,28 @@ from digits.errors import DigitsError
 from digits.terminal import quiet
 
 T = TypeVar("T")
+Start = Callable[[], Callable[[str], T]]
 
 # A worker has one chunk at hand and one ahead. Sixteen names of files always fit into the buffer
 # of a pipe, so that neither end waits for the other to read.
 _CHUNK, _AHEAD = 16, 2
 
 
-def each(work: Callable[[str], T], items: Sequence[str], jobs: int) -> Iterator[T]:
+def each(start: Start[T], items: Sequence[str], jobs: int) -> Iterator[T]:
     """Do the work for each item, with `jobs` processes; yields the results in the items' order.
 
-    work: can be pickled. No more than a few dozen results wait, however many items there are.
-    Raises DigitsError when a process dies, as when the memory is full.
+    start: called once in each process, gives the function that does the work; can be pickled. No
+    more than a few dozen results wait, however many items there are. Raises the DigitsError that
+    start or the work raises, and one of its own when a process dies, as when the memory is full.
     """
     context = multiprocessing.get_context("spawn")  # fork is unsafe beside onnxruntime's threads
     with ExitStack() as stack:
-        pipes = [stack.enter_context(_worker(context, work)) for _ in range(jobs)]
+        pipes = [stack.enter_context(_worker(context, start)) for _ in range(jobs)]
         asked: deque[tuple[Connection, Sequence[str]]] = deque()
-        for number, start in enumerate(range(0, len(items), _CHUNK)):
+        for number, first in enumerate(range(0, len(items), _CHUNK)):
             if len(asked) == _AHEAD * jobs:
                 yield from _answers(*asked.popleft())
-            pipe, chunk = pipes[number % jobs], items[start : start + _CHUNK]
+            pipe, chunk = pipes[number % jobs], items[first : first + _CHUNK]
             with _alive(chunk):
                 pipe.send(chunk)
             asked.append((pipe, chunk))
@@ -45,8 +47,10 @@ def each(work: Callable[[str], T], items: Sequence[str], jobs: int) -> Iterator[
 
 def _answers(pipe: Connection, chunk: Sequence[str]) -> list[T]:
     with _alive(chunk):
-        answers: list[T] = pipe.recv()
-        return answers
+        answers: list[T] | DigitsError = pipe.recv()
+    if isinstance(answers, DigitsError):
+        raise answers
+    return answers
 
 
 @contextmanager
@@ -61,9 +65,9 @@ def _alive(chunk: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _worker(context: SpawnContext, work: Callable[[str], T]) -> Iterator[Connection]:
+def _worker(context: SpawnContext, start: Start[T]) -> Iterator[Connection]:
     ours, its_end = context.Pipe()
-    process = context.Process(target=_serve, args=(its_end, work), daemon=True)
+    process = context.Process(target=_serve, args=(its_end, start), daemon=True)
     process.start()
     its_end.close()  # so that each end notices when the other is gone
     try:
@@ -74,13 +78,14 @@ def _worker(context: SpawnContext, work: Callable[[str], T]) -> Iterator[Connect
         process.join()
 
 
-def _serve(pipe: Connection, work: Callable[[str], T]) -> None:
+def _serve(pipe: Connection, start: Start[T]) -> None:
     """What a worker does, until the other end is closed, be it by a kill."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides
     quiet()
-    while True:
+    with suppress(EOFError, OSError):
         try:
-            chunk = pipe.recv()
-            pipe.send([work(item) for item in chunk])
-        except (EOFError, OSError):
-            return
+            work = start()
+            while True:
+                pipe.send([work(item) for item in pipe.recv()])
+        except DigitsError as error:
+            pipe.send(error)
