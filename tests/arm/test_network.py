@@ -18,7 +18,9 @@ from digits.mnist import Split
 from digits.model import BUNDLED, Model
 
 SCRIPT = Path(__file__).with_name("tensors.py")
-LAYERS = ["relu1", "pool1", "relu2", "pool2", "flatten", "relu3", "relu4"]
+LAYERS = [
+    *("relu1", "conv1.phases", "pool1", "pool1.map", "relu2", "pool2", "flatten", "relu3", "relu4"),
+]
 LOGITS = "fc3"
 
 Tensors = Mapping[str, np.ndarray]
