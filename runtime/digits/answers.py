@@ -103,8 +103,8 @@ class Read:
 
 
 @dataclass(frozen=True)
-class _Started:
-    """A task as a worker process, or this one, takes it up."""
+class _Tolerant:
+    """A task that a picture which can't be read doesn't end."""
 
     task: Task
 
@@ -130,7 +130,7 @@ def write(
     ModelError when the model can't be used.
     """
     try:
-        answers = _answers(_Started(task), files, jobs)
+        answers = _answers(_Tolerant(task), files, jobs)
         if header:
             emit(header)
         for answer in track(answers, len(files), "reading"):
@@ -143,7 +143,7 @@ def write(
     errors.exit_if_any()
 
 
-def _answers(start: _Started, files: Sequence[str], jobs: int | None) -> Iterable[Answer]:
+def _answers(start: _Tolerant, files: Sequence[str], jobs: int | None) -> Iterable[Answer]:
     if jobs is None:
         jobs = cores() if len(files) >= _WORTHWHILE else 1
     if jobs == 1 or sources.STDIN in files:

@@ -35,13 +35,12 @@ _FEWEST = 10  # calls in a window of which percentiles are taken
 
 # What is read for the start of a process, which also says how much memory it took at most.
 _ONE_PICTURE = """
-import sys
 from digits.__main__ import main
 main()
-for line in open("/proc/self/status"):
-    if line.startswith("VmHWM"):
-        print(line.split()[1])
+with open("/proc/self/status") as status:
+    print(*[line.split()[1] for line in status if line.startswith("VmHWM")])
 """
+_STATUS = Path("/proc/self/status")  # Linux has it
 
 
 @dataclass
@@ -126,8 +125,9 @@ def _measure(model: Model, picture: Path) -> Iterator[Speed]:
     yield speed
     if model.kernels == Model(model.name).kernels:
         speed.cold_start = _median(lambda: _process(["-m", "digits"], model, picture))
-        memory = _process(["-c", _ONE_PICTURE], model, picture).splitlines()[1:]
-        speed.peak_memory = int(memory[0]) << 10 if memory else None
+        if _STATUS.exists():
+            kilobytes = _process(["-c", _ONE_PICTURE], model, picture).splitlines()[-1]
+            speed.peak_memory = int(kilobytes) << 10
     yield speed
 
 
