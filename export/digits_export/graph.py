@@ -63,7 +63,7 @@ def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
     for name, layer in layers:
         if not _is_plain(layer):
             raise ModelError(f"can't export {name} with its stride, dilation, groups or padding")
-    if phases.apply([layer for _, layer in layers]):
+    if phases.applies([layer for _, layer in layers]):
         _add_phases(chain, *layers[:3])
         layers = layers[3:]
     for name, layer in layers:

@@ -24,8 +24,11 @@ PLACES = 4  # of a 2x2 pool
 Floats = NDArray[np.float32]
 
 
-def apply(layers: Sequence[nn.Module]) -> bool:
-    """Whether a network begins with such a convolution: of one channel, not padded, pooled by 2."""
+def applies(layers: Sequence[nn.Module]) -> bool:
+    """Whether a network begins with such a convolution: of one channel, not padded, pooled by 2.
+
+    That none has a stride or a dilation of its own is known: the graph takes no others.
+    """
     match list(layers[:3]):
         case [nn.Conv2d() as convolution, nn.ReLU(), nn.MaxPool2d() as pool]:
             (height, width), (down, across) = INPUT[2][1:], convolution.kernel_size

@@ -1,6 +1,7 @@
 """The commands of `digits` and their options; what they do is elsewhere."""
 
 import importlib
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -236,6 +237,9 @@ def export(context: typer.Context) -> None:
 def _form(as_json: bool, as_csv: bool) -> Literal["text", "json", "csv"]:
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
+    if as_csv and isinstance(sys.stdout, io.TextIOWrapper):
+        # For programs, on whatever terminal.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     return "json" if as_json else "csv" if as_csv else "text"
 
 
@@ -258,8 +262,7 @@ def _left(
 
         several = "line" in columns
         names, appends = results.done(skip_done, columns if form == "csv" else (), several)
-        encoding = sys.stdout.encoding
-        files = [file for file in files if results.as_written(file, encoding) not in names]
+        files = [file for file in files if results.as_written(file) not in names]
     return files, ",".join(columns) if form == "csv" and not appends else ""
 
 

@@ -1,6 +1,5 @@
 """What is measured on: the processor, the versions, and whether it is slowed down just now."""
 
-import os
 import platform
 from pathlib import Path
 
@@ -20,7 +19,6 @@ _FREQUENCY = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 _TEMPERATURES = Path("/sys/class/thermal")
 _HOT = 80  # degrees Celsius, from which a Raspberry Pi lowers its clock
 _SLOW = 0.9  # of the highest clock
-_BUSY = 0.5  # programs that ran at a time in the last minute
 
 
 def processor() -> str:
@@ -46,13 +44,6 @@ def versions() -> dict[str, str]:
 def about() -> dict[str, str | int]:
     """What a collector of figures wants to know of the device."""
     return {"device": processor(), "cores": cores(), **versions()}
-
-
-def slowed() -> list[str]:
-    """Why a process is slower just now than it can be; empty where nothing is known."""
-    load = os.getloadavg()[0]
-    busy = [f"other programs run: the load average is {load:.1f}"] if load > _BUSY else []
-    return busy + throttled()
 
 
 def throttled() -> list[str]:

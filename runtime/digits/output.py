@@ -34,7 +34,7 @@ def prediction(file: str, answer: "Prediction", form: Form, named: bool) -> str:
     name = f"{printable(file)}  " if named else ""
     confidence = f"{100 * answer.confidence:.1f} %"
     if answer.note:
-        return f"{name}?  ({answer.note})"
+        return f"{name}?  ({printable(answer.note)})"
     if answer.digit is None:
         return f"{name}?  ({confidence}, perhaps {answer.likeliest})"
     return f"{name}{answer.digit}  ({confidence})"
@@ -69,7 +69,7 @@ def reading(file: str, answer: "Reading", form: Form, named: bool) -> str:
 def prediction_cells(file: str, answer: "Prediction") -> list[object]:
     """The fields of PREDICTION_COLUMNS. Control characters are escaped: a row is one line."""
     probabilities = [f"{number:.6f}" for number in answer.probabilities]
-    return [printable(file), *_cells(answer), *probabilities, answer.note]
+    return [printable(file), *_cells(answer), *probabilities, printable(answer.note)]
 
 
 def row(cells: Sequence[object]) -> str:

@@ -25,6 +25,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
 _BAND = 512  # rows of a transparent picture that are converted at a time
+_TRAILER = 512  # bytes at a file's end that may be padding
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
 # Pixels of the longer side; a larger picture is first reduced, to at least half of it.
 WORKING_SIZE = 640  # for one digit
@@ -120,6 +121,8 @@ def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
         raise PictureError(f"{name} is damaged, or too large: {error}") from error
     with image:
         _check_size(name, *image.size)
+        if image.format == "GIF":
+            _check_end(name, file)
         width, height = image.size
         # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction of
         # the cost. Three quarters of the pixels that are wanted at least are enough.
@@ -133,6 +136,16 @@ def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
             reduction=picture.reduction * max(width, height) / decoded,
             size=(height, width) if turned else (width, height),
         )
+
+
+def _check_end(name: str, file: BinaryIO) -> None:
+    """Pillow reads half a GIF without a word. A whole one ends with a semicolon (GIF89a, 27)."""
+    place = file.tell()
+    file.seek(-min(_TRAILER, file.seek(0, os.SEEK_END)), os.SEEK_END)
+    whole = file.read().rstrip(b"\0").endswith(b";")
+    file.seek(place)
+    if not whole:
+        raise PictureError(f"{name} is damaged: it ends too early")
 
 
 def _from_image(name: str, image: Image.Image, longest: int) -> Picture:

@@ -32,9 +32,10 @@ def done(path: Path, columns: Sequence[str], several: bool) -> tuple[set[str], b
             appends = _is_stdout(file)
             if appends and not columns:
                 raise DigitsError(f"{path} holds CSV: --csv is needed to append to it")
+            check(file, path, columns if appends else ())
             end = whole(file)
             names, last, last_start = set[str](), "", 0
-            for start, row in rows(file, path, end, columns if appends else ()):
+            for start, row in rows(file, path, end):
                 if row[0] != last:
                     last, last_start = row[0], start
                 names.add(last)
@@ -45,13 +46,28 @@ def done(path: Path, columns: Sequence[str], several: bool) -> tuple[set[str], b
             os.truncate(path, end)
             os.lseek(sys.stdout.fileno(), 0, os.SEEK_END)
     except OSError as error:
-        raise DigitsError(f"can't go on with {path}: {error.strerror}") from error
+        raise DigitsError(f"can't go on with {path}: {error.strerror or error}") from error
     return names, appends and end > 0
 
 
-def as_written(file: str, encoding: str = "utf-8") -> str:
-    """How a file is called in results with that encoding."""
-    return printable(file).encode(encoding, "backslashreplace").decode(encoding)
+def as_written(file: str) -> str:
+    """How a file is called in the results."""
+    return printable(file).encode(errors="backslashreplace").decode()
+
+
+def check(file: BinaryIO, path: Path, columns: Sequence[str]) -> None:
+    """Raise DigitsError unless the file is empty, or begins with the header, or with half of it.
+
+    columns: what the header must be; when empty, it must begin with `file`.
+    """
+    file.seek(0)
+    line = file.readline(_BLOCK)
+    header = _cells(line)
+    half = not line.endswith(b"\n") and f"{','.join(columns or ['file'])}\n".startswith(
+        line.decode(errors="replace")
+    )
+    if not half and (header != list(columns) if columns else header[:1] != ["file"]):
+        raise DigitsError(f"{path} isn't what this command writes: its header is another")
 
 
 def whole(file: BinaryIO) -> int:
@@ -67,13 +83,10 @@ def whole(file: BinaryIO) -> int:
     return 0
 
 
-def rows(
-    file: BinaryIO, path: Path, end: int, columns: Sequence[str]
-) -> Iterator[tuple[int, list[str]]]:
+def rows(file: BinaryIO, path: Path, end: int) -> Iterator[tuple[int, list[str]]]:
     """The rows in the first `end` bytes after the header, each with the place where it begins.
 
-    columns: what the header must be; when empty, it must begin with `file`. A damaged row costs
-    one warning for all. Raises DigitsError for another header.
+    A damaged row is left out; one warning tells of all.
     """
     file.seek(0)
     start, header, damaged = 0, list[str](), 0
@@ -83,21 +96,20 @@ def rows(
         cells = _cells(line)
         if not header:
             header = cells
-            if header != list(columns) if columns else header[:1] != ["file"]:
-                raise DigitsError(f"{path} isn't what this command writes: its header is another")
         elif len(cells) == len(header) and cells[0]:
             yield start, cells
         else:
             damaged += 1
         start += len(line)
     if damaged:
-        complain(f"warning: {path} has {damaged} damaged lines, whose pictures are read again")
+        lines = "a damaged line" if damaged == 1 else f"{damaged} damaged lines"
+        complain(f"warning: {path} has {lines}; such pictures are read again")
 
 
 def _cells(line: bytes) -> list[str]:
-    """The fields of one line, or none."""
+    """The fields of one line, or none. A spreadsheet may have put a byte order mark before it."""
     try:
-        return next(csv.reader([line.decode()], strict=True), [])
+        return next(csv.reader([line.decode("utf-8-sig")], strict=True), [])
     except (csv.Error, UnicodeDecodeError):
         return []
 

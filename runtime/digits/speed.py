@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 
 from digits import device
 from digits.classifier import Classifier
+from digits.errors import DigitsError, ModelError
 from digits.metadata import Kernels
 from digits.model import Model
 from digits.system import cores
@@ -70,8 +71,8 @@ def compare(model: Path | None) -> tuple[list[Speed], list[str]]:
 
     Raises ModelError for a file that can't be used.
     """
-    models = _side_by_side(model)
-    warnings = device.slowed()
+    models, warnings = _side_by_side(model)
+    warnings += device.throttled()
     speeds = []
     with progress_bar() as bar, TemporaryDirectory() as folder:
         task = bar.add_task("measuring", total=len(models) * _STEPS)
@@ -82,19 +83,24 @@ def compare(model: Path | None) -> tuple[list[Speed], list[str]]:
     return speeds, list(dict.fromkeys([*warnings, *_disturbed(speeds), *device.throttled()]))
 
 
-def _side_by_side(model: Path | None) -> list[Model]:
-    """fp32, int8 with float kernels, int8 with integer kernels.
+def _side_by_side(model: Path | None) -> tuple[list[Model], list[str]]:
+    """fp32, int8 with float kernels, int8 with integer kernels; and why one is left out.
 
-    `x.int8.onnx` and `x.onnx` belong together; the one that isn't there is left out.
+    `x.int8.onnx` and `x.onnx` belong together, where both are there.
     """
     named = Model(model)
     stem = named.name.removesuffix(".onnx").removesuffix(".int8")
     beside = [path for path in (f"{stem}.onnx", f"{stem}.int8.onnx") if os.path.exists(path)]
-    found = []
+    found, warnings = [], []
     for file in beside if named.name in beside else [named.name]:
+        try:
+            Model(file)
+        except ModelError as error:  # the sibling's, for the one that was named is open
+            warnings.append(str(error))
+            continue
         floating, integer = Model(file, kernels="float"), Model(file, kernels="integer")
         found += [floating] if integer.kernels == "float" else [floating, integer]
-    return found
+    return found, warnings
 
 
 def _photo(folder: Path) -> Path:
@@ -169,5 +175,7 @@ def _median(call: Callable[[], object], window: float = 0.0) -> float:
 def _process(start: list[str], model: Model, picture: Path) -> str:
     command = [sys.executable, *start, "predict", str(picture)]
     environment = os.environ | {"DIGITS_MODEL": model.name}
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise DigitsError(f"a process that reads one picture failed: {done.stderr.strip()}")
     return done.stdout

@@ -17,7 +17,7 @@ from threading import Event
 from digits import output
 from digits.classifier import Classifier, Prediction
 from digits.errors import DigitsError, PictureError
-from digits.journal import Journal
+from digits.journal import CantWrite, Journal
 from digits.results import as_written
 from digits.sources import SUFFIXES
 from digits.terminal import complain, printable
@@ -40,7 +40,7 @@ class Arrival:
 
     @property
     def key(self) -> int:
-        """Eight bytes, for a device sees millions: that two of them are equal is 1 in 10^7."""
+        """Takes a third of the memory, for a device sees many: 2 of 10^6 are equal by 1 in 10^7."""
         return hash((as_written(self.name), self.modified, str(self.size)))
 
 
@@ -59,7 +59,7 @@ class Watch:
         recursive: bool,
         tell: Callable[[Arrival, Prediction], None],
     ) -> None:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise DigitsError(f"{folder} is not a folder")
         self._folder, self._recursive = folder, recursive
         self._classifier, self._tell = classifier, tell
@@ -68,6 +68,7 @@ class Watch:
         self._waiting: dict[Arrival, float] = {}  # since when each has stood unchanged
         self._unreadable: set[Arrival] = set()  # so far
         self._trouble = ""
+        self._closed: set[str] = set()  # folders that can't be looked into
 
     @property
     def done(self) -> int:
@@ -75,7 +76,10 @@ class Watch:
         return len(self._done)
 
     def run(self, stop: Event) -> None:
-        """Look and read until the event is set; ends between two pictures."""
+        """Look and read until the event is set; ends between two pictures.
+
+        Raises what `tell` raises, and DigitsError when another file is put in the results' place.
+        """
         while not stop.is_set():
             pause = self._round(stop)
             self._journal.save()
@@ -93,7 +97,7 @@ class Watch:
                     break
                 self._read(arrival)
             self._say("")
-        except DigitsError as error:  # a full disk
+        except CantWrite as error:
             self._say(str(error))
         except OSError as error:  # a folder that is gone, as when a disk is unmounted
             self._say(f"can't look at {self._folder}: {error.strerror}")
@@ -119,11 +123,23 @@ class Watch:
             for entry in entries:
                 if entry.name.startswith("."):  # what rsync and others write before they rename it
                     continue
-                if os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-                    if arrival := self._arrival(entry.path):
-                        yield arrival
-                elif self._recursive and entry.is_dir(follow_symlinks=False):
-                    yield from self._arrivals(Path(entry.path))
+                if entry.is_dir(follow_symlinks=False):
+                    if self._recursive:
+                        yield from self._below(Path(entry.path))
+                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and (
+                    arrival := self._arrival(entry.path)
+                ):
+                    yield arrival
+
+    def _below(self, folder: Path) -> Iterator[Arrival]:
+        """One folder in the folder that can't be looked into keeps no other picture waiting."""
+        try:
+            yield from self._arrivals(folder)
+            self._closed.discard(str(folder))
+        except OSError as error:
+            if str(folder) not in self._closed:
+                complain(f"error: can't look at {printable(str(folder))}: {error.strerror}")
+                self._closed.add(str(folder))
 
     def _arrival(self, path: str) -> Arrival | None:
         """The picture as it is now; None when it is gone, or no regular file."""

@@ -68,7 +68,8 @@ def _alive(chunk: Sequence[str]) -> Iterator[None]:
 def _worker(context: SpawnContext, start: Start[T]) -> Iterator[Connection]:
     ours, its_end = context.Pipe()
     process = context.Process(target=_serve, args=(its_end, start), daemon=True)
-    process.start()
+    with _undisturbed():
+        process.start()
     its_end.close()  # so that each end notices when the other is gone
     try:
         yield ours
@@ -78,9 +79,22 @@ def _worker(context: SpawnContext, start: Start[T]) -> Iterator[Connection]:
         process.join()
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C goes to all: it must not interrupt a process that is only starting."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield  # a process has from its birth what its parent blocks
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(pipe: Connection, start: Start[T]) -> None:
     """What a worker does, until the other end is closed, be it by a kill."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides
     quiet()
     with suppress(EOFError, OSError):
         try:

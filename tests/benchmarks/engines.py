@@ -58,7 +58,7 @@ def bundled() -> Network:
     network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
     network.eval()
     # As everyone exports it: what the phases save is ours to show.
-    with patch.object(phases, "apply", return_value=False):
+    with patch.object(phases, "applies", return_value=False):
         plain = graph.build(network).SerializeToString()
     return Network(weights, network, plain)
 

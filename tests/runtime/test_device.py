@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,12 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(device, "_PI_THROTTLED", tmp_path / "throttled")
     monkeypatch.setattr(device, "_FREQUENCY", tmp_path / "frequency")
     monkeypatch.setattr(device, "_TEMPERATURES", tmp_path / "thermal")
-    monkeypatch.setattr(os, "getloadavg", lambda: (0.1, 0.0, 0.0))
     return tmp_path
 
 
 def test_a_board_that_is_well(board: Path) -> None:
     assert device.processor() == "Raspberry Pi 4 Model B Rev 1.5"
-    assert device.slowed() == []
+    assert device.throttled() == []
 
 
 @pytest.mark.parametrize(
@@ -43,17 +41,10 @@ def test_a_board_that_is_well(board: Path) -> None:
 def test_what_slows_a_board(board: Path, file: str, text: str, reason: str) -> None:
     (board / file).write_text(text)
     assert reason in device.throttled()
-    assert reason in device.slowed()
-
-
-def test_a_busy_board(board: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getloadavg", lambda: (1.24, 0.0, 0.0))
-    assert device.slowed() == ["other programs run: the load average is 1.2"]
-    assert device.throttled() == []
 
 
 def test_a_machine_that_says_nothing(board: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_BOARD", "_CPUINFO", "_PI_THROTTLED", "_FREQUENCY", "_TEMPERATURES"):
         monkeypatch.setattr(device, name, board / "nowhere")
-    assert device.slowed() == []
+    assert device.throttled() == []
     assert device.processor()

@@ -278,3 +278,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
             [sys.executable, "-c", code.format(prepare=prepare)], capture_output=True, check=True
         )
         assert int(done.stdout) / 1024 < megabytes, prepare
+
+
+def test_half_a_gif_is_damaged(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (60, 60), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "whole.gif")
+    whole = (tmp_path / "whole.gif").read_bytes()
+    assert picture.load(whole + bytes(100)).size == (60, 60)  # padded, as on some cameras
+    for share in (0.5, 0.9, 0.999):
+        with pytest.raises(PictureError, match="damaged"):
+            picture.load(whole[: int(share * len(whole))])

@@ -50,17 +50,25 @@ def test_the_float_file_is_measured_beside_the_int8_one(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
     shutil.copy(BUNDLED, tmp_path / "mine.onnx")  # int8 too, but what counts is the name
     for name in ("mine.onnx", "mine.int8.onnx"):
-        names = [Path(model.name).name for model in speed._side_by_side(tmp_path / name)]
+        names = [Path(model.name).name for model in speed._side_by_side(tmp_path / name)[0]]
         assert names == ["mine.onnx"] * 2 + ["mine.int8.onnx"] * 2
 
 
 def test_a_model_alone_is_measured_alone(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.bin")
-    models = speed._side_by_side(tmp_path / "mine.bin")
+    models, _ = speed._side_by_side(tmp_path / "mine.bin")
     assert [(Path(model.name).name, model.kernels) for model in models] == [
         ("mine.bin", "float"),
         ("mine.bin", "integer"),
     ]
+
+
+def test_a_bad_sibling_is_left_out(tmp_path: Path) -> None:
+    shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
+    (tmp_path / "mine.onnx").write_bytes(b"junk")
+    models, [warning] = speed._side_by_side(tmp_path / "mine.int8.onnx")
+    assert [Path(model.name).name for model in models] == ["mine.int8.onnx"] * 2
+    assert "mine.onnx" in warning
 
 
 def test_a_bad_model_is_one_sentence(run: Run, tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def test_a_damaged_row_is_read_again(
     bench.look(0, 2)
     assert b"".join(lines) in bench.results.read_bytes()
     assert len(bench.results.read_bytes().splitlines()) == 5
-    assert "has 1 damaged lines" in capsys.readouterr().err
+    assert "has a damaged line" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"file,digit\n", b"\x89PNG\r\n", b"a\nb\n"])
@@ -203,6 +203,82 @@ def test_what_isn_t_ours_is_not_touched(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DigitsError, match="its header is another"):
         watch.Watch(tmp_path, tmp_path / "r.csv", Classifier(), False, lambda *_: None)
     assert (tmp_path / "r.csv").read_bytes() == content
+
+
+def test_half_a_header_is_what_a_full_disk_left(bench: Bench, pictures: list[Path]) -> None:
+    bench.results.write_text("file,modif")
+    bench.start()
+    shutil.copy(pictures[1], bench.inbox)
+    bench.look(0, 2)
+    assert [digit for _, digit in bench.rows] == ["1"]
+
+
+def test_another_file_in_the_results_place_is_not_written_to(
+    bench: Bench, pictures: list[Path]
+) -> None:
+    shutil.copy(pictures[1], bench.inbox)
+    bench.look(0, 2)
+    foreign = bench.results.with_name("foreign")
+    foreign.write_text("a,b\n1,2\nhalf")
+    foreign.rename(bench.results)
+    shutil.copy(pictures[2], bench.inbox)
+    with pytest.raises(DigitsError, match="its header is another"):
+        bench.look(0, 2)
+    assert bench.results.read_text() == "a,b\n1,2\nhalf"
+
+
+def test_a_row_that_was_cut_meanwhile_takes_no_other_with_it(
+    bench: Bench, pictures: list[Path]
+) -> None:
+    for number in (1, 2):
+        shutil.copy(pictures[number], bench.inbox)
+        bench.look(0, 2)
+        os.truncate(bench.results, bench.results.stat().st_size - (20 if number == 1 else 0))
+    assert [digit for _, digit in bench.rows] == ["2"]
+
+
+def test_a_folder_that_can_t_be_looked_into_costs_no_other_picture(
+    bench: Bench,
+    pictures: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (bench.inbox / "lost+found").mkdir()
+    shutil.copy(pictures[1], bench.inbox)
+    scandir = os.scandir
+
+    def guarded(folder: Path) -> object:
+        if folder.name == "lost+found":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    bench.look(0, 2, 2)
+    assert [digit for _, digit in bench.rows] == ["1"]
+    [told] = capsys.readouterr().err.splitlines()
+    assert told == f"error: can't look at {bench.inbox / 'lost+found'}: Permission denied"
+
+
+def test_a_damaged_picture_with_an_odd_name_is_one_line(bench: Bench) -> None:
+    (bench.inbox / "two\nlines\x1b.png").write_bytes(b"\x89PNG")
+    bench.look(0, 2, 60)
+    bench.start()
+    bench.look(0, 2, 60)
+    assert len(bench.rows) == 1
+    assert bench.results.read_bytes().count(b"\n") == 2
+
+
+def test_what_can_t_be_told_ends_it_with_the_row_written(
+    bench: Bench, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> None:
+        raise DigitsError("can't write the results: stdout is closed")
+
+    monkeypatch.setattr(bench.watcher, "_tell", closed)
+    shutil.copy(pictures[1], bench.inbox)
+    with pytest.raises(DigitsError, match="stdout is closed"):
+        bench.look(0, 2)
+    assert len(bench.rows) == 1
 
 
 def test_results_that_are_moved_away_begin_anew(bench: Bench, pictures: list[Path]) -> None:
