@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
-from tests.drawn import Sheet, chosen, lamp, shadow
+from tests import drawn
+from tests.drawn import Sheet, chosen, shadow
 
 from digits import Classifier, mnist, picture
 from digits.classifier import framed
@@ -81,14 +82,7 @@ def no_digits() -> None:
 
 def page() -> None:
     """Numbers of test digits on ruled paper, tilted, in uneven light: how they are read."""
-    test = mnist.load("test")
-    sheet = Sheet(420, 800)
-    sheet.rule(42, grey=170)
-    sheet.write(chosen(test, "0612749", start=20), 70, 60, gap=5)
-    sheet.write(chosen(test, "1887", start=30), 560, 66, gap=6)
-    sheet.write(chosen(test, "3141592653", start=40), 90, 180, size=64, gap=3)
-    sheet.write(chosen(test, "20260", start=50), 70, 300, size=52)
-    photo = encoded(sheet.photograph(tilt=4, light=lamp(420, 800)))
+    photo = encoded(drawn.page(mnist.load("test")))
     reading = Classifier().read(photo)
     print(reading.text)
     save(HERE / "page.jpg", annotated(photo, reading.digits))

@@ -4,10 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from digits import mnist
 from digits.errors import DataError
 from digits.mnist import Split
+from tests import drawn
 
 TESTS = Path(__file__).parent
 PICTURES = TESTS / "pictures"
@@ -37,6 +39,14 @@ def test_slice() -> Split:
 def pictures() -> list[Path]:
     """The ten sample pictures; the name of each is its digit."""
     return sorted(PICTURES / name for name in os.listdir(PICTURES) if name[0].isdigit())
+
+
+@pytest.fixture(scope="session")
+def numbers(tmp_path_factory: pytest.TempPathFactory, test_slice: Split) -> Path:
+    """A photograph of four numbers, as a JPEG."""
+    path = tmp_path_factory.mktemp("numbers") / "numbers.jpg"
+    Image.fromarray(drawn.page(test_slice)).save(path, quality=90)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -85,6 +85,17 @@ class Sheet:
         return values.clip(0, 255).astype(np.uint8)
 
 
+def page(split: Split) -> np.ndarray:
+    """A photograph of four numbers on ruled paper, tilted, in uneven light: uint8 [420, 800]."""
+    sheet = Sheet(420, 800)
+    sheet.rule(42, grey=170)
+    sheet.write(chosen(split, "0612749", start=20), 70, 60, gap=5)
+    sheet.write(chosen(split, "1887", start=30), 560, 66, gap=6)
+    sheet.write(chosen(split, "3141592653", start=40), 90, 180, size=64, gap=3)
+    sheet.write(chosen(split, "20260", start=50), 70, 300, size=52)
+    return sheet.photograph(tilt=4, light=lamp(420, 800))
+
+
 def lamp(height: int, width: int) -> np.ndarray:
     """Light that falls off towards the lower right corner, to 45 %."""
     down, right = np.linspace(1, 0.7, height), np.linspace(1, 0.65, width)

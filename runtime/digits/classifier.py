@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from digits.strokes import Box, Shape
 _MANY, _SURE = 100, 0.1
 _MOST_TO_SPLIT = 200  # unsure groups; of more, most are no touching digits either
 
+# What the network saw of a digit, uint8 [28, 28], and what it said, float32 [10].
+Look = tuple[NDArray[np.uint8], NDArray[np.float32]]
+
 CROWDED = "no ink is found on it: nothing stands out from the noise"
 SEVERAL = "it holds several digits: `digits read` reads them all"
 
@@ -34,6 +37,7 @@ class Prediction:
     picture plainly doesn't hold one digit. confidence: the largest of the ten probabilities (0 to
     1). probabilities: of 0, 1, … 9; they sum to 1. box: left, top, right, bottom of the digit in
     the picture's own pixels, upright. note: what a person should know of the picture, or empty.
+    frame: what the network saw, uint8 [28, 28], 255 = ink; None where nothing was there to see.
     """
 
     digit: int | None
@@ -41,6 +45,7 @@ class Prediction:
     probabilities: tuple[float, ...]
     box: tuple[int, int, int, int]
     note: str = ""
+    frame: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
     @property
     def likeliest(self) -> int:
@@ -108,9 +113,9 @@ class Classifier:
         loaded = [picture.load(source) for source in sources]
         found = [_found(picture) for picture in loaded]
         shapes = [shape for one in found if isinstance(one, Found) for shape in one.shapes]
-        answers = iter(self._probabilities(shapes))
+        looks = iter(self._look(shapes))
         return [
-            self._one(picture, one, [next(answers) for _ in one.shapes])
+            self._one(picture, one, [next(looks) for _ in one.shapes])
             if isinstance(one, Found)
             else Prediction(None, 0.1, (0.1,) * 10, (0, 0, *picture.size), one)
             for picture, one in zip(loaded, found, strict=True)
@@ -135,11 +140,11 @@ class Classifier:
             for group, kept in zip(groups, keep, strict=True)
             for shape in ([group] if kept else split(group, height, self._confidence))
         ]
-        answers = dict(zip(map(id, shapes), self._probabilities(shapes), strict=True))
+        looks = dict(zip(map(id, shapes), self._look(shapes), strict=True))
 
         def prediction(shape: Shape) -> Prediction:
             box = page.turned_back(shape.box, angle, upright, own) if angle else shape.box
-            return self._prediction(answers[id(shape)], loaded, box)
+            return self._prediction(looks[id(shape)], loaded, box)
 
         return Reading(
             tuple(
@@ -148,11 +153,11 @@ class Classifier:
             )
         )
 
-    def _one(self, loaded: Picture, found: Found, answers: list[NDArray[np.float32]]) -> Prediction:
-        whole = self._prediction(answers[0], loaded, found.digit.box)
+    def _one(self, loaded: Picture, found: Found, looks: list[Look]) -> Prediction:
+        whole = self._prediction(looks[0], loaded, found.digit.box)
         if not self.threshold:
             return whole
-        sure = [float(row.max()) >= self.threshold for row in answers]
+        sure = [float(row.max()) >= self.threshold for _, row in looks]
         if found.crowded:
             # Of noise and textures the network isn't sure, of a page of digits it is.
             return replace(whole, digit=None, note=SEVERAL if sum(sure[1:]) > 1 else CROWDED)
@@ -162,20 +167,21 @@ class Classifier:
         return whole
 
     def _confidence(self, shapes: Sequence[Shape]) -> NDArray[np.float32]:
-        largest: NDArray[np.float32] = self._probabilities(shapes).max(1)
-        return largest
+        return np.array([row.max() for _, row in self._look(shapes)], np.float32)
 
-    def _probabilities(self, shapes: Sequence[Shape]) -> NDArray[np.float32]:
-        if not shapes:
-            return np.empty((0, 10), np.float32)
-        return self.model.probabilities(np.stack([frame(shape.ink) for shape in shapes]))
+    def _look(self, shapes: Sequence[Shape]) -> list[Look]:
+        frames = [frame(shape.ink) for shape in shapes]
+        if not frames:
+            return []
+        return list(zip(frames, self.model.probabilities(np.stack(frames)), strict=True))
 
-    def _prediction(self, row: NDArray[np.float32], loaded: Picture, box: Box) -> Prediction:
+    def _prediction(self, look: Look, loaded: Picture, box: Box) -> Prediction:
+        seen, row = look
         probabilities = tuple(row.tolist())
         confidence = max(probabilities)
         digit = probabilities.index(confidence) if confidence >= self.threshold else None
         own = loaded.own_box(box.left, box.top, box.right, box.bottom)
-        return Prediction(digit, confidence, probabilities, own)
+        return Prediction(digit, confidence, probabilities, own, frame=seen)
 
 
 def framed(source: Source) -> NDArray[np.uint8]:

@@ -1,16 +1,13 @@
 """The commands of `digits` and their options; what they do is elsewhere."""
 
 import importlib
-import io
 import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
-from digits import __version__, options
+from digits import __version__, inputs, options
 from digits.errors import DataError, DigitsError
 from digits.terminal import Errors, complain, emit, printable, progress_bar
 
@@ -63,11 +60,11 @@ def predict(
     ] = None,
 ) -> None:
     """Read the digit in each picture."""
-    form = _form(as_json, as_csv)
+    form = inputs.form(as_json, as_csv)
     from digits import answers, output
 
-    files, named, errors = _listed(pictures, recursive)
-    left, header = _left(files, form, output.PREDICTION_COLUMNS, skip_done)
+    files, named, errors = inputs.listed(pictures, recursive)
+    left, header = inputs.left(files, form, output.PREDICTION_COLUMNS, skip_done)
     task = answers.Predict(form, named, model, kernels, reject == "unsure", debug)
     answers.write(task, left, errors, 1 if debug else jobs, header)  # strips are numbered
 
@@ -89,17 +86,17 @@ def read(
     ] = None,
 ) -> None:
     """Read all the digits in each picture, line by line."""
-    form = _form(as_json, as_csv)
+    form = inputs.form(as_json, as_csv)
     if annotate and annotate.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise typer.BadParameter("--annotate writes .png or .jpg files")
     from digits import answers, output
 
-    files, named, errors = _listed(pictures, recursive)
+    files, named, errors = inputs.listed(pictures, recursive)
     if annotate and len(files) > 1:
         raise typer.BadParameter("--annotate draws on one picture")
     if annotate and files and annotate.resolve() == Path(files[0]).resolve():
         raise typer.BadParameter("--annotate would overwrite the picture")
-    left, header = _left(files, form, output.READING_COLUMNS, skip_done)
+    left, header = inputs.left(files, form, output.READING_COLUMNS, skip_done)
     task = answers.Read(form, named, model, kernels, reject == "unsure", annotate)
     answers.write(task, left, errors, jobs, header)
 
@@ -222,6 +219,26 @@ def bench(model: options.ModelArgument = None, as_json: options.WholeJson = Fals
         emit(printable(line))
 
 
+@app.command()
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 is every one of this machine.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 8000,
+    model: options.Model = None,
+    kernels: options.Kernels = None,
+    reject: options.Reject = "unsure",
+) -> None:
+    """Serve a page to draw on and an API. Needs "digits[serve]"."""
+    from digits.classifier import Classifier
+
+    try:
+        from digits.serve import server
+    except ModuleNotFoundError as error:
+        _missing("serve", error)
+    server.serve(Classifier(model, kernels=kernels, reject=reject == "unsure"), host, port)
+
+
 @app.command(context_settings=PASS_ON)
 def train(context: typer.Context) -> None:
     """Train a network on MNIST. Needs "digits[train]"."""
@@ -232,38 +249,6 @@ def train(context: typer.Context) -> None:
 def export(context: typer.Context) -> None:
     """Turn a trained network into a verified ONNX file. Needs "digits[export]"."""
     _hand_over("export", context.args)
-
-
-def _form(as_json: bool, as_csv: bool) -> Literal["text", "json", "csv"]:
-    if as_json and as_csv:
-        raise typer.BadParameter("--json and --csv exclude each other")
-    if as_csv and isinstance(sys.stdout, io.TextIOWrapper):
-        # For programs, on whatever terminal.
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    return "json" if as_json else "csv" if as_csv else "text"
-
-
-def _listed(pictures: Sequence[str], recursive: bool) -> tuple[list[str], bool, Errors]:
-    """The files that are meant, whether the answers need their names, and what was wrong so far."""
-    from digits import sources
-
-    errors = Errors()
-    files = sources.listed(pictures, recursive, errors.report)
-    return files, not sources.stands_for_one(pictures, files), errors
-
-
-def _left(
-    files: Sequence[str], form: str, columns: Sequence[str], skip_done: Path | None
-) -> tuple[Sequence[str], str]:
-    """The files that aren't done, and the header of CSV, where it isn't there yet."""
-    appends = False
-    if skip_done:
-        from digits import results
-
-        several = "line" in columns
-        names, appends = results.done(skip_done, columns if form == "csv" else (), several)
-        files = [file for file in files if results.as_written(file) not in names]
-    return files, ",".join(columns) if form == "csv" and not appends else ""
 
 
 def _import_for_plot() -> Any:
@@ -280,8 +265,11 @@ def _hand_over(command: str, arguments: list[str]) -> None:
         cli = importlib.import_module(f"digits_{command}.cli")
         cli.app(arguments, prog_name=f"digits {command}")
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("digits"):
-            raise
-        raise DigitsError(
-            f'`digits {command}` needs {error.name}: pip install "digits[{command}]"'
-        ) from error
+        _missing(command, error)
+
+
+def _missing(command: str, error: ModuleNotFoundError) -> NoReturn:
+    if error.name is None or error.name.startswith("digits"):
+        raise error  # a bug
+    extra = f'pip install "digits[{command}]"'
+    raise DigitsError(f"`digits {command}` needs {error.name}: {extra}") from error

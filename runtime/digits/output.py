@@ -28,7 +28,7 @@ def prediction(file: str, answer: "Prediction", form: Form, named: bool) -> str:
     if form == "json":
         import json
 
-        return json.dumps({"file": file, **vars(answer)})
+        return json.dumps(prediction_values(file, answer))
     if form == "csv":
         return row(prediction_cells(file, answer))
     name = f"{printable(file)}  " if named else ""
@@ -50,11 +50,7 @@ def reading(file: str, answer: "Reading", form: Form, named: bool) -> str:
     if form == "json":
         import json
 
-        lines = [
-            {"text": text, "columns": [[_values(digit) for digit in column] for column in line]}
-            for text, line in zip(answer.text.splitlines(), answer.lines, strict=True)
-        ]
-        return json.dumps({"file": file, "text": answer.text, "lines": lines})
+        return json.dumps(reading_values(file, answer))
     if form == "csv":
         return "\n".join(
             row([printable(file), number, column_number, *_cells(digit)])
@@ -64,6 +60,20 @@ def reading(file: str, answer: "Reading", form: Form, named: bool) -> str:
         )
     name = f"{printable(file)}  " if named else ""
     return "\n".join(f"{name}{line}" for line in answer.text.splitlines())
+
+
+def prediction_values(file: str, answer: "Prediction", frame: bool = False) -> dict[str, Any]:
+    """The fields of the JSON object. frame: with the 28x28 pixels, as rows."""
+    return {"file": file, **_values(answer, frame), "note": answer.note}
+
+
+def reading_values(file: str, answer: "Reading", frame: bool = False) -> dict[str, Any]:
+    """The fields of the JSON object. frame: with the 28x28 pixels of each digit, as rows."""
+    lines = [
+        {"text": text, "columns": [[_values(digit, frame) for digit in column] for column in line]}
+        for text, line in zip(answer.text.splitlines(), answer.lines, strict=True)
+    ]
+    return {"file": file, "text": answer.text, "lines": lines}
 
 
 def prediction_cells(file: str, answer: "Prediction") -> list[object]:
@@ -87,6 +97,9 @@ def _cells(answer: "Prediction") -> list[object]:
     return [digit, f"{answer.confidence:.6f}", *answer.box]
 
 
-def _values(answer: "Prediction") -> dict[str, Any]:
+def _values(answer: "Prediction", frame: bool) -> dict[str, Any]:
     """A digit of a page has no note: there is nothing to be said of the whole page."""
-    return {key: value for key, value in vars(answer).items() if key != "note"}
+    values = {name: value for name, value in vars(answer).items() if name not in ("note", "frame")}
+    if frame:
+        values["frame"] = None if answer.frame is None else answer.frame.tolist()
+    return values

@@ -96,6 +96,12 @@ def load(source: Source, longest: int = WORKING_SIZE) -> Picture:
     )
 
 
+def size(content: bytes) -> tuple[int, int]:
+    """Width and height that a picture file has by its head, in pixels. Raises PictureError."""
+    with _opened("the picture", io.BytesIO(content)) as image:
+        return image.size
+
+
 def _from_path(path: str, longest: int) -> Picture:
     try:
         mode = os.stat(path).st_mode
@@ -110,16 +116,20 @@ def _from_path(path: str, longest: int) -> Picture:
         return _from_file(path, file, longest)
 
 
-def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
+def _opened(name: str, file: BinaryIO) -> Image.Image:
+    """A picture whose head is read, and nothing else of it."""
     try:
-        image = Image.open(file, formats=FORMATS)
+        return Image.open(file, formats=FORMATS)
     except UnidentifiedImageError as error:
         raise PictureError(
             f"{name} is not a picture that digits can read ({', '.join(FORMATS)})"
         ) from error
     except _BROKEN as error:
         raise PictureError(f"{name} is damaged, or too large: {error}") from error
-    with image:
+
+
+def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
+    with _opened(name, file) as image:
         _check_size(name, *image.size)
         if image.format == "GIF":
             _check_end(name, file)

@@ -1,0 +1,13 @@
+"""The web page and the API: `digits serve`. Needs the extra `serve`.
+
+server       the socket, the signals, uvicorn
+connection   closes connections that are too slow, too long or too many
+app          which address does what; what every answer carries
+body         reads what a client sends, within bounds
+v2           the Open Inference Protocol: tensors in, tensors out
+batcher      runs the network once for the requests that arrive together
+pictures     a picture in, what `digits predict --json` and `digits read --json` print out
+metrics      what Prometheus may know
+openapi      the API's description
+page/        the page: HTML, CSS, JavaScript
+"""

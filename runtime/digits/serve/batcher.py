@@ -1,0 +1,69 @@
+"""Runs the network once for the requests that arrive together.
+
+While one batch runs, the next gathers; nobody waits for a batch to fill.
+"""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.exceptions import HTTPException
+
+from digits.model import Model
+from digits.serve import limits
+from digits.serve.metrics import Metrics
+
+
+class _Batch:
+    """Digits that run together."""
+
+    def __init__(self) -> None:
+        self.images: list[NDArray[np.uint8]] = []
+        self.size = 0
+        self.rows: asyncio.Task[NDArray[np.float32]]
+
+    def add(self, images: NDArray[np.uint8]) -> slice:
+        """Where the answers will be."""
+        self.images.append(images)
+        self.size += len(images)
+        return slice(self.size - len(images), self.size)
+
+
+class Batcher:
+    """The network and the digits that wait for it. Belongs to one event loop."""
+
+    def __init__(self, model: Model, metrics: Metrics) -> None:
+        self._model, self._metrics = model, metrics
+        self._gathering: _Batch | None = None
+        self._waiting = 0  # digits
+        self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, "network")
+
+    async def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What `Model.probabilities` says of 1 to `limits.BATCH` digits.
+
+        Raises HTTPException 429 when too many digits wait already.
+        """
+        if self._waiting + len(images) > limits.WAITING_DIGITS:
+            raise HTTPException(429, "too many digits are waiting", {"retry-after": "1"})
+        batch = self._gathering
+        if batch is None or batch.size + len(images) > limits.BATCH:
+            batch = self._gathering = _Batch()
+            batch.rows = asyncio.create_task(self._run(batch))
+        self._waiting += len(images)
+        place = batch.add(images)
+        # One client that goes away must not end what the others wait for.
+        return (await asyncio.shield(batch.rows))[place]
+
+    async def _run(self, batch: _Batch) -> NDArray[np.float32]:
+        async with self._turn:
+            if self._gathering is batch:
+                self._gathering = None
+            self._metrics.batch.observe(batch.size)
+            try:
+                loop = asyncio.get_running_loop()
+                images = np.concatenate(batch.images)
+                return await loop.run_in_executor(self._thread, self._model.probabilities, images)
+            finally:
+                self._waiting -= batch.size

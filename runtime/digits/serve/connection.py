@@ -1,0 +1,61 @@
+"""Closes connections that are too slow, too long or too many, which uvicorn leaves open."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from digits.serve import limits
+
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n"
+    b"content-type: application/json\r\ncontent-length: 34\r\n\r\n"
+    b'{"error": "too many connections"}\n'
+)
+
+
+class Connection(HttpToolsProtocol):
+    """An HTTP connection."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._extra = 0  # bytes of this request that are not its body
+        self._deadline = 0.0  # of the head that is being sent
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > limits.CONNECTIONS:
+            transport.write(_FULL)
+            transport.close()
+        else:
+            self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        self._extra += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._extra > limits.HEAD_BYTES:
+            self.transport.close()
+        elif self.cycle is None or self.cycle.response_complete:
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._deadline = 0.0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._extra -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._extra = 0
+        super().on_message_complete()
+
+    def _await_head(self) -> None:
+        """Give the client time for the next head; uvicorn does so only between two requests."""
+        self._unset_keepalive_if_required()
+        self._deadline = self._deadline or self.loop.time() + limits.HEAD_SECONDS
+        self.timeout_keep_alive_task = self.loop.call_at(
+            self._deadline, self.timeout_keep_alive_handler
+        )

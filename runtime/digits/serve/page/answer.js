@@ -1,0 +1,96 @@
+// The answer: the digits, the probabilities of one of them, and what the network saw of it.
+
+export class Answer {
+  /** chose(index): called when a person wants to see another digit. */
+  constructor(elements, chose) {
+    Object.assign(this, elements); // text, status, bars, frame
+    this.chose = chose;
+    this.rows = Array.from({ length: 10 }, (_, digit) => {
+      const row = document.createElement("li");
+      const meter = document.createElement("meter");
+      meter.setAttribute("aria-label", `${digit}`);
+      row.append(element("span", digit), meter, element("span", ""));
+      this.bars.append(row);
+      return row;
+    });
+    this.say("Draw a digit.");
+  }
+
+  /** Nothing but a sentence. */
+  say(sentence) {
+    this.text.replaceChildren();
+    this.status.textContent = sentence;
+    this.#probabilities(null);
+    this.#pixels(null);
+  }
+
+  /** lines of columns of digits, as the API gives them, and which of them is looked at. */
+  show(lines, chosen) {
+    const digits = lines.flat(2);
+    let index = 0;
+    this.buttons = [];
+    this.text.classList.toggle("many", digits.length > 6);
+    this.text.replaceChildren(...lines.map((columns) => {
+      const line = element("div", "");
+      line.append(...columns.map((column) => {
+        const group = element("span", "");
+        group.className = "column";
+        group.append(...column.map((digit) => this.#button(digit, index++)));
+        return group;
+      }));
+      return line;
+    }));
+    this.choose(digits, chosen);
+  }
+
+  choose(digits, chosen) {
+    this.buttons.forEach((button, index) => button.setAttribute("aria-pressed", index === chosen));
+    const digit = digits[chosen];
+    this.status.textContent = sentence(digits, digit);
+    this.#probabilities(digit.probabilities);
+    this.#pixels(digit.frame);
+  }
+
+  #button(digit, index) {
+    const button = element("button", digit.digit ?? "?");
+    button.type = "button";
+    button.addEventListener("click", () => this.chose(index));
+    this.buttons.push(button);
+    return button;
+  }
+
+  #probabilities(probabilities) {
+    const largest = probabilities && Math.max(...probabilities);
+    this.rows.forEach((row, digit) => {
+      const share = probabilities?.[digit] ?? 0;
+      row.children[1].value = share;
+      row.children[2].textContent = probabilities ? percent(share) : "";
+      row.classList.toggle("likeliest", Boolean(probabilities) && share === largest);
+    });
+  }
+
+  #pixels(rows) {
+    const context = this.frame.getContext("2d");
+    const image = context.createImageData(28, 28);
+    rows?.flat().forEach((value, index) => image.data.set([value, value, value, 255], 4 * index));
+    context.putImageData(image, 0, 0);
+  }
+}
+
+function sentence(digits, { digit, confidence, probabilities, note }) {
+  if (note) return note[0].toUpperCase() + note.slice(1) + ".";
+  const sure = digit === null
+    ? `Not sure: perhaps ${probabilities.indexOf(confidence)}, ${percent(confidence)}.`
+    : `${digit}, ${percent(confidence)}.`;
+  return digits.length > 1 ? `${digits.length} digits. ${sure}` : sure;
+}
+
+function percent(share) {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+function element(name, text) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  return made;
+}

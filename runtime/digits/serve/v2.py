@@ -1,0 +1,175 @@
+"""The Open Inference Protocol: tensors in, tensors out, as JSON or as the bytes themselves.
+
+https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol and, for
+tensors as bytes after the JSON, Triton's extension binary_tensor_data:
+https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_binary_data.html
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.exceptions import HTTPException
+
+from digits import __version__
+from digits.metadata import Metadata
+from digits.model import INPUT, OUTPUT
+from digits.serve import limits
+
+VERSION = "1"  # of the model: there is one
+SERVER = {"name": "digits", "version": __version__, "extensions": ["binary_tensor_data"]}
+JSON_LENGTH = "inference-header-content-length"  # where the JSON ends and the tensor begins
+
+_PIXELS = 28 * 28
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client wants. images: uint8 [n, 1, 28, 28]. binary: the answer as bytes."""
+
+    id: str | None
+    images: NDArray[np.uint8]
+    binary: bool
+
+
+def model(name: str, metadata: Metadata) -> dict[str, Any]:
+    """The description of the model."""
+    return {
+        "name": name,
+        "versions": [VERSION],
+        "platform": "onnxruntime_onnx",
+        "inputs": [{"name": INPUT[0], "datatype": "UINT8", "shape": [-1, *INPUT[2]]}],
+        "outputs": [{"name": OUTPUT[0], "datatype": "FP32", "shape": [-1, *OUTPUT[2]]}],
+        "parameters": asdict(metadata),
+    }
+
+
+def request(body: bytes, json_length: str | None) -> Request:
+    """Take a request apart.
+
+    json_length: how many bytes of the body are JSON, where a tensor comes after it.
+    Raises HTTPException: 400 when it is no request at all, 413 when it has too many digits, 422
+    when it isn't what the model takes.
+    """
+    length = len(body) if json_length is None else _length(json_length, len(body))
+    try:
+        content = json.loads(body[:length])
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, f"the request is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise HTTPException(422, "the request must be an object")
+    id_ = content.get("id")
+    if not (id_ is None or isinstance(id_, str)):
+        raise HTTPException(422, "id must be a string")
+    return Request(id_, _images(content, body[length:]), _wants_binary(content))
+
+
+def response(
+    asked: Request, probabilities: NDArray[np.float32], name: str
+) -> tuple[bytes, dict[str, str]]:
+    """The answer's body and headers. probabilities: float32 [n, 10]."""
+    output: dict[str, Any] = {
+        "name": OUTPUT[0],
+        "datatype": "FP32",
+        "shape": list(probabilities.shape),
+    }
+    tail = b""
+    if asked.binary:
+        tail = probabilities.astype("<f4").tobytes()
+        output["parameters"] = {"binary_data_size": len(tail)}
+    else:
+        output["data"] = probabilities.ravel().tolist()
+    answer: dict[str, Any] = {"model_name": name, "model_version": VERSION}
+    if asked.id is not None:
+        answer["id"] = asked.id
+    answer["outputs"] = [output]
+    head = json.dumps(answer).encode()
+    if not tail:
+        return head, {"content-type": "application/json"}
+    return head + tail, {"content-type": "application/octet-stream", JSON_LENGTH: str(len(head))}
+
+
+def _length(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most):
+        raise HTTPException(400, f"{JSON_LENGTH} must be a number of bytes, at most {most}")
+    return int(text)
+
+
+def _images(content: Mapping[str, Any], tail: bytes) -> NDArray[np.uint8]:
+    inputs = content.get("inputs")
+    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
+        raise HTTPException(422, f"inputs must be a list of one tensor, {INPUT[0]}")
+    tensor = inputs[0]
+    if tensor.get("name") != INPUT[0] or tensor.get("datatype") != "UINT8":
+        raise HTTPException(422, f"the input must have the name {INPUT[0]} and datatype UINT8")
+    number = _number_of_digits(tensor.get("shape"))
+    size = _object(tensor, "parameters").get("binary_data_size")
+    if size is None:
+        if tail:
+            raise HTTPException(400, "bytes after the JSON belong to no tensor")
+        pixels = _pixels(tensor.get("data"))
+    elif type(size) is int and size == len(tail) and "data" not in tensor:
+        pixels = tail
+    else:
+        raise HTTPException(400, f"binary_data_size is {size}, but {len(tail)} bytes follow")
+    if len(pixels) != number * _PIXELS:
+        raise HTTPException(422, f"{number * _PIXELS} pixels are expected, not {len(pixels)}")
+    return np.frombuffer(pixels, np.uint8).reshape(number, *INPUT[2])
+
+
+def _number_of_digits(shape: object) -> int:
+    if not isinstance(shape, list) or not all(type(length) is int for length in shape):
+        raise HTTPException(422, "shape must be a list of integers")
+    if shape[1:] != INPUT[2] or shape[0] < 1:
+        raise HTTPException(422, f"shape must be [n, {str(INPUT[2])[1:]}, not {shape}")
+    if shape[0] > limits.BATCH:
+        raise HTTPException(413, f"at most {limits.BATCH} digits are read at the same time")
+    number: int = shape[0]
+    return number
+
+
+def _pixels(data: object) -> bytes:
+    """The numbers of a list, or of lists in lists: the protocol allows for both."""
+    values = data
+    for _ in INPUT[2]:
+        if isinstance(values, list) and values and all(isinstance(one, list) for one in values):
+            values = [value for one in values for value in one]
+    # bool is a kind of int, but not to the protocol
+    if isinstance(values, list) and set(map(type, values)) <= {int}:
+        try:
+            return bytes(values)
+        except ValueError:
+            pass
+    raise HTTPException(422, "data must be a list of integers from 0 to 255")
+
+
+def _wants_binary(content: Mapping[str, Any]) -> bool:
+    binary = _flag(_object(content, "parameters"), "binary_data_output", False)
+    outputs = content.get("outputs", [])
+    if not isinstance(outputs, list):
+        raise HTTPException(422, "outputs must be a list")
+    for output in outputs:
+        if not isinstance(output, dict) or output.get("name") != OUTPUT[0]:
+            raise HTTPException(422, f"the only output has the name {OUTPUT[0]}")
+        parameters = _object(output, "parameters")
+        if not parameters.keys() <= {"binary_data"}:
+            raise HTTPException(422, "binary_data is all that an output can be asked for")
+        binary = _flag(parameters, "binary_data", binary)
+    return binary
+
+
+def _flag(parameters: Mapping[str, Any], key: str, default: bool) -> bool:
+    value = parameters.get(key, default)
+    if not isinstance(value, bool):
+        raise HTTPException(422, f"{key} must be true or false")
+    return value
+
+
+def _object(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = content.get(key, {})
+    if not isinstance(value, dict):
+        raise HTTPException(422, f"{key} must be an object")
+    return value

@@ -1,0 +1,158 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from digits.classifier import Classifier
+from tests.browser.page import SEVEN, Page
+
+
+@pytest.fixture(scope="module")
+def text(numbers: Path) -> str:
+    """What is read of the photo."""
+    return Classifier().read(numbers).text
+
+
+@pytest.mark.parametrize("kind", ["mouse", "pen", "touch"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_seven_is_read_while_it_is_drawn(page: Page, kind: str, scheme: str) -> None:
+    page.open(scheme)
+    page.draw(SEVEN, kind)
+    page.wait_for_text("7")
+    page.wait_for_status("7, ")
+    bars = page.bars
+    assert np.argmax(bars) == 7
+    assert sum(bars) == pytest.approx(1, abs=1e-5)
+    frame = np.array(page.pixels("frame")).reshape(28, 28, 4)[..., 0]
+    assert frame[:4].max() == 0 and frame.max() > 200  # framed as MNIST's digits are
+    paper = np.array(page.pixels("paper")).reshape(-1, 4)
+    ink = paper[paper[:, 3] == 255][:, 0].mean()
+    assert ink < 60 if scheme == "light" else ink > 200
+
+
+def test_undo_takes_back_a_stroke_and_clear_all(page: Page) -> None:
+    page.draw([*SEVEN, [(0.2, 0.9), (0.8, 0.9)]])
+    page.draw([[(0.1, 0.1), (0.1, 0.9)]])
+    page.find("undo").click()
+    page.find("undo").click()
+    page.wait_for_text("7")
+    page.draw([[(0.1, 0.1), (0.1, 0.9)]])
+    page.find("clear").click()
+    page.wait_for_status("Draw a digit.")
+    assert page.text == "" and sum(page.bars) == 0
+    assert max(page.pixels("paper")) == 0
+
+
+def test_two_digits_that_are_drawn_are_read(page: Page) -> None:
+    narrow = [[(0.1 + (x - 0.3) * 0.8, y) for x, y in stroke] for stroke in SEVEN]
+    page.draw([*narrow, [(0.75, 0.25), (0.75, 0.8)]])
+    page.wait_for_text("71")
+
+
+def test_the_keyboard_is_enough(page: Page) -> None:
+    page.keys(Keys.TAB)
+    assert page.driver.switch_to.active_element.get_attribute("id") == "paper"
+    up_left = [Keys.ARROW_UP] * 6 + [Keys.ARROW_LEFT] * 5
+    page.keys(*up_left, " ", *[Keys.ARROW_RIGHT] * 10)
+    page.keys(*[Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_LEFT] * 6, " ")
+    page.wait_for_text("7")
+    page.keys(" ", *[Keys.ARROW_RIGHT] * 9, " ", Keys.BACKSPACE)
+    page.wait_for_text("7")
+    page.keys(Keys.DELETE)
+    page.wait_for_status("Draw a digit.")
+    page.keys(Keys.TAB)
+    assert page.driver.switch_to.active_element.get_attribute("id") == "undo"
+
+
+def test_control_z_undoes(page: Page) -> None:
+    page.draw(SEVEN)
+    page.draw([[(0.1, 0.1), (0.1, 0.9)]])
+    page.keys(Keys.CONTROL, "z", Keys.NULL)
+    page.wait_for_text("7")
+
+
+@pytest.mark.parametrize("way", ["file", "camera", "drop", "paste"])
+def test_a_photo_is_read_and_boxed(page: Page, way: str, numbers: Path, text: str) -> None:
+    page: Page, way: str, numbers: Path, text: str
+) -> None:
+    if way in ("file", "camera"):
+        page.choose(numbers, way)
+    else:
+        page.give(numbers, way)
+    page.wait_for_text(text)
+    page.wait_for_status("26 digits.")
+    paper = np.array(page.pixels("paper")).reshape(-1, 4).astype(int)
+    blue = (paper[:, 2] > 150) & (paper[:, 0] < 60)
+    assert blue.sum() > 1000  # the boxes
+
+
+def test_each_digit_of_a_page_can_be_looked_at(page: Page, numbers: Path, text: str) -> None:
+    page.choose(numbers)
+    page.wait_for_text(text)
+    buttons = page.driver.find_elements(By.CSS_SELECTOR, "#text button")
+    for index in (3, 12, 25):
+        buttons[index].send_keys(Keys.ENTER)
+        digit = int(buttons[index].text)
+        assert np.argmax(page.bars) == digit
+        assert f" {digit}, " in page.status
+        assert [button.get_attribute("aria-pressed") for button in buttons].count("true") == 1
+
+
+def test_a_picture_that_only_the_browser_can_read_is_turned_into_one(
+    page: Page, tmp_path: Path
+) -> None:
+    svg = tmp_path / "seven.svg"
+    svg.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="200">'
+        '<rect width="200" height="200" fill="white"/>'
+        '<path d="M60 50h80l-45 110" fill="none" stroke="black" stroke-width="12"/></svg>'
+    )
+    page.choose(svg)
+    page.wait_for_status("read")
+
+
+def test_what_is_no_picture_gets_a_sentence(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    file.write_text("no picture")
+    page.choose(file)
+    page.wait_for_status("not a picture that digits can read")
+    page.draw(SEVEN)
+    page.wait_for_text("7")
+    assert len(page.complaints()) == 1  # the browser notes the status 422
+
+
+def test_a_blank_picture_gets_a_sentence(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    Image.new("L", (100, 100), 255).save(file)
+    page.choose(file)
+    page.wait_for_status("No ink is found on it")
+    page.complaints()
+
+
+def test_everything_has_a_name_and_a_role(page: Page, numbers: Path, text: str) -> None:
+    page.choose(numbers)
+    page.wait_for_text(text)
+    for element in page.driver.find_elements(By.CSS_SELECTOR, "button, input, canvas, meter, ol"):
+        assert element.accessible_name, element.get_attribute("outerHTML")
+        assert element.aria_role != "none"
+
+
+def test_it_fits_the_screen(page: Page, numbers: Path, text: str) -> None:
+    wide = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    assert page.driver.execute_script(wide)
+    page.choose(numbers)
+    page.wait_for_text(text)
+    assert page.driver.execute_script(wide)
+
+
+def test_it_asks_nobody_else(page: Page) -> None:
+    page.requests()
+    page.open()
+    page.draw(SEVEN)
+    page.wait_for_text("7")
+    asked = page.requests()
+    assert any(address.endswith("/predict?frame=true") for address in asked)
+    assert all(address.startswith((page.url, "blob:", "data:")) for address in asked)

@@ -1,0 +1,104 @@
+"""Clients that mean no good, or are broken: afterwards the server serves, and is no larger."""
+
+import random
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.served import Served, served
+
+PAGE = (Path(__file__).parent.parent / "pictures" / "2.jpg").read_bytes()
+HEAD = "POST {} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n"
+INFER = "/v2/models/lenet5/infer"
+GROWTH = (
+    30e6  # bytes: threads, caches, buffers of connections; a leak of whole uploads is 20 times that
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    with served() as server:
+        for _ in range(50):  # from here on it has what it needs
+            assert ask(server, head("/read", len(PAGE)) + PAGE) == 200
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def still_serving(server: Served) -> Iterator[None]:
+    before = server.resident
+    yield
+    started = time.monotonic()
+    assert ask(server, head("/read", len(PAGE)) + PAGE) == 200
+    assert time.monotonic() - started < 5
+    assert server.resident - before < GROWTH
+
+
+def head(path: str, length: int) -> bytes:
+    return HEAD.format(path, length).encode()
+
+
+def connect(server: Served) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=20)
+
+
+def ask(server: Served, request: bytes) -> int:
+    """The status; 0 when the connection is closed without."""
+    with connect(server) as client, suppress(ConnectionError):
+        client.sendall(request)
+        answer = client.recv(65536)
+        return int(answer.split()[1]) if answer else 0
+    return 0
+
+
+def test_ten_thousand_aborted_uploads(server: Served) -> None:
+    noise = random.Random(0)
+    for number in range(10_000):
+        with connect(server) as client:
+            client.sendall(head("/predict", len(PAGE)) + PAGE[: noise.randrange(len(PAGE))])
+            if number % 2:  # gone without a good-bye
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def test_a_thousand_malformed_bodies(server: Served) -> None:
+    noise = random.Random(1)
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        + PAGE[:2000]
+        + b"\r\n--x--\r\n"
+    )
+    json = b'{"inputs": [{"name": "images", "shape": [1, 1, 28, 28], "data": [0, 1]}]}'
+    for _ in range(1000):
+        path, body = noise.choice(
+            [("/predict", PAGE), ("/read", PAGE[:5000]), (INFER, json), ("/predict", form)]
+        )
+        broken = bytearray(body)
+        for _ in range(noise.randrange(1, 20)):
+            broken[noise.randrange(len(broken))] = noise.randrange(256)
+        del broken[noise.randrange(len(broken) // 2, len(broken)) :]
+        request = head(path, len(broken))
+        if body is form:
+            kind = b"content-type: multipart/form-data; boundary=x\r\n\r\n"
+            request = request.replace(b"\r\n\r\n", b"\r\n" + kind)
+        assert ask(server, request + broken) in (200, 400, 422)
+
+
+def test_slow_clients_hold_up_nobody(server: Served) -> None:
+    """Five hundred of them, of whom half send a head and half a body, a byte at a time."""
+    starts = [b"GET / HTTP/1.1\r\nx: ", head("/predict", 100_000)]
+    clients = [connect(server) for _ in range(500)]
+    for number, client in enumerate(clients):
+        client.sendall(starts[number % 2])
+    for _ in range(10):
+        for client in clients:
+            with suppress(ConnectionError):
+                client.sendall(b"x")
+        started = time.monotonic()
+        assert ask(server, head("/read", len(PAGE)) + PAGE) == 200
+        assert time.monotonic() - started < 5
+    for client in clients:
+        client.close()

@@ -1,0 +1,141 @@
+"""`digits serve` as it is installed, and clients that others have written."""
+
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digits.classifier import Classifier
+from digits.mnist import Split
+from tests.road.conftest import Run
+from tests.served import DIGITS, Served, served
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    with served() as server:
+        yield server
+
+
+def test_the_client_of_triton_reads_digits(server: Served, test_slice: Split) -> None:
+    triton = pytest.importorskip("tritonclient.http", reason="tritonclient is made for Linux")
+    client = triton.InferenceServerClient(server.address)
+    assert client.is_server_live() and client.is_server_ready()
+    assert client.is_model_ready("lenet5") and client.is_model_ready("lenet5", "1")
+    assert client.get_server_metadata()["name"] == "digits"
+    described = client.get_model_metadata("lenet5")
+    [tensor] = described["inputs"]
+    images = test_slice.images[:100, None]
+    expected = Classifier().model.probabilities(images)
+    for binary_input in (True, False):
+        for binary_output in (True, False):
+            sent = triton.InferInput(tensor["name"], list(images.shape), tensor["datatype"])
+            sent.set_data_from_numpy(images, binary_data=binary_input)
+            wanted = triton.InferRequestedOutput("probabilities", binary_data=binary_output)
+            for outputs in ([wanted], None):
+                answer = client.infer("lenet5", [sent], outputs=outputs, request_id="a")
+                rows = answer.as_numpy("probabilities")
+                np.testing.assert_array_equal(rows, expected)
+                assert answer.get_response()["id"] == "a"
+    client.close()
+
+
+def test_the_client_of_triton_gets_sentences(server: Served) -> None:
+    triton = pytest.importorskip("tritonclient.http", reason="tritonclient is made for Linux")
+    client = triton.InferenceServerClient(server.address)
+    sent = triton.InferInput("images", [1, 784], "UINT8")
+    sent.set_data_from_numpy(np.zeros((1, 784), np.uint8))
+    for model, words in (("vgg16", "the only model is lenet5"), ("lenet5", "shape must be")):
+        with pytest.raises(triton.InferenceServerException, match=words):
+            client.infer(model, [sent])
+    client.close()
+
+
+def test_what_was_accepted_is_finished(numbers: Path) -> None:
+    photo = numbers.read_bytes()
+    with served() as server:
+        client = http.client.HTTPConnection("127.0.0.1", server.port)
+        client.putrequest("POST", "/read")
+        client.putheader("content-length", str(len(photo)))
+        client.endheaders(photo[:1000])
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", server.port))
+        client.send(photo[1000:])
+        answer = client.getresponse()
+        assert answer.status == 200
+        assert json.loads(answer.read())["text"] == Classifier().read(photo).text
+        assert server.process.wait(10) == 0
+
+
+def test_ctrl_c_ends_it_without_a_word() -> None:
+    with served() as server:
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(10) == 0
+        assert server.process.stderr is not None
+        assert server.process.stderr.read() == ""
+
+
+def test_a_port_that_is_taken(server: Served, digits: Run) -> None:
+    done = digits("serve", "--port", server.port)
+    assert done.returncode == 1
+    assert "Address already in use" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--host", "nowhere.invalid"), "can't listen on nowhere.invalid"),
+        (("--host", "192.0.2.1"), "can't listen on 192.0.2.1"),
+        (("--model", "none.onnx"), "there is no such model"),
+    ],
+)
+def test_what_cannot_be_served(digits: Run, options: tuple[str, ...], words: str) -> None:
+    done = digits("serve", "--port", "0", *options)
+    assert done.returncode == 1
+    assert words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_who_listens_to_all_is_told() -> None:
+    with subprocess.Popen(
+        [str(DIGITS), "serve", "--host", "0.0.0.0", "--port", "0"],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "http://0.0.0.0:" in process.stderr.readline()
+        assert "whoever can reach this address" in process.stderr.readline()
+        process.terminate()
+
+
+def test_many_at_once(server: Served, test_slice: Split) -> None:
+    """Each gets the answer to its own digit."""
+    expected = Classifier().model.probabilities(test_slice.images).argmax(1)
+    wrong = []
+
+    def ask(start: int) -> None:
+        client = http.client.HTTPConnection("127.0.0.1", server.port)
+        for index in range(start, 500, 16):
+            tensor = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8"}
+            tensor["data"] = test_slice.images[index].ravel().tolist()
+            client.request("POST", "/v2/models/lenet5/infer", json.dumps({"inputs": [tensor]}))
+            answer = json.loads(client.getresponse().read())
+            if np.argmax(answer["outputs"][0]["data"]) != expected[index]:
+                wrong.append(index)
+
+    threads = [threading.Thread(target=ask, args=(start,)) for start in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []

@@ -1,0 +1,298 @@
+import io
+import json
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from digits.classifier import Classifier
+from digits.serve import app, limits
+
+INFER = "/v2/models/lenet5/infer"
+
+
+def png(width: int, height: int, mode: str = "1") -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, (width, height), 1).save(file, "PNG")
+    return file.getvalue()
+
+
+def request(images: np.ndarray) -> dict[str, object]:
+    tensor = {"name": "images", "shape": list(images.shape), "datatype": "UINT8"}
+    return {"id": "a", "inputs": [tensor | {"data": images.ravel().tolist()}]}
+
+
+def test_the_server_and_the_model_describe_themselves(
+    client: TestClient, classifier: Classifier
+) -> None:
+    server = client.get("/v2").json()
+    assert server["name"] == "digits" and "binary_tensor_data" in server["extensions"]
+    assert client.get("/v2/health/live").json() == {"live": True}
+    assert client.get("/v2/health/ready").json() == {"ready": True}
+    for path in ("/v2/models/lenet5", "/v2/models/lenet5/versions/1"):
+        model = client.get(path).json()
+        assert model["name"] == "lenet5" and model["versions"] == ["1"]
+        assert model["inputs"] == [
+            {"name": "images", "datatype": "UINT8", "shape": [-1, 1, 28, 28]}
+        ]
+        assert model["outputs"] == [
+            {"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]}
+        ]
+        accuracy = model["parameters"]["validation_accuracy"]
+        assert accuracy == classifier.model.metadata.validation_accuracy
+        assert client.get(f"{path}/ready").json() == {"name": "lenet5", "ready": True}
+
+
+@pytest.mark.parametrize("path", ["vgg16", "vgg16/ready", "lenet5/versions/2", "lenet5/versions/x"])
+def test_there_is_one_model(client: TestClient, path: str) -> None:
+    answer = client.get(f"/v2/models/{path}")
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "the only model is lenet5, version 1"}
+
+
+def test_infer_is_the_model(client: TestClient, classifier: Classifier, test_slice) -> None:
+    for images in (test_slice.images[:1, None], test_slice.images[: limits.BATCH, None]):
+        answer = client.post(INFER, json=request(images)).json()
+        assert answer["model_name"] == "lenet5" and answer["id"] == "a"
+        [output] = answer["outputs"]
+        rows = np.array(output["data"], np.float32).reshape(output["shape"])
+        np.testing.assert_array_equal(rows, classifier.model.probabilities(images))
+
+
+def test_predict_is_the_command(client: TestClient, pictures: list[Path], run) -> None:
+    for picture in pictures:
+        line = json.loads(run("predict", "--json", picture)[1])
+        body = client.post("/predict", content=picture.read_bytes())
+        form = client.post("/predict", files={"any": (str(picture), picture.read_bytes())})
+        assert body.json() == line | {"file": ""}
+        assert form.json() == line
+
+
+def test_read_is_the_command(client: TestClient, numbers: Path, run) -> None:
+    line = json.loads(run("read", "--json", numbers)[1])
+    assert client.post("/read", content=numbers.read_bytes()).json() == line | {"file": ""}
+    form = client.post("/read", files={"file": (str(numbers), numbers.read_bytes())})
+    assert form.json() == line
+
+
+@pytest.mark.parametrize("path", ["/predict", "/read"])
+def test_the_frames_are_what_the_network_saw(
+    client: TestClient, classifier: Classifier, numbers: Path, path: str
+) -> None:
+    answer = client.post(f"{path}?frame=true", content=numbers.read_bytes()).json()
+    digits = [answer] if path == "/predict" else answer["lines"][0]["columns"][0]
+    for digit in digits:
+        frame = np.array(digit["frame"], np.uint8)
+        rows = classifier.model.probabilities(frame[None])
+        np.testing.assert_allclose(rows[0], digit["probabilities"], atol=1e-6)
+
+
+def test_a_blank_page_has_no_frame(client: TestClient) -> None:
+    answer = client.post("/predict?frame=true", content=png(100, 100))
+    assert answer.status_code == 200
+    assert answer.json()["digit"] is None and answer.json()["frame"] is None
+    assert "no ink" in answer.json()["note"]
+    assert client.post("/read", content=png(100, 100)).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", 422),
+        (b"no picture", 422),
+        (png(100, 100)[:60], 422),
+        (png(10_000, 5_001), 413),  # over limits.PIXELS
+        (png(20_000, 20_000), 422),  # over what digits reads anywhere
+    ],
+)
+@pytest.mark.parametrize("path", ["/predict", "/read"])
+def test_what_is_no_picture(client: TestClient, path: str, content: bytes, status: int) -> None:
+    for answer in (
+        client.post(path, content=content),
+        client.post(path, files={"file": ("a.png", content)}),
+    ):
+        assert answer.status_code == status
+        assert list(answer.json()) == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "status"),
+    [
+        ("multipart/form-data", b"", 400),
+        ("multipart/form-data; boundary=x", b"no form", 400),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\n--x--", 400),
+        ("multipart/form-data; boundary=x; charset=no", b"--x--", 422),
+        ("Multipart/Form-Data; boundary=" + "x" * 5000, b"", 400),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\ntext\r\n--x--\r\n',
+            422,
+        ),
+    ],
+)
+def test_what_is_no_form(client: TestClient, kind: str, content: bytes, status: int) -> None:
+    answer = client.post("/predict", content=content, headers={"content-type": kind})
+    assert answer.status_code == status
+    assert "form" in answer.json()["error"]
+
+
+def test_one_picture_a_form(client: TestClient) -> None:
+    two = [("file", ("a.png", png(9, 9))), ("file", ("b.png", png(9, 9)))]
+    assert client.post("/predict", files=two).status_code == 400
+
+
+def test_an_unknown_option(client: TestClient) -> None:
+    assert client.post("/predict?frame=maybe", content=png(9, 9)).status_code == 422
+
+
+@pytest.mark.parametrize(("path", "most"), [("/predict", 1000), (INFER, 1000)])
+def test_a_body_has_a_limit(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch, path: str, most: int
+) -> None:
+    monkeypatch.setattr(limits, "FORM_BYTES", 0)
+    monkeypatch.setattr(limits, "PICTURE_BYTES", most)
+    monkeypatch.setattr(limits, "TENSOR_BYTES", most)
+    client = TestClient(app.create(classifier))
+    assert client.post(path, content=bytes(most)).status_code != 413
+    for size in (most + 1, 7 * most, 9 * most):
+        answer = client.post(path, content=bytes(size))
+        assert answer.status_code == 413
+        assert "1,000 bytes" in answer.json()["error"]
+    chunks = (bytes(100) for _ in range(1000))  # whose length isn't announced
+    assert client.post(path, content=chunks).status_code == 413
+
+
+def test_all_bodies_have_a_limit_and_give_back_what_they_took(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BODIES_BYTES", 1000)
+    client = TestClient(app.create(classifier))
+    for _ in range(3):
+        assert client.post("/predict", content=bytes(900)).status_code == 422
+        answer = client.post("/predict", content=bytes(1001))
+        assert answer.status_code == 429 and answer.headers["retry-after"]
+
+
+def test_pictures_wait_in_a_line_that_has_an_end(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WAITING_PICTURES", 1)
+    begun, go = threading.Event(), threading.Event()
+    read = classifier.read
+
+    def slow(source: bytes) -> object:
+        begun.set()
+        go.wait(10)
+        return read(source)
+
+    with TestClient(app.create(classifier)) as client:
+        monkeypatch.setattr(classifier, "read", slow)
+        first = threading.Thread(target=client.post, args=("/read",), kwargs={"content": png(9, 9)})
+        first.start()
+        assert begun.wait(10)
+        answer = client.post("/predict", content=png(9, 9))
+        assert answer.status_code == 429 and answer.headers["retry-after"]
+        go.set()
+        first.join()
+        assert client.post("/predict", content=png(9, 9)).status_code == 200
+
+
+def test_a_request_ends_in_time(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch, client: TestClient
+) -> None:
+    monkeypatch.setattr(limits, "BODY_SECONDS", 0.0)
+    monkeypatch.setattr(limits, "ANSWER_SECONDS", 0.1)
+    go = threading.Event()
+    monkeypatch.setattr(classifier, "read", lambda source: go.wait(10))
+    answer = client.post("/read", content=png(9, 9))
+    go.set()
+    assert answer.status_code == 503
+    assert "in time" in answer.json()["error"]
+
+
+def test_a_bug_costs_one_request_and_tells_nothing(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = TestClient(app.create(classifier), raise_server_exceptions=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(classifier, "predict", lambda source: 1 / 0)
+        answer = client.post("/predict", content=png(9, 9))
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "digits has failed; its log says how"}
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert client.post("/predict", content=png(9, 9)).status_code == 200
+
+
+def test_nothing_goes_to_the_disk(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no(*_: object, **__: object) -> None:
+        raise AssertionError("a temporary file")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", no)
+    content = bytes(limits.PICTURE_BYTES)
+    answer = client.post("/predict", files={"file": ("a.png", content)})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/style.css", "text/css; charset=utf-8"),
+        ("/page.js", "text/javascript; charset=utf-8"),
+        ("/icon.svg", "image/svg+xml"),
+    ],
+)
+def test_the_page_comes_with_all_it_needs(client: TestClient, path: str, kind: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == kind
+    text = answer.text.replace("http://www.w3.org/2000/svg", "")
+    assert "http:" not in text and "https:" not in text and "style=" not in text
+
+
+@pytest.mark.parametrize(
+    "path", ["/none", "/v2/", "/../pyproject.toml", "/page/index.html", "/%00"]
+)
+def test_there_is_nothing_else(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert list(answer.json()) == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/predict"), ("POST", "/v2"), ("GET", INFER), ("DELETE", "/")]
+)
+def test_the_method_must_fit(client: TestClient, method: str, path: str) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == 405
+    assert answer.headers["allow"]
+
+
+@pytest.mark.parametrize("path", ["/", "/v2", "/none", "/metrics"])
+def test_every_answer_is_safe_to_show(client: TestClient, path: str) -> None:
+    headers = client.get(path, headers={"origin": "https://evil.example"}).headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert not any(name.startswith("access-control") for name in headers)
+
+
+def test_metrics_count_requests_and_batches(client: TestClient, test_slice) -> None:
+    client.post(INFER, json=request(test_slice.images[:3, None]))
+    client.post("/predict", content=b"no picture")
+    client.get("/any/thing/at/all")
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    for line in (
+        'digits_requests_total{route="/v2/models/{name}/infer",status="200"} 1.0',
+        'digits_requests_total{route="/predict",status="422"} 1.0',
+        'digits_requests_total{route="none",status="404"} 1.0',
+        "digits_batch_digits_sum 3.0",
+        "digits_requests_in_progress 1.0",
+    ):
+        assert line in answer.text.splitlines()

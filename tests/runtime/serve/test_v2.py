@@ -1,0 +1,175 @@
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.exceptions import HTTPException
+
+from digits.serve import limits, v2
+
+IMAGES = np.arange(2 * 784, dtype=np.int64).astype(np.uint8).reshape(2, 1, 28, 28)
+
+
+def body(*, inputs: Any = None, **content: Any) -> bytes:
+    return json.dumps({"inputs": [tensor()] if inputs is None else inputs, **content}).encode()
+
+
+def tensor(**changed: Any) -> dict[str, Any]:
+    fields = {
+        "name": "images",
+        "shape": list(IMAGES.shape),
+        "datatype": "UINT8",
+        "data": IMAGES.ravel().tolist(),
+    } | changed
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def refusal(body: bytes, json_length: str | None = None) -> tuple[int, str]:
+    with pytest.raises(HTTPException) as refused:
+        v2.request(body, json_length)
+    return refused.value.status_code, refused.value.detail
+
+
+@pytest.mark.parametrize("data", [IMAGES.ravel().tolist(), IMAGES.tolist(), IMAGES[:, 0].tolist()])
+def test_flat_and_nested_lists_are_the_same_pixels(data: list[Any]) -> None:
+    asked = v2.request(body(inputs=[tensor(data=data)]), None)
+    np.testing.assert_array_equal(asked.images, IMAGES)
+    assert asked.id is None and not asked.binary
+
+
+def test_bytes_after_the_json_are_pixels() -> None:
+    head = body(inputs=[tensor(data=None, parameters={"binary_data_size": IMAGES.size})])
+    asked = v2.request(head + IMAGES.tobytes(), str(len(head)))
+    np.testing.assert_array_equal(asked.images, IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("content", "binary"),
+    [
+        ({"parameters": {"binary_data_output": True}}, True),
+        ({"outputs": [{"name": "probabilities"}]}, False),
+        ({"outputs": [{"name": "probabilities", "parameters": {"binary_data": True}}]}, True),
+        (
+            {
+                "parameters": {"binary_data_output": True},
+                "outputs": [{"name": "probabilities", "parameters": {"binary_data": False}}],
+            },
+            False,
+        ),
+    ],
+)
+def test_the_client_says_whether_it_wants_bytes(content: dict[str, Any], binary: bool) -> None:
+    assert v2.request(body(**content), None).binary is binary
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_the_answer_can_be_read_back(binary: bool) -> None:
+    rows = np.linspace(0, 1, 20, dtype=np.float32).reshape(2, 10)
+    content, headers = v2.response(v2.Request("one", IMAGES, binary), rows, "lenet5")
+    length = int(headers.get(v2.JSON_LENGTH, len(content)))
+    answer = json.loads(content[:length])
+    [output] = answer.pop("outputs")
+    assert answer == {"model_name": "lenet5", "model_version": "1", "id": "one"}
+    assert (output["name"], output["datatype"]) == ("probabilities", "FP32")
+    assert output["shape"] == [2, 10]
+    if binary:
+        assert output["parameters"] == {"binary_data_size": 80}
+        numbers = np.frombuffer(content[length:], "<f4")
+    else:
+        numbers = np.array(output["data"], np.float32)
+    np.testing.assert_array_equal(numbers.reshape(2, 10), rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "words"),
+    [
+        (b"", 400, "not JSON"),
+        (b"{", 400, "not JSON"),
+        (b"\xff\xfe{}", 400, "not JSON"),
+        (b"[" * 100_000, 400, "not JSON"),
+        (b"9" * 10_000, 400, "not JSON"),
+        (b"[]", 422, "an object"),
+        (b"{}", 422, "inputs"),
+        (body(id=7), 422, "id must be a string"),
+        (body(parameters=[]), 422, "parameters must be an object"),
+        (body(parameters={"binary_data_output": 1}), 422, "true or false"),
+        (body(inputs=[]), 422, "one tensor"),
+        (body(inputs=[tensor(), tensor()]), 422, "one tensor"),
+        (body(inputs=["images"]), 422, "one tensor"),
+        (body(inputs=[tensor(name="x")]), 422, "the name images"),
+        (body(inputs=[tensor(datatype="FP32")]), 422, "UINT8"),
+        (body(inputs=[tensor(shape="2")]), 422, "integers"),
+        (body(inputs=[tensor(shape=[])]), 422, "shape must be"),
+        (body(inputs=[tensor(shape=[2.0, 1, 28, 28])]), 422, "integers"),
+        (body(inputs=[tensor(shape=[True, 1, 28, 28])]), 422, "integers"),
+        (body(inputs=[tensor(shape=[2, 784])]), 422, "shape must be"),
+        (body(inputs=[tensor(shape=[0, 1, 28, 28])]), 422, "shape must be"),
+        (body(inputs=[tensor(shape=[-1, 1, 28, 28])]), 422, "shape must be"),
+        (body(inputs=[tensor(shape=[10**30, 1, 28, 28])]), 413, "at most 256"),
+        (body(inputs=[tensor(shape=[limits.BATCH + 1, 1, 28, 28])]), 413, "at most 256"),
+        (body(inputs=[tensor(shape=[1, 1, 28, 28])]), 422, "784 pixels are expected, not 1568"),
+        (body(inputs=[tensor(data=None)]), 422, "data must be"),
+        (body(inputs=[tensor(data=7)]), 422, "data must be"),
+        (body(inputs=[tensor(data=[256] * 1568)]), 422, "0 to 255"),
+        (body(inputs=[tensor(data=[-1] * 1568)]), 422, "0 to 255"),
+        (body(inputs=[tensor(data=[0.5] * 1568)]), 422, "integers"),
+        (body(inputs=[tensor(data=[True] * 1568)]), 422, "integers"),
+        (body(inputs=[tensor(data=["0"] * 1568)]), 422, "integers"),
+        (body(inputs=[tensor(data=[[0] * 784, 7])]), 422, "integers"),
+        (body(outputs={}), 422, "outputs must be a list"),
+        (body(outputs=[{"name": "logits"}]), 422, "probabilities"),
+        (
+            body(outputs=[{"name": "probabilities", "parameters": {"classification": 3}}]),
+            422,
+            "binary_data",
+        ),
+        (
+            body(inputs=[tensor(parameters={"binary_data_size": 1568})]),
+            400,
+            "binary_data_size is 1568, but 0 bytes follow",
+        ),
+    ],
+)
+def test_what_is_no_request(content: bytes, status: int, words: str) -> None:
+    found, sentence = refusal(content)
+    assert found == status
+    assert words in sentence
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "", "1e3", "99999999999", "٣", "5000"])
+def test_a_length_that_cannot_be(length: str) -> None:
+    assert refusal(b"{}", length)[0] == 400
+
+
+@pytest.mark.parametrize("size", [1567, 1569, -1, 1568.0, True, "1568"])
+def test_bytes_that_do_not_fit(size: object) -> None:
+    head = body(inputs=[tensor(data=None, parameters={"binary_data_size": size})])
+    assert refusal(head + bytes(1568), str(len(head)))[0] == 400
+
+
+def test_bytes_that_belong_to_no_tensor() -> None:
+    assert refusal(body() + b"x", str(len(body())))[0] == 400
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
+)
+
+
+@given(st.sampled_from(["name", "shape", "datatype", "data", "parameters"]), JSON)
+def test_anything_in_a_tensor_is_taken_or_refused(key: str, value: object) -> None:
+    try:
+        v2.request(body(inputs=[tensor() | {key: value}]), None)
+    except HTTPException as error:
+        assert error.status_code in (400, 413, 422)
+
+
+@given(st.sampled_from(["id", "inputs", "outputs", "parameters"]), JSON)
+def test_anything_in_a_request_is_taken_or_refused(key: str, value: object) -> None:
+    try:
+        v2.request(json.dumps({"inputs": [tensor()]} | {key: value}).encode(), None)
+    except HTTPException as error:
+        assert error.status_code in (400, 413, 422)
