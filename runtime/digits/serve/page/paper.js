@@ -16,6 +16,8 @@ export class Paper {
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     for (const name of ["pointerup", "pointercancel"])
       canvas.addEventListener(name, (event) => this.#release(event));
+    // Or a swift stroke is a fling to Chromium, and the next tap, on Undo, does no more than end it.
+    canvas.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("blur", () => this.#showPen(false));
     new ResizeObserver(() => this.#fit()).observe(canvas);
@@ -87,6 +89,7 @@ export class Paper {
 
   #press(event) {
     if (event.button !== 0 || !event.isPrimary) return;
+    this.canvas.focus({ preventScroll: true, focusVisible: false });
     this.canvas.setPointerCapture(event.pointerId);
     this.pen.shown = this.pen.down = false;
     this.picture = null;
