@@ -1,21 +1,27 @@
-# make demo      set up the runtime alone and read the sample pictures
-# make test      set up everything, check style and types, run all tests
-# make test-arm  run the runtime as on a Raspberry Pi 4 and 5, emulated; 3 minutes, Debian only
-# make wheel     build dist/digits-*.whl
-# make bench     our speed, memory and accuracy beside the alternatives'
-# make model     train, export and install the bundled model again, and redraw the README's pictures
+# make demo          set up the runtime alone and read the sample pictures
+# make test          set up everything, check style and types, run all tests
+# make test-browser  use the page of `digits serve` in a real browser; 1 minute
+# make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 3 minutes, Debian only
+# make wheel         build dist/digits-*.whl
+# make bench         our speed, memory and accuracy beside the alternatives'
+# make model         train, export and install the bundled model again, and redraw the README's pictures
 
 PYTHON ?= python3
 PIP := -m pip --disable-pip-version-check install --quiet
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test test-arm lint wheel bench model clean
+.PHONY: demo test test-browser test-arm lint wheel bench model clean
 
 demo: .venv-runtime/done
 	.venv-runtime/bin/digits predict tests/pictures
 
 test: lint
 	.venv/bin/python -m pytest
+
+test-browser: .venv/done
+	@command -v chromium chromedriver >/dev/null || \
+	    { echo "Chromium is missing. On Debian: apt-get install chromium chromium-driver"; exit 1; }
+	.venv/bin/python -m pytest tests/browser
 
 test-arm: .venv/done
 	tests/arm/root.sh
@@ -36,6 +42,7 @@ bench: .venv/done
 	.venv/bin/python -m tests.benchmarks.pictures
 	.venv/bin/python -m tests.benchmarks.processes
 	.venv/bin/python -m tests.benchmarks.memory
+	-.venv/bin/python -m tests.benchmarks.serving
 	.venv/bin/python -m tests.benchmarks.training
 	.venv/bin/python -m tests.benchmarks.corruptions
 	.venv/bin/python -m tests.benchmarks.nondigits

@@ -33,6 +33,13 @@ def test_nothing_imports_upward(package: str) -> None:
         assert not imports(file) & FORBIDDEN[package], file
 
 
+def test_only_the_server_needs_what_its_extra_brings() -> None:
+    extra = {"starlette", "uvicorn", "httptools", "python_multipart", "prometheus_client"}
+    runtime = ROOT / "runtime" / "digits"
+    for file in sorted(set(runtime.rglob("*.py")) - set(runtime.glob("serve/*.py"))):
+        assert not imports(file) & extra, file
+
+
 def test_only_the_command_line_knows_of_training_and_export() -> None:
     for file in sorted((ROOT / "runtime" / "digits").rglob("*.py")):
         text = file.read_text()

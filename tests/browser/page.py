@@ -155,7 +155,7 @@ class Page:
         self._wait(lambda: words in self.status, lambda: f"{self.status!r}, not {words!r}")
 
     def complaints(self) -> list[str]:
-        """The errors that the browser has seen since the page was opened, or since the last call."""
+        """The errors that the browser has seen since the page was opened."""
         log = self.driver.get_log("browser")
         return [entry["message"] for entry in log if not _expected(entry)]
 

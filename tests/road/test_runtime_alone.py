@@ -39,6 +39,7 @@ def test_the_wheel_is_small_and_holds_the_model(wheel: Path) -> None:
     names = sh(sys.executable, "-m", "zipfile", "-l", wheel)
     for name in (
         *("digits/models/lenet5.int8.onnx", "digits/py.typed", "digits_train/py.typed"),
+        *("digits/serve/page/index.html", "digits/serve/page/page.js"),
         *("digits_export/py.typed", "licenses/LICENSE"),
     ):
         assert name in names
@@ -66,14 +67,16 @@ def test_the_library_imports_and_reads(device: Path, pictures: list[Path]) -> No
     code = f"""
 import digits, pkgutil, sys
 for module in pkgutil.walk_packages(digits.__path__, "digits."):
-    if not module.name.endswith("__main__"):
+    if not module.name.endswith("__main__") and not module.name.startswith("digits.serve."):
         __import__(module.name)
 print(digits.Classifier().predict({str(pictures[6])!r}).digit, "torch" in sys.modules)
 """
     assert sh(device / "bin" / "python", "-c", code) == "6 False\n"
 
 
-@pytest.mark.parametrize(("command", "package"), [("train", "torch"), ("export", "onnx")])
+@pytest.mark.parametrize(
+    ("command", "package"), [("train", "torch"), ("export", "onnx"), ("serve", "uvicorn")]
+)
 def test_what_is_missing_is_named(device: Path, command: str, package: str) -> None:
     done = subprocess.run(
         [device / "bin" / "digits", command], capture_output=True, text=True, timeout=60

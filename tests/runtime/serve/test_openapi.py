@@ -1,0 +1,47 @@
+"""The API does what its description says, whatever is sent: nothing ends in a 500."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from starlette.testclient import TestClient
+
+from digits.classifier import Classifier
+from digits.serve import app, openapi
+
+PATHS = openapi.description("lenet5")["paths"]
+CASES = [
+    (path, method, mode)
+    for path, operations in PATHS.items()
+    for method in operations.keys() & {"get", "post"}
+    for mode in schemathesis.GenerationMode
+    # Where nothing is asked for, nothing wrong can be sent.
+    if "requestBody" in operations[method] or "parameters" in operations or mode.is_positive
+]
+# A schema can't say that a tensor has as many numbers as its shape, or that bytes are a picture.
+NOT_SAID = [positive_data_acceptance]
+
+
+@pytest.fixture(scope="module")
+def api(classifier: Classifier) -> schemathesis.BaseSchema:
+    return schemathesis.openapi.from_asgi("/openapi.json", app.create(classifier))
+
+
+@pytest.mark.parametrize(("path", "method", "mode"), CASES)
+def test_every_answer_is_as_described(
+    api: schemathesis.BaseSchema, path: str, method: str, mode: schemathesis.GenerationMode
+) -> None:
+    cases = api[path][method].as_strategy(generation_mode=mode)
+
+    @given(cases)
+    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+    def answered(case: schemathesis.Case) -> None:
+        case.call_and_validate(excluded_checks=NOT_SAID)
+
+    answered()
+
+
+def test_the_description_is_served(client: TestClient) -> None:
+    answer = client.get("/openapi.json").json()
+    assert answer == openapi.description("lenet5")
+    assert set(answer["paths"]) > {"/predict", "/read", "/metrics", "/v2"}
