@@ -35,7 +35,7 @@ def device(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
 
 
 def test_the_wheel_is_small_and_holds_the_model(wheel: Path) -> None:
-    assert wheel.stat().st_size <= 200_000
+    assert wheel.stat().st_size <= 225_000  # 25,000 of them for the server and its page
     names = sh(sys.executable, "-m", "zipfile", "-l", wheel)
     for name in (
         *("digits/models/lenet5.int8.onnx", "digits/py.typed", "digits_train/py.typed"),

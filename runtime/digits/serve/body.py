@@ -12,7 +12,7 @@ from digits.serve import limits
 # A client that sends too much learns so when it has sent it all: an answer in the middle, and the
 # connection closed, is an error of the network to most of them. There is an end to that too.
 _DRAINED = 8
-CLOSE = {"connection": "close"}
+_CLOSE = {"connection": "close"}
 
 
 class Bodies:
@@ -26,7 +26,7 @@ class Bodies:
         """The body, which counts as long as the context lasts.
 
         Raises HTTPException: 408 when it takes too long, 413 when it is longer than `most` bytes,
-        429 when there is no memory left for it.
+        415 when it is compressed, 429 when there is no memory left for it.
         """
         body = bytearray()
         try:
@@ -34,7 +34,7 @@ class Bodies:
                 async with asyncio.timeout(limits.BODY_SECONDS):
                     await self._receive(request, body, most)
             except TimeoutError as error:
-                raise HTTPException(408, "the request didn't arrive in time", CLOSE) from error
+                raise HTTPException(408, "the request didn't arrive in time", _CLOSE) from error
             except ClientDisconnect as error:
                 raise HTTPException(400, "the client went away") from error
             yield bytes(body)
@@ -42,7 +42,9 @@ class Bodies:
             self._free += len(body)
 
     async def _receive(self, request: Request, body: bytearray, most: int) -> None:
-        too_long = HTTPException(413, f"at most {most:,} bytes are read", CLOSE)
+        if request.headers.get("content-encoding", "identity") != "identity":
+            raise HTTPException(415, "compressed requests are not read", _CLOSE)
+        too_long = HTTPException(413, f"at most {most:,} bytes are read", _CLOSE)
         announced = request.headers.get("content-length", "0")
         if announced.isdigit() and int(announced) > _DRAINED * most:
             raise too_long
@@ -55,10 +57,8 @@ class Bodies:
                 body += chunk
                 self._free -= len(chunk)
             if self._free < 0:
-                raise HTTPException(429, "too many pictures at the same time", _again(CLOSE))
+                raise HTTPException(
+                    429, "too many pictures at the same time", _CLOSE | {"retry-after": "1"}
+                )
         if received > most:
             raise too_long
-
-
-def _again(headers: dict[str, str]) -> dict[str, str]:
-    return headers | {"retry-after": "1"}

@@ -9,8 +9,8 @@ from digits.serve import limits
 
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n"
-    b"content-type: application/json\r\ncontent-length: 34\r\n\r\n"
-    b'{"error": "too many connections"}\n'
+    b"content-type: application/json\r\n\r\n"
+    b'{"error": "too many connections"}'
 )
 
 

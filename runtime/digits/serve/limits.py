@@ -2,6 +2,7 @@
 
 408  the request didn't arrive in time
 413  it is larger than these limits
+415  it is compressed
 422  it is well-formed, but no picture, or not the tensor that the model takes
 429  too much is waiting already
 503  the answer wasn't ready in time

@@ -14,6 +14,7 @@ _REASONS = {
     404: "There is no such model.",
     408: "The request didn't arrive in time.",
     413: "The request, the batch or the picture is too large.",
+    415: "The request is compressed.",
     422: "The request is well-formed, but not what is read here.",
     429: "Too much is waiting; try again.",
     503: "The answer wasn't ready in time; try again.",
@@ -74,7 +75,7 @@ def _pictures() -> Json:
             },
         },
     }
-    failures = (400, 408, 413, 422, 429, 503)
+    failures = (400, 408, 413, 415, 422, 429, 503)
     return {
         "/predict": {
             "post": operation
@@ -119,7 +120,7 @@ def _protocol(model: str) -> Json:
                         "content": {"application/json": {"schema": _ref("InferRequest")}},
                     },
                     "responses": _responses(
-                        _ref("InferResponse"), 400, 404, 408, 413, 422, 429, 503
+                        _ref("InferResponse"), 400, 404, 408, 413, 415, 422, 429, 503
                     ),
                 }
             }

@@ -166,6 +166,11 @@ def test_a_body_has_a_limit(
     assert client.post(path, content=chunks).status_code == 413
 
 
+def test_compressed_requests_are_refused(client: TestClient) -> None:
+    answer = client.post(INFER, content=b"x", headers={"content-encoding": "gzip"})
+    assert answer.status_code == 415
+
+
 def test_all_bodies_have_a_limit_and_give_back_what_they_took(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
