@@ -53,9 +53,12 @@ class Bodies:
             received += len(chunk)
             if received > _DRAINED * most:
                 raise too_long
-            if received <= most:
-                body += chunk
-                self._free -= len(chunk)
+            if received > most:
+                self._free += len(body)
+                body.clear()
+                continue
+            body += chunk
+            self._free -= len(chunk)
             if self._free < 0:
                 raise HTTPException(
                     429, "too many pictures at the same time", _CLOSE | {"retry-after": "1"}
