@@ -19,12 +19,13 @@ EIGHT = [
 WATCH = """
 window.moves = [];
 window.shown = [];
-document.getElementById("paper").addEventListener("pointermove", () => moves.push(performance.now()));
+document.getElementById("paper")
+  .addEventListener("pointermove", () => moves.push(performance.now()));
 new MutationObserver(() => shown.push(performance.now()))
   .observe(document.getElementById("bars"), { subtree: true, childList: true, attributes: true });
 """
 READ = """
-const asked = performance.getEntriesByType("resource").filter(({ name }) => name.includes("?frame"));
+const asked = performance.getEntriesByType("resource");
 return [moves, shown, asked.map(({ startTime }) => startTime)];
 """
 
