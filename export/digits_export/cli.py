@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 import typer
 from typer.core import TyperCommand
 
+from digits import options
 from digits.cli import plain_app
 from digits.terminal import emit, printable
 
@@ -67,7 +68,7 @@ def export(
             " options run fastest: of LeNet-5 the float one."
         ),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder with MNIST's four IDX files.")] = None,
+    data: options.Data = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print export.json on one line.")] = False,
 ) -> None:
     """Turn a trained network into ONNX files that are proven to agree with it."""

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 import digits
-from digits import metadata, mnist
-from digits.errors import DigitsError
+from digits import datasets, metadata
+from digits.datasets import Splits
+from digits.errors import DataError, DigitsError
 from digits.files import remove, write_all
 from digits.metadata import Kernels, Metadata
 from digits.model import open_session
-from digits.terminal import complain, progress_bar
+from digits.terminal import complain, printable, progress_bar
 from digits_export import card, graph, quantize, ranges, triton, verify
 from digits_export.judge import Form, Judge, Probabilities
 from digits_train import checkpoint
@@ -74,14 +76,15 @@ def export(run: Run, request: Request, data: Path | None = None) -> Report:
         complain("the network trained on the validation digits too: what they say is too good")
     if request.triton is not None and request.triton.exists() and not request.triton.is_dir():
         raise DigitsError(f"{request.triton} is not a folder")
-    validation, test = mnist.load("validation", data), mnist.load("test", data)
+    splits = _digits(loaded, data)
     with progress_bar() as bar:
         bar.add_task("exporting and verifying", total=None)
-        judge = Judge(loaded.model, validation, test)
+        judge = Judge(loaded.model, splits["validation"], splits["test"])
         exact, exact_answers, difference = _prove_float(run, loaded, judge)
         products = [exact]
         if request.quantization:
-            products.append(_prove_quantized(request, data, exact, exact_answers, judge))
+            images = splits["train"].images[: request.calibration_images, None]
+            products.append(_prove_quantized(request, images, exact, exact_answers, judge))
         forms = [judge.checkpoint(run.checkpoint)]
     for product in products:
         size = len(product.file)
@@ -89,6 +92,14 @@ def export(run: Run, request: Request, data: Path | None = None) -> Report:
     report = Report(judge.temperature, difference, forms)
     _write(run, report, products, request.triton)
     return report
+
+
+def _digits(loaded: Checkpoint, data: Path | None) -> Splits:
+    """Those that the network was trained with; others it may have trained on to the last one."""
+    found = datasets.load(data, lambda error: complain(f"warning: {printable(str(error))}"))
+    if found.sha256 != loaded.provenance.data_sha256:
+        raise DataError("the network was trained with other digits: say with --data where they are")
+    return found.splits
 
 
 def _prove_float(
@@ -112,17 +123,14 @@ def _prove_float(
 
 def _prove_quantized(
     request: Request,
-    data: Path | None,
+    images: NDArray[np.uint8],
     exact: _Product,
     exact_answers: Probabilities,
     judge: Judge,
 ) -> _Product:
-    """The int8 file."""
+    """The int8 file. images: uint8 [n, 1, 28, 28], with which static quantization is calibrated."""
     method = request.quantization
     assert method is not None
-    images = np.zeros((0, 1, 28, 28), np.uint8)
-    if method == "static":
-        images = mnist.load("train", data).images[: request.calibration_images, None]
     model = quantize.quantize(exact.graph, images, method, request.calibration)
     verify.check_graph(model)
     path, raw = exact.path.with_suffix(".int8.onnx"), model.SerializeToString()

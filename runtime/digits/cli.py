@@ -136,17 +136,10 @@ def watch(
 @app.command("eval")
 def evaluate(
     model: options.ModelArgument = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of pictures sorted by digit (7/any.png), CSV file with the columns file"
-            " and digit, or folder with MNIST's files.",
-            show_default="MNIST",
-        ),
-    ] = None,
+    data: options.Data = None,
     split: Annotated[
         Literal["test", "validation"] | None,
-        typer.Option(help="Which of MNIST's digits.", show_default="test"),
+        typer.Option(help="Which part of them.", show_default="MNIST's test digits, all pictures"),
     ] = None,
     kernels: options.Kernels = None,
     plot: Annotated[

@@ -13,6 +13,14 @@ Kernels = Annotated[
     Literal["integer", "float"] | None,
     typer.Option(help="How an int8 file is computed; by default as its metadata say."),
 ]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of pictures sorted by digit (7/any.png), CSV file with the columns file and"
+        " digit, or folder with MNIST's files.",
+        show_default="MNIST",
+    ),
+]
 Pictures = Annotated[
     list[str],
     typer.Argument(help="Pictures, folders, patterns, or - for stdin.", show_default=False),

@@ -101,11 +101,6 @@ def test_a_line_without_an_end_is_not_read_to_its_end(tmp_path: Path) -> None:
         read(table)
 
 
-def test_pictures_have_no_splits(folder: Path) -> None:
-    with pytest.raises(DataError, match="only MNIST is split"):
-        read(folder, split="validation")
-
-
 @pytest.mark.parametrize("text", [b"", b"picture,label\na,1\n", b"\x00\xff\xfe" * 50])
 def test_what_is_no_table_is_an_error(tmp_path: Path, text: bytes) -> None:
     table = tmp_path / "any.csv"

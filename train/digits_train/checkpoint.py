@@ -54,7 +54,7 @@ class Provenance:
     seed: int
     epoch: int  # finished epochs
     data_sha256: dict[str, str]  # file name -> SHA-256
-    training_digits: int  # 60,000: the validation digits trained too
+    training_digits: int  # of MNIST 60,000: the validation digits trained too
     validation_accuracy: float | None  # 0 to 1; None where they did
     teacher: str | None  # SHA-256 of the checkpoint that it learnt from
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from digits import options
 from digits.cli import plain_app
 from digits.terminal import emit
 
@@ -68,7 +69,7 @@ def train(
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the network first (torch.compile).")
     ] = False,
-    data: Annotated[Path | None, typer.Option(help="Folder with MNIST's four IDX files.")] = None,
+    data: options.Data = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this interrupted run.")] = None,
     tensorboard: Annotated[
@@ -76,7 +77,7 @@ def train(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print run.json on one line.")] = False,
 ) -> None:
-    """Train a network on MNIST; leave a run folder with its checkpoint, figures and curves.
+    """Train a network; leave a run folder with its checkpoint, figures and curves.
 
     With several GPUs or machines: torchrun --nproc-per-node N -m digits train ...
     """
@@ -99,7 +100,7 @@ def train(
     from digits_train.recipe import choose
     from digits_train.run import Run
 
-    options = Options(device, data, compiled, tensorboard, max_minutes)
+    how = Options(device, data, compiled, tensorboard, max_minutes)
     if resume is None:
         network = model or "lenet5"
         chosen = choose(
@@ -110,9 +111,9 @@ def train(
             learning_rate=learning_rate,
         )
         plan = Plan(network, chosen, seed or 0, precision or "auto", all_data, patience)
-        outcome = session.train(plan, options, teacher, out)
+        outcome = session.train(plan, how, teacher, out)
     else:
-        outcome = session.resume(Run(resume), options)
+        outcome = session.resume(Run(resume), how)
     if outcome is not None:
         _print(*outcome, as_json)
 
@@ -124,6 +125,6 @@ def _print(run: "Run", summary: dict[str, Any], as_json: bool) -> None:
     validation = (
         f"validation {summary['validation_accuracy']:.2%}"
         if "validation_accuracy" in summary
-        else "no validation: trained on all 60,000"
+        else "no validation: trained on its digits too"
     )
     emit(f"{run.folder}  {validation}  test {summary['test_accuracy']:.2%}")

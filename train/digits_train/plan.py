@@ -1,7 +1,7 @@
 """What decides the weights of a training, and what doesn't."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -25,6 +25,7 @@ class Plan:
     all_data: bool = False  # train on the validation digits too, and so have none
     patience: int | None = None  # stop after so many epochs without a better validation accuracy
     teacher: str | None = None  # SHA-256 of the checkpoint that the network learns from
+    data_sha256: dict[str, str] = field(default_factory=dict)  # of what it is trained on, by name
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Options:
     """Where and how a plan is carried out."""
 
     device: str = "auto"
-    data: Path | None = None  # folder of MNIST's files
+    data: Path | None = None  # where the digits are, as for `digits.datasets.load`
     compiled: bool = False  # by torch.compile
     tensorboard: bool = False
     max_minutes: float | None = None  # start no epoch that would end later
@@ -59,6 +60,8 @@ def _fits(value: object, hint: Any) -> bool:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
         return value in inner
+    if origin is dict:
+        return isinstance(value, dict)
     if inner:  # a union
         return any(_fits(value, kind) for kind in inner)
     if hint is float:

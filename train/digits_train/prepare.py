@@ -8,31 +8,38 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from digits import mnist
+from digits import datasets, mnist
+from digits.datasets import DataSet
 from digits.errors import DigitsError
 from digits.mnist import Split
+from digits.terminal import complain, printable
 from digits_train import models, optimize, outliers, world
 from digits_train.checkpoint import Checkpoint
 from digits_train.fit import Epoch, Means, Training
 from digits_train.models import Network
 from digits_train.plan import Options, Plan, Precision
-from digits_train.record import Splits
 from digits_train.world import World
 
 
-def load(data: Path | None, all_data: bool, here: World) -> Splits:
-    """The splits to train on, choose by (not with all_data) and report.
+def load(data: Path | None, all_data: bool, here: World) -> DataSet:
+    """The digits to train on, choose by (not with all_data) and report.
 
     One process after the other, because the first may have to fetch them.
     """
+
+    def report(error: DigitsError) -> None:
+        if here.leads:
+            complain(f"warning: {printable(str(error))}; it isn't trained on")
+
     if not here.leads:
         here.wait()
-    splits: Splits = {name: mnist.load(name, data) for name in ("train", "validation", "test")}
+    loaded = datasets.load(data, report)
     if here.leads:
         here.wait()
     if all_data:
+        splits = loaded.splits
         splits["train"] = mnist.join(splits["train"], splits.pop("validation"))
-    return splits
+    return loaded
 
 
 def start(plan: Plan, device: torch.device) -> Training:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 import digits
-from digits import mnist
+from digits.datasets import Splits
 from digits.errors import DigitsError
 from digits.evaluate import Batch, Evaluation
-from digits.mnist import Split
+from digits.mnist import SplitName
 from digits_train import checkpoint, report
 from digits_train.checkpoint import Provenance
 from digits_train.fit import Epoch, Training, measure, predict
@@ -24,8 +24,6 @@ from digits_train.world import World
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
-
-Splits = dict[mnist.SplitName, Split]
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def save_checkpoint(
             recipe=dataclasses.asdict(plan.recipe),
             seed=plan.seed,
             epoch=training.epoch,
-            data_sha256=mnist.SHA256,
+            data_sha256=plan.data_sha256,
             training_digits=training_digits,
             validation_accuracy=epoch.validation_accuracy,
             teacher=plan.teacher,
@@ -99,7 +97,6 @@ def describe(plan: Plan, model: nn.Module, machines: list[Machine]) -> dict[str,
         **dataclasses.asdict(plan),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "machines": [dataclasses.asdict(machine) for machine in machines],
-        "data_sha256": mnist.SHA256,
     }
 
 
@@ -115,7 +112,7 @@ def conclude(
 
     Returns what is in run.json. Without validation digits the pictures show the test digits.
     """
-    logits: dict[mnist.SplitName, Tensor] = {
+    logits: dict[SplitName, Tensor] = {
         name: predict(model, split) for name, split in splits.items() if name != "train"
     }
     summary = describe(plan, model, machines) | {
@@ -127,7 +124,7 @@ def conclude(
         summary |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
     folder.write_summary(summary)
 
-    shown: mnist.SplitName = "validation" if "validation" in splits else "test"
+    shown: SplitName = "validation" if "validation" in splits else "test"
     result = Evaluation()
     result.add(Batch.of(splits[shown], shown), logits[shown].softmax(1).numpy())
     report.curves(folder.folder / "curves.png", history)

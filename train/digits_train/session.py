@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 
-from digits.errors import DigitsError, ModelError
+from digits.datasets import Splits
+from digits.errors import DataError, DigitsError, ModelError
 from digits.terminal import complain
 from digits_train import checkpoint, prepare, record, run, world
 from digits_train.display import EpochBar
 from digits_train.fit import Epoch, Means, Training, fit
 from digits_train.plan import Options, Plan, best, parse, typed
-from digits_train.record import Events, Machine, Splits
+from digits_train.record import Events, Machine
 from digits_train.run import Run
 
 # What a state of the right form with senseless contents raises when it is put to use.
@@ -37,12 +38,14 @@ def train(
     """
     began = time.monotonic()
     with world.join(options.device) as here, _in_a_users_words():
-        splits = prepare.load(options.data, plan.all_data, here)
+        data = prepare.load(options.data, plan.all_data, here)
+        splits = data.splits
         taught = here.lead(lambda: checkpoint.load(teacher) if teacher else None)
         plan = replace(
             plan,
             precision=prepare.precision(plan, here.device),
             teacher=taught.sha256 if taught else None,
+            data_sha256=data.sha256,
         )
         training = prepare.start(plan, here.device)
         prepare.check_batch(plan, training.model, len(splits["train"]), here)
@@ -91,7 +94,10 @@ def resume(folder: Run, options: Options) -> Outcome | None:
             raise
         except _SENSELESS as error:
             raise damaged from error
-        splits = prepare.load(options.data, plan.all_data, here)
+        data = prepare.load(options.data, plan.all_data, here)
+        if data.sha256 != plan.data_sha256:
+            raise DataError("this run began with other digits: say with --data where they are")
+        splits = data.splits
         taught = here.lead(lambda: checkpoint.load(folder.teacher) if plan.teacher else None)
         if taught and taught.sha256 != plan.teacher:
             raise ModelError(f"{folder.teacher} is not the teacher that this run began with")
