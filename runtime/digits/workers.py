@@ -38,30 +38,31 @@ def each(start: Start[T], items: Sequence[str], jobs: int) -> Iterator[T]:
             if len(asked) == _AHEAD * jobs:
                 yield from _answers(*asked.popleft())
             pipe, chunk = pipes[number % jobs], items[first : first + _CHUNK]
-            with _alive(chunk):
+            try:
                 pipe.send(chunk)
+            except OSError as error:
+                while asked:  # what it died of is among these, if it had anything to do
+                    yield from _answers(*asked.popleft())
+                raise _died(chunk) from error
             asked.append((pipe, chunk))
         while asked:
             yield from _answers(*asked.popleft())
 
 
 def _answers(pipe: Connection, chunk: Sequence[str]) -> list[T]:
-    with _alive(chunk):
+    try:
         answers: list[T] | DigitsError = pipe.recv()
+    except (EOFError, OSError) as error:
+        raise _died(chunk) from error
     if isinstance(answers, DigitsError):
         raise answers
     return answers
 
 
-@contextmanager
-def _alive(chunk: Sequence[str]) -> Iterator[None]:
-    try:
-        yield
-    except (EOFError, OSError) as error:
-        raise DigitsError(
-            f"a worker process died between {chunk[0]} and {chunk[-1]}; fewer --jobs need less"
-            " memory"
-        ) from error
+def _died(chunk: Sequence[str]) -> DigitsError:
+    return DigitsError(
+        f"a worker process died between {chunk[0]} and {chunk[-1]}; fewer --jobs need less memory"
+    )
 
 
 @contextmanager

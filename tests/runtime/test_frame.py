@@ -101,6 +101,7 @@ def test_reduction_keeps_the_mean(length: int, reduced: int) -> None:
         np.testing.assert_allclose(matrix.sum(0), reduced / length, atol=1e-4)
 
 
+@pytest.mark.skipif(np.__version__ < "2", reason="NumPy 1 computes it in float64")
 @given(hnp.arrays(np.float32, st.integers(1, 300), elements=st.floats(0, 255, width=32)))
 def test_the_quantile_is_numpy_s(values: np.ndarray) -> None:
     assert frame._quantile(values, 0.8) == np.quantile(values, 0.8)

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -66,6 +67,20 @@ def test_a_worker_that_dies_is_an_error() -> None:
         for result in workers.each(partial(given, dying), items, 2):
             done.append(result)
     assert done == items[:32]
+
+
+def test_a_worker_that_died_idle_loses_no_results() -> None:
+    items = list(map(str, range(300)))
+    done: list[str] = []
+    with pytest.raises(DigitsError, match="a worker process died"):
+        for result in workers.each(partial(given, str), items, 1):
+            done.append(result)
+            if len(done) == 1:
+                [worker] = multiprocessing.active_children()
+                time.sleep(0.2)  # it has answered all that it was asked
+                worker.kill()
+                worker.join()
+    assert done == items[: len(done)] and len(done) % 16 == 0 and len(done) >= 16
 
 
 def test_what_a_process_can_t_start_with_is_raised_here() -> None:

@@ -55,9 +55,9 @@ class Guard:
                 await late(scope, receive, watched)
         finally:
             self._metrics.in_progress.dec()
-            route = getattr(scope.get("route"), "path", "none")
-            self._metrics.requests.labels(route, status).inc()
-            self._metrics.seconds.labels(route).observe(time.perf_counter() - start)
+            endpoint = getattr(scope.get("endpoint"), "__name__", "none")
+            self._metrics.requests.labels(endpoint, status).inc()
+            self._metrics.seconds.labels(endpoint).observe(time.perf_counter() - start)
 
 
 def failed(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:

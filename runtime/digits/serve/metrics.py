@@ -26,12 +26,12 @@ class Metrics:
         PlatformCollector(registry=registry)
         self._registry = registry
         self.requests = Counter(
-            "digits_requests", "Requests answered.", ("route", "status"), registry=registry
+            "digits_requests", "Requests answered.", ("endpoint", "status"), registry=registry
         )
         self.seconds = Histogram(
             "digits_request_seconds",
             "From the request's head to the end of its answer.",
-            ("route",),
+            ("endpoint",),
             buckets=_SECONDS,
             registry=registry,
         )

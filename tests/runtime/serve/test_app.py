@@ -294,9 +294,9 @@ def test_metrics_count_requests_and_batches(client: TestClient, test_slice) -> N
     answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     for line in (
-        'digits_requests_total{route="/v2/models/{name}/infer",status="200"} 1.0',
-        'digits_requests_total{route="/predict",status="422"} 1.0',
-        'digits_requests_total{route="none",status="404"} 1.0',
+        'digits_requests_total{endpoint="infer",status="200"} 1.0',
+        'digits_requests_total{endpoint="predict",status="422"} 1.0',
+        'digits_requests_total{endpoint="none",status="404"} 1.0',
         "digits_batch_digits_sum 3.0",
         "digits_requests_in_progress 1.0",
     ):
