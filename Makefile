@@ -2,6 +2,9 @@
 # make test          set up everything, check style and types, run all tests
 # make test-browser  use the page of `digits serve` in a real browser; 1 minute
 # make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 3 minutes, Debian only
+# make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
+# make lock          renew dev.lock: the versions that `make test` installs
+# make audit         ask PyPI's database for known holes in what is installed
 # make wheel         build dist/digits-*.whl
 # make bench         our speed, memory and accuracy beside the alternatives'
 # make model         train, export and install the bundled model again, and redraw the README's pictures
@@ -10,7 +13,7 @@ PYTHON ?= python3
 PIP := -m pip --disable-pip-version-check install --quiet
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test test-browser test-arm lint wheel bench model clean
+.PHONY: demo test test-browser test-arm test-bounds lint lock audit wheel bench model clean
 
 demo: .venv-runtime/done
 	.venv-runtime/bin/digits predict tests/pictures
@@ -23,6 +26,9 @@ test-browser: .venv/done
 	    { echo "Chromium is missing. On Debian: apt-get install chromium chromium-driver"; exit 1; }
 	.venv/bin/python -m pytest tests/browser
 
+test-bounds: .venv/done
+	tests/bounds.sh
+
 test-arm: .venv/done
 	tests/arm/root.sh
 	DIGITS_ARM=$(CURDIR)/.arm .venv/bin/python -m pytest tests/arm --durations=8
@@ -31,6 +37,14 @@ lint: .venv/done
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+
+# PyTorch is left out: it has another build for each kind of GPU, and brings its libraries.
+lock: .venv/done
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra dev \
+	    --no-annotate --no-header pyproject.toml | grep -vE '^(torch|triton|nvidia-|cuda-)' > dev.lock
+
+audit: .venv/done
+	.venv/bin/pip-audit --local --skip-editable
 
 wheel: .venv-runtime/done
 	.venv-runtime/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
@@ -58,7 +72,7 @@ model: .venv/done
 	.venv/bin/python -m docs.make
 
 clean:
-	rm -rf .venv .venv-runtime .arm dist
+	rm -rf .venv .venv-runtime .venv-bounds .arm dist
 
 # --no-compile halves the time of the installation and saves 45 MB.
 .venv-runtime/done: pyproject.toml $(shell find runtime train export -name '*.py' -o -name '*.onnx')
@@ -66,7 +80,7 @@ clean:
 	.venv-runtime/bin/python $(PIP) --no-compile --force-reinstall .
 	touch $@
 
-.venv/done: pyproject.toml
+.venv/done: pyproject.toml dev.lock
 	$(PYTHON) -m venv .venv
-	.venv/bin/python $(PIP) --editable '.[dev]'
+	.venv/bin/python $(PIP) --constraint dev.lock --editable '.[dev]'
 	touch $@

@@ -1,5 +1,7 @@
 """The wheel in an environment of its own, where neither torch nor onnx is installed."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -86,3 +88,15 @@ def test_what_is_missing_is_named(device: Path, command: str, package: str) -> N
         done.stderr
         == f'error: `digits {command}` needs {package}: pip install "digits[{command}]"\n'
     )
+
+
+def test_the_wheel_is_the_same_bit_for_bit_wherever_and_whenever_it_is_built(
+    wheel: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(ROOT, elsewhere, ignore=shutil.ignore_patterns(".*", "runs", "dist"))
+    for number, path in enumerate(sorted(elsewhere.rglob("*"))):
+        os.utime(path, (number, number))
+    build = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", tmp_path)
+    sh(*build, elsewhere, env={**os.environ, "TZ": "Asia/Tokyo"}, umask=0o077)
+    assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()

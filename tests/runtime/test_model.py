@@ -1,5 +1,6 @@
 import contextlib
 import dataclasses
+import hashlib
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +55,12 @@ def test_probabilities(model: Model, test_slice: Split, batch: int) -> None:
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
     np.testing.assert_array_equal(model.probabilities(images[:, None]), probabilities)
+
+
+def test_the_bundled_model_is_the_one_that_was_measured() -> None:
+    """A new one is a decision: the README's figures are this one's."""
+    digest = hashlib.sha256(Path(BUNDLED).read_bytes()).hexdigest()
+    assert digest == "6a1bca7353a342700c9e98d2917614ae2b74073adb7a4bedf5184ba7077f6ac8"
 
 
 def test_the_bundled_model_reads_held_out_digits(model: Model, test_slice: Split) -> None:

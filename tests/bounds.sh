@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Runs the runtime's tests with the oldest and with the newest of all that it may depend on, under
+# each Python that is on this machine. (`make test` has the newest of what training needs.)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+for python in 3.11 3.12 3.13 3.14; do
+    command -v "python$python" >/dev/null || continue
+    for resolution in lowest-direct highest; do
+        export VIRTUAL_ENV=$PWD/.venv-bounds
+        .venv/bin/uv venv --quiet --clear --python "python$python" "$VIRTUAL_ENV"
+        .venv/bin/uv pip install --quiet --resolution "$resolution" \
+            --only-binary numpy,onnxruntime,pillow,httptools --editable '.[serve,data]'
+        .venv/bin/uv pip install --quiet pytest hypothesis httpx httpx2 matplotlib
+        printf '\nPython %s, %s:' "$python" "$resolution"
+        .venv/bin/uv pip freeze --exclude-editable |
+            sed -nE 's/^(numpy|onnxruntime|pillow|typer|pooch|rich|starlette|uvicorn|httptools|python-multipart|prometheus-client)==/ \1 /p' | tr -d '\n'
+        echo
+        "$VIRTUAL_ENV/bin/python" -m pytest -q -p no:cacheprovider tests/runtime \
+            --ignore tests/runtime/test_cli.py --ignore tests/runtime/test_model.py \
+            --ignore tests/runtime/test_info.py --ignore tests/runtime/test_eval_and_info.py \
+            --ignore tests/runtime/serve/test_openapi.py
+    done
+done
