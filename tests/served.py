@@ -4,10 +4,13 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TextIO
 
 DIGITS = Path(sys.executable).parent / "digits"
 
@@ -36,16 +39,25 @@ class Served:
 
 @contextmanager
 def served(*options: str) -> Iterator[Served]:
-    """Start it on a free port; it is ended with SIGTERM, and must then end with 0."""
+    """Start it on a free port. It must end with 0 after SIGTERM, and complain of nothing."""
     command = [str(DIGITS), "serve", "--port", "0", *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        line = process.stderr.readline()
+    with TemporaryFile("w+") as log, subprocess.Popen(command, stderr=log, text=True) as process:
         try:
-            found = re.search(r":(\d+)/", line)
-            assert found, line
-            yield Served(process, int(found[1]))
+            yield Served(process, _port(process, log))
             process.terminate()
             assert process.wait(timeout=90) == 0
+            log.seek(0)
+            assert [line for line in log if not line.startswith("serving ")] == []
         finally:
             process.kill()
+
+
+def _port(process: subprocess.Popen[str], log: TextIO) -> int:
+    """Wait until the server says where it is."""
+    while process.poll() is None:
+        log.seek(0)
+        if found := re.search(r"serving \S+:(\d+)/", log.read()):
+            return int(found[1])
+        time.sleep(0.01)
+    log.seek(0)
+    raise AssertionError(log.read())

@@ -124,6 +124,8 @@ def _opened(name: str, file: BinaryIO) -> Image.Image:
         raise PictureError(
             f"{name} is not a picture that digits can read ({', '.join(FORMATS)})"
         ) from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(_too_many_pixels(name)) from error
     except _BROKEN as error:
         raise PictureError(f"{name} is damaged, or too large: {error}") from error
 
@@ -201,10 +203,11 @@ def _check_size(name: str, width: int, height: int) -> None:
     if width * height == 0:
         raise PictureError(f"{name} has no pixels")
     if width * height > MAX_PIXELS:
-        raise PictureError(
-            f"{name} has {width} x {height} pixels;"
-            f" at most {MAX_PIXELS // 1_000_000} million are read"
-        )
+        raise PictureError(_too_many_pixels(f"{name} with {width} x {height}"))
+
+
+def _too_many_pixels(name: str) -> str:
+    return f"{name} has too many pixels: at most {MAX_PIXELS // 1_000_000} million are read"
 
 
 def _grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:

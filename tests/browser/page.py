@@ -1,7 +1,8 @@
 """The page as a person uses it: pointer, keys, files, and what is to be seen."""
 
 import base64
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -69,24 +70,45 @@ class Page:
 
     def draw(self, strokes: Sequence[Stroke], kind: str = "") -> None:
         """kind: mouse, pen or touch."""
-        paper = self.find("paper")
-        self.driver.execute_script("arguments[0].scrollIntoView()", paper)
-        area: dict[str, float] = self.driver.execute_script(
-            "return arguments[0].getBoundingClientRect().toJSON()", paper
-        )
+        place = self._place()
         kind = kind or ("touch" if self.phone else "mouse")
         pointer = PointerInput(kind, kind)
         actions = ActionBuilder(self.driver, mouse=pointer, duration=20)
         for stroke in strokes:
             for index, (x, y) in enumerate(stroke):
-                actions.pointer_action.move_to_location(
-                    round(area["left"] + x * area["width"]),
-                    round(area["top"] + y * area["height"]),
-                )
+                actions.pointer_action.move_to_location(*place(x, y))
                 if index == 0:
                     actions.pointer_action.pointer_down()
             actions.pointer_action.pointer_up()
         actions.perform()
+
+    def press(self, x: float, y: float) -> None:
+        """Set the mouse down on the paper; `move` and `release` follow."""
+        actions = ActionBuilder(self.driver, mouse=PointerInput("mouse", "mouse"))
+        actions.pointer_action.move_to_location(*self._place()(x, y)).pointer_down()
+        actions.perform()
+
+    def move(self, x: float, y: float) -> None:
+        actions = ActionBuilder(self.driver, mouse=PointerInput("mouse", "mouse"))
+        actions.pointer_action.move_to_location(*self._place()(x, y))
+        actions.perform()
+
+    def release(self) -> None:
+        actions = ActionBuilder(self.driver, mouse=PointerInput("mouse", "mouse"))
+        actions.pointer_action.pointer_up()
+        actions.perform()
+
+    def _place(self) -> Callable[[float, float], tuple[int, int]]:
+        """Turns places on the paper into pixels of the window."""
+        paper = self.find("paper")
+        self.driver.execute_script("arguments[0].scrollIntoView()", paper)
+        area: dict[str, float] = self.driver.execute_script(
+            "return arguments[0].getBoundingClientRect().toJSON()", paper
+        )
+        return lambda x, y: (
+            round(area["left"] + x * area["width"]),
+            round(area["top"] + y * area["height"]),
+        )
 
     def keys(self, *keys: str) -> None:
         """Press them, wherever the focus is."""
@@ -180,7 +202,5 @@ def _expected(entry: dict[str, Any]) -> bool:
 
 
 def _message(entry: dict[str, Any]) -> dict[str, Any]:
-    import json
-
     message: dict[str, Any] = json.loads(entry["message"])["message"]
     return message

@@ -10,6 +10,8 @@ from selenium.webdriver.common.keys import Keys
 from digits.classifier import Classifier
 from tests.browser.page import SEVEN, Page
 
+SAMPLES = Path(__file__).parent.parent / "pictures"
+
 
 @pytest.fixture(scope="module")
 def text(numbers: Path) -> str:
@@ -112,7 +114,72 @@ def test_a_picture_that_only_the_browser_can_read_is_turned_into_one(
         '<path d="M60 50h80l-45 110" fill="none" stroke="black" stroke-width="12"/></svg>'
     )
     page.choose(svg)
-    page.wait_for_status("read")
+    page.wait_for_text("7")
+
+
+def test_boxes_fit_a_picture_that_is_made_smaller(page: Page, tmp_path: Path) -> None:
+    large = Image.new("L", (8000, 6000), 255)
+    with Image.open(SAMPLES / "7.jpg") as seven:
+        large.paste(seven.convert("L").resize((2000, 2000)), (5500, 3500))
+    large.save(tmp_path / "large.png")
+    page.choose(tmp_path / "large.png")
+    page.wait_for_text("7")
+    paper = np.array(page.pixels("paper"))
+    paper = paper.reshape(round((len(paper) / 4) ** 0.5), -1, 4).astype(int)
+    rows, columns = np.nonzero((paper[..., 2] > 150) & (paper[..., 0] < 60))
+    for place, expected in ((columns.mean(), 6500 / 8000), (rows.mean(), (4500 + 1000) / 8000)):
+        assert place / len(paper) == pytest.approx(expected, abs=0.06)
+
+
+def test_the_last_of_two_pictures_counts(page: Page, numbers: Path, text: str) -> None:
+    page.give(numbers, "drop")
+    page.give(SAMPLES / "7.jpg", "drop")
+    page.wait_for_text("7")
+    page.give(SAMPLES / "7.jpg", "drop")
+    page.give(numbers, "drop")
+    page.wait_for_text(text)
+
+
+def test_who_draws_while_a_picture_is_opened_goes_on_drawing(page: Page, numbers: Path) -> None:
+    page.give(numbers, "drop")
+    page.draw(SEVEN)
+    page.wait_for_text("7")
+    page.give(numbers, "drop")
+    page.wait_for_status("26 digits.")
+    page.find("undo").click()  # takes the picture away
+    page.wait_for_text("7")
+
+
+@pytest.mark.parametrize("way", ["undo", "clear", "drop"])
+def test_a_stroke_that_is_taken_away_while_it_is_drawn(page: Page, way: str, numbers: Path) -> None:
+    page.press(0.3, 0.3)
+    page.move(0.5, 0.5)
+    if way == "drop":
+        page.give(numbers, "drop")
+        page.wait_for_status("26 digits.")
+    else:
+        page.driver.execute_script(f"document.getElementById('{way}').click()")
+        page.wait_for_status("Draw a digit.")
+    page.move(0.6, 0.7)
+    page.release()
+    page.find("clear").click()
+    page.draw(SEVEN)
+    page.wait_for_text("7")
+
+
+def test_the_pen_of_the_keyboard_is_told(page: Page) -> None:
+    page.keys(Keys.TAB, Keys.ARROW_LEFT)
+    assert page.find("pen").get_attribute("textContent") == "Pen up, 46 right, 50 down"
+    page.keys(" ", Keys.ARROW_UP)
+    assert page.find("pen").get_attribute("textContent") == "Pen down, 46 right, 46 down"
+
+
+def test_a_server_that_is_none_of_ours_gets_a_sentence(page: Page) -> None:
+    page.driver.execute_script(
+        "window.fetch = async () => new Response('<html>502</html>', { status: 502 });"
+    )
+    page.draw(SEVEN)
+    page.wait_for_status("The server answered with 502.")
 
 
 def test_what_is_no_picture_gets_a_sentence(page: Page, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def _framed(draw: Draw, random: np.random.Generator, digits: Split) -> Picture:
 def letter(random: np.random.Generator, digits: Split) -> Picture:
     """A letter or a sign, narrow or wide, upright or slanted."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    font = ImageFont.truetype(folder / random.choice(_FACES), 56)
+    font = ImageFont.truetype(str(folder / random.choice(_FACES)), 56)
     image = Image.new("L", (_SIDE, _SIDE))
     middle = _SIDE / 2
     ImageDraw.Draw(image).text(

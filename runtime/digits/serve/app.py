@@ -132,7 +132,7 @@ class _Service:
         return self._description
 
     async def page(self, request: Request) -> Response:
-        name = request.url.path[1:] or "index.html"
+        name = request.scope["path"][1:] or "index.html"
         return Response(self.files[name], media_type=_TYPES[name.rpartition(".")[2]])
 
     def _check_model(self, request: Request) -> None:

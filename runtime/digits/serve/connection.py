@@ -7,6 +7,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from digits.serve import limits
 
+_PIPELINED = 100  # requests that are sent before the first of them is answered; browsers send one
+
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n"
     b"content-type: application/json\r\n\r\n"
@@ -21,10 +23,12 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._extra = 0  # bytes of this request that are not its body
         self._deadline = 0.0  # of the head that is being sent
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > limits.CONNECTIONS:
+        transport.set_write_buffer_limits(high=0)  # pause_writing: there is something unsent
+        if self.limit_concurrency and len(self.connections) >= self.limit_concurrency:
             transport.write(_FULL)
             transport.close()
         else:
@@ -40,7 +44,24 @@ class Connection(HttpToolsProtocol):
         elif self.cycle is None or self.cycle.response_complete:
             self._await_head()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # Closing would wait for the client to read.
+        self._unread = self.loop.call_later(limits.READ_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread:
+            self._unread.cancel()
+            self._unread = None
+
     def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= _PIPELINED:
+            raise ValueError("too many requests at once")  # which uvicorn answers with 400
         self._deadline = 0.0
         super().on_headers_complete()
 

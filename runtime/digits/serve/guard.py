@@ -53,6 +53,9 @@ class Guard:
             if not status:
                 late = failed(503, "the answer wasn't ready in time", {"retry-after": "10"})
                 await late(scope, receive, watched)
+        except asyncio.CancelledError:  # a second Ctrl-C
+            if not status:
+                await failed(503, "the server ends")(scope, receive, watched)
         finally:
             self._metrics.in_progress.dec()
             endpoint = getattr(scope.get("endpoint"), "__name__", "none")

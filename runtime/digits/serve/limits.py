@@ -8,9 +8,7 @@
 503  the answer wasn't ready in time
 """
 
-from digits.picture import MAX_PIXELS
-
-PICTURE_BYTES = 16 << 20  # a JPEG of 50 megapixels
+PICTURE_BYTES = 16 << 20
 TENSOR_BYTES = 2 << 20  # the largest batch as JSON, with blanks
 FORM_BYTES = 64 << 10  # what a form has around its picture
 BODIES_BYTES = 128 << 20  # of all requests that are in memory at the same time
@@ -18,13 +16,12 @@ HEAD_BYTES = 256 << 10  # all of a request that isn't body
 
 BATCH = 256  # digits in a request, and in a run of the network
 WAITING_DIGITS = 16_384  # in requests that wait for a run: 12 MB
-PIXELS = min(
-    50_000_000, MAX_PIXELS
-)  # of a picture: half of what a file may have, for there are many
+PIXELS = 25_000_000  # of a picture: a quarter of what a file may have, for there are many
 WAITING_PICTURES = 32
 CONNECTIONS = 1_000
 
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 30.0
 ANSWER_SECONDS = 30.0
+READ_SECONDS = 30.0  # that a client may take to read its answer
 IDLE_SECONDS = 30  # between two requests of a connection

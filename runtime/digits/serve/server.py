@@ -1,5 +1,8 @@
 """The socket, the signals, uvicorn."""
 
+import ipaddress
+import logging
+import os
 import signal
 import socket
 
@@ -11,7 +14,7 @@ from digits.serve import app, limits
 from digits.serve.connection import Connection
 from digits.terminal import complain
 
-_LOCAL = ("127.0.0.1", "::1", "localhost")
+_BACKLOG = 100  # connections that wait to be accepted; asyncio takes as many at a time
 
 
 def serve(classifier: Classifier, host: str, port: int) -> None:
@@ -29,15 +32,19 @@ def serve(classifier: Classifier, host: str, port: int) -> None:
         # and for the one that uvicorn sends to itself when it has ended because of it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        shown = f"[{host}]" if ":" in host else host
-        complain(f"serving http://{shown}:{listener.getsockname()[1]}/ until Ctrl-C")
-        if host not in _LOCAL:
+        address, port = listener.getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        complain(f"serving http://{shown}:{port}/ until Ctrl-C")
+        if not ipaddress.ip_address(address).is_loopback:
             complain("whoever can reach this address can use it, and may be overheard: no TLS")
         server.run([listener])
+        if server.force_exit:  # a second Ctrl-C: don't wait for the threads
+            os._exit(0)
 
 
 def configured(classifier: Classifier) -> uvicorn.Server:
     """The server, which `run([socket])` starts."""
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # clients can't write into logs
     config = uvicorn.Config(
         app.create(classifier),
         http=Connection,
@@ -48,6 +55,7 @@ def configured(classifier: Classifier) -> uvicorn.Server:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        limit_concurrency=_connections() + 1,
         timeout_keep_alive=limits.IDLE_SECONDS,
         timeout_graceful_shutdown=int(limits.BODY_SECONDS + limits.ANSWER_SECONDS),
     )
@@ -58,11 +66,25 @@ def listening(host: str, port: int) -> socket.socket:
     """A socket that accepts connections. Raises DigitsError when there can be none."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family, backlog=limits.CONNECTIONS)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         # Connections inherit it. asyncio would set it only on sockets that it has made itself, and
         # without it an answer's body waits 40 ms for the client to acknowledge the head.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except (OSError, TypeError) as error:  # TypeError: what can't be a host's name
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
         raise DigitsError(f"can't listen on {host}, port {port}: {reason}") from error
+
+
+def _connections() -> int:
+    """As many as wanted, or as the system lets a process have files, less what it needs itself."""
+    try:
+        import resource
+    except ImportError:  # Windows, where sockets aren't files
+        return limits.CONNECTIONS
+    wanted = limits.CONNECTIONS + 3 * _BACKLOG
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, min(limits.CONNECTIONS, soft - 3 * _BACKLOG))

@@ -114,7 +114,7 @@ def _images(content: Mapping[str, Any], tail: bytes) -> NDArray[np.uint8]:
     elif type(size) is int and size == len(tail) and "data" not in tensor:
         pixels = tail
     else:
-        raise HTTPException(400, f"binary_data_size is {size}, but {len(tail)} bytes follow")
+        raise HTTPException(400, f"binary_data_size is wrong: {len(tail)} bytes follow")
     if len(pixels) != number * _PIXELS:
         raise HTTPException(422, f"{number * _PIXELS} pixels are expected, not {len(pixels)}")
     return np.frombuffer(pixels, np.uint8).reshape(number, *INPUT[2])
@@ -124,7 +124,7 @@ def _number_of_digits(shape: object) -> int:
     if not isinstance(shape, list) or not all(type(length) is int for length in shape):
         raise HTTPException(422, "shape must be a list of integers")
     if shape[1:] != INPUT[2] or shape[0] < 1:
-        raise HTTPException(422, f"shape must be [n, {str(INPUT[2])[1:]}, not {shape}")
+        raise HTTPException(422, f"shape must be [n, {str(INPUT[2])[1:]}")
     if shape[0] > limits.BATCH:
         raise HTTPException(413, f"at most {limits.BATCH} digits are read at the same time")
     number: int = shape[0]

@@ -19,6 +19,7 @@ def port(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> Iterator[in
     monkeypatch.setattr(limits, "HEAD_SECONDS", 0.5)
     monkeypatch.setattr(limits, "BODY_SECONDS", 0.5)
     monkeypatch.setattr(limits, "IDLE_SECONDS", 2)
+    monkeypatch.setattr(limits, "READ_SECONDS", 0.5)
     monkeypatch.setattr(limits, "CONNECTIONS", 20)
     server = configured(classifier)
     with listening("127.0.0.1", 0) as listener:
@@ -135,6 +136,24 @@ def test_a_head_has_a_limit(port: int, start: bytes) -> None:
         for _ in range(1000):  # 64 MB
             client.sendall(b"x" * 65536)
         pytest.fail("it took everything")
+    assert serves(port)
+
+
+def test_who_does_not_read_is_cut_off(port: int) -> None:
+    get = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n"
+    with connect(port) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        started = time.monotonic()
+        with pytest.raises(ConnectionError):
+            while time.monotonic() - started < 10:
+                client.sendall(get)  # what it isn't read of, the server keeps for a while
+    assert serves(port)
+
+
+def test_only_so_many_requests_may_wait_for_an_answer(port: int) -> None:
+    with connect(port) as client:
+        client.sendall(GET * 5000)
+        assert everything(client).count(b"HTTP/1.1 200") < 200
     assert serves(port)
 
 

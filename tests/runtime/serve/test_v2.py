@@ -128,7 +128,7 @@ def test_the_answer_can_be_read_back(binary: bool) -> None:
         (
             body(inputs=[tensor(parameters={"binary_data_size": 1568})]),
             400,
-            "binary_data_size is 1568, but 0 bytes follow",
+            "binary_data_size is wrong: 0 bytes follow",
         ),
     ],
 )

@@ -27,6 +27,7 @@ export class Answer {
   /** lines of columns of digits, as the API gives them, and which of them is looked at. */
   show(lines, chosen) {
     const digits = lines.flat(2);
+    const focused = this.text.contains(document.activeElement);
     let index = 0;
     this.buttons = [];
     this.text.classList.toggle("many", digits.length > 6);
@@ -40,6 +41,7 @@ export class Answer {
       }));
       return line;
     }));
+    if (focused) this.buttons[chosen].focus();
     this.choose(digits, chosen);
   }
 

@@ -2,16 +2,16 @@
 
 import { Answer } from "./answer.js";
 import { Paper } from "./paper.js";
-import { read, sendable } from "./reader.js";
+import { read, sendable, shown } from "./reader.js";
 
 const find = (id) => document.getElementById(id);
-const paper = new Paper(find("paper"), drawn);
+const paper = new Paper(find("paper"), find("pen"), drawn);
 const answer = new Answer(
   { text: find("text"), status: find("status"), bars: find("bars"), frame: find("frame") },
   choose,
 );
 let lines = []; // of columns of digits: what is shown
-let turn = 0; // of what is on the paper; an answer to an older turn is not shown
+let turn = 0; // grows with each change of what is on the paper
 let busy = false;
 
 /** One drawing is under way at a time; when it is answered, the newest follows. */
@@ -27,13 +27,17 @@ async function drawn() {
   busy = false;
 }
 
+/** A picture is read unless something else has come onto the paper meanwhile. */
 async function opened(file) {
   const asked = ++turn;
-  paper.lay(await createImageBitmap(file).catch(() => null));
   show([], "Reading …");
-  await ask(await sendable(file), () => asked === turn);
+  const picture = await sendable(file, await shown(file));
+  if (asked !== turn) return;
+  paper.lay(picture.image);
+  await ask(picture.blob, () => asked === turn);
 }
 
+/** wanted(): whether the answer still matters when it comes. */
 async function ask(blob, wanted) {
   try {
     const found = await read(blob);

@@ -5,12 +5,14 @@ const STEP = 0.04; // of the pen when an arrow key moves it
 const SENT = 280; // pixels of the paper's side in what is sent
 
 export class Paper {
-  /** changed(): called after each change. */
-  constructor(canvas, changed) {
+  /** spoken: an element whose text is read aloud. changed(): called after each change. */
+  constructor(canvas, spoken, changed) {
     this.canvas = canvas;
+    this.spoken = spoken;
     this.changed = changed;
     this.strokes = []; // lists of [x, y], from 0 to 1
-    this.picture = null; // { image, width, height, boxes, chosen }
+    this.stroke = null; // the one that is being drawn
+    this.picture = null; // { image, boxes, chosen }; it lies on the strokes
     this.pen = { x: 0.5, y: 0.5, down: false, shown: false };
     canvas.addEventListener("pointerdown", (event) => this.#press(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
@@ -29,27 +31,28 @@ export class Paper {
   }
 
   clear() {
+    this.#lift();
     this.strokes = [];
     this.picture = null;
-    this.pen.down = false;
     this.#after();
   }
 
+  /** Take away the picture, or the last stroke. */
   undo() {
+    this.#lift();
     if (this.picture) this.picture = null;
     else this.strokes.pop();
-    this.pen.down = false;
     this.#after();
   }
 
   /** Lay a picture on the paper. image may be null, where the browser can't show it. */
   lay(image) {
-    this.strokes = [];
+    this.#lift();
     this.picture = { image, boxes: [], chosen: -1 };
     this.draw();
   }
 
-  /** Draw boxes, [left, top, right, bottom] in the picture's or drawing's pixels. */
+  /** Draw boxes, [left, top, right, bottom] in the picture's pixels. */
   box(boxes, chosen) {
     if (this.picture) Object.assign(this.picture, { boxes, chosen });
     this.draw();
@@ -71,7 +74,7 @@ export class Paper {
     const style = getComputedStyle(this.canvas);
     context.clearRect(0, 0, side, side);
     if (this.picture) this.#drawPicture(context, side, style.getPropertyValue("--accent"));
-    this.#ink(context, side, style.color);
+    else this.#ink(context, side, style.color);
     if (this.pen.shown) this.#drawPen(context, side, style.getPropertyValue("--accent"));
   }
 
@@ -91,22 +94,36 @@ export class Paper {
     if (event.button !== 0 || !event.isPrimary) return;
     this.canvas.focus({ preventScroll: true, focusVisible: false });
     this.canvas.setPointerCapture(event.pointerId);
-    this.pen.shown = this.pen.down = false;
-    this.picture = null;
-    this.strokes.push([this.#place(event)]);
-    this.drawing = event.pointerId;
-    this.#after();
+    this.#lift();
+    this.pen.shown = false;
+    this.pointer = event.pointerId;
+    this.#begin(this.#place(event));
   }
 
   #move(event) {
-    if (event.pointerId !== this.drawing) return;
-    for (const one of event.getCoalescedEvents()) this.strokes.at(-1).push(this.#place(one));
-    this.strokes.at(-1).push(this.#place(event));
+    if (event.pointerId !== this.pointer || !this.stroke) return;
+    for (const one of event.getCoalescedEvents()) this.stroke.push(this.#place(one));
+    this.stroke.push(this.#place(event));
     this.#after();
   }
 
   #release(event) {
-    if (event.pointerId === this.drawing) this.drawing = null;
+    if (event.pointerId === this.pointer) this.#lift();
+  }
+
+  /** Begin a stroke; on a picture it begins a new drawing. */
+  #begin(place) {
+    if (this.picture) this.strokes = [];
+    this.picture = null;
+    this.stroke = [place];
+    this.strokes.push(this.stroke);
+    this.#after();
+  }
+
+  /** End the stroke, whoever draws it. */
+  #lift() {
+    this.stroke = this.pointer = null;
+    this.pen.down = false;
   }
 
   #place(event) {
@@ -132,21 +149,23 @@ export class Paper {
     this.pen.x = within(this.pen.x + STEP * right);
     this.pen.y = within(this.pen.y + STEP * down);
     if (!this.pen.down) return;
-    this.strokes.at(-1).push([this.pen.x, this.pen.y]);
+    this.stroke.push([this.pen.x, this.pen.y]);
     this.#after();
   }
 
   #setDown(down) {
+    this.#lift();
     this.pen.down = down;
-    if (!down) return;
-    this.picture = null;
-    this.strokes.push([[this.pen.x, this.pen.y]]);
-    this.#after();
+    if (down) this.#begin([this.pen.x, this.pen.y]);
   }
 
+  /** Show where the pen of the keyboard is, and say so to who can't see it. */
   #showPen(shown) {
     this.pen.shown = shown;
     this.draw();
+    const { x, y, down } = this.pen;
+    const [right, below] = [x, y].map((share) => Math.round(100 * share));
+    if (shown) this.spoken.textContent = `Pen ${down ? "down" : "up"}, ${right} right, ${below} down`;
   }
 
   #ink(context, side, colour) {
