@@ -8,7 +8,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from digits.classifier import Classifier
+from digits.mnist import Split
 from tests.browser.page import SEVEN, Page
+from tests.drawn import chosen
 
 SAMPLES = Path(__file__).parent.parent / "pictures"
 
@@ -117,10 +119,12 @@ def test_a_picture_that_only_the_browser_can_read_is_turned_into_one(
     page.wait_for_text("7")
 
 
-def test_boxes_fit_a_picture_that_is_made_smaller(page: Page, tmp_path: Path) -> None:
+def test_boxes_fit_a_picture_that_is_made_smaller(
+    page: Page, tmp_path: Path, test_slice: Split
+) -> None:
     large = Image.new("L", (8000, 6000), 255)
-    with Image.open(SAMPLES / "7.jpg") as seven:
-        large.paste(seven.convert("L").resize((2000, 2000)), (5500, 3500))
+    [seven, *_] = chosen(test_slice, "7")
+    large.paste(Image.fromarray(255 - seven).resize((2000, 2000)), (5500, 3500))
     large.save(tmp_path / "large.png")
     page.choose(tmp_path / "large.png")
     page.wait_for_text("7")
