@@ -18,7 +18,7 @@ from digits.classifier import framed
 from digits.drawing import annotated, save, steps
 from digits_train import outliers
 from digits_train.augment import Dice, augment
-from digits_train.recipe import choose
+from digits_train.models import choose
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE.parent / "tests" / "pictures").glob("[0-9].*"))

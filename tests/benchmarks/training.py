@@ -23,9 +23,8 @@ from digits import mnist
 from digits.mnist import Split
 from digits_train import models, prepare, world
 from digits_train.fit import Means, fit
-from digits_train.models import VGG16, LeNet5
+from digits_train.models import VGG16, LeNet5, choose
 from digits_train.plan import Plan
-from digits_train.recipe import choose
 from digits_train.world import World
 
 CPU = torch.device("cpu")

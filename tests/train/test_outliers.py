@@ -5,9 +5,10 @@ import torch
 from digits.mnist import Split
 from digits_train import outliers
 from digits_train.fit import Means, fit, predict
+from digits_train.models import choose
 from digits_train.plan import Plan
 from digits_train.prepare import start
-from digits_train.recipe import Recipe, choose
+from digits_train.recipe import Recipe
 from digits_train.world import World
 
 

@@ -1,13 +1,13 @@
 import pytest
 
 from digits.errors import DigitsError
-from digits_train import recipe
+from digits_train import models
 from digits_train.models import ARCHITECTURES
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_classic_is_the_textbook_s(architecture: str) -> None:
-    classic = recipe.choose(architecture, "classic")
+    classic = models.choose(architecture, "classic")
     assert (classic.epochs, classic.batch_size, classic.learning_rate) == (5, 128, 1e-3)
     assert (classic.optimizer, classic.weight_decay) == ("adamw", 0)  # which is Adam
     assert classic.schedule == "constant"
@@ -16,15 +16,15 @@ def test_classic_is_the_textbook_s(architecture: str) -> None:
 
 
 def test_every_network_has_its_recipes() -> None:
-    assert recipe.RECIPES.keys() == ARCHITECTURES.keys()
-    for recipes in recipe.RECIPES.values():
-        assert all(name == chosen.name for name, chosen in recipes.items())
+    for network in ARCHITECTURES.values():
+        assert network.recipes.keys() >= {"classic", "default"}
+        assert all(name == chosen.name for name, chosen in network.recipes.items())
 
 
 def test_only_what_is_given_changes() -> None:
-    changed = recipe.choose("lenet5", "default", epochs=3, batch_size=None)
+    changed = models.choose("lenet5", "default", epochs=3, batch_size=None)
     assert changed.epochs == 3
-    assert changed.batch_size == recipe.RECIPES["lenet5"]["default"].batch_size
+    assert changed.batch_size == models.LeNet5.recipes["default"].batch_size
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_only_what_is_given_changes() -> None:
 )
 def test_values_out_of_range_are_errors(change: dict[str, object]) -> None:
     with pytest.raises(DigitsError):
-        recipe.choose("lenet5", "classic", **change)
+        models.choose("lenet5", "classic", **change)
 
 
 def test_an_unknown_recipe_is_an_error() -> None:
     with pytest.raises(DigitsError, match="no recipe called 'secret'; there are: classic, default"):
-        recipe.choose("lenet5", "secret")
+        models.choose("lenet5", "secret")
     with pytest.raises(DigitsError, match="no network called 'resnet'; there are: lenet5, vgg16"):
-        recipe.choose("resnet", "default")
+        models.choose("resnet", "default")

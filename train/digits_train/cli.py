@@ -19,7 +19,7 @@ app = plain_app()
 @app.command()
 def train(
     model: Annotated[
-        Literal["lenet5", "vgg16"] | None, typer.Option(help="The network.", show_default="lenet5")
+        str | None, typer.Option(help="The network: lenet5 or vgg16.", show_default="lenet5")
     ] = None,
     recipe: Annotated[
         Literal["classic", "default"] | None,
@@ -96,8 +96,8 @@ def train(
 
     # torch takes seconds to import and may not be installed; --help needs neither.
     from digits_train import session
+    from digits_train.models import choose
     from digits_train.plan import Options, Plan
-    from digits_train.recipe import choose
     from digits_train.run import Run
 
     how = Options(device, data, compiled, tensorboard, max_minutes)

@@ -1,7 +1,7 @@
 """Recipes: everything that decides how a network is trained, but the seed and the device."""
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from digits.errors import DigitsError
 
@@ -61,8 +61,8 @@ class Recipe:
             raise DigitsError(f"a learning rate is a positive number, not {self.learning_rate}")
 
 
-_CLASSIC = Recipe("classic", epochs=5)
-_AUGMENTATION = Augmentation(
+CLASSIC = Recipe("classic", epochs=5)
+AUGMENTATION = Augmentation(
     rotation=10,
     scale=0.12,
     shear=0.2,
@@ -73,63 +73,3 @@ _AUGMENTATION = Augmentation(
     contrast=0.3,
     noise=0.03,
 )
-
-# Recipes by network, then by name.
-RECIPES = {
-    "lenet5": {
-        "classic": _CLASSIC,
-        # Chosen on the validation digits, seed 0. 20 epochs: AdamW at 2e-3 and 4e-3 reads 99.28 and
-        # 99.43 %, SGD at 0.05 and 0.1 99.50 and 99.39 %. 100 epochs, bounds a fifth smaller than
-        # these: validation loss 0.0192 without pen and camera, 0.0187 with them; these 0.0185
-        # (99.60 %). Bounds a fifth larger, 140 epochs: after four fifths 0.0212 instead of 0.0183.
-        # One run each, and seeds differ by as much: 99.48 to 99.60 % with these bounds.
-        # Outliers with a weight of 0.5, 0.15, 0.1 and 0.05: 99.55, 99.56, 99.56 and 99.57 %; of
-        # letters in other fonts 93, 93, 93 and 94 % are then rejected (28 % without outliers).
-        # Outliers with a weight of 0.5, 0.15 and 0.05: 99.55, 99.56 and 99.60 %, while of letters
-        # in fonts that the network hasn't seen 93, 93 and 92 % are rejected (28 % without them).
-        "default": Recipe(
-            "default",
-            epochs=100,
-            optimizer="sgd",
-            learning_rate=0.05,
-            warmup=0.15,
-            schedule="cosine",
-            weight_decay=1e-4,
-            average=0.999,
-            augmentation=_AUGMENTATION,
-            outliers=0.05,
-        ),
-    },
-    "vgg16": {
-        "classic": _CLASSIC,
-        # 24 epochs, because they fit into an hour and a half on two CPU cores. Its one run reads
-        # 99.62 % of the validation digits; 15 epochs, two thirds of them with smaller digits and
-        # wider bounds, 99.55 %.
-        "default": Recipe(
-            "default",
-            epochs=24,
-            optimizer="sgd",
-            learning_rate=0.05,
-            warmup=0.15,
-            schedule="cosine",
-            weight_decay=5e-4,
-            average=0.999,
-            augmentation=_AUGMENTATION,
-        ),
-    },
-}
-
-
-def choose(architecture: str, name: str, **changes: Any) -> Recipe:
-    """The network's recipe called `name`, with the changes that are not None.
-
-    Raises DigitsError for an unknown name or a value out of range.
-    """
-    if architecture not in RECIPES:
-        known = ", ".join(RECIPES)
-        raise DigitsError(f"there is no network called {architecture!r}; there are: {known}")
-    recipes = RECIPES[architecture]
-    if name not in recipes:
-        raise DigitsError(f"there is no recipe called {name!r}; there are: {', '.join(recipes)}")
-    given = {field: value for field, value in changes.items() if value is not None}
-    return replace(recipes[name], **given)
