@@ -3,6 +3,7 @@
 # make test-browser  use the page of `digits serve` in a real browser; 1 minute
 # make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 3 minutes, Debian only
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
+# make test-ray      read pictures with Ray, as docs/devices.md does; 2 minutes
 # make lock          renew dev.lock: the versions that `make test` installs
 # make audit         ask PyPI's database for known holes in what is installed
 # make wheel         build dist/digits-*.whl
@@ -13,7 +14,7 @@ PYTHON ?= python3
 PIP := -m pip --disable-pip-version-check install --quiet
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test test-browser test-arm test-bounds lint lock audit wheel bench model clean
+.PHONY: demo test test-browser test-arm test-bounds test-ray lint lock audit wheel bench model clean
 
 demo: .venv-runtime/done
 	.venv-runtime/bin/digits predict tests/pictures
@@ -32,6 +33,11 @@ test-bounds: .venv/done
 test-arm: .venv/done
 	tests/arm/root.sh
 	DIGITS_ARM=$(CURDIR)/.arm .venv/bin/python -m pytest tests/arm --durations=8
+
+test-ray:
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/python $(PIP) --editable '.[ray]'
+	.venv-ray/bin/python -m pytest tests/ray
 
 lint: .venv/done
 	.venv/bin/ruff check
@@ -72,7 +78,7 @@ model: .venv/done
 	.venv/bin/python -m docs.make
 
 clean:
-	rm -rf .venv .venv-runtime .venv-bounds .arm dist
+	rm -rf .venv .venv-runtime .venv-bounds .venv-ray .arm dist
 
 # --no-compile halves the time of the installation and saves 45 MB.
 .venv-runtime/done: pyproject.toml $(shell find runtime train export -name '*.py' -o -name '*.onnx')
