@@ -1,4 +1,4 @@
-"""The bundled file in other hands: the README's Python and JavaScript, and old onnxruntimes."""
+"""The bundled file in other hands: the Python and JavaScript of docs/export.md, and old onnxruntimes."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from digits.metadata import Kernels
 from digits.mnist import Split
 from digits.model import BUNDLED, Model
 
-README = Path(__file__).parent.parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "export.md"
 # The oldest that installs on each Python, and the oldest that digits itself runs with.
 OLDEST = {(3, 11): "1.15.0", (3, 12): "1.17.0", (3, 13): "1.20.0"}
 LEAST = {(3, 11): "1.18.0", (3, 12): "1.18.0", (3, 13): "1.20.0"}
@@ -23,10 +23,10 @@ PYTHON = sys.version_info[:2]
 
 
 def example(language: str) -> str:
-    """The README's only code in this language that opens the model file."""
+    """The page's only code in this language that opens the model file."""
     [code] = [
         code
-        for code in re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
+        for code in re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
         if "lenet5.int8.onnx" in code
     ]
     return code
