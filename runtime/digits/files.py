@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import glob
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -45,14 +46,24 @@ def write_text(path: Path, text: str) -> None:
 def write_all(files: Mapping[Path, bytes]) -> None:
     """Write all the files, and only then rename any; the first comes last.
 
-    Raises DigitsError when that fails.
+    What an earlier process had begun to write of them when it was killed goes first: nobody else
+    would ever delete it. Raises DigitsError when that fails.
     """
     for path in files:
         if path.is_dir():
             raise DigitsError(f"can't write {path}: it is a folder")
+        sweep(path)
     with ExitStack() as stack:
         for path, data in files.items():
             stack.enter_context(replacing(path)).write_bytes(data)
+
+
+def sweep(path: Path) -> None:
+    """Delete what `replacing` had begun to write of this file when the process was killed."""
+    with suppress(OSError):  # what can't be deleted is in nobody's way
+        stem, suffix = glob.escape(path.stem), glob.escape(path.suffix)
+        for temporary in path.parent.glob(f".{stem}-????????{suffix}"):
+            temporary.unlink()
 
 
 def remove(path: Path) -> None:

@@ -52,6 +52,14 @@ def test_several_files_are_written_all_or_none(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"one", "deep", "file", "folder"}
 
 
+def test_what_a_kill_left_of_several_files_goes_when_they_are_written_again(tmp_path: Path) -> None:
+    for name in (".one-0123abcd.txt", ".two[1]-89abcdef", ".other-0123abcd.txt", ".one-0.txt"):
+        (tmp_path / name).write_bytes(b"half")
+    write_all({tmp_path / "one.txt": b"1", tmp_path / "two[1]": b"2"})
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"one.txt", "two[1]", ".other-0123abcd.txt", ".one-0.txt"}
+
+
 def test_what_can_t_be_deleted_is_named(tmp_path: Path) -> None:
     remove(tmp_path / "nothing")
     (tmp_path / "folder").mkdir()
