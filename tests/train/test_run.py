@@ -31,6 +31,16 @@ def test_a_folder_of_one_s_own() -> None:
         run.create("lenet5", Path("file/below"))
 
 
+def test_a_kill_in_the_first_file_leaves_the_name_free() -> None:
+    Path("mine").mkdir()
+    for name in (".state-0123abcd.pt", ".teacher-0123abcd.safetensors"):
+        Path("mine", name).write_bytes(b"half")
+    assert not list(run.create("lenet5", Path("mine")).folder.iterdir())
+    Path("mine", ".notes-12345678.txt").write_text("my notes")
+    with pytest.raises(DigitsError, match="mine is not empty"):
+        run.create("lenet5", Path("mine"))
+
+
 def test_the_newest_run_with_a_finished_epoch() -> None:
     with pytest.raises(ModelError, match="run `digits train` first"):
         run.newest()

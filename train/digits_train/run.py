@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from digits.errors import DigitsError, ModelError
-from digits.files import write_bytes, write_text
+from digits.files import sweep, write_bytes, write_text
 from digits_train.fit import Epoch
 
 RUNS = Path("runs")
@@ -76,12 +76,14 @@ class Run:
 def create(architecture: str, folder: Path | None = None) -> Run:
     """Make runs/ARCHITECTURE, or runs/ARCHITECTURE-2 and so on when that is taken.
 
-    With `folder`, make just that one; an empty one will do. Raises DigitsError when it holds
-    something, or can't be made.
+    With `folder`, make just that one; an empty one will do, and so will one in which a kill hit the
+    first file. Raises DigitsError when it holds something, or can't be made.
     """
     try:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
+            for first in (Run(folder).state, Run(folder).teacher):
+                sweep(first)
             if any(folder.iterdir()):
                 raise DigitsError(f"{folder} is not empty; a run never overwrites another")
             return Run(folder)
