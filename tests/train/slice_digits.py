@@ -23,5 +23,6 @@ def load(split: mnist.SplitName, data: Path | None = None) -> Split:
     return Split(images[part], labels[part])
 
 
-mnist.load = load
-main()
+if __name__ == "__main__":
+    mnist.load = load
+    main()

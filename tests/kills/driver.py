@@ -1,0 +1,79 @@
+"""A process that forks one for each `digits` command, because importing torch takes seconds.
+
+python -m tests.kills.driver DESCRIPTOR: of a socket, which brings the commands (JSON, with the
+descriptors of stdout and stderr) and takes of each the process's number, and its exit code.
+"""
+
+import gc
+import json
+import os
+import socket
+import sys
+from typing import Any
+
+
+def serve(connection: socket.socket) -> None:
+    while True:
+        message, descriptors, *_ = socket.recv_fds(connection, 1 << 16, 2)
+        if not message:
+            return
+        process = os.fork()
+        if process == 0:
+            connection.close()
+            become(json.loads(message), descriptors)
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
+        connection.send(b"%d" % process)
+        _, status = os.waitpid(process, 0)
+        connection.send(b"%d" % os.waitstatus_to_exitcode(status))
+
+
+def become(command: dict[str, Any], descriptors: list[int]) -> None:
+    """Be `digits`, with the slice in place of MNIST and little patience."""
+    from digits import watch
+    from digits.__main__ import main
+    from tests.kills.faults import Faults
+
+    for target, descriptor in enumerate(descriptors, 1):
+        os.dup2(descriptor, target)
+        os.close(descriptor)
+    os.chdir(command["folder"])
+    watch._SETTLED, watch._PAUSE = 0.02, 0.01
+    if command["arguments"][0] == "export":
+        from digits_export import judge
+
+        judge._microseconds = lambda call: 1.0  # all else in the files is the same each time
+    if command["faults"]:
+        Faults(**command["faults"]).install()
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.argv[1:] = command["arguments"]
+    main()
+
+
+def warm() -> None:
+    """Import what takes long, and have matplotlib find its fonts.
+
+    But not onnxruntime: it starts a thread, which a forked process wouldn't have.
+    """
+    import onnx  # noqa: F401
+    import torch._dynamo  # noqa: F401
+    from matplotlib.figure import Figure
+
+    import digits_train.cli
+    import digits_train.session  # noqa: F401
+    from digits import mnist
+    from tests.train import slice_digits
+
+    mnist.load = slice_digits.load
+    figure = Figure(layout="constrained")
+    figure.subplots().set_title("0")
+    figure.savefig(os.devnull, format="png")
+    gc.freeze()  # what is never collected isn't copied either
+
+
+if __name__ == "__main__":
+    with socket.socket(fileno=int(sys.argv[1])) as connection:
+        warm()
+        connection.send(b"ready")
+        serve(connection)

@@ -1,0 +1,104 @@
+"""Write errors, and a kill, at the n-th of the calls with which a process changes a folder."""
+
+import builtins
+import errno
+import io
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+ERRORS = ("EIO", "ENOSPC", "EROFS", "KILL")
+
+# What a full disk lets pass.
+_FREEING = ("unlink", "rmdir", "truncate", "ftruncate")
+_CALLS = ("fsync", "replace", "mkdir", *_FREEING)
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Faults:
+    """Counts the calls that change what is below `folder`, and lets those fail that shall.
+
+    error: one of ERRORS. EIO comes once; a disk that is full or read-only stays so. at: the call,
+    from 1 on; with 0 none fails. log: a file which gets a line for each call: the pages that are
+    used on the disk, the call, the file.
+    """
+
+    def __init__(self, folder: str, error: str, at: int, log: str) -> None:
+        self._folder, self._error, self._at, self._seen = folder, error, at, 0
+        self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._write = os.write
+
+    def due(self, call: str, path: Any) -> bool:
+        """Whether this call fails. path: of the file, or its descriptor."""
+        name = os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else path
+        name = os.path.realpath(name)
+        if not name.startswith(self._folder):
+            return False
+        self._seen += 1
+        disk = os.statvfs(self._folder)
+        used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize // _PAGE
+        self._write(self._log, f"{used} {call} {os.path.basename(name)}\n".encode())
+        if self._at == 0 or (self._error == "ENOSPC" and call in _FREEING):
+            return False
+        once = self._error in ("EIO", "KILL")
+        return self._seen == self._at if once else self._seen >= self._at
+
+    def fail(self) -> None:
+        if self._error == "KILL":
+            os.kill(os.getpid(), signal.SIGKILL)
+        number = getattr(errno, self._error)
+        raise OSError(number, os.strerror(number))
+
+    def install(self) -> None:
+        """Patch this process. sys.stdout must then be opened anew."""
+        for name in _CALLS:
+            setattr(os, name, self._failing(name, getattr(os, name)))
+        self._patch_write()
+        self._patch_open()
+
+    def _failing(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any, *rest: Any, **options: Any) -> Any:
+            if self.due(name, path):
+                self.fail()
+            return real(path, *rest, **options)
+
+        return call
+
+    def _patch_write(self) -> None:
+        def write(file: int, data: bytes) -> int:
+            if self.due("write", file):
+                self._write(file, data[: len(data) // 2])
+                self.fail()
+            return self._write(file, data)
+
+        os.write = write
+
+    def _patch_open(self) -> None:
+        faults, real, low = self, io.open, os.open
+
+        class Raw(io.FileIO):
+            def write(self, data: Any) -> int:
+                if faults.due("write", self.fileno()):
+                    super().write(data[: len(data) // 2])
+                    faults.fail()
+                return super().write(data)
+
+        def opened(file: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:
+            ours = not isinstance(file, int) or file == 1
+            if not ours or not set(mode) & set("wax+"):
+                return real(file, mode, *rest, **options)
+            if file != 1 and faults.due("open", os.fspath(file)):
+                faults.fail()
+            raw = Raw(file, mode.replace("b", "").replace("t", ""), file != 1)
+            whole = io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
+            return whole if "b" in mode else io.TextIOWrapper(whole, encoding="utf-8")
+
+        def low_opened(path: Any, flags: int, *rest: Any, **options: Any) -> int:
+            writing = flags & (os.O_WRONLY | os.O_RDWR)
+            if writing and faults.due("open", path):
+                faults.fail()
+            return low(path, flags, *rest, **options)
+
+        io.open = builtins.open = opened
+        os.open = low_opened

@@ -1,0 +1,125 @@
+"""`digits predict --csv --skip-done X >> X` ends with the rows of a run without a pause."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.kills.running import (
+    PAGE,
+    Command,
+    Driver,
+    Tally,
+    chosen,
+    disk,
+    faults,
+    moments,
+)
+from tests.kills.whole import assert_one_sentence, assert_rows
+
+COUNT = 80
+
+Start = Callable[..., Command]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, pictures: list[Path]) -> Path:
+    """Many pictures."""
+    place = tmp_path_factory.mktemp("predict") / "pictures"
+    place.mkdir()
+    small = sorted(pictures, key=lambda path: path.stat().st_size)[:3]
+    for number in range(COUNT):
+        shutil.copy(small[number % 3], place / f"{number:03}{small[number % 3].suffix}")
+    return place
+
+
+@pytest.fixture(scope="module")
+def start(driver: Driver, folder: Path) -> Start:
+    def start(results: Path, jobs: int = 1, **options: object) -> Command:
+        """Read what has no row yet."""
+        with results.open("a") as out:
+            arguments = ("predict", "pictures", "--csv", "--jobs", jobs, "--skip-done", results)
+            return driver.start(folder.parent, *arguments, out=out, **options)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def expected(start: Start, folder: Path) -> bytes:
+    """The rows of a run that nothing interrupted."""
+    command = start(folder.parent / "expected.csv")
+    assert command.wait() == 0, command.err
+    written = (folder.parent / "expected.csv").read_bytes()
+    assert written.count(b"\n") == COUNT + 1
+    return written
+
+
+def assert_part(written: bytes, expected: bytes) -> None:
+    """The rows so far are those of the whole; of the last, half may be there."""
+    assert expected.startswith(written)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_kills(start: Start, tmp_path: Path, tally: Tally, expected: bytes, jobs: int) -> None:
+    began = time.monotonic()
+    command = start(tmp_path / "0.csv", jobs)
+    assert command.wait() == 0, command.err
+    assert (tmp_path / "0.csv").read_bytes() == expected
+    span = time.monotonic() - began
+    results = tmp_path / "1.csv"
+    for number, moment in enumerate(moments(span), 2):
+        command = start(results, jobs)
+        if command.wait(moment) is None:
+            command.kill()
+            written = results.read_bytes()
+            tally.add("predict", "among the rows" if written else "before the first row")
+            assert_part(written, expected)
+        else:
+            assert command.code == 0, command.err
+            assert results.read_bytes() == expected
+            tally.add("predict", "after the last row")
+            results = tmp_path / f"{number}.csv"
+    assert start(results).wait() == 0
+    assert results.read_bytes() == expected
+
+
+def test_write_errors(start: Start, tmp_path: Path, tally: Tally, expected: bytes) -> None:
+    log, place = tmp_path / "log", tmp_path / "disk"
+    place.mkdir()
+    assert start(place / "counted.csv", faults=faults(place, None, log)).wait() == 0
+    calls = len(log.read_text().splitlines())
+    assert calls > COUNT
+    for fault in chosen(calls):
+        results = place / f"{fault[0]}-{fault[1]}.csv"
+        command = start(results, faults=faults(place, fault, tmp_path / "other"))
+        if command.wait() == -9:
+            assert fault[0] == "KILL"
+            tally.add("predict", "in a call that writes")
+        else:
+            assert_one_sentence(command.code, command.err)
+        assert_part(results.read_bytes(), expected)
+        assert start(results).wait() == 0
+        assert results.read_bytes() == expected, fault
+
+
+def test_a_full_disk(start: Start, tmp_path: Path, expected: bytes) -> None:
+    """Of each size: none is left for the first row, or there is one page more."""
+    needed = -(-len(expected) // PAGE)
+    assert needed > 2
+    for room in range(needed):
+        with disk(tmp_path / "disk", needed):
+            (tmp_path / "disk" / "ballast").write_bytes(bytes(PAGE * (needed - room)))
+            results = tmp_path / "disk" / "results.csv"
+            command = start(results)
+            command.wait()
+            assert_one_sentence(command.code, command.err)
+            assert "No space left" in command.err
+            assert_part(results.read_bytes(), expected)
+            assert results.stat().st_size == room * PAGE
+            os.unlink(tmp_path / "disk" / "ballast")
+            assert start(results).wait() == 0
+            assert results.read_bytes() == expected
+            assert_rows(results.read_text())

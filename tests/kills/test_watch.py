@@ -1,0 +1,187 @@
+"""`digits watch`: in the end each picture has one row."""
+
+import csv
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.kills.running import (
+    PAGE,
+    Command,
+    Driver,
+    Tally,
+    chosen,
+    disk,
+    faults,
+    moments,
+)
+from tests.kills.whole import assert_rows
+
+COUNT = 40
+
+
+class Watch:
+    """A folder that is watched, and what the watcher says."""
+
+    def __init__(self, driver: Driver, folder: Path, results: Path, pictures: list[Path]) -> None:
+        self.driver, self.folder, self.results = driver, folder, results
+        self._pictures = sorted(pictures, key=lambda path: path.stat().st_size)[:3]
+        self.count = 0
+        (folder / "inbox").mkdir()
+
+    def bring(self, count: int) -> None:
+        """Let new pictures arrive."""
+        for number in range(self.count, self.count + count):
+            picture = self._pictures[number % 3]
+            shutil.copy(picture, self.folder / "arriving")
+            (self.folder / "arriving").rename(
+                self.folder / "inbox" / f"{number:04}{picture.suffix}"
+            )
+        self.count += count
+
+    @contextmanager
+    def running(self, **options: object) -> Iterator[tuple[Command, IO[str], IO[str]]]:
+        """A watcher, its stdout and its stderr."""
+        (out, its_out), (err, its_err) = os.pipe(), os.pipe()
+        with (
+            open(out) as answers,
+            open(err) as said,
+            open(its_out, "w") as at_out,
+            open(its_err, "w") as at_err,
+        ):
+            command = self.driver.start(
+                *(self.folder, "watch", "--json", "inbox", self.results),
+                out=at_out,
+                err=at_err,
+                **options,
+            )
+            at_out.close()
+            at_err.close()
+            try:
+                yield command, answers, said
+            finally:
+                if command.code is None:
+                    command.kill()
+
+    def finish(self) -> None:
+        """Watch until each picture has a row, and see that it has one."""
+        with self.running() as (command, answers, said):
+            begun = said.readline()
+            assert begun.startswith("watching inbox; "), begun + said.read()
+            for _ in range(self.count - int(begun.split()[2])):
+                assert answers.readline()
+            command.kill(signal.SIGTERM)
+            assert (command.code, answers.read(), said.read()) == (0, "", "")
+        assert_rows(self.results.read_text())
+        assert sorted(self.names()) == sorted(path.name for path in self.inbox.iterdir())
+
+    @property
+    def inbox(self) -> Path:
+        return self.folder / "inbox"
+
+    def names(self) -> list[str]:
+        """Of the pictures with a whole row."""
+        lines = [line for line in self._text().splitlines(keepends=True) if line.endswith("\n")]
+        return [row["file"] for row in csv.DictReader(lines)]
+
+    def _text(self) -> str:
+        return self.results.read_text() if self.results.exists() else ""
+
+
+@pytest.fixture
+def watch(driver: Driver, tmp_path: Path, pictures: list[Path]) -> Watch:
+    return Watch(driver, tmp_path, tmp_path / "results.csv", pictures)
+
+
+def test_kills(watch: Watch, tally: Tally) -> None:
+    watch.bring(20)
+    began = time.monotonic()
+    watch.finish()
+    span = time.monotonic() - began
+    for moment in moments(span):
+        watch.bring(20)
+        earlier = len(watch.names())
+        with watch.running() as (command, _, _):
+            assert command.wait(moment) is None
+            command.kill()
+        names = watch.names()
+        assert len(names) == len(set(names))
+        tally.add("watch", place(len(names) - earlier, watch.count - len(names)))
+    watch.finish()
+
+
+def place(written: int, left: int) -> str:
+    """Where a kill hit."""
+    if not written:
+        return "before the first row"
+    return "among the rows" if left else "after the last row"
+
+
+def test_write_errors(watch: Watch, tally: Tally, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    watch.results, log = tmp_path / "disk" / "results.csv", tmp_path / "log"
+    watch.bring(20)
+    with watch.running(faults=faults(tmp_path / "disk", None, log)) as (_, answers, _):
+        for _ in range(20):
+            assert answers.readline()
+    calls = len(log.read_text().splitlines())
+    assert calls > 20
+    for fault in chosen(calls):
+        watch.results.unlink()
+        other = faults(tmp_path / "disk", fault, tmp_path / "other")
+        with watch.running(faults=other) as (command, answers, said):
+            if fault[0] == "KILL":
+                assert command.wait() == -9
+                tally.add("watch", "in a call that writes")
+            else:
+                lives_on(watch, command, answers, said, once=fault[0] == "EIO")
+        names = watch.names()
+        assert len(names) == len(set(names))
+        watch.finish()
+
+
+def lives_on(watch: Watch, command: Command, answers: IO[str], said: IO[str], once: bool) -> None:
+    """It tells of the error and goes on; where it couldn't even begin, it ends with code 1."""
+    first = said.readline()
+    if first.startswith("error: "):
+        assert (command.wait(), said.read()) == (1, "")
+        return
+    assert first.startswith("watching inbox; ")
+    if once:
+        for _ in range(watch.count - int(first.split()[2])):
+            assert answers.readline()
+    else:
+        assert said.readline().endswith("; trying again\n")
+    command.kill(signal.SIGTERM)
+    assert command.code == 0
+    assert "Traceback" not in said.read()
+
+
+def test_a_full_disk(watch: Watch, tmp_path: Path) -> None:
+    """Of each size: none is left for the first row, or there is one page more."""
+    watch.bring(COUNT)
+    watch.finish()
+    needed = -(-watch.results.stat().st_size // PAGE)
+    assert needed > 1
+    watch.results = tmp_path / "disk" / "results.csv"
+    for room in range(needed):
+        with disk(tmp_path / "disk", needed):
+            ballast = tmp_path / "disk" / "ballast"
+            ballast.write_bytes(bytes(PAGE * (needed - room)))
+            with watch.running() as (command, answers, said):
+                said.readline()
+                assert "No space left on device; trying again" in said.readline()
+                assert not watch.names() or watch.results.read_bytes().endswith(b"\n")
+                ballast.unlink()
+                for _ in range(COUNT):
+                    assert answers.readline()
+                command.kill(signal.SIGTERM)
+                assert (command.code, said.read()) == (0, "it works again\n")
+            watch.finish()
