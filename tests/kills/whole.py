@@ -19,8 +19,8 @@ def strays(folder: Path) -> set[str]:
 
 
 def assert_whole(folder: Path) -> None:
-    """Open each file in the folder; raises unless it is intact."""
-    for path in folder.iterdir():
+    """Open each file in the folder, if that is there; raises unless it is intact."""
+    for path in folder.glob("*"):
         if path.name in strays(folder):
             continue
         match path.suffix:
