@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from digits import fetch
 from digits.errors import DataError, DigitsError
-from digits.files import write_bytes
+from digits.files import write_all
 from digits.terminal import complain
 
 SplitName = Literal["train", "validation", "test"]
@@ -179,7 +179,6 @@ def gunzip(raw: bytes, where: str) -> bytes:
 
 def _keep(files: dict[str, bytes], cache: Path) -> None:
     try:
-        for name, raw in files.items():
-            write_bytes(cache / name, raw)
+        write_all({cache / name: raw for name, raw in files.items()})
     except DigitsError as error:  # a read-only home costs a download next time, nothing else
         complain(f"warning: {error}")

@@ -147,6 +147,15 @@ def test_what_is_fetched_is_kept(
     assert {file.name for file in cache.iterdir()} == set(files)
 
 
+def test_what_a_kill_left_in_the_cache_goes(
+    files: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(cache, {".train-images-idx3-ubyte-0123abcd": b"half"})
+    sources(monkeypatch, files)
+    mnist.load("train")
+    assert {file.name for file in cache.iterdir()} == set(files)
+
+
 def test_the_next_source_is_tried_after_a_failure_or_a_forgery(
     files: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
