@@ -1,0 +1,112 @@
+"""Watches what this process does while it looks at hostile bytes."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SECONDS = 10.0  # of the processor, for one input
+MEGABYTES = 600  # more than before: a picture of 100 megapixels takes up to 550 in all
+
+_CHANGES = (
+    "os.remove",
+    "os.rename",
+    "os.mkdir",
+    "os.rmdir",
+    "os.link",
+    "os.symlink",
+    "os.truncate",
+)
+_EXECUTES = (
+    "subprocess.Popen",
+    "os.exec",
+    "os.fork",
+    "os.posix_spawn",
+    "os.system",
+    "pickle.find_class",
+)
+_FETCHES = ("socket.connect", "socket.sendto", "socket.getaddrinfo", "urllib.Request")
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class _Guard:
+    """What is watched now. An audit hook can't be taken away again, so there is only this one."""
+
+    def __init__(self) -> None:
+        self.watching = False
+        self.folder: str | None = None
+        self.seen: list[str] = []
+        self._hooked = False
+
+    def hook(self) -> None:
+        if not self._hooked:
+            sys.addaudithook(self)
+            self._hooked = True
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.watching:
+            return
+        if event == "open":
+            path, _, flags = arguments
+            forbidden = bool(flags & _WRITING) and not self._permitted(path)
+        elif event in _CHANGES:
+            forbidden = not self._permitted(arguments[0])
+        elif event == "socket.connect":
+            forbidden = not str(arguments[1]).startswith("('127.0.0.1', ")
+        else:
+            forbidden = event in _EXECUTES or event in _FETCHES
+        if forbidden:
+            self.seen.append(f"{event} {arguments!r}")
+            raise AssertionError(self.seen[-1])
+
+    def _permitted(self, path: object) -> bool:
+        if isinstance(path, int):
+            return True  # its opening was seen
+        name = os.path.realpath(os.fsdecode(path))  # type: ignore[call-overload]
+        return name == os.devnull or (self.folder is not None and name.startswith(self.folder))
+
+
+_guard = _Guard()
+
+
+@contextmanager
+def harmless(name: str, folder: Path | None = None) -> Iterator[None]:
+    """Fail when the block writes, executes or fetches something, or takes too much.
+
+    name: of the input, for the message. folder: in which it may write. Measured are SECONDS of
+    the processor and, on Linux, MEGABYTES of memory.
+    """
+    _guard.hook()
+    _guard.seen, _guard.folder = [], os.path.realpath(folder) + os.sep if folder else None
+    before, started = _fresh_peak(), time.process_time()
+    _guard.watching = True
+    try:
+        yield
+    finally:
+        _guard.watching = False
+    assert not _guard.seen, f"{name}: {_guard.seen}"
+    spent, grown = time.process_time() - started, _peak() - before
+    assert spent < SECONDS, f"{name} took {spent:.1f} s"
+    assert grown < MEGABYTES, f"{name} took {grown:.0f} MB"
+
+
+def _fresh_peak() -> float:
+    """Let the peak of memory begin anew; gives the megabytes in use."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:  # it isn't Linux, or not allowed here
+        return float("inf")
+    return _peak()
+
+
+def _peak() -> float:
+    """The most megabytes of memory that this process has had since `_fresh_peak`."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0.0
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
