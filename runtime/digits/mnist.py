@@ -96,7 +96,10 @@ def parse_idx(raw: bytes, name: str) -> NDArray[np.uint8]:
         raise DataError(
             f"{name} should hold {math.prod(shape)} bytes for {shape}, not {len(raw) - start}"
         )
-    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
+    try:
+        return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
+    except ValueError as error:  # beside a length of 0, the others can be as many and large as any
+        raise DataError(f"{name} has {raw[3]} dimensions that no array can have") from error
 
 
 def _files(names: Sequence[str], data: Path | None) -> list[bytes]:

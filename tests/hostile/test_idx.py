@@ -1,0 +1,72 @@
+"""MNIST's files, as a mirror or a USB stick may hold them."""
+
+import gzip
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+from digits import mnist
+from digits.errors import DataError
+from tests.hostile import corpus, specimens
+from tests.hostile.watchful import harmless
+
+
+def assert_parsed_or_refused(name: str, raw: bytes) -> None:
+    """Both ways: as it is, and unpacked."""
+    for unpacked in (False, True):
+        with harmless(name):
+            try:
+                plain = mnist.gunzip(raw, name) if unpacked else raw
+                parsed = mnist.parse_idx(plain, name)
+            except DataError as error:
+                assert str(error).startswith(name)
+            else:
+                assert plain.endswith(parsed.tobytes())
+                assert parsed.dtype == np.uint8 and parsed.nbytes == len(plain) - 4 - 4 * plain[3]
+
+
+@pytest.mark.parametrize("specimen", specimens.idx())
+def test_mutants(specimen: str) -> None:
+    for name, raw in corpus.all_mutants({specimen: specimens.idx()[specimen]}, 500):
+        assert_parsed_or_refused(name, raw)
+
+
+def test_mutants_of_what_is_packed() -> None:
+    """Packed again, with a checksum that is right."""
+    for name, raw in corpus.all_mutants({"labels": specimens.idx()["labels"]}, 500):
+        assert_parsed_or_refused(name, gzip.compress(raw))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (0,) * 255,
+        (0,) * 65,
+        (0, 2**32 - 1, 2**32 - 1),
+        (2**32 - 1, 2**32 - 1, 0),
+        (2**32 - 1,) * 64,
+        (2**31, 2**31, 2**2),  # 2**64, which is 0 in 64 bits
+    ],
+)
+def test_a_shape_that_no_array_can_have(shape: tuple[int, ...]) -> None:
+    """Where one length is 0, NumPy's own error once got out."""
+    raw = bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
+    with harmless("shape"), pytest.raises(DataError, match="^shape "):
+        mnist.parse_idx(raw, "shape")
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        gzip.compress(gzip.compress(bytes(64 << 20))),  # one in another
+        gzip.compress(b"\0\0\x08\1" + bytes(4)) + gzip.compress(bytes(100 << 20)),  # one after it
+        b"\x1f\x8b\x08\x08" + bytes(6) + b"name" * 1_000_000,  # a name without end
+        b"\x1f\x8b\x08\x04" + bytes(6) + b"\xff\xff" + bytes(65535),  # extra fields, and no more
+        zlib.compress(b"\0\0\x08\1" + bytes(4)),  # without gzip around it
+    ],
+    ids=["nested", "two", "name", "extra", "zlib"],
+)
+def test_gzip_of_an_odd_kind(packed: bytes) -> None:
+    assert_parsed_or_refused("packed", packed)
