@@ -6,6 +6,7 @@ import os
 import stat
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
@@ -24,7 +25,7 @@ Source = (
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
-_BAND = 512  # rows of a transparent picture that are converted at a time
+_BAND = 512  # rows that are converted at a time
 _TRAILER = 512  # bytes at a file's end that may be padding
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
 # Pixels of the longer side; a larger picture is first reduced, to at least half of it.
@@ -212,29 +213,28 @@ def _too_many_pixels(name: str) -> str:
 
 def _grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
     """Grey pixels of an upright picture, reduced by `factor` before they become floats."""
+    if image.mode in ("I", "F"):
+        return _stretched(image, factor)
     if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    elif image.mode in ("I", "F"):
-        image = Image.fromarray(_stretched(np.asarray(image)))
+        deep = (np.asarray(band) >> 8 for band in _bands(image, factor))
+        bands = [Image.fromarray(high.astype(np.uint8)).reduce(factor) for high in deep]
     elif image.has_transparency_data:
         coloured = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
-        return _on_paper(_reduced(coloured, factor))
-    return np.asarray(image.convert("L").reduce(factor))
+        # Alpha is multiplied in while averaging; the grey of invisible pixels must not show.
+        weighted = (band.convert("LA").convert("La") for band in _bands(coloured, factor))
+        bands = [band.reduce(factor).convert("LA") for band in weighted]
+        return _on_paper(np.concatenate([np.asarray(band) for band in bands]))
+    else:
+        bands = [band.convert("L").reduce(factor) for band in _bands(image, factor)]
+    return np.concatenate([np.asarray(band) for band in bands])
 
 
-def _reduced(coloured: Image.Image, factor: int) -> NDArray[np.uint8]:
-    """Grey and alpha, reduced: uint8 [height, width, 2].
-
-    Alpha is multiplied in while averaging; the grey of invisible pixels must not show. It is done
-    band by band, because each conversion takes four bytes a pixel.
-    """
-    width, height = coloured.size
+def _bands(image: Image.Image, factor: int) -> Iterator[Image.Image]:
+    """The picture in parts, because a conversion takes up to eight bytes a pixel."""
+    width, height = image.size
     step = factor * max(1, _BAND // factor)
-    bands = []
     for top in range(0, height, step):
-        band = coloured.crop((0, top, width, min(top + step, height)))
-        bands.append(np.asarray(band.convert("LA").convert("La").reduce(factor).convert("LA")))
-    return np.concatenate(bands)
+        yield image.crop((0, top, width, min(top + step, height)))
 
 
 def _on_paper(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -259,15 +259,22 @@ def _on_paper(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return _bytes((paper + (grey - paper) * alpha).astype(np.float32))
 
 
-def _stretched(values: NDArray[Any]) -> NDArray[np.uint8]:
+def _stretched(image: Image.Image, factor: int) -> NDArray[np.uint8]:
     """Grey for 32-bit files, which don't say what white is: the least is black, the most white."""
-    if not np.isfinite(values).all():
-        raise ValueError("it holds values that are not finite")
-    low, high = float(values.min()), float(values.max())
-    grey = values.astype(np.float32)
-    grey -= low
-    grey *= 255 / max(high - low, 1e-9)
-    return _bytes(grey)
+    ranges = []
+    for band in _bands(image, factor):
+        values = np.asarray(band)
+        if not np.isfinite(values).all():
+            raise ValueError("it holds values that are not finite")
+        ranges.append((float(values.min()), float(values.max())))
+    low, high = min(least for least, _ in ranges), max(most for _, most in ranges)
+    reduced = []
+    for band in _bands(image, factor):
+        grey = np.asarray(band).astype(np.float32)
+        grey -= low
+        grey *= 255 / max(high - low, 1e-9)
+        reduced.append(np.asarray(Image.fromarray(_bytes(grey)).reduce(factor)))
+    return np.concatenate(reduced)
 
 
 def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
