@@ -1,4 +1,4 @@
-"""The bundled file in other hands: the Python and JavaScript of docs/export.md, and old onnxruntimes."""
+"""The bundled file in other hands: the code in docs/export.md, and old onnxruntimes."""
 
 import json
 import os
