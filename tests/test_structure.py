@@ -1,6 +1,7 @@
 """Who may import whom."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,27 @@ def test_version_is_the_distribution_s() -> None:
     import digits
 
     assert digits.__version__ == version("digits")
+
+
+def test_files_and_functions_fit_on_a_screen() -> None:
+    files = [
+        file for folder in ("runtime", "train", "export") for file in ROOT.glob(f"{folder}/**/*.py")
+    ]
+    assert files
+    for file in files:
+        text = file.read_text()
+        assert text.count("\n") <= 300, file
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                assert node.end_lineno - node.lineno < 60, f"{file}: {node.name}"
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    assert len(documents) > 5
+    for document in documents:
+        for link in re.findall(r"\]\(([^)#]+)", document.read_text()):
+            assert link.startswith("https://") or (document.parent / link).exists(), (
+                f"{document}: {link}"
+            )

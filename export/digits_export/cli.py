@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 from typer.core import TyperCommand
@@ -11,6 +11,9 @@ from typer.core import TyperCommand
 from digits import options
 from digits.cli import plain_app
 from digits.terminal import emit, printable
+
+if TYPE_CHECKING:
+    from digits_export.export import Report
 
 app = plain_app()
 
@@ -89,7 +92,11 @@ def export(
     report = write(newest() if run is None else Run(run), request, data)
     if as_json:
         emit(json.dumps(dataclasses.asdict(report)))
-        return
+    else:
+        _print(report)
+
+
+def _print(report: "Report") -> None:
     emit("form        kernels        size  validation    test    ece  changed       time  file")
     for form in report.forms:
         emit(

@@ -1,14 +1,14 @@
 """`digits train`."""
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from digits import options
 from digits.cli import plain_app
+from digits.options import Data
 from digits.terminal import emit
+from digits_train import options
 
 if TYPE_CHECKING:
     from digits_train.run import Run
@@ -18,64 +18,24 @@ app = plain_app()
 
 @app.command()
 def train(
-    model: Annotated[
-        str | None, typer.Option(help="The network: lenet5 or vgg16.", show_default="lenet5")
-    ] = None,
-    recipe: Annotated[
-        Literal["classic", "default"] | None,
-        typer.Option(help="How to train it.", show_default="default"),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Instead of the recipe's, over all processes.")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=1e-12, help="Instead of the recipe's.")
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=2**63 - 1,
-            help="Of the weights, the order and the augmentation.",
-            show_default="0",
-        ),
-    ] = None,
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16"] | None,
-        typer.Option(
-            help="auto takes bfloat16 where network and device gain from it.", show_default="auto"
-        ),
-    ] = None,
-    teacher: Annotated[
-        Path | None, typer.Option(help="Checkpoint of a better network to learn from.")
-    ] = None,
-    all_data: Annotated[
-        bool, typer.Option("--all-data", help="Train on the validation digits too, and have none.")
-    ] = False,
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Stop after so many epochs without a better one, and keep the best."
-        ),
-    ] = None,
-    max_minutes: Annotated[
-        float | None, typer.Option(min=0.0, help="Start no epoch that would end later.")
-    ] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"],
-        typer.Option(help="auto takes a GPU if there is one."),
-    ] = "auto",
-    compiled: Annotated[
-        bool, typer.Option("--compile", help="Compile the network first (torch.compile).")
-    ] = False,
-    data: options.Data = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder to make.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with this interrupted run.")] = None,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write events into the run folder too.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print run.json on one line.")] = False,
+    model: options.Model = None,
+    recipe: options.RecipeName = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    learning_rate: options.LearningRate = None,
+    seed: options.Seed = None,
+    precision: options.Precision = None,
+    teacher: options.Teacher = None,
+    all_data: options.AllData = False,
+    patience: options.Patience = None,
+    max_minutes: options.MaxMinutes = None,
+    device: options.Device = "auto",
+    compiled: options.Compiled = False,
+    data: Data = None,
+    out: options.Out = None,
+    resume: options.Resume = None,
+    tensorboard: options.TensorBoard = False,
+    as_json: options.Json = False,
 ) -> None:
     """Train a network; leave a run folder with its checkpoint, figures and curves.
 

@@ -145,14 +145,23 @@ def _server() -> Json:
 
 
 def _schemas() -> Json:
-    tensor = {"name", "shape", "datatype"}
-    shape: Json = {"type": "array", "items": {"type": "integer"}}
     digit = {"type": "object", "properties": _DIGIT, "required": sorted(_DIGIT.keys() - {"frame"})}
     prediction = {"file": {"type": "string"}, "note": {"type": "string"}, **_DIGIT}
     column = {"type": "array", "items": digit}
     line = {"text": {"type": "string"}, "columns": {"type": "array", "items": column}}
     lines = {"type": "array", "items": _object(line, *line)}
     reading = {"file": {"type": "string"}, "text": {"type": "string"}, "lines": lines}
+    return {
+        "Prediction": _object(prediction, *(prediction.keys() - {"frame"})),
+        "Reading": _object(reading, *reading),
+        "Error": _object({"error": {"type": "string"}}, "error"),
+        **_tensors(),
+    }
+
+
+def _tensors() -> Json:
+    tensor = {"name", "shape", "datatype"}
+    shape: Json = {"type": "array", "items": {"type": "integer"}}
     pixel = {"type": "integer", "minimum": 0, "maximum": 255}
     images = {
         "name": {"const": INPUT[0]},
@@ -197,11 +206,8 @@ def _schemas() -> Json:
         "outputs": {"type": "array", "items": _object(answer, *tensor)},
     }
     return {
-        "Prediction": _object(prediction, *(prediction.keys() - {"frame"})),
-        "Reading": _object(reading, *reading),
         "InferRequest": _object(request, "inputs"),
         "InferResponse": _object(response, "model_name", "outputs"),
-        "Error": _object({"error": {"type": "string"}}, "error"),
     }
 
 

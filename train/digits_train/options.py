@@ -1,0 +1,58 @@
+"""The options of `digits train`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Model = Annotated[
+    str | None, typer.Option(help="The network: lenet5 or vgg16.", show_default="lenet5")
+]
+RecipeName = Annotated[
+    Literal["classic", "default"] | None,
+    typer.Option(help="How to train it.", show_default="default"),
+]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, help="Instead of the recipe's, over all processes.")
+]
+LearningRate = Annotated[float | None, typer.Option(min=1e-12, help="Instead of the recipe's.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=2**63 - 1,
+        help="Of the weights, the order and the augmentation.",
+        show_default="0",
+    ),
+]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"] | None,
+    typer.Option(
+        help="auto takes bfloat16 where network and device gain from it.", show_default="auto"
+    ),
+]
+Teacher = Annotated[Path | None, typer.Option(help="Checkpoint of a better network to learn from.")]
+AllData = Annotated[
+    bool, typer.Option("--all-data", help="Train on the validation digits too, and have none.")
+]
+Patience = Annotated[
+    int | None,
+    typer.Option(min=1, help="Stop after so many epochs without a better one, and keep the best."),
+]
+MaxMinutes = Annotated[
+    float | None, typer.Option(min=0.0, help="Start no epoch that would end later.")
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"],
+    typer.Option(help="auto takes a GPU if there is one."),
+]
+Compiled = Annotated[
+    bool, typer.Option("--compile", help="Compile the network first (torch.compile).")
+]
+Out = Annotated[Path | None, typer.Option(help="Run folder to make.")]
+Resume = Annotated[Path | None, typer.Option(help="Go on with this interrupted run.")]
+TensorBoard = Annotated[
+    bool, typer.Option("--tensorboard", help="Write events into the run folder too.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print run.json on one line.")]
