@@ -9,13 +9,12 @@ import typer
 from typer.core import TyperCommand
 
 from digits import options
-from digits.cli import plain_app
 from digits.terminal import emit, printable
 
 if TYPE_CHECKING:
     from digits_export.export import Report
 
-app = plain_app()
+app = options.plain_app()
 
 # As in digits_export.quantize and .ranges, which import onnx.
 Method = Literal["static", "dynamic", "weights"]

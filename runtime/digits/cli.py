@@ -15,17 +15,7 @@ from digits.terminal import Errors, complain, emit, printable, progress_bar
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
-def plain_app() -> typer.Typer:
-    """A Typer app whose help and errors are plain text, for terminals and logs alike."""
-    return typer.Typer(
-        add_completion=False,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-
-
-app = plain_app()
+app = options.plain_app()
 
 
 def _version(wanted: bool) -> None:

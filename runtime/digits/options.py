@@ -1,9 +1,20 @@
-"""The arguments and options that several commands have."""
+"""What several commands have: the app itself, arguments and options."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+
+def plain_app() -> typer.Typer:
+    """A Typer app whose help and errors are plain text, for terminals and logs alike."""
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
 
 _MODEL = "ONNX file from `digits export`; else $DIGITS_MODEL, else the bundled one."
 

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from digits.cli import plain_app
-from digits.options import Data
+from digits.options import Data, plain_app
 from digits.terminal import emit
 from digits_train import options
 
