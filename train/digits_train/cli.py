@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from digits.errors import DigitsError
 from digits.options import Data, plain_app
 from digits.terminal import emit
 from digits_train import options
 
 if TYPE_CHECKING:
+    from digits_train.recipe import Recipe
     from digits_train.run import Run
 
 app = plain_app()
@@ -55,26 +57,29 @@ def train(
 
     # torch takes seconds to import and may not be installed; --help needs neither.
     from digits_train import session
-    from digits_train.models import choose
     from digits_train.plan import Options, Plan
     from digits_train.run import Run
 
     how = Options(device, data, compiled, tensorboard, max_minutes)
     if resume is None:
         network = model or "lenet5"
-        chosen = choose(
-            network,
-            recipe or "default",
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-        )
+        changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+        chosen = _recipe(network, recipe or "default", changes)
         plan = Plan(network, chosen, seed or 0, precision or "auto", all_data, patience)
         outcome = session.train(plan, how, teacher, out)
     else:
         outcome = session.resume(Run(resume), how)
     if outcome is not None:
         _print(*outcome, as_json)
+
+
+def _recipe(network: str, name: str, changes: dict[str, Any]) -> "Recipe":
+    from digits_train.models import choose
+
+    try:
+        return choose(network, name, **changes)
+    except DigitsError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _print(run: "Run", summary: dict[str, Any], as_json: bool) -> None:
