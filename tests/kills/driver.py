@@ -31,7 +31,6 @@ def serve(connection: socket.socket) -> None:
 
 def become(command: dict[str, Any], descriptors: list[int]) -> None:
     """Be `digits`, with the slice in place of MNIST and little patience."""
-    from digits import watch
     from digits.__main__ import main
     from tests.kills.faults import Faults
 
@@ -39,11 +38,15 @@ def become(command: dict[str, Any], descriptors: list[int]) -> None:
         os.dup2(descriptor, target)
         os.close(descriptor)
     os.chdir(command["folder"])
-    watch._SETTLED, watch._PAUSE = 0.02, 0.01
-    if command["arguments"][0] == "export":
-        from digits_export import judge
+    match command["arguments"][0]:
+        case "export":
+            from digits_export import judge
 
-        judge._microseconds = lambda call: 1.0  # all else in the files is the same each time
+            judge._microseconds = lambda call: 1.0  # all else in the files is the same each time
+        case "watch":
+            from digits import watch
+
+            watch._SETTLED, watch._PAUSE = 0.02, 0.01
     if command["faults"]:
         Faults(**command["faults"]).install()
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
