@@ -28,7 +28,11 @@ class Journal:
         self.path, self._columns = path, columns
         try:
             self._file = self._opened()
-            self._cut()
+            try:
+                self._cut()
+            except (DigitsError, OSError):
+                os.close(self._file)  # and so unlocks it
+                raise
         except OSError as error:
             raise CantWrite(f"can't write {path}: {error.strerror or error}") from error
 

@@ -28,6 +28,8 @@ def done(path: Path, columns: Sequence[str], several: bool) -> tuple[set[str], b
     Raises DigitsError when the results can't be read, or aren't what --csv writes.
     """
     try:
+        if path.is_fifo():  # which would wait for somebody to write into it
+            raise DigitsError(f"can't go on with {path}: it is a pipe")
         with path.open("rb") as file:
             appends = _is_stdout(file)
             if appends and not columns:

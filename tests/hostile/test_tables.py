@@ -1,0 +1,112 @@
+"""CSV files that people, spreadsheets and power cuts have changed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from digits import output, results
+from digits.errors import DataError, DigitsError
+from digits.journal import Journal
+from digits.labelled import Labelled
+from digits.watch import COLUMNS
+from tests.hostile import corpus
+from tests.hostile.watchful import harmless
+
+ROW = "a.png,2026-01-02T03:04:05.000000006Z,123,7," + ",".join(["0.1"] * (len(COLUMNS) - 4))
+LINES = [",".join(COLUMNS), ROW, ROW.replace("a.png", '"b ""c"", d.png"'), ROW.replace("a", "é")]
+TABLE = "\n".join(LINES).encode() + b"\n"
+ODD = (
+    b"",
+    b"\n" * 100_000,
+    b"\0" * 100_000,
+    b"x" * 10_000_000,  # one line
+    TABLE.replace(b"\n", b"\r"),
+    TABLE.replace(b"\n", b"\r\n"),
+    TABLE.decode().encode("utf-16"),
+    TABLE + b'"' * 1_000_001 + b"\n",
+    TABLE + b"," * 1_000_000 + b"\n",
+    TABLE + b'=cmd|"/c calc"!A1' + b"," * (len(COLUMNS) - 1) + b"\n",
+    b"\xef\xbb\xbf" + TABLE,
+    TABLE * 2,
+    TABLE[:-3],
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "results.csv"
+
+
+def done(path: Path, name: str, raw: bytes) -> set[str] | None:
+    """The files that are done by these results, or None when they are refused."""
+    path.write_bytes(raw)
+    with harmless(name):
+        try:
+            names, appends = results.done(path, output.PREDICTION_COLUMNS, several=False)
+        except DigitsError as error:
+            assert str(path) in str(error)
+            names, appends = None, False
+    assert not appends and path.read_bytes() == raw  # it isn't stdout: it stays as it is
+    return names
+
+
+def journal(path: Path, name: str, raw: bytes) -> bool:
+    """Whether a journal goes on with these bytes; what it has written can be read again."""
+    path.write_bytes(raw)
+    with harmless(name, path.parent):
+        try:
+            opened = Journal(path, COLUMNS)
+        except DigitsError as error:
+            assert str(path) in str(error) and path.read_bytes() == raw
+            return False
+        try:
+            before = list(opened.rows())
+            opened.append(ROW.split(","))
+            after = list(opened.rows())
+        finally:
+            os.close(opened._file)
+    assert after == [*before, ROW.split(",")]
+    kept = path.read_bytes().rpartition(ROW.encode())[0]
+    assert raw.startswith(kept) or not raw.count(b"\n")  # no whole line is lost
+    return True
+
+
+def test_mutants_as_results(path: Path) -> None:
+    answers = [done(path, name, raw) for name, raw in corpus.all_mutants({"csv": TABLE}, 400)]
+    assert None in answers and any(answers)
+
+
+def test_mutants_as_a_journal(path: Path) -> None:
+    taken = {journal(path, name, raw) for name, raw in corpus.all_mutants({"csv": TABLE}, 400)}
+    assert taken == {True, False}
+
+
+@pytest.mark.parametrize("raw", ODD, ids=range(len(ODD)))
+def test_files_of_an_odd_kind(path: Path, raw: bytes) -> None:
+    done(path, "odd", raw)
+    journal(path, "odd", raw)
+
+
+def labelled(path: Path, name: str, raw: bytes) -> int:
+    """How many labelled pictures are in the table; 0 when it is refused. None is opened."""
+    path.write_bytes(raw)
+    with harmless(name):
+        try:
+            return Labelled(path, None, lambda error: None).total
+        except DataError as error:
+            assert str(path) in str(error)
+            return 0
+
+
+def test_mutants_of_a_labelled_table(path: Path) -> None:
+    table = b'file,digit\na.png,7\n"b ""c"".png",3\n\xff.png,1\n'
+    counts = {labelled(path, *named) for named in corpus.all_mutants({"labelled": table}, 300)}
+    assert counts >= {0, 1, 2, 3}
+
+
+def test_labelled_tables_of_an_odd_kind(path: Path) -> None:
+    for raw in ODD:
+        labelled(path, "odd", raw)
+    assert not labelled(path, "field", b"file,digit\n" + b"x" * 200_000 + b",1\n")
+    assert not labelled(path, "lines", b'file,digit\n"' + b"a\n" * 500_000)
