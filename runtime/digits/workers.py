@@ -24,12 +24,13 @@ _CHUNK, _AHEAD = 16, 2
 
 
 def each(start: Start[T], items: Sequence[str], jobs: int) -> Iterator[T]:
-    """Do the work for each item, with `jobs` processes; yields the results in the items' order.
+    """Do the work for each item, with at most `jobs` processes; yields results in the items' order.
 
     start: called once in each process, gives the function that does the work; can be pickled. No
     more than a few dozen results wait, however many items there are. Raises the DigitsError that
     start or the work raises, and one of its own when a process dies, as when the memory is full.
     """
+    jobs = min(jobs, -(-len(items) // _CHUNK))  # any other would have nothing to do
     context = multiprocessing.get_context("spawn")  # fork is unsafe beside onnxruntime's threads
     with ExitStack() as stack:
         pipes = [stack.enter_context(_worker(context, start)) for _ in range(jobs)]

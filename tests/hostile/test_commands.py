@@ -1,0 +1,151 @@
+"""Command lines that nobody in their senses would write."""
+
+import importlib
+import os
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from uvicorn import Server
+
+from digits import fetch
+from digits.__main__ import main
+from digits.watch import Watch
+from tests.hostile import corpus, specimens
+from tests.hostile.watchful import harmless
+
+Run = Callable[..., None]
+
+OUTPUTS = ("--debug", "--annotate", "--plot", "--out", "--triton")
+COMMANDS = ("predict", "read", "eval", "info", "bench", "watch", "serve", "train", "export")
+NUMBERS = ("0", "-1", "1e400", "nan", "-inf", "9" * 500, "0x10", "٣", "1_0", " ", "")
+TEXTS = ("", " ", "-", "--", "---", "=", "a\nb", "\x1b[31m", "\udcff\udcfe", "%s%n", "~", "*", "[")
+OPTIONS = {
+    "predict": ("--model", "--kernels", "--reject", "--jobs", "--skip-done", "--debug"),
+    "read": ("--model", "--kernels", "--reject", "--jobs", "--skip-done", "--annotate"),
+    "eval": ("--data", "--split", "--kernels", "--plot"),
+    "info": ("--json",),
+    "bench": ("--json",),
+    "watch": ("--model", "--kernels", "--reject"),
+    "serve": ("--host", "--port", "--model", "--kernels"),
+    "train": (
+        *("--model", "--recipe", "--epochs", "--batch-size", "--learning-rate", "--seed"),
+        *("--precision", "--teacher", "--patience", "--max-minutes", "--device", "--data"),
+        *("--out", "--resume"),
+    ),
+    "export": ("--quantize", "--calibration", "--calibration-images", "--triton", "--data"),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported() -> None:
+    """What the commands import late; matplotlib makes a folder for itself then."""
+    for module in (
+        *("digits.serve.server", "digits_train.session", "digits_train.report"),
+        "digits_export.export",
+    ):
+        importlib.import_module(module)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Call `digits ARGUMENTS` in an empty folder, where MNIST can't be had: it ends as it must."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fetch, "cache_folder", lambda: None)
+    monkeypatch.setattr(fetch, "SOURCES", ())
+    monkeypatch.setattr(Watch, "run", lambda *_: None)  # these two don't end by themselves
+    monkeypatch.setattr(Server, "run", lambda *_: None)
+    monkeypatch.delenv("DIGITS_DATA", raising=False)
+
+    def call(*arguments: object) -> int:
+        words = [os.fsdecode(word) if isinstance(word, bytes) else str(word) for word in arguments]
+        monkeypatch.setattr(sys, "argv", ["digits", *words])
+        code = 0
+        try:
+            with harmless(repr(words)[:200], tmp_path):
+                main()
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+        error = capfd.readouterr().err
+        assert code in (0, 1, 2), words
+        assert "Traceback" not in error, words
+        assert (code == 0) or error.strip(), words
+        return code
+
+    return call
+
+
+def places(folder: Path) -> Iterator[Path]:
+    """What a path may lead to, but for a file."""
+    os.mkfifo(folder / "pipe.png")
+    (folder / "round.png").symlink_to("round.png")
+    (folder / "nowhere.png").symlink_to("missing")
+    (folder / "folder.png").mkdir()
+    (folder / "empty.png").touch()
+    (folder / "picture.png").write_bytes(specimens.pictures()["PNG L"])
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("socket.png")
+    names = ("pipe", "round", "nowhere", "folder", "empty", "socket")
+    yield from (folder / f"{name}.png" for name in names)
+    yield folder / "picture.png" / "below"
+    yield from map(Path, ("/dev/zero", "/dev/null", "/dev/full", "/proc/self/mem", "/", "x" * 300))
+
+
+@pytest.mark.parametrize("command", ["predict", "read", "eval", "info", "bench", "export"])
+def test_paths_that_lead_elsewhere(run: Run, tmp_path: Path, command: str) -> None:
+    for place in places(tmp_path):
+        assert run(command, place) != 0
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        *(("predict", option) for option in ("--model", "--skip-done", "--debug")),
+        *(("read", option) for option in ("--model", "--skip-done", "--annotate")),
+        *(("eval", option) for option in ("--data", "--plot")),
+        *(("train", option) for option in ("--teacher", "--resume", "--data", "--out")),
+        *(("export", option) for option in ("--triton", "--data")),
+    ],
+)
+def test_options_that_lead_elsewhere(run: Run, tmp_path: Path, command: str, option: str) -> None:
+    for place in places(tmp_path):
+        if option in OUTPUTS and place.is_absolute() and tmp_path not in place.parents:
+            continue  # where it is told to write, it writes
+        arguments = [tmp_path / "picture.png"] if command in ("predict", "read") else []
+        run(command, *arguments, option, place)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_values_of_an_odd_kind(run: Run, command: str) -> None:
+    for option in OPTIONS[command]:
+        for value in (*NUMBERS, *TEXTS):
+            run(command, "none", option, value)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_mutants_of_a_command_line(run: Run, command: str) -> None:
+    dice = random.Random(command)
+    options = [word for of_command in OPTIONS.values() for word in of_command]
+    words = [*COMMANDS, *TEXTS, *NUMBERS, *options]
+    for _ in range(round(30 * corpus.FACTOR)):
+        run(command, "none", *dice.choices(words, k=dice.randint(1, 6)))
+
+
+@pytest.mark.parametrize("word", [b"\xff\xfe.png", b"a\nb.png", b"\x1b]0;x\x07.png", b"-\xff"])
+def test_names_in_the_installed_command(tmp_path: Path, word: bytes) -> None:
+    """As a shell passes them, with a terminal's encoding that can't show them."""
+    for command in ("predict", "read", "info", "eval"):
+        done = subprocess.run(
+            [sys.executable, "-m", "digits", command, word],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONIOENCODING": "ascii:strict"},
+            capture_output=True,
+            timeout=60,
+        )
+        assert done.returncode in (1, 2)
+        assert b"Traceback" not in done.stderr and done.stderr.strip()
+        assert b"\x1b" not in done.stderr
