@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -84,7 +85,7 @@ def read(
     files, named, errors = inputs.listed(pictures, recursive)
     if annotate and len(files) > 1:
         raise typer.BadParameter("--annotate draws on one picture")
-    if annotate and files and annotate.resolve() == Path(files[0]).resolve():
+    if annotate and files and os.path.realpath(annotate) == os.path.realpath(files[0]):
         raise typer.BadParameter("--annotate would overwrite the picture")
     left, header = inputs.left(files, form, output.READING_COLUMNS, skip_done)
     task = answers.Read(form, named, model, kernels, reject == "unsure", annotate)
