@@ -1,0 +1,210 @@
+"""Checkpoints and the states that `--resume` reads, from strangers."""
+
+import io
+import json
+import os
+import pickle
+import random
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+from digits.errors import ModelError
+from digits_train import checkpoint
+from digits_train.checkpoint import Provenance
+from digits_train.models import LeNet5
+from tests.hostile import corpus
+from tests.hostile.watchful import harmless
+
+# torch remarks on pickles that it wouldn't have written itself.
+pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+
+PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99, None)
+OLD = b"\x80\2\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how PyTorch's files began before 1.6
+EVIL: tuple[Any, ...] = (
+    *(None, True, -1, 2**70, 1e308, float("nan"), "", "../../etc", "lenet5\0", "\ud800"),
+    *([], {}, {"a": [{}]}, [[]], "vgg16", ["lenet5"]),
+)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A checkpoint; it and a state have been read once, with all that is imported for it."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("saved") / "checkpoint"
+    checkpoint.save(path, LeNet5(), PROVENANCE)
+    checkpoint.load(path)
+    (path.parent / "state").write_bytes(state())
+    checkpoint.load_state(path.parent / "state")
+    return path.read_bytes()
+
+
+def loads(load: Callable[[Path], Any], path: Path, name: str, raw: bytes) -> bool:
+    """Whether the bytes are taken; when not, then with a ModelError."""
+    path.write_bytes(raw)
+    with harmless(name):
+        try:
+            load(path)
+        except ModelError as error:
+            assert str(error).startswith(str(path))
+            return False
+    return True
+
+
+def test_mutants_of_a_checkpoint(saved: bytes, tmp_path: Path) -> None:
+    for name, raw in corpus.all_mutants({"checkpoint": saved}, 200):
+        if raw != saved:
+            assert not loads(checkpoint.load, tmp_path / "checkpoint", name, raw), name
+
+
+def forged(weights: dict[str, torch.Tensor], provenance: Any) -> bytes:
+    """A checkpoint with a SHA-256 that is right."""
+    digest = checkpoint._digest(weights, provenance)
+    header = {"format": checkpoint.FORMAT, "sha256": digest, "provenance": provenance}
+    return safetensors.torch.save(weights, {"digits": json.dumps(header)})
+
+
+def forgeries() -> Iterator[tuple[str, bytes]]:
+    model, described = LeNet5().state_dict(), asdict(PROVENANCE)
+    for field in described:
+        for value in EVIL:
+            yield f"{field} {value!r}", forged(model, described | {field: value})
+        less = {key: value for key, value in described.items() if key != field}
+        yield f"no {field}", forged(model, less)
+    yield "one more", forged(model, described | {"self": 1})
+    for name, tensor in model.items():
+        for other in (
+            tensor.flatten()[:0],
+            tensor.flatten()[:1].reshape(()),
+            tensor[None],
+            tensor.to(torch.float64),
+            tensor.to(torch.bfloat16),
+            tensor.to(torch.bool),
+            tensor.to(torch.complex64),
+            tensor * float("nan"),
+        ):
+            yield (
+                f"{name} as {other.dtype} {tuple(other.shape)}",
+                forged(model | {name: other.contiguous()}, described),
+            )
+
+
+def test_forged_checkpoints(saved: bytes, tmp_path: Path) -> None:
+    taken = {
+        loads(checkpoint.load, tmp_path / "checkpoint", name, raw) for name, raw in forgeries()
+    }
+    assert taken == {True, False}
+
+
+@pytest.mark.parametrize("length", [0, 1, 2**31, 2**40, 2**63, 2**64 - 1])
+def test_the_header_s_length(saved: bytes, tmp_path: Path, length: int) -> None:
+    raw = length.to_bytes(8, "little") + saved[8:]
+    assert not loads(checkpoint.load, tmp_path / "checkpoint", "length", raw)
+
+
+def state() -> bytes:
+    """What `save_state` writes of something small."""
+    file = io.BytesIO()
+    torch.save({"rng": torch.zeros(4), "history": [{"a": 1.5}], "plan": {"seed": 3}}, file)
+    return file.getvalue()
+
+
+def repacked(raw: bytes, pickled: bytes) -> bytes:
+    """The state with another pickle, in a zip archive that is intact."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(file, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, pickled if name.endswith("data.pkl") else old.read(name))
+    return file.getvalue()
+
+
+def pickle_of(raw: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+
+
+def test_mutants_of_a_state(saved: bytes, tmp_path: Path) -> None:
+    for name, raw in corpus.all_mutants({"state": state()}, 300):
+        loads(checkpoint.load_state, tmp_path / "state", name, raw)
+
+
+def test_mutants_of_a_state_s_pickle(saved: bytes, tmp_path: Path) -> None:
+    taken = {
+        loads(checkpoint.load_state, tmp_path / "state", name, repacked(state(), raw))
+        for name, raw in corpus.all_mutants({"pickle": pickle_of(state())}, 500)
+    }
+    assert taken == {True, False}
+
+
+class Calls:
+    """Pickles to a call of a function."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self._call = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self._call
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Calls(os.system, "touch boom"),
+        Calls(eval, "open('boom', 'w')"),
+        Calls(exec, "open('boom', 'w')"),
+        Calls(Path.touch, Path("boom")),
+        Calls(open, "boom", "w"),
+        Calls(pickle.loads, b"."),
+        Calls(torch.load, "state"),
+        Calls(torch.hub.load, "evil/evil", "evil"),
+        Calls(random.Random),
+    ],
+)
+def test_no_code_is_run(
+    saved: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Calls
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for protocol in range(6):
+        raw = pickle.dumps({"plan": call}, protocol)
+        for packed in (
+            raw,
+            repacked(state(), raw),
+            b"\x80\2\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + raw,
+        ):
+            assert not loads(checkpoint.load_state, tmp_path / "state", "call", packed)
+            assert not loads(checkpoint.load, tmp_path / "state", "call", packed)
+    assert not (tmp_path / "boom").exists()
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        b"\x80\2r\xff\xff\xff\x7f.",  # a memo of 2**31 places
+        b"\x80\2\x8b\xff\xff\xff\x7f.",  # a number of 2 GB
+        b"\x80\2B\xff\xff\xff\xff.",  # bytes
+        b"\x80\2" + b"]" * 1_000_000 + b"a" * 999_999 + b".",  # a list in a list in a list
+        b"\x80\2" + b"(" * 1_000_000 + b".",
+        b"",
+    ],
+)
+def test_pickles_of_an_odd_kind(saved: bytes, tmp_path: Path, pickled: bytes) -> None:
+    packed = repacked(state(), pickled)
+    assert not loads(checkpoint.load_state, tmp_path / "state", "odd", packed)
+
+
+def test_a_tensor_larger_than_its_storage(saved: bytes, tmp_path: Path) -> None:
+    """Whose pickle asks for a stride or a place outside: it must not be read."""
+    pickled = pickle_of(state())
+    for old, new in (
+        (b"K\4\x85", b"J\xff\xff\xff\x7f\x85"),
+        (b"K\0K\4\x85", b"J\xff\xff\xff\x7fK\4\x85"),
+    ):
+        assert old in pickled
+        packed = repacked(state(), pickled.replace(old, new))
+        assert not loads(checkpoint.load_state, tmp_path / "state", "outside", packed)

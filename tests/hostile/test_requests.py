@@ -1,0 +1,174 @@
+"""What a stranger may send to `digits serve`."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import islice
+from urllib.parse import quote_from_bytes
+
+import pytest
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+from digits.classifier import Classifier
+from digits.serve import app, limits
+from digits.serve.server import configured, listening
+from tests.hostile import corpus, specimens
+from tests.hostile.watchful import harmless
+
+INFER = "/v2/models/lenet5/infer"
+PICTURE = specimens.pictures()["PNG L"]
+TENSOR = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8", "data": [0, 255] * 392}
+BODY = json.dumps({"id": "a", "inputs": [TENSOR], "outputs": [{"name": "probabilities"}]}).encode()
+FORM = (
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n'
+    b"Content-Type: image/png\r\n\r\n" + PICTURE + b"\r\n--x--\r\n"
+)
+FORM_TYPE = {"content-type": "multipart/form-data; boundary=x"}
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier()
+
+
+@pytest.fixture(scope="module")
+def client(classifier: Classifier) -> Iterator[TestClient]:
+    """Talks to the application without a socket; a bug shows as its exception."""
+    with TestClient(app.create(classifier)) as client:
+        for path, content in (("/predict", PICTURE), ("/read", PICTURE), (INFER, BODY)):
+            assert client.post(path, content=content).status_code == 200
+        yield client
+
+
+def answered(answer: Response) -> bool:
+    """Whether it is an answer; when not, then a sentence says why."""
+    assert answer.status_code < 500
+    if answer.status_code == 200:
+        return True
+    [(key, sentence)] = answer.json().items()
+    assert key == "error" and sentence and "\n" not in sentence
+    return False
+
+
+def statuses(client: TestClient, path: str, specimen: bytes, **headers: str) -> set[bool]:
+    """What mutants of a body are answered."""
+    found = set()
+    for name, raw in corpus.all_mutants({path: specimen}, 200):
+        with harmless(name):
+            found.add(answered(client.post(path, content=raw, headers=headers)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/predict", PICTURE), ("/read", PICTURE), (INFER, BODY)]
+)
+def test_mutants_of_a_body(client: TestClient, path: str, body: bytes) -> None:
+    assert statuses(client, path, body) == {True, False}
+
+
+def test_mutants_of_a_form(client: TestClient) -> None:
+    assert statuses(client, "/predict", FORM, **FORM_TYPE) == {True, False}
+
+
+def test_mutants_of_bytes_after_json(client: TestClient) -> None:
+    tensor = {key: value for key, value in TENSOR.items() if key != "data"}
+    head = json.dumps({"inputs": [tensor | {"parameters": {"binary_data_size": 784}}]}).encode()
+    length = {"inference-header-content-length": str(len(head))}
+    assert statuses(client, INFER, head + bytes(784), **length) == {True, False}
+
+
+def test_mutants_of_headers(client: TestClient) -> None:
+    specimens = {
+        "content-type": b"multipart/form-data; boundary=x; charset=utf-8",
+        "inference-header-content-length": b"%d" % len(BODY),
+        "content-length": b"%d" % len(FORM),
+        "content-encoding": b"identity",
+    }
+    for header, specimen in specimens.items():
+        for name, value in corpus.all_mutants({header: specimen}, 50):
+            for path, content in (("/predict", FORM), (INFER, BODY)):
+                with harmless(name):
+                    headers = [*FORM_TYPE.items(), (header, value)]
+                    answered(client.post(path, content=content, headers=headers))
+
+
+def test_mutants_of_addresses(client: TestClient) -> None:
+    for name, raw in corpus.all_mutants({"address": b"/v2/models/lenet5/versions/1?a=1"}, 200):
+        with harmless(name):
+            answered(client.get("http://testserver/" + quote_from_bytes(raw[1:])))
+            answered(client.post("/predict?frame=" + quote_from_bytes(raw), content=PICTURE))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, -1, 0, 2**63, 2**1000, 1e308, "", "\ud800", [], {}, [[]], [[[[[0]]]]], {"a": 1}],
+)
+def test_values_of_other_types(client: TestClient, value: object) -> None:
+    whole = json.loads(BODY)
+    for key in TENSOR:
+        other = whole | {"inputs": [TENSOR | {key: value}]}
+        with harmless(f"{key} {value!r}"):
+            assert not answered(client.post(INFER, content=json.dumps(other)))
+    for place in range(4):
+        shape = [1, 1, 28, 28]
+        shape[place] = value  # type: ignore[call-overload]
+        other = whole | {"inputs": [TENSOR | {"shape": shape}]}
+        with harmless(f"shape {value!r}"):
+            assert not answered(client.post(INFER, content=json.dumps(other)))
+    for key in ("id", "inputs", "outputs", "parameters"):
+        with harmless(f"{key} {value!r}"):
+            answered(client.post(INFER, content=json.dumps(whole | {key: value})))
+
+
+@pytest.fixture
+def port(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A real server, which has less patience than it usually has."""
+    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "IDLE_SECONDS", 1)
+    server = configured(classifier)
+    with listening("127.0.0.1", 0) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def ask(port: int, request: bytes) -> bytes:
+    """All that comes back until the server closes the connection."""
+    received = b""
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as client,
+        suppress(ConnectionError),
+    ):
+        client.sendall(request)
+        while part := client.recv(65536):
+            received += part
+    return received
+
+
+def test_mutants_on_a_socket(port: int) -> None:
+    """Of heads too, which the test client makes itself. Half of a request has to wait: 32 do."""
+    head = b"POST /predict?frame=true HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+    plain = head + b"content-length: %d\r\n\r\n" % len(PICTURE) + PICTURE
+    chunked = head + b"transfer-encoding: chunked\r\n\r\n%x\r\n" % len(PICTURE) + PICTURE
+    chunked += b"\r\n0\r\n\r\n"
+    assert all(ask(port, request).startswith(b"HTTP/1.1 200") for request in (plain, chunked))
+    mutants = corpus.all_mutants({"plain": plain, "chunked": chunked}, 150)
+    found = set()
+    with ThreadPoolExecutor(32) as clients:
+        for many in iter(lambda: list(islice(mutants, 100)), []):
+            with harmless(f"{many[0][0]} and {len(many) - 1} more"):
+                answers = clients.map(lambda named: ask(port, named[1]), many)
+                for (name, _), answer in zip(many, answers, strict=True):
+                    assert answer == b"" or answer.startswith(b"HTTP/1.1 "), name
+                    assert answer[9:10] != b"5", name
+                    found.add(answer[9:10])
+    assert {b"2", b"4"} <= found
+    assert ask(port, plain).startswith(b"HTTP/1.1 200")
