@@ -6,21 +6,25 @@
 # make test-ray      read pictures with Ray, as docs/devices.md does; 2 minutes
 # make lock          renew dev.lock: the versions that `make test` installs
 # make audit         ask PyPI's database for known holes in what is installed
+# make fuzz          look for pictures and data files that break the reader; twice 10 minutes
 # make wheel         build dist/digits-*.whl
 # make bench         our speed, memory and accuracy beside the alternatives'
 # make model         train, export and install the bundled model again, and redraw the README's pictures
 
 PYTHON ?= python3
+FUZZ_SECONDS ?= 600
 PIP := -m pip --disable-pip-version-check install --quiet
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test test-browser test-arm test-bounds test-ray lint lock audit wheel bench model clean
+.PHONY: demo test test-browser test-arm test-bounds test-ray fuzz lint lock audit wheel bench model
+.PHONY: clean
 
 demo: .venv-runtime/done
 	.venv-runtime/bin/digits predict tests/pictures
 
+# A file's tests stay together: they share what takes long to make.
 test: lint
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --numprocesses auto --dist loadfile
 
 test-browser: .venv/done
 	@command -v chromium chromedriver >/dev/null || \
@@ -38,6 +42,11 @@ test-ray:
 	$(PYTHON) -m venv .venv-ray
 	.venv-ray/bin/python $(PIP) --editable '.[ray]'
 	.venv-ray/bin/python -m pytest tests/ray
+
+fuzz: .venv/done
+	.venv/bin/python $(PIP) --editable '.[fuzz]'
+	.venv/bin/python -m tests.fuzz.pictures $(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20
+	.venv/bin/python -m tests.fuzz.idx $(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20
 
 lint: .venv/done
 	.venv/bin/ruff check

@@ -1,0 +1,30 @@
+"""MNIST's files as a stranger may send them."""
+
+from tests.fuzz.fuzzing import fuzz, instrumented
+
+with instrumented("digits"):
+    from digits import mnist
+    from digits.errors import DataError
+
+from tests.hostile import corpus, specimens
+
+
+def attempt(raw: bytes) -> None:
+    """Parse the bytes, and what is packed in them. What else is raised is a finding."""
+    for unpacked in (False, True):
+        try:
+            plain = mnist.gunzip(raw, "fuzz") if unpacked else raw
+            parsed = mnist.parse_idx(plain, "fuzz")
+        except DataError:
+            continue
+        assert parsed.dtype == "uint8" and parsed.nbytes < len(plain)
+
+
+def seeds() -> list[bytes]:
+    """Specimens, and some of their mutants."""
+    files = specimens.idx()
+    return [*files.values(), *(mutant for _, mutant in corpus.all_mutants(files, 20))]
+
+
+if __name__ == "__main__":
+    fuzz("idx", attempt, seeds)

@@ -1,0 +1,32 @@
+"""All that a foreign picture passes on its way, but for the network."""
+
+from tests.fuzz.fuzzing import fuzz, instrumented
+
+with instrumented("digits", "PIL"):
+    from digits import ink, picture, single
+    from digits.errors import PictureError
+    from digits.frame import frame
+    from digits.terminal import quiet
+
+from tests.hostile import corpus, specimens
+
+
+def attempt(raw: bytes) -> None:
+    """Read one picture. What is raised is a finding."""
+    try:
+        found = single.find(ink.extract(picture.load(raw).grey))
+    except PictureError:
+        return
+    for shape in found.shapes:
+        frame(shape.ink)
+
+
+def seeds() -> list[bytes]:
+    """Specimens, and some of their mutants."""
+    files = specimens.pictures()
+    return [*files.values(), *(mutant for _, mutant in corpus.all_mutants(files, 5))]
+
+
+if __name__ == "__main__":
+    quiet()
+    fuzz("pictures", attempt, seeds)
