@@ -40,6 +40,7 @@ _BROKEN = (
     SyntaxError,
     TypeError,
     Image.DecompressionBombError,
+    AssertionError,  # seen too: a PNG without its palette
     EOFError,
     LookupError,
     ArithmeticError,

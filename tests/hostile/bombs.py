@@ -45,6 +45,7 @@ def pictures() -> Iterator[tuple[str, bytes]]:
     for kind in (b"zTXt", b"iCCP"):
         large = chunk(kind, b"a\0\0" + text)
         yield f"PNG with a {kind.decode()} of 100 MB", png(28, 28, 0, large, pixels(1 << 20))
+    yield "PNG without its palette", png(28, 28, 3, pixels(1 << 20))
     yield "PNG with 100 texts", png(28, 28, 0, *[chunk(b"zTXt", b"a\0\0" + text[:900])] * 100)
     yield "PNG of 100,000 chunks", png(28, 28, 0, *[chunk(b"IDAT", b"")] * 100_000)
     yield (
