@@ -13,6 +13,8 @@ from tests.hostile import corpus, specimens
 
 def attempt(raw: bytes) -> None:
     """Read one picture. What is raised is a finding."""
+    if raw.startswith(b"\x89PNG"):
+        raw = specimens.with_checksums(raw)  # or hardly one would get further than that
     try:
         found = single.find(ink.extract(picture.load(raw).grey))
     except PictureError:
