@@ -13,10 +13,8 @@ from typing import Any
 
 
 def serve(connection: socket.socket) -> None:
-    while True:
-        message, descriptors, *_ = socket.recv_fds(connection, 1 << 16, 2)
-        if not message:
-            return
+    message, descriptors, *_ = socket.recv_fds(connection, 1 << 16, 2)
+    while message:
         process = os.fork()
         if process == 0:
             connection.close()
@@ -25,8 +23,12 @@ def serve(connection: socket.socket) -> None:
         for descriptor in descriptors:
             os.close(descriptor)
         connection.send(b"%d" % process)
-        _, status = os.waitpid(process, 0)
-        connection.send(b"%d" % os.waitstatus_to_exitcode(status))
+        end = os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
+        assert end is not None
+        code = end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
+        connection.send(b"%d" % code)
+        message, descriptors, *_ = socket.recv_fds(connection, 1 << 16, 2)
+        os.waitpid(process, 0)  # until now, a signal that comes too late hits no other process
 
 
 def become(command: dict[str, Any], descriptors: list[int]) -> None:
