@@ -1,5 +1,5 @@
 # make demo          set up the runtime alone and read the sample pictures
-# make test          set up everything, check style and types, run all tests
+# make test          set up everything, check style and types, run all tests but the next five
 # make test-browser  use the page of `digits serve` in a real browser; 1 minute
 # make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 3 minutes, Debian only
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
@@ -22,9 +22,10 @@ export PYTHONDONTWRITEBYTECODE := 1
 demo: .venv-runtime/done
 	.venv-runtime/bin/digits predict tests/pictures
 
-# A file's tests stay together: they share what takes long to make.
+# A file's tests stay together: they share what takes long to make. The page has test-browser.
 test: lint
-	.venv/bin/python -m pytest --numprocesses auto --dist loadfile
+	.venv/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder \
+	    --ignore tests/browser
 
 test-browser: .venv/done
 	@command -v chromium chromedriver >/dev/null || \
