@@ -112,12 +112,12 @@ def watch(
     """Read each picture that arrives in a folder, until SIGTERM or Ctrl-C."""
     from digits.classifier import Classifier, Prediction
     from digits.output import prediction
-    from digits.watch import Arrival, Watch, stop_event
+    from digits.watch import Arrival, StopEvent, Watch
 
     def tell(arrival: Arrival, answer: Prediction) -> None:
         emit(prediction(arrival.name, answer, "json" if as_json else "text", named=True))
 
-    stop = stop_event()
+    stop = StopEvent()
     classifier = Classifier(model, kernels=kernels, reject=reject == "unsure")
     watcher = Watch(folder, results, classifier, recursive, tell)
     complain(f"watching {printable(str(folder))}; {watcher.done} pictures are done")

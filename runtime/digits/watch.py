@@ -6,13 +6,13 @@ clock, which may jump.
 """
 
 import os
+import select
 import signal
 import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 
 from digits import output
 from digits.classifier import Classifier, Prediction
@@ -42,6 +42,31 @@ class Arrival:
     def key(self) -> int:
         """Takes a third of the memory, for a device sees many: 2 of 10^6 are equal by 1 in 10^7."""
         return hash((as_written(self.name), self.modified, str(self.size)))
+
+
+class StopEvent:
+    """An event that SIGTERM and Ctrl-C set from now on, instead of ending the process.
+
+    threading.Event won't do: `wait` holds its lock for moments, and a signal that came just then
+    would wait for that lock for ever, in the same thread.
+    """
+
+    def __init__(self) -> None:
+        self._set, self._wake = False, os.pipe()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def is_set(self) -> bool:
+        return self._set
+
+    def wait(self, seconds: float) -> None:
+        """Until it is set, but no longer."""
+        select.select([self._wake[0]], [], [], seconds)
+
+    def _stop(self, *_: object) -> None:
+        if not self._set:
+            self._set = True
+            os.write(self._wake[1], b"\0")
 
 
 class Watch:
@@ -75,7 +100,7 @@ class Watch:
         """How many pictures have a row."""
         return len(self._done)
 
-    def run(self, stop: Event) -> None:
+    def run(self, stop: StopEvent) -> None:
         """Look and read until the event is set; ends between two pictures.
 
         Raises what `tell` raises, and DigitsError when another file is put in the results' place.
@@ -85,7 +110,7 @@ class Watch:
             self._journal.save()
             stop.wait(pause)
 
-    def _round(self, stop: Event) -> float:
+    def _round(self, stop: StopEvent) -> float:
         """Look at the folder once and read what has settled. Returns the seconds until the next."""
         started = time.monotonic()
         pause = _PAUSE
@@ -177,14 +202,6 @@ class Watch:
         if trouble != self._trouble:
             complain(f"error: {printable(trouble)}; trying again" if trouble else "it works again")
         self._trouble = trouble
-
-
-def stop_event() -> Event:
-    """An event that SIGTERM and Ctrl-C set from now on, instead of ending the process."""
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 def _utc(nanoseconds: int) -> str:

@@ -5,6 +5,8 @@ import os
 import select
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -188,3 +190,42 @@ def test_a_full_disk(watch: Watch, tmp_path: Path) -> None:
                 command.kill(signal.SIGTERM)
                 assert (command.code, said.read()) == (0, b"it works again\n")
             watch.finish()
+
+
+def test_sigterm_is_heard_at_any_moment() -> None:
+    """Whatever the watcher does in its pause; a lock that it holds then would never be free."""
+    code = """
+import signal
+import subprocess
+import sys
+import sys
+from digits.watch import StopEvent
+
+
+def paused(place):
+    passed = 0
+
+    def trace(*_):
+        nonlocal passed
+        passed += 1
+        if passed == place:
+            signal.raise_signal(signal.SIGTERM)
+        return trace
+
+    stop = StopEvent()
+    sys.settrace(trace)
+    stop.wait(0.01)
+    sys.settrace(None)
+    assert stop.is_set() == (passed >= place)
+    return stop.is_set()
+
+
+place = 1
+while paused(place):
+    place += 1
+print(place)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert int(done.stdout) > 2
