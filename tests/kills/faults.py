@@ -31,8 +31,8 @@ class Faults:
 
     def due(self, call: str, path: Any) -> bool:
         """Whether this call fails. path: of the file, or its descriptor."""
-        name = os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else path
-        name = os.path.realpath(name)
+        number = isinstance(path, int)
+        name = os.readlink(f"/proc/self/fd/{path}") if number else os.path.realpath(path)
         if not name.startswith(self._folder):
             return False
         self._seen += 1
