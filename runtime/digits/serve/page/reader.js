@@ -1,8 +1,8 @@
 // Asks the server what is on a picture.
 
 const KNOWN = ["bmp", "gif", "jpeg", "png", "tiff", "webp"].map((name) => `image/${name}`);
-const MOST_BYTES = 16 * 2 ** 20;
-const MOST_PIXELS = 25e6;
+const MOST_BYTES = 16 * 2 ** 20; // as the server's, in limits.py
+const MOST_PIXELS = 25e6; // the same
 const LONGEST = 4096; // pixels of a picture that has to be made smaller
 
 /** Lines of columns of digits. Throws an Error that a person can read. */
