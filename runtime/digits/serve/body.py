@@ -25,8 +25,8 @@ class Bodies:
     async def read(self, request: Request, most: int) -> AsyncIterator[bytes]:
         """The body, which counts as long as the context lasts.
 
-        Raises HTTPException: 400 when the client goes away, 408 when it takes too long, 413 when it is longer than `most` bytes,
-        415 when it is compressed, 429 when there is no memory left for it.
+        Raises HTTPException: 400 when the client goes away, 408 when it takes too long, 413 when it
+        is longer than `most` bytes, 415 when it is compressed, 429 when there is no memory left.
         """
         body = bytearray()
         try:
