@@ -13,9 +13,11 @@ from PIL import Image, ImageOps
 from tests import drawn
 from tests.drawn import Sheet, chosen, shadow
 
-from digits import Classifier, mnist, picture
+from digits import Classifier
 from digits.classifier import framed
-from digits.drawing import annotated, save, steps
+from digits.commands.drawing import annotated, save, steps
+from digits.data import mnist
+from digits.vision import picture
 from digits_train import outliers
 from digits_train.augment import Dice, augment
 from digits_train.models import choose

@@ -9,7 +9,7 @@ from tests import drawn
 from tests.browser.page import SEVEN, Page
 from tests.served import served
 
-from digits import mnist
+from digits.data import mnist
 
 HEIGHT = 640  # pixels of the picture
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits import mnist
+from digits.data import mnist
+from digits.data.mnist import Split
 from digits.errors import DataError
-from digits.mnist import Split
 from tests import drawn
 
 TESTS = Path(__file__).parent

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from digits.mnist import Split
+from digits.data.mnist import Split
 
 INK, PAPER = 60, 215  # grey values
 

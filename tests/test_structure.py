@@ -16,6 +16,14 @@ FORBIDDEN = {
 }
 
 
+ABOVE = {
+    "vision": {"models", "classifier", "data", "commands", "serve", "cli"},
+    "models": {"vision", "classifier", "data", "commands", "serve", "cli"},
+    "data": {"commands", "serve", "cli"},
+    "commands": {"serve", "cli"},
+}
+
+
 def imports(file: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
@@ -32,6 +40,15 @@ def test_nothing_imports_upward(package: str) -> None:
     assert files
     for file in files:
         assert not imports(file) & FORBIDDEN[package], file
+
+
+@pytest.mark.parametrize("room", ABOVE)
+def test_no_room_of_the_runtime_imports_one_above_it(room: str) -> None:
+    files = sorted((ROOT / "runtime" / "digits" / room).glob("*.py"))
+    assert files
+    for file in files:
+        found = re.findall(r"^\s*(?:from|import) digits\.(\w+)", file.read_text(), re.MULTILINE)
+        assert not ABOVE[room] & set(found), file
 
 
 def test_only_the_server_needs_what_its_extra_brings() -> None:

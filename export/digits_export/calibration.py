@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from digits.mnist import Split
+from digits.data.mnist import Split
 
 # The share of real digits that may be turned away: a little less than the 1 % that a user would
 # forgive. From 0.5 to 0.8 %, one letter in five that were taken for digits is turned away, too.

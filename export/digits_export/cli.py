@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 from typer.core import TyperCommand
 
-from digits import options
+from digits.commands import options
 from digits.terminal import emit, printable
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ import onnx
 from numpy.typing import NDArray
 
 import digits
-from digits import datasets, metadata
-from digits.datasets import Splits
+from digits.data import datasets
+from digits.data.datasets import Splits
 from digits.errors import DataError, DigitsError
 from digits.files import remove, write_all
-from digits.metadata import Kernels, Metadata
-from digits.model import open_session
+from digits.models import metadata
+from digits.models.metadata import Kernels, Metadata
+from digits.models.model import open_session
 from digits.terminal import complain, printable, progress_bar
 from digits_export import card, graph, quantize, ranges, triton, verify
 from digits_export.judge import Form, Judge, Probabilities

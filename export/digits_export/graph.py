@@ -15,7 +15,7 @@ from torch import nn
 
 import digits
 from digits.errors import ModelError
-from digits.model import INPUT, OUTPUT
+from digits.models.model import INPUT, OUTPUT
 from digits_export import phases
 from digits_export.fold import fold
 from digits_train.models import Network

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from digits.evaluate import Batch, Evaluation
-from digits.metadata import Kernels
-from digits.mnist import Split
-from digits.model import INPUT, open_session
+from digits.data.evaluate import Batch, Evaluation
+from digits.data.mnist import Split
+from digits.models.metadata import Kernels
+from digits.models.model import INPUT, open_session
 from digits_export import calibration, verify
 from digits_train import fit
 from digits_train.models import Network

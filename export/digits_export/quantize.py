@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from digits.metadata import Kernels
+from digits.models.metadata import Kernels
 from digits_export import ranges
 from digits_export.builder import Builder
 from digits_export.dynamic import Dynamic

@@ -42,7 +42,7 @@ def _run(arguments: Sequence[str]) -> None:
 
 def _predict(pictures: Sequence[str]) -> None:
     """`digits predict` with every option as it is by default."""
-    from digits import answers, sources
+    from digits.commands import answers, sources
 
     errors = Errors()
     files = sources.listed(pictures, False, errors.report)

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from digits import ink, page, picture
 from digits.errors import PictureError
-from digits.frame import frame
-from digits.metadata import Kernels
-from digits.model import Model
-from digits.picture import Picture, Source
-from digits.single import Found, find
-from digits.split import split
-from digits.strokes import Box, Shape
+from digits.models.metadata import Kernels
+from digits.models.model import Model
+from digits.vision import ink, page, picture
+from digits.vision.frame import frame
+from digits.vision.picture import Picture, Source
+from digits.vision.single import Found, find
+from digits.vision.split import split
+from digits.vision.strokes import Box, Shape
 
 # Of more groups than that on a page, fewer are sure at once only where it is a texture
 # (measured on 30 of them: up to 9 %, where there are more than 700 groups).

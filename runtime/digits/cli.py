@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
-from digits import __version__, inputs, options
+from digits import __version__
+from digits.commands import inputs, options
 from digits.errors import DataError, DigitsError
 from digits.terminal import Errors, complain, emit, printable, progress_bar
 
@@ -52,7 +53,7 @@ def predict(
 ) -> None:
     """Read the digit in each picture."""
     form = inputs.form(as_json, as_csv)
-    from digits import answers, output
+    from digits.commands import answers, output
 
     files, named, errors = inputs.listed(pictures, recursive)
     left, header = inputs.left(files, form, output.PREDICTION_COLUMNS, skip_done)
@@ -80,7 +81,7 @@ def read(
     form = inputs.form(as_json, as_csv)
     if annotate and annotate.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise typer.BadParameter("--annotate writes .png or .jpg files")
-    from digits import answers, output
+    from digits.commands import answers, output
 
     files, named, errors = inputs.listed(pictures, recursive)
     if annotate and len(files) > 1:
@@ -111,8 +112,8 @@ def watch(
 ) -> None:
     """Read each picture that arrives in a folder, until SIGTERM or Ctrl-C."""
     from digits.classifier import Classifier, Prediction
-    from digits.output import prediction
-    from digits.watch import Arrival, StopEvent, Watch
+    from digits.commands.output import prediction
+    from digits.commands.watch import Arrival, StopEvent, Watch
 
     def tell(arrival: Arrival, answer: Prediction) -> None:
         emit(prediction(arrival.name, answer, "json" if as_json else "text", named=True))
@@ -140,10 +141,10 @@ def evaluate(
     as_json: options.WholeJson = False,
 ) -> None:
     """Measure how well a model reads labelled digits."""
-    from digits import tables
-    from digits.evaluate import Evaluation
-    from digits.labelled import Labelled
-    from digits.model import Model
+    from digits.commands import tables
+    from digits.data.evaluate import Evaluation
+    from digits.data.labelled import Labelled
+    from digits.models.model import Model
 
     report = _import_for_plot() if plot else None
     errors = Errors()
@@ -176,8 +177,8 @@ def info(
     as_json: options.WholeJson = False,
 ) -> None:
     """Show what is in a model file, and whether it is intact."""
-    from digits import tables
-    from digits.info import inspect
+    from digits.commands import tables
+    from digits.models.info import inspect
 
     found = inspect(model)
     if as_json:
@@ -190,7 +191,7 @@ def info(
 @app.command()
 def bench(model: options.ModelArgument = None, as_json: options.WholeJson = False) -> None:
     """Measure how fast a model is on this device; beside x.int8.onnx also x.onnx."""
-    from digits import device, speed, tables
+    from digits.commands import device, speed, tables
 
     speeds, warnings = speed.compare(model)
     for warning in warnings:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.mnist import Split
+from digits.data.mnist import Split
 from tests.drawn import Sheet, chosen, lamp
 from tests.road.conftest import Run, run_installed
 from tests.road.test_bad_input import test_mistakes_in_reading  # noqa: F401

@@ -14,8 +14,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from digits.mnist import Split
-from digits.model import BUNDLED, Model
+from digits.data.mnist import Split
+from digits.models.model import BUNDLED, Model
 
 SCRIPT = Path(__file__).with_name("tensors.py")
 LAYERS = [

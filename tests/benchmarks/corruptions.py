@@ -17,8 +17,8 @@ from skimage.feature import canny
 from skimage.filters import gaussian
 from skimage.transform import AffineTransform, warp
 
-from digits import mnist
-from digits.model import BUNDLED, Model
+from digits.data import mnist
+from digits.models.model import BUNDLED, Model
 from digits.terminal import progress_bar
 
 Grey = NDArray[np.float64]  # [28, 28], 0 = paper, 1 = ink

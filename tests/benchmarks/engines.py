@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from digits.model import BUNDLED, Model
+from digits.models.model import BUNDLED, Model
 from digits_export import graph, phases
 from digits_train.models import LeNet5
 

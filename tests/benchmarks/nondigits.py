@@ -18,9 +18,10 @@ import numpy as np
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from digits import Classifier, mnist
-from digits.model import BUNDLED
-from digits.picture import Source
+from digits import Classifier
+from digits.data import mnist
+from digits.models.model import BUNDLED
+from digits.vision.picture import Source
 
 SIDE = 160
 EACH = 200  # pictures of a kind other than letters

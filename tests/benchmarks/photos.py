@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from tests.edits import edits
 
 from digits import Classifier
-from digits.model import BUNDLED
+from digits.models.model import BUNDLED
 
 PHOTOS = Path(__file__).parent.parent.parent.parent / "shared" / "photos"
 

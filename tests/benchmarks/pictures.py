@@ -11,8 +11,9 @@ from PIL import Image
 from tests.benchmarks.timing import microseconds, pin, show
 from tests.drawn import Sheet, chosen
 
-from digits import Classifier, mnist
-from digits.model import BUNDLED
+from digits import Classifier
+from digits.data import mnist
+from digits.models.model import BUNDLED
 
 
 def photo(folder: Path) -> Path:

@@ -19,7 +19,7 @@ from tests.benchmarks import commands
 from tests.benchmarks.commands import Command
 from tests.benchmarks.timing import show
 
-from digits import mnist
+from digits.data import mnist
 
 STARTS, FOLDERS = 9, 3  # how often each is run
 PICTURES = 1000

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from tests.served import Served, served
 
-from digits.model import BUNDLED
+from digits.models.model import BUNDLED
 
 CONNECTIONS = 64
 INFER = "/v2/models/lenet5/infer"

@@ -19,8 +19,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.transforms.functional import to_pil_image
 
-from digits import mnist
-from digits.mnist import Split
+from digits.data import mnist
+from digits.data.mnist import Split
 from digits_train import models, prepare, world
 from digits_train.fit import Means, fit
 from digits_train.models import VGG16, LeNet5, choose

@@ -8,7 +8,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from digits.classifier import Classifier
-from digits.mnist import Split
+from digits.data.mnist import Split
 from tests.browser.page import SEVEN, Page
 from tests.drawn import chosen
 

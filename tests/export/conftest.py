@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from digits.mnist import Split
+from digits.data.mnist import Split
 from digits_train import models
 from digits_train.fit import Means, fit
 from digits_train.models import Network

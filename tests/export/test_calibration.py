@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from digits.mnist import Split
+from digits.data.mnist import Split
 from digits_export import calibration
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from digits import mnist
+from digits.data import mnist
 from digits.errors import DigitsError, ModelError
-from digits.model import Model
+from digits.models.model import Model
 from digits_export import quantize, ranges, verify
 from digits_export.export import Request, export
 from digits_train import checkpoint

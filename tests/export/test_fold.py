@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.mnist import Split
 from digits_export.fold import fold
 from digits_train.models import LeNet5, Network, Normalize
 

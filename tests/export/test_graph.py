@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.mnist import Split
-from digits.model import open_session
+from digits.models.model import open_session
 from digits_export import graph, verify
 from digits_train.models import LeNet5, Network
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import nn
 
-from digits.mnist import Split
-from digits.model import open_session
+from digits.data.mnist import Split
+from digits.models.model import open_session
 from digits_export import graph, phases
 from digits_train.models import VGG16, LeNet5
 

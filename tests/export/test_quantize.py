@@ -5,8 +5,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from digits.mnist import Split
-from digits.model import open_session
+from digits.data.mnist import Split
+from digits.models.model import open_session
 from digits_export import graph, verify
 from digits_export.quantize import KERNELS, Method, quantize
 from digits_train.models import LeNet5, Network

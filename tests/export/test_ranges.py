@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.mnist import Split
 from digits_export import graph, ranges
 from digits_export.ranges import calibrate
 from digits_train.models import LeNet5, Network

@@ -6,9 +6,9 @@ import pytest
 import torch
 from onnx import TensorProto, numpy_helper
 
+from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.mnist import Split
-from digits.model import open_session
+from digits.models.model import open_session
 from digits_export import graph, verify
 from digits_export.builder import LARGEST
 from digits_export.quantize import quantize

@@ -3,9 +3,9 @@ import onnx
 import pytest
 import torch
 
+from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.mnist import Split
-from digits.model import open_session
+from digits.models.model import open_session
 from digits_export import graph, verify
 from digits_train.models import LeNet5, Network
 

@@ -3,7 +3,7 @@
 from tests.fuzz.fuzzing import fuzz, instrumented
 
 with instrumented("digits"):
-    from digits import mnist
+    from digits.data import mnist
     from digits.errors import DataError
 
 from tests.hostile import corpus, specimens

@@ -3,10 +3,10 @@
 from tests.fuzz.fuzzing import fuzz, instrumented
 
 with instrumented("digits", "PIL"):
-    from digits import ink, picture, single
     from digits.errors import PictureError
-    from digits.frame import frame
     from digits.terminal import quiet
+    from digits.vision import ink, picture, single
+    from digits.vision.frame import frame
 
 from tests.hostile import corpus, specimens
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from uvicorn import Server
 
-from digits import fetch
 from digits.__main__ import main
-from digits.watch import Watch
+from digits.commands.watch import Watch
+from digits.data import fetch
 from tests.hostile import corpus, specimens
 from tests.hostile.watchful import harmless
 

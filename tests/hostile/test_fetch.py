@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from digits import fetch, mnist
+from digits.data import fetch, mnist
 from digits.errors import DataError
 from tests.hostile import corpus
 from tests.hostile.watchful import harmless

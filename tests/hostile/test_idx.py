@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from digits import mnist
+from digits.data import mnist
 from digits.errors import DataError
 from tests.hostile import corpus, specimens
 from tests.hostile.watchful import harmless

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from digits import metadata, protobuf
 from digits.errors import ModelError
-from digits.info import inspect
-from digits.model import BUNDLED
+from digits.models import metadata, protobuf
+from digits.models.info import inspect
+from digits.models.model import BUNDLED
 from tests.hostile import corpus
 from tests.hostile.watchful import harmless
 

@@ -8,7 +8,7 @@ import pytest
 
 from digits.classifier import Classifier, Prediction
 from digits.errors import PictureError
-from digits.picture import FORMATS
+from digits.vision.formats import FORMATS
 from tests.hostile import bombs, corpus, specimens
 from tests.hostile.watchful import harmless
 

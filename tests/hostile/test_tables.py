@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from digits import output, results
+from digits.commands import output, results
+from digits.commands.journal import Journal
+from digits.commands.watch import COLUMNS
+from digits.data.labelled import Labelled
 from digits.errors import DataError, DigitsError
-from digits.journal import Journal
-from digits.labelled import Labelled
-from digits.watch import COLUMNS
 from tests.hostile import corpus
 from tests.hostile.watchful import harmless
 

@@ -46,7 +46,7 @@ def become(command: dict[str, Any], descriptors: list[int]) -> None:
 
             judge._microseconds = lambda call: 1.0  # all else in the files is the same each time
         case "watch":
-            from digits import watch
+            from digits.commands import watch
 
             watch._SETTLED, watch._PAUSE = 0.02, 0.01
     if command["faults"]:
@@ -67,7 +67,7 @@ def warm() -> None:
 
     import digits_train.cli
     import digits_train.session  # noqa: F401
-    from digits import mnist
+    from digits.data import mnist
     from tests.train import slice_digits
 
     mnist.load = slice_digits.load

@@ -199,7 +199,7 @@ import signal
 import subprocess
 import sys
 import sys
-from digits.watch import StopEvent
+from digits.commands.watch import StopEvent
 
 
 def paused(place):

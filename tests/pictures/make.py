@@ -3,7 +3,7 @@
     python tests/pictures/make.py
 
 The digits are the first zero, the first one and so on of the test set; no other was tried.
-Needs the full data set (see digits.mnist).
+Needs the full data set (see digits.data.mnist).
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from digits import mnist
+from digits.data import mnist
 
 HERE = Path(__file__).parent
 RANDOM = np.random.default_rng(0)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.mnist import Split
+from digits.data.mnist import Split
 
 from .conftest import Run
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits.mnist import Split
+from digits.data.mnist import Split
 
 from .conftest import Run
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from digits.classifier import Classifier
-from digits.mnist import Split
+from digits.data.mnist import Split
 from tests.road.conftest import Run
 from tests.served import DIGITS, Served, served
 

@@ -14,10 +14,10 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 import digits
-from digits import metadata
+from digits.data.mnist import Split
 from digits.errors import DigitsError, PictureError
-from digits.mnist import Split
-from digits.model import BUNDLED
+from digits.models import metadata
+from digits.models.model import BUNDLED
 from tests.benchmarks import nondigits
 from tests.conftest import PICTURES
 from tests.drawn import Sheet, chosen, lamp

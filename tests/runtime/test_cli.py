@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits import __version__, metadata
-from digits.mnist import Split
-from digits.model import BUNDLED
+from digits import __version__
+from digits.data.mnist import Split
+from digits.models import metadata
+from digits.models.model import BUNDLED
 from tests.drawn import Sheet, chosen, lamp
 from tests.runtime.conftest import Run
 

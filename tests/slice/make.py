@@ -2,7 +2,7 @@
 
     python tests/slice/make.py
 
-Needs the full data set (see digits.mnist).
+Needs the full data set (see digits.data.mnist).
 """
 
 import gzip
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import mnist
+from digits.data import mnist
 
 HERE = Path(__file__).parent
 

@@ -5,9 +5,9 @@ python tests/train/slice_digits.py train --epochs 2
 
 from pathlib import Path
 
-from digits import mnist
 from digits.__main__ import main
-from digits.mnist import Split
+from digits.data import mnist
+from digits.data.mnist import Split
 
 SLICE = Path(__file__).parent.parent / "slice"
 

@@ -3,7 +3,7 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from digits.mnist import Split
+from digits.data.mnist import Split
 from digits_train.augment import Dice
 from digits_train.augment import augment as augment_rows
 from digits_train.recipe import Augmentation

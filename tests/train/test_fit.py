@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits.mnist import Split
 from digits_train import models, world
 from digits_train.fit import Means, Training, _distil, fit, measure, predict, tensors
 from digits_train.plan import Plan

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from digits.mnist import Split
+from digits.data.mnist import Split
 from digits_train import outliers
 from digits_train.fit import Means, fit, predict
 from digits_train.models import choose

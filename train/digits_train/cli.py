@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from digits.commands.options import Data, plain_app
 from digits.errors import DigitsError
-from digits.options import Data, plain_app
 from digits.terminal import emit
 from digits_train import options
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
+from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits.mnist import Split
 from digits_train.augment import Dice, augment
 from digits_train.models import Network
 from digits_train.optimize import learning_rate, set_learning_rate, update_average

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from digits import frame
-from digits.mnist import Split
+from digits.data.mnist import Split
+from digits.vision import frame
 from digits_train.augment import Dice, augment
 from digits_train.recipe import Augmentation
 from digits_train.world import World

@@ -33,7 +33,7 @@ class Options:
     """Where and how a plan is carried out."""
 
     device: str = "auto"
-    data: Path | None = None  # where the digits are, as for `digits.datasets.load`
+    data: Path | None = None  # where the digits are, as for `digits.data.datasets.load`
     compiled: bool = False  # by torch.compile
     tensorboard: bool = False
     max_minutes: float | None = None  # start no epoch that would end later

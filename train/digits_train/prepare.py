@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from digits import datasets, mnist
-from digits.datasets import DataSet
+from digits.data import datasets, mnist
+from digits.data.datasets import DataSet
+from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits.mnist import Split
 from digits.terminal import complain, printable
 from digits_train import models, optimize, outliers, world
 from digits_train.checkpoint import Checkpoint

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 import digits
-from digits.datasets import Splits
+from digits.data.datasets import Splits
+from digits.data.evaluate import Batch, Evaluation
+from digits.data.mnist import SplitName
 from digits.errors import DigitsError
-from digits.evaluate import Batch, Evaluation
-from digits.mnist import SplitName
 from digits_train import checkpoint, report
 from digits_train.checkpoint import Provenance
 from digits_train.fit import Epoch, Training, measure, predict

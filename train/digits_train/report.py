@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from digits.evaluate import WORST, Evaluation
+from digits.data.evaluate import WORST, Evaluation
 from digits.files import replacing
 from digits.terminal import printable
 

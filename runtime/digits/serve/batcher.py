@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 
-from digits.model import Model
+from digits.models.model import Model
 from digits.serve import limits
 from digits.serve.metrics import Metrics
 

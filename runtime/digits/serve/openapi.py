@@ -3,9 +3,9 @@
 from typing import Any
 
 from digits import __version__
-from digits.model import INPUT, OUTPUT
-from digits.picture import FORMATS
+from digits.models.model import INPUT, OUTPUT
 from digits.serve import limits, v2
+from digits.vision.formats import FORMATS
 
 Json = dict[str, Any]
 

@@ -10,10 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from digits import output, picture
 from digits.classifier import Classifier
+from digits.commands import output
 from digits.serve import limits
 from digits.system import cores
+from digits.vision import picture
 
 
 class Pictures:

@@ -6,7 +6,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from digits.classifier import Classifier
-from digits.model import Model
+from digits.models.model import Model
 from digits.serve import limits
 from digits.serve.batcher import Batcher
 from digits.serve.metrics import Metrics

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from digits.metadata import Kernels
+from digits.models.metadata import Kernels
 from digits_train.recipe import Recipe
 
 

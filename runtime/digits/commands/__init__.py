@@ -1,0 +1,1 @@
+"""What the commands do: which pictures they read, on how many cores, and how they answer."""

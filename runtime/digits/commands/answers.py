@@ -1,0 +1,153 @@
+"""What `digits predict` and `digits read` do with their pictures, one after the other."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from digits.commands import sources
+from digits.errors import DigitsError, PictureError
+from digits.system import cores
+from digits.terminal import Errors, emit, interrupted, track
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from digits.commands.output import Form
+    from digits.models.metadata import Kernels
+
+# Starting two workers takes a quarter of a second, in which one process reads 250 small pictures.
+_WORTHWHILE = 500
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What comes of one picture. text: lines for stdout, without the last one's end."""
+
+    text: str
+    error: DigitsError | None = None
+
+
+Work = Callable[[str], Answer]
+
+
+class Task(Protocol):
+    """How a process answers for a picture. Can be pickled; what it takes to read is imported late.
+
+    So the first process stays small and starts its workers at once.
+    """
+
+    def start(self) -> Work:
+        """Open the model. Raises ModelError when it can't be used."""
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Reads the one digit of each picture. debug: folder for a strip a picture."""
+
+    form: "Form"
+    named: bool
+    model: "Path | None" = None
+    kernels: "Kernels | None" = None
+    reject: bool = True
+    debug: "Path | None" = None
+
+    def start(self) -> Work:
+        from digits.classifier import Classifier
+        from digits.commands import output
+
+        classifier = Classifier(self.model, kernels=self.kernels, reject=self.reject)
+        strips = None
+        if self.debug:
+            from digits.commands.drawing import Strips
+
+            strips = Strips(self.debug)
+
+        def answer(file: str) -> Answer:
+            source = sources.opened(file)
+            prediction = classifier.predict(source)
+            if strips:
+                strips.save(file, source, prediction)
+            noted = PictureError(f"{file}: {prediction.note}") if prediction.note else None
+            return Answer(output.prediction(file, prediction, self.form, self.named), noted)
+
+        return answer
+
+
+@dataclass(frozen=True)
+class Read:
+    """Reads all the digits of each picture. annotate: file for the one picture with boxes."""
+
+    form: "Form"
+    named: bool
+    model: "Path | None" = None
+    kernels: "Kernels | None" = None
+    reject: bool = True
+    annotate: "Path | None" = None
+
+    def start(self) -> Work:
+        from digits.classifier import Classifier
+        from digits.commands import output
+
+        classifier = Classifier(self.model, kernels=self.kernels, reject=self.reject)
+
+        def answer(file: str) -> Answer:
+            source = sources.opened(file)
+            reading = classifier.read(source)
+            if self.annotate:
+                from digits.commands import drawing
+
+                drawing.save(self.annotate, drawing.annotated(source, reading.digits))
+            return Answer(output.reading(file, reading, self.form, self.named))
+
+        return answer
+
+
+@dataclass(frozen=True)
+class _Tolerant:
+    """A task that a picture which can't be read doesn't end."""
+
+    task: Task
+
+    def __call__(self) -> Work:
+        work = self.task.start()
+
+        def answer(file: str) -> Answer:
+            try:
+                return work(file)
+            except PictureError as error:
+                return Answer("", error)
+
+        return answer
+
+
+def write(
+    task: Task, files: Sequence[str], errors: Errors, jobs: int | None = None, header: str = ""
+) -> None:
+    """Write the answers in the order of the files; one that can't be read costs a line on stderr.
+
+    jobs: how many processes; by default one for each core where that is faster. header: what comes
+    before the first answer. Ends the process with 1 after an error, and with 130 at Ctrl-C. Raises
+    ModelError when the model can't be used.
+    """
+    try:
+        answers = _answers(_Tolerant(task), files, jobs)
+        if header:
+            emit(header)
+        for answer in track(answers, len(files), "reading"):
+            if answer.text:
+                emit(answer.text)
+            if answer.error:
+                errors.report(answer.error)
+    except KeyboardInterrupt:
+        interrupted()
+    errors.exit_if_any()
+
+
+def _answers(start: _Tolerant, files: Sequence[str], jobs: int | None) -> Iterable[Answer]:
+    if jobs is None:
+        jobs = cores() if len(files) >= _WORTHWHILE else 1
+    if jobs == 1 or sources.STDIN in files:
+        return map(start(), files)
+    from digits.commands import workers
+
+    return workers.each(start, files, jobs)

@@ -1,0 +1,44 @@
+"""Which pictures a command reads, and in which form it answers."""
+
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from digits.terminal import Errors
+
+
+def form(as_json: bool, as_csv: bool) -> Literal["text", "json", "csv"]:
+    """How to answer. Raises BadParameter when it can't be both."""
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    if as_csv and isinstance(sys.stdout, io.TextIOWrapper):
+        # For programs, on whatever terminal.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    return "json" if as_json else "csv" if as_csv else "text"
+
+
+def listed(pictures: Sequence[str], recursive: bool) -> tuple[list[str], bool, Errors]:
+    """The files that are meant, whether the answers need their names, and what was wrong so far."""
+    from digits.commands import sources
+
+    errors = Errors()
+    files = sources.listed(pictures, recursive, errors.report)
+    return files, not sources.stands_for_one(pictures, files), errors
+
+
+def left(
+    files: Sequence[str], form: str, columns: Sequence[str], skip_done: Path | None
+) -> tuple[Sequence[str], str]:
+    """The files that aren't done, and the header of CSV, where it isn't there yet."""
+    appends = False
+    if skip_done:
+        from digits.commands import results
+
+        several = "line" in columns
+        names, appends = results.done(skip_done, columns if form == "csv" else (), several)
+        files = [file for file in files if results.as_written(file) not in names]
+    return files, ",".join(columns) if form == "csv" and not appends else ""

@@ -1,0 +1,163 @@
+"""Evaluations, models and speeds as text for people and as values for JSON."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from digits.commands.speed import Speed
+from digits.data.evaluate import Evaluation
+from digits.models.info import Info
+from digits.terminal import printable
+
+_LISTED = 10  # mistakes
+
+
+def evaluation(result: Evaluation) -> Iterator[str]:
+    """The lines that `digits eval` prints."""
+    low, high = result.interval
+    yield (
+        f"accuracy {result.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}):"
+        f" {result.wrong:,} of {result.total:,} wrong"
+    )
+    yield f"expected calibration error {result.calibration_error:.2%}"
+    yield (
+        f"answered ? below a confidence of {result.threshold:.2%}: {result.rejected:,},"
+        f" {result.rejected_right:,} of them right; the other answers:"
+        f" {_percent(result.accuracy_of_answers).strip()} right"
+    )
+    width = max(5, len(str(result.counts.max())) + 1)
+    yield ""
+    yield "digit  precision   recall   read as" + "".join(f"{d:{width}}" for d in range(10))
+    rows = zip(result.precision, result.recall, result.counts.tolist(), strict=True)
+    for digit, (precision, recall, counts) in enumerate(rows):
+        cells = "".join(f"{count or '.':>{width}}" for count in counts)
+        yield f"{digit:5}  {_percent(precision):>9}  {_percent(recall):>7}         {cells}"
+    if result.mistakes:
+        yield ""
+        listed = min(_LISTED, len(result.mistakes))
+        yield f"worst mistakes ({listed} of {result.wrong:,}), the least likely digits first:"
+    for mistake in result.mistakes[:_LISTED]:
+        yield (
+            f"  {printable(mistake.name)}: {mistake.label}, read as {mistake.predicted}"
+            f" ({mistake.confidence:.1%})"
+        )
+
+
+def evaluation_values(result: Evaluation) -> dict[str, Any]:
+    """The same as values; null where a share has no digits to be one of."""
+    return {
+        "digits": result.total,
+        "wrong": result.wrong,
+        "accuracy": result.accuracy,
+        "interval": result.interval,
+        "calibration_error": result.calibration_error,
+        "threshold": result.threshold,
+        "rejected": result.rejected,
+        "rejected_right": result.rejected_right,
+        "accuracy_of_answers": _value(result.accuracy_of_answers),
+        "precision": [_value(share) for share in result.precision],
+        "recall": [_value(share) for share in result.recall],
+        "confusion": result.counts.tolist(),
+        "mistakes": [
+            {key: value for key, value in vars(mistake).items() if key != "image"}
+            for mistake in result.mistakes
+        ],
+    }
+
+
+def info(model: Info) -> Iterator[str]:
+    """The lines that `digits info` prints."""
+    yield f"{printable(model.file)}: {model.bytes:,} bytes, intact"
+    opsets = ", ".join(f"{domain} {version}" for domain, version in model.opsets.items())
+    rows = {
+        "sha256": model.sha256,
+        "input": model.input,
+        "output": model.output,
+        "opset": f"{opsets}; IR version {model.ir_version}; written by {model.producer}",
+        "operators": _counted(model.operators),
+        "stored numbers": _counted(model.numbers),
+    }
+    for key, value in asdict(model.metadata).items():
+        rows |= dict(_flat(key, _parsed(value)))
+    width = max(map(len, rows))
+    for key, value in rows.items():
+        yield printable(f"  {key:{width}}  {value}")
+
+
+def info_values(model: Info) -> dict[str, Any]:
+    """The same as values; what the metadata hold as JSON texts is unfolded."""
+    about = {key: _parsed(value) for key, value in vars(model.metadata).items()}
+    return asdict(model) | {"metadata": about}
+
+
+def speed(about: Mapping[str, object], speeds: Sequence[Speed]) -> Iterator[str]:
+    """The lines that `digits bench` prints: a row for each figure, a column for each model."""
+    yield ", ".join(f"{key} {value}" for key, value in about.items())
+    rows = {"": [one.name for one in speeds]}
+    rows["file"] = [f"{one.size / 1000:,.0f} KB" for one in speeds]
+    rows["session start"] = [_duration(one.session_start) for one in speeds]
+    for percent in speeds[0].latency:
+        rows[f"one digit, p{percent}"] = [_duration(one.latency[percent]) for one in speeds]
+    for batch, threads in speeds[0].throughput:
+        cores = "1 thread" if threads == 1 else f"{threads} threads"
+        rows[f"batch {batch}, {cores}"] = [
+            f"{one.throughput[batch, threads]:,.0f} /s" for one in speeds
+        ]
+    rows["picture to digit"] = [_duration(one.picture) for one in speeds]
+    rows["cold start"] = [_duration(one.cold_start) for one in speeds]
+    rows["peak memory"] = [
+        "–" if one.peak_memory is None else f"{one.peak_memory / 1e6:.0f} MB" for one in speeds
+    ]
+    for name, cells in rows.items():
+        yield f"  {name:22}" + "".join(f"{cell:>22}" for cell in cells)
+
+
+def speed_values(speeds: Sequence[Speed]) -> list[dict[str, Any]]:
+    """The same as values, in seconds and bytes."""
+    return [
+        vars(one)
+        | {
+            "latency": {f"p{percent}": value for percent, value in one.latency.items()},
+            "throughput": [
+                {"batch": batch, "threads": threads, "images_per_second": value}
+                for (batch, threads), value in one.throughput.items()
+            ],
+        }
+        for one in speeds
+    ]
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.1f} µs"
+
+
+def _parsed(value: object) -> object:
+    """The object in a JSON text; anything else as it is."""
+    try:
+        return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value
+    except (ValueError, RecursionError):
+        return value
+
+
+def _flat(key: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for inner, item in value.items():
+            yield from _flat(f"{key}.{inner}", item)
+    else:
+        yield key, str(value)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+
+
+def _percent(share: float) -> str:
+    return "     –" if math.isnan(share) else f"{share:6.2%}"
+
+
+def _value(share: float) -> float | None:
+    return None if math.isnan(share) else share

@@ -1,0 +1,178 @@
+"""Labelled digits from MNIST, a folder of pictures or a table of them, a batch at a time."""
+
+import csv
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from digits.classifier import framed
+from digits.data import mnist
+from digits.data.evaluate import Batch
+from digits.data.mnist import Split, SplitName
+from digits.errors import DataError, DigitsError
+from digits.vision.formats import SUFFIXES
+
+_BATCH = 100  # digits: VGG-16's activations take 1.1 MB each
+
+_LINE = 1 << 16  # characters; two paths of the longest kind have 8,192
+
+Report = Callable[[DigitsError], None]
+Pictures = Callable[[Report], Iterator[tuple[Path, int]]]
+
+
+class Labelled:
+    """The labelled digits in `data`, to be iterated once, in batches.
+
+    data: a folder of pictures sorted by digit (7/any.png); a CSV file with the columns `file`,
+    relative to it, and `digit`; or a folder with MNIST's files, as without `data`. split: which
+    part of them; by default MNIST's test digits, or all pictures. report: called with what costs
+    one picture; the others are still read.
+
+    Pictures are opened as they are needed, in the order of the table or of the file system, so
+    memory doesn't grow with their number.
+
+    Raises DataError when there is nothing of that kind.
+    """
+
+    def __init__(self, data: Path | None, split: SplitName | None, report: Report) -> None:
+        self._report = report
+        self._wanted = split
+        self._pictures = _pictures_in(data) if data is not None else None
+        if self._pictures is None:
+            self._split: SplitName = split or "test"
+            self.name = f"MNIST's {self._split} digits"
+            self._digits = mnist_in(data, self._split)
+            self.total = len(self._digits)
+            return
+        self.name = f"the {split} digits in {data}" if split else str(data)
+        first = _First()
+        self.total = sum(1 for _ in self._pictures(first))
+        if not self.total:
+            raise DataError(f"there is no labelled picture in {data}{first}")
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self._from_pictures() if self._pictures else self._from_mnist()
+
+    def _from_mnist(self) -> Iterator[Batch]:
+        for start in range(0, self.total, _BATCH):
+            part = slice(start, start + _BATCH)
+            digits = Split(self._digits.images[part], self._digits.labels[part])
+            yield Batch.of(digits, self._split, start)
+
+    def _from_pictures(self) -> Iterator[Batch]:
+        assert self._pictures is not None
+        images, labels, names = [], [], []
+        for path, digit in self._pictures(self._report):
+            try:
+                frame = framed(path)
+            except DigitsError as error:
+                self._report(error)
+                continue
+            if self._wanted not in (None, split_of(frame.tobytes())):
+                continue
+            images.append(frame)
+            labels.append(digit)
+            names.append(str(path))
+            if len(images) == _BATCH:
+                yield Batch(np.stack(images), np.array(labels, np.uint8), names)
+                images, labels, names = [], [], []
+        if images:
+            yield Batch(np.stack(images), np.array(labels, np.uint8), names)
+
+
+def split_of(frame: bytes) -> SplitName:
+    """Which part of one's own data a digit belongs to: five sevenths train, as of MNIST.
+
+    frame: its 28x28 pixels. The choice is by them alone, so that a picture stays where it is
+    when others come, and is never in two parts under two names.
+    """
+    share = int.from_bytes(hashlib.sha256(frame).digest()[:8]) % 7
+    return "test" if share == 0 else "validation" if share == 1 else "train"
+
+
+def has_pictures(data: Path) -> bool:
+    """Whether it is a table or a sorted folder of pictures. Raises DataError as `Labelled`."""
+    return _pictures_in(data) is not None
+
+
+class _First:
+    """Keeps the first error, to be shown in brackets."""
+
+    def __init__(self) -> None:
+        self._error: DigitsError | None = None
+
+    def __call__(self, error: DigitsError) -> None:
+        self._error = self._error or error
+
+    def __str__(self) -> str:
+        return f" ({self._error})" if self._error else ""
+
+
+def _pictures_in(data: Path) -> Pictures | None:
+    """The pictures in a table or a sorted folder; None for any other folder."""
+    try:
+        if data.is_file():
+            return lambda report: _table(data, report)
+        if any((data / str(digit)).is_dir() for digit in range(10)):
+            return lambda report: _folder(data, report)
+        if data.is_dir():
+            return None
+        missing = not data.exists()
+    except OSError as error:
+        raise DataError(f"can't open {data}: {error.strerror}") from error
+    kind = "there is no such file or folder" if missing else "that is neither a file nor a folder"
+    raise DataError(f"{data}: {kind}")
+
+
+def mnist_in(data: Path | None, split: SplitName) -> Split:
+    """As `mnist.load`, but what is missing may also have been pictures."""
+    try:
+        return mnist.load(split, data)
+    except DataError as error:
+        if data is None:
+            raise
+        raise DataError(f"{data} has no folders of pictures, 0 to 9, and {error}") from error
+
+
+def _folder(folder: Path, report: Report) -> Iterator[tuple[Path, int]]:
+    for digit in range(10):
+        try:
+            with os.scandir(folder / str(digit)) as entries:
+                for entry in entries:
+                    if Path(entry.name).suffix.lower() in SUFFIXES:
+                        yield Path(entry.path), digit
+        except FileNotFoundError:
+            continue  # not every digit must be there
+        except OSError as error:
+            report(DataError(f"can't open {error.filename}: {error.strerror}"))
+
+
+def _table(path: Path, report: Report) -> Iterator[tuple[Path, int]]:
+    """The rows of a CSV file whose header names `file` and `digit`."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as text:
+            rows = csv.DictReader(_lines(text, path))
+            if not {"file", "digit"} <= set(rows.fieldnames or ()):
+                raise DataError(f"{path} is not a CSV file with the columns file and digit")
+            for row in rows:
+                file, digit = ((row[name] or "").strip() for name in ("file", "digit"))
+                if file and digit in set("0123456789"):
+                    yield path.parent / file, int(digit)
+                else:
+                    report(DataError(f"{path}, line {rows.line_num}: no file, or no digit"))
+    except (OSError, csv.Error) as error:
+        raise DataError(
+            f"can't read {path}: {getattr(error, 'strerror', None) or error}"
+        ) from error
+
+
+def _lines(text: TextIO, path: Path) -> Iterator[str]:
+    """The lines of a file, of which none may fill the memory."""
+    while line := text.readline(_LINE):
+        if len(line) == _LINE:
+            raise DataError(f"{path} is not a CSV file: it has a line of {_LINE:,} characters")
+        yield line

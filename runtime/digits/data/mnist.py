@@ -1,0 +1,187 @@
+"""MNIST: find it, verify it, parse it.
+
+The data set is Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits"
+(1998): four IDX files. Whatever place they come from, their bytes must have the SHA-256 below.
+"""
+
+import hashlib
+import math
+import os
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.data import fetch
+from digits.errors import DataError, DigitsError
+from digits.files import write_all
+from digits.terminal import complain
+
+SplitName = Literal["train", "validation", "test"]
+
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+VALIDATION = 10_000  # the last of the 60,000 training images choose; they never train
+
+
+class _Damaged(DataError):
+    """A file is there, but its bytes aren't MNIST's."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Some of the digits.
+
+    images: uint8 [n, 28, 28], 0 = paper, 255 = ink. labels: uint8 [n], 0 to 9.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def load(split: SplitName, data: Path | None = None) -> Split:
+    """Load 50,000 training, 10,000 validation or 10,000 test digits.
+
+    With `data` (or $DIGITS_DATA) the files must lie in that folder, raw or gzipped. Otherwise the
+    user's cache folder is used, and filled from the internet on the first call.
+
+    Raises DataError when a file can't be found, or isn't MNIST's.
+    """
+    prefix = "t10k" if split == "test" else "train"
+    names = f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
+    images, labels = (
+        parse_idx(raw, name) for raw, name in zip(_files(names, data), names, strict=True)
+    )
+    part = {
+        "train": slice(None, -VALIDATION),
+        "validation": slice(-VALIDATION, None),
+        "test": slice(None),
+    }[split]
+    return Split(images[part], labels[part])
+
+
+def join(first: Split, second: Split) -> Split:
+    """The digits of both, in this order."""
+    return Split(
+        np.concatenate([first.images, second.images]),
+        np.concatenate([first.labels, second.labels]),
+    )
+
+
+def parse_idx(raw: bytes, name: str) -> NDArray[np.uint8]:
+    """Parse an IDX file of unsigned bytes (big-endian header, http://yann.lecun.com/exdb/mnist).
+
+    Returns uint8 with the shape that the header states. Raises DataError, which calls the file
+    `name`, when header and length don't fit together.
+    """
+    if len(raw) < 4 or raw[:3] != b"\0\0\x08":
+        raise DataError(f"{name} is not an IDX file of unsigned bytes")
+    start = 4 + 4 * raw[3]
+    if len(raw) < start:
+        raise DataError(f"{name} is truncated: its header is not complete")
+    shape = struct.unpack(f">{raw[3]}I", raw[4:start])
+    if len(raw) - start != math.prod(shape):
+        raise DataError(
+            f"{name} should hold {math.prod(shape)} bytes for {shape}, not {len(raw) - start}"
+        )
+    try:
+        return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
+    except ValueError as error:  # beside a length of 0, the others can be as many and large as any
+        raise DataError(f"{name} has {raw[3]} dimensions that no array can have") from error
+
+
+def _files(names: Sequence[str], data: Path | None) -> list[bytes]:
+    """The verified bytes of the files, from the first place that has them."""
+    folder = data or _folder_from_environment()
+    if folder is not None:
+        return [_from_folder(name, folder) for name in names]
+    tried = []
+    cache = fetch.cache_folder()
+    if cache is None:
+        tried.append('the cache folder: pooch is not installed (pip install "digits[data]")')
+    else:
+        try:
+            return [_from_folder(name, cache) for name in names]
+        except _Damaged as error:
+            complain(f"warning: {error}; fetching it again")
+            tried.append(str(error))
+        except DataError as error:
+            tried.append(str(error))
+    for source in fetch.SOURCES:
+        try:
+            files = {
+                name: _verified(name, raw, f"{source.__name__}: {name}")
+                for name, raw in source(tuple(SHA256)).items()
+            }
+        except DataError as error:
+            tried.append(str(error))
+            continue
+        if cache is not None:
+            _keep(files, cache)
+        return [files[name] for name in names]
+    raise DataError(
+        "MNIST was not found. Tried:\n  - " + "\n  - ".join(tried) + "\nPut its four IDX files,"
+        " raw or gzipped, into a folder and name it with --data or $DIGITS_DATA."
+    )
+
+
+def _folder_from_environment() -> Path | None:
+    value = os.environ.get("DIGITS_DATA")
+    return Path(value) if value else None
+
+
+def _from_folder(name: str, folder: Path) -> bytes:
+    """Look for NAME and NAME.gz in the folder, and in MNIST/raw, where torchvision keeps them."""
+    for path in (
+        directory / file
+        for directory in (folder, folder / "MNIST" / "raw")
+        for file in (name, f"{name}.gz")
+    ):
+        try:
+            if not path.is_file():
+                continue
+            raw = path.read_bytes()
+        except OSError as error:
+            raise DataError(f"can't read {path}: {error.strerror}") from error
+        return _verified(name, raw, str(path))
+    raise DataError(f"{folder} holds neither {name} nor {name}.gz")
+
+
+def _verified(name: str, raw: bytes, where: str) -> bytes:
+    """Unzip `raw` when it is gzipped; return the bytes if they are MNIST's."""
+    if raw[:2] == b"\x1f\x8b":
+        raw = gunzip(raw, where)
+    if hashlib.sha256(raw).hexdigest() != SHA256[name]:
+        raise _Damaged(f"{where} is damaged, or is not MNIST's {name} (its SHA-256 differs)")
+    return raw
+
+
+def gunzip(raw: bytes, where: str) -> bytes:
+    """Decompress at most 64 MiB. Raises DataError, which names `where`, on anything else."""
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = inflater.decompress(raw, fetch.MAX_BYTES)
+    except zlib.error as error:
+        raise _Damaged(f"{where} is not an intact gzip file: {error}") from error
+    if not inflater.eof:
+        raise _Damaged(f"{where} is truncated, or holds more than {fetch.MAX_BYTES >> 20} MiB")
+    return plain
+
+
+def _keep(files: dict[str, bytes], cache: Path) -> None:
+    try:
+        write_all({cache / name: raw for name, raw in files.items()})
+    except DigitsError as error:  # a read-only home costs a download next time, nothing else
+        complain(f"warning: {error}")

@@ -1,0 +1,114 @@
+"""What a model file says about itself, and whether the file is intact.
+
+An ONNX file is one protobuf message, ModelProto (https://onnx.ai/onnx/repo-docs/IR.html). Its
+field 14, metadata_props, is a list of key-value pairs. The exporter appends ours at the end of the
+file and closes with a seal: the pair `sha256`, whose value is the SHA-256 of every byte before it.
+The seal shows damage and careless edits; it is no signature and does not stop a forger.
+
+Reading needs no protobuf library: only the outermost fields are looked at.
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from digits.errors import ModelError
+from digits.models import protobuf
+
+FORMAT_VERSION = "1"
+
+Kernels = Literal["integer", "float"]
+
+_METADATA_PROPS = 14
+_SEAL = "sha256"
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """The pairs in metadata_props. Accuracies and probabilities are 0 to 1."""
+
+    format_version: str
+    architecture: str
+    digits_version: str
+    recipe: str  # JSON of the training recipe
+    seed: str
+    data_sha256: str  # JSON: file name -> SHA-256
+    training_digits: int  # of MNIST 60,000: the validation digits trained too
+    teacher_sha256: str  # of the checkpoint that the network learnt from, or empty
+    checkpoint_sha256: str
+    quantization: str  # "none", or how the file was quantized
+    kernels: Kernels  # which of onnxruntime's kernels run it fastest
+    temperature: float  # the logits were divided by it; already in the graph
+    rejection_threshold: float  # an answer with less confidence is no answer
+    validation_accuracy_float: float  # of the float file it was made from
+    validation_accuracy: float  # of this file
+    test_accuracy_float: float
+    test_accuracy: float
+
+
+def append(model: bytes, metadata: Metadata) -> bytes:
+    """The ONNX file with the metadata and the seal at its end."""
+    pairs = b"".join(_pair(key, str(value)) for key, value in asdict(metadata).items())
+    body = model + pairs
+    return body + _pair(_SEAL, hashlib.sha256(body).hexdigest())
+
+
+def read(model: bytes, name: str) -> Metadata:
+    """The metadata of an ONNX file that `append` made.
+
+    Raises ModelError, which calls the file `name`, when it isn't ONNX, isn't ours, is damaged,
+    keeps weights in other files, or is of another format version.
+    """
+    pairs: dict[str, str] = {}
+    last_key, last_start = "", 0
+    for number, start, payload in protobuf.fields(memoryview(model), name):
+        last_key, last_start = "", start
+        if number == _METADATA_PROPS:
+            last_key, value = _key_and_value(payload, name)
+            pairs[last_key] = value
+    if "format_version" not in pairs:
+        raise ModelError(f"{name} is not a model that `digits export` made: it has no metadata")
+    if last_key != _SEAL or hashlib.sha256(model[:last_start]).hexdigest() != pairs[_SEAL]:
+        raise ModelError(
+            f"{name} is damaged or was edited: its bytes don't have the SHA-256 inside"
+        )
+    # TensorProto.external_data is a list of pairs, one of which must have the key "location".
+    if b"location" in model:
+        raise ModelError(f"{name} keeps its weights in other files, which digits doesn't open")
+    version = pairs["format_version"]
+    if version != FORMAT_VERSION:
+        raise ModelError(f"{name} has format version {version}; this digits reads {FORMAT_VERSION}")
+    return _typed(pairs, name)
+
+
+def _typed(pairs: dict[str, str], name: str) -> Metadata:
+    values: dict[str, Any] = {}
+    for field in fields(Metadata):
+        if field.name not in pairs:
+            raise ModelError(f"{name} lacks {field.name} in its metadata")
+        values[field.name] = pairs[field.name]
+        if field.type in (int, float):
+            try:
+                values[field.name] = field.type(pairs[field.name])
+            except ValueError as error:
+                raise ModelError(f"{name}: {field.name} is not a number") from error
+    metadata = Metadata(**values)
+    if metadata.kernels not in get_args(Kernels):
+        raise ModelError(f"{name}: kernels is {metadata.kernels!r}, neither integer nor float")
+    if not 0 <= metadata.rejection_threshold <= 1:
+        raise ModelError(f"{name}: rejection_threshold is not between 0 and 1")
+    return metadata
+
+
+def _key_and_value(pair: memoryview, name: str) -> tuple[str, str]:
+    text = {number: bytes(payload) for number, _, payload in protobuf.fields(pair, name)}
+    try:
+        return text.get(1, b"").decode(), text.get(2, b"").decode()
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{name} is damaged: its metadata is not text") from error
+
+
+def _pair(key: str, value: str) -> bytes:
+    """One metadata_props field: a StringStringEntryProto with key (1) and value (2)."""
+    entry = protobuf.bytes_field(1, key.encode()) + protobuf.bytes_field(2, value.encode())
+    return protobuf.bytes_field(_METADATA_PROPS, entry)

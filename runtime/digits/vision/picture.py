@@ -1,0 +1,280 @@
+"""Any picture to grey pixels."""
+
+import io
+import math
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from digits.errors import PictureError
+from digits.vision.formats import FORMATS
+
+Source = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any]
+)
+
+MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
+_BAND = 512  # rows that are converted at a time
+_TRAILER = 512  # bytes at a file's end that may be padding
+_ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
+# Pixels of the longer side; a larger picture is first reduced, to at least half of it.
+WORKING_SIZE = 640  # for one digit
+PAGE_SIZE = 2048  # for many small ones
+
+# What Pillow raises on broken files: the first five were seen with 400,000 mutated ones (13.0),
+# the others are in its decoders' sources.
+_BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    Image.DecompressionBombError,
+    AssertionError,  # seen too: a PNG without its palette
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, upright and grey.
+
+    grey: uint8 [height, width], 0 = black, 255 = white; the longer side has at most as many
+    pixels as were asked for. reduction: how many of the picture's own pixels make one grey pixel,
+    along each axis.
+    size: width and height in the picture's own pixels.
+    """
+
+    name: str
+    grey: NDArray[np.uint8]
+    reduction: float
+    size: tuple[int, int]
+
+    def own_box(self, left: int, top: int, right: int, bottom: int) -> tuple[int, int, int, int]:
+        """A box in grey pixels as left, top, right, bottom in the picture's own pixels."""
+        near = round(left * self.reduction), round(top * self.reduction)
+        far = round(right * self.reduction), round(bottom * self.reduction)
+        return *near, min(far[0], self.size[0]), min(far[1], self.size[1])
+
+
+def load(source: Source, longest: int = WORKING_SIZE) -> Picture:
+    """Open a path, bytes, a file object, a PIL image or an array as a grey picture.
+
+    longest: pixels that the longer side may have; a larger picture is reduced.
+    Arrays are [height, width] or [height, width, 1, 3 or 4 channels], of bool, integers or floats.
+    White is 1 in bool and in floats up to 1; 255 in what goes up to 255; 65535 in what goes up to
+    that; beyond, the largest value.
+
+    Raises PictureError when the source is missing, not a picture, damaged or too large.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, longest)
+    if isinstance(source, Image.Image):
+        return _from_image("the image", source, longest)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_file("the picture", io.BytesIO(source), longest)
+    if isinstance(source, str | os.PathLike):
+        return _from_path(os.fsdecode(source), longest)
+    if hasattr(source, "read"):
+        return _from_file(str(getattr(source, "name", "the picture")), source, longest)
+    raise PictureError(
+        f"a {type(source).__name__} is no picture: give a path, bytes, a file object, a PIL image"
+        " or an array"
+    )
+
+
+def size(content: bytes) -> tuple[int, int]:
+    """Width and height that a picture file has by its head, in pixels. Raises PictureError."""
+    with _opened("the picture", io.BytesIO(content)) as image:
+        return image.size
+
+
+def _from_path(path: str, longest: int) -> Picture:
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise PictureError(f"{path} is a folder")
+        if not stat.S_ISREG(mode):
+            raise PictureError(f"{path} is not a regular file")
+        file = open(path, "rb")  # noqa: SIM115
+    except (OSError, ValueError) as error:
+        raise PictureError(f"can't open {path}: {getattr(error, 'strerror', error)}") from error
+    with file:
+        return _from_file(path, file, longest)
+
+
+def _opened(name: str, file: BinaryIO) -> Image.Image:
+    """A picture whose head is read, and nothing else of it."""
+    try:
+        return Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise PictureError(
+            f"{name} is not a picture that digits can read ({', '.join(FORMATS)})"
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(_too_many_pixels(name)) from error
+    except _BROKEN as error:
+        raise PictureError(f"{name} is damaged, or too large: {error}") from error
+
+
+def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
+    with _opened(name, file) as image:
+        _check_size(name, *image.size)
+        if image.format == "GIF":
+            _check_end(name, file)
+        width, height = image.size
+        # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction of
+        # the cost. Three quarters of the pixels that are wanted at least are enough.
+        scale = 0.75 * longest / max(width, height)
+        image.draft("L", (math.ceil(width * scale), math.ceil(height * scale)))
+        decoded = max(image.size)
+        picture = _from_image(name, image, longest)
+        turned = (picture.size[0] > picture.size[1]) != (image.size[0] > image.size[1])
+        return replace(
+            picture,
+            reduction=picture.reduction * max(width, height) / decoded,
+            size=(height, width) if turned else (width, height),
+        )
+
+
+def _check_end(name: str, file: BinaryIO) -> None:
+    """Pillow reads half a GIF without a word. A whole one ends with a semicolon (GIF89a, 27)."""
+    place = file.tell()
+    file.seek(-min(_TRAILER, file.seek(0, os.SEEK_END)), os.SEEK_END)
+    whole = file.read().rstrip(b"\0").endswith(b";")
+    file.seek(place)
+    if not whole:
+        raise PictureError(f"{name} is damaged: it ends too early")
+
+
+def _from_image(name: str, image: Image.Image, longest: int) -> Picture:
+    _check_size(name, *image.size)
+    factor = -(-max(image.size) // longest)
+    try:
+        turned = image.getexif().get(_ORIENTATION, 1) != 1
+        upright = ImageOps.exif_transpose(image) if turned else image  # which else makes a copy
+        return Picture(name, _grey(upright, factor), float(factor), upright.size)
+    except _BROKEN as error:
+        raise PictureError(f"{name} is damaged: {error}") from error
+
+
+def _from_array(array: NDArray[Any], longest: int) -> Picture:
+    values = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    if values.dtype.kind not in "buif" or values.size == 0:
+        raise PictureError(f"an array of {array.dtype} with the shape {array.shape} is no picture")
+    if values.ndim != 2 and (values.ndim != 3 or values.shape[2] not in (3, 4)):
+        raise PictureError(
+            f"a picture is [height, width] or [height, width, channels], not {array.shape}"
+        )
+    _check_size("the array", values.shape[1], values.shape[0])
+    if values.dtype != np.uint8:
+        values = _scaled(values)
+    return _from_image("the array", Image.fromarray(np.ascontiguousarray(values)), longest)
+
+
+def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Any numbers to 0 (black) to 255 (white); `load` says what counts as white."""
+    if not np.isfinite(values).all():
+        raise PictureError("the array holds values that are not finite")
+    high = values.max()
+    if values.dtype.kind == "b" or (values.dtype.kind == "f" and high <= 1):
+        white = 1.0
+    else:
+        white = next((limit for limit in (255.0, 65535.0) if high <= limit), float(high))
+    scaled = np.clip(values, 0, white).astype(np.float32)
+    scaled *= 255 / white
+    return _bytes(scaled)
+
+
+def _check_size(name: str, width: int, height: int) -> None:
+    if width * height == 0:
+        raise PictureError(f"{name} has no pixels")
+    if width * height > MAX_PIXELS:
+        raise PictureError(_too_many_pixels(f"{name} with {width} x {height}"))
+
+
+def _too_many_pixels(name: str) -> str:
+    return f"{name} has too many pixels: at most {MAX_PIXELS // 1_000_000} million are read"
+
+
+def _grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
+    """Grey pixels of an upright picture, reduced by `factor` before they become floats."""
+    if image.mode in ("I", "F"):
+        return _stretched(image, factor)
+    if image.mode.startswith("I;16"):
+        deep = (np.asarray(band) >> 8 for band in _bands(image, factor))
+        bands = [Image.fromarray(high.astype(np.uint8)).reduce(factor) for high in deep]
+    elif image.has_transparency_data:
+        coloured = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
+        # Alpha is multiplied in while averaging; the grey of invisible pixels must not show.
+        weighted = (band.convert("LA").convert("La") for band in _bands(coloured, factor))
+        bands = [band.reduce(factor).convert("LA") for band in weighted]
+        return _on_paper(np.concatenate([np.asarray(band) for band in bands]))
+    else:
+        bands = [band.convert("L").reduce(factor) for band in _bands(image, factor)]
+    return np.concatenate([np.asarray(band) for band in bands])
+
+
+def _bands(image: Image.Image, factor: int) -> Iterator[Image.Image]:
+    """The picture in parts, because a conversion takes up to eight bytes a pixel."""
+    width, height = image.size
+    step = factor * max(1, _BAND // factor)
+    for top in range(0, height, step):
+        yield image.crop((0, top, width, min(top + step, height)))
+
+
+def _on_paper(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay a transparent picture on paper that contrasts with its ink.
+
+    image: uint8 [height, width, 2], grey and alpha.
+
+    A cut-out sheet, which fills its outline and holds both ink and paper, goes on its own paper.
+    Bare ink goes on white, or on black when it is light.
+    """
+    values = image.astype(np.float32)
+    grey, alpha = values[..., 0], values[..., 1] / 255
+    rows, columns = np.nonzero(alpha > 0.5)
+    if not len(rows):
+        return np.full(grey.shape, 255, np.uint8)
+    visible = grey[rows, columns]
+    outline = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+    if len(rows) > 0.6 * outline and np.ptp(visible) > 96:
+        paper = np.float32(np.median(visible))
+    else:
+        paper = np.float32(0 if visible.mean() > 127 else 255)
+    return _bytes((paper + (grey - paper) * alpha).astype(np.float32))
+
+
+def _stretched(image: Image.Image, factor: int) -> NDArray[np.uint8]:
+    """Grey for 32-bit files, which don't say what white is: the least is black, the most white."""
+    ranges = []
+    for band in _bands(image, factor):
+        values = np.asarray(band)
+        if not np.isfinite(values).all():
+            raise ValueError("it holds values that are not finite")
+        ranges.append((float(values.min()), float(values.max())))
+    low, high = min(least for least, _ in ranges), max(most for _, most in ranges)
+    reduced = []
+    for band in _bands(image, factor):
+        grey = np.asarray(band).astype(np.float32)
+        grey -= low
+        grey *= 255 / max(high - low, 1e-9)
+        reduced.append(np.asarray(Image.fromarray(_bytes(grey)).reduce(factor)))
+    return np.concatenate(reduced)
+
+
+def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Round 0 to 255 in place, so that a large picture is in memory once."""
+    return np.round(values, out=values).astype(np.uint8)

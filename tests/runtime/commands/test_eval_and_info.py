@@ -1,0 +1,139 @@
+"""`digits eval` and `digits info` in this process."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from digits.commands import tables
+from digits.models import info
+from tests.runtime.conftest import Run
+
+
+@pytest.mark.usefixtures("slice_as_mnist")
+def test_eval_measures_the_test_digits(run: Run) -> None:
+    code, out, err = run("eval")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].endswith("lenet5.int8.onnx (float kernels) on MNIST's test digits")
+    assert re.match(
+        r"accuracy \d+\.\d\d% \(95 % interval 9\d.\d\d% to .*\): \d of 500 wrong", lines[1]
+    )
+    assert lines[5].startswith("digit  precision   recall   read as    0    1")
+    assert lines[6].split()[0] == "0"
+
+
+@pytest.mark.usefixtures("slice_as_mnist")
+def test_eval_as_json(run: Run) -> None:
+    code, out, _ = run("eval", "--split", "validation", "--kernels", "integer", "--json")
+    values = json.loads(out)
+    assert code == 0
+    assert (values["digits"], values["kernels"]) == (200, "integer")
+    assert sum(map(sum, values["confusion"])) == 200
+    assert values["data"] == "MNIST's validation digits"
+    assert values["accuracy"] == pytest.approx(1 - values["wrong"] / 200)
+
+
+def test_eval_of_pictures_draws_and_tells_of_the_bad_one(
+    run: Run, pictures: list[Path], tmp_path: Path
+) -> None:
+    rows = "".join(f"{picture},{picture.stem}\n" for picture in pictures)
+    table = tmp_path / "labels.csv"
+    table.write_text(f"file,digit\n{rows}missing.png,3\n")
+    code, out, err = run("eval", "--data", table, "--plot", tmp_path / "plots", "--json")
+    assert code == 1
+    assert "missing.png" in err
+    assert json.loads(out)["digits"] == 10
+    for name in ("confusion.png", "mistakes.png"):
+        assert Image.open(tmp_path / "plots" / name).width > 400
+
+
+def test_eval_without_matplotlib_says_what_is_needed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "digits_train.report", raising=False)
+    code, _, err = run("eval", "--plot", tmp_path)
+    assert code == 1
+    assert "--plot needs matplotlib" in err
+
+
+def test_eval_of_nothing_readable_is_an_error(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "empty.png").touch()
+    code, out, err = run("eval", "--data", tmp_path)
+    assert (code, out) == (1, "")
+    assert "could be read" in err
+
+
+def test_info_in_words_and_as_json(run: Run) -> None:
+    code, out, err = run("info")
+    assert (code, err) == (0, "")
+    assert "bytes, intact" in out
+    assert re.search(r"\n  recipe.augmentation.rotation +10\n", out)
+    assert re.search(r"\n  kernels +float\n", out)
+    values = json.loads(run("info", "--json")[1])
+    assert values["metadata"]["architecture"] == "lenet5"
+    assert values["operators"]["Conv"] == 2
+
+
+def test_info_on_another_s_file_is_an_error(run: Run, pictures: list[Path]) -> None:
+    code, out, err = run("info", pictures[0])
+    assert (code, out) == (1, "")
+    assert "is not an ONNX file" in err
+
+
+@pytest.mark.parametrize("kernels", ["integer", "float"])
+def test_kernels_can_be_chosen(run: Run, pictures: list[Path], kernels: str) -> None:
+    code, out, _ = run("predict", pictures[7], "--kernels", kernels)
+    assert code == 0
+    assert out.startswith("7 ")
+
+
+@pytest.mark.parametrize("name", ["a$x_$b", "m$\\b$", "l\udce9", "new\nline", "plain"])
+def test_any_name_can_be_drawn(run: Run, pictures: list[Path], tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    (folder / "5").mkdir(parents=True)
+    shutil.copy(pictures[5], folder / "5")
+    code, out, err = run("eval", "--data", folder, "--plot", tmp_path / "plots")
+    assert (code, err) == (0, "")
+    assert "accuracy 100.00%" in out
+    assert Image.open(tmp_path / "plots" / "confusion.png").width > 400
+
+
+@pytest.mark.usefixtures("slice_as_mnist")
+def test_a_plot_that_can_t_be_written_costs_the_plot_alone(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, out, err = run("eval", "--plot", tmp_path / "file")
+    assert code == 1
+    assert "of 500 wrong" in out
+    assert err.startswith("error: can't write")
+
+
+def test_eval_with_stderr_closed(pictures: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "5").mkdir()
+    shutil.copy(pictures[5], tmp_path / "5")
+    command = f"{sys.executable} -m digits eval --data {tmp_path} 2>&-"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "accuracy 100.00%" in done.stdout
+
+
+def test_an_error_s_text_can_t_move_the_cursor(run: Run) -> None:
+    _, _, err = run("info", "red\x1b[31m.onnx")
+    assert "\\x1b[31m" in err
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize("recipe", ['{"a":' * 100_000, "{broken", '{"a\u001b[31mx": 1}'])
+def test_a_recipe_that_is_no_recipe_is_shown_as_it_is(recipe: str) -> None:
+    found = info.inspect()
+    object.__setattr__(found.metadata, "recipe", recipe)
+    lines = "\n".join(tables.info(found))
+    assert "recipe" in lines
+    assert "\x1b" not in lines

@@ -1,0 +1,85 @@
+"""`digits bench`, with windows so short that the figures mean nothing."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from digits.commands import speed
+from digits.models.model import BUNDLED
+from tests.runtime.conftest import Run
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "_LATENCY", 0.0)
+    monkeypatch.setattr(speed, "_THROUGHPUT", 0.0)
+    monkeypatch.setattr(speed, "_WINDOWS", 1)
+
+
+def test_as_json(run: Run) -> None:
+    code, out, _ = run("bench", "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert {"device", "cores", "digits", "onnxruntime", "warnings"} <= report.keys()
+    floating, integer = report["models"]
+    assert (floating["kernels"], integer["kernels"]) == ("float", "integer")
+    assert floating["size"] == Path(BUNDLED).stat().st_size
+    assert 0 < floating["latency"]["p50"] <= floating["latency"]["p99"] < 1
+    assert {(row["batch"], row["threads"]) for row in floating["throughput"]} >= {(1, 1), (64, 1)}
+    assert all(row["images_per_second"] > 100 for row in floating["throughput"])
+    for key in ("session_start", "picture", "cold_start"):
+        assert 0 < floating[key] < 10
+    assert 40e6 < floating["peak_memory"] < 150e6
+    assert integer["cold_start"] is None  # a plain `digits predict` takes float kernels
+
+
+def test_as_a_table(run: Run) -> None:
+    code, out, _ = run("bench")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].startswith("device ")
+    assert lines[1].split() == ["int8,", "float", "kernels", "int8,", "integer", "kernels"]
+    for name in ("one digit, p99", "batch 64, 1 thread", "picture to digit", "peak memory"):
+        assert any(line.strip().startswith(name) for line in lines)
+    assert len({len(line) for line in lines[1:]}) == 1
+
+
+def test_the_float_file_is_measured_beside_the_int8_one(tmp_path: Path) -> None:
+    shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
+    shutil.copy(BUNDLED, tmp_path / "mine.onnx")  # int8 too, but what counts is the name
+    for name in ("mine.onnx", "mine.int8.onnx"):
+        names = [Path(model.name).name for model in speed._side_by_side(tmp_path / name)[0]]
+        assert names == ["mine.onnx"] * 2 + ["mine.int8.onnx"] * 2
+
+
+def test_a_model_alone_is_measured_alone(tmp_path: Path) -> None:
+    shutil.copy(BUNDLED, tmp_path / "mine.bin")
+    models, _ = speed._side_by_side(tmp_path / "mine.bin")
+    assert [(Path(model.name).name, model.kernels) for model in models] == [
+        ("mine.bin", "float"),
+        ("mine.bin", "integer"),
+    ]
+
+
+def test_a_bad_sibling_is_left_out(tmp_path: Path) -> None:
+    shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
+    (tmp_path / "mine.onnx").write_bytes(b"junk")
+    models, [warning] = speed._side_by_side(tmp_path / "mine.int8.onnx")
+    assert [Path(model.name).name for model in models] == ["mine.int8.onnx"] * 2
+    assert "mine.onnx" in warning
+
+
+def test_a_bad_model_is_one_sentence(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"nonsense")
+    code, out, err = run("bench", tmp_path / "bad.onnx")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ")
+
+
+def test_what_disturbed_the_measurement_is_said() -> None:
+    quiet = speed.Speed("a.onnx", "float", "none", 1, share=0.99)
+    busy = speed.Speed("b.onnx", "float", "none", 1, share=0.6)
+    assert speed._disturbed([quiet]) == []
+    assert speed._disturbed([quiet, busy]) == ["other programs ran: 60% of a core was left"]

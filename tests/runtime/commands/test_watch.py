@@ -1,0 +1,363 @@
+"""`digits watch` and its journal; the clock of the test is turned by hand."""
+
+import csv
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from digits.classifier import Classifier, Prediction
+from digits.commands import watch
+from digits.commands.journal import Journal
+from digits.errors import DigitsError
+
+
+class Clock:
+    """time.monotonic for digits.commands.watch."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Bench:
+    """A watched folder, and a watcher that looks when it is told to."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.inbox, self.results, self._clock = folder / "inbox", folder / "results.csv", clock
+        self.inbox.mkdir()
+        self.told: list[str] = []
+        self.start()
+
+    def start(self) -> None:
+        """As after a restart."""
+        self._stop_writing()
+        self.watcher = watch.Watch(self.inbox, self.results, Classifier(), True, self._tell)
+
+    def look(self, *waits: float) -> None:
+        for seconds in waits:
+            self._clock.now += seconds
+            self.watcher._round(Event())
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        with self.results.open() as file:
+            return [(row["file"], row["digit"]) for row in csv.DictReader(file)]
+
+    def _stop_writing(self) -> None:
+        if hasattr(self, "watcher"):
+            os.close(self.watcher._journal._file)
+
+    def _tell(self, arrival: watch.Arrival, prediction: Prediction) -> None:
+        self.told.append(arrival.name)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    clock = Clock()
+    monkeypatch.setattr(watch, "time", clock)
+    monkeypatch.setattr(clock, "strftime", time.strftime, raising=False)
+    monkeypatch.setattr(clock, "gmtime", time.gmtime, raising=False)
+    yield Bench(tmp_path, clock)
+
+
+def test_a_picture_is_read_once(bench: Bench, pictures: list[Path]) -> None:
+    shutil.copy(pictures[7], bench.inbox)
+    bench.look(0)
+    assert bench.told == []  # it may still be written
+    bench.look(2, 2, 2)
+    assert bench.rows == [(pictures[7].name, "7")]
+    assert bench.told == [pictures[7].name]
+
+
+def test_nothing_twice_after_a_restart(bench: Bench, pictures: list[Path]) -> None:
+    for picture in pictures[:2]:
+        shutil.copy(picture, bench.inbox)
+    bench.look(0, 2)
+    bench.start()
+    shutil.copy(pictures[5], bench.inbox)
+    bench.look(0, 2, 2)
+    assert [digit for _, digit in bench.rows] == ["0", "1", "5"]
+
+
+def test_half_a_picture_waits_for_the_other_half(bench: Bench, pictures: list[Path]) -> None:
+    whole = pictures[6].read_bytes()
+    arriving = bench.inbox / pictures[6].name
+    for size in (100, 150, 200):
+        arriving.write_bytes(whole[:size])
+        bench.look(0.5, 0.5)
+    bench.look(5)  # the sender pauses
+    arriving.write_bytes(whole)
+    bench.look(0, 2)
+    assert bench.rows == [(arriving.name, "6")]
+
+
+def test_a_damaged_picture_costs_one_row(
+    bench: Bench, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bench.inbox / "bad.png").write_bytes(pictures[6].read_bytes()[:99])
+    shutil.copy(pictures[7], bench.inbox)
+    bench.look(0, 2)
+    assert bench.rows == [(pictures[7].name, "7")]
+    bench.look(58, 60, 60)
+    assert bench.rows[1:] == [("bad.png", "")]
+    assert "bad.png" in capsys.readouterr().err
+    bench.start()
+    bench.look(0, 100)
+    assert len(bench.rows) == 2
+
+
+def test_another_picture_of_the_same_name_is_read(bench: Bench, pictures: list[Path]) -> None:
+    for picture in (pictures[3], pictures[4], pictures[4]):
+        shutil.copy(picture, bench.inbox / "now.png")
+        os.utime(bench.inbox / "now.png", ns=(0, int(picture.stem)))  # a clock that stood in 1970
+        bench.look(0, 2)
+    assert [digit for _, digit in bench.rows] == ["", "4"]  # of the 3 it isn't sure
+
+
+def test_what_vanishes_is_forgotten(bench: Bench, pictures: list[Path]) -> None:
+    shutil.copy(pictures[1], bench.inbox)
+    bench.look(0)
+    (bench.inbox / pictures[1].name).unlink()
+    bench.look(2)
+    assert not bench.results.read_bytes()
+    assert not bench.watcher._waiting
+
+
+def test_a_folder_that_comes_back(
+    bench: Bench, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(pictures[1], bench.inbox)
+    bench.look(0, 2)
+    bench.inbox.rename(bench.inbox.with_name("gone"))
+    bench.look(0, 2)
+    bench.inbox.with_name("gone").rename(bench.inbox)
+    bench.look(0, 2)
+    assert len(bench.rows) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert "No such file or directory; trying again" in told[0]
+
+
+def test_hidden_files_pipes_and_other_files_are_left_alone(
+    bench: Bench, pictures: list[Path]
+) -> None:
+    shutil.copy(pictures[1], bench.inbox / ".one.png")
+    shutil.copy(pictures[1], bench.inbox / "one.txt")
+    os.mkfifo(bench.inbox / "pipe.png")
+    (bench.inbox / "link.png").symlink_to("nowhere")
+    (bench.inbox / "deeper").mkdir()
+    shutil.copy(pictures[2], bench.inbox / "deeper" / "two.png")
+    bench.look(0, 2, 100)
+    assert bench.rows == [("deeper/two.png", "2")]
+
+
+@pytest.mark.parametrize("name", [b"\xff.png", b"two\nlines.png", b'a,"b".png'])
+def test_any_name_is_known_again(bench: Bench, pictures: list[Path], name: bytes) -> None:
+    shutil.copy(pictures[1], os.path.join(os.fsencode(bench.inbox), name))
+    bench.look(0, 2)
+    bench.start()
+    bench.look(0, 2)
+    assert len(bench.rows) == 1
+
+
+def test_half_a_row_is_cut_off_and_written_again(bench: Bench, pictures: list[Path]) -> None:
+    for picture in pictures[:3]:
+        shutil.copy(picture, bench.inbox)
+        bench.look(0, 2)
+    raw = bench.results.read_bytes()
+    bench.results.write_bytes(raw[:-30])
+    bench.start()
+    bench.look(0, 2)
+    assert bench.results.read_bytes() == raw
+
+
+def test_a_damaged_row_is_read_again(
+    bench: Bench, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for picture in pictures[:3]:
+        shutil.copy(picture, bench.inbox)
+        bench.look(0, 2)
+    lines = bench.results.read_bytes().splitlines(keepends=True)
+    lines[2] = b'\0\xff"' * 20 + b"\n"
+    bench.results.write_bytes(b"".join(lines))
+    bench.start()
+    bench.look(0, 2)
+    assert b"".join(lines) in bench.results.read_bytes()
+    assert len(bench.results.read_bytes().splitlines()) == 5
+    assert "has a damaged line" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"file,digit\n", b"\x89PNG\r\n", b"a\nb\n"])
+def test_what_isn_t_ours_is_not_touched(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "r.csv").write_bytes(content)
+    with pytest.raises(DigitsError, match="its header is another"):
+        watch.Watch(tmp_path, tmp_path / "r.csv", Classifier(), False, lambda *_: None)
+    assert (tmp_path / "r.csv").read_bytes() == content
+
+
+def test_half_a_header_is_what_a_full_disk_left(bench: Bench, pictures: list[Path]) -> None:
+    bench.results.write_text("file,modif")
+    bench.start()
+    shutil.copy(pictures[1], bench.inbox)
+    bench.look(0, 2)
+    assert [digit for _, digit in bench.rows] == ["1"]
+
+
+def test_another_file_in_the_results_place_is_not_written_to(
+    bench: Bench, pictures: list[Path]
+) -> None:
+    shutil.copy(pictures[1], bench.inbox)
+    bench.look(0, 2)
+    foreign = bench.results.with_name("foreign")
+    foreign.write_text("a,b\n1,2\nhalf")
+    foreign.rename(bench.results)
+    shutil.copy(pictures[2], bench.inbox)
+    with pytest.raises(DigitsError, match="its header is another"):
+        bench.look(0, 2)
+    assert bench.results.read_text() == "a,b\n1,2\nhalf"
+
+
+def test_a_row_that_was_cut_meanwhile_takes_no_other_with_it(
+    bench: Bench, pictures: list[Path]
+) -> None:
+    for number in (1, 2):
+        shutil.copy(pictures[number], bench.inbox)
+        bench.look(0, 2)
+        os.truncate(bench.results, bench.results.stat().st_size - (20 if number == 1 else 0))
+    assert [digit for _, digit in bench.rows] == ["2"]
+
+
+def test_a_folder_that_can_t_be_looked_into_costs_no_other_picture(
+    bench: Bench,
+    pictures: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (bench.inbox / "lost+found").mkdir()
+    shutil.copy(pictures[1], bench.inbox)
+    scandir = os.scandir
+
+    def guarded(folder: Path) -> object:
+        if folder.name == "lost+found":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    bench.look(0, 2, 2)
+    assert [digit for _, digit in bench.rows] == ["1"]
+    [told] = capsys.readouterr().err.splitlines()
+    assert told == f"error: can't look at {bench.inbox / 'lost+found'}: Permission denied"
+
+
+def test_a_damaged_picture_with_an_odd_name_is_one_line(bench: Bench) -> None:
+    (bench.inbox / "two\nlines\x1b.png").write_bytes(b"\x89PNG")
+    bench.look(0, 2, 60)
+    bench.start()
+    bench.look(0, 2, 60)
+    assert len(bench.rows) == 1
+    assert bench.results.read_bytes().count(b"\n") == 2
+
+
+def test_what_can_t_be_told_ends_it_with_the_row_written(
+    bench: Bench, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> None:
+        raise DigitsError("can't write the results: stdout is closed")
+
+    monkeypatch.setattr(bench.watcher, "_tell", closed)
+    shutil.copy(pictures[1], bench.inbox)
+    with pytest.raises(DigitsError, match="stdout is closed"):
+        bench.look(0, 2)
+    assert len(bench.rows) == 1
+
+
+def test_results_that_are_moved_away_begin_anew(bench: Bench, pictures: list[Path]) -> None:
+    for number in (0, 1):
+        shutil.copy(pictures[number], bench.inbox)
+        bench.look(0, 2)
+        bench.results.rename(bench.results.with_name(f"{number}.csv"))
+    shutil.copy(pictures[2], bench.inbox)
+    bench.look(0, 2)
+    assert [digit for _, digit in bench.rows] == ["2"]
+    assert bench.results.with_name("1.csv").read_text().count("\n") == 2
+
+
+def test_two_can_t_write_one_file(tmp_path: Path) -> None:
+    first = Journal(tmp_path / "r.csv", ["file"])
+    with pytest.raises(DigitsError, match="another process"):
+        Journal(tmp_path / "r.csv", ["file"])
+    os.close(first._file)
+
+
+def limited(size: int) -> Callable[[], None]:
+    """For preexec_fn: files can't grow over `size` bytes, as on a full disk."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    return limit
+
+
+def watching(folder: Path, **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "digits", "watch", "--json", "inbox", "results.csv"]
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,  # type: ignore[call-overload]
+    )
+    assert process.stderr.readline().startswith("watching inbox; ")
+    return process  # type: ignore[no-any-return]
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Exit code and what is left on stdout and stderr, after SIGTERM."""
+    process.send_signal(signal.SIGTERM)
+    # Not `communicate`, which leaves out what `readline` has fetched already.
+    rest = process.stdout.read(), process.stderr.read()
+    return process.wait(30), *rest
+
+
+def test_sigterm_ends_it_and_the_next_goes_on(tmp_path: Path, pictures: list[Path]) -> None:
+    (tmp_path / "inbox").mkdir()
+    for number in range(40):
+        shutil.copy(pictures[number % 10], tmp_path / "inbox" / f"{number}.png")
+    told: list[str] = []
+    while len(told) < 40:
+        process = watching(tmp_path)
+        told += [process.stdout.readline() for _ in range(min(15, 40 - len(told)))]
+        code, out, err = ended(process)
+        told += out.splitlines()
+        assert (code, err) == (0, "")
+    rows = (tmp_path / "results.csv").read_text().splitlines()[1:]
+    assert sorted(int(row.split(".")[0]) for row in rows) == list(range(40))
+
+
+def test_a_disk_that_was_full(tmp_path: Path, pictures: list[Path]) -> None:
+    (tmp_path / "inbox").mkdir()
+    for picture in pictures:
+        shutil.copy(picture, tmp_path / "inbox")
+    process = watching(tmp_path, preexec_fn=limited(700))
+    assert "can't write results.csv: File too large; trying again" in process.stderr.readline()
+    written = (tmp_path / "results.csv").read_bytes()
+    assert written.endswith(b"\n")
+    assert written.count(b"\n") < 5
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+    for _ in pictures:
+        assert process.stdout.readline()
+    assert ended(process)[2] == "it works again\n"
+    rows = (tmp_path / "results.csv").read_text().splitlines()
+    assert len(rows) == len(set(rows)) == 11

@@ -1,0 +1,116 @@
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from digits.commands import workers
+from digits.errors import DigitsError, ModelError
+
+
+def slower_first(item: str) -> tuple[str, int]:
+    time.sleep(0.02 if item.endswith("0") else 0)
+    return item, os.getpid()
+
+
+def dying(item: str) -> str:
+    if item == "40":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
+def large(item: str) -> str:
+    return item * 10_000
+
+
+def given(work: Callable[[str], object]) -> Callable[[str], object]:
+    return work
+
+
+def failing() -> Callable[[str], object]:
+    raise ModelError("no such model")
+
+
+def logged(folder: Path, item: str) -> str:
+    (folder / item).touch()
+    return item
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    items = [str(number) for number in range(100)]
+    results = list(workers.each(partial(given, slower_first), items, 3))
+    assert [item for item, _ in results] == items
+    assert len({process for _, process in results}) == 3
+
+
+@pytest.mark.parametrize("count", [0, 1, 16, 17])
+def test_any_number_of_items(count: int) -> None:
+    items = [str(number) for number in range(count)]
+    assert list(workers.each(partial(given, str), items, 2)) == items
+
+
+def test_results_larger_than_a_pipe_s_buffer() -> None:
+    items = [f"{number:04}" for number in range(100)]
+    assert list(workers.each(partial(given, large), items, 2)) == list(map(large, items))
+
+
+def test_a_worker_that_dies_is_an_error() -> None:
+    items = [str(number) for number in range(100)]
+    done = []
+    with pytest.raises(DigitsError, match="a worker process died between 32 and 47"):
+        for result in workers.each(partial(given, dying), items, 2):
+            done.append(result)
+    assert done == items[:32]
+
+
+def test_a_worker_that_died_idle_loses_no_results() -> None:
+    items = list(map(str, range(300)))
+    done: list[str] = []
+    with pytest.raises(DigitsError, match="a worker process died"):
+        for result in workers.each(partial(given, str), items, 1):
+            done.append(result)
+            if len(done) == 1:
+                [worker] = multiprocessing.active_children()
+                time.sleep(0.2)  # it has answered all that it was asked
+                worker.kill()
+                worker.join()
+    assert done == items[: len(done)] and len(done) % 16 == 0 and len(done) >= 16
+
+
+def test_what_a_process_can_t_start_with_is_raised_here() -> None:
+    with pytest.raises(ModelError, match="no such model"):
+        list(workers.each(failing, ["1", "2"], 2))
+
+
+def test_what_nobody_waits_for_is_not_begun(tmp_path: Path) -> None:
+    items = [str(number) for number in range(1000)]
+    results = workers.each(partial(given, partial(logged, tmp_path)), items, 2)
+    assert next(results) == "0"
+    results.close()
+    assert len(list(tmp_path.iterdir())) < 200
+
+
+def test_workers_end_when_the_first_process_is_killed() -> None:
+    code = """
+from functools import partial
+from tests.runtime.commands.test_workers import given, slower_first
+from digits.commands import workers
+if __name__ == "__main__":
+    for item, process in workers.each(partial(given, slower_first), ["0"] * 10_000, 2):
+        print(process, flush=True)
+"""
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        worker = int(process.stdout.readline())
+        process.kill()
+    for _ in range(100):
+        if not Path(f"/proc/{worker}").exists() or "Z" in Path(f"/proc/{worker}/stat").read_text():
+            return
+        time.sleep(0.1)
+    pytest.fail("a worker goes on without anyone to answer to")

@@ -1,0 +1,128 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits.data import datasets, labelled, mnist
+from digits.data.labelled import Labelled
+from digits.data.mnist import Split
+from digits.errors import DataError, DigitsError
+
+COUNT = 70
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, train_slice: Split) -> Path:
+    """Seventy pictures, sorted by digit."""
+    folder = tmp_path_factory.mktemp("own")
+    for number in range(COUNT):
+        place = folder / str(train_slice.labels[number])
+        place.mkdir(exist_ok=True)
+        Image.fromarray(255 - train_slice.images[number]).save(place / f"{number}.png")
+    return folder
+
+
+def never(error: DigitsError) -> None:
+    raise error
+
+
+def rows(split: Split) -> set[bytes]:
+    return {image.tobytes() for image in split.images}
+
+
+def test_mnist_is_mnist(slice_as_mnist: None) -> None:
+    found = datasets.load(None, never)
+    assert found.sha256 == mnist.SHA256
+    assert {name: len(split) for name, split in found.splits.items()} == {
+        "train": 800,
+        "validation": 200,
+        "test": 500,
+    }
+
+
+def test_pictures_are_split_into_parts_that_share_none(folder: Path) -> None:
+    splits = datasets.load(folder, never).splits
+    assert sum(map(len, splits.values())) == COUNT
+    assert len(splits["train"]) > 0.55 * COUNT
+    parts = [rows(split) for split in splits.values()]
+    assert sum(map(len, parts)) == len(set.union(*parts))
+
+
+def test_labels_stay_with_their_pictures(folder: Path) -> None:
+    right = {
+        (image.tobytes(), int(label))
+        for batch in Labelled(folder, None, never)
+        for image, label in zip(batch.images, batch.labels, strict=True)
+    }
+    splits = datasets.load(folder, never).splits.values()
+    found = {(i.tobytes(), int(n)) for s in splits for i, n in zip(s.images, s.labels, strict=True)}
+    assert found == right
+
+
+def test_names_and_order_make_no_difference_but_a_label_does(folder: Path, tmp_path: Path) -> None:
+    first = datasets.load(folder, never)
+    renamed = tmp_path / "renamed"
+    for path in folder.rglob("*.png"):
+        (renamed / path.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, renamed / path.parent.name / f"{hash(path)}.png")
+    again = datasets.load(renamed, never)
+    assert again.sha256 == first.sha256
+    for name, split in first.splits.items():
+        np.testing.assert_array_equal(split.images, again.splits[name].images)
+        np.testing.assert_array_equal(split.labels, again.splits[name].labels)
+    [moved, *_] = (renamed / "7").iterdir()
+    shutil.move(moved, renamed / "1")
+    assert datasets.load(renamed, never).sha256 != first.sha256
+
+
+def test_a_picture_stays_in_its_part_when_others_come(folder: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few"
+    for path in sorted(folder.rglob("*.png"))[::2]:
+        (few / path.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, few / path.parent.name)
+    whole = datasets.load(folder, never).splits
+    for name, split in datasets.load(few, never).splits.items():
+        assert rows(split) <= rows(whole[name])
+
+
+def test_the_digits_lie_in_no_order(folder: Path) -> None:
+    """The first of them calibrate the quantization."""
+    labels = datasets.load(folder, never).splits["train"].labels
+    assert (np.diff(labels.astype(int)) < 0).sum() > 10
+
+
+def test_what_can_t_be_read_is_told_and_left_out(folder: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(folder, own)
+    (own / "3" / "broken.png").write_text("no picture")
+    told: list[DigitsError] = []
+    found = datasets.load(own, told.append)
+    assert found.sha256 == datasets.load(folder, never).sha256
+    assert len(told) == 1 and "broken.png" in str(told[0])
+
+
+def test_too_few(tmp_path: Path, train_slice: Split) -> None:
+    (tmp_path / "5").mkdir()
+    Image.fromarray(train_slice.images[0]).save(tmp_path / "5" / "a.png")
+    with pytest.raises(
+        DataError, match="too few pictures that can be read: 0 train, 0 validation, 1"
+    ):
+        datasets.load(tmp_path, never)
+    (tmp_path / "5" / "a.png").write_text("")
+    with pytest.raises(DataError, match="too few pictures that can be read: 0 train"):
+        datasets.load(tmp_path, lambda error: None)
+
+
+def test_one_part_can_be_measured_alone(folder: Path) -> None:
+    splits = datasets.load(folder, never).splits
+    for name, split in splits.items():
+        images = [image for batch in Labelled(folder, name, never) for image in batch.images]
+        assert {image.tobytes() for image in images} == rows(split)
+
+
+def test_five_sevenths_train(train_slice: Split) -> None:
+    parts = [labelled.split_of(image.tobytes()) for image in train_slice.images]
+    for name, share in (("train", 5 / 7), ("validation", 1 / 7), ("test", 1 / 7)):
+        assert parts.count(name) / len(parts) == pytest.approx(share, abs=0.04)  # 3 standard errors

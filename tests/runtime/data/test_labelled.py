@@ -1,0 +1,143 @@
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from digits.data import labelled
+from digits.data.labelled import Labelled
+from digits.errors import DataError, DigitsError
+
+
+def read(data: Path | None, **options: str) -> tuple[list[tuple[str, int]], list[str]]:
+    """Names and labels of all digits, and the errors on the way."""
+    errors: list[DigitsError] = []
+    digits = Labelled(data, options.get("split"), errors.append)  # type: ignore[arg-type]
+    found = [
+        (name, int(label))
+        for batch in digits
+        for name, label, image in zip(batch.names, batch.labels, batch.images, strict=True)
+        if image.shape == (28, 28) and image.any()
+    ]
+    return found, [str(error) for error in errors]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, pictures: list[Path]) -> Path:
+    """Ten pictures, each in the folder of its digit."""
+    for picture in pictures:
+        (tmp_path / picture.stem).mkdir()
+        shutil.copy(picture, tmp_path / picture.stem)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("slice_as_mnist")
+def test_mnist_s_digits_are_called_by_split_and_place() -> None:
+    found, errors = read(None)
+    assert errors == []
+    assert len(found) == 500
+    assert found[0] == ("test 0", 7)
+    assert found[-1][0] == "test 499"
+    assert len(read(None, split="validation")[0]) == 200
+
+
+def test_a_folder_sorted_by_digit(folder: Path, pictures: list[Path]) -> None:
+    (folder / "3" / "notes.txt").write_text("not a picture")
+    found, errors = read(folder)
+    assert errors == []
+    assert found == [(str(folder / p.stem / p.name), int(p.stem)) for p in pictures]
+
+
+def test_not_every_digit_must_be_there(folder: Path) -> None:
+    shutil.rmtree(folder / "0")
+    assert [label for _, label in read(folder)[0]] == list(range(1, 10))
+
+
+def test_one_bad_picture_costs_that_one(folder: Path) -> None:
+    (folder / "4" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    found, [error] = read(folder)
+    assert len(found) == 10
+    assert "broken.png" in error
+
+
+def test_a_table(folder: Path, pictures: list[Path]) -> None:
+    rows = [f"{p.stem}/{p.name},{p.stem},mine" for p in pictures[:3]]
+    table = folder / "any.csv"
+    table.write_text("file,digit,source\n" + "\n".join(rows) + "\n", encoding="utf-8-sig")
+    found, errors = read(table)
+    assert errors == []
+    assert [label for _, label in found] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("row", ["0/0.png,10", "0/0.png,x", "0/0.png", ",3", "0/0.png,-1"])
+def test_a_bad_row_costs_that_one(folder: Path, row: str) -> None:
+    table = folder / "any.csv"
+    table.write_text(f"file,digit\n{row}\n1/1.jpg,1\n0/0.png,0\n0/gone.png,0\n")
+    found, errors = read(table)
+    assert [label for _, label in found][-1] == 0
+    assert "any.csv, line 2: no file, or no digit" in errors[0]
+    assert "gone.png" in errors[-1]
+
+
+def test_spaces_around_a_cell_are_none_of_it(folder: Path) -> None:
+    table = folder / "any.csv"
+    [one] = (folder / "1").iterdir()
+    table.write_text(f"file,digit\n {one} , 1\n")
+    assert [label for _, label in read(table)[0]] == [1]
+
+
+def test_a_table_of_bad_rows_says_why(folder: Path) -> None:
+    table = folder / "any.csv"
+    table.write_text("file,digit\n1/1.jpg,one\n")
+    with pytest.raises(DataError, match=r"no labelled picture in .*any.csv \(.*line 2: no file"):
+        read(table)
+
+
+def test_a_line_without_an_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    table = tmp_path / "any.csv"
+    with table.open("wb") as file:
+        file.truncate(50_000_000)
+    with pytest.raises(DataError, match="it has a line of 65,536 characters"):
+        read(table)
+
+
+@pytest.mark.parametrize("text", [b"", b"picture,label\na,1\n", b"\x00\xff\xfe" * 50])
+def test_what_is_no_table_is_an_error(tmp_path: Path, text: bytes) -> None:
+    table = tmp_path / "any.csv"
+    table.write_bytes(text)
+    with pytest.raises(DataError, match="any.csv"):
+        read(table)
+
+
+def test_what_isn_t_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such file or folder"):
+        read(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="can't open .*: File name too long"):
+        read(tmp_path / ("long" * 100))
+    with pytest.raises(DataError, match="neither a file nor a folder"):
+        read(Path("/dev/null"))
+    with pytest.raises(DataError, match="has no folders of pictures, 0 to 9, and .* holds neither"):
+        read(tmp_path)
+    (tmp_path / "7").mkdir()
+    with pytest.raises(DataError, match="there is no labelled picture in"):
+        read(tmp_path)
+
+
+def test_pictures_are_opened_one_batch_ahead_and_no_more(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    real = labelled.framed
+
+    def frame(path: Path) -> object:
+        opened.append(path)
+        return real(path)
+
+    monkeypatch.setattr(labelled, "framed", frame)
+    monkeypatch.setattr(labelled, "_BATCH", 3)
+    digits: Iterator[object] = iter(Labelled(folder, None, lambda error: None))
+    assert len(opened) == 0
+    next(digits)
+    assert len(opened) == 3
+    assert sum(1 for _ in digits) == 3
+    assert len(opened) == 10

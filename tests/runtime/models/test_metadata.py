@@ -1,0 +1,73 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from digits.errors import ModelError
+from digits.models import metadata
+from digits.models.model import BUNDLED
+
+RAW = Path(BUNDLED).read_bytes()
+BUNDLED_METADATA = metadata.read(RAW, "bundled")
+
+
+def test_the_bundled_model_says_what_it_is() -> None:
+    assert BUNDLED_METADATA.architecture == "lenet5"
+    assert BUNDLED_METADATA.kernels == "float"
+    assert BUNDLED_METADATA.quantization.startswith("int8")
+    assert BUNDLED_METADATA.test_accuracy >= 0.992
+    assert BUNDLED_METADATA.test_accuracy_float - BUNDLED_METADATA.test_accuracy <= 0.0005
+    assert len(RAW) <= 60_000
+
+
+def test_later_metadata_replace_earlier() -> None:
+    changed = dataclasses.replace(BUNDLED_METADATA, seed="12", rejection_threshold=0.75)
+    assert metadata.read(metadata.append(RAW, changed), "changed") == changed
+
+
+@given(st.integers(0, len(RAW) - 1), st.integers(1, 255))
+def test_a_changed_byte_is_noticed(position: int, change: int) -> None:
+    damaged = bytearray(RAW)
+    damaged[position] ^= change
+    with pytest.raises(ModelError, match="damaged.onnx"):
+        metadata.read(bytes(damaged), "damaged.onnx")
+
+
+@given(st.integers(0, len(RAW) - 1))
+def test_truncation_is_noticed(length: int) -> None:
+    with pytest.raises(ModelError, match="short.onnx"):
+        metadata.read(RAW[:length], "short.onnx")
+
+
+@given(st.binary(min_size=1, max_size=200))
+@example(b"\0\0")  # field 0, of which protobuf takes no notice
+def test_what_follows_the_seal_is_noticed(tail: bytes) -> None:
+    with pytest.raises(ModelError, match="long.onnx"):
+        metadata.read(RAW + tail, "long.onnx")
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_no_model(noise: bytes) -> None:
+    with pytest.raises(ModelError):
+        metadata.read(noise, "noise")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format_version": "2"}, "has format version 2; this digits reads 1"),
+        ({"kernels": "quantum"}, "kernels is 'quantum'"),
+        ({"rejection_threshold": 1.5}, "rejection_threshold is not between 0 and 1"),
+        ({"rejection_threshold": "nan"}, "rejection_threshold is not between 0 and 1"),
+        ({"temperature": "warm"}, "temperature is not a number"),
+        ({"seed": "the location is elsewhere"}, "keeps its weights in other files"),
+    ],
+)
+def test_sealed_metadata_that_make_no_sense_are_refused(
+    change: dict[str, object], message: str
+) -> None:
+    forged = metadata.append(RAW, dataclasses.replace(BUNDLED_METADATA, **change))
+    with pytest.raises(ModelError, match=message):
+        metadata.read(forged, "forged.onnx")

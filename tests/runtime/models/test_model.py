@@ -1,0 +1,206 @@
+import contextlib
+import dataclasses
+import hashlib
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from digits.data.mnist import Split
+from digits.errors import ModelError
+from digits.models import metadata
+from digits.models.model import BUNDLED, Model, open_session
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model(BUNDLED)
+
+
+def sealed(graph: onnx.ModelProto) -> bytes:
+    """Another graph under the bundled model's metadata and a valid seal."""
+    return metadata.append(graph.SerializeToString(), metadata.read(Path(BUNDLED).read_bytes(), ""))
+
+
+def graph(dtype: int, shape: list[object], output: str = "probabilities") -> onnx.ModelProto:
+    flat = helper.make_node("Flatten", ["images"], ["flat"])
+    ten = helper.make_node("Slice", ["flat", "start", "end", "axis"], ["ten"])
+    cast = helper.make_node("Cast", ["ten"], [output], to=TensorProto.FLOAT)
+    weights = [
+        helper.make_tensor(name, TensorProto.INT64, [1], [value])
+        for name, value in (("start", 0), ("end", 10), ("axis", 1))
+    ]
+    made = helper.make_graph(
+        [flat, ten, cast],
+        "other",
+        [helper.make_tensor_value_info("images", dtype, shape)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, [shape[0], 10])],
+        weights,
+    )
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 256])
+def test_probabilities(model: Model, test_slice: Split, batch: int) -> None:
+    images = test_slice.images[:batch]
+    probabilities = model.probabilities(images)
+    assert probabilities.shape == (batch, 10)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+    np.testing.assert_array_equal(model.probabilities(images[:, None]), probabilities)
+
+
+def test_the_bundled_model_is_the_one_that_was_measured() -> None:
+    """A new one is a decision: the README's figures are this one's."""
+    digest = hashlib.sha256(Path(BUNDLED).read_bytes()).hexdigest()
+    assert digest == "6a1bca7353a342700c9e98d2917614ae2b74073adb7a4bedf5184ba7077f6ac8"
+
+
+def test_the_bundled_model_reads_held_out_digits(model: Model, test_slice: Split) -> None:
+    answers = model.probabilities(test_slice.images).argmax(1)
+    assert (answers == test_slice.labels).mean() >= 0.985
+
+
+def test_the_bundled_model_has_the_accuracy_it_states(model: Model, full_test_set: Split) -> None:
+    answers = model.probabilities(full_test_set.images).argmax(1)
+    assert (answers == full_test_set.labels).mean() == pytest.approx(
+        model.metadata.test_accuracy, abs=2e-4
+    )
+
+
+def test_float_and_integer_kernels_agree(test_slice: Split) -> None:
+    """onnxruntime once dropped every ReLU with float kernels: half of the answers changed."""
+    integer, floating = (
+        open_session(Path(BUNDLED).read_bytes(), kernels).run(
+            None, {"images": test_slice.images[:, None]}
+        )
+        for kernels in ("integer", "float")
+    )
+    assert (integer[0].argmax(1) == floating[0].argmax(1)).mean() >= 0.995
+    assert np.abs(integer[0] - floating[0]).mean() < 0.005
+
+
+def test_another_dtype_or_shape_is_refused(model: Model) -> None:
+    for images in (
+        np.zeros((1, 28, 28), np.float32),
+        np.zeros((1, 27, 28), np.uint8),
+        np.zeros((28, 28), np.uint8),
+        np.zeros((2, 3, 28, 28), np.uint8),
+    ):
+        with pytest.raises(ValueError, match="uint8"):
+            model.probabilities(images)
+
+
+def test_threads_can_share_a_model(model: Model, test_slice: Split) -> None:
+    expected = model.probabilities(test_slice.images)
+    with ThreadPoolExecutor(8) as pool:
+        for result in pool.map(lambda _: model.probabilities(test_slice.images), range(16)):
+            np.testing.assert_array_equal(result, expected)
+
+
+def test_the_environment_names_a_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    changed = dataclasses.replace(metadata.read(Path(BUNDLED).read_bytes(), ""), seed="77")
+    (tmp_path / "mine.onnx").write_bytes(metadata.append(Path(BUNDLED).read_bytes(), changed))
+    monkeypatch.setenv("DIGITS_MODEL", str(tmp_path / "mine.onnx"))
+    assert Model().metadata.seed == "77"
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (graph(TensorProto.FLOAT, ["batch", 1, 28, 28]), "the input should be images"),
+        (graph(TensorProto.UINT8, ["batch", 28, 28, 1]), "the input should be images"),
+        (graph(TensorProto.UINT8, [1, 1, 28, 28]), "the input should be images"),
+        (graph(TensorProto.UINT8, ["batch", 1, 28, 28], "logits"), "the output should be prob"),
+    ],
+)
+def test_another_interface_is_refused(tmp_path: Path, other: onnx.ModelProto, message: str) -> None:
+    (tmp_path / "other.onnx").write_bytes(sealed(other))
+    with pytest.raises(ModelError, match=message):
+        Model(tmp_path / "other.onnx")
+
+
+def test_external_data_are_refused_unread(tmp_path: Path) -> None:
+    other = graph(TensorProto.UINT8, ["batch", 1, 28, 28])
+    tensor = other.graph.initializer[0]
+    tensor.ClearField("int64_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    (tmp_path / "external.onnx").write_bytes(sealed(other))
+    with pytest.raises(ModelError, match="weights in other files"):
+        Model(tmp_path / "external.onnx")
+
+
+def test_a_custom_operator_is_refused(tmp_path: Path) -> None:
+    other = graph(TensorProto.UINT8, ["batch", 1, 28, 28])
+    other.graph.node[0].domain = "com.example"
+    other.opset_import.add(domain="com.example", version=1)
+    (tmp_path / "custom.onnx").write_bytes(sealed(other))
+    with pytest.raises(ModelError, match="onnxruntime can't load"):
+        Model(tmp_path / "custom.onnx")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_sealed_but_malformed_graph_is_refused_or_runs(data: st.DataObject) -> None:
+    """Whoever can seal a file can seal a broken one; onnxruntime's errors must not get out."""
+    raw = bytearray(Path(BUNDLED).read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        raw[data.draw(st.integers(0, 6000))] ^= data.draw(st.integers(1, 255))
+    with contextlib.suppress(ModelError):
+        described = metadata.append(bytes(raw), metadata.read(Path(BUNDLED).read_bytes(), ""))
+        with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+            file.write(described)
+            file.flush()
+            Model(file.name)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    other = onnx.load_from_string(Path(BUNDLED).read_bytes())
+    for tensor in other.graph.initializer:
+        if tensor.name == "fc3.bias.scale":
+            tensor.CopyFrom(numpy_helper.from_array(np.full(10, np.nan, np.float32), tensor.name))
+    (tmp_path / "nan.onnx").write_bytes(sealed(other))
+    with pytest.raises(ModelError, match="doesn't give ten probabilities"):
+        Model(tmp_path / "nan.onnx")
+
+
+def test_a_graph_that_can_t_run_is_refused(tmp_path: Path) -> None:
+    other = graph(TensorProto.UINT8, ["batch", 1, 28, 28])
+    gather = helper.make_node("Gather", ["flat", "index"], ["ten"], axis=1)
+    indices = helper.make_tensor("index", TensorProto.INT64, [10], [5000] * 10)
+    other.graph.node[1].CopyFrom(gather)
+    del other.graph.initializer[:]
+    other.graph.initializer.append(indices)
+    (tmp_path / "broken.onnx").write_bytes(sealed(other))
+    with pytest.raises(ModelError, match="can't"):
+        Model(tmp_path / "broken.onnx")
+
+
+def test_a_foreign_model_is_refused(tmp_path: Path) -> None:
+    other = graph(TensorProto.UINT8, ["batch", 1, 28, 28])
+    (tmp_path / "foreign.onnx").write_bytes(other.SerializeToString())
+    with pytest.raises(ModelError, match="not a model that `digits export` made"):
+        Model(tmp_path / "foreign.onnx")
+
+
+def test_missing_folders_and_devices_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no such model"):
+        Model(tmp_path / "missing.onnx")
+    for path in (tmp_path, Path(os.devnull)):
+        with pytest.raises(ModelError, match="is not a file"):
+            Model(path)
+
+
+def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / "huge.onnx").open("wb") as file:
+        file.truncate(10 << 30)  # sparse: takes no space
+    with pytest.raises(ModelError, match="larger than any model"):
+        Model(tmp_path / "huge.onnx")

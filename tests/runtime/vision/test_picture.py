@@ -1,0 +1,290 @@
+import contextlib
+import io
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from digits.errors import PictureError
+from digits.vision import picture
+
+# Ten rows and twenty columns: a dark block in the upper left of a light page.
+GREY = np.full((10, 20), 230, np.uint8)
+GREY[1:6, 2:8] = 30
+
+
+def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "CMYK", "I", "F", "I;16", "LA"])
+def test_every_mode_keeps_dark_dark_and_light_light(mode: str) -> None:
+    image = Image.fromarray(GREY)
+    if mode == "I;16":
+        image = Image.fromarray(GREY.astype(np.uint16) * 257)
+    elif mode in ("I", "F"):
+        image = Image.fromarray(GREY.astype(np.int32 if mode == "I" else np.float32) * 100)
+    else:
+        image = image.convert(mode)
+    grey = picture.load(image).grey
+    assert grey.dtype == np.uint8
+    assert grey.shape == GREY.shape
+    assert grey[3, 4] < 60
+    assert grey[8, 15] > 200
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM"])
+def test_every_format_from_path_bytes_and_file(tmp_path: Path, format: str) -> None:
+    raw = encoded(Image.fromarray(GREY), format)
+    (tmp_path / "picture").write_bytes(raw)
+    for source in (raw, io.BytesIO(raw), tmp_path / "picture", str(tmp_path / "picture")):
+        grey = picture.load(source).grey
+        assert np.abs(grey.astype(int) - GREY).mean() < 12
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(orientation: int) -> None:
+    stored = {
+        1: GREY,
+        2: GREY[:, ::-1],
+        3: GREY[::-1, ::-1],
+        4: GREY[::-1],
+        5: GREY.T,
+        6: np.rot90(GREY),
+        7: np.rot90(GREY.T, 2),
+        8: np.rot90(GREY, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    raw = encoded(Image.fromarray(np.ascontiguousarray(stored)), exif=exif)
+    np.testing.assert_array_equal(picture.load(raw).grey, GREY)
+
+
+@pytest.mark.parametrize(("pen", "paper"), [(0, 255), (255, 0)])
+def test_transparency_becomes_paper_that_contrasts(pen: int, paper: int) -> None:
+    alpha = np.where(GREY < 100, 255, 0).astype(np.uint8)
+    image = Image.fromarray(np.dstack([np.full_like(alpha, pen)] * 3 + [alpha]))
+    grey = picture.load(image).grey
+    assert grey[3, 4] == pen
+    assert grey[8, 15] == paper
+
+
+def test_the_first_frame_of_an_animation_counts() -> None:
+    frames = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
+    raw = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert picture.load(raw).grey[3, 4] < 60
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        GREY,
+        GREY[..., None],
+        np.dstack([GREY] * 3),
+        GREY.astype(np.uint16) * 257,
+        GREY.astype(np.float64),
+        GREY.astype(np.float32) / 255,
+        GREY > 100,
+    ],
+)
+def test_arrays(array: np.ndarray) -> None:
+    grey = picture.load(array).grey
+    assert grey[3, 4] < 60
+    assert grey[8, 15] > 200
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros(5),
+        np.zeros((0, 5)),
+        np.zeros((2, 2, 2), np.uint8),
+        np.zeros((2, 2, 2, 2), np.uint8),
+        np.full((4, 4), np.nan),
+        np.full((4, 4), "x"),
+        np.zeros((4, 4), complex),
+    ],
+)
+def test_other_arrays_are_refused(array: np.ndarray) -> None:
+    with pytest.raises(PictureError, match="array|picture"):
+        picture.load(array)
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+def test_large_pictures_are_reduced(format: str) -> None:
+    large = Image.fromarray(GREY).resize((3000, 1500), Image.Resampling.NEAREST)
+    loaded = picture.load(encoded(large, format))
+    assert max(loaded.grey.shape) <= picture.WORKING_SIZE
+    assert loaded.grey.shape[1] * loaded.reduction == pytest.approx(3000, rel=0.01)
+
+
+def test_a_50_megapixel_photo_is_read_and_a_bomb_is_not() -> None:
+    raw = encoded(Image.new("L", (8200, 6100), 255))
+    assert max(picture.load(raw).grey.shape) <= picture.WORKING_SIZE
+    for side in (12_000, 30_000):
+        bomb = encoded(Image.new("1", (side, side)), compress_level=1)
+        with pytest.raises(PictureError, match="pixels|too large"):
+            picture.load(bomb)
+
+
+def test_truncated_files_are_refused(pictures: list[Path]) -> None:
+    for path in pictures:
+        raw = path.read_bytes()
+        for length in (0, 1, 20, len(raw) // 2):
+            with pytest.raises(PictureError, match="the picture"):
+                picture.load(raw[:length])
+
+
+def test_missing_folders_devices_and_pipes_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, message in (
+        (tmp_path / "missing.png", "No such file"),
+        (tmp_path, "is a folder"),
+        (Path(os.devnull), "not a regular file"),
+        (tmp_path / "pipe", "not a regular file"),
+        (Path("nul\0byte"), "can't open"),
+    ):
+        with pytest.raises(PictureError, match=message):
+            picture.load(path)
+
+
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(encoded(Image.fromarray(GREY)))
+    (tmp_path / "secret.png").chmod(stat.S_IWUSR)
+    root = os.geteuid() == 0  # who may read everything, and so becomes nobody for a moment
+    if root:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(PictureError, match="Permission denied"):
+            picture.load(tmp_path / "secret.png")
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_postscript_is_refused_because_it_would_start_a_program() -> None:
+    with pytest.raises(PictureError, match="not a picture"):
+        picture.load(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EOF\n")
+
+
+@given(st.binary(max_size=300))
+def test_noise_is_refused(noise: bytes) -> None:
+    with pytest.raises(PictureError):
+        picture.load(noise)
+
+
+SAMPLES = sorted(path for path in (Path(__file__).parents[2] / "pictures").glob("[0-9].*"))
+
+
+@given(st.data())
+def test_damaged_files_give_a_picture_or_a_picture_error(data: st.DataObject) -> None:
+    raw = bytearray(data.draw(st.sampled_from(SAMPLES)).read_bytes())
+    for position in data.draw(st.lists(st.integers(0, len(raw) - 1), min_size=1, max_size=8)):
+        raw[position] = data.draw(st.integers(0, 255))
+    try:
+        assert picture.load(bytes(raw)).grey.dtype == np.uint8
+    except PictureError as error:
+        assert "the picture" in str(error)
+
+
+@given(
+    hnp.arrays(
+        st.one_of(hnp.scalar_dtypes(), hnp.unicode_string_dtypes()),
+        hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=6),
+    )
+)
+def test_any_array_gives_a_picture_or_a_picture_error(array: np.ndarray) -> None:
+    with contextlib.suppress(PictureError):
+        assert picture.load(array).grey.ndim == 2
+
+
+@pytest.mark.parametrize("paper", ["white", "darkgreen"])
+@pytest.mark.parametrize("margin", [2, 20])
+def test_a_cut_out_sheet_keeps_its_own_paper(paper: str, margin: int) -> None:
+    """A screenshot with a transparent border once had the border read as the digit."""
+    pen = "black" if paper == "white" else "white"
+    sheet = Image.new("RGBA", (40, 40), paper)
+    sheet.paste(pen, (15, 8, 19, 32))
+    image = Image.new("RGBA", (40 + 2 * margin, 40 + 2 * margin))
+    image.paste(sheet, (margin, margin))
+    grey = picture.load(image).grey
+    assert abs(int(grey[0, 0]) - int(grey[margin + 2, margin + 2])) < 3
+    assert abs(int(grey[margin + 20, margin + 16]) - int(grey[0, 0])) > 100
+
+
+def test_nothing_visible_is_a_blank_sheet() -> None:
+    assert (picture.load(Image.new("RGBA", (9, 9))).grey == 255).all()
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint16, np.int32, np.int64])
+def test_wide_integers_may_go_up_to_255(dtype: type) -> None:
+    array = (GREY // 2).astype(dtype)
+    grey = picture.load(array).grey
+    assert int(grey[8, 15]) - int(grey[3, 4]) > 90
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_other_kinds_of_bytes(kind: type) -> None:
+    assert picture.load(kind(encoded(Image.fromarray(GREY)))).grey.shape == GREY.shape
+
+
+@pytest.mark.parametrize("source", [None, 7, [1, 2]])
+def test_what_is_no_source_is_refused(source: Any) -> None:
+    with pytest.raises(PictureError, match="is no picture: give a path"):
+        picture.load(source)
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 5), (5, 0)])
+def test_a_picture_without_pixels_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(PictureError, match="has no pixels"):
+        picture.load(Image.new("L", size))
+
+
+def test_a_path_of_bytes() -> None:
+    class BytesPath:
+        def __fspath__(self) -> bytes:
+            return os.fsencode(SAMPLES[0])
+
+    assert picture.load(BytesPath()).grey.shape == (28, 28)  # type: ignore[arg-type]
+
+
+def test_a_large_picture_is_in_memory_a_few_times_at_most() -> None:
+    code = """
+import resource, sys
+import numpy as np
+from digits.vision import picture
+{prepare}
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+picture.load(source)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    for prepare, megabytes in (
+        ("source = np.zeros((6000, 6000, 3), np.uint8)", 400),
+        ("from PIL import Image; source = Image.new('RGBA', (6000, 6000))", 400),
+        ("source = np.zeros((6000, 6000), np.uint16)", 400),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(prepare=prepare)], capture_output=True, check=True
+        )
+        assert int(done.stdout) / 1024 < megabytes, prepare
+
+
+def test_half_a_gif_is_damaged(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (60, 60), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "whole.gif")
+    whole = (tmp_path / "whole.gif").read_bytes()
+    assert picture.load(whole + bytes(100)).size == (60, 60)  # padded, as on some cameras
+    for share in (0.5, 0.9, 0.999):
+        with pytest.raises(PictureError, match="damaged"):
+            picture.load(whole[: int(share * len(whole))])
