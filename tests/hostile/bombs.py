@@ -71,7 +71,8 @@ def pictures() -> Iterator[tuple[str, bytes]]:
     yield "PPM of 10^10 pixels", b"P6 100000 100000 255\n" + bytes(100)
     yield "PPM of 100 megapixels in letters", b"P2 10000 10000 255\n" + b"1 " * 100
     yield "PPM with a number without end", b"P2 " + b"9" * 5_000_000
-    yield "PPM with a comment without end", b"P5 #" + b"x" * 1_000_000
+    yield "PPM with a comment without end", b"P5 #" + b"x" * 100_000_000
+    yield "PPM with blanks without end", b"P5 " + b" " * 100_000_000
     yield "PPM of floats that are none", b"Pf 9 9 -1.0\n" + b"\xff" * 4 * 81
     yield "PPM with a scale of 0", b"Pf 9 9 0.0\n" + bytes(4 * 81)
     yield "JPEG of 65,535 pixels a side", _jpeg(65_535, 65_535)

@@ -3,10 +3,10 @@
 import io
 import math
 import os
+import re
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
@@ -16,14 +16,17 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from digits.errors import PictureError
 from digits.vision.formats import FORMATS
+from digits.vision.grey import grey, to_bytes
 
 Source = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any]
 )
 
 MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
-_BAND = 512  # rows that are converted at a time
 _TRAILER = 512  # bytes at a file's end that may be padding
+# A PPM's width and height, after blanks and comments: Pillow looks for them a byte at a time.
+_PPM_HEAD = re.compile(rb"P\w\s(?:(?:\s|#[^\r\n]*[\r\n])*+[^\s#]+){2}")
+_PPM_HEAD_BYTES = 65_536  # more than any program writes; 0.05 s
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
 # Pixels of the longer side; a larger picture is first reduced, to at least half of it.
 WORKING_SIZE = 640  # for one digit
@@ -88,7 +91,8 @@ def load(source: Source, longest: int = WORKING_SIZE) -> Picture:
     if isinstance(source, str | os.PathLike):
         return _from_path(os.fsdecode(source), longest)
     if hasattr(source, "read"):
-        return _from_file(str(getattr(source, "name", "the picture")), source, longest)
+        name = str(getattr(source, "name", "the picture"))
+        return _from_file(name, _seekable(name, source), longest)
     raise PictureError(
         f"a {type(source).__name__} is no picture: give a path, bytes, a file object, a PIL image"
         " or an array"
@@ -115,10 +119,26 @@ def _from_path(path: str, longest: int) -> Picture:
         return _from_file(path, file, longest)
 
 
+def _seekable(name: str, file: BinaryIO) -> BinaryIO:
+    """The file; a pipe's content."""
+    try:
+        file.seek(0)
+        return file
+    except (AttributeError, OSError):  # io.UnsupportedOperation is an OSError
+        pass
+    try:
+        return io.BytesIO(file.read())
+    except _BROKEN as error:
+        raise PictureError(f"can't read {name}: {error}") from error
+
+
 def _opened(name: str, file: BinaryIO) -> Image.Image:
     """A picture whose head is read, and nothing else of it."""
     try:
-        return Image.open(file, formats=FORMATS)
+        start = file.read(_PPM_HEAD_BYTES)
+        if start[:1] == b"P" and len(start) == _PPM_HEAD_BYTES and not _PPM_HEAD.match(start):
+            raise PictureError(f"{name} is damaged: its head doesn't end")
+        return Image.open(file, formats=FORMATS)  # from the beginning
     except UnidentifiedImageError as error:
         raise PictureError(
             f"{name} is not a picture that digits can read ({', '.join(FORMATS)})"
@@ -165,7 +185,7 @@ def _from_image(name: str, image: Image.Image, longest: int) -> Picture:
     try:
         turned = image.getexif().get(_ORIENTATION, 1) != 1
         upright = ImageOps.exif_transpose(image) if turned else image  # which else makes a copy
-        return Picture(name, _grey(upright, factor), float(factor), upright.size)
+        return Picture(name, grey(upright, factor), float(factor), upright.size)
     except _BROKEN as error:
         raise PictureError(f"{name} is damaged: {error}") from error
 
@@ -195,7 +215,7 @@ def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
         white = next((limit for limit in (255.0, 65535.0) if high <= limit), float(high))
     scaled = np.clip(values, 0, white).astype(np.float32)
     scaled *= 255 / white
-    return _bytes(scaled)
+    return to_bytes(scaled)
 
 
 def _check_size(name: str, width: int, height: int) -> None:
@@ -207,74 +227,3 @@ def _check_size(name: str, width: int, height: int) -> None:
 
 def _too_many_pixels(name: str) -> str:
     return f"{name} has too many pixels: at most {MAX_PIXELS // 1_000_000} million are read"
-
-
-def _grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
-    """Grey pixels of an upright picture, reduced by `factor` before they become floats."""
-    if image.mode in ("I", "F"):
-        return _stretched(image, factor)
-    if image.mode.startswith("I;16"):
-        deep = (np.asarray(band) >> 8 for band in _bands(image, factor))
-        bands = [Image.fromarray(high.astype(np.uint8)).reduce(factor) for high in deep]
-    elif image.has_transparency_data:
-        coloured = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
-        # Alpha is multiplied in while averaging; the grey of invisible pixels must not show.
-        weighted = (band.convert("LA").convert("La") for band in _bands(coloured, factor))
-        bands = [band.reduce(factor).convert("LA") for band in weighted]
-        return _on_paper(np.concatenate([np.asarray(band) for band in bands]))
-    else:
-        bands = [band.convert("L").reduce(factor) for band in _bands(image, factor)]
-    return np.concatenate([np.asarray(band) for band in bands])
-
-
-def _bands(image: Image.Image, factor: int) -> Iterator[Image.Image]:
-    """The picture in parts, because a conversion takes up to eight bytes a pixel."""
-    width, height = image.size
-    step = factor * max(1, _BAND // factor)
-    for top in range(0, height, step):
-        yield image.crop((0, top, width, min(top + step, height)))
-
-
-def _on_paper(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay a transparent picture on paper that contrasts with its ink.
-
-    image: uint8 [height, width, 2], grey and alpha.
-
-    A cut-out sheet, which fills its outline and holds both ink and paper, goes on its own paper.
-    Bare ink goes on white, or on black when it is light.
-    """
-    values = image.astype(np.float32)
-    grey, alpha = values[..., 0], values[..., 1] / 255
-    rows, columns = np.nonzero(alpha > 0.5)
-    if not len(rows):
-        return np.full(grey.shape, 255, np.uint8)
-    visible = grey[rows, columns]
-    outline = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
-    if len(rows) > 0.6 * outline and np.ptp(visible) > 96:
-        paper = np.float32(np.median(visible))
-    else:
-        paper = np.float32(0 if visible.mean() > 127 else 255)
-    return _bytes((paper + (grey - paper) * alpha).astype(np.float32))
-
-
-def _stretched(image: Image.Image, factor: int) -> NDArray[np.uint8]:
-    """Grey for 32-bit files, which don't say what white is: the least is black, the most white."""
-    ranges = []
-    for band in _bands(image, factor):
-        values = np.asarray(band)
-        if not np.isfinite(values).all():
-            raise ValueError("it holds values that are not finite")
-        ranges.append((float(values.min()), float(values.max())))
-    low, high = min(least for least, _ in ranges), max(most for _, most in ranges)
-    reduced = []
-    for band in _bands(image, factor):
-        grey = np.asarray(band).astype(np.float32)
-        grey -= low
-        grey *= 255 / max(high - low, 1e-9)
-        reduced.append(np.asarray(Image.fromarray(_bytes(grey)).reduce(factor)))
-    return np.concatenate(reduced)
-
-
-def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Round 0 to 255 in place, so that a large picture is in memory once."""
-    return np.round(values, out=values).astype(np.uint8)

@@ -187,6 +187,24 @@ def test_noise_is_refused(noise: bytes) -> None:
 SAMPLES = sorted(path for path in (Path(__file__).parents[2] / "pictures").glob("[0-9].*"))
 
 
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_a_pipe_is_read_like_a_file(path: Path) -> None:
+    with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        piped = picture.load(process.stdout)
+    assert np.array_equal(piped.grey, picture.load(path).grey)
+
+
+def test_comments_and_blanks_before_a_ppm_s_width() -> None:
+    pixels = bytes(range(100))
+    for head in (b"P5 10 10 255\n", b"P5\n# a\n#b\r  10\t10\n#c\n255\n"):
+        assert np.array_equal(picture.load(head + pixels).grey.ravel(), list(pixels))
+    large = b"P5 #" + b"x" * 60_000 + b"\n300 300 255\n" + bytes(90_000)
+    assert picture.load(large).size == (300, 300)
+    with pytest.raises(PictureError, match="its head doesn't end"):
+        picture.load(large.replace(b"x", b"xx"))
+
+
 @given(st.data())
 def test_damaged_files_give_a_picture_or_a_picture_error(data: st.DataObject) -> None:
     raw = bytearray(data.draw(st.sampled_from(SAMPLES)).read_bytes())
