@@ -116,7 +116,7 @@ def test_files_and_functions_fit_on_a_screen() -> None:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert node.end_lineno is not None
-                assert node.end_lineno - node.lineno < 60, f"{file}: {node.name}"
+                assert node.end_lineno - node.lineno < 50, f"{file}: {node.name}"
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:

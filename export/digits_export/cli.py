@@ -3,23 +3,21 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import typer
 from typer.core import TyperCommand
 
-from digits.commands import options
+from digits.commands.options import Data, plain_app
 from digits.terminal import emit, printable
+from digits_export import options
 
 if TYPE_CHECKING:
     from digits_export.export import Report
 
-app = options.plain_app()
+app = plain_app()
 
-# As in digits_export.quantize and .ranges, which import onnx.
-Method = Literal["static", "dynamic", "weights"]
-Calibration = Literal["minmax", "entropy", "percentile"]
-_METHODS = get_args(Method)
+_METHODS = get_args(options.Method)
 
 
 class _Command(TyperCommand):
@@ -39,39 +37,14 @@ class _Command(TyperCommand):
 
 @app.command(cls=_Command)
 def export(
-    run: Annotated[
-        Path | None, typer.Argument(help="Run folder.", show_default="the newest under runs/")
-    ] = None,
-    quantize: Annotated[
-        Method | None,
-        typer.Option(
-            help="Write an int8 file too (without this, one from before goes). Without a word"
-            " after it: static, with which VGG-16 is fastest, and LeNet-5 as fast as in float.",
-        ),
-    ] = None,
-    calibration: Annotated[
-        Calibration | None,
-        typer.Option(
-            help="How static quantization chooses the range of an activation.",
-            show_default="minmax",
-        ),
-    ] = None,
-    calibration_images: Annotated[
-        int | None,
-        typer.Option(min=1, help="Training digits that it looks at.", show_default="1000"),
-    ] = None,
-    max_accuracy_drop: Annotated[
-        float, typer.Option(min=0, help="Points of validation accuracy that int8 may cost.")
-    ] = 0.05,
-    triton: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for a model repository for Triton or KServe, with the file that default"
-            " options run fastest: of LeNet-5 the float one."
-        ),
-    ] = None,
-    data: options.Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print export.json on one line.")] = False,
+    run: options.RunFolder = None,
+    quantize: options.Quantize = None,
+    calibration: options.Calibration = None,
+    calibration_images: options.CalibrationImages = None,
+    max_accuracy_drop: options.MaxAccuracyDrop = 0.05,
+    triton: options.Triton = None,
+    data: Data = None,
+    as_json: options.Json = False,
 ) -> None:
     """Turn a trained network into ONNX files that are proven to agree with it."""
     if quantize != "static" and (calibration or calibration_images):

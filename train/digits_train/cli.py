@@ -45,11 +45,8 @@ def train(
     planned = (
         model, recipe, epochs, batch_size, learning_rate, seed, precision, teacher, patience, out,
     )  # fmt: skip
-    if resume is not None and (all_data or any(value is not None for value in planned)):
-        raise typer.BadParameter(
-            "--resume goes on as the run was started: only --device, --data, --max-minutes,"
-            " --compile, --tensorboard and --json fit"
-        )
+    if resume is not None:
+        _goes_on_as_it_was(all_data, *planned)
     if all_data and patience is not None:
         raise typer.BadParameter(
             "--patience needs the validation digits, which --all-data trains on"
@@ -71,6 +68,14 @@ def train(
         outcome = session.resume(Run(resume), how)
     if outcome is not None:
         _print(*outcome, as_json)
+
+
+def _goes_on_as_it_was(all_data: bool, *planned: object) -> None:
+    if all_data or any(value is not None for value in planned):
+        raise typer.BadParameter(
+            "--resume goes on as the run was started: only --device, --data, --max-minutes,"
+            " --compile, --tensorboard and --json fit"
+        )
 
 
 def _recipe(network: str, name: str, changes: dict[str, Any]) -> "Recipe":

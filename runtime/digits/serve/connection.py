@@ -6,14 +6,21 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from digits.serve import limits
+from digits.serve.guard import HEADERS
 
 _PIPELINED = 100  # requests that are sent before the first of them is answered; browsers send one
 
-_FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n"
-    b"content-type: application/json\r\n\r\n"
-    b'{"error": "too many connections"}'
-)
+_FULL = "\r\n".join(
+    [
+        "HTTP/1.1 503 Service Unavailable",
+        "connection: close",
+        "retry-after: 1",
+        "content-type: application/json",
+        *(f"{name}: {value}" for name, value in HEADERS.items()),
+        "",
+        '{"error": "too many connections"}',
+    ]
+).encode()
 
 
 class Connection(HttpToolsProtocol):

@@ -81,6 +81,8 @@ async def sent(request: Request, body: bytes) -> tuple[str, bytes]:
     except (MultiPartException, ValueError) as error:
         raise HTTPException(400, f"the form is broken: {error}") from error
     files = [value for value in form.values() if isinstance(value, UploadFile)]
+    if not files and not body.rstrip().endswith(b"--"):
+        raise HTTPException(400, "the form is broken: it ends too early")
     if not files:
         raise HTTPException(422, "the form has no file")
     return files[0].filename or "", await files[0].read()

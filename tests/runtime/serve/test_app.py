@@ -125,6 +125,11 @@ def test_what_is_no_picture(client: TestClient, path: str, content: bytes, statu
         ("multipart/form-data", b"", 400),
         ("multipart/form-data; boundary=x", b"no form", 400),
         ("multipart/form-data; boundary=x", b"--x\r\n\r\n--x--", 400),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhalf a pic',
+            400,
+        ),
         ("multipart/form-data; boundary=x; charset=no", b"--x--", 422),
         ("Multipart/Form-Data; boundary=" + "x" * 5000, b"", 400),
         (

@@ -162,7 +162,9 @@ def test_there_are_only_so_many_connections(port: int) -> None:
     clients = [connect(port) for _ in range(20)]
     time.sleep(0.1)
     with connect(port) as one_more:
-        assert everything(one_more).startswith(b"HTTP/1.1 503")
+        answer = everything(one_more)
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"\r\nx-content-type-options: nosniff\r\n" in answer
     for client in clients:
         client.close()
     time.sleep(0.1)
