@@ -73,7 +73,8 @@ def export(run: Run, request: Request, data: Path | None = None) -> Report:
     be used, a check fails or a file can't be written.
     """
     loaded = checkpoint.load(run.checkpoint)
-    if loaded.provenance.validation_accuracy is None:
+    validated = loaded.provenance.validation_accuracy is not None
+    if not validated:
         complain("the network trained on the validation digits too: what they say is too good")
     if request.triton is not None and request.triton.exists() and not request.triton.is_dir():
         raise DigitsError(f"{request.triton} is not a folder")
@@ -91,7 +92,8 @@ def export(run: Run, request: Request, data: Path | None = None) -> Report:
         size = len(product.file)
         forms += [dataclasses.replace(form, bytes=size) for form in product.forms]
     report = Report(judge.temperature, difference, forms)
-    _write(run, report, products, request.triton)
+    model_card = card.write(products[-1].about, forms, validated)
+    _write(run, report, model_card, products, request.triton)
     return report
 
 
@@ -118,8 +120,9 @@ def _prove_float(
     path = run.folder / f"{loaded.provenance.architecture}.onnx"
     form, answers = judge.file("fp32", "float", path, raw)
     about = _describe(loaded, judge.temperature, form)
-    product = _Product(path, model, metadata.append(raw, about), about, [form])
-    return product, answers, difference
+    file = metadata.append(raw, about)
+    metadata.read(file, path.name)  # what the runtime would refuse is not written
+    return _Product(path, model, file, about, [form]), answers, difference
 
 
 def _prove_quantized(
@@ -149,16 +152,19 @@ def _prove_quantized(
     how = quantize.describe(method, request.calibration, len(images))
     about = _redescribe(exact.about, how, kernels, forms[0])
     file = metadata.append(raw, about)
+    metadata.read(file, path.name)
     verify.check_size(len(exact.file), len(file), model)
     return _Product(path, model, file, about, forms)
 
 
-def _write(run: Run, report: Report, products: list[_Product], repository: Path | None) -> None:
+def _write(
+    run: Run, report: Report, model_card: str, products: list[_Product], repository: Path | None
+) -> None:
     smallest = products[-1]
     text = json.dumps(dataclasses.asdict(report), indent=2) + "\n"
     files = {run.folder / "export.json": text.encode()}
     files |= {product.path: product.file for product in products}
-    files[run.folder / "MODEL_CARD.md"] = card.write(smallest.about, report.forms).encode()
+    files[run.folder / "MODEL_CARD.md"] = model_card.encode()
     # The clients of a server can't ask for float kernels.
     served = smallest if smallest.about.kernels == "integer" else products[0]
     if repository is not None:

@@ -34,7 +34,7 @@ class Form:
     validation_accuracy: float
     test_accuracy: float
     test_calibration_error: float  # expected, of calibrated confidences
-    rejection_threshold: float  # confidence that all but 0.8 % of the validation digits reach
+    rejection_threshold: float  # confidence that real digits reach, see `calibration`
     changed: float  # share of the test digits that it reads differently from the checkpoint
     microseconds: float  # one digit, one thread, on the machine that exported
 

@@ -5,9 +5,9 @@ integer-arithmetic-only inference" (CVPR 2018); the format is that of
 https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html.
 
 Weights: int8, one scale for each output channel. Biases: int32. Activations: uint8, one scale a
-tensor; every one of them follows a ReLU, so its least value is 0 and so is its zero point. The
-pixels are uint8 already and enter as they are. The logits stay float: softmax needs their full
-range.
+tensor, from the ReLU on: there the least value is 0 and so is the zero point. The pixels are uint8
+already and enter as they are. What no ReLU follows stays float, such as the logits: softmax needs
+their full range.
 """
 
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ class Static(Builder):
 
     largest: dict[str, float] = field(default_factory=dict)  # of each ReLU's output
     scale: float = 1.0
+    rectified: bool = True  # the pixels are, and what comes of a ReLU until the next product
 
     def pixels(self, cast: onnx.NodeProto) -> None:
         self.tail = self.dequantize(self.tail, cast.output[0], np.float32(1), np.uint8(0))
@@ -36,6 +37,7 @@ class Static(Builder):
         least = np.abs(bias) / (self.scale * 2**30)
         integers, scale = by_channel(weight, least)
         biases = np.round(bias / (self.scale * scale)).astype(np.int32)
+        self.rectified = False
         names = list(node.input[1:])
         self.copy(
             node,
@@ -46,8 +48,8 @@ class Static(Builder):
     def other(self, node: onnx.NodeProto, *constants: str) -> None:
         self.copy(node, *constants)
         if node.op_type == "Relu":
-            self.scale = self.largest[node.output[0]] / 255
-        if node.op_type != "Softmax":
+            self.scale, self.rectified = self.largest[node.output[0]] / 255, True
+        if self.rectified:
             # Pools and shapes too, with the same scale, so that integers go through them.
             self._requantize()
 

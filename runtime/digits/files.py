@@ -9,6 +9,11 @@ from pathlib import Path
 
 from digits.errors import DigitsError
 
+try:
+    import fcntl
+except ImportError:  # Windows, which deletes no file that a process has open
+    fcntl = None  # type: ignore[assignment]
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -22,9 +27,10 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _flush(temporary)
-        temporary.replace(path)
+        with _claimed(temporary):
+            yield temporary
+            _flush(temporary)
+            temporary.replace(path)
     except OSError as error:
         raise DigitsError(f"can't write {path}: {error.strerror or error}") from error
     finally:
@@ -63,7 +69,21 @@ def sweep(path: Path) -> None:
     with suppress(OSError):  # what can't be deleted is in nobody's way
         stem, suffix = glob.escape(path.stem), glob.escape(path.suffix)
         for temporary in path.parent.glob(f".{stem}-????????{suffix}"):
-            temporary.unlink()
+            with temporary.open("rb") as file:
+                left = lock(file.fileno())
+            if left:
+                temporary.unlink()
+
+
+def lock(file: int) -> bool:
+    """Lock an open file until it is closed; False when another process has it (never on Windows)."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def remove(path: Path) -> None:
@@ -72,6 +92,17 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise DigitsError(f"can't delete {path}: {error.strerror}") from error
+
+
+@contextmanager
+def _claimed(path: Path) -> Iterator[None]:
+    """Make the file, and keep other processes' `sweep` from it: a lock ends with its process."""
+    if fcntl is None:
+        yield
+        return
+    with path.open("xb") as file:
+        lock(file.fileno())
+        yield
 
 
 def _flush(path: Path) -> None:

@@ -1,3 +1,4 @@
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ import torch
 from digits.data import mnist
 from digits.errors import DigitsError, ModelError
 from digits.models.model import Model
-from digits_export import quantize, ranges, verify
-from digits_export.export import Request, export
+from digits_export import card, quantize, ranges, verify
+from digits_export.export import Request, _prove_float, export
+from digits_export.judge import Judge
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.models import Network
@@ -173,7 +175,36 @@ def test_the_card_has_the_figures(run: Run) -> None:
         assert f"| {form.name} | {form.kernels} | {form.bytes:,} bytes |" in text
         assert f"{form.test_accuracy:.2%}" in text
     assert "with seed 4" in text
-    assert "chose recipe, temperature and threshold" in text
+    assert "50,000 digits of MNIST" in text
+    assert "The validation digits chose temperature and threshold" in text
+    assert "US Census Bureau" in text
+    assert "seen nothing but digits" in text
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_the_card_of_a_network_with_outliers_and_own_pictures(run: Run, validated: bool) -> None:
+    export(run, STATIC)
+    about = replace(
+        Model(run.folder / "lenet5.onnx").metadata,
+        data_sha256='{"pictures": "01"}',
+        training_digits=80_000,
+        recipe='{"outliers": 0.05}',
+    )
+    text = card.write(about, [], validated)
+    assert "80,000 own pictures" in text
+    assert "MNIST" not in text
+    assert "seen nothing but digits" not in text
+    assert ("trained on the validation digits too" in text) != validated
+
+
+def test_a_file_that_the_runtime_would_refuse_is_not_written(run: Run, network: Network) -> None:
+    renamed = copy.deepcopy(network)
+    renamed._modules = {
+        "location" if name == "fc3" else name: layer for name, layer in network.named_children()
+    }
+    judge = Judge(renamed, mnist.load("validation"), mnist.load("test"))
+    with pytest.raises(ModelError, match="weights in other files"):
+        _prove_float(run, checkpoint.load(run.checkpoint), judge)
 
 
 def test_a_repository_for_triton_has_the_file_that_default_options_run_fastest(

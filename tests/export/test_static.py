@@ -8,6 +8,7 @@ from onnx import TensorProto, numpy_helper
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
+from digits.models.metadata import Kernels
 from digits.models.model import open_session
 from digits_export import graph, verify
 from digits_export.builder import LARGEST
@@ -58,13 +59,35 @@ def test_pixels_enter_without_a_quantize_step(quantized: onnx.ModelProto) -> Non
 
 @pytest.mark.parametrize("kernels", ["float", "integer"])
 def test_it_answers_like_the_float_model(
-    network: Network, quantized: onnx.ModelProto, test_slice: Split, kernels: str
+    network: Network, quantized: onnx.ModelProto, test_slice: Split, kernels: Kernels
 ) -> None:
     exact = verify.predict(
         open_session(graph.build(network).SerializeToString(), "float"), test_slice
     )
-    session = open_session(quantized.SerializeToString(), kernels)  # type: ignore[arg-type]
+    session = open_session(quantized.SerializeToString(), kernels)
     rounded = verify.predict(session, test_slice)
+    assert (exact.argmax(1) != rounded.argmax(1)).sum() <= 5
+    assert np.abs(exact - rounded).mean() < 0.005
+
+
+@pytest.mark.parametrize("kernels", ["float", "integer"])
+def test_a_pool_in_front_of_its_relu(
+    network: Network, train_slice: Split, test_slice: Split, kernels: Kernels
+) -> None:
+    layers = dict(network.named_children())
+    order = [name for name in layers if "relu" not in name]
+    for pool, relu in (("pool1", "relu1"), ("pool2", "relu2"), ("fc1", "relu3"), ("fc2", "relu4")):
+        order.insert(order.index(pool) + 1, relu)
+    swapped = LeNet5().eval()
+    for name in layers:
+        del swapped._modules[name]
+    for name in order:
+        swapped.add_module(name, layers[name])
+    quantized = quantize(graph.build(swapped), train_slice.images[:, None])
+    exact = verify.predict(
+        open_session(graph.build(swapped).SerializeToString(), "float"), test_slice
+    )
+    rounded = verify.predict(open_session(quantized.SerializeToString(), kernels), test_slice)
     assert (exact.argmax(1) != rounded.argmax(1)).sum() <= 5
     assert np.abs(exact - rounded).mean() < 0.005
 

@@ -60,6 +60,16 @@ def test_what_a_kill_left_of_several_files_goes_when_they_are_written_again(tmp_
     assert left == {"one.txt", "two[1]", ".other-0123abcd.txt", ".one-0.txt"}
 
 
+def test_what_is_being_written_is_not_swept_away(tmp_path: Path) -> None:
+    path = tmp_path / "one"
+    with replacing(path) as temporary:
+        temporary.write_bytes(b"slow")
+        write_all({path: b"fast"})
+        assert path.read_bytes() == b"fast"
+    assert path.read_bytes() == b"slow"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_can_t_be_deleted_is_named(tmp_path: Path) -> None:
     remove(tmp_path / "nothing")
     (tmp_path / "folder").mkdir()

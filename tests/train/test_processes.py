@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from random import Random
 
+import pytest
 import torch
 
 from digits_train import checkpoint
@@ -57,6 +58,17 @@ def test_an_error_of_one_process_is_said_once(tmp_path: Path) -> None:
     assert done.stderr.count("error: ") == 1
     assert "there is no such checkpoint" in done.stderr
     assert "digits_train" not in done.stderr  # no traceback through our code
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_summary_that_can_t_be_printed_is_a_failure(tmp_path: Path) -> None:
+    command = digits("train", "--epochs", "1", "--out", str(tmp_path / "run"), processes=2)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, env=ENVIRONMENT, text=True, stdout=full, stderr=subprocess.PIPE, timeout=120
+        )
+    assert done.returncode != 0
+    assert "can't write the results: No space left on device" in done.stderr
 
 
 def test_a_training_killed_at_any_moment_ends_with_the_same_weights(tmp_path: Path) -> None:

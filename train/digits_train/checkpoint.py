@@ -54,8 +54,8 @@ class Provenance:
     seed: int
     epoch: int  # finished epochs
     data_sha256: dict[str, str]  # file name -> SHA-256
-    training_digits: int  # of MNIST 60,000: the validation digits trained too
-    validation_accuracy: float | None  # 0 to 1; None where they did
+    training_digits: int
+    validation_accuracy: float | None  # 0 to 1; None where the validation digits trained too
     teacher: str | None  # SHA-256 of the checkpoint that it learnt from
 
 

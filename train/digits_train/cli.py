@@ -53,7 +53,7 @@ def train(
         )
 
     # torch takes seconds to import and may not be installed; --help needs neither.
-    from digits_train import session
+    from digits_train import session, world
     from digits_train.plan import Options, Plan
     from digits_train.run import Run
 
@@ -68,6 +68,7 @@ def train(
         outcome = session.resume(Run(resume), how)
     if outcome is not None:
         _print(*outcome, as_json)
+    world.leave()
 
 
 def _goes_on_as_it_was(all_data: bool, *planned: object) -> None:

@@ -4,11 +4,10 @@
 (https://docs.pytorch.org/docs/stable/elastic/run.html); without it there is one process.
 """
 
-import atexit
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -82,7 +81,7 @@ def join(device_name: str) -> Iterator[World]:
     Raises DigitsError when the device isn't there.
     """
     device = choose_device(device_name)
-    size = int(os.environ["WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
+    size = _processes()
     if size == 1:
         yield World(device)
         return
@@ -99,21 +98,24 @@ def join(device_name: str) -> Iterator[World]:
         yield World(device, rank, size)
     finally:
         dist.destroy_process_group()
-    atexit.register(_leave)
 
 
-def _leave() -> None:
-    """End a process that has done its work before the interpreter is taken apart.
+def leave() -> None:
+    """End a process of several that has done its work, before the interpreter is taken apart.
 
     DistributedDataParallel (seen in PyTorch 2.13) keeps gloo's threads running when it and the
     group are gone. Now and then C++ aborts when the interpreter ends before them, and torchrun
     would call a finished training a failure.
     """
-    with suppress(OSError, ValueError, AttributeError):  # closed, or none
-        sys.stdout.flush()
-    with suppress(OSError, ValueError, AttributeError):
-        sys.stderr.flush()
-    os._exit(0)
+    if _processes() > 1:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(0)
+
+
+def _processes() -> int:
+    return int(os.environ["WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
 
 
 def choose_device(name: str) -> torch.device:

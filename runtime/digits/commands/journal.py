@@ -1,6 +1,5 @@
 """A CSV file that one process appends to, and that outlives kills, full disks and power cuts."""
 
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from digits.commands import output, results
 from digits.errors import DigitsError
+from digits.files import lock
 
 
 class CantWrite(DigitsError):
@@ -91,9 +91,7 @@ class Journal:
 
     def _opened(self) -> int:
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not lock(file):
             os.close(file)
-            raise DigitsError(f"another process writes {self.path}") from error
+            raise DigitsError(f"another process writes {self.path}")
         return file

@@ -33,7 +33,7 @@ class Metadata:
     recipe: str  # JSON of the training recipe
     seed: str
     data_sha256: str  # JSON: file name -> SHA-256
-    training_digits: int  # of MNIST 60,000: the validation digits trained too
+    training_digits: int
     teacher_sha256: str  # of the checkpoint that the network learnt from, or empty
     checkpoint_sha256: str
     quantization: str  # "none", or how the file was quantized
