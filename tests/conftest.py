@@ -60,10 +60,11 @@ def full_test_set() -> Split:
 
 @pytest.fixture
 def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_slice: Split) -> None:
-    """Let `mnist.load` return the slice: 800 digits train, 200 validate, 500 test."""
-    splits = {
+    """Let `mnist` give the slice: 800 digits train, 200 validate, 500 test."""
+    splits: mnist.Splits = {
         "train": Split(train_slice.images[:800], train_slice.labels[:800]),
         "validation": Split(train_slice.images[800:], train_slice.labels[800:]),
         "test": test_slice,
     }
     monkeypatch.setattr(mnist, "load", lambda split, data=None: splits[split])
+    monkeypatch.setattr(mnist, "load_all", lambda data=None: dict(splits))

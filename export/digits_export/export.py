@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import digits
 from digits.data import datasets
-from digits.data.datasets import Splits
+from digits.data.mnist import Splits
 from digits.errors import DataError, DigitsError
 from digits.files import remove, write_all
 from digits.models import metadata

@@ -76,7 +76,10 @@ def sweep(path: Path) -> None:
 
 
 def lock(file: int) -> bool:
-    """Lock an open file until it is closed; False when another process has it (never on Windows)."""
+    """Lock an open file until it is closed. False when another process has it.
+
+    Windows has no such lock: there it is always free.
+    """
     if fcntl is None:
         return True
     try:

@@ -18,6 +18,8 @@ T = TypeVar("T")
 _FEW = 200  # items that are done before anyone would look for a bar
 # The exit codes that shells give for SIGINT and SIGPIPE.
 _INTERRUPTED, _BROKEN_PIPE = 128 + 2, 128 + 13
+# Of ASCII and Latin-1, and Unicode's ends of lines and changes of direction.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def emit(line: str) -> None:
@@ -70,10 +72,17 @@ def quiet() -> None:
 
 
 def printable(text: str) -> str:
-    """The text with control characters escaped: a file's name must not move the cursor."""
+    """The text with control characters escaped.
+
+    A file's name must not move the cursor, end a line, or turn the direction of what follows.
+    """
     if text.isprintable():
         return text
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+    return _CONTROL.sub(lambda found: _escaped(ord(found[0])), text)
+
+
+def _escaped(code: int) -> str:
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 def forget_stdout() -> None:

@@ -67,10 +67,9 @@ def warm() -> None:
 
     import digits_train.cli
     import digits_train.session  # noqa: F401
-    from digits.data import mnist
     from tests.train import slice_digits
 
-    mnist.load = slice_digits.load
+    slice_digits.install()
     figure = Figure(layout="constrained")
     figure.subplots().set_title("0")
     figure.savefig(os.devnull, format="png")

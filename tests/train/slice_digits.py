@@ -4,6 +4,7 @@ python tests/train/slice_digits.py train --epochs 2
 """
 
 from pathlib import Path
+from typing import get_args
 
 from digits.__main__ import main
 from digits.data import mnist
@@ -23,6 +24,15 @@ def load(split: mnist.SplitName, data: Path | None = None) -> Split:
     return Split(images[part], labels[part])
 
 
+def load_all(data: Path | None = None) -> mnist.Splits:
+    return {split: load(split) for split in get_args(mnist.SplitName)}
+
+
+def install() -> None:
+    """Let `mnist` give the slice."""
+    mnist.load, mnist.load_all = load, load_all
+
+
 if __name__ == "__main__":
-    mnist.load = load
+    install()
     main()

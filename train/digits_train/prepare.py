@@ -3,6 +3,7 @@
 import copy
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -36,10 +37,10 @@ def load(data: Path | None, all_data: bool, here: World) -> DataSet:
     loaded = datasets.load(data, report)
     if here.leads:
         here.wait()
-    if all_data:
-        splits = loaded.splits
-        splits["train"] = mnist.join(splits["train"], splits.pop("validation"))
-    return loaded
+    if not all_data:
+        return loaded
+    both = mnist.join(loaded.splits["train"], loaded.splits["validation"])
+    return replace(loaded, splits={"train": both, "test": loaded.splits["test"]})
 
 
 def start(plan: Plan, device: torch.device) -> Training:
@@ -104,8 +105,9 @@ def check_history(plan: Plan, history: list[Epoch]) -> None:
         raise ValueError("the epochs aren't numbered one by one")
     if len(history) > plan.recipe.epochs:
         raise ValueError("there are more epochs than planned")
-    validated = all(epoch.validation_loss is not None for epoch in history)
-    if validated == plan.all_data and history or plan.all_data and plan.patience is not None:
+    if plan.all_data and plan.patience is not None:
+        raise ValueError("without validation digits there is no patience")
+    if any((epoch.validation_loss is None) != plan.all_data for epoch in history):
         raise ValueError("the validation figures make no sense")
 
 

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 import digits
-from digits.data.datasets import Splits
 from digits.data.evaluate import Batch, Evaluation
-from digits.data.mnist import SplitName
+from digits.data.mnist import SplitName, Splits
 from digits.errors import DigitsError
 from digits_train import checkpoint, report
 from digits_train.checkpoint import Provenance

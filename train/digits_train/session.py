@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from digits.data.datasets import Splits
+from digits.data.mnist import Splits
 from digits.errors import DataError, DigitsError, ModelError
 from digits.terminal import complain
 from digits_train import checkpoint, prepare, record, run, world

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -78,8 +78,7 @@ def compare(model: Path | None) -> tuple[list[Speed], list[str]]:
         task = bar.add_task("measuring", total=len(models) * _STEPS)
         picture = _photo(Path(folder))
         for one in models:
-            *_, speed = bar.track(_measure(one, picture), task_id=task)
-            speeds.append(speed)
+            speeds.append(_measure(one, picture, partial(bar.advance, task)))
     return speeds, list(dict.fromkeys([*warnings, *_disturbed(speeds), *device.throttled()]))
 
 
@@ -111,30 +110,31 @@ def _photo(folder: Path) -> Path:
     return folder / "seven.jpg"
 
 
-def _measure(model: Model, picture: Path) -> Iterator[Speed]:
-    """Measure a model step by step; each time yields what is known so far."""
+def _measure(model: Model, picture: Path, advance: Callable[[], None]) -> Speed:
+    """Measure a model. advance: called after each step."""
     speed = Speed(
         model.name, model.kernels, model.metadata.quantization, os.path.getsize(model.name)
     )
     speed.session_start = _median(lambda: Model(model.name, kernels=model.kernels))
     digits = np.random.default_rng(0).integers(0, 256, (max(_BATCHES), 28, 28), np.uint8)
     _latency(lambda: model.probabilities(digits[:1]), speed)
-    yield speed
+    advance()
     for threads in _THREADS:
         shared = Model(model.name, threads, model.kernels)
         for batch in _BATCHES:
             call = partial(shared.probabilities, digits[:batch])
             speed.throughput[batch, threads] = batch / _median(call, _THROUGHPUT)
-            yield speed
+            advance()
     classifier = Classifier(model.name, kernels=model.kernels)
     speed.picture = _median(lambda: classifier.predict(picture), _THROUGHPUT)
-    yield speed
+    advance()
     if model.kernels == Model(model.name).kernels:
         speed.cold_start = _median(lambda: _process(["-m", "digits"], model, picture))
         if _STATUS.exists():
             kilobytes = _process(["-c", _ONE_PICTURE], model, picture).splitlines()[-1]
             speed.peak_memory = int(kilobytes) << 10
-    yield speed
+    advance()
+    return speed
 
 
 def _disturbed(speeds: Sequence[Speed]) -> list[str]:

@@ -9,11 +9,9 @@ import numpy as np
 
 from digits.data import labelled, mnist
 from digits.data.labelled import Labelled, Report
-from digits.data.mnist import Split, SplitName
+from digits.data.mnist import Split, SplitName, Splits
 from digits.errors import DataError
 from digits.terminal import progress_bar
-
-Splits = dict[SplitName, Split]
 
 
 @dataclass(frozen=True)
@@ -32,9 +30,8 @@ def load(data: Path | None, report: Report) -> DataSet:
     too few.
     """
     if data is None or not labelled.has_pictures(data):
-        return DataSet(
-            {name: labelled.mnist_in(data, name) for name in get_args(SplitName)}, mnist.SHA256
-        )
+        with labelled.perhaps_pictures(data):
+            return DataSet(mnist.load_all(data), mnist.SHA256)
     return _own(Labelled(data, None, report))
 
 

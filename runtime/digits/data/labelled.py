@@ -4,6 +4,7 @@ import csv
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -45,7 +46,8 @@ class Labelled:
         if self._pictures is None:
             self._split: SplitName = split or "test"
             self.name = f"MNIST's {self._split} digits"
-            self._digits = mnist_in(data, self._split)
+            with perhaps_pictures(data):
+                self._digits = mnist.load(self._split, data)
             self.total = len(self._digits)
             return
         self.name = f"the {split} digits in {data}" if split else str(data)
@@ -128,10 +130,11 @@ def _pictures_in(data: Path) -> Pictures | None:
     raise DataError(f"{data}: {kind}")
 
 
-def mnist_in(data: Path | None, split: SplitName) -> Split:
-    """As `mnist.load`, but what is missing may also have been pictures."""
+@contextmanager
+def perhaps_pictures(data: Path | None) -> Iterator[None]:
+    """Where MNIST isn't in `data`, say that there are no pictures either."""
     try:
-        return mnist.load(split, data)
+        yield
     except DataError as error:
         if data is None:
             raise

@@ -9,10 +9,10 @@ import math
 import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,9 @@ class Split:
         return len(self.labels)
 
 
+Splits = dict[SplitName, Split]
+
+
 def load(split: SplitName, data: Path | None = None) -> Split:
     """Load 50,000 training, 10,000 validation or 10,000 test digits.
 
@@ -60,9 +63,20 @@ def load(split: SplitName, data: Path | None = None) -> Split:
     Raises DataError when a file can't be found, or isn't MNIST's.
     """
     prefix = "t10k" if split == "test" else "train"
-    names = f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
+    return _split(_files([name for name in SHA256 if name.startswith(prefix)], data), split)
+
+
+def load_all(data: Path | None = None) -> Splits:
+    """Load the three splits, from files that are looked for once. data, and raises: as `load`."""
+    files = _files(SHA256, data)
+    return {split: _split(files, split) for split in get_args(SplitName)}
+
+
+def _split(files: Mapping[str, bytes], split: SplitName) -> Split:
+    prefix = "t10k" if split == "test" else "train"
     images, labels = (
-        parse_idx(raw, name) for raw, name in zip(_files(names, data), names, strict=True)
+        parse_idx(files[name], name)
+        for name in (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte")
     )
     part = {
         "train": slice(None, -VALIDATION),
@@ -102,18 +116,18 @@ def parse_idx(raw: bytes, name: str) -> NDArray[np.uint8]:
         raise DataError(f"{name} has {raw[3]} dimensions that no array can have") from error
 
 
-def _files(names: Sequence[str], data: Path | None) -> list[bytes]:
-    """The verified bytes of the files, from the first place that has them."""
+def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
+    """The verified bytes of the files, by name, from the first place that has them."""
     folder = data or _folder_from_environment()
     if folder is not None:
-        return [_from_folder(name, folder) for name in names]
+        return {name: _from_folder(name, folder) for name in names}
     tried = []
     cache = fetch.cache_folder()
     if cache is None:
         tried.append('the cache folder: pooch is not installed (pip install "digits[data]")')
     else:
         try:
-            return [_from_folder(name, cache) for name in names]
+            return {name: _from_folder(name, cache) for name in names}
         except _Damaged as error:
             complain(f"warning: {error}; fetching it again")
             tried.append(str(error))
@@ -130,7 +144,7 @@ def _files(names: Sequence[str], data: Path | None) -> list[bytes]:
             continue
         if cache is not None:
             _keep(files, cache)
-        return [files[name] for name in names]
+        return files
     raise DataError(
         "MNIST was not found. Tried:\n  - " + "\n  - ".join(tried) + "\nPut its four IDX files,"
         " raw or gzipped, into a folder and name it with --data or $DIGITS_DATA."

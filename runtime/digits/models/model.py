@@ -2,6 +2,7 @@
 
 import os
 import threading
+from typing import get_args
 
 import numpy as np
 import onnxruntime
@@ -40,7 +41,8 @@ class Model:
     LeNet-5. threads: how many cores one call may use; 0: all. kernels: "integer" multiplies int8 by
     int8, "float" stores int8 and multiplies floats; by default what the file says is faster for it.
 
-    Raises ModelError when the file is missing, damaged, not ours, or not for this runtime.
+    Raises ModelError when the file is missing, damaged, not ours, or not for this runtime, and
+    ValueError for other threads or kernels.
     """
 
     def __init__(
@@ -49,6 +51,10 @@ class Model:
         threads: int = 1,
         kernels: Kernels | None = None,
     ) -> None:
+        if threads < 0:
+            raise ValueError(f"threads is 0 or more, not {threads}")
+        if kernels not in (None, *get_args(Kernels)):
+            raise ValueError(f"kernels is integer, float or None, not {kernels!r}")
         self.name = os.fspath(path or os.environ.get("DIGITS_MODEL") or BUNDLED)
         self.threads = threads
         raw = read(self.name)

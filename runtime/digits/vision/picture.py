@@ -28,6 +28,7 @@ _TRAILER = 512  # bytes at a file's end that may be padding
 _PPM_HEAD = re.compile(rb"P\w\s(?:(?:\s|#[^\r\n]*[\r\n])*+[^\s#]+){2}")
 _PPM_HEAD_BYTES = 65_536  # more than any program writes; 0.05 s
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
+_LYING = (5, 6, 7, 8)  # its values that turn width into height
 # Pixels of the longer side; a larger picture is first reduced, to at least half of it.
 WORKING_SIZE = 640  # for one digit
 PAGE_SIZE = 2048  # for many small ones
@@ -77,8 +78,8 @@ def load(source: Source, longest: int = WORKING_SIZE) -> Picture:
 
     longest: pixels that the longer side may have; a larger picture is reduced.
     Arrays are [height, width] or [height, width, 1, 3 or 4 channels], of bool, integers or floats.
-    White is 1 in bool and in floats up to 1; 255 in what goes up to 255; 65535 in what goes up to
-    that; beyond, the largest value.
+    White is 1 in bool and in floats up to 2 (interpolation goes beyond 1); 255 in what goes up to
+    255; 65535 in what goes up to that; beyond, the largest value.
 
     Raises PictureError when the source is missing, not a picture, damaged or too large.
     """
@@ -122,12 +123,11 @@ def _from_path(path: str, longest: int) -> Picture:
 def _seekable(name: str, file: BinaryIO) -> BinaryIO:
     """The file; a pipe's content."""
     try:
-        file.seek(0)
-        return file
-    except (AttributeError, OSError):  # io.UnsupportedOperation is an OSError
-        pass
-    try:
-        return io.BytesIO(file.read())
+        try:
+            file.seek(0)
+            return file
+        except (AttributeError, OSError):  # io.UnsupportedOperation is an OSError
+            return io.BytesIO(file.read())
     except _BROKEN as error:
         raise PictureError(f"can't read {name}: {error}") from error
 
@@ -161,11 +161,11 @@ def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
         image.draft("L", (math.ceil(width * scale), math.ceil(height * scale)))
         decoded = max(image.size)
         picture = _from_image(name, image, longest)
-        turned = (picture.size[0] > picture.size[1]) != (image.size[0] > image.size[1])
+        lies = image.getexif().get(_ORIENTATION, 1) in _LYING
         return replace(
             picture,
             reduction=picture.reduction * max(width, height) / decoded,
-            size=(height, width) if turned else (width, height),
+            size=(height, width) if lies else (width, height),
         )
 
 
@@ -209,7 +209,7 @@ def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
     if not np.isfinite(values).all():
         raise PictureError("the array holds values that are not finite")
     high = values.max()
-    if values.dtype.kind == "b" or (values.dtype.kind == "f" and high <= 1):
+    if values.dtype.kind == "b" or (values.dtype.kind == "f" and high <= 2):
         white = 1.0
     else:
         white = next((limit for limit in (255.0, 65535.0) if high <= limit), float(high))

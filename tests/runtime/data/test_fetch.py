@@ -151,6 +151,6 @@ print(mnist._files({NAMES!r}, None))
     ]
     for process in processes:
         assert process.communicate(timeout=60)[0].decode().strip() == str(
-            [n.encode() for n in NAMES]
+            {name: name.encode() for name in NAMES}
         )
     assert {file.name for file in tmp_path.iterdir()} == set(NAMES)

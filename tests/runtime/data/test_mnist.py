@@ -105,6 +105,7 @@ def test_a_given_folder_is_read(
         (place / f"{name}{'.gz' * packed}").write_bytes(gzip.compress(raw) if packed else raw)
     lengths = {split: len(mnist.load(split, tmp_path)) for split in ("train", "validation", "test")}
     assert lengths == {"train": 3, "validation": 10_000, "test": 5}
+    assert {split: len(part) for split, part in mnist.load_all(tmp_path).items()} == lengths
 
 
 def test_the_last_training_digits_validate(files: dict[str, bytes], tmp_path: Path) -> None:
@@ -185,9 +186,10 @@ def test_a_cache_that_can_t_be_written_costs_only_a_warning(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     cache.write_text("a file where the folder should be")
-    sources(monkeypatch, files)
-    assert len(mnist.load("test")) == 5
-    assert "warning: can't write" in capsys.readouterr().err
+    visits = sources(monkeypatch, files)
+    assert len(mnist.load_all()["test"]) == 5
+    assert visits == [0]
+    assert capsys.readouterr().err.count("warning: can't write") == 1
 
 
 def test_without_network_and_cache_the_error_lists_what_was_tried(

@@ -204,3 +204,10 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
         file.truncate(10 << 30)  # sparse: takes no space
     with pytest.raises(ModelError, match="larger than any model"):
         Model(tmp_path / "huge.onnx")
+
+
+def test_wrong_kernels_and_threads() -> None:
+    with pytest.raises(ValueError, match="kernels is integer, float or None, not 'int'"):
+        Model(kernels="int")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="threads is 0 or more, not -1"):
+        Model(threads=-1)

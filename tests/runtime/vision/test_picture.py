@@ -71,6 +71,20 @@ def test_exif_orientation(orientation: int) -> None:
     np.testing.assert_array_equal(picture.load(raw).grey, GREY)
 
 
+def test_exif_orientation_of_what_is_nearly_square() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    raw = encoded(Image.new("L", (384, 383)), "JPEG", exif=exif)
+    assert picture.load(raw, 64).size == (383, 384)  # decoded at an eighth it is square
+
+
+def test_a_closed_file() -> None:
+    file = io.BytesIO(encoded(Image.fromarray(GREY)))
+    file.close()
+    with pytest.raises(PictureError, match="closed file"):
+        picture.load(file)
+
+
 @pytest.mark.parametrize(("pen", "paper"), [(0, 255), (255, 0)])
 def test_transparency_becomes_paper_that_contrasts(pen: int, paper: int) -> None:
     alpha = np.where(GREY < 100, 255, 0).astype(np.uint8)
@@ -95,6 +109,7 @@ def test_the_first_frame_of_an_animation_counts() -> None:
         GREY.astype(np.uint16) * 257,
         GREY.astype(np.float64),
         GREY.astype(np.float32) / 255,
+        GREY.astype(np.float32) / 200,  # as interpolation may leave it
         GREY > 100,
     ],
 )
