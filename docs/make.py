@@ -14,10 +14,10 @@ from tests import drawn
 from tests.drawn import Sheet, chosen, shadow
 
 from digits import Classifier
-from digits.classifier import framed
 from digits.commands.drawing import annotated, save, steps
 from digits.data import mnist
 from digits.vision import picture
+from digits.vision.single import framed
 from digits_train import outliers
 from digits_train.augment import Dice, augment
 from digits_train.models import choose

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from digits.errors import DigitsError
 from digits.system import require_64_bit
-from digits.terminal import Errors, complain, forget_stdout, interrupted, printable, quiet
+from digits.terminal import complain, forget_stdout, interrupted, printable, quiet
 
 
 def main() -> None:
@@ -44,9 +44,7 @@ def _predict(pictures: Sequence[str]) -> None:
     """`digits predict` with every option as it is by default."""
     from digits.commands import answers, sources
 
-    errors = Errors()
-    files = sources.listed(pictures, False, errors.report)
-    named = not sources.stands_for_one(pictures, files)
+    files, named, errors = sources.chosen(pictures, recursive=False)
     answers.write(answers.Predict("text", named), files, errors)
 
 

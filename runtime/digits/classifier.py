@@ -111,14 +111,14 @@ class Classifier:
         Raises PictureError at the first picture that can't be opened.
         """
         loaded = [picture.load(source) for source in sources]
-        found = [_found(picture) for picture in loaded]
+        found = [find(ink.extract(one.grey)) for one in loaded]
         shapes = [shape for one in found if isinstance(one, Found) for shape in one.shapes]
         looks = iter(self._look(shapes))
         return [
-            self._one(picture, one, [next(looks) for _ in one.shapes])
-            if isinstance(one, Found)
-            else Prediction(None, 0.1, (0.1,) * 10, (0, 0, *picture.size), one)
-            for picture, one in zip(loaded, found, strict=True)
+            self._one(whole, digit, [next(looks) for _ in digit.shapes])
+            if isinstance(digit, Found)
+            else Prediction(None, 0.1, (0.1,) * 10, (0, 0, *whole.size), digit)
+            for whole, digit in zip(loaded, found, strict=True)
         ]
 
     def read(self, source: Source) -> Reading:
@@ -129,27 +129,30 @@ class Classifier:
         """
         loaded = picture.load(source, picture.PAGE_SIZE)
         own = ink.extract(loaded.grey)
-        upright, angle = page.upright(own)
-        groups, height = page.groups(upright)
-        whole = self._confidence(groups) >= self.model.metadata.rejection_threshold
+        upright = page.upright(own)
+        groups = upright.groups
+        seen = self._look(groups)
+        whole = _confidence(seen) >= self.model.metadata.rejection_threshold
         if not groups or (len(groups) > _MANY and whole.mean() < _SURE):
             raise PictureError(f"{loaded.name}: no digit is found on it")
         keep = whole if (~whole).sum() <= _MOST_TO_SPLIT else np.ones_like(whole)
+        looks = dict(zip(map(id, groups), seen, strict=True))
         shapes = [
             shape
             for group, kept in zip(groups, keep, strict=True)
-            for shape in ([group] if kept else split(group, height, self._confidence))
+            for shape in ([group] if kept else self._apart(group, upright.height))
         ]
-        looks = dict(zip(map(id, shapes), self._look(shapes), strict=True))
+        parts = [shape for shape in shapes if id(shape) not in looks]
+        looks |= zip(map(id, parts), self._look(parts), strict=True)
 
         def prediction(shape: Shape) -> Prediction:
-            box = page.turned_back(shape.box, angle, upright, own) if angle else shape.box
+            box = page.turned_back(shape.box, upright, own)
             return self._prediction(looks[id(shape)], loaded, box)
 
         return Reading(
             tuple(
                 tuple(tuple(map(prediction, column)) for column in line)
-                for line in page.lines(shapes, height)
+                for line in page.lines(shapes, upright.height)
             )
         )
 
@@ -162,12 +165,12 @@ class Classifier:
             # Of noise and textures the network isn't sure, of a page of digits it is.
             return replace(whole, digit=None, note=SEVERAL if sum(sure[1:]) > 1 else CROWDED)
         parts, others = sure[1 : 1 + len(found.parts)], sure[1 + len(found.parts) :]
-        if parts and all(parts) and not sure[0] or sum(others) + sure[0] > 1:
+        if (parts and all(parts) and not sure[0]) or sum(others) + sure[0] > 1:
             return replace(whole, digit=None, note=SEVERAL)
         return whole
 
-    def _confidence(self, shapes: Sequence[Shape]) -> NDArray[np.float32]:
-        return np.array([row.max() for _, row in self._look(shapes)], np.float32)
+    def _apart(self, group: Shape, height: float) -> list[Shape]:
+        return split(group, height, lambda shapes: _confidence(self._look(shapes)))
 
     def _look(self, shapes: Sequence[Shape]) -> list[Look]:
         frames = [frame(shape.ink) for shape in shapes]
@@ -184,21 +187,5 @@ class Classifier:
         return Prediction(digit, confidence, probabilities, own, frame=seen)
 
 
-def framed(source: Source) -> NDArray[np.uint8]:
-    """The 28x28 pixels of a picture's one digit that the network sees: uint8, 255 = ink.
-
-    Raises PictureError when the picture can't be opened or holds no digit.
-    """
-    loaded = picture.load(source)
-    found = _found(loaded)
-    if isinstance(found, str):
-        raise PictureError(f"{loaded.name}: {found}")
-    return frame(found.digit.ink)
-
-
-def _found(loaded: Picture) -> Found | str:
-    """The digit in a picture, or why there is none."""
-    try:
-        return find(ink.extract(loaded.grey))
-    except PictureError as error:
-        return str(error)
+def _confidence(looks: Sequence[Look]) -> NDArray[np.float32]:
+    return np.array([row.max() for _, row in looks], np.float32)

@@ -53,9 +53,9 @@ def predict(
 ) -> None:
     """Read the digit in each picture."""
     form = inputs.form(as_json, as_csv)
-    from digits.commands import answers, output
+    from digits.commands import answers, output, sources
 
-    files, named, errors = inputs.listed(pictures, recursive)
+    files, named, errors = sources.chosen(pictures, recursive)
     left, header = inputs.left(files, form, output.PREDICTION_COLUMNS, skip_done)
     task = answers.Predict(form, named, model, kernels, reject == "unsure", debug)
     answers.write(task, left, errors, 1 if debug else jobs, header)  # strips are numbered
@@ -81,9 +81,9 @@ def read(
     form = inputs.form(as_json, as_csv)
     if annotate and annotate.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise typer.BadParameter("--annotate writes .png or .jpg files")
-    from digits.commands import answers, output
+    from digits.commands import answers, output, sources
 
-    files, named, errors = inputs.listed(pictures, recursive)
+    files, named, errors = sources.chosen(pictures, recursive)
     if annotate and len(files) > 1:
         raise typer.BadParameter("--annotate draws on one picture")
     if annotate and files and os.path.realpath(annotate) == os.path.realpath(files[0]):

@@ -3,7 +3,7 @@
     DigitsError        the command can't go on: the message is one sentence with the way out
     ├── PictureError   a picture that can't be opened, or holds no digit
     ├── ModelError     an ONNX file or a checkpoint that isn't ours, or is damaged
-    └── DataError      MNIST that can't be found, fetched or trusted
+    └── DataError      digits with labels (MNIST, a folder, a table) that can't be found or trusted
 
 Library code raises them; the command line prints `error: …` and exits with 1.
 Anything else that is raised is a bug in digits.
@@ -23,4 +23,4 @@ class ModelError(DigitsError):
 
 
 class DataError(DigitsError):
-    """The data set can't be found, fetched, verified or parsed."""
+    """MNIST, or one's own labelled pictures, can't be found, fetched, verified or parsed."""

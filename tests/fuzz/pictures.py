@@ -19,8 +19,9 @@ def attempt(raw: bytes) -> None:
         found = single.find(ink.extract(picture.load(raw).grey))
     except PictureError:
         return
-    for shape in found.shapes:
-        frame(shape.ink)
+    if isinstance(found, single.Found):
+        for shape in found.shapes:
+            frame(shape.ink)
 
 
 def seeds() -> list[bytes]:

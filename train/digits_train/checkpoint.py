@@ -10,10 +10,9 @@ import io
 import json
 import pickle
 import struct
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_origin
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -23,6 +22,7 @@ from digits.errors import ModelError
 from digits.files import write_bytes
 from digits_train import models
 from digits_train.models import Network
+from digits_train.typed import typed
 
 FORMAT = "digits checkpoint 1"
 
@@ -143,12 +143,7 @@ def _provenance(path: Path, text: str, weights: dict[str, torch.Tensor]) -> Prov
         header = json.loads(text or "{}")
         if header.get("format") != FORMAT:
             raise ModelError(f"{path} is not a checkpoint of this version of digits ({FORMAT})")
-        provenance = Provenance(**header["provenance"])
-        for field in fields(Provenance):
-            value = getattr(provenance, field.name)
-            kind = field.type if isinstance(field.type, UnionType) else get_origin(field.type)
-            if not isinstance(value, kind or field.type):  # type: ignore[arg-type]
-                raise TypeError(f"{field.name} is {value!r}")
+        provenance = typed(Provenance, header["provenance"])
         intact = _digest(weights, header["provenance"]) == header["sha256"]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: its header makes no sense ({error})") from error

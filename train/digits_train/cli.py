@@ -42,15 +42,13 @@ def train(
 
     With several GPUs or machines: torchrun --nproc-per-node N -m digits train ...
     """
-    planned = (
-        model, recipe, epochs, batch_size, learning_rate, seed, precision, teacher, patience, out,
-    )  # fmt: skip
     if resume is not None:
-        _goes_on_as_it_was(all_data, *planned)
+        _goes_on_as_it_was(
+            model, recipe, epochs, batch_size, learning_rate, seed, precision, teacher, patience,
+            out, all_data or None,
+        )  # fmt: skip
     if all_data and patience is not None:
-        raise typer.BadParameter(
-            "--patience needs the validation digits, which --all-data trains on"
-        )
+        raise typer.BadParameter("--all-data trains on the digits that --patience needs")
 
     # torch takes seconds to import and may not be installed; --help needs neither.
     from digits_train import session, world
@@ -71,8 +69,8 @@ def train(
     world.leave()
 
 
-def _goes_on_as_it_was(all_data: bool, *planned: object) -> None:
-    if all_data or any(value is not None for value in planned):
+def _goes_on_as_it_was(*planned: object) -> None:
+    if any(value is not None for value in planned):
         raise typer.BadParameter(
             "--resume goes on as the run was started: only --device, --data, --max-minutes,"
             " --compile, --tensorboard and --json fit"

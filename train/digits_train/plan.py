@@ -1,14 +1,12 @@
 """What decides the weights of a training, and what doesn't."""
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from digits_train.fit import Epoch
 from digits_train.recipe import Augmentation, Recipe
-
-T = TypeVar("T")
+from digits_train.typed import typed
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -45,28 +43,6 @@ def parse(described: dict[str, Any]) -> Plan:
     if recipe["augmentation"] is not None:
         recipe["augmentation"] = typed(Augmentation, recipe["augmentation"])
     return typed(Plan, {**described, "recipe": typed(Recipe, recipe)})
-
-
-def typed(kind: type[T], values: dict[str, Any]) -> T:
-    """A dataclass with these values. Raises TypeError when one is missing or of another type."""
-    made = kind(**values)
-    for name, hint in get_type_hints(kind).items():
-        if not _fits(getattr(made, name), hint):
-            raise TypeError(f"{name} is {getattr(made, name)!r}")
-    return made
-
-
-def _fits(value: object, hint: Any) -> bool:
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return value in inner
-    if origin is dict:
-        return isinstance(value, dict)
-    if inner:  # a union
-        return any(_fits(value, kind) for kind in inner)
-    if hint is float:
-        return isinstance(value, float | int) and math.isfinite(value)
-    return isinstance(value, hint)
 
 
 def best(history: list[Epoch]) -> Epoch:

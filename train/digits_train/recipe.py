@@ -13,8 +13,9 @@ Schedule = Literal["constant", "cosine"]
 class Augmentation:
     """How far each training digit is changed, independently, each time it is seen.
 
-    Every value is the bound of a uniform distribution around "unchanged"; half of the digits are
-    neither blurred nor noisy. Pixels are those of the 28x28 picture.
+    Every value is the bound of a uniform distribution around "unchanged", but for what is smooth or
+    random in itself (elastic, noise). Half of the digits are not blurred, and half, independently,
+    not noisy. Pixels are those of the 28x28 picture.
     """
 
     # The hand: where and how large it wrote, and how steadily.

@@ -15,9 +15,10 @@ from digits.terminal import complain
 from digits_train import checkpoint, prepare, record, run, world
 from digits_train.display import EpochBar
 from digits_train.fit import Epoch, Means, Training, fit
-from digits_train.plan import Options, Plan, best, parse, typed
+from digits_train.plan import Options, Plan, best, parse
 from digits_train.record import Events, Machine
 from digits_train.run import Run
+from digits_train.typed import typed
 
 # What a state of the right form with senseless contents raises when it is put to use.
 _SENSELESS = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, DigitsError)

@@ -9,7 +9,6 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digits.classifier import Prediction
-from digits.errors import PictureError
 from digits.files import write_bytes
 from digits.vision import picture
 from digits.vision.formats import FORMATS
@@ -62,12 +61,11 @@ def steps(source: str | bytes, prediction: Prediction) -> Image.Image:
     loaded = picture.load(source)
     ink = extract(loaded.grey)
     panels = [("grey", Image.fromarray(loaded.grey)), ("ink", Image.fromarray(ink))]
-    try:
-        digit = find(ink).digit
-    except PictureError:
-        answer = prediction.note
+    found = find(ink)
+    if isinstance(found, str):
+        answer = found
     else:
-        seen = Image.fromarray(frame(digit.ink))
+        digit, seen = found.digit, Image.fromarray(frame(found.digit.ink))
         answer = f"{prediction.likeliest}  ({100 * prediction.confidence:.1f} %)"
         answer = prediction.note or (answer if prediction.digit is not None else f"?  {answer}")
         panels += [("the digit", Image.fromarray(digit.ink)), ("28x28", seen)]

@@ -8,8 +8,6 @@ from typing import Literal
 
 import typer
 
-from digits.terminal import Errors
-
 
 def form(as_json: bool, as_csv: bool) -> Literal["text", "json", "csv"]:
     """How to answer. Raises BadParameter when it can't be both."""
@@ -19,15 +17,6 @@ def form(as_json: bool, as_csv: bool) -> Literal["text", "json", "csv"]:
         # For programs, on whatever terminal.
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     return "json" if as_json else "csv" if as_csv else "text"
-
-
-def listed(pictures: Sequence[str], recursive: bool) -> tuple[list[str], bool, Errors]:
-    """The files that are meant, whether the answers need their names, and what was wrong so far."""
-    from digits.commands import sources
-
-    errors = Errors()
-    files = sources.listed(pictures, recursive, errors.report)
-    return files, not sources.stands_for_one(pictures, files), errors
 
 
 def left(

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from digits.errors import PictureError
+from digits.terminal import Errors
 from digits.vision.formats import SUFFIXES
 
 STDIN = "-"
@@ -13,6 +14,13 @@ _MAX_STDIN = 512 << 20  # bytes; a picture of as many pixels as are read takes a
 _MAGIC = frozenset("*?[")  # what makes a pattern of a name
 
 Report = Callable[[PictureError], None]
+
+
+def chosen(arguments: Sequence[str], recursive: bool) -> tuple[list[str], bool, Errors]:
+    """The files that are meant, whether the answers need their names, and what was wrong so far."""
+    errors = Errors()
+    files = listed(arguments, recursive, errors.report)
+    return files, not stands_for_one(arguments, files), errors
 
 
 def listed(arguments: Sequence[str], recursive: bool, report: Report) -> list[str]:

@@ -10,12 +10,12 @@ from typing import TextIO
 
 import numpy as np
 
-from digits.classifier import framed
 from digits.data import mnist
 from digits.data.evaluate import Batch
 from digits.data.mnist import Split, SplitName
 from digits.errors import DataError, DigitsError
 from digits.vision.formats import SUFFIXES
+from digits.vision.single import framed
 
 _BATCH = 100  # digits: VGG-16's activations take 1.1 MB each
 

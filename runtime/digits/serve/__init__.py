@@ -2,7 +2,9 @@
 
 server       the socket, the signals, uvicorn
 connection   closes connections that are too slow, too long or too many
-app          which address does what; what every answer carries
+app          which address does what
+guard        what holds for every request: its time, its count, the headers of its answer
+limits       how large, how slow and how many
 body         reads what a client sends, within bounds
 v2           the Open Inference Protocol: tensors in, tensors out
 batcher      runs the network once for the requests that arrive together

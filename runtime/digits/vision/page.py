@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -33,25 +34,45 @@ _TILTS = np.radians(np.arange(-45, 45.5, 0.5))
 Line = list[list[Shape]]  # columns of digits, from left to right
 
 
-def upright(ink: Ink) -> tuple[Ink, float]:
-    """The page turned so that its lines are level, and by how many degrees, clockwise."""
+@dataclass(frozen=True)
+class Page:
+    """A page whose lines are level.
+
+    ink: uint8 [height, width], 255 = ink. angle: by how many degrees it was turned, counter-
+    clockwise; 0 when it was straight. groups, height: as `groups` gives them.
+    """
+
+    ink: Ink
+    angle: float
+    groups: list[Shape]
+    height: float
+
+
+def upright(ink: Ink) -> Page:
+    """The page turned so that its lines are level. ink: uint8 [height, width]."""
     shapes, height = groups(ink)
     angle = tilt([shape.box for shape in shapes], height)
     if abs(angle) < _STRAIGHT:
-        return ink, 0.0
+        return Page(ink, 0.0, shapes, height)
     written = np.zeros_like(ink)  # what was at the border would be away from it afterwards
     for shape in shapes:
         box = shape.box
         part = written[box.top : box.bottom, box.left : box.right]
         np.maximum(part, shape.ink, out=part)
-    turned = Image.fromarray(written).rotate(angle, Image.Resampling.BILINEAR, expand=True)
-    return np.asarray(turned), angle
+    image = Image.fromarray(written).rotate(angle, Image.Resampling.BILINEAR, expand=True)
+    turned = np.asarray(image)
+    return Page(turned, angle, *groups(turned))
 
 
-def turned_back(box: Box, angle: float, turned: Ink, ink: Ink) -> Box:
-    """Where a box of the upright page is in the original: the smallest box around its corners."""
-    (height, width), (own_height, own_width) = turned.shape, ink.shape
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+def turned_back(box: Box, page: Page, ink: Ink) -> Box:
+    """Where a box of a page is in the ink that `upright` made it of.
+
+    The smallest box around its corners.
+    """
+    if not page.angle:
+        return box
+    (height, width), (own_height, own_width) = page.ink.shape, ink.shape
+    cos, sin = math.cos(math.radians(page.angle)), math.sin(math.radians(page.angle))
     xs, ys = [], []
     for x in (box.left - width / 2, box.right - width / 2):
         for y in (box.top - height / 2, box.bottom - height / 2):
@@ -128,7 +149,10 @@ def _joined(strokes: Strokes, height: float) -> list[list[int]]:
 
 
 def tilt(boxes: list[Box], height: float) -> float:
-    """By how many degrees the lines run down to the right: what levels most neighbours."""
+    """By how many degrees the lines run down to the right: what levels most neighbours.
+
+    boxes: of the digits; height: their usual one, in pixels.
+    """
     x = np.array([(box.left + box.right) / 2 for box in boxes])
     y = np.array([(box.top + box.bottom) / 2 for box in boxes])
     one, other = np.nonzero(
@@ -147,7 +171,10 @@ def tilt(boxes: list[Box], height: float) -> float:
 
 
 def lines(shapes: list[Shape], height: float) -> list[Line]:
-    """The digits of an upright page in lines, from top to bottom, and in columns."""
+    """The digits of an upright page in lines, from top to bottom, and in columns.
+
+    height: their usual one, in pixels.
+    """
     rows: list[list[Shape]] = []
     # First those of usual height: the middle of a 9 with a long tail is between two lines.
     for shape in sorted(shapes, key=lambda s: (s.box.height > _TAILED * height, _middle(s.box))):

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digits.errors import PictureError
 from digits.vision import ink as inks
-from digits.vision import printed
+from digits.vision import picture, printed
+from digits.vision.frame import frame
 from digits.vision.ink import Ink
+from digits.vision.picture import Source
 from digits.vision.strokes import Integers, Shape, Strokes
 
 _MIN_SIDE = 3  # pixels; nothing smaller is a digit
@@ -39,15 +42,27 @@ class Found:
         return [self.digit, *self.parts, *self.others]
 
 
-def find(ink: Ink) -> Found:
-    """Find the digit: the strongest strokes near the middle.
+def framed(source: Source) -> NDArray[np.uint8]:
+    """The 28x28 pixels of a picture's one digit that the network sees: uint8, 255 = ink.
 
-    ink: uint8 [height, width]. Raises PictureError when there is none, or too little of it.
+    Raises PictureError when the picture can't be opened or holds no digit.
+    """
+    loaded = picture.load(source)
+    found = find(inks.extract(loaded.grey))
+    if isinstance(found, str):
+        raise PictureError(f"{loaded.name}: {found}")
+    return frame(found.digit.ink)
+
+
+def find(ink: Ink) -> Found | str:
+    """Find the digit: the strongest strokes near the middle. Or say why there is none.
+
+    ink: uint8 [height, width], 255 = ink.
     """
     levels = inks.levels(ink)
     strokes = printed.without(ink, levels) if levels else None
     if levels is None or strokes is None or not len(strokes):
-        raise PictureError("no ink is found on it")
+        return "no ink is found on it"
     height, width = ink.shape
     x = (strokes.boxes[:, 0] + strokes.boxes[:, 2]) / width - 1
     y = (strokes.boxes[:, 1] + strokes.boxes[:, 3]) / height - 1
@@ -59,7 +74,7 @@ def find(ink: Ink) -> Found:
     crowded = strokes.mass[pieces].sum() < _MIN_SHARE * strokes.mass.sum()
     digit = strokes.cut(pieces, ink, levels.edge)
     if max(digit.ink.shape) < _MIN_SIDE:
-        raise PictureError("what is on it is too small to be a digit")
+        return "what is on it is too small to be a digit"
     rivals = _rivals(strokes, main, (height, width))
     cut = {i: strokes.cut([i], ink, levels.edge) for i in rivals}
     if crowded:

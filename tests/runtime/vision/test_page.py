@@ -64,12 +64,11 @@ def test_boxes_of_an_upright_page_lie_on_the_tilted_one(test_slice: Split, tilt:
         sheet.write(chosen(test_slice, "314159"), 200, top)
     photo = sheet.photograph(tilt)
     own = ink.extract(photo)
-    upright, angle = page.upright(own)
-    assert angle == pytest.approx(-tilt, abs=2)
-    shapes, _ = page.groups(upright)
-    assert len(shapes) == 12
-    for shape in shapes:
-        box = page.turned_back(shape.box, angle, upright, own)
+    upright = page.upright(own)
+    assert upright.angle == pytest.approx(-tilt, abs=2)
+    assert len(upright.groups) == 12
+    for shape in upright.groups:
+        box = page.turned_back(shape.box, upright, own)
         inside = own[box.top : box.bottom, box.left : box.right]
         assert inside.sum() > 0.95 * shape.ink.sum()
         assert inside.size < 3.5 * shape.ink.size

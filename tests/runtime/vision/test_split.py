@@ -29,7 +29,7 @@ def test_touching_digits_are_split(classifier: Classifier, test_slice: Split) ->
     """All pairs, three pixels into each other. Not all can be told apart: 10 may look like a 6."""
     right = 0
     for number in (f"{pair:02}" for pair in range(100)):
-        parts = split(drawn(test_slice, number, -3), 45, classifier._confidence)
+        parts = classifier._apart(drawn(test_slice, number, -3), 45)
         answers = [int(row.argmax()) for _, row in classifier._look(parts)]
         right += "".join(map(str, answers)) == number
     assert right >= 75
@@ -38,7 +38,7 @@ def test_touching_digits_are_split(classifier: Classifier, test_slice: Split) ->
 def test_single_digits_stay_whole(classifier: Classifier, test_slice: Split) -> None:
     for number in "0123456789":
         whole = drawn(test_slice, number, 0)
-        [kept] = split(whole, 45, classifier._confidence)
+        [kept] = classifier._apart(whole, 45)
         assert kept.box == whole.box, number
 
 

@@ -17,8 +17,8 @@ class LeNet5(Network):
     RBF outputs; this is the form that today's textbooks teach.
     """
 
-    # With 1, 6 and 16 channels the integer convolution falls to a generic path (`make bench`, one
-    # digit: 41 against 19 microseconds).
+    # With so few channels the integer convolution falls to a generic path (`make bench`, one digit:
+    # 34 against 17 microseconds).
     kernels = "float"
     # The layers are too small to share: two threads train 1.4 times as fast on two idle cores, but
     # 13 times as slow when something else wants one of them (measured: 8,500 images/s with one
