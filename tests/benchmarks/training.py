@@ -22,7 +22,7 @@ from torchvision.transforms.functional import to_pil_image
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits_train import models, prepare, world
-from digits_train.fit import Means, fit
+from digits_train.fit import Resources, fit
 from digits_train.models import VGG16, LeNet5, choose
 from digits_train.plan import Plan
 from digits_train.world import World
@@ -53,8 +53,8 @@ def ours(architecture: str, recipe: str, split: Split) -> float:
     plan = Plan(architecture, replace(choose(architecture, recipe), epochs=1))
     training = prepare.start(plan, CPU)
     mixed = models.ARCHITECTURES[architecture].mixed_precision and world.has_bfloat16(CPU)
-    means = Means(World(CPU), bfloat16=mixed)
-    [epoch] = fit(training, plan.recipe, split, None, means)
+    resources = Resources(World(CPU), bfloat16=mixed)
+    [epoch] = fit(training, plan.recipe, split, None, resources)
     return epoch.images_per_second
 
 

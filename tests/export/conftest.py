@@ -6,7 +6,7 @@ from torch import nn
 
 from digits.data.mnist import Split
 from digits_train import models
-from digits_train.fit import Means, fit
+from digits_train.fit import Resources, fit
 from digits_train.models import Network
 from digits_train.plan import Plan
 from digits_train.prepare import start
@@ -21,7 +21,7 @@ def network(train_slice: Split) -> Network:
     cpu = torch.device("cpu")
     training = start(Plan("lenet5", recipe), cpu)
     train = Split(train_slice.images[:800], train_slice.labels[:800])
-    list(fit(training, recipe, train, train, Means(World(cpu))))
+    list(fit(training, recipe, train, train, Resources(World(cpu))))
     return training.model.eval()
 
 

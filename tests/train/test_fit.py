@@ -10,13 +10,13 @@ from torch.nn.functional import cross_entropy
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits_train import models, world
-from digits_train.fit import Means, Training, _distil, fit, measure, predict, tensors
+from digits_train.fit import Resources, Training, _distil, fit, measure, predict, tensors
 from digits_train.plan import Plan
 from digits_train.prepare import start
 from digits_train.recipe import Augmentation, Recipe
 from digits_train.world import World
 
-CPU = Means(World(torch.device("cpu")))
+CPU = Resources(World(torch.device("cpu")))
 RECIPE = Recipe(
     "test",
     epochs=3,
@@ -154,13 +154,13 @@ def test_a_student_is_taught_as_hinton_taught(train_slice: Split) -> None:
         Split(train_slice.images[:50], train_slice.labels[:50]), CPU.world.device
     )
     teacher, student = (models.build("lenet5").eval() for _ in range(2))
-    means = replace(CPU, teacher=teacher)
+    resources = replace(CPU, teacher=teacher)
     with torch.no_grad():
         logits, taught = student(images), teacher(images)
         losses = cross_entropy(logits, labels, reduction="none")
         p, q = (taught / 4).softmax(1), (logits / 4).softmax(1)
         expected = 0.1 * losses + 0.9 * 16 * (p * (p / q).log()).sum(1)
-        torch.testing.assert_close(_distil(logits, losses, images, means), expected)
+        torch.testing.assert_close(_distil(logits, losses, images, resources), expected)
 
 
 def test_the_teacher_stays_as_it_is(train_slice: Split) -> None:
@@ -183,9 +183,9 @@ def test_compiling_is_asked_for(train_slice: Split, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("architecture", models.ARCHITECTURES)
 def test_it_learns_on_the_gpu(train_slice: Split, architecture: str) -> None:
     device = torch.device("cuda")
-    means = Means(World(device), bfloat16=world.has_bfloat16(device))
+    resources = Resources(World(device), bfloat16=world.has_bfloat16(device))
     recipe = replace(RECIPE, epochs=15, batch_size=32)
     training = begin(recipe, "cuda", architecture)
-    epochs = list(fit(training, recipe, *parts(train_slice), means))
+    epochs = list(fit(training, recipe, *parts(train_slice), resources))
     assert epochs[-1].validation_accuracy is not None
     assert epochs[-1].validation_accuracy > 0.8

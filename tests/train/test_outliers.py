@@ -4,7 +4,7 @@ import torch
 
 from digits.data.mnist import Split
 from digits_train import outliers
-from digits_train.fit import Means, fit, predict
+from digits_train.fit import Resources, fit, predict
 from digits_train.models import choose
 from digits_train.plan import Plan
 from digits_train.prepare import start
@@ -42,8 +42,8 @@ def test_a_network_learns_to_be_unsure(train_slice: Split) -> None:
         recipe = Recipe("test", epochs=10, batch_size=40, learning_rate=2e-3, outliers=weight)
         training = start(Plan("lenet5", recipe), torch.device("cpu"))
         others = torch.tensor(outliers.make(train_slice, 400, seed=0)[:, None])
-        means = Means(World(torch.device("cpu")), outliers=others if weight else None)
-        epochs = list(fit(training, recipe, train_slice, None, means))
+        resources = Resources(World(torch.device("cpu")), outliers=others if weight else None)
+        epochs = list(fit(training, recipe, train_slice, None, resources))
         assert epochs[-1].train_accuracy > 0.93
         sure[weight] = confidence(training.result, unseen)
     assert sure[0.5] < sure[0.0] - 0.2
@@ -57,8 +57,8 @@ def test_small_batches_have_an_outlier_too(train_slice: Split, batch: int) -> No
     training = start(Plan("lenet5", recipe), torch.device("cpu"))
     others = torch.tensor(outliers.make(train_slice, 10, seed=0)[:, None])
     few = Split(train_slice.images[:12], train_slice.labels[:12])
-    means = Means(World(torch.device("cpu")), outliers=others)
-    assert len(list(fit(training, recipe, few, None, means))) == 1
+    resources = Resources(World(torch.device("cpu")), outliers=others)
+    assert len(list(fit(training, recipe, few, None, resources))) == 1
 
 
 def test_a_process_without_outliers_throws_the_same_dice(train_slice: Split) -> None:

@@ -94,7 +94,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Means:
+class Resources:
     """What a training has at its disposal; none of it is changed."""
 
     world: World
@@ -110,7 +110,7 @@ def fit(
     recipe: Recipe,
     train: Split,
     validation: Split | None,
-    means: Means,
+    using: Resources,
     on_step: OnStep | None = None,
 ) -> Iterator[Epoch]:
     """Train epoch by epoch. Yields after each, so that the caller can save, draw or stop there.
@@ -126,13 +126,13 @@ def fit(
 
     Raises DigitsError when an epoch's loss says that the training diverged.
     """
-    world = means.world
+    world = using.world
     digits = tensors(train, world.device)
     probe = Split(train.images[:_PROBE], train.labels[:_PROBE])
-    forward = _forward(training.model, means)
+    forward = _forward(training.model, using)
     while training.epoch < recipe.epochs:
         started = time.perf_counter()
-        loss, accuracy = _epoch(training, recipe, digits, forward, means, on_step)
+        loss, accuracy = _epoch(training, recipe, digits, forward, using, on_step)
         seconds = time.perf_counter() - started
         # The loss of the last step is from before it changed the weights.
         finite = predict(training.result, probe).isfinite().all()
@@ -143,8 +143,8 @@ def fit(
                 " a smaller --learning-rate may help"
             )
         training.epoch += 1
-        measured = _validate(training.result, validation, means) if world.leads else (None, None)
-        yield world.share(
+        measured = _validate(training.result, validation, using) if world.leads else (None, None)
+        yield world.broadcast(
             Epoch(
                 training.epoch,
                 loss,
@@ -161,11 +161,11 @@ def _epoch(
     recipe: Recipe,
     digits: tuple[Tensor, Tensor],
     forward: nn.Module,
-    means: Means,
+    using: Resources,
     on_step: OnStep | None,
 ) -> tuple[float, float]:
     """One pass over the digits. Returns mean loss and accuracy."""
-    world, optimizer = means.world, training.optimizer
+    world, optimizer = using.world, training.optimizer
     images, labels = digits
     generator = _seed(training, world)
     order = torch.randperm(len(images), generator=generator, device=world.device)
@@ -179,11 +179,11 @@ def _epoch(
         x, y = images[batch[rows]], labels[batch[rows]]
         if recipe.augmentation is not None:
             x = augment(x, recipe.augmentation, Dice(generator, len(batch), rows))
-        others, count = beside(means.outliers, recipe.augmentation, len(batch), generator, world)
-        with _precision(means, means.bfloat16):
+        others, count = beside(using.outliers, recipe.augmentation, len(batch), generator, world)
+        with _precision(using, using.bfloat16):
             logits, unsure = forward(torch.cat([x, others])).float().tensor_split([len(x)])
         losses = cross_entropy(logits, y, reduction="none")
-        objective = losses if means.teacher is None else _distil(logits, losses, x, means)
+        objective = losses if using.teacher is None else _distil(logits, losses, x, using)
         total = objective.sum() / len(batch)
         if count:
             # Cross-entropy against ten equal probabilities (Hendrycks et al.).
@@ -203,22 +203,22 @@ def _epoch(
         seen, mine = seen + len(batch), mine + len(y)
         if on_step is not None:
             on_step(seen, mine, sums)
-    loss, accuracy = (world.total(sums) / len(images)).tolist()
+    loss, accuracy = (world.all_reduce(sums) / len(images)).tolist()
     return loss, accuracy
 
 
-def _forward(model: Network, means: Means) -> nn.Module:
+def _forward(model: Network, using: Resources) -> nn.Module:
     """The model as it is called in training: compiled, and sharing its gradients."""
     forward: nn.Module = model
-    if means.compiled:
+    if using.compiled:
         forward = torch.compile(forward)  # type: ignore[assignment]
-    if means.world.size > 1:
+    if using.world.size > 1:
         forward = nn.parallel.DistributedDataParallel(forward)
     return forward
 
 
-def _precision(means: Means, bfloat16: bool) -> AbstractContextManager[object]:
-    return torch.autocast(means.world.device.type, torch.bfloat16) if bfloat16 else nullcontext()
+def _precision(using: Resources, bfloat16: bool) -> AbstractContextManager[object]:
+    return torch.autocast(using.world.device.type, torch.bfloat16) if bfloat16 else nullcontext()
 
 
 def _seed(training: Training, world: World) -> torch.Generator:
@@ -235,14 +235,14 @@ def _seed(training: Training, world: World) -> torch.Generator:
     return generator.manual_seed(number(training.seed, training.epoch))
 
 
-def _distil(logits: Tensor, losses: Tensor, x: Tensor, means: Means) -> Tensor:
+def _distil(logits: Tensor, losses: Tensor, x: Tensor, using: Resources) -> Tensor:
     """For each digit: little of the loss, and much of the distance from the teacher's answer.
 
     G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015.
     """
-    assert means.teacher is not None
-    with torch.no_grad(), _precision(means, means.teacher_bfloat16):
-        taught = means.teacher(x).float()
+    assert using.teacher is not None
+    with torch.no_grad(), _precision(using, using.teacher_bfloat16):
+        taught = using.teacher(x).float()
     distance = kl_div(
         log_softmax(logits / _TEMPERATURE, 1),
         log_softmax(taught / _TEMPERATURE, 1),
@@ -253,11 +253,11 @@ def _distil(logits: Tensor, losses: Tensor, x: Tensor, means: Means) -> Tensor:
 
 
 def _validate(
-    model: Network, validation: Split | None, means: Means
+    model: Network, validation: Split | None, using: Resources
 ) -> tuple[float | None, float | None]:
     if validation is None:
         return None, None
-    with _precision(means, means.bfloat16):
+    with _precision(using, using.bfloat16):
         return measure(predict(model, validation), validation)
 
 

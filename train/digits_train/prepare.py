@@ -16,7 +16,7 @@ from digits.errors import DigitsError
 from digits.terminal import complain, printable
 from digits_train import models, optimize, outliers, world
 from digits_train.checkpoint import Checkpoint
-from digits_train.fit import Epoch, Means, Training
+from digits_train.fit import Epoch, Resources, Training
 from digits_train.models import Network
 from digits_train.plan import Options, Plan, Precision
 from digits_train.world import World
@@ -33,10 +33,10 @@ def load(data: Path | None, all_data: bool, here: World) -> DataSet:
             complain(f"warning: {printable(str(error))}; it isn't trained on")
 
     if not here.leads:
-        here.wait()
+        here.barrier()
     loaded = datasets.load(data, report)
     if here.leads:
-        here.wait()
+        here.barrier()
     if not all_data:
         return loaded
     both = mnist.join(loaded.splits["train"], loaded.splits["validation"])
@@ -60,15 +60,15 @@ def place(model: Network, device: torch.device) -> Network:
     return model.to(device)
 
 
-def means(
+def resources(
     plan: Plan, options: Options, here: World, taught: Checkpoint | None, train: Split
-) -> Means:
+) -> Resources:
     """What `fit` has at its disposal. The teacher computes in the precision that suits it."""
     others = None
     if plan.recipe.outliers:
         drawn = outliers.make(train, outliers.COUNT, plan.seed)
         others = torch.tensor(drawn[:, None], device=here.device)
-    return Means(
+    return Resources(
         here,
         bfloat16=plan.precision == "bfloat16",
         compiled=options.compiled,

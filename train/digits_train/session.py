@@ -14,7 +14,7 @@ from digits.errors import DataError, DigitsError, ModelError
 from digits.terminal import complain
 from digits_train import checkpoint, prepare, record, run, world
 from digits_train.display import EpochBar
-from digits_train.fit import Epoch, Means, Training, fit
+from digits_train.fit import Epoch, Resources, Training, fit
 from digits_train.plan import Options, Plan, best, parse
 from digits_train.record import Events, Machine
 from digits_train.run import Run
@@ -50,7 +50,7 @@ def train(
         )
         training = prepare.start(plan, here.device)
         prepare.check_batch(plan, training.model, len(splits["train"]), here)
-        means = prepare.means(plan, options, here, taught, splits["train"])
+        resources = prepare.resources(plan, options, here, taught, splits["train"])
 
         def make_folder() -> Run:
             if options.tensorboard:
@@ -67,7 +67,7 @@ def train(
             return folder
 
         folder = here.lead(make_folder)
-        return _Session(began, plan, options, means, splits, folder, training, [], []).work()
+        return _Session(began, plan, options, resources, splits, folder, training, [], []).work()
 
 
 def resume(folder: Run, options: Options) -> Outcome | None:
@@ -103,9 +103,9 @@ def resume(folder: Run, options: Options) -> Outcome | None:
         if taught and taught.sha256 != plan.teacher:
             raise ModelError(f"{folder.teacher} is not the teacher that this run began with")
         prepare.check_batch(plan, training.model, len(splits["train"]), here)
-        means = prepare.means(plan, options, here, taught, splits["train"])
+        resources = prepare.resources(plan, options, here, taught, splits["train"])
         return _Session(
-            began, plan, options, means, splits, folder, training, history, machines
+            began, plan, options, resources, splits, folder, training, history, machines
         ).work()
 
 
@@ -116,7 +116,7 @@ class _Session:
     began: float  # when the command was given, in time.monotonic's seconds
     plan: Plan
     options: Options
-    means: Means
+    resources: Resources
     splits: Splits
     folder: Run
     training: Training
@@ -125,7 +125,7 @@ class _Session:
 
     def work(self) -> Outcome | None:
         """Run the epochs that are left, saving after each; then evaluate and draw."""
-        here = self.means.world
+        here = self.resources.world
         try:
             here.lead(self._tidy)
             self._fit()
@@ -145,7 +145,7 @@ class _Session:
 
     def _conclude(self) -> Outcome:
         # The checkpoint's network, because with --patience it isn't the last epoch's.
-        here = self.means.world
+        here = self.resources.world
         result = prepare.place(checkpoint.load(self.folder.checkpoint).model, here.device)
         summary = record.conclude(
             self.folder, self.plan, result, self.machines, self.history, self.splits
@@ -155,7 +155,7 @@ class _Session:
         return self.folder, summary
 
     def _fit(self) -> None:
-        here, done, recipe = self.means.world, len(self.history), self.plan.recipe
+        here, done, recipe = self.resources.world, len(self.history), self.plan.recipe
         train, validation = self.splits["train"], self.splits.get("validation")
         if done == recipe.epochs or self._must_stop():
             return
@@ -168,7 +168,7 @@ class _Session:
             try:
                 with _in_a_users_words(self.options.compiled):
                     for epoch in fit(
-                        self.training, recipe, train, validation, self.means, bar.step
+                        self.training, recipe, train, validation, self.resources, bar.step
                     ):
                         self.history.append(epoch)
                         here.lead(self._save)
@@ -185,9 +185,9 @@ class _Session:
 
     def _must_stop(self) -> bool:
         """Whether no other epoch may begin. All processes come to the same answer."""
-        done, epochs = len(self.history), self.plan.recipe.epochs
-        reason = self.means.world.share(self._reason_to_stop()) if 0 < done < epochs else None
-        if reason and self.means.world.leads:
+        here, done, epochs = self.resources.world, len(self.history), self.plan.recipe.epochs
+        reason = here.broadcast(self._reason_to_stop()) if 0 < done < epochs else None
+        if reason and here.leads:
             complain(f"stopped after epoch {done} of {epochs}: {reason}")
         return reason is not None
 

@@ -37,13 +37,13 @@ class World:
         """This process's share of the rows of a batch."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
-    def total(self, values: Tensor) -> Tensor:
+    def all_reduce(self, values: Tensor) -> Tensor:
         """The sum of what each process has, in each."""
         if self.size > 1:
             dist.all_reduce(values)
         return values
 
-    def share(self, thing: T) -> T:
+    def broadcast(self, thing: T) -> T:
         """The leading process's thing, in each."""
         things = [thing]
         if self.size > 1:
@@ -63,12 +63,12 @@ class World:
                 outcome = work()
             except DigitsError as error:
                 outcome = error
-        outcome = self.share(outcome)
+        outcome = self.broadcast(outcome)
         if isinstance(outcome, DigitsError):
             raise outcome if self.leads else SystemExit(1)
         return cast(T, outcome)
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Until all processes are here."""
         if self.size > 1:
             dist.barrier()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from digits.vision.ink import Ink, Levels
-from digits.vision.strokes import Integers, Mask, Strokes, connected, grown, runs
+from digits.vision.strokes import Integers, Mask, Strokes, connected, dilated, runs
 
 _SOFT = 0.5  # of its peak is a shadow's mean darkness; of strokes in photographs 0.55 and more
 _BROAD = 0.03  # of the longer side, along a row on average; a narrower stroke may be all edge
@@ -28,7 +28,7 @@ def without(ink: Ink, levels: Levels) -> Strokes:
     if not len(strokes):
         return strokes
     height, width = ink.shape
-    unwritten = _shadows(strokes, max(ink.shape)) | _sides(strokes, grown(mask & ~cleaned))
+    unwritten = _shadows(strokes, max(ink.shape)) | _sides(strokes, dilated(mask & ~cleaned))
     strokes = strokes.only((strokes.peak > levels.threshold) & ~unwritten)
     dropped = _along_border(strokes, height, width) | _boxes(strokes)
     if dropped.all():  # a digit may fill the picture

@@ -93,7 +93,7 @@ class Strokes:
         )
         part = ink[window.top : window.bottom, window.left : window.right]
         strokes = self.mask(chosen, window)
-        return shape(np.where(strokes | grown(strokes) & (part > faintest), part, 0), window)
+        return shape(np.where(strokes | (dilated(strokes) & (part > faintest)), part, 0), window)
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,12 @@ def shape(ink: Ink, window: Box) -> Shape:
     return Shape(ink[top:bottom, left:right], box)
 
 
-def grown(mask: Mask) -> Mask:
+def dilated(mask: Mask) -> Mask:
     """The mask and every pixel next to it, diagonals included."""
     padded = np.pad(mask, 1)
     wide = padded[:, :-2] | padded[:, 1:-1] | padded[:, 2:]
-    grown: Mask = wide[:-2] | wide[1:-1] | wide[2:]
-    return grown
+    square: Mask = wide[:-2] | wide[1:-1] | wide[2:]
+    return square
 
 
 def connected(mask: Mask, ink: Ink) -> Strokes:

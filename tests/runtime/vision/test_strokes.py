@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from digits.vision.strokes import Box, Strokes, connected, grown, runs, shape
+from digits.vision.strokes import Box, Strokes, connected, dilated, runs, shape
 
 MASKS = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12))
 
@@ -101,8 +101,8 @@ def test_a_shape_ends_at_its_ink() -> None:
 def test_growing_reaches_the_eight_neighbours() -> None:
     mask = np.zeros((5, 5), np.bool_)
     mask[2, 2] = True
-    assert grown(mask).sum() == 9
-    assert grown(np.ones((1, 1), np.bool_)).tolist() == [[True]]
+    assert dilated(mask).sum() == 9
+    assert dilated(np.ones((1, 1), np.bool_)).tolist() == [[True]]
 
 
 @pytest.mark.parametrize("side", [300])
