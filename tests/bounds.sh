@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 for python in 3.11 3.12 3.13 3.14; do
-    command -v "python$python" >/dev/null || continue
+    "python$python" --version >/dev/null 2>&1 || continue  # pyenv has names for what isn't there
     for resolution in lowest-direct highest; do
         export VIRTUAL_ENV=$PWD/.venv-bounds
         .venv/bin/uv venv --quiet --clear --python "python$python" "$VIRTUAL_ENV"

@@ -101,7 +101,8 @@ def test_reduction_keeps_the_mean(length: int, reduced: int) -> None:
         np.testing.assert_allclose(matrix.sum(0), reduced / length, atol=1e-4)
 
 
-@pytest.mark.skipif(np.__version__ < "2", reason="NumPy 1 computes it in float64")
 @given(hnp.arrays(np.float32, st.integers(1, 300), elements=st.floats(0, 255, width=32)))
 def test_the_quantile_is_numpy_s(values: np.ndarray) -> None:
-    assert frame._quantile(values, 0.8) == np.quantile(values, 0.8)
+    # NumPy 1, 2.1 and 2.3 round it differently, by a bit or two of float32.
+    expected = float(np.quantile(values.astype(np.float64), 0.8))
+    assert frame._quantile(values, 0.8) == pytest.approx(expected, rel=1e-6, abs=1e-4)
