@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import digits
 from digits.data import datasets
 from digits.data.mnist import Splits
-from digits.errors import DataError, DigitsError
+from digits.errors import DigitsError
 from digits.files import remove, write_all
 from digits.models import metadata
 from digits.models.metadata import Kernels, Metadata
@@ -100,8 +100,7 @@ def export(run: Run, request: Request, data: Path | None = None) -> Report:
 def _digits(loaded: Checkpoint, data: Path | None) -> Splits:
     """Those that the network was trained with; others it may have trained on to the last one."""
     found = datasets.load(data, lambda error: complain(f"warning: {printable(str(error))}"))
-    if found.sha256 != loaded.provenance.data_sha256:
-        raise DataError("the network was trained with other digits: say with --data where they are")
+    datasets.check(found, loaded.provenance.data_sha256, data)
     return found.splits
 
 

@@ -226,7 +226,7 @@ def serve(
 
 @app.command(context_settings=PASS_ON)
 def train(context: typer.Context) -> None:
-    """Train a network on MNIST. Needs "digits[train]"."""
+    """Train a network on MNIST, or on your own pictures. Needs "digits[train]"."""
     _hand_over("train", context.args)
 
 

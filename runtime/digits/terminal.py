@@ -19,7 +19,7 @@ _FEW = 200  # items that are done before anyone would look for a bar
 # The exit codes that shells give for SIGINT and SIGPIPE.
 _INTERRUPTED, _BROKEN_PIPE = 128 + 2, 128 + 13
 # Of ASCII and Latin-1, and Unicode's ends of lines and changes of direction.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
 
 def emit(line: str) -> None:
@@ -78,7 +78,7 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return _CONTROL.sub(lambda found: _escaped(ord(found[0])), text)
+    return re.sub(_CONTROL, lambda found: _escaped(ord(found[0])), text)
 
 
 def _escaped(code: int) -> str:

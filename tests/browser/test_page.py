@@ -190,7 +190,7 @@ def test_what_is_no_picture_gets_a_sentence(page: Page, tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_text("no picture")
     page.choose(file)
-    page.wait_for_status("not a picture that digits can read")
+    page.wait_for_status("not a picture in a format that digits reads")
     page.draw(SEVEN)
     page.wait_for_text("7")
 

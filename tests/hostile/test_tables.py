@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from digits.commands import output, results
+from digits.commands import results
 from digits.commands.journal import Journal
 from digits.commands.watch import COLUMNS
 from digits.data.labelled import Labelled
@@ -43,7 +43,7 @@ def done(path: Path, name: str, raw: bytes) -> set[str] | None:
     path.write_bytes(raw)
     with harmless(name):
         try:
-            names, appends = results.done(path, output.PREDICTION_COLUMNS, several=False)
+            names, appends = results.done(path, COLUMNS, as_csv=True)
         except DigitsError as error:
             assert str(path) in str(error)
             names, appends = None, False

@@ -10,6 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from digits.data import mnist
+from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits_train import checkpoint, session
 from digits_train.plan import Options, Plan
@@ -56,9 +58,25 @@ def test_batches_too_small_for_batch_norm_are_refused(architecture: str) -> None
         assert train(plan)[1]["epochs"] == 1
 
 
-def test_a_network_that_learns_nothing_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    train(Plan("lenet5", Recipe("test", epochs=1, learning_rate=1e-9)))
-    assert "hardly better than guessing" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("batch_size", "remedy"), [(128, "more --epochs"), (4, "another --learning-rate")]
+)
+def test_a_network_that_learns_nothing_is_a_warning(
+    capsys: pytest.CaptureFixture[str], batch_size: int, remedy: str
+) -> None:
+    train(Plan("lenet5", Recipe("test", epochs=1, batch_size=batch_size, learning_rate=1e-9)))
+    assert f"hardly better than guessing: try {remedy}" in capsys.readouterr().err
+
+
+def test_a_digit_that_is_never_seen_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    splits = mnist.load_all()
+    few = splits["train"].labels > 1
+    seen = Split(splits["train"].images[few], splits["train"].labels[few])
+    monkeypatch.setattr(mnist, "load_all", lambda data=None: {**splits, "train": seen})
+    train(Plan("lenet5", Recipe("test", epochs=1)))
+    assert "warning: there is no 0, 1 to learn from\n" in capsys.readouterr().err
 
 
 def test_a_full_disk_keeps_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:

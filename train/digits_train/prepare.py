@@ -37,6 +37,9 @@ def load(data: Path | None, all_data: bool, here: World) -> DataSet:
     loaded = datasets.load(data, report)
     if here.leads:
         here.barrier()
+    missing = [str(digit) for digit in range(10) if digit not in loaded.splits["train"].labels]
+    if missing and here.leads:
+        complain(f"warning: there is no {', '.join(missing)} to learn from")
     if not all_data:
         return loaded
     both = mnist.join(loaded.splits["train"], loaded.splits["validation"])

@@ -25,9 +25,8 @@ def left(
     """The files that aren't done, and the header of CSV, where it isn't there yet."""
     appends = False
     if skip_done:
-        from digits.commands import results
+        from digits.commands import output, results
 
-        several = "line" in columns
-        names, appends = results.done(skip_done, columns if form == "csv" else (), several)
-        files = [file for file in files if results.as_written(file) not in names]
+        names, appends = results.done(skip_done, columns, form == "csv")
+        files = [file for file in files if output.as_written(file) not in names]
     return files, ",".join(columns) if form == "csv" and not appends else ""

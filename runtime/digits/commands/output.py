@@ -3,6 +3,7 @@
 json and csv are imported where they are used, because a plain `digits predict` must start fast.
 """
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +17,7 @@ Form = Literal["text", "json", "csv"]
 _DIGIT = ("digit", "confidence", "left", "top", "right", "bottom")
 PREDICTION_COLUMNS = ("file", *_DIGIT, *(f"p{digit}" for digit in range(10)), "note")
 READING_COLUMNS = ("file", "line", "column", *_DIGIT)
+_LIKE_AN_ESCAPE = r"\\(?=[xu][0-9a-f])"  # what `printable` may have made of another letter
 
 
 def prediction(file: str, answer: "Prediction", form: Form, named: bool) -> str:
@@ -53,13 +55,19 @@ def reading(file: str, answer: "Reading", form: Form, named: bool) -> str:
         return json.dumps(reading_values(file, answer))
     if form == "csv":
         return "\n".join(
-            row([printable(file), number, column_number, *_cells(digit)])
+            row([as_written(file), number, column_number, *_cells(digit)])
             for number, line in enumerate(answer.lines, 1)
             for column_number, column in enumerate(line, 1)
             for digit in column
         )
     name = f"{printable(file)}  " if named else ""
     return "\n".join(f"{name}{line}" for line in answer.text.splitlines())
+
+
+def as_written(file: str) -> str:
+    """How a file is called in CSV: no two have the same name there."""
+    distinct = re.sub(_LIKE_AN_ESCAPE, r"\\x5c", file)
+    return printable(distinct).encode(errors="backslashreplace").decode()
 
 
 def prediction_values(file: str, answer: "Prediction", frame: bool = False) -> dict[str, Any]:
@@ -79,7 +87,7 @@ def reading_values(file: str, answer: "Reading", frame: bool = False) -> dict[st
 def prediction_cells(file: str, answer: "Prediction") -> list[object]:
     """The fields of PREDICTION_COLUMNS. Control characters are escaped: a row is one line."""
     probabilities = [f"{number:.6f}" for number in answer.probabilities]
-    return [printable(file), *_cells(answer), *probabilities, printable(answer.note)]
+    return [as_written(file), *_cells(answer), *probabilities, printable(answer.note)]
 
 
 def row(cells: Sequence[object]) -> str:

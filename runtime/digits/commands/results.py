@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from digits.errors import DigitsError
-from digits.terminal import complain, printable
+from digits.terminal import complain
 
 _BLOCK = 1 << 16
 
 
-def done(path: Path, columns: Sequence[str], several: bool) -> tuple[set[str], bool]:
+def done(path: Path, columns: Sequence[str], as_csv: bool) -> tuple[set[str], bool]:
     """The files that have a row in the results, and whether this run appends to these.
 
-    columns: of the CSV that this run writes on stdout; empty when it writes something else.
-    several: whether a file may have several rows. When stdout is the results file, half a row at
-    its end is cut off, and so are the rows of the last file where some may be missing: that file
-    is then not done.
+    columns: of the CSV that this command writes; with `line`, a file may have several rows. as_csv:
+    whether this run writes it. When stdout is the results file, half a row at its end is cut off,
+    and so are the rows of the last file where some may be missing: that file is then not done.
 
     Raises DigitsError when the results can't be read, or aren't what --csv writes.
     """
@@ -32,16 +31,16 @@ def done(path: Path, columns: Sequence[str], several: bool) -> tuple[set[str], b
             raise DigitsError(f"can't go on with {path}: it is a pipe")
         with path.open("rb") as file:
             appends = _is_stdout(file)
-            if appends and not columns:
+            if appends and not as_csv:
                 raise DigitsError(f"{path} holds CSV: --csv is needed to append to it")
-            check(file, path, columns if appends else ())
+            check(file, path, columns)
             end = whole(file)
             names, last, last_start = set[str](), "", 0
             for start, row in rows(file, path, end):
                 if row[0] != last:
                     last, last_start = row[0], start
                 names.add(last)
-        if appends and several and names:
+        if appends and "line" in columns and names:
             names.discard(last)
             end = last_start
         if appends:
@@ -52,23 +51,13 @@ def done(path: Path, columns: Sequence[str], several: bool) -> tuple[set[str], b
     return names, appends and end > 0
 
 
-def as_written(file: str) -> str:
-    """How a file is called in the results."""
-    return printable(file).encode(errors="backslashreplace").decode()
-
-
 def check(file: BinaryIO, path: Path, columns: Sequence[str]) -> None:
-    """Raise DigitsError unless the file is empty, or begins with the header, or with half of it.
-
-    columns: what the header must be; when empty, it must begin with `file`.
-    """
+    """Raise DigitsError unless the file is empty, or begins with the header, or with half of it."""
     file.seek(0)
     line = file.readline(_BLOCK)
     header = _cells(line)
-    half = not line.endswith(b"\n") and f"{','.join(columns or ['file'])}\n".startswith(
-        line.decode(errors="replace")
-    )
-    if not half and (header != list(columns) if columns else header[:1] != ["file"]):
+    half = not line.endswith(b"\n") and ",".join(columns).startswith(line.decode(errors="replace"))
+    if not half and header != list(columns):
         raise DigitsError(f"{path} isn't what this command writes: its header is another")
 
 

@@ -63,6 +63,8 @@ def opened(file: str) -> str | bytes:
 
 
 def _meant(argument: str, recursive: bool, report: Report) -> list[str]:
+    if not argument:
+        raise PictureError("'' is no file name")
     if argument == STDIN:
         return [argument]
     if os.path.isdir(argument):

@@ -17,7 +17,6 @@ from pathlib import Path
 from digits.classifier import Classifier, Prediction
 from digits.commands import output
 from digits.commands.journal import CantWrite, Journal
-from digits.commands.results import as_written
 from digits.errors import DigitsError, PictureError
 from digits.terminal import complain, printable
 from digits.vision.formats import SUFFIXES
@@ -41,7 +40,7 @@ class Arrival:
     @property
     def key(self) -> int:
         """Takes a third of the memory, for a device sees many: 2 of 10^6 are equal by 1 in 10^7."""
-        return hash((as_written(self.name), self.modified, str(self.size)))
+        return hash((output.as_written(self.name), self.modified, str(self.size)))
 
 
 class StopEvent:

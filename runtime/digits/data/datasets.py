@@ -35,6 +35,17 @@ def load(data: Path | None, report: Report) -> DataSet:
     return _own(Labelled(data, None, report))
 
 
+def check(found: DataSet, expected: dict[str, str], data: Path | None) -> None:
+    """Raise DataError unless these are the digits with the checksums that a network began with."""
+    if found.sha256 == expected:
+        return
+    if data is None:
+        raise DataError("the network was trained on pictures: say with --data where they are")
+    if "pictures" in expected:
+        raise DataError(f"the network was trained on other pictures than those in {data}")
+    raise DataError(f"the network was trained on MNIST, not on what is in {data}")
+
+
 def _own(pictures: Labelled) -> DataSet:
     with progress_bar() as bar:
         batches = list(bar.track(pictures, pictures.total, description="reading"))

@@ -14,6 +14,7 @@ from digits.data import mnist
 from digits.data.evaluate import Batch
 from digits.data.mnist import Split, SplitName
 from digits.errors import DataError, DigitsError
+from digits.terminal import complain, printable
 from digits.vision.formats import SUFFIXES
 from digits.vision.single import framed
 
@@ -55,6 +56,8 @@ class Labelled:
         self.total = sum(1 for _ in self._pictures(first))
         if not self.total:
             raise DataError(f"there is no labelled picture in {data}{first}")
+        if data and (others := _other_folders(data)):
+            complain(f"warning: {printable(', '.join(others))} in {data}: left out, not 0 to 9")
 
     def __iter__(self) -> Iterator[Batch]:
         return self._from_pictures() if self._pictures else self._from_mnist()
@@ -138,7 +141,9 @@ def perhaps_pictures(data: Path | None) -> Iterator[None]:
     except DataError as error:
         if data is None:
             raise
-        raise DataError(f"{data} has no folders of pictures, 0 to 9, and {error}") from error
+        raise DataError(
+            f"{data} has no folders that are called 0 to 9 with pictures in them; and {error}"
+        ) from error
 
 
 def _folder(folder: Path, report: Report) -> Iterator[tuple[Path, int]]:
@@ -154,13 +159,28 @@ def _folder(folder: Path, report: Report) -> Iterator[tuple[Path, int]]:
             report(DataError(f"can't open {error.filename}: {error.strerror}"))
 
 
+def _other_folders(data: Path) -> list[str]:
+    """The folders beside 0 to 9 that somebody may have meant."""
+    if not data.is_dir():
+        return []
+    with os.scandir(data) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir())
+    return [name for name in names if name not in set("0123456789") and name[0] != "."]
+
+
 def _table(path: Path, report: Report) -> Iterator[tuple[Path, int]]:
     """The rows of a CSV file whose header names `file` and `digit`."""
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as text:
             rows = csv.DictReader(_lines(text, path))
-            if not {"file", "digit"} <= set(rows.fieldnames or ()):
+            columns = set(rows.fieldnames or ())
+            if not {"file", "digit"} <= columns:
                 raise DataError(f"{path} is not a CSV file with the columns file and digit")
+            if "confidence" in columns:
+                raise DataError(
+                    f"{path} holds what a network said, not what is written there: correct the"
+                    " digits, and keep the columns file and digit alone"
+                )
             for row in rows:
                 file, digit = ((row[name] or "").strip() for name in ("file", "digit"))
                 if file and digit in set("0123456789"):

@@ -173,7 +173,8 @@ def read(path: str) -> bytes:
     """The bytes of a model file. Raises ModelError when it isn't a file, is huge or unreadable."""
     try:
         if not os.path.exists(path):
-            raise ModelError(f"{path}: there is no such model")
+            where = " ($DIGITS_MODEL)" if path == os.environ.get("DIGITS_MODEL") else ""
+            raise ModelError(f"{path}{where}: there is no such model")
         if not os.path.isfile(path):
             raise ModelError(f"{path} is not a file")
         if os.path.getsize(path) > _MAX_BYTES:

@@ -25,7 +25,7 @@ Source = (
 MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
 _TRAILER = 512  # bytes at a file's end that may be padding
 # A PPM's width and height, after blanks and comments: Pillow looks for them a byte at a time.
-_PPM_HEAD = re.compile(rb"P\w\s(?:(?:\s|#[^\r\n]*[\r\n])*+[^\s#]+){2}")
+_PPM_HEAD = rb"P\w\s(?:(?:\s|#[^\r\n]*[\r\n])*+[^\s#]+){2}"
 _PPM_HEAD_BYTES = 65_536  # more than any program writes; 0.05 s
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
 _LYING = (5, 6, 7, 8)  # its values that turn width into height
@@ -136,12 +136,14 @@ def _opened(name: str, file: BinaryIO) -> Image.Image:
     """A picture whose head is read, and nothing else of it."""
     try:
         start = file.read(_PPM_HEAD_BYTES)
-        if start[:1] == b"P" and len(start) == _PPM_HEAD_BYTES and not _PPM_HEAD.match(start):
+        if not start:
+            raise PictureError(f"{name} is empty")
+        if start[:1] == b"P" and len(start) == _PPM_HEAD_BYTES and not re.match(_PPM_HEAD, start):
             raise PictureError(f"{name} is damaged: its head doesn't end")
         return Image.open(file, formats=FORMATS)  # from the beginning
     except UnidentifiedImageError as error:
         raise PictureError(
-            f"{name} is not a picture that digits can read ({', '.join(FORMATS)})"
+            f"{name} is not a picture in a format that digits reads ({', '.join(FORMATS)})"
         ) from error
     except Image.DecompressionBombError as error:
         raise PictureError(_too_many_pixels(name)) from error

@@ -174,6 +174,28 @@ def test_missing_results_are_said(folder: Path, run: Run) -> None:
     assert run("predict", folder / "many", "--skip-done", folder)[0] == 1
 
 
+def test_results_of_another_command_are_refused(folder: Path, run: Run) -> None:
+    with (folder / "results.csv").open("w") as out:
+        digits("predict", "many", "--csv", cwd=folder, stdout=out)
+    code, out, err = run("read", folder / "many", "--skip-done", folder / "results.csv")
+    assert (code, out) == (1, "")
+    assert "its header is another" in err
+
+
+def test_names_that_look_alike_in_a_table_are_told_apart(
+    tmp_path: Path, pictures: list[Path]
+) -> None:
+    for name in ("a\nb.jpg", "a\\x0ab.jpg", "a\\b.jpg"):
+        shutil.copy(pictures[7], tmp_path / name)
+    with (tmp_path / "results.csv").open("w") as out:
+        digits("predict", "a\nb.jpg", "--csv", cwd=tmp_path, stdout=out)
+    with (tmp_path / "results.csv").open("a") as out:
+        arguments = ("predict", ".", "--csv", "--skip-done", "results.csv")
+        digits(*arguments, cwd=tmp_path, stdout=out)
+    names = [line.split(",")[0] for line in (tmp_path / "results.csv").read_text().splitlines()]
+    assert sorted(names[1:]) == ["./a\\b.jpg", "./a\\x0ab.jpg", "./a\\x5cx0ab.jpg", "a\\x0ab.jpg"]
+
+
 def test_rows_of_another_form_are_not_appended(folder: Path) -> None:
     results = folder / "results.csv"
     with results.open("w") as out:

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from digits.data import datasets, labelled, mnist
+from digits.data.datasets import DataSet
 from digits.data.labelled import Labelled
 from digits.data.mnist import Split
 from digits.errors import DataError, DigitsError
@@ -126,3 +127,16 @@ def test_five_sevenths_train(train_slice: Split) -> None:
     parts = [labelled.split_of(image.tobytes()) for image in train_slice.images]
     for name, share in (("train", 5 / 7), ("validation", 1 / 7), ("test", 1 / 7)):
         assert parts.count(name) / len(parts) == pytest.approx(share, abs=0.04)  # 3 standard errors
+
+
+def test_other_digits_than_a_network_began_with_are_refused() -> None:
+    own, others = DataSet({}, {"pictures": "01"}), DataSet({}, {"pictures": "02"})
+    mnists, mine = DataSet({}, mnist.SHA256), Path("mine")
+    datasets.check(own, own.sha256, mine)
+    datasets.check(mnists, mnists.sha256, None)
+    with pytest.raises(DataError, match="on pictures: say with --data where they are"):
+        datasets.check(mnists, own.sha256, None)
+    with pytest.raises(DataError, match="on other pictures than those in mine"):
+        datasets.check(others, own.sha256, mine)
+    with pytest.raises(DataError, match="on MNIST, not on what is in mine"):
+        datasets.check(own, mnists.sha256, mine)

@@ -53,6 +53,21 @@ def test_not_every_digit_must_be_there(folder: Path) -> None:
     assert [label for _, label in read(folder)[0]] == list(range(1, 10))
 
 
+def test_folders_that_are_no_digits_are_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (".cache", "05", "ten"):
+        (folder / name).mkdir()
+    assert len(read(folder)[0]) == 10
+    assert capsys.readouterr().err == f"warning: 05, ten in {folder}: left out, not 0 to 9\n"
+
+
+def test_a_network_s_own_answers_are_no_labels(tmp_path: Path) -> None:
+    (tmp_path / "results.csv").write_text("file,digit,confidence\na.png,7,0.99\n")
+    with pytest.raises(DataError, match="holds what a network said"):
+        read(tmp_path / "results.csv")
+
+
 def test_one_bad_picture_costs_that_one(folder: Path) -> None:
     (folder / "4" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     found, [error] = read(folder)
@@ -116,7 +131,9 @@ def test_what_isn_t_there_is_an_error(tmp_path: Path) -> None:
         read(tmp_path / ("long" * 100))
     with pytest.raises(DataError, match="neither a file nor a folder"):
         read(Path("/dev/null"))
-    with pytest.raises(DataError, match="has no folders of pictures, 0 to 9, and .* holds neither"):
+    with pytest.raises(
+        DataError, match="has no folders that are called 0 to 9 .*; and .* holds neither"
+    ):
         read(tmp_path)
     (tmp_path / "7").mkdir()
     with pytest.raises(DataError, match="there is no labelled picture in"):

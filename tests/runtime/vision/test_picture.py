@@ -78,6 +78,12 @@ def test_exif_orientation_of_what_is_nearly_square() -> None:
     assert picture.load(raw, 64).size == (383, 384)  # decoded at an eighth it is square
 
 
+@pytest.mark.parametrize("source", [b"", io.BytesIO()])
+def test_nothing_at_all(source: picture.Source) -> None:
+    with pytest.raises(PictureError, match="the picture is empty"):
+        picture.load(source)
+
+
 def test_a_closed_file() -> None:
     file = io.BytesIO(encoded(Image.fromarray(GREY)))
     file.close()
