@@ -16,7 +16,7 @@ class VGG16(Network):
     ICLR 2015 (configuration D); S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
     """
 
-    kernels = "integer"  # 1.6 against 7.0 milliseconds a digit (`make bench`)
+    kernels = "integer"  # 1.6 against 7.5 milliseconds a digit (`make bench`)
     threads = None
     mixed_precision = True
     recipes = {
