@@ -78,7 +78,7 @@ def sweep(path: Path) -> None:
 def lock(file: int) -> bool:
     """Lock an open file until it is closed. False when another process has it.
 
-    Windows has no such lock: there it is always free.
+    Windows has no such lock, nor have some network disks: there it is always free.
     """
     if fcntl is None:
         return True
@@ -86,6 +86,8 @@ def lock(file: int) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError:
+        pass
     return True
 
 

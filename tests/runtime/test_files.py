@@ -70,6 +70,17 @@ def test_what_is_being_written_is_not_swept_away(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_disk_without_locks_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    write_all({tmp_path / "one": b"1"})
+    assert (tmp_path / "one").read_bytes() == b"1"
+
+
 def test_what_can_t_be_deleted_is_named(tmp_path: Path) -> None:
     remove(tmp_path / "nothing")
     (tmp_path / "folder").mkdir()
