@@ -9,7 +9,7 @@ from PIL import Image
 _BAND = 512  # rows that are converted at a time
 
 
-def grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
+def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
     """Grey pixels of an upright picture, the mean of `factor` x `factor` of its own each.
 
     Gives uint8 [height, width], 0 = black, 255 = white. What is transparent lies on paper.

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from digits.errors import PictureError
 from digits.vision.formats import FORMATS
-from digits.vision.grey import grey, to_bytes
+from digits.vision.grey import to_bytes, to_grey
 
 Source = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any]
@@ -187,7 +187,7 @@ def _from_image(name: str, image: Image.Image, longest: int) -> Picture:
     try:
         turned = image.getexif().get(_ORIENTATION, 1) != 1
         upright = ImageOps.exif_transpose(image) if turned else image  # which else makes a copy
-        return Picture(name, grey(upright, factor), float(factor), upright.size)
+        return Picture(name, to_grey(upright, factor), float(factor), upright.size)
     except _BROKEN as error:
         raise PictureError(f"{name} is damaged: {error}") from error
 
