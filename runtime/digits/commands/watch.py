@@ -1,7 +1,7 @@
 """Read the pictures that arrive in a folder, for months: `digits watch`.
 
-The results file is the only memory: a picture that has a row there is done. Two pictures are the
-same when name, time and size are. How long one has stood unchanged is seen by looking, not by the
+The results file is the memory: a picture that has a row there is done. Two pictures are the same
+when name, time and size are. How long one has stood unchanged is seen by looking, not by the
 clock, which may jump.
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from digits.classifier import Classifier, Prediction
 from digits.commands import output
+from digits.commands.attempts import Attempts
 from digits.commands.journal import CantWrite, Journal
 from digits.errors import DigitsError, PictureError
 from digits.terminal import complain, printable
@@ -38,9 +39,14 @@ class Arrival:
     size: int
 
     @property
+    def cells(self) -> tuple[str, str, str]:
+        """As in the results: what tells it from other pictures."""
+        return output.as_written(self.name), self.modified, str(self.size)
+
+    @property
     def key(self) -> int:
         """Takes a third of the memory, for a device sees many: 2 of 10^6 are equal by 1 in 10^7."""
-        return hash((output.as_written(self.name), self.modified, str(self.size)))
+        return hash(self.cells)
 
 
 class StopEvent:
@@ -89,6 +95,8 @@ class Watch:
         self._classifier, self._tell = classifier, tell
         self._journal = Journal(results, COLUMNS)
         self._done = {hash(tuple(row[:3])) for row in self._journal.rows()}
+        died_of = results.with_name(f".{results.name}.reading")
+        self._attempts = Attempts(died_of, self._done)
         self._waiting: dict[Arrival, float] = {}  # since when each has stood unchanged
         self._unreadable: set[Arrival] = set()  # so far
         self._trouble = ""
@@ -128,11 +136,14 @@ class Watch:
         return pause
 
     def _settled(self) -> list[Arrival]:
-        """What isn't done and has stood unchanged for long enough, in the order of arrival."""
+        """What isn't done and has stood unchanged for long enough, in the order of arrival.
+
+        What a process died of comes last.
+        """
         now = time.monotonic()
         new = sorted(
             (one for one in self._arrivals(self._folder) if one.key not in self._done),
-            key=lambda one: (one.modified, one.name),
+            key=lambda one: (self._attempts.deaths(one.cells), one.modified, one.name),
         )
         self._waiting = {one: self._waiting.get(one, now) for one in new}
         self._unreadable.intersection_update(new)
@@ -179,7 +190,8 @@ class Watch:
     def _read(self, arrival: Arrival) -> None:
         path = str(self._folder / arrival.name)
         try:
-            prediction = self._classifier.predict(path)
+            with self._attempts.reading(arrival.cells):
+                prediction = self._classifier.predict(path)
         except PictureError as error:
             if self._arrival(path) != arrival:
                 return  # it is gone, or was still being written

@@ -40,7 +40,7 @@ class Bench:
 
     def start(self) -> None:
         """As after a restart."""
-        self._stop_writing()
+        self.stop_writing()
         self.watcher = watch.Watch(self.inbox, self.results, Classifier(), True, self._tell)
 
     def look(self, *waits: float) -> None:
@@ -53,9 +53,10 @@ class Bench:
         with self.results.open() as file:
             return [(row["file"], row["digit"]) for row in csv.DictReader(file)]
 
-    def _stop_writing(self) -> None:
+    def stop_writing(self) -> None:
         if hasattr(self, "watcher"):
             os.close(self.watcher._journal._file)
+            del self.watcher
 
     def _tell(self, arrival: watch.Arrival, prediction: Prediction) -> None:
         self.told.append(arrival.name)
@@ -361,3 +362,38 @@ def test_a_disk_that_was_full(tmp_path: Path, pictures: list[Path]) -> None:
     assert ended(process)[2] == "it works again\n"
     rows = (tmp_path / "results.csv").read_text().splitlines()
     assert len(rows) == len(set(rows)) == 11
+
+
+DEADLY = """
+import os, signal
+from digits.classifier import Classifier
+predict = Classifier.predict
+def deadly(self, path):
+    if "deadly" in path:  # as a picture that takes more memory than there is
+        os.kill(os.getpid(), signal.SIGKILL)
+    return predict(self, path)
+Classifier.predict = deadly
+from digits.__main__ import main
+main()
+"""
+
+
+def test_a_picture_that_kills_the_process_costs_only_itself(
+    bench: Bench, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [pictures[2].name, pictures[5].name]
+    for name in names:
+        shutil.copy(pictures[0].with_name(name), bench.inbox)
+    (bench.inbox / "deadly.png").write_bytes(b"")
+    os.utime(bench.inbox / "deadly.png", (1, 1))  # the first to be read
+    bench.stop_writing()
+    command = [sys.executable, "-c", DEADLY, "watch", bench.inbox, bench.results]
+    for rows in ([], names, names):
+        assert subprocess.run(command, capture_output=True).returncode == -signal.SIGKILL
+        assert [name for name, _ in bench.rows] == rows
+    bench.start()
+    bench.look(0, 2, 61)
+    assert [name for name, _ in bench.rows] == [*names, "deadly.png"]
+    assert "error: digits died 3 times while it read deadly.png" in capsys.readouterr().err
+    bench.start()
+    assert sorted(path.name for path in bench.inbox.parent.iterdir()) == ["inbox", "results.csv"]
