@@ -4,7 +4,7 @@ import io
 import sys
 from collections.abc import Sequence
 
-from digits.errors import DigitsError
+from digits.errors import DigitsError, Interrupted
 from digits.system import require_64_bit
 from digits.terminal import complain, forget_stdout, interrupted, printable, quiet
 
@@ -17,6 +17,8 @@ def main() -> None:
     try:
         require_64_bit()
         _run(sys.argv[1:])
+    except Interrupted as stopped:
+        interrupted(printable(str(stopped)))
     except DigitsError as error:
         complain("error: " + "\n".join(map(printable, str(error).splitlines())))
         sys.exit(1)

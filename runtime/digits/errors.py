@@ -3,9 +3,10 @@
     DigitsError        the command can't go on: the message is one sentence with the way out
     ├── PictureError   a picture that can't be opened, or holds no digit
     ├── ModelError     an ONNX file or a checkpoint that isn't ours, or is damaged
-    └── DataError      digits with labels (MNIST, a folder, a table) that can't be found or trusted
+    ├── DataError      digits with labels (MNIST, a folder, a table) that can't be found or trusted
+    └── Interrupted    Ctrl-C in a training
 
-Library code raises them; the command line prints `error: …` and exits with 1.
+Library code raises them; the command line prints `error: …` and exits with 1, at Ctrl-C with 130.
 Anything else that is raised is a bug in digits.
 """
 
@@ -24,3 +25,7 @@ class ModelError(DigitsError):
 
 class DataError(DigitsError):
     """MNIST, or one's own labelled pictures, can't be found, fetched, verified or parsed."""
+
+
+class Interrupted(DigitsError):
+    """Ctrl-C; the message says what is kept."""

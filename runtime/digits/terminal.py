@@ -44,9 +44,9 @@ def complain(line: str) -> None:
             print(line, file=sys.stderr)
 
 
-def interrupted() -> NoReturn:
+def interrupted(message: str = "stopped") -> NoReturn:
     """End the process after Ctrl-C."""
-    complain("stopped")
+    complain(message)
     sys.exit(_INTERRUPTED)
 
 

@@ -132,8 +132,10 @@ def test_ctrl_c_says_what_is_kept(workshop: Path) -> None:
     assert process.stderr.readline().startswith("epoch")
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=60)[1]
-    assert process.returncode == 1
-    assert "epoch 1 is kept; go on with `digits train --resume stopped`" in rest
+    assert process.returncode == 130
+    assert rest.splitlines()[-1] == (
+        "interrupted: epoch 1 is kept; go on with `digits train --resume stopped`"
+    )
     assert "Traceback" not in rest
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from digits.errors import DigitsError, ModelError
+from digits.errors import DigitsError, Interrupted, ModelError
 from digits_train import checkpoint
 from digits_train.plan import Options
 from tests.train.short import FILES, PLAN, accuracies, interrupt_after, resume, train
@@ -69,7 +69,7 @@ def test_ctrl_c_while_the_first_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) 
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "save", interrupt)
-        with pytest.raises(DigitsError, match="interrupted: .*`digits train --resume runs"):
+        with pytest.raises(Interrupted, match="interrupted: .*`digits train --resume runs"):
             train(PLAN)
     resume(Path("runs/lenet5"))
     assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 2

@@ -11,7 +11,7 @@ import torch
 
 from digits.data import datasets
 from digits.data.mnist import Splits
-from digits.errors import DigitsError, ModelError
+from digits.errors import DigitsError, Interrupted, ModelError
 from digits.terminal import complain
 from digits_train import checkpoint, prepare, record, run, world
 from digits_train.display import EpochBar
@@ -36,7 +36,7 @@ def train(
     """Train as planned, into `out` or a new folder under runs/.
 
     Returns the run and its summary; None in a process that only helps the leading one. Raises
-    DigitsError when something is missing, or the training is interrupted or diverges; the
+    Interrupted after Ctrl-C; DigitsError when something is missing, or the training diverges; the
     checkpoint of the last finished epoch is then kept.
     """
     began = time.monotonic()
@@ -133,7 +133,7 @@ class _Session:
             outcome = here.lead(self._conclude)
             return outcome if here.leads else None
         except KeyboardInterrupt:
-            raise DigitsError(self._interrupted()) if here.leads else SystemExit(1) from None
+            raise Interrupted(self._interrupted()) if here.leads else SystemExit(1) from None
 
     def _tidy(self) -> None:
         """A kill may have come while a file was written, or after state.pt alone was."""
