@@ -1,5 +1,6 @@
 """Checkpoints and the states that `--resume` reads, from strangers."""
 
+import hashlib
 import io
 import json
 import os
@@ -42,14 +43,19 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("saved") / "checkpoint"
     checkpoint.save(path, LeNet5(), PROVENANCE)
     checkpoint.load(path)
-    (path.parent / "state").write_bytes(state())
+    (path.parent / "state").write_bytes(sealed(state()))
     checkpoint.load_state(path.parent / "state")
     return path.read_bytes()
 
 
+def sealed(state: bytes) -> bytes:
+    """A state with its SHA-256, which a stranger can make too."""
+    return state + hashlib.sha256(state).digest()
+
+
 def loads(load: Callable[[Path], Any], path: Path, name: str, raw: bytes) -> bool:
     """Whether the bytes are taken; when not, then with a ModelError."""
-    path.write_bytes(raw)
+    path.write_bytes(sealed(raw) if load is checkpoint.load_state else raw)
     with harmless(name):
         try:
             load(path)
@@ -111,7 +117,7 @@ def test_the_header_s_length(saved: bytes, tmp_path: Path, length: int) -> None:
 
 
 def state() -> bytes:
-    """What `save_state` writes of something small."""
+    """What `save_state` writes of something small, without its SHA-256."""
     file = io.BytesIO()
     torch.save({"rng": torch.zeros(4), "history": [{"a": 1.5}], "plan": {"seed": 3}}, file)
     return file.getvalue()

@@ -27,6 +27,7 @@ from digits_train.typed import typed
 FORMAT = "digits checkpoint 1"
 
 _KEY = "digits"
+_SHA256_BYTES = 32
 
 # What torch's restricted unpickler raises on damaged files: on all 102,000 with one byte of a small
 # one's pickle changed.
@@ -39,6 +40,7 @@ _BROKEN_PICKLE = (
     TypeError,
     AttributeError,
     AssertionError,
+    MemoryError,
     pickle.UnpicklingError,
     struct.error,
 )
@@ -115,10 +117,14 @@ def load(path: Path) -> Checkpoint:
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write what `--resume` needs, by rename. Raises DigitsError when it can't be written."""
+    """Write what `--resume` needs, by rename: torch's file, and its SHA-256 behind it.
+
+    Raises DigitsError when it can't be written.
+    """
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    write_bytes(path, buffer.getvalue())
+    data = buffer.getvalue()
+    write_bytes(path, data + hashlib.sha256(data).digest())
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -129,7 +135,11 @@ def load_state(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file():
             raise ModelError(f"{path} is missing: there is nothing to resume from")
-        state = torch.load(path, weights_only=True, map_location="cpu")
+        raw = path.read_bytes()
+        data, digest = raw[:-_SHA256_BYTES], raw[-_SHA256_BYTES:]
+        if hashlib.sha256(data).digest() != digest:  # torch doesn't look at its file's checksums
+            raise ValueError("another SHA-256")
+        state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
     except _BROKEN_PICKLE as error:
         raise ModelError(f"{path} is damaged, or not a state that digits wrote") from error
     if not isinstance(state, dict):
