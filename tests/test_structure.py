@@ -74,7 +74,8 @@ def test_only_the_server_needs_what_its_extra_brings() -> None:
 def test_only_the_command_line_knows_of_training_and_export() -> None:
     for file in sorted((ROOT / "runtime" / "digits").rglob("*.py")):
         text = file.read_text()
-        assert file.name == "cli.py" or "import_module" not in text, file
+        # Pillow's decoders are imported by name too.
+        assert file.name in ("cli.py", "decoder.py") or "import_module" not in text, file
         assert "__import__" not in text, file
 
 

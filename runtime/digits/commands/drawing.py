@@ -10,8 +10,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digits.classifier import Prediction
 from digits.files import write_bytes
-from digits.vision import picture
-from digits.vision.formats import FORMATS
+from digits.vision import decoder, picture
 from digits.vision.frame import frame
 from digits.vision.ink import extract
 from digits.vision.single import find
@@ -109,8 +108,10 @@ def _side_by_side(panels: Sequence[tuple[str, Image.Image]], answer: str) -> Ima
 def _in_colour(source: str | bytes, loaded: picture.Picture) -> Image.Image:
     """The picture as large as its grey pixels, in its colours where it plainly has some."""
     height, width = loaded.grey.shape
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
-    with Image.open(file, formats=FORMATS) as image:
+    with (
+        io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file,
+        decoder.opened(loaded.name, file) as image,
+    ):
         if image.mode not in ("RGB", "YCbCr", "CMYK"):
             return Image.fromarray(loaded.grey).convert("RGB")
         image.draft("RGB", (width, height))

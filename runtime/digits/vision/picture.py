@@ -3,52 +3,27 @@
 import io
 import math
 import os
-import re
 import stat
-import struct
-import zlib
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from digits.errors import PictureError
-from digits.vision.formats import FORMATS
+from digits.vision import decoder
 from digits.vision.grey import to_bytes, to_grey
 
 Source = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any]
 )
 
-MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
-_TRAILER = 512  # bytes at a file's end that may be padding
-# A PPM's width and height, after blanks and comments: Pillow looks for them a byte at a time.
-_PPM_HEAD = rb"P\w\s(?:(?:\s|#[^\r\n]*[\r\n])*+[^\s#]+){2}"
-_PPM_HEAD_BYTES = 65_536  # more than any program writes; 0.05 s
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
 _LYING = (5, 6, 7, 8)  # its values that turn width into height
 # Pixels of the longer side; a larger picture is first reduced, to at least half of it.
 WORKING_SIZE = 640  # for one digit
 PAGE_SIZE = 2048  # for many small ones
-
-# What Pillow raises on broken files: the first five were seen with 400,000 mutated ones (13.0),
-# the others are in its decoders' sources.
-_BROKEN = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    TypeError,
-    Image.DecompressionBombError,
-    AssertionError,  # seen too: a PNG without its palette
-    EOFError,
-    LookupError,
-    ArithmeticError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True)
@@ -102,7 +77,7 @@ def load(source: Source, longest: int = WORKING_SIZE) -> Picture:
 
 def size(content: bytes) -> tuple[int, int]:
     """Width and height that a picture file has by its head, in pixels. Raises PictureError."""
-    with _opened("the picture", io.BytesIO(content)) as image:
+    with decoder.opened("the picture", io.BytesIO(content)) as image:
         return image.size
 
 
@@ -128,34 +103,12 @@ def _seekable(name: str, file: BinaryIO) -> BinaryIO:
             return file
         except (AttributeError, OSError):  # io.UnsupportedOperation is an OSError
             return io.BytesIO(file.read())
-    except _BROKEN as error:
+    except decoder.BROKEN as error:
         raise PictureError(f"can't read {name}: {error}") from error
 
 
-def _opened(name: str, file: BinaryIO) -> Image.Image:
-    """A picture whose head is read, and nothing else of it."""
-    try:
-        start = file.read(_PPM_HEAD_BYTES)
-        if not start:
-            raise PictureError(f"{name} is empty")
-        if start[:1] == b"P" and len(start) == _PPM_HEAD_BYTES and not re.match(_PPM_HEAD, start):
-            raise PictureError(f"{name} is damaged: its head doesn't end")
-        return Image.open(file, formats=FORMATS)  # from the beginning
-    except UnidentifiedImageError as error:
-        raise PictureError(
-            f"{name} is not a picture in a format that digits reads ({', '.join(FORMATS)})"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise PictureError(_too_many_pixels(name)) from error
-    except _BROKEN as error:
-        raise PictureError(f"{name} is damaged, or too large: {error}") from error
-
-
 def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
-    with _opened(name, file) as image:
-        _check_size(name, *image.size)
-        if image.format == "GIF":
-            _check_end(name, file)
+    with decoder.opened(name, file) as image:
         width, height = image.size
         # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction of
         # the cost. Three quarters of the pixels that are wanted at least are enough.
@@ -171,25 +124,15 @@ def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
         )
 
 
-def _check_end(name: str, file: BinaryIO) -> None:
-    """Pillow reads half a GIF without a word. A whole one ends with a semicolon (GIF89a, 27)."""
-    place = file.tell()
-    file.seek(-min(_TRAILER, file.seek(0, os.SEEK_END)), os.SEEK_END)
-    whole = file.read().rstrip(b"\0").endswith(b";")
-    file.seek(place)
-    if not whole:
-        raise PictureError(f"{name} is damaged: it ends too early")
-
-
 def _from_image(name: str, image: Image.Image, longest: int) -> Picture:
-    _check_size(name, *image.size)
+    decoder.check_size(name, *image.size)
     factor = -(-max(image.size) // longest)
     try:
         turned = image.getexif().get(_ORIENTATION, 1) != 1
         upright = ImageOps.exif_transpose(image) if turned else image  # which else makes a copy
         return Picture(name, to_grey(upright, factor), float(factor), upright.size)
-    except _BROKEN as error:
-        raise PictureError(f"{name} is damaged: {error}") from error
+    except decoder.BROKEN as error:
+        raise decoder.damaged(name, error) from error
 
 
 def _from_array(array: NDArray[Any], longest: int) -> Picture:
@@ -200,7 +143,7 @@ def _from_array(array: NDArray[Any], longest: int) -> Picture:
         raise PictureError(
             f"a picture is [height, width] or [height, width, channels], not {array.shape}"
         )
-    _check_size("the array", values.shape[1], values.shape[0])
+    decoder.check_size("the array", values.shape[1], values.shape[0])
     if values.dtype != np.uint8:
         values = _scaled(values)
     return _from_image("the array", Image.fromarray(np.ascontiguousarray(values)), longest)
@@ -218,14 +161,3 @@ def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
     scaled = np.clip(values, 0, white).astype(np.float32)
     scaled *= 255 / white
     return to_bytes(scaled)
-
-
-def _check_size(name: str, width: int, height: int) -> None:
-    if width * height == 0:
-        raise PictureError(f"{name} has no pixels")
-    if width * height > MAX_PIXELS:
-        raise PictureError(_too_many_pixels(f"{name} with {width} x {height}"))
-
-
-def _too_many_pixels(name: str) -> str:
-    return f"{name} has too many pixels: at most {MAX_PIXELS // 1_000_000} million are read"

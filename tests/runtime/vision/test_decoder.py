@@ -1,0 +1,66 @@
+import io
+import subprocess
+import sys
+
+import pytest
+from PIL import Image, features
+
+from digits.errors import PictureError
+from digits.vision import decoder, picture
+from digits.vision.formats import FORMATS
+
+OPEN = """
+import io, sys
+from digits.vision import decoder
+decoder.opened("it", io.BytesIO(sys.stdin.buffer.read())).load()
+print(*(name for name in sys.modules if name.startswith("PIL.") and name.endswith("Plugin")))
+"""
+
+
+def encoded(format: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (3, 3), 200).save(file, format)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_picture_imports_no_decoder_but_its_own(format: str) -> None:
+    done = subprocess.run([sys.executable, "-c", OPEN], input=encoded(format), capture_output=True)
+    plugins = set(done.stdout.decode().split())
+    own = f"PIL.{decoder._DECODERS[format][1]}"
+    assert own in plugins, done.stderr
+    assert plugins <= {own, "PIL.TiffImagePlugin"}  # in which Pillow keeps EXIF's tags
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_picture_in_another_s_clothes_is_damaged(format: str) -> None:
+    head = {"PPM": 2, "WEBP": 12, "BMP": 2, "JPEG": 3, "TIFF": 4, "GIF": 6, "PNG": 8}[format]
+    raw = encoded(format)[:head] + encoded("PNG" if format != "PNG" else "GIF")[8:]
+    with pytest.raises(PictureError, match="damaged|no pixels|too many pixels"):
+        picture.load(raw)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\0\0\1\0", b"#define im_width 1\n", b"P"]
+)
+def test_what_pillow_could_open_too_is_refused(raw: bytes) -> None:
+    with pytest.raises(PictureError, match="not a picture in a format"):
+        decoder.opened("it", io.BytesIO(raw))
+
+
+def test_a_pillow_without_webp_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert features.check("webp")
+    raw = encoded("WEBP")
+    factory, _ = Image.OPEN["WEBP"]
+    monkeypatch.setitem(Image.OPEN, "WEBP", (factory, lambda prefix: "no WEBP here"))
+    with pytest.raises(PictureError, match="it: no WEBP here"):
+        decoder.opened("it", io.BytesIO(raw))
+
+
+def test_want_of_memory_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hungry(image: Image.Image, factor: int) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(picture, "to_grey", hungry)
+    with pytest.raises(PictureError, match="the picture takes more memory than is free"):
+        picture.load(encoded("PNG"))
