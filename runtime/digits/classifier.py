@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from digits.errors import PictureError
 from digits.models.metadata import Kernels
 from digits.models.model import Model
-from digits.vision import ink, page, picture
+from digits.vision import ink, picture
 from digits.vision.frame import frame
 from digits.vision.picture import Picture, Source
 from digits.vision.single import Found, find
-from digits.vision.split import split
 from digits.vision.strokes import Box, Shape
 
 # Of more groups than that on a page, fewer are sure at once only where it is a texture
@@ -127,6 +126,8 @@ class Classifier:
         source: as for `predict`. Raises PictureError when the picture can't be opened or no digit
         is found on it.
         """
+        from digits.vision import page  # which `predict` can do without
+
         loaded = picture.load(source, picture.PAGE_SIZE)
         own = ink.extract(loaded.grey)
         upright = page.upright(own)
@@ -170,6 +171,8 @@ class Classifier:
         return whole
 
     def _apart(self, group: Shape, height: float) -> list[Shape]:
+        from digits.vision.split import split
+
         return split(group, height, lambda shapes: _confidence(self._look(shapes)))
 
     def _look(self, shapes: Sequence[Shape]) -> list[Look]:

@@ -1,8 +1,7 @@
 """What `digits predict` and `digits read` do with their pictures, one after the other."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from digits.commands import sources
 from digits.errors import DigitsError, PictureError
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 _WORTHWHILE = 500
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What comes of one picture. text: lines for stdout, without the last one's end."""
 
     text: str
@@ -40,8 +38,7 @@ class Task(Protocol):
         """Open the model. Raises ModelError when it can't be used."""
 
 
-@dataclass(frozen=True)
-class Predict:
+class Predict(NamedTuple):
     """Reads the one digit of each picture. debug: folder for a strip a picture."""
 
     form: "Form"
@@ -73,8 +70,7 @@ class Predict:
         return answer
 
 
-@dataclass(frozen=True)
-class Read:
+class Read(NamedTuple):
     """Reads all the digits of each picture. annotate: file for the one picture with boxes."""
 
     form: "Form"
@@ -102,13 +98,12 @@ class Read:
         return answer
 
 
-@dataclass(frozen=True)
-class _Tolerant:
+class _Tolerant(NamedTuple):
     """A task that a picture which can't be read doesn't end."""
 
     task: Task
 
-    def __call__(self) -> Work:
+    def start(self) -> Work:
         work = self.task.start()
 
         def answer(file: str) -> Answer:
@@ -130,7 +125,7 @@ def write(
     ModelError when the model can't be used.
     """
     try:
-        answers = _answers(_Tolerant(task), files, jobs)
+        answers = _answers(_Tolerant(task).start, files, jobs)
         if header:
             emit(header)
         for answer in track(answers, len(files), "reading"):
@@ -143,7 +138,7 @@ def write(
     errors.exit_if_any()
 
 
-def _answers(start: _Tolerant, files: Sequence[str], jobs: int | None) -> Iterable[Answer]:
+def _answers(start: Callable[[], Work], files: Sequence[str], jobs: int | None) -> Iterable[Answer]:
     if jobs is None:
         jobs = cores() if len(files) >= _WORTHWHILE else 1
     if jobs == 1 or sources.STDIN in files:

@@ -1,6 +1,6 @@
 """Grey pixels to ink, whatever the light and the pen."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,7 @@ _DARKEST_PAPER = 64  # of 255; in a deeper shadow ink can't be told from a camer
 _MIN_CONTRAST = 15  # of 255, the way from paper to full ink; below it a sheet counts as blank
 
 
-@dataclass(frozen=True)
-class Levels:
+class Levels(NamedTuple):
     """What separates ink from paper in one picture, in units of ink (0 to 255).
 
     threshold: half-way between them. noise: standard deviation of what is on bare paper.

@@ -4,8 +4,7 @@ import io
 import math
 import os
 import stat
-from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +25,7 @@ WORKING_SIZE = 640  # for one digit
 PAGE_SIZE = 2048  # for many small ones
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A picture, upright and grey.
 
     grey: uint8 [height, width], 0 = black, 255 = white; the longer side has at most as many
@@ -117,8 +115,7 @@ def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
         decoded = max(image.size)
         picture = _from_image(name, image, longest)
         lies = image.getexif().get(_ORIENTATION, 1) in _LYING
-        return replace(
-            picture,
+        return picture._replace(
             reduction=picture.reduction * max(width, height) / decoded,
             size=(height, width) if lies else (width, height),
         )

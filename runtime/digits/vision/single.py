@@ -1,6 +1,6 @@
 """The one digit in a picture."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ _MOST_RIVALS = 8
 _OVERLAP = 0.2  # of the narrower one's width; of digits side by side, no more is above each other
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """The digit, and what else it may be.
 
     parts: the pieces of the digit, where each may be a digit of its own. others: what is not a

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,7 @@ Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """Where something is in a picture, in pixels; right and bottom are exclusive."""
 
     left: int
@@ -96,8 +96,7 @@ class Strokes:
         return shape(np.where(strokes | (dilated(strokes) & (part > faintest)), part, 0), window)
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """Some ink alone, up to its edges.
 
     ink: uint8 [height, width], 0 where there is other ink or none. box: where it is.
