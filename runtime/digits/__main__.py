@@ -1,17 +1,29 @@
 """Where the `digits` command starts."""
 
 import io
+import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 from digits.errors import DigitsError, Interrupted
 from digits.system import require_64_bit
-from digits.terminal import complain, forget_stdout, interrupted, printable, quiet
+from digits.terminal import (
+    INTERRUPTED,
+    complain,
+    forget_stdout,
+    interrupted,
+    printable,
+    quiet,
+)
 
 
 def main() -> None:
     """Run the command line; a DigitsError becomes one line on stderr and exit code 1."""
     quiet()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
+        signal.signal(signal.SIGINT, _interrupt)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal can't show is escaped
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -28,6 +40,20 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         interrupted()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C: a KeyboardInterrupt, except in the middle of an import.
+
+    There NumPy and onnxruntime would turn it into an ImportError, as if they were damaged; and
+    nothing has begun yet that needs an end.
+    """
+    while frame:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            complain("stopped")
+            os._exit(INTERRUPTED)
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def _run(arguments: Sequence[str]) -> None:

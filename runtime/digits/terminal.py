@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 _FEW = 200  # items that are done before anyone would look for a bar
 # The exit codes that shells give for SIGINT and SIGPIPE.
-_INTERRUPTED, _BROKEN_PIPE = 128 + 2, 128 + 13
+INTERRUPTED, _BROKEN_PIPE = 128 + 2, 128 + 13
 # Of ASCII and Latin-1, and Unicode's ends of lines and changes of direction.
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
@@ -47,7 +47,7 @@ def complain(line: str) -> None:
 def interrupted(message: str = "stopped") -> NoReturn:
     """End the process after Ctrl-C."""
     complain(message)
-    sys.exit(_INTERRUPTED)
+    sys.exit(INTERRUPTED)
 
 
 class Errors:

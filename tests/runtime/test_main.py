@@ -1,0 +1,64 @@
+"""Where the command starts and how Ctrl-C ends it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+INTERRUPT = "import os, signal; os.kill(os.getpid(), signal.SIGINT)\n"
+
+
+def heeding() -> None:
+    """For preexec_fn: a shell's background jobs ignore Ctrl-C, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def run(code: str, cwd: Path, before: Callable[[], object] = heeding) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.argv[1:] = ['info']\n{code}"],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(cwd)},
+        preexec_fn=before,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("module", ["onnxruntime", "digits.models.info"])
+def test_ctrl_c_in_an_import(tmp_path: Path, module: str) -> None:
+    """Which NumPy's and onnxruntime's C code make an ImportError of, and a long traceback."""
+    (tmp_path / "interrupts.py").write_text(
+        f"import sys\nclass Finder:\n  def find_spec(self, name, *_):\n"
+        f"    if name == {module!r}:\n"
+        f"      try:\n        {INTERRUPT.strip()}\n"
+        f"      except KeyboardInterrupt: raise ImportError('a bad install')\n"
+        f"sys.meta_path.insert(0, Finder())\n"
+    )
+    code = "import interrupts\nfrom digits.__main__ import main\nmain()"
+    assert run(code, tmp_path) == (130, "stopped\n")
+
+
+def test_ctrl_c_while_it_works(tmp_path: Path) -> None:
+    code = f"""
+from digits import __main__
+def work(*_):
+    try:
+        {INTERRUPT.strip()}
+    finally:
+        print("tidied", file=sys.stderr)
+__main__._run = work
+__main__.main()
+"""
+    assert run(code, tmp_path) == (130, "tidied\nstopped\n")
+
+
+def test_who_ignores_ctrl_c_goes_on(tmp_path: Path) -> None:
+    code = f"from digits import __main__\n{INTERRUPT}__main__.main()\n{INTERRUPT}"
+    ignoring = run(code, tmp_path, lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    assert ignoring == (0, "")
