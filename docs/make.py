@@ -84,10 +84,11 @@ def no_digits() -> None:
 
 def page() -> None:
     """Numbers of test digits on ruled paper, tilted, in uneven light: how they are read."""
-    photo = encoded(drawn.page(mnist.load("test")))
+    photo = HERE / "page.jpg"
+    Image.fromarray(drawn.page(mnist.load("test"))).save(photo, quality=80)
     reading = Classifier().read(photo)
     print(reading.text)
-    save(HERE / "page.jpg", annotated(photo, reading.digits))
+    save(HERE / "page-read.jpg", annotated(str(photo), reading.digits))
 
 
 def strip() -> None:

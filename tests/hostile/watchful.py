@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 10.0  # of the processor, for one input
-MEGABYTES = 600  # more than before: a picture of 100 megapixels takes up to 550 in all
+MEGABYTES = 600  # more than before: a PNG of 100 megapixels takes up to 640 in all
 
 _CHANGES = (
     "os.remove",

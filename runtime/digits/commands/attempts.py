@@ -63,9 +63,9 @@ class Attempts:
 
 
 def _rows(path: Path) -> list[tuple[str, ...]]:
-    if not path.is_file():
-        return []
     try:
+        if not path.is_file():
+            return []
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _BLOCK))
             lines = file.read().decode(errors="replace").splitlines()

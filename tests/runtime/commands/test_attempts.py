@@ -72,7 +72,7 @@ def test_the_file_may_hold_anything(path: Path, content: bytes) -> None:
 
 
 def test_a_disk_that_can_t_be_written_costs_only_the_protection(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "gone" / "file"):
+    for path in (tmp_path, tmp_path / "gone" / "file", tmp_path / ("x" * 300)):
         attempts = Attempts(path, set())
         with attempts.reading(("a.png", "1")):
             pass
