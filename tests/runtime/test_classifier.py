@@ -278,3 +278,14 @@ def test_real_pages() -> None:
             wrong += edits(classifier.read(SHARED / row["file"]).text, expected)
             total += len(expected)
     assert wrong / total <= 0.1
+
+
+def test_the_page_in_the_documents_reads_as_they_say() -> None:
+    root = Path(__file__).parent.parent.parent
+    text = Classifier().read(root / "docs" / "page.jpg").text
+    assert repr(text).strip("'") in (root / "README.md").read_text()
+    lines = "".join(f"    {line}\n" for line in text.splitlines())
+    assert (
+        f"    $ digits read docs/page.jpg --annotate page-read.jpg\n{lines}"
+        in (root / "docs" / "read.md").read_text()
+    )
