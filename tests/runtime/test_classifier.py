@@ -282,7 +282,7 @@ def test_real_pages() -> None:
 
 def test_the_page_in_the_documents_reads_as_they_say() -> None:
     root = Path(__file__).parent.parent.parent
-    text = Classifier().read(root / "docs" / "page.jpg").text
+    text = digits.Classifier().read(root / "docs" / "page.jpg").text
     assert repr(text).strip("'") in (root / "README.md").read_text()
     lines = "".join(f"    {line}\n" for line in text.splitlines())
     assert (
