@@ -45,8 +45,8 @@ def main() -> None:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Ctrl-C: a KeyboardInterrupt, except in the middle of an import.
 
-    There NumPy and onnxruntime would turn it into an ImportError, as if they were damaged; and
-    nothing has begun yet that needs an end.
+    There NumPy and onnxruntime would turn it into an ImportError, as if they were damaged. The
+    process then ends at once: no file suffers, for each appears by rename.
     """
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
