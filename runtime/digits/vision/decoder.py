@@ -12,7 +12,7 @@ from PIL import Image
 from digits.errors import PictureError
 from digits.vision.formats import FORMATS
 
-MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
+_MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
 # What files of each format begin with, and Pillow's module for it. `Image.open` would import those
 # of five formats, or of all that Pillow knows: 7 ms of the 172 that a start took.
 _DECODERS = {
@@ -94,15 +94,15 @@ def damaged(name: str, error: BaseException) -> PictureError:
 
 
 def check_size(name: str, width: int, height: int) -> None:
-    """Raises PictureError for no pixels and for more than MAX_PIXELS."""
+    """Raises PictureError for no pixels, and for more than 100 million."""
     if width * height == 0:
         raise PictureError(f"{name} has no pixels")
-    if width * height > MAX_PIXELS:
+    if width * height > _MAX_PIXELS:
         raise PictureError(_too_many_pixels(f"{name} with {width} x {height}"))
 
 
 def _too_many_pixels(name: str) -> str:
-    return f"{name} has too many pixels: at most {MAX_PIXELS // 1_000_000} million are read"
+    return f"{name} has too many pixels: at most {_MAX_PIXELS // 1_000_000} million are read"
 
 
 def _check_end(name: str, file: BinaryIO) -> None:
