@@ -217,6 +217,7 @@ def test_an_answer_that_unfolds(mirror: Mirror) -> None:
 
 def test_only_mnist_itself_passes() -> None:
     genuine = struct.pack(">4BI", 0, 0, 8, 1, 4) + bytes([7, 2, 1, 0])
-    for name, raw in corpus.all_mutants({"labels": genuine, "gz": gzip.compress(genuine, mtime=0)}, 200):
+    packed = gzip.compress(genuine, mtime=0)
+    for name, raw in corpus.all_mutants({"labels": genuine, "gz": packed}, 200):
         with harmless(name), pytest.raises(DataError):
             mnist._verified(NAME, raw, name)

@@ -1,9 +1,11 @@
 """The digits that a network trains on, is chosen by and is measured on: MNIST's, or one's own."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from digits.data import labelled, mnist
 from digits.data.labelled import Labelled, Report
 from digits.data.mnist import Split, SplitName, Splits
 from digits.errors import DataError
-from digits.terminal import progress_bar
+from digits.terminal import complain, printable, progress_bar
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,14 @@ class DataSet:
 
     splits: Splits
     sha256: dict[str, str]
+
+
+class _Digit(NamedTuple):
+    """One of one's own. frame: its 28x28 pixels. name: its file."""
+
+    frame: bytes
+    label: int
+    name: str
 
 
 def load(data: Path | None, report: Report) -> DataSet:
@@ -50,25 +60,39 @@ def _own(pictures: Labelled) -> DataSet:
     with progress_bar() as bar:
         batches = list(bar.track(pictures, pictures.total, description="reading"))
     found = [
-        (frame.tobytes(), int(label))
+        _Digit(frame.tobytes(), int(label), name)
         for batch in batches
-        for frame, label in zip(batch.images, batch.labels, strict=True)
+        for frame, label, name in zip(batch.images, batch.labels, batch.names, strict=True)
     ]
     # Sorted by their hash they lie in no order that means anything: the first thousand, which
     # calibrate, are as good as any.
-    found.sort(key=lambda pair: (hashlib.sha256(pair[0]).digest(), pair[1]))
-    parts: dict[SplitName, list[tuple[bytes, int]]] = {name: [] for name in get_args(SplitName)}
-    for pair in found:
-        parts[labelled.split_of(pair[0])].append(pair)
+    found.sort(key=lambda one: (hashlib.sha256(one.frame).digest(), one.label))
+    _warn_of_contradictions(found)
+    parts: dict[SplitName, list[_Digit]] = {name: [] for name in get_args(SplitName)}
+    for one in found:
+        parts[labelled.split_of(one.frame)].append(one)
     if not all(parts.values()):
         counts = ", ".join(f"{len(part)} {name}" for name, part in parts.items())
         raise DataError(f"{pictures.name} has too few pictures that can be read: {counts}")
-    whole = hashlib.sha256(b"".join(frame + bytes([label]) for frame, label in found))
+    whole = hashlib.sha256(b"".join(one.frame + bytes([one.label]) for one in found))
     return DataSet(
         {name: _split(part) for name, part in parts.items()}, {"pictures": whole.hexdigest()}
     )
 
 
-def _split(part: list[tuple[bytes, int]]) -> Split:
-    images = np.frombuffer(b"".join(frame for frame, _ in part), np.uint8).reshape(-1, 28, 28)
-    return Split(images, np.array([label for _, label in part], np.uint8))
+def _warn_of_contradictions(found: Sequence[_Digit]) -> None:
+    """Tell of pictures that look the same and have two labels. found: equal frames in a row."""
+    pairs = [(one, other) for one, other in pairwise(found) if one.frame == other.frame]
+    wrong = [(one, other) for one, other in pairs if one.label != other.label]
+    if wrong:
+        one, other = wrong[0]
+        more = f"; and {len(wrong) - 1} more like that" if wrong[1:] else ""
+        complain(
+            f"warning: {printable(one.name)} and {printable(other.name)} look the same, but one"
+            f" is labelled {one.label} and the other {other.label}{more}"
+        )
+
+
+def _split(part: Sequence[_Digit]) -> Split:
+    images = np.frombuffer(b"".join(one.frame for one in part), np.uint8).reshape(-1, 28, 28)
+    return Split(images, np.array([one.label for one in part], np.uint8))

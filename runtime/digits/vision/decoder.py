@@ -48,21 +48,26 @@ BROKEN = (
 
 
 def opened(name: str, file: BinaryIO) -> Image.Image:
-    """A picture whose head is read, and nothing else of it. `name` is what errors call it.
+    """A picture whose head is read, and that may be decoded. `name` is what errors call it.
 
     Raises PictureError when the file is empty, of no format that is read, damaged or too large.
     """
-    try:
-        start = file.read(_HEAD_BYTES)
-        if not start:
-            raise PictureError(f"{name} is empty")
-        image = _recognized(name, start, file)
-    except BROKEN as error:
-        raise damaged(name, error) from error
+    image = headed(name, file)
     check_size(name, *image.size)
     if image.format == "GIF":
         _check_end(name, file)
     return image
+
+
+def headed(name: str, file: BinaryIO) -> Image.Image:
+    """A picture whose head is read, however large it is. Raises PictureError as `opened`."""
+    try:
+        start = file.read(_HEAD_BYTES)
+        if not start:
+            raise PictureError(f"{name} is empty")
+        return _recognized(name, start, file)
+    except BROKEN as error:
+        raise damaged(name, error) from error
 
 
 def _recognized(name: str, start: bytes, file: BinaryIO) -> Image.Image:

@@ -74,8 +74,11 @@ def load(source: Source, longest: int = WORKING_SIZE) -> Picture:
 
 
 def size(content: bytes) -> tuple[int, int]:
-    """Width and height that a picture file has by its head, in pixels. Raises PictureError."""
-    with decoder.opened("the picture", io.BytesIO(content)) as image:
+    """Width and height that a picture file has by its head, in pixels, however large they are.
+
+    Raises PictureError when the file is empty, of no format that is read, or its head is damaged.
+    """
+    with decoder.headed("the picture", io.BytesIO(content)) as image:
         return image.size
 
 

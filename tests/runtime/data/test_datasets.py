@@ -104,6 +104,28 @@ def test_what_can_t_be_read_is_told_and_left_out(folder: Path, tmp_path: Path) -
     assert len(told) == 1 and "broken.png" in str(told[0])
 
 
+def test_one_picture_with_two_labels_is_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(folder, own)
+    [seven, another, *_] = sorted((own / "7").iterdir())
+    shutil.copy(seven, own / "7" / "again.png")  # is no contradiction
+    datasets.load(own, never)
+    assert capsys.readouterr().err == ""
+    shutil.copy(seven, own / "1" / "seven.png")
+    (own / "7" / "again.png").unlink()
+    datasets.load(own, never)
+    told = capsys.readouterr().err
+    assert told == (
+        f"warning: {own}/1/seven.png and {seven} look the same,"
+        " but one is labelled 1 and the other 7\n"
+    )
+    shutil.copy(another, own / "2" / "another.png")
+    datasets.load(own, never)
+    assert capsys.readouterr().err.endswith("; and 1 more like that\n")
+
+
 def test_too_few(tmp_path: Path, train_slice: Split) -> None:
     (tmp_path / "5").mkdir()
     Image.fromarray(train_slice.images[0]).save(tmp_path / "5" / "a.png")

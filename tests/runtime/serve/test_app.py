@@ -106,7 +106,7 @@ def test_a_blank_page_has_no_frame(client: TestClient) -> None:
         (b"no picture", 422),
         (png(100, 100)[:60], 422),
         (png(10_000, 5_001), 413),  # over limits.PIXELS
-        (png(20_000, 20_000), 422),  # over what digits reads anywhere
+        (png(20_000, 20_000), 413),  # over what digits reads anywhere
     ],
 )
 @pytest.mark.parametrize("path", ["/predict", "/read"])
@@ -117,6 +117,8 @@ def test_what_is_no_picture(client: TestClient, path: str, content: bytes, statu
     ):
         assert answer.status_code == status
         assert list(answer.json()) == ["error"]
+        if status == 413:
+            assert answer.json()["error"].startswith("at most 25 million pixels are read, not ")
 
 
 @pytest.mark.parametrize(
