@@ -110,7 +110,10 @@ if __name__ == "__main__":
         worker = int(process.stdout.readline())
         process.kill()
     for _ in range(100):
-        if not Path(f"/proc/{worker}").exists() or "Z" in Path(f"/proc/{worker}/stat").read_text():
+        try:
+            if "Z" in Path(f"/proc/{worker}/stat").read_text():
+                return
+        except (FileNotFoundError, ProcessLookupError):
             return
         time.sleep(0.1)
     pytest.fail("a worker goes on without anyone to answer to")

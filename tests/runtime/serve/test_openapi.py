@@ -27,11 +27,16 @@ def api(classifier: Classifier) -> schemathesis.BaseSchema:
     return schemathesis.openapi.from_asgi("/openapi.json", app.create(classifier))
 
 
+def is_to_its_path(case: schemathesis.Case) -> bool:
+    """Lists of lists get into a path unquoted: behind ? or # they would be to another path."""
+    return not set("?#") & set(case.formatted_path)
+
+
 @pytest.mark.parametrize(("path", "method", "mode"), CASES)
 def test_every_answer_is_as_described(
     api: schemathesis.BaseSchema, path: str, method: str, mode: schemathesis.GenerationMode
 ) -> None:
-    cases = api[path][method].as_strategy(generation_mode=mode)
+    cases = api[path][method].as_strategy(generation_mode=mode).filter(is_to_its_path)
 
     @given(cases)
     @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
