@@ -158,6 +158,7 @@ def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
         white = 1.0
     else:
         white = next((limit for limit in (255.0, 65535.0) if high <= limit), float(high))
-    scaled = np.clip(values, 0, white).astype(np.float32)
+    scaled = values.astype(np.float32)  # first: clipped to a float, integers become float64
+    np.clip(scaled, 0, white, out=scaled)
     scaled *= 255 / white
     return to_bytes(scaled)
