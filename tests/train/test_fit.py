@@ -69,6 +69,9 @@ def test_it_learns_with_everything_a_recipe_can_ask_for(
     assert measure(predict(training.result, test_slice), test_slice)[1] > 0.85
 
 
+@pytest.mark.skipif(
+    not world.has_bfloat16(CPU.world.device), reason="emulated bfloat16 takes half an hour"
+)
 def test_vgg16_learns_in_bfloat16(train_slice: Split) -> None:
     recipe = Recipe("test", epochs=3, batch_size=50)
     training = begin(recipe, architecture="vgg16")
