@@ -3,7 +3,6 @@
 `make model` does so, and brings curves.png from its run.
 """
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,9 @@ from tests import drawn
 from tests.drawn import Sheet, chosen, shadow
 
 from digits import Classifier
-from digits.commands.drawing import annotated, save, steps
+from digits.commands.drawing import annotated, debug_strip, save
 from digits.data import mnist
 from digits.vision import picture
-from digits.vision.single import framed
 from digits_train import outliers
 from digits_train.augment import Dice, augment
 from digits_train.models import choose
@@ -49,7 +47,7 @@ def pipeline() -> None:
         axes.set(xticks=[], yticks=[])
     for column, (path, prediction) in enumerate(zip(SAMPLES, predictions, strict=True)):
         upper[column].imshow(ImageOps.pad(shown(path), (300, 300), color="white"))
-        lower[column].imshow(framed(path), cmap="gray")
+        lower[column].imshow(prediction.frame, cmap="gray")
         answer = "?" if prediction.digit is None else prediction.digit
         lower[column].set_xlabel(f"{answer}   ({100 * prediction.confidence:.1f} %)", fontsize=11)
     upper[0].set_ylabel("picture")
@@ -91,19 +89,16 @@ def page() -> None:
     save(HERE / "page-read.jpg", annotated(str(photo), reading.digits))
 
 
-def strip() -> None:
-    """What each step of `digits predict --debug` saw of a digit on ruled paper."""
+def hypotheses() -> None:
+    """What `digits predict --debug` draws of a digit on ruled paper, half in a shadow."""
     sheet = Sheet(300, 420)
     sheet.rule(50, grey=150)
     sheet.write(chosen(mnist.load("test"), "2", start=11), 130, 60, size=190)
-    photo = encoded(sheet.photograph(tilt=-3, light=shadow(300, 420), table=12))
-    steps(photo, Classifier().predict(photo)).save(HERE / "steps.png", optimize=True)
-
-
-def encoded(photo: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(photo).save(buffer, "PNG")
-    return buffer.getvalue()
+    photo = sheet.photograph(tilt=-3, light=shadow(300, 420))
+    classifier = Classifier()
+    [examined] = classifier.examine([photo])
+    strip = debug_strip(examined, classifier.prediction(examined))
+    strip.save(HERE / "hypotheses.png", optimize=True)
 
 
 if __name__ == "__main__":
@@ -111,4 +106,4 @@ if __name__ == "__main__":
     augmentation()
     no_digits()
     page()
-    strip()
+    hypotheses()

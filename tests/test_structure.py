@@ -108,7 +108,8 @@ finally:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
     assert "onnxruntime" in loaded
-    of_others = {"PIL.JpegImagePlugin", "digits.vision.page", "digits.vision.split"}
+    of_reading = {f"digits.vision.{name}" for name in ("page", "segment", "lattice", "cuts")}
+    of_others = {"PIL.JpegImagePlugin", *of_reading}
     assert not loaded & (unused | of_others | HEAVY)
 
 

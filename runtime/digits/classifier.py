@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,22 +11,18 @@ from numpy.typing import NDArray
 from digits.errors import PictureError
 from digits.models.metadata import Kernels
 from digits.models.model import Model
-from digits.vision import ink, picture
-from digits.vision.frame import frame
+from digits.vision import picture
+from digits.vision.frame import to_mnist
+from digits.vision.hypotheses import Hypothesis, propose
+from digits.vision.ink import Ink, extract
+from digits.vision.judge import Judgement, judge
 from digits.vision.picture import Picture, Source
-from digits.vision.single import Found, find
-from digits.vision.strokes import Box, Shape
 
-# Of more groups than that on a page, fewer are sure at once only where it is a texture
-# (measured on 30 of them: up to 9 %, where there are more than 700 groups).
-_MANY, _SURE = 100, 0.1
-_MOST_TO_SPLIT = 200  # unsure groups; of more, most are no touching digits either
+if TYPE_CHECKING:
+    from digits.vision.read import Digit
 
-# What the network saw of a digit, uint8 [28, 28], and what it said, float32 [10].
-Look = tuple[NDArray[np.uint8], NDArray[np.float32]]
-
-CROWDED = "no ink is found on it: nothing stands out from the noise"
-SEVERAL = "it holds several digits: `digits read` reads them all"
+NOTE_NO_INK = "no ink is found on it"
+NOTE_SEVERAL = "it holds several digits: `digits read` reads them all"
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Prediction:
     frame: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
     @property
-    def likeliest(self) -> int:
+    def top1(self) -> int:
         """The digit with the largest probability, sure or not."""
         return self.probabilities.index(self.confidence)
 
@@ -73,6 +70,20 @@ class Reading:
             )
             for line in self.lines
         )
+
+
+class Examination(NamedTuple):
+    """All that was considered to read the one digit of a picture.
+
+    frames: uint8 [n, 28, 28], what the network saw of each of n hypotheses. answers: float32
+    [n, 10], what it said. n is 0 on a blank picture.
+    """
+
+    picture: Picture
+    hypotheses: list[Hypothesis]
+    frames: NDArray[np.uint8]
+    answers: NDArray[np.float32]
+    judgement: Judgement
 
 
 class Classifier:
@@ -109,16 +120,45 @@ class Classifier:
 
         Raises PictureError at the first picture that can't be opened.
         """
-        loaded = [picture.load(source) for source in sources]
-        found = [find(ink.extract(one.grey)) for one in loaded]
-        shapes = [shape for one in found if isinstance(one, Found) for shape in one.shapes]
-        looks = iter(self._look(shapes))
-        return [
-            self._one(whole, digit, [next(looks) for _ in digit.shapes])
-            if isinstance(digit, Found)
-            else Prediction(None, 0.1, (0.1,) * 10, (0, 0, *whole.size), digit)
-            for whole, digit in zip(loaded, found, strict=True)
-        ]
+        return [self.prediction(examined) for examined in self.examine(sources)]
+
+    def examine(self, sources: Iterable[Source]) -> list[Examination]:
+        """What `predict_batch` considers of each picture: its hypotheses, and how they are judged.
+
+        Raises PictureError at the first picture that can't be opened.
+        """
+        pictures = [picture.load(source) for source in sources]
+        proposed = [propose(loaded.grey) for loaded in pictures]
+        frames, answers = self.classify(
+            [hypothesis.component.ink for hypotheses in proposed for hypothesis in hypotheses]
+        )
+        found, start = [], 0
+        for loaded, hypotheses in zip(pictures, proposed, strict=True):
+            own = slice(start, start + len(hypotheses))
+            start = own.stop
+            judgement = judge(hypotheses, frames[own], answers[own], loaded.grey.shape)
+            found.append(Examination(loaded, hypotheses, frames[own], answers[own], judgement))
+        return found
+
+    def prediction(self, examined: Examination) -> Prediction:
+        """The answer that follows from what was considered."""
+        loaded, hypotheses, frames, _, judgement = examined
+        if not hypotheses:
+            return Prediction(None, 0.1, (0.1,) * 10, (0, 0, *loaded.size), NOTE_NO_INK)
+        best = int(judgement.hypotheses.argmax())
+        probabilities = tuple(judgement.probabilities.tolist())
+        confidence = max(probabilities)
+        sure = confidence >= self.threshold
+        # Most of the doubt is that there may be several.
+        several = not sure and judgement.several > (1 - confidence) / 2
+        return Prediction(
+            probabilities.index(confidence) if sure else None,
+            confidence,
+            probabilities,
+            loaded.own_box(*hypotheses[best].component.box),
+            NOTE_SEVERAL if several else "",
+            frames[best],
+        )
 
     def read(self, source: Source) -> Reading:
         """Read all the digits of a page, line by line.
@@ -126,69 +166,42 @@ class Classifier:
         source: as for `predict`. Raises PictureError when the picture can't be opened or no digit
         is found on it.
         """
-        from digits.vision import page  # which `predict` can do without
+        from digits.vision.read import read_page  # which `predict` can do without
 
         loaded = picture.load(source, picture.PAGE_SIZE)
-        own = ink.extract(loaded.grey)
-        upright = page.upright(own)
-        groups = upright.groups
-        seen = self._look(groups)
-        whole = _confidence(seen) >= self.model.metadata.rejection_threshold
-        if not groups or (len(groups) > _MANY and whole.mean() < _SURE):
-            raise PictureError(f"{loaded.name}: no digit is found on it")
-        keep = whole if (~whole).sum() <= _MOST_TO_SPLIT else np.ones_like(whole)
-        looks = dict(zip(map(id, groups), seen, strict=True))
-        shapes = [
-            shape
-            for group, kept in zip(groups, keep, strict=True)
-            for shape in ([group] if kept else self._apart(group, upright.height))
-        ]
-        parts = [shape for shape in shapes if id(shape) not in looks]
-        looks |= zip(map(id, parts), self._look(parts), strict=True)
-
-        def prediction(shape: Shape) -> Prediction:
-            box = page.turned_back(shape.box, upright, own)
-            return self._prediction(looks[id(shape)], loaded, box)
-
+        found = read_page([ink for ink, _ in extract(loaded.grey)], self.classify)
+        if not found:
+            return Reading((((self._only_digit(loaded),),),))
         return Reading(
             tuple(
-                tuple(tuple(map(prediction, column)) for column in line)
-                for line in page.lines(shapes, upright.height)
+                tuple(tuple(self._digit(digit, loaded) for digit in column) for column in line)
+                for line in found
             )
         )
 
-    def _one(self, loaded: Picture, found: Found, looks: list[Look]) -> Prediction:
-        whole = self._prediction(looks[0], loaded, found.digit.box)
-        if not self.threshold:
-            return whole
-        sure = [float(row.max()) >= self.threshold for _, row in looks]
-        if found.crowded:
-            # Of noise and textures the network isn't sure, of a page of digits it is.
-            return replace(whole, digit=None, note=SEVERAL if sum(sure[1:]) > 1 else CROWDED)
-        parts, others = sure[1 : 1 + len(found.parts)], sure[1 + len(found.parts) :]
-        if (parts and all(parts) and not sure[0]) or sum(others) + sure[0] > 1:
-            return replace(whole, digit=None, note=SEVERAL)
-        return whole
+    def _only_digit(self, loaded: Picture) -> Prediction:
+        """The digit of a picture of one, which is too little for a page to be told by."""
+        [examined] = self.examine([loaded.grey])
+        found = self.prediction(examined)
+        if examined.judgement.none > 0.5:
+            raise PictureError(f"{loaded.name}: no digit is found on it")
+        return replace(found, box=loaded.own_box(*found.box), note="")
 
-    def _apart(self, group: Shape, height: float) -> list[Shape]:
-        from digits.vision.split import split
-
-        return split(group, height, lambda shapes: _confidence(self._look(shapes)))
-
-    def _look(self, shapes: Sequence[Shape]) -> list[Look]:
-        frames = [frame(shape.ink) for shape in shapes]
-        if not frames:
-            return []
-        return list(zip(frames, self.model.probabilities(np.stack(frames)), strict=True))
-
-    def _prediction(self, look: Look, loaded: Picture, box: Box) -> Prediction:
-        seen, row = look
-        probabilities = tuple(row.tolist())
+    def _digit(self, digit: "Digit", loaded: Picture) -> Prediction:
+        probabilities = tuple(digit.probabilities.tolist())
         confidence = max(probabilities)
-        digit = probabilities.index(confidence) if confidence >= self.threshold else None
-        own = loaded.own_box(box.left, box.top, box.right, box.bottom)
-        return Prediction(digit, confidence, probabilities, own, frame=seen)
+        sure = confidence >= self.threshold
+        return Prediction(
+            probabilities.index(confidence) if sure else None,
+            confidence,
+            probabilities,
+            loaded.own_box(*digit.box),
+            frame=digit.frame,
+        )
 
-
-def _confidence(looks: Sequence[Look]) -> NDArray[np.float32]:
-    return np.array([row.max() for _, row in looks], np.float32)
+    def classify(self, inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Frames and probabilities of n digits: uint8 [n, 28, 28], float32 [n, 10]."""
+        frames = to_mnist(inks)
+        if not len(frames):
+            return frames, np.zeros((0, 10), np.float32)
+        return frames, self.model.probabilities(frames)

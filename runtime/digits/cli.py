@@ -48,7 +48,7 @@ def predict(
     skip_done: options.SkipDone = None,
     debug: Annotated[
         Path | None,
-        typer.Option(help="Folder for a strip a picture: grey, ink, digit, 28x28 pixels."),
+        typer.Option(help="Folder for strips: what the network saw of each picture, and said."),
     ] = None,
 ) -> None:
     """Read the digit in each picture."""
@@ -141,20 +141,22 @@ def evaluate(
     as_json: options.WholeJson = False,
 ) -> None:
     """Measure how well a model reads labelled digits."""
+    from digits.classifier import Classifier
     from digits.commands import tables
     from digits.data.evaluate import Evaluation
     from digits.data.labelled import Labelled
-    from digits.models.model import Model
 
     report = _import_for_plot() if plot else None
     errors = Errors()
-    network = Model(model, threads=0, kernels=kernels)
-    digits = Labelled(data, split, errors.report)
+    classifier = Classifier(model, threads=0, kernels=kernels)
+    network = classifier.model
+    digits = Labelled(data, split, errors.report, classifier)
     result = Evaluation(network.metadata.rejection_threshold)
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=digits.total)
         for batch in digits:
-            result.add(batch, network.probabilities(batch.images))
+            answers = batch.probabilities
+            result.add(batch, network.probabilities(batch.images) if answers is None else answers)
             bar.update(task, completed=result.total)
     if not result.total:
         raise DataError(f"no picture in {digits.name} could be read")

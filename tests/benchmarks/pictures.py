@@ -1,4 +1,4 @@
-"""From the file to the digit, beside Pillow's decoding it in full and no more, on one core.
+"""From the file to its digits, beside Pillow's decoding it in full and no more, on one core.
 
 make bench
 """
@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 from tests.benchmarks.timing import microseconds, pin, show
-from tests.drawn import Sheet, chosen
+from tests.drawn import Sheet, chosen, page
 
 from digits import Classifier
 from digits.data import mnist
@@ -33,16 +33,24 @@ def small(folder: Path) -> Path:
     return folder / "digit.png"
 
 
-def milliseconds(path: Path, calls: int) -> dict[str, float]:
+def a4(folder: Path) -> Path:
+    """A JPEG of numbers on ruled paper, A4 with 150 dots an inch."""
+    large = Image.fromarray(page(mnist.load("validation"))).resize((1754, 1240))
+    large.save(folder / "a4.jpg", quality=90)
+    return folder / "a4.jpg"
+
+
+def milliseconds(path: Path, calls: int, whole: bool = False) -> dict[str, float]:
+    """whole: read all digits."""
     classifier = Classifier(BUNDLED)
+    ours = classifier.read if whole else classifier.predict
 
     def decode() -> None:
         with Image.open(path) as image:
             image.load()
 
     times = microseconds(
-        {"digits, from the file to the digit": lambda: classifier.predict(path), "Pillow": decode},
-        calls,
+        {f"digits, `{ours.__name__}`": lambda: ours(path), "Pillow": decode}, calls
     )
     return {name: time / 1000 for name, time in times.items()}
 
@@ -52,6 +60,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         show("One picture, JPEG of 12 megapixels", "ms", milliseconds(photo(Path(folder)), 3))
         show("One picture, PNG of 28x28", "ms", milliseconds(small(Path(folder)), 200))
+        show("One page, JPEG of 1754x1240", "ms", milliseconds(a4(Path(folder)), 1, whole=True))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""All that a foreign picture passes on its way, but for the network."""
+"""All that a foreign picture passes on its way to the network."""
 
 from tests.fuzz.fuzzing import fuzz, instrumented
 
 with instrumented("digits", "PIL"):
     from digits.errors import PictureError
     from digits.terminal import quiet
-    from digits.vision import ink, picture, single
-    from digits.vision.frame import frame
+    from digits.vision import picture
+    from digits.vision.frame import to_mnist
+    from digits.vision.hypotheses import propose
 
 from tests.hostile import corpus, specimens
 
@@ -16,12 +17,10 @@ def attempt(raw: bytes) -> None:
     if raw.startswith(b"\x89PNG"):
         raw = specimens.with_checksums(raw)  # or hardly one would get further than that
     try:
-        found = single.find(ink.extract(picture.load(raw).grey))
+        grey = picture.load(raw).grey
     except PictureError:
         return
-    if isinstance(found, single.Found):
-        for shape in found.shapes:
-            frame(shape.ink)
+    to_mnist([hypothesis.component.ink for hypothesis in propose(grey)])
 
 
 def seeds() -> list[bytes]:

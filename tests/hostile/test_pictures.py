@@ -42,7 +42,7 @@ def assert_answered_or_refused(classifier: Classifier, name: str, raw: bytes, pa
 
 
 def assert_makes_sense(prediction: Prediction) -> None:
-    assert prediction.digit in (None, prediction.likeliest)
+    assert prediction.digit in (None, prediction.top1)
     assert sum(prediction.probabilities) == pytest.approx(1, abs=1e-5)
     left, top, right, bottom = prediction.box
     assert 0 <= left < right and 0 <= top < bottom

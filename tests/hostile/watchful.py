@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,26 @@ def _absolute(path: Any, *others: Any) -> Any:
 _guard = _Guard()
 
 
+@dataclass
+class Usage:
+    """seconds: of the processor. megabytes: the most memory at once, more than before."""
+
+    seconds: float = 0.0
+    megabytes: float = 0.0
+
+
+@contextmanager
+def measured() -> Iterator[Usage]:
+    """What the block takes; known when it ends. Memory is measured on Linux."""
+    usage = Usage()
+    before, started = _fresh_peak(), time.process_time()
+    try:
+        yield usage
+    finally:
+        usage.seconds = time.process_time() - started
+        usage.megabytes = _peak() - before
+
+
 @contextmanager
 def harmless(name: str, folder: Path | None = None) -> Iterator[None]:
     """Fail when the block writes, executes or fetches something, or takes too much.
@@ -92,16 +113,15 @@ def harmless(name: str, folder: Path | None = None) -> Iterator[None]:
     """
     _guard.hook()
     _guard.seen, _guard.folder = [], os.path.realpath(folder) + os.sep if folder else None
-    before, started = _fresh_peak(), time.process_time()
-    _guard.watching = True
-    try:
-        yield
-    finally:
-        _guard.watching = False
+    with measured() as usage:
+        _guard.watching = True
+        try:
+            yield
+        finally:
+            _guard.watching = False
     assert not _guard.seen, f"{name}: {_guard.seen}"
-    spent, grown = time.process_time() - started, _peak() - before
-    assert spent < SECONDS, f"{name} took {spent:.1f} s"
-    assert grown < MEGABYTES, f"{name} took {grown:.0f} MB"
+    assert usage.seconds < SECONDS, f"{name} took {usage.seconds:.1f} s"
+    assert usage.megabytes < MEGABYTES, f"{name} took {usage.megabytes:.0f} MB"
 
 
 def _fresh_peak() -> float:

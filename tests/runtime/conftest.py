@@ -1,11 +1,31 @@
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import pytest
 
 from digits.__main__ import main
 
 Run = Callable[..., tuple[int, str, str]]
+
+
+@contextmanager
+def count_calls(*functions: Callable[..., object]) -> Iterator[Counter[str]]:
+    """How often each function is called in this thread, whoever imported it under which name."""
+    names = {function.__code__: function.__name__ for function in functions}
+    counts = Counter[str]()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code in names:
+            counts[names[frame.f_code]] += 1
+
+    sys.setprofile(note)
+    try:
+        yield counts
+    finally:
+        sys.setprofile(None)
 
 
 @pytest.fixture

@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits import __version__
+from digits import Classifier, __version__
 from digits.data.mnist import Split
 from digits.models import metadata
-from digits.models.model import BUNDLED
+from digits.models.model import BUNDLED, Model
+from digits.vision import picture
+from digits.vision.hypotheses import propose
 from tests.drawn import Sheet, chosen, lamp
-from tests.runtime.conftest import Run
+from tests.runtime.conftest import Run, count_calls
 
 
 @pytest.fixture
@@ -372,7 +374,9 @@ def test_folders_in_folders(run: Run, pictures: list[Path], tmp_path: Path) -> N
     assert run("predict", "-r", tmp_path)[1].startswith(f"{tmp_path / 'deeper' / '4.png'}  4  (")
 
 
-def test_what_each_step_saw(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+def test_debug_strips_are_named_like_their_pictures(
+    run: Run, pictures: list[Path], tmp_path: Path
+) -> None:
     (tmp_path / "other").mkdir()
     shutil.copy(pictures[4], tmp_path / "other" / "7.jpg")
     shutil.copy(pictures[4], tmp_path / "other" / "7.jpg-2")
@@ -381,6 +385,21 @@ def test_what_each_step_saw(run: Run, pictures: list[Path], tmp_path: Path) -> N
     assert run("predict", "--debug", folder, pictures[7], *others)[0] == 0
     names = {"7.jpg.png", "7.jpg-2.png", "7.jpg-2-2.png"}
     assert {path.name for path in folder.iterdir()} == names
+
+
+def test_debug_examines_each_picture_once(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+    functions = Classifier.examine, Classifier.prediction, picture.load, propose
+    with count_calls(*functions, Model.probabilities) as calls:
+        assert run("predict", "--debug", tmp_path, *pictures)[0] == 0
+    assert len(list(tmp_path.iterdir())) == 10
+    assert [calls[function.__name__] for function in functions] == [10] * 4
+    assert calls["probabilities"] == 10 + 1  # with a test of the session
+
+
+def test_the_debug_strip_of_stdin(pictures: list[Path], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "digits", "predict", "--debug", tmp_path, "-"]
+    subprocess.run(command, input=pictures[7].read_bytes(), check=True, timeout=60)
+    assert [path.name for path in tmp_path.iterdir()] == ["stdin.png"]
 
 
 def test_nothing_is_left_in_the_user_s_home(pictures: list[Path], tmp_path: Path) -> None:

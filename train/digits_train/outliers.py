@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from digits.data.mnist import Split
-from digits.vision import frame
+from digits.vision.frame import to_mnist
 from digits_train.augment import Dice, augment
 from digits_train.recipe import Augmentation
 from digits_train.world import World
@@ -84,7 +84,8 @@ def _framed(draw: Draw, random: np.random.Generator, digits: Split) -> Picture:
         if mask.mean() > _LEAST_INK:
             rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
             box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-            return frame.frame(np.where(mask, ink, 0)[box])
+            frame: Picture = to_mnist([np.where(mask, ink, 0)[box]])[0]
+            return frame
 
 
 def letter(random: np.random.Generator, digits: Split) -> Picture:

@@ -39,7 +39,7 @@ class Task(Protocol):
 
 
 class Predict(NamedTuple):
-    """Reads the one digit of each picture. debug: folder for a strip a picture."""
+    """Reads the one digit of each picture. debug: folder for debug strips."""
 
     form: "Form"
     named: bool
@@ -53,17 +53,17 @@ class Predict(NamedTuple):
         from digits.commands import output
 
         classifier = Classifier(self.model, kernels=self.kernels, reject=self.reject)
-        strips = None
+        writer = None
         if self.debug:
-            from digits.commands.drawing import Strips
+            from digits.commands.drawing import DebugWriter
 
-            strips = Strips(self.debug)
+            writer = DebugWriter(self.debug)
 
         def answer(file: str) -> Answer:
-            source = sources.opened(file)
-            prediction = classifier.predict(source)
-            if strips:
-                strips.save(file, source, prediction)
+            [examined] = classifier.examine([sources.opened(file)])
+            prediction = classifier.prediction(examined)
+            if writer:
+                writer.save(file, examined, prediction)
             noted = PictureError(f"{file}: {prediction.note}") if prediction.note else None
             return Answer(output.prediction(file, prediction, self.form, self.named), noted)
 

@@ -1,25 +1,38 @@
-"""Pictures for people: what was read where, and what each step of reading saw."""
+"""Pictures for people: what was read where, and what `predict` considered."""
 
 import io
 import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from digits.classifier import Prediction
+from digits.classifier import Examination, Prediction
+from digits.commands import output
+from digits.commands.sources import STDIN
 from digits.files import write_bytes
 from digits.vision import decoder, picture
-from digits.vision.frame import frame
-from digits.vision.ink import extract
-from digits.vision.single import find
+from digits.vision.components import Box
+from digits.vision.frame import SIDE
+from digits.vision.hypotheses import Hypothesis
+
+Pixels = NDArray[np.uint8]
+Colour = tuple[int, int, int]
 
 # Told apart by people who see few colours, and from blue and black ink.
 _SURE, _UNSURE = (0, 158, 115), (213, 94, 0)
+_BACKDROP = (232, 232, 232)
 
-_PANEL = 224  # pixels; eight for each of the frame's
-_CAPTION = 20  # pixels
+# Of a debug strip, in pixels.
+_PANEL = 8 * SIDE  # whole pixels for each of the frame's
+_LINE = 20  # of text
+_GAP = 16
+_FRAME = 4  # around the heaviest hypothesis
+
+_MAX_COLUMNS = 5  # of panels
 
 
 def annotated(source: str | bytes, predictions: Iterable[Prediction]) -> Image.Image:
@@ -38,7 +51,7 @@ def annotated(source: str | bytes, predictions: Iterable[Prediction]) -> Image.I
         colour = _SURE if sure else _UNSURE
         left, top, right, bottom = (round(side * scale) for side in prediction.box)
         pen.rectangle((left, top, right, bottom), outline=colour, width=width)
-        answer = f"{prediction.likeliest}" if sure else f"{prediction.likeliest}?"
+        answer = f"{prediction.top1}" if sure else f"{prediction.top1}?"
         size = min(max(12, (bottom - top) // 2), 60)
         pen.text(
             (left, max(top - width, size)),
@@ -52,38 +65,42 @@ def annotated(source: str | bytes, predictions: Iterable[Prediction]) -> Image.I
     return image
 
 
-def steps(source: str | bytes, prediction: Prediction) -> Image.Image:
-    """What each step of `predict` saw, side by side: grey, ink, the digit, the frame.
+def debug_strip(examined: Examination, prediction: Prediction) -> Image.Image:
+    """What `predict` considered: the grey picture, and each hypothesis as the network saw it.
 
-    Raises PictureError when the picture can't be opened.
+    Above each hypothesis is its kind; below it the network's likeliest digit, its confidence, and
+    the weight of the hypothesis: its probability. The heaviest is framed. The last line is the
+    answer.
     """
-    loaded = picture.load(source)
-    ink = extract(loaded.grey)
-    panels = [("grey", Image.fromarray(loaded.grey)), ("ink", Image.fromarray(ink))]
-    found = find(ink)
-    if isinstance(found, str):
-        answer = found
-    else:
-        digit, seen = found.digit, Image.fromarray(frame(found.digit.ink))
-        answer = f"{prediction.likeliest}  ({100 * prediction.confidence:.1f} %)"
-        answer = prediction.note or (answer if prediction.digit is not None else f"?  {answer}")
-        panels += [("the digit", Image.fromarray(digit.ink)), ("28x28", seen)]
-    return _side_by_side(panels, answer)
+    hypotheses, judgement = examined.hypotheses, examined.judgement
+    colour = _UNSURE if prediction.digit is None else _SURE
+    heaviest = int(judgement.hypotheses.argmax()) if hypotheses else None
+    strip = _Strip(len(hypotheses) + 1, _answer(examined, prediction))
+    box = None if heaviest is None else hypotheses[heaviest].component.box
+    strip.add(_located(examined.picture.grey, box, colour), "picture")
+    for number, (hypothesis, frame, answer, weight) in enumerate(
+        zip(hypotheses, examined.frames, examined.answers, judgement.hypotheses, strict=True)
+    ):
+        panel = Image.fromarray(frame).resize((_PANEL, _PANEL), Image.Resampling.NEAREST)
+        digit = f"{answer.argmax()}  ({_percent(answer.max())})"
+        below = digit, f"weight {_percent(weight)}"
+        strip.add(panel, _kind(hypothesis), below, colour if number == heaviest else None)
+    return strip.image
 
 
-class Strips:
-    """Saves what each step saw under the picture's name, numbered where two have the same."""
+class DebugWriter:
+    """Saves each picture's debug strip under its name, numbered where two have the same."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._taken = folder, set[str]()
 
-    def save(self, file: str, source: str | bytes, prediction: Prediction) -> None:
+    def save(self, file: str, examined: Examination, prediction: Prediction) -> None:
         """Raises DigitsError when the strip can't be written."""
-        name = "stdin" if isinstance(source, bytes) else os.path.basename(file)
+        name = "stdin" if file == STDIN else os.path.basename(file)
         numbered = (f"{name}-{number}.png" for number in itertools.count(2))
         free = next(n for n in itertools.chain([f"{name}.png"], numbered) if n not in self._taken)
         self._taken.add(free)
-        save(self._folder / free, steps(source, prediction))
+        save(self._folder / free, debug_strip(examined, prediction))
 
 
 def save(path: Path, image: Image.Image) -> None:
@@ -93,16 +110,74 @@ def save(path: Path, image: Image.Image) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def _side_by_side(panels: Sequence[tuple[str, Image.Image]], answer: str) -> Image.Image:
-    strip = Image.new("L", (len(panels) * (_PANEL + 4) - 4, _PANEL + 2 * _CAPTION), 255)
-    pen, font = ImageDraw.Draw(strip), ImageFont.load_default(14)
-    for place, (caption, panel) in enumerate(panels):
-        left = place * (_PANEL + 4)
-        method = Image.Resampling.NEAREST if max(panel.size) <= 56 else Image.Resampling.BICUBIC
-        strip.paste(ImageOps.pad(panel, (_PANEL, _PANEL), method, color=128), (left, _CAPTION))
-        pen.text((left + 2, 2), caption, fill=0, font=font)
-    pen.text((2, _PANEL + _CAPTION + 2), answer, fill=0, font=font)
-    return strip
+class _Strip:
+    """Panels in rows, with a line of text above and below each, and one below all."""
+
+    def __init__(self, count: int, text: str) -> None:
+        rows = -(-count // _MAX_COLUMNS)
+        self._columns, self._count = -(-count // rows), 0
+        self._font, large = ImageFont.load_default(14), ImageFont.load_default(16)
+        width = max(self._columns * (_PANEL + _GAP), round(large.getlength(text)) + _GAP) + _GAP
+        bottom = 2 * _GAP + rows * (_PANEL + 2 * _LINE + _GAP)
+        self.image = Image.new("RGB", (width, bottom + _LINE + _GAP), "white")
+        self._pen = ImageDraw.Draw(self.image)
+        self._pen.text((_GAP, bottom), text, fill="black", font=large)
+
+    def add(
+        self,
+        panel: Image.Image,
+        above: str,
+        below: tuple[str, str] = ("", ""),
+        frame: Colour | None = None,
+    ) -> None:
+        """The next panel. below: text on its left and on its right."""
+        row, column = divmod(self._count, self._columns)
+        self._count += 1
+        left = _GAP + column * (_PANEL + _GAP)
+        top = _GAP + row * (_PANEL + 2 * _LINE + _GAP) + _LINE
+        right, bottom = left + _PANEL, top + _PANEL
+        self._write((left, top - _LINE - _FRAME), above)
+        self.image.paste(panel, (left, top))
+        self._write((left, bottom + _FRAME), below[0])
+        self._write((right, bottom + _FRAME), below[1], anchor="ra")
+        if frame:
+            around = (left - _FRAME, top - _FRAME, right + _FRAME - 1, bottom + _FRAME - 1)
+            self._pen.rectangle(around, outline=frame, width=_FRAME)
+
+    def _write(self, place: tuple[int, int], text: str, anchor: str = "la") -> None:
+        self._pen.text(place, text, fill="black", font=self._font, anchor=anchor)
+
+
+def _located(grey: Pixels, box: Box | None, colour: Colour) -> Image.Image:
+    """A grey picture as a panel, a box drawn on it."""
+    height, width = grey.shape
+    scale = _PANEL / max(width, height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    method = Image.Resampling.NEAREST if scale > 4 else Image.Resampling.BICUBIC
+    corner = (_PANEL - size[0]) // 2, (_PANEL - size[1]) // 2
+    panel = Image.new("RGB", (_PANEL, _PANEL), _BACKDROP)
+    panel.paste(Image.fromarray(grey).resize(size, method), corner)
+    if box:
+        near = corner[0] + round(box.left * scale), corner[1] + round(box.top * scale)
+        far = corner[0] + round(box.right * scale), corner[1] + round(box.bottom * scale)
+        last = max(near[0], far[0] - 1), max(near[1], far[1] - 1)
+        ImageDraw.Draw(panel).rectangle((*near, *last), outline=colour, width=2)
+    return panel
+
+
+def _kind(hypothesis: Hypothesis) -> str:
+    return hypothesis.kind + (" (other side)" if hypothesis.other_side else "")
+
+
+def _answer(examined: Examination, prediction: Prediction) -> str:
+    """What `digits predict` prints, and the probability that the picture shows no one digit."""
+    several, none = _percent(examined.judgement.several), _percent(examined.judgement.none)
+    printed = output.prediction("", prediction, "text", named=False)
+    return f"{printed}        several digits {several}        no digit {none}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _in_colour(source: str | bytes, loaded: picture.Picture) -> Image.Image:

@@ -38,7 +38,7 @@ def prediction(file: str, answer: "Prediction", form: Form, named: bool) -> str:
     if answer.note:
         return f"{name}?  ({printable(answer.note)})"
     if answer.digit is None:
-        return f"{name}?  ({confidence}, perhaps {answer.likeliest})"
+        return f"{name}?  ({confidence}, perhaps {answer.top1})"
     return f"{name}{answer.digit}  ({confidence})"
 
 

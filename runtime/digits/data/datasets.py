@@ -25,10 +25,11 @@ class DataSet:
 
 
 class _Digit(NamedTuple):
-    """One of one's own. frame: its 28x28 pixels. name: its file."""
+    """One of one's own. digest: of its picture. frame: its 28x28 pixels. name: its file."""
 
-    frame: bytes
+    digest: bytes
     label: int
+    frame: bytes
     name: str
 
 
@@ -60,29 +61,31 @@ def _own(pictures: Labelled) -> DataSet:
     with progress_bar() as bar:
         batches = list(bar.track(pictures, pictures.total, description="reading"))
     found = [
-        _Digit(frame.tobytes(), int(label), name)
+        _Digit(digest, int(label), frame.tobytes(), name)
         for batch in batches
-        for frame, label, name in zip(batch.images, batch.labels, batch.names, strict=True)
+        for digest, label, frame, name in zip(
+            batch.digests, batch.labels, batch.images, batch.names, strict=True
+        )
     ]
     # Sorted by their hash they lie in no order that means anything: the first thousand, which
     # calibrate, are as good as any.
-    found.sort(key=lambda one: (hashlib.sha256(one.frame).digest(), one.label))
+    found.sort(key=lambda one: (one.digest, one.label))
     _warn_of_contradictions(found)
     parts: dict[SplitName, list[_Digit]] = {name: [] for name in get_args(SplitName)}
     for one in found:
-        parts[labelled.split_of(one.frame)].append(one)
+        parts[labelled.split_of(one.digest)].append(one)
     if not all(parts.values()):
         counts = ", ".join(f"{len(part)} {name}" for name, part in parts.items())
         raise DataError(f"{pictures.name} has too few pictures that can be read: {counts}")
-    whole = hashlib.sha256(b"".join(one.frame + bytes([one.label]) for one in found))
+    whole = hashlib.sha256(b"".join(one.digest + bytes([one.label]) for one in found))
     return DataSet(
         {name: _split(part) for name, part in parts.items()}, {"pictures": whole.hexdigest()}
     )
 
 
 def _warn_of_contradictions(found: Sequence[_Digit]) -> None:
-    """Tell of pictures that look the same and have two labels. found: equal frames in a row."""
-    pairs = [(one, other) for one, other in pairwise(found) if one.frame == other.frame]
+    """Tell of pictures that look the same and have two labels. found: equal ones in a row."""
+    pairs = [(one, other) for one, other in pairwise(found) if one.digest == other.digest]
     wrong = [(one, other) for one, other in pairs if one.label != other.label]
     if wrong:
         one, other = wrong[0]

@@ -19,11 +19,17 @@ _Z = 1.959964  # 95 % of a normal distribution lie within so many standard devia
 
 @dataclass(frozen=True)
 class Batch:
-    """n digits, what they are and how they are called."""
+    """n digits, what they are and how they are called.
+
+    Of pictures also the answers of the classifier that read them, and what tells one picture from
+    another: the SHA-256 of its grey pixels.
+    """
 
     images: NDArray[np.uint8]  # [n, 28, 28], framed as in MNIST
     labels: NDArray[np.uint8]  # [n], 0 to 9
     names: Sequence[str]
+    probabilities: NDArray[np.float32] | None = None  # [n, 10]
+    digests: Sequence[bytes] = ()
 
     @classmethod
     def of(cls, split: Split, name: str, start: int = 0) -> "Batch":

@@ -6,17 +6,20 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digits.data import mnist
 from digits.data.evaluate import Batch
 from digits.data.mnist import Split, SplitName
-from digits.errors import DataError, DigitsError
+from digits.errors import DataError, DigitsError, PictureError
 from digits.terminal import complain, printable
 from digits.vision.formats import SUFFIXES
-from digits.vision.single import framed
+
+if TYPE_CHECKING:
+    from digits.classifier import Classifier
 
 _BATCH = 100  # digits: VGG-16's activations take 1.1 MB each
 
@@ -32,7 +35,8 @@ class Labelled:
     data: a folder of pictures sorted by digit (7/any.png); a CSV file with the columns `file`,
     relative to it, and `digit`; or a folder with MNIST's files, as without `data`. split: which
     part of them; by default MNIST's test digits, or all pictures. report: called with what costs
-    one picture; the others are still read.
+    one picture; the others are still read. classifier: reads the pictures; by default one with the
+    bundled model, whatever $DIGITS_MODEL says, so that the same pictures give the same frames.
 
     Pictures are opened as they are needed, in the order of the table or of the file system, so
     memory doesn't grow with their number.
@@ -40,8 +44,15 @@ class Labelled:
     Raises DataError when there is nothing of that kind.
     """
 
-    def __init__(self, data: Path | None, split: SplitName | None, report: Report) -> None:
+    def __init__(
+        self,
+        data: Path | None,
+        split: SplitName | None,
+        report: Report,
+        classifier: "Classifier | None" = None,
+    ) -> None:
         self._report = report
+        self._classifier = classifier
         self._wanted = split
         self._pictures = _pictures_in(data) if data is not None else None
         if self._pictures is None:
@@ -70,32 +81,74 @@ class Labelled:
 
     def _from_pictures(self) -> Iterator[Batch]:
         assert self._pictures is not None
-        images, labels, names = [], [], []
-        for path, digit in self._pictures(self._report):
+        classifier = self._classifier or _bundled_classifier()
+        found: list[_Digit] = []
+        for path, label in self._pictures(self._report):
             try:
-                frame = framed(path)
+                digit = _read(path, label, classifier)
             except DigitsError as error:
                 self._report(error)
                 continue
-            if self._wanted not in (None, split_of(frame.tobytes())):
-                continue
-            images.append(frame)
-            labels.append(digit)
-            names.append(str(path))
-            if len(images) == _BATCH:
-                yield Batch(np.stack(images), np.array(labels, np.uint8), names)
-                images, labels, names = [], [], []
-        if images:
-            yield Batch(np.stack(images), np.array(labels, np.uint8), names)
+            if self._wanted in (None, split_of(digit.digest)):
+                found.append(digit)
+            if len(found) == _BATCH:
+                yield _batch(found)
+                found = []
+        if found:
+            yield _batch(found)
 
 
-def split_of(frame: bytes) -> SplitName:
-    """Which part of one's own data a digit belongs to: five sevenths train, as of MNIST.
+class _Digit(NamedTuple):
+    """The digit in a picture. digest: of its grey pixels."""
 
-    frame: its 28x28 pixels. The choice is by them alone, so that a picture stays where it is
-    when others come, and is never in two parts under two names.
+    name: str
+    label: int
+    digest: bytes
+    frame: NDArray[np.uint8]
+    probabilities: tuple[float, ...]
+
+
+def _bundled_classifier() -> "Classifier":
+    from digits.classifier import Classifier  # here, because MNIST needs no onnxruntime
+    from digits.models.model import BUNDLED
+
+    return Classifier(BUNDLED)
+
+
+def _read(path: Path, label: int, classifier: "Classifier") -> _Digit:
+    """Raises PictureError when the picture can't be opened or is blank."""
+    [examined] = classifier.examine([path])
+    prediction = classifier.prediction(examined)
+    if prediction.frame is None:
+        raise PictureError(f"{path}: {prediction.note}")
+    digest = digest_of(examined.picture.grey)
+    return _Digit(str(path), label, digest, prediction.frame, prediction.probabilities)
+
+
+def _batch(digits: list[_Digit]) -> Batch:
+    names, labels, digests, frames, probabilities = zip(*digits, strict=True)
+    return Batch(
+        np.stack(frames),
+        np.array(labels, np.uint8),
+        names,
+        np.array(probabilities, np.float32),
+        digests,
+    )
+
+
+def digest_of(grey: NDArray[np.uint8]) -> bytes:
+    """The SHA-256 of a picture's grey pixels: uint8 [height, width]."""
+    height, width = grey.shape
+    return hashlib.sha256(b"%d %d " % (height, width) + grey.tobytes()).digest()
+
+
+def split_of(digest: bytes) -> SplitName:
+    """Which part of one's own data a picture belongs to: five sevenths train, as of MNIST.
+
+    digest: of its grey pixels. The choice is by them alone, so that a picture stays where it is
+    when others come or another network reads it, and is never in two parts under two names.
     """
-    share = int.from_bytes(hashlib.sha256(frame).digest()[:8]) % 7
+    share = int.from_bytes(digest[:8]) % 7
     return "test" if share == 0 else "validation" if share == 1 else "train"
 
 

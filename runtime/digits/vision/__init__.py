@@ -1,4 +1,1 @@
-"""The way of a picture: any file to grey pixels, ink, strokes, and digits in MNIST's frame.
-
-Bounds that name no origin were set by looking at real photographs (tests/benchmarks/photos.py).
-"""
+"""Any picture to hypotheses of where its digits are, in MNIST's frame, and the judge of them."""

@@ -17,6 +17,8 @@ def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
     Raises ValueError when a picture of floats holds values that aren't finite, and what Pillow
     raises on a damaged picture.
     """
+    if image.mode == "L" and factor == 1 and not image.has_transparency_data:
+        return np.asarray(image)
     if image.mode in ("I", "F"):
         return _stretched(image, factor)
     if image.mode.startswith("I;16"):

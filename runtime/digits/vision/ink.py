@@ -16,90 +16,134 @@ _FIT = 20  # samples along the longer side are enough for a surface with six coe
 _WIDEST_STROKE = 0.25
 _FARTHEST = 0.003  # of the pixels are ink, in a picture with some
 _DARKEST_PAPER = 64  # of 255; in a deeper shadow ink can't be told from a camera's noise
-_MIN_CONTRAST = 15  # of 255, the way from paper to full ink; below it a sheet counts as blank
+_LEVELS = np.arange(256) + 0.5
+_VISIBLE = 5  # of 255: a difference of 2 % is the least that people see (Weber's fraction)
 
 
 class Levels(NamedTuple):
     """What separates ink from paper in one picture, in units of ink (0 to 255).
 
-    threshold: half-way between them. noise: standard deviation of what is on bare paper.
+    paper: the mean of bare paper. threshold: half-way from it to the mean of ink. low: what a
+    stroke may fade to: a third of that way, if it stands out from the noise. dark: what separates
+    darker ink from fainter, as a pen's from the lines of the paper.
     """
 
+    paper: float
     threshold: float
-    noise: float
+    low: float
+    dark: float
 
     @property
     def edge(self) -> float:
         """What the soft edge of a stroke fades to."""
-        return self.threshold / 4
-
-    @property
-    def faint(self) -> float:
-        """What a stroke may fade to: a third of the threshold, if that stands out of the noise."""
-        return max(self.threshold / 3, min(3 * self.noise, self.threshold))
+        return self.paper + (self.threshold - self.paper) / 4
 
 
-def extract(grey: Grey) -> Ink:
+def extract(grey: Grey) -> list[tuple[Ink, Ink]]:
     """Separate ink from paper.
 
-    grey: uint8 [height, width], dark ink on light paper or the other way round.
-    Returns uint8 of the same shape: 0 = paper, 255 = black on white paper (or white on black).
+    grey: uint8 [height, width].
+    Returns for each side, dark or light, that may be the ink, one or two: the ink with uneven light
+    taken away, and as it is, for a picture that is cropped so tightly that light can't be told from
+    ink; the same array where there is no light to take away. uint8 of the same shape: 0 = paper,
+    255 = black on white paper (or white on black).
     """
+    counts = np.bincount(grey.reshape(-1), minlength=256)
+    if 2 * counts.max() >= grey.size:  # most of it has one grey: paper without light and noise
+        paper = int(counts.argmax())
+        sides = _sides(grey, grey.astype(np.float32) - paper)
+        flat = [_normalize(grey, np.float32(paper), dark) for dark in sides]
+        return [(ink, ink) for ink in flat]
     height, width = grey.shape
-    picture = Image.fromarray(grey)
     factor = -(-max(height, width) // _THUMBNAIL)
+    picture = Image.fromarray(grey)
     small = np.asarray(picture.reduce(factor) if factor > 1 else grey, np.float32)
-    smooth = _smooth(small)
-    dark_ink = _is_dark(small - smooth)
-    sheet = _sheet(small, smooth) if dark_ink else 255 - _sheet(255 - small, 255 - smooth)
-    paper = sheet
-    if factor > 1:
-        # The thumbnail's last row and column may stand for pixels outside of the picture.
-        shown = (0, 0, width / factor, height / factor)
-        large = Image.fromarray(sheet).resize((width, height), Image.Resampling.BILINEAR, shown)
-        paper = np.asarray(large)
-    ink = paper - grey if dark_ink else grey - paper
-    ink *= 255 / np.maximum(paper if dark_ink else 255 - paper, _DARKEST_PAPER)
+    smooth = _fit_background(small)
+    found = []
+    for dark in _sides(small, small - smooth):
+        sheet = _background(small, smooth) if dark else 255 - _background(255 - small, 255 - smooth)
+        if factor > 1:
+            # The thumbnail's last row and column may stand for pixels outside of the picture.
+            shown = (0, 0, width / factor, height / factor)
+            large = Image.fromarray(sheet).resize((width, height), Image.Resampling.BILINEAR, shown)
+            sheet = np.asarray(large)
+        extreme = np.float32(small.max() if dark else small.min())
+        found.append((_normalize(grey, sheet, dark), _normalize(grey, extreme, dark)))
+    return found
+
+
+def otsu_levels(ink: Ink) -> Levels | None:
+    """Tell ink from paper by their amounts. None when all of it is paper.
+
+    ink: uint8 [height, width]. The threshold is the one that best separates two classes (N. Otsu,
+    "A threshold selection method from gray-level histograms", 1979); of the inked pixels, once
+    more.
+    """
+    counts = np.bincount(ink.reshape(-1), minlength=256).astype(np.float64)
+    split, paper, full = _otsu(counts)
+    above = counts[split + 1 :].sum()
+    few = min(_FARTHEST * ink.size, above / 2)
+    darkest = float(np.searchsorted(np.cumsum(counts), ink.size - few))
+    if above in (0, ink.size) or darkest - paper < _VISIBLE:
+        return None
+    bare = counts[: split + 1]
+    noise = np.sqrt((bare * (_LEVELS[: split + 1] - paper) ** 2).sum() / bare.sum())
+    half = (full - paper) / 2
+    low = paper + max(half / 3, min(3 * noise, half))
+    counts[: int(low) + 1] = 0
+    return Levels(float(paper), float(paper + half), float(low), float(_otsu(counts)[0]))
+
+
+def _otsu(counts: NDArray[np.float64]) -> tuple[int, float, float]:
+    """The last level of the lower of two classes, and their means.
+
+    counts: float64 [256], how many pixels have each level.
+    """
+    below, sums = np.cumsum(counts), np.cumsum(counts * _LEVELS)
+    above = below[-1] - below
+    low, high = sums / np.maximum(below, 1), (sums[-1] - sums) / np.maximum(above, 1)
+    split = int((below * above * (high - low) ** 2).argmax())
+    return split, low[split], high[split]
+
+
+def _normalize(grey: Grey, paper: Floats | np.float32, dark: bool) -> Ink:
+    """How much darker (or lighter) than paper: 255 is black on any paper (or white)."""
+    ink = paper - grey if dark else grey - paper
+    ink *= 255 / np.maximum(paper if dark else 255 - paper, np.float32(_DARKEST_PAPER))
     # Flat paper gives whole numbers. Cut off, not rounded, they would change with the last bit of
     # the fit, which is another one on each processor.
     return np.round(np.clip(ink, 0, 255, out=ink), out=ink).astype(np.uint8)
 
 
-def levels(ink: Ink) -> Levels | None:
-    """Tell ink from paper by their amounts. None when all of it is paper.
+def _sides(grey: NDArray[np.generic], difference: Floats) -> tuple[bool, ...]:
+    """Whether the ink is darker than the paper; both answers, likelier first, where cues disagree.
 
-    ink: uint8 [height, width]. The threshold is the one that best separates two classes (N. Otsu,
-    "A threshold selection method from gray-level histograms", 1979).
-    """
-    counts = np.array(Image.fromarray(ink).histogram(), np.float64)
-    values = np.arange(256) + 0.5
-    below = np.cumsum(counts)
-    above = below[-1] - below
-    sums = np.cumsum(counts * values)
-    mean_below = sums / np.maximum(below, 1)
-    mean_above = (sums[-1] - sums) / np.maximum(above, 1)
-    threshold = int((below * above * (mean_below - mean_above) ** 2).argmax())
-    if below[threshold] == 0 or above[threshold] == 0:
-        return None
-    if mean_above[threshold] - mean_below[threshold] < _MIN_CONTRAST:
-        return None
-    paper = counts[: threshold + 1] / below[threshold]
-    spread = (values[: threshold + 1] - mean_below[threshold]) ** 2
-    half_way = (mean_below[threshold] + mean_above[threshold]) / 2
-    return Levels(float(half_way), float(np.sqrt((paper * spread).sum())))
-
-
-def _is_dark(difference: Floats) -> bool:
-    """Whether what is farthest from the smooth sheet is darker than it.
-
-    Not its mean, nor its skewness: half a picture in the shadow outweighs the ink.
+    What is farthest from the sheet is ink (not the mean of what is off it, nor its skewness, for
+    half a picture in the shadow outweighs the ink); most of the border is paper; and so is most of
+    the middle, even where a table surrounds the sheet. difference: grey less the smooth sheet.
     """
     few = round(_FARTHEST * difference.size)
-    ordered = np.partition(difference.ravel(), [few, difference.size - 1 - few])
-    return bool(ordered[few] + ordered[-1 - few] <= 0)
+    ordered = np.partition(difference.reshape(-1), [few, difference.size - 1 - few])
+    low, high = float(grey.min()), float(grey.max())
+    height, width = grey.shape
+    border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
+    middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    dark = (
+        bool(ordered[few] + ordered[-1 - few] <= 0),
+        _median(border) > (low + high) / 2,
+        _median(middle.reshape(-1)) > (low + high) / 2,
+    )
+    likelier = sum(dark) >= 2
+    return (likelier,) if len(set(dark)) == 1 else (likelier, not likelier)
 
 
-def _sheet(small: Floats, smooth: Floats) -> Floats:
+def _median(values: NDArray[np.generic]) -> float:
+    """The upper median; np.median takes three times as long."""
+    middle = len(values) // 2
+    return float(np.partition(values, middle)[middle])
+
+
+def _background(small: Floats, smooth: Floats) -> Floats:
     """The bare sheet's brightness under dark ink: float32 [height, width], as `small`.
 
     Closed, a picture loses its strokes, which are dark and narrow, and keeps the edges of shadows;
@@ -109,11 +153,11 @@ def _sheet(small: Floats, smooth: Floats) -> Floats:
     """
     radius = max(1, round(_WIDEST_STROKE * max(small.shape) / 2))
     rest = small - smooth
-    darker: Floats = np.minimum(_closed(small, radius), smooth + _closed(rest, radius))
+    darker: Floats = np.minimum(_close(small, radius), smooth + _close(rest, radius))
     return darker
 
 
-def _smooth(small: Floats) -> Floats:
+def _fit_background(small: Floats) -> Floats:
     """The light on the sheet, as far as it changes gradually: float32 [height, width].
 
     A quadratic surface, fitted to the pixels near it (iteratively reweighted least squares), is
@@ -127,13 +171,12 @@ def _smooth(small: Floats) -> Floats:
     step = -(-max(small.shape) // _FIT)
     design = terms[::step, ::step].reshape(-1, 6)
     values = small[::step, ::step].ravel()
-    middle = len(values) // 2  # np.median takes three times as long
     ridge = 1e-3 * np.eye(6, dtype=np.float32)
     coefficients = np.zeros(6, np.float32)
-    coefficients[0] = np.partition(values, middle)[middle]
+    coefficients[0] = _median(values)
     for _ in range(5):
         distance = np.abs(values - design @ coefficients)
-        spread = max(1.5 * np.partition(distance, middle)[middle], 2)  # 2: a camera's noise
+        spread = max(1.5 * _median(distance), 2)  # 2: a camera's noise
         relative = distance / spread
         weighted = design / np.square(1 + relative * relative)[:, None]
         coefficients = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ values)
@@ -141,18 +184,18 @@ def _smooth(small: Floats) -> Floats:
     return surface
 
 
-def _closed(values: Floats, radius: int) -> Floats:
+def _close(values: Floats, radius: int) -> Floats:
     """Morphological closing with a square: what is darker and narrower than it is filled.
 
     values: float32 [height, width]. The square has 2 * radius + 1 pixels a side.
     """
     for extreme in (np.maximum, np.minimum):
         for _ in range(2):  # along rows, then along columns
-            values = _running(values.T, radius, extreme)
+            values = _sliding_extreme(values.T, radius, extreme)
     return values
 
 
-def _running(values: Floats, radius: int, extreme: np.ufunc) -> Floats:
+def _sliding_extreme(values: Floats, radius: int, extreme: np.ufunc) -> Floats:
     """The maximum or minimum over radius rows above and below each; outside there is nothing."""
     for _ in range(2):  # downwards, then upwards
         reach = 0  # rows that are looked at already

@@ -1,77 +1,142 @@
-"""All the digits on a page, in reading order."""
+"""A page: its ink, level, and the pieces of it that lie in one line."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from digits.vision import ink as inks
-from digits.vision import printed
-from digits.vision.ink import Ink
-from digits.vision.strokes import Box, Integers, Shape, Strokes
+from digits.vision.background import remove_lines
+from digits.vision.components import (
+    Box,
+    Components,
+    Integers,
+    Mask,
+    label_components,
+)
+from digits.vision.ink import Ink, Levels, otsu_levels
 
+MAX_PIECES = 2000  # of a page that are looked at, the heaviest ones; noise and textures have more
+# Pixels of all that is looked at on a page: times those of the page, and at least.
+_MAX_COVERED, _MIN_AFFORDED = 4, 1 << 24
+SMALLEST = 6  # pixels; a lower digit can't be read
+
+_THICKEST = 0.008  # of the page's longer side; a printed line is thinner
+_CURL = 3  # parts of the longer side: paper curls, but not much within a third of it
 # In units of the digits' usual height.
-_TOO_HIGH = 3.0
-_TOO_LOW = 0.35  # specks, dots and dashes
-_GAP = 0.25  # between pieces of one digit, one above the other
-_GROWTH = 1.25  # pieces together are no higher
-_LOW = 0.6  # of two pieces one is this low
-_COLUMN = 3.0  # between columns; what is written in one go has smaller gaps
+LOWEST, HIGHEST = 0.35, 2.5  # a digit is neither lower nor higher
+_SPECK = 0.15
+_CORE = (0.6, 1.4)  # what decides where a line runs: neither a dash nor a digit with a tail
 _LINE = 0.6  # of two digits in one line, the middles are no further apart
-_CLOSE_UP = 4.0  # a picture that is no higher is no page, and digits may reach its border
-_TAILED = 1.4  # and more: a digit with a tail
-_NEIGHBOURS = 3.0  # digits that tell how a page is tilted are no further apart
+COLUMN = 3.0  # between columns; what is written in one go has smaller gaps
 
-_SMALLEST = 6  # pixels; a lower digit can't be read
-_MOST = 1000  # of digits on a page; noise and textures have more
-_SPECKS = 10  # for each digit, on the dirtiest page
-_MARGIN = 0.01  # of a page's longer side
 _STRAIGHT = 3.0  # degrees; neither lines nor network mind less
+_MAX_PAIRED = 400  # digits that tell how a page is tilted
+_TILT = np.radians(30)  # standard deviation; of equally good angles the smaller one is the likelier
 _TILTS = np.radians(np.arange(-45, 45.5, 0.5))
 
-Line = list[list[Shape]]  # columns of digits, from left to right
 
+class Page(NamedTuple):
+    """The ink of a page whose lines are level.
 
-@dataclass(frozen=True)
-class Page:
-    """A page whose lines are level.
-
-    ink: uint8 [height, width], 255 = ink. angle: by how many degrees it was turned, counter-
-    clockwise; 0 when it was straight. groups, height: as `groups` gives them.
+    ink: uint8 [height, width]. levels: of the ink. lines: bool [height, width], what belongs to the
+    lines of the paper. components: what else there is, at most MAX_PIECES. height: the usual one of
+    its digits, in pixels. angle: by how many degrees the page was turned, counterclockwise.
     """
 
     ink: Ink
-    angle: float
-    groups: list[Shape]
+    levels: Levels
+    lines: Mask
+    components: Components
     height: float
+    angle: float
 
 
-def upright(ink: Ink) -> Page:
-    """The page turned so that its lines are level. ink: uint8 [height, width]."""
-    shapes, height = groups(ink)
-    angle = tilt([shape.box for shape in shapes], height)
+def find_pieces(ink: Ink, angle: float = 0.0) -> Page | None:
+    """The pieces of ink on a page, or None on a blank one. ink: uint8 [height, width]."""
+    levels = otsu_levels(ink)
+    if levels is None or min(ink.shape) < SMALLEST:
+        return None
+    mask = ink > levels.low
+    cleaned = remove_lines(mask, max(3, round(_THICKEST * max(ink.shape))), _CURL)
+    components = label_components(cleaned, ink)
+    components = components.select(components.peak > levels.threshold)
+    if not components.size:  # a row of thin ones is no line
+        cleaned = mask
+        components = label_components(cleaned, ink)
+        components = components.select(components.peak > levels.threshold)
+    if components.size > MAX_PIECES:
+        heaviest = np.zeros(components.size, np.bool_)
+        heaviest[np.argpartition(components.mass, -MAX_PIECES)[-MAX_PIECES:]] = True
+        components = components.select(heaviest)
+    areas = (components.boxes[:, 2:] - components.boxes[:, :2]).prod(1)
+    components = components.select(affordable(areas, ink.size))
+    heights = components.boxes[:, 3] - components.boxes[:, 1]
+    height = weighted_median(heights, components.mass)
+    return Page(ink, levels, mask & ~cleaned, components, height, angle)
+
+
+def affordable(areas: Integers, page: int) -> Mask:
+    """The smallest boxes, as far as together they have few times the pixels of the page.
+
+    areas: int64 [n], page: pixels. Returns bool [n]. Only patterns, as of rings in rings, have
+    more.
+    """
+    order = np.argsort(areas, kind="stable")
+    kept = np.zeros(len(areas), np.bool_)
+    kept[order[np.cumsum(areas[order]) <= max(_MAX_COVERED * page, _MIN_AFFORDED)]] = True
+    return kept
+
+
+def deskew(page: Page, digits: Mask) -> Page | None:
+    """The page turned so that its lines are level. digits: bool [components], which are digits."""
+    if not digits.any():
+        return page
+    boxes = page.components.boxes[digits]
+    angle = estimate_skew(boxes, float(np.median(boxes[:, 3] - boxes[:, 1])))
     if abs(angle) < _STRAIGHT:
-        return Page(ink, 0.0, shapes, height)
-    written = np.zeros_like(ink)  # what was at the border would be away from it afterwards
-    for shape in shapes:
-        box = shape.box
-        part = written[box.top : box.bottom, box.left : box.right]
-        np.maximum(part, shape.ink, out=part)
-    image = Image.fromarray(written).rotate(angle, Image.Resampling.BILINEAR, expand=True)
-    turned = np.asarray(image)
-    return Page(turned, angle, *groups(turned))
+        return page
+    # What was at the border would be away from it afterwards.
+    mask = page.components.mask(
+        range(page.components.size), Box(0, 0, page.ink.shape[1], page.ink.shape[0])
+    )
+    image = Image.fromarray(page.ink * mask)
+    turned = image.rotate(angle, Image.Resampling.BILINEAR, expand=True)
+    return find_pieces(np.asarray(turned), angle)
 
 
-def turned_back(box: Box, page: Page, ink: Ink) -> Box:
-    """Where a box of a page is in the ink that `upright` made it of.
+def estimate_skew(boxes: Integers, height: float) -> float:
+    """By how many degrees the lines run down to the right: what levels most neighbours.
+
+    boxes: int64 [n, 4], of the digits; height: their usual one, in pixels. Neighbours are level
+    when their middles are, or their feet.
+    """
+    boxes = boxes[:: 1 + len(boxes) // _MAX_PAIRED]
+    x, middle, foot = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2, boxes[:, 3]
+    one, other = np.nonzero(
+        (np.abs(x[:, None] - x) < COLUMN * height)
+        & (np.abs(middle[:, None] - middle) < COLUMN * height)
+        & (np.arange(len(x))[:, None] < np.arange(len(x)))
+    )
+    cos, sin = np.cos(_TILTS), np.sin(_TILTS)
+    right, down = (x[other] - x[one])[:, None], (middle[other] - middle[one])[:, None]
+    lower = (foot[other] - foot[one])[:, None]
+    uneven = np.minimum(np.abs(down * cos - right * sin), np.abs(lower * cos - right * sin))
+    apart = np.abs(right * cos + down * sin) > 0.3 * height
+    level = np.exp(-((uneven / (0.2 * height)) ** 2)) * apart
+    likely = (1 + level.sum(0)) * np.exp(-(_TILTS**2) / 2 / _TILT**2)
+    return float(np.degrees(_TILTS[likely.argmax()]))
+
+
+def to_original(box: Box, page: Page, shape: tuple[int, ...]) -> Box:
+    """Where a box of a page is in the picture of this shape that it was turned from.
 
     The smallest box around its corners.
     """
     if not page.angle:
         return box
-    (height, width), (own_height, own_width) = page.ink.shape, ink.shape
+    (height, width), (own_height, own_width) = page.ink.shape, shape
     cos, sin = math.cos(math.radians(page.angle)), math.sin(math.radians(page.angle))
     xs, ys = [], []
     for x in (box.left - width / 2, box.right - width / 2):
@@ -83,126 +148,66 @@ def turned_back(box: Box, page: Page, ink: Ink) -> Box:
     return Box(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom))
 
 
-def groups(ink: Ink) -> tuple[list[Shape], float]:
-    """What may be digits, some of them touching each other, and their usual height in pixels.
+def text_lines(boxes: Integers, height: float) -> list[Integers]:
+    """Which boxes lie in one line: their numbers from left to right, lines from top to bottom.
 
-    ink: uint8 [height, width]. Nothing when it is blank, or all noise.
+    boxes: int64 [n, 4]; height: the digits' usual one, in pixels. What is much smaller than a digit
+    and beside no line is in none.
     """
-    levels = inks.levels(ink)
-    strokes = printed.without(ink, levels) if levels else None
-    if levels is None or strokes is None or not len(strokes) or min(ink.shape) < _SMALLEST:
-        return [], 0.0
-    heights = strokes.boxes[:, 3] - strokes.boxes[:, 1]
-    height = _weighted_median(heights, strokes.mass)
-    strokes = strokes.only((heights <= _TOO_HIGH * height) & ~_cut_off(strokes, ink, height))
-    if len(strokes) > _SPECKS * _MOST:
-        return [], 0.0
-    joined = [
-        pieces
-        for pieces in _joined(strokes, height)
-        if strokes.box(pieces).height >= max(_TOO_LOW * height, _SMALLEST)
-    ]
-    if len(joined) > _MOST:
-        return [], 0.0
-    return [strokes.cut(pieces, ink, levels.edge) for pieces in joined], height
+    left, top, right, bottom = boxes.T.astype(np.float64)
+    x, y, high = (left + right) / 2, (top + bottom) / 2, bottom - top
+    core = np.flatnonzero((high >= _CORE[0] * height) & (high <= _CORE[1] * height))
+    number = np.full(len(boxes), -1)
+    number[core] = _chains(x[core], y[core], height)
+    fragments = int(number.max(initial=-1)) + 1
+    for i in np.flatnonzero((number < 0) & (high > _SPECK * height)):
+        away = np.abs(y[core] - y[i])
+        near = core[away < max(_LINE * height, high[i] / 2)]
+        if len(near):
+            number[i] = number[near[np.hypot(x[near] - x[i], y[near] - y[i]).argmin()]]
+        elif high[i] >= _CORE[0] * height:
+            number[i] = fragments
+            fragments += 1
+    parts = [np.flatnonzero(number == fragment) for fragment in range(fragments)]
+    return _join_fragments([part[np.argsort(x[part])] for part in parts], x, y, height)
 
 
-def _cut_off(strokes: Strokes, ink: Ink, height: float) -> np.ndarray:
-    """Which strokes reach the border of a page: the edge of the sheet, or what is half outside."""
-    if _CLOSE_UP * height > min(ink.shape):
-        return np.zeros(len(strokes), np.bool_)
-    margin = _MARGIN * max(ink.shape)
-    left, top, right, bottom = strokes.boxes.T
-    inside = (left > margin) & (right < ink.shape[1] - margin)
-    inside &= (top > margin) & (bottom < ink.shape[0] - margin)
-    return np.asarray(~inside)
+def _chains(x: NDArray[np.float64], y: NDArray[np.float64], height: float) -> Integers:
+    """Number what follows each other closely from left to right, int64 [n]."""
+    number = np.arange(len(x))
+    order = np.argsort(x)
+    for place, i in enumerate(order):
+        after = order[place + 1 :]
+        after = after[x[after] - x[i] < COLUMN * height]
+        level = after[np.abs(y[after] - y[i]) < _LINE * height]
+        if len(level):
+            follower = level[np.hypot(x[level] - x[i], 2 * (y[level] - y[i])).argmin()]
+            number[number == number[follower]] = number[i]
+    return np.unique(number, return_inverse=True)[1]
 
 
-def _weighted_median(values: Integers, weights: np.ndarray) -> float:
+def _join_fragments(
+    parts: list[Integers], x: NDArray[np.float64], y: NDArray[np.float64], height: float
+) -> list[Integers]:
+    """Fragments that go on in one another, however far away, are one line."""
+    rows: list[Integers] = []
+    for part in sorted(parts, key=lambda part: float(np.median(y[part]))):
+        first, last = part[0], part[-1]
+        for number, row in enumerate(rows):
+            place = int(np.searchsorted(x[row], x[first]))
+            if place < len(row) and x[row[place]] < x[last]:
+                continue
+            left, right = row[place - 1 : place], row[place : place + 1]
+            if np.abs(np.append(y[left] - y[first], y[right] - y[last])).min() < _LINE * height:
+                rows[number] = np.insert(row, place, part)
+                break
+        else:
+            rows.append(part)
+    return sorted(rows, key=lambda row: float(np.median(y[row])))
+
+
+def weighted_median(values: Integers, weights: NDArray[np.generic]) -> float:
+    """The value below and above which lies half of the weight."""
     order = np.argsort(values)
     total = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(total, total[-1] / 2)])
-
-
-def _joined(strokes: Strokes, height: float) -> list[list[int]]:
-    """The pieces of each digit: of a broken one they lie one above the other."""
-    boxes, group = strokes.boxes.copy(), np.arange(len(strokes))
-    order = np.argsort(boxes[:, 3] - boxes[:, 1])
-    for small in order.tolist():
-        if boxes[small, 3] - boxes[small, 1] > _LOW * height:
-            continue
-        common = np.minimum(boxes[:, 2], boxes[small, 2]) - np.maximum(boxes[:, 0], boxes[small, 0])
-        narrower = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[small, 2] - boxes[small, 0])
-        gap = np.maximum(boxes[:, 1], boxes[small, 1]) - np.minimum(boxes[:, 3], boxes[small, 3])
-        union = np.maximum(boxes[:, 3], boxes[small, 3]) - np.minimum(boxes[:, 1], boxes[small, 1])
-        highest = np.maximum(boxes[:, 3] - boxes[:, 1], height)
-        fits = (2 * common >= narrower) & (gap <= _GAP * height) & (union <= _GROWTH * highest)
-        fits &= group != group[small]
-        if not fits.any():
-            continue
-        into = int(np.flatnonzero(fits)[gap[fits].argmin()])
-        members = (group == group[small]) | (group == group[into])
-        group[members] = group[into]
-        merged = boxes[members]
-        boxes[members] = [*merged[:, :2].min(0), *merged[:, 2:].max(0)]
-    return [np.flatnonzero(group == number).tolist() for number in np.unique(group)]
-
-
-def tilt(boxes: list[Box], height: float) -> float:
-    """By how many degrees the lines run down to the right: what levels most neighbours.
-
-    boxes: of the digits; height: their usual one, in pixels.
-    """
-    x = np.array([(box.left + box.right) / 2 for box in boxes])
-    y = np.array([(box.top + box.bottom) / 2 for box in boxes])
-    one, other = np.nonzero(
-        (np.abs(x[:, None] - x) < _NEIGHBOURS * height)
-        & (np.abs(y[:, None] - y) < _NEIGHBOURS * height)
-        & (np.arange(len(x))[:, None] < np.arange(len(x)))
-    )
-    if not len(one):
-        return 0.0
-    right, down = x[other] - x[one], y[other] - y[one]
-    uneven = down[:, None] * np.cos(_TILTS) - right[:, None] * np.sin(_TILTS)
-    along = np.abs(right[:, None] * np.cos(_TILTS) + down[:, None] * np.sin(_TILTS))
-    level = np.exp(-((uneven / (0.2 * height)) ** 2)) * (along > 0.3 * height)
-    # Of equally good angles, as of a single pair's, the smaller one.
-    return float(np.degrees(_TILTS[(level.sum(0) - 0.01 * np.abs(_TILTS)).argmax()]))
-
-
-def lines(shapes: list[Shape], height: float) -> list[Line]:
-    """The digits of an upright page in lines, from top to bottom, and in columns.
-
-    height: their usual one, in pixels.
-    """
-    rows: list[list[Shape]] = []
-    # First those of usual height: the middle of a 9 with a long tail is between two lines.
-    for shape in sorted(shapes, key=lambda s: (s.box.height > _TAILED * height, _middle(s.box))):
-        reach = max(_LINE * height, shape.box.height / 2)
-        nearest = min(rows, key=lambda row: _distance(row, shape), default=None)
-        if nearest and _distance(nearest, shape) < reach:
-            nearest.append(shape)
-        else:
-            rows.append([shape])
-    rows.sort(key=lambda row: float(np.median([_middle(shape.box) for shape in row])))
-    return [list(_columns(row, height)) for row in rows]
-
-
-def _middle(box: Box) -> float:
-    return (box.top + box.bottom) / 2
-
-
-def _distance(row: list[Shape], shape: Shape) -> float:
-    """How much higher or lower a shape is than its nearest neighbour in a row."""
-    neighbour = min(row, key=lambda other: abs(other.box.left - shape.box.left))
-    return abs(_middle(neighbour.box) - _middle(shape.box))
-
-
-def _columns(row: list[Shape], height: float) -> Iterator[list[Shape]]:
-    column: list[Shape] = []
-    for shape in sorted(row, key=lambda shape: shape.box.left + shape.box.right):
-        if column and shape.box.left - column[-1].box.right > _COLUMN * height:
-            yield column
-            column = []
-        column.append(shape)
-    yield column

@@ -1,14 +1,19 @@
-import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from digits import Classifier
+from digits import Classifier, Prediction
+from digits.classifier import Examination
 from digits.commands import drawing
 from digits.data.mnist import Split
 from digits.errors import DigitsError
+from digits.vision.components import Box, Component
+from digits.vision.hypotheses import KINDS, Hypothesis
+from digits.vision.judge import Judgement
+from digits.vision.picture import Picture
 from tests.drawn import Sheet, chosen
 
 
@@ -49,19 +54,136 @@ def test_any_picture_can_be_annotated(
         assert right > left and bottom > top
 
 
-def test_the_steps_are_side_by_side(classifier: Classifier, pictures: list[Path]) -> None:
-    strip = drawing.steps(pictures[7], classifier.predict(pictures[7]))
-    assert strip.width > 4 * 224
-    assert len(np.unique(np.asarray(strip))) > 50
+def examination(weights: list[float]) -> Examination:
+    """Of as many hypotheses as weights, from the fifth on of the other side.
+
+    The frame of number n is 9 * n + 1 on its left half and 9 * n + 2 on its right; its answer is n.
+    """
+    count = len(weights)
+    component = Component(np.full((20, 10), 255, np.uint8), Box(40, 20, 50, 40))
+    hypotheses = [Hypothesis(KINDS[n], component, 1.0, n >= 4) for n in range(count)]
+    frames = np.stack([np.full((28, 28), 9 * n + 1, np.uint8) for n in range(count)])
+    frames[:, :, 14:] += 1
+    judged = Judgement(np.full(10, 0.1), np.array(weights), 0.25, 0.125)
+    shown = Picture("some.png", np.full((60, 90), 200, np.uint8), 1.0, (90, 60))
+    return Examination(shown, hypotheses, frames, np.eye(10, dtype=np.float32)[:count], judged)
 
 
-def test_the_steps_of_a_blank_page(classifier: Classifier) -> None:
-    blank = np.full((50, 50), 200, np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(blank).save(buffer, "PNG")
-    prediction = classifier.predict(buffer.getvalue())
-    assert prediction.note
-    assert drawing.steps(buffer.getvalue(), prediction).width < 3 * 224
+def answer(digit: int | None, note: str = "") -> Prediction:
+    return Prediction(digit, 0.7, (0.7, *(0.03,) * 8, 0.06), (40, 20, 50, 40), note)
+
+
+def extent(mask: np.ndarray, least: int = 1) -> tuple[int, ...]:
+    """Left, top, right and bottom of the rows and columns with so many pixels in the mask."""
+    rows, columns = (np.flatnonzero(mask.sum(axis) >= least) for axis in (1, 0))
+    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+@pytest.mark.parametrize(("digit", "colour"), [(0, (0, 158, 115)), (None, (213, 94, 0))])
+def test_each_hypothesis_is_shown_whole_and_the_heaviest_in_a_frame(
+    count: int, digit: int | None, colour: tuple[int, int, int]
+) -> None:
+    heaviest = count // 2
+    weights = [0.3 if number == heaviest else 0.01 for number in range(count)]
+    strip = np.asarray(drawing.debug_strip(examination(weights), answer(digit)))
+    coloured = (strip == colour).all(2)
+    scale, left, top = 224 / 90, 16, 36 + (224 - 149) // 2
+    box = left + 40 * scale, top + 20 * scale, left + 50 * scale, top + 40 * scale
+    assert extent(coloured[:242, :242]) == pytest.approx(box, abs=1)
+    coloured[:242, :242] = False
+    for number in range(count):
+        # Each pixel became 8x8. Text has all grey levels, but few pixels of each in a row.
+        left, top, right, bottom = extent((strip == 9 * number + 1).all(2), 60)
+        assert (right - left, bottom - top) == (112, 224)
+        assert (strip[top:bottom, left:right] == 9 * number + 1).all()
+        assert (strip[top:bottom, right : right + 112] == 9 * number + 2).all()
+        if number == heaviest:
+            assert extent(coloured) == (left - 4, top - 4, left + 228, top + 228)
+
+
+@pytest.fixture
+def texts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[float, ...]]]:
+    """All that is written, each with its box."""
+    found = []
+    real = ImageDraw.ImageDraw.text
+
+    def text(pen: ImageDraw.ImageDraw, place: tuple[int, int], written: str, **how: Any) -> None:
+        found.append((written, pen.textbbox(place, written, how["font"], how.get("anchor"))))
+        real(pen, place, written, **how)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)
+    return found
+
+
+NOTE = "it holds several digits: `digits read` reads them all"
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+@pytest.mark.parametrize(
+    ("prediction", "printed"),
+    [
+        (answer(0), "0  (70.0 %)"),
+        (answer(None), "?  (70.0 %, perhaps 0)"),
+        (answer(None, NOTE), f"?  ({NOTE})"),
+    ],
+)
+def test_what_is_written_on_a_strip(
+    texts: list[tuple[str, tuple[float, ...]]], count: int, prediction: Prediction, printed: str
+) -> None:
+    weights = [0.01 * number for number in range(count)]
+    strip = drawing.debug_strip(examination(weights), prediction)
+    written, boxes = [text for text, _ in texts if text], [box for text, box in texts if text]
+    for number in range(count):
+        side = " (other side)" if number >= 4 else ""
+        assert f"{KINDS[number]}{side}" in written
+        place = written.index(f"weight {number}.0 %")
+        assert written[place - 1] == f"{number}  (100.0 %)"
+    assert [text.split("        ") for text in written if "several digits 25" in text] == [
+        [printed, "several digits 25.0 %", "no digit 12.5 %"]
+    ]
+    for place, (left, top, right, bottom) in enumerate(boxes):
+        assert left >= 0 and top >= 0 and right <= strip.width and bottom <= strip.height
+        assert not any(
+            left < other[2] and other[0] < right and top < other[3] and other[1] < bottom
+            for other in boxes[:place]
+        )
+
+
+def test_the_strip_of_a_picture(classifier: Classifier, pictures: list[Path]) -> None:
+    """With the network's frames, enlarged, and the picture itself."""
+    [examined] = classifier.examine([pictures[6]])  # 64x64
+    strip = np.asarray(drawing.debug_strip(examined, classifier.prediction(examined)).convert("L"))
+    shown = Image.fromarray(examined.picture.grey).resize((224, 224), Image.Resampling.BICUBIC)
+    same = strip[36 : 36 + 224, 16 : 16 + 224] == np.asarray(shown)
+    assert same.mean() > 0.95  # all but a box
+    panels = [frame.repeat(8, 0).repeat(8, 1) for frame in examined.frames]
+    for number, panel in enumerate(panels, 1):
+        left = 16 + 240 * number
+        assert (strip[36 : 36 + 224, left : left + 224] == panel).all()
+
+
+@pytest.mark.parametrize("size", [(50, 50), (640, 1), (1, 640)])
+def test_the_strip_of_a_blank_page(
+    classifier: Classifier, texts: list[tuple[str, tuple[float, ...]]], size: tuple[int, int]
+) -> None:
+    [examined] = classifier.examine([Image.new("L", size, 200)])
+    strip = drawing.debug_strip(examined, classifier.prediction(examined))
+    assert (np.asarray(strip)[36:260, 256:] == 255).all()  # no other panel
+    assert [text for text, _ in texts if text] == [
+        "?  (no ink is found on it)        several digits 0.0 %        no digit 100.0 %",
+        "picture",
+    ]
+
+
+@pytest.mark.parametrize("size", [(640, 1), (1, 640)])
+def test_the_strip_of_a_line(classifier: Classifier, size: tuple[int, int]) -> None:
+    """A panel has less than a pixel for its shorter side."""
+    line = np.full(size[::-1], 240, np.uint8)
+    line.reshape(-1)[200:400] = 0
+    [examined] = classifier.examine([line])
+    strip = drawing.debug_strip(examined, classifier.prediction(examined))
+    assert strip.height > 224
 
 
 def test_pictures_are_saved_by_suffix_or_not_at_all(tmp_path: Path) -> None:

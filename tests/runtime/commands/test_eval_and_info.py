@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from digits import Classifier
 from digits.commands import tables
 from digits.models import info
-from tests.runtime.conftest import Run
+from digits.models.model import Model
+from digits.vision import picture
+from digits.vision.hypotheses import propose
+from tests.runtime.conftest import Run, count_calls
 
 
 @pytest.mark.usefixtures("slice_as_mnist")
@@ -51,6 +55,34 @@ def test_eval_of_pictures_draws_and_tells_of_the_bad_one(
     assert json.loads(out)["digits"] == 10
     for name in ("confusion.png", "mistakes.png"):
         assert Image.open(tmp_path / "plots" / name).width > 400
+
+
+def test_eval_of_pictures_examines_each_once(
+    run: Run, pictures: list[Path], tmp_path: Path
+) -> None:
+    rows = "".join(f"{picture},{picture.stem}\n" for picture in pictures)
+    (tmp_path / "labels.csv").write_text(f"file,digit\n{rows}")
+    functions = Classifier.examine, Classifier.prediction, picture.load, propose
+    with count_calls(Model.__init__, *functions, Model.probabilities) as calls:
+        assert run("eval", "--data", tmp_path / "labels.csv")[0] == 0
+    assert [calls[function.__name__] for function in functions] == [10] * 4
+    assert calls["__init__"] == 1  # session
+    assert calls["probabilities"] == 10 + 1  # with a test of the session
+
+
+def test_eval_of_pictures_measures_what_predict_answers(
+    run: Run, pictures: list[Path], tmp_path: Path
+) -> None:
+    """Several hypotheses count, not only the frame of the one with the most weight."""
+    (tmp_path / "5").mkdir()
+    shutil.copy(pictures[3], tmp_path / "5")  # a mistake, so that its confidence is told
+    [mistake] = json.loads(run("eval", "--data", tmp_path, "--json")[1])["mistakes"]
+    classifier = Classifier()
+    prediction = classifier.predict(pictures[3])
+    assert mistake["confidence"] == pytest.approx(prediction.confidence, abs=1e-5)
+    assert prediction.frame is not None
+    alone = classifier.model.probabilities(prediction.frame[None]).max()
+    assert mistake["confidence"] != pytest.approx(alone, abs=0.01)
 
 
 def test_eval_without_matplotlib_says_what_is_needed(

@@ -1,9 +1,13 @@
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from digits import Classifier
+from digits.classifier import Examination
 from digits.data import labelled
 from digits.data.labelled import Labelled
 from digits.errors import DataError, DigitsError
@@ -75,6 +79,39 @@ def test_one_bad_picture_costs_that_one(folder: Path) -> None:
     assert "broken.png" in error
 
 
+def test_a_blank_picture_costs_that_one(folder: Path) -> None:
+    blank = folder / "4" / "blank.png"
+    Image.new("L", (40, 60), 200).save(blank)
+    found, errors = read(folder)
+    assert len(found) == 10
+    assert errors == [f"{blank}: no ink is found on it"]
+
+
+def test_frames_and_probabilities_are_those_of_the_classifier(folder: Path) -> None:
+    classifier = Classifier(kernels="integer")  # others' last bits differ
+    [batch] = Labelled(folder, None, lambda error: None, classifier)
+    predictions = [classifier.predict(name) for name in batch.names]
+    assert batch.probabilities is not None and batch.probabilities.dtype == np.float32
+    expected = np.array([prediction.probabilities for prediction in predictions], np.float32)
+    np.testing.assert_array_equal(batch.probabilities, expected)
+    np.testing.assert_array_equal(batch.images, [one.frame for one in predictions])
+    other = Labelled(folder, None, lambda error: None)
+    assert any((one.probabilities != expected).any() for one in other)
+
+
+def test_the_bundled_model_reads_pictures_by_default(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITS_MODEL", str(folder / "gone.onnx"))
+    assert len(read(folder)[0]) == 10
+
+
+@pytest.mark.usefixtures("slice_as_mnist")
+def test_mnist_needs_no_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("digits.classifier.Classifier")
+    assert len(read(None)[0]) == 500
+
+
 def test_a_table(folder: Path, pictures: list[Path]) -> None:
     rows = [f"{p.stem}/{p.name},{p.stem},mine" for p in pictures[:3]]
     table = folder / "any.csv"
@@ -143,14 +180,14 @@ def test_what_isn_t_there_is_an_error(tmp_path: Path) -> None:
 def test_pictures_are_opened_one_batch_ahead_and_no_more(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = []
-    real = labelled.framed
+    opened: list[Path] = []
+    real = Classifier.examine
 
-    def frame(path: Path) -> object:
-        opened.append(path)
-        return real(path)
+    def examine(self: Classifier, sources: Iterable[Path]) -> list[Examination]:
+        opened.extend(sources)
+        return real(self, sources)
 
-    monkeypatch.setattr(labelled, "framed", frame)
+    monkeypatch.setattr(Classifier, "examine", examine)
     monkeypatch.setattr(labelled, "_BATCH", 3)
     digits: Iterator[object] = iter(Labelled(folder, None, lambda error: None))
     assert len(opened) == 0

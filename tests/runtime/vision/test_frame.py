@@ -7,6 +7,13 @@ from PIL import Image
 
 from digits.data.mnist import Split
 from digits.vision import frame
+from digits.vision.frame import stroke_width, to_mnist
+
+INKS = hnp.arrays(
+    np.uint8,
+    hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=60),
+    elements=st.integers(0, 255),
+).filter(lambda ink: bool(ink.any()))
 
 
 def cut(ink: np.ndarray) -> np.ndarray:
@@ -19,22 +26,26 @@ def enlarged(digit: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC))
 
 
-def test_a_digit_of_mnist_stays_as_it_is(test_slice: Split) -> None:
+def width_of(ink: np.ndarray) -> float:
+    """The mean width of the strokes of one picture, uint8 [height, width]."""
+    return float(stroke_width(ink[None].astype(np.float32) / np.float32(255))[0])
+
+
+def test_mnist_digit_unchanged(test_slice: Split) -> None:
     """They were framed by the same rule, so framing them again must change next to nothing."""
-    differences = [
-        np.abs(frame.frame(cut(image)).astype(int) - image).mean()
-        for image in test_slice.images[:200]
-    ]
+    frames = to_mnist([cut(image) for image in test_slice.images[:200]])
+    differences = np.abs(frames.astype(int) - test_slice.images[:200]).mean((1, 2))
     assert np.median(differences) < 4
     assert np.quantile(differences, 0.9) < 12
 
 
 @pytest.mark.parametrize("side", [14, 28, 100, 500])
-def test_the_frame_is_mnist_s(test_slice: Split, side: int) -> None:
+def test_frame_like_mnist(test_slice: Split, side: int) -> None:
     place = np.arange(28) + 0.5
-    for image in test_slice.images[:50]:
-        framed = frame.frame(cut(enlarged(image, side)))
-        assert (framed.shape, framed.dtype) == ((28, 28), np.uint8)
+    frames = to_mnist([cut(enlarged(image, side)) for image in test_slice.images[:50]])
+    assert frames.shape == (50, 28, 28)
+    assert frames.dtype == np.uint8
+    for framed in frames:
         inked = cut(framed)
         assert max(inked.shape) in (18, 19, 20)
         assert framed.max() == 255
@@ -43,66 +54,114 @@ def test_the_frame_is_mnist_s(test_slice: Split, side: int) -> None:
         assert abs((framed.sum(0) * place).sum() / mass - 14.5) <= 0.51
 
 
+@settings(deadline=None, max_examples=50)
+@given(st.lists(INKS, min_size=1, max_size=6))
+def test_batch_equals_one_by_one(inks: list[np.ndarray]) -> None:
+    alone = np.concatenate([to_mnist([ink]) for ink in inks])
+    np.testing.assert_array_equal(to_mnist(inks), alone)
+
+
+def test_batch_of_thick_and_thin_strokes(test_slice: Split) -> None:
+    """Those with hairlines are drawn once more, the others are not."""
+    ring = np.zeros((90, 60), np.uint8)
+    ring[[0, -1]] = ring[:, [0, -1]] = 200
+    inks = [ring, *(cut(image) for image in test_slice.images[:20]), ring.T, ring[:40]]
+    alone = np.concatenate([to_mnist([ink]) for ink in inks])
+    np.testing.assert_array_equal(to_mnist(inks), alone)
+
+
+def test_empty_batch() -> None:
+    frames = to_mnist([])
+    assert frames.shape == (0, 28, 28)
+    assert frames.dtype == np.uint8
+
+
 @pytest.mark.parametrize("side", [28, 120, 400])
-def test_faint_ink_is_drawn_at_full_contrast(test_slice: Split, side: int) -> None:
-    for image in test_slice.images[:20]:
-        ink = cut(enlarged(image, side))
-        full, faint = frame.frame(ink), frame.frame(np.ceil(ink / 5).astype(np.uint8))
-        assert np.abs(full.astype(int) - faint).mean() < 4
+def test_faint_ink_at_full_contrast(test_slice: Split, side: int) -> None:
+    inks = [cut(enlarged(image, side)) for image in test_slice.images[:20]]
+    full = to_mnist(inks)
+    faint = to_mnist([np.ceil(ink / 5).astype(np.uint8) for ink in inks])
+    assert np.abs(full.astype(int) - faint).mean((1, 2)).max() < 4
 
 
 @pytest.mark.parametrize("side", [60, 200, 400])
-def test_a_hairline_is_drawn_with_a_pen(side: int) -> None:
+def test_hairline_drawn_thicker(side: int) -> None:
     ring = np.zeros((side, side), np.uint8)
     ring[[0, -1]] = ring[:, [0, -1]] = 255
-    framed = frame.frame(ring)
-    assert 1.1 <= frame.stroke_width(framed / np.float32(255)) <= 1.8
+    [framed] = to_mnist([ring])
+    assert 1.1 <= width_of(framed) <= 1.8
     assert max(cut(framed).shape) in (19, 20)
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 5])
-def test_the_width_of_a_stroke(width: int) -> None:
+def test_stroke_width_of_bar(width: int) -> None:
     bar = np.ones((80, width), np.float32)
-    assert frame.stroke_width(bar) == pytest.approx(width, rel=0.1)
+    assert stroke_width(bar[None]) == pytest.approx(width, rel=0.1)
 
 
-def test_strokes_as_wide_as_mnist_s_are_not_thickened(test_slice: Split) -> None:
-    for image in test_slice.images[:50]:
-        ink = cut(image)
-        before, after = (frame.stroke_width(x / np.float32(255)) for x in (ink, frame.frame(ink)))
+def test_stroke_width_of_batch() -> None:
+    bars = np.zeros((4, 40, 12), np.float32)
+    for place, width in enumerate([0, 1, 3, 6]):
+        bars[place, :, :width] = 1
+    widths = stroke_width(bars)
+    assert widths.shape == (4,)
+    assert widths.dtype == np.float32
+    assert widths[0] == 0
+    for bar, width in zip(bars, widths, strict=True):
+        assert stroke_width(bar[None]) == pytest.approx(width)
+    assert (np.diff(widths) > 0).all()
+
+
+def test_wide_strokes_not_thickened(test_slice: Split) -> None:
+    inks = [cut(image) for image in test_slice.images[:50]]
+    for ink, framed in zip(inks, to_mnist(inks), strict=True):
+        before = width_of(ink)
         if before > 2:
-            assert after == pytest.approx(before, rel=0.15)
+            assert width_of(framed) == pytest.approx(before, rel=0.15)
+
+
+def test_inks_unchanged(test_slice: Split) -> None:
+    inks = [cut(image) for image in test_slice.images[:5]]
+    before = [ink.copy() for ink in inks]
+    to_mnist(inks)
+    for ink, same in zip(inks, before, strict=True):
+        np.testing.assert_array_equal(ink, same)
 
 
 @settings(deadline=None)
-@given(
-    hnp.arrays(
-        np.uint8,
-        hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=60),
-        elements=st.integers(1, 255),
-    )
-)
-def test_any_ink_can_be_framed(ink: np.ndarray) -> None:
-    framed = frame.frame(ink)
+@given(INKS)
+def test_frame_of_any_ink(ink: np.ndarray) -> None:
+    [framed] = to_mnist([ink])
     assert framed.shape == (28, 28)
     assert framed.max() > 0
+    assert max(cut(framed).shape) <= 20
 
 
-@pytest.mark.parametrize("shape", [(1, 5000), (5000, 1), (2, 3000), (1000, 1000)])
+@pytest.mark.parametrize("shape", [(1, 5000), (5000, 1), (2, 3000), (1000, 1000), (1, 1)])
 def test_extreme_shapes(shape: tuple[int, int]) -> None:
-    assert frame.frame(np.full(shape, 200, np.uint8)).max() == 255
+    [framed] = to_mnist([np.full(shape, 200, np.uint8)])
+    assert framed.max() == 255
 
 
 @given(st.integers(1, 60), st.integers(1, 20))
 def test_reduction_keeps_the_mean(length: int, reduced: int) -> None:
     if reduced <= length:
-        matrix = frame._area(length, reduced)
+        matrix = frame._area_matrix(length, reduced)
         np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-4)
         np.testing.assert_allclose(matrix.sum(0), reduced / length, atol=1e-4)
 
 
-@given(hnp.arrays(np.float32, st.integers(1, 300), elements=st.floats(0, 255, width=32)))
-def test_the_quantile_is_numpy_s(values: np.ndarray) -> None:
-    # NumPy 1, 2.1 and 2.3 round it differently, by a bit or two of float32.
-    expected = float(np.quantile(values.astype(np.float64), 0.8))
-    assert frame._quantile(values, 0.8) == pytest.approx(expected, rel=1e-6, abs=1e-4)
+@given(
+    hnp.arrays(np.uint8, st.integers(1, 300), elements=st.integers(0, 255)).filter(np.any),
+    st.floats(0.1, 300),
+)
+def test_full_contrast_quantile(values: np.ndarray, scale: float) -> None:
+    """Of what is inked at all."""
+    digit = (values * np.float32(scale))[None]
+    drawn = frame._at_full_contrast(digit.copy())[0]
+    inked = digit[0] > np.float32(0.1) * digit.max()
+    full = (drawn == 1) & inked
+    assert full.sum() >= max(0.2 * inked.sum(), 1)
+    # No more than that are, but for others as dark as the lightest of them.
+    assert (digit[0, full] > digit[0, full].min()).sum() <= 0.2 * inked.sum() + 1
+    assert (np.diff(drawn[np.argsort(digit[0], kind="stable")]) >= 0).all()

@@ -1,0 +1,89 @@
+"""The lines of ruled and squared paper and the boxes of forms, which nobody wrote."""
+
+import numpy as np
+
+from digits.vision.components import Integers, Mask, run_lengths
+
+THICKEST_LINE = 0.04  # of the longer side of the component that a line is part of
+_COVERED = 0.6  # of a part's width: strokes interrupt a line, and digits in a row cover less
+_CROSSED = 0.25  # of the width, where other lines cover more
+_RULED = 3  # lines make ruled paper; fewer may be the edge of a sheet
+_BIN = 3  # pixels; a line's middle is that straight
+_STEEPEST = 0.25  # pixels of height for each of width: 14 degrees
+_PASSES = 3  # lines of one part that are seen from the side have other slopes
+
+
+def remove_lines(mask: Mask, thickest: int, parts: int = 1) -> Mask:
+    """The mask without long, thin, straight lines along and across it. What crosses a line stays.
+
+    mask: bool [height, width]. thickest: pixels; what is thicker is no line. parts: how many times
+    the longer side is divided, in each of which a line may have another direction: paper curls.
+    """
+    cleaned = mask.copy()
+    side = -(-max(mask.shape) // parts)
+    for turned in (cleaned, cleaned.T):
+        for part in np.array_split(turned, max(1, round(turned.shape[1] / side)), axis=1):
+            for _ in range(_PASSES):
+                if not _erase_lines(part, thickest):
+                    break
+    return cleaned
+
+
+def _erase_lines(part: Mask, thickest: int) -> bool:
+    """Erase what runs from left to right, in place; returns whether there was something."""
+    width = part.shape[1]
+    columns, starts, ends = run_lengths(part.T)
+    thin = ends - starts <= thickest
+    columns, starts, ends = columns[thin], starts[thin], ends[thin]
+    if len(columns) < _COVERED * width:
+        return False
+    middles = (starts + ends) / 2
+    slope, lines = _lines(middles, columns, width)
+    if not len(lines):
+        return False
+    bins = _bins(middles, columns, slope, width)
+    # A pen's stroke along a line is thicker, and stays.
+    thickness = np.median((ends - starts)[np.isin(bins, lines)])
+    alike = ends - starts <= thickness + 1
+    # On ruled paper there are other lines like these, on which more is written.
+    ruled = np.count_nonzero(np.diff(lines) > 1) + 1 >= _RULED
+    near = alike & np.isin(bins, _dense(bins[alike], _CROSSED * width) if ruled else lines)
+    starts, lengths = starts[near], (ends - starts)[near]
+    rows = np.arange(lengths.sum()) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
+    part[rows, np.repeat(columns[near], lengths)] = False
+    return bool(near.any())
+
+
+def _lines(middles: np.ndarray, columns: Integers, width: int) -> tuple[float, Integers]:
+    """The slope that most pixels of lines share, and which of its bins hold a line.
+
+    A Hough transform of one family of parallel lines (R. Duda, P. Hart, 1972).
+    """
+    best, slope, lines = 0, 0.0, np.zeros(0, np.int64)
+    # From one slope to the next, a line's far end moves by one bin.
+    steps = int(_STEEPEST * width / _BIN)
+    for candidate in np.arange(-steps, steps + 1) * (_BIN / width):
+        bins = _bins(middles, columns, candidate, width)
+        counts = np.bincount(bins, minlength=2)
+        found = _dense_counts(counts, _COVERED * width)
+        merit = int((counts[found] ** 2).sum())
+        if merit > best:
+            best, slope, lines = merit, candidate, found
+    return slope, lines
+
+
+def _dense(bins: Integers, least: float) -> Integers:
+    return _dense_counts(np.bincount(bins, minlength=2), least)
+
+
+def _dense_counts(counts: Integers, least: float) -> Integers:
+    """The bins which, with a neighbour, hold more than `least`: a line may lie between two."""
+    found = np.flatnonzero(counts[:-1] + counts[1:] > least)
+    return np.unique(np.concatenate([found, found + 1]))
+
+
+def _bins(middles: np.ndarray, columns: Integers, slope: float, width: int) -> Integers:
+    """Which line of this slope each run would be on."""
+    levels = middles - slope * columns + max(slope, 0) * width
+    bins: Integers = (levels / _BIN).astype(np.int64)
+    return bins

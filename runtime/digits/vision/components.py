@@ -1,0 +1,221 @@
+"""Connected components: the pieces of ink that hang together."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ink = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+
+
+class Box(NamedTuple):
+    """Where something is in a picture, in pixels; right and bottom are exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+
+class Component(NamedTuple):
+    """Some ink alone, up to its edges: one component or several.
+
+    ink: uint8 [height, width], 0 where there is other ink or none. box: where it is.
+    """
+
+    ink: Ink
+    box: Box
+
+
+class Components(NamedTuple):
+    """The connected components of a mask, numbered from 0, as runs of pixels along its rows.
+
+    The runs of one component follow each other.
+    """
+
+    rows: Integers  # [runs]
+    starts: Integers  # [runs]: the first column
+    ends: Integers  # [runs]: the column after the last
+    labels: Integers  # [runs]: the component that the run belongs to
+    first: Integers  # [components + 1]: its first run; at the end, the number of runs
+    boxes: Integers  # [components, 4]: left, top, right, bottom
+    mass: Integers  # [components]: the sum of its ink, 0 to 255 a pixel
+    peak: Ink  # [components]: its darkest pixel
+
+    @property
+    def size(self) -> int:
+        return len(self.boxes)
+
+    def select(self, kept: Mask) -> "Components":
+        """Those of the components that are kept: bool [components]."""
+        if kept.all():
+            return self
+        runs = kept[self.labels]
+        number = np.cumsum(kept) - 1
+        return Components(
+            self.rows[runs],
+            self.starts[runs],
+            self.ends[runs],
+            number[self.labels[runs]],
+            np.append(0, np.cumsum(np.diff(self.first)[kept])),
+            self.boxes[kept],
+            self.mass[kept],
+            self.peak[kept],
+        )
+
+    def box(self, chosen: Sequence[int] | Integers) -> Box:
+        """The smallest box around the chosen components, of which there must be one."""
+        boxes = self.boxes[chosen]
+        left, top = boxes[:, :2].min(0).tolist()
+        right, bottom = boxes[:, 2:].max(0).tolist()
+        return Box(left, top, right, bottom)
+
+    def mask(self, chosen: Iterable[int], window: Box) -> Mask:
+        """Which pixels of a window belong to the chosen components: bool [height, width]."""
+        parts = [slice(self.first[i], self.first[i + 1]) for i in chosen]
+        rows, starts, ends = (
+            np.concatenate([values[part] for part in parts])
+            for values in (self.rows, self.starts, self.ends)
+        )
+        drawn = (rows >= window.top) & (rows < window.bottom)
+        rows, starts, ends = rows[drawn] - window.top, starts[drawn], ends[drawn]
+        starts = np.clip(starts - window.left, 0, window.width)
+        lengths = np.clip(ends - window.left, 0, window.width) - starts
+        first = rows * window.width + starts
+        pixels = np.arange(lengths.sum()) + np.repeat(first - np.cumsum(lengths) + lengths, lengths)
+        mask = np.zeros((window.height, window.width), np.bool_)
+        mask.reshape(-1)[pixels] = True
+        return mask
+
+    def label_map(self, shape: tuple[int, ...]) -> NDArray[np.int32]:
+        """The component that each pixel of a picture belongs to: int32 [height, width], or -1."""
+        lengths = self.ends - self.starts
+        first = self.rows * shape[1] + self.starts
+        pixels = np.arange(lengths.sum()) + np.repeat(first - np.cumsum(lengths) + lengths, lengths)
+        labels = np.full(shape, -1, np.int32)
+        labels.reshape(-1)[pixels] = np.repeat(self.labels, lengths)
+        return labels
+
+    def crop(self, chosen: Sequence[int] | Integers, ink: Ink, edge: float) -> Component:
+        """The chosen components alone, with their soft edges: pixels next to them above `edge`."""
+        height, width = ink.shape
+        box = self.box(chosen)
+        window = Box(
+            max(box.left - 1, 0),
+            max(box.top - 1, 0),
+            min(box.right + 1, width),
+            min(box.bottom + 1, height),
+        )
+        part = ink[window.top : window.bottom, window.left : window.right]
+        mask = self.mask(chosen, window)
+        return trim(part * (mask | (dilate(mask) & (part > edge))), window)
+
+
+def trim(ink: Ink, window: Box) -> Component:
+    """What is inked in a window of a picture, of which there must be something."""
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    box = Box(window.left + left, window.top + top, window.left + right, window.top + bottom)
+    return Component(ink[top:bottom, left:right], box)
+
+
+def dilate(mask: Mask) -> Mask:
+    """The mask and every pixel next to it, diagonals included."""
+    wide = mask.copy()
+    wide[:, 1:] |= mask[:, :-1]
+    wide[:, :-1] |= mask[:, 1:]
+    square = wide.copy()
+    square[1:] |= wide[:-1]
+    square[:-1] |= wide[1:]
+    return square
+
+
+def label_components(mask: Mask, ink: Ink) -> Components:
+    """The connected components of a mask, diagonals included.
+
+    mask: bool [height, width]; ink: uint8 of the same shape.
+    """
+    rows, starts, ends = run_lengths(mask)
+    labels = _union_find(len(rows), *_touching(rows, starts, ends, mask.shape[1]))
+    count = int(labels.max(initial=-1)) + 1
+    first_run = np.append(0, np.cumsum(np.bincount(labels, minlength=count)))
+    boxes = np.zeros((count, 4), np.int64)
+    boxes[:, :2] = max(mask.shape)
+    for column, values, extreme in (
+        (0, starts, np.minimum),
+        (1, rows, np.minimum),
+        (2, ends, np.maximum),
+        (3, rows + 1, np.maximum),
+    ):
+        extreme.at(boxes[:, column], labels, values)
+    mass, peak = np.zeros(count, np.int64), np.zeros(count, np.uint8)
+    if count:
+        first = np.cumsum(ends - starts) - (ends - starts)  # of each run among the pixels
+        inked = ink[mask]
+        np.add.at(mass, labels, np.add.reduceat(inked, first, dtype=np.int64))
+        np.maximum.at(peak, labels, np.maximum.reduceat(inked, first))
+    if count > 1:
+        order = np.argsort(labels, kind="stable")
+        rows, starts, ends, labels = rows[order], starts[order], ends[order], labels[order]
+    return Components(rows, starts, ends, labels, first_run, boxes, mass, peak)
+
+
+def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
+    """Row, first column and column after the last of each run of True along the rows."""
+    height, width = mask.shape
+    flat = np.zeros((height, width + 2), np.int8)  # a run ends at the border
+    flat[:, 1:-1] = mask
+    flat = flat.reshape(-1)
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    rows, starts = np.divmod(changes[::2], width + 2)
+    return rows, starts, changes[1::2] - rows * (width + 2)
+
+
+def _touching(
+    rows: Integers, starts: Integers, ends: Integers, width: int
+) -> tuple[Integers, Integers]:
+    """Pairs of runs in neighbouring rows that share a column, or whose ends touch diagonally."""
+    stride = width + 2
+    # Runs are in reading order, so those of the next row that touch one follow each other.
+    first = np.searchsorted(rows * stride + ends, (rows + 1) * stride + starts)
+    last = np.searchsorted(rows * stride + starts, (rows + 1) * stride + ends, side="right")
+    counts = np.maximum(last - first, 0)
+    upper = np.repeat(np.arange(len(rows)), counts)
+    lower = np.arange(len(upper)) + np.repeat(first - np.cumsum(counts) + counts, counts)
+    return upper, lower
+
+
+def _union_find(runs: int, upper: Integers, lower: Integers) -> Integers:
+    """Number the groups of runs that pairs connect, in the order of their first run.
+
+    The larger of two roots is hung below the smaller, all pairs at a time, until no pair has two
+    (Y. Shiloach, U. Vishkin, "An O(log n) parallel connectivity algorithm", 1982).
+    """
+    root = np.arange(runs)
+    while True:
+        one, other = root[upper], root[lower]
+        differ = one != other
+        if not differ.any():
+            break
+        one, other = one[differ], other[differ]
+        np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
+        while True:
+            shorter = root[root]
+            if (shorter == root).all():
+                break
+            root = shorter
+    first = root == np.arange(runs)
+    numbers: Integers = (np.cumsum(first) - 1)[root]
+    return numbers

@@ -1,0 +1,81 @@
+"""Where digits that touch each other may be cut apart."""
+
+import numpy as np
+
+from digits.vision.components import Box, Component, Integers, trim
+from digits.vision.ink import Floats, Ink
+
+_APART = 0.15  # of the digits' height, between seams, and between seams and edges
+_MAX_SEAMS = 40
+_CROSSED = 2.0  # strokes' widths of full ink; digits that touch do so at one or two places
+_ASIDE = 0.02  # what a step aside costs a seam, where a pixel of full ink costs 1
+
+
+def cut(whole: Component, height: float, pen: float) -> list[Component]:
+    """The pieces between the best seams of a component, from left to right.
+
+    height: of digits, pen: of their strokes' width, in pixels. A seam goes through as little ink as
+    it can, one column aside a row at most (S. Avidan, A. Shamir, "Seam carving", 2007); there is
+    one through the middle of each column that has none near it, if it crosses little ink.
+    """
+    seams = _seams(whole.ink, height, _CROSSED * pen)
+    rows, width = whole.ink.shape
+    ends = np.zeros((1, rows), np.int64), np.full((1, rows), width)
+    edges = np.maximum.accumulate(np.concatenate([ends[0], seams, ends[1]]))  # seams may cross
+    pieces = (_between(whole, edges[k], edges[k + 1]) for k in range(len(edges) - 1))
+    return [piece for piece in pieces if piece is not None]
+
+
+def _between(whole: Component, left: Integers, right: Integers) -> Component | None:
+    """What of a component lies between two seams, if anything."""
+    first, last = int(left.min()), int(right.max())
+    columns = np.arange(first, last)
+    between = (columns >= left[:, None]) & (columns < right[:, None])
+    ink = np.where(between, whole.ink[:, first:last], 0)
+    box = whole.box
+    window = Box(box.left + first, box.top, box.left + last, box.bottom)
+    return trim(ink, window) if ink.any() else None
+
+
+def _seams(ink: Ink, height: float, most: float) -> Integers:
+    """The best ways down through a component: the column after each, int64 [seams, rows]."""
+    cost = ink.astype(np.float32) / np.float32(255)
+    rows, width = ink.shape
+    middle, apart = rows // 2, max(2, round(_APART * height))
+    from_top, steps_up = _min_cost_path(cost[: middle + 1])
+    from_bottom, steps_down = _min_cost_path(cost[middle:][::-1])
+    total = from_top + from_bottom - cost[middle]
+    seams: list[int] = []
+    for column in np.argsort(total, kind="stable").tolist():
+        if total[column] > most:
+            break
+        if apart <= column <= width - apart and all(abs(column - s) >= apart for s in seams):
+            seams.append(column)
+    paths = np.zeros((min(len(seams), _MAX_SEAMS), rows), np.int64)
+    for path, column in zip(paths, sorted(seams[:_MAX_SEAMS]), strict=True):
+        path[: middle + 1] = _backtrack(steps_up, column)[::-1]
+        path[middle:] = _backtrack(steps_down, column)
+    return paths
+
+
+def _min_cost_path(cost: Floats) -> tuple[Floats, Integers]:
+    """What the cheapest path from the first row to each place of the last costs.
+
+    cost: float32 [rows, width]. Also returns the steps (-1, 0, 1) that it took: int64, as `cost`.
+    """
+    total, steps = cost[0], np.zeros(cost.shape, np.int64)
+    for row in range(1, len(cost)):
+        beside = np.pad(total, 1, constant_values=np.inf)
+        ways = np.stack([total, beside[:-2] + _ASIDE, beside[2:] + _ASIDE])
+        chosen = ways.argmin(0)
+        steps[row] = np.array([0, -1, 1])[chosen]
+        total = cost[row] + ways.min(0)
+    return total, steps
+
+
+def _backtrack(steps: Integers, column: int) -> list[int]:
+    """The columns of the path that ends in a column, from the last row to the first."""
+    path = [column]
+    for row in range(len(steps) - 1, 0, -1):
+        path.append(path[-1] + int(steps[row, path[-1]]))
+    return path

@@ -1,0 +1,154 @@
+"""Which hypothesis is right: a small model's weights, and the digit that follows from them."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.vision import weights
+from digits.vision.frame import DIGIT_SIDE, stroke_width
+from digits.vision.hypotheses import KINDS, Hypothesis
+from digits.vision.ink import Floats
+
+FEATURES = (
+    *KINDS,
+    "other side",  # 1 where the ink is on the less likely side
+    "confidence",  # log odds of the network's largest probability
+    "agreement",  # log odds of this digit's mean probability in all hypotheses
+    "share",  # of all ink that it explains, as a logarithm
+    "distance",  # of its middle from the picture's, squared; 1 is the middle of a side
+    "border",  # how many of the picture's sides it touches
+    "size",  # its longer side by the picture's, as a logarithm
+    "width",  # of its strokes, by its longer side, as a logarithm
+    "contrast",  # its mean ink, as a logarithm
+    "enlarged",  # by how much it had to be enlarged for the frame, as a logarithm
+    "dark, no lines",  # 1 where a dark one lost ink, and nothing looks like a line of the paper
+)
+SEVERAL_FEATURES = (
+    "several",  # 1
+    "less sure",  # the smaller of the two log odds
+    "lighter",  # log of the second component's ink by the first one's
+    "lower",  # log of the lower one's height by the higher one's
+    "overlap",  # of the two, across, as a share of the narrower one
+    "pen",  # how far the widths of their strokes are apart, as a logarithm
+    "contrast",  # how far their mean ink is apart, as a logarithm
+)
+_FIRST = ("alone", "inner", "main")  # which of them is the heaviest component, the surest first
+_LIMIT = 1e-3  # of a probability's distance from 0 and 1, in log odds
+
+
+class Judgement(NamedTuple):
+    """What a picture shows.
+
+    probabilities: float64 [10]; the probability of "no digit" and "several" is spread evenly, so
+    that they sum to 1. hypotheses: float64 [n], the probability of each. several, none: the
+    probability that the picture shows several digits, or none.
+    """
+
+    probabilities: NDArray[np.float64]
+    hypotheses: NDArray[np.float64]
+    several: float
+    none: float
+
+
+def judge(
+    hypotheses: Sequence[Hypothesis],
+    frames: NDArray[np.uint8],
+    answers: NDArray[np.float32],
+    shape: tuple[int, ...],
+) -> Judgement:
+    """Weigh n hypotheses of one picture: Σ P(hypothesis | picture) · P(digit | hypothesis).
+
+    frames: uint8 [n, 28, 28]; answers: float32 [n, 10], what the network says of them; shape: rows
+    and columns of the picture. The probability of each hypothesis, of several digits and of none is
+    a softmax over linear scores, whose weights tests/benchmarks/fit.py fits on synthetic pictures.
+    """
+    if not hypotheses:
+        return Judgement(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)
+    found = features(hypotheses, frames, answers, shape)
+    scores = found @ np.array(weights.JUDGE)
+    evidence = several_features(hypotheses, found)
+    several = -np.inf if evidence is None else float(evidence @ np.array(weights.SEVERAL))
+    scores = np.append(scores, (several, 0.0))
+    likely = np.exp(scores - scores.max())
+    likely /= likely.sum()
+    digit = likely[:-2] @ answers + (likely[-2] + likely[-1]) / 10
+    return Judgement(digit / digit.sum(), likely[:-2], float(likely[-2]), float(likely[-1]))
+
+
+def features(
+    hypotheses: Sequence[Hypothesis],
+    frames: NDArray[np.uint8],
+    answers: NDArray[np.float32],
+    shape: tuple[int, ...],
+) -> NDArray[np.float64]:
+    """FEATURES of each hypothesis, float64 [n, features]; arguments as for `judge`."""
+    height, width = shape
+    found = np.zeros((len(hypotheses), len(FEATURES)))
+    ruled = any(hypothesis.kind == "unruled" for hypothesis in hypotheses)
+    likeliest = answers.argmax(1)
+    confidence = log_odds(answers.max(1))
+    agreement = log_odds(answers.mean(0)[likeliest])
+    strokes = stroke_width(frames.astype(np.float32) / np.float32(255)) / DIGIT_SIDE
+    for row, hypothesis in enumerate(hypotheses):
+        ink, box = hypothesis.component
+        longer = max(box.width, box.height)
+        x, y = (box.left + box.right) / width - 1, (box.top + box.bottom) / height - 1
+        border = (box.left == 0) + (box.top == 0) + (box.right == width) + (box.bottom == height)
+        found[row, KINDS.index(hypothesis.kind)] = 1
+        found[row, len(KINDS) :] = (
+            hypothesis.other_side,
+            confidence[row],
+            agreement[row],
+            math.log(hypothesis.share),
+            x * x + y * y,
+            border,
+            math.log(longer / max(width, height)),
+            math.log(strokes[row]),
+            math.log(ink.sum() / (255 * np.count_nonzero(ink))),
+            max(math.log(DIGIT_SIDE / longer), 0),
+            hypothesis.kind == "dark" and not ruled,
+        )
+    return found
+
+
+def several_features(
+    hypotheses: Sequence[Hypothesis], found: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """SEVERAL_FEATURES of the two heaviest components; None if there is but one.
+
+    found: float64 [n, features], of the n hypotheses.
+    """
+    places = {(one.kind, one.other_side): place for place, one in enumerate(hypotheses)}
+    for side in (False, True):
+        alone = [places[kind, side] for kind in _FIRST if (kind, side) in places]
+        if alone and ("second", side) in places:
+            break
+    else:
+        return None
+    pair = [alone[0], places["second", side]]
+    (first, one), (second, other) = (hypotheses[place].component for place in pair)
+    common = min(one.right, other.right) - max(one.left, other.left)
+    longer = max(one.width, one.height) / max(other.width, other.height)
+    columns = [FEATURES.index(name) for name in ("confidence", "width", "contrast")]
+    confidence, width, contrast = found[pair][:, columns].T
+    return np.array(
+        [
+            1.0,
+            confidence.min(),
+            math.log(second.sum() / first.sum()),
+            -abs(math.log(one.height / other.height)),
+            max(common, 0) / min(one.width, other.width),
+            abs(width[0] - width[1] + math.log(longer)),
+            abs(contrast[0] - contrast[1]),
+        ]
+    )
+
+
+def log_odds(probability: Floats) -> Floats:
+    """Log odds of probabilities, kept finite."""
+    inside = np.clip(probability, _LIMIT, 1 - _LIMIT)
+    odds: Floats = np.log(inside / (1 - inside))
+    return odds

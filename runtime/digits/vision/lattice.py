@@ -1,0 +1,182 @@
+"""A line of digits as a lattice: joins, cuts and "no digit" are ways through it; the best one wins.
+
+Y. LeCun et al., "Gradient-based learning applied to document recognition", 1998, section V. Ways
+are weighed as in a conditional random field (J. Lafferty, A. McCallum, F. Pereira, 2001): the
+probability of a way is the exponential of its score by the sum over all ways.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.vision import weights
+from digits.vision.components import Component
+
+Scores = NDArray[np.float64]
+
+DIGIT, LETTER, SPECK = 0, 1, 2  # what an arc is: a digit; no digit, as high as one; lower
+
+ARC_FEATURES = (
+    # of a digit
+    "digit",  # 1
+    "confidence",  # log odds of the network's largest probability
+    "height",  # by the page's usual one, as a logarithm
+    "height squared",
+    "too wide",  # the width by the usual height, as a logarithm, where it is more
+    "cuts",  # how many of its sides are seams
+    "joins",  # how many components it has beyond one
+    "contrast",  # its mean ink by the page's, as a logarithm
+    "contrast squared",
+    "softness",  # its mean ink by its darkest, as a logarithm; a shadow's is low
+    "between lines",  # whether it ends on lines of the paper above and below
+    "page",  # log odds that the network is sure of what is as high as a digit on its page
+    "line",  # the same in its line
+    "around",  # the same in the line next to it
+    # of what is no digit
+    "junk",  # 1
+    "junk's mass",  # by that of a usual digit, as a logarithm
+    "junk's seams",  # how many of its sides are seams
+)
+# Of two arcs in a row.
+PAIR_FEATURES = ("digit beside digit", "digit beside letter", "letter beside letter")
+PAIRS = {(DIGIT, DIGIT): 0, (DIGIT, LETTER): 1, (LETTER, DIGIT): 1, (LETTER, LETTER): 2}
+
+
+class Atom(NamedTuple):
+    """The smallest piece of ink in a lattice: a component, or what lies between two of its seams.
+
+    number: of the component in its page. seams: whether one is on its left, on its right.
+    """
+
+    component: Component
+    number: int
+    seams: tuple[bool, bool]
+
+
+class Arc(NamedTuple):
+    """One way from node `start` to node `end`: the atoms between them are a digit, or none.
+
+    kind: DIGIT, LETTER or SPECK. features: float64 [ARC_FEATURES]. Of a digit, component: its ink,
+    frame: uint8 [28, 28], what the network saw; answer: float32 [10], what it said.
+    """
+
+    start: int
+    end: int
+    kind: int
+    features: Scores
+    component: Component | None = None
+    frame: NDArray[np.uint8] | None = None
+    answer: NDArray[np.float32] | None = None
+
+
+class Lattice(NamedTuple):
+    """Atoms that stand close together, from left to right, and arcs in the order of their ends."""
+
+    atoms: list[Atom]
+    arcs: list[Arc]
+
+
+class Step(NamedTuple):
+    """An arc on the best way.
+
+    probabilities: float64 [10], of the digit that the heaviest of its atoms belongs to, over all
+    ways on which that is a digit, so that they sum to 1.
+    """
+
+    arc: Arc
+    probabilities: Scores
+
+
+def best_path(lattice: Lattice) -> list[Step]:
+    """The digits on the way through a lattice with the highest score."""
+    scores = arc_scores(lattice, np.array(weights.ARC)).tolist()
+    pairs = pair_scores(np.array(weights.PAIR))
+    best = [[-math.inf] * 3 for _ in range(len(lattice.atoms) + 1)]
+    best[0] = [-math.inf, -math.inf, 0.0]  # as after a speck, which adds nothing to a pair
+    origin: dict[tuple[int, int], tuple[int, int]] = {}  # node and kind -> arc, kind before it
+    for number, (arc, score) in enumerate(zip(lattice.arcs, scores, strict=True)):
+        beside = pairs[arc.kind]
+        way, before = max((best[arc.start][kind] + beside[kind], kind) for kind in _KINDS)
+        if way + score > best[arc.end][arc.kind]:
+            best[arc.end][arc.kind] = way + score
+            origin[arc.end, arc.kind] = number, before
+    probabilities = marginals(lattice, scores, pairs)[0].sum(1)
+    steps: list[Step] = []
+    node = len(lattice.atoms)
+    kind = max(_KINDS, key=best[node].__getitem__)
+    while node:
+        number, kind = origin[node, kind]
+        arc = lattice.arcs[number]
+        if arc.kind == DIGIT:
+            steps.append(Step(arc, _digit_probabilities(lattice, arc, probabilities)))
+        node = arc.start
+    return steps[::-1]
+
+
+def _digit_probabilities(lattice: Lattice, chosen: Arc, through: Scores) -> Scores:
+    """Which digit the heaviest atom of an arc belongs to: float64 [10].
+
+    Exactly one arc of each way leads over an atom. through: float64 [arcs], their probabilities.
+    """
+    span = range(chosen.start, chosen.end)
+    atom = max(span, key=lambda k: int(lattice.atoms[k].component.ink.sum()))
+    digit = np.zeros(10)
+    for arc, likely in zip(lattice.arcs, through, strict=True):
+        if arc.start <= atom < arc.end and arc.answer is not None:
+            digit += likely * arc.answer
+    digit /= digit.sum()
+    return digit
+
+
+def arc_scores(lattice: Lattice, of_features: Scores) -> Scores:
+    """What each arc adds to the score of a way: float64 [arcs]. of_features: [ARC_FEATURES]."""
+    scores: Scores = np.stack([arc.features for arc in lattice.arcs]) @ of_features
+    return scores
+
+
+def pair_scores(of_features: Scores) -> list[list[float]]:
+    """What the kinds of two arcs in a row add, 3 x 3. of_features: [PAIR_FEATURES]."""
+    scores = [[0.0] * 3 for _ in _KINDS]
+    for (one, other), feature in PAIRS.items():
+        scores[one][other] = float(of_features[feature])
+    return scores
+
+
+def marginals(
+    lattice: Lattice, scores: list[float], pairs: list[list[float]]
+) -> tuple[Scores, float]:
+    """The probability that the way leads through each arc, after an arc of each kind.
+
+    Forward and backward sums in the logarithm. Returns float64 [arcs, 3] and the logarithm of the
+    sum over all ways.
+    """
+    ahead = [[-math.inf] * 3 for _ in range(len(lattice.atoms) + 1)]
+    back = [[-math.inf] * 3 for _ in range(len(lattice.atoms) + 1)]
+    ahead[0], back[-1] = [-math.inf, -math.inf, 0.0], [0.0] * 3
+    before: list[list[float]] = []
+    for arc, score in zip(lattice.arcs, scores, strict=True):
+        beside = pairs[arc.kind]
+        ways = [ahead[arc.start][kind] + beside[kind] + score for kind in _KINDS]
+        before.append(ways)
+        ahead[arc.end][arc.kind] = _log_sum(ahead[arc.end][arc.kind], *ways)
+    for arc, score in zip(reversed(lattice.arcs), reversed(scores), strict=True):
+        beside = pairs[arc.kind]
+        way = back[arc.end][arc.kind] + score
+        for kind in _KINDS:
+            back[arc.start][kind] = _log_sum(back[arc.start][kind], way + beside[kind])
+    total = _log_sum(*ahead[-1])
+    after = np.array([back[arc.end][arc.kind] for arc in lattice.arcs])
+    return np.exp(np.array(before) + after[:, None] - total), total
+
+
+_KINDS = (DIGIT, LETTER, SPECK)
+
+
+def _log_sum(*values: float) -> float:
+    """The logarithm of the sum of exponentials."""
+    most = max(values)
+    if most == -math.inf:
+        return most
+    return most + math.log(sum(math.exp(value - most) for value in values))

@@ -1,0 +1,176 @@
+"""The pieces of ink on a page, and what the network says of each."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.vision.background import THICKEST_LINE, remove_lines
+from digits.vision.components import Box, Component, Integers, Mask, label_components
+from digits.vision.frame import DIGIT_SIDE, stroke_width
+from digits.vision.ink import Floats, Ink
+from digits.vision.page import LOWEST, SMALLEST, Page, affordable, weighted_median
+
+# Frames uint8 [n, 28, 28] and probabilities float32 [n, 10] of n pieces of ink.
+Classify = Callable[[Sequence[Ink]], tuple[NDArray[np.uint8], NDArray[np.float32]]]
+
+_MAX_UNSURE = 200  # components that are looked at again; a text has more, and no digits
+SURE = 0.9  # the least confidence in a digit from which the page's style is taken
+
+
+class Style(NamedTuple):
+    """What the digits of a page have in common.
+
+    height: pixels. pen: the width of the strokes, in pixels. contrast: mean ink, 0 to 1. sure: log
+    odds of the network being sure of what is as high as a digit.
+    """
+
+    height: float
+    pen: float
+    contrast: float
+    sure: float
+
+
+class Pieces(NamedTuple):
+    """n pieces of ink, and what the network says of each.
+
+    frames: uint8 [n, 28, 28]; answers: float32 [n, 10]; pens: float32 [n], the width of the
+    strokes in pixels; contrasts: float32 [n], the mean ink, 0 to 1.
+    """
+
+    components: list[Component]
+    frames: NDArray[np.uint8]
+    answers: NDArray[np.float32]
+    pens: Floats
+    contrasts: Floats
+
+
+def look(page: Page, classify: Classify) -> Pieces:
+    """What the network says of each component of a page."""
+    components = page.components
+    whole = [components.crop([k], page.ink, page.levels.edge) for k in range(components.size)]
+    return classified(whole, classify)
+
+
+def classified(components: list[Component], classify: Classify) -> Pieces:
+    """What the network says of some pieces of ink."""
+    inks = [component.ink for component in components]
+    frames, answers = classify(inks)
+    longer = np.array([max(ink.shape) for ink in inks], np.float32)
+    pens: Floats = stroke_width(frames.astype(np.float32) / np.float32(255)) * longer
+    pens /= DIGIT_SIDE
+    contrasts = np.array([ink.sum() / (255 * np.count_nonzero(ink)) for ink in inks], np.float32)
+    return Pieces(components, frames, answers, pens, contrasts)
+
+
+def with_erased(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
+    """The pieces, but for those that lost a stroke as a line of the paper, or are left of a box.
+
+    What is a surer digit with the erased stroke than any part of it is without stays as it was.
+    What was nothing but lines, as the box of a form is, goes.
+    """
+    if not page.lines.any():
+        return pieces
+    mask = page.lines | (page.components.label_map(page.lines.shape) >= 0)
+    before = label_components(mask, page.ink)
+    labels = before.label_map(mask.shape)
+    whole = labels[page.components.rows, page.components.starts][page.components.first[:-1]]
+    sides = (before.boxes[:, 2:] - before.boxes[:, :2]).max(1)
+    touched = np.unique(labels[page.lines])
+    touched = touched[sides[touched] >= SMALLEST]
+    touched = touched[np.argsort(sides[touched])[:_MAX_UNSURE]]  # the smallest are no lines
+    areas = (before.boxes[touched, 2:] - before.boxes[touched, :2]).prod(1)
+    touched = touched[affordable(areas, page.ink.size)]
+    if not len(touched):
+        return pieces
+    edge = page.levels.edge
+    restored = classified([before.crop([k], page.ink, edge) for k in touched], classify)
+    surest = np.zeros(before.size, np.float32)
+    np.maximum.at(surest, whole, pieces.answers.max(1))
+    better = restored.answers.max(1, initial=0) > np.maximum(surest[touched], SURE)
+    gone = [_parts(page, component) == [] for component in restored.components]
+    kept = ~np.isin(whole, touched[better | np.array(gone)])
+    return _concatenate(_select(pieces, kept), _select(restored, better))
+
+
+def without_boxes(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
+    """The pieces, but for those that the box of a form, or a line, hangs together with digits.
+
+    What the network isn't sure of comes apart where it is sure of a part without the lines.
+    """
+    longer = np.array([max(component.ink.shape) for component in pieces.components])
+    unsure = np.flatnonzero((pieces.answers.max(1) < SURE) & (longer * THICKEST_LINE >= 1))
+    unsure = unsure[np.argsort(-longer[unsure])[:_MAX_UNSURE]]
+    parts = {int(k): _parts(page, pieces.components[k]) for k in unsure}
+    apart = [(k, some) for k, some in parts.items() if some is not None]
+    if not apart:
+        return pieces
+    seen = classified([part for _, some in apart for part in some], classify)
+    kept, chosen = np.ones(len(longer), np.bool_), np.zeros(len(seen.components), np.bool_)
+    start = 0
+    for k, some in apart:
+        own = slice(start, start + len(some))
+        start = own.stop
+        if not some or seen.answers[own].max() >= SURE:
+            kept[k] = False
+            chosen[own] = True
+    return _concatenate(_select(pieces, kept), _select(seen, chosen))
+
+
+def _parts(page: Page, whole: Component) -> list[Component] | None:
+    """What is left of a component without lines along or across it; None where it has none."""
+    mask = whole.ink > page.levels.low
+    cleaned = remove_lines(mask, int(THICKEST_LINE * max(mask.shape)))
+    if np.array_equal(cleaned, mask):
+        return None
+    rest = label_components(cleaned, whole.ink)
+    rest = rest.select(rest.peak > page.levels.threshold)
+    parts = [
+        rest.crop([k], whole.ink * ~(mask & ~cleaned), page.levels.edge) for k in range(rest.size)
+    ]
+    left, top = whole.box[:2]
+    return [
+        Component(ink, Box(box.left + left, box.top + top, box.right + left, box.bottom + top))
+        for ink, box in parts
+    ]
+
+
+def _select(pieces: Pieces, kept: Mask) -> Pieces:
+    components, frames, answers, pens, contrasts = pieces
+    chosen = [component for component, keep in zip(components, kept, strict=True) if keep]
+    return Pieces(chosen, frames[kept], answers[kept], pens[kept], contrasts[kept])
+
+
+def _concatenate(one: Pieces, other: Pieces) -> Pieces:
+    return Pieces(
+        one.components + other.components,
+        np.concatenate([one.frames, other.frames]),
+        np.concatenate([one.answers, other.answers]),
+        np.concatenate([one.pens, other.pens]),
+        np.concatenate([one.contrasts, other.contrasts]),
+    )
+
+
+def page_style(pieces: Pieces, height: float) -> Style:
+    """What the digits that the network is sure of have in common. height: where it is of none."""
+    mass = np.array([component.ink.sum() for component in pieces.components], np.float64)
+    heights = np.array([component.box.height for component in pieces.components])
+    sure = (pieces.answers.max(1) >= SURE) & (heights >= SMALLEST)
+    chosen = sure if sure.any() else np.ones_like(sure)
+    height = weighted_median(heights[sure], mass[sure]) if sure.any() else height
+    return Style(
+        height,
+        weighted_median(pieces.pens[chosen], mass[chosen]),
+        weighted_median(pieces.contrasts[chosen], mass[chosen]),
+        share_of_sure(pieces, np.arange(len(heights)), height),
+    )
+
+
+def share_of_sure(pieces: Pieces, chosen: Sequence[int] | Integers, height: float) -> float:
+    """Log odds that the network is sure of one of the chosen that is about as large as a digit."""
+    boxes = ((k, pieces.components[k].box) for k in chosen)
+    high = [k for k, box in boxes if box.height >= LOWEST * height and box.width <= height]
+    sure = int((pieces.answers[high].max(1) >= SURE).sum())
+    return math.log((sure + 1) / (len(high) - sure + 1))

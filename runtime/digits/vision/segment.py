@@ -1,0 +1,293 @@
+"""A page's lines as lattices: which pieces may be digits, together or cut apart."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from digits.vision.components import Box, Component, Integers, Mask
+from digits.vision.cuts import cut
+from digits.vision.ink import Ink
+from digits.vision.judge import log_odds
+from digits.vision.lattice import ARC_FEATURES, DIGIT, LETTER, SPECK, Arc, Atom, Lattice
+from digits.vision.page import (
+    HIGHEST,
+    LOWEST,
+    SMALLEST,
+    Page,
+    affordable,
+    deskew,
+    find_pieces,
+    text_lines,
+)
+from digits.vision.pieces import (
+    SURE,
+    Classify,
+    Pieces,
+    Style,
+    classified,
+    look,
+    page_style,
+    share_of_sure,
+    with_erased,
+    without_boxes,
+)
+
+# In units of the digits' usual height.
+_WIDEST = 1.6  # of a digit
+_SPLIT = 1.0  # what is wider is cut even where the network is sure of it
+_NEAR = 0.5  # between what may belong together
+_AROUND = 2.0  # on each side of what stands close together
+_MOST_JOINED = 4  # components in one digit
+_MAX_CUT = 200  # components of a page; of more unsure ones, most are no touching digits either
+
+
+# How sure the network is of a line, and of what is around one place in it; see Style.
+Context = tuple[float, float]
+
+
+class Segmentation(NamedTuple):
+    """A page, the usual height of its digits, in pixels, and its lines from top to bottom.
+
+    lines: in each its lattices from left to right, one for what stands close together.
+    """
+
+    page: Page
+    height: float
+    lines: list[list[Lattice]]
+
+
+def segment(ink: Ink, classify: Classify) -> Segmentation | None:
+    """Find the lines of a page; None on a blank one. ink: uint8 [height, width]."""
+    page = find_pieces(ink)
+    if page is None:
+        return None
+    pieces = look(page, classify)
+    level = deskew(page, pieces.answers.max(1) >= SURE)
+    if level is not page:
+        if level is None:
+            return None
+        page, pieces = level, look(level, classify)
+    pieces = without_boxes(page, with_erased(page, pieces, classify), classify)
+    if not pieces.components:
+        return None
+    style = page_style(pieces, page.height)
+    boxes = np.array([component.box for component in pieces.components])
+    atoms = _atoms(pieces, style)
+    lines = [list(_clusters(line, boxes, style.height)) for line in text_lines(boxes, style.height)]
+    contexts = [
+        (
+            share_of_sure(pieces, [number for some in line for number in some], style.height),
+            share_of_sure(pieces, _around(cluster, line, boxes, style.height), style.height),
+        )
+        for line in lines
+        for cluster in line
+    ]
+    clusters = [
+        [atom for number in cluster for atom in atoms[number]] for line in lines for cluster in line
+    ]
+    found = _lattices(clusters, contexts, pieces, style, classify, page.lines)
+    return Segmentation(page, style.height, [[next(found) for _ in line] for line in lines])
+
+
+def _atoms(pieces: Pieces, style: Style) -> list[list[Atom]]:
+    """The atoms of each component: itself, or the pieces between its seams.
+
+    Cut is what is wider than a digit, and what the network isn't sure of as a whole.
+    """
+    height = style.height
+    boxes = [component.box for component in pieces.components]
+    unsure = pieces.answers.max(1) < SURE
+    candidates = [
+        k
+        for k, box in enumerate(boxes)
+        if (unsure[k] or box.width > _SPLIT * height)
+        and box.width >= LOWEST * height
+        and max(LOWEST * height, SMALLEST) <= box.height <= HIGHEST * height
+    ]
+    candidates.sort(key=lambda k: abs(boxes[k].height - height))
+    chosen = set(candidates[:_MAX_CUT])
+    atoms = []
+    for number, component in enumerate(pieces.components):
+        parts = cut(component, height, style.pen) if number in chosen else [component]
+        last = len(parts) - 1
+        atoms.append([Atom(part, number, (k > 0, k < last)) for k, part in enumerate(parts)])
+    return atoms
+
+
+def _clusters(line: Integers, boxes: Integers, height: float) -> Iterator[list[int]]:
+    """The pieces of a line, apart where the gap is wide."""
+    cluster: list[int] = []
+    reach = 0
+    for number in line.tolist():
+        if cluster and boxes[number, 0] - reach > _NEAR * height:
+            yield cluster
+            cluster, reach = [], 0
+        cluster.append(number)
+        reach = max(reach, int(boxes[number, 2]))
+    if cluster:
+        yield cluster
+
+
+def _around(cluster: list[int], line: list[list[int]], boxes: Integers, height: float) -> list[int]:
+    """The pieces of a line that a cluster has around it, and its own."""
+    left = boxes[cluster, 0].min() - _AROUND * height
+    right = boxes[cluster, 2].max() + _AROUND * height
+    return [k for some in line for k in some if boxes[k, 2] > left and boxes[k, 0] < right]
+
+
+def _lattices(
+    clusters: list[list[Atom]],
+    contexts: list[Context],
+    pieces: Pieces,
+    style: Style,
+    classify: Classify,
+    lines: Mask,
+) -> Iterator[Lattice]:
+    """The lattice of each cluster of atoms. All that may be digits is classified in one batch.
+
+    lines: bool [height, width], of the page.
+    """
+    spans = [list(_spans(atoms, style.height)) for atoms in clusters]
+    composed = _composed(clusters, spans, lines.size)
+    seen = classified(list(composed.values()), classify)
+    place = {key: k for k, key in enumerate(composed)}
+    for number, (atoms, some, context) in enumerate(zip(clusters, spans, contexts, strict=True)):
+        arcs = [_junk_arc(atoms, start, end, style) for start, end in _junk_spans(atoms)]
+        for start, end in some:
+            if (number, start, end) in place:
+                of, k = seen, place[number, start, end]
+            elif _is_whole(atoms[start:end]):
+                of, k = pieces, atoms[start].number
+            else:
+                continue
+            arcs.append(_digit_arc(atoms, start, end, of, k, style, context, lines))
+        yield Lattice(atoms, sorted(arcs, key=lambda arc: arc.end))
+
+
+def _composed(
+    clusters: list[list[Atom]], spans: list[list[tuple[int, int]]], pixels: int
+) -> dict[tuple[int, int, int], Component]:
+    """The ink of each span that isn't one component, by its cluster, start and end."""
+    boxes = {
+        (number, start, end): _union(atoms[start:end])
+        for number, (atoms, some) in enumerate(zip(clusters, spans, strict=True))
+        for start, end in some
+        if not _is_whole(atoms[start:end])
+    }
+    areas = np.array([box.width * box.height for box in boxes.values()], np.int64)
+    kept = affordable(areas, pixels)
+    return {
+        (number, start, end): _compose(clusters[number][start:end], box)
+        for ((number, start, end), box), keep in zip(boxes.items(), kept, strict=True)
+        if keep
+    }
+
+
+def _spans(atoms: list[Atom], height: float) -> Iterator[tuple[int, int]]:
+    """Which atoms, from `start` up to `end`, may be one digit."""
+    for start, first in enumerate(atoms):
+        left, top, right, bottom = first.component.box
+        numbers = {first.number}
+        for end in range(start + 1, len(atoms) + 1):
+            if end > start + 1:
+                atom = atoms[end - 1]
+                box = atom.component.box
+                left, top = min(left, box.left), min(top, box.top)
+                right, bottom = max(right, box.right), max(bottom, box.bottom)
+                numbers.add(atom.number)
+                if len(numbers) > _MOST_JOINED:
+                    break
+            if right - left > _WIDEST * height and end > start + 1:
+                break
+            if max(LOWEST * height, SMALLEST) <= bottom - top <= HIGHEST * height:
+                yield start, end
+
+
+def _junk_spans(atoms: list[Atom]) -> list[tuple[int, int]]:
+    """Each atom, and each component that seams go through."""
+    spans = [(k, k + 1) for k in range(len(atoms))]
+    start = 0
+    for k, atom in enumerate(atoms):
+        if not atom.seams[0]:
+            start = k
+        if not atom.seams[1] and k > start:
+            spans.append((start, k + 1))
+    return spans
+
+
+def _is_whole(atoms: Sequence[Atom]) -> bool:
+    """Whether they are one component, which the network has seen already."""
+    one = len({atom.number for atom in atoms}) == 1
+    return one and not atoms[0].seams[0] and not atoms[-1].seams[1]
+
+
+def _union(atoms: Sequence[Atom]) -> Box:
+    """The smallest box around several atoms."""
+    lefts, tops, rights, bottoms = zip(*(atom.component.box for atom in atoms), strict=True)
+    return Box(min(lefts), min(tops), max(rights), max(bottoms))
+
+
+def _compose(atoms: Sequence[Atom], around: Box) -> Component:
+    """The ink of several atoms, in the box around them."""
+    ink = np.zeros((around.height, around.width), np.uint8)
+    for own, box in (atom.component for atom in atoms):
+        left, top = box.left - around.left, box.top - around.top
+        part = ink[top : top + box.height, left : left + box.width]
+        np.maximum(part, own, out=part)
+    return Component(ink, around)
+
+
+def _digit_arc(
+    atoms: list[Atom],
+    start: int,
+    end: int,
+    pieces: Pieces,
+    number: int,
+    style: Style,
+    context: Context,
+    lines: Mask,
+) -> Arc:
+    component, answer = pieces.components[number], pieces.answers[number]
+    height = math.log(component.box.height / style.height)
+    contrast = math.log(pieces.contrasts[number] / style.contrast)
+    features = (
+        1.0,
+        float(log_odds(answer.max())),
+        height,
+        height * height,
+        max(math.log(component.box.width / style.height), 0),
+        atoms[start].seams[0] + atoms[end - 1].seams[1],
+        len({atom.number for atom in atoms[start:end]}) - 1,
+        contrast,
+        contrast * contrast,
+        math.log(255 * pieces.contrasts[number] / component.ink.max()),
+        _between_lines(component.box, lines),
+        style.sure,
+        *context,
+    )
+    padded = np.array(features + (0.0,) * (len(ARC_FEATURES) - len(features)))
+    return Arc(start, end, DIGIT, padded, component, pieces.frames[number], answer)
+
+
+def _between_lines(box: Box, lines: Mask) -> bool:
+    """Whether a piece ends on lines of the paper above and below, as the side of a box does."""
+    columns = slice(box.left, box.right)
+    above, below = slice(max(box.top - 2, 0), box.top + 2), slice(box.bottom - 2, box.bottom + 2)
+    return bool(lines[above, columns].any() and lines[below, columns].any())
+
+
+def _junk_arc(atoms: list[Atom], start: int, end: int, style: Style) -> Arc:
+    parts = [atom.component for atom in atoms[start:end]]
+    mass = sum(int(part.ink.sum()) for part in parts) / 255
+    usual = style.height * style.pen * style.contrast
+    height = max(part.box.height for part in parts)
+    features = (
+        1.0,
+        math.log(max(mass, 1) / usual),
+        atoms[start].seams[0] + atoms[end - 1].seams[1],
+    )
+    padded = np.array((0.0,) * (len(ARC_FEATURES) - len(features)) + features)
+    kind = LETTER if height >= LOWEST * style.height else SPECK
+    return Arc(start, end, kind, padded)

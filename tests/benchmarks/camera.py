@@ -1,0 +1,334 @@
+"""What the way from a photograph to a frame costs: MNIST's validation digits in front of a camera.
+
+    python -m tests.benchmarks.camera [--digits N] [--pages N] [--json] [--plot FOLDER] [MODEL.onnx]
+
+Each factor of tests/camera/digit.py alone, in its ordinary and in its extreme range, then all of
+them mixed. Points lost are percentage points of accuracy below what the network reaches on the same
+digits' own frames; the answer is the most probable digit, whether it is rejected or not. Then pages
+of tests/camera/page.py, in fonts that no network has seen.
+"""
+
+import argparse
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from tests.camera import FITTED
+from tests.camera import digit as camera
+from tests.camera.page import DEJAVU, UNSEEN, Score, page, score
+
+from digits import Classifier
+from digits.classifier import Prediction
+from digits.data import mnist
+from digits.data.mnist import Split
+from digits.errors import PictureError
+from digits.terminal import progress_bar
+
+Bytes = NDArray[np.uint8]
+
+MIXED = "mixed"
+BINS = 15
+_CHUNK = 50  # digits that a process gets at a time
+_SHOWN = 8  # failures of each factor in the plot
+_TILE = 110  # pixels of a picture there
+
+
+class Task(NamedTuple):
+    """Some digits under one factor. indices: their places in the validation split."""
+
+    factor: str
+    extreme: bool
+    indices: list[int]
+
+
+class Outcome(NamedTuple):
+    """What became of one digit. place: its place in the validation split."""
+
+    place: int
+    label: int
+    answer: int  # the most probable digit, -1 where there is none
+    confidence: float
+    rejected: bool
+
+    @property
+    def right(self) -> bool:
+        return self.answer == self.label
+
+
+class Summary(NamedTuple):
+    """accuracy, rejected: shares. lost: percentage points below the bare frames' accuracy."""
+
+    accuracy: float
+    lost: float
+    rejected: float
+
+
+Outcomes = dict[tuple[str, bool], list[Outcome]]
+
+
+def top_digit(prediction: Prediction) -> int:
+    return prediction.top1
+
+
+def picture(seed: int, factor: str, extreme: bool, index: int, digit: Bytes) -> Bytes:
+    """The picture of the validation digit with this index: always the same."""
+    key = f"{factor} extreme" if extreme else factor
+    random = np.random.default_rng([seed, zlib.crc32(key.encode()), index])
+    if factor == MIXED:
+        return camera.mixed(digit, random)
+    return camera.take(digit, random, (factor,), extreme)
+
+
+class Reader:
+    """Photographs digits and pages, and reads them."""
+
+    def __init__(self, model: str | None, seed: int) -> None:
+        self.classifier = Classifier(model)
+        self.seed = seed
+        self.split = mnist.load("validation")
+        self.half = Split(self.split.images[FITTED:], self.split.labels[FITTED:])
+
+    def predict(self, factor: str, extreme: bool, index: int) -> tuple[Bytes, Prediction | None]:
+        image = picture(self.seed, factor, extreme, index, self.split.images[index])
+        try:
+            return image, self.classifier.predict(image)
+        except PictureError:
+            return image, None
+
+    def outcomes(self, task: Task) -> list[Outcome]:
+        found = []
+        for index in task.indices:
+            label = int(self.split.labels[index])
+            _, prediction = self.predict(task.factor, task.extreme, index)
+            if prediction is None:
+                found.append(Outcome(index, label, -1, 0.1, True))
+                continue
+            rejected = prediction.digit is None
+            answer = top_digit(prediction)
+            found.append(Outcome(index, label, answer, prediction.confidence, rejected))
+        return found
+
+    def page(self, number: int) -> Score:
+        random = np.random.default_rng([self.seed, zlib.crc32(b"page"), number])
+        shown = page(self.half, random, UNSEEN or DEJAVU)
+        try:
+            found = self.classifier.read(shown.image).text
+        except PictureError:
+            found = ""
+        return score(found, shown.text)
+
+    def bare(self, indices: Sequence[int]) -> float:
+        """The network's accuracy on the digits' own frames."""
+        images, labels = self.split.images[indices], self.split.labels[indices]
+        return float((self.classifier.model.probabilities(images).argmax(1) == labels).mean())
+
+
+def measure(options: argparse.Namespace, reader: Reader, indices: list[int]) -> Outcomes:
+    names = list(camera.FACTORS)
+    ranges = [*((name, extreme) for name in names for extreme in (False, True)), (MIXED, False)]
+    tasks = [
+        Task(name, extreme, indices[start : start + _CHUNK])
+        for name, extreme in ranges
+        for start in range(0, len(indices), _CHUNK)
+    ]
+    outcomes: Outcomes = {one: [] for one in ranges}
+    with progress_bar() as bar:
+        progress = bar.add_task("digits", total=len(ranges) * len(indices))
+        for task, found in _done(options, reader, tasks):
+            outcomes[task.factor, task.extreme] += found
+            bar.update(progress, advance=len(found), description=task.factor)
+    return {one: sorted(found) for one, found in outcomes.items()}
+
+
+_reader: Reader  # of a process that helps
+
+
+def _start(model: str | None, seed: int) -> None:
+    global _reader
+    _reader = Reader(model, seed)
+
+
+def _help(task: Task) -> list[Outcome]:
+    return _reader.outcomes(task)
+
+
+def _done(
+    options: argparse.Namespace, reader: Reader, tasks: list[Task]
+) -> Iterator[tuple[Task, list[Outcome]]]:
+    if options.jobs == 1:
+        yield from ((task, reader.outcomes(task)) for task in tasks)
+        return
+    arguments = (options.model, options.seed)
+    with ProcessPoolExecutor(options.jobs, get_context("spawn"), _start, arguments) as pool:
+        waiting = {pool.submit(_help, task): task for task in tasks}
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
+
+
+def summary(outcomes: Sequence[Outcome], bare: float) -> Summary:
+    accuracy = float(np.mean([one.right for one in outcomes]))
+    rejected = float(np.mean([one.rejected for one in outcomes]))
+    return Summary(accuracy, 100 * (bare - accuracy), rejected)
+
+
+def calibration_error(outcomes: Sequence[Outcome]) -> float:
+    """The expected calibration error: how far confidence is from accuracy, over 15 bins."""
+    confidence = np.array([one.confidence for one in outcomes])
+    right = np.array([one.right for one in outcomes])
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, confidence - right, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(outcomes))
+
+
+def read_pages(reader: Reader, count: int) -> dict[str, float]:
+    """Percent of the digits written on the pages."""
+    total = np.zeros(4)
+    with progress_bar() as bar:
+        for number in bar.track(range(count), description="pages"):
+            total += reader.page(number)
+    digits, missed, wrong, invented = total.tolist()
+    shares = {"missed": missed, "wrong": wrong, "invented": invented}
+    return {"digits": digits} | {name: 100 * errors / digits for name, errors in shares.items()}
+
+
+def print_table(outcomes: Outcomes, bare: float) -> None:
+    print(f"{'':12}{'ordinary (%)':>24}{'extreme (%)':>27}")
+    print(f"{'':12}" + f"{'accuracy':>9}{'lost':>8}{'?':>7}   " * 2)
+    means = np.zeros(6)
+    for name in camera.FACTORS:
+        row = []
+        for extreme in (False, True):
+            found = summary(outcomes[name, extreme], bare)
+            row += [100 * found.accuracy, found.lost, 100 * found.rejected]
+        means += np.array(row) / len(camera.FACTORS)
+        print(_row(name, row))
+    print(_row("mean", means.tolist()))
+
+
+def _row(name: str, values: Iterable[float]) -> str:
+    cells = [f"{value:{width}.2f}" for value, width in zip(values, (9, 8, 7) * 2, strict=False)]
+    return f"{name:12}" + "".join(cells[:3]) + "   " + "".join(cells[3:])
+
+
+def report(options: argparse.Namespace) -> dict[str, object]:
+    """Print everything; the same figures for --json."""
+    reader = Reader(options.model, options.seed)
+    choice = np.random.default_rng(options.seed).permutation(len(reader.half))
+    indices = (FITTED + choice[: options.digits]).tolist()
+    bare = reader.bare(indices)
+    print(f"accuracy on the bare frames of {len(indices):,} digits: {bare:.2%}")
+    outcomes = measure(options, reader, indices)
+    print_table(outcomes, bare)
+    mixed, error = summary(outcomes[MIXED, False], bare), calibration_error(outcomes[MIXED, False])
+    print(_row(MIXED, (100 * mixed.accuracy, mixed.lost, 100 * mixed.rejected)))
+    print(f"expected calibration error, mixed: {error:.2%}")
+    figures: dict[str, object] = {
+        "factors": {
+            name: {
+                kind: round(summary(outcomes[name, extreme], bare).lost, 3)
+                for kind, extreme in (("ordinary", False), ("extreme", True))
+            }
+            for name in camera.FACTORS
+        },
+        "mixed": round(mixed.lost, 3),
+        "bare": round(100 * bare, 3),
+        "rejected": round(100 * mixed.rejected, 3),
+        "ece": round(100 * error, 3),
+    }
+    if options.pages:
+        pages = read_pages(reader, options.pages)
+        print(
+            f"{options.pages} pages, {pages['digits']:,.0f} digits: {pages['missed']:.2f} % missed,"
+            f" {pages['wrong']:.2f} % wrong, {pages['invented']:.2f} % invented"
+        )
+        figures["pages"] = {name: round(value, 3) for name, value in pages.items()}
+    if options.plot:
+        options.plot.mkdir(parents=True, exist_ok=True)
+        plot_lost(outcomes, bare, options.plot / "camera.png")
+        plot_failures(outcomes, reader, options.plot / "camera-failures.png")
+    return figures
+
+
+def plot_lost(outcomes: Outcomes, bare: float, path: Path) -> None:
+    """Horizontal bars: the points that each factor costs."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    lost = {one: summary(found, bare).lost for one, found in outcomes.items()}
+    names = sorted([*camera.FACTORS, MIXED], key=lambda name: lost[name, False])
+    places = np.arange(len(names))
+    figure, axes = pyplot.subplots(figsize=(7, 0.32 * len(names) + 1), layout="constrained")
+    extremes = [lost.get((name, True), 0.0) for name in names]
+    axes.barh(places, extremes, 0.7, color="#c9d7e8", label="extreme")
+    ordinary = [lost[name, False] for name in names]
+    axes.barh(places, ordinary, 0.4, color="#1f5fa8", label="ordinary")
+    axes.set_yticks(places, [name.replace("_", " ") for name in names])
+    axes.set_xlabel("accuracy lost against the bare frame (percentage points)")
+    axes.margins(y=0.01)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right")
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+
+
+def plot_failures(outcomes: Outcomes, reader: Reader, path: Path) -> None:
+    """The surest wrong answers: each picture, and the frame that the network saw of it."""
+    failures = {
+        name: sorted((one for one in found if not one.right), key=lambda one: -one.confidence)
+        for (name, extreme), found in outcomes.items()
+        if not extreme
+    }
+    failures = {name: wrong for name, wrong in failures.items() if wrong}
+    left, row = 90, _TILE + 18
+    size = (left + _SHOWN * (2 * _TILE + 12), row * max(1, len(failures)))
+    sheet = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(sheet)
+    for place, (name, wrong) in enumerate(failures.items()):
+        pen.text((4, place * row + row // 2), name, fill="black")
+        for column, one in enumerate(wrong[:_SHOWN]):
+            image, prediction = reader.predict(name, False, one.place)
+            x, y = left + column * (2 * _TILE + 12), place * row
+            sheet.paste(_tile(image), (x, y))
+            if prediction is not None and prediction.frame is not None:
+                sheet.paste(_tile(prediction.frame), (x + _TILE, y))
+            text = f"{one.label} -> {one.answer}  {one.confidence:.0%}" + " ?" * one.rejected
+            pen.text((x + 4, y + _TILE + 2), text, fill="black")
+    sheet.save(path)
+
+
+def _tile(image: Bytes) -> Image.Image:
+    """A picture, as large as fits into a tile."""
+    shown = Image.fromarray(image).convert("RGB")
+    scale = (_TILE - 4) / max(shown.size)
+    size = (max(1, round(shown.width * scale)), max(1, round(shown.height * scale)))
+    enlarge = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
+    return shown.resize(size, enlarge)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model", nargs="?", help="an ONNX file; by default the bundled one")
+    parser.add_argument("--digits", type=int, default=1000, help="of each factor")
+    parser.add_argument("--pages", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--json", action="store_true", help="end with a line of JSON")
+    parser.add_argument("--plot", type=Path, help="folder for camera.png and camera-failures.png")
+    options = parser.parse_args()
+    figures = report(options)
+    if options.json:
+        print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from digits import Classifier
+from digits.data.mnist import Split
+from digits.vision.components import Box
+from digits.vision.ink import Ink
+from digits.vision.page import Page, find_pieces
+from digits.vision.pieces import (
+    Pieces,
+    classified,
+    look,
+    page_style,
+    share_of_sure,
+    with_erased,
+    without_boxes,
+)
+from digits.vision.segment import segment
+from tests.drawn import PAPER, Sheet, chosen
+from tests.runtime.vision.pages import Network, bar, bars, ink_of
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier()
+
+
+STROKES = {
+    "1": [(9, 5), (9, 40)],
+    "4": [(0, 4), (0, 22), (16, 22), (16, 4), (16, 40)],
+    "7": [(0, 6), (18, 6), (9, 40)],
+}
+
+
+@pytest.mark.parametrize("tilt", [0, 6])
+@pytest.mark.parametrize("pen", [1, 2])
+@pytest.mark.parametrize("number", ["7777777", "1111111", "4747474"])
+def test_thin_strokes_on_narrow_picture(
+    classifier: Classifier, number: str, pen: int, tilt: float
+) -> None:
+    """On a picture hardly higher than the digits, a straight stroke goes from edge to edge."""
+    sheet = Sheet(44, 230)
+    for place, digit in enumerate(number):
+        points = [(10 + 30 * place + x, y) for x, y in STROKES[digit]]
+        ImageDraw.Draw(sheet.ink).line(points, fill=255, width=pen)
+    photo = Image.fromarray(sheet.photograph(noise=0))
+    turned = photo.rotate(tilt, Image.Resampling.BICUBIC, expand=True, fillcolor=PAPER)
+    found = segment(ink_of(np.asarray(turned)), classifier.classify)
+    assert found is not None
+    boxes = [atom.component.box for line in found.lines for lat in line for atom in lat.atoms]
+    assert sum(box.height > 25 for box in boxes) == len(number)  # each has its long stroke
+
+
+def erased(ink: Ink, rows: slice, columns: slice) -> Page:
+    """A page on which some ink was taken for a line of the paper."""
+    cleaned = ink.copy()
+    cleaned[rows, columns] = 0
+    found = find_pieces(cleaned)
+    assert found is not None
+    return found._replace(ink=ink, lines=(ink > 0) & (cleaned == 0))
+
+
+HOOK = Box(200, 100, 230, 140)  # a bar across, and a thin one down from its end
+
+
+def page_with_hook() -> Page:
+    ink = bars(*(bar(x) for x in (100, 130, 160)), bar(200, 100, 30, 8), shape=(300, 300))
+    ink[100:140, 228:230] = 220
+    return erased(ink, slice(108, 140), slice(228, 230))
+
+
+def test_erased_stroke_comes_back() -> None:
+    """With it, the piece is a digit, without it none."""
+    page, network = page_with_hook(), Network()
+    pieces = look(page, network)
+    assert HOOK not in [component.box for component in pieces.components]
+    restored = with_erased(page, pieces, network)
+    boxes = [component.box for component in restored.components]
+    assert sorted(boxes) == [bar(100), bar(130), bar(160), HOOK]
+    check(restored, network)
+
+
+class Likes(Network):
+    """Is surest of what has a certain shape, and of nothing else."""
+
+    def __init__(self, *shapes: tuple[int, int]) -> None:
+        super().__init__(0.6)
+        self.shapes = shapes
+
+    def __call__(self, inks: Sequence[Ink]) -> tuple[np.ndarray, np.ndarray]:
+        frames, answers = super().__call__(inks)
+        for answer, ink in zip(answers, inks, strict=True):
+            if ink.shape in self.shapes:
+                answer[:] = np.eye(10, dtype=np.float32)[2]
+        return frames, answers
+
+
+def test_erased_stroke_stays_away_from_a_surer_digit() -> None:
+    page = page_with_hook()
+    before = look(page, Network())
+    [low] = {one.ink.shape for one in before.components} - {(40, 12)}
+    network = Likes((low[0], low[1]))
+    before = look(page, network)
+    after = with_erased(page, before, network)
+    assert [one.box for one in after.components] == [one.box for one in before.components]
+
+
+def test_erased_stroke_of_a_sure_digit_comes_back() -> None:
+    ink = bars(*(bar(x) for x in (100, 130, 160)), bar(60, 118, 40, 2), shape=(300, 300))
+    network = Likes((40, 52))
+    page = erased(ink, slice(118, 120), slice(60, 100))
+    after = with_erased(page, look(page, network), network)
+    first, *others = sorted(one.box for one in after.components)
+    assert first.left == pytest.approx(60, abs=1)
+    assert others == [bar(130), bar(160)]
+
+
+def test_page_without_lines_is_unchanged() -> None:
+    page, network = pieces_page(), Network()
+    pieces = look(page, network)
+    assert with_erased(page, pieces, network) is pieces
+    assert without_boxes(page, pieces, network) is pieces
+    assert network.batches == [3]
+
+
+def pieces_page() -> Page:
+    found = find_pieces(bars(bar(100), bar(130), bar(160)))
+    assert found is not None
+    return found
+
+
+def check(pieces: Pieces, network: Network) -> None:
+    """What is known of the pieces belongs to them."""
+    again = classified(pieces.components, network)
+    np.testing.assert_array_equal(pieces.frames, again.frames)
+    np.testing.assert_array_equal(pieces.answers, again.answers)
+    np.testing.assert_allclose(pieces.pens, again.pens, rtol=1e-5)
+    np.testing.assert_allclose(pieces.contrasts, again.contrasts, rtol=1e-5)
+
+
+def test_pens_and_contrasts() -> None:
+    ink = bars(bar(100, width=8), bar(150, width=4), bar(200, width=8))
+    ink[:, 200:208] //= 2
+    found = find_pieces(ink)
+    assert found is not None
+    network = Network()
+    pieces = look(found, network)
+    assert sorted(pieces.pens.tolist()) == pytest.approx([4, 8, 8], rel=0.25)
+    assert sorted(pieces.contrasts.tolist()) == pytest.approx([110 / 255, 220 / 255, 220 / 255])
+    check(pieces, network)
+
+
+def test_no_pieces() -> None:
+    pieces = classified([], Network())
+    assert pieces.components == []
+    assert pieces.frames.shape == (0, 28, 28)
+    assert pieces.answers.shape == (0, 10)
+    assert pieces.pens.shape == pieces.contrasts.shape == (0,)
+
+
+@pytest.mark.parametrize("digit", ["0", "3", "8"])
+@pytest.mark.parametrize("height", [80, 60])
+def test_digit_touching_its_box(
+    classifier: Classifier, test_slice: Split, digit: str, height: int
+) -> None:
+    sheet = Sheet(300, 300)
+    [expected] = sheet.write(chosen(test_slice, digit, start=2), 110, 100)
+    sheet.box(expected[0] - 20, expected[3] - height, expected[2] + 20, expected[3] - 2)
+    page = find_pieces(ink_of(sheet.photograph()))
+    assert page is not None
+    before = look(page, classifier.classify)
+    after = without_boxes(page, before, classifier.classify)
+    sure = [
+        component.box
+        for component, answer in zip(after.components, after.answers, strict=True)
+        if answer.argmax() == int(digit) and answer.max() > 0.9
+    ]
+    assert len(sure) == 1
+    np.testing.assert_allclose(sure[0], expected, atol=6)
+
+
+def test_box_comes_apart_for_a_sure_digit_only() -> None:
+    ink = bars(bar(100, 100, 60, 80))
+    ink[102:178, 102:158] = 0
+    ink[130:160, 102:112] = 220  # it touches the box
+    found = find_pieces(ink)
+    assert found is not None
+    whole = Box(100, 100, 160, 180)
+
+    def boxes(network: Network) -> list[Box]:
+        pieces = look(found, network)
+        after = without_boxes(found, pieces, network)
+        check(after, network)
+        return [one.box for one in after.components]
+
+    assert boxes(Likes()) == [whole]
+    assert boxes(Likes((80, 60), (30, 12))) == [whole]  # the network is sure of all of it
+    assert boxes(Likes((30, 12))) == [Box(100, 130, 112, 160)]  # with what it crosses
+
+
+def test_style_is_that_of_sure_digits() -> None:
+    found = find_pieces(
+        bars(bar(100), bar(130, height=42), bar(160, height=44), bar(200, 200, 90, 50))
+    )
+    assert found is not None
+    network = Network()
+    pieces = look(found, network)
+    style = page_style(pieces, 77.0)
+    assert style.height == 42
+    assert style.contrast == pytest.approx(220 / 255)
+    assert style.pen == pytest.approx(12, rel=0.3)
+    assert style.sure == pytest.approx(math.log(3 + 1))
+    unsure = page_style(look(found, Network(0.5)), 77.0)
+    assert unsure.height == 77
+    assert unsure.sure == pytest.approx(math.log(1 / 4))
+
+
+def test_share_of_sure() -> None:
+    """Of what is as high as a digit, and no wider than it may be."""
+    found = find_pieces(bars(bar(100), bar(130), bar(160, 110, 45, 30), bar(220, 130, 5, 8)))
+    assert found is not None
+    pieces = look(found, Network())
+    number = {component.box.left: k for k, component in enumerate(pieces.components)}
+    every = share_of_sure(pieces, list(number.values()), 40)
+    assert every == pytest.approx(math.log(3))  # without the wide one and the speck
+    assert share_of_sure(pieces, [number[100], number[130]], 40) == pytest.approx(math.log(3))
+    assert share_of_sure(pieces, [number[220]], 40) == 0
