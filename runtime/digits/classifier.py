@@ -169,7 +169,7 @@ class Classifier:
         from digits.vision.read import read_page  # which `predict` can do without
 
         loaded = picture.load(source, picture.PAGE_SIZE)
-        found = read_page([ink for ink, _ in extract(loaded.grey)], self.classify)
+        found = read_page([side.narrow for side in extract(loaded.grey)], self.classify)
         if not found:
             return Reading((((self._only_digit(loaded),),),))
         return Reading(

@@ -78,12 +78,12 @@ class Sample(NamedTuple):
 
 
 def digit_picture(split: Split, random: Random) -> tuple[Bytes, int]:
-    """A digit: with mixed factors, or with one, however it is written; some are tight crops."""
+    """A digit: with mixed factors, or with one, however it is written; a sixth are tight crops."""
     index = int(random.integers(len(split)))
     image, label = split.images[index], int(split.labels[index])
     if random.random() < 0.5:
         return camera.mixed(image, random), label
-    factor = "crop" if random.random() < 0.2 else str(random.choice(list(camera.FACTORS)))
+    factor = "crop" if random.random() < 0.35 else str(random.choice(list(camera.FACTORS)))
     hand = [name for name in HAND if random.random() < 0.3]
     return camera.take(image, random, [*hand, factor], extreme=random.random() < 0.4), label
 
@@ -224,7 +224,7 @@ def page_lattices(page: pages.Page, classifier: Classifier) -> list[Page]:
     Where dark and light may both be the ink, one of them holds no digit.
     """
     grey = picture.load(page.image, picture.PAGE_SIZE).grey
-    sides = [ink for ink, _ in extract(grey)]
+    sides = [side.narrow for side in extract(grey)]
     written = page.labels > 0
     contrast = [float(ink[written].mean()) if written.any() else 0.0 for ink in sides]
     found = []

@@ -122,6 +122,13 @@ class Components(NamedTuple):
         return trim(part * (mask | (dilate(mask) & (part > edge))), window)
 
 
+def inside(boxes: Integers, shape: tuple[int, ...]) -> Mask:
+    """Which boxes, int64 [n, 4], don't touch the border of a picture of this shape: bool [n]."""
+    left, top, right, bottom = boxes.T
+    away: Mask = (left > 0) & (top > 0) & (right < shape[1]) & (bottom < shape[0])
+    return away
+
+
 def trim(ink: Ink, window: Box) -> Component:
     """What is inked in a window of a picture, of which there must be something."""
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))

@@ -1,5 +1,7 @@
 """Where digits that touch each other may be cut apart."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from digits.vision.components import Box, Component, Integers, trim
@@ -11,19 +13,38 @@ _CROSSED = 2.0  # strokes' widths of full ink; digits that touch do so at one or
 _ASIDE = 0.02  # what a step aside costs a seam, where a pixel of full ink costs 1
 
 
-def cut(whole: Component, height: float, pen: float) -> list[Component]:
+class Piece(NamedTuple):
+    """What lies between two seams.
+
+    crossed: how many widths of a stroke the seams on its left and right cross; 0 where none is.
+    """
+
+    component: Component
+    crossed: tuple[float, float]
+
+
+def cut(whole: Component, height: float, pen: float) -> list[Piece]:
     """The pieces between the best seams of a component, from left to right.
 
     height: of digits, pen: of their strokes' width, in pixels. A seam goes through as little ink as
     it can, one column aside a row at most (S. Avidan, A. Shamir, "Seam carving", 2007); there is
     one through the middle of each column that has none near it, if it crosses little ink.
     """
-    seams = _seams(whole.ink, height, _CROSSED * pen)
+    seams, costs = _seams(whole.ink, height, _CROSSED * pen)
     rows, width = whole.ink.shape
     ends = np.zeros((1, rows), np.int64), np.full((1, rows), width)
     edges = np.maximum.accumulate(np.concatenate([ends[0], seams, ends[1]]))  # seams may cross
-    pieces = (_between(whole, edges[k], edges[k + 1]) for k in range(len(edges) - 1))
-    return [piece for piece in pieces if piece is not None]
+    parts = [_between(whole, edges[k], edges[k + 1]) for k in range(len(edges) - 1)]
+    # Between strokes that touch only at their corners, a seam crosses no ink.
+    crossed = np.zeros(len(edges))
+    crossed[1:-1] = np.maximum(costs, _ASIDE) / max(pen, _ASIDE)
+    inked = [k for k, part in enumerate(parts) if part is not None]
+    crossed[[*range(inked[0] + 1), *range(inked[-1] + 1, len(edges))]] = 0
+    return [
+        Piece(part, (float(crossed[k]), float(crossed[k + 1])))
+        for k, part in enumerate(parts)
+        if part is not None
+    ]
 
 
 def _between(whole: Component, left: Integers, right: Integers) -> Component | None:
@@ -37,8 +58,11 @@ def _between(whole: Component, left: Integers, right: Integers) -> Component | N
     return trim(ink, window) if ink.any() else None
 
 
-def _seams(ink: Ink, height: float, most: float) -> Integers:
-    """The best ways down through a component: the column after each, int64 [seams, rows]."""
+def _seams(ink: Ink, height: float, most: float) -> tuple[Integers, Floats]:
+    """The best ways down through a component: the column after each, int64 [seams, rows].
+
+    Also what each costs, float32 [seams].
+    """
     cost = ink.astype(np.float32) / np.float32(255)
     rows, width = ink.shape
     middle, apart = rows // 2, max(2, round(_APART * height))
@@ -51,11 +75,12 @@ def _seams(ink: Ink, height: float, most: float) -> Integers:
             break
         if apart <= column <= width - apart and all(abs(column - s) >= apart for s in seams):
             seams.append(column)
-    paths = np.zeros((min(len(seams), _MAX_SEAMS), rows), np.int64)
-    for path, column in zip(paths, sorted(seams[:_MAX_SEAMS]), strict=True):
+    chosen = sorted(seams[:_MAX_SEAMS])
+    paths = np.zeros((len(chosen), rows), np.int64)
+    for path, column in zip(paths, chosen, strict=True):
         path[: middle + 1] = _backtrack(steps_up, column)[::-1]
         path[middle:] = _backtrack(steps_down, column)
-    return paths
+    return paths, total[chosen]
 
 
 def _min_cost_path(cost: Floats) -> tuple[Floats, Integers]:

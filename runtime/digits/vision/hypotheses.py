@@ -12,23 +12,30 @@ from digits.vision.components import (
     Integers,
     Mask,
     dilate,
+    inside,
     label_components,
     trim,
 )
-from digits.vision.ink import Grey, Ink, Levels, extract, otsu_levels
+from digits.vision.ink import Grey, Ink, Levels, Side, extract, otsu_levels
 
 MAX_HYPOTHESES = 8  # a picture
 
 _MIN_SIDE = 3  # pixels; nothing smaller is a digit
 _MIN_PIECE = 0.1  # of the main component's mass; less is a speck
+_BLANK = Levels(0, 255, 255, 255)  # of a picture without ink
+_CENTRAL = 5.0  # weight of the squared distance from the middle, as the judge's fit finds it
 _NEAR = 0.5  # of the main component's longer side; pieces of one digit are not further apart
 
-# The likelier first. main: the heaviest component near the middle, with the pieces near it. crop:
-# all ink, light and all, as in a picture that is cropped to its digit. inner: main, without what
-# comes in from the border. unruled: the same without the lines of the paper or the box of a form.
+# The likelier first. main: the heaviest component near the middle, with the pieces near it.
+# narrow: the same of narrow strokes, without what comes in from the border. crop: all ink, light
+# and all, as in a picture that is cropped to its digit. inner: main, without what comes in from the
+# border. unruled, narrow unruled: without the lines of the paper or the box of a form.
 # dark: main, of the darker ink. alone: the main component alone. all: all ink. second: the second
 # heaviest component.
-KINDS = ("main", "crop", "inner", "unruled", "dark", "alone", "all", "second")
+KINDS = (
+    *("main", "narrow", "narrow unruled", "crop", "inner", "unruled"),
+    *("dark", "alone", "all", "second"),
+)
 
 
 class Hypothesis(NamedTuple):
@@ -51,66 +58,83 @@ def propose(grey: Grey) -> list[Hypothesis]:
     grey: uint8 [height, width].
     """
     found: list[Hypothesis] = []
-    for number, (ink, uncorrected) in enumerate(extract(grey)):
-        levels = otsu_levels(ink)
-        if levels is not None:
-            side = _Side(ink, levels, number > 0)
-            side.propose(uncorrected)
-            # Half of them, at least, are left to the other side, where there is one.
-            found = found[: max(MAX_HYPOTHESES - len(side.hypotheses), MAX_HYPOTHESES // 2)]
-            found += side.hypotheses
+    for number, side in enumerate(extract(grey)):
+        own = _of_side(side, number > 0)
+        # Half of them, at least, are left to the other side, where there is one.
+        found = found[: max(MAX_HYPOTHESES - len(own), MAX_HYPOTHESES // 2)] + own
     return found[:MAX_HYPOTHESES]
 
 
-class _Side:
-    """The hypotheses with the ink of one side, dark or light."""
+def _of_side(side: Side, other: bool) -> list[Hypothesis]:
+    """All hypotheses with the ink of one side that differ from one another."""
+    layer = _Layer(side.ink, other, [])
+    components = layer.components
+    if not components.size:
+        return []
+    main = layer.add_main("main", components)
+    if not side.flat:
+        narrow = _Layer(side.narrow, other, layer.found)
+        inner = narrow.inside(narrow.components)
+        narrow.add_unruled("narrow unruled", inner, narrow.add_main("narrow", inner))
+        layer.add_crop(side.uncorrected)
+    layer.add_inner()
+    layer.add_unruled("unruled", components, main)
+    layer.add_dark()
+    if components.size > 1:
+        layer.add("alone", components, main[:1])
+        layer.add("all", components, np.arange(components.size))
+        layer.add("second", components, layer.ranked(components)[1:2])
+    return layer.found
 
-    def __init__(self, ink: Ink, levels: Levels, other: bool) -> None:
-        self._ink, self._levels, self._other = ink, levels, other
-        self._total = 1
+
+class _Layer:
+    """Adds hypotheses with one kind of ink to those that are found already."""
+
+    def __init__(self, ink: Ink, other: bool, found: list[Hypothesis]) -> None:
+        self.ink, self.other, self.found = ink, other, found
+        self.levels = otsu_levels(ink) or _BLANK
+        self.mask = ink > self.levels.low
+        self.components = _label(self.mask, ink, self.levels)
+        self._total = max(int(self.components.mass.sum()), 1)
         self._seen: set[tuple[int, ...]] = set()
-        self.hypotheses: list[Hypothesis] = []
 
-    def propose(self, uncorrected: Ink) -> None:
-        """Add all that differ from one another. uncorrected: the ink with its uneven light."""
-        mask = self._ink > self._levels.low
-        components = _label(mask, self._ink, self._levels)
-        if not components.size:
-            return
-        self._total = max(int(components.mass.sum()), 1)
-        edge = self._levels.edge
-        main = self._add_main("main", components, edge)
-        if uncorrected is not self._ink and (crop := _crop(uncorrected)):
-            self._append("crop", crop, 1.0)
-        if not (inside := self._inside(components)).all():
-            outer = components.select(~inside).label_map(mask.shape) >= 0
-            self._add_without("inner", dilate(outer))
-        self._add_unruled(components, main)
-        dark = self._ink > self._levels.dark
-        if (mask & ~dilate(dark)).any():  # more than the soft edges of the same strokes
-            self._add_main("dark", label_components(dark, self._ink), edge)
-        if components.size > 1:
-            self._add("alone", components, main[:1], edge)
-            self._add("all", components, np.arange(components.size), edge)
-            self._add("second", components, self._ranked(components)[1:2], edge)
+    def inside(self, components: Components) -> Components:
+        """Those that don't touch the picture's border."""
+        return components.select(inside(components.boxes, self.ink.shape))
 
-    def _add_main(self, kind: str, components: Components, edge: float) -> Integers:
+    def ranked(self, components: Components) -> Integers:
+        """The two components with the most ink near the middle, the heavier first."""
+        height, width = self.ink.shape
+        x = (components.boxes[:, 0] + components.boxes[:, 2]) / width - 1
+        y = (components.boxes[:, 1] + components.boxes[:, 3]) / height - 1
+        rank = components.mass * np.exp(-_CENTRAL * (x * x + y * y))
+        return np.argsort(-rank)[:2]
+
+    def add_main(self, kind: str, components: Components) -> Integers:
         """Add the heaviest near the middle and the pieces near it; returns these, it first."""
         if components.size < 2:
             chosen = np.arange(components.size)
-            self._add(kind, components, chosen, edge)
+            self.add(kind, components, chosen)
             return chosen
-        main = int(self._ranked(components)[0])
+        main = int(self.ranked(components)[0])
         boxes, mass = components.boxes, components.mass
         pieces = (mass > _MIN_PIECE * mass[main]) & (mass < mass[main])
         reach = _NEAR * (boxes[main, 2:] - boxes[main, :2]).max()
         pieces &= _gaps(boxes, main) <= reach
         chosen = np.append(main, np.flatnonzero(pieces))
-        self._add(kind, components, chosen, edge)
+        self.add(kind, components, chosen)
         return chosen
 
-    def _add_unruled(self, components: Components, main: Integers) -> None:
+    def add_inner(self) -> None:
+        """Add the main one of what doesn't come in from the border, if something does."""
+        outer = self.components.select(~inside(self.components.boxes, self.ink.shape))
+        if outer.size:
+            self._add_without("inner", dilate(outer.label_map(self.mask.shape) >= 0))
+
+    def add_unruled(self, kind: str, components: Components, main: Integers) -> None:
         """Add what is left of the main component without lines, if it has some."""
+        if not len(main):
+            return
         box = components.box(main)
         thickest = int(THICKEST_LINE * max(box.width, box.height))
         if thickest < 1:
@@ -118,70 +142,61 @@ class _Side:
         own = components.mask(main, box)
         lines = own & ~remove_lines(own, thickest)
         if lines.any():
-            gone = np.zeros(self._ink.shape, np.bool_)
+            gone = np.zeros(self.ink.shape, np.bool_)
             gone[box.top : box.bottom, box.left : box.right] = lines
-            self._add_without("unruled", gone)
+            self._add_without(kind, gone)
 
     def _add_without(self, kind: str, gone: Mask) -> None:
         """Add the main component away from the border when some ink is gone.
 
         What is ink is decided anew: a pencil's is faint beside a table's edge or a printed box.
         """
-        levels = otsu_levels(self._ink * ~dilate(gone))
+        levels = otsu_levels(self.ink * ~dilate(gone))
         if levels is not None:
-            rest = _label((self._ink > levels.low) & ~gone, self._ink, levels)
-            self._add_main(kind, rest.select(self._inside(rest)), levels.edge)
+            rest = _label((self.ink > levels.low) & ~gone, self.ink, levels)
+            self.add_main(kind, self.inside(rest))
 
-    def _add(self, kind: str, components: Components, chosen: Integers, edge: float) -> None:
+    def add_dark(self) -> None:
+        """Add the main component of the darker ink."""
+        dark = self.ink > self.levels.dark
+        if (self.mask & ~dilate(dark)).any():  # more than the soft edges of the same strokes
+            self.add_main("dark", label_components(dark, self.ink))
+
+    def add_crop(self, uncorrected: Ink) -> None:
+        """Add all ink of a picture, with its uneven light."""
+        levels = otsu_levels(uncorrected)
+        if levels is None:
+            return
+        mask = uncorrected > levels.threshold
+        mask |= dilate(mask) & (uncorrected > levels.edge)
+        paper = np.uint8(levels.paper)
+        window = Box(0, 0, uncorrected.shape[1], uncorrected.shape[0])
+        self._append("crop", trim((np.maximum(uncorrected, paper) - paper) * mask, window), 1.0)
+
+    def add(self, kind: str, components: Components, chosen: Integers) -> None:
+        """Add the chosen components, unless they are there already."""
         mass = int(components.mass[chosen].sum())
         key = (mass, *components.boxes[chosen].sum(0).tolist())
         if not len(chosen) or key in self._seen:
             return
         self._seen.add(key)
-        component = components.crop(chosen, self._ink, edge)
+        component = components.crop(chosen, self.ink, self.levels.edge)
         self._append(kind, component, min(mass / self._total, 1.0))
 
     def _append(self, kind: str, component: Component, share: float) -> None:
         if max(component.ink.shape) < _MIN_SIDE:
             return
-        for other in self.hypotheses:
+        for other in self.found:
             same_box = other.component.box == component.box
             if same_box and np.array_equal(other.component.ink, component.ink):
                 return
-        self.hypotheses.append(Hypothesis(kind, component, share, self._other))
-
-    def _inside(self, components: Components) -> Mask:
-        """Which components don't touch the picture's border."""
-        height, width = self._ink.shape
-        left, top, right, bottom = components.boxes.T
-        inside: Mask = (left > 0) & (top > 0) & (right < width) & (bottom < height)
-        return inside
-
-    def _ranked(self, components: Components) -> Integers:
-        """The two components with the most ink near the middle, the heavier first."""
-        height, width = self._ink.shape
-        x = (components.boxes[:, 0] + components.boxes[:, 2]) / width - 1
-        y = (components.boxes[:, 1] + components.boxes[:, 3]) / height - 1
-        rank = components.mass * np.exp(-(x * x + y * y))
-        return np.argsort(-rank)[:2]
+        self.found.append(Hypothesis(kind, component, share, self.other))
 
 
 def _label(mask: Mask, ink: Ink, levels: Levels) -> Components:
     """The components that reach full ink somewhere: others are noise or stains."""
     components = label_components(mask, ink)
     return components.select(components.peak > levels.threshold)
-
-
-def _crop(uncorrected: Ink) -> Component | None:
-    """All ink of a picture, with its uneven light."""
-    levels = otsu_levels(uncorrected)
-    if levels is None:
-        return None
-    mask = uncorrected > levels.threshold
-    mask |= dilate(mask) & (uncorrected > levels.edge)
-    paper = np.uint8(levels.paper)
-    window = Box(0, 0, uncorrected.shape[1], uncorrected.shape[0])
-    return trim((np.maximum(uncorrected, paper) - paper) * mask, window)
 
 
 def _gaps(boxes: Integers, main: int) -> Integers:

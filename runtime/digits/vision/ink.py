@@ -1,5 +1,6 @@
 """Grey pixels to ink, whatever the light and the pen."""
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ _THUMBNAIL = 256  # pixels of the longer side; light changes slowly, so a small 
 _FIT = 20  # samples along the longer side are enough for a surface with six coefficients
 # Nothing wider than this share of the picture is a stroke: a table, a dark wall, a shadow.
 _WIDEST_STROKE = 0.25
+# A third of it is as wide as the thickest marker writes digits of half the picture's side.
+_NARROW_STROKE = _WIDEST_STROKE / 3
 _FARTHEST = 0.003  # of the pixels are ink, in a picture with some
 _DARKEST_PAPER = 64  # of 255; in a deeper shadow ink can't be told from a camera's noise
 _LEVELS = np.arange(256) + 0.5
@@ -39,37 +42,71 @@ class Levels(NamedTuple):
         return self.paper + (self.threshold - self.paper) / 4
 
 
-def extract(grey: Grey) -> list[tuple[Ink, Ink]]:
-    """Separate ink from paper.
+class Side:
+    """The ink of a picture, if it is the dark (or the light) in it.
 
-    grey: uint8 [height, width].
-    Returns for each side, dark or light, that may be the ink, one or two: the ink with uneven light
-    taken away, and as it is, for a picture that is cropped so tightly that light can't be told from
-    ink; the same array where there is no light to take away. uint8 of the same shape: 0 = paper,
-    255 = black on white paper (or white on black).
+    Each uint8 [height, width], 0 = paper, 255 = black on white paper (or white on black). flat:
+    whether the paper has one grey, so that all three are the same.
     """
-    counts = np.bincount(grey.reshape(-1), minlength=256)
-    if 2 * counts.max() >= grey.size:  # most of it has one grey: paper without light and noise
-        paper = int(counts.argmax())
-        sides = _sides(grey, grey.astype(np.float32) - paper)
-        flat = [_normalize(grey, np.float32(paper), dark) for dark in sides]
-        return [(ink, ink) for ink in flat]
-    height, width = grey.shape
-    factor = -(-max(height, width) // _THUMBNAIL)
-    picture = Image.fromarray(grey)
-    small = np.asarray(picture.reduce(factor) if factor > 1 else grey, np.float32)
-    smooth = _fit_background(small)
-    found = []
-    for dark in _sides(small, small - smooth):
-        sheet = _background(small, smooth) if dark else 255 - _background(255 - small, 255 - smooth)
+
+    def __init__(self, grey: Grey, dark: bool, small: Floats, smooth: Floats) -> None:
+        """small: the picture's thumbnail; smooth: the light on it. Both are the paper's grey where
+        that is flat."""
+        self._grey, self._dark, self._small, self._smooth = grey, dark, small, smooth
+        self.flat = small.size == 1
+
+    @cached_property
+    def ink(self) -> Ink:
+        """The ink with uneven light taken away."""
+        return self._corrected(_WIDEST_STROKE)
+
+    @cached_property
+    def narrow(self) -> Ink:
+        """The same without what is wider than a stroke of digits that are small in the picture."""
+        return self.ink if self.flat else self._corrected(_NARROW_STROKE)
+
+    @cached_property
+    def uncorrected(self) -> Ink:
+        """The ink with its light, for a crop so tight that light can't be told from ink."""
+        extreme = np.float32(self._small.max() if self._dark else self._small.min())
+        return self.ink if self.flat else _normalize(self._grey, extreme, self._dark)
+
+    def _corrected(self, widest: float) -> Ink:
+        if self.flat:
+            return _normalize(self._grey, self._small, self._dark)
+        small, smooth = self._small, self._smooth
+        if self._dark:
+            sheet = _background(small, smooth, widest)
+        else:
+            sheet = 255 - _background(255 - small, 255 - smooth, widest)
+        height, width = self._grey.shape
+        factor = _reduction(self._grey)
         if factor > 1:
             # The thumbnail's last row and column may stand for pixels outside of the picture.
             shown = (0, 0, width / factor, height / factor)
             large = Image.fromarray(sheet).resize((width, height), Image.Resampling.BILINEAR, shown)
             sheet = np.asarray(large)
-        extreme = np.float32(small.max() if dark else small.min())
-        found.append((_normalize(grey, sheet, dark), _normalize(grey, extreme, dark)))
-    return found
+        return _normalize(self._grey, sheet, self._dark)
+
+
+def extract(grey: Grey) -> list[Side]:
+    """Separate ink from paper: the sides, dark or light, that may be the ink, the likelier first.
+
+    grey: uint8 [height, width].
+    """
+    counts = np.bincount(grey.reshape(-1), minlength=256)
+    if 2 * counts.max() >= grey.size:  # most of it has one grey: paper without light and noise
+        paper = np.full((1, 1), counts.argmax(), np.float32)
+        return [Side(grey, dark, paper, paper) for dark in _sides(grey, grey - paper)]
+    factor = _reduction(grey)
+    small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
+    smooth = _fit_background(small)
+    return [Side(grey, dark, small, smooth) for dark in _sides(small, small - smooth)]
+
+
+def _reduction(grey: Grey) -> int:
+    """How many times smaller its thumbnail is."""
+    return -(-int(max(grey.shape)) // _THUMBNAIL)
 
 
 def otsu_levels(ink: Ink) -> Levels | None:
@@ -143,15 +180,17 @@ def _median(values: NDArray[np.generic]) -> float:
     return float(np.partition(values, middle)[middle])
 
 
-def _background(small: Floats, smooth: Floats) -> Floats:
+def _background(small: Floats, smooth: Floats, widest: float) -> Floats:
     """The bare sheet's brightness under dark ink: float32 [height, width], as `small`.
+
+    widest: a stroke, as a share of the picture's longer side.
 
     Closed, a picture loses its strokes, which are dark and narrow, and keeps the edges of shadows;
     where the light fades towards the border it comes out too bright. Less its smooth part, a
     picture keeps the fading light, and comes out too bright beside the edges of shadows. Neither
     is darker than the sheet, so the darker one is nearer to it.
     """
-    radius = max(1, round(_WIDEST_STROKE * max(small.shape) / 2))
+    radius = max(1, round(widest * max(small.shape) / 2))
     rest = small - smooth
     darker: Floats = np.minimum(_close(small, radius), smooth + _close(rest, radius))
     return darker

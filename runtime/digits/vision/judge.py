@@ -24,6 +24,7 @@ FEATURES = (
     "width",  # of its strokes, by its longer side, as a logarithm
     "contrast",  # its mean ink, as a logarithm
     "enlarged",  # by how much it had to be enlarged for the frame, as a logarithm
+    "one",  # 1 where the network reads a 1, as it reads every bare stroke
     "dark, no lines",  # 1 where a dark one lost ink, and nothing looks like a line of the paper
 )
 SEVERAL_FEATURES = (
@@ -34,9 +35,10 @@ SEVERAL_FEATURES = (
     "overlap",  # of the two, across, as a share of the narrower one
     "pen",  # how far the widths of their strokes are apart, as a logarithm
     "contrast",  # how far their mean ink is apart, as a logarithm
+    "one",  # 1 where the network reads the second as a 1
 )
 _FIRST = ("alone", "inner", "main")  # which of them is the heaviest component, the surest first
-_LIMIT = 1e-3  # of a probability's distance from 0 and 1, in log odds
+_LIMIT = 1e-4  # of a probability's distance from 0 and 1, in log odds
 
 
 class Judgement(NamedTuple):
@@ -109,6 +111,7 @@ def features(
             math.log(strokes[row]),
             math.log(ink.sum() / (255 * np.count_nonzero(ink))),
             max(math.log(DIGIT_SIDE / longer), 0),
+            likeliest[row] == 1,
             hypothesis.kind == "dark" and not ruled,
         )
     return found
@@ -132,8 +135,8 @@ def several_features(
     (first, one), (second, other) = (hypotheses[place].component for place in pair)
     common = min(one.right, other.right) - max(one.left, other.left)
     longer = max(one.width, one.height) / max(other.width, other.height)
-    columns = [FEATURES.index(name) for name in ("confidence", "width", "contrast")]
-    confidence, width, contrast = found[pair][:, columns].T
+    columns = [FEATURES.index(name) for name in ("confidence", "width", "contrast", "one")]
+    confidence, width, contrast, ones = found[pair][:, columns].T
     return np.array(
         [
             1.0,
@@ -143,6 +146,7 @@ def several_features(
             max(common, 0) / min(one.width, other.width),
             abs(width[0] - width[1] + math.log(longer)),
             abs(contrast[0] - contrast[1]),
+            ones[1],
         ]
     )
 

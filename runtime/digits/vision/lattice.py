@@ -26,14 +26,15 @@ ARC_FEATURES = (
     "height squared",
     "too wide",  # the width by the usual height, as a logarithm, where it is more
     "cuts",  # how many of its sides are seams
+    "crossed",  # how many widths of a stroke these seams cross
     "joins",  # how many components it has beyond one
     "contrast",  # its mean ink by the page's, as a logarithm
     "contrast squared",
     "softness",  # its mean ink by its darkest, as a logarithm; a shadow's is low
     "between lines",  # whether it ends on lines of the paper above and below
-    "page",  # log odds that the network is sure of what is as high as a digit on its page
+    "one",  # 1 where the network reads a 1, as it reads every bare stroke
+    "page",  # how sure the network is of what is as large as a digit on its page
     "line",  # the same in its line
-    "around",  # the same in the line next to it
     # of what is no digit
     "junk",  # 1
     "junk's mass",  # by that of a usual digit, as a logarithm
@@ -47,12 +48,13 @@ PAIRS = {(DIGIT, DIGIT): 0, (DIGIT, LETTER): 1, (LETTER, DIGIT): 1, (LETTER, LET
 class Atom(NamedTuple):
     """The smallest piece of ink in a lattice: a component, or what lies between two of its seams.
 
-    number: of the component in its page. seams: whether one is on its left, on its right.
+    number: of the component in its page. seams: how many widths of a stroke the seams on its left
+    and right cross; 0 where none is.
     """
 
     component: Component
     number: int
-    seams: tuple[bool, bool]
+    seams: tuple[float, float]
 
 
 class Arc(NamedTuple):
@@ -82,7 +84,7 @@ class Step(NamedTuple):
     """An arc on the best way.
 
     probabilities: float64 [10], of the digit that the heaviest of its atoms belongs to, over all
-    ways on which that is a digit, so that they sum to 1.
+    ways; the probability that it is none is spread evenly, so that they sum to 1.
     """
 
     arc: Arc
@@ -126,7 +128,7 @@ def _digit_probabilities(lattice: Lattice, chosen: Arc, through: Scores) -> Scor
     for arc, likely in zip(lattice.arcs, through, strict=True):
         if arc.start <= atom < arc.end and arc.answer is not None:
             digit += likely * arc.answer
-    digit /= digit.sum()
+    digit += (1 - digit.sum()) / 10
     return digit
 
 

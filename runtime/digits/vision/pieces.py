@@ -1,17 +1,17 @@
 """The pieces of ink on a page, and what the network says of each."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digits.vision.background import THICKEST_LINE, remove_lines
-from digits.vision.components import Box, Component, Integers, Mask, label_components
+from digits.vision.components import Box, Component, Mask, inside, label_components
 from digits.vision.frame import DIGIT_SIDE, stroke_width
 from digits.vision.ink import Floats, Ink
-from digits.vision.page import LOWEST, SMALLEST, Page, affordable, weighted_median
+from digits.vision.judge import log_odds
+from digits.vision.page import HIGHEST, LOWEST, SMALLEST, Page, affordable, weighted_median
 
 # Frames uint8 [n, 28, 28] and probabilities float32 [n, 10] of n pieces of ink.
 Classify = Callable[[Sequence[Ink]], tuple[NDArray[np.uint8], NDArray[np.float32]]]
@@ -23,14 +23,12 @@ SURE = 0.9  # the least confidence in a digit from which the page's style is tak
 class Style(NamedTuple):
     """What the digits of a page have in common.
 
-    height: pixels. pen: the width of the strokes, in pixels. contrast: mean ink, 0 to 1. sure: log
-    odds of the network being sure of what is as high as a digit.
+    height: pixels. pen: the width of the strokes, in pixels. contrast: mean ink, 0 to 1.
     """
 
     height: float
     pen: float
     contrast: float
-    sure: float
 
 
 class Pieces(NamedTuple):
@@ -68,7 +66,8 @@ def classified(components: list[Component], classify: Classify) -> Pieces:
 def with_erased(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
     """The pieces, but for those that lost a stroke as a line of the paper, or are left of a box.
 
-    What is a surer digit with the erased stroke than any part of it is without stays as it was.
+    What is a surer digit with the erased stroke than any part of it is without stays as it was,
+    unless the picture's border cuts it off: the table hangs together with the lines of the paper.
     What was nothing but lines, as the box of a form is, goes.
     """
     if not page.lines.any():
@@ -89,7 +88,8 @@ def with_erased(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
     restored = classified([before.crop([k], page.ink, edge) for k in touched], classify)
     surest = np.zeros(before.size, np.float32)
     np.maximum.at(surest, whole, pieces.answers.max(1))
-    better = restored.answers.max(1, initial=0) > np.maximum(surest[touched], SURE)
+    better = inside(before.boxes[touched], page.ink.shape)
+    better &= restored.answers.max(1, initial=0) > np.maximum(surest[touched], SURE)
     gone = [_parts(page, component) == [] for component in restored.components]
     kept = ~np.isin(whole, touched[better | np.array(gone)])
     return _concatenate(_select(pieces, kept), _select(restored, better))
@@ -153,24 +153,38 @@ def _concatenate(one: Pieces, other: Pieces) -> Pieces:
     )
 
 
-def page_style(pieces: Pieces, height: float) -> Style:
-    """What the digits that the network is sure of have in common. height: where it is of none."""
+def page_style(page: Page, pieces: Pieces) -> Style:
+    """What the digits that the network is sure of have in common.
+
+    Medians over the length of the strokes: by number, specks would outweigh digits, and by mass
+    the edge of a table. Where there are others, those read as a 1 don't count, for so is every bare
+    stroke, nor what the picture's border cuts off.
+    """
+    boxes = np.array([component.box for component in pieces.components])
     mass = np.array([component.ink.sum() for component in pieces.components], np.float64)
-    heights = np.array([component.box.height for component in pieces.components])
+    heights, length = boxes[:, 3] - boxes[:, 1], mass / pieces.pens
     sure = (pieces.answers.max(1) >= SURE) & (heights >= SMALLEST)
-    chosen = sure if sure.any() else np.ones_like(sure)
-    height = weighted_median(heights[sure], mass[sure]) if sure.any() else height
+    told = sure & inside(boxes, page.ink.shape) & (pieces.answers.argmax(1) != 1)
+    chosen = next(some for some in (told, sure, np.ones_like(sure)) if some.any())
+    height = weighted_median(heights[chosen], length[chosen]) if sure.any() else page.height
     return Style(
         height,
-        weighted_median(pieces.pens[chosen], mass[chosen]),
-        weighted_median(pieces.contrasts[chosen], mass[chosen]),
-        share_of_sure(pieces, np.arange(len(heights)), height),
+        weighted_median(pieces.pens[chosen], length[chosen]),
+        weighted_median(pieces.contrasts[chosen], length[chosen]),
     )
 
 
-def share_of_sure(pieces: Pieces, chosen: Sequence[int] | Integers, height: float) -> float:
-    """Log odds that the network is sure of one of the chosen that is about as large as a digit."""
-    boxes = ((k, pieces.components[k].box) for k in chosen)
-    high = [k for k, box in boxes if box.height >= LOWEST * height and box.width <= height]
-    sure = int((pieces.answers[high].max(1) >= SURE).sum())
-    return math.log((sure + 1) / (len(high) - sure + 1))
+def mean_confidence(pieces: Pieces, chosen: Iterable[int], height: float) -> float:
+    """How sure the network is of those of the chosen that are about as large as a digit.
+
+    The mean log odds of their digits; nearer to 0 where they are few. Those read as a 1 don't
+    count: so is every bare stroke. height: of digits, in pixels.
+    """
+    confidence = [
+        pieces.answers[k].max()
+        for k in chosen
+        if LOWEST * height <= pieces.components[k].box.height <= HIGHEST * height
+        and pieces.components[k].box.width <= height
+        and pieces.answers[k].argmax() != 1
+    ]
+    return float(log_odds(np.array(confidence)).sum()) / (len(confidence) + 1)

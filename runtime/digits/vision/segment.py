@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digits.vision.components import Box, Component, Integers, Mask
-from digits.vision.cuts import cut
+from digits.vision.cuts import Piece, cut
 from digits.vision.ink import Ink
 from digits.vision.judge import log_odds
 from digits.vision.lattice import ARC_FEATURES, DIGIT, LETTER, SPECK, Arc, Atom, Lattice
@@ -28,8 +28,8 @@ from digits.vision.pieces import (
     Style,
     classified,
     look,
+    mean_confidence,
     page_style,
-    share_of_sure,
     with_erased,
     without_boxes,
 )
@@ -38,13 +38,11 @@ from digits.vision.pieces import (
 _WIDEST = 1.6  # of a digit
 _SPLIT = 1.0  # what is wider is cut even where the network is sure of it
 _NEAR = 0.5  # between what may belong together
-_AROUND = 2.0  # on each side of what stands close together
 _MOST_JOINED = 4  # components in one digit
 _MAX_CUT = 200  # components of a page; of more unsure ones, most are no touching digits either
 
 
-# How sure the network is of a line, and of what is around one place in it; see Style.
-Context = tuple[float, float]
+Context = tuple[float, float]  # how sure the network is of a page, and of a line
 
 
 class Segmentation(NamedTuple):
@@ -72,17 +70,15 @@ def segment(ink: Ink, classify: Classify) -> Segmentation | None:
     pieces = without_boxes(page, with_erased(page, pieces, classify), classify)
     if not pieces.components:
         return None
-    style = page_style(pieces, page.height)
+    style = page_style(page, pieces)
     boxes = np.array([component.box for component in pieces.components])
     atoms = _atoms(pieces, style)
     lines = [list(_clusters(line, boxes, style.height)) for line in text_lines(boxes, style.height)]
+    everywhere = mean_confidence(pieces, range(len(boxes)), style.height)
     contexts = [
-        (
-            share_of_sure(pieces, [number for some in line for number in some], style.height),
-            share_of_sure(pieces, _around(cluster, line, boxes, style.height), style.height),
-        )
+        (everywhere, mean_confidence(pieces, [k for some in line for k in some], style.height))
         for line in lines
-        for cluster in line
+        for _ in line
     ]
     clusters = [
         [atom for number in cluster for atom in atoms[number]] for line in lines for cluster in line
@@ -110,9 +106,9 @@ def _atoms(pieces: Pieces, style: Style) -> list[list[Atom]]:
     chosen = set(candidates[:_MAX_CUT])
     atoms = []
     for number, component in enumerate(pieces.components):
-        parts = cut(component, height, style.pen) if number in chosen else [component]
-        last = len(parts) - 1
-        atoms.append([Atom(part, number, (k > 0, k < last)) for k, part in enumerate(parts)])
+        whole = [Piece(component, (0.0, 0.0))]
+        parts = cut(component, height, style.pen) if number in chosen else whole
+        atoms.append([Atom(part, number, crossed) for part, crossed in parts])
     return atoms
 
 
@@ -128,13 +124,6 @@ def _clusters(line: Integers, boxes: Integers, height: float) -> Iterator[list[i
         reach = max(reach, int(boxes[number, 2]))
     if cluster:
         yield cluster
-
-
-def _around(cluster: list[int], line: list[list[int]], boxes: Integers, height: float) -> list[int]:
-    """The pieces of a line that a cluster has around it, and its own."""
-    left = boxes[cluster, 0].min() - _AROUND * height
-    right = boxes[cluster, 2].max() + _AROUND * height
-    return [k for some in line for k in some if boxes[k, 2] > left and boxes[k, 0] < right]
 
 
 def _lattices(
@@ -251,6 +240,7 @@ def _digit_arc(
 ) -> Arc:
     component, answer = pieces.components[number], pieces.answers[number]
     height = math.log(component.box.height / style.height)
+    crossed = atoms[start].seams[0], atoms[end - 1].seams[1]
     contrast = math.log(pieces.contrasts[number] / style.contrast)
     features = (
         1.0,
@@ -258,13 +248,14 @@ def _digit_arc(
         height,
         height * height,
         max(math.log(component.box.width / style.height), 0),
-        atoms[start].seams[0] + atoms[end - 1].seams[1],
+        (crossed[0] > 0) + (crossed[1] > 0),
+        sum(crossed),
         len({atom.number for atom in atoms[start:end]}) - 1,
         contrast,
         contrast * contrast,
         math.log(255 * pieces.contrasts[number] / component.ink.max()),
         _between_lines(component.box, lines),
-        style.sure,
+        answer.argmax() == 1,
         *context,
     )
     padded = np.array(features + (0.0,) * (len(ARC_FEATURES) - len(features)))
@@ -286,7 +277,7 @@ def _junk_arc(atoms: list[Atom], start: int, end: int, style: Style) -> Arc:
     features = (
         1.0,
         math.log(max(mass, 1) / usual),
-        atoms[start].seams[0] + atoms[end - 1].seams[1],
+        (atoms[start].seams[0] > 0) + (atoms[end - 1].seams[1] > 0),
     )
     padded = np.array((0.0,) * (len(ARC_FEATURES) - len(features)) + features)
     kind = LETTER if height >= LOWEST * style.height else SPECK

@@ -4,56 +4,61 @@ Written by `python -m tests.benchmarks.fit`, which fits them on synthetic pictur
 """
 
 JUDGE = (
-    -0.491,  # main
-    -0.173,  # crop
-    -0.106,  # inner
-    1.128,  # unruled
-    -0.426,  # dark
-    -3.668,  # alone
-    -0.888,  # all
-    -3.078,  # second
-    -0.664,  # other side
-    0.715,  # confidence
-    1.065,  # agreement
-    0.686,  # share
-    -4.860,  # distance
-    -0.675,  # border
-    0.356,  # size
-    -0.640,  # width
-    -0.045,  # contrast
-    1.322,  # enlarged
-    -1.473,  # dark, no lines
+    -0.013,  # main
+    -0.957,  # narrow
+    1.708,  # narrow unruled
+    0.025,  # crop
+    0.352,  # inner
+    2.032,  # unruled
+    0.822,  # dark
+    -2.567,  # alone
+    -0.177,  # all
+    -2.402,  # second
+    -0.665,  # other side
+    0.582,  # confidence
+    1.255,  # agreement
+    0.704,  # share
+    -3.892,  # distance
+    -0.450,  # border
+    0.524,  # size
+    -0.391,  # width
+    -0.192,  # contrast
+    0.893,  # enlarged
+    -1.000,  # one
+    -1.800,  # dark, no lines
 )
 SEVERAL = (
-    1.968,  # several
-    0.246,  # less sure
-    0.024,  # lighter
-    0.561,  # lower
-    -0.745,  # overlap
-    0.309,  # pen
-    -0.069,  # contrast
+    2.315,  # several
+    0.392,  # less sure
+    0.002,  # lighter
+    0.393,  # lower
+    -1.204,  # overlap
+    -0.105,  # pen
+    0.246,  # contrast
+    0.000,  # one
 )
 ARC = (
-    -3.800,  # digit
-    0.540,  # confidence
-    0.777,  # height
-    -1.321,  # height squared
-    -0.791,  # too wide
-    -2.202,  # cuts
-    1.602,  # joins
-    0.300,  # contrast
-    -2.185,  # contrast squared
-    -1.821,  # softness
-    0.117,  # between lines
-    0.528,  # page
-    0.172,  # line
-    -0.254,  # around
-    0.521,  # junk
-    -0.375,  # junk's mass
-    -1.152,  # junk's seams
+    -5.152,  # digit
+    0.497,  # confidence
+    3.394,  # height
+    -2.078,  # height squared
+    -1.906,  # too wide
+    -1.643,  # cuts
+    -0.307,  # crossed
+    0.788,  # joins
+    -0.574,  # contrast
+    -12.196,  # contrast squared
+    -2.094,  # softness
+    0.918,  # between lines
+    -1.020,  # one
+    0.388,  # page
+    0.089,  # line
+    -0.473,  # junk
+    -0.205,  # junk's mass
+    -0.810,  # junk's seams
 )
 PAIR = (
-    1.782,  # digit beside digit
-    -2.305,  # digit beside letter
-    1.081,  # letter beside letter
+    1.282,  # digit beside digit
+    -2.203,  # digit beside letter
+    1.456,  # letter beside letter
 )

@@ -32,7 +32,7 @@ class Network:
 
 def ink_of(photo: np.ndarray) -> Ink:
     """Of the likelier side."""
-    return extract(photo)[0][0]
+    return extract(photo)[0].ink
 
 
 def bar(left: int, top: int = 100, width: int = 12, height: int = 40) -> Box:

@@ -13,7 +13,7 @@ THICKEST = 6
 
 def inked(photo: np.ndarray) -> np.ndarray:
     """Which pixels of a photo are ink, printed or written."""
-    ink = extract(photo)[0][0]
+    ink = extract(photo)[0].ink
     levels = otsu_levels(ink)
     assert levels is not None
     return np.asarray(ink > levels.low)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,6 @@ from hypothesis.extra import numpy as hnp
 from digits.data.mnist import Split
 from digits.vision import cuts
 from digits.vision.components import Box, Component, trim
-from digits.vision.cuts import cut
 from tests.drawn import Sheet, chosen
 
 INKS = hnp.arrays(
@@ -25,6 +26,10 @@ def written(split: Split, number: str, gap: int, size: int = 60) -> Component:
     sheet = Sheet(120, 500)
     sheet.write(chosen(split, number, start=3), 20, 20, size, gap)
     return component(np.asarray(sheet.ink), 0, 0)
+
+
+def cut(whole: Component, height: float, pen: float) -> list[Component]:
+    return [piece.component for piece in cuts.cut(whole, height, pen)]
 
 
 def check_partition(whole: Component, pieces: list[Component]) -> None:
@@ -61,15 +66,28 @@ def test_seams_may_cross(ink: np.ndarray, data: st.DataObject) -> None:
     )
     with pytest.MonkeyPatch.context() as patched:
         drawn = data.draw(seams)
-        patched.setattr(cuts, "_seams", lambda *_: drawn)
+        patched.setattr(cuts, "_seams", lambda *_: (drawn, np.ones(len(drawn))))
         check_partition(whole, cut(whole, 10, 2))
+
+
+def touching_rings() -> Component:
+    y, x = np.mgrid[-1:1:40j, -1:1:40j]
+    ring = np.where(np.abs(np.hypot(y, x) - 0.8) < 0.2, 255, 0).astype(np.uint8)
+    return component(np.concatenate([ring[:, :-2], ring[:, 2:]], 1))
+
+
+def test_pieces_know_what_their_seams_cross() -> None:
+    pieces = cuts.cut(touching_rings(), 40, 8)
+    assert pieces[0].crossed[0] == pieces[-1].crossed[1] == 0
+    for one, other in pairwise(pieces):
+        assert 0 < one.crossed[1] <= 2 and 0 < other.crossed[0] <= 2
+    [piece] = cuts.cut(component(np.full((40, 20), 255, np.uint8)), 40, 5)
+    assert piece.crossed == (0, 0)
 
 
 def test_seam_between_touching_rings() -> None:
     """Whatever other seams there are."""
-    y, x = np.mgrid[-1:1:40j, -1:1:40j]
-    ring = np.where(np.abs(np.hypot(y, x) - 0.8) < 0.2, 255, 0).astype(np.uint8)
-    whole = component(np.concatenate([ring[:, :-2], ring[:, 2:]], 1))
+    whole = touching_rings()
     pieces = cut(whole, 40, 8)
     ends = [piece.box.right - whole.box.left for piece in pieces]
     assert any(abs(end - 38) <= 3 for end in ends)
@@ -120,7 +138,8 @@ def test_seams_lean() -> None:
 def test_seams_are_apart(pen: float) -> None:
     whole = component(np.random.default_rng(0).integers(0, 256, (40, 300), dtype=np.uint8))
     height = 40.0
-    seams = cuts._seams(whole.ink, height, cuts._CROSSED * pen)
+    seams, costs = cuts._seams(whole.ink, height, cuts._CROSSED * pen)
+    assert len(costs) == len(seams)
     assert len(seams) <= cuts._MAX_SEAMS
     assert (np.abs(np.diff(seams, axis=1)) <= 1).all()  # one column aside a row at most
     middles = seams[:, 20]

@@ -95,7 +95,7 @@ def on_table(photo: np.ndarray, margin: int = 25, grey: int = 40) -> np.ndarray:
 
 
 # What is not found yet.
-LIMITS = {("squared darkly", "shadow"), ("tight box", "table")}
+LIMITS = {("squared darkly", "shadow")}
 
 
 def same(one: Hypothesis, other: Hypothesis) -> bool:

@@ -35,8 +35,8 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def only(grey: np.ndarray) -> np.ndarray:
-    [(found, _)] = ink.extract(grey)
-    return found
+    [side] = ink.extract(grey)
+    return side.ink
 
 
 def test_ink_is_pen(test_slice: Split) -> None:
@@ -63,9 +63,10 @@ def test_light_on_dark(test_slice: Split, light: Light | None) -> None:
     photo = sheet(test_slice).photograph(light=None if light is None else light(200, 300))
     sides, inverted = ink.extract(photo), ink.extract(255 - photo)
     assert len(sides) == len(inverted)
-    for pair, other in zip(sides, inverted, strict=True):
-        assert likeness(pair[0], other[0]) > 0.99
-        assert likeness(pair[1], other[1]) > 0.99
+    for side, other in zip(sides, inverted, strict=True):
+        assert likeness(side.ink, other.ink) > 0.99
+        assert likeness(side.narrow, other.narrow) > 0.99
+        assert likeness(side.uncorrected, other.uncorrected) > 0.99
 
 
 @pytest.mark.parametrize("inverted", [False, True])
@@ -78,7 +79,7 @@ def test_both_sides_of_sheet_on_table(test_slice: Split, inverted: bool, margin:
     sides = ink.extract(picture)
     assert len(sides) == 2
     own = slice(margin, -margin), slice(margin, -margin)
-    alike = sorted(likeness(found[own], np.asarray(page.ink)) for found, _ in sides)
+    alike = sorted(likeness(side.ink[own], np.asarray(page.ink)) for side in sides)
     assert alike[0] < -0.9  # the ink of one side is the paper of the other
     assert alike[1] > 0.98
 
@@ -87,15 +88,16 @@ def test_both_sides_of_sheet_on_table(test_slice: Split, inverted: bool, margin:
 @pytest.mark.parametrize("pen", [60, 140])
 def test_light_and_shadow(test_slice: Split, light: Light, pen: int) -> None:
     page = sheet(test_slice)
-    even = ink.extract(page.photograph(ink=pen))[0][0]
+    even = ink.extract(page.photograph(ink=pen))[0].ink
     sides = ink.extract(page.photograph(ink=pen, light=light(200, 300)))
     middle = slice(40, 150), slice(50, 250)
-    assert max(likeness(uneven[middle], even[middle]) for uneven, _ in sides) > 0.95
+    assert max(likeness(side.ink[middle], even[middle]) for side in sides) > 0.95
 
 
 def test_uncorrected_ink_keeps_light(test_slice: Split) -> None:
     page = sheet(test_slice)
-    corrected, uncorrected = ink.extract(page.photograph(light=lamp(200, 300)))[0]
+    side = ink.extract(page.photograph(light=lamp(200, 300)))[0]
+    corrected, uncorrected = side.ink, side.uncorrected
     # Bare paper in the darkest corner, and in the lightest one.
     assert uncorrected[-20:, -20:].mean() > uncorrected[:20, :20].mean() + 80
     assert abs(corrected[-20:, -20:].mean() - corrected[:20, :20].mean()) < 10
@@ -107,26 +109,40 @@ def test_uncorrected_ink_of_tight_crop() -> None:
     photo = np.where(np.abs(x) < 0.6, 40, 220) + 3 * y
     photo += np.random.default_rng(0).normal(0, 2, photo.shape)
     stroke = np.abs(x) < 0.6
-    uncorrected = [pair[1] for pair in ink.extract(photo.clip(0, 255).astype(np.uint8))]
-    assert max(likeness(found, stroke) for found in uncorrected) > 0.99
+    sides = ink.extract(photo.clip(0, 255).astype(np.uint8))
+    assert max(likeness(side.uncorrected, stroke) for side in sides) > 0.99
 
 
 @pytest.mark.parametrize("table", [10, 30])
 def test_dark_side_beside_table(test_slice: Split, table: int) -> None:
     """Black on white is the likelier side, though black is most of what is far from white."""
     page = sheet(test_slice)
-    found = ink.extract(page.photograph(table=table))[0][0][:160, 40:]
+    found = ink.extract(page.photograph(table=table))[0].ink[:160, 40:]
     assert likeness(found, np.asarray(page.ink)[:160, 40:]) > 0.95
 
 
 @pytest.mark.parametrize("paper", [0, 90, 255])
-def test_flat_picture_same_array_twice(test_slice: Split, paper: int) -> None:
+def test_flat_picture_has_one_ink(test_slice: Split, paper: int) -> None:
     mask = np.asarray(sheet(test_slice).ink) / 255
     grey = (paper + ((60 if paper > 128 else 220) - paper) * mask).astype(np.uint8)
-    [(found, uncorrected)] = ink.extract(grey)
-    assert found is uncorrected
-    assert likeness(found, mask) > 0.999
-    assert (found == 0).mean() > 0.5
+    [side] = ink.extract(grey)
+    assert side.flat
+    assert side.ink is side.narrow is side.uncorrected
+    assert likeness(side.ink, mask) > 0.999
+    assert (side.ink == 0).mean() > 0.5
+
+
+@pytest.mark.parametrize("band", [0.12, 0.2])
+def test_narrow_ink_has_no_wide_strokes(test_slice: Split, band: float) -> None:
+    """A shadow that is narrow enough for a stroke of a large digit is none of a small one."""
+    page = sheet(test_slice)
+    photo = page.photograph(noise=2).astype(float)
+    photo[150:, 40 : 40 + round(band * 300)] *= 0.6
+    side = ink.extract(photo.astype(np.uint8))[0]
+    shaded = slice(160, None), slice(45, 35 + round(band * 300))
+    assert side.ink[shaded].mean() > 60
+    assert side.narrow[shaded].mean() < 10
+    assert likeness(side.narrow[:145], np.asarray(page.ink)[:145]) > 0.95
 
 
 def histogram(*levels: tuple[float, float, float]) -> np.ndarray:
@@ -164,16 +180,17 @@ def test_dark_level_between_two_inks(fainter: int) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (28, 28), (300, 200)])
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_no_ink_on_even_sheet(shape: tuple[int, int], value: int) -> None:
-    for found, uncorrected in ink.extract(np.full(shape, value, np.uint8)):
-        assert ink.otsu_levels(found) is None
-        assert ink.otsu_levels(uncorrected) is None
+    for side in ink.extract(np.full(shape, value, np.uint8)):
+        assert ink.otsu_levels(side.ink) is None
+        assert ink.otsu_levels(side.uncorrected) is None
 
 
 @pytest.mark.parametrize("light", [lamp, lambda *shape: np.linspace([1] * shape[1], 0.5, shape[0])])
 def test_no_ink_on_blank_sheet_under_lamp(light: Light) -> None:
     page = (PAPER * light(200, 300)).astype(np.uint8)
-    for found, _ in ink.extract(page):
-        assert ink.otsu_levels(found) is None
+    for side in ink.extract(page):
+        assert ink.otsu_levels(side.ink) is None
+        assert ink.otsu_levels(side.narrow) is None
 
 
 def slight(height: int, width: int) -> np.ndarray:
@@ -190,7 +207,7 @@ def test_faint_pen_without_noise(
     page = sheet(test_slice)
     factor = None if light is None else light(200, 300)
     photo = page.photograph(ink=PAPER - contrast, noise=0, light=factor)
-    found = ink.extract(photo)[0][0]
+    found = ink.extract(photo)[0].ink
     levels = ink.otsu_levels(found)
     assert (levels is not None) == visible
     if levels is not None:
@@ -199,7 +216,7 @@ def test_faint_pen_without_noise(
 
 def test_shadow_edge_hardly_ink() -> None:
     page = PAPER * shadow(300, 400)
-    assert np.quantile(ink.extract(page.astype(np.uint8))[0][0], 0.95) < 15
+    assert np.quantile(ink.extract(page.astype(np.uint8))[0].ink, 0.95) < 15
 
 
 @settings(deadline=None, max_examples=200)
@@ -215,7 +232,7 @@ def test_any_grey_picture(grey: np.ndarray) -> None:
     before = grey.copy()
     sides = ink.extract(grey)
     assert len(sides) in (1, 2)
-    for found in (found for pair in sides for found in pair):
+    for found in (one for side in sides for one in (side.ink, side.narrow, side.uncorrected)):
         assert found.shape == grey.shape
         assert found.dtype == np.uint8
         with np.errstate(all="raise"):

@@ -31,7 +31,7 @@ def lefts(boxes: list[Box]) -> list[list[int]]:
 
 
 def ink_of(photo: np.ndarray) -> np.ndarray:
-    return extract(photo)[0][0]
+    return extract(photo)[0].ink
 
 
 def pieces_of(ink: np.ndarray) -> Page:

@@ -14,8 +14,8 @@ from digits.vision.pieces import (
     Pieces,
     classified,
     look,
+    mean_confidence,
     page_style,
-    share_of_sure,
     with_erased,
     without_boxes,
 )
@@ -207,25 +207,42 @@ def test_style_is_that_of_sure_digits() -> None:
         bars(bar(100), bar(130, height=42), bar(160, height=44), bar(200, 200, 90, 50))
     )
     assert found is not None
-    network = Network()
-    pieces = look(found, network)
-    style = page_style(pieces, 77.0)
+    style = page_style(found, look(found, Network()))
     assert style.height == 42
     assert style.contrast == pytest.approx(220 / 255)
     assert style.pen == pytest.approx(12, rel=0.3)
-    assert style.sure == pytest.approx(math.log(3 + 1))
-    unsure = page_style(look(found, Network(0.5)), 77.0)
-    assert unsure.height == 77
-    assert unsure.sure == pytest.approx(math.log(1 / 4))
+    unsure = page_style(found, look(found, Network(0.5)))
+    assert unsure.height == found.height
 
 
-def test_share_of_sure() -> None:
-    """Of what is as high as a digit, and no wider than it may be."""
+def test_style_is_not_that_of_a_table() -> None:
+    """What is sure of a bare stroke may be the edge of a table, or cut off by the border."""
+
+    def tall_is_a_one(inks: Sequence[Ink]) -> tuple[np.ndarray, np.ndarray]:
+        frames, answers = Network()(inks)
+        for answer, ink in zip(answers, inks, strict=True):
+            if len(ink) > 100:
+                answer[[1, 3]] = answer[[3, 1]]
+        return frames, answers
+
+    digits = [bar(100 + 30 * k, 150) for k in range(3)]
+    for network, edge in ((tall_is_a_one, bar(20, 20, 40, 250)), (Network(), bar(0, 0, 40, 300))):
+        found = find_pieces(bars(*digits, edge))
+        assert found is not None
+        assert page_style(found, look(found, network)).height == 40
+
+
+def test_mean_confidence() -> None:
+    """Of what is about as high as a digit, and no wider than it may be."""
     found = find_pieces(bars(bar(100), bar(130), bar(160, 110, 45, 30), bar(220, 130, 5, 8)))
     assert found is not None
     pieces = look(found, Network())
     number = {component.box.left: k for k, component in enumerate(pieces.components)}
-    every = share_of_sure(pieces, list(number.values()), 40)
-    assert every == pytest.approx(math.log(3))  # without the wide one and the speck
-    assert share_of_sure(pieces, [number[100], number[130]], 40) == pytest.approx(math.log(3))
-    assert share_of_sure(pieces, [number[220]], 40) == 0
+    confidence = math.log(0.97 / 0.03)
+    both = mean_confidence(pieces, number.values(), 40)  # without the wide one and the speck
+    assert both == pytest.approx(confidence * 2 / 3, rel=1e-4)
+    assert mean_confidence(pieces, [number[100], number[130]], 40) == both
+    assert mean_confidence(pieces, [number[100]], 40) == pytest.approx(confidence / 2, rel=1e-4)
+    assert mean_confidence(pieces, [number[220]], 40) == 0
+    pieces.answers[:, [1, 3]] = pieces.answers[:, [3, 1]]
+    assert mean_confidence(pieces, number.values(), 40) == 0  # ones don't count

@@ -26,7 +26,7 @@ def test_blank_page() -> None:
 
 def read_text(photo: np.ndarray, classifier: Classifier) -> str:
     """The likeliest digits, sure or not: a line of text for each line, blanks between columns."""
-    lines = read_page([ink for ink, _ in extract(photo)], classifier.classify)
+    lines = read_page([side.narrow for side in extract(photo)], classifier.classify)
     return "\n".join(
         " ".join("".join(str(one.probabilities.argmax()) for one in column) for column in line)
         for line in lines

@@ -70,7 +70,7 @@ def check(lattice: Lattice, height: float) -> None:
     assert junk == {(k, k + 1) for k in range(len(atoms))} | components
     assert not atoms[0].seams[0] and not atoms[-1].seams[1]
     for one, other in pairwise(atoms):
-        assert one.seams[1] == other.seams[0] == (one.number == other.number)
+        assert (one.seams[1] > 0) == (other.seams[0] > 0) == (one.number == other.number)
     for arc in arcs:
         assert np.isfinite(arc.features).all()
         if arc.kind != DIGIT:
