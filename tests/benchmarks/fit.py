@@ -41,7 +41,7 @@ from digits_train import outliers
 
 HAND = ("size", "pen", "pencil", "faint", "pressure")  # factors of how a digit is written
 SEVERAL, NONE = 10, 11  # labels beside the ten digits
-PICTURES, PAGES = 8_000, 400
+PICTURES, PAGES = 8_000, 500
 OTHERS = 1_200  # lattices without a digit that are fitted
 TABLE = Path(weights.__file__)
 HEADER = '''"""Weights of the models that judge hypotheses and ways through a line.
@@ -206,14 +206,14 @@ class Page(NamedTuple):
 
 
 def lattice_samples(seeds: Sequence[int]) -> list[Page]:
-    """The lattices of the pages with these seeds: one in six without any digit."""
+    """The lattices of the pages with these seeds: one in three without any digit."""
     validation = mnist.load("validation")
     half = Split(validation.images[:FITTED], validation.labels[:FITTED])
     classifier = Classifier()
     found = []
     for seed in seeds:
         random = np.random.default_rng([8, seed])
-        page = pages.page(half, random, digits=bool(random.random() > 1 / 6))
+        page = pages.page(half, random, digits=bool(random.random() > 1 / 3))
         found += page_lattices(page, classifier)
     return found
 

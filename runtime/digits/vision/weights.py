@@ -4,61 +4,61 @@ Written by `python -m tests.benchmarks.fit`, which fits them on synthetic pictur
 """
 
 JUDGE = (
-    -0.013,  # main
-    -0.957,  # narrow
-    1.708,  # narrow unruled
+    -0.364,  # main
+    -1.081,  # narrow
+    1.093,  # narrow unruled
     0.025,  # crop
-    0.352,  # inner
-    2.032,  # unruled
-    0.822,  # dark
-    -2.567,  # alone
-    -0.177,  # all
-    -2.402,  # second
-    -0.665,  # other side
-    0.582,  # confidence
-    1.255,  # agreement
-    0.704,  # share
-    -3.892,  # distance
-    -0.450,  # border
-    0.524,  # size
-    -0.391,  # width
-    -0.192,  # contrast
-    0.893,  # enlarged
-    -1.000,  # one
-    -1.800,  # dark, no lines
+    0.314,  # inner
+    1.629,  # unruled
+    0.422,  # dark
+    -3.079,  # alone
+    -0.717,  # all
+    -2.547,  # second
+    -0.456,  # other side
+    0.586,  # confidence
+    1.379,  # agreement
+    0.861,  # share
+    -3.667,  # distance
+    -0.504,  # border
+    0.420,  # size
+    -0.628,  # width
+    -0.177,  # contrast
+    1.599,  # enlarged
+    -1.070,  # one
+    -1.913,  # dark, no lines
 )
 SEVERAL = (
-    2.315,  # several
-    0.392,  # less sure
-    0.002,  # lighter
-    0.393,  # lower
-    -1.204,  # overlap
-    -0.105,  # pen
-    0.246,  # contrast
-    0.000,  # one
+    2.444,  # several
+    0.298,  # less sure
+    0.032,  # lighter
+    0.628,  # lower
+    -1.284,  # overlap
+    0.278,  # pen
+    0.126,  # contrast
+    -0.440,  # one
 )
 ARC = (
-    -5.152,  # digit
-    0.497,  # confidence
-    3.394,  # height
-    -2.078,  # height squared
-    -1.906,  # too wide
-    -1.643,  # cuts
-    -0.307,  # crossed
-    0.788,  # joins
-    -0.574,  # contrast
-    -12.196,  # contrast squared
-    -2.094,  # softness
-    0.918,  # between lines
-    -1.020,  # one
-    0.388,  # page
-    0.089,  # line
-    -0.473,  # junk
-    -0.205,  # junk's mass
-    -0.810,  # junk's seams
+    -5.188,  # digit
+    0.545,  # confidence
+    3.167,  # height
+    -2.842,  # height squared
+    -1.273,  # too wide
+    -2.501,  # cuts
+    -0.167,  # crossed
+    2.372,  # joins
+    2.362,  # contrast
+    -0.700,  # contrast squared
+    -2.558,  # softness
+    0.699,  # between lines
+    -1.404,  # one
+    0.407,  # page
+    0.154,  # line
+    0.965,  # junk
+    -0.288,  # junk's mass
+    -1.201,  # junk's seams
 )
 PAIR = (
-    1.282,  # digit beside digit
-    -2.203,  # digit beside letter
-    1.456,  # letter beside letter
+    1.610,  # digit beside digit
+    -2.604,  # digit beside letter
+    1.071,  # letter beside letter
 )
