@@ -180,10 +180,13 @@ class Classifier:
         )
 
     def _only_digit(self, loaded: Picture) -> Prediction:
-        """The digit of a picture of one, which is too little for a page to be told by."""
+        """The digit of a picture of one, which is too little for a page to be told by.
+
+        What may be several was looked at already, and none of them is a digit.
+        """
         [examined] = self.examine([loaded.grey])
         found = self.prediction(examined)
-        if examined.judgement.none > 0.5:
+        if examined.judgement.none + examined.judgement.several > 0.5:
             raise PictureError(f"{loaded.name}: no digit is found on it")
         return replace(found, box=loaded.own_box(*found.box), note="")
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 import digits
 from digits.data.mnist import Split
@@ -22,6 +22,7 @@ from digits.models.model import BUNDLED
 from digits.vision.hypotheses import MAX_HYPOTHESES
 from digits.vision.picture import Source
 from tests.benchmarks import nondigits
+from tests.camera.marks import DEJAVU
 from tests.conftest import PICTURES
 from tests.drawn import Sheet, chosen, lamp
 from tests.edits import edits
@@ -322,6 +323,15 @@ def test_letters_and_drawings_are_mostly_no_digit(classifier: digits.Classifier)
     drawn = [nondigits.drawing(random) for _ in range(100)]
     rejected = sum(prediction.digit is None for prediction in classifier.predict_batch(drawn))
     assert rejected >= 90
+
+
+@pytest.mark.parametrize("text", ["Hello", "INVOICE"])
+def test_page_of_words_has_no_digit(classifier: digits.Classifier, text: str) -> None:
+    page = Image.new("L", (600, 200), 235)
+    font = ImageFont.truetype(DEJAVU[0], 70)
+    ImageDraw.Draw(page).text((80, 50), text, 40, font)
+    with pytest.raises(PictureError, match="no digit is found"):
+        classifier.read(page)
 
 
 @settings(deadline=None, max_examples=50)

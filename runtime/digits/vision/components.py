@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Ink = NDArray[np.uint8]
+from digits.vision.ink import Ink
+
 Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 

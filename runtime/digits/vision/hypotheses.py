@@ -26,10 +26,10 @@ _BLANK = Levels(0, 255, 255, 255)  # of a picture without ink
 _CENTRAL = 5.0  # weight of the squared distance from the middle, as the judge's fit finds it
 _NEAR = 0.5  # of the main component's longer side; pieces of one digit are not further apart
 
-# The likelier first. main: the heaviest component near the middle, with the pieces near it.
-# narrow: the same of narrow strokes, without what comes in from the border. crop: all ink, light
-# and all, as in a picture that is cropped to its digit. inner: main, without what comes in from the
-# border. unruled, narrow unruled: without the lines of the paper or the box of a form.
+# Of more than eight the last ones go. main: the heaviest component near the middle, with the pieces
+# near it. narrow: the same of narrow strokes, without what comes in from the border. crop: all ink,
+# light and all, as in a picture that is cropped to its digit. inner: main, without what comes in
+# from the border. unruled, narrow unruled: without the lines of the paper or the box of a form.
 # dark: main, of the darker ink. alone: the main component alone. all: all ink. second: the second
 # heaviest component.
 KINDS = (
@@ -41,9 +41,10 @@ KINDS = (
 class Hypothesis(NamedTuple):
     """One view of where the digit is.
 
-    kind: one of KINDS. component: its ink and where it is. share: how much of all ink it explains,
-    0 to 1. other_side: whether the ink is on the side that is less likely ink: light on dark where
-    the picture looks dark on light, or the reverse.
+    kind: one of KINDS. component: its ink and where it is. share: how much it explains of all ink
+    (of the narrow strokes, where it is of these), 0 to 1. other_side: whether the ink is on the
+    side that is less likely ink: light on dark where the picture looks dark on light, or the
+    reverse.
     """
 
     kind: str
@@ -60,7 +61,7 @@ def propose(grey: Grey) -> list[Hypothesis]:
     found: list[Hypothesis] = []
     for number, side in enumerate(extract(grey)):
         own = _of_side(side, number > 0)
-        # Half of them, at least, are left to the other side, where there is one.
+        # The likelier side keeps half of them at least.
         found = found[: max(MAX_HYPOTHESES - len(own), MAX_HYPOTHESES // 2)] + own
     return found[:MAX_HYPOTHESES]
 
@@ -111,7 +112,7 @@ class _Layer:
         return np.argsort(-rank)[:2]
 
     def add_main(self, kind: str, components: Components) -> Integers:
-        """Add the heaviest near the middle and the pieces near it; returns these, it first."""
+        """Add the heaviest near the middle and lighter pieces near it; returns these, it first."""
         if components.size < 2:
             chosen = np.arange(components.size)
             self.add(kind, components, chosen)

@@ -158,7 +158,10 @@ def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
         white = 1.0
     else:
         white = next((limit for limit in (255.0, 65535.0) if high <= limit), float(high))
-    scaled = values.astype(np.float32)  # first: clipped to a float, integers become float64
+    with np.errstate(over="ignore"):
+        if white > 65535:
+            values, white = values / white, 1.0
+        scaled = values.astype(np.float32)  # first: clipped to a float, integers become float64
     np.clip(scaled, 0, white, out=scaled)
     scaled *= 255 / white
     return to_bytes(scaled)

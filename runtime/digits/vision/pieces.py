@@ -177,8 +177,9 @@ def page_style(page: Page, pieces: Pieces) -> Style:
 def mean_confidence(pieces: Pieces, chosen: Iterable[int], height: float) -> float:
     """How sure the network is of those of the chosen that are about as large as a digit.
 
-    The mean log odds of their digits; nearer to 0 where they are few. Those read as a 1 don't
-    count: so is every bare stroke. height: of digits, in pixels.
+    The sum of the log odds of their digits by one more than they are: a mean, nearer to 0 where
+    they are few. Those read as a 1 don't count, for so is every bare stroke, nor what is wider than
+    high and may be several. height: of digits, in pixels.
     """
     confidence = [
         pieces.answers[k].max()

@@ -37,7 +37,7 @@ from digits.vision.pieces import (
 # In units of the digits' usual height.
 _WIDEST = 1.6  # of a digit
 _SPLIT = 1.0  # what is wider is cut even where the network is sure of it
-_NEAR = 0.5  # between what may belong together
+_NEAR = 1.0  # between what is read in one search: digits of a number stand closer
 _MOST_JOINED = 4  # components in one digit
 _MAX_CUT = 200  # components of a page; of more unsure ones, most are no touching digits either
 

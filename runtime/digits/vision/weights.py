@@ -38,27 +38,27 @@ SEVERAL = (
     -0.440,  # one
 )
 ARC = (
-    -5.188,  # digit
-    0.545,  # confidence
-    3.167,  # height
-    -2.842,  # height squared
-    -1.273,  # too wide
-    -2.501,  # cuts
-    -0.167,  # crossed
-    2.372,  # joins
-    2.362,  # contrast
-    -0.700,  # contrast squared
-    -2.558,  # softness
-    0.699,  # between lines
-    -1.404,  # one
-    0.407,  # page
-    0.154,  # line
-    0.965,  # junk
-    -0.288,  # junk's mass
-    -1.201,  # junk's seams
+    -4.747,  # digit
+    0.544,  # confidence
+    1.931,  # height
+    -3.190,  # height squared
+    -0.482,  # too wide
+    -2.438,  # cuts
+    -0.176,  # crossed
+    2.123,  # joins
+    2.228,  # contrast
+    -0.972,  # contrast squared
+    -2.631,  # softness
+    0.263,  # between lines
+    -1.745,  # one
+    0.374,  # page
+    0.065,  # line
+    0.894,  # junk
+    -0.109,  # junk's mass
+    -1.023,  # junk's seams
 )
 PAIR = (
-    1.610,  # digit beside digit
-    -2.604,  # digit beside letter
-    1.071,  # letter beside letter
+    1.371,  # digit beside digit
+    -2.639,  # digit beside letter
+    0.893,  # letter beside letter
 )

@@ -117,6 +117,7 @@ def test_the_first_frame_of_an_animation_counts() -> None:
         GREY.astype(np.float32) / 255,
         GREY.astype(np.float32) / 200,  # as interpolation may leave it
         GREY > 100,
+        GREY.astype(np.float64) * 1e300,
     ],
 )
 def test_arrays(array: np.ndarray) -> None:
