@@ -43,16 +43,16 @@ def test_lines_and_lattices_in_reading_order() -> None:
 
 
 def test_clusters_break_at_wide_gaps() -> None:
-    boxes = np.array([bar(0), bar(30), bar(35, 90, 60), bar(40), bar(114), bar(147)])
+    boxes = np.array([bar(0), bar(30), bar(35, 90, 60), bar(40), bar(134), bar(187)])
     clusters = segmenting._clusters(np.arange(6), boxes, 40.0)
-    # From the furthest right of those before: 95 to 114, then 126 to 147.
+    # From the furthest right of those before: 95 to 134, then 146 to 187.
     assert list(clusters) == [[0, 1, 2, 3, 4], [5]]
     assert list(segmenting._clusters(np.arange(0), boxes, 40.0)) == []
 
 
-@pytest.mark.parametrize(("gap", "near"), [(10, True), (19, True), (22, False), (38, False)])
+@pytest.mark.parametrize(("gap", "near"), [(10, True), (39, True), (42, False), (60, False)])
 def test_lattice_holds_what_stands_close_together(gap: int, near: bool) -> None:
-    """Less than half a digit apart."""
+    """Less than a digit's height apart."""
     places = [100, 112 + gap, 124 + 2 * gap]
     [row] = found_in(bars(*(bar(left) for left in places))).lines
     assert lefts(row) == ([places] if near else [[left] for left in places])
