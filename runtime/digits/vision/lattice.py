@@ -84,7 +84,7 @@ class Step(NamedTuple):
     """An arc on the best way.
 
     probabilities: float64 [10], of the digit that the heaviest of its atoms belongs to, over all
-    ways; the probability that it is none is spread evenly, so that they sum to 1.
+    ways on which that is a digit, so that they sum to 1.
     """
 
     arc: Arc
@@ -128,7 +128,7 @@ def _digit_probabilities(lattice: Lattice, chosen: Arc, through: Scores) -> Scor
     for arc, likely in zip(lattice.arcs, through, strict=True):
         if arc.start <= atom < arc.end and arc.answer is not None:
             digit += likely * arc.answer
-    digit += (1 - digit.sum()) / 10
+    digit /= digit.sum()
     return digit
 
 

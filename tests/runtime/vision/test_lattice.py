@@ -121,14 +121,15 @@ def test_best_path_equals_brute_force(of: Lattice, pair: tuple[float, ...]) -> N
 @settings(deadline=None, max_examples=200)
 @given(lattices(), pair_weights())
 def test_digit_probabilities_equal_brute_force(of: Lattice, pair: tuple[float, ...]) -> None:
-    """Of the digit that the heaviest of an arc's atoms belongs to; of "none" each gets a tenth."""
+    """Of the digit that the heaviest of an arc's atoms belongs to, on all ways where it is one."""
     for step in find(of, pair):
         own = range(step.arc.start, step.arc.end)
         heaviest = max(own, key=lambda k: of.atoms[k].component.ink.sum())
         expected = np.zeros(10)
         for way, share in shares(of, pair):
             [over] = [of.arcs[k] for k in way if of.arcs[k].start <= heaviest < of.arcs[k].end]
-            expected += share * (0.1 if over.answer is None else over.answer)
+            expected += 0 if over.answer is None else share * over.answer
+        expected /= expected.sum()
         np.testing.assert_allclose(step.probabilities, expected, atol=1e-6)
         assert step.probabilities.sum() == pytest.approx(1, abs=1e-6)
 
@@ -170,13 +171,13 @@ def test_extreme_scores_stay_finite() -> None:
 
 
 def test_equal_paths_share_probability() -> None:
-    """Two digits and two of none, of which each digit gets a tenth."""
+    """Two digits and two of none, which say nothing of the digit and don't count."""
     arcs = [arc(0, 1, LETTER, 1), arc(0, 1, SPECK, 1), arc(0, 1, DIGIT, 1, 4)]
     arcs.append(arc(0, 1, DIGIT, 1 + 1e-9, 7))
     [step] = find(of_arcs(arcs), NO_PAIRS)
     assert step.arc is arcs[-1]
-    expected = np.full(10, 0.05 + 0.5 * 0.02)
-    expected[[4, 7]] += 0.5 * 0.8 / 2
+    expected = np.full(10, 0.02)
+    expected[[4, 7]] += 0.8 / 2
     np.testing.assert_allclose(step.probabilities, expected, atol=1e-6)
 
 
