@@ -1,6 +1,7 @@
 """What several test files need."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ from tests import drawn
 
 TESTS = Path(__file__).parent
 PICTURES = TESTS / "pictures"
+
+# A shell has what it runs in the background ignore Ctrl-C, and each command of a test would too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _slice(prefix: str) -> Split:
