@@ -271,8 +271,8 @@ def _true_arcs(lattice: Lattice, counts: Floats, whole: Floats) -> NDArray[np.bo
     written = counts[:, 1:].sum(1) > LEAST_INK * counts.sum(1)
     sliver = np.array(
         [
-            not wet or pixels <= SLIVER * whole[1 + int(row[1:].argmax())]
-            for wet, pixels, row in zip(written, most, counts, strict=True)
+            not inked or pixels <= SLIVER * whole[1 + int(row[1:].argmax())]
+            for inked, pixels, row in zip(written, most, counts, strict=True)
         ]
     )
     true = np.zeros(len(lattice.arcs), np.bool_)

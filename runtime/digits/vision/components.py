@@ -38,6 +38,11 @@ class Component(NamedTuple):
     ink: Ink
     box: Box
 
+    @property
+    def contrast(self) -> float:
+        """The mean of what is inked, 0 to 1."""
+        return float(self.ink.sum() / (255 * np.count_nonzero(self.ink)))
+
 
 class Components(NamedTuple):
     """The connected components of a mask, numbered from 0, as runs of pixels along its rows.

@@ -37,7 +37,7 @@ SEVERAL_FEATURES = (
     "contrast",  # how far their mean ink is apart, as a logarithm
     "one",  # 1 where the network reads the second as a 1
 )
-_FIRST = ("alone", "inner", "main")  # which of them is the heaviest component, the surest first
+_FIRST = ("alone", "inner", "main")  # the first of these is the heaviest component by itself
 _LIMIT = 1e-4  # of a probability's distance from 0 and 1, in log odds
 
 
@@ -95,7 +95,7 @@ def features(
     agreement = log_odds(answers.mean(0)[likeliest])
     strokes = stroke_width(frames.astype(np.float32) / np.float32(255)) / DIGIT_SIDE
     for row, hypothesis in enumerate(hypotheses):
-        ink, box = hypothesis.component
+        box = hypothesis.component.box
         longer = max(box.width, box.height)
         x, y = (box.left + box.right) / width - 1, (box.top + box.bottom) / height - 1
         border = (box.left == 0) + (box.top == 0) + (box.right == width) + (box.bottom == height)
@@ -109,7 +109,7 @@ def features(
             border,
             math.log(longer / max(width, height)),
             math.log(strokes[row]),
-            math.log(ink.sum() / (255 * np.count_nonzero(ink))),
+            math.log(hypothesis.component.contrast),
             max(math.log(DIGIT_SIDE / longer), 0),
             likeliest[row] == 1,
             hypothesis.kind == "dark" and not ruled,

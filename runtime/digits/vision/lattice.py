@@ -16,7 +16,7 @@ from digits.vision.components import Component
 
 Scores = NDArray[np.float64]
 
-DIGIT, LETTER, SPECK = 0, 1, 2  # what an arc is: a digit; no digit, as high as one; lower
+_KINDS = DIGIT, LETTER, SPECK = 0, 1, 2  # what an arc is: a digit; no digit, as high as one; lower
 
 ARC_FEATURES = (
     # of a digit
@@ -171,9 +171,6 @@ def marginals(
     total = _log_sum(*ahead[-1])
     after = np.array([back[arc.end][arc.kind] for arc in lattice.arcs])
     return np.exp(np.array(before) + after[:, None] - total), total
-
-
-_KINDS = (DIGIT, LETTER, SPECK)
 
 
 def _log_sum(*values: float) -> float:

@@ -59,7 +59,7 @@ def classified(components: list[Component], classify: Classify) -> Pieces:
     longer = np.array([max(ink.shape) for ink in inks], np.float32)
     pens: Floats = stroke_width(frames.astype(np.float32) / np.float32(255)) * longer
     pens /= DIGIT_SIDE
-    contrasts = np.array([ink.sum() / (255 * np.count_nonzero(ink)) for ink in inks], np.float32)
+    contrasts = np.array([component.contrast for component in components], np.float32)
     return Pieces(components, frames, answers, pens, contrasts)
 
 
@@ -164,8 +164,8 @@ def page_style(page: Page, pieces: Pieces) -> Style:
     mass = np.array([component.ink.sum() for component in pieces.components], np.float64)
     heights, length = boxes[:, 3] - boxes[:, 1], mass / pieces.pens
     sure = (pieces.answers.max(1) >= SURE) & (heights >= SMALLEST)
-    told = sure & inside(boxes, page.ink.shape) & (pieces.answers.argmax(1) != 1)
-    chosen = next(some for some in (told, sure, np.ones_like(sure)) if some.any())
+    reliable = sure & inside(boxes, page.ink.shape) & (pieces.answers.argmax(1) != 1)
+    chosen = next(some for some in (reliable, sure, np.ones_like(sure)) if some.any())
     height = weighted_median(heights[chosen], length[chosen]) if sure.any() else page.height
     return Style(
         height,
