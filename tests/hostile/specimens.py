@@ -127,7 +127,7 @@ def _bmp() -> dict[str, bytes]:
 def _tiff() -> dict[str, bytes]:
     modes = ("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F")
     found = {f"TIFF {mode}": encoded(_seven(mode), "TIFF") for mode in modes}
-    for kind in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd", "lzma"):
+    for kind in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd"):
         found[f"TIFF {kind}"] = encoded(_seven("RGB"), "TIFF", compression=kind)
     for kind in ("group3", "group4"):
         found[f"TIFF {kind}"] = encoded(_seven("1"), "TIFF", compression=kind)

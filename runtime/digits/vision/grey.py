@@ -1,12 +1,15 @@
 """A picture that Pillow has opened to grey pixels, a band of rows at a time."""
 
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 _BAND = 512  # rows that are converted at a time
+_LARGE = 1e30
 
 
 def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
@@ -14,17 +17,14 @@ def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
 
     Gives uint8 [height, width], 0 = black, 255 = white. What is transparent lies on paper.
 
-    Raises ValueError when a picture of floats holds values that aren't finite, and what Pillow
-    raises on a damaged picture.
+    More than 8 bits a pixel are scaled by `value_range`. Raises ValueError when a picture of
+    floats holds values that aren't finite, and what Pillow raises on a damaged picture.
     """
     if image.mode == "L" and factor == 1 and not image.has_transparency_data:
         return np.asarray(image)
-    if image.mode in ("I", "F"):
-        return _stretched(image, factor)
-    if image.mode.startswith("I;16"):
-        deep = (np.asarray(band) >> 8 for band in _bands(image, factor))
-        bands = [Image.fromarray(high.astype(np.uint8)).reduce(factor) for high in deep]
-    elif image.has_transparency_data:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _from_deep(image, factor)
+    if image.has_transparency_data:
         coloured = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
         # Alpha is multiplied in while averaging; the grey of invisible pixels must not show.
         weighted = (band.convert("LA").convert("La") for band in _bands(coloured, factor))
@@ -65,22 +65,42 @@ def _on_paper(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return to_bytes((paper + (grey - paper) * alpha).astype(np.float32))
 
 
-def _stretched(image: Image.Image, factor: int) -> NDArray[np.uint8]:
-    """Grey for 32-bit files, which don't say what white is: the least is black, the most white."""
-    ranges = []
-    for band in _bands(image, factor):
-        values = np.asarray(band)
-        if not np.isfinite(values).all():
-            raise ValueError("it holds values that are not finite")
-        ranges.append((float(values.min()), float(values.max())))
-    low, high = min(least for least, _ in ranges), max(most for _, most in ranges)
-    reduced = []
-    for band in _bands(image, factor):
-        grey = np.asarray(band).astype(np.float32)
-        grey -= low
-        grey *= 255 / max(high - low, 1e-9)
-        reduced.append(np.asarray(Image.fromarray(to_bytes(grey)).reduce(factor)))
-    return np.concatenate(reduced)
+def _from_deep(image: Image.Image, factor: int) -> NDArray[np.uint8]:
+    """Grey of a picture whose pixels have more than 8 bits."""
+    ranges = [value_range(np.asarray(band)) for band in _bands(image, factor)]
+    black, white = min(low for low, _ in ranges), max(high for _, high in ranges)
+    return np.concatenate(
+        [
+            np.asarray(Image.fromarray(to_uint8(np.asarray(band), black, white)).reduce(factor))
+            for band in _bands(image, factor)
+        ]
+    )
+
+
+def value_range(values: NDArray[Any]) -> tuple[float, float]:
+    """What stands for black and for white in numbers of any kind, which don't say so.
+
+    Black is 0, or the least value below it. White is 1 in bool and in floats up to 2
+    (interpolation goes beyond 1), 255 in what goes up to that, and else the largest value.
+    Raises ValueError when a value isn't finite.
+    """
+    low, high = float(values.min()), float(values.max())
+    if not math.isfinite(low) or not math.isfinite(high):
+        raise ValueError("it holds values that are not finite")
+    unit = values.dtype.kind == "b" or (values.dtype.kind == "f" and high <= 2)
+    return min(low, 0.0), 1.0 if unit else max(high, 255.0)
+
+
+def to_uint8(values: NDArray[Any], black: float, white: float) -> NDArray[np.uint8]:
+    """Numbers of any kind to 0 (black) to 255 (white). What lies beyond is clipped."""
+    largest = max(white, -black)
+    if largest > _LARGE:  # float32 might not hold it
+        values, black, white = values / largest, black / largest, white / largest
+    scaled = values.astype(np.float32)
+    scaled -= black
+    scaled *= 255 / (white - black)
+    np.clip(scaled, 0, 255, out=scaled)
+    return to_bytes(scaled)
 
 
 def to_bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:

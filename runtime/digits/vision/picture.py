@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from digits.errors import PictureError
-from digits.vision import decoder
-from digits.vision.grey import to_bytes, to_grey
+from digits.vision import declared, decoder
+from digits.vision.grey import to_grey, to_uint8, value_range
 
 Source = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any]
@@ -50,9 +50,8 @@ def load(source: Source, longest: int = WORKING_SIZE) -> Picture:
     """Open a path, bytes, a file object, a PIL image or an array as a grey picture.
 
     longest: pixels that the longer side may have; a larger picture is reduced.
-    Arrays are [height, width] or [height, width, 1, 3 or 4 channels], of bool, integers or floats.
-    White is 1 in bool and in floats up to 2 (interpolation goes beyond 1); 255 in what goes up to
-    255; 65535 in what goes up to that; beyond, the largest value.
+    Arrays are [height, width] or [height, width, 1, 3 or 4 channels], of bool, integers or floats;
+    `grey.value_range` says what is black and white in them.
 
     Raises PictureError when the source is missing, not a picture, damaged or too large.
     """
@@ -125,7 +124,7 @@ def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
 
 
 def _from_image(name: str, image: Image.Image, longest: int) -> Picture:
-    decoder.check_size(name, *image.size)
+    declared.check_size(name, *image.size)
     factor = -(-max(image.size) // longest)
     try:
         turned = image.getexif().get(_ORIENTATION, 1) != 1
@@ -143,25 +142,10 @@ def _from_array(array: NDArray[Any], longest: int) -> Picture:
         raise PictureError(
             f"a picture is [height, width] or [height, width, channels], not {array.shape}"
         )
-    decoder.check_size("the array", values.shape[1], values.shape[0])
+    declared.check_size("the array", values.shape[1], values.shape[0])
     if values.dtype != np.uint8:
-        values = _scaled(values)
+        try:
+            values = to_uint8(values, *value_range(values))
+        except ValueError as error:
+            raise PictureError(f"the array is no picture: {error}") from error
     return _from_image("the array", Image.fromarray(np.ascontiguousarray(values)), longest)
-
-
-def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Any numbers to 0 (black) to 255 (white); `load` says what counts as white."""
-    if not np.isfinite(values).all():
-        raise PictureError("the array holds values that are not finite")
-    high = values.max()
-    if values.dtype.kind == "b" or (values.dtype.kind == "f" and high <= 2):
-        white = 1.0
-    else:
-        white = next((limit for limit in (255.0, 65535.0) if high <= limit), float(high))
-    with np.errstate(over="ignore"):
-        if white > 65535:
-            values, white = values / white, 1.0
-        scaled = values.astype(np.float32)  # first: clipped to a float, integers become float64
-    np.clip(scaled, 0, white, out=scaled)
-    scaled *= 255 / white
-    return to_bytes(scaled)

@@ -118,6 +118,8 @@ def test_the_first_frame_of_an_animation_counts() -> None:
         GREY.astype(np.float32) / 200,  # as interpolation may leave it
         GREY > 100,
         GREY.astype(np.float64) * 1e300,
+        GREY / 127.5 - 1,  # as networks like it
+        GREY.astype(np.uint16) * 16,  # 12 bits, as machine vision has them
     ],
 )
 def test_arrays(array: np.ndarray) -> None:
@@ -265,6 +267,14 @@ def test_a_cut_out_sheet_keeps_its_own_paper(paper: str, margin: int) -> None:
 
 def test_nothing_visible_is_a_blank_sheet() -> None:
     assert (picture.load(Image.new("RGBA", (9, 9))).grey == 255).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+@pytest.mark.parametrize("most", [1, 255, 300, 4095, 65535])
+def test_deep_tiff_is_scaled_as_the_same_array(dtype: type, most: int) -> None:
+    array = (GREY / 230 * most).astype(dtype)
+    raw = encoded(Image.fromarray(array), "TIFF")
+    np.testing.assert_array_equal(picture.load(raw).grey, picture.load(array).grey)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint16, np.int32, np.int64])

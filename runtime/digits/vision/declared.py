@@ -1,0 +1,152 @@
+"""What a picture's file declares, and whether that is more than a picture has.
+
+A file of some hundred bytes can claim a tile of gigabytes, or thousands of passes over all its
+pixels. So what it claims is looked at before the decoder believes it.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from PIL.ImageFile import ImageFile
+
+from digits.errors import PictureError
+
+_MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
+_MAX_SIDE = 1_000_000  # Pillow has a pointer for each row
+# WebP's decoder has the picture in memory four times, with transparency: 16 bytes a pixel.
+_MAX_WEBP_PIXELS = 50_000_000
+# Pixels in all passes of a JPEG, 1 ns each: ten of the largest picture, which is what progressive
+# ones have.
+_MAX_SCANNED = 10 * _MAX_PIXELS
+_MAX_TILE = 1 << 20  # pixels, where the picture has less; common tiles have a quarter of that
+# What Pillow decodes in Python, 5 MB a second: PPM in letters, and BMP in runs.
+_SLOW_CODECS = {"ppm_plain", "bmp_rle"}
+_MAX_SLOW_BYTES = 8 << 20
+_START_BYTES = 65_536  # of a file, in which most have all that is looked for
+
+# Compressions of TIFF by Pillow's names. LZMA and WebP declare sizes of their own, without bounds.
+_TIFF_COMPRESSIONS = {
+    "raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg", "zstd",
+    "group3", "group4", "tiff_ccitt", "tiff_raw_16",
+}  # fmt: skip
+_TILE_WIDTH, _TILE_LENGTH = 322, 323  # TIFF 6.0, section 15
+
+# Markers of JPEG (ITU-T T.81, table B.1), but for those that have nothing behind them.
+_MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
+_SCAN, _END = 0xDA, 0xD9
+
+
+def check_size(name: str, width: int, height: int) -> None:
+    """Raises PictureError for no pixels, and for more than 100 million or a million in a row."""
+    if width * height == 0:
+        raise PictureError(f"{name} has no pixels")
+    if width * height > _MAX_PIXELS:
+        raise PictureError(too_many_pixels(f"{name} with {width} x {height}"))
+    if max(width, height) > _MAX_SIDE:
+        raise PictureError(f"{name} with {width} x {height} has more than a million pixels a side")
+
+
+def too_many_pixels(name: str, most: int = _MAX_PIXELS) -> str:
+    """The sentence for more pixels than are read."""
+    return f"{name} has too many pixels: at most {most // 1_000_000} million are read"
+
+
+def check_start(name: str, format: str, start: bytes) -> None:
+    """Raises PictureError for what a decoder would allocate when it opens the file.
+
+    start: the file's first bytes.
+    """
+    if format == "WEBP":
+        width, height = _webp_size(start)
+        check_size(name, width, height)
+        if width * height > _MAX_WEBP_PIXELS:
+            raise PictureError(too_many_pixels(f"{name}, a WebP,", _MAX_WEBP_PIXELS))
+
+
+def check(name: str, image: ImageFile, file: BinaryIO) -> None:
+    """Raises PictureError for what takes too long or too much when an opened image is decoded."""
+    check_size(name, *image.size)
+    place = file.tell()
+    if image.format == "JPEG":
+        _check_scans(name, image, file)
+    elif image.format == "TIFF":
+        _check_tiles(name, image)
+    elif image.tile and image.tile[0][0] in _SLOW_CODECS:
+        _check_slow(name, image, file)
+    file.seek(place)
+
+
+def _webp_size(start: bytes) -> tuple[int, int]:
+    """https://developers.google.com/speed/webp/docs/riff_container; nothing where it is damaged."""
+    kind, fields = start[12:16], start[20:30].ljust(10, b"\0")
+    if kind == b"VP8X":
+        return _little(fields[4:7]) + 1, _little(fields[7:10]) + 1
+    if kind == b"VP8L":
+        bits = _little(fields[1:5])
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return _little(fields[6:8]) & 0x3FFF, _little(fields[8:10]) & 0x3FFF
+
+
+def _little(raw: bytes) -> int:
+    return int.from_bytes(raw, "little")
+
+
+def _check_scans(name: str, image: ImageFile, file: BinaryIO) -> None:
+    file.seek(0)
+    content = file.read(_START_BYTES)
+    if _is_one_scan(content):
+        return
+    content += file.read()
+    scans = sum(marker == _SCAN for marker, _ in _segments(content))
+    if scans * image.width * image.height > _MAX_SCANNED:
+        raise PictureError(f"{name} has {scans} scans: no program writes so many")
+
+
+def _is_one_scan(jpeg: bytes) -> bool:
+    """Whether the decoder passes over the pixels once, and stops then."""
+    components = b""
+    for marker, place in _segments(jpeg):
+        if marker in _PROGRESSIVE:
+            return False
+        if marker in _FRAMES:
+            components = jpeg[place + 7 : place + 8]
+        if marker == _SCAN:
+            return jpeg[place + 2 : place + 3] == components
+    return False
+
+
+def _segments(jpeg: bytes) -> Iterator[tuple[int, int]]:
+    """The marker of each segment, and the place of what is behind it: first its length."""
+    place = 2
+    while (found := _MARKER.search(jpeg, place)) and found[1][0] != _END:
+        place = found.end()
+        yield found[1][0], place
+        place += int.from_bytes(jpeg[place : place + 2])
+
+
+def _check_tiles(name: str, image: ImageFile) -> None:
+    compression = image.info.get("compression")
+    if compression not in _TIFF_COMPRESSIONS:
+        raise PictureError(f"{name} is a TIFF with the compression {compression}, which isn't read")
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    sides = [tags.get(tag, 0) for tag in (_TILE_WIDTH, _TILE_LENGTH)]
+    if not all(isinstance(side, int) for side in sides):
+        raise PictureError(f"{name} is damaged: its tiles have no size")
+    if sides[0] * sides[1] > max(image.width * image.height, _MAX_TILE):
+        raise PictureError(f"{name} is damaged: its tiles are larger than the picture")
+
+
+def _check_slow(name: str, image: ImageFile, file: BinaryIO) -> None:
+    codec, _, offset, _ = image.tile[0]
+    file.seek(offset)
+    encoded = file.read(_MAX_SLOW_BYTES + 1)
+    if len(encoded) > _MAX_SLOW_BYTES:
+        raise PictureError(
+            f"{name} has more than {_MAX_SLOW_BYTES >> 20} MB of pixels in an encoding for small"
+            f" pictures ({codec}): convert it to PNG"
+        )
+    if codec == "ppm_plain" and b"#" in encoded:  # for which Pillow copies the rest, each time
+        raise PictureError(f"{name} is damaged: there is a comment among its pixels")

@@ -1,0 +1,160 @@
+import io
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits.errors import PictureError
+from digits.vision import declared, decoder, picture
+from tests.hostile import bombs
+from tests.hostile.watchful import measured
+
+GREY = np.tile(np.arange(0, 240, 10, np.uint8), (20, 1))
+
+
+def encoded(image: Image.Image, format: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def assert_refused(raw: bytes, match: str) -> None:
+    """Before anything large is allocated."""
+    picture.load(encoded(Image.new("L", (28, 28)), "PNG"))  # imports
+    with measured() as usage, pytest.raises(PictureError, match=match):
+        picture.load(raw)
+    assert usage.megabytes < 40
+
+
+@pytest.mark.parametrize("compression", [1, 5, 7, 8, 32773])
+@pytest.mark.parametrize("sides", [(46336, 46336), (65536, 1024), (16, 2**31 - 16)])
+def test_tiff_tiles_larger_than_the_picture_are_refused(
+    compression: int, sides: tuple[int, int]
+) -> None:
+    tags = [(322, 4, 1, sides[0]), (323, 4, 1, sides[1]), (324, 4, 1, 200), (325, 4, 1, 40)]
+    raw = bombs.grey_tiff(9, 9, (259, 3, 1, compression), *tags)
+    assert_refused(raw, "its tiles are larger than the picture")
+
+
+@pytest.mark.parametrize("side", [256, 1024])
+def test_tiff_with_a_tile_of_common_size_is_read(side: int) -> None:
+    tile = np.zeros((side, side), np.uint8)
+    tile[:20, :24] = GREY
+    data = zlib.compress(tile.tobytes())
+    tags = [(277, 3, 1, 1), (322, 4, 1, side), (323, 4, 1, side), (324, 4, 1, 122)]
+    base = [(256, 4, 1, 24), (257, 4, 1, 20), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1)]
+    raw = bombs.tiff(*base, *tags, (325, 4, 1, len(data)))
+    raw = raw.replace(struct.pack("<I", 122), struct.pack("<I", len(raw))) + data
+    np.testing.assert_array_equal(picture.load(raw).grey, GREY)
+
+
+@pytest.mark.parametrize("compression", [34925, 50001, 32809])
+def test_tiff_with_an_unbounded_compression_is_refused(compression: int) -> None:
+    assert_refused(bombs.grey_tiff(9, 9, (259, 3, 1, compression)), "compression")
+
+
+@pytest.mark.parametrize(
+    "compression", ["raw", "tiff_lzw", "packbits", "tiff_adobe_deflate", "zstd"]
+)
+def test_tiff_with_a_bounded_compression_is_read(compression: str) -> None:
+    raw = encoded(Image.fromarray(GREY), "TIFF", compression=compression)
+    np.testing.assert_array_equal(picture.load(raw).grey, GREY)
+
+
+def test_libtiff_prints_nothing() -> None:
+    code = "import sys; from digits.vision import picture; picture.load(sys.stdin.buffer.read())"
+    raw = encoded(Image.fromarray(GREY), "TIFF", compression="tiff_lzw")
+    half = raw[: len(raw) - 300] + b"\xff" * 300
+    done = subprocess.run([sys.executable, "-c", code], input=half, capture_output=True)
+    assert b"PictureError" in done.stderr
+    assert done.stderr.startswith(b"Traceback")
+
+
+def progressive(side: int, scans: int) -> bytes:
+    """A progressive JPEG with further passes that add nothing, in 14 bytes each."""
+    raw = encoded(Image.new("L", (side, side), 200), "JPEG", progressive=True)
+    last, end = raw.rindex(b"\xff\xda"), raw.rindex(b"\xff\xd9")
+    return raw[:end] + (raw[last : last + 10] + bytes(4)) * scans + b"\xff\xd9"
+
+
+def baseline(side: int, scans: int) -> bytes:
+    """A JPEG whose colours come one after the other, and then again."""
+    raw = encoded(Image.new("RGB", (side, side), "red"), "JPEG", quality=90)
+    start, end = raw.rindex(b"\xff\xda"), raw.rindex(b"\xff\xd9")
+    scan = b"\xff\xda\0\x08\1%c\0\0\x3f\0" + bytes(4)
+    return raw[:start] + b"".join(scan % (1 + n % 3) for n in range(scans)) + raw[end:]
+
+
+@pytest.mark.parametrize("make", [progressive, baseline])
+def test_jpeg_with_too_many_scans_is_refused(make: object) -> None:
+    assert_refused(make(2000, 300), "scans: no program writes so many")  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "hidden", [b"\xff\xfe\0\4\xff\xd9", b"\xff\1", b"\xff\xd0", b"\xff\xff\xff"]
+)
+def test_jpeg_scans_behind_what_looks_like_an_end_are_counted(hidden: bytes) -> None:
+    raw = progressive(2000, 300)
+    place = raw.index(b"\xff\xda", raw.index(b"\xff\xda") + 2)
+    assert_refused(raw[:place] + hidden + raw[place:], "scans: no program writes so many")
+
+
+def test_what_follows_a_jpeg_is_not_counted() -> None:
+    raw = encoded(Image.new("L", (2000, 2000), 200), "JPEG", progressive=True)
+    assert picture.load(raw + b"\xff\xda" * 1000).size == (2000, 2000)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_largest_jpeg_is_read(progressive: bool) -> None:
+    raw = encoded(Image.new("RGB", (10_000, 10_000)), "JPEG", progressive=progressive)
+    image = decoder.opened("it", io.BytesIO(raw))
+    assert image.size == (10_000, 10_000)
+
+
+@pytest.mark.parametrize("kind", ["P1", "P2", "P3"])
+@pytest.mark.parametrize("filling", [b"0 ", b" ", b"#\n", b"0\n#\n"])
+def test_long_ppm_in_letters_is_refused(kind: str, filling: bytes) -> None:
+    head = f"{kind} 5000 5000 {'' if kind == 'P1' else '255'}\n".encode()
+    assert_refused(head + filling * (10_000_000 // len(filling)), "encoding for small pictures")
+
+
+def test_comment_among_ppm_pixels_is_refused() -> None:
+    assert_refused(b"P2 28 28 255\n" + b"#\n" * 1_000_000, "comment among its pixels")
+
+
+def test_long_bmp_in_runs_is_refused() -> None:
+    raw = bombs._bmp(9000, 9000, compression=1) + b"\1\1" * 5_000_000
+    assert_refused(raw, "encoding for small pictures")
+
+
+@pytest.mark.parametrize("most", [1, 15, 100, 254, 1023, 4095, 65534])
+def test_ppm_with_another_largest_value(most: int) -> None:
+    values = np.round(GREY / 230 * most).astype(">u2" if most > 255 else np.uint8)
+    grey = picture.load(b"P5 24 20 %d\n" % most + values.tobytes()).grey
+    expected = np.round(values / most * 255)
+    assert np.abs(grey - expected).max() <= 1
+    colour = np.repeat(values, 3).tobytes()
+    assert np.abs(picture.load(b"P6 24 20 %d\n" % most + colour).grey - expected).max() <= 1
+    with pytest.raises(PictureError, match="damaged"):
+        picture.load(b"P5 24 20 %d\n" % most + values.tobytes()[:-1])
+
+
+@pytest.mark.parametrize("size", [(1, 100_000_000), (100_000_000, 1), (2_000_000, 9)])
+def test_picture_with_an_endless_side_is_refused(size: tuple[int, int]) -> None:
+    assert_refused(bombs.png(*size, 0, bombs.pixels(1 << 20)), "more than a million pixels a side")
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_webp_size_is_found_before_it_is_opened(lossless: bool, mode: str) -> None:
+    raw = encoded(Image.new(mode, (321, 123), (9, 9, 9, 9)[: len(mode)]), "WEBP", lossless=lossless)
+    assert declared._webp_size(raw) == (321, 123)
+
+
+def test_webp_of_more_than_50_megapixels_is_refused() -> None:
+    raw = encoded(Image.new("RGB", (16000, 4000)), "WEBP", quality=1, method=0)
+    assert_refused(raw, "a WebP, has too many pixels: at most 50 million")
