@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from digits.classifier import Classifier, Prediction, Reading
+    from digits.classifier import Classifier
     from digits.errors import DataError, DigitsError, ModelError, PictureError
+    from digits.prediction import Prediction, Reading
 
 __version__ = "0.1.0"
 __all__ = [
@@ -31,13 +32,17 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # `digits --help` and digits_train must not wait for onnxruntime.
-    if name in ("Classifier", "Prediction", "Reading"):
+    if name == "Classifier":
         from digits.system import require_64_bit
 
         require_64_bit()
-        from digits import classifier
+        from digits.classifier import Classifier
 
-        return getattr(classifier, name)
+        return Classifier
+    if name in ("Prediction", "Reading"):
+        from digits import prediction
+
+        return getattr(prediction, name)
     if name in __all__:
         from digits import errors
 

@@ -111,16 +111,18 @@ def watch(
     as_json: options.Json = False,
 ) -> None:
     """Read each picture that arrives in a folder, until SIGTERM or Ctrl-C."""
-    from digits.classifier import Classifier, Prediction
-    from digits.commands.output import prediction
-    from digits.commands.watch import Arrival, StopEvent, Watch
+    from functools import partial
 
-    def tell(arrival: Arrival, answer: Prediction) -> None:
-        emit(prediction(arrival.name, answer, "json" if as_json else "text", named=True))
+    from digits.commands import folder_reader
+    from digits.commands.stop_event import StopEvent
+    from digits.commands.watch import FolderWatcher
+    from digits.processes import Worker
 
     stop = StopEvent()
-    classifier = Classifier(model, kernels=kernels, reject=reject == "unsure")
-    watcher = Watch(folder, results, classifier, recursive, tell)
+    stop.set_by_signals()
+    reader = folder_reader.Reader(str(folder), model, kernels, reject == "unsure", as_json)
+    start_worker = partial(Worker, reader.start, folder_reader.MEMORY)
+    watcher = FolderWatcher(reader, start_worker, results, recursive, emit)
     complain(f"watching {printable(str(folder))}; {watcher.done} pictures are done")
     watcher.run(stop)
 

@@ -25,10 +25,10 @@ from tests.camera import digit as camera
 from tests.camera.page import DEJAVU, UNSEEN, Score, page, score
 
 from digits import Classifier
-from digits.classifier import Prediction
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits.errors import PictureError
+from digits.prediction import Prediction
 from digits.terminal import progress_bar
 
 Bytes = NDArray[np.uint8]

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from digits.classifier import Classifier, Prediction
+from digits.classifier import Classifier
 from digits.errors import PictureError
+from digits.prediction import Prediction
 from digits.vision.picture import PAGE_SIZE
 from tests.hostile.watchful import Usage, measured
 

@@ -13,7 +13,7 @@ import pytest
 from uvicorn import Server
 
 from digits.__main__ import main
-from digits.commands.watch import Watch
+from digits.commands.watch import FolderWatcher
 from digits.data import fetch
 from tests.hostile import corpus, specimens
 from tests.hostile.watchful import harmless
@@ -57,7 +57,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fetch, "cache_folder", lambda: None)
     monkeypatch.setattr(fetch, "SOURCES", ())
-    monkeypatch.setattr(Watch, "run", lambda *_: None)  # these two don't end by themselves
+    monkeypatch.setattr(FolderWatcher, "run", lambda *_: None)  # these two don't end by themselves
     monkeypatch.setattr(Server, "run", lambda *_: None)
     monkeypatch.delenv("DIGITS_DATA", raising=False)
 

@@ -6,8 +6,9 @@ import struct
 import numpy as np
 import pytest
 
-from digits.classifier import Classifier, Prediction
+from digits.classifier import Classifier
 from digits.errors import PictureError
+from digits.prediction import Prediction
 from digits.vision.formats import FORMATS
 from tests.hostile import bombs, corpus, specimens
 from tests.hostile.watchful import harmless

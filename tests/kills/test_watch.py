@@ -199,7 +199,7 @@ import signal
 import subprocess
 import sys
 import sys
-from digits.commands.watch import StopEvent
+from digits.commands.stop_event import StopEvent
 
 
 def paused(place):
@@ -213,6 +213,7 @@ def paused(place):
         return trace
 
     stop = StopEvent()
+    stop.set_by_signals()
     sys.settrace(trace)
     stop.wait(0.01)
     sys.settrace(None)

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from digits.classifier import Examination, Prediction
+from digits.classifier import Examination
 from digits.commands import output
 from digits.commands.sources import STDIN
 from digits.files import write_bytes
+from digits.prediction import Prediction
 from digits.vision import decoder, picture
 from digits.vision.components import Box
 from digits.vision.frame import SIDE

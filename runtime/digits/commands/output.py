@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from digits.terminal import printable
 
 if TYPE_CHECKING:
-    from digits.classifier import Prediction, Reading
+    from digits.prediction import Prediction, Reading
 
 Form = Literal["text", "json", "csv"]
 

@@ -6,21 +6,27 @@ clock, which may jump.
 """
 
 import os
-import select
-import signal
-import stat
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
-from digits.classifier import Classifier, Prediction
 from digits.commands import output
 from digits.commands.attempts import Attempts
+from digits.commands.folder_reader import (
+    Outcome,
+    Reader,
+    ReaderPool,
+    ReaderWorker,
+    Request,
+    Row,
+)
+from digits.commands.folder_scan import FileStamp, FolderScan
 from digits.commands.journal import CantWrite, Journal
-from digits.errors import DigitsError, PictureError
+from digits.commands.stop_event import StopEvent
+from digits.errors import DigitsError
+from digits.prediction import Prediction
 from digits.terminal import complain, printable
-from digits.vision.formats import SUFFIXES
 
 COLUMNS = ("file", "modified", "size", *output.PREDICTION_COLUMNS[1:])
 
@@ -28,79 +34,46 @@ _SETTLED = 1.0  # seconds unchanged, after which a picture counts as completely 
 _DAMAGED = 60.0  # seconds unchanged, after which one that can't be read counts as damaged
 _PAUSE = 0.5  # seconds between two looks at the folder
 _LOOKING = 0.2  # the most of the time that looks may take: one at 100,000 pictures takes a while
+_STALLED = 2.0  # seconds without an answer, after which a path is left to itself
+_LAST = 1.0  # seconds for the last picture after SIGTERM
+_MOST_WAITING = 1000  # pictures known to wait; the others are found when these are done
 
 
-@dataclass(frozen=True)
-class Arrival:
-    """A picture in the folder. name: below the folder. modified: UTC, to the nanosecond."""
-
-    name: str
-    modified: str
-    size: int
-
-    @property
-    def cells(self) -> tuple[str, str, str]:
-        """As in the results: what tells it from other pictures."""
-        return output.as_written(self.name), self.modified, str(self.size)
-
-    @property
-    def key(self) -> int:
-        """Takes a third of the memory, for a device sees many: 2 of 10^6 are equal by 1 in 10^7."""
-        return hash(self.cells)
-
-
-class StopEvent:
-    """An event that SIGTERM and Ctrl-C set from now on, instead of ending the process.
-
-    threading.Event won't do: `wait` holds its lock for moments, and a signal that came just then
-    would wait for that lock for ever, in the same thread.
-    """
-
-    def __init__(self) -> None:
-        self._set, self._wake = False, os.pipe()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
-
-    def is_set(self) -> bool:
-        return self._set
-
-    def wait(self, seconds: float) -> None:
-        """Until it is set, but no longer."""
-        select.select([self._wake[0]], [], [], seconds)
-
-    def _stop(self, *_: object) -> None:
-        if not self._set:
-            self._set = True
-            os.write(self._wake[1], b"\0")
-
-
-class Watch:
+class FolderWatcher:
     """Reads each picture in a folder once, and writes a row for it.
 
-    tell: called with each answer after its row is written. Raises DigitsError when the folder isn't
-    there or the results can't be used.
+    start_worker: gives a worker that does what `reader` does. on_result: called with each text
+    after its row is written. Raises DigitsError when the folder isn't there, or the results or the
+    model can't be used.
     """
 
     def __init__(
         self,
-        folder: Path,
+        reader: Reader,
+        start_worker: Callable[[], ReaderWorker],
         results: Path,
-        classifier: Classifier,
         recursive: bool,
-        tell: Callable[[Arrival, Prediction], None],
+        on_result: Callable[[str], None],
     ) -> None:
-        if not os.path.isdir(folder):
-            raise DigitsError(f"{folder} is not a folder")
-        self._folder, self._recursive = folder, recursive
-        self._classifier, self._tell = classifier, tell
+        if not os.path.isdir(reader.folder):
+            raise DigitsError(f"{reader.folder} is not a folder")
+        self._reader, self._recursive, self._on_result = reader, recursive, on_result
         self._journal = Journal(results, COLUMNS)
+        # A hash takes a third of the memory, for a device sees many: 2 of 10^6 are equal by 1 in
+        # 10^7.
         self._done = {hash(tuple(row[:3])) for row in self._journal.rows()}
-        died_of = results.with_name(f".{results.name}.reading")
-        self._attempts = Attempts(died_of, self._done)
-        self._waiting: dict[Arrival, float] = {}  # since when each has stood unchanged
-        self._unreadable: set[Arrival] = set()  # so far
-        self._trouble = ""
-        self._closed: set[str] = set()  # folders that can't be looked into
+        self._attempts = Attempts(results.with_name(f".{results.name}.reading"), self._done)
+        self._looks = _Looks(reader.folder, recursive)
+        self._waiting: dict[FileStamp, float] = {}  # since when each has stood unchanged
+        self._unreadable: dict[
+            FileStamp, float
+        ] = {}  # the same, of those that can't be read so far
+        self._ready: deque[FileStamp] = deque()  # of both, those whose turn it is
+        self._not_before = 0.0  # another is read, because the results can't be written
+        self._unsaved = False
+        self._saved = 0.0
+        self._trouble = Trouble()
+        self._pool = ReaderPool(start_worker)
 
     @property
     def done(self) -> int:
@@ -108,116 +81,152 @@ class Watch:
         return len(self._done)
 
     def run(self, stop: StopEvent) -> None:
-        """Look and read until the event is set; ends between two pictures.
+        """Look and read until the event is set; a picture that is read just then has a second.
 
-        Raises what `tell` raises, and DigitsError when another file is put in the results' place.
+        Raises what `on_result` raises, ModelError when the model fails, and DigitsError when
+        another file is put in the results' place.
         """
-        while not stop.is_set():
-            pause = self._round(stop)
+        try:
+            while not stop.is_set():
+                self.step(stop)
+            for outcome in self._pool.wait(None, _LAST) if self._pool.reading else ():
+                self._conclude(outcome)
+        finally:
             self._journal.save()
-            stop.wait(pause)
+            for picture in self._pool.reading:
+                self._attempts.end(picture.cells)
+            self._pool.close()
 
-    def _round(self, stop: StopEvent) -> float:
-        """Look at the folder once and read what has settled. Returns the seconds until the next."""
-        started = time.monotonic()
-        pause = _PAUSE
-        try:
-            settled = self._settled()
-            pause = max(pause, (time.monotonic() - started) / _LOOKING)
-            for arrival in settled:
-                if stop.is_set():
-                    break
-                self._read(arrival)
-            self._say("")
-        except CantWrite as error:
-            self._say(str(error))
-        except OSError as error:  # a folder that is gone, as when a disk is unmounted
-            self._say(f"can't look at {self._folder}: {error.strerror}")
-        return pause
-
-    def _settled(self) -> list[Arrival]:
-        """What isn't done and has stood unchanged for long enough, in the order of arrival.
-
-        What a process died of comes last.
-        """
+    def step(self, stop: StopEvent) -> None:
+        """Look, have what is ready read, and write what comes of it; in half a second at most."""
         now = time.monotonic()
-        new = sorted(
-            (one for one in self._arrivals(self._folder) if one.key not in self._done),
-            key=lambda one: (self._attempts.deaths(one.cells), one.modified, one.name),
-        )
-        self._waiting = {one: self._waiting.get(one, now) for one in new}
-        self._unreadable.intersection_update(new)
-        return [
-            one
-            for one, since in self._waiting.items()
-            if now - since >= (_DAMAGED if one in self._unreadable else _SETTLED)
-        ]
+        for found in self._looks.take() if len(self._waiting) < _MOST_WAITING else ():
+            known = found in self._waiting or found in self._unreadable
+            if not known and hash(found.cells) not in self._done:
+                self._waiting[found] = now
+        self._send()
+        for outcome in self._pool.wait(stop, _PAUSE / 10 if self._is_busy else _PAUSE / 2):
+            self._conclude(outcome)
+        if self._unsaved and now - self._saved > _PAUSE:
+            self._journal.save()
+            self._unsaved, self._saved = False, now
 
-    def _arrivals(self, folder: Path) -> Iterator[Arrival]:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):  # what rsync and others write before they rename it
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    if self._recursive:
-                        yield from self._below(Path(entry.path))
-                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and (
-                    arrival := self._arrival(entry.path)
-                ):
-                    yield arrival
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._waiting or self._pool.reading or self._looks.looking)
 
-    def _below(self, folder: Path) -> Iterator[Arrival]:
-        """One folder in the folder that can't be looked into keeps no other picture waiting."""
-        try:
-            yield from self._arrivals(folder)
-            self._closed.discard(str(folder))
-        except OSError as error:
-            if str(folder) not in self._closed:
-                complain(f"error: can't look at {printable(str(folder))}: {error.strerror}")
-                self._closed.add(str(folder))
-
-    def _arrival(self, path: str) -> Arrival | None:
-        """The picture as it is now; None when it is gone, or no regular file."""
-        try:
-            status = os.stat(path)
-        except OSError:
-            return None
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        name = os.path.relpath(path, self._folder)
-        return Arrival(name, _utc(status.st_mtime_ns), status.st_size)
-
-    def _read(self, arrival: Arrival) -> None:
-        path = str(self._folder / arrival.name)
-        try:
-            with self._attempts.reading(arrival.cells):
-                prediction = self._classifier.predict(path)
-        except PictureError as error:
-            if self._arrival(path) != arrival:
-                return  # it is gone, or was still being written
-            if arrival not in self._unreadable:
-                self._unreadable.add(arrival)
-                return
-            complain(f"error: {printable(str(error))}")
-            prediction = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), str(error))
-        now = self._arrival(path)
-        if now not in (arrival, None):  # what was read is whole, if it is gone by now
+    def _send(self) -> None:
+        if time.monotonic() < self._not_before:
             return
-        cells = output.prediction_cells(arrival.name, prediction)
-        self._journal.append([cells[0], arrival.modified, arrival.size, *cells[1:]])
-        self._done.add(arrival.key)
-        self._tell(arrival, prediction)
+        self._ready = self._ready or deque(self._settled())
+        while self._ready and self._pool.free:
+            picture = self._ready.popleft()
+            refusal = self._attempts.refusal(picture.cells)
+            self._attempts.begin(picture.cells)
+            self._pool.send(Request(picture, refusal))
 
-    def _say(self, trouble: str) -> None:
-        """Tell of trouble once, and once when it has passed."""
-        if trouble != self._trouble:
+    def _settled(self) -> list[FileStamp]:
+        """What has stood unchanged for long enough, the oldest first; last what workers died of."""
+        now, reading = time.monotonic(), self._pool.reading
+        settled = [
+            picture
+            for pictures, seconds in ((self._waiting, _SETTLED), (self._unreadable, _DAMAGED))
+            for picture, since in pictures.items()
+            if now - since >= seconds and picture not in reading
+        ]
+        return sorted(
+            settled, key=lambda one: (self._attempts.deaths(one.cells), one.modified, one.name)
+        )
+
+    def _conclude(self, outcome: Outcome) -> None:
+        picture, row, error, died = outcome
+        self._attempts.end(picture.cells, died)
+        if died:
+            return  # it stays where it was, and comes last
+        if error and picture in self._waiting:
+            self._unreadable[picture] = self._waiting.pop(picture)
+            return
+        if error:
+            complain(f"error: {printable(str(error))}")
+            blank = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), str(error))
+            row = self._reader.row(picture.name, blank)
+        if row is None or self._write(picture, row):
+            self._waiting.pop(picture, None)
+            self._unreadable.pop(picture, None)
+            self._attempts.forget(picture.cells)
+        if row and hash(picture.cells) in self._done:
+            self._on_result(row.text)
+
+    def _write(self, picture: FileStamp, row: Row) -> bool:
+        """Whether the row is written."""
+        try:
+            self._journal.append([*picture.cells, *row.cells])
+        except CantWrite as error:
+            self._trouble.tell(str(error))
+            self._not_before = time.monotonic() + _PAUSE
+            return False
+        self._trouble.tell("")
+        self._done.add(hash(picture.cells))
+        self._unsaved = True
+        return True
+
+
+class _Looks:
+    """One look at the folder after the other."""
+
+    def __init__(self, folder: str, recursive: bool) -> None:
+        self._folder, self._recursive = folder, recursive
+        self._scan: FolderScan | None = None
+        self._next = 0.0  # time for a look
+        self._stalled: dict[str, FolderScan] = {}  # by the path that it waits for
+        self._closed: set[str] = set()  # folders that can't be looked into
+        self._trouble = Trouble()
+
+    @property
+    def looking(self) -> bool:
+        return self._scan is not None
+
+    def take(self) -> list[FileStamp]:
+        """Some of the pictures that are there, or none so far."""
+        if self._scan is None:
+            if time.monotonic() >= self._next:
+                self._stalled = {path: scan for path, scan in self._stalled.items() if scan.looks}
+                self._scan = FolderScan(self._folder, self._recursive, set(self._stalled))
+            return []
+        found = self._scan.take()
+        if self._scan.finished:
+            self._finish(self._scan)
+        elif path := self._scan.waiting_at(_STALLED):
+            self._leave(self._scan, path)
+        return found
+
+    def _finish(self, scan: FolderScan) -> None:
+        error = scan.error  # the folder is gone, as when a disk is unmounted
+        self._trouble.tell(f"can't look at {self._folder}: {error.strerror}" if error else "")
+        for folder in sorted(set(scan.closed) - self._closed):
+            complain(f"error: can't look at {printable(folder)}: {scan.closed[folder].strerror}")
+        self._closed = set(scan.closed)
+        self._scan = None
+        self._next = time.monotonic() + max(_PAUSE, scan.seconds / _LOOKING)
+
+    def _leave(self, scan: FolderScan, path: str) -> None:
+        if path == self._folder:
+            self._trouble.tell(f"can't look at {path}: it doesn't answer")
+            return
+        complain(f"error: can't look at {printable(path)}: it doesn't answer; left out for now")
+        scan.give_up()
+        self._stalled[path] = scan
+        self._scan = None
+
+
+class Trouble:
+    """Tells of trouble once, and once when it has passed."""
+
+    def __init__(self) -> None:
+        self._told = ""
+
+    def tell(self, trouble: str) -> None:
+        """trouble: what goes wrong, or empty."""
+        if trouble != self._told:
             complain(f"error: {printable(trouble)}; trying again" if trouble else "it works again")
-        self._trouble = trouble
-
-
-def _utc(nanoseconds: int) -> str:
-    seconds, rest = divmod(nanoseconds, 10**9)
-    try:
-        return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09}Z"
-    except (OverflowError, OSError, ValueError):  # no year that the C library knows
-        return f"{nanoseconds} ns"
+        self._told = trouble

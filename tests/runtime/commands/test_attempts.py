@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from digits.commands.attempts import Attempts
-from digits.errors import PictureError
 
 DIE = """
 import os, signal, sys
 from pathlib import Path
 from digits.commands.attempts import Attempts
 path, *cells = sys.argv[1:]
-with Attempts(Path(path), set()).reading(tuple(cells)):
-    os.kill(os.getpid(), signal.SIGKILL)
+Attempts(Path(path), set()).begin(tuple(cells))
+os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -33,12 +32,26 @@ def path(tmp_path: Path) -> Path:
 
 def test_nothing_is_left_of_what_went_well(path: Path) -> None:
     attempts = Attempts(path, set())
-    with attempts.reading(("a.png", "1")):
-        assert path.read_text() == "a.png,1\n"
-    with pytest.raises(PictureError), attempts.reading(("b.png", "1")):
-        raise PictureError("b.png is damaged")
+    for cells in (("a.png", "1"), ("b.png", "2")):
+        attempts.begin(cells)
+    assert path.read_text() == "a.png,1\nb.png,2\n"
+    attempts.end(("a.png", "1"))
+    assert path.read_text() == "b.png,2\n"
+    attempts.end(("b.png", "2"))
     assert not path.exists()
     assert attempts.deaths(("a.png", "1")) == 0
+
+
+def test_deaths_of_workers_are_counted(path: Path) -> None:
+    attempts = Attempts(path, set())
+    for deaths in range(3):
+        assert attempts.deaths(("a.png", "1")) == deaths
+        assert not attempts.refusal(("a.png", "1"))
+        attempts.begin(("a.png", "1"))
+        attempts.end(("a.png", "1"), died=True)
+    assert Attempts(path, set()).refusal(("a.png", "1"))
+    attempts.forget(("a.png", "1"))
+    assert not path.exists()
 
 
 def test_deaths_are_counted_by_picture(path: Path) -> None:
@@ -47,14 +60,10 @@ def test_deaths_are_counted_by_picture(path: Path) -> None:
     die(path, "b.png", "1")
     attempts = Attempts(path, set())
     assert attempts.deaths(("a,\\u202e ä.png", "1")) == 1
-    with attempts.reading(("b.png", "2")):  # a new one of the same name
-        pass
     assert attempts.deaths(("b.png", "1")) == 2
-    assert attempts.deaths(("b.png", "2")) == 0
+    assert attempts.deaths(("b.png", "2")) == 0  # a new one of the same name
     die(path, "b.png", "1")
-    attempts = Attempts(path, set())
-    with pytest.raises(PictureError, match="died 3 times while it read b.png"):
-        attempts.reading(("b.png", "1")).__enter__()
+    assert "died 3 times while it read b.png" in Attempts(path, set()).refusal(("b.png", "1"))
     attempts = Attempts(path, {hash(("b.png", "1"))})  # and noted
     assert attempts.deaths(("b.png", "1")) == 0
     assert len(path.read_text().splitlines()) == 1
@@ -64,8 +73,8 @@ def test_deaths_are_counted_by_picture(path: Path) -> None:
 def test_the_file_may_hold_anything(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     attempts = Attempts(path, set())
-    with attempts.reading(("a.png", "1")):
-        pass
+    attempts.begin(("a.png", "1"))
+    attempts.end(("a.png", "1"))
     assert attempts.deaths(("a.png", "1")) == 0
     die(path, "a.png", "1")
     assert Attempts(path, set()).deaths(("a.png", "1")) == 1
@@ -74,6 +83,6 @@ def test_the_file_may_hold_anything(path: Path, content: bytes) -> None:
 def test_a_disk_that_can_t_be_written_costs_only_the_protection(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "gone" / "file", tmp_path / ("x" * 300)):
         attempts = Attempts(path, set())
-        with attempts.reading(("a.png", "1")):
-            pass
+        attempts.begin(("a.png", "1"))
+        attempts.end(("a.png", "1"))
         assert attempts.deaths(("a.png", "1")) == 0

@@ -1,32 +1,58 @@
 """`digits watch` and its journal; the clock of the test is turned by hand."""
 
 import csv
+import errno
 import os
 import resource
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import Pipe
 from pathlib import Path
-from threading import Event
 
 import pytest
 
-from digits.classifier import Classifier, Prediction
-from digits.commands import watch
+from digits.commands import folder_reader, folder_scan, watch
+from digits.commands.folder_reader import Reader, ReaderWorker, Request, Row
 from digits.commands.journal import Journal
-from digits.errors import DigitsError
+from digits.commands.stop_event import StopEvent
+from digits.commands.watch import FolderWatcher
+from digits.errors import DigitsError, ModelError
+from digits.processes import Worker, WorkerDied
 
 
 class Clock:
-    """time.monotonic for digits.commands.watch."""
+    """time.monotonic for digits.commands."""
 
     now = 1000.0
 
     def monotonic(self) -> float:
         return self.now
+
+
+class InProcess(Worker[Request, Row | None]):
+    """A worker in this process: it answers when it is asked."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._work = reader.start()
+        self._pipe, self._its_end = Pipe()
+        self._started = True
+
+    def send(self, request: Request) -> None:
+        try:
+            self._its_end.send(self._work(request))
+        except WorkerDied:
+            self._its_end.close()
+        except DigitsError as error:
+            self._its_end.send(error)
+
+    def close(self) -> None:
+        self._pipe.close()
+        self._its_end.close()
 
 
 class Bench:
@@ -36,17 +62,24 @@ class Bench:
         self.inbox, self.results, self._clock = folder / "inbox", folder / "results.csv", clock
         self.inbox.mkdir()
         self.told: list[str] = []
+        self.stop = StopEvent()
         self.start()
 
-    def start(self) -> None:
+    def start(self, start_worker: Callable[[], ReaderWorker] | None = None) -> None:
         """As after a restart."""
         self.stop_writing()
-        self.watcher = watch.Watch(self.inbox, self.results, Classifier(), True, self._tell)
+        reader = Reader(str(self.inbox))
+        start_worker = start_worker or (lambda: InProcess(reader))
+        self.watcher = FolderWatcher(reader, start_worker, self.results, True, self.told.append)
 
     def look(self, *waits: float) -> None:
         for seconds in waits:
             self._clock.now += seconds
-            self.watcher._round(Event())
+            self.watcher._looks._next = 0.0
+            self.watcher.step(self.stop)
+            while self.watcher._looks.looking or self.watcher._ready or self.watcher._pool.reading:
+                self.watcher.step(self.stop)
+            self.watcher.step(self.stop)
 
     @property
     def rows(self) -> list[tuple[str, str]]:
@@ -58,16 +91,13 @@ class Bench:
             os.close(self.watcher._journal._file)
             del self.watcher
 
-    def _tell(self, arrival: watch.Arrival, prediction: Prediction) -> None:
-        self.told.append(arrival.name)
-
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     clock = Clock()
-    monkeypatch.setattr(watch, "time", clock)
-    monkeypatch.setattr(clock, "strftime", time.strftime, raising=False)
-    monkeypatch.setattr(clock, "gmtime", time.gmtime, raising=False)
+    for module in (watch, folder_reader):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(watch, "_PAUSE", 0.02)
     yield Bench(tmp_path, clock)
 
 
@@ -77,7 +107,7 @@ def test_a_picture_is_read_once(bench: Bench, pictures: list[Path]) -> None:
     assert bench.told == []  # it may still be written
     bench.look(2, 2, 2)
     assert bench.rows == [(pictures[7].name, "7")]
-    assert bench.told == [pictures[7].name]
+    assert bench.told == [f"{pictures[7].name}  7  (100.0 %)"]
 
 
 def test_nothing_twice_after_a_restart(bench: Bench, pictures: list[Path]) -> None:
@@ -202,7 +232,7 @@ def test_a_damaged_row_is_read_again(
 def test_what_isn_t_ours_is_not_touched(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "r.csv").write_bytes(content)
     with pytest.raises(DigitsError, match="its header is another"):
-        watch.Watch(tmp_path, tmp_path / "r.csv", Classifier(), False, lambda *_: None)
+        FolderWatcher(Reader(str(tmp_path)), lambda: None, tmp_path / "r.csv", False, print)  # type: ignore[arg-type, return-value]
     assert (tmp_path / "r.csv").read_bytes() == content
 
 
@@ -248,8 +278,8 @@ def test_a_folder_that_can_t_be_looked_into_costs_no_other_picture(
     shutil.copy(pictures[1], bench.inbox)
     scandir = os.scandir
 
-    def guarded(folder: Path) -> object:
-        if folder.name == "lost+found":
+    def guarded(folder: str) -> object:
+        if folder.endswith("lost+found"):
             raise PermissionError(13, "Permission denied")
         return scandir(folder)
 
@@ -275,7 +305,7 @@ def test_what_can_t_be_told_ends_it_with_the_row_written(
     def closed(*_: object) -> None:
         raise DigitsError("can't write the results: stdout is closed")
 
-    monkeypatch.setattr(bench.watcher, "_tell", closed)
+    monkeypatch.setattr(bench.watcher, "_on_result", closed)
     shutil.copy(pictures[1], bench.inbox)
     with pytest.raises(DigitsError, match="stdout is closed"):
         bench.look(0, 2)
@@ -364,36 +394,194 @@ def test_a_disk_that_was_full(tmp_path: Path, pictures: list[Path]) -> None:
     assert len(rows) == len(set(rows)) == 11
 
 
-DEADLY = """
-import os, signal
-from digits.classifier import Classifier
-predict = Classifier.predict
-def deadly(self, path):
-    if "deadly" in path:  # as a picture that takes more memory than there is
-        os.kill(os.getpid(), signal.SIGKILL)
-    return predict(self, path)
-Classifier.predict = deadly
-from digits.__main__ import main
-main()
-"""
-
-
-def test_a_picture_that_kills_the_process_costs_only_itself(
-    bench: Bench, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+def test_picture_that_kills_a_worker_costs_only_itself(
+    bench: Bench,
+    pictures: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     names = [pictures[2].name, pictures[5].name]
-    for name in names:
-        shutil.copy(pictures[0].with_name(name), bench.inbox)
-    (bench.inbox / "deadly.png").write_bytes(b"")
+    for name in ("deadly.png", *names):
+        shutil.copy(
+            pictures[0].with_name(names[0] if name == "deadly.png" else name), bench.inbox / name
+        )
     os.utime(bench.inbox / "deadly.png", (1, 1))  # the first to be read
-    bench.stop_writing()
-    command = [sys.executable, "-c", DEADLY, "watch", bench.inbox, bench.results]
-    for rows in ([], names, names):
-        assert subprocess.run(command, capture_output=True).returncode == -signal.SIGKILL
-        assert [name for name, _ in bench.rows] == rows
+    start = Reader.start
+
+    def deadly(reader: Reader) -> Callable[[Request], Row | None]:
+        read = start(reader)
+
+        def read_or_die(request: Request) -> Row | None:
+            if request.picture.name == "deadly.png" and not request.refusal:
+                raise WorkerDied("for want of memory")
+            return read(request)
+
+        return read_or_die
+
+    monkeypatch.setattr(Reader, "start", deadly)
     bench.start()
-    bench.look(0, 2, 61)
+    bench.look(0, 2)
+    assert [name for name, _ in bench.rows] == names
+    assert "deadly.png" in bench.results.with_name(".results.csv.reading").read_text()
+    bench.start()  # as a service manager does, when the first process died too
+    bench.look(0, 2, 2, 61)
     assert [name for name, _ in bench.rows] == [*names, "deadly.png"]
     assert "error: digits died 3 times while it read deadly.png" in capsys.readouterr().err
-    bench.start()
     assert sorted(path.name for path in bench.inbox.parent.iterdir()) == ["inbox", "results.csv"]
+
+
+def test_failing_model_ends_it_and_marks_nothing_as_done(
+    bench: Bench, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(reader: Reader) -> Callable[[Request], Row | None]:
+        def read(request: Request) -> Row | None:
+            raise ModelError("the model gives no probabilities")
+
+        return read
+
+    shutil.copy(pictures[1], bench.inbox)
+    with monkeypatch.context() as patch:
+        patch.setattr(Reader, "start", failing)
+        bench.start()
+        bench.look(0)
+        bench._clock.now += 2
+        with pytest.raises(ModelError):
+            bench.watcher.run(bench.stop)
+    bench.start()
+    bench.look(0, 2)
+    assert bench.rows == [(pictures[1].name, "1")]
+    assert not bench.results.with_name(".results.csv.reading").exists()
+
+
+def test_file_without_a_size_is_not_opened(
+    bench: Bench, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the kernel's log has none, which has no end either."""
+    (bench.inbox / "kmsg.png").symlink_to("/proc/kmsg")
+    (bench.inbox / "later.png").touch()
+    shutil.copy(pictures[1], bench.inbox)
+    bench.look(0, 2)
+    shutil.copy(pictures[2], bench.inbox / "later.png")
+    bench.look(0, 2, 61)
+    assert sorted(bench.rows) == [(pictures[1].name, "1"), ("kmsg.png", ""), ("later.png", "2")]
+    assert f"error: {bench.inbox}/kmsg.png is empty" in capsys.readouterr().err
+
+
+def slow(seconds: float) -> Callable[[Request], Row | None]:
+    """A worker for which a picture called `slow.png` takes so long."""
+
+    def read(request: Request) -> Row:
+        time.sleep(seconds if request.picture.name == "slow.png" else 0)
+        return Row([""] * (len(watch.COLUMNS) - 3), request.picture.name)
+
+    return read
+
+
+class Slow:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def start(self) -> Callable[[Request], Row | None]:
+        return slow(self._seconds)
+
+
+@pytest.mark.parametrize(("endless", "noted"), [(0.6, 0), (60.0, 1)])
+def test_slow_picture_keeps_no_other_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endless: float, noted: int
+) -> None:
+    """The others are read meanwhile; one that never ends has its worker ended, and is damaged."""
+    (tmp_path / "inbox").mkdir()
+    for name in ("slow.png", "a.png", "b.png"):
+        (tmp_path / "inbox" / name).write_bytes(b"x")
+    os.utime(tmp_path / "inbox" / "slow.png", (1, 1))  # the first to be read
+    monkeypatch.setattr(watch, "_SETTLED", 0.0)
+    monkeypatch.setattr(folder_reader, "_SLOW", 0.1)
+    monkeypatch.setattr(folder_reader, "_ENDLESS", endless)
+    reader, told = Reader(str(tmp_path / "inbox")), list[str]()
+    worker = Slow(3600 if noted == 0 else 0.7)
+    watcher = FolderWatcher(
+        reader, lambda: Worker(worker.start), tmp_path / "results.csv", False, told.append
+    )
+    stop = StopEvent()
+    while len(told) < 2 + noted or (not noted and not watcher._unreadable):
+        watcher.step(stop)
+    assert told == ["a.png", "b.png", "slow.png"][: 2 + noted]
+    stop._stop()
+    watcher.run(stop)
+
+
+@pytest.mark.parametrize("call", ["stat", "scandir"])
+def test_stalled_disk_keeps_no_other_waiting(
+    bench: Bench,
+    pictures: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    call: str,
+) -> None:
+    """As a network disk whose server has gone."""
+    answers = threading.Event()
+    real = getattr(os, call)
+
+    def stalling(path: str, **options: object) -> object:
+        if str(path).endswith("stalled.png") and threading.current_thread() is not main:
+            answers.wait(60)
+        return real(path, **options)
+
+    main = threading.main_thread()
+    stalled = bench.inbox / "stalled.png"
+    if call == "stat":
+        shutil.copy(pictures[2], stalled)
+    else:
+        stalled.mkdir()
+        shutil.copy(pictures[2], stalled / "two.png")
+    shutil.copy(pictures[1], bench.inbox)
+    monkeypatch.setattr(os, call, stalling)
+    monkeypatch.setattr(watch, "_STALLED", 0.2)
+    bench.look(0, 0, 2)
+    assert [digit for _, digit in bench.rows] == ["1"]
+    assert f"error: can't look at {stalled}: it doesn't answer; left out for now\n" == (
+        capsys.readouterr().err
+    )
+    [scan] = bench.watcher._looks._stalled.values()
+    answers.set()
+    scan._thread.join(10)
+    bench.look(0, 2)
+    assert [digit for _, digit in bench.rows] == ["1", "2"]
+
+
+def test_folders_1000_deep_and_too_deep(
+    bench: Bench, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = os.open(bench.inbox, os.O_RDONLY)
+    for depth in range(2100):
+        if depth in (1000, 2099):
+            shutil.copy(pictures[1], f"/proc/self/fd/{folder}/{depth}.png")
+        os.mkdir("d", dir_fd=folder)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = deeper
+    os.close(folder)
+    shutil.copy(pictures[2], bench.inbox)
+    bench.look(0, 2)
+    assert sorted(os.path.basename(name) for name, _ in bench.rows) == [
+        "1000.png",
+        pictures[2].name,
+    ]
+    assert os.strerror(errno.ENAMETOOLONG) in capsys.readouterr().err
+    shutil.rmtree(bench.inbox / "d") if sys.version_info >= (3, 13) else subprocess.run(
+        ["rm", "-r", bench.inbox / "d"], check=True
+    )
+
+
+def test_many_waiting_pictures_are_taken_in_parts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3000):
+        (bench.inbox / f"{number}.png").touch()
+    seen = []
+    step = bench.watcher.step
+    monkeypatch.setattr(watch, "_MOST_WAITING", 100)
+    for _ in range(30):
+        step(bench.stop)
+        seen.append(len(bench.watcher._waiting))
+    assert 100 <= max(seen) <= 100 + folder_scan._CHUNK

@@ -1,0 +1,147 @@
+"""Processes that answer one request after the other, and that can be ended.
+
+What a decoder does with foreign bytes, however long it takes and however much memory it wants, is
+over when its process is.
+"""
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from digits.errors import DigitsError
+from digits.terminal import quiet
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+Start = Callable[[], Callable[[Request], Answer]]
+
+_SECONDS_TO_DIE = 5.0  # after SIGKILL; longer takes what waits for a disk that doesn't answer
+
+
+class WorkerDied(DigitsError):
+    """A worker process has ended before it answered, as when the memory is full."""
+
+
+class Worker(Generic[Request, Answer]):
+    """A process of its own, which `start` gives the function that answers.
+
+    start: can be pickled; called once, in the new process. memory: how many bytes it may take
+    beyond those that it has after that, where the system can bound it (Linux); no bound without.
+    Ctrl-C doesn't reach it: the first process decides. It ends when that does, be it by a kill.
+    """
+
+    def __init__(self, start: Start[Request, Answer], memory: int | None = None) -> None:
+        context = multiprocessing.get_context(
+            "spawn"
+        )  # fork is unsafe beside onnxruntime's threads
+        self._pipe, its_end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(its_end, start, memory), daemon=True)
+        with _sigint_blocked():
+            self._process.start()
+        its_end.close()  # so that each end notices when the other is gone
+        self._started = False
+
+    def wait_until_started(self) -> None:
+        """Raises WorkerDied, and the DigitsError that `start` raises."""
+        if not self._started:
+            self._receive(None)
+            self._started = True
+
+    def send(self, request: Request) -> None:
+        """Ask for something. Raises WorkerDied, and the DigitsError that `start` raises."""
+        try:
+            self._pipe.send(request)
+        except OSError as error:
+            self.wait_until_started()  # or else there is a better reason
+            raise WorkerDied("a worker process died") from error
+
+    def receive(self, timeout: float | None = None) -> Answer:
+        """The answer to the first request that has none yet.
+
+        Raises WorkerDied, TimeoutError after so many seconds without an answer, and the DigitsError
+        that the function raises.
+        """
+        self.wait_until_started()
+        answer: Answer = self._receive(timeout)
+        return answer
+
+    def ask(self, request: Request, timeout: float | None = None) -> Answer:
+        """`send` and `receive`."""
+        self.send(request)
+        return self.receive(timeout)
+
+    def fileno(self) -> int:
+        """For `multiprocessing.connection.wait`."""
+        return self._pipe.fileno()
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        self._pipe.close()
+        self._process.kill()
+        self._process.join(_SECONDS_TO_DIE)
+
+    def _receive(self, timeout: float | None) -> Any:
+        try:
+            if not self._pipe.poll(timeout):
+                raise TimeoutError
+            answer = self._pipe.recv()
+        except (EOFError, ConnectionError) as error:
+            raise WorkerDied("a worker process died") from error
+        if isinstance(answer, DigitsError):
+            raise answer
+        return answer
+
+
+@contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    """Ctrl-C goes to all: it must not interrupt a process that is only starting."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # which unblocks SIGINT when it has started its process
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield  # a process has from its birth what its parent blocks
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(pipe: Connection, start: Start[Any, Any], memory: int | None) -> None:
+    """What a worker does, until the other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    quiet()
+    with suppress(EOFError, OSError):
+        try:
+            work = start()
+        except DigitsError as error:
+            pipe.send(error)
+            return
+        if memory is not None:
+            _limit_memory(memory)
+        pipe.send(None)
+        while True:
+            request = pipe.recv()
+            try:
+                answer = work(request)
+            except DigitsError as error:
+                answer = error
+            pipe.send(answer)
+
+
+def _limit_memory(more: int) -> None:
+    """Let this process take so many bytes more, and then raise MemoryError."""
+    try:
+        import resource
+
+        status = Path("/proc/self/status").read_text()
+    except (ImportError, OSError):
+        return
+    used = next(int(line.split()[1]) << 10 for line in status.splitlines() if "VmData" in line)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = used + more if hard == resource.RLIM_INFINITY else min(used + more, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
