@@ -4,8 +4,10 @@ What a decoder does with foreign bytes, however long it takes and however much m
 over when its process is.
 """
 
+import ctypes
 import multiprocessing
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
@@ -20,6 +22,7 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 Start = Callable[[], Callable[[Request], Answer]]
 
+_LONG = 0.1  # seconds, which a picture takes that needs much memory
 _SECONDS_TO_DIE = 5.0  # after SIGKILL; longer takes what waits for a disk that doesn't answer
 
 
@@ -33,6 +36,8 @@ class Worker(Generic[Request, Answer]):
     start: can be pickled; called once, in the new process. memory: how many bytes it may take
     beyond those that it has after that, where the system can bound it (Linux); no bound without.
     Ctrl-C doesn't reach it: the first process decides. It ends when that does, be it by a kill.
+
+    Raises WorkerDied when the system gives no other process.
     """
 
     def __init__(self, start: Start[Request, Answer], memory: int | None = None) -> None:
@@ -41,8 +46,11 @@ class Worker(Generic[Request, Answer]):
         )  # fork is unsafe beside onnxruntime's threads
         self._pipe, its_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(its_end, start, memory), daemon=True)
-        with _sigint_blocked():
-            self._process.start()
+        try:
+            with _sigint_blocked():
+                self._process.start()
+        except OSError as error:
+            raise WorkerDied(f"can't start another process: {error.strerror}") from error
         its_end.close()  # so that each end notices when the other is gone
         self._started = False
 
@@ -74,6 +82,12 @@ class Worker(Generic[Request, Answer]):
         """`send` and `receive`."""
         self.send(request)
         return self.receive(timeout)
+
+    @property
+    def exit_code(self) -> int | None:
+        """How a process that died has ended: 1 after a bug, or minus the number of a signal."""
+        self._process.join(_SECONDS_TO_DIE)
+        return self._process.exitcode
 
     def fileno(self) -> int:
         """For `multiprocessing.connection.wait`."""
@@ -126,11 +140,21 @@ def _serve(pipe: Connection, start: Start[Any, Any], memory: int | None) -> None
         pipe.send(None)
         while True:
             request = pipe.recv()
+            started = time.monotonic()
             try:
                 answer = work(request)
             except DigitsError as error:
                 answer = error
             pipe.send(answer)
+            del request, answer
+            if time.monotonic() - started > _LONG:
+                _give_back_memory()
+
+
+def _give_back_memory() -> None:
+    """Have the C library (glibc) give back what it keeps for the next one that is as large."""
+    with suppress(AttributeError, OSError, TypeError):  # there is none, or it has no such function
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _limit_memory(more: int) -> None:

@@ -14,10 +14,11 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.serve import app, limits
+from digits.serve import limits
 from digits.serve.server import configured, listening
 from tests.hostile import corpus, specimens
 from tests.hostile.watchful import harmless
+from tests.runtime.serve.conftest import application
 
 INFER = "/v2/models/lenet5/infer"
 PICTURE = specimens.pictures()["PNG L"]
@@ -38,7 +39,7 @@ def classifier() -> Classifier:
 @pytest.fixture(scope="module")
 def client(classifier: Classifier) -> Iterator[TestClient]:
     """Talks to the application without a socket; a bug shows as its exception."""
-    with TestClient(app.create(classifier)) as client:
+    with TestClient(application(classifier)) as client:
         for path, content in (("/predict", PICTURE), ("/read", PICTURE), (INFER, BODY)):
             assert client.post(path, content=content).status_code == 200
         yield client

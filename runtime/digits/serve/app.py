@@ -2,8 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from importlib import resources
+from typing import Literal
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,12 +16,12 @@ from starlette.types import ASGIApp
 
 from digits.classifier import Classifier
 from digits.errors import PictureError
-from digits.serve import limits, metrics, openapi, v2
+from digits.serve import limits, metrics, openapi, pictures, v2
 from digits.serve.batcher import Batcher
 from digits.serve.body import Bodies
 from digits.serve.guard import Guard, failed
 from digits.serve.metrics import Metrics
-from digits.serve.pictures import Pictures, sent
+from digits.serve.pictures import Pictures, PictureWorker, Upload, sent
 
 _PAGE = resources.files("digits.serve") / "page"
 _TYPES = {
@@ -28,15 +30,22 @@ _TYPES = {
     "js": "text/javascript",
     "svg": "image/svg+xml",
 }
-Read = Callable[[str, bytes, bool], Awaitable[str]]
 
 _SMALL = 64 << 10  # bytes of JSON that are parsed in less time than a thread takes to begin
 
 
-def create(classifier: Classifier) -> ASGIApp:
-    """The application. classifier: the model that it serves; its architecture is the name."""
+def create(
+    classifier: Classifier, start_worker: Callable[[], PictureWorker] | None = None
+) -> ASGIApp:
+    """The application.
+
+    classifier: the model that it serves; its architecture is the name. start_worker: gives what
+    reads pictures, by default a process.
+    """
     shown = Metrics()
-    service = _Service(classifier, shown)
+    service = _Service(
+        classifier, shown, start_worker or partial(pictures.start_worker, classifier)
+    )
     model = "/v2/models/{name}"
     routes = [
         Route("/v2", service.server),
@@ -70,13 +79,15 @@ def create(classifier: Classifier) -> ASGIApp:
 
 
 class _Service:
-    def __init__(self, classifier: Classifier, shown: Metrics) -> None:
+    def __init__(
+        self, classifier: Classifier, shown: Metrics, start_worker: Callable[[], PictureWorker]
+    ) -> None:
         metadata = classifier.model.metadata
         self._name = metadata.architecture
         self._shown = shown
         self._bodies = Bodies()
         self._batcher = Batcher(classifier.model, shown)
-        self._pictures = Pictures(classifier)
+        self._pictures = Pictures(start_worker)
         self._model = _json(v2.model(self._name, metadata))
         self._description = _json(openapi.description(self._name))
         self.files = {file.name: file.read_bytes() for file in _PAGE.iterdir()}
@@ -111,18 +122,18 @@ class _Service:
         return Response(content, headers=headers)
 
     async def predict(self, request: Request) -> Response:
-        return await self._picture(request, self._pictures.predict)
+        return await self._picture(request, "predict")
 
     async def read(self, request: Request) -> Response:
-        return await self._picture(request, self._pictures.read)
+        return await self._picture(request, "read")
 
-    async def _picture(self, request: Request, answer: Read) -> Response:
+    async def _picture(self, request: Request, command: Literal["predict", "read"]) -> Response:
         frame = request.query_params.get("frame", "false")
         if frame not in ("true", "false"):
             raise HTTPException(422, "frame must be true or false")
         async with self._bodies.read(request, limits.FORM_BYTES + limits.PICTURE_BYTES) as body:
             name, content = await sent(request, body)
-            text = await answer(name, content, frame == "true")
+            text = await self._pictures.answer(Upload(command, name, content, frame == "true"))
         return Response(text, media_type="application/json")
 
     async def metrics(self, _: Request) -> Response:

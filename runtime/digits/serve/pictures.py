@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Literal, NamedTuple
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -12,41 +14,74 @@ from starlette.requests import Request
 
 from digits.classifier import Classifier
 from digits.commands import output
+from digits.errors import DigitsError
+from digits.processes import Worker, WorkerDied
 from digits.serve import limits
 from digits.system import cores
 from digits.vision import picture
 
 
-class Pictures:
-    """Reads pictures in threads, one for each core. Belongs to one event loop."""
+class Upload(NamedTuple):
+    """A picture, and what is asked of it. frame: whether to answer with the 28x28 pixels too."""
 
-    def __init__(self, classifier: Classifier) -> None:
-        self._classifier = classifier
-        self._threads = ThreadPoolExecutor(cores(), "pictures")
+    command: Literal["predict", "read"]
+    name: str
+    content: bytes
+    frame: bool
+
+
+class Answer(NamedTuple):
+    """An HTTP status, and JSON or, when it isn't 200, a sentence."""
+
+    status: int
+    text: str
+
+
+PictureWorker = Worker[Upload, Answer]
+
+
+def start_worker(classifier: Classifier) -> PictureWorker:
+    """A process that answers uploads as `answer` does."""
+    return Worker(partial(_answering, classifier), limits.PICTURE_MEMORY)
+
+
+def _answering(classifier: Classifier) -> Callable[[Upload], Answer]:
+    return partial(answer, classifier)
+
+
+def answer(classifier: Classifier, upload: Upload) -> Answer:
+    """Read a picture. Raises PictureError and ModelError."""
+    command, name, content, frame = upload
+    width, height = picture.size(content)
+    if width * height > limits.PIXELS:
+        most = limits.PIXELS // 1_000_000
+        return Answer(413, f"at most {most} million pixels are read, not {width} x {height}")
+    if command == "predict":
+        values = output.prediction_values(name, classifier.predict(content), frame)
+    else:
+        values = output.reading_values(name, classifier.read(content), frame)
+    return Answer(200, json.dumps(values))
+
+
+class Pictures:
+    """Reads pictures in processes, one for each core. Belongs to one event loop.
+
+    A decoder can't be stopped from outside, nor made to give back its memory; a process can.
+    start_worker: gives one that does what `answer` does.
+    """
+
+    def __init__(self, start_worker: Callable[[], PictureWorker]) -> None:
+        self._start_worker = start_worker
+        self._idle = [start_worker()]  # any other is started when it is needed
+        self._threads = ThreadPoolExecutor(cores(), "pictures")  # which wait for the processes
         self._waiting = 0
 
-    async def predict(self, name: str, content: bytes, frame: bool) -> str:
-        """The JSON of the one digit. Raises PictureError; HTTPException 413 and 429."""
+    async def answer(self, upload: Upload) -> str:
+        """The JSON for a picture.
 
-        def work() -> str:
-            _check_size(content)
-            answer = self._classifier.predict(content)
-            return json.dumps(output.prediction_values(name, answer, frame))
-
-        return await self._work(work)
-
-    async def read(self, name: str, content: bytes, frame: bool) -> str:
-        """The JSON of all digits. Raises as `predict` does."""
-
-        def work() -> str:
-            _check_size(content)
-            answer = self._classifier.read(content)
-            return json.dumps(output.reading_values(name, answer, frame))
-
-        return await self._work(work)
-
-    async def _work(self, work: Callable[[], str]) -> str:
-        """Do it in a thread. Raises HTTPException 429 when too many are waiting."""
+        Raises PictureError and ModelError; HTTPException 413 when it has too many pixels, 429 when
+        too many are waiting, 503 when it takes too much time or memory.
+        """
         if self._waiting >= limits.WAITING_PICTURES:
             raise HTTPException(429, "too many pictures are waiting", {"retry-after": "1"})
         loop = asyncio.get_running_loop()
@@ -55,13 +90,41 @@ class Pictures:
             loop.call_soon_threadsafe(self._one_less)
 
         self._waiting += 1
-        future = self._threads.submit(work)
-        # A thread can't be stopped: what takes too long counts until it has ended.
-        future.add_done_callback(done)
+        future = self._threads.submit(self._ask, upload)
+        future.add_done_callback(done)  # when the client has gone, too
         return await asyncio.wrap_future(future)
 
     def _one_less(self) -> None:
         self._waiting -= 1
+
+    def _ask(self, upload: Upload) -> str:
+        worker = self._worker()
+        try:
+            status, text = worker.ask(upload, limits.PICTURE_SECONDS)
+        except TimeoutError as error:
+            worker.close()
+            raise HTTPException(503, "the picture takes too much time") from error
+        except WorkerDied as error:
+            if (worker.exit_code or 0) > 0:
+                raise RuntimeError("a worker failed; its traceback is above") from error
+            raise HTTPException(503, "the picture takes too much memory") from error
+        except DigitsError:
+            self._idle.append(worker)
+            raise
+        self._idle.append(worker)
+        if status != 200:
+            raise HTTPException(status, text)
+        return text
+
+    def _worker(self) -> PictureWorker:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            pass
+        try:
+            return self._start_worker()
+        except WorkerDied as error:
+            raise HTTPException(503, str(error), {"retry-after": "1"}) from error
 
 
 async def sent(request: Request, body: bytes) -> tuple[str, bytes]:
@@ -90,12 +153,3 @@ async def sent(request: Request, body: bytes) -> tuple[str, bytes]:
 
 class _InMemory(MultiPartParser):
     spool_max_size = limits.PICTURE_BYTES + limits.FORM_BYTES  # a larger one would go to the disk
-
-
-def _check_size(content: bytes) -> None:
-    width, height = picture.size(content)
-    if width * height > limits.PIXELS:
-        raise HTTPException(
-            413,
-            f"at most {limits.PIXELS // 1_000_000} million pixels are read, not {width} x {height}",
-        )

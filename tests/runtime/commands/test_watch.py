@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from digits.commands.stop_event import StopEvent
 from digits.commands.watch import FolderWatcher
 from digits.errors import DigitsError, ModelError
 from digits.processes import Worker, WorkerDied
+from tests.in_process import InProcess
 
 
 class Clock:
@@ -32,27 +32,6 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.now
-
-
-class InProcess(Worker[Request, Row | None]):
-    """A worker in this process: it answers when it is asked."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._work = reader.start()
-        self._pipe, self._its_end = Pipe()
-        self._started = True
-
-    def send(self, request: Request) -> None:
-        try:
-            self._its_end.send(self._work(request))
-        except WorkerDied:
-            self._its_end.close()
-        except DigitsError as error:
-            self._its_end.send(error)
-
-    def close(self) -> None:
-        self._pipe.close()
-        self._its_end.close()
 
 
 class Bench:
@@ -69,7 +48,7 @@ class Bench:
         """As after a restart."""
         self.stop_writing()
         reader = Reader(str(self.inbox))
-        start_worker = start_worker or (lambda: InProcess(reader))
+        start_worker = start_worker or (lambda: InProcess(reader.start()))
         self.watcher = FolderWatcher(reader, start_worker, self.results, True, self.told.append)
 
     def look(self, *waits: float) -> None:

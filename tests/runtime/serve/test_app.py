@@ -10,7 +10,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.serve import app, limits
+from digits.serve import limits
+from digits.serve.pictures import Pictures
+from tests.runtime.serve.conftest import application
 
 INFER = "/v2/models/lenet5/infer"
 
@@ -165,7 +167,7 @@ def test_a_body_has_a_limit(
     monkeypatch.setattr(limits, "FORM_BYTES", 0)
     monkeypatch.setattr(limits, "PICTURE_BYTES", most)
     monkeypatch.setattr(limits, "TENSOR_BYTES", most)
-    client = TestClient(app.create(classifier))
+    client = TestClient(application(classifier))
     assert client.post(path, content=bytes(most)).status_code != 413
     for size in (most + 1, 7 * most, 9 * most):
         answer = client.post(path, content=bytes(size))
@@ -184,7 +186,7 @@ def test_all_bodies_have_a_limit_and_give_back_what_they_took(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "BODIES_BYTES", 1000)
-    client = TestClient(app.create(classifier))
+    client = TestClient(application(classifier))
     for _ in range(3):
         assert client.post("/predict", content=bytes(900)).status_code == 422
         answer = client.post("/predict", content=bytes(1001))
@@ -203,7 +205,7 @@ def test_pictures_wait_in_a_line_that_has_an_end(
         go.wait(10)
         return read(source)
 
-    with TestClient(app.create(classifier)) as client:
+    with TestClient(application(classifier)) as client:
         monkeypatch.setattr(classifier, "read", slow)
         first = threading.Thread(target=client.post, args=("/read",), kwargs={"content": png(9, 9)})
         first.start()
@@ -231,9 +233,9 @@ def test_a_request_ends_in_time(
 def test_a_bug_costs_one_request_and_tells_nothing(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = TestClient(app.create(classifier), raise_server_exceptions=False)
+    client = TestClient(application(classifier), raise_server_exceptions=False)
     with monkeypatch.context() as patch:
-        patch.setattr(classifier, "predict", lambda source: 1 / 0)
+        patch.setattr(Pictures, "answer", lambda *_: 1 / 0)
         answer = client.post("/predict", content=png(9, 9))
     assert answer.status_code == 500
     assert answer.json() == {"error": "digits has failed; its log says how"}

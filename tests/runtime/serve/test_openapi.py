@@ -7,7 +7,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.serve import app, openapi
+from digits.serve import openapi
+from tests.runtime.serve.conftest import application
 
 PATHS = openapi.description("lenet5")["paths"]
 CASES = [
@@ -24,7 +25,7 @@ NOT_SAID = [positive_data_acceptance]
 
 @pytest.fixture(scope="module")
 def api(classifier: Classifier) -> schemathesis.BaseSchema:
-    return schemathesis.openapi.from_asgi("/openapi.json", app.create(classifier))
+    return schemathesis.openapi.from_asgi("/openapi.json", application(classifier))
 
 
 def is_to_its_path(case: schemathesis.Case) -> bool:

@@ -1,0 +1,107 @@
+"""Pictures that are read in processes of their own."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from digits.classifier import Classifier
+from digits.processes import Worker
+from digits.serve import app, limits
+from digits.serve.pictures import Answer, PictureWorker, Upload
+
+PICTURES = Path(__file__).parents[2] / "pictures"
+
+
+def misbehave(upload: Upload) -> Answer:
+    """Do what the content says."""
+    match upload.content:
+        case b"die":
+            os.abort()
+        case b"fail":
+            raise ZeroDivisionError
+        case b"sleep":
+            time.sleep(3600)
+    return Answer(200, json.dumps(os.getpid()))
+
+
+def start() -> Callable[[Upload], Answer]:
+    return misbehave
+
+
+def start_misbehaving() -> PictureWorker:
+    return Worker(start)
+
+
+@pytest.fixture
+def client(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    monkeypatch.setattr(limits, "PICTURE_SECONDS", 0.3)
+    application = app.create(classifier, start_misbehaving)
+    return TestClient(application, raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "sentence"),
+    [
+        (b"die", 503, "the picture takes too much memory"),
+        (b"sleep", 503, "the picture takes too much time"),
+        (b"fail", 500, "digits has failed; its log says how"),
+    ],
+)
+def test_picture_that_ends_its_process_costs_one_request(
+    client: TestClient, content: bytes, status: int, sentence: str
+) -> None:
+    before = client.post("/predict", content=b"").json()
+    answer = client.post("/predict", content=content)
+    assert (answer.status_code, answer.json()) == (status, {"error": sentence})
+    after = client.post("/predict", content=b"").json()
+    assert before != after != os.getpid()
+    with pytest.raises(ProcessLookupError):
+        os.kill(before, 0)
+
+
+def test_processes_are_kept(client: TestClient) -> None:
+    assert len({client.post("/read", content=b"").json() for _ in range(5)}) == 1
+
+
+def test_requests_at_the_same_time_have_processes_of_their_own(client: TestClient) -> None:
+    found: list[int] = []
+
+    def ask(content: bytes) -> None:
+        answer = client.post("/read", content=content)
+        if answer.status_code == 200:
+            found.append(answer.json())
+
+    slow = threading.Thread(target=ask, args=(b"sleep",))
+    slow.start()
+    time.sleep(0.1)
+    ask(b"")
+    slow.join()
+    assert len(found) == 1
+
+
+def test_no_process_to_be_had(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no(*_: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    client.post("/predict", content=b"die")
+    with monkeypatch.context() as patch:
+        patch.setattr("multiprocessing.process.BaseProcess.start", no)
+        answer = client.post("/predict", content=b"")
+    assert answer.status_code == 503
+    assert answer.json()["error"].startswith("can't start another process: Resource temporarily")
+    assert client.post("/predict", content=b"").status_code == 200
+
+
+def test_the_real_process_answers_as_the_classifier(classifier: Classifier) -> None:
+    content = (PICTURES / "7.jpg").read_bytes()
+    with TestClient(app.create(classifier)) as client:
+        answer = client.post("/predict", content=content).json()
+        assert answer["digit"] == 7
+        assert answer["probabilities"] == list(classifier.predict(content).probabilities)
+        assert client.post("/read", content=b"no picture").status_code == 422
