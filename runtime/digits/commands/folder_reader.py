@@ -64,8 +64,6 @@ class Reader(NamedTuple):
             try:
                 if refusal:
                     raise PictureError(refusal)
-                if not picture.size:  # or it is one of the system's, which may never end
-                    raise PictureError(f"{path} is empty")
                 row = self.row(picture.name, classifier.predict(path))
             except PictureError:
                 if stamp(self.folder, picture.name) != picture:

@@ -83,11 +83,13 @@ def size(content: bytes) -> tuple[int, int]:
 
 def _from_path(path: str, longest: int) -> Picture:
     try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
             raise PictureError(f"{path} is a folder")
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(status.st_mode):
             raise PictureError(f"{path} is not a regular file")
+        if not status.st_size:  # /proc's files too, some of which never end
+            raise PictureError(f"{path} is empty")
         file = open(path, "rb")  # noqa: SIM115
     except (OSError, ValueError) as error:
         raise PictureError(f"can't open {path}: {getattr(error, 'strerror', error)}") from error
