@@ -2,6 +2,7 @@
 
 import ctypes
 import importlib
+import logging
 import math
 import os
 import re
@@ -102,14 +103,15 @@ def _recognized(name: str, start: bytes, file: BinaryIO) -> ImageFile:
     if accepts and isinstance(refusal := accepts(start[:16]), str):  # Pillow was built without it
         raise PictureError(f"{name}: {refusal}")
     if format == "TIFF":
-        _silence_libtiff()
+        _silence_tiff()
     file.seek(0)
     return decoder(file, "")
 
 
 @cache
-def _silence_libtiff() -> None:
-    """Keep libtiff's remarks off stderr: what matters of them Pillow raises."""
+def _silence_tiff() -> None:
+    """Keep the remarks of libtiff and of Pillow off stderr: what matters is raised."""
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     with suppress(OSError, AttributeError):  # where it is part of Pillow's own library
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 

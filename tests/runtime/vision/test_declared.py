@@ -65,11 +65,14 @@ def test_tiff_with_a_bounded_compression_is_read(compression: str) -> None:
     np.testing.assert_array_equal(picture.load(raw).grey, GREY)
 
 
-def test_libtiff_prints_nothing() -> None:
+HALF = encoded(Image.fromarray(GREY), "TIFF", compression="tiff_lzw")[:-300] + b"\xff" * 300
+SAMPLES = bombs.grey_tiff(99, 99, (277, 3, 1, 65535), (273, 4, 1, 8))
+
+
+@pytest.mark.parametrize("raw", [HALF, SAMPLES], ids=["libtiff", "pillow"])
+def test_decoders_print_nothing(raw: bytes) -> None:
     code = "import sys; from digits.vision import picture; picture.load(sys.stdin.buffer.read())"
-    raw = encoded(Image.fromarray(GREY), "TIFF", compression="tiff_lzw")
-    half = raw[: len(raw) - 300] + b"\xff" * 300
-    done = subprocess.run([sys.executable, "-c", code], input=half, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", code], input=raw, capture_output=True)
     assert b"PictureError" in done.stderr
     assert done.stderr.startswith(b"Traceback")
 
