@@ -1,6 +1,8 @@
 """Which pictures a command line means: files, folders, patterns, and `-` for standard input."""
 
+import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,6 +12,7 @@ from digits.vision.formats import SUFFIXES
 
 STDIN = "-"
 _MAX_STDIN = 512 << 20  # bytes; a picture of as many pixels as are read takes at most 400 MB
+_PART = 1 << 16  # bytes; the first of them tell whether it is a picture
 
 _MAGIC = frozenset("*?[")  # what makes a pattern of a name
 
@@ -46,20 +49,29 @@ def stands_for_one(arguments: Sequence[str], files: Sequence[str]) -> bool:
 
 
 def opened(file: str) -> str | bytes:
-    """The file, or what comes from standard input. Raises PictureError when that is too long."""
+    """The file, or what comes from standard input.
+
+    Raises PictureError when that is no picture, or too long.
+    """
     if file != STDIN:
         return file
     if sys.stdin is None:
         raise PictureError("can't read a picture from stdin: it is closed")
+    from digits.vision.decoder import check_head  # here, because Pillow takes its time
+
+    data = io.BytesIO()
     try:
-        data = sys.stdin.buffer.read(_MAX_STDIN + 1)
+        while part := sys.stdin.buffer.read(_PART):
+            if not data.tell():
+                check_head("stdin", part)
+            data.write(part)
+            if data.tell() > _MAX_STDIN:
+                raise PictureError(f"what comes from stdin is longer than {_MAX_STDIN >> 20} MB")
     except OSError as error:
         raise PictureError(f"can't read a picture from stdin: {error.strerror}") from error
-    if not data:
+    if not data.tell():
         raise PictureError("can't read a picture from stdin: it is empty")
-    if len(data) > _MAX_STDIN:
-        raise PictureError(f"what comes from stdin is longer than {_MAX_STDIN >> 20} MB")
-    return data
+    return data.getvalue()
 
 
 def _meant(argument: str, recursive: bool, report: Report) -> list[str]:
@@ -79,21 +91,57 @@ def _meant(argument: str, recursive: bool, report: Report) -> list[str]:
 
 
 def _matching(pattern: str) -> list[str]:
-    import glob  # here, because a plain `digits predict` must start fast
-
-    found = [path for path in glob.iglob(pattern, recursive=True) if not os.path.isdir(path)]
+    try:
+        found = {path for path in _expanded(pattern, "") if not os.path.isdir(path)}
+    except RecursionError as error:  # in glob, whose * is one call each
+        raise PictureError("a pattern has more parts than can be looked for") from error
     if not found:
         raise PictureError(f"no file matches {pattern}")
     return sorted(found)
 
 
-def _in_folder(folder: str, recursive: bool, report: Report) -> Iterator[str]:
-    def skip(error: OSError) -> None:
-        report(PictureError(f"can't open {error.filename}: {error.strerror}"))
+def _expanded(pattern: str, folder: str) -> Iterator[str]:
+    """What a pattern stands for in a folder. ** is folders at any depth, but no links to folders.
 
-    for parent, folders, files in os.walk(folder, onerror=skip):
-        for name in files:
-            if os.path.splitext(name)[1].lower() in SUFFIXES:
-                yield os.path.join(parent, name)
-        if not recursive:
-            folders.clear()
+    glob's own ** is a function that calls itself, and goes round where links lead back.
+    """
+    import glob  # here, because a plain `digits predict` must start fast
+
+    deep = re.fullmatch(r"(|.*?/)\*\*(?:/+\*\*)*(?:/+(.*))?", pattern, re.DOTALL)
+    if not deep:
+        for path in glob.iglob(pattern, root_dir=folder or None):
+            yield os.path.join(folder, path)
+        return
+    start, rest = deep.groups()
+    for top in _expanded(start, folder) if start else [folder]:
+        for below, _ in _walked(top, True, lambda error: None):
+            if "/." not in f"/{below[len(top) :]}":  # nor does * match what is hidden
+                yield from _expanded(rest or "*", below)
+
+
+def _in_folder(folder: str, recursive: bool, report: Report) -> Iterator[str]:
+    for _, paths in _walked(folder, recursive, report):
+        for path in paths:
+            if os.path.splitext(path)[1].lower() in SUFFIXES:
+                yield path
+
+
+def _walked(top: str, recursive: bool, report: Report) -> Iterator[tuple[str, list[str]]]:
+    """Each folder, and the paths of what isn't one in it. Links to folders aren't followed.
+
+    os.walk calls itself before Python 3.12, and so can't go a thousand folders deep.
+    """
+    waiting = [top]
+    while waiting:
+        folder, paths = waiting.pop(), []
+        try:
+            with os.scandir(folder or ".") as entries:
+                for entry in entries:
+                    path = os.path.join(folder, entry.name)
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting += [path] * recursive
+                    elif not (entry.is_symlink() and os.path.isdir(path)):
+                        paths.append(path)
+        except OSError as error:
+            report(PictureError(f"can't open {folder}: {error.strerror}"))
+        yield folder, paths

@@ -1,11 +1,17 @@
+import glob
 import io
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from digits.commands import sources
 from digits.errors import PictureError
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100_000)
 
 
 @pytest.fixture
@@ -47,6 +53,89 @@ def test_patterns_that_the_shell_left(folder: Path) -> None:
     assert listed(folder / "*.bmp") == ([], [f"no file matches {folder / '*.bmp'}"])
 
 
+def test_patterns_of_any_depth(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What glob's own ** gives, but for the folders."""
+    (folder / ".hidden" / "deeper").mkdir(parents=True)
+    (folder / ".hidden" / "deeper" / "f.png").write_bytes(b"")
+    (folder / "deeper" / ".g.png").write_bytes(b"")
+    (folder / "deeper" / "[h]").mkdir()
+    (folder / "deeper" / "[h]" / "h.png").write_bytes(b"")
+    monkeypatch.chdir(folder)
+    for pattern in (
+        *("**/*.png", "**", "**/", "./**/*.png", "*/**/*.tif", "d*/**/*.*", "deeper/**", "**/**"),
+        *("**/still/**/*.tif", "**/*/**/*.png", f"{folder}/**/d.png", ".hidden/**/*.png", "a**"),
+        *("**/[[]h]/*.png", "**/**/**/*/*.png", ".*/**/*", "**/nothing", "b.png/**", "no/**/*"),
+    ):
+        expected = {path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)}
+        if pattern == "**/":  # which stands for folders alone
+            expected = {path for path in glob.glob("**", recursive=True) if os.path.isfile(path)}
+        errors: list[PictureError] = []
+        found = sources.listed([pattern], False, errors.append)
+        assert found == sorted(expected), pattern
+        assert bool(errors) != bool(found)
+
+
+def test_a_pattern_doesn_t_go_round_in_links(folder: Path) -> None:
+    """Two links that lead back are 2 to the power of 40 paths for glob."""
+    for name in ("one", "two"):
+        (folder / name).symlink_to(folder)
+    assert [path.name for path in listed(folder / "**" / "*.png")[0]] == ["b.png", "d.png"]
+
+
+def test_a_pattern_of_too_many_parts_is_an_error() -> None:
+    errors: list[PictureError] = []
+    assert sources.listed(["*/" * 3000], False, errors.append) == []
+    assert "more parts than" in str(errors[0])
+
+
+@contextmanager
+def folders(count: int, name: str, top: Path) -> Iterator[None]:
+    """One in another, with a picture in the last. No path to them need be short enough."""
+    place = os.open(top, os.O_RDONLY)
+    for _ in range(count):
+        os.mkdir(name, dir_fd=place)
+        place = opened_instead(name, place)
+    os.close(os.open("a.png", os.O_CREAT, dir_fd=place))
+    yield
+    os.unlink("a.png", dir_fd=place)
+    for _ in range(count):
+        place = opened_instead("..", place)
+        os.rmdir(name, dir_fd=place)
+    os.close(place)
+
+
+def opened_instead(name: str, folder: int) -> int:
+    other = os.open(name, os.O_RDONLY, dir_fd=folder)
+    os.close(folder)
+    return other
+
+
+def test_a_thousand_folders_in_one_another(folder: Path) -> None:
+    with folders(1000, "d", folder / "deeper" / "still"):
+        found, errors = listed(folder, recursive=True)
+        by_pattern = listed(folder / "**" / "a.*")[0]
+    assert [path.name for path in found] == [
+        *("a.JPG", "b.png", "c.webp", "d.png", "a.png", "e.tif")
+    ]
+    assert errors == []
+    assert by_pattern == [found[0], found[4]]
+
+
+def test_folders_beyond_the_longest_path_cost_one_line(folder: Path) -> None:
+    with folders(30, "d" * 200, folder / "deeper" / "still"):
+        found, [error] = listed(folder, recursive=True)
+    assert [path.name for path in found] == ["a.JPG", "b.png", "c.webp", "d.png", "e.tif"]
+    assert error.startswith(f"can't open {folder}/deeper/still/dddd")
+    assert error.endswith(": File name too long")
+
+
+def test_links_to_folders_are_no_pictures(folder: Path) -> None:
+    (folder / "deeper" / "loop.png").symlink_to(folder)
+    (folder / "deeper" / "round.png").symlink_to("round.png")  # which is said when it is opened
+    names = [path.name for path in listed(folder / "deeper", recursive=True)[0]]
+    assert names == ["d.png", "round.png", "e.tif"]
+
+
 def test_a_file_whose_name_looks_like_a_pattern(folder: Path) -> None:
     (folder / "[1].png").write_bytes(b"")
     assert listed(folder / "[1].png") == ([folder / "[1].png"], [])
@@ -72,17 +161,34 @@ def test_one_picture_needs_no_name(folder: Path) -> None:
 
 
 def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"picture")))
-    assert sources.opened("-") == b"picture"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PNG)))
+    assert sources.opened("-") == PNG
     assert sources.opened("a.png") == "a.png"
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(PictureError, match="closed"):
         sources.opened("-")
 
 
-def test_stdin_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("raw", [b"nonsense" * 100_000, b"\0" * 100_000, b"x"])
+def test_stdin_of_no_format_is_not_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, raw: bytes
+) -> None:
+    content = io.BytesIO(raw)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(content))
+    with pytest.raises(PictureError, match="^stdin is not a picture in a format"):
+        sources.opened("-")
+    assert content.tell() <= 1 << 16
+
+
+def test_empty_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    with pytest.raises(PictureError, match="stdin: it is empty"):
+        sources.opened("-")
+
+
+def test_a_picture_without_end_from_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "_MAX_STDIN", 1 << 20)
-    with Path("/dev/zero").open("rb") as endless:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(endless))
-        with pytest.raises(PictureError, match="longer than 1 MB"):
-            sources.opened("-")
+    content = io.BytesIO(PNG + bytes(2 << 20))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(content))
+    with pytest.raises(PictureError, match="longer than 1 MB"):
+        sources.opened("-")
