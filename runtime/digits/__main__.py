@@ -9,14 +9,7 @@ from types import FrameType
 
 from digits.errors import DigitsError, Interrupted
 from digits.system import require_64_bit
-from digits.terminal import (
-    INTERRUPTED,
-    complain,
-    forget_stdout,
-    interrupted,
-    printable,
-    quiet,
-)
+from digits.terminal import INTERRUPTED, complain, forget_stdout, interrupted, quiet
 
 
 def main() -> None:
@@ -30,9 +23,9 @@ def main() -> None:
         require_64_bit()
         _run(sys.argv[1:])
     except Interrupted as stopped:
-        interrupted(printable(str(stopped)))
+        interrupted(str(stopped))
     except DigitsError as error:
-        complain("error: " + "\n".join(map(printable, str(error).splitlines())))
+        complain(f"error: {error}")
         sys.exit(1)
     except OSError as error:  # Typer writes the help itself
         forget_stdout()

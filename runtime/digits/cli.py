@@ -1,7 +1,6 @@
 """The commands of `digits` and their options; what they do is elsewhere."""
 
 import importlib
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -123,7 +122,7 @@ def watch(
     reader = folder_reader.Reader(str(folder), model, kernels, reject == "unsure", as_json)
     start_worker = partial(Worker, reader.start, folder_reader.MEMORY)
     watcher = FolderWatcher(reader, start_worker, results, recursive, emit)
-    complain(f"watching {printable(str(folder))}; {watcher.done} pictures are done")
+    complain(f"watching {folder}; {watcher.done} pictures are done")
     watcher.run(stop)
 
 
@@ -144,9 +143,10 @@ def evaluate(
 ) -> None:
     """Measure how well a model reads labelled digits."""
     from digits.classifier import Classifier
-    from digits.commands import tables
+    from digits.commands import output, tables
     from digits.data.evaluate import Evaluation
     from digits.data.labelled import Labelled
+    from digits.names import escape_name
 
     report = _import_for_plot() if plot else None
     errors = Errors()
@@ -162,11 +162,12 @@ def evaluate(
             bar.update(task, completed=result.total)
     if not result.total:
         raise DataError(f"no picture in {digits.name} could be read")
-    about = {"model": network.name, "kernels": network.kernels, "data": digits.name}
+    name, of = escape_name(network.name), escape_name(digits.name)
     if as_json:
-        emit(json.dumps(about | tables.evaluation_values(result)))
+        about = {"model": name, "kernels": network.kernels, "data": of}
+        emit(output.as_json(about | tables.evaluation_values(result)))
     else:
-        emit(printable(f"{network.name} ({network.kernels} kernels) on {digits.name}"))
+        emit(f"{name} ({network.kernels} kernels) on {of}")
         for line in tables.evaluation(result):
             emit(line)
     if report and plot:
@@ -181,12 +182,12 @@ def info(
     as_json: options.WholeJson = False,
 ) -> None:
     """Show what is in a model file, and whether it is intact."""
-    from digits.commands import tables
+    from digits.commands import output, tables
     from digits.models.info import inspect
 
     found = inspect(model)
     if as_json:
-        emit(json.dumps(tables.info_values(found)))
+        emit(output.as_json(tables.info_values(found)))
         return
     for line in tables.info(found):
         emit(line)
@@ -195,14 +196,14 @@ def info(
 @app.command()
 def bench(model: options.ModelArgument = None, as_json: options.WholeJson = False) -> None:
     """Measure how fast a model is on this device; beside x.int8.onnx also x.onnx."""
-    from digits.commands import device, speed, tables
+    from digits.commands import device, output, speed, tables
 
     speeds, warnings = speed.compare(model)
     for warning in warnings:
         complain(f"warning: {warning}")
     if as_json:
         measured = {"warnings": warnings, "models": tables.speed_values(speeds)}
-        emit(json.dumps(device.about() | measured))
+        emit(output.as_json(device.about() | measured))
         return
     for line in tables.speed(device.about(), speeds):
         emit(printable(line))

@@ -19,7 +19,7 @@ _FEW = 200  # items that are done before anyone would look for a bar
 # The exit codes that shells give for SIGINT and SIGPIPE.
 INTERRUPTED, _BROKEN_PIPE = 128 + 2, 128 + 13
 # Of ASCII and Latin-1, and Unicode's ends of lines and changes of direction.
-_CONTROL = r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
 
 def emit(line: str) -> None:
@@ -37,11 +37,14 @@ def emit(line: str) -> None:
 
 
 def complain(line: str) -> None:
-    """Print a warning or an error on stderr, if there is one that can be written."""
+    """Print a warning or an error on stderr, if there is one that can be written.
+
+    It stays one line, whatever the names in it: control characters are escaped.
+    """
     # print(file=None) would write among the results.
     if sys.stderr is not None:
         with suppress(OSError):
-            print(line, file=sys.stderr)
+            print(printable(line), file=sys.stderr)
 
 
 def interrupted(message: str = "stopped") -> NoReturn:
@@ -58,7 +61,7 @@ class Errors:
 
     def report(self, error: DigitsError) -> None:
         self._any = True
-        complain(f"error: {printable(str(error))}")
+        complain(f"error: {error}")
 
     def exit_if_any(self) -> None:
         """End the process with exit code 1 after an error."""
@@ -72,24 +75,31 @@ def quiet() -> None:
 
 
 def printable(text: str) -> str:
-    """The text with control characters escaped.
+    """The text with control characters escaped, and bytes of file names that aren't UTF-8.
 
     A file's name must not move the cursor, end a line, or turn the direction of what follows.
     """
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
-    return re.sub(_CONTROL, lambda found: _escaped(ord(found[0])), text)
+    try:
+        raw = os.fsencode(text)  # in a locale without UTF-8, names come as other letters
+    except UnicodeEncodeError:  # there are letters in it that no file's name has there
+        raw = text.encode(errors="backslashreplace")
+    return re.sub(_CONTROL, escaped, raw.decode(errors="backslashreplace"))
 
 
-def _escaped(code: int) -> str:
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+def escaped(character: re.Match[str]) -> str:
+    """A character that was found: `\\x1b` in ASCII, `\\u202e` beyond."""
+    code = ord(character[0])
+    return f"\\x{code:02x}" if code < 128 else f"\\u{code:04x}"
 
 
 def forget_stdout() -> None:
     """Let nothing more be written: what is still in the buffer would fail again at exit."""
     if sys.stdout is None:
         return
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):  # as when too many files are open
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def progress_bar(*fields: str) -> "Progress":

@@ -1,6 +1,6 @@
 import pytest
 
-from digits.terminal import printable
+from digits.terminal import complain, printable
 
 
 @pytest.mark.parametrize(
@@ -10,8 +10,16 @@ from digits.terminal import printable
         ("é\u202f7.png", "é\u202f7.png"),  # as macOS names its screenshots
         ("a\x1b[31m\nb", r"a\x1b[31m\x0ab"),
         ("gnp.\u202e7", r"gnp.\u202e7"),
-        ("a\u2028b\x85c", r"a\u2028b\x85c"),
+        ("a\u2028b\x85c", r"a\u2028b\u0085c"),
+        ("7\u061c.png", r"7\u061c.png"),
+        ("\udcff.png", r"\xff.png"),  # a byte that is no UTF-8
+        ("\ud800.png", r"\ud800.png"),  # which no name on Linux holds
     ],
 )
 def test_only_what_would_move_the_cursor_is_escaped(name: str, shown: str) -> None:
     assert printable(name) == shown
+
+
+def test_complaint_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    complain("error: a\x1b[31m\nb\udcff")
+    assert capsys.readouterr().err == "error: a\\x1b[31m\\x0ab\\xff\n"

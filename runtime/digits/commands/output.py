@@ -3,11 +3,13 @@
 json and csv are imported where they are used, because a plain `digits predict` must start fast.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from digits.terminal import printable
+from digits.names import escape_name
+from digits.terminal import escaped, printable
 
 if TYPE_CHECKING:
     from digits.prediction import Prediction, Reading
@@ -17,7 +19,9 @@ Form = Literal["text", "json", "csv"]
 _DIGIT = ("digit", "confidence", "left", "top", "right", "bottom")
 PREDICTION_COLUMNS = ("file", *_DIGIT, *(f"p{digit}" for digit in range(10)), "note")
 READING_COLUMNS = ("file", "line", "column", *_DIGIT)
-_LIKE_AN_ESCAPE = r"\\(?=[xu][0-9a-f])"  # what `printable` may have made of another letter
+# What makes a spreadsheet compute a cell, or what it takes for one where `;` separates them.
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = r"(?:^|(?<=;))[-+=@\uff0b\uff0d\uff1d\uff20]"
 
 
 def prediction(file: str, answer: "Prediction", form: Form, named: bool) -> str:
@@ -28,12 +32,10 @@ def prediction(file: str, answer: "Prediction", form: Form, named: bool) -> str:
     rejected digit is an empty field.
     """
     if form == "json":
-        import json
-
-        return json.dumps(prediction_values(file, answer))
+        return as_json(prediction_values(file, answer))
     if form == "csv":
         return row(prediction_cells(file, answer))
-    name = f"{printable(file)}  " if named else ""
+    name = f"{escape_name(file)}  " if named else ""
     confidence = f"{100 * answer.confidence:.1f} %"
     if answer.note:
         return f"{name}?  ({printable(answer.note)})"
@@ -50,9 +52,7 @@ def reading(file: str, answer: "Reading", form: Form, named: bool) -> str:
     for each digit.
     """
     if form == "json":
-        import json
-
-        return json.dumps(reading_values(file, answer))
+        return as_json(reading_values(file, answer))
     if form == "csv":
         return "\n".join(
             row([as_written(file), number, column_number, *_cells(digit)])
@@ -60,19 +60,31 @@ def reading(file: str, answer: "Reading", form: Form, named: bool) -> str:
             for column_number, column in enumerate(line, 1)
             for digit in column
         )
-    name = f"{printable(file)}  " if named else ""
+    name = f"{escape_name(file)}  " if named else ""
     return "\n".join(f"{name}{line}" for line in answer.text.splitlines())
 
 
 def as_written(file: str) -> str:
-    """How a file is called in CSV: no two have the same name there."""
-    distinct = re.sub(_LIKE_AN_ESCAPE, r"\\x5c", file)
-    return printable(distinct).encode(errors="backslashreplace").decode()
+    """How a file is called in CSV: as in other results, and never a formula."""
+    return inert(escape_name(file))
+
+
+def inert(cell: str) -> str:
+    """The text of a cell that no spreadsheet computes. `names.unescape_name` undoes it."""
+    return re.sub(_FORMULA, escaped, cell)
+
+
+def as_json(values: object) -> str:
+    """JSON that any parser takes: valid Unicode, and null for what is no number."""
+    import json
+
+    return json.dumps(_strict(values), allow_nan=False)
 
 
 def prediction_values(file: str, answer: "Prediction", frame: bool = False) -> dict[str, Any]:
     """The fields of the JSON object. frame: with the 28x28 pixels, as rows."""
-    return {"file": file, **_values(answer, frame), "note": answer.note}
+    note = printable(answer.note)
+    return {"file": escape_name(file), **_values(answer, frame), "note": note}
 
 
 def reading_values(file: str, answer: "Reading", frame: bool = False) -> dict[str, Any]:
@@ -81,13 +93,13 @@ def reading_values(file: str, answer: "Reading", frame: bool = False) -> dict[st
         {"text": text, "columns": [[_values(digit, frame) for digit in column] for column in line]}
         for text, line in zip(answer.text.splitlines(), answer.lines, strict=True)
     ]
-    return {"file": file, "text": answer.text, "lines": lines}
+    return {"file": escape_name(file), "text": answer.text, "lines": lines}
 
 
 def prediction_cells(file: str, answer: "Prediction") -> list[object]:
     """The fields of PREDICTION_COLUMNS. Control characters are escaped: a row is one line."""
     probabilities = [f"{number:.6f}" for number in answer.probabilities]
-    return [as_written(file), *_cells(answer), *probabilities, printable(answer.note)]
+    return [as_written(file), *_cells(answer), *probabilities, inert(printable(answer.note))]
 
 
 def row(cells: Sequence[object]) -> str:
@@ -111,3 +123,13 @@ def _values(answer: "Prediction", frame: bool) -> dict[str, Any]:
     if frame:
         values["frame"] = None if answer.frame is None else answer.frame.tolist()
     return values
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_strict(key): _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from digits.commands import output
 from digits.errors import DigitsError
 from digits.terminal import complain
 
@@ -77,20 +78,21 @@ def whole(file: BinaryIO) -> int:
 def rows(file: BinaryIO, path: Path, end: int) -> Iterator[tuple[int, list[str]]]:
     """The rows in the first `end` bytes after the header, each with the place where it begins.
 
-    A damaged row is left out; one warning tells of all.
+    A damaged row is left out; one warning tells of all. The name of the file is as it is written
+    now: earlier versions let it begin as a formula does.
     """
     file.seek(0)
-    start, header, damaged = 0, list[str](), 0
-    for line in file:
-        if start >= end:
-            break
-        cells = _cells(line)
+    start, header, damaged, whole = 0, list[str](), 0, True
+    while start < end:
+        line = file.readline(_BLOCK)  # a longer one is no row, and comes in parts
+        begins, whole = whole, line.endswith(b"\n")
+        cells = _cells(line) if begins and whole else []
         if not header:
             header = cells
         elif len(cells) == len(header) and cells[0]:
-            yield start, cells
+            yield start, [output.inert(cells[0]), *cells[1:]]
         else:
-            damaged += 1
+            damaged += whole
         start += len(line)
     if damaged:
         lines = "a damaged line" if damaged == 1 else f"{damaged} damaged lines"

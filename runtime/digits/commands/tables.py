@@ -9,6 +9,7 @@ from typing import Any
 from digits.commands.speed import Speed
 from digits.data.evaluate import Evaluation
 from digits.models.info import Info
+from digits.names import escape_name
 from digits.terminal import printable
 
 _LISTED = 10  # mistakes
@@ -40,13 +41,13 @@ def evaluation(result: Evaluation) -> Iterator[str]:
         yield f"worst mistakes ({listed} of {result.wrong:,}), the least likely digits first:"
     for mistake in result.mistakes[:_LISTED]:
         yield (
-            f"  {printable(mistake.name)}: {mistake.label}, read as {mistake.predicted}"
+            f"  {escape_name(mistake.name)}: {mistake.label}, read as {mistake.predicted}"
             f" ({mistake.confidence:.1%})"
         )
 
 
 def evaluation_values(result: Evaluation) -> dict[str, Any]:
-    """The same as values; null where a share has no digits to be one of."""
+    """The same as values; NaN where a share has no digits to be one of."""
     return {
         "digits": result.total,
         "wrong": result.wrong,
@@ -56,12 +57,13 @@ def evaluation_values(result: Evaluation) -> dict[str, Any]:
         "threshold": result.threshold,
         "rejected": result.rejected,
         "rejected_right": result.rejected_right,
-        "accuracy_of_answers": _value(result.accuracy_of_answers),
-        "precision": [_value(share) for share in result.precision],
-        "recall": [_value(share) for share in result.recall],
+        "accuracy_of_answers": result.accuracy_of_answers,
+        "precision": result.precision,
+        "recall": result.recall,
         "confusion": result.counts.tolist(),
         "mistakes": [
             {key: value for key, value in vars(mistake).items() if key != "image"}
+            | {"name": escape_name(mistake.name)}
             for mistake in result.mistakes
         ],
     }
@@ -69,7 +71,7 @@ def evaluation_values(result: Evaluation) -> dict[str, Any]:
 
 def info(model: Info) -> Iterator[str]:
     """The lines that `digits info` prints."""
-    yield f"{printable(model.file)}: {model.bytes:,} bytes, intact"
+    yield f"{escape_name(model.file)}: {model.bytes:,} bytes, intact"
     opsets = ", ".join(f"{domain} {version}" for domain, version in model.opsets.items())
     rows = {
         "sha256": model.sha256,
@@ -89,7 +91,7 @@ def info(model: Info) -> Iterator[str]:
 def info_values(model: Info) -> dict[str, Any]:
     """The same as values; what the metadata hold as JSON texts is unfolded."""
     about = {key: _parsed(value) for key, value in vars(model.metadata).items()}
-    return asdict(model) | {"metadata": about}
+    return asdict(model) | {"file": escape_name(model.file), "metadata": about}
 
 
 def speed(about: Mapping[str, object], speeds: Sequence[Speed]) -> Iterator[str]:
@@ -157,7 +159,3 @@ def _counted(counts: dict[str, int]) -> str:
 
 def _percent(share: float) -> str:
     return "     –" if math.isnan(share) else f"{share:6.2%}"
-
-
-def _value(share: float) -> float | None:
-    return None if math.isnan(share) else share

@@ -26,7 +26,7 @@ from digits.commands.journal import CantWrite, Journal
 from digits.commands.stop_event import StopEvent
 from digits.errors import DigitsError
 from digits.prediction import Prediction
-from digits.terminal import complain, printable
+from digits.terminal import complain
 
 COLUMNS = ("file", "modified", "size", *output.PREDICTION_COLUMNS[1:])
 
@@ -147,7 +147,7 @@ class FolderWatcher:
             self._unreadable[picture] = self._waiting.pop(picture)
             return
         if error:
-            complain(f"error: {printable(str(error))}")
+            complain(f"error: {error}")
             blank = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), str(error))
             row = self._reader.row(picture.name, blank)
         if row is None or self._write(picture, row):
@@ -204,7 +204,7 @@ class _Looks:
         error = scan.error  # the folder is gone, as when a disk is unmounted
         self._trouble.tell(f"can't look at {self._folder}: {error.strerror}" if error else "")
         for folder in sorted(set(scan.closed) - self._closed):
-            complain(f"error: can't look at {printable(folder)}: {scan.closed[folder].strerror}")
+            complain(f"error: can't look at {folder}: {scan.closed[folder].strerror}")
         self._closed = set(scan.closed)
         self._scan = None
         self._next = time.monotonic() + max(_PAUSE, scan.seconds / _LOOKING)
@@ -213,7 +213,7 @@ class _Looks:
         if path == self._folder:
             self._trouble.tell(f"can't look at {path}: it doesn't answer")
             return
-        complain(f"error: can't look at {printable(path)}: it doesn't answer; left out for now")
+        complain(f"error: can't look at {path}: it doesn't answer; left out for now")
         scan.give_up()
         self._stalled[path] = scan
         self._scan = None
@@ -228,5 +228,5 @@ class Trouble:
     def tell(self, trouble: str) -> None:
         """trouble: what goes wrong, or empty."""
         if trouble != self._told:
-            complain(f"error: {printable(trouble)}; trying again" if trouble else "it works again")
+            complain(f"error: {trouble}; trying again" if trouble else "it works again")
         self._told = trouble

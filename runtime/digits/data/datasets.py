@@ -13,7 +13,7 @@ from digits.data import labelled, mnist
 from digits.data.labelled import Labelled, Report
 from digits.data.mnist import Split, SplitName, Splits
 from digits.errors import DataError
-from digits.terminal import complain, printable, progress_bar
+from digits.terminal import complain, progress_bar
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def _warn_of_contradictions(found: Sequence[_Digit]) -> None:
         one, other = wrong[0]
         more = f"; and {len(wrong) - 1} more like that" if wrong[1:] else ""
         complain(
-            f"warning: {printable(one.name)} and {printable(other.name)} look the same, but one"
-            f" is labelled {one.label} and the other {other.label}{more}"
+            f"warning: {one.name} and {other.name} look the same, but one is labelled {one.label}"
+            f" and the other {other.label}{more}"
         )
 
 

@@ -15,7 +15,7 @@ from digits.data import mnist
 from digits.data.evaluate import Batch
 from digits.data.mnist import Split, SplitName
 from digits.errors import DataError, DigitsError, PictureError
-from digits.terminal import complain, printable
+from digits.terminal import complain
 from digits.vision.formats import SUFFIXES
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Labelled:
         if not self.total:
             raise DataError(f"there is no labelled picture in {data}{first}")
         if data and (others := _other_folders(data)):
-            complain(f"warning: {printable(', '.join(others))} in {data}: left out, not 0 to 9")
+            complain(f"warning: {', '.join(others)} in {data}: left out, not 0 to 9")
 
     def __iter__(self) -> Iterator[Batch]:
         return self._from_pictures() if self._pictures else self._from_mnist()

@@ -1,0 +1,94 @@
+import csv
+import json
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from digits.classifier import Prediction, Reading
+from digits.commands import output
+from digits.names import unescape_name
+
+SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("=1+1.png", r"\x3d1+1.png"),
+        ("+49.png", r"\x2b49.png"),
+        ("-7.png", r"\x2d7.png"),
+        ("@eaDir/7.png", r"\x40eaDir/7.png"),
+        ("\t=1.png", r"\x09=1.png"),
+        ("\r=1.png", r"\x0d=1.png"),
+        ("\uff1d1.png", r"\uff1d1.png"),  # full width, which some spreadsheets compute too
+        ("a;=1;b.png", r"a;\x3d1;b.png"),  # where `;` separates the cells
+        (r"\x3d1.png", r"\x5cx3d1.png"),
+        ("a=1-2+3@4.png", "a=1-2+3@4.png"),
+        ("/=/-7.png", "/=/-7.png"),
+    ],
+)
+def test_a_name_is_no_formula_in_csv(name: str, written: str) -> None:
+    assert output.as_written(name) == written
+    assert unescape_name(written) == name
+    row = output.prediction(name, SEVEN, "csv", named=True)
+    assert next(csv.reader([row]))[0] == written
+    page = output.reading(name, Reading((((SEVEN,),),)), "csv", named=True)
+    assert next(csv.reader([page]))[0] == written
+
+
+def test_a_note_is_no_formula_in_csv() -> None:
+    cells = output.prediction_cells("a.png", replace(SEVEN, note="=a/b.png is empty"))
+    assert cells[-1] == r"\x3da/b.png is empty"
+
+
+@pytest.mark.parametrize("form", ["text", "json", "csv"])
+@pytest.mark.parametrize(
+    ("raw", "written"), [(b"\xff.png", r"\xff.png"), (b"\\xff\n.png", r"\x5cxff\x0a.png")]
+)
+def test_a_name_is_the_same_in_text_json_and_csv(
+    form: output.Form, raw: bytes, written: str
+) -> None:
+    name = os.fsdecode(raw)
+    one = output.prediction(name, SEVEN, form, named=True)
+    page = output.reading(name, Reading((((SEVEN,),),)), form, named=True)
+    for line in (one, page):
+        line.encode()
+        named = json.loads(line)["file"] if form == "json" else line
+        assert named.startswith(written)
+
+
+def test_names_in_results_are_the_same_in_every_locale(
+    pictures: list[Path], tmp_path: Path
+) -> None:
+    for raw in (b"zw\xc3\xb6lf.jpg", b"\xff.jpg"):
+        (tmp_path / os.fsdecode(raw)).write_bytes(pictures[1].read_bytes())
+    for form in ("--json", "--csv"):
+        command = [sys.executable, "-m", "digits", "predict", ".", form]
+        answers = [
+            subprocess.run(
+                command, cwd=tmp_path, env=os.environ | locale, capture_output=True, check=True
+            ).stdout
+            for locale in (
+                {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+                {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0"},
+            )
+        ]
+        assert answers[0] == answers[1]
+        assert b"xff.jpg" in answers[0]
+
+
+def test_json_is_for_any_parser() -> None:
+    values = {"a": [math.nan, (1.5, -math.inf)], "b\ud800": {"c": "d\udcff\n"}, "e": None}
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    written = output.as_json(values)
+    read = json.loads(written, parse_constant=refuse)
+    assert read == {"a": [None, [1.5, None]], r"b\ud800": {"c": "d\\udcff\n"}, "e": None}
+    json.dumps(read, ensure_ascii=False).encode()

@@ -1,0 +1,83 @@
+"""What is read back of the results that an earlier run wrote."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from digits.classifier import Prediction
+from digits.commands import output, results
+from digits.commands.journal import Journal
+from digits.commands.watch import COLUMNS, Arrival
+from tests.hostile.watchful import measured
+
+NAMES = ("=1.png", "-7.png", "@a/7.png", "a;=1.png", "\\x3d1.png", "a\nb.png", "\udcff.png", "é")
+NOTHING = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, pictures: list[Path]) -> Path:
+    for name in ("=1.jpg", "-7.jpg", "@7.jpg", "\\x3d1.jpg", "\udcff.jpg"):
+        shutil.copy(pictures[7], tmp_path / name)
+    return tmp_path
+
+
+def predict(folder: Path, *arguments: str) -> str:
+    """`digits predict` of all, by names as a shell's * gives them."""
+    names = sorted(path.name for path in folder.glob("*.jpg"))
+    done = subprocess.run(
+        [sys.executable, "-m", "digits", "predict", "--csv", *arguments, "--", *names],
+        cwd=folder,
+        capture_output=True,
+        check=True,
+    )
+    return done.stdout.decode()
+
+
+def test_skip_done_knows_escaped_names(folder: Path) -> None:
+    written = predict(folder)
+    assert "\n\\x3d1.jpg,7" in written and "\n\\x2d7.jpg,7" in written
+    (folder / "results.csv").write_text(written)
+    header = written.splitlines()[0]
+    assert predict(folder, "--skip-done", "results.csv") == f"{header}\n"
+
+
+def test_skip_done_knows_names_that_earlier_versions_let_be_formulas(folder: Path) -> None:
+    written = predict(folder)
+    for old, now in (("=", r"\x3d"), ("-", r"\x2d"), ("@", r"\x40")):
+        written = written.replace(f"\n{now}", f"\n{old}")
+    (folder / "results.csv").write_text(written)
+    assert predict(folder, "--skip-done", "results.csv").count("\n") == 1
+
+
+def test_watch_knows_escaped_names(tmp_path: Path) -> None:
+    arrivals = [Arrival(name, "2026-01-02T03:04:05.000000006Z", 7) for name in NAMES]
+    journal = Journal(tmp_path / "results.csv", COLUMNS)
+    for one in arrivals:
+        name, *cells = output.prediction_cells(one.name, NOTHING)
+        journal.append([name, one.modified, one.size, *cells])
+    read = [tuple(row[:3]) for row in journal.rows()]
+    os.close(journal._file)
+    assert read == [one.cells for one in arrivals]
+    assert len(set(read)) == len(NAMES)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_line_without_end_is_not_read_at_once(
+    tmp_path: Path, end: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a power cut may leave behind: zeros where there was nothing yet."""
+    path, row = tmp_path / "results.csv", ",".join(["a"] * len(COLUMNS))
+    with path.open("wb") as file:
+        file.write(f"{','.join(COLUMNS)}\n{row}\n".encode())
+        file.truncate(200_000_000)
+        file.seek(0, os.SEEK_END)
+        file.write(end + (f"{row.replace('a', 'b')}\n".encode() if end else b""))
+    with measured() as usage:
+        names, _ = results.done(path, COLUMNS, as_csv=False)
+    assert names == ({"a", "b"} if end else {"a"})
+    assert usage.megabytes < 20
+    assert capsys.readouterr().err.count("has a damaged line") == len(end)

@@ -1,0 +1,68 @@
+"""Names of files as text; made of bytes, as Linux allows them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digits.names import escape_name, unescape_name
+
+NAMES = {
+    b"scans/a b.png": "scans/a b.png",
+    "zwölf 十二.png".encode(): "zwölf 十二.png",
+    b"\xff.png": r"\xff.png",
+    b"\\xff.png": r"\x5cxff.png",
+    b"\xe9\\\x80": r"\xe9\\x80",
+    b"a\nb\x1b\x7f": r"a\x0ab\x1b\x7f",
+    b"a\\nb\\x0g\\xFF": r"a\nb\x0g\xFF",
+    "\x85\u202e\u2028".encode(): r"\u0085\u202e\u2028",
+    b"\x85\\u202e": r"\x85\x5cu202e",
+    b"\xed\xb3\xbf": r"\xed\xb3\xbf",  # a surrogate in UTF-8, which is none
+    b"-7;=1.png": "-7;=1.png",
+}
+
+
+@pytest.mark.parametrize("raw", NAMES)
+def test_escaped_name(raw: bytes) -> None:
+    assert escape_name(os.fsdecode(raw)) == NAMES[raw]
+
+
+@given(st.binary() | st.text(r"\xu0123abf" + "\x85\u202eé").map(str.encode))
+def test_escaped_name_is_valid_unicode_and_can_be_undone(raw: bytes) -> None:
+    escaped = escape_name(os.fsdecode(raw))
+    assert not set(map(chr, range(32))) & set(escaped)
+    assert escaped.encode().decode() == escaped
+    assert os.fsencode(unescape_name(escaped)) == raw
+
+
+@pytest.mark.parametrize("name", ["\ud800.png", "\udcff\ud800é"])
+def test_escaped_name_of_no_file_is_valid_unicode(name: str) -> None:
+    assert r"\ud800" in escape_name(name).encode().decode()
+
+
+@pytest.mark.parametrize(
+    "locale",
+    [
+        {"LC_ALL": "C"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"LC_ALL": "C", "PYTHONUTF8": "1"},
+        {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0"},
+    ],
+)
+def test_escaped_name_is_the_same_in_every_locale(locale: dict[str, str], tmp_path: Path) -> None:
+    code = """
+import os, sys
+from digits.names import escape_name, unescape_name
+for name in sys.argv[1:]:
+    assert unescape_name(escape_name(name)) == name
+    print(ascii(escape_name(name)))
+"""
+    environment = {key: value for key, value in os.environ.items() if key != "LANG"} | locale
+    done = subprocess.run(
+        [sys.executable, "-c", code, *NAMES], env=environment, capture_output=True, check=True
+    )
+    assert done.stdout.decode().splitlines() == list(map(ascii, NAMES.values()))
