@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -49,10 +50,21 @@ def _resident(process: int | str) -> int:
 
 
 @contextmanager
-def served(*options: str) -> Iterator[Served]:
-    """Start it on a free port. It must end with 0 after SIGTERM, and complain of nothing."""
+def served(*options: str, files: int | None = None) -> Iterator[Served]:
+    """Start it on a free port. It must end with 0 after SIGTERM, and complain of nothing.
+
+    files: how many it may have open.
+    """
+
+    def limit() -> None:
+        if files:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
     command = [str(DIGITS), "serve", "--port", "0", *options]
-    with TemporaryFile("w+") as log, subprocess.Popen(command, stderr=log, text=True) as process:
+    with (
+        TemporaryFile("w+") as log,
+        subprocess.Popen(command, stderr=log, text=True, preexec_fn=limit) as process,
+    ):
         try:
             yield Served(process, _port(process, log))
             process.terminate()

@@ -56,6 +56,7 @@ def configured(classifier: Classifier) -> uvicorn.Server:
         proxy_headers=False,
         server_header=False,
         limit_concurrency=_connections() + 1,
+        backlog=_BACKLOG,
         timeout_keep_alive=limits.IDLE_SECONDS,
         timeout_graceful_shutdown=int(limits.BODY_SECONDS + limits.ANSWER_SECONDS),
     )
@@ -77,7 +78,10 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def _connections() -> int:
-    """As many as wanted, or as the system lets a process have files, less what it needs itself."""
+    """As many as wanted, or as the system lets a process have files, less what it needs itself.
+
+    Raises DigitsError when that leaves none.
+    """
     try:
         import resource
     except ImportError:  # Windows, where sockets aren't files
@@ -87,4 +91,9 @@ def _connections() -> int:
     if soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(1, min(limits.CONNECTIONS, soft - 3 * _BACKLOG))
+    if soft <= 3 * _BACKLOG:
+        raise DigitsError(
+            f"`digits serve` needs more than {3 * _BACKLOG} open files, but only {soft} are"
+            " allowed: raise `ulimit -n`"
+        )
+    return min(limits.CONNECTIONS, soft - 3 * _BACKLOG)

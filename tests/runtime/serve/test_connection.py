@@ -1,3 +1,4 @@
+import resource
 import socket
 import threading
 import time
@@ -7,8 +8,10 @@ from contextlib import suppress
 import pytest
 
 from digits.classifier import Classifier
+from digits.errors import DigitsError
 from digits.serve import limits
 from digits.serve.server import configured, listening
+from tests.served import served
 
 GET = b"GET /v2 HTTP/1.1\r\nhost: x\r\n\r\n"
 
@@ -169,6 +172,24 @@ def test_there_are_only_so_many_connections(port: int) -> None:
         client.close()
     time.sleep(0.1)
     assert serves(port)
+
+
+def test_more_connections_than_open_files() -> None:
+    """asyncio once took all that waited, for which there were no files, and never recovered."""
+    with served(files=310) as server:
+        for client in [connect(server.port) for _ in range(400)]:
+            client.close()
+        while not serves(server.port):  # until it has seen that they are closed
+            time.sleep(0.05)
+
+
+def test_too_few_open_files_are_an_error(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda of: (64, 64))
+    monkeypatch.setattr(resource, "setrlimit", lambda of, to: None)
+    with pytest.raises(DigitsError, match=r"only 64 are allowed: raise `ulimit -n`"):
+        configured(classifier)
 
 
 @pytest.mark.parametrize(
