@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from digits.errors import DigitsError, Interrupted
-from digits.system import require_64_bit
+from digits.system import require_64_bit, too_many_files
 from digits.terminal import INTERRUPTED, complain, forget_stdout, interrupted, quiet
 
 
@@ -25,11 +25,11 @@ def main() -> None:
     except Interrupted as stopped:
         interrupted(str(stopped))
     except DigitsError as error:
-        complain(f"error: {error}")
+        complain(f"error: {too_many_files(error) or error}")
         sys.exit(1)
     except OSError as error:  # Typer writes the help itself
         forget_stdout()
-        complain(f"error: {error.strerror or error}")
+        complain(f"error: {too_many_files(error) or error.strerror or error}")
         sys.exit(1)
     except KeyboardInterrupt:
         interrupted()

@@ -1,5 +1,6 @@
 """What digits needs of the machine, and what it may use of it."""
 
+import errno
 import os
 import sys
 
@@ -26,3 +27,15 @@ def cores() -> int:
     """How many cores this process may use."""
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def too_many_files(error: BaseException | None) -> str:
+    """What to say of an error that came of too many open files; empty for any other.
+
+    The next file would fail too: that is no picture's fault.
+    """
+    while error:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return "too many files are open: raise `ulimit -n`"
+        error = error.__cause__
+    return ""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 
 from digits.errors import DigitsError
+from digits.system import too_many_files
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -60,6 +61,9 @@ class Errors:
         self._any = False
 
     def report(self, error: DigitsError) -> None:
+        """Raises DigitsError where all that follows would fail like this one."""
+        if reason := too_many_files(error):
+            raise DigitsError(reason) from error
         self._any = True
         complain(f"error: {error}")
 

@@ -1,3 +1,5 @@
+import os
+import resource
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,6 +28,19 @@ def count_calls(*functions: Callable[..., object]) -> Iterator[Counter[str]]:
         yield counts
     finally:
         sys.setprofile(None)
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """As many files are open as the process may have."""
+    free = os.dup(1)
+    os.close(free)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.fixture

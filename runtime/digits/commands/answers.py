@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from digits.commands import sources
 from digits.errors import DigitsError, PictureError
-from digits.system import cores
+from digits.system import cores, too_many_files
 from digits.terminal import Errors, emit, interrupted, track
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ class _Tolerant(NamedTuple):
             try:
                 return work(file)
             except PictureError as error:
+                if reason := too_many_files(error):
+                    raise DigitsError(reason) from error
                 return Answer("", error)
 
         return answer

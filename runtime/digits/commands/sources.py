@@ -38,8 +38,6 @@ def listed(arguments: Sequence[str], recursive: bool, report: Report) -> list[st
             found += _meant(argument, recursive, report)
         except PictureError as error:
             report(error)
-        except OSError as error:
-            report(PictureError(f"can't open {argument}: {error.strerror}"))
     return found
 
 
@@ -143,5 +141,7 @@ def _walked(top: str, recursive: bool, report: Report) -> Iterator[tuple[str, li
                     elif not (entry.is_symlink() and os.path.isdir(path)):
                         paths.append(path)
         except OSError as error:
-            report(PictureError(f"can't open {folder}: {error.strerror}"))
+            refused = PictureError(f"can't open {folder}: {error.strerror}")
+            refused.__cause__ = error
+            report(refused)
         yield folder, paths
