@@ -56,7 +56,7 @@ def write_all(files: Mapping[Path, bytes]) -> None:
     would ever delete it. Raises DigitsError when that fails.
     """
     for path in files:
-        if path.is_dir():
+        if os.path.isdir(path):
             raise DigitsError(f"can't write {path}: it is a folder")
         sweep(path)
     with ExitStack() as stack:

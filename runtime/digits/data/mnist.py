@@ -124,7 +124,7 @@ def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
     tried = []
     cache = fetch.cache_folder()
     if cache is None:
-        tried.append('the cache folder: pooch is not installed (pip install "digits[data]")')
+        tried.append('no cache folder: no home, or no pooch (pip install "digits[data]")')
     else:
         try:
             return {name: _from_folder(name, cache) for name in names}
@@ -146,13 +146,15 @@ def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
             _keep(files, cache)
         return files
     raise DataError(
-        "MNIST was not found. Tried:\n  - " + "\n  - ".join(tried) + "\nPut its four IDX files,"
-        " raw or gzipped, into a folder and name it with --data or $DIGITS_DATA."
+        f"MNIST was not found. Tried: {'; '.join(tried)}. Put its four IDX files, raw or gzipped,"
+        " into a folder and name it with --data or $DIGITS_DATA"
     )
 
 
 def _folder_from_environment() -> Path | None:
     value = os.environ.get("DIGITS_DATA")
+    if value and not os.path.isdir(value):
+        raise DataError(f"{value} ($DIGITS_DATA): there is no such folder")
     return Path(value) if value else None
 
 
@@ -166,7 +168,8 @@ def _from_folder(name: str, folder: Path) -> bytes:
         try:
             if not path.is_file():
                 continue
-            raw = path.read_bytes()
+            with path.open("rb") as file:
+                raw = file.read(fetch.MAX_BYTES)
         except OSError as error:
             raise DataError(f"can't read {path}: {error.strerror}") from error
         return _verified(name, raw, str(path))
@@ -197,5 +200,5 @@ def gunzip(raw: bytes, where: str) -> bytes:
 def _keep(files: dict[str, bytes], cache: Path) -> None:
     try:
         write_all({cache / name: raw for name, raw in files.items()})
-    except DigitsError as error:  # a read-only home costs a download next time, nothing else
-        complain(f"warning: {error}")
+    except DigitsError as error:  # as in a read-only home
+        complain(f"warning: {error}; MNIST will be fetched again next time")

