@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from digits.commands import output
 from digits.commands.folder_scan import FileStamp, stamp
 from digits.commands.stop_event import StopEvent
-from digits.errors import PictureError
+from digits.errors import DigitsError, PictureError
 from digits.prediction import Prediction
 from digits.processes import Worker, WorkerDied
+from digits.system import too_many_files
 
 if TYPE_CHECKING:
     from digits.models.metadata import Kernels
@@ -65,7 +66,9 @@ class Reader(NamedTuple):
                 if refusal:
                     raise PictureError(refusal)
                 row = self.row(picture.name, classifier.predict(path))
-            except PictureError:
+            except PictureError as error:
+                if reason := too_many_files(error):
+                    raise DigitsError(reason) from error
                 if stamp(self.folder, picture.name) != picture:
                     return None
                 raise

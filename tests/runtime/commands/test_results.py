@@ -10,8 +10,9 @@ import pytest
 
 from digits.classifier import Prediction
 from digits.commands import output, results
+from digits.commands.folder_scan import FileStamp
 from digits.commands.journal import Journal
-from digits.commands.watch import COLUMNS, Arrival
+from digits.commands.watch import COLUMNS
 from tests.hostile.watchful import measured
 
 NAMES = ("=1.png", "-7.png", "@a/7.png", "a;=1.png", "\\x3d1.png", "a\nb.png", "\udcff.png", "é")
@@ -54,11 +55,10 @@ def test_skip_done_knows_names_that_earlier_versions_let_be_formulas(folder: Pat
 
 
 def test_watch_knows_escaped_names(tmp_path: Path) -> None:
-    arrivals = [Arrival(name, "2026-01-02T03:04:05.000000006Z", 7) for name in NAMES]
+    arrivals = [FileStamp(name, 1_767_323_045_000_000_006, 7) for name in NAMES]
     journal = Journal(tmp_path / "results.csv", COLUMNS)
     for one in arrivals:
-        name, *cells = output.prediction_cells(one.name, NOTHING)
-        journal.append([name, one.modified, one.size, *cells])
+        journal.append([*one.cells, *output.prediction_cells(one.name, NOTHING)[1:]])
     read = [tuple(row[:3]) for row in journal.rows()]
     os.close(journal._file)
     assert read == [one.cells for one in arrivals]

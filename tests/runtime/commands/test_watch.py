@@ -432,6 +432,20 @@ def test_failing_model_ends_it_and_marks_nothing_as_done(
     assert not bench.results.with_name(".results.csv.reading").exists()
 
 
+def test_too_many_open_files_are_no_picture_s_fault(
+    bench: Bench, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    shutil.copy(pictures[1], bench.inbox)
+    bench.look(0)
+    monkeypatch.setattr("digits.vision.picture.open", no, raising=False)
+    with pytest.raises(DigitsError, match="raise `ulimit -n`"):
+        bench.look(2)
+    assert not bench.results.read_bytes()
+
+
 def test_file_without_a_size_is_not_opened(
     bench: Bench, pictures: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
