@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from digits.errors import ModelError
-from digits.models.model import INPUT
+from digits.models.graph import INPUT
 
 # An x86 processor without VNNI adds two products of uint8 and int8 in int16, and saturates above
 # 32,767. 2 · 255 · 64 is 32,640: seven bits give the same sums everywhere.

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from digits.models.model import INPUT
+from digits.models.graph import INPUT
 from digits_export.builder import Builder, by_channel
 
 _ZERO = 128

@@ -17,7 +17,7 @@ from digits.errors import DigitsError
 from digits.files import remove, write_all
 from digits.models import metadata
 from digits.models.metadata import Kernels, Metadata
-from digits.models.model import open_session
+from digits.models.model import look_into, open_session
 from digits.terminal import complain, printable, progress_bar
 from digits_export import card, graph, quantize, ranges, triton, verify
 from digits_export.judge import Form, Judge, Probabilities
@@ -120,7 +120,7 @@ def _prove_float(
     form, answers = judge.file("fp32", "float", path, raw)
     about = _describe(loaded, judge.temperature, form)
     file = metadata.append(raw, about)
-    metadata.read(file, path.name)  # what the runtime would refuse is not written
+    look_into(file, path.name)  # what the runtime would refuse is not written
     return _Product(path, model, file, about, [form]), answers, difference
 
 
@@ -151,7 +151,7 @@ def _prove_quantized(
     how = quantize.describe(method, request.calibration, len(images))
     about = _redescribe(exact.about, how, kernels, forms[0])
     file = metadata.append(raw, about)
-    metadata.read(file, path.name)
+    look_into(file, path.name)
     verify.check_size(len(exact.file), len(file), model)
     return _Product(path, model, file, about, forms)
 

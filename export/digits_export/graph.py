@@ -15,14 +15,12 @@ from torch import nn
 
 import digits
 from digits.errors import ModelError
-from digits.models.model import INPUT, OUTPUT
+from digits.models.graph import INPUT, OPSET, OUTPUT
 from digits_export import phases
 from digits_export.fold import fold
 from digits_train.models import Network
 
-# Opset 13 is the first with per-channel DequantizeLinear; IR 7 came with it (ONNX 1.8, 2020).
-OPSET = 13
-IR_VERSION = 7
+IR_VERSION = 7  # came with opset 13 (ONNX 1.8, 2020)
 
 Weights = NDArray[np.float32]
 

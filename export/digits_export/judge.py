@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from digits.data.evaluate import Batch, Evaluation
 from digits.data.mnist import Split
+from digits.models.graph import INPUT
 from digits.models.metadata import Kernels
-from digits.models.model import INPUT, open_session
+from digits.models.model import open_session
 from digits_export import calibration, verify
 from digits_train import fit
 from digits_train.models import Network

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from digits.models.model import INPUT
+from digits.models.graph import INPUT
 
 PLACES = 4  # of a 2x2 pool
 

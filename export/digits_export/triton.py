@@ -5,7 +5,7 @@ https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/use
 
 from pathlib import Path
 
-from digits.models.model import INPUT, OUTPUT
+from digits.models.graph import INPUT, OUTPUT
 
 _MAX_BATCH = 256
 _QUEUE = 100  # microseconds that a request may wait for others to share a batch with

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.models.model import INPUT, OUTPUT
+from digits.models.graph import INPUT, OUTPUT
 from digits_train.models import Network
 
 MAX_DIFFERENCE = 1e-5  # in probability, between the float file and PyTorch

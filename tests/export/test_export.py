@@ -1,4 +1,3 @@
-import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +9,10 @@ import torch
 
 from digits.data import mnist
 from digits.errors import DigitsError, ModelError
+from digits.models import graph as runtime_graph
 from digits.models.model import Model
 from digits_export import card, quantize, ranges, verify
-from digits_export.export import Request, _prove_float, export
-from digits_export.judge import Judge
+from digits_export.export import Request, export
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.models import Network
@@ -197,14 +196,14 @@ def test_the_card_of_a_network_with_outliers_and_own_pictures(run: Run, validate
     assert ("trained on the validation digits too" in text) != validated
 
 
-def test_a_file_that_the_runtime_would_refuse_is_not_written(run: Run, network: Network) -> None:
-    renamed = copy.deepcopy(network)
-    renamed._modules = {
-        "location" if name == "fc3" else name: layer for name, layer in network.named_children()
-    }
-    judge = Judge(renamed, mnist.load("validation"), mnist.load("test"))
-    with pytest.raises(ModelError, match="weights in other files"):
-        _prove_float(run, checkpoint.load(run.checkpoint), judge)
+@pytest.mark.parametrize("request_", [Request(), STATIC])
+def test_a_file_that_the_runtime_would_refuse_is_not_written(
+    run: Run, request_: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime_graph, "_MAX_VALUES", 30_000 if request_.quantization else 10_000)
+    with pytest.raises(ModelError, match=r"lenet5.*onnx takes more memory or time than digits"):
+        export(run, request_)
+    assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
 
 
 def test_a_repository_for_triton_has_the_file_that_default_options_run_fastest(

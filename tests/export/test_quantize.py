@@ -1,11 +1,14 @@
 """What all ways to quantize have in common."""
 
+import math
 from typing import get_args
 
 import numpy as np
+import onnx
 import pytest
 
 from digits.data.mnist import Split
+from digits.models import graph as runtime_graph
 from digits.models.model import open_session
 from digits_export import graph, verify
 from digits_export.quantize import KERNELS, Method, quantize
@@ -34,6 +37,23 @@ def test_it_is_small_and_answers_like_the_float_model(
         # answer that didn't depend on the digit would be off by all of it.
         error = np.abs(verify.predict(session, few) - expected).mean()
         assert error < 0.5 * np.abs(expected - expected.mean(0)).mean()
+
+
+@pytest.mark.parametrize("method", [None, *METHODS])
+@pytest.mark.parametrize("architecture", ["network", "vgg16"])
+def test_the_runtime_takes_every_file_and_knows_its_shapes(
+    architecture: str, method: Method | None, request: pytest.FixtureRequest, test_slice: Split
+) -> None:
+    model = graph.build(request.getfixturevalue(architecture))
+    if method:
+        model = quantize(model, test_slice.images[:20, None], method)
+    found = runtime_graph.read(model.SerializeToString(), "exported")
+    assert sum(found.operators.values()) == len(model.graph.node)
+    values = 28 * 28 + 10
+    for value in onnx.shape_inference.infer_shapes(model).graph.value_info:
+        lengths = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        values += math.prod(lengths[1:]) if lengths[:1] == [0] else 0
+    assert found.values == values
 
 
 @pytest.mark.parametrize("method", METHODS)

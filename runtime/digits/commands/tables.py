@@ -13,6 +13,7 @@ from digits.names import escape_name
 from digits.terminal import printable
 
 _LISTED = 10  # mistakes
+_MAX_OBJECTS = 20  # in a recipe, one in the other or side by side
 
 
 def evaluation(result: Evaluation) -> Iterator[str]:
@@ -138,9 +139,13 @@ def _duration(seconds: float | None) -> str:
 
 
 def _parsed(value: object) -> object:
-    """The object in a JSON text; anything else as it is."""
+    """The object in a JSON text; anything else as it is, and what no recipe would be."""
+    if not isinstance(value, str) or value[:1] != "{" or value.count("{") > _MAX_OBJECTS:
+        return value
     try:
-        return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value
+        parsed = json.loads(value)
+        json.dumps(parsed, allow_nan=False)
+        return parsed
     except (ValueError, RecursionError):
         return value
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
+from digits.models.probabilities import are_probabilities
 
 WORST = 32  # mistakes that are kept to be looked at
 
@@ -69,10 +70,10 @@ class Evaluation:
     def add(self, batch: Batch, probabilities: NDArray[np.float32]) -> None:
         """Count a batch of n digits. probabilities: float32 [n, 10].
 
-        Raises ModelError when one of them is no number.
+        Raises ModelError when they are none.
         """
-        if not np.isfinite(probabilities).all():
-            raise ModelError("the network answers with probabilities that are no numbers")
+        if not are_probabilities(probabilities):
+            raise ModelError("the network answers with numbers that are no probabilities")
         labels, predicted = batch.labels, probabilities.argmax(1)
         confidence = probabilities.max(1).astype(np.float64)
         right = predicted == labels

@@ -5,10 +5,11 @@ field 14, metadata_props, is a list of key-value pairs. The exporter appends our
 file and closes with a seal: the pair `sha256`, whose value is the SHA-256 of every byte before it.
 The seal shows damage and careless edits; it is no signature and does not stop a forger.
 
-Reading needs no protobuf library: only the outermost fields are looked at.
+Only the outermost fields are looked at here; `digits.models.graph` looks into the graph.
 """
 
 import hashlib
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -21,6 +22,7 @@ Kernels = Literal["integer", "float"]
 
 _METADATA_PROPS = 14
 _SEAL = "sha256"
+_MAX_BYTES = 16 << 10  # of all pairs; ours have 1,200
 
 
 @dataclass(frozen=True)
@@ -56,25 +58,26 @@ def append(model: bytes, metadata: Metadata) -> bytes:
 def read(model: bytes, name: str) -> Metadata:
     """The metadata of an ONNX file that `append` made.
 
-    Raises ModelError, which calls the file `name`, when it isn't ONNX, isn't ours, is damaged,
-    keeps weights in other files, or is of another format version.
+    Raises ModelError, which calls the file `name`, when it isn't ONNX, isn't ours, is damaged, or
+    is of another format version.
     """
     pairs: dict[str, str] = {}
-    last_key, last_start = "", 0
-    for number, start, payload in protobuf.fields(memoryview(model), name):
+    last_key, last_start, size = "", 0, 0
+    for number, start, value in protobuf.fields(memoryview(model), name):
         last_key, last_start = "", start
-        if number == _METADATA_PROPS:
-            last_key, value = _key_and_value(payload, name)
-            pairs[last_key] = value
+        if number == _METADATA_PROPS and not isinstance(value, int):
+            size += len(value)
+            if size > _MAX_BYTES:
+                raise ModelError(f"{name} has more metadata than `digits export` writes")
+            last_key, text = _key_and_value(value, name)
+            pairs[last_key] = text
     if "format_version" not in pairs:
         raise ModelError(f"{name} is not a model that `digits export` made: it has no metadata")
-    if last_key != _SEAL or hashlib.sha256(model[:last_start]).hexdigest() != pairs[_SEAL]:
+    sealed = memoryview(model)[:last_start]
+    if last_key != _SEAL or hashlib.sha256(sealed).hexdigest() != pairs[_SEAL]:
         raise ModelError(
             f"{name} is damaged or was edited: its bytes don't have the SHA-256 inside"
         )
-    # TensorProto.external_data is a list of pairs, one of which must have the key "location".
-    if b"location" in model:
-        raise ModelError(f"{name} keeps its weights in other files, which digits doesn't open")
     version = pairs["format_version"]
     if version != FORMAT_VERSION:
         raise ModelError(f"{name} has format version {version}; this digits reads {FORMAT_VERSION}")
@@ -95,15 +98,18 @@ def _typed(pairs: dict[str, str], name: str) -> Metadata:
     metadata = Metadata(**values)
     if metadata.kernels not in get_args(Kernels):
         raise ModelError(f"{name}: kernels is {metadata.kernels!r}, neither integer nor float")
-    if not 0 <= metadata.rejection_threshold <= 1:
-        raise ModelError(f"{name}: rejection_threshold is not between 0 and 1")
+    if not 0 < metadata.temperature < math.inf:
+        raise ModelError(f"{name}: temperature is not a number above 0")
+    for key, value in asdict(metadata).items():
+        if isinstance(value, float) and key != "temperature" and not 0 <= value <= 1:
+            raise ModelError(f"{name}: {key} is not between 0 and 1")
     return metadata
 
 
 def _key_and_value(pair: memoryview, name: str) -> tuple[str, str]:
-    text = {number: bytes(payload) for number, _, payload in protobuf.fields(pair, name)}
+    entry = protobuf.Message(pair, name, "metadata", (1, 2))
     try:
-        return text.get(1, b"").decode(), text.get(2, b"").decode()
+        return str(entry.bytes(1), "utf-8"), str(entry.bytes(2), "utf-8")
     except UnicodeDecodeError as error:
         raise ModelError(f"{name} is damaged: its metadata is not text") from error
 

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 import onnxruntime
@@ -10,28 +10,45 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from digits.errors import ModelError
-from digits.models import metadata
-from digits.models.metadata import Kernels
+from digits.models import graph, metadata
+from digits.models.graph import INPUT, OUTPUT, Graph
+from digits.models.metadata import Kernels, Metadata
+from digits.models.probabilities import are_probabilities
 from digits.system import cores
 
 BUNDLED = os.path.join(os.path.dirname(__file__), "lenet5.int8.onnx")
-INPUT = ("images", "tensor(uint8)", [1, 28, 28])
-OUTPUT = ("probabilities", "tensor(float)", [10])
 
 _PIXEL = np.dtype(np.uint8)
 # Digits at a time and thread: the activations of more don't fit in a core's cache (measured from 16
 # to 256), and memory stays the same however long the batch is.
 _CHUNK = 128
-_MAX_BYTES = 512 << 20  # thirty times the largest network we train
-_REFUSALS = (
+_MAX_VALUES = 1 << 28  # of all tensors of a chunk, which take 1 GB; VGG-16's have 2e8
+_MAX_BYTES = 257 << 20  # as many float32 as digits.models.graph allows, and the rest
+# Its own; what its Python binding makes of C++'s; and UnicodeDecodeError, a ValueError, where there
+# is broken text in a message.
+_ORT_ERRORS = (
+    ort_errors.EPFail,
     ort_errors.Fail,
     ort_errors.InvalidArgument,
     ort_errors.InvalidGraph,
     ort_errors.InvalidProtobuf,
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
-    UnicodeDecodeError,  # what its Python binding makes of a message with broken text in it
+    LookupError,
+    MemoryError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
 )
+
+
+class ModelFile(NamedTuple):
+    """A file that was looked into and may be opened."""
+
+    name: str
+    content: bytes
+    metadata: Metadata
+    graph: Graph
 
 
 class Model:
@@ -55,20 +72,20 @@ class Model:
             raise ValueError(f"threads is 0 or more, not {threads}")
         if kernels not in (None, *get_args(Kernels)):
             raise ValueError(f"kernels is integer, float or None, not {kernels!r}")
-        self.name = os.fspath(path or os.environ.get("DIGITS_MODEL") or BUNDLED)
+        file = load(path)
+        self.name, self.metadata = file.name, file.metadata
         self.threads = threads
-        raw = read(self.name)
-        self.metadata = metadata.read(raw, self.name)
         # A float file has no integers to compute with.
         only_float = self.metadata.quantization == "none"
         self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
         try:
-            self._session = open_session(raw, self.kernels, threads)
-        except _REFUSALS as error:
-            raise ModelError(f"onnxruntime can't load {self.name}: {error}") from error
-        self._check_interface()
+            self._session = open_session(file.content, self.kernels, threads)
+        except _ORT_ERRORS as error:
+            raise self._failure("load", error) from error
+        self._chunk = min(_CHUNK, _MAX_VALUES // file.graph.values) * (threads or cores())
         self._one_digit = _OneDigit(self._session)
-        self._check_answer()
+        # Blank frames show a graph that loads but can't run, and weights that are no numbers.
+        self.probabilities(np.zeros((2, 28, 28), np.uint8))
 
     def __reduce__(self) -> tuple[type["Model"], tuple[str, int, Kernels]]:
         # A worker process opens a session of its own.
@@ -78,48 +95,30 @@ class Model:
         """Classify a batch of framed digits.
 
         images: uint8 [n, 28, 28] or [n, 1, 28, 28], 0 = paper, 255 = ink, framed as in MNIST.
-        Returns float32 [n, 10]; each row sums to 1. Raises ValueError for another shape or dtype.
+        Returns float32 [n, 10]; each row sums to 1. Raises ValueError for another shape or dtype,
+        and ModelError when the network fails or answers with anything but probabilities.
         """
         if images.dtype != _PIXEL or images.shape[1:] not in ((28, 28), (1, 28, 28)):
             raise ValueError(f"images must be uint8 [n, 28, 28], not {images.dtype} {images.shape}")
-        if len(images) == 1:
-            return self._one_digit.run(images)
+        try:
+            rows = self._one_digit.run(images) if len(images) == 1 else self._run(images)
+        except _ORT_ERRORS as error:
+            raise self._failure("run", error) from error
+        if rows.shape != (len(images), 10) or not are_probabilities(rows):
+            raise ModelError(f"{self.name} answers with numbers that are no probabilities")
+        return rows
+
+    def _failure(self, verb: str, error: Exception) -> ModelError:
+        reason = str(error).partition("\n")[0]
+        return ModelError(f"onnxruntime can't {verb} {self.name}: {reason}")
+
+    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         batch = images.reshape(-1, 1, 28, 28)
-        chunk = _CHUNK * (self.threads or cores())
         answers = [
-            self._session.run([OUTPUT[0]], {INPUT[0]: batch[start : start + chunk]})[0]
-            for start in range(0, max(len(batch), 1), chunk)
+            self._session.run([OUTPUT[0]], {INPUT[0]: batch[start : start + self._chunk]})[0]
+            for start in range(0, max(len(batch), 1), self._chunk)
         ]
         return answers[0] if len(answers) == 1 else np.concatenate(answers)
-
-    @property
-    def interface(self) -> tuple[str, str]:
-        """Name, type and shape of input and output, for people."""
-        nodes = *self._session.get_inputs(), *self._session.get_outputs()
-        input_, output = (f"{node.name}, {node.type}, {node.shape}" for node in nodes)
-        return input_, output
-
-    def _check_interface(self) -> None:
-        for kind, nodes, (name, dtype, shape) in (
-            ("input", self._session.get_inputs(), INPUT),
-            ("output", self._session.get_outputs(), OUTPUT),
-        ):
-            found = [(node.name, node.type, node.shape[1:]) for node in nodes]
-            if found != [(name, dtype, shape)] or isinstance(nodes[0].shape[0], int):
-                there = "; ".join(f"{n.name}, {n.type}, {n.shape}" for n in nodes) or "nothing"
-                raise ModelError(
-                    f"{self.name}: the {kind} should be {name}, {dtype}, [batch, {str(shape)[1:]},"
-                    f" not {there}"
-                )
-
-    def _check_answer(self) -> None:
-        """Blank frames show a graph that loads but can't run, and weights that are no numbers."""
-        try:
-            answer = self.probabilities(np.zeros((2, 28, 28), np.uint8))
-        except _REFUSALS as error:
-            raise ModelError(f"onnxruntime can't run {self.name}: {error}") from error
-        if answer.shape != (2, 10) or not np.isfinite(answer).all():
-            raise ModelError(f"{self.name} doesn't give ten probabilities for a digit")
 
 
 class _OneDigit(threading.local):
@@ -148,7 +147,7 @@ def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntim
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # warnings are for the exporter, not for a user's terminal
+    options.log_severity_level = 4  # an error is raised; its log would show any name as it is
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # onnxruntime would also take its own format, which digits.models.metadata has not looked into.
     options.add_session_config_entry("session.load_model_format", "ONNX")
@@ -169,7 +168,20 @@ def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntim
     )
 
 
-def read(path: str) -> bytes:
+def load(path: str | os.PathLike[str] | None) -> ModelFile:
+    """Find a file, and look into it; path as of `Model`. Raises ModelError."""
+    name = os.fspath(path or os.environ.get("DIGITS_MODEL") or BUNDLED)
+    return look_into(_read(name), name)
+
+
+def look_into(content: bytes, name: str) -> ModelFile:
+    """All that can be checked without running it. Raises ModelError, which calls it `name`."""
+    if len(content) > _MAX_BYTES:
+        raise _too_large(name)
+    return ModelFile(name, content, metadata.read(content, name), graph.read(content, name))
+
+
+def _read(path: str) -> bytes:
     """The bytes of a model file. Raises ModelError when it isn't a file, is huge or unreadable."""
     try:
         if not os.path.exists(path):
@@ -178,8 +190,12 @@ def read(path: str) -> bytes:
         if not os.path.isfile(path):
             raise ModelError(f"{path} is not a file")
         if os.path.getsize(path) > _MAX_BYTES:
-            raise ModelError(f"{path} is larger than any model that digits makes")
+            raise _too_large(path)
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
         raise ModelError(f"can't read {path}: {error.strerror}") from error
+
+
+def _too_large(name: str) -> ModelError:
+    return ModelError(f"{name} is larger than any model that digits makes")

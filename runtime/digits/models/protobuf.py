@@ -2,46 +2,150 @@
 
 https://protobuf.dev/programming-guides/encoding. A message is a row of fields, each a number, a
 wire type and a value. The messages that we look into have the types 0 (varint) and 2 (bytes).
+
+onnxruntime reads the same bytes after us with a parser of its own. What the two might understand
+differently, such as a value that is there twice, is an error; and so is what would take long.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from digits.errors import ModelError
 
+_MAX_FIELDS = 64  # of a message, unless more are expected
+_MAX_INTEGERS = 16  # of a list: tensors have four dimensions
+_MAX_TEXT = 1000  # bytes
 
-def fields(message: memoryview, name: str) -> Iterator[tuple[int, int, memoryview]]:
-    """(field number, where the field starts, its bytes) for each field of a message.
+Value = int | memoryview
 
-    Raises ModelError, which calls the file `name`, when the message is cut short or isn't one.
+
+def fields(
+    message: memoryview, name: str, most: int = _MAX_FIELDS
+) -> Iterator[tuple[int, int, Value]]:
+    """(field number, where the field starts, its varint or bytes) for each field of a message.
+
+    Raises ModelError, which calls the file `name`, when the message is cut short, isn't one, or has
+    more than `most` fields.
     """
-    position = 0
+    position = count = 0
     while position < len(message):
         start = position
         tag, position = _varint(message, position, name)
         number, wire_type = tag >> 3, tag & 7
+        value: Value
         if wire_type == 0:
-            _, end = _varint(message, position, name)
+            value, position = _varint(message, position, name)
         elif wire_type == 2:
             length, position = _varint(message, position, name)
             end = position + length
+            if end > len(message):
+                raise ModelError(f"{name} is truncated, or not an ONNX file")
+            value, position = message[position:end], end
         else:
+            number = 0
+        if number == 0:
             raise ModelError(f"{name} is not an ONNX file")
-        if end > len(message):
-            raise ModelError(f"{name} is truncated, or not an ONNX file")
-        yield number, start, message[position:end]
-        position = end
+        count += 1
+        if count > most:
+            raise ModelError(f"{name} has more parts than a model of `digits export`")
+        yield number, start, value
 
 
-def integers(payload: memoryview, name: str) -> list[int]:
-    """The varints in a field's bytes: one, or several when they are packed."""
-    values, position = [], 0
-    while position < len(payload):
-        value, position = _varint(payload, position, name)
-        values.append(value)
-    return values
+class Message:
+    """The fields of a message by number.
+
+    what: what the message is, for errors. known: the numbers of its fields. Raises ModelError, as
+    its methods do, for others, and for values that aren't what is asked for.
+    """
+
+    def __init__(
+        self,
+        raw: memoryview,
+        name: str,
+        what: str,
+        known: Container[int],
+        most: int = _MAX_FIELDS,
+    ) -> None:
+        self._name, self._what = name, what
+        self._values: dict[int, list[Value]] = {}
+        for number, _, value in fields(raw, name, most):
+            if number not in known:
+                raise ModelError(
+                    f"{name} has a part in its {what} (field {number}) that `digits export` never"
+                    " writes"
+                )
+            self._values.setdefault(number, []).append(value)
+
+    def has(self, number: int) -> bool:
+        """Whether there is such a field."""
+        return number in self._values
+
+    def integer(self, number: int) -> int:
+        """One varint; 0 where there is none."""
+        value = self._only(number, 0)
+        if not isinstance(value, int):
+            raise self._malformed()
+        return value
+
+    def integers(self, number: int) -> list[int]:
+        """Varints, whether each is a field of its own or all are packed into one."""
+        found: list[int] = []
+        for value in self._values.get(number, ()):
+            if isinstance(value, int):
+                found.append(value)
+                continue
+            position = 0
+            while position < len(value) and len(found) <= _MAX_INTEGERS:
+                integer, position = _varint(value, position, self._name)
+                found.append(integer)
+        if len(found) > _MAX_INTEGERS:
+            raise self._malformed()
+        return found
+
+    def bytes(self, number: int) -> memoryview:
+        """The bytes of one field; none where it isn't there."""
+        value = self._only(number, memoryview(b""))
+        if isinstance(value, int):
+            raise self._malformed()
+        return value
+
+    def text(self, number: int) -> str:
+        """One text; empty where there is none."""
+        return self._decoded(self.bytes(number))
+
+    def texts(self, number: int) -> list[str]:
+        """All texts."""
+        return [self._decoded(raw) for raw in self.messages(number)]
+
+    def messages(self, number: int) -> list[memoryview]:
+        """The bytes of each field."""
+        found = [value for value in self._values.get(number, ()) if not isinstance(value, int)]
+        if len(found) < len(self._values.get(number, ())):
+            raise self._malformed()
+        return found
+
+    def _only(self, number: int, default: Value) -> Value:
+        values = self._values.get(number, [default])
+        if len(values) > 1:
+            raise self._malformed()
+        return values[0]
+
+    def _decoded(self, raw: memoryview) -> str:
+        try:
+            if len(raw) <= _MAX_TEXT:
+                return str(raw, "utf-8")
+        except UnicodeDecodeError:
+            pass
+        raise self._malformed()
+
+    def _malformed(self) -> ModelError:
+        return ModelError(
+            f"{self._name} is not a model of `digits export`: its {self._what} is malformed"
+        )
 
 
 def _varint(message: memoryview, position: int, name: str) -> tuple[int, int]:
+    if position < len(message) and message[position] < 0x80:  # most are this short
+        return message[position], position + 1
     value = shift = 0
     while position < len(message) and shift < 64:
         byte = message[position]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from digits import __version__
-from digits.models.model import INPUT, OUTPUT
+from digits.models.graph import INPUT, OUTPUT
 from digits.serve import limits, v2
 from digits.vision.formats import FORMATS
 

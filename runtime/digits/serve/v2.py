@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 
 from digits import __version__
+from digits.models.graph import INPUT, OUTPUT
 from digits.models.metadata import Metadata
-from digits.models.model import INPUT, OUTPUT
 from digits.serve import limits
 
 VERSION = "1"  # of the model: there is one

@@ -56,7 +56,7 @@ def test_nothing_has_no_accuracy() -> None:
 
 
 def test_numbers_that_are_none_have_no_accuracy() -> None:
-    with pytest.raises(ModelError, match="no numbers"):
+    with pytest.raises(ModelError, match="no probabilities"):
         evaluated([3], np.full((1, 10), np.nan, np.float32))
 
 

@@ -61,8 +61,15 @@ def test_noise_is_no_model(noise: bytes) -> None:
         ({"kernels": "quantum"}, "kernels is 'quantum'"),
         ({"rejection_threshold": 1.5}, "rejection_threshold is not between 0 and 1"),
         ({"rejection_threshold": "nan"}, "rejection_threshold is not between 0 and 1"),
+        ({"test_accuracy": "nan"}, "test_accuracy is not between 0 and 1"),
+        ({"validation_accuracy": 99.5}, "validation_accuracy is not between 0 and 1"),
+        ({"test_accuracy_float": "-inf"}, "test_accuracy_float is not between 0 and 1"),
         ({"temperature": "warm"}, "temperature is not a number"),
-        ({"seed": "the location is elsewhere"}, "keeps its weights in other files"),
+        ({"temperature": "inf"}, "temperature is not a number above 0"),
+        ({"temperature": "nan"}, "temperature is not a number above 0"),
+        ({"temperature": 0.0}, "temperature is not a number above 0"),
+        ({"training_digits": "many"}, "training_digits is not a number"),
+        ({"recipe": "x" * 20_000}, "has more metadata than `digits export` writes"),
     ],
 )
 def test_sealed_metadata_that_make_no_sense_are_refused(
@@ -71,3 +78,17 @@ def test_sealed_metadata_that_make_no_sense_are_refused(
     forged = metadata.append(RAW, dataclasses.replace(BUNDLED_METADATA, **change))
     with pytest.raises(ModelError, match=message):
         metadata.read(forged, "forged.onnx")
+
+
+def test_many_metadata_are_refused() -> None:
+    many = RAW
+    for _ in range(4):
+        many = metadata.append(many, BUNDLED_METADATA)
+    with pytest.raises(ModelError, match="has more parts than a model"):
+        metadata.read(many, "forged.onnx")
+
+
+def test_any_word_may_be_in_the_metadata() -> None:
+    """It was `location` once, by which weights in other files were found."""
+    changed = dataclasses.replace(BUNDLED_METADATA, seed="the location is elsewhere")
+    assert metadata.read(metadata.append(RAW, changed), "changed") == changed

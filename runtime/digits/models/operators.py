@@ -1,0 +1,123 @@
+"""The operators that `digits export` writes: what shape each gives, and how much it computes.
+
+https://onnx.ai/onnx/operators. With these, a tensor's shape never depends on what is on the digits.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import NamedTuple
+
+BATCH = -1  # the first dimension of what depends on the digits, and of nothing else
+Shape = tuple[int, ...]
+Attributes = Mapping[str, Sequence[int]]
+
+
+class Result(NamedTuple):
+    """What a node gives. products: multiplications for each digit.
+
+    unfolded: values in all windows of a convolution, which onnxruntime may lay side by side.
+    """
+
+    shapes: Sequence[Shape]
+    products: int = 0
+    unfolded: int = 0
+
+
+class Operator(NamedTuple):
+    """One operator.
+
+    inputs: how many. infer: raises ValueError or LookupError when they don't fit. attributes: by
+    name the one value that it may have, or None for a list of any values.
+    """
+
+    inputs: int
+    infer: Callable[[Sequence[Shape], Attributes], Result]
+    attributes: Mapping[str, int | None] = {}
+
+
+def _unchanged(inputs: Sequence[Shape], _: Attributes) -> Result:
+    return Result([inputs[0]])
+
+
+def _quantized(inputs: Sequence[Shape], _: Attributes) -> Result:
+    return Result([inputs[0], (), ()])  # integers, their scale and their zero point
+
+
+def _broadcast(inputs: Sequence[Shape], _: Attributes) -> Result:
+    rank = max(map(len, inputs))
+    first, second = ((1,) * (rank - len(shape)) + shape for shape in inputs)
+    lengths = list(zip(first, second, strict=True))
+    if any(one != other and 1 not in (one, other) for one, other in lengths):
+        raise ValueError
+    return Result([tuple(other if one == 1 else one for one, other in lengths)])
+
+
+def _flattened(inputs: Sequence[Shape], _: Attributes) -> Result:
+    return Result([(inputs[0][0], prod(inputs[0][1:]))])
+
+
+def _reshaped(inputs: Sequence[Shape], _: Attributes) -> Result:
+    """The second input is the new shape itself."""
+    shape, new = inputs
+    if not (shape[0] == new[0] == BATCH and prod(shape) == prod(new)):
+        raise ValueError
+    return Result([new])
+
+
+def _multiplied(inputs: Sequence[Shape], attributes: Attributes) -> Result:
+    """Two matrices, of which the second is transposed where an attribute says so."""
+    (rows, inner), second = inputs[:2]
+    same, columns = reversed(second) if attributes else second
+    if inner != same:
+        raise ValueError
+    return Result([(rows, columns)], abs(rows) * inner * columns)
+
+
+def _convolved(inputs: Sequence[Shape], attributes: Attributes) -> Result:
+    (batch, channels, height, width), (filters, same, *kernel) = inputs[:2]
+    if channels != same or kernel != attributes["kernel_shape"]:
+        raise ValueError
+    rows, columns = _windows(height, width, attributes)
+    unfolded = abs(batch) * channels * prod(kernel) * rows * columns
+    return Result([(batch, filters, rows, columns)], filters * unfolded, unfolded)
+
+
+def _pooled(inputs: Sequence[Shape], attributes: Attributes) -> Result:
+    [(batch, channels, height, width)] = inputs
+    if attributes["kernel_shape"] != attributes["strides"]:
+        raise ValueError  # windows that overlap would compare each value again and again
+    return Result([(batch, channels, *_windows(height, width, attributes))])
+
+
+def _windows(height: int, width: int, attributes: Attributes) -> tuple[int, int]:
+    """How many windows fit, down and across."""
+    kernel = attributes["kernel_shape"]
+    down, across = attributes.get("strides", (1, 1))
+    top, left, bottom, right = pads = attributes.get("pads", (0, 0, 0, 0))
+    # A window would lie in the padding alone.
+    if max(pads) > max(kernel) or 0 in (*kernel, down, across):
+        raise ValueError
+    rows = (height + top + bottom - kernel[0]) // down + 1
+    return rows, (width + left + right - kernel[1]) // across + 1
+
+
+_POOL: Mapping[str, None] = {"kernel_shape": None, "strides": None}
+_CONVOLUTION: Mapping[str, None] = {**_POOL, "pads": None}
+
+OPERATORS = {
+    "Add": Operator(2, _broadcast),
+    "Cast": Operator(1, _unchanged, {"to": 1}),  # float32
+    "Conv": Operator(3, _convolved, _CONVOLUTION),
+    "ConvInteger": Operator(4, _convolved, _CONVOLUTION),
+    "DequantizeLinear": Operator(3, _unchanged, {"axis": 0}),
+    "DynamicQuantizeLinear": Operator(1, _quantized),
+    "Flatten": Operator(1, _flattened, {"axis": 1}),
+    "Gemm": Operator(3, _multiplied, {"transB": 1}),
+    "MatMulInteger": Operator(4, _multiplied),
+    "MaxPool": Operator(1, _pooled, _POOL),
+    "Mul": Operator(2, _broadcast),
+    "QuantizeLinear": Operator(3, _unchanged),
+    "Relu": Operator(1, _unchanged),
+    "Reshape": Operator(2, _reshaped),
+    "Softmax": Operator(1, _unchanged, {"axis": 1}),
+}

@@ -1,0 +1,166 @@
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+from digits.models.operators import BATCH, OPERATORS, Shape
+
+BATCHES = 5  # stands for BATCH in what ONNX is asked
+small = st.integers(1, 4)
+size = st.integers(1, 12)
+
+
+def inferred(operator: str, inputs: list[Shape], **attributes: list[int]) -> Shape | None:
+    """The shape that we infer; None where the inputs don't fit, or something has no length."""
+    try:
+        shape = OPERATORS[operator].infer(inputs, attributes).shapes[0]
+    except (ValueError, LookupError):
+        return None
+    return None if min(shape[1:], default=1) < 1 else shape
+
+
+def by_onnx(operator: str, inputs: list[Shape], **attributes: object) -> Shape | None:
+    """The shape that the onnx package infers; None where it finds a fault, or no length."""
+    numbers = TensorProto.UINT8 if "Integer" in operator else TensorProto.FLOAT
+    result = TensorProto.INT32 if "Integer" in operator else TensorProto.FLOAT
+    lengths = [tuple(BATCHES if n == BATCH else n for n in shape) for shape in inputs]
+    names = [f"x{number}" for number in range(len(inputs))]
+    graph = helper.make_graph(
+        [helper.make_node(operator, names, ["y"], **attributes)],
+        "one",
+        [
+            helper.make_tensor_value_info(name, numbers, shape)
+            for name, shape in zip(names, lengths, strict=True)
+        ],
+        [helper.make_tensor_value_info("y", result, None)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    try:
+        found = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph.output[0]
+    except onnx.shape_inference.InferenceError:
+        return None
+    shape = [dim.dim_value for dim in found.type.tensor_type.shape.dim]
+    if not shape or min(shape) < 1:
+        return None
+    return (BATCH, *shape[1:]) if shape[0] == BATCHES else tuple(shape)
+
+
+def fits(height: int, width: int, window: list[int], pads: tuple[int, ...] = (0,) * 4) -> bool:
+    """Whether a window fits once at least, and doesn't lie in the padding alone.
+
+    ONNX takes others too, and rounds a negative number of strides up.
+    """
+    padded = height + pads[0] + pads[2], width + pads[1] + pads[3]
+    return max(pads) <= max(window) and padded[0] >= window[0] and padded[1] >= window[1]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    size,
+    size,
+    st.tuples(small, small),
+    st.lists(small, min_size=2, max_size=2),
+    st.lists(small, min_size=2, max_size=2),
+    st.tuples(*[st.integers(0, 2)] * 4),
+)
+@pytest.mark.parametrize("operator", ["Conv", "ConvInteger"])
+def test_convolutions(
+    operator: str,
+    height: int,
+    width: int,
+    channels: tuple[int, int],
+    window: list[int],
+    strides: list[int],
+    pads: tuple[int, ...],
+) -> None:
+    inputs = [(BATCH, channels[0], height, width), (channels[1], channels[0], *window)]
+    attributes = {"kernel_shape": window, "strides": strides, "pads": list(pads)}
+    found = inferred(operator, inputs, **attributes)
+    if fits(height, width, window, pads):
+        assert found == by_onnx(operator, inputs, **attributes) is not None
+    else:
+        assert found is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(small, size, size, st.lists(small, min_size=2, max_size=2))
+def test_pools(channels: int, height: int, width: int, window: list[int]) -> None:
+    inputs = [(BATCH, channels, height, width)]
+    attributes = {"kernel_shape": window, "strides": window}
+    found = inferred("MaxPool", inputs, **attributes)
+    if fits(height, width, window):
+        assert found == by_onnx("MaxPool", inputs, **attributes) is not None
+    else:
+        assert found is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(*[st.lists(st.sampled_from([1, 1, 2, 3]), max_size=4).map(tuple)] * 2)
+@pytest.mark.parametrize("operator", ["Add", "Mul"])
+def test_broadcasting(operator: str, first: Shape, second: Shape) -> None:
+    if first or second:
+        assert inferred(operator, [first, second]) == by_onnx(operator, [first, second])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "result"),
+    [
+        ((BATCH, 3, 2), (3, 1), (BATCH, 3, 2)),
+        ((BATCH, 3), (BATCH, 1), (BATCH, 3)),
+        ((BATCH, 3), (1, 3), (BATCH, 3)),
+        ((BATCH, 3), (5, 3), None),  # would fit a batch of five alone
+        ((BATCH, 3), (4,), None),
+    ],
+)
+def test_broadcasting_of_a_batch(first: Shape, second: Shape, result: Shape | None) -> None:
+    for inputs in ([first, second], [second, first]):
+        assert inferred("Add", inputs) == result
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "result"),
+    [
+        ("Flatten", [(BATCH, 2, 3, 4)], (BATCH, 24)),
+        ("Flatten", [()], None),
+        ("Gemm", [(BATCH, 6), (4, 6), (4,)], (BATCH, 4)),
+        ("Gemm", [(BATCH, 6), (6, 4), (4,)], None),
+        ("Gemm", [(BATCH, 6, 1), (4, 6), (4,)], None),
+        ("MatMulInteger", [(BATCH, 6), (6, 4), (), ()], (BATCH, 4)),
+        ("MatMulInteger", [(BATCH, 6), (4, 6), (), ()], None),
+        ("MatMulInteger", [(BATCH, 6), (BATCH, 6), (), ()], None),
+        ("Reshape", [(BATCH, 4, 6), (-1, 3, 8)], (BATCH, 3, 8)),
+        ("Reshape", [(BATCH, 4, 6), (-1, 3, 7)], None),
+        ("Reshape", [(BATCH, 4, 6), (3, 8, -1)], None),
+        ("Reshape", [(BATCH, 4, 6), (-1, -3, -8)], None),
+        ("Reshape", [(BATCH, 4, 6), (0, 24)], None),
+        ("Reshape", [(4, 6), (-1, 24)], None),
+        ("Reshape", [(BATCH, 4), ()], None),
+        ("MaxPool", [(BATCH, 4)], None),
+        ("Conv", [(BATCH, 1, 8, 8), (2, 1, 3, 3), (2,)], None),  # its kernel isn't said
+        *((operator, [(BATCH, 7), (), ()], (BATCH, 7)) for operator in ("Relu", "QuantizeLinear")),
+    ],
+)
+def test_other_shapes(operator: str, inputs: list[Shape], result: Shape | None) -> None:
+    attributes = {"transB": [1]} if operator == "Gemm" else {}
+    assert inferred(operator, inputs, **attributes) == result
+
+
+@pytest.mark.parametrize(
+    ("strides", "pads"),
+    [([0, 1], [0] * 4), ([1], [0] * 4), ([1, 1], [0]), ([1, 1], [0, 0, 0, 10**9])],
+)
+def test_windows_that_make_no_sense(strides: list[int], pads: list[int]) -> None:
+    inputs = [(BATCH, 1, 8, 8), (2, 1, 3, 3), (2,)]
+    assert inferred("Conv", inputs, kernel_shape=[3, 3], strides=strides, pads=pads) is None
+    assert inferred("Conv", inputs, kernel_shape=[3, 4]) is None
+    assert inferred("Conv", inputs, kernel_shape=[3, 3]) == (BATCH, 2, 6, 6)
+
+
+def test_products() -> None:
+    image, kernel = (BATCH, 3, 10, 12), (5, 3, 3, 3)
+    convolved = OPERATORS["Conv"].infer([image, kernel, (5,)], {"kernel_shape": [3, 3]})
+    assert convolved.products == 5 * 3 * 9 * 8 * 10
+    assert convolved.unfolded == 3 * 9 * 8 * 10
+    assert OPERATORS["Gemm"].infer([(BATCH, 6), (4, 6), (4,)], {"transB": [1]}).products == 24
+    assert OPERATORS["Gemm"].infer([(7, 6), (4, 6), (4,)], {"transB": [1]}).products == 7 * 24

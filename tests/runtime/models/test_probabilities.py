@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from digits.models.probabilities import are_probabilities
+
+
+def rows(count: int) -> np.ndarray:
+    """Softmax of random logits, float32 [count, 10]."""
+    logits = np.random.default_rng(0).normal(0, 8, (count, 10))
+    scores = np.exp((logits - logits.max(1, keepdims=True)).astype(np.float32))
+    return scores / scores.sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 500])
+def test_softmax_is_accepted(count: int) -> None:
+    assert are_probabilities(rows(count))
+
+
+@pytest.mark.parametrize("count", [1, 2, 500])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *([value] * 10 for value in (np.nan, np.inf, -np.inf, 0.0, 1.0, 38829548.0)),
+        [np.nan, *[1 / 9] * 9],
+        [*[1 / 9] * 9, np.nan],
+        [np.inf, -np.inf, *[0.125] * 8],
+        [-0.001, 0.001, *[0.125] * 8],
+        [1.5, -0.5, *[0.0] * 8],
+        [0.1002, *[0.1] * 9],
+        [0.0998, *[0.1] * 9],
+    ],
+)
+def test_other_numbers_are_not(count: int, wrong: list[float]) -> None:
+    answers = rows(count)
+    answers[count // 2] = wrong
+    assert not are_probabilities(answers)
