@@ -44,10 +44,10 @@ class Classifier:
     """Reads pictures of handwritten digits. Threads may share one.
 
     model: an ONNX file that `digits export` made; by default $DIGITS_MODEL, or else the bundled
-    LeNet-5. threads: how many cores one call may use. kernels: see Model. reject: whether an answer
-    below the model's rejection threshold is none.
+    LeNet-5. threads: how many cores one call may use. kernels, sha256: see Model. reject: whether
+    an answer below the model's rejection threshold is none.
 
-    Raises ModelError when the model can't be used.
+    Raises ModelError when the model can't be used; its methods raise it when the model fails.
     """
 
     def __init__(
@@ -56,8 +56,9 @@ class Classifier:
         threads: int = 1,
         kernels: Kernels | None = None,
         reject: bool = True,
+        sha256: str | None = None,
     ) -> None:
-        self.model = Model(model, threads, kernels)
+        self.model = Model(model, threads, kernels, sha256)
         self.threshold = self.model.metadata.rejection_threshold if reject else 0.0
 
     def predict(self, source: Source) -> Prediction:

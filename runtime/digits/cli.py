@@ -39,6 +39,7 @@ def predict(
     pictures: options.Pictures,
     recursive: options.Recursive = False,
     model: options.Model = None,
+    model_sha256: options.ModelSha256 = None,
     kernels: options.Kernels = None,
     reject: options.Reject = "unsure",
     as_json: options.Json = False,
@@ -56,7 +57,7 @@ def predict(
 
     files, named, errors = sources.chosen(pictures, recursive)
     left, header = inputs.left(files, form, output.PREDICTION_COLUMNS, skip_done)
-    task = answers.Predict(form, named, model, kernels, reject == "unsure", debug)
+    task = answers.Predict(form, named, model, kernels, reject == "unsure", debug, model_sha256)
     answers.write(task, left, errors, 1 if debug else jobs, header)  # strips are numbered
 
 
@@ -65,6 +66,7 @@ def read(
     pictures: options.Pictures,
     recursive: options.Recursive = False,
     model: options.Model = None,
+    model_sha256: options.ModelSha256 = None,
     kernels: options.Kernels = None,
     reject: options.Reject = "unsure",
     as_json: options.Json = False,
@@ -88,7 +90,7 @@ def read(
     if annotate and files and os.path.realpath(annotate) == os.path.realpath(files[0]):
         raise typer.BadParameter("--annotate would overwrite the picture")
     left, header = inputs.left(files, form, output.READING_COLUMNS, skip_done)
-    task = answers.Read(form, named, model, kernels, reject == "unsure", annotate)
+    task = answers.Read(form, named, model, kernels, reject == "unsure", annotate, model_sha256)
     answers.write(task, left, errors, jobs, header)
 
 
@@ -105,6 +107,7 @@ def watch(
     ],
     recursive: options.Recursive = False,
     model: options.Model = None,
+    model_sha256: options.ModelSha256 = None,
     kernels: options.Kernels = None,
     reject: options.Reject = "unsure",
     as_json: options.Json = False,
@@ -119,7 +122,8 @@ def watch(
 
     stop = StopEvent()
     stop.set_by_signals()
-    reader = folder_reader.Reader(str(folder), model, kernels, reject == "unsure", as_json)
+    sure = reject == "unsure"
+    reader = folder_reader.Reader(str(folder), model, kernels, sure, model_sha256, as_json)
     start_worker = partial(Worker, reader.start, folder_reader.MEMORY)
     watcher = FolderWatcher(reader, start_worker, results, recursive, emit)
     complain(f"watching {folder}; {watcher.done} pictures are done")
@@ -129,6 +133,7 @@ def watch(
 @app.command("eval")
 def evaluate(
     model: options.ModelArgument = None,
+    model_sha256: options.ModelSha256 = None,
     data: options.Data = None,
     split: Annotated[
         Literal["test", "validation"] | None,
@@ -150,7 +155,7 @@ def evaluate(
 
     report = _import_for_plot() if plot else None
     errors = Errors()
-    classifier = Classifier(model, threads=0, kernels=kernels)
+    classifier = Classifier(model, threads=0, kernels=kernels, sha256=model_sha256)
     network = classifier.model
     digits = Labelled(data, split, errors.report, classifier)
     result = Evaluation(network.metadata.rejection_threshold)
@@ -179,13 +184,14 @@ def evaluate(
 @app.command()
 def info(
     model: options.ModelArgument = None,
+    model_sha256: options.ModelSha256 = None,
     as_json: options.WholeJson = False,
 ) -> None:
     """Show what is in a model file, and whether it is intact."""
     from digits.commands import output, tables
     from digits.models.info import inspect
 
-    found = inspect(model)
+    found = inspect(model, model_sha256)
     if as_json:
         emit(output.as_json(tables.info_values(found)))
         return
@@ -194,11 +200,15 @@ def info(
 
 
 @app.command()
-def bench(model: options.ModelArgument = None, as_json: options.WholeJson = False) -> None:
+def bench(
+    model: options.ModelArgument = None,
+    model_sha256: options.ModelSha256 = None,
+    as_json: options.WholeJson = False,
+) -> None:
     """Measure how fast a model is on this device; beside x.int8.onnx also x.onnx."""
     from digits.commands import device, output, speed, tables
 
-    speeds, warnings = speed.compare(model)
+    speeds, warnings = speed.compare(model, model_sha256)
     for warning in warnings:
         complain(f"warning: {warning}")
     if as_json:
@@ -216,6 +226,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 8000,
     model: options.Model = None,
+    model_sha256: options.ModelSha256 = None,
     kernels: options.Kernels = None,
     reject: options.Reject = "unsure",
 ) -> None:
@@ -226,7 +237,9 @@ def serve(
         from digits.serve import server
     except ModuleNotFoundError as error:
         _missing("serve", error)
-    server.serve(Classifier(model, kernels=kernels, reject=reject == "unsure"), host, port)
+    sure = reject == "unsure"
+    classifier = Classifier(model, kernels=kernels, reject=sure, sha256=model_sha256)
+    server.serve(classifier, host, port)
 
 
 @app.command(context_settings=PASS_ON)

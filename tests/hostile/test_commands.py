@@ -24,14 +24,15 @@ OUTPUTS = ("--debug", "--annotate", "--plot", "--out", "--triton")
 COMMANDS = ("predict", "read", "eval", "info", "bench", "watch", "serve", "train", "export")
 NUMBERS = ("0", "-1", "1e400", "nan", "-inf", "9" * 500, "0x10", "٣", "1_0", " ", "")
 TEXTS = ("", " ", "-", "--", "---", "=", "a\nb", "\x1b[31m", "\udcff\udcfe", "%s%n", "~", "*", "[")
+MODEL = ("--model", "--model-sha256")
 OPTIONS = {
-    "predict": ("--model", "--kernels", "--reject", "--jobs", "--skip-done", "--debug"),
-    "read": ("--model", "--kernels", "--reject", "--jobs", "--skip-done", "--annotate"),
-    "eval": ("--data", "--split", "--kernels", "--plot"),
-    "info": ("--json",),
-    "bench": ("--json",),
-    "watch": ("--model", "--kernels", "--reject"),
-    "serve": ("--host", "--port", "--model", "--kernels"),
+    "predict": (*MODEL, "--kernels", "--reject", "--jobs", "--skip-done", "--debug"),
+    "read": (*MODEL, "--kernels", "--reject", "--jobs", "--skip-done", "--annotate"),
+    "eval": ("--model-sha256", "--data", "--split", "--kernels", "--plot"),
+    "info": ("--model-sha256", "--json"),
+    "bench": ("--model-sha256", "--json"),
+    "watch": (*MODEL, "--kernels", "--reject"),
+    "serve": ("--host", "--port", *MODEL, "--kernels"),
     "train": (
         *("--model", "--recipe", "--epochs", "--batch-size", "--learning-rate", "--seed"),
         *("--precision", "--teacher", "--patience", "--max-minutes", "--device", "--data"),

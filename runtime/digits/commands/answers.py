@@ -39,7 +39,7 @@ class Task(Protocol):
 
 
 class Predict(NamedTuple):
-    """Reads the one digit of each picture. debug: folder for debug strips."""
+    """Reads the one digit of each picture. debug: folder for debug strips. sha256: see Model."""
 
     form: "Form"
     named: bool
@@ -47,12 +47,15 @@ class Predict(NamedTuple):
     kernels: "Kernels | None" = None
     reject: bool = True
     debug: "Path | None" = None
+    sha256: str | None = None
 
     def start(self) -> Work:
         from digits.classifier import Classifier
         from digits.commands import output
 
-        classifier = Classifier(self.model, kernels=self.kernels, reject=self.reject)
+        classifier = Classifier(
+            self.model, kernels=self.kernels, reject=self.reject, sha256=self.sha256
+        )
         writer = None
         if self.debug:
             from digits.commands.drawing import DebugWriter
@@ -79,12 +82,15 @@ class Read(NamedTuple):
     kernels: "Kernels | None" = None
     reject: bool = True
     annotate: "Path | None" = None
+    sha256: str | None = None
 
     def start(self) -> Work:
         from digits.classifier import Classifier
         from digits.commands import output
 
-        classifier = Classifier(self.model, kernels=self.kernels, reject=self.reject)
+        classifier = Classifier(
+            self.model, kernels=self.kernels, reject=self.reject, sha256=self.sha256
+        )
 
         def answer(file: str) -> Answer:
             source = sources.opened(file)

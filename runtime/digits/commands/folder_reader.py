@@ -50,13 +50,15 @@ class Reader(NamedTuple):
     model: Path | None = None
     kernels: "Kernels | None" = None
     reject: bool = True
+    sha256: str | None = None
     as_json: bool = False
 
     def start(self) -> Callable[[Request], Row | None]:
         """Open the model. Raises ModelError when it can't be used."""
         from digits.classifier import Classifier
 
-        classifier = Classifier(self.model, kernels=self.kernels, reject=self.reject)
+        model, kernels, reject, sha256 = self.model, self.kernels, self.reject, self.sha256
+        classifier = Classifier(model, kernels=kernels, reject=reject, sha256=sha256)
 
         def read(request: Request) -> Row | None:
             """None when the picture is another by now. Raises PictureError."""

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from digits.models import pin
+
 
 def plain_app() -> typer.Typer:
     """A Typer app whose help and errors are plain text, for terminals and logs alike."""
@@ -16,10 +18,26 @@ def plain_app() -> typer.Typer:
     )
 
 
+def _parse_sha256(value: str | None) -> str | None:
+    try:
+        return None if value is None else pin.parse(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 _MODEL = "ONNX file from `digits export`; else $DIGITS_MODEL, else the bundled one."
 
 Model = Annotated[Path | None, typer.Option(help=_MODEL, show_default=False)]
 ModelArgument = Annotated[Path | None, typer.Argument(help=_MODEL, show_default=False)]
+ModelSha256 = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HEX",
+        callback=_parse_sha256,
+        help="SHA-256 of the only file that is accepted; else $DIGITS_MODEL_SHA256, else any is.",
+        show_default=False,
+    ),
+]
 Kernels = Annotated[
     Literal["integer", "float"] | None,
     typer.Option(help="How an int8 file is computed; by default as its metadata say."),

@@ -21,6 +21,7 @@ from PIL import Image, ImageDraw
 from digits.classifier import Classifier
 from digits.commands import device
 from digits.errors import DigitsError, ModelError
+from digits.models import pin
 from digits.models.metadata import Kernels
 from digits.models.model import Model
 from digits.system import cores
@@ -66,12 +67,12 @@ class Speed:
         return "fp32" if self.quantization == "none" else f"int8, {self.kernels} kernels"
 
 
-def compare(model: Path | None) -> tuple[list[Speed], list[str]]:
+def compare(model: Path | None, sha256: str | None = None) -> tuple[list[Speed], list[str]]:
     """Measure a model beside its siblings; with warnings of what made it slower than it can be.
 
-    Raises ModelError for a file that can't be used.
+    sha256: as of `Model`. Raises ModelError for a file that can't be used.
     """
-    models, warnings = _side_by_side(model)
+    models, warnings = _side_by_side(model, sha256)
     warnings += device.throttled()
     speeds = []
     with progress_bar() as bar, TemporaryDirectory() as folder:
@@ -82,22 +83,24 @@ def compare(model: Path | None) -> tuple[list[Speed], list[str]]:
     return speeds, list(dict.fromkeys([*warnings, *_disturbed(speeds), *device.throttled()]))
 
 
-def _side_by_side(model: Path | None) -> tuple[list[Model], list[str]]:
+def _side_by_side(model: Path | None, sha256: str | None = None) -> tuple[list[Model], list[str]]:
     """fp32, int8 with float kernels, int8 with integer kernels; and why one is left out.
 
-    `x.int8.onnx` and `x.onnx` belong together, where both are there.
+    `x.int8.onnx` and `x.onnx` belong together, where both are there and neither is pinned.
     """
-    named = Model(model)
+    named = Model(model, sha256=sha256)
     stem = named.name.removesuffix(".onnx").removesuffix(".int8")
     beside = [path for path in (f"{stem}.onnx", f"{stem}.int8.onnx") if os.path.exists(path)]
     found, warnings = [], []
-    for file in beside if named.name in beside else [named.name]:
+    alone = named.sha256 or named.name not in beside
+    reopen = partial(Model, sha256=named.sha256)
+    for file in [named.name] if alone else beside:
         try:
-            Model(file)
+            reopen(file)
         except ModelError as error:  # the sibling's, for the one that was named is open
             warnings.append(str(error))
             continue
-        floating, integer = Model(file, kernels="float"), Model(file, kernels="integer")
+        floating, integer = reopen(file, kernels="float"), reopen(file, kernels="integer")
         found += [floating] if integer.kernels == "float" else [floating, integer]
     return found, warnings
 
@@ -115,20 +118,21 @@ def _measure(model: Model, picture: Path, advance: Callable[[], None]) -> Speed:
     speed = Speed(
         model.name, model.kernels, model.metadata.quantization, os.path.getsize(model.name)
     )
-    speed.session_start = _median(lambda: Model(model.name, kernels=model.kernels))
+    reopen = partial(Model, model.name, sha256=model.sha256)
+    speed.session_start = _median(lambda: reopen(kernels=model.kernels))
     digits = np.random.default_rng(0).integers(0, 256, (max(_BATCHES), 28, 28), np.uint8)
     _latency(lambda: model.probabilities(digits[:1]), speed)
     advance()
     for threads in _THREADS:
-        shared = Model(model.name, threads, model.kernels)
+        shared = reopen(threads, model.kernels)
         for batch in _BATCHES:
             call = partial(shared.probabilities, digits[:batch])
             speed.throughput[batch, threads] = batch / _median(call, _THROUGHPUT)
             advance()
-    classifier = Classifier(model.name, kernels=model.kernels)
+    classifier = Classifier(model.name, kernels=model.kernels, sha256=model.sha256)
     speed.picture = _median(lambda: classifier.predict(picture), _THROUGHPUT)
     advance()
-    if model.kernels == Model(model.name).kernels:
+    if model.kernels == reopen().kernels:
         speed.cold_start = _median(lambda: _process(["-m", "digits"], model, picture))
         if _STATUS.exists():
             kilobytes = _process(["-c", _ONE_PICTURE], model, picture).splitlines()[-1]
@@ -174,7 +178,7 @@ def _median(call: Callable[[], object], window: float = 0.0) -> float:
 
 def _process(start: list[str], model: Model, picture: Path) -> str:
     command = [sys.executable, *start, "predict", str(picture)]
-    environment = os.environ | {"DIGITS_MODEL": model.name}
+    environment = os.environ | {"DIGITS_MODEL": model.name, pin.VARIABLE: model.sha256}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise DigitsError(f"a process that reads one picture failed: {done.stderr.strip()}")

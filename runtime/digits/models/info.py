@@ -25,12 +25,13 @@ class Info:
     metadata: Metadata
 
 
-def inspect(path: str | os.PathLike[str] | None = None) -> Info:
+def inspect(path: str | os.PathLike[str] | None = None, sha256: str | None = None) -> Info:
     """Look into a model, without running it; by default $DIGITS_MODEL, or else the bundled one.
 
-    Raises ModelError when the file is missing, damaged or not ours.
+    sha256: as of `Model`. Raises ModelError when the file is missing, damaged, not ours, or not the
+    one that is accepted.
     """
-    file = load(path)
+    file = load(path, sha256)
     graph = file.graph
     return Info(
         file=file.name,

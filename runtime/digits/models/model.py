@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from digits.errors import ModelError
-from digits.models import graph, metadata
+from digits.models import graph, metadata, pin
 from digits.models.graph import INPUT, OUTPUT, Graph
 from digits.models.metadata import Kernels, Metadata
 from digits.models.probabilities import are_probabilities
@@ -43,12 +43,13 @@ _ORT_ERRORS = (
 
 
 class ModelFile(NamedTuple):
-    """A file that was looked into and may be opened."""
+    """A file that was looked into and may be opened. sha256: what it is pinned to, or empty."""
 
     name: str
     content: bytes
     metadata: Metadata
     graph: Graph
+    sha256: str = ""
 
 
 class Model:
@@ -57,9 +58,10 @@ class Model:
     path: an ONNX file that `digits export` made; by default $DIGITS_MODEL, or else the bundled
     LeNet-5. threads: how many cores one call may use; 0: all. kernels: "integer" multiplies int8 by
     int8, "float" stores int8 and multiplies floats; by default what the file says is faster for it.
+    sha256: of the only file that is accepted, or empty for any; by default $DIGITS_MODEL_SHA256.
 
-    Raises ModelError when the file is missing, damaged, not ours, or not for this runtime, and
-    ValueError for other threads or kernels.
+    Raises ModelError when the file is missing, damaged, not ours, not the one that is accepted, or
+    not for this runtime, and ValueError for other threads, kernels or another sha256.
     """
 
     def __init__(
@@ -67,13 +69,14 @@ class Model:
         path: str | os.PathLike[str] | None = None,
         threads: int = 1,
         kernels: Kernels | None = None,
+        sha256: str | None = None,
     ) -> None:
         if threads < 0:
             raise ValueError(f"threads is 0 or more, not {threads}")
         if kernels not in (None, *get_args(Kernels)):
             raise ValueError(f"kernels is integer, float or None, not {kernels!r}")
-        file = load(path)
-        self.name, self.metadata = file.name, file.metadata
+        file = load(path, sha256)
+        self.name, self.metadata, self.sha256 = file.name, file.metadata, file.sha256
         self.threads = threads
         # A float file has no integers to compute with.
         only_float = self.metadata.quantization == "none"
@@ -87,9 +90,9 @@ class Model:
         # Blank frames show a graph that loads but can't run, and weights that are no numbers.
         self.probabilities(np.zeros((2, 28, 28), np.uint8))
 
-    def __reduce__(self) -> tuple[type["Model"], tuple[str, int, Kernels]]:
+    def __reduce__(self) -> tuple[type["Model"], tuple[str, int, Kernels, str | None]]:
         # A worker process opens a session of its own.
-        return Model, (self.name, self.threads, self.kernels)
+        return Model, (self.name, self.threads, self.kernels, self.sha256 or None)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Classify a batch of framed digits.
@@ -168,10 +171,17 @@ def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntim
     )
 
 
-def load(path: str | os.PathLike[str] | None) -> ModelFile:
-    """Find a file, and look into it; path as of `Model`. Raises ModelError."""
+def load(path: str | os.PathLike[str] | None, sha256: str | None) -> ModelFile:
+    """Find a file, and look into it; arguments as of `Model`.
+
+    Raises ModelError when it can't be used, and ValueError when sha256 is none.
+    """
     name = os.fspath(path or os.environ.get("DIGITS_MODEL") or BUNDLED)
-    return look_into(_read(name), name)
+    wanted = pin.from_environment() if sha256 is None else sha256 and pin.parse(sha256)
+    content = _read(name)
+    if wanted:
+        pin.check(content, wanted, name)
+    return look_into(content, name)._replace(sha256=wanted)
 
 
 def look_into(content: bytes, name: str) -> ModelFile:

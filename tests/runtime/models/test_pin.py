@@ -1,0 +1,141 @@
+"""Models that are pinned by their SHA-256, from the library and from each command."""
+
+import hashlib
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from digits import Classifier
+from digits.commands import speed
+from digits.commands.answers import Predict, Read
+from digits.errors import ModelError
+from digits.models import metadata
+from digits.models.info import inspect
+from digits.models.model import BUNDLED, Model
+from tests.runtime.conftest import Run
+
+RAW = Path(BUNDLED).read_bytes()
+OWN = hashlib.sha256(RAW).hexdigest()
+OTHER = "0123456789abcdef" * 4
+REFUSED = f"its SHA-256 is {OWN}, not {OTHER}"
+
+
+@pytest.fixture
+def replaced(tmp_path: Path) -> Path:
+    """A model that is intact, but not the one with OWN."""
+    other = metadata.append(RAW, metadata.read(RAW, ""))
+    (tmp_path / "replaced.onnx").write_bytes(other)
+    return tmp_path / "replaced.onnx"
+
+
+@pytest.mark.parametrize("opened", [Model, Classifier, inspect])
+def test_only_the_one_is_accepted(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(sha256=OWN)
+    opened(sha256=OWN.upper())
+    with pytest.raises(ModelError, match=f"lenet5.int8.onnx .*{REFUSED}"):
+        opened(sha256=OTHER)
+    monkeypatch.setenv("DIGITS_MODEL_SHA256", OTHER)
+    with pytest.raises(ModelError, match=REFUSED):
+        opened()
+    opened(sha256=OWN)  # what is said counts more
+    opened(sha256="")
+    monkeypatch.setenv("DIGITS_MODEL_SHA256", OWN.upper())
+    opened()
+    monkeypatch.setenv("DIGITS_MODEL_SHA256", "")
+    opened()
+
+
+@pytest.mark.parametrize("wrong", ["12", f"{OWN}0", OWN.replace("a", "g"), f" {OWN}", f"{OWN}\n"])
+def test_what_is_no_sha256(wrong: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="64 hexadecimal digits"):
+        Model(sha256=wrong)
+    code, out, err = run("info", "--model-sha256", wrong)
+    assert (code, out) == (2, "")
+    assert "a SHA-256 has 64 hexadecimal digits" in err
+    monkeypatch.setenv("DIGITS_MODEL_SHA256", wrong)
+    code, out, err = run("info")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: $DIGITS_MODEL_SHA256 can't be ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["predict", "read", "watch", "eval", "info", "bench", "serve"])
+@pytest.mark.parametrize("said", ["option", "environment"])
+def test_every_command_refuses_another(
+    run: Run,
+    pictures: list[Path],
+    replaced: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    said: str,
+) -> None:
+    arguments: list[object] = {
+        "predict": [pictures[7], "--model", replaced],
+        "read": [pictures[7], "--model", replaced],
+        "watch": [tmp_path, tmp_path / "results.csv", "--model", replaced],
+        "serve": ["--port", 0, "--model", replaced],
+    }.get(command, [replaced])
+    if said == "option":
+        arguments += ["--model-sha256", OWN]
+    else:
+        monkeypatch.setenv("DIGITS_MODEL_SHA256", OWN)
+    code, out, err = run(command, *arguments)
+    found = hashlib.sha256(replaced.read_bytes()).hexdigest()
+    assert (code, out) == (1, "")
+    assert err == (
+        f"error: {replaced} is not the model that is wanted: its SHA-256 is {found}, not {OWN}\n"
+    )
+    assert not (tmp_path / "results.csv").exists()
+
+
+@pytest.mark.parametrize("command", ["predict", "read", "info"])
+def test_the_bundled_model_can_be_pinned(run: Run, pictures: list[Path], command: str) -> None:
+    arguments = [] if command == "info" else [pictures[7]]
+    assert run(command, *arguments, "--model-sha256", OWN)[0] == 0
+    code, out, err = run(command, *arguments, "--model-sha256", OTHER)
+    assert (code, out) == (1, "")
+    assert REFUSED in err
+
+
+def test_without_options_the_environment_counts(
+    run: Run, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITS_MODEL_SHA256", OTHER)
+    code, out, err = run("predict", pictures[7])
+    assert (code, out) == (1, "")
+    assert REFUSED in err
+
+
+def test_workers_refuse_a_file_that_was_replaced(replaced: Path, run: Run) -> None:
+    for task in (Predict("text", False, replaced, sha256=OWN), Read("text", False, replaced)):
+        if isinstance(task, Read):
+            task = task._replace(sha256=OWN)
+        with pytest.raises(ModelError, match=f"not {OWN}"):
+            pickle.loads(pickle.dumps(task)).start()
+    shutil.copy(BUNDLED, replaced)
+    pinned = pickle.dumps(Model(replaced, sha256=OWN))
+    pickle.loads(pinned)
+    replaced.write_bytes(metadata.append(RAW, metadata.read(RAW, "")))
+    with pytest.raises(ModelError, match=f"not {OWN}"):
+        pickle.loads(pinned)
+
+
+@pytest.mark.parametrize("sha256", [OWN, OTHER])
+def test_several_workers(run: Run, pictures: list[Path], tmp_path: Path, sha256: str) -> None:
+    many = [shutil.copy(pictures[7], tmp_path / f"{number}.png") for number in range(20)]
+    code, out, err = run("predict", *many, "--jobs", 2, "--model-sha256", sha256)
+    assert (code, out.count("\n")) == ((0, 20) if sha256 == OWN else (1, 0))
+    assert (REFUSED in err) == (sha256 == OTHER)
+
+
+def test_a_pinned_model_is_measured_alone(tmp_path: Path) -> None:
+    shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
+    shutil.copy(BUNDLED, tmp_path / "mine.onnx")
+    models, warnings = speed._side_by_side(tmp_path / "mine.int8.onnx", OWN)
+    assert {Path(model.name).name for model in models} == {"mine.int8.onnx"}
+    assert {model.sha256 for model in models} == {OWN}
+    assert warnings == []
