@@ -1,22 +1,36 @@
 """ONNX files from forgers, who seal what they have changed."""
 
+import csv
 import dataclasses
-from collections.abc import Iterator
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
+from digits.__main__ import main
+from digits.classifier import Classifier
 from digits.errors import ModelError
 from digits.models import metadata, protobuf
 from digits.models.info import inspect
-from digits.models.model import BUNDLED
-from tests.hostile import corpus
+from digits.models.model import Model
+from digits.serve import app
+from tests.hostile import corpus, forgery
+from tests.hostile.forgery import METADATA, RAW, sealed
 from tests.hostile.watchful import harmless
 
-RAW = Path(BUNDLED).read_bytes()
-METADATA = metadata.read(RAW, "bundled")
-GRAPH = 7  # ModelProto's field
+Run = Callable[..., tuple[int, str, str]]
+
+GRAPH, PARTS = 7, 1024  # ModelProto's field, and how many a graph may have
 EVIL = ("", "-1", "1e999", "nan", "9" * 5000, "\0", "{" * 100_000, "٣", "x" * 1_000_000)
+LIARS = forgery.liars()
 
 
 def body() -> bytes:
@@ -26,15 +40,33 @@ def body() -> bytes:
 
 
 def opens(path: Path, name: str, raw: bytes) -> bool:
-    """Whether the file is taken; when not, then with a ModelError."""
+    """Whether the file is taken, described and run; when not, then with a ModelError."""
     path.write_bytes(raw)
     with harmless(name):
         try:
             inspect(path)
+            for kernels in ("float", "integer"):
+                model = Model(path, kernels=kernels)
+                for ink in (0, 255):
+                    rows = model.probabilities(np.full((1, 28, 28), ink, np.uint8))
+                    assert (rows >= 0).all() and abs(rows.sum() - 1) < 1e-4
         except ModelError as error:
             assert str(path) in str(error)
+            assert "\n" not in str(error)
             return False
     return True
+
+
+def refusal(path: Path, raw: bytes) -> str:
+    """Why neither `Model` nor `inspect` takes the file; without its name."""
+    path.write_bytes(raw)
+    reasons = set()
+    for look in (Model, inspect):
+        with harmless("forged"), pytest.raises(ModelError) as raised:
+            look(path)
+        reasons.add(str(raised.value).replace(str(path), "").strip(" :"))
+    [reason] = reasons
+    return reason
 
 
 @pytest.fixture
@@ -42,6 +74,22 @@ def path(tmp_path: Path) -> Path:
     """A file; one has been read before, with all that is imported for it."""
     assert opens(tmp_path / "model.onnx", "bundled", RAW)
     return tmp_path / "model.onnx"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Call `digits ARGUMENTS`; gives exit code, stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["digits", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+        return code, *capsys.readouterr()
+
+    return call
 
 
 def test_mutants(path: Path) -> None:
@@ -59,7 +107,8 @@ def test_sealed_mutants(path: Path) -> None:
 
 def fields(message: bytes) -> list[tuple[int, bytes]]:
     """The number and all the bytes of each field."""
-    starts = [(number, start) for number, start, _ in protobuf.fields(memoryview(message), "")]
+    found = protobuf.fields(memoryview(message), "", PARTS)
+    starts = [(number, start) for number, start, _ in found]
     ends = [start for _, start in starts[1:]] + [len(message)]
     return [(number, message[start:end]) for (number, start), end in zip(starts, ends, strict=True)]
 
@@ -68,7 +117,7 @@ def regrouped() -> Iterator[tuple[str, bytes]]:
     """The model with a field of it, or of its graph, left out, twice there, or empty."""
     whole = fields(body())
     [graph] = [
-        payload for number, _, payload in protobuf.fields(memoryview(body()), "") if number == GRAPH
+        value for number, _, value in protobuf.fields(memoryview(body()), "") if number == GRAPH
     ]
     parts = fields(bytes(graph))
     for place, (number, field) in enumerate(whole):
@@ -90,10 +139,15 @@ def test_fields_left_out_or_twice(path: Path) -> None:
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(METADATA)])
-def test_forged_metadata(path: Path, field: str) -> None:
-    for value in EVIL:
+def test_forged_metadata(path: Path, run: Run, field: str) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    for value in (*EVIL, '{"a": NaN}', '{"a": 1e999}', '{"a":' * 900 + "1" + "}" * 900):
         forged = dataclasses.replace(METADATA, **{field: value})
-        opens(path, f"{field} {value[:20]!r}", metadata.append(RAW, forged))
+        if opens(path, f"{field} {value[:20]!r}", metadata.append(RAW, forged)):
+            assert run("info", path)[0] == 0
+            json.loads(run("info", path, "--json")[1], parse_constant=refuse)
 
 
 @pytest.mark.parametrize(
@@ -114,3 +168,130 @@ def test_forged_metadata(path: Path, field: str) -> None:
 )
 def test_what_is_no_model(path: Path, raw: bytes) -> None:
     assert not opens(path, "odd", raw)
+
+
+@pytest.mark.parametrize("size", [200 << 20, 512 << 20])
+def test_zeros(path: Path, size: int) -> None:
+    os.truncate(path, 0)
+    os.truncate(path, size)  # sparse: takes no space
+    for look in (Model, inspect):
+        with harmless("zeros"), pytest.raises(ModelError, match=r"not an ONNX file|is larger than"):
+            look(path)
+
+
+@pytest.mark.parametrize("operator", forgery.foreign_operators())
+def test_operators_that_are_not_ours(path: Path, operator: str) -> None:
+    reason = refusal(path, sealed(forgery.foreign_operators()[operator]))
+    assert reason == f"has the operator {operator!r}, which digits doesn't run"
+
+
+@pytest.mark.parametrize("part", forgery.foreign_parts())
+def test_parts_that_are_not_ours(path: Path, part: str) -> None:
+    reason = refusal(path, sealed(forgery.foreign_parts()[part]))
+    if part == "weights elsewhere":
+        assert reason == "keeps its weights in other files, which digits doesn't open"
+    elif part == "an attribute":
+        assert reason == "Flatten has the attribute 'x', which digits doesn't run"
+    else:
+        assert "that `digits export` never writes" in reason
+
+
+@pytest.mark.parametrize("what", forgery.demanding())
+def test_small_files_that_would_take_much(path: Path, what: str) -> None:
+    other_reasons = {
+        "padding": "the inputs or attributes of its Conv don't fit",
+        "comparisons": "the inputs or attributes of its MaxPool don't fit",
+        "nodes": "has more parts than a model of `digits export`",
+    }
+    much = "takes more memory or time than digits allows a network"
+    assert refusal(path, sealed(forgery.demanding()[what])) == other_reasons.get(what, much)
+
+
+def test_an_honest_network_of_others_is_run(path: Path) -> None:
+    assert opens(path, "honest", sealed(forgery.honest()))
+
+
+@pytest.fixture(params=LIARS)
+def liar(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A network that answers as it should for blank frames alone; it can be opened."""
+    path = tmp_path / "liar.onnx"
+    path.write_bytes(sealed(LIARS[request.param]))
+    assert Model(path).probabilities(np.zeros((1, 28, 28), np.uint8)).shape == (1, 10)
+    return path
+
+
+@pytest.mark.parametrize("batch", [1, 2, 300])
+def test_liars_are_caught(liar: Path, batch: int) -> None:
+    model = Model(liar)
+    images = np.zeros((batch, 28, 28), np.uint8)
+    images[-1] = 255
+    with pytest.raises(ModelError, match=f"{liar} answers with numbers that are no probabilities"):
+        model.probabilities(images)
+
+
+@pytest.mark.parametrize("command", ["predict", "read", "eval", "bench"])
+@pytest.mark.parametrize("form", ["", "--json"])
+def test_liars_end_a_command(
+    run: Run, liar: Path, pictures: list[Path], tmp_path: Path, command: str, form: str
+) -> None:
+    if command == "eval":
+        (tmp_path / "7").mkdir()
+        shutil.copy(pictures[7], tmp_path / "7")
+        arguments: list[object] = [liar, "--data", tmp_path]
+    else:
+        arguments = [liar] if command == "bench" else [pictures[7], "--model", liar]
+    code, out, err = run(command, *arguments, *form.split())
+    assert (code, out) == (1, "")
+    assert err == f"error: {liar} answers with numbers that are no probabilities\n"
+
+
+def test_liars_end_the_workers_too(
+    run: Run, liar: Path, pictures: list[Path], tmp_path: Path
+) -> None:
+    many = [shutil.copy(pictures[7], tmp_path / f"{number}.png") for number in range(33)]
+    code, out, err = run("predict", *many, "--jobs", 2, "--model", liar)
+    assert (code, out) == (1, "")
+    assert err == f"error: {liar} answers with numbers that are no probabilities\n"
+
+
+def test_watch_goes_on_with_a_good_model_after_a_liar(pictures: list[Path], tmp_path: Path) -> None:
+    inbox, results, liar = (tmp_path / name for name in ("inbox", "results.csv", "liar.onnx"))
+    liar.write_bytes(sealed(LIARS["NaN"]))
+    inbox.mkdir()
+    for picture in pictures[:3]:
+        shutil.copy(picture, inbox)
+    command = [sys.executable, "-m", "digits", "watch", str(inbox), str(results)]
+    done = subprocess.run([*command, "--model", str(liar)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith("answers with numbers that are no probabilities\n")
+    assert "Traceback" not in done.stderr
+    with results.open() as file:
+        assert list(csv.DictReader(file)) == []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        told = [process.stdout.readline() for _ in range(3)]
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 0
+    assert len(set(told)) == 3
+    with results.open() as file:
+        assert [row["digit"] for row in csv.DictReader(file)] == ["0", "1", "2"]
+    assert sorted(os.listdir(tmp_path)) == ["inbox", "liar.onnx", "results.csv"]
+
+
+def test_serve_outlives_a_liar(
+    liar: Path, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tensor = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8"}
+    bright, blank = (
+        json.dumps({"inputs": [tensor | {"data": [ink] * 784}]}).encode() for ink in (255, 0)
+    )
+    infer, picture = "/v2/models/lenet5/infer", pictures[7].read_bytes()
+    with TestClient(app.create(Classifier(liar))) as client:
+        for path, content in (("/predict", picture), ("/read", picture), (infer, bright)):
+            answer = client.post(path, content=content)
+            assert answer.status_code == 500
+            assert answer.json() == {"error": "the model failed on this; the server's log says how"}
+            said = capsys.readouterr().err
+            assert said == f"error: {liar} answers with numbers that are no probabilities\n"
+        assert client.post(infer, content=blank).status_code == 200
+        assert client.get("/v2/health/live").json() == {"live": True}

@@ -86,7 +86,7 @@ class Labelled:
         for path, label in self._pictures(self._report):
             try:
                 digit = _read(path, label, classifier)
-            except DigitsError as error:
+            except PictureError as error:
                 self._report(error)
                 continue
             if self._wanted in (None, split_of(digit.digest)):

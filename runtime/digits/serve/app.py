@@ -15,13 +15,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from digits.classifier import Classifier
-from digits.errors import PictureError
+from digits.errors import ModelError, PictureError
 from digits.serve import limits, metrics, openapi, pictures, v2
 from digits.serve.batcher import Batcher
 from digits.serve.body import Bodies
 from digits.serve.guard import Guard, failed
 from digits.serve.metrics import Metrics
 from digits.serve.pictures import Pictures, PictureWorker, Upload, sent
+from digits.terminal import complain
 
 _PAGE = resources.files("digits.serve") / "page"
 _TYPES = {
@@ -71,6 +72,7 @@ def create(
         exception_handlers={
             HTTPException: _refused,
             PictureError: _no_picture,
+            ModelError: _bad_model,
             Exception: _broken,
         },
     )
@@ -164,6 +166,12 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _no_picture(_: Request, error: Exception) -> Response:
     return failed(422, str(error))
+
+
+async def _bad_model(_: Request, error: Exception) -> Response:
+    """The log gets the sentence, which names a file; the client needn't know where it is."""
+    complain(f"error: {error}")
+    return failed(500, "the model failed on this; the server's log says how")
 
 
 async def _broken(_: Request, error: Exception) -> Response:

@@ -17,6 +17,7 @@ _REASONS = {
     415: "The request is compressed.",
     422: "The request is well-formed, but not what is read here.",
     429: "Too much is waiting; try again.",
+    500: "The model failed; the server's log says how.",
     503: "The answer wasn't ready in time; try again.",
 }
 _BOX: Json = {"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4}
@@ -75,7 +76,7 @@ def _pictures() -> Json:
             },
         },
     }
-    failures = (400, 408, 413, 415, 422, 429, 503)
+    failures = (400, 408, 413, 415, 422, 429, 500, 503)
     return {
         "/predict": {
             "post": operation
@@ -120,7 +121,7 @@ def _protocol(model: str) -> Json:
                         "content": {"application/json": {"schema": _ref("InferRequest")}},
                     },
                     "responses": _responses(
-                        _ref("InferResponse"), 400, 404, 408, 413, 415, 422, 429, 503
+                        _ref("InferResponse"), 400, 404, 408, 413, 415, 422, 429, 500, 503
                     ),
                 }
             }

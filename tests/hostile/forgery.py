@@ -1,0 +1,172 @@
+"""Model files that somebody else has made, and sealed as `digits export` would."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from digits.models import metadata
+from digits.models.model import BUNDLED
+
+RAW = Path(BUNDLED).read_bytes()
+METADATA = metadata.read(RAW, "bundled")
+
+_PIXELS = 28 * 28
+_node = helper.make_node
+
+
+def sealed(model: ModelProto) -> bytes:
+    """The file, with the bundled model's metadata and a seal that fits."""
+    return metadata.append(model.SerializeToString(), METADATA)
+
+
+def network(*nodes: NodeProto, **weights: Any) -> ModelProto:
+    """A graph with our input and output. weights: arrays by name."""
+    graph = helper.make_graph(
+        nodes,
+        "forged",
+        [helper.make_tensor_value_info("images", TensorProto.UINT8, ["batch", 1, 28, 28])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 10])],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+
+
+def linear(weight: np.ndarray, bias: float, output: str = "probabilities") -> ModelProto:
+    """One dense layer of the pixels, without softmax. weight: [10, 784]."""
+    return network(
+        _node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
+        _node("Flatten", ["pixels"], ["flat"], axis=1),
+        _node("Gemm", ["flat", "weight", "bias"], [output], transB=1),
+        weight=weight.astype(np.float32),
+        bias=np.full(10, bias, np.float32),
+    )
+
+
+def honest(*nodes: NodeProto, **weights: Any) -> ModelProto:
+    """A network that finds all digits equally likely, with more nodes after its first."""
+    model = linear(np.zeros((10, _PIXELS)), 0, "logits")
+    model.graph.node.append(_node("Softmax", ["logits"], ["probabilities"], axis=1))
+    own = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([own[0], *nodes, *own[1:]])
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(array), name) for name, array in weights.items()
+    )
+    return model
+
+
+def liars() -> dict[str, ModelProto]:
+    """Networks that answer as they should for blank frames alone."""
+    overflowing = honest()
+    huge = np.full((10, _PIXELS), 3e38, np.float32)
+    overflowing.graph.initializer[0].CopyFrom(numpy_helper.from_array(huge, "weight"))
+    turns = np.resize([1, -1], (10, 1)) * np.ones(_PIXELS)
+    return {
+        "NaN": overflowing,
+        "infinite": linear(huge, 0.1),
+        "negative": linear(turns * 1e-3, 0.1),
+        "percent": linear(np.ones((10, _PIXELS)), 0.1),
+    }
+
+
+def foreign_operators() -> dict[str, ModelProto]:
+    """What may run for ever, grow without end, or give another shape for each digit."""
+    nothing = helper.make_graph([], "nothing", [], [])
+    many, shape = np.array(2**62), np.array([2**40])
+    return {
+        "Loop": honest(_node("Loop", ["many", ""], [], body=nothing), many=many),
+        "Scan": honest(_node("Scan", ["pixels"], [], body=nothing, num_scan_inputs=1)),
+        "If": honest(_node("If", ["pixels"], [], then_branch=nothing, else_branch=nothing)),
+        "Constant": honest(
+            _node("Constant", [], ["zeros"], value=numpy_helper.from_array(np.zeros(10**6)))
+        ),
+        "ConstantOfShape": honest(_node("ConstantOfShape", ["shape"], ["zeros"]), shape=shape),
+        "Expand": honest(_node("Expand", ["pixels", "shape"], ["more"]), shape=shape),
+        "Tile": honest(_node("Tile", ["pixels", "shape"], ["more"]), shape=shape),
+        "Pad": honest(_node("Pad", ["pixels", "by"], ["more"]), by=np.full(8, 10**9)),
+        "Range": honest(_node("Range", ["one", "many", "one"], ["r"]), one=np.array(1), many=many),
+        "RandomNormal": honest(_node("RandomNormal", [], ["noise"], shape=[2**40])),
+        "NonZero": honest(_node("NonZero", ["pixels"], ["places"])),
+        "Compress": honest(_node("Compress", ["pixels", "images"], ["some"])),
+        "Div": honest(_node("Div", ["pixels", "pixels"], ["ones"])),
+        "com.example.Relu": honest(_node("Relu", ["pixels"], ["same"], domain="com.example")),
+    }
+
+
+def _edited(edit: Callable[[GraphProto], object]) -> ModelProto:
+    model = honest()
+    edit(model.graph)
+    return model
+
+
+def _external(graph: GraphProto) -> None:
+    tensor = graph.initializer[0]
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+
+
+def _subgraph(graph: GraphProto) -> None:
+    graph.node[0].attribute.add(name="to", type=onnx.AttributeProto.GRAPH).g.name = "inner"
+
+
+def foreign_parts() -> dict[str, ModelProto]:
+    """What ONNX has beside operators, and our files don't have."""
+    functions, training = honest(), honest()
+    functions.functions.add(name="f", domain="local").node.add(op_type="Relu")
+    training.training_info.add().algorithm.name = "training"
+    return {
+        "functions": functions,
+        "training": training,
+        "sparse weights": _edited(lambda graph: graph.sparse_initializer.add()),
+        "shapes that are only said": _edited(lambda graph: graph.value_info.add(name="flat")),
+        "quantization": _edited(lambda graph: graph.quantization_annotation.add()),
+        "weights elsewhere": _edited(_external),
+        "a subgraph": _edited(_subgraph),
+        "an attribute": _edited(lambda graph: graph.node[1].attribute.add(name="x", i=1, type=2)),
+        "a text": _edited(lambda graph: graph.initializer[0].string_data.append(b"x")),
+        "other numbers": _edited(lambda graph: graph.initializer[0].float_data.append(1)),
+    }
+
+
+def demanding() -> dict[str, ModelProto]:
+    """Our operators, in small files that would take much memory or time."""
+
+    def convolved(kernel: int, filters: int, pads: int) -> ModelProto:
+        return honest(
+            _node("Conv", ["pixels", "w1", "b1"], ["c1"], kernel_shape=[9, 9]),
+            _node("Conv", ["c1", "w2", "b2"], ["c2"], kernel_shape=[kernel] * 2, pads=[pads] * 4),
+            w1=np.zeros((400, 1, 9, 9), np.uint8),
+            b1=np.zeros(400, np.uint8),
+            w2=np.zeros((filters, 400, kernel, kernel), np.uint8),
+            b2=np.zeros(filters, np.uint8),
+        )
+
+    def summed(rows: int, *then: NodeProto) -> ModelProto:
+        terms = np.zeros((rows, 1), np.float32), np.zeros(rows, np.float32)
+        add = _node("Add", ["column", "row"], ["sum"])
+        return honest(add, *then, column=terms[0], row=terms[1])
+
+    outer = [
+        _node("Reshape", ["pixels", "column"], ["down"]),
+        _node("Reshape", ["pixels", "row"], ["across"]),
+        _node("Mul", ["down", "across"], ["p0"]),
+        *(_node("Add", [f"p{n}", f"p{n}"], [f"p{n + 1}"]) for n in range(20)),
+    ]
+    return {
+        "values": honest(*outer, column=np.array([-1, 784, 1]), row=np.array([-1, 1, 784])),
+        "products": convolved(kernel=3, filters=2000, pads=0),
+        "windows": convolved(kernel=9, filters=1, pads=9),
+        "padding": convolved(kernel=1, filters=1, pads=10**6),
+        "constants": summed(9000),
+        "products of constants": summed(
+            2000, _node("Gemm", ["sum", "sum", "row"], ["product"], transB=1)
+        ),
+        "comparisons": honest(
+            _node("MaxPool", ["pixels"], ["p"], kernel_shape=[14, 14], strides=[1, 1])
+        ),
+        "nodes": honest(*(_node("Relu", ["pixels"], [f"r{n}"]) for n in range(2000))),
+    }
