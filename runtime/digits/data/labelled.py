@@ -1,17 +1,16 @@
 """Labelled digits from MNIST, a folder of pictures or a table of them, a batch at a time."""
 
-import csv
 import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.data import mnist
+from digits.data import mnist, table
 from digits.data.evaluate import Batch
 from digits.data.mnist import Split, SplitName
 from digits.errors import DataError, DigitsError, PictureError
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from digits.classifier import Classifier
 
 _BATCH = 100  # digits: VGG-16's activations take 1.1 MB each
-
-_LINE = 1 << 16  # characters; two paths of the longest kind have 8,192
 
 Report = Callable[[DigitsError], None]
 Pictures = Callable[[Report], Iterator[tuple[Path, int]]]
@@ -174,7 +171,7 @@ def _pictures_in(data: Path) -> Pictures | None:
     """The pictures in a table or a sorted folder; None for any other folder."""
     try:
         if data.is_file():
-            return lambda report: _table(data, report)
+            return lambda report: table.rows(data, report)
         if any((data / str(digit)).is_dir() for digit in range(10)):
             return lambda report: _folder(data, report)
         if data.is_dir():
@@ -219,36 +216,3 @@ def _other_folders(data: Path) -> list[str]:
     with os.scandir(data) as entries:
         names = sorted(entry.name for entry in entries if entry.is_dir())
     return [name for name in names if name not in set("0123456789") and name[0] != "."]
-
-
-def _table(path: Path, report: Report) -> Iterator[tuple[Path, int]]:
-    """The rows of a CSV file whose header names `file` and `digit`."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as text:
-            rows = csv.DictReader(_lines(text, path))
-            columns = set(rows.fieldnames or ())
-            if not {"file", "digit"} <= columns:
-                raise DataError(f"{path} is not a CSV file with the columns file and digit")
-            if "confidence" in columns:
-                raise DataError(
-                    f"{path} holds what a network said, not what is written there: correct the"
-                    " digits, and keep the columns file and digit alone"
-                )
-            for row in rows:
-                file, digit = ((row[name] or "").strip() for name in ("file", "digit"))
-                if file and digit in set("0123456789"):
-                    yield path.parent / file, int(digit)
-                else:
-                    report(DataError(f"{path}, line {rows.line_num}: no file, or no digit"))
-    except (OSError, csv.Error) as error:
-        raise DataError(
-            f"can't read {path}: {getattr(error, 'strerror', None) or error}"
-        ) from error
-
-
-def _lines(text: TextIO, path: Path) -> Iterator[str]:
-    """The lines of a file, of which none may fill the memory."""
-    while line := text.readline(_LINE):
-        if len(line) == _LINE:
-            raise DataError(f"{path} is not a CSV file: it has a line of {_LINE:,} characters")
-        yield line

@@ -1,0 +1,100 @@
+"""Tables of labelled pictures, as people and spreadsheets write them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from digits.commands import output
+from digits.data import table
+from digits.errors import DataError, DigitsError
+
+EXPECTED = [("a b.png", 7), ("c, d; e.png", 3), ("é.png", 0)]
+PLAIN = 'file,digit\na b.png,7\n"c, d; e.png",3\né.png,0\n'
+SEMICOLONS = 'file;digit\na b.png;7\n"c, d; e.png";3\né.png;0\n'
+
+
+def rows(path: Path, raw: bytes) -> tuple[list[tuple[str, int]], list[str]]:
+    """Names relative to the table and digits, and the errors on the way."""
+    path.write_bytes(raw)
+    errors: list[DigitsError] = []
+    found = [(str(file.relative_to(path.parent)), n) for file, n in table.rows(path, errors.append)]
+    return found, list(map(str, errors))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN,
+        SEMICOLONS,
+        SEMICOLONS.replace(";", "\t").replace("d\t", "d;"),
+        SEMICOLONS.replace("\n", "\r\n"),
+        SEMICOLONS.replace("\n", "\r"),
+        SEMICOLONS.replace("file;digit", " File ;DIGIT\t"),
+        SEMICOLONS.replace("file;digit", '"FILE";"Digit"'),
+        SEMICOLONS.replace("\n", ";;\n") + ";;;\n\n;;;\n",  # as a spreadsheet ends it
+        PLAIN.replace("file,digit", 'file,digit,"what a\nscanner said, or not"'),
+        PLAIN.replace("file,digit", "file,digit,a;b;c;d"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_table_of_a_spreadsheet(tmp_path: Path, text: str, encoding: str) -> None:
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    assert rows(tmp_path / "any.csv", mark + text.encode(encoding)) == (EXPECTED, [])
+
+
+def test_table_with_columns_in_another_order(tmp_path: Path) -> None:
+    raw = b"scanner;Digit;page;File\nx;7;1;a.png\ny;3\n"
+    found, errors = rows(tmp_path / "any.csv", raw)
+    assert found == [("a.png", 7)]
+    assert errors == [f"{tmp_path / 'any.csv'}, line 3: no file, or no digit"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "cause"),
+    [
+        (b"", " has no header with the columns file and digit"),
+        (b"\xff\xfe", " has no header with the columns file and digit"),
+        (b"\nfile,digit\n", " has no header with the columns file and digit"),
+        (b"name,label\na.png,7\n", ": its columns are name, label; file and digit are needed"),
+        (b"file;label\na.png;7\n", ": its columns are file, label; file and digit are needed"),
+        (b"file digit\na.png 7\n", ": its columns are file digit; file and digit are needed"),
+        (b"file,digit;\n", ": its columns are file, digit;; file and digit are needed"),
+        (b"a.png\t7\n", ": its columns are a.png, 7; file and digit are needed"),
+        (b"file,digit,Digit\n", ": several of its columns are called digit"),
+        (b"File;digit;file\n", ": several of its columns are called file"),
+        (b"File;Digit;Confidence\n", " holds what a network said, "),
+        (b"x" * 5000, f": its columns are {'x' * 200}; file and digit are needed"),
+    ],
+)
+def test_table_that_is_refused_names_the_cause(tmp_path: Path, raw: bytes, cause: str) -> None:
+    path = tmp_path / "any.csv"
+    with pytest.raises(DataError) as raised:
+        rows(path, raw)
+    assert str(raised.value).startswith(f"{path}{cause}")
+
+
+def test_utf_16_cut_short_costs_one_row(tmp_path: Path) -> None:
+    found, errors = rows(tmp_path / "any.csv", PLAIN.encode("utf-16")[:-5])
+    assert found == EXPECTED[:2]
+    assert len(errors) == 1
+
+
+def test_names_as_results_write_them(tmp_path: Path) -> None:
+    """A table may be made of results, whose names are escaped."""
+    names = ["=1.png", "-7.png", "a\nb.png", "\udcff.png", r"\x3d1.png", "\u202e.png"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    lines = [output.row([output.as_written(name), 7]) for name in names]
+    found, errors = rows(tmp_path / "any.csv", "\n".join(["file,digit", *lines]).encode())
+    assert [name for name, _ in found] == names
+    assert errors == []
+
+
+def test_names_as_people_write_them(tmp_path: Path) -> None:
+    """What only looks like an escape is none."""
+    names = ["=1.png", "-7.png", r"\x411.png", "\udcff.png", r"\xfe", r"a\u0007.png", "gone"]
+    for name in names[:-1]:
+        (tmp_path / name).write_bytes(b"")
+    raw = os.fsencode("\n".join(["file,digit", *(f"{name},7" for name in names)]))
+    assert [name for name, _ in rows(tmp_path / "any.csv", raw)[0]] == names
