@@ -58,7 +58,12 @@ class FolderWatcher:
         if not os.path.isdir(reader.folder):
             raise DigitsError(f"{reader.folder} is not a folder")
         self._reader, self._recursive, self._on_result = reader, recursive, on_result
-        self._journal = Journal(results, COLUMNS)
+        self._pool = ReaderPool(start_worker)
+        try:
+            self._journal = Journal(results, COLUMNS)
+        except DigitsError:
+            self._pool.close()
+            raise
         # A hash takes a third of the memory, for a device sees many: 2 of 10^6 are equal by 1 in
         # 10^7.
         self._done = {hash(tuple(row[:3])) for row in self._journal.rows()}
@@ -73,7 +78,6 @@ class FolderWatcher:
         self._unsaved = False
         self._saved = 0.0
         self._trouble = Trouble()
-        self._pool = ReaderPool(start_worker)
 
     @property
     def done(self) -> int:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -211,7 +212,8 @@ def test_a_damaged_row_is_read_again(
 def test_what_isn_t_ours_is_not_touched(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "r.csv").write_bytes(content)
     with pytest.raises(DigitsError, match="its header is another"):
-        FolderWatcher(Reader(str(tmp_path)), lambda: None, tmp_path / "r.csv", False, print)  # type: ignore[arg-type, return-value]
+        reader = Reader(str(tmp_path))
+        FolderWatcher(reader, lambda: InProcess(reader.start()), tmp_path / "r.csv", False, print)
     assert (tmp_path / "r.csv").read_bytes() == content
 
 
@@ -460,47 +462,73 @@ def test_file_without_a_size_is_not_opened(
     assert f"error: {bench.inbox}/kmsg.png is empty" in capsys.readouterr().err
 
 
-def slow(seconds: float) -> Callable[[Request], Row | None]:
-    """A worker for which a picture called `slow.png` takes so long."""
+class Slow(NamedTuple):
+    """A worker for which a picture called `slow.png` takes until there is such a file."""
 
-    def read(request: Request) -> Row:
-        time.sleep(seconds if request.picture.name == "slow.png" else 0)
-        return Row([""] * (len(watch.COLUMNS) - 3), request.picture.name)
-
-    return read
-
-
-class Slow:
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    until: Path
 
     def start(self) -> Callable[[Request], Row | None]:
-        return slow(self._seconds)
+        return self.read
+
+    def read(self, request: Request) -> Row:
+        while request.picture.name == "slow.png" and not self.until.exists():
+            time.sleep(0.01)
+        return Row([""] * (len(watch.COLUMNS) - 3), request.picture.name)
 
 
-@pytest.mark.parametrize(("endless", "noted"), [(0.6, 0), (60.0, 1)])
-def test_slow_picture_keeps_no_other_waiting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endless: float, noted: int
-) -> None:
-    """The others are read meanwhile; one that never ends has its worker ended, and is damaged."""
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[FolderWatcher, list[str]]:
+    """A watcher of three pictures, of which the first is slow, and what it tells."""
     (tmp_path / "inbox").mkdir()
     for name in ("slow.png", "a.png", "b.png"):
         (tmp_path / "inbox" / name).write_bytes(b"x")
-    os.utime(tmp_path / "inbox" / "slow.png", (1, 1))  # the first to be read
+    os.utime(tmp_path / "inbox" / "slow.png", (1, 1))
     monkeypatch.setattr(watch, "_SETTLED", 0.0)
     monkeypatch.setattr(folder_reader, "_SLOW", 0.1)
-    monkeypatch.setattr(folder_reader, "_ENDLESS", endless)
     reader, told = Reader(str(tmp_path / "inbox")), list[str]()
-    worker = Slow(3600 if noted == 0 else 0.7)
-    watcher = FolderWatcher(
-        reader, lambda: Worker(worker.start), tmp_path / "results.csv", False, told.append
-    )
+    worker, results = Slow(tmp_path / "go"), tmp_path / "results.csv"
+    return FolderWatcher(reader, lambda: Worker(worker.start), results, False, told.append), told
+
+
+def test_slow_picture_keeps_no_other_waiting(
+    slow: tuple[FolderWatcher, list[str]], tmp_path: Path
+) -> None:
+    watcher, told = slow
     stop = StopEvent()
-    while len(told) < 2 + noted or (not noted and not watcher._unreadable):
+    while len(told) < 2:
         watcher.step(stop)
-    assert told == ["a.png", "b.png", "slow.png"][: 2 + noted]
+    (tmp_path / "go").touch()
+    while len(told) < 3:
+        watcher.step(stop)
+    assert told == ["a.png", "b.png", "slow.png"]
     stop._stop()
     watcher.run(stop)
+
+
+def test_endless_picture_ends_its_worker_and_counts_as_unreadable(
+    slow: tuple[FolderWatcher, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher, told = slow
+    monkeypatch.setattr(folder_reader, "_ENDLESS", 0.6)
+    stop = StopEvent()
+    while not watcher._unreadable or len(told) < 2:
+        watcher.step(stop)
+    assert [picture.name for picture in watcher._unreadable] == ["slow.png"]
+    stop._stop()
+    watcher.run(stop)
+
+
+def test_stop_leaves_a_slow_picture_for_the_next_time(
+    slow: tuple[FolderWatcher, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher, _ = slow
+    monkeypatch.setattr(watch, "_LAST", 0.1)
+    stop = StopEvent()
+    while not watcher._pool.reading:
+        watcher.step(stop)
+    stop._stop()
+    watcher.run(stop)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inbox", "results.csv"]
 
 
 @pytest.mark.parametrize("call", ["stat", "scandir"])
