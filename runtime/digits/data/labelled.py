@@ -211,8 +211,8 @@ def _folder(folder: Path, report: Report) -> Iterator[tuple[Path, int]]:
 
 def _other_folders(data: Path) -> list[str]:
     """The folders beside 0 to 9 that somebody may have meant."""
-    if not data.is_dir():
+    try:
+        names = sorted(name for name in os.listdir(data) if os.path.isdir(data / name))
+    except OSError:  # it is a table, or a folder whose names may not be read
         return []
-    with os.scandir(data) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir())
     return [name for name in names if name not in set("0123456789") and name[0] != "."]

@@ -120,14 +120,15 @@ def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
     """The verified bytes of the files, by name, from the first place that has them."""
     folder = data or _folder_from_environment()
     if folder is not None:
-        return {name: _from_folder(name, folder) for name in names}
+        named = str(data or f"{folder} ($DIGITS_DATA)")
+        return {name: _from_folder(name, folder, named) for name in names}
     tried = []
     cache = fetch.cache_folder()
     if cache is None:
         tried.append('no cache folder: no home, or no pooch (pip install "digits[data]")')
     else:
         try:
-            return {name: _from_folder(name, cache) for name in names}
+            return {name: _from_folder(name, cache, str(cache)) for name in names}
         except _Damaged as error:
             complain(f"warning: {error}; fetching it again")
             tried.append(str(error))
@@ -158,7 +159,7 @@ def _folder_from_environment() -> Path | None:
     return Path(value) if value else None
 
 
-def _from_folder(name: str, folder: Path) -> bytes:
+def _from_folder(name: str, folder: Path, named: str) -> bytes:
     """Look for NAME and NAME.gz in the folder, and in MNIST/raw, where torchvision keeps them."""
     for path in (
         directory / file
@@ -173,7 +174,7 @@ def _from_folder(name: str, folder: Path) -> bytes:
         except OSError as error:
             raise DataError(f"can't read {path}: {error.strerror}") from error
         return _verified(name, raw, str(path))
-    raise DataError(f"{folder} holds neither {name} nor {name}.gz")
+    raise DataError(f"{named} holds neither {name} nor {name}.gz")
 
 
 def _verified(name: str, raw: bytes, where: str) -> bytes:

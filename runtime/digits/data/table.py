@@ -43,9 +43,10 @@ def rows(path: Path, report: Callable[[DigitsError], None]) -> Iterator[tuple[Pa
                     yield _picture(path, name), _DIGITS.index(digit)
                 elif any(row.values()):
                     report(DataError(f"{path}, line {reader.line_num}: no file, or no digit"))
-    except (OSError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"can't read {path}: {reason}") from error
+    except OSError as error:
+        raise DataError(f"can't read {path}: {error.strerror}") from error
+    except csv.Error as error:
+        raise DataError(f"{path}: {error}; is a quotation mark left open?") from error
 
 
 def _separator(header: str, path: Path) -> str:

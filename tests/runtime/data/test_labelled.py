@@ -62,6 +62,8 @@ def test_folders_that_are_no_digits_are_named(
 ) -> None:
     for name in (".cache", "05", "ten"):
         (folder / name).mkdir()
+    (folder / "round").symlink_to("round")
+    (folder / "notes.txt").touch()
     assert len(read(folder)[0]) == 10
     assert capsys.readouterr().err == f"warning: 05, ten in {folder}: left out, not 0 to 9\n"
 

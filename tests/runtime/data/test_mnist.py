@@ -136,6 +136,14 @@ def test_environment_that_names_no_folder(
             load()
 
 
+def test_environment_that_names_an_empty_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITS_DATA", str(tmp_path))
+    with pytest.raises(DataError, match=r"\(\$DIGITS_DATA\) holds neither train-images-idx3-ubyte"):
+        mnist.load("train")
+
+
 def test_a_file_of_any_size_is_not_read_to_its_end(files: dict[str, bytes], tmp_path: Path) -> None:
     fill(tmp_path / "data", files)
     with (tmp_path / "data" / "t10k-labels-idx1-ubyte").open("r+b") as file:

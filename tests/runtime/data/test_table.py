@@ -64,6 +64,7 @@ def test_table_with_columns_in_another_order(tmp_path: Path) -> None:
         (b"file,digit,Digit\n", ": several of its columns are called digit"),
         (b"File;digit;file\n", ": several of its columns are called file"),
         (b"File;Digit;Confidence\n", " holds what a network said, "),
+        (b'file,digit\n"a.png,7\n' + b"b.png,1\n" * 20_000, ": field larger than field limit"),
         (b"x" * 5000, f": its columns are {'x' * 200}; file and digit are needed"),
     ],
 )
