@@ -15,6 +15,8 @@ from digits.terminal import INTERRUPTED, complain, forget_stdout, interrupted, q
 def main() -> None:
     """Run the command line; a DigitsError becomes one line on stderr and exit code 1."""
     quiet()
+    if sys.stderr is None:  # or Typer's complaints are among the results
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
         signal.signal(signal.SIGINT, _interrupt)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal can't show is escaped

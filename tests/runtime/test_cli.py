@@ -272,6 +272,12 @@ def test_errors_stay_out_of_the_results_when_stderr_is_closed(pictures: list[Pat
     assert [json.loads(line)["digit"] for line in done.stdout.splitlines()] == [1]
 
 
+def test_wrong_usage_stays_out_of_the_results_when_stderr_is_closed() -> None:
+    command = f"{sys.executable} -m digits fly 2>&-"
+    done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, timeout=60)
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
 def test_a_full_stderr_costs_no_picture(pictures: list[Path]) -> None:
     command = f"{sys.executable} -m digits predict missing.png {pictures[1]} 2>/dev/full"
     done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, timeout=60)
@@ -385,6 +391,15 @@ def test_debug_strips_are_named_like_their_pictures(
     assert run("predict", "--debug", folder, pictures[7], *others)[0] == 0
     names = {"7.jpg.png", "7.jpg-2.png", "7.jpg-2-2.png"}
     assert {path.name for path in folder.iterdir()} == names
+
+
+def test_debug_strips_of_the_longest_names(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+    files = [tmp_path / f"{'é' * 125}{number}.jpg" for number in range(2)]
+    for file in files:
+        shutil.copy(pictures[7], file)
+    assert run("predict", "--debug", tmp_path / "debug", *files)[0] == 0
+    names = {f"{'é' * 100}.png", f"{'é' * 100}-2.png"}
+    assert {path.name for path in (tmp_path / "debug").iterdir()} == names
 
 
 def test_debug_examines_each_picture_once(run: Run, pictures: list[Path], tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ _GAP = 16
 _FRAME = 4  # around the heaviest hypothesis
 
 _MAX_COLUMNS = 5  # of panels
+_LONGEST_NAME = 200  # bytes; disks take 255
 
 
 def annotated(source: str | bytes, predictions: Iterable[Prediction]) -> Image.Image:
@@ -97,7 +98,7 @@ class DebugWriter:
 
     def save(self, file: str, examined: Examination, prediction: Prediction) -> None:
         """Raises DigitsError when the strip can't be written."""
-        name = "stdin" if file == STDIN else os.path.basename(file)
+        name = "stdin" if file == STDIN else _short(os.path.basename(file))
         numbered = (f"{name}-{number}.png" for number in itertools.count(2))
         free = next(n for n in itertools.chain([f"{name}.png"], numbered) if n not in self._taken)
         self._taken.add(free)
@@ -109,6 +110,11 @@ def save(path: Path, image: Image.Image) -> None:
     buffer = io.BytesIO()
     image.save(buffer, "PNG" if path.suffix.lower() == ".png" else "JPEG", quality=90)
     write_bytes(path, buffer.getvalue())
+
+
+def _short(name: str) -> str:
+    """Its beginning, where a file couldn't be called so with more behind it."""
+    return os.fsdecode(os.fsencode(name)[:_LONGEST_NAME])
 
 
 class _Strip:
