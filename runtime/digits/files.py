@@ -24,18 +24,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises DigitsError when the operating system refuses to write.
     """
-    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _claimed(temporary):
+        with _temporary(path) as temporary:
             yield temporary
             _flush(temporary)
             temporary.replace(path)
     except OSError as error:
         raise DigitsError(f"can't write {path}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):  # gone already, or never there
-            temporary.unlink()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -65,14 +61,19 @@ def write_all(files: Mapping[Path, bytes]) -> None:
 
 
 def sweep(path: Path) -> None:
-    """Delete what `replacing` had begun to write of this file when the process was killed."""
-    with suppress(OSError):  # what can't be deleted is in nobody's way
-        stem, suffix = glob.escape(path.stem), glob.escape(path.suffix)
-        for temporary in path.parent.glob(f".{stem}-????????{suffix}"):
-            with temporary.open("rb") as file:
-                left = lock(file.fileno())
-            if left:
-                temporary.unlink()
+    """Delete what `replacing` had begun to write of this file when its process was killed.
+
+    What a process is writing stays. On a disk without locks, where nobody can tell, all stays.
+    """
+    folder, stem, suffix = map(glob.escape, (str(path.parent), path.stem, path.suffix))
+    for temporary in glob.glob(os.path.join(folder, f".{stem}-{'[0-9a-f]' * 8}{suffix}")):
+        with suppress(OSError):  # what can't be deleted is in nobody's way
+            if fcntl is None:
+                os.unlink(temporary)
+                continue
+            with open(temporary, "r+b") as file:  # network disks lock no file that is only read
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(temporary)
 
 
 def lock(file: int) -> bool:
@@ -91,6 +92,23 @@ def lock(file: int) -> bool:
     return True
 
 
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[bool]:
+    """Lock a folder while the block runs: nothing is written, and a kill leaves nothing behind.
+
+    False when another process has it, or when there is another folder under that name by now.
+    Where `lock` knows no lock, or the folder can't be opened, it is always free.
+    """
+    with ExitStack() as opened:
+        free = True
+        if fcntl is not None:
+            with suppress(OSError):
+                file = os.open(folder, os.O_RDONLY)
+                opened.callback(os.close, file)
+                free = lock(file) and _is_at(file, folder)
+        yield free
+
+
 def remove(path: Path) -> None:
     """Delete the file if it is there. Raises DigitsError when that fails."""
     try:
@@ -100,14 +118,36 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def _claimed(path: Path) -> Iterator[None]:
-    """Make the file, and keep other processes' `sweep` from it: a lock ends with its process."""
-    if fcntl is None:
-        yield
-        return
-    with path.open("xb") as file:
-        lock(file.fileno())
-        yield
+def _temporary(path: Path) -> Iterator[Path]:
+    """A new file beside `path` that other processes' `sweep` leaves alone while the block runs.
+
+    It is locked, and a lock ends with its process. When the block ends the file is gone, unless it
+    has another name then.
+    """
+    while True:
+        name = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+        with ExitStack() as cleanup:
+            cleanup.callback(_forget, name)
+            if fcntl is not None:
+                file = cleanup.enter_context(name.open("xb"))
+                # A sweep may have come between the two calls: then it has that file, and not we.
+                if not (lock(file.fileno()) and _is_at(file.fileno(), name)):
+                    continue
+            yield name
+            return
+
+
+def _is_at(file: int, path: Path) -> bool:
+    """Whether the open file is still the one under this name."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _forget(path: Path) -> None:
+    with suppress(OSError):  # gone already, or never there
+        path.unlink()
 
 
 def _flush(path: Path) -> None:

@@ -1,10 +1,24 @@
+import builtins
 import errno
+import itertools
+import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from digits.errors import DigitsError
-from digits.files import remove, replacing, write_all, write_bytes, write_text
+from digits.files import (
+    locked_folder,
+    remove,
+    replacing,
+    sweep,
+    write_all,
+    write_bytes,
+    write_text,
+)
 
 
 def test_the_file_appears_whole(tmp_path: Path) -> None:
@@ -77,8 +91,132 @@ def test_a_disk_without_locks_is_written_all_the_same(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    write_all({tmp_path / "one": b"1"})
-    assert (tmp_path / "one").read_bytes() == b"1"
+    with replacing(tmp_path / "one") as temporary:
+        temporary.write_bytes(b"slow")
+        write_all({tmp_path / "one": b"fast"})
+    assert (tmp_path / "one").read_bytes() == b"slow"
+    with locked_folder(tmp_path) as free, locked_folder(tmp_path) as still:
+        assert free and still
+
+
+class Stepper(threading.Thread):
+    """Does its work up to the next call that other processes can see, one step after the other."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._work, self._go, self._there = work, threading.Semaphore(0), threading.Semaphore(0)
+        self.steps, self.done = 0, False
+        self.error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        self._go.acquire()
+        try:
+            self._work()
+        except BaseException as error:
+            self.error = error
+        self.done = True
+        self._there.release()
+
+    def pause(self) -> None:
+        self._there.release()
+        self._go.acquire()
+
+    def step(self) -> None:
+        if not self.done:
+            self.steps += 1
+            self._go.release()
+            self._there.acquire()
+
+    def finish(self) -> int:
+        """How many steps there were in all."""
+        while not self.done:
+            self.step()
+        if self.error:
+            raise self.error
+        return self.steps
+
+
+@pytest.fixture
+def stepwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a Stepper wait before each of these calls."""
+
+    def patch(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            thread = threading.current_thread()
+            if isinstance(thread, Stepper):
+                thread.pause()
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, call)
+
+    for name in ("unlink", "fsync", "replace"):
+        patch(os, name)
+    patch(os.path, "samestat")
+    patch(pytest.importorskip("fcntl"), "flock")
+    patch(Path, "open")
+    patch(builtins, "open")
+
+
+def test_sweep_never_deletes_a_file_in_use(tmp_path: Path, stepwise: None) -> None:
+    """One process writes while another sweeps: every order of what they ask of the system."""
+
+    def write() -> None:
+        with replacing(tmp_path / "file") as temporary:
+            temporary.write_bytes(b"new")
+            assert temporary.read_bytes() == b"new"
+
+    alone = Stepper(write).finish()
+    (tmp_path / ".file-0123abcd").touch()
+    sweeps = Stepper(lambda: sweep(tmp_path / "file")).finish()
+    assert {path.name for path in tmp_path.iterdir()} == {"file"}
+    assert sweeps >= 3
+    total = alone + sweeps
+    for when in itertools.combinations(range(total), sweeps):
+        (tmp_path / "file").unlink(missing_ok=True)
+        writer, sweeper = Stepper(write), Stepper(lambda: sweep(tmp_path / "file"))
+        for turn in range(total):
+            (sweeper if turn in when else writer).step()
+        sweeper.finish()
+        writer.finish()
+        assert [path.name for path in tmp_path.iterdir()] == ["file"], when
+        assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_folder_has_one_owner_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with locked_folder(folder) as first:
+        with locked_folder(folder) as second:
+            assert (first, second) == (True, False)
+        folder.rename(tmp_path / "moved")
+        folder.mkdir()
+        with locked_folder(folder) as other:
+            assert other
+    with locked_folder(folder) as again:
+        assert again
+    assert not list(folder.iterdir())
+    with locked_folder(tmp_path / "nothing") as nothing:
+        assert nothing
+
+
+def test_a_folder_that_another_one_replaced_is_not_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process gives its run folder up in the moment in which another opens it."""
+    folder, real = tmp_path / "folder", os.open
+
+    def late(path: Any, *rest: Any) -> int:
+        file = real(path, *rest)
+        folder.rmdir()
+        return file
+
+    folder.mkdir()
+    monkeypatch.setattr(os, "open", late)
+    with locked_folder(folder) as free:
+        assert not free
 
 
 def test_what_can_t_be_deleted_is_named(tmp_path: Path) -> None:
