@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from digits_train import session
+from digits_train import run, session
 from digits_train.fit import Epoch
 from digits_train.plan import Options, Plan
 from digits_train.recipe import Augmentation, Recipe
@@ -17,15 +17,7 @@ PLAN = Plan(
     "lenet5", Recipe("test", epochs=2, batch_size=100, average=0.9, augmentation=Augmentation())
 )
 CPU = Options("cpu")
-FILES = {
-    "checkpoint.safetensors",
-    "state.pt",
-    "run.json",
-    "metrics.csv",
-    "curves.png",
-    "confusion.png",
-    "mistakes.png",
-}
+FILES = run.FILES - {"teacher.safetensors"}
 
 
 def train(plan: Plan, options: Options = CPU, **rest: Any) -> tuple[Run, dict[str, Any]]:

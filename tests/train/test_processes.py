@@ -5,14 +5,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 import torch
 
+from digits.errors import DigitsError
 from digits_train import checkpoint
 from digits_train.run import Run
+from tests.train.short import CPU, resume
 
 SCRIPT = Path(__file__).with_name("slice_digits.py")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -69,6 +72,19 @@ def test_a_summary_that_can_t_be_printed_is_a_failure(tmp_path: Path) -> None:
         )
     assert done.returncode != 0
     assert "can't write the results: No space left on device" in done.stderr
+
+
+def test_resume_twice_at_once(tmp_path: Path, slice_as_mnist: None) -> None:
+    """The second is refused as long as the first lives."""
+    endless = digits("train", "--epochs", "100000", "--out", str(tmp_path))
+    process = subprocess.Popen(endless, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("epoch ")
+    with pytest.raises(DigitsError, match="another process trains in"):
+        resume(tmp_path)
+    process.kill()
+    process.communicate(timeout=60)
+    resume(tmp_path, replace(CPU, max_minutes=0))
 
 
 def test_a_training_killed_at_any_moment_ends_with_the_same_weights(tmp_path: Path) -> None:

@@ -82,6 +82,12 @@ def test_a_finished_run_can_be_resumed_and_stays_as_it_is() -> None:
     assert before == {name: (run.folder / name).read_bytes() for name in before}
 
 
+def test_a_run_that_is_being_trained_is_not_resumed() -> None:
+    run, _ = train(PLAN)
+    with run.held(), pytest.raises(DigitsError, match="another process trains in runs/lenet5: w"):
+        resume(run.folder)
+
+
 def test_resuming_what_isn_t_a_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="nothing to resume from"):
         resume(tmp_path)

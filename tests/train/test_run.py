@@ -1,10 +1,12 @@
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from digits.errors import DigitsError, ModelError
+from digits.files import replacing
 from digits_train import run
 from digits_train.fit import Epoch
 from digits_train.run import Run
@@ -15,30 +17,59 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def create(folder: Path | None = None) -> Path:
+    with run.create("lenet5", folder) as created:
+        return created.folder
+
+
 def test_runs_are_numbered_and_never_overwritten() -> None:
-    names = [str(run.create("lenet5").folder) for _ in range(3)]
+    names = [str(create()) for _ in range(3)]
     assert names == ["runs/lenet5", "runs/lenet5-2", "runs/lenet5-3"]
 
 
+def test_runs_that_start_at_once_have_folders_of_their_own() -> None:
+    with ThreadPoolExecutor(8) as threads:
+        folders = list(threads.map(lambda _: create(), range(40)))
+    assert len(set(folders)) == 40
+
+
 def test_a_folder_of_one_s_own() -> None:
-    assert run.create("lenet5", Path("deep/mine")).folder.is_dir()
-    run.create("lenet5", Path("deep/mine"))  # still empty: a run that was killed at its start
+    assert create(Path("deep/mine")).is_dir()
+    create(Path("deep/mine"))  # still empty: a run that was killed at its start
     Path("deep/mine/checkpoint.safetensors").write_text("")
     with pytest.raises(DigitsError, match="deep/mine is not empty"):
-        run.create("lenet5", Path("deep/mine"))
+        create(Path("deep/mine"))
     Path("file").write_text("")
     with pytest.raises(DigitsError, match="can't make"):
-        run.create("lenet5", Path("file/below"))
+        create(Path("file/below"))
+
+
+def test_a_folder_in_which_another_process_trains() -> None:
+    with run.create("lenet5", Path("mine")) as mine:
+        with pytest.raises(DigitsError, match="another process trains in mine: wait"):
+            create(Path("mine"))
+        assert not list(mine.folder.iterdir())
+    create(Path("mine"))
 
 
 def test_a_kill_in_the_first_file_leaves_the_name_free() -> None:
     Path("mine").mkdir()
     for name in (".state-0123abcd.pt", ".teacher-0123abcd.safetensors"):
         Path("mine", name).write_bytes(b"half")
-    assert not list(run.create("lenet5", Path("mine")).folder.iterdir())
+    assert not list(create(Path("mine")).iterdir())
     Path("mine", ".notes-12345678.txt").write_text("my notes")
     with pytest.raises(DigitsError, match="mine is not empty"):
-        run.create("lenet5", Path("mine"))
+        create(Path("mine"))
+
+
+def test_sweep_leaves_what_others_write(tmp_path: Path) -> None:
+    """An export into the folder of a run that goes on, and the user's own files."""
+    with replacing(tmp_path / "run.json") as json, replacing(tmp_path / "lenet5.onnx") as onnx:
+        notes = tmp_path / ".notes-12345678.txt"
+        notes.touch()
+        (tmp_path / ".metrics-12345678.csv").touch()
+        Run(tmp_path).sweep()
+        assert set(tmp_path.iterdir()) == {json, onnx, notes}
 
 
 def test_the_newest_run_with_a_finished_epoch() -> None:

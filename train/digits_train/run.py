@@ -4,17 +4,27 @@ import csv
 import dataclasses
 import io
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from digits.errors import DigitsError, ModelError
-from digits.files import sweep, write_bytes, write_text
+from digits.files import locked_folder, sweep, write_bytes, write_text
 from digits_train.fit import Epoch
 
 RUNS = Path("runs")
+FILES = {
+    "checkpoint.safetensors",
+    "state.pt",
+    "teacher.safetensors",  # where there is one
+    "run.json",
+    "metrics.csv",
+    "curves.png",
+    "confusion.png",
+    "mistakes.png",
+}
 
 
 @dataclass(frozen=True)
@@ -44,8 +54,21 @@ class Run:
 
     def sweep(self) -> None:
         """Delete what `files.replacing` had begun to write when the process was killed."""
-        for path in self.folder.glob(".*-????????.*"):
-            path.unlink(missing_ok=True)
+        for name in FILES:
+            sweep(self.folder / name)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from training in this folder; the end of this one gives it back.
+
+        Raises DigitsError when another one trains there.
+        """
+        with locked_folder(self.folder) as free:
+            if not free:
+                raise DigitsError(
+                    f"another process trains in {self.folder}: wait until it has ended, or stop it"
+                )
+            yield
 
     def keep_teacher(self, checkpoint: Path) -> None:
         write_bytes(self.teacher, checkpoint.read_bytes())
@@ -73,31 +96,39 @@ class Run:
         write_text(self.folder / "metrics.csv", text.getvalue())
 
 
-def create(architecture: str, folder: Path | None = None) -> Run:
-    """Make runs/ARCHITECTURE, or runs/ARCHITECTURE-2 and so on when that is taken.
+@contextmanager
+def create(architecture: str, folder: Path | None = None) -> Iterator[Run]:
+    """Make and hold runs/ARCHITECTURE, or runs/ARCHITECTURE-2 and so on when that is taken.
 
     With `folder`, make just that one; an empty one will do, and so will one in which a kill hit the
-    first file. Raises DigitsError when it holds something, or can't be made.
+    first file. Raises DigitsError when it holds something, can't be made, or another process
+    trains there.
     """
-    try:
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            for first in (Run(folder).state, Run(folder).teacher):
+    with ExitStack() as stack:
+        try:
+            run = Run(folder or _numbered(architecture))
+            run.folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(run.held())
+            for first in (run.state, run.teacher):
                 sweep(first)
-            if any(folder.iterdir()):
-                raise DigitsError(f"{folder} is not empty; a run never overwrites another")
-            return Run(folder)
-        RUNS.mkdir(exist_ok=True)
-        number = 1
-        while True:
-            candidate = RUNS / (architecture if number == 1 else f"{architecture}-{number}")
-            try:
-                candidate.mkdir()
-                return Run(candidate)
-            except FileExistsError:
-                number += 1
-    except OSError as error:
-        raise DigitsError(f"can't make {error.filename}: {error.strerror}") from error
+            if any(run.folder.iterdir()):
+                raise DigitsError(f"{run.folder} is not empty; a run never overwrites another")
+        except OSError as error:
+            raise DigitsError(f"can't make {error.filename}: {error.strerror}") from error
+        yield run
+
+
+def _numbered(architecture: str) -> Path:
+    """A folder that only this process has made."""
+    RUNS.mkdir(exist_ok=True)
+    number = 1
+    while True:
+        candidate = RUNS / (architecture if number == 1 else f"{architecture}-{number}")
+        try:
+            candidate.mkdir()
+            return candidate
+        except FileExistsError:
+            number += 1
 
 
 def newest() -> Run:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def train(
     checkpoint of the last finished epoch is then kept.
     """
     began = time.monotonic()
-    with world.join(options.device) as here, _in_a_users_words():
+    with world.join(options.device) as here, _in_a_users_words(), ExitStack() as held:
         data = prepare.load(options.data, plan.all_data, here)
         splits = data.splits
         taught = here.lead(lambda: checkpoint.load(teacher) if teacher else None)
@@ -57,7 +57,7 @@ def train(
         def make_folder() -> Run:
             if options.tensorboard:
                 Events.check()
-            folder = run.create(plan.architecture, out)
+            folder = held.enter_context(run.create(plan.architecture, out))
             try:
                 if teacher:
                     folder.keep_teacher(teacher)
@@ -75,11 +75,13 @@ def train(
 def resume(folder: Run, options: Options) -> Outcome | None:
     """Go on after the last finished epoch of a run, as if it had never been interrupted.
 
-    Raises ModelError when the folder isn't a run, and whatever `train` raises.
+    Raises ModelError when the folder isn't a run, DigitsError when another process trains there,
+    and whatever `train` raises.
     """
     began = time.monotonic()
-    with world.join(options.device) as here, _in_a_users_words():
+    with world.join(options.device) as here, _in_a_users_words(), ExitStack() as held:
         # The folder may lie on the leading process's machine alone.
+        here.lead(lambda: held.enter_context(folder.held()))
         state = here.lead(lambda: checkpoint.load_state(folder.state))
         damaged = ModelError(f"{folder.state} is damaged, or of another version of digits")
         try:
