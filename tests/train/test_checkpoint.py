@@ -4,6 +4,7 @@ import hashlib
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -107,12 +108,54 @@ def test_another_architecture_is_refused(tmp_path: Path) -> None:
         checkpoint.load(path)
 
 
-def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
-    model = LeNet5()
-    model.fc3 = torch.nn.Linear(84, 11)
-    checkpoint.save(tmp_path / "wide.safetensors", model, PROVENANCE)
-    with pytest.raises(ModelError, match="doesn't hold the weights of a lenet5"):
-        checkpoint.load(tmp_path / "wide.safetensors")
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"fc3.bias": torch.zeros(11)}, r"fc3.bias is float32 \[11\], not float32 \[10\]"),
+        ({"fc3.bias": torch.zeros(10).double()}, "fc3.bias is float64 .*, not float32"),
+        ({"fc3.bias": torch.zeros(10).half()}, "fc3.bias is float16 .*, not float32"),
+        ({"fc3.bias": torch.zeros(10).int()}, "fc3.bias is int32 .*, not float32"),
+        ({"fc3.bias": torch.full([10], float("nan"))}, "fc3.bias has NaN or infinite weights"),
+        ({"fc3.bias": torch.full([10], -float("inf"))}, "fc3.bias has NaN or infinite weights"),
+        ({"fc4.bias": torch.zeros(10)}, "fc4.bias is unknown"),
+        ({"fc3.bias": None}, "fc3.bias is missing"),
+    ],
+)
+def test_weights_that_a_network_can_t_have_are_named(
+    tmp_path: Path, change: dict[str, torch.Tensor | None], complaint: str
+) -> None:
+    weights = {**LeNet5().state_dict(), **change}
+    left = {name: tensor for name, tensor in weights.items() if tensor is not None}
+    path = tmp_path / "odd.safetensors"
+
+    class Odd(LeNet5):
+        def state_dict(self, *_: Any, **__: Any) -> dict[str, torch.Tensor]:
+            return left
+
+    checkpoint.save(path, Odd(), PROVENANCE)
+    with pytest.raises(ModelError, match=f"no usable lenet5: {complaint}.*; train it again"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize("dtype", ["F4", "F6_E2M3", "F8_E8M0", "C128"])
+def test_types_that_torch_doesn_t_have(tmp_path: Path, dtype: str) -> None:
+    header = json.dumps({"x": {"dtype": dtype, "shape": [0], "data_offsets": [0, 0]}}).encode()
+    path = tmp_path / "odd.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ModelError, match="odd.safetensors is"):
+        checkpoint.load(path)
+
+
+def test_a_checkpoint_is_read_at_once(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training may replace it while it is read: weights and SHA-256 are of one file."""
+    first, real = saved.read_bytes(), safetensors.torch.load
+
+    def replaced(*arguments: Any) -> Any:
+        checkpoint.save(saved, LeNet5(), PROVENANCE)
+        return real(*arguments)
+
+    monkeypatch.setattr(safetensors.torch, "load", replaced)
+    assert checkpoint.load(saved).sha256 == hashlib.sha256(first).hexdigest()
 
 
 def test_a_pickle_in_disguise_is_refused_and_not_run(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from digits_train import checkpoint
 from digits_train.plan import Options
 from tests.train.short import FILES, PLAN, accuracies, interrupt_after, resume, train
 
+ONE_EPOCH = replace(PLAN, recipe=replace(PLAN.recipe, epochs=1))
 PLAN_AS_DICT = asdict(replace(PLAN, precision="float32"))
 
 pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder")
@@ -116,13 +117,24 @@ def test_a_state_that_makes_no_sense_is_refused(change: dict[str, Any]) -> None:
         resume(run.folder)
 
 
-def test_weights_that_are_no_numbers_are_not_resumed() -> None:
-    run, _ = train(PLAN)
+@pytest.mark.parametrize("network", ["model", "average"])
+@pytest.mark.parametrize(
+    ("bias", "complaint"),
+    [
+        (torch.full([10], float("nan")), "NaN or infinite"),
+        (torch.zeros(10).double(), "float64"),
+        (torch.zeros(9), r"\[9\]"),
+    ],
+)
+def test_weights_that_a_network_can_t_have_are_not_resumed(
+    network: str, bias: torch.Tensor, complaint: str
+) -> None:
+    run, _ = train(ONE_EPOCH)
     before = {path: path.read_bytes() for path in run.folder.iterdir() if path != run.state}
     state = checkpoint.load_state(run.state)
-    state["training"]["model"]["fc3.bias"][3] = float("nan")
+    state["training"][network]["fc3.bias"] = bias
     checkpoint.save_state(run.state, state)
-    with pytest.raises(ModelError, match="is damaged"):
+    with pytest.raises(ModelError, match=f"state.pt is damaged, .*: fc3.bias .*{complaint}"):
         resume(run.folder)
     assert {path: path.read_bytes() for path in before} == before
 

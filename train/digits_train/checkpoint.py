@@ -89,31 +89,31 @@ def save(path: Path, model: Network, provenance: Provenance) -> None:
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint into a network on the CPU, in evaluation mode.
 
-    Raises ModelError when the file is missing, damaged, not ours, or of an unknown architecture.
+    Raises ModelError when the file is missing, damaged, not ours, or of an unknown architecture, or
+    when its weights are not finite, or not those of its architecture.
     """
     try:
         if not path.is_file():
             raise ModelError(f"{path}: there is no such checkpoint")
-        with safetensors.safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(_KEY, "")
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    except (safetensors.SafetensorError, OSError) as error:
+        # At once: a training may put the next one in its place.
+        raw = path.read_bytes()
+        weights = safetensors.torch.load(raw)
+    except (safetensors.SafetensorError, OSError, LookupError) as error:
         raise ModelError(f"{path} is damaged, or not a safetensors file ({error})") from error
 
-    provenance = _provenance(path, text, weights)
+    provenance = _provenance(path, _text(raw), weights)
     if provenance.architecture not in models.ARCHITECTURES:
         raise ModelError(
             f"{path} holds a {provenance.architecture}, which this version can't build"
         )
     model = models.build(provenance.architecture)
     try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
+        model.load_weights(weights)
+    except ValueError as error:
         raise ModelError(
-            f"{path} doesn't hold the weights of a {provenance.architecture}"
+            f"{path} is no usable {provenance.architecture}: {error}; train it again"
         ) from error
-    return Checkpoint(model.eval(), provenance, sha256)
+    return Checkpoint(model.eval(), provenance, hashlib.sha256(raw).hexdigest())
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -145,6 +145,13 @@ def load_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise ModelError(f"{path} is not a state that digits wrote")
     return state
+
+
+def _text(raw: bytes) -> str:
+    """What the header of an intact safetensors file holds under our key."""
+    size = int.from_bytes(raw[:8], "little")
+    metadata: dict[str, str] = json.loads(raw[8 : 8 + size]).get("__metadata__") or {}
+    return metadata.get(_KEY, "")
 
 
 def _provenance(path: Path, text: str, weights: dict[str, torch.Tensor]) -> Provenance:

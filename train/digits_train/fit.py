@@ -76,10 +76,10 @@ class Training:
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to what `state()` returned, on this or another kind of device.
 
-        Raises ValueError when something in it isn't finite or hasn't the shape of its weights,
-        and whatever PyTorch raises.
+        Raises ValueError when something in it isn't finite or doesn't fit the network, and whatever
+        PyTorch raises.
         """
-        self.model.load_state_dict(state["model"])
+        self.model.load_weights(state["model"])
         described = self.optimizer.state_dict()
         # The groups come from the recipe, and fused kernels don't look at shapes.
         self.optimizer.load_state_dict(described | {"state": state["optimizer"]})
@@ -89,7 +89,7 @@ class Training:
             if not moments or not fit or not all(value.isfinite().all() for value in moments):
                 raise ValueError("the optimizer's state doesn't fit the weights")
         if self.average:
-            self.average.load_state_dict(state["average"])
+            self.average.load_weights(state["average"])
         self.epoch = state["epoch"]
 
 

@@ -112,12 +112,3 @@ def check_history(plan: Plan, history: list[Epoch]) -> None:
         raise ValueError("without validation digits there is no patience")
     if any((epoch.validation_loss is None) != plan.all_data for epoch in history):
         raise ValueError("the validation figures make no sense")
-
-
-def check_state(training: Training, history: list[Epoch]) -> None:
-    """Raise ValueError where the parts of a state contradict each other."""
-    if training.epoch != len(history):
-        raise ValueError("the number of epochs makes no sense")
-    weights = [*training.model.state_dict().values(), *training.result.state_dict().values()]
-    if not all(weight.isfinite().all() for weight in weights):
-        raise ValueError("the weights are not finite")

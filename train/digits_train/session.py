@@ -83,22 +83,22 @@ def resume(folder: Run, options: Options) -> Outcome | None:
         # The folder may lie on the leading process's machine alone.
         here.lead(lambda: held.enter_context(folder.held()))
         state = here.lead(lambda: checkpoint.load_state(folder.state))
-        damaged = ModelError(f"{folder.state} is damaged, or of another version of digits")
         try:
             plan = parse(state["plan"])
             history = [typed(Epoch, epoch) for epoch in state["history"]]
             machines = [typed(Machine, machine) for machine in state["machines"]]
             prepare.check_history(plan, history)
         except _SENSELESS as error:
-            raise damaged from error
+            raise _damaged(folder, error) from error
         training = prepare.start(plan, here.device)
         try:
             training.restore(state["training"])
-            prepare.check_state(training, history)
+            if training.epoch != len(history):
+                raise ValueError("the number of epochs makes no sense")
         except torch.cuda.OutOfMemoryError:
             raise
         except _SENSELESS as error:
-            raise damaged from error
+            raise _damaged(folder, error) from error
         data = prepare.load(options.data, plan.all_data, here)
         datasets.check(data, plan.data_sha256, options.data)
         splits = data.splits
@@ -110,6 +110,11 @@ def resume(folder: Run, options: Options) -> Outcome | None:
         return _Session(
             began, plan, options, resources, splits, folder, training, history, machines
         ).work()
+
+
+def _damaged(folder: Run, error: Exception) -> ModelError:
+    cause = f": {error}" if isinstance(error, ValueError) else ""
+    return ModelError(f"{folder.state} is damaged, or of another version of digits{cause}")
 
 
 @dataclass

@@ -29,3 +29,24 @@ class Network(nn.Sequential):
     kernels: Kernels  # which of onnxruntime's kernels run the quantized file fastest
     threads: int | None  # for training on a CPU; None: one for each core
     mixed_precision: bool  # whether training gains from bfloat16 where the device has it
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the weights of a state_dict, as they are: nothing is converted.
+
+        Raises ValueError, which names the tensor, when one is missing or unknown, of another type
+        or shape, or not finite.
+        """
+        own = self.state_dict()
+        if strange := sorted(own.keys() ^ weights.keys()):
+            raise ValueError(f"{strange[0]} is {'missing' if strange[0] in own else 'unknown'}")
+        for name, tensor in own.items():
+            found, expected = _kind(weights[name]), _kind(tensor)
+            if found != expected:
+                raise ValueError(f"{name} is {found}, not {expected}")
+            if not weights[name].isfinite().all():
+                raise ValueError(f"{name} has NaN or infinite weights")
+        self.load_state_dict(weights)
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
