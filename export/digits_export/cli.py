@@ -28,7 +28,7 @@ class _Command(TyperCommand):
             place = args.index("--quantize") + 1
             after = args[place] if place < len(args) else "-"
             if after not in _METHODS:
-                if not after.startswith("-") and not Path(after).is_dir():
+                if not after.startswith("-") and not Path(after).exists():
                     methods = ", ".join(_METHODS)
                     raise typer.BadParameter(f"{after!r} is no run folder, and not {methods}")
                 args = [*args[:place], _METHODS[0], *args[place:]]
@@ -52,7 +52,7 @@ def export(
     # torch and onnx take seconds to import and may not be installed; --help needs neither.
     from digits_export.export import Request
     from digits_export.export import export as write
-    from digits_train.run import Run, newest
+    from digits_train.run import find, newest
 
     request = Request(
         quantize,
@@ -61,7 +61,7 @@ def export(
         max_accuracy_drop,
         triton,
     )
-    report = write(newest() if run is None else Run(run), request, data)
+    report = write(newest() if run is None else find(run), request, data)
     if as_json:
         emit(json.dumps(dataclasses.asdict(report)))
     else:

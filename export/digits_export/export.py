@@ -73,6 +73,8 @@ def export(run: Run, request: Request, data: Path | None = None) -> Report:
     be used, a check fails or a file can't be written.
     """
     loaded = checkpoint.load(run.checkpoint)
+    epoch, epochs = loaded.provenance.epoch, loaded.provenance.recipe.get("epochs")
+    complain(printable(f"exporting {run.folder}, epoch {epoch} of {epochs}"))
     validated = loaded.provenance.validation_accuracy is not None
     if not validated:
         complain("the network trained on the validation digits too: what they say is too good")

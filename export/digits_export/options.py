@@ -9,7 +9,10 @@ import typer
 Method = Literal["static", "dynamic", "weights"]
 
 RunFolder = Annotated[
-    Path | None, typer.Argument(help="Run folder.", show_default="the newest under runs/")
+    Path | None,
+    typer.Argument(
+        help="Run folder, or the checkpoint in it.", show_default="the newest under runs/"
+    ),
 ]
 Quantize = Annotated[
     Method | None,

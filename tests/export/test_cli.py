@@ -30,6 +30,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         (["--quantize", "dynamic", "a/run"], "dynamic"),
         (["--quantize", "--json", "a/run"], "static"),
         (["--quantize=weights", "a/run"], "weights"),
+        (["--quantize", "a/run/checkpoint.safetensors"], "static"),
+        (["a/run/state.pt"], None),
     ],
 )
 def test_quantize_may_stand_alone(
@@ -40,6 +42,7 @@ def test_quantize_may_stand_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "a" / "run").mkdir(parents=True)
+    (tmp_path / "a" / "run" / "checkpoint.safetensors").touch()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stopped:
         cli.app(arguments)

@@ -59,6 +59,12 @@ def test_both_files_are_written_and_described(run: Run) -> None:
     assert 0 < small.metadata.rejection_threshold < 1
 
 
+def test_the_run_and_its_epoch_are_named(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an argument it is the newest one, which may still be trained."""
+    export(run, Request())
+    assert capsys.readouterr().err == f"exporting {run.folder}, epoch 10 of 10\n"
+
+
 def test_the_figures_are_those_of_the_files(run: Run) -> None:
     report = export(run, STATIC)
     test = mnist.load("test")

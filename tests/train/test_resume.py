@@ -167,7 +167,7 @@ def test_the_best_epoch_must_still_be_there(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_student_keeps_its_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     teacher, _ = train(PLAN, out=Path("teacher"))
-    whole, summary = train(PLAN, teacher=teacher.checkpoint, out=Path("whole"))
+    whole, summary = train(PLAN, teacher=teacher.folder, out=Path("whole"))
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(DigitsError):

@@ -84,6 +84,23 @@ def test_the_newest_run_with_a_finished_epoch() -> None:
     assert run.newest().folder == Path("runs/lenet5-2")
 
 
+@pytest.mark.parametrize("name", ["", "checkpoint.safetensors", "state.pt"])
+def test_a_run_is_found_by_its_folder_and_by_its_files(name: str) -> None:
+    folder = Path("runs/lenet5")
+    assert run.find(folder / name).folder == folder
+    folder.mkdir(parents=True)
+    assert run.checkpoint_at(folder / name) == folder / "checkpoint.safetensors"
+    assert run.find(Path("state.pt")).folder == Path()
+
+
+def test_a_file_that_is_no_run_is_not_taken_for_the_one_beside_it() -> None:
+    for name in ("checkpoint.safetensors", "best.safetensors"):
+        Path(name).touch()
+    with pytest.raises(ModelError, match="best.safetensors is no run folder, nor the checkp"):
+        run.find(Path("best.safetensors"))
+    assert run.checkpoint_at(Path("best.safetensors")) == Path("best.safetensors")
+
+
 def test_metrics_csv(tmp_path: Path) -> None:
     Run(tmp_path).write_metrics([Epoch(1, 0.5, 0.9, 0.25, 0.95, 7.5, 1000.0)])
     assert (tmp_path / "metrics.csv").read_text() == (

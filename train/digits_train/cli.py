@@ -51,9 +51,8 @@ def train(
         raise typer.BadParameter("--all-data trains on the digits that --patience needs")
 
     # torch takes seconds to import and may not be installed; --help needs neither.
-    from digits_train import session, world
+    from digits_train import run, session, world
     from digits_train.plan import Options, Plan
-    from digits_train.run import Run
 
     how = Options(device, data, compiled, tensorboard, max_minutes)
     if resume is None:
@@ -63,7 +62,7 @@ def train(
         plan = Plan(network, chosen, seed or 0, precision or "auto", all_data, patience)
         outcome = session.train(plan, how, teacher, out)
     else:
-        outcome = session.resume(Run(resume), how)
+        outcome = session.resume(run.find(resume), how)
     if outcome is not None:
         _print(*outcome, as_json)
     world.leave()

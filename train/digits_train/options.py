@@ -32,7 +32,9 @@ Precision = Annotated[
         help="auto takes bfloat16 where network and device gain from it.", show_default="auto"
     ),
 ]
-Teacher = Annotated[Path | None, typer.Option(help="Checkpoint of a better network to learn from.")]
+Teacher = Annotated[
+    Path | None, typer.Option(help="Run folder or checkpoint of a better network to learn from.")
+]
 AllData = Annotated[
     bool, typer.Option("--all-data", help="Train on the validation digits too, and have none.")
 ]
@@ -51,7 +53,7 @@ Compiled = Annotated[
     bool, typer.Option("--compile", help="Compile the network first (torch.compile).")
 ]
 Out = Annotated[Path | None, typer.Option(help="Run folder to make.")]
-Resume = Annotated[Path | None, typer.Option(help="Go on with this interrupted run.")]
+Resume = Annotated[Path | None, typer.Option(help="Go on with the interrupted run in this folder.")]
 TensorBoard = Annotated[
     bool, typer.Option("--tensorboard", help="Write events into the run folder too.")
 ]

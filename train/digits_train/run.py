@@ -96,6 +96,26 @@ class Run:
         write_text(self.folder / "metrics.csv", text.getvalue())
 
 
+def find(path: Path) -> Run:
+    """The run in a folder, or the one whose checkpoint or state.pt this is.
+
+    Raises ModelError for another file.
+    """
+    run = Run(path.parent)
+    if path in (run.checkpoint, run.state):
+        return run
+    if path.is_file():
+        raise ModelError(
+            f"{path} is no run folder, nor the {run.checkpoint.name} or {run.state.name} in one"
+        )
+    return Run(path)
+
+
+def checkpoint_at(path: Path) -> Path:
+    """The checkpoint of the run in a folder, or beside its state.pt; any other file itself."""
+    return find(path).checkpoint if path.is_dir() or path == Run(path.parent).state else path
+
+
 @contextmanager
 def create(architecture: str, folder: Path | None = None) -> Iterator[Run]:
     """Make and hold runs/ARCHITECTURE, or runs/ARCHITECTURE-2 and so on when that is taken.

@@ -40,6 +40,7 @@ def train(
     checkpoint of the last finished epoch is then kept.
     """
     began = time.monotonic()
+    teacher = run.checkpoint_at(teacher) if teacher else None
     with world.join(options.device) as here, _in_a_users_words(), ExitStack() as held:
         data = prepare.load(options.data, plan.all_data, here)
         splits = data.splits
