@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from digits.models.graph import INPUT
 from digits_export.builder import Builder, by_channel
 
 _ZERO = 128
@@ -54,7 +53,7 @@ class Dynamic(Builder):
 
     def _quantized(self, name: str) -> tuple[str, str, str]:
         """The names of the tail as uint8, of its scale ("" for 1) and of its zero point."""
-        if self.tail == INPUT[0]:
+        if all(node.op_type == "Flatten" for node in self.nodes):  # they are the pixels
             return self.tail, "", self.constant(f"{self.tail}.zero", np.uint8(0))
         parts = [f"{name}.input", f"{name}.input.scale", f"{name}.input.zero"]
         self.nodes.append(onnx.helper.make_node("DynamicQuantizeLinear", [self.tail], parts))

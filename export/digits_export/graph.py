@@ -14,11 +14,11 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 import digits
-from digits.errors import ModelError
 from digits.models.graph import INPUT, OPSET, OUTPUT
 from digits_export import phases
 from digits_export.fold import fold
 from digits_train.models import Network
+from digits_train.models.chain import check
 
 IR_VERSION = 7  # came with opset 13 (ONNX 1.8, 2020)
 
@@ -53,14 +53,13 @@ def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
     """The float32 graph of a network in evaluation mode.
 
     Input `images`: uint8 [batch, 1, 28, 28]. Output `probabilities`: float32 [batch, 10], the
-    softmax of the logits divided by `temperature`. Raises ModelError for a layer it doesn't know.
+    softmax of the logits divided by `temperature`. Raises ModelError for what
+    `digits_train.models.chain` doesn't take.
     """
+    check(model)
     chain = _Chain(INPUT[0])
     chain.add("Cast", "pixels", to=TensorProto.FLOAT)
     layers = list(fold(model, temperature).named_children())
-    for name, layer in layers:
-        if not _is_plain(layer):
-            raise ModelError(f"can't export {name} with its stride, dilation, groups or padding")
     if phases.applies([layer for _, layer in layers]):
         _add_phases(chain, *layers[:3])
         layers = layers[3:]
@@ -73,13 +72,11 @@ def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
             chain.add("Gemm", name, *_parameters(layer), transB=1)
         elif isinstance(layer, nn.ReLU):
             chain.add("Relu", name)
-        elif isinstance(layer, nn.MaxPool2d) and not layer.ceil_mode:
+        elif isinstance(layer, nn.MaxPool2d):
             size = [int(layer.kernel_size)] * 2  # type: ignore[arg-type]
             chain.add("MaxPool", name, kernel_shape=size, strides=size)
         elif isinstance(layer, nn.Flatten):
             chain.add("Flatten", name, axis=1)
-        else:
-            raise ModelError(f"can't export the layer {name} ({type(layer).__name__})")
     chain.add("Softmax", "softmax", output=OUTPUT[0], axis=1)
     return _model(chain)
 
@@ -96,17 +93,6 @@ def _add_phases(chain: _Chain, *layers: tuple[str, Any]) -> None:
     largest = [phases.PLACES, 1]
     chain.add("MaxPool", pool, kernel_shape=largest, strides=largest)
     chain.reshape(f"{pool}.map", [-1, filters, rows, columns])
-
-
-def _is_plain(layer: nn.Module) -> bool:
-    """Whether the layer does what its node, which has few attributes, will do."""
-    if isinstance(layer, nn.Conv2d):
-        shape = (layer.stride, layer.dilation, layer.groups, layer.padding_mode)
-        return shape == ((1, 1), (1, 1), 1, "zeros") and not isinstance(layer.padding, str)
-    if isinstance(layer, nn.MaxPool2d):
-        size = layer.kernel_size
-        return isinstance(size, int) and (layer.stride, layer.padding) == (size, 0)
-    return not isinstance(layer, nn.Flatten) or layer.start_dim == 1
 
 
 def _parameters(layer: nn.Conv2d | nn.Linear) -> tuple[Weights, Weights]:

@@ -6,9 +6,8 @@ import torch
 from torch import nn
 
 from digits.data.mnist import Split
-from digits.errors import ModelError
 from digits_export.fold import fold
-from digits_train.models import LeNet5, Network, Normalize
+from digits_train.models import Network, Normalize
 
 
 def chain(**layers: nn.Module) -> Network:
@@ -41,12 +40,6 @@ def test_it_stays_the_same_function(
     assert {parameter.dtype for parameter in folded.parameters()} == {torch.float32}
 
 
-def test_a_network_that_doesn_t_normalize(test_slice: Split) -> None:
-    network = LeNet5().eval()
-    del network.normalize
-    assert_same_function(network, fold(network), test_slice)
-
-
 def test_batch_norm_with_statistics_of_its_own(test_slice: Split) -> None:
     torch.manual_seed(0)
     norm = nn.BatchNorm2d(4)
@@ -64,37 +57,3 @@ def test_batch_norm_with_statistics_of_its_own(test_slice: Split) -> None:
     assert [name for name, _ in folded.named_children()] == ["conv", "flatten", "fc"]
     assert folded.get_submodule("conv").padding == (1, 1)
     assert_same_function(network, folded, test_slice)
-
-
-DENSE = {"flatten": nn.Flatten(), "fc": nn.Linear(28 * 28, 10)}
-
-
-@pytest.mark.parametrize(
-    ("network", "message"),
-    [
-        (
-            chain(normalize=Normalize(), conv=nn.Conv2d(1, 1, 3, padding=1), **DENSE),
-            "conv pads, so the normalisation can't be folded",
-        ),
-        (
-            chain(pad=nn.ZeroPad2d(1), conv=nn.Conv2d(1, 1, 5, padding=1), **DENSE),
-            "conv can't pad the digit",
-        ),
-        (
-            chain(normalize=Normalize(), pad=nn.ZeroPad2d(1), conv=nn.Conv2d(1, 1, 3), **DENSE),
-            "pad can only be folded as the first layer",
-        ),
-        (
-            chain(pad=nn.ZeroPad2d((1, 1, 2, 2)), conv=nn.Conv2d(1, 1, (5, 3)), **DENSE),
-            "pad can only be folded as the first layer",
-        ),
-        (chain(norm=nn.BatchNorm2d(1), **DENSE), "norm follows no convolution"),
-        (chain(one=Normalize(), two=Normalize(), **DENSE), "two can only be folded as the first"),
-        (chain(one=Normalize(), relu=nn.ReLU(), **DENSE), "relu stands between"),
-        (chain(pad=nn.ZeroPad2d(1), pool=nn.MaxPool2d(30)), "pool stands between"),
-        (chain(**DENSE, relu=nn.ReLU()), "the last layer is not dense"),
-    ],
-)
-def test_what_can_t_be_folded_exactly_is_an_error(network: Network, message: str) -> None:
-    with pytest.raises(ModelError, match=message):
-        fold(network)

@@ -25,10 +25,10 @@ class Normalize(nn.Module):
 class Network(nn.Sequential):
     """A chain of named layers from pixels to logits."""
 
-    recipes: Mapping[str, Recipe]  # how to train it; at least `classic` and `default`
-    kernels: Kernels  # which of onnxruntime's kernels run the quantized file fastest
-    threads: int | None  # for training on a CPU; None: one for each core
-    mixed_precision: bool  # whether training gains from bfloat16 where the device has it
+    recipes: Mapping[str, Recipe]  # how to train it; `default` is what it gets without a word
+    kernels: Kernels = "float"  # which of onnxruntime's kernels run the quantized file fastest
+    threads: int | None = None  # for training on a CPU; None: one for each core
+    mixed_precision: bool = False  # whether training gains from bfloat16 where the device has it
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take the weights of a state_dict, as they are: nothing is converted.

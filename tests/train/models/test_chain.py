@@ -1,0 +1,135 @@
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import nn
+
+from digits.errors import ModelError
+from digits_train import models
+from digits_train.models import LeNet5, Network, Normalize, chain
+
+
+def network(**layers: nn.Module) -> Network:
+    return Network(OrderedDict(layers))
+
+
+def lenet5(**changes: nn.Module) -> Network:
+    """A LeNet-5 with other layers in some places."""
+    layers = dict(LeNet5().named_children())
+    assert changes.keys() <= layers.keys()
+    return network(**(layers | changes))
+
+
+@pytest.mark.parametrize("architecture", models.ARCHITECTURES)
+def test_our_networks(architecture: str) -> None:
+    model = models.build(architecture).train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    chain.check(model)
+    assert model.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("pool1", nn.MaxPool2d(2, stride=2, padding=0, dilation=1, ceil_mode=False)),
+        ("relu1", nn.ReLU(inplace=True)),
+        ("conv2", nn.Conv2d(6, 16, 5, bias=False)),
+        ("conv2", nn.Conv2d(6, 16, (5, 7), padding=(0, 1))),
+        ("relu3", nn.Dropout(0.1)),
+    ],
+)
+def test_layers_as_they_are_wanted(name: str, layer: nn.Module) -> None:
+    chain.check(lenet5(**{name: layer}))
+
+
+class Twice(nn.ReLU):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "complaint"),
+    [
+        ("relu1", nn.Sigmoid(), r"relu1 is a Sigmoid; what can be exported are Normalize, .*ReLU"),
+        ("relu1", Twice(), "relu1 is a Twice; what can"),
+        ("pool1", nn.Sequential(nn.MaxPool2d(2)), "pool1 is a Sequential"),
+        ("conv1", nn.Conv2d(1, 6, 5, padding_mode="reflect"), "conv1 is .*; what .* has a stride,"),
+        ("conv2", nn.Conv2d(6, 16, 5, groups=2), "groups of 1"),
+        ("conv2", nn.Conv2d(6, 16, 3, dilation=2), "a dilation"),
+        ("conv2", nn.Conv2d(6, 16, 5, stride=2), "a stride"),
+        ("conv2", nn.Conv2d(6, 16, 5, padding="same"), "in a given number"),
+        ("pool2", nn.MaxPool2d(3, stride=2, padding=1), "one number for window and stride"),
+        ("pool2", nn.MaxPool2d(2, ceil_mode=True), "one number for window and stride"),
+        ("pool2", nn.MaxPool2d(2, dilation=2), "one number for window and stride"),
+        ("pool2", nn.MaxPool2d((2, 1)), "one number for window and stride"),
+        ("pool2", nn.MaxPool2d(2, return_indices=True), "one number for window and stride"),
+        ("relu2", nn.BatchNorm2d(16, track_running_stats=False), "has running statistics"),
+        ("flatten", nn.Flatten(2), "all dimensions but the batch's"),
+        ("flatten", nn.Flatten(1, 2), "all dimensions but the batch's"),
+        ("relu1", nn.BatchNorm1d(6), "relu1 is a BatchNorm1d"),
+        ("relu1", nn.AvgPool2d(2), "relu1 is a AvgPool2d"),
+    ],
+)
+def test_layers_that_can_t_be_exported(name: str, layer: nn.Module, complaint: str) -> None:
+    with pytest.raises(ModelError, match=complaint):
+        chain.check(lenet5(**{name: layer}))
+
+
+HEAD = "it must begin with Normalize and Conv2d, with ZeroPad2d"
+DENSE = {"flatten": nn.Flatten(), "fc": nn.Linear(28 * 28, 10)}
+CONV = nn.Conv2d(1, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("model", "complaint"),
+    [
+        (network(), HEAD),
+        (network(**DENSE), HEAD),
+        (network(conv=CONV, **DENSE), HEAD),
+        (network(normalize=Normalize(), pad=nn.ZeroPad2d(1), conv=CONV, **DENSE), HEAD),
+        (network(one=Normalize(), two=Normalize(), **DENSE), HEAD),
+        (network(normalize=Normalize(), relu=nn.ReLU(), **DENSE), HEAD),
+        (network(pad=nn.ZeroPad2d(1), normalize=Normalize(), **DENSE), HEAD),
+        (network(normalize=Normalize(), norm=nn.BatchNorm2d(1), **DENSE), HEAD),
+        (lenet5(conv1=nn.Conv2d(1, 6, 5, padding=2)), "conv1 pads with 0, which after Normalize"),
+        (
+            network(pad=nn.ZeroPad2d((1, 1, 2, 2)), normalize=Normalize(), conv=CONV, **DENSE),
+            "pad is .* has the same padding on all sides",
+        ),
+        (
+            network(pad=nn.ZeroPad2d(-1), normalize=Normalize(), conv=CONV, **DENSE),
+            "pad is .* has the same padding on all sides",
+        ),
+        (lenet5(pool1=nn.ZeroPad2d(2)), "pool1 can only be at the beginning"),
+        (lenet5(relu2=Normalize()), "relu2 can only be at the beginning"),
+        (lenet5(pool1=nn.BatchNorm2d(6)), "pool1 must follow a Conv2d"),
+        (lenet5(relu2=nn.BatchNorm2d(7)), r"it can't read pictures of 28x28 pixels \("),
+        (lenet5(flatten=nn.ReLU()), "fc1 needs a Flatten before it"),
+        (lenet5(fc3=nn.ReLU()), "it must end with a Linear, not with fc3"),
+        (lenet5(fc2=nn.Linear(120, 85)), r"it can't read pictures of 28x28 pixels \(mat1"),
+        (lenet5(pool2=nn.MaxPool2d(9)), r"it can't read pictures of 28x28 pixels \("),
+        (lenet5(fc3=nn.Linear(84, 11)), r"ten float32 logits for a picture, not float32 \[11\]"),
+        (network(**{**LeNet5()._modules, "softmax": nn.Linear(10, 10)}), "be called softmax"),
+        (lenet5().double(), "it can't read pictures"),
+    ],
+)
+def test_chains_that_can_t_be_exported(model: Network, complaint: str) -> None:
+    with pytest.raises(ModelError, match=complaint):
+        chain.check(model)
+
+
+def test_a_layer_has_one_place() -> None:
+    """PyTorch lists it once, and the exporter would leave out the others."""
+    relu = nn.ReLU()
+    with pytest.raises(ModelError, match="relu2 is a layer that is in the chain already"):
+        chain.check(lenet5(relu1=relu, relu2=relu))
+
+
+def test_a_chain_has_no_forward_of_its_own() -> None:
+    class Loud(LeNet5):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 2 * super().forward(x)
+
+    with pytest.raises(ModelError, match=r"it has a forward\(\) of its own"):
+        chain.check(Loud())
