@@ -38,6 +38,7 @@ class _Command(TyperCommand):
 @app.command(cls=_Command)
 def export(
     run: options.RunFolder = None,
+    model: options.Model = None,
     quantize: options.Quantize = None,
     calibration: options.Calibration = None,
     calibration_images: options.CalibrationImages = None,
@@ -52,8 +53,11 @@ def export(
     # torch and onnx take seconds to import and may not be installed; --help needs neither.
     from digits_export.export import Request
     from digits_export.export import export as write
+    from digits_train import models
     from digits_train.run import find, newest
 
+    if model is not None:
+        models.add(model)
     request = Request(
         quantize,
         calibration or Request.calibration,

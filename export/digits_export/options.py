@@ -14,6 +14,13 @@ RunFolder = Annotated[
         help="Run folder, or the checkpoint in it.", show_default="the newest under runs/"
     ),
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.py:CLASS",
+        help="The network, where it is one of your own: what `digits train --model` had.",
+    ),
+]
 Quantize = Annotated[
     Method | None,
     typer.Option(

@@ -1,11 +1,41 @@
 from typing import get_args, get_type_hints
 
+import pytest
+
 from digits_train import cli, models, plan
+from digits_train.models import chain
 
 
 def test_the_choices_are_what_there_is() -> None:
     """cli.py spells them out because `--help` must not wait for torch."""
-    hints = get_type_hints(cli.train)
-    for network in models.ARCHITECTURES.values():
-        assert set(get_args(get_args(hints["recipe"])[0])) == set(network.recipes)
-    assert get_args(hints["precision"])[0] == plan.Precision
+    assert get_args(get_type_hints(cli.train)["precision"])[0] == plan.Precision
+
+
+def test_help_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.app(["-h"])
+    shown = capsys.readouterr().out.partition("Networks (--model)")[2]
+    words = set(shown.replace(",", " ").split())
+    assert {layer.__name__ for layer in chain.LAYERS} <= words
+    for architecture, network in models.ARCHITECTURES.items():
+        [line] = [line for line in shown.splitlines() if line.split()[:1] == [architecture]]
+        for name, recipe in network.recipes.items():
+            assert f"{name}: {recipe.epochs} epochs" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--recipe", "best"], "no recipe called 'best'; there are: classic, default"),
+        (["--model", "resnet"], "no network called 'resnet'; there are: lenet5, vgg16"),
+        (["--resume", "runs/x", "--model", "vgg16"], "goes on as the run was started"),
+        (["--resume", "runs/x", "--epochs", "3"], "goes on as the run was started"),
+    ],
+)
+def test_what_makes_no_sense_is_wrong_usage(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.app(arguments)
+    assert stopped.value.code == 2
+    assert complaint in " ".join(capsys.readouterr().err.split())

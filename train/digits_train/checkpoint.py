@@ -18,7 +18,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from digits.errors import ModelError
+from digits.errors import DigitsError, ModelError
 from digits.files import write_bytes
 from digits_train import models
 from digits_train.models import Network
@@ -102,11 +102,10 @@ def load(path: Path) -> Checkpoint:
         raise ModelError(f"{path} is damaged, or not a safetensors file ({error})") from error
 
     provenance = _provenance(path, _text(raw), weights)
-    if provenance.architecture not in models.ARCHITECTURES:
-        raise ModelError(
-            f"{path} holds a {provenance.architecture}, which this version can't build"
-        )
-    model = models.build(provenance.architecture)
+    try:
+        model = models.build(provenance.architecture)
+    except DigitsError as error:
+        raise ModelError(f"{path} can't be used: {error}") from error
     try:
         model.load_weights(weights)
     except ValueError as error:

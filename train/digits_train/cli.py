@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 app = plain_app()
 
 
-@app.command()
+@app.command(epilog=options.NETWORKS)
 def train(
     model: options.Model = None,
     recipe: options.RecipeName = None,
@@ -27,6 +27,7 @@ def train(
     seed: options.Seed = None,
     precision: options.Precision = None,
     teacher: options.Teacher = None,
+    teacher_model: options.TeacherModel = None,
     all_data: options.AllData = False,
     patience: options.Patience = None,
     max_minutes: options.MaxMinutes = None,
@@ -44,19 +45,21 @@ def train(
     """
     if resume is not None:
         _goes_on_as_it_was(
-            model, recipe, epochs, batch_size, learning_rate, seed, precision, teacher, patience,
-            out, all_data or None,
+            None if model and ":" in model else model, recipe, epochs, batch_size, learning_rate,
+            seed, precision, teacher, patience, out, all_data or None,
         )  # fmt: skip
     if all_data and patience is not None:
         raise typer.BadParameter("--all-data trains on the digits that --patience needs")
 
     # torch takes seconds to import and may not be installed; --help needs neither.
-    from digits_train import run, session, world
+    from digits_train import models, run, session, world
     from digits_train.plan import Options, Plan
 
+    network = models.add(model or "lenet5")
+    if teacher_model is not None:
+        models.add(teacher_model)
     how = Options(device, data, compiled, tensorboard, max_minutes)
     if resume is None:
-        network = model or "lenet5"
         changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
         chosen = _recipe(network, recipe or "default", changes)
         plan = Plan(network, chosen, seed or 0, precision or "auto", all_data, patience)
@@ -72,7 +75,8 @@ def _goes_on_as_it_was(*planned: object) -> None:
     if any(value is not None for value in planned):
         raise typer.BadParameter(
             "--resume goes on as the run was started: only --device, --data, --max-minutes,"
-            " --compile, --tensorboard and --json fit"
+            " --compile, --tensorboard and --json fit, and for networks of your own --model"
+            " FILE.py:CLASS and --teacher-model"
         )
 
 

@@ -5,12 +5,24 @@ from typing import Annotated, Literal
 
 import typer
 
+# In words, because `--help` must not wait for torch.
+NETWORKS = """\b
+Networks (--model) and their recipes (--recipe):
+  lenet5         default: 100 epochs, augmented; classic: 5 epochs, the textbook's
+  vgg16          default: 24 epochs, augmented; classic: 5 epochs, the textbook's
+  FILE.py:CLASS  one of your own, with recipes of its own: a chain of Normalize, ZeroPad2d,
+                 Conv2d, BatchNorm2d, ReLU, MaxPool2d, Dropout, Flatten and Linear
+"""
+
 Model = Annotated[
-    str | None, typer.Option(help="The network: lenet5 or vgg16.", show_default="lenet5")
+    str | None,
+    typer.Option(
+        help="The network: lenet5, vgg16, or FILE.py:CLASS, which --resume needs again.",
+        show_default="lenet5",
+    ),
 ]
 RecipeName = Annotated[
-    Literal["classic", "default"] | None,
-    typer.Option(help="How to train it.", show_default="default"),
+    str | None, typer.Option(help="How to train it (see below).", show_default="default")
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
 BatchSize = Annotated[
@@ -34,6 +46,13 @@ Precision = Annotated[
 ]
 Teacher = Annotated[
     Path | None, typer.Option(help="Run folder or checkpoint of a better network to learn from.")
+]
+TeacherModel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.py:CLASS",
+        help="The teacher's network, where it is one of your own. --resume needs it again.",
+    ),
 ]
 AllData = Annotated[
     bool, typer.Option("--all-data", help="Train on the validation digits too, and have none.")

@@ -1,0 +1,101 @@
+"""The network of the user's own in docs/train.md, from its file to a digit."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits import Classifier
+from digits.data import mnist
+from digits.errors import DigitsError
+from digits.models.info import inspect
+from digits_export import cli as export_cli
+from digits_export import judge
+from digits_train import checkpoint, models
+from digits_train import cli as train_cli
+from digits_train.fit import measure, predict
+
+DOCS = Path(__file__).parents[2] / "docs" / "train.md"
+Digits = Callable[..., None]
+
+pytestmark = pytest.mark.usefixtures("slice_as_mnist")
+
+
+@pytest.fixture
+def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digits:
+    """A new process each time, in a folder with tiny.py: it knows of our networks alone."""
+    [text] = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.S)
+    (tmp_path / "tiny.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(judge, "_microseconds", lambda call: 1.0)
+    ours = dict(models.ARCHITECTURES)
+
+    def run(command: str, *arguments: str) -> None:
+        monkeypatch.setattr(models, "ARCHITECTURES", dict(ours))
+        app = {"train": train_cli.app, "export": export_cli.app}[command]
+        with pytest.raises(SystemExit) as stopped:
+            app(list(arguments))
+        assert stopped.value.code == 0
+
+    return run
+
+
+def test_the_example_in_the_docs(digits: Digits) -> None:
+    digits("train", "--model", "tiny.py:Tiny", "--recipe", "classic", "--epochs", "3")
+    trained = Path("runs/tiny/checkpoint.safetensors").read_bytes()
+    digits("train", "--model", "tiny.py:Tiny", "--resume", "runs/tiny")
+    assert Path("runs/tiny/checkpoint.safetensors").read_bytes() == trained
+    digits("export", "--model", "tiny.py:Tiny", "--quantize", "--max-accuracy-drop", "5")
+
+    network = checkpoint.load(Path("runs/tiny/checkpoint.safetensors")).model
+    assert sum(parameter.numel() for parameter in network.parameters()) == 15_827
+    assert "15,827 parameters" in DOCS.read_text()
+    test = mnist.load("test")
+    _, accuracy = measure(predict(network, test), test)
+    assert accuracy > 0.5
+    for name in ("runs/tiny/tiny.onnx", "runs/tiny/tiny.int8.onnx"):
+        assert inspect(name).metadata.architecture == "tiny"
+        Image.fromarray(255 - test.images[0]).save("digit.png")
+        answers = Classifier(name, reject=False).model.probabilities(test.images)
+        assert abs((answers.argmax(1) == test.labels).mean() - accuracy) <= 0.02
+        assert np.isclose(sum(Classifier(name).predict("digit.png").probabilities), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("export", "runs/tiny"),
+        ("train", "--resume", "runs/tiny"),
+        ("train", "--teacher", "runs/tiny"),
+        ("train", "--teacher", "runs/tiny", "--model", "vgg16"),
+    ],
+)
+def test_nothing_finds_the_file_by_itself(digits: Digits, command: tuple[str, ...]) -> None:
+    """Even where it still is: a run folder may be a stranger's."""
+    short = ("--recipe", "classic", "--epochs", "1")
+    digits("train", "--model", "tiny.py:Tiny", *short)
+    with pytest.raises(DigitsError, match="no network called 'tiny'; .* needs --model FILE.py:C"):
+        digits(*command)
+    with pytest.raises(DigitsError, match="no network called 'tiny'"):
+        digits(*command)
+
+
+def test_a_teacher_of_one_s_own(digits: Digits) -> None:
+    short = ("--recipe", "classic", "--epochs", "1")
+    digits("train", "--model", "tiny.py:Tiny", *short)
+    own = ("--teacher-model", "tiny.py:Tiny")
+    digits("train", "--teacher", "runs/tiny", *own, *short)
+    digits("train", "--resume", "runs/lenet5", *own)
+    digits("train", "--teacher", "runs/tiny", *own, "--model", "tiny.py:Tiny", *short)
+    assert Path("runs/tiny-2/checkpoint.safetensors").exists()
+
+
+def test_what_can_t_be_exported_is_not_trained(digits: Digits) -> None:
+    text = Path("tiny.py").read_text()
+    Path("tiny.py").write_text(text.replace("nn.MaxPool2d(4)", "nn.AvgPool2d(4)"))
+    with pytest.raises(DigitsError, match="so it isn't trained: pool1 is a AvgPool2d"):
+        digits("train", "--model", "tiny.py:Tiny")
+    assert not Path("runs").exists()
