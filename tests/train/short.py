@@ -23,13 +23,13 @@ FILES = run.FILES - {"teacher.safetensors"}
 def train(plan: Plan, options: Options = CPU, **rest: Any) -> tuple[Run, dict[str, Any]]:
     outcome = session.train(plan, options, **rest)
     assert outcome is not None
-    return outcome
+    return outcome.run, outcome.summary
 
 
 def resume(folder: Path, options: Options = CPU) -> tuple[Run, dict[str, Any]]:
     outcome = session.resume(Run(folder), options)
     assert outcome is not None
-    return outcome
+    return outcome.run, outcome.summary
 
 
 def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:

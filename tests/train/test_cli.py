@@ -2,6 +2,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from digits.errors import DigitsError
 from digits_train import cli, models, plan
 from digits_train.models import chain
 
@@ -39,3 +40,16 @@ def test_what_makes_no_sense_is_wrong_usage(
         cli.app(arguments)
     assert stopped.value.code == 2
     assert complaint in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_network_that_learns_nothing_is_printed_and_an_error(
+    as_json: bool,
+    slice_as_mnist: None,
+    empty_folder: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    how = ["--recipe", "classic", "--epochs", "1", "--learning-rate", "1e-9"]
+    with pytest.raises(DigitsError, match="can't be told from guessing"):
+        cli.app(how + ["--json"] * as_json)
+    assert capsys.readouterr().out.startswith('{"run": "runs/l' if as_json else "runs/lenet5  val")

@@ -1,3 +1,5 @@
+import copy
+from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +13,8 @@ from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits_train import models, world
 from digits_train.fit import Resources, Training, _distil, fit, measure, predict, tensors
+from digits_train.models import Network, Normalize
+from digits_train.optimize import optimizer
 from digits_train.plan import Plan
 from digits_train.prepare import start
 from digits_train.recipe import Augmentation, Recipe
@@ -78,6 +82,34 @@ def test_vgg16_learns_in_bfloat16(train_slice: Split) -> None:
     epochs = list(fit(training, recipe, train_slice, None, replace(CPU, bfloat16=True)))
     assert epochs[-1].train_loss < 0.85 * epochs[0].train_loss
     assert all(weight.dtype != torch.bfloat16 for weight in training.model.state_dict().values())
+
+
+@pytest.mark.parametrize("average", [None, 0.999])
+def test_batch_norm_after_a_few_steps(train_slice: Split, average: float | None) -> None:
+    """Its statistics are those of the digits, not of the random network that it began with."""
+    torch.manual_seed(0)
+    model = Network(
+        OrderedDict(
+            normalize=Normalize(),
+            conv=nn.Conv2d(1, 8, 5),
+            norm=nn.BatchNorm2d(8),
+            relu=nn.ReLU(),
+            pool=nn.MaxPool2d(4),
+            flatten=nn.Flatten(),
+            fc=nn.Linear(8 * 36, 10),
+        )
+    )
+    recipe = Recipe("test", epochs=5, batch_size=128, learning_rate=0.01, average=average)
+    few = Split(train_slice.images[:140], train_slice.labels[:140])
+    training = Training(model, optimizer(model, recipe), 0, copy.deepcopy(model))
+    if average is None:
+        training.average = None
+    list(fit(training, recipe, few, None, CPU))
+    images, _ = tensors(few, torch.device("cpu"))
+    with torch.inference_mode():
+        before = training.result[:2](images)
+    means = training.result.get_buffer("norm.running_mean")
+    torch.testing.assert_close(means, before.mean((0, 2, 3)), rtol=1e-3, atol=1e-4)
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(train_slice: Split) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits_train import checkpoint, session
+from digits_train import checkpoint, fit, session
 from digits_train.plan import Options, Plan
 from digits_train.recipe import Recipe
 from tests.train.short import CPU, FILES, PLAN, accuracies, interrupt_after, resume, train
@@ -59,13 +59,29 @@ def test_batches_too_small_for_batch_norm_are_refused(architecture: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "remedy"), [(128, "more --epochs"), (4, "another --learning-rate")]
+    ("batch_size", "remedy"), [(128, "7 steps are too few, try more --epochs"), (4, "--learning-r")]
 )
-def test_a_network_that_learns_nothing_is_a_warning(
-    capsys: pytest.CaptureFixture[str], batch_size: int, remedy: str
+def test_a_network_that_learns_nothing_is_a_failure(batch_size: int, remedy: str) -> None:
+    recipe = Recipe("test", epochs=1, batch_size=batch_size, learning_rate=1e-9)
+    outcome = session.train(Plan("lenet5", recipe), CPU)
+    assert outcome is not None and outcome.failure is not None
+    assert "can't be told from guessing" in outcome.failure
+    assert remedy in outcome.failure
+    assert {path.name for path in outcome.run.folder.iterdir()} == FILES
+
+
+def test_a_network_that_hasn_t_learnt_yet_is_none() -> None:
+    recipe = Recipe("test", epochs=9, learning_rate=1e-9)
+    stopped = session.train(Plan("lenet5", recipe), replace(CPU, max_minutes=0))
+    assert stopped is not None and stopped.failure is None
+
+
+def test_an_average_that_lags_behind_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train(Plan("lenet5", Recipe("test", epochs=1, batch_size=batch_size, learning_rate=1e-9)))
-    assert f"hardly better than guessing: try {remedy}" in capsys.readouterr().err
+    monkeypatch.setattr(fit, "update_average", lambda *_: None)
+    train(replace(PLAN, recipe=replace(PLAN.recipe, epochs=4, batch_size=20)))
+    assert "warning: the moving average lags behind" in capsys.readouterr().err
 
 
 def test_a_digit_that_is_never_seen_is_a_warning(
@@ -76,7 +92,9 @@ def test_a_digit_that_is_never_seen_is_a_warning(
     seen = Split(splits["train"].images[few], splits["train"].labels[few])
     monkeypatch.setattr(mnist, "load_all", lambda data=None: {**splits, "train": seen})
     train(Plan("lenet5", Recipe("test", epochs=1)))
-    assert "warning: there is no 0, 1 to learn from\n" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "warning: no training examples of 0, 1: the network can't learn to read them" in err
+    assert err.count("warning: ") == 1
 
 
 def test_a_full_disk_keeps_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from digits_train import options
 
 if TYPE_CHECKING:
     from digits_train.recipe import Recipe
-    from digits_train.run import Run
+    from digits_train.session import Outcome
 
 app = plain_app()
 
@@ -56,8 +56,7 @@ def train(
     from digits_train.plan import Options, Plan
 
     network = models.add(model or "lenet5")
-    if teacher_model is not None:
-        models.add(teacher_model)
+    models.add(teacher_model or "lenet5")
     how = Options(device, data, compiled, tensorboard, max_minutes)
     if resume is None:
         changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
@@ -66,8 +65,7 @@ def train(
         outcome = session.train(plan, how, teacher, out)
     else:
         outcome = session.resume(run.find(resume), how)
-    if outcome is not None:
-        _print(*outcome, as_json)
+    _report(outcome, as_json)
     world.leave()
 
 
@@ -89,13 +87,17 @@ def _recipe(network: str, name: str, changes: dict[str, Any]) -> "Recipe":
         raise typer.BadParameter(str(error)) from error
 
 
-def _print(run: "Run", summary: dict[str, Any], as_json: bool) -> None:
+def _report(outcome: "Outcome | None", as_json: bool) -> None:
+    """Print what came of a training. Raises DigitsError when the network is of no use."""
+    if outcome is None:  # another process prints it
+        return
+    run, summary, failure = outcome
+    validation = "no validation: trained on its digits too"
+    if "validation_accuracy" in summary:
+        validation = f"validation {summary['validation_accuracy']:.2%}"
     if as_json:
         emit(json.dumps({"run": str(run.folder), **summary}))
-        return
-    validation = (
-        f"validation {summary['validation_accuracy']:.2%}"
-        if "validation_accuracy" in summary
-        else "no validation: trained on its digits too"
-    )
-    emit(f"{run.folder}  {validation}  test {summary['test_accuracy']:.2%}")
+    else:
+        emit(f"{run.folder}  {validation}  test {summary['test_accuracy']:.2%}")
+    if failure:
+        raise DigitsError(failure)

@@ -16,12 +16,18 @@ from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits_train.augment import Dice, augment
 from digits_train.models import Network
-from digits_train.optimize import learning_rate, set_learning_rate, update_average
+from digits_train.optimize import (
+    learning_rate,
+    measure_statistics,
+    set_learning_rate,
+    update_average,
+)
 from digits_train.outliers import beside
 from digits_train.recipe import Recipe
 from digits_train.world import World
 
 _PREDICT_BATCH = 1000  # digits at a time when nothing is learnt
+_SHORT = 1000  # steps, in which moving averages are not yet to be trusted
 _PROBE = 100  # digits that show whether the network still gives numbers
 _DIVERGED = 3 * math.log(10)  # nats, three times the loss of guessing
 _TEMPERATURE = 4.0  # of teacher and student, as in Hinton et al.
@@ -134,6 +140,7 @@ def fit(
         started = time.perf_counter()
         loss, accuracy = _epoch(training, recipe, digits, forward, using, on_step)
         seconds = time.perf_counter() - started
+        _settle(training, recipe, digits[0], using)
         # The loss of the last step is from before it changed the weights.
         finite = predict(training.result, probe).isfinite().all()
         if not (loss < _DIVERGED and finite):
@@ -169,7 +176,7 @@ def _epoch(
     images, labels = digits
     generator = _seed(training, world)
     order = torch.randperm(len(images), generator=generator, device=world.device)
-    steps = math.ceil(len(images) / recipe.batch_size)
+    steps = recipe.steps(len(images))
     sums = torch.zeros(2, device=world.device)
     seen = mine = 0
     forward.train()
@@ -205,6 +212,13 @@ def _epoch(
             on_step(seen, mine, sums)
     loss, accuracy = (world.all_reduce(sums) / len(images)).tolist()
     return loss, accuracy
+
+
+def _settle(training: Training, recipe: Recipe, images: Tensor, using: Resources) -> None:
+    """Measure batch norm's statistics where the training ends before they have settled."""
+    if recipe.epochs * recipe.steps(len(images)) < _SHORT:
+        with _precision(using, using.bfloat16):
+            measure_statistics(training.result, images, _PREDICT_BATCH)
 
 
 def _forward(model: Network, using: Resources) -> nn.Module:

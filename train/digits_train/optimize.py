@@ -3,7 +3,8 @@
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from digits_train.recipe import Recipe
 
@@ -57,3 +58,13 @@ def update_average(average: nn.Module, model: nn.Module, decay: float, step: int
             ours.lerp_(theirs, weight)
         else:
             ours.copy_(theirs)  # batch norm's count of batches
+
+
+def measure_statistics(model: nn.Module, images: Tensor, batch: int) -> None:
+    """Have batch norm's means and variances be those of all these digits.
+
+    images: uint8 [n, 1, 28, 28], which go through the model in batches of up to `batch`. In
+    training each mean moves by a tenth towards that of a batch: after a few steps it is still that
+    of a random network (VGG-16, 140 pictures, 24 steps: 14 instead of 82 % of the training digits).
+    """
+    update_bn(torch.tensor_split(images, math.ceil(len(images) / batch)), model)

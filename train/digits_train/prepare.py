@@ -1,7 +1,6 @@
 """What a training needs before its first epoch: data, network, device, and whether they fit."""
 
 import copy
-import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from digits.data.datasets import DataSet
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits.terminal import complain, printable
-from digits_train import models, optimize, outliers, world
+from digits_train import diagnose, models, optimize, outliers, world
 from digits_train.checkpoint import Checkpoint
 from digits_train.fit import Epoch, Resources, Training
 from digits_train.models import Network
@@ -37,13 +36,12 @@ def load(data: Path | None, all_data: bool, here: World) -> DataSet:
     loaded = datasets.load(data, report)
     if here.leads:
         here.barrier()
-    missing = [str(digit) for digit in range(10) if digit not in loaded.splits["train"].labels]
-    if missing and here.leads:
-        complain(f"warning: there is no {', '.join(missing)} to learn from")
-    if not all_data:
-        return loaded
-    both = mnist.join(loaded.splits["train"], loaded.splits["validation"])
-    return replace(loaded, splits={"train": both, "test": loaded.splits["test"]})
+    if all_data:
+        both = mnist.join(loaded.splits["train"], loaded.splits["validation"])
+        loaded = replace(loaded, splits={"train": both, "test": loaded.splits["test"]})
+    for warning in diagnose.digits(loaded.splits) if here.leads else ():
+        complain(f"warning: {warning}")
+    return loaded
 
 
 def start(plan: Plan, device: torch.device) -> Training:
@@ -93,7 +91,7 @@ def precision(plan: Plan, device: torch.device) -> Precision:
 
 def check_batch(plan: Plan, model: Network, digits: int, here: World) -> None:
     """Raise DigitsError where a process has too few digits of a batch to learn from."""
-    batch = digits // math.ceil(digits / plan.recipe.batch_size)
+    batch = digits // plan.recipe.steps(digits)
     # Batch norm needs more than one digit to tell how far they spread.
     needed = 2 if any(isinstance(layer, nn.BatchNorm2d) for layer in model) else 1
     if batch // here.size < needed:

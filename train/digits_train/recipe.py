@@ -1,5 +1,6 @@
 """Recipes: everything that decides how a network is trained, but the seed and the device."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -60,6 +61,10 @@ class Recipe:
             raise DigitsError(f"the weight of outliers is not negative, not {self.outliers}")
         if not 0 < self.learning_rate < float("inf"):
             raise DigitsError(f"a learning rate is a positive number, not {self.learning_rate}")
+
+    def steps(self, digits: int) -> int:
+        """How many there are in an epoch of so many digits."""
+        return math.ceil(digits / self.batch_size)
 
 
 CLASSIC = Recipe("classic", epochs=5)

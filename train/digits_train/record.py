@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import digits
 from digits.data.evaluate import Batch, Evaluation
-from digits.data.mnist import SplitName, Splits
+from digits.data.mnist import Split, SplitName, Splits
 from digits.errors import DigitsError
 from digits_train import checkpoint, report
 from digits_train.checkpoint import Provenance
@@ -106,10 +106,11 @@ def conclude(
     machines: list[Machine],
     history: list[Epoch],
     splits: Splits,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Evaluation]:
     """Evaluate the network on the digits it didn't train on; write run.json and the pictures.
 
-    Returns what is in run.json. Without validation digits the pictures show the test digits.
+    Returns what is in run.json, and how the validation digits are read: they are in the pictures.
+    Without validation digits these are the test digits.
     """
     logits: dict[SplitName, Tensor] = {
         name: predict(model, split) for name, split in splits.items() if name != "train"
@@ -124,12 +125,18 @@ def conclude(
     folder.write_summary(summary)
 
     shown: SplitName = "validation" if "validation" in splits else "test"
-    result = Evaluation()
-    result.add(Batch.of(splits[shown], shown), logits[shown].softmax(1).numpy())
+    result = evaluate(logits[shown], splits[shown], shown)
     report.curves(folder.folder / "curves.png", history)
     report.confusion(folder.folder / "confusion.png", f"{shown} digits", result)
     report.mistakes(folder.folder / "mistakes.png", f"{shown} digits", result)
-    return summary
+    return summary, result
+
+
+def evaluate(logits: Tensor, split: Split, name: str = "digit") -> Evaluation:
+    """Count how the digits of a split, which are called `name`, are read. logits: [n, 10]."""
+    result = Evaluation()
+    result.add(Batch.of(split, name), logits.softmax(1).numpy())
+    return result
 
 
 class Events:

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from digits.data import datasets
-from digits.data.mnist import Splits
+from digits.data.mnist import Split, Splits
 from digits.errors import DigitsError, Interrupted, ModelError
 from digits.terminal import complain
-from digits_train import checkpoint, prepare, record, run, world
+from digits_train import checkpoint, diagnose, prepare, record, run, world
 from digits_train.display import EpochBar
-from digits_train.fit import Epoch, Resources, Training, fit
+from digits_train.fit import Epoch, Resources, Training, fit, predict
 from digits_train.plan import Options, Plan, best, parse
 from digits_train.record import Events, Machine
 from digits_train.run import Run
@@ -24,10 +24,19 @@ from digits_train.typed import typed
 # What a state of the right form with senseless contents raises when it is put to use.
 _SENSELESS = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, DigitsError)
 
-_GUESSING = 0.2  # accuracy; always saying 1 gives 0.11
-_FEW_STEPS = 100  # after 5, a third of 140 own pictures was read rightly, after 100 three of four
+_PROBE = 1000  # training digits that show whether the moving average lags behind
 
-Outcome = tuple[Run, dict[str, Any]]
+
+class Outcome(NamedTuple):
+    """What came of a training.
+
+    summary: what is in run.json. failure: why a network that was trained to the end is of no use;
+    None where it is.
+    """
+
+    run: Run
+    summary: dict[str, Any]
+    failure: str | None
 
 
 def train(
@@ -35,7 +44,7 @@ def train(
 ) -> Outcome | None:
     """Train as planned, into `out` or a new folder under runs/.
 
-    Returns the run and its summary; None in a process that only helps the leading one. Raises
+    Returns None in a process that only helps the leading one. Raises
     Interrupted after Ctrl-C; DigitsError when something is missing, or the training diverges; the
     checkpoint of the last finished epoch is then kept.
     """
@@ -156,14 +165,19 @@ class _Session:
         # The checkpoint's network, because with --patience it isn't the last epoch's.
         here = self.resources.world
         result = prepare.place(checkpoint.load(self.folder.checkpoint).model, here.device)
-        summary = record.conclude(
+        summary, read = record.conclude(
             self.folder, self.plan, result, self.machines, self.history, self.splits
         )
-        if self.history[-1].train_accuracy < _GUESSING:
-            steps = len(self.history) * -(-len(self.splits["train"]) // self.plan.recipe.batch_size)
-            remedy = "more --epochs" if steps < _FEW_STEPS else "another --learning-rate"
-            complain(f"the network is hardly better than guessing: try {remedy}")
-        return self.folder, summary
+        train, done, recipe = self.splits["train"], len(self.history), self.plan.recipe
+        kept = self.history[-1] if self.plan.patience is None else best(self.history)
+        probe = Split(train.images[:_PROBE], train.labels[:_PROBE])
+        if warning := diagnose.lag(record.evaluate(predict(result, probe), probe), kept):
+            complain(f"warning: {warning}")
+        failure = None
+        if done == recipe.epochs or self._out_of_patience():
+            steps = kept.number * recipe.steps(len(train))
+            failure = diagnose.failure(read, kept, steps)
+        return Outcome(self.folder, summary, failure)
 
     def _fit(self) -> None:
         here, done, recipe = self.resources.world, len(self.history), self.plan.recipe

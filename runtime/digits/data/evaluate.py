@@ -113,14 +113,8 @@ class Evaluation:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % confidence interval of the accuracy (E. B. Wilson, JASA 22, 1927)."""
-        n, z = self.total, _Z
-        if not n:
-            return math.nan, math.nan
-        p = self.accuracy
-        middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-        return max(middle - half, 0.0), min(middle + half, 1.0)
+        """The 95 % confidence interval of the accuracy."""
+        return interval(self.accuracy, self.total)
 
     @property
     def precision(self) -> list[float]:
@@ -154,6 +148,16 @@ class Evaluation:
 
     def _by_digit(self, of: NDArray[np.int64]) -> list[float]:
         return [_share(right, n) for right, n in zip(self.counts.diagonal(), of, strict=True)]
+
+
+def interval(accuracy: float, n: int) -> tuple[float, float]:
+    """The 95 % confidence interval of an accuracy on n digits (E. B. Wilson, JASA 22, 1927)."""
+    if not n:
+        return math.nan, math.nan
+    p, z = accuracy, _Z
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def _share(part: float, whole: float) -> float:

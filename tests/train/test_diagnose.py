@@ -1,0 +1,109 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from digits.data.evaluate import Evaluation
+from digits.data.mnist import Split, Splits
+from digits_train import diagnose
+from digits_train.fit import Epoch
+
+
+def epoch(train_accuracy: float) -> Epoch:
+    return Epoch(1, 1.0, train_accuracy, 1.0, 0.5, 1.0, 1.0)
+
+
+def evaluation(labels: Sequence[int], right: int) -> Evaluation:
+    """Of these digits, the first few are read rightly, and the others as the next digit."""
+    counts = np.zeros((10, 10), np.int64)
+    for place, label in enumerate(labels):
+        counts[label, label if place < right else (label + 1) % 10] += 1
+    return Evaluation(counts=counts, wrong=len(labels) - right)
+
+
+def splits(**counts: int | list[int]) -> Splits:
+    """So many digits of all ten, or these."""
+    labels = {
+        name: np.resize(
+            np.arange(10) if isinstance(of, int) else of, of if isinstance(of, int) else len(of)
+        )
+        for name, of in counts.items()
+    }
+    return {
+        name: Split(np.zeros((len(of), 28, 28), np.uint8), of.astype(np.uint8))
+        for name, of in labels.items()
+    }
+
+
+def test_enough_digits_are_no_warning() -> None:
+    assert not list(diagnose.digits(splits(train=10, validation=100, test=100)))
+    assert not list(diagnose.digits(splits(train=10, test=100)))
+
+
+@pytest.mark.parametrize(
+    ("part", "warning"),
+    [
+        ("train", "no training examples of 8, 9: the network can't learn to read them; add pict"),
+        ("validation", "no validation examples of 8, 9: no epoch is chosen by how well they are"),
+        ("test", "no test examples of 8, 9: how well they are read isn't measured; add pict"),
+    ],
+)
+def test_a_digit_without_examples(part: str, warning: str) -> None:
+    counts = {"train": 100, "validation": 100, "test": 100} | {part: [*range(8)] * 13}
+    [found] = diagnose.digits(splits(**counts))
+    assert found.startswith(warning)
+
+
+def test_few_digits_and_what_an_accuracy_on_them_means() -> None:
+    [found] = diagnose.digits(splits(train=500, validation=20, test=99))
+    assert found.startswith(
+        "only 20 validation and 99 test digits: an accuracy of 95% measured on 20 means"
+        " 76% to 99% (95 % interval)"
+    )
+    [found] = diagnose.digits(splits(train=500, test=99))
+    assert found.startswith("only 99 test digits")
+
+
+@pytest.mark.parametrize(
+    ("labels", "right", "fails"),
+    [
+        (range(10), 0, True),
+        ([*range(10)] * 2, 3, True),  # 15 %: 5 to 36
+        ([*range(10)] * 2, 10, False),
+        ([*range(10)] * 100, 110, True),  # 9.2 to 13.1 %
+        ([*range(10)] * 100, 130, False),
+        ([7] * 90 + [*range(10)], 91, True),  # as many as 7s
+        ([7] * 90 + [*range(10)], 98, False),
+        ([0, 1], 2, False),
+        ([7], 0, False),  # nothing can be told
+    ],
+)
+def test_what_can_t_be_told_from_guessing(labels: Sequence[int], right: int, fails: bool) -> None:
+    assert (diagnose.failure(evaluation(labels, right), epoch(0.3), 500) is not None) == fails
+
+
+@pytest.mark.parametrize(
+    ("train_accuracy", "steps", "remedy"),
+    [
+        (0.1, 99, "99 steps are too few, try more --epochs or a smaller --batch-size"),
+        (0.1, 100, "try another --learning-rate"),
+        (0.9, 100, "it knows its training digits by heart, and needs more of them"),
+    ],
+)
+def test_what_helps(train_accuracy: float, steps: int, remedy: str) -> None:
+    failure = diagnose.failure(evaluation([3, *range(10)], 1), epoch(train_accuracy), steps)
+    assert failure == (
+        "the network can't be told from guessing: it reads 9.09% of 11 digits, and always"
+        f" answering 3 gives 18.18%; {remedy}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("right", "train_accuracy", "lags"),
+    [(50, 0.7, True), (50, 0.55, False), (100, 1.0, False), (97, 1.0, False), (90, 1.0, True)],
+)
+def test_an_average_that_lags_behind(right: int, train_accuracy: float, lags: bool) -> None:
+    warning = diagnose.lag(evaluation([*range(10)] * 10, right), epoch(train_accuracy))
+    assert (warning is not None) == lags
+    if warning:
+        assert f"it reads {right}.00% of the training digits, and the network itself" in warning
