@@ -153,4 +153,10 @@ def _answers(start: Callable[[], Work], files: Sequence[str], jobs: int | None) 
         return map(start(), files)
     from digits.commands import workers
 
-    return workers.each(start, files, jobs)
+    return workers.each(start, files, jobs, _died)
+
+
+def _died(file: str) -> Answer:
+    return Answer(
+        "", PictureError(f"{file}: a process died while it read it; fewer --jobs need less memory")
+    )

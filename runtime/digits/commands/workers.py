@@ -5,10 +5,9 @@ Threads would wait for one another: most of a small picture's time goes by in Py
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, suppress
 from typing import Generic, NamedTuple, TypeVar
 
-from digits.errors import DigitsError
 from digits.processes import Worker, WorkerDied
 
 T = TypeVar("T")
@@ -18,32 +17,33 @@ T = TypeVar("T")
 _CHUNK, _AHEAD = 16, 2
 
 
-def each(start: Callable[[], Callable[[str], T]], items: Sequence[str], jobs: int) -> Iterator[T]:
+def each(
+    start: Callable[[], Callable[[str], T]],
+    items: Sequence[str],
+    jobs: int,
+    on_death: Callable[[str], T],
+) -> Iterator[T]:
     """Do the work for each item, with at most `jobs` processes; yields results in the items' order.
 
-    start: called once in each process, gives the function that does the work; can be pickled. No
+    start: called once in each process, gives the function that does the work; can be pickled.
+    on_death: gives the result for an item that a process dies of, as when the memory is full. No
     more than a few dozen results wait, however many items there are. Raises the DigitsError that
-    start or the work raises, and one of its own when a process dies, as when the memory is full.
+    start or the work raises, and WorkerDied when a process can't even start.
     """
     jobs = min(jobs, -(-len(items) // _CHUNK))  # any other would have nothing to do
     with ExitStack() as stack:
-        workers: list[Worker[Sequence[str], list[T]]] = [
-            stack.enter_context(closing(Worker(_InChunks(start).start))) for _ in range(jobs)
-        ]
-        asked: deque[tuple[Worker[Sequence[str], list[T]], Sequence[str]]] = deque()
+        lanes = [_Lane(_InChunks(start).start, on_death) for _ in range(jobs)]
+        for lane in lanes:
+            stack.callback(lane.close)
+        asked: deque[_Lane[T]] = deque()
         for number, first in enumerate(range(0, len(items), _CHUNK)):
             if len(asked) == _AHEAD * jobs:
-                yield from _answers(*asked.popleft())
-            worker, chunk = workers[number % jobs], items[first : first + _CHUNK]
-            try:
-                worker.send(chunk)
-            except WorkerDied as error:
-                while asked:  # what it died of is among these, if it had anything to do
-                    yield from _answers(*asked.popleft())
-                raise _died(chunk) from error
-            asked.append((worker, chunk))
+                yield from asked.popleft().receive()
+            lane = lanes[number % jobs]
+            lane.send(items[first : first + _CHUNK])
+            asked.append(lane)
         while asked:
-            yield from _answers(*asked.popleft())
+            yield from asked.popleft().receive()
 
 
 class _InChunks(NamedTuple, Generic[T]):
@@ -56,14 +56,47 @@ class _InChunks(NamedTuple, Generic[T]):
         return lambda items: [work(item) for item in items]
 
 
-def _answers(worker: Worker[Sequence[str], list[T]], chunk: Sequence[str]) -> list[T]:
-    try:
-        return worker.receive()
-    except WorkerDied as error:
-        raise _died(chunk) from error
+class _Lane(Generic[T]):
+    """A worker, and after its death another one."""
 
+    def __init__(
+        self,
+        start: Callable[[], Callable[[Sequence[str]], list[T]]],
+        on_death: Callable[[str], T],
+    ) -> None:
+        self._start, self._on_death = start, on_death
+        self._worker = Worker(start)
+        self._asked: deque[Sequence[str]] = deque()  # chunks without an answer
 
-def _died(chunk: Sequence[str]) -> DigitsError:
-    return DigitsError(
-        f"a worker process died between {chunk[0]} and {chunk[-1]}; fewer --jobs need less memory"
-    )
+    def send(self, chunk: Sequence[str]) -> None:
+        self._asked.append(chunk)
+        with suppress(WorkerDied):  # then there will be no answer
+            self._worker.send(chunk)
+
+    def receive(self) -> list[T]:
+        """The results of the first chunk that has none yet."""
+        chunk = self._asked.popleft()
+        try:
+            return self._worker.receive()
+        except WorkerDied:
+            self._restart()
+        results = [self._one(item) for item in chunk]
+        for later in self._asked:
+            with suppress(WorkerDied):
+                self._worker.send(later)
+        return results
+
+    def close(self) -> None:
+        self._worker.close()
+
+    def _one(self, item: str) -> T:
+        try:
+            return self._worker.ask([item])[0]
+        except WorkerDied:
+            self._restart()
+            return self._on_death(item)
+
+    def _restart(self) -> None:
+        self._worker.close()
+        self._worker = Worker(self._start)
+        self._worker.wait_until_started()
