@@ -84,7 +84,7 @@ def test_nothing_finds_the_file_by_itself(digits: Digits, command: tuple[str, ..
 
 
 def test_a_teacher_of_one_s_own(digits: Digits) -> None:
-    short = ("--recipe", "classic", "--epochs", "1")
+    short = ("--recipe", "classic", "--epochs", "2", "--batch-size", "16")
     digits("train", "--model", "tiny.py:Tiny", *short)
     own = ("--teacher-model", "tiny.py:Tiny")
     digits("train", "--teacher", "runs/tiny", *own, *short)

@@ -11,7 +11,7 @@ from torch import nn
 from digits.data.mnist import Split
 from digits.models.model import open_session
 from digits_export import graph, phases
-from digits_train.models import VGG16, LeNet5
+from digits_train.models import VGG16, LeNet5, Normalize
 
 KERNELS = hnp.arrays(np.float32, (3, 1, 5, 3), elements=st.floats(-2, 2, width=16))
 BIASES = hnp.arrays(np.float32, 3, elements=st.floats(-2, 2, width=16))
@@ -65,12 +65,12 @@ def test_lenet5_has_them_and_vgg16_has_not() -> None:
 def test_another_network_may_begin_so(test_slice: Split) -> None:
     torch.manual_seed(0)
     layers = OrderedDict(
-        begin=nn.Conv2d(1, 4, (5, 3)), bend=nn.ReLU(), halve=nn.MaxPool2d(2), flat=nn.Flatten(),
-        end=nn.Linear(4 * 12 * 13, 10),
+        normal=Normalize(), begin=nn.Conv2d(1, 4, (5, 3)), bend=nn.ReLU(), halve=nn.MaxPool2d(2),
+        flat=nn.Flatten(), end=nn.Linear(4 * 12 * 13, 10),
     )  # fmt: skip
     network = nn.Sequential(layers).eval()
     session = open_session(graph.build(network).SerializeToString(), "float")  # type: ignore[arg-type]
     pixels = test_slice.images[:20, None]
     with torch.inference_mode():
-        expected = network(torch.tensor(pixels).float()).softmax(1)
+        expected = network(torch.tensor(pixels)).softmax(1)
     np.testing.assert_allclose(session.run(None, {"images": pixels})[0], expected, atol=1e-5)
