@@ -3,7 +3,6 @@
 json and csv are imported where they are used, because a plain `digits predict` must start fast.
 """
 
-import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -78,7 +77,9 @@ def as_json(values: object) -> str:
     """JSON that any parser takes: valid Unicode, and null for what is no number."""
     import json
 
-    return json.dumps(_strict(values), allow_nan=False)
+    text = json.dumps(values, ensure_ascii=False)
+    text = re.sub("[\ud800-\udfff]", lambda found: f"\\\\u{ord(found[0]):04x}", text)
+    return json.dumps(json.loads(text, parse_constant=lambda _: None))
 
 
 def prediction_values(file: str, answer: "Prediction", frame: bool = False) -> dict[str, Any]:
@@ -123,13 +124,3 @@ def _values(answer: "Prediction", frame: bool) -> dict[str, Any]:
     if frame:
         values["frame"] = None if answer.frame is None else answer.frame.tolist()
     return values
-
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_strict(key): _strict(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(item) for item in value]
-    if isinstance(value, str):
-        return value.encode(errors="backslashreplace").decode()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

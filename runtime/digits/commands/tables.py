@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,7 +14,7 @@ from digits.names import escape_name
 from digits.terminal import printable
 
 _LISTED = 10  # mistakes
-_MAX_OBJECTS = 20  # in a recipe, one in the other or side by side
+_NESTED = 100  # objects and lists
 
 
 def evaluation(result: Evaluation) -> Iterator[str]:
@@ -139,14 +140,12 @@ def _duration(seconds: float | None) -> str:
 
 
 def _parsed(value: object) -> object:
-    """The object in a JSON text; anything else as it is, and what no recipe would be."""
-    if not isinstance(value, str) or value[:1] != "{" or value.count("{") > _MAX_OBJECTS:
+    """The object in a JSON text; anything else as it is, and so what no recipe is nested like."""
+    if not isinstance(value, str) or value[:1] != "{" or len(re.findall(r"[{[]", value)) > _NESTED:
         return value
     try:
-        parsed = json.loads(value)
-        json.dumps(parsed, allow_nan=False)
-        return parsed
-    except (ValueError, RecursionError):
+        return json.loads(value)
+    except ValueError:
         return value
 
 

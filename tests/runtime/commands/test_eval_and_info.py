@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from digits import Classifier
-from digits.commands import tables
+from digits.commands import output, tables
 from digits.models import info
 from digits.models.model import Model
 from digits.vision import picture
@@ -162,10 +162,19 @@ def test_an_error_s_text_can_t_move_the_cursor(run: Run) -> None:
     assert "\x1b" not in err
 
 
-@pytest.mark.parametrize("recipe", ['{"a":' * 100_000, "{broken", '{"a\u001b[31mx": 1}'])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        *('{"a":' * 100_000, "{broken", '{"a\u001b[31mx": 1}', '{"a": 1e999, "\\ud800": NaN}'),
+        *('{"a":' * depth + "1" + "}" * depth for depth in (300, 490, 950, 3000)),
+        *('{"a":' + "[" * depth + "]" * depth + "}" for depth in (490, 3000)),
+    ],
+)
 def test_a_recipe_that_is_no_recipe_is_shown_as_it_is(recipe: str) -> None:
     found = info.inspect()
     object.__setattr__(found.metadata, "recipe", recipe)
     lines = "\n".join(tables.info(found))
     assert "recipe" in lines
     assert "\x1b" not in lines
+    values = json.loads(output.as_json(tables.info_values(found)), parse_constant=pytest.fail)
+    assert "recipe" in values["metadata"]
