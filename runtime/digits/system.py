@@ -35,7 +35,9 @@ def too_many_files(error: BaseException | None) -> str:
     The next file would fail too: that is no picture's fault.
     """
     while error:
-        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        if isinstance(error, OSError) and error.errno == errno.EMFILE:
             return "too many files are open: raise `ulimit -n`"
+        if isinstance(error, OSError) and error.errno == errno.ENFILE:
+            return "too many files are open on this machine: close other programs"
         error = error.__cause__
     return ""

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from digits import Classifier, __version__
+from digits.data import fetch
 from digits.data.mnist import Split
 from digits.models import metadata
 from digits.models.model import BUNDLED, Model
@@ -296,6 +297,18 @@ def test_control_characters_don_t_reach_the_terminal(run: Run) -> None:
     code, _, err = run("predict", "red\x1b[31m\nname.png")
     assert code == 1
     assert err == "error: no file matches red\\x1b[31m\\x0aname.png\n"
+
+
+@pytest.mark.parametrize("variable", ["DIGITS_MODEL", "DIGITS_DATA", "XDG_CACHE_HOME"])
+def test_line_breaks_in_environment_are_escaped(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    monkeypatch.setattr(fetch, "SOURCES", ())
+    monkeypatch.delenv("DIGITS_DATA", raising=False)
+    monkeypatch.setenv(variable, f"{tmp_path}/a\n\x1b[31mb")
+    code, out, err = run("eval")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert f"{tmp_path}/a\\x0a\\x1b[31mb" in err
 
 
 def test_a_page_is_read_line_by_line(run: Run, page: Path) -> None:

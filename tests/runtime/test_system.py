@@ -1,5 +1,6 @@
-"""A 32-bit Arm system, on which there is no onnxruntime: one sentence instead of pip's riddle."""
+"""What the machine is, and what it lacks: one sentence instead of a riddle."""
 
+import errno
 import subprocess
 import sys
 from importlib.metadata import requires
@@ -8,6 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from digits import system
+from digits.errors import DigitsError
 
 SENTENCE = (
     "digits needs a 64-bit system: onnxruntime has no 32-bit Arm wheel"
@@ -61,3 +63,13 @@ def test_pip_leaves_out_what_32_bit_arm_has_no_wheels_for(machine: str, needed: 
         if requirement.marker is None or requirement.marker.evaluate(environment)
     }
     assert found == needed
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_too_many_files_are_found_in_the_cause(number: int) -> None:
+    cause = OSError(number, "Too many open files")
+    error = DigitsError("can't open a.png")
+    assert system.too_many_files(error) == ""
+    error.__cause__ = cause
+    assert system.too_many_files(error) == system.too_many_files(cause) != ""
+    assert system.too_many_files(OSError(errno.ENOENT, "No such file")) == ""
