@@ -1,7 +1,6 @@
 """A picture in, what `digits predict --json` and `digits read --json` print out."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -60,7 +59,7 @@ def answer(classifier: Classifier, upload: Upload) -> Answer:
         values = output.prediction_values(name, classifier.predict(content), frame)
     else:
         values = output.reading_values(name, classifier.read(content), frame)
-    return Answer(200, json.dumps(values))
+    return Answer(200, output.as_json(values))
 
 
 class Pictures:
