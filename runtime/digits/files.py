@@ -103,7 +103,7 @@ def locked_folder(folder: Path) -> Iterator[bool]:
         free = True
         if fcntl is not None:
             with suppress(OSError):
-                file = os.open(folder, os.O_RDONLY)
+                file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # a pipe would wait
                 opened.callback(os.close, file)
                 free = lock(file) and _is_at(file, folder)
         yield free

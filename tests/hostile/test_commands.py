@@ -23,7 +23,10 @@ Run = Callable[..., None]
 OUTPUTS = ("--debug", "--annotate", "--plot", "--out", "--triton")
 COMMANDS = ("predict", "read", "eval", "info", "bench", "watch", "serve", "train", "export")
 NUMBERS = ("0", "-1", "1e400", "nan", "-inf", "9" * 500, "0x10", "٣", "1_0", " ", "")
-TEXTS = ("", " ", "-", "--", "---", "=", "a\nb", "\x1b[31m", "\udcff\udcfe", "%s%n", "~", "*", "[")
+TEXTS = (
+    *("", " ", "-", "--", "---", "=", "a\nb", "\x1b[31m", "\udcff\udcfe", "%s%n", "~", "*", "["),
+    *(":", "a:b", ".py"),
+)
 MODEL = ("--model", "--model-sha256")
 OPTIONS = {
     "predict": (*MODEL, "--kernels", "--reject", "--jobs", "--skip-done", "--debug"),
@@ -36,9 +39,12 @@ OPTIONS = {
     "train": (
         *("--model", "--recipe", "--epochs", "--batch-size", "--learning-rate", "--seed"),
         *("--precision", "--teacher", "--patience", "--max-minutes", "--device", "--data"),
-        *("--out", "--resume"),
+        *("--out", "--resume", "--teacher-model"),
     ),
-    "export": ("--quantize", "--calibration", "--calibration-images", "--triton", "--data"),
+    "export": (
+        *("--quantize", "--calibration", "--calibration-images", "--triton", "--data"),
+        "--model",
+    ),
 }
 
 
@@ -118,6 +124,11 @@ def test_options_that_lead_elsewhere(run: Run, tmp_path: Path, command: str, opt
             continue  # where it is told to write, it writes
         arguments = [tmp_path / "picture.png"] if command in ("predict", "read") else []
         run(command, *arguments, option, place)
+
+
+def test_files_of_networks_that_lead_elsewhere(run: Run, tmp_path: Path) -> None:
+    for place in places(tmp_path):
+        assert run("train", "--model", f"{place}:Net") != 0
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -198,8 +198,10 @@ def test_a_folder_has_one_owner_at_a_time(tmp_path: Path) -> None:
     with locked_folder(folder) as again:
         assert again
     assert not list(folder.iterdir())
-    with locked_folder(tmp_path / "nothing") as nothing:
-        assert nothing
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("nothing", "pipe"):
+        with locked_folder(tmp_path / name) as free:
+            assert free
 
 
 def test_a_folder_that_another_one_replaced_is_not_locked(

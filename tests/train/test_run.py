@@ -101,6 +101,11 @@ def test_a_file_that_is_no_run_is_not_taken_for_the_one_beside_it() -> None:
     assert run.checkpoint_at(Path("best.safetensors")) == Path("best.safetensors")
 
 
+def test_a_name_that_no_file_can_have() -> None:
+    name = Path("long" * 100)
+    assert run.find(name).folder == run.checkpoint_at(name) == name
+
+
 def test_metrics_csv(tmp_path: Path) -> None:
     Run(tmp_path).write_metrics([Epoch(1, 0.5, 0.9, 0.25, 0.95, 7.5, 1000.0)])
     assert (tmp_path / "metrics.csv").read_text() == (

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def find(path: Path) -> Run:
     run = Run(path.parent)
     if path in (run.checkpoint, run.state):
         return run
-    if path.is_file():
+    if os.path.isfile(path):  # False, too, for a name that no file can have
         raise ModelError(
             f"{path} is no run folder, nor the {run.checkpoint.name} or {run.state.name} in one"
         )
@@ -113,7 +114,9 @@ def find(path: Path) -> Run:
 
 def checkpoint_at(path: Path) -> Path:
     """The checkpoint of the run in a folder, or beside its state.pt; any other file itself."""
-    return find(path).checkpoint if path.is_dir() or path == Run(path.parent).state else path
+    if os.path.isdir(path) or path == Run(path.parent).state:
+        return find(path).checkpoint
+    return path
 
 
 @contextmanager

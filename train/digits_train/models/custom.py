@@ -4,6 +4,7 @@ The file is run, as `python FILE.py` would. A checkpoint, a state or a run folde
 file that is; whoever goes on with such a network names it again.
 """
 
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -33,7 +34,7 @@ def load(spec: str) -> type[Network]:
     if spec.endswith(".py") or not name:
         raise DigitsError(f"{spec}: say which class in the file the network is, as FILE.py:CLASS")
     path = Path(file)
-    if not path.is_file():
+    if not os.path.isfile(path):  # which, unlike Path.is_file, takes any name
         raise DigitsError(f"{path}: there is no such file; a network's is FILE.py:CLASS")
     module = _run(path)
     found = getattr(module, name, None)
