@@ -136,7 +136,7 @@ class FolderScan:
         if os.path.splitext(path)[1].lower() not in SUFFIXES:
             return None
         self._path = path
-        return stamp(self._folder, os.path.relpath(path, self._folder))
+        return stamp(self._folder, path.removeprefix(os.path.join(self._folder, "")))
 
 
 def _utc(nanoseconds: int) -> str:

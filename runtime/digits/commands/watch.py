@@ -70,9 +70,7 @@ class FolderWatcher:
         self._attempts = Attempts(results.with_name(f".{results.name}.reading"), self._done)
         self._looks = _Looks(reader.folder, recursive)
         self._waiting: dict[FileStamp, float] = {}  # since when each has stood unchanged
-        self._unreadable: dict[
-            FileStamp, float
-        ] = {}  # the same, of those that can't be read so far
+        self._unreadable: dict[FileStamp, float] = {}  # the same, where reading has failed once
         self._ready: deque[FileStamp] = deque()  # of both, those whose turn it is
         self._not_before = 0.0  # another is read, because the results can't be written
         self._unsaved = False
