@@ -9,7 +9,14 @@ from types import FrameType
 
 from digits.errors import DigitsError, Interrupted
 from digits.system import require_64_bit, too_many_files
-from digits.terminal import INTERRUPTED, complain, forget_stdout, interrupted, quiet
+from digits.terminal import (
+    INTERRUPTED,
+    complain,
+    forget_full_stderr,
+    forget_stdout,
+    interrupted,
+    quiet,
+)
 
 
 def main() -> None:
@@ -35,6 +42,8 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         interrupted()
+    finally:
+        forget_full_stderr()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -106,6 +106,15 @@ def forget_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def forget_full_stderr() -> None:
+    """Let the exit code stand: what can't be written of stderr would make it 120 at exit."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 def progress_bar(*fields: str) -> "Progress":
     """A rich progress bar: description, bar, share, time left, then `fields` (rich markup).
 

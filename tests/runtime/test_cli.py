@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -177,7 +178,7 @@ def test_a_missing_extra_is_named(run: Run, command: str, monkeypatch: pytest.Mo
 
 
 def test_a_reader_that_goes_away_is_no_traceback(pictures: list[Path]) -> None:
-    command = f"{sys.executable} -m digits predict {' '.join(map(str, pictures * 20))} | head -1"
+    command = f"{sys.executable} -m digits predict {shlex.join(map(str, pictures * 20))} | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
@@ -196,6 +197,7 @@ def test_a_full_disk_under_the_results_is_one_line(pictures: list[Path]) -> None
     assert done.stderr == "error: can't write the results: No space left on device\n"
 
 
+@pytest.mark.slow
 def test_a_bar_on_the_terminal_leaves_the_results_alone(pictures: list[Path]) -> None:
     """Results in a pipe, stderr on a terminal: the bar is drawn there, the lines are not."""
     terminal, its_other_end = os.openpty()
@@ -225,6 +227,7 @@ def test_a_bar_on_the_terminal_leaves_the_results_alone(pictures: list[Path]) ->
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [b"zw\xc3\xb6lf.png", b"\xff.png", b"two\nlines.png"])
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
 @pytest.mark.parametrize("form", ["", "--csv", "--json"])
@@ -267,7 +270,7 @@ def test_stdout_that_is_full_from_the_start(pictures: list[Path], arguments: lis
 
 
 def test_errors_stay_out_of_the_results_when_stderr_is_closed(pictures: list[Path]) -> None:
-    command = f"{sys.executable} -m digits predict --json missing.png {pictures[1]} 2>&-"
+    command = f"{sys.executable} -m digits predict --json missing.png '{pictures[1]}' 2>&-"
     done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1
     assert [json.loads(line)["digit"] for line in done.stdout.splitlines()] == [1]
@@ -280,14 +283,14 @@ def test_wrong_usage_stays_out_of_the_results_when_stderr_is_closed() -> None:
 
 
 def test_a_full_stderr_costs_no_picture(pictures: list[Path]) -> None:
-    command = f"{sys.executable} -m digits predict missing.png {pictures[1]} 2>/dev/full"
+    command = f"{sys.executable} -m digits predict missing.png '{pictures[1]}' 2>/dev/full"
     done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1
     assert len(done.stdout.splitlines()) == 1
 
 
 def test_a_closed_stdout_is_an_error(pictures: list[Path]) -> None:
-    command = f"{sys.executable} -m digits predict {pictures[1]} >&-"
+    command = f"{sys.executable} -m digits predict '{pictures[1]}' >&-"
     done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr == "error: can't write the results: stdout is closed\n"
