@@ -20,7 +20,7 @@ import pytest
 from tests.kills.faults import ERRORS
 
 # Kills of each command at a random time, write errors, sizes of disks; from ALL on, all of these.
-KILLS = int(os.environ.get("DIGITS_KILLS", "3"))
+KILLS = int(os.environ.get("DIGITS_KILLS", "2"))
 ALL = 100
 MOST = 100.0  # seconds that any command may take
 
@@ -65,7 +65,6 @@ class Driver:
             cwd=ROOT,
             pass_fds=[other.fileno()],
             stdin=subprocess.DEVNULL,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
         other.close()
         assert self._connection.recv(100) == b"ready"

@@ -1,6 +1,7 @@
 """Run the installed `digits` command as a user does."""
 
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,3 +27,18 @@ def run_installed(*arguments: object, **options: object) -> subprocess.Completed
 def digits() -> Run:
     """Call the installed `digits`. tests/arm has another fixture of this name."""
     return run_installed
+
+
+def file_limit(size: int) -> Callable[[], None]:
+    """For preexec_fn: files can't grow over `size` bytes, as on a full disk."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def assert_one_sentence(done: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """A command that failed says why in its last line."""
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    for part in parts:
+        assert part in last

@@ -1,6 +1,15 @@
-"""The whole road with a folder of one's own pictures in place of MNIST."""
+"""The whole road with a folder of one's own pictures in place of MNIST, and what may happen on it.
+
+A thousand pictures take seconds, where MNIST takes minutes.
+"""
 
 import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +18,9 @@ from PIL import Image
 from digits.data.labelled import digest_of, split_of
 from digits.data.mnist import Split
 
-from .conftest import Run
+from .conftest import Run, assert_one_sentence, file_limit
+
+SHORT = ("--recipe", "classic", "--epochs", 1)
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +49,18 @@ def trained(own: Path, digits: Run) -> Path:
     return own.parent
 
 
+@pytest.fixture
+def training(own: Path, trained: Path) -> subprocess.Popen[str]:
+    """A second one, which has finished an epoch and has many before it."""
+    command = [str(Path(sys.executable).with_name("digits")), "train", "--data", str(own)]
+    how = ("--recipe", "classic", "--epochs", "20")
+    process = subprocess.Popen([*command, *how], cwd=trained, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("warning: ")
+    assert process.stderr.readline().startswith("epoch  1/20")
+    return process
+
+
 def test_the_road(own: Path, trained: Path, digits: Run, train_slice: Split) -> None:
     done = digits(*("export", "--quantize", "--data", own, "--max-accuracy-drop", 2), cwd=trained)
     assert done.returncode == 0, done.stderr
@@ -58,3 +81,69 @@ def test_other_digits_are_refused(trained: Path, digits: Run, command: tuple[str
     assert done.returncode == 1
     assert "was trained on pictures: say with --data where they are" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_killed_run_can_be_resumed_and_a_second_one_gets_its_own_folder(
+    training: subprocess.Popen[str], own: Path, trained: Path, digits: Run
+) -> None:
+    training.kill()
+    training.communicate()
+    assert training.returncode == -signal.SIGKILL
+    resumed = digits("train", "--resume", "runs/lenet5-2", "--data", own, "--json", cwd=trained)
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["epochs"] == 20
+    names = os.listdir(trained / "runs" / "lenet5-2")
+    assert "checkpoint.safetensors" in names
+    assert not [name for name in names if name[0] == "."]
+
+
+def test_ctrl_c_says_what_is_kept(training: subprocess.Popen[str]) -> None:
+    training.send_signal(signal.SIGINT)
+    rest = training.communicate()[1]
+    assert training.returncode == 130
+    assert re.fullmatch(
+        r"interrupted: epoch \d+ is kept; go on with `digits train --resume runs/lenet5-\d`",
+        rest.splitlines()[-1],
+    )
+    assert "Traceback" not in rest
+
+
+@pytest.fixture(scope="module")
+def student(own: Path, trained: Path, digits: Run) -> Path:
+    """A run that was taught by the first one, with the validation digits too."""
+    teacher = ("--teacher", Path("runs", "lenet5", "checkpoint.safetensors"))
+    options = ("--all-data", "--out", "student")
+    done = digits("train", *SHORT, "--data", own, *teacher, *options, cwd=trained)
+    assert done.returncode == 0, done.stderr
+    assert "no validation: trained on its digits too" in done.stdout
+    return trained / "student"
+
+
+def test_a_student_learns_from_the_first_network(student: Path) -> None:
+    assert json.loads((student / "run.json").read_text())["teacher"]
+
+
+def test_export_tells_that_nothing_was_kept_to_validate(
+    student: Path, own: Path, digits: Run
+) -> None:
+    exported = digits("export", student, "--data", own)
+    assert exported.returncode == 0, exported.stderr
+    assert "trained on the validation digits too" in exported.stderr
+
+
+def test_a_full_disk_leaves_no_half_written_run(own: Path, digits: Run, tmp_path: Path) -> None:
+    done = digits(*("train", *SHORT, "--data", own), cwd=tmp_path, preexec_fn=file_limit(100_000))
+    assert_one_sentence(done, "can't write", "File too large")
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_a_full_disk_leaves_nothing_of_an_export(
+    own: Path, trained: Path, digits: Run, tmp_path: Path
+) -> None:
+    shutil.copy(trained / "runs" / "lenet5" / "checkpoint.safetensors", tmp_path)
+    done = digits(
+        *("export", tmp_path, "--quantize", "--max-accuracy-drop", 2, "--data", own),
+        preexec_fn=file_limit(100_000),
+    )
+    assert_one_sentence(done, f"can't write {tmp_path}/lenet5.onnx: File too large")
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]

@@ -1,13 +1,6 @@
 """The whole road on real data: train, export, read held-out digits from PNG files."""
 
 import json
-import os
-import resource
-import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,18 +12,32 @@ from .conftest import Run
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory, full_test_set: Split, digits: Run) -> Path:
-    """A folder in which `digits train` and `digits export --quantize` have been run."""
+def trained(tmp_path_factory: pytest.TempPathFactory, full_test_set: Split, digits: Run) -> Path:
+    """A folder in which `digits train` has been run."""
     folder = tmp_path_factory.mktemp("workshop")
-    trained = digits("train", "--recipe", "default", "--epochs", 3, cwd=folder)
-    assert trained.returncode == 0, trained.stderr
-    assert trained.stdout.startswith("runs/lenet5  validation 9")
-    assert len(trained.stderr.splitlines()) == 3
-    # Three epochs leave many digits near the border, so quantization may turn a few more.
-    exported = digits("export", "--quantize", "--max-accuracy-drop", 0.2, cwd=folder)
-    assert exported.returncode == 0, exported.stderr
-    assert len(exported.stdout.splitlines()) == 5
+    done = digits(
+        *("train", "--recipe", "classic", "--epochs", 1, "--learning-rate", 3e-3), cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("runs/lenet5  validation 9")
+    assert len(done.stderr.splitlines()) == 1
     return folder
+
+
+@pytest.fixture(scope="module")
+def workshop(trained: Path, digits: Run) -> Path:
+    """The same folder, in which `digits export --quantize` has been run too."""
+    # One epoch leaves many digits near the border, so quantization may turn a few more.
+    done = digits("export", "--quantize", "--max-accuracy-drop", 0.2, cwd=trained)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 5
+    return trained
+
+
+def test_training_reaches_97_percent(trained: Path) -> None:
+    run = trained / "runs" / "lenet5"
+    assert json.loads((run / "run.json").read_text())["test_accuracy"] > 0.97
+    assert {path.name for path in run.iterdir()} >= {"checkpoint.safetensors", "curves.png"}
 
 
 def test_the_exported_model_reads_held_out_digits(
@@ -56,8 +63,7 @@ def test_nothing_is_lost_on_the_way(workshop: Path) -> None:
     for form in (int8, integer):
         assert form["bytes"] <= 60_000
         lost = checkpoint["test_accuracy"] - form["test_accuracy"]
-        assert lost <= 0.001  # ten of 10,000 digits: three epochs leave many near the border
-    assert checkpoint["test_accuracy"] > 0.97
+        assert lost <= 0.001  # ten of 10,000 digits
 
 
 def test_eval_and_info_agree_with_the_export(workshop: Path, digits: Run, tmp_path: Path) -> None:
@@ -80,19 +86,6 @@ def test_eval_and_info_agree_with_the_export(workshop: Path, digits: Run, tmp_pa
     assert about["numbers"]["int8"] > 44_000
 
 
-def test_a_full_disk_leaves_nothing_of_an_export(
-    workshop: Path, digits: Run, tmp_path: Path
-) -> None:
-    shutil.copy(workshop / "runs" / "lenet5" / "checkpoint.safetensors", tmp_path)
-    done = digits(
-        *("export", tmp_path, "--quantize", "--max-accuracy-drop", 0.2),
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"error: can't write {tmp_path}/lenet5.onnx: File too large")
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
-
-
 def test_the_run_folder_is_complete(workshop: Path) -> None:
     names = {path.name for path in (workshop / "runs" / "lenet5").iterdir()}
     assert names == {
@@ -100,67 +93,3 @@ def test_the_run_folder_is_complete(workshop: Path) -> None:
         *("curves.png", "confusion.png", "mistakes.png"),
         *("lenet5.onnx", "lenet5.int8.onnx", "export.json", "MODEL_CARD.md"),
     }
-
-
-def test_a_killed_run_can_be_resumed_and_a_second_one_gets_its_own_folder(
-    workshop: Path, digits: Run
-) -> None:
-    command = [str(Path(sys.executable).with_name("digits")), "train", "--epochs", "2"]
-    process = subprocess.Popen(command, cwd=workshop, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    assert process.stderr.readline().startswith("epoch 1/2")
-    time.sleep(0.3)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    resumed = digits("train", "--resume", "runs/lenet5-2", "--json", cwd=workshop)
-    assert resumed.returncode == 0, resumed.stderr
-    assert json.loads(resumed.stdout)["epochs"] == 2
-    assert not [name for name in os.listdir(workshop / "runs" / "lenet5-2") if name[0] == "."]
-
-
-def test_ctrl_c_says_what_is_kept(workshop: Path) -> None:
-    command = [str(Path(sys.executable).with_name("digits")), "train", "--out", "stopped"]
-    process = subprocess.Popen(
-        command,
-        cwd=workshop,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell's background jobs ignore Ctrl-C, and so would what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stderr is not None
-    assert process.stderr.readline().startswith("epoch")
-    process.send_signal(signal.SIGINT)
-    rest = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
-    assert rest.splitlines()[-1] == (
-        "interrupted: epoch 1 is kept; go on with `digits train --resume stopped`"
-    )
-    assert "Traceback" not in rest
-
-
-def test_several_processes_train_together(workshop: Path) -> None:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command = ["--nproc-per-node=2", "-m", "digits", "train", "--recipe", "classic"]
-    done = subprocess.run(
-        [*torchrun, *command, "--epochs", "1", "--out", "together", "--json"],
-        cwd=workshop,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    summary = json.loads(done.stdout)  # of one process, not two
-    assert summary["machines"][0]["processes"] == 2
-    assert summary["validation_accuracy"] > 0.95
-
-
-def test_a_student_learns_from_the_first_network(workshop: Path, digits: Run) -> None:
-    teacher = Path("runs", "lenet5", "checkpoint.safetensors")
-    command = ("train", "--recipe", "classic", "--epochs", 1, "--out", "student")
-    done = digits(*command, "--teacher", teacher, "--all-data", cwd=workshop)
-    assert done.returncode == 0, done.stderr
-    assert "no validation: trained on its digits too" in done.stdout
-    exported = digits("export", "student", cwd=workshop)
-    assert exported.returncode == 0, exported.stderr
-    assert "trained on the validation digits too" in exported.stderr

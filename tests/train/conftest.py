@@ -2,8 +2,17 @@ from pathlib import Path
 
 import pytest
 
+from digits_train import report
+
 
 @pytest.fixture
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Be in an empty folder, where runs/ appears."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run's figures be empty files: to draw them takes longer than a short training."""
+    for name in ("curves", "confusion", "mistakes"):
+        monkeypatch.setattr(report, name, lambda path, *_: path.touch())

@@ -34,6 +34,7 @@ def confidence(network: torch.nn.Module, images: np.ndarray) -> float:
     return float(predict(network, split).softmax(1).amax(1).mean())
 
 
+@pytest.mark.slow
 def test_a_network_learns_to_be_unsure(train_slice: Split) -> None:
     """Of pictures that it hasn't seen, while it is sure of digits."""
     unseen = outliers.make(train_slice, 200, seed=1)

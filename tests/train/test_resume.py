@@ -14,7 +14,7 @@ from tests.train.short import FILES, PLAN, accuracies, interrupt_after, resume, 
 ONE_EPOCH = replace(PLAN, recipe=replace(PLAN.recipe, epochs=1))
 PLAN_AS_DICT = asdict(replace(PLAN, precision="float32"))
 
-pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder")
+pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 
 
 def test_ctrl_c_in_the_first_epoch_can_be_resumed_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,10 +185,10 @@ def test_a_student_keeps_its_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_a_run_on_the_gpu_can_be_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
-    interrupt_after(1, monkeypatch)
-    with pytest.raises(DigitsError, match="epoch 1 is kept"):
-        train(PLAN, Options("cuda"))
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        interrupt_after(1, patch)
+        with pytest.raises(DigitsError, match="epoch 1 is kept"):
+            train(PLAN, Options("cuda"))
     _, summary = resume(Path("runs/lenet5"), Options("cuda"))
     assert summary["epochs"] == 2
 

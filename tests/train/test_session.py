@@ -5,10 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from digits.data import mnist
 from digits.data.mnist import Split
@@ -18,7 +16,7 @@ from digits_train.plan import Options, Plan
 from digits_train.recipe import Recipe
 from tests.train.short import CPU, FILES, PLAN, accuracies, interrupt_after, resume, train
 
-pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder")
+pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 
 
 def test_the_run_folder(tmp_path: Path) -> None:
@@ -33,8 +31,6 @@ def test_the_run_folder(tmp_path: Path) -> None:
     loaded = checkpoint.load(run.checkpoint)
     assert loaded.provenance.epoch == 2
     assert loaded.provenance.validation_accuracy == summary["validation_accuracy"]
-    for name in ("curves.png", "confusion.png", "mistakes.png"):
-        assert np.asarray(Image.open(run.folder / name)).std() > 10
 
 
 def test_ctrl_c_keeps_the_last_finished_epoch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits.data.evaluate import Batch, Evaluation
+from digits.data.mnist import Split
+from digits_train import report
+from digits_train.fit import Epoch
+
+TRAINED = [Epoch(number, 1 / number, 0.9, 0.5, 0.95, 7.5, 1000.0) for number in (1, 2, 3)]
+UNVALIDATED = [Epoch(1, 0.5, 0.9, None, None, 7.5, 1000.0)]
+
+
+@pytest.fixture
+def result(test_slice: Split) -> Evaluation:
+    """Of a hundred digits, of which every third is read as a 7."""
+    split = Split(test_slice.images[:100], test_slice.labels[:100])
+    probabilities = np.eye(10, dtype=np.float32)[split.labels]
+    probabilities[::3] = np.eye(10, dtype=np.float32)[7]
+    result = Evaluation()
+    result.add(Batch.of(split, "test"), probabilities)
+    return result
+
+
+def assert_drawn(path: Path) -> None:
+    assert np.asarray(Image.open(path)).std() > 10
+
+
+@pytest.mark.parametrize("epochs", [TRAINED, UNVALIDATED])
+def test_curves(tmp_path: Path, epochs: list[Epoch]) -> None:
+    report.curves(tmp_path / "curves.png", epochs)
+    assert_drawn(tmp_path / "curves.png")
+
+
+def test_confusion(tmp_path: Path, result: Evaluation) -> None:
+    report.confusion(tmp_path / "confusion.png", "test digits", result)
+    assert_drawn(tmp_path / "confusion.png")
+
+
+def test_mistakes(tmp_path: Path, result: Evaluation) -> None:
+    report.mistakes(tmp_path / "mistakes.png", "test digits", result)
+    assert_drawn(tmp_path / "mistakes.png")
