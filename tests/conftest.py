@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from digits.data import mnist
@@ -14,6 +15,19 @@ from tests import drawn
 
 TESTS = Path(__file__).parent
 PICTURES = TESTS / "pictures"
+
+# The tests share the cores: threads of one network would wait for each other, and keep a core busy
+# with that. Set before torch is imported, and for all processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# With it, nothing is left in a buffer that could fail at a command's exit.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
+# On a busy machine any example may take long.
+settings.register_profile(
+    "digits", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("digits")
 
 # A shell has what it runs in the background ignore Ctrl-C, and each command of a test would too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -34,7 +34,8 @@ _ROOT = Path(__file__).parent.parent.parent
 _SAMPLE = _ROOT / "tests" / "pictures" / "7.jpg"
 # On a busy machine NumPy's threads wait for each other, which counts as work.
 _ENVIRONMENT = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-_PATIENCE = 120  # seconds
+_PATIENCE = 600  # seconds
+_YARDSTICK = 0.1  # seconds that the work of `_pace` takes on a machine of 2020
 _MOST = 6 << 30  # bytes that a process may have, so that one picture can't take all of a machine's
 _SLOWEST = 5  # functions of a profile that are printed
 
@@ -167,11 +168,16 @@ PATTERNS: dict[str, Callable[[], Grey]] = {
 
 
 class Costs(NamedTuple):
-    """What `predict` and `read` take for one picture. digits: how many `read` is sure of."""
+    """What `predict` and `read` take for one picture.
+
+    digits: how many `read` is sure of. pace: how many times as long as on a machine of 2020 a fixed
+    piece of work took meanwhile, at least 1; more on a slow machine, or on a busy one.
+    """
 
     predict: Usage
     read: Usage
     digits: int
+    pace: float
 
 
 def costs(name: str) -> Costs:
@@ -184,13 +190,14 @@ def costs(name: str) -> Costs:
     except subprocess.TimeoutExpired as error:
         raise AssertionError(f"{name} took more than {_PATIENCE} s") from error
     assert done.returncode == 0, f"{name}: {done.stderr or done.returncode}"
-    predict, read, digits = json.loads(done.stdout)
-    return Costs(Usage(*predict), Usage(*read), digits)
+    predict, read, digits, pace = json.loads(done.stdout)
+    return Costs(Usage(*predict), Usage(*read), digits, pace)
 
 
 def _measure(name: str) -> None:
     _limit_memory()
     classifier, picture = _warm(), PATTERNS[name]()
+    pace = _pace()
     with measured() as predict:
         predictions = [classifier.predict(picture)]
     _check(predictions[0], picture)
@@ -199,7 +206,18 @@ def _measure(name: str) -> None:
     for prediction in found:
         _check(prediction, picture)
     usages = [(usage.seconds, usage.megabytes) for usage in (predict, read)]
-    print(json.dumps([*usages, sum(prediction.digit is not None for prediction in found)]))
+    sure = sum(prediction.digit is not None for prediction in found)
+    print(json.dumps([*usages, sure, max(1.0, pace, _pace())]))
+
+
+def _pace() -> float:
+    """How many times as long as on a machine of 2020 this takes now."""
+    with measured() as usage:
+        for _ in range(10):
+            page = np.random.default_rng(0).integers(0, 256, 1 << 18)
+            np.bincount(page[page.cumsum() % len(page)])
+            sum(number * number for number in range(100_000))
+    return usage.seconds / _YARDSTICK
 
 
 def _warm() -> Classifier:
@@ -274,7 +292,7 @@ def main() -> None:
     print(f"{'':34}{'predict':>17}{'read':>17}{'digits':>9}")
     for name in names:
         try:
-            predict, read, digits = costs(name)
+            predict, read, digits, _ = costs(name)
         except AssertionError as error:
             print(f"{name:34}  {str(error).splitlines()[-1]}", flush=True)
             continue

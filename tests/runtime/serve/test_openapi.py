@@ -10,6 +10,8 @@ from digits.classifier import Classifier
 from digits.serve import openapi
 from tests.runtime.serve.conftest import application
 
+pytestmark = pytest.mark.slow
+
 PATHS = openapi.description("lenet5")["paths"]
 CASES = [
     (path, method, mode)
@@ -40,7 +42,7 @@ def test_every_answer_is_as_described(
     cases = api[path][method].as_strategy(generation_mode=mode).filter(is_to_its_path)
 
     @given(cases)
-    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=50, suppress_health_check=list(HealthCheck))
     def answered(case: schemathesis.Case) -> None:
         case.call_and_validate(excluded_checks=NOT_SAID)
 

@@ -116,7 +116,7 @@ def test_degenerate_shapes(shape: tuple[int, int], parts: int) -> None:
         assert not (cleaned & ~mask).any()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.integers(1, 130),
     st.integers(1, 130),

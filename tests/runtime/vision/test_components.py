@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -62,7 +62,6 @@ def check_runs(components: Components) -> None:
         assert runs == sorted(runs)
 
 
-@settings(deadline=None)
 @given(MASKS)
 def test_label_components_equals_flood_fill(mask: np.ndarray) -> None:
     ink = np.arange(mask.size, dtype=np.uint8).reshape(mask.shape)
@@ -78,7 +77,6 @@ def test_label_components_equals_flood_fill(mask: np.ndarray) -> None:
         assert components.boxes[number].tolist() == edges
 
 
-@settings(deadline=None)
 @given(MASKS, st.data())
 def test_runs_are_grouped_by_component(mask: np.ndarray, data: st.DataObject) -> None:
     components = label_components(mask, mask.astype(np.uint8))
@@ -90,7 +88,6 @@ def test_runs_are_grouped_by_component(mask: np.ndarray, data: st.DataObject) ->
     check_runs(once.select(np.array(data.draw(again), np.bool_)))
 
 
-@settings(deadline=None)
 @given(INKS, st.data())
 def test_select_keeps_components_unchanged(ink: np.ndarray, data: st.DataObject) -> None:
     components = label_components(ink > 20, ink)
@@ -115,7 +112,6 @@ def test_run_lengths_draw_the_mask(mask: np.ndarray) -> None:
     assert (drawn == mask).all()
 
 
-@settings(deadline=None)
 @given(MASKS, st.data())
 def test_mask_of_a_window(mask: np.ndarray, data: st.DataObject) -> None:
     height, width = mask.shape
@@ -132,7 +128,6 @@ def test_mask_of_a_window(mask: np.ndarray, data: st.DataObject) -> None:
         assert (shown == mask[window.top : window.bottom, window.left : window.right]).all()
 
 
-@settings(deadline=None)
 @given(MASKS, st.data())
 def test_label_map(mask: np.ndarray, data: st.DataObject) -> None:
     components = label_components(mask, mask.astype(np.uint8))
@@ -167,7 +162,6 @@ def test_crop_keeps_soft_edges() -> None:
     assert cropped.box == Box(1, 1, 4, 3)
 
 
-@settings(deadline=None)
 @given(INKS, st.data())
 def test_crop_of_any_components(ink: np.ndarray, data: st.DataObject) -> None:
     components = label_components(ink > 100, ink)

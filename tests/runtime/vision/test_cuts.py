@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -49,14 +49,12 @@ def check_partition(whole: Component, pieces: list[Component]) -> None:
     assert not left.any()
 
 
-@settings(deadline=None)
 @given(INKS, st.floats(3, 50), st.floats(0, 10))
 def test_pieces_are_disjoint_and_cover_all_ink(ink: np.ndarray, height: float, pen: float) -> None:
     whole = component(ink)
     check_partition(whole, cut(whole, height, pen))
 
 
-@settings(deadline=None)
 @given(INKS, st.data())
 def test_seams_may_cross(ink: np.ndarray, data: st.DataObject) -> None:
     whole = component(ink)

@@ -54,7 +54,7 @@ def test_frame_like_mnist(test_slice: Split, side: int) -> None:
         assert abs((framed.sum(0) * place).sum() / mass - 14.5) <= 0.51
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(INKS, min_size=1, max_size=6))
 def test_batch_equals_one_by_one(inks: list[np.ndarray]) -> None:
     alone = np.concatenate([to_mnist([ink]) for ink in inks])
@@ -128,7 +128,6 @@ def test_inks_unchanged(test_slice: Split) -> None:
         np.testing.assert_array_equal(ink, same)
 
 
-@settings(deadline=None)
 @given(INKS)
 def test_frame_of_any_ink(ink: np.ndarray) -> None:
     [framed] = to_mnist([ink])

@@ -358,7 +358,7 @@ def test_hypotheses_differ(test_slice: Split) -> None:
                 assert not same(one, other), (name, one.kind, other.kind)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(GREY)
 def test_hypotheses_of_any_picture_differ(grey: np.ndarray) -> None:
     found = propose(grey)
@@ -367,7 +367,7 @@ def test_hypotheses_of_any_picture_differ(grey: np.ndarray) -> None:
             assert not same(one, other), (one.kind, other.kind)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(GREY)
 def test_any_grey_picture(grey: np.ndarray) -> None:
     height, width = grey.shape
@@ -386,7 +386,7 @@ def test_any_grey_picture(grey: np.ndarray) -> None:
     assert (grey == before).all()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32), st.integers(2, 8))
 def test_noise_at_most_eight(seed: int, cell: int) -> None:
     random = np.random.default_rng(seed)

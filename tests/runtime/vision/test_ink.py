@@ -219,7 +219,7 @@ def test_shadow_edge_hardly_ink() -> None:
     assert np.quantile(ink.extract(page.astype(np.uint8))[0].ink, 0.95) < 15
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=200))
     | hnp.arrays(

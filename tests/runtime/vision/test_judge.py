@@ -65,7 +65,7 @@ def pictures(draw: st.DrawFn) -> tuple[list[Hypothesis], list[np.ndarray]]:
     return found, answers
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(pictures())
 def test_probabilities_sum_to_1(picture: tuple[list[Hypothesis], list[np.ndarray]]) -> None:
     found, answers = picture
@@ -85,7 +85,7 @@ def test_probabilities_sum_to_1(picture: tuple[list[Hypothesis], list[np.ndarray
     np.testing.assert_allclose(judgement.probabilities, expected, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(pictures(), st.randoms(use_true_random=False))
 def test_judge_any_input_order(
     picture: tuple[list[Hypothesis], list[np.ndarray]], random: Random

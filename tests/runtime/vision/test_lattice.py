@@ -108,7 +108,7 @@ def shares(of: Lattice, pair: tuple[float, ...]) -> list[tuple[list[int], float]
     return list(zip(every, (mass / mass.sum()).tolist(), strict=True))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(lattices(), pair_weights())
 def test_best_path_equals_brute_force(of: Lattice, pair: tuple[float, ...]) -> None:
     steps = find(of, pair)
@@ -118,7 +118,7 @@ def test_best_path_equals_brute_force(of: Lattice, pair: tuple[float, ...]) -> N
     assert [id(step.arc) for step in steps] in digits
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(lattices(), pair_weights())
 def test_digit_probabilities_equal_brute_force(of: Lattice, pair: tuple[float, ...]) -> None:
     """Of the digit that the heaviest of an arc's atoms belongs to, on all ways where it is one."""
@@ -134,7 +134,7 @@ def test_digit_probabilities_equal_brute_force(of: Lattice, pair: tuple[float, .
         assert step.probabilities.sum() == pytest.approx(1, abs=1e-6)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(lattices(), pair_weights())
 def test_marginals_equal_brute_force(of: Lattice, pair: tuple[float, ...]) -> None:
     scores = lattice.arc_scores(of, OF_ARC)
@@ -150,7 +150,6 @@ def test_marginals_equal_brute_force(of: Lattice, pair: tuple[float, ...]) -> No
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
-@settings(deadline=None)
 @given(lattices(), pair_weights())
 def test_atom_probabilities_sum_to_1(of: Lattice, pair: tuple[float, ...]) -> None:
     scores = lattice.arc_scores(of, OF_ARC).tolist()

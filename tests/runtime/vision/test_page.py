@@ -55,7 +55,6 @@ def test_text_lines_in_reading_order() -> None:
     assert lefts(mixed) == [[10, 45, 80, 300, 335], [20, 60, 100, 140]]
 
 
-@settings(deadline=None)
 @given(st.permutations(range(14)))
 def test_text_lines_any_input_order(order: list[int]) -> None:
     boxes = [digit(left, 100 + left % 7) for left in (10, 45, 80, 300, 335, 420)]
@@ -121,7 +120,6 @@ BOXES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(BOXES)
 def test_text_lines_partition(boxes: list[Box]) -> None:
     found = [line.tolist() for line in text_lines(array(boxes), HEIGHT)]
@@ -326,7 +324,7 @@ def test_max_pieces_of_equal_mass() -> None:
     assert 1 <= found.components.size <= MAX_PIECES
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     hnp.arrays(
         np.uint8,

@@ -153,6 +153,7 @@ def test_large_pictures_are_reduced(format: str) -> None:
     assert loaded.grey.shape[1] * loaded.reduction == pytest.approx(3000, rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_50_megapixel_photo_is_read_and_a_bomb_is_not() -> None:
     raw = encoded(Image.new("L", (8200, 6100), 255))
     assert max(picture.load(raw).grey.shape) <= picture.WORKING_SIZE
@@ -310,6 +311,7 @@ def test_a_path_of_bytes() -> None:
     assert picture.load(BytesPath()).grey.shape == (28, 28)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 def test_a_large_picture_is_in_memory_a_few_times_at_most() -> None:
     # Not getrusage, whose peak begins at that of the process which started this one.

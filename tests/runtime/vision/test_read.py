@@ -33,7 +33,7 @@ def read_text(photo: np.ndarray, classifier: Classifier) -> str:
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     hnp.arrays(
         np.uint8,

@@ -110,7 +110,7 @@ def test_spans_obey_widths(test_slice: Split, sure: float, gap: int) -> None:
     assert arcs >= 12
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.integers(0, 280), st.integers(0, 180), st.integers(1, 60), st.integers(1, 60)),
@@ -216,6 +216,7 @@ def specks(equal: bool) -> Ink:
     return ink
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("equal", [False, True])
 def test_max_pieces_of_10_000_specks(equal: bool) -> None:
     network = Network()
@@ -224,6 +225,7 @@ def test_max_pieces_of_10_000_specks(equal: bool) -> None:
     assert network.batches[0] <= MAX_PIECES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cells", [0, 100, 400])
 def test_max_pieces_of_noise(cells: int) -> None:
     random = np.random.default_rng(0)
