@@ -1,4 +1,5 @@
 # make demo          set up the runtime alone and read the sample pictures
+# make check         check style and types, run the quick unit tests: after every edit; 1 minute
 # make test          set up everything, check style and types, run all tests but the next four
 # make test-browser  use the page of `digits serve` in a real browser; 1 minute
 # make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 3 minutes, Debian only
@@ -17,16 +18,20 @@ FUZZ_SECONDS ?= 600
 PIP := -m pip --disable-pip-version-check install --quiet
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test test-browser test-arm test-bounds test-ray fuzz lint lock audit wheel bench model
+.PHONY: demo check test test-browser test-arm test-bounds test-ray fuzz lint lock audit wheel bench model
 .PHONY: weights clean
 
 demo: .venv-runtime/done
 	.venv-runtime/bin/digits predict tests/pictures
 
-# A file's tests stay together: they share what takes long to make. The page has test-browser.
+# A file's tests stay together: they share what takes long to make.
+PYTEST := .venv/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+check: lint
+	$(PYTEST) -m "not slow" tests/runtime tests/train tests/export tests/test_*.py
+
 test: lint
-	.venv/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder \
-	    --ignore tests/browser
+	$(PYTEST)
 
 test-browser: .venv/done
 	@command -v chromium chromedriver >/dev/null || \

@@ -24,7 +24,7 @@ def assert_same_function(
         )
 
 
-@pytest.mark.parametrize("name", ["network", "vgg16"])
+@pytest.mark.parametrize("name", ["network", pytest.param("vgg16", marks=pytest.mark.slow)])
 def test_it_stays_the_same_function(
     name: str, request: pytest.FixtureRequest, test_slice: Split
 ) -> None:

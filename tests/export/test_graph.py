@@ -80,6 +80,7 @@ def test_vgg16_is_convolutions_poolings_and_two_dense_layers(vgg16: Network) -> 
     assert not any(a.name == "ceil_mode" for node in model.graph.node for a in node.attribute)
 
 
+@pytest.mark.slow
 def test_vgg16_agrees_with_pytorch(vgg16: Network, test_slice: Split) -> None:
     session = open_session(graph.build(vgg16, 1.3).SerializeToString(), "float")
     verify.check_parity(session, vgg16, 1.3, test_slice.images)

@@ -18,7 +18,7 @@ METHODS = get_args(Method)
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("architecture", ["network", "vgg16"])
+@pytest.mark.parametrize("architecture", ["network", pytest.param("vgg16", marks=pytest.mark.slow)])
 def test_it_is_small_and_answers_like_the_float_model(
     architecture: str, method: Method, request: pytest.FixtureRequest, test_slice: Split
 ) -> None:

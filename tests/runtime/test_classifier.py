@@ -28,6 +28,9 @@ from tests.drawn import Sheet, chosen, lamp
 from tests.edits import edits
 
 SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "photos"
+real_photos = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="needs photographs that are not distributed"
+)
 
 
 @pytest.fixture(scope="module")
@@ -334,7 +337,7 @@ def test_page_of_words_has_no_digit(classifier: digits.Classifier, text: str) ->
         classifier.read(page)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     hnp.arrays(
         st.sampled_from([np.uint8, np.uint16, np.int8, np.float32, np.bool_]),
@@ -356,7 +359,7 @@ def test_any_array_gives_a_prediction_or_a_picture_error(
         assert 0 <= top < bottom <= array.shape[0]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.data())
 def test_any_part_of_a_file_gives_an_answer_or_a_picture_error(
     classifier: digits.Classifier, data: st.DataObject
@@ -369,6 +372,7 @@ def test_any_part_of_a_file_gives_an_answer_or_a_picture_error(
         assert classifier.read(part).lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cells", [30, 100, 400])
 def test_a_texture_is_no_page_that_takes_for_ever(
     classifier: digits.Classifier, cells: int
@@ -384,7 +388,7 @@ def test_a_texture_is_no_page_that_takes_for_ever(
     assert len(reading.digits) < 2000
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the photos are not here")
+@real_photos
 def test_real_photos(classifier: digits.Classifier) -> None:
     """Ink of people who are not in MNIST. The bounds are what a reader needs, not what we have."""
     right, total = Counter[str](), Counter[str]()
@@ -402,7 +406,7 @@ def test_real_photos(classifier: digits.Classifier) -> None:
     assert share["mouse"] >= 0.98
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the photos are not here")
+@real_photos
 def test_real_pages() -> None:
     classifier = digits.Classifier(reject=False)
     wrong = total = 0

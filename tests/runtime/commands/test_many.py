@@ -12,6 +12,8 @@ import pytest
 
 from tests.runtime.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 COUNT = 60
 
 

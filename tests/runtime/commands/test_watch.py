@@ -343,6 +343,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.wait(30), *rest
 
 
+@pytest.mark.slow
 def test_sigterm_ends_it_and_the_next_goes_on(tmp_path: Path, pictures: list[Path]) -> None:
     (tmp_path / "inbox").mkdir()
     for number in range(40):

