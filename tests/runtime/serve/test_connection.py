@@ -242,10 +242,11 @@ def test_too_few_open_files_are_an_error(
     ],
 )
 def test_what_is_not_http(port: int, monkeypatch: pytest.MonkeyPatch, nonsense: bytes) -> None:
-    with monkeypatch.context() as patch, connect(port) as client:
+    with monkeypatch.context() as patch:
         patch.setattr(limits, "HEAD_SECONDS", 0.5)  # after the first line, more might come
-        client.sendall(nonsense)
-        assert everything(client)[:12] in (b"HTTP/1.1 400", b"")
+        with connect(port) as client:
+            client.sendall(nonsense)
+            assert everything(client)[:12] in (b"HTTP/1.1 400", b"")
     assert serves(port)
 
 
