@@ -8,6 +8,8 @@ from tests.camera.page import DEJAVU, UNSEEN, Page, Score, page, score, text_pag
 
 SEEDS = range(8)
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pages(test_slice: Split) -> list[Page]:
@@ -64,7 +66,6 @@ def test_labelled_pixels_are_ink(pages: list[Page]) -> None:
     assert np.mean(darker) > 0.98
 
 
-@pytest.mark.slow
 def test_page_without_digits(test_slice: Split) -> None:
     empty = page(test_slice, np.random.default_rng(0), fonts=UNSEEN or DEJAVU, digits=False)
     assert empty.text == "" and not len(empty.classes) and not empty.labels.any()

@@ -13,7 +13,6 @@ from digits.data import mnist
 from digits.errors import DigitsError
 from digits.models.info import inspect
 from digits_export import cli as export_cli
-from digits_export import judge
 from digits_train import checkpoint, models
 from digits_train import cli as train_cli
 from digits_train.fit import measure, predict
@@ -21,7 +20,7 @@ from digits_train.fit import measure, predict
 DOCS = Path(__file__).parents[2] / "docs" / "train.md"
 Digits = Callable[..., None]
 
-pytestmark = pytest.mark.usefixtures("slice_as_mnist")
+pytestmark = [pytest.mark.usefixtures("slice_as_mnist"), pytest.mark.slow]
 
 
 @pytest.fixture
@@ -30,7 +29,6 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digits:
     [text] = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.S)
     (tmp_path / "tiny.py").write_text(text)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(judge, "_microseconds", lambda call: 1.0)
     ours = dict(models.ARCHITECTURES)
 
     def run(command: str, *arguments: str) -> None:

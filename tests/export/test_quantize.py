@@ -40,7 +40,7 @@ def test_it_is_small_and_answers_like_the_float_model(
 
 
 @pytest.mark.parametrize("method", [None, *METHODS])
-@pytest.mark.parametrize("architecture", ["network", "vgg16"])
+@pytest.mark.parametrize("architecture", ["network", pytest.param("vgg16", marks=pytest.mark.slow)])
 def test_the_runtime_takes_every_file_and_knows_its_shapes(
     architecture: str, method: Method | None, request: pytest.FixtureRequest, test_slice: Split
 ) -> None:

@@ -42,12 +42,10 @@ def test_what_makes_no_sense_is_wrong_usage(
     assert complaint in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_network_that_learns_nothing_is_printed_and_an_error(
-    as_json: bool,
-    slice_as_mnist: None,
-    empty_folder: None,
-    capsys: pytest.CaptureFixture[str],
+    as_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     how = ["--recipe", "classic", "--epochs", "1", "--learning-rate", "1e-9"]
     with pytest.raises(DigitsError, match="can't be told from guessing"):

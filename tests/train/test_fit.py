@@ -82,6 +82,7 @@ def test_it_learns_with_everything_a_recipe_can_ask_for(
     assert measure(predict(training.result, test_slice), test_slice)[1] > 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not world.has_bfloat16(CPU.world.device),
     reason="this processor would emulate bfloat16, which takes long",

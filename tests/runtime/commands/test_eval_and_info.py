@@ -127,6 +127,7 @@ def test_kernels_can_be_chosen(run: Run, pictures: list[Path], kernels: str) -> 
     assert out.startswith("7 ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a$x_$b", "m$\\b$", "l\udce9", "new\nline", "plain"])
 def test_any_name_can_be_drawn(run: Run, pictures: list[Path], tmp_path: Path, name: str) -> None:
     folder = tmp_path / name

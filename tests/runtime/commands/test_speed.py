@@ -31,6 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "time", ticking)
 
 
+@pytest.mark.slow
 def test_as_json(run: Run, clock: None) -> None:
     code, out, _ = run("bench", "--json")
     report = json.loads(out)
@@ -49,6 +50,7 @@ def test_as_json(run: Run, clock: None) -> None:
     assert integer["cold_start"] is None  # a plain `digits predict` takes float kernels
 
 
+@pytest.mark.slow
 def test_as_a_table(run: Run) -> None:
     code, out, _ = run("bench")
     assert code == 0
