@@ -11,6 +11,7 @@ from torch import nn
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
+from digits.models import graph as look
 from digits.models.model import open_session
 from digits_export import graph, quantize, verify
 from digits_train.models import LeNet5, Network, Normalize, chain
@@ -89,13 +90,17 @@ def test_vgg16_agrees_with_pytorch(vgg16: Network, test_slice: Split) -> None:
 @st.composite
 def chains(draw: st.DrawFn) -> Network:
     """Any network that `chain.check` takes, with the statistics of some digits."""
-    layers: list[nn.Module] = [nn.ZeroPad2d(draw(st.integers(0, 3)))] * draw(st.integers(0, 1))
+    pad = draw(st.integers(0, 3))
+    layers: list[nn.Module] = [nn.ZeroPad2d(pad)] * draw(st.integers(0, 1))
     layers.append(Normalize())
     if layers[1:] or draw(st.booleans()):
         channels = 1
         for number in range(draw(st.integers(1, 3))):
             kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 5)))
-            padding = draw(st.tuples(st.integers(0, 2), st.integers(0, 2))) if number else 0
+            rings = st.integers(0, min(2, max(kernel)))
+            padding = draw(st.tuples(rings, rings)) if number else 0
+            if isinstance(layers[0], nn.ZeroPad2d) and number == 0 and pad > max(kernel):
+                reject()
             filters, bias = draw(st.integers(1, 6)), draw(st.booleans())
             layers.append(nn.Conv2d(channels, filters, kernel, padding=padding, bias=bias))
             channels = filters
@@ -123,8 +128,13 @@ def test_what_may_be_trained_can_be_exported(test_slice: Split, data: st.DataObj
     verify.check_parity(session, network, 1.0, test_slice.images)
     digits = test_slice.images[:50, None]
     for method in get_args(quantize.Method):
-        small = quantize.quantize(model, digits, method)
+        try:
+            small = quantize.quantize(model, digits, method)
+        except ModelError as error:  # random weights may shut a ReLU for good
+            assert "is never above zero" in str(error)
+            continue
         verify.check_graph(small)
+        look.read(small.SerializeToString(), "it")  # as the runtime does
         session = open_session(small.SerializeToString(), "integer")
         verify.check_interface(session)
         assert np.isfinite(session.run(None, {"images": digits})[0]).all()

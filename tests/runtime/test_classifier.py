@@ -388,6 +388,7 @@ def test_a_texture_is_no_page_that_takes_for_ever(
     assert len(reading.digits) < 2000
 
 
+@pytest.mark.slow
 @real_photos
 def test_real_photos(classifier: digits.Classifier) -> None:
     """Ink of people who are not in MNIST. The bounds are what a reader needs, not what we have."""

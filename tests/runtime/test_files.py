@@ -160,6 +160,7 @@ def stepwise(monkeypatch: pytest.MonkeyPatch) -> None:
     patch(builtins, "open")
 
 
+@pytest.mark.slow
 def test_sweep_never_deletes_a_file_in_use(tmp_path: Path, stepwise: None) -> None:
     """One process writes while another sweeps: every order of what they ask of the system."""
 

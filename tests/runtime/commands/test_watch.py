@@ -359,6 +359,7 @@ def test_sigterm_ends_it_and_the_next_goes_on(tmp_path: Path, pictures: list[Pat
     assert sorted(int(row.split(".")[0]) for row in rows) == list(range(40))
 
 
+@pytest.mark.slow
 def test_a_disk_that_was_full(tmp_path: Path, pictures: list[Path]) -> None:
     (tmp_path / "inbox").mkdir()
     for picture in pictures:
@@ -571,6 +572,7 @@ def test_stalled_disk_keeps_no_other_waiting(
     assert [digit for _, digit in bench.rows] == ["1", "2"]
 
 
+@pytest.mark.slow
 def test_folders_1000_deep_and_too_deep(
     bench: Bench, pictures: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -136,6 +136,7 @@ def test_drops_of_a_body_do_not_prolong_it(port: int, monkeypatch: pytest.Monkey
         everything(client)  # it is closed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("idle", [3])
 def test_a_connection_is_kept_between_requests_but_not_for_ever(
     port: int, monkeypatch: pytest.MonkeyPatch
@@ -214,6 +215,7 @@ def test_there_are_only_so_many_connections(server: tuple[Server, int]) -> None:
     assert serves(port)
 
 
+@pytest.mark.slow
 def test_more_connections_than_open_files() -> None:
     """asyncio once took all that waited, for which there were no files, and never recovered."""
     with served(files=310) as server:

@@ -111,6 +111,7 @@ def test_what_follows_a_jpeg_is_not_counted() -> None:
     assert picture.load(raw + b"\xff\xda" * 1000).size == (2000, 2000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("progressive", [False, True])
 def test_largest_jpeg_is_read(progressive: bool) -> None:
     raw = encoded(Image.new("RGB", (10_000, 10_000)), "JPEG", progressive=progressive)
@@ -158,6 +159,7 @@ def test_webp_size_is_found_before_it_is_opened(lossless: bool, mode: str) -> No
     assert declared._webp_size(raw) == (321, 123)
 
 
+@pytest.mark.slow
 def test_webp_of_more_than_50_megapixels_is_refused() -> None:
     raw = encoded(Image.new("RGB", (16000, 4000)), "WEBP", quality=1, method=0)
     assert_refused(raw, "a WebP, has too many pixels: at most 50 million")

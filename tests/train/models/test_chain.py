@@ -59,6 +59,7 @@ class Twice(nn.ReLU):
         ("conv2", nn.Conv2d(6, 16, 3, dilation=2), "a dilation"),
         ("conv2", nn.Conv2d(6, 16, 5, stride=2), "a stride"),
         ("conv2", nn.Conv2d(6, 16, 5, padding="same"), "in a given number"),
+        ("conv2", nn.Conv2d(6, 16, 5, padding=6), "no more than the kernel is long"),
         ("pool2", nn.MaxPool2d(3, stride=2, padding=1), "one number for window and stride"),
         ("pool2", nn.MaxPool2d(2, ceil_mode=True), "one number for window and stride"),
         ("pool2", nn.MaxPool2d(2, dilation=2), "one number for window and stride"),
@@ -88,6 +89,10 @@ CONV = nn.Conv2d(1, 1, 3)
         (network(**DENSE), HEAD),
         (network(conv=CONV, **DENSE), HEAD),
         (network(normalize=Normalize(), pad=nn.ZeroPad2d(1), conv=CONV, **DENSE), HEAD),
+        (
+            network(pad=nn.ZeroPad2d(4), normalize=Normalize(), conv=CONV, **DENSE),
+            "pad pads by more than the kernel of conv is long",
+        ),
         (network(one=Normalize(), two=Normalize(), **DENSE), HEAD),
         (network(normalize=Normalize(), relu=nn.ReLU(), **DENSE), HEAD),
         (network(pad=nn.ZeroPad2d(1), normalize=Normalize(), **DENSE), HEAD),

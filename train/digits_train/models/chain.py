@@ -23,8 +23,10 @@ LAYERS: dict[type[nn.Module], tuple[Callable[[Any], bool], str]] = {
             (layer.stride, layer.dilation, layer.groups) == ((1, 1), (1, 1), 1)
             and layer.padding_mode == "zeros"
             and not isinstance(layer.padding, str)
+            and max(layer.padding) <= max(layer.kernel_size)
         ),
-        "a stride, a dilation and groups of 1, and zeros in a given number as padding",
+        "a stride, a dilation and groups of 1, and zeros in a given number, no more than the kernel"
+        " is long, as padding",
     ),
     nn.BatchNorm2d: (lambda layer: layer.track_running_stats, "running statistics"),
     nn.ReLU: _ALWAYS,
@@ -95,13 +97,17 @@ def _check_order(layers: list[tuple[str, nn.Module]]) -> None:
         raise ModelError(
             f"{name} pads with 0, which after Normalize is no paper; pad by ZeroPad2d before it"
         )
+    before, pad = layers[0]
+    rings = pad.padding[0] if isinstance(pad, nn.ZeroPad2d) else 0
+    if isinstance(layer, nn.Conv2d) and rings > max(layer.kernel_size):
+        raise ModelError(f"{before} pads by more than the kernel of {name} is long")
     for place, (name, layer) in enumerate(layers[first + 1 :], first + 1):
-        before = kinds[:place]
+        earlier = kinds[:place]
         if isinstance(layer, Normalize | nn.ZeroPad2d):
             raise ModelError(f"{name} can only be at the beginning")
-        if isinstance(layer, nn.BatchNorm2d) and before[-1] is not nn.Conv2d:
+        if isinstance(layer, nn.BatchNorm2d) and earlier[-1] is not nn.Conv2d:
             raise ModelError(f"{name} must follow a Conv2d")
-        if isinstance(layer, nn.Linear) and nn.Flatten not in before:
+        if isinstance(layer, nn.Linear) and nn.Flatten not in earlier:
             raise ModelError(f"{name} needs a Flatten before it")
     if kinds[-1] is not nn.Linear:
         raise ModelError(f"it must end with a Linear, not with {layers[-1][0]}")
