@@ -20,7 +20,7 @@ from digits.data.mnist import Split
 
 from .conftest import Run, assert_one_sentence, file_limit
 
-SHORT = ("--recipe", "classic", "--epochs", 1)
+HOW = ("--recipe", "classic", "--epochs", 10, "--batch-size", 32)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,7 @@ def own(tmp_path_factory: pytest.TempPathFactory, train_slice: Split) -> Path:
 @pytest.fixture(scope="module")
 def trained(own: Path, digits: Run) -> Path:
     """Where `runs/lenet5` is."""
-    how = ("--recipe", "classic", "--epochs", 10, "--batch-size", 32)
-    done = digits("train", "--data", own, *how, "--json", cwd=own.parent)
+    done = digits("train", "--data", own, *HOW, "--json", cwd=own.parent)
     assert done.returncode == 0, done.stderr
     [warning] = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
     assert "broken.png" in warning
@@ -113,7 +112,7 @@ def student(own: Path, trained: Path, digits: Run) -> Path:
     """A run that was taught by the first one, with the validation digits too."""
     teacher = ("--teacher", Path("runs", "lenet5", "checkpoint.safetensors"))
     options = ("--all-data", "--out", "student")
-    done = digits("train", *SHORT, "--data", own, *teacher, *options, cwd=trained)
+    done = digits("train", *HOW, "--data", own, *teacher, *options, cwd=trained)
     assert done.returncode == 0, done.stderr
     assert "no validation: trained on its digits too" in done.stdout
     return trained / "student"
@@ -132,7 +131,7 @@ def test_export_tells_that_nothing_was_kept_to_validate(
 
 
 def test_a_full_disk_leaves_no_half_written_run(own: Path, digits: Run, tmp_path: Path) -> None:
-    done = digits(*("train", *SHORT, "--data", own), cwd=tmp_path, preexec_fn=file_limit(100_000))
+    done = digits(*("train", *HOW, "--data", own), cwd=tmp_path, preexec_fn=file_limit(100_000))
     assert_one_sentence(done, "can't write", "File too large")
     assert not list((tmp_path / "runs").iterdir())
 

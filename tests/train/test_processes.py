@@ -39,9 +39,9 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_two_processes_train_like_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Adam divides by the gradient's size, which makes noise of rounding; hence SGD's recipe."""
     monkeypatch.setattr(outliers, "COUNT", slice_digits.OUTLIERS)
-    recipe = models.choose("lenet5", "default", epochs=2, batch_size=99)
+    recipe = models.choose("lenet5", "default", epochs=2, batch_size=33)
     train(Plan("lenet5", recipe), out=tmp_path / "alone")
-    options = ("--epochs", "2", "--batch-size", "99", "--json")
+    options = ("--epochs", "2", "--batch-size", "33", "--json")
     done = run("train", *options, "--out", str(tmp_path / "together"))
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)  # one process speaks for both
