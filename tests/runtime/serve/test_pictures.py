@@ -18,6 +18,11 @@ from digits.serve.pictures import Answer, PictureWorker, Upload
 PICTURES = Path(__file__).parents[2] / "pictures"
 
 
+def wait_for(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.01)
+
+
 def misbehave(upload: Upload) -> Answer:
     """Do what the content says."""
     match upload.content:
@@ -27,6 +32,10 @@ def misbehave(upload: Upload) -> Answer:
             raise ZeroDivisionError
         case b"sleep":
             time.sleep(3600)
+    if upload.content.startswith(b"wait in "):
+        folder = Path(os.fsdecode(upload.content.removeprefix(b"wait in ")))
+        (folder / "begun").touch()
+        wait_for(folder / "go")
     return Answer(200, json.dumps(os.getpid()))
 
 
@@ -39,8 +48,7 @@ def start_misbehaving() -> PictureWorker:
 
 
 @pytest.fixture
-def client(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    monkeypatch.setattr(limits, "PICTURE_SECONDS", 0.3)
+def client(classifier: Classifier) -> TestClient:
     application = app.create(classifier, start_misbehaving)
     return TestClient(application, raise_server_exceptions=False)
 
@@ -54,10 +62,17 @@ def client(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> TestClien
     ],
 )
 def test_picture_that_ends_its_process_costs_one_request(
-    client: TestClient, content: bytes, status: int, sentence: str
+    client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes,
+    status: int,
+    sentence: str,
 ) -> None:
     before = client.post("/predict", content=b"").json()
-    answer = client.post("/predict", content=content)
+    with monkeypatch.context() as patch:
+        if content == b"sleep":
+            patch.setattr(limits, "PICTURE_SECONDS", 0.3)
+        answer = client.post("/predict", content=content)
     assert (answer.status_code, answer.json()) == (status, {"error": sentence})
     after = client.post("/predict", content=b"").json()
     assert before != after != os.getpid()
@@ -69,7 +84,9 @@ def test_processes_are_kept(client: TestClient) -> None:
     assert len({client.post("/read", content=b"").json() for _ in range(5)}) == 1
 
 
-def test_requests_at_the_same_time_have_processes_of_their_own(client: TestClient) -> None:
+def test_requests_at_the_same_time_have_processes_of_their_own(
+    client: TestClient, tmp_path: Path
+) -> None:
     found: list[int] = []
 
     def ask(content: bytes) -> None:
@@ -77,12 +94,14 @@ def test_requests_at_the_same_time_have_processes_of_their_own(client: TestClien
         if answer.status_code == 200:
             found.append(answer.json())
 
-    slow = threading.Thread(target=ask, args=(b"sleep",))
+    slow = threading.Thread(target=ask, args=(b"wait in " + bytes(tmp_path),))
     slow.start()
-    time.sleep(0.1)
+    wait_for(tmp_path / "begun")
     ask(b"")
-    slow.join()
     assert len(found) == 1
+    (tmp_path / "go").touch()
+    slow.join()
+    assert len(set(found)) == 2
 
 
 def test_no_process_to_be_had(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
