@@ -14,7 +14,8 @@ from digits.serve import app, limits
 from digits.serve.connection import Connection
 from digits.terminal import complain
 
-_BACKLOG = 100  # connections that wait to be accepted; asyncio takes as many at a time
+# Connections that wait to be accepted; asyncio takes as many at a time, each of which is a file.
+_BACKLOG, _SMALL_BACKLOG = 1000, 100
 
 
 def serve(classifier: Classifier, host: str, port: int) -> None:
@@ -45,6 +46,7 @@ def serve(classifier: Classifier, host: str, port: int) -> None:
 def configured(classifier: Classifier) -> uvicorn.Server:
     """The server, which `run([socket])` starts."""
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # clients can't write into logs
+    connections, backlog = _bounds()
     config = uvicorn.Config(
         app.create(classifier),
         http=Connection,
@@ -55,8 +57,8 @@ def configured(classifier: Classifier) -> uvicorn.Server:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=_connections() + 1,
-        backlog=_BACKLOG,
+        limit_concurrency=connections + 1,
+        backlog=backlog,
         timeout_keep_alive=limits.IDLE_SECONDS,
         timeout_graceful_shutdown=int(limits.BODY_SECONDS + limits.ANSWER_SECONDS),
     )
@@ -77,23 +79,25 @@ def listening(host: str, port: int) -> socket.socket:
         raise DigitsError(f"can't listen on {host}, port {port}: {reason}") from error
 
 
-def _connections() -> int:
-    """As many as wanted, or as the system lets a process have files, less what it needs itself.
+def _bounds() -> tuple[int, int]:
+    """How many connections there may be, and how many may wait to be accepted.
 
+    As many as wanted, or as the system lets a process have files, less what it needs itself.
     Raises DigitsError when that leaves none.
     """
     try:
         import resource
     except ImportError:  # Windows, where sockets aren't files
-        return limits.CONNECTIONS
+        return limits.CONNECTIONS, _BACKLOG
     wanted = limits.CONNECTIONS + 3 * _BACKLOG
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft <= 3 * _BACKLOG:
+    backlog = _BACKLOG if soft >= wanted else _SMALL_BACKLOG
+    if soft <= 3 * backlog:
         raise DigitsError(
-            f"`digits serve` needs more than {3 * _BACKLOG} open files, but only {soft} are"
+            f"`digits serve` needs more than {3 * backlog} open files, but only {soft} are"
             " allowed: raise `ulimit -n`"
         )
-    return min(limits.CONNECTIONS, soft - 3 * _BACKLOG)
+    return min(limits.CONNECTIONS, soft - 3 * backlog), backlog
