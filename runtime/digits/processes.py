@@ -6,6 +6,7 @@ over when its process is.
 
 import ctypes
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 Start = Callable[[], Callable[[Request], Answer]]
 
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 _LONG = 0.1  # seconds, which a picture takes that needs much memory
 _SECONDS_TO_DIE = 5.0  # after SIGKILL; longer takes what waits for a disk that doesn't answer
 
@@ -47,7 +49,7 @@ class Worker(Generic[Request, Answer]):
         self._pipe, its_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(its_end, start, memory), daemon=True)
         try:
-            with _sigint_blocked():
+            with _safe_path(), _sigint_blocked():
                 self._process.start()
         except OSError as error:
             raise WorkerDied(f"can't start another process: {error.strerror}") from error
@@ -112,6 +114,23 @@ class Worker(Generic[Request, Answer]):
 
 
 @contextmanager
+def _safe_path() -> Iterator[None]:
+    """Have a new Python not look for modules in the current folder, which may be a stranger's.
+
+    It is started by `python -c`, which does so until it has this process's sys.path.
+    """
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
+
+
+@contextmanager
 def _sigint_blocked() -> Iterator[None]:
     """Ctrl-C goes to all: it must not interrupt a process that is only starting."""
     if not hasattr(signal, "pthread_sigmask"):
@@ -128,6 +147,7 @@ def _sigint_blocked() -> Iterator[None]:
 def _serve(pipe: Connection, start: Start[Any, Any], memory: int | None) -> None:
     """What a worker does, until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with_parent()
     quiet()
     with suppress(EOFError, OSError):
         try:
@@ -149,6 +169,12 @@ def _serve(pipe: Connection, start: Start[Any, Any], memory: int | None) -> None
             del request, answer
             if time.monotonic() - started > _LONG:
                 _give_back_memory()
+
+
+def _die_with_parent() -> None:
+    """Also in the middle of a picture, where nobody looks whether the pipe is closed. Linux."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _give_back_memory() -> None:

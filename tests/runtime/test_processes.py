@@ -13,6 +13,7 @@ from digits.errors import ModelError, PictureError
 from digits.processes import Worker, WorkerDied
 
 Work = Callable[[str], object]
+ROOT = Path(__file__).parents[2]
 
 
 def obey(command: str) -> object:
@@ -120,3 +121,45 @@ with _sigint_blocked():
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+@pytest.mark.parametrize("module", ["multiprocessing", "pickle", "random"])
+def test_modules_in_the_current_folder_are_not_run(tmp_path: Path, module: str) -> None:
+    """A folder of pictures may be a stranger's."""
+    (tmp_path / f"{module}.py").write_text("open('ran', 'w')")
+    code = """
+import os, sys
+from digits.processes import Worker
+from tests.runtime.test_processes import start
+os.chdir(sys.argv[1])
+worker = Worker(start)
+assert worker.ask("") != os.getpid()
+worker.close()
+"""
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True, cwd=ROOT)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{module}.py"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_busy_worker_ends_with_its_parent(number: signal.Signals) -> None:
+    code = """
+from digits.processes import Worker
+from tests.runtime.test_processes import start
+worker = Worker(start)
+print(worker.ask(""), flush=True)
+worker.ask("sleep")
+"""
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
+        assert parent.stdout is not None
+        worker = Path("/proc") / parent.stdout.readline().strip()
+        parent.send_signal(number)
+    for _ in range(1000):
+        try:
+            if ") Z " in (worker / "stat").read_text():
+                return
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        time.sleep(0.01)
+    pytest.fail("it goes on without anyone to answer to")

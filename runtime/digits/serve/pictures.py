@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -86,7 +87,8 @@ class Pictures:
         loop = asyncio.get_running_loop()
 
         def done(_: Future[str]) -> None:
-            loop.call_soon_threadsafe(self._one_less)
+            with suppress(RuntimeError):  # the loop is closed: the server ends
+                loop.call_soon_threadsafe(self._one_less)
 
         self._waiting += 1
         future = self._threads.submit(self._ask, upload)
