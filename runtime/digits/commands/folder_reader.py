@@ -26,7 +26,7 @@ MEMORY = 1 << 30  # bytes that a picture may take: what the largest does
 
 _SLOW = 5.0  # seconds for one picture, after which another worker reads the others
 _ENDLESS = 60.0  # seconds for one picture, after which its worker is ended
-_WORKERS = 2
+_WORKERS = 4
 
 
 class Request(NamedTuple):
@@ -95,10 +95,11 @@ class Outcome(NamedTuple):
     row: Row | None = None
     error: PictureError | None = None
     died: bool = False  # the worker did
+    final: bool = False  # the error stands, however often it is tried
 
 
 class ReaderPool:
-    """One worker, and a second one while a picture keeps the first for long.
+    """One worker, and up to three more while pictures keep the others for long.
 
     start_worker: gives a worker that does what a Reader does. Raises the ModelError that it starts
     with.
@@ -144,7 +145,7 @@ class ReaderPool:
                 del self._busy[worker]
                 worker.close()
                 late = PictureError(f"{picture.name} takes longer than {_ENDLESS:.0f} seconds")
-                outcomes.append(Outcome(picture, error=late))
+                outcomes.append(Outcome(picture, error=late, final=True))
         for worker in self._idle[1:]:
             worker.close()
         del self._idle[1:]

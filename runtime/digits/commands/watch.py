@@ -141,11 +141,11 @@ class FolderWatcher:
         )
 
     def _conclude(self, outcome: Outcome) -> None:
-        picture, row, error, died = outcome
+        picture, row, error, died, final = outcome
         self._attempts.end(picture.cells, died)
         if died:
             return  # it stays where it was, and comes last
-        if error and picture in self._waiting:
+        if error and not final and picture in self._waiting:
             self._unreadable[picture] = self._waiting.pop(picture)
             return
         if error:

@@ -4,8 +4,10 @@ A file of some hundred bytes can claim a tile of gigabytes, or thousands of pass
 pixels. So what it claims is looked at before the decoder believes it.
 """
 
+import os
 import re
 from collections.abc import Iterator
+from itertools import islice, pairwise
 from typing import BinaryIO
 
 from PIL.ImageFile import ImageFile
@@ -19,10 +21,15 @@ _MAX_WEBP_PIXELS = 50_000_000
 # Pixels in all passes of a JPEG, 1 ns each: ten of the largest picture, which is what progressive
 # ones have.
 _MAX_SCANNED = 10 * _MAX_PIXELS
-_MAX_TILE = 1 << 20  # pixels, where the picture has less; common tiles have a quarter of that
+_MAX_BYTES = 512 << 20  # of a file; a picture of as many pixels as are read takes at most 400 MB
+# Pixels of all tiles, of which the outer ones hang over: eight times the picture's, or so many.
+_MAX_TILED = 1 << 22
+_MAX_TILES = 100_000
+_MAX_SEGMENTS = 2000  # of a JPEG before its pixels; Pillow joins some kinds, each time anew
 # What Pillow decodes in Python, 5 MB a second: PPM in letters, and BMP in runs.
 _SLOW_CODECS = {"ppm_plain", "bmp_rle"}
 _MAX_SLOW_BYTES = 8 << 20
+_MAX_SLOW_PIXELS = 8_000_000
 _START_BYTES = 65_536  # of a file, in which most have all that is looked for
 
 # Compressions of TIFF by Pillow's names. LZMA and WebP declare sizes of their own, without bounds.
@@ -30,7 +37,9 @@ _TIFF_COMPRESSIONS = {
     "raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg", "zstd",
     "group3", "group4", "tiff_ccitt", "tiff_raw_16",
 }  # fmt: skip
-_TILE_WIDTH, _TILE_LENGTH = 322, 323  # TIFF 6.0, section 15
+# TIFF 6.0, sections 3 and 15.
+_STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES = 273, 279, 324, 325
+_TILE_WIDTH, _TILE_LENGTH = 322, 323
 
 # Markers of JPEG (ITU-T T.81, table B.1), but for those that have nothing behind them.
 _MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
@@ -54,16 +63,20 @@ def too_many_pixels(name: str, most: int = _MAX_PIXELS) -> str:
     return f"{name} has too many pixels: at most {most // 1_000_000} million are read"
 
 
-def check_start(name: str, format: str, start: bytes) -> None:
-    """Raises PictureError for what a decoder would allocate when it opens the file.
+def check_start(name: str, format: str, start: bytes, file: BinaryIO) -> None:
+    """Raises PictureError for what opening the file would allocate, or take long to read.
 
-    start: the file's first bytes.
+    start: the file's first bytes. Leaves the file anywhere.
     """
+    if file.seek(0, os.SEEK_END) > _MAX_BYTES:
+        raise PictureError(f"{name} is larger than {_MAX_BYTES >> 20} MB")
     if format == "WEBP":
         width, height = _webp_size(start)
         check_size(name, width, height)
         if width * height > _MAX_WEBP_PIXELS:
             raise PictureError(too_many_pixels(f"{name}, a WebP,", _MAX_WEBP_PIXELS))
+    if format == "JPEG":
+        _check_segments(name, start, file)
 
 
 def check(name: str, image: ImageFile, file: BinaryIO) -> None:
@@ -73,6 +86,7 @@ def check(name: str, image: ImageFile, file: BinaryIO) -> None:
     if image.format == "JPEG":
         _check_scans(name, image, file)
     elif image.format == "TIFF":
+        _check_compression(name, image, file)
         _check_tiles(name, image)
     elif image.tile and image.tile[0][0] in _SLOW_CODECS:
         _check_slow(name, image, file)
@@ -92,6 +106,16 @@ def _webp_size(start: bytes) -> tuple[int, int]:
 
 def _little(raw: bytes) -> int:
     return int.from_bytes(raw, "little")
+
+
+def _check_segments(name: str, start: bytes, file: BinaryIO) -> None:
+    markers = [marker for marker, _ in _segments(start)]
+    if _SCAN not in markers:
+        file.seek(0)
+        markers = list(islice((marker for marker, _ in _segments(file.read())), _MAX_SEGMENTS))
+    before = markers.index(_SCAN) if _SCAN in markers else len(markers)
+    if before >= _MAX_SEGMENTS:
+        raise PictureError(f"{name} is damaged: it has {_MAX_SEGMENTS} segments before its pixels")
 
 
 def _check_scans(name: str, image: ImageFile, file: BinaryIO) -> None:
@@ -127,26 +151,57 @@ def _segments(jpeg: bytes) -> Iterator[tuple[int, int]]:
         place += int.from_bytes(jpeg[place : place + 2])
 
 
-def _check_tiles(name: str, image: ImageFile) -> None:
+def _check_compression(name: str, image: ImageFile, file: BinaryIO) -> None:
     compression = image.info.get("compression")
     if compression not in _TIFF_COMPRESSIONS:
         raise PictureError(f"{name} is a TIFF with the compression {compression}, which isn't read")
+    if compression != "jpeg":
+        return
     tags = image.tag_v2  # type: ignore[attr-defined]
-    sides = [tags.get(tag, 0) for tag in (_TILE_WIDTH, _TILE_LENGTH)]
-    if not all(isinstance(side, int) for side in sides):
-        raise PictureError(f"{name} is damaged: its tiles have no size")
-    if sides[0] * sides[1] > max(image.width * image.height, _MAX_TILE):
-        raise PictureError(f"{name} is damaged: its tiles are larger than the picture")
+    offsets = tags.get(_TILES) or tags.get(_STRIPS) or ()
+    lengths = tags.get(_TILE_BYTES) or tags.get(_STRIP_BYTES) or ()
+    if sum(lengths) > file.seek(0, os.SEEK_END):
+        raise PictureError(f"{name} is damaged: its parts have more bytes than the file")
+    scans = 0
+    for offset, length in zip(offsets, lengths, strict=False):
+        file.seek(offset)
+        scans += file.read(length).count(bytes([0xFF, _SCAN]))
+    if scans * image.width * image.height > _MAX_SCANNED * max(len(offsets), 1):
+        raise PictureError(f"{name} has {scans} scans: no program writes so many")
+
+
+def _check_tiles(name: str, image: ImageFile) -> None:
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    sides = [tags.get(tag) for tag in (_TILE_WIDTH, _TILE_LENGTH)]
+    if sides != [None, None]:
+        if not all(isinstance(side, int) and side > 0 for side in sides):
+            raise PictureError(f"{name} is damaged: its tiles have no size")
+        # Of pictures that lie, Pillow has exchanged the sides.
+        across, down = (
+            -(-length // side)
+            for length, side in zip(getattr(image, "_tile_size", image.size), sides, strict=True)
+        )
+        pixels = across * sides[0] * down * sides[1]
+        if across * down > _MAX_TILES or pixels > max(8 * image.width * image.height, _MAX_TILED):
+            raise PictureError(f"{name} is damaged: its tiles don't fit the picture")
+    # What isn't compressed is decoded part by part: a part as far as the next one begins.
+    parts = sorted(image.tile, key=lambda part: part[2])
+    if len(parts) > _MAX_TILES:
+        raise PictureError(f"{name} is damaged: it has too many strips")
+    for part, after in pairwise(parts):
+        left, top, right, bottom = part[1] or (0, 0, 0, 0)
+        if after[2] - part[2] < (right - left) * (bottom - top) // 8:  # with a bit for a pixel
+            raise PictureError(f"{name} is damaged: its strips overlap")
 
 
 def _check_slow(name: str, image: ImageFile, file: BinaryIO) -> None:
     codec, _, offset, _ = image.tile[0]
     file.seek(offset)
     encoded = file.read(_MAX_SLOW_BYTES + 1)
-    if len(encoded) > _MAX_SLOW_BYTES:
+    if len(encoded) > _MAX_SLOW_BYTES or image.width * image.height > _MAX_SLOW_PIXELS:
         raise PictureError(
-            f"{name} has more than {_MAX_SLOW_BYTES >> 20} MB of pixels in an encoding for small"
-            f" pictures ({codec}): convert it to PNG"
+            f"{name} has more than 8 MB or 8 million pixels in an encoding for small pictures"
+            f" ({codec}): convert it to PNG"
         )
     if codec == "ppm_plain" and b"#" in encoded:  # for which Pillow copies the rest, each time
         raise PictureError(f"{name} is damaged: there is a comment among its pixels")

@@ -91,7 +91,6 @@ def check_head(name: str, start: bytes) -> str:
         )
     if format == "PPM" and len(start) == HEAD_BYTES and not re.match(_PPM_HEAD, start):
         raise PictureError(f"{name} is damaged: its head doesn't end")
-    declared.check_start(name, format, start)
     return format
 
 
@@ -102,6 +101,7 @@ def _recognized(name: str, start: bytes, file: BinaryIO) -> ImageFile:
     decoder, accepts = Image.OPEN[format]
     if accepts and isinstance(refusal := accepts(start[:16]), str):  # Pillow was built without it
         raise PictureError(f"{name}: {refusal}")
+    declared.check_start(name, format, start, file)
     if format == "TIFF":
         _silence_tiff()
     file.seek(0)

@@ -13,7 +13,7 @@ _LARGE = 1e30
 
 
 def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
-    """Grey pixels of an upright picture, the mean of `factor` x `factor` of its own each.
+    """Grey pixels of a picture, the mean of `factor` x `factor` of its own each.
 
     Gives uint8 [height, width], 0 = black, 255 = white. What is transparent lies on paper.
 
@@ -25,9 +25,9 @@ def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _from_deep(image, factor)
     if image.has_transparency_data:
-        coloured = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
         # Alpha is multiplied in while averaging; the grey of invisible pixels must not show.
-        weighted = (band.convert("LA").convert("La") for band in _bands(coloured, factor))
+        coloured = (band.convert("RGBA") for band in _bands(image, factor))
+        weighted = (band.convert("LA").convert("La") for band in coloured)
         bands = [band.reduce(factor).convert("LA") for band in weighted]
         return _on_paper(np.concatenate([np.asarray(band) for band in bands]))
     else:

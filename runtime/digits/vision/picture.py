@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from digits.errors import PictureError
 from digits.vision import declared, decoder
@@ -19,7 +19,17 @@ Source = (
 )
 
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
-_LYING = (5, 6, 7, 8)  # its values that turn width into height
+# What makes it stand upright, and which of that turns width into height.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_LYING = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}
 # Pixels of the longer side; a larger picture is first reduced, to at least half of it.
 WORKING_SIZE = 640  # for one digit
 PAGE_SIZE = 2048  # for many small ones
@@ -118,7 +128,7 @@ def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
         image.draft("L", (math.ceil(width * scale), math.ceil(height * scale)))
         decoded = max(image.size)
         picture = _from_image(name, image, longest)
-        lies = image.getexif().get(_ORIENTATION, 1) in _LYING
+        lies = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1)) in _LYING
         return picture._replace(
             reduction=picture.reduction * max(width, height) / decoded,
             size=(height, width) if lies else (width, height),
@@ -129,9 +139,13 @@ def _from_image(name: str, image: Image.Image, longest: int) -> Picture:
     declared.check_size(name, *image.size)
     factor = -(-max(image.size) // longest)
     try:
-        turned = image.getexif().get(_ORIENTATION, 1) != 1
-        upright = ImageOps.exif_transpose(image) if turned else image  # which else makes a copy
-        return Picture(name, to_grey(upright, factor), float(factor), upright.size)
+        grey, size = to_grey(image, factor), image.size
+        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+        if turn is not None:  # what is reduced, because it makes a copy
+            grey = np.asarray(Image.fromarray(grey).transpose(turn))
+        if turn in _LYING:
+            size = size[1], size[0]
+        return Picture(name, grey, float(factor), size)
     except decoder.BROKEN as error:
         raise decoder.damaged(name, error) from error
 

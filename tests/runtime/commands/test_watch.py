@@ -507,15 +507,16 @@ def test_slow_picture_keeps_no_other_waiting(
     watcher.run(stop)
 
 
-def test_endless_picture_ends_its_worker_and_counts_as_unreadable(
+def test_endless_picture_ends_its_worker_and_is_noted(
     slow: tuple[FolderWatcher, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watcher, told = slow
     monkeypatch.setattr(folder_reader, "_ENDLESS", 0.6)
     stop = StopEvent()
-    while not watcher._unreadable or len(told) < 2:
+    while len(told) < 3:
         watcher.step(stop)
-    assert [picture.name for picture in watcher._unreadable] == ["slow.png"]
+    assert told[:2] == ["a.png", "b.png"]
+    assert told[2].startswith("slow.png  ?  (slow.png takes longer than")
     stop._stop()
     watcher.run(stop)
 

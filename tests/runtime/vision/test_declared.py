@@ -1,8 +1,10 @@
 import io
+import os
 import struct
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,7 +39,49 @@ def test_tiff_tiles_larger_than_the_picture_are_refused(
 ) -> None:
     tags = [(322, 4, 1, sides[0]), (323, 4, 1, sides[1]), (324, 4, 1, 200), (325, 4, 1, 40)]
     raw = bombs.grey_tiff(9, 9, (259, 3, 1, compression), *tags)
-    assert_refused(raw, "its tiles are larger than the picture")
+    assert_refused(raw, "its tiles don't fit the picture")
+
+
+@pytest.mark.parametrize(
+    ("picture_size", "tile"), [((250_000, 100), (16, 1_562_496)), ((100_000, 10), (1, 1 << 20))]
+)
+def test_tiff_tiles_that_are_slivers_are_refused(
+    picture_size: tuple[int, int], tile: tuple[int, int]
+) -> None:
+    tags = [(322, 4, 1, tile[0]), (323, 4, 1, tile[1]), (324, 4, 1, 200), (325, 4, 1, 40)]
+    raw = bombs.grey_tiff(*picture_size, (259, 3, 1, 8), *tags)
+    assert_refused(raw, "its tiles don't fit the picture")
+
+
+@pytest.mark.parametrize("apart", [0, 1, 100])
+def test_tiff_strips_that_overlap_are_refused(apart: int) -> None:
+    """Pillow reads a strip as far as the next one begins, and so a byte at a time."""
+    base = [(256, 4, 1, 2000), (257, 4, 1, 1000), (258, 3, 1, 8), (262, 3, 1, 1), (278, 4, 1, 10)]
+    offsets = struct.pack("<100I", *(500 + apart * number for number in range(100)))
+    raw = bombs.tiff(*base, (273, 4, 100, 86), tail=offsets + bytes(30_000))
+    assert_refused(raw, "its strips overlap")
+
+
+def test_jpeg_scans_in_a_tiff_are_counted() -> None:
+    jpeg = progressive(2000, 300)
+    base = [(256, 4, 1, 2000), (257, 4, 1, 2000), (258, 3, 1, 8), (259, 3, 1, 7), (262, 3, 1, 1)]
+    strip = [(273, 4, 1, 122), (277, 3, 1, 1), (278, 4, 1, 2000), (279, 4, 1, len(jpeg))]
+    assert_refused(bombs.tiff(*base, *strip, tail=jpeg), "scans: no program writes so many")
+
+
+def test_jpeg_with_too_many_segments_is_refused() -> None:
+    raw = encoded(Image.new("L", (9, 9)), "JPEG")
+    exif = b"\xff\xe1\0\x0bExif\0\0xxx"
+    assert_refused(raw[:2] + exif * 100_000 + raw[2:], "segments before its pixels")
+    assert picture.load(raw[:2] + exif * 1000 + raw[2:]).size == (9, 9)
+
+
+def test_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "large.jpg").write_bytes(progressive(100, 1))
+    os.truncate(tmp_path / "large.jpg", 1 << 30)  # it has a hole
+    with measured() as usage, pytest.raises(PictureError, match="is larger than 512 MB"):
+        picture.load(tmp_path / "large.jpg")
+    assert usage.megabytes < 40
 
 
 @pytest.mark.parametrize("side", [256, 1024])
@@ -128,6 +172,11 @@ def test_long_ppm_in_letters_is_refused(kind: str, filling: bytes) -> None:
 
 def test_comment_among_ppm_pixels_is_refused() -> None:
     assert_refused(b"P2 28 28 255\n" + b"#\n" * 1_000_000, "comment among its pixels")
+
+
+def test_large_bmp_in_few_runs_is_refused() -> None:
+    raw = bombs._bmp(100_000, 1000, compression=1) + b"\1\1\0\0" * 1000
+    assert_refused(raw, "encoding for small pictures")
 
 
 def test_long_bmp_in_runs_is_refused() -> None:
