@@ -56,14 +56,14 @@ def export(
     from digits_train import models
     from digits_train.run import find, newest
 
-    if model is not None:
-        models.add(model)
+    architecture = models.add(model) if model is not None else None
     request = Request(
         quantize,
         calibration or Request.calibration,
         calibration_images or Request.calibration_images,
         max_accuracy_drop,
         triton,
+        architecture,
     )
     report = write(newest() if run is None else find(run), request, data)
     if as_json:

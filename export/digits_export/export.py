@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import digits
 from digits.data import datasets
 from digits.data.mnist import Splits
-from digits.errors import DigitsError
+from digits.errors import DigitsError, ModelError
 from digits.files import remove, write_all
 from digits.models import metadata
 from digits.models.metadata import Kernels, Metadata
@@ -31,7 +31,8 @@ class Request:
     """What to make of a checkpoint.
 
     quantization: how; None for a float file alone. max_accuracy_drop: validation accuracy that
-    quantization may cost, in points. triton: folder for a Triton model repository.
+    quantization may cost, in points. triton: folder for a Triton model repository. architecture:
+    the only one that is wanted, if any.
     """
 
     quantization: quantize.Method | None = None
@@ -39,6 +40,7 @@ class Request:
     calibration_images: int = quantize.CALIBRATION_IMAGES
     max_accuracy_drop: float = 0.05
     triton: Path | None = None
+    architecture: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_accuracy_drop < math.inf:
@@ -73,6 +75,9 @@ def export(run: Run, request: Request, data: Path | None = None) -> Report:
     be used, a check fails or a file can't be written.
     """
     loaded = checkpoint.load(run.checkpoint)
+    found = loaded.provenance.architecture
+    if request.architecture not in (None, found):
+        raise ModelError(f"{run.folder} holds a {found}, no {request.architecture}: name its run")
     epoch, epochs = loaded.provenance.epoch, loaded.provenance.recipe.get("epochs")
     complain(printable(f"exporting {run.folder}, epoch {epoch} of {epochs}"))
     validated = loaded.provenance.validation_accuracy is not None

@@ -89,6 +89,8 @@ def test_a_teacher_of_one_s_own(digits: Digits) -> None:
     digits("train", "--resume", "runs/lenet5", *own)
     digits("train", "--teacher", "runs/tiny", *own, "--model", "tiny.py:Tiny", *short)
     assert Path("runs/tiny-2/checkpoint.safetensors").exists()
+    with pytest.raises(DigitsError, match="runs/lenet5 holds a lenet5, no tiny: name its run"):
+        digits("export", "--model", "tiny.py:Tiny", "runs/lenet5")
 
 
 def test_what_can_t_be_exported_is_not_trained(digits: Digits) -> None:
