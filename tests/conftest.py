@@ -2,16 +2,21 @@
 
 import os
 import signal
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
+from digits.__main__ import main
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits.errors import DataError
 from tests import drawn
+
+Run = Callable[..., tuple[int, str, str]]
 
 TESTS = Path(__file__).parent
 PICTURES = TESTS / "pictures"
@@ -87,3 +92,20 @@ def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_sli
     }
     monkeypatch.setattr(mnist, "load", lambda split, data=None: splits[split])
     monkeypatch.setattr(mnist, "load_all", lambda data=None: dict(splits))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Call `digits ARGUMENTS`; gives exit code, stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["digits", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call

@@ -8,6 +8,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 Start = Callable[[], Callable[[Request], Answer]]
 
+_STARTING = threading.Lock()  # the environment belongs to all threads
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _LONG = 0.1  # seconds, which a picture takes that needs much memory
 _SECONDS_TO_DIE = 5.0  # after SIGKILL; longer takes what waits for a disk that doesn't answer
@@ -37,19 +39,19 @@ class Worker(Generic[Request, Answer]):
 
     start: can be pickled; called once, in the new process. memory: how many bytes it may take
     beyond those that it has after that, where the system can bound it (Linux); no bound without.
-    Ctrl-C doesn't reach it: the first process decides. It ends when that does, be it by a kill.
+    Ctrl-C doesn't reach it: the first process decides. It ends when that does, be it by a kill; on
+    Linux even when the thread does that made it.
 
     Raises WorkerDied when the system gives no other process.
     """
 
     def __init__(self, start: Start[Request, Answer], memory: int | None = None) -> None:
-        context = multiprocessing.get_context(
-            "spawn"
-        )  # fork is unsafe beside onnxruntime's threads
+        # fork is unsafe beside onnxruntime's threads
+        context = multiprocessing.get_context("spawn")
         self._pipe, its_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(its_end, start, memory), daemon=True)
         try:
-            with _safe_path(), _sigint_blocked():
+            with _STARTING, _safe_path(), _sigint_blocked():
                 self._process.start()
         except OSError as error:
             raise WorkerDied(f"can't start another process: {error.strerror}") from error

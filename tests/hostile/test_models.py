@@ -8,25 +8,23 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from digits.__main__ import main
 from digits.classifier import Classifier
 from digits.errors import ModelError
 from digits.models import metadata, protobuf
 from digits.models.info import inspect
 from digits.models.model import Model
 from digits.serve import app
+from tests.conftest import Run
 from tests.hostile import corpus, forgery
 from tests.hostile.forgery import METADATA, RAW, sealed
 from tests.hostile.watchful import harmless
-
-Run = Callable[..., tuple[int, str, str]]
 
 GRAPH, PARTS = 7, 1024  # ModelProto's field, and how many a graph may have
 EVIL = ("", "-1", "1e999", "nan", "9" * 5000, "\0", "{" * 100_000, "٣", "x" * 1_000_000)
@@ -74,22 +72,6 @@ def path(tmp_path: Path) -> Path:
     """A file; one has been read before, with all that is imported for it."""
     assert opens(tmp_path / "model.onnx", "bundled", RAW)
     return tmp_path / "model.onnx"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call `digits ARGUMENTS`; gives exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["digits", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        return code, *capsys.readouterr()
-
-    return call
 
 
 def test_mutants(path: Path) -> None:

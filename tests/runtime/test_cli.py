@@ -24,8 +24,9 @@ from digits.models import metadata
 from digits.models.model import BUNDLED, Model
 from digits.vision import picture
 from digits.vision.hypotheses import propose
+from tests.conftest import Run
 from tests.drawn import Sheet, chosen, lamp
-from tests.runtime.conftest import Run, count_calls
+from tests.runtime.conftest import count_calls
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ class FolderScan:
         self._found: Queue[list[FileStamp]] = Queue(_AHEAD)
         self._path, self._since = folder, time.monotonic()
         self._given_up = False
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._scan_folder, daemon=True)
         self._thread.start()
 
     def take(self) -> list[FileStamp]:
@@ -71,7 +71,7 @@ class FolderScan:
         return []
 
     @property
-    def looks(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether its thread hasn't ended."""
         if self._given_up:  # nobody else makes room for what it has found
             self.take()
@@ -80,18 +80,18 @@ class FolderScan:
     @property
     def finished(self) -> bool:
         """Whether all were looked for, and taken."""
-        return not self.looks and self._found.empty()
+        return not self.is_alive and self._found.empty()
 
     def waiting_at(self, seconds: float) -> str | None:
         """The path for which the system hasn't had an answer for so long."""
-        late = self.looks and not self._found.full() and time.monotonic() - self._since > seconds
+        late = self.is_alive and not self._found.full() and time.monotonic() - self._since > seconds
         return self._path if late else None
 
     def give_up(self) -> None:
         """End as soon as the system answers."""
         self._given_up = True
 
-    def _look(self) -> None:
+    def _scan_folder(self) -> None:
         try:
             chunk: list[FileStamp] = []
             for found in self._pictures():

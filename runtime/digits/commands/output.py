@@ -18,6 +18,7 @@ Form = Literal["text", "json", "csv"]
 _DIGIT = ("digit", "confidence", "left", "top", "right", "bottom")
 PREDICTION_COLUMNS = ("file", *_DIGIT, *(f"p{digit}" for digit in range(10)), "note")
 READING_COLUMNS = ("file", "line", "column", *_DIGIT)
+_NOT_STRICT = r"\\ud|NaN|Infinity"  # in JSON, perhaps
 # What makes a spreadsheet compute a cell, or what it takes for one where `;` separates them.
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = r"(?:^|(?<=;))[-+=@\uff0b\uff0d\uff1d\uff20]"
@@ -77,6 +78,9 @@ def as_json(values: object) -> str:
     """JSON that any parser takes: valid Unicode, and null for what is no number."""
     import json
 
+    text = json.dumps(values)
+    if not re.search(_NOT_STRICT, text):
+        return text
     text = json.dumps(values, ensure_ascii=False)
     text = re.sub("[\ud800-\udfff]", lambda found: f"\\\\u{ord(found[0]):04x}", text)
     return json.dumps(json.loads(text, parse_constant=lambda _: None))

@@ -68,14 +68,14 @@ class FolderWatcher:
         # 10^7.
         self._done = {hash(tuple(row[:3])) for row in self._journal.rows()}
         self._attempts = Attempts(results.with_name(f".{results.name}.reading"), self._done)
-        self._looks = _Looks(reader.folder, recursive)
+        self._scanner = _Scanner(reader.folder, recursive)
         self._waiting: dict[FileStamp, float] = {}  # since when each has stood unchanged
         self._unreadable: dict[FileStamp, float] = {}  # the same, where reading has failed once
         self._ready: deque[FileStamp] = deque()  # of both, those whose turn it is
         self._not_before = 0.0  # another is read, because the results can't be written
         self._unsaved = False
         self._saved = 0.0
-        self._trouble = Trouble()
+        self._trouble = _Trouble()
 
     @property
     def done(self) -> int:
@@ -90,7 +90,7 @@ class FolderWatcher:
         """
         try:
             while not stop.is_set():
-                self.step(stop)
+                self.poll(stop)
             for outcome in self._pool.wait(None, _LAST) if self._pool.reading else ():
                 self._conclude(outcome)
         finally:
@@ -99,14 +99,14 @@ class FolderWatcher:
                 self._attempts.end(picture.cells)
             self._pool.close()
 
-    def step(self, stop: StopEvent) -> None:
+    def poll(self, stop: StopEvent) -> None:
         """Look, have what is ready read, and write what comes of it; in half a second at most."""
         now = time.monotonic()
-        for found in self._looks.take() if len(self._waiting) < _MOST_WAITING else ():
+        for found in self._scanner.take() if len(self._waiting) < _MOST_WAITING else ():
             known = found in self._waiting or found in self._unreadable
             if not known and hash(found.cells) not in self._done:
                 self._waiting[found] = now
-        self._send()
+        self._dispatch()
         for outcome in self._pool.wait(stop, _PAUSE / 10 if self._is_busy else _PAUSE / 2):
             self._conclude(outcome)
         if self._unsaved and now - self._saved > _PAUSE:
@@ -115,19 +115,19 @@ class FolderWatcher:
 
     @property
     def _is_busy(self) -> bool:
-        return bool(self._waiting or self._pool.reading or self._looks.looking)
+        return bool(self._waiting or self._pool.reading or self._scanner.scanning)
 
-    def _send(self) -> None:
+    def _dispatch(self) -> None:
         if time.monotonic() < self._not_before:
             return
-        self._ready = self._ready or deque(self._settled())
+        self._ready = self._ready or deque(self._stable_files())
         while self._ready and self._pool.free:
             picture = self._ready.popleft()
             refusal = self._attempts.refusal(picture.cells)
-            self._attempts.begin(picture.cells)
             self._pool.send(Request(picture, refusal))
+            self._attempts.begin(picture.cells)  # which a worker that can't start doesn't
 
-    def _settled(self) -> list[FileStamp]:
+    def _stable_files(self) -> list[FileStamp]:
         """What has stood unchanged for long enough, the oldest first; last what workers died of."""
         now, reading = time.monotonic(), self._pool.reading
         settled = [
@@ -173,7 +173,7 @@ class FolderWatcher:
         return True
 
 
-class _Looks:
+class _Scanner:
     """One look at the folder after the other."""
 
     def __init__(self, folder: str, recursive: bool) -> None:
@@ -182,17 +182,19 @@ class _Looks:
         self._next = 0.0  # time for a look
         self._stalled: dict[str, FolderScan] = {}  # by the path that it waits for
         self._closed: set[str] = set()  # folders that can't be looked into
-        self._trouble = Trouble()
+        self._trouble = _Trouble()
 
     @property
-    def looking(self) -> bool:
+    def scanning(self) -> bool:
         return self._scan is not None
 
     def take(self) -> list[FileStamp]:
         """Some of the pictures that are there, or none so far."""
         if self._scan is None:
             if time.monotonic() >= self._next:
-                self._stalled = {path: scan for path, scan in self._stalled.items() if scan.looks}
+                self._stalled = {
+                    path: scan for path, scan in self._stalled.items() if scan.is_alive
+                }
                 self._scan = FolderScan(self._folder, self._recursive, set(self._stalled))
             return []
         found = self._scan.take()
@@ -221,7 +223,7 @@ class _Looks:
         self._scan = None
 
 
-class Trouble:
+class _Trouble:
     """Tells of trouble once, and once when it has passed."""
 
     def __init__(self) -> None:

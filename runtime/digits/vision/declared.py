@@ -38,7 +38,7 @@ _TIFF_COMPRESSIONS = {
     "group3", "group4", "tiff_ccitt", "tiff_raw_16",
 }  # fmt: skip
 # TIFF 6.0, sections 3 and 15.
-_STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES = 273, 279, 324, 325
+_WIDTH, _LENGTH, _STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES = 256, 257, 273, 279, 324, 325
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
 
 # Markers of JPEG (ITU-T T.81, table B.1), but for those that have nothing behind them.
@@ -176,11 +176,8 @@ def _check_tiles(name: str, image: ImageFile) -> None:
     if sides != [None, None]:
         if not all(isinstance(side, int) and side > 0 for side in sides):
             raise PictureError(f"{name} is damaged: its tiles have no size")
-        # Of pictures that lie, Pillow has exchanged the sides.
-        across, down = (
-            -(-length // side)
-            for length, side in zip(getattr(image, "_tile_size", image.size), sides, strict=True)
-        )
+        # Not image.size, whose sides Pillow has exchanged where the camera was turned.
+        across, down = -(-tags[_WIDTH] // sides[0]), -(-tags[_LENGTH] // sides[1])
         pixels = across * sides[0] * down * sides[1]
         if across * down > _MAX_TILES or pixels > max(8 * image.width * image.height, _MAX_TILED):
             raise PictureError(f"{name} is damaged: its tiles don't fit the picture")
@@ -200,8 +197,8 @@ def _check_slow(name: str, image: ImageFile, file: BinaryIO) -> None:
     encoded = file.read(_MAX_SLOW_BYTES + 1)
     if len(encoded) > _MAX_SLOW_BYTES or image.width * image.height > _MAX_SLOW_PIXELS:
         raise PictureError(
-            f"{name} has more than 8 MB or 8 million pixels in an encoding for small pictures"
-            f" ({codec}): convert it to PNG"
+            f"{name} has more than {_MAX_SLOW_BYTES >> 20} MB or {_MAX_SLOW_PIXELS:,} pixels in an"
+            f" encoding for small pictures ({codec}): convert it to PNG"
         )
     if codec == "ppm_plain" and b"#" in encoded:  # for which Pillow copies the rest, each time
         raise PictureError(f"{name} is damaged: there is a comment among its pixels")

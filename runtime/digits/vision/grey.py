@@ -26,7 +26,10 @@ def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
         return _from_deep(image, factor)
     if image.has_transparency_data:
         # Alpha is multiplied in while averaging; the grey of invisible pixels must not show.
-        coloured = (band.convert("RGBA") for band in _bands(image, factor))
+        coloured = (
+            band if band.mode in ("LA", "RGBA") else band.convert("RGBA")
+            for band in _bands(image, factor)
+        )
         weighted = (band.convert("LA").convert("La") for band in coloured)
         bands = [band.reduce(factor).convert("LA") for band in weighted]
         return _on_paper(np.concatenate([np.asarray(band) for band in bands]))

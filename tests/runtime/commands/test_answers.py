@@ -7,7 +7,8 @@ import pytest
 from digits.commands import answers, sources
 from digits.errors import DigitsError
 from digits.terminal import Errors
-from tests.runtime.conftest import Run, no_more_files
+from tests.conftest import Run
+from tests.runtime.conftest import no_more_files
 
 SENTENCE = "too many files are open: raise `ulimit -n`"
 

@@ -16,7 +16,8 @@ from digits.models import info
 from digits.models.model import Model
 from digits.vision import picture
 from digits.vision.hypotheses import propose
-from tests.runtime.conftest import Run, count_calls
+from tests.conftest import Run
+from tests.runtime.conftest import count_calls
 
 
 @pytest.mark.usefixtures("slice_as_mnist")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.conftest import Run
+from tests.conftest import Run
 
 pytestmark = pytest.mark.slow
 

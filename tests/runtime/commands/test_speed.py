@@ -11,7 +11,7 @@ import pytest
 
 from digits.commands import speed
 from digits.models.model import BUNDLED
-from tests.runtime.conftest import Run
+from tests.conftest import Run
 
 
 @pytest.fixture(autouse=True)

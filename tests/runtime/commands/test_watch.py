@@ -55,11 +55,13 @@ class Bench:
     def look(self, *waits: float) -> None:
         for seconds in waits:
             self._clock.now += seconds
-            self.watcher._looks._next = 0.0
-            self.watcher.step(self.stop)
-            while self.watcher._looks.looking or self.watcher._ready or self.watcher._pool.reading:
-                self.watcher.step(self.stop)
-            self.watcher.step(self.stop)
+            self.watcher._scanner._next = 0.0
+            self.watcher.poll(self.stop)
+            while (
+                self.watcher._scanner.scanning or self.watcher._ready or self.watcher._pool.reading
+            ):
+                self.watcher.poll(self.stop)
+            self.watcher.poll(self.stop)
 
     @property
     def rows(self) -> list[tuple[str, str]]:
@@ -498,10 +500,10 @@ def test_slow_picture_keeps_no_other_waiting(
     watcher, told = slow
     stop = StopEvent()
     while len(told) < 2:
-        watcher.step(stop)
+        watcher.poll(stop)
     (tmp_path / "go").touch()
     while len(told) < 3:
-        watcher.step(stop)
+        watcher.poll(stop)
     assert told == ["a.png", "b.png", "slow.png"]
     stop._stop()
     watcher.run(stop)
@@ -514,7 +516,7 @@ def test_endless_picture_ends_its_worker_and_is_noted(
     monkeypatch.setattr(folder_reader, "_ENDLESS", 0.6)
     stop = StopEvent()
     while len(told) < 3:
-        watcher.step(stop)
+        watcher.poll(stop)
     assert told[:2] == ["a.png", "b.png"]
     assert told[2].startswith("slow.png  ?  (slow.png takes longer than")
     stop._stop()
@@ -528,7 +530,7 @@ def test_stop_leaves_a_slow_picture_for_the_next_time(
     monkeypatch.setattr(watch, "_LAST", 0.1)
     stop = StopEvent()
     while not watcher._pool.reading:
-        watcher.step(stop)
+        watcher.poll(stop)
     stop._stop()
     watcher.run(stop)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inbox", "results.csv"]
@@ -566,7 +568,7 @@ def test_stalled_disk_keeps_no_other_waiting(
     assert f"error: can't look at {stalled}: it doesn't answer; left out for now\n" == (
         capsys.readouterr().err
     )
-    [scan] = bench.watcher._looks._stalled.values()
+    [scan] = bench.watcher._scanner._stalled.values()
     answers.set()
     scan._thread.join(10)
     bench.look(0, 2)
@@ -604,7 +606,7 @@ def test_many_waiting_pictures_are_taken_in_parts(
     for number in range(3000):
         (bench.inbox / f"{number}.png").touch()
     seen = []
-    step = bench.watcher.step
+    step = bench.watcher.poll
     monkeypatch.setattr(watch, "_MOST_WAITING", 100)
     for _ in range(30):
         step(bench.stop)

@@ -15,7 +15,7 @@ from digits.errors import ModelError
 from digits.models import metadata
 from digits.models.info import inspect
 from digits.models.model import BUNDLED, Model
-from tests.runtime.conftest import Run
+from tests.conftest import Run
 
 RAW = Path(BUNDLED).read_bytes()
 OWN = hashlib.sha256(RAW).hexdigest()
