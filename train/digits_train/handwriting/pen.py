@@ -1,0 +1,90 @@
+"""What a pen leaves on the paper of the strokes that a hand makes."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from digits_train.handwriting.strokes import Glyph, Random, Stroke, bounds, resampled
+
+Picture = NDArray[np.uint8]  # [height, width], 0 = paper, 255 = ink
+
+SIZE = 96  # pixels of a glyph's longer side, without the pen's width
+_FINE = 2  # times as many while it is drawn: so edges are smooth
+
+
+class Pen(NamedTuple):
+    """How a pen writes.
+
+    width: of its strokes, in heights of the glyph. pressure: by how much of it the width varies
+    along a stroke. taper: share of a stroke's length over which its end grows thin. gap: chance that
+    a stroke is interrupted where the ink fails. retouch: chance that a part is drawn twice.
+    """
+
+    width: float
+    pressure: float = 0.0
+    taper: float = 0.0
+    gap: float = 0.0
+    retouch: float = 0.0
+
+
+def some_pen(random: Random) -> Pen:
+    """Anybody's: from hairline to marker, as often thin as thick."""
+    return Pen(
+        width=float(np.exp(random.uniform(np.log(0.025), np.log(0.24)))),
+        pressure=random.uniform(0, 0.35),
+        taper=random.uniform(0, 0.3) if random.random() < 0.4 else 0.0,
+        gap=0.15 if random.random() < 0.15 else 0.0,
+        retouch=0.3 if random.random() < 0.08 else 0.0,
+    )
+
+
+def draw(glyph: Glyph, pen: Pen, random: Random) -> Picture:
+    """The glyph, up to its edges, with SIZE pixels along its longer side and the pen's width."""
+    left, top, right, bottom = bounds(glyph)
+    scale = _FINE * SIZE / max(right - left, bottom - top, 1e-3)
+    # A sprawling glyph would else get a hairline: the pen is as wide as for one of height 1.
+    width = pen.width * _FINE * SIZE
+    margin = width * (1 + pen.pressure) / 2 + 2
+    size = (right - left) * scale + 2 * margin, (bottom - top) * scale + 2 * margin
+    image = Image.new("L", (int(np.ceil(size[0])), int(np.ceil(size[1]))))
+    brush = ImageDraw.Draw(image)
+    for stroke in _with_faults(glyph, pen, random):
+        points = (stroke - (left, top)) * scale + margin
+        _trace(brush, resampled(points, max(2.0, width / 3)), width, pen, random)
+    return np.asarray(image.reduce(_FINE))
+
+
+def _with_faults(glyph: Glyph, pen: Pen, random: Random) -> Glyph:
+    """The strokes, some of them in two pieces, and retouched ones twice."""
+    strokes: Glyph = []
+    for stroke in glyph:
+        fine = resampled(stroke, 0.02)
+        if len(fine) > 12 and random.random() < pen.gap:
+            start = int(random.integers(4, len(fine) - 6))
+            strokes += [fine[:start], fine[start + int(random.integers(2, 5)) :]]
+        else:
+            strokes.append(fine)
+        if len(fine) > 6 and random.random() < pen.retouch:
+            start = int(random.integers(0, len(fine) // 2))
+            stop = int(random.integers(start + 3, len(fine) + 1))
+            strokes.append(fine[start:stop] + random.normal(0, pen.width / 3, 2))
+    return strokes
+
+
+def _trace(
+    brush: ImageDraw.ImageDraw, points: Stroke, width: float, pen: Pen, random: Random
+) -> None:
+    """Draw one stroke, in pixels, as a chain of round dots and the bars between them."""
+    count = len(points)
+    nodes = random.normal(0, pen.pressure / 2, 4)
+    widths = width * (1 + np.interp(np.linspace(0, 3, count), np.arange(4), nodes))
+    if pen.taper:
+        rest = np.linspace(1, 0, count) / pen.taper
+        widths = widths * np.clip(rest, 0.3, 1)
+    widths = np.clip(widths, 1.5, width * (1 + pen.pressure))
+    for (x, y), wide in zip(points.tolist(), (widths / 2).tolist(), strict=True):
+        brush.ellipse((x - wide, y - wide, x + wide, y + wide), fill=255)
+    for start, stop, wide in zip(points[:-1], points[1:], widths[1:], strict=True):
+        brush.line((*start.tolist(), *stop.tolist()), fill=255, width=max(1, round(wide)))
