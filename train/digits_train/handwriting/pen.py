@@ -18,8 +18,8 @@ class Pen(NamedTuple):
     """How a pen writes.
 
     width: of its strokes, in heights of the glyph. pressure: by how much of it the width varies
-    along a stroke. taper: share of a stroke's length over which its end grows thin. gap: chance that
-    a stroke is interrupted where the ink fails. retouch: chance that a part is drawn twice.
+    along a stroke. taper: share of a stroke's length over which its end grows thin. gap: chance
+    that a stroke is interrupted where the ink fails. retouch: chance that a part is drawn twice.
     """
 
     width: float
@@ -29,10 +29,10 @@ class Pen(NamedTuple):
     retouch: float = 0.0
 
 
-def some_pen(random: Random) -> Pen:
-    """Anybody's: from hairline to marker, as often thin as thick."""
+def some_pen(random: Random, widest: float = 0.24) -> Pen:
+    """Anybody's: from hairline to marker, as often thin as thick. widest: in heights."""
     return Pen(
-        width=float(np.exp(random.uniform(np.log(0.025), np.log(0.24)))),
+        width=float(np.exp(random.uniform(np.log(0.025), np.log(widest)))),
         pressure=random.uniform(0, 0.35),
         taper=random.uniform(0, 0.3) if random.random() < 0.4 else 0.0,
         gap=0.15 if random.random() < 0.15 else 0.0,
@@ -53,7 +53,8 @@ def draw(glyph: Glyph, pen: Pen, random: Random) -> Picture:
     for stroke in _with_faults(glyph, pen, random):
         points = (stroke - (left, top)) * scale + margin
         _trace(brush, resampled(points, max(2.0, width / 3)), width, pen, random)
-    return np.asarray(image.reduce(_FINE))
+    small = image.reduce(_FINE)
+    return np.asarray(small.crop(small.getbbox()))
 
 
 def _with_faults(glyph: Glyph, pen: Pen, random: Random) -> Glyph:

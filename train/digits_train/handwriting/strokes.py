@@ -1,11 +1,12 @@
 """Strokes of a pen, and how a hand varies them.
 
 A stroke is a polyline, float64 [n, 2]: x to the right and y downwards, in heights of the digit, in
-the order in which the pen goes. A glyph, a digit or a letter, is a list of strokes; most lie between
-y = 0 and y = 1. Functions here take and return them; none changes its arguments.
+the order in which the pen goes. A glyph, a digit or a letter, is a list of strokes; most lie
+between y = 0 and y = 1. Functions here take and return them; none changes its arguments.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,19 @@ Random = np.random.Generator
 Stroke = NDArray[np.float64]
 Glyph = list[Stroke]
 Point = tuple[float, float]
+
+
+class Style(NamedTuple):
+    """One of the ways in which people write a digit.
+
+    weight: how common it is among its digit's. model: makes a glyph of it. room: the widest pen
+    that leaves it legible, as a share of the narrower of the glyph's sides.
+    """
+
+    weight: float
+    model: Callable[[Random], Glyph]
+    room: float = np.inf
+
 
 _STEPS = 12  # points of a curve from one control point to the next
 _WAVES = 3  # of the smooth warp, over the glyph's height: more would be a tremor
@@ -28,36 +42,30 @@ def line(*points: Point) -> Stroke:
 def curve(*points: Point, closed: bool = False) -> Stroke:
     """A smooth curve through the points; closed: back to the first.
 
-    A centripetal Catmull-Rom spline (E. Catmull, R. Rom, 1974; P. Yuksel et al., 2011), which makes
-    neither loops nor overshoots between points of uneven distance.
+    The natural cubic spline, whose curvature is continuous, so that four points of a circle give
+    nearly a circle; the square roots of the distances as its parameter keep it from overshooting
+    between uneven ones (E. T. Y. Lee, "Choosing nodes in parametric curve interpolation", 1989).
     """
     nodes = np.array(points, np.float64)
+    beyond = min(3, len(nodes)) if closed else 0  # points of the next and the last round
     if closed:
-        nodes = np.concatenate([nodes[-1:], nodes, nodes[:2]])
-    else:  # mirrored ends: the curve leaves its first point towards the second
-        nodes = np.concatenate([2 * nodes[:1] - nodes[1:2], nodes, 2 * nodes[-1:] - nodes[-2:-1]])
-    gaps = np.maximum(np.hypot(*np.diff(nodes, axis=0).T), 1e-6) ** 0.5
-    times = np.concatenate([[0], np.cumsum(gaps)])
-    parts = [
-        _between(nodes[start : start + 4], times[start : start + 4])
-        for start in range(len(nodes) - 3)
-    ]
-    return np.concatenate([*parts, nodes[-2:-1]])
-
-
-def _between(nodes: NDArray[np.float64], times: NDArray[np.float64]) -> Stroke:
-    """From the second of four nodes to just before the third (Barry and Goldman's pyramid)."""
-    t = np.linspace(times[1], times[2], _STEPS, endpoint=False)[:, None]
-
-    def blend(a: Stroke, b: Stroke, start: float, stop: float) -> Stroke:
-        mixed: Stroke = ((stop - t) * a + (t - start) * b) / (stop - start)
-        return mixed
-
-    first, second, third = (
-        blend(nodes[i], nodes[i + 1], times[i], times[i + 1]) for i in range(3)
+        nodes = np.concatenate([nodes[-beyond:], nodes, nodes[: beyond + 1]])
+    steps = np.maximum(np.hypot(*np.diff(nodes, axis=0).T), 1e-6)[:, None] ** 0.5
+    bends = np.zeros_like(nodes)  # second derivatives
+    if len(nodes) > 2:
+        inner = steps[1:-1, 0]
+        system = (
+            np.diag(2 * (steps[:-1, 0] + steps[1:, 0])) + np.diag(inner, 1) + np.diag(inner, -1)
+        )
+        bends[1:-1] = np.linalg.solve(system, 6 * np.diff(np.diff(nodes, axis=0) / steps, axis=0))
+    after = np.linspace(0, 1, _STEPS, endpoint=False)[:, None]
+    before = 1 - after
+    bent = (before**3 - before) * bends[:-1, None] + (after**3 - after) * bends[1:, None]
+    parts = before * nodes[:-1, None] + after * nodes[1:, None] + bent * steps[:, None] ** 2 / 6
+    whole = np.concatenate(
+        [parts[beyond : len(parts) - beyond].reshape(-1, 2), nodes[-1 - beyond :][:1]]
     )
-    left, right = blend(first, second, times[0], times[2]), blend(second, third, times[1], times[3])
-    return blend(left, right, times[1], times[2])
+    return np.asarray(whole)
 
 
 def arc(centre: Point, radii: Point, start: float, stop: float) -> Stroke:
@@ -70,6 +78,12 @@ def arc(centre: Point, radii: Point, start: float, stop: float) -> Stroke:
 def joined(*strokes: Stroke) -> Stroke:
     """One stroke through several, without lifting the pen."""
     return np.concatenate(strokes)
+
+
+def jittered(random: Random, spread: float, *points: Point) -> list[Point]:
+    """The points, each moved a little. spread: standard deviation along each axis."""
+    moved = np.array(points) + random.normal(0, spread, (len(points), 2))
+    return [(x, y) for x, y in moved.tolist()]
 
 
 def resampled(stroke: Stroke, step: float) -> Stroke:
@@ -103,14 +117,35 @@ def varied(glyph: Glyph, random: Random, warp: float, tremor: float) -> Glyph:
 def _trembled(stroke: Stroke, random: Random, tremor: float) -> Stroke:
     length = float(np.hypot(*np.diff(stroke, axis=0).T).sum())
     nodes = max(2, int(length / _TREMOR))
+    shifts = random.normal(0, tremor, (nodes, 2))
     places = np.linspace(0, nodes - 1, len(stroke))
-    shifts = [np.interp(places, np.arange(nodes), random.normal(0, tremor, nodes)) for _ in "xy"]
-    return np.asarray(stroke + np.stack(shifts, 1))
+    before = np.minimum(places.astype(int), nodes - 2)
+    # Eased from shift to shift: straight from one to the next would make corners.
+    share = (0.5 - np.cos(np.pi * (places - before)) / 2)[:, None]
+    return np.asarray(stroke + shifts[before] * (1 - share) + shifts[before + 1] * share)
 
 
-def transformed(
-    glyph: Glyph, slant: float = 0.0, width: float = 1.0, turn: float = 0.0
-) -> Glyph:
+def hurried(glyph: Glyph, random: Random, haste: float) -> Glyph:
+    """As a fast hand writes it: corners are rounded, and ends overshoot.
+
+    haste: heights before and after a corner where its rounding begins and ends.
+    """
+    changed = []
+    for stroke in glyph:
+        fine = resampled(stroke, 0.02)
+        half = min(round(haste / 0.02), len(fine) // 4)
+        if half:
+            # Beyond the ends it goes on as mirrored there, so that they stay where they are.
+            before, after = 2 * fine[0] - fine[half:0:-1], 2 * fine[-1] - fine[-2 : -half - 2 : -1]
+            sums = np.cumsum(np.concatenate([np.zeros((1, 2)), before, fine, after]), axis=0)
+            fine = (sums[2 * half + 1 :] - sums[: -2 * half - 1]) / (2 * half + 1)
+            beyond = (fine[-1] - fine[-3]) * random.uniform(0, haste / 0.04)
+            fine = np.concatenate([fine, fine[-1:] + beyond])
+        changed.append(fine)
+    return changed
+
+
+def transformed(glyph: Glyph, slant: float = 0.0, width: float = 1.0, turn: float = 0.0) -> Glyph:
     """Stretched, then slanted, then turned.
 
     slant: by how much of its height the top lies right of the foot. width: factor. turn: degrees,

@@ -1,0 +1,259 @@
+"""2, 3 and 5, the digits of open bows, in the styles of the world.
+
+Each style is a function of the dice that returns a glyph upright, about 1 high.
+"""
+
+from digits_train.handwriting.strokes import (
+    Glyph,
+    Point,
+    Random,
+    Stroke,
+    Style,
+    curve,
+    jittered,
+    joined,
+    line,
+)
+
+
+def _neck(random: Random, width: float) -> list[Point]:
+    """Of a 2: the round top, down to the middle."""
+    return jittered(
+        random,
+        0.015,
+        (random.uniform(0.0, 0.08), random.uniform(0.14, 0.3)),
+        (width * 0.22, 0.06),
+        (width * 0.55, 0.0),
+        (width * 0.95, random.uniform(0.2, 0.32)),
+        (width * 0.68, random.uniform(0.54, 0.64)),
+    )
+
+
+def two_angular(random: Random) -> Glyph:
+    """Without a loop at its foot."""
+    width = random.uniform(0.5, 0.68)
+    corner = (random.uniform(-0.02, 0.05), 1.0)
+    end = (width * random.uniform(0.95, 1.25), 1 + random.normal(-0.01, 0.025))
+    return [joined(curve(*_neck(random, width), corner), line(corner, end))]
+
+
+def two_looped(random: Random) -> Glyph:
+    width, loop = random.uniform(0.52, 0.7), random.uniform(0.1, 0.24)
+    foot = jittered(
+        random,
+        0.01,
+        (0.08, 0.97),
+        (-0.04, 1 - loop * 0.4),
+        (0.06, 1 - loop),
+        (width * 0.55, 0.95),
+        (width * random.uniform(1.05, 1.3), random.uniform(0.88, 1.0)),
+    )
+    return [curve(*_neck(random, width), *foot)]
+
+
+def two_wavy(random: Random) -> Glyph:
+    width, wave = random.uniform(0.5, 0.66), random.uniform(0.04, 0.1)
+    foot = curve(
+        (0.0, 0.98),
+        (width * 0.3, 0.98 - wave),
+        (width * 0.75, 0.98 + wave * 0.4),
+        (width * random.uniform(1.05, 1.3), 0.98 - wave * random.uniform(0.3, 1.2)),
+    )
+    return [joined(curve(*_neck(random, width), (0.0, 0.98)), foot)]
+
+
+def two_swan(random: Random) -> Glyph:
+    """A long neck that bends back, and a rounded foot without a corner."""
+    width = random.uniform(0.46, 0.62)
+    foot = jittered(
+        random,
+        0.01,
+        (width * 0.24, 0.86),
+        (0.0, 0.99),
+        (width * 0.45, 0.93),
+        (width * random.uniform(1.1, 1.4), random.uniform(0.94, 1.0)),
+    )
+    return [curve(*_neck(random, width), *foot)]
+
+
+def two_straight(random: Random) -> Glyph:
+    """Its diagonal and its foot are straight, as a Z's, but its top is round."""
+    width = random.uniform(0.48, 0.64)
+    top = curve(
+        *jittered(
+            random,
+            0.012,
+            (0.0, random.uniform(0.12, 0.24)),
+            (width * 0.18, 0.05),
+            (width * 0.52, 0.0),
+            (width * 0.9, 0.1),
+            (width * 0.96, 0.28),
+            (width * 0.8, 0.42),
+        )
+    )
+    end = (width * random.uniform(0.95, 1.2), 1 + random.normal(-0.01, 0.025))
+    return [joined(top, line((0.0, 1.0), end))]
+
+
+def _bowl(random: Random, start: Point, width: float, end: Point) -> list[Point]:
+    """The lower bowl of a 3 or a 5: right from `start`, around and to the left."""
+    x, y = start
+    return jittered(
+        random,
+        0.012,
+        start,
+        (x + (width - x) * 0.6, y + (1 - y) * 0.1),
+        (width, y + (1 - y) * random.uniform(0.42, 0.54)),
+        (width * 0.52, 1.0),
+        end,
+    )
+
+
+def _left_end(random: Random) -> Point:
+    return random.uniform(-0.04, 0.06), random.uniform(0.82, 0.97)
+
+
+def three_round(random: Random) -> Glyph:
+    return _three(random, random.uniform(0.42, 0.52), random.uniform(0.16, 0.3))
+
+
+def three_tall_bowl(random: Random) -> Glyph:
+    return _three(random, random.uniform(0.3, 0.38), random.uniform(0.14, 0.26))
+
+
+def three_shallow(random: Random) -> Glyph:
+    """The middle is a small notch, as that of a turned epsilon."""
+    return _three(random, random.uniform(0.42, 0.52), random.uniform(0.3, 0.36))
+
+
+def _three(random: Random, waist: float, middle: float) -> Glyph:
+    """Two bowls that meet at (middle, waist)."""
+    width = random.uniform(0.5, 0.62)
+    upper = width * random.uniform(0.84, 1.0)
+    top = jittered(
+        random,
+        0.012,
+        (random.uniform(-0.02, 0.08), random.uniform(0.05, 0.2)),
+        (upper * 0.5, 0.0),
+        (upper, waist * random.uniform(0.4, 0.5)),
+        (upper * 0.7, waist * 0.9),
+        (middle, waist),
+    )
+    bowl = _bowl(random, (middle, waist), width, _left_end(random))
+    return [joined(curve(*top), curve(*bowl))]
+
+
+def three_flat(random: Random) -> Glyph:
+    """The top is a Z's."""
+    width, waist = random.uniform(0.5, 0.62), random.uniform(0.32, 0.42)
+    middle = random.uniform(0.16, 0.28), waist
+    top = line(
+        (random.uniform(-0.02, 0.06), random.normal(0.01, 0.02)), (width * 0.92, 0.0), middle
+    )
+    return [joined(top, curve(*_bowl(random, middle, width, _left_end(random))))]
+
+
+def three_looped(random: Random) -> Glyph:
+    """With a small loop in the middle."""
+    width, waist = random.uniform(0.5, 0.64), random.uniform(0.44, 0.5)
+    loop = random.uniform(0.08, 0.15)
+    middle = random.uniform(0.14, 0.22)
+    points = jittered(
+        random,
+        0.008,
+        (random.uniform(-0.02, 0.06), random.uniform(0.06, 0.18)),
+        (width * 0.5, 0.0),
+        (width * 0.92, waist * 0.45),
+        (middle + loop, waist + loop * 0.25),
+        (middle, waist + loop * 0.3),
+        (middle + loop * 0.35, waist - loop * 0.45),
+        (width * 0.7, waist + 0.06),
+        (width, waist + (1 - waist) * 0.5),
+        (width * 0.5, 1.0),
+        _left_end(random),
+    )
+    return [curve(*points)]
+
+
+def _body(random: Random, neck: float, width: float) -> tuple[Point, Stroke]:
+    """Of a 5: its upper left corner, and from there down and around. neck: height of the bowl's
+    beginning.
+    """
+    corner = random.uniform(0.04, 0.14), 0.0
+    turn = random.uniform(0.0, 0.05), neck
+    bowl = curve(*_bowl(random, turn, width, _left_end(random)))
+    # From the turn the bowl rises a little, as a hand's does.
+    rising = bowl.copy()
+    rising[:, 1] -= 0.06 * (bowl[:, 0] / width).clip(0, 1) * (bowl[:, 1] < neck + 0.15)
+    return corner, joined(line(corner, turn), bowl)
+
+
+def five_two_strokes(random: Random) -> Glyph:
+    """The bar is apart: it may be slanted, or touch nothing."""
+    corner, body = _body(random, random.uniform(0.38, 0.48), random.uniform(0.48, 0.62))
+    start = corner[0] + random.normal(0.0, 0.025), corner[1] + random.normal(0, 0.025)
+    if random.random() < 0.3:
+        start = start[0] + random.uniform(0.03, 0.1), start[1] - random.uniform(0.0, 0.05)
+    end = start[0] + random.uniform(0.32, 0.55), start[1] - random.normal(0.02, 0.04)
+    return [body, line(start, end)]
+
+
+def five_one_stroke(random: Random) -> Glyph:
+    corner, body = _body(random, random.uniform(0.38, 0.48), random.uniform(0.48, 0.62))
+    end = corner[0] + random.uniform(0.34, 0.52), random.normal(-0.01, 0.03)
+    return [joined(line(end, corner), body)]
+
+
+def five_snake(random: Random) -> Glyph:
+    """One bow down to the belly; only the upper left is a corner, without which it were an S."""
+    width, neck = random.uniform(0.46, 0.58), random.uniform(0.36, 0.44)
+    corner = random.uniform(0.03, 0.1), random.uniform(0.0, 0.03)
+    body = curve(
+        *jittered(
+            random,
+            0.012,
+            corner,
+            (0.0, neck * 0.75),
+            (width * 0.28, neck),
+            (width, neck + (1 - neck) * 0.48),
+            (width * 0.5, 1.0),
+            _left_end(random),
+        )
+    )
+    bar = line((corner[0] + random.uniform(0.34, 0.5), random.normal(-0.01, 0.02)), corner)
+    return [joined(bar, body)]
+
+
+def five_big_belly(random: Random) -> Glyph:
+    corner, body = _body(random, random.uniform(0.26, 0.34), random.uniform(0.58, 0.74))
+    bar = line(corner, (corner[0] + random.uniform(0.3, 0.5), random.normal(-0.01, 0.03)))
+    return [body, bar] if random.random() < 0.5 else [joined(bar[::-1], body)]
+
+
+def five_short_bar(random: Random) -> Glyph:
+    corner, body = _body(random, random.uniform(0.36, 0.46), random.uniform(0.46, 0.58))
+    bar = line(corner, (corner[0] + random.uniform(0.16, 0.26), random.normal(-0.01, 0.02)))
+    return [body, bar] if random.random() < 0.5 else [joined(bar[::-1], body)]
+
+
+TWO = {
+    "angular": Style(0.3, two_angular),
+    "looped": Style(0.24, two_looped, 0.25),
+    "wavy": Style(0.14, two_wavy, 0.33),
+    "swan": Style(0.14, two_swan, 0.3),
+    "straight": Style(0.18, two_straight),
+}
+THREE = {
+    "round": Style(0.36, three_round, 0.4),
+    "flat": Style(0.22, three_flat, 0.4),
+    "looped": Style(0.14, three_looped, 0.28),
+    "shallow": Style(0.12, three_shallow, 0.3),
+    "tall bowl": Style(0.16, three_tall_bowl, 0.33),
+}
+FIVE = {
+    "two strokes": Style(0.32, five_two_strokes, 0.36),
+    "one stroke": Style(0.24, five_one_stroke, 0.36),
+    "snake": Style(0.16, five_snake, 0.33),
+    "big belly": Style(0.14, five_big_belly, 0.33),
+    "short bar": Style(0.14, five_short_bar, 0.33),
+}
