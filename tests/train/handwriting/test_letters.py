@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from digits_train.handwriting import letters
+from digits_train.handwriting.strokes import Glyph, bounds
+
+# Some hand's digit looks like these.
+LOOKALIKES = "BDGIOQSZbgiloqsyz|/!"
+
+
+def test_no_letter_looks_like_a_digit() -> None:
+    assert not {name.split()[0] for name in letters.LATIN} & {*LOOKALIKES, *"0123456789"}
+
+
+@pytest.mark.parametrize("models", [letters.LATIN, letters.SCRIPTS, letters.SIGNS])
+def test_every_letter_is_drawn_otherwise_each_time(models: dict[str, Glyph]) -> None:
+    random = np.random.default_rng(0)
+    for name in models:
+        drawn = [letters.draw_glyph(letters.written(name, random), random) for _ in range(3)]
+        assert len({picture.tobytes() for picture in drawn}) == 3, name
+        for picture in drawn:
+            assert picture.dtype == np.uint8
+            assert 90 <= max(picture.shape) <= 140, name
+            assert 0.005 < (picture > 127).mean() < 0.9, name
+
+
+def test_models_have_the_size_of_letters() -> None:
+    """A model with a misplaced point sprawls."""
+    for name, glyph in letters.LETTERS.items():
+        left, top, right, bottom = bounds(glyph)
+        assert 0.6 < max(right - left, bottom - top) < 1.6, name
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    one, same, other = (letters.draw_letter(np.random.default_rng(seed)) for seed in (0, 0, 1))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_most_letters_are_latin() -> None:
+    random = np.random.default_rng(0)
+    names = [letters.some_letter(random) for _ in range(3000)]
+    assert 0.6 < sum(name in letters.LATIN for name in names) / 3000 < 0.72
+    assert set(names) == set(letters.LETTERS)
+
+
+def test_a_slanted_y_would_be_a_4() -> None:
+    """Its stem stays upright: the foot lies below the fork."""
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        stem = letters.written("Y", random)[1]
+        assert abs(stem[-1, 0] - stem[0, 0]) < 0.35
+
+
+def test_no_pen_fills_a_letter() -> None:
+    """The bars of an E stay apart, where the widest pen of all would leave a square."""
+    random = np.random.default_rng(0)
+    for _ in range(100):
+        picture = letters.draw_glyph(letters.LETTERS["E"], random)
+        column = picture[:, picture.shape[1] * 6 // 10] > 127
+        assert np.count_nonzero(np.diff(column.astype(int)) == 1) + column[0] >= 2

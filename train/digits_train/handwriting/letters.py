@@ -1,0 +1,62 @@
+"""Letters, signs and small drawings as anybody's hand and pen make them: none is a digit.
+
+Which forms are left out because some hand's digit looks like them is told beside the models.
+"""
+
+import numpy as np
+
+from digits_train.handwriting.latin import LATIN
+from digits_train.handwriting.pen import Picture, draw, some_pen
+from digits_train.handwriting.scripts import SCRIPTS
+from digits_train.handwriting.signs import SIGNS
+from digits_train.handwriting.strokes import Glyph, Random, transformed, varied
+
+LETTERS: dict[str, Glyph] = LATIN | SCRIPTS | SIGNS
+
+# Of three letters two are Latin, which stand beside digits most often.
+_SCRIPTS: tuple[tuple[float, dict[str, Glyph]], ...] = (
+    (0.66, LATIN),
+    (0.82, SCRIPTS),
+    (1.0, SIGNS),
+)
+
+# More slanted, they would be a 4, a 7 and a 1.
+_UPRIGHT = {"Y", "yen", "J", "T", "V", "greater"}
+
+# Heights of a pen that fills no letter: so much of the strokes' length in all.
+_FILLS = 0.4
+_WIDEST = 0.17
+
+
+def draw_letter(random: Random) -> Picture:
+    """Any of them, 0 = paper and 255 = ink, as some hand writes it."""
+    return draw_glyph(written(some_letter(random), random), random)
+
+
+def some_letter(random: Random) -> str:
+    """The name of any."""
+    chance = random.random()
+    letters = next(letters for limit, letters in _SCRIPTS if chance < limit)
+    return list(letters)[int(random.integers(len(letters)))]
+
+
+def written(name: str, random: Random) -> Glyph:
+    """The letter, varied as hands vary it, yet never so much that it becomes a digit."""
+    parts = [
+        stroke.mean(0)
+        + (stroke - stroke.mean(0)) * random.normal(1, 0.05)
+        + random.normal(0, 0.015, 2)
+        for stroke in LETTERS[name]
+    ]
+    tremor = random.uniform(0, 0.012) if random.random() < 0.4 else 0.0
+    glyph = varied(parts, random, warp=random.uniform(0, 0.045), tremor=tremor)
+    slant = random.uniform(-0.1, 0.08 if name in _UPRIGHT else 0.32)
+    width = float(np.exp(random.uniform(np.log(0.8), np.log(1.3))))
+    return transformed(glyph, slant, width, turn=random.uniform(-7, 7))
+
+
+def draw_glyph(glyph: Glyph, random: Random) -> Picture:
+    """With anybody's pen, unless that would fill what lies between the strokes."""
+    pen = some_pen(random)
+    length = sum(float(np.hypot(*np.diff(stroke, axis=0).T).sum()) for stroke in glyph)
+    return draw(glyph, pen._replace(width=min(pen.width, _WIDEST, _FILLS / length)), random)

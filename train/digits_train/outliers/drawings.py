@@ -1,0 +1,170 @@
+"""Scribbles, shapes and ruled lines, in pixels: 0 = paper and 255 = ink."""
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from digits.data.mnist import Split
+from digits_train.handwriting.pen import Picture
+from digits_train.handwriting.strokes import Random
+from digits_train.outliers.letters import handwritten
+
+_SIDE = 84  # pixels, three times the frame's
+
+
+def scribble(random: Random, digits: Split) -> Picture:
+    """Two to four strokes of a pen, each a cubic curve."""
+    image = Image.new("L", (_SIDE, _SIDE))
+    pen = ImageDraw.Draw(image)
+    width = int(random.integers(3, 12))
+    along = np.linspace(0, 1, 24)[:, None]
+    for _ in range(random.integers(2, 5)):
+        a, b, c, d = random.uniform(6, _SIDE - 6, (4, 2))
+        curve = (
+            a * (1 - along) ** 3
+            + 3 * b * along * (1 - along) ** 2
+            + 3 * c * along**2 * (1 - along)
+            + d * along**3
+        )
+        pen.line([tuple(point) for point in curve], fill=255, width=width, joint="curve")
+    return np.asarray(image)
+
+
+def hatching(random: Random, digits: Split) -> Picture:
+    """Five or more strokes side by side, crossed by others or not, or back and forth."""
+    image = Image.new("L", (_SIDE, _SIDE))
+    _hatch(ImageDraw.Draw(image), random, int(random.integers(5, 10)))
+    if random.random() < 0.4:
+        _hatch(ImageDraw.Draw(image), random, int(random.integers(4, 8)))
+    return np.asarray(image)
+
+
+def crossed_out(random: Random, digits: Split) -> Picture:
+    """A digit or a letter under so many strokes that it can't be read."""
+    if random.random() < 0.5:
+        beneath = digits.images[random.integers(len(digits))]
+    else:
+        beneath = handwritten(random, digits)
+    image = Image.fromarray(beneath).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
+    for _ in range(2):
+        _hatch(ImageDraw.Draw(image), random, int(random.integers(5, 9)))
+    return np.asarray(image)
+
+
+def _hatch(pen: ImageDraw.ImageDraw, random: Random, strokes: int) -> None:
+    """Strokes side by side in any direction, all over the picture."""
+    angle = random.uniform(0, np.pi)
+    along = np.array([np.cos(angle), np.sin(angle)])
+    across = np.array([-along[1], along[0]])
+    shifts = np.linspace(-30, 30, strokes)[:, None] + random.normal(0, 2, (strokes, 2))
+    ends = shifts[..., None] * across + np.array([[-34.0], [34.0]]) * along
+    ends += _SIDE / 2 + random.normal(0, 3, ends.shape)
+    width = int(random.integers(2, 6))
+    if random.random() < 0.5:  # without lifting the pen
+        ends[1::2] = ends[1::2, ::-1]
+        pen.line([tuple(point) for point in ends.reshape(-1, 2)], fill=255, width=width)
+    else:
+        for start, stop in ends:
+            pen.line([tuple(start), tuple(stop)], fill=255, width=width)
+
+
+def shape(random: Random, digits: Split) -> Picture:
+    """A triangle, a quadrilateral or a star, filled or not."""
+    corners = int(random.integers(3, 5))
+    uneven, radius = random.normal(0, 0.2, corners), np.full(corners, 36.0)
+    filled = random.random() < 0.4
+    if random.random() < 0.5:  # more corners of one radius would be a 0
+        corners = int(random.integers(3, 9)) * 2
+        uneven = np.zeros(corners)
+        radius = np.resize([36.0, 36 * random.uniform(0.2, 0.7)], corners)
+    angles = np.arange(corners) * (2 * np.pi / corners) + random.uniform(0, 2 * np.pi) + uneven
+    points = _SIDE / 2 + radius[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
+    outline = [tuple(point) for point in points]
+    image = Image.new("L", (_SIDE, _SIDE))
+    if filled:
+        ImageDraw.Draw(image).polygon(outline, fill=255)
+    else:
+        width = int(random.integers(3, 12))
+        ImageDraw.Draw(image).line([*outline, outline[0]], fill=255, width=width, joint="curve")
+    return np.asarray(image)
+
+
+def outline(random: Random, digits: Split) -> Picture:
+    """A closed curve with three or four bays, or a circle with something in it."""
+    image = Image.new("L", (_SIDE, _SIDE))
+    pen = ImageDraw.Draw(image)
+    width = int(random.integers(3, 10))
+    angle = np.linspace(0, 2 * np.pi, 60)
+    radius = np.full(60, 36.0)
+    if random.random() < 0.5:
+        bays = random.integers(3, 5)
+        radius *= 1 + random.uniform(0.15, 0.4) * np.cos(bays * angle + random.uniform(0, 7))
+        radius *= 1 + random.uniform(0.1, 0.3) * np.cos(angle + random.uniform(0, 7))
+    else:
+        for _ in range(random.integers(2, 5)):
+            x, y = random.uniform(26, _SIDE - 26, 2)
+            dx, dy = random.uniform(-14, 14, 2)
+            pen.line([(x - dx, y - dy), (x + dx, y + dy)], fill=255, width=width)
+    radius *= 36 / radius.max()
+    points = _SIDE / 2 + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
+    pen.line([tuple(point) for point in points], fill=255, width=width, joint="curve")
+    return np.asarray(image)
+
+
+# The ends of ruled lines, from 0 to 1: corners of boxes and crossings. The upper right corner is a
+# 7, a T upside down a 1, and one that lies with its foot to the left a 4.
+_RULED: tuple[tuple[tuple[float, float, float, float], ...], ...] = (
+    ((0, 0, 0, 1), (0, 1, 1, 1)),
+    ((0, 0, 0, 1), (0, 0, 1, 0)),
+    ((1, 0, 1, 1), (0, 1, 1, 1)),
+    ((0, 0, 0, 1), (0, 0.5, 1, 0.5)),
+    ((0.5, 0, 0.5, 1), (0, 0, 1, 0)),
+    ((0.5, 0, 0.5, 1), (0, 0.5, 1, 0.5)),
+    ((0, 0.3, 1, 0.3), (0, 0.7, 1, 0.7), (0.5, 0, 0.5, 1)),
+    ((0.3, 0, 0.3, 1), (0.7, 0, 0.7, 1), (0, 0.5, 1, 0.5)),
+    ((0, 0, 0, 1), (1, 0, 1, 1), (0, 1, 1, 1)),
+    ((0, 0, 0, 1), (1, 0, 1, 1), (0, 0, 1, 0)),
+    ((0, 0.2, 1, 0.2), (0, 0.8, 1, 0.8), (0.2, 0, 0.2, 1), (0.8, 0, 0.8, 1)),
+)
+
+
+def ruled(random: Random, digits: Split) -> Picture:
+    """The corner of a box, lines that cross, or a long one with specks."""
+    image = Image.new("L", (_SIDE, _SIDE))
+    pen = ImageDraw.Draw(image)
+    width = int(random.integers(2, 10))
+    if random.random() < 0.3:
+        y = random.uniform(30, _SIDE - 30)
+        pen.line([(4, y), (_SIDE - 4, y + random.normal(0, 6))], fill=255, width=width)
+        _specks(pen, random, int(random.integers(2, 8)), up=y - 12, down=y + 12)
+        return np.asarray(image)
+    stretch = random.uniform(44, 72, 2)
+    for start_x, start_y, stop_x, stop_y in _RULED[random.integers(len(_RULED))]:
+        ends = np.array([[start_x, start_y], [stop_x, stop_y]]) * stretch + 6
+        pen.line([tuple(end) for end in ends + random.normal(0, 1.5, ends.shape)], 255, width)
+    return np.asarray(image.rotate(random.uniform(-10, 10), Image.Resampling.BILINEAR))
+
+
+def _specks(pen: ImageDraw.ImageDraw, random: Random, count: int, up: float, down: float) -> None:
+    for _ in range(count):
+        x, y = random.uniform(8, _SIDE - 8), random.uniform(up, down)
+        dx, dy = random.uniform(1, 6, 2)
+        pen.ellipse((x - dx, y - dy, x + dx, y + dy), fill=255)
+
+
+def dotted(random: Random, digits: Split) -> Picture:
+    """A line of dots or dashes, two of them, or specks; none upright, which would be a 1."""
+    image = Image.new("L", (_SIDE, _SIDE))
+    pen = ImageDraw.Draw(image)
+    if random.random() < 0.25:
+        _specks(pen, random, int(random.integers(5, 14)), up=8, down=_SIDE - 8)
+        return np.asarray(image)
+    slope, count = random.uniform(-0.8, 0.8), int(random.integers(4, 9))
+    radius, length = random.uniform(2, 5), random.choice([0.0, random.uniform(2, 5)])
+    for row in range(int(random.integers(1, 3))):
+        for x in np.linspace(10, _SIDE - 10, count).tolist():
+            y = _SIDE / 2 + slope * (x - _SIDE / 2) + row * 20
+            long = (x - length, y - slope * length, x + length, y + slope * length)
+            pen.line(long, fill=255, width=round(2 * radius))
+            if not length:
+                pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    return np.asarray(image)
