@@ -11,6 +11,7 @@ from onnx import helper, numpy_helper
 
 from digits.errors import ModelError
 from digits.models.graph import INPUT
+from digits_export.graph import SHARES
 
 # An x86 processor without VNNI adds two products of uint8 and int8 in int16, and saturates above
 # 32,767. 2 · 255 · 64 is 32,640: seven bits give the same sums everywhere.
@@ -36,15 +37,15 @@ class Builder(ABC):
         for node in self.source.graph.node:
             if node.op_type == "Cast":
                 self.pixels(node)
+            elif node.name == SHARES:
+                self.other(node, *self._exactly(*node.input[1:]))
             elif node.op_type in ("Conv", "Gemm"):
                 weight, bias = (self._initializer(name) for name in node.input[1:])
                 self.product(node, weight, bias)
             elif node.op_type in ("Relu", "MaxPool", "Flatten", "Softmax"):
                 self.other(node)
             elif node.op_type == "Reshape":
-                [shape] = (t for t in self.source.graph.initializer if t.name == node.input[1])
-                self.initializers.append(shape)
-                self.other(node, shape.name)
+                self.other(node, *self._exactly(node.input[1]))
             else:
                 raise ModelError(f"can't quantize the operator {node.op_type} ({node.name})")
         quantized = onnx.ModelProto()
@@ -92,6 +93,12 @@ class Builder(ABC):
 
     def parameters(self, name: str, scale: Values, zero: Values) -> list[str]:
         return [self.constant(f"{name}.scale", scale), self.constant(f"{name}.zero", zero)]
+
+    def _exactly(self, *names: str) -> list[str]:
+        """Initializers of the float graph as they are."""
+        tensors = [tensor for tensor in self.source.graph.initializer if tensor.name in names]
+        self.initializers += tensors
+        return list(names)
 
     def _initializer(self, name: str) -> NDArray[np.float64]:
         [tensor] = (tensor for tensor in self.source.graph.initializer if tensor.name == name)

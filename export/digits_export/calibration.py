@@ -1,6 +1,7 @@
 """Make the confidence mean what it says: the temperature, and the threshold for rejection."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from digits.data.mnist import Split
+from digits_train.models.network import NONE, probabilities
 
 # The share of real digits that may be turned away: a little less than the 1 % that a user would
 # forgive. From 0.5 to 0.8 %, one letter in five that were taken for digits is turned away, too.
@@ -18,24 +20,48 @@ REJECTED = 0.008
 _LEAST, _MOST = 0.2, 5.0
 
 
-def temperature(logits: Tensor, split: Split) -> float:
-    """The number that the logits are divided by so that confidence matches accuracy.
+class Calibration(NamedTuple):
+    """How logits become probabilities. none_logit: that of no digit, see `network.with_none`."""
 
-    logits: float32 [n, 10] of the validation digits in `split`. Minimises their cross-entropy
-    (C. Guo et al., "On calibration of modern neural networks", ICML 2017). From 0.2 to 5.
+    temperature: float = 1.0  # which the digits' logits are divided by
+    none_logit: float = 0.0
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """float32 [n, 10] of logits [n, 10]."""
+        return probabilities(logits / self.temperature, self.none_logit)
+
+
+UNCALIBRATED = Calibration()
+
+
+def calibrate(logits: Tensor, split: Split, outliers: Tensor | None = None) -> Calibration:
+    """Let confidence match accuracy, among as many digits as pictures of none.
+
+    logits: float32 [n, 10] of the validation digits in `split`. outliers: those of other pictures,
+    for a network that has learnt what is no digit; it met fewer of them than there are in the
+    world, so its logit for them is too low. Minimises the cross-entropy (C. Guo et al., "On
+    calibration of modern neural networks", ICML 2017). The temperature is from 0.2 to 5.
     """
     labels = torch.from_numpy(split.labels.astype(np.int64))
-    log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_temperature], max_iter=50, line_search_fn="strong_wolfe")
+    found = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([found], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss_of(some: Tensor, classes: Tensor) -> Tensor:
+        digits = some.double() / found[0].exp()
+        none = found[1] if outliers is not None else torch.zeros(())
+        return cross_entropy(torch.cat([digits, none.expand(len(some), 1)], 1), classes)
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = cross_entropy(logits.double() / log_temperature.exp(), labels)
+        loss = loss_of(logits, labels)
+        if outliers is not None:
+            loss = loss + loss_of(outliers, torch.full((len(outliers),), NONE))
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return log_temperature.detach().exp().clamp(_LEAST, _MOST).item()
+    log_temperature, none_logit = found.detach()
+    return Calibration(log_temperature.exp().clamp(_LEAST, _MOST).item(), none_logit.item())
 
 
 def rejection_threshold(probabilities: NDArray[np.float32]) -> float:

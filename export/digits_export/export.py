@@ -88,7 +88,8 @@ def export(run: Run, request: Request, data: Path | None = None) -> Report:
     splits = _digits(loaded, data)
     with progress_bar() as bar:
         bar.add_task("exporting and verifying", total=None)
-        judge = Judge(loaded.model, splits["validation"], splits["test"])
+        taught = bool(loaded.provenance.recipe.get("outliers"))
+        judge = Judge(loaded.model, splits["validation"], splits["test"], taught)
         exact, exact_answers, difference = _prove_float(run, loaded, judge)
         products = [exact]
         if request.quantization:
@@ -98,7 +99,7 @@ def export(run: Run, request: Request, data: Path | None = None) -> Report:
     for product in products:
         size = len(product.file)
         forms += [dataclasses.replace(form, bytes=size) for form in product.forms]
-    report = Report(judge.temperature, difference, forms)
+    report = Report(judge.calibration.temperature, difference, forms)
     model_card = card.write(products[-1].about, forms, validated)
     _write(run, report, model_card, products, request.triton)
     return report
@@ -115,17 +116,17 @@ def _prove_float(
     run: Run, loaded: Checkpoint, judge: Judge
 ) -> tuple[_Product, Probabilities, float]:
     """The float file, its answers to the validation digits, and how far they are from PyTorch's."""
-    model = graph.build(judge.network, judge.temperature)
+    model = graph.build(judge.network, judge.calibration)
     verify.check_graph(model)
     raw = model.SerializeToString()
     session = open_session(raw, "float")
     verify.check_interface(session)
     difference = verify.check_parity(
-        session, judge.network, judge.temperature, judge.validation.images
+        session, judge.network, judge.calibration, judge.validation.images
     )
     path = run.folder / f"{loaded.provenance.architecture}.onnx"
     form, answers = judge.file("fp32", "float", path, raw)
-    about = _describe(loaded, judge.temperature, form)
+    about = _describe(loaded, judge.calibration.temperature, form)
     file = metadata.append(raw, about)
     look_into(file, path.name)  # what the runtime would refuse is not written
     return _Product(path, model, file, about, [form]), answers, difference

@@ -6,16 +6,19 @@ from typing import cast
 
 import torch
 from torch import nn
+from torch.nn.functional import pad
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from digits_export.calibration import UNCALIBRATED, Calibration
 from digits_train.models import Network, Normalize
+from digits_train.models.network import with_none
 
 
-def fold(model: Network, temperature: float = 1.0) -> nn.Sequential:
-    """The same function from pixels to logits, divided by `temperature`, in fewer layers.
+def fold(model: Network, calibration: Calibration = UNCALIBRATED) -> nn.Sequential:
+    """From pixels to calibrated logits of the ten digits and of no digit, in fewer layers.
 
     Batch norm goes into the convolution before it, the normalisation and the paper around the
-    digit into the first layer, the temperature into the last; dropout goes. What is left are
+    digit into the first layer, the calibration into the last; dropout goes. What is left are
     convolutions, dense layers and layers without weights, in double precision until they are
     folded and then in float32. model: one that `digits_train.models.chain` takes.
     """
@@ -37,7 +40,8 @@ def fold(model: Network, temperature: float = 1.0) -> nn.Sequential:
                     layer.padding = (paper, paper)
                 normalized = False
             folded[name] = layer
-    _divide(cast(nn.Linear, next(reversed(folded.values()))), temperature)
+    name = next(reversed(folded))
+    folded[name] = _calibrated(cast(nn.Linear, folded[name]), calibration)
     return nn.Sequential(folded).float()
 
 
@@ -53,7 +57,11 @@ def _fold_normalization(layer: nn.Conv2d | nn.Linear) -> None:
     layer.bias = nn.Parameter(bias - shift)
 
 
-def _divide(last: nn.Linear, by: float) -> None:
-    last.weight = nn.Parameter(last.weight.detach() / by)
-    if last.bias is not None:
-        last.bias = nn.Parameter(last.bias.detach() / by)
+def _calibrated(last: nn.Linear, calibration: Calibration) -> nn.Linear:
+    """The last layer with an eleventh output, which is the same for all pictures."""
+    found = nn.Linear(last.in_features, last.out_features + 1).double()
+    bias = torch.zeros(last.out_features) if last.bias is None else last.bias.detach()
+    weight = last.weight.detach() / calibration.temperature
+    found.weight = nn.Parameter(pad(weight, (0, 0, 0, 1)))
+    found.bias = nn.Parameter(with_none(bias / calibration.temperature, calibration.none_logit))
+    return found

@@ -16,11 +16,15 @@ from torch import nn
 import digits
 from digits.models.graph import INPUT, OPSET, OUTPUT
 from digits_export import phases
+from digits_export.calibration import UNCALIBRATED, Calibration
 from digits_export.fold import fold
 from digits_train.models import Network
 from digits_train.models.chain import check
+from digits_train.models.network import NONE
 
 IR_VERSION = 7  # came with opset 13 (ONNX 1.8, 2020)
+
+SHARES = "shares"  # the last node, which is exact and stays so
 
 Weights = NDArray[np.float32]
 
@@ -49,17 +53,17 @@ class _Chain:
         self.tail = name
 
 
-def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
+def build(model: Network, calibration: Calibration = UNCALIBRATED) -> onnx.ModelProto:
     """The float32 graph of a network in evaluation mode.
 
-    Input `images`: uint8 [batch, 1, 28, 28]. Output `probabilities`: float32 [batch, 10], the
-    softmax of the logits divided by `temperature`. Raises ModelError for what
+    Input `images`: uint8 [batch, 1, 28, 28]. Output `probabilities`: float32 [batch, 10], as
+    `Calibration.probabilities` makes them of the logits. Raises ModelError for what
     `digits_train.models.chain` doesn't take.
     """
     check(model)
     chain = _Chain(INPUT[0])
     chain.add("Cast", "pixels", to=TensorProto.FLOAT)
-    layers = list(fold(model, temperature).named_children())
+    layers = list(fold(model, calibration).named_children())
     if phases.applies([layer for _, layer in layers]):
         _add_phases(chain, *layers[:3])
         layers = layers[3:]
@@ -77,7 +81,10 @@ def build(model: Network, temperature: float = 1.0) -> onnx.ModelProto:
             chain.add("MaxPool", name, kernel_shape=size, strides=size)
         elif isinstance(layer, nn.Flatten):
             chain.add("Flatten", name, axis=1)
-    chain.add("Softmax", "softmax", output=OUTPUT[0], axis=1)
+    chain.add("Softmax", "softmax", axis=1)
+    # The probability of no digit is shared out evenly among the ten.
+    shares = np.concatenate([np.eye(NONE), np.full((1, NONE), 1 / NONE)]).astype(np.float32)
+    chain.add("Gemm", SHARES, shares, np.zeros(NONE, np.float32), output=OUTPUT[0])
     return _model(chain)
 
 

@@ -9,19 +9,22 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from digits.data.evaluate import Batch, Evaluation
 from digits.data.mnist import Split
 from digits.models.graph import INPUT
 from digits.models.metadata import Kernels
 from digits.models.model import open_session
-from digits_export import calibration, verify
-from digits_train import fit
+from digits_export import verify
+from digits_export.calibration import calibrate, rejection_threshold
+from digits_train import fit, outliers
 from digits_train.models import Network
 
 Probabilities = NDArray[np.float32]  # [n, 10]
 
 _WINDOWS, _SECONDS = 5, 0.05
+_OUTLIERS, _SEED = 2000, 1_000_000  # training takes a run's seed
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Form:
     validation_accuracy: float
     test_accuracy: float
     test_calibration_error: float  # expected, of calibrated confidences
-    rejection_threshold: float  # confidence that real digits reach, see `calibration`
+    rejection_threshold: float  # confidence that real digits reach, see `rejection_threshold`
     changed: float  # share of the test digits that it reads differently from the checkpoint
     microseconds: float  # one digit, one thread, on the machine that exported
 
@@ -43,12 +46,16 @@ class Form:
 class Judge:
     """Measures every form of a network on the same digits, against the network's own answers."""
 
-    def __init__(self, network: Network, validation: Split, test: Split) -> None:
+    def __init__(
+        self, network: Network, validation: Split, test: Split, outliers: bool = False
+    ) -> None:
+        """outliers: whether the network has learnt what is no digit."""
         self.network, self.validation, self._test = network, validation, test
         logits = fit.predict(network, validation)
-        self.temperature = calibration.temperature(logits, validation)
+        others = _outliers(network, validation) if outliers else None
+        self.calibration = calibrate(logits, validation, others)
         self._own = [
-            (scores / self.temperature).softmax(1).numpy()
+            self.calibration.probabilities(scores).numpy()
             for scores in (logits, fit.predict(network, test))
         ]
 
@@ -59,7 +66,9 @@ class Judge:
         torch.set_num_threads(1)
         try:
             with torch.inference_mode():
-                taken = _microseconds(lambda: self.network(pixels).softmax(1).numpy())
+                taken = _microseconds(
+                    lambda: self.calibration.probabilities(self.network(pixels)).numpy()
+                )
         finally:
             torch.set_num_threads(threads)
         return self._form(
@@ -96,10 +105,16 @@ class Judge:
             _evaluated(self.validation, validation).accuracy,
             result.accuracy,
             result.calibration_error,
-            calibration.rejection_threshold(validation),
+            rejection_threshold(validation),
             float((test.argmax(1) != self._own[1].argmax(1)).mean()),
             microseconds,
         )
+
+
+def _outliers(network: Network, validation: Split) -> Tensor:
+    """The logits of pictures of no digit that the network hasn't seen: float32 [n, 10]."""
+    images = outliers.make(validation, _OUTLIERS, _SEED)
+    return fit.predict(network, Split(images, np.zeros(len(images), np.uint8)))
 
 
 def _evaluated(split: Split, probabilities: Probabilities) -> Evaluation:

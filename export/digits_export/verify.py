@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.models.graph import INPUT, OUTPUT
+from digits_export.calibration import Calibration
 from digits_train.models import Network
 
 MAX_DIFFERENCE = 1e-5  # in probability, between the float file and PyTorch
@@ -41,7 +42,7 @@ def check_interface(session: onnxruntime.InferenceSession) -> None:
 def check_parity(
     session: onnxruntime.InferenceSession,
     network: Network,
-    temperature: float,
+    calibration: Calibration,
     images: NDArray[np.uint8],
 ) -> float:
     """Compare a float session with PyTorch at batch sizes 1, 7 and 256.
@@ -53,7 +54,7 @@ def check_parity(
     for batch in (1, 7, 256):
         pixels = images[:batch, None]
         with torch.inference_mode():
-            expected = (network(torch.tensor(pixels)) / temperature).softmax(1).numpy()
+            expected = calibration.probabilities(network(torch.tensor(pixels))).numpy()
         found = session.run(None, {INPUT[0]: pixels})[0]
         difference = np.abs(found - expected)
         worst, digit = np.unravel_index(difference.argmax(), difference.shape)

@@ -4,6 +4,7 @@ import torch
 
 from digits.data.mnist import Split
 from digits_export import calibration
+from digits_export.calibration import Calibration, calibrate
 
 
 def drawn(scale: float, count: int = 20_000) -> tuple[torch.Tensor, Split]:
@@ -13,18 +14,43 @@ def drawn(scale: float, count: int = 20_000) -> tuple[torch.Tensor, Split]:
     chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     labels = (chances.cumsum(1) > random.random((count, 1))).argmax(1).astype(np.uint8)
     split = Split(np.zeros((count, 28, 28), np.uint8), labels)
-    return torch.tensor(logits * scale, dtype=torch.float32), split
+    return torch.tensor(logits * scale + 40, dtype=torch.float32), split  # sure that it is a digit
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
 def test_the_temperature_undoes_over_and_underconfidence(scale: float) -> None:
-    assert calibration.temperature(*drawn(scale)) == pytest.approx(scale, rel=0.05)
+    assert calibrate(*drawn(scale)).temperature == pytest.approx(scale, rel=0.05)
+
+
+def test_as_many_outliers_as_digits_are_expected() -> None:
+    """A network that met ten digits for each outlier says too seldom that there is none."""
+    random = np.random.default_rng(0)
+    share = 1 / 11
+    none = random.random(40_000) < share
+    looks = np.where(none, random.normal(-2, 1, 40_000), random.normal(2, 1, 40_000))
+    # What it has learnt: the logarithm of how much likelier a digit is than none.
+    logits = torch.full((40_000, 10), -50.0)
+    logits[:, 3] = torch.tensor(4 * looks + np.log((1 - share) / share))
+    digits = logits[~torch.tensor(none)]
+    labels = np.full(len(digits), 3, np.uint8)
+    split = Split(np.zeros((len(digits), 28, 28), np.uint8), labels)
+    found = calibrate(digits, split, logits[torch.tensor(none)])
+    assert found.temperature == pytest.approx(1, rel=0.05)
+    assert found.none_logit == pytest.approx(np.log(10), rel=0.05)
+
+
+def test_none_is_shared_out_evenly() -> None:
+    found = Calibration(2.0, 1.0).probabilities(torch.tensor([[4.0] + [0.0] * 9]))
+    four, none = np.exp(2.0), np.exp(1.0)
+    total = four + 9 + none
+    assert found[0, 0] == pytest.approx((four + none / 10) / total)
+    assert found[0, 1:].numpy() == pytest.approx((1 + none / 10) / total)
 
 
 def test_digits_known_by_heart_don_t_drive_it_to_zero() -> None:
     _, split = drawn(1.0, 500)
     certain = 3 * torch.nn.functional.one_hot(torch.tensor(split.labels.astype(int)), 10).float()
-    assert calibration.temperature(certain, split) == pytest.approx(0.2)
+    assert calibrate(certain, split).temperature == pytest.approx(0.2)
 
 
 def test_the_threshold_turns_away_the_agreed_share() -> None:

@@ -6,8 +6,10 @@ import torch
 from torch import nn
 
 from digits.data.mnist import Split
+from digits_export.calibration import UNCALIBRATED, Calibration
 from digits_export.fold import fold
 from digits_train.models import Network, Normalize
+from digits_train.models.network import with_none
 
 
 def chain(**layers: nn.Module) -> Network:
@@ -15,13 +17,12 @@ def chain(**layers: nn.Module) -> Network:
 
 
 def assert_same_function(
-    network: Network, folded: nn.Module, split: Split, temperature: float = 1.0
+    network: Network, folded: nn.Module, split: Split, calibration: Calibration = UNCALIBRATED
 ) -> None:
     images = torch.tensor(split.images[:32, None]).float()
     with torch.inference_mode():
-        torch.testing.assert_close(
-            folded(images), network(images) / temperature, rtol=1e-4, atol=1e-4
-        )
+        expected = with_none(network(images) / calibration.temperature, calibration.none_logit)
+        torch.testing.assert_close(folded(images), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["network", pytest.param("vgg16", marks=pytest.mark.slow)])
@@ -30,8 +31,8 @@ def test_it_stays_the_same_function(
 ) -> None:
     network = request.getfixturevalue(name)
     before = copy.deepcopy(network.state_dict())
-    folded = fold(network, 1.7)
-    assert_same_function(network, folded, test_slice, 1.7)
+    folded = fold(network, Calibration(1.7, -2.5))
+    assert_same_function(network, folded, test_slice, Calibration(1.7, -2.5))
     assert not any(
         isinstance(layer, Normalize | nn.BatchNorm2d | nn.Dropout | nn.ZeroPad2d)
         for layer in folded

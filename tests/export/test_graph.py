@@ -14,6 +14,7 @@ from digits.errors import ModelError
 from digits.models import graph as look
 from digits.models.model import open_session
 from digits_export import graph, quantize, verify
+from digits_export.calibration import UNCALIBRATED, Calibration
 from digits_train.models import LeNet5, Network, Normalize, chain
 
 
@@ -22,7 +23,7 @@ def test_the_graph_is_as_small_as_it_can_be(network: Network) -> None:
     verify.check_graph(model)
     assert [node.op_type for node in model.graph.node] == [
         *("Cast", "Conv", "Relu", "Reshape", "MaxPool", "Reshape", "Conv", "Relu", "MaxPool"),
-        *("Flatten", "Gemm", "Relu", "Gemm", "Relu", "Gemm", "Softmax"),
+        *("Flatten", "Gemm", "Relu", "Gemm", "Relu", "Gemm", "Softmax", "Gemm"),
     ]
     weights = sum(
         int(np.prod(tensor.dims))
@@ -30,7 +31,8 @@ def test_the_graph_is_as_small_as_it_can_be(network: Network) -> None:
         if tensor.data_type == onnx.TensorProto.FLOAT
     )
     phases = 24 * (6 * 6 + 1) - 6 * (5 * 5 + 1)  # what they have more than the layer itself
-    assert weights == 44_426 + phases
+    none = (84 + 1) + (11 * 10 + 10)  # the logit of no digit, and how its probability is shared out
+    assert weights == 44_426 + phases + none
 
 
 def test_the_interface_is_the_contract(network: Network) -> None:
@@ -48,18 +50,20 @@ def test_the_interface_is_the_contract(network: Network) -> None:
     assert shapes == [["batch", 1, 28, 28], ["batch", 10]]
 
 
-@pytest.mark.parametrize("temperature", [0.7, 1.0, 1.9])
-def test_it_agrees_with_pytorch(network: Network, test_slice: Split, temperature: float) -> None:
-    model = graph.build(network, temperature).SerializeToString()
-    session = open_session(model, "float")
-    assert verify.check_parity(session, network, temperature, test_slice.images) <= 1e-5
+@pytest.mark.parametrize("calibration", [(0.7, 3.0), (1.0, 0.0), (1.9, -4.0)])
+def test_it_agrees_with_pytorch(
+    network: Network, test_slice: Split, calibration: tuple[float, float]
+) -> None:
+    how = Calibration(*calibration)
+    session = open_session(graph.build(network, how).SerializeToString(), "float")
+    assert verify.check_parity(session, network, how, test_slice.images) <= 1e-5
 
 
 def test_an_untrained_network_agrees_too(test_slice: Split) -> None:
     torch.manual_seed(3)
     network = LeNet5().eval()
     session = open_session(graph.build(network).SerializeToString(), "float")
-    verify.check_parity(session, network, 1.0, test_slice.images)
+    verify.check_parity(session, network, UNCALIBRATED, test_slice.images)
 
 
 def test_vgg16_is_convolutions_poolings_and_two_dense_layers(vgg16: Network) -> None:
@@ -69,7 +73,7 @@ def test_vgg16_is_convolutions_poolings_and_two_dense_layers(vgg16: Network) -> 
     assert [node.op_type for node in model.graph.node] == [
         "Cast",
         *(operator for group in groups for operator in group),
-        *("Flatten", "Gemm", "Relu", "Gemm", "Softmax"),
+        *("Flatten", "Gemm", "Relu", "Gemm", "Softmax", "Gemm"),
     ]
     pads = [
         list(attribute.ints)
@@ -83,8 +87,9 @@ def test_vgg16_is_convolutions_poolings_and_two_dense_layers(vgg16: Network) -> 
 
 @pytest.mark.slow
 def test_vgg16_agrees_with_pytorch(vgg16: Network, test_slice: Split) -> None:
-    session = open_session(graph.build(vgg16, 1.3).SerializeToString(), "float")
-    verify.check_parity(session, vgg16, 1.3, test_slice.images)
+    how = Calibration(1.3, 2.0)
+    session = open_session(graph.build(vgg16, how).SerializeToString(), "float")
+    verify.check_parity(session, vgg16, how, test_slice.images)
 
 
 @st.composite
@@ -125,7 +130,7 @@ def test_what_may_be_trained_can_be_exported(test_slice: Split, data: st.DataObj
     model = graph.build(network)
     verify.check_graph(model)
     session = open_session(model.SerializeToString(), "float")
-    verify.check_parity(session, network, 1.0, test_slice.images)
+    verify.check_parity(session, network, UNCALIBRATED, test_slice.images)
     digits = test_slice.images[:50, None]
     for method in get_args(quantize.Method):
         try:

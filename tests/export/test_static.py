@@ -27,16 +27,17 @@ def test_the_weights_are_really_int8(quantized: onnx.ModelProto) -> None:
     for tensor in quantized.graph.initializer:
         if tensor.name.endswith(".int"):
             elements[tensor.data_type] += int(np.prod(tensor.dims))
-    assert elements == {TensorProto.INT8: 44_904, TensorProto.INT32: 254}
+    assert elements == {TensorProto.INT8: 44_988, TensorProto.INT32: 255}
     assert len(quantized.SerializeToString()) < 60_000
 
 
 def test_every_output_channel_has_its_own_scale(quantized: onnx.ModelProto) -> None:
     tensors = {t.name: numpy_helper.to_array(t) for t in quantized.graph.initializer}
-    for layer, channels in (("conv1", 24), ("conv2", 16), ("fc1", 120), ("fc2", 84), ("fc3", 10)):
+    for layer, channels in (("conv1", 24), ("conv2", 16), ("fc1", 120), ("fc2", 84), ("fc3", 11)):
         assert tensors[f"{layer}.weight.scale"].shape == (channels,)
         largest = np.abs(tensors[f"{layer}.weight.int"].astype(int)).reshape(channels, -1).max(1)
-        assert (largest == LARGEST).all()
+        none = layer == "fc3"  # whose last logit depends on no weight
+        assert (largest[: channels - none] == LARGEST).all()
 
 
 def test_weights_are_rounded_to_the_nearest_step(
@@ -117,6 +118,6 @@ def test_no_pair_of_products_saturates_without_vnni(quantized: onnx.ModelProto) 
 
 def test_another_operator_is_an_error(network: Network, train_slice: Split) -> None:
     model = graph.build(network)
-    model.graph.node[-1].op_type = "LogSoftmax"
+    model.graph.node[-2].op_type = "LogSoftmax"
     with pytest.raises(ModelError, match="can't quantize the operator LogSoftmax"):
         quantize(model, train_slice.images[:5, None])

@@ -7,6 +7,7 @@ from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.models.model import open_session
 from digits_export import graph, verify
+from digits_export.calibration import UNCALIBRATED
 from digits_train.models import LeNet5, Network
 
 
@@ -19,7 +20,7 @@ def test_a_small_disagreement_is_found_and_named(network: Network, test_slice: S
     with pytest.raises(
         ModelError, match=r"disagrees with the checkpoint: on image \d+ of \d+, the prob"
     ):
-        verify.check_parity(session, changed, 1.0, test_slice.images)
+        verify.check_parity(session, changed, UNCALIBRATED, test_slice.images)
 
 
 def test_numbers_that_are_none_are_found(network: Network, test_slice: Split) -> None:
@@ -28,7 +29,7 @@ def test_numbers_that_are_none_are_found(network: Network, test_slice: Split) ->
         broken.get_submodule("fc1").weight.fill_(float("nan"))
     session = open_session(graph.build(broken).SerializeToString(), "float")
     with pytest.raises(ModelError, match="disagrees"):
-        verify.check_parity(session, network, 1.0, test_slice.images)
+        verify.check_parity(session, network, UNCALIBRATED, test_slice.images)
 
 
 def test_an_invalid_graph_is_found(network: Network) -> None:

@@ -9,10 +9,10 @@ from typing import get_args
 from digits.__main__ import main
 from digits.data import mnist
 from digits.data.mnist import Split
-from digits_train import outliers, report
+from digits_train import examples, report
 
 SLICE = Path(__file__).parent.parent / "slice"
-OUTLIERS = 600
+OUTLIERS, PHOTOGRAPHS = 600, 100
 
 
 def load(split: mnist.SplitName, data: Path | None = None) -> Split:
@@ -33,7 +33,9 @@ def load_all(data: Path | None = None) -> mnist.Splits:
 def install() -> None:
     """Let `mnist` give the slice; make fewer outliers, and figures that are drawn sooner."""
     mnist.load, mnist.load_all = load, load_all
-    outliers.COUNT, report.WORST = OUTLIERS, 8
+    examples.OUTLIERS = examples.DRAWN = OUTLIERS
+    examples.PHOTOGRAPHED = examples.BLANK = PHOTOGRAPHS
+    report.WORST = 8
 
 
 if __name__ == "__main__":

@@ -146,3 +146,33 @@ def test_a_digit_s_fate_doesn_t_depend_on_the_number_of_processes(train_slice: S
         return augment_rows(images[part], how, Dice(generator, 64, part))
 
     torch.testing.assert_close(torch.cat([rows(0, 30), rows(30, 64)]), rows(0, 64))
+
+
+@pytest.mark.parametrize("kind", ["lines", "paper", "specks", "outline"])
+def test_a_share_of_the_digits_is_changed(train_slice: Split, kind: str) -> None:
+    images = batch(train_slice, 64).repeat(4, 1, 1, 1)
+    plain = augment(images, STILL)
+    for share, least, most in ((0.25, 40, 90), (1.0, 230, 256)):
+        changed = (augment(images, replace(STILL, **{kind: share})) - plain).abs().amax((1, 2, 3))
+        assert least <= (changed > 25).sum() <= most
+
+
+def test_lines_and_paper_add_ink_and_an_outline_is_hollow(train_slice: Split) -> None:
+    images = batch(train_slice)
+    plain = augment(images, STILL)
+    for kind in ("lines", "paper"):
+        assert (augment(images, replace(STILL, **{kind: 1.0})) - plain).min() > -0.1
+    hollow = augment(images, replace(STILL, outline=1.0))
+    assert hollow[plain > 250].mean() < 10
+    assert hollow.amax((1, 2, 3)).min() > 150
+
+
+def test_processes_change_the_same_digits(train_slice: Split) -> None:
+    how = replace(STILL, lines=0.3, paper=0.3, specks=0.3, outline=0.3)
+    images = batch(train_slice, 20)
+    whole = augment(images, how)
+    parts = []
+    for rows in (slice(0, 7), slice(7, 20)):
+        dice = Dice(torch.Generator().manual_seed(0), 20, rows)
+        parts.append(augment_rows(images[rows], how, dice))
+    torch.testing.assert_close(torch.cat(parts), whole)

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +15,15 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits_train.augment import Dice, augment
+from digits_train.examples import Examples, Pool
 from digits_train.models import Network
+from digits_train.models.network import NONE, with_none
 from digits_train.optimize import (
     learning_rate,
     measure_statistics,
     set_learning_rate,
     update_average,
 )
-from digits_train.outliers import beside
 from digits_train.recipe import Recipe
 from digits_train.world import World
 
@@ -108,7 +109,7 @@ class Resources:
     compiled: bool = False
     teacher: Network | None = None
     teacher_bfloat16: bool = False
-    outliers: Tensor | None = None  # uint8 [n, 1, 28, 28] on the device, where the recipe wants any
+    pools: Sequence[Pool] = ()  # what the recipe wants beside the digits
 
 
 def fit(
@@ -133,14 +134,14 @@ def fit(
     Raises DigitsError when an epoch's loss says that the training diverged.
     """
     world = using.world
-    digits = tensors(train, world.device)
+    examples = Examples.of(train, using.pools, world.device)
     probe = Split(train.images[:_PROBE], train.labels[:_PROBE])
     forward = _forward(training.model, using)
     while training.epoch < recipe.epochs:
         started = time.perf_counter()
-        loss, accuracy = _epoch(training, recipe, digits, forward, using, on_step)
+        loss, accuracy = _epoch(training, recipe, examples, forward, using, on_step)
         seconds = time.perf_counter() - started
-        _settle(training, recipe, digits[0], using)
+        _settle(training, recipe, examples.images[: len(train)], using)
         # The loss of the last step is from before it changed the weights.
         finite = predict(training.result, probe).isfinite().all()
         if not (loss < _DIVERGED and finite):
@@ -166,36 +167,36 @@ def fit(
 def _epoch(
     training: Training,
     recipe: Recipe,
-    digits: tuple[Tensor, Tensor],
+    examples: Examples,
     forward: nn.Module,
     using: Resources,
     on_step: OnStep | None,
 ) -> tuple[float, float]:
     """One pass over the digits. Returns mean loss and accuracy."""
-    world, optimizer = using.world, training.optimizer
-    images, labels = digits
+    world, optimizer, digits = using.world, training.optimizer, examples.ends[0]
     generator = _seed(training, world)
-    order = torch.randperm(len(images), generator=generator, device=world.device)
-    steps = recipe.steps(len(images))
+    order = torch.randperm(digits, generator=generator, device=world.device)
+    steps = recipe.steps(digits)
     sums = torch.zeros(2, device=world.device)
     seen = mine = 0
     forward.train()
     # All but equal batches: a last one of a few digits would be noise, and too small to normalise.
     for number, batch in enumerate(torch.tensor_split(order, steps), training.epoch * steps):
-        rows = world.rows(len(batch))
-        x, y = images[batch[rows]], labels[batch[rows]]
+        chosen = examples.beside(batch, generator)
+        rows = world.rows(len(chosen))
+        own = chosen[rows]
+        x, y = examples.images[own], examples.labels[own]
         if recipe.augmentation is not None:
-            x = augment(x, recipe.augmentation, Dice(generator, len(batch), rows))
-        others, count = beside(using.outliers, recipe.augmentation, len(batch), generator, world)
+            x = augment(x, recipe.augmentation, Dice(generator, len(chosen), rows))
         with _precision(using, using.bfloat16):
-            logits, unsure = forward(torch.cat([x, others])).float().tensor_split([len(x)])
-        losses = cross_entropy(logits, y, reduction="none")
-        objective = losses if using.teacher is None else _distil(logits, losses, x, using)
-        total = objective.sum() / len(batch)
-        if count:
-            # Cross-entropy against ten equal probabilities (Hendrycks et al.).
-            uniform = -log_softmax(unsure, 1).mean(1).sum()
-            total = total + recipe.outliers * uniform / count
+            logits = forward(x).float()
+        losses = cross_entropy(with_none(logits), y, reduction="none")
+        objective = losses if using.teacher is None else _distil(logits, losses, x, y, using)
+        outliers = int((examples.labels[chosen] == NONE).sum()) if recipe.outliers else 0
+        weights = torch.full_like(losses, 1 / (len(chosen) - outliers))
+        if outliers:
+            weights[y == NONE] = recipe.outliers / outliers
+        total = (objective * weights).sum()
         optimizer.zero_grad()
         # DDP averages the gradients of all processes: this makes that the mean over the batch.
         (total * world.size).backward()  # type: ignore[no-untyped-call]
@@ -206,11 +207,13 @@ def _epoch(
         if training.average is not None and recipe.average is not None:
             update_average(training.average, training.model, recipe.average, number)
 
-        sums += torch.stack([losses.detach().sum(), (logits.argmax(1) == y).sum()])
-        seen, mine = seen + len(batch), mine + len(y)
+        trained = own < digits  # the figures are those of the training digits
+        right = (logits.argmax(1) == y)[trained].sum()
+        sums += torch.stack([losses.detach()[trained].sum(), right])
+        seen, mine = seen + len(batch), mine + int(trained.sum())
         if on_step is not None:
             on_step(seen, mine, sums)
-    loss, accuracy = (world.all_reduce(sums) / len(images)).tolist()
+    loss, accuracy = (world.all_reduce(sums) / digits).tolist()
     return loss, accuracy
 
 
@@ -249,21 +252,23 @@ def _seed(training: Training, world: World) -> torch.Generator:
     return generator.manual_seed(number(training.seed, training.epoch))
 
 
-def _distil(logits: Tensor, losses: Tensor, x: Tensor, using: Resources) -> Tensor:
+def _distil(logits: Tensor, losses: Tensor, x: Tensor, y: Tensor, using: Resources) -> Tensor:
     """For each digit: little of the loss, and much of the distance from the teacher's answer.
 
-    G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015.
+    G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015. What is no
+    digit keeps its loss: the teacher may not have learnt from any.
     """
     assert using.teacher is not None
     with torch.no_grad(), _precision(using, using.teacher_bfloat16):
         taught = using.teacher(x).float()
     distance = kl_div(
-        log_softmax(logits / _TEMPERATURE, 1),
-        log_softmax(taught / _TEMPERATURE, 1),
+        log_softmax(with_none(logits / _TEMPERATURE), 1),
+        log_softmax(with_none(taught / _TEMPERATURE), 1),
         reduction="none",
         log_target=True,
     ).sum(1)
-    return torch.lerp(losses, distance * _TEMPERATURE**2, _TRUST)
+    trust = torch.where(y == NONE, 0.0, _TRUST)
+    return torch.lerp(losses, distance * _TEMPERATURE**2, trust)
 
 
 def _validate(
@@ -287,7 +292,7 @@ def measure(logits: Tensor, split: Split) -> tuple[float, float]:
     """Mean cross-entropy in nats, and accuracy (0 to 1), of logits [n, 10]."""
     labels = torch.from_numpy(split.labels.astype("int64"))
     accuracy = (logits.argmax(1) == labels).float().mean()
-    return cross_entropy(logits, labels).item(), accuracy.item()
+    return cross_entropy(with_none(logits), labels).item(), accuracy.item()
 
 
 def tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:

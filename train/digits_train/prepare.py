@@ -2,6 +2,7 @@
 
 import copy
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from digits.data import datasets, mnist
 from digits.data.datasets import DataSet
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits.terminal import complain, printable
-from digits_train import diagnose, models, optimize, outliers, world
+from digits.terminal import complain, printable, progress_bar
+from digits_train import diagnose, examples, models, optimize, world
 from digits_train.checkpoint import Checkpoint
 from digits_train.fit import Epoch, Resources, Training
 from digits_train.models import Network
@@ -65,10 +66,10 @@ def resources(
     plan: Plan, options: Options, here: World, taught: Checkpoint | None, train: Split
 ) -> Resources:
     """What `fit` has at its disposal. The teacher computes in the precision that suits it."""
-    others = None
-    if plan.recipe.outliers:
-        drawn = outliers.make(train, outliers.COUNT, plan.seed)
-        others = torch.tensor(drawn[:, None], device=here.device)
+    with progress_bar() if here.leads else nullcontext() as bar:
+        if bar:
+            bar.add_task("drawing what the recipe wants beside the digits", total=None)
+        pools = examples.pools(plan.recipe, train, plan.seed)
     return Resources(
         here,
         bfloat16=plan.precision == "bfloat16",
@@ -77,7 +78,7 @@ def resources(
         teacher_bfloat16=bool(
             taught and taught.model.mixed_precision and world.has_bfloat16(here.device)
         ),
-        outliers=others,
+        pools=pools,
     )
 
 

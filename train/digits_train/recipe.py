@@ -30,6 +30,11 @@ class Augmentation:
     blur: float = 0.0  # share of the way to a binomial blur of 3x3 pixels
     contrast: float = 0.0  # grey values v (0 to 1) become v ** exp(± contrast)
     noise: float = 0.0  # standard deviation of the sensor's noise, where 1 = full ink
+    # What else is on the paper: shares of the digits, each from 0 to 1.
+    lines: float = 0.0  # with up to two strokes of a form or of another pen
+    paper: float = 0.0  # with grey and cloudy paper
+    specks: float = 0.0  # with up to a fifth of the pixels struck out, white or black
+    outline: float = 0.0  # of which the outline alone is drawn
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,10 @@ class Recipe:
     weight_decay: float = 0.0  # of kernels and matrices; never of biases and batch norm
     average: float | None = None  # decay of the weights' moving average, which is then the result
     augmentation: Augmentation | None = None  # None: the digits as they are
-    # Weight of the loss on pictures of no digit (a fourth as many as digits), which teaches the
-    # network to be unsure of them.
-    outliers: float = 0.0
+    # What is drawn beside the training digits (`digits_train.examples`).
+    drawn: float = 0.0  # digits from models of handwriting, for each training digit
+    photographed: float = 0.0  # frames of photographed digits, for each training digit
+    outliers: float = 0.0  # weight of the loss on pictures of no digit, a fourth as many as digits
 
     def __post_init__(self) -> None:
         if self.optimizer not in get_args(Optimizer):
@@ -57,8 +63,9 @@ class Recipe:
             raise DigitsError(f"there is no schedule called {self.schedule!r}")
         if self.epochs < 1 or self.batch_size < 1:
             raise DigitsError("a recipe needs at least one epoch and one digit a batch")
-        if not 0 <= self.outliers < float("inf"):
-            raise DigitsError(f"the weight of outliers is not negative, not {self.outliers}")
+        for name in ("drawn", "photographed", "outliers"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise DigitsError(f"{name} must be 0 or more, not {getattr(self, name)}")
         if not 0 < self.learning_rate < float("inf"):
             raise DigitsError(f"a learning rate is a positive number, not {self.learning_rate}")
 

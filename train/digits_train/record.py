@@ -17,6 +17,7 @@ from digits_train import checkpoint, report
 from digits_train.checkpoint import Provenance
 from digits_train.fit import Epoch, Training, measure, predict
 from digits_train.models import Network
+from digits_train.models.network import probabilities
 from digits_train.plan import Plan
 from digits_train.run import Run
 from digits_train.world import World
@@ -135,7 +136,7 @@ def conclude(
 def evaluate(logits: Tensor, split: Split, name: str = "digit") -> Evaluation:
     """Count how the digits of a split, which are called `name`, are read. logits: [n, 10]."""
     result = Evaluation()
-    result.add(Batch.of(split, name), logits.softmax(1).numpy())
+    result.add(Batch.of(split, name), probabilities(logits).numpy())
     return result
 
 

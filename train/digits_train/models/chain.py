@@ -53,7 +53,7 @@ _HEADS = (
     [Normalize, nn.Flatten, nn.Linear],
 )
 _WEIGHTS = (nn.Conv2d, nn.Linear)
-_TAKEN = ("images", "pixels", "softmax", "probabilities")  # names in the exported graph
+_TAKEN = ("images", "pixels", "softmax", "shares", "probabilities")  # names in the exported graph
 
 
 def check(model: Network) -> None:

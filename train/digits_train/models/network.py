@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from digits.models.metadata import Kernels
 from digits_train.recipe import Recipe
@@ -20,6 +21,29 @@ class Normalize(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return (images / 255 - self.mean) / self.deviation
+
+
+NONE = 10  # the class of what is no digit
+
+
+def with_none(logits: Tensor, none_logit: float = 0.0) -> Tensor:
+    """The logits of the ten digits and, after them, of no digit: [n, 10] -> [n, 11].
+
+    The latter is the same for all pictures, so that no digit is what looks like none of the ten. A
+    network so learns how much a picture looks like a digit at all (the sum of the exponentials of
+    its logits, the "free energy" of W. Liu et al., "Energy-based out-of-distribution detection",
+    NeurIPS 2020), without a weight more.
+    """
+    return pad(logits, (0, 1), value=none_logit)
+
+
+def probabilities(logits: Tensor, none_logit: float = 0.0) -> Tensor:
+    """The ten digits' probabilities, float32 [n, 10], of logits [n, 10].
+
+    What the network takes for no digit might be any: that class's probability is shared out evenly.
+    """
+    eleven = with_none(logits, none_logit).softmax(1)
+    return eleven[:, :NONE] + eleven[:, NONE:] / NONE
 
 
 class Network(nn.Sequential):

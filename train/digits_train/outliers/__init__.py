@@ -8,13 +8,10 @@ import itertools
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from digits.data.mnist import Split
 from digits.vision.frame import to_mnist
-from digits_train.augment import Dice, augment
 from digits_train.handwriting.pen import Picture
 from digits_train.outliers.drawings import (
     crossed_out,
@@ -28,14 +25,9 @@ from digits_train.outliers.drawings import (
 from digits_train.outliers.letters import bent, handwritten, printed, text, word
 from digits_train.outliers.pieces import falling, overlapping, several, slice_of, two_lines
 from digits_train.outliers.textures import blot, smear, stripes, texture
-from digits_train.recipe import Augmentation
-from digits_train.world import World
 
 Draw = Callable[[np.random.Generator, Split], Picture]
 
-COUNT = 12_000  # pictures, which take 12 seconds; augmentation changes them each time
-
-_DIGITS_PER_OUTLIER = 4  # in a batch
 _FAINT = 12  # of 255; less isn't ink
 _LEAST_INK = 0.01  # share of the pixels
 
@@ -53,32 +45,6 @@ def make(digits: Split, count: int, seed: int) -> NDArray[np.uint8]:
 def kinds(count: int) -> list[str]:
     """The name of each picture's kind, of so many that `make` draws."""
     return [draw.__name__ for draw in itertools.islice(itertools.cycle(KINDS), count)]
-
-
-def beside(
-    outliers: Tensor | None,
-    how: Augmentation | None,
-    batch: int,
-    generator: torch.Generator,
-    world: World,
-) -> tuple[Tensor, int]:
-    """Some of the outliers, uint8 [n, 1, 28, 28], augmented, to go with a batch of digits.
-
-    Returns this process's share, float32 [m, 1, 28, 28], 0 to 255, and how many all processes
-    have; both are 0 without outliers.
-    """
-    if outliers is None:
-        return torch.empty(0, 1, 28, 28, device=world.device), 0
-    count = max(1, batch // _DIGITS_PER_OUTLIER)
-    chosen = torch.randint(len(outliers), (count,), generator=generator, device=world.device)
-    rows = world.rows(count)
-    mine = len(chosen[rows])
-    if how is None:
-        return outliers[chosen[rows]].float(), count
-    # A process without any throws the dice all the same: the others' next ones must be its own.
-    drawn = rows if mine else slice(0, count)
-    changed = augment(outliers[chosen[drawn]], how, Dice(generator, count, drawn))
-    return changed[:mine], count
 
 
 def _framed(draw: Draw, random: np.random.Generator, digits: Split) -> Picture:

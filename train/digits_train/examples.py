@@ -1,0 +1,91 @@
+"""What a network learns from: the training digits, and pictures that are drawn beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from digits.data.mnist import Split
+from digits_train import outliers, photographs
+from digits_train.handwriting import digits as handwriting
+from digits_train.models.network import NONE
+from digits_train.recipe import Recipe
+
+# Pictures of each kind, which take some seconds to draw; augmentation changes them each time.
+DRAWN = 10_000
+PHOTOGRAPHED = 4_000
+OUTLIERS = 12_000
+BLANK = 2_000
+
+_OUTLIERS_PER_DIGIT = 0.25
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Pictures of one kind.
+
+    images: uint8 [n, 28, 28]. labels: uint8 [n], NONE for what is no digit. share: how many of
+    them go into a batch for each training digit.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    share: float
+
+
+@dataclass(frozen=True)
+class Examples:
+    """All of them, on the device: the training digits first, then each pool.
+
+    images: uint8 [n, 1, 28, 28]. labels: int64 [n]. ends: where the digits and each pool end.
+    shares: those of the pools.
+    """
+
+    images: Tensor
+    labels: Tensor
+    ends: Sequence[int]
+    shares: Sequence[float]
+
+    @classmethod
+    def of(cls, digits: Split, pools: Sequence[Pool], device: torch.device) -> "Examples":
+        images = np.concatenate([digits.images, *(pool.images for pool in pools)])
+        labels = np.concatenate([digits.labels, *(pool.labels for pool in pools)])
+        return cls(
+            torch.tensor(images, device=device).unsqueeze(1),
+            torch.tensor(labels, device=device, dtype=torch.int64),
+            np.cumsum([len(digits), *(len(pool.images) for pool in pools)]).tolist(),
+            [pool.share for pool in pools],
+        )
+
+    def beside(self, digits: Tensor, generator: torch.Generator) -> Tensor:
+        """Chosen training digits with their share of each pool, in any order: indices, int64.
+
+        digits: indices of the former. A pool gives one picture at least.
+        """
+        parts = [digits]
+        for start, end, share in zip(self.ends, self.ends[1:], self.shares, strict=False):
+            size = (max(1, round(share * len(digits))),)
+            device = digits.device
+            parts.append(torch.randint(start, end, size, generator=generator, device=device))
+        if len(parts) == 1:
+            return digits
+        mixed = torch.cat(parts)
+        return mixed[torch.randperm(len(mixed), generator=generator, device=mixed.device)]
+
+
+def pools(recipe: Recipe, digits: Split, seed: int) -> list[Pool]:
+    """Draw what the recipe wants beside the digits. The same seed gives the same pictures."""
+    found = []
+    if recipe.drawn:
+        found.append(Pool(*handwriting.make(DRAWN, seed), recipe.drawn))
+    if recipe.photographed:
+        found.append(Pool(*photographs.make(digits, PHOTOGRAPHED, seed), recipe.photographed))
+    if recipe.outliers:
+        drawn = outliers.make(digits, OUTLIERS, seed)
+        images = np.concatenate([drawn, photographs.make_blank(BLANK, seed)])
+        labels = np.full(len(images), NONE, np.uint8)
+        found.append(Pool(images, labels, _OUTLIERS_PER_DIGIT))
+    return found
