@@ -83,10 +83,10 @@ def two_straight(random: Random) -> Glyph:
         *jittered(
             random,
             0.012,
-            (0.0, random.uniform(0.12, 0.24)),
+            (0.0, random.uniform(0.16, 0.28)),
             (width * 0.18, 0.05),
             (width * 0.52, 0.0),
-            (width * 0.9, 0.1),
+            (width * 0.88, 0.07),
             (width * 0.96, 0.28),
             (width * 0.8, 0.42),
         )
@@ -232,28 +232,28 @@ def five_big_belly(random: Random) -> Glyph:
 
 def five_short_bar(random: Random) -> Glyph:
     corner, body = _body(random, random.uniform(0.36, 0.46), random.uniform(0.46, 0.58))
-    bar = line(corner, (corner[0] + random.uniform(0.16, 0.26), random.normal(-0.01, 0.02)))
+    bar = line(corner, (corner[0] + random.uniform(0.22, 0.3), random.normal(-0.01, 0.02)))
     return [body, bar] if random.random() < 0.5 else [joined(bar[::-1], body)]
 
 
 TWO = {
     "angular": Style(0.3, two_angular),
-    "looped": Style(0.24, two_looped, 0.25),
-    "wavy": Style(0.14, two_wavy, 0.33),
-    "swan": Style(0.14, two_swan, 0.3),
+    "looped": Style(0.24, two_looped, 0.29),
+    "wavy": Style(0.14, two_wavy, 0.38),
+    "swan": Style(0.14, two_swan, 0.34),
     "straight": Style(0.18, two_straight),
 }
 THREE = {
-    "round": Style(0.36, three_round, 0.4),
-    "flat": Style(0.22, three_flat, 0.4),
-    "looped": Style(0.14, three_looped, 0.28),
-    "shallow": Style(0.12, three_shallow, 0.3),
-    "tall bowl": Style(0.16, three_tall_bowl, 0.33),
+    "round": Style(0.36, three_round, 0.5),
+    "flat": Style(0.22, three_flat, 0.5),
+    "looped": Style(0.14, three_looped, 0.32),
+    "shallow": Style(0.12, three_shallow, 0.34),
+    "tall bowl": Style(0.16, three_tall_bowl, 0.34),
 }
 FIVE = {
-    "two strokes": Style(0.32, five_two_strokes, 0.36),
-    "one stroke": Style(0.24, five_one_stroke, 0.36),
-    "snake": Style(0.16, five_snake, 0.33),
-    "big belly": Style(0.14, five_big_belly, 0.33),
-    "short bar": Style(0.14, five_short_bar, 0.33),
+    "two strokes": Style(0.32, five_two_strokes, 0.46),
+    "one stroke": Style(0.24, five_one_stroke, 0.46),
+    "snake": Style(0.16, five_snake, 0.36),
+    "big belly": Style(0.14, five_big_belly, 0.42),
+    "short bar": Style(0.14, five_short_bar, 0.36),
 }

@@ -5,14 +5,15 @@ many cross a 7 and leave a 4 open.
 """
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digits.vision.frame import to_mnist
 from digits_train.handwriting.bows import FIVE, THREE, TWO
-from digits_train.handwriting.loops import EIGHT, NINE, SIX, ZERO
 from digits_train.handwriting.pen import Picture, draw, some_pen
+from digits_train.handwriting.rings import EIGHT, ZERO
 from digits_train.handwriting.straight import FOUR, ONE, SEVEN
 from digits_train.handwriting.strokes import (
     Glyph,
@@ -23,16 +24,33 @@ from digits_train.handwriting.strokes import (
     transformed,
     varied,
 )
+from digits_train.handwriting.tailed import NINE, SIX
 
 STYLES: Mapping[int, Mapping[str, Style]] = dict(
     enumerate((ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, NINE))
 )
 
 _CHUNK = 500  # pictures that are framed together
-# By how much a digit may be wider or narrower than its model. A wide 1's upstroke would become
-# level, a roof; a narrow 7's roof, a serif.
-_ASPECTS = {1: (0.65, 1.1), 7: (0.8, 1.35)}
-_ASPECT = 0.65, 1.35
+
+
+class _Freedom(NamedTuple):
+    """How far the digits that people write differ from the models.
+
+    aspect: least and greatest factor of the width. slant: the farthest to the left and to the
+    right. warp: the greatest, in heights.
+    """
+
+    aspect: tuple[float, float] = (0.65, 1.35)
+    slant: tuple[float, float] = (-0.22, 0.5)
+    warp: float = 0.05
+
+
+# A wide or bent 1's upstroke would be level, a 7's roof; a narrow 7's roof, a 1's serif.
+_FREEDOM = {
+    0: _Freedom(warp=0.06),
+    1: _Freedom(aspect=(0.65, 1.1), slant=(-0.25, 0.28), warp=0.03),
+    7: _Freedom(aspect=(0.8, 1.35)),
+}
 
 
 def make(
@@ -58,24 +76,31 @@ def draw_digit(random: Random, digit: int, style: str | None = None) -> Picture:
     """A digit up to its edges, about 100 pixels large. style: by default, some."""
     style = style or _some_style(random, STYLES[digit])
     _, model, room = STYLES[digit][style]
+    freedom = _FREEDOM.get(digit, _Freedom())
     glyph = varied(
         model(random),
         random,
-        warp=min(abs(random.normal(0, 0.02)), 0.05),
+        warp=min(abs(random.normal(0, freedom.warp / 2)), freedom.warp),
         tremor=min(random.exponential(0.003), 0.012),
     )
     glyph = hurried(glyph, random, min(abs(random.normal(0, 0.02)), 0.05))
-    glyph = transformed(glyph, width=float(random.uniform(*_ASPECTS.get(digit, _ASPECT))))
+    glyph = transformed(glyph, width=random.uniform(*freedom.aspect))
+    room *= _narrower(glyph)
+    slant = float(np.clip(random.normal(0.08, 0.17), *freedom.slant))
+    turn = float(np.clip(random.normal(0, 5), -10, 10))
+    glyph = transformed(glyph, slant=slant, turn=turn)
+    return draw(glyph, some_pen(random, room / _longer(glyph)), random)
+
+
+def _narrower(glyph: Glyph) -> float:
+    """Its width or half its height, for most loops are half as high as their digit."""
     left, top, right, bottom = bounds(glyph)
-    narrow = min(right - left, bottom - top)
-    glyph = _posed(glyph, random)
-    return draw(glyph, some_pen(random, widest=min(0.24, room * narrow)), random)
+    return min(right - left, (bottom - top) / 2)
 
 
-def _posed(glyph: Glyph, random: Random) -> Glyph:
-    """As the hand and the paper lie."""
-    slant = float(np.clip(random.normal(0.08, 0.17), -0.3, 0.5))
-    return transformed(glyph, slant=slant, turn=float(np.clip(random.normal(0, 5), -10, 10)))
+def _longer(glyph: Glyph) -> float:
+    left, top, right, bottom = bounds(glyph)
+    return max(right - left, bottom - top)
 
 
 def _some_style(random: Random, styles: Mapping[str, Style]) -> str:

@@ -11,7 +11,10 @@ from digits_train.handwriting.strokes import Glyph, Random, Stroke, bounds, resa
 Picture = NDArray[np.uint8]  # [height, width], 0 = paper, 255 = ink
 
 SIZE = 96  # pixels of a glyph's longer side, without the pen's width
+_HAIRLINE, _MARKER = 0.03, 0.28  # heights
+_SOFT = 0.12  # heights; the ends of wider strokes are blunt
 _FINE = 2  # times as many while it is drawn: so edges are smooth
+_STEP = 6.0  # of those pixels, at least, from dot to dot of a stroke
 
 
 class Pen(NamedTuple):
@@ -29,12 +32,13 @@ class Pen(NamedTuple):
     retouch: float = 0.0
 
 
-def some_pen(random: Random, widest: float = 0.24) -> Pen:
-    """Anybody's: from hairline to marker, as often thin as thick. widest: in heights."""
+def some_pen(random: Random, widest: float = _MARKER) -> Pen:
+    """Anybody's: from hairline to marker, rather thin than thick. widest: in heights."""
+    root = random.uniform(_HAIRLINE**0.5, min(widest, _MARKER) ** 0.5)
     return Pen(
-        width=float(np.exp(random.uniform(np.log(0.025), np.log(widest)))),
+        width=root**2,
         pressure=random.uniform(0, 0.35),
-        taper=random.uniform(0, 0.3) if random.random() < 0.4 else 0.0,
+        taper=random.uniform(0.1, 0.4) if root**2 < _SOFT and random.random() < 0.5 else 0.0,
         gap=0.15 if random.random() < 0.15 else 0.0,
         retouch=0.3 if random.random() < 0.08 else 0.0,
     )
@@ -47,12 +51,14 @@ def draw(glyph: Glyph, pen: Pen, random: Random) -> Picture:
     # A sprawling glyph would else get a hairline: the pen is as wide as for one of height 1.
     width = pen.width * _FINE * SIZE
     margin = width * (1 + pen.pressure) / 2 + 2
+    strokes = _with_faults(glyph, pen, random)
+    left, top, right, bottom = bounds(strokes)
     size = (right - left) * scale + 2 * margin, (bottom - top) * scale + 2 * margin
     image = Image.new("L", (int(np.ceil(size[0])), int(np.ceil(size[1]))))
     brush = ImageDraw.Draw(image)
-    for stroke in _with_faults(glyph, pen, random):
+    for stroke in strokes:
         points = (stroke - (left, top)) * scale + margin
-        _trace(brush, resampled(points, max(2.0, width / 3)), width, pen, random)
+        _trace(brush, resampled(points, max(_STEP, width / 3)), width, pen, random)
     small = image.reduce(_FINE)
     return np.asarray(small.crop(small.getbbox()))
 
@@ -82,8 +88,8 @@ def _trace(
     nodes = random.normal(0, pen.pressure / 2, 4)
     widths = width * (1 + np.interp(np.linspace(0, 3, count), np.arange(4), nodes))
     if pen.taper:
-        rest = np.linspace(1, 0, count) / pen.taper
-        widths = widths * np.clip(rest, 0.3, 1)
+        rest = np.clip(np.linspace(1, 0, count) / pen.taper, 0, 1)
+        widths = widths * (0.35 + 0.65 * rest)
     widths = np.clip(widths, 1.5, width * (1 + pen.pressure))
     for (x, y), wide in zip(points.tolist(), (widths / 2).tolist(), strict=True):
         brush.ellipse((x - wide, y - wide, x + wide, y + wide), fill=255)

@@ -27,7 +27,7 @@ def _stem(random: Random, bend: float = 0.02) -> Stroke:
 def _upstroke(random: Random, length: float, angle: float) -> Stroke:
     """Up to the origin, straight or slightly arched. angle: degrees from the stem."""
     x, y = -np.sin(np.radians(angle)), np.cos(np.radians(angle))
-    arch = length * random.normal(0.03, 0.05)
+    arch = length * float(np.clip(random.normal(0.03, 0.04), -0.04, 0.1))
     middle = length / 2 * x - arch * y, length / 2 * y + arch * x
     return curve((length * x, length * y), middle, (0.0, 0.0))
 
@@ -35,7 +35,7 @@ def _upstroke(random: Random, length: float, angle: float) -> Stroke:
 def _foot(random: Random, stem: Stroke) -> Stroke:
     """A bar under the stem, which stands about in its middle."""
     x, y = stem[-1].tolist()
-    left, right = random.uniform(0.12, 0.32, 2).tolist()
+    left, right = random.uniform(0.17, 0.32, 2).tolist()
     rise = random.normal(0, 0.025)
     return line((x - left, y + rise), (x + right, y - rise))
 
@@ -54,20 +54,20 @@ def one_bare(random: Random) -> Glyph:
 
 
 def one_short(random: Random) -> Glyph:
-    return _pointed(random, 0.12, 0.35, 62)
+    return _pointed(random, 0.12, 0.35, 58)
 
 
 def one_medium(random: Random) -> Glyph:
-    return _pointed(random, 0.35, 0.65, 55)
+    return _pointed(random, 0.35, 0.65, 47)
 
 
 def one_long(random: Random) -> Glyph:
-    return _pointed(random, 0.65, 1.0, 45)
+    return _pointed(random, 0.65, 1.0, 42)
 
 
 def one_serif(random: Random) -> Glyph:
     """A small flag, which may be nearly level or hang."""
-    flag = _upstroke(random, random.uniform(0.1, 0.24), random.uniform(40, 75))
+    flag = _upstroke(random, random.uniform(0.1, 0.24), random.uniform(40, 68))
     return [joined(flag, _stem(random))]
 
 
@@ -77,7 +77,7 @@ def one_serif_foot(random: Random) -> Glyph:
 
 
 def one_upstroke_foot(random: Random) -> Glyph:
-    glyph = _pointed(random, 0.2, 0.55, 55)
+    glyph = _pointed(random, 0.2, 0.55, 52)
     return [*glyph, _foot(random, glyph[-1])]
 
 
@@ -100,7 +100,7 @@ def _leg(random: Random, top: Point, bend: float) -> Stroke:
 
 def _bar(random: Random, leg: Stroke) -> Stroke:
     """Across the leg of a 7."""
-    height = random.uniform(0.36, 0.64)
+    height = random.uniform(0.38, 0.64)
     x, y = leg[int(np.abs(leg[:, 1] - height).argmin())].tolist()
     left, right = random.uniform(0.12, 0.3, 2).tolist()
     rise = random.normal(0.0, 0.045)
@@ -128,8 +128,6 @@ def seven_crossed(random: Random) -> Glyph:
     left, right = _roof(random)
     leg = _leg(random, right, random.uniform(-0.02, 0.06))
     bar = _bar(random, leg)
-    if random.random() < 0.1:  # in haste: up from the foot to the bar with the pen on the paper
-        return [joined(line(left, right), leg, bar)]
     return [joined(line(left, right), leg), bar]
 
 
@@ -247,27 +245,27 @@ def four_lightning(random: Random) -> Glyph:
 ONE = {
     "bare": Style(0.2, one_bare),
     "short upstroke": Style(0.16, one_short),
-    "medium upstroke": Style(0.16, one_medium, 0.4),
-    "long upstroke": Style(0.16, one_long, 0.4),
+    "medium upstroke": Style(0.16, one_medium, 0.42),
+    "long upstroke": Style(0.16, one_long, 0.38),
     "serif": Style(0.08, one_serif),
-    "serif and foot": Style(0.08, one_serif_foot, 0.5),
-    "upstroke and foot": Style(0.08, one_upstroke_foot, 0.4),
-    "foot": Style(0.08, one_foot, 0.5),
+    "serif and foot": Style(0.08, one_serif_foot, 0.57),
+    "upstroke and foot": Style(0.08, one_upstroke_foot, 0.46),
+    "foot": Style(0.08, one_foot, 0.57),
 }
 FOUR = {
-    "open": Style(0.3, four_open, 0.33),
-    "closed": Style(0.2, four_closed, 0.3),
-    "one line": Style(0.14, four_one_line, 0.3),
-    "cup": Style(0.14, four_cup, 0.33),
-    "crossing": Style(0.12, four_crossing, 0.3),
-    "lightning": Style(0.1, four_lightning, 0.28),
+    "open": Style(0.3, four_open, 0.38),
+    "closed": Style(0.2, four_closed, 0.34),
+    "one line": Style(0.14, four_one_line, 0.34),
+    "cup": Style(0.14, four_cup, 0.38),
+    "crossing": Style(0.12, four_crossing, 0.34),
+    "lightning": Style(0.1, four_lightning, 0.32),
 }
 SEVEN = {
     "plain": Style(0.2, seven_plain),
     "curved": Style(0.14, seven_curved),
-    "crossed": Style(0.24, seven_crossed, 0.35),
-    "hooked": Style(0.12, seven_hooked, 0.4),
-    "wavy roof": Style(0.1, seven_wavy, 0.4),
-    "crossed and hooked": Style(0.1, seven_crossed_hooked, 0.35),
+    "crossed": Style(0.24, seven_crossed, 0.36),
+    "hooked": Style(0.12, seven_hooked, 0.38),
+    "wavy roof": Style(0.1, seven_wavy, 0.36),
+    "crossed and hooked": Style(0.1, seven_crossed_hooked, 0.28),
     "rounded": Style(0.1, seven_rounded),
 }

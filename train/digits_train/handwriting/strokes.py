@@ -21,7 +21,7 @@ class Style(NamedTuple):
     """One of the ways in which people write a digit.
 
     weight: how common it is among its digit's. model: makes a glyph of it. room: the widest pen
-    that leaves it legible, as a share of the narrower of the glyph's sides.
+    that leaves it legible, as a share of the glyph's width or half its height.
     """
 
     weight: float
@@ -81,7 +81,11 @@ def joined(*strokes: Stroke) -> Stroke:
 
 
 def jittered(random: Random, spread: float, *points: Point) -> list[Point]:
-    """The points, each moved a little. spread: standard deviation along each axis."""
+    """The points, each moved a little, by a careless hand more than by a careful one.
+
+    spread: median over the hands of the standard deviation along each axis.
+    """
+    spread *= float(np.exp(np.clip(random.normal(0, 0.6), -1, 0.8)))
     moved = np.array(points) + random.normal(0, spread, (len(points), 2))
     return [(x, y) for x, y in moved.tolist()]
 

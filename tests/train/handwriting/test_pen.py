@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from digits_train.handwriting import pen
+from digits_train.handwriting.pen import SIZE, Pen, Picture, draw, some_pen
+from digits_train.handwriting.strokes import Glyph, line
+
+STEM: Glyph = [line((0, 0), (0, 1))]
+BAR: Glyph = [line((0, 0), (1, 0))]
+
+
+def drawn(glyph: Glyph, how: Pen, seed: int = 0) -> Picture:
+    return draw(glyph, how, np.random.default_rng(seed))
+
+
+def ink_by_row(picture: Picture) -> list[float]:
+    """Pixels of ink in each row."""
+    return [float(row.sum()) / 255 for row in picture]
+
+
+@pytest.mark.parametrize("width", [0.03, 0.1, 0.28])
+def test_width_is_a_share_of_the_height(width: float) -> None:
+    picture = drawn(STEM, Pen(width))
+    middle = ink_by_row(picture)[SIZE // 4 : -SIZE // 4]
+    assert np.mean(middle) == pytest.approx(width * SIZE, abs=1)
+    assert picture.shape[0] == pytest.approx(SIZE * (1 + width), abs=2)
+
+
+def test_picture_ends_where_the_ink_does() -> None:
+    picture = drawn([line((0.3, 0.2), (0.6, 1), (0.9, 0.3))], Pen(0.1))
+    assert picture.dtype == np.uint8
+    assert all(edge.any() for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]))
+
+
+def test_stroke_is_not_interrupted() -> None:
+    assert min(ink_by_row(drawn(STEM, Pen(0.03)))) > 0
+
+
+def test_ends_are_round() -> None:
+    rows = ink_by_row(drawn(STEM, Pen(0.28)))
+    assert rows[0] < rows[3] < rows[10] and rows[-1] < rows[-4] < rows[-11]
+
+
+def test_taper_thins_the_end_alone() -> None:
+    rows = ink_by_row(drawn(STEM, Pen(0.1, taper=0.3)))
+    assert rows[-SIZE // 20] < 0.6 * rows[SIZE // 2]
+    assert rows[SIZE // 10] == pytest.approx(rows[SIZE // 2], abs=1)
+
+
+def test_pressure_varies_the_width() -> None:
+    def spread(pressure: float) -> float:
+        return float(np.std(ink_by_row(drawn(STEM, Pen(0.15, pressure)))[20:-20]))
+
+    assert spread(0) < 0.5 < spread(0.35)
+
+
+def test_gap_interrupts_the_stroke() -> None:
+    broken = [0 in ink_by_row(drawn(STEM, Pen(0.03, gap=1), seed)) for seed in range(20)]
+    assert np.mean(broken) > 0.7  # a gap of two points may be closed by the round ends
+
+
+def test_retouched_part_is_drawn_beside_the_stroke() -> None:
+    once, twice = (
+        sum(drawn(BAR, Pen(0.06, retouch=chance), seed).sum() for seed in range(20))
+        for chance in (0, 1)
+    )
+    assert twice > once * 1.02
+
+
+def test_retouched_part_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pen, "_with_faults", lambda glyph, *_: [*glyph, glyph[0] - (0.4, 0)])
+    picture = drawn(STEM, Pen(0.1))
+    assert picture.shape[1] == pytest.approx(0.5 * SIZE, abs=2)
+
+
+def test_same_seed_draws_the_same() -> None:
+    how = Pen(0.1, 0.3, 0.2, 0.5, 0.5)
+    assert np.array_equal(drawn(STEM, how, 3), drawn(STEM, how, 3))
+    assert not np.array_equal(drawn(STEM, how, 3), drawn(STEM, how, 4))
+
+
+def test_some_pen_ranges_from_hairline_to_the_widest() -> None:
+    random = np.random.default_rng(0)
+    widths = [some_pen(random).width for _ in range(500)]
+    assert 0.03 <= min(widths) < 0.035 and 0.26 < max(widths) <= 0.28
+    assert 0.08 < np.median(widths) < 0.15
+    assert max(some_pen(random, 0.1).width for _ in range(500)) <= 0.1

@@ -1,0 +1,233 @@
+"""6 and 9, the digits of a loop and a tail, in the styles of the world.
+
+Each style is a function of the dice that returns a glyph upright, about 1 high.
+"""
+
+from digits_train.handwriting.strokes import (
+    Glyph,
+    Point,
+    Random,
+    Style,
+    curve,
+    jittered,
+    joined,
+    line,
+)
+
+
+def _six(
+    random: Random, *, lean: float, loop: float, width: float, bow: float, close: float = 1.0
+) -> Glyph:
+    """In one stroke. lean: of the top beyond the left side. loop: its height. bow: of the stem to
+    the left. close: share of the way back to the stem that the loop's end goes.
+    """
+    top = 1 - loop
+    left = (0.0, 1 - loop * 0.45)
+    start = lean, random.normal(0, 0.02)
+    halfway = lean * 0.5 - bow, (left[1] + start[1]) / 2 - bow * 0.4
+    end = width * (1 - 0.98 * close) * 0.75, top + loop * random.uniform(0.2, 0.45)
+    return [
+        curve(
+            start,
+            halfway,
+            left,
+            *jittered(
+                random,
+                0.012,
+                (width * 0.42, 1.0),
+                (width, 1 - loop * 0.48),
+                (width * 0.55, top),
+            ),
+            end,
+        )
+    ]
+
+
+def six_straight(random: Random) -> Glyph:
+    return _six(
+        random,
+        lean=random.uniform(0.28, 0.5),
+        loop=random.uniform(0.42, 0.55),
+        width=random.uniform(0.42, 0.6),
+        bow=random.uniform(0.0, 0.04),
+    )
+
+
+def six_curved(random: Random) -> Glyph:
+    return _six(
+        random,
+        lean=random.uniform(0.34, 0.58),
+        loop=random.uniform(0.42, 0.58),
+        width=random.uniform(0.44, 0.62),
+        bow=random.uniform(0.07, 0.15),
+    )
+
+
+def six_angular(random: Random) -> Glyph:
+    """A thin line with a narrow loop that has corners."""
+    width, loop = random.uniform(0.3, 0.5), random.uniform(0.34, 0.5)
+    points = jittered(
+        random,
+        0.015,
+        (random.uniform(0.25, 0.45), 0.0),
+        (0.0, 1 - loop * 0.3),
+        (width * 0.3, 1.0),
+        (width, 1 - loop * 0.75),
+        (width * 0.7, 1 - loop),
+        (0.03, 1 - loop * 0.35),
+    )
+    return [line(*points)]
+
+
+def six_small_loop(random: Random) -> Glyph:
+    return _six(
+        random,
+        lean=random.uniform(0.3, 0.5),
+        loop=random.uniform(0.3, 0.38),
+        width=random.uniform(0.32, 0.44),
+        bow=random.uniform(0.02, 0.12),
+    )
+
+
+def six_big_loop(random: Random) -> Glyph:
+    return _six(
+        random,
+        lean=random.uniform(0.42, 0.62),
+        loop=random.uniform(0.56, 0.64),
+        width=random.uniform(0.48, 0.66),
+        bow=random.uniform(0.03, 0.12),
+    )
+
+
+def six_leaning(random: Random) -> Glyph:
+    """A straight line that leans to the right, and a bow from its foot back to it."""
+    lean, loop = random.uniform(0.4, 0.62), random.uniform(0.42, 0.55)
+    width = random.uniform(0.46, 0.6)
+    stem = line((lean, 0.0), (0.02, 0.9))
+    bow = curve(
+        *jittered(
+            random,
+            0.012,
+            (0.02, 0.9),
+            (width * 0.4, 1.0),
+            (width, 1 - loop * 0.45),
+            (width * 0.62, 1 - loop),
+            (0.13, 1 - loop * 0.7),
+        )
+    )
+    return [joined(stem, bow)]
+
+
+def six_open(random: Random) -> Glyph:
+    """The loop's end doesn't come back to the stem."""
+    return _six(
+        random,
+        lean=random.uniform(0.36, 0.56),
+        loop=random.uniform(0.42, 0.54),
+        width=random.uniform(0.46, 0.6),
+        bow=random.uniform(0.06, 0.13),
+        close=random.uniform(0.45, 0.7),
+    )
+
+
+def _head(random: Random, width: float, height: float, gap: float = 0.0) -> list[Point]:
+    """Of a 9: anticlockwise from the top right, back to there. gap: left open at its start."""
+    return jittered(
+        random,
+        0.012,
+        (width * 0.95 - gap, height * 0.22 + gap * 0.2),
+        (width * 0.5 - gap * 0.4, 0.0),
+        (0.0, height * 0.52),
+        (width * 0.45, height),
+        (width * 0.9, height * 0.55),
+    )
+
+
+def nine_straight(random: Random) -> Glyph:
+    width, height = random.uniform(0.4, 0.56), random.uniform(0.42, 0.54)
+    head = curve(*_head(random, width, height), (width, height * 0.12))
+    foot = width * random.uniform(0.5, 1.0)
+    return [joined(head, line((width, height * 0.12), (foot, 1.0)))]
+
+
+def nine_curled(random: Random) -> Glyph:
+    width, height = random.uniform(0.42, 0.58), random.uniform(0.42, 0.54)
+    tail = jittered(random, 0.015, (width * 0.95, 0.7), (width * 0.5, 0.98), (0.05, 0.9))
+    return [curve(*_head(random, width, height), (width, height * 0.2), *tail)]
+
+
+def nine_hooked(random: Random) -> Glyph:
+    """The tail goes back up to the left, but not as far as a g's, and it doesn't cross the stem."""
+    width, height = random.uniform(0.4, 0.54), random.uniform(0.42, 0.5)
+    tail = jittered(
+        random, 0.012, (width, 0.72), (width * 0.6, 1.0), (width * 0.15, 0.93), (0.0, 0.84)
+    )
+    return [curve(*_head(random, width, height), (width, height * 0.15), *tail)]
+
+
+def nine_angular(random: Random) -> Glyph:
+    """The head has corners."""
+    width, height = random.uniform(0.36, 0.5), random.uniform(0.36, 0.48)
+    head = jittered(
+        random,
+        0.02,
+        (width, height * 0.15),
+        (width * 0.35, 0.0),
+        (0.0, height * 0.6),
+        (width * 0.35, height),
+        (width * 0.97, height * 0.35),
+        (width, 0.0),
+    )
+    return [line(*head, (width * random.uniform(0.5, 1.0), 1.0))]
+
+
+def nine_open(random: Random) -> Glyph:
+    """The head's beginning doesn't reach the stem."""
+    width, height = random.uniform(0.42, 0.56), random.uniform(0.42, 0.52)
+    head = curve(*_head(random, width, height, random.uniform(0.08, 0.2)), (width, height * 0.1))
+    foot = width * random.uniform(0.7, 1.0)
+    return [joined(head, line((width, height * 0.1), (foot, 1.0)))]
+
+
+def nine_thin(random: Random) -> Glyph:
+    """A line with a narrow loop."""
+    width, height = random.uniform(0.24, 0.36), random.uniform(0.36, 0.5)
+    head = jittered(
+        random,
+        0.012,
+        (width * 0.95, height * 0.12),
+        (width * 0.45, 0.0),
+        (0.0, height * 0.7),
+        (width * 0.25, height),
+        (width * 0.8, height * 0.5),
+        (width, 0.03),
+    )
+    foot = (width * random.uniform(0.2, 0.9), 1.0)
+    return [joined(curve(*head), line(head[-1], foot))]
+
+
+def nine_small_head(random: Random) -> Glyph:
+    width, height = random.uniform(0.28, 0.38), random.uniform(0.28, 0.36)
+    head = curve(*_head(random, width, height), (width, height * 0.15))
+    foot = (width * random.uniform(0.3, 1.0), 1.0)
+    return [joined(head, curve((width, height * 0.15), (width * 0.95, 0.55), foot))]
+
+
+SIX = {
+    "straight": Style(0.18, six_straight, 0.41),
+    "curved": Style(0.24, six_curved, 0.41),
+    "angular": Style(0.14, six_angular, 0.2),
+    "small loop": Style(0.12, six_small_loop, 0.27),
+    "big loop": Style(0.12, six_big_loop, 0.43),
+    "leaning": Style(0.12, six_leaning, 0.28),
+    "open": Style(0.08, six_open, 0.3),
+}
+NINE = {
+    "straight": Style(0.26, nine_straight, 0.41),
+    "curled": Style(0.16, nine_curled, 0.38),
+    "hooked": Style(0.1, nine_hooked, 0.35),
+    "angular": Style(0.14, nine_angular, 0.32),
+    "open": Style(0.1, nine_open, 0.32),
+    "thin": Style(0.14, nine_thin, 0.35),
+    "small head": Style(0.1, nine_small_head, 0.38),
+}
