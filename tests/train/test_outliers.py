@@ -7,6 +7,7 @@ from digits_train import outliers
 from digits_train.examples import Pool
 from digits_train.fit import Resources, fit, predict
 from digits_train.models.network import NONE, probabilities
+from digits_train.outliers import pieces, textures
 from digits_train.plan import Plan
 from digits_train.prepare import start
 from digits_train.recipe import Recipe
@@ -20,6 +21,65 @@ def test_every_kind_is_framed_and_varied(train_slice: Split, draw: outliers.Draw
     assert all((frame.shape, frame.dtype) == ((28, 28), np.uint8) for frame in frames)
     assert all(frame.max() == 255 for frame in frames)
     assert len({frame.tobytes() for frame in frames}) == 20
+    for frame in frames:
+        rows, columns = np.flatnonzero(frame.any(1)), np.flatnonzero(frame.any(0))
+        assert 17 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 20
+
+
+def test_kinds_tells_what_make_draws(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lying(random: np.random.Generator, digits: Split) -> outliers.Picture:
+        return np.full((10, 40), 255, np.uint8)
+
+    def upright(random: np.random.Generator, digits: Split) -> outliers.Picture:
+        return np.full((40, 10), 255, np.uint8)
+
+    monkeypatch.setattr(outliers, "KINDS", (lying, upright, upright))
+    wide = [frame.any(0).sum() > frame.any(1).sum() for frame in outliers.make(train_slice, 7, 0)]
+    assert outliers.kinds(7) == ["lying" if lies else "upright" for lies in wide]
+    assert sum(wide) == 3
+
+
+def test_every_other_picture_is_a_letter_and_half_of_these_are_by_hand() -> None:
+    kinds = outliers.kinds(len(outliers.KINDS))
+    assert kinds.count("handwritten") == kinds.count("printed") + kinds.count("bent")
+    assert 2 * kinds.count("handwritten") == len(kinds) / 2
+
+
+def test_a_slice_lies_so_that_it_is_no_1(train_slice: Split) -> None:
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        height, width = cropped(pieces.slice_of(random, train_slice)).shape
+        assert width > height
+
+
+def test_where_no_slice_lies_there_are_two_digits() -> None:
+    bars = np.zeros((5, 28, 28), np.uint8)
+    bars[:, 4:24, 13:15] = 255
+    random = np.random.default_rng(0)
+    assert pieces.slice_of(random, Split(bars, np.ones(5, np.uint8))).shape[1] > 2
+
+
+@pytest.mark.parametrize("draw", [pieces.staggered, pieces.overlapping])
+def test_no_1_makes_a_9_of_a_0(draw: outliers.Draw, train_slice: Split) -> None:
+    ones = train_slice.labels == 1
+    marked = np.where(ones[:, None, None], np.uint8(77), np.uint8(200) * (train_slice.images > 99))
+    random = np.random.default_rng(0)
+    drawn = [draw(random, Split(marked, train_slice.labels)) for _ in range(100)]
+    assert not any((picture == 77).any() for picture in drawn)
+    assert all((picture == 200).any() for picture in drawn)
+
+
+def test_no_blot_is_slender_and_upright(train_slice: Split) -> None:
+    """It would be a 1."""
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        height, width = cropped(textures.blot(random, train_slice)).shape
+        assert height < 2 * width
+
+
+def cropped(picture: np.ndarray) -> np.ndarray:
+    ink = picture > 127
+    return picture[ink.any(1)][:, ink.any(0)]
 
 
 def test_the_same_seed_draws_the_same(train_slice: Split) -> None:

@@ -23,7 +23,7 @@ from digits_train.outliers.drawings import (
     shape,
 )
 from digits_train.outliers.letters import bent, handwritten, printed, text, word
-from digits_train.outliers.pieces import falling, overlapping, several, slice_of, two_lines
+from digits_train.outliers.pieces import overlapping, several, slice_of, staggered, two_lines
 from digits_train.outliers.textures import blot, smear, stripes, texture
 
 Draw = Callable[[np.random.Generator, Split], Picture]
@@ -67,5 +67,5 @@ KINDS: tuple[Draw, ...] = (
     *(handwritten, bent, word, shape, handwritten, slice_of, printed, texture),
     *(handwritten, bent, ruled, handwritten, overlapping, printed, smear, hatching),
     *(handwritten, bent, several, outline, handwritten, word, bent, crossed_out),
-    *(handwritten, stripes, falling, bent, text, printed, dotted, two_lines),
+    *(handwritten, stripes, staggered, bent, text, printed, dotted, two_lines),
 )

@@ -1,23 +1,24 @@
 """Scribbles, shapes and ruled lines, in pixels: 0 = paper and 255 = ink."""
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from digits.data.mnist import Split
+from digits_train.handwriting.letters import draw_letter
 from digits_train.handwriting.pen import Picture
 from digits_train.handwriting.strokes import Random
-from digits_train.outliers.letters import handwritten
 
 _SIDE = 84  # pixels, three times the frame's
 
 
 def scribble(random: Random, digits: Split) -> Picture:
-    """Two to four strokes of a pen, each a cubic curve."""
+    """Four to six strokes of a pen, each a cubic curve; fewer are a 7 or a 2 at times."""
     image = Image.new("L", (_SIDE, _SIDE))
     pen = ImageDraw.Draw(image)
-    width = int(random.integers(3, 12))
+    width = int(random.integers(3, 8))
     along = np.linspace(0, 1, 24)[:, None]
-    for _ in range(random.integers(2, 5)):
+    for _ in range(random.integers(4, 7)):
         a, b, c, d = random.uniform(6, _SIDE - 6, (4, 2))
         curve = (
             a * (1 - along) ** 3
@@ -30,41 +31,38 @@ def scribble(random: Random, digits: Split) -> Picture:
 
 
 def hatching(random: Random, digits: Split) -> Picture:
-    """Five or more strokes side by side, crossed by others or not, or back and forth."""
+    """Five or more strokes side by side, crossed by others or not."""
     image = Image.new("L", (_SIDE, _SIDE))
-    _hatch(ImageDraw.Draw(image), random, int(random.integers(5, 10)))
-    if random.random() < 0.4:
-        _hatch(ImageDraw.Draw(image), random, int(random.integers(4, 8)))
+    for strokes in _hatches(random, int(random.integers(1, 3))):
+        width = int(random.integers(2, 6))
+        for start, stop in strokes:
+            ImageDraw.Draw(image).line([tuple(start), tuple(stop)], fill=255, width=width)
     return np.asarray(image)
 
 
 def crossed_out(random: Random, digits: Split) -> Picture:
-    """A digit or a letter under so many strokes that it can't be read."""
-    if random.random() < 0.5:
-        beneath = digits.images[random.integers(len(digits))]
-    else:
-        beneath = handwritten(random, digits)
-    image = Image.fromarray(beneath).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
-    for _ in range(2):
-        _hatch(ImageDraw.Draw(image), random, int(random.integers(5, 9)))
+    """A letter beneath strokes back and forth; a digit might still be read."""
+    beneath = Image.fromarray(draw_letter(random))
+    image = beneath.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
+    for strokes in _hatches(random, int(random.integers(1, 3))):
+        strokes[1::2] = strokes[1::2, ::-1]  # without lifting the pen
+        width = int(random.integers(2, 6))
+        path = [tuple(point) for point in strokes.reshape(-1, 2)]
+        ImageDraw.Draw(image).line(path, fill=255, width=width, joint="curve")
     return np.asarray(image)
 
 
-def _hatch(pen: ImageDraw.ImageDraw, random: Random, strokes: int) -> None:
-    """Strokes side by side in any direction, all over the picture."""
-    angle = random.uniform(0, np.pi)
-    along = np.array([np.cos(angle), np.sin(angle)])
-    across = np.array([-along[1], along[0]])
-    shifts = np.linspace(-30, 30, strokes)[:, None] + random.normal(0, 2, (strokes, 2))
-    ends = shifts[..., None] * across + np.array([[-34.0], [34.0]]) * along
-    ends += _SIDE / 2 + random.normal(0, 3, ends.shape)
-    width = int(random.integers(2, 6))
-    if random.random() < 0.5:  # without lifting the pen
-        ends[1::2] = ends[1::2, ::-1]
-        pen.line([tuple(point) for point in ends.reshape(-1, 2)], fill=255, width=width)
-    else:
-        for start, stop in ends:
-            pen.line([tuple(start), tuple(stop)], fill=255, width=width)
+def _hatches(random: Random, sets: int) -> list[NDArray[np.float64]]:
+    """Strokes side by side all over the picture: in each set [n, 2, 2], ends of x and y."""
+    hatches = []
+    for _ in range(sets):
+        strokes, angle = int(random.integers(5, 10)), random.uniform(0, np.pi)
+        along = np.array([np.cos(angle), np.sin(angle)])
+        across = np.array([-along[1], along[0]])
+        shifts = np.linspace(-30, 30, strokes)[:, None] + random.normal(0, 2, (strokes, 2))
+        ends = shifts[..., None] * across + np.array([[-34.0], [34.0]]) * along
+        hatches.append(_SIDE / 2 + ends + random.normal(0, 3, ends.shape))
+    return hatches
 
 
 def shape(random: Random, digits: Split) -> Picture:
@@ -89,7 +87,10 @@ def shape(random: Random, digits: Split) -> Picture:
 
 
 def outline(random: Random, digits: Split) -> Picture:
-    """A closed curve with three or four bays, or a circle with something in it."""
+    """A closed curve with three or four bays, or a circle with several lines in it.
+
+    With shallow bays or one line it would be a 0.
+    """
     image = Image.new("L", (_SIDE, _SIDE))
     pen = ImageDraw.Draw(image)
     width = int(random.integers(3, 10))
@@ -97,10 +98,10 @@ def outline(random: Random, digits: Split) -> Picture:
     radius = np.full(60, 36.0)
     if random.random() < 0.5:
         bays = random.integers(3, 5)
-        radius *= 1 + random.uniform(0.15, 0.4) * np.cos(bays * angle + random.uniform(0, 7))
+        radius *= 1 + random.uniform(0.25, 0.4) * np.cos(bays * angle + random.uniform(0, 7))
         radius *= 1 + random.uniform(0.1, 0.3) * np.cos(angle + random.uniform(0, 7))
     else:
-        for _ in range(random.integers(2, 5)):
+        for _ in range(random.integers(3, 6)):
             x, y = random.uniform(26, _SIDE - 26, 2)
             dx, dy = random.uniform(-14, 14, 2)
             pen.line([(x - dx, y - dy), (x + dx, y + dy)], fill=255, width=width)
@@ -158,7 +159,7 @@ def dotted(random: Random, digits: Split) -> Picture:
     if random.random() < 0.25:
         _specks(pen, random, int(random.integers(5, 14)), up=8, down=_SIDE - 8)
         return np.asarray(image)
-    slope, count = random.uniform(-0.8, 0.8), int(random.integers(4, 9))
+    slope, count = random.uniform(-0.5, 0.5), int(random.integers(4, 9))
     radius, length = random.uniform(2, 5), random.choice([0.0, random.uniform(2, 5)])
     for row in range(int(random.integers(1, 3))):
         for x in np.linspace(10, _SIDE - 10, count).tolist():

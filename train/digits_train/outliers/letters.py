@@ -8,12 +8,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from digits.data.mnist import Split
-from digits_train.handwriting.letters import draw_glyph, draw_letter, some_letter, written
+from digits_train.handwriting.latin import LATIN
+from digits_train.handwriting.letters import draw_glyph, draw_letter, written
 from digits_train.handwriting.pen import Picture, draw, some_pen
 from digits_train.handwriting.strokes import Glyph, Random, bounds
 
 _SIDE = 84  # pixels, three times the frame's
 _CELLS = 3  # along the picture, which is warped in each cell as a whole
+
+_LATIN = list(LATIN)
 
 # Without those that some hand writes like a digit: B D G I J O Q S Z b g i l o q s y z { }.
 _LETTERS = "ACEFHKLMNPRTUVWXYacdefhjkmnprtuvwx&%@#?+*=<>"
@@ -102,11 +105,11 @@ def text(random: Random, digits: Split) -> Picture:
 
 
 def _line(random: Random, letters: int, gap: float) -> Glyph:
-    """Letters side by side. gap: between two, in their heights; negative: they overlap."""
+    """Latin letters side by side. gap: between two, in their heights; negative: they overlap."""
     row: Glyph = []
     right = 0.0
     for _ in range(letters):
-        glyph = written(some_letter(random), random)
+        glyph = written(str(random.choice(_LATIN)), random)
         left, _top, end, _bottom = bounds(glyph)
         row += [stroke + (right - left, 0) for stroke in glyph]
         right += end - left + gap

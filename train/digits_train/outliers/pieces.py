@@ -7,55 +7,61 @@ from digits_train.handwriting.pen import Picture
 from digits_train.handwriting.strokes import Random
 
 _TRIES = 20
-_WIDE = 1.8  # times as wide as high
+_WIDE = 2.0  # times as wide as high
 _PALE = 60  # of 255; the edge of the ink
 
 
 def several(random: Random, digits: Split) -> Picture:
     """Two or three digits side by side, as they touch in a number."""
-    return _row(random, digits, int(random.integers(2, 4)), fall=0)
+    return _side_by_side(_some(random, digits, int(random.integers(2, 4))), random)
 
 
-def falling(random: Random, digits: Split) -> Picture:
-    """Two digits, each lower or higher than the one before."""
-    return _row(random, digits, 2, fall=int(random.choice([-1, 1]) * random.integers(4, 13)))
+def staggered(random: Random, digits: Split) -> Picture:
+    """Two digits, one lower than the other; neither is a 1, which makes a 9 of a 0."""
+    pair = _some(random, digits, 2, without_one=True)
+    fall = int(random.integers(4, 13))
+    first, second = ((0, fall), (fall, 0)) if random.random() < 0.5 else ((fall, 0), (0, fall))
+    pair = [
+        np.pad(digit, (rows, (0, 0))) for digit, rows in zip(pair, (first, second), strict=True)
+    ]
+    return _side_by_side(pair, random)
 
 
 def two_lines(random: Random, digits: Split) -> Picture:
     """Two lines of digits; one on top of one might be an 8."""
-    rows = [_row(random, digits, int(random.integers(2, 4)), fall=0) for _ in range(2)]
+    rows = [several(random, digits) for _ in range(2)]
     width = max(row.shape[1] for row in rows)
     return np.concatenate([np.pad(row, ((0, 0), (0, width - row.shape[1]))) for row in rows])
 
 
-def _row(random: Random, digits: Split, count: int, fall: int) -> Picture:
-    chosen = random.integers(0, len(digits), count)
-    parts = [image[:, image.any(0)] for image in digits.images[chosen]]
-    overlap = int(random.integers(0, 3))
-    drawn = np.zeros((28 + abs(fall) * (count - 1), sum(p.shape[1] for p in parts)), np.uint8)
-    left = 0
-    for place, part in enumerate(parts):
-        top = abs(fall) * (place if fall > 0 else count - 1 - place)
-        place_in = drawn[top : top + 28, left : left + part.shape[1]]
-        np.maximum(place_in, part, out=place_in)
-        left += part.shape[1] - overlap
-    return drawn
-
-
 def overlapping(random: Random, digits: Split) -> Picture:
-    """Two digits, one half over the other: neither is a 1, which adds but a line to the other."""
-    for _ in range(_TRIES):
-        one, other = random.integers(0, len(digits), 2)
-        labels = {int(digits.labels[one]), int(digits.labels[other])}
-        if len(labels) == 2 and 1 not in labels:
-            first, second = (image[:, image.any(0)] for image in digits.images[[one, other]])
-            shift = round(first.shape[1] * random.uniform(0.4, 0.65))
-            drawn = np.zeros((28, max(first.shape[1], shift + second.shape[1])), np.uint8)
-            drawn[:, : first.shape[1]] = first
-            right = drawn[:, shift : shift + second.shape[1]]
-            np.maximum(right, second, out=right)
-            return drawn
-    return several(random, digits)
+    """Two digits, one half over the other; neither is a 1, which adds but a line to the other."""
+    first, second = _some(random, digits, 2, without_one=True)
+    return _beside(first, second, round(first.shape[1] * random.uniform(0.45, 0.65)))
+
+
+def _some(random: Random, digits: Split, count: int, without_one: bool = False) -> list[Picture]:
+    """Any digits, 28 pixels high and no wider than their ink."""
+    among = np.flatnonzero(digits.labels != 1) if without_one else np.arange(len(digits))
+    chosen = digits.images[random.choice(among, count)]
+    return [image[:, image.any(0)] for image in chosen]
+
+
+def _side_by_side(parts: list[Picture], random: Random) -> Picture:
+    overlap = int(random.integers(0, 3))
+    row = parts[0]
+    for part in parts[1:]:
+        row = _beside(row, part, row.shape[1] - overlap)
+    return row
+
+
+def _beside(left: Picture, right: Picture, shift: int) -> Picture:
+    """Both of one height, the second `shift` pixels to the right."""
+    drawn = np.zeros((left.shape[0], max(left.shape[1], shift + right.shape[1])), np.uint8)
+    drawn[:, : left.shape[1]] = left
+    place = drawn[:, shift : shift + right.shape[1]]
+    np.maximum(place, right, out=place)
+    return drawn
 
 
 def slice_of(random: Random, digits: Split) -> Picture:
@@ -68,10 +74,9 @@ def slice_of(random: Random, digits: Split) -> Picture:
         image = digits.images[random.integers(len(digits))]
         ink = np.where(image > _PALE, image, 0)
         rows = np.flatnonzero(ink.any(1))
-        if random.random() < 0.5:
-            ink, rows = ink[::-1], 27 - rows[::-1]
-        height = round((rows[-1] + 1 - rows[0]) * random.uniform(0.2, 0.34))
-        kept: Picture = ink[rows[0] : rows[0] + height]
+        height = round((rows[-1] + 1 - rows[0]) * random.uniform(0.2, 0.3))
+        top = rows[0] if random.random() < 0.5 else rows[-1] + 1 - height
+        kept: Picture = ink[top : top + height]
         columns = np.flatnonzero(kept.any(0))
         if len(columns) == np.ptp(columns) + 1 > _WIDE * height:  # and no specks beside it
             return kept

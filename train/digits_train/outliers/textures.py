@@ -16,8 +16,8 @@ def _ink(darkness: NDArray[np.float64]) -> Picture:
     return np.asarray(np.clip(darkness, 0, 1) * 255, np.uint8)
 
 
-def _waves(random: Random, along: NDArray[np.float64], shortest: float) -> NDArray[np.float64]:
-    return np.sin(along * 2 * np.pi / random.uniform(shortest, 40) + random.uniform(0, 7))
+def _waves(random: Random, along: NDArray[np.float64], period: float) -> NDArray[np.float64]:
+    return np.asarray(np.sin(along * 2 * np.pi / period + random.uniform(0, 7)))
 
 
 def stripes(random: Random, digits: Split) -> Picture:
@@ -26,13 +26,14 @@ def stripes(random: Random, digits: Split) -> Picture:
     values = np.full((_SIDE, _SIDE), -1.0)
     first = random.uniform(0, np.pi)
     for angle in (first, first + np.pi / 2)[: random.integers(1, 3)]:
-        values = np.maximum(values, _waves(random, x * np.cos(angle) + y * np.sin(angle), 10))
+        along = x * np.cos(angle) + y * np.sin(angle)
+        values = np.maximum(values, _waves(random, along, random.uniform(10, 40)))
     return _ink((values - random.uniform(0, 0.8)) * 4)
 
 
 def texture(random: Random, digits: Split) -> Picture:
     """Grain, blots, or the lines around them, of any size."""
-    cells = round(3 * 8 ** random.random())  # 3 to 24 across the picture
+    cells = round(4 * 6 ** random.random())  # 4 to 24 across the picture
     field = Image.fromarray(random.normal(size=(cells, cells)).astype(np.float32))
     values = np.asarray(field.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC))
     if random.random() < 0.5:
@@ -78,7 +79,8 @@ def smear(random: Random, digits: Split) -> Picture:
     if random.random() < 0.5:
         centre = random.uniform(-40, _SIDE + 40, 2)
         around = np.hypot(x - centre[0], y - centre[1]) + 6 * np.sin(x / random.uniform(6, 14))
-        return _ink(fade * (0.6 + _waves(random, around, 8)))
+        period = random.uniform(6, 10)  # a longer one would leave a single stripe, which is a 1
+        return _ink(fade * (0.6 + _waves(random, around, period)))
     grain = Image.fromarray(random.normal(size=(_SIDE, int(random.integers(2, 12)))))
     streaks = np.asarray(grain.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC))
     drawn = Image.fromarray(_ink(fade * (0.5 + random.uniform(0.2, 0.6) * streaks)))
