@@ -237,23 +237,23 @@ def five_short_bar(random: Random) -> Glyph:
 
 
 TWO = {
-    "angular": Style(0.3, two_angular),
-    "looped": Style(0.24, two_looped, 0.29),
-    "wavy": Style(0.14, two_wavy, 0.38),
-    "swan": Style(0.14, two_swan, 0.34),
-    "straight": Style(0.18, two_straight),
+    "angular": Style(0.3, two_angular, 0.75),
+    "looped": Style(0.24, two_looped, 0.38),
+    "wavy": Style(0.14, two_wavy, 0.49),
+    "swan": Style(0.14, two_swan, 0.44),
+    "straight": Style(0.18, two_straight, 0.75),
 }
 THREE = {
-    "round": Style(0.36, three_round, 0.5),
-    "flat": Style(0.22, three_flat, 0.5),
-    "looped": Style(0.14, three_looped, 0.32),
-    "shallow": Style(0.12, three_shallow, 0.34),
-    "tall bowl": Style(0.16, three_tall_bowl, 0.34),
+    "round": Style(0.36, three_round, 0.56),
+    "flat": Style(0.22, three_flat, 0.58),
+    "looped": Style(0.14, three_looped, 0.42),
+    "shallow": Style(0.12, three_shallow, 0.44),
+    "tall bowl": Style(0.16, three_tall_bowl, 0.42),
 }
 FIVE = {
-    "two strokes": Style(0.32, five_two_strokes, 0.46),
-    "one stroke": Style(0.24, five_one_stroke, 0.46),
-    "snake": Style(0.16, five_snake, 0.36),
-    "big belly": Style(0.14, five_big_belly, 0.42),
-    "short bar": Style(0.14, five_short_bar, 0.36),
+    "two strokes": Style(0.32, five_two_strokes, 0.6),
+    "one stroke": Style(0.24, five_one_stroke, 0.6),
+    "snake": Style(0.16, five_snake, 0.47),
+    "big belly": Style(0.14, five_big_belly, 0.55),
+    "short bar": Style(0.14, five_short_bar, 0.47),
 }

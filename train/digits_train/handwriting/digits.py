@@ -47,7 +47,6 @@ class _Freedom(NamedTuple):
 
 # A wide or bent 1's upstroke would be level, a 7's roof; a narrow 7's roof, a 1's serif.
 _FREEDOM = {
-    0: _Freedom(warp=0.06),
     1: _Freedom(aspect=(0.65, 1.1), slant=(-0.25, 0.28), warp=0.03),
     7: _Freedom(aspect=(0.8, 1.35)),
 }

@@ -11,7 +11,7 @@ from digits_train.handwriting.strokes import Glyph, Random, Stroke, bounds, resa
 Picture = NDArray[np.uint8]  # [height, width], 0 = paper, 255 = ink
 
 SIZE = 96  # pixels of a glyph's longer side, without the pen's width
-_HAIRLINE, _MARKER = 0.03, 0.28  # heights
+_HAIRLINE, _MARKER = 0.03, 0.32  # heights
 _SOFT = 0.12  # heights; the ends of wider strokes are blunt
 _FINE = 2  # times as many while it is drawn: so edges are smooth
 _STEP = 6.0  # of those pixels, at least, from dot to dot of a stroke

@@ -152,20 +152,20 @@ def eight_small_head(random: Random) -> Glyph:
 
 
 ZERO = {
-    "round": Style(0.22, zero_round, 0.58),
-    "narrow": Style(0.2, zero_narrow, 0.61),
-    "wide": Style(0.08, zero_wide, 0.56),
-    "angular": Style(0.12, zero_angular, 0.5),
-    "open": Style(0.1, zero_open, 0.52),
-    "overlapping": Style(0.12, zero_overlapping, 0.52),
-    "curled": Style(0.08, zero_curled, 0.42),
-    "slashed": Style(0.08, zero_slashed, 0.28),
+    "round": Style(0.22, zero_round, 0.7),
+    "narrow": Style(0.2, zero_narrow, 0.73),
+    "wide": Style(0.08, zero_wide, 0.67),
+    "angular": Style(0.12, zero_angular, 0.6),
+    "open": Style(0.1, zero_open, 0.62),
+    "overlapping": Style(0.12, zero_overlapping, 0.62),
+    "curled": Style(0.08, zero_curled, 0.5),
+    "slashed": Style(0.08, zero_slashed, 0.34),
 }
 EIGHT = {
-    "plain": Style(0.34, eight_plain, 0.44),
-    "circles": Style(0.18, eight_circles, 0.42),
-    "narrow": Style(0.14, eight_narrow, 0.49),
-    "open": Style(0.12, eight_open, 0.32),
-    "top-heavy": Style(0.1, eight_top_heavy, 0.32),
-    "small head": Style(0.12, eight_small_head, 0.32),
+    "plain": Style(0.34, eight_plain, 0.53),
+    "circles": Style(0.18, eight_circles, 0.5),
+    "narrow": Style(0.14, eight_narrow, 0.54),
+    "open": Style(0.12, eight_open, 0.38),
+    "top-heavy": Style(0.1, eight_top_heavy, 0.38),
+    "small head": Style(0.12, eight_small_head, 0.38),
 }

@@ -214,20 +214,20 @@ def nine_small_head(random: Random) -> Glyph:
 
 
 SIX = {
-    "straight": Style(0.18, six_straight, 0.41),
-    "curved": Style(0.24, six_curved, 0.41),
-    "angular": Style(0.14, six_angular, 0.2),
-    "small loop": Style(0.12, six_small_loop, 0.27),
-    "big loop": Style(0.12, six_big_loop, 0.43),
-    "leaning": Style(0.12, six_leaning, 0.28),
-    "open": Style(0.08, six_open, 0.3),
+    "straight": Style(0.18, six_straight, 0.47),
+    "curved": Style(0.24, six_curved, 0.53),
+    "angular": Style(0.14, six_angular, 0.26),
+    "small loop": Style(0.12, six_small_loop, 0.35),
+    "big loop": Style(0.12, six_big_loop, 0.56),
+    "leaning": Style(0.12, six_leaning, 0.36),
+    "open": Style(0.08, six_open, 0.39),
 }
 NINE = {
-    "straight": Style(0.26, nine_straight, 0.41),
-    "curled": Style(0.16, nine_curled, 0.38),
-    "hooked": Style(0.1, nine_hooked, 0.35),
-    "angular": Style(0.14, nine_angular, 0.32),
-    "open": Style(0.1, nine_open, 0.32),
-    "thin": Style(0.14, nine_thin, 0.35),
-    "small head": Style(0.1, nine_small_head, 0.38),
+    "straight": Style(0.26, nine_straight, 0.47),
+    "curled": Style(0.16, nine_curled, 0.49),
+    "hooked": Style(0.1, nine_hooked, 0.45),
+    "angular": Style(0.14, nine_angular, 0.36),
+    "open": Style(0.1, nine_open, 0.42),
+    "thin": Style(0.14, nine_thin, 0.45),
+    "small head": Style(0.1, nine_small_head, 0.42),
 }
