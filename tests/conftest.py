@@ -84,7 +84,7 @@ def full_test_set() -> Split:
 
 @pytest.fixture
 def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_slice: Split) -> None:
-    """Let `mnist` give the slice: 800 digits train, 200 validate, 500 test."""
+    """Let `mnist` give the slice: 800 digits train, 200 validate, 500 test; draw less beside it."""
     splits: mnist.Splits = {
         "train": Split(train_slice.images[:800], train_slice.labels[:800]),
         "validation": Split(train_slice.images[800:], train_slice.labels[800:]),
@@ -92,6 +92,10 @@ def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_sli
     }
     monkeypatch.setattr(mnist, "load", lambda split, data=None: splits[split])
     monkeypatch.setattr(mnist, "load_all", lambda data=None: dict(splits))
+    from tests.train.slice_digits import COUNTS  # which imports PyTorch
+
+    for name, count in COUNTS.items():
+        monkeypatch.setattr(f"digits_train.examples.{name}", count)
 
 
 @pytest.fixture

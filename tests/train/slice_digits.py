@@ -12,7 +12,7 @@ from digits.data.mnist import Split
 from digits_train import examples, report
 
 SLICE = Path(__file__).parent.parent / "slice"
-OUTLIERS, PHOTOGRAPHS = 600, 100
+COUNTS = {"DRAWN": 200, "PHOTOGRAPHED": 100, "OUTLIERS": 500, "BLANK": 100}  # in `examples`
 
 
 def load(split: mnist.SplitName, data: Path | None = None) -> Split:
@@ -31,10 +31,9 @@ def load_all(data: Path | None = None) -> mnist.Splits:
 
 
 def install() -> None:
-    """Let `mnist` give the slice; make fewer outliers, and figures that are drawn sooner."""
+    """Let `mnist` give the slice; draw less beside it, and figures that are drawn sooner."""
     mnist.load, mnist.load_all = load, load_all
-    examples.OUTLIERS = examples.DRAWN = OUTLIERS
-    examples.PHOTOGRAPHED = examples.BLANK = PHOTOGRAPHS
+    vars(examples).update(COUNTS)
     report.WORST = 8
 
 

@@ -11,6 +11,7 @@ from digits_train.plan import Plan
 from digits_train.prepare import start
 from digits_train.recipe import Recipe
 from digits_train.world import World
+from tests.train.slice_digits import COUNTS
 
 CPU = torch.device("cpu")
 
@@ -74,7 +75,7 @@ def test_the_figures_are_those_of_the_training_digits(train_slice: Split) -> Non
 def test_a_recipe_gets_the_pools_it_wants(
     train_slice: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("DRAWN", "PHOTOGRAPHED", "OUTLIERS", "BLANK"):
+    for name in COUNTS:
         monkeypatch.setattr(examples, name, 20)
     assert examples.pools(Recipe("test", epochs=1), train_slice, 0) == []
     recipe = Recipe("test", epochs=1, drawn=0.3, photographed=0.2, outliers=0.1)

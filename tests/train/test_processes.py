@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from digits.errors import DigitsError
-from digits_train import checkpoint, models, outliers
+from digits_train import checkpoint, examples, models
 from digits_train.plan import Plan
 from digits_train.run import Run
 from tests.train import slice_digits
@@ -38,7 +38,8 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
 def test_two_processes_train_like_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Adam divides by the gradient's size, which makes noise of rounding; hence SGD's recipe."""
-    monkeypatch.setattr(outliers, "COUNT", slice_digits.OUTLIERS)
+    for name, count in slice_digits.COUNTS.items():
+        monkeypatch.setattr(examples, name, count)
     recipe = models.choose("lenet5", "default", epochs=2, batch_size=33)
     train(Plan("lenet5", recipe), out=tmp_path / "alone")
     options = ("--epochs", "2", "--batch-size", "33", "--json")

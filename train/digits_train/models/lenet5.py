@@ -44,7 +44,9 @@ class LeNet5(Network):
             weight_decay=1e-4,
             average=0.999,
             augmentation=AUGMENTATION,
-            outliers=0.05,
+            drawn=0.12,
+            photographed=0.06,
+            outliers=0.1,
         ),
     }
 
