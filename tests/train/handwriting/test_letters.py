@@ -59,3 +59,12 @@ def test_no_pen_fills_a_letter() -> None:
         picture = letters.draw_glyph(letters.LETTERS["E"], random)
         column = picture[:, picture.shape[1] * 6 // 10] > 127
         assert np.count_nonzero(np.diff(column.astype(int)) == 1) + column[0] >= 2
+
+
+@pytest.mark.parametrize("name", ["question mark", "j", "j with a serif", "semicolon"])
+def test_no_pen_joins_a_dot_to_its_letter(name: str) -> None:
+    """Without it, a question mark would be a 2 and a j a 1."""
+    random = np.random.default_rng(0)
+    for _ in range(100):
+        picture = letters.draw_glyph(letters.written(name, random), random)
+        assert not (picture > 127).any(1)[5:-5].all()

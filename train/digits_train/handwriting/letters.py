@@ -9,7 +9,7 @@ from digits_train.handwriting.latin import LATIN
 from digits_train.handwriting.pen import Picture, draw, some_pen
 from digits_train.handwriting.scripts import SCRIPTS
 from digits_train.handwriting.signs import SIGNS
-from digits_train.handwriting.strokes import Glyph, Random, transformed, varied
+from digits_train.handwriting.strokes import Glyph, Random, Stroke, joined, transformed, varied
 
 LETTERS: dict[str, Glyph] = LATIN | SCRIPTS | SIGNS
 
@@ -20,8 +20,8 @@ _SCRIPTS: tuple[tuple[float, dict[str, Glyph]], ...] = (
     (1.0, SIGNS),
 )
 
-# More slanted, they would be a 4, a 7 and a 1.
-_UPRIGHT = {"Y", "yen", "J", "T", "V", "greater"}
+# More slanted, they would be a 4, a 7, a 1, a 2 or a 9.
+_UPRIGHT = {"Y", "yen", "J", "T", "V", "greater", "a", "a of two storeys", "ä with strokes"}
 
 # Heights of a pen that fills no letter: so much of the strokes' length in all.
 _FILLS = 0.4
@@ -42,17 +42,31 @@ def some_letter(random: Random) -> str:
 
 def written(name: str, random: Random) -> Glyph:
     """The letter, varied as hands vary it, yet never so much that it becomes a digit."""
-    parts = [
-        stroke.mean(0)
-        + (stroke - stroke.mean(0)) * random.normal(1, 0.05)
-        + random.normal(0, 0.015, 2)
-        for stroke in LETTERS[name]
-    ]
+    parts = [_loosened(stroke, random) for stroke in _without_lifting(LETTERS[name])]
     tremor = random.uniform(0, 0.012) if random.random() < 0.4 else 0.0
     glyph = varied(parts, random, warp=random.uniform(0, 0.045), tremor=tremor)
     slant = random.uniform(-0.1, 0.08 if name in _UPRIGHT else 0.32)
     width = float(np.exp(random.uniform(np.log(0.8), np.log(1.3))))
     return transformed(glyph, slant, width, turn=random.uniform(-7, 7))
+
+
+def _without_lifting(glyph: Glyph) -> Glyph:
+    """Strokes that begin where the one before ended are one."""
+    strokes = glyph[:1]
+    for stroke in glyph[1:]:
+        if np.allclose(strokes[-1][-1], stroke[0]):
+            strokes[-1] = joined(strokes[-1], stroke)
+        else:
+            strokes.append(stroke)
+    return strokes
+
+
+def _loosened(stroke: Stroke, random: Random) -> Stroke:
+    """Turned, stretched and moved a little on its own, as hands place strokes to one another."""
+    centre = stroke.mean(0)
+    (turned,) = transformed([stroke - centre], turn=random.normal(0, 3))
+    moved: Stroke = turned * random.normal(1, 0.06, 2) + centre + random.normal(0, 0.015, 2)
+    return moved
 
 
 def draw_glyph(glyph: Glyph, random: Random) -> Picture:
