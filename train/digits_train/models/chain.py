@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from digits.errors import ModelError
+from digits_train.models.conv import SmallMapConv2d
 from digits_train.models.network import Network, Normalize
 
 _ALWAYS: tuple[Callable[[Any], bool], str] = (lambda layer: True, "")
@@ -76,16 +77,20 @@ def check(model: Network) -> None:
 def _check_layer(name: str, layer: nn.Module) -> None:
     if name in _TAKEN:
         raise ModelError(f"a layer can't be called {name}, as something in the exported file is")
-    if type(layer) not in LAYERS:
+    if _kind(layer) not in LAYERS:
         known = ", ".join(kind.__name__ for kind in LAYERS)
         raise ModelError(f"{name} is a {type(layer).__name__}; what can be exported are {known}")
-    fits, needed = LAYERS[type(layer)]
+    fits, needed = LAYERS[_kind(layer)]
     if not fits(layer):
         raise ModelError(f"{name} is {layer}; what can be exported has {needed}")
 
 
+def _kind(layer: nn.Module) -> type[nn.Module]:
+    return nn.Conv2d if type(layer) is SmallMapConv2d else type(layer)
+
+
 def _check_order(layers: list[tuple[str, nn.Module]]) -> None:
-    kinds = [type(layer) for _, layer in layers]
+    kinds = [_kind(layer) for _, layer in layers]
     first = next((place for place, kind in enumerate(kinds) if kind in _WEIGHTS), len(kinds))
     if kinds[: first + 1] not in _HEADS:
         raise ModelError(

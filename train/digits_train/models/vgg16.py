@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
+from digits_train.models.conv import SmallMapConv2d
 from digits_train.models.network import Network, Normalize
 from digits_train.recipe import AUGMENTATION, CLASSIC, Recipe
 
@@ -50,8 +51,10 @@ class VGG16(Network):
             for place, outputs in enumerate(group, start=1):
                 padding = 0 if inputs == 1 else 1
                 # Batch norm has a bias of its own.
-                layers[f"conv{number}_{place}"] = nn.Conv2d(
-                    inputs, outputs, 3, padding=padding, bias=False
+                layers[f"conv{number}_{place}"] = (
+                    nn.Conv2d(inputs, outputs, 3, padding=padding, bias=False)
+                    if number < 4
+                    else SmallMapConv2d(inputs, outputs)  # 4x4 pixels, then 2x2
                 )
                 layers[f"norm{number}_{place}"] = nn.BatchNorm2d(outputs)
                 layers[f"relu{number}_{place}"] = nn.ReLU()
