@@ -16,8 +16,9 @@ from digits import Classifier
 from digits.commands.drawing import annotated, debug_strip, save
 from digits.data import mnist
 from digits.vision import picture
-from digits_train import outliers
+from digits_train import outliers, photographs
 from digits_train.augment import Dice, augment
+from digits_train.handwriting import digits as handwriting
 from digits_train.models import choose
 
 HERE = Path(__file__).parent
@@ -73,11 +74,17 @@ def augmentation() -> None:
     figure.savefig(HERE / "augmentation.png", dpi=70)
 
 
-def no_digits() -> None:
-    """Sixty pictures from which a network learns to be unsure."""
-    frames = outliers.make(mnist.load("train"), 60, seed=0).reshape(3, 20, 28, 28)
-    rows = frames.transpose(0, 2, 1, 3).reshape(3 * 28, -1)
-    Image.fromarray(rows).resize((1120, 168), Image.Resampling.NEAREST).save(HERE / "outliers.png")
+def examples() -> None:
+    """Sixty of each kind of pictures from which a network learns beside the training digits."""
+    digits = mnist.load("train")
+    for name, frames in (
+        ("handwriting", handwriting.make(60, seed=0)[0]),
+        ("photographs", photographs.make(digits, 60, seed=0)[0]),
+        ("outliers", outliers.make(digits, 60, seed=0)),
+    ):
+        rows = frames.reshape(3, 20, 28, 28).transpose(0, 2, 1, 3).reshape(3 * 28, -1)
+        large = Image.fromarray(rows).resize((1120, 168), Image.Resampling.NEAREST)
+        large.save(HERE / f"{name}.png", optimize=True)
 
 
 def page() -> None:
@@ -104,6 +111,6 @@ def hypotheses() -> None:
 if __name__ == "__main__":
     pipeline()
     augmentation()
-    no_digits()
+    examples()
     page()
     hypotheses()

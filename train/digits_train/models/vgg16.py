@@ -27,7 +27,7 @@ class VGG16(Network):
         # wider bounds, 99.55 %.
         "default": Recipe(
             "default",
-            epochs=24,
+            epochs=12,
             optimizer="sgd",
             learning_rate=0.05,
             warmup=0.15,
@@ -35,6 +35,9 @@ class VGG16(Network):
             weight_decay=5e-4,
             average=0.999,
             augmentation=AUGMENTATION,
+            drawn=0.12,
+            photographed=0.06,
+            outliers=0.1,
         ),
     }
 
