@@ -183,19 +183,32 @@ def evaluate(
 
 @app.command()
 def info(
-    model: options.ModelArgument = None,
+    file: options.InfoFile = None,
     model_sha256: options.ModelSha256 = None,
+    network: options.Network = None,
     as_json: options.WholeJson = False,
 ) -> None:
-    """Show what is in a model file, and whether it is intact."""
+    """Show what is in a model file or a checkpoint, and whether it is intact."""
     from digits.commands import output, tables
-    from digits.models.info import inspect
 
-    found = inspect(model, model_sha256)
+    found: Any
+    if file is not None and inputs.is_checkpoint(file):
+        if model_sha256 is not None:
+            raise typer.BadParameter("--model-sha256 is for ONNX files")
+        checkpoints = _import_for_checkpoint()
+        found = checkpoints.inspect(file, network)
+        values, lines = checkpoints.values, checkpoints.lines
+    else:
+        if network is not None:
+            raise typer.BadParameter("--model is for checkpoints")
+        from digits.models.info import inspect
+
+        found = inspect(file, model_sha256)
+        values, lines = tables.info_values, tables.info
     if as_json:
-        emit(output.as_json(tables.info_values(found)))
+        emit(output.as_json(values(found)))
         return
-    for line in tables.info(found):
+    for line in lines(found):
         emit(line)
 
 
@@ -236,7 +249,7 @@ def serve(
     try:
         from digits.serve import server
     except ModuleNotFoundError as error:
-        _missing("serve", error)
+        _missing("serve", "serve", error)
     sure = reject == "unsure"
     classifier = Classifier(model, kernels=kernels, reject=sure, sha256=model_sha256)
     server.serve(classifier, host, port)
@@ -262,17 +275,25 @@ def _import_for_plot() -> Any:
         raise DigitsError(f"--plot needs {error.name}: pip install {error.name}") from error
 
 
+def _import_for_checkpoint() -> Any:
+    """digits_train.info, which needs torch."""
+    try:
+        return importlib.import_module("digits_train.info")
+    except ModuleNotFoundError as error:
+        _missing("info CHECKPOINT", "train", error)
+
+
 def _hand_over(command: str, arguments: list[str]) -> None:
     """Let digits_train or digits_export, which the runtime can do without, run its command."""
     try:
         cli = importlib.import_module(f"digits_{command}.cli")
         cli.app(arguments, prog_name=f"digits {command}")
     except ModuleNotFoundError as error:
-        _missing(command, error)
+        _missing(command, command, error)
 
 
-def _missing(command: str, error: ModuleNotFoundError) -> NoReturn:
+def _missing(command: str, extra: str, error: ModuleNotFoundError) -> NoReturn:
     if error.name is None or error.name.startswith("digits"):
         raise error  # a bug
-    extra = f'pip install "digits[{command}]"'
-    raise DigitsError(f"`digits {command}` needs {error.name}: {extra}") from error
+    install = f'pip install "digits[{extra}]"'
+    raise DigitsError(f"`digits {command}` needs {error.name}: {install}") from error

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import random
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -16,8 +17,9 @@ import pytest
 import safetensors.torch
 import torch
 
+from digits.commands import output
 from digits.errors import ModelError
-from digits_train import checkpoint
+from digits_train import checkpoint, info
 from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5
 from tests.hostile import corpus
@@ -108,6 +110,34 @@ def test_forged_checkpoints(saved: bytes, tmp_path: Path) -> None:
         loads(checkpoint.load, tmp_path / "checkpoint", name, raw) for name, raw in forgeries()
     }
     assert taken == {True, False}
+
+
+@pytest.mark.parametrize("depth", [50, 400, 900, 960, 980, 3000])
+@pytest.mark.parametrize("field", ["recipe", "data_sha256"])
+def test_info_on_what_is_nested_deep(tmp_path: Path, field: str, depth: int) -> None:
+    """And in whose names is what would move a terminal's cursor."""
+    nested: Any = "\x1b[31m"
+    for _ in range(depth):
+        nested = {"\x1b[2J": nested}
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(10_000)  # to forge it
+    try:
+        raw = forged(LeNet5().state_dict(), asdict(PROVENANCE) | {field: nested})
+    finally:
+        sys.setrecursionlimit(before)
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(raw)
+    with harmless(f"{depth} deep"):
+        try:
+            found = info.inspect(path)
+        except ModelError as error:
+            assert depth > 900
+            assert "its header makes no sense" in str(error)
+            return
+        text = "\n".join(info.lines(found))
+        assert "44,426" in text
+        assert "\x1b" not in text
+        assert output.as_json(info.values(found))
 
 
 @pytest.mark.parametrize("length", [0, 1, 2**31, 2**40, 2**63, 2**64 - 1])

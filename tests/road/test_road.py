@@ -20,7 +20,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory, full_test_set: Split, digi
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("runs/lenet5  validation 9")
-    assert len(done.stderr.splitlines()) == 1
+    lines = done.stderr.splitlines()
+    assert lines[0].split() == ["layer", "type", "output", "parameters"]
+    assert lines[-2].split() == ["total", "44,426"]
+    assert lines[-1].startswith("epoch 1/1")
     return folder
 
 

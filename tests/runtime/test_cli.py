@@ -137,6 +137,11 @@ def test_a_bad_model(run: Run, pictures: list[Path], tmp_path: Path) -> None:
         ["read", "a.png", "--annotate", "a.txt"],
         ["read", "a.png", "b.png", "--annotate", "out.png"],
         ["read", "a.png", "--annotate", "./a.png"],
+        ["predict", "a.png", "--explain", "a.txt"],
+        ["predict", "a.png", "b.png", "--explain", "out.png"],
+        ["predict", "a.png", "--explain", "./a.png"],
+        ["info", "a.onnx", "--model", "a.py:A"],
+        ["info", "a.safetensors", "--model-sha256", "0" * 64],
         ["fly"],
         ["train", "--epochs", "0"],
         ["train", "--seed", str(2**64)],
@@ -168,14 +173,25 @@ def test_version_and_help(run: Run) -> None:
         assert out.startswith("Usage: digits")
 
 
-@pytest.mark.parametrize("command", ["train", "export"])
-def test_a_missing_extra_is_named(run: Run, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [name for name in sys.modules if name.startswith(("digits_", "torch"))]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "torch", None)
+
+
+@pytest.mark.parametrize("command", ["train", "export"])
+def test_a_missing_extra_is_named(run: Run, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_torch(monkeypatch)
     code, out, err = run(command)
     assert (code, out) == (1, "")
     assert err == f'error: `digits {command}` needs torch: pip install "digits[{command}]"\n'
+
+
+def test_a_checkpoint_needs_torch(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_torch(monkeypatch)
+    code, out, err = run("info", "checkpoint.safetensors")
+    assert (code, out) == (1, "")
+    assert err == 'error: `digits info CHECKPOINT` needs torch: pip install "digits[train]"\n'
 
 
 def test_a_reader_that_goes_away_is_no_traceback(pictures: list[Path]) -> None:

@@ -33,6 +33,20 @@ def test_the_run_folder(tmp_path: Path) -> None:
     assert loaded.provenance.validation_accuracy == summary["validation_accuracy"]
 
 
+def test_the_network_is_shown_before_the_first_epoch_and_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(DigitsError):
+        interrupt_after(1, patch)
+        train(PLAN)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].split() == ["layer", "type", "output", "parameters"]
+    assert lines[2].split() == ["conv1", "Conv2d", "6@5x5", "+", "ReLU", "6x24x24", "156"]
+    assert [line.split()[:2] for line in lines[-2:]] == [["total", "44,426"], ["epoch", "1/2"]]
+    resume(Path("runs/lenet5"))
+    assert "total" not in capsys.readouterr().err
+
+
 def test_ctrl_c_keeps_the_last_finished_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt_after(1, monkeypatch)
     with pytest.raises(DigitsError, match=r"epoch 1 is kept; go on with .*--resume runs/lenet5"):

@@ -4,8 +4,15 @@ import time
 
 from torch import Tensor
 
-from digits.terminal import progress_bar
+from digits.terminal import complain, progress_bar
 from digits_train.fit import Epoch
+from digits_train.models import Network, summary
+
+
+def show_network(model: Network) -> None:
+    """Print the table of the network's layers on stderr."""
+    for line in summary.table(model):
+        complain(line)
 
 
 class EpochBar:

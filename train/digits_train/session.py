@@ -14,7 +14,7 @@ from digits.data.mnist import Split, Splits
 from digits.errors import DigitsError, Interrupted, ModelError
 from digits.terminal import complain
 from digits_train import checkpoint, diagnose, prepare, record, run, world
-from digits_train.display import EpochBar
+from digits_train.display import EpochBar, show_network
 from digits_train.fit import Epoch, Resources, Training, fit, predict
 from digits_train.plan import Options, Plan, best, parse
 from digits_train.record import Events, Machine
@@ -79,6 +79,8 @@ def train(
             return folder
 
         folder = here.lead(make_folder)
+        if here.leads:
+            show_network(training.model)
         return _Session(began, plan, options, resources, splits, folder, training, [], []).work()
 
 

@@ -1,6 +1,7 @@
-"""Which pictures a command reads, and in which form it answers."""
+"""Which files a command reads and draws, and in which form it answers."""
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,3 +31,20 @@ def left(
         names, appends = results.done(skip_done, columns, form == "csv")
         files = [file for file in files if output.as_written(file) not in names]
     return files, ",".join(columns) if form == "csv" and not appends else ""
+
+
+def check_drawing(option: str, drawing: Path | None, files: Sequence[str]) -> None:
+    """Raise BadParameter where the option can't draw this file of these pictures."""
+    if drawing is None:
+        return
+    if drawing.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise typer.BadParameter(f"{option} writes .png or .jpg files")
+    if len(files) > 1:
+        raise typer.BadParameter(f"{option} draws one picture")
+    if files and os.path.realpath(drawing) == os.path.realpath(files[0]):
+        raise typer.BadParameter(f"{option} would overwrite the picture")
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether this is meant for a checkpoint or the folder of a run, and not for an ONNX file."""
+    return path.suffix in (".safetensors", ".pt") or os.path.isfile(path / "checkpoint.safetensors")

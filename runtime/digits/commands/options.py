@@ -38,6 +38,22 @@ ModelSha256 = Annotated[
         show_default=False,
     ),
 ]
+InfoFile = Annotated[
+    Path | None,
+    typer.Argument(
+        help="ONNX file, checkpoint or run folder; else $DIGITS_MODEL, else the bundled model.",
+        show_default=False,
+    ),
+]
+Network = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="FILE.py:CLASS",
+        help="The checkpoint's network, where it is one of your own.",
+        show_default=False,
+    ),
+]
 Kernels = Annotated[
     Literal["integer", "float"] | None,
     typer.Option(help="How an int8 file is computed; by default as its metadata say."),

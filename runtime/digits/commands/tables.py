@@ -73,9 +73,8 @@ def evaluation_values(result: Evaluation) -> dict[str, Any]:
 
 def info(model: Info) -> Iterator[str]:
     """The lines that `digits info` prints."""
-    yield f"{escape_name(model.file)}: {model.bytes:,} bytes, intact"
     opsets = ", ".join(f"{domain} {version}" for domain, version in model.opsets.items())
-    rows = {
+    rows: dict[str, object] = {
         "sha256": model.sha256,
         "input": model.input,
         "output": model.output,
@@ -83,16 +82,25 @@ def info(model: Info) -> Iterator[str]:
         "operators": _counted(model.operators),
         "stored numbers": _counted(model.numbers),
     }
-    for key, value in asdict(model.metadata).items():
-        rows |= dict(_flat(key, _parsed(value)))
+    metadata = {key: parse_nested(value) for key, value in asdict(model.metadata).items()}
+    yield from described(model.file, model.bytes, rows | metadata)
+
+
+def described(file: str, size: int, about: Mapping[str, object]) -> Iterator[str]:
+    """The lines that say what is known of an intact file; a dict has a line for each of its items.
+
+    size: bytes.
+    """
+    rows = dict(row for key, value in about.items() for row in _flat(key, value))
     width = max(map(len, rows))
+    yield f"{escape_name(file)}: {size:,} bytes, intact"
     for key, value in rows.items():
         yield printable(f"  {key:{width}}  {value}")
 
 
 def info_values(model: Info) -> dict[str, Any]:
     """The same as values; what the metadata hold as JSON texts is unfolded."""
-    about = {key: _parsed(value) for key, value in vars(model.metadata).items()}
+    about = {key: parse_nested(value) for key, value in vars(model.metadata).items()}
     return asdict(model) | {"file": escape_name(model.file), "metadata": about}
 
 
@@ -139,7 +147,7 @@ def _duration(seconds: float | None) -> str:
     return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.1f} µs"
 
 
-def _parsed(value: object) -> object:
+def parse_nested(value: object) -> object:
     """The object in a JSON text; anything else as it is, and so what no recipe is nested like."""
     if not isinstance(value, str) or value[:1] != "{" or len(re.findall(r"[{[]", value)) > _NESTED:
         return value
