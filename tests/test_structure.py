@@ -109,7 +109,8 @@ finally:
     loaded = set(done.stderr.split())
     assert "onnxruntime" in loaded
     of_reading = {f"digits.vision.{name}" for name in ("page", "segment", "lattice", "cuts")}
-    of_others = {"PIL.JpegImagePlugin", *of_reading}
+    of_explaining = {"digits.models.feature_maps", "digits.commands.explanation", "PIL.ImageDraw"}
+    of_others = {"PIL.JpegImagePlugin", *of_reading, *of_explaining}
     assert not loaded & (unused | of_others | HEAVY)
 
 

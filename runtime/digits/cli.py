@@ -1,7 +1,6 @@
 """The commands of `digits` and their options; what they do is elsewhere."""
 
 import importlib
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -46,18 +45,18 @@ def predict(
     as_csv: options.Csv = False,
     jobs: options.Jobs = None,
     skip_done: options.SkipDone = None,
-    debug: Annotated[
-        Path | None,
-        typer.Option(help="Folder for strips: what the network saw of each picture, and said."),
-    ] = None,
+    debug: options.Debug = None,
+    explain: options.Explain = None,
 ) -> None:
     """Read the digit in each picture."""
     form = inputs.form(as_json, as_csv)
     from digits.commands import answers, output, sources
 
     files, named, errors = sources.chosen(pictures, recursive)
+    inputs.check_drawing("--explain", explain, files)
     left, header = inputs.left(files, form, output.PREDICTION_COLUMNS, skip_done)
-    task = answers.Predict(form, named, model, kernels, reject == "unsure", debug, model_sha256)
+    sure = reject == "unsure"
+    task = answers.Predict(form, named, model, kernels, sure, debug, model_sha256, explain)
     answers.write(task, left, errors, 1 if debug else jobs, header)  # strips are numbered
 
 
@@ -73,22 +72,14 @@ def read(
     as_csv: options.Csv = False,
     jobs: options.Jobs = None,
     skip_done: options.SkipDone = None,
-    annotate: Annotated[
-        Path | None,
-        typer.Option(help="File for the picture with boxes and digits drawn on it (.png, .jpg)."),
-    ] = None,
+    annotate: options.Annotate = None,
 ) -> None:
     """Read all the digits in each picture, line by line."""
     form = inputs.form(as_json, as_csv)
-    if annotate and annotate.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise typer.BadParameter("--annotate writes .png or .jpg files")
     from digits.commands import answers, output, sources
 
     files, named, errors = sources.chosen(pictures, recursive)
-    if annotate and len(files) > 1:
-        raise typer.BadParameter("--annotate draws on one picture")
-    if annotate and files and os.path.realpath(annotate) == os.path.realpath(files[0]):
-        raise typer.BadParameter("--annotate would overwrite the picture")
+    inputs.check_drawing("--annotate", annotate, files)
     left, header = inputs.left(files, form, output.READING_COLUMNS, skip_done)
     task = answers.Read(form, named, model, kernels, reject == "unsure", annotate, model_sha256)
     answers.write(task, left, errors, jobs, header)

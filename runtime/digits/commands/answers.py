@@ -39,7 +39,11 @@ class Task(Protocol):
 
 
 class Predict(NamedTuple):
-    """Reads the one digit of each picture. debug: folder for debug strips. sha256: see Model."""
+    """Reads the one digit of each picture.
+
+    debug: folder for debug strips. sha256: see Model. explain: file for the drawing of what the
+    network makes of the one picture.
+    """
 
     form: "Form"
     named: bool
@@ -48,6 +52,7 @@ class Predict(NamedTuple):
     reject: bool = True
     debug: "Path | None" = None
     sha256: str | None = None
+    explain: "Path | None" = None
 
     def start(self) -> Work:
         from digits.classifier import Classifier
@@ -67,7 +72,14 @@ class Predict(NamedTuple):
             prediction = classifier.prediction(examined)
             if writer:
                 writer.save(file, examined, prediction)
-            noted = PictureError(f"{file}: {prediction.note}") if prediction.note else None
+            note = prediction.note
+            if self.explain and examined.hypotheses:
+                from digits.commands import drawing, explanation
+
+                drawing.save(self.explain, explanation.draw(classifier, examined, prediction))
+            elif self.explain:
+                note += f"; {self.explain} isn't drawn"
+            noted = PictureError(f"{file}: {note}") if note else None
             return Answer(output.prediction(file, prediction, self.form, self.named), noted)
 
         return answer

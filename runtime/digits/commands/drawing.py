@@ -24,8 +24,8 @@ Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 # Told apart by people who see few colours, and from blue and black ink.
-_SURE, _UNSURE = (0, 158, 115), (213, 94, 0)
-_BACKDROP = (232, 232, 232)
+SURE, UNSURE = (0, 158, 115), (213, 94, 0)
+BACKDROP = (232, 232, 232)
 
 # Of a debug strip, in pixels.
 _PANEL = 8 * SIDE  # whole pixels for each of the frame's
@@ -50,7 +50,7 @@ def annotated(source: str | bytes, predictions: Iterable[Prediction]) -> Image.I
     width = max(1, round(max(image.size) / 500))
     for prediction in predictions:
         sure = prediction.digit is not None
-        colour = _SURE if sure else _UNSURE
+        colour = SURE if sure else UNSURE
         left, top, right, bottom = (round(side * scale) for side in prediction.box)
         pen.rectangle((left, top, right, bottom), outline=colour, width=width)
         answer = f"{prediction.top1}" if sure else f"{prediction.top1}?"
@@ -75,7 +75,7 @@ def debug_strip(examined: Examination, prediction: Prediction) -> Image.Image:
     answer.
     """
     hypotheses, judgement = examined.hypotheses, examined.judgement
-    colour = _UNSURE if prediction.digit is None else _SURE
+    colour = UNSURE if prediction.digit is None else SURE
     heaviest = int(judgement.hypotheses.argmax()) if hypotheses else None
     strip = _Strip(len(hypotheses) + 1, _answer(examined, prediction))
     box = None if heaviest is None else hypotheses[heaviest].component.box
@@ -84,8 +84,8 @@ def debug_strip(examined: Examination, prediction: Prediction) -> Image.Image:
         zip(hypotheses, examined.frames, examined.answers, judgement.hypotheses, strict=True)
     ):
         panel = Image.fromarray(frame).resize((_PANEL, _PANEL), Image.Resampling.NEAREST)
-        digit = f"{answer.argmax()}  ({_percent(answer.max())})"
-        below = digit, f"weight {_percent(weight)}"
+        digit = f"{answer.argmax()}  ({percent(answer.max())})"
+        below = digit, f"weight {percent(weight)}"
         strip.add(panel, _kind(hypothesis), below, colour if number == heaviest else None)
     return strip.image
 
@@ -162,7 +162,7 @@ def _located(grey: Pixels, box: Box | None, colour: Colour) -> Image.Image:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     method = Image.Resampling.NEAREST if scale > 4 else Image.Resampling.BICUBIC
     corner = (_PANEL - size[0]) // 2, (_PANEL - size[1]) // 2
-    panel = Image.new("RGB", (_PANEL, _PANEL), _BACKDROP)
+    panel = Image.new("RGB", (_PANEL, _PANEL), BACKDROP)
     panel.paste(Image.fromarray(grey).resize(size, method), corner)
     if box:
         near = corner[0] + round(box.left * scale), corner[1] + round(box.top * scale)
@@ -178,12 +178,13 @@ def _kind(hypothesis: Hypothesis) -> str:
 
 def _answer(examined: Examination, prediction: Prediction) -> str:
     """What `digits predict` prints, and the probability that the picture shows no one digit."""
-    several, none = _percent(examined.judgement.several), _percent(examined.judgement.none)
+    several, none = percent(examined.judgement.several), percent(examined.judgement.none)
     printed = output.prediction("", prediction, "text", named=False)
     return f"{printed}        several digits {several}        no digit {none}"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share of 1, as the drawings write it."""
     return f"{100 * share:.1f} %"
 
 

@@ -78,6 +78,20 @@ Reject = Annotated[
 Csv = Annotated[bool, typer.Option("--csv", help="CSV with a header.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 WholeJson = Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")]
+Debug = Annotated[
+    Path | None,
+    typer.Option(help="Folder for strips: what the network saw of each picture, and said."),
+]
+Explain = Annotated[
+    Path | None,
+    typer.Option(
+        help="File for a drawing of what the first two convolutions see of the digit (.png, .jpg)."
+    ),
+]
+Annotate = Annotated[
+    Path | None,
+    typer.Option(help="File for the picture with boxes and digits drawn on it (.png, .jpg)."),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(

@@ -8,13 +8,14 @@ The numbers of fields and types are those of https://github.com/onnx/onnx/blob/m
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from math import prod
 from struct import unpack
 from typing import NamedTuple
 
 from digits.errors import ModelError
 from digits.models.operators import BATCH, OPERATORS, Operator, Shape
-from digits.models.protobuf import Message
+from digits.models.protobuf import Message, bytes_field
 
 INPUT = ("images", "tensor(uint8)", [1, 28, 28])
 OUTPUT = ("probabilities", "tensor(float)", [10])
@@ -43,6 +44,10 @@ _INT, _INTS = 2, 7  # AttributeProto.AttributeType
 _INT64 = 7
 _TYPES = {1: ("float32", 4), 2: ("uint8", 1), 3: ("int8", 1), 6: ("int32", 4), _INT64: ("int64", 8)}
 _TENSOR_TYPES = {1: "tensor(float)", 2: "tensor(uint8)"}
+
+# What a convolution's maps may come out of: its sums plus a bias, a ReLU, a pool, and the shapes
+# around the pool of a convolution that is written in phases.
+_GIVES_MAPS = {"Conv", "Add", "Relu", "MaxPool", "Reshape"}
 
 
 class Graph(NamedTuple):
@@ -86,6 +91,47 @@ def read(model: bytes, name: str) -> Graph:
         dict(numbers),
         tensors.values,
     )
+
+
+class Stage(NamedTuple):
+    """A convolution and what follows it up to the next one, or to the first dense layer.
+
+    operators: Conv or ConvInteger, then those of Relu and MaxPool that follow. output: the name of
+    the float tensor that comes of them, [batch, channels, height, width].
+    """
+
+    operators: tuple[str, ...]
+    output: str
+
+
+def stages(model: bytes, name: str) -> list[Stage]:
+    """The convolutions of a file that `read` took, each with its ReLU and its pool."""
+    file = Message(memoryview(model), name, "model", _MODEL)
+    graph = Message(file.bytes(_BODY), name, "graph", _GRAPH, _MAX_PARTS)
+    found: list[Stage] = []
+    for raw in graph.messages(_NODES):
+        node = Message(raw, name, "node", _NODE)
+        operator = node.text(_OPERATOR)
+        if operator in ("Conv", "ConvInteger"):
+            found.append(Stage((operator,), ""))
+        elif operator in ("Flatten", "Gemm", "MatMulInteger", "Softmax"):
+            break
+        if found and operator in _GIVES_MAPS:
+            operators = found[-1].operators
+            if operator in ("Relu", "MaxPool"):
+                operators += (operator,)
+            found[-1] = Stage(operators, node.texts(_WRITTEN)[0])
+    return found
+
+
+def with_outputs(model: bytes, tensors: Sequence[str]) -> bytes:
+    """The file with these tensors as outputs too, for onnxruntime alone: its seal is broken.
+
+    A message that is there twice is merged by every protobuf library, so a second graph of nothing
+    but outputs is enough; onnxruntime infers their types.
+    """
+    outputs = [bytes_field(_OUTPUTS, bytes_field(_VALUE_NAME, one.encode())) for one in tensors]
+    return model + bytes_field(_BODY, b"".join(outputs))
 
 
 def _check_opset(messages: list[memoryview], name: str) -> None:

@@ -26,7 +26,7 @@ _MAX_VALUES = 1 << 28  # of all tensors of a chunk, which take 1 GB; VGG-16's ha
 _MAX_BYTES = 257 << 20  # as many float32 as digits.models.graph allows, and the rest
 # Its own; what its Python binding makes of C++'s; and UnicodeDecodeError, a ValueError, where there
 # is broken text in a message.
-_ORT_ERRORS = (
+ORT_ERRORS = (
     ort_errors.EPFail,
     ort_errors.Fail,
     ort_errors.InvalidArgument,
@@ -83,8 +83,8 @@ class Model:
         self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
         try:
             self._session = open_session(file.content, self.kernels, threads)
-        except _ORT_ERRORS as error:
-            raise self._failure("load", error) from error
+        except ORT_ERRORS as error:
+            raise failure("load", self.name, error) from error
         self._chunk = min(_CHUNK, _MAX_VALUES // file.graph.values) * (threads or cores())
         self._one_digit = _OneDigit(self._session)
         # Blank frames show a graph that loads but can't run, and weights that are no numbers.
@@ -105,15 +105,11 @@ class Model:
             raise ValueError(f"images must be uint8 [n, 28, 28], not {images.dtype} {images.shape}")
         try:
             rows = self._one_digit.run(images) if len(images) == 1 else self._run(images)
-        except _ORT_ERRORS as error:
-            raise self._failure("run", error) from error
+        except ORT_ERRORS as error:
+            raise failure("run", self.name, error) from error
         if rows.shape != (len(images), 10) or not are_probabilities(rows):
             raise ModelError(f"{self.name} answers with numbers that are no probabilities")
         return rows
-
-    def _failure(self, verb: str, error: Exception) -> ModelError:
-        reason = str(error).partition("\n")[0]
-        return ModelError(f"onnxruntime can't {verb} {self.name}: {reason}")
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         batch = images.reshape(-1, 1, 28, 28)
@@ -169,6 +165,12 @@ def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntim
         disabled_optimizers=disabled,
         enable_fallback=False,  # a second try would print its notes on stdout
     )
+
+
+def failure(verb: str, name: str, error: Exception) -> ModelError:
+    """What a user is told of one of ORT_ERRORS. verb: what onnxruntime can't do with the file."""
+    reason = str(error).partition("\n")[0]
+    return ModelError(f"onnxruntime can't {verb} {name}: {reason}")
 
 
 def load(path: str | os.PathLike[str] | None, sha256: str | None) -> ModelFile:

@@ -1,0 +1,47 @@
+"""What a network makes of a digit on its way to the answer: the maps after its convolutions."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.errors import ModelError
+from digits.models import graph
+from digits.models.graph import INPUT
+from digits.models.model import ORT_ERRORS, Model, failure, load, open_session
+
+
+class FeatureMaps(NamedTuple):
+    """What a convolution found, after its ReLU and its pool.
+
+    operators: those that the maps come of, by ONNX's names; the first is the convolution. values:
+    float32 [maps, height, width].
+    """
+
+    operators: tuple[str, ...]
+    values: NDArray[np.float32]
+
+
+def feature_maps(model: Model, image: NDArray[np.uint8], convolutions: int) -> list[FeatureMaps]:
+    """The maps of a digit after each of the first convolutions of a network.
+
+    image: uint8 [28, 28], as for `Model.probabilities`. convolutions: after how many, where there
+    are as many. The file is opened a second time, with these tensors as outputs too. Raises
+    ModelError when it can't be, or has no convolution.
+    """
+    file = load(model.name, model.sha256)
+    stages = [stage for stage in graph.stages(file.content, file.name) if stage.output]
+    if not stages:
+        raise ModelError(f"{file.name} has no convolution, and so no feature maps")
+    stages = stages[:convolutions]
+    outputs = [stage.output for stage in stages]
+    try:
+        session = open_session(graph.with_outputs(file.content, outputs), model.kernels)
+        maps = session.run(outputs, {INPUT[0]: image.reshape(1, *INPUT[2])})
+    except ORT_ERRORS as error:
+        raise failure("run", file.name, error) from error
+    if any(values.ndim != 4 or values.dtype != np.float32 for values in maps):
+        raise ModelError(f"{file.name} has convolutions that give no feature maps")
+    return [
+        FeatureMaps(stage.operators, values[0]) for stage, values in zip(stages, maps, strict=True)
+    ]
