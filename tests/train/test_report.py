@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,19 @@ def assert_drawn(path: Path) -> None:
 def test_curves(tmp_path: Path, epochs: list[Epoch]) -> None:
     report.curves(tmp_path / "curves.png", epochs)
     assert_drawn(tmp_path / "curves.png")
+
+
+def test_a_short_axis_has_plain_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """0.04, and not 4x10^-2."""
+    figures = []
+    monkeypatch.setattr(report, "_save", lambda figure, path: figures.append(figure))
+    report.curves(tmp_path / "curves.png", [replace(TRAINED[0], train_loss=0.04), *TRAINED[1:]])
+    [figure] = figures
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        labels = {label.get_text() for label in axes.get_yticklabels(minor=True)} - {""}
+        assert labels
+        assert {float(label) for label in labels} <= {*axes.get_yticks(minor=True).round(9)}
 
 
 def test_confusion(tmp_path: Path, result: Evaluation) -> None:

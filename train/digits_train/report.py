@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import LogFormatter, MaxNLocator, StrMethodFormatter
 
 from digits.data.evaluate import WORST, Evaluation
 from digits.files import replacing
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 # Two colours that stay apart in print and for colour-blind readers (Okabe and Ito, 2008).
 _TRAIN, _VALIDATION = "#E69F00", "#0072B2"
+
+
+class _PlainMinor(LogFormatter):
+    """0.04 for matplotlib's 4x10^-2, where it names minor ticks at all: on an axis of a decade."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def curves(path: Path, epochs: "Sequence[Epoch]") -> None:
@@ -46,6 +53,7 @@ def curves(path: Path, epochs: "Sequence[Epoch]") -> None:
         axes.set(xlabel="epoch", yscale="log")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(_PlainMinor())
         axes.grid(alpha=0.3, which="both")
         axes.legend()
     _save(figure, path)
