@@ -11,7 +11,7 @@
 # make wheel         build dist/digits-*.whl
 # make bench         our speed, memory and accuracy beside the alternatives'
 # make weights       fit the judge's weights again; 15 minutes
-# make model         train, export and install the bundled model again, and redraw the README's pictures
+# make model         train, export and install the bundled model again, and redraw the pictures of the docs
 
 PYTHON ?= python3
 FUZZ_SECONDS ?= 600

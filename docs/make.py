@@ -1,9 +1,12 @@
-"""Draw the README's pictures: python -m docs.make
+"""Draw the pictures of the README and of docs/: python -m docs.make
 
 `make model` does so, and brings curves.png from its run.
 """
 
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -108,9 +111,32 @@ def hypotheses() -> None:
     strip.save(HERE / "hypotheses.png", optimize=True)
 
 
+def textbook() -> None:
+    """Training digits of each kind, and what docs/textbook.md trains and draws; half a minute."""
+    train = mnist.load("train")
+    kinds = [np.concatenate(train.images[train.labels == digit][:5]) for digit in range(10)]
+    digits = Image.fromarray(np.concatenate(kinds, 1)).resize((840, 420), Image.Resampling.NEAREST)
+    digits.quantize(16).save(HERE / "digits.png", optimize=True)
+    with TemporaryDirectory() as folder:
+        run = Path(folder, "lenet5")
+        _digits("train", "--recipe", "classic", "--seed", 0, "--device", "cpu", "--out", run)
+        _digits("export", run)
+        model, explain = run / "lenet5.onnx", run / "explain.png"
+        _digits("predict", SAMPLES[7], "--model", model, "--explain", explain)
+        for name in ("curves", "confusion", "mistakes", "explain"):
+            with Image.open(run / f"{name}.png") as image:
+                small = image.convert("RGB").quantize(32)
+            small.save(HERE / f"textbook-{name}.png", optimize=True)
+
+
+def _digits(*arguments: object) -> None:
+    subprocess.run([sys.executable, "-m", "digits", *map(str, arguments)], check=True)
+
+
 if __name__ == "__main__":
     pipeline()
     augmentation()
     examples()
     page()
     hypotheses()
+    textbook()

@@ -1,0 +1,109 @@
+"""docs/textbook.md on a slice of MNIST: what the page says is done, written and printed."""
+
+import csv
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.nn.functional import cross_entropy
+
+from digits.data import mnist
+from digits.data.mnist import Split
+from digits_export import judge
+from digits_train import diagnose, outliers, report
+from digits_train.models import build, summary
+from tests.conftest import PICTURES, Run
+
+PAGE = Path(__file__).parents[2] / "docs" / "textbook.md"
+TEXT = PAGE.read_text()
+VGG16 = ["train", "--model", "vgg16"]
+CLASSIC = ["train", "--recipe", "classic", "--seed", "0"]
+
+
+def commands() -> Iterator[tuple[list[str], list[str]]]:
+    """The arguments of each command of the page, and the files or folders that it writes."""
+    for line in re.findall(r"^    digits (.*)", TEXT, re.MULTILINE):
+        command, _, written = line.partition("# -> ")
+        yield shlex.split(command), written.split(", ") if written else []
+
+
+def shortened(arguments: list[str]) -> list[str]:
+    """What makes each training a matter of seconds, and lets its network be a bad one."""
+    if arguments[0] == "train":
+        return [*arguments, "--epochs", "15" if arguments == CLASSIC else "1"]
+    return [*arguments, "--max-accuracy-drop", "100"] if arguments[0] == "export" else arguments
+
+
+def few_digits(splits: mnist.Splits) -> mnist.Splits:
+    """Enough for an epoch of VGG-16 in a second."""
+    return {name: Split(part.images[:40], part.labels[:40]) for name, part in splits.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slice_as_mnist")
+def test_the_commands_do_what_the_page_says(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tests").mkdir()
+    Path("tests/pictures").symlink_to(PICTURES)
+    monkeypatch.setattr(outliers, "COUNT", 100)
+    monkeypatch.setattr(report, "WORST", 8)  # as the next, for speed
+    monkeypatch.setattr(judge, "_microseconds", lambda call: 1.0)
+    monkeypatch.setattr(diagnose, "failure", lambda *_: None)
+    few, out = few_digits(mnist.load_all()), ""
+    for arguments, written in commands():
+        assert not any(Path(path).exists() for path in written)
+        with monkeypatch.context() as patch:
+            if arguments == VGG16:
+                patch.setattr(mnist, "load_all", lambda data=None: few)
+            code, printed, err = run(*shortened(arguments))
+        assert code == 0, f"{arguments}: {err}"
+        assert all(Path(path).exists() for path in written), arguments
+        out += printed
+
+    for name in ("metrics.csv", "run.json", "curves.png", "confusion.png", "mistakes.png"):
+        assert f"`{name}`" in TEXT
+        assert Path("runs/lenet5", name).exists()
+    with open("runs/lenet5/metrics.csv") as file:
+        assert float(list(csv.DictReader(file))[-1]["validation_accuracy"]) > 0.7
+    assert Image.open("seven.png").width > 1500
+    assert out.startswith("runs/lenet5  validation ")
+    assert "14,985,546\n" in out  # of `digits info runs/vgg16`
+
+
+def test_the_page_walks_through_every_command() -> None:
+    used = [arguments[0] for arguments, _ in commands()]
+    assert {*used} == {"train", "info", "export", "predict", "eval"}
+    assert [arguments for arguments, _ in commands() if arguments[0] == "train"] == [
+        CLASSIC,
+        VGG16,
+        ["train"],
+    ]
+
+
+def test_the_table_is_the_one_that_is_printed() -> None:
+    table = "".join(f"    {line}\n" for line in summary.table(build("lenet5")))
+    assert f"\n\n{table}\n" in TEXT
+    assert f"{sum(p.numel() for p in build('vgg16').parameters()):,}" in TEXT
+
+
+@pytest.mark.usefixtures("slice_as_mnist")
+def test_the_code_gives_what_its_comments_say() -> None:
+    data, loss = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(data, names)
+    assert names["train"].images.shape[1:] == (28, 28)
+    assert f"# {names['train'].labels[:10].tolist()}\n" in data
+    exec(loss, names)
+    logits, label = torch.tensor(names["logits"]), torch.tensor(names["label"])
+    assert names["loss"] == pytest.approx(cross_entropy(logits, label).item())
+    assert f"# {names['loss']:.2f}\n" in loss
+    assert f"# {names['probabilities'][3]:.2f} for the 3\n" in loss
+    assert np.isclose(names["probabilities"].sum(), 1)
