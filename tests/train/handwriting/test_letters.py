@@ -47,18 +47,17 @@ def test_most_letters_are_latin() -> None:
 def test_a_slanted_y_would_be_a_4() -> None:
     """Its stem stays upright: the foot lies below the fork."""
     random = np.random.default_rng(0)
-    for _ in range(50):
-        stem = letters.written("Y", random)[1]
-        assert abs(stem[-1, 0] - stem[0, 0]) < 0.35
+    stems = [letters.written("Y", random)[1] for _ in range(200)]
+    assert np.mean([abs(stem[-1, 0] - stem[0, 0]) < 0.12 for stem in stems]) > 0.9
 
 
 def test_no_pen_fills_a_letter() -> None:
-    """The bars of an E stay apart, where the widest pen of all would leave a square."""
+    """The four rungs of a ladder stay apart; the widest pen of all would leave a bar."""
     random = np.random.default_rng(0)
     for _ in range(100):
-        picture = letters.draw_glyph(letters.LETTERS["E"], random)
-        column = picture[:, picture.shape[1] * 6 // 10] > 127
-        assert np.count_nonzero(np.diff(column.astype(int)) == 1) + column[0] >= 2
+        picture = letters.draw_glyph(letters.LETTERS["ladder"], random)
+        ink = picture[:, picture.shape[1] // 2] > 127
+        assert np.count_nonzero(np.diff(ink)) + ink[0] + ink[-1] >= 8
 
 
 @pytest.mark.parametrize("name", ["question mark", "j", "j with a serif", "semicolon"])
