@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from starlette.testclient import TestClient
 from digits.classifier import Classifier
 from digits.errors import ModelError
 from digits.models import metadata, protobuf
+from digits.models.feature_maps import feature_maps
 from digits.models.info import inspect
 from digits.models.model import Model
 from digits.serve import app
@@ -48,6 +50,8 @@ def opens(path: Path, name: str, raw: bytes) -> bool:
                 for ink in (0, 255):
                     rows = model.probabilities(np.full((1, 28, 28), ink, np.uint8))
                     assert (rows >= 0).all() and abs(rows.sum() - 1) < 1e-4
+            with suppress(ModelError):  # it may well have no maps
+                feature_maps(model, np.full((28, 28), 255, np.uint8), 2)
         except ModelError as error:
             assert str(path) in str(error)
             assert "\n" not in str(error)
