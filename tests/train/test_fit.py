@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits_train import models, world
-from digits_train.fit import Resources, Training, _distil, fit, measure, predict, tensors
+from digits_train.fit import Resources, Training, fit, measure, predict, tensors
 from digits_train.models import Network, Normalize
-from digits_train.models.network import NONE, with_none
 from digits_train.optimize import optimizer
 from digits_train.plan import Plan
 from digits_train.prepare import start
@@ -197,24 +195,6 @@ def test_a_student_comes_to_answer_like_its_teacher(train_slice: Split) -> None:
     student = begin(recipe)
     list(fit(student, recipe, train, None, replace(CPU, teacher=teacher.model.eval())))
     assert (predict(student.model, sevens).argmax(1) == 1).float().mean() > 0.8
-
-
-def test_a_student_is_taught_as_hinton_taught(train_slice: Split) -> None:
-    """A tenth of the loss, nine tenths of T² times the divergence at T = 4."""
-    images, labels = tensors(
-        Split(train_slice.images[:50], train_slice.labels[:50]), CPU.world.device
-    )
-    teacher, student = (models.build("lenet5").eval() for _ in range(2))
-    resources = replace(CPU, teacher=teacher)
-    with torch.no_grad():
-        logits, taught = student(images), teacher(images)
-        losses = cross_entropy(logits, labels, reduction="none")
-        p, q = (with_none(z / 4).softmax(1) for z in (taught, logits))
-        expected = 0.1 * losses + 0.9 * 16 * (p * (p / q).log()).sum(1)
-        labels[::5] = NONE
-        expected[::5] = losses[::5]
-        found = _distil(logits, losses, images, labels, resources)
-        torch.testing.assert_close(found, expected)
 
 
 def test_the_teacher_stays_as_it_is(train_slice: Split) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, kl_div, log_softmax
+from torch.nn.functional import cross_entropy
 
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits_train.augment import Dice, augment
+from digits_train.distill import distillation_loss
 from digits_train.examples import Examples, Pool
 from digits_train.models import Network
 from digits_train.models.network import NONE, with_none
@@ -31,8 +32,6 @@ _PREDICT_BATCH = 1000  # digits at a time when nothing is learnt
 _SHORT = 1000  # steps, in which moving averages are not yet to be trusted
 _PROBE = 100  # digits that show whether the network still gives numbers
 _DIVERGED = 3 * math.log(10)  # nats, three times the loss of guessing
-_TEMPERATURE = 4.0  # of teacher and student, as in Hinton et al.
-_TRUST = 0.9  # in the teacher rather than the label
 
 OnStep = Callable[[int, int, Tensor], None]
 
@@ -191,12 +190,8 @@ def _epoch(
         with _precision(using, using.bfloat16):
             logits = forward(x).float()
         losses = cross_entropy(with_none(logits), y, reduction="none")
-        objective = losses if using.teacher is None else _distil(logits, losses, x, y, using)
-        outliers = int((examples.labels[chosen] == NONE).sum()) if recipe.outliers else 0
-        weights = torch.full_like(losses, 1 / (len(chosen) - outliers))
-        if outliers:
-            weights[y == NONE] = recipe.outliers / outliers
-        total = (objective * weights).sum()
+        objective = losses if using.teacher is None else _distil(losses, logits, x, y, using)
+        total = (objective * _weights(y, examples.labels[chosen], recipe)).sum()
         optimizer.zero_grad()
         # DDP averages the gradients of all processes: this makes that the mean over the batch.
         (total * world.size).backward()  # type: ignore[no-untyped-call]
@@ -252,23 +247,23 @@ def _seed(training: Training, world: World) -> torch.Generator:
     return generator.manual_seed(number(training.seed, training.epoch))
 
 
-def _distil(logits: Tensor, losses: Tensor, x: Tensor, y: Tensor, using: Resources) -> Tensor:
-    """For each digit: little of the loss, and much of the distance from the teacher's answer.
+def _weights(labels: Tensor, batch: Tensor, recipe: Recipe) -> Tensor:
+    """What each picture's loss weighs: the digits 1 in all, the outliers as the recipe says.
 
-    G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015. What is no
-    digit keeps its loss: the teacher may not have learnt from any.
+    labels: int64 [n], this process's. batch: those of all processes.
     """
+    outliers = int((batch == NONE).sum()) if recipe.outliers else 0
+    weights = torch.full(labels.shape, 1 / (len(batch) - outliers), device=labels.device)
+    if outliers:
+        weights[labels == NONE] = recipe.outliers / outliers
+    return weights
+
+
+def _distil(losses: Tensor, logits: Tensor, x: Tensor, y: Tensor, using: Resources) -> Tensor:
     assert using.teacher is not None
     with torch.no_grad(), _precision(using, using.teacher_bfloat16):
         taught = using.teacher(x).float()
-    distance = kl_div(
-        log_softmax(with_none(logits / _TEMPERATURE), 1),
-        log_softmax(with_none(taught / _TEMPERATURE), 1),
-        reduction="none",
-        log_target=True,
-    ).sum(1)
-    trust = torch.where(y == NONE, 0.0, _TRUST)
-    return torch.lerp(losses, distance * _TEMPERATURE**2, trust)
+    return distillation_loss(losses, logits, taught, y)
 
 
 def _validate(

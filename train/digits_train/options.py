@@ -9,7 +9,7 @@ import typer
 NETWORKS = """\b
 Networks (--model) and their recipes (--recipe):
   lenet5         default: 100 epochs, augmented; classic: 5 epochs, the textbook's
-  vgg16          default: 24 epochs, augmented; classic: 5 epochs, the textbook's
+  vgg16          default: 12 epochs, augmented; classic: 5 epochs, the textbook's
   FILE.py:CLASS  one of your own, with recipes of its own: a chain of Normalize, ZeroPad2d,
                  Conv2d, BatchNorm2d, ReLU, MaxPool2d, Dropout, Flatten and Linear
 """

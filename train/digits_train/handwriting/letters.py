@@ -3,13 +3,23 @@
 Which forms are left out because some hand's digit looks like them is told beside the models.
 """
 
+import itertools
+
 import numpy as np
 
 from digits_train.handwriting.latin import LATIN
 from digits_train.handwriting.pen import Picture, draw, some_pen
 from digits_train.handwriting.scripts import SCRIPTS
 from digits_train.handwriting.signs import SIGNS
-from digits_train.handwriting.strokes import Glyph, Random, Stroke, joined, transformed, varied
+from digits_train.handwriting.strokes import (
+    Glyph,
+    Random,
+    Stroke,
+    bounds,
+    joined,
+    transformed,
+    varied,
+)
 
 LETTERS: dict[str, Glyph] = LATIN | SCRIPTS | SIGNS
 
@@ -26,6 +36,9 @@ _UPRIGHT = {"Y", "yen", "J", "T", "V", "greater", "a", "a of two storeys", "ä w
 # Heights of a pen that fills no letter: so much of the strokes' length in all.
 _FILLS = 0.4
 _WIDEST = 0.17
+
+_APART = 0.06  # heights between strokes that don't touch
+_JOINS = 0.7  # a pen that wide, of such a gap, might close it
 
 
 def draw_letter(random: Random) -> Picture:
@@ -73,4 +86,15 @@ def draw_glyph(glyph: Glyph, random: Random) -> Picture:
     """With anybody's pen, unless that would fill what lies between the strokes."""
     pen = some_pen(random)
     length = sum(float(np.hypot(*np.diff(stroke, axis=0).T).sum()) for stroke in glyph)
-    return draw(glyph, pen._replace(width=min(pen.width, _WIDEST, _FILLS / length)), random)
+    width = min(pen.width, _WIDEST, _FILLS / length, _JOINS * _smallest_gap(glyph))
+    return draw(glyph, pen._replace(width=width), random)
+
+
+def _smallest_gap(glyph: Glyph) -> float:
+    """Between two strokes that don't touch, in the glyph's longer sides."""
+    left, top, right, bottom = bounds(glyph)
+    gaps = [
+        float(np.hypot(*(one[:, None] - other).T).min())
+        for one, other in itertools.combinations(glyph, 2)
+    ]
+    return min((gap for gap in gaps if gap > _APART), default=1) / max(right - left, bottom - top)

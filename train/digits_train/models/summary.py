@@ -72,7 +72,7 @@ def _traced(model: Network) -> list[tuple[nn.Module, Layer]]:
 
 
 def _type(layer: nn.Module) -> str:
-    kind = type(layer).__name__
+    kind = "Conv2d" if isinstance(layer, nn.Conv2d) else type(layer).__name__
     match layer:
         case nn.Conv2d():
             height, width = layer.kernel_size
