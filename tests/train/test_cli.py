@@ -19,15 +19,15 @@ def test_help_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     words = set(shown.replace(",", " ").split())
     assert {layer.__name__ for layer in chain.LAYERS} <= words
     for architecture, network in models.ARCHITECTURES.items():
-        [line] = [line for line in shown.splitlines() if line.split()[:1] == [architecture]]
+        told = shown.partition(f"  {architecture} ")[2].partition("the textbook's")[0]
         for name, recipe in network.recipes.items():
-            assert f"{name}: {recipe.epochs} epochs" in line
+            assert f"{name}: {recipe.epochs} epochs" in told
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--recipe", "best"], "no recipe called 'best'; there are: classic, default"),
+        (["--recipe", "best"], "no recipe called 'best'; there are: classic, quick, default"),
         (["--model", "resnet"], "no network called 'resnet'; there are: lenet5, vgg16"),
         (["--resume", "runs/x", "--model", "vgg16"], "goes on as the run was started"),
         (["--resume", "runs/x", "--epochs", "3"], "goes on as the run was started"),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from digits.data.mnist import Split
-from digits.vision.components import Box
+from digits.vision.components import Box, Component, Mask
 from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import propose
 from digits.vision.ink import Ink
@@ -26,7 +26,11 @@ Coverage = NDArray[np.float32]  # [height, width], 0 = paper, 1 = ink
 Floats = NDArray[np.float64]
 Random = np.random.Generator
 
-_OVERLAP = 0.7  # of what is proposed with where the digit is, intersection over union
+# What is proposed is the digit when it has so much of the digit's ink, when the digit is not much
+# smaller, and when not too much else is in it: less where that may be another digit.
+_FOUND = 0.8
+_SMALLEST = 0.5
+_ITS_OWN, _ITS_OWN_IN_COMPANY = 0.25, 0.7
 _INK = 0.3  # of a pixel and more is stroke
 _UPRIGHT = 1.5  # times as high as wide
 _CHUNK = 500  # frames at a time
@@ -43,10 +47,11 @@ def make(digits: Split, count: int, seed: int) -> tuple[Picture, Picture]:
     labels: list[int] = []
     while len(inks) < count:
         index = int(random.integers(len(digits)))
-        picture, box = photograph(digits, index, random)
+        alone = random.random() < 0.8
+        picture, ink = photograph(digits, index, random, alone)
         # All that may be it: the network will see them all.
         for hypothesis in propose(picture):
-            if _overlap(hypothesis.component.box, box) > _OVERLAP:
+            if _shows(hypothesis.component, ink, _ITS_OWN if alone else _ITS_OWN_IN_COMPANY):
                 inks.append(hypothesis.component.ink)
                 labels.append(int(digits.labels[index]))
     return _framed(inks[:count]), np.array(labels[:count], np.uint8)
@@ -82,8 +87,13 @@ def _some_height(random: Random) -> float:
     return float(np.exp(random.uniform(np.log(9), np.log(100))))
 
 
-def photograph(digits: Split, index: int, random: Random) -> tuple[Picture, Box]:
-    """A grey picture of one digit, uint8 [height, width], and where it is."""
+def photograph(
+    digits: Split, index: int, random: Random, alone: bool = True
+) -> tuple[Picture, Mask]:
+    """A grey picture of one digit, uint8 [height, width], and its ink, bool of the same shape.
+
+    alone: or else another digit stands beside it.
+    """
     height = _some_height(random)
     digit = _written(digits.images[index], height, random)
     room = np.exp(random.uniform(np.log(0.1), np.log(1.5), 4)) * height
@@ -94,16 +104,15 @@ def photograph(digits: Split, index: int, random: Random) -> tuple[Picture, Box]
     ink = np.zeros((tall, width), np.float32)
     _put(ink, digit, left, top)
     seen = ink > _INK
-    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
-    box = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    if random.random() < 0.2:
+    box = _bounds(seen)
+    if not alone:
         other = _written(digits.images[random.integers(len(digits))], height, random)
         gap = round(random.uniform(0, 0.3) * height)
         before = random.random() < 0.5
         place = box.left - gap - other.shape[1] if before else box.right + gap
         _put(ink, other, place, top + round(random.normal(0, 0.05) * height))
     printed = _printed(ink.shape, box, height, random)
-    return _exposed(ink, printed, height, random), box
+    return _exposed(ink, printed, height, random), seen
 
 
 def _written(digit: Picture, height: float, random: Random) -> Coverage:
@@ -190,11 +199,18 @@ def _shadow(x: Floats, y: Floats, random: Random) -> Floats:
     return factor
 
 
-def _overlap(one: Box, other: Box) -> float:
-    """Intersection over union, 0 to 1."""
-    width = min(one.right, other.right) - max(one.left, other.left)
-    height = min(one.bottom, other.bottom) - max(one.top, other.top)
-    if min(width, height) <= 0:
-        return 0.0
-    both = width * height
-    return both / (one.width * one.height + other.width * other.height - both)
+def _shows(proposed: Component, digit: Mask, its_own: float) -> bool:
+    """Whether a component is the digit. digit: bool [height, width], of the whole picture."""
+    left, top, right, bottom = proposed.box
+    inside = digit[top:bottom, left:right]
+    mass = proposed.ink.sum(dtype=np.int64)
+    if (proposed.ink[inside] > 0).sum() < _FOUND * digit.sum():
+        return False
+    box = _bounds(digit)
+    large = max(box.width, box.height) > _SMALLEST * max(proposed.box.width, proposed.box.height)
+    return bool(large and proposed.ink[inside].sum(dtype=np.int64) > its_own * mass)
+
+
+def _bounds(mask: Mask) -> Box:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)

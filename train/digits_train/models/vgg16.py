@@ -27,7 +27,7 @@ class VGG16(Network):
         # wider bounds, 99.55 %.
         "default": Recipe(
             "default",
-            epochs=12,
+            epochs=16,
             optimizer="sgd",
             learning_rate=0.05,
             warmup=0.15,
