@@ -46,7 +46,9 @@ def test_values_out_of_range_are_errors(change: dict[str, object]) -> None:
 
 
 def test_an_unknown_recipe_is_an_error() -> None:
-    with pytest.raises(DigitsError, match="no recipe called 'secret'; there are: classic, quick, default"):
+    with pytest.raises(
+        DigitsError, match="no recipe called 'secret'; there are: classic, quick, default"
+    ):
         models.choose("lenet5", "secret")
     with pytest.raises(DigitsError, match="no network called 'resnet'; there are: lenet5, vgg16"):
         models.choose("resnet", "default")

@@ -1,0 +1,141 @@
+"""What each ingredient of LeNet-5's recipe `default` is worth: trained with it and without.
+
+    python -m tests.benchmarks.ablation [--epochs N] [VARIANT ...]
+
+Each network is trained (seed 0), exported, and read with as anybody would: MNIST's validation
+digits; those digits before the synthetic camera, all factors mixed; UCI's optdigits; other people's
+pictures, where they are beside the checkout; 1s with an upstroke and crossed 7s, which no network
+has seen; drawn digits in the styles that one variant doesn't learn from; MNIST's validation digits,
+damaged as in MNIST-C; letters in fonts that no network has seen, of which the rejected are counted.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tests.benchmarks import camera, continental, corruptions, nondigits, optdigits, photos
+
+from digits import Classifier
+from digits.data import mnist
+from digits.vision.picture import Source
+from digits_export.export import Request, export
+from digits_train import examples, models, session
+from digits_train.handwriting import digits as handwriting
+from digits_train.plan import Options, Plan
+from digits_train.recipe import WRITING
+
+SEED = 0
+CAMERA, DRAWN, DAMAGED = 1000, 2000, 500  # digits; of the last, of each corruption
+
+HELD_BACK = (
+    *("1 medium upstroke", "1 long upstroke", "1 upstroke and foot"),
+    *("7 crossed", "7 crossed and hooked", "4 open", "4 lightning", "0 slashed"),
+)
+
+# What is changed in the recipe, and which styles of handwriting are held back.
+VARIANTS: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
+    "default": ({}, ()),
+    "some styles held back": ({}, HELD_BACK),
+    "no drawn hands": ({"drawn": 0.0}, ()),
+    "no photographs": ({"photographed": 0.0}, ()),
+    "no lines, paper, specks": ({"augmentation": WRITING}, ()),
+    "nothing that is no digit": ({"outliers": 0.0}, ()),
+}
+
+Score = Callable[[Classifier], float]
+
+
+def share_right(classifier: Classifier, pictures: Sequence[Source], labels: Sequence[int]) -> float:
+    answers = [prediction.top1 for prediction in classifier.predict_batch(pictures)]
+    return float(np.mean(np.array(answers) == np.array(labels)))
+
+
+def frames_right(classifier: Classifier, frames: NDArray[np.uint8], labels: Any) -> float:
+    return float((classifier.model.probabilities(frames).argmax(1) == labels).mean())
+
+
+def held_back() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Drawn digits in the styles that one variant hasn't seen."""
+    styles = {f"{digit} {name}" for digit, known in handwriting.STYLES.items() for name in known}
+    others = {name for name in styles - set(HELD_BACK) if name[0] in "1704"}
+    frames, labels = handwriting.make(5 * DRAWN, SEED + 1, others)
+    chosen = np.isin(labels, [0, 1, 4, 7])
+    return frames[chosen][:DRAWN], labels[chosen][:DRAWN]
+
+
+def damaged() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    split, random = mnist.load("validation"), np.random.default_rng(SEED)
+    chosen = split.images[:DAMAGED] / 255
+    frames = [
+        np.round(np.clip(corrupt(image, random), 0, 1) * 255).astype(np.uint8)
+        for corrupt in corruptions.CORRUPTIONS
+        for image in chosen
+    ]
+    return np.stack(frames), np.tile(split.labels[:DAMAGED], len(corruptions.CORRUPTIONS))
+
+
+def scores() -> Iterator[tuple[str, Score]]:
+    """What is measured, in percent."""
+    validation = mnist.load("validation")
+    yield "validation", lambda it: frames_right(it, validation.images, validation.labels)
+    last = range(len(validation) - CAMERA, len(validation))
+    pictures = [camera.picture(SEED, camera.MIXED, False, i, validation.images[i]) for i in last]
+    yield "camera", lambda it: share_right(it, pictures, validation.labels[-CAMERA:].tolist())
+    small, labels = optdigits.load()
+    yield "optdigits", lambda it: share_right(it, list(small), labels.tolist())
+    if photos.PHOTOS.is_dir():
+        rows = photos.rows("single.csv")
+        real = [photos.PHOTOS / row["file"] for row in rows]
+        yield "photos", lambda it: share_right(it, real, [int(row["digit"]) for row in rows])
+    for kind, (label, frames) in continental.digits(np.random.default_rng(SEED)).items():
+        yield kind, partial(frames_right, frames=frames, labels=label)
+    drawn, theirs = held_back()
+    yield "drawn", lambda it: frames_right(it, drawn, theirs)
+    broken, of = damaged()
+    yield "damaged", lambda it: frames_right(it, broken, of)
+    letters = [
+        image for kind, image in nondigits.letters(np.random.default_rng(SEED)) if kind == "letters"
+    ]
+    yield "letters ?", lambda it: nondigits.answers(it, "letters", letters).rejected.mean()
+
+
+@contextmanager
+def trained(epochs: int, changes: dict[str, Any], without: Sequence[str]) -> Iterator[Classifier]:
+    """What reads with the network of a variant."""
+    recipe = replace(models.choose("lenet5", "default", epochs=epochs), **changes)
+    everything = handwriting.make
+    examples.handwriting.make = partial(everything, without=without)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            plan = Plan("lenet5", recipe, SEED)
+            outcome = session.train(plan, Options("cpu"), out=Path(folder) / "run")
+            assert outcome is not None
+            export(outcome.run, Request("static"))
+            yield Classifier(outcome.run.folder / "lenet5.int8.onnx")
+    finally:
+        examples.handwriting.make = everything
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("variants", nargs="*", choices=[[], *VARIANTS], metavar="VARIANT")
+    parser.add_argument("--epochs", type=int, default=20)
+    options = parser.parse_args()
+    measured = list(scores())
+    print(f"{'':26}" + "".join(f"{name:>17}" for name, _ in measured))
+    for name in options.variants or VARIANTS:
+        changes, without = VARIANTS[name]
+        with trained(options.epochs, changes, without) as classifier:
+            figures = [100 * score(classifier) for _, score in measured]
+        print(f"{name:26}" + "".join(f"{figure:17.2f}" for figure in figures), flush=True)
+
+
+if __name__ == "__main__":
+    main()
