@@ -46,8 +46,10 @@ money or health; keep the original picture, and let a person look at what is bel
 """
 
 _MNIST_S_HANDS = """\
-MNIST was written by employees of the US Census Bureau and American high-school students. Sevens
-with a bar, ones with a long serif and other hands are rare in it."""
+MNIST was written by employees of the US Census Bureau and American high-school students. {rare}"""
+_RARE = "Sevens with a bar, ones with a long upstroke and other hands are rare in it."
+_DRAWN = """\
+Hands of other countries it knows from drawings alone, made from models of strokes."""
 
 
 def write(about: Metadata, forms: list[Form], validated: bool) -> str:
@@ -70,7 +72,7 @@ def write(about: Metadata, forms: list[Form], validated: bool) -> str:
             if validated
             else "The network trained on the validation digits too: what they say is too good"
         ),
-        "hands": _MNIST_S_HANDS if mnist else "Hands that are not in its pictures are new to it.",
+        "hands": _hands(mnist, drawn=bool(recipe.get("drawn"))),
         "outliers": (
             "Letters and drawings mostly get less than that confidence, but not always."
             if recipe.get("outliers")
@@ -79,6 +81,12 @@ def write(about: Metadata, forms: list[Form], validated: bool) -> str:
         ),
     }
     return _CARD.format(**values)
+
+
+def _hands(mnist: bool, drawn: bool) -> str:
+    if mnist:
+        return _MNIST_S_HANDS.format(rare=_DRAWN if drawn else _RARE)
+    return f"Hands that are not in its pictures are new to it.{f' {_DRAWN}' if drawn else ''}"
 
 
 def _flat(values: dict[str, object], prefix: str = "") -> Iterator[str]:
