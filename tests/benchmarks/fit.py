@@ -3,7 +3,7 @@
 Writes runtime/digits/vision/weights.py. The pictures are those of the synthetic camera, of the
 first half of MNIST's validation digits; tests/benchmarks/camera.py measures with the other half.
 Beside digits there are pictures of several digits, and of none: letters, scribbles, textures and
-blank sheets, as training draws them (digits_train/outliers.py).
+blank sheets, as training draws them (digits_train/outliers).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -56,6 +56,9 @@ COVERED, SLIVER = 0.8, 0.1  # of a digit's ink: at least in a right one, at most
 SEVERAL_WEIGHT, NONE_WEIGHT = 0.4, 0.1
 RIDGE = 1e-4  # of the squared weights; features that are nearly alike share their weight
 
+# Whose pictures hold several digits.
+SEVERAL_KINDS = (outliers.several, outliers.staggered, outliers.two_lines)
+
 NOTHING = Component(np.zeros((0, 0), np.uint8), Box(0, 0, 0, 0))  # saves memory
 Random = np.random.Generator
 T = TypeVar("T")
@@ -103,7 +106,7 @@ def other_picture(split: Split, random: Random) -> tuple[Bytes, int]:
     if random.random() < 0.25:
         shot = replace(_shot(random, ("crop", "screen")), opacity=0.0)
         return camera.photograph(split.images[0], shot, random), NONE
-    kinds = [kind for kind in outliers.KINDS if kind is not outliers.several]
+    kinds = [kind for kind in outliers.KINDS if kind not in SEVERAL_KINDS]
     drawn = kinds[int(random.integers(len(kinds)))](random, split)
     if not (drawn > 127).any():
         return other_picture(split, random)

@@ -1,0 +1,59 @@
+"""The figures of the benchmarks, where they are computed and not only counted."""
+
+import numpy as np
+import pytest
+from tests.benchmarks import continental, nondigits
+
+from digits.data.mnist import Split
+
+
+@pytest.mark.parametrize(
+    ("digits", "others", "expected"),
+    [
+        ([0.9, 0.8], [0.1, 0.2, 0.3], 1.0),
+        ([0.1], [0.5, 0.9], 0.0),
+        ([0.5], [0.5, 0.5], 0.5),
+        ([0.9, 0.2], [0.1, 0.3], 0.75),
+    ],
+)
+def test_auroc(digits: list[float], others: list[float], expected: float) -> None:
+    assert nondigits.auroc(np.array(digits), np.array(others)) == expected
+
+
+def of(split: Split, label: int) -> np.ndarray:
+    return split.images[split.labels == label]
+
+
+def test_an_upstroke_adds_ink_to_the_left_of_the_stem(train_slice: Split) -> None:
+    for one in of(train_slice, 1)[:30]:
+        plain = continental.with_upstroke(one, 0.0, 0.5)
+        long = continental.with_upstroke(one, 0.8, 0.5)
+        columns = [np.flatnonzero(frame.any(0)) for frame in (plain, long)]
+        assert np.ptp(columns[1]) > np.ptp(columns[0])
+
+
+def test_a_steep_upstroke_is_narrower_than_a_flat_one(train_slice: Split) -> None:
+    for one in of(train_slice, 1)[:30]:
+        widths = [
+            np.ptp(np.flatnonzero(continental.with_upstroke(one, 0.8, steepness).any(0)))
+            for steepness in (0, 1)
+        ]
+        assert widths[0] >= widths[1]
+
+
+def test_a_bar_crosses_the_stem(train_slice: Split) -> None:
+    changed = 0
+    for seven in of(train_slice, 7)[:30]:
+        plain = continental.with_bar(seven, 0.5, 0.0, 0.0)
+        crossed = continental.with_bar(seven, 0.5, 0.6, 0.0)
+        changed += int((crossed[11:18] > 100).sum()) > int((plain[11:18] > 100).sum())
+    assert changed > 25
+
+
+def test_a_hook_is_ink_beside_the_stem() -> None:
+    seven = np.zeros((28, 28), np.uint8)
+    seven[4:6, 8:20] = 255
+    seven[6:24, 18:20] = 255
+    assert not continental.has_hook(seven)
+    seven[4:14, 8:10] = 255
+    assert continental.has_hook(seven)
