@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tests.benchmarks import continental, nondigits
 
 from digits.data.mnist import Split
+from tests.benchmarks import continental, nondigits
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,11 @@ def of(split: Split, label: int) -> np.ndarray:
     return split.images[split.labels == label]
 
 
-def test_an_upstroke_adds_ink_to_the_left_of_the_stem(train_slice: Split) -> None:
-    for one in of(train_slice, 1)[:30]:
-        plain = continental.with_upstroke(one, 0.0, 0.5)
-        long = continental.with_upstroke(one, 0.8, 0.5)
-        columns = [np.flatnonzero(frame.any(0)) for frame in (plain, long)]
-        assert np.ptp(columns[1]) > np.ptp(columns[0])
+def test_an_upstroke_makes_an_upright_1_wider(train_slice: Split) -> None:
+    for one in of(train_slice, 1)[:60]:
+        plain, long = (continental.with_upstroke(one, length, 0.5) for length in (0.0, 0.8))
+        widths = [np.ptp(np.flatnonzero(frame.any(0))) for frame in (plain, long)]
+        assert widths[1] > widths[0] or widths[0] > 8  # which leans
 
 
 def test_a_steep_upstroke_is_narrower_than_a_flat_one(train_slice: Split) -> None:
