@@ -19,6 +19,11 @@ REJECTED = 0.008
 # Digits that the network knows by heart would drive the temperature to zero.
 _LEAST, _MOST = 0.2, 5.0
 
+# Pictures of no digit for each digit that is read: people mostly send digits. With as many of both
+# the digits' own confidence lies 0.6 points below their accuracy instead of 0.25, and of what is no
+# digit 9 to 10 instead of 12 % pass.
+_OUTLIERS_PER_DIGIT = 0.1
+
 
 class Calibration(NamedTuple):
     """How logits become probabilities. none_logit: that of no digit, see `network.with_none`."""
@@ -35,11 +40,10 @@ UNCALIBRATED = Calibration()
 
 
 def calibrate(logits: Tensor, split: Split, outliers: Tensor | None = None) -> Calibration:
-    """Let confidence match accuracy, among as many digits as pictures of none.
+    """Let confidence match accuracy, where one picture in eleven is no digit.
 
     logits: float32 [n, 10] of the validation digits in `split`. outliers: those of other pictures,
-    for a network that has learnt what is no digit; it met fewer of them than there are in the
-    world, so its logit for them is too low. Minimises the cross-entropy (C. Guo et al., "On
+    for a network that has learnt what is no digit. Minimises the cross-entropy (C. Guo et al., "On
     calibration of modern neural networks", ICML 2017). The temperature is from 0.2 to 5.
     """
     labels = torch.from_numpy(split.labels.astype(np.int64))
@@ -47,7 +51,7 @@ def calibrate(logits: Tensor, split: Split, outliers: Tensor | None = None) -> C
     optimizer = torch.optim.LBFGS([found], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss_of(some: Tensor, classes: Tensor) -> Tensor:
-        digits = some.double() / found[0].exp()
+        digits = some.double() / found[0].exp().clamp(_LEAST, _MOST)
         none = found[1] if outliers is not None else torch.zeros(())
         return cross_entropy(torch.cat([digits, none.expand(len(some), 1)], 1), classes)
 
@@ -55,7 +59,8 @@ def calibrate(logits: Tensor, split: Split, outliers: Tensor | None = None) -> C
         optimizer.zero_grad()
         loss = loss_of(logits, labels)
         if outliers is not None:
-            loss = loss + loss_of(outliers, torch.full((len(outliers),), NONE))
+            nothing = torch.full((len(outliers),), NONE)
+            loss = loss + _OUTLIERS_PER_DIGIT * loss_of(outliers, nothing)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 

@@ -49,7 +49,7 @@ _MNIST_S_HANDS = """\
 MNIST was written by employees of the US Census Bureau and American high-school students. {rare}"""
 _RARE = "Sevens with a bar, ones with a long upstroke and other hands are rare in it."
 _DRAWN = """\
-Hands of other countries it knows from drawings alone, made from models of strokes."""
+Hands that are not in them it knows from drawings alone, made from models of strokes."""
 
 
 def write(about: Metadata, forms: list[Form], validated: bool) -> str:
@@ -86,7 +86,7 @@ def write(about: Metadata, forms: list[Form], validated: bool) -> str:
 def _hands(mnist: bool, drawn: bool) -> str:
     if mnist:
         return _MNIST_S_HANDS.format(rare=_DRAWN if drawn else _RARE)
-    return f"Hands that are not in its pictures are new to it.{f' {_DRAWN}' if drawn else ''}"
+    return _DRAWN if drawn else "Hands that are not in its pictures are new to it."
 
 
 def _flat(values: dict[str, object], prefix: str = "") -> Iterator[str]:

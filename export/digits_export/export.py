@@ -52,6 +52,7 @@ class Report:
     """What export.json holds."""
 
     temperature: float
+    none_logit: float  # of "no digit", see `calibration`
     largest_difference: float  # of a probability, between fp32 and PyTorch
     forms: list[Form]
 
@@ -99,7 +100,7 @@ def export(run: Run, request: Request, data: Path | None = None) -> Report:
     for product in products:
         size = len(product.file)
         forms += [dataclasses.replace(form, bytes=size) for form in product.forms]
-    report = Report(judge.calibration.temperature, difference, forms)
+    report = Report(*judge.calibration, difference, forms)
     model_card = card.write(products[-1].about, forms, validated)
     _write(run, report, model_card, products, request.triton)
     return report

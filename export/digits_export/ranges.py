@@ -38,6 +38,8 @@ def calibrate(
     never above zero, or not finite.
     """
     names = [node.output[0] for node in model.graph.node if node.op_type == "Relu"]
+    if not names:
+        return {}
     session = _probe(model, names)
     largest = np.zeros(len(names))
     for activations in _activations(session, names, images):

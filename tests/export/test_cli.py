@@ -15,7 +15,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def record(run: Any, request: Request, data: Path | None) -> Report:
         found.append((str(run.folder), request))
-        return Report(1.0, 0.0, [])
+        return Report(1.0, 0.0, 0.0, [])
 
     monkeypatch.setattr(export, "export", record)
     return found

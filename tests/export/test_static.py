@@ -1,10 +1,11 @@
-from collections import Counter
+from collections import Counter, OrderedDict
 
 import numpy as np
 import onnx
 import pytest
 import torch
 from onnx import TensorProto, numpy_helper
+from torch import nn
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
@@ -13,7 +14,7 @@ from digits.models.model import open_session
 from digits_export import graph, verify
 from digits_export.builder import LARGEST
 from digits_export.quantize import quantize
-from digits_train.models import LeNet5, Network
+from digits_train.models import LeNet5, Network, Normalize
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +122,17 @@ def test_another_operator_is_an_error(network: Network, train_slice: Split) -> N
     model.graph.node[-2].op_type = "LogSoftmax"
     with pytest.raises(ModelError, match="can't quantize the operator LogSoftmax"):
         quantize(model, train_slice.images[:5, None])
+
+
+@pytest.mark.parametrize("kernels", ["float", "integer"])
+def test_a_network_without_a_relu(train_slice: Split, test_slice: Split, kernels: Kernels) -> None:
+    """Softmax regression, with which textbooks begin."""
+    torch.manual_seed(0)
+    layers = OrderedDict(normal=Normalize(), flat=nn.Flatten(), end=nn.Linear(784, 10))
+    model = graph.build(Network(layers).eval())
+    quantized = quantize(model, train_slice.images[:50, None])
+    exact, rounded = (
+        verify.predict(open_session(one.SerializeToString(), kernels), test_slice)
+        for one in (model, quantized)
+    )
+    assert np.abs(exact - rounded).max() < 0.05

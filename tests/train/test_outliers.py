@@ -111,3 +111,26 @@ def test_a_network_learns_to_be_unsure(train_slice: Split) -> None:
         sure[weight] = confidence(training.result, unseen)
     assert sure[0.5] < sure[0.0] - 0.2
     assert confidence(training.result, train_slice.images) > 0.75
+
+
+@pytest.mark.parametrize("image", ["upright", "lying", "pale"])
+def test_any_digits_will_do(image: str) -> None:
+    """Of one's own pictures all may be 1s, or lines of a pixel."""
+    digits = np.zeros((4, 28, 28), np.uint8)
+    if image == "lying":
+        digits[:, 14, 4:24] = 255
+    else:
+        digits[:, 4:24, 14] = 50 if image == "pale" else 255
+    split = Split(digits, np.ones(4, np.uint8))
+    assert len(outliers.make(split, 80, seed=0)) == 80
+
+
+def test_what_overlaps_are_two_different_digits(train_slice: Split) -> None:
+    marked = np.full((20, 28, 28), 0, np.uint8)
+    labels = np.repeat([2, 3], 10).astype(np.uint8)
+    marked[labels == 2, 10:18, 5:23] = 80
+    marked[labels == 3, 10:18, 5:23] = 200
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        values = set(np.unique(pieces.overlapping(random, Split(marked, labels))).tolist())
+        assert {80, 200} <= values

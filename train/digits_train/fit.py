@@ -252,11 +252,8 @@ def _weights(labels: Tensor, batch: Tensor, recipe: Recipe) -> Tensor:
 
     labels: int64 [n], this process's. batch: those of all processes.
     """
-    outliers = int((batch == NONE).sum()) if recipe.outliers else 0
-    weights = torch.full(labels.shape, 1 / (len(batch) - outliers), device=labels.device)
-    if outliers:
-        weights[labels == NONE] = recipe.outliers / outliers
-    return weights
+    outliers = (batch == NONE).sum()
+    return torch.where(labels == NONE, recipe.outliers / outliers, 1 / (len(batch) - outliers))
 
 
 def _distil(losses: Tensor, logits: Tensor, x: Tensor, y: Tensor, using: Resources) -> Tensor:

@@ -29,8 +29,9 @@ Random = np.random.Generator
 # What is proposed is the digit when it has so much of the digit's ink, when the digit is not much
 # smaller, and when not too much else is in it: less where that may be another digit.
 _FOUND = 0.8
-_SMALLEST = 0.5
-_ITS_OWN, _ITS_OWN_IN_COMPANY = 0.25, 0.7
+_SMALLEST = 0.6
+_ITS_OWN, _ITS_OWN_IN_COMPANY = 0.4, 0.7
+_FRAMES = 2  # of a photograph at the most: the others are hardly different
 _INK = 0.3  # of a pixel and more is stroke
 _UPRIGHT = 1.5  # times as high as wide
 _CHUNK = 500  # frames at a time
@@ -49,11 +50,12 @@ def make(digits: Split, count: int, seed: int) -> tuple[Picture, Picture]:
         index = int(random.integers(len(digits)))
         alone = random.random() < 0.8
         picture, ink = photograph(digits, index, random, alone)
-        # All that may be it: the network will see them all.
-        for hypothesis in propose(picture):
-            if _shows(hypothesis.component, ink, _ITS_OWN if alone else _ITS_OWN_IN_COMPANY):
-                inks.append(hypothesis.component.ink)
-                labels.append(int(digits.labels[index]))
+        its_own = _ITS_OWN if alone else _ITS_OWN_IN_COMPANY
+        proposed = [hypothesis.component for hypothesis in propose(picture)]
+        shown = [component.ink for component in proposed if _shows(component, ink, its_own)]
+        chosen = random.permutation(len(shown))[:_FRAMES]
+        inks += [shown[place] for place in chosen]
+        labels += [int(digits.labels[index])] * len(chosen)
     return _framed(inks[:count]), np.array(labels[:count], np.uint8)
 
 
@@ -69,10 +71,10 @@ def make_blank(count: int, seed: int) -> Picture:
         shape = np.ceil(np.exp(random.uniform(0, np.log(4), 2)) * height).astype(int) + 2
         middle = shape[::-1] / 2
         box = Box(*np.concatenate([middle - height / 3, middle + height / 3]).astype(int).tolist())
-        printed = _printed(tuple(shape), box, height, random)
+        # A stroke of somebody's pen would be a 1, and so may be what is narrow and upright.
+        printed = _printed(tuple(shape), box, height, random, stroke=False)
         picture = _exposed(np.zeros_like(printed), printed, height, random)
         proposed = (hypothesis.component for hypothesis in propose(picture))
-        # What is narrow and upright may be a 1, whoever drew it.
         inks += [one.ink for one in proposed if one.box.height < _UPRIGHT * one.box.width]
     return _framed(inks[:count])
 
@@ -124,6 +126,7 @@ def _written(digit: Picture, height: float, random: Random) -> Coverage:
     drawn = np.asarray(Image.fromarray(np.pad(cut, 1)).resize(size, Image.Resampling.BICUBIC))
     # Where ink ends: strokes as MNIST has them, or thinner, or thicker.
     edge, sharpness = random.uniform(0.25, 0.6), max(1.0, scale / 2)
+    edge = min(edge, drawn.max() / 2)  # a hairline that is made small is pale all over
     coverage: Coverage = np.clip((drawn - edge) * sharpness + 0.5, 0, 1)
     return coverage
 
@@ -137,8 +140,10 @@ def _put(ink: Coverage, digit: Coverage, left: int, top: int) -> None:
         np.maximum(part, cut, out=part)
 
 
-def _printed(shape: tuple[int, ...], box: Box, height: float, random: Random) -> Coverage:
-    """Ruled or squared lines, a form's box, or nothing."""
+def _printed(
+    shape: tuple[int, ...], box: Box, height: float, random: Random, stroke: bool = True
+) -> Coverage:
+    """Ruled or squared lines, a form's box, somebody's stroke (if any may be), or nothing."""
     image = Image.new("L", (shape[1], shape[0]))
     pen = ImageDraw.Draw(image)
     width = max(1, round(random.uniform(0.01, 0.06) * height))
@@ -154,7 +159,7 @@ def _printed(shape: tuple[int, ...], box: Box, height: float, random: Random) ->
         around = random.uniform(-0.03, 0.4, 4) * height
         corners = np.array(box) + around * (-1, -1, 1, 1)
         pen.rectangle(corners.tolist(), outline=255, width=width)
-    elif kind < 0.42:  # somebody's stroke
+    elif kind < 0.42 and stroke:
         ends = random.uniform(0, 1, 4) * (shape[1], shape[0], shape[1], shape[0])
         pen.line(ends.tolist(), 255, width)
     return np.asarray(image, np.float32) / np.float32(255)

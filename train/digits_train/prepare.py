@@ -62,14 +62,11 @@ def place(model: Network, device: torch.device) -> Network:
     return model.to(device)
 
 
-def resources(
-    plan: Plan, options: Options, here: World, taught: Checkpoint | None, train: Split
-) -> Resources:
-    """What `fit` has at its disposal. The teacher computes in the precision that suits it."""
-    with progress_bar() if here.leads else nullcontext() as bar:
-        if bar:
-            bar.add_task("drawing what the recipe wants beside the digits", total=None)
-        pools = examples.pools(plan.recipe, train, plan.seed)
+def resources(plan: Plan, options: Options, here: World, taught: Checkpoint | None) -> Resources:
+    """What `fit` has at its disposal, but for what has to be drawn.
+
+    The teacher computes in the precision that suits it.
+    """
     return Resources(
         here,
         bfloat16=plan.precision == "bfloat16",
@@ -78,8 +75,15 @@ def resources(
         teacher_bfloat16=bool(
             taught and taught.model.mixed_precision and world.has_bfloat16(here.device)
         ),
-        pools=pools,
     )
+
+
+def draw_pools(plan: Plan, using: Resources, train: Split) -> Resources:
+    """The same with what the recipe wants beside the training digits."""
+    with progress_bar() if using.world.leads else nullcontext() as bar:
+        if bar:
+            bar.add_task("drawing what is learnt from beside the digits", total=None)
+        return replace(using, pools=examples.pools(plan.recipe, train, plan.seed))
 
 
 def precision(plan: Plan, device: torch.device) -> Precision:

@@ -62,7 +62,7 @@ def train(
         )
         training = prepare.start(plan, here.device)
         prepare.check_batch(plan, training.model, len(splits["train"]), here)
-        resources = prepare.resources(plan, options, here, taught, splits["train"])
+        resources = prepare.resources(plan, options, here, taught)
 
         def make_folder() -> Run:
             if options.tensorboard:
@@ -118,7 +118,7 @@ def resume(folder: Run, options: Options) -> Outcome | None:
         if taught and taught.sha256 != plan.teacher:
             raise ModelError(f"{folder.teacher} is not the teacher that this run began with")
         prepare.check_batch(plan, training.model, len(splits["train"]), here)
-        resources = prepare.resources(plan, options, here, taught, splits["train"])
+        resources = prepare.resources(plan, options, here, taught)
         return _Session(
             began, plan, options, resources, splits, folder, training, history, machines
         ).work()
@@ -188,15 +188,14 @@ class _Session:
             return
         if here.leads and self.folder.exported:
             complain(f"{self.folder.folder} holds an export of epoch {done}: export it again")
+        using = prepare.draw_pools(self.plan, self.resources, train)
         self.machines.append(record.machine(done + 1, here, self.options.compiled))
         written = self.options.tensorboard and here.leads
         events = Events(self.folder.folder if written else None, self.history)
         with EpochBar(done, recipe.epochs, len(train), shown=here.leads) as bar, events:
             try:
                 with _in_a_users_words(self.options.compiled):
-                    for epoch in fit(
-                        self.training, recipe, train, validation, self.resources, bar.step
-                    ):
+                    for epoch in fit(self.training, recipe, train, validation, using, bar.step):
                         self.history.append(epoch)
                         here.lead(self._save)
                         bar.finish(epoch)

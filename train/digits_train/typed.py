@@ -10,6 +10,9 @@ def typed(kind: type[T], values: dict[str, Any]) -> T:
     """A dataclass with these values. Raises TypeError when one is missing or of another type."""
     made = kind(**values)
     for name, hint in get_type_hints(kind).items():
+        # A default would not be what an earlier version of digits did.
+        if name not in values:
+            raise TypeError(f"{name} is missing")
         if not _fits(getattr(made, name), hint):
             raise TypeError(f"{name} is {getattr(made, name)!r}")
     return made

@@ -46,10 +46,11 @@ def zero_wide(random: Random) -> Glyph:
 
 
 def zero_angular(random: Random) -> Glyph:
-    """Squarish, or with five or six corners, which haste has rounded."""
-    corners, width = int(random.integers(4, 7)), random.uniform(0.3, 0.48)
-    turned = 45 if corners == 4 else random.uniform(0, 90)
-    angles = turned - 360 / corners * np.arange(corners) + random.normal(0, 7, corners)
+    """With five or six corners, which haste has rounded; with four it would be a box."""
+    corners, width = int(random.integers(5, 7)), random.uniform(0.3, 0.48)
+    angles = (
+        random.uniform(0, 90) - 360 / corners * np.arange(corners) + random.normal(0, 7, corners)
+    )
     # It begins in the middle of a side, or its first corner would stay sharp.
     points = [(np.cos(angle) * width, np.sin(angle) * 0.6) for angle in np.radians(angles).tolist()]
     start = (points[0][0] + points[-1][0]) / 2, (points[0][1] + points[-1][1]) / 2

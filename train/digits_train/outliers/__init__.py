@@ -5,7 +5,7 @@ T. Dietterich, "Deep anomaly detection with outlier exposure", ICLR 2019).
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ _FAINT = 12  # of 255; less isn't ink
 _LEAST_INK = 0.01  # share of the pixels
 
 
-def make(digits: Split, count: int, seed: int) -> NDArray[np.uint8]:
+def make(digits: Split, count: int, seed: int | Sequence[int]) -> NDArray[np.uint8]:
     """Draw pictures of every kind: uint8 [count, 28, 28], framed like digits.
 
     digits: what some of them are made of. The same seed gives the same pictures.

@@ -35,16 +35,26 @@ def two_lines(random: Random, digits: Split) -> Picture:
 
 
 def overlapping(random: Random, digits: Split) -> Picture:
-    """Two digits, one half over the other; neither is a 1, which adds but a line to the other."""
-    first, second = _some(random, digits, 2, without_one=True)
+    """Two digits, one half over the other; neither is a 1, which adds but a line to the other.
+
+    They are not the same: that would be one digit, retouched.
+    """
+    first, second = _some(random, digits, 2, without_one=True, alike=False)
     return _beside(first, second, round(first.shape[1] * random.uniform(0.45, 0.65)))
 
 
-def _some(random: Random, digits: Split, count: int, without_one: bool = False) -> list[Picture]:
-    """Any digits, 28 pixels high and no wider than their ink."""
-    among = np.flatnonzero(digits.labels != 1) if without_one else np.arange(len(digits))
-    chosen = digits.images[random.choice(among, count)]
-    return [image[:, image.any(0)] for image in chosen]
+def _some(
+    random: Random, digits: Split, count: int, without_one: bool = False, alike: bool = True
+) -> list[Picture]:
+    """Any digits, 28 pixels high and no wider than their ink. alike: or else of one label each."""
+    among = np.arange(len(digits))
+    if without_one and (digits.labels != 1).any():
+        among = np.flatnonzero(digits.labels != 1)
+    for _ in range(_TRIES):
+        chosen = random.choice(among, count)
+        if alike or len(set(digits.labels[chosen].tolist())) == count:
+            break
+    return [image[:, image.any(0)] for image in digits.images[chosen]]
 
 
 def _side_by_side(parts: list[Picture], random: Random) -> Picture:
@@ -74,7 +84,9 @@ def slice_of(random: Random, digits: Split) -> Picture:
         image = digits.images[random.integers(len(digits))]
         ink = np.where(image > _PALE, image, 0)
         rows = np.flatnonzero(ink.any(1))
-        height = round((rows[-1] + 1 - rows[0]) * random.uniform(0.2, 0.3))
+        height = round(len(rows) * random.uniform(0.2, 0.3))
+        if not height:
+            continue
         top = rows[0] if random.random() < 0.5 else rows[-1] + 1 - height
         kept: Picture = ink[top : top + height]
         columns = np.flatnonzero(kept.any(0))
