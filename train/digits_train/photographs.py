@@ -68,7 +68,8 @@ def make_blank(count: int, seed: int) -> Picture:
     inks: list[Ink] = []
     while len(inks) < count:
         height = _some_height(random)
-        shape = np.ceil(np.exp(random.uniform(0, np.log(4), 2)) * height).astype(int) + 2
+        # A box has room on it: its corner alone might be a 7.
+        shape = np.ceil(np.exp(random.uniform(np.log(1.6), np.log(4), 2)) * height).astype(int)
         middle = shape[::-1] / 2
         box = Box(*np.concatenate([middle - height / 3, middle + height / 3]).astype(int).tolist())
         # A stroke of somebody's pen would be a 1, and so may be what is narrow and upright.
