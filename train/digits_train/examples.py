@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,9 +11,11 @@ from torch import Tensor
 
 from digits.data.mnist import Split
 from digits_train import outliers, photographs
+from digits_train.augment import Dice, augment
 from digits_train.handwriting import digits as handwriting
 from digits_train.models.network import NONE
 from digits_train.recipe import Recipe
+from digits_train.world import World
 
 # Pictures of each kind, which take some seconds to draw; augmentation changes them each time.
 DRAWN = 10_000
@@ -34,6 +37,20 @@ class Pool:
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     share: float
+
+
+class Batch(NamedTuple):
+    """What a process learns from in a step.
+
+    images: [n, 1, 28, 28], 0 to 255. labels: int64 [n]. weights: float32 [n], of the losses: over
+    all processes those of the digits are 1, and those of the outliers what the recipe says.
+    trained: bool [n], which are training digits; the epoch's figures are theirs.
+    """
+
+    images: Tensor
+    labels: Tensor
+    weights: Tensor
+    trained: Tensor
 
 
 @dataclass(frozen=True)
@@ -74,6 +91,21 @@ class Examples:
             return digits
         mixed = torch.cat(parts)
         return mixed[torch.randperm(len(mixed), generator=generator, device=mixed.device)]
+
+    def batch(
+        self, recipe: Recipe, generator: torch.Generator, world: World, digits: Tensor
+    ) -> Batch:
+        """What this process learns from in a step. digits: as for `beside`, of all processes."""
+        chosen = self.beside(digits, generator)
+        rows = world.rows(len(chosen))
+        own = chosen[rows]
+        images, labels = self.images[own], self.labels[own]
+        if recipe.augmentation is not None:
+            images = augment(images, recipe.augmentation, Dice(generator, len(chosen), rows))
+        none = labels == NONE
+        outliers = (self.labels[chosen] == NONE).sum()
+        weights = torch.where(none, recipe.outliers / outliers, 1 / (len(chosen) - outliers))
+        return Batch(images, labels, weights, own < self.ends[0])
 
 
 def pools(recipe: Recipe, digits: Split, seed: int) -> list[Pool]:

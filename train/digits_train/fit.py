@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,17 +15,17 @@ from torch.nn.functional import cross_entropy
 
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits_train.augment import Dice, augment
 from digits_train.distill import distillation_loss
 from digits_train.examples import Examples, Pool
 from digits_train.models import Network
-from digits_train.models.network import NONE, with_none
+from digits_train.models.network import with_none
 from digits_train.optimize import (
     learning_rate,
     measure_statistics,
     set_learning_rate,
     update_average,
 )
+from digits_train.prefetch import prefetched
 from digits_train.recipe import Recipe
 from digits_train.world import World
 
@@ -180,18 +181,16 @@ def _epoch(
     seen = mine = 0
     forward.train()
     # All but equal batches: a last one of a few digits would be noise, and too small to normalise.
-    for number, batch in enumerate(torch.tensor_split(order, steps), training.epoch * steps):
-        chosen = examples.beside(batch, generator)
-        rows = world.rows(len(chosen))
-        own = chosen[rows]
-        x, y = examples.images[own], examples.labels[own]
-        if recipe.augmentation is not None:
-            x = augment(x, recipe.augmentation, Dice(generator, len(chosen), rows))
+    parts = torch.tensor_split(order, steps)
+    make = partial(examples.batch, recipe, generator, world)
+    for number, (x, y, weights, trained) in enumerate(
+        prefetched(make, parts), training.epoch * steps
+    ):
         with _precision(using, using.bfloat16):
             logits = forward(x).float()
         losses = cross_entropy(with_none(logits), y, reduction="none")
         objective = losses if using.teacher is None else _distil(losses, logits, x, y, using)
-        total = (objective * _weights(y, examples.labels[chosen], recipe)).sum()
+        total = (objective * weights).sum()
         optimizer.zero_grad()
         # DDP averages the gradients of all processes: this makes that the mean over the batch.
         (total * world.size).backward()  # type: ignore[no-untyped-call]
@@ -202,10 +201,9 @@ def _epoch(
         if training.average is not None and recipe.average is not None:
             update_average(training.average, training.model, recipe.average, number)
 
-        trained = own < digits  # the figures are those of the training digits
         right = (logits.argmax(1) == y)[trained].sum()
         sums += torch.stack([losses.detach()[trained].sum(), right])
-        seen, mine = seen + len(batch), mine + int(trained.sum())
+        seen, mine = seen + len(parts[number % steps]), mine + int(trained.sum())
         if on_step is not None:
             on_step(seen, mine, sums)
     loss, accuracy = (world.all_reduce(sums) / digits).tolist()
@@ -245,15 +243,6 @@ def _seed(training: Training, world: World) -> torch.Generator:
     torch.manual_seed(number(training.seed, training.epoch, world.rank))
     generator = torch.Generator(world.device)
     return generator.manual_seed(number(training.seed, training.epoch))
-
-
-def _weights(labels: Tensor, batch: Tensor, recipe: Recipe) -> Tensor:
-    """What each picture's loss weighs: the digits 1 in all, the outliers as the recipe says.
-
-    labels: int64 [n], this process's. batch: those of all processes.
-    """
-    outliers = (batch == NONE).sum()
-    return torch.where(labels == NONE, recipe.outliers / outliers, 1 / (len(batch) - outliers))
 
 
 def _distil(losses: Tensor, logits: Tensor, x: Tensor, y: Tensor, using: Resources) -> Tensor:
