@@ -19,10 +19,10 @@ REJECTED = 0.008
 # Digits that the network knows by heart would drive the temperature to zero.
 _LEAST, _MOST = 0.2, 5.0
 
-# Pictures of no digit for each digit that is read: people mostly send digits. With as many of both
+# Pictures of no digit for each digit that is read. People mostly send digits. With as many of both
 # the digits' own confidence lies 0.6 points below their accuracy instead of 0.25, and of what is no
 # digit 9 to 10 instead of 12 % pass.
-_OUTLIERS_PER_DIGIT = 0.1
+_OUTLIER_PRIOR = 0.1
 
 
 class Calibration(NamedTuple):
@@ -60,7 +60,7 @@ def calibrate(logits: Tensor, split: Split, outliers: Tensor | None = None) -> C
         loss = loss_of(logits, labels)
         if outliers is not None:
             nothing = torch.full((len(outliers),), NONE)
-            loss = loss + _OUTLIERS_PER_DIGIT * loss_of(outliers, nothing)
+            loss = loss + _OUTLIER_PRIOR * loss_of(outliers, nothing)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 

@@ -48,8 +48,7 @@ money or health; keep the original picture, and let a person look at what is bel
 _MNIST_S_HANDS = """\
 MNIST was written by employees of the US Census Bureau and American high-school students. {rare}"""
 _RARE = "Sevens with a bar, ones with a long upstroke and other hands are rare in it."
-_DRAWN = """\
-Hands that are not in them it knows from drawings alone, made from models of strokes."""
+_DRAWN = "It knows other hands only from digits that were drawn from models of strokes."
 
 
 def write(about: Metadata, forms: list[Form], validated: bool) -> str:

@@ -105,11 +105,12 @@ class Worker(Generic[Request, Answer]):
 
     def _receive(self, timeout: float | None) -> Any:
         try:
-            if not self._pipe.poll(timeout):
-                raise TimeoutError
-            answer = self._pipe.recv()
-        except (EOFError, ConnectionError) as error:
+            ready = self._pipe.poll(timeout)
+            answer = self._pipe.recv() if ready else None
+        except (EOFError, OSError) as error:  # OSError: in the middle of an answer
             raise WorkerDied("a worker process died") from error
+        if not ready:
+            raise TimeoutError
         if isinstance(answer, DigitsError):
             raise answer
         return answer

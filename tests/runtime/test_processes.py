@@ -1,8 +1,11 @@
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +27,8 @@ def obey(command: str) -> object:
             raise PictureError("no picture")
         case ["sleep"]:
             time.sleep(3600)
+        case ["give", megabytes]:
+            return bytes(int(megabytes) << 20)
         case ["take", megabytes]:
             return len(bytes(int(megabytes) << 20)) >> 20
     return os.getpid()
@@ -88,6 +93,20 @@ def test_failing_start_is_raised(start_failing: Callable[[], Work]) -> None:
 def test_death_is_raised() -> None:
     with closing(Worker(start)) as worker, pytest.raises(WorkerDied):
         worker.ask("die")
+
+
+def test_death_in_the_middle_of_an_answer_is_raised() -> None:
+    """It once was an OSError: "got end of file during message"."""
+    with closing(Worker(start)) as worker:
+        worker.wait_until_started()
+        worker.send("give 64")  # more than the pipe holds
+        waiting, deadline = array("i", [0]), time.monotonic() + 60
+        while waiting[0] < 1000 and time.monotonic() < deadline:  # bytes beyond its header
+            fcntl.ioctl(worker.fileno(), termios.FIONREAD, waiting)
+        worker._process.kill()
+        worker._process.join()
+        with pytest.raises(WorkerDied):
+            worker.receive()
 
 
 def test_late_answer_is_a_timeout_and_the_process_can_be_ended() -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-_BATCH = 32  # with fewer pictures, unfolding the weights is what takes the time
+_BATCH = 32  # with fewer pictures, rearranging the weights takes most of the time
 
 
 class SmallMapConv2d(nn.Conv2d):

@@ -22,9 +22,9 @@ class VGG16(Network):
     mixed_precision = True
     recipes = {
         "classic": CLASSIC,
-        # 24 epochs, because they fit into an hour and a half on two CPU cores. Its one run reads
-        # 99.62 % of the validation digits; 15 epochs, two thirds of them with smaller digits and
-        # wider bounds, 99.55 %.
+        # One run each, seed 0, of the validation digits: 16 epochs 99.62 % (after the sixth already
+        # 99.65 %); 24 epochs of MNIST's digits alone 99.62 %; 15 epochs of these, two thirds of
+        # them with smaller digits and wider bounds, 99.55 %.
         "default": Recipe(
             "default",
             epochs=16,

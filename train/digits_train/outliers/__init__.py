@@ -42,11 +42,6 @@ def make(digits: Split, count: int, seed: int | Sequence[int]) -> NDArray[np.uin
     return np.stack([_framed(draw, random, digits) for draw in drawn])
 
 
-def kinds(count: int) -> list[str]:
-    """The name of each picture's kind, of so many that `make` draws."""
-    return [draw.__name__ for draw in itertools.islice(itertools.cycle(KINDS), count)]
-
-
 def _framed(draw: Draw, random: np.random.Generator, digits: Split) -> Picture:
     """The first drawing with enough ink."""
     while True:
