@@ -18,13 +18,14 @@ from digits.models.metadata import Kernels
 from digits.models.model import open_session
 from digits_export import verify
 from digits_export.calibration import calibrate, rejection_threshold
-from digits_train import fit, outliers
+from digits_train import fit, outliers, photographs
 from digits_train.models import Network
 
 Probabilities = NDArray[np.float32]  # [n, 10]
 
 _WINDOWS, _SECONDS = 5, 0.05
-_OUTLIERS = 2000
+_OUTLIERS, _BLANK = 2000, 300  # in the proportion of training
+_SEED = (0, 0)  # a training's is one number
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ class Judge:
 
 def _outliers(network: Network, validation: Split) -> Tensor:
     """The logits of pictures of no digit that the network hasn't seen: float32 [n, 10]."""
-    images = outliers.make(validation, _OUTLIERS, [0, 0])  # a training's seed is one number
+    drawn = outliers.make(validation, _OUTLIERS, _SEED)
+    images = np.concatenate([drawn, photographs.make_blank(_BLANK, _SEED)])
     return fit.predict(network, Split(images, np.zeros(len(images), np.uint8)))
 
 

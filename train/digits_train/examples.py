@@ -19,7 +19,7 @@ from digits_train.world import World
 
 # Pictures of each kind, which take some seconds to draw; augmentation changes them each time.
 DRAWN = 10_000
-PHOTOGRAPHED = 4_000
+PHOTOGRAPHED = 6_000
 OUTLIERS = 12_000
 BLANK = 2_000
 

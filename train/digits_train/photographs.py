@@ -10,6 +10,7 @@ The camera is a simple one on purpose: another one, in the tests, measures.
 """
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ def make(digits: Split, count: int, seed: int) -> tuple[Picture, Picture]:
     return _framed(inks[:count]), np.array(labels[:count], np.uint8)
 
 
-def make_blank(count: int, seed: int) -> Picture:
+def make_blank(count: int, seed: int | Sequence[int]) -> Picture:
     """Photograph sheets on which no digit is: what may still be taken for one, framed.
 
     Returns uint8 [count, 28, 28]: parts of printed lines and boxes, edges of shadows, grain.

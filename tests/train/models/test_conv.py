@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from digits_train.models import conv
 from digits_train.models.conv import SmallMapConv2d
 
 SIZES = [(1, 1), (2, 2), (4, 4), (3, 5)]
@@ -18,11 +19,11 @@ def both(dtype: torch.dtype = torch.float32) -> tuple[SmallMapConv2d, nn.Conv2d]
     return ours, theirs
 
 
-def outcome(layer: nn.Module, size: tuple[int, int], bfloat16: bool = False) -> list[Tensor]:
+def outcome(layer: nn.Module, size: tuple[int, int]) -> list[Tensor]:
     """What it makes of random maps, and its gradients with respect to them and to its weights."""
     generator = torch.Generator().manual_seed(0)
-    maps = torch.randn(3, 32, *size, generator=generator).requires_grad_()
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+    maps = torch.randn(conv._BATCH, 32, *size, generator=generator).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
         result = layer(maps)
     result.backward(torch.randn(result.shape, generator=generator).to(result.dtype))
     weight = next(layer.parameters())
@@ -31,33 +32,44 @@ def outcome(layer: nn.Module, size: tuple[int, int], bfloat16: bool = False) -> 
     return [result.detach(), maps.grad, weight.grad]
 
 
+@pytest.fixture
+def amx(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a processor where the matrix product is the faster one."""
+    monkeypatch.setattr(conv, "_AMX", True)
+
+
+@pytest.mark.usefixtures("amx")
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_it_is_the_convolution(size: tuple[int, int], layout: torch.memory_format) -> None:
     ours, theirs = (layer.to(memory_format=layout) for layer in both())  # type: ignore[call-overload]
-    torch.testing.assert_close(outcome(ours, size), outcome(theirs, size), rtol=1e-5, atol=1e-5)
+    found, expected = outcome(ours, size), outcome(theirs, size)
+    assert [t.dtype for t in found] == [t.dtype for t in expected]
+    assert found[0].dtype == torch.bfloat16
+    for one, other in zip(found, expected, strict=True):
+        assert (one - other).abs().max() <= 2**-7 * other.abs().max()
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_in_bfloat16(size: tuple[int, int]) -> None:
+def test_in_float32_the_product_is_the_convolution(size: tuple[int, int]) -> None:
     ours, theirs = both()
-    found, expected = outcome(ours, size, True), outcome(theirs, size, True)
-    assert [t.dtype for t in found] == [t.dtype for t in expected]
-    assert found[0].dtype == torch.bfloat16
-    torch.testing.assert_close(found, expected, rtol=2**-7, atol=2**-7)
+    maps = torch.randn(3, 32, *size)
+    found = conv._Convolution.apply(maps, ours.weight)  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(found, theirs(maps), rtol=1e-5, atol=1e-5)
 
 
 def test_its_gradient_is_that_of_its_result() -> None:
-    layer = SmallMapConv2d(2, 3).double()
+    weight = torch.randn(3, 2, 3, 3, dtype=torch.float64, requires_grad=True)
     maps = torch.randn(2, 2, 2, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(layer, (maps,))
+    assert torch.autograd.gradcheck(conv._Convolution.apply, (maps, weight))  # type: ignore[no-untyped-call]
 
 
+@pytest.mark.usefixtures("amx")
 def test_it_computes_the_same_every_time() -> None:
     ours, _ = both()
-    first = [tensor.clone() for tensor in outcome(ours, (4, 4), True)]
+    first = [tensor.clone() for tensor in outcome(ours, (4, 4))]
     ours.zero_grad()
-    assert all(map(torch.equal, first, outcome(ours, (4, 4), True)))
+    assert all(map(torch.equal, first, outcome(ours, (4, 4))))
 
 
 def test_it_starts_from_the_same_weights_as_the_convolution() -> None:
@@ -69,21 +81,32 @@ def test_it_starts_from_the_same_weights_as_the_convolution() -> None:
     assert list(ours.state_dict()) == ["weight"]
 
 
+@pytest.mark.usefixtures("amx")
 def test_a_bias_that_batch_norm_left_is_added() -> None:
     ours, theirs = both()
-    ours.bias = nn.Parameter(torch.ones(48))
-    maps = torch.randn(3, 32, 2, 2)
-    torch.testing.assert_close(ours(maps), theirs(maps) + 1)
+    maps = torch.randn(conv._BATCH, 32, 2, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        without = ours(maps)
+        ours.bias = nn.Parameter(torch.ones(48))
+        torch.testing.assert_close(ours(maps), theirs(maps) + 1, rtol=2**-6, atol=2**-6)
+        assert not torch.allclose(without, ours(maps), atol=0.5)
 
 
-def test_on_other_devices_it_is_left_to_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("digits_train.models.conv._Convolution")
-    assert SmallMapConv2d(4, 6).to("meta")(torch.empty(3, 4, 2, 2, device="meta")).shape[1] == 6
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_where_it_gains_nothing_it_is_left_to_pytorch(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conv, "_AMX", device == "meta")
+    monkeypatch.delattr(conv, "_Convolution")
+    with torch.autocast("cpu", torch.bfloat16):
+        maps = torch.empty(conv._BATCH, 4, 2, 2, device=device)
+        assert SmallMapConv2d(4, 6).to(device)(maps).shape[1] == 6
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bfloat16", [False, True])
-def test_it_can_be_compiled(bfloat16: bool) -> None:
+@pytest.mark.usefixtures("amx")
+def test_it_can_be_compiled() -> None:
     ours, theirs = both()
-    compiled = outcome(torch.compile(ours), (4, 4), bfloat16)  # type: ignore[arg-type]
-    torch.testing.assert_close(compiled, outcome(theirs, (4, 4), bfloat16), rtol=2**-7, atol=2**-7)
+    compiled = outcome(torch.compile(ours), (4, 4))  # type: ignore[arg-type]
+    for one, other in zip(compiled, outcome(theirs, (4, 4)), strict=True):
+        assert (one - other).abs().max() <= 2**-7 * other.abs().max()

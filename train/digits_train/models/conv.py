@@ -7,16 +7,17 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 _BATCH = 32  # with fewer pictures, rearranging the weights takes most of the time
+_AMX = bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())  # PyTorch 2.4 doesn't have it
 
 
 class SmallMapConv2d(nn.Conv2d):
-    """A 3x3 convolution with padding 1 and without bias, faster on a CPU where maps are small.
+    """A 3x3 convolution with padding 1 and without bias, faster with AMX where maps are small.
 
     oneDNN goes through the pictures one by one, so that a 4x4 or 2x2 map fills a fraction of an AMX
     tile. Here the windows of the whole batch are the rows of one matrix. Forward and backward, 160
     digits, 512 channels, bfloat16, one core with AMX: 20 instead of 139 ms at 2x2, 54 instead of
-    153 ms at 4x4; 256 channels at 8x8: 105 instead of 45 ms. In float32 it gains, and is used, at
-    2x2 alone.
+    153 ms at 4x4; 256 channels at 8x8: 105 instead of 45 ms. With AVX-512 alone: 71 instead of
+    51 ms at 2x2, so it is PyTorch's there, and in float32.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -24,14 +25,17 @@ class SmallMapConv2d(nn.Conv2d):
 
     def forward(self, maps: Tensor) -> Tensor:
         """maps: [batch, inputs, height, width]. Returns [batch, outputs, height, width]."""
-        mixed = torch.is_autocast_enabled("cpu")
-        small = maps.shape[-2] * maps.shape[-1] <= 4 or mixed
         # Exporting folds batch norm into a bias.
-        if maps.device.type != "cpu" or self.bias is not None or len(maps) < _BATCH or not small:
+        if self.bias is not None or not _gains(maps):
             return super().forward(maps)
-        dtype = torch.get_autocast_dtype("cpu") if mixed else maps.dtype
+        dtype = torch.get_autocast_dtype("cpu")
         tensors = maps.to(dtype), self.weight.to(dtype)
         return _Convolution.apply(*tensors)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _gains(maps: Tensor) -> bool:
+    mixed = maps.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    return _AMX and mixed and len(maps) >= _BATCH
 
 
 class _Convolution(torch.autograd.Function):

@@ -32,10 +32,10 @@ _QUICK = Recipe(
 _DEFAULT = replace(
     _QUICK,
     name="default",
-    epochs=90,
+    epochs=80,
     augmentation=AUGMENTATION,
-    drawn=0.12,
-    photographed=0.06,
+    drawn=0.25,
+    photographed=0.1,
     outliers=0.1,
 )
 
