@@ -8,7 +8,7 @@ import typer
 # In words, because `--help` must not wait for torch.
 NETWORKS = """\b
 Networks (--model) and their recipes (--recipe):
-  lenet5         default: 90 epochs, with what is no digit and hands of the world;
+  lenet5         default: 80 epochs, with what is no digit and hands of the world;
                  quick: 30 epochs, MNIST's digits alone; classic: 5 epochs, the textbook's
   vgg16          default: 16 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
   FILE.py:CLASS  one of your own, with recipes of its own: a chain of Normalize, ZeroPad2d,

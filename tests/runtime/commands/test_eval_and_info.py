@@ -83,7 +83,7 @@ def test_eval_of_pictures_measures_what_predict_answers(
     assert mistake["confidence"] == pytest.approx(prediction.confidence, abs=1e-5)
     assert prediction.frame is not None
     alone = classifier.model.probabilities(prediction.frame[None]).max()
-    assert mistake["confidence"] != pytest.approx(alone, abs=0.01)
+    assert mistake["confidence"] != pytest.approx(alone, abs=0.001)
 
 
 def test_eval_without_matplotlib_says_what_is_needed(

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import GraphProto, TensorProto, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, numpy_helper
 
 from digits.errors import ModelError
 from digits.models import graph
@@ -17,6 +17,11 @@ RAW = Path(BUNDLED).read_bytes()
 def tensor(model: GraphProto, name: str) -> TensorProto:
     [found] = (tensor for tensor in model.initializer if tensor.name == name)
     return found
+
+
+def node(model: GraphProto, operator: str) -> NodeProto:
+    """The last one of this kind."""
+    return [found for found in model.node if found.op_type == operator][-1]
 
 
 def reason(raw: bytes) -> str:
@@ -48,7 +53,7 @@ def edit_order(model: GraphProto) -> None:
 
 
 def edit_lengths(model: GraphProto) -> None:
-    tensor(model, "fc3.weight.int").dims[:] = [84, 11]
+    tensor(model, "fc3.weight.int").dims[:] = [84, 12]
 
 
 def edit_huge_lengths(model: GraphProto) -> None:
@@ -65,11 +70,12 @@ def edit_type(model: GraphProto) -> None:
 
 
 def edit_inputs(model: GraphProto) -> None:
-    model.node[-1].input.append(model.node[-1].input[0])
+    softmax = node(model, "Softmax")
+    softmax.input.append(softmax.input[0])
 
 
 def edit_outputs(model: GraphProto) -> None:
-    model.node[-2].output.append("more")
+    node(model, "Gemm").output.append("more")
 
 
 def edit_unnamed(model: GraphProto) -> None:
@@ -81,15 +87,16 @@ def edit_answers(model: GraphProto) -> None:
 
 
 def edit_attribute(model: GraphProto) -> None:
-    model.node[-1].attribute[0].i = 0
+    node(model, "Softmax").attribute[0].i = 0
 
 
 def edit_attribute_type(model: GraphProto) -> None:
-    model.node[-1].attribute[0].type = onnx.AttributeProto.INTS
+    node(model, "Softmax").attribute[0].type = onnx.AttributeProto.INTS
 
 
 def edit_attribute_twice(model: GraphProto) -> None:
-    model.node[-1].attribute.append(model.node[-1].attribute[0])
+    softmax = node(model, "Softmax")
+    softmax.attribute.append(softmax.attribute[0])
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,8 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     other = onnx.load_from_string(Path(BUNDLED).read_bytes())
     for tensor in other.graph.initializer:
         if tensor.name == "fc3.bias.scale":
-            tensor.CopyFrom(numpy_helper.from_array(np.full(10, np.nan, np.float32), tensor.name))
+            scales = np.full(tensor.dims, np.nan, np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(scales, tensor.name))
     (tmp_path / "nan.onnx").write_bytes(sealed(other))
     with pytest.raises(ModelError, match="answers with numbers that are no probabilities"):
         Model(tmp_path / "nan.onnx")

@@ -27,16 +27,16 @@ class VGG16(Network):
         # them with smaller digits and wider bounds, 99.55 %.
         "default": Recipe(
             "default",
-            epochs=8,
+            epochs=16,
             optimizer="sgd",
             learning_rate=0.05,
             warmup=0.15,
             schedule="cosine",
             weight_decay=5e-4,
-            average=0.998,
+            average=0.999,
             augmentation=AUGMENTATION,
-            drawn=0.25,
-            photographed=0.1,
+            drawn=0.12,
+            photographed=0.06,
             outliers=0.1,
         ),
     }
