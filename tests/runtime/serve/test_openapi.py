@@ -8,11 +8,13 @@ from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
 from digits.serve import openapi
+from digits.serve.limits import Limits
 from tests.runtime.serve.conftest import application
 
 pytestmark = pytest.mark.slow
 
-PATHS = openapi.description("lenet5")["paths"]
+DESCRIPTION = openapi.description("lenet5", "1", Limits(), token=False)
+PATHS = DESCRIPTION["paths"]
 CASES = [
     (path, method, mode)
     for path, operations in PATHS.items()
@@ -51,5 +53,5 @@ def test_every_answer_is_as_described(
 
 def test_the_description_is_served(client: TestClient) -> None:
     answer = client.get("/openapi.json").json()
-    assert answer == openapi.description("lenet5")
+    assert answer == DESCRIPTION
     assert set(answer["paths"]) > {"/predict", "/read", "/metrics", "/v2"}

@@ -1,0 +1,27 @@
+"""`digits serve`: options and `DIGITS_…` variables to settings."""
+
+import os
+from collections.abc import Sequence
+
+import typer
+
+from digits.commands import options
+from digits.serve.settings import Settings
+
+_SETTINGS = {"auto_envvar_prefix": "DIGITS", "help_option_names": ["-h", "--help"]}
+
+
+def app(arguments: Sequence[str], prog_name: str) -> None:
+    """Run the command. Raises DigitsError, and what Typer raises for wrong arguments."""
+    # Kubernetes gives every container a DIGITS_PORT=tcp://… where a service is called `digits`.
+    if os.environ.get("DIGITS_PORT", "").startswith("tcp://"):
+        del os.environ["DIGITS_PORT"]
+    command = options.plain_app()
+    command.command(context_settings=_SETTINGS)(Settings)
+    settings = typer.main.get_command(command).main(
+        list(arguments), prog_name=prog_name, standalone_mode=False
+    )
+    if isinstance(settings, Settings):  # else it was --help
+        from digits.serve import server
+
+        server.serve(settings)
