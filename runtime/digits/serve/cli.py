@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from digits.commands import options
+from digits.errors import DigitsError
 from digits.serve.settings import Settings
 
 _SETTINGS = {"auto_envvar_prefix": "DIGITS", "help_option_names": ["-h", "--help"]}
@@ -16,6 +17,8 @@ def app(arguments: Sequence[str], prog_name: str) -> None:
     # Kubernetes gives every container a DIGITS_PORT=tcp://… where a service is called `digits`.
     if os.environ.get("DIGITS_PORT", "").startswith("tcp://"):
         del os.environ["DIGITS_PORT"]
+    if os.environ.get("DIGITS_TOKEN") == "":  # Typer would take it for none, and let everybody in
+        raise DigitsError("$DIGITS_TOKEN is empty: set a token, or unset the variable")
     command = options.plain_app()
     command.command(context_settings=_SETTINGS)(Settings)
     settings = typer.main.get_command(command).main(

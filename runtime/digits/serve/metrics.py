@@ -52,6 +52,19 @@ class Metrics:
         self.picture_batch = _counts(
             "digits_batch_pictures", "Pictures that share runs of the network.", registry
         )
+        self.reloads = Counter(
+            "digits_model_reloads", "Model files loaded anew.", ("result",), registry=registry
+        )
+        self._describe_answers(registry)
+        build = Gauge(
+            "digits_build_info",
+            "What runs.",
+            ("version", "python", "onnxruntime"),
+            registry=registry,
+        )
+        build.labels(__version__, platform.python_version(), onnxruntime.__version__).set(1)
+
+    def _describe_answers(self, registry: CollectorRegistry) -> None:
         self._answers = Counter(
             "digits_answers",
             "Digits read: digit, or unsure.",
@@ -74,16 +87,6 @@ class Metrics:
         self._loaded = Gauge(
             "digits_model_loaded_timestamp_seconds", "When it was loaded.", registry=registry
         )
-        self.reloads = Counter(
-            "digits_model_reloads", "Model files loaded anew.", ("result",), registry=registry
-        )
-        build = Gauge(
-            "digits_build_info",
-            "What runs.",
-            ("version", "python", "onnxruntime"),
-            registry=registry,
-        )
-        build.labels(__version__, platform.python_version(), onnxruntime.__version__).set(1)
 
     def watch(self, name: str, help_: str, depth: Callable[[], float]) -> None:
         """Show a number that is asked for when somebody looks."""

@@ -63,6 +63,10 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
+        if self.config.ssl:  # uvicorn leaves a silent client a minute for it
+            seconds = self.app.settings.header_timeout
+            listen = partial(self._loop.create_server, ssl_handshake_timeout=seconds)
+            self._loop.create_server = listen  # type: ignore[method-assign]
         await super().startup(sockets)
 
     def reload(self) -> None:

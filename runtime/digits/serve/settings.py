@@ -1,5 +1,7 @@
 """How a server is set up: every field is an option of `digits serve`, and a `DIGITS_…` variable."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,8 +12,28 @@ from digits.commands import options
 from digits.serve.limits import Limits
 
 
-def _text(metavar: str, what: str) -> Any:
-    return typer.Option(metavar=metavar, help=what, show_default=False)
+def _text(metavar: str, what: str, check: Callable[[str], bool] | None = None) -> Any:
+    """check: whether a value, or each of those between commas, makes sense."""
+
+    def checked(value: str | None) -> str | None:
+        if check and value is not None and not all(map(check, _names(value) or [value])):
+            raise typer.BadParameter(f"{value!r} can't be {metavar.lower()}")
+        return value
+
+    callback = checked if check else None
+    return typer.Option(metavar=metavar, help=what, show_default=False, callback=callback)
+
+
+def _is_token(text: str) -> bool:
+    return bool(re.fullmatch(r"[!-~]+", text))  # what a header can carry
+
+
+def _is_host(text: str) -> bool:
+    return bool(re.fullmatch(r"|\*|(\*\.)?[\w.-]+", text))
+
+
+def _is_origin(text: str) -> bool:
+    return bool(re.fullmatch(r"|\*|https?://[^/\s]+", text))
 
 
 @dataclass
@@ -37,6 +59,7 @@ class _Server:
             "TOKEN",
             "What requests must bring as `Authorization: Bearer TOKEN`, except for health and the"
             " pages. Other users can see options: rather set the variable.",
+            _is_token,
         ),
     ] = None
     allowed_hosts: Annotated[
@@ -45,6 +68,7 @@ class _Server:
             "NAMES",
             "Names that this server answers for, with commas between; *.example.org is all below,"
             " * any. IP addresses, localhost and this machine's name always are.",
+            _is_host,
         ),
     ] = ""
     allowed_origins: Annotated[
@@ -53,6 +77,7 @@ class _Server:
             "ORIGINS",
             "Origins (https://app.example.org) whose pages may use the API in a browser, with"
             " commas between; * is any.",
+            _is_origin,
         ),
     ] = ""
     model: options.Model = None
