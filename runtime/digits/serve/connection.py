@@ -63,7 +63,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        transport.set_write_buffer_limits(high=0)  # pause_writing: there is something unsent
+        # pause_writing: there is something unsent. asyncio's TLS takes 0 for always, and hangs.
+        transport.set_write_buffer_limits(high=1, low=0)
         if len(self.connections) > self._most and self._silent:
             # Whoever holds connections and says nothing doesn't keep out who has something to say.
             next(iter(self._silent))._abort("crowded_out")
