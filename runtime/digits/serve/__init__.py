@@ -3,6 +3,7 @@
 cli            options and variables to settings
 settings       how a server is set up
 limits         how large, how slow and how many; part of the settings
+probe          asks a server of this machine whether it is ready
 server         the socket, the signals, TLS, uvicorn
 connection     closes connections that are too slow, too long or too many
 app            which address does what

@@ -1,7 +1,7 @@
 """Grey pixels to ink, whatever the light and the pen."""
 
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from PIL import Image
 Grey = NDArray[np.uint8]
 Ink = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 _THUMBNAIL = 256  # pixels of the longer side; light changes slowly, so a small picture shows it
 _FIT = 20  # samples along the longer side are enough for a surface with six coefficients
@@ -97,7 +98,7 @@ def extract(grey: Grey) -> list[Side]:
     counts = _histogram(grey)
     if 2 * counts.max() >= grey.size:  # most of it has one grey: paper without light and noise
         paper = np.full((1, 1), counts.argmax(), np.float32)
-        return [Side(grey, dark, paper, paper) for dark in _sides(grey, grey - paper)]
+        return [Side(grey, dark, paper, paper) for dark in _sides_of_flat(grey, counts)]
     factor = _reduction(grey)
     small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
     smooth = _fit_background(small)
@@ -109,19 +110,21 @@ def _reduction(grey: Grey) -> int:
     return -(-int(max(grey.shape)) // _THUMBNAIL)
 
 
-def otsu_levels(ink: Ink) -> Levels | None:
+def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
     """Tell ink from paper by their amounts. None when all of it is paper.
 
-    ink: uint8 [height, width]. The threshold is the one that best separates two classes (N. Otsu,
-    "A threshold selection method from gray-level histograms", 1979); of the inked pixels, once
-    more.
+    ink: uint8 [height, width]. around: how many more pixels there are, all of them 0. The threshold
+    is the one that best separates two classes (N. Otsu, "A threshold selection method from
+    gray-level histograms", 1979); of the inked pixels, once more.
     """
     counts = _histogram(ink).astype(np.float64)
+    counts[0] += around
+    size = ink.size + around
     split, paper, full = _otsu(counts)
     above = counts[split + 1 :].sum()
-    few = min(_FARTHEST * ink.size, above / 2)
-    darkest = float(np.searchsorted(np.cumsum(counts), ink.size - few))
-    if above in (0, ink.size) or darkest - paper < _VISIBLE:
+    few = min(_FARTHEST * size, above / 2)
+    darkest = float(np.searchsorted(np.cumsum(counts), size - few))
+    if above in (0, size) or darkest - paper < _VISIBLE:
         return None
     bare = counts[: split + 1]
     noise = np.sqrt((bare * (_LEVELS[: split + 1] - paper) ** 2).sum() / bare.sum())
@@ -135,7 +138,9 @@ def _histogram(grey: Grey) -> NDArray[np.int64]:
     """How many pixels have each value: int64 [256]."""
     if grey.size < 1 << 14:
         return np.bincount(grey.reshape(-1), minlength=256)
-    return np.array(Image.fromarray(grey).histogram())  # takes a quarter of bincount's time
+    return np.array(
+        Image.fromarray(np.ascontiguousarray(grey)).histogram()
+    )  # takes a quarter of bincount's time
 
 
 def _otsu(counts: NDArray[np.float64]) -> tuple[int, float, float]:
@@ -159,7 +164,7 @@ def _normalize(grey: Grey, paper: Floats | np.float32, dark: bool) -> Ink:
     return np.round(np.clip(ink, 0, 255, out=ink), out=ink).astype(np.uint8)
 
 
-def _sides(grey: NDArray[np.generic], difference: Floats) -> tuple[bool, ...]:
+def _sides(grey: Floats, difference: Floats) -> tuple[bool, ...]:
     """Whether the ink is darker than the paper; both answers, likelier first, where cues disagree.
 
     What is farthest from the sheet is ink (not the mean of what is off it, nor its skewness, for
@@ -168,17 +173,46 @@ def _sides(grey: NDArray[np.generic], difference: Floats) -> tuple[bool, ...]:
     """
     few = round(_FARTHEST * difference.size)
     ordered = np.partition(difference.reshape(-1), [few, difference.size - 1 - few])
-    low, high = float(grey.min()), float(grey.max())
-    height, width = grey.shape
-    border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
-    middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    dark = (
+    half = (float(grey.min()) + float(grey.max())) / 2
+    border, middle = _border_and_middle(grey)
+    return _likelier(
         bool(ordered[few] + ordered[-1 - few] <= 0),
-        _median(border) > (low + high) / 2,
-        _median(middle.reshape(-1)) > (low + high) / 2,
+        _median(border) > half,
+        _median(middle.reshape(-1)) > half,
     )
+
+
+def _sides_of_flat(grey: Grey, counts: NDArray[np.int64]) -> tuple[bool, ...]:
+    """The same where the paper has one grey, by counting instead of sorting.
+
+    counts: int64 [256], how many pixels have each value.
+    """
+    few = round(_FARTHEST * grey.size)
+    values = np.flatnonzero(counts)
+    half = (int(values[0]) + int(values[-1])) / 2
+    border, middle = _border_and_middle(grey)
+    farthest = _nth(counts, few) + _nth(counts, grey.size - 1 - few)
+    return _likelier(
+        farthest <= 2 * int(counts.argmax()),
+        _nth(_histogram(border), border.size // 2) > half,
+        _nth(_histogram(middle), middle.size // 2) > half,
+    )
+
+
+def _likelier(*dark: bool) -> tuple[bool, ...]:
     likelier = sum(dark) >= 2
     return (likelier,) if len(set(dark)) == 1 else (likelier, not likelier)
+
+
+def _border_and_middle(grey: NDArray[Pixel]) -> tuple[NDArray[Pixel], NDArray[Pixel]]:
+    height, width = grey.shape
+    border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
+    return border, grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
+
+
+def _nth(counts: NDArray[np.int64], place: int) -> int:
+    """The value at a place of the values in their order, from 0."""
+    return int(np.searchsorted(np.cumsum(counts), place, side="right"))
 
 
 def _median(values: NDArray[np.generic]) -> float:
