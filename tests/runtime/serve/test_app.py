@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+import digits
 from digits.classifier import Classifier
 from digits.serve.limits import Limits
 from digits.serve.picture_queue import PictureQueue
@@ -301,3 +302,81 @@ def test_metrics_count_requests_and_batches(client: TestClient, test_slice) -> N
         "digits_requests_in_progress 1.0",
     ):
         assert line in answer.text.splitlines()
+
+
+def lines(client: TestClient) -> list[str]:
+    return client.get("/metrics").text.splitlines()
+
+
+def test_metrics_tell_what_is_served(client: TestClient, classifier: Classifier) -> None:
+    [model] = [line for line in lines(client) if line.startswith("digits_model_info{")]
+    checkpoint = classifier.model.metadata.checkpoint_sha256
+    for label in ('name="lenet5"', 'version="1"', 'architecture="lenet5"', checkpoint):
+        assert label in model
+    [build] = [line for line in lines(client) if line.startswith("digits_build_info{")]
+    assert f'version="{digits.__version__}"' in build and 'onnxruntime="' in build
+
+
+def test_metrics_tell_how_sure_the_answers_are(
+    client: TestClient, classifier: Classifier, pictures: list[Path], numbers: Path, test_slice
+) -> None:
+    confidences = classifier.model.probabilities(test_slice.images[:20]).max(1)
+    sure = int((confidences >= classifier.threshold).sum())
+    for picture in pictures:  # of which one is unsure
+        client.post("/predict", content=picture.read_bytes())
+    client.post("/read", content=numbers.read_bytes())
+    client.post(INFER, json=request(test_slice.images[:20, None]))
+    found = lines(client)
+    for line in (
+        'digits_answers_total{answer="digit",endpoint="predict"} 9.0',
+        'digits_answers_total{answer="unsure",endpoint="predict"} 1.0',
+        f'digits_answers_total{{answer="digit",endpoint="infer"}} {sure}.0',
+        'digits_confidence_count{endpoint="predict"} 10.0',
+        'digits_confidence_bucket{endpoint="infer",le="0.2"} 0.0',
+        'digits_confidence_count{endpoint="infer"} 20.0',
+    ):
+        assert line in found
+    assert any(line.startswith('digits_confidence_count{endpoint="read"}') for line in found)
+
+
+def test_metrics_tell_what_waits(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go = threading.Event(), threading.Event()
+    monkeypatch.setattr(classifier, "read", lambda source: begun.set() or go.wait(10))
+    with TestClient(application(classifier), raise_server_exceptions=False) as client:
+        slow = threading.Thread(target=client.post, args=("/read",), kwargs={"content": png(9, 9)})
+        slow.start()
+        assert begun.wait(10)
+        assert "digits_queued_pictures 1.0" in lines(client)
+        go.set()
+        slow.join()
+        assert "digits_queued_pictures 0.0" in lines(client)
+        assert "digits_queued_digits 0.0" in lines(client)
+
+
+@pytest.mark.parametrize(
+    ("reason", "settings", "ask"),
+    [
+        ("no_picture", {}, {"url": "/predict", "content": b"x"}),
+        ("too_many_pixels", {}, {"url": "/predict", "content": png(10_000, 5_001)}),
+        ("too_large", {"max_tensor_bytes": 9}, {"url": INFER, "content": bytes(10)}),
+        ("malformed", {}, {"url": INFER, "content": b"{"}),
+        ("unreadable", {}, {"url": INFER, "content": b"{}"}),
+        ("compressed", {}, {"url": INFER, "headers": {"content-encoding": "gzip"}}),
+        ("memory_full", {"max_total_bytes": 9}, {"url": "/read", "content": bytes(10)}),
+        ("digits_queue_full", {"max_queued_digits": 1}, {"url": INFER}),
+        ("not_found", {}, {"url": "/none"}),
+        ("wrong_method", {}, {"url": "/v2"}),
+        ("foreign_host", {}, {"url": "/predict", "headers": {"host": "evil.example"}}),
+        ("no_token", {"token": "secret"}, {"url": "/predict"}),
+    ],
+)
+def test_metrics_count_every_kind_of_refusal(
+    classifier: Classifier, reason: str, settings: dict, ask: dict, test_slice
+) -> None:
+    if reason == "digits_queue_full":
+        ask = ask | {"json": request(test_slice.images[:2, None])}
+    with TestClient(application(classifier, **settings)) as client:
+        assert client.post(**ask).status_code >= 400
+        headers = {"authorization": "Bearer secret"}
+        found = client.get("/metrics", headers=headers).text.splitlines()
+    assert f'digits_refusals_total{{reason="{reason}"}} 1.0' in found
