@@ -220,7 +220,7 @@ class _Service:
         frame = request.query_params.get("frame", "false")
         if frame not in ("true", "false"):
             raise HTTPException(422, "frame must be true or false")
-        self._pictures.check_room()  # before its body takes time
+        await self._pictures.wait_for_room()  # before its body takes memory
         most = self._settings.max_form_bytes + self._settings.max_picture_bytes
         async with self._bodies.read(request, most) as body:
             name, content = await read_upload(request, body)

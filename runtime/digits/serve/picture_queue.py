@@ -17,6 +17,7 @@ from digits.serve.refusals import Refused
 StartWorker = Callable[[], PictureWorker]
 
 _SHARED = 16  # pictures of a run: as many as one is willing to wait for
+_PAUSE = 0.5  # seconds
 _SHARED_BYTES = 256 << 10  # of a picture that is likely small
 
 
@@ -85,7 +86,7 @@ class PictureQueue:
         Raises ModelError, and Refused: what the answer says where it isn't 200, 429 when too many
         are waiting, 503 when it takes too much time or memory.
         """
-        self.check_room()
+        await self.wait_for_room()
         future = asyncio.get_running_loop().create_future()
         self.waiting += 1
         self._queue.append(_Waiting(upload, future))
@@ -96,8 +97,13 @@ class PictureQueue:
             raise Refused(answer.status, answer.text, reason=reason)
         return answer
 
-    def check_room(self) -> None:
-        """Raises Refused when a picture more would be too many."""
+    async def wait_for_room(self) -> None:
+        """Raises Refused when a picture more would be too many, but not at once.
+
+        Clients that come back without a pause would else take the time in which pictures are read.
+        """
+        if self.waiting >= self._limits.max_queued_pictures:
+            await asyncio.sleep(_PAUSE)
         if self.waiting >= self._limits.max_queued_pictures:
             sentence = "too many pictures are waiting"
             raise Refused(429, sentence, {"retry-after": "1"}, "pictures_queue_full")

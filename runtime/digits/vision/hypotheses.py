@@ -68,13 +68,13 @@ def propose(grey: Grey) -> list[Hypothesis]:
 
 def _of_side(side: Side, other: bool) -> list[Hypothesis]:
     """All hypotheses with the ink of one side that differ from one another."""
-    layer = _Layer(side.ink, other, [])
+    layer = _Layer(side.ink, side.levels, other, [])
     components = layer.components
     if not components.size:
         return []
     main = layer.add_main("main", components)
     if not side.flat:
-        narrow = _Layer(side.narrow, other, layer.found)
+        narrow = _Layer(side.narrow, otsu_levels(side.narrow), other, layer.found)
         inner = narrow.inside(narrow.components)
         narrow.add_unruled("narrow unruled", inner, narrow.add_main("narrow", inner))
         layer.add_crop(side.uncorrected)
@@ -91,14 +91,16 @@ def _of_side(side: Side, other: bool) -> list[Hypothesis]:
 class _Layer:
     """Adds hypotheses with one kind of ink to those that are found already."""
 
-    def __init__(self, ink: Ink, other: bool, found: list[Hypothesis]) -> None:
+    def __init__(
+        self, ink: Ink, levels: Levels | None, other: bool, found: list[Hypothesis]
+    ) -> None:
         self.other, self.found = other, found
         # Bare paper around the ink takes time and changes nothing; boxes are moved at the end.
         self._window, self._shape = _inked(ink), ink.shape
         window = self._window
         self.ink = ink[window.top : window.bottom, window.left : window.right]
         self._around = ink.size - self.ink.size
-        self.levels = otsu_levels(self.ink, self._around) or _BLANK
+        self.levels = levels or _BLANK
         self.mask = self.ink > self.levels.low
         self.components = _label(self.mask, self.ink, self.levels)
         self._total = max(int(self.components.mass.sum()), 1)

@@ -10,6 +10,7 @@ from PIL import Image
 Grey = NDArray[np.uint8]
 Ink = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Counts = NDArray[np.int64]  # [256]
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 _THUMBNAIL = 256  # pixels of the longer side; light changes slowly, so a small picture shows it
@@ -50,11 +51,24 @@ class Side:
     whether the paper has one grey, so that all three are the same.
     """
 
-    def __init__(self, grey: Grey, dark: bool, small: Floats, smooth: Floats) -> None:
+    def __init__(
+        self, grey: Grey, dark: bool, small: Floats, smooth: Floats, counts: Counts
+    ) -> None:
         """small: the picture's thumbnail; smooth: the light on it. Both are the paper's grey where
-        that is flat."""
+        that is flat. counts: how many pixels have each grey."""
         self._grey, self._dark, self._small, self._smooth = grey, dark, small, smooth
+        self._counts = counts
         self.flat = small.size == 1
+
+    @cached_property
+    def levels(self) -> Levels | None:
+        """What separates `ink` from paper, as `otsu_levels` says."""
+        if not self.flat:
+            return otsu_levels(self.ink)
+        # Each grey has one amount of ink.
+        amounts = _normalize(np.arange(256, dtype=np.uint8)[None], self._small, self._dark)
+        counts = np.bincount(amounts[0], self._counts, minlength=256)
+        return _levels(counts.astype(np.float64))
 
     @cached_property
     def ink(self) -> Ink:
@@ -98,11 +112,11 @@ def extract(grey: Grey) -> list[Side]:
     counts = _histogram(grey)
     if 2 * counts.max() >= grey.size:  # most of it has one grey: paper without light and noise
         paper = np.full((1, 1), counts.argmax(), np.float32)
-        return [Side(grey, dark, paper, paper) for dark in _sides_of_flat(grey, counts)]
+        return [Side(grey, dark, paper, paper, counts) for dark in _sides_of_flat(grey, counts)]
     factor = _reduction(grey)
     small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
     smooth = _fit_background(small)
-    return [Side(grey, dark, small, smooth) for dark in _sides(small, small - smooth)]
+    return [Side(grey, dark, small, smooth, counts) for dark in _sides(small, small - smooth)]
 
 
 def _reduction(grey: Grey) -> int:
@@ -119,7 +133,12 @@ def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
     """
     counts = _histogram(ink).astype(np.float64)
     counts[0] += around
-    size = ink.size + around
+    return _levels(counts)
+
+
+def _levels(counts: NDArray[np.float64]) -> Levels | None:
+    """counts: how many pixels have each amount of ink; they are changed."""
+    size = counts.sum()
     split, paper, full = _otsu(counts)
     above = counts[split + 1 :].sum()
     few = min(_FARTHEST * size, above / 2)
@@ -134,7 +153,7 @@ def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
     return Levels(float(paper), float(paper + half), float(low), float(_otsu(counts)[0]))
 
 
-def _histogram(grey: Grey) -> NDArray[np.int64]:
+def _histogram(grey: Grey) -> Counts:
     """How many pixels have each value: int64 [256]."""
     if grey.size < 1 << 14:
         return np.bincount(grey.reshape(-1), minlength=256)
@@ -182,7 +201,7 @@ def _sides(grey: Floats, difference: Floats) -> tuple[bool, ...]:
     )
 
 
-def _sides_of_flat(grey: Grey, counts: NDArray[np.int64]) -> tuple[bool, ...]:
+def _sides_of_flat(grey: Grey, counts: Counts) -> tuple[bool, ...]:
     """The same where the paper has one grey, by counting instead of sorting.
 
     counts: int64 [256], how many pixels have each value.
@@ -210,7 +229,7 @@ def _border_and_middle(grey: NDArray[Pixel]) -> tuple[NDArray[Pixel], NDArray[Pi
     return border, grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
 
 
-def _nth(counts: NDArray[np.int64], place: int) -> int:
+def _nth(counts: Counts, place: int) -> int:
     """The value at a place of the values in their order, from 0."""
     return int(np.searchsorted(np.cumsum(counts), place, side="right"))
 
