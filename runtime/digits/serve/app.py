@@ -31,6 +31,7 @@ from digits.serve.pictures import PictureWorker, Upload
 from digits.serve.refusals import Refused, failed, reason_of
 from digits.serve.settings import Settings
 from digits.serve.upload import read_upload
+from digits.terminal import complain
 
 _FILES = resources.files("digits.serve")
 _TYPES = {
@@ -283,7 +284,7 @@ async def _no_picture(request: Request, error: Exception) -> Response:
 
 async def _bad_model(request: Request, error: Exception) -> Response:
     """The log gets the sentence, which names a file; the client needn't know where it is."""
-    LOG.error("%s: %s", request_id(request.scope), error)
+    complain(f"error: {error} (request {request_id(request.scope)})")
     return failed(500, "the model failed on this; the server's log says how")
 
 
