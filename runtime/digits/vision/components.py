@@ -99,6 +99,8 @@ class Components(NamedTuple):
         starts = np.minimum(np.maximum(starts - window.left, 0), window.width)
         lengths = np.minimum(np.maximum(ends - window.left, 0), window.width) - starts
         first = rows * window.width + starts
+        some = lengths > 0
+        first, lengths = first[some], lengths[some]
         if len(parts) > 1:
             order = np.argsort(first)
             first, lengths = first[order], lengths[order]
