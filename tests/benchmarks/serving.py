@@ -182,7 +182,10 @@ def main() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         tensor, picture = folder / "tensor.lua", folder / "picture.lua"
-        tensor.write_text(f'wrk.method = "POST"\nwrk.body = [[{request()}]]\n')
+        tensor.write_text(
+            'wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\n'
+            f"wrk.body = [[{request()}]]\n"
+        )
         for number, content in enumerate(pictures()):
             (folder / f"{number}.png").write_bytes(content)
         picture.write_text(

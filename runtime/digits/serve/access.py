@@ -4,6 +4,7 @@ import hmac
 import ipaddress
 import socket
 from collections.abc import Collection
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,17 +30,19 @@ class AllowedHosts:
         self._names = {"localhost", machine, f"{machine}.local", *names}
         self._suffixes = tuple(name[1:] for name in names if name.startswith("*."))
         self._any = "*" in names
+        self._knows = lru_cache(256)(self._find)  # most requests are for the same host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._any and not scope["path"].startswith(HEALTH):
             hosts = [value for name, value in scope["headers"] if name == b"host"]
-            if not all(self._knows(host.decode("latin-1").lower()) for host in hosts):
+            if not all(map(self._knows, hosts)):
                 sentence = "this server doesn't answer for that host; see --allowed-hosts"
                 await failed(421, sentence)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _knows(self, host: str) -> bool:
+    def _find(self, header: bytes) -> bool:
+        host = header.decode("latin-1").lower()
         name = host.partition("]")[0].removeprefix("[") if "[" in host else host.partition(":")[0]
         name = name.removesuffix(".")
         return name in self._names or name.endswith(self._suffixes) or _is_address(name)

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,6 +30,8 @@ HEADERS = {
 _RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 _ID = b"x-request-id"
 _SAFE_ID = re.compile(rb"[\w.:+/=@-]{1,128}", re.ASCII)  # of a proxy, as it may go into a log
+
+_START, _NUMBERS = secrets.token_hex(4), count(1)  # unlike those of other processes
 
 ACCESS = logging.getLogger("digits.serve.access")
 LOG = logging.getLogger("digits.serve")
@@ -105,6 +108,6 @@ def request_id(scope: Scope) -> str:
     known: str | None = scope.get("digits.id")
     if known is None:
         given = next((value for name, value in scope["headers"] if name == _ID), b"")
-        known = given.decode() if _SAFE_ID.fullmatch(given) else secrets.token_hex(8)
+        known = given.decode() if _SAFE_ID.fullmatch(given) else f"{_START}-{next(_NUMBERS)}"
         scope["digits.id"] = known
     return known

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Callable, Iterable
+from functools import cache
 
 import onnxruntime
 from prometheus_client import (
@@ -88,6 +89,21 @@ class Metrics:
             "digits_model_loaded_timestamp_seconds", "When it was loaded.", registry=registry
         )
 
+        # Finding them by their labels takes longer than counting.
+        self._of_request = cache(
+            lambda endpoint, status: (
+                self._requests.labels(endpoint, status),
+                self._seconds.labels(endpoint),
+            )
+        )
+        self._of_answer = cache(
+            lambda endpoint: (
+                self._confidence.labels(endpoint),
+                self._answers.labels(endpoint, "digit"),
+                self._answers.labels(endpoint, "unsure"),
+            )
+        )
+
     def watch(self, name: str, help_: str, depth: Callable[[], float]) -> None:
         """Show a number that is asked for when somebody looks."""
         Gauge(name, help_, registry=self._registry).set_function(depth)
@@ -104,8 +120,9 @@ class Metrics:
 
     def answered(self, endpoint: str, status: int, seconds: float) -> None:
         """Count a request."""
-        self._requests.labels(endpoint, status).inc()
-        self._seconds.labels(endpoint).observe(seconds)
+        requests, durations = self._of_request(endpoint, status)
+        requests.inc()
+        durations.observe(seconds)
 
     def refused(self, reason: str) -> None:
         """Count a refusal."""
@@ -113,12 +130,13 @@ class Metrics:
 
     def read(self, endpoint: str, confidences: Iterable[float], unsure: int) -> None:
         """Count digits that were read, of which some are unsure: that they change shows drift."""
-        histogram, total = self._confidence.labels(endpoint), 0
+        histogram, digits, unsure_digits = self._of_answer(endpoint)
+        total = 0
         for confidence in confidences:
             histogram.observe(confidence)
             total += 1
-        self._answers.labels(endpoint, "digit").inc(total - unsure)
-        self._answers.labels(endpoint, "unsure").inc(unsure)
+        digits.inc(total - unsure)
+        unsure_digits.inc(unsure)
 
     def text(self) -> bytes:
         """All of them in Prometheus' text form, version 0.0.4."""
