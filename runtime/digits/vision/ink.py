@@ -1,17 +1,17 @@
 """Grey pixels to ink, whatever the light and the pen."""
 
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digits.vision.sides import FARTHEST, Counts, histogram, median, sides, sides_of_flat
+
 Grey = NDArray[np.uint8]
 Ink = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-Counts = NDArray[np.int64]  # [256]
-Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 _THUMBNAIL = 256  # pixels of the longer side; light changes slowly, so a small picture shows it
 _FIT = 20  # samples along the longer side are enough for a surface with six coefficients
@@ -19,7 +19,6 @@ _FIT = 20  # samples along the longer side are enough for a surface with six coe
 _WIDEST_STROKE = 0.25
 # A third of it is as wide as the thickest marker writes digits of half the picture's side.
 _NARROW_STROKE = _WIDEST_STROKE / 3
-_FARTHEST = 0.003  # of the pixels are ink, in a picture with some
 _DARKEST_PAPER = 64  # of 255; in a deeper shadow ink can't be told from a camera's noise
 _LEVELS = np.arange(256) + 0.5
 _VISIBLE = 5  # of 255: a difference of 2 % is the least that people see (Weber's fraction)
@@ -109,14 +108,14 @@ def extract(grey: Grey) -> list[Side]:
 
     grey: uint8 [height, width].
     """
-    counts = _histogram(grey)
+    counts = histogram(grey)
     if 2 * counts.max() >= grey.size:  # most of it has one grey: paper without light and noise
         paper = np.full((1, 1), counts.argmax(), np.float32)
-        return [Side(grey, dark, paper, paper, counts) for dark in _sides_of_flat(grey, counts)]
+        return [Side(grey, dark, paper, paper, counts) for dark in sides_of_flat(grey, counts)]
     factor = _reduction(grey)
     small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
     smooth = _fit_background(small)
-    return [Side(grey, dark, small, smooth, counts) for dark in _sides(small, small - smooth)]
+    return [Side(grey, dark, small, smooth, counts) for dark in sides(small, small - smooth)]
 
 
 def _reduction(grey: Grey) -> int:
@@ -131,7 +130,7 @@ def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
     is the one that best separates two classes (N. Otsu, "A threshold selection method from
     gray-level histograms", 1979); of the inked pixels, once more.
     """
-    counts = _histogram(ink).astype(np.float64)
+    counts = histogram(ink).astype(np.float64)
     counts[0] += around
     return _levels(counts)
 
@@ -141,7 +140,7 @@ def _levels(counts: NDArray[np.float64]) -> Levels | None:
     size = counts.sum()
     split, paper, full = _otsu(counts)
     above = counts[split + 1 :].sum()
-    few = min(_FARTHEST * size, above / 2)
+    few = min(FARTHEST * size, above / 2)
     darkest = float(np.searchsorted(np.cumsum(counts), size - few))
     if above in (0, size) or darkest - paper < _VISIBLE:
         return None
@@ -151,15 +150,6 @@ def _levels(counts: NDArray[np.float64]) -> Levels | None:
     low = paper + max(half / 3, min(3 * noise, half))
     counts[: int(low) + 1] = 0
     return Levels(float(paper), float(paper + half), float(low), float(_otsu(counts)[0]))
-
-
-def _histogram(grey: Grey) -> Counts:
-    """How many pixels have each value: int64 [256]."""
-    if grey.size < 1 << 14:
-        return np.bincount(grey.reshape(-1), minlength=256)
-    return np.array(
-        Image.fromarray(np.ascontiguousarray(grey)).histogram()
-    )  # takes a quarter of bincount's time
 
 
 def _otsu(counts: NDArray[np.float64]) -> tuple[int, float, float]:
@@ -181,63 +171,6 @@ def _normalize(grey: Grey, paper: Floats | np.float32, dark: bool) -> Ink:
     # Flat paper gives whole numbers. Cut off, not rounded, they would change with the last bit of
     # the fit, which is another one on each processor.
     return np.round(np.clip(ink, 0, 255, out=ink), out=ink).astype(np.uint8)
-
-
-def _sides(grey: Floats, difference: Floats) -> tuple[bool, ...]:
-    """Whether the ink is darker than the paper; both answers, likelier first, where cues disagree.
-
-    What is farthest from the sheet is ink (not the mean of what is off it, nor its skewness, for
-    half a picture in the shadow outweighs the ink); most of the border is paper; and so is most of
-    the middle, even where a table surrounds the sheet. difference: grey less the smooth sheet.
-    """
-    few = round(_FARTHEST * difference.size)
-    ordered = np.partition(difference.reshape(-1), [few, difference.size - 1 - few])
-    half = (float(grey.min()) + float(grey.max())) / 2
-    border, middle = _border_and_middle(grey)
-    return _likelier(
-        bool(ordered[few] + ordered[-1 - few] <= 0),
-        _median(border) > half,
-        _median(middle.reshape(-1)) > half,
-    )
-
-
-def _sides_of_flat(grey: Grey, counts: Counts) -> tuple[bool, ...]:
-    """The same where the paper has one grey, by counting instead of sorting.
-
-    counts: int64 [256], how many pixels have each value.
-    """
-    few = round(_FARTHEST * grey.size)
-    values = np.flatnonzero(counts)
-    half = (int(values[0]) + int(values[-1])) / 2
-    border, middle = _border_and_middle(grey)
-    farthest = _nth(counts, few) + _nth(counts, grey.size - 1 - few)
-    return _likelier(
-        farthest <= 2 * int(counts.argmax()),
-        _nth(_histogram(border), border.size // 2) > half,
-        _nth(_histogram(middle), middle.size // 2) > half,
-    )
-
-
-def _likelier(*dark: bool) -> tuple[bool, ...]:
-    likelier = sum(dark) >= 2
-    return (likelier,) if len(set(dark)) == 1 else (likelier, not likelier)
-
-
-def _border_and_middle(grey: NDArray[Pixel]) -> tuple[NDArray[Pixel], NDArray[Pixel]]:
-    height, width = grey.shape
-    border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
-    return border, grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
-
-
-def _nth(counts: Counts, place: int) -> int:
-    """The value at a place of the values in their order, from 0."""
-    return int(np.searchsorted(np.cumsum(counts), place, side="right"))
-
-
-def _median(values: NDArray[np.generic]) -> float:
-    """The upper median; np.median takes three times as long."""
-    middle = len(values) // 2
-    return float(np.partition(values, middle)[middle])
 
 
 def _background(small: Floats, smooth: Floats, widest: float) -> Floats:
@@ -272,10 +205,10 @@ def _fit_background(small: Floats) -> Floats:
     values = small[::step, ::step].ravel()
     ridge = 1e-3 * np.eye(6, dtype=np.float32)
     coefficients = np.zeros(6, np.float32)
-    coefficients[0] = _median(values)
+    coefficients[0] = median(values)
     for _ in range(5):
         distance = np.abs(values - design @ coefficients)
-        spread = max(1.5 * _median(distance), 2)  # 2: a camera's noise
+        spread = max(1.5 * median(distance), 2)  # 2: a camera's noise
         relative = distance / spread
         weighted = design / np.square(1 + relative * relative)[:, None]
         coefficients = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ values)
