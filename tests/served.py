@@ -8,7 +8,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TextIO
@@ -22,6 +23,19 @@ class Served:
 
     process: subprocess.Popen[str]
     port: int
+    log: TextIO = field(default_factory=StringIO)
+
+    def wait_for(self, words: str) -> str:
+        """What it has written, as soon as these words are in it."""
+        while words not in (written := self.written()):
+            assert self.process.poll() is None, written
+            time.sleep(0.01)
+        return written
+
+    def written(self) -> str:
+        """What it has written on stderr until now."""
+        self.log.seek(0)
+        return self.log.read()
 
     @property
     def address(self) -> str:
@@ -50,10 +64,12 @@ def _resident(process: int | str) -> int:
 
 
 @contextmanager
-def served(*options: str, files: int | None = None) -> Iterator[Served]:
+def served(
+    *options: str, files: int | None = None, complains: bool = False, **environment: str
+) -> Iterator[Served]:
     """Start it on a free port. It must end with 0 after SIGTERM, and complain of nothing.
 
-    files: how many it may have open.
+    files: how many it may have open. complains: whether it may complain. environment: DIGITS_…
     """
 
     def limit() -> None:
@@ -63,14 +79,16 @@ def served(*options: str, files: int | None = None) -> Iterator[Served]:
     command = [str(DIGITS), "serve", "--port", "0", *options]
     with (
         TemporaryFile("w+") as log,
-        subprocess.Popen(command, stderr=log, text=True, preexec_fn=limit) as process,
+        subprocess.Popen(
+            command, stderr=log, text=True, preexec_fn=limit, env=os.environ | environment
+        ) as process,
     ):
         try:
-            yield Served(process, _port(process, log))
+            yield Served(process, _port(process, log), log)
             process.terminate()
             assert process.wait(timeout=90) == 0
             log.seek(0)
-            assert [line for line in log if not line.startswith("serving ")] == []
+            assert complains or [line for line in log if not line.startswith("serving ")] == []
         finally:
             process.kill()
 
@@ -79,8 +97,8 @@ def _port(process: subprocess.Popen[str], log: TextIO) -> int:
     """Wait until the server says where it is."""
     while process.poll() is None:
         log.seek(0)
-        if found := re.search(r"serving \S+:(\d+)/", log.read()):
-            return int(found[1])
+        if found := re.search(r"serving (?:https?://\S+:(\d+)/|unix:)", log.read()):
+            return int(found[1] or 0)
         time.sleep(0.01)
     log.seek(0)
     raise AssertionError(log.read())

@@ -1,6 +1,5 @@
 """Picture in, digits out."""
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from digits.errors import PictureError
 from digits.models.metadata import Kernels
 from digits.models.model import Model
+from digits.models.model import Source as ModelSource
 from digits.prediction import Prediction, Reading
 from digits.vision import picture
 from digits.vision.frame import to_mnist
@@ -43,16 +43,17 @@ class Examination(NamedTuple):
 class Classifier:
     """Reads pictures of handwritten digits. Threads may share one.
 
-    model: an ONNX file that `digits export` made; by default $DIGITS_MODEL, or else the bundled
-    LeNet-5. threads: how many cores one call may use. kernels, sha256: see Model. reject: whether
-    an answer below the model's rejection threshold is none.
+    model: an ONNX file that `digits export` made, or what `digits.models.model.read` gave; by
+    default $DIGITS_MODEL, or else the bundled LeNet-5. threads: how many cores one call may use.
+    kernels, sha256: see Model. reject: whether an answer below the model's rejection
+    threshold is none.
 
     Raises ModelError when the model can't be used; its methods raise it when the model fails.
     """
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | None = None,
+        model: ModelSource = None,
         threads: int = 1,
         kernels: Kernels | None = None,
         reject: bool = True,
@@ -82,7 +83,10 @@ class Classifier:
 
         Raises PictureError at the first picture that can't be opened.
         """
-        pictures = [picture.load(source) for source in sources]
+        return self.examine_pictures([picture.load(source) for source in sources])
+
+    def examine_pictures(self, pictures: Sequence[Picture]) -> list[Examination]:
+        """The same of pictures that `picture.load` has opened."""
         proposed = [propose(loaded.grey) for loaded in pictures]
         frames, answers = self.classify(
             [hypothesis.component.ink for hypotheses in proposed for hypothesis in hypotheses]

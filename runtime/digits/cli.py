@@ -223,27 +223,15 @@ def bench(
         emit(printable(line))
 
 
-@app.command()
-def serve(
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 is every one of this machine.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 8000,
-    model: options.Model = None,
-    model_sha256: options.ModelSha256 = None,
-    kernels: options.Kernels = None,
-    reject: options.Reject = "unsure",
-) -> None:
+@app.command(context_settings=PASS_ON)
+def serve(context: typer.Context) -> None:
     """Serve a page to draw on and an API. Needs "digits[serve]"."""
-    from digits.classifier import Classifier
-
     try:
-        from digits.serve import server
+        from digits.serve import cli
+
+        cli.app(context.args, prog_name="digits serve")
     except ModuleNotFoundError as error:
         _missing("serve", "serve", error)
-    sure = reject == "unsure"
-    classifier = Classifier(model, kernels=kernels, reject=sure, sha256=model_sha256)
-    server.serve(classifier, host, port)
 
 
 @app.command(context_settings=PASS_ON)

@@ -1,12 +1,15 @@
-"""`digits serve` under load, beside what one writes in twenty lines.
+"""`digits serve` under load, beside what one writes in twenty lines, and beside another checkout.
 
-    python -m tests.benchmarks.serving [SECONDS]
+    python -m tests.benchmarks.serving [SECONDS] [CHECKOUT]
 
-wrk (Debian's package) keeps 64 connections busy, each with one digit a request as JSON. It runs on
-the same cores as the server, so that the figures are what both together get out of them.
+wrk (Debian's package) keeps connections busy, with one digit a request as JSON, or with PNGs of
+280x280 pixels. It runs on the same cores as the server, so that the figures are what both together
+get out of them.
 """
 
+import io
 import json
+import os
 import re
 import shutil
 import socket
@@ -15,15 +18,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from PIL import Image
 from tests.served import Served, served
 
+from digits.data import mnist
 from digits.models.model import BUNDLED
 
-CONNECTIONS = 64
 INFER = "/v2/models/lenet5/infer"
 
 # Reads the pixels and runs the network, request by request: no checks, no limits, no batches.
@@ -41,11 +46,40 @@ async def infer(request):
     images = np.array(tensor["data"], np.uint8).reshape(tensor["shape"])
     [rows] = session.run(None, {{"images": images}})
     return JSONResponse({{"outputs": [{{"data": rows.ravel().tolist()}}]}})
-async def nothing(request):
-    await request.body()
-    return JSONResponse({{}})
-routes = [Route("{INFER}", infer, methods=["POST"]), Route("/nothing", nothing, methods=["POST"])]
+routes = [Route("{INFER}", infer, methods=["POST"])]
 uvicorn.run(Starlette(routes=routes), port=int(sys.argv[1]), access_log=False, log_level="error")
+"""
+
+
+# The same with FastAPI, which checks the request by its types and describes itself.
+FASTAPI = f"""
+import sys
+from typing import Annotated, Literal
+import numpy as np, onnxruntime, uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel, Field
+class Tensor(BaseModel):
+    name: Literal["images"]
+    shape: list[int]
+    datatype: Literal["UINT8"]
+    data: list[Annotated[int, Field(ge=0, le=255)]]
+class Request(BaseModel):
+    inputs: list[Tensor]
+class Output(BaseModel):
+    data: list[float]
+class Response(BaseModel):
+    outputs: list[Output]
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+session = onnxruntime.InferenceSession({BUNDLED!r}, options)
+app = FastAPI()
+@app.post("{INFER}")
+async def infer(request: Request) -> Response:
+    tensor = request.inputs[0]
+    images = np.array(tensor.data, np.uint8).reshape(tensor.shape)
+    [rows] = session.run(None, {{"images": images}})
+    return Response(outputs=[Output(data=rows.ravel().tolist())])
+uvicorn.run(app, port=int(sys.argv[1]), access_log=False, log_level="error")
 """
 
 
@@ -56,23 +90,59 @@ def request() -> str:
     return json.dumps({"inputs": [tensor | {"data": pixels.tolist()}]})
 
 
+def pictures() -> list[bytes]:
+    """Ten digits as PNGs of 280x280 pixels, black on white."""
+    found = []
+    for image in mnist.load("validation").images[:10]:
+        file = io.BytesIO()
+        Image.fromarray(255 - image).resize((280, 280), Image.Resampling.BICUBIC).save(file, "PNG")
+        found.append(file.getvalue())
+    return found
+
+
 @contextmanager
-def plain() -> Iterator[Served]:
+def plain(code: str) -> Iterator[Served]:
+    """A server of a few lines."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with subprocess.Popen([sys.executable, "-c", PLAIN, str(port)], text=True) as process:
+    started = time.monotonic()
+    with subprocess.Popen([sys.executable, "-c", code, str(port)], text=True) as process:
         try:
-            time.sleep(2)
+            wait_until_it_accepts(port)
+            print(f"  started in {time.monotonic() - started:.2f} s")
             yield Served(process, port)
         finally:
             process.kill()
 
 
-def load(server: Served, path: str, seconds: int, script: Path) -> None:
+def wait_until_it_accepts(port: int) -> None:
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+
+
+@contextmanager
+def of(checkout: Path | None) -> Iterator[Served]:
+    """`digits serve` of this or another checkout."""
+    parts = ("runtime", "train", "export")
+    path = (
+        {"PYTHONPATH": os.pathsep.join(str(checkout / part) for part in parts)} if checkout else {}
+    )
+    started = time.monotonic()
+    with served(complains=True, **path) as server:
+        print(f"  started in {time.monotonic() - started:.2f} s")
+        yield server
+
+
+def load(server: Served, path: str, seconds: int, script: Path, connections: int = 64) -> float:
+    """Print what it answers; returns how many times a second with 200."""
     before = server.resident
     done = subprocess.run(
         [
-            *("wrk", f"-c{CONNECTIONS}", "-t1", f"-d{seconds}s", "--latency"),
+            *("wrk", f"-c{connections}", "-t1", f"-d{seconds}s", "--latency", "--timeout", "60s"),
             *("-s", str(script), server.url + path),
         ],
         capture_output=True,
@@ -80,32 +150,62 @@ def load(server: Served, path: str, seconds: int, script: Path) -> None:
         check=True,
     )
     share = dict(re.findall(r"^ +(50|99)%\s+(\S+)", done.stdout, re.MULTILINE))
-    [rate] = re.findall(r"Requests/sec: +(\S+)", done.stdout)
-    errors = re.findall(r"Socket errors: .*|Non-2xx.*", done.stdout) or ["no error"]
-    print(
-        f"{float(rate):8,.0f} requests/s   p50 {share['50']:>8}   p99 {share['99']:>8}   ", end=""
-    )
-    print(f"{', '.join(errors)}   {before / 1e6:.0f} -> {server.resident / 1e6:.0f} MB", flush=True)
+    [(total, took)] = re.findall(r"(\d+) requests in (\S+)s,", done.stdout)
+    refused = sum(map(int, re.findall(r"Non-2xx or 3xx responses: (\d+)", done.stdout)))
+    rate = (int(total) - refused) / float(took)
+    errors = re.findall(r"Socket errors: .*", done.stdout) or ["no error"]
+    print(f"{rate:8,.0f} answers/s  {refused / float(took):6,.0f} refusals/s", end="")
+    print(f"   p50 {share['50']:>8}   p99 {share['99']:>8}   {', '.join(errors)}", end="")
+    print(f"   {before / 1e6:.0f} -> {server.resident / 1e6:.0f} MB", flush=True)
+    return rate
+
+
+def compare(name: str, checkout: Path | None, seconds: int, tensor: Path, picture: Path) -> None:
+    """Tensors, pictures, and four times as many clients as may wait."""
+    print(name)
+    with of(checkout) as server:
+        for path, script in ((INFER, tensor), ("/predict", picture)):
+            load(server, path, 3, script, 16)  # and all processes have started
+        print("  tensors, 64 connections    ", end="")
+        load(server, INFER, seconds, tensor)
+        print("  pictures, 16 connections   ", end="")
+        full = load(server, "/predict", seconds, picture, 16)
+        print("  pictures, 256 connections  ", end="")
+        overloaded = load(server, "/predict", seconds, picture, 256)
+        print(f"  under overload {overloaded / full:.0%} of the pictures")
 
 
 def main() -> None:
     if not shutil.which("wrk"):
         sys.exit("wrk is missing: apt-get install wrk")
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    with TemporaryDirectory() as folder:
-        script = Path(folder) / "post.lua"
-        script.write_text(f'wrk.method = "POST"\nwrk.body = [[{request()}]]\n')
-        print(f"{CONNECTIONS} connections, one digit a request, {seconds} s")
-        with served() as server:
-            load(server, INFER, 2, script)
-            print("digits serve                 ", end="")
-            load(server, INFER, seconds, script)
-        with plain() as server:
-            load(server, INFER, 2, script)
-            print("Starlette and onnxruntime    ", end="")
-            load(server, INFER, seconds, script)
-            print("Starlette, no inference      ", end="")
-            load(server, "/nothing", seconds, script)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        tensor, picture = folder / "tensor.lua", folder / "picture.lua"
+        tensor.write_text(
+            'wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\n'
+            f"wrk.body = [[{request()}]]\n"
+        )
+        for number, content in enumerate(pictures()):
+            (folder / f"{number}.png").write_bytes(content)
+        picture.write_text(
+            "local bodies = {}\nfor i = 0, 9 do\n"
+            f'  local file = io.open("{folder}/" .. i .. ".png", "rb")\n'
+            '  bodies[i] = wrk.format("POST", nil, nil, file:read("*a"))\nend\nlocal i = 0\n'
+            "request = function() i = (i + 1) % 10; return bodies[i] end\n"
+        )
+        print(f"one digit a request, {seconds} s")
+        if len(sys.argv) > 2:
+            compare(sys.argv[2], Path(sys.argv[2]), seconds, tensor, picture)
+        compare("digits serve", None, seconds, tensor, picture)
+        for title, code in (("Starlette", PLAIN), ("FastAPI", FASTAPI)):
+            if not find_spec(title.lower()):
+                continue
+            print(f"{title} and onnxruntime")
+            with plain(code) as server:
+                load(server, INFER, 2, tensor)
+                print("  tensors, 64 connections    ", end="")
+                load(server, INFER, seconds, tensor)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.serve import limits
-from digits.serve.server import configured, listening
+from digits.serve.app import App
+from digits.serve.server import listening, make_server
+from digits.serve.settings import Settings
 from tests.hostile import corpus, specimens
 from tests.hostile.watchful import harmless
 from tests.runtime.serve.conftest import application
@@ -126,11 +127,16 @@ def test_values_of_other_types(client: TestClient, value: object) -> None:
 
 
 @pytest.fixture
-def port(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A real server, which waits for the next request less long than it usually does."""
-    monkeypatch.setattr(limits, "IDLE_SECONDS", 1)
-    server = configured(classifier)
-    with listening("127.0.0.1", 0) as listener:
+def settings() -> Settings:
+    """Those of a server that waits for the next request less long than it usually does."""
+    return Settings(port=0, keepalive_timeout=1)
+
+
+@pytest.fixture
+def port(classifier: Classifier, settings: Settings) -> Iterator[int]:
+    """A real server."""
+    server = make_server(App(settings, classifier))
+    with listening(settings) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         yield listener.getsockname()[1]
@@ -152,9 +158,11 @@ def ask(port: int, request: bytes) -> bytes:
     return received
 
 
-def test_mutants_on_a_socket(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mutants_on_a_socket(
+    port: int, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of heads too, which the test client makes itself. Half of a request has to wait: 32 do."""
-    head = b"POST /predict?frame=true HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+    head = b"POST /predict?frame=true HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
     plain = head + b"content-length: %d\r\n\r\n" % len(PICTURE) + PICTURE
     chunked = head + b"transfer-encoding: chunked\r\n\r\n%x\r\n" % len(PICTURE) + PICTURE
     chunked += b"\r\n0\r\n\r\n"
@@ -162,8 +170,8 @@ def test_mutants_on_a_socket(port: int, monkeypatch: pytest.MonkeyPatch) -> None
     mutants = corpus.all_mutants({"plain": plain, "chunked": chunked}, 150)
     found = set()
     with ThreadPoolExecutor(32) as clients, monkeypatch.context() as impatient:
-        impatient.setattr(limits, "HEAD_SECONDS", 0.3)
-        impatient.setattr(limits, "BODY_SECONDS", 0.3)
+        impatient.setattr(settings, "header_timeout", 0.3)
+        impatient.setattr(settings, "body_timeout", 0.3)
         for many in iter(lambda: list(islice(mutants, 100)), []):
             with harmless(f"{many[0][0]} and {len(many) - 1} more"):
                 answers = clients.map(lambda named: ask(port, named[1]), many)

@@ -13,7 +13,7 @@ import pytest
 from tests.served import Served, served
 
 PAGE = (Path(__file__).parent.parent / "pictures" / "2.jpg").read_bytes()
-HEAD = "POST {} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n"
+HEAD = "POST {} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n"
 INFER = "/v2/models/lenet5/infer"
 GROWTH = 20e6  # bytes; 10,000 uploads that leak are 70e6
 
@@ -66,7 +66,7 @@ def abort_uploads(server: Served, count: int) -> None:
     noise = random.Random(0)
     for number in range(count):
         if number % 50 == 0:  # let it accept the others first: only so many may wait for that
-            ask(server, b"GET /v2 HTTP/1.1\r\nhost: x\r\n\r\n")
+            ask(server, b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n")
         with connect(server) as client:
             client.sendall(head("/predict", len(PAGE)) + PAGE[: noise.randrange(len(PAGE))])
             if number % 2:  # gone without a good-bye

@@ -42,6 +42,16 @@ ORT_ERRORS = (
 )
 
 
+class Content(NamedTuple):
+    """A model file in memory, which another process gets as it is. name: where it came from."""
+
+    name: str
+    content: bytes
+
+
+Source = str | os.PathLike[str] | Content | None
+
+
 class ModelFile(NamedTuple):
     """A file that was looked into and may be opened. sha256: what it is pinned to, or empty."""
 
@@ -55,9 +65,10 @@ class ModelFile(NamedTuple):
 class Model:
     """A verified model file and its onnxruntime session. Threads may share one.
 
-    path: an ONNX file that `digits export` made; by default $DIGITS_MODEL, or else the bundled
-    LeNet-5. threads: how many cores one call may use; 0: all. kernels: "integer" multiplies int8 by
-    int8, "float" stores int8 and multiplies floats; by default what the file says is faster for it.
+    path: an ONNX file that `digits export` made, or what `read` gave; by default $DIGITS_MODEL, or
+    else the bundled LeNet-5. threads: how many cores one call may use; 0: all. kernels: "integer"
+    multiplies int8 by int8, "float" stores int8 and multiplies floats; by default what the file
+    says is faster for it.
     sha256: of the only file that is accepted, or empty for any; by default $DIGITS_MODEL_SHA256.
 
     Raises ModelError when the file is missing, damaged, not ours, not the one that is accepted, or
@@ -66,7 +77,7 @@ class Model:
 
     def __init__(
         self,
-        path: str | os.PathLike[str] | None = None,
+        path: Source = None,
         threads: int = 1,
         kernels: Kernels | None = None,
         sha256: str | None = None,
@@ -78,6 +89,7 @@ class Model:
         file = load(path, sha256)
         self.name, self.metadata, self.sha256 = file.name, file.metadata, file.sha256
         self.threads = threads
+        self._source: str | Content = path if isinstance(path, Content) else file.name
         # A float file has no integers to compute with.
         only_float = self.metadata.quantization == "none"
         self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
@@ -90,9 +102,9 @@ class Model:
         # Blank frames show a graph that loads but can't run, and weights that are no numbers.
         self.probabilities(np.zeros((2, 28, 28), np.uint8))
 
-    def __reduce__(self) -> tuple[type["Model"], tuple[str, int, Kernels, str | None]]:
+    def __reduce__(self) -> tuple[type["Model"], tuple[str | Content, int, Kernels, str | None]]:
         # A worker process opens a session of its own.
-        return Model, (self.name, self.threads, self.kernels, self.sha256 or None)
+        return Model, (self._source, self.threads, self.kernels, self.sha256 or None)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Classify a batch of framed digits.
@@ -173,17 +185,25 @@ def failure(verb: str, name: str, error: Exception) -> ModelError:
     return ModelError(f"onnxruntime can't {verb} {name}: {reason}")
 
 
-def load(path: str | os.PathLike[str] | None, sha256: str | None) -> ModelFile:
+def load(path: Source, sha256: str | None) -> ModelFile:
     """Find a file, and look into it; arguments as of `Model`.
 
     Raises ModelError when it can't be used, and ValueError when sha256 is none.
     """
-    name = os.fspath(path or os.environ.get("DIGITS_MODEL") or BUNDLED)
+    name, content = path if isinstance(path, Content) else read(path)
     wanted = pin.from_environment() if sha256 is None else sha256 and pin.parse(sha256)
-    content = _read(name)
     if wanted:
         pin.check(content, wanted, name)
     return look_into(content, name)._replace(sha256=wanted)
+
+
+def read(path: str | os.PathLike[str] | None = None) -> Content:
+    """The bytes of a file, which `Model` takes even when the file has become another one.
+
+    path: as of `Model`. Raises ModelError when it can't be read.
+    """
+    name = os.fspath(path or os.environ.get("DIGITS_MODEL") or BUNDLED)
+    return Content(name, _read(name))
 
 
 def look_into(content: bytes, name: str) -> ModelFile:

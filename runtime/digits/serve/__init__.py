@@ -1,15 +1,22 @@
 """The web page and the API: `digits serve`. Needs the extra `serve`.
 
-server       the socket, the signals, uvicorn
-connection   closes connections that are too slow, too long or too many
-app          which address does what
-guard        what holds for every request: its time, its count, the headers of its answer
-limits       how large, how slow and how many
-body         reads what a client sends, within bounds
-v2           the Open Inference Protocol: tensors in, tensors out
-batcher      runs the network once for the requests that arrive together
-pictures     a picture in, what `digits predict --json` and `digits read --json` print out
-metrics      what Prometheus may know
-openapi      the API's description
-page/        the page: HTML, CSS, JavaScript
+cli            options and variables to settings
+settings       how a server is set up
+limits         how large, how slow and how many; part of the settings
+probe          asks a server of this machine whether it is ready
+server         the socket, the signals, TLS, uvicorn
+connection     closes connections that are too slow, too long or too many
+app            which address does what
+guard          what holds for every request: its time, its count, its id, the headers of its answer
+access         who may ask: hosts and the token
+refusals       how a request is refused
+body, upload   read what a client sends, within bounds
+v2             the Open Inference Protocol: tensors in, tensors out
+batcher        runs the network once for the tensors that arrive together
+picture_queue  gives pictures that wait together to a process
+pictures       what such a process does: what `digits predict --json` and `read --json` print out
+metrics        what Prometheus may know
+schemas        the JSON of the API, as types
+openapi        the API's description
+page/, docs/   the page to draw on, and the API's: HTML, CSS, JavaScript
 """

@@ -3,96 +3,181 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from importlib import resources
 from typing import Literal
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import Receive, Scope, Send
 
 from digits.classifier import Classifier
-from digits.errors import ModelError, PictureError
-from digits.serve import limits, metrics, openapi, pictures, v2
+from digits.errors import DigitsError, ModelError, PictureError
+from digits.models import model
+from digits.serve import metrics, pictures, v2
+from digits.serve.access import AllowedHosts, BearerToken
 from digits.serve.batcher import Batcher
 from digits.serve.body import Bodies
-from digits.serve.guard import Guard, failed
+from digits.serve.guard import LOG, Guard, request_id
 from digits.serve.metrics import Metrics
-from digits.serve.pictures import Pictures, PictureWorker, Upload, sent
+from digits.serve.picture_queue import PictureQueue
+from digits.serve.pictures import PictureWorker, Upload
+from digits.serve.refusals import Refused, failed, reason_of
+from digits.serve.settings import Settings
+from digits.serve.upload import read_upload
 from digits.terminal import complain
 
-_PAGE = resources.files("digits.serve") / "page"
+_FILES = resources.files("digits.serve")
 _TYPES = {
     "html": "text/html",
     "css": "text/css",
     "js": "text/javascript",
     "svg": "image/svg+xml",
 }
+_DESCRIPTION = "/openapi.json"
+_ID = "x-request-id"
 
 _SMALL = 64 << 10  # bytes of JSON that are parsed in less time than a thread takes to begin
 
 
-def create(
-    classifier: Classifier, start_worker: Callable[[], PictureWorker] | None = None
-) -> ASGIApp:
+class App:
     """The application.
 
-    classifier: the model that it serves; its architecture is the name. start_worker: gives what
-    reads pictures, by default a process.
+    classifier: the model that it serves at first; by default the one that the settings name.
+    start_worker: gives what reads pictures with a model, by default a process.
+
+    Raises ModelError when the model can't be used.
     """
-    shown = Metrics()
-    service = _Service(
-        classifier, shown, start_worker or partial(pictures.start_worker, classifier)
-    )
-    model = "/v2/models/{name}"
-    routes = [
-        Route("/v2", service.server),
-        Route("/v2/health/live", service.live),
-        Route("/v2/health/ready", service.ready),
-        *(
-            route
-            for path in (model, f"{model}/versions/{{version}}")
-            for route in (
-                Route(path, service.model),
-                Route(f"{path}/ready", service.model_ready),
-                Route(f"{path}/infer", service.infer, methods=["POST"]),
+
+    def __init__(
+        self,
+        settings: Settings,
+        classifier: Classifier | None = None,
+        start_worker: Callable[[Classifier], PictureWorker] | None = None,
+    ) -> None:
+        self.settings, self.metrics = settings, Metrics()
+        start_worker = start_worker or partial(pictures.start_worker, limits=settings)
+        classifier = classifier or _load(settings)
+        self._service = _Service(settings, classifier, self.metrics, start_worker)
+        starlette = Starlette(
+            routes=self._service.routes(),
+            middleware=_middleware(settings, self._service.files),
+            exception_handlers={
+                HTTPException: _refused,
+                PictureError: _no_picture,
+                ModelError: _bad_model,
+                Exception: _broken,
+            },
+        )
+        starlette.router.redirect_slashes = False
+        self._app = Guard(starlette, settings, self.metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    async def reload(self) -> None:
+        """Serve what the model's file holds now; what is no model is logged, and changes nothing.
+
+        Requests that have come before are answered by the one that was served before.
+        """
+        try:
+            await self._service.use(await asyncio.to_thread(_load, self.settings))
+        except DigitsError as error:
+            LOG.error("the model wasn't loaded anew: %s", error)
+            self.metrics.reloads.labels("failed").inc()
+        else:
+            LOG.info("the model was loaded anew")
+            self.metrics.reloads.labels("done").inc()
+
+
+def _load(settings: Settings) -> Classifier:
+    """The model in memory: processes that start later get it, even when its file has changed."""
+    content = model.read(settings.model)
+    sure = settings.reject == "unsure"
+    return Classifier(content, kernels=settings.kernels, reject=sure, sha256=settings.model_sha256)
+
+
+def _middleware(settings: Settings, files: dict[str, bytes]) -> list[Middleware]:
+    found = [Middleware(AllowedHosts, settings.hosts)]
+    if settings.origins:
+        headers = ["authorization", "content-type", v2.JSON_LENGTH, _ID]
+        found.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=headers,
+                expose_headers=["retry-after", v2.JSON_LENGTH, _ID],
             )
-        ),
-        Route("/predict", service.predict, methods=["POST"]),
-        Route("/read", service.read, methods=["POST"]),
-        Route("/metrics", service.metrics),
-        Route("/openapi.json", service.openapi),
-        *(Route(f"/{name}", service.page) for name in ("", *service.files)),
-    ]
-    app = Starlette(
-        routes=routes,
-        exception_handlers={
-            HTTPException: _refused,
-            PictureError: _no_picture,
-            ModelError: _bad_model,
-            Exception: _broken,
-        },
-    )
-    app.router.redirect_slashes = False
-    return Guard(app, shown)
+        )
+    if settings.token is not None:
+        found.append(Middleware(BearerToken, settings.token, {*files, _DESCRIPTION}))
+    return found
 
 
 class _Service:
+    """What the addresses do. files: those of the pages, by their path."""
+
     def __init__(
-        self, classifier: Classifier, shown: Metrics, start_worker: Callable[[], PictureWorker]
+        self,
+        settings: Settings,
+        classifier: Classifier,
+        shown: Metrics,
+        start_worker: Callable[[Classifier], PictureWorker],
     ) -> None:
-        metadata = classifier.model.metadata
-        self._name = metadata.architecture
-        self._shown = shown
-        self._bodies = Bodies()
-        self._batcher = Batcher(classifier.model, shown)
-        self._pictures = Pictures(start_worker)
-        self._model = _json(v2.model(self._name, metadata))
-        self._description = _json(openapi.description(self._name))
-        self.files = {file.name: file.read_bytes() for file in _PAGE.iterdir()}
+        self._settings, self._shown, self._start_worker = settings, shown, start_worker
+        self._name = settings.model_name or classifier.model.metadata.architecture
+        self._version = settings.model_version
+        self._bodies = Bodies(settings)
+        self._batcher = Batcher(classifier.model, settings, shown)
+        self._pictures = PictureQueue(partial(start_worker, classifier), settings, shown)
+        self._description: Response | None = None
+        self.files = _files()
+        shown.watch("digits_queued_digits", "That wait or run.", lambda: self._batcher.waiting)
+        shown.watch("digits_queued_pictures", "That wait or run.", lambda: self._pictures.waiting)
+        self._show(classifier)
+
+    async def use(self, classifier: Classifier) -> None:
+        """Answer with another model. Raises DigitsError, and all stays as it is."""
+        await self._pictures.replace(partial(self._start_worker, classifier))
+        self._batcher.model = classifier.model
+        self._show(classifier)
+
+    def _show(self, classifier: Classifier) -> None:
+        network = classifier.model
+        described = v2.model(self._name, self._version, network.metadata)
+        self._model = _json(described | {"parameters": asdict(network.metadata)})
+        self._threshold = classifier.threshold
+        self._shown.serves(self._name, self._version, network)
+
+    def routes(self) -> list[Route]:
+        """The addresses."""
+        models = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+        return [
+            Route("/v2", self.server),
+            Route("/v2/health/live", self.live),
+            Route("/v2/health/ready", self.ready),
+            *(
+                route
+                for path in models
+                for route in (
+                    Route(path, self.model),
+                    Route(f"{path}/ready", self.model_ready),
+                    Route(f"{path}/infer", self.infer, methods=["POST"]),
+                )
+            ),
+            Route("/predict", self.predict, methods=["POST"]),
+            Route("/read", self.read, methods=["POST"]),
+            Route("/metrics", self.metrics),
+            Route(_DESCRIPTION, self.openapi),
+            *(Route(path, self.page) for path in self.files),
+        ]
 
     async def server(self, _: Request) -> Response:
         return _json(v2.SERVER)
@@ -114,13 +199,16 @@ class _Service:
     async def infer(self, request: Request) -> Response:
         self._check_model(request)
         length = request.headers.get(v2.JSON_LENGTH)
-        async with self._bodies.read(request, limits.TENSOR_BYTES) as body:
+        most = self._settings.max_batch
+        async with self._bodies.read(request, self._settings.max_tensor_bytes) as body:
             if len(body) < _SMALL:
-                asked = v2.request(body, length)
+                asked = v2.request(body, length, most)
             else:
-                asked = await asyncio.to_thread(v2.request, body, length)
+                asked = await asyncio.to_thread(v2.request, body, length, most)
         rows = await self._batcher.probabilities(asked.images)
-        content, headers = v2.response(asked, rows, self._name)
+        confidences = rows.max(1)
+        self._shown.read("infer", confidences.tolist(), int((confidences < self._threshold).sum()))
+        content, headers = v2.response(asked, rows, self._name, self._version)
         return Response(content, headers=headers)
 
     async def predict(self, request: Request) -> Response:
@@ -133,44 +221,70 @@ class _Service:
         frame = request.query_params.get("frame", "false")
         if frame not in ("true", "false"):
             raise HTTPException(422, "frame must be true or false")
-        async with self._bodies.read(request, limits.FORM_BYTES + limits.PICTURE_BYTES) as body:
-            name, content = await sent(request, body)
-            text = await self._pictures.answer(Upload(command, name, content, frame == "true"))
-        return Response(text, media_type="application/json")
+        await self._pictures.wait_for_room()  # before its body takes memory
+        most = self._settings.max_form_bytes + self._settings.max_picture_bytes
+        async with self._bodies.read(request, most) as body:
+            name, content = await read_upload(request, body)
+            upload = Upload(command, name, content, frame == "true")
+            answer = await self._pictures.answer(upload)
+        self._shown.read(command, answer.confidences, answer.unsure)
+        return Response(answer.text, media_type="application/json")
 
     async def metrics(self, _: Request) -> Response:
         return Response(self._shown.text(), media_type=metrics.CONTENT_TYPE)
 
     async def openapi(self, _: Request) -> Response:
+        if self._description is None:
+            self._description = _json(await asyncio.to_thread(self._describe))
         return self._description
 
+    def _describe(self) -> dict[str, object]:
+        from digits.serve import openapi  # whose pydantic takes 10 MB
+
+        token = self._settings.token is not None
+        return openapi.description(self._name, self._version, self._settings, token)
+
     async def page(self, request: Request) -> Response:
-        name = request.scope["path"][1:] or "index.html"
-        return Response(self.files[name], media_type=_TYPES[name.rpartition(".")[2]])
+        path = request.scope["path"]
+        suffix = path.rpartition(".")[2] if "." in path else "html"
+        return Response(self.files[path], media_type=_TYPES[suffix])
 
     def _check_model(self, request: Request) -> None:
         name = request.path_params["name"]
-        version = request.path_params.get("version", v2.VERSION)
-        if (name, version) != (self._name, v2.VERSION):
-            raise HTTPException(404, f"the only model is {self._name}, version {v2.VERSION}")
+        version = request.path_params.get("version", self._version)
+        if (name, version) != (self._name, self._version):
+            raise HTTPException(404, f"the only model is {self._name}, version {self._version}")
 
 
 def _json(content: object) -> Response:
     return Response(json.dumps(content), media_type="application/json")
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+def _files() -> dict[str, bytes]:
+    """The pages and what they need, by their path."""
+    found = {}
+    for folder, prefix, start in (("page", "/", "/"), ("docs", "/docs/", "/docs")):
+        for file in (_FILES / folder).iterdir():
+            path = start if file.name == "index.html" else prefix + file.name
+            found[path] = file.read_bytes()
+    found["/index.html"] = found["/"]
+    return found
+
+
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    reason = error.reason if isinstance(error, Refused) else reason_of(error.status_code)
+    request.scope["digits.refusal"] = reason
     return failed(error.status_code, error.detail, error.headers)
 
 
-async def _no_picture(_: Request, error: Exception) -> Response:
+async def _no_picture(request: Request, error: Exception) -> Response:
     return failed(422, str(error))
 
 
-async def _bad_model(_: Request, error: Exception) -> Response:
+async def _bad_model(request: Request, error: Exception) -> Response:
     """The log gets the sentence, which names a file; the client needn't know where it is."""
-    complain(f"error: {error}")
+    complain(f"error: {error} (request {request_id(request.scope)})")
     return failed(500, "the model failed on this; the server's log says how")
 
 

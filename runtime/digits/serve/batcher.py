@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
-from starlette.exceptions import HTTPException
 
 from digits.models.model import Model
-from digits.serve import limits
+from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
+from digits.serve.refusals import Refused
 
 
 class _Batch:
@@ -31,27 +31,31 @@ class _Batch:
 
 
 class Batcher:
-    """The network and the digits that wait for it. Belongs to one event loop."""
+    """The network and the digits that wait for it. Belongs to one event loop.
 
-    def __init__(self, model: Model, metrics: Metrics) -> None:
-        self._model, self._metrics = model, metrics
+    model: the network, which may become another one between two runs.
+    """
+
+    def __init__(self, model: Model, limits: Limits, metrics: Metrics) -> None:
+        self.model, self._limits, self._metrics = model, limits, metrics
         self._gathering: _Batch | None = None
-        self._waiting = 0  # digits
+        self.waiting = 0  # digits
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "network")
 
     async def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What `Model.probabilities` says of 1 to `limits.BATCH` digits.
+        """What `Model.probabilities` says of 1 to `max_batch` digits.
 
-        Raises HTTPException 429 when too many digits wait already.
+        Raises Refused when too many digits wait already.
         """
-        if self._waiting + len(images) > limits.WAITING_DIGITS:
-            raise HTTPException(429, "too many digits are waiting", {"retry-after": "1"})
+        if self.waiting + len(images) > self._limits.max_queued_digits:
+            sentence = "too many digits are waiting"
+            raise Refused(429, sentence, {"retry-after": "1"}, "digits_queue_full")
         batch = self._gathering
-        if batch is None or batch.size + len(images) > limits.BATCH:
+        if batch is None or batch.size + len(images) > self._limits.max_batch:
             batch = self._gathering = _Batch()
             batch.rows = asyncio.create_task(self._run(batch))
-        self._waiting += len(images)
+        self.waiting += len(images)
         place = batch.add(images)
         # One client that goes away must not end what the others wait for.
         return (await asyncio.shield(batch.rows))[place]
@@ -64,6 +68,6 @@ class Batcher:
             try:
                 loop = asyncio.get_running_loop()
                 images = np.concatenate(batch.images)
-                return await loop.run_in_executor(self._thread, self._model.probabilities, images)
+                return await loop.run_in_executor(self._thread, self.model.probabilities, images)
             finally:
-                self._waiting -= batch.size
+                self.waiting -= batch.size

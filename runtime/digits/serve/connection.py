@@ -1,14 +1,22 @@
 """Closes connections that are too slow, too long or too many, which uvicorn leaves open."""
 
 import asyncio
+import json
 from typing import Any
 
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from digits.serve import limits
-from digits.serve.guard import HEADERS
+from digits.serve.access import HEALTH
+from digits.serve.guard import HEADERS, Guard
+from digits.serve.limits import Limits
+from digits.serve.metrics import Metrics
+from digits.serve.refusals import failed
 
 _PIPELINED = 100  # requests that are sent before the first of them is answered; browsers send one
+
+_TOO_MANY = {"error": "too many connections"}
+_SPARE = 50  # connections beyond the limit, on which health is answered
 
 _FULL = "\r\n".join(
     [
@@ -18,47 +26,76 @@ _FULL = "\r\n".join(
         "content-type: application/json",
         *(f"{name}: {value}" for name, value in HEADERS.items()),
         "",
-        '{"error": "too many connections"}',
+        json.dumps(_TOO_MANY),
     ]
 ).encode()
 
 
-class Connection(HttpToolsProtocol):
-    """An HTTP connection."""
+async def _full(scope: Scope, receive: Receive, send: Send) -> None:
+    """What a spare connection answers with, health aside."""
+    scope["digits.refusal"] = "too_many_connections"
+    headers = {"connection": "close", "retry-after": "1"}
+    await failed(503, _TOO_MANY["error"], headers)(scope, receive, send)
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+
+class Connection(HttpToolsProtocol):
+    """An HTTP connection.
+
+    most: how many there may be. silent: those that wait for a head, longest first, of one server.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,
+        limits: Limits,
+        metrics: Metrics,
+        most: int,
+        silent: "Silent",
+        **options: Any,
+    ) -> None:
         super().__init__(*arguments, **options)
+        self._full = Guard(_full, limits, metrics)
+        self._limits, self._metrics, self._most, self._silent = limits, metrics, most, silent
+        self._spare = False
         self._extra = 0  # bytes of this request that are not its body
         self._deadline = 0.0  # of the head that is being sent
         self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        transport.set_write_buffer_limits(high=0)  # pause_writing: there is something unsent
-        if self.limit_concurrency and len(self.connections) >= self.limit_concurrency:
+        # pause_writing: there is something unsent. asyncio's TLS takes 0 for always, and hangs.
+        transport.set_write_buffer_limits(high=1, low=0)
+        if len(self.connections) > self._most and self._silent:
+            # Whoever holds connections and says nothing doesn't keep out who has something to say.
+            next(iter(self._silent))._abort("crowded_out")
+        self._spare = len(self.connections) > self._most
+        if len(self.connections) <= self._most + _SPARE:
+            self._await_head()
+        else:
+            self._metrics.refused("too_many_connections")
             transport.write(_FULL)
             transport.close()
-        else:
-            self._await_head()
 
     def data_received(self, data: bytes) -> None:
         self._extra += len(data)
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._extra > limits.HEAD_BYTES:
+        if self._extra > self._limits.max_header_bytes:
+            self._metrics.refused("large_head")
             self.transport.close()
         elif self.cycle is None or self.cycle.response_complete:
             self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._silent.pop(self, None)
         super().connection_lost(exc)
         self.resume_writing()
 
     def pause_writing(self) -> None:
         super().pause_writing()
         # Closing would wait for the client to read.
-        self._unread = self.loop.call_later(limits.READ_SECONDS, self.transport.abort)
+        self._unread = self.loop.call_later(self._limits.send_timeout, self._abort, "unread_answer")
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -66,10 +103,17 @@ class Connection(HttpToolsProtocol):
             self._unread.cancel()
             self._unread = None
 
+    def send_400_response(self, msg: str) -> None:
+        self._metrics.refused("no_http")
+        super().send_400_response(msg)
+
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= _PIPELINED:
             raise ValueError("too many requests at once")  # which uvicorn answers with 400
         self._deadline = 0.0
+        self._silent.pop(self, None)
+        if self._spare and not self.url.startswith(HEALTH.encode()):
+            self.app = self._full
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -80,10 +124,30 @@ class Connection(HttpToolsProtocol):
         self._extra = 0
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing() and self.cycle.response_complete:
+            self._silent[self] = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self._deadline:
+            self._metrics.refused("slow_head")
+        super().timeout_keep_alive_handler()
+
     def _await_head(self) -> None:
         """Give the client time for the next head; uvicorn does so only between two requests."""
+        self._silent.setdefault(self)
         self._unset_keepalive_if_required()
-        self._deadline = self._deadline or self.loop.time() + limits.HEAD_SECONDS
+        self._deadline = self._deadline or self.loop.time() + self._limits.header_timeout
         self.timeout_keep_alive_task = self.loop.call_at(
             self._deadline, self.timeout_keep_alive_handler
         )
+
+    def _abort(self, reason: str) -> None:
+        self._metrics.refused(reason)
+        self._silent.pop(self, None)
+        self.connections.discard(self)  # it makes room at once
+        self.transport.abort()
+
+
+Silent = dict[Connection, None]  # in the order in which they fell silent

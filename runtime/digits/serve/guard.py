@@ -2,14 +2,19 @@
 
 import asyncio
 import json
+import logging
+import re
+import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import count
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from digits.serve import limits
+from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
+from digits.serve.refusals import failed, reason_of
 
 # The page takes all it needs from this server, and no other page may look into it.
 HEADERS = {
@@ -23,46 +28,86 @@ HEADERS = {
     "x-content-type-options": "nosniff",
 }
 _RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+_ID = b"x-request-id"
+_SAFE_ID = re.compile(rb"[\w.:+/=@-]{1,128}", re.ASCII)  # of a proxy, as it may go into a log
+
+_START, _NUMBERS = secrets.token_hex(4), count(1)  # unlike those of other processes
+
+ACCESS = logging.getLogger("digits.serve.access")
+LOG = logging.getLogger("digits.serve")
 
 
 class Guard:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics) -> None:
+        self._app, self._metrics, self._limits = app, metrics, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         start = time.perf_counter()
-        status = 0
+        request = request_id(scope)
+        status = sent = 0
 
         async def watched(message: Message) -> None:
-            nonlocal status
+            nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_RAW_HEADERS]
+                message["headers"] = [*message["headers"], *_RAW_HEADERS, (_ID, request.encode())]
+            else:
+                sent += len(message.get("body", b""))
             await send(message)
 
         self._metrics.in_progress.inc()
         try:
-            async with asyncio.timeout(limits.BODY_SECONDS + limits.ANSWER_SECONDS):
-                await self._app(scope, receive, watched)
-        except TimeoutError:
-            if not status:
-                late = failed(503, "the answer wasn't ready in time", {"retry-after": "10"})
-                await late(scope, receive, watched)
-        except asyncio.CancelledError:  # a second Ctrl-C
-            if not status:
-                await failed(503, "the server ends")(scope, receive, watched)
+            await self._answer(scope, receive, watched, lambda: bool(status))
         finally:
             self._metrics.in_progress.dec()
-            endpoint = getattr(scope.get("endpoint"), "__name__", "none")
-            self._metrics.requests.labels(endpoint, status).inc()
-            self._metrics.seconds.labels(endpoint).observe(time.perf_counter() - start)
+            self._count(scope, status, sent, time.perf_counter() - start)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, begun: Callable[[], bool]
+    ) -> None:
+        try:
+            async with asyncio.timeout(self._limits.body_timeout + self._limits.answer_timeout):
+                await self._app(scope, receive, send)
+        except TimeoutError:
+            if not begun():
+                late = failed(503, "the answer wasn't ready in time", {"retry-after": "10"})
+                await late(scope, receive, send)
+        except asyncio.CancelledError:  # a second Ctrl-C
+            if not begun():
+                await failed(503, "the server ends")(scope, receive, send)
+
+    def _count(self, scope: Scope, status: int, sent: int, seconds: float) -> None:
+        endpoint = getattr(scope.get("endpoint"), "__name__", "none")
+        self._metrics.answered(endpoint, status, seconds)
+        if status >= 400:
+            reason = scope.get("digits.refusal") or reason_of(status)
+            self._metrics.refused(reason)
+            LOG.info("%s was refused: %d, %s", request_id(scope), status, reason)
+        if ACCESS.isEnabledFor(logging.INFO):
+            client = scope.get("client")
+            line = {
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "id": request_id(scope),
+                "client": client[0] if client else None,
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": status,
+                "seconds": round(seconds, 6),
+                "bytes": sent,
+            }
+            ACCESS.info(json.dumps(line))
 
 
-def failed(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An error, in the form of the Open Inference Protocol."""
-    return Response(json.dumps({"error": sentence}), status, headers, "application/json")
+def request_id(scope: Scope) -> str:
+    """What a request is called in the logs and in its answer: as a proxy says, or at random."""
+    known: str | None = scope.get("digits.id")
+    if known is None:
+        given = next((value for name, value in scope["headers"] if name == _ID), b"")
+        known = given.decode() if _SAFE_ID.fullmatch(given) else f"{_START}-{next(_NUMBERS)}"
+        scope["digits.id"] = known
+    return known

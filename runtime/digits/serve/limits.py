@@ -8,22 +8,62 @@
 503  the answer wasn't ready in time, or took too much memory
 """
 
-PICTURE_BYTES = 16 << 20
-TENSOR_BYTES = 2 << 20  # the largest batch as JSON, with blanks
-FORM_BYTES = 64 << 10  # what a form has around its picture
-BODIES_BYTES = 128 << 20  # of all requests that are in memory at the same time
-HEAD_BYTES = 256 << 10  # all of a request that isn't body
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-BATCH = 256  # digits in a request, and in a run of the network
-WAITING_DIGITS = 16_384  # in requests that wait for a run: 12 MB
-PIXELS = 25_000_000  # of a picture: a quarter of what a file may have, for there are many
-PICTURE_MEMORY = 450 << 20  # bytes: what the most costly kind takes of that size, WebP
-WAITING_PICTURES = 32
-CONNECTIONS = 1_000
+import typer
 
-HEAD_SECONDS = 10.0
-BODY_SECONDS = 30.0
-ANSWER_SECONDS = 30.0
-PICTURE_SECONDS = 20.0  # of those, without the time that it waits for its turn
-READ_SECONDS = 30.0  # that a client may take to read its answer
-IDLE_SECONDS = 30  # between two requests of a connection
+from digits.system import cores
+
+
+def _number(unit: str, what: str, most: int | None = None) -> Any:
+    return typer.Option(min=1, max=most, metavar=unit, help=what)
+
+
+def _seconds(what: str) -> Any:
+    return typer.Option(min=0.001, max=86_400, metavar="SECONDS", help=what)
+
+
+@dataclass
+class Limits:
+    """The limits of one server; each is an option of `digits serve`."""
+
+    max_picture_bytes: Annotated[int, _number("BYTES", "Of a picture's file.")] = 16 << 20
+    # the largest batch as JSON, with blanks
+    max_tensor_bytes: Annotated[int, _number("BYTES", "Of a request with tensors.")] = 2 << 20
+    max_form_bytes: Annotated[int, _number("BYTES", "Of a form, around its picture.")] = 64 << 10
+    max_total_bytes: Annotated[
+        int, _number("BYTES", "Of all requests that are in memory at the same time.")
+    ] = 128 << 20
+    max_header_bytes: Annotated[int, _number("BYTES", "Of a request, without its body.")] = (
+        256 << 10
+    )
+    # a quarter of what a file may have elsewhere, for there are many
+    max_pixels: Annotated[int, _number("PIXELS", "Of a picture.", 100_000_000)] = 25_000_000
+    # what the most costly kind takes of that size, WebP
+    max_picture_memory: Annotated[
+        int, _number("BYTES", "That a process may take to read pictures.")
+    ] = 450 << 20
+    max_batch: Annotated[
+        int, _number("DIGITS", "Of a request, and of a run of the network.", 4096)
+    ] = 256
+    max_queued_digits: Annotated[int, _number("DIGITS", "That wait for a run, 784 bytes each.")] = (
+        16_384
+    )
+    max_queued_pictures: Annotated[int, _number("PICTURES", "That wait or are being read.")] = 64
+    max_connections: Annotated[
+        int, _number("COUNT", "Of connections; fewer where `ulimit -n` allows fewer files.")
+    ] = 1_000
+    workers: Annotated[
+        int, typer.Option(min=0, max=256, help="Processes that read pictures; 0 is one a core.")
+    ] = 0
+
+    header_timeout: Annotated[float, _seconds("For a request's head to arrive.")] = 10.0
+    body_timeout: Annotated[float, _seconds("For its body to arrive.")] = 30.0
+    answer_timeout: Annotated[float, _seconds("For its answer, from then on.")] = 30.0
+    picture_timeout: Annotated[float, _seconds("Of these, for one picture in its turn.")] = 20.0
+    send_timeout: Annotated[float, _seconds("For the client to read its answer.")] = 30.0
+    keepalive_timeout: Annotated[float, _seconds("Between two requests of a connection.")] = 30.0
+
+    def __post_init__(self) -> None:
+        self.workers = self.workers or cores()

@@ -1,5 +1,10 @@
-"""What Prometheus may know: how many, how long, how large; nothing of what is on a picture."""
+"""What Prometheus may know: how many, how long, how sure; nothing else of what is on a picture."""
 
+import platform
+from collections.abc import Callable, Iterable
+from functools import cache
+
+import onnxruntime
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -11,40 +16,132 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 
+from digits import __version__
+from digits.models.model import Model
+
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_DIGITS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_CONFIDENCES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 
 class Metrics:
     """The counters of one server."""
 
     def __init__(self) -> None:
-        registry = CollectorRegistry()
+        registry = self._registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        self._registry = registry
-        self.requests = Counter(
+        self._requests = Counter(
             "digits_requests", "Requests answered.", ("endpoint", "status"), registry=registry
         )
-        self.seconds = Histogram(
+        self._seconds = Histogram(
             "digits_request_seconds",
             "From the request's head to the end of its answer.",
             ("endpoint",),
             buckets=_SECONDS,
             registry=registry,
         )
-        self.batch = Histogram(
-            "digits_batch_digits",
-            "Digits in one run of the network.",
-            buckets=_DIGITS,
-            registry=registry,
+        self._refusals = Counter(
+            "digits_refusals", "Requests and connections refused.", ("reason",), registry=registry
         )
         self.in_progress = Gauge(
             "digits_requests_in_progress", "Requests not yet answered.", registry=registry
         )
+        self.batch = _counts("digits_batch_digits", "Digits in one run of the network.", registry)
+        self.picture_batch = _counts(
+            "digits_batch_pictures", "Pictures that share runs of the network.", registry
+        )
+        self.reloads = Counter(
+            "digits_model_reloads", "Model files loaded anew.", ("result",), registry=registry
+        )
+        self._describe_answers(registry)
+        build = Gauge(
+            "digits_build_info",
+            "What runs.",
+            ("version", "python", "onnxruntime"),
+            registry=registry,
+        )
+        build.labels(__version__, platform.python_version(), onnxruntime.__version__).set(1)
+
+    def _describe_answers(self, registry: CollectorRegistry) -> None:
+        self._answers = Counter(
+            "digits_answers",
+            "Digits read: digit, or unsure.",
+            ("endpoint", "answer"),
+            registry=registry,
+        )
+        self._confidence = Histogram(
+            "digits_confidence",
+            "The largest probability of each digit that was read.",
+            ("endpoint",),
+            buckets=_CONFIDENCES,
+            registry=registry,
+        )
+        self._model = Gauge(
+            "digits_model_info",
+            "The model that is served.",
+            ("name", "version", "architecture", "quantization", "kernels", "checkpoint"),
+            registry=registry,
+        )
+        self._loaded = Gauge(
+            "digits_model_loaded_timestamp_seconds", "When it was loaded.", registry=registry
+        )
+
+        # Finding them by their labels takes longer than counting.
+        self._of_request = cache(
+            lambda endpoint, status: (
+                self._requests.labels(endpoint, status),
+                self._seconds.labels(endpoint),
+            )
+        )
+        self._of_answer = cache(
+            lambda endpoint: (
+                self._confidence.labels(endpoint),
+                self._answers.labels(endpoint, "digit"),
+                self._answers.labels(endpoint, "unsure"),
+            )
+        )
+
+    def watch(self, name: str, help_: str, depth: Callable[[], float]) -> None:
+        """Show a number that is asked for when somebody looks."""
+        Gauge(name, help_, registry=self._registry).set_function(depth)
+
+    def serves(self, name: str, version: str, model: Model) -> None:
+        """Another model is served from now on."""
+        metadata = model.metadata
+        self._model.clear()
+        self._model.labels(
+            *(name, version, metadata.architecture, metadata.quantization, model.kernels),
+            metadata.checkpoint_sha256,
+        ).set(1)
+        self._loaded.set_to_current_time()
+
+    def answered(self, endpoint: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        requests, durations = self._of_request(endpoint, status)
+        requests.inc()
+        durations.observe(seconds)
+
+    def refused(self, reason: str) -> None:
+        """Count a refusal."""
+        self._refusals.labels(reason).inc()
+
+    def read(self, endpoint: str, confidences: Iterable[float], unsure: int) -> None:
+        """Count digits that were read, of which some are unsure: that they change shows drift."""
+        histogram, digits, unsure_digits = self._of_answer(endpoint)
+        total = 0
+        for confidence in confidences:
+            histogram.observe(confidence)
+            total += 1
+        digits.inc(total - unsure)
+        unsure_digits.inc(unsure)
 
     def text(self) -> bytes:
         """All of them in Prometheus' text form, version 0.0.4."""
         return generate_latest(self._registry)
+
+
+def _counts(name: str, help_: str, registry: CollectorRegistry) -> Histogram:
+    return Histogram(name, help_, buckets=_COUNTS, registry=registry)

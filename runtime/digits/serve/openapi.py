@@ -1,47 +1,67 @@
-"""The API's description, as OpenAPI 3.1: https://spec.openapis.org/oas/v3.1.0."""
+"""The API's description, as OpenAPI 3.1: https://spec.openapis.org/oas/v3.1.0.
 
-from typing import Any
+Its types come from `schemas`; here is what is said of addresses.
+"""
+
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
 
 from digits import __version__
-from digits.models.graph import INPUT, OUTPUT
-from digits.serve import limits, v2
+from digits.serve import schemas
+from digits.serve.limits import Limits
 from digits.vision.formats import FORMATS
 
 Json = dict[str, Any]
 
-_REASONS = {
-    400: "The request is malformed.",
-    404: "There is no such model.",
-    408: "The request didn't arrive in time.",
-    413: "The request, the batch or the picture is too large.",
-    415: "The request is compressed.",
-    422: "The request is well-formed, but not what is read here.",
-    429: "Too much is waiting; try again.",
-    500: "The model failed; the server's log says how.",
-    503: "The answer wasn't ready in time; try again.",
+_TAGS = {
+    "pictures": "Pictures in, digits out.",
+    "tensors": "The Open Inference Protocol (KServe's V2): 28x28 pixels in, probabilities out.",
+    "server": "Whether it runs, and how.",
 }
-_BOX: Json = {"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4}
-_FRAME: Json = {
-    "description": "What the network saw: 28 rows of 28 pixels, 255 = ink.",
-    "type": ["array", "null"],
-    "items": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}},
+# What a status means, and a sentence that comes with it.
+_REFUSALS = {
+    400: ("The request is malformed.", "the form is broken: it ends too early"),
+    401: ("The token is missing or wrong.", "a token is needed: Authorization: Bearer TOKEN"),
+    404: ("There is no such model.", "the only model is lenet5, version 1"),
+    408: ("The request didn't arrive in time.", "the request didn't arrive in time"),
+    413: ("The request, the batch or the picture is too large.", "at most 256 digits are read"),
+    415: ("The request is compressed.", "compressed requests are not read"),
+    421: ("The host isn't one that is served.", "this server doesn't answer for example.org"),
+    422: ("The request is well-formed, but not what is read here.", "the form has no file"),
+    429: ("Too much is waiting; try again.", "too many pictures are waiting"),
+    500: ("The model failed; the server's log says how.", "the model failed on this"),
+    503: ("The answer wasn't ready in time; try again.", "the picture takes too much time"),
 }
-_DIGIT: Json = {
-    "digit": {"type": ["integer", "null"], "description": "null: not sure.", "maximum": 9},
-    "confidence": {"type": "number", "minimum": 0, "maximum": 1},
-    "probabilities": {
-        "type": "array",
-        "items": {"type": "number", "minimum": 0, "maximum": 1},
-        "minItems": 10,
-        "maxItems": 10,
-    },
-    "box": _BOX | {"description": "left, top, right, bottom in the picture's own pixels"},
-    "frame": _FRAME,
-}
+_WORK = (400, 408, 413, 415, 422, 429, 500, 503)  # what may go wrong wherever something is read
 
 
-def description(model: str) -> Json:
-    """The document. model: the name of the one model."""
+class _Operation(NamedTuple):
+    """One method of one address. answer: a type of `schemas`, or None for text."""
+
+    path: str
+    name: str
+    tag: str
+    summary: str
+    answer: Any
+    failures: tuple[int, ...] = ()
+    more: Json | None = None
+
+
+def description(model: str, version: str, limits: Limits, token: bool) -> Json:
+    """The document.
+
+    model, version: of the one model. token: whether requests need one.
+    """
+    paths: Json = {}
+    for operation in (*_pictures(limits), *_tensors(), *_server()):
+        path = paths.setdefault(operation.path, _parameters(operation.path, model, version))
+        method = "post" if operation.more else "get"
+        path[method] = _described(operation, token)
+    components: Json = {"schemas": _schemas()}
+    if token:
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -50,191 +70,137 @@ def description(model: str) -> Json:
             "description": "Reads handwritten digits: pictures at /predict and /read, 28x28 pixels"
             " at /v2, as the Open Inference Protocol has it.",
         },
-        "paths": _pictures() | _protocol(model) | _server(),
-        "components": {"schemas": _schemas()},
+        "servers": [{"url": "/", "description": "This server."}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "paths": paths,
+        "components": components,
     }
 
 
-def _pictures() -> Json:
+def _pictures(limits: Limits) -> list[_Operation]:
+    file = {"type": "string", "format": "binary"}
+    form = {"type": "object", "properties": {"file": file}, "required": ["file"]}
     frame = {
         "name": "frame",
         "in": "query",
         "description": "Whether the answer has the 28x28 pixels that the network saw.",
         "schema": {"type": "boolean", "default": False},
     }
-    file = {"type": "string", "contentMediaType": "application/octet-stream"}
-    form = {"type": "object", "properties": {"file": file}, "required": ["file"]}
-    operation = {
+    more = {
         "parameters": [frame],
         "requestBody": {
             "required": True,
             "description": f"A picture ({', '.join(FORMATS)}) of at most"
-            f" {limits.PICTURE_BYTES:,} bytes and {limits.PIXELS:,} pixels; or a form with one.",
+            f" {limits.max_picture_bytes:,} bytes and {limits.max_pixels:,} pixels; or a form with"
+            " one.",
             "content": {
-                "application/octet-stream": {"schema": {}},
+                "application/octet-stream": {"schema": file},
                 "multipart/form-data": {"schema": form},
             },
         },
     }
-    failures = (400, 408, 413, 415, 422, 429, 500, 503)
-    return {
-        "/predict": {
-            "post": operation
-            | {
-                "operationId": "predict",
-                "summary": "Read the one digit of a picture.",
-                "responses": _responses(_ref("Prediction"), *failures),
-            }
-        },
-        "/read": {
-            "post": operation
-            | {
-                "operationId": "read",
-                "summary": "Read all the digits of a picture, line by line.",
-                "responses": _responses(_ref("Reading"), *failures),
-            }
-        },
+    one, all_ = "Read the one digit of a picture.", "Read all the digits of a picture."
+    return [
+        _Operation("/predict", "predict", "pictures", one, schemas.Prediction, _WORK, more),
+        _Operation("/read", "read", "pictures", all_, schemas.Reading, _WORK, more),
+    ]
+
+
+def _tensors() -> list[_Operation]:
+    json = {"application/json": {"schema": _ref(schemas.InferRequest)}}
+    body = {"requestBody": {"required": True, "content": json}}
+    found = []
+    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        suffix = "Version" if "{version}" in path else ""
+        found += [
+            _Operation(
+                *(path, f"model{suffix}", "tensors", "Describe the model."),
+                *(schemas.ModelDescription, (404,)),
+            ),
+            _Operation(
+                *(f"{path}/ready", f"modelReady{suffix}", "tensors"),
+                *("Tell whether the model is ready.", schemas.ModelReady, (404,)),
+            ),
+            _Operation(
+                *(f"{path}/infer", f"infer{suffix}", "tensors"),
+                *("Read 28x28 pixels, as JSON or as bytes after it.", schemas.InferResponse),
+                *((*_WORK, 404), body),
+            ),
+        ]
+    return found
+
+
+def _server() -> list[_Operation]:
+    ready = "Tell whether the server is ready."
+    return [
+        _Operation("/v2", "server", "server", "Describe the server.", schemas.ServerDescription),
+        _Operation(
+            "/v2/health/live", "live", "server", "Tell whether the server runs.", schemas.Live
+        ),
+        _Operation("/v2/health/ready", "ready", "server", ready, schemas.Ready),
+        _Operation("/metrics", "metrics", "server", "Count and time, for Prometheus.", None),
+    ]
+
+
+def _parameters(path: str, model: str, version: str) -> Json:
+    known = {"name": model, "version": version}
+    used = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"const": value},
+        }
+        for name, value in known.items()
+        if f"{{{name}}}" in path
+    ]
+    return {"parameters": used} if used else {}
+
+
+def _described(operation: _Operation, token: bool) -> Json:
+    public = operation.path.startswith("/v2/health/")
+    failures = operation.failures if public else (*operation.failures, 421)
+    answer: Json = {"text/plain": {"schema": {"type": "string"}}}
+    if operation.answer:
+        answer = {"application/json": {"schema": _ref(operation.answer)}}
+    described = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        **(operation.more or {}),
     }
+    if token and not public:
+        failures = (*failures, 401)
+        described["security"] = [{"token": []}]
+    refused = {str(status): _refusal(status) for status in sorted(failures)}
+    described["responses"] = {"200": {"description": "OK", "content": answer}, **refused}
+    return described
 
 
-def _protocol(model: str) -> Json:
-    def path(operation: Json, *failures: int) -> Json:
-        parameters = [_in_path("name", model)]
-        if "{version}" in address:
-            parameters.append(_in_path("version", v2.VERSION))
-        return {"parameters": parameters} | operation
-
-    paths: Json = {}
-    for address in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
-        suffix = "Version" if "{version}" in address else ""
-        paths[address] = path(_get(f"model{suffix}", "Describe the model.", _object(), 404))
-        paths[f"{address}/ready"] = path(
-            _get(f"modelReady{suffix}", "Tell whether the model is ready.", _object(), 404)
-        )
-        paths[f"{address}/infer"] = path(
-            {
-                "post": {
-                    "operationId": f"infer{suffix}",
-                    "summary": "Read 28x28 pixels, as JSON or as bytes after it.",
-                    "requestBody": {
-                        "required": True,
-                        "content": {"application/json": {"schema": _ref("InferRequest")}},
-                    },
-                    "responses": _responses(
-                        _ref("InferResponse"), 400, 404, 408, 413, 415, 422, 429, 500, 503
-                    ),
-                }
-            }
-        )
-    return paths
+def _refusal(status: int) -> Json:
+    meaning, sentence = _REFUSALS[status]
+    example: schemas.Error = {"error": sentence}
+    content = {"application/json": {"schema": _ref(schemas.Error), "example": example}}
+    return {"description": meaning, "content": content}
 
 
-def _server() -> Json:
-    text = {"schema": {"type": "string"}}
-    return {
-        "/v2": _get("server", "Describe the server.", _object()),
-        "/v2/health/live": _get("live", "Tell whether the server runs.", _object()),
-        "/v2/health/ready": _get("ready", "Tell whether the server is ready.", _object()),
-        "/metrics": {
-            "get": {
-                "operationId": "metrics",
-                "summary": "Count and time the requests, for Prometheus.",
-                "responses": {"200": {"description": "OK", "content": {"text/plain": text}}},
-            }
-        },
-    }
+def _ref(model: type) -> Json:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+class _Untitled(GenerateJsonSchema):
+    """Without a title for each field, which generators take for the name of a type."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
 
 
 def _schemas() -> Json:
-    digit = {"type": "object", "properties": _DIGIT, "required": sorted(_DIGIT.keys() - {"frame"})}
-    prediction = {"file": {"type": "string"}, "note": {"type": "string"}, **_DIGIT}
-    column = {"type": "array", "items": digit}
-    line = {"text": {"type": "string"}, "columns": {"type": "array", "items": column}}
-    lines = {"type": "array", "items": _object(line, *line)}
-    reading = {"file": {"type": "string"}, "text": {"type": "string"}, "lines": lines}
-    return {
-        "Prediction": _object(prediction, *(prediction.keys() - {"frame"})),
-        "Reading": _object(reading, *reading),
-        "Error": _object({"error": {"type": "string"}}, "error"),
-        **_tensors(),
-    }
-
-
-def _tensors() -> Json:
-    tensor = {"name", "shape", "datatype"}
-    shape: Json = {"type": "array", "items": {"type": "integer"}}
-    pixel = {"type": "integer", "minimum": 0, "maximum": 255}
-    images = {
-        "name": {"const": INPUT[0]},
-        "shape": {
-            "type": "array",
-            "prefixItems": [
-                {"type": "integer", "minimum": 1, "maximum": limits.BATCH},
-                *({"const": length} for length in INPUT[2]),
-            ],
-            "minItems": 1 + len(INPUT[2]),
-            "maxItems": 1 + len(INPUT[2]),
-        },
-        "datatype": {"const": "UINT8"},
-        "parameters": {"type": "object"},
-        "data": {"type": "array", "items": pixel, "description": "0 = paper, 255 = ink"},
-    }
-    wanted = {
-        "name": {"const": OUTPUT[0]},
-        "parameters": _object({"binary_data": {"type": "boolean"}}),
-    }
-    answer = {
-        "name": {"const": OUTPUT[0]},
-        "shape": shape,
-        "datatype": {"const": "FP32"},
-        "data": {"type": "array", "items": {"type": "number"}},
-    }
-    request = {
-        "id": {"type": "string"},
-        "parameters": _object({"binary_data_output": {"type": "boolean"}}),
-        "inputs": {
-            "type": "array",
-            "items": _object(images, *tensor),
-            "minItems": 1,
-            "maxItems": 1,
-        },
-        "outputs": {"type": "array", "items": _object(wanted, "name")},
-    }
-    response = {
-        "model_name": {"type": "string"},
-        "model_version": {"type": "string"},
-        "id": {"type": "string"},
-        "outputs": {"type": "array", "items": _object(answer, *tensor)},
-    }
-    return {
-        "InferRequest": _object(request, "inputs"),
-        "InferResponse": _object(response, "model_name", "outputs"),
-    }
-
-
-def _get(name: str, summary: str, schema: Json, *failures: int) -> Json:
-    responses = _responses(schema, *failures)
-    return {"get": {"operationId": name, "summary": summary, "responses": responses}}
-
-
-def _responses(schema: Json, *failures: int) -> Json:
-    answers: Json = {"200": {"description": "OK", "content": _json(schema)}}
-    for status in failures:
-        answers[str(status)] = {"description": _REASONS[status], "content": _json(_ref("Error"))}
-    return answers
-
-
-def _in_path(name: str, value: str) -> Json:
-    return {"name": name, "in": "path", "required": True, "schema": {"const": value}}
-
-
-def _json(schema: Json) -> Json:
-    return {"application/json": {"schema": schema}}
-
-
-def _object(properties: Json | None = None, *required: str) -> Json:
-    return {"type": "object", "properties": properties or {}, "required": sorted(required)}
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
+    adapters = [(model, "serialization", TypeAdapter[Any](model)) for model in schemas.MODELS]
+    _, found = TypeAdapter.json_schemas(
+        adapters,  # type: ignore[arg-type]
+        ref_template="#/components/schemas/{model}",
+        schema_generator=_Untitled,
+    )
+    defined: Json = found["$defs"]
+    return defined

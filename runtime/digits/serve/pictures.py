@@ -1,24 +1,20 @@
-"""A picture in, what `digits predict --json` and `digits read --json` print out."""
+"""What a process does that reads pictures: `digits predict --json` and `digits read --json`."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
-
 from digits.classifier import Classifier
 from digits.commands import output
-from digits.errors import DigitsError
-from digits.processes import Worker, WorkerDied
-from digits.serve import limits
-from digits.system import cores
+from digits.errors import PictureError
+from digits.prediction import Prediction
+from digits.processes import Worker
+from digits.serve.limits import Limits
 from digits.vision import picture
+
+ALONE = 0  # the status of a picture that has to be sent again, without others
+
+_SHARED_PIXELS = 1_000_000  # nobody waits for the decoding of a larger one but who sent it
 
 
 class Upload(NamedTuple):
@@ -31,126 +27,71 @@ class Upload(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An HTTP status, and JSON or, when it isn't 200, a sentence."""
+    """An HTTP status, and JSON or, when it isn't 200, a sentence.
+
+    confidences: of the digits that were read, of which `unsure` are answered with `?`.
+    """
 
     status: int
     text: str
+    confidences: tuple[float, ...] = ()
+    unsure: int = 0
 
 
-PictureWorker = Worker[Upload, Answer]
+PictureWorker = Worker[Sequence[Upload], list[Answer]]
 
 
-def start_worker(classifier: Classifier) -> PictureWorker:
+def start_worker(classifier: Classifier, limits: Limits) -> PictureWorker:
     """A process that answers uploads as `answer` does."""
-    return Worker(partial(_answering, classifier), limits.PICTURE_MEMORY)
+    start = partial(_answering, classifier, limits.max_pixels)
+    return Worker(start, limits.max_picture_memory)
 
 
-def _answering(classifier: Classifier) -> Callable[[Upload], Answer]:
-    return partial(answer, classifier)
+def _answering(
+    classifier: Classifier, max_pixels: int
+) -> Callable[[Sequence[Upload]], list[Answer]]:
+    return partial(answer, classifier, max_pixels)
 
 
-def answer(classifier: Classifier, upload: Upload) -> Answer:
-    """Read a picture. Raises PictureError and ModelError."""
-    command, name, content, frame = upload
+def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
+    """Read pictures, all single digits with one run of the network.
+
+    Raises ModelError; a picture that can't be read has an answer that says why.
+    """
+    answers: dict[int, Answer] = {}
+    opened: dict[int, picture.Picture] = {}
+    for number, upload in enumerate(uploads):
+        try:
+            refusal = _too_large(upload.content, max_pixels, len(uploads) > 1)
+            if refusal:
+                answers[number] = refusal
+            elif upload.command == "read":
+                answers[number] = _read(classifier, upload)
+            else:
+                opened[number] = picture.load(upload.content)
+        except PictureError as error:
+            answers[number] = Answer(422, str(error))
+    examined = classifier.examine_pictures(list(opened.values()))
+    for number, one in zip(opened, examined, strict=True):
+        prediction, upload = classifier.prediction(one), uploads[number]
+        values = output.prediction_values(upload.name, prediction, upload.frame)
+        answers[number] = _answer(values, [prediction])
+    return [answers[number] for number in range(len(uploads))]
+
+
+def _too_large(content: bytes, max_pixels: int, shared: bool) -> Answer | None:
     width, height = picture.size(content)
-    if width * height > limits.PIXELS:
-        most = limits.PIXELS // 1_000_000
-        return Answer(413, f"at most {most} million pixels are read, not {width} x {height}")
-    if command == "predict":
-        values = output.prediction_values(name, classifier.predict(content), frame)
-    else:
-        values = output.reading_values(name, classifier.read(content), frame)
-    return Answer(200, output.as_json(values))
+    if width * height > max_pixels:
+        sentence = f"at most {max_pixels / 1e6:g} million pixels are read, not {width} x {height}"
+        return Answer(413, sentence)
+    return Answer(ALONE, "") if shared and width * height > _SHARED_PIXELS else None
 
 
-class Pictures:
-    """Reads pictures in processes, one for each core. Belongs to one event loop.
-
-    A decoder can't be stopped from outside, nor made to give back its memory; a process can.
-    start_worker: gives one that does what `answer` does.
-    """
-
-    def __init__(self, start_worker: Callable[[], PictureWorker]) -> None:
-        self._start_worker = start_worker
-        self._idle = [start_worker()]  # any other is started when it is needed
-        self._threads = ThreadPoolExecutor(cores(), "pictures")  # which wait for the processes
-        self._waiting = 0
-
-    async def answer(self, upload: Upload) -> str:
-        """The JSON for a picture.
-
-        Raises PictureError and ModelError; HTTPException 413 when it has too many pixels, 429 when
-        too many are waiting, 503 when it takes too much time or memory.
-        """
-        if self._waiting >= limits.WAITING_PICTURES:
-            raise HTTPException(429, "too many pictures are waiting", {"retry-after": "1"})
-        loop = asyncio.get_running_loop()
-
-        def done(_: Future[str]) -> None:
-            with suppress(RuntimeError):  # the loop is closed: the server ends
-                loop.call_soon_threadsafe(self._one_less)
-
-        self._waiting += 1
-        future = self._threads.submit(self._ask, upload)
-        future.add_done_callback(done)  # when the client has gone, too
-        return await asyncio.wrap_future(future)
-
-    def _one_less(self) -> None:
-        self._waiting -= 1
-
-    def _ask(self, upload: Upload) -> str:
-        worker = self._worker()
-        try:
-            status, text = worker.ask(upload, limits.PICTURE_SECONDS)
-        except TimeoutError as error:
-            worker.close()
-            raise HTTPException(503, "the picture takes too much time") from error
-        except WorkerDied as error:
-            if (worker.exit_code or 0) > 0:
-                raise RuntimeError("a worker failed; its traceback is above") from error
-            raise HTTPException(503, "the picture takes too much memory") from error
-        except DigitsError:
-            self._idle.append(worker)
-            raise
-        self._idle.append(worker)
-        if status != 200:
-            raise HTTPException(status, text)
-        return text
-
-    def _worker(self) -> PictureWorker:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            pass
-        try:
-            return self._start_worker()
-        except WorkerDied as error:
-            raise HTTPException(503, str(error), {"retry-after": "1"}) from error
+def _read(classifier: Classifier, upload: Upload) -> Answer:
+    reading = classifier.read(upload.content)
+    return _answer(output.reading_values(upload.name, reading, upload.frame), reading.digits)
 
 
-async def sent(request: Request, body: bytes) -> tuple[str, bytes]:
-    """The picture in a request, and the name of its file: the whole body, or the file of a form.
-
-    Raises HTTPException: 400 for a broken form, 422 for one that doesn't have one file.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "multipart/form-data":
-        return "", body
-
-    async def whole() -> AsyncGenerator[bytes]:
-        yield body
-
-    try:
-        form = await _InMemory(request.headers, whole(), max_files=1, max_fields=8).parse()
-    except (MultiPartException, ValueError) as error:
-        raise HTTPException(400, f"the form is broken: {error}") from error
-    files = [value for value in form.values() if isinstance(value, UploadFile)]
-    if not files and not body.rstrip().endswith(b"--"):
-        raise HTTPException(400, "the form is broken: it ends too early")
-    if not files:
-        raise HTTPException(422, "the form has no file")
-    return files[0].filename or "", await files[0].read()
-
-
-class _InMemory(MultiPartParser):
-    spool_max_size = limits.PICTURE_BYTES + limits.FORM_BYTES  # a larger one would go to the disk
+def _answer(values: object, digits: Sequence[Prediction]) -> Answer:
+    unsure = sum(digit.digit is None for digit in digits)
+    return Answer(200, output.as_json(values), tuple(one.confidence for one in digits), unsure)

@@ -1,30 +1,38 @@
 """The socket, the signals, uvicorn."""
 
+import asyncio
 import ipaddress
 import logging
 import os
 import signal
 import socket
+import ssl
+import stat
+import sys
+from functools import partial
+from pathlib import Path
 
 import uvicorn
 
-from digits.classifier import Classifier
 from digits.errors import DigitsError
-from digits.serve import app, limits
-from digits.serve.connection import Connection
+from digits.serve.app import App
+from digits.serve.connection import Connection, Silent
+from digits.serve.settings import Settings
 from digits.terminal import complain
 
 # Connections that wait to be accepted; asyncio takes as many at a time, each of which is a file.
 _BACKLOG, _SMALL_BACKLOG = 1000, 100
 
 
-def serve(classifier: Classifier, host: str, port: int) -> None:
+def serve(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C; what was accepted until then is finished.
 
-    port: 0 takes any that is free. Raises DigitsError when the address can't be listened on.
+    Raises DigitsError when the address can't be listened on, or the model or certificate is none.
     """
-    with listening(host, port) as listener:
-        server = configured(classifier)
+    _log(settings)
+    app = App(settings)
+    with listening(settings) as listener:
+        server = make_server(app)
 
         def stop(*_: object) -> None:
             server.should_exit = True
@@ -33,23 +41,56 @@ def serve(classifier: Classifier, host: str, port: int) -> None:
         # and for the one that uvicorn sends to itself when it has ended because of it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        address, port = listener.getsockname()[:2]
-        shown = f"[{address}]" if ":" in address else address
-        complain(f"serving http://{shown}:{port}/ until Ctrl-C")
-        if not ipaddress.ip_address(address).is_loopback:
-            complain("whoever can reach this address can use it, and may be overheard: no TLS")
-        server.run([listener])
+        _reload_on_hangup(server)
+        _announce(listener, settings)
+        try:
+            server.run([listener])
+        finally:
+            if settings.uds:
+                settings.uds.unlink(missing_ok=True)
         if server.force_exit:  # a second Ctrl-C: don't wait for the threads
             os._exit(0)
 
 
-def configured(classifier: Classifier) -> uvicorn.Server:
-    """The server, which `run([socket])` starts."""
+class Server(uvicorn.Server):
+    """uvicorn, and what reloads the model."""
+
+    def __init__(self, config: uvicorn.Config, app: App) -> None:
+        super().__init__(config)
+        self.app = app
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reloading: set[asyncio.Task[None]] = set()  # asyncio itself only has weak references
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        if self.config.ssl:  # uvicorn leaves a silent client a minute for it
+            seconds = self.app.settings.header_timeout
+            listen = partial(self._loop.create_server, ssl_handshake_timeout=seconds)
+            self._loop.create_server = listen  # type: ignore[method-assign]
+        await super().startup(sockets)
+
+    def reload(self) -> None:
+        """Load the model anew, soon; from any thread or signal handler."""
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._begin_reload)
+
+    def _begin_reload(self) -> None:
+        task = asyncio.ensure_future(self.app.reload())
+        self._reloading.add(task)
+        task.add_done_callback(self._reloading.discard)
+
+
+def make_server(app: App) -> Server:
+    """The server, which `run([socket])` starts. Raises DigitsError for no certificate."""
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # clients can't write into logs
-    connections, backlog = _bounds()
+    settings = app.settings
+    connections, backlog = _bounds(settings.max_connections)
+    silent: Silent = {}
     config = uvicorn.Config(
-        app.create(classifier),
-        http=Connection,
+        app,
+        http=partial(  # type: ignore[arg-type]
+            Connection, limits=settings, metrics=app.metrics, most=connections, silent=silent
+        ),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -57,16 +98,20 @@ def configured(classifier: Classifier) -> uvicorn.Server:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=connections + 1,
         backlog=backlog,
-        timeout_keep_alive=limits.IDLE_SECONDS,
-        timeout_graceful_shutdown=int(limits.BODY_SECONDS + limits.ANSWER_SECONDS),
+        timeout_keep_alive=settings.keepalive_timeout,  # type: ignore[arg-type]
+        timeout_graceful_shutdown=int(settings.body_timeout + settings.answer_timeout) or 1,
     )
-    return uvicorn.Server(config)
+    config.load()
+    config.ssl = _tls(settings)
+    return Server(config, app)
 
 
-def listening(host: str, port: int) -> socket.socket:
+def listening(settings: Settings) -> socket.socket:
     """A socket that accepts connections. Raises DigitsError when there can be none."""
+    if settings.uds:
+        return _listening_at(settings.uds)
+    host, port = settings.host, settings.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
@@ -79,7 +124,89 @@ def listening(host: str, port: int) -> socket.socket:
         raise DigitsError(f"can't listen on {host}, port {port}: {reason}") from error
 
 
-def _bounds() -> tuple[int, int]:
+def _listening_at(path: Path) -> socket.socket:
+    """A Unix socket, in place of one on which nobody listens any more."""
+    if not hasattr(socket, "AF_UNIX"):
+        raise DigitsError("--uds: this system has no Unix sockets")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _is_alive(path):
+            path.unlink()
+        listener.bind(str(path))
+        listener.listen(_BACKLOG)
+        return listener
+    except OSError as error:
+        listener.close()
+        raise DigitsError(f"can't listen on {path}: {error.strerror or error}") from error
+
+
+def _is_alive(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        return client.connect_ex(str(path)) == 0
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """What makes it HTTPS. Raises DigitsError when a file is missing or doesn't fit."""
+    certificate, key = settings.ssl_certfile, settings.ssl_keyfile
+    if certificate is None:
+        if key is not None:
+            raise DigitsError("--ssl-keyfile needs --ssl-certfile")
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+    def no_password() -> bytes:
+        raise DigitsError(f"{key or certificate} has a password, which nobody is there to type")
+
+    try:
+        context.load_cert_chain(certificate, key, no_password)
+    except OSError as error:  # ssl.SSLError is one
+        names = f"{certificate} and {key}" if key else certificate
+        reason = error.strerror or error
+        raise DigitsError(f"can't use {names} as certificate and key: {reason}") from error
+    return context
+
+
+def _log(settings: Settings) -> None:
+    """Write to stderr what is asked for, and never fail because of it."""
+    logging.raiseExceptions = False
+    for name, form in (("digits.serve", "%(levelname)s: %(message)s"), (".access", "%(message)s")):
+        logger = logging.getLogger(name if not name.startswith(".") else f"digits.serve{name}")
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter(form))
+        logger.addHandler(handler)
+        logger.propagate = False
+    logging.getLogger("digits.serve").setLevel(settings.log_level.upper())
+    logging.getLogger("digits.serve.access").setLevel(
+        logging.INFO if settings.access_log else logging.ERROR
+    )
+    for level in (logging.ERROR, logging.WARNING, logging.INFO):
+        logging.addLevelName(level, logging.getLevelName(level).lower())
+
+
+def _reload_on_hangup(server: Server) -> None:
+    """SIGHUP means a new model, unless it is the terminal's, which sends it when it is closed."""
+    number = getattr(signal, "SIGHUP", None)
+    if number is not None and not sys.stderr.isatty():
+        signal.signal(number, lambda *_: server.reload())
+
+
+def _announce(listener: socket.socket, settings: Settings) -> None:
+    if settings.uds:
+        complain(f"serving unix:{settings.uds} until Ctrl-C")
+        return
+    address, port = listener.getsockname()[:2]
+    shown = f"[{address}]" if ":" in address else address
+    scheme = "https" if settings.ssl_certfile else "http"
+    complain(f"serving {scheme}://{shown}:{port}/ until Ctrl-C")
+    if ipaddress.ip_address(address).is_loopback or settings.log_level == "error":
+        return
+    if not settings.ssl_certfile:
+        complain("whoever can reach this address may overhear it: no TLS (--ssl-certfile)")
+    if settings.token is None:
+        complain("whoever can reach this address can use it: no token (--token)")
+
+
+def _bounds(wanted: int) -> tuple[int, int]:
     """How many connections there may be, and how many may wait to be accepted.
 
     As many as wanted, or as the system lets a process have files, less what it needs itself.
@@ -88,16 +215,16 @@ def _bounds() -> tuple[int, int]:
     try:
         import resource
     except ImportError:  # Windows, where sockets aren't files
-        return limits.CONNECTIONS, _BACKLOG
-    wanted = limits.CONNECTIONS + 3 * _BACKLOG
+        return wanted, _BACKLOG
+    files = wanted + 3 * _BACKLOG
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft < files:
+        soft = files if hard == resource.RLIM_INFINITY else min(files, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    backlog = _BACKLOG if soft >= wanted else _SMALL_BACKLOG
+    backlog = _BACKLOG if soft >= files else _SMALL_BACKLOG
     if soft <= 3 * backlog:
         raise DigitsError(
             f"`digits serve` needs more than {3 * backlog} open files, but only {soft} are"
             " allowed: raise `ulimit -n`"
         )
-    return min(limits.CONNECTIONS, soft - 3 * backlog), backlog
+    return min(wanted, soft - 3 * backlog), backlog

@@ -7,8 +7,8 @@ https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/pro
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,16 @@ from starlette.exceptions import HTTPException
 from digits import __version__
 from digits.models.graph import INPUT, OUTPUT
 from digits.models.metadata import Metadata
-from digits.serve import limits
+from digits.serve.limits import Limits
 
-VERSION = "1"  # of the model: there is one
-SERVER = {"name": "digits", "version": __version__, "extensions": ["binary_tensor_data"]}
+if TYPE_CHECKING:
+    from digits.serve import schemas
+
+SERVER: "schemas.ServerDescription" = {
+    "name": "digits",
+    "version": __version__,
+    "extensions": ["binary_tensor_data"],
+}
 JSON_LENGTH = "inference-header-content-length"  # where the JSON ends and the tensor begins
 
 _PIXELS = 28 * 28
@@ -35,22 +41,23 @@ class Request:
     binary: bool
 
 
-def model(name: str, metadata: Metadata) -> dict[str, Any]:
+def model(name: str, version: str, metadata: Metadata) -> "schemas.ModelDescription":
     """The description of the model."""
     return {
         "name": name,
-        "versions": [VERSION],
+        "versions": [version],
         "platform": "onnxruntime_onnx",
         "inputs": [{"name": INPUT[0], "datatype": "UINT8", "shape": [-1, *INPUT[2]]}],
         "outputs": [{"name": OUTPUT[0], "datatype": "FP32", "shape": [-1, *OUTPUT[2]]}],
-        "parameters": asdict(metadata),
+        "parameters": metadata,
     }
 
 
-def request(body: bytes, json_length: str | None) -> Request:
+def request(body: bytes, json_length: str | None, max_batch: int = Limits.max_batch) -> Request:
     """Take a request apart.
 
-    json_length: how many bytes of the body are JSON, where a tensor comes after it.
+    json_length: how many bytes of the body are JSON, where a tensor comes after it. max_batch: how
+    many digits there may be.
     Raises HTTPException: 400 when it is no request at all, 413 when it has too many digits, 422
     when it isn't what the model takes.
     """
@@ -64,15 +71,16 @@ def request(body: bytes, json_length: str | None) -> Request:
     id_ = content.get("id")
     if not (id_ is None or isinstance(id_, str)):
         raise HTTPException(422, "id must be a string")
-    return Request(id_, _images(content, body[length:]), _wants_binary(content))
+    images = _images(content, body[length:], max_batch)
+    return Request(id_, images, _wants_binary(content))
 
 
 def response(
-    asked: Request, probabilities: NDArray[np.float32], name: str
+    asked: Request, probabilities: NDArray[np.float32], name: str, version: str
 ) -> tuple[bytes, dict[str, str]]:
     """The answer's body and headers. probabilities: float32 [n, 10]."""
-    output: dict[str, Any] = {
-        "name": OUTPUT[0],
+    output: schemas.OutputTensor = {
+        "name": "probabilities",
         "datatype": "FP32",
         "shape": list(probabilities.shape),
     }
@@ -82,10 +90,13 @@ def response(
         output["parameters"] = {"binary_data_size": len(tail)}
     else:
         output["data"] = probabilities.ravel().tolist()
-    answer: dict[str, Any] = {"model_name": name, "model_version": VERSION}
+    answer: schemas.InferResponse = {
+        "model_name": name,
+        "model_version": version,
+        "outputs": [output],
+    }
     if asked.id is not None:
         answer["id"] = asked.id
-    answer["outputs"] = [output]
     head = json.dumps(answer).encode()
     if not tail:
         return head, {"content-type": "application/json"}
@@ -98,14 +109,14 @@ def _length(text: str, most: int) -> int:
     return int(text)
 
 
-def _images(content: Mapping[str, Any], tail: bytes) -> NDArray[np.uint8]:
+def _images(content: Mapping[str, Any], tail: bytes, max_batch: int) -> NDArray[np.uint8]:
     inputs = content.get("inputs")
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
         raise HTTPException(422, f"inputs must be a list of one tensor, {INPUT[0]}")
     tensor = inputs[0]
     if tensor.get("name") != INPUT[0] or tensor.get("datatype") != "UINT8":
         raise HTTPException(422, f"the input must have the name {INPUT[0]} and datatype UINT8")
-    number = _number_of_digits(tensor.get("shape"))
+    number = _number_of_digits(tensor.get("shape"), max_batch)
     size = _object(tensor, "parameters").get("binary_data_size")
     if size is None:
         if tail:
@@ -120,13 +131,13 @@ def _images(content: Mapping[str, Any], tail: bytes) -> NDArray[np.uint8]:
     return np.frombuffer(pixels, np.uint8).reshape(number, *INPUT[2])
 
 
-def _number_of_digits(shape: object) -> int:
+def _number_of_digits(shape: object, most: int) -> int:
     if not isinstance(shape, list) or not all(type(length) is int for length in shape):
         raise HTTPException(422, "shape must be a list of integers")
     if shape[1:] != INPUT[2] or shape[0] < 1:
         raise HTTPException(422, f"shape must be [n, {str(INPUT[2])[1:]}")
-    if shape[0] > limits.BATCH:
-        raise HTTPException(413, f"at most {limits.BATCH} digits are read at the same time")
+    if shape[0] > most:
+        raise HTTPException(413, f"at most {most} digits are read at the same time")
     number: int = shape[0]
     return number
 

@@ -91,18 +91,28 @@ class Components(NamedTuple):
         """Which pixels of a window belong to the chosen components: bool [height, width]."""
         parts = [slice(self.first[i], self.first[i + 1]) for i in chosen]
         rows, starts, ends = (
-            np.concatenate([values[part] for part in parts])
+            values[parts[0]] if len(parts) == 1 else np.concatenate([values[p] for p in parts])
             for values in (self.rows, self.starts, self.ends)
         )
         drawn = (rows >= window.top) & (rows < window.bottom)
         rows, starts, ends = rows[drawn] - window.top, starts[drawn], ends[drawn]
-        starts = np.clip(starts - window.left, 0, window.width)
-        lengths = np.clip(ends - window.left, 0, window.width) - starts
+        starts = np.minimum(np.maximum(starts - window.left, 0), window.width)
+        lengths = np.minimum(np.maximum(ends - window.left, 0), window.width) - starts
         first = rows * window.width + starts
-        pixels = np.arange(lengths.sum()) + np.repeat(first - np.cumsum(lengths) + lengths, lengths)
-        mask = np.zeros((window.height, window.width), np.bool_)
-        mask.reshape(-1)[pixels] = True
-        return mask
+        some = lengths > 0
+        first, lengths = first[some], lengths[some]
+        if len(parts) > 1:
+            order = np.argsort(first)
+            first, lengths = first[order], lengths[order]
+        # From one run to the next, as many pixels are not of them.
+        stretches = np.empty(2 * len(first) + 1, np.int64)
+        stretches[1::2] = lengths
+        stretches[0] = 0
+        stretches[2::2] = -(first + lengths)
+        stretches[0:-1:2] += first
+        stretches[-1] += window.height * window.width
+        inked = np.arange(len(stretches)) % 2 == 1
+        return np.repeat(inked, stretches).reshape(window.height, window.width)
 
     def label_map(self, shape: tuple[int, ...]) -> NDArray[np.int32]:
         """The component that each pixel of a picture belongs to: int32 [height, width], or -1."""
@@ -137,7 +147,7 @@ def inside(boxes: Integers, shape: tuple[int, ...]) -> Mask:
 
 def trim(ink: Ink, window: Box) -> Component:
     """What is inked in a window of a picture, of which there must be something."""
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    rows, columns = np.flatnonzero(ink.max(1)), np.flatnonzero(ink.max(0))
     top, bottom = int(rows[0]), int(rows[-1]) + 1
     left, right = int(columns[0]), int(columns[-1]) + 1
     box = Box(window.left + left, window.top + top, window.left + right, window.top + bottom)
@@ -146,13 +156,16 @@ def trim(ink: Ink, window: Box) -> Component:
 
 def dilate(mask: Mask) -> Mask:
     """The mask and every pixel next to it, diagonals included."""
-    wide = mask.copy()
-    wide[:, 1:] |= mask[:, :-1]
-    wide[:, :-1] |= mask[:, 1:]
-    square = wide.copy()
-    square[1:] |= wide[:-1]
-    square[:-1] |= wide[1:]
-    return square
+    # With a border, a neighbour is a step in memory, and each step is one long operation.
+    framed = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.bool_)
+    framed[1:-1, 1:-1] = mask
+    wide = framed.copy()
+    pixels, neighbours = framed.reshape(-1), wide.reshape(-1)
+    neighbours[1:] |= pixels[:-1]
+    neighbours[:-1] |= pixels[1:]
+    square = wide[1:-1] | wide[:-2]
+    square |= wide[2:]
+    return square[:, 1:-1]
 
 
 def label_components(mask: Mask, ink: Ink) -> Components:
@@ -163,25 +176,32 @@ def label_components(mask: Mask, ink: Ink) -> Components:
     rows, starts, ends = run_lengths(mask)
     labels = _union_find(len(rows), *_touching(rows, starts, ends, mask.shape[1]))
     count = int(labels.max(initial=-1)) + 1
-    first_run = np.append(0, np.cumsum(np.bincount(labels, minlength=count)))
-    boxes = np.zeros((count, 4), np.int64)
-    boxes[:, :2] = max(mask.shape)
-    for column, values, extreme in (
-        (0, starts, np.minimum),
-        (1, rows, np.minimum),
-        (2, ends, np.maximum),
-        (3, rows + 1, np.maximum),
-    ):
-        extreme.at(boxes[:, column], labels, values)
-    mass, peak = np.zeros(count, np.int64), np.zeros(count, np.uint8)
-    if count:
-        first = np.cumsum(ends - starts) - (ends - starts)  # of each run among the pixels
-        inked = ink[mask]
-        np.add.at(mass, labels, np.add.reduceat(inked, first, dtype=np.int64))
-        np.maximum.at(peak, labels, np.maximum.reduceat(inked, first))
+    lengths = ends - starts
+    if not count:
+        empty, none = np.zeros(0, np.int64), np.zeros(0, np.uint8)
+        boxes = np.zeros((0, 4), np.int64)
+        return Components(rows, starts, ends, labels, np.zeros(1, np.int64), boxes, empty, none)
+    inked = ink[mask]
+    first = np.cumsum(lengths) - lengths  # of each run among the pixels
+    masses = np.add.reduceat(inked, first, dtype=np.int64)
+    peaks = np.maximum.reduceat(inked, first)
     if count > 1:
         order = np.argsort(labels, kind="stable")
-        rows, starts, ends, labels = rows[order], starts[order], ends[order], labels[order]
+        rows, starts, ends, labels, masses, peaks = (
+            values[order] for values in (rows, starts, ends, labels, masses, peaks)
+        )
+    first_run = np.append(0, np.cumsum(np.bincount(labels, minlength=count)))
+    run = first_run[:-1]
+    boxes = np.stack(
+        [
+            np.minimum.reduceat(starts, run),
+            np.minimum.reduceat(rows, run),
+            np.maximum.reduceat(ends, run),
+            np.maximum.reduceat(rows, run) + 1,
+        ],
+        1,
+    )
+    mass, peak = np.add.reduceat(masses, run), np.maximum.reduceat(peaks, run)
     return Components(rows, starts, ends, labels, first_run, boxes, mass, peak)
 
 

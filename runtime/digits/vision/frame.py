@@ -1,6 +1,7 @@
 """Digits into the frame of MNIST."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +106,7 @@ def _dilate(digit: Floats, growth: int) -> Floats:
     return padded
 
 
+@lru_cache(64)  # 3 MB at most, where 640 pixels become 20
 def _area_matrix(length: int, reduced: int) -> Floats:
     """The matrix [reduced, length] that averages by area: each output pixel covers its share.
 
@@ -114,6 +116,7 @@ def _area_matrix(length: int, reduced: int) -> Floats:
     pixels = np.arange(length, dtype=np.float32)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
     matrix: Floats = np.maximum(overlap, 0) * np.float32(reduced / length)
+    matrix.flags.writeable = False  # whoever asks for it next gets the same
     return matrix
 
 

@@ -68,13 +68,13 @@ def propose(grey: Grey) -> list[Hypothesis]:
 
 def _of_side(side: Side, other: bool) -> list[Hypothesis]:
     """All hypotheses with the ink of one side that differ from one another."""
-    layer = _Layer(side.ink, other, [])
+    layer = _Layer(side.ink, side.levels, other, [])
     components = layer.components
     if not components.size:
         return []
     main = layer.add_main("main", components)
     if not side.flat:
-        narrow = _Layer(side.narrow, other, layer.found)
+        narrow = _Layer(side.narrow, otsu_levels(side.narrow), other, layer.found)
         inner = narrow.inside(narrow.components)
         narrow.add_unruled("narrow unruled", inner, narrow.add_main("narrow", inner))
         layer.add_crop(side.uncorrected)
@@ -91,11 +91,18 @@ def _of_side(side: Side, other: bool) -> list[Hypothesis]:
 class _Layer:
     """Adds hypotheses with one kind of ink to those that are found already."""
 
-    def __init__(self, ink: Ink, other: bool, found: list[Hypothesis]) -> None:
-        self.ink, self.other, self.found = ink, other, found
-        self.levels = otsu_levels(ink) or _BLANK
-        self.mask = ink > self.levels.low
-        self.components = _label(self.mask, ink, self.levels)
+    def __init__(
+        self, ink: Ink, levels: Levels | None, other: bool, found: list[Hypothesis]
+    ) -> None:
+        self.other, self.found = other, found
+        # Bare paper around the ink takes time and changes nothing; boxes are moved at the end.
+        self._window, self._shape = _inked(ink), ink.shape
+        window = self._window
+        self.ink = ink[window.top : window.bottom, window.left : window.right]
+        self._around = ink.size - self.ink.size
+        self.levels = levels or _BLANK
+        self.mask = self.ink > self.levels.low
+        self.components = _label(self.mask, self.ink, self.levels)
         self._total = max(int(self.components.mass.sum()), 1)
         self._seen: set[tuple[int, ...]] = set()
 
@@ -105,9 +112,10 @@ class _Layer:
 
     def ranked(self, components: Components) -> Integers:
         """The two components with the most ink near the middle, the heavier first."""
-        height, width = self.ink.shape
-        x = (components.boxes[:, 0] + components.boxes[:, 2]) / width - 1
-        y = (components.boxes[:, 1] + components.boxes[:, 3]) / height - 1
+        height, width = self._shape
+        left, top = 2 * self._window.left, 2 * self._window.top
+        x = (components.boxes[:, 0] + components.boxes[:, 2] + left) / width - 1
+        y = (components.boxes[:, 1] + components.boxes[:, 3] + top) / height - 1
         rank = components.mass * np.exp(-_CENTRAL * (x * x + y * y))
         return np.argsort(-rank)[:2]
 
@@ -152,7 +160,7 @@ class _Layer:
 
         What is ink is decided anew: a pencil's is faint beside a table's edge or a printed box.
         """
-        levels = otsu_levels(self.ink * ~dilate(gone))
+        levels = otsu_levels(self.ink * ~dilate(gone), self._around)
         if levels is not None:
             rest = _label((self.ink > levels.low) & ~gone, self.ink, levels)
             self.add_main(kind, self.inside(rest))
@@ -181,8 +189,10 @@ class _Layer:
         if not len(chosen) or key in self._seen:
             return
         self._seen.add(key)
-        component = components.crop(chosen, self.ink, self.levels.edge)
-        self._append(kind, component, min(mass / self._total, 1.0))
+        ink, box = components.crop(chosen, self.ink, self.levels.edge)
+        left, top = self._window.left, self._window.top
+        box = Box(box.left + left, box.top + top, box.right + left, box.bottom + top)
+        self._append(kind, Component(ink, box), min(mass / self._total, 1.0))
 
     def _append(self, kind: str, component: Component, share: float) -> None:
         if max(component.ink.shape) < _MIN_SIDE:
@@ -192,6 +202,17 @@ class _Layer:
             if same_box and np.array_equal(other.component.ink, component.ink):
                 return
         self.found.append(Hypothesis(kind, component, share, self.other))
+
+
+def _inked(ink: Ink) -> Box:
+    """The smallest window with all ink, and paper around it where the picture has some."""
+    rows, columns = np.flatnonzero(ink.max(1)), np.flatnonzero(ink.max(0))
+    height, width = ink.shape
+    if not len(rows):
+        return Box(0, 0, width, height)
+    left, top = max(int(columns[0]) - 1, 0), max(int(rows[0]) - 1, 0)
+    right, bottom = min(int(columns[-1]) + 2, width), min(int(rows[-1]) + 2, height)
+    return Box(left, top, right, bottom)
 
 
 def _label(mask: Mask, ink: Ink, levels: Levels) -> Components:

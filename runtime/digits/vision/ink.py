@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digits.vision.sides import FARTHEST, Counts, histogram, median, sides, sides_of_flat
+
 Grey = NDArray[np.uint8]
 Ink = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -17,7 +19,6 @@ _FIT = 20  # samples along the longer side are enough for a surface with six coe
 _WIDEST_STROKE = 0.25
 # A third of it is as wide as the thickest marker writes digits of half the picture's side.
 _NARROW_STROKE = _WIDEST_STROKE / 3
-_FARTHEST = 0.003  # of the pixels are ink, in a picture with some
 _DARKEST_PAPER = 64  # of 255; in a deeper shadow ink can't be told from a camera's noise
 _LEVELS = np.arange(256) + 0.5
 _VISIBLE = 5  # of 255: a difference of 2 % is the least that people see (Weber's fraction)
@@ -49,11 +50,24 @@ class Side:
     whether the paper has one grey, so that all three are the same.
     """
 
-    def __init__(self, grey: Grey, dark: bool, small: Floats, smooth: Floats) -> None:
+    def __init__(
+        self, grey: Grey, dark: bool, small: Floats, smooth: Floats, counts: Counts
+    ) -> None:
         """small: the picture's thumbnail; smooth: the light on it. Both are the paper's grey where
-        that is flat."""
+        that is flat. counts: how many pixels have each grey."""
         self._grey, self._dark, self._small, self._smooth = grey, dark, small, smooth
+        self._counts = counts
         self.flat = small.size == 1
+
+    @cached_property
+    def levels(self) -> Levels | None:
+        """What separates `ink` from paper, as `otsu_levels` says."""
+        if not self.flat:
+            return otsu_levels(self.ink)
+        # Each grey has one amount of ink.
+        amounts = _normalize(np.arange(256, dtype=np.uint8)[None], self._small, self._dark)
+        counts = np.bincount(amounts[0], self._counts, minlength=256)
+        return _levels(counts.astype(np.float64))
 
     @cached_property
     def ink(self) -> Ink:
@@ -94,14 +108,14 @@ def extract(grey: Grey) -> list[Side]:
 
     grey: uint8 [height, width].
     """
-    counts = _histogram(grey)
+    counts = histogram(grey)
     if 2 * counts.max() >= grey.size:  # most of it has one grey: paper without light and noise
         paper = np.full((1, 1), counts.argmax(), np.float32)
-        return [Side(grey, dark, paper, paper) for dark in _sides(grey, grey - paper)]
+        return [Side(grey, dark, paper, paper, counts) for dark in sides_of_flat(grey, counts)]
     factor = _reduction(grey)
     small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
     smooth = _fit_background(small)
-    return [Side(grey, dark, small, smooth) for dark in _sides(small, small - smooth)]
+    return [Side(grey, dark, small, smooth, counts) for dark in sides(small, small - smooth)]
 
 
 def _reduction(grey: Grey) -> int:
@@ -109,19 +123,26 @@ def _reduction(grey: Grey) -> int:
     return -(-int(max(grey.shape)) // _THUMBNAIL)
 
 
-def otsu_levels(ink: Ink) -> Levels | None:
+def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
     """Tell ink from paper by their amounts. None when all of it is paper.
 
-    ink: uint8 [height, width]. The threshold is the one that best separates two classes (N. Otsu,
-    "A threshold selection method from gray-level histograms", 1979); of the inked pixels, once
-    more.
+    ink: uint8 [height, width]. around: how many more pixels there are, all of them 0. The threshold
+    is the one that best separates two classes (N. Otsu, "A threshold selection method from
+    gray-level histograms", 1979); of the inked pixels, once more.
     """
-    counts = _histogram(ink).astype(np.float64)
+    counts = histogram(ink).astype(np.float64)
+    counts[0] += around
+    return _levels(counts)
+
+
+def _levels(counts: NDArray[np.float64]) -> Levels | None:
+    """counts: how many pixels have each amount of ink; they are changed."""
+    size = counts.sum()
     split, paper, full = _otsu(counts)
     above = counts[split + 1 :].sum()
-    few = min(_FARTHEST * ink.size, above / 2)
-    darkest = float(np.searchsorted(np.cumsum(counts), ink.size - few))
-    if above in (0, ink.size) or darkest - paper < _VISIBLE:
+    few = min(FARTHEST * size, above / 2)
+    darkest = float(np.searchsorted(np.cumsum(counts), size - few))
+    if above in (0, size) or darkest - paper < _VISIBLE:
         return None
     bare = counts[: split + 1]
     noise = np.sqrt((bare * (_LEVELS[: split + 1] - paper) ** 2).sum() / bare.sum())
@@ -129,13 +150,6 @@ def otsu_levels(ink: Ink) -> Levels | None:
     low = paper + max(half / 3, min(3 * noise, half))
     counts[: int(low) + 1] = 0
     return Levels(float(paper), float(paper + half), float(low), float(_otsu(counts)[0]))
-
-
-def _histogram(grey: Grey) -> NDArray[np.int64]:
-    """How many pixels have each value: int64 [256]."""
-    if grey.size < 1 << 14:
-        return np.bincount(grey.reshape(-1), minlength=256)
-    return np.array(Image.fromarray(grey).histogram())  # takes a quarter of bincount's time
 
 
 def _otsu(counts: NDArray[np.float64]) -> tuple[int, float, float]:
@@ -157,34 +171,6 @@ def _normalize(grey: Grey, paper: Floats | np.float32, dark: bool) -> Ink:
     # Flat paper gives whole numbers. Cut off, not rounded, they would change with the last bit of
     # the fit, which is another one on each processor.
     return np.round(np.clip(ink, 0, 255, out=ink), out=ink).astype(np.uint8)
-
-
-def _sides(grey: NDArray[np.generic], difference: Floats) -> tuple[bool, ...]:
-    """Whether the ink is darker than the paper; both answers, likelier first, where cues disagree.
-
-    What is farthest from the sheet is ink (not the mean of what is off it, nor its skewness, for
-    half a picture in the shadow outweighs the ink); most of the border is paper; and so is most of
-    the middle, even where a table surrounds the sheet. difference: grey less the smooth sheet.
-    """
-    few = round(_FARTHEST * difference.size)
-    ordered = np.partition(difference.reshape(-1), [few, difference.size - 1 - few])
-    low, high = float(grey.min()), float(grey.max())
-    height, width = grey.shape
-    border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
-    middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    dark = (
-        bool(ordered[few] + ordered[-1 - few] <= 0),
-        _median(border) > (low + high) / 2,
-        _median(middle.reshape(-1)) > (low + high) / 2,
-    )
-    likelier = sum(dark) >= 2
-    return (likelier,) if len(set(dark)) == 1 else (likelier, not likelier)
-
-
-def _median(values: NDArray[np.generic]) -> float:
-    """The upper median; np.median takes three times as long."""
-    middle = len(values) // 2
-    return float(np.partition(values, middle)[middle])
 
 
 def _background(small: Floats, smooth: Floats, widest: float) -> Floats:
@@ -219,10 +205,10 @@ def _fit_background(small: Floats) -> Floats:
     values = small[::step, ::step].ravel()
     ridge = 1e-3 * np.eye(6, dtype=np.float32)
     coefficients = np.zeros(6, np.float32)
-    coefficients[0] = _median(values)
+    coefficients[0] = median(values)
     for _ in range(5):
         distance = np.abs(values - design @ coefficients)
-        spread = max(1.5 * _median(distance), 2)  # 2: a camera's noise
+        spread = max(1.5 * median(distance), 2)  # 2: a camera's noise
         relative = distance / spread
         weighted = design / np.square(1 + relative * relative)[:, None]
         coefficients = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ values)

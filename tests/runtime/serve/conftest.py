@@ -1,12 +1,15 @@
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from digits.classifier import Classifier
-from digits.serve import app, pictures
+from digits.serve import pictures
+from digits.serve.app import App
+from digits.serve.settings import Settings
 from tests.in_process import InProcess
 
 
@@ -15,9 +18,14 @@ def classifier() -> Classifier:
     return Classifier()
 
 
-def application(classifier: Classifier) -> ASGIApp:
-    """The application, which reads pictures in this process."""
-    return app.create(classifier, lambda: InProcess(partial(pictures.answer, classifier)))
+def application(classifier: Classifier, **settings: Any) -> ASGIApp:
+    """The application, which reads pictures in this process; the client of tests may use it."""
+
+    def worker(classifier: Classifier) -> pictures.PictureWorker:
+        return InProcess(partial(pictures.answer, classifier, chosen.max_pixels))
+
+    chosen = Settings(**{"allowed_hosts": "testserver"} | settings)
+    return App(chosen, classifier, worker)
 
 
 @pytest.fixture

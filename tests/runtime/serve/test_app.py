@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+import digits
 from digits.classifier import Classifier
-from digits.serve import limits
-from digits.serve.pictures import Pictures
+from digits.serve.limits import Limits
+from digits.serve.picture_queue import PictureQueue
 from tests.runtime.serve.conftest import application
 
 INFER = "/v2/models/lenet5/infer"
@@ -57,7 +58,7 @@ def test_there_is_one_model(client: TestClient, path: str) -> None:
 
 
 def test_infer_is_the_model(client: TestClient, classifier: Classifier, test_slice) -> None:
-    for images in (test_slice.images[:1, None], test_slice.images[: limits.BATCH, None]):
+    for images in (test_slice.images[:1, None], test_slice.images[: Limits.max_batch, None]):
         answer = client.post(INFER, json=request(images)).json()
         assert answer["model_name"] == "lenet5" and answer["id"] == "a"
         [output] = answer["outputs"]
@@ -109,7 +110,7 @@ def test_a_blank_page_has_no_frame(client: TestClient) -> None:
         (b"", 422),
         (b"no picture", 422),
         (png(100, 100)[:60], 422),
-        (png(10_000, 5_001), 413),  # over limits.PIXELS
+        (png(10_000, 5_001), 413),  # over max_pixels
         (png(20_000, 20_000), 413),  # over what digits reads anywhere
     ],
 )
@@ -161,13 +162,9 @@ def test_an_unknown_option(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(("path", "most"), [("/predict", 1000), (INFER, 1000)])
-def test_a_body_has_a_limit(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch, path: str, most: int
-) -> None:
-    monkeypatch.setattr(limits, "FORM_BYTES", 0)
-    monkeypatch.setattr(limits, "PICTURE_BYTES", most)
-    monkeypatch.setattr(limits, "TENSOR_BYTES", most)
-    client = TestClient(application(classifier))
+def test_a_body_has_a_limit(classifier: Classifier, path: str, most: int) -> None:
+    limits = {"max_form_bytes": 0, "max_picture_bytes": most, "max_tensor_bytes": most}
+    client = TestClient(application(classifier, **limits))
     assert client.post(path, content=bytes(most)).status_code != 413
     for size in (most + 1, 7 * most, 9 * most):
         answer = client.post(path, content=bytes(size))
@@ -182,11 +179,8 @@ def test_compressed_requests_are_refused(client: TestClient) -> None:
     assert answer.status_code == 415
 
 
-def test_all_bodies_have_a_limit_and_give_back_what_they_took(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "BODIES_BYTES", 1000)
-    client = TestClient(application(classifier))
+def test_all_bodies_have_a_limit_and_give_back_what_they_took(classifier: Classifier) -> None:
+    client = TestClient(application(classifier, max_total_bytes=1000))
     for _ in range(3):
         assert client.post("/predict", content=bytes(900)).status_code == 422
         answer = client.post("/predict", content=bytes(1001))
@@ -196,7 +190,6 @@ def test_all_bodies_have_a_limit_and_give_back_what_they_took(
 def test_pictures_wait_in_a_line_that_has_an_end(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "WAITING_PICTURES", 1)
     begun, go = threading.Event(), threading.Event()
     read = classifier.read
 
@@ -205,7 +198,7 @@ def test_pictures_wait_in_a_line_that_has_an_end(
         go.wait(10)
         return read(source)
 
-    with TestClient(application(classifier)) as client:
+    with TestClient(application(classifier, max_queued_pictures=1)) as client:
         monkeypatch.setattr(classifier, "read", slow)
         first = threading.Thread(target=client.post, args=("/read",), kwargs={"content": png(9, 9)})
         first.start()
@@ -217,11 +210,8 @@ def test_pictures_wait_in_a_line_that_has_an_end(
         assert client.post("/predict", content=png(9, 9)).status_code == 200
 
 
-def test_a_request_ends_in_time(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch, client: TestClient
-) -> None:
-    monkeypatch.setattr(limits, "BODY_SECONDS", 0.0)
-    monkeypatch.setattr(limits, "ANSWER_SECONDS", 0.1)
+def test_a_request_ends_in_time(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = TestClient(application(classifier, body_timeout=0.0, answer_timeout=0.1))
     go = threading.Event()
     monkeypatch.setattr(classifier, "read", lambda source: go.wait(10))
     answer = client.post("/read", content=png(9, 9))
@@ -235,7 +225,7 @@ def test_a_bug_costs_one_request_and_tells_nothing(
 ) -> None:
     client = TestClient(application(classifier), raise_server_exceptions=False)
     with monkeypatch.context() as patch:
-        patch.setattr(Pictures, "answer", lambda *_: 1 / 0)
+        patch.setattr(PictureQueue, "answer", lambda *_: 1 / 0)
         answer = client.post("/predict", content=png(9, 9))
     assert answer.status_code == 500
     assert answer.json() == {"error": "digits has failed; its log says how"}
@@ -248,7 +238,7 @@ def test_nothing_goes_to_the_disk(client: TestClient, monkeypatch: pytest.Monkey
         raise AssertionError("a temporary file")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", no)
-    content = bytes(limits.PICTURE_BYTES)
+    content = bytes(Limits.max_picture_bytes)
     answer = client.post("/predict", files={"file": ("a.png", content)})
     assert answer.status_code == 422
 
@@ -312,3 +302,81 @@ def test_metrics_count_requests_and_batches(client: TestClient, test_slice) -> N
         "digits_requests_in_progress 1.0",
     ):
         assert line in answer.text.splitlines()
+
+
+def lines(client: TestClient) -> list[str]:
+    return client.get("/metrics").text.splitlines()
+
+
+def test_metrics_tell_what_is_served(client: TestClient, classifier: Classifier) -> None:
+    [model] = [line for line in lines(client) if line.startswith("digits_model_info{")]
+    checkpoint = classifier.model.metadata.checkpoint_sha256
+    for label in ('name="lenet5"', 'version="1"', 'architecture="lenet5"', checkpoint):
+        assert label in model
+    [build] = [line for line in lines(client) if line.startswith("digits_build_info{")]
+    assert f'version="{digits.__version__}"' in build and 'onnxruntime="' in build
+
+
+def test_metrics_tell_how_sure_the_answers_are(
+    client: TestClient, classifier: Classifier, pictures: list[Path], numbers: Path, test_slice
+) -> None:
+    confidences = classifier.model.probabilities(test_slice.images[:20]).max(1)
+    sure = int((confidences >= classifier.threshold).sum())
+    for picture in pictures:  # of which one is unsure
+        client.post("/predict", content=picture.read_bytes())
+    client.post("/read", content=numbers.read_bytes())
+    client.post(INFER, json=request(test_slice.images[:20, None]))
+    found = lines(client)
+    for line in (
+        'digits_answers_total{answer="digit",endpoint="predict"} 9.0',
+        'digits_answers_total{answer="unsure",endpoint="predict"} 1.0',
+        f'digits_answers_total{{answer="digit",endpoint="infer"}} {sure}.0',
+        'digits_confidence_count{endpoint="predict"} 10.0',
+        'digits_confidence_bucket{endpoint="infer",le="0.2"} 0.0',
+        'digits_confidence_count{endpoint="infer"} 20.0',
+    ):
+        assert line in found
+    assert any(line.startswith('digits_confidence_count{endpoint="read"}') for line in found)
+
+
+def test_metrics_tell_what_waits(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go = threading.Event(), threading.Event()
+    monkeypatch.setattr(classifier, "read", lambda source: begun.set() or go.wait(10))
+    with TestClient(application(classifier), raise_server_exceptions=False) as client:
+        slow = threading.Thread(target=client.post, args=("/read",), kwargs={"content": png(9, 9)})
+        slow.start()
+        assert begun.wait(10)
+        assert "digits_queued_pictures 1.0" in lines(client)
+        go.set()
+        slow.join()
+        assert "digits_queued_pictures 0.0" in lines(client)
+        assert "digits_queued_digits 0.0" in lines(client)
+
+
+@pytest.mark.parametrize(
+    ("reason", "settings", "ask"),
+    [
+        ("no_picture", {}, {"url": "/predict", "content": b"x"}),
+        ("too_many_pixels", {}, {"url": "/predict", "content": png(10_000, 5_001)}),
+        ("too_large", {"max_tensor_bytes": 9}, {"url": INFER, "content": bytes(10)}),
+        ("malformed", {}, {"url": INFER, "content": b"{"}),
+        ("unreadable", {}, {"url": INFER, "content": b"{}"}),
+        ("compressed", {}, {"url": INFER, "headers": {"content-encoding": "gzip"}}),
+        ("memory_full", {"max_total_bytes": 9}, {"url": "/read", "content": bytes(10)}),
+        ("digits_queue_full", {"max_queued_digits": 1}, {"url": INFER}),
+        ("not_found", {}, {"url": "/none"}),
+        ("wrong_method", {}, {"url": "/v2"}),
+        ("foreign_host", {}, {"url": "/predict", "headers": {"host": "evil.example"}}),
+        ("no_token", {"token": "secret"}, {"url": "/predict"}),
+    ],
+)
+def test_metrics_count_every_kind_of_refusal(
+    classifier: Classifier, reason: str, settings: dict, ask: dict, test_slice
+) -> None:
+    if reason == "digits_queue_full":
+        ask = ask | {"json": request(test_slice.images[:2, None])}
+    with TestClient(application(classifier, **settings)) as client:
+        assert client.post(**ask).status_code >= 400
+        headers = {"authorization": "Bearer secret"}
+        found = client.get("/metrics", headers=headers).text.splitlines()
+    assert f'digits_refusals_total{{reason="{reason}"}} 1.0' in found

@@ -7,8 +7,8 @@ from starlette.exceptions import HTTPException
 
 from digits.classifier import Classifier
 from digits.models.model import Model
-from digits.serve import limits
 from digits.serve.batcher import Batcher
+from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
 
 
@@ -29,8 +29,8 @@ def slow(classifier: Classifier) -> Slow:
     return Slow(classifier.model)
 
 
-def batcher(slow: Slow) -> Batcher:
-    return Batcher(slow, Metrics())  # type: ignore[arg-type]
+def batcher(slow: Slow, **limits: int) -> Batcher:
+    return Batcher(slow, Limits(**limits), Metrics())  # type: ignore[arg-type]
 
 
 async def gathered(slow: Slow, sizes: list[int], images: np.ndarray) -> list[np.ndarray]:
@@ -59,9 +59,9 @@ def test_what_arrives_while_the_network_runs_is_the_next_batch(slow: Slow, test_
 
 def test_a_batch_has_a_limit(slow: Slow, test_slice) -> None:
     images = test_slice.images[:, None]
-    sizes = [1, limits.BATCH - 1, 2, 100]
+    sizes = [1, Limits.max_batch - 1, 2, 100]
     answers = asyncio.run(gathered(slow, sizes, images))
-    assert slow.sizes == [1, limits.BATCH - 1, 102]
+    assert slow.sizes == [1, Limits.max_batch - 1, 102]
     rows = np.concatenate(answers)
     np.testing.assert_allclose(rows, slow.model.probabilities(images[: sum(sizes)]), atol=1e-6)
 
@@ -82,14 +82,11 @@ def test_who_goes_away_takes_nobody_along(slow: Slow, test_slice) -> None:
     np.testing.assert_allclose(asyncio.run(run()), expected, atol=1e-6)
 
 
-def test_too_much_is_refused_and_later_taken_again(
-    slow: Slow, test_slice, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "WAITING_DIGITS", 3)
+def test_too_much_is_refused_and_later_taken_again(slow: Slow, test_slice) -> None:
     images = test_slice.images[:2, None]
 
     async def run() -> None:
-        network = batcher(slow)
+        network = batcher(slow, max_queued_digits=3)
         first = asyncio.create_task(network.probabilities(images))
         await asyncio.sleep(0.01)
         with pytest.raises(HTTPException) as refused:

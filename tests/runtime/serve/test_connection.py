@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from uvicorn import Server
 
 from digits.classifier import Classifier
 from digits.errors import DigitsError
-from digits.serve import limits
-from digits.serve.server import configured, listening
+from digits.serve.app import App
+from digits.serve.server import Server, listening, make_server
+from digits.serve.settings import Settings
 from tests.served import served
 
-GET = b"GET /v2 HTTP/1.1\r\nhost: x\r\n\r\n"
+HEALTH = b"GET /v2/health/ready HTTP/1.1\r\nhost: localhost\r\n\r\n"
+GET = b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
 @pytest.fixture
@@ -24,16 +25,18 @@ def idle() -> int:
 
 
 @pytest.fixture
-def server(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch, idle: int
-) -> Iterator[tuple[Server, int]]:
-    """A server and its port. It has patience; what a test is about is made short there."""
-    for name in ("HEAD_SECONDS", "BODY_SECONDS", "READ_SECONDS"):
-        monkeypatch.setattr(limits, name, 60)
-    monkeypatch.setattr(limits, "IDLE_SECONDS", idle)
-    monkeypatch.setattr(limits, "CONNECTIONS", 20)
-    server = configured(classifier)
-    with listening("127.0.0.1", 0) as listener:
+def settings(idle: int) -> Settings:
+    """A server's, which has patience; what a test is about is made short there."""
+    settings = Settings(port=0, keepalive_timeout=idle, max_connections=20)
+    settings.header_timeout = settings.body_timeout = settings.send_timeout = 60
+    return settings
+
+
+@pytest.fixture
+def server(classifier: Classifier, settings: Settings) -> Iterator[tuple[Server, int]]:
+    """A server and its port."""
+    server = make_server(App(settings, classifier))
+    with listening(settings) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # of its connections too
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
@@ -81,12 +84,10 @@ def serves(port: int) -> bool:
         return get(client).startswith(b"HTTP/1.1 200")
 
 
-def test_after_an_answer_half_a_head_has_its_time_too(
-    port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_an_answer_half_a_head_has_its_time_too(port: int, settings: Settings) -> None:
     with connect(port) as client:
         get(client)
-        monkeypatch.setattr(limits, "HEAD_SECONDS", 0.5)
+        settings.header_timeout = 0.5
         started = time.monotonic()
         client.sendall(b"\r\n")
         everything(client)
@@ -94,8 +95,8 @@ def test_after_an_answer_half_a_head_has_its_time_too(
 
 
 @pytest.mark.parametrize("start", [b"", b"GET", b"GET /v2 HTTP/1.1\r\nhost", b"\r\n"])
-def test_half_a_head_has_its_time(port: int, monkeypatch: pytest.MonkeyPatch, start: bytes) -> None:
-    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.5)
+def test_half_a_head_has_its_time(port: int, settings: Settings, start: bytes) -> None:
+    settings.header_timeout = 0.5
     started = time.monotonic()
     with connect(port) as client, suppress(ConnectionError):
         client.sendall(start)
@@ -118,18 +119,20 @@ def drop(client: socket.socket, drops: bytes) -> bytes:
     pytest.fail("it waits for ever")
 
 
-def test_drops_of_a_head_do_not_prolong_it(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.5)
+def test_drops_of_a_head_do_not_prolong_it(port: int, settings: Settings) -> None:
+    settings.header_timeout = 0.5
     with connect(port) as client:
         client.sendall(GET[:-2])
         assert drop(client, b"x: y\r\n") == b""
 
 
-def test_drops_of_a_body_do_not_prolong_it(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "BODY_SECONDS", 0.5)
+def test_drops_of_a_body_do_not_prolong_it(port: int, settings: Settings) -> None:
+    settings.body_timeout = 0.5
     started = time.monotonic()
     with connect(port) as client:
-        client.sendall(b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n")
+        client.sendall(
+            b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n"
+        )
         assert drop(client, b"x").startswith(b"HTTP/1.1 408")
         assert time.monotonic() - started > 0.4
         client.settimeout(30)
@@ -139,11 +142,11 @@ def test_drops_of_a_body_do_not_prolong_it(port: int, monkeypatch: pytest.Monkey
 @pytest.mark.slow
 @pytest.mark.parametrize("idle", [3])
 def test_a_connection_is_kept_between_requests_but_not_for_ever(
-    port: int, monkeypatch: pytest.MonkeyPatch
+    port: int, settings: Settings
 ) -> None:
     with connect(port) as client:
         assert get(client).startswith(b"HTTP/1.1 200")
-        monkeypatch.setattr(limits, "HEAD_SECONDS", 0.1)
+        settings.header_timeout = 0.1
         for _ in range(2):
             time.sleep(0.3)  # longer than a head may take
             assert get(client).startswith(b"HTTP/1.1 200")
@@ -171,7 +174,7 @@ def test_a_head_has_a_limit(port: int, start: bytes) -> None:
 
 REQUESTS = 90
 # 2 MB of answers, more than the system keeps for a client.
-MUCH = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * REQUESTS
+MUCH = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n" * REQUESTS
 
 
 def test_who_reads_late_gets_everything(port: int) -> None:
@@ -180,10 +183,8 @@ def test_who_reads_late_gets_everything(port: int) -> None:
         assert everything(client).count(b"HTTP/1.1 200") == REQUESTS + 1
 
 
-def test_who_does_not_read_is_cut_off(
-    server: tuple[Server, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "READ_SECONDS", 0.5)
+def test_who_does_not_read_is_cut_off(server: tuple[Server, int], settings: Settings) -> None:
+    settings.send_timeout = 0.5
     running, port = server
     with connect(port) as client:
         until_connected(running, 1)
@@ -201,18 +202,72 @@ def test_only_so_many_requests_may_wait_for_an_answer(port: int) -> None:
     assert serves(port)
 
 
-def test_there_are_only_so_many_connections(server: tuple[Server, int]) -> None:
+def busy(port: int) -> socket.socket:
+    """A connection whose request waits for its body."""
+    client = connect(port)
+    client.sendall(b"POST /read HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n")
+    client.sendall(b"content-length: 9\r\n\r\n")
+    assert client.recv(65536).startswith(b"HTTP/1.1 100")
+    return client
+
+
+def test_only_so_many_connections_may_be_busy(server: tuple[Server, int]) -> None:
     running, port = server
-    clients = [connect(port) for _ in range(20)]
-    until_connected(running, 20)
+    clients = [busy(port) for _ in range(20)]
     with connect(port) as one_more:
+        one_more.sendall(GET)
         answer = everything(one_more)
         assert answer.startswith(b"HTTP/1.1 503")
         assert b"\r\nx-content-type-options: nosniff\r\n" in answer
+    with connect(port) as probe:  # which is answered all the same
+        probe.sendall(HEALTH)
+        assert probe.recv(65536).startswith(b"HTTP/1.1 200")
     for client in clients:
         client.close()
     until_connected(running, 0)
     assert serves(port)
+
+
+@pytest.mark.parametrize("start", [b"", b"GET /v2/hea", GET])
+def test_who_holds_connections_in_silence_keeps_nobody_out(
+    server: tuple[Server, int], start: bytes
+) -> None:
+    running, port = server
+    clients = [connect(port) for _ in range(20)]
+    for client in clients:
+        client.sendall(start)
+    until_connected(running, 20)
+    if start == GET:
+        assert all(client.recv(65536).startswith(b"HTTP/1.1 200") for client in clients)
+    for _ in range(5):
+        assert serves(port)
+    assert b"" in [received(client) for client in clients]
+    metrics = running.app.metrics.text().decode()
+    assert 'digits_refusals_total{reason="crowded_out"} ' in metrics
+
+
+def received(client: socket.socket) -> bytes:
+    """What is there already; nothing where the connection is closed."""
+    client.setblocking(False)
+    try:
+        return client.recv(65536)
+    except BlockingIOError:
+        return b"nothing yet"
+    except ConnectionError:
+        return b""
+
+
+@pytest.mark.slow
+def test_a_probe_is_answered_beside_a_thousand_half_open_connections() -> None:
+    with served() as server:
+        halves = [connect(server.port) for _ in range(1000)]
+        for half in halves:
+            half.sendall(b"GET / HTTP/1.1\r\nhost: localh")
+        with connect(server.port) as probe:
+            probe.sendall(HEALTH)
+            assert probe.recv(65536).startswith(b"HTTP/1.1 200")
+        for half in halves:
+            half.close()
 
 
 @pytest.mark.slow
@@ -231,7 +286,7 @@ def test_too_few_open_files_are_an_error(
     monkeypatch.setattr(resource, "getrlimit", lambda of: (64, 64))
     monkeypatch.setattr(resource, "setrlimit", lambda of, to: None)
     with pytest.raises(DigitsError, match=r"only 64 are allowed: raise `ulimit -n`"):
-        configured(classifier)
+        make_server(App(Settings(), classifier))
 
 
 @pytest.mark.parametrize(
@@ -243,9 +298,11 @@ def test_too_few_open_files_are_an_error(
         b"PRI * HTTP/2.0\r\n\r\n",
     ],
 )
-def test_what_is_not_http(port: int, monkeypatch: pytest.MonkeyPatch, nonsense: bytes) -> None:
+def test_what_is_not_http(
+    port: int, monkeypatch: pytest.MonkeyPatch, settings: Settings, nonsense: bytes
+) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(limits, "HEAD_SECONDS", 0.5)  # after the first line, more might come
+        patch.setattr(settings, "header_timeout", 0.5)  # after the first line, more might come
         with connect(port) as client:
             client.sendall(nonsense)
             assert everything(client)[:12] in (b"HTTP/1.1 400", b"")

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,9 @@ from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
 from digits.processes import Worker
-from digits.serve import app, limits
+from digits.serve.app import App
 from digits.serve.pictures import Answer, PictureWorker, Upload
+from digits.serve.settings import Settings
 
 PICTURES = Path(__file__).parents[2] / "pictures"
 
@@ -39,18 +40,29 @@ def misbehave(upload: Upload) -> Answer:
     return Answer(200, json.dumps(os.getpid()))
 
 
-def start() -> Callable[[Upload], Answer]:
-    return misbehave
+def misbehave_all(uploads: Sequence[Upload]) -> list[Answer]:
+    return [misbehave(upload) for upload in uploads]
 
 
-def start_misbehaving() -> PictureWorker:
+def start() -> Callable[[Sequence[Upload]], list[Answer]]:
+    return misbehave_all
+
+
+def start_misbehaving(_: Classifier) -> PictureWorker:
     return Worker(start)
+
+
+SETTINGS = Settings(allowed_hosts="testserver")
+
+
+def misbehaving(classifier: Classifier, settings: Settings = SETTINGS) -> TestClient:
+    application = App(settings, classifier, start_misbehaving)
+    return TestClient(application, raise_server_exceptions=False)
 
 
 @pytest.fixture
 def client(classifier: Classifier) -> TestClient:
-    application = app.create(classifier, start_misbehaving)
-    return TestClient(application, raise_server_exceptions=False)
+    return misbehaving(classifier)
 
 
 @pytest.mark.parametrize(
@@ -62,17 +74,18 @@ def client(classifier: Classifier) -> TestClient:
     ],
 )
 def test_picture_that_ends_its_process_costs_one_request(
-    client: TestClient,
-    monkeypatch: pytest.MonkeyPatch,
+    classifier: Classifier,
     content: bytes,
     status: int,
     sentence: str,
 ) -> None:
+    settings = Settings(allowed_hosts="testserver")
+    client = misbehaving(classifier, settings)
     before = client.post("/predict", content=b"").json()
-    with monkeypatch.context() as patch:
-        if content == b"sleep":
-            patch.setattr(limits, "PICTURE_SECONDS", 0.3)
-        answer = client.post("/predict", content=content)
+    if content == b"sleep":
+        settings.picture_timeout = 0.3
+    answer = client.post("/predict", content=content)
+    settings.picture_timeout = 20
     assert (answer.status_code, answer.json()) == (status, {"error": sentence})
     after = client.post("/predict", content=b"").json()
     assert before != after != os.getpid()
@@ -119,7 +132,7 @@ def test_no_process_to_be_had(client: TestClient, monkeypatch: pytest.MonkeyPatc
 
 def test_the_real_process_answers_as_the_classifier(classifier: Classifier) -> None:
     content = (PICTURES / "7.jpg").read_bytes()
-    with TestClient(app.create(classifier)) as client:
+    with TestClient(App(SETTINGS, classifier)) as client:
         answer = client.post("/predict", content=content).json()
         assert answer["digit"] == 7
         assert answer["probabilities"] == list(classifier.predict(content).probabilities)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
-from digits.serve import limits, v2
+from digits.serve import v2
+from digits.serve.limits import Limits
 
 IMAGES = np.arange(2 * 784, dtype=np.int64).astype(np.uint8).reshape(2, 1, 28, 28)
 
@@ -67,7 +68,7 @@ def test_the_client_says_whether_it_wants_bytes(content: dict[str, Any], binary:
 @pytest.mark.parametrize("binary", [False, True])
 def test_the_answer_can_be_read_back(binary: bool) -> None:
     rows = np.linspace(0, 1, 20, dtype=np.float32).reshape(2, 10)
-    content, headers = v2.response(v2.Request("one", IMAGES, binary), rows, "lenet5")
+    content, headers = v2.response(v2.Request("one", IMAGES, binary), rows, "lenet5", "1")
     length = int(headers.get(v2.JSON_LENGTH, len(content)))
     answer = json.loads(content[:length])
     [output] = answer.pop("outputs")
@@ -108,7 +109,7 @@ def test_the_answer_can_be_read_back(binary: bool) -> None:
         (body(inputs=[tensor(shape=[0, 1, 28, 28])]), 422, "shape must be"),
         (body(inputs=[tensor(shape=[-1, 1, 28, 28])]), 422, "shape must be"),
         (body(inputs=[tensor(shape=[10**30, 1, 28, 28])]), 413, "at most 256"),
-        (body(inputs=[tensor(shape=[limits.BATCH + 1, 1, 28, 28])]), 413, "at most 256"),
+        (body(inputs=[tensor(shape=[Limits.max_batch + 1, 1, 28, 28])]), 413, "at most 256"),
         (body(inputs=[tensor(shape=[1, 1, 28, 28])]), 422, "784 pixels are expected, not 1568"),
         (body(inputs=[tensor(data=None)]), 422, "data must be"),
         (body(inputs=[tensor(data=7)]), 422, "data must be"),

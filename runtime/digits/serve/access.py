@@ -1,0 +1,78 @@
+"""Who may ask: the host that a request is meant for, and the token that it brings."""
+
+import hmac
+import ipaddress
+import socket
+from collections.abc import Collection
+from functools import lru_cache
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from digits.serve.refusals import failed
+
+HEALTH = "/v2/health/"  # a probe needs neither a name nor a token
+
+
+class AllowedHosts:
+    """Answers requests for known hosts alone.
+
+    A page of a stranger can have its own name lead to this address (DNS rebinding); its requests
+    then count as this server's own, but the Host header still has the stranger's name.
+
+    names: without ports; *.example.org is all below, * any. IP addresses, localhost and this
+    machine's name are always known.
+    """
+
+    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+        machine = socket.gethostname().lower()
+        self._app = app
+        self._names = {"localhost", machine, f"{machine}.local", *names}
+        self._suffixes = tuple(name[1:] for name in names if name.startswith("*."))
+        self._any = "*" in names
+        self._knows = lru_cache(256)(self._find)  # most requests are for the same host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not self._any and not scope["path"].startswith(HEALTH):
+            hosts = [value for name, value in scope["headers"] if name == b"host"]
+            if not all(map(self._knows, hosts)):
+                sentence = "this server doesn't answer for that host; see --allowed-hosts"
+                await failed(421, sentence)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _find(self, header: bytes) -> bool:
+        host = header.decode("latin-1").lower()
+        name = host.partition("]")[0].removeprefix("[") if "[" in host else host.partition(":")[0]
+        name = name.removesuffix(".")
+        return name in self._names or name.endswith(self._suffixes) or _is_address(name)
+
+
+class BearerToken:
+    """Answers requests that bring the token. public: paths that need none."""
+
+    def __init__(self, app: ASGIApp, token: str, public: Collection[str]) -> None:
+        self._app, self._public = app, frozenset(public)
+        self._expected = token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not self._is_public(scope["path"]):
+            scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+            known = hmac.compare_digest(token.strip().encode("latin-1"), self._expected)
+            if scheme.lower() != "bearer" or not known:
+                sentence = "a token is needed: Authorization: Bearer TOKEN"
+                refusal = failed(401, sentence, {"www-authenticate": "Bearer"})
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _is_public(self, path: str) -> bool:
+        return path.startswith(HEALTH) or path in self._public
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,36 @@
+"""`digits serve`: options and `DIGITS_…` variables to settings."""
+
+import os
+from collections.abc import Sequence
+
+import typer
+
+from digits.commands import options
+from digits.errors import DigitsError
+from digits.serve.settings import Settings
+
+_CONTEXT = {"auto_envvar_prefix": "DIGITS", "help_option_names": ["-h", "--help"]}
+
+
+def app(arguments: Sequence[str], prog_name: str) -> None:
+    """Run the command. Raises DigitsError, and what Typer raises for wrong arguments."""
+    settings = parse(arguments, prog_name)
+    if settings:
+        from digits.serve import server
+
+        server.serve(settings)
+
+
+def parse(arguments: Sequence[str], prog_name: str) -> Settings | None:
+    """The settings, or None after --help. Raises as `app` does."""
+    # Kubernetes gives every container a DIGITS_PORT=tcp://… where a service is called `digits`.
+    if os.environ.get("DIGITS_PORT", "").startswith("tcp://"):
+        del os.environ["DIGITS_PORT"]
+    if os.environ.get("DIGITS_TOKEN") == "":  # Typer would take it for none, and let everybody in
+        raise DigitsError("$DIGITS_TOKEN is empty: set a token, or unset the variable")
+    command = options.plain_app()
+    command.command(context_settings=_CONTEXT)(Settings)
+    settings = typer.main.get_command(command).main(
+        list(arguments), prog_name=prog_name, standalone_mode=False
+    )
+    return settings if isinstance(settings, Settings) else None

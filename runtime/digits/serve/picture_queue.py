@@ -1,0 +1,204 @@
+"""Pictures that wait for a process to read them; those that wait together share one of its runs."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Lock
+
+from digits.errors import DigitsError
+from digits.processes import WorkerDied
+from digits.serve.limits import Limits
+from digits.serve.metrics import Metrics
+from digits.serve.pictures import ALONE, Answer, PictureWorker, Upload
+from digits.serve.refusals import Refused
+
+StartWorker = Callable[[], PictureWorker]
+
+_SHARED = 16  # pictures of a run: as many as one is willing to wait for
+_PAUSE = 0.5  # seconds
+_SHARED_BYTES = 256 << 10  # of a picture that is likely small
+
+
+class _Waiting:
+    """A picture and who waits for it. alone: whether no other may be read with it."""
+
+    def __init__(self, upload: Upload, answer: asyncio.Future[Answer]) -> None:
+        self.upload, self.answer = upload, answer
+        self.alone = upload.command == "read" or len(upload.content) > _SHARED_BYTES
+
+
+class _Pool:
+    """The processes of one model. Threads share it."""
+
+    def __init__(self, start_worker: StartWorker) -> None:
+        self._start_worker, self._retired, self._lock = start_worker, False, Lock()
+        self._idle = [start_worker()]  # any other is started when it is needed
+
+    def wait_until_started(self) -> None:
+        """Raises WorkerDied, and ModelError when the model can't be used."""
+        self._idle[0].wait_until_started()
+
+    def take(self) -> PictureWorker:
+        """Raises Refused when the system gives no process."""
+        with suppress(IndexError):
+            return self._idle.pop()
+        try:
+            return self._start_worker()
+        except WorkerDied as error:
+            raise Refused(503, str(error), {"retry-after": "1"}, "no_process") from error
+
+    def give_back(self, worker: PictureWorker) -> None:
+        with self._lock:
+            if not self._retired:
+                self._idle.append(worker)
+                return
+        worker.close()
+
+    def retire(self) -> None:
+        """End the idle processes, and the others when they are given back."""
+        with self._lock:
+            self._retired = True
+        for worker in self._idle:
+            worker.close()
+
+
+class PictureQueue:
+    """Reads pictures in processes, one for each core. Belongs to one event loop.
+
+    A decoder can't be stopped from outside, nor made to give back its memory; a process can.
+    start_worker: gives one that does what `pictures.answer` does.
+    """
+
+    def __init__(self, start_worker: StartWorker, limits: Limits, metrics: Metrics) -> None:
+        self._limits, self._metrics = limits, metrics
+        self._pool = _Pool(start_worker)
+        # They wait for the processes, which on Linux end with the thread that has made them.
+        self._threads = ThreadPoolExecutor(limits.workers, "pictures")
+        self._free = limits.workers
+        self._queue: deque[_Waiting] = deque()
+        self.waiting = 0  # pictures, those that are being read included
+
+    async def answer(self, upload: Upload) -> Answer:
+        """The answer to a picture.
+
+        Raises ModelError, and Refused: what the answer says where it isn't 200, 429 when too many
+        are waiting, 503 when it takes too much time or memory.
+        """
+        await self.wait_for_room()
+        future = asyncio.get_running_loop().create_future()
+        self.waiting += 1
+        self._queue.append(_Waiting(upload, future))
+        self._begin()
+        answer: Answer = await future
+        if answer.status != 200:
+            reason = "too_many_pixels" if answer.status == 413 else "no_picture"
+            raise Refused(answer.status, answer.text, reason=reason)
+        return answer
+
+    async def wait_for_room(self) -> None:
+        """Raises Refused when a picture more would be too many, but not at once.
+
+        Clients that come back without a pause would else take the time in which pictures are read.
+        """
+        if self.waiting >= self._limits.max_queued_pictures:
+            await asyncio.sleep(_PAUSE)
+        if self.waiting >= self._limits.max_queued_pictures:
+            sentence = "too many pictures are waiting"
+            raise Refused(429, sentence, {"retry-after": "1"}, "pictures_queue_full")
+
+    async def replace(self, start_worker: StartWorker) -> None:
+        """Read what comes from now on in processes of another model.
+
+        Raises WorkerDied and ModelError, and all stays as it is.
+        """
+
+        def start() -> _Pool:
+            pool = _Pool(start_worker)
+            try:
+                pool.wait_until_started()
+            except DigitsError:
+                pool.retire()
+                raise
+            return pool
+
+        loop = asyncio.get_running_loop()
+        pool = await loop.run_in_executor(self._threads, start)
+        old, self._pool = self._pool, pool
+        await loop.run_in_executor(self._threads, old.retire)
+
+    def _begin(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._free and self._queue:
+            batch = self._next_batch()
+            if batch:
+                self._free -= 1
+                self._threads.submit(self._work, loop, self._pool, batch)
+
+    def _next_batch(self) -> list[_Waiting]:
+        """What waits longest; nobody waits for a batch to fill, nor for one that could be two."""
+        most = min(_SHARED, -(-len(self._queue) // self._free))
+        batch: list[_Waiting] = []
+        while self._queue and len(batch) < most:
+            if batch and (self._queue[0].alone or batch[0].alone):
+                break
+            waiting = self._queue.popleft()
+            if waiting.answer.done():  # whoever asked is gone
+                self.waiting -= 1
+            else:
+                batch.append(waiting)
+        return batch
+
+    def _work(
+        self, loop: asyncio.AbstractEventLoop, pool: _Pool, batch: Sequence[_Waiting]
+    ) -> None:
+        outcome: list[Answer] | Exception
+        try:
+            outcome = self._ask(pool, [waiting.upload for waiting in batch])
+        except Exception as error:  # it belongs to whoever waits, like any other outcome
+            outcome = error
+        with suppress(RuntimeError):  # the loop is closed: the server ends
+            loop.call_soon_threadsafe(self._finish, batch, outcome)
+
+    def _ask(self, pool: _Pool, uploads: Sequence[Upload]) -> list[Answer]:
+        worker = pool.take()
+        try:
+            answers = worker.ask(uploads, self._limits.picture_timeout)
+        except TimeoutError as error:
+            worker.close()
+            raise Refused(503, "the picture takes too much time", reason="picture_time") from error
+        except WorkerDied as error:
+            if (worker.exit_code or 0) > 0:
+                raise RuntimeError("a worker failed; its traceback is above") from error
+            sentence = "the picture takes too much memory"
+            raise Refused(503, sentence, reason="picture_memory") from error
+        except DigitsError:
+            pool.give_back(worker)
+            raise
+        pool.give_back(worker)
+        return answers
+
+    def _finish(self, batch: Sequence[_Waiting], outcome: list[Answer] | Exception) -> None:
+        self._free += 1
+        self._metrics.picture_batch.observe(len(batch))
+        again = []
+        for number, waiting in enumerate(batch):
+            if isinstance(outcome, Exception):
+                # Whoever fails in company is tried alone: only one of them may be to blame.
+                retry = len(batch) > 1
+            else:
+                retry = outcome[number].status == ALONE
+            if retry:
+                waiting.alone = True
+                again.append(waiting)
+                continue
+            self.waiting -= 1
+            if waiting.answer.done():
+                continue
+            if isinstance(outcome, Exception):
+                waiting.answer.set_exception(outcome)
+            else:
+                waiting.answer.set_result(outcome[number])
+        self._queue.extendleft(reversed(again))
+        self._begin()

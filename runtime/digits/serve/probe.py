@@ -1,0 +1,61 @@
+"""Ask the server of this machine whether it is ready: `python -m digits.serve.probe`.
+
+For a container's health check; it finds the server by the same `DIGITS_…` variables. Exit code 0
+when it is ready, 1 when it isn't.
+"""
+
+import http.client
+import socket
+import ssl
+import sys
+
+from digits.errors import DigitsError
+from digits.serve import cli
+from digits.serve.settings import Settings
+from digits.terminal import complain
+
+_SECONDS = 3.0
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+def is_ready(settings: Settings) -> bool:
+    """Whether a server with these settings answers that it is ready. Raises OSError."""
+    connection = _connection(settings)
+    connection.request("GET", "/v2/health/ready", headers={"host": "localhost"})
+    return connection.getresponse().status == 200
+
+
+def _connection(settings: Settings) -> http.client.HTTPConnection:
+    host = _ANY.get(settings.host, settings.host)
+    if settings.ssl_certfile:
+        context = ssl.create_default_context()
+        context.check_hostname = False  # it is asked on this machine, not for its name
+        context.verify_mode = ssl.CERT_NONE
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, settings.port, timeout=_SECONDS, context=context
+        )
+    else:
+        connection = http.client.HTTPConnection(host, settings.port, timeout=_SECONDS)
+    if settings.uds:
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(_SECONDS)
+        connection.sock.connect(str(settings.uds))
+        if settings.ssl_certfile:
+            connection.sock = context.wrap_socket(connection.sock)
+    return connection
+
+
+def main() -> None:
+    """Exit with 0 or 1."""
+    try:
+        settings = cli.parse([], "digits.serve.probe")
+        if settings and is_ready(settings):
+            return
+        complain("error: it isn't ready")
+    except (DigitsError, OSError, http.client.HTTPException) as error:
+        complain(f"error: {error}")
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

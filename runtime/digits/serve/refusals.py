@@ -1,0 +1,46 @@
+"""How a request is refused: a status, a sentence, and a word for Prometheus to count it by."""
+
+import json
+from collections.abc import Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+# For statuses that are used for one reason alone.
+_REASONS = {
+    400: "malformed",
+    401: "no_token",
+    404: "not_found",
+    405: "wrong_method",
+    408: "slow_body",
+    413: "too_large",
+    415: "compressed",
+    421: "foreign_host",
+    422: "unreadable",
+    500: "failed",
+    503: "too_late",
+}
+
+
+class Refused(HTTPException):
+    """A request is refused. reason: as in /metrics; by default the one that the status has."""
+
+    def __init__(
+        self,
+        status: int,
+        sentence: str,
+        headers: Mapping[str, str] | None = None,
+        reason: str | None = None,
+    ) -> None:
+        super().__init__(status, sentence, headers)
+        self.reason = reason or reason_of(status)
+
+
+def reason_of(status: int) -> str:
+    """The word for a status that was given without one."""
+    return _REASONS.get(status, "other")
+
+
+def failed(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An error, in the form of the Open Inference Protocol."""
+    return Response(json.dumps({"error": sentence}), status, headers, "application/json")

@@ -1,0 +1,238 @@
+"""The JSON that the API takes and gives, as types.
+
+mypy holds the code that makes answers to them; `openapi` makes the description of them. Only the
+latter imports this module while the server runs: pydantic costs memory that no request needs.
+"""
+
+from typing import Annotated, Literal, NotRequired
+
+from annotated_types import Len
+from pydantic import ConfigDict, Field
+from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
+
+from digits.models.graph import INPUT, OUTPUT
+from digits.models.metadata import Metadata
+
+_OPEN = ConfigDict(extra="allow")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Pixel = Annotated[int, Field(ge=0, le=255)]
+Frame = Annotated[
+    list[Annotated[list[Pixel], Len(28, 28)]],
+    Len(28, 28),
+    Field(title="Frame", description="28 rows of 28 pixels: 0 = paper, 255 = ink."),
+]
+
+
+class Error(TypedDict):
+    """Why a request was refused, as the Open Inference Protocol has it."""
+
+    error: Annotated[str, Field(description="One sentence.")]
+
+
+class Digit(TypedDict):
+    """One digit, and what the network thinks of it."""
+
+    digit: Annotated[
+        Annotated[int, Field(ge=0, le=9)] | None, Field(description="null: not sure.", examples=[7])
+    ]
+    confidence: Annotated[
+        Share, Field(description="The largest of the probabilities.", examples=[0.9984])
+    ]
+    probabilities: Annotated[
+        list[Share],
+        Len(10, 10),
+        Field(
+            description="Of 0, 1, … 9; they sum to 1.",
+            examples=[[0.0, 0.0, 0.0001, 0.0, 0.0, 0.0, 0.0, 0.9984, 0.0, 0.0015]],
+        ),
+    ]
+    box: Annotated[
+        list[int],
+        Len(4, 4),
+        Field(
+            description="Left, top, right and bottom in the picture's own pixels, upright.",
+            examples=[[60, 40, 220, 240]],
+        ),
+    ]
+    frame: NotRequired[
+        Annotated[
+            Frame | None,
+            Field(description="What the network saw, if asked for; null: there was nothing."),
+        ]
+    ]
+
+
+class Prediction(Digit):
+    """The one digit of a picture."""
+
+    file: Annotated[str, Field(description="The name in the form, or empty.", examples=["7.png"])]
+    note: Annotated[str, Field(description="What a person should know, or empty.", examples=[""])]
+
+
+class Line(TypedDict):
+    """A line of digits: its columns from left to right, in each its digits."""
+
+    text: Annotated[
+        str,
+        Field(
+            description="? for a digit that isn't sure, two blanks between columns.",
+            examples=["7"],
+        ),
+    ]
+    columns: list[list[Digit]]
+
+
+class Reading(TypedDict):
+    """All the digits of a picture."""
+
+    file: Annotated[str, Field(description="The name in the form, or empty.", examples=["7.png"])]
+    text: Annotated[str, Field(description="The text of all lines.", examples=["7"])]
+    lines: Annotated[list[Line], Field(description="From top to bottom.")]
+
+
+class InputParameters(TypedDict, total=False):
+    """What is said of a tensor that is sent."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    binary_data_size: Annotated[
+        int, Field(ge=0, description="Bytes after the JSON that are this tensor, instead of data.")
+    ]
+
+
+class InputTensor(TypedDict):
+    """Digits, framed as MNIST's are."""
+
+    name: Literal["images"]
+    shape: Annotated[
+        list[int], Len(4, 4), Field(description="n, 1, 28, 28", examples=[[1, 1, 28, 28]])
+    ]
+    datatype: Literal["UINT8"]
+    parameters: NotRequired[InputParameters]
+    data: NotRequired[
+        Annotated[
+            list[Pixel],
+            Field(
+                description="The pixels, row by row: 0 = paper, 255 = ink.",
+                examples=[[255 if column == 14 else 0 for _ in range(28) for column in range(28)]],
+            ),
+        ]
+    ]
+
+
+class OutputParameters(TypedDict, total=False):
+    """How a tensor is wanted."""
+
+    binary_data: Annotated[bool, Field(description="As bytes after the JSON.")]
+
+
+class WantedOutput(TypedDict):
+    """A tensor that is asked for."""
+
+    name: Literal["probabilities"]
+    parameters: NotRequired[OutputParameters]
+
+
+class RequestParameters(TypedDict, total=False):
+    """How the whole answer is wanted."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    binary_data_output: Annotated[bool, Field(description="As bytes after the JSON.")]
+
+
+class InferRequest(TypedDict):
+    """Digits to read, as the Open Inference Protocol has it."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    id: NotRequired[Annotated[str, Field(description="Comes back with the answer.")]]
+    parameters: NotRequired[RequestParameters]
+    inputs: Annotated[list[InputTensor], Len(1, 1)]
+    outputs: NotRequired[list[WantedOutput]]
+
+
+class BinaryParameters(TypedDict):
+    """Where a tensor is."""
+
+    binary_data_size: Annotated[int, Field(description="So many bytes after the JSON.")]
+
+
+class OutputTensor(TypedDict):
+    """Ten probabilities for each digit."""
+
+    name: Literal["probabilities"]
+    shape: Annotated[list[int], Len(2, 2), Field(description="n, 10", examples=[[1, 10]])]
+    datatype: Literal["FP32"]
+    parameters: NotRequired[BinaryParameters]
+    data: NotRequired[
+        Annotated[
+            list[Share],
+            Field(
+                description="Of 0, 1, … 9, digit by digit.",
+                examples=[[0.0, 0.9996, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0004, 0.0, 0.0]],
+            ),
+        ]
+    ]
+
+
+class InferResponse(TypedDict):
+    """The answer to an InferRequest."""
+
+    model_name: Annotated[str, Field(examples=["lenet5"])]
+    model_version: Annotated[str, Field(examples=["1"])]
+    id: NotRequired[str]
+    outputs: list[OutputTensor]
+
+
+class TensorDescription(TypedDict):
+    """What a tensor of the model looks like; -1 is any length."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelDescription(TypedDict):
+    """The model, and what its file says of it."""
+
+    name: Annotated[str, Field(examples=["lenet5"])]
+    versions: Annotated[list[str], Field(examples=[["1"]])]
+    platform: str
+    inputs: list[TensorDescription]
+    outputs: list[TensorDescription]
+    parameters: Metadata
+
+
+class ServerDescription(TypedDict):
+    """The server."""
+
+    name: Annotated[str, Field(examples=["digits"])]
+    version: str
+    extensions: list[str]
+
+
+class Live(TypedDict):
+    """The server runs."""
+
+    live: bool
+
+
+class Ready(TypedDict):
+    """The server answers."""
+
+    ready: bool
+
+
+class ModelReady(TypedDict):
+    """The model answers."""
+
+    name: Annotated[str, Field(examples=["lenet5"])]
+    ready: bool
+
+
+MODELS: tuple[type, ...] = (
+    *(Error, Prediction, Reading, InferRequest, InferResponse),
+    *(ServerDescription, ModelDescription, Live, Ready, ModelReady),
+)
+
+# mypy can't take a literal from a value; the wire's names belong to the graph.
+assert (INPUT[0], OUTPUT[0]) == ("images", "probabilities")

@@ -1,0 +1,150 @@
+"""The Containerfile: its commands without a container engine, and the image where there is one."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent.parent
+ENGINE = shutil.which("podman") or shutil.which("docker")
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The instructions of the file, each with what comes after it."""
+    text = re.sub(r"\\\n\s*", " ", (ROOT / "Containerfile").read_text())
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [(line.partition(" ")[0], line.partition(" ")[2]) for line in lines]
+
+
+def of(name: str) -> list[str]:
+    return [rest for instruction, rest in instructions() if instruction == name]
+
+
+def command(json_after: str) -> list[str]:
+    """A command in its exec form, which needs no shell in the image."""
+    found: list[str] = json.loads(json_after[json_after.index("[") :])
+    return found
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that stands for the image's root: what is copied to it, and what RUN makes there."""
+    root = tmp_path_factory.mktemp("image")
+    for rest in of("COPY"):
+        *sources, target = rest.split()
+        if sources[0].startswith("--from"):
+            continue
+        for source in sources:
+            place = root / target.strip("/")
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, place)
+            else:
+                place.mkdir(exist_ok=True)
+                shutil.copy(ROOT / source, place)
+    for run in of("RUN"):
+        # Here pip may keep what it fetches: other tests need the same.
+        moved = re.sub(r"(?<![\w.])/(?=opt/|src\b)", f"{root}/", run).replace(
+            "--no-cache-dir", "-q"
+        )
+        env = os.environ | {"PIP_NO_COMPILE": "1"}  # half the time
+        done = subprocess.run(
+            moved, shell=True, capture_output=True, text=True, timeout=600, env=env
+        )
+        if done.returncode and "connection" in done.stderr.lower():
+            pytest.skip("there is no network")
+        assert done.returncode == 0, f"{run}: {done.stderr}"
+    return root
+
+
+def environment(root: Path, writable: Path) -> dict[str, str]:
+    """What ENV says, on a free port, with all that a program might write in one folder."""
+    found = os.environ | {"HOME": str(writable), "TMPDIR": str(writable)}
+    for rest in of("ENV"):
+        for assignment in shlex.split(rest):
+            name, _, value = assignment.partition("=")
+            found[name] = value.replace("/opt/", f"{root}/opt/").replace("$PATH", found["PATH"])
+    found.pop("PYTHONPATH", None)  # the image's own digits
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return found | {"DIGITS_PORT": str(free.getsockname()[1])}
+
+
+def files(root: Path) -> set[str]:
+    return {str(path) for path in root.rglob("*")}
+
+
+def exit_code(command: list[str], env: dict[str, str]) -> int:
+    program = shutil.which(command[0], path=env["PATH"])
+    assert program
+    done = subprocess.run([program, *command[1:]], env=env, capture_output=True, timeout=60)
+    return done.returncode
+
+
+def test_its_commands_serve_and_tell_their_health(image: Path, tmp_path: Path) -> None:
+    env = environment(image, tmp_path)
+    health = command(of("HEALTHCHECK")[0])
+    serve = command(of("CMD")[0])
+    assert exit_code(health, env) == 1
+    program = shutil.which(serve[0], path=env["PATH"])
+    assert program and program.startswith(str(image))
+    before = files(image)
+    with subprocess.Popen(
+        [program, *serve[1:]], env=env, cwd="/", stderr=subprocess.DEVNULL
+    ) as run:
+        try:
+            while exit_code(health, env):
+                assert run.poll() is None
+            picture = (ROOT / "tests" / "pictures" / "7.jpg").read_bytes()
+            url = f"http://127.0.0.1:{env['DIGITS_PORT']}/predict"
+            with urllib.request.urlopen(url, picture) as answer:
+                assert json.loads(answer.read())["digit"] == 7
+            run.send_signal(getattr(signal, of("STOPSIGNAL")[0]))
+            assert run.wait(60) == 0
+        finally:
+            run.kill()
+    assert exit_code(health, env) == 1
+    assert (files(image), files(tmp_path)) == (before, set())  # its file system may be read-only
+
+
+@pytest.mark.skipif(not ENGINE, reason="neither podman nor docker is installed")
+def test_the_image() -> None:
+    assert ENGINE
+    build = [ENGINE, "build", "--tag", "digits-test", "--file", "Containerfile", "."]
+    subprocess.run(build, cwd=ROOT, check=True, timeout=900)
+    start = [ENGINE, "run", "--detach", "--rm", "--read-only", "--publish", "127.0.0.1::8000"]
+    done = subprocess.run([*start, "digits-test"], check=True, capture_output=True, text=True)
+    name = done.stdout.strip()
+    try:
+        shown = subprocess.run(
+            [ENGINE, "port", name, "8000"], check=True, capture_output=True, text=True
+        )
+        for _ in range(300):
+            with suppress(OSError), urllib.request.urlopen(f"http://{shown.stdout.split()[0]}/v2"):
+                return
+            time.sleep(0.1)
+        pytest.fail("it doesn't answer")
+    finally:
+        subprocess.run([ENGINE, "kill", name], check=True)
+
+
+def test_it_runs_without_rights_and_is_asked_for_its_health() -> None:
+    assert of("USER") == ["10001:10001"]
+    assert "--interval" in of("HEALTHCHECK")[0]
+    assert not [rest for rest in of("COPY") if "--chown" in rest]
+
+
+def test_only_what_it_needs_is_sent_to_the_engine() -> None:
+    lines = (ROOT / ".containerignore").read_text().splitlines()
+    copied = {word for rest in of("COPY") if "--from" not in rest for word in rest.split()[:-1]}
+    assert lines[0] == "*" and {f"!{name}" for name in copied} <= set(lines)

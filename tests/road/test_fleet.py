@@ -1,0 +1,174 @@
+"""`digits serve` as a fleet runs it: TLS, a Unix socket, a new model, logs."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from digits.models import metadata
+from digits.models.model import BUNDLED
+from tests.road.conftest import Run
+from tests.served import Served, served
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for localhost, and its key."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    files = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost", "-out", files[0], "-keyout", files[1]),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return files
+
+
+def test_https(certificate: tuple[Path, Path], pictures: list[Path]) -> None:
+    cert, key = map(str, certificate)
+    with served("--ssl-certfile", cert, DIGITS_SSL_KEYFILE=key) as server:
+        context = ssl.create_default_context(cafile=cert)
+        client = http.client.HTTPSConnection("localhost", server.port, context=context)
+        client.request("POST", "/predict", pictures[7].read_bytes())
+        assert json.loads(client.getresponse().read())["digit"] == 7
+        with socket.create_connection(("127.0.0.1", server.port)) as plain:
+            plain.sendall(b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            assert b"200" not in plain.recv(65536)
+        client.request("GET", "/v2/health/live")
+        assert client.getresponse().status == 200
+        client.close()
+
+
+def test_half_a_handshake_holds_nothing(certificate: tuple[Path, Path]) -> None:
+    cert, key = map(str, certificate)
+    options = ("--ssl-certfile", cert, "--ssl-keyfile", key, "--header-timeout", "0.5")
+    with (
+        served(*options) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as silent,
+    ):
+        assert silent.recv(65536) == b""
+
+
+@pytest.mark.parametrize("files", [("cert",), ("key", "key"), ("none", "key"), ("key", "cert")])
+def test_what_is_no_certificate(
+    digits: Run, certificate: tuple[Path, Path], tmp_path: Path, files: tuple[str, ...]
+) -> None:
+    named = {"cert": certificate[0], "key": certificate[1], "none": tmp_path / "none"}
+    options = ["--ssl-certfile", str(named[files[0]])]
+    if len(files) > 1:
+        options += ["--ssl-keyfile", str(named[files[1]])]
+    done = digits("serve", "--port", "0", *options)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: can't use ") and done.stderr.count("\n") == 1
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost")
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(str(self.path))
+
+
+def test_a_unix_socket(tmp_path: Path, digits: Run) -> None:
+    path = tmp_path / "digits.sock"
+    for _ in range(2):  # the second finds what a killed server has left
+        with served("--uds", str(path), "--access-log", complains=True) as server:
+            client = UnixConnection(path)
+            client.request("GET", "/v2")
+            assert json.loads(client.getresponse().read())["name"] == "digits"
+            done = digits("serve", "--uds", str(path))
+            assert done.returncode == 1 and "Address already in use" in done.stderr
+            assert '"client": null' in server.wait_for('"path": "/v2"')
+            client.close()
+        assert not path.exists()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+            left.bind(str(path))
+
+
+def test_a_file_is_no_socket_to_be_replaced(tmp_path: Path, digits: Run) -> None:
+    path = tmp_path / "important"
+    path.write_text("text")
+    done = digits("serve", "--uds", str(path))
+    assert done.returncode == 1 and "can't listen on" in done.stderr
+    assert path.read_text() == "text"
+
+
+@contextmanager
+def asking(server: Served, picture: bytes) -> Iterator[list[int]]:
+    """Ask without a pause, and gather the statuses."""
+    statuses: list[int] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        client = http.client.HTTPConnection("127.0.0.1", server.port)
+        while not stop.is_set():
+            client.request("POST", "/predict", picture)
+            answer = client.getresponse()
+            answer.read()
+            statuses.append(answer.status)
+        client.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    yield statuses
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def recipe_of(server: Served) -> str:
+    client = http.client.HTTPConnection("127.0.0.1", server.port)
+    client.request("GET", "/v2/models/lenet5")
+    described = json.loads(client.getresponse().read())
+    client.close()
+    return str(described["parameters"]["recipe"])
+
+
+def test_a_new_model_is_taken_without_a_dropped_request(
+    tmp_path: Path, pictures: list[Path]
+) -> None:
+    path, content = tmp_path / "model.onnx", Path(BUNDLED).read_bytes()
+    path.write_bytes(content)
+    other = metadata.append(content, replace(metadata.read(content, ""), recipe="another"))
+    options = ("--model", str(path), "--log-level", "info")
+    with (
+        served(*options, complains=True) as server,
+        asking(server, pictures[7].read_bytes()) as got,
+    ):
+        assert recipe_of(server) != "another"
+        for new, words in (
+            (other, "the model was loaded anew"),
+            (other[:-1], "the model wasn't loaded anew"),
+        ):
+            (tmp_path / "new").write_bytes(new)
+            os.replace(tmp_path / "new", path)
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for(words)
+            count = len(got)
+            while len(got) < count + 20:
+                assert server.process.poll() is None
+        assert recipe_of(server) == "another"
+    assert set(got) == {200}

@@ -1,0 +1,143 @@
+"""Clients that others' generators make of the API's description read typed answers."""
+
+import json
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.served import Served, served
+
+pytestmark = pytest.mark.slow
+
+# In an environment of its own: it wants an older Typer than we have.
+PYTHON = ("openapi-python-client==0.29.1", "ruff")
+NPM = ("openapi-typescript@7.13.0", "openapi-fetch@0.17.0", "typescript@5.9.3")
+
+PYTHON_CLIENT = """
+import sys
+from io import BytesIO
+from digits_client import Client
+from digits_client.api.pictures import predict, read
+from digits_client.api.tensors import infer
+from digits_client.models import Error, InferRequest, InferResponse, InputTensor
+from digits_client.models import PredictFilesBody, Prediction, Reading
+from digits_client.types import File
+
+url, picture = sys.argv[1:]
+content = open(picture, "rb").read()
+client = Client(base_url=url)
+found = predict.sync(client=client, body=File(BytesIO(content)), frame=True)
+assert isinstance(found, Prediction) and found.digit == 7 and len(found.frame) == 28, found
+form = PredictFilesBody(file=File(BytesIO(content), "7.png", "image/png"))
+assert predict.sync(client=client, body=form).file == "7.png"
+page = read.sync(client=client, body=File(BytesIO(content)))
+assert isinstance(page, Reading) and page.lines[0].columns[0][0].digit == 7, page
+refused = predict.sync(client=client, body=File(BytesIO(b"no picture")))
+assert isinstance(refused, Error) and "picture" in refused.error, refused
+pixels = [pixel for row in found.frame for pixel in row]
+tensor = InputTensor(name="images", shape=[1, 1, 28, 28], datatype="UINT8", data=pixels)
+answer = infer.sync("lenet5", client=client, body=InferRequest(inputs=[tensor], id="a"))
+assert isinstance(answer, InferResponse) and answer.id == "a", answer
+[output] = answer.outputs
+assert output.shape == [1, 10] and output.data.index(max(output.data)) == 7, output
+print("typed")
+"""
+
+TYPESCRIPT_CLIENT = """
+import { readFileSync } from "node:fs";
+import createClient from "openapi-fetch";
+import type { components, paths } from "./api.js";
+
+type Is<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const digit: Is<components["schemas"]["Prediction"]["digit"], number | null> = true;
+const columns: Is<
+  components["schemas"]["Line"]["columns"], components["schemas"]["Digit"][][]> = true;
+const [url, picture] = process.argv.slice(2) as [string, string];
+const client = createClient<paths>({ baseUrl: url });
+
+// The generator calls bytes a string.
+const body = readFileSync(picture) as unknown as string;
+const bodySerializer = (content: unknown) => content as BodyInit;
+const headers = { "content-type": "application/octet-stream" };
+const query = { frame: true };
+const found = await client.POST("/predict", { body, bodySerializer, headers, params: { query } });
+if (!found.data) throw new Error(found.error.error);
+// @ts-expect-error: it has no such field
+found.data.digits;
+const data: number[] = found.data.frame!.flat();
+const tensor = { name: "images", shape: [1, 1, 28, 28], datatype: "UINT8", data } as const;
+const inputs = [{ ...tensor, shape: [...tensor.shape] }];
+const path = { name: "lenet5" } as const;
+const answer = await client.POST("/v2/models/{name}/infer", { params: { path }, body: { inputs } });
+if (!answer.data) throw new Error(answer.error.error);
+const rows: number[] = answer.data.outputs[0]!.data!;
+const nothing = await client.POST("/read", { body: "no picture", bodySerializer, headers });
+const sentence: string = nothing.error!.error;
+const best = rows.indexOf(Math.max(...rows));
+console.log(found.data.digit, best, sentence.length > 0, digit && columns);
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    with served() as server:
+        yield server
+
+
+@pytest.fixture
+def description(server: Served, tmp_path: Path) -> Path:
+    path = tmp_path / "openapi.json"
+    with urllib.request.urlopen(f"{server.url}/openapi.json") as answer:
+        path.write_bytes(answer.read())
+    return path
+
+
+def run(command: list[str], folder: Path) -> str:
+    """What it prints; skips where a package can't be had for want of a network."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    said = (done.stdout + done.stderr).lower()
+    if done.returncode and any(word in said for word in ("dns error", "enotfound", "network")):
+        pytest.skip("there is no network")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_python(server: Served, description: Path, tmp_path: Path, pictures: list[Path]) -> None:
+    config = {"post_hooks": [], "package_name_override": "digits_client"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "client.py").write_text(PYTHON_CLIENT)
+    uv = str(Path(sys.executable).parent / "uv")
+    packages = [option for package in PYTHON for option in ("--with", package)]
+    python = [uv, "run", "--no-project", "--isolated", "--python", sys.executable, *packages]
+    options = ["--meta", "none", "--config", "config.json", "--output-path", "digits_client"]
+    generate = ["openapi-python-client", "generate", "--path", str(description), *options]
+    said = run([*python, *generate], tmp_path)
+    assert "warning" not in said.lower() and "unable" not in said.lower()  # nothing is left out
+    client = [*python, "python", "client.py", server.url, str(pictures[7])]
+    assert run(client, tmp_path) == "typed\n"
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="Node.js is not installed")
+def test_typescript(
+    server: Served, description: Path, tmp_path: Path, pictures: list[Path]
+) -> None:
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "client.ts").write_text(TYPESCRIPT_CLIENT)
+    run(["npm", "install", "--silent", "--ignore-scripts", "--no-audit", *NPM], tmp_path)
+    run(["npx", "openapi-typescript", str(description), "-o", "api.d.ts"], tmp_path)
+    types = (tmp_path / "api.d.ts").read_text()
+    assert '"application/json": unknown' not in types
+    (tmp_path / "node.d.ts").write_text(
+        'declare module "node:fs" { export function readFileSync(path: string): Uint8Array; }\n'
+        "declare const process: { argv: string[] };\n"
+    )
+    options = ["--strict", "--noUncheckedIndexedAccess", "--skipLibCheck", "--target", "es2022"]
+    module = ["--module", "nodenext", "--lib", "es2022,dom,dom.iterable"]
+    run(["npx", "tsc", *options, *module, "client.ts", "node.d.ts"], tmp_path)
+    said = run(["node", "client.js", server.url, str(pictures[7])], tmp_path)
+    assert said == "7 7 true true\n"

@@ -1,0 +1,189 @@
+"""Pictures that wait together share a run, and none suffers from another."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digits.classifier import Classifier
+from digits.errors import ModelError
+from digits.models.model import Model
+from digits.processes import WorkerDied
+from digits.serve import picture_queue
+from digits.serve.limits import Limits
+from digits.serve.metrics import Metrics
+from digits.serve.picture_queue import PictureQueue
+from digits.serve.pictures import ALONE, Answer, PictureWorker, Upload, answer
+from digits.serve.refusals import Refused
+from tests.in_process import InProcess
+from tests.runtime.conftest import count_calls
+from tests.runtime.serve.test_app import png
+
+LARGE = b"large"
+
+
+class Reader:
+    """Answers each picture with its content; the first waits until it may go on."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[bytes]] = []
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def __call__(self, uploads: Sequence[Upload]) -> list[Answer]:
+        contents = [upload.content for upload in uploads]
+        self.batches.append(contents)
+        self.begun.set()
+        assert self.go.wait(10)
+        if b"die" in contents:
+            raise WorkerDied("it is dead")
+        if b"lie" in contents:
+            raise ModelError("no probabilities")
+        return [
+            Answer(ALONE, "")
+            if LARGE in contents and len(contents) > 1 and content == LARGE
+            else Answer(200, content[:9].decode())
+            for content in contents
+        ]
+
+    def start(self) -> PictureWorker:
+        return InProcess(self)
+
+
+def upload(content: bytes, command: str = "predict") -> Upload:
+    return Upload(command, "", content, False)  # type: ignore[arg-type]
+
+
+async def ask(
+    reader: Reader, uploads: Sequence[Upload], limits: Limits | None = None
+) -> list[Answer | BaseException]:
+    """The answers to pictures that come while another is read."""
+    queue = PictureQueue(reader.start, limits or Limits(workers=1), Metrics())
+    first = asyncio.create_task(queue.answer(upload(b"first")))
+    await asyncio.to_thread(reader.begun.wait, 10)
+    asked = [asyncio.create_task(queue.answer(one)) for one in uploads]
+    await asyncio.sleep(0)
+    reader.go.set()
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    assert (await first).text == "first" and queue.waiting == 0
+    return found
+
+
+def texts(found: Sequence[Answer | BaseException]) -> list[str]:
+    return [one.text if isinstance(one, Answer) else str(one) for one in found]
+
+
+def test_what_waits_together_is_read_together() -> None:
+    reader = Reader()
+    contents = [b"%d" % number for number in range(20)]
+    found = asyncio.run(ask(reader, [upload(content) for content in contents]))
+    assert texts(found) == [content.decode() for content in contents]
+    assert reader.batches == [[b"first"], contents[:16], contents[16:]]
+
+
+def test_pages_and_large_files_are_read_alone() -> None:
+    reader = Reader()
+    large = bytes(picture_queue._SHARED_BYTES + 1)
+    uploads = [upload(b"a"), upload(b"b", "read"), upload(b"c"), upload(large), upload(b"d")]
+    assert len(asyncio.run(ask(reader, uploads))) == 5
+    assert reader.batches[1:] == [[b"a"], [b"b"], [b"c"], [large], [b"d"]]
+
+
+def test_a_picture_of_many_pixels_is_read_again_alone() -> None:
+    reader = Reader()
+    found = asyncio.run(ask(reader, [upload(b"a"), upload(LARGE), upload(b"b")]))
+    assert texts(found) == ["a", "large", "b"]
+    assert reader.batches[1:] == [[b"a", LARGE, b"b"], [LARGE]]
+
+
+@pytest.mark.parametrize(("content", "error"), [(b"die", Refused), (b"lie", ModelError)])
+def test_only_who_is_to_blame_is_refused(content: bytes, error: type[Exception]) -> None:
+    reader = Reader()
+    found = asyncio.run(ask(reader, [upload(b"a"), upload(content), upload(b"b")]))
+    assert isinstance(found[1], error)
+    assert [texts(found)[0], texts(found)[2]] == ["a", "b"]
+
+
+def test_too_many_are_refused_but_not_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_queue, "_PAUSE", 0.01)
+    reader = Reader()
+
+    async def run() -> None:
+        queue = PictureQueue(reader.start, Limits(workers=1, max_queued_pictures=1), Metrics())
+        first = asyncio.create_task(queue.answer(upload(b"first")))
+        await asyncio.to_thread(reader.begun.wait, 10)
+        with pytest.raises(Refused) as refused:
+            await queue.answer(upload(b"second"))
+        assert refused.value.status_code == 429 and refused.value.reason == "pictures_queue_full"
+        assert queue.waiting == 1
+        reader.go.set()
+        await first
+        assert (await queue.answer(upload(b"third"))).text == "third"
+
+    asyncio.run(run())
+
+
+def test_who_has_gone_is_not_read() -> None:
+    reader = Reader()
+
+    async def run() -> None:
+        queue = PictureQueue(reader.start, Limits(workers=1), Metrics())
+        first = asyncio.create_task(queue.answer(upload(b"first")))
+        await asyncio.to_thread(reader.begun.wait, 10)
+        gone, stays = (asyncio.create_task(queue.answer(upload(name))) for name in (b"g", b"s"))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.sleep(0)
+        reader.go.set()
+        assert (await stays).text == "s" and (await first).text == "first"
+        assert reader.batches == [[b"first"], [b"s"]] and queue.waiting == 0
+
+    asyncio.run(run())
+
+
+def test_another_model_reads_what_comes_after_it() -> None:
+    old, new = Reader(), Reader()
+    new.go.set()
+
+    async def run() -> None:
+        queue = PictureQueue(old.start, Limits(workers=2), Metrics())
+        first = asyncio.create_task(queue.answer(upload(b"first")))
+        await asyncio.to_thread(old.begun.wait, 10)
+        await queue.replace(new.start)
+        assert (await queue.answer(upload(b"second"))).text == "second"
+        old.go.set()
+        assert (await first).text == "first"
+        assert (old.batches, new.batches) == ([[b"first"]], [[b"second"]])
+
+    asyncio.run(run())
+
+
+def test_pictures_share_one_run_of_the_network(
+    classifier: Classifier, pictures: list[Path]
+) -> None:
+    contents = [picture.read_bytes() for picture in pictures]
+    uploads = [upload(content) for content in (contents[0], b"no picture", *contents[1:])]
+    read = partial(answer, classifier, Limits.max_pixels)
+    with count_calls(Model.probabilities) as counts:
+        together = read(uploads)
+    assert counts["probabilities"] == 1
+    assert [found.status for found in together] == [200, 422, *[200] * (len(contents) - 1)]
+    for found, one in zip(together, uploads, strict=True):
+        [alone] = read([one])
+        if alone.status != 200:
+            assert found == alone
+            continue
+        ours, theirs = json.loads(found.text), json.loads(alone.text)
+        np.testing.assert_allclose(ours["probabilities"], theirs["probabilities"], atol=1e-6)
+        assert (ours["digit"], ours["box"]) == (theirs["digit"], theirs["box"])
+
+
+def test_a_large_picture_waits_for_a_turn_of_its_own(classifier: Classifier) -> None:
+    large, small = upload(png(2000, 2000, "L")), upload(png(9, 9))
+    read = partial(answer, classifier, Limits.max_pixels)
+    assert [found.status for found in read([small, large])] == [200, ALONE]
+    assert [found.status for found in read([large])] == [200]

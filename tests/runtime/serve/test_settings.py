@@ -1,0 +1,222 @@
+"""Options and variables, and what they do to the application."""
+
+import json
+import logging
+import socket
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from digits.classifier import Classifier
+from digits.serve import server
+from digits.serve.settings import Settings
+from tests.runtime.serve.conftest import application
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "serve.md"
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """Gets the settings of each server that is started; none is."""
+    found: list[Settings] = []
+    monkeypatch.setattr(server, "serve", found.append)
+    return found
+
+
+def test_every_setting_is_an_option_and_a_variable(run) -> None:
+    code, out, _ = run("serve", "--help")
+    assert code == 0
+    text = "".join(out.split())
+    for field in fields(Settings):
+        assert f"--{field.name.replace('_', '-')}" in out
+        assert f"[envvar:DIGITS_{field.name.upper()}" in text, field.name
+
+
+def test_every_setting_is_documented() -> None:
+    text = DOCUMENT.read_text()
+    for field in fields(Settings):
+        assert f"`--{field.name.replace('_', '-')}`" in text, field.name
+
+
+def test_an_option_counts_more_than_its_variable(
+    run, started: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITS_MAX_BATCH", "8")
+    monkeypatch.setenv("DIGITS_PORT", "1")
+    monkeypatch.setenv("DIGITS_ACCESS_LOG", "1")
+    monkeypatch.setenv("DIGITS_ALLOWED_HOSTS", "a.example, B.example")
+    assert run("serve", "--port", "2")[0] == 0
+    [settings] = started
+    assert (settings.max_batch, settings.port, settings.access_log) == (8, 2, True)
+    assert settings.hosts == ["a.example", "b.example"]
+    assert settings.workers > 0
+
+
+def test_an_empty_token_lets_nobody_in(
+    run, started: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITS_TOKEN", "")
+    code, _, err = run("serve")
+    assert code == 1 and "$DIGITS_TOKEN is empty" in err and not started
+
+
+def test_the_port_of_kubernetes_is_none_of_ours(
+    run, started: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITS_PORT", "tcp://10.0.0.1:8000")
+    assert run("serve")[0] == 0
+    assert started[0].port == 8000
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--max-batch", "0"),
+        ("--max-batch", "many"),
+        ("--header-timeout", "0"),
+        ("--header-timeout", "nan"),
+        ("--log-level", "loud"),
+        ("--port", "65536"),
+        ("--token", ""),
+        ("--token", "two words"),
+        ("--allowed-origins", "app.example.org"),
+        ("--allowed-origins", "https://a.example, b.example"),
+        ("--allowed-hosts", "a.example:8000"),
+        ("--allowed-hosts", "https://a.example"),
+    ],
+)
+def test_a_senseless_value_is_named(run, started: list[Settings], option: str, value: str) -> None:
+    code, _, err = run("serve", option, value)
+    assert code == 2 and option in err and "Traceback" not in err
+    assert not started
+
+
+HOSTS = {
+    "localhost": True,
+    "LOCALHOST:8000": True,
+    "127.0.0.1:8000": True,
+    "[::1]:8000": True,
+    "192.168.1.5": True,
+    socket.gethostname(): True,
+    "digits.example.org": True,
+    "a.fleet.example": True,
+    "b.a.fleet.example:80": True,
+    "fleet.example": False,
+    "evil.example": False,
+    "localhost.evil.example": False,
+    "127.0.0.1.evil.example": False,
+    "evilfleet.example": False,
+    "": False,
+    "[": False,
+}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_foreign_hosts_are_refused(classifier: Classifier, host: str) -> None:
+    hosts = "digits.example.org, *.fleet.example"
+    client = TestClient(application(classifier, allowed_hosts=hosts))
+    for path in ("/", "/v2", "/openapi.json"):
+        answer = client.get(path, headers={"host": host})
+        assert answer.status_code == (200 if HOSTS[host] else 421), path
+    assert client.get("/v2/health/live", headers={"host": host}).status_code == 200
+
+
+def test_two_hosts_must_both_be_known(classifier: Classifier) -> None:
+    client = TestClient(application(classifier))
+    headers = [("host", "localhost"), ("host", "evil.example")]
+    assert client.get("/v2", headers=headers).status_code == 421
+
+
+def test_any_host_can_be_allowed(classifier: Classifier) -> None:
+    client = TestClient(application(classifier, allowed_hosts="*"))
+    assert client.get("/v2", headers={"host": "any.example"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("Bearer secret", 200),
+        ("bearer  secret", 200),
+        ("Bearer Secret", 401),
+        ("Bearer secre", 401),
+        ("Bearer", 401),
+        ("Basic secret", 401),
+        ("secret", 401),
+        ("Bearer \xe4", 401),
+        ("", 401),
+    ],
+)
+def test_requests_need_the_token(classifier: Classifier, header: str, status: int) -> None:
+    client = TestClient(application(classifier, token="secret"))
+    headers = {"authorization": header.encode("latin-1")}
+    for path in ("/v2", "/v2/models/lenet5", "/metrics"):
+        answer = client.get(path, headers=headers)
+        assert answer.status_code == status
+        assert status == 200 or answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_health_and_pages_need_no_token(classifier: Classifier) -> None:
+    client = TestClient(application(classifier, token="secret"))
+    for path in ("/", "/page.js", "/docs", "/docs/docs.js", "/openapi.json", "/v2/health/ready"):
+        assert client.get(path).status_code == 200
+    described = client.get("/openapi.json").json()
+    assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    assert "401" in described["paths"]["/predict"]["post"]["responses"]
+    assert "security" not in described["paths"]["/v2/health/live"]["get"]
+
+
+def test_only_allowed_origins_may_use_it_in_a_browser(classifier: Classifier) -> None:
+    origins = {"allowed_origins": "https://app.example", "token": "secret"}
+    client = TestClient(application(classifier, **origins))
+    ask = {
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type",
+    }
+    for origin, allowed in (("https://app.example", True), ("https://evil.example", False)):
+        preflight = client.options("/predict", headers={"origin": origin, **ask})
+        assert (preflight.status_code == 200) == allowed
+        answer = client.get("/v2", headers={"origin": origin, "authorization": "Bearer secret"})
+        assert answer.headers.get("access-control-allow-origin") == (origin if allowed else None)
+
+
+def test_the_model_s_name_and_version(classifier: Classifier, test_slice) -> None:
+    client = TestClient(application(classifier, model_name="mine", model_version="2026-11"))
+    assert client.get("/v2/models/mine/versions/2026-11").json()["versions"] == ["2026-11"]
+    assert client.get("/v2/models/lenet5").status_code == 404
+    data = test_slice.images[0].ravel().tolist()
+    tensor = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8", "data": data}
+    answer = client.post("/v2/models/mine/infer", json={"inputs": [tensor]}).json()
+    assert (answer["model_name"], answer["model_version"]) == ("mine", "2026-11")
+    described = client.get("/openapi.json").json()["paths"]
+    assert described["/v2/models/{name}"]["parameters"][0]["schema"] == {"const": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("abc-1.2:3/4", True),
+        ("a" * 128, True),
+        ("a" * 129, False),
+        ("a b", False),
+        ("a\x7f", False),
+    ],
+)
+def test_a_request_has_an_id(client: TestClient, given: str, kept: bool) -> None:
+    answered = client.get("/v2", headers={"x-request-id": given}).headers["x-request-id"]
+    assert (answered == given) == kept
+    assert answered and client.get("/v2").headers["x-request-id"] != answered
+
+
+def test_the_access_log_has_a_line_for_each_request(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "digits.serve.access"):
+        client.get("/no%0Ane?token=secret", headers={"x-request-id": "mine"})
+        client.post("/predict", content=b"no picture")
+    first, second = (json.loads(record.getMessage()) for record in caplog.records)
+    assert (first["id"], first["method"], first["status"]) == ("mine", "GET", 404)
+    assert "secret" not in str(first)
+    assert (second["path"], second["status"]) == ("/predict", 422)
+    assert second["bytes"] > 0 and second["seconds"] > 0
