@@ -142,7 +142,8 @@ class Page:
         """The digits that are shown, line by line, columns two blanks apart."""
         text: str = self.driver.execute_script(
             """
-            return [...document.querySelectorAll("#text > div")].map((line) =>
+            const text = document.getElementById("text");
+            return text.childElementCount === 0 ? text.textContent : [...text.children].map((line) =>
               [...line.children].map((column) => column.textContent).join("  ")).join("\\n");
             """
         )

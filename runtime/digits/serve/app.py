@@ -1,6 +1,7 @@
 """Which address does what."""
 
 import asyncio
+import html
 import json
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp
 
 from digits.classifier import Classifier
 from digits.errors import ModelError, PictureError
+from digits.models.metadata import Metadata
 from digits.serve import limits, metrics, openapi, pictures, v2
 from digits.serve.batcher import Batcher
 from digits.serve.body import Bodies
@@ -30,6 +32,7 @@ _TYPES = {
     "css": "text/css",
     "js": "text/javascript",
     "svg": "image/svg+xml",
+    "webp": "image/webp",
 }
 
 _SMALL = 64 << 10  # bytes of JSON that are parsed in less time than a thread takes to begin
@@ -93,6 +96,7 @@ class _Service:
         self._model = _json(v2.model(self._name, metadata))
         self._description = _json(openapi.description(self._name))
         self.files = {file.name: file.read_bytes() for file in _PAGE.iterdir()}
+        self.files["index.html"] = _filled(self.files["index.html"], metadata)
 
     async def server(self, _: Request) -> Response:
         return _json(v2.SERVER)
@@ -153,6 +157,20 @@ class _Service:
         version = request.path_params.get("version", v2.VERSION)
         if (name, version) != (self._name, v2.VERSION):
             raise HTTPException(404, f"the only model is {self._name}, version {v2.VERSION}")
+
+
+def _filled(page: bytes, metadata: Metadata) -> bytes:
+    """The page, which says what the model is."""
+    values = {
+        "model": metadata.architecture,
+        "accuracy": f"{100 * metadata.test_accuracy:.2f} %",
+        "checkpoint": metadata.checkpoint_sha256[:8],
+        "version": metadata.digits_version,
+    }
+    text = page.decode()
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", html.escape(value))
+    return text.encode()
 
 
 def _json(content: object) -> Response:
