@@ -44,7 +44,8 @@ export class Pointers {
     if (!pointer) return;
     const [x, y] = pointer.place;
     pointer.moved ||= Math.hypot(event.clientX - x, event.clientY - y) > RESTING;
-    for (const one of event.getCoalescedEvents()) pointer.stroke.push(this.#place(one));
+    // Plain HTTP has no coalesced events, and a coarser stroke.
+    for (const one of event.getCoalescedEvents?.() ?? []) pointer.stroke.push(this.#place(one));
     pointer.stroke.push(this.#place(event));
     this.changed();
   }
