@@ -37,9 +37,7 @@ def trace(image: NDArray[np.uint8]) -> Drawing:
         ends = [place for place in left if len(_around(place, left)) == 1]
         strokes.append(_walk(min(ends or left), left))
     kept = [stroke for stroke in strokes if len(stroke) >= _FINE * _SHORTEST] or strokes[:1]
-    return [
-        [(x / _FINE, y / _FINE) for y, x in [*stroke[::_STEP], stroke[-1]]] for stroke in kept
-    ]
+    return [[(x / _FINE, y / _FINE) for y, x in [*stroke[::_STEP], stroke[-1]]] for stroke in kept]
 
 
 def _around(place: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -193,4 +191,5 @@ def _along(corners: Sequence[tuple[float, float]]) -> Stroke:
     places = np.linspace(0, len(corners) - 1, 8 * (len(corners) - 1) + 1)
     xs, ys = np.transpose(corners)
     at = np.arange(len(corners))
-    return list(zip(np.interp(places, at, xs).tolist(), np.interp(places, at, ys).tolist()))
+    along = np.stack([np.interp(places, at, xs), np.interp(places, at, ys)], 1)
+    return [(x, y) for x, y in along.tolist()]

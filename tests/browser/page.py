@@ -148,8 +148,9 @@ class Page:
         text: str = self.driver.execute_script(
             """
             const text = document.getElementById("text");
-            return text.childElementCount === 0 ? text.textContent : [...text.children].map((line) =>
-              [...line.children].map((column) => column.textContent).join("  ")).join("\\n");
+            if (!text.childElementCount) return text.textContent;
+            return [...text.children].map((line) => [...line.children]
+              .map((column) => column.textContent).join("  ")).join("\\n");
             """
         )
         return text

@@ -5,41 +5,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from selenium.webdriver.common.by import By
 
 from digits.data.mnist import Split
 from tests.browser.conftest import SIZES
+from tests.browser.film import camera_showing, write_film
 from tests.browser.page import SEVEN, Page
 from tests.drawn import Sheet, chosen
 
-WIDTH, HEIGHT, FRAMES = 640, 480, 2
-
-
-def film(path: Path, image: np.ndarray) -> None:
-    """Write a grey picture as a film that doesn't move, YUV4MPEG2. image: uint8 [height, width]."""
-    height, width = image.shape
-    grey = np.full(height * width // 2, 128, np.uint8).tobytes()  # no colour
-    with path.open("wb") as file:
-        file.write(f"YUV4MPEG2 W{width} H{height} F25:1 Ip A1:1 C420jpeg\n".encode())
-        for _ in range(FRAMES):
-            file.write(b"FRAME\n" + image.tobytes() + grey)
-
 
 @pytest.fixture(scope="module")
-def camera(
-    url: str, tmp_path_factory: pytest.TempPathFactory, test_slice: Split
-) -> Iterator[Page]:
+def camera(url: str, tmp_path_factory: pytest.TempPathFactory, test_slice: Split) -> Iterator[Page]:
     """A browser whose camera sees a sheet with 3141."""
-    sheet = Sheet(HEIGHT, WIDTH)
+    sheet = Sheet(480, 640)
     sheet.write(chosen(test_slice, "3141", start=40), 120, 180, size=120, gap=20)
     path = tmp_path_factory.mktemp("film") / "film.y4m"
-    film(path, sheet.photograph())
-    arguments = (
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-video-capture={path}",
-    )
+    write_film(path, sheet.photograph())
+    arguments = camera_showing(path)
     with Page(url, *SIZES["desktop"], phone=False, arguments=arguments) as page:
         yield page
 

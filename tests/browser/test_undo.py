@@ -73,13 +73,12 @@ def test_a_finger_that_rests_does_not_block_the_one_that_writes(page: Page) -> N
     """The first one down rests: it comes, stays and goes without a trace."""
     paper = page.find("paper")
     page.driver.execute_script("arguments[0].scrollIntoView()", paper)
-    area = page.driver.execute_script(
-        "return arguments[0].getBoundingClientRect().toJSON()", paper
-    )
+    area = page.driver.execute_script("return arguments[0].getBoundingClientRect().toJSON()", paper)
 
     def finger(number: int, place: tuple[float, float]) -> dict[str, float]:
-        x, y = (area[side] + share * area["width"] for side, share in zip(("x", "y"), place))
-        return {"x": x, "y": y, "id": number}
+        x, y = place
+        left, top, side = area["x"], area["y"], area["width"]
+        return {"x": left + x * side, "y": top + y * side, "id": number}
 
     def touch(kind: str, *fingers: dict[str, float]) -> None:
         event = {"type": kind, "touchPoints": list(fingers)}

@@ -1,6 +1,7 @@
 """The web page and the API: `digits serve`. Needs the extra `serve`.
 
 server       the socket, the signals, uvicorn
+addresses    where other devices find this machine
 connection   closes connections that are too slow, too long or too many
 app          which address does what
 guard        what holds for every request: its time, its count, the headers of its answer

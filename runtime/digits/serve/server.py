@@ -10,7 +10,7 @@ import uvicorn
 
 from digits.classifier import Classifier
 from digits.errors import DigitsError
-from digits.serve import app, limits
+from digits.serve import addresses, app, limits
 from digits.serve.connection import Connection
 from digits.terminal import complain
 
@@ -34,13 +34,18 @@ def serve(classifier: Classifier, host: str, port: int) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
         address, port = listener.getsockname()[:2]
-        shown = f"[{address}]" if ":" in address else address
-        complain(f"serving http://{shown}:{port}/ until Ctrl-C")
+        complain(f"serving http://{_in_url(address)}:{port}/ until Ctrl-C")
+        for other in addresses.reachable(address):
+            complain(f"from other devices: http://{_in_url(other)}:{port}/")
         if not ipaddress.ip_address(address).is_loopback:
             complain("whoever can reach this address can use it, and may be overheard: no TLS")
         server.run([listener])
         if server.force_exit:  # a second Ctrl-C: don't wait for the threads
             os._exit(0)
+
+
+def _in_url(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def configured(classifier: Classifier) -> uvicorn.Server:
