@@ -22,7 +22,7 @@ Drawing = list[Stroke]
 # Written by hand, some digit looks like them.
 LOOKALIKES = set("BDGIJOQSTUVYZbdfghijloqstuvyz")
 _FINE = 4  # as many pixels as in the picture that is traced
-_STEP = 2  # of those pixels, from point to point
+_STEP = 4  # of those pixels, from point to point
 _SHORTEST = 3  # points of a stroke: shorter ones are burrs of the skeleton
 _NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 

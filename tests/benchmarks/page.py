@@ -1,14 +1,14 @@
 """What the page answers, and how soon: python -m tests.benchmarks.page
 
 In a real browser. Drawings: 300 digits and 100 numbers, traced from MNIST's test digits; 300 times
-what is no digit: letters, dots, smudges, dashes, ticks, equals signs, smileys. Each is drawn as by a hand; it is right when the answer is what was drawn, or `?`
-for what is no digit. Settled: from the lifting of the pen to the answer that stays; before it,
-the answer may change once.
+what is no digit, letters and marks: dots, smudges, dashes, ticks, equals signs, smileys. Each is
+drawn as by a hand. It is right when the answer is what was drawn, or `?` for what is no digit.
+Settled: from the lifting of the pen to the answer that stays; until then it may change once.
 
 Movements: from the movement of the pointer to the new probabilities in the document. A movement is
 answered by the first drawing that is sent after it: what the document shows next when that answer
 is there. Camera: how many pictures of 640x480 with a page of numbers are read in a second.
-Trouble: how long the page waits before it says that its server is gone, or hangs.
+Trouble: how long the page waits before it says that its server hangs, or is gone.
 """
 
 import math

@@ -7,16 +7,20 @@ from tests.browser.page import SEVEN, Page, Stroke
 # Answers that the page gets instead of the server's, so that no model decides what is tested here.
 # `predict` and `read` are what each address answers with, as often as it is asked.
 ANSWER = """
-const [predict, read, milliseconds] = arguments;
+const [predict, read, delays] = arguments;
 window.asked = [];
 window.aborted = [];
 window.answers = { predict, read };
 window.fetch = (address, { signal }) => new Promise((resolve, reject) => {
   const path = address.split("?")[0];
   asked.push(path);
-  signal.addEventListener("abort", () => { aborted.push(path); reject(signal.reason); });
   const { status, body } = answers[path];
-  setTimeout(() => resolve(new Response(JSON.stringify(body), { status })), milliseconds);
+  const abort = () => { aborted.push(path); reject(signal.reason); };
+  signal.addEventListener("abort", abort);
+  setTimeout(() => {
+    signal.removeEventListener("abort", abort);
+    resolve(new Response(JSON.stringify(body), { status }));
+  }, delays[path]);
 });
 """
 
@@ -50,8 +54,12 @@ NO_DIGIT = {"status": 422, "body": {"error": "no digit is found on it"}}
 TWO: list[Stroke] = [*SEVEN, [(0.1, 0.1), (0.1, 0.8)]]
 
 
-def answer(page: Page, predict: object, read: object = NO_DIGIT, milliseconds: int = 0) -> None:
-    page.driver.execute_script(ANSWER, predict, read, milliseconds)
+def answer(
+    page: Page, predict: object, read: object = NO_DIGIT, late: tuple[int, int] = (0, 0)
+) -> None:
+    """late: milliseconds until `predict` and `read` are answered."""
+    delays = dict(zip(("predict", "read"), late, strict=True))
+    page.driver.execute_script(ANSWER, predict, read, delays)
 
 
 def asked(page: Page, list_: str = "asked") -> list[str]:
@@ -98,11 +106,11 @@ def test_several_are_shown_where_most_are_sure(
 
 
 def test_nothing_becomes_less_sure_while_nothing_is_drawn(fresh: Page) -> None:
-    answer(fresh, ok(digit(None)), reading(1, 7), milliseconds=100)
+    answer(fresh, ok(digit(None)), reading(1, 7), late=(100, 100))
     fresh.draw([SEVEN[0]])
     fresh.wait_for_text("17")
     fresh.record()
-    answer(fresh, ok(digit(None)), reading(1, 7, 7), milliseconds=100)
+    answer(fresh, ok(digit(None)), reading(1, 7, 7), late=(100, 100))
     fresh.draw([[(0.1, 0.1), (0.1, 0.8)]])
     fresh.wait_for_text("177")
     assert fresh.shown == ["177"]  # the 17 stays until then
@@ -119,14 +127,30 @@ def test_an_unsure_beginning_is_no_question_mark(fresh: Page) -> None:
     assert fresh.shown == ["…", "?"]
 
 
-def test_what_is_out_of_date_is_aborted(fresh: Page) -> None:
-    answer(fresh, ok(digit(None)), reading(1, 7), milliseconds=60_000)
+@pytest.mark.parametrize("way", ["clear", "undo", "draw"])
+def test_a_reading_that_is_out_of_date_is_aborted(fresh: Page, way: str) -> None:
+    answer(fresh, ok(digit(None)), reading(1, 7), late=(0, 60_000))
+    fresh.draw([SEVEN[0]])
+    fresh.wait(lambda: "read" in asked(fresh), lambda: "it isn't asked for")
+    if way == "draw":
+        answered = "answers.predict = arguments[0]"
+        fresh.driver.execute_script(answered, ok(digit(7)))
+        fresh.draw([[(0.1, 0.1), (0.1, 0.8)]])
+        fresh.wait_for_text("7")
+    else:
+        fresh.find(way).click()
+        fresh.wait_for_status("Draw a digit.")
+        assert fresh.text == ""
+    assert asked(fresh, "aborted") == ["read"]
+
+
+def test_nothing_is_shown_that_was_asked_before_all_was_cleared(fresh: Page) -> None:
+    answer(fresh, ok(digit(7)), late=(60_000, 0))
     fresh.draw([SEVEN[0]])
     fresh.wait(lambda: asked(fresh), lambda: "nothing is asked")
     fresh.find("clear").click()
     fresh.wait_for_status("Draw a digit.")
-    assert len(asked(fresh, "aborted")) == len(asked(fresh))
-    assert fresh.text == ""
+    assert asked(fresh, "aborted") == asked(fresh) == ["predict"]
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ function answered({ lines: found, path, picture, settled }) {
     show(found);
     answer.busy = false;
     programBox.offer({ ...paper.picture, blob: picture }, path);
-  } else if (lines.flat(2).length < 2) {
+  } else if (paper.writing && lines.flat(2).length < 2) {
     // Several that were read stay until all that is drawn has been read.
     answer.follow(found.flat(2)[0]);
   }

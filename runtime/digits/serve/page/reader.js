@@ -21,13 +21,12 @@ export class Reader {
   /**
    * Read what is on the paper now: { blob(), timeout, writing }.
    *
-   * While a stroke is being drawn, only the single digit is asked for. The request before isn't
-   * aborted then: its answer is hardly older, and the newest strokes are sent after it. Any other
-   * change makes it out of date.
+   * While a stroke is being drawn, only the single digit is asked for. That is answered so soon that
+   * it isn't worth aborting: the newest strokes are sent after it. Anything else is out of date.
    */
   read(content) {
     this.#next = content;
-    if (content.writing && this.#running?.writing) return;
+    if (this.#running?.writing) return;
     this.#running?.aborter.abort();
     this.#run();
   }
