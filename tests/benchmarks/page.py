@@ -1,9 +1,10 @@
-"""What the page answers, and how soon: python -m tests.benchmarks.page
+"""What the page answers, and how soon: python -m tests.benchmarks.page [DIGITS]
 
-In a real browser. Drawings: 300 digits and 100 numbers, traced from MNIST's test digits; 300 times
-what is no digit, letters and marks: dots, smudges, dashes, ticks, equals signs, smileys. Each is
-drawn as by a hand. It is right when the answer is what was drawn, or `?` for what is no digit.
-Settled: from the lifting of the pen to the answer that stays; until then it may change once.
+In a real browser. Drawings: 300 digits, or as many as DIGITS says, and a third as many numbers,
+traced from MNIST's test digits; and as many of what is no digit, letters and marks: dots, smudges,
+dashes, ticks, equals signs, smileys. Each is drawn as by a hand. It is right when the answer is
+what was drawn, or `?` for what is no digit. Settled: from the lifting of the pen to the answer that
+stays; until then it may change once.
 
 Movements: from the movement of the pointer to the new probabilities in the document. A movement is
 answered by the first drawing that is sent after it: what the document shows next when that answer
@@ -14,6 +15,7 @@ Trouble: how long the page waits before it says that its server hangs, or is gon
 import math
 import signal
 import statistics
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -30,7 +32,7 @@ from tests.served import served
 
 from digits.data import mnist
 
-DIGITS, NUMBERS, LETTERS, MARKS = 300, 100, 150, 150
+DIGITS = 300
 CAMERA_SECONDS = 10
 SIZES = (("phone", 390, 844, True), ("desktop", 1280, 800, False))
 
@@ -140,16 +142,15 @@ def drawings(page: Page, kind: str, drawn: Iterable[tuple[str, strokes.Drawing]]
         )
 
 
-def all_drawings(page: Page) -> None:
+def all_drawings(page: Page, count: int) -> None:
+    """count: of digits; of numbers a third, of letters and marks half each."""
     random = np.random.default_rng(0)
     digits = mnist.load("test")
     page.driver.set_script_timeout(60)
-    drawings(page, "digits", strokes.digits(digits, DIGITS, random))
-    drawings(page, "numbers", strokes.numbers(digits, NUMBERS, random))
-    drawings(page, "letters", strokes.letters(LETTERS, random))
-    drawings(
-        page, "dots, smudges, dashes, ticks, equals signs, smileys", strokes.marks(MARKS, random)
-    )
+    drawings(page, "digits", strokes.digits(digits, count, random))
+    drawings(page, "numbers", strokes.numbers(digits, count // 3, random))
+    drawings(page, "letters", strokes.letters(count // 2, random))
+    drawings(page, "marks", strokes.marks(count // 2, random))
 
 
 def camera(url: str) -> str:
@@ -194,7 +195,7 @@ def main() -> None:
                 print(f"{name}: {movements(page)}", flush=True)
                 if not phone:
                     page.open()
-                    all_drawings(page)
+                    all_drawings(page, int(sys.argv[1]) if len(sys.argv) > 1 else DIGITS)
         print(f"camera: {camera(server.url)}")
         with Page(server.url, 1280, 800, False) as page:
             print(f"hung: {trouble(page, server, signal.SIGSTOP)}")
