@@ -171,6 +171,19 @@ def test_a_dot_is_no_digit_whatever_the_model_says(fresh: Page, strokes: list[St
     fresh.wait_for_text("0")  # with more of it, it is the model's to say
 
 
+@pytest.mark.parametrize("read", [NO_DIGIT, reading(None, None)])
+def test_no_trouble_is_told_after_the_answer(fresh: Page, read: dict[str, object]) -> None:
+    answer(fresh, ok(digit(None)), read)
+    fresh.driver.execute_script(
+        "const later = setTimeout;"
+        "window.setTimeout = (call, delay) => later(call, delay === 1500 ? 300 : delay);"
+    )
+    fresh.draw(SEVEN)
+    fresh.wait_for_text("?")
+    fresh.driver.execute_async_script("setTimeout(arguments[0], 400)")
+    assert fresh.status == "Not sure: perhaps 7, 40.0 %."
+
+
 def test_an_answer_is_announced_once(fresh: Page) -> None:
     """A screen reader hears nothing while somebody draws."""
     answer(fresh, ok(digit(7)))

@@ -56,9 +56,7 @@ export class Reader {
         await this.#readOne(content, signal);
       }
     } catch (error) {
-      if (signal.aborted) return;
-      this.#heard();
-      this.failed(error.message);
+      if (!signal.aborted) this.failed(error.message);
     }
     if (this.#running === running) this.#running = null;
   }
@@ -68,9 +66,11 @@ export class Reader {
     signal.throwIfAborted();
     const ask = async (path) => {
       this.#slow ??= setTimeout(() => this.say("The server is slow to answer. Waiting …"), SLOW);
-      const answer = await post(`${path}?frame=true`, picture, { timeout, signal, say: this.say });
-      this.#heard();
-      return answer;
+      try {
+        return await post(`${path}?frame=true`, picture, { timeout, signal, say: this.say });
+      } finally {
+        if (!signal.aborted) this.#heard(); // else who asks anew has waited since
+      }
     };
     const answered = (lines, path) => this.answered({ lines, path, picture, settled: !writing });
     const single = await ask("predict");
