@@ -107,6 +107,27 @@ def test_a_camera_that_may_not_be_used(camera: Page) -> None:
     camera.wait_for_text("7")
 
 
+def test_who_draws_while_the_camera_starts_goes_on_drawing(camera: Page) -> None:
+    camera.open()
+    camera.driver.execute_script(
+        """
+        const really = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (...wanted) => {
+          await new Promise((resolve) => { window.go = resolve; });
+          return window.stream = await really(...wanted);
+        };
+        """
+    )
+    camera.wait(lambda: camera.find("live").is_displayed(), lambda: "there is no camera")
+    camera.find("live").click()
+    camera.draw(SEVEN)
+    camera.wait_for_text("7")
+    camera.driver.execute_script("go()")
+    ended = "return window.stream?.getTracks().every(({ readyState }) => readyState === 'ended')"
+    camera.wait(lambda: camera.driver.execute_script(ended), lambda: "the camera goes on")
+    camera.wait_for_text("7")
+
+
 def test_without_a_camera_the_file_picker_stays(fresh: Page) -> None:
     assert fresh.find("photo").is_displayed() and not fresh.find("live").is_displayed()
     assert not fresh.find("insecure").is_displayed()

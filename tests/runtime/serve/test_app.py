@@ -295,7 +295,7 @@ def test_the_page_says_what_the_model_is(
     monkeypatch.setattr(classifier.model, "metadata", metadata)
     text = " ".join(TestClient(application(classifier)).get("/").text.split())
     assert "The model, &lt;b&gt;mine&lt;/b&gt;, reads 98.77 % of MNIST's test digits right" in text
-    assert "version 01234567 of digits 9.8.7" in text
+    assert "(version 01234567, made with digits 9.8.7)" in text
 
 
 @pytest.mark.parametrize(

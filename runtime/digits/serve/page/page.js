@@ -99,12 +99,16 @@ function watch() {
 }
 
 async function startCamera() {
-  turn += 1;
+  const asked = ++turn;
   settle([], "Starting the camera …");
   try {
     await camera.start(() => paper.draw());
   } catch (error) {
-    settle([], error.message);
+    if (asked === turn) settle([], error.message);
+    return;
+  }
+  if (asked !== turn) {
+    camera.stop(); // something else has come onto the paper meanwhile
     return;
   }
   find("live").setAttribute("aria-pressed", true);

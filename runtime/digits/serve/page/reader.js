@@ -10,8 +10,8 @@ export class Reader {
   #slow = null; // the timer of the oldest question without an answer
 
   /**
-   * answered(answer): called with { lines, path, settled }: lines of columns of digits, the address
-   * that gave them, and whether it is the answer to all that is on the paper.
+   * answered(answer): called with { lines, path, picture, settled }: lines of columns of digits, the
+   * address that gave them for this picture, and whether it is all that is on the paper.
    * failed(sentence): the server refuses the picture. say(sentence): it takes long, and why.
    */
   constructor(answered, failed, say) {
