@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver.common.by import By
 
 from tests.browser.page import SEVEN, Page
 from tests.served import Served, served
@@ -42,6 +43,14 @@ def test_a_server_that_is_gone_and_comes_back(own: Page, server: Served) -> None
     with served("--port", str(server.port)):
         own.wait_for_text("7")
         own.wait_for_status("7, ")
+
+
+def test_an_example_of_a_server_that_is_gone(own: Page, server: Served) -> None:
+    server.process.terminate()
+    assert server.process.wait(60) == 0
+    own.driver.find_element(By.CSS_SELECTOR, "#examples button").click()
+    own.wait_for_status("can't be reached")
+    assert own.settled
 
 
 def test_a_server_that_hangs_and_goes_on(own: Page, server: Served) -> None:

@@ -36,20 +36,23 @@ function changed() {
   else if (!writing) settle([], "Too small for a digit.", "?");
 }
 
+/** Lay a file, or the promise of one, on the paper. address: that of an example. */
 async function opened(file, address) {
   const asked = ++turn;
   stopCamera();
   settle([], "Reading …");
   answer.busy = true;
-  const picture = await open(file);
+  const picture = await open(await file);
   if (asked === turn) paper.lay({ ...picture, address });
 }
 
 async function openExample(address) {
+  const opening = opened(fetch(address).then((response) => response.blob()), address);
+  const asked = turn;
   try {
-    await opened(await (await fetch(address)).blob(), address);
+    await opening;
   } catch {
-    failed("The server can't be reached. Try again later.");
+    if (asked === turn) failed("The server can't be reached. Try again later.");
   }
 }
 
