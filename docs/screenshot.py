@@ -19,7 +19,7 @@ def main() -> None:
     with TemporaryDirectory() as folder, served() as server:
         photo = Path(folder) / "numbers.png"
         Image.fromarray(drawn.page(mnist.load("test"))).save(photo)
-        with Page(server.url, 390, 860, phone=True) as page:
+        with Page(server.url, 390, 844, phone=True) as page:
             page.open("dark")
             page.draw(SEVEN)
             page.wait_for_text("7")

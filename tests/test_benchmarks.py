@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
+from digits.classifier import Classifier
 from digits.data.mnist import Split
+from tests import strokes
 from tests.benchmarks import continental, nondigits
 
 
@@ -18,6 +21,18 @@ from tests.benchmarks import continental, nondigits
 )
 def test_auroc(digits: list[float], others: list[float], expected: float) -> None:
     assert nondigits.auroc(np.array(digits), np.array(others)) == expected
+
+
+def test_traced_digits_stay_legible(test_slice: Split) -> None:
+    random = np.random.default_rng(0)
+    read = 0
+    for truth, drawing in strokes.digits(test_slice, 40, random):
+        paper = Image.new("L", (280, 280), 255)
+        for stroke in drawing:
+            points = [(280 * x, 280 * y) for x, y in stroke]
+            ImageDraw.Draw(paper).line(points, fill=0, width=10, joint="curve")
+        read += str(Classifier().predict(paper).digit) == truth
+    assert read > 32
 
 
 def of(split: Split, label: int) -> np.ndarray:

@@ -1,16 +1,40 @@
-"""How long a stroke takes to change the answer on the page: python -m tests.benchmarks.page
+"""What the page answers, and how soon: python -m tests.benchmarks.page [DIGITS]
 
-In a real browser, from the movement of the pointer to the new probabilities in the document. A
-movement is answered by the first drawing that is sent after it: what the document shows next when
-that answer is there, or the answer of `/read` that follows where the network wasn't sure.
+In a real browser. Drawings: 300 digits, or as many as DIGITS says, and a third as many numbers,
+traced from MNIST's test digits; and as many of what is no digit, letters and marks: dots, smudges,
+dashes, ticks, equals signs, smileys. Each is drawn as by a hand. It is right when the answer is
+what was drawn, or `?` for what is no digit. Settled: from the lifting of the pen to the answer that
+stays; until then it may change once.
+
+Movements: from the movement of the pointer to the new probabilities in the document. A movement is
+answered by the first drawing that is sent after it: what the document shows next when that answer
+is there. Camera: how many pictures of 640x480 with a page of numbers are read in a second.
+Trouble: how long the page waits before it says that its server hangs, or is gone.
 """
 
 import math
+import signal
 import statistics
+import sys
 import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from tests.browser.page import Page
+import numpy as np
+from PIL import Image
+from tests import drawn, strokes
+from tests.browser.film import camera_showing, write_film
+from tests.browser.page import SEVEN, Page
 from tests.served import served
+
+from digits.data import mnist
+
+DIGITS = 300
+CAMERA_SECONDS = 10
+SIZES = (("phone", 390, 844, True), ("desktop", 1280, 800, False))
 
 # Two loops of an 8, in 120 movements.
 EIGHT = [
@@ -31,6 +55,37 @@ const asked = performance.getEntriesByType("resource")
   .filter(({ name }) => name.includes("/predict"));
 return [moves, shown, asked.map(({ startTime, responseEnd }) => [startTime, responseEnd])];
 """
+# A hand that reports its place a hundred times a second. `changes` counts what was shown after the
+# pen was lifted, one answer after the other.
+HAND = """
+const [strokes, done] = arguments;
+const paper = document.getElementById("paper"), text = document.getElementById("text");
+const answer = document.getElementById("answer");
+paper.setPointerCapture = () => {}; // no real pointer is down
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const point = (name, [x, y]) => {
+  const { left, top, width, height } = paper.getBoundingClientRect();
+  paper.dispatchEvent(new PointerEvent(name, { pointerId: 1, isPrimary: true, button: 0,
+    bubbles: true, clientX: left + x * width, clientY: top + y * height }));
+};
+(async () => {
+  document.getElementById("clear").click();
+  for (const stroke of strokes) {
+    point("pointerdown", stroke[0]);
+    for (const place of stroke.slice(1)) { await pause(10); point("pointermove", place); }
+    await pause(10);
+    point("pointerup", stroke.at(-1));
+    if (stroke !== strokes.at(-1)) await pause(100);
+  }
+  const start = performance.now();
+  let changes = 0, last = text.textContent;
+  while (answer.getAttribute("aria-busy") !== "false") {
+    await pause(2);
+    if (text.textContent !== last) { changes += 1; last = text.textContent; }
+  }
+  done([text.innerText.replace(/\\s+/g, " ").trim(), performance.now() - start, changes]);
+})();
+"""
 
 
 def wait(move: float, shown: list[float], asked: list[list[float]]) -> float:
@@ -39,29 +94,112 @@ def wait(move: float, shown: list[float], asked: list[list[float]]) -> float:
     return next(time for time in shown if time >= answered) - move
 
 
+def movements(page: Page) -> str:
+    page.draw([EIGHT])  # the first answers find nothing in the caches
+    page.wait_until_settled()
+    page.find("clear").click()
+    page.driver.execute_script("performance.clearResourceTimings();" + WATCH)
+    page.draw([EIGHT])
+    page.wait_until_settled()
+    time.sleep(0.5)  # for the answers that are still to come
+    moves, shown, asked = page.driver.execute_script(READ)
+    waits = [wait(move, shown, asked) for move in moves]
+    return f"{len(moves)} movements, {len(asked)} requests; {times(waits)}"
+
+
+def times(milliseconds: list[float]) -> str:
+    ordered = sorted(milliseconds)
+    p95 = ordered[int(0.95 * len(ordered))]
+    return f"p50 {statistics.median(ordered):.0f} ms, p95 {p95:.0f} ms, max {ordered[-1]:.0f} ms"
+
+
+def drawings(page: Page, kind: str, drawn: Iterable[tuple[str, strokes.Drawing]]) -> None:
+    """kind: digits and numbers are right when they are read, anything else when it is `?`."""
+    counts: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    waits, flickers = [], 0
+    for truth, drawing in drawn:
+        text, milliseconds, changes = page.driver.execute_async_script(HAND, drawing)
+        right = truth if kind in ("digits", "numbers") else "?"
+        if text == right:
+            counts["right"] += 1
+        elif text == "?":
+            counts["?"] += 1
+        else:
+            counts["wrong"] += 1
+            wrong[f"{truth} as {text}"] += 1
+        waits.append(milliseconds)
+        flickers += changes > 1
+    total = counts.total()
+    shares = ", ".join(f"{counts[name]} {name}" for name in ("right", "?", "wrong"))
+    print(
+        f"  {total} {kind}: {shares}; settled {times(waits)}; {flickers} changed twice after that"
+    )
+    if wrong:
+        print(
+            "    " + ", ".join(f"{name} ({count})" for name, count in wrong.most_common(12)),
+            flush=True,
+        )
+
+
+def all_drawings(page: Page, count: int) -> None:
+    """count: of digits; of numbers a third, of letters and marks half each."""
+    random = np.random.default_rng(0)
+    digits = mnist.load("test")
+    page.driver.set_script_timeout(60)
+    drawings(page, "digits", strokes.digits(digits, count, random))
+    drawings(page, "numbers", strokes.numbers(digits, count // 3, random))
+    drawings(page, "letters", strokes.letters(count // 2, random))
+    drawings(page, "marks", strokes.marks(count // 2, random))
+
+
+def camera(url: str) -> str:
+    with TemporaryDirectory() as folder:
+        film = Path(folder, "film.y4m")
+        photo = Image.fromarray(drawn.page(mnist.load("test"))).resize((640, 336))
+        sheet = Image.new("L", (640, 480), 150)
+        sheet.paste(photo, (0, 72))
+        write_film(film, np.asarray(sheet))
+        with Page(url, 1280, 800, False, camera_showing(film)) as page:
+            page.open()
+            page.wait(lambda: page.find("live").is_displayed(), lambda: "there is no camera")
+            page.find("live").click()
+            page.wait(lambda: len(page.text) > 20, lambda: page.text)
+            page.driver.execute_script(
+                "window.answers = 0;"
+                "new MutationObserver(() => answers++)"
+                '.observe(document.getElementById("text"), { childList: true });'
+            )
+            time.sleep(CAMERA_SECONDS)
+            answers: int = page.driver.execute_script("return answers")
+    return f"{answers / CAMERA_SECONDS:.1f} pictures a second"
+
+
+def trouble(page: Page, server: Any, sent: signal.Signals) -> str:
+    page.open()
+    server.process.send_signal(sent)
+    if sent == signal.SIGTERM:
+        server.process.wait(60)
+    page.draw(SEVEN)
+    start = time.monotonic()
+    page.wait(lambda: "server" in page.status, lambda: page.status)
+    server.process.send_signal(signal.SIGCONT)
+    return f"{1000 * (time.monotonic() - start):.0f} ms"
+
+
 def main() -> None:
     with served() as server:
-        for name, width, height, phone in (
-            ("phone", 390, 844, True),
-            ("desktop", 1280, 800, False),
-        ):
+        for name, width, height, phone in SIZES:
             with Page(server.url, width, height, phone) as page:
                 page.open()
-                page.draw([EIGHT])  # the first answers find nothing in the caches
-                page.wait_for_text("8")
-                page.find("clear").click()
-                page.driver.execute_script("performance.clearResourceTimings();" + WATCH)
-                page.draw([EIGHT])
-                page.wait_for_text("8")
-                time.sleep(0.5)  # for the answers that are still to come
-                moves, shown, asked = page.driver.execute_script(READ)
-            waits = [wait(move, shown, asked) for move in moves]
-            waits.sort()
-            print(
-                f"{name}: {len(moves)} movements, {len(asked)} requests;"
-                f" median {statistics.median(waits):.0f} ms,"
-                f" p95 {waits[int(0.95 * len(waits))]:.0f} ms, longest {waits[-1]:.0f} ms"
-            )
+                print(f"{name}: {movements(page)}", flush=True)
+                if not phone:
+                    page.open()
+                    all_drawings(page, int(sys.argv[1]) if len(sys.argv) > 1 else DIGITS)
+        print(f"camera: {camera(server.url)}")
+        with Page(server.url, 1280, 800, False) as page:
+            print(f"hung: {trouble(page, server, signal.SIGSTOP)}")
+            print(f"gone: {trouble(page, server, signal.SIGTERM)}")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,13 @@ SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
 
 
 @pytest.fixture(scope="session")
-def url() -> Iterator[str]:
+def chromium() -> None:
     if not (shutil.which("chromium") and shutil.which("chromedriver")):
         pytest.skip("chromium and chromedriver are not installed: see `make test-browser`")
+
+
+@pytest.fixture(scope="session")
+def url(chromium: None) -> Iterator[str]:
     with served() as server:
         yield server.url
 
@@ -31,3 +35,16 @@ def page(browser: Page) -> Iterator[Page]:
     browser.open()
     yield browser
     assert browser.complaints() == []
+
+
+@pytest.fixture(scope="module")
+def desktop(url: str) -> Iterator[Page]:
+    with Page(url, *SIZES["desktop"], phone=False) as page:
+        yield page
+
+
+@pytest.fixture
+def fresh(desktop: Page) -> Page:
+    """The page on a desktop, newly opened; what it complains of is for the test to judge."""
+    desktop.open()
+    return desktop

@@ -27,12 +27,17 @@ _QUIET = (
 
 
 class Page:
-    """The page in a browser of a size in CSS pixels. phone: with a finger instead of a mouse."""
+    """The page in a browser of a size in CSS pixels.
 
-    def __init__(self, url: str, width: int, height: int, phone: bool) -> None:
+    phone: with a finger instead of a mouse. arguments: what else Chromium is started with.
+    """
+
+    def __init__(
+        self, url: str, width: int, height: int, phone: bool, arguments: Sequence[str] = ()
+    ) -> None:
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
-        for word in (*_QUIET, f"--window-size={width},{height}"):
+        for word in (*_QUIET, f"--window-size={width},{height}", *arguments):
             options.add_argument(word)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         if phone:
@@ -142,8 +147,10 @@ class Page:
         """The digits that are shown, line by line, columns two blanks apart."""
         text: str = self.driver.execute_script(
             """
-            return [...document.querySelectorAll("#text > div")].map((line) =>
-              [...line.children].map((column) => column.textContent).join("  ")).join("\\n");
+            const text = document.getElementById("text");
+            if (!text.childElementCount) return text.textContent;
+            return [...text.children].map((line) => [...line.children]
+              .map((column) => column.textContent).join("  ")).join("\\n");
             """
         )
         return text
@@ -170,11 +177,40 @@ class Page:
             name,
         )
 
+    @property
+    def settled(self) -> bool:
+        """Whether all that is on the paper is answered."""
+        return self.find("answer").get_attribute("aria-busy") == "false"
+
+    def record(self) -> None:
+        """Begin to write down what is shown; `shown` gives it."""
+        self.driver.execute_script(
+            """
+            window.shown = [];
+            const text = document.getElementById("text");
+            new MutationObserver(() => {
+              if (shown.at(-1) !== text.textContent) shown.push(text.textContent);
+            }).observe(text, { childList: true, characterData: true, subtree: true });
+            """
+        )
+
+    @property
+    def shown(self) -> list[str]:
+        """What was shown since `record`, one after the other."""
+        return self.driver.execute_script("return shown")  # type: ignore[no-any-return]
+
     def wait_for_text(self, text: str) -> None:
-        self._wait(lambda: self.text == text, lambda: f"{self.text!r} is shown, not {text!r}")
+        """Wait until it is shown for good."""
+        self.wait(
+            lambda: self.text == text and self.settled,
+            lambda: f"{self.text!r} is shown, not {text!r}",
+        )
+
+    def wait_until_settled(self) -> None:
+        self.wait(lambda: self.settled, lambda: "nothing is answered")
 
     def wait_for_status(self, words: str) -> None:
-        self._wait(lambda: words in self.status, lambda: f"{self.status!r}, not {words!r}")
+        self.wait(lambda: words in self.status, lambda: f"{self.status!r}, not {words!r}")
 
     def complaints(self) -> list[str]:
         """The errors that the browser has seen since the page was opened."""
@@ -189,9 +225,12 @@ class Page:
             if (message := _message(entry))["method"] == "Network.requestWillBeSent"
         ]
 
-    def _wait(self, reached: Any, otherwise: Any) -> None:
+    def wait(
+        self, reached: Callable[[], object], otherwise: Callable[[], str], seconds: float = SECONDS
+    ) -> None:
+        """Wait until something is so. otherwise: says what is instead."""
         try:
-            WebDriverWait(self.driver, SECONDS, 0.02).until(lambda _: reached())
+            WebDriverWait(self.driver, seconds, 0.02).until(lambda _: reached())
         except Exception as error:
             raise AssertionError(otherwise()) from error
 

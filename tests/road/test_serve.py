@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
 
 from digits.classifier import Classifier
 from digits.data.mnist import Split
+from digits.serve import addresses
 from tests.road.conftest import Run
 from tests.served import DIGITS, Served, served
 
@@ -130,7 +132,13 @@ def test_who_listens_to_all_is_told() -> None:
         text=True,
     ) as process:
         assert process.stderr is not None
-        assert "http://0.0.0.0:" in process.stderr.readline()
+        line = process.stderr.readline()
+        port = line.rpartition(":")[2].partition("/")[0]
+        assert line.startswith(f"serving http://0.0.0.0:{port}/")
+        for address in addresses.reachable("0.0.0.0"):
+            other = f"http://{address}:{port}/"
+            assert process.stderr.readline() == f"from other devices: {other}\n"
+            assert urlopen(f"{other}v2").status == 200
         assert "whoever can reach this address" in process.stderr.readline()
         process.terminate()
         assert process.wait(60) == 0

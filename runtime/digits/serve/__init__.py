@@ -5,6 +5,7 @@ settings       how a server is set up
 limits         how large, how slow and how many; part of the settings
 probe          asks a server of this machine whether it is ready
 server         the socket, the signals, TLS, uvicorn
+addresses      where other devices find this machine
 connection     closes connections that are too slow, too long or too many
 app            which address does what
 guard          what holds for every request: its time, its count, its id, the headers of its answer
@@ -18,5 +19,6 @@ pictures       what such a process does: what `digits predict --json` and `read 
 metrics        what Prometheus may know
 schemas        the JSON of the API, as types
 openapi        the API's description
+pages          the files of the two below
 page/, docs/   the page to draw on, and the API's: HTML, CSS, JavaScript
 """

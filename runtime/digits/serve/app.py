@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
-from importlib import resources
 from typing import Literal
 
 from starlette.applications import Starlette
@@ -20,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from digits.classifier import Classifier
 from digits.errors import DigitsError, ModelError, PictureError
 from digits.models import model
-from digits.serve import metrics, pictures, v2
+from digits.serve import metrics, pages, pictures, v2
 from digits.serve.access import AllowedHosts, BearerToken
 from digits.serve.batcher import Batcher
 from digits.serve.body import Bodies
@@ -33,13 +32,6 @@ from digits.serve.settings import Settings
 from digits.serve.upload import read_upload
 from digits.terminal import complain
 
-_FILES = resources.files("digits.serve")
-_TYPES = {
-    "html": "text/html",
-    "css": "text/css",
-    "js": "text/javascript",
-    "svg": "image/svg+xml",
-}
 _DESCRIPTION = "/openapi.json"
 _ID = "x-request-id"
 
@@ -138,7 +130,8 @@ class _Service:
         self._batcher = Batcher(classifier.model, settings, shown)
         self._pictures = PictureQueue(partial(start_worker, classifier), settings, shown)
         self._description: Response | None = None
-        self.files = _files()
+        self.files = pages.files()
+        self._page = self.files["/"]
         shown.watch("digits_queued_digits", "That wait or run.", lambda: self._batcher.waiting)
         shown.watch("digits_queued_pictures", "That wait or run.", lambda: self._pictures.waiting)
         self._show(classifier)
@@ -153,6 +146,7 @@ class _Service:
         network = classifier.model
         described = v2.model(self._name, self._version, network.metadata)
         self._model = _json(described | {"parameters": asdict(network.metadata)})
+        self.files["/"] = self.files["/index.html"] = pages.filled(self._page, network.metadata)
         self._threshold = classifier.threshold
         self._shown.serves(self._name, self._version, network)
 
@@ -246,8 +240,7 @@ class _Service:
 
     async def page(self, request: Request) -> Response:
         path = request.scope["path"]
-        suffix = path.rpartition(".")[2] if "." in path else "html"
-        return Response(self.files[path], media_type=_TYPES[suffix])
+        return Response(self.files[path], media_type=pages.media_type(path))
 
     def _check_model(self, request: Request) -> None:
         name = request.path_params["name"]
@@ -258,17 +251,6 @@ class _Service:
 
 def _json(content: object) -> Response:
     return Response(json.dumps(content), media_type="application/json")
-
-
-def _files() -> dict[str, bytes]:
-    """The pages and what they need, by their path."""
-    found = {}
-    for folder, prefix, start in (("page", "/", "/"), ("docs", "/docs/", "/docs")):
-        for file in (_FILES / folder).iterdir():
-            path = start if file.name == "index.html" else prefix + file.name
-            found[path] = file.read_bytes()
-    found["/index.html"] = found["/"]
-    return found
 
 
 async def _refused(request: Request, error: Exception) -> Response:

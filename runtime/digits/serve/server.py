@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from digits.errors import DigitsError
+from digits.serve import addresses
 from digits.serve.app import App
 from digits.serve.connection import Connection, Silent
 from digits.serve.settings import Settings
@@ -195,15 +196,21 @@ def _announce(listener: socket.socket, settings: Settings) -> None:
         complain(f"serving unix:{settings.uds} until Ctrl-C")
         return
     address, port = listener.getsockname()[:2]
-    shown = f"[{address}]" if ":" in address else address
     scheme = "https" if settings.ssl_certfile else "http"
-    complain(f"serving {scheme}://{shown}:{port}/ until Ctrl-C")
+    complain(f"serving {_url(scheme, address, port)} until Ctrl-C")
+    for other in addresses.reachable(address):
+        complain(f"from other devices: {_url(scheme, other, port)}")
     if ipaddress.ip_address(address).is_loopback or settings.log_level == "error":
         return
     if not settings.ssl_certfile:
         complain("whoever can reach this address may overhear it: no TLS (--ssl-certfile)")
     if settings.token is None:
         complain("whoever can reach this address can use it: no token (--token)")
+
+
+def _url(scheme: str, address: str, port: int) -> str:
+    host = f"[{address}]" if ":" in address else address
+    return f"{scheme}://{host}:{port}/"
 
 
 def _bounds(wanted: int) -> tuple[int, int]:

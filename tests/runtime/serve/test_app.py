@@ -1,5 +1,7 @@
+import dataclasses
 import io
 import json
+import re
 import tempfile
 import threading
 from pathlib import Path
@@ -250,6 +252,7 @@ def test_nothing_goes_to_the_disk(client: TestClient, monkeypatch: pytest.Monkey
         ("/style.css", "text/css; charset=utf-8"),
         ("/page.js", "text/javascript; charset=utf-8"),
         ("/icon.svg", "image/svg+xml"),
+        *((f"/{name}.js", "text/javascript; charset=utf-8") for name in ("paper", "server")),
     ],
 )
 def test_the_page_comes_with_all_it_needs(client: TestClient, path: str, kind: str) -> None:
@@ -258,6 +261,31 @@ def test_the_page_comes_with_all_it_needs(client: TestClient, path: str, kind: s
     assert answer.headers["content-type"] == kind
     text = answer.text.replace("http://www.w3.org/2000/svg", "")
     assert "http:" not in text and "https:" not in text and "style=" not in text
+
+
+def test_the_page_has_its_pictures(client: TestClient) -> None:
+    sources = re.findall(r'<img src="([^"]+)" alt="[^"]', client.get("/").text)
+    assert len(sources) == 5
+    for source in sources:
+        answer = client.get(f"/{source}")
+        assert answer.status_code == 200 and answer.headers["content-type"] == "image/webp"
+        assert client.post("/predict", content=answer.content).status_code == 200
+
+
+def test_the_page_says_what_the_model_is(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = dataclasses.replace(
+        classifier.model.metadata,
+        architecture="<b>mine</b>",
+        test_accuracy=0.98765,
+        checkpoint_sha256="0123456789abcdef",
+        digits_version="9.8.7",
+    )
+    monkeypatch.setattr(classifier.model, "metadata", metadata)
+    text = " ".join(TestClient(application(classifier)).get("/").text.split())
+    assert "The model, &lt;b&gt;mine&lt;/b&gt;, reads 98.77 % of MNIST's test digits right" in text
+    assert "(version 01234567, made with digits 9.8.7)" in text
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 export class Answer {
   /** chose(index): called when a person wants to see another digit. */
   constructor(elements, chose) {
-    Object.assign(this, elements); // text, status, bars, frame
+    Object.assign(this, elements); // region, text, status, bars, frame
     this.chose = chose;
     this.rows = Array.from({ length: 10 }, (_, digit) => {
       const row = document.createElement("li");
@@ -13,15 +13,27 @@ export class Answer {
       this.bars.append(row);
       return row;
     });
-    this.say("Draw a digit.");
   }
 
-  /** Nothing but a sentence. */
-  say(sentence) {
-    this.text.replaceChildren();
+  /** More is to come: nothing of it is read aloud yet. */
+  set busy(busy) {
+    this.region.setAttribute("aria-busy", busy);
+  }
+
+  /** Nothing but a sentence. text: in place of the digits. */
+  say(sentence, text = "") {
+    this.text.textContent = text;
     this.status.textContent = sentence;
     this.#probabilities(null);
     this.#pixels(null);
+  }
+
+  /** What is likely while a stroke is being drawn. */
+  follow({ digit, probabilities, frame }) {
+    this.text.textContent = digit ?? "…";
+    this.status.textContent = "";
+    this.#probabilities(probabilities);
+    this.#pixels(frame);
   }
 
   /** lines of columns of digits, as the API gives them, and which of them is looked at. */
@@ -30,7 +42,7 @@ export class Answer {
     const focused = this.text.contains(document.activeElement);
     let index = 0;
     this.buttons = [];
-    this.text.classList.toggle("many", digits.length > 6);
+    this.text.classList.toggle("many", digits.length > 8);
     this.text.replaceChildren(...lines.map((columns) => {
       const line = element("div", "");
       line.append(...columns.map((column) => {
@@ -49,7 +61,7 @@ export class Answer {
     this.buttons.forEach((button, index) => button.setAttribute("aria-pressed", index === chosen));
     const digit = digits[chosen];
     this.status.textContent = sentence(digits, digit);
-    this.#probabilities(digit.probabilities);
+    this.#probabilities(digit.frame && digit.probabilities);
     this.#pixels(digit.frame);
   }
 
@@ -79,8 +91,8 @@ export class Answer {
   }
 }
 
-function sentence(digits, { digit, confidence, probabilities, note }) {
-  if (note) return note[0].toUpperCase() + note.slice(1) + ".";
+function sentence(digits, { digit, confidence, probabilities, frame }) {
+  if (!frame) return "There is no ink on it.";
   const sure = digit === null
     ? `Not sure: perhaps ${probabilities.indexOf(confidence)}, ${percent(confidence)}.`
     : `${digit}, ${percent(confidence)}.`;

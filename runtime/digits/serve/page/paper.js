@@ -1,60 +1,91 @@
-// The paper: strokes that are drawn on it, or a picture that is laid on it.
+// The paper: strokes that are drawn on it, or a picture that lies on it.
 
-const WIDTH = 0.06; // of the pen, as a share of the paper's side
-const STEP = 0.04; // of the pen when an arrow key moves it
+import { History } from "./history.js";
+import { Keyboard } from "./keyboard.js";
+import { Pointers } from "./pointers.js";
+
+// Shares of the paper's side. Each of seven digits side by side has room for two strokes, the hole
+// between them and the gap to the next digit.
+const PEN = 1 / 28;
+const LEGIBLE = 3 * PEN; // two strokes and a hole; what is smaller is a dot
 const SENT = 280; // pixels of the paper's side in what is sent
 
 export class Paper {
-  /** spoken: an element whose text is read aloud. changed(): called after each change. */
+  #history = new History({ strokes: [], picture: null });
+  #live = null; // the camera's picture, while it runs
+  #boxes = [];
+  #chosen = -1;
+
+  /** spoken: an element that is read aloud. changed(): called when there is something new to read. */
   constructor(canvas, spoken, changed) {
-    this.canvas = canvas;
-    this.spoken = spoken;
-    this.changed = changed;
-    this.strokes = []; // lists of [x, y], from 0 to 1
-    this.stroke = null; // the one that is being drawn
-    this.picture = null; // { image, boxes, chosen }; it lies on the strokes
-    this.pen = { x: 0.5, y: 0.5, down: false, shown: false };
-    canvas.addEventListener("pointerdown", (event) => this.#press(event));
-    canvas.addEventListener("pointermove", (event) => this.#move(event));
-    for (const name of ["pointerup", "pointercancel"])
-      canvas.addEventListener(name, (event) => this.#release(event));
-    // Or a swift stroke is a fling to Chromium, and the next tap, on Undo, does no more than end it.
-    canvas.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
-    canvas.addEventListener("keydown", (event) => this.#key(event));
-    canvas.addEventListener("blur", () => this.#showPen(false));
+    Object.assign(this, { canvas, changed });
+    this.pointers = new Pointers(canvas, () => this.#after(), (stroke) => this.#ended(stroke));
+    this.keyboard = new Keyboard(canvas, spoken, this, (stroke) => this.#ended(stroke));
     new ResizeObserver(() => this.#fit()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
-  get empty() {
-    return !this.picture && !this.strokes.length;
+  /** Strokes, of places [x, y] from 0 to 1: those that are finished and those that are not. */
+  get strokes() {
+    const { strokes, picture } = this.#history.current;
+    return [...(picture && this.writing ? [] : strokes), ...this.#unfinished];
+  }
+
+  /** Whether a stroke is being drawn. */
+  get writing() {
+    return this.#unfinished.length > 0;
+  }
+
+  /** { image, blob, ... } that lies on the paper, or null. */
+  get picture() {
+    return this.writing ? null : this.#history.current.picture;
+  }
+
+  /** Whether all that is drawn is too small for a digit. */
+  get isDot() {
+    const [xs, ys] = [0, 1].map((axis) => this.strokes.flat().map((place) => place[axis]));
+    const extent = Math.max(...[xs, ys].map((all) => Math.max(...all) - Math.min(...all)));
+    return extent + PEN < LEGIBLE;
+  }
+
+  get #unfinished() {
+    return [...this.pointers.strokes, ...this.keyboard.strokes];
   }
 
   clear() {
-    this.#lift();
-    this.strokes = [];
-    this.picture = null;
+    this.#cancel();
+    const { strokes, picture } = this.#history.current;
+    if (strokes.length || picture) this.#history.push({ strokes: [], picture: null });
     this.#after();
   }
 
-  /** Take away the picture, or the last stroke. */
   undo() {
-    this.#lift();
-    if (this.picture) this.picture = null;
-    else this.strokes.pop();
+    if (this.writing) this.#cancel(); // the stroke that is being drawn is the last one
+    else this.#history.go(-1);
     this.#after();
   }
 
-  /** Lay a picture on the paper. image may be null, where the browser can't show it. */
-  lay(image) {
-    this.#lift();
-    this.picture = { image, boxes: [], chosen: -1 };
+  redo() {
+    if (!this.writing && this.#history.go(1)) this.#after();
+  }
+
+  /** Lay a picture on the paper. Its image may be null, where the browser can't show it. */
+  lay(picture) {
+    this.#cancel();
+    this.#history.push({ strokes: [], picture });
+    this.#after();
+  }
+
+  /** Show a picture that moves, a video, or no longer: null. */
+  show(live) {
+    this.#live = live;
     this.draw();
   }
 
   /** Draw boxes, [left, top, right, bottom] in the picture's pixels. */
   box(boxes, chosen) {
-    if (this.picture) Object.assign(this.picture, { boxes, chosen });
+    this.#boxes = boxes;
+    this.#chosen = chosen;
     this.draw();
   }
 
@@ -72,13 +103,28 @@ export class Paper {
     const context = this.canvas.getContext("2d");
     const side = this.canvas.width;
     const style = getComputedStyle(this.canvas);
+    const accent = style.getPropertyValue("--accent");
     context.clearRect(0, 0, side, side);
-    if (this.picture) this.#drawPicture(context, side, style.getPropertyValue("--accent"));
+    if (this.#live ?? this.picture) this.#drawPicture(context, side, accent);
     else this.#ink(context, side, style.color);
-    if (this.pen.shown) this.#drawPen(context, side, style.getPropertyValue("--accent"));
+    this.keyboard.draw(context, PEN * side, accent);
+  }
+
+  #ended(stroke) {
+    if (stroke) {
+      const { strokes, picture } = this.#history.current;
+      this.#history.push({ strokes: [...(picture ? [] : strokes), stroke], picture: null });
+    }
+    this.#after();
+  }
+
+  #cancel() {
+    this.pointers.cancel();
+    this.keyboard.cancel();
   }
 
   #after() {
+    this.#boxes = [];
     this.draw();
     this.changed();
   }
@@ -90,87 +136,9 @@ export class Paper {
     this.draw();
   }
 
-  #press(event) {
-    if (event.button !== 0 || !event.isPrimary) return;
-    this.canvas.focus({ preventScroll: true, focusVisible: false });
-    this.canvas.setPointerCapture(event.pointerId);
-    this.#lift();
-    this.pen.shown = false;
-    this.pointer = event.pointerId;
-    this.#begin(this.#place(event));
-  }
-
-  #move(event) {
-    if (event.pointerId !== this.pointer || !this.stroke) return;
-    for (const one of event.getCoalescedEvents()) this.stroke.push(this.#place(one));
-    this.stroke.push(this.#place(event));
-    this.#after();
-  }
-
-  #release(event) {
-    if (event.pointerId === this.pointer) this.#lift();
-  }
-
-  /** Begin a stroke; on a picture it begins a new drawing. */
-  #begin(place) {
-    if (this.picture) this.strokes = [];
-    this.picture = null;
-    this.stroke = [place];
-    this.strokes.push(this.stroke);
-    this.#after();
-  }
-
-  /** End the stroke, whoever draws it. */
-  #lift() {
-    this.stroke = this.pointer = null;
-    this.pen.down = false;
-  }
-
-  #place(event) {
-    const area = this.canvas.getBoundingClientRect();
-    return [(event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height];
-  }
-
-  #key(event) {
-    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-    const move = moves[event.key];
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (move) this.#step(...move);
-    else if (event.key === " ") this.#setDown(!this.pen.down);
-    else if (event.key === "Backspace") this.undo();
-    else if (event.key === "Delete") this.clear();
-    else return;
-    event.preventDefault();
-    this.#showPen(true);
-  }
-
-  #step(right, down) {
-    const within = (value) => Math.min(1, Math.max(0, value));
-    this.pen.x = within(this.pen.x + STEP * right);
-    this.pen.y = within(this.pen.y + STEP * down);
-    if (!this.pen.down) return;
-    this.stroke.push([this.pen.x, this.pen.y]);
-    this.#after();
-  }
-
-  #setDown(down) {
-    this.#lift();
-    this.pen.down = down;
-    if (down) this.#begin([this.pen.x, this.pen.y]);
-  }
-
-  /** Show where the pen of the keyboard is, and say so to who can't see it. */
-  #showPen(shown) {
-    this.pen.shown = shown;
-    this.draw();
-    const { x, y, down } = this.pen;
-    const [right, below] = [x, y].map((share) => Math.round(100 * share));
-    if (shown) this.spoken.textContent = `Pen ${down ? "down" : "up"}, ${right} right, ${below} down`;
-  }
-
   #ink(context, side, colour) {
     context.strokeStyle = colour;
-    context.lineWidth = WIDTH * side;
+    context.lineWidth = PEN * side;
     context.lineCap = context.lineJoin = "round";
     for (const [first, ...others] of this.strokes) {
       context.beginPath();
@@ -181,24 +149,16 @@ export class Paper {
     }
   }
 
-  #drawPen(context, side, colour) {
-    context.beginPath();
-    context.arc(this.pen.x * side, this.pen.y * side, (WIDTH * side) / 2, 0, 2 * Math.PI);
-    context.fillStyle = context.strokeStyle = colour;
-    context.lineWidth = side / 200;
-    if (this.pen.down) context.fill();
-    context.stroke();
-  }
-
   #drawPicture(context, side, colour) {
-    const { image, boxes, chosen } = this.picture;
+    const image = this.#live ?? this.picture.image;
     if (!image) return;
-    const scale = side / Math.max(image.width, image.height);
-    const [x, y] = [(side - image.width * scale) / 2, (side - image.height * scale) / 2];
-    context.drawImage(image, x, y, image.width * scale, image.height * scale);
+    const [width, height] = [image.videoWidth ?? image.width, image.videoHeight ?? image.height];
+    const scale = side / Math.max(width, height);
+    const [x, y] = [(side - width * scale) / 2, (side - height * scale) / 2];
+    context.drawImage(image, x, y, width * scale, height * scale);
     context.strokeStyle = colour;
-    boxes.forEach(([left, top, right, bottom], index) => {
-      context.lineWidth = (index === chosen ? 3 : 1.5) * devicePixelRatio;
+    this.#boxes.forEach(([left, top, right, bottom], index) => {
+      context.lineWidth = (index === this.#chosen ? 3 : 1.5) * devicePixelRatio;
       context.strokeRect(
         x + left * scale, y + top * scale, (right - left) * scale, (bottom - top) * scale,
       );

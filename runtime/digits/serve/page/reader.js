@@ -1,57 +1,92 @@
-// Asks the server what is on a picture.
+// Keeps the answer up with what is on the paper.
 
-const KNOWN = ["bmp", "gif", "jpeg", "png", "tiff", "webp"].map((name) => `image/${name}`);
-const MOST_BYTES = 16 * 2 ** 20; // as the server's, in limits.py
-const MOST_PIXELS = 25e6; // the same
-const LONGEST = 4096; // pixels of a picture that has to be made smaller
+import { post } from "./server.js";
 
-/** Lines of columns of digits. Throws an Error that a person can read. */
-export async function read(picture) {
-  const single = await post("predict?frame=true", picture);
-  if (single.digit !== null) return [[[single]]];
-  // It isn't one digit for sure: perhaps there are several.
-  const page = await post("read?frame=true", picture).catch(() => null);
-  const several = page && page.lines.map(({ columns }) => columns);
-  return several?.flat(2).length > 1 ? several : [[[single]]];
-}
+const SLOW = 1500; // milliseconds after which a visitor wants to hear something
 
-/** The picture as the browser shows it, or null where it can't. */
-export async function shown(file) {
-  const element = new Image();
-  element.src = URL.createObjectURL(file);
-  try {
-    await element.decode();
-    return await createImageBitmap(element); // upright
-  } catch {
-    return null;
-  } finally {
-    URL.revokeObjectURL(element.src);
+export class Reader {
+  #next = null;
+  #running = null; // { writing, aborter }
+  #slow = null; // the timer of the oldest question without an answer
+
+  /**
+   * answered(answer): called with { lines, path, picture, settled }: lines of columns of digits, the
+   * address that gave them for this picture, and whether it is all that is on the paper.
+   * failed(sentence): the server refuses the picture. say(sentence): it takes long, and why.
+   */
+  constructor(answered, failed, say) {
+    Object.assign(this, { answered, failed, say });
+  }
+
+  /**
+   * Read what is on the paper now: { blob(), timeout, writing }.
+   *
+   * While a stroke is being drawn, only the single digit is asked for. That is answered so soon that
+   * it isn't worth aborting: the newest strokes are sent after it. Anything else is out of date.
+   */
+  read(content) {
+    this.#next = content;
+    if (this.#running?.writing) return;
+    this.#running?.aborter.abort();
+    this.#run();
+  }
+
+  /** Forget what is being read. */
+  stop() {
+    this.#next = null;
+    this.#running?.aborter.abort();
+    this.#running = null;
+    this.#heard();
+  }
+
+  #heard() {
+    clearTimeout(this.#slow);
+    this.#slow = null;
+  }
+
+  async #run() {
+    const running = { writing: true, aborter: new AbortController() };
+    const { signal } = running.aborter;
+    this.#running = running;
+    try {
+      while (this.#next) {
+        const content = this.#next;
+        this.#next = null;
+        running.writing = Boolean(content.writing);
+        await this.#readOne(content, signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) this.failed(error.message);
+    }
+    if (this.#running === running) this.#running = null;
+  }
+
+  async #readOne({ blob, timeout, writing }, signal) {
+    const picture = await blob();
+    signal.throwIfAborted();
+    const ask = async (path) => {
+      this.#slow ??= setTimeout(() => this.say("The server is slow to answer. Waiting …"), SLOW);
+      try {
+        return await post(`${path}?frame=true`, picture, { timeout, signal, say: this.say });
+      } finally {
+        if (!signal.aborted) this.#heard(); // else who asks anew has waited since
+      }
+    };
+    const answered = (lines, path) => this.answered({ lines, path, picture, settled: !writing });
+    const single = await ask("predict");
+    if (writing || single.digit !== null) return answered([[[single]]], "predict");
+    const lines = await several(ask);
+    signal.throwIfAborted();
+    if (lines) answered(lines, "read");
+    else answered([[[single]]], "predict");
   }
 }
 
-/** What to send: the file, or a JPEG of it where the server wouldn't take the file. */
-export async function sendable(file, image) {
-  const fits = file.size <= MOST_BYTES && (!image || image.width * image.height <= MOST_PIXELS);
-  if (!image || (fits && KNOWN.includes(file.type))) return { blob: file, image };
-  const scale = Math.min(1, LONGEST / Math.max(image.width, image.height));
-  const [width, height] = [image.width, image.height].map((side) => Math.ceil(side * scale));
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d");
-  context.fillStyle = "white"; // for what is transparent
-  context.fillRect(0, 0, width, height);
-  context.drawImage(image, 0, 0, width, height);
-  return { blob: await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 }), image: canvas };
-}
-
-async function post(address, body) {
-  let response;
-  try {
-    response = await fetch(address, { method: "POST", body });
-  } catch {
-    throw new Error("The server can't be reached.");
-  }
-  const answer = await response.json().catch(() => null);
-  if (!answer) throw new Error(`The server answered with ${response.status}.`);
-  if (!response.ok) throw new Error(answer.error);
-  return answer;
+/** Lines of columns of digits, or null unless most of them are sure. */
+async function several(ask) {
+  const reading = await ask("read").catch(() => null); // it found no digit at all
+  const lines = (reading?.lines ?? []).map(({ columns }) => columns);
+  const digits = lines.flat(2);
+  const sure = digits.filter(({ digit }) => digit !== null);
+  return digits.length > 1 && sure.length > digits.length / 2 ? lines : null;
 }

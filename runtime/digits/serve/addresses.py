@@ -1,0 +1,40 @@
+"""Where other devices find this machine."""
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+
+# An address of documentation (RFC 5737, RFC 3849) for each family. A UDP socket that is connected
+# to it sends nothing, but knows which of the machine's own addresses it would send from.
+_ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+_DISCARD = 9  # a port
+
+
+def reachable(address: str) -> list[str]:
+    """The addresses that another device can open when a server listens on `address`.
+
+    For one that stands for all of the machine (0.0.0.0, ::), those on its networks, the likeliest
+    first; for a loopback address, none.
+    """
+    listening = ipaddress.ip_address(address)
+    if listening.is_loopback:
+        return []
+    if not listening.is_unspecified:
+        return [address]
+    family = socket.AF_INET if listening.version == 4 else socket.AF_INET6
+    return [own for own in dict.fromkeys(_own(family)) if _is_reachable(own)]
+
+
+def _own(family: socket.AddressFamily) -> Iterator[str]:
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((_ELSEWHERE[family], _DISCARD))
+        yield probe.getsockname()[0]
+    with suppress(OSError):  # a name that nobody knows
+        for entry in socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_STREAM):
+            yield str(entry[4][0])
+
+
+def _is_reachable(address: str) -> bool:
+    own = ipaddress.ip_address(address)
+    return not (own.is_loopback or own.is_unspecified or own.is_link_local)

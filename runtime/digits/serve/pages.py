@@ -1,0 +1,45 @@
+"""The files of the page to draw on and of the API's, and their addresses."""
+
+import html
+from importlib import resources
+
+from digits.models.metadata import Metadata
+
+_FOLDER = resources.files("digits.serve")
+_TYPES = {
+    "html": "text/html",
+    "css": "text/css",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+    "webp": "image/webp",
+}
+
+
+def files() -> dict[str, bytes]:
+    """The pages and what they need, by their path."""
+    found = {}
+    for folder, prefix, start in (("page", "/", "/"), ("docs", "/docs/", "/docs")):
+        for file in (_FOLDER / folder).iterdir():
+            path = start if file.name == "index.html" else prefix + file.name
+            found[path] = file.read_bytes()
+    found["/index.html"] = found["/"]
+    return found
+
+
+def filled(page: bytes, metadata: Metadata) -> bytes:
+    """The page, which says what the model is."""
+    values = {
+        "model": metadata.architecture,
+        "accuracy": f"{100 * metadata.test_accuracy:.2f} %",
+        "checkpoint": metadata.checkpoint_sha256[:8],
+        "version": metadata.digits_version,
+    }
+    text = page.decode()
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", html.escape(value))
+    return text.encode()
+
+
+def media_type(path: str) -> str:
+    """That of the file at an address."""
+    return _TYPES[path.rpartition(".")[2] if "." in path else "html"]

@@ -1,0 +1,150 @@
+"""The live camera, with a film of ours before it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from selenium.webdriver.common.by import By
+
+from digits.data.mnist import Split
+from tests.browser.conftest import SIZES
+from tests.browser.film import camera_showing, write_film
+from tests.browser.page import SEVEN, Page
+from tests.drawn import Sheet, chosen
+
+
+@pytest.fixture(scope="module")
+def camera(url: str, tmp_path_factory: pytest.TempPathFactory, test_slice: Split) -> Iterator[Page]:
+    """A browser whose camera sees a sheet with 3141."""
+    sheet = Sheet(480, 640)
+    sheet.write(chosen(test_slice, "3141", start=40), 120, 180, size=120, gap=20)
+    path = tmp_path_factory.mktemp("film") / "film.y4m"
+    write_film(path, sheet.photograph())
+    arguments = camera_showing(path)
+    with Page(url, *SIZES["desktop"], phone=False, arguments=arguments) as page:
+        yield page
+
+
+def start(page: Page) -> None:
+    page.open()
+    page.wait(lambda: page.find("live").is_displayed(), lambda: "there is no camera")
+    page.find("live").click()
+
+
+def boxes(page: Page) -> int:
+    """How many pixels on the paper have the colour of the boxes."""
+    paper = np.array(page.pixels("paper")).reshape(-1, 4).astype(int)
+    return int(((paper[:, 2] > 150) & (paper[:, 0] < 60)).sum())
+
+
+def test_the_cameras_picture_is_read_again_and_again(camera: Page) -> None:
+    start(camera)
+    camera.wait(lambda: camera.text == "3141", lambda: camera.text)
+    camera.wait(lambda: boxes(camera) > 500, lambda: "there are no boxes")
+    camera.requests()
+    seen = 0
+
+    def several_more() -> bool:
+        nonlocal seen
+        seen += sum("/read" in address for address in camera.requests())
+        return seen > 3
+
+    camera.wait(several_more, lambda: f"{seen} pictures")
+    assert not camera.settled
+    camera.find("live").click()
+    camera.wait_for_text("3141")  # the last picture stays
+    assert boxes(camera) > 500
+    camera.requests()
+    assert camera.find("live").get_attribute("aria-pressed") == "false"
+    assert not camera.driver.execute_script("return document.body.matches('.dropping')")
+    camera.find("undo").click()
+    camera.wait_for_status("Draw a digit.")
+    assert not any("/predict" in address for address in camera.requests())  # it has ended
+
+
+@pytest.mark.parametrize("way", ["draw", "drop", "clear"])
+def test_something_else_ends_it(camera: Page, numbers: Path, way: str) -> None:
+    start(camera)
+    camera.wait(lambda: camera.text == "3141", lambda: camera.text)
+    if way == "draw":
+        camera.draw(SEVEN)
+        camera.wait_for_text("7")
+    elif way == "drop":
+        camera.give(numbers, "drop")
+        camera.wait_for_status("26 digits.")
+    else:
+        camera.find("clear").click()
+        camera.wait_for_status("Draw a digit.")
+    assert camera.find("live").get_attribute("aria-pressed") == "false"
+
+
+def test_a_request_for_the_frame(camera: Page) -> None:
+    start(camera)
+    camera.wait(lambda: camera.text == "3141", lambda: camera.text)
+    camera.find("live").click()
+    camera.wait_for_text("3141")
+    camera.driver.execute_script("document.getElementById('program').open = true")
+    camera.wait(lambda: "@'camera.jpg'" in camera.find("curl").text, lambda: "it is missing")
+    link = camera.driver.find_element(By.CSS_SELECTOR, "#program a")
+    assert link.is_displayed() and link.get_attribute("download") == "camera.jpg"
+
+
+def test_a_camera_that_may_not_be_used(camera: Page) -> None:
+    camera.open()
+    camera.driver.execute_script(
+        """
+        navigator.mediaDevices.getUserMedia = async () => {
+          throw new DOMException("", arguments[0]);
+        }
+        """,
+        "NotAllowedError",
+    )
+    camera.wait(lambda: camera.find("live").is_displayed(), lambda: "there is no camera")
+    camera.find("live").click()
+    camera.wait_for_status("The browser may not use the camera.")
+    camera.draw(SEVEN)
+    camera.wait_for_text("7")
+
+
+def test_who_draws_while_the_camera_starts_goes_on_drawing(camera: Page) -> None:
+    camera.open()
+    camera.driver.execute_script(
+        """
+        const really = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (...wanted) => {
+          await new Promise((resolve) => { window.go = resolve; });
+          return window.stream = await really(...wanted);
+        };
+        """
+    )
+    camera.wait(lambda: camera.find("live").is_displayed(), lambda: "there is no camera")
+    camera.find("live").click()
+    camera.draw(SEVEN)
+    camera.wait_for_text("7")
+    camera.driver.execute_script("go()")
+    ended = "return window.stream?.getTracks().every(({ readyState }) => readyState === 'ended')"
+    camera.wait(lambda: camera.driver.execute_script(ended), lambda: "the camera goes on")
+    camera.wait_for_text("7")
+
+
+def test_without_a_camera_the_file_picker_stays(fresh: Page) -> None:
+    assert fresh.find("photo").is_displayed() and not fresh.find("live").is_displayed()
+    assert not fresh.find("insecure").is_displayed()
+
+
+def test_plain_http_is_told_why(url: str) -> None:
+    """On any other address than the computer's own one, browsers keep the camera to themselves."""
+    port = url.rpartition(":")[2]
+    arguments = (
+        "--use-fake-device-for-media-stream",
+        "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
+    )
+    with Page(
+        f"http://elsewhere.test:{port}", *SIZES["phone"], phone=True, arguments=arguments
+    ) as page:
+        page.open()
+        assert page.find("insecure").is_displayed()
+        assert page.find("photo").is_displayed() and not page.find("live").is_displayed()
+        page.draw(SEVEN)
+        page.wait_for_text("7")

@@ -1,0 +1,126 @@
+"""The pictures to try, what the page says of itself, and the requests for programs."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from digits.classifier import Classifier
+from tests.browser.page import SEVEN, Page
+
+FOLDER = Path(__file__).parents[2] / "runtime" / "digits" / "serve" / "page"
+EXAMPLES = ["pencil", "chalk", "shadow", "page", "face"]
+
+
+def click_example(page: Page, name: str) -> None:
+    page.driver.find_element(By.CSS_SELECTOR, f"#examples [src='{name}.webp']").click()
+
+
+def test_each_example_is_read(page: Page) -> None:
+    assert len(page.driver.find_elements(By.CSS_SELECTOR, "#examples button")) == len(EXAMPLES)
+    for name in EXAMPLES:
+        picture = FOLDER / f"{name}.webp"
+        single = Classifier().predict(picture).digit
+        click_example(page, name)
+        page.wait_until_settled()
+        if single is not None:
+            assert page.text == str(single)
+        elif page.text != "?":
+            assert page.text == Classifier().read(picture).text
+
+
+def test_the_page_tells_its_model(page: Page) -> None:
+    metadata = Classifier().model.metadata
+    text = page.find("more").text
+    for words in (
+        metadata.architecture,
+        f"{100 * metadata.test_accuracy:.2f} %",
+        metadata.checkpoint_sha256[:8],
+        "stored nowhere",
+    ):
+        assert words in text
+    assert "{" not in text
+
+
+def run_curl(program: str, folder: Path) -> str:
+    return subprocess.check_output(["bash", "-c", program], cwd=folder, text=True)
+
+
+def run_python(program: str, folder: Path) -> str:
+    return subprocess.check_output([sys.executable, "-c", program], cwd=folder, text=True)
+
+
+def run_javascript(program: str, folder: Path) -> str:
+    if not shutil.which("node"):
+        pytest.skip("Node.js is not installed")
+    program = program.replace("console.log(", "console.log(JSON.stringify(").replace(");;", "))")
+    program = program.removesuffix(");") + "));"
+    command = ["node", "--input-type=module", "-e", program]
+    return subprocess.check_output(command, cwd=folder, text=True)
+
+
+@pytest.mark.parametrize(
+    ("language", "run"),
+    [("curl", run_curl), ("python", run_python), ("javascript", run_javascript)],
+)
+@pytest.mark.parametrize("source", ["drawing", "file", "example"])
+def test_the_request_for_programs_gives_the_same_answer(
+    fresh: Page,
+    tmp_path: Path,
+    numbers: Path,
+    language: str,
+    run: Callable[[str, Path], str],
+    source: str,
+) -> None:
+    fresh.driver.execute_script("document.getElementById('program').open = true")
+    if source == "drawing":
+        fresh.draw(SEVEN)
+    elif source == "file":
+        file = tmp_path / 'a "picture" of John\'s.jpg'
+        shutil.copy(numbers, file)
+        fresh.choose(file)
+    else:
+        click_example(fresh, "page")
+    fresh.wait_until_settled()
+    fresh.wait(lambda: fresh.find(language).text, lambda: "there is no program")
+    printed = run(fresh.find(language).text, tmp_path)
+    answer = json.loads(printed.replace("'", '"').replace("None", "null"))
+    if source == "drawing":
+        assert answer["digit"] == 7
+        assert answer["confidence"] == pytest.approx(max(fresh.bars), abs=1e-6)
+    else:
+        assert answer["text"] == fresh.text
+
+
+def test_there_is_no_request_without_a_picture(fresh: Page) -> None:
+    fresh.driver.execute_script("document.getElementById('program').open = true")
+    assert not fresh.find("curl").is_displayed()
+    fresh.draw(SEVEN)
+    fresh.wait(lambda: fresh.find("curl").is_displayed(), lambda: "there is no program")
+    fresh.find("clear").click()
+    fresh.wait(lambda: not fresh.find("curl").is_displayed(), lambda: "it stays")
+
+
+@pytest.mark.parametrize("clipboard", [True, False])  # plain HTTP has none
+def test_a_request_is_copied(fresh: Page, clipboard: bool) -> None:
+    permission = {"permission": {"name": "clipboard-read"}, "setting": "granted"}
+    fresh.driver.execute_cdp_cmd("Browser.setPermission", permission)
+    read = "navigator.clipboard.readText().then(arguments[0])"
+    if not clipboard:
+        fresh.driver.execute_script(
+            "navigator.clipboard.writeText = () => Promise.reject(new Error())"
+        )
+    fresh.driver.execute_script("document.getElementById('program').open = true")
+    fresh.draw(SEVEN)
+    fresh.wait(lambda: fresh.find("curl").text, lambda: "there is no program")
+    for language in ("curl", "python"):
+        button = fresh.driver.find_element(By.CSS_SELECTOR, f"#program button[value={language}]")
+        fresh.driver.execute_script("arguments[0].click()", button)
+        fresh.wait(lambda button=button: button.text == "Copied", lambda: "nothing is copied")
+        text = fresh.find(language).get_property("textContent")
+        assert fresh.driver.execute_async_script(read).split() == str(text).split()

@@ -1,0 +1,88 @@
+"""Whether the page can be seen and used: sizes, zoom, dropping, and axe-core's rules."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from tests.browser.page import SEVEN, Page
+
+# In CSS pixels. A window of 1280x800 at 200 % is one of 640x400.
+SCREENS = {
+    "phone": (390, 844, True),
+    "small phone": (320, 568, True),
+    "phone sideways": (844, 390, True),
+    "tablet": (768, 1024, True),
+    "desktop": (1280, 800, False),
+    "desktop at 200 %": (640, 400, False),
+    "tall monitor at 200 %": (540, 960, False),
+}
+IN_SIGHT = """
+const { top, left, bottom, right } = arguments[0].getBoundingClientRect();
+return top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth;
+"""
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_paper_and_answer_are_in_sight(url: str, screen: str) -> None:
+    width, height, phone = SCREENS[screen]
+    with Page(url, width, height, phone) as page:
+        page.open()
+        page.draw(SEVEN)
+        page.wait_for_text("7")
+        page.driver.execute_script("scrollTo(0, 0)")
+        for name in ("paper", "undo", "clear", "text", "status"):
+            assert page.driver.execute_script(IN_SIGHT, page.find(name)), name
+        wide = "return document.documentElement.scrollWidth > innerWidth"
+        assert not page.driver.execute_script(wide)
+
+
+@pytest.mark.parametrize("event", ["drop", "dragleave"])
+def test_where_to_drop_is_shown(fresh: Page, numbers: Path, event: str) -> None:
+    outline = "return getComputedStyle(document.getElementById('paper')).outlineStyle"
+    drag = """
+    const data = new DataTransfer();
+    if (arguments[1]) data.items.add(new File(["x"], "a"));
+    document.body.dispatchEvent(new DragEvent(arguments[0],
+      { dataTransfer: data, bubbles: true, cancelable: true }));
+    """
+    fresh.driver.execute_script(drag, "dragover", False)  # a word, not a file
+    assert fresh.driver.execute_script(outline) == "none"
+    fresh.driver.execute_script(drag, "dragover", True)
+    assert fresh.driver.execute_script(outline) == "dashed"
+    if event == "drop":
+        fresh.give(numbers, "drop")
+    else:
+        fresh.driver.execute_script(drag, event, True)
+    assert fresh.driver.execute_script(outline) == "none"
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core, https://github.com/dequelabs/axe-core."""
+    folder = tmp_path_factory.mktemp("axe")
+    npm = shutil.which("npm")
+    command = [npm or "npm", "pack", "--silent", "axe-core@4"]
+    if not npm or subprocess.run(command, cwd=folder, capture_output=True, timeout=120).returncode:
+        pytest.skip("axe-core can't be had by npm")
+    [archive] = folder.glob("*.tgz")
+    shutil.unpack_archive(archive, folder, filter="data")
+    return (folder / "package" / "axe.min.js").read_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(page: Page, axe: str, scheme: str, numbers: Path) -> None:
+    page.open(scheme)
+    page.driver.execute_script("document.getElementById('program').open = true")
+    page.choose(numbers)
+    page.wait_for_status("26 digits.")
+    page.driver.execute_script(axe)
+    found = page.driver.execute_async_script("axe.run().then(arguments[0])")
+    violations = [
+        f"{rule['id']}: {node['html']}" for rule in found["violations"] for node in rule["nodes"]
+    ]
+    assert violations == []
+    assert len(found["passes"]) > 10
+    assert page.driver.find_elements(By.TAG_NAME, "main")

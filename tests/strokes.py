@@ -1,0 +1,195 @@
+"""What people draw on the page, as strokes: digits, numbers, and what is no digit.
+
+Digits are traced from MNIST's test set, which no network learns from; letters from fonts.
+"""
+
+import string
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib import font_manager
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from skimage.morphology import skeletonize
+
+from digits.data.mnist import Split
+
+Random = np.random.Generator
+Stroke = list[tuple[float, float]]  # places on the paper, from 0 to 1
+Drawing = list[Stroke]
+
+# Written by hand, some digit looks like them.
+LOOKALIKES = set("BDGIJOQSTUVYZbdfghijloqstuvyz")
+_FINE = 4  # as many pixels as in the picture that is traced
+_STEP = 4  # of those pixels, from point to point
+_SHORTEST = 3  # points of a stroke: shorter ones are burrs of the skeleton
+_NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
+
+
+def trace(image: NDArray[np.uint8]) -> Drawing:
+    """The strokes that a pen makes to draw an image of ink, in pixels of that image."""
+    height, width = image.shape
+    fine = Image.fromarray(image).resize((_FINE * width, _FINE * height), Image.Resampling.BICUBIC)
+    left = {(int(y), int(x)) for y, x in np.argwhere(skeletonize(np.asarray(fine) > 127))}
+    strokes: list[list[tuple[int, int]]] = []
+    while left:
+        ends = [place for place in left if len(_around(place, left)) == 1]
+        strokes.append(_walk(min(ends or left), left))
+    kept = [stroke for stroke in strokes if len(stroke) >= _FINE * _SHORTEST] or strokes[:1]
+    return [[(x / _FINE, y / _FINE) for y, x in [*stroke[::_STEP], stroke[-1]]] for stroke in kept]
+
+
+def _around(place: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int, int]]:
+    return [near for y, x in _NEIGHBOURS if (near := (place[0] + y, place[1] + x)) in left]
+
+
+def _walk(place: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Take pixels away from place to place, as straight on as possible."""
+    stroke = [place]
+    left.discard(place)
+    while near := _around(place, left):
+        back = stroke[max(0, len(stroke) - 6)]
+        ahead = (place[0] - back[0], place[1] - back[1])
+        here = place
+        place = max(
+            near, key=lambda to: (to[0] - here[0]) * ahead[0] + (to[1] - here[1]) * ahead[1]
+        )
+        left.discard(place)
+        stroke.append(place)
+    return stroke
+
+
+def placed(drawing: Drawing, left: float, top: float, height: float) -> Drawing:
+    """The drawing on the paper, in its place and size."""
+    xs, ys = zip(*(place for stroke in drawing for place in stroke), strict=True)
+    scale = height / max(max(ys) - min(ys), (max(xs) - min(xs)) / 2, 1e-6)
+    return [
+        [(left + (x - min(xs)) * scale, top + (y - min(ys)) * scale) for x, y in stroke]
+        for stroke in drawing
+    ]
+
+
+def width(drawing: Drawing) -> float:
+    xs = [x for stroke in drawing for x, _ in stroke]
+    return max(xs) - min(xs)
+
+
+def digits(split: Split, count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
+    """Single digits, each somewhere on the paper and as large as people draw."""
+    for index in random.permutation(len(split))[:count]:
+        height = random.uniform(0.4, 0.75)
+        drawing = placed(trace(split.images[index]), 0, 0, height)
+        left = (1 - width(drawing)) * random.uniform(0.3, 0.7)
+        yield (
+            str(split.labels[index]),
+            placed(drawing, left, (1 - height) * random.uniform(0.3, 0.7), height),
+        )
+
+
+def numbers(split: Split, count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
+    """Numbers of two to seven digits, which fill the paper's width."""
+    for _ in range(count):
+        indices = random.integers(len(split), size=random.integers(2, 8))
+        traced = [placed(trace(split.images[index]), 0, 0, 1.0) for index in indices]
+        gaps = random.uniform(0.25, 0.4, len(traced))
+        room = sum(map(width, traced)) + gaps.sum()
+        height = min(0.9 / room, 0.5)
+        drawing: Drawing = []
+        left, top = 0.05 + (0.9 - room * height) / 2, 0.5 - height / 2
+        for one, gap in zip(traced, gaps, strict=True):
+            shift = random.uniform(-0.06, 0.06) * height
+            drawing += placed(one, left, top + shift, height)
+            left += (width(one) + gap) * height
+        yield "".join(str(split.labels[index]) for index in indices), drawing
+
+
+def letters(count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
+    """Letters of any font here that no hand's digit looks like, as a pen would draw them."""
+    folder = Path(font_manager.__file__).parent / "mpl-data" / "fonts" / "ttf"
+    fonts = sorted(folder.glob("*.ttf"))
+    names = [font for font in fonts if "DejaVu" in font.name and "Display" not in font.name]
+    chosen = sorted(set(string.ascii_letters) - LOOKALIKES)
+    for _ in range(count):
+        letter = str(random.choice(chosen))
+        image = Image.new("L", (64, 64))
+        font = ImageFont.truetype(str(random.choice(names)), 36)
+        ImageDraw.Draw(image).text((32, 32), letter, 255, font, "mm")
+        height = random.uniform(0.4, 0.75)
+        yield letter, placed(trace(np.asarray(image)), 0.2, (1 - height) / 2, height)
+
+
+def marks(count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
+    """Dots, smeared dots, dashes, ticks, equals signs and smileys in turn."""
+    kinds = {
+        "dot": _dot,
+        "smudge": _smudge,
+        "dash": _dash,
+        "tick": _tick,
+        "equals": _equals,
+        "smiley": _smiley,
+    }
+    for number in range(count):
+        name = list(kinds)[number % len(kinds)]
+        yield name, kinds[name](random)
+
+
+def _dot(random: Random) -> Drawing:
+    return [[tuple(random.uniform(0.2, 0.8, 2).tolist())]]
+
+
+def _smudge(random: Random) -> Drawing:
+    """A tap of a finger that slips."""
+    x, y = random.uniform(0.2, 0.8, 2)
+    away = random.normal(0, 0.008, (6, 2)).cumsum(0)
+    return [[(x + dx, y + dy) for dx, dy in away.tolist()]]
+
+
+def _dash(random: Random) -> Drawing:
+    length, y = random.uniform(0.2, 0.6), random.uniform(0.3, 0.7)
+    slope, left = random.normal(0, 0.05), random.uniform(0.05, 0.35)
+    return [_along([(left, y), (left + length, y + slope * length)])]
+
+
+def _tick(random: Random) -> Drawing:
+    """Its left side is a third to two thirds as high as its right one; a shorter one is a 1."""
+    x, y, size = random.uniform(0.3, 0.5), random.uniform(0.6, 0.8), random.uniform(0.3, 0.5)
+    short = random.uniform(0.35, 0.6)
+    return [
+        _along(
+            [
+                (x - size * short * random.uniform(0.5, 0.8), y - size * short),
+                (x, y),
+                (x + size * random.uniform(0.6, 0.9), y - size),
+            ]
+        )
+    ]
+
+
+def _equals(random: Random) -> Drawing:
+    length, y = random.uniform(0.3, 0.6), random.uniform(0.3, 0.5)
+    apart = length * random.uniform(0.3, 0.5)
+    return [_along([(0.2, level), (0.2 + length, level)]) for level in (y, y + apart)]
+
+
+def _smiley(random: Random) -> Drawing:
+    radius = random.uniform(0.25, 0.4)
+
+    def arc(scale: float, start: float, stop: float) -> Stroke:
+        angles = np.radians(np.linspace(start, stop, 24))
+        return [
+            (0.5 + scale * radius * float(np.cos(a)), 0.5 + scale * radius * float(np.sin(a)))
+            for a in angles
+        ]
+
+    eyes: Drawing = [[(0.5 + side * 0.35 * radius, 0.5 - 0.3 * radius)] for side in (-1, 1)]
+    return [arc(1, -90, 270), *eyes, arc(0.6, 20, 160)]
+
+
+def _along(corners: Sequence[tuple[float, float]]) -> Stroke:
+    """Straight from corner to corner, with the points that a pointer reports on its way."""
+    places = np.linspace(0, len(corners) - 1, 8 * (len(corners) - 1) + 1)
+    xs, ys = np.transpose(corners)
+    at = np.arange(len(corners))
+    along = np.stack([np.interp(places, at, xs), np.interp(places, at, ys)], 1)
+    return [(x, y) for x, y in along.tolist()]
