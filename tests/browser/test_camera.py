@@ -138,11 +138,9 @@ def test_plain_http_is_told_why(url: str) -> None:
     port = url.rpartition(":")[2]
     arguments = (
         "--use-fake-device-for-media-stream",
-        "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
+        "--host-resolver-rules=MAP 192.0.2.1 127.0.0.1",
     )
-    with Page(
-        f"http://elsewhere.test:{port}", *SIZES["phone"], phone=True, arguments=arguments
-    ) as page:
+    with Page(f"http://192.0.2.1:{port}", *SIZES["phone"], phone=True, arguments=arguments) as page:
         page.open()
         assert page.find("insecure").is_displayed()
         assert page.find("photo").is_displayed() and not page.find("live").is_displayed()

@@ -38,13 +38,13 @@ def device(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
 
 
 def test_the_wheel_is_small_and_holds_the_model(wheel: Path) -> None:
-    # 306,000 bytes without the server and its pages, which have 68,000 with their zip headers.
+    # 308,000 bytes without the server and its pages, which have 68,000 with their zip headers.
     with ZipFile(wheel) as archive:
         served = [file for file in archive.infolist() if file.filename.startswith("digits/serve/")]
     assert served
     size = wheel.stat().st_size
     assert (
-        size - sum(file.compress_size + 98 + 2 * len(file.filename) for file in served) <= 306_000
+        size - sum(file.compress_size + 98 + 2 * len(file.filename) for file in served) <= 308_000
     )
     assert size <= 376_000
     names = sh(sys.executable, "-m", "zipfile", "-l", wheel)

@@ -14,9 +14,11 @@ from digits.data.mnist import Split
 from digits.vision.frame import to_mnist
 from digits_train.handwriting.pen import Picture
 from digits_train.outliers.drawings import (
+    coil,
     crossed_out,
     dotted,
     hatching,
+    joined,
     outline,
     ruled,
     scribble,
@@ -63,4 +65,5 @@ KINDS: tuple[Draw, ...] = (
     *(handwritten, bent, ruled, handwritten, overlapping, printed, smear, hatching),
     *(handwritten, bent, several, outline, handwritten, word, bent, crossed_out),
     *(handwritten, stripes, staggered, bent, text, printed, dotted, two_lines),
+    *(handwritten, bent, coil, joined, handwritten, printed, outline, joined),
 )

@@ -87,28 +87,84 @@ def shape(random: Random, digits: Split) -> Picture:
 
 
 def outline(random: Random, digits: Split) -> Picture:
-    """A closed curve with three or four bays, or a circle with several lines in it.
+    """A closed curve with three or four bays, or a circle with marks in it.
 
-    With shallow bays or one line it would be a 0.
+    With shallow bays, one line or one dot it would be a 0.
     """
     image = Image.new("L", (_SIDE, _SIDE))
     pen = ImageDraw.Draw(image)
     width = int(random.integers(3, 10))
     angle = np.linspace(0, 2 * np.pi, 60)
     radius = np.full(60, 36.0)
-    if random.random() < 0.5:
+    if random.random() < 0.4:
         bays = random.integers(3, 5)
         radius *= 1 + random.uniform(0.25, 0.4) * np.cos(bays * angle + random.uniform(0, 7))
         radius *= 1 + random.uniform(0.1, 0.3) * np.cos(angle + random.uniform(0, 7))
     else:
-        for _ in range(random.integers(3, 6)):
-            x, y = random.uniform(26, _SIDE - 26, 2)
-            dx, dy = random.uniform(-14, 14, 2)
-            pen.line([(x - dx, y - dy), (x + dx, y + dy)], fill=255, width=width)
+        marks, start = int(random.integers(2, 6)), random.uniform(0, 2 * np.pi)
+        for around in start + 2 * np.pi * np.arange(marks) / marks:
+            apart = random.uniform(10, 18)  # from the middle
+            _mark(pen, random, apart * np.cos(around), apart * np.sin(around))
     radius *= 36 / radius.max()
     points = _SIDE / 2 + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
     pen.line([tuple(point) for point in points], fill=255, width=width, joint="curve")
     return np.asarray(image)
+
+
+def _mark(pen: ImageDraw.ImageDraw, random: Random, right: float, down: float) -> None:
+    """A short line, a dot or an arc, so far from the middle."""
+    x, y = _SIDE / 2 + right, _SIDE / 2 + down
+    size, width = random.uniform(4, 10), int(random.integers(3, 8))
+    match int(random.integers(3)):
+        case 0:
+            angle = random.uniform(0, np.pi)
+            dx, dy = size * np.cos(angle), size * np.sin(angle)
+            pen.line([(x - dx, y - dy), (x + dx, y + dy)], fill=255, width=width)
+        case 1:
+            radius = random.uniform(0.5, 1) * width
+            pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+        case _:
+            box, start = (x - size, y - size, x + size, y + size), random.uniform(0, 360)
+            pen.arc(box, start, start + random.uniform(60, 200), fill=255, width=width)
+
+
+def coil(random: Random, digits: Split) -> Picture:
+    """A spiral of two to four turns; of one it might be a 6 or a 9."""
+    image = Image.new("L", (_SIDE, _SIDE))
+    turns, start = random.uniform(1.8, 4), random.uniform(0, 2 * np.pi)
+    along = np.linspace(0, 1, 160)
+    angle = start + random.choice([-1, 1]) * 2 * np.pi * turns * along
+    radius = 36 * along ** random.uniform(0.7, 1.3)
+    x = radius * np.cos(angle) * random.uniform(0.7, 1)
+    y = radius * np.sin(angle) * random.uniform(0.7, 1)
+    x = x + random.uniform(-0.3, 0.3) * y
+    points = [tuple(point) for point in _SIDE / 2 + np.stack([x, y], 1)]
+    width = int(random.integers(2, 6))
+    ImageDraw.Draw(image).line(points, fill=255, width=width, joint="curve")
+    return np.asarray(image)
+
+
+def joined(random: Random, digits: Split) -> Picture:
+    """Four to six straight strokes, each at an angle from somewhere on one before it."""
+    image = Image.new("L", (_SIDE, _SIDE))
+    pen = ImageDraw.Draw(image)
+    width = int(random.integers(2, 7))
+    strokes = [_stroke(np.full(2, _SIDE / 2), random.uniform(0, 2 * np.pi), random)]
+    for _ in range(random.integers(3, 6)):
+        start, stop = strokes[random.integers(len(strokes))]
+        joint = start + (stop - start) * random.choice([0, 0.5, 1])
+        x, y = stop - start
+        turn = random.uniform(np.pi / 6, 5 * np.pi / 6) * random.choice([-1, 1])
+        strokes.append(_stroke(joint, np.arctan2(y, x) + turn, random))
+    for stroke in strokes:
+        pen.line([tuple(point) for point in stroke], fill=255, width=width)
+    return np.asarray(image)
+
+
+def _stroke(start: NDArray[np.float64], angle: float, random: Random) -> NDArray[np.float64]:
+    """float64 [2, 2]: the ends' x and y."""
+    along = np.array([np.cos(angle), np.sin(angle)])
+    return np.stack([start, (start + random.uniform(16, 40) * along).clip(2, _SIDE - 2)])
 
 
 # The ends of ruled lines, from 0 to 1: corners of boxes and crossings. The upper right corner is a
