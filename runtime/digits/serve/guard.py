@@ -104,7 +104,7 @@ class Guard:
 
 
 def request_id(scope: Scope) -> str:
-    """What a request is called in the logs and in its answer: as a proxy says, or at random."""
+    """What a request is called in the logs and in its answer: as a proxy says, or a new name."""
     known: str | None = scope.get("digits.id")
     if known is None:
         given = next((value for name, value in scope["headers"] if name == _ID), b"")

@@ -52,7 +52,8 @@ def start_misbehaving(_: Classifier) -> PictureWorker:
     return Worker(start)
 
 
-SETTINGS = Settings(allowed_hosts="testserver")
+# A process may take long to start where other tests want both cores.
+SETTINGS = Settings(allowed_hosts="testserver", picture_timeout=110, answer_timeout=120)
 
 
 def misbehaving(classifier: Classifier, settings: Settings = SETTINGS) -> TestClient:
