@@ -5,18 +5,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
+from typing import NoReturn
 
 from digits.errors import DigitsError, Interrupted
 from digits.system import require_64_bit, too_many_files
-from digits.terminal import (
-    INTERRUPTED,
-    complain,
-    forget_full_stderr,
-    forget_stdout,
-    interrupted,
-    quiet,
-)
+from digits.terminal import INTERRUPTED, complain, forget_full_stderr, forget_stdout, quiet
 
 
 def main() -> None:
@@ -28,11 +23,12 @@ def main() -> None:
         signal.signal(signal.SIGINT, _interrupt)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal can't show is escaped
         sys.stdout.reconfigure(errors="backslashreplace")
+    stopped = ""
     try:
         require_64_bit()
         _run(sys.argv[1:])
-    except Interrupted as stopped:
-        interrupted(str(stopped))
+    except Interrupted as error:
+        stopped = str(error)
     except DigitsError as error:
         complain(f"error: {too_many_files(error) or error}")
         sys.exit(1)
@@ -41,9 +37,24 @@ def main() -> None:
         complain(f"error: {too_many_files(error) or error.strerror or error}")
         sys.exit(1)
     except KeyboardInterrupt:
-        interrupted()
+        stopped = "stopped"
     finally:
         forget_full_stderr()
+    if stopped:  # no longer in `except`: all that the interrupted functions held is closed
+        _exit_interrupted(stopped)
+
+
+def _exit_interrupted(message: str) -> NoReturn:
+    """End the process after Ctrl-C, without a wait for threads that still compute.
+
+    Where Ctrl-C came while one was started, nobody would wait for it anyway: PyTorch aborts the
+    process when the interpreter ends before its thread does.
+    """
+    complain(message)
+    with suppress(OSError):
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    os._exit(INTERRUPTED)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -54,8 +65,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     """
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
-            complain("stopped")
-            os._exit(INTERRUPTED)
+            _exit_interrupted("stopped")
         frame = frame.f_back
     raise KeyboardInterrupt
 

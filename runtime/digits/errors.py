@@ -4,7 +4,7 @@
     ├── PictureError   a picture that can't be opened, or holds no digit
     ├── ModelError     an ONNX file or a checkpoint that isn't ours, or is damaged
     ├── DataError      digits with labels (MNIST, a folder, a table) that can't be found or trusted
-    └── Interrupted    Ctrl-C in a training
+    └── Interrupted    Ctrl-C
 
 Library code raises them; the command line prints `error: …` and exits with 1, at Ctrl-C with 130.
 Anything else that is raised is a bug in digits.

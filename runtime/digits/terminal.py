@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from digits.errors import DigitsError
 from digits.system import too_many_files
@@ -46,12 +46,6 @@ def complain(line: str) -> None:
     if sys.stderr is not None:
         with suppress(OSError):
             print(printable(line), file=sys.stderr)
-
-
-def interrupted(message: str = "stopped") -> NoReturn:
-    """End the process after Ctrl-C."""
-    complain(message)
-    sys.exit(INTERRUPTED)
 
 
 class Errors:

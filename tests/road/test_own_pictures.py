@@ -100,7 +100,7 @@ def test_a_killed_run_can_be_resumed_and_a_second_one_gets_its_own_folder(
 def test_ctrl_c_says_what_is_kept(training: subprocess.Popen[str]) -> None:
     training.send_signal(signal.SIGINT)
     rest = training.communicate()[1]
-    assert training.returncode == 130
+    assert training.returncode == 130, rest
     assert re.fullmatch(
         r"interrupted: epoch \d+ is kept; go on with `digits train --resume runs/lenet5-\d`",
         rest.splitlines()[-1],

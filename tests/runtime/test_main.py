@@ -58,6 +58,20 @@ __main__.main()
     assert run(code, tmp_path) == (130, "tidied\nstopped\n")
 
 
+def test_ctrl_c_does_not_wait_for_threads(tmp_path: Path) -> None:
+    """PyTorch aborts a process that ends in the usual way while a thread of it still computes."""
+    code = f"""
+import threading, time
+from digits import __main__
+def work(*_):
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    {INTERRUPT.strip()}
+__main__._run = work
+__main__.main()
+"""
+    assert run(code, tmp_path) == (130, "stopped\n")
+
+
 def test_who_ignores_ctrl_c_goes_on(tmp_path: Path) -> None:
     code = f"from digits import __main__\n{INTERRUPT}__main__.main()\n{INTERRUPT}"
     ignoring = run(code, tmp_path, lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))

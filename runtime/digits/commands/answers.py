@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from digits.commands import sources
-from digits.errors import DigitsError, PictureError
+from digits.errors import DigitsError, Interrupted, PictureError
 from digits.system import cores, too_many_files
-from digits.terminal import Errors, emit, interrupted, track
+from digits.terminal import Errors, emit, track
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,8 +141,8 @@ def write(
     """Write the answers in the order of the files; one that can't be read costs a line on stderr.
 
     jobs: how many processes; by default one for each core where that is faster. header: what comes
-    before the first answer. Ends the process with 1 after an error, and with 130 at Ctrl-C. Raises
-    ModelError when the model can't be used.
+    before the first answer. Ends the process with 1 after an error. Raises ModelError when the
+    model can't be used, and Interrupted at Ctrl-C.
     """
     try:
         answers = _answers(_Tolerant(task).start, files, jobs)
@@ -154,7 +154,7 @@ def write(
             if answer.error:
                 errors.report(answer.error)
     except KeyboardInterrupt:
-        interrupted()
+        raise Interrupted("stopped") from None
     errors.exit_if_any()
 
 
