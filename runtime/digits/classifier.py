@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from digits.vision.read import Digit
 
 NOTE_NO_INK = "no ink is found on it"
-NOTE_SEVERAL = "it holds several digits: `digits read` reads them all"
+NOTE_SEVERAL = "it may hold several digits: `digits read` reads them all"
 
 
 class Examination(NamedTuple):

@@ -54,7 +54,7 @@ def test_mistakes_in_training(digits: Run, tmp_path: Path, arguments: list[str],
         (["predict", "*.png"], "no file matches *.png"),
         (["predict", "nowhere.png", "--model", "nowhere.onnx"], "there is no such model"),
         (["info", "nowhere.onnx"], "there is no such model"),
-        (["info", "."], "is not a file"),
+        (["info", "."], "is a folder, not an ONNX file"),
     ],
 )
 def test_mistakes_in_reading(digits: Run, tmp_path: Path, arguments: list[str], part: str) -> None:

@@ -19,6 +19,7 @@ _DIGIT = ("digit", "confidence", "left", "top", "right", "bottom")
 PREDICTION_COLUMNS = ("file", *_DIGIT, *(f"p{digit}" for digit in range(10)), "note")
 READING_COLUMNS = ("file", "line", "column", *_DIGIT)
 _NOT_STRICT = r"\\ud|NaN|Infinity"  # in JSON, perhaps
+_CHANCE = 0.1  # of ten digits none is likelier than another
 # What makes a spreadsheet compute a cell, or what it takes for one where `;` separates them.
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = r"(?:^|(?<=;))[-+=@\uff0b\uff0d\uff1d\uff20]"
@@ -40,7 +41,8 @@ def prediction(file: str, answer: "Prediction", form: Form, named: bool) -> str:
     if answer.note:
         return f"{name}?  ({printable(answer.note)})"
     if answer.digit is None:
-        return f"{name}?  ({confidence}, perhaps {answer.top1})"
+        better = round(answer.confidence, 3) > _CHANCE
+        return f"{name}?  ({confidence}{f', perhaps {answer.top1}' if better else ''})"
     return f"{name}{answer.digit}  ({confidence})"
 
 

@@ -219,6 +219,8 @@ def _read(path: str) -> bytes:
         if not os.path.exists(path):
             where = " ($DIGITS_MODEL)" if path == os.environ.get("DIGITS_MODEL") else ""
             raise ModelError(f"{path}{where}: there is no such model")
+        if os.path.isdir(path):
+            raise ModelError(f"{path} is a folder, not an ONNX file")
         if not os.path.isfile(path):
             raise ModelError(f"{path} is not a file")
         if os.path.getsize(path) > _MAX_BYTES:

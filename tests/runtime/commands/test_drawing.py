@@ -116,7 +116,7 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[float, ...]]
     return found
 
 
-NOTE = "it holds several digits: `digits read` reads them all"
+NOTE = "it may hold several digits: `digits read` reads them all"
 
 
 @pytest.mark.parametrize("count", range(1, 9))

@@ -46,6 +46,11 @@ def test_a_note_is_no_formula_in_csv() -> None:
     assert cells[-1] == r"\x3da/b.png is empty"
 
 
+def test_no_guess_is_named_where_none_is_likelier() -> None:
+    unsure = Prediction(None, 0.1, (0.1,) * 10, (1, 2, 3, 4))
+    assert output.prediction("a.png", unsure, "text", named=False) == "?  (10.0 %)"
+
+
 @pytest.mark.parametrize("form", ["text", "json", "csv"])
 @pytest.mark.parametrize(
     ("raw", "written"), [(b"\xff.png", r"\xff.png"), (b"\\xff\n.png", r"\x5cxff\x0a.png")]

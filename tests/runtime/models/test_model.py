@@ -248,9 +248,10 @@ def test_a_foreign_model_is_refused(tmp_path: Path) -> None:
 def test_missing_folders_and_devices_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no such model"):
         Model(tmp_path / "missing.onnx")
-    for path in (tmp_path, Path(os.devnull)):
-        with pytest.raises(ModelError, match="is not a file"):
-            Model(path)
+    with pytest.raises(ModelError, match="is a folder, not an ONNX file"):
+        Model(tmp_path)
+    with pytest.raises(ModelError, match="is not a file"):
+        Model(Path(os.devnull))
 
 
 def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
