@@ -105,6 +105,8 @@ def other_picture(split: Split, random: Random) -> tuple[Bytes, int]:
     """No digit: a letter, a scribble, a shape, a texture, or (one in four) a blank sheet."""
     if random.random() < 0.25:
         shot = replace(_shot(random, ("crop", "screen")), opacity=0.0)
+        if random.random() < 0.5:  # nothing is on it but the light
+            shot = camera.light(shot, random, extreme=random.random() < 0.5)
         return camera.photograph(split.images[0], shot, random), NONE
     kinds = [kind for kind in outliers.KINDS if kind not in SEVERAL_KINDS]
     drawn = kinds[int(random.integers(len(kinds)))](random, split)
@@ -209,14 +211,16 @@ class Page(NamedTuple):
 
 
 def lattice_samples(seeds: Sequence[int]) -> list[Page]:
-    """The lattices of the pages with these seeds: one in three without any digit."""
+    """The lattices of the pages with these seeds: one in three without any digit, one drawn."""
     validation = mnist.load("validation")
     half = Split(validation.images[:FITTED], validation.labels[:FITTED])
     classifier = Classifier()
     found = []
     for seed in seeds:
         random = np.random.default_rng([8, seed])
-        page = pages.page(half, random, digits=bool(random.random() > 1 / 3))
+        kind = random.random() * 3
+        drawn = pages.drawing(half, random) if kind < 1 else None
+        page = drawn or pages.page(half, random, digits=bool(kind < 2))
         found += page_lattices(page, classifier)
     return found
 

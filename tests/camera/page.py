@@ -11,10 +11,13 @@ from tests.camera import layout, marks
 from tests.camera.hand import PEN, Glyph, some_hand
 from tests.camera.layout import Sheet
 from tests.camera.marks import DEJAVU, Random, unseen_fonts
-from tests.camera.photograph import INKED, LONGEST, photographed, some_look
-from tests.camera.plan import some_plan
+from tests.camera.photograph import INKED, LONGEST, photographed, some_canvas, some_look
+from tests.camera.plan import Plan, some_plan
 
-__all__ = ["DEJAVU", "UNSEEN", "Page", "Score", "page", "score", "text_page", "unseen_fonts"]
+__all__ = [
+    *("DEJAVU", "UNSEEN", "Page", "Score"),
+    *("drawing", "page", "score", "text_page", "unseen_fonts"),
+]
 
 UNSEEN = unseen_fonts()
 
@@ -99,7 +102,22 @@ def page(
         shown = photographed(written, look, random)
         if shown is not None and _whole(written, shown[1]):
             break
-    image, labels = shown
+    return _known(written, *shown)
+
+
+def drawing(split: Split, random: np.random.Generator) -> Page:
+    """A number drawn with a mouse or a finger, one to six digits in two colours on a canvas."""
+    while True:
+        height = float(np.exp(random.uniform(np.log(40), np.log(250))))
+        hand = some_hand(random, height)._replace(broken=0.0, keep=1.0, pressure=0.0)
+        plan = Plan([[(int(random.integers(1, 7)),)]], digit_gap=max(0.0, random.normal(0, 0.3)))
+        written = layout.sheet(split, random, plan, hand, ())
+        shown = photographed(written, some_canvas(random), random)
+        if shown is not None and _whole(written, shown[1]):
+            return _known(written, *shown)
+
+
+def _known(written: Sheet, image: NDArray[np.uint8], labels: NDArray[np.int16]) -> Page:
     classes = [glyph.digit for glyph in written.glyphs if glyph.digit >= 0]
     return Page(
         image,

@@ -67,6 +67,24 @@ def some_look(random: Random, hand: Hand, ruled: bool) -> Look:
     )
 
 
+def some_canvas(random: Random) -> Look:
+    """A program's canvas: a pen of one colour on a ground of another, often light on dark."""
+    ground, pen = random.uniform(200, 255, 3), random.uniform(0, 80, 3)
+    if random.random() < 0.3:
+        ground, pen = pen, ground
+    ink = pen.astype(np.float32)
+    return Look(
+        clean=True,
+        paper=ground.astype(np.float32),
+        inks=(ink, ink, ink),
+        tilt=0.0,
+        perspective=(0.0, 0.0),
+        margins=random.uniform(0.02, 0.3, 4),
+        least=random.uniform(100, 700, 2),
+        aspect=0.0,
+    )
+
+
 def _camera(
     corners: tuple[float, float, float, float], look: Look, height: float
 ) -> tuple[NDArray[np.float64], tuple[int, int]]:

@@ -21,7 +21,7 @@ from digits_train.world import World
 DRAWN = 10_000
 PHOTOGRAPHED = 6_000
 OUTLIERS = 12_000
-BLANK = 2_000
+BLANK = 4_000
 
 _OUTLIERS_PER_DIGIT = 0.25
 
@@ -111,10 +111,16 @@ class Examples:
 def pools(recipe: Recipe, digits: Split, seed: int) -> list[Pool]:
     """Draw what the recipe wants beside the digits. The same seed gives the same pictures."""
     found = []
+    written = digits
     if recipe.drawn:
-        found.append(Pool(*handwriting.make(DRAWN, seed), recipe.drawn))
+        images, labels = handwriting.make(DRAWN, seed)
+        found.append(Pool(images, labels, recipe.drawn))
+        written = Split(
+            np.concatenate([digits.images, images]), np.concatenate([digits.labels, labels])
+        )
     if recipe.photographed:
-        found.append(Pool(*photographs.make(digits, PHOTOGRAPHED, seed), recipe.photographed))
+        photographed = photographs.make(written, PHOTOGRAPHED, seed)
+        found.append(Pool(*photographed, recipe.photographed))
     if recipe.outliers:
         drawn = outliers.make(digits, OUTLIERS, seed)
         images = np.concatenate([drawn, photographs.make_blank(BLANK, seed)])

@@ -1,10 +1,10 @@
 """Digits on paper before a camera, as the image pipeline frames them.
 
-Augmentation moves a clean 28x28 frame. Frames in use come from pictures: from digits of ten pixels
-or of a hundred, thin strokes made thicker, with remains of lines, a neighbour's end, a cut edge,
-grain and JPEG's blocks. So some of what a network learns from goes that way: a digit is drawn on a
-sheet of its own, and `digits.vision` proposes what the digit on it may be. What overlaps with where
-it really is has its label.
+Augmentation moves a clean 28x28 frame. Frames in use come from pictures: from digits of seven
+pixels or of a hundred, thin strokes made thicker, with remains of lines, a neighbour's end, a cut
+edge, grain and JPEG's blocks. So some of what a network learns from goes that way: a digit is drawn
+on a sheet of its own, and `digits.vision` proposes what the digit on it may be. What overlaps with
+where it really is has its label.
 
 The camera is a simple one on purpose: another one, in the tests, measures.
 """
@@ -34,7 +34,7 @@ _SMALLEST = 0.6
 _ITS_OWN, _ITS_OWN_IN_COMPANY = 0.4, 0.7
 _FRAMES = 2  # of a photograph at the most: the others are hardly different
 _INK = 0.3  # of a pixel and more is stroke
-_UPRIGHT = 1.5  # times as high as wide
+_UPRIGHT, _NARROW = 1.5, 3  # times as high as wide: with lines on the sheet, and without
 _CHUNK = 500  # frames at a time
 
 
@@ -63,7 +63,8 @@ def make(digits: Split, count: int, seed: int) -> tuple[Picture, Picture]:
 def make_blank(count: int, seed: int | Sequence[int]) -> Picture:
     """Photograph sheets on which no digit is: what may still be taken for one, framed.
 
-    Returns uint8 [count, 28, 28]: parts of printed lines and boxes, edges of shadows, grain.
+    Returns uint8 [count, 28, 28]: of every other sheet parts of printed lines and boxes; of bare
+    ones grain, shadows, and what uneven light leaves.
     """
     random = np.random.default_rng(seed)
     inks: list[Ink] = []
@@ -73,11 +74,14 @@ def make_blank(count: int, seed: int | Sequence[int]) -> Picture:
         shape = np.ceil(np.exp(random.uniform(np.log(1.6), np.log(4), 2)) * height).astype(int)
         middle = shape[::-1] / 2
         box = Box(*np.concatenate([middle - height / 3, middle + height / 3]).astype(int).tolist())
+        bare = random.random() < 0.5
         # A stroke of somebody's pen would be a 1, and so may be what is narrow and upright.
         printed = _printed(tuple(shape), box, height, random, stroke=False)
-        picture = _exposed(np.zeros_like(printed), printed, height, random)
+        sheet = np.zeros_like(printed)
+        picture = _exposed(sheet, sheet if bare else printed, height, random)
+        steepest = _NARROW if bare else _UPRIGHT
         proposed = (hypothesis.component for hypothesis in propose(picture))
-        inks += [one.ink for one in proposed if one.box.height < _UPRIGHT * one.box.width]
+        inks += [one.ink for one in proposed if one.box.height < steepest * one.box.width]
     return _framed(inks[:count])
 
 
@@ -88,7 +92,7 @@ def _framed(inks: list[Ink]) -> Picture:
 
 def _some_height(random: Random) -> float:
     """Of a digit, in pixels."""
-    return float(np.exp(random.uniform(np.log(9), np.log(100))))
+    return float(np.exp(random.uniform(np.log(7), np.log(100))))
 
 
 def photograph(
@@ -173,7 +177,7 @@ def _exposed(ink: Coverage, printed: Coverage, height: float, random: Random) ->
     lines = printed * random.uniform(0.2, 1)
     dark = np.maximum(ink * random.uniform(0.6, 1), lines) * contrast
     y, x = np.mgrid[-1 : 1 : ink.shape[0] * 1j, -1 : 1 : ink.shape[1] * 1j]
-    slope = random.uniform(-0.15, 0.15, 2)
+    slope = random.uniform(-1, 1, 2) * np.exp(random.uniform(np.log(0.05), np.log(0.5)))
     light = 1 + slope[0] * x + slope[1] * y
     if random.random() < 0.2:
         light = light * _shadow(x, y, random)
