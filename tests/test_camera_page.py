@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digits.data.mnist import Split
-from tests.camera.page import DEJAVU, UNSEEN, Page, Score, page, score, text_page
+from tests.camera.page import DEJAVU, UNSEEN, Page, Score, drawing, page, score, text_page
 
 SEEDS = range(8)
 
@@ -64,6 +64,16 @@ def test_labelled_pixels_are_ink(pages: list[Page]) -> None:
             mine, paper = one.labels[around] == number, one.labels[around] == 0
             darker.append(np.median(grey[around][mine]) < np.median(grey[around][paper]) - 5)
     assert np.mean(darker) > 0.98
+
+
+def test_drawn_number(test_slice: Split) -> None:
+    """Its digits have one colour and its ground another, lighter or darker."""
+    for seed in SEEDS:
+        one = drawing(test_slice, np.random.default_rng(seed))
+        assert one.text == "".join(map(str, one.classes))
+        assert one.labels.max() == len(one.classes) <= 6
+        grey = one.image.mean(2)
+        assert abs(np.median(grey[one.labels > 0]) - np.median(grey[one.labels == 0])) > 80
 
 
 def test_page_without_digits(test_slice: Split) -> None:

@@ -36,12 +36,12 @@ def test_most_frames_can_be_read(train_slice: Split) -> None:
     assert (found == labels).mean() > 0.85
 
 
-def test_blank_sheets_give_nothing_upright_and_narrow() -> None:
+def test_blank_sheets_give_nothing_that_may_be_a_1() -> None:
     frames = photographs.make_blank(60, 0)
     assert frames.shape == (60, 28, 28)
     for frame in frames:
         rows, columns = np.flatnonzero(frame.any(1)), np.flatnonzero(frame.any(0))
-        assert np.ptp(rows) + 1 <= 1.5 * (np.ptp(columns) + 1) + 2  # rounding to whole pixels
+        assert np.ptp(rows) + 1 <= 3 * (np.ptp(columns) + 1) + 2  # rounding to whole pixels
 
 
 def component(ink: np.ndarray, left: int, top: int) -> Component:
