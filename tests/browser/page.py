@@ -217,6 +217,17 @@ class Page:
         log = self.driver.get_log("browser")
         return [entry["message"] for entry in log if not _expected(entry)]
 
+    def violations(self, axe: str) -> list[str]:
+        """What axe-core finds wrong. axe: its script."""
+        self.driver.execute_script(axe)
+        found = self.driver.execute_async_script("axe.run().then(arguments[0])")
+        assert len(found["passes"]) > 10
+        return [
+            f"{rule['id']}: {node['html']}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
+
     def requests(self) -> list[str]:
         """The addresses that were asked since the last call."""
         return [

@@ -146,7 +146,9 @@ class _Service:
         network = classifier.model
         described = v2.model(self._name, self._version, network.metadata)
         self._model = _json(described | {"parameters": asdict(network.metadata)})
-        self.files["/"] = self.files["/index.html"] = pages.filled(self._page, network.metadata)
+        needs_token = self._settings.token is not None
+        page = pages.filled(self._page, network.metadata, needs_token)
+        self.files["/"] = self.files["/index.html"] = page
         self._threshold = classifier.threshold
         self._shown.serves(self._name, self._version, network)
 

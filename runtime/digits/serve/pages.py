@@ -26,9 +26,10 @@ def files() -> dict[str, bytes]:
     return found
 
 
-def filled(page: bytes, metadata: Metadata) -> bytes:
-    """The page, which says what the model is."""
+def filled(page: bytes, metadata: Metadata, needs_token: bool) -> bytes:
+    """The page, which says what the model is, and knows whether requests need a token."""
     values = {
+        "needed": "data-needed" if needs_token else "",
         "model": metadata.architecture,
         "accuracy": f"{100 * metadata.test_accuracy:.2f} %",
         "checkpoint": metadata.checkpoint_sha256[:8],

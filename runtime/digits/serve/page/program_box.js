@@ -1,6 +1,7 @@
 // Shows the request for the picture on the paper, ready to copy.
 
 import { programs } from "./program.js";
+import { isNeeded } from "./token.js";
 
 export class ProgramBox {
   #offered = null;
@@ -31,7 +32,7 @@ export class ProgramBox {
     URL.revokeObjectURL(this.save.href);
     this.save.href = converted ? URL.createObjectURL(blob) : "";
     this.save.download = this.save.textContent = name ?? "";
-    const written = await programs(offered.picture, offered.path);
+    const written = await programs(offered.picture, offered.path, isNeeded());
     if (offered === this.#offered)
       for (const text of this.texts) text.textContent = written[text.id];
   }
