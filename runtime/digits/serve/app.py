@@ -144,8 +144,7 @@ class _Service:
 
     def _show(self, classifier: Classifier) -> None:
         network = classifier.model
-        described = v2.model(self._name, self._version, network.metadata)
-        self._model = _json(described | {"parameters": asdict(network.metadata)})
+        self._model = _json(v2.model(self._name, self._version, network.metadata))
         needs_token = self._settings.token is not None
         page = pages.filled(self._page, network.metadata, needs_token)
         self.files["/"] = self.files["/index.html"] = page
@@ -252,7 +251,8 @@ class _Service:
 
 
 def _json(content: object) -> Response:
-    return Response(json.dumps(content), media_type="application/json")
+    """What can be JSON, and dataclasses in it."""
+    return Response(json.dumps(content, default=asdict), media_type="application/json")
 
 
 async def _refused(request: Request, error: Exception) -> Response:
