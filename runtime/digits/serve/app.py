@@ -145,8 +145,7 @@ class _Service:
     def _show(self, classifier: Classifier) -> None:
         network = classifier.model
         self._model = _json(v2.model(self._name, self._version, network.metadata))
-        needs_token = self._settings.token is not None
-        page = pages.filled(self._page, network.metadata, needs_token)
+        page = pages.filled(self._page, network.metadata, self._settings)
         self.files["/"] = self.files["/index.html"] = page
         self._threshold = classifier.threshold
         self._shown.serves(self._name, self._version, network)

@@ -181,6 +181,11 @@ def test_the_page_knows_whether_a_token_is_needed(
     assert "secret" not in page
 
 
+def test_the_page_waits_as_long_as_the_server(classifier: Classifier) -> None:
+    client = TestClient(application(classifier, body_timeout=3.0, answer_timeout=4.5))
+    assert '<main data-seconds="7.5">' in client.get("/").text
+
+
 @pytest.mark.parametrize("level", ["warning", "error"])
 def test_a_token_is_announced_and_not_told(
     capsys: pytest.CaptureFixture[str], level: Literal["warning", "error"]

@@ -3,6 +3,8 @@
 import { programs } from "./program.js";
 import { isNeeded } from "./token.js";
 
+const COPIED = 1500; // milliseconds that a word is shown: it takes a glance, of half a second, to see it
+
 export class ProgramBox {
   #offered = null;
 
@@ -47,6 +49,6 @@ export class ProgramBox {
       document.execCommand("copy");
     }
     button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy"), 1500);
+    setTimeout(() => (button.textContent = "Copy"), COPIED);
   }
 }

@@ -2,7 +2,7 @@
 
 import { post } from "./server.js";
 
-const SLOW = 1500; // milliseconds after which a visitor wants to hear something
+const SLOW = 1500; // milliseconds until a word: after 1 s a wait interrupts one's thought (Nielsen)
 
 export class Reader {
   #next = null;

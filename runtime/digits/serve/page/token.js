@@ -1,7 +1,7 @@
 // The token of a server that wants one. It stays in this tab, and goes to this server alone.
 
 const KEY = "digits-token"; // in the tab's storage
-const TIMEOUT = 5_000; // milliseconds, as for a small picture
+const TIMEOUT = 5_000; // milliseconds, as for a small picture (page.js)
 const form = document.getElementById("token");
 const [input] = form;
 const refusal = form.querySelector("p");
