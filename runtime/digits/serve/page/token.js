@@ -82,10 +82,10 @@ async function submit(event) {
   form.reset(); // whoever waits goes on
 }
 
-/** Take the token from the address, /#token=…, where nobody sees it for long. */
+/** Try the token in the address, /#token=…, and take it out of there. Returns whether there is one. */
 function takeFromAddress() {
   const [, given] = location.hash.match(/^#token=(.+)/) ?? [];
-  if (!given) return;
+  if (!given) return false;
   history.replaceState(null, "", location.pathname + location.search);
   try {
     input.value = decodeURIComponent(given);
@@ -93,6 +93,7 @@ function takeFromAddress() {
     input.value = given; // a % that encodes nothing
   }
   form.requestSubmit();
+  return true;
 }
 
 try {
@@ -102,5 +103,4 @@ try {
 }
 form.addEventListener("submit", submit);
 addEventListener("hashchange", takeFromAddress);
-takeFromAddress();
-if (isNeeded() && !token && !input.value) ask();
+if (!takeFromAddress() && isNeeded() && !token) ask();
