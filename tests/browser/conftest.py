@@ -1,6 +1,7 @@
 """A real browser, Debian's Chromium without a window, and a real server."""
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -48,3 +49,16 @@ def fresh(desktop: Page) -> Page:
     """The page on a desktop, newly opened; what it complains of is for the test to judge."""
     desktop.open()
     return desktop
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core, https://github.com/dequelabs/axe-core."""
+    folder = tmp_path_factory.mktemp("axe")
+    npm = shutil.which("npm")
+    command = [npm or "npm", "pack", "--silent", "axe-core@4"]
+    if not npm or subprocess.run(command, cwd=folder, capture_output=True, timeout=120).returncode:
+        pytest.skip("axe-core can't be had by npm")
+    [archive] = folder.glob("*.tgz")
+    shutil.unpack_archive(archive, folder, filter="data")
+    return (folder / "package" / "axe.min.js").read_text()

@@ -75,7 +75,7 @@ class Page:
 
     def draw(self, strokes: Sequence[Stroke], kind: str = "") -> None:
         """kind: mouse, pen or touch."""
-        place = self._place()
+        place = self.place()
         kind = kind or ("touch" if self.phone else "mouse")
         pointer = PointerInput(kind, kind)
         actions = ActionBuilder(self.driver, mouse=pointer, duration=20)
@@ -90,12 +90,12 @@ class Page:
     def press(self, x: float, y: float) -> None:
         """Set the mouse down on the paper; `move` and `release` follow."""
         actions = ActionBuilder(self.driver, mouse=PointerInput("mouse", "mouse"))
-        actions.pointer_action.move_to_location(*self._place()(x, y)).pointer_down()
+        actions.pointer_action.move_to_location(*self.place()(x, y)).pointer_down()
         actions.perform()
 
     def move(self, x: float, y: float) -> None:
         actions = ActionBuilder(self.driver, mouse=PointerInput("mouse", "mouse"))
-        actions.pointer_action.move_to_location(*self._place()(x, y))
+        actions.pointer_action.move_to_location(*self.place()(x, y))
         actions.perform()
 
     def release(self) -> None:
@@ -103,7 +103,7 @@ class Page:
         actions.pointer_action.pointer_up()
         actions.perform()
 
-    def _place(self) -> Callable[[float, float], tuple[int, int]]:
+    def place(self) -> Callable[[float, float], tuple[int, int]]:
         """Turns places on the paper into pixels of the window."""
         paper = self.find("paper")
         self.driver.execute_script("arguments[0].scrollIntoView()", paper)
@@ -216,6 +216,17 @@ class Page:
         """The errors that the browser has seen since the page was opened."""
         log = self.driver.get_log("browser")
         return [entry["message"] for entry in log if not _expected(entry)]
+
+    def violations(self, axe: str) -> list[str]:
+        """What axe-core finds wrong. axe: its script."""
+        self.driver.execute_script(axe)
+        found = self.driver.execute_async_script("axe.run().then(arguments[0])")
+        assert len(found["passes"]) > 10
+        return [
+            f"{rule['id']}: {node['html']}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
 
     def requests(self) -> list[str]:
         """The addresses that were asked since the last call."""

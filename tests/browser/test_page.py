@@ -198,7 +198,7 @@ def test_everything_has_a_name_and_a_role(page: Page, numbers: Path, text: str) 
     page.choose(numbers)
     page.wait_for_text(text)
     page.driver.execute_script("document.getElementById('program').open = true")
-    shown = ":is(button, input, canvas, meter, ol, img):not([hidden])"
+    shown = ":is(button, input, canvas, meter, ol, img):not([hidden], [hidden] *)"
     for element in page.driver.find_elements(By.CSS_SELECTOR, shown):
         assert element.accessible_name, element.get_attribute("outerHTML")
         assert element.aria_role != "none"

@@ -1,62 +1,59 @@
 """Undo, redo, and who may write on the paper."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.page import SEVEN, Page
+from tests.browser.page import SEVEN, Page, Stroke
 
-BAR = [[(0.1, 0.1), (0.1, 0.9)]]
+BAR: list[Stroke] = [[(0.1, 0.1), (0.1, 0.9)]]
+
+
+def draw(page: Page, strokes: Sequence[Stroke], text: str) -> None:
+    page.draw(strokes)
+    page.wait_for_text(text)
+
+
+def click(page: Page, *buttons: tuple[str, str]) -> None:
+    """Click undo, redo or clear, one after the other; each is to lead to a text, or to no digit."""
+    for button, text in buttons:
+        page.find(button).click()
+        page.wait_for_text(text)
 
 
 def test_redo_brings_back_what_was_undone(page: Page) -> None:
-    page.draw(SEVEN)
-    page.wait_for_text("7")
-    page.draw(BAR)
-    page.wait_for_text("17")
-    page.find("undo").click()
-    page.wait_for_text("7")
-    page.find("redo").click()
-    page.wait_for_text("17")
-    page.find("redo").click()  # there is no more
-    page.wait_for_text("17")
+    draw(page, SEVEN, "7")
+    draw(page, BAR, "17")
+    click(page, ("undo", "7"), ("redo", "17"), ("redo", "17"))  # there is no more
 
 
 def test_clear_can_be_undone(page: Page) -> None:
-    page.draw(SEVEN)
-    page.wait_for_text("7")
-    page.find("clear").click()
-    page.wait_for_status("Draw a digit.")
-    page.find("undo").click()
-    page.wait_for_text("7")
-    page.find("redo").click()
+    draw(page, SEVEN, "7")
+    click(page, ("clear", ""), ("undo", "7"), ("redo", ""))
     page.wait_for_status("Draw a digit.")
 
 
 def test_what_was_undone_is_gone_when_something_else_is_drawn(page: Page) -> None:
     page.draw(BAR)
     page.find("undo").click()
-    page.draw(SEVEN)
-    page.wait_for_text("7")
-    page.find("redo").click()
-    page.wait_for_text("7")
+    draw(page, SEVEN, "7")
+    click(page, ("redo", "7"))
 
 
 def test_a_picture_can_be_undone_and_redone(page: Page, numbers: Path) -> None:
     page.draw(SEVEN)
     page.give(numbers, "drop")
     page.wait_for_status("26 digits.")
-    page.find("undo").click()
-    page.wait_for_text("7")
-    page.find("redo").click()
+    text = page.text
+    click(page, ("undo", "7"), ("redo", text))
     page.wait_for_status("26 digits.")
 
 
 def test_keys_redo(fresh: Page) -> None:
-    fresh.draw(SEVEN)
-    fresh.wait_for_text("7")
+    draw(fresh, SEVEN, "7")
     for undo, redo in ((("z",), (Keys.SHIFT, "z")), (("z",), ("y",))):
         for keys, text in ((undo, ""), (redo, "7")):
             chain = ActionChains(fresh.driver).key_down(Keys.CONTROL)
@@ -71,16 +68,13 @@ def test_keys_redo(fresh: Page) -> None:
 
 def test_a_finger_that_rests_does_not_block_the_one_that_writes(page: Page) -> None:
     """The first one down rests: it comes, stays and goes without a trace."""
-    paper = page.find("paper")
-    page.driver.execute_script("arguments[0].scrollIntoView()", paper)
-    area = page.driver.execute_script("return arguments[0].getBoundingClientRect().toJSON()", paper)
+    place = page.place()
 
-    def finger(number: int, place: tuple[float, float]) -> dict[str, float]:
-        x, y = place
-        left, top, side = area["x"], area["y"], area["width"]
-        return {"x": left + x * side, "y": top + y * side, "id": number}
+    def finger(number: int, at: tuple[float, float]) -> dict[str, int]:
+        x, y = place(*at)
+        return {"x": x, "y": y, "id": number}
 
-    def touch(kind: str, *fingers: dict[str, float]) -> None:
+    def touch(kind: str, *fingers: dict[str, int]) -> None:
         event = {"type": kind, "touchPoints": list(fingers)}
         page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", event)
 
@@ -88,8 +82,8 @@ def test_a_finger_that_rests_does_not_block_the_one_that_writes(page: Page) -> N
     start, *others = SEVEN[0]
     touch("touchStart", resting)
     touch("touchStart", resting, finger(1, start))
-    for place in others:
-        touch("touchMove", resting, finger(1, place))
+    for at in others:
+        touch("touchMove", resting, finger(1, at))
     touch("touchEnd", resting)
     touch("touchEnd")
     page.wait_for_text("7")

@@ -144,9 +144,9 @@ class _Service:
 
     def _show(self, classifier: Classifier) -> None:
         network = classifier.model
-        described = v2.model(self._name, self._version, network.metadata)
-        self._model = _json(described | {"parameters": asdict(network.metadata)})
-        self.files["/"] = self.files["/index.html"] = pages.filled(self._page, network.metadata)
+        self._model = _json(v2.model(self._name, self._version, network.metadata))
+        page = pages.filled(self._page, network.metadata, self._settings)
+        self.files["/"] = self.files["/index.html"] = page
         self._threshold = classifier.threshold
         self._shown.serves(self._name, self._version, network)
 
@@ -250,7 +250,8 @@ class _Service:
 
 
 def _json(content: object) -> Response:
-    return Response(json.dumps(content), media_type="application/json")
+    """What can be JSON, and dataclasses in it."""
+    return Response(json.dumps(content, default=asdict), media_type="application/json")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

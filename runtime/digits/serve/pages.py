@@ -4,6 +4,7 @@ import html
 from importlib import resources
 
 from digits.models.metadata import Metadata
+from digits.serve.settings import Settings
 
 _FOLDER = resources.files("digits.serve")
 _TYPES = {
@@ -26,9 +27,11 @@ def files() -> dict[str, bytes]:
     return found
 
 
-def filled(page: bytes, metadata: Metadata) -> bytes:
-    """The page, which says what the model is."""
+def filled(page: bytes, metadata: Metadata, settings: Settings) -> bytes:
+    """The page, which says what the model is, and knows the token's need and the time-outs."""
     values = {
+        "needed": "data-needed" if settings.token is not None else "",
+        "seconds": str(settings.body_timeout + settings.answer_timeout),
         "model": metadata.architecture,
         "accuracy": f"{100 * metadata.test_accuracy:.2f} %",
         "checkpoint": metadata.checkpoint_sha256[:8],

@@ -194,7 +194,13 @@ def _reload_on_hangup(server: Server) -> None:
 def _announce(listener: socket.socket, settings: Settings) -> None:
     if settings.uds:
         complain(f"serving unix:{settings.uds} until Ctrl-C")
-        return
+    else:
+        _announce_addresses(listener, settings)
+    if settings.token is not None and settings.log_level != "error":
+        complain("the API needs the token; the page asks for it, or takes it from /#token=TOKEN")
+
+
+def _announce_addresses(listener: socket.socket, settings: Settings) -> None:
     address, port = listener.getsockname()[:2]
     scheme = "https" if settings.ssl_certfile else "http"
     complain(f"serving {_url(scheme, address, port)} until Ctrl-C")

@@ -5,12 +5,13 @@ import logging
 import socket
 from dataclasses import fields
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.serve import server
+from digits.serve import pages, server
 from digits.serve.settings import Settings
 from tests.runtime.serve.conftest import application
 
@@ -159,12 +160,43 @@ def test_requests_need_the_token(classifier: Classifier, header: str, status: in
 
 def test_health_and_pages_need_no_token(classifier: Classifier) -> None:
     client = TestClient(application(classifier, token="secret"))
-    for path in ("/", "/page.js", "/docs", "/docs/docs.js", "/openapi.json", "/v2/health/ready"):
+    health = ("/v2/health/live", "/v2/health/ready")
+    assert {"/", "/token.js", "/docs", "/docs/docs.js"} < pages.files().keys()
+    for path in (*pages.files(), "/openapi.json", *health):
         assert client.get(path).status_code == 200
+    for path in ("/predict", "/read", "/v2/models/lenet5/infer"):
+        assert client.post(path).status_code == 401
     described = client.get("/openapi.json").json()
     assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert "401" in described["paths"]["/predict"]["post"]["responses"]
     assert "security" not in described["paths"]["/v2/health/live"]["get"]
+
+
+@pytest.mark.parametrize("token", [None, "secret"])
+def test_the_page_knows_whether_a_token_is_needed(
+    classifier: Classifier, token: str | None
+) -> None:
+    page = TestClient(application(classifier, token=token)).get("/").text
+    assert ("data-needed" in page) == bool(token)
+    assert "secret" not in page
+
+
+def test_the_page_waits_as_long_as_the_server(classifier: Classifier) -> None:
+    client = TestClient(application(classifier, body_timeout=3.0, answer_timeout=4.5))
+    assert '<main data-seconds="7.5">' in client.get("/").text
+
+
+@pytest.mark.parametrize("level", ["warning", "error"])
+def test_a_token_is_announced_and_not_told(
+    capsys: pytest.CaptureFixture[str], level: Literal["warning", "error"]
+) -> None:
+    settings = Settings(port=0, token="secret", log_level=level)
+    with server.listening(settings) as listener:
+        server._announce(listener, settings)
+    told = capsys.readouterr().err
+    assert told.startswith("serving http://127.0.0.1:")
+    assert ("the API needs the token" in told) == (level == "warning")
+    assert "secret" not in told
 
 
 def test_only_allowed_origins_may_use_it_in_a_browser(classifier: Classifier) -> None:

@@ -94,6 +94,7 @@ async function send(form, answer, ...operation) {
   const values = Object.fromEntries(new FormData(form));
   const [address, options] = request(...operation, values, document.getElementById("token").value);
   answer.textContent = "…";
+  answer.tabIndex = 0; // so that keys can scroll it
   try {
     const started = performance.now();
     const response = await fetch(address, options);
@@ -120,7 +121,7 @@ function responses(found) {
 
 function operation(path, method, described, shared, schemas) {
   const parameters = [...(shared ?? []), ...(described.parameters ?? [])];
-  const answer = element("pre", { ariaLive: "polite" });
+  const answer = element("pre", { role: "status", ariaLabel: "Answer" });
   const form = element("form", {},
     ...inputs(parameters),
     ...bodyInput(described.requestBody, schemas),
@@ -130,7 +131,7 @@ function operation(path, method, described, shared, schemas) {
     send(form, answer, path, method, parameters);
   };
   const title = element("summary", {},
-    element("span", { className: "method", textContent: method.toUpperCase() }),
+    element("span", { className: "method", textContent: method.toUpperCase() }), " ",
     element("code", { textContent: path }), ` ${described.summary}`);
   return element("details", { id: described.operationId },
     title, form, answer, element("h3", {}, "Answers"), responses(described.responses));

@@ -7,10 +7,10 @@ import { Paper } from "./paper.js";
 import { ProgramBox } from "./program_box.js";
 import { Reader } from "./reader.js";
 
-// Milliseconds until an answer is given up: to a small picture, and to one of up to 16 MB, for
-// which the server's own limits (limits.py) are half a minute each to send and to read it.
-const SMALL_TIMEOUT = 5_000;
-const FILE_TIMEOUT = 65_000;
+// Milliseconds until an answer is given up.
+const SMALL_TIMEOUT = 5_000; // thrice what the 64 that may wait before it take, of 25 ms each
+// The server's own limits for a picture to arrive and to be answered, and 5 s for the way.
+const FILE_TIMEOUT = 1000 * (Number(document.querySelector("main").dataset.seconds) + 5);
 const FRAME = 640; // pixels of a camera's picture
 
 const find = (id) => document.getElementById(id);

@@ -1,6 +1,6 @@
 // Fingers, pens and the mouse: which of them write, and what.
 
-const RESTING = 8; // CSS pixels that a finger at rest may slip
+const RESTING = 8; // CSS pixels that a finger at rest may slip: Android's touch slop, 8 dp
 
 export class Pointers {
   #down = new Map(); // pointers that touch the paper, by their id

@@ -1,6 +1,9 @@
 // Shows the request for the picture on the paper, ready to copy.
 
 import { programs } from "./program.js";
+import { isNeeded } from "./token.js";
+
+const COPIED = 1500; // milliseconds that a word is shown: it takes a glance, of half a second, to see it
 
 export class ProgramBox {
   #offered = null;
@@ -31,7 +34,7 @@ export class ProgramBox {
     URL.revokeObjectURL(this.save.href);
     this.save.href = converted ? URL.createObjectURL(blob) : "";
     this.save.download = this.save.textContent = name ?? "";
-    const written = await programs(offered.picture, offered.path);
+    const written = await programs(offered.picture, offered.path, isNeeded());
     if (offered === this.#offered)
       for (const text of this.texts) text.textContent = written[text.id];
   }
@@ -46,6 +49,6 @@ export class ProgramBox {
       document.execCommand("copy");
     }
     button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy"), 1500);
+    setTimeout(() => (button.textContent = "Copy"), COPIED);
   }
 }

@@ -2,7 +2,7 @@
 
 import { post } from "./server.js";
 
-const SLOW = 1500; // milliseconds after which a visitor wants to hear something
+const SLOW = 1500; // milliseconds until a word: after 1 s a wait interrupts one's thought (Nielsen)
 
 export class Reader {
   #next = null;
@@ -64,10 +64,14 @@ export class Reader {
   async #readOne({ blob, timeout, writing }, signal) {
     const picture = await blob();
     signal.throwIfAborted();
+    const say = (sentence) => {
+      this.#heard();
+      this.say(sentence);
+    };
     const ask = async (path) => {
       this.#slow ??= setTimeout(() => this.say("The server is slow to answer. Waiting …"), SLOW);
       try {
-        return await post(`${path}?frame=true`, picture, { timeout, signal, say: this.say });
+        return await post(`${path}?frame=true`, picture, { timeout, signal, say });
       } finally {
         if (!signal.aborted) this.#heard(); // else who asks anew has waited since
       }

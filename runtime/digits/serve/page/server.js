@@ -1,9 +1,14 @@
 // Talks to the server that this page came from, and says in a visitor's words what goes wrong.
 
+import { authorization, refused } from "./token.js";
+
 const RETRY = 1000; // milliseconds from one try to the next
 
 /** The server can't be reached, or not now: the same request may work later. */
 class Unavailable extends Error {}
+
+/** The server wants a token, or another one. */
+class Locked extends Error {}
 
 const REFUSED = {
   413: "This picture is too large. At most 16 MB and 25 million pixels can be read.",
@@ -22,9 +27,14 @@ const UNAVAILABLE = {
  */
 export async function post(address, picture, { timeout, signal, say }) {
   for (;;) {
+    const headers = await authorization(signal, say);
     try {
-      return await answer(address, { method: "POST", body: picture }, timeout, signal);
+      return await answer(address, { method: "POST", body: picture, headers }, timeout, signal);
     } catch (error) {
+      if (error instanceof Locked) {
+        refused(headers);
+        continue;
+      }
       if (!(error instanceof Unavailable)) throw error;
       say(error.message);
     }
@@ -60,6 +70,7 @@ async function answer(address, request, timeout, signal) {
 }
 
 function failure(status) {
+  if (status === 401) return new Locked("This server wants a token.");
   if (status in REFUSED) return new Error(REFUSED[status]);
   if (status in UNAVAILABLE) return new Unavailable(UNAVAILABLE[status]);
   if (status > 500) return new Unavailable("The server can't be reached. Trying again …"); // a proxy

@@ -1,0 +1,123 @@
+"""The page of the API, which this server serves itself: what it lists, and requests by hand."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.browser.page import Page
+from tests.served import served
+
+SEVEN = Path(__file__).parents[1] / "pictures" / "7.jpg"
+
+
+@pytest.fixture
+def docs(fresh: Page) -> Page:
+    """The page of the API on a desktop, newly opened."""
+    open_docs(fresh)
+    return fresh
+
+
+def open_docs(page: Page, fragment: str = "") -> None:
+    page.requests()
+    page.complaints()
+    page.driver.get("about:blank")
+    page.driver.get(f"{page.url}/docs{fragment}")
+    page.wait(lambda: described(page), lambda: page.find("about").text)
+
+
+def described(page: Page) -> list[WebElement]:
+    """What can be asked, one after the other."""
+    return page.driver.find_elements(By.CSS_SELECTOR, "#operations details")
+
+
+def operation(page: Page, name: str) -> WebElement:
+    """That of a name, opened."""
+    found = page.find(name)
+    page.driver.execute_script("arguments[0].open = true", found)
+    return found
+
+
+def send(page: Page, name: str) -> str:
+    """Press the button, and wait for what comes back."""
+    within = page.find(name)
+    within.find_element(By.TAG_NAME, "button").click()
+    answer = within.find_element(By.CSS_SELECTOR, "form + pre")
+    page.wait(lambda: len(answer.text) > 1, lambda: "there is no answer")
+    return answer.text
+
+
+def test_it_lists_every_request_and_asks_nobody_else(docs: Page) -> None:
+    paths = json.load(urlopen(f"{docs.url}/openapi.json"))["paths"]
+    expected = {
+        (method.upper(), path) for path in paths for method in paths[path].keys() - {"parameters"}
+    }
+    listed = [tuple(each.text.split()[:2]) for each in described(docs)]
+    assert len(listed) == len(set(listed)) and set(listed) == expected
+    asked = docs.requests()
+    assert any(address.endswith("/openapi.json") for address in asked)
+    assert all(address.startswith((docs.url, "about:")) for address in asked)
+    assert docs.complaints() == []
+
+
+@pytest.mark.parametrize("name", ["predict", "read"])
+def test_a_picture_is_sent(docs: Page, name: str) -> None:
+    within = operation(docs, name)
+    within.find_element(By.CSS_SELECTOR, "[type=file]").send_keys(str(SEVEN))
+    head, _, body = send(docs, name).partition("\n\n")
+    assert head.startswith("200 OK in ")
+    answer = json.loads(body)
+    assert answer["digit"] == 7 if name == "predict" else answer["text"] == "7"
+    assert docs.complaints() == []
+
+
+def test_a_tensor_is_sent(docs: Page) -> None:
+    operation(docs, "infer")
+    head, _, body = send(docs, "infer").partition("\n\n")
+    assert head.startswith("200 OK in ")
+    assert len(json.loads(body)["outputs"][0]["data"]) == 10
+
+
+def test_a_refusal_is_shown(docs: Page) -> None:
+    within = operation(docs, "infer")
+    within.find_element(By.TAG_NAME, "textarea").clear()
+    within.find_element(By.TAG_NAME, "textarea").send_keys("{}")
+    assert send(docs, "infer").startswith("422 Unprocessable")
+
+
+def test_an_address_opens_what_it_names(fresh: Page) -> None:
+    open_docs(fresh, "#predict")
+    opened = [each.get_attribute("id") for each in described(fresh) if each.get_attribute("open")]
+    assert opened == ["predict"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(fresh: Page, axe: str, scheme: str) -> None:
+    fresh.open(scheme)
+    open_docs(fresh)
+    fresh.driver.execute_script(
+        "for (const each of document.querySelectorAll('details')) each.open = true"
+    )
+    send(fresh, "infer")
+    assert fresh.violations(axe) == []
+
+
+@pytest.fixture
+def locked(desktop: Page) -> Iterator[Page]:
+    """The page of the API of a server that wants a token."""
+    with served(complains=True, DIGITS_TOKEN="secret") as server:
+        url, desktop.url = desktop.url, server.url
+        open_docs(desktop)
+        yield desktop
+        desktop.url = url
+
+
+@pytest.mark.parametrize(("token", "status"), [("", 401), ("wrong", 401), ("secret", 200)])
+def test_the_token_is_sent(locked: Page, token: str, status: int) -> None:
+    locked.find("token").send_keys(token)
+    operation(locked, "infer")
+    assert send(locked, "infer").startswith(str(status))
