@@ -67,9 +67,7 @@ def test_the_environment_is_small_and_without_torch_and_onnx(device: Path) -> No
 
 def test_it_reads_pictures(device: Path, pictures: list[Path]) -> None:
     lines = sh(device / "bin" / "digits", "predict", *pictures).splitlines()
-    answers = {line.split("  ")[1] for line in lines}
-    assert answers == {"?", *(path.stem for path in pictures)} - {"3"}
-    assert sum("perhaps" in line for line in lines) == 1
+    assert [line.split("  ")[1] for line in lines] == [path.stem for path in pictures]
     python = sh(device / "bin" / "python", "-m", "digits", "predict", pictures[7])
     assert python.startswith("7  (")
 

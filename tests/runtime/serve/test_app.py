@@ -350,16 +350,16 @@ def test_metrics_tell_how_sure_the_answers_are(
 ) -> None:
     confidences = classifier.model.probabilities(test_slice.images[:20]).max(1)
     sure = int((confidences >= classifier.threshold).sum())
-    for picture in pictures:  # of which one is unsure
-        client.post("/predict", content=picture.read_bytes())
+    for picture in (*(path.read_bytes() for path in pictures), png(9, 9)):
+        client.post("/predict", content=picture)
     client.post("/read", content=numbers.read_bytes())
     client.post(INFER, json=request(test_slice.images[:20, None]))
     found = lines(client)
     for line in (
-        'digits_answers_total{answer="digit",endpoint="predict"} 9.0',
+        'digits_answers_total{answer="digit",endpoint="predict"} 10.0',
         'digits_answers_total{answer="unsure",endpoint="predict"} 1.0',
         f'digits_answers_total{{answer="digit",endpoint="infer"}} {sure}.0',
-        'digits_confidence_count{endpoint="predict"} 10.0',
+        'digits_confidence_count{endpoint="predict"} 11.0',
         'digits_confidence_bucket{endpoint="infer",le="0.2"} 0.0',
         'digits_confidence_count{endpoint="infer"} 20.0',
     ):
