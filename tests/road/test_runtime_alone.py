@@ -38,7 +38,7 @@ def device(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
 
 
 def test_the_wheel_is_small_and_holds_the_model(wheel: Path) -> None:
-    # 308,000 bytes without the server and its pages, which have 68,000 with their zip headers.
+    # 308,000 bytes without the server and its pages, which have 70,000 with their zip headers.
     with ZipFile(wheel) as archive:
         served = [file for file in archive.infolist() if file.filename.startswith("digits/serve/")]
     assert served
@@ -46,7 +46,7 @@ def test_the_wheel_is_small_and_holds_the_model(wheel: Path) -> None:
     assert (
         size - sum(file.compress_size + 98 + 2 * len(file.filename) for file in served) <= 308_000
     )
-    assert size <= 376_000
+    assert size <= 378_000
     names = sh(sys.executable, "-m", "zipfile", "-l", wheel)
     for name in (
         *("digits/models/lenet5.int8.onnx", "digits/py.typed", "digits_train/py.typed"),

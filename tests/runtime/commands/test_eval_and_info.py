@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -75,15 +76,18 @@ def test_eval_of_pictures_measures_what_predict_answers(
     run: Run, pictures: list[Path], tmp_path: Path
 ) -> None:
     """Several hypotheses count, not only the frame of the one with the most weight."""
-    (tmp_path / "5").mkdir()
-    shutil.copy(pictures[3], tmp_path / "5")  # a mistake, so that its confidence is told
-    [mistake] = json.loads(run("eval", "--data", tmp_path, "--json")[1])["mistakes"]
     classifier = Classifier()
-    prediction = classifier.predict(pictures[3])
-    assert mistake["confidence"] == pytest.approx(prediction.confidence, abs=1e-5)
-    assert prediction.frame is not None
-    alone = classifier.model.probabilities(prediction.frame[None]).max()
-    assert mistake["confidence"] != pytest.approx(alone, abs=0.001)
+    predictions = [classifier.predict(picture) for picture in pictures]
+    frames = np.stack([one.frame for one in predictions if one.frame is not None])
+    alone = classifier.model.probabilities(frames).max(1)
+    confidences = np.array([one.confidence for one in predictions])
+    digit = int(abs(confidences - alone).argmax())
+    assert abs(confidences - alone)[digit] > 0.001
+    wrong = tmp_path / str((digit + 1) % 10)  # a mistake, so that its confidence is told
+    wrong.mkdir()
+    shutil.copy(pictures[digit], wrong)
+    [mistake] = json.loads(run("eval", "--data", tmp_path, "--json")[1])["mistakes"]
+    assert mistake["confidence"] == pytest.approx(confidences[digit], abs=1e-5)
 
 
 def test_eval_without_matplotlib_says_what_is_needed(
