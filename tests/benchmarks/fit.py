@@ -152,7 +152,7 @@ def loss_and_gradient(
 ) -> tuple[float, NDArray[np.float64]]:
     """The mean negative log-likelihood of the labels, and its gradient.
 
-    fitted: the weights of of `judge.FEATURES`, then of `judge.SEVERAL_FEATURES`.
+    fitted: the weights of `judge.FEATURES`, then of `judge.SEVERAL_FEATURES`.
     """
     of_hypotheses, of_several = np.split(fitted, [len(judge.FEATURES)])
     total, gradient = 0.0, np.zeros_like(fitted)

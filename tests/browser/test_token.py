@@ -148,6 +148,14 @@ def test_an_address_with_a_wrong_token(locked: Page) -> None:
     assert address(locked) == f"{locked.url}/"
 
 
+def test_a_link_with_a_wrong_token_leaves_the_right_one(locked: Page) -> None:
+    unlock(locked)
+    open_with(locked, "wrong")
+    locked.draw(SEVEN)
+    locked.wait_for_text("7")
+    assert not is_asked(locked)
+
+
 def test_a_token_that_is_no_longer_the_server_s(locked: Page) -> None:
     locked.driver.execute_script("sessionStorage.setItem('digits-token', 'old')")
     locked.open()

@@ -24,8 +24,25 @@ def _text(metavar: str, what: str, check: Callable[[str], bool] | None = None) -
     return typer.Option(metavar=metavar, help=what, show_default=False, callback=callback)
 
 
-def _is_token(text: str) -> bool:
-    return bool(re.fullmatch(r"[!-~]+", text))  # what a header can carry
+def _named(metavar: str, what: str, default: str | None = None) -> Any:
+    """A part of the addresses at /v2/models. default: what the help says that it is."""
+
+    def checked(value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"\w[\w.-]*", value):
+            raise typer.BadParameter(f"{value!r} can't be part of an address")
+        return value
+
+    shown = default or True
+    return typer.Option(metavar=metavar, help=what, show_default=shown, callback=checked)
+
+
+def _check_token(value: str | None) -> str | None:
+    """What a header can carry. The message doesn't tell the secret."""
+    if value is not None and not re.fullmatch(r"[!-~]+", value):
+        raise typer.BadParameter(
+            "it has to be visible ASCII characters without blanks"
+        )
+    return value
 
 
 def _is_host(text: str) -> bool:
@@ -55,11 +72,12 @@ class _Server:
     ] = None
     token: Annotated[
         str | None,
-        _text(
-            "TOKEN",
-            "What requests must bring as `Authorization: Bearer TOKEN`, except for health and the"
-            " pages. Other users can see options: rather set the variable.",
-            _is_token,
+        typer.Option(
+            metavar="TOKEN",
+            help="What requests must bring as `Authorization: Bearer TOKEN`, except for health and"
+            " the pages. Other users can see options: rather set the variable.",
+            show_default=False,
+            callback=_check_token,
         ),
     ] = None
     allowed_hosts: Annotated[
@@ -83,12 +101,9 @@ class _Server:
     model: options.Model = None
     model_sha256: options.ModelSha256 = None
     model_name: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="What it is called at /v2/models.", show_default="its architecture"
-        ),
+        str | None, _named("NAME", "What it is called at /v2/models.", "its architecture")
     ] = None
-    model_version: Annotated[str, typer.Option(metavar="VERSION", help="Its version there.")] = "1"
+    model_version: Annotated[str, _named("VERSION", "Its version there.")] = "1"
     kernels: options.Kernels = None
     reject: options.Reject = "unsure"
     log_level: Annotated[

@@ -2,6 +2,7 @@
 
 const KEY = "digits-token"; // in the tab's storage
 const TIMEOUT = 5_000; // milliseconds, as for a small picture (page.js)
+const WRONG = "This token is wrong.";
 const form = document.getElementById("token");
 const [input] = form;
 const refusal = form.querySelector("p");
@@ -51,20 +52,22 @@ function keep(given) {
 function ask(sentence = "") {
   form.hidden = false;
   refusal.textContent = sentence;
-  input.setAttribute("aria-invalid", Boolean(sentence));
+  input.setAttribute("aria-invalid", sentence === WRONG);
   if (document.activeElement === document.body) input.focus(); // else somebody draws
 }
 
 /** What is wrong with a token, or nothing. */
 async function problem(given) {
-  if (!/^[!-~]+$/.test(given)) return "This token is wrong."; // no header could carry it
+  if (!/^[!-~]+$/.test(given)) return WRONG; // no header could carry it
   try {
     const signal = AbortSignal.timeout(TIMEOUT);
-    const { status } = await fetch("v2", { headers: bearer(given), signal });
-    return status === 401 ? "This token is wrong." : "";
+    const { ok, status } = await fetch("v2", { headers: bearer(given), signal });
+    if (ok) return "";
+    if (status === 401) return WRONG;
   } catch {
-    return "The server can't be reached. Try again later.";
+    // As when a proxy or a busy server answers for it.
   }
+  return "The server can't be reached. Try again later.";
 }
 
 async function submit(event) {
@@ -72,6 +75,7 @@ async function submit(event) {
   const given = input.value.trim();
   const sentence = await problem(given);
   if (sentence) {
+    if (form.hidden && token) return; // a link's; the one that opened the page still does
     ask(sentence);
     input.select();
     return;
