@@ -211,15 +211,16 @@ class Page(NamedTuple):
 
 
 def lattice_samples(seeds: Sequence[int]) -> list[Page]:
-    """The lattices of the pages with these seeds: a third are drawn, a third have no digit."""
+    """The lattices of the pages with these seeds: one in three without any digit, one drawn."""
     validation = mnist.load("validation")
     half = Split(validation.images[:FITTED], validation.labels[:FITTED])
     classifier = Classifier()
     found = []
     for seed in seeds:
         random = np.random.default_rng([8, seed])
-        make = pages.drawing if random.random() < 1 / 3 else pages.page
-        page = make(half, random, digits=bool(random.random() > 1 / 3))
+        kind = random.random() * 3
+        drawn = pages.drawing(half, random) if kind < 1 else None
+        page = drawn or pages.page(half, random, digits=bool(kind < 2))
         found += page_lattices(page, classifier)
     return found
 

@@ -105,28 +105,13 @@ def page(
     return _known(written, *shown)
 
 
-def drawing(
-    split: Split, random: np.random.Generator, fonts: Sequence[str] = DEJAVU, digits: bool = True
-) -> Page:
-    """A number drawn with a mouse or a finger, one to six digits in two colours on a canvas.
-
-    digits: without them it is a line or two of words.
-    """
+def drawing(split: Split, random: np.random.Generator) -> Page:
+    """A number drawn with a mouse or a finger, one to six digits in two colours on a canvas."""
     while True:
         height = float(np.exp(random.uniform(np.log(40), np.log(250))))
         hand = some_hand(random, height)._replace(broken=0.0, keep=1.0, pressure=0.0)
-        if digits:
-            gap = max(0.0, random.normal(0, 0.3))
-            plan = Plan([[(int(random.integers(1, 7)),)]], digit_gap=gap)
-            written = layout.sheet(split, random, plan, hand, ())
-        else:
-            written = Sheet(height)
-            file, wobble = str(random.choice(list(fonts))), random.uniform(0, 0.03)
-            for line in range(int(random.integers(1, 3))):
-                words = marks.words(random, int(random.integers(1, 4)))
-                if random.random() < 0.5:
-                    words = words.title()
-                _type(written, words, file, height, 2 * height * line, random, wobble)
+        plan = Plan([[(int(random.integers(1, 7)),)]], digit_gap=max(0.0, random.normal(0, 0.3)))
+        written = layout.sheet(split, random, plan, hand, ())
         shown = photographed(written, some_canvas(random), random)
         if shown is not None and _whole(written, shown[1]):
             return _known(written, *shown)

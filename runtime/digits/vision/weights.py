@@ -38,27 +38,27 @@ SEVERAL = (
     -0.614,  # one
 )
 ARC = (
-    -2.848,  # digit
-    0.468,  # confidence
-    0.328,  # height
-    -3.476,  # height squared
-    1.273,  # too wide
-    -1.675,  # cuts
-    -0.023,  # crossed
-    1.050,  # joins
-    -2.595,  # contrast
-    -6.859,  # contrast squared
-    -1.807,  # softness
-    -0.426,  # between lines
-    -1.473,  # one
-    0.224,  # page
-    0.055,  # line
-    0.368,  # junk
-    -0.208,  # junk's mass
-    -1.183,  # junk's seams
+    -1.596,  # digit
+    0.502,  # confidence
+    0.700,  # height
+    -3.603,  # height squared
+    -0.204,  # too wide
+    -0.966,  # cuts
+    -1.046,  # crossed
+    0.966,  # joins
+    1.106,  # contrast
+    -3.631,  # contrast squared
+    2.415,  # softness
+    0.607,  # between lines
+    -1.433,  # one
+    0.455,  # page
+    -0.110,  # line
+    -0.269,  # junk
+    -0.118,  # junk's mass
+    -0.833,  # junk's seams
 )
 PAIR = (
-    1.218,  # digit beside digit
-    -2.942,  # digit beside letter
-    2.033,  # letter beside letter
+    1.224,  # digit beside digit
+    -3.444,  # digit beside letter
+    1.723,  # letter beside letter
 )
