@@ -39,9 +39,7 @@ def _named(metavar: str, what: str, default: str | None = None) -> Any:
 def _check_token(value: str | None) -> str | None:
     """What a header can carry. The message doesn't tell the secret."""
     if value is not None and not re.fullmatch(r"[!-~]+", value):
-        raise typer.BadParameter(
-            "it has to be visible ASCII characters without blanks"
-        )
+        raise typer.BadParameter("it has to be visible ASCII characters without blanks")
     return value
 
 
