@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -15,27 +16,27 @@ from digits.serve.refusals import failed
 
 _PIPELINED = 100  # requests that are sent before the first of them is answered; browsers send one
 
-_TOO_MANY = {"error": "too many connections"}
+_TOO_MANY = "too many connections"
 _SPARE = 50  # connections beyond the limit, on which health is answered
 
-_FULL = "\r\n".join(
-    [
-        "HTTP/1.1 503 Service Unavailable",
-        "connection: close",
-        "retry-after: 1",
-        "content-type: application/json",
-        *(f"{name}: {value}" for name, value in HEADERS.items()),
-        "",
-        json.dumps(_TOO_MANY),
-    ]
-).encode()
+
+def _last_answer(status: str, error: str, headers: Mapping[str, str] = HEADERS) -> bytes:
+    """What a connection says before it is closed."""
+    lines = (f"{name}: {value}" for name, value in headers.items())
+    answer = [f"HTTP/1.1 {status}", "connection: close", "content-type: application/json", *lines]
+    return "\r\n".join([*answer, "", json.dumps({"error": error})]).encode()
+
+
+_FULL = _last_answer("503 Service Unavailable", _TOO_MANY, {**HEADERS, "retry-after": "1"})
+_INVALID = _last_answer("400 Bad Request", "this is no request in HTTP")
+_LARGE = _last_answer("431 Request Header Fields Too Large", "the head of the request is too large")
 
 
 async def _full(scope: Scope, receive: Receive, send: Send) -> None:
     """What a spare connection answers with, health aside."""
     scope["digits.refusal"] = "too_many_connections"
     headers = {"connection": "close", "retry-after": "1"}
-    await failed(503, _TOO_MANY["error"], headers)(scope, receive, send)
+    await failed(503, _TOO_MANY, headers)(scope, receive, send)
 
 
 class Connection(HttpToolsProtocol):
@@ -72,9 +73,7 @@ class Connection(HttpToolsProtocol):
         if len(self.connections) <= self._most + _SPARE:
             self._await_head()
         else:
-            self._metrics.refused("too_many_connections")
-            transport.write(_FULL)
-            transport.close()
+            self._close("too_many_connections", _FULL)
 
     def data_received(self, data: bytes) -> None:
         self._extra += len(data)
@@ -82,8 +81,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._extra > self._limits.max_header_bytes:
-            self._metrics.refused("large_head")
-            self.transport.close()
+            self._close("large_head", _LARGE)
         elif self.cycle is None or self.cycle.response_complete:
             self._await_head()
 
@@ -104,10 +102,14 @@ class Connection(HttpToolsProtocol):
             self._unread = None
 
     def send_400_response(self, msg: str) -> None:
-        self._metrics.refused("no_http")
-        super().send_400_response(msg)
+        if not self.transport.is_closing():
+            self._close("no_http", _INVALID)
 
     def on_headers_complete(self) -> None:
+        head = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if head > self._limits.max_header_bytes:
+            self._close("large_head", _LARGE)
+            raise ValueError("nothing more is read")
         if len(self.pipeline) >= _PIPELINED:
             raise ValueError("too many requests at once")  # which uvicorn answers with 400
         self._deadline = 0.0
@@ -142,6 +144,11 @@ class Connection(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_at(
             self._deadline, self.timeout_keep_alive_handler
         )
+
+    def _close(self, reason: str, answer: bytes) -> None:
+        self._metrics.refused(reason)
+        self.transport.write(answer)
+        self.transport.close()
 
     def _abort(self, reason: str) -> None:
         self._metrics.refused(reason)

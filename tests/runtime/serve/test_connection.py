@@ -1,3 +1,4 @@
+import json
 import resource
 import socket
 import threading
@@ -306,7 +307,24 @@ def test_what_is_not_http(
         patch.setattr(settings, "header_timeout", 0.5)  # after the first line, more might come
         with connect(port) as client:
             client.sendall(nonsense)
-            assert everything(client)[:12] in (b"HTTP/1.1 400", b"")
+            answer = everything(client)
+    if answer:
+        assert answer[:12] == b"HTTP/1.1 400"
+        assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {
+            "error": "this is no request in HTTP"
+        }
+    assert serves(port)
+
+
+def test_a_large_head_is_refused_although_it_comes_at_once(
+    port: int, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setattr(settings, "max_header_bytes", 200)
+    with connect(port) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: " + b"x" * 1000 + b"\r\n\r\n")
+        answer = everything(client)
+    assert answer[:12] == b"HTTP/1.1 431"
+    assert "head" in json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
     assert serves(port)
 
 
