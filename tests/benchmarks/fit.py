@@ -3,7 +3,8 @@
 Writes runtime/digits/vision/weights.py. The pictures are those of the synthetic camera, of the
 first half of MNIST's validation digits; tests/benchmarks/camera.py measures with the other half.
 Beside digits there are pictures of several digits, and of none: letters, scribbles, textures and
-blank sheets, as training draws them (digits_train/outliers).
+blank sheets, as training draws them (digits_train/outliers). Of the pages, which `read` is fitted
+to, a third are numbers drawn on a canvas, and a third are text.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from tests.camera import page as pages
 from digits import Classifier
 from digits.data import mnist
 from digits.data.mnist import Split
+from digits.models.model import BUNDLED
 from digits.system import cores
 from digits.terminal import progress_bar
 from digits.vision import judge, picture, segment, weights
@@ -135,7 +137,7 @@ def samples(seeds: Sequence[int]) -> list[Sample]:
     """What the judge sees of the pictures with these seeds."""
     validation = mnist.load("validation")
     half = Split(validation.images[:FITTED], validation.labels[:FITTED])
-    classifier = Classifier()
+    classifier = Classifier(BUNDLED)
     found = []
     for image, label in pictures(half, seeds):
         [seen] = classifier.examine([image])
@@ -214,13 +216,15 @@ def lattice_samples(seeds: Sequence[int]) -> list[Page]:
     """The lattices of the pages with these seeds: one in three without any digit, one drawn."""
     validation = mnist.load("validation")
     half = Split(validation.images[:FITTED], validation.labels[:FITTED])
-    classifier = Classifier()
+    classifier = Classifier(BUNDLED)
     found = []
     for seed in seeds:
         random = np.random.default_rng([8, seed])
         kind = random.random() * 3
-        drawn = pages.drawing(half, random) if kind < 1 else None
-        page = drawn or pages.page(half, random, digits=bool(kind < 2))
+        if kind < 1:
+            page = pages.drawing(half, random)
+        else:
+            page = pages.page(half, random, digits=bool(kind < 2))
         found += page_lattices(page, classifier)
     return found
 

@@ -24,7 +24,7 @@ def _text(metavar: str, what: str, check: Callable[[str], bool] | None = None) -
     return typer.Option(metavar=metavar, help=what, show_default=False, callback=callback)
 
 
-def _named(metavar: str, what: str, default: str | None = None) -> Any:
+def _path_segment(metavar: str, what: str, default: str | None = None) -> Any:
     """A part of the addresses at /v2/models. default: what the help says that it is."""
 
     def checked(value: str | None) -> str | None:
@@ -99,9 +99,9 @@ class _Server:
     model: options.Model = None
     model_sha256: options.ModelSha256 = None
     model_name: Annotated[
-        str | None, _named("NAME", "What it is called at /v2/models.", "its architecture")
+        str | None, _path_segment("NAME", "What it is called at /v2/models.", "its architecture")
     ] = None
-    model_version: Annotated[str, _named("VERSION", "Its version there.")] = "1"
+    model_version: Annotated[str, _path_segment("VERSION", "Its version there.")] = "1"
     kernels: options.Kernels = None
     reject: options.Reject = "unsure"
     log_level: Annotated[
