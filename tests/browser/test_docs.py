@@ -121,3 +121,12 @@ def test_the_token_is_sent(locked: Page, token: str, status: int) -> None:
     locked.find("token").send_keys(token)
     operation(locked, "infer")
     assert send(locked, "infer").startswith(str(status))
+
+
+def test_the_token_of_the_drawing_page_is_there(locked: Page) -> None:
+    locked.driver.get(f"{locked.url}/#token=secret")
+    form = locked.find("token")
+    locked.wait(lambda: not form.is_displayed(), lambda: form.text)
+    open_docs(locked)
+    operation(locked, "infer")
+    assert send(locked, "infer").startswith("200")

@@ -90,12 +90,12 @@ def test_what_was_drawn_is_read_once_the_token_is_there(locked: Page) -> None:
 @pytest.mark.parametrize("wrong", ["wrong", "w\xe4hrung", "\N{SNOWMAN}", "two words"])
 def test_a_wrong_token_gets_a_sentence(locked: Page, wrong: str) -> None:
     give(locked, wrong)
-    refusal = locked.find("refusal")
-    locked.wait(lambda: refusal.text == "This token is wrong.", lambda: refusal.text)
+    message = locked.find("token-error")
+    locked.wait(lambda: message.text == "This token is wrong.", lambda: message.text)
     field = locked.driver.switch_to.active_element
     assert field.get_attribute("aria-invalid") == "true"
     unlock(locked)
-    assert refusal.get_attribute("textContent") == "" or not refusal.is_displayed()
+    assert message.get_attribute("textContent") == "" or not message.is_displayed()
     locked.draw(SEVEN)
     locked.wait_for_text("7")
 
@@ -135,6 +135,12 @@ def test_the_address_may_bring_it(locked: Page, fragment: str) -> None:
     assert all("#" not in asked and "s3cret" not in asked for asked in locked.requests()[1:])
 
 
+def test_an_address_with_an_empty_token(locked: Page) -> None:
+    open_with(locked, "")
+    locked.wait(lambda: is_asked(locked), lambda: "it isn't asked for")
+    assert address(locked) == f"{locked.url}/"
+
+
 def test_the_address_of_an_open_page_may_bring_it(locked: Page) -> None:
     locked.driver.execute_script("location.hash = arguments[0]", f"#token={TOKEN}")
     locked.wait(lambda: not is_asked(locked), lambda: "it is asked for")
@@ -144,7 +150,7 @@ def test_the_address_of_an_open_page_may_bring_it(locked: Page) -> None:
 def test_an_address_with_a_wrong_token(locked: Page) -> None:
     open_with(locked, "wrong")
     locked.wait(lambda: is_asked(locked), lambda: "it isn't asked for")
-    assert locked.find("refusal").text == "This token is wrong."
+    assert locked.find("token-error").text == "This token is wrong."
     assert address(locked) == f"{locked.url}/"
 
 
@@ -162,7 +168,7 @@ def test_a_token_that_is_no_longer_the_server_s(locked: Page) -> None:
     assert not is_asked(locked)
     locked.draw(SEVEN)
     locked.wait(lambda: is_asked(locked), lambda: "it isn't asked for")
-    assert locked.find("refusal").text == "The server wants another token now."
+    assert locked.find("token-error").text == "The server wants another token now."
     unlock(locked)
     locked.wait_for_text("7")
 
@@ -226,8 +232,8 @@ def test_the_secret_is_nowhere_on_the_page(locked: Page) -> None:
 def test_axe_finds_nothing_in_the_form(locked: Page, axe: str, scheme: str) -> None:
     locked.open(scheme)
     give(locked, "wrong")
-    refusal = locked.find("refusal")
-    locked.wait(lambda: refusal.text, lambda: "there is no sentence")
+    message = locked.find("token-error")
+    locked.wait(lambda: message.text, lambda: "there is no sentence")
     assert locked.violations(axe) == []
 
 

@@ -145,3 +145,6 @@ def test_each_refusal_has_its_words(fresh: Page, status: int, words: str) -> Non
     fresh.draw(SEVEN)
     fresh.wait_for_status(words)
     assert "chunk" not in fresh.status
+    assert status != 413 or fresh.status.endswith(
+        "At most 16 MB and 25 million pixels can be read."
+    )

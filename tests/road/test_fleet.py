@@ -110,8 +110,10 @@ def test_a_unix_socket(tmp_path: Path, digits: Run) -> None:
 def test_a_file_is_no_socket_to_be_replaced(tmp_path: Path, digits: Run) -> None:
     path = tmp_path / "important"
     path.write_text("text")
-    done = digits("serve", "--uds", str(path))
-    assert done.returncode == 1 and "can't listen on" in done.stderr
+    for taken in (path, tmp_path):
+        done = digits("serve", "--uds", str(taken))
+        assert done.returncode == 1
+        assert f"can't listen on {taken}: it exists, and is no Unix socket" in done.stderr
     assert path.read_text() == "text"
 
 

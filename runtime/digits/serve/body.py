@@ -9,8 +9,9 @@ from starlette.requests import ClientDisconnect, Request
 from digits.serve.limits import Limits
 from digits.serve.refusals import Refused
 
-# A client that sends too much learns so when it has sent it all: an answer in the middle, and the
-# connection closed, is an error of the network to most of them. There is an end to that too.
+# A client that sends too much, and didn't ask before, learns so when it has sent it all: an answer
+# in the middle, and the connection closed, is an error of the network to most of them. There is an
+# end to that too.
 _DRAINED = 8
 _CLOSE = {"connection": "close"}
 
@@ -46,7 +47,8 @@ class Bodies:
             raise Refused(415, "compressed requests are not read", _CLOSE)
         too_long = Refused(413, f"at most {most:,} bytes are read", _CLOSE)
         announced = request.headers.get("content-length", "0")
-        if announced.isdigit() and int(announced) > _DRAINED * most:
+        asks = request.headers.get("expect", "").lower() == "100-continue"
+        if announced.isdigit() and int(announced) > (most if asks else _DRAINED * most):
             raise too_long
         received = 0
         async for chunk in request.stream():

@@ -33,4 +33,7 @@ def parse(arguments: Sequence[str], prog_name: str) -> Settings | None:
     settings = typer.main.get_command(command).main(
         list(arguments), prog_name=prog_name, standalone_mode=False
     )
-    return settings if isinstance(settings, Settings) else None
+    if not isinstance(settings, Settings):
+        return None
+    settings.check()
+    return settings

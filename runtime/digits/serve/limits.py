@@ -15,6 +15,15 @@ import typer
 
 from digits.system import cores
 
+# Of each pair the first is at least the second; else nothing of the second's size is ever answered.
+_AT_LEAST = (
+    ("max_total_bytes", "max_picture_bytes"),
+    ("max_total_bytes", "max_tensor_bytes"),
+    ("max_picture_memory", "max_pixels"),  # a pixel takes a byte or more
+    ("max_queued_digits", "max_batch"),
+    ("answer_timeout", "picture_timeout"),
+)
+
 
 def _number(unit: str, what: str, most: int | None = None) -> Any:
     return typer.Option(min=1, max=most, metavar=unit, help=what)
@@ -67,3 +76,13 @@ class Limits:
 
     def __post_init__(self) -> None:
         self.workers = self.workers or cores()
+
+    def check(self) -> None:
+        """Raise typer.BadParameter where one limit leaves no room for another."""
+        for larger, smaller in _AT_LEAST:
+            most, least = getattr(self, larger), getattr(self, smaller)
+            if most < least:
+                options = [f"--{name.replace('_', '-')}" for name in (larger, smaller)]
+                raise typer.BadParameter(
+                    f"{options[0]} must be at least {options[1]}: {most} < {least}"
+                )

@@ -28,9 +28,11 @@ def files() -> dict[str, bytes]:
 
 
 def filled(page: bytes, metadata: Metadata, settings: Settings) -> bytes:
-    """The page, which says what the model is, and knows the token's need and the time-outs."""
+    """The page, which says what the model is, and knows the token's need and the limits."""
     values = {
         "needed": "data-needed" if settings.token is not None else "",
+        "bytes": str(settings.max_picture_bytes),
+        "pixels": str(settings.max_pixels),
         "seconds": str(settings.body_timeout + settings.answer_timeout),
         "model": metadata.architecture,
         "accuracy": f"{100 * metadata.test_accuracy:.2f} %",

@@ -131,7 +131,9 @@ def _listening_at(path: Path) -> socket.socket:
         raise DigitsError("--uds: this system has no Unix sockets")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _is_alive(path):
+        if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
+            raise DigitsError(f"can't listen on {path}: it exists, and is no Unix socket")
+        if path.exists() and not _is_alive(path):
             path.unlink()
         listener.bind(str(path))
         listener.listen(_BACKLOG)

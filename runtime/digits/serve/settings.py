@@ -48,7 +48,7 @@ def _is_host(text: str) -> bool:
 
 
 def _is_origin(text: str) -> bool:
-    return bool(re.fullmatch(r"|\*|https?://[^/\s]+", text))
+    return bool(re.fullmatch(r"|\*|https?://[^/*\s]+", text))
 
 
 @dataclass

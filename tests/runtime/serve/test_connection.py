@@ -71,6 +71,14 @@ def everything(client: socket.socket) -> bytes:
     return received
 
 
+@pytest.mark.parametrize("path", ["/predict", "/v2/models/lenet5/infer"])
+def test_a_client_that_asks_first_sends_no_body_in_vain(port: int, path: str) -> None:
+    with connect(port) as client:
+        head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n"
+        client.sendall(f"{head}content-length: {17 << 20}\r\n\r\n".encode())
+        assert everything(client).startswith(b"HTTP/1.1 413 ")
+
+
 def get(client: socket.socket) -> bytes:
     """The answer to GET, head and body."""
     client.sendall(GET)

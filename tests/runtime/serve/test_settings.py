@@ -89,6 +89,7 @@ def test_the_port_of_kubernetes_is_none_of_ours(
         ("--model-version", "../1"),
         ("--allowed-origins", "app.example.org"),
         ("--allowed-origins", "https://a.example, b.example"),
+        ("--allowed-origins", "https://*.example.org"),
         ("--allowed-hosts", "a.example:8000"),
         ("--allowed-hosts", "https://a.example"),
     ],
@@ -96,6 +97,24 @@ def test_the_port_of_kubernetes_is_none_of_ours(
 def test_a_senseless_value_is_named(run, started: list[Settings], option: str, value: str) -> None:
     code, _, err = run("serve", option, value)
     assert code == 2 and option in err and "Traceback" not in err
+    assert not started
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "other"),
+    [
+        ("--max-total-bytes", "1", "--max-picture-bytes"),
+        ("--max-tensor-bytes", str(1 << 30), "--max-total-bytes"),
+        ("--max-picture-memory", "1", "--max-pixels"),
+        ("--max-queued-digits", "255", "--max-batch"),
+        ("--picture-timeout", "31", "--answer-timeout"),
+    ],
+)
+def test_limits_that_contradict_each_other_are_named(
+    run, started: list[Settings], option: str, value: str, other: str
+) -> None:
+    code, _, err = run("serve", option, value)
+    assert code == 2 and option in err and other in err
     assert not started
 
 
@@ -186,9 +205,10 @@ def test_the_page_knows_whether_a_token_is_needed(
     assert "secret" not in page
 
 
-def test_the_page_waits_as_long_as_the_server(classifier: Classifier) -> None:
-    client = TestClient(application(classifier, body_timeout=3.0, answer_timeout=4.5))
-    assert '<main data-seconds="7.5">' in client.get("/").text
+def test_the_page_knows_the_server_s_limits(classifier: Classifier) -> None:
+    limits = {"max_picture_bytes": 5, "max_pixels": 6, "body_timeout": 3.0, "answer_timeout": 4.5}
+    page = TestClient(application(classifier, **limits)).get("/").text
+    assert '<main data-bytes="5" data-pixels="6" data-seconds="7.5">' in page
 
 
 @pytest.mark.parametrize("level", ["warning", "error"])

@@ -165,6 +165,11 @@ function show() {
   if (named instanceof HTMLDetailsElement) named.open = true;
 }
 
+try {
+  document.getElementById("token").value = sessionStorage.getItem("digits-token"); // of page/token.js
+} catch {
+  // The browser keeps nothing for pages.
+}
 render().catch((error) => {
   document.getElementById("about").textContent = `openapi.json can't be shown: ${error.message}`;
 });

@@ -1,8 +1,8 @@
 // A file that was chosen, as the browser shows it and as the server takes it.
 
+import { MAX_BYTES, MAX_PIXELS } from "./limits.js";
+
 const KNOWN = ["bmp", "gif", "jpeg", "png", "tiff", "webp"].map((name) => `image/${name}`);
-const MAX_BYTES = 16 * 2 ** 20; // as the server's, in limits.py
-const MAX_PIXELS = 25e6; // the same
 const LONGEST = 4096; // pixels of a picture that has to be made smaller
 
 /** { image, blob, name }: to show, null where the browser can't; to send; what the file is called. */

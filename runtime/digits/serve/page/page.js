@@ -3,6 +3,7 @@
 import { Answer } from "./answer.js";
 import { Camera } from "./camera.js";
 import { copied, jpeg, open } from "./file.js";
+import { MAX_SECONDS } from "./limits.js";
 import { Paper } from "./paper.js";
 import { ProgramBox } from "./program_box.js";
 import { Reader } from "./reader.js";
@@ -10,7 +11,7 @@ import { Reader } from "./reader.js";
 // Milliseconds until an answer is given up.
 const SMALL_TIMEOUT = 5_000; // thrice what the 64 that may wait before it take, of 25 ms each
 // The server's own limits for a picture to arrive and to be answered, and 5 s for the way.
-const FILE_TIMEOUT = 1000 * (Number(document.querySelector("main").dataset.seconds) + 5);
+const FILE_TIMEOUT = 1000 * (MAX_SECONDS + 5);
 const FRAME = 640; // pixels of a camera's picture
 
 const find = (id) => document.getElementById(id);

@@ -1,5 +1,6 @@
 // Talks to the server that this page came from, and says in a visitor's words what goes wrong.
 
+import { MAX_BYTES, MAX_PIXELS } from "./limits.js";
 import { authorization, refused } from "./token.js";
 
 const RETRY = 1000; // milliseconds from one try to the next
@@ -10,8 +11,10 @@ class Unavailable extends Error {}
 /** The server wants a token, or another one. */
 class Locked extends Error {}
 
+const MEGABYTES = Number((MAX_BYTES / 2 ** 20).toPrecision(2));
+const MEGAPIXELS = Number((MAX_PIXELS / 1e6).toPrecision(2));
 const REFUSED = {
-  413: "This picture is too large. At most 16 MB and 25 million pixels can be read.",
+  413: `This picture is too large. At most ${MEGABYTES} MB and ${MEGAPIXELS} million pixels can be read.`,
   422: "This is no picture that can be read here, or it is damaged. JPEG, PNG, WebP, GIF, BMP and TIFF can.",
 };
 const UNAVAILABLE = {

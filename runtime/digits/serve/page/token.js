@@ -5,7 +5,7 @@ const TIMEOUT = 5_000; // milliseconds, as for a small picture (page.js)
 const WRONG = "This token is wrong.";
 const form = document.getElementById("token");
 const [input] = form;
-const refusal = form.querySelector("p");
+const message = form.querySelector("p");
 let token = "";
 
 /** Whether requests need one, as far as is known. */
@@ -48,16 +48,16 @@ function keep(given) {
   }
 }
 
-/** Show the form. sentence: why what was given is none. */
-function ask(sentence = "") {
+/** Show the form. error: why what was given is none. */
+function ask(error = "") {
   form.hidden = false;
-  refusal.textContent = sentence;
-  input.setAttribute("aria-invalid", sentence === WRONG);
+  message.textContent = error;
+  input.setAttribute("aria-invalid", error === WRONG);
   if (document.activeElement === document.body) input.focus(); // else somebody draws
 }
 
 /** What is wrong with a token, or nothing. */
-async function problem(given) {
+async function validate(given) {
   if (!/^[!-~]+$/.test(given)) return WRONG; // no header could carry it
   try {
     const signal = AbortSignal.timeout(TIMEOUT);
@@ -73,10 +73,10 @@ async function problem(given) {
 async function submit(event) {
   event.preventDefault();
   const given = input.value.trim();
-  const sentence = await problem(given);
-  if (sentence) {
+  const error = await validate(given);
+  if (error) {
     if (form.hidden && token) return; // a link's; the one that opened the page still does
-    ask(sentence);
+    ask(error);
     input.select();
     return;
   }
@@ -88,9 +88,10 @@ async function submit(event) {
 
 /** Try the token in the address, /#token=…, and take it out of there. Returns whether there is one. */
 function takeFromAddress() {
-  const [, given] = location.hash.match(/^#token=(.+)/) ?? [];
-  if (!given) return false;
+  const [, given] = location.hash.match(/^#token=(.*)/) ?? [];
+  if (given === undefined) return false;
   history.replaceState(null, "", location.pathname + location.search);
+  if (!given) return false;
   try {
     input.value = decodeURIComponent(given);
   } catch {
