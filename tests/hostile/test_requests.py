@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
 from digits.serve.app import App
-from digits.serve.server import listening, make_server
+from digits.serve.server import bind, make_server
 from digits.serve.settings import Settings
 from tests.hostile import corpus, specimens
 from tests.hostile.watchful import harmless
@@ -136,7 +136,7 @@ def settings() -> Settings:
 def port(classifier: Classifier, settings: Settings) -> Iterator[int]:
     """A real server."""
     server = make_server(App(settings, classifier))
-    with listening(settings) as listener:
+    with bind(settings) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         yield listener.getsockname()[1]

@@ -113,7 +113,7 @@ def test_a_file_is_no_socket_to_be_replaced(tmp_path: Path, digits: Run) -> None
     for taken in (path, tmp_path):
         done = digits("serve", "--uds", str(taken))
         assert done.returncode == 1
-        assert f"can't listen on {taken}: it exists, and is no Unix socket" in done.stderr
+        assert f"can't listen on {taken}: it exists, and is not a Unix socket" in done.stderr
     assert path.read_text() == "text"
 
 

@@ -8,10 +8,10 @@ server         the socket, the signals, TLS, uvicorn
 addresses      where other devices find this machine
 connection     closes connections that are too slow, too long or too many
 app            which address does what
-guard          what holds for every request: its time, its count, its id, the headers of its answer
+middleware     what holds for every request: its time, its count, its id, the headers of its answer
 access         who may ask: hosts and the token
 refusals       how a request is refused
-body, upload   read what a client sends, within bounds
+body           reads what a client sends, within limits
 v2             the Open Inference Protocol: tensors in, tensors out
 batcher        runs the network once for the tensors that arrive together
 picture_queue  gives pictures that wait together to a process

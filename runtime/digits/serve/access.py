@@ -9,7 +9,7 @@ from functools import lru_cache
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from digits.serve.refusals import failed
+from digits.serve.refusals import error_response
 
 HEALTH = "/v2/health/"  # a probe needs neither a name nor a token
 
@@ -36,8 +36,8 @@ class AllowedHosts:
         if scope["type"] == "http" and not self._any and not scope["path"].startswith(HEALTH):
             hosts = [value for name, value in scope["headers"] if name == b"host"]
             if not all(map(self._knows, hosts)):
-                sentence = "this server doesn't answer for that host; see --allowed-hosts"
-                await failed(421, sentence)(scope, receive, send)
+                message = "this server doesn't answer for that host; see --allowed-hosts"
+                await error_response(421, message)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -60,8 +60,8 @@ class BearerToken:
             scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
             known = hmac.compare_digest(token.strip().encode("latin-1"), self._expected)
             if scheme.lower() != "bearer" or not known:
-                sentence = "a token is needed: Authorization: Bearer TOKEN"
-                refusal = failed(401, sentence, {"www-authenticate": "Bearer"})
+                message = "a token is needed: Authorization: Bearer TOKEN"
+                refusal = error_response(401, message, {"www-authenticate": "Bearer"})
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)

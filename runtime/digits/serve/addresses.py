@@ -17,12 +17,12 @@ def reachable(address: str) -> list[str]:
     For one that stands for all of the machine (0.0.0.0, ::), those on its networks, the likeliest
     first; for a loopback address, none.
     """
-    listening = ipaddress.ip_address(address)
-    if listening.is_loopback:
+    bind = ipaddress.ip_address(address)
+    if bind.is_loopback:
         return []
-    if not listening.is_unspecified:
+    if not bind.is_unspecified:
         return [address]
-    family = socket.AF_INET if listening.version == 4 else socket.AF_INET6
+    family = socket.AF_INET if bind.version == 4 else socket.AF_INET6
     return [own for own in dict.fromkeys(_own(family)) if _is_reachable(own)]
 
 

@@ -22,20 +22,19 @@ from digits.models import model
 from digits.serve import metrics, pages, pictures, v2
 from digits.serve.access import AllowedHosts, BearerToken
 from digits.serve.batcher import Batcher
-from digits.serve.body import Bodies
-from digits.serve.guard import LOG, Guard, request_id
+from digits.serve.body import BodyReader, read_upload
 from digits.serve.metrics import Metrics
+from digits.serve.middleware import LOG, RequestMiddleware, request_id
 from digits.serve.picture_queue import PictureQueue
 from digits.serve.pictures import PictureWorker, Upload
-from digits.serve.refusals import Refused, failed, reason_of
+from digits.serve.refusals import Refused, default_reason, error_response
 from digits.serve.settings import Settings
-from digits.serve.upload import read_upload
 from digits.terminal import complain
 
-_DESCRIPTION = "/openapi.json"
+_OPENAPI_PATH = "/openapi.json"
 _ID = "x-request-id"
 
-_SMALL = 64 << 10  # bytes of JSON that are parsed in less time than a thread takes to begin
+_INLINE_BYTES = 64 << 10  # bytes of JSON that are parsed in less time than a thread takes to begin
 
 
 class App:
@@ -61,14 +60,14 @@ class App:
             routes=self._service.routes(),
             middleware=_middleware(settings, self._service.files),
             exception_handlers={
-                HTTPException: _refused,
-                PictureError: _no_picture,
-                ModelError: _bad_model,
-                Exception: _broken,
+                HTTPException: _http_error,
+                PictureError: _picture_error,
+                ModelError: _model_error,
+                Exception: _internal_error,
             },
         )
         starlette.router.redirect_slashes = False
-        self._app = Guard(starlette, settings, self.metrics)
+        self._app = RequestMiddleware(starlette, settings, self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
@@ -79,7 +78,7 @@ class App:
         Requests that have come before are answered by the one that was served before.
         """
         try:
-            await self._service.use(await asyncio.to_thread(_load, self.settings))
+            await self._service.replace_model(await asyncio.to_thread(_load, self.settings))
         except DigitsError as error:
             LOG.error("the model wasn't loaded anew: %s", error)
             self.metrics.reloads.labels("failed").inc()
@@ -109,7 +108,7 @@ def _middleware(settings: Settings, files: dict[str, bytes]) -> list[Middleware]
             )
         )
     if settings.token is not None:
-        found.append(Middleware(BearerToken, settings.token, {*files, _DESCRIPTION}))
+        found.append(Middleware(BearerToken, settings.token, {*files, _OPENAPI_PATH}))
     return found
 
 
@@ -120,35 +119,39 @@ class _Service:
         self,
         settings: Settings,
         classifier: Classifier,
-        shown: Metrics,
+        metrics: Metrics,
         start_worker: Callable[[Classifier], PictureWorker],
     ) -> None:
-        self._settings, self._shown, self._start_worker = settings, shown, start_worker
+        self._settings, self._metrics, self._start_worker = settings, metrics, start_worker
         self._name = settings.model_name or classifier.model.metadata.architecture
         self._version = settings.model_version
-        self._bodies = Bodies(settings)
-        self._batcher = Batcher(classifier.model, settings, shown)
-        self._pictures = PictureQueue(partial(start_worker, classifier), settings, shown)
-        self._description: Response | None = None
+        self._bodies = BodyReader(settings)
+        self._batcher = Batcher(classifier.model, settings, metrics)
+        self._pictures = PictureQueue(partial(start_worker, classifier), settings, metrics)
+        self._openapi: Response | None = None
         self.files = pages.files()
         self._page = self.files["/"]
-        shown.watch("digits_queued_digits", "That wait or run.", lambda: self._batcher.waiting)
-        shown.watch("digits_queued_pictures", "That wait or run.", lambda: self._pictures.waiting)
-        self._show(classifier)
+        metrics.add_gauge(
+            "digits_queued_digits", "That wait or run.", lambda: self._batcher.waiting
+        )
+        metrics.add_gauge(
+            "digits_queued_pictures", "That wait or run.", lambda: self._pictures.waiting
+        )
+        self._publish_model(classifier)
 
-    async def use(self, classifier: Classifier) -> None:
+    async def replace_model(self, classifier: Classifier) -> None:
         """Answer with another model. Raises DigitsError, and all stays as it is."""
         await self._pictures.replace(partial(self._start_worker, classifier))
         self._batcher.model = classifier.model
-        self._show(classifier)
+        self._publish_model(classifier)
 
-    def _show(self, classifier: Classifier) -> None:
+    def _publish_model(self, classifier: Classifier) -> None:
         network = classifier.model
-        self._model = _json(v2.model(self._name, self._version, network.metadata))
-        page = pages.filled(self._page, network.metadata, self._settings)
+        self._model = _json(v2.model_metadata(self._name, self._version, network.metadata))
+        page = pages.render(self._page, network.metadata, self._settings)
         self.files["/"] = self.files["/index.html"] = page
         self._threshold = classifier.threshold
-        self._shown.serves(self._name, self._version, network)
+        self._metrics.set_model(self._name, self._version, network)
 
     def routes(self) -> list[Route]:
         """The addresses."""
@@ -169,7 +172,7 @@ class _Service:
             Route("/predict", self.predict, methods=["POST"]),
             Route("/read", self.read, methods=["POST"]),
             Route("/metrics", self.metrics),
-            Route(_DESCRIPTION, self.openapi),
+            Route(_OPENAPI_PATH, self.openapi),
             *(Route(path, self.page) for path in self.files),
         ]
 
@@ -193,16 +196,18 @@ class _Service:
     async def infer(self, request: Request) -> Response:
         self._check_model(request)
         length = request.headers.get(v2.JSON_LENGTH)
-        most = self._settings.max_batch
+        max_batch = self._settings.max_batch
         async with self._bodies.read(request, self._settings.max_tensor_bytes) as body:
-            if len(body) < _SMALL:
-                asked = v2.request(body, length, most)
+            if len(body) < _INLINE_BYTES:
+                asked = v2.parse_request(body, length, max_batch)
             else:
-                asked = await asyncio.to_thread(v2.request, body, length, most)
+                asked = await asyncio.to_thread(v2.parse_request, body, length, max_batch)
         rows = await self._batcher.probabilities(asked.images)
         confidences = rows.max(1)
-        self._shown.read("infer", confidences.tolist(), int((confidences < self._threshold).sum()))
-        content, headers = v2.response(asked, rows, self._name, self._version)
+        self._metrics.count_digits(
+            "infer", confidences.tolist(), int((confidences < self._threshold).sum())
+        )
+        content, headers = v2.encode_response(asked, rows, self._name, self._version)
         return Response(content, headers=headers)
 
     async def predict(self, request: Request) -> Response:
@@ -216,27 +221,27 @@ class _Service:
         if frame not in ("true", "false"):
             raise HTTPException(422, "frame must be true or false")
         await self._pictures.wait_for_room()  # before its body takes memory
-        most = self._settings.max_form_bytes + self._settings.max_picture_bytes
-        async with self._bodies.read(request, most) as body:
+        max_bytes = self._settings.max_form_bytes + self._settings.max_picture_bytes
+        async with self._bodies.read(request, max_bytes) as body:
             name, content = await read_upload(request, body)
             upload = Upload(command, name, content, frame == "true")
             answer = await self._pictures.answer(upload)
-        self._shown.read(command, answer.confidences, answer.unsure)
+        self._metrics.count_digits(command, answer.confidences, answer.unsure)
         return Response(answer.text, media_type="application/json")
 
     async def metrics(self, _: Request) -> Response:
-        return Response(self._shown.text(), media_type=metrics.CONTENT_TYPE)
+        return Response(self._metrics.render(), media_type=metrics.CONTENT_TYPE)
 
     async def openapi(self, _: Request) -> Response:
-        if self._description is None:
-            self._description = _json(await asyncio.to_thread(self._describe))
-        return self._description
+        if self._openapi is None:
+            self._openapi = _json(await asyncio.to_thread(self._describe))
+        return self._openapi
 
     def _describe(self) -> dict[str, object]:
         from digits.serve import openapi  # whose pydantic takes 10 MB
 
         token = self._settings.token is not None
-        return openapi.description(self._name, self._version, self._settings, token)
+        return openapi.schema(self._name, self._version, self._settings, token)
 
     async def page(self, request: Request) -> Response:
         path = request.scope["path"]
@@ -254,23 +259,23 @@ def _json(content: object) -> Response:
     return Response(json.dumps(content, default=asdict), media_type="application/json")
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    reason = error.reason if isinstance(error, Refused) else reason_of(error.status_code)
+    reason = error.reason if isinstance(error, Refused) else default_reason(error.status_code)
     request.scope["digits.refusal"] = reason
-    return failed(error.status_code, error.detail, error.headers)
+    return error_response(error.status_code, error.detail, error.headers)
 
 
-async def _no_picture(request: Request, error: Exception) -> Response:
-    return failed(422, str(error))
+async def _picture_error(request: Request, error: Exception) -> Response:
+    return error_response(422, str(error))
 
 
-async def _bad_model(request: Request, error: Exception) -> Response:
-    """The log gets the sentence, which names a file; the client needn't know where it is."""
+async def _model_error(request: Request, error: Exception) -> Response:
+    """The log gets the message, which names a file; the client needn't know where it is."""
     complain(f"error: {error} (request {request_id(request.scope)})")
-    return failed(500, "the model failed on this; the server's log says how")
+    return error_response(500, "the model failed on this; the server's log says how")
 
 
-async def _broken(_: Request, error: Exception) -> Response:
+async def _internal_error(_: Request, error: Exception) -> Response:
     """A bug: uvicorn prints the traceback on stderr, the client gets none of it."""
-    return failed(500, "digits has failed; its log says how")
+    return error_response(500, "digits has failed; its log says how")

@@ -38,9 +38,9 @@ class Batcher:
 
     def __init__(self, model: Model, limits: Limits, metrics: Metrics) -> None:
         self.model, self._limits, self._metrics = model, limits, metrics
-        self._gathering: _Batch | None = None
+        self._pending_batch: _Batch | None = None
         self.waiting = 0  # digits
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "network")
 
     async def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -49,11 +49,11 @@ class Batcher:
         Raises Refused when too many digits wait already.
         """
         if self.waiting + len(images) > self._limits.max_queued_digits:
-            sentence = "too many digits are waiting"
-            raise Refused(429, sentence, {"retry-after": "1"}, "digits_queue_full")
-        batch = self._gathering
+            message = "too many digits are waiting"
+            raise Refused(429, message, {"retry-after": "1"}, "digits_queue_full")
+        batch = self._pending_batch
         if batch is None or batch.size + len(images) > self._limits.max_batch:
-            batch = self._gathering = _Batch()
+            batch = self._pending_batch = _Batch()
             batch.rows = asyncio.create_task(self._run(batch))
         self.waiting += len(images)
         place = batch.add(images)
@@ -61,9 +61,9 @@ class Batcher:
         return (await asyncio.shield(batch.rows))[place]
 
     async def _run(self, batch: _Batch) -> NDArray[np.float32]:
-        async with self._turn:
-            if self._gathering is batch:
-                self._gathering = None
+        async with self._lock:
+            if self._pending_batch is batch:
+                self._pending_batch = None
             self._metrics.batch.observe(batch.size)
             try:
                 loop = asyncio.get_running_loop()

@@ -9,40 +9,45 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from digits.serve.access import HEALTH
-from digits.serve.guard import HEADERS, Guard
 from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
-from digits.serve.refusals import failed
+from digits.serve.middleware import HEADERS, RequestMiddleware
+from digits.serve.refusals import error_response
 
 _PIPELINED = 100  # requests that are sent before the first of them is answered; browsers send one
 
-_TOO_MANY = "too many connections"
 _SPARE = 50  # connections beyond the limit, on which health is answered
 
 
-def _last_answer(status: str, error: str, headers: Mapping[str, str] = HEADERS) -> bytes:
-    """What a connection says before it is closed."""
+def _raw_response(status: str, error: str, headers: Mapping[str, str] = HEADERS) -> bytes:
+    """The answer of a connection that is closed before a request reaches the application."""
     lines = (f"{name}: {value}" for name, value in headers.items())
     answer = [f"HTTP/1.1 {status}", "connection: close", "content-type: application/json", *lines]
     return "\r\n".join([*answer, "", json.dumps({"error": error})]).encode()
 
 
-_FULL = _last_answer("503 Service Unavailable", _TOO_MANY, {**HEADERS, "retry-after": "1"})
-_INVALID = _last_answer("400 Bad Request", "this is no request in HTTP")
-_LARGE = _last_answer("431 Request Header Fields Too Large", "the head of the request is too large")
+_TOO_MANY = "too many connections"
+_TOO_MANY_CONNECTIONS = _raw_response(
+    "503 Service Unavailable", _TOO_MANY, {**HEADERS, "retry-after": "1"}
+)
+_NOT_HTTP = _raw_response("400 Bad Request", "this is no request in HTTP")
+_LARGE_HEAD = _raw_response(
+    "431 Request Header Fields Too Large", "the head of the request is too large"
+)
 
 
-async def _full(scope: Scope, receive: Receive, send: Send) -> None:
-    """What a spare connection answers with, health aside."""
+async def _refuse_connection(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer on a spare connection, except for health."""
     scope["digits.refusal"] = "too_many_connections"
     headers = {"connection": "close", "retry-after": "1"}
-    await failed(503, _TOO_MANY, headers)(scope, receive, send)
+    await error_response(503, _TOO_MANY, headers)(scope, receive, send)
 
 
-class Connection(HttpToolsProtocol):
+class LimitedProtocol(HttpToolsProtocol):
     """An HTTP connection.
 
-    most: how many there may be. silent: those that wait for a head, longest first, of one server.
+    max_connections: how many there may be. idle: those of this server that wait for a head, longest
+    first.
     """
 
     def __init__(
@@ -50,13 +55,14 @@ class Connection(HttpToolsProtocol):
         *arguments: Any,
         limits: Limits,
         metrics: Metrics,
-        most: int,
-        silent: "Silent",
+        max_connections: int,
+        idle: "IdleConnections",
         **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
-        self._full = Guard(_full, limits, metrics)
-        self._limits, self._metrics, self._most, self._silent = limits, metrics, most, silent
+        self._refuse_connection = RequestMiddleware(_refuse_connection, limits, metrics)
+        self._limits, self._metrics = limits, metrics
+        self._max_connections, self._idle = max_connections, idle
         self._spare = False
         self._extra = 0  # bytes of this request that are not its body
         self._deadline = 0.0  # of the head that is being sent
@@ -66,14 +72,14 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         # pause_writing: there is something unsent. asyncio's TLS takes 0 for always, and hangs.
         transport.set_write_buffer_limits(high=1, low=0)
-        if len(self.connections) > self._most and self._silent:
+        if len(self.connections) > self._max_connections and self._idle:
             # Whoever holds connections and says nothing doesn't keep out who has something to say.
-            next(iter(self._silent))._abort("crowded_out")
-        self._spare = len(self.connections) > self._most
-        if len(self.connections) <= self._most + _SPARE:
+            next(iter(self._idle))._abort("crowded_out")
+        self._spare = len(self.connections) > self._max_connections
+        if len(self.connections) <= self._max_connections + _SPARE:
             self._await_head()
         else:
-            self._close("too_many_connections", _FULL)
+            self._close("too_many_connections", _TOO_MANY_CONNECTIONS)
 
     def data_received(self, data: bytes) -> None:
         self._extra += len(data)
@@ -81,12 +87,12 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._extra > self._limits.max_header_bytes:
-            self._close("large_head", _LARGE)
+            self._close("large_head", _LARGE_HEAD)
         elif self.cycle is None or self.cycle.response_complete:
             self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._silent.pop(self, None)
+        self._idle.pop(self, None)
         super().connection_lost(exc)
         self.resume_writing()
 
@@ -103,19 +109,19 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():
-            self._close("no_http", _INVALID)
+            self._close("no_http", _NOT_HTTP)
 
     def on_headers_complete(self) -> None:
         head = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if head > self._limits.max_header_bytes:
-            self._close("large_head", _LARGE)
+            self._close("large_head", _LARGE_HEAD)
             raise ValueError("nothing more is read")
         if len(self.pipeline) >= _PIPELINED:
             raise ValueError("too many requests at once")  # which uvicorn answers with 400
         self._deadline = 0.0
-        self._silent.pop(self, None)
+        self._idle.pop(self, None)
         if self._spare and not self.url.startswith(HEALTH.encode()):
-            self.app = self._full
+            self.app = self._refuse_connection
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -129,16 +135,16 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
-            self._silent[self] = None
+            self._idle[self] = None
 
     def timeout_keep_alive_handler(self) -> None:
         if self._deadline:
-            self._metrics.refused("slow_head")
+            self._metrics.count_refusal("slow_head")
         super().timeout_keep_alive_handler()
 
     def _await_head(self) -> None:
         """Give the client time for the next head; uvicorn does so only between two requests."""
-        self._silent.setdefault(self)
+        self._idle.setdefault(self)
         self._unset_keepalive_if_required()
         self._deadline = self._deadline or self.loop.time() + self._limits.header_timeout
         self.timeout_keep_alive_task = self.loop.call_at(
@@ -146,15 +152,15 @@ class Connection(HttpToolsProtocol):
         )
 
     def _close(self, reason: str, answer: bytes) -> None:
-        self._metrics.refused(reason)
+        self._metrics.count_refusal(reason)
         self.transport.write(answer)
         self.transport.close()
 
     def _abort(self, reason: str) -> None:
-        self._metrics.refused(reason)
-        self._silent.pop(self, None)
+        self._metrics.count_refusal(reason)
+        self._idle.pop(self, None)
         self.connections.discard(self)  # it makes room at once
         self.transport.abort()
 
 
-Silent = dict[Connection, None]  # in the order in which they fell silent
+IdleConnections = dict[LimitedProtocol, None]  # in the order in which they fell idle

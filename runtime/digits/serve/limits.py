@@ -1,4 +1,4 @@
-"""How much a client may ask for. Beyond, it gets a sentence and one of these status codes.
+"""How much a client may ask for. Beyond, it gets a message and one of these status codes.
 
 408  the request didn't arrive in time
 413  it is larger than these limits

@@ -104,11 +104,11 @@ class Metrics:
             )
         )
 
-    def watch(self, name: str, help_: str, depth: Callable[[], float]) -> None:
+    def add_gauge(self, name: str, help_: str, depth: Callable[[], float]) -> None:
         """Show a number that is asked for when somebody looks."""
         Gauge(name, help_, registry=self._registry).set_function(depth)
 
-    def serves(self, name: str, version: str, model: Model) -> None:
+    def set_model(self, name: str, version: str, model: Model) -> None:
         """Another model is served from now on."""
         metadata = model.metadata
         self._model.clear()
@@ -118,17 +118,17 @@ class Metrics:
         ).set(1)
         self._loaded.set_to_current_time()
 
-    def answered(self, endpoint: str, status: int, seconds: float) -> None:
+    def count_request(self, endpoint: str, status: int, seconds: float) -> None:
         """Count a request."""
         requests, durations = self._of_request(endpoint, status)
         requests.inc()
         durations.observe(seconds)
 
-    def refused(self, reason: str) -> None:
+    def count_refusal(self, reason: str) -> None:
         """Count a refusal."""
         self._refusals.labels(reason).inc()
 
-    def read(self, endpoint: str, confidences: Iterable[float], unsure: int) -> None:
+    def count_digits(self, endpoint: str, confidences: Iterable[float], unsure: int) -> None:
         """Count digits that were read, of which some are unsure: that they change shows drift."""
         histogram, digits, unsure_digits = self._of_answer(endpoint)
         total = 0
@@ -138,7 +138,7 @@ class Metrics:
         digits.inc(total - unsure)
         unsure_digits.inc(unsure)
 
-    def text(self) -> bytes:
+    def render(self) -> bytes:
         """All of them in Prometheus' text form, version 0.0.4."""
         return generate_latest(self._registry)
 

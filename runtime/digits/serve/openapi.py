@@ -20,7 +20,7 @@ _TAGS = {
     "tensors": "The Open Inference Protocol (KServe's V2): 28x28 pixels in, probabilities out.",
     "server": "Whether it runs, and how.",
 }
-# What a status means, and a sentence that comes with it.
+# What a status means, and a message that comes with it.
 _REFUSALS = {
     400: ("The request is malformed.", "the form is broken: it ends too early"),
     401: ("The token is missing or wrong.", "a token is needed: Authorization: Bearer TOKEN"),
@@ -49,7 +49,7 @@ class _Operation(NamedTuple):
     more: Json | None = None
 
 
-def description(model: str, version: str, limits: Limits, token: bool) -> Json:
+def schema(model: str, version: str, limits: Limits, token: bool) -> Json:
     """The document.
 
     model, version: of the one model. token: whether requests need one.
@@ -58,7 +58,7 @@ def description(model: str, version: str, limits: Limits, token: bool) -> Json:
     for operation in (*_pictures(limits), *_tensors(), *_server()):
         path = paths.setdefault(operation.path, _parameters(operation.path, model, version))
         method = "post" if operation.more else "get"
-        path[method] = _described(operation, token)
+        path[method] = _operation_schema(operation, token)
     components: Json = {"schemas": _schemas()}
     if token:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
@@ -157,7 +157,7 @@ def _parameters(path: str, model: str, version: str) -> Json:
     return {"parameters": used} if used else {}
 
 
-def _described(operation: _Operation, token: bool) -> Json:
+def _operation_schema(operation: _Operation, token: bool) -> Json:
     public = operation.path.startswith("/v2/health/")
     failures = operation.failures if public else (*operation.failures, 421)
     answer: Json = {"text/plain": {"schema": {"type": "string"}}}
@@ -178,8 +178,8 @@ def _described(operation: _Operation, token: bool) -> Json:
 
 
 def _refusal(status: int) -> Json:
-    meaning, sentence = _REFUSALS[status]
-    example: schemas.Error = {"error": sentence}
+    meaning, message = _REFUSALS[status]
+    example: schemas.Error = {"error": message}
     content = {"application/json": {"schema": _ref(schemas.Error), "example": example}}
     return {"description": meaning, "content": content}
 

@@ -27,7 +27,7 @@ def files() -> dict[str, bytes]:
     return found
 
 
-def filled(page: bytes, metadata: Metadata, settings: Settings) -> bytes:
+def render(page: bytes, metadata: Metadata, settings: Settings) -> bytes:
     """The page, which says what the model is, and knows the token's need and the limits."""
     values = {
         "needed": "data-needed" if settings.token is not None else "",

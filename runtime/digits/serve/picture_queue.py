@@ -105,8 +105,8 @@ class PictureQueue:
         if self.waiting >= self._limits.max_queued_pictures:
             await asyncio.sleep(_PAUSE)
         if self.waiting >= self._limits.max_queued_pictures:
-            sentence = "too many pictures are waiting"
-            raise Refused(429, sentence, {"retry-after": "1"}, "pictures_queue_full")
+            message = "too many pictures are waiting"
+            raise Refused(429, message, {"retry-after": "1"}, "pictures_queue_full")
 
     async def replace(self, start_worker: StartWorker) -> None:
         """Read what comes from now on in processes of another model.
@@ -171,8 +171,8 @@ class PictureQueue:
         except WorkerDied as error:
             if (worker.exit_code or 0) > 0:
                 raise RuntimeError("a worker failed; its traceback is above") from error
-            sentence = "the picture takes too much memory"
-            raise Refused(503, sentence, reason="picture_memory") from error
+            message = "the picture takes too much memory"
+            raise Refused(503, message, reason="picture_memory") from error
         except DigitsError:
             pool.give_back(worker)
             raise

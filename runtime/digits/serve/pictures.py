@@ -27,7 +27,7 @@ class Upload(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An HTTP status, and JSON or, when it isn't 200, a sentence.
+    """An HTTP status, and JSON or, when it isn't 200, a message.
 
     confidences: of the digits that were read, of which `unsure` are answered with `?`.
     """
@@ -82,8 +82,8 @@ def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -
 def _too_large(content: bytes, max_pixels: int, shared: bool) -> Answer | None:
     width, height = picture.size(content)
     if width * height > max_pixels:
-        sentence = f"at most {max_pixels / 1e6:g} million pixels are read, not {width} x {height}"
-        return Answer(413, sentence)
+        message = f"at most {max_pixels / 1e6:g} million pixels are read, not {width} x {height}"
+        return Answer(413, message)
     return Answer(ALONE, "") if shared and width * height > _SHARED_PIXELS else None
 
 

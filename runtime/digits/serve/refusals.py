@@ -1,4 +1,4 @@
-"""How a request is refused: a status, a sentence, and a word for Prometheus to count it by."""
+"""How a request is refused: a status, a message, and a word for Prometheus to count it by."""
 
 import json
 from collections.abc import Mapping
@@ -28,19 +28,19 @@ class Refused(HTTPException):
     def __init__(
         self,
         status: int,
-        sentence: str,
+        message: str,
         headers: Mapping[str, str] | None = None,
         reason: str | None = None,
     ) -> None:
-        super().__init__(status, sentence, headers)
-        self.reason = reason or reason_of(status)
+        super().__init__(status, message, headers)
+        self.reason = reason or default_reason(status)
 
 
-def reason_of(status: int) -> str:
+def default_reason(status: int) -> str:
     """The word for a status that was given without one."""
     return _REASONS.get(status, "other")
 
 
-def failed(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
+def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error, in the form of the Open Inference Protocol."""
-    return Response(json.dumps({"error": sentence}), status, headers, "application/json")
+    return Response(json.dumps({"error": message}), status, headers, "application/json")

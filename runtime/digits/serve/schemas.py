@@ -27,7 +27,7 @@ Frame = Annotated[
 class Error(TypedDict):
     """Why a request was refused, as the Open Inference Protocol has it."""
 
-    error: Annotated[str, Field(description="One sentence.")]
+    error: Annotated[str, Field(description="One message.")]
 
 
 class Digit(TypedDict):

@@ -17,7 +17,7 @@ import uvicorn
 from digits.errors import DigitsError
 from digits.serve import addresses
 from digits.serve.app import App
-from digits.serve.connection import Connection, Silent
+from digits.serve.connection import IdleConnections, LimitedProtocol
 from digits.serve.settings import Settings
 from digits.terminal import complain
 
@@ -30,9 +30,9 @@ def serve(settings: Settings) -> None:
 
     Raises DigitsError when the address can't be listened on, or the model or certificate is none.
     """
-    _log(settings)
+    _configure_logging(settings)
     app = App(settings)
-    with listening(settings) as listener:
+    with bind(settings) as listener:
         server = make_server(app)
 
         def stop(*_: object) -> None:
@@ -85,12 +85,16 @@ def make_server(app: App) -> Server:
     """The server, which `run([socket])` starts. Raises DigitsError for no certificate."""
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # clients can't write into logs
     settings = app.settings
-    connections, backlog = _bounds(settings.max_connections)
-    silent: Silent = {}
+    connections, backlog = _connection_limits(settings.max_connections)
+    idle: IdleConnections = {}
     config = uvicorn.Config(
         app,
         http=partial(  # type: ignore[arg-type]
-            Connection, limits=settings, metrics=app.metrics, most=connections, silent=silent
+            LimitedProtocol,
+            limits=settings,
+            metrics=app.metrics,
+            max_connections=connections,
+            idle=idle,
         ),
         ws="none",
         lifespan="off",
@@ -104,14 +108,14 @@ def make_server(app: App) -> Server:
         timeout_graceful_shutdown=int(settings.body_timeout + settings.answer_timeout) or 1,
     )
     config.load()
-    config.ssl = _tls(settings)
+    config.ssl = _ssl_context(settings)
     return Server(config, app)
 
 
-def listening(settings: Settings) -> socket.socket:
+def bind(settings: Settings) -> socket.socket:
     """A socket that accepts connections. Raises DigitsError when there can be none."""
     if settings.uds:
-        return _listening_at(settings.uds)
+        return _bind_unix(settings.uds)
     host, port = settings.host, settings.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -125,16 +129,17 @@ def listening(settings: Settings) -> socket.socket:
         raise DigitsError(f"can't listen on {host}, port {port}: {reason}") from error
 
 
-def _listening_at(path: Path) -> socket.socket:
+def _bind_unix(path: Path) -> socket.socket:
     """A Unix socket, in place of one on which nobody listens any more."""
     if not hasattr(socket, "AF_UNIX"):
         raise DigitsError("--uds: this system has no Unix sockets")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
-            raise DigitsError(f"can't listen on {path}: it exists, and is no Unix socket")
-        if path.exists() and not _is_alive(path):
-            path.unlink()
+        if path.exists():
+            if not stat.S_ISSOCK(path.stat().st_mode):
+                raise FileExistsError(None, "it exists, and is not a Unix socket")
+            if not _is_alive(path):
+                path.unlink()
         listener.bind(str(path))
         listener.listen(_BACKLOG)
         return listener
@@ -148,7 +153,7 @@ def _is_alive(path: Path) -> bool:
         return client.connect_ex(str(path)) == 0
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
+def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
     """What makes it HTTPS. Raises DigitsError when a file is missing or doesn't fit."""
     certificate, key = settings.ssl_certfile, settings.ssl_keyfile
     if certificate is None:
@@ -169,7 +174,7 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def _log(settings: Settings) -> None:
+def _configure_logging(settings: Settings) -> None:
     """Write to stderr what is asked for, and never fail because of it."""
     logging.raiseExceptions = False
     for name, form in (("digits.serve", "%(levelname)s: %(message)s"), (".access", "%(message)s")):
@@ -221,7 +226,7 @@ def _url(scheme: str, address: str, port: int) -> str:
     return f"{scheme}://{host}:{port}/"
 
 
-def _bounds(wanted: int) -> tuple[int, int]:
+def _connection_limits(wanted: int) -> tuple[int, int]:
     """How many connections there may be, and how many may wait to be accepted.
 
     As many as wanted, or as the system lets a process have files, less what it needs itself.

@@ -41,7 +41,7 @@ class Request:
     binary: bool
 
 
-def model(name: str, version: str, metadata: Metadata) -> "schemas.ModelDescription":
+def model_metadata(name: str, version: str, metadata: Metadata) -> "schemas.ModelDescription":
     """The description of the model."""
     return {
         "name": name,
@@ -53,7 +53,9 @@ def model(name: str, version: str, metadata: Metadata) -> "schemas.ModelDescript
     }
 
 
-def request(body: bytes, json_length: str | None, max_batch: int = Limits.max_batch) -> Request:
+def parse_request(
+    body: bytes, json_length: str | None, max_batch: int = Limits.max_batch
+) -> Request:
     """Take a request apart.
 
     json_length: how many bytes of the body are JSON, where a tensor comes after it. max_batch: how
@@ -75,7 +77,7 @@ def request(body: bytes, json_length: str | None, max_batch: int = Limits.max_ba
     return Request(id_, images, _wants_binary(content))
 
 
-def response(
+def encode_response(
     asked: Request, probabilities: NDArray[np.float32], name: str, version: str
 ) -> tuple[bytes, dict[str, str]]:
     """The answer's body and headers. probabilities: float32 [n, 10]."""

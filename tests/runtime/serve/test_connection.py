@@ -11,7 +11,7 @@ import pytest
 from digits.classifier import Classifier
 from digits.errors import DigitsError
 from digits.serve.app import App
-from digits.serve.server import Server, listening, make_server
+from digits.serve.server import Server, bind, make_server
 from digits.serve.settings import Settings
 from tests.served import served
 
@@ -37,7 +37,7 @@ def settings(idle: int) -> Settings:
 def server(classifier: Classifier, settings: Settings) -> Iterator[tuple[Server, int]]:
     """A server and its port."""
     server = make_server(App(settings, classifier))
-    with listening(settings) as listener:
+    with bind(settings) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # of its connections too
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
@@ -252,7 +252,7 @@ def test_who_holds_connections_in_silence_keeps_nobody_out(
     for _ in range(5):
         assert serves(port)
     assert b"" in [received(client) for client in clients]
-    metrics = running.app.metrics.text().decode()
+    metrics = running.app.metrics.render().decode()
     assert 'digits_refusals_total{reason="crowded_out"} ' in metrics
 
 

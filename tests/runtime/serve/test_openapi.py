@@ -19,7 +19,7 @@ from tests.runtime.serve.conftest import application
 
 pytestmark = pytest.mark.slow
 
-DESCRIPTION = openapi.description("lenet5", "1", Limits(), token=False)
+DESCRIPTION = openapi.schema("lenet5", "1", Limits(), token=False)
 PATHS = DESCRIPTION["paths"]
 CASES = [
     (path, method, mode)

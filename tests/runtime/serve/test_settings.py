@@ -216,7 +216,7 @@ def test_a_token_is_announced_and_not_told(
     capsys: pytest.CaptureFixture[str], level: Literal["warning", "error"]
 ) -> None:
     settings = Settings(port=0, token="secret", log_level=level)
-    with server.listening(settings) as listener:
+    with server.bind(settings) as listener:
         server._announce(listener, settings)
     told = capsys.readouterr().err
     assert told.startswith("serving http://127.0.0.1:")

@@ -29,20 +29,20 @@ def tensor(**changed: Any) -> dict[str, Any]:
 
 def refusal(body: bytes, json_length: str | None = None) -> tuple[int, str]:
     with pytest.raises(HTTPException) as refused:
-        v2.request(body, json_length)
+        v2.parse_request(body, json_length)
     return refused.value.status_code, refused.value.detail
 
 
 @pytest.mark.parametrize("data", [IMAGES.ravel().tolist(), IMAGES.tolist(), IMAGES[:, 0].tolist()])
 def test_flat_and_nested_lists_are_the_same_pixels(data: list[Any]) -> None:
-    asked = v2.request(body(inputs=[tensor(data=data)]), None)
+    asked = v2.parse_request(body(inputs=[tensor(data=data)]), None)
     np.testing.assert_array_equal(asked.images, IMAGES)
     assert asked.id is None and not asked.binary
 
 
 def test_bytes_after_the_json_are_pixels() -> None:
     head = body(inputs=[tensor(data=None, parameters={"binary_data_size": IMAGES.size})])
-    asked = v2.request(head + IMAGES.tobytes(), str(len(head)))
+    asked = v2.parse_request(head + IMAGES.tobytes(), str(len(head)))
     np.testing.assert_array_equal(asked.images, IMAGES)
 
 
@@ -62,13 +62,13 @@ def test_bytes_after_the_json_are_pixels() -> None:
     ],
 )
 def test_the_client_says_whether_it_wants_bytes(content: dict[str, Any], binary: bool) -> None:
-    assert v2.request(body(**content), None).binary is binary
+    assert v2.parse_request(body(**content), None).binary is binary
 
 
 @pytest.mark.parametrize("binary", [False, True])
 def test_the_answer_can_be_read_back(binary: bool) -> None:
     rows = np.linspace(0, 1, 20, dtype=np.float32).reshape(2, 10)
-    content, headers = v2.response(v2.Request("one", IMAGES, binary), rows, "lenet5", "1")
+    content, headers = v2.encode_response(v2.Request("one", IMAGES, binary), rows, "lenet5", "1")
     length = int(headers.get(v2.JSON_LENGTH, len(content)))
     answer = json.loads(content[:length])
     [output] = answer.pop("outputs")
@@ -163,7 +163,7 @@ JSON = st.recursive(
 @given(st.sampled_from(["name", "shape", "datatype", "data", "parameters"]), JSON)
 def test_anything_in_a_tensor_is_taken_or_refused(key: str, value: object) -> None:
     try:
-        v2.request(body(inputs=[tensor() | {key: value}]), None)
+        v2.parse_request(body(inputs=[tensor() | {key: value}]), None)
     except HTTPException as error:
         assert error.status_code in (400, 413, 422)
 
@@ -171,6 +171,6 @@ def test_anything_in_a_tensor_is_taken_or_refused(key: str, value: object) -> No
 @given(st.sampled_from(["id", "inputs", "outputs", "parameters"]), JSON)
 def test_anything_in_a_request_is_taken_or_refused(key: str, value: object) -> None:
     try:
-        v2.request(json.dumps({"inputs": [tensor()]} | {key: value}).encode(), None)
+        v2.parse_request(json.dumps({"inputs": [tensor()]} | {key: value}).encode(), None)
     except HTTPException as error:
         assert error.status_code in (400, 413, 422)

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
-from digits.serve.refusals import failed, reason_of
+from digits.serve.refusals import default_reason, error_response
 
 # The page takes all it needs from this server, and no other page may look into it.
 HEADERS = {
@@ -37,7 +37,7 @@ ACCESS = logging.getLogger("digits.serve.access")
 LOG = logging.getLogger("digits.serve")
 
 
-class Guard:
+class RequestMiddleware:
     """Wraps the application."""
 
     def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics) -> None:
@@ -75,18 +75,18 @@ class Guard:
                 await self._app(scope, receive, send)
         except TimeoutError:
             if not begun():
-                late = failed(503, "the answer wasn't ready in time", {"retry-after": "10"})
+                late = error_response(503, "the answer wasn't ready in time", {"retry-after": "10"})
                 await late(scope, receive, send)
         except asyncio.CancelledError:  # a second Ctrl-C
             if not begun():
-                await failed(503, "the server ends")(scope, receive, send)
+                await error_response(503, "the server ends")(scope, receive, send)
 
     def _count(self, scope: Scope, status: int, sent: int, seconds: float) -> None:
         endpoint = getattr(scope.get("endpoint"), "__name__", "none")
-        self._metrics.answered(endpoint, status, seconds)
+        self._metrics.count_request(endpoint, status, seconds)
         if status >= 400:
-            reason = scope.get("digits.refusal") or reason_of(status)
-            self._metrics.refused(reason)
+            reason = scope.get("digits.refusal") or default_reason(status)
+            self._metrics.count_refusal(reason)
             LOG.info("%s was refused: %d, %s", request_id(scope), status, reason)
         if ACCESS.isEnabledFor(logging.INFO):
             client = scope.get("client")
