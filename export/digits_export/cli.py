@@ -1,27 +1,73 @@
 """`digits export`."""
 
-import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 from typer.core import TyperCommand
 
 from digits.commands.options import Data, plain_app
 from digits.terminal import emit, printable
-from digits_export import options
 
 if TYPE_CHECKING:
     from digits_export.export import Report
 
 app = plain_app()
 
-_METHODS = get_args(options.Method)
+# As in .quantize and .calibrate, which take seconds to import.
+QuantizationMethod = Literal["static", "dynamic", "weights"]
+CalibrationMethod = Literal["minmax", "entropy", "percentile"]
+
+_METHODS = get_args(QuantizationMethod)
+
+RunFolder = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Run folder, or the checkpoint in it.", show_default="the newest under runs/"
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.py:CLASS",
+        help="Your own network, as given to `digits train --model`.",
+    ),
+]
+Quantize = Annotated[
+    QuantizationMethod | None,
+    typer.Option(
+        help="Also write an int8 file; without this option, delete an earlier one. Without a"
+        " method: static, the fastest for VGG-16, and as fast as float for LeNet-5."
+    ),
+]
+Calibration = Annotated[
+    CalibrationMethod | None,
+    typer.Option(
+        help="How static quantization chooses the range of an activation.",
+        show_default="minmax",
+    ),
+]
+CalibrationImages = Annotated[
+    int | None,
+    typer.Option(min=1, help="Training digits used for calibration.", show_default="1000"),
+]
+MaxAccuracyDrop = Annotated[
+    float,
+    typer.Option(min=0, help="Validation accuracy that int8 may cost, in percentage points."),
+]
+Triton = Annotated[
+    Path | None,
+    typer.Option(
+        help="Also write a model repository for Triton or KServe to this folder, with the file"
+        " that is fastest with default options: for LeNet-5, the float one."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print export.json on one line.")]
 
 
-class _Command(TyperCommand):
-    """Lets `--quantize` stand alone, and not take the run folder after it for a method."""
+class _OptionalValueCommand(TyperCommand):
+    """Lets `--quantize` have no value, and doesn't take the run folder after it for one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if "--quantize" in args:
@@ -30,54 +76,52 @@ class _Command(TyperCommand):
             if after not in _METHODS:
                 if not after.startswith("-") and not Path(after).exists():
                     methods = ", ".join(_METHODS)
-                    raise typer.BadParameter(f"{after!r} is no run folder, and not {methods}")
+                    raise typer.BadParameter(f"{after!r} is neither a run folder nor in {methods}")
                 args = [*args[:place], _METHODS[0], *args[place:]]
         return super().parse_args(ctx, args)
 
 
-@app.command(cls=_Command)
+@app.command(cls=_OptionalValueCommand)
 def export(
-    run: options.RunFolder = None,
-    model: options.Model = None,
-    quantize: options.Quantize = None,
-    calibration: options.Calibration = None,
-    calibration_images: options.CalibrationImages = None,
-    max_accuracy_drop: options.MaxAccuracyDrop = 0.05,
-    triton: options.Triton = None,
+    run: RunFolder = None,
+    model: Model = None,
+    quantize: Quantize = None,
+    calibration: Calibration = None,
+    calibration_images: CalibrationImages = None,
+    max_accuracy_drop: MaxAccuracyDrop = 0.05,
+    triton: Triton = None,
     data: Data = None,
-    as_json: options.Json = False,
+    as_json: Json = False,
 ) -> None:
-    """Turn a trained network into ONNX files that are proven to agree with it."""
+    """Export a trained network to ONNX files, and verify that they agree with it."""
     if quantize != "static" and (calibration or calibration_images):
         raise typer.BadParameter("only static quantization is calibrated")
     # torch and onnx take seconds to import and may not be installed; --help needs neither.
-    from digits_export.export import Request
-    from digits_export.export import export as write
+    from digits_export.export import ExportConfig, export_run
     from digits_train import models
     from digits_train.run import find, newest
 
-    architecture = models.add(model) if model is not None else None
-    request = Request(
-        quantize,
-        calibration or Request.calibration,
-        calibration_images or Request.calibration_images,
-        max_accuracy_drop,
-        triton,
-        architecture,
+    config = ExportConfig(
+        quantization=quantize,
+        calibration=calibration or ExportConfig.calibration,
+        calibration_images=calibration_images or ExportConfig.calibration_images,
+        max_accuracy_drop=max_accuracy_drop,
+        triton=triton,
+        architecture=None if model is None else models.add(model),
     )
-    report = write(newest() if run is None else find(run), request, data)
+    report = export_run(newest() if run is None else find(run), config, data)
     if as_json:
-        emit(json.dumps(dataclasses.asdict(report)))
+        emit(json.dumps(report.to_dict()))
     else:
         _print(report)
 
 
 def _print(report: "Report") -> None:
     emit("form        kernels        size  validation    test    ece  changed       time  file")
-    for form in report.forms:
+    for variant in report.variants:
         emit(
-            f"{form.name:10}  {form.kernels:7}  {form.bytes / 1000:7,.0f} KB"
-            f"  {form.validation_accuracy:10.2%}  {form.test_accuracy:.2%}"
-            f"  {form.test_calibration_error:.2%}  {form.changed:7.2%}"
-            f"  {form.microseconds:6,.0f} µs  {printable(form.file)}"
+            f"{variant.name:10}  {variant.kernels:7}  {variant.bytes / 1000:7,.0f} KB"
+            f"  {variant.validation_accuracy:10.2%}  {variant.test_accuracy:.2%}"
+            f"  {variant.test_calibration_error:.2%}  {variant.disagreement:7.2%}"
+            f"  {variant.microseconds:6,.0f} µs  {printable(variant.file)}"
         )

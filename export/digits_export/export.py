@@ -1,10 +1,11 @@
-"""From a checkpoint to proven ONNX files: measure first, write last."""
+"""Export a checkpoint to verified ONNX files: check everything first, write last."""
 
 import dataclasses
 import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -19,24 +20,25 @@ from digits.models import metadata
 from digits.models.metadata import Kernels, Metadata
 from digits.models.model import look_into, open_session
 from digits.terminal import complain, printable, progress_bar
-from digits_export import card, graph, quantize, ranges, triton, verify
-from digits_export.judge import Form, Judge, Probabilities
+from digits_export import graph, model_card, quantize, triton, verify
+from digits_export.calibrate import CalibrationMethod
+from digits_export.evaluate import Evaluator, Probabilities, Variant
 from digits_train import checkpoint
 from digits_train.checkpoint import Checkpoint
 from digits_train.run import Run
 
 
 @dataclass(frozen=True)
-class Request:
+class ExportConfig:
     """What to make of a checkpoint.
 
-    quantization: how; None for a float file alone. max_accuracy_drop: validation accuracy that
-    quantization may cost, in points. triton: folder for a Triton model repository. architecture:
-    the only one that is wanted, if any.
+    quantization: None for a float file only. max_accuracy_drop: validation accuracy that
+    quantization may cost, in percentage points. triton: folder for a Triton model repository.
+    architecture: the only one accepted; None for any.
     """
 
-    quantization: quantize.Method | None = None
-    calibration: ranges.Method = "minmax"
+    quantization: quantize.QuantizationMethod | None = None
+    calibration: CalibrationMethod = "minmax"
     calibration_images: int = quantize.CALIBRATION_IMAGES
     max_accuracy_drop: float = 0.05
     triton: Path | None = None
@@ -44,176 +46,191 @@ class Request:
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_accuracy_drop < math.inf:
-            raise DigitsError("the accuracy that may be lost is a number of points")
+            raise DigitsError(
+                f"max accuracy drop must be finite and >= 0, got {self.max_accuracy_drop}"
+            )
 
 
 @dataclass(frozen=True)
 class Report:
-    """What export.json holds."""
+    """The results of an export."""
 
     temperature: float
-    none_logit: float  # of "no digit", see `calibration`
+    none_logit: float  # see `TemperatureScaling`
     largest_difference: float  # of a probability, between fp32 and PyTorch
-    forms: list[Form]
+    variants: list[Variant]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the contents of export.json, by its own keys."""
+        keys = {"variants": "forms", "disagreement": "changed"}
+        return dataclasses.asdict(
+            self, dict_factory=lambda pairs: {keys.get(key, key): value for key, value in pairs}
+        )
 
 
 @dataclass(frozen=True)
-class _Product:
-    """A file that has passed its checks."""
+class _Artifact:
+    """A file that passed its checks."""
 
     path: Path
     graph: onnx.ModelProto
     file: bytes  # the graph with its metadata
-    about: Metadata
-    forms: list[Form]  # with each kind of kernels
+    metadata: Metadata
+    variants: list[Variant]  # with each kind of kernels
+    answers: Probabilities  # of the first variant, to the validation digits
 
 
-def export(run: Run, request: Request, data: Path | None = None) -> Report:
-    """Write ARCHITECTURE.onnx, ARCHITECTURE.int8.onnx where asked, export.json and MODEL_CARD.md.
+def export_run(run: Run, config: ExportConfig, data: Path | None = None) -> Report:
+    """Write ARCHITECTURE.onnx, ARCHITECTURE.int8.onnx if requested, export.json and MODEL_CARD.md.
 
-    The files go into the run folder, by rename, after all of them have been checked; an int8 file
-    of an earlier export that isn't made anew goes. Raises DigitsError when the checkpoint can't
-    be used, a check fails or a file can't be written.
+    Writes to the run folder, atomically, after all checks; deletes the int8 file of an earlier
+    export if it isn't replaced. Raises DigitsError if the checkpoint is unusable, a check fails or
+    a file can't be written.
     """
     loaded = checkpoint.load(run.checkpoint)
-    found = loaded.provenance.architecture
-    if request.architecture not in (None, found):
-        raise ModelError(f"{run.folder} holds a {found}, no {request.architecture}: name its run")
-    epoch, epochs = loaded.provenance.epoch, loaded.provenance.recipe.get("epochs")
-    complain(printable(f"exporting {run.folder}, epoch {epoch} of {epochs}"))
-    validated = loaded.provenance.validation_accuracy is not None
+    provenance = loaded.provenance
+    if config.architecture not in (None, provenance.architecture):
+        raise ModelError(
+            f"{run.folder} contains {provenance.architecture}, not {config.architecture};"
+            " name the run to export"
+        )
+    epochs = provenance.recipe.get("epochs")
+    complain(printable(f"exporting {run.folder}, epoch {provenance.epoch} of {epochs}"))
+    validated = provenance.validation_accuracy is not None
     if not validated:
-        complain("the network trained on the validation digits too: what they say is too good")
-    if request.triton is not None and request.triton.exists() and not request.triton.is_dir():
-        raise DigitsError(f"{request.triton} is not a folder")
-    splits = _digits(loaded, data)
+        complain("warning: trained on the validation digits too; accuracy on them is optimistic")
+    if config.triton is not None and config.triton.exists() and not config.triton.is_dir():
+        raise DigitsError(f"{config.triton} is not a folder")
+    splits = _load_splits(loaded, data)
     with progress_bar() as bar:
         bar.add_task("exporting and verifying", total=None)
-        taught = bool(loaded.provenance.recipe.get("outliers"))
-        judge = Judge(loaded.model, splits["validation"], splits["test"], taught)
-        exact, exact_answers, difference = _prove_float(run, loaded, judge)
-        products = [exact]
-        if request.quantization:
-            images = splits["train"].images[: request.calibration_images, None]
-            products.append(_prove_quantized(request, images, exact, exact_answers, judge))
-        forms = [judge.checkpoint(run.checkpoint)]
-    for product in products:
-        size = len(product.file)
-        forms += [dataclasses.replace(form, bytes=size) for form in product.forms]
-    report = Report(*judge.calibration, difference, forms)
-    model_card = card.write(products[-1].about, forms, validated)
-    _write(run, report, model_card, products, request.triton)
+        knows_outliers = bool(provenance.recipe.get("outliers"))
+        evaluator = Evaluator(loaded.model, splits["validation"], splits["test"], knows_outliers)
+        float_artifact, difference = _export_float(run, loaded, evaluator)
+        artifacts = [float_artifact]
+        if config.quantization:
+            images = splits["train"].images[: config.calibration_images, None]
+            artifacts.append(_export_int8(loaded, config, images, float_artifact, evaluator))
+        variants = [evaluator.evaluate_checkpoint(run.checkpoint)]
+    for artifact in artifacts:
+        variants += artifact.variants
+    report = Report(*evaluator.scaling, difference, variants)
+    card = model_card.render(artifacts[-1].metadata, variants, validated)
+    _write(run, report, card, artifacts, config.triton)
     return report
 
 
-def _digits(loaded: Checkpoint, data: Path | None) -> Splits:
-    """Those that the network was trained with; others it may have trained on to the last one."""
+def _load_splits(loaded: Checkpoint, data: Path | None) -> Splits:
+    """Load the same data as in training: other splits might contain training digits."""
     found = datasets.load(data, lambda error: complain(f"warning: {printable(str(error))}"))
     datasets.check(found, loaded.provenance.data_sha256, data)
     return found.splits
 
 
-def _prove_float(
-    run: Run, loaded: Checkpoint, judge: Judge
-) -> tuple[_Product, Probabilities, float]:
-    """The float file, its answers to the validation digits, and how far they are from PyTorch's."""
-    model = graph.build(judge.network, judge.calibration)
+def _export_float(run: Run, loaded: Checkpoint, evaluator: Evaluator) -> tuple[_Artifact, float]:
+    """Return the float file, and its largest difference from PyTorch in a probability."""
+    model = graph.build(evaluator.network, evaluator.scaling)
     verify.check_graph(model)
     raw = model.SerializeToString()
     session = open_session(raw, "float")
     verify.check_interface(session)
     difference = verify.check_parity(
-        session, judge.network, judge.calibration, judge.validation.images
+        session, evaluator.network, evaluator.scaling, evaluator.validation.images
     )
     path = run.folder / f"{loaded.provenance.architecture}.onnx"
-    form, answers = judge.file("fp32", "float", path, raw)
-    about = _describe(loaded, judge.calibration.temperature, form)
-    file = metadata.append(raw, about)
-    look_into(file, path.name)  # what the runtime would refuse is not written
-    return _Product(path, model, file, about, [form]), answers, difference
+    result = variant, _ = evaluator.evaluate_file("fp32", "float", path, raw)
+    about = _metadata(loaded, evaluator.scaling.temperature, variant, variant, "none", "float")
+    return _make_artifact(path, model, about, [result]), difference
 
 
-def _prove_quantized(
-    request: Request,
+def _export_int8(
+    loaded: Checkpoint,
+    config: ExportConfig,
     images: NDArray[np.uint8],
-    exact: _Product,
-    exact_answers: Probabilities,
-    judge: Judge,
-) -> _Product:
-    """The int8 file. images: uint8 [n, 1, 28, 28], with which static quantization is calibrated."""
-    method = request.quantization
+    float_artifact: _Artifact,
+    evaluator: Evaluator,
+) -> _Artifact:
+    """Return the int8 file. images: uint8 [n, 1, 28, 28], for calibration."""
+    method = config.quantization
     assert method is not None
-    model = quantize.quantize(exact.graph, images, method, request.calibration)
+    model = quantize.quantize(float_artifact.graph, images, method, config.calibration)
     verify.check_graph(model)
-    path, raw = exact.path.with_suffix(".int8.onnx"), model.SerializeToString()
-    kernels = quantize.KERNELS.get(method, judge.network.kernels)
-    forms = []
-    # Clients in other languages run it with integer kernels unless told otherwise.
+    path, raw = float_artifact.path.with_suffix(".int8.onnx"), model.SerializeToString()
+    kernels = quantize.KERNELS.get(method, evaluator.network.kernels)
+    batch = 1 if method == "dynamic" else verify.BATCH_SIZE
+    results = []
+    # Clients in other languages run it with integer kernels by default.
     for kind in dict.fromkeys([kernels, "integer"]):
         verify.check_interface(open_session(raw, kind))
-        batch = 1 if method == "dynamic" else verify.BATCH
-        form, answers = judge.file("int8", kind, path, raw, batch)
+        variant, answers = evaluator.evaluate_file("int8", kind, path, raw, batch)
+        results.append((variant, answers))
         verify.check_accuracy(
-            kind, exact_answers, answers, judge.validation, request.max_accuracy_drop
+            kind, float_artifact.answers, answers, evaluator.validation, config.max_accuracy_drop
         )
-        forms.append(form)
-    how = quantize.describe(method, request.calibration, len(images))
-    about = _redescribe(exact.about, how, kernels, forms[0])
-    file = metadata.append(raw, about)
-    look_into(file, path.name)
-    verify.check_size(len(exact.file), len(file), model)
-    return _Product(path, model, file, about, forms)
+    how = quantize.description(method, config.calibration, len(images))
+    temperature = evaluator.scaling.temperature
+    about = _metadata(loaded, temperature, results[0][0], float_artifact.variants[0], how, kernels)
+    artifact = _make_artifact(path, model, about, results)
+    verify.check_size(len(float_artifact.file), len(artifact.file), model)
+    return artifact
+
+
+def _make_artifact(
+    path: Path,
+    model: onnx.ModelProto,
+    about: Metadata,
+    results: list[tuple[Variant, Probabilities]],
+) -> _Artifact:
+    file = metadata.append(model.SerializeToString(), about)
+    look_into(file, path.name)  # never write what the runtime would refuse
+    variants = [dataclasses.replace(variant, bytes=len(file)) for variant, _ in results]
+    return _Artifact(path, model, file, about, variants, answers=results[0][1])
+
+
+def _metadata(
+    loaded: Checkpoint,
+    temperature: float,
+    variant: Variant,
+    float_variant: Variant,
+    quantization: str,
+    kernels: Kernels,
+) -> Metadata:
+    provenance = loaded.provenance
+    return Metadata(
+        format_version=metadata.FORMAT_VERSION,
+        architecture=provenance.architecture,
+        digits_version=digits.__version__,
+        recipe=json.dumps(provenance.recipe),
+        seed=str(provenance.seed),
+        data_sha256=json.dumps(provenance.data_sha256),
+        training_digits=provenance.training_digits,
+        teacher_sha256=provenance.teacher or "",
+        checkpoint_sha256=loaded.sha256,
+        quantization=quantization,
+        kernels=kernels,
+        temperature=round(temperature, 6),
+        rejection_threshold=variant.rejection_threshold,
+        validation_accuracy_float=float_variant.validation_accuracy,
+        validation_accuracy=variant.validation_accuracy,
+        test_accuracy_float=float_variant.test_accuracy,
+        test_accuracy=variant.test_accuracy,
+    )
 
 
 def _write(
-    run: Run, report: Report, model_card: str, products: list[_Product], repository: Path | None
+    run: Run, report: Report, card: str, artifacts: list[_Artifact], repository: Path | None
 ) -> None:
-    smallest = products[-1]
-    text = json.dumps(dataclasses.asdict(report), indent=2) + "\n"
+    smallest = artifacts[-1]
+    text = json.dumps(report.to_dict(), indent=2) + "\n"
     files = {run.folder / "export.json": text.encode()}
-    files |= {product.path: product.file for product in products}
-    files[run.folder / "MODEL_CARD.md"] = model_card.encode()
-    # The clients of a server can't ask for float kernels.
-    served = smallest if smallest.about.kernels == "integer" else products[0]
+    files |= {artifact.path: artifact.file for artifact in artifacts}
+    files[run.folder / "MODEL_CARD.md"] = card.encode()
+    # The clients of a server can't choose float kernels.
+    served = smallest if smallest.metadata.kernels == "integer" else artifacts[0]
     if repository is not None:
-        files |= triton.repository(repository, served.about.architecture, served.file)
+        files |= triton.repository(repository, served.metadata.architecture, served.file)
     write_all(files)
     if repository is not None:
-        complain(f"{repository} serves {served.path.name}, which default options run fastest")
-    if len(products) == 1:
+        complain(f"{repository} serves {served.path.name}, the fastest with default options")
+    if len(artifacts) == 1:
         remove(smallest.path.with_suffix(".int8.onnx"))
-
-
-def _describe(loaded: Checkpoint, temperature: float, form: Form) -> Metadata:
-    """The metadata of the float file."""
-    return Metadata(
-        format_version=metadata.FORMAT_VERSION,
-        architecture=loaded.provenance.architecture,
-        digits_version=digits.__version__,
-        recipe=json.dumps(loaded.provenance.recipe),
-        seed=str(loaded.provenance.seed),
-        data_sha256=json.dumps(loaded.provenance.data_sha256),
-        training_digits=loaded.provenance.training_digits,
-        teacher_sha256=loaded.provenance.teacher or "",
-        checkpoint_sha256=loaded.sha256,
-        quantization="none",
-        kernels="float",
-        temperature=round(temperature, 6),
-        rejection_threshold=form.rejection_threshold,
-        validation_accuracy_float=form.validation_accuracy,
-        validation_accuracy=form.validation_accuracy,
-        test_accuracy_float=form.test_accuracy,
-        test_accuracy=form.test_accuracy,
-    )
-
-
-def _redescribe(float_file: Metadata, how: str, kernels: Kernels, form: Form) -> Metadata:
-    """The metadata of the int8 file."""
-    return dataclasses.replace(
-        float_file,
-        quantization=how,
-        kernels=kernels,
-        rejection_threshold=form.rejection_threshold,
-        validation_accuracy=form.validation_accuracy,
-        test_accuracy=form.test_accuracy,
-    )

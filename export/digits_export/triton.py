@@ -7,8 +7,8 @@ from pathlib import Path
 
 from digits.models.graph import INPUT, OUTPUT
 
-_MAX_BATCH = 256
-_QUEUE = 100  # microseconds that a request may wait for others to share a batch with
+_MAX_BATCH_SIZE = 256
+_QUEUE_DELAY = 100  # microseconds that a request may wait for others in its batch
 
 _CONFIG = """\
 name: "{name}"
@@ -23,15 +23,15 @@ parameters {{ key: "intra_op_thread_count" value: {{ string_value: "1" }} }}
 
 
 def repository(folder: Path, name: str, model: bytes) -> dict[Path, bytes]:
-    """The files of a repository in `folder` that holds version 1 of the one model."""
+    """Map paths in `folder` to the files that serve version 1 of a model."""
     config = _CONFIG.format(
         name=name,
-        batch=_MAX_BATCH,
+        batch=_MAX_BATCH_SIZE,
         input=INPUT[0],
         input_shape=INPUT[2],
         output=OUTPUT[0],
         output_shape=OUTPUT[2],
-        queue=_QUEUE,
+        queue=_QUEUE_DELAY,
     )
     return {
         folder / name / "config.pbtxt": config.encode(),

@@ -1,4 +1,4 @@
-"""Proof that an exported file says what its checkpoint says; a failure names the worst offender."""
+"""Prove that an exported file agrees with its checkpoint; a failure names the worst offender."""
 
 import numpy as np
 import onnx
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.models.graph import INPUT, OUTPUT
-from digits_export.calibration import Calibration
+from digits_export.temperature import TemperatureScaling
 from digits_train.models import Network
 
 MAX_DIFFERENCE = 1e-5  # in probability, between the float file and PyTorch
-MAX_SIZE = 1 / 3  # of the float file's bytes
-BATCH = 250  # VGG-16's activations take 1.1 MB a digit
+MAX_SIZE_RATIO = 1 / 3  # quantized to float
+BATCH_SIZE = 250  # VGG-16's activations take 1.1 MB a digit
 
 Interface = list[tuple[str, str, list[str | int]]]
 
 
 def check_graph(model: onnx.ModelProto) -> None:
-    """Raises ModelError when the ONNX checker or shape inference finds a fault."""
+    """Raise ModelError if the ONNX checker or shape inference finds an error."""
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
@@ -28,7 +28,7 @@ def check_graph(model: onnx.ModelProto) -> None:
 
 
 def check_interface(session: onnxruntime.InferenceSession) -> None:
-    """Raises ModelError unless names, types and shapes are as designed, the batch dynamic."""
+    """Raise ModelError unless names, types and shapes are as designed, with a dynamic batch."""
     for kind, nodes, (name, dtype, shape) in (
         ("inputs", session.get_inputs(), INPUT),
         ("outputs", session.get_outputs(), OUTPUT),
@@ -42,19 +42,19 @@ def check_interface(session: onnxruntime.InferenceSession) -> None:
 def check_parity(
     session: onnxruntime.InferenceSession,
     network: Network,
-    calibration: Calibration,
+    scaling: TemperatureScaling,
     images: NDArray[np.uint8],
 ) -> float:
     """Compare a float session with PyTorch at batch sizes 1, 7 and 256.
 
-    images: uint8 [n, 28, 28] with n of at least 256. Returns the largest difference between two
-    probabilities. Raises ModelError when it is above MAX_DIFFERENCE.
+    images: uint8 [n, 28, 28], n >= 256. Returns the largest difference between two probabilities.
+    Raises ModelError if it exceeds MAX_DIFFERENCE.
     """
     largest = 0.0
     for batch in (1, 7, 256):
         pixels = images[:batch, None]
         with torch.inference_mode():
-            expected = calibration.probabilities(network(torch.tensor(pixels))).numpy()
+            expected = scaling.probabilities(network(torch.tensor(pixels))).numpy()
         found = session.run(None, {INPUT[0]: pixels})[0]
         difference = np.abs(found - expected)
         worst, digit = np.unravel_index(difference.argmax(), difference.shape)
@@ -62,7 +62,7 @@ def check_parity(
             raise ModelError(
                 f"the exported model disagrees with the checkpoint: on image {worst} of {batch},"
                 f" the probability of {digit} is {found[worst, digit]:.6f} instead of"
-                f" {expected[worst, digit]:.6f}; {MAX_DIFFERENCE} apart is allowed"
+                f" {expected[worst, digit]:.6f}; the tolerance is {MAX_DIFFERENCE}"
             )
         largest = max(largest, float(difference.max()))
     return largest
@@ -75,43 +75,43 @@ def check_accuracy(
     split: Split,
     max_drop: float,
 ) -> None:
-    """Raises ModelError when `quantized` reads more than `max_drop` points worse than `exact`.
+    """Raise ModelError if `quantized` is more than `max_drop` points less accurate than `exact`.
 
-    Both are probabilities, float32 [n, 10], of the validation digits in `split`; max_drop is in
-    points, hundredths of the accuracy.
+    exact, quantized: float32 [n, 10], the probabilities of the validation digits in `split`.
+    max_drop: in percentage points.
     """
     was_right, is_right = (scores.argmax(1) == split.labels for scores in (exact, quantized))
     drop = 100 * (was_right.mean() - is_right.mean())
-    if drop > max_drop + 1e-9:  # for the rounding of the subtraction
+    if drop > max_drop + 1e-9:  # for floating-point rounding
         lost = np.flatnonzero(was_right & ~is_right)
         worst = lost[(exact.max(1) + quantized.max(1))[lost].argmax()]
         raise ModelError(
             f"quantization costs {drop:.2f} points of validation accuracy with {kernels} kernels"
             f" ({was_right.mean():.2%} to {is_right.mean():.2%}); at most {max_drop} are allowed;"
-            f" worst is digit {worst}, a {split.labels[worst]} ({exact[worst].max():.1%} sure),"
-            f" now read as {quantized[worst].argmax()} ({quantized[worst].max():.1%} sure)"
+            f" worst: digit {worst}, a {split.labels[worst]} ({exact[worst].max():.1%} confidence),"
+            f" now read as {quantized[worst].argmax()} ({quantized[worst].max():.1%})"
         )
 
 
 def check_size(exact: int, quantized: int, model: onnx.ModelProto) -> None:
-    """Raises ModelError unless the quantized file has less than MAX_SIZE of the float one's bytes.
+    """Raise ModelError unless the quantized file is smaller than MAX_SIZE_RATIO of the float one.
 
-    model: the quantized graph.
+    exact, quantized: their sizes in bytes. model: the quantized graph.
     """
-    if quantized >= MAX_SIZE * exact:
+    if quantized >= MAX_SIZE_RATIO * exact:
         largest = max(model.graph.initializer, key=lambda tensor: tensor.ByteSize())
         kind = onnx.TensorProto.DataType.Name(largest.data_type).lower()
         raise ModelError(
             f"the quantized file has {quantized:,} bytes, not less than a third of the float"
-            f" file's {exact:,}; most are in {largest.name}, {kind} {list(largest.dims)},"
-            f" {largest.ByteSize():,} bytes"
+            f" file's {exact:,}; its largest tensor is {largest.name}, {kind}"
+            f" {list(largest.dims)}, {largest.ByteSize():,} bytes"
         )
 
 
-def predict(
-    session: onnxruntime.InferenceSession, split: Split, batch: int = BATCH
+def probabilities(
+    session: onnxruntime.InferenceSession, split: Split, batch: int = BATCH_SIZE
 ) -> NDArray[np.float32]:
-    """The probabilities of all digits of a split: float32 [n, 10]."""
+    """Return the probabilities of a split's digits: float32 [n, 10]."""
     images = split.images[:, None]
     return np.concatenate(
         [

@@ -25,7 +25,7 @@ from tests.benchmarks import camera, continental, corruptions, nondigits, optdig
 from digits import Classifier
 from digits.data import mnist
 from digits.vision.picture import Source
-from digits_export.export import Request, export
+from digits_export.export import ExportConfig, export_run
 from digits_train import examples, models, session
 from digits_train.handwriting import digits as handwriting
 from digits_train.plan import Options, Plan
@@ -117,7 +117,7 @@ def trained(epochs: int, changes: dict[str, Any], without: Sequence[str]) -> Ite
             plan = Plan("lenet5", recipe, SEED)
             outcome = session.train(plan, Options("cpu"), out=Path(folder) / "run")
             assert outcome is not None
-            export(outcome.run, Request("static"))
+            export_run(outcome.run, ExportConfig("static"))
             yield Classifier(outcome.run.folder / "lenet5.int8.onnx")
     finally:
         examples.handwriting.make = everything

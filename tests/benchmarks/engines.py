@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from digits.models.model import BUNDLED, Model
-from digits_export import graph, phases
+from digits_export import graph
+from digits_export.fuse import from_phases
 from digits_train.models import LeNet5
 
 Pixels = NDArray[np.uint8]
@@ -50,15 +51,15 @@ def bundled() -> Network:
     for name in (name.removesuffix(".int") for name in stored if name.endswith(".int")):
         integers, scale = stored[f"{name}.int"], stored[f"{name}.scale"]
         weights[name] = (integers.T * scale).T.astype(np.float32)  # a scale for each row
-    weights["conv1.weight"], weights["conv1.bias"] = phases.original(
+    weights["conv1.weight"], weights["conv1.bias"] = from_phases(
         weights["conv1.weight"], weights["conv1.bias"]
     )
     network = LeNet5()
     del network.normalize  # the exporter has folded it into the weights
     network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
     network.eval()
-    # As everyone exports it: what the phases save is ours to show.
-    with patch.object(phases, "applies", return_value=False):
+    # As others export it, without phases.
+    with patch.object(graph, "matches_phases", return_value=False):
         plain = graph.build(network).SerializeToString()
     return Network(weights, network, plain)
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from digits.data.mnist import Split
-from digits_export import judge
+from digits_export import evaluate
 from digits_train import models
 from digits_train.fit import Resources, fit
 from digits_train.models import Network
@@ -17,8 +17,8 @@ from digits_train.world import World
 
 @pytest.fixture(autouse=True)
 def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an export not measure how long each form takes: that takes longer than all else."""
-    monkeypatch.setattr(judge, "_microseconds", lambda call: 1.0)
+    """Skip the latency measurement, which takes longer than the rest of an export."""
+    monkeypatch.setattr(evaluate, "_microseconds", lambda call: 1.0)
 
 
 @pytest.fixture(scope="session")

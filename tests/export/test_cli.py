@@ -5,19 +5,19 @@ import pytest
 
 from digits.errors import DigitsError
 from digits_export import cli, export
-from digits_export.export import Report, Request
+from digits_export.export import ExportConfig, Report
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What `digits export` would have exported."""
+def exports(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Record the calls of `export_run` instead of exporting."""
     found: list[Any] = []
 
-    def record(run: Any, request: Request, data: Path | None) -> Report:
-        found.append((str(run.folder), request))
+    def record(run: Any, config: ExportConfig, data: Path | None) -> Report:
+        found.append((str(run.folder), config))
         return Report(1.0, 0.0, 0.0, [])
 
-    monkeypatch.setattr(export, "export", record)
+    monkeypatch.setattr(export, "export_run", record)
     return found
 
 
@@ -34,8 +34,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         (["a/run/state.pt"], None),
     ],
 )
-def test_quantize_may_stand_alone(
-    asked: list[Any],
+def test_quantize_without_a_value(
+    exports: list[Any],
     arguments: list[str],
     method: str | None,
     tmp_path: Path,
@@ -47,23 +47,23 @@ def test_quantize_may_stand_alone(
     with pytest.raises(SystemExit) as stopped:
         cli.app(arguments)
     assert stopped.value.code == 0
-    [(run, request)] = asked
+    [(run, config)] = exports
     assert run == "a/run"
-    assert request.quantization == method
+    assert config.quantization == method
 
 
-def test_every_wish_is_passed_on(asked: list[Any]) -> None:
+def test_options_are_passed_on(exports: list[Any]) -> None:
     how = ["--quantize", "--calibration", "entropy", "--calibration-images", "7"]
     with pytest.raises(SystemExit):
         cli.app(["r", *how, "--max-accuracy-drop", "2", "--triton", "t"])
-    assert asked == [("r", Request("static", "entropy", 7, 2.0, Path("t")))]
+    assert exports == [("r", ExportConfig("static", "entropy", 7, 2.0, Path("t")))]
 
 
 @pytest.mark.parametrize("drop", ["nan", "inf"])
-def test_the_accuracy_check_can_t_be_talked_away(asked: list[Any], drop: str) -> None:
+def test_max_accuracy_drop_must_be_finite(exports: list[Any], drop: str) -> None:
     with pytest.raises((DigitsError, SystemExit)):
         cli.app(["r", "--max-accuracy-drop", drop])
-    assert asked == []
+    assert exports == []
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_the_accuracy_check_can_t_be_talked_away(asked: list[Any], drop: str) ->
         ["r", "--quantize", "weights", "--calibration-images", "5"],
     ],
 )
-def test_what_makes_no_sense_is_wrong_usage(asked: list[Any], arguments: list[str]) -> None:
+def test_wrong_usage(exports: list[Any], arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.app(arguments)
     assert stopped.value.code == 2
-    assert asked == []
+    assert exports == []

@@ -11,15 +11,16 @@ from digits.data import mnist
 from digits.errors import DigitsError, ModelError
 from digits.models import graph as runtime_graph
 from digits.models.model import Model
-from digits_export import card, quantize, ranges, verify
-from digits_export.export import Request, export
+from digits_export import calibrate, model_card, quantize, verify
+from digits_export.calibrate import CalibrationMethod
+from digits_export.export import ExportConfig, export_run
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.models import Network
 from digits_train.run import Run
 
 # In points: two of the 200 validation digits in the slice.
-STATIC = Request("static", max_accuracy_drop=1.0)
+STATIC = ExportConfig("static", max_accuracy_drop=1.0)
 
 pytestmark = pytest.mark.usefixtures("slice_as_mnist")
 
@@ -32,21 +33,22 @@ def run(tmp_path: Path, network: Network) -> Run:
     return run
 
 
-def test_both_files_are_written_and_described(run: Run) -> None:
-    report = export(run, STATIC)
+def test_writes_both_files_and_their_metadata(run: Run) -> None:
+    report = export_run(run, STATIC)
     names = {path.name for path in run.folder.iterdir()}
     assert names == {
         *("checkpoint.safetensors", "lenet5.onnx", "lenet5.int8.onnx"),
         *("export.json", "MODEL_CARD.md"),
     }
-    assert json.loads((run.folder / "export.json").read_text())["forms"][0]["name"] == "checkpoint"
-    assert [(form.name, form.kernels) for form in report.forms] == [
+    first = json.loads((run.folder / "export.json").read_text())["forms"][0]
+    assert (first["name"], first["changed"]) == ("checkpoint", 0)
+    assert [(variant.name, variant.kernels) for variant in report.variants] == [
         ("checkpoint", "torch"),
         ("fp32", "float"),
         ("int8", "float"),
         ("int8", "integer"),
     ]
-    sizes = {form.file: form.bytes for form in report.forms}
+    sizes = {variant.file: variant.bytes for variant in report.variants}
     assert sizes[str(run.folder / "lenet5.int8.onnx")] < sizes[str(run.folder / "lenet5.onnx")] / 3
 
     full, small = Model(run.folder / "lenet5.onnx"), Model(run.folder / "lenet5.int8.onnx")
@@ -59,49 +61,49 @@ def test_both_files_are_written_and_described(run: Run) -> None:
     assert 0 < small.metadata.rejection_threshold < 1
 
 
-def test_the_run_and_its_epoch_are_named(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without an argument it is the newest one, which may still be trained."""
-    export(run, Request())
+def test_prints_the_run_and_its_epoch(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an argument it is the newest one, which may still be training."""
+    export_run(run, ExportConfig())
     assert capsys.readouterr().err == f"exporting {run.folder}, epoch 10 of 10\n"
 
 
-def test_the_figures_are_those_of_the_files(run: Run) -> None:
-    report = export(run, STATIC)
+def test_report_matches_the_files(run: Run) -> None:
+    report = export_run(run, STATIC)
     test = mnist.load("test")
-    for form in report.forms[1:3]:
-        answers = Model(form.file).probabilities(test.images).argmax(1)
-        assert (answers == test.labels).mean() == pytest.approx(form.test_accuracy)
+    for variant in report.variants[1:3]:
+        answers = Model(variant.file).probabilities(test.images).argmax(1)
+        assert (answers == test.labels).mean() == pytest.approx(variant.test_accuracy)
 
 
-def test_a_float_file_has_float_kernels_whatever_is_asked_for(run: Run) -> None:
-    export(run, Request())
+def test_float_file_ignores_the_kernels_option(run: Run) -> None:
+    export_run(run, ExportConfig())
     assert Model(run.folder / "lenet5.onnx", kernels="integer").kernels == "float"
 
 
-def test_without_quantize_there_is_one_file(run: Run) -> None:
-    export(run, STATIC)
-    export(run, Request())
-    assert not (run.folder / "lenet5.int8.onnx").exists()  # which no export.json speaks of now
+def test_without_quantize_deletes_the_old_int8_file(run: Run) -> None:
+    export_run(run, STATIC)
+    export_run(run, ExportConfig())
+    assert not (run.folder / "lenet5.int8.onnx").exists()  # export.json no longer mentions it
     assert (run.folder / "lenet5.onnx").exists()
 
 
-def test_exporting_twice_gives_the_same_bytes(run: Run) -> None:
-    export(run, STATIC)
+def test_export_is_reproducible(run: Run) -> None:
+    export_run(run, STATIC)
     first = (run.folder / "lenet5.int8.onnx").read_bytes()
-    export(run, STATIC)
+    export_run(run, STATIC)
     assert (run.folder / "lenet5.int8.onnx").read_bytes() == first
 
 
-def test_calibration_sees_training_digits_only(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calibration_uses_training_digits_only(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    real = ranges.calibrate
+    real = calibrate.calibrate
 
-    def calibrate(model: Any, images: np.ndarray, method: ranges.Method) -> Any:
+    def record(model: Any, images: np.ndarray, method: CalibrationMethod) -> Any:
         seen.append((images, method))
         return real(model, images, method)
 
-    monkeypatch.setattr(ranges, "calibrate", calibrate)
-    export(run, replace(STATIC, calibration="percentile", calibration_images=30))
+    monkeypatch.setattr(quantize, "calibrate", record)
+    export_run(run, replace(STATIC, calibration="percentile", calibration_images=30))
     [(images, method)] = seen
     np.testing.assert_array_equal(images, mnist.load("train").images[:30, None])
     assert method == "percentile"
@@ -109,14 +111,14 @@ def test_calibration_sees_training_digits_only(run: Run, monkeypatch: pytest.Mon
     assert about.quantization.endswith("activations percentile over 30 training digits")
 
 
-def test_a_failed_check_leaves_nothing_behind(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "MAX_DIFFERENCE", -1.0)  # which nothing can be within
+def test_failed_check_writes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "MAX_DIFFERENCE", -1.0)  # always exceeded
     with pytest.raises(ModelError, match="disagrees with the checkpoint"):
-        export(run, STATIC)
+        export_run(run, STATIC)
     assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
 
 
-def test_a_network_that_quantization_destroys_is_not_written(run: Run, network: Network) -> None:
+def test_large_accuracy_drop_writes_nothing(run: Run, network: Network) -> None:
     """One channel 3,000 times as strong as the others: the same function, but not in int8."""
     loaded = checkpoint.load(run.checkpoint)
     with torch.no_grad():
@@ -125,19 +127,17 @@ def test_a_network_that_quantization_destroys_is_not_written(run: Run, network: 
         loaded.model.get_submodule("conv2").weight[:, 0] /= 3000
     checkpoint.save(run.checkpoint, loaded.model, loaded.provenance)
     with pytest.raises(ModelError, match=r"quantization costs \d+.\d+ points"):
-        export(run, STATIC)
+        export_run(run, STATIC)
     assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
-    export(run, Request())  # the float file is as good as before
+    export_run(run, ExportConfig())  # the float file is as good as before
 
 
-def test_a_run_without_a_finished_epoch_is_an_error(tmp_path: Path) -> None:
+def test_run_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no such checkpoint"):
-        export(Run(tmp_path), STATIC)
+        export_run(Run(tmp_path), STATIC)
 
 
-def test_an_output_folder_that_can_t_be_written_is_an_error(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_read_only_folder_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Path.write_bytes
 
     def refuse(path: Path, data: bytes) -> int:
@@ -147,78 +147,74 @@ def test_an_output_folder_that_can_t_be_written_is_an_error(
 
     monkeypatch.setattr(Path, "write_bytes", refuse)
     with pytest.raises(DigitsError, match="can't write .*int8.onnx: Read-only"):
-        export(run, STATIC)
+        export_run(run, STATIC)
     assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
 
 
 @pytest.mark.parametrize(
     ("method", "kernels", "others"), [("dynamic", "integer", 1), ("weights", "float", 2)]
 )
-def test_the_metadata_say_which_kernels_suit_the_method(
-    run: Run, method: quantize.Method, kernels: str, others: int
+def test_metadata_has_the_fastest_kernels(
+    run: Run, method: quantize.QuantizationMethod, kernels: str, others: int
 ) -> None:
-    report = export(run, replace(STATIC, quantization=method))
-    assert len([form for form in report.forms if form.name == "int8"]) == others
+    report = export_run(run, replace(STATIC, quantization=method))
+    assert len([variant for variant in report.variants if variant.name == "int8"]) == others
     model = Model(run.folder / "lenet5.int8.onnx")
     assert model.kernels == kernels
     assert method in model.metadata.quantization
 
 
-def test_a_quantized_file_that_is_not_small_is_not_written(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(verify, "MAX_SIZE", 0.1)
+def test_large_quantized_file_writes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "MAX_SIZE_RATIO", 0.1)
     with pytest.raises(ModelError, match="not less than a third"):
-        export(run, STATIC)
+        export_run(run, STATIC)
     assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
 
 
-def test_the_card_has_the_figures(run: Run) -> None:
-    report = export(run, STATIC)
+def test_card_has_the_metrics(run: Run) -> None:
+    report = export_run(run, STATIC)
     text = (run.folder / "MODEL_CARD.md").read_text()
-    for form in report.forms:
-        assert f"| {form.name} | {form.kernels} | {form.bytes:,} bytes |" in text
-        assert f"{form.test_accuracy:.2%}" in text
+    for variant in report.variants:
+        assert f"| {variant.name} | {variant.kernels} | {variant.bytes:,} bytes |" in text
+        assert f"{variant.test_accuracy:.2%}" in text
     assert "with seed 4" in text
     assert "50,000 digits of MNIST" in text
-    assert "The validation digits chose temperature and threshold" in text
+    assert "Temperature and threshold were chosen on the validation digits" in text
     assert "US Census Bureau" in text
-    assert "seen nothing but digits" in text
+    assert "only seen digits" in text
 
 
 @pytest.mark.parametrize("validated", [True, False])
-def test_the_card_of_a_network_with_outliers_and_own_pictures(run: Run, validated: bool) -> None:
-    export(run, STATIC)
+def test_card_with_outliers_and_own_pictures(run: Run, validated: bool) -> None:
+    export_run(run, STATIC)
     about = replace(
         Model(run.folder / "lenet5.onnx").metadata,
         data_sha256='{"pictures": "01"}',
         training_digits=80_000,
         recipe='{"outliers": 0.05}',
     )
-    text = card.write(about, [], validated)
-    assert "80,000 own pictures" in text
+    text = model_card.render(about, [], validated)
+    assert "80,000 custom images" in text
     assert "MNIST" not in text
-    assert "seen nothing but digits" not in text
+    assert "only seen digits" not in text
     assert ("trained on the validation digits too" in text) != validated
 
 
-@pytest.mark.parametrize("request_", [Request(), STATIC])
-def test_a_file_that_the_runtime_would_refuse_is_not_written(
-    run: Run, request_: Request, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("config", [ExportConfig(), STATIC])
+def test_file_refused_by_the_runtime_is_not_written(
+    run: Run, config: ExportConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime_graph, "_MAX_VALUES", 30_000 if request_.quantization else 10_000)
+    monkeypatch.setattr(runtime_graph, "_MAX_VALUES", 30_000 if config.quantization else 10_000)
     with pytest.raises(ModelError, match=r"lenet5.*onnx takes more memory or time than digits"):
-        export(run, request_)
+        export_run(run, config)
     assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
 
 
-def test_a_repository_for_triton_has_the_file_that_default_options_run_fastest(
-    run: Run, tmp_path: Path
-) -> None:
-    export(run, replace(STATIC, triton=tmp_path / "models"))
+def test_triton_serves_the_fastest_file(run: Run, tmp_path: Path) -> None:
+    export_run(run, replace(STATIC, triton=tmp_path / "models"))
     served = tmp_path / "models" / "lenet5" / "1" / "model.onnx"
     assert served.read_bytes() == (run.folder / "lenet5.onnx").read_bytes()
-    export(run, replace(STATIC, quantization="dynamic", triton=tmp_path / "models"))
+    export_run(run, replace(STATIC, quantization="dynamic", triton=tmp_path / "models"))
     assert served.read_bytes() == (run.folder / "lenet5.int8.onnx").read_bytes()
     config = (tmp_path / "models" / "lenet5" / "config.pbtxt").read_text()
     assert 'name: "images" data_type: TYPE_UINT8 dims: [1, 28, 28]' in config

@@ -1,4 +1,4 @@
-"""What `digits predict --explain` draws is what PyTorch computes."""
+"""`digits predict --explain` draws what PyTorch computes."""
 
 from pathlib import Path
 from typing import get_args
@@ -13,10 +13,10 @@ from digits.models.feature_maps import feature_maps
 from digits.models.metadata import Kernels
 from digits.models.model import Model
 from digits_export import graph
-from digits_export.quantize import Method, quantize
+from digits_export.quantize import QuantizationMethod, quantize
 from digits_train.models import Network
 
-# After which layers, and by which operators.
+# Layers, and the operators that compute their maps.
 STAGES = {
     "network": {"pool1": ("Relu", "MaxPool"), "pool2": ("Relu", "MaxPool")},
     "vgg16": {"relu1_1": ("Relu",), "pool1": ("Relu", "MaxPool")},
@@ -34,11 +34,11 @@ def maps_of(network: Network, image: np.ndarray, layers: set[str]) -> list[np.nd
 
 
 @pytest.mark.parametrize("kernels", get_args(Kernels))
-@pytest.mark.parametrize("method", [None, *get_args(Method)])
+@pytest.mark.parametrize("method", [None, *get_args(QuantizationMethod)])
 @pytest.mark.parametrize("architecture", ["network", pytest.param("vgg16", marks=pytest.mark.slow)])
-def test_the_maps_are_those_of_the_network(
+def test_feature_maps_match_pytorch(
     architecture: str,
-    method: Method | None,
+    method: QuantizationMethod | None,
     kernels: Kernels,
     request: pytest.FixtureRequest,
     test_slice: Split,

@@ -11,14 +11,14 @@ from torch import nn
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.models import graph as look
+from digits.models import graph as runtime_graph
 from digits.models.model import open_session
 from digits_export import graph, quantize, verify
-from digits_export.calibration import UNCALIBRATED, Calibration
+from digits_export.temperature import UNSCALED, TemperatureScaling
 from digits_train.models import LeNet5, Network, Normalize, chain
 
 
-def test_the_graph_is_as_small_as_it_can_be(network: Network) -> None:
+def test_lenet5_graph_is_minimal(network: Network) -> None:
     model = graph.build(network)
     verify.check_graph(model)
     assert [node.op_type for node in model.graph.node] == [
@@ -30,12 +30,12 @@ def test_the_graph_is_as_small_as_it_can_be(network: Network) -> None:
         for tensor in model.graph.initializer
         if tensor.data_type == onnx.TensorProto.FLOAT
     )
-    phases = 24 * (6 * 6 + 1) - 6 * (5 * 5 + 1)  # what they have more than the layer itself
-    none = (84 + 1) + (11 * 10 + 10)  # the logit of no digit, and how its probability is shared out
+    phases = 24 * (6 * 6 + 1) - 6 * (5 * 5 + 1)  # beyond the layer itself
+    none = (84 + 1) + (11 * 10 + 10)  # the logit of no digit, and the shares of its probability
     assert weights == 44_426 + phases + none
 
 
-def test_the_interface_is_the_contract(network: Network) -> None:
+def test_interface(network: Network) -> None:
     [images], [probabilities] = (
         graph.build(network).graph.input,
         graph.build(network).graph.output,
@@ -50,23 +50,23 @@ def test_the_interface_is_the_contract(network: Network) -> None:
     assert shapes == [["batch", 1, 28, 28], ["batch", 10]]
 
 
-@pytest.mark.parametrize("calibration", [(0.7, 3.0), (1.0, 0.0), (1.9, -4.0)])
-def test_it_agrees_with_pytorch(
-    network: Network, test_slice: Split, calibration: tuple[float, float]
+@pytest.mark.parametrize("scaling", [(0.7, 3.0), (1.0, 0.0), (1.9, -4.0)])
+def test_agrees_with_pytorch(
+    network: Network, test_slice: Split, scaling: tuple[float, float]
 ) -> None:
-    how = Calibration(*calibration)
+    how = TemperatureScaling(*scaling)
     session = open_session(graph.build(network, how).SerializeToString(), "float")
     assert verify.check_parity(session, network, how, test_slice.images) <= 1e-5
 
 
-def test_an_untrained_network_agrees_too(test_slice: Split) -> None:
+def test_untrained_network_agrees_with_pytorch(test_slice: Split) -> None:
     torch.manual_seed(3)
     network = LeNet5().eval()
     session = open_session(graph.build(network).SerializeToString(), "float")
-    verify.check_parity(session, network, UNCALIBRATED, test_slice.images)
+    verify.check_parity(session, network, UNSCALED, test_slice.images)
 
 
-def test_vgg16_is_convolutions_poolings_and_two_dense_layers(vgg16: Network) -> None:
+def test_vgg16_graph_is_minimal(vgg16: Network) -> None:
     model = graph.build(vgg16)
     verify.check_graph(model)
     groups = [["Conv", "Relu"] * count + ["MaxPool"] for count in (2, 2, 3, 3, 3)]
@@ -87,14 +87,14 @@ def test_vgg16_is_convolutions_poolings_and_two_dense_layers(vgg16: Network) -> 
 
 @pytest.mark.slow
 def test_vgg16_agrees_with_pytorch(vgg16: Network, test_slice: Split) -> None:
-    how = Calibration(1.3, 2.0)
+    how = TemperatureScaling(1.3, 2.0)
     session = open_session(graph.build(vgg16, how).SerializeToString(), "float")
     verify.check_parity(session, vgg16, how, test_slice.images)
 
 
 @st.composite
 def chains(draw: st.DrawFn) -> Network:
-    """Any network that `chain.check` takes, with the statistics of some digits."""
+    """Any network that `chain.check` accepts, with batch statistics."""
     pad = draw(st.integers(0, 3))
     layers: list[nn.Module] = [nn.ZeroPad2d(pad)] * draw(st.integers(0, 1))
     layers.append(Normalize())
@@ -116,36 +116,36 @@ def chains(draw: st.DrawFn) -> Network:
     network = Network(OrderedDict((f"layer{n}", layer) for n, layer in enumerate(layers)))
     try:
         network.train()(torch.rand(8, 1, 28, 28) * 255)
-    except RuntimeError:  # too little is left for the next kernel
+    except RuntimeError:  # the map is smaller than the next kernel
         reject()
     return network.eval()
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.data())
-def test_what_may_be_trained_can_be_exported(test_slice: Split, data: st.DataObject) -> None:
+def test_trainable_networks_can_be_exported(test_slice: Split, data: st.DataObject) -> None:
     torch.manual_seed(0)
     network = data.draw(chains())
     chain.check(network)
     model = graph.build(network)
     verify.check_graph(model)
     session = open_session(model.SerializeToString(), "float")
-    verify.check_parity(session, network, UNCALIBRATED, test_slice.images)
+    verify.check_parity(session, network, UNSCALED, test_slice.images)
     digits = test_slice.images[:50, None]
-    for method in get_args(quantize.Method):
+    for method in get_args(quantize.QuantizationMethod):
         try:
             small = quantize.quantize(model, digits, method)
-        except ModelError as error:  # random weights may shut a ReLU for good
-            assert "is never above zero" in str(error)
+        except ModelError as error:  # random weights may kill a ReLU
+            assert "is never positive" in str(error)
             continue
         verify.check_graph(small)
-        look.read(small.SerializeToString(), "it")  # as the runtime does
+        runtime_graph.read(small.SerializeToString(), "exported")
         session = open_session(small.SerializeToString(), "integer")
         verify.check_interface(session)
         assert np.isfinite(session.run(None, {"images": digits})[0]).all()
 
 
-def test_no_layer_has_the_name_of_something_else(network: Network) -> None:
+def test_layer_with_a_reserved_name_is_an_error(network: Network) -> None:
     model = graph.build(network).graph
     tensors = {name for node in model.node for name in (*node.input, *node.output)}
     names = {name.split(".")[0] for name in tensors} - set(network._modules)
@@ -158,7 +158,7 @@ def test_no_layer_has_the_name_of_something_else(network: Network) -> None:
     assert names
 
 
-def test_what_can_t_be_exported_is_an_error() -> None:
+def test_unsupported_layer_is_an_error() -> None:
     strange = LeNet5()
     strange.relu1 = nn.Sigmoid()
     with pytest.raises(ModelError, match="relu1 is a Sigmoid"):

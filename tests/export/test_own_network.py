@@ -1,4 +1,4 @@
-"""The network of the user's own in docs/train.md, from its file to a digit."""
+"""The custom network of docs/train.md, from its source file to a prediction."""
 
 import re
 from collections.abc import Callable
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.usefixtures("slice_as_mnist"), pytest.mark.slow]
 
 @pytest.fixture
 def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digits:
-    """A new process each time, in a folder with tiny.py: it knows of our networks alone."""
+    """Run `digits` in a folder with tiny.py, with our networks only, like a new process."""
     [text] = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.S)
     (tmp_path / "tiny.py").write_text(text)
     monkeypatch.chdir(tmp_path)
@@ -41,7 +41,7 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digits:
     return run
 
 
-def test_the_example_in_the_docs(digits: Digits) -> None:
+def test_docs_example(digits: Digits) -> None:
     digits("train", "--model", "tiny.py:Tiny", "--recipe", "classic", "--epochs", "3")
     trained = Path("runs/tiny/checkpoint.safetensors").read_bytes()
     digits("train", "--model", "tiny.py:Tiny", "--resume", "runs/tiny")
@@ -71,8 +71,8 @@ def test_the_example_in_the_docs(digits: Digits) -> None:
         ("train", "--teacher", "runs/tiny", "--model", "vgg16"),
     ],
 )
-def test_nothing_finds_the_file_by_itself(digits: Digits, command: tuple[str, ...]) -> None:
-    """Even where it still is: a run folder may be a stranger's."""
+def test_custom_network_needs_its_option(digits: Digits, command: tuple[str, ...]) -> None:
+    """Even if the file is still there: a run folder may be a stranger's."""
     short = ("--recipe", "classic", "--epochs", "1")
     digits("train", "--model", "tiny.py:Tiny", *short)
     with pytest.raises(DigitsError, match="no network called 'tiny'; .* needs --model FILE.py:C"):
@@ -81,7 +81,7 @@ def test_nothing_finds_the_file_by_itself(digits: Digits, command: tuple[str, ..
         digits(*command)
 
 
-def test_a_teacher_of_one_s_own(digits: Digits) -> None:
+def test_custom_teacher(digits: Digits) -> None:
     short = ("--recipe", "classic", "--epochs", "2", "--batch-size", "16")
     digits("train", "--model", "tiny.py:Tiny", *short)
     own = ("--teacher-model", "tiny.py:Tiny")
@@ -89,11 +89,11 @@ def test_a_teacher_of_one_s_own(digits: Digits) -> None:
     digits("train", "--resume", "runs/lenet5", *own)
     digits("train", "--teacher", "runs/tiny", *own, "--model", "tiny.py:Tiny", *short)
     assert Path("runs/tiny-2/checkpoint.safetensors").exists()
-    with pytest.raises(DigitsError, match="runs/lenet5 holds a lenet5, no tiny: name its run"):
+    with pytest.raises(DigitsError, match="runs/lenet5 contains lenet5, not tiny; name the run"):
         digits("export", "--model", "tiny.py:Tiny", "runs/lenet5")
 
 
-def test_what_can_t_be_exported_is_not_trained(digits: Digits) -> None:
+def test_unsupported_network_is_not_trained(digits: Digits) -> None:
     text = Path("tiny.py").read_text()
     Path("tiny.py").write_text(text.replace("nn.MaxPool2d(4)", "nn.AvgPool2d(4)"))
     with pytest.raises(DigitsError, match="so it isn't trained: pool1 is a AvgPool2d"):

@@ -7,11 +7,11 @@ from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.models.model import open_session
 from digits_export import graph, verify
-from digits_export.calibration import UNCALIBRATED
+from digits_export.temperature import UNSCALED
 from digits_train.models import LeNet5, Network
 
 
-def test_a_small_disagreement_is_found_and_named(network: Network, test_slice: Split) -> None:
+def test_parity_names_a_small_disagreement(network: Network, test_slice: Split) -> None:
     changed = LeNet5().eval()
     changed.load_state_dict(network.state_dict())
     with torch.no_grad():
@@ -20,19 +20,19 @@ def test_a_small_disagreement_is_found_and_named(network: Network, test_slice: S
     with pytest.raises(
         ModelError, match=r"disagrees with the checkpoint: on image \d+ of \d+, the prob"
     ):
-        verify.check_parity(session, changed, UNCALIBRATED, test_slice.images)
+        verify.check_parity(session, changed, UNSCALED, test_slice.images)
 
 
-def test_numbers_that_are_none_are_found(network: Network, test_slice: Split) -> None:
+def test_parity_finds_nan(network: Network, test_slice: Split) -> None:
     broken = LeNet5().eval()
     with torch.no_grad():
         broken.get_submodule("fc1").weight.fill_(float("nan"))
     session = open_session(graph.build(broken).SerializeToString(), "float")
     with pytest.raises(ModelError, match="disagrees"):
-        verify.check_parity(session, network, UNCALIBRATED, test_slice.images)
+        verify.check_parity(session, network, UNSCALED, test_slice.images)
 
 
-def test_an_invalid_graph_is_found(network: Network) -> None:
+def test_invalid_graph_is_an_error(network: Network) -> None:
     for change in ("nowhere", "images"):
         model = graph.build(network)
         model.graph.node[3].input[0] = change
@@ -40,7 +40,7 @@ def test_an_invalid_graph_is_found(network: Network) -> None:
             verify.check_graph(model)
 
 
-def test_another_interface_is_found(network: Network) -> None:
+def test_unexpected_interface_is_an_error(network: Network) -> None:
     model = graph.build(network)
     for change in ("name", "batch"):
         changed = onnx.ModelProto()
@@ -60,7 +60,7 @@ def answers(digits: list[int], confidence: float) -> np.ndarray:
     return rows
 
 
-def test_lost_accuracy_names_the_digit_that_was_surest() -> None:
+def test_lost_accuracy_names_the_worst_digit() -> None:
     split = Split(np.zeros((4, 28, 28), np.uint8), np.array([1, 2, 3, 4], np.uint8))
     exact, quantized = answers([1, 2, 3, 4], 0.9), answers([1, 7, 8, 4], 0.6)
     quantized[2] = answers([8], 0.8)[0]
@@ -68,15 +68,17 @@ def test_lost_accuracy_names_the_digit_that_was_surest() -> None:
     with pytest.raises(
         ModelError,
         match=r"costs 50.00 points .* with float kernels \(100.00% to 50.00%\); at most 49 are"
-        r" allowed; worst is digit 2, a 3 \(90.0% sure\), now read as 8 \(80.0% sure\)",
+        r" allowed; worst: digit 2, a 3 \(90.0% confidence\), now read as 8 \(80.0%\)",
     ):
         verify.check_accuracy("float", exact, quantized, split, max_drop=49)
 
 
-def test_a_file_that_is_not_small_names_its_largest_tensor(network: Network) -> None:
+def test_large_file_names_its_largest_tensor(network: Network) -> None:
     model = graph.build(network)
     verify.check_size(301, 100, model)
-    with pytest.raises(ModelError, match=r"300 bytes.* most are in fc1.weight, float \[120, 256\]"):
+    with pytest.raises(
+        ModelError, match=r"300 bytes.* largest .* is fc1.weight, float \[120, 256\]"
+    ):
         verify.check_size(300, 300, model)
     with pytest.raises(ModelError, match="not less than a third"):
         verify.check_size(300, 100, model)

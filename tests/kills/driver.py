@@ -42,9 +42,9 @@ def become(command: dict[str, Any], descriptors: list[int]) -> None:
     os.chdir(command["folder"])
     match command["arguments"][0]:
         case "export":
-            from digits_export import judge
+            from digits_export import evaluate
 
-            judge._microseconds = lambda call: 1.0  # all else in the files is the same each time
+            evaluate._microseconds = lambda call: 1.0  # all else in the files is the same each time
         case "watch":
             from digits.commands import watch
 

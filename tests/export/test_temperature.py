@@ -3,60 +3,59 @@ import pytest
 import torch
 
 from digits.data.mnist import Split
-from digits_export import calibration
-from digits_export.calibration import Calibration, calibrate
+from digits_export import temperature
+from digits_export.temperature import TemperatureScaling, fit_temperature
 
 
-def drawn(scale: float, count: int = 20_000) -> tuple[torch.Tensor, Split]:
+def sample(scale: float, count: int = 20_000) -> tuple[torch.Tensor, Split]:
     """Logits whose softmax, after division by `scale`, is the true distribution of the labels."""
     random = np.random.default_rng(0)
     logits = random.normal(0, 2, (count, 10))
     chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     labels = (chances.cumsum(1) > random.random((count, 1))).argmax(1).astype(np.uint8)
     split = Split(np.zeros((count, 28, 28), np.uint8), labels)
-    return torch.tensor(logits * scale + 40, dtype=torch.float32), split  # sure that it is a digit
+    return torch.tensor(logits * scale + 40, dtype=torch.float32), split  # surely a digit
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
-def test_the_temperature_undoes_over_and_underconfidence(scale: float) -> None:
-    assert calibrate(*drawn(scale)).temperature == pytest.approx(scale, rel=0.05)
+def test_temperature_corrects_over_and_underconfidence(scale: float) -> None:
+    assert fit_temperature(*sample(scale)).temperature == pytest.approx(scale, rel=0.05)
 
 
-def test_one_outlier_is_expected_for_ten_digits() -> None:
-    """A network that met a hundred digits for each says too seldom that there is none."""
+def test_outlier_prior_is_one_in_ten() -> None:
+    """A network trained on a hundred digits per outlier recognizes outliers too rarely."""
     random = np.random.default_rng(0)
     share = 1 / 101
     none = random.random(400_000) < share
     looks = np.where(none, random.normal(-2, 1, 400_000), random.normal(2, 1, 400_000))
-    # What it has learnt: the logarithm of how much likelier a digit is than none.
+    # What it has learned: the log odds of a digit.
     logits = torch.full((400_000, 10), -50.0)
     logits[:, 3] = torch.tensor(4 * looks + np.log((1 - share) / share))
     digits = logits[~torch.tensor(none)]
     labels = np.full(len(digits), 3, np.uint8)
     split = Split(np.zeros((len(digits), 28, 28), np.uint8), labels)
-    found = calibrate(digits, split, logits[torch.tensor(none)])
+    found = fit_temperature(digits, split, logits[torch.tensor(none)])
     assert found.temperature == pytest.approx(1, rel=0.05)
     assert found.none_logit == pytest.approx(np.log(10), rel=0.05)
 
 
-def test_none_is_shared_out_evenly() -> None:
-    found = Calibration(2.0, 1.0).probabilities(torch.tensor([[4.0] + [0.0] * 9]))
+def test_no_digit_is_shared_evenly() -> None:
+    found = TemperatureScaling(2.0, 1.0).probabilities(torch.tensor([[4.0] + [0.0] * 9]))
     four, none = np.exp(2.0), np.exp(1.0)
     total = four + 9 + none
     assert found[0, 0] == pytest.approx((four + none / 10) / total)
     assert found[0, 1:].numpy() == pytest.approx((1 + none / 10) / total)
 
 
-def test_digits_known_by_heart_don_t_drive_it_to_zero() -> None:
-    _, split = drawn(1.0, 500)
+def test_temperature_has_a_minimum() -> None:
+    _, split = sample(1.0, 500)
     certain = 3 * torch.nn.functional.one_hot(torch.tensor(split.labels.astype(int)), 10).float()
-    assert calibrate(certain, split).temperature == pytest.approx(0.2)
+    assert fit_temperature(certain, split).temperature == pytest.approx(0.2)
 
 
-def test_the_threshold_turns_away_the_agreed_share() -> None:
+def test_threshold_rejects_the_rejection_rate() -> None:
     random = np.random.default_rng(0)
     probabilities = random.dirichlet(np.ones(10), 4000).astype(np.float32)
-    threshold = calibration.rejection_threshold(probabilities)
-    assert (probabilities.max(1) < threshold).mean() == pytest.approx(
-        calibration.REJECTED, abs=1e-3
-    )
+    threshold = temperature.rejection_threshold(probabilities)
+    rejected = (probabilities.max(1) < threshold).mean()
+    assert rejected == pytest.approx(temperature.REJECTION_RATE, abs=1e-3)
