@@ -6,7 +6,7 @@
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
 # make test-ray      read pictures with Ray, as docs/devices.md does; 2 minutes
 # make lock          renew dev.lock: the versions that `make test` installs
-# make audit         ask PyPI's database for known holes in what is installed
+# make audit         check what is installed for known vulnerabilities
 # make fuzz          look for pictures and data files that break the reader; twice 10 minutes
 # make wheel         build dist/digits-*.whl
 # make bench         our speed, memory and accuracy beside the alternatives'
@@ -15,17 +15,20 @@
 
 PYTHON ?= python3
 FUZZ_SECONDS ?= 600
+# The first pip with --group is 25.1; Debian's Python brings an older one.
 PIP := -m pip --disable-pip-version-check install --quiet
+UPGRADE_PIP := $(PIP) --upgrade 'pip>=25.1'
+BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: demo check test test-browser test-arm test-bounds test-ray fuzz lint lock audit wheel bench model
 .PHONY: weights clean
 
 demo: .venv-runtime/done
-	.venv-runtime/bin/digits predict tests/pictures
+	.venv-runtime/$(BIN)/digits predict tests/pictures
 
 # A file's tests stay together: they share what takes long to make.
-PYTEST := .venv/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+PYTEST := .venv/$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: lint
 	$(PYTEST) -m "not slow" tests/runtime tests/train tests/export tests/test_*.py
@@ -36,68 +39,69 @@ test: lint
 test-browser: .venv/done
 	@command -v chromium chromedriver >/dev/null || \
 	    { echo "Chromium is missing. On Debian: apt-get install chromium chromium-driver"; exit 1; }
-	.venv/bin/python -m pytest tests/browser
+	.venv/$(BIN)/python -m pytest tests/browser
 
 test-bounds: .venv/done
 	tests/bounds.sh
 
 test-arm: .venv/done
 	tests/arm/root.sh
-	DIGITS_ARM=$(CURDIR)/.arm .venv/bin/python -m pytest tests/arm --durations=8
+	DIGITS_ARM=$(CURDIR)/.arm .venv/$(BIN)/python -m pytest tests/arm --durations=8
 
 test-ray:
 	$(PYTHON) -m venv .venv-ray
-	.venv-ray/bin/python $(PIP) --editable '.[ray]'
-	.venv-ray/bin/python -m pytest tests/ray
+	.venv-ray/$(BIN)/python $(UPGRADE_PIP)
+	.venv-ray/$(BIN)/python $(PIP) --editable '.[data]' --group ray
+	.venv-ray/$(BIN)/python -m pytest tests/ray
 
 fuzz: .venv/done
-	.venv/bin/python $(PIP) --editable '.[fuzz]'
-	.venv/bin/python -m tests.fuzz.pictures $(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20
-	.venv/bin/python -m tests.fuzz.idx $(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20
+	.venv/$(BIN)/python $(PIP) --group fuzz
+	.venv/$(BIN)/python -m tests.fuzz.pictures $(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20
+	.venv/$(BIN)/python -m tests.fuzz.idx $(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20
 
 lint: .venv/done
-	.venv/bin/ruff check
-	.venv/bin/ruff format --check
-	.venv/bin/mypy
+	.venv/$(BIN)/ruff check
+	.venv/$(BIN)/ruff format --check
+	.venv/$(BIN)/mypy
 
 # PyTorch is left out: it has another build for each kind of GPU, and brings its libraries.
 lock: .venv/done
-	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra dev \
-	    --no-annotate --no-header pyproject.toml | grep -vE '^(torch|triton|nvidia-|cuda-)' > dev.lock
+	.venv/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra all \
+	    --group dev --no-annotate --no-header pyproject.toml | grep -vE '^(torch|triton|nvidia-|cuda-)' > dev.lock
 
 audit: .venv/done
-	.venv/bin/pip-audit --local --skip-editable
+	.venv/$(BIN)/pip-audit --local --skip-editable
 
 wheel: .venv-runtime/done
-	.venv-runtime/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
+	.venv-runtime/$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
 	@ls -l dist/*.whl
 
 bench: .venv/done
-	.venv/bin/python $(PIP) --editable '.[bench]'
-	.venv/bin/python -m tests.benchmarks.speed
-	.venv/bin/python -m tests.benchmarks.pictures
-	.venv/bin/python -m tests.benchmarks.processes
-	.venv/bin/python -m tests.benchmarks.memory
-	-.venv/bin/python -m tests.benchmarks.serving
-	.venv/bin/python -m tests.benchmarks.training
-	.venv/bin/python -m tests.benchmarks.corruptions
-	.venv/bin/python -m tests.benchmarks.nondigits
-	.venv/bin/python -m tests.benchmarks.optdigits
-	.venv/bin/python -m tests.benchmarks.camera --jobs 2
-	-.venv/bin/python -m tests.benchmarks.photos
+	.venv/$(BIN)/python $(PIP) --group bench
+	.venv/$(BIN)/python -m tests.benchmarks.speed
+	.venv/$(BIN)/python -m tests.benchmarks.pictures
+	.venv/$(BIN)/python -m tests.benchmarks.processes
+	.venv/$(BIN)/python -m tests.benchmarks.memory
+	-.venv/$(BIN)/python -m tests.benchmarks.serving
+	.venv/$(BIN)/python -m tests.benchmarks.training
+	.venv/$(BIN)/python -m tests.benchmarks.corruptions
+	.venv/$(BIN)/python -m tests.benchmarks.nondigits
+	.venv/$(BIN)/python -m tests.benchmarks.optdigits
+	.venv/$(BIN)/python -m tests.benchmarks.camera --jobs 2
+	-.venv/$(BIN)/python -m tests.benchmarks.photos
 
 # They judge hypotheses about a picture (runtime/digits/vision/weights.py).
 weights: .venv/done
-	OPENBLAS_NUM_THREADS=1 .venv/bin/python -m tests.benchmarks.fit
+	OPENBLAS_NUM_THREADS=1 .venv/$(BIN)/python -m tests.benchmarks.fit
 
 # Of the seeds 0, 1 and 2, 0 has the best validation accuracy.
 model: .venv/done
 	rm -rf runs/bundled
-	.venv/bin/digits train --out runs/bundled
-	.venv/bin/digits export --quantize runs/bundled
+	.venv/$(BIN)/digits train --out runs/bundled
+	.venv/$(BIN)/digits export --quantize runs/bundled
 	cp runs/bundled/lenet5.int8.onnx runtime/digits/models/
 	cp runs/bundled/curves.png docs/
-	.venv/bin/python -m docs.make
+	.venv/$(BIN)/python -m docs.make
 
 clean:
 	rm -rf .venv .venv-runtime .venv-bounds .venv-ray .arm dist
@@ -105,10 +109,11 @@ clean:
 # --no-compile halves the time of the installation and saves 45 MB.
 .venv-runtime/done: pyproject.toml $(shell find runtime train export -name '*.py' -o -name '*.onnx')
 	$(PYTHON) -m venv .venv-runtime
-	.venv-runtime/bin/python $(PIP) --no-compile --force-reinstall .
+	.venv-runtime/$(BIN)/python $(PIP) --no-compile --force-reinstall .
 	touch $@
 
 .venv/done: pyproject.toml dev.lock
 	$(PYTHON) -m venv .venv
-	.venv/bin/python $(PIP) --constraint dev.lock --editable '.[dev]'
+	.venv/$(BIN)/python $(UPGRADE_PIP)
+	.venv/$(BIN)/python $(PIP) --constraint dev.lock --editable '.[all]' --group dev
 	touch $@
