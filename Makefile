@@ -8,6 +8,7 @@
 # make lock          renew dev.lock: the versions that `make test` installs
 # make audit         check what is installed for known vulnerabilities
 # make fuzz          look for pictures and data files that break the reader; twice 10 minutes
+# make docs          build site/, the documentation; warnings are errors
 # make wheel         build dist/digits-*.whl
 # make bench         our speed, memory and accuracy beside the alternatives'
 # make weights       fit the judge's weights again; 15 minutes
@@ -21,8 +22,8 @@ UPGRADE_PIP := $(PIP) --upgrade 'pip>=25.1'
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo check test test-browser test-arm test-bounds test-ray fuzz lint lock audit wheel bench model
-.PHONY: weights clean
+.PHONY: demo check test test-browser test-arm test-bounds test-ray fuzz lint lock audit docs wheel
+.PHONY: bench weights model clean
 
 demo: .venv-runtime/done
 	.venv-runtime/$(BIN)/digits predict tests/pictures
@@ -72,6 +73,9 @@ lock: .venv/done
 audit: .venv/done
 	.venv/$(BIN)/pip-audit --local --skip-editable
 
+docs: .venv-docs/done
+	.venv-docs/$(BIN)/mkdocs build --quiet --strict
+
 wheel: .venv-runtime/done
 	.venv-runtime/$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
 	@ls -l dist/*.whl
@@ -104,7 +108,7 @@ model: .venv/done
 	.venv/$(BIN)/python -m docs.make
 
 clean:
-	rm -rf .venv .venv-runtime .venv-bounds .venv-ray .arm dist
+	rm -rf .venv .venv-runtime .venv-bounds .venv-ray .venv-docs .arm dist site
 
 # --no-compile halves the time of the installation and saves 45 MB.
 .venv-runtime/done: pyproject.toml $(shell find runtime train export -name '*.py' -o -name '*.onnx')
@@ -116,4 +120,10 @@ clean:
 	$(PYTHON) -m venv .venv
 	.venv/$(BIN)/python $(UPGRADE_PIP)
 	.venv/$(BIN)/python $(PIP) --constraint dev.lock --editable '.[all]' --group dev
+	touch $@
+
+.venv-docs/done: pyproject.toml
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/$(BIN)/python $(UPGRADE_PIP)
+	.venv-docs/$(BIN)/python $(PIP) --group docs
 	touch $@

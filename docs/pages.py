@@ -1,0 +1,46 @@
+"""What mkdocs needs to make a site of documents that are written to be read in the repository.
+
+The README and its kind become pages, and links lead to pages. What has none, such as a module's
+code, keeps its name without a link.
+"""
+
+import posixpath
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parent.parent
+PAGES = {
+    "README.md": "index.md",
+    "SECURITY.md": "security.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+}
+_SOURCES = {page: document for document, page in PAGES.items()}
+_LINK = re.compile(r"\[([^]]*)]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    for document, page in PAGES.items():
+        files.append(File.generated(config, page, content=(ROOT / document).read_text("utf-8")))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    name = page.file.src_uri
+    return _LINK.sub(partial(_link, folder="" if name in _SOURCES else "docs"), markdown)
+
+
+def _link(link: re.Match[str], folder: str) -> str:
+    text, target, anchor = link.groups(default="")
+    path = posixpath.normpath(posixpath.join(folder, target))
+    if path in PAGES:
+        return f"[{text}]({PAGES[path]}{anchor})"
+    if path.startswith("docs/"):
+        return f"[{text}]({path.removeprefix('docs/')}{anchor})"
+    return text
