@@ -9,7 +9,7 @@
 # make audit         check what is installed for known vulnerabilities
 # make fuzz          look for pictures and data files that break the reader; twice 10 minutes
 # make docs          build site/, the documentation; warnings are errors
-# make wheel         build dist/digits-*.whl
+# make wheel         build the wheel and the sdist in dist/, and check them
 # make bench         our speed, memory and accuracy beside the alternatives'
 # make weights       fit the judge's weights again; 15 minutes
 # make model         train, export and install the bundled model again, and redraw the pictures of the docs
@@ -76,9 +76,13 @@ audit: .venv/done
 docs: .venv-docs/done
 	.venv-docs/$(BIN)/mkdocs build --quiet --strict
 
-wheel: .venv-runtime/done
-	.venv-runtime/$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
-	@ls -l dist/*.whl
+# Built as a user's pip would: the sdist from the checkout, the wheel from the sdist.
+wheel: .venv-release/done
+	rm -rf dist
+	.venv-release/$(BIN)/python -m build
+	.venv-release/$(BIN)/python -m twine check --strict dist/*
+	.venv-release/$(BIN)/check-wheel-contents dist
+	@ls -l dist
 
 bench: .venv/done
 	.venv/$(BIN)/python $(PIP) --group bench
@@ -108,7 +112,7 @@ model: .venv/done
 	.venv/$(BIN)/python -m docs.make
 
 clean:
-	rm -rf .venv .venv-runtime .venv-bounds .venv-ray .venv-docs .arm dist site
+	rm -rf .venv .venv-runtime .venv-bounds .venv-ray .venv-docs .venv-release .arm dist site
 
 # --no-compile halves the time of the installation and saves 45 MB.
 .venv-runtime/done: pyproject.toml $(shell find runtime train export -name '*.py' -o -name '*.onnx')
@@ -122,8 +126,8 @@ clean:
 	.venv/$(BIN)/python $(PIP) --constraint dev.lock --editable '.[all]' --group dev
 	touch $@
 
-.venv-docs/done: pyproject.toml
-	$(PYTHON) -m venv .venv-docs
-	.venv-docs/$(BIN)/python $(UPGRADE_PIP)
-	.venv-docs/$(BIN)/python $(PIP) --group docs
+.venv-docs/done .venv-release/done: .venv-%/done: pyproject.toml
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/$(BIN)/python $(UPGRADE_PIP)
+	.venv-$*/$(BIN)/python $(PIP) --group $*
 	touch $@
