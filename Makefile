@@ -6,7 +6,7 @@
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
 # make test-ray      read pictures with Ray, as docs/devices.md does; 2 minutes
 # make lock          renew dev.lock: the versions that `make test` installs
-# make audit         check what is installed for known vulnerabilities
+# make audit         check what is installed for known vulnerabilities, and GitHub's workflows
 # make fuzz          look for pictures and data files that break the reader; twice 10 minutes
 # make docs          build site/, the documentation; warnings are errors
 # make wheel         build the wheel and the sdist in dist/, and check them
@@ -72,6 +72,7 @@ lock: .venv/done
 
 audit: .venv/done
 	.venv/$(BIN)/pip-audit --local --skip-editable
+	.venv/$(BIN)/zizmor --offline --quiet .github
 
 docs: .venv-docs/done
 	.venv-docs/$(BIN)/mkdocs build --quiet --strict
