@@ -62,15 +62,14 @@ def _lines(middles: np.ndarray, columns: Integers, width: int) -> tuple[float, I
     """
     step = 1 + len(columns) // _ENOUGH  # noise and textures have more, and no lines
     some = columns % step == 0
-    middles, columns = middles[some], columns[some]
+    middles, columns = middles[some], columns[some].astype(np.float64)
     best, slope, lines = 0, 0.0, np.zeros(0, np.int64)
     # From one slope to the next, a line's far end moves by one bin.
     steps = int(_STEEPEST * width / _BIN)
     for candidate in np.arange(-steps, steps + 1) * (_BIN / width):
-        bins = _bins(middles, columns, candidate, width)
-        counts = np.bincount(bins, minlength=2)
+        counts = np.bincount(_bins(middles, columns, candidate, width), minlength=2)
         found = _dense_counts(counts, _COVERED * width / step)
-        merit = int((counts[found] ** 2).sum())
+        merit = int(counts[found] @ counts[found])
         if merit > best:
             best, slope, lines = merit, candidate, found
     return slope, lines
@@ -82,12 +81,16 @@ def _dense(bins: Integers, least: float) -> Integers:
 
 def _dense_counts(counts: Integers, least: float) -> Integers:
     """The bins which, with a neighbour, hold more than `least`: a line may lie between two."""
-    found = np.flatnonzero(counts[:-1] + counts[1:] > least)
-    return np.unique(np.concatenate([found, found + 1]))
+    dense = np.zeros(len(counts), np.bool_)
+    dense[:-1] = counts[:-1] + counts[1:] > least
+    dense[1:] |= dense[:-1]
+    return np.flatnonzero(dense)
 
 
 def _bins(middles: np.ndarray, columns: Integers, slope: float, width: int) -> Integers:
     """Which line of this slope each run would be on."""
-    levels = middles - slope * columns + max(slope, 0) * width
-    bins: Integers = (levels / _BIN).astype(np.int64)
+    levels = middles - slope * columns
+    levels += max(slope, 0) * width
+    levels /= _BIN
+    bins: Integers = levels.astype(np.int64)
     return bins

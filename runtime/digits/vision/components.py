@@ -88,19 +88,17 @@ class Components(NamedTuple):
         return Box(left, top, right, bottom)
 
     def mask(self, chosen: Iterable[int], window: Box) -> Mask:
-        """Which pixels of a window belong to the chosen components: bool [height, width]."""
+        """Which pixels of a window that holds them belong to the chosen components.
+
+        Returns bool [height, width].
+        """
         parts = [slice(self.first[i], self.first[i + 1]) for i in chosen]
         rows, starts, ends = (
             values[parts[0]] if len(parts) == 1 else np.concatenate([values[p] for p in parts])
             for values in (self.rows, self.starts, self.ends)
         )
-        drawn = (rows >= window.top) & (rows < window.bottom)
-        rows, starts, ends = rows[drawn] - window.top, starts[drawn], ends[drawn]
-        starts = np.minimum(np.maximum(starts - window.left, 0), window.width)
-        lengths = np.minimum(np.maximum(ends - window.left, 0), window.width) - starts
-        first = rows * window.width + starts
-        some = lengths > 0
-        first, lengths = first[some], lengths[some]
+        first = (rows - window.top) * window.width + (starts - window.left)
+        lengths = ends - starts
         if len(parts) > 1:
             order = np.argsort(first)
             first, lengths = first[order], lengths[order]
@@ -111,7 +109,8 @@ class Components(NamedTuple):
         stretches[2::2] = -(first + lengths)
         stretches[0:-1:2] += first
         stretches[-1] += window.height * window.width
-        inked = np.arange(len(stretches)) % 2 == 1
+        inked = np.zeros(len(stretches), np.bool_)
+        inked[1::2] = True
         return np.repeat(inked, stretches).reshape(window.height, window.width)
 
     def label_map(self, shape: tuple[int, ...]) -> NDArray[np.int32]:
@@ -123,7 +122,7 @@ class Components(NamedTuple):
         labels.reshape(-1)[pixels] = np.repeat(self.labels, lengths)
         return labels
 
-    def crop(self, chosen: Sequence[int] | Integers, ink: Ink, edge: float) -> Component:
+    def crop(self, chosen: Sequence[int] | Integers, ink: Ink, edge: int) -> Component:
         """The chosen components alone, with their soft edges: pixels next to them above `edge`."""
         height, width = ink.shape
         box = self.box(chosen)
@@ -208,12 +207,13 @@ def label_components(mask: Mask, ink: Ink) -> Components:
 def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
     """Row, first column and column after the last of each run of True along the rows."""
     height, width = mask.shape
-    flat = np.zeros((height, width + 2), np.int8)  # a run ends at the border
-    flat[:, 1:-1] = mask
-    flat = flat.reshape(-1)
-    changes = np.flatnonzero(flat[1:] != flat[:-1])
-    rows, starts = np.divmod(changes[::2], width + 2)
-    return rows, starts, changes[1::2] - rows * (width + 2)
+    framed = np.zeros((height, width + 2), np.bool_)  # a run ends at the border
+    framed[:, 1:-1] = mask
+    pixels = framed.reshape(-1)
+    changes = np.flatnonzero(pixels[1:] != pixels[:-1])
+    rows = changes[::2] // (width + 2)  # np.divmod takes longer
+    before = rows * (width + 2)
+    return rows, changes[::2] - before, changes[1::2] - before
 
 
 def _touching(
@@ -237,18 +237,19 @@ def _union_find(runs: int, upper: Integers, lower: Integers) -> Integers:
     (Y. Shiloach, U. Vishkin, "An O(log n) parallel connectivity algorithm", 1982).
     """
     root = np.arange(runs)
+    root[lower[::-1]] = upper[::-1]  # the first that each touches
     while True:
+        while True:
+            shorter = root[root]
+            if (shorter == root).all():
+                break
+            root = shorter[shorter]
         one, other = root[upper], root[lower]
         differ = one != other
         if not differ.any():
             break
         one, other = one[differ], other[differ]
         np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
-        while True:
-            shorter = root[root]
-            if (shorter == root).all():
-                break
-            root = shorter
     first = root == np.arange(runs)
     numbers: Integers = (np.cumsum(first) - 1)[root]
     return numbers

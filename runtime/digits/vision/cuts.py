@@ -11,6 +11,7 @@ _APART = 0.15  # of the digits' height, between seams, and between seams and edg
 _MAX_SEAMS = 40
 _CROSSED = 2.0  # strokes' widths of full ink; digits that touch do so at one or two places
 _ASIDE = 0.02  # what a step aside costs a seam, where a pixel of full ink costs 1
+_STEPS = np.array([0, -1, 1])  # columns from one row to the next, a straight one first
 
 
 class Piece(NamedTuple):
@@ -89,11 +90,11 @@ def _min_cost_path(cost: Floats) -> tuple[Floats, Integers]:
     cost: float32 [rows, width]. Also returns the steps (-1, 0, 1) that it took: int64, as `cost`.
     """
     total, steps = cost[0], np.zeros(cost.shape, np.int64)
+    ways = np.full((3, len(total)), np.inf, np.float32)
     for row in range(1, len(cost)):
-        beside = np.pad(total, 1, constant_values=np.inf)
-        ways = np.stack([total, beside[:-2] + _ASIDE, beside[2:] + _ASIDE])
-        chosen = ways.argmin(0)
-        steps[row] = np.array([0, -1, 1])[chosen]
+        aside = total + _ASIDE
+        ways[0], ways[1, 1:], ways[2, :-1] = total, aside[:-1], aside[1:]
+        steps[row] = _STEPS[ways.argmin(0)]
         total = cost[row] + ways.min(0)
     return total, steps
 

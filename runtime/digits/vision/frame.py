@@ -38,10 +38,10 @@ def to_mnist(inks: Sequence[Ink]) -> NDArray[np.uint8]:
         canvas[place] = 0
         canvas[place, : thick.shape[0], : thick.shape[1]] = thick
     pixels = np.round(canvas * 255).astype(np.uint8)
-    frames = np.empty_like(pixels)
+    frames = np.zeros_like(pixels)
     for place, (down, right) in enumerate(_offsets(canvas)):
-        # What is rolled over the edge is paper: no digit is larger than 20 pixels.
-        frames[place] = np.roll(pixels[place], (down, right), (0, 1))
+        # What is cut off is paper: no digit is larger than 20 pixels.
+        frames[place, down:, right:] = pixels[place, : SIDE - down, : SIDE - right]
     return frames
 
 
@@ -96,14 +96,15 @@ def _draw_thicker(digit: Floats) -> Floats:
 
 def _dilate(digit: Floats, growth: int) -> Floats:
     """Each stroke `growth` pixels wider on each side, and so the whole."""
-    padded = np.pad(digit, growth)
+    around = np.pad(digit, growth + 1)
+    drawn = around[1:-1, 1:-1].copy()
     for _ in range(growth):
-        around = np.pad(padded, 1)
-        np.maximum(padded, around[1:-1, 2:], out=padded)
-        np.maximum(padded, around[1:-1, :-2], out=padded)
-        np.maximum(padded, around[2:, 1:-1], out=padded)
-        np.maximum(padded, around[:-2, 1:-1], out=padded)
-    return padded
+        np.maximum(drawn, around[1:-1, 2:], out=drawn)
+        np.maximum(drawn, around[1:-1, :-2], out=drawn)
+        np.maximum(drawn, around[2:, 1:-1], out=drawn)
+        np.maximum(drawn, around[:-2, 1:-1], out=drawn)
+        around[1:-1, 1:-1] = drawn
+    return drawn
 
 
 @lru_cache(64)  # 3 MB at most, where 640 pixels become 20

@@ -22,7 +22,7 @@ MAX_HYPOTHESES = 8  # a picture
 
 _MIN_SIDE = 3  # pixels; nothing smaller is a digit
 _MIN_PIECE = 0.1  # of the main component's mass; less is a speck
-_BLANK = Levels(0, 255, 255, 255)  # of a picture without ink
+_BLANK = Levels(0, 63, 255, 255, 255)  # of a picture without ink
 _CENTRAL = 5.0  # weight of the squared distance; of 500 mixed pictures 3 to 6 lose 3.0 %, 1 3.4
 _NEAR = 0.5  # of the main component's longer side; pieces of one digit are not further apart
 
@@ -136,9 +136,12 @@ class _Layer:
 
     def add_inner(self) -> None:
         """Add the main one of what doesn't come in from the border, if something does."""
-        outer = self.components.select(~inside(self.components.boxes, self.ink.shape))
-        if outer.size:
-            self._add_without("inner", dilate(outer.label_map(self.mask.shape) >= 0))
+        outer = np.flatnonzero(~inside(self.components.boxes, self.ink.shape))
+        if len(outer):
+            height, width = self.ink.shape
+            self._add_without(
+                "inner", dilate(self.components.mask(outer, Box(0, 0, width, height)))
+            )
 
     def add_unruled(self, kind: str, components: Components, main: Integers) -> None:
         """Add what is left of the main component without lines, if it has some."""

@@ -1,5 +1,6 @@
 """Grey pixels to ink, whatever the light and the pen."""
 
+import math
 from functools import cached_property
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.vision.sides import FARTHEST, Counts, histogram, median, sides, sides_of_flat
+from digits.vision.sides import FARTHEST, Counts, Pixel, histogram, median, sides, sides_of_flat
 
 Grey = NDArray[np.uint8]
 Ink = NDArray[np.uint8]
@@ -25,22 +26,19 @@ _VISIBLE = 5  # of 255: a difference of 2 % is the least that people see (Weber'
 
 
 class Levels(NamedTuple):
-    """What separates ink from paper in one picture, in units of ink (0 to 255).
+    """What separates ink from paper in one picture, in units of ink (0 to 255), rounded down.
 
-    paper: the mean of bare paper. threshold: half-way from it to the mean of ink. low: what a
-    stroke may fade to: a third of that way, if it stands out from the noise. dark: what separates
-    darker ink from fainter, as a pen's from the lines of the paper.
+    paper: the mean of bare paper. edge: what the soft edge of a stroke fades to. threshold: halfway
+    from paper to the mean of ink. low: what a stroke may fade to: a third of that way, if it stands
+    out from the noise. dark: what separates darker ink from fainter, such as a pen's from the lines
+    of the paper.
     """
 
-    paper: float
-    threshold: float
-    low: float
-    dark: float
-
-    @property
-    def edge(self) -> float:
-        """What the soft edge of a stroke fades to."""
-        return self.paper + (self.threshold - self.paper) / 4
+    paper: int
+    edge: int
+    threshold: int
+    low: int
+    dark: int
 
 
 class Side:
@@ -137,19 +135,19 @@ def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
 
 def _levels(counts: NDArray[np.float64]) -> Levels | None:
     """counts: how many pixels have each amount of ink; they are changed."""
-    size = counts.sum()
     split, paper, full = _otsu(counts)
-    above = counts[split + 1 :].sum()
-    few = min(FARTHEST * size, above / 2)
-    darkest = float(np.searchsorted(np.cumsum(counts), size - few))
-    if above in (0, size) or darkest - paper < _VISIBLE:
+    below = np.cumsum(counts)
+    size, bare = float(below[-1]), float(below[split])
+    few = min(FARTHEST * size, (size - bare) / 2)
+    darkest = float(np.searchsorted(below, size - few))
+    if bare in (0, size) or darkest - paper < _VISIBLE:
         return None
-    bare = counts[: split + 1]
-    noise = np.sqrt((bare * (_LEVELS[: split + 1] - paper) ** 2).sum() / bare.sum())
+    off = _LEVELS[: split + 1] - paper
+    noise = math.sqrt((counts[: split + 1] * off**2).sum() / bare)
     half = (full - paper) / 2
     low = paper + max(half / 3, min(3 * noise, half))
     counts[: int(low) + 1] = 0
-    return Levels(float(paper), float(paper + half), float(low), float(_otsu(counts)[0]))
+    return Levels(int(paper), int(paper + half / 4), int(paper + half), int(low), _otsu(counts)[0])
 
 
 def _otsu(counts: NDArray[np.float64]) -> tuple[int, float, float]:
@@ -161,7 +159,7 @@ def _otsu(counts: NDArray[np.float64]) -> tuple[int, float, float]:
     above = below[-1] - below
     low, high = sums / np.maximum(below, 1), (sums[-1] - sums) / np.maximum(above, 1)
     split = int((below * above * (high - low) ** 2).argmax())
-    return split, low[split], high[split]
+    return split, float(low[split]), float(high[split])
 
 
 def _normalize(grey: Grey, paper: Floats | np.float32, dark: bool) -> Ink:
@@ -170,7 +168,9 @@ def _normalize(grey: Grey, paper: Floats | np.float32, dark: bool) -> Ink:
     ink *= 255 / np.maximum(paper if dark else 255 - paper, np.float32(_DARKEST_PAPER))
     # Flat paper gives whole numbers. Cut off, not rounded, they would change with the last bit of
     # the fit, which is another one on each processor.
-    return np.round(np.clip(ink, 0, 255, out=ink), out=ink).astype(np.uint8)
+    np.clip(ink, 0, 255, out=ink)
+    np.rint(ink, out=ink)
+    return ink.astype(np.uint8)
 
 
 def _background(small: Floats, smooth: Floats, widest: float) -> Floats:
@@ -184,8 +184,8 @@ def _background(small: Floats, smooth: Floats, widest: float) -> Floats:
     is darker than the sheet, so the darker one is nearer to it.
     """
     radius = max(1, round(widest * max(small.shape) / 2))
-    rest = small - smooth
-    darker: Floats = np.minimum(_close(small, radius), smooth + _close(rest, radius))
+    whole, rest = small.astype(np.uint8), small - smooth  # its values are whole numbers
+    darker: Floats = np.minimum(_close(whole, radius), smooth + _close(rest, radius))
     return darker
 
 
@@ -198,8 +198,9 @@ def _fit_background(small: Floats) -> Floats:
     height, width = small.shape
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
-    ones = np.ones_like(small)
-    terms = np.stack([ones, x * ones, y * ones, x * x * ones, x * y, y * y * ones], -1)
+    terms = np.ones((height, width, 6), np.float32)
+    for place, term in enumerate((x, y, x * x, x * y, y * y)):
+        terms[..., place + 1] = term
     step = -(-max(small.shape) // _FIT)
     design = terms[::step, ::step].reshape(-1, 6)
     values = small[::step, ::step].ravel()
@@ -216,10 +217,10 @@ def _fit_background(small: Floats) -> Floats:
     return surface
 
 
-def _close(values: Floats, radius: int) -> Floats:
+def _close(values: NDArray[Pixel], radius: int) -> NDArray[Pixel]:
     """Morphological closing with a square: what is darker and narrower than it is filled.
 
-    values: float32 [height, width]. The square has 2 * radius + 1 pixels a side.
+    values: [height, width]. The square has 2 * radius + 1 pixels a side.
     """
     for extreme in (np.maximum, np.minimum):
         for _ in range(2):  # along rows, then along columns
@@ -227,16 +228,14 @@ def _close(values: Floats, radius: int) -> Floats:
     return values
 
 
-def _sliding_extreme(values: Floats, radius: int, extreme: np.ufunc) -> Floats:
+def _sliding_extreme(values: NDArray[Pixel], radius: int, extreme: np.ufunc) -> NDArray[Pixel]:
     """The maximum or minimum over radius rows above and below each; outside there is nothing."""
-    for _ in range(2):  # downwards, then upwards
-        reach = 0  # rows that are looked at already
-        while reach < radius:
-            step = min(reach + 1, radius - reach, len(values) - 1)
-            if step == 0:
-                break
-            values = values.copy()
-            values[:-step] = extreme(values[:-step], values[step:])
-            reach += step
-        values = values[::-1]
+    # Outside is repeated what is looked at anyway.
+    values = np.concatenate([values[:1].repeat(radius, 0), values, values[-1:].repeat(radius, 0)])
+    left = 2 * radius  # rows below each that are not looked at yet
+    step = 1
+    while left:
+        values = extreme(values[:-step], values[step:])
+        left -= step
+        step = min(2 * step, left)
     return values

@@ -126,26 +126,25 @@ def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
         # the cost. Three quarters of the pixels that are wanted at least are enough.
         scale = 0.75 * longest / max(width, height)
         image.draft("L", (math.ceil(width * scale), math.ceil(height * scale)))
-        decoded = max(image.size)
-        picture = _from_image(name, image, longest)
-        lies = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1)) in _LYING
-        return picture._replace(
-            reduction=picture.reduction * max(width, height) / decoded,
-            size=(height, width) if lies else (width, height),
-        )
+        return _from_image(name, image, longest, (width, height))
 
 
-def _from_image(name: str, image: Image.Image, longest: int) -> Picture:
+def _from_image(
+    name: str, image: Image.Image, longest: int, size: tuple[int, int] | None = None
+) -> Picture:
+    """size: width and height of the file, where the image is decoded at another scale."""
     declared.check_size(name, *image.size)
     factor = -(-max(image.size) // longest)
+    size = size or image.size
+    reduction = factor * max(size) / max(image.size)
     try:
-        grey, size = to_grey(image, factor), image.size
+        grey = to_grey(image, factor)
         turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
         if turn is not None:  # what is reduced, because it makes a copy
             grey = np.asarray(Image.fromarray(grey).transpose(turn))
         if turn in _LYING:
             size = size[1], size[0]
-        return Picture(name, grey, float(factor), size)
+        return Picture(name, grey, reduction, size)
     except decoder.BROKEN as error:
         raise decoder.damaged(name, error) from error
 

@@ -24,12 +24,7 @@ def sides(grey: Floats, difference: Floats) -> tuple[bool, ...]:
     few = round(FARTHEST * difference.size)
     ordered = np.partition(difference.reshape(-1), [few, difference.size - 1 - few])
     half = (float(grey.min()) + float(grey.max())) / 2
-    border, middle = _border_and_middle(grey)
-    return _likelier(
-        bool(ordered[few] + ordered[-1 - few] <= 0),
-        median(border) > half,
-        median(middle.reshape(-1)) > half,
-    )
+    return _likelier(bool(ordered[few] + ordered[-1 - few] <= 0), grey, half)
 
 
 def sides_of_flat(grey: Grey, counts: Counts) -> tuple[bool, ...]:
@@ -39,25 +34,23 @@ def sides_of_flat(grey: Grey, counts: Counts) -> tuple[bool, ...]:
     """
     few = round(FARTHEST * grey.size)
     values = np.flatnonzero(counts)
-    half = (int(values[0]) + int(values[-1])) / 2
-    border, middle = _border_and_middle(grey)
+    half = (int(values[0]) + int(values[-1])) // 2
     farthest = _nth(counts, few) + _nth(counts, grey.size - 1 - few)
-    return _likelier(
-        farthest <= 2 * int(counts.argmax()),
-        _nth(histogram(border), border.size // 2) > half,
-        _nth(histogram(middle), middle.size // 2) > half,
-    )
+    return _likelier(farthest <= 2 * int(counts.argmax()), grey, half)
 
 
-def _likelier(*dark: bool) -> tuple[bool, ...]:
-    likelier = sum(dark) >= 2
-    return (likelier,) if len(set(dark)) == 1 else (likelier, not likelier)
-
-
-def _border_and_middle(grey: NDArray[Pixel]) -> tuple[NDArray[Pixel], NDArray[Pixel]]:
+def _likelier(farthest: bool, grey: NDArray[Pixel], half: float) -> tuple[bool, ...]:
+    """What most of the three cues say. farthest: the first of them. half: what is more is light."""
     height, width = grey.shape
     border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
-    return border, grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    cues = farthest, _is_mostly_above(border, half), _is_mostly_above(middle, half)
+    dark = sum(cues) >= 2
+    return (dark,) if len(set(cues)) == 1 else (dark, not dark)
+
+
+def _is_mostly_above(values: NDArray[Pixel], level: float) -> bool:
+    return bool(2 * np.count_nonzero(values > level) >= values.size)
 
 
 def _nth(counts: Counts, place: int) -> int:

@@ -114,18 +114,21 @@ def test_run_lengths_draw_the_mask(mask: np.ndarray) -> None:
 
 @given(MASKS, st.data())
 def test_mask_of_a_window(mask: np.ndarray, data: st.DataObject) -> None:
-    height, width = mask.shape
-    left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
-    window = Box(
-        left,
-        top,
-        data.draw(st.integers(left + 1, width)),
-        data.draw(st.integers(top + 1, height)),
-    )
     components = label_components(mask, mask.astype(np.uint8))
-    if components.size:
-        shown = components.mask(range(components.size), window)
-        assert (shown == mask[window.top : window.bottom, window.left : window.right]).all()
+    if not components.size:
+        return
+    numbers = st.integers(0, components.size - 1)
+    chosen = data.draw(st.lists(numbers, min_size=1, unique=True))
+    box = components.box(chosen)
+    window = Box(
+        data.draw(st.integers(0, box.left)),
+        data.draw(st.integers(0, box.top)),
+        data.draw(st.integers(box.right, mask.shape[1])),
+        data.draw(st.integers(box.bottom, mask.shape[0])),
+    )
+    shown = np.isin(components.label_map(mask.shape), chosen)
+    expected = shown[window.top : window.bottom, window.left : window.right]
+    assert (components.mask(chosen, window) == expected).all()
 
 
 @given(MASKS, st.data())
