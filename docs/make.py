@@ -32,7 +32,7 @@ def shown(path: Path) -> Image.Image:
     """The picture as a program shows it: upright, a chequerboard where it is transparent."""
     image = ImageOps.exif_transpose(Image.open(path))
     if image.mode.startswith("I"):
-        return Image.fromarray(picture.load(path).grey).convert("RGB")
+        return Image.fromarray(picture.load(path).pixels).convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
     rows, columns = np.indices((image.height, image.width)) // 8

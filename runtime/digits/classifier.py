@@ -17,7 +17,7 @@ from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import Hypothesis, propose
 from digits.vision.ink import Ink, extract
 from digits.vision.judge import Judgement, judge
-from digits.vision.picture import Picture, Source
+from digits.vision.picture import GreyImage, Source
 
 if TYPE_CHECKING:
     from digits.vision.read import Digit
@@ -33,7 +33,7 @@ class Examination(NamedTuple):
     [n, 10], what it said. n is 0 on a blank picture.
     """
 
-    picture: Picture
+    picture: GreyImage
     hypotheses: list[Hypothesis]
     frames: NDArray[np.uint8]
     answers: NDArray[np.float32]
@@ -85,9 +85,9 @@ class Classifier:
         """
         return self.examine_pictures([picture.load(source) for source in sources])
 
-    def examine_pictures(self, pictures: Sequence[Picture]) -> list[Examination]:
+    def examine_pictures(self, pictures: Sequence[GreyImage]) -> list[Examination]:
         """The same of pictures that `picture.load` has opened."""
-        proposed = [propose(loaded.grey) for loaded in pictures]
+        proposed = [propose(loaded.pixels) for loaded in pictures]
         frames, answers = self.classify(
             [hypothesis.component.ink for hypotheses in proposed for hypothesis in hypotheses]
         )
@@ -95,7 +95,7 @@ class Classifier:
         for loaded, hypotheses in zip(pictures, proposed, strict=True):
             own = slice(start, start + len(hypotheses))
             start = own.stop
-            judgement = judge(hypotheses, frames[own], answers[own], loaded.grey.shape)
+            judgement = judge(hypotheses, frames[own], answers[own], loaded.pixels.shape)
             found.append(Examination(loaded, hypotheses, frames[own], answers[own], judgement))
         return found
 
@@ -114,7 +114,7 @@ class Classifier:
             probabilities.index(confidence) if sure else None,
             confidence,
             probabilities,
-            loaded.own_box(*hypotheses[best].component.box),
+            loaded.to_original(*hypotheses[best].component.box),
             NOTE_SEVERAL if several else "",
             frames[best],
         )
@@ -127,8 +127,8 @@ class Classifier:
         """
         from digits.vision.read import read_page  # which `predict` can do without
 
-        loaded = picture.load(source, picture.PAGE_SIZE)
-        found = read_page([side.narrow for side in extract(loaded.grey)], self.classify)
+        loaded = picture.load(source, picture.PAGE_MAX_SIDE)
+        found = read_page([side.narrow for side in extract(loaded.pixels)], self.classify)
         if not found:
             return Reading((((self._only_digit(loaded),),),))
         return Reading(
@@ -138,18 +138,18 @@ class Classifier:
             )
         )
 
-    def _only_digit(self, loaded: Picture) -> Prediction:
+    def _only_digit(self, loaded: GreyImage) -> Prediction:
         """The digit of a picture of one, which is too little for a page to be told by.
 
         What may be several was looked at already, and none of them is a digit.
         """
-        [examined] = self.examine([loaded.grey])
+        [examined] = self.examine([loaded.pixels])
         found = self.prediction(examined)
         if examined.judgement.none + examined.judgement.several > 0.5:
             raise PictureError(f"{loaded.name}: no digit is found on it")
-        return replace(found, box=loaded.own_box(*found.box), note="")
+        return replace(found, box=loaded.to_original(*found.box), note="")
 
-    def _digit(self, digit: "Digit", loaded: Picture) -> Prediction:
+    def _digit(self, digit: "Digit", loaded: GreyImage) -> Prediction:
         probabilities = tuple(digit.probabilities.tolist())
         confidence = max(probabilities)
         sure = confidence >= self.threshold
@@ -157,7 +157,7 @@ class Classifier:
             probabilities.index(confidence) if sure else None,
             confidence,
             probabilities,
-            loaded.own_box(*digit.box),
+            loaded.to_original(*digit.box),
             frame=digit.frame,
         )
 

@@ -142,7 +142,7 @@ def samples(seeds: Sequence[int]) -> list[Sample]:
     for image, label in pictures(half, seeds):
         [seen] = classifier.examine([image])
         if seen.hypotheses:
-            shape = seen.picture.grey.shape
+            shape = seen.picture.pixels.shape
             features = judge.features(seen.hypotheses, seen.frames, seen.answers, shape)
             several = judge.several_features(seen.hypotheses, features)
             found.append(Sample(label, features, seen.answers, several))
@@ -234,7 +234,7 @@ def page_lattices(page: pages.Page, classifier: Classifier) -> list[Page]:
 
     Where dark and light may both be the ink, one of them holds no digit.
     """
-    grey = picture.load(page.image, picture.PAGE_SIZE).grey
+    grey = picture.load(page.image, picture.PAGE_MAX_SIDE).pixels
     sides = [side.narrow for side in extract(grey)]
     written = page.labels > 0
     contrast = [float(ink[written].mean()) if written.any() else 0.0 for ink in sides]

@@ -17,7 +17,7 @@ def attempt(raw: bytes) -> None:
     if raw.startswith(b"\x89PNG"):
         raw = specimens.with_checksums(raw)  # or hardly one would get further than that
     try:
-        grey = picture.load(raw).grey
+        grey = picture.load(raw).pixels
     except PictureError:
         return
     to_mnist([hypothesis.component.ink for hypothesis in propose(grey)])

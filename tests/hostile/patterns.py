@@ -22,10 +22,10 @@ from PIL import Image, ImageDraw
 from digits.classifier import Classifier
 from digits.errors import PictureError
 from digits.prediction import Prediction
-from digits.vision.picture import PAGE_SIZE
+from digits.vision.picture import PAGE_MAX_SIDE
 from tests.hostile.watchful import Usage, measured
 
-SIDE = PAGE_SIZE  # pixels; a larger picture is reduced to it
+SIDE = PAGE_MAX_SIDE  # pixels; a larger picture is reduced to it
 INK, PAPER = 30, 225
 
 Grey = NDArray[np.uint8]

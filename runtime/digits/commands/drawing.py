@@ -43,7 +43,7 @@ def annotated(source: str | bytes, predictions: Iterable[Prediction]) -> Image.I
     An answer that isn't sure is orange, with a question mark. Raises PictureError when the picture
     can't be opened.
     """
-    loaded = picture.load(source, picture.PAGE_SIZE)
+    loaded = picture.load(source, picture.PAGE_MAX_SIDE)
     image = _in_colour(source, loaded)
     scale = image.width / loaded.size[0]
     pen = ImageDraw.Draw(image)
@@ -79,7 +79,7 @@ def debug_strip(examined: Examination, prediction: Prediction) -> Image.Image:
     heaviest = int(judgement.hypotheses.argmax()) if hypotheses else None
     strip = _Strip(len(hypotheses) + 1, _answer(examined, prediction))
     box = None if heaviest is None else hypotheses[heaviest].component.box
-    strip.add(_located(examined.picture.grey, box, colour), "picture")
+    strip.add(_located(examined.picture.pixels, box, colour), "picture")
     for number, (hypothesis, frame, answer, weight) in enumerate(
         zip(hypotheses, examined.frames, examined.answers, judgement.hypotheses, strict=True)
     ):
@@ -173,7 +173,7 @@ def _located(grey: Pixels, box: Box | None, colour: Colour) -> Image.Image:
 
 
 def _kind(hypothesis: Hypothesis) -> str:
-    return hypothesis.kind + (" (other side)" if hypothesis.other_side else "")
+    return hypothesis.kind + (" (other side)" if hypothesis.inverted else "")
 
 
 def _answer(examined: Examination, prediction: Prediction) -> str:
@@ -188,15 +188,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _in_colour(source: str | bytes, loaded: picture.Picture) -> Image.Image:
+def _in_colour(source: str | bytes, loaded: picture.GreyImage) -> Image.Image:
     """The picture as large as its grey pixels, in its colours where it plainly has some."""
-    height, width = loaded.grey.shape
+    height, width = loaded.pixels.shape
     with (
         io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file,
-        decoder.opened(loaded.name, file) as image,
+        decoder.open_image(loaded.name, file) as image,
     ):
         if image.mode not in ("RGB", "YCbCr", "CMYK"):
-            return Image.fromarray(loaded.grey).convert("RGB")
+            return Image.fromarray(loaded.pixels).convert("RGB")
         image.draft("RGB", (width, height))
         upright = ImageOps.exif_transpose(image).convert("RGB")
     return upright.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)

@@ -55,13 +55,13 @@ def opened(file: str) -> str | bytes:
         return file
     if sys.stdin is None:
         raise PictureError("can't read a picture from stdin: it is closed")
-    from digits.vision.decoder import check_head  # here, because Pillow takes its time
+    from digits.vision.decoder import identify_format  # here, because Pillow takes its time
 
     data = io.BytesIO()
     try:
         while part := sys.stdin.buffer.read(_PART):
             if not data.tell():
-                check_head("stdin", part)
+                identify_format("stdin", part)
             data.write(part)
             if data.tell() > _MAX_STDIN:
                 raise PictureError(f"what comes from stdin is longer than {_MAX_STDIN >> 20} MB")

@@ -118,7 +118,7 @@ def _read(path: Path, label: int, classifier: "Classifier") -> _Digit:
     prediction = classifier.prediction(examined)
     if prediction.frame is None:
         raise PictureError(f"{path}: {prediction.note}")
-    digest = digest_of(examined.picture.grey)
+    digest = digest_of(examined.picture.pixels)
     return _Digit(str(path), label, digest, prediction.frame, prediction.probabilities)
 
 

@@ -59,7 +59,7 @@ def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -
     Raises ModelError; a picture that can't be read has an answer that says why.
     """
     answers: dict[int, Answer] = {}
-    opened: dict[int, picture.Picture] = {}
+    opened: dict[int, picture.GreyImage] = {}
     for number, upload in enumerate(uploads):
         try:
             refusal = _too_large(upload.content, max_pixels, len(uploads) > 1)
@@ -80,7 +80,7 @@ def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -
 
 
 def _too_large(content: bytes, max_pixels: int, shared: bool) -> Answer | None:
-    width, height = picture.size(content)
+    width, height = picture.peek_size(content)
     if width * height > max_pixels:
         message = f"at most {max_pixels / 1e6:g} million pixels are read, not {width} x {height}"
         return Answer(413, message)

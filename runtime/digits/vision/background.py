@@ -4,13 +4,13 @@ import numpy as np
 
 from digits.vision.components import Integers, Mask, run_lengths
 
-THICKEST_LINE = 0.04  # of the longer side of the component that a line is part of
-_COVERED = 0.6  # of a part's width: strokes interrupt a line, and digits in a row cover less
-_CROSSED = 0.25  # of the width, where other lines cover more
-_RULED = 3  # lines make ruled paper; fewer may be the edge of a sheet
+MAX_LINE_WIDTH = 0.04  # of the longer side of the component that a line is part of
+_MIN_COVERAGE = 0.6  # of a part's width: strokes interrupt a line, and digits in a row cover less
+_MIN_RULED_COVERAGE = 0.25  # of the width, where other lines cover more
+_MIN_RULED_LINES = 3  # lines make ruled paper; fewer may be the edge of a sheet
 _BIN = 3  # pixels; a line's middle is that straight
-_STEEPEST = 0.25  # pixels of height for each of width: 14 degrees
-_ENOUGH = 100_000  # runs of pixels tell where lines are
+_MAX_SLOPE = 0.25  # pixels of height for each of width: 14 degrees
+_MAX_RUNS = 100_000  # runs of pixels tell where lines are
 _PASSES = 3  # lines of one part that are seen from the side have other slopes
 
 
@@ -36,10 +36,10 @@ def _erase_lines(part: Mask, thickest: int) -> bool:
     columns, starts, ends = run_lengths(part.T)
     thin = ends - starts <= thickest
     columns, starts, ends = columns[thin], starts[thin], ends[thin]
-    if len(columns) < _COVERED * width:
+    if len(columns) < _MIN_COVERAGE * width:
         return False
     middles = (starts + ends) / 2
-    slope, lines = _lines(middles, columns, width)
+    slope, lines = _find_lines(middles, columns, width)
     if not len(lines):
         return False
     bins = _bins(middles, columns, slope, width)
@@ -47,28 +47,30 @@ def _erase_lines(part: Mask, thickest: int) -> bool:
     thickness = np.median((ends - starts)[np.isin(bins, lines)])
     alike = ends - starts <= thickness + 1
     # On ruled paper there are other lines like these, on which more is written.
-    ruled = np.count_nonzero(np.diff(lines) > 1) + 1 >= _RULED
-    near = alike & np.isin(bins, _dense(bins[alike], _CROSSED * width) if ruled else lines)
+    ruled = np.count_nonzero(np.diff(lines) > 1) + 1 >= _MIN_RULED_LINES
+    near = alike & np.isin(
+        bins, _dense(bins[alike], _MIN_RULED_COVERAGE * width) if ruled else lines
+    )
     starts, lengths = starts[near], (ends - starts)[near]
     rows = np.arange(lengths.sum()) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
     part[rows, np.repeat(columns[near], lengths)] = False
     return bool(near.any())
 
 
-def _lines(middles: np.ndarray, columns: Integers, width: int) -> tuple[float, Integers]:
+def _find_lines(middles: np.ndarray, columns: Integers, width: int) -> tuple[float, Integers]:
     """The slope that most pixels of lines share, and which of its bins hold a line.
 
     A Hough transform of one family of parallel lines (R. Duda, P. Hart, 1972).
     """
-    step = 1 + len(columns) // _ENOUGH  # noise and textures have more, and no lines
+    step = 1 + len(columns) // _MAX_RUNS  # noise and textures have more, and no lines
     some = columns % step == 0
     middles, columns = middles[some], columns[some].astype(np.float64)
     best, slope, lines = 0, 0.0, np.zeros(0, np.int64)
     # From one slope to the next, a line's far end moves by one bin.
-    steps = int(_STEEPEST * width / _BIN)
+    steps = int(_MAX_SLOPE * width / _BIN)
     for candidate in np.arange(-steps, steps + 1) * (_BIN / width):
         counts = np.bincount(_bins(middles, columns, candidate, width), minlength=2)
-        found = _dense_counts(counts, _COVERED * width / step)
+        found = _dense_counts(counts, _MIN_COVERAGE * width / step)
         merit = int(counts[found] @ counts[found])
         if merit > best:
             best, slope, lines = merit, candidate, found

@@ -7,10 +7,10 @@ import numpy as np
 from digits.vision.components import Box, Component, Integers, trim
 from digits.vision.ink import Floats, Ink
 
-_APART = 0.15  # of the digits' height, between seams, and between seams and edges
+_MIN_DISTANCE = 0.15  # of the digits' height, between seams, and between seams and edges
 _MAX_SEAMS = 40
-_CROSSED = 2.0  # strokes' widths of full ink; digits that touch do so at one or two places
-_ASIDE = 0.02  # what a step aside costs a seam, where a pixel of full ink costs 1
+_MAX_CROSSED = 2.0  # strokes' widths of full ink; digits that touch do so at one or two places
+_ASIDE_COST = 0.02  # what a step aside costs a seam, where a pixel of full ink costs 1
 _STEPS = np.array([0, -1, 1])  # columns from one row to the next, a straight one first
 
 
@@ -31,14 +31,14 @@ def cut(whole: Component, height: float, pen: float) -> list[Piece]:
     it can, one column aside a row at most (S. Avidan, A. Shamir, "Seam carving", 2007); there is
     one through the middle of each column that has none near it, if it crosses little ink.
     """
-    seams, costs = _seams(whole.ink, height, _CROSSED * pen)
+    seams, costs = _seams(whole.ink, height, _MAX_CROSSED * pen)
     rows, width = whole.ink.shape
     ends = np.zeros((1, rows), np.int64), np.full((1, rows), width)
     edges = np.maximum.accumulate(np.concatenate([ends[0], seams, ends[1]]))  # seams may cross
     parts = [_between(whole, edges[k], edges[k + 1]) for k in range(len(edges) - 1)]
     # Between strokes that touch only at their corners, a seam crosses no ink.
     crossed = np.zeros(len(edges))
-    crossed[1:-1] = np.maximum(costs, _ASIDE) / max(pen, _ASIDE)
+    crossed[1:-1] = np.maximum(costs, _ASIDE_COST) / max(pen, _ASIDE_COST)
     inked = [k for k, part in enumerate(parts) if part is not None]
     crossed[[*range(inked[0] + 1), *range(inked[-1] + 1, len(edges))]] = 0
     return [
@@ -66,7 +66,7 @@ def _seams(ink: Ink, height: float, most: float) -> tuple[Integers, Floats]:
     """
     cost = ink.astype(np.float32) / np.float32(255)
     rows, width = ink.shape
-    middle, apart = rows // 2, max(2, round(_APART * height))
+    middle, apart = rows // 2, max(2, round(_MIN_DISTANCE * height))
     from_top, steps_up = _min_cost_path(cost[: middle + 1])
     from_bottom, steps_down = _min_cost_path(cost[middle:][::-1])
     total = from_top + from_bottom - cost[middle]
@@ -92,7 +92,7 @@ def _min_cost_path(cost: Floats) -> tuple[Floats, Integers]:
     total, steps = cost[0], np.zeros(cost.shape, np.int64)
     ways = np.full((3, len(total)), np.inf, np.float32)
     for row in range(1, len(cost)):
-        aside = total + _ASIDE
+        aside = total + _ASIDE_COST
         ways[0], ways[1, 1:], ways[2, :-1] = total, aside[:-1], aside[1:]
         steps[row] = _STEPS[ways.argmin(0)]
         total = cost[row] + ways.min(0)

@@ -17,7 +17,7 @@ from PIL import Image, _imaging
 from PIL.ImageFile import ImageFile
 
 from digits.errors import PictureError
-from digits.vision import declared
+from digits.vision import limits
 from digits.vision.formats import FORMATS
 
 # What files of each format begin with, and Pillow's module for it. `Image.open` would import those
@@ -31,14 +31,14 @@ _DECODERS = {
     "TIFF": (rb"II[*+]\0|MM\0[*+]|II\0[*]|MM[*]\0", "TiffImagePlugin"),
     "WEBP": (rb"RIFF....WEBP", "WebPImagePlugin"),
 }
-HEAD_BYTES = 65_536  # more than any program writes before a PPM's pixels; 0.05 s
+HEADER_BYTES = 65_536  # more than any program writes before a PPM's pixels; 0.05 s
 # A PPM's width and height, after blanks and comments: Pillow looks for them a byte at a time.
-_PPM_HEAD = rb"P\w\s(?:(?:\s|#[^\r\n]*[\r\n])*+[^\s#]+){2}"
-_TRAILER = 512  # bytes at a file's end that may be padding
+_PPM_HEADER = rb"P\w\s(?:(?:\s|#[^\r\n]*[\r\n])*+[^\s#]+){2}"
+_MAX_PADDING = 512  # bytes at a file's end that may be padding
 
 # What Pillow raises on broken files: the first five were seen with 400,000 mutated ones (13.0),
 # the others are in its decoders' sources.
-BROKEN = (
+DECODE_ERRORS = (
     OSError,
     ValueError,
     SyntaxError,
@@ -54,32 +54,32 @@ BROKEN = (
 )
 
 
-def opened(name: str, file: BinaryIO) -> Image.Image:
+def open_image(name: str, file: BinaryIO) -> Image.Image:
     """A picture whose head is read, and that may be decoded. `name` is what errors call it.
 
     Raises PictureError when the file is empty, of no format that is read, damaged or too large.
     """
-    image = headed(name, file)
+    image = open_header(name, file)
     try:
-        declared.check(name, image, file)
+        limits.check_image(name, image, file)
         if image.format == "GIF":
-            _check_end(name, file)
-        return _rescaled(image, file) if image.tile and image.tile[0][0] == "ppm" else image
-    except BROKEN as error:
-        raise damaged(name, error) from error
+            _check_gif_end(name, file)
+        return _rescale_ppm(image, file) if image.tile and image.tile[0][0] == "ppm" else image
+    except DECODE_ERRORS as error:
+        raise decode_error(name, error) from error
 
 
-def headed(name: str, file: BinaryIO) -> ImageFile:
-    """A picture whose head is read, however large it is. Raises PictureError as `opened`."""
+def open_header(name: str, file: BinaryIO) -> ImageFile:
+    """A picture whose head is read, however large it is. Raises PictureError as `open_image`."""
     try:
-        start = file.read(HEAD_BYTES)
-        return _recognized(name, start, file)
-    except BROKEN as error:
-        raise damaged(name, error) from error
+        start = file.read(HEADER_BYTES)
+        return _sniff(name, start, file)
+    except DECODE_ERRORS as error:
+        raise decode_error(name, error) from error
 
 
-def check_head(name: str, start: bytes) -> str:
-    """The format of a picture by its first HEAD_BYTES. Raises PictureError when there is none."""
+def identify_format(name: str, start: bytes) -> str:
+    """The format of a picture by its first HEADER_BYTES. Raises PictureError when there is none."""
     if not start:
         raise PictureError(f"{name} is empty")
     for format in FORMATS:
@@ -89,19 +89,19 @@ def check_head(name: str, start: bytes) -> str:
         raise PictureError(
             f"{name} is not a picture in a format that digits reads ({', '.join(FORMATS)})"
         )
-    if format == "PPM" and len(start) == HEAD_BYTES and not re.match(_PPM_HEAD, start):
+    if format == "PPM" and len(start) == HEADER_BYTES and not re.match(_PPM_HEADER, start):
         raise PictureError(f"{name} is damaged: its head doesn't end")
     return format
 
 
-def _recognized(name: str, start: bytes, file: BinaryIO) -> ImageFile:
-    format = check_head(name, start)
+def _sniff(name: str, start: bytes, file: BinaryIO) -> ImageFile:
+    format = identify_format(name, start)
     module = _DECODERS[format][1]
     importlib.import_module(f"PIL.{module}")
     decoder, accepts = Image.OPEN[format]
     if accepts and isinstance(refusal := accepts(start[:16]), str):  # Pillow was built without it
         raise PictureError(f"{name}: {refusal}")
-    declared.check_start(name, format, start, file)
+    limits.check_header(name, format, start, file)
     if format == "TIFF":
         _silence_tiff()
     file.seek(0)
@@ -116,7 +116,7 @@ def _silence_tiff() -> None:
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
-def _rescaled(image: ImageFile, file: BinaryIO) -> Image.Image:
+def _rescale_ppm(image: ImageFile, file: BinaryIO) -> Image.Image:
     """A PPM whose largest value is another than 255, for which Pillow takes 0.4 µs a value."""
     _, _, offset, arguments = image.tile[0]
     assert isinstance(arguments, tuple)
@@ -131,19 +131,19 @@ def _rescaled(image: ImageFile, file: BinaryIO) -> Image.Image:
     )
 
 
-def damaged(name: str, error: BaseException) -> PictureError:
-    """What to say of a file that Pillow raised one of BROKEN for."""
+def decode_error(name: str, error: BaseException) -> PictureError:
+    """What to say of a file that Pillow raised one of DECODE_ERRORS for."""
     if isinstance(error, Image.DecompressionBombError):
-        return PictureError(declared.too_many_pixels(name))
+        return PictureError(limits.too_many_pixels(name))
     if isinstance(error, MemoryError):
         return PictureError(f"{name} takes more memory than is free")
     return PictureError(f"{name} is damaged, or of a kind that digits doesn't read: {error}")
 
 
-def _check_end(name: str, file: BinaryIO) -> None:
+def _check_gif_end(name: str, file: BinaryIO) -> None:
     """Pillow reads half a GIF without a word. A whole one ends with a semicolon (GIF89a, 27)."""
     place = file.tell()
-    file.seek(-min(_TRAILER, file.seek(0, os.SEEK_END)), os.SEEK_END)
+    file.seek(-min(_MAX_PADDING, file.seek(0, os.SEEK_END)), os.SEEK_END)
     whole = file.read().rstrip(b"\0").endswith(b";")
     file.seek(place)
     if not whole:

@@ -18,7 +18,7 @@ _FULL_CONTRAST = 0.8
 # Pixels; thinner strokes are drawn with a pen of this width (the thinnest of the first 5,000
 # training digits have 1.28, half of them at least 2.36).
 _MIN_STROKE_WIDTH = 1.2
-_FINER = 8  # times the frame's pixels; more than that doesn't show in it
+_MAX_FINER = 8  # times the frame's pixels; more than that doesn't show in it
 _UPSAMPLE = 4  # a stroke is thickened in so many times as many pixels, where a fraction is a pixel
 
 
@@ -32,9 +32,9 @@ def to_mnist(inks: Sequence[Ink]) -> NDArray[np.uint8]:
     canvas = np.zeros((len(inks), SIDE, SIDE), np.float32)
     for place, ink in enumerate(inks):
         small = _resize(ink.astype(np.float32), DIGIT_SIDE)
-        canvas[place, : small.shape[0], : small.shape[1]] = _at_full_contrast(small)
+        canvas[place, : small.shape[0], : small.shape[1]] = _stretch_contrast(small)
     for place in np.flatnonzero(stroke_width(canvas) < _MIN_STROKE_WIDTH).tolist():
-        thick = _at_full_contrast(_draw_thicker(inks[place].astype(np.float32)))
+        thick = _stretch_contrast(_thicken(inks[place].astype(np.float32)))
         canvas[place] = 0
         canvas[place, : thick.shape[0], : thick.shape[1]] = thick
     pixels = np.round(canvas * 255).astype(np.uint8)
@@ -61,7 +61,7 @@ def stroke_width(ink: Floats) -> Floats:
 
 def _resize(digit: Floats, longest: int) -> Floats:
     """The digit with that many pixels along its longer side; bicubic when that is more."""
-    reduced = max(digit.shape) // (_FINER * longest)
+    reduced = max(digit.shape) // (_MAX_FINER * longest)
     if reduced > 1:  # by whole pixels first, which is faster
         digit = np.asarray(Image.fromarray(digit).reduce(reduced))
     height, width = digit.shape
@@ -74,7 +74,7 @@ def _resize(digit: Floats, longest: int) -> Floats:
     return np.asarray(_area_matrix(height, size[1]) @ digit @ _area_matrix(width, size[0]).T)
 
 
-def _at_full_contrast(digit: Floats) -> Floats:
+def _stretch_contrast(digit: Floats) -> Floats:
     inked = digit[digit > 0.1 * digit.max()]
     full = int(_FULL_CONTRAST * (inked.size - 1))
     drawn: Floats = digit / np.partition(inked, full)[full]
@@ -82,15 +82,15 @@ def _at_full_contrast(digit: Floats) -> Floats:
     return drawn
 
 
-def _draw_thicker(digit: Floats) -> Floats:
+def _thicken(digit: Floats) -> Floats:
     """The digit at 20 pixels, its strokes drawn with the thinnest pen that MNIST has."""
     # At full contrast a hairline looks a pixel wide, so it is measured in finer ones.
-    fine = _at_full_contrast(_resize(digit, _UPSAMPLE * DIGIT_SIDE))
+    fine = _stretch_contrast(_resize(digit, _UPSAMPLE * DIGIT_SIDE))
     missing = _UPSAMPLE * _MIN_STROKE_WIDTH - float(stroke_width(fine[None])[0])
     growth = round(missing / 2)  # on each side of a stroke
     if growth <= 0:
         return _resize(digit, DIGIT_SIDE)
-    fine = _at_full_contrast(_resize(digit, _UPSAMPLE * DIGIT_SIDE - 2 * growth))
+    fine = _stretch_contrast(_resize(digit, _UPSAMPLE * DIGIT_SIDE - 2 * growth))
     return _resize(_dilate(fine, growth), DIGIT_SIDE)
 
 

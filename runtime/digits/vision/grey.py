@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _BAND = 512  # rows that are converted at a time
-_LARGE = 1e30
+_MAX_FLOAT = 1e30
 
 
 def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
@@ -23,7 +23,7 @@ def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
     if image.mode == "L" and factor == 1 and not image.has_transparency_data:
         return np.asarray(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _from_deep(image, factor)
+        return _from_high_depth(image, factor)
     if image.has_transparency_data:
         # Alpha is multiplied in while averaging; the grey of invisible pixels must not show.
         coloured = (
@@ -32,7 +32,7 @@ def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
         )
         weighted = (band.convert("LA").convert("La") for band in coloured)
         bands = [band.reduce(factor).convert("LA") for band in weighted]
-        return _on_paper(np.concatenate([np.asarray(band) for band in bands]))
+        return _flatten_alpha(np.concatenate([np.asarray(band) for band in bands]))
     else:
         bands = [band.convert("L").reduce(factor) for band in _bands(image, factor)]
     return np.concatenate([np.asarray(band) for band in bands])
@@ -46,7 +46,7 @@ def _bands(image: Image.Image, factor: int) -> Iterator[Image.Image]:
         yield image.crop((0, top, width, min(top + step, height)))
 
 
-def _on_paper(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _flatten_alpha(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Lay a transparent picture on paper that contrasts with its ink.
 
     image: uint8 [height, width, 2], grey and alpha.
@@ -65,10 +65,10 @@ def _on_paper(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         paper = np.float32(np.median(visible))
     else:
         paper = np.float32(0 if visible.mean() > 127 else 255)
-    return to_bytes((paper + (grey - paper) * alpha).astype(np.float32))
+    return _round_to_uint8((paper + (grey - paper) * alpha).astype(np.float32))
 
 
-def _from_deep(image: Image.Image, factor: int) -> NDArray[np.uint8]:
+def _from_high_depth(image: Image.Image, factor: int) -> NDArray[np.uint8]:
     """Grey of a picture whose pixels have more than 8 bits."""
     ranges = [value_range(np.asarray(band)) for band in _bands(image, factor)]
     black, white = min(low for low, _ in ranges), max(high for _, high in ranges)
@@ -97,15 +97,15 @@ def value_range(values: NDArray[Any]) -> tuple[float, float]:
 def to_uint8(values: NDArray[Any], black: float, white: float) -> NDArray[np.uint8]:
     """Numbers of any kind to 0 (black) to 255 (white). What lies beyond is clipped."""
     largest = max(white, -black)
-    if largest > _LARGE:  # float32 might not hold it
+    if largest > _MAX_FLOAT:  # float32 might not hold it
         values, black, white = values / largest, black / largest, white / largest
     scaled = values.astype(np.float32)
     scaled -= black
     scaled *= 255 / (white - black)
     np.clip(scaled, 0, 255, out=scaled)
-    return to_bytes(scaled)
+    return _round_to_uint8(scaled)
 
 
-def to_bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _round_to_uint8(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Round 0 to 255 in place, so that a large picture is in memory once."""
     return np.round(values, out=values).astype(np.uint8)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.vision.background import THICKEST_LINE, remove_lines
+from digits.vision.background import MAX_LINE_WIDTH, remove_lines
 from digits.vision.components import (
     Box,
     Component,
@@ -16,15 +16,17 @@ from digits.vision.components import (
     label_components,
     trim,
 )
-from digits.vision.ink import Grey, Ink, Levels, Side, extract, otsu_levels
+from digits.vision.ink import Grey, Ink, Levels, Polarity, extract, otsu_levels
 
 MAX_HYPOTHESES = 8  # a picture
 
 _MIN_SIDE = 3  # pixels; nothing smaller is a digit
-_MIN_PIECE = 0.1  # of the main component's mass; less is a speck
+_MIN_MASS = 0.1  # of the main component's mass; less is a speck
 _BLANK = Levels(0, 63, 255, 255, 255)  # of a picture without ink
-_CENTRAL = 5.0  # weight of the squared distance; of 500 mixed pictures 3 to 6 lose 3.0 %, 1 3.4
-_NEAR = 0.5  # of the main component's longer side; pieces of one digit are not further apart
+_CENTRE_WEIGHT = (
+    5.0  # weight of the squared distance; of 500 mixed pictures 3 to 6 lose 3.0 %, 1 3.4
+)
+_MAX_GAP = 0.5  # of the main component's longer side; pieces of one digit are not further apart
 
 # Of more than eight the last ones go. main: the heaviest component near the middle, with the pieces
 # near it. narrow: the same of narrow strokes, without what comes in from the border. crop: all ink,
@@ -42,7 +44,7 @@ class Hypothesis(NamedTuple):
     """One view of where the digit is.
 
     kind: one of KINDS. component: its ink and where it is. share: how much it explains of all ink
-    (of the narrow strokes, where it is of these), 0 to 1. other_side: whether the ink is on the
+    (of the narrow strokes, where it is of these), 0 to 1. inverted: whether the ink is on the
     side that is less likely ink: light on dark where the picture looks dark on light, or the
     reverse.
     """
@@ -50,7 +52,7 @@ class Hypothesis(NamedTuple):
     kind: str
     component: Component
     share: float
-    other_side: bool
+    inverted: bool
 
 
 def propose(grey: Grey) -> list[Hypothesis]:
@@ -60,13 +62,13 @@ def propose(grey: Grey) -> list[Hypothesis]:
     """
     found: list[Hypothesis] = []
     for number, side in enumerate(extract(grey)):
-        own = _of_side(side, number > 0)
+        own = _propose_for(side, number > 0)
         # The likelier side keeps half of them at least.
         found = found[: max(MAX_HYPOTHESES - len(own), MAX_HYPOTHESES // 2)] + own
     return found[:MAX_HYPOTHESES]
 
 
-def _of_side(side: Side, other: bool) -> list[Hypothesis]:
+def _propose_for(side: Polarity, other: bool) -> list[Hypothesis]:
     """All hypotheses with the ink of one side that differ from one another."""
     layer = _Layer(side.ink, side.levels, other, [])
     components = layer.components
@@ -96,7 +98,7 @@ class _Layer:
     ) -> None:
         self.other, self.found = other, found
         # Bare paper around the ink takes time and changes nothing; boxes are moved at the end.
-        self._window, self._shape = _inked(ink), ink.shape
+        self._window, self._shape = _ink_window(ink), ink.shape
         window = self._window
         self.ink = ink[window.top : window.bottom, window.left : window.right]
         self._around = ink.size - self.ink.size
@@ -116,7 +118,7 @@ class _Layer:
         left, top = 2 * self._window.left, 2 * self._window.top
         x = (components.boxes[:, 0] + components.boxes[:, 2] + left) / width - 1
         y = (components.boxes[:, 1] + components.boxes[:, 3] + top) / height - 1
-        rank = components.mass * np.exp(-_CENTRAL * (x * x + y * y))
+        rank = components.mass * np.exp(-_CENTRE_WEIGHT * (x * x + y * y))
         return np.argsort(-rank)[:2]
 
     def add_main(self, kind: str, components: Components) -> Integers:
@@ -127,8 +129,8 @@ class _Layer:
             return chosen
         main = int(self.ranked(components)[0])
         boxes, mass = components.boxes, components.mass
-        pieces = (mass > _MIN_PIECE * mass[main]) & (mass < mass[main])
-        reach = _NEAR * (boxes[main, 2:] - boxes[main, :2]).max()
+        pieces = (mass > _MIN_MASS * mass[main]) & (mass < mass[main])
+        reach = _MAX_GAP * (boxes[main, 2:] - boxes[main, :2]).max()
         pieces &= _gaps(boxes, main) <= reach
         chosen = np.append(main, np.flatnonzero(pieces))
         self.add(kind, components, chosen)
@@ -148,7 +150,7 @@ class _Layer:
         if not len(main):
             return
         box = components.box(main)
-        thickest = int(THICKEST_LINE * max(box.width, box.height))
+        thickest = int(MAX_LINE_WIDTH * max(box.width, box.height))
         if thickest < 1:
             return
         own = components.mask(main, box)
@@ -207,7 +209,7 @@ class _Layer:
         self.found.append(Hypothesis(kind, component, share, self.other))
 
 
-def _inked(ink: Ink) -> Box:
+def _ink_window(ink: Ink) -> Box:
     """The smallest window with all ink, and paper around it where the picture has some."""
     rows, columns = np.flatnonzero(ink.max(1)), np.flatnonzero(ink.max(0))
     height, width = ink.shape

@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.vision.sides import FARTHEST, Counts, Pixel, histogram, median, sides, sides_of_flat
+from digits.vision.polarity import (
+    INK_SHARE,
+    Counts,
+    Pixel,
+    histogram,
+    median,
+    polarities,
+    polarities_of_flat,
+)
 
 Grey = NDArray[np.uint8]
 Ink = NDArray[np.uint8]
@@ -41,7 +49,7 @@ class Levels(NamedTuple):
     dark: int
 
 
-class Side:
+class Polarity:
     """The ink of a picture, if it is the dark (or the light) in it.
 
     Each uint8 [height, width], 0 = paper, 255 = black on white paper (or white on black). flat:
@@ -101,7 +109,7 @@ class Side:
         return _normalize(self._grey, sheet, self._dark)
 
 
-def extract(grey: Grey) -> list[Side]:
+def extract(grey: Grey) -> list[Polarity]:
     """Separate ink from paper: the sides, dark or light, that may be the ink, the likelier first.
 
     grey: uint8 [height, width].
@@ -109,11 +117,15 @@ def extract(grey: Grey) -> list[Side]:
     counts = histogram(grey)
     if 2 * counts.max() >= grey.size:  # most of it has one grey: paper without light and noise
         paper = np.full((1, 1), counts.argmax(), np.float32)
-        return [Side(grey, dark, paper, paper, counts) for dark in sides_of_flat(grey, counts)]
+        return [
+            Polarity(grey, dark, paper, paper, counts) for dark in polarities_of_flat(grey, counts)
+        ]
     factor = _reduction(grey)
     small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
     smooth = _fit_background(small)
-    return [Side(grey, dark, small, smooth, counts) for dark in sides(small, small - smooth)]
+    return [
+        Polarity(grey, dark, small, smooth, counts) for dark in polarities(small, small - smooth)
+    ]
 
 
 def _reduction(grey: Grey) -> int:
@@ -138,7 +150,7 @@ def _levels(counts: NDArray[np.float64]) -> Levels | None:
     split, paper, full = _otsu(counts)
     below = np.cumsum(counts)
     size, bare = float(below[-1]), float(below[split])
-    few = min(FARTHEST * size, (size - bare) / 2)
+    few = min(INK_SHARE * size, (size - bare) / 2)
     darkest = float(np.searchsorted(below, size - few))
     if bare in (0, size) or darkest - paper < _VISIBLE:
         return None

@@ -14,7 +14,7 @@ from digits.vision.ink import Floats
 
 FEATURES = (
     *KINDS,
-    "other side",  # 1 where the ink is on the less likely side
+    "inverted",  # 1 where the ink is on the less likely side
     "confidence",  # log odds of the network's largest probability
     "agreement",  # log odds of this digit's mean probability in all hypotheses
     "share",  # of all ink that it explains, as a logarithm
@@ -37,8 +37,12 @@ SEVERAL_FEATURES = (
     "contrast",  # how far their mean ink is apart, as a logarithm
     "one",  # 1 where the network reads the second as a 1
 )
-_FIRST = ("alone", "inner", "main")  # the first of these is the heaviest component by itself
-_LIMIT = 1e-4  # of a probability's distance from 0 and 1, in log odds
+_HEAVIEST_KINDS = (
+    "alone",
+    "inner",
+    "main",
+)  # the first of these is the heaviest component by itself
+_MIN_PROBABILITY = 1e-4  # of a probability's distance from 0 and 1, in log odds
 
 
 class Judgement(NamedTuple):
@@ -101,7 +105,7 @@ def features(
         border = (box.left == 0) + (box.top == 0) + (box.right == width) + (box.bottom == height)
         found[row, KINDS.index(hypothesis.kind)] = 1
         found[row, len(KINDS) :] = (
-            hypothesis.other_side,
+            hypothesis.inverted,
             confidence[row],
             agreement[row],
             math.log(hypothesis.share),
@@ -124,9 +128,9 @@ def several_features(
 
     found: float64 [n, features], of the n hypotheses.
     """
-    places = {(one.kind, one.other_side): place for place, one in enumerate(hypotheses)}
+    places = {(one.kind, one.inverted): place for place, one in enumerate(hypotheses)}
     for side in (False, True):
-        alone = [places[kind, side] for kind in _FIRST if (kind, side) in places]
+        alone = [places[kind, side] for kind in _HEAVIEST_KINDS if (kind, side) in places]
         if alone and ("second", side) in places:
             break
     else:
@@ -153,6 +157,6 @@ def several_features(
 
 def log_odds(probability: Floats) -> Floats:
     """Log odds of probabilities, kept finite."""
-    inside = np.clip(probability, _LIMIT, 1 - _LIMIT)
+    inside = np.clip(probability, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
     odds: Floats = np.log(inside / (1 - inside))
     return odds

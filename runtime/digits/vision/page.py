@@ -19,21 +19,23 @@ from digits.vision.ink import Ink, Levels, otsu_levels
 
 MAX_PIECES = 2000  # of a page that are looked at, the heaviest ones; noise and textures have more
 # Pixels of all that is looked at on a page: times those of the page, and at least.
-_MAX_COVERED, _MIN_AFFORDED = 4, 1 << 24
-SMALLEST = 6  # pixels; a lower digit can't be read
+_BUDGET, _MIN_BUDGET = 4, 1 << 24
+MIN_PIXELS = 6  # pixels; a lower digit can't be read
 
-_THICKEST = 0.008  # of the page's longer side; a printed line is thinner
-_CURL = 3  # parts of the longer side: paper curls, but not much within a third of it
+_MAX_LINE_WIDTH = 0.008  # of the page's longer side; a printed line is thinner
+_PARTS = 3  # parts of the longer side: paper curls, but not much within a third of it
 # In units of the digits' usual height.
-LOWEST, HIGHEST = 0.35, 2.5  # a digit is neither lower nor higher
-_SPECK = 0.15
-_CORE = (0.6, 1.4)  # what decides where a line runs: neither a dash nor a digit with a tail
-_LINE = 0.6  # of two digits in one line, the middles are no further apart
-COLUMN = 3.0  # between columns; what is written in one go has smaller gaps
+MIN_HEIGHT, MAX_HEIGHT = 0.35, 2.5  # a digit is neither lower nor higher
+_MAX_SPECK = 0.15
+_CORE_HEIGHTS = (0.6, 1.4)  # what decides where a line runs: neither a dash nor a digit with a tail
+_MAX_LINE_OFFSET = 0.6  # of two digits in one line, the middles are no further apart
+COLUMN_GAP = 3.0  # between columns; what is written in one go has smaller gaps
 
-_STRAIGHT = 3.0  # degrees; neither lines nor network mind less
+_MIN_SKEW = 3.0  # degrees; neither lines nor network mind less
 _MAX_PAIRED = 400  # digits that tell how a page is tilted
-_TILT = np.radians(30)  # standard deviation; of equally good angles the smaller one is the likelier
+_TILT_DEVIATION = np.radians(
+    30
+)  # standard deviation; of equally good angles the smaller one is the likelier
 _TILTS = np.radians(np.arange(-45, 45.5, 0.5))
 
 
@@ -56,10 +58,10 @@ class Page(NamedTuple):
 def find_pieces(ink: Ink, angle: float = 0.0) -> Page | None:
     """The pieces of ink on a page, or None on a blank one. ink: uint8 [height, width]."""
     levels = otsu_levels(ink)
-    if levels is None or min(ink.shape) < SMALLEST:
+    if levels is None or min(ink.shape) < MIN_PIXELS:
         return None
     mask = ink > levels.low
-    cleaned = remove_lines(mask, max(3, round(_THICKEST * max(ink.shape))), _CURL)
+    cleaned = remove_lines(mask, max(3, round(_MAX_LINE_WIDTH * max(ink.shape))), _PARTS)
     components = label_components(cleaned, ink)
     components = components.select(components.peak > levels.threshold)
     if not components.size:  # a row of thin ones is no line
@@ -71,13 +73,13 @@ def find_pieces(ink: Ink, angle: float = 0.0) -> Page | None:
         heaviest[np.argpartition(components.mass, -MAX_PIECES)[-MAX_PIECES:]] = True
         components = components.select(heaviest)
     areas = (components.boxes[:, 2:] - components.boxes[:, :2]).prod(1)
-    components = components.select(affordable(areas, ink.size))
+    components = components.select(within_budget(areas, ink.size))
     heights = components.boxes[:, 3] - components.boxes[:, 1]
     height = weighted_median(heights, components.mass)
     return Page(ink, levels, mask & ~cleaned, components, height, angle)
 
 
-def affordable(areas: Integers, page: int) -> Mask:
+def within_budget(areas: Integers, page: int) -> Mask:
     """The smallest boxes, as far as together they have few times the pixels of the page.
 
     areas: int64 [n], page: pixels. Returns bool [n]. Only patterns, as of rings in rings, have
@@ -85,7 +87,7 @@ def affordable(areas: Integers, page: int) -> Mask:
     """
     order = np.argsort(areas, kind="stable")
     kept = np.zeros(len(areas), np.bool_)
-    kept[order[np.cumsum(areas[order]) <= max(_MAX_COVERED * page, _MIN_AFFORDED)]] = True
+    kept[order[np.cumsum(areas[order]) <= max(_BUDGET * page, _MIN_BUDGET)]] = True
     return kept
 
 
@@ -95,7 +97,7 @@ def deskew(page: Page, digits: Mask) -> Page | None:
         return page
     boxes = page.components.boxes[digits]
     angle = estimate_skew(boxes, float(np.median(boxes[:, 3] - boxes[:, 1])))
-    if abs(angle) < _STRAIGHT:
+    if abs(angle) < _MIN_SKEW:
         return page
     # What was at the border would be away from it afterwards.
     mask = page.components.mask(
@@ -115,8 +117,8 @@ def estimate_skew(boxes: Integers, height: float) -> float:
     boxes = boxes[:: 1 + len(boxes) // _MAX_PAIRED]
     x, middle, foot = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2, boxes[:, 3]
     one, other = np.nonzero(
-        (np.abs(x[:, None] - x) < COLUMN * height)
-        & (np.abs(middle[:, None] - middle) < COLUMN * height)
+        (np.abs(x[:, None] - x) < COLUMN_GAP * height)
+        & (np.abs(middle[:, None] - middle) < COLUMN_GAP * height)
         & (np.arange(len(x))[:, None] < np.arange(len(x)))
     )
     cos, sin = np.cos(_TILTS), np.sin(_TILTS)
@@ -125,7 +127,7 @@ def estimate_skew(boxes: Integers, height: float) -> float:
     uneven = np.minimum(np.abs(down * cos - right * sin), np.abs(lower * cos - right * sin))
     apart = np.abs(right * cos + down * sin) > 0.3 * height
     level = np.exp(-((uneven / (0.2 * height)) ** 2)) * apart
-    likely = (1 + level.sum(0)) * np.exp(-(_TILTS**2) / 2 / _TILT**2)
+    likely = (1 + level.sum(0)) * np.exp(-(_TILTS**2) / 2 / _TILT_DEVIATION**2)
     return float(np.degrees(_TILTS[likely.argmax()]))
 
 
@@ -156,16 +158,16 @@ def text_lines(boxes: Integers, height: float) -> list[Integers]:
     """
     left, top, right, bottom = boxes.T.astype(np.float64)
     x, y, high = (left + right) / 2, (top + bottom) / 2, bottom - top
-    core = np.flatnonzero((high >= _CORE[0] * height) & (high <= _CORE[1] * height))
+    core = np.flatnonzero((high >= _CORE_HEIGHTS[0] * height) & (high <= _CORE_HEIGHTS[1] * height))
     number = np.full(len(boxes), -1)
     number[core] = _chains(x[core], y[core], height)
     fragments = int(number.max(initial=-1)) + 1
-    for i in np.flatnonzero((number < 0) & (high > _SPECK * height)):
+    for i in np.flatnonzero((number < 0) & (high > _MAX_SPECK * height)):
         away = np.abs(y[core] - y[i])
-        near = core[away < max(_LINE * height, high[i] / 2)]
+        near = core[away < max(_MAX_LINE_OFFSET * height, high[i] / 2)]
         if len(near):
             number[i] = number[near[np.hypot(x[near] - x[i], y[near] - y[i]).argmin()]]
-        elif high[i] >= _CORE[0] * height:
+        elif high[i] >= _CORE_HEIGHTS[0] * height:
             number[i] = fragments
             fragments += 1
     parts = [np.flatnonzero(number == fragment) for fragment in range(fragments)]
@@ -178,8 +180,8 @@ def _chains(x: NDArray[np.float64], y: NDArray[np.float64], height: float) -> In
     order = np.argsort(x)
     for place, i in enumerate(order):
         after = order[place + 1 :]
-        after = after[x[after] - x[i] < COLUMN * height]
-        level = after[np.abs(y[after] - y[i]) < _LINE * height]
+        after = after[x[after] - x[i] < COLUMN_GAP * height]
+        level = after[np.abs(y[after] - y[i]) < _MAX_LINE_OFFSET * height]
         if len(level):
             follower = level[np.hypot(x[level] - x[i], 2 * (y[level] - y[i])).argmin()]
             number[number == number[follower]] = number[i]
@@ -198,7 +200,10 @@ def _join_fragments(
             if place < len(row) and x[row[place]] < x[last]:
                 continue
             left, right = row[place - 1 : place], row[place : place + 1]
-            if np.abs(np.append(y[left] - y[first], y[right] - y[last])).min() < _LINE * height:
+            if (
+                np.abs(np.append(y[left] - y[first], y[right] - y[last])).min()
+                < _MAX_LINE_OFFSET * height
+            ):
                 rows[number] = np.insert(row, place, part)
                 break
         else:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digits.errors import PictureError
-from digits.vision import declared, decoder
+from digits.vision import decoder, limits
 from digits.vision.grey import to_grey, to_uint8, value_range
 
 Source = (
@@ -29,69 +29,70 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_LYING = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}
+_TRANSPOSED = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}
 # Pixels of the longer side; a larger picture is first reduced, to at least half of it.
-WORKING_SIZE = 640  # for one digit
-PAGE_SIZE = 2048  # for many small ones
+DIGIT_MAX_SIDE = 640  # for one digit
+PAGE_MAX_SIDE = 2048  # for many small ones
 
 
-class Picture(NamedTuple):
+class GreyImage(NamedTuple):
     """A picture, upright and grey.
 
-    grey: uint8 [height, width], 0 = black, 255 = white; the longer side has at most as many
-    pixels as were asked for. reduction: how many of the picture's own pixels make one grey pixel,
-    along each axis.
+    pixels: uint8 [height, width], 0 = black, 255 = white, at most `max_side` on the longer side.
+    downscale: how many of the picture's own pixels make one of these, along each axis.
     size: width and height in the picture's own pixels.
     """
 
     name: str
-    grey: NDArray[np.uint8]
-    reduction: float
+    pixels: NDArray[np.uint8]
+    downscale: float
     size: tuple[int, int]
 
-    def own_box(self, left: int, top: int, right: int, bottom: int) -> tuple[int, int, int, int]:
+    def to_original(
+        self, left: int, top: int, right: int, bottom: int
+    ) -> tuple[int, int, int, int]:
         """A box in grey pixels as left, top, right, bottom in the picture's own pixels."""
-        near = round(left * self.reduction), round(top * self.reduction)
-        far = round(right * self.reduction), round(bottom * self.reduction)
+        near = round(left * self.downscale), round(top * self.downscale)
+        far = round(right * self.downscale), round(bottom * self.downscale)
         return *near, min(far[0], self.size[0]), min(far[1], self.size[1])
 
 
-def load(source: Source, longest: int = WORKING_SIZE) -> Picture:
+def load(source: Source, max_side: int = DIGIT_MAX_SIDE) -> GreyImage:
     """Open a path, bytes, a file object, a PIL image or an array as a grey picture.
 
-    longest: pixels that the longer side may have; a larger picture is reduced.
+    max_side: pixels that the longer side may have; a larger picture is reduced.
     Arrays are [height, width] or [height, width, 1, 3 or 4 channels], of bool, integers or floats;
     `grey.value_range` says what is black and white in them.
 
     Raises PictureError when the source is missing, not a picture, damaged or too large.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source, longest)
+        return _from_array(source, max_side)
     if isinstance(source, Image.Image):
-        return _from_image("the image", source, longest)
+        return _from_image("the image", source, max_side)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _from_file("the picture", io.BytesIO(source), longest)
+        return _from_file("the picture", io.BytesIO(source), max_side)
     if isinstance(source, str | os.PathLike):
-        return _from_path(os.fsdecode(source), longest)
+        return _from_path(os.fsdecode(source), max_side)
     if hasattr(source, "read"):
         name = str(getattr(source, "name", "the picture"))
-        return _from_file(name, _seekable(name, source), longest)
+        return _from_file(name, _make_seekable(name, source), max_side)
     raise PictureError(
         f"a {type(source).__name__} is no picture: give a path, bytes, a file object, a PIL image"
         " or an array"
     )
 
 
-def size(content: bytes) -> tuple[int, int]:
+def peek_size(content: bytes) -> tuple[int, int]:
     """Width and height that a picture file has by its head, in pixels, however large they are.
 
     Raises PictureError when the file is empty, of no format that is read, or its head is damaged.
     """
-    with decoder.headed("the picture", io.BytesIO(content)) as image:
+    with decoder.open_header("the picture", io.BytesIO(content)) as image:
         return image.size
 
 
-def _from_path(path: str, longest: int) -> Picture:
+def _from_path(path: str, max_side: int) -> GreyImage:
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
@@ -104,10 +105,10 @@ def _from_path(path: str, longest: int) -> Picture:
     except (OSError, ValueError) as error:
         raise PictureError(f"can't open {path}: {getattr(error, 'strerror', error)}") from error
     with file:
-        return _from_file(path, file, longest)
+        return _from_file(path, file, max_side)
 
 
-def _seekable(name: str, file: BinaryIO) -> BinaryIO:
+def _make_seekable(name: str, file: BinaryIO) -> BinaryIO:
     """The file; a pipe's content."""
     try:
         try:
@@ -115,41 +116,41 @@ def _seekable(name: str, file: BinaryIO) -> BinaryIO:
             return file
         except (AttributeError, OSError):  # io.UnsupportedOperation is an OSError
             return io.BytesIO(file.read())
-    except decoder.BROKEN as error:
+    except decoder.DECODE_ERRORS as error:
         raise PictureError(f"can't read {name}: {error}") from error
 
 
-def _from_file(name: str, file: BinaryIO, longest: int) -> Picture:
-    with decoder.opened(name, file) as image:
+def _from_file(name: str, file: BinaryIO, max_side: int) -> GreyImage:
+    with decoder.open_image(name, file) as image:
         width, height = image.size
         # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction of
         # the cost. Three quarters of the pixels that are wanted at least are enough.
-        scale = 0.75 * longest / max(width, height)
+        scale = 0.75 * max_side / max(width, height)
         image.draft("L", (math.ceil(width * scale), math.ceil(height * scale)))
-        return _from_image(name, image, longest, (width, height))
+        return _from_image(name, image, max_side, (width, height))
 
 
 def _from_image(
-    name: str, image: Image.Image, longest: int, size: tuple[int, int] | None = None
-) -> Picture:
+    name: str, image: Image.Image, max_side: int, size: tuple[int, int] | None = None
+) -> GreyImage:
     """size: width and height of the file, where the image is decoded at another scale."""
-    declared.check_size(name, *image.size)
-    factor = -(-max(image.size) // longest)
+    limits.check_size(name, *image.size)
+    factor = -(-max(image.size) // max_side)
     size = size or image.size
-    reduction = factor * max(size) / max(image.size)
+    downscale = factor * max(size) / max(image.size)
     try:
         grey = to_grey(image, factor)
         turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
         if turn is not None:  # what is reduced, because it makes a copy
             grey = np.asarray(Image.fromarray(grey).transpose(turn))
-        if turn in _LYING:
+        if turn in _TRANSPOSED:
             size = size[1], size[0]
-        return Picture(name, grey, reduction, size)
-    except decoder.BROKEN as error:
-        raise decoder.damaged(name, error) from error
+        return GreyImage(name, grey, downscale, size)
+    except decoder.DECODE_ERRORS as error:
+        raise decoder.decode_error(name, error) from error
 
 
-def _from_array(array: NDArray[Any], longest: int) -> Picture:
+def _from_array(array: NDArray[Any], max_side: int) -> GreyImage:
     values = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
     if values.dtype.kind not in "buif" or values.size == 0:
         raise PictureError(f"an array of {array.dtype} with the shape {array.shape} is no picture")
@@ -157,10 +158,10 @@ def _from_array(array: NDArray[Any], longest: int) -> Picture:
         raise PictureError(
             f"a picture is [height, width] or [height, width, channels], not {array.shape}"
         )
-    declared.check_size("the array", values.shape[1], values.shape[0])
+    limits.check_size("the array", values.shape[1], values.shape[0])
     if values.dtype != np.uint8:
         try:
             values = to_uint8(values, *value_range(values))
         except ValueError as error:
             raise PictureError(f"the array is no picture: {error}") from error
-    return _from_image("the array", Image.fromarray(np.ascontiguousarray(values)), longest)
+    return _from_image("the array", Image.fromarray(np.ascontiguousarray(values)), max_side)

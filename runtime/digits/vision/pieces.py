@@ -6,18 +6,25 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.vision.background import THICKEST_LINE, remove_lines
+from digits.vision.background import MAX_LINE_WIDTH, remove_lines
 from digits.vision.components import Box, Component, Mask, inside, label_components
 from digits.vision.frame import DIGIT_SIDE, stroke_width
 from digits.vision.ink import Floats, Ink
 from digits.vision.judge import log_odds
-from digits.vision.page import HIGHEST, LOWEST, SMALLEST, Page, affordable, weighted_median
+from digits.vision.page import (
+    MAX_HEIGHT,
+    MIN_HEIGHT,
+    MIN_PIXELS,
+    Page,
+    weighted_median,
+    within_budget,
+)
 
 # Frames uint8 [n, 28, 28] and probabilities float32 [n, 10] of n pieces of ink.
 Classify = Callable[[Sequence[Ink]], tuple[NDArray[np.uint8], NDArray[np.float32]]]
 
 _MAX_UNSURE = 200  # components that are looked at again; a text has more, and no digits
-SURE = 0.9  # the least confidence in a digit from which the page's style is taken
+CONFIDENT = 0.9  # the least confidence in a digit from which the page's style is taken
 
 
 class Style(NamedTuple):
@@ -45,14 +52,14 @@ class Pieces(NamedTuple):
     contrasts: Floats
 
 
-def look(page: Page, classify: Classify) -> Pieces:
+def classify_components(page: Page, classify: Classify) -> Pieces:
     """What the network says of each component of a page."""
     components = page.components
     whole = [components.crop([k], page.ink, page.levels.edge) for k in range(components.size)]
-    return classified(whole, classify)
+    return classify_pieces(whole, classify)
 
 
-def classified(components: list[Component], classify: Classify) -> Pieces:
+def classify_pieces(components: list[Component], classify: Classify) -> Pieces:
     """What the network says of some pieces of ink."""
     inks = [component.ink for component in components]
     frames, answers = classify(inks)
@@ -63,7 +70,7 @@ def classified(components: list[Component], classify: Classify) -> Pieces:
     return Pieces(components, frames, answers, pens, contrasts)
 
 
-def with_erased(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
+def restore_erased(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
     """The pieces, but for those that lost a stroke as a line of the paper, or are left of a box.
 
     What is a surer digit with the erased stroke than any part of it is without stays as it was,
@@ -78,51 +85,51 @@ def with_erased(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
     whole = labels[page.components.rows, page.components.starts][page.components.first[:-1]]
     sides = (before.boxes[:, 2:] - before.boxes[:, :2]).max(1)
     touched = np.unique(labels[page.lines])
-    touched = touched[sides[touched] >= SMALLEST]
+    touched = touched[sides[touched] >= MIN_PIXELS]
     touched = touched[np.argsort(sides[touched])[:_MAX_UNSURE]]  # the smallest are no lines
     areas = (before.boxes[touched, 2:] - before.boxes[touched, :2]).prod(1)
-    touched = touched[affordable(areas, page.ink.size)]
+    touched = touched[within_budget(areas, page.ink.size)]
     if not len(touched):
         return pieces
     edge = page.levels.edge
-    restored = classified([before.crop([k], page.ink, edge) for k in touched], classify)
+    restored = classify_pieces([before.crop([k], page.ink, edge) for k in touched], classify)
     surest = np.zeros(before.size, np.float32)
     np.maximum.at(surest, whole, pieces.answers.max(1))
     better = inside(before.boxes[touched], page.ink.shape)
-    better &= restored.answers.max(1, initial=0) > np.maximum(surest[touched], SURE)
-    gone = [_parts(page, component) == [] for component in restored.components]
+    better &= restored.answers.max(1, initial=0) > np.maximum(surest[touched], CONFIDENT)
+    gone = [_without_lines(page, component) == [] for component in restored.components]
     kept = ~np.isin(whole, touched[better | np.array(gone)])
     return _concatenate(_select(pieces, kept), _select(restored, better))
 
 
-def without_boxes(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
+def remove_boxes(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
     """The pieces, but for those that the box of a form, or a line, hangs together with digits.
 
     What the network isn't sure of comes apart where it is sure of a part without the lines.
     """
     longer = np.array([max(component.ink.shape) for component in pieces.components])
-    unsure = np.flatnonzero((pieces.answers.max(1) < SURE) & (longer * THICKEST_LINE >= 1))
+    unsure = np.flatnonzero((pieces.answers.max(1) < CONFIDENT) & (longer * MAX_LINE_WIDTH >= 1))
     unsure = unsure[np.argsort(-longer[unsure])[:_MAX_UNSURE]]
-    parts = {int(k): _parts(page, pieces.components[k]) for k in unsure}
+    parts = {int(k): _without_lines(page, pieces.components[k]) for k in unsure}
     apart = [(k, some) for k, some in parts.items() if some is not None]
     if not apart:
         return pieces
-    seen = classified([part for _, some in apart for part in some], classify)
+    seen = classify_pieces([part for _, some in apart for part in some], classify)
     kept, chosen = np.ones(len(longer), np.bool_), np.zeros(len(seen.components), np.bool_)
     start = 0
     for k, some in apart:
         own = slice(start, start + len(some))
         start = own.stop
-        if not some or seen.answers[own].max() >= SURE:
+        if not some or seen.answers[own].max() >= CONFIDENT:
             kept[k] = False
             chosen[own] = True
     return _concatenate(_select(pieces, kept), _select(seen, chosen))
 
 
-def _parts(page: Page, whole: Component) -> list[Component] | None:
+def _without_lines(page: Page, whole: Component) -> list[Component] | None:
     """What is left of a component without lines along or across it; None where it has none."""
     mask = whole.ink > page.levels.low
-    cleaned = remove_lines(mask, int(THICKEST_LINE * max(mask.shape)))
+    cleaned = remove_lines(mask, int(MAX_LINE_WIDTH * max(mask.shape)))
     if np.array_equal(cleaned, mask):
         return None
     rest = label_components(cleaned, whole.ink)
@@ -163,7 +170,7 @@ def page_style(page: Page, pieces: Pieces) -> Style:
     boxes = np.array([component.box for component in pieces.components])
     mass = np.array([component.ink.sum() for component in pieces.components], np.float64)
     heights, length = boxes[:, 3] - boxes[:, 1], mass / pieces.pens
-    sure = (pieces.answers.max(1) >= SURE) & (heights >= SMALLEST)
+    sure = (pieces.answers.max(1) >= CONFIDENT) & (heights >= MIN_PIXELS)
     reliable = sure & inside(boxes, page.ink.shape) & (pieces.answers.argmax(1) != 1)
     chosen = next(some for some in (reliable, sure, np.ones_like(sure)) if some.any())
     height = weighted_median(heights[chosen], length[chosen]) if sure.any() else page.height
@@ -184,7 +191,7 @@ def mean_confidence(pieces: Pieces, chosen: Iterable[int], height: float) -> flo
     confidence = [
         pieces.answers[k].max()
         for k in chosen
-        if LOWEST * height <= pieces.components[k].box.height <= HIGHEST * height
+        if MIN_HEIGHT * height <= pieces.components[k].box.height <= MAX_HEIGHT * height
         and pieces.components[k].box.width <= height
         and pieces.answers[k].argmax() != 1
     ]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from digits.vision.components import Box
 from digits.vision.ink import Ink
 from digits.vision.lattice import Lattice, Step, best_path
-from digits.vision.page import COLUMN, Page, to_original
+from digits.vision.page import COLUMN_GAP, Page, to_original
 from digits.vision.pieces import Classify
 from digits.vision.segment import segment
 
@@ -63,7 +63,7 @@ def _columns(lattices: list[Lattice], height: float) -> list[list[Step]]:
     for step in (step for lattice in lattices for step in best_path(lattice)):
         assert step.arc.component is not None
         box = step.arc.component.box
-        if box.left - reach > COLUMN * height:
+        if box.left - reach > COLUMN_GAP * height:
             columns.append([])
         columns[-1].append(step)
         reach = box.right

@@ -12,33 +12,33 @@ from digits.vision.ink import Ink
 from digits.vision.judge import log_odds
 from digits.vision.lattice import ARC_FEATURES, DIGIT, LETTER, SPECK, Arc, Atom, Lattice
 from digits.vision.page import (
-    HIGHEST,
-    LOWEST,
-    SMALLEST,
+    MAX_HEIGHT,
+    MIN_HEIGHT,
+    MIN_PIXELS,
     Page,
-    affordable,
     deskew,
     find_pieces,
     text_lines,
+    within_budget,
 )
 from digits.vision.pieces import (
-    SURE,
+    CONFIDENT,
     Classify,
     Pieces,
     Style,
-    classified,
-    look,
+    classify_components,
+    classify_pieces,
     mean_confidence,
     page_style,
-    with_erased,
-    without_boxes,
+    remove_boxes,
+    restore_erased,
 )
 
 # In units of the digits' usual height.
-_WIDEST = 1.6  # of a digit
-_SPLIT = 1.0  # what is wider is cut even where the network is sure of it
-_NEAR = 1.0  # between what is read in one search: digits of a number stand closer
-_MOST_JOINED = 4  # components in one digit
+_MAX_WIDTH = 1.6  # of a digit
+_MIN_CUT_WIDTH = 1.0  # what is wider is cut even where the network is sure of it
+_MAX_GAP = 1.0  # between what is read in one search: digits of a number stand closer
+_MAX_JOINED = 4  # components in one digit
 _MAX_CUT = 200  # components of a page; of more unsure ones, most are no touching digits either
 
 
@@ -61,13 +61,13 @@ def segment(ink: Ink, classify: Classify) -> Segmentation | None:
     page = find_pieces(ink)
     if page is None:
         return None
-    pieces = look(page, classify)
-    level = deskew(page, pieces.answers.max(1) >= SURE)
+    pieces = classify_components(page, classify)
+    level = deskew(page, pieces.answers.max(1) >= CONFIDENT)
     if level is not page:
         if level is None:
             return None
-        page, pieces = level, look(level, classify)
-    pieces = without_boxes(page, with_erased(page, pieces, classify), classify)
+        page, pieces = level, classify_components(level, classify)
+    pieces = remove_boxes(page, restore_erased(page, pieces, classify), classify)
     if not pieces.components:
         return None
     style = page_style(page, pieces)
@@ -94,13 +94,13 @@ def _atoms(pieces: Pieces, style: Style) -> list[list[Atom]]:
     """
     height = style.height
     boxes = [component.box for component in pieces.components]
-    unsure = pieces.answers.max(1) < SURE
+    unsure = pieces.answers.max(1) < CONFIDENT
     candidates = [
         k
         for k, box in enumerate(boxes)
-        if (unsure[k] or box.width > _SPLIT * height)
-        and box.width >= LOWEST * height
-        and max(LOWEST * height, SMALLEST) <= box.height <= HIGHEST * height
+        if (unsure[k] or box.width > _MIN_CUT_WIDTH * height)
+        and box.width >= MIN_HEIGHT * height
+        and max(MIN_HEIGHT * height, MIN_PIXELS) <= box.height <= MAX_HEIGHT * height
     ]
     candidates.sort(key=lambda k: abs(boxes[k].height - height))
     chosen = set(candidates[:_MAX_CUT])
@@ -117,7 +117,7 @@ def _clusters(line: Integers, boxes: Integers, height: float) -> Iterator[list[i
     cluster: list[int] = []
     reach = 0
     for number in line.tolist():
-        if cluster and boxes[number, 0] - reach > _NEAR * height:
+        if cluster and boxes[number, 0] - reach > _MAX_GAP * height:
             yield cluster
             cluster, reach = [], 0
         cluster.append(number)
@@ -139,8 +139,8 @@ def _lattices(
     lines: bool [height, width], of the page.
     """
     spans = [list(_spans(atoms, style.height)) for atoms in clusters]
-    composed = _composed(clusters, spans, lines.size)
-    seen = classified(list(composed.values()), classify)
+    composed = _compose_spans(clusters, spans, lines.size)
+    seen = classify_pieces(list(composed.values()), classify)
     place = {key: k for k, key in enumerate(composed)}
     for number, (atoms, some, context) in enumerate(zip(clusters, spans, contexts, strict=True)):
         arcs = [_junk_arc(atoms, start, end, style) for start, end in _junk_spans(atoms)]
@@ -155,7 +155,7 @@ def _lattices(
         yield Lattice(atoms, sorted(arcs, key=lambda arc: arc.end))
 
 
-def _composed(
+def _compose_spans(
     clusters: list[list[Atom]], spans: list[list[tuple[int, int]]], pixels: int
 ) -> dict[tuple[int, int, int], Component]:
     """The ink of each span that isn't one component, by its cluster, start and end."""
@@ -166,7 +166,7 @@ def _composed(
         if not _is_whole(atoms[start:end])
     }
     areas = np.array([box.width * box.height for box in boxes.values()], np.int64)
-    kept = affordable(areas, pixels)
+    kept = within_budget(areas, pixels)
     return {
         (number, start, end): _compose(clusters[number][start:end], box)
         for ((number, start, end), box), keep in zip(boxes.items(), kept, strict=True)
@@ -186,11 +186,11 @@ def _spans(atoms: list[Atom], height: float) -> Iterator[tuple[int, int]]:
                 left, top = min(left, box.left), min(top, box.top)
                 right, bottom = max(right, box.right), max(bottom, box.bottom)
                 numbers.add(atom.number)
-                if len(numbers) > _MOST_JOINED:
+                if len(numbers) > _MAX_JOINED:
                     break
-            if right - left > _WIDEST * height and end > start + 1:
+            if right - left > _MAX_WIDTH * height and end > start + 1:
                 break
-            if max(LOWEST * height, SMALLEST) <= bottom - top <= HIGHEST * height:
+            if max(MIN_HEIGHT * height, MIN_PIXELS) <= bottom - top <= MAX_HEIGHT * height:
                 yield start, end
 
 
@@ -280,5 +280,5 @@ def _junk_arc(atoms: list[Atom], start: int, end: int, style: Style) -> Arc:
         (atoms[start].seams[0] > 0) + (atoms[end - 1].seams[1] > 0),
     )
     padded = np.array((0.0,) * (len(ARC_FEATURES) - len(features)) + features)
-    kind = LETTER if height >= LOWEST * style.height else SPECK
+    kind = LETTER if height >= MIN_HEIGHT * style.height else SPECK
     return Arc(start, end, kind, padded)

@@ -14,7 +14,7 @@ JUDGE = (
     -2.599,  # alone
     -0.185,  # all
     -2.719,  # second
-    -0.262,  # other side
+    -0.262,  # inverted
     0.706,  # confidence
     1.790,  # agreement
     0.784,  # share

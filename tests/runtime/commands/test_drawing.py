@@ -13,7 +13,7 @@ from digits.errors import DigitsError
 from digits.vision.components import Box, Component
 from digits.vision.hypotheses import KINDS, Hypothesis
 from digits.vision.judge import Judgement
-from digits.vision.picture import Picture
+from digits.vision.picture import GreyImage
 from tests.drawn import Sheet, chosen
 
 
@@ -65,7 +65,7 @@ def examination(weights: list[float]) -> Examination:
     frames = np.stack([np.full((28, 28), 9 * n + 1, np.uint8) for n in range(count)])
     frames[:, :, 14:] += 1
     judged = Judgement(np.full(10, 0.1), np.array(weights), 0.25, 0.125)
-    shown = Picture("some.png", np.full((60, 90), 200, np.uint8), 1.0, (90, 60))
+    shown = GreyImage("some.png", np.full((60, 90), 200, np.uint8), 1.0, (90, 60))
     return Examination(shown, hypotheses, frames, np.eye(10, dtype=np.float32)[:count], judged)
 
 
@@ -154,7 +154,7 @@ def test_the_strip_of_a_picture(classifier: Classifier, pictures: list[Path]) ->
     """With the network's frames, enlarged, and the picture itself."""
     [examined] = classifier.examine([pictures[6]])  # 64x64
     strip = np.asarray(drawing.debug_strip(examined, classifier.prediction(examined)).convert("L"))
-    shown = Image.fromarray(examined.picture.grey).resize((224, 224), Image.Resampling.BICUBIC)
+    shown = Image.fromarray(examined.picture.pixels).resize((224, 224), Image.Resampling.BICUBIC)
     same = strip[36 : 36 + 224, 16 : 16 + 224] == np.asarray(shown)
     assert same.mean() > 0.95  # all but a box
     panels = [frame.repeat(8, 0).repeat(8, 1) for frame in examined.frames]

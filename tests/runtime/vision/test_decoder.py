@@ -12,7 +12,7 @@ from digits.vision.formats import FORMATS
 OPEN = """
 import io, sys
 from digits.vision import decoder
-decoder.opened("it", io.BytesIO(sys.stdin.buffer.read())).load()
+decoder.open_image("it", io.BytesIO(sys.stdin.buffer.read())).load()
 print(*(name for name in sys.modules if name.startswith("PIL.") and name.endswith("Plugin")))
 """
 
@@ -45,7 +45,7 @@ def test_a_picture_in_another_s_clothes_is_damaged(format: str) -> None:
 )
 def test_what_pillow_could_open_too_is_refused(raw: bytes) -> None:
     with pytest.raises(PictureError, match="not a picture in a format"):
-        decoder.opened("it", io.BytesIO(raw))
+        decoder.open_image("it", io.BytesIO(raw))
 
 
 def test_a_pillow_without_webp_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ def test_a_pillow_without_webp_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     factory, _ = Image.OPEN["WEBP"]
     monkeypatch.setitem(Image.OPEN, "WEBP", (factory, lambda prefix: "no WEBP here"))
     with pytest.raises(PictureError, match="it: no WEBP here"):
-        decoder.opened("it", io.BytesIO(raw))
+        decoder.open_image("it", io.BytesIO(raw))
 
 
 def test_want_of_memory_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:

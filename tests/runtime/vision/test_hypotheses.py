@@ -83,7 +83,7 @@ def likeness(hypothesis: Hypothesis, written: np.ndarray) -> float:
 
 def by_kind(found: list[Hypothesis]) -> dict[str, Hypothesis]:
     """The hypotheses of the likelier side."""
-    return {one.kind: one for one in found if not one.other_side}
+    return {one.kind: one for one in found if not one.inverted}
 
 
 def on_table(photo: np.ndarray, margin: int = 25, grey: int = 40) -> np.ndarray:
@@ -110,7 +110,7 @@ def test_main_is_digit(test_slice: Split, digit: str) -> None:
     [expected] = page.write(chosen(test_slice, digit), 70, 40, size=110)
     found = propose(page.photograph())
     assert found[0].kind == "main"
-    assert not found[0].other_side
+    assert not found[0].inverted
     assert found[0].share > 0.99
     np.testing.assert_allclose(found[0].component.box, expected, atol=5)
     assert likeness(found[0], np.asarray(page.ink)) > 0.98
@@ -123,10 +123,10 @@ def test_at_most_eight_and_main_first(test_slice: Split) -> None:
         found = propose(photo)
         assert 1 <= len(found) <= MAX_HYPOTHESES == 8, name
         assert found[0].kind == "main", name
-        sides = [one.other_side for one in found]
+        sides = [one.inverted for one in found]
         assert sides == sorted(sides), name  # the likelier side first
         for side in (False, True):
-            own = [one.kind for one in found if one.other_side == side]
+            own = [one.kind for one in found if one.inverted == side]
             assert len(own) == len(set(own)), name
             kinds |= set(own)
     assert kinds == set(KINDS)
@@ -144,7 +144,7 @@ def test_at_most_eight_and_main_first(test_slice: Split) -> None:
 def test_digit_among_hypotheses(test_slice: Split, change: str, how: str) -> None:
     page, photo = photograph(test_slice, change, how)
     written = np.asarray(page.ink)
-    alike = {(one.kind, one.other_side): likeness(one, written) for one in propose(photo)}
+    alike = {(one.kind, one.inverted): likeness(one, written) for one in propose(photo)}
     assert max(alike.values()) > 0.9, alike
 
 
@@ -218,7 +218,7 @@ def test_sheet_on_table(test_slice: Split, inverted: bool, change: str) -> None:
     photo = on_table(page.photograph())
     written = np.pad(np.asarray(page.ink), 25)
     found = propose(255 - photo if inverted else photo)
-    assert {one.other_side for one in found} == {False, True}
+    assert {one.inverted for one in found} == {False, True}
     assert max(likeness(one, written) for one in found) > 0.95
 
 

@@ -21,12 +21,12 @@ def made(
     box: Box = Box(100, 60, 140, 120),  # noqa: B008
     share: float = 1.0,
     level: int = 200,
-    other_side: bool = False,
+    inverted: bool = False,
 ) -> Hypothesis:
     """The outline of a box, four pixels wide."""
     ink = np.full((box.height, box.width), level, np.uint8)
     ink[4:-4, 4:-4] = 0
-    return Hypothesis(kind, Component(ink, box), share, other_side)
+    return Hypothesis(kind, Component(ink, box), share, inverted)
 
 
 def sure(digit: int, confidence: float = 0.99) -> np.ndarray:
@@ -146,7 +146,7 @@ def test_features_of_kind_and_side() -> None:
     found = [made(kind) for kind in KINDS]
     for kind in KINDS:
         assert column(kind, found) == [float(kind == other) for other in KINDS]
-    assert column("other side", [made(), made(other_side=True)]) == [0, 1]
+    assert column("inverted", [made(), made(inverted=True)]) == [0, 1]
 
 
 def test_features_of_the_answers() -> None:
@@ -231,8 +231,8 @@ def test_several_of_one_side() -> None:
     """The second component of dark ink is not beside the first one of light ink."""
     dark = [made("main"), made("second", Box(200, 60, 240, 120))]
     light = [
-        made("main", Box(0, 0, 300, 200), other_side=True),
-        made("alone", Box(0, 0, 100, 200), other_side=True),
+        made("main", Box(0, 0, 300, 200), inverted=True),
+        made("alone", Box(0, 0, 100, 200), inverted=True),
     ]
     answers = np.array([sure(1), sure(2), sure(8, 0.2), sure(8, 0.3)])
     evidence = evidence_of_several([*dark, *light], answers)

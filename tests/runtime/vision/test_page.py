@@ -291,7 +291,7 @@ def test_blank_page_has_no_pieces(shape: tuple[int, int]) -> None:
 
 
 def test_smallest_page() -> None:
-    ink = np.zeros((page.SMALLEST - 1, 40), np.uint8)
+    ink = np.zeros((page.MIN_PIXELS - 1, 40), np.uint8)
     ink[1:4, 10:20] = 255
     assert find_pieces(ink) is None
 

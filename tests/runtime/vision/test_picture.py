@@ -37,7 +37,7 @@ def test_every_mode_keeps_dark_dark_and_light_light(mode: str) -> None:
         image = Image.fromarray(GREY.astype(np.int32 if mode == "I" else np.float32) * 100)
     else:
         image = image.convert(mode)
-    grey = picture.load(image).grey
+    grey = picture.load(image).pixels
     assert grey.dtype == np.uint8
     assert grey.shape == GREY.shape
     assert grey[3, 4] < 60
@@ -49,7 +49,7 @@ def test_every_format_from_path_bytes_and_file(tmp_path: Path, format: str) -> N
     raw = encoded(Image.fromarray(GREY), format)
     (tmp_path / "picture").write_bytes(raw)
     for source in (raw, io.BytesIO(raw), tmp_path / "picture", str(tmp_path / "picture")):
-        grey = picture.load(source).grey
+        grey = picture.load(source).pixels
         assert np.abs(grey.astype(int) - GREY).mean() < 12
 
 
@@ -68,7 +68,7 @@ def test_exif_orientation(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     raw = encoded(Image.fromarray(np.ascontiguousarray(stored)), exif=exif)
-    np.testing.assert_array_equal(picture.load(raw).grey, GREY)
+    np.testing.assert_array_equal(picture.load(raw).pixels, GREY)
 
 
 def test_exif_orientation_of_what_is_nearly_square() -> None:
@@ -95,7 +95,7 @@ def test_a_closed_file() -> None:
 def test_transparency_becomes_paper_that_contrasts(pen: int, paper: int) -> None:
     alpha = np.where(GREY < 100, 255, 0).astype(np.uint8)
     image = Image.fromarray(np.dstack([np.full_like(alpha, pen)] * 3 + [alpha]))
-    grey = picture.load(image).grey
+    grey = picture.load(image).pixels
     assert grey[3, 4] == pen
     assert grey[8, 15] == paper
 
@@ -103,7 +103,7 @@ def test_transparency_becomes_paper_that_contrasts(pen: int, paper: int) -> None
 def test_the_first_frame_of_an_animation_counts() -> None:
     frames = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
     raw = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert picture.load(raw).grey[3, 4] < 60
+    assert picture.load(raw).pixels[3, 4] < 60
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_the_first_frame_of_an_animation_counts() -> None:
     ],
 )
 def test_arrays(array: np.ndarray) -> None:
-    grey = picture.load(array).grey
+    grey = picture.load(array).pixels
     assert grey[3, 4] < 60
     assert grey[8, 15] > 200
 
@@ -149,14 +149,14 @@ def test_other_arrays_are_refused(array: np.ndarray) -> None:
 def test_large_pictures_are_reduced(format: str) -> None:
     large = Image.fromarray(GREY).resize((3000, 1500), Image.Resampling.NEAREST)
     loaded = picture.load(encoded(large, format))
-    assert max(loaded.grey.shape) <= picture.WORKING_SIZE
-    assert loaded.grey.shape[1] * loaded.reduction == pytest.approx(3000, rel=0.01)
+    assert max(loaded.pixels.shape) <= picture.DIGIT_MAX_SIDE
+    assert loaded.pixels.shape[1] * loaded.downscale == pytest.approx(3000, rel=0.01)
 
 
 @pytest.mark.slow
 def test_a_50_megapixel_photo_is_read_and_a_bomb_is_not() -> None:
     raw = encoded(Image.new("L", (8200, 6100), 255))
-    assert max(picture.load(raw).grey.shape) <= picture.WORKING_SIZE
+    assert max(picture.load(raw).pixels.shape) <= picture.DIGIT_MAX_SIDE
     for side in (12_000, 30_000):
         bomb = encoded(Image.new("1", (side, side)), compress_level=1)
         with pytest.raises(PictureError, match="pixels|too large"):
@@ -218,13 +218,13 @@ def test_a_pipe_is_read_like_a_file(path: Path) -> None:
     with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         piped = picture.load(process.stdout)
-    assert np.array_equal(piped.grey, picture.load(path).grey)
+    assert np.array_equal(piped.pixels, picture.load(path).pixels)
 
 
 def test_comments_and_blanks_before_a_ppm_s_width() -> None:
     pixels = bytes(range(100))
     for head in (b"P5 10 10 255\n", b"P5\n# a\n#b\r  10\t10\n#c\n255\n"):
-        assert np.array_equal(picture.load(head + pixels).grey.ravel(), list(pixels))
+        assert np.array_equal(picture.load(head + pixels).pixels.ravel(), list(pixels))
     large = b"P5 #" + b"x" * 60_000 + b"\n300 300 255\n" + bytes(90_000)
     assert picture.load(large).size == (300, 300)
     with pytest.raises(PictureError, match="its head doesn't end"):
@@ -237,7 +237,7 @@ def test_damaged_files_give_a_picture_or_a_picture_error(data: st.DataObject) ->
     for position in data.draw(st.lists(st.integers(0, len(raw) - 1), min_size=1, max_size=8)):
         raw[position] = data.draw(st.integers(0, 255))
     try:
-        assert picture.load(bytes(raw)).grey.dtype == np.uint8
+        assert picture.load(bytes(raw)).pixels.dtype == np.uint8
     except PictureError as error:
         assert "the picture" in str(error)
 
@@ -250,7 +250,7 @@ def test_damaged_files_give_a_picture_or_a_picture_error(data: st.DataObject) ->
 )
 def test_any_array_gives_a_picture_or_a_picture_error(array: np.ndarray) -> None:
     with contextlib.suppress(PictureError):
-        assert picture.load(array).grey.ndim == 2
+        assert picture.load(array).pixels.ndim == 2
 
 
 @pytest.mark.parametrize("paper", ["white", "darkgreen"])
@@ -262,13 +262,13 @@ def test_a_cut_out_sheet_keeps_its_own_paper(paper: str, margin: int) -> None:
     sheet.paste(pen, (15, 8, 19, 32))
     image = Image.new("RGBA", (40 + 2 * margin, 40 + 2 * margin))
     image.paste(sheet, (margin, margin))
-    grey = picture.load(image).grey
+    grey = picture.load(image).pixels
     assert abs(int(grey[0, 0]) - int(grey[margin + 2, margin + 2])) < 3
     assert abs(int(grey[margin + 20, margin + 16]) - int(grey[0, 0])) > 100
 
 
 def test_nothing_visible_is_a_blank_sheet() -> None:
-    assert (picture.load(Image.new("RGBA", (9, 9))).grey == 255).all()
+    assert (picture.load(Image.new("RGBA", (9, 9))).pixels == 255).all()
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
@@ -276,19 +276,19 @@ def test_nothing_visible_is_a_blank_sheet() -> None:
 def test_deep_tiff_is_scaled_as_the_same_array(dtype: type, most: int) -> None:
     array = (GREY / 230 * most).astype(dtype)
     raw = encoded(Image.fromarray(array), "TIFF")
-    np.testing.assert_array_equal(picture.load(raw).grey, picture.load(array).grey)
+    np.testing.assert_array_equal(picture.load(raw).pixels, picture.load(array).pixels)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint16, np.int32, np.int64])
 def test_wide_integers_may_go_up_to_255(dtype: type) -> None:
     array = (GREY // 2).astype(dtype)
-    grey = picture.load(array).grey
+    grey = picture.load(array).pixels
     assert int(grey[8, 15]) - int(grey[3, 4]) > 90
 
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
 def test_other_kinds_of_bytes(kind: type) -> None:
-    assert picture.load(kind(encoded(Image.fromarray(GREY)))).grey.shape == GREY.shape
+    assert picture.load(kind(encoded(Image.fromarray(GREY)))).pixels.shape == GREY.shape
 
 
 @pytest.mark.parametrize("source", [None, 7, [1, 2]])
@@ -308,7 +308,7 @@ def test_a_path_of_bytes() -> None:
         def __fspath__(self) -> bytes:
             return os.fsencode(SAMPLES[0])
 
-    assert picture.load(BytesPath()).grey.shape == (28, 28)  # type: ignore[arg-type]
+    assert picture.load(BytesPath()).pixels.shape == (28, 28)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -12,12 +12,12 @@ from digits.vision.ink import Ink
 from digits.vision.page import Page, find_pieces
 from digits.vision.pieces import (
     Pieces,
-    classified,
-    look,
+    classify_components,
+    classify_pieces,
     mean_confidence,
     page_style,
-    with_erased,
-    without_boxes,
+    remove_boxes,
+    restore_erased,
 )
 from digits.vision.segment import segment
 from tests.drawn import PAPER, Sheet, chosen
@@ -76,9 +76,9 @@ def page_with_hook() -> Page:
 def test_erased_stroke_comes_back() -> None:
     """With it, the piece is a digit, without it none."""
     page, network = page_with_hook(), Network()
-    pieces = look(page, network)
+    pieces = classify_components(page, network)
     assert HOOK not in [component.box for component in pieces.components]
-    restored = with_erased(page, pieces, network)
+    restored = restore_erased(page, pieces, network)
     boxes = [component.box for component in restored.components]
     assert sorted(boxes) == [bar(100), bar(130), bar(160), HOOK]
     check(restored, network)
@@ -101,11 +101,11 @@ class Likes(Network):
 
 def test_erased_stroke_stays_away_from_a_surer_digit() -> None:
     page = page_with_hook()
-    before = look(page, Network())
+    before = classify_components(page, Network())
     [low] = {one.ink.shape for one in before.components} - {(40, 12)}
     network = Likes((low[0], low[1]))
-    before = look(page, network)
-    after = with_erased(page, before, network)
+    before = classify_components(page, network)
+    after = restore_erased(page, before, network)
     assert [one.box for one in after.components] == [one.box for one in before.components]
 
 
@@ -113,7 +113,7 @@ def test_erased_stroke_of_a_sure_digit_comes_back() -> None:
     ink = bars(*(bar(x) for x in (100, 130, 160)), bar(60, 118, 40, 2), shape=(300, 300))
     network = Likes((40, 52))
     page = erased(ink, slice(118, 120), slice(60, 100))
-    after = with_erased(page, look(page, network), network)
+    after = restore_erased(page, classify_components(page, network), network)
     first, *others = sorted(one.box for one in after.components)
     assert first.left == pytest.approx(60, abs=1)
     assert others == [bar(130), bar(160)]
@@ -121,9 +121,9 @@ def test_erased_stroke_of_a_sure_digit_comes_back() -> None:
 
 def test_page_without_lines_is_unchanged() -> None:
     page, network = pieces_page(), Network()
-    pieces = look(page, network)
-    assert with_erased(page, pieces, network) is pieces
-    assert without_boxes(page, pieces, network) is pieces
+    pieces = classify_components(page, network)
+    assert restore_erased(page, pieces, network) is pieces
+    assert remove_boxes(page, pieces, network) is pieces
     assert network.batches == [3]
 
 
@@ -135,7 +135,7 @@ def pieces_page() -> Page:
 
 def check(pieces: Pieces, network: Network) -> None:
     """What is known of the pieces belongs to them."""
-    again = classified(pieces.components, network)
+    again = classify_pieces(pieces.components, network)
     np.testing.assert_array_equal(pieces.frames, again.frames)
     np.testing.assert_array_equal(pieces.answers, again.answers)
     np.testing.assert_allclose(pieces.pens, again.pens, rtol=1e-5)
@@ -148,14 +148,14 @@ def test_pens_and_contrasts() -> None:
     found = find_pieces(ink)
     assert found is not None
     network = Network()
-    pieces = look(found, network)
+    pieces = classify_components(found, network)
     assert sorted(pieces.pens.tolist()) == pytest.approx([4, 8, 8], rel=0.25)
     assert sorted(pieces.contrasts.tolist()) == pytest.approx([110 / 255, 220 / 255, 220 / 255])
     check(pieces, network)
 
 
 def test_no_pieces() -> None:
-    pieces = classified([], Network())
+    pieces = classify_pieces([], Network())
     assert pieces.components == []
     assert pieces.frames.shape == (0, 28, 28)
     assert pieces.answers.shape == (0, 10)
@@ -172,8 +172,8 @@ def test_digit_touching_its_box(
     sheet.box(expected[0] - 20, expected[3] - height, expected[2] + 20, expected[3] - 2)
     page = find_pieces(ink_of(sheet.photograph()))
     assert page is not None
-    before = look(page, classifier.classify)
-    after = without_boxes(page, before, classifier.classify)
+    before = classify_components(page, classifier.classify)
+    after = remove_boxes(page, before, classifier.classify)
     sure = [
         component.box
         for component, answer in zip(after.components, after.answers, strict=True)
@@ -192,8 +192,8 @@ def test_box_comes_apart_for_a_sure_digit_only() -> None:
     whole = Box(100, 100, 160, 180)
 
     def boxes(network: Network) -> list[Box]:
-        pieces = look(found, network)
-        after = without_boxes(found, pieces, network)
+        pieces = classify_components(found, network)
+        after = remove_boxes(found, pieces, network)
         check(after, network)
         return [one.box for one in after.components]
 
@@ -207,11 +207,11 @@ def test_style_is_that_of_sure_digits() -> None:
         bars(bar(100), bar(130, height=42), bar(160, height=44), bar(200, 200, 90, 50))
     )
     assert found is not None
-    style = page_style(found, look(found, Network()))
+    style = page_style(found, classify_components(found, Network()))
     assert style.height == 42
     assert style.contrast == pytest.approx(220 / 255)
     assert style.pen == pytest.approx(12, rel=0.3)
-    unsure = page_style(found, look(found, Network(0.5)))
+    unsure = page_style(found, classify_components(found, Network(0.5)))
     assert unsure.height == found.height
 
 
@@ -229,14 +229,14 @@ def test_style_is_not_that_of_a_table() -> None:
     for network, edge in ((tall_is_a_one, bar(20, 20, 40, 250)), (Network(), bar(0, 0, 40, 300))):
         found = find_pieces(bars(*digits, edge))
         assert found is not None
-        assert page_style(found, look(found, network)).height == 40
+        assert page_style(found, classify_components(found, network)).height == 40
 
 
 def test_mean_confidence() -> None:
     """Of what is about as high as a digit, and no wider than it may be."""
     found = find_pieces(bars(bar(100), bar(130), bar(160, 110, 45, 30), bar(220, 130, 5, 8)))
     assert found is not None
-    pieces = look(found, Network())
+    pieces = classify_components(found, Network())
     number = {component.box.left: k for k, component in enumerate(pieces.components)}
     confidence = math.log(0.97 / 0.03)
     both = mean_confidence(pieces, number.values(), 40)  # without the wide one and the speck

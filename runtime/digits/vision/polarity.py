@@ -11,28 +11,28 @@ Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
-FARTHEST = 0.003  # of the pixels are ink, in a picture with some
+INK_SHARE = 0.003  # of the pixels are ink, in a picture with some
 
 
-def sides(grey: Floats, difference: Floats) -> tuple[bool, ...]:
+def polarities(grey: Floats, difference: Floats) -> tuple[bool, ...]:
     """Whether the ink is darker than the paper; both answers, likelier first, where cues disagree.
 
     What is farthest from the sheet is ink (not the mean of what is off it, nor its skewness, for
     half a picture in the shadow outweighs the ink); most of the border is paper; and so is most of
     the middle, even where a table surrounds the sheet. difference: grey less the smooth sheet.
     """
-    few = round(FARTHEST * difference.size)
+    few = round(INK_SHARE * difference.size)
     ordered = np.partition(difference.reshape(-1), [few, difference.size - 1 - few])
     half = (float(grey.min()) + float(grey.max())) / 2
     return _likelier(bool(ordered[few] + ordered[-1 - few] <= 0), grey, half)
 
 
-def sides_of_flat(grey: Grey, counts: Counts) -> tuple[bool, ...]:
+def polarities_of_flat(grey: Grey, counts: Counts) -> tuple[bool, ...]:
     """The same where the paper has one grey, by counting instead of sorting.
 
     counts: int64 [256], how many pixels have each value.
     """
-    few = round(FARTHEST * grey.size)
+    few = round(INK_SHARE * grey.size)
     values = np.flatnonzero(counts)
     half = (int(values[0]) + int(values[-1])) // 2
     farthest = _nth(counts, few) + _nth(counts, grey.size - 1 - few)

@@ -20,17 +20,17 @@ _MAX_SIDE = 1_000_000  # Pillow has a pointer for each row
 _MAX_WEBP_PIXELS = 50_000_000
 # Pixels in all passes of a JPEG, 1 ns each: ten of the largest picture, which is what progressive
 # ones have.
-_MAX_SCANNED = 10 * _MAX_PIXELS
+_MAX_SCANNED_PIXELS = 10 * _MAX_PIXELS
 _MAX_BYTES = 512 << 20  # of a file; a picture of as many pixels as are read takes at most 400 MB
 # Pixels of all tiles, of which the outer ones hang over: eight times the picture's, or so many.
-_MAX_TILED = 1 << 22
+_MAX_TILED_PIXELS = 1 << 22
 _MAX_TILES = 100_000
 _MAX_SEGMENTS = 2000  # of a JPEG before its pixels; Pillow joins some kinds, each time anew
 # What Pillow decodes in Python, 5 MB a second: PPM in letters, and BMP in runs.
 _SLOW_CODECS = {"ppm_plain", "bmp_rle"}
 _MAX_SLOW_BYTES = 8 << 20
 _MAX_SLOW_PIXELS = 8_000_000
-_START_BYTES = 65_536  # of a file, in which most have all that is looked for
+_HEADER_BYTES = 65_536  # of a file, in which most have all that is looked for
 
 # Compressions of TIFF by Pillow's names. LZMA and WebP declare sizes of their own, without bounds.
 _TIFF_COMPRESSIONS = {
@@ -63,7 +63,7 @@ def too_many_pixels(name: str, most: int = _MAX_PIXELS) -> str:
     return f"{name} has too many pixels: at most {most // 1_000_000} million are read"
 
 
-def check_start(name: str, format: str, start: bytes, file: BinaryIO) -> None:
+def check_header(name: str, format: str, start: bytes, file: BinaryIO) -> None:
     """Raises PictureError for what opening the file would allocate, or take long to read.
 
     start: the file's first bytes. Leaves the file anywhere.
@@ -79,7 +79,7 @@ def check_start(name: str, format: str, start: bytes, file: BinaryIO) -> None:
         _check_segments(name, start, file)
 
 
-def check(name: str, image: ImageFile, file: BinaryIO) -> None:
+def check_image(name: str, image: ImageFile, file: BinaryIO) -> None:
     """Raises PictureError for what takes too long or too much when an opened image is decoded."""
     check_size(name, *image.size)
     place = file.tell()
@@ -89,7 +89,7 @@ def check(name: str, image: ImageFile, file: BinaryIO) -> None:
         _check_compression(name, image, file)
         _check_tiles(name, image)
     elif image.tile and image.tile[0][0] in _SLOW_CODECS:
-        _check_slow(name, image, file)
+        _check_slow_codec(name, image, file)
     file.seek(place)
 
 
@@ -97,14 +97,14 @@ def _webp_size(start: bytes) -> tuple[int, int]:
     """https://developers.google.com/speed/webp/docs/riff_container; nothing where it is damaged."""
     kind, fields = start[12:16], start[20:30].ljust(10, b"\0")
     if kind == b"VP8X":
-        return _little(fields[4:7]) + 1, _little(fields[7:10]) + 1
+        return _little_endian(fields[4:7]) + 1, _little_endian(fields[7:10]) + 1
     if kind == b"VP8L":
-        bits = _little(fields[1:5])
+        bits = _little_endian(fields[1:5])
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    return _little(fields[6:8]) & 0x3FFF, _little(fields[8:10]) & 0x3FFF
+    return _little_endian(fields[6:8]) & 0x3FFF, _little_endian(fields[8:10]) & 0x3FFF
 
 
-def _little(raw: bytes) -> int:
+def _little_endian(raw: bytes) -> int:
     return int.from_bytes(raw, "little")
 
 
@@ -120,12 +120,12 @@ def _check_segments(name: str, start: bytes, file: BinaryIO) -> None:
 
 def _check_scans(name: str, image: ImageFile, file: BinaryIO) -> None:
     file.seek(0)
-    content = file.read(_START_BYTES)
+    content = file.read(_HEADER_BYTES)
     if _is_one_scan(content):
         return
     content += file.read()
     scans = sum(marker == _SCAN for marker, _ in _segments(content))
-    if scans * image.width * image.height > _MAX_SCANNED:
+    if scans * image.width * image.height > _MAX_SCANNED_PIXELS:
         raise PictureError(f"{name} has {scans} scans: no program writes so many")
 
 
@@ -166,7 +166,7 @@ def _check_compression(name: str, image: ImageFile, file: BinaryIO) -> None:
     for offset, length in zip(offsets, lengths, strict=False):
         file.seek(offset)
         scans += file.read(length).count(bytes([0xFF, _SCAN]))
-    if scans * image.width * image.height > _MAX_SCANNED * max(len(offsets), 1):
+    if scans * image.width * image.height > _MAX_SCANNED_PIXELS * max(len(offsets), 1):
         raise PictureError(f"{name} has {scans} scans: no program writes so many")
 
 
@@ -179,7 +179,9 @@ def _check_tiles(name: str, image: ImageFile) -> None:
         # Not image.size, whose sides Pillow has exchanged where the camera was turned.
         across, down = -(-tags[_WIDTH] // sides[0]), -(-tags[_LENGTH] // sides[1])
         pixels = across * sides[0] * down * sides[1]
-        if across * down > _MAX_TILES or pixels > max(8 * image.width * image.height, _MAX_TILED):
+        if across * down > _MAX_TILES or pixels > max(
+            8 * image.width * image.height, _MAX_TILED_PIXELS
+        ):
             raise PictureError(f"{name} is damaged: its tiles don't fit the picture")
     # What isn't compressed is decoded part by part: a part as far as the next one begins.
     parts = sorted(image.tile, key=lambda part: part[2])
@@ -191,7 +193,7 @@ def _check_tiles(name: str, image: ImageFile) -> None:
             raise PictureError(f"{name} is damaged: its strips overlap")
 
 
-def _check_slow(name: str, image: ImageFile, file: BinaryIO) -> None:
+def _check_slow_codec(name: str, image: ImageFile, file: BinaryIO) -> None:
     codec, _, offset, _ = image.tile[0]
     file.seek(offset)
     encoded = file.read(_MAX_SLOW_BYTES + 1)

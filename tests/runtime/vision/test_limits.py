@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from digits.errors import PictureError
-from digits.vision import declared, decoder, picture
+from digits.vision import decoder, limits, picture
 from tests.hostile import bombs
 from tests.hostile.watchful import measured
 
@@ -93,7 +93,7 @@ def test_tiff_with_a_tile_of_common_size_is_read(side: int) -> None:
     base = [(256, 4, 1, 24), (257, 4, 1, 20), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1)]
     raw = bombs.tiff(*base, *tags, (325, 4, 1, len(data)))
     raw = raw.replace(struct.pack("<I", 122), struct.pack("<I", len(raw))) + data
-    np.testing.assert_array_equal(picture.load(raw).grey, GREY)
+    np.testing.assert_array_equal(picture.load(raw).pixels, GREY)
 
 
 @pytest.mark.parametrize("compression", [34925, 50001, 32809])
@@ -106,7 +106,7 @@ def test_tiff_with_an_unbounded_compression_is_refused(compression: int) -> None
 )
 def test_tiff_with_a_bounded_compression_is_read(compression: str) -> None:
     raw = encoded(Image.fromarray(GREY), "TIFF", compression=compression)
-    np.testing.assert_array_equal(picture.load(raw).grey, GREY)
+    np.testing.assert_array_equal(picture.load(raw).pixels, GREY)
 
 
 HALF = encoded(Image.fromarray(GREY), "TIFF", compression="tiff_lzw")[:-300] + b"\xff" * 300
@@ -159,7 +159,7 @@ def test_what_follows_a_jpeg_is_not_counted() -> None:
 @pytest.mark.parametrize("progressive", [False, True])
 def test_largest_jpeg_is_read(progressive: bool) -> None:
     raw = encoded(Image.new("RGB", (10_000, 10_000)), "JPEG", progressive=progressive)
-    image = decoder.opened("it", io.BytesIO(raw))
+    image = decoder.open_image("it", io.BytesIO(raw))
     assert image.size == (10_000, 10_000)
 
 
@@ -187,11 +187,11 @@ def test_long_bmp_in_runs_is_refused() -> None:
 @pytest.mark.parametrize("most", [1, 15, 100, 254, 1023, 4095, 65534])
 def test_ppm_with_another_largest_value(most: int) -> None:
     values = np.round(GREY / 230 * most).astype(">u2" if most > 255 else np.uint8)
-    grey = picture.load(b"P5 24 20 %d\n" % most + values.tobytes()).grey
+    grey = picture.load(b"P5 24 20 %d\n" % most + values.tobytes()).pixels
     expected = np.round(values / most * 255)
     assert np.abs(grey - expected).max() <= 1
     colour = np.repeat(values, 3).tobytes()
-    assert np.abs(picture.load(b"P6 24 20 %d\n" % most + colour).grey - expected).max() <= 1
+    assert np.abs(picture.load(b"P6 24 20 %d\n" % most + colour).pixels - expected).max() <= 1
     with pytest.raises(PictureError, match="damaged"):
         picture.load(b"P5 24 20 %d\n" % most + values.tobytes()[:-1])
 
@@ -205,7 +205,7 @@ def test_picture_with_an_endless_side_is_refused(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_webp_size_is_found_before_it_is_opened(lossless: bool, mode: str) -> None:
     raw = encoded(Image.new(mode, (321, 123), (9, 9, 9, 9)[: len(mode)]), "WEBP", lossless=lossless)
-    assert declared._webp_size(raw) == (321, 123)
+    assert limits._webp_size(raw) == (321, 123)
 
 
 @pytest.mark.slow
