@@ -114,7 +114,7 @@ class Classifier:
             probabilities.index(confidence) if sure else None,
             confidence,
             probabilities,
-            loaded.to_original(*hypotheses[best].component.box),
+            loaded.to_original(hypotheses[best].component.box),
             NOTE_SEVERAL if several else "",
             frames[best],
         )
@@ -128,7 +128,7 @@ class Classifier:
         from digits.vision.read import read_page  # which `predict` can do without
 
         loaded = picture.load(source, picture.PAGE_MAX_SIDE)
-        found = read_page([side.narrow for side in extract(loaded.pixels)], self.classify)
+        found = read_page([polarity.narrow for polarity in extract(loaded.pixels)], self.classify)
         if not found:
             return Reading((((self._only_digit(loaded),),),))
         return Reading(
@@ -147,7 +147,7 @@ class Classifier:
         found = self.prediction(examined)
         if examined.judgement.none + examined.judgement.several > 0.5:
             raise PictureError(f"{loaded.name}: no digit is found on it")
-        return replace(found, box=loaded.to_original(*found.box), note="")
+        return replace(found, box=loaded.to_original(found.box), note="")
 
     def _digit(self, digit: "Digit", loaded: GreyImage) -> Prediction:
         probabilities = tuple(digit.probabilities.tolist())
@@ -157,7 +157,7 @@ class Classifier:
             probabilities.index(confidence) if sure else None,
             confidence,
             probabilities,
-            loaded.to_original(*digit.box),
+            loaded.to_original(digit.box),
             frame=digit.frame,
         )
 

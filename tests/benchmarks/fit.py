@@ -46,7 +46,7 @@ SEVERAL, NONE = 10, 11  # labels beside the ten digits
 PICTURES, PAGES = 8_000, 500
 OTHERS = 1_200  # lattices without a digit that are fitted
 TABLE = Path(weights.__file__)
-HEADER = '''"""Weights of the models that judge hypotheses and ways through a line.
+HEADER = '''"""Weights of the models that judge hypotheses and paths through a line.
 
 Written by `python -m tests.benchmarks.fit`, which fits them on synthetic pictures.
 """

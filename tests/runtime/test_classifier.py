@@ -93,7 +93,7 @@ def test_prediction_of_examination(classifier: digits.Classifier, pictures: list
         assert prediction.frame is not None
         assert (prediction.frame == one.frames[best]).all()
         box = one.hypotheses[best].component.box
-        assert prediction.box == one.picture.to_original(*box)
+        assert prediction.box == one.picture.to_original(box)
         assert prediction.probabilities == pytest.approx(judgement.probabilities.tolist())
     assert examined[-1].hypotheses == []
     assert len(examined[-1].frames) == len(examined[-1].answers) == 0

@@ -1,24 +1,24 @@
-"""The lines of ruled and squared paper and the boxes of forms, which nobody wrote."""
+"""The printed background: the lines of ruled and squared paper and the boxes of forms."""
 
 import numpy as np
 
 from digits.vision.components import Integers, Mask, run_lengths
 
 MAX_LINE_WIDTH = 0.04  # of the longer side of the component that a line is part of
-_MIN_COVERAGE = 0.6  # of a part's width: strokes interrupt a line, and digits in a row cover less
-_MIN_RULED_COVERAGE = 0.25  # of the width, where other lines cover more
-_MIN_RULED_LINES = 3  # lines make ruled paper; fewer may be the edge of a sheet
-_BIN = 3  # pixels; a line's middle is that straight
+_MIN_COVERAGE = 0.6  # of a part's width; strokes interrupt a line, digits in a row cover less
+_MIN_RULED = 0.25  # the same for further lines of ruled paper
+_MIN_RULED_LINES = 3  # fewer may be the edges of a sheet
+_BIN = 3  # pixels by which the middle of a line may stray
 _MAX_SLOPE = 0.25  # pixels of height for each of width: 14 degrees
-_MAX_RUNS = 100_000  # runs of pixels tell where lines are
-_PASSES = 3  # lines of one part that are seen from the side have other slopes
+_MAX_RUNS = 100_000  # a sample of the runs is enough to find lines
+_PASSES = 3  # seen in perspective, the lines of one part have several slopes
 
 
 def remove_lines(mask: Mask, thickest: int, parts: int = 1) -> Mask:
-    """The mask without long, thin, straight lines along and across it. What crosses a line stays.
+    """Remove long, thin, straight lines along and across a mask; keep the strokes that cross them.
 
-    mask: bool [height, width]. thickest: pixels; what is thicker is no line. parts: how many times
-    the longer side is divided, in each of which a line may have another direction: paper curls.
+    mask: bool [height, width]. thickest: of a line, in pixels. parts: how many
+    parts the longer side is divided into; lines may change direction between them: paper curls.
     """
     cleaned = mask.copy()
     side = -(-max(mask.shape) // parts)
@@ -31,7 +31,7 @@ def remove_lines(mask: Mask, thickest: int, parts: int = 1) -> Mask:
 
 
 def _erase_lines(part: Mask, thickest: int) -> bool:
-    """Erase what runs from left to right, in place; returns whether there was something."""
+    """Erase lines from left to right, in place; return whether there were any."""
     width = part.shape[1]
     columns, starts, ends = run_lengths(part.T)
     thin = ends - starts <= thickest
@@ -43,14 +43,12 @@ def _erase_lines(part: Mask, thickest: int) -> bool:
     if not len(lines):
         return False
     bins = _bins(middles, columns, slope, width)
-    # A pen's stroke along a line is thicker, and stays.
+    # A pen stroke along a line is thicker and stays.
     thickness = np.median((ends - starts)[np.isin(bins, lines)])
     alike = ends - starts <= thickness + 1
-    # On ruled paper there are other lines like these, on which more is written.
+    # Ruled paper has more lines like these, hidden under more writing.
     ruled = np.count_nonzero(np.diff(lines) > 1) + 1 >= _MIN_RULED_LINES
-    near = alike & np.isin(
-        bins, _dense(bins[alike], _MIN_RULED_COVERAGE * width) if ruled else lines
-    )
+    near = alike & np.isin(bins, _dense(bins[alike], _MIN_RULED * width) if ruled else lines)
     starts, lengths = starts[near], (ends - starts)[near]
     rows = np.arange(lengths.sum()) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
     part[rows, np.repeat(columns[near], lengths)] = False
@@ -58,15 +56,15 @@ def _erase_lines(part: Mask, thickest: int) -> bool:
 
 
 def _find_lines(middles: np.ndarray, columns: Integers, width: int) -> tuple[float, Integers]:
-    """The slope that most pixels of lines share, and which of its bins hold a line.
+    """The slope shared by most pixels of lines, and the bins that hold a line at this slope.
 
     A Hough transform of one family of parallel lines (R. Duda, P. Hart, 1972).
     """
-    step = 1 + len(columns) // _MAX_RUNS  # noise and textures have more, and no lines
+    step = 1 + len(columns) // _MAX_RUNS  # only noise and textures have more
     some = columns % step == 0
     middles, columns = middles[some], columns[some].astype(np.float64)
     best, slope, lines = 0, 0.0, np.zeros(0, np.int64)
-    # From one slope to the next, a line's far end moves by one bin.
+    # Between successive slopes, the far end of a line moves by one bin.
     steps = int(_MAX_SLOPE * width / _BIN)
     for candidate in np.arange(-steps, steps + 1) * (_BIN / width):
         counts = np.bincount(_bins(middles, columns, candidate, width), minlength=2)
@@ -82,7 +80,7 @@ def _dense(bins: Integers, least: float) -> Integers:
 
 
 def _dense_counts(counts: Integers, least: float) -> Integers:
-    """The bins which, with a neighbour, hold more than `least`: a line may lie between two."""
+    """The bins that, with a neighbour, hold more than `least`: a line may straddle two."""
     dense = np.zeros(len(counts), np.bool_)
     dense[:-1] = counts[:-1] + counts[1:] > least
     dense[1:] |= dense[:-1]
@@ -90,7 +88,7 @@ def _dense_counts(counts: Integers, least: float) -> Integers:
 
 
 def _bins(middles: np.ndarray, columns: Integers, slope: float, width: int) -> Integers:
-    """Which line of this slope each run would be on."""
+    """The line of this slope that each run would lie on."""
     levels = middles - slope * columns
     levels += max(slope, 0) * width
     levels /= _BIN

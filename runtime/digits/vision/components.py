@@ -1,4 +1,4 @@
-"""Connected components: the pieces of ink that hang together."""
+"""Connected components of ink."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.vision.ink import Ink
+from digits.vision.ink import Ink, Levels
 
 Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 
 class Box(NamedTuple):
-    """Where something is in a picture, in pixels; right and bottom are exclusive."""
+    """A box in a picture, in pixels; right and bottom are exclusive."""
 
     left: int
     top: int
@@ -30,9 +30,9 @@ class Box(NamedTuple):
 
 
 class Component(NamedTuple):
-    """Some ink alone, up to its edges: one component or several.
+    """The ink of one or several components, cropped to its edges.
 
-    ink: uint8 [height, width], 0 where there is other ink or none. box: where it is.
+    ink: uint8 [height, width], 0 for other ink and for paper. box: where it is.
     """
 
     ink: Ink
@@ -40,14 +40,14 @@ class Component(NamedTuple):
 
     @property
     def contrast(self) -> float:
-        """The mean of what is inked, 0 to 1."""
+        """The mean ink of its inked pixels, 0 to 1."""
         return float(self.ink.sum() / (255 * np.count_nonzero(self.ink)))
 
 
 class Components(NamedTuple):
     """The connected components of a mask, numbered from 0, as runs of pixels along its rows.
 
-    The runs of one component follow each other.
+    The runs of a component are contiguous.
     """
 
     rows: Integers  # [runs]
@@ -64,7 +64,7 @@ class Components(NamedTuple):
         return len(self.boxes)
 
     def select(self, kept: Mask) -> "Components":
-        """Those of the components that are kept: bool [components]."""
+        """Select the components to keep: bool [components]."""
         if kept.all():
             return self
         runs = kept[self.labels]
@@ -81,17 +81,14 @@ class Components(NamedTuple):
         )
 
     def box(self, chosen: Sequence[int] | Integers) -> Box:
-        """The smallest box around the chosen components, of which there must be one."""
+        """The bounding box of the chosen components, at least one."""
         boxes = self.boxes[chosen]
         left, top = boxes[:, :2].min(0).tolist()
         right, bottom = boxes[:, 2:].max(0).tolist()
         return Box(left, top, right, bottom)
 
     def mask(self, chosen: Iterable[int], window: Box) -> Mask:
-        """Which pixels of a window that holds them belong to the chosen components.
-
-        Returns bool [height, width].
-        """
+        """Draw the chosen components in a window that holds them: bool [height, width]."""
         parts = [slice(self.first[i], self.first[i + 1]) for i in chosen]
         rows, starts, ends = (
             values[parts[0]] if len(parts) == 1 else np.concatenate([values[p] for p in parts])
@@ -102,7 +99,7 @@ class Components(NamedTuple):
         if len(parts) > 1:
             order = np.argsort(first)
             first, lengths = first[order], lengths[order]
-        # From one run to the next, as many pixels are not of them.
+        # Alternate between the gaps from run to run and the runs.
         stretches = np.empty(2 * len(first) + 1, np.int64)
         stretches[1::2] = lengths
         stretches[0] = 0
@@ -114,7 +111,7 @@ class Components(NamedTuple):
         return np.repeat(inked, stretches).reshape(window.height, window.width)
 
     def label_map(self, shape: tuple[int, ...]) -> NDArray[np.int32]:
-        """The component that each pixel of a picture belongs to: int32 [height, width], or -1."""
+        """The number of each pixel's component, or -1: int32 [height, width]."""
         lengths = self.ends - self.starts
         first = self.rows * shape[1] + self.starts
         pixels = np.arange(lengths.sum()) + np.repeat(first - np.cumsum(lengths) + lengths, lengths)
@@ -123,7 +120,7 @@ class Components(NamedTuple):
         return labels
 
     def crop(self, chosen: Sequence[int] | Integers, ink: Ink, edge: int) -> Component:
-        """The chosen components alone, with their soft edges: pixels next to them above `edge`."""
+        """Crop the chosen components with their soft edges: adjacent pixels above `edge`."""
         height, width = ink.shape
         box = self.box(chosen)
         window = Box(
@@ -138,14 +135,14 @@ class Components(NamedTuple):
 
 
 def inside(boxes: Integers, shape: tuple[int, ...]) -> Mask:
-    """Which boxes, int64 [n, 4], don't touch the border of a picture of this shape: bool [n]."""
+    """Which boxes, int64 [n, 4], stay clear of the border of a picture of this shape: bool [n]."""
     left, top, right, bottom = boxes.T
     away: Mask = (left > 0) & (top > 0) & (right < shape[1]) & (bottom < shape[0])
     return away
 
 
 def trim(ink: Ink, window: Box) -> Component:
-    """What is inked in a window of a picture, of which there must be something."""
+    """Crop a window of a picture to its ink, of which there must be some."""
     rows, columns = np.flatnonzero(ink.max(1)), np.flatnonzero(ink.max(0))
     top, bottom = int(rows[0]), int(rows[-1]) + 1
     left, right = int(columns[0]), int(columns[-1]) + 1
@@ -154,8 +151,8 @@ def trim(ink: Ink, window: Box) -> Component:
 
 
 def dilate(mask: Mask) -> Mask:
-    """The mask and every pixel next to it, diagonals included."""
-    # With a border, a neighbour is a step in memory, and each step is one long operation.
+    """Dilate a mask by one pixel, diagonals included."""
+    # With a border, neighbours are at a fixed distance in memory: each takes one long operation.
     framed = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.bool_)
     framed[1:-1, 1:-1] = mask
     wide = framed.copy()
@@ -168,7 +165,7 @@ def dilate(mask: Mask) -> Mask:
 
 
 def label_components(mask: Mask, ink: Ink) -> Components:
-    """The connected components of a mask, diagonals included.
+    """Label the connected components of a mask, diagonals included.
 
     mask: bool [height, width]; ink: uint8 of the same shape.
     """
@@ -204,8 +201,14 @@ def label_components(mask: Mask, ink: Ink) -> Components:
     return Components(rows, starts, ends, labels, first_run, boxes, mass, peak)
 
 
+def inked_components(mask: Mask, ink: Ink, levels: Levels) -> Components:
+    """The components that reach full ink somewhere; others are noise or stains."""
+    components = label_components(mask, ink)
+    return components.select(components.peak > levels.threshold)
+
+
 def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
-    """Row, first column and column after the last of each run of True along the rows."""
+    """Row, first column and column after the last of each run of True along a row."""
     height, width = mask.shape
     framed = np.zeros((height, width + 2), np.bool_)  # a run ends at the border
     framed[:, 1:-1] = mask
@@ -219,9 +222,9 @@ def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
 def _touching(
     rows: Integers, starts: Integers, ends: Integers, width: int
 ) -> tuple[Integers, Integers]:
-    """Pairs of runs in neighbouring rows that share a column, or whose ends touch diagonally."""
+    """Pairs of runs in adjacent rows that share a column or touch diagonally."""
     stride = width + 2
-    # Runs are in reading order, so those of the next row that touch one follow each other.
+    # In reading order, the runs of the next row that touch a run are contiguous.
     first = np.searchsorted(rows * stride + ends, (rows + 1) * stride + starts)
     last = np.searchsorted(rows * stride + starts, (rows + 1) * stride + ends, side="right")
     counts = np.maximum(last - first, 0)
@@ -231,9 +234,9 @@ def _touching(
 
 
 def _union_find(runs: int, upper: Integers, lower: Integers) -> Integers:
-    """Number the groups of runs that pairs connect, in the order of their first run.
+    """Number the groups of connected runs, in the order of their first run.
 
-    The larger of two roots is hung below the smaller, all pairs at a time, until no pair has two
+    Attach the larger root of each pair to the smaller, all pairs at once, until roots agree
     (Y. Shiloach, U. Vishkin, "An O(log n) parallel connectivity algorithm", 1982).
     """
     root = np.arange(runs)

@@ -1,4 +1,4 @@
-"""Where digits that touch each other may be cut apart."""
+"""Candidate cuts between touching digits."""
 
 from typing import NamedTuple
 
@@ -7,17 +7,17 @@ import numpy as np
 from digits.vision.components import Box, Component, Integers, trim
 from digits.vision.ink import Floats, Ink
 
-_MIN_DISTANCE = 0.15  # of the digits' height, between seams, and between seams and edges
+_MIN_DISTANCE = 0.15  # of the digits' height, between seams and from the edges
 _MAX_SEAMS = 40
-_MAX_CROSSED = 2.0  # strokes' widths of full ink; digits that touch do so at one or two places
-_ASIDE_COST = 0.02  # what a step aside costs a seam, where a pixel of full ink costs 1
+_MAX_CROSSED = 2.0  # stroke widths of full ink; digits touch at one or two places
+_ASIDE_COST = 0.02  # of a step aside; a pixel of full ink costs 1
 _STEPS = np.array([0, -1, 1])  # columns from one row to the next, a straight one first
 
 
 class Piece(NamedTuple):
-    """What lies between two seams.
+    """A part of a component between two seams.
 
-    crossed: how many widths of a stroke the seams on its left and right cross; 0 where none is.
+    crossed: stroke widths that the seams on its left and right cross; 0 where there is none.
     """
 
     component: Component
@@ -25,18 +25,18 @@ class Piece(NamedTuple):
 
 
 def cut(whole: Component, height: float, pen: float) -> list[Piece]:
-    """The pieces between the best seams of a component, from left to right.
+    """Cut a component along its best seams; returns the pieces from left to right.
 
-    height: of digits, pen: of their strokes' width, in pixels. A seam goes through as little ink as
-    it can, one column aside a row at most (S. Avidan, A. Shamir, "Seam carving", 2007); there is
-    one through the middle of each column that has none near it, if it crosses little ink.
+    height: of digits, pen: of their strokes' width, in pixels. A seam runs down through as little
+    ink as possible, at most one column aside per row (S. Avidan, A. Shamir, "Seam carving", 2007).
+    Columns are tried by the cost of the seam through their middle, not too close to each other.
     """
     seams, costs = _seams(whole.ink, height, _MAX_CROSSED * pen)
     rows, width = whole.ink.shape
     ends = np.zeros((1, rows), np.int64), np.full((1, rows), width)
     edges = np.maximum.accumulate(np.concatenate([ends[0], seams, ends[1]]))  # seams may cross
     parts = [_between(whole, edges[k], edges[k + 1]) for k in range(len(edges) - 1)]
-    # Between strokes that touch only at their corners, a seam crosses no ink.
+    # A seam between strokes that touch only at their corners crosses no ink.
     crossed = np.zeros(len(edges))
     crossed[1:-1] = np.maximum(costs, _ASIDE_COST) / max(pen, _ASIDE_COST)
     inked = [k for k, part in enumerate(parts) if part is not None]
@@ -49,7 +49,7 @@ def cut(whole: Component, height: float, pen: float) -> list[Piece]:
 
 
 def _between(whole: Component, left: Integers, right: Integers) -> Component | None:
-    """What of a component lies between two seams, if anything."""
+    """The part of a component between two seams; None without ink."""
     first, last = int(left.min()), int(right.max())
     columns = np.arange(first, last)
     between = (columns >= left[:, None]) & (columns < right[:, None])
@@ -60,9 +60,9 @@ def _between(whole: Component, left: Integers, right: Integers) -> Component | N
 
 
 def _seams(ink: Ink, height: float, most: float) -> tuple[Integers, Floats]:
-    """The best ways down through a component: the column after each, int64 [seams, rows].
+    """The best seams down through a component: the column after each, int64 [seams, rows].
 
-    Also what each costs, float32 [seams].
+    Also returns the cost of each, float32 [seams].
     """
     cost = ink.astype(np.float32) / np.float32(255)
     rows, width = ink.shape
@@ -85,9 +85,9 @@ def _seams(ink: Ink, height: float, most: float) -> tuple[Integers, Floats]:
 
 
 def _min_cost_path(cost: Floats) -> tuple[Floats, Integers]:
-    """What the cheapest path from the first row to each place of the last costs.
+    """The cost of the cheapest path from the first row to each column of the last.
 
-    cost: float32 [rows, width]. Also returns the steps (-1, 0, 1) that it took: int64, as `cost`.
+    cost: float32 [rows, width]. Also returns the steps (-1, 0, 1) taken: int64, shaped as `cost`.
     """
     total, steps = cost[0], np.zeros(cost.shape, np.int64)
     ways = np.full((3, len(total)), np.inf, np.float32)
@@ -100,7 +100,7 @@ def _min_cost_path(cost: Floats) -> tuple[Floats, Integers]:
 
 
 def _backtrack(steps: Integers, column: int) -> list[int]:
-    """The columns of the path that ends in a column, from the last row to the first."""
+    """The columns of the path that ends in `column`, from the last row to the first."""
     path = [column]
     for row in range(len(steps) - 1, 0, -1):
         path.append(path[-1] + int(steps[row, path[-1]]))

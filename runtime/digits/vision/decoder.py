@@ -1,4 +1,4 @@
-"""A picture's file to the one decoder of Pillow that it needs."""
+"""Open a picture file with the one Pillow decoder it needs."""
 
 import ctypes
 import importlib
@@ -20,8 +20,8 @@ from digits.errors import PictureError
 from digits.vision import limits
 from digits.vision.formats import FORMATS
 
-# What files of each format begin with, and Pillow's module for it. `Image.open` would import those
-# of five formats, or of all that Pillow knows: 7 ms of the 172 that a start took.
+# The magic bytes of each format, and Pillow's module for it. `Image.open` would import five of
+# them, or all that Pillow has: 7 ms of a start of 172.
 _DECODERS = {
     "BMP": (rb"BM", "BmpImagePlugin"),
     "GIF": (rb"GIF8[79]a", "GifImagePlugin"),
@@ -31,8 +31,8 @@ _DECODERS = {
     "TIFF": (rb"II[*+]\0|MM\0[*+]|II\0[*]|MM[*]\0", "TiffImagePlugin"),
     "WEBP": (rb"RIFF....WEBP", "WebPImagePlugin"),
 }
-HEADER_BYTES = 65_536  # more than any program writes before a PPM's pixels; 0.05 s
-# A PPM's width and height, after blanks and comments: Pillow looks for them a byte at a time.
+HEADER_BYTES = 65_536  # no program writes more before a PPM's pixels; Pillow takes 0.05 s
+# A PPM's width and height after blanks and comments, which Pillow reads byte by byte.
 _PPM_HEADER = rb"P\w\s(?:(?:\s|#[^\r\n]*[\r\n])*+[^\s#]+){2}"
 _MAX_PADDING = 512  # bytes at a file's end that may be padding
 
@@ -55,9 +55,9 @@ DECODE_ERRORS = (
 
 
 def open_image(name: str, file: BinaryIO) -> Image.Image:
-    """A picture whose head is read, and that may be decoded. `name` is what errors call it.
+    """Open a picture and check that it may be decoded. `name` is for error messages.
 
-    Raises PictureError when the file is empty, of no format that is read, damaged or too large.
+    Raises PictureError when the file is empty, damaged, too large or in an unsupported format.
     """
     image = open_header(name, file)
     try:
@@ -70,31 +70,29 @@ def open_image(name: str, file: BinaryIO) -> Image.Image:
 
 
 def open_header(name: str, file: BinaryIO) -> ImageFile:
-    """A picture whose head is read, however large it is. Raises PictureError as `open_image`."""
+    """Open a picture of any size by its header. Raises PictureError like `open_image`."""
     try:
         start = file.read(HEADER_BYTES)
-        return _sniff(name, start, file)
+        return _open(name, start, file)
     except DECODE_ERRORS as error:
         raise decode_error(name, error) from error
 
 
 def identify_format(name: str, start: bytes) -> str:
-    """The format of a picture by its first HEADER_BYTES. Raises PictureError when there is none."""
+    """The format of a picture by its first HEADER_BYTES. Raises PictureError for any other."""
     if not start:
         raise PictureError(f"{name} is empty")
     for format in FORMATS:
         if re.match(_DECODERS[format][0], start, re.DOTALL):
             break
     else:
-        raise PictureError(
-            f"{name} is not a picture in a format that digits reads ({', '.join(FORMATS)})"
-        )
+        raise PictureError(f"{name} is not a picture in a supported format ({', '.join(FORMATS)})")
     if format == "PPM" and len(start) == HEADER_BYTES and not re.match(_PPM_HEADER, start):
-        raise PictureError(f"{name} is damaged: its head doesn't end")
+        raise PictureError(f"{name} is damaged: its header doesn't end")
     return format
 
 
-def _sniff(name: str, start: bytes, file: BinaryIO) -> ImageFile:
+def _open(name: str, start: bytes, file: BinaryIO) -> ImageFile:
     format = identify_format(name, start)
     module = _DECODERS[format][1]
     importlib.import_module(f"PIL.{module}")
@@ -110,14 +108,14 @@ def _sniff(name: str, start: bytes, file: BinaryIO) -> ImageFile:
 
 @cache
 def _silence_tiff() -> None:
-    """Keep the remarks of libtiff and of Pillow off stderr: what matters is raised."""
+    """Keep the warnings of libtiff and Pillow off stderr: errors are raised."""
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     with suppress(OSError, AttributeError):  # where it is part of Pillow's own library
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def _rescale_ppm(image: ImageFile, file: BinaryIO) -> Image.Image:
-    """A PPM whose largest value is another than 255, for which Pillow takes 0.4 µs a value."""
+    """Decode a PPM whose maximum isn't 255, for which Pillow takes 0.4 µs per value."""
     _, _, offset, arguments = image.tile[0]
     assert isinstance(arguments, tuple)
     most, bands = int(arguments[1]), len(image.getbands())
@@ -132,16 +130,16 @@ def _rescale_ppm(image: ImageFile, file: BinaryIO) -> Image.Image:
 
 
 def decode_error(name: str, error: BaseException) -> PictureError:
-    """What to say of a file that Pillow raised one of DECODE_ERRORS for."""
+    """The PictureError for a file on which Pillow raised one of DECODE_ERRORS."""
     if isinstance(error, Image.DecompressionBombError):
         return PictureError(limits.too_many_pixels(name))
     if isinstance(error, MemoryError):
         return PictureError(f"{name} takes more memory than is free")
-    return PictureError(f"{name} is damaged, or of a kind that digits doesn't read: {error}")
+    return PictureError(f"{name} is damaged or unsupported: {error}")
 
 
 def _check_gif_end(name: str, file: BinaryIO) -> None:
-    """Pillow reads half a GIF without a word. A whole one ends with a semicolon (GIF89a, 27)."""
+    """Refuse a truncated GIF, which Pillow accepts. A whole one ends with a semicolon (GIF89a)."""
     place = file.tell()
     file.seek(-min(_MAX_PADDING, file.seek(0, os.SEEK_END)), os.SEEK_END)
     whole = file.read().rstrip(b"\0").endswith(b";")

@@ -1,4 +1,4 @@
-"""Digits into the frame of MNIST."""
+"""Digits in the frame of MNIST."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,14 +18,14 @@ _FULL_CONTRAST = 0.8
 # Pixels; thinner strokes are drawn with a pen of this width (the thinnest of the first 5,000
 # training digits have 1.28, half of them at least 2.36).
 _MIN_STROKE_WIDTH = 1.2
-_MAX_FINER = 8  # times the frame's pixels; more than that doesn't show in it
-_UPSAMPLE = 4  # a stroke is thickened in so many times as many pixels, where a fraction is a pixel
+_OVERSAMPLING = 8  # finer pixels than this don't show in the frame
+_UPSAMPLE = 4  # strokes are thickened in finer pixels, by fractions of the frame's
 
 
 def to_mnist(inks: Sequence[Ink]) -> NDArray[np.uint8]:
     """Draw digits as MNIST did: longest side 20 px, centre of mass in the middle of 28x28.
 
-    inks: n times uint8 [height, width], each a digit alone, up to its edges. Y. LeCun, C. Cortes,
+    inks: n times uint8 [height, width], each a digit cropped to its edges. Y. LeCun, C. Cortes,
     C. Burges, "The MNIST database of handwritten digits". Returns uint8 [n, 28, 28], 0 = paper,
     255 = full ink.
     """
@@ -46,7 +46,7 @@ def to_mnist(inks: Sequence[Ink]) -> NDArray[np.uint8]:
 
 
 def stroke_width(ink: Floats) -> Floats:
-    """The mean width of the strokes, in pixels: twice their area by the length of their outline.
+    """The mean stroke width in pixels: twice the area divided by the length of the outline.
 
     ink: float32 [n, height, width], 0 (paper) to 1. Returns float32 [n]; 0 without ink.
     """
@@ -54,15 +54,15 @@ def stroke_width(ink: Floats) -> Floats:
     padded[:, 1:-1, 1:-1] = ink
     corner = padded[:, :-1, :-1]
     down, right = padded[:, 1:, :-1] - corner, padded[:, :-1, 1:] - corner
-    outline = np.sqrt(down * down + right * right).sum((1, 2))  # np.hypot takes twice the time
+    outline = np.sqrt(down * down + right * right).sum((1, 2))  # np.hypot is half as fast
     width: Floats = 2 * ink.sum((1, 2)) / np.maximum(outline, np.float32(1e-6))
     return width
 
 
 def _resize(digit: Floats, longest: int) -> Floats:
-    """The digit with that many pixels along its longer side; bicubic when that is more."""
-    reduced = max(digit.shape) // (_MAX_FINER * longest)
-    if reduced > 1:  # by whole pixels first, which is faster
+    """Resize a digit to this longer side: by area, or bicubic when it is enlarged."""
+    reduced = max(digit.shape) // (_OVERSAMPLING * longest)
+    if reduced > 1:  # by an integer factor first, which is faster
         digit = np.asarray(Image.fromarray(digit).reduce(reduced))
     height, width = digit.shape
     scale = longest / max(height, width)
@@ -83,8 +83,8 @@ def _stretch_contrast(digit: Floats) -> Floats:
 
 
 def _thicken(digit: Floats) -> Floats:
-    """The digit at 20 pixels, its strokes drawn with the thinnest pen that MNIST has."""
-    # At full contrast a hairline looks a pixel wide, so it is measured in finer ones.
+    """Resize a digit to 20 pixels, its strokes as thick as MNIST's thinnest."""
+    # At full contrast a hairline looks a pixel wide, so measure it in finer pixels.
     fine = _stretch_contrast(_resize(digit, _UPSAMPLE * DIGIT_SIDE))
     missing = _UPSAMPLE * _MIN_STROKE_WIDTH - float(stroke_width(fine[None])[0])
     growth = round(missing / 2)  # on each side of a stroke
@@ -95,7 +95,7 @@ def _thicken(digit: Floats) -> Floats:
 
 
 def _dilate(digit: Floats, growth: int) -> Floats:
-    """Each stroke `growth` pixels wider on each side, and so the whole."""
+    """Dilate the strokes, and so the whole, by `growth` pixels on each side."""
     around = np.pad(digit, growth + 1)
     drawn = around[1:-1, 1:-1].copy()
     for _ in range(growth):
@@ -109,20 +109,20 @@ def _dilate(digit: Floats, growth: int) -> Floats:
 
 @lru_cache(64)  # 3 MB at most, where 640 pixels become 20
 def _area_matrix(length: int, reduced: int) -> Floats:
-    """The matrix [reduced, length] that averages by area: each output pixel covers its share.
+    """The matrix [reduced, length] that averages by area.
 
-    Pillow's box filter rounds the share to whole pixels, which breaks thin strokes.
+    Pillow's box filter rounds areas to whole pixels, which breaks thin strokes.
     """
     edges = np.arange(reduced + 1, dtype=np.float32) * np.float32(length / reduced)
     pixels = np.arange(length, dtype=np.float32)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
     matrix: Floats = np.maximum(overlap, 0) * np.float32(reduced / length)
-    matrix.flags.writeable = False  # whoever asks for it next gets the same
+    matrix.flags.writeable = False  # it is cached
     return matrix
 
 
 def _offsets(ink: Floats) -> list[tuple[int, int]]:
-    """By how many rows and columns each digit moves so that its centre of mass is in the middle.
+    """The rows and columns by which to move each digit to centre its mass.
 
     In MNIST that is anywhere inside pixel 14, counted from 0 (all of the first 5,000 training
     digits), not on the line between pixels 13 and 14.

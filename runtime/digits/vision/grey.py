@@ -1,4 +1,4 @@
-"""A picture that Pillow has opened to grey pixels, a band of rows at a time."""
+"""Convert a Pillow image to grey pixels, one band of rows at a time."""
 
 import math
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ _MAX_FLOAT = 1e30
 
 
 def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
-    """Grey pixels of a picture, the mean of `factor` x `factor` of its own each.
+    """Convert a picture to grey, each pixel the mean of `factor` x `factor` of its own.
 
-    Gives uint8 [height, width], 0 = black, 255 = white. What is transparent lies on paper.
+    Returns uint8 [height, width], 0 = black, 255 = white. Transparent pixels show paper.
 
-    More than 8 bits a pixel are scaled by `value_range`. Raises ValueError when a picture of
-    floats holds values that aren't finite, and what Pillow raises on a damaged picture.
+    More than 8 bits a pixel are scaled by `value_range`. Raises ValueError for values that aren't
+    finite, and whatever Pillow raises for a damaged picture.
     """
     if image.mode == "L" and factor == 1 and not image.has_transparency_data:
         return np.asarray(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _from_high_depth(image, factor)
     if image.has_transparency_data:
-        # Alpha is multiplied in while averaging; the grey of invisible pixels must not show.
+        # Alpha is multiplied in while averaging; the colour of invisible pixels must not show.
         coloured = (
             band if band.mode in ("LA", "RGBA") else band.convert("RGBA")
             for band in _bands(image, factor)
@@ -39,7 +39,7 @@ def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
 
 
 def _bands(image: Image.Image, factor: int) -> Iterator[Image.Image]:
-    """The picture in parts, because a conversion takes up to eight bytes a pixel."""
+    """Split a picture into bands, since a conversion takes up to eight bytes a pixel."""
     width, height = image.size
     step = factor * max(1, _BAND // factor)
     for top in range(0, height, step):
@@ -47,12 +47,12 @@ def _bands(image: Image.Image, factor: int) -> Iterator[Image.Image]:
 
 
 def _flatten_alpha(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay a transparent picture on paper that contrasts with its ink.
+    """Put a transparent picture on paper that contrasts with its ink.
 
     image: uint8 [height, width, 2], grey and alpha.
 
-    A cut-out sheet, which fills its outline and holds both ink and paper, goes on its own paper.
-    Bare ink goes on white, or on black when it is light.
+    A cut-out sheet, which fills its outline and holds both ink and paper, extends its own paper.
+    Bare ink gets white paper, or black when it is light.
     """
     values = image.astype(np.float32)
     grey, alpha = values[..., 0], values[..., 1] / 255
@@ -69,7 +69,7 @@ def _flatten_alpha(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _from_high_depth(image: Image.Image, factor: int) -> NDArray[np.uint8]:
-    """Grey of a picture whose pixels have more than 8 bits."""
+    """The same for more than 8 bits a pixel."""
     ranges = [value_range(np.asarray(band)) for band in _bands(image, factor)]
     black, white = min(low for low, _ in ranges), max(high for _, high in ranges)
     return np.concatenate(
@@ -81,10 +81,10 @@ def _from_high_depth(image: Image.Image, factor: int) -> NDArray[np.uint8]:
 
 
 def value_range(values: NDArray[Any]) -> tuple[float, float]:
-    """What stands for black and for white in numbers of any kind, which don't say so.
+    """The values of black and white in pixels of any number type.
 
     Black is 0, or the least value below it. White is 1 in bool and in floats up to 2
-    (interpolation goes beyond 1), 255 in what goes up to that, and else the largest value.
+    (interpolation overshoots 1), else 255, or the largest value if that is more.
     Raises ValueError when a value isn't finite.
     """
     low, high = float(values.min()), float(values.max())
@@ -95,7 +95,7 @@ def value_range(values: NDArray[Any]) -> tuple[float, float]:
 
 
 def to_uint8(values: NDArray[Any], black: float, white: float) -> NDArray[np.uint8]:
-    """Numbers of any kind to 0 (black) to 255 (white). What lies beyond is clipped."""
+    """Scale numbers of any type to 0 (black) to 255 (white), and clip them."""
     largest = max(white, -black)
     if largest > _MAX_FLOAT:  # float32 might not hold it
         values, black, white = values / largest, black / largest, white / largest
@@ -107,5 +107,5 @@ def to_uint8(values: NDArray[Any], black: float, white: float) -> NDArray[np.uin
 
 
 def _round_to_uint8(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Round 0 to 255 in place, so that a large picture is in memory once."""
+    """Round values from 0 to 255, in place to save memory."""
     return np.round(values, out=values).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What the one digit of a picture may be. Rules propose; none takes away what another proposes."""
+"""Hypotheses of what the one digit of a picture is. Rules only add hypotheses; none removes one."""
 
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from digits.vision.components import (
     Integers,
     Mask,
     dilate,
+    inked_components,
     inside,
     label_components,
     trim,
@@ -23,9 +24,7 @@ MAX_HYPOTHESES = 8  # a picture
 _MIN_SIDE = 3  # pixels; nothing smaller is a digit
 _MIN_MASS = 0.1  # of the main component's mass; less is a speck
 _BLANK = Levels(0, 63, 255, 255, 255)  # of a picture without ink
-_CENTRE_WEIGHT = (
-    5.0  # weight of the squared distance; of 500 mixed pictures 3 to 6 lose 3.0 %, 1 3.4
-)
+_CENTRAL = 5.0  # weight of the squared distance; with 3 to 6, 500 mixed pictures lose 3.0 %
 _MAX_GAP = 0.5  # of the main component's longer side; pieces of one digit are not further apart
 
 # Of more than eight the last ones go. main: the heaviest component near the middle, with the pieces
@@ -43,10 +42,9 @@ KINDS = (
 class Hypothesis(NamedTuple):
     """One view of where the digit is.
 
-    kind: one of KINDS. component: its ink and where it is. share: how much it explains of all ink
-    (of the narrow strokes, where it is of these), 0 to 1. inverted: whether the ink is on the
-    side that is less likely ink: light on dark where the picture looks dark on light, or the
-    reverse.
+    kind: one of KINDS. component: its ink and where it is. share: how much of all ink (of the
+    narrow strokes, for a hypothesis of these) it explains, 0 to 1. inverted: whether it has the
+    less likely polarity: light on dark in a picture that looks dark on light, or vice versa.
     """
 
     kind: str
@@ -56,30 +54,30 @@ class Hypothesis(NamedTuple):
 
 
 def propose(grey: Grey) -> list[Hypothesis]:
-    """All hypotheses of where the digit is, at most eight, likelier ones first; none if blank.
+    """Propose where the digit is: at most eight hypotheses, likelier ones first; none if blank.
 
     grey: uint8 [height, width].
     """
     found: list[Hypothesis] = []
-    for number, side in enumerate(extract(grey)):
-        own = _propose_for(side, number > 0)
-        # The likelier side keeps half of them at least.
+    for number, polarity in enumerate(extract(grey)):
+        own = _propose_for(polarity, number > 0)
+        # The likelier polarity keeps at least half of them.
         found = found[: max(MAX_HYPOTHESES - len(own), MAX_HYPOTHESES // 2)] + own
     return found[:MAX_HYPOTHESES]
 
 
-def _propose_for(side: Polarity, other: bool) -> list[Hypothesis]:
-    """All hypotheses with the ink of one side that differ from one another."""
-    layer = _Layer(side.ink, side.levels, other, [])
+def _propose_for(polarity: Polarity, inverted: bool) -> list[Hypothesis]:
+    """All distinct hypotheses of one polarity."""
+    layer = _Layer(polarity.ink, polarity.levels, inverted, [])
     components = layer.components
     if not components.size:
         return []
     main = layer.add_main("main", components)
-    if not side.flat:
-        narrow = _Layer(side.narrow, otsu_levels(side.narrow), other, layer.found)
+    if not polarity.flat:
+        narrow = _Layer(polarity.narrow, otsu_levels(polarity.narrow), inverted, layer.found)
         inner = narrow.inside(narrow.components)
         narrow.add_unruled("narrow unruled", inner, narrow.add_main("narrow", inner))
-        layer.add_crop(side.uncorrected)
+        layer.add_crop(polarity.uncorrected)
     layer.add_inner()
     layer.add_unruled("unruled", components, main)
     layer.add_dark()
@@ -91,20 +89,20 @@ def _propose_for(side: Polarity, other: bool) -> list[Hypothesis]:
 
 
 class _Layer:
-    """Adds hypotheses with one kind of ink to those that are found already."""
+    """Adds hypotheses from one kind of ink to those found so far."""
 
     def __init__(
-        self, ink: Ink, levels: Levels | None, other: bool, found: list[Hypothesis]
+        self, ink: Ink, levels: Levels | None, inverted: bool, found: list[Hypothesis]
     ) -> None:
-        self.other, self.found = other, found
-        # Bare paper around the ink takes time and changes nothing; boxes are moved at the end.
+        self.inverted, self.found = inverted, found
+        # Bare paper around the ink only costs time; boxes are shifted back at the end.
         self._window, self._shape = _ink_window(ink), ink.shape
         window = self._window
         self.ink = ink[window.top : window.bottom, window.left : window.right]
         self._around = ink.size - self.ink.size
         self.levels = levels or _BLANK
         self.mask = self.ink > self.levels.low
-        self.components = _label(self.mask, self.ink, self.levels)
+        self.components = inked_components(self.mask, self.ink, self.levels)
         self._total = max(int(self.components.mass.sum()), 1)
         self._seen: set[tuple[int, ...]] = set()
 
@@ -118,11 +116,11 @@ class _Layer:
         left, top = 2 * self._window.left, 2 * self._window.top
         x = (components.boxes[:, 0] + components.boxes[:, 2] + left) / width - 1
         y = (components.boxes[:, 1] + components.boxes[:, 3] + top) / height - 1
-        rank = components.mass * np.exp(-_CENTRE_WEIGHT * (x * x + y * y))
+        rank = components.mass * np.exp(-_CENTRAL * (x * x + y * y))
         return np.argsort(-rank)[:2]
 
     def add_main(self, kind: str, components: Components) -> Integers:
-        """Add the heaviest near the middle and lighter pieces near it; returns these, it first."""
+        """Add the heaviest component near the middle with lighter ones near it; return these."""
         if components.size < 2:
             chosen = np.arange(components.size)
             self.add(kind, components, chosen)
@@ -137,7 +135,7 @@ class _Layer:
         return chosen
 
     def add_inner(self) -> None:
-        """Add the main one of what doesn't come in from the border, if something does."""
+        """Add the main component without what comes in from the border, if anything does."""
         outer = np.flatnonzero(~inside(self.components.boxes, self.ink.shape))
         if len(outer):
             height, width = self.ink.shape
@@ -146,7 +144,7 @@ class _Layer:
             )
 
     def add_unruled(self, kind: str, components: Components, main: Integers) -> None:
-        """Add what is left of the main component without lines, if it has some."""
+        """Add what is left of the main component without its lines, if it has any."""
         if not len(main):
             return
         box = components.box(main)
@@ -161,13 +159,13 @@ class _Layer:
             self._add_without(kind, gone)
 
     def _add_without(self, kind: str, gone: Mask) -> None:
-        """Add the main component away from the border when some ink is gone.
+        """Add the main component away from the border, without some of the ink.
 
-        What is ink is decided anew: a pencil's is faint beside a table's edge or a printed box.
+        The levels are found anew: pencil is faint beside the edge of a table or a printed box.
         """
         levels = otsu_levels(self.ink * ~dilate(gone), self._around)
         if levels is not None:
-            rest = _label((self.ink > levels.low) & ~gone, self.ink, levels)
+            rest = inked_components((self.ink > levels.low) & ~gone, self.ink, levels)
             self.add_main(kind, self.inside(rest))
 
     def add_dark(self) -> None:
@@ -177,7 +175,7 @@ class _Layer:
             self.add_main("dark", label_components(dark, self.ink))
 
     def add_crop(self, uncorrected: Ink) -> None:
-        """Add all ink of a picture, with its uneven light."""
+        """Add all ink of a picture, uneven light included."""
         levels = otsu_levels(uncorrected)
         if levels is None:
             return
@@ -188,7 +186,7 @@ class _Layer:
         self._append("crop", trim((np.maximum(uncorrected, paper) - paper) * mask, window), 1.0)
 
     def add(self, kind: str, components: Components, chosen: Integers) -> None:
-        """Add the chosen components, unless they are there already."""
+        """Add the chosen components, unless they have been added already."""
         mass = int(components.mass[chosen].sum())
         key = (mass, *components.boxes[chosen].sum(0).tolist())
         if not len(chosen) or key in self._seen:
@@ -206,11 +204,11 @@ class _Layer:
             same_box = other.component.box == component.box
             if same_box and np.array_equal(other.component.ink, component.ink):
                 return
-        self.found.append(Hypothesis(kind, component, share, self.other))
+        self.found.append(Hypothesis(kind, component, share, self.inverted))
 
 
 def _ink_window(ink: Ink) -> Box:
-    """The smallest window with all ink, and paper around it where the picture has some."""
+    """The smallest window that holds all ink, and a margin of one pixel within the picture."""
     rows, columns = np.flatnonzero(ink.max(1)), np.flatnonzero(ink.max(0))
     height, width = ink.shape
     if not len(rows):
@@ -218,12 +216,6 @@ def _ink_window(ink: Ink) -> Box:
     left, top = max(int(columns[0]) - 1, 0), max(int(rows[0]) - 1, 0)
     right, bottom = min(int(columns[-1]) + 2, width), min(int(rows[-1]) + 2, height)
     return Box(left, top, right, bottom)
-
-
-def _label(mask: Mask, ink: Ink, levels: Levels) -> Components:
-    """The components that reach full ink somewhere: others are noise or stains."""
-    components = label_components(mask, ink)
-    return components.select(components.peak > levels.threshold)
 
 
 def _gaps(boxes: Integers, main: int) -> Integers:

@@ -8,29 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.vision.polarity import (
-    INK_SHARE,
-    Counts,
-    Pixel,
-    histogram,
-    median,
-    polarities,
-    polarities_of_flat,
-)
+from digits.vision import polarity
+from digits.vision.polarity import Counts, Pixel, histogram, median
 
 Grey = NDArray[np.uint8]
 Ink = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 _THUMBNAIL = 256  # pixels of the longer side; light changes slowly, so a small picture shows it
-_FIT = 20  # samples along the longer side are enough for a surface with six coefficients
-# Nothing wider than this share of the picture is a stroke: a table, a dark wall, a shadow.
+_FIT = 20  # samples along the longer side determine a surface with six coefficients
+# Share of the picture. Anything wider is no stroke, but a table, a dark wall or a shadow.
 _WIDEST_STROKE = 0.25
-# A third of it is as wide as the thickest marker writes digits of half the picture's side.
+# Still the thickest marker's stroke in a digit half as high as the picture.
 _NARROW_STROKE = _WIDEST_STROKE / 3
-_DARKEST_PAPER = 64  # of 255; in a deeper shadow ink can't be told from a camera's noise
+_DARKEST_PAPER = 64  # of 255; in deeper shadow, ink drowns in the camera's noise
 _LEVELS = np.arange(256) + 0.5
-_VISIBLE = 5  # of 255: a difference of 2 % is the least that people see (Weber's fraction)
+_VISIBLE = 5  # of 255: the 2 % that people just notice (Weber fraction)
 
 
 class Levels(NamedTuple):
@@ -50,17 +43,19 @@ class Levels(NamedTuple):
 
 
 class Polarity:
-    """The ink of a picture, if it is the dark (or the light) in it.
+    """The ink of a picture, assuming that it is dark (or that it is light).
 
-    Each uint8 [height, width], 0 = paper, 255 = black on white paper (or white on black). flat:
-    whether the paper has one grey, so that all three are the same.
+    `ink`, `narrow` and `uncorrected` are uint8 [height, width], 0 = paper, 255 = black on white
+    paper (or white on black). flat: whether the paper has a single grey: then all three are equal.
     """
 
     def __init__(
         self, grey: Grey, dark: bool, small: Floats, smooth: Floats, counts: Counts
     ) -> None:
-        """small: the picture's thumbnail; smooth: the light on it. Both are the paper's grey where
-        that is flat. counts: how many pixels have each grey."""
+        """small: the thumbnail; smooth: its background. Both are the grey of flat paper, [1, 1].
+
+        counts: how many pixels have each grey.
+        """
         self._grey, self._dark, self._small, self._smooth = grey, dark, small, smooth
         self._counts = counts
         self.flat = small.size == 1
@@ -77,17 +72,17 @@ class Polarity:
 
     @cached_property
     def ink(self) -> Ink:
-        """The ink with uneven light taken away."""
+        """The ink, corrected for uneven light."""
         return self._corrected(_WIDEST_STROKE)
 
     @cached_property
     def narrow(self) -> Ink:
-        """The same without what is wider than a stroke of digits that are small in the picture."""
+        """The same without anything wider than the strokes of small digits."""
         return self.ink if self.flat else self._corrected(_NARROW_STROKE)
 
     @cached_property
     def uncorrected(self) -> Ink:
-        """The ink with its light, for a crop so tight that light can't be told from ink."""
+        """The ink as lit, for a crop too tight to tell light from ink."""
         extreme = np.float32(self._small.max() if self._dark else self._small.min())
         return self.ink if self.flat else _normalize(self._grey, extreme, self._dark)
 
@@ -110,35 +105,33 @@ class Polarity:
 
 
 def extract(grey: Grey) -> list[Polarity]:
-    """Separate ink from paper: the sides, dark or light, that may be the ink, the likelier first.
+    """Separate ink from paper: one or both polarities, the likelier first.
 
     grey: uint8 [height, width].
     """
     counts = histogram(grey)
     if 2 * counts.max() >= grey.size:  # most of it has one grey: paper without light and noise
-        paper = np.full((1, 1), counts.argmax(), np.float32)
-        return [
-            Polarity(grey, dark, paper, paper, counts) for dark in polarities_of_flat(grey, counts)
-        ]
-    factor = _reduction(grey)
-    small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
-    smooth = _fit_background(small)
-    return [
-        Polarity(grey, dark, small, smooth, counts) for dark in polarities(small, small - smooth)
-    ]
+        small = smooth = np.full((1, 1), counts.argmax(), np.float32)
+        ranked = polarity.rank_flat(grey, counts)
+    else:
+        factor = _reduction(grey)
+        small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
+        smooth = _fit_background(small)
+        ranked = polarity.rank(small, small - smooth)
+    return [Polarity(grey, dark, small, smooth, counts) for dark in ranked]
 
 
 def _reduction(grey: Grey) -> int:
-    """How many times smaller its thumbnail is."""
+    """The factor between a picture and its thumbnail."""
     return -(-int(max(grey.shape)) // _THUMBNAIL)
 
 
 def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
-    """Tell ink from paper by their amounts. None when all of it is paper.
+    """Find the levels that separate ink from paper; None for bare paper.
 
-    ink: uint8 [height, width]. around: how many more pixels there are, all of them 0. The threshold
-    is the one that best separates two classes (N. Otsu, "A threshold selection method from
-    gray-level histograms", 1979); of the inked pixels, once more.
+    ink: uint8 [height, width]. around: the number of further pixels, all of them 0. The threshold
+    best separates two classes (N. Otsu, "A threshold selection method from
+    gray-level histograms", 1979); `dark` does so among the inked pixels.
     """
     counts = histogram(ink).astype(np.float64)
     counts[0] += around
@@ -146,11 +139,11 @@ def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
 
 
 def _levels(counts: NDArray[np.float64]) -> Levels | None:
-    """counts: how many pixels have each amount of ink; they are changed."""
+    """The same from a histogram, which is overwritten."""
     split, paper, full = _otsu(counts)
     below = np.cumsum(counts)
     size, bare = float(below[-1]), float(below[split])
-    few = min(INK_SHARE * size, (size - bare) / 2)
+    few = min(polarity.MIN_INK * size, (size - bare) / 2)
     darkest = float(np.searchsorted(below, size - few))
     if bare in (0, size) or darkest - paper < _VISIBLE:
         return None
@@ -175,25 +168,25 @@ def _otsu(counts: NDArray[np.float64]) -> tuple[int, float, float]:
 
 
 def _normalize(grey: Grey, paper: Floats | np.float32, dark: bool) -> Ink:
-    """How much darker (or lighter) than paper: 255 is black on any paper (or white)."""
+    """How much darker (or lighter) than its paper each pixel is: 255 is black (or white)."""
     ink = paper - grey if dark else grey - paper
     ink *= 255 / np.maximum(paper if dark else 255 - paper, np.float32(_DARKEST_PAPER))
-    # Flat paper gives whole numbers. Cut off, not rounded, they would change with the last bit of
-    # the fit, which is another one on each processor.
+    # Rounded, not truncated: on flat paper these are whole numbers but for the last bit, which
+    # differs from processor to processor.
     np.clip(ink, 0, 255, out=ink)
     np.rint(ink, out=ink)
     return ink.astype(np.uint8)
 
 
 def _background(small: Floats, smooth: Floats, widest: float) -> Floats:
-    """The bare sheet's brightness under dark ink: float32 [height, width], as `small`.
+    """The brightness of the bare paper under dark ink: float32 [height, width], as `small`.
 
-    widest: a stroke, as a share of the picture's longer side.
+    widest: the widest stroke, as a share of the picture's longer side.
 
-    Closed, a picture loses its strokes, which are dark and narrow, and keeps the edges of shadows;
-    where the light fades towards the border it comes out too bright. Less its smooth part, a
-    picture keeps the fading light, and comes out too bright beside the edges of shadows. Neither
-    is darker than the sheet, so the darker one is nearer to it.
+    Closing a picture removes its strokes, which are dark and narrow, and keeps the edges of
+    shadows, but is too bright where the light fades towards the border. Closing what is left
+    without the smooth background keeps the fading light, but is too bright beside the edges of
+    shadows. Neither is darker than the paper, so the darker one is closer to it.
     """
     radius = max(1, round(widest * max(small.shape) / 2))
     whole, rest = small.astype(np.uint8), small - smooth  # its values are whole numbers
@@ -202,7 +195,7 @@ def _background(small: Floats, smooth: Floats, widest: float) -> Floats:
 
 
 def _fit_background(small: Floats) -> Floats:
-    """The light on the sheet, as far as it changes gradually: float32 [height, width].
+    """The gradual part of the background: float32 [height, width].
 
     A quadratic surface, fitted to the pixels near it (iteratively reweighted least squares), is
     smooth enough to pass under the ink and curved enough for a lamp or a shadow's soft edge.
@@ -230,7 +223,7 @@ def _fit_background(small: Floats) -> Floats:
 
 
 def _close(values: NDArray[Pixel], radius: int) -> NDArray[Pixel]:
-    """Morphological closing with a square: what is darker and narrower than it is filled.
+    """Morphological closing with a square: fills whatever is darker and narrower.
 
     values: [height, width]. The square has 2 * radius + 1 pixels a side.
     """
@@ -241,10 +234,10 @@ def _close(values: NDArray[Pixel], radius: int) -> NDArray[Pixel]:
 
 
 def _sliding_extreme(values: NDArray[Pixel], radius: int, extreme: np.ufunc) -> NDArray[Pixel]:
-    """The maximum or minimum over radius rows above and below each; outside there is nothing."""
-    # Outside is repeated what is looked at anyway.
+    """The maximum or minimum of each row, `radius` rows above it and as many below."""
+    # The repeated edges change no extreme: every window that reaches them holds the edge itself.
     values = np.concatenate([values[:1].repeat(radius, 0), values, values[-1:].repeat(radius, 0)])
-    left = 2 * radius  # rows below each that are not looked at yet
+    left = 2 * radius  # rows below each that are still missing
     step = 1
     while left:
         values = extreme(values[:-step], values[step:])

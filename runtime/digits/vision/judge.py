@@ -1,4 +1,4 @@
-"""Which hypothesis is right: a small model's weights, and the digit that follows from them."""
+"""Weigh the hypotheses with a small model, and combine their digits."""
 
 import math
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from digits.vision.ink import Floats
 
 FEATURES = (
     *KINDS,
-    "inverted",  # 1 where the ink is on the less likely side
+    "inverted",  # 1 where the ink is on the less likely of dark and light
     "confidence",  # log odds of the network's largest probability
     "agreement",  # log odds of this digit's mean probability in all hypotheses
     "share",  # of all ink that it explains, as a logarithm
     "distance",  # of its middle from the picture's, squared; 1 is the middle of a side
-    "border",  # how many of the picture's sides it touches
+    "border",  # the number of the picture's sides that it touches
     "size",  # its longer side by the picture's, as a logarithm
     "width",  # of its strokes, by its longer side, as a logarithm
     "contrast",  # its mean ink, as a logarithm
-    "enlarged",  # by how much it had to be enlarged for the frame, as a logarithm
+    "enlarged",  # the factor by which it was enlarged for the frame, as a logarithm
     "one",  # 1 where the network reads a 1, as it reads every bare stroke
-    "dark, no lines",  # 1 where a dark one lost ink, and nothing looks like a line of the paper
+    "dark, no lines",  # 1 for `dark` where nothing looks like a line of the paper
 )
 SEVERAL_FEATURES = (
     "several",  # 1
@@ -37,20 +37,16 @@ SEVERAL_FEATURES = (
     "contrast",  # how far their mean ink is apart, as a logarithm
     "one",  # 1 where the network reads the second as a 1
 )
-_HEAVIEST_KINDS = (
-    "alone",
-    "inner",
-    "main",
-)  # the first of these is the heaviest component by itself
-_MIN_PROBABILITY = 1e-4  # of a probability's distance from 0 and 1, in log odds
+_HEAVIEST = ("alone", "inner", "main")  # the first that exists is the heaviest component itself
+_MIN_PROBABILITY = 1e-4  # in log odds; 1 minus this is the largest
 
 
 class Judgement(NamedTuple):
     """What a picture shows.
 
-    probabilities: float64 [10]; the probability of "no digit" and "several" is spread evenly, so
-    that they sum to 1. hypotheses: float64 [n], the probability of each. several, none: the
-    probability that the picture shows several digits, or none.
+    probabilities: float64 [10]; they sum to 1, since those of "no digit" and "several digits" are
+    spread evenly. hypotheses: float64 [n], the probability of each. several, none: the probability
+    that the picture shows several digits, or none.
     """
 
     probabilities: NDArray[np.float64]
@@ -67,7 +63,7 @@ def judge(
 ) -> Judgement:
     """Weigh n hypotheses of one picture: Σ P(hypothesis | picture) · P(digit | hypothesis).
 
-    frames: uint8 [n, 28, 28]; answers: float32 [n, 10], what the network says of them; shape: rows
+    frames: uint8 [n, 28, 28]; answers: float32 [n, 10], the network's probabilities; shape: rows
     and columns of the picture. The probability of each hypothesis, of several digits and of none is
     a softmax over linear scores, whose weights tests/benchmarks/fit.py fits on synthetic pictures.
     """
@@ -124,13 +120,13 @@ def features(
 def several_features(
     hypotheses: Sequence[Hypothesis], found: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
-    """SEVERAL_FEATURES of the two heaviest components; None if there is but one.
+    """SEVERAL_FEATURES of the two heaviest components; None if there is only one.
 
     found: float64 [n, features], of the n hypotheses.
     """
     places = {(one.kind, one.inverted): place for place, one in enumerate(hypotheses)}
     for side in (False, True):
-        alone = [places[kind, side] for kind in _HEAVIEST_KINDS if (kind, side) in places]
+        alone = [places[kind, side] for kind in _HEAVIEST if (kind, side) in places]
         if alone and ("second", side) in places:
             break
     else:

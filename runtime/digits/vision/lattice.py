@@ -1,8 +1,8 @@
-"""A line of digits as a lattice: joins, cuts and "no digit" are ways through it; the best one wins.
+"""A line of digits as a lattice whose paths are joins, cuts and "no digit"; the best path wins.
 
-Y. LeCun et al., "Gradient-based learning applied to document recognition", 1998, section V. Ways
+Y. LeCun et al., "Gradient-based learning applied to document recognition", 1998, section V. Paths
 are weighed as in a conditional random field (J. Lafferty, A. McCallum, F. Pereira, 2001): the
-probability of a way is the exponential of its score by the sum over all ways.
+probability of a path is the softmax of its score over all paths.
 """
 
 import math
@@ -48,8 +48,8 @@ PAIRS = {(DIGIT, DIGIT): 0, (DIGIT, LETTER): 1, (LETTER, DIGIT): 1, (LETTER, LET
 class Atom(NamedTuple):
     """The smallest piece of ink in a lattice: a component, or what lies between two of its seams.
 
-    number: of the component in its page. seams: how many widths of a stroke the seams on its left
-    and right cross; 0 where none is.
+    number: of the component in its page. seams: stroke widths that the seams on its left and right
+    cross; 0 where there is none.
     """
 
     component: Component
@@ -58,10 +58,10 @@ class Atom(NamedTuple):
 
 
 class Arc(NamedTuple):
-    """One way from node `start` to node `end`: the atoms between them are a digit, or none.
+    """An edge from node `start` to node `end`: the atoms between them are a digit, or none.
 
-    kind: DIGIT, LETTER or SPECK. features: float64 [ARC_FEATURES]. Of a digit, component: its ink,
-    frame: uint8 [28, 28], what the network saw; answer: float32 [10], what it said.
+    kind: DIGIT, LETTER or SPECK. features: float64 [ARC_FEATURES]. Only for a digit: component,
+    its ink; frame, uint8 [28, 28], the network's input; answer, float32 [10], its output.
     """
 
     start: int
@@ -74,17 +74,17 @@ class Arc(NamedTuple):
 
 
 class Lattice(NamedTuple):
-    """Atoms that stand close together, from left to right, and arcs in the order of their ends."""
+    """Atoms close to each other, from left to right, and arcs ordered by their ends."""
 
     atoms: list[Atom]
     arcs: list[Arc]
 
 
 class Step(NamedTuple):
-    """An arc on the best way.
+    """An arc of the best path.
 
-    probabilities: float64 [10], of the digit that the heaviest of its atoms belongs to, over all
-    ways on which that is a digit, so that they sum to 1.
+    probabilities: float64 [10], of the digit that its heaviest atom belongs to, over all paths on
+    which it is a digit; they sum to 1.
     """
 
     arc: Arc
@@ -92,11 +92,11 @@ class Step(NamedTuple):
 
 
 def best_path(lattice: Lattice) -> list[Step]:
-    """The digits on the way through a lattice with the highest score."""
+    """The digits on the path with the highest score."""
     scores = arc_scores(lattice, np.array(weights.ARC)).tolist()
     pairs = pair_scores(np.array(weights.PAIR))
     best = [[-math.inf] * 3 for _ in range(len(lattice.atoms) + 1)]
-    best[0] = [-math.inf, -math.inf, 0.0]  # as after a speck, which adds nothing to a pair
+    best[0] = [-math.inf, -math.inf, 0.0]  # as after a speck, which has no pair score
     origin: dict[tuple[int, int], tuple[int, int]] = {}  # node and kind -> arc, kind before it
     for number, (arc, score) in enumerate(zip(lattice.arcs, scores, strict=True)):
         beside = pairs[arc.kind]
@@ -118,9 +118,9 @@ def best_path(lattice: Lattice) -> list[Step]:
 
 
 def _digit_probabilities(lattice: Lattice, chosen: Arc, through: Scores) -> Scores:
-    """Which digit the heaviest atom of an arc belongs to: float64 [10].
+    """The probabilities of the digit that an arc's heaviest atom belongs to: float64 [10].
 
-    Exactly one arc of each way leads over an atom. through: float64 [arcs], their probabilities.
+    Each path crosses an atom on exactly one arc. through: float64 [arcs], their probabilities.
     """
     span = range(chosen.start, chosen.end)
     atom = max(span, key=lambda k: int(lattice.atoms[k].component.ink.sum()))
@@ -133,13 +133,13 @@ def _digit_probabilities(lattice: Lattice, chosen: Arc, through: Scores) -> Scor
 
 
 def arc_scores(lattice: Lattice, of_features: Scores) -> Scores:
-    """What each arc adds to the score of a way: float64 [arcs]. of_features: [ARC_FEATURES]."""
+    """The score of each arc: float64 [arcs]. of_features: weights [ARC_FEATURES]."""
     scores: Scores = np.stack([arc.features for arc in lattice.arcs]) @ of_features
     return scores
 
 
 def pair_scores(of_features: Scores) -> list[list[float]]:
-    """What the kinds of two arcs in a row add, 3 x 3. of_features: [PAIR_FEATURES]."""
+    """The score of each pair of kinds in a row, 3 x 3. of_features: weights [PAIR_FEATURES]."""
     scores = [[0.0] * 3 for _ in _KINDS]
     for (one, other), feature in PAIRS.items():
         scores[one][other] = float(of_features[feature])
@@ -149,10 +149,9 @@ def pair_scores(of_features: Scores) -> list[list[float]]:
 def marginals(
     lattice: Lattice, scores: list[float], pairs: list[list[float]]
 ) -> tuple[Scores, float]:
-    """The probability that the way leads through each arc, after an arc of each kind.
+    """The probability of each arc after an arc of each kind, by the forward-backward algorithm.
 
-    Forward and backward sums in the logarithm. Returns float64 [arcs, 3] and the logarithm of the
-    sum over all ways.
+    Returns float64 [arcs, 3] and the logarithm of the sum over all paths.
     """
     ahead = [[-math.inf] * 3 for _ in range(len(lattice.atoms) + 1)]
     back = [[-math.inf] * 3 for _ in range(len(lattice.atoms) + 1)]
@@ -174,7 +173,7 @@ def marginals(
 
 
 def _log_sum(*values: float) -> float:
-    """The logarithm of the sum of exponentials."""
+    """Log-sum-exp."""
     most = max(values)
     if most == -math.inf:
         return most

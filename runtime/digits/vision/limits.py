@@ -1,7 +1,7 @@
-"""What a picture's file declares, and whether that is more than a picture has.
+"""Limits on what a picture file may declare.
 
-A file of some hundred bytes can claim a tile of gigabytes, or thousands of passes over all its
-pixels. So what it claims is looked at before the decoder believes it.
+A file of a few hundred bytes can declare a tile of gigabytes, or thousands of passes over its
+pixels. So its declarations are checked before the decoder trusts them.
 """
 
 import os
@@ -16,23 +16,23 @@ from digits.errors import PictureError
 
 _MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
 _MAX_SIDE = 1_000_000  # Pillow has a pointer for each row
-# WebP's decoder has the picture in memory four times, with transparency: 16 bytes a pixel.
+# WebP's decoder holds the picture four times, with transparency: 16 bytes a pixel.
 _MAX_WEBP_PIXELS = 50_000_000
-# Pixels in all passes of a JPEG, 1 ns each: ten of the largest picture, which is what progressive
-# ones have.
-_MAX_SCANNED_PIXELS = 10 * _MAX_PIXELS
-_MAX_BYTES = 512 << 20  # of a file; a picture of as many pixels as are read takes at most 400 MB
-# Pixels of all tiles, of which the outer ones hang over: eight times the picture's, or so many.
-_MAX_TILED_PIXELS = 1 << 22
+# Pixels in all scans of a JPEG, 1 ns each: ten scans, as progressive files have, of the largest
+# picture.
+_MAX_SCANNED = 10 * _MAX_PIXELS
+_MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
+# Pixels of all tiles, with overhang: eight times the picture's, or this many.
+_MAX_TILED = 1 << 22
 _MAX_TILES = 100_000
-_MAX_SEGMENTS = 2000  # of a JPEG before its pixels; Pillow joins some kinds, each time anew
-# What Pillow decodes in Python, 5 MB a second: PPM in letters, and BMP in runs.
+_MAX_SEGMENTS = 2000  # of a JPEG before its pixels; Pillow joins some, in quadratic time
+# Decoded by Pillow in Python at 5 MB/s: plain-text PPM and run-length encoded BMP.
 _SLOW_CODECS = {"ppm_plain", "bmp_rle"}
 _MAX_SLOW_BYTES = 8 << 20
 _MAX_SLOW_PIXELS = 8_000_000
-_HEADER_BYTES = 65_536  # of a file, in which most have all that is looked for
+_HEADER_BYTES = 65_536  # of a file; in most they hold everything that is checked
 
-# Compressions of TIFF by Pillow's names. LZMA and WebP declare sizes of their own, without bounds.
+# TIFF compressions by Pillow's names. LZMA and WebP declare unbounded sizes of their own.
 _TIFF_COMPRESSIONS = {
     "raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg", "zstd",
     "group3", "group4", "tiff_ccitt", "tiff_raw_16",
@@ -41,7 +41,7 @@ _TIFF_COMPRESSIONS = {
 _WIDTH, _LENGTH, _STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES = 256, 257, 273, 279, 324, 325
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
 
-# Markers of JPEG (ITU-T T.81, table B.1), but for those that have nothing behind them.
+# JPEG markers (ITU-T T.81, table B.1) except those without a segment.
 _MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
@@ -49,7 +49,7 @@ _SCAN, _END = 0xDA, 0xD9
 
 
 def check_size(name: str, width: int, height: int) -> None:
-    """Raises PictureError for no pixels, and for more than 100 million or a million in a row."""
+    """Raise PictureError for no pixels, more than 100 million, or more than a million a side."""
     if width * height == 0:
         raise PictureError(f"{name} has no pixels")
     if width * height > _MAX_PIXELS:
@@ -59,14 +59,14 @@ def check_size(name: str, width: int, height: int) -> None:
 
 
 def too_many_pixels(name: str, most: int = _MAX_PIXELS) -> str:
-    """The sentence for more pixels than are read."""
+    """The message for too many pixels."""
     return f"{name} has too many pixels: at most {most // 1_000_000} million are read"
 
 
 def check_header(name: str, format: str, start: bytes, file: BinaryIO) -> None:
-    """Raises PictureError for what opening the file would allocate, or take long to read.
+    """Raise PictureError for a file that would take too much memory or time to open.
 
-    start: the file's first bytes. Leaves the file anywhere.
+    start: the file's first bytes. Leaves the file at any position.
     """
     if file.seek(0, os.SEEK_END) > _MAX_BYTES:
         raise PictureError(f"{name} is larger than {_MAX_BYTES >> 20} MB")
@@ -80,7 +80,7 @@ def check_header(name: str, format: str, start: bytes, file: BinaryIO) -> None:
 
 
 def check_image(name: str, image: ImageFile, file: BinaryIO) -> None:
-    """Raises PictureError for what takes too long or too much when an opened image is decoded."""
+    """Raise PictureError for an opened image that would take too much memory or time to decode."""
     check_size(name, *image.size)
     place = file.tell()
     if image.format == "JPEG":
@@ -94,7 +94,7 @@ def check_image(name: str, image: ImageFile, file: BinaryIO) -> None:
 
 
 def _webp_size(start: bytes) -> tuple[int, int]:
-    """https://developers.google.com/speed/webp/docs/riff_container; nothing where it is damaged."""
+    """https://developers.google.com/speed/webp/docs/riff_container; zeros where damaged."""
     kind, fields = start[12:16], start[20:30].ljust(10, b"\0")
     if kind == b"VP8X":
         return _little_endian(fields[4:7]) + 1, _little_endian(fields[7:10]) + 1
@@ -125,12 +125,12 @@ def _check_scans(name: str, image: ImageFile, file: BinaryIO) -> None:
         return
     content += file.read()
     scans = sum(marker == _SCAN for marker, _ in _segments(content))
-    if scans * image.width * image.height > _MAX_SCANNED_PIXELS:
+    if scans * image.width * image.height > _MAX_SCANNED:
         raise PictureError(f"{name} has {scans} scans: no program writes so many")
 
 
 def _is_one_scan(jpeg: bytes) -> bool:
-    """Whether the decoder passes over the pixels once, and stops then."""
+    """Whether the decoder stops after a single pass over the pixels."""
     components = b""
     for marker, place in _segments(jpeg):
         if marker in _PROGRESSIVE:
@@ -143,7 +143,7 @@ def _is_one_scan(jpeg: bytes) -> bool:
 
 
 def _segments(jpeg: bytes) -> Iterator[tuple[int, int]]:
-    """The marker of each segment, and the place of what is behind it: first its length."""
+    """The marker of each segment, and the position behind it, where its length is."""
     place = 2
     while (found := _MARKER.search(jpeg, place)) and found[1][0] != _END:
         place = found.end()
@@ -166,7 +166,7 @@ def _check_compression(name: str, image: ImageFile, file: BinaryIO) -> None:
     for offset, length in zip(offsets, lengths, strict=False):
         file.seek(offset)
         scans += file.read(length).count(bytes([0xFF, _SCAN]))
-    if scans * image.width * image.height > _MAX_SCANNED_PIXELS * max(len(offsets), 1):
+    if scans * image.width * image.height > _MAX_SCANNED * max(len(offsets), 1):
         raise PictureError(f"{name} has {scans} scans: no program writes so many")
 
 
@@ -176,14 +176,12 @@ def _check_tiles(name: str, image: ImageFile) -> None:
     if sides != [None, None]:
         if not all(isinstance(side, int) and side > 0 for side in sides):
             raise PictureError(f"{name} is damaged: its tiles have no size")
-        # Not image.size, whose sides Pillow has exchanged where the camera was turned.
+        # Not image.size, which Pillow transposes when the camera was turned.
         across, down = -(-tags[_WIDTH] // sides[0]), -(-tags[_LENGTH] // sides[1])
         pixels = across * sides[0] * down * sides[1]
-        if across * down > _MAX_TILES or pixels > max(
-            8 * image.width * image.height, _MAX_TILED_PIXELS
-        ):
+        if across * down > _MAX_TILES or pixels > max(8 * image.width * image.height, _MAX_TILED):
             raise PictureError(f"{name} is damaged: its tiles don't fit the picture")
-    # What isn't compressed is decoded part by part: a part as far as the next one begins.
+    # Uncompressed parts are decoded one by one, each up to the start of the next.
     parts = sorted(image.tile, key=lambda part: part[2])
     if len(parts) > _MAX_TILES:
         raise PictureError(f"{name} is damaged: it has too many strips")

@@ -1,4 +1,4 @@
-"""A page: its ink, level, and the pieces of it that lie in one line."""
+"""A page: its ink, turned level, its components and its lines of text."""
 
 import math
 from typing import NamedTuple
@@ -8,17 +8,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digits.vision.background import remove_lines
-from digits.vision.components import (
-    Box,
-    Components,
-    Integers,
-    Mask,
-    label_components,
-)
+from digits.vision.components import Box, Components, Integers, Mask, inked_components
 from digits.vision.ink import Ink, Levels, otsu_levels
 
-MAX_PIECES = 2000  # of a page that are looked at, the heaviest ones; noise and textures have more
-# Pixels of all that is looked at on a page: times those of the page, and at least.
+MAX_PIECES = 2000  # of a page, the heaviest ones; only noise and textures have more
+# Pixels of all boxes that are classified: times those of the page, and at least.
 _BUDGET, _MIN_BUDGET = 4, 1 << 24
 MIN_PIXELS = 6  # pixels; a lower digit can't be read
 
@@ -27,24 +21,22 @@ _PARTS = 3  # parts of the longer side: paper curls, but not much within a third
 # In units of the digits' usual height.
 MIN_HEIGHT, MAX_HEIGHT = 0.35, 2.5  # a digit is neither lower nor higher
 _MAX_SPECK = 0.15
-_CORE_HEIGHTS = (0.6, 1.4)  # what decides where a line runs: neither a dash nor a digit with a tail
-_MAX_LINE_OFFSET = 0.6  # of two digits in one line, the middles are no further apart
+_CORE = (0.6, 1.4)  # what decides where a line runs: neither a dash nor a digit with a tail
+_MAX_OFFSET = 0.6  # of two digits in one line, the middles are no further apart
 COLUMN_GAP = 3.0  # between columns; what is written in one go has smaller gaps
 
-_MIN_SKEW = 3.0  # degrees; neither lines nor network mind less
+_MIN_SKEW = 3.0  # degrees; less disturbs neither the lines nor the network
 _MAX_PAIRED = 400  # digits that tell how a page is tilted
-_TILT_DEVIATION = np.radians(
-    30
-)  # standard deviation; of equally good angles the smaller one is the likelier
+_TILT_STD = np.radians(30)  # of equally good angles the smaller one is the likelier
 _TILTS = np.radians(np.arange(-45, 45.5, 0.5))
 
 
 class Page(NamedTuple):
     """The ink of a page whose lines are level.
 
-    ink: uint8 [height, width]. levels: of the ink. lines: bool [height, width], what belongs to the
-    lines of the paper. components: what else there is, at most MAX_PIECES. height: the usual one of
-    its digits, in pixels. angle: by how many degrees the page was turned, counterclockwise.
+    ink: uint8 [height, width]. levels: of the ink. lines: bool [height, width], the
+    ruled lines of the paper. components: everything else, at most MAX_PIECES. height: the usual
+    height of its digits, in pixels. angle: degrees by which it was turned, counterclockwise.
     """
 
     ink: Ink
@@ -56,34 +48,31 @@ class Page(NamedTuple):
 
 
 def find_pieces(ink: Ink, angle: float = 0.0) -> Page | None:
-    """The pieces of ink on a page, or None on a blank one. ink: uint8 [height, width]."""
+    """Find the components of a page; None if it is blank. ink: uint8 [height, width]."""
     levels = otsu_levels(ink)
     if levels is None or min(ink.shape) < MIN_PIXELS:
         return None
     mask = ink > levels.low
     cleaned = remove_lines(mask, max(3, round(_MAX_LINE_WIDTH * max(ink.shape))), _PARTS)
-    components = label_components(cleaned, ink)
-    components = components.select(components.peak > levels.threshold)
-    if not components.size:  # a row of thin ones is no line
+    components = inked_components(cleaned, ink, levels)
+    if not components.size:  # what looks like a line is a row of thin digits
         cleaned = mask
-        components = label_components(cleaned, ink)
-        components = components.select(components.peak > levels.threshold)
+        components = inked_components(cleaned, ink, levels)
     if components.size > MAX_PIECES:
         heaviest = np.zeros(components.size, np.bool_)
         heaviest[np.argpartition(components.mass, -MAX_PIECES)[-MAX_PIECES:]] = True
         components = components.select(heaviest)
     areas = (components.boxes[:, 2:] - components.boxes[:, :2]).prod(1)
-    components = components.select(within_budget(areas, ink.size))
+    components = components.select(affordable(areas, ink.size))
     heights = components.boxes[:, 3] - components.boxes[:, 1]
     height = weighted_median(heights, components.mass)
     return Page(ink, levels, mask & ~cleaned, components, height, angle)
 
 
-def within_budget(areas: Integers, page: int) -> Mask:
-    """The smallest boxes, as far as together they have few times the pixels of the page.
+def affordable(areas: Integers, page: int) -> Mask:
+    """The smallest boxes, up to a total of a few times the area of the page: bool [n].
 
-    areas: int64 [n], page: pixels. Returns bool [n]. Only patterns, as of rings in rings, have
-    more.
+    areas: int64 [n], page: pixels. Only patterns such as nested rings have more.
     """
     order = np.argsort(areas, kind="stable")
     kept = np.zeros(len(areas), np.bool_)
@@ -92,14 +81,14 @@ def within_budget(areas: Integers, page: int) -> Mask:
 
 
 def deskew(page: Page, digits: Mask) -> Page | None:
-    """The page turned so that its lines are level. digits: bool [components], which are digits."""
+    """Turn a page so that its lines are level. digits: bool [components], which are digits."""
     if not digits.any():
         return page
     boxes = page.components.boxes[digits]
     angle = estimate_skew(boxes, float(np.median(boxes[:, 3] - boxes[:, 1])))
     if abs(angle) < _MIN_SKEW:
         return page
-    # What was at the border would be away from it afterwards.
+    # What was cut off at the border would no longer touch it.
     mask = page.components.mask(
         range(page.components.size), Box(0, 0, page.ink.shape[1], page.ink.shape[0])
     )
@@ -109,10 +98,10 @@ def deskew(page: Page, digits: Mask) -> Page | None:
 
 
 def estimate_skew(boxes: Integers, height: float) -> float:
-    """By how many degrees the lines run down to the right: what levels most neighbours.
+    """Estimate by how many degrees the lines descend to the right: what levels most neighbours.
 
-    boxes: int64 [n, 4], of the digits; height: their usual one, in pixels. Neighbours are level
-    when their middles are, or their feet.
+    boxes: int64 [n, 4], of the digits; height: the usual one, in pixels. Neighbours are level when
+    their middles are, or their feet.
     """
     boxes = boxes[:: 1 + len(boxes) // _MAX_PAIRED]
     x, middle, foot = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2, boxes[:, 3]
@@ -127,15 +116,12 @@ def estimate_skew(boxes: Integers, height: float) -> float:
     uneven = np.minimum(np.abs(down * cos - right * sin), np.abs(lower * cos - right * sin))
     apart = np.abs(right * cos + down * sin) > 0.3 * height
     level = np.exp(-((uneven / (0.2 * height)) ** 2)) * apart
-    likely = (1 + level.sum(0)) * np.exp(-(_TILTS**2) / 2 / _TILT_DEVIATION**2)
+    likely = (1 + level.sum(0)) * np.exp(-(_TILTS**2) / 2 / _TILT_STD**2)
     return float(np.degrees(_TILTS[likely.argmax()]))
 
 
 def to_original(box: Box, page: Page, shape: tuple[int, ...]) -> Box:
-    """Where a box of a page is in the picture of this shape that it was turned from.
-
-    The smallest box around its corners.
-    """
+    """The bounding box of a page's box in the original picture, which has this shape."""
     if not page.angle:
         return box
     (height, width), (own_height, own_width) = page.ink.shape, shape
@@ -151,23 +137,23 @@ def to_original(box: Box, page: Page, shape: tuple[int, ...]) -> Box:
 
 
 def text_lines(boxes: Integers, height: float) -> list[Integers]:
-    """Which boxes lie in one line: their numbers from left to right, lines from top to bottom.
+    """Group boxes into lines, top to bottom: the numbers of each line's boxes, left to right.
 
     boxes: int64 [n, 4]; height: the digits' usual one, in pixels. What is much smaller than a digit
-    and beside no line is in none.
+    and beside no line is left out.
     """
     left, top, right, bottom = boxes.T.astype(np.float64)
     x, y, high = (left + right) / 2, (top + bottom) / 2, bottom - top
-    core = np.flatnonzero((high >= _CORE_HEIGHTS[0] * height) & (high <= _CORE_HEIGHTS[1] * height))
+    core = np.flatnonzero((high >= _CORE[0] * height) & (high <= _CORE[1] * height))
     number = np.full(len(boxes), -1)
     number[core] = _chains(x[core], y[core], height)
     fragments = int(number.max(initial=-1)) + 1
     for i in np.flatnonzero((number < 0) & (high > _MAX_SPECK * height)):
         away = np.abs(y[core] - y[i])
-        near = core[away < max(_MAX_LINE_OFFSET * height, high[i] / 2)]
+        near = core[away < max(_MAX_OFFSET * height, high[i] / 2)]
         if len(near):
             number[i] = number[near[np.hypot(x[near] - x[i], y[near] - y[i]).argmin()]]
-        elif high[i] >= _CORE_HEIGHTS[0] * height:
+        elif high[i] >= _CORE[0] * height:
             number[i] = fragments
             fragments += 1
     parts = [np.flatnonzero(number == fragment) for fragment in range(fragments)]
@@ -175,13 +161,13 @@ def text_lines(boxes: Integers, height: float) -> list[Integers]:
 
 
 def _chains(x: NDArray[np.float64], y: NDArray[np.float64], height: float) -> Integers:
-    """Number what follows each other closely from left to right, int64 [n]."""
+    """Number the chains of close neighbours from left to right: int64 [n]."""
     number = np.arange(len(x))
     order = np.argsort(x)
     for place, i in enumerate(order):
         after = order[place + 1 :]
         after = after[x[after] - x[i] < COLUMN_GAP * height]
-        level = after[np.abs(y[after] - y[i]) < _MAX_LINE_OFFSET * height]
+        level = after[np.abs(y[after] - y[i]) < _MAX_OFFSET * height]
         if len(level):
             follower = level[np.hypot(x[level] - x[i], 2 * (y[level] - y[i])).argmin()]
             number[number == number[follower]] = number[i]
@@ -191,7 +177,7 @@ def _chains(x: NDArray[np.float64], y: NDArray[np.float64], height: float) -> In
 def _join_fragments(
     parts: list[Integers], x: NDArray[np.float64], y: NDArray[np.float64], height: float
 ) -> list[Integers]:
-    """Fragments that go on in one another, however far away, are one line."""
+    """Join fragments that continue each other, however far apart, into lines."""
     rows: list[Integers] = []
     for part in sorted(parts, key=lambda part: float(np.median(y[part]))):
         first, last = part[0], part[-1]
@@ -202,7 +188,7 @@ def _join_fragments(
             left, right = row[place - 1 : place], row[place : place + 1]
             if (
                 np.abs(np.append(y[left] - y[first], y[right] - y[last])).min()
-                < _MAX_LINE_OFFSET * height
+                < _MAX_OFFSET * height
             ):
                 rows[number] = np.insert(row, place, part)
                 break
@@ -212,7 +198,7 @@ def _join_fragments(
 
 
 def weighted_median(values: Integers, weights: NDArray[np.generic]) -> float:
-    """The value below and above which lies half of the weight."""
+    """The value with half of the weight on either side."""
     order = np.argsort(values)
     total = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(total, total[-1] / 2)])

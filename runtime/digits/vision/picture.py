@@ -1,4 +1,4 @@
-"""Any picture to grey pixels."""
+"""Load any picture as grey pixels."""
 
 import io
 import math
@@ -19,7 +19,7 @@ Source = (
 )
 
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
-# What makes it stand upright, and which of that turns width into height.
+# What turns it upright, and which of these exchange width and height.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -30,7 +30,7 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _TRANSPOSED = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}
-# Pixels of the longer side; a larger picture is first reduced, to at least half of it.
+# Pixels of the longer side; larger pictures are reduced, to no less than half of it.
 DIGIT_MAX_SIDE = 640  # for one digit
 PAGE_MAX_SIDE = 2048  # for many small ones
 
@@ -48,13 +48,10 @@ class GreyImage(NamedTuple):
     downscale: float
     size: tuple[int, int]
 
-    def to_original(
-        self, left: int, top: int, right: int, bottom: int
-    ) -> tuple[int, int, int, int]:
-        """A box in grey pixels as left, top, right, bottom in the picture's own pixels."""
-        near = round(left * self.downscale), round(top * self.downscale)
-        far = round(right * self.downscale), round(bottom * self.downscale)
-        return *near, min(far[0], self.size[0]), min(far[1], self.size[1])
+    def to_original(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """A box (left, top, right, bottom) of `pixels` in the picture's own pixels."""
+        left, top, right, bottom = (round(side * self.downscale) for side in box)
+        return left, top, min(right, self.size[0]), min(bottom, self.size[1])
 
 
 def load(source: Source, max_side: int = DIGIT_MAX_SIDE) -> GreyImage:
@@ -78,15 +75,15 @@ def load(source: Source, max_side: int = DIGIT_MAX_SIDE) -> GreyImage:
         name = str(getattr(source, "name", "the picture"))
         return _from_file(name, _make_seekable(name, source), max_side)
     raise PictureError(
-        f"a {type(source).__name__} is no picture: give a path, bytes, a file object, a PIL image"
-        " or an array"
+        f"unsupported image type: {type(source).__name__}; give a path, bytes, a file object, a PIL"
+        " image or an array"
     )
 
 
 def peek_size(content: bytes) -> tuple[int, int]:
-    """Width and height that a picture file has by its head, in pixels, however large they are.
+    """Read width and height in pixels from the header of a picture file, however large.
 
-    Raises PictureError when the file is empty, of no format that is read, or its head is damaged.
+    Raises PictureError when the file is empty, damaged or in an unsupported format.
     """
     with decoder.open_header("the picture", io.BytesIO(content)) as image:
         return image.size
@@ -109,7 +106,7 @@ def _from_path(path: str, max_side: int) -> GreyImage:
 
 
 def _make_seekable(name: str, file: BinaryIO) -> BinaryIO:
-    """The file; a pipe's content."""
+    """The file itself, or the content of a pipe."""
     try:
         try:
             file.seek(0)
@@ -124,7 +121,7 @@ def _from_file(name: str, file: BinaryIO, max_side: int) -> GreyImage:
     with decoder.open_image(name, file) as image:
         width, height = image.size
         # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction of
-        # the cost. Three quarters of the pixels that are wanted at least are enough.
+        # the cost. At least three quarters of the wanted pixels are enough.
         scale = 0.75 * max_side / max(width, height)
         image.draft("L", (math.ceil(width * scale), math.ceil(height * scale)))
         return _from_image(name, image, max_side, (width, height))
@@ -133,7 +130,7 @@ def _from_file(name: str, file: BinaryIO, max_side: int) -> GreyImage:
 def _from_image(
     name: str, image: Image.Image, max_side: int, size: tuple[int, int] | None = None
 ) -> GreyImage:
-    """size: width and height of the file, where the image is decoded at another scale."""
+    """size: width and height in the file, if the image is decoded at another scale."""
     limits.check_size(name, *image.size)
     factor = -(-max(image.size) // max_side)
     size = size or image.size
@@ -141,7 +138,7 @@ def _from_image(
     try:
         grey = to_grey(image, factor)
         turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
-        if turn is not None:  # what is reduced, because it makes a copy
+        if turn is not None:  # only after the reduction, because this makes a copy
             grey = np.asarray(Image.fromarray(grey).transpose(turn))
         if turn in _TRANSPOSED:
             size = size[1], size[0]
@@ -153,7 +150,7 @@ def _from_image(
 def _from_array(array: NDArray[Any], max_side: int) -> GreyImage:
     values = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
     if values.dtype.kind not in "buif" or values.size == 0:
-        raise PictureError(f"an array of {array.dtype} with the shape {array.shape} is no picture")
+        raise PictureError(f"unsupported array: {array.dtype} with shape {array.shape}")
     if values.ndim != 2 and (values.ndim != 3 or values.shape[2] not in (3, 4)):
         raise PictureError(
             f"a picture is [height, width] or [height, width, channels], not {array.shape}"
@@ -163,5 +160,5 @@ def _from_array(array: NDArray[Any], max_side: int) -> GreyImage:
         try:
             values = to_uint8(values, *value_range(values))
         except ValueError as error:
-            raise PictureError(f"the array is no picture: {error}") from error
+            raise PictureError(f"unsupported array: {error}") from error
     return _from_image("the array", Image.fromarray(np.ascontiguousarray(values)), max_side)

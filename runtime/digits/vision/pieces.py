@@ -1,4 +1,4 @@
-"""The pieces of ink on a page, and what the network says of each."""
+"""The components of a page, and the network's answer to each."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -7,24 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.vision.background import MAX_LINE_WIDTH, remove_lines
-from digits.vision.components import Box, Component, Mask, inside, label_components
+from digits.vision.components import (
+    Box,
+    Component,
+    Mask,
+    inked_components,
+    inside,
+    label_components,
+)
 from digits.vision.frame import DIGIT_SIDE, stroke_width
 from digits.vision.ink import Floats, Ink
 from digits.vision.judge import log_odds
-from digits.vision.page import (
-    MAX_HEIGHT,
-    MIN_HEIGHT,
-    MIN_PIXELS,
-    Page,
-    weighted_median,
-    within_budget,
-)
+from digits.vision.page import MAX_HEIGHT, MIN_HEIGHT, MIN_PIXELS, Page, affordable, weighted_median
 
-# Frames uint8 [n, 28, 28] and probabilities float32 [n, 10] of n pieces of ink.
+# n pieces of ink to frames, uint8 [n, 28, 28], and probabilities, float32 [n, 10].
 Classify = Callable[[Sequence[Ink]], tuple[NDArray[np.uint8], NDArray[np.float32]]]
 
-_MAX_UNSURE = 200  # components that are looked at again; a text has more, and no digits
-CONFIDENT = 0.9  # the least confidence in a digit from which the page's style is taken
+_MAX_UNSURE = 200  # components that are classified again; only text has more
+CONFIDENT = 0.9  # the confidence from which a digit counts for the page's style
 
 
 class Style(NamedTuple):
@@ -39,7 +39,7 @@ class Style(NamedTuple):
 
 
 class Pieces(NamedTuple):
-    """n pieces of ink, and what the network says of each.
+    """n pieces of ink, and the network's answer to each.
 
     frames: uint8 [n, 28, 28]; answers: float32 [n, 10]; pens: float32 [n], the width of the
     strokes in pixels; contrasts: float32 [n], the mean ink, 0 to 1.
@@ -53,14 +53,14 @@ class Pieces(NamedTuple):
 
 
 def classify_components(page: Page, classify: Classify) -> Pieces:
-    """What the network says of each component of a page."""
+    """Classify each component of a page."""
     components = page.components
     whole = [components.crop([k], page.ink, page.levels.edge) for k in range(components.size)]
     return classify_pieces(whole, classify)
 
 
 def classify_pieces(components: list[Component], classify: Classify) -> Pieces:
-    """What the network says of some pieces of ink."""
+    """Classify some pieces of ink."""
     inks = [component.ink for component in components]
     frames, answers = classify(inks)
     longer = np.array([max(ink.shape) for ink in inks], np.float32)
@@ -71,11 +71,11 @@ def classify_pieces(components: list[Component], classify: Classify) -> Pieces:
 
 
 def restore_erased(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
-    """The pieces, but for those that lost a stroke as a line of the paper, or are left of a box.
+    """Restore strokes that were erased as lines of the paper, and drop the remains of boxes.
 
-    What is a surer digit with the erased stroke than any part of it is without stays as it was,
-    unless the picture's border cuts it off: the table hangs together with the lines of the paper.
-    What was nothing but lines, as the box of a form is, goes.
+    A component is restored if the network is surer of it whole than of any part, unless it touches
+    the picture's border: a table may be connected to the lines of the paper. What was nothing but
+    lines, such as the box of a form, is dropped.
     """
     if not page.lines.any():
         return pieces
@@ -88,7 +88,7 @@ def restore_erased(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
     touched = touched[sides[touched] >= MIN_PIXELS]
     touched = touched[np.argsort(sides[touched])[:_MAX_UNSURE]]  # the smallest are no lines
     areas = (before.boxes[touched, 2:] - before.boxes[touched, :2]).prod(1)
-    touched = touched[within_budget(areas, page.ink.size)]
+    touched = touched[affordable(areas, page.ink.size)]
     if not len(touched):
         return pieces
     edge = page.levels.edge
@@ -103,9 +103,9 @@ def restore_erased(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
 
 
 def remove_boxes(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
-    """The pieces, but for those that the box of a form, or a line, hangs together with digits.
+    """Separate digits from a connected box of a form, or from a line.
 
-    What the network isn't sure of comes apart where it is sure of a part without the lines.
+    What the network is unsure of is split where it is sure of a part without the lines.
     """
     longer = np.array([max(component.ink.shape) for component in pieces.components])
     unsure = np.flatnonzero((pieces.answers.max(1) < CONFIDENT) & (longer * MAX_LINE_WIDTH >= 1))
@@ -127,13 +127,12 @@ def remove_boxes(page: Page, pieces: Pieces, classify: Classify) -> Pieces:
 
 
 def _without_lines(page: Page, whole: Component) -> list[Component] | None:
-    """What is left of a component without lines along or across it; None where it has none."""
+    """The parts of a component without its lines; None if it has no lines."""
     mask = whole.ink > page.levels.low
     cleaned = remove_lines(mask, int(MAX_LINE_WIDTH * max(mask.shape)))
     if np.array_equal(cleaned, mask):
         return None
-    rest = label_components(cleaned, whole.ink)
-    rest = rest.select(rest.peak > page.levels.threshold)
+    rest = inked_components(cleaned, whole.ink, page.levels)
     parts = [
         rest.crop([k], whole.ink * ~(mask & ~cleaned), page.levels.edge) for k in range(rest.size)
     ]
@@ -161,11 +160,11 @@ def _concatenate(one: Pieces, other: Pieces) -> Pieces:
 
 
 def page_style(page: Page, pieces: Pieces) -> Style:
-    """What the digits that the network is sure of have in common.
+    """The style of the digits that the network is sure of.
 
-    Medians over the length of the strokes: by number, specks would outweigh digits, and by mass
-    the edge of a table. Where there are others, those read as a 1 don't count, for so is every bare
-    stroke, nor what the picture's border cuts off.
+    Medians weighted by the length of strokes: unweighted, specks would outweigh digits; weighted by
+    mass, the edge of a table would. If there are others, 1s don't count, since every bare stroke is
+    read as one, nor does what the picture's border cuts off.
     """
     boxes = np.array([component.box for component in pieces.components])
     mass = np.array([component.ink.sum() for component in pieces.components], np.float64)
@@ -182,11 +181,11 @@ def page_style(page: Page, pieces: Pieces) -> Style:
 
 
 def mean_confidence(pieces: Pieces, chosen: Iterable[int], height: float) -> float:
-    """How sure the network is of those of the chosen that are about as large as a digit.
+    """The network's mean confidence in those of the chosen that are about as large as a digit.
 
-    The sum of the log odds of their digits by one more than they are: a mean, nearer to 0 where
-    they are few. Those read as a 1 don't count, for so is every bare stroke, nor what is wider than
-    high and may be several. height: of digits, in pixels.
+    The sum of their log odds divided by their number plus one, which shrinks the mean of a few
+    towards 0. 1s don't count, since every bare stroke is read as one, nor does what is wider than
+    high and may be several digits. height: of digits, in pixels.
     """
     confidence = [
         pieces.answers[k].max()

@@ -18,8 +18,8 @@ from digits.vision.segment import segment
 class Digit(NamedTuple):
     """A digit of a page.
 
-    probabilities: float64 [10], which sum to 1. box: where it is in the picture. frame: uint8
-    [28, 28], what the network saw.
+    probabilities: float64 [10], which sum to 1. box: in the picture. frame: uint8 [28, 28], the
+    network's input.
     """
 
     probabilities: NDArray[np.float64]
@@ -30,8 +30,8 @@ class Digit(NamedTuple):
 def read_page(inks: Sequence[Ink], classify: Classify) -> list[list[list[Digit]]]:
     """The digits of a page: lines from top to bottom, in each its columns, in each its digits.
 
-    inks: once or twice uint8 [height, width], of the sides that may be the ink; the one with more
-    digits is. Nothing where no digit is found.
+    inks: uint8 [height, width], one for each possible polarity; the one with more digits wins.
+    Empty where no digit is found.
     """
     best: list[list[list[Digit]]] = []
     most = 0.0
@@ -57,7 +57,7 @@ def read_page(inks: Sequence[Ink], classify: Classify) -> list[list[list[Digit]]
 
 
 def _columns(lattices: list[Lattice], height: float) -> list[list[Step]]:
-    """The digits on the best ways through a line, apart where the gap is wide."""
+    """The digits on the best paths through a line, separated at wide gaps."""
     columns: list[list[Step]] = []
     reach = -math.inf
     for step in (step for lattice in lattices for step in best_path(lattice)):

@@ -1,4 +1,4 @@
-"""A page's lines as lattices: which pieces may be digits, together or cut apart."""
+"""The lines of a page as lattices: which pieces may be digits, joined or cut."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,10 +16,10 @@ from digits.vision.page import (
     MIN_HEIGHT,
     MIN_PIXELS,
     Page,
+    affordable,
     deskew,
     find_pieces,
     text_lines,
-    within_budget,
 )
 from digits.vision.pieces import (
     CONFIDENT,
@@ -36,13 +36,12 @@ from digits.vision.pieces import (
 
 # In units of the digits' usual height.
 _MAX_WIDTH = 1.6  # of a digit
-_MIN_CUT_WIDTH = 1.0  # what is wider is cut even where the network is sure of it
-_MAX_GAP = 1.0  # between what is read in one search: digits of a number stand closer
+_MIN_CUT_WIDTH = 1.0  # anything wider is cut, even where the network is sure of it
+_MAX_GAP = 1.0  # in one lattice; the digits of a number are closer
 _MAX_JOINED = 4  # components in one digit
-_MAX_CUT = 200  # components of a page; of more unsure ones, most are no touching digits either
+_MAX_CUT = 200  # components of a page; of more unsure ones, few would be touching digits
 
-
-Context = tuple[float, float]  # how sure the network is of a page, and of a line
+Context = tuple[float, float]  # the network's mean confidence in a page and in a line
 
 
 class Segmentation(NamedTuple):
@@ -57,7 +56,7 @@ class Segmentation(NamedTuple):
 
 
 def segment(ink: Ink, classify: Classify) -> Segmentation | None:
-    """Find the lines of a page; None on a blank one. ink: uint8 [height, width]."""
+    """Find the lines of a page; None if it is blank. ink: uint8 [height, width]."""
     page = find_pieces(ink)
     if page is None:
         return None
@@ -90,7 +89,7 @@ def segment(ink: Ink, classify: Classify) -> Segmentation | None:
 def _atoms(pieces: Pieces, style: Style) -> list[list[Atom]]:
     """The atoms of each component: itself, or the pieces between its seams.
 
-    Cut is what is wider than a digit, and what the network isn't sure of as a whole.
+    What is wider than a digit is cut, and what the network is unsure of as a whole.
     """
     height = style.height
     boxes = [component.box for component in pieces.components]
@@ -113,7 +112,7 @@ def _atoms(pieces: Pieces, style: Style) -> list[list[Atom]]:
 
 
 def _clusters(line: Integers, boxes: Integers, height: float) -> Iterator[list[int]]:
-    """The pieces of a line, apart where the gap is wide."""
+    """Split a line into clusters of pieces at wide gaps."""
     cluster: list[int] = []
     reach = 0
     for number in line.tolist():
@@ -134,7 +133,7 @@ def _lattices(
     classify: Classify,
     lines: Mask,
 ) -> Iterator[Lattice]:
-    """The lattice of each cluster of atoms. All that may be digits is classified in one batch.
+    """The lattice of each cluster of atoms. All candidates are classified in one batch.
 
     lines: bool [height, width], of the page.
     """
@@ -158,7 +157,7 @@ def _lattices(
 def _compose_spans(
     clusters: list[list[Atom]], spans: list[list[tuple[int, int]]], pixels: int
 ) -> dict[tuple[int, int, int], Component]:
-    """The ink of each span that isn't one component, by its cluster, start and end."""
+    """The ink of each span that isn't a whole component, by cluster, start and end."""
     boxes = {
         (number, start, end): _union(atoms[start:end])
         for number, (atoms, some) in enumerate(zip(clusters, spans, strict=True))
@@ -166,7 +165,7 @@ def _compose_spans(
         if not _is_whole(atoms[start:end])
     }
     areas = np.array([box.width * box.height for box in boxes.values()], np.int64)
-    kept = within_budget(areas, pixels)
+    kept = affordable(areas, pixels)
     return {
         (number, start, end): _compose(clusters[number][start:end], box)
         for ((number, start, end), box), keep in zip(boxes.items(), kept, strict=True)
@@ -175,7 +174,7 @@ def _compose_spans(
 
 
 def _spans(atoms: list[Atom], height: float) -> Iterator[tuple[int, int]]:
-    """Which atoms, from `start` up to `end`, may be one digit."""
+    """The spans of atoms, from `start` up to `end`, that may be one digit."""
     for start, first in enumerate(atoms):
         left, top, right, bottom = first.component.box
         numbers = {first.number}
@@ -195,7 +194,7 @@ def _spans(atoms: list[Atom], height: float) -> Iterator[tuple[int, int]]:
 
 
 def _junk_spans(atoms: list[Atom]) -> list[tuple[int, int]]:
-    """Each atom, and each component that seams go through."""
+    """The span of each atom, and of each component that is cut."""
     spans = [(k, k + 1) for k in range(len(atoms))]
     start = 0
     for k, atom in enumerate(atoms):
@@ -207,19 +206,19 @@ def _junk_spans(atoms: list[Atom]) -> list[tuple[int, int]]:
 
 
 def _is_whole(atoms: Sequence[Atom]) -> bool:
-    """Whether they are one component, which the network has seen already."""
+    """Whether they are one whole component, which has been classified already."""
     one = len({atom.number for atom in atoms}) == 1
     return one and not atoms[0].seams[0] and not atoms[-1].seams[1]
 
 
 def _union(atoms: Sequence[Atom]) -> Box:
-    """The smallest box around several atoms."""
+    """The bounding box of several atoms."""
     lefts, tops, rights, bottoms = zip(*(atom.component.box for atom in atoms), strict=True)
     return Box(min(lefts), min(tops), max(rights), max(bottoms))
 
 
 def _compose(atoms: Sequence[Atom], around: Box) -> Component:
-    """The ink of several atoms, in the box around them."""
+    """The combined ink of several atoms, in the box around them."""
     ink = np.zeros((around.height, around.width), np.uint8)
     for own, box in (atom.component for atom in atoms):
         left, top = box.left - around.left, box.top - around.top
@@ -263,7 +262,7 @@ def _digit_arc(
 
 
 def _between_lines(box: Box, lines: Mask) -> bool:
-    """Whether a piece ends on lines of the paper above and below, as the side of a box does."""
+    """Whether a piece ends on ruled lines above and below, as the side of a box does."""
     columns = slice(box.left, box.right)
     above, below = slice(max(box.top - 2, 0), box.top + 2), slice(box.bottom - 2, box.bottom + 2)
     return bool(lines[above, columns].any() and lines[below, columns].any())

@@ -1,4 +1,4 @@
-"""Weights of the models that judge hypotheses and ways through a line.
+"""Weights of the models that judge hypotheses and paths through a line.
 
 Written by `python -m tests.benchmarks.fit`, which fits them on synthetic pictures.
 """

@@ -175,7 +175,7 @@ def test_stdin_of_no_format_is_not_read_to_its_end(
 ) -> None:
     content = io.BytesIO(raw)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(content))
-    with pytest.raises(PictureError, match="^stdin is not a picture in a format"):
+    with pytest.raises(PictureError, match="^stdin is not a picture in a supported format"):
         sources.opened("-")
     assert content.tell() <= 1 << 16
 

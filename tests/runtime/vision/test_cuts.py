@@ -136,7 +136,7 @@ def test_seams_lean() -> None:
 def test_seams_are_apart(pen: float) -> None:
     whole = component(np.random.default_rng(0).integers(0, 256, (40, 300), dtype=np.uint8))
     height = 40.0
-    seams, costs = cuts._seams(whole.ink, height, cuts._CROSSED * pen)
+    seams, costs = cuts._seams(whole.ink, height, cuts._MAX_CROSSED * pen)
     assert len(costs) == len(seams)
     assert len(seams) <= cuts._MAX_SEAMS
     assert (np.abs(np.diff(seams, axis=1)) <= 1).all()  # one column aside a row at most
@@ -169,7 +169,7 @@ def test_seam_is_cheapest_path() -> None:
         if row == 0:
             return float(cost[0, column])
         ways = [
-            cheapest(row - 1, before) + cuts._ASIDE * (before != column)
+            cheapest(row - 1, before) + cuts._ASIDE_COST * (before != column)
             for before in (column - 1, column, column + 1)
             if 0 <= before < 5
         ]
@@ -180,5 +180,5 @@ def test_seam_is_cheapest_path() -> None:
         assert total[column] == pytest.approx(cheapest(6, column), abs=1e-5)
         path = cuts._backtrack(steps, column)[::-1]
         along = sum(float(cost[row, at]) for row, at in enumerate(path))
-        along += cuts._ASIDE * int(np.count_nonzero(np.diff(path)))
+        along += cuts._ASIDE_COST * int(np.count_nonzero(np.diff(path)))
         assert along == pytest.approx(float(total[column]), abs=1e-5)

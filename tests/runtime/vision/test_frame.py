@@ -157,7 +157,7 @@ def test_reduction_keeps_the_mean(length: int, reduced: int) -> None:
 def test_full_contrast_quantile(values: np.ndarray, scale: float) -> None:
     """Of what is inked at all."""
     digit = (values * np.float32(scale))[None]
-    drawn = frame._at_full_contrast(digit.copy())[0]
+    drawn = frame._stretch_contrast(digit.copy())[0]
     inked = digit[0] > np.float32(0.1) * digit.max()
     full = (drawn == 1) & inked
     assert full.sum() >= max(0.2 * inked.sum(), 1)
