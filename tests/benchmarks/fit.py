@@ -235,11 +235,11 @@ def page_lattices(page: pages.Page, classifier: Classifier) -> list[Page]:
     Where dark and light may both be the ink, one of them holds no digit.
     """
     grey = picture.load(page.image, picture.PAGE_MAX_SIDE).pixels
-    sides = [side.narrow for side in extract(grey)]
+    inks = [polarity.narrow for polarity in extract(grey)]
     written = page.labels > 0
-    contrast = [float(ink[written].mean()) if written.any() else 0.0 for ink in sides]
+    contrast = [float(ink[written].mean()) if written.any() else 0.0 for ink in inks]
     found = []
-    for ink, own in zip(sides, contrast, strict=True):
+    for ink, own in zip(inks, contrast, strict=True):
         labels = page.labels if own == max(contrast) else np.zeros_like(page.labels)
         whole = np.bincount(labels.reshape(-1), ink.reshape(-1), len(page.classes) + 1)
         seen = segment.segment(ink, classifier.classify)

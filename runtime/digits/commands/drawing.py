@@ -173,7 +173,7 @@ def _located(grey: Pixels, box: Box | None, colour: Colour) -> Image.Image:
 
 
 def _kind(hypothesis: Hypothesis) -> str:
-    return hypothesis.kind + (" (other side)" if hypothesis.inverted else "")
+    return hypothesis.kind + (" (inverted)" if hypothesis.inverted else "")
 
 
 def _answer(examined: Examination, prediction: Prediction) -> str:

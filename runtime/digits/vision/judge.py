@@ -125,13 +125,13 @@ def several_features(
     found: float64 [n, features], of the n hypotheses.
     """
     places = {(one.kind, one.inverted): place for place, one in enumerate(hypotheses)}
-    for side in (False, True):
-        alone = [places[kind, side] for kind in _HEAVIEST if (kind, side) in places]
-        if alone and ("second", side) in places:
+    for inverted in (False, True):
+        alone = [places[kind, inverted] for kind in _HEAVIEST if (kind, inverted) in places]
+        if alone and ("second", inverted) in places:
             break
     else:
         return None
-    pair = [alone[0], places["second", side]]
+    pair = [alone[0], places["second", inverted]]
     (first, one), (second, other) = (hypotheses[place].component for place in pair)
     common = min(one.right, other.right) - max(one.left, other.left)
     longer = max(one.width, one.height) / max(other.width, other.height)

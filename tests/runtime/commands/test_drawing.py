@@ -55,7 +55,7 @@ def test_any_picture_can_be_annotated(
 
 
 def examination(weights: list[float]) -> Examination:
-    """Of as many hypotheses as weights, from the fifth on of the other side.
+    """Of as many hypotheses as weights, inverted from the fifth on.
 
     The frame of number n is 9 * n + 1 on its left half and 9 * n + 2 on its right; its answer is n.
     """
@@ -135,8 +135,8 @@ def test_what_is_written_on_a_strip(
     strip = drawing.debug_strip(examination(weights), prediction)
     written, boxes = [text for text, _ in texts if text], [box for text, box in texts if text]
     for number in range(count):
-        side = " (other side)" if number >= 4 else ""
-        assert f"{KINDS[number]}{side}" in written
+        suffix = " (inverted)" if number >= 4 else ""
+        assert f"{KINDS[number]}{suffix}" in written
         place = written.index(f"weight {number}.0 %")
         assert written[place - 1] == f"{number}  (100.0 %)"
     assert [text.split("        ") for text in written if "several digits 25" in text] == [

@@ -24,7 +24,7 @@ def encoded(format: str) -> bytes:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_picture_imports_no_decoder_but_its_own(format: str) -> None:
+def test_only_needed_decoder_imported(format: str) -> None:
     done = subprocess.run([sys.executable, "-c", OPEN], input=encoded(format), capture_output=True)
     plugins = set(done.stdout.decode().split())
     own = f"PIL.{decoder._DECODERS[format][1]}"
@@ -33,7 +33,7 @@ def test_a_picture_imports_no_decoder_but_its_own(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_picture_in_another_s_clothes_is_damaged(format: str) -> None:
+def test_wrong_magic_bytes(format: str) -> None:
     head = {"PPM": 2, "WEBP": 12, "BMP": 2, "JPEG": 3, "TIFF": 4, "GIF": 6, "PNG": 8}[format]
     raw = encoded(format)[:head] + encoded("PNG" if format != "PNG" else "GIF")[8:]
     with pytest.raises(PictureError, match="damaged|no pixels|too many pixels"):
@@ -43,7 +43,7 @@ def test_a_picture_in_another_s_clothes_is_damaged(format: str) -> None:
 @pytest.mark.parametrize(
     "raw", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\0\0\1\0", b"#define im_width 1\n", b"P"]
 )
-def test_what_pillow_could_open_too_is_refused(raw: bytes) -> None:
+def test_other_pillow_formats_refused(raw: bytes) -> None:
     with pytest.raises(PictureError, match="not a picture in a supported format"):
         decoder.open_image("it", io.BytesIO(raw))
 

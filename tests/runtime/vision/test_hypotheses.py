@@ -82,7 +82,7 @@ def likeness(hypothesis: Hypothesis, written: np.ndarray) -> float:
 
 
 def by_kind(found: list[Hypothesis]) -> dict[str, Hypothesis]:
-    """The hypotheses of the likelier side."""
+    """The hypotheses of the likelier polarity."""
     return {one.kind: one for one in found if not one.inverted}
 
 
@@ -123,10 +123,10 @@ def test_at_most_eight_and_main_first(test_slice: Split) -> None:
         found = propose(photo)
         assert 1 <= len(found) <= MAX_HYPOTHESES == 8, name
         assert found[0].kind == "main", name
-        sides = [one.inverted for one in found]
-        assert sides == sorted(sides), name  # the likelier side first
-        for side in (False, True):
-            own = [one.kind for one in found if one.inverted == side]
+        inverted = [one.inverted for one in found]
+        assert inverted == sorted(inverted), name  # the likelier polarity first
+        for polarity in (False, True):
+            own = [one.kind for one in found if one.inverted == polarity]
             assert len(own) == len(set(own)), name
             kinds |= set(own)
     assert kinds == set(KINDS)

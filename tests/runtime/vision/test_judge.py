@@ -53,7 +53,7 @@ def boxes(draw: st.DrawFn) -> Box:
 
 @st.composite
 def pictures(draw: st.DrawFn) -> tuple[list[Hypothesis], list[np.ndarray]]:
-    """Hypotheses of one side, and what the network says of each."""
+    """Hypotheses of one polarity, and what the network says of each."""
     others = draw(st.lists(st.sampled_from(KINDS[1:]), unique=True))
     found, answers = [], []
     for kind in ("main", *others):

@@ -80,7 +80,7 @@ def test_line_fragment_between_two_others() -> None:
     assert lefts(boxes) == [[10, 45, 450, 485, 900, 935]]
 
 
-def test_numbers_beside_each_other_a_digit_apart() -> None:
+def test_adjacent_numbers() -> None:
     """Which are two lines."""
     boxes = [digit(left, 100) for left in (10, 45)] + [digit(left, 140) for left in (90, 125)]
     assert lefts(boxes) == [[10, 45], [90, 125]]

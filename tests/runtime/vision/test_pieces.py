@@ -99,7 +99,7 @@ class Likes(Network):
         return frames, answers
 
 
-def test_erased_stroke_stays_away_from_a_surer_digit() -> None:
+def test_erased_stroke_not_restored() -> None:
     page = page_with_hook()
     before = classify_components(page, Network())
     [low] = {one.ink.shape for one in before.components} - {(40, 12)}
@@ -109,7 +109,7 @@ def test_erased_stroke_stays_away_from_a_surer_digit() -> None:
     assert [one.box for one in after.components] == [one.box for one in before.components]
 
 
-def test_erased_stroke_of_a_sure_digit_comes_back() -> None:
+def test_erased_stroke_restored() -> None:
     ink = bars(*(bar(x) for x in (100, 130, 160)), bar(60, 118, 40, 2), shape=(300, 300))
     network = Likes((40, 52))
     page = erased(ink, slice(118, 120), slice(60, 100))
@@ -183,7 +183,7 @@ def test_digit_touching_its_box(
     np.testing.assert_allclose(sure[0], expected, atol=6)
 
 
-def test_box_comes_apart_for_a_sure_digit_only() -> None:
+def test_box_removed_for_sure_digit_only() -> None:
     ink = bars(bar(100, 100, 60, 80))
     ink[102:178, 102:158] = 0
     ink[130:160, 102:112] = 220  # it touches the box

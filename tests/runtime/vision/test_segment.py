@@ -51,7 +51,7 @@ def test_clusters_break_at_wide_gaps() -> None:
 
 
 @pytest.mark.parametrize(("gap", "near"), [(10, True), (39, True), (42, False), (60, False)])
-def test_lattice_holds_what_stands_close_together(gap: int, near: bool) -> None:
+def test_lattice_of_close_pieces(gap: int, near: bool) -> None:
     """Less than a digit's height apart."""
     places = [100, 112 + gap, 124 + 2 * gap]
     [row] = found_in(bars(*(bar(left) for left in places))).lines
