@@ -20,9 +20,9 @@ from digits.commands.drawing import annotated, debug_strip, save
 from digits.data import mnist
 from digits.vision import picture
 from digits_train import outliers, photographs
-from digits_train.augment import Dice, augment
+from digits_train.augment import BatchRng, augment
 from digits_train.handwriting import digits as handwriting
-from digits_train.models import choose
+from digits_train.models import get_recipe
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE.parent / "tests" / "pictures").glob("[0-9].*"))
@@ -63,10 +63,10 @@ def augmentation() -> None:
     """Five training digits, and twenty ways in which a network may meet each."""
     digits, ways = 5, 20
     images = mnist.load("train").images[:digits, None]
-    how = choose("lenet5", "default").augmentation  # and VGG-16's
+    how = get_recipe("lenet5", "default").augmentation  # and VGG-16's
     assert how is not None
     seen = torch.tensor(images).repeat_interleave(ways, 0)
-    dice = Dice(torch.Generator().manual_seed(0), len(seen), slice(0, len(seen)))
+    dice = BatchRng(torch.Generator().manual_seed(0), len(seen), slice(0, len(seen)))
     changed = augment(seen, how, dice).reshape(digits, ways, 28, 28)
     rows = np.concatenate([images, changed.numpy()], 1)
     figure = Figure(figsize=(12, 2.9), layout="constrained")
@@ -81,9 +81,9 @@ def examples() -> None:
     """Sixty of each kind of pictures from which a network learns beside the training digits."""
     digits = mnist.load("train")
     for name, frames in (
-        ("handwriting", handwriting.make(60, seed=0)[0]),
-        ("photographs", photographs.make(digits, 60, seed=0)[0]),
-        ("outliers", outliers.make(digits, 60, seed=0)),
+        ("handwriting", handwriting.generate(60, seed=0)[0]),
+        ("photographs", photographs.generate(digits, 60, seed=0)[0]),
+        ("outliers", outliers.generate(digits, 60, seed=0)),
     ):
         rows = frames.reshape(3, 20, 28, 28).transpose(0, 2, 1, 3).reshape(3 * 28, -1)
         large = Image.fromarray(rows).resize((1120, 168), Image.Resampling.NEAREST)

@@ -99,7 +99,7 @@ def export(
     # torch and onnx take seconds to import and may not be installed; --help needs neither.
     from digits_export.export import ExportConfig, export_run
     from digits_train import models
-    from digits_train.run import find, newest
+    from digits_train.run import find_run, latest_run
 
     config = ExportConfig(
         quantization=quantize,
@@ -107,9 +107,9 @@ def export(
         calibration_images=calibration_images or ExportConfig.calibration_images,
         max_accuracy_drop=max_accuracy_drop,
         triton=triton,
-        architecture=None if model is None else models.add(model),
+        architecture=None if model is None else models.register(model),
     )
-    report = export_run(newest() if run is None else find(run), config, data)
+    report = export_run(latest_run() if run is None else find_run(run), config, data)
     if as_json:
         emit(json.dumps(report.to_dict()))
     else:

@@ -18,7 +18,8 @@ from digits.models.metadata import Kernels
 from digits.models.model import open_session
 from digits_export import verify
 from digits_export.temperature import fit_temperature, rejection_threshold
-from digits_train import fit, outliers, photographs
+from digits_train import outliers, photographs
+from digits_train.metrics import predict
 from digits_train.models import Network
 
 Probabilities = NDArray[np.float32]  # [n, 10]
@@ -52,12 +53,12 @@ class Evaluator:
     ) -> None:
         """outliers: whether the network was trained to recognize images without a digit."""
         self.network, self.validation, self._test = network, validation, test
-        logits = fit.predict(network, validation)
+        logits = predict(network, validation)
         others = _outlier_logits(network, validation) if outliers else None
         self.scaling = fit_temperature(logits, validation, others)
         self._expected = [
             self.scaling.probabilities(scores).numpy()
-            for scores in (logits, fit.predict(network, test))
+            for scores in (logits, predict(network, test))
         ]
 
     def evaluate_checkpoint(self, path: Path) -> Variant:
@@ -114,9 +115,9 @@ class Evaluator:
 
 def _outlier_logits(network: Network, validation: Split) -> Tensor:
     """Return float32 [n, 10] for images without a digit that the network hasn't seen."""
-    drawn = outliers.make(validation, _OUTLIERS, _SEED)
-    images = np.concatenate([drawn, photographs.make_blank(_BLANK, _SEED)])
-    return fit.predict(network, Split(images, np.zeros(len(images), np.uint8)))
+    drawn = outliers.generate(validation, _OUTLIERS, _SEED)
+    images = np.concatenate([drawn, photographs.generate_blank(_BLANK, _SEED)])
+    return predict(network, Split(images, np.zeros(len(images), np.uint8)))
 
 
 def _evaluate(split: Split, probabilities: Probabilities) -> Evaluation:

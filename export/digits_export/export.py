@@ -25,7 +25,7 @@ from digits_export.calibrate import CalibrationMethod
 from digits_export.evaluate import Evaluator, Probabilities, Variant
 from digits_train import checkpoint
 from digits_train.checkpoint import Checkpoint
-from digits_train.run import Run
+from digits_train.run import RunDir
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class _Artifact:
     answers: Probabilities  # of the first variant, to the validation digits
 
 
-def export_run(run: Run, config: ExportConfig, data: Path | None = None) -> Report:
+def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> Report:
     """Write ARCHITECTURE.onnx, ARCHITECTURE.int8.onnx if requested, export.json and MODEL_CARD.md.
 
     Writes to the run folder, atomically, after all checks; deletes the int8 file of an earlier
@@ -127,7 +127,7 @@ def _load_splits(loaded: Checkpoint, data: Path | None) -> Splits:
     return found.splits
 
 
-def _export_float(run: Run, loaded: Checkpoint, evaluator: Evaluator) -> tuple[_Artifact, float]:
+def _export_float(run: RunDir, loaded: Checkpoint, evaluator: Evaluator) -> tuple[_Artifact, float]:
     """Return the float file, and its largest difference from PyTorch in a probability."""
     model = graph.build(evaluator.network, evaluator.scaling)
     verify.check_graph(model)
@@ -218,7 +218,7 @@ def _metadata(
 
 
 def _write(
-    run: Run, report: Report, card: str, artifacts: list[_Artifact], repository: Path | None
+    run: RunDir, report: Report, card: str, artifacts: list[_Artifact], repository: Path | None
 ) -> None:
     smallest = artifacts[-1]
     text = json.dumps(report.to_dict(), indent=2) + "\n"

@@ -68,12 +68,12 @@ def fuse(model: Network, scaling: TemperatureScaling = UNSCALED) -> nn.Sequentia
 def _fold_normalization(layer: nn.Conv2d | nn.Linear) -> None:
     """Make layer(x) what layer(Normalize()(x)) was.
 
-    w·((x / 255 - mean) / deviation) + b  =  (w / (255·deviation))·x + (b - mean / deviation·Σw)
+    w·((x / 255 - mean) / std) + b  =  (w / (255·std))·x + (b - mean / std·Σw)
     """
     weight = layer.weight.detach()
     bias = torch.zeros(len(weight)) if layer.bias is None else layer.bias.detach()
-    shift = Normalize.mean / Normalize.deviation * weight.flatten(1).sum(1)
-    layer.weight = nn.Parameter(weight / (255 * Normalize.deviation))
+    shift = Normalize.mean / Normalize.std * weight.flatten(1).sum(1)
+    layer.weight = nn.Parameter(weight / (255 * Normalize.std))
     layer.bias = nn.Parameter(bias - shift)
 
 

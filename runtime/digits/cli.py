@@ -247,9 +247,9 @@ def export(context: typer.Context) -> None:
 
 
 def _import_for_plot() -> Any:
-    """digits_train.report, which draws with matplotlib and doesn't import torch."""
+    """digits_train.plots, which draws with matplotlib and doesn't import torch."""
     try:
-        return importlib.import_module("digits_train.report")
+        return importlib.import_module("digits_train.plots")
     except ModuleNotFoundError as error:
         raise DigitsError(f"--plot needs {error.name}: pip install {error.name}") from error
 

@@ -26,10 +26,9 @@ from digits import Classifier
 from digits.data import mnist
 from digits.vision.picture import Source
 from digits_export.export import ExportConfig, export_run
-from digits_train import examples, models, session
+from digits_train import examples, models, trainer
+from digits_train.config import WRITING, RuntimeOptions, TrainConfig
 from digits_train.handwriting import digits as handwriting
-from digits_train.plan import Options, Plan
-from digits_train.recipe import WRITING
 
 SEED = 0
 CAMERA, DRAWN, DAMAGED = 1000, 2000, 500  # digits; of the last, of each corruption
@@ -65,7 +64,7 @@ def held_back() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Drawn digits in the styles that one variant hasn't seen."""
     styles = {f"{digit} {name}" for digit, known in handwriting.STYLES.items() for name in known}
     others = {name for name in styles - set(HELD_BACK) if name[0] in "1704"}
-    frames, labels = handwriting.make(5 * DRAWN, SEED + 1, others)
+    frames, labels = handwriting.generate(5 * DRAWN, SEED + 1, others)
     chosen = np.isin(labels, [0, 1, 4, 7])
     return frames[chosen][:DRAWN], labels[chosen][:DRAWN]
 
@@ -109,18 +108,18 @@ def scores() -> Iterator[tuple[str, Score]]:
 @contextmanager
 def trained(epochs: int, changes: dict[str, Any], without: Sequence[str]) -> Iterator[Classifier]:
     """What reads with the network of a variant."""
-    recipe = replace(models.choose("lenet5", "default", epochs=epochs), **changes)
-    everything = handwriting.make
-    examples.handwriting.make = partial(everything, without=without)
+    recipe = replace(models.get_recipe("lenet5", "default", epochs=epochs), **changes)
+    everything = handwriting.generate
+    examples.handwriting.generate = partial(everything, without=without)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            plan = Plan("lenet5", recipe, SEED)
-            outcome = session.train(plan, Options("cpu"), out=Path(folder) / "run")
-            assert outcome is not None
-            export_run(outcome.run, ExportConfig("static"))
-            yield Classifier(outcome.run.folder / "lenet5.int8.onnx")
+            config = TrainConfig("lenet5", recipe, SEED)
+            result = trainer.train(config, RuntimeOptions("cpu"), out=Path(folder) / "run")
+            assert result is not None
+            export_run(result.run, ExportConfig("static"))
+            yield Classifier(result.run.folder / "lenet5.int8.onnx")
     finally:
-        examples.handwriting.make = everything
+        examples.handwriting.generate = everything
 
 
 def main() -> None:

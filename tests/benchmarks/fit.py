@@ -59,7 +59,7 @@ SEVERAL_WEIGHT, NONE_WEIGHT = 0.4, 0.1
 RIDGE = 1e-4  # of the squared weights; features that are nearly alike share their weight
 
 # Whose pictures hold several digits.
-SEVERAL_KINDS = (outliers.several, outliers.staggered, outliers.two_lines)
+SEVERAL_KINDS = (outliers.touching_digits, outliers.staggered, outliers.two_lines)
 
 NOTHING = Component(np.zeros((0, 0), np.uint8), Box(0, 0, 0, 0))  # saves memory
 Random = np.random.Generator
@@ -110,7 +110,7 @@ def other_picture(split: Split, random: Random) -> tuple[Bytes, int]:
         if random.random() < 0.5:  # nothing is on it but the light
             shot = camera.light(shot, random, extreme=random.random() < 0.5)
         return camera.photograph(split.images[0], shot, random), NONE
-    kinds = [kind for kind in outliers.KINDS if kind not in SEVERAL_KINDS]
+    kinds = [kind for kind in outliers.GENERATORS if kind not in SEVERAL_KINDS]
     drawn = kinds[int(random.integers(len(kinds)))](random, split)
     if not (drawn > 127).any():
         return other_picture(split, random)

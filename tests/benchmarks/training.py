@@ -22,12 +22,12 @@ from torchvision.transforms.functional import to_pil_image
 
 from digits.data import mnist
 from digits.data.mnist import Split
-from digits_train import models, prepare, world
-from digits_train.fit import Resources, fit
-from digits_train.models import VGG16, LeNet5, choose
+from digits_train import distributed, models, prepare
+from digits_train.config import TrainConfig
+from digits_train.distributed import DistributedContext
+from digits_train.fit import TrainContext, fit
+from digits_train.models import VGG16, LeNet5, get_recipe
 from digits_train.models.conv import SmallMapConv2d
-from digits_train.plan import Plan
-from digits_train.world import World
 
 CPU = torch.device("cpu")
 ROUNDS = 5
@@ -52,10 +52,10 @@ class Example(Dataset[tuple[torch.Tensor, int]]):
 
 def ours(architecture: str, recipe: str, split: Split) -> float:
     """Images a second of our training loop."""
-    plan = Plan(architecture, replace(choose(architecture, recipe), epochs=1))
-    training = prepare.start(plan, CPU)
-    mixed = models.ARCHITECTURES[architecture].mixed_precision and world.has_bfloat16(CPU)
-    resources = Resources(World(CPU), bfloat16=mixed)
+    plan = TrainConfig(architecture, replace(get_recipe(architecture, recipe), epochs=1))
+    training = prepare.create_state(plan, CPU)
+    mixed = models.ARCHITECTURES[architecture].mixed_precision and distributed.has_bfloat16(CPU)
+    resources = TrainContext(DistributedContext(CPU), bfloat16=mixed)
     [epoch] = fit(training, plan.recipe, split, None, resources)
     return epoch.images_per_second
 

@@ -7,12 +7,11 @@ from torch import nn
 from digits.data.mnist import Split
 from digits_export import evaluate
 from digits_train import models
-from digits_train.fit import Resources, fit
+from digits_train.config import Recipe, TrainConfig
+from digits_train.distributed import DistributedContext
+from digits_train.fit import TrainContext, fit
 from digits_train.models import Network
-from digits_train.plan import Plan
-from digits_train.prepare import start
-from digits_train.recipe import Recipe
-from digits_train.world import World
+from digits_train.prepare import create_state
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +25,9 @@ def network(train_slice: Split) -> Network:
     """A LeNet-5 that has learnt the 800 training digits of `slice_as_mnist`."""
     recipe = Recipe("test", epochs=10, batch_size=32, learning_rate=2e-3)
     cpu = torch.device("cpu")
-    training = start(Plan("lenet5", recipe), cpu)
+    training = create_state(TrainConfig("lenet5", recipe), cpu)
     train = Split(train_slice.images[:800], train_slice.labels[:800])
-    list(fit(training, recipe, train, train, Resources(World(cpu))))
+    list(fit(training, recipe, train, train, TrainContext(DistributedContext(cpu))))
     return training.model.eval()
 
 

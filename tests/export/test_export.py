@@ -17,7 +17,7 @@ from digits_export.export import ExportConfig, export_run
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.models import Network
-from digits_train.run import Run
+from digits_train.run import RunDir
 
 # In points: two of the 200 validation digits in the slice.
 STATIC = ExportConfig("static", max_accuracy_drop=1.0)
@@ -26,14 +26,14 @@ pytestmark = pytest.mark.usefixtures("slice_as_mnist")
 
 
 @pytest.fixture
-def run(tmp_path: Path, network: Network) -> Run:
-    run = Run(tmp_path / "run")
+def run(tmp_path: Path, network: Network) -> RunDir:
+    run = RunDir(tmp_path / "run")
     provenance = Provenance("lenet5", "0.0", {"epochs": 10}, 4, 10, mnist.SHA256, 50_000, 0.9, None)
     checkpoint.save(run.checkpoint, network, provenance)
     return run
 
 
-def test_writes_both_files_and_their_metadata(run: Run) -> None:
+def test_writes_both_files_and_their_metadata(run: RunDir) -> None:
     report = export_run(run, STATIC)
     names = {path.name for path in run.folder.iterdir()}
     assert names == {
@@ -61,13 +61,13 @@ def test_writes_both_files_and_their_metadata(run: Run) -> None:
     assert 0 < small.metadata.rejection_threshold < 1
 
 
-def test_prints_the_run_and_its_epoch(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prints_the_run_and_its_epoch(run: RunDir, capsys: pytest.CaptureFixture[str]) -> None:
     """Without an argument it is the newest one, which may still be training."""
     export_run(run, ExportConfig())
     assert capsys.readouterr().err == f"exporting {run.folder}, epoch 10 of 10\n"
 
 
-def test_report_matches_the_files(run: Run) -> None:
+def test_report_matches_the_files(run: RunDir) -> None:
     report = export_run(run, STATIC)
     test = mnist.load("test")
     for variant in report.variants[1:3]:
@@ -75,26 +75,28 @@ def test_report_matches_the_files(run: Run) -> None:
         assert (answers == test.labels).mean() == pytest.approx(variant.test_accuracy)
 
 
-def test_float_file_ignores_the_kernels_option(run: Run) -> None:
+def test_float_file_ignores_the_kernels_option(run: RunDir) -> None:
     export_run(run, ExportConfig())
     assert Model(run.folder / "lenet5.onnx", kernels="integer").kernels == "float"
 
 
-def test_without_quantize_deletes_the_old_int8_file(run: Run) -> None:
+def test_without_quantize_deletes_the_old_int8_file(run: RunDir) -> None:
     export_run(run, STATIC)
     export_run(run, ExportConfig())
     assert not (run.folder / "lenet5.int8.onnx").exists()  # export.json no longer mentions it
     assert (run.folder / "lenet5.onnx").exists()
 
 
-def test_export_is_reproducible(run: Run) -> None:
+def test_export_is_reproducible(run: RunDir) -> None:
     export_run(run, STATIC)
     first = (run.folder / "lenet5.int8.onnx").read_bytes()
     export_run(run, STATIC)
     assert (run.folder / "lenet5.int8.onnx").read_bytes() == first
 
 
-def test_calibration_uses_training_digits_only(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calibration_uses_training_digits_only(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
     real = calibrate.calibrate
 
@@ -111,14 +113,14 @@ def test_calibration_uses_training_digits_only(run: Run, monkeypatch: pytest.Mon
     assert about.quantization.endswith("activations percentile over 30 training digits")
 
 
-def test_failed_check_writes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_check_writes_nothing(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "MAX_DIFFERENCE", -1.0)  # always exceeded
     with pytest.raises(ModelError, match="disagrees with the checkpoint"):
         export_run(run, STATIC)
     assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
 
 
-def test_large_accuracy_drop_writes_nothing(run: Run, network: Network) -> None:
+def test_large_accuracy_drop_writes_nothing(run: RunDir, network: Network) -> None:
     """One channel 3,000 times as strong as the others: the same function, but not in int8."""
     loaded = checkpoint.load(run.checkpoint)
     with torch.no_grad():
@@ -134,10 +136,10 @@ def test_large_accuracy_drop_writes_nothing(run: Run, network: Network) -> None:
 
 def test_run_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no such checkpoint"):
-        export_run(Run(tmp_path), STATIC)
+        export_run(RunDir(tmp_path), STATIC)
 
 
-def test_read_only_folder_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_only_folder_is_an_error(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Path.write_bytes
 
     def refuse(path: Path, data: bytes) -> int:
@@ -155,7 +157,7 @@ def test_read_only_folder_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch)
     ("method", "kernels", "others"), [("dynamic", "integer", 1), ("weights", "float", 2)]
 )
 def test_metadata_has_the_fastest_kernels(
-    run: Run, method: quantize.QuantizationMethod, kernels: str, others: int
+    run: RunDir, method: quantize.QuantizationMethod, kernels: str, others: int
 ) -> None:
     report = export_run(run, replace(STATIC, quantization=method))
     assert len([variant for variant in report.variants if variant.name == "int8"]) == others
@@ -164,14 +166,14 @@ def test_metadata_has_the_fastest_kernels(
     assert method in model.metadata.quantization
 
 
-def test_large_quantized_file_writes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_quantized_file_writes_nothing(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "MAX_SIZE_RATIO", 0.1)
     with pytest.raises(ModelError, match="not less than a third"):
         export_run(run, STATIC)
     assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
 
 
-def test_card_has_the_metrics(run: Run) -> None:
+def test_card_has_the_metrics(run: RunDir) -> None:
     report = export_run(run, STATIC)
     text = (run.folder / "MODEL_CARD.md").read_text()
     for variant in report.variants:
@@ -185,7 +187,7 @@ def test_card_has_the_metrics(run: Run) -> None:
 
 
 @pytest.mark.parametrize("validated", [True, False])
-def test_card_with_outliers_and_own_pictures(run: Run, validated: bool) -> None:
+def test_card_with_outliers_and_own_pictures(run: RunDir, validated: bool) -> None:
     export_run(run, STATIC)
     about = replace(
         Model(run.folder / "lenet5.onnx").metadata,
@@ -202,7 +204,7 @@ def test_card_with_outliers_and_own_pictures(run: Run, validated: bool) -> None:
 
 @pytest.mark.parametrize("config", [ExportConfig(), STATIC])
 def test_file_refused_by_the_runtime_is_not_written(
-    run: Run, config: ExportConfig, monkeypatch: pytest.MonkeyPatch
+    run: RunDir, config: ExportConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtime_graph, "_MAX_VALUES", 30_000 if config.quantization else 10_000)
     with pytest.raises(ModelError, match=r"lenet5.*onnx takes more memory or time than digits"):
@@ -210,7 +212,7 @@ def test_file_refused_by_the_runtime_is_not_written(
     assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
 
 
-def test_triton_serves_the_fastest_file(run: Run, tmp_path: Path) -> None:
+def test_triton_serves_the_fastest_file(run: RunDir, tmp_path: Path) -> None:
     export_run(run, replace(STATIC, triton=tmp_path / "models"))
     served = tmp_path / "models" / "lenet5" / "1" / "model.onnx"
     assert served.read_bytes() == (run.folder / "lenet5.onnx").read_bytes()

@@ -15,7 +15,7 @@ from digits.models.info import inspect
 from digits_export import cli as export_cli
 from digits_train import checkpoint, models
 from digits_train import cli as train_cli
-from digits_train.fit import measure, predict
+from digits_train.metrics import loss_and_accuracy, predict
 
 DOCS = Path(__file__).parents[2] / "docs" / "train.md"
 Digits = Callable[..., None]
@@ -52,7 +52,7 @@ def test_docs_example(digits: Digits) -> None:
     assert sum(parameter.numel() for parameter in network.parameters()) == 15_827
     assert "15,827 parameters" in DOCS.read_text()
     test = mnist.load("test")
-    _, accuracy = measure(predict(network, test), test)
+    _, accuracy = loss_and_accuracy(predict(network, test), test)
     assert accuracy > 0.5
     for name in ("runs/tiny/tiny.onnx", "runs/tiny/tiny.int8.onnx"):
         assert inspect(name).metadata.architecture == "tiny"
@@ -96,6 +96,6 @@ def test_custom_teacher(digits: Digits) -> None:
 def test_unsupported_network_is_not_trained(digits: Digits) -> None:
     text = Path("tiny.py").read_text()
     Path("tiny.py").write_text(text.replace("nn.MaxPool2d(4)", "nn.AvgPool2d(4)"))
-    with pytest.raises(DigitsError, match="so it isn't trained: pool1 is a AvgPool2d"):
+    with pytest.raises(DigitsError, match="can't be exported: pool1 is a AvgPool2d"):
         digits("train", "--model", "tiny.py:Tiny")
     assert not Path("runs").exists()

@@ -52,7 +52,7 @@ OPTIONS = {
 def imported() -> None:
     """What the commands import late; matplotlib makes a folder for itself then."""
     for module in (
-        *("digits.serve.server", "digits_train.session", "digits_train.report"),
+        *("digits.serve.server", "digits_train.trainer", "digits_train.plots"),
         "digits_export.export",
     ):
         importlib.import_module(module)

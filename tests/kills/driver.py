@@ -66,7 +66,7 @@ def warm() -> None:
     from matplotlib.figure import Figure
 
     import digits_train.cli
-    import digits_train.session  # noqa: F401
+    import digits_train.trainer  # noqa: F401
     from tests.train import slice_digits
 
     slice_digits.install()

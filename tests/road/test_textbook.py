@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits_export import evaluate
-from digits_train import diagnose, report
+from digits_train import diagnose, plots
 from digits_train.models import build, summary
 from tests.conftest import PICTURES, Run
 
@@ -53,7 +53,7 @@ def test_the_commands_do_what_the_page_says(
     monkeypatch.chdir(tmp_path)
     Path("tests").mkdir()
     Path("tests/pictures").symlink_to(PICTURES)
-    monkeypatch.setattr(report, "WORST", 8)  # as the next, for speed
+    monkeypatch.setattr(plots, "WORST", 8)  # as the next, for speed
     monkeypatch.setattr(evaluate, "_microseconds", lambda call: 1.0)
     monkeypatch.setattr(diagnose, "failure", lambda *_: None)
     few, out = few_digits(mnist.load_all()), ""

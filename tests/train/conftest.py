@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from digits_train import report
+from digits_train import plots
 
 
 @pytest.fixture
@@ -15,4 +15,4 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a run's figures be empty files: to draw them takes longer than a short training."""
     for name in ("curves", "confusion", "mistakes"):
-        monkeypatch.setattr(report, name, lambda path, *_: path.touch())
+        monkeypatch.setattr(plots, name, lambda path, *_: path.touch())

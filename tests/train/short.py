@@ -1,4 +1,4 @@
-"""Short trainings of the slice, and what may happen to them."""
+"""Short trainings on the slice of MNIST, and what may happen to them."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,34 +7,35 @@ from typing import Any
 
 import pytest
 
-from digits_train import run, session
-from digits_train.fit import Epoch
-from digits_train.plan import Options, Plan
-from digits_train.recipe import Augmentation, Recipe
-from digits_train.run import Run
+from digits_train import run, trainer
+from digits_train.config import Augmentation, Recipe, RuntimeOptions, TrainConfig
+from digits_train.metrics import EpochMetrics
+from digits_train.run import RunDir
 
-PLAN = Plan(
-    "lenet5", Recipe("test", epochs=2, batch_size=100, average=0.9, augmentation=Augmentation())
+CONFIG = TrainConfig(
+    "lenet5", Recipe("test", epochs=2, batch_size=100, ema_decay=0.9, augmentation=Augmentation())
 )
-CPU = Options("cpu")
+CPU = RuntimeOptions("cpu")
 FILES = run.FILES - {"teacher.safetensors"}
 
 
-def train(plan: Plan, options: Options = CPU, **rest: Any) -> tuple[Run, dict[str, Any]]:
-    outcome = session.train(plan, options, **rest)
-    assert outcome is not None
-    return outcome.run, outcome.summary
+def train(
+    config: TrainConfig, options: RuntimeOptions = CPU, **rest: Any
+) -> tuple[RunDir, dict[str, Any]]:
+    result = trainer.train(config, options, **rest)
+    assert result is not None
+    return result.run, result.summary
 
 
-def resume(folder: Path, options: Options = CPU) -> tuple[Run, dict[str, Any]]:
-    outcome = session.resume(Run(folder), options)
-    assert outcome is not None
-    return outcome.run, outcome.summary
+def resume(folder: Path, options: RuntimeOptions = CPU) -> tuple[RunDir, dict[str, Any]]:
+    result = trainer.resume(RunDir(folder), options)
+    assert result is not None
+    return result.run, result.summary
 
 
 def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Press Ctrl-C once that many epochs are finished."""
-    real = session.fit
+    real = trainer.fit
 
     def fit(*arguments: Any) -> Iterator[Any]:
         left = epochs
@@ -44,15 +45,15 @@ def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
             left -= 1
             yield epoch
 
-    monkeypatch.setattr(session, "fit", fit)
+    monkeypatch.setattr(trainer, "fit", fit)
 
 
 def accuracies(values: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the epochs have these validation accuracies."""
-    real = session.fit
+    real = trainer.fit
 
-    def fit(*arguments: Any) -> Iterator[Epoch]:
+    def fit(*arguments: Any) -> Iterator[EpochMetrics]:
         for epoch in real(*arguments):
             yield replace(epoch, validation_accuracy=values[epoch.number - 1])
 
-    monkeypatch.setattr(session, "fit", fit)
+    monkeypatch.setattr(trainer, "fit", fit)

@@ -9,10 +9,15 @@ from typing import get_args
 from digits.__main__ import main
 from digits.data import mnist
 from digits.data.mnist import Split
-from digits_train import examples, report
+from digits_train import examples, plots
 
 SLICE = Path(__file__).parent.parent / "slice"
-COUNTS = {"DRAWN": 200, "PHOTOGRAPHED": 100, "OUTLIERS": 500, "BLANK": 100}  # in `examples`
+COUNTS = {
+    "NUM_DRAWN": 200,
+    "NUM_PHOTOGRAPHED": 100,
+    "NUM_OUTLIERS": 500,
+    "NUM_BLANK": 100,
+}  # in `examples`
 
 
 def load(split: mnist.SplitName, data: Path | None = None) -> Split:
@@ -34,7 +39,7 @@ def install() -> None:
     """Let `mnist` give the slice; draw less beside it, and figures that are drawn sooner."""
     mnist.load, mnist.load_all = load, load_all
     vars(examples).update(COUNTS)
-    report.WORST = 8
+    plots.WORST = 8
 
 
 if __name__ == "__main__":

@@ -4,16 +4,16 @@ import pytest
 import torch
 
 from digits.data.mnist import Split
-from digits_train.augment import Dice
+from digits_train.augment import BatchRng
 from digits_train.augment import augment as augment_rows
-from digits_train.recipe import Augmentation
+from digits_train.config import Augmentation
 
 STILL = Augmentation(rotation=0, scale=0, shear=0, shift=0, elastic=0)
 
 
 def augment(images: torch.Tensor, how: Augmentation) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
-    return augment_rows(images, how, Dice(generator, len(images), slice(0, len(images))))
+    return augment_rows(images, how, BatchRng(generator, len(images), slice(0, len(images))))
 
 
 def batch(split: Split, count: int = 64) -> torch.Tensor:
@@ -102,7 +102,7 @@ def test_contrast_and_noise_leave_the_paper_or_the_mean(train_slice: Split) -> N
     assert 1 < middle.std().item() < 26
 
 
-class Fixed(Dice):
+class Fixed(BatchRng):
     """Every throw is its highest."""
 
     def uniform(self, *shape: int) -> torch.Tensor:
@@ -143,7 +143,7 @@ def test_a_digit_s_fate_doesn_t_depend_on_the_number_of_processes(train_slice: S
     def rows(start: int, stop: int) -> torch.Tensor:
         generator = torch.Generator().manual_seed(3)
         part = slice(start, stop)
-        return augment_rows(images[part], how, Dice(generator, 64, part))
+        return augment_rows(images[part], how, BatchRng(generator, 64, part))
 
     torch.testing.assert_close(torch.cat([rows(0, 30), rows(30, 64)]), rows(0, 64))
 
@@ -173,6 +173,6 @@ def test_processes_change_the_same_digits(train_slice: Split) -> None:
     whole = augment(images, how)
     parts = []
     for rows in (slice(0, 7), slice(7, 20)):
-        dice = Dice(torch.Generator().manual_seed(0), 20, rows)
+        dice = BatchRng(torch.Generator().manual_seed(0), 20, rows)
         parts.append(augment_rows(images[rows], how, dice))
     torch.testing.assert_close(torch.cat(parts), whole)

@@ -3,13 +3,13 @@ from typing import get_args, get_type_hints
 import pytest
 
 from digits.errors import DigitsError
-from digits_train import cli, models, plan
+from digits_train import cli, config, models
 from digits_train.models import chain
 
 
 def test_the_choices_are_what_there_is() -> None:
     """cli.py spells them out because `--help` must not wait for torch."""
-    assert get_args(get_type_hints(cli.train)["precision"])[0] == plan.Precision
+    assert get_args(get_type_hints(cli.train)["precision"])[0] == config.Precision
 
 
 def test_help_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,8 +29,8 @@ def test_help_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["--recipe", "best"], "no recipe called 'best'; there are: classic, quick, default"),
         (["--model", "resnet"], "no network called 'resnet'; there are: lenet5, vgg16"),
-        (["--resume", "runs/x", "--model", "vgg16"], "goes on as the run was started"),
-        (["--resume", "runs/x", "--epochs", "3"], "goes on as the run was started"),
+        (["--resume", "runs/x", "--model", "vgg16"], "continues as the run was started"),
+        (["--resume", "runs/x", "--epochs", "3"], "continues as the run was started"),
     ],
 )
 def test_what_makes_no_sense_is_wrong_usage(

@@ -6,11 +6,11 @@ import pytest
 from digits.data.evaluate import Evaluation
 from digits.data.mnist import Split, Splits
 from digits_train import diagnose
-from digits_train.fit import Epoch
+from digits_train.metrics import EpochMetrics
 
 
-def epoch(train_accuracy: float) -> Epoch:
-    return Epoch(1, 1.0, train_accuracy, 1.0, 0.5, 1.0, 1.0)
+def epoch(train_accuracy: float) -> EpochMetrics:
+    return EpochMetrics(1, 1.0, train_accuracy, 1.0, 0.5, 1.0, 1.0)
 
 
 def evaluation(labels: Sequence[int], right: int) -> Evaluation:
@@ -36,8 +36,8 @@ def splits(**counts: int | list[int]) -> Splits:
 
 
 def test_enough_digits_are_no_warning() -> None:
-    assert not list(diagnose.digits(splits(train=10, validation=100, test=100)))
-    assert not list(diagnose.digits(splits(train=10, test=100)))
+    assert not list(diagnose.data_warnings(splits(train=10, validation=100, test=100)))
+    assert not list(diagnose.data_warnings(splits(train=10, test=100)))
 
 
 @pytest.mark.parametrize(
@@ -50,17 +50,17 @@ def test_enough_digits_are_no_warning() -> None:
 )
 def test_a_digit_without_examples(part: str, warning: str) -> None:
     counts = {"train": 100, "validation": 100, "test": 100} | {part: [*range(8)] * 13}
-    [found] = diagnose.digits(splits(**counts))
+    [found] = diagnose.data_warnings(splits(**counts))
     assert found.startswith(warning)
 
 
 def test_few_digits_and_what_an_accuracy_on_them_means() -> None:
-    [found] = diagnose.digits(splits(train=500, validation=20, test=99))
+    [found] = diagnose.data_warnings(splits(train=500, validation=20, test=99))
     assert found.startswith(
         "only 20 validation and 99 test digits: an accuracy of 95% measured on 20 means"
         " 76% to 99% (95 % interval)"
     )
-    [found] = diagnose.digits(splits(train=500, test=99))
+    [found] = diagnose.data_warnings(splits(train=500, test=99))
     assert found.startswith("only 99 test digits")
 
 
@@ -87,7 +87,7 @@ def test_what_can_t_be_told_from_guessing(labels: Sequence[int], right: int, fai
     [
         (0.1, 99, "99 steps are too few, try more --epochs or a smaller --batch-size"),
         (0.1, 100, "try another --learning-rate"),
-        (0.9, 100, "it knows its training digits by heart, and needs more of them"),
+        (0.9, 100, "it overfits, and needs more training digits"),
     ],
 )
 def test_what_helps(train_accuracy: float, steps: int, remedy: str) -> None:
@@ -103,7 +103,7 @@ def test_what_helps(train_accuracy: float, steps: int, remedy: str) -> None:
     [(50, 0.7, True), (50, 0.55, False), (100, 1.0, False), (97, 1.0, False), (90, 1.0, True)],
 )
 def test_an_average_that_lags_behind(right: int, train_accuracy: float, lags: bool) -> None:
-    warning = diagnose.lag(evaluation([*range(10)] * 10, right), epoch(train_accuracy))
+    warning = diagnose.ema_lag(evaluation([*range(10)] * 10, right), epoch(train_accuracy))
     assert (warning is not None) == lags
     if warning:
-        assert f"it reads {right}.00% of the training digits, and the network itself" in warning
+        assert f"it reads {right}.00% of the training digits, the network itself" in warning

@@ -1,16 +1,18 @@
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
 
 from digits.data.mnist import Split
 from digits_train import examples
-from digits_train.examples import Examples, Pool
-from digits_train.fit import Resources, fit
+from digits_train.config import Recipe, TrainConfig
+from digits_train.distributed import DistributedContext
+from digits_train.examples import Examples, Pool, prefetch
+from digits_train.fit import TrainContext, fit
 from digits_train.models.network import NONE
-from digits_train.plan import Plan
-from digits_train.prepare import start
-from digits_train.recipe import Recipe
-from digits_train.world import World
+from digits_train.prepare import create_state
 from tests.train.slice_digits import COUNTS
 
 CPU = torch.device("cpu")
@@ -29,7 +31,7 @@ def test_a_batch_has_its_digits_and_the_share_of_each_pool(train_slice: Split) -
     digits = few(train_slice, 100)
     all_of_them = Examples.of(digits, [pool(3, 0.5), pool(NONE, 0.25)], CPU)
     batch = torch.arange(40)
-    chosen = all_of_them.beside(batch, torch.Generator().manual_seed(0))
+    chosen = all_of_them.add_pool_samples(batch, torch.Generator().manual_seed(0))
     assert sorted(chosen[chosen < 100].tolist()) == batch.tolist()
     beside = all_of_them.labels[chosen[chosen >= 100]]
     assert (beside == 3).sum() == 20
@@ -42,31 +44,31 @@ def test_a_batch_has_its_digits_and_the_share_of_each_pool(train_slice: Split) -
 def test_without_pools_a_batch_stays_as_it_is(train_slice: Split) -> None:
     batch = torch.tensor([5, 3, 9])
     alone = Examples.of(few(train_slice, 10), [], CPU)
-    assert alone.beside(batch, torch.Generator()).tolist() == [5, 3, 9]
+    assert alone.add_pool_samples(batch, torch.Generator()).tolist() == [5, 3, 9]
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
 def test_a_small_batch_has_one_of_each_pool(train_slice: Split, batch: int) -> None:
-    recipe = Recipe("test", epochs=1, batch_size=batch, outliers=0.1)
-    training = start(Plan("lenet5", recipe), CPU)
-    resources = Resources(World(CPU), pools=[pool(NONE, 0.25)])
-    assert len(list(fit(training, recipe, few(train_slice, 12), None, resources))) == 1
+    recipe = Recipe("test", epochs=1, batch_size=batch, outlier_weight=0.1)
+    state = create_state(TrainConfig("lenet5", recipe), CPU)
+    ctx = TrainContext(DistributedContext(CPU), pools=[pool(NONE, 0.25)])
+    assert len(list(fit(state, recipe, few(train_slice, 12), None, ctx))) == 1
 
 
 def test_the_figures_are_those_of_the_training_digits(train_slice: Split) -> None:
     """What is drawn beside them changes neither their number nor the accuracy."""
-    recipe = Recipe("test", epochs=1, batch_size=20, learning_rate=1e-12, outliers=0.1)
+    recipe = Recipe("test", epochs=1, batch_size=20, learning_rate=1e-12, outlier_weight=0.1)
     found = []
     for pools in ([], [pool(7, 2.0), pool(NONE, 0.5)]):
         seen = []
-        training = start(Plan("lenet5", recipe), CPU)
-        resources = Resources(World(CPU), pools=pools)
+        state = create_state(TrainConfig("lenet5", recipe), CPU)
+        ctx = TrainContext(DistributedContext(CPU), pools=pools)
 
         def on_step(digits: int, own: int, sums: torch.Tensor, seen: list[int] = seen) -> None:
             seen.append(own)
             assert digits == own
 
-        [epoch] = fit(training, recipe, few(train_slice, 60), None, resources, on_step)
+        [epoch] = fit(state, recipe, few(train_slice, 60), None, ctx, on_step)
         found.append((epoch.train_accuracy, pytest.approx(epoch.train_loss, rel=1e-4)))
         assert seen == [20, 40, 60]
     assert found[0] == found[1]
@@ -77,11 +79,53 @@ def test_a_recipe_gets_the_pools_it_wants(
 ) -> None:
     for name in COUNTS:
         monkeypatch.setattr(examples, name, 20)
-    assert examples.pools(Recipe("test", epochs=1), train_slice, 0) == []
-    recipe = Recipe("test", epochs=1, drawn=0.3, photographed=0.2, outliers=0.1)
-    drawn, photographed, others = examples.pools(recipe, train_slice, 0)
+    assert examples.generate_pools(Recipe("test", epochs=1), train_slice, 0) == []
+    recipe = Recipe("test", epochs=1, drawn=0.3, photographed=0.2, outlier_weight=0.1)
+    drawn, photographed, others = examples.generate_pools(recipe, train_slice, 0)
     assert (drawn.share, photographed.share) == (0.3, 0.2)
     assert set(drawn.labels) == set(range(10))
     assert set(photographed.labels) <= set(range(10))
     assert set(others.labels) == {NONE}
     assert len(others.images) == 40
+
+
+def test_like_map() -> None:
+    assert list(prefetch(lambda n: n * n, range(20))) == [n * n for n in range(20)]
+    assert list(prefetch(lambda n: n, [])) == []
+
+
+def test_it_works_ahead_in_one_thread_but_not_without_end() -> None:
+    made: list[int] = []
+    threads = set()
+
+    def make(number: int) -> int:
+        made.append(number)
+        threads.add(threading.get_ident())
+        return number
+
+    results = prefetch(make, range(100))
+    assert next(results) == 0
+    deadline = time.monotonic() + 20
+    while len(made) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert made == [0, 1, 2]
+    assert list(results) == list(range(1, 100))
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+def test_an_error_reaches_the_caller() -> None:
+    def make(number: int) -> int:
+        if number == 2:
+            raise ValueError("two")
+        return number
+
+    results = prefetch(make, range(5))
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ValueError, match="two"):
+        next(results)
+
+
+def test_it_computes_with_as_many_threads() -> None:
+    [threads] = prefetch(lambda _: torch.get_num_threads(), [None])
+    assert threads == torch.get_num_threads()

@@ -7,29 +7,32 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits_train import models, world
-from digits_train.fit import Resources, Training, fit, measure, predict, tensors
+from digits_train import distributed, models
+from digits_train.checkpoint import TrainState
+from digits_train.config import Augmentation, Recipe, TrainConfig
+from digits_train.distributed import DistributedContext
+from digits_train.fit import TrainContext, distillation_loss, fit
+from digits_train.metrics import loss_and_accuracy, predict, to_tensors
 from digits_train.models import Network, Normalize
-from digits_train.optimize import optimizer
-from digits_train.plan import Plan
-from digits_train.prepare import start
-from digits_train.recipe import Augmentation, Recipe
-from digits_train.world import World
+from digits_train.models.network import NONE, with_none
+from digits_train.optim import make_optimizer
+from digits_train.prepare import create_state
 
-CPU = Resources(World(torch.device("cpu")))
+CPU = TrainContext(DistributedContext(torch.device("cpu")))
 RECIPE = Recipe(
     "test",
     epochs=3,
     batch_size=64,
     optimizer="sgd",
     learning_rate=0.05,
-    warmup=0.2,
+    warmup_fraction=0.2,
     schedule="cosine",
     weight_decay=1e-4,
-    average=0.9,
+    ema_decay=0.9,
     augmentation=Augmentation(stroke=0.5, blur=0.5, contrast=0.5, noise=0.1),
 )
 
@@ -41,8 +44,8 @@ def parts(split: Split) -> tuple[Split, Split]:
     )
 
 
-def begin(recipe: Recipe = RECIPE, device: str = "cpu", architecture: str = "lenet5") -> Training:
-    return start(Plan(architecture, recipe), torch.device(device))
+def begin(recipe: Recipe = RECIPE, device: str = "cpu", architecture: str = "lenet5") -> TrainState:
+    return create_state(TrainConfig(architecture, recipe), torch.device(device))
 
 
 @pytest.fixture
@@ -60,14 +63,14 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
 @pytest.mark.slow
 def test_it_learns(train_slice: Split, test_slice: Split) -> None:
     recipe = Recipe("test", epochs=12, batch_size=32, learning_rate=2e-3)
-    training = begin(recipe)
-    epochs = list(fit(training, recipe, *parts(train_slice), CPU))
+    state = begin(recipe)
+    epochs = list(fit(state, recipe, *parts(train_slice), CPU))
     assert [epoch.number for epoch in epochs] == list(range(1, 13))
     assert epochs[-1].train_loss < 0.2 * epochs[0].train_loss
     assert epochs[-1].train_accuracy > 0.95
     assert epochs[-1].validation_accuracy is not None
     assert epochs[-1].validation_accuracy > 0.8
-    assert measure(predict(training.result, test_slice), test_slice)[1] > 0.8
+    assert loss_and_accuracy(predict(state.eval_model, test_slice), test_slice)[1] > 0.8
 
 
 @pytest.mark.slow
@@ -75,29 +78,29 @@ def test_it_learns_with_everything_a_recipe_can_ask_for(
     train_slice: Split, test_slice: Split
 ) -> None:
     recipe = replace(RECIPE, epochs=15, batch_size=32)
-    training = begin(recipe)
-    list(fit(training, recipe, *parts(train_slice), CPU))
-    assert training.result is training.average
-    assert measure(predict(training.result, test_slice), test_slice)[1] > 0.85
+    state = begin(recipe)
+    list(fit(state, recipe, *parts(train_slice), CPU))
+    assert state.eval_model is state.ema_model
+    assert loss_and_accuracy(predict(state.eval_model, test_slice), test_slice)[1] > 0.85
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    not world.has_bfloat16(CPU.world.device),
+    not distributed.has_bfloat16(CPU.distributed.device),
     reason="this processor would emulate bfloat16, which takes long",
 )
 @pytest.mark.usefixtures("slim_vgg16")
 def test_vgg16_learns_in_bfloat16(train_slice: Split) -> None:
     few = Split(train_slice.images[:200], train_slice.labels[:200])
     recipe = Recipe("test", epochs=4, batch_size=20)
-    training = begin(recipe, architecture="vgg16")
-    epochs = list(fit(training, recipe, few, None, replace(CPU, bfloat16=True)))
+    state = begin(recipe, architecture="vgg16")
+    epochs = list(fit(state, recipe, few, None, replace(CPU, bfloat16=True)))
     assert epochs[-1].train_loss < 0.7 * epochs[0].train_loss
-    assert all(weight.dtype != torch.bfloat16 for weight in training.model.state_dict().values())
+    assert all(weight.dtype != torch.bfloat16 for weight in state.model.state_dict().values())
 
 
-@pytest.mark.parametrize("average", [None, 0.999])
-def test_batch_norm_after_a_few_steps(train_slice: Split, average: float | None) -> None:
+@pytest.mark.parametrize("ema_decay", [None, 0.999])
+def test_batch_norm_after_a_few_steps(train_slice: Split, ema_decay: float | None) -> None:
     """Its statistics are those of the digits, not of the random network that it began with."""
     torch.manual_seed(0)
     model = Network(
@@ -111,16 +114,16 @@ def test_batch_norm_after_a_few_steps(train_slice: Split, average: float | None)
             fc=nn.Linear(8 * 36, 10),
         )
     )
-    recipe = Recipe("test", epochs=5, batch_size=128, learning_rate=0.01, average=average)
+    recipe = Recipe("test", epochs=5, batch_size=128, learning_rate=0.01, ema_decay=ema_decay)
     few = Split(train_slice.images[:140], train_slice.labels[:140])
-    training = Training(model, optimizer(model, recipe), 0, copy.deepcopy(model))
-    if average is None:
-        training.average = None
-    list(fit(training, recipe, few, None, CPU))
-    images, _ = tensors(few, torch.device("cpu"))
+    state = TrainState(model, make_optimizer(model, recipe), 0, copy.deepcopy(model))
+    if ema_decay is None:
+        state.ema_model = None
+    list(fit(state, recipe, few, None, CPU))
+    images, _ = to_tensors(few, torch.device("cpu"))
     with torch.inference_mode():
-        before = training.result[:2](images)
-    means = training.result.get_buffer("norm.running_mean")
+        before = state.eval_model[:2](images)
+    means = state.eval_model.get_buffer("norm.running_mean")
     torch.testing.assert_close(means, before.mean((0, 2, 3)), rtol=1e-3, atol=1e-4)
 
 
@@ -128,9 +131,9 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit(train_slice: Split) ->
     results = []
     for noise in (1, 2):
         torch.manual_seed(noise)
-        training = begin()
-        list(fit(training, RECIPE, *parts(train_slice), CPU))
-        results.append(training.result.state_dict())
+        state = begin()
+        list(fit(state, RECIPE, *parts(train_slice), CPU))
+        results.append(state.eval_model.state_dict())
     assert_same(*results)
 
 
@@ -144,13 +147,13 @@ def test_a_restored_training_goes_on_bit_for_bit(train_slice: Split, architectur
 
     first = begin(recipe, architecture=architecture)
     next(fit(first, recipe, few, few, CPU))
-    state = first.state()
+    saved = first.state_dict()
     torch.manual_seed(999)
     second = begin(recipe, architecture=architecture)
-    second.restore(state)
+    second.load_state_dict(saved)
     assert [epoch.number for epoch in fit(second, recipe, few, few, CPU)] == [2, 3]
     assert_same(whole.model.state_dict(), second.model.state_dict())
-    assert_same(whole.result.state_dict(), second.result.state_dict())
+    assert_same(whole.eval_model.state_dict(), second.eval_model.state_dict())
 
 
 def test_the_batches_are_all_but_equal(train_slice: Split) -> None:
@@ -177,9 +180,7 @@ def test_a_diverging_loss_stops_with_an_error(train_slice: Split, learning_rate:
 def test_a_last_step_that_diverges_is_found_too(train_slice: Split) -> None:
     """An epoch of one step: its loss is from before the step."""
     recipe = Recipe("test", epochs=1, batch_size=1000, learning_rate=1e30)
-    with pytest.raises(
-        DigitsError, match="answers are no numbers in epoch 1: the training diverged"
-    ):
+    with pytest.raises(DigitsError, match="training diverged in epoch 1: NaN or infinite logits"):
         list(fit(begin(recipe), recipe, train_slice, None, CPU))
 
 
@@ -208,18 +209,38 @@ def test_compiling_is_asked_for(train_slice: Split, monkeypatch: pytest.MonkeyPa
     compiled: list[nn.Module] = []
     monkeypatch.setattr(torch, "compile", lambda model: compiled.append(model) or model)
     recipe = Recipe("test", epochs=1)
-    training = begin(recipe)
-    list(fit(training, recipe, train_slice, None, replace(CPU, compiled=True)))
-    assert compiled == [training.model]
+    state = begin(recipe)
+    list(fit(state, recipe, train_slice, None, replace(CPU, compiled=True)))
+    assert compiled == [state.model]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 @pytest.mark.parametrize("architecture", models.ARCHITECTURES)
 def test_it_learns_on_the_gpu(train_slice: Split, architecture: str) -> None:
     device = torch.device("cuda")
-    resources = Resources(World(device), bfloat16=world.has_bfloat16(device))
+    ctx = TrainContext(DistributedContext(device), bfloat16=distributed.has_bfloat16(device))
     recipe = replace(RECIPE, epochs=15, batch_size=32)
-    training = begin(recipe, "cuda", architecture)
-    epochs = list(fit(training, recipe, *parts(train_slice), resources))
+    state = begin(recipe, "cuda", architecture)
+    epochs = list(fit(state, recipe, *parts(train_slice), ctx))
     assert epochs[-1].validation_accuracy is not None
     assert epochs[-1].validation_accuracy > 0.8
+
+
+def test_a_tenth_of_the_loss_and_nine_of_the_distance() -> None:
+    """T² times the divergence at T = 4, of eleven classes."""
+    generator = torch.Generator().manual_seed(0)
+    logits, teacher = (5 * torch.randn(50, 10, generator=generator) for _ in range(2))
+    labels = torch.randint(0, 10, (50,), generator=generator)
+    losses = cross_entropy(logits, labels, reduction="none")
+    p, q = (with_none(z / 4).softmax(1) for z in (teacher, logits))
+    expected = 0.1 * losses + 0.9 * 16 * (p * (p / q).log()).sum(1)
+    torch.testing.assert_close(distillation_loss(losses, logits, teacher, labels), expected)
+
+
+def test_what_is_no_digit_keeps_its_loss() -> None:
+    logits, teacher = torch.randn(2, 4, 10)
+    losses = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    labels = torch.tensor([NONE, 3, NONE, 4])
+    found = distillation_loss(losses, logits, teacher, labels)
+    assert found[[0, 2]].tolist() == [1.0, 3.0]
+    assert (found[[1, 3]] != losses[[1, 3]]).all()

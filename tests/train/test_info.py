@@ -8,7 +8,7 @@ import pytest
 from digits_train import checkpoint, models
 from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5, summary
-from digits_train.run import Run as RunFolder
+from digits_train.run import RunDir
 from tests.conftest import Run
 from tests.train.models.test_custom import TINY
 
@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def save(folder: Path, architecture: str) -> None:
     folder.mkdir(exist_ok=True)
     about = Provenance(architecture, "0.1", {"name": "classic"}, 3, 5, {}, 800, None, None)
-    checkpoint.save(RunFolder(folder).checkpoint, models.build(architecture), about)
+    checkpoint.save(RunDir(folder).checkpoint, models.build(architecture), about)
 
 
 @pytest.mark.parametrize("name", [".", "checkpoint.safetensors", "state.pt"])
@@ -55,7 +55,7 @@ def test_a_network_of_one_s_own(run: Run, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(models, "ARCHITECTURES", dict(models.ARCHITECTURES))
     (tmp_path / "tiny.py").write_text(TINY)
     spec = f"{tmp_path}/tiny.py:Tiny"
-    models.add(spec)
+    models.register(spec)
     save(tmp_path / "run", "tiny")
     del models.ARCHITECTURES["tiny"]  # as in a new process
     code, out, err = run("info", tmp_path / "run")

@@ -1,23 +1,27 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
+from numpy.random import Generator
 
 from digits.data.mnist import Split
 from digits_train import outliers
+from digits_train.config import Recipe, TrainConfig
+from digits_train.distributed import DistributedContext
 from digits_train.examples import Pool
-from digits_train.fit import Resources, fit, predict
+from digits_train.fit import TrainContext, fit
+from digits_train.metrics import predict
 from digits_train.models.network import NONE, probabilities
 from digits_train.outliers import pieces, textures
-from digits_train.plan import Plan
-from digits_train.prepare import start
-from digits_train.recipe import Recipe
-from digits_train.world import World
+from digits_train.prepare import create_state
 
 
-@pytest.mark.parametrize("draw", dict.fromkeys(outliers.KINDS))
-def test_every_kind_is_framed_and_varied(train_slice: Split, draw: outliers.Draw) -> None:
-    random = np.random.default_rng(0)
-    frames = [outliers._framed(draw, random, train_slice) for _ in range(20)]
+@pytest.mark.parametrize("draw", dict.fromkeys(outliers.GENERATORS))
+def test_every_kind_is_framed_and_varied(train_slice: Split, draw: outliers.GeneratorFn) -> None:
+    rng = np.random.default_rng(0)
+    frames = [outliers._draw_frame(draw, rng, train_slice) for _ in range(20)]
     assert all((frame.shape, frame.dtype) == ((28, 28), np.uint8) for frame in frames)
     assert all(frame.max() == 255 for frame in frames)
     assert len({frame.tobytes() for frame in frames}) == 20
@@ -27,52 +31,54 @@ def test_every_kind_is_framed_and_varied(train_slice: Split, draw: outliers.Draw
 
 
 def test_kinds_come_in_turn(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lying(random: np.random.Generator, digits: Split) -> outliers.Picture:
+    def lying(rng: Generator, digits: Split) -> outliers.Picture:
         return np.full((10, 40), 255, np.uint8)
 
-    def upright(random: np.random.Generator, digits: Split) -> outliers.Picture:
+    def upright(rng: Generator, digits: Split) -> outliers.Picture:
         return np.full((40, 10), 255, np.uint8)
 
-    monkeypatch.setattr(outliers, "KINDS", (lying, upright, upright))
-    wide = [frame.any(0).sum() > frame.any(1).sum() for frame in outliers.make(train_slice, 7, 0)]
+    monkeypatch.setattr(outliers, "GENERATORS", (lying, upright, upright))
+    wide = [
+        frame.any(0).sum() > frame.any(1).sum() for frame in outliers.generate(train_slice, 7, 0)
+    ]
     assert wide == [True, False, False, True, False, False, True]
 
 
 def test_every_other_picture_is_a_letter_and_half_of_these_are_by_hand() -> None:
-    kinds = [draw.__name__ for draw in outliers.KINDS]
-    assert kinds.count("handwritten") == kinds.count("printed") + kinds.count("bent")
+    kinds = [draw.__name__ for draw in outliers.GENERATORS]
+    assert kinds.count("handwritten") == kinds.count("printed") + kinds.count("distorted")
     assert 2 * kinds.count("handwritten") == len(kinds) / 2
 
 
 def test_a_slice_lies_so_that_it_is_no_1(train_slice: Split) -> None:
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for _ in range(200):
-        height, width = cropped(pieces.slice_of(random, train_slice)).shape
+        height, width = cropped(pieces.digit_slice(rng, train_slice)).shape
         assert width > height
 
 
 def test_where_no_slice_lies_there_are_two_digits() -> None:
     bars = np.zeros((5, 28, 28), np.uint8)
     bars[:, 4:24, 13:15] = 255
-    random = np.random.default_rng(0)
-    assert pieces.slice_of(random, Split(bars, np.ones(5, np.uint8))).shape[1] > 2
+    rng = np.random.default_rng(0)
+    assert pieces.digit_slice(rng, Split(bars, np.ones(5, np.uint8))).shape[1] > 2
 
 
 @pytest.mark.parametrize("draw", [pieces.staggered, pieces.overlapping])
-def test_no_1_makes_a_9_of_a_0(draw: outliers.Draw, train_slice: Split) -> None:
+def test_no_1_makes_a_9_of_a_0(draw: outliers.GeneratorFn, train_slice: Split) -> None:
     ones = train_slice.labels == 1
     marked = np.where(ones[:, None, None], np.uint8(77), np.uint8(200) * (train_slice.images > 99))
-    random = np.random.default_rng(0)
-    drawn = [draw(random, Split(marked, train_slice.labels)) for _ in range(100)]
+    rng = np.random.default_rng(0)
+    drawn = [draw(rng, Split(marked, train_slice.labels)) for _ in range(100)]
     assert not any((picture == 77).any() for picture in drawn)
     assert all((picture == 200).any() for picture in drawn)
 
 
 def test_no_blot_is_slender_and_upright(train_slice: Split) -> None:
     """It would be a 1."""
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for _ in range(200):
-        height, width = cropped(textures.blot(random, train_slice)).shape
+        height, width = cropped(textures.blot(rng, train_slice)).shape
         assert height < 2 * width
 
 
@@ -81,8 +87,17 @@ def cropped(picture: np.ndarray) -> np.ndarray:
     return picture[ink.any(1)][:, ink.any(0)]
 
 
+@pytest.mark.slow
+def test_matplotlib_is_not_imported() -> None:
+    """Its fonts are used without it."""
+    code = "import sys, digits_train.trainer; from digits_train.outliers import letters"
+    code += "; letters._font('Sans'); print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_the_same_seed_draws_the_same(train_slice: Split) -> None:
-    one, same, other = (outliers.make(train_slice, 30, seed) for seed in (0, 0, 1))
+    one, same, other = (outliers.generate(train_slice, 30, seed) for seed in (0, 0, 1))
     assert one.shape == (30, 28, 28)
     assert (one == same).all()
     assert (one != other).any()
@@ -97,19 +112,19 @@ def confidence(network: torch.nn.Module, images: np.ndarray) -> float:
 @pytest.mark.slow
 def test_a_network_learns_to_be_unsure(train_slice: Split) -> None:
     """Of pictures that it hasn't seen, while it is sure of digits."""
-    unseen = outliers.make(train_slice, 200, seed=1)
+    unseen = outliers.generate(train_slice, 200, seed=1)
     sure = {}
     for weight in (0.0, 0.5):
-        recipe = Recipe("test", epochs=10, batch_size=40, learning_rate=2e-3, outliers=weight)
-        training = start(Plan("lenet5", recipe), torch.device("cpu"))
-        others = outliers.make(train_slice, 400, seed=0)
+        recipe = Recipe("test", epochs=10, batch_size=40, learning_rate=2e-3, outlier_weight=weight)
+        state = create_state(TrainConfig("lenet5", recipe), torch.device("cpu"))
+        others = outliers.generate(train_slice, 400, seed=0)
         pool = Pool(others, np.full(400, NONE, np.uint8), 0.25)
-        resources = Resources(World(torch.device("cpu")), pools=[pool] if weight else [])
-        epochs = list(fit(training, recipe, train_slice, None, resources))
+        ctx = TrainContext(DistributedContext(torch.device("cpu")), pools=[pool] if weight else [])
+        epochs = list(fit(state, recipe, train_slice, None, ctx))
         assert epochs[-1].train_accuracy > 0.93
-        sure[weight] = confidence(training.result, unseen)
+        sure[weight] = confidence(state.eval_model, unseen)
     assert sure[0.5] < sure[0.0] - 0.2
-    assert confidence(training.result, train_slice.images) > 0.75
+    assert confidence(state.eval_model, train_slice.images) > 0.75
 
 
 @pytest.mark.parametrize("image", ["upright", "lying", "pale"])
@@ -121,7 +136,7 @@ def test_any_digits_will_do(image: str) -> None:
     else:
         digits[:, 4:24, 14] = 50 if image == "pale" else 255
     split = Split(digits, np.ones(4, np.uint8))
-    assert len(outliers.make(split, 80, seed=0)) == 80
+    assert len(outliers.generate(split, 80, seed=0)) == 80
 
 
 def test_what_overlaps_are_two_different_digits(train_slice: Split) -> None:
@@ -129,7 +144,7 @@ def test_what_overlaps_are_two_different_digits(train_slice: Split) -> None:
     labels = np.repeat([2, 3], 10).astype(np.uint8)
     marked[labels == 2, 10:18, 5:23] = 80
     marked[labels == 3, 10:18, 5:23] = 200
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for _ in range(50):
-        values = set(np.unique(pieces.overlapping(random, Split(marked, labels))).tolist())
+        values = set(np.unique(pieces.overlapping(rng, Split(marked, labels))).tolist())
         assert {80, 200} <= values

@@ -8,7 +8,7 @@ from digits_train import photographs
 
 
 def test_the_same_seed_photographs_the_same(train_slice: Split) -> None:
-    one, same, other = (photographs.make(train_slice, 30, seed) for seed in (0, 0, 1))
+    one, same, other = (photographs.generate(train_slice, 30, seed) for seed in (0, 0, 1))
     assert one[0].shape == (30, 28, 28)
     assert one[1].shape == (30,)
     assert (one[0] == same[0]).all()
@@ -18,10 +18,10 @@ def test_the_same_seed_photographs_the_same(train_slice: Split) -> None:
 
 def test_the_digit_is_where_it_is_said_to_be(train_slice: Split) -> None:
     """It is lighter or darker than what is around it."""
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     stronger = 0
     for index in range(60):
-        picture, ink = photographs.photograph(train_slice, index, random)
+        picture, ink = photographs.photograph(train_slice, index, rng)
         assert picture.shape == ink.shape
         around = dilate(dilate(ink)) & ~dilate(ink)
         stronger += abs(np.median(picture[ink]) - np.median(picture[around])) > 20
@@ -31,13 +31,13 @@ def test_the_digit_is_where_it_is_said_to_be(train_slice: Split) -> None:
 @pytest.mark.slow
 def test_most_frames_can_be_read(train_slice: Split) -> None:
     """Or the labels would be wrong."""
-    frames, labels = photographs.make(train_slice, 300, 0)
+    frames, labels = photographs.generate(train_slice, 300, 0)
     found = Classifier().model.probabilities(frames).argmax(1)
     assert (found == labels).mean() > 0.85
 
 
 def test_blank_sheets_give_nothing_that_may_be_a_1() -> None:
-    frames = photographs.make_blank(60, 0)
+    frames = photographs.generate_blank(60, 0)
     assert frames.shape == (60, 28, 28)
     for frame in frames:
         rows, columns = np.flatnonzero(frame.any(1)), np.flatnonzero(frame.any(0))
@@ -55,7 +55,7 @@ def test_what_shows_a_digit() -> None:
     frame = np.zeros((30, 20), bool)  # a box around it
     frame[[0, -1]] = frame[:, [0, -1]] = True
     boxed = frame | digit[15:45, 20:40]
-    shows = photographs._shows
+    shows = photographs._matches
     assert shows(component(digit[20:40, 28:32], 28, 20), digit, 0.7)
     assert shows(component(boxed, 20, 15), digit, 0.4)
     assert not shows(component(boxed, 20, 15), digit, 0.7)  # too much else for one in company
@@ -68,7 +68,7 @@ def test_a_hairline_does_not_vanish() -> None:
     """One that is made small once had no ink left."""
     hairline = np.zeros((1, 28, 28), np.uint8)
     hairline[0, 4:24, 14] = 90
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for _ in range(200):
-        _, ink = photographs.photograph(Split(hairline, np.ones(1, np.uint8)), 0, random)
+        _, ink = photographs.photograph(Split(hairline, np.ones(1, np.uint8)), 0, rng)
         assert ink.any()

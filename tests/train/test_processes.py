@@ -11,8 +11,8 @@ import torch
 
 from digits.errors import DigitsError
 from digits_train import checkpoint, examples, models
-from digits_train.plan import Plan
-from digits_train.run import Run
+from digits_train.config import TrainConfig
+from digits_train.run import RunDir
 from tests.train import slice_digits
 from tests.train.short import CPU, resume, train
 
@@ -32,7 +32,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return checkpoint.load(Run(folder).checkpoint).model.state_dict()
+    return checkpoint.load(RunDir(folder).checkpoint).model.state_dict()
 
 
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
@@ -40,8 +40,8 @@ def test_two_processes_train_like_one(tmp_path: Path, monkeypatch: pytest.Monkey
     """Adam divides by the gradient's size, which makes noise of rounding; hence SGD's recipe."""
     for name, count in slice_digits.COUNTS.items():
         monkeypatch.setattr(examples, name, count)
-    recipe = models.choose("lenet5", "default", epochs=2, batch_size=33)
-    train(Plan("lenet5", recipe), out=tmp_path / "alone")
+    recipe = models.get_recipe("lenet5", "default", epochs=2, batch_size=33)
+    train(TrainConfig("lenet5", recipe), out=tmp_path / "alone")
     options = ("--epochs", "2", "--batch-size", "33", "--json")
     done = run("train", *options, "--out", str(tmp_path / "together"))
     assert done.returncode == 0, done.stderr

@@ -1,5 +1,5 @@
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +8,21 @@ import torch
 
 from digits.errors import DigitsError, Interrupted, ModelError
 from digits_train import checkpoint
-from digits_train.plan import Options
-from tests.train.short import FILES, PLAN, accuracies, interrupt_after, resume, train
+from digits_train.config import RuntimeOptions, to_dict
+from tests.train.short import CONFIG, FILES, accuracies, interrupt_after, resume, train
 
-ONE_EPOCH = replace(PLAN, recipe=replace(PLAN.recipe, epochs=1))
-PLAN_AS_DICT = asdict(replace(PLAN, precision="float32"))
+ONE_EPOCH = replace(CONFIG, recipe=replace(CONFIG.recipe, epochs=1))
+CONFIG_AS_DICT = to_dict(replace(CONFIG, precision="float32"))
 
 pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 
 
 def test_ctrl_c_in_the_first_epoch_can_be_resumed_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, _ = train(PLAN, out=Path("whole"))
+    whole, _ = train(CONFIG, out=Path("whole"))
     with monkeypatch.context() as patch:
         interrupt_after(0, patch)
         with pytest.raises(DigitsError, match="in the first epoch; go on with .*--resume runs"):
-            train(PLAN)
+            train(CONFIG)
     assert [path.name for path in Path("runs/lenet5").iterdir()] == ["state.pt"]
     resumed, _ = resume(Path("runs/lenet5"))
     assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
@@ -31,11 +31,11 @@ def test_ctrl_c_in_the_first_epoch_can_be_resumed_too(monkeypatch: pytest.Monkey
 def test_a_resumed_run_ends_like_one_that_was_never_interrupted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole, _ = train(PLAN, out=Path("whole"))
+    whole, _ = train(CONFIG, out=Path("whole"))
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(DigitsError):
-            train(PLAN, out=Path("parts"))
+            train(CONFIG, out=Path("parts"))
     torch.manual_seed(12345)
     resumed, _ = resume(Path("parts"))
     assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
@@ -46,7 +46,7 @@ def test_a_resumed_run_ends_like_one_that_was_never_interrupted(
 def test_a_kill_between_two_files_loses_nothing(
     monkeypatch: pytest.MonkeyPatch, epoch: int
 ) -> None:
-    whole, expected = train(PLAN, out=Path("whole"))
+    whole, expected = train(CONFIG, out=Path("whole"))
     real, saved = checkpoint.save, []
 
     def die(path: Path, *rest: Any) -> None:
@@ -57,7 +57,7 @@ def test_a_kill_between_two_files_loses_nothing(
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
         patch.setattr(checkpoint, "save", die)
-        train(PLAN, out=Path("killed"))
+        train(CONFIG, out=Path("killed"))
     resumed, summary = resume(Path("killed"))
     assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
     assert summary["test_loss"] == expected["test_loss"]
@@ -71,21 +71,21 @@ def test_ctrl_c_while_the_first_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) 
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "save", interrupt)
         with pytest.raises(Interrupted, match="interrupted: .*`digits train --resume runs"):
-            train(PLAN)
+            train(CONFIG)
     resume(Path("runs/lenet5"))
     assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 2
 
 
 def test_a_finished_run_can_be_resumed_and_stays_as_it_is() -> None:
-    run, _ = train(PLAN)
+    run, _ = train(CONFIG)
     before = {name: (run.folder / name).read_bytes() for name in ("run.json", run.checkpoint.name)}
     resume(run.folder)
     assert before == {name: (run.folder / name).read_bytes() for name in before}
 
 
 def test_a_run_that_is_being_trained_is_not_resumed() -> None:
-    run, _ = train(PLAN)
-    with run.held(), pytest.raises(DigitsError, match="another process trains in runs/lenet5: w"):
+    run, _ = train(CONFIG)
+    with run.lock(), pytest.raises(DigitsError, match="another process trains in runs/lenet5: w"):
         resume(run.folder)
 
 
@@ -105,13 +105,13 @@ def test_resuming_what_isn_t_a_run_is_an_error(tmp_path: Path) -> None:
         {"training": {"epoch": -5, "model": {}}},
         {"history": []},
         {"history": [{"number": 1}]},
-        {"plan": {**PLAN_AS_DICT, "precision": "nonsense"}},
-        {"plan": {**PLAN_AS_DICT, "recipe": {**PLAN_AS_DICT["recipe"], "epochs": "x"}}},
-        {"plan": {**PLAN_AS_DICT, "all_data": True}},
+        {"plan": {**CONFIG_AS_DICT, "precision": "nonsense"}},
+        {"plan": {**CONFIG_AS_DICT, "recipe": {**CONFIG_AS_DICT["recipe"], "epochs": "x"}}},
+        {"plan": {**CONFIG_AS_DICT, "all_data": True}},
     ],
 )
 def test_a_state_that_makes_no_sense_is_refused(change: dict[str, Any]) -> None:
-    run, _ = train(PLAN)
+    run, _ = train(CONFIG)
     checkpoint.save_state(run.state, checkpoint.load_state(run.state) | change)
     with pytest.raises(ModelError, match="is damaged, or of another version"):
         resume(run.folder)
@@ -142,7 +142,7 @@ def test_weights_that_a_network_can_t_have_are_not_resumed(
 @pytest.mark.parametrize("damage", ["shape", "missing", "infinite"])
 def test_an_optimizer_that_doesn_t_fit_is_not_resumed(damage: str) -> None:
     """Fused kernels would write past the end of what is too small."""
-    run, _ = train(PLAN)
+    run, _ = train(CONFIG)
     state = checkpoint.load_state(run.state)
     moments = state["training"]["optimizer"][0]
     if damage == "shape":
@@ -159,19 +159,19 @@ def test_an_optimizer_that_doesn_t_fit_is_not_resumed(damage: str) -> None:
 def test_the_best_epoch_must_still_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         accuracies([0.9, 0.5], patch)
-        run, _ = train(replace(PLAN, patience=9))
+        run, _ = train(replace(CONFIG, patience=9))
     run.checkpoint.unlink()
     with pytest.raises(ModelError, match="no such checkpoint"):
         resume(run.folder)
 
 
 def test_a_student_keeps_its_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
-    teacher, _ = train(PLAN, out=Path("teacher"))
-    whole, summary = train(PLAN, teacher=teacher.folder, out=Path("whole"))
+    teacher, _ = train(CONFIG, out=Path("teacher"))
+    whole, summary = train(CONFIG, teacher_path=teacher.folder, out=Path("whole"))
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(DigitsError):
-            train(PLAN, teacher=teacher.checkpoint, out=Path("parts"))
+            train(CONFIG, teacher_path=teacher.checkpoint, out=Path("parts"))
     shutil.rmtree(teacher.folder)
     resumed, _ = resume(Path("parts"))
     assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
@@ -179,7 +179,7 @@ def test_a_student_keeps_its_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checkpoint.load(whole.checkpoint).provenance.teacher == summary["teacher"]
 
     shutil.copy(whole.checkpoint, resumed.teacher)
-    with pytest.raises(ModelError, match="not the teacher that this run began with"):
+    with pytest.raises(ModelError, match="not the teacher that this run started with"):
         resume(resumed.folder)
 
 
@@ -188,8 +188,8 @@ def test_a_run_on_the_gpu_can_be_resumed(monkeypatch: pytest.MonkeyPatch) -> Non
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(DigitsError, match="epoch 1 is kept"):
-            train(PLAN, Options("cuda"))
-    _, summary = resume(Path("runs/lenet5"), Options("cuda"))
+            train(CONFIG, RuntimeOptions("cuda"))
+    _, summary = resume(Path("runs/lenet5"), RuntimeOptions("cuda"))
     assert summary["epochs"] == 2
 
 
@@ -197,7 +197,7 @@ def test_each_session_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(DigitsError):
-            train(PLAN)
+            train(CONFIG)
     _, summary = resume(Path("runs/lenet5"))
     assert [machine["first_epoch"] for machine in summary["machines"]] == [1, 2]
     assert summary["machines"][1] | {"first_epoch": 1} == summary["machines"][0]
@@ -210,7 +210,7 @@ def test_an_export_of_an_earlier_epoch_is_spoken_of(
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(DigitsError):
-            train(PLAN)
+            train(CONFIG)
     Path("runs/lenet5/lenet5.onnx").touch()
     resume(Path("runs/lenet5"))
     assert "holds an export of epoch 1: export it again" in capsys.readouterr().err
@@ -220,7 +220,7 @@ def test_what_a_kill_in_the_first_epoch_left_is_swept(monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch:
         interrupt_after(0, patch)
         with pytest.raises(DigitsError):
-            train(PLAN)
+            train(CONFIG)
     Path("runs/lenet5/.checkpoint-0123abcd.safetensors").write_bytes(b"half")
     resumed, _ = resume(Path("runs/lenet5"))
     assert {path.name for path in resumed.folder.iterdir()} == FILES

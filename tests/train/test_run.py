@@ -8,8 +8,8 @@ import pytest
 from digits.errors import DigitsError, ModelError
 from digits.files import replacing
 from digits_train import run
-from digits_train.fit import Epoch
-from digits_train.run import Run
+from digits_train.metrics import EpochMetrics
+from digits_train.run import RunDir
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def create(folder: Path | None = None) -> Path:
-    with run.create("lenet5", folder) as created:
+    with run.create_run("lenet5", folder) as created:
         return created.folder
 
 
@@ -45,7 +45,7 @@ def test_a_folder_of_one_s_own() -> None:
 
 
 def test_a_folder_in_which_another_process_trains() -> None:
-    with run.create("lenet5", Path("mine")) as mine:
+    with run.create_run("lenet5", Path("mine")) as mine:
         with pytest.raises(DigitsError, match="another process trains in mine: wait"):
             create(Path("mine"))
         assert not list(mine.folder.iterdir())
@@ -68,46 +68,46 @@ def test_sweep_leaves_what_others_write(tmp_path: Path) -> None:
         notes = tmp_path / ".notes-12345678.txt"
         notes.touch()
         (tmp_path / ".metrics-12345678.csv").touch()
-        Run(tmp_path).sweep()
+        RunDir(tmp_path).remove_stale_temps()
         assert set(tmp_path.iterdir()) == {json, onnx, notes}
 
 
 def test_the_newest_run_with_a_finished_epoch() -> None:
     with pytest.raises(ModelError, match="run `digits train` first"):
-        run.newest()
+        run.latest_run()
     for age, name in ((100, "lenet5-2"), (200, "lenet5"), (0, "unfinished")):
         folder = Path("runs") / name
         folder.mkdir(parents=True)
         if age:
             (folder / "checkpoint.safetensors").write_text("")
             os.utime(folder / "checkpoint.safetensors", (10_000 - age, 10_000 - age))
-    assert run.newest().folder == Path("runs/lenet5-2")
+    assert run.latest_run().folder == Path("runs/lenet5-2")
 
 
 @pytest.mark.parametrize("name", ["", "checkpoint.safetensors", "state.pt"])
 def test_a_run_is_found_by_its_folder_and_by_its_files(name: str) -> None:
     folder = Path("runs/lenet5")
-    assert run.find(folder / name).folder == folder
+    assert run.find_run(folder / name).folder == folder
     folder.mkdir(parents=True)
     assert run.checkpoint_at(folder / name) == folder / "checkpoint.safetensors"
-    assert run.find(Path("state.pt")).folder == Path()
+    assert run.find_run(Path("state.pt")).folder == Path()
 
 
 def test_a_file_that_is_no_run_is_not_taken_for_the_one_beside_it() -> None:
     for name in ("checkpoint.safetensors", "best.safetensors"):
         Path(name).touch()
-    with pytest.raises(ModelError, match="best.safetensors is no run folder, nor the checkp"):
-        run.find(Path("best.safetensors"))
+    with pytest.raises(ModelError, match="best.safetensors is neither a run folder nor its checkp"):
+        run.find_run(Path("best.safetensors"))
     assert run.checkpoint_at(Path("best.safetensors")) == Path("best.safetensors")
 
 
 def test_a_name_that_no_file_can_have() -> None:
     name = Path("long" * 100)
-    assert run.find(name).folder == run.checkpoint_at(name) == name
+    assert run.find_run(name).folder == run.checkpoint_at(name) == name
 
 
 def test_metrics_csv(tmp_path: Path) -> None:
-    Run(tmp_path).write_metrics([Epoch(1, 0.5, 0.9, 0.25, 0.95, 7.5, 1000.0)])
+    RunDir(tmp_path).write_metrics([EpochMetrics(1, 0.5, 0.9, 0.25, 0.95, 7.5, 1000.0)])
     assert (tmp_path / "metrics.csv").read_text() == (
         "number,train_loss,train_accuracy,validation_loss,validation_accuracy,"
         "seconds,images_per_second\n"
@@ -116,5 +116,5 @@ def test_metrics_csv(tmp_path: Path) -> None:
 
 
 def test_summary(tmp_path: Path) -> None:
-    Run(tmp_path).write_summary({"seed": 3})
+    RunDir(tmp_path).write_summary({"seed": 3})
     assert json.loads((tmp_path / "run.json").read_text()) == {"seed": 3}

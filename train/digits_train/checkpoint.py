@@ -1,8 +1,9 @@
-"""Checkpoints: a trained network in one safetensors file that explains itself.
+"""Checkpoints, and the state that `--resume` needs.
 
-safetensors (https://huggingface.co/docs/safetensors) holds tensors and text, never code. The text
-is one JSON object under the key `digits`: what the network is, how it came about, and a SHA-256
-over that and the weights, which shows damage.
+A checkpoint is a trained network in one safetensors file
+(https://huggingface.co/docs/safetensors), which holds tensors and text, never code. The text is one
+JSON object under the key `digits`: what the network is, how it was trained, and a SHA-256 over that
+and the weights, to detect damage.
 """
 
 import hashlib
@@ -21,17 +22,17 @@ import torch
 from digits.errors import DigitsError, ModelError
 from digits.files import write_bytes
 from digits_train import models
+from digits_train.config import from_dict
 from digits_train.models import Network
-from digits_train.typed import typed
 
 FORMAT = "digits checkpoint 1"
 
 _KEY = "digits"
 _SHA256_BYTES = 32
 
-# What torch's restricted unpickler raises on damaged files: on all 102,000 with one byte of a small
-# one's pickle changed.
-_BROKEN_PICKLE = (
+# What torch's restricted unpickler raises on damaged files: found with all 102,000 ways to change
+# one byte of a small file's pickle.
+_UNPICKLE_ERRORS = (
     OSError,
     EOFError,
     RuntimeError,
@@ -48,54 +49,98 @@ _BROKEN_PICKLE = (
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a network comes from."""
+    """How a network was trained."""
 
     architecture: str
     digits_version: str
-    recipe: dict[str, Any]  # the fields of Recipe
+    recipe: dict[str, Any]  # as `digits_train.config.to_dict` gives it
     seed: int
     epoch: int  # finished epochs
     data_sha256: dict[str, str]  # file name -> SHA-256
     training_digits: int
-    validation_accuracy: float | None  # 0 to 1; None where the validation digits trained too
-    teacher: str | None  # SHA-256 of the checkpoint that it learnt from
+    validation_accuracy: float | None  # 0 to 1; None with --all-data
+    teacher: str | None  # SHA-256 of the checkpoint it was distilled from
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded checkpoint. `sha256` is the file's own."""
+    """A loaded checkpoint. `sha256` is that of the file."""
 
     model: Network
     provenance: Provenance
     sha256: str
 
 
-def save(path: Path, model: Network, provenance: Provenance) -> None:
-    """Write the file by rename; the same network and provenance give the same bytes.
+@dataclass
+class TrainState:
+    """Everything that a later process needs to continue a training."""
 
-    Raises DigitsError when it can't be written.
+    model: Network
+    optimizer: torch.optim.Optimizer
+    seed: int
+    ema_model: Network | None = None  # moving average of the model, if the recipe wants one
+    epoch: int = 0  # finished epochs
+
+    @property
+    def eval_model(self) -> Network:
+        """The network to evaluate and save."""
+        return self.model if self.ema_model is None else self.ema_model
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes in training, of types that torch.load(weights_only=True) accepts.
+
+        It has no random state: each epoch seeds its generators afresh.
+        """
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict()["state"],
+            "average": self.ema_model.state_dict() if self.ema_model else None,
+            "epoch": self.epoch,
+        }
+
+    def load_state_dict(self, values: dict[str, Any]) -> None:
+        """Return to what `state_dict()` gave, on this or another kind of device.
+
+        Raises ValueError if a value isn't finite or doesn't fit the network, and whatever PyTorch
+        raises.
+        """
+        self.model.load_weights(values["model"])
+        # The groups come from the recipe.
+        groups = self.optimizer.state_dict()
+        self.optimizer.load_state_dict(groups | {"state": values["optimizer"]})
+        # Fused kernels don't check shapes.
+        for parameter in self.model.parameters() if values["epoch"] else ():
+            moments = list(self.optimizer.state[parameter].values())
+            fit = all(value.ndim == 0 or value.shape == parameter.shape for value in moments)
+            if not moments or not fit or not all(value.isfinite().all() for value in moments):
+                raise ValueError("the optimizer's state doesn't fit the weights")
+        if self.ema_model:
+            self.ema_model.load_weights(values["average"])
+        self.epoch = values["epoch"]
+
+
+def save(path: Path, model: Network, provenance: Provenance) -> None:
+    """Write the file atomically; the same network and provenance give the same bytes.
+
+    Raises DigitsError if it can't be written.
     """
     weights = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
-    described = asdict(provenance)
-    header = {
-        "format": FORMAT,
-        "sha256": _digest(weights, described),
-        "provenance": described,
-    }
-    # One key only: safetensors writes several in a random order.
+    values = asdict(provenance)
+    header = {"format": FORMAT, "sha256": _digest(weights, values), "provenance": values}
+    # One key only: safetensors writes several in random order.
     write_bytes(path, safetensors.torch.save(weights, {_KEY: json.dumps(header)}))
 
 
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint into a network on the CPU, in evaluation mode.
 
-    Raises ModelError when the file is missing, damaged, not ours, or of an unknown architecture, or
-    when its weights are not finite, or not those of its architecture.
+    Raises ModelError if the file is missing, damaged, not ours, or of an unknown architecture, or
+    if its weights are not finite or don't fit it.
     """
     try:
         if not path.is_file():
             raise ModelError(f"{path}: there is no such checkpoint")
-        # At once: a training may put the next one in its place.
+        # In one go, because a training may replace the file.
         raw = path.read_bytes()
         weights = safetensors.torch.load(raw)
     except (safetensors.SafetensorError, OSError, LookupError) as error:
@@ -110,15 +155,15 @@ def load(path: Path) -> Checkpoint:
         model.load_weights(weights)
     except ValueError as error:
         raise ModelError(
-            f"{path} is no usable {provenance.architecture}: {error}; train it again"
+            f"{path} is not a usable {provenance.architecture}: {error}; train it again"
         ) from error
     return Checkpoint(model.eval(), provenance, hashlib.sha256(raw).hexdigest())
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write what `--resume` needs, by rename: torch's file, and its SHA-256 behind it.
+    """Write what `--resume` needs, atomically: torch's file, followed by its SHA-256.
 
-    Raises DigitsError when it can't be written.
+    Raises DigitsError if it can't be written.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -127,19 +172,19 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Read what `save_state` wrote: tensors and plain values; a pickle with code is refused.
+    """Read what `save_state` wrote: tensors and plain values; pickled code is refused.
 
-    Raises ModelError when the file is missing, damaged or not ours.
+    Raises ModelError if the file is missing, damaged or not ours.
     """
     try:
         if not path.is_file():
-            raise ModelError(f"{path} is missing: there is nothing to resume from")
+            raise ModelError(f"{path} is missing: nothing to resume from")
         raw = path.read_bytes()
         data, digest = raw[:-_SHA256_BYTES], raw[-_SHA256_BYTES:]
-        if hashlib.sha256(data).digest() != digest:  # torch doesn't look at its file's checksums
-            raise ValueError("another SHA-256")
+        if hashlib.sha256(data).digest() != digest:  # torch ignores its files' checksums
+            raise ValueError("wrong SHA-256")
         state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
-    except _BROKEN_PICKLE as error:
+    except _UNPICKLE_ERRORS as error:
         raise ModelError(f"{path} is damaged, or not a state that digits wrote") from error
     if not isinstance(state, dict):
         raise ModelError(f"{path} is not a state that digits wrote")
@@ -147,7 +192,7 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def _text(raw: bytes) -> str:
-    """What the header of an intact safetensors file holds under our key."""
+    """Our key's value in the header of an intact safetensors file."""
     size = int.from_bytes(raw[:8], "little")
     metadata: dict[str, str] = json.loads(raw[8 : 8 + size]).get("__metadata__") or {}
     return metadata.get(_KEY, "")
@@ -159,12 +204,12 @@ def _provenance(path: Path, text: str, weights: dict[str, torch.Tensor]) -> Prov
         header = json.loads(text or "{}")
         if header.get("format") != FORMAT:
             raise ModelError(f"{path} is not a checkpoint of this version of digits ({FORMAT})")
-        provenance = typed(Provenance, header["provenance"])
+        provenance = from_dict(Provenance, header["provenance"])
         intact = _digest(weights, header["provenance"]) == header["sha256"]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ModelError(f"{path} is damaged: its header makes no sense ({error})") from error
+        raise ModelError(f"{path} is damaged: invalid header ({error})") from error
     if not intact:
-        raise ModelError(f"{path} is damaged: it doesn't have the SHA-256 in its header")
+        raise ModelError(f"{path} is damaged: its SHA-256 isn't the one in its header")
     return provenance
 
 

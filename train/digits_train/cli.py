@@ -11,8 +11,8 @@ from digits.terminal import emit
 from digits_train import options
 
 if TYPE_CHECKING:
-    from digits_train.recipe import Recipe
-    from digits_train.session import Outcome
+    from digits_train.config import Recipe
+    from digits_train.trainer import TrainResult
 
 app = plain_app()
 
@@ -39,12 +39,12 @@ def train(
     tensorboard: options.TensorBoard = False,
     as_json: options.Json = False,
 ) -> None:
-    """Train a network; leave a run folder with its checkpoint, figures and curves.
+    """Train a network; write a run folder with its checkpoint, metrics and plots.
 
     With several GPUs or machines: torchrun --nproc-per-node N -m digits train ...
     """
     if resume is not None:
-        _goes_on_as_it_was(
+        _forbid_with_resume(
             None if model and ":" in model else model, recipe, epochs, batch_size, learning_rate,
             seed, precision, teacher, patience, out, all_data or None,
         )  # fmt: skip
@@ -52,47 +52,48 @@ def train(
         raise typer.BadParameter("--all-data trains on the digits that --patience needs")
 
     # torch takes seconds to import and may not be installed; --help needs neither.
-    from digits_train import models, run, session, world
-    from digits_train.plan import Options, Plan
+    from digits_train import models, run, trainer
+    from digits_train.config import RuntimeOptions, TrainConfig
+    from digits_train.distributed import exit_worker
 
-    network = models.add(model or "lenet5")
-    models.add(teacher_model or "lenet5")
-    how = Options(device, data, compiled, tensorboard, max_minutes)
+    network = models.register(model or "lenet5")
+    models.register(teacher_model or "lenet5")
+    runtime_options = RuntimeOptions(device, data, compiled, tensorboard, max_minutes)
     if resume is None:
         changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
         chosen = _recipe(network, recipe or "default", changes)
-        plan = Plan(network, chosen, seed or 0, precision or "auto", all_data, patience)
-        outcome = session.train(plan, how, teacher, out)
+        config = TrainConfig(network, chosen, seed or 0, precision or "auto", all_data, patience)
+        result = trainer.train(config, runtime_options, teacher, out)
     else:
-        outcome = session.resume(run.find(resume), how)
-    _report(outcome, as_json)
-    world.leave()
+        result = trainer.resume(run.find_run(resume), runtime_options)
+    _report(result, as_json)
+    exit_worker()
 
 
-def _goes_on_as_it_was(*planned: object) -> None:
-    if any(value is not None for value in planned):
+def _forbid_with_resume(*values: object) -> None:
+    if any(value is not None for value in values):
         raise typer.BadParameter(
-            "--resume goes on as the run was started: only --device, --data, --max-minutes,"
-            " --compile, --tensorboard and --json fit, and for networks of your own --model"
-            " FILE.py:CLASS and --teacher-model"
+            "--resume continues as the run was started: it allows only --device, --data,"
+            " --max-minutes, --compile, --tensorboard and --json, and for networks of your own"
+            " --model FILE.py:CLASS and --teacher-model"
         )
 
 
 def _recipe(network: str, name: str, changes: dict[str, Any]) -> "Recipe":
-    from digits_train.models import choose
+    from digits_train.models import get_recipe
 
     try:
-        return choose(network, name, **changes)
+        return get_recipe(network, name, **changes)
     except DigitsError as error:
         raise typer.BadParameter(str(error)) from error
 
 
-def _report(outcome: "Outcome | None", as_json: bool) -> None:
-    """Print what came of a training. Raises DigitsError when the network is of no use."""
-    if outcome is None:  # another process prints it
+def _report(result: "TrainResult | None", as_json: bool) -> None:
+    """Print the result of a training. Raises DigitsError if the network is useless."""
+    if result is None:  # another process prints it
         return
-    run, summary, failure = outcome
-    validation = "no validation: trained on its digits too"
+    run, summary, failure = result
+    validation = "no validation (--all-data)"
     if "validation_accuracy" in summary:
         validation = f"validation {summary['validation_accuracy']:.2%}"
     if as_json:

@@ -1,15 +1,15 @@
-"""What is wrong with the digits, or with what a network learnt from them, and what helps."""
+"""What is wrong with the data or with the trained network, and what helps."""
 
 from collections.abc import Iterator
 
 from digits.data.evaluate import Evaluation, interval
 from digits.data.mnist import SplitName, Splits
-from digits_train.fit import Epoch
+from digits_train.metrics import EpochMetrics
 
-_FEW_DIGITS = 100  # an accuracy of 95 % measured on them is anything from 89 to 98 %
+_FEW_DIGITS = 100  # an accuracy of 95 % measured on them means 89 to 98 %
 _TYPICAL = 0.95
-_FEW_STEPS = 100  # after 5, a third of 140 own pictures was read rightly, after 100 three of four
-_LAG = 0.05  # of the accuracy, which is not worth a word
+_FEW_STEPS = 100  # of 140 own pictures a third was read correctly after 5, three of four after 100
+_TOLERATED_LAG = 0.05  # of accuracy
 
 _MISSING: dict[SplitName, str] = {
     "train": "the network can't learn to read them",
@@ -18,8 +18,8 @@ _MISSING: dict[SplitName, str] = {
 }
 
 
-def digits(splits: Splits) -> Iterator[str]:
-    """Warnings before a training."""
+def data_warnings(splits: Splits) -> Iterator[str]:
+    """What to warn of before a training."""
     for name, split in splits.items():
         missing = ", ".join(str(digit) for digit in range(10) if digit not in split.labels)
         if missing:
@@ -36,26 +36,25 @@ def digits(splits: Splits) -> Iterator[str]:
         )
 
 
-def lag(result: Evaluation, epoch: Epoch) -> str | None:
-    """A warning where the moving averages are far from the network that they are taken of.
+def ema_lag(result: Evaluation, epoch: EpochMetrics) -> str | None:
+    """A warning if the moving average is much worse than the network it averages.
 
-    result: of training digits. epoch: the one that is kept.
+    result: on training digits. epoch: the one that is kept.
     """
     _, high = result.interval
-    if high + _LAG > epoch.train_accuracy:
+    if high + _TOLERATED_LAG > epoch.train_accuracy:
         return None
     return (
         f"the moving average lags behind: it reads {result.accuracy:.2%} of the training digits,"
-        f" and the network itself {epoch.train_accuracy:.2%}; more --epochs or a smaller"
-        " --batch-size let it follow"
+        f" the network itself {epoch.train_accuracy:.2%}; try more --epochs or a smaller"
+        " --batch-size"
     )
 
 
-def failure(result: Evaluation, epoch: Epoch, steps: int) -> str | None:
-    """What makes the network useless: one answer for all digits is as good, as far as one can tell.
+def failure(result: Evaluation, epoch: EpochMetrics, steps: int) -> str | None:
+    """Why the network is useless: not significantly better than one answer for all digits.
 
-    result: of digits that it hasn't learnt. epoch: the one that is kept. steps: how many there
-    were.
+    result: on digits it didn't train on. epoch: the one that is kept. steps: how many were trained.
     """
     commonest = result.counts.sum(1)
     chance = float(commonest.max() / result.total)
@@ -67,7 +66,7 @@ def failure(result: Evaluation, epoch: Epoch, steps: int) -> str | None:
     elif epoch.train_accuracy < 0.5:
         remedy = "try another --learning-rate"
     else:
-        remedy = "it knows its training digits by heart, and needs more of them"
+        remedy = "it overfits, and needs more training digits"
     return (
         f"the network can't be told from guessing: it reads {result.accuracy:.2%} of"
         f" {result.total} digits, and always answering {commonest.argmax()} gives {chance:.2%};"

@@ -1,8 +1,10 @@
-"""What a network learns from: the training digits, and pictures that are drawn beside them."""
+"""What a network learns from: batches of training digits, and of pictures generated for it."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -11,27 +13,31 @@ from torch import Tensor
 
 from digits.data.mnist import Split
 from digits_train import outliers, photographs
-from digits_train.augment import Dice, augment
+from digits_train.augment import BatchRng, augment
+from digits_train.config import Recipe
+from digits_train.distributed import DistributedContext
 from digits_train.handwriting import digits as handwriting
 from digits_train.models.network import NONE
-from digits_train.recipe import Recipe
-from digits_train.world import World
 
-# Pictures of each kind, which take some seconds to draw; augmentation changes them each time.
-DRAWN = 10_000
-PHOTOGRAPHED = 6_000
-OUTLIERS = 12_000
-BLANK = 4_000
+T = TypeVar("T")
+U = TypeVar("U")
+
+# Pictures in each pool, which take some seconds to draw; augmentation changes them each time.
+NUM_DRAWN = 10_000
+NUM_PHOTOGRAPHED = 6_000
+NUM_OUTLIERS = 12_000
+NUM_BLANK = 4_000
 
 _OUTLIERS_PER_DIGIT = 0.25
+_PREFETCH = 2  # batches
 
 
 @dataclass(frozen=True)
 class Pool:
     """Pictures of one kind.
 
-    images: uint8 [n, 28, 28]. labels: uint8 [n], NONE for what is no digit. share: how many of
-    them go into a batch for each training digit.
+    images: uint8 [n, 28, 28]. labels: uint8 [n], NONE for non-digits. share: how many of them go
+    into a batch per training digit.
     """
 
     images: NDArray[np.uint8]
@@ -40,11 +46,11 @@ class Pool:
 
 
 class Batch(NamedTuple):
-    """What a process learns from in a step.
+    """What a process learns from in one step.
 
     images: [n, 1, 28, 28], 0 to 255. labels: int64 [n]. weights: float32 [n], of the losses: over
-    all processes those of the digits are 1, and those of the outliers what the recipe says.
-    trained: bool [n], which are training digits; the epoch's figures are theirs.
+    all processes, those of the digits sum to 1 and those of the outliers to the recipe's weight.
+    trained: bool [n], True for training digits, which alone the epoch's metrics count.
     """
 
     images: Tensor
@@ -55,7 +61,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Examples:
-    """All of them, on the device: the training digits first, then each pool.
+    """All examples, on the device: the training digits first, then each pool.
 
     images: uint8 [n, 1, 28, 28]. labels: int64 [n]. ends: where the digits and each pool end.
     shares: those of the pools.
@@ -77,53 +83,72 @@ class Examples:
             [pool.share for pool in pools],
         )
 
-    def beside(self, digits: Tensor, generator: torch.Generator) -> Tensor:
-        """Chosen training digits with their share of each pool, in any order: indices, int64.
+    def add_pool_samples(self, digits: Tensor, rng: torch.Generator) -> Tensor:
+        """Mix training digits with each pool's share, in random order: indices, int64.
 
-        digits: indices of the former. A pool gives one picture at least.
+        digits: indices of the digits. Each pool gives at least one picture.
         """
         parts = [digits]
         for start, end, share in zip(self.ends, self.ends[1:], self.shares, strict=False):
             size = (max(1, round(share * len(digits))),)
-            device = digits.device
-            parts.append(torch.randint(start, end, size, generator=generator, device=device))
+            parts.append(torch.randint(start, end, size, generator=rng, device=digits.device))
         if len(parts) == 1:
             return digits
         mixed = torch.cat(parts)
-        return mixed[torch.randperm(len(mixed), generator=generator, device=mixed.device)]
+        return mixed[torch.randperm(len(mixed), generator=rng, device=mixed.device)]
 
     def batch(
-        self, recipe: Recipe, generator: torch.Generator, world: World, digits: Tensor
+        self, recipe: Recipe, rng: torch.Generator, dist: DistributedContext, digits: Tensor
     ) -> Batch:
-        """What this process learns from in a step. digits: as for `beside`, of all processes."""
-        chosen = self.beside(digits, generator)
-        rows = world.rows(len(chosen))
+        """What this process learns from in one step. digits: indices, for all processes."""
+        chosen = self.add_pool_samples(digits, rng)
+        rows = dist.local_slice(len(chosen))
         own = chosen[rows]
         images, labels = self.images[own], self.labels[own]
         if recipe.augmentation is not None:
-            images = augment(images, recipe.augmentation, Dice(generator, len(chosen), rows))
-        none = labels == NONE
+            images = augment(images, recipe.augmentation, BatchRng(rng, len(chosen), rows))
         outliers = (self.labels[chosen] == NONE).sum()
-        weights = torch.where(none, recipe.outliers / outliers, 1 / (len(chosen) - outliers))
+        weights = torch.where(
+            labels == NONE, recipe.outlier_weight / outliers, 1 / (len(chosen) - outliers)
+        )
         return Batch(images, labels, weights, own < self.ends[0])
 
 
-def pools(recipe: Recipe, digits: Split, seed: int) -> list[Pool]:
-    """Draw what the recipe wants beside the digits. The same seed gives the same pictures."""
-    found = []
+def generate_pools(recipe: Recipe, digits: Split, seed: int) -> list[Pool]:
+    """Generate what the recipe adds to the digits. The same seed gives the same pictures."""
+    pools = []
     written = digits
     if recipe.drawn:
-        images, labels = handwriting.make(DRAWN, seed)
-        found.append(Pool(images, labels, recipe.drawn))
+        images, labels = handwriting.generate(NUM_DRAWN, seed)
+        pools.append(Pool(images, labels, recipe.drawn))
         written = Split(
             np.concatenate([digits.images, images]), np.concatenate([digits.labels, labels])
         )
     if recipe.photographed:
-        photographed = photographs.make(written, PHOTOGRAPHED, seed)
-        found.append(Pool(*photographed, recipe.photographed))
-    if recipe.outliers:
-        drawn = outliers.make(digits, OUTLIERS, seed)
-        images = np.concatenate([drawn, photographs.make_blank(BLANK, seed)])
+        photographed = photographs.generate(written, NUM_PHOTOGRAPHED, seed)
+        pools.append(Pool(*photographed, recipe.photographed))
+    if recipe.outlier_weight:
+        drawn = outliers.generate(digits, NUM_OUTLIERS, seed)
+        images = np.concatenate([drawn, photographs.generate_blank(NUM_BLANK, seed)])
         labels = np.full(len(images), NONE, np.uint8)
-        found.append(Pool(images, labels, _OUTLIERS_PER_DIGIT))
-    return found
+        pools.append(Pool(images, labels, _OUTLIERS_PER_DIGIT))
+    return pools
+
+
+def prefetch(make: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
+    """`map(make, items)`, computed in a thread that is up to two items ahead.
+
+    One thread computes all of them, in order, so that random numbers stay the same. PyTorch
+    releases the GIL while it computes: on two cores augmentation costs next to no time.
+    """
+    pending: deque[Future[U]] = deque()
+    # PyTorch's number of threads is a setting of each thread.
+    with ThreadPoolExecutor(
+        1, initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)
+    ) as pool:
+        for item in items:  # Executor.map has a buffersize only from Python 3.14 on
+            pending.append(pool.submit(make, item))
+            if len(pending) > _PREFETCH:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

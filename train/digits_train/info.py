@@ -1,4 +1,4 @@
-"""What is in a checkpoint: the network, layer by layer, and where it comes from."""
+"""What is in a checkpoint: the network, layer by layer, and how it was trained."""
 
 import json
 from collections.abc import Iterator
@@ -9,14 +9,15 @@ from typing import Any
 from digits.commands import tables
 from digits.names import escape_name
 from digits.terminal import printable
-from digits_train import checkpoint, models, run
+from digits_train import checkpoint, models
 from digits_train.checkpoint import Checkpoint
 from digits_train.models import summary
+from digits_train.run import checkpoint_at
 
 
 @dataclass(frozen=True)
 class Info:
-    """What `digits info` shows of a checkpoint, which is intact."""
+    """What `digits info` shows of an intact checkpoint."""
 
     file: str
     bytes: int
@@ -24,7 +25,7 @@ class Info:
 
     @property
     def about(self) -> dict[str, object]:
-        """The fields of Provenance. What a stranger has nested too deep is shown as JSON."""
+        """The fields of Provenance; values that are nested too deep for a table as JSON."""
         return {
             name: tables.parse_nested(json.dumps(value)) if isinstance(value, dict) else value
             for name, value in vars(self.checkpoint.provenance).items()
@@ -32,20 +33,20 @@ class Info:
 
 
 def inspect(path: Path, network: str | None = None) -> Info:
-    """Look into a checkpoint, or into that of a run folder.
+    """Read a checkpoint, or that of a run folder.
 
-    network: FILE.py:CLASS, where it is one of the user's own. Raises DigitsError when the
-    checkpoint is missing, damaged, not ours, or of a network that isn't known.
+    network: FILE.py:CLASS of a user's own network. Raises DigitsError if the checkpoint is missing,
+    damaged, not ours, or of an unknown network.
     """
     if network is not None:
-        models.add(network)
-    path = run.checkpoint_at(path)
+        models.register(network)
+    path = checkpoint_at(path)
     loaded = checkpoint.load(path)
     return Info(str(path), path.stat().st_size, loaded)
 
 
 def lines(info: Info) -> Iterator[str]:
-    """The lines that `digits info` prints: where the network comes from, and its layers."""
+    """The lines that `digits info` prints: how the network was trained, and its layers."""
     about = {"sha256": info.checkpoint.sha256, **info.about}
     yield from tables.described(info.file, info.bytes, about)
     yield ""
@@ -54,7 +55,7 @@ def lines(info: Info) -> Iterator[str]:
 
 
 def values(info: Info) -> dict[str, Any]:
-    """The same as values; `layers` has each layer, in the order in which a digit meets them."""
+    """The same for --json; `layers` has every layer, in order."""
     layers = summary.layers(info.checkpoint.model)
     return {
         "file": escape_name(info.file),

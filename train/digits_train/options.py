@@ -5,76 +5,74 @@ from typing import Annotated, Literal
 
 import typer
 
-# In words, because `--help` must not wait for torch.
+# Spelt out, because `--help` must not wait for torch.
 NETWORKS = """\b
 Networks (--model) and their recipes (--recipe):
-  lenet5         default: 80 epochs, with what is no digit and hands of the world;
-                 quick: 30 epochs, MNIST's digits alone; classic: 5 epochs, the textbook's
+  lenet5         default: 80 epochs, with non-digits and the world's handwriting;
+                 quick: 30 epochs, MNIST alone; classic: 5 epochs, the textbook's
   vgg16          default: 16 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
-  FILE.py:CLASS  one of your own, with recipes of its own: a chain of Normalize, ZeroPad2d,
+  FILE.py:CLASS  your own, with its own recipes: a chain of Normalize, ZeroPad2d,
                  Conv2d, BatchNorm2d, ReLU, MaxPool2d, Dropout, Flatten and Linear
 """
 
 Model = Annotated[
     str | None,
     typer.Option(
-        help="The network: lenet5, vgg16, or FILE.py:CLASS, which --resume needs again.",
+        help="lenet5, vgg16, or FILE.py:CLASS, which --resume needs again.",
         show_default="lenet5",
     ),
 ]
 RecipeName = Annotated[
-    str | None, typer.Option(help="How to train it (see below).", show_default="default")
+    str | None, typer.Option(help="How to train it; see below.", show_default="default")
 ]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Override the recipe's.")]
 BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="Instead of the recipe's, over all processes.")
+    int | None, typer.Option(min=1, help="Override the recipe's; over all processes.")
 ]
-LearningRate = Annotated[float | None, typer.Option(min=1e-12, help="Instead of the recipe's.")]
+LearningRate = Annotated[float | None, typer.Option(min=1e-12, help="Override the recipe's.")]
 Seed = Annotated[
     int | None,
     typer.Option(
         min=0,
         max=2**63 - 1,
-        help="Of the weights, the order and the augmentation.",
+        help="Seed of weights, order and augmentation.",
         show_default="0",
     ),
 ]
 Precision = Annotated[
     Literal["auto", "float32", "bfloat16"] | None,
-    typer.Option(
-        help="auto takes bfloat16 where network and device gain from it.", show_default="auto"
-    ),
+    typer.Option(help="auto: bfloat16 if network and device gain from it.", show_default="auto"),
 ]
 Teacher = Annotated[
-    Path | None, typer.Option(help="Run folder or checkpoint of a better network to learn from.")
+    Path | None, typer.Option(help="Run folder or checkpoint of a better network to distil.")
 ]
 TeacherModel = Annotated[
     str | None,
     typer.Option(
         metavar="FILE.py:CLASS",
-        help="The teacher's network, where it is one of your own. --resume needs it again.",
+        help="The teacher's network, if it is your own; --resume needs it again.",
     ),
 ]
 AllData = Annotated[
-    bool, typer.Option("--all-data", help="Train on the validation digits too, and have none.")
+    bool, typer.Option("--all-data", help="Train on the validation digits too; validate on none.")
 ]
 Patience = Annotated[
     int | None,
-    typer.Option(min=1, help="Stop after so many epochs without a better one, and keep the best."),
+    typer.Option(min=1, help="Stop after so many epochs without improvement; keep the best."),
 ]
 MaxMinutes = Annotated[
     float | None, typer.Option(min=0.0, help="Start no epoch that would end later.")
 ]
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"],
-    typer.Option(help="auto takes a GPU if there is one."),
+    typer.Option(help="auto: a GPU if there is one."),
 ]
 Compiled = Annotated[
-    bool, typer.Option("--compile", help="Compile the network first (torch.compile).")
+    bool, typer.Option("--compile", help="Compile the network with torch.compile.")
 ]
-Out = Annotated[Path | None, typer.Option(help="Run folder to make.")]
-Resume = Annotated[Path | None, typer.Option(help="Go on with the interrupted run in this folder.")]
+Out = Annotated[Path | None, typer.Option(help="Run folder to create.")]
+Resume = Annotated[Path | None, typer.Option(help="Continue the interrupted run in this folder.")]
 TensorBoard = Annotated[
-    bool, typer.Option("--tensorboard", help="Write events into the run folder too.")
+    bool, typer.Option("--tensorboard", help="Log to the run folder for TensorBoard too.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print run.json on one line.")]

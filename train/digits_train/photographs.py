@@ -1,18 +1,18 @@
-"""Digits on paper before a camera, as the image pipeline frames them.
+"""Photographed digits, as the image pipeline frames them.
 
-Augmentation moves a clean 28x28 frame. Frames in use come from pictures: from digits of seven
-pixels or of a hundred, thin strokes made thicker, with remains of lines, a neighbour's end, a cut
-edge, grain and JPEG's blocks. So some of what a network learns from goes that way: a digit is drawn
-on a sheet of its own, and `digits.vision` proposes what the digit on it may be. What overlaps with
-where it really is has its label.
+Augmentation changes clean 28x28 frames. In use, frames come from pictures: of digits of 7 to 100
+pixels, with thickened strokes, remains of lines, a neighbour's end, a cut edge, grain and JPEG
+blocks. So some training pictures take that path: a digit is drawn on a sheet, `digits.vision`
+proposes what the digit may be, and proposals that overlap with it get its label.
 
-The camera is a simple one on purpose: another one, in the tests, measures.
+This camera is simple on purpose: another one, in the tests, measures.
 """
 
 import io
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
@@ -25,120 +25,119 @@ from digits.vision.ink import Ink
 Picture = NDArray[np.uint8]
 Coverage = NDArray[np.float32]  # [height, width], 0 = paper, 1 = ink
 Floats = NDArray[np.float64]
-Random = np.random.Generator
 
-# What is proposed is the digit when it has so much of the digit's ink, when the digit is not much
-# smaller, and when not too much else is in it: less where that may be another digit.
-_FOUND = 0.8
-_SMALLEST = 0.6
-_ITS_OWN, _ITS_OWN_IN_COMPANY = 0.4, 0.7
-_FRAMES = 2  # of a photograph at the most: the others are hardly different
-_INK = 0.3  # of a pixel and more is stroke
-_UPRIGHT, _NARROW = 1.5, 3  # times as high as wide: with lines on the sheet, and without
+# A proposal is the digit if it has this share of the digit's ink, if the digit has this share of
+# its size, and this share of its ink: more where the rest may be another digit.
+_MIN_INK_FOUND = 0.8
+_MIN_RELATIVE_SIZE = 0.6
+_MIN_INK_SHARE, _MIN_INK_SHARE_IN_COMPANY = 0.4, 0.7
+_MAX_FRAMES = 2  # per photograph; more would hardly differ
+_STROKE_THRESHOLD = 0.3  # coverage of a pixel
+_MAX_ASPECT, _MAX_ASPECT_BARE = 1.5, 3  # height by width, with and without lines
 _CHUNK = 500  # frames at a time
 
 
-def make(digits: Split, count: int, seed: int) -> tuple[Picture, Picture]:
-    """Photograph some of the digits: frames, uint8 [count, 28, 28], and labels, uint8 [count].
+def generate(digits: Split, count: int, seed: int) -> tuple[Picture, Picture]:
+    """Photograph random digits: frames, uint8 [count, 28, 28], and labels, uint8 [count].
 
-    The same seed gives the same frames. A picture on which the digit isn't found gives none, others
-    several.
+    The same seed gives the same frames. A picture gives several frames, or none if the digit isn't
+    found.
     """
-    random = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     inks: list[Ink] = []
     labels: list[int] = []
     while len(inks) < count:
-        index = int(random.integers(len(digits)))
-        alone = random.random() < 0.8
-        picture, ink = photograph(digits, index, random, alone)
-        its_own = _ITS_OWN if alone else _ITS_OWN_IN_COMPANY
+        index = int(rng.integers(len(digits)))
+        alone = rng.random() < 0.8
+        picture, ink = photograph(digits, index, rng, alone)
+        min_share = _MIN_INK_SHARE if alone else _MIN_INK_SHARE_IN_COMPANY
         proposed = [hypothesis.component for hypothesis in propose(picture)]
-        shown = [component.ink for component in proposed if _shows(component, ink, its_own)]
-        chosen = random.permutation(len(shown))[:_FRAMES]
+        shown = [component.ink for component in proposed if _matches(component, ink, min_share)]
+        chosen = rng.permutation(len(shown))[:_MAX_FRAMES]
         inks += [shown[place] for place in chosen]
         labels += [int(digits.labels[index])] * len(chosen)
-    return _framed(inks[:count]), np.array(labels[:count], np.uint8)
+    return _to_frames(inks[:count]), np.array(labels[:count], np.uint8)
 
 
-def make_blank(count: int, seed: int | Sequence[int]) -> Picture:
-    """Photograph sheets on which no digit is: what may still be taken for one, framed.
+def generate_blank(count: int, seed: int | Sequence[int]) -> Picture:
+    """Photograph sheets without a digit, and frame what may be taken for one.
 
-    Returns uint8 [count, 28, 28]: of every other sheet parts of printed lines and boxes; of bare
-    ones grain, shadows, and what uneven light leaves.
+    Returns uint8 [count, 28, 28]: parts of printed lines and boxes from half of the sheets; grain,
+    shadows and uneven light from bare ones.
     """
-    random = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     inks: list[Ink] = []
     while len(inks) < count:
-        height = _some_height(random)
-        # A box has room on it: its corner alone might be a 7.
-        shape = np.ceil(np.exp(random.uniform(np.log(1.6), np.log(4), 2)) * height).astype(int)
+        height = _random_height(rng)
+        # Large enough for a whole box: its corner alone might be a 7.
+        shape = np.ceil(np.exp(rng.uniform(np.log(1.6), np.log(4), 2)) * height).astype(int)
         middle = shape[::-1] / 2
         box = Box(*np.concatenate([middle - height / 3, middle + height / 3]).astype(int).tolist())
-        bare = random.random() < 0.5
-        # A stroke of somebody's pen would be a 1, and so may be what is narrow and upright.
-        printed = _printed(tuple(shape), box, height, random, stroke=False)
+        bare = rng.random() < 0.5
+        # A pen's stroke would be a 1, as may be what is narrow and upright.
+        printed = _draw_lines(tuple(shape), box, height, rng, stroke=False)
         sheet = np.zeros_like(printed)
-        picture = _exposed(sheet, sheet if bare else printed, height, random)
-        steepest = _NARROW if bare else _UPRIGHT
+        picture = _expose(sheet, sheet if bare else printed, height, rng)
+        steepest = _MAX_ASPECT_BARE if bare else _MAX_ASPECT
         proposed = (hypothesis.component for hypothesis in propose(picture))
         inks += [one.ink for one in proposed if one.box.height < steepest * one.box.width]
-    return _framed(inks[:count])
+    return _to_frames(inks[:count])
 
 
-def _framed(inks: list[Ink]) -> Picture:
+def _to_frames(inks: list[Ink]) -> Picture:
     chunks = [to_mnist(inks[start : start + _CHUNK]) for start in range(0, len(inks), _CHUNK)]
     return np.concatenate(chunks)
 
 
-def _some_height(random: Random) -> float:
-    """Of a digit, in pixels."""
-    return float(np.exp(random.uniform(np.log(7), np.log(100))))
+def _random_height(rng: Generator) -> float:
+    """The height of a digit, in pixels."""
+    return float(np.exp(rng.uniform(np.log(7), np.log(100))))
 
 
 def photograph(
-    digits: Split, index: int, random: Random, alone: bool = True
+    digits: Split, index: int, rng: Generator, alone: bool = True
 ) -> tuple[Picture, Mask]:
     """A grey picture of one digit, uint8 [height, width], and its ink, bool of the same shape.
 
-    alone: or else another digit stands beside it.
+    alone: False puts another digit beside it.
     """
-    height = _some_height(random)
-    digit = _written(digits.images[index], height, random)
-    room = np.exp(random.uniform(np.log(0.1), np.log(1.5), 4)) * height
-    if random.random() < 0.1:  # the picture's edge cuts it
-        room[random.integers(4)] = -random.uniform(0.02, 0.1) * min(digit.shape)
+    height = _random_height(rng)
+    digit = _resize_digit(digits.images[index], height, rng)
+    room = np.exp(rng.uniform(np.log(0.1), np.log(1.5), 4)) * height
+    if rng.random() < 0.1:  # cut by the picture's edge
+        room[rng.integers(4)] = -rng.uniform(0.02, 0.1) * min(digit.shape)
     left, top, right, bottom = np.round(room).astype(int).tolist()
     width, tall = digit.shape[1] + left + right, digit.shape[0] + top + bottom
     ink = np.zeros((tall, width), np.float32)
-    _put(ink, digit, left, top)
-    seen = ink > _INK
-    box = _bounds(seen)
+    _paste(ink, digit, left, top)
+    seen = ink > _STROKE_THRESHOLD
+    box = _bounding_box(seen)
     if not alone:
-        other = _written(digits.images[random.integers(len(digits))], height, random)
-        gap = round(random.uniform(0, 0.3) * height)
-        before = random.random() < 0.5
+        other = _resize_digit(digits.images[rng.integers(len(digits))], height, rng)
+        gap = round(rng.uniform(0, 0.3) * height)
+        before = rng.random() < 0.5
         place = box.left - gap - other.shape[1] if before else box.right + gap
-        _put(ink, other, place, top + round(random.normal(0, 0.05) * height))
-    printed = _printed(ink.shape, box, height, random)
-    return _exposed(ink, printed, height, random), seen
+        _paste(ink, other, place, top + round(rng.normal(0, 0.05) * height))
+    printed = _draw_lines(ink.shape, box, height, rng)
+    return _expose(ink, printed, height, rng), seen
 
 
-def _written(digit: Picture, height: float, random: Random) -> Coverage:
-    """The digit, up to its edges, in so many pixels, with the sharp edges of ink."""
+def _resize_digit(digit: Picture, height: float, rng: Generator) -> Coverage:
+    """Crop the digit and scale it to `height`, with the sharp edges of ink."""
     rows, columns = np.flatnonzero(digit.any(1)), np.flatnonzero(digit.any(0))
     cut = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32) / 255
     scale = height / max(cut.shape)
     size = max(2, round(cut.shape[1] * scale)), max(2, round(cut.shape[0] * scale))
     drawn = np.asarray(Image.fromarray(np.pad(cut, 1)).resize(size, Image.Resampling.BICUBIC))
-    # Where ink ends: strokes as MNIST has them, or thinner, or thicker.
-    edge, sharpness = random.uniform(0.25, 0.6), max(1.0, scale / 2)
-    edge = min(edge, drawn.max() / 2)  # a hairline that is made small is pale all over
+    # The threshold of ink: strokes as in MNIST, thinner or thicker.
+    edge, sharpness = rng.uniform(0.25, 0.6), max(1.0, scale / 2)
+    edge = min(edge, drawn.max() / 2)  # a hairline scaled down is pale all over
     coverage: Coverage = np.clip((drawn - edge) * sharpness + 0.5, 0, 1)
     return coverage
 
 
-def _put(ink: Coverage, digit: Coverage, left: int, top: int) -> None:
-    """Draw what of a digit lies on the sheet."""
+def _paste(ink: Coverage, digit: Coverage, left: int, top: int) -> None:
+    """Draw the part of a digit that lies on the sheet."""
     bottom, right = top + digit.shape[0], left + digit.shape[1]
     if min(bottom, right) > 0:
         part = ink[max(0, top) : bottom, max(0, left) : right]
@@ -146,82 +145,83 @@ def _put(ink: Coverage, digit: Coverage, left: int, top: int) -> None:
         np.maximum(part, cut, out=part)
 
 
-def _printed(
-    shape: tuple[int, ...], box: Box, height: float, random: Random, stroke: bool = True
+def _draw_lines(
+    shape: tuple[int, ...], box: Box, height: float, rng: Generator, stroke: bool = True
 ) -> Coverage:
-    """Ruled or squared lines, a form's box, somebody's stroke (if any may be), or nothing."""
+    """Ruled or squared lines, a form's box, a pen's stroke (if `stroke`), or nothing."""
     image = Image.new("L", (shape[1], shape[0]))
     pen = ImageDraw.Draw(image)
-    width = max(1, round(random.uniform(0.01, 0.06) * height))
-    kind = random.random()
+    width = max(1, round(rng.uniform(0.01, 0.06) * height))
+    kind = rng.random()
     if kind < 0.2:
-        spacing = random.uniform(0.5, 2) * height
-        for y in np.arange(random.uniform(0, spacing), shape[0], spacing):
-            pen.line((0, y, shape[1], y + random.normal(0, 0.02) * shape[1]), 255, width)
+        spacing = rng.uniform(0.5, 2) * height
+        for y in np.arange(rng.uniform(0, spacing), shape[0], spacing):
+            pen.line((0, y, shape[1], y + rng.normal(0, 0.02) * shape[1]), 255, width)
         if kind < 0.08:
-            for x in np.arange(random.uniform(0, spacing), shape[1], spacing):
-                pen.line((x, 0, x + random.normal(0, 0.02) * shape[0], shape[0]), 255, width)
+            for x in np.arange(rng.uniform(0, spacing), shape[1], spacing):
+                pen.line((x, 0, x + rng.normal(0, 0.02) * shape[0], shape[0]), 255, width)
     elif kind < 0.35:
-        around = random.uniform(-0.03, 0.4, 4) * height
+        around = rng.uniform(-0.03, 0.4, 4) * height
         corners = np.array(box) + around * (-1, -1, 1, 1)
         pen.rectangle(corners.tolist(), outline=255, width=width)
     elif kind < 0.42 and stroke:
-        ends = random.uniform(0, 1, 4) * (shape[1], shape[0], shape[1], shape[0])
+        ends = rng.uniform(0, 1, 4) * (shape[1], shape[0], shape[1], shape[0])
         pen.line(ends.tolist(), 255, width)
     return np.asarray(image, np.float32) / np.float32(255)
 
 
-def _exposed(ink: Coverage, printed: Coverage, height: float, random: Random) -> Picture:
-    """The sheet as a camera gives it: light, blur, grain, JPEG; or light ink on dark."""
-    contrast = random.uniform(0.15, 0.9)
-    lines = printed * random.uniform(0.2, 1)
-    dark = np.maximum(ink * random.uniform(0.6, 1), lines) * contrast
+def _expose(ink: Coverage, printed: Coverage, height: float, rng: Generator) -> Picture:
+    """Photograph the sheet: light, blur, grain, JPEG; sometimes light ink on dark."""
+    contrast = rng.uniform(0.15, 0.9)
+    lines = printed * rng.uniform(0.2, 1)
+    dark = np.maximum(ink * rng.uniform(0.6, 1), lines) * contrast
     y, x = np.mgrid[-1 : 1 : ink.shape[0] * 1j, -1 : 1 : ink.shape[1] * 1j]
-    slope = random.uniform(-1, 1, 2) * np.exp(random.uniform(np.log(0.05), np.log(0.5)))
+    slope = rng.uniform(-1, 1, 2) * np.exp(rng.uniform(np.log(0.05), np.log(0.5)))
     light = 1 + slope[0] * x + slope[1] * y
-    if random.random() < 0.2:
-        light = light * _shadow(x, y, random)
-    grey = 255 * random.uniform(max(0.5, contrast), 1) * light * (1 - dark)
-    blur = random.uniform(0, 0.04) * height
-    if blur > 0.3:  # a reduction and an enlargement; what Pillow's filter costs grows with it
+    if rng.random() < 0.2:
+        light = light * _shade(x, y, rng)
+    grey = 255 * rng.uniform(max(0.5, contrast), 1) * light * (1 - dark)
+    blur = rng.uniform(0, 0.04) * height
+    if blur > 0.3:  # scale down and up, because the cost of Pillow's filter grows with the radius
         small = max(2, round(ink.shape[1] / (1 + blur))), max(2, round(ink.shape[0] / (1 + blur)))
         reduced = Image.fromarray(grey.astype(np.float32)).resize(small, Image.Resampling.BOX)
         grey = np.asarray(reduced.resize(ink.shape[::-1], Image.Resampling.BICUBIC))
-    grey = grey + random.normal(0, random.uniform(0, 0.06) * contrast * 255, ink.shape)
+    grey = grey + rng.normal(0, rng.uniform(0, 0.06) * contrast * 255, ink.shape)
     pixels = np.clip(grey, 0, 255).astype(np.uint8)
-    if random.random() < 0.5:
+    if rng.random() < 0.5:
         file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "JPEG", quality=int(random.integers(20, 95)))
+        Image.fromarray(pixels).save(file, "JPEG", quality=int(rng.integers(20, 95)))
         pixels = np.asarray(Image.open(file))
     negative: Picture = 255 - pixels
-    return negative if random.random() < 0.2 else pixels
+    return negative if rng.random() < 0.2 else pixels
 
 
-def _shadow(x: Floats, y: Floats, random: Random) -> Floats:
-    """A factor of the light, 0 to 1: the shadow of something round, whose edge is soft or sharp.
+def _shade(x: Floats, y: Floats, rng: Generator) -> Floats:
+    """A factor of the light, 0 to 1: a round shadow with a soft or sharp edge.
 
     x, y: float64 [height, width], -1 to 1 over the picture.
     """
-    middle, radius = random.uniform(-3, 3, 2), random.uniform(0.5, 3)
+    middle, radius = rng.uniform(-3, 3, 2), rng.uniform(0.5, 3)
     inside = radius - np.hypot(x - middle[0], y - middle[1])
-    softness = np.exp(random.uniform(np.log(0.02), np.log(0.5)))
+    softness = np.exp(rng.uniform(np.log(0.02), np.log(0.5)))
     covered = 1 / (1 + np.exp(np.clip(-inside / softness, -50, 50)))
-    factor: Floats = 1 - random.uniform(0.1, 0.6) * covered
+    factor: Floats = 1 - rng.uniform(0.1, 0.6) * covered
     return factor
 
 
-def _shows(proposed: Component, digit: Mask, its_own: float) -> bool:
-    """Whether a component is the digit. digit: bool [height, width], of the whole picture."""
+def _matches(proposed: Component, digit: Mask, min_share: float) -> bool:
+    """Whether a proposal is the digit. digit: bool [height, width], its ink in the picture."""
     left, top, right, bottom = proposed.box
     inside = digit[top:bottom, left:right]
     mass = proposed.ink.sum(dtype=np.int64)
-    if (proposed.ink[inside] > 0).sum() < _FOUND * digit.sum():
+    if (proposed.ink[inside] > 0).sum() < _MIN_INK_FOUND * digit.sum():
         return False
-    box = _bounds(digit)
-    large = max(box.width, box.height) > _SMALLEST * max(proposed.box.width, proposed.box.height)
-    return bool(large and proposed.ink[inside].sum(dtype=np.int64) > its_own * mass)
+    box = _bounding_box(digit)
+    size = max(proposed.box.width, proposed.box.height)
+    large = max(box.width, box.height) > _MIN_RELATIVE_SIZE * size
+    return bool(large and proposed.ink[inside].sum(dtype=np.int64) > min_share * mass)
 
 
-def _bounds(mask: Mask) -> Box:
+def _bounding_box(mask: Mask) -> Box:
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)

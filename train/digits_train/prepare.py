@@ -14,104 +14,107 @@ from digits.data.datasets import DataSet
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits.terminal import complain, printable, progress_bar
-from digits_train import diagnose, examples, models, optimize, world
-from digits_train.checkpoint import Checkpoint
-from digits_train.fit import Epoch, Resources, Training
+from digits_train import diagnose, models, optim
+from digits_train.checkpoint import Checkpoint, TrainState
+from digits_train.config import Precision, RuntimeOptions, TrainConfig
+from digits_train.distributed import DistributedContext, has_bfloat16
+from digits_train.examples import generate_pools
+from digits_train.fit import TrainContext
+from digits_train.metrics import EpochMetrics
 from digits_train.models import Network
-from digits_train.plan import Options, Plan, Precision
-from digits_train.world import World
 
 
-def load(data: Path | None, all_data: bool, here: World) -> DataSet:
-    """The digits to train on, choose by (not with all_data) and report.
+def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> DataSet:
+    """Load the splits to train on, to validate on (not with all_data) and to test on.
 
-    One process after the other, because the first may have to fetch them.
+    One process after the other, because the first may have to download them.
     """
 
-    def report(error: DigitsError) -> None:
-        if here.leads:
-            complain(f"warning: {printable(str(error))}; it isn't trained on")
+    def on_error(error: DigitsError) -> None:
+        if dist.is_main:
+            complain(f"warning: {printable(str(error))}; skipped")
 
-    if not here.leads:
-        here.barrier()
-    loaded = datasets.load(data, report)
-    if here.leads:
-        here.barrier()
+    if not dist.is_main:
+        dist.barrier()
+    loaded = datasets.load(data, on_error)
+    if dist.is_main:
+        dist.barrier()
     if all_data:
         both = mnist.join(loaded.splits["train"], loaded.splits["validation"])
         loaded = replace(loaded, splits={"train": both, "test": loaded.splits["test"]})
-    for warning in diagnose.digits(loaded.splits) if here.leads else ():
+    for warning in diagnose.data_warnings(loaded.splits) if dist.is_main else ():
         complain(f"warning: {warning}")
     return loaded
 
 
-def start(plan: Plan, device: torch.device) -> Training:
-    """A new network, its moving average and its optimizer, on the device."""
-    torch.manual_seed(plan.seed)
-    model = place(models.build(plan.architecture), device)
+def create_state(config: TrainConfig, device: torch.device) -> TrainState:
+    """Make a new network, its moving average and its optimizer, on the device."""
+    torch.manual_seed(config.seed)
+    model = to_device(models.build(config.architecture), device)
     if device.type == "cpu" and model.threads and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(model.threads)
-    average = copy.deepcopy(model) if plan.recipe.average else None
-    return Training(model, optimize.optimizer(model, plan.recipe), plan.seed, average)
+    ema_model = copy.deepcopy(model) if config.recipe.ema_decay else None
+    optimizer = optim.make_optimizer(model, config.recipe)
+    return TrainState(model, optimizer, config.seed, ema_model)
 
 
-def place(model: Network, device: torch.device) -> Network:
-    """The network on the device, in the layout in which convolutions are fastest there."""
-    if device.type != "mps":  # whose convolutions got this layout's gradients wrong until 2025
+def to_device(model: Network, device: torch.device) -> Network:
+    """Move the network to the device, in the memory layout whose convolutions are fastest there."""
+    if device.type != "mps":  # its convolutions got this layout's gradients wrong until 2025
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.to(device)
 
 
-def resources(plan: Plan, options: Options, here: World, taught: Checkpoint | None) -> Resources:
-    """What `fit` has at its disposal, but for what has to be drawn.
-
-    The teacher computes in the precision that suits it.
-    """
-    return Resources(
-        here,
-        bfloat16=plan.precision == "bfloat16",
+def make_context(
+    config: TrainConfig,
+    options: RuntimeOptions,
+    dist: DistributedContext,
+    teacher: Checkpoint | None,
+) -> TrainContext:
+    """What `fit` uses, apart from the pools. The teacher gets the precision that suits it."""
+    return TrainContext(
+        dist,
+        bfloat16=config.precision == "bfloat16",
         compiled=options.compiled,
-        teacher=place(taught.model, here.device) if taught else None,
+        teacher=to_device(teacher.model, dist.device) if teacher else None,
         teacher_bfloat16=bool(
-            taught and taught.model.mixed_precision and world.has_bfloat16(here.device)
+            teacher and teacher.model.mixed_precision and has_bfloat16(dist.device)
         ),
     )
 
 
-def draw_pools(plan: Plan, using: Resources, train: Split) -> Resources:
-    """The same with what the recipe wants beside the training digits."""
-    with progress_bar() if using.world.leads else nullcontext() as bar:
+def add_pools(ctx: TrainContext, config: TrainConfig, train: Split) -> TrainContext:
+    """The same context with what the recipe adds to the training digits."""
+    with progress_bar() if ctx.distributed.is_main else nullcontext() as bar:
         if bar:
-            bar.add_task("drawing what is learnt from beside the digits", total=None)
-        return replace(using, pools=examples.pools(plan.recipe, train, plan.seed))
+            bar.add_task("generating extra training pictures", total=None)
+        return replace(ctx, pools=generate_pools(config.recipe, train, config.seed))
 
 
-def precision(plan: Plan, device: torch.device) -> Precision:
-    """The plan's, or what network and device gain most from."""
-    if plan.precision != "auto":
-        return plan.precision
-    gains = models.ARCHITECTURES[plan.architecture].mixed_precision
-    return "bfloat16" if gains and world.has_bfloat16(device) else "float32"
+def resolve_precision(config: TrainConfig, device: torch.device) -> Precision:
+    """The config's, or for auto the faster one for this network and device."""
+    if config.precision != "auto":
+        return config.precision
+    gains = models.ARCHITECTURES[config.architecture].mixed_precision
+    return "bfloat16" if gains and has_bfloat16(device) else "float32"
 
 
-def check_batch(plan: Plan, model: Network, digits: int, here: World) -> None:
-    """Raise DigitsError where a process has too few digits of a batch to learn from."""
-    batch = digits // plan.recipe.steps(digits)
-    # Batch norm needs more than one digit to tell how far they spread.
+def check_batch(config: TrainConfig, model: Network, digits: int, dist: DistributedContext) -> None:
+    """Raise DigitsError if a process's share of a batch is too small to learn from."""
+    batch = digits // config.recipe.steps(digits)
+    # Batch norm can't measure the variance of one digit.
     needed = 2 if any(isinstance(layer, nn.BatchNorm2d) for layer in model) else 1
-    if batch // here.size < needed:
-        raise DigitsError(
-            f"a batch of {batch} is too small: each process needs {needed} digits or more of it"
-        )
+    if batch // dist.world_size < needed:
+        raise DigitsError(f"batch size {batch} is too small: each process needs at least {needed}")
 
 
-def check_history(plan: Plan, history: list[Epoch]) -> None:
-    """Raise ValueError where plan and finished epochs contradict each other."""
+def check_history(config: TrainConfig, history: list[EpochMetrics]) -> None:
+    """Raise ValueError if the config and the finished epochs contradict each other."""
     if [epoch.number for epoch in history] != list(range(1, len(history) + 1)):
-        raise ValueError("the epochs aren't numbered one by one")
-    if len(history) > plan.recipe.epochs:
-        raise ValueError("there are more epochs than planned")
-    if plan.all_data and plan.patience is not None:
-        raise ValueError("without validation digits there is no patience")
-    if any((epoch.validation_loss is None) != plan.all_data for epoch in history):
-        raise ValueError("the validation figures make no sense")
+        raise ValueError("epochs are not numbered in order")
+    if len(history) > config.recipe.epochs:
+        raise ValueError("more epochs than configured")
+    if config.all_data and config.patience is not None:
+        raise ValueError("patience without validation digits")
+    if any((epoch.validation_loss is None) != config.all_data for epoch in history):
+        raise ValueError("validation metrics contradict all_data")

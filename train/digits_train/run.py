@@ -13,7 +13,7 @@ from typing import Any
 
 from digits.errors import DigitsError, ModelError
 from digits.files import locked_folder, sweep, write_bytes, write_text
-from digits_train.fit import Epoch
+from digits_train.metrics import EpochMetrics
 
 RUNS = Path("runs")
 FILES = {
@@ -29,7 +29,7 @@ FILES = {
 
 
 @dataclass(frozen=True)
-class Run:
+class RunDir:
     """A run folder and the names of the files in it."""
 
     folder: Path
@@ -45,41 +45,41 @@ class Run:
 
     @property
     def teacher(self) -> Path:
-        """The checkpoint that this run's network learns from, if it has a teacher."""
+        """The checkpoint to distil from, if any."""
         return self.folder / "teacher.safetensors"
 
     @property
-    def exported(self) -> bool:
+    def has_export(self) -> bool:
         """Whether `digits export` has written models into the folder."""
         return any(self.folder.glob("*.onnx"))
 
-    def sweep(self) -> None:
-        """Delete what `files.replacing` had begun to write when the process was killed."""
+    def remove_stale_temps(self) -> None:
+        """Delete the temporary files of a process that was killed while it wrote."""
         for name in FILES:
             sweep(self.folder / name)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep other processes from training in this folder; the end of this one gives it back.
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from training in this folder, until this process ends at the latest.
 
-        Raises DigitsError when another one trains there.
+        Raises DigitsError if another process trains there.
         """
         with locked_folder(self.folder) as free:
             if not free:
                 raise DigitsError(
-                    f"another process trains in {self.folder}: wait until it has ended, or stop it"
+                    f"another process trains in {self.folder}: wait until it ends, or stop it"
                 )
             yield
 
-    def keep_teacher(self, checkpoint: Path) -> None:
+    def save_teacher(self, checkpoint: Path) -> None:
         write_bytes(self.teacher, checkpoint.read_bytes())
 
-    def discard(self) -> None:
-        """Leave the name free again when nothing has been trained."""
+    def delete(self) -> None:
+        """Delete the folder if nothing has been trained in it."""
         with suppress(OSError):
             for path in (self.teacher, self.state):
                 path.unlink(missing_ok=True)
-            self.folder.rmdir()  # which refuses if anything else is in it
+            self.folder.rmdir()  # fails if anything else is in it
 
     @property
     def summary(self) -> Path:
@@ -88,61 +88,60 @@ class Run:
     def write_summary(self, summary: dict[str, Any]) -> None:
         write_text(self.summary, json.dumps(summary, indent=2) + "\n")
 
-    def write_metrics(self, epochs: Sequence[Epoch]) -> None:
-        """Write metrics.csv: a line an epoch, its columns the fields of Epoch."""
+    def write_metrics(self, epochs: Sequence[EpochMetrics]) -> None:
+        """Write metrics.csv: a row per epoch, with the fields of EpochMetrics as columns."""
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
-        table.writerow(field.name for field in dataclasses.fields(Epoch))
+        table.writerow(field.name for field in dataclasses.fields(EpochMetrics))
         table.writerows(dataclasses.astuple(epoch) for epoch in epochs)
         write_text(self.folder / "metrics.csv", text.getvalue())
 
 
-def find(path: Path) -> Run:
-    """The run in a folder, or the one whose checkpoint or state.pt this is.
+def find_run(path: Path) -> RunDir:
+    """The run in a folder, or the run that a checkpoint or state.pt belongs to.
 
-    Raises ModelError for another file.
+    Raises ModelError for any other file.
     """
-    run = Run(path.parent)
+    run = RunDir(path.parent)
     if path in (run.checkpoint, run.state):
         return run
-    if os.path.isfile(path):  # False, too, for a name that no file can have
+    if os.path.isfile(path):  # False for an impossible name, too
         raise ModelError(
-            f"{path} is no run folder, nor the {run.checkpoint.name} or {run.state.name} in one"
+            f"{path} is neither a run folder nor its {run.checkpoint.name} or {run.state.name}"
         )
-    return Run(path)
+    return RunDir(path)
 
 
 def checkpoint_at(path: Path) -> Path:
-    """The checkpoint of the run in a folder, or beside its state.pt; any other file itself."""
-    if os.path.isdir(path) or path == Run(path.parent).state:
-        return find(path).checkpoint
+    """The checkpoint of the run in a folder, or beside its state.pt; any other path unchanged."""
+    if os.path.isdir(path) or path == RunDir(path.parent).state:
+        return find_run(path).checkpoint
     return path
 
 
 @contextmanager
-def create(architecture: str, folder: Path | None = None) -> Iterator[Run]:
-    """Make and hold runs/ARCHITECTURE, or runs/ARCHITECTURE-2 and so on when that is taken.
+def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir]:
+    """Make and lock runs/ARCHITECTURE, or runs/ARCHITECTURE-2 and so on if that is taken.
 
-    With `folder`, make just that one; an empty one will do, and so will one in which a kill hit the
-    first file. Raises DigitsError when it holds something, can't be made, or another process
-    trains there.
+    With `folder`, make that one; it may exist and hold at most what a kill left of its first file.
+    Raises DigitsError if it holds more, can't be made, or another process trains there.
     """
     with ExitStack() as stack:
         try:
-            run = Run(folder or _numbered(architecture))
+            run = RunDir(folder or _numbered(architecture))
             run.folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(run.held())
+            stack.enter_context(run.lock())
             for first in (run.state, run.teacher):
                 sweep(first)
             if any(run.folder.iterdir()):
-                raise DigitsError(f"{run.folder} is not empty; a run never overwrites another")
+                raise DigitsError(f"{run.folder} is not empty; runs are never overwritten")
         except OSError as error:
             raise DigitsError(f"can't make {error.filename}: {error.strerror}") from error
         yield run
 
 
 def _numbered(architecture: str) -> Path:
-    """A folder that only this process has made."""
+    """Make a folder that no other process has made."""
     RUNS.mkdir(exist_ok=True)
     number = 1
     while True:
@@ -154,10 +153,10 @@ def _numbered(architecture: str) -> Path:
             number += 1
 
 
-def newest() -> Run:
+def latest_run() -> RunDir:
     """The run under runs/ whose checkpoint was written last. Raises ModelError if there is none."""
     checkpoints = RUNS.glob("*/checkpoint.safetensors")
     found = max(checkpoints, key=lambda path: path.stat().st_mtime, default=None)
     if found is None:
-        raise ModelError(f"there is no finished epoch under {RUNS}/: run `digits train` first")
-    return Run(found.parent)
+        raise ModelError(f"no finished epoch under {RUNS}/: run `digits train` first")
+    return RunDir(found.parent)

@@ -94,7 +94,7 @@ def test_eval_without_matplotlib_says_what_is_needed(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.delitem(sys.modules, "digits_train.report", raising=False)
+    monkeypatch.delitem(sys.modules, "digits_train.plots", raising=False)
     code, _, err = run("eval", "--plot", tmp_path)
     assert code == 1
     assert "--plot needs matplotlib" in err

@@ -2,20 +2,21 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.random import Generator
 
 from digits_train.handwriting import digits, straight
-from digits_train.handwriting.digits import STYLES, draw_digit, make
-from digits_train.handwriting.strokes import Glyph, Random, bounds
+from digits_train.handwriting.digits import STYLES, draw_digit, generate
+from digits_train.handwriting.strokes import Glyph, bounds
 
 EVERY = [(digit, name) for digit, styles in STYLES.items() for name in styles]
 
 
 @pytest.fixture
 def drawn_styles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the styles that `make` draws, as it goes."""
+    """The names of the styles that `generate` draws, as it goes."""
     names: list[str] = []
 
-    def draw(random: Random, digit: int, style: str) -> digits.Picture:
+    def draw(rng: Generator, digit: int, style: str) -> digits.Picture:
         names.append(f"{digit} {style}")
         return np.full((20, 10), 255, np.uint8)
 
@@ -33,8 +34,8 @@ def test_every_digit_has_styles_none_of_them_rare() -> None:
 
 @pytest.mark.parametrize(("digit", "style"), EVERY)
 def test_style_is_about_as_high_as_1_and_varied(digit: int, style: str) -> None:
-    random = np.random.default_rng(0)
-    glyphs = [STYLES[digit][style].model(random) for _ in range(20)]
+    rng = np.random.default_rng(0)
+    glyphs = [STYLES[digit][style].model(rng) for _ in range(20)]
     heights = [bounds(glyph)[3] - bounds(glyph)[1] for glyph in glyphs]
     assert min(heights) > 0.75 and max(heights) < 1.35
     assert len(set(heights)) > 1 or len({glyph[0].tobytes() for glyph in glyphs}) == 20
@@ -42,8 +43,8 @@ def test_style_is_about_as_high_as_1_and_varied(digit: int, style: str) -> None:
 
 @pytest.mark.parametrize(("digit", "style"), EVERY)
 def test_style_is_drawn_up_to_its_edges(digit: int, style: str) -> None:
-    random = np.random.default_rng(0)
-    for picture in (draw_digit(random, digit, style) for _ in range(5)):
+    rng = np.random.default_rng(0)
+    for picture in (draw_digit(rng, digit, style) for _ in range(5)):
         assert picture.dtype == np.uint8
         assert picture.max() == 255
         assert 80 < max(picture.shape) < 180
@@ -53,34 +54,34 @@ def test_style_is_drawn_up_to_its_edges(digit: int, style: str) -> None:
 
 @pytest.mark.parametrize("digit", [0, 4, 6, 8, 9])
 def test_pen_leaves_paper_inside_a_digit_with_loops(digit: int) -> None:
-    random = np.random.default_rng(0)
-    inked = [(draw_digit(random, digit) > 127).mean() for _ in range(100)]
+    rng = np.random.default_rng(0)
+    inked = [(draw_digit(rng, digit) > 127).mean() for _ in range(100)]
     assert np.quantile(inked, 0.95) < 0.75
 
 
 @pytest.mark.parametrize(
     "model", [straight.one_short, straight.one_medium, straight.one_long], ids=lambda m: m.__name__
 )
-def test_upstroke_of_a_1_is_acute(model: Callable[[Random], Glyph]) -> None:
+def test_upstroke_of_a_1_is_acute(model: Callable[[Generator], Glyph]) -> None:
     """Between it and the stem, or it would be the roof of a 7."""
-    random = np.random.default_rng(0)
-    for glyph in (model(random) for _ in range(200)):
+    rng = np.random.default_rng(0)
+    for glyph in (model(rng) for _ in range(200)):
         x, y = glyph[0][0]
         assert x < 0 < y
         assert 15 < np.degrees(np.arctan2(-x, y)) < 60
 
 
 @pytest.mark.parametrize("model", [straight.seven_plain, straight.seven_crossed])
-def test_roof_of_a_7_is_nearly_level(model: Callable[[Random], Glyph]) -> None:
-    random = np.random.default_rng(0)
-    for stroke in (model(random)[0] for _ in range(200)):
+def test_roof_of_a_7_is_nearly_level(model: Callable[[Generator], Glyph]) -> None:
+    rng = np.random.default_rng(0)
+    for stroke in (model(rng)[0] for _ in range(200)):
         x, y = stroke[1] - stroke[0]
         assert x > 0.4
         assert abs(np.degrees(np.arctan2(y, x))) < 15
 
 
-def test_make_frames_each_digit_equally_often() -> None:
-    frames, labels = make(60, 0)
+def test_generate_frames_each_digit_equally_often() -> None:
+    frames, labels = generate(60, 0)
     assert (frames.shape, frames.dtype) == ((60, 28, 28), np.uint8)
     assert (labels.shape, labels.dtype) == ((60,), np.uint8)
     assert np.bincount(labels).tolist() == [6] * 10
@@ -89,42 +90,46 @@ def test_make_frames_each_digit_equally_often() -> None:
     assert len({frame.tobytes() for frame in frames}) == 60
 
 
-def test_make_is_the_same_for_the_same_seed() -> None:
-    (one, labels), (same, same_labels), (other, _) = make(30, 5), make(30, 5), make(30, 6)
+def test_generate_is_the_same_for_the_same_seed() -> None:
+    (one, labels), (same, same_labels), (other, _) = (
+        generate(30, 5),
+        generate(30, 5),
+        generate(30, 6),
+    )
     assert np.array_equal(one, same) and np.array_equal(labels, same_labels)
     assert not np.array_equal(one, other)
 
 
-def test_make_in_chunks_draws_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, _ = make(25, 1)
+def test_generate_in_chunks_draws_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = generate(25, 1)
     monkeypatch.setattr(digits, "_CHUNK", 10)
-    assert np.array_equal(make(25, 1)[0], whole)
+    assert np.array_equal(generate(25, 1)[0], whole)
 
 
-def test_make_draws_every_style_by_its_weight(drawn_styles: list[str]) -> None:
-    make(4000, 0)
+def test_generate_draws_every_style_by_its_weight(drawn_styles: list[str]) -> None:
+    generate(4000, 0)
     assert set(drawn_styles) == {f"{digit} {name}" for digit, name in EVERY}
     assert 80 < drawn_styles.count("7 crossed") < 112  # of 400, 24 %
 
 
-def test_make_without_some_styles(drawn_styles: list[str]) -> None:
-    _, labels = make(2000, 0, without=["1 long upstroke", "7 crossed"])
+def test_generate_without_some_styles(drawn_styles: list[str]) -> None:
+    _, labels = generate(2000, 0, without=["1 long upstroke", "7 crossed"])
     assert not {"1 long upstroke", "7 crossed"} & set(drawn_styles)
     assert "7 crossed and hooked" in drawn_styles
     assert np.bincount(labels).tolist() == [200] * 10
 
 
-def test_make_without_an_unknown_style() -> None:
+def test_generate_without_an_unknown_style() -> None:
     with pytest.raises(ValueError, match="no such style: 7 dotted"):
-        make(10, 0, without=["7 dotted", "7 crossed"])
+        generate(10, 0, without=["7 dotted", "7 crossed"])
 
 
 def test_draw_digit_in_the_given_style() -> None:
     """A slash through a 0 leaves less paper in its middle."""
 
     def middle(style: str) -> float:
-        random = np.random.default_rng(0)
-        pictures = [draw_digit(random, 0, style) for _ in range(40)]
+        rng = np.random.default_rng(0)
+        pictures = [draw_digit(rng, 0, style) for _ in range(40)]
         return float(np.mean([p[p.shape[0] // 2, p.shape[1] // 2] > 127 for p in pictures]))
 
     assert middle("round") < 0.05 and middle("slashed") > 0.5

@@ -14,9 +14,9 @@ def test_no_letter_looks_like_a_digit() -> None:
 
 @pytest.mark.parametrize("models", [letters.LATIN, letters.SCRIPTS, letters.SIGNS])
 def test_every_letter_is_drawn_otherwise_each_time(models: dict[str, Glyph]) -> None:
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for name in models:
-        drawn = [letters.draw_glyph(letters.written(name, random), random) for _ in range(3)]
+        drawn = [letters.draw_glyph(letters.write_letter(name, rng), rng) for _ in range(3)]
         assert len({picture.tobytes() for picture in drawn}) == 3, name
         for picture in drawn:
             assert picture.dtype == np.uint8
@@ -38,24 +38,24 @@ def test_the_same_seed_draws_the_same() -> None:
 
 
 def test_most_letters_are_latin() -> None:
-    random = np.random.default_rng(0)
-    names = [letters.some_letter(random) for _ in range(3000)]
+    rng = np.random.default_rng(0)
+    names = [letters.random_letter(rng) for _ in range(3000)]
     assert 0.6 < sum(name in letters.LATIN for name in names) / 3000 < 0.72
     assert set(names) == set(letters.LETTERS)
 
 
 def test_a_slanted_y_would_be_a_4() -> None:
     """Its stem stays upright: the foot lies below the fork."""
-    random = np.random.default_rng(0)
-    stems = [letters.written("Y", random)[1] for _ in range(200)]
+    rng = np.random.default_rng(0)
+    stems = [letters.write_letter("Y", rng)[1] for _ in range(200)]
     assert np.mean([abs(stem[-1, 0] - stem[0, 0]) < 0.12 for stem in stems]) > 0.9
 
 
 def test_no_pen_fills_a_letter() -> None:
     """The four rungs of a ladder stay apart; the widest pen of all would leave a bar."""
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for _ in range(100):
-        picture = letters.draw_glyph(letters.LETTERS["ladder"], random)
+        picture = letters.draw_glyph(letters.LETTERS["ladder"], rng)
         ink = picture[:, picture.shape[1] // 2] > 127
         assert np.count_nonzero(np.diff(ink)) + ink[0] + ink[-1] >= 8
 
@@ -63,7 +63,7 @@ def test_no_pen_fills_a_letter() -> None:
 @pytest.mark.parametrize("name", ["question mark", "j", "j with a serif", "semicolon"])
 def test_no_pen_joins_a_dot_to_its_letter(name: str) -> None:
     """Without it, a question mark would be a 2 and a j a 1."""
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for _ in range(100):
-        picture = letters.draw_glyph(letters.written(name, random), random)
+        picture = letters.draw_glyph(letters.write_letter(name, rng), rng)
         assert not (picture > 127).any(1)[5:-5].all()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from digits_train.handwriting import pen
-from digits_train.handwriting.pen import SIZE, Pen, Picture, draw, some_pen
+from digits_train.handwriting.pen import SIZE, Pen, Picture, draw, random_pen
 from digits_train.handwriting.strokes import Glyph, line
 
 STEM: Glyph = [line((0, 0), (0, 1))]
@@ -68,7 +68,7 @@ def test_retouched_part_is_drawn_beside_the_stroke() -> None:
 
 
 def test_retouched_part_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pen, "_with_faults", lambda glyph, *_: [*glyph, glyph[0] - (0.4, 0)])
+    monkeypatch.setattr(pen, "_add_faults", lambda glyph, *_: [*glyph, glyph[0] - (0.4, 0)])
     picture = drawn(STEM, Pen(0.1))
     assert picture.shape[1] == pytest.approx(0.5 * SIZE, abs=2)
 
@@ -80,8 +80,8 @@ def test_same_seed_draws_the_same() -> None:
 
 
 def test_some_pen_ranges_from_hairline_to_the_widest() -> None:
-    random = np.random.default_rng(0)
-    widths = [some_pen(random).width for _ in range(500)]
+    rng = np.random.default_rng(0)
+    widths = [random_pen(rng).width for _ in range(500)]
     assert 0.03 <= min(widths) < 0.035 and 0.3 < max(widths) <= 0.32
     assert 0.08 < np.median(widths) < 0.15
-    assert max(some_pen(random, 0.1).width for _ in range(500)) <= 0.1
+    assert max(random_pen(rng, 0.1).width for _ in range(500)) <= 0.1

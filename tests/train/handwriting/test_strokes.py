@@ -8,13 +8,13 @@ from digits_train.handwriting.strokes import (
     arc,
     bounds,
     curve,
-    hurried,
-    jittered,
-    joined,
+    deform,
+    jitter,
+    join,
     line,
-    resampled,
-    transformed,
-    varied,
+    resample,
+    round_corners,
+    transform,
 )
 
 UNEVEN: list[Point] = [(0.0, 0.2), (0.05, 0.0), (0.6, 0.3), (0.0, 1.0), (0.7, 0.95)]
@@ -38,7 +38,7 @@ def test_curve_passes_through_its_points(closed: bool) -> None:
 
 
 def test_curve_turns_smoothly() -> None:
-    steps = np.diff(resampled(curve(*UNEVEN), 0.005), axis=0)
+    steps = np.diff(resample(curve(*UNEVEN), 0.005), axis=0)
     angles = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
     assert np.abs(np.diff(angles)).max() < np.radians(25)
 
@@ -61,12 +61,12 @@ def test_arc_goes_clockwise_from_the_right() -> None:
 
 
 def test_joined_is_one_stroke_in_order() -> None:
-    stroke = joined(line((0, 0), (1, 0)), line((1, 0), (1, 1)))
+    stroke = join(line((0, 0), (1, 0)), line((1, 0), (1, 1)))
     assert stroke.tolist() == [[0, 0], [1, 0], [1, 0], [1, 1]]
 
 
 def test_resampled_keeps_ends_and_length() -> None:
-    stroke = resampled(line((0, 0), (0, 1), (1, 1)), 0.1)
+    stroke = resample(line((0, 0), (0, 1), (1, 1)), 0.1)
     assert len(stroke) == 21
     assert length(stroke) == pytest.approx(2)
     assert np.hypot(*np.diff(stroke, axis=0).T).max() <= 0.1 + 1e-9
@@ -75,27 +75,27 @@ def test_resampled_keeps_ends_and_length() -> None:
 
 def test_jittered_moves_each_point_a_little() -> None:
     points: list[Point] = [(0.0, 0.0)] * 2000
-    moved = np.array(jittered(np.random.default_rng(0), 0.01, *points))
+    moved = np.array(jitter(np.random.default_rng(0), 0.01, *points))
     assert 0.003 < moved.std() < 0.03
     assert len(np.unique(moved)) == 4000
 
 
 def test_varied_by_nothing_only_resamples() -> None:
-    [stroke] = varied([line((0, 0), (0, 1))], np.random.default_rng(0), warp=0, tremor=0)
+    [stroke] = deform([line((0, 0), (0, 1))], np.random.default_rng(0), warp=0, tremor=0)
     assert (stroke[:, 0] == 0).all()
     assert stroke[-1].tolist() == [0, 1]
 
 
 def test_warp_keeps_together_what_touches() -> None:
     glyph = [line((0, 0), (0.5, 0.5)), line((0.5, 0.5), (0, 1))]
-    first, second = varied(glyph, np.random.default_rng(1), warp=0.05, tremor=0)
+    first, second = deform(glyph, np.random.default_rng(1), warp=0.05, tremor=0)
     assert first[-1].tolist() == pytest.approx(second[0].tolist())
     assert np.abs(first[-1] - 0.5).max() > 0.001
 
 
 def test_tremor_is_smooth_and_as_large_as_asked() -> None:
     glyph = [line((0, 0), (0, 20))]
-    [stroke] = varied(glyph, np.random.default_rng(2), warp=0, tremor=0.01)
+    [stroke] = deform(glyph, np.random.default_rng(2), warp=0, tremor=0.01)
     assert 0.004 < stroke[:, 0].std() < 0.011  # between the nodes it is less
     bends = np.diff(stroke[:, 0], 2)
     assert np.abs(bends).max() < 0.02
@@ -103,8 +103,8 @@ def test_tremor_is_smooth_and_as_large_as_asked() -> None:
 
 def test_hurried_rounds_corners_and_keeps_the_start() -> None:
     corner = line((0, 0), (0, 1), (1, 1))
-    [calm] = hurried([corner], np.random.default_rng(0), 0)
-    [fast] = hurried([corner], np.random.default_rng(0), 0.06)
+    [calm] = round_corners([corner], np.random.default_rng(0), 0)
+    [fast] = round_corners([corner], np.random.default_rng(0), 0.06)
     assert distance(calm, (0, 1)) < 1e-9
     assert 0.01 < distance(fast, (0, 1)) < 0.06
     assert fast[0].tolist() == pytest.approx([0, 0])
@@ -112,7 +112,7 @@ def test_hurried_rounds_corners_and_keeps_the_start() -> None:
 
 def test_hurried_overshoots_the_end_along_the_stroke() -> None:
     ends = [
-        hurried([line((0, 0), (1, 0))], np.random.default_rng(seed), 0.06)[0][-1]
+        round_corners([line((0, 0), (1, 0))], np.random.default_rng(seed), 0.06)[0][-1]
         for seed in range(20)
     ]
     assert all(1 <= x < 1.1 and y == 0 for x, y in ends)
@@ -120,13 +120,13 @@ def test_hurried_overshoots_the_end_along_the_stroke() -> None:
 
 
 def test_transformed_slants_the_top_to_the_right() -> None:
-    [stem] = transformed([line((0, 0), (0, 1))], slant=0.3)
+    [stem] = transform([line((0, 0), (0, 1))], slant=0.3)
     assert stem[0, 0] - stem[1, 0] == pytest.approx(0.3)
     assert stem[:, 1].tolist() == [0, 1]
 
 
 def test_transformed_stretches_before_it_turns_clockwise() -> None:
-    [bar] = transformed([line((0, 0), (1, 0))], width=2, turn=90)
+    [bar] = transform([line((0, 0), (1, 0))], width=2, turn=90)
     assert bar[1].tolist() == pytest.approx([0, 2])  # what pointed right points down
 
 
@@ -138,7 +138,7 @@ def test_bounds() -> None:
 def test_arguments_are_not_changed() -> None:
     glyph = [line((0, 0), (0.3, 1))]
     before = glyph[0].copy()
-    varied(glyph, np.random.default_rng(0), 0.05, 0.01)
-    hurried(glyph, np.random.default_rng(0), 0.05)
-    transformed(glyph, 0.2, 1.2, 5)
+    deform(glyph, np.random.default_rng(0), 0.05, 0.01)
+    round_corners(glyph, np.random.default_rng(0), 0.05)
+    transform(glyph, 0.2, 1.2, 5)
     assert (glyph[0] == before).all()

@@ -14,8 +14,8 @@ from collections import OrderedDict
 
 from torch import nn
 
+from digits_train.config import CLASSIC
 from digits_train.models import Network, Normalize
-from digits_train.recipe import CLASSIC
 
 
 class Tiny(Network):
@@ -42,12 +42,12 @@ def tiny(tmp_path: Path) -> Path:
 
 
 def test_a_file_s_class_is_a_network(tiny: Path) -> None:
-    assert models.add(f"{tiny}:Tiny") == "tiny"
+    assert models.register(f"{tiny}:Tiny") == "tiny"
     assert [name for name, _ in models.build("tiny").named_children()][-1] == "fc"
-    assert models.choose("tiny", "default").epochs == 5
-    network = models.find("tiny")
+    assert models.get_recipe("tiny", "default").epochs == 5
+    network = models.get_network("tiny")
     assert (network.kernels, network.threads, network.mixed_precision) == ("float", None, False)
-    assert models.add(f"{tiny}:Tiny") == "tiny"  # as network and as teacher
+    assert models.register(f"{tiny}:Tiny") == "tiny"  # as network and as teacher
     assert not list(tiny.parent.glob("__pycache__"))
 
 
@@ -55,42 +55,42 @@ def test_a_copy_of_ours_with_another_name(tmp_path: Path) -> None:
     """As docs/train.md says."""
     text = Path(lenet5.__file__).read_text()
     (tmp_path / "copy.py").write_text(text.replace("class LeNet5", "class MyNet"))
-    assert models.add(f"{tmp_path}/copy.py:MyNet") == "mynet"
+    assert models.register(f"{tmp_path}/copy.py:MyNet") == "mynet"
     (tmp_path / "same.py").write_text(text)
-    with pytest.raises(DigitsError, match="another network is called lenet5; rename the class"):
-        models.add(f"{tmp_path}/same.py:LeNet5")
-    assert models.find("lenet5") is models.LeNet5
+    with pytest.raises(DigitsError, match="another network called lenet5; rename the class"):
+        models.register(f"{tmp_path}/same.py:LeNet5")
+    assert models.get_network("lenet5") is models.LeNet5
 
 
 def test_two_files_with_one_name(tiny: Path) -> None:
     other = tiny.with_name("other.py")
     other.write_text(TINY)
-    models.add(f"{tiny}:Tiny")
-    with pytest.raises(DigitsError, match="another network is called tiny"):
-        models.add(f"{other}:Tiny")
+    models.register(f"{tiny}:Tiny")
+    with pytest.raises(DigitsError, match="another network called tiny"):
+        models.register(f"{other}:Tiny")
 
 
 def test_a_path_with_colons(tmp_path: Path) -> None:
     """As on Windows, where it begins with a drive."""
     (tmp_path / "c:").mkdir()
     (tmp_path / "c:" / "tiny.py").write_text(TINY)
-    assert models.add(f"{tmp_path}/c:/tiny.py:Tiny") == "tiny"
-    with pytest.raises(DigitsError, match="tiny.py: say which class in the file"):
-        models.add(f"{tmp_path}/c:/tiny.py")
+    assert models.register(f"{tmp_path}/c:/tiny.py:Tiny") == "tiny"
+    with pytest.raises(DigitsError, match="tiny.py: name the class too"):
+        models.register(f"{tmp_path}/c:/tiny.py")
 
 
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("Tinny", "has no subclass of Network that is called Tinny; there is Tiny$"),
-        ("Network", "no subclass of Network that is called Network; there is Tiny$"),
-        ("nn", "no subclass of Network that is called nn"),
-        ("", "say which class in the file the network is"),
+        ("Tinny", "has no subclass of Network called Tinny; there is Tiny$"),
+        ("Network", "no subclass of Network called Network; there is Tiny$"),
+        ("nn", "no subclass of Network called nn"),
+        ("", "name the class too"),
     ],
 )
 def test_a_class_that_isn_t_there(tiny: Path, name: str, complaint: str) -> None:
     with pytest.raises(DigitsError, match=complaint):
-        models.add(f"{tiny}:{name}")
+        models.register(f"{tiny}:{name}")
 
 
 @pytest.mark.parametrize(
@@ -106,21 +106,27 @@ def test_a_class_that_isn_t_there(tiny: Path, name: str, complaint: str) -> None
         ("\0", "can't be run: .*null byte"),
         ("\udcff", "can't be run: .*SyntaxError"),
         ("raise ValueError('one\\ntwo')", "line 1: ValueError: one$"),
-        (TINY.replace("Normalize()", "Normalize(1)"), "can't be made: line 15: TypeError: .*init"),
-        (TINY.replace("Flatten()", "Sigmoid()"), "can't be exported, so it isn't trained: flatten"),
-        (TINY.replace("10)", "11)"), "can't be exported, so it isn't trained: .* ten float32"),
+        (
+            TINY.replace("Normalize()", "Normalize(1)"),
+            "can't be instantiated: line 15: TypeError: .*init",
+        ),
+        (TINY.replace("Flatten()", "Sigmoid()"), "can't be exported: flatten"),
+        (TINY.replace("10)", "11)"), "can't be exported: .* float32 .10. logits"),
         (TINY.replace("recipes", "recipe"), r"has no recipes: give the class `recipes = {"),
         (TINY.replace("CLASSIC}", "5}"), "has no recipes"),
         (TINY.replace('{"default": CLASSIC}', "{}"), "has no recipes"),
-        (TINY.replace("    recipes", "    kernels = 'int'\n    recipes"), "kernels is 'int'"),
-        (TINY.replace("    recipes", "    threads = 0\n    recipes"), "threads is 0, no number"),
+        (
+            TINY.replace("    recipes", "    kernels = 'int'\n    recipes"),
+            "kernels must be .* 'int'",
+        ),
+        (TINY.replace("    recipes", "    threads = 0\n    recipes"), "threads must be .* got 0"),
     ],
 )
 def test_a_file_that_is_no_network(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "tiny.py"
     path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(DigitsError, match=complaint) as raised:
-        models.add(f"{path}:Tiny")
+        models.register(f"{path}:Tiny")
     assert str(raised.value).startswith(str(path))
     assert "\n" not in str(raised.value)
     assert "tiny" not in models.ARCHITECTURES
@@ -129,14 +135,14 @@ def test_a_file_that_is_no_network(tmp_path: Path, text: str, complaint: str) ->
 @pytest.mark.parametrize("file", ["missing.py", ".", "a\0b.py"])
 def test_a_file_that_isn_t_there(file: str) -> None:
     with pytest.raises(DigitsError, match="there is no such file"):
-        models.add(f"{file}:Tiny")
+        models.register(f"{file}:Tiny")
 
 
 def test_a_name_is_no_file() -> None:
     """What a checkpoint says is looked up, and never imported."""
     before = set(sys.modules)
-    assert models.add("resnet") == "resnet"
+    assert models.register("resnet") == "resnet"
     for name in ("resnet", "os:system", "tiny.py:Tiny", "../tiny"):
-        with pytest.raises(DigitsError, match="there is no network called"):
+        with pytest.raises(DigitsError, match="no network called"):
             models.build(name)
     assert set(sys.modules) == before

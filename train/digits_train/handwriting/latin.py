@@ -1,11 +1,11 @@
-"""Latin letters, in print and in cursive: the strokes of those that no hand writes like a digit.
+"""Latin letters, printed and cursive, except those that resemble a handwritten digit.
 
 Left out altogether: B D G I O Q S Z b g i l o q s y z. Of the others, forms that a careless hand
 turns into a digit are left out too: a T whose bar has one side is a 7, an L with a short foot a 1,
 a J without its bar a 1, a narrow U that closes a 0, a slanted Y a 4, an A below a ring an 8.
 """
 
-from digits_train.handwriting.strokes import Glyph, arc, curve, joined, line
+from digits_train.handwriting.strokes import Glyph, arc, curve, join, line
 
 CAPITALS: dict[str, Glyph] = {
     "A": [line((0, 1), (0.4, 0)), line((0.4, 0), (0.8, 1)), line((0.12, 0.64), (0.68, 0.64))],
@@ -32,10 +32,7 @@ CAPITALS: dict[str, Glyph] = {
         curve((0.4, 0.46), (0.04, 0.58), (0.02, 0.86), (0.36, 1), (0.68, 0.86)),
     ],
     "F": [line((0, 0), (0, 1)), line((0, 0), (0.65, 0)), line((0, 0.46), (0.52, 0.44))],
-    "F from two strokes": [
-        line((0.7, 0), (0.02, 0.02), (0, 1)),
-        line((-0.08, 0.5), (0.55, 0.46)),
-    ],
+    "F from two strokes": [line((0.7, 0), (0.02, 0.02), (0, 1)), line((-0.08, 0.5), (0.55, 0.46))],
     "H": [line((0, 0), (0, 1)), line((0.68, 0), (0.68, 1)), line((0, 0.5), (0.68, 0.48))],
     "H from one stroke": [
         line((0, 0), (0.02, 1)),
@@ -65,10 +62,10 @@ CAPITALS: dict[str, Glyph] = {
     ],
     "P": [line((0, 0), (0, 1)), curve((0, 0.02), (0.4, 0), (0.58, 0.26), (0.4, 0.5), (0, 0.54))],
     "P from one stroke": [
-        joined(
+        join(
             line((0.06, 1), (0.06, 0.02)),
             curve((0.06, 0.02), (0.42, 0.02), (0.56, 0.26), (0.4, 0.46), (-0.02, 0.5)),
-        ),
+        )
     ],
     "R": [
         line((0, 0), (0, 1)),
@@ -120,7 +117,7 @@ SMALL: dict[str, Glyph] = {
     "c cursive": [
         curve(
             (0.5, 0.24), (0.46, 0.04), (0.2, 0.1), (0.02, 0.5), (0.1, 0.9), (0.36, 1), (0.88, 0.86)
-        ),
+        )
     ],
     "d": [
         curve(
@@ -195,9 +192,7 @@ SMALL: dict[str, Glyph] = {
         curve((0.48, 0.4), (0.7, 0.02), (0.92, 0.1), (0.97, 0.4), (0.97, 1)),
     ],
     "m pointed": [
-        line(
-            (0, 1), (0.16, 0.02), (0.36, 0.96), (0.54, 0.04), (0.74, 0.96), (0.92, 0.05), (1.1, 1)
-        ),
+        line((0, 1), (0.16, 0.02), (0.36, 0.96), (0.54, 0.04), (0.74, 0.96), (0.92, 0.05), (1.1, 1))
     ],
     "m cursive": [
         curve((-0.16, 0.2), (0.0, 0.02), (0.1, 0.2), (0.06, 1)),

@@ -1,29 +1,22 @@
-"""Letters, signs and small drawings as anybody's hand and pen make them: none is a digit.
+"""Handwritten letters, signs and small drawings: non-digits.
 
-Which forms are left out because some hand's digit looks like them is told beside the models.
+The modules of the models say which forms are left out because someone's digit looks like them.
 """
 
 import itertools
 
 import numpy as np
+from numpy.random import Generator
 
 from digits_train.handwriting.latin import LATIN
-from digits_train.handwriting.pen import Picture, draw, some_pen
+from digits_train.handwriting.pen import Picture, draw, random_pen
 from digits_train.handwriting.scripts import SCRIPTS
 from digits_train.handwriting.signs import SIGNS
-from digits_train.handwriting.strokes import (
-    Glyph,
-    Random,
-    Stroke,
-    bounds,
-    joined,
-    transformed,
-    varied,
-)
+from digits_train.handwriting.strokes import Glyph, Stroke, bounds, deform, join, transform
 
 LETTERS: dict[str, Glyph] = LATIN | SCRIPTS | SIGNS
 
-# Of three letters two are Latin, which stand beside digits most often.
+# Two of three letters are Latin, which occur beside digits most often.
 _SCRIPTS: tuple[tuple[float, dict[str, Glyph]], ...] = (
     (0.66, LATIN),
     (0.82, SCRIPTS),
@@ -33,65 +26,65 @@ _SCRIPTS: tuple[tuple[float, dict[str, Glyph]], ...] = (
 # More slanted, they would be a 4, a 7, a 1, a 2 or a 9.
 _UPRIGHT = {"Y", "yen", "J", "T", "V", "greater", "a", "a of two storeys", "ä with strokes"}
 
-# Heights of a pen that fills no letter: so much of the strokes' length in all.
+# The widest pen that fills no letter: by the total length of the strokes, and in heights.
 _FILLS = 0.4
 _WIDEST = 0.17
 
 _APART = 0.06  # heights between strokes that don't touch
-_JOINS = 0.7  # a pen that wide, of such a gap, might close it
+_JOINS = 0.7  # widest pen, as a share of a gap, that keeps it open
 
 
-def draw_letter(random: Random) -> Picture:
-    """Any of them, 0 = paper and 255 = ink, as some hand writes it."""
-    return draw_glyph(written(some_letter(random), random), random)
+def draw_letter(rng: Generator) -> Picture:
+    """Draw a random letter: 0 = paper and 255 = ink."""
+    return draw_glyph(write_letter(random_letter(rng), rng), rng)
 
 
-def some_letter(random: Random) -> str:
-    """The name of any."""
-    chance = random.random()
+def random_letter(rng: Generator) -> str:
+    """The name of a random letter."""
+    chance = rng.random()
     letters = next(letters for limit, letters in _SCRIPTS if chance < limit)
-    return list(letters)[int(random.integers(len(letters)))]
+    return list(letters)[int(rng.integers(len(letters)))]
 
 
-def written(name: str, random: Random) -> Glyph:
-    """The letter, varied as hands vary it, yet never so much that it becomes a digit."""
-    parts = [_loosened(stroke, random) for stroke in _without_lifting(LETTERS[name])]
-    tremor = random.uniform(0, 0.012) if random.random() < 0.4 else 0.0
-    glyph = varied(parts, random, warp=random.uniform(0, 0.045), tremor=tremor)
-    slant = random.uniform(-0.1, 0.08 if name in _UPRIGHT else 0.32)
-    width = float(np.exp(random.uniform(np.log(0.8), np.log(1.3))))
-    return transformed(glyph, slant, width, turn=random.uniform(-7, 7))
+def write_letter(name: str, rng: Generator) -> Glyph:
+    """Vary the letter as handwriting does, but not so much that it becomes a digit."""
+    parts = [_perturb(stroke, rng) for stroke in _merge_strokes(LETTERS[name])]
+    tremor = rng.uniform(0, 0.012) if rng.random() < 0.4 else 0.0
+    glyph = deform(parts, rng, warp=rng.uniform(0, 0.045), tremor=tremor)
+    slant = rng.uniform(-0.1, 0.08 if name in _UPRIGHT else 0.32)
+    width = float(np.exp(rng.uniform(np.log(0.8), np.log(1.3))))
+    return transform(glyph, slant, width, turn=rng.uniform(-7, 7))
 
 
-def _without_lifting(glyph: Glyph) -> Glyph:
-    """Strokes that begin where the one before ended are one."""
+def _merge_strokes(glyph: Glyph) -> Glyph:
+    """Merge strokes that begin where the one before ended."""
     strokes = glyph[:1]
     for stroke in glyph[1:]:
         if np.allclose(strokes[-1][-1], stroke[0]):
-            strokes[-1] = joined(strokes[-1], stroke)
+            strokes[-1] = join(strokes[-1], stroke)
         else:
             strokes.append(stroke)
     return strokes
 
 
-def _loosened(stroke: Stroke, random: Random) -> Stroke:
-    """Turned, stretched and moved a little on its own, as hands place strokes to one another."""
+def _perturb(stroke: Stroke, rng: Generator) -> Stroke:
+    """Turn, stretch and move a stroke a little on its own."""
     centre = stroke.mean(0)
-    (turned,) = transformed([stroke - centre], turn=random.normal(0, 3))
-    moved: Stroke = turned * random.normal(1, 0.06, 2) + centre + random.normal(0, 0.015, 2)
+    (turned,) = transform([stroke - centre], turn=rng.normal(0, 3))
+    moved: Stroke = turned * rng.normal(1, 0.06, 2) + centre + rng.normal(0, 0.015, 2)
     return moved
 
 
-def draw_glyph(glyph: Glyph, random: Random) -> Picture:
-    """With anybody's pen, unless that would fill what lies between the strokes."""
-    pen = some_pen(random)
+def draw_glyph(glyph: Glyph, rng: Generator) -> Picture:
+    """Draw with a random pen, no wider than leaves the gaps between strokes open."""
+    pen = random_pen(rng)
     length = sum(float(np.hypot(*np.diff(stroke, axis=0).T).sum()) for stroke in glyph)
     width = min(pen.width, _WIDEST, _FILLS / length, _JOINS * _smallest_gap(glyph))
-    return draw(glyph, pen._replace(width=width), random)
+    return draw(glyph, pen._replace(width=width), rng)
 
 
 def _smallest_gap(glyph: Glyph) -> float:
-    """Between two strokes that don't touch, in the glyph's longer sides."""
+    """The smallest gap between strokes that don't touch, as a share of the longer side."""
     left, top, right, bottom = bounds(glyph)
     gaps = [
         float(np.hypot(*(one[:, None] - other).T).min())

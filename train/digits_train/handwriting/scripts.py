@@ -1,4 +1,4 @@
-"""Letters of other scripts than the Latin one, those that no hand writes like a digit.
+"""Letters of other scripts, except those that resemble a handwritten digit.
 
 Left out are such as beta, gamma, theta and xi, Cyrillic Be, Ze, Che and E, Japanese ro and no, and
 the Chinese sun, which is an 8.
@@ -136,10 +136,7 @@ ASIAN: dict[str, Glyph] = {
         line((0, 0.5), (0.95, 0.5)),
         line((0.48, 0), (0.48, 1)),
     ],
-    "mountain": [
-        line((0.5, 0), (0.5, 1)),
-        line((0, 0.4), (0.02, 1), (1.0, 1), (1.0, 0.38)),
-    ],
+    "mountain": [line((0.5, 0), (0.5, 1)), line((0, 0.4), (0.02, 1), (1.0, 1), (1.0, 0.38))],
     "earth": [line((0.1, 0.4), (0.9, 0.38)), line((0.5, 0), (0.5, 1)), line((0, 1), (1.0, 1))],
     "king": [
         line((0.06, 0), (0.9, 0)),
@@ -169,11 +166,7 @@ ASIAN: dict[str, Glyph] = {
         line((0.3, 0.04), (0.3, 0.58)),
         curve((0.72, 0), (0.72, 0.5), (0.6, 0.82), (0.4, 1)),
     ],
-    "ho": [
-        *_TREE[:2],
-        line((0.24, 0.5), (0.06, 0.78)),
-        line((0.76, 0.5), (0.95, 0.76)),
-    ],
+    "ho": [*_TREE[:2], line((0.24, 0.5), (0.06, 0.78)), line((0.76, 0.5), (0.95, 0.76))],
     "a": [
         line((0.08, 0.2), (0.84, 0.14)),
         curve((0.4, 0), (0.36, 0.5), (0.48, 0.9)),
@@ -186,10 +179,7 @@ ASIAN: dict[str, Glyph] = {
         line((0, 0.36), (0.24, 0.52)),
         curve((0.08, 0.98), (0.5, 0.82), (0.95, 0.2)),
     ],
-    "bieup": [
-        line((0, 0), (0, 1), (0.86, 1), (0.86, 0)),
-        line((0, 0.5), (0.86, 0.5)),
-    ],
+    "bieup": [line((0, 0), (0, 1), (0.86, 1), (0.86, 0)), line((0, 0.5), (0.86, 0.5))],
     "yu": [line((0, 0.2), (1.0, 0.18)), line((0.32, 0.2), (0.3, 1)), line((0.7, 0.2), (0.72, 1))],
     "ye": [
         line((0, 0.32), (0.4, 0.32)),

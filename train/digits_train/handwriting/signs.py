@@ -1,4 +1,4 @@
-"""Signs and small drawings as hands make them, none of which is a digit.
+"""Handwritten signs and small drawings, none of which is a digit.
 
 Left out are | ! / and a slender ( or comma, which are a 1, as are an upright T upside down, an
 arrow upwards and a tick with a short left side; a steep ~, which is a 2; () and [] and a circle
@@ -9,17 +9,17 @@ are measured with them (tests/benchmarks/nondigits.py).
 
 import numpy as np
 
-from digits_train.handwriting.strokes import Glyph, arc, curve, joined, line
+from digits_train.handwriting.strokes import Glyph, arc, curve, join, line
 
 
 def _star(corners: int, step: int) -> Glyph:
-    """In one stroke, from each corner to the one `step` further."""
+    """One stroke from each corner to the one `step` further."""
     angles = np.arange(corners + 1) * step * 2 * np.pi / corners - np.pi / 2
     return [line(*((0.5 + 0.5 * np.cos(a), 0.5 + 0.5 * np.sin(a)) for a in angles.tolist()))]
 
 
 def _rays(count: int, inner: float) -> Glyph:
-    """Strokes away from the middle; inner: where they begin, of 1."""
+    """Strokes away from the centre. inner: where they begin, from 0 to 1."""
     angles = np.arange(count) * 2 * np.pi / count + 0.2
     return [
         line(*((0.5 + 0.5 * r * np.cos(a), 0.5 + 0.5 * r * np.sin(a)) for r in (inner, 1.0)))
@@ -28,7 +28,7 @@ def _rays(count: int, inner: float) -> Glyph:
 
 
 def _dot(x: float, y: float) -> Glyph:
-    """Large enough to be seen of a thin pen: a question mark without its dot is a 2."""
+    """Large enough to be visible with a thin pen: a question mark without its dot is a 2."""
     return [arc((x, y), (0.03, 0.03), 0, 370)]
 
 
@@ -184,7 +184,7 @@ DRAWINGS: dict[str, Glyph] = {
     ],
     "flag": [line((0, 0), (0, 1)), line((0, 0.02), (0.85, 0.26), (0, 0.5))],
     "umbrella": [
-        joined(arc((0.5, 0.48), (0.5, 0.46), 180, 360), line((1.0, 0.48), (0, 0.48))),
+        join(arc((0.5, 0.48), (0.5, 0.46), 180, 360), line((1.0, 0.48), (0, 0.48))),
         curve((0.5, 0.48), (0.5, 0.9), (0.6, 1), (0.72, 0.88)),
     ],
     "boat": [

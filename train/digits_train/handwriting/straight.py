@@ -1,245 +1,232 @@
-"""1, 4 and 7, the digits of straight strokes, in the styles of the world.
+"""1, 4 and 7, the digits of straight strokes.
 
-Each style is a function of the dice that returns a glyph upright, about 1 high.
+Each style is a function of a random generator that returns an upright glyph, about 1 high.
 """
 
 import numpy as np
+from numpy.random import Generator
 
-from digits_train.handwriting.strokes import (
-    Glyph,
-    Point,
-    Random,
-    Stroke,
-    Style,
-    curve,
-    jittered,
-    joined,
-    line,
-)
+from digits_train.handwriting.strokes import Glyph, Point, Stroke, Style, curve, jitter, join, line
 
 
-def _stem(random: Random, bend: float = 0.02) -> Stroke:
+def _stem(rng: Generator, bend: float = 0.02) -> Stroke:
     """Of a 1: down from the origin."""
-    foot = random.normal(0, 0.04)
-    return curve((0, 0), (foot / 2 + random.normal(0, bend), random.uniform(0.4, 0.6)), (foot, 1))
+    foot = rng.normal(0, 0.04)
+    return curve((0, 0), (foot / 2 + rng.normal(0, bend), rng.uniform(0.4, 0.6)), (foot, 1))
 
 
-def _upstroke(random: Random, length: float, angle: float) -> Stroke:
+def _upstroke(rng: Generator, length: float, angle: float) -> Stroke:
     """Up to the origin, straight or slightly arched. angle: degrees from the stem."""
     x, y = -np.sin(np.radians(angle)), np.cos(np.radians(angle))
-    arch = length * float(np.clip(random.normal(0.03, 0.04), -0.04, 0.1))
+    arch = length * float(np.clip(rng.normal(0.03, 0.04), -0.04, 0.1))
     middle = length / 2 * x - arch * y, length / 2 * y + arch * x
     return curve((length * x, length * y), middle, (0.0, 0.0))
 
 
-def _foot(random: Random, stem: Stroke) -> Stroke:
+def _foot(rng: Generator, stem: Stroke) -> Stroke:
     """A bar under the stem, which stands about in its middle."""
     x, y = stem[-1].tolist()
-    left, right = random.uniform(0.17, 0.32, 2).tolist()
-    rise = random.normal(0, 0.025)
+    left, right = rng.uniform(0.17, 0.32, 2).tolist()
+    rise = rng.normal(0, 0.025)
     return line((x - left, y + rise), (x + right, y - rise))
 
 
-def _pointed(random: Random, shortest: float, longest: float, widest: float) -> Glyph:
+def _pointed(rng: Generator, shortest: float, longest: float, widest: float) -> Glyph:
     """An upstroke and a stem, nearly always without lifting the pen."""
-    upstroke = _upstroke(random, random.uniform(shortest, longest), random.uniform(20, widest))
-    stem = _stem(random)
-    if random.random() < 0.1:  # the stem begins a little above or below the upstroke's end
-        return [upstroke, stem + (0, random.normal(0, 0.03))]
-    return [joined(upstroke, stem)]
+    upstroke = _upstroke(rng, rng.uniform(shortest, longest), rng.uniform(20, widest))
+    stem = _stem(rng)
+    if rng.random() < 0.1:  # the stem begins a little above or below the upstroke's end
+        return [upstroke, stem + (0, rng.normal(0, 0.03))]
+    return [join(upstroke, stem)]
 
 
-def one_bare(random: Random) -> Glyph:
-    return [_stem(random, 0.035)]
+def one_bare(rng: Generator) -> Glyph:
+    return [_stem(rng, 0.035)]
 
 
-def one_short(random: Random) -> Glyph:
-    return _pointed(random, 0.12, 0.35, 58)
+def one_short(rng: Generator) -> Glyph:
+    return _pointed(rng, 0.12, 0.35, 58)
 
 
-def one_medium(random: Random) -> Glyph:
-    return _pointed(random, 0.35, 0.65, 47)
+def one_medium(rng: Generator) -> Glyph:
+    return _pointed(rng, 0.35, 0.65, 47)
 
 
-def one_long(random: Random) -> Glyph:
-    return _pointed(random, 0.65, 1.0, 42)
+def one_long(rng: Generator) -> Glyph:
+    return _pointed(rng, 0.65, 1.0, 42)
 
 
-def one_serif(random: Random) -> Glyph:
+def one_serif(rng: Generator) -> Glyph:
     """A small flag, which may be nearly level or hang."""
-    flag = _upstroke(random, random.uniform(0.1, 0.24), random.uniform(40, 68))
-    return [joined(flag, _stem(random))]
+    flag = _upstroke(rng, rng.uniform(0.1, 0.24), rng.uniform(40, 68))
+    return [join(flag, _stem(rng))]
 
 
-def one_serif_foot(random: Random) -> Glyph:
-    [stroke] = one_serif(random)
-    return [stroke, _foot(random, stroke)]
+def one_serif_foot(rng: Generator) -> Glyph:
+    [stroke] = one_serif(rng)
+    return [stroke, _foot(rng, stroke)]
 
 
-def one_upstroke_foot(random: Random) -> Glyph:
-    glyph = _pointed(random, 0.2, 0.55, 52)
-    return [*glyph, _foot(random, glyph[-1])]
+def one_upstroke_foot(rng: Generator) -> Glyph:
+    glyph = _pointed(rng, 0.2, 0.55, 52)
+    return [*glyph, _foot(rng, glyph[-1])]
 
 
-def one_foot(random: Random) -> Glyph:
-    stem = _stem(random)
-    return [stem, _foot(random, stem)]
+def one_foot(rng: Generator) -> Glyph:
+    stem = _stem(rng)
+    return [stem, _foot(rng, stem)]
 
 
-def _roof(random: Random) -> tuple[Point, Point]:
+def _roof(rng: Generator) -> tuple[Point, Point]:
     """Of a 7: its left end and, at the top right, its right one. It hardly rises."""
-    return (0.0, random.normal(0.01, 0.03)), (random.uniform(0.46, 0.68), 0.0)
+    return (0.0, rng.normal(0.01, 0.03)), (rng.uniform(0.46, 0.68), 0.0)
 
 
-def _leg(random: Random, top: Point, bend: float) -> Stroke:
+def _leg(rng: Generator, top: Point, bend: float) -> Stroke:
     """Of a 7: down from the roof's right end, and inwards. bend: to the upper left."""
-    foot = top[0] * random.uniform(0.05, 0.7)
-    middle = top[0] * 0.5 + foot * 0.5 - bend, random.uniform(0.4, 0.55)
+    foot = top[0] * rng.uniform(0.05, 0.7)
+    middle = top[0] * 0.5 + foot * 0.5 - bend, rng.uniform(0.4, 0.55)
     return curve(top, middle, (foot, 1.0))
 
 
-def _bar(random: Random, leg: Stroke) -> Stroke:
+def _bar(rng: Generator, leg: Stroke) -> Stroke:
     """Across the leg of a 7."""
-    height = random.uniform(0.38, 0.64)
+    height = rng.uniform(0.38, 0.64)
     x, y = leg[int(np.abs(leg[:, 1] - height).argmin())].tolist()
-    left, right = random.uniform(0.12, 0.3, 2).tolist()
-    rise = random.normal(0.0, 0.045)
+    left, right = rng.uniform(0.12, 0.3, 2).tolist()
+    rise = rng.normal(0.0, 0.045)
     return line((x - left, y + rise), (x + right, y - rise))
 
 
-def _hook(random: Random, start: Point) -> Stroke:
+def _hook(rng: Generator, start: Point) -> Stroke:
     """The serif at the left end of a roof: down from a point a little above, and back."""
-    return line(
-        (start[0] + random.normal(-0.01, 0.025), start[1] + random.uniform(0.1, 0.24)), start
-    )
+    return line((start[0] + rng.normal(-0.01, 0.025), start[1] + rng.uniform(0.1, 0.24)), start)
 
 
-def seven_plain(random: Random) -> Glyph:
-    left, right = _roof(random)
-    return [joined(line(left, right), _leg(random, right, random.normal(0, 0.015)))]
+def seven_plain(rng: Generator) -> Glyph:
+    left, right = _roof(rng)
+    return [join(line(left, right), _leg(rng, right, rng.normal(0, 0.015)))]
 
 
-def seven_curved(random: Random) -> Glyph:
-    left, right = _roof(random)
-    return [joined(line(left, right), _leg(random, right, random.uniform(0.03, 0.1)))]
+def seven_curved(rng: Generator) -> Glyph:
+    left, right = _roof(rng)
+    return [join(line(left, right), _leg(rng, right, rng.uniform(0.03, 0.1)))]
 
 
-def seven_crossed(random: Random) -> Glyph:
-    left, right = _roof(random)
-    leg = _leg(random, right, random.uniform(-0.02, 0.06))
-    bar = _bar(random, leg)
-    return [joined(line(left, right), leg), bar]
+def seven_crossed(rng: Generator) -> Glyph:
+    left, right = _roof(rng)
+    leg = _leg(rng, right, rng.uniform(-0.02, 0.06))
+    bar = _bar(rng, leg)
+    return [join(line(left, right), leg), bar]
 
 
-def seven_hooked(random: Random) -> Glyph:
-    left, right = _roof(random)
-    leg = _leg(random, right, random.uniform(-0.01, 0.08))
-    return [joined(_hook(random, left), line(left, right), leg)]
+def seven_hooked(rng: Generator) -> Glyph:
+    left, right = _roof(rng)
+    leg = _leg(rng, right, rng.uniform(-0.01, 0.08))
+    return [join(_hook(rng, left), line(left, right), leg)]
 
 
-def seven_wavy(random: Random) -> Glyph:
-    left, right = _roof(random)
-    wave = random.uniform(0.03, 0.08)
+def seven_wavy(rng: Generator) -> Glyph:
+    left, right = _roof(rng)
+    wave = rng.uniform(0.03, 0.08)
     roof = curve(
-        (left[0], left[1] + random.uniform(0, 0.12)),
+        (left[0], left[1] + rng.uniform(0, 0.12)),
         (right[0] * 0.25, -wave),
         (right[0] * 0.65, wave * 0.8),
-        (right[0], right[1] - random.uniform(0, 0.05)),
+        (right[0], right[1] - rng.uniform(0, 0.05)),
     )
     top = roof[-1, 0].item(), roof[-1, 1].item()
-    leg = _leg(random, top, random.uniform(0, 0.08))
-    return [joined(roof, leg)] if random.random() < 0.7 else [joined(roof, leg), _bar(random, leg)]
+    leg = _leg(rng, top, rng.uniform(0, 0.08))
+    return [join(roof, leg)] if rng.random() < 0.7 else [join(roof, leg), _bar(rng, leg)]
 
 
-def seven_crossed_hooked(random: Random) -> Glyph:
-    [stroke] = seven_hooked(random)
-    return [stroke, _bar(random, stroke[3:])]
+def seven_crossed_hooked(rng: Generator) -> Glyph:
+    [stroke] = seven_hooked(rng)
+    return [stroke, _bar(rng, stroke[3:])]
 
 
-def seven_rounded(random: Random) -> Glyph:
+def seven_rounded(rng: Generator) -> Glyph:
     """Roof and leg are one bow, tighter at the corner."""
-    left, (x, _) = _roof(random)
-    foot = x * random.uniform(0.05, 0.6)
+    left, (x, _) = _roof(rng)
+    foot = x * rng.uniform(0.05, 0.6)
     return [
         curve(
             left,
-            (x * 0.6, random.normal(-0.01, 0.02)),
-            (x * random.uniform(0.92, 1.0), random.uniform(0.06, 0.14)),
-            (x * 0.55 + foot * 0.4, random.uniform(0.45, 0.55)),
+            (x * 0.6, rng.normal(-0.01, 0.02)),
+            (x * rng.uniform(0.92, 1.0), rng.uniform(0.06, 0.14)),
+            (x * 0.55 + foot * 0.4, rng.uniform(0.45, 0.55)),
             (foot, 1.0),
         )
     ]
 
 
-def _right_stroke(random: Random, x: float, top: float, bottom: float) -> Stroke:
+def _right_stroke(rng: Generator, x: float, top: float, bottom: float) -> Stroke:
     """The stem of a 4."""
-    lean = random.normal(0.02, 0.04)
-    return curve((x + lean, top), (x + random.normal(0, 0.012), (top + bottom) / 2), (x, bottom))
+    lean = rng.normal(0.02, 0.04)
+    return curve((x + lean, top), (x + rng.normal(0, 0.012), (top + bottom) / 2), (x, bottom))
 
 
-def four_open(random: Random) -> Glyph:
+def four_open(rng: Generator) -> Glyph:
     """The sides parallel, or the left one slanted; the stem as high as it or shorter."""
-    bar, stem = random.uniform(0.48, 0.64), random.uniform(0.34, 0.52)
+    bar, stem = rng.uniform(0.48, 0.64), rng.uniform(0.34, 0.52)
     side = line(
-        (random.uniform(-0.02, 0.12), random.uniform(0, 0.08)),
+        (rng.uniform(-0.02, 0.12), rng.uniform(0, 0.08)),
         (0.0, bar),
-        (stem + random.uniform(0.06, 0.26), bar + random.normal(0, 0.03)),
+        (stem + rng.uniform(0.06, 0.26), bar + rng.normal(0, 0.03)),
     )
-    return [side, _right_stroke(random, stem, random.uniform(-0.05, 0.22), 1.0)]
+    return [side, _right_stroke(rng, stem, rng.uniform(-0.05, 0.22), 1.0)]
 
 
-def four_closed(random: Random) -> Glyph:
+def four_closed(rng: Generator) -> Glyph:
     """A triangle at the stem."""
-    bar, stem = random.uniform(0.56, 0.72), random.uniform(0.36, 0.52)
-    top = stem + random.normal(0, 0.02), random.normal(0, 0.02)
-    side = line(top, (0.0, bar), (stem + random.uniform(0.06, 0.28), bar + random.normal(0, 0.03)))
-    return [side, _right_stroke(random, stem, random.normal(0, 0.02), 1.0)]
+    bar, stem = rng.uniform(0.56, 0.72), rng.uniform(0.36, 0.52)
+    top = stem + rng.normal(0, 0.02), rng.normal(0, 0.02)
+    side = line(top, (0.0, bar), (stem + rng.uniform(0.06, 0.28), bar + rng.normal(0, 0.03)))
+    return [side, _right_stroke(rng, stem, rng.normal(0, 0.02), 1.0)]
 
 
-def four_one_line(random: Random) -> Glyph:
+def four_one_line(rng: Generator) -> Glyph:
     """From the bar's right end to the left, up to the top and down the stem."""
-    bar, stem = random.uniform(0.54, 0.7), random.uniform(0.34, 0.5)
-    start = stem + random.uniform(0.08, 0.26), bar + random.normal(-0.01, 0.03)
-    top = stem + random.normal(0.01, 0.02), 0.0
-    return [joined(line(start, (0.0, bar), top), _right_stroke(random, stem, 0.0, 1.0))]
+    bar, stem = rng.uniform(0.54, 0.7), rng.uniform(0.34, 0.5)
+    start = stem + rng.uniform(0.08, 0.26), bar + rng.normal(-0.01, 0.03)
+    top = stem + rng.normal(0.01, 0.02), 0.0
+    return [join(line(start, (0.0, bar), top), _right_stroke(rng, stem, 0.0, 1.0))]
 
 
-def four_cup(random: Random) -> Glyph:
+def four_cup(rng: Generator) -> Glyph:
     """Open; the left stroke and the bar are one bow."""
-    bar, stem = random.uniform(0.46, 0.6), random.uniform(0.36, 0.5)
+    bar, stem = rng.uniform(0.46, 0.6), rng.uniform(0.36, 0.5)
     cup = curve(
-        *jittered(
-            random, 0.015, (0.05, 0.02), (0.0, bar * 0.65), (0.08, bar), (stem * 0.6, bar + 0.02)
-        ),
-        (stem + random.uniform(0.04, 0.2), bar - random.uniform(0, 0.06)),
+        *jitter(rng, 0.015, (0.05, 0.02), (0.0, bar * 0.65), (0.08, bar), (stem * 0.6, bar + 0.02)),
+        (stem + rng.uniform(0.04, 0.2), bar - rng.uniform(0, 0.06)),
     )
-    return [cup, _right_stroke(random, stem, random.uniform(-0.04, 0.12), 1.0)]
+    return [cup, _right_stroke(rng, stem, rng.uniform(-0.04, 0.12), 1.0)]
 
 
-def four_crossing(random: Random) -> Glyph:
+def four_crossing(rng: Generator) -> Glyph:
     """An L, and a short stem through its foot: both go far beyond each other."""
-    bar, stem = random.uniform(0.52, 0.68), random.uniform(0.28, 0.42)
+    bar, stem = rng.uniform(0.52, 0.68), rng.uniform(0.28, 0.42)
     side = line(
-        (random.uniform(0.08, 0.3), 0.0),
+        (rng.uniform(0.08, 0.3), 0.0),
         (0.0, bar),
-        (stem + random.uniform(0.22, 0.42), bar + random.normal(-0.01, 0.03)),
+        (stem + rng.uniform(0.22, 0.42), bar + rng.normal(-0.01, 0.03)),
     )
-    return [side, _right_stroke(random, stem, bar - random.uniform(0.18, 0.32), 1.0)]
+    return [side, _right_stroke(rng, stem, bar - rng.uniform(0.18, 0.32), 1.0)]
 
 
-def four_lightning(random: Random) -> Glyph:
+def four_lightning(rng: Generator) -> Glyph:
     """In one stroke: down to the left, along the bar, back up a little and down."""
-    bar, stem = random.uniform(0.5, 0.64), random.uniform(0.32, 0.46)
-    corner = stem + random.uniform(0.03, 0.12)
+    bar, stem = rng.uniform(0.5, 0.64), rng.uniform(0.32, 0.46)
+    corner = stem + rng.uniform(0.03, 0.12)
     loop = curve(
         (corner - 0.03, bar),
         (corner + 0.01, bar - 0.04),
-        (stem + random.uniform(0.03, 0.06), bar - random.uniform(0.2, 0.4)),
+        (stem + rng.uniform(0.03, 0.06), bar - rng.uniform(0.2, 0.4)),
         (stem, bar),
-        (stem - random.uniform(0, 0.06), 1.0),
+        (stem - rng.uniform(0, 0.06), 1.0),
     )
-    start = random.uniform(0.1, 0.26), random.uniform(0, 0.05)
-    return [joined(line(start, (0.0, bar)), loop)]
+    start = rng.uniform(0.1, 0.26), rng.uniform(0, 0.05)
+    return [join(line(start, (0.0, bar)), loop)]
 
 
 ONE = {

@@ -1,50 +1,50 @@
-"""Strokes of a pen, and how a hand varies them.
+"""Strokes of a pen, and how handwriting varies them.
 
 A stroke is a polyline, float64 [n, 2]: x to the right and y downwards, in heights of the digit, in
-the order in which the pen goes. A glyph, a digit or a letter, is a list of strokes; most lie
-between y = 0 and y = 1. Functions here take and return them; none changes its arguments.
+writing order. A glyph (a digit or a letter) is a list of strokes, mostly between y = 0 and y = 1.
+No function here changes its arguments.
 """
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
-Random = np.random.Generator
 Stroke = NDArray[np.float64]
 Glyph = list[Stroke]
 Point = tuple[float, float]
 
 
 class Style(NamedTuple):
-    """One of the ways in which people write a digit.
+    """One of the ways to write a digit.
 
-    weight: how common it is among its digit's. model: makes a glyph of it. room: the widest pen
-    that leaves it legible, as a share of the glyph's width or half its height.
+    weight: its share among the digit's styles. model: makes a glyph. room: the widest pen that
+    leaves it legible, as a share of the glyph's width or half its height.
     """
 
     weight: float
-    model: Callable[[Random], Glyph]
+    model: Callable[[Generator], Glyph]
     room: float = np.inf
 
 
 _STEPS = 12  # points of a curve from one control point to the next
-_WAVES = 3  # of the smooth warp, over the glyph's height: more would be a tremor
-_TREMOR = 0.08  # heights between two independent shifts of an unsteady hand
+_WAVES = 3  # of the smooth warp; more would be a tremor
+_TREMOR = 0.08  # heights between two independent shifts of a tremor
 
 
 def line(*points: Point) -> Stroke:
-    """Straight from point to point."""
+    """Straight lines from point to point."""
     return np.array(points, np.float64)
 
 
 def curve(*points: Point, closed: bool = False) -> Stroke:
-    """A smooth curve through the points; closed: back to the first.
+    """A smooth curve through the points. closed: and back to the first.
 
-    The natural cubic spline, whose curvature is continuous, so that four points of a circle give
-    nearly a circle; the square roots of the distances as its parameter keep it from overshooting
-    between uneven ones (E. T. Y. Lee, "Choosing nodes in parametric curve interpolation", 1989).
+    A natural cubic spline: its curvature is continuous, so that four points of a circle give nearly
+    a circle. Parametrised by the square roots of the distances, it doesn't overshoot between uneven
+    points (E. T. Y. Lee, "Choosing nodes in parametric curve interpolation", 1989).
     """
     nodes = np.array(points, np.float64)
     beyond = min(3, len(nodes)) if closed else 0  # points of the next and the last round
@@ -75,85 +75,84 @@ def arc(centre: Point, radii: Point, start: float, stop: float) -> Stroke:
     return np.asarray(np.array(centre) + around * np.array(radii), np.float64)
 
 
-def joined(*strokes: Stroke) -> Stroke:
-    """One stroke through several, without lifting the pen."""
+def join(*strokes: Stroke) -> Stroke:
+    """Join several strokes into one."""
     return np.concatenate(strokes)
 
 
-def jittered(random: Random, spread: float, *points: Point) -> list[Point]:
-    """The points, each moved a little, by a careless hand more than by a careful one.
+def jitter(rng: Generator, spread: float, *points: Point) -> list[Point]:
+    """Move each point a little, with a random carelessness.
 
-    spread: median over the hands of the standard deviation along each axis.
+    spread: the median of the standard deviation along each axis.
     """
-    spread *= float(np.exp(np.clip(random.normal(0, 0.6), -1, 0.8)))
-    moved = np.array(points) + random.normal(0, spread, (len(points), 2))
+    spread *= float(np.exp(np.clip(rng.normal(0, 0.6), -1, 0.8)))
+    moved = np.array(points) + rng.normal(0, spread, (len(points), 2))
     return [(x, y) for x, y in moved.tolist()]
 
 
-def resampled(stroke: Stroke, step: float) -> Stroke:
-    """The same stroke with points at most `step` apart, and its first and last point."""
+def resample(stroke: Stroke, step: float) -> Stroke:
+    """The same stroke, with points at most `step` apart and the same ends."""
     lengths = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(stroke, axis=0).T))])
     at = np.linspace(0, lengths[-1], max(2, int(np.ceil(lengths[-1] / step)) + 1))
     return np.stack([np.interp(at, lengths, stroke[:, axis]) for axis in (0, 1)], 1)
 
 
-def varied(glyph: Glyph, random: Random, warp: float, tremor: float) -> Glyph:
-    """As an unsteady hand writes it.
+def deform(glyph: Glyph, rng: Generator, warp: float, tremor: float) -> Glyph:
+    """Deform a glyph as an unsteady hand does.
 
-    warp: standard deviation, in heights, of a smooth displacement of the whole, which keeps what
-    touches together. tremor: that of each stroke's own, fast one.
+    warp: standard deviation, in heights, of a smooth displacement of the whole, which keeps
+    touching strokes together. tremor: that of a fast displacement of each stroke.
     """
-    phases = random.uniform(0, 2 * np.pi, (2, _WAVES, 2))
-    waves = random.uniform(1, 2 * np.pi * 0.9, (2, _WAVES, 2))
-    sizes = random.normal(0, warp / np.sqrt(_WAVES / 2), (2, _WAVES))
+    phases = rng.uniform(0, 2 * np.pi, (2, _WAVES, 2))
+    waves = rng.uniform(1, 2 * np.pi * 0.9, (2, _WAVES, 2))
+    sizes = rng.normal(0, warp / np.sqrt(_WAVES / 2), (2, _WAVES))
     changed = []
     for stroke in glyph:
-        fine = resampled(stroke, 0.03)
+        fine = resample(stroke, 0.03)
         moved = fine.copy()
         for axis in (0, 1):
             for wave in range(_WAVES):
                 angle = fine @ waves[axis, wave] + phases[axis, wave, 0]
                 moved[:, axis] += sizes[axis, wave] * np.sin(angle)
-        changed.append(_trembled(moved, random, tremor) if tremor else moved)
+        changed.append(_add_tremor(moved, rng, tremor) if tremor else moved)
     return changed
 
 
-def _trembled(stroke: Stroke, random: Random, tremor: float) -> Stroke:
+def _add_tremor(stroke: Stroke, rng: Generator, tremor: float) -> Stroke:
     length = float(np.hypot(*np.diff(stroke, axis=0).T).sum())
     nodes = max(2, int(length / _TREMOR))
-    shifts = random.normal(0, tremor, (nodes, 2))
+    shifts = rng.normal(0, tremor, (nodes, 2))
     places = np.linspace(0, nodes - 1, len(stroke))
     before = np.minimum(places.astype(int), nodes - 2)
-    # Eased from shift to shift: straight from one to the next would make corners.
+    # Eased between the shifts: linear interpolation would make corners.
     share = (0.5 - np.cos(np.pi * (places - before)) / 2)[:, None]
     return np.asarray(stroke + shifts[before] * (1 - share) + shifts[before + 1] * share)
 
 
-def hurried(glyph: Glyph, random: Random, haste: float) -> Glyph:
-    """As a fast hand writes it: corners are rounded, and ends overshoot.
+def round_corners(glyph: Glyph, rng: Generator, haste: float) -> Glyph:
+    """Round corners and overshoot ends, as fast writing does.
 
-    haste: heights before and after a corner where its rounding begins and ends.
+    haste: the heights before and after a corner over which to round it.
     """
     changed = []
     for stroke in glyph:
-        fine = resampled(stroke, 0.02)
+        fine = resample(stroke, 0.02)
         half = min(round(haste / 0.02), len(fine) // 4)
         if half:
-            # Beyond the ends it goes on as mirrored there, so that they stay where they are.
+            # Mirrored beyond the ends, which so stay in place.
             before, after = 2 * fine[0] - fine[half:0:-1], 2 * fine[-1] - fine[-2 : -half - 2 : -1]
             sums = np.cumsum(np.concatenate([np.zeros((1, 2)), before, fine, after]), axis=0)
             fine = (sums[2 * half + 1 :] - sums[: -2 * half - 1]) / (2 * half + 1)
-            beyond = (fine[-1] - fine[-3]) * random.uniform(0, haste / 0.04)
+            beyond = (fine[-1] - fine[-3]) * rng.uniform(0, haste / 0.04)
             fine = np.concatenate([fine, fine[-1:] + beyond])
         changed.append(fine)
     return changed
 
 
-def transformed(glyph: Glyph, slant: float = 0.0, width: float = 1.0, turn: float = 0.0) -> Glyph:
-    """Stretched, then slanted, then turned.
+def transform(glyph: Glyph, slant: float = 0.0, width: float = 1.0, turn: float = 0.0) -> Glyph:
+    """Stretch, then slant, then turn.
 
-    slant: by how much of its height the top lies right of the foot. width: factor. turn: degrees,
-    clockwise.
+    slant: shift of the top to the right, in heights. width: a factor. turn: degrees, clockwise.
     """
     cos, sin = np.cos(np.radians(turn)), np.sin(np.radians(turn))
     matrix = np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, -slant], [0, 1.0]])

@@ -1,75 +1,62 @@
-"""6 and 9, the digits of a loop and a tail, in the styles of the world.
+"""6 and 9, the digits of a loop and a tail.
 
-Each style is a function of the dice that returns a glyph upright, about 1 high.
+Each style is a function of a random generator that returns an upright glyph, about 1 high.
 """
 
-from digits_train.handwriting.strokes import (
-    Glyph,
-    Point,
-    Random,
-    Style,
-    curve,
-    jittered,
-    joined,
-    line,
-)
+from numpy.random import Generator
+
+from digits_train.handwriting.strokes import Glyph, Point, Style, curve, jitter, join, line
 
 
 def _six(
-    random: Random, *, lean: float, loop: float, width: float, bow: float, close: float = 1.0
+    rng: Generator, *, lean: float, loop: float, width: float, bow: float, close: float = 1.0
 ) -> Glyph:
     """In one stroke. lean: of the top beyond the left side. loop: its height. bow: of the stem to
     the left. close: share of the way back to the stem that the loop's end goes.
     """
     top = 1 - loop
     left = (0.0, 1 - loop * 0.45)
-    start = lean, random.normal(0, 0.02)
+    start = lean, rng.normal(0, 0.02)
     halfway = lean * 0.5 - bow, (left[1] + start[1]) / 2 - bow * 0.4
-    end = width * (1 - 0.98 * close) * 0.75, top + loop * random.uniform(0.2, 0.45)
+    end = width * (1 - 0.98 * close) * 0.75, top + loop * rng.uniform(0.2, 0.45)
     return [
         curve(
             start,
             halfway,
             left,
-            *jittered(
-                random,
-                0.012,
-                (width * 0.42, 1.0),
-                (width, 1 - loop * 0.48),
-                (width * 0.55, top),
-            ),
+            *jitter(rng, 0.012, (width * 0.42, 1.0), (width, 1 - loop * 0.48), (width * 0.55, top)),
             end,
         )
     ]
 
 
-def six_straight(random: Random) -> Glyph:
+def six_straight(rng: Generator) -> Glyph:
     return _six(
-        random,
-        lean=random.uniform(0.28, 0.5),
-        loop=random.uniform(0.42, 0.55),
-        width=random.uniform(0.42, 0.6),
-        bow=random.uniform(0.0, 0.04),
+        rng,
+        lean=rng.uniform(0.28, 0.5),
+        loop=rng.uniform(0.42, 0.55),
+        width=rng.uniform(0.42, 0.6),
+        bow=rng.uniform(0.0, 0.04),
     )
 
 
-def six_curved(random: Random) -> Glyph:
+def six_curved(rng: Generator) -> Glyph:
     return _six(
-        random,
-        lean=random.uniform(0.34, 0.58),
-        loop=random.uniform(0.42, 0.58),
-        width=random.uniform(0.44, 0.62),
-        bow=random.uniform(0.07, 0.15),
+        rng,
+        lean=rng.uniform(0.34, 0.58),
+        loop=rng.uniform(0.42, 0.58),
+        width=rng.uniform(0.44, 0.62),
+        bow=rng.uniform(0.07, 0.15),
     )
 
 
-def six_angular(random: Random) -> Glyph:
+def six_angular(rng: Generator) -> Glyph:
     """A thin line with a narrow loop that has corners."""
-    width, loop = random.uniform(0.3, 0.5), random.uniform(0.34, 0.5)
-    points = jittered(
-        random,
+    width, loop = rng.uniform(0.3, 0.5), rng.uniform(0.34, 0.5)
+    points = jitter(
+        rng,
         0.015,
-        (random.uniform(0.25, 0.45), 0.0),
+        (rng.uniform(0.25, 0.45), 0.0),
         (0.0, 1 - loop * 0.3),
         (width * 0.3, 1.0),
         (width, 1 - loop * 0.75),
@@ -79,34 +66,34 @@ def six_angular(random: Random) -> Glyph:
     return [line(*points)]
 
 
-def six_small_loop(random: Random) -> Glyph:
+def six_small_loop(rng: Generator) -> Glyph:
     return _six(
-        random,
-        lean=random.uniform(0.3, 0.5),
-        loop=random.uniform(0.3, 0.38),
-        width=random.uniform(0.32, 0.44),
-        bow=random.uniform(0.02, 0.12),
+        rng,
+        lean=rng.uniform(0.3, 0.5),
+        loop=rng.uniform(0.3, 0.38),
+        width=rng.uniform(0.32, 0.44),
+        bow=rng.uniform(0.02, 0.12),
     )
 
 
-def six_big_loop(random: Random) -> Glyph:
+def six_big_loop(rng: Generator) -> Glyph:
     return _six(
-        random,
-        lean=random.uniform(0.42, 0.62),
-        loop=random.uniform(0.56, 0.64),
-        width=random.uniform(0.48, 0.66),
-        bow=random.uniform(0.03, 0.12),
+        rng,
+        lean=rng.uniform(0.42, 0.62),
+        loop=rng.uniform(0.56, 0.64),
+        width=rng.uniform(0.48, 0.66),
+        bow=rng.uniform(0.03, 0.12),
     )
 
 
-def six_leaning(random: Random) -> Glyph:
+def six_leaning(rng: Generator) -> Glyph:
     """A straight line that leans to the right, and a bow from its foot back to it."""
-    lean, loop = random.uniform(0.4, 0.62), random.uniform(0.42, 0.55)
-    width = random.uniform(0.46, 0.6)
+    lean, loop = rng.uniform(0.4, 0.62), rng.uniform(0.42, 0.55)
+    width = rng.uniform(0.46, 0.6)
     stem = line((lean, 0.0), (0.02, 0.9))
     bow = curve(
-        *jittered(
-            random,
+        *jitter(
+            rng,
             0.012,
             (0.02, 0.9),
             (width * 0.4, 1.0),
@@ -115,25 +102,25 @@ def six_leaning(random: Random) -> Glyph:
             (0.13, 1 - loop * 0.7),
         )
     )
-    return [joined(stem, bow)]
+    return [join(stem, bow)]
 
 
-def six_open(random: Random) -> Glyph:
+def six_open(rng: Generator) -> Glyph:
     """The loop's end doesn't come back to the stem."""
     return _six(
-        random,
-        lean=random.uniform(0.36, 0.56),
-        loop=random.uniform(0.42, 0.54),
-        width=random.uniform(0.46, 0.6),
-        bow=random.uniform(0.06, 0.13),
-        close=random.uniform(0.45, 0.7),
+        rng,
+        lean=rng.uniform(0.36, 0.56),
+        loop=rng.uniform(0.42, 0.54),
+        width=rng.uniform(0.46, 0.6),
+        bow=rng.uniform(0.06, 0.13),
+        close=rng.uniform(0.45, 0.7),
     )
 
 
-def _head(random: Random, width: float, height: float, gap: float = 0.0) -> list[Point]:
+def _head(rng: Generator, width: float, height: float, gap: float = 0.0) -> list[Point]:
     """Of a 9: anticlockwise from the top right, back to there. gap: left open at its start."""
-    return jittered(
-        random,
+    return jitter(
+        rng,
         0.012,
         (width * 0.95 - gap, height * 0.22 + gap * 0.2),
         (width * 0.5 - gap * 0.4, 0.0),
@@ -143,33 +130,31 @@ def _head(random: Random, width: float, height: float, gap: float = 0.0) -> list
     )
 
 
-def nine_straight(random: Random) -> Glyph:
-    width, height = random.uniform(0.4, 0.56), random.uniform(0.42, 0.54)
-    head = curve(*_head(random, width, height), (width, height * 0.12))
-    foot = width * random.uniform(0.5, 1.0)
-    return [joined(head, line((width, height * 0.12), (foot, 1.0)))]
+def nine_straight(rng: Generator) -> Glyph:
+    width, height = rng.uniform(0.4, 0.56), rng.uniform(0.42, 0.54)
+    head = curve(*_head(rng, width, height), (width, height * 0.12))
+    foot = width * rng.uniform(0.5, 1.0)
+    return [join(head, line((width, height * 0.12), (foot, 1.0)))]
 
 
-def nine_curled(random: Random) -> Glyph:
-    width, height = random.uniform(0.42, 0.58), random.uniform(0.42, 0.54)
-    tail = jittered(random, 0.015, (width * 0.95, 0.7), (width * 0.5, 0.98), (0.05, 0.9))
-    return [curve(*_head(random, width, height), (width, height * 0.2), *tail)]
+def nine_curled(rng: Generator) -> Glyph:
+    width, height = rng.uniform(0.42, 0.58), rng.uniform(0.42, 0.54)
+    tail = jitter(rng, 0.015, (width * 0.95, 0.7), (width * 0.5, 0.98), (0.05, 0.9))
+    return [curve(*_head(rng, width, height), (width, height * 0.2), *tail)]
 
 
-def nine_hooked(random: Random) -> Glyph:
+def nine_hooked(rng: Generator) -> Glyph:
     """The tail goes back up to the left, but not as far as a g's, and it doesn't cross the stem."""
-    width, height = random.uniform(0.4, 0.54), random.uniform(0.42, 0.5)
-    tail = jittered(
-        random, 0.012, (width, 0.72), (width * 0.6, 1.0), (width * 0.15, 0.93), (0.0, 0.84)
-    )
-    return [curve(*_head(random, width, height), (width, height * 0.15), *tail)]
+    width, height = rng.uniform(0.4, 0.54), rng.uniform(0.42, 0.5)
+    tail = jitter(rng, 0.012, (width, 0.72), (width * 0.6, 1.0), (width * 0.15, 0.93), (0.0, 0.84))
+    return [curve(*_head(rng, width, height), (width, height * 0.15), *tail)]
 
 
-def nine_angular(random: Random) -> Glyph:
+def nine_angular(rng: Generator) -> Glyph:
     """The head has corners."""
-    width, height = random.uniform(0.36, 0.5), random.uniform(0.36, 0.48)
-    head = jittered(
-        random,
+    width, height = rng.uniform(0.36, 0.5), rng.uniform(0.36, 0.48)
+    head = jitter(
+        rng,
         0.02,
         (width, height * 0.15),
         (width * 0.35, 0.0),
@@ -178,22 +163,22 @@ def nine_angular(random: Random) -> Glyph:
         (width * 0.97, height * 0.35),
         (width, 0.0),
     )
-    return [line(*head, (width * random.uniform(0.5, 1.0), 1.0))]
+    return [line(*head, (width * rng.uniform(0.5, 1.0), 1.0))]
 
 
-def nine_open(random: Random) -> Glyph:
+def nine_open(rng: Generator) -> Glyph:
     """The head's beginning doesn't reach the stem."""
-    width, height = random.uniform(0.42, 0.56), random.uniform(0.42, 0.52)
-    head = curve(*_head(random, width, height, random.uniform(0.08, 0.2)), (width, height * 0.1))
-    foot = width * random.uniform(0.7, 1.0)
-    return [joined(head, line((width, height * 0.1), (foot, 1.0)))]
+    width, height = rng.uniform(0.42, 0.56), rng.uniform(0.42, 0.52)
+    head = curve(*_head(rng, width, height, rng.uniform(0.08, 0.2)), (width, height * 0.1))
+    foot = width * rng.uniform(0.7, 1.0)
+    return [join(head, line((width, height * 0.1), (foot, 1.0)))]
 
 
-def nine_thin(random: Random) -> Glyph:
+def nine_thin(rng: Generator) -> Glyph:
     """A line with a narrow loop."""
-    width, height = random.uniform(0.24, 0.36), random.uniform(0.36, 0.5)
-    head = jittered(
-        random,
+    width, height = rng.uniform(0.24, 0.36), rng.uniform(0.36, 0.5)
+    head = jitter(
+        rng,
         0.012,
         (width * 0.95, height * 0.12),
         (width * 0.45, 0.0),
@@ -202,15 +187,15 @@ def nine_thin(random: Random) -> Glyph:
         (width * 0.8, height * 0.5),
         (width, 0.03),
     )
-    foot = (width * random.uniform(0.2, 0.9), 1.0)
-    return [joined(curve(*head), line(head[-1], foot))]
+    foot = (width * rng.uniform(0.2, 0.9), 1.0)
+    return [join(curve(*head), line(head[-1], foot))]
 
 
-def nine_small_head(random: Random) -> Glyph:
-    width, height = random.uniform(0.28, 0.38), random.uniform(0.28, 0.36)
-    head = curve(*_head(random, width, height), (width, height * 0.15))
-    foot = (width * random.uniform(0.3, 1.0), 1.0)
-    return [joined(head, curve((width, height * 0.15), (width * 0.95, 0.55), foot))]
+def nine_small_head(rng: Generator) -> Glyph:
+    width, height = rng.uniform(0.28, 0.38), rng.uniform(0.28, 0.36)
+    head = curve(*_head(rng, width, height), (width, height * 0.15))
+    foot = (width * rng.uniform(0.3, 1.0), 1.0)
+    return [join(head, curve((width, height * 0.15), (width * 0.95, 0.55), foot))]
 
 
 SIX = {

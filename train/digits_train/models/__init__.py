@@ -1,17 +1,17 @@
-"""The networks: uint8 pixels in, logits out. Each is one file, with the recipes that train it.
+"""The networks: uint8 pixels in, logits out. Each is one file, with its recipes.
 
-Each is a plain chain of named layers, so that the exporter can walk it and a student can read it.
+Each is a plain chain of named layers, which the exporter can walk and a student can read.
 """
 
 from dataclasses import replace
 from typing import Any
 
 from digits.errors import DigitsError
+from digits_train.config import Recipe
 from digits_train.models import custom
 from digits_train.models.lenet5 import LeNet5
 from digits_train.models.network import Network, Normalize
 from digits_train.models.vgg16 import VGG16
-from digits_train.recipe import Recipe
 
 __all__ = [
     "ARCHITECTURES",
@@ -19,21 +19,21 @@ __all__ = [
     "LeNet5",
     "Network",
     "Normalize",
-    "add",
     "build",
-    "choose",
-    "find",
+    "get_network",
+    "get_recipe",
+    "register",
 ]
 
-# Those of the user's own are added to them.
+# `register` adds the user's own.
 ARCHITECTURES: dict[str, type[Network]] = {"lenet5": LeNet5, "vgg16": VGG16}
 
 
-def add(spec: str) -> str:
-    """The name of the network that `--model` means; one in a FILE.py:CLASS is known from now on.
+def register(spec: str) -> str:
+    """Register the network of a FILE.py:CLASS; return the name of any that `--model` takes.
 
-    A checkpoint holds that name, and never the file's. Raises DigitsError when the class can't be
-    used, or another network has its name.
+    A checkpoint holds that name, never the file's. Raises DigitsError if the class can't be used or
+    another network has its name.
     """
     if not custom.is_file(spec):
         return spec
@@ -41,34 +41,34 @@ def add(spec: str) -> str:
     name = network.__name__.lower()
     known = ARCHITECTURES.setdefault(name, network)
     if known.__module__ != network.__module__:
-        raise DigitsError(f"{spec}: another network is called {name}; rename the class")
+        raise DigitsError(f"{spec}: there is another network called {name}; rename the class")
     ARCHITECTURES[name] = network
     return name
 
 
-def find(architecture: str) -> type[Network]:
-    """Raises DigitsError for a name that isn't known."""
+def get_network(architecture: str) -> type[Network]:
+    """The class of a network. Raises DigitsError for an unknown name."""
     if architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise DigitsError(
-            f"there is no network called {architecture!r}; there are: {known}; one of your own"
-            " needs --model FILE.py:CLASS, as a teacher --teacher-model FILE.py:CLASS"
+            f"no network called {architecture!r}; there are: {known}; your own"
+            " needs --model FILE.py:CLASS, or as a teacher --teacher-model FILE.py:CLASS"
         )
     return ARCHITECTURES[architecture]
 
 
 def build(architecture: str) -> Network:
-    """A new network with random weights. Raises DigitsError for a name that isn't known."""
-    return find(architecture)()
+    """A new network with random weights. Raises DigitsError for an unknown name."""
+    return get_network(architecture)()
 
 
-def choose(architecture: str, name: str, **changes: Any) -> Recipe:
-    """The network's recipe called `name`, with the changes that are not None.
+def get_recipe(architecture: str, name: str, **changes: Any) -> Recipe:
+    """The network's recipe called `name`, with those changes that are not None.
 
     Raises DigitsError for an unknown name or a value out of range.
     """
-    recipes = find(architecture).recipes
+    recipes = get_network(architecture).recipes
     if name not in recipes:
-        raise DigitsError(f"there is no recipe called {name!r}; there are: {', '.join(recipes)}")
+        raise DigitsError(f"no recipe called {name!r}; there are: {', '.join(recipes)}")
     given = {field: value for field, value in changes.items() if value is not None}
     return replace(recipes[name], **given)

@@ -1,4 +1,4 @@
-"""What a network may consist of: what `digits export` can write, said before it is trained."""
+"""What a network may consist of, so that `digits export` can write it; checked before training."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,11 +10,11 @@ from digits.errors import ModelError
 from digits_train.models.conv import SmallMapConv2d
 from digits_train.models.network import Network, Normalize
 
-_ALWAYS: tuple[Callable[[Any], bool], str] = (lambda layer: True, "")
+_ANY: tuple[Callable[[Any], bool], str] = (lambda layer: True, "")
 
-# Each layer that a chain may have, and what the exporter needs of it.
+# The layers that a chain may have, and what the exporter requires of each.
 LAYERS: dict[type[nn.Module], tuple[Callable[[Any], bool], str]] = {
-    Normalize: _ALWAYS,
+    Normalize: _ANY,
     nn.ZeroPad2d: (
         lambda layer: len({*layer.padding}) == 1 and layer.padding[0] >= 0,
         "the same padding on all sides",
@@ -26,11 +26,11 @@ LAYERS: dict[type[nn.Module], tuple[Callable[[Any], bool], str]] = {
             and not isinstance(layer.padding, str)
             and max(layer.padding) <= max(layer.kernel_size)
         ),
-        "a stride, a dilation and groups of 1, and zeros in a given number, no more than the kernel"
-        " is long, as padding",
+        "a stride, a dilation and groups of 1, and at most as many zeros of padding as the"
+        " kernel is long",
     ),
     nn.BatchNorm2d: (lambda layer: layer.track_running_stats, "running statistics"),
-    nn.ReLU: _ALWAYS,
+    nn.ReLU: _ANY,
     nn.MaxPool2d: (
         lambda layer: (
             isinstance(layer.kernel_size, int)
@@ -39,50 +39,57 @@ LAYERS: dict[type[nn.Module], tuple[Callable[[Any], bool], str]] = {
         ),
         "one number for window and stride, and nothing else",
     ),
-    nn.Dropout: _ALWAYS,
+    nn.Dropout: _ANY,
     nn.Flatten: (
         lambda layer: (layer.start_dim, layer.end_dim) == (1, -1),
         "all dimensions but the batch's",
     ),
-    nn.Linear: _ALWAYS,
+    nn.Linear: _ANY,
 }
 
-# Up to the first weights, into which the exporter folds what comes before them.
-_HEADS = (
+# Up to the first weights, into which the exporter folds what precedes them.
+_BEGINNINGS = (
     [Normalize, nn.Conv2d],
     [nn.ZeroPad2d, Normalize, nn.Conv2d],
     [Normalize, nn.Flatten, nn.Linear],
 )
 _WEIGHTS = (nn.Conv2d, nn.Linear)
-_TAKEN = ("images", "pixels", "softmax", "shares", "probabilities")  # names in the exported graph
+# Names in the exported graph.
+_RESERVED = (
+    "images",
+    "pixels",
+    "softmax",
+    "shares",
+    "probabilities",
+)
 
 
 def check(model: Network) -> None:
-    """Raise ModelError, which names the layer, unless `digits export` can write the network.
+    """Raise ModelError, naming the layer, if `digits export` can't write the network.
 
     model: with any weights.
     """
     if type(model).forward is not nn.Sequential.forward:
-        raise ModelError("it has a forward() of its own; a network is a chain of layers")
+        raise ModelError("it overrides forward(); a network is a chain of layers")
     layers = [(name, layer) for name, layer in model._modules.items() if layer is not None]
     for place, (name, layer) in enumerate(layers):
         if any(layer is other for _, other in layers[:place]):
-            raise ModelError(f"{name} is a layer that is in the chain already; make a new one")
+            raise ModelError(f"{name} is already in the chain; make a new layer")
         _check_layer(name, layer)
-    # In use, dropout does nothing.
+    # Dropout does nothing in inference.
     _check_order([(name, layer) for name, layer in layers if not isinstance(layer, nn.Dropout)])
     _check_logits(model)
 
 
 def _check_layer(name: str, layer: nn.Module) -> None:
-    if name in _TAKEN:
-        raise ModelError(f"a layer can't be called {name}, as something in the exported file is")
+    if name in _RESERVED:
+        raise ModelError(f"{name} is reserved in the exported file; rename the layer")
     if _kind(layer) not in LAYERS:
         known = ", ".join(kind.__name__ for kind in LAYERS)
-        raise ModelError(f"{name} is a {type(layer).__name__}; what can be exported are {known}")
+        raise ModelError(f"{name} is a {type(layer).__name__}; only these can be exported: {known}")
     fits, needed = LAYERS[_kind(layer)]
     if not fits(layer):
-        raise ModelError(f"{name} is {layer}; what can be exported has {needed}")
+        raise ModelError(f"{name} is {layer}; to be exported, it needs {needed}")
 
 
 def _kind(layer: nn.Module) -> type[nn.Module]:
@@ -92,24 +99,24 @@ def _kind(layer: nn.Module) -> type[nn.Module]:
 def _check_order(layers: list[tuple[str, nn.Module]]) -> None:
     kinds = [_kind(layer) for _, layer in layers]
     first = next((place for place, kind in enumerate(kinds) if kind in _WEIGHTS), len(kinds))
-    if kinds[: first + 1] not in _HEADS:
+    if kinds[: first + 1] not in _BEGINNINGS:
         raise ModelError(
-            "it must begin with Normalize and Conv2d, with ZeroPad2d, Normalize and Conv2d, or with"
+            "it must begin with Normalize and Conv2d; ZeroPad2d, Normalize and Conv2d; or"
             " Normalize, Flatten and Linear"
         )
     name, layer = layers[first]
     if isinstance(layer, nn.Conv2d) and layer.padding != (0, 0):
         raise ModelError(
-            f"{name} pads with 0, which after Normalize is no paper; pad by ZeroPad2d before it"
+            f"{name} pads with 0, which after Normalize isn't paper; begin with a ZeroPad2d"
         )
     before, pad = layers[0]
-    rings = pad.padding[0] if isinstance(pad, nn.ZeroPad2d) else 0
-    if isinstance(layer, nn.Conv2d) and rings > max(layer.kernel_size):
+    padding = pad.padding[0] if isinstance(pad, nn.ZeroPad2d) else 0
+    if isinstance(layer, nn.Conv2d) and padding > max(layer.kernel_size):
         raise ModelError(f"{before} pads by more than the kernel of {name} is long")
     for place, (name, layer) in enumerate(layers[first + 1 :], first + 1):
         earlier = kinds[:place]
         if isinstance(layer, Normalize | nn.ZeroPad2d):
-            raise ModelError(f"{name} can only be at the beginning")
+            raise ModelError(f"{name} is allowed only at the beginning")
         if isinstance(layer, nn.BatchNorm2d) and earlier[-1] is not nn.Conv2d:
             raise ModelError(f"{name} must follow a Conv2d")
         if isinstance(layer, nn.Linear) and nn.Flatten not in earlier:
@@ -125,9 +132,9 @@ def _check_logits(model: Network) -> None:
         logits = model.eval()(torch.zeros(2, 1, 28, 28, dtype=torch.uint8))
     except RuntimeError as error:
         cause = str(error).partition("\n")[0]
-        raise ModelError(f"it can't read pictures of 28x28 pixels ({cause})") from error
+        raise ModelError(f"it can't process 28x28 pixels ({cause})") from error
     finally:
         model.train(training)
     if logits.shape != (2, 10) or logits.dtype != torch.float32:
         found = f"{str(logits.dtype).removeprefix('torch.')} {list(logits.shape[1:])}"
-        raise ModelError(f"it must give ten float32 logits for a picture, not {found}")
+        raise ModelError(f"it must return float32 [10] logits per picture, not {found}")

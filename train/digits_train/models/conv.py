@@ -1,4 +1,4 @@
-"""A convolution for maps of few pixels, as matrix multiplications."""
+"""A convolution for small feature maps, as matrix multiplications."""
 
 from typing import Any
 
@@ -6,18 +6,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-_BATCH = 32  # with fewer pictures, rearranging the weights takes most of the time
+_BATCH = 32  # for fewer pictures, rearranging the weights takes most of the time
 _AMX = bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())  # PyTorch 2.4 doesn't have it
 
 
 class SmallMapConv2d(nn.Conv2d):
-    """A 3x3 convolution with padding 1 and without bias, faster with AMX where maps are small.
+    """A 3x3 convolution with padding 1 and no bias, faster with AMX on small maps.
 
-    oneDNN goes through the pictures one by one, so that a 4x4 or 2x2 map fills a fraction of an AMX
-    tile. Here the windows of the whole batch are the rows of one matrix. Forward and backward, 160
+    oneDNN takes the pictures one by one, so that a 4x4 or 2x2 map fills a fraction of an AMX tile.
+    Here the windows of the whole batch are the rows of one matrix. Forward and backward, 160
     digits, 512 channels, bfloat16, one core with AMX: 20 instead of 139 ms at 2x2, 54 instead of
     153 ms at 4x4; 256 channels at 8x8: 105 instead of 45 ms. With AVX-512 alone: 71 instead of
-    51 ms at 2x2, so it is PyTorch's there, and in float32.
+    51 ms at 2x2, so there, and in float32, it is PyTorch's.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -26,20 +26,20 @@ class SmallMapConv2d(nn.Conv2d):
     def forward(self, maps: Tensor) -> Tensor:
         """maps: [batch, inputs, height, width]. Returns [batch, outputs, height, width]."""
         # Exporting folds batch norm into a bias.
-        if self.bias is not None or not _gains(maps):
+        if self.bias is not None or not _is_faster(maps):
             return super().forward(maps)
         dtype = torch.get_autocast_dtype("cpu")
         tensors = maps.to(dtype), self.weight.to(dtype)
         return _Convolution.apply(*tensors)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _gains(maps: Tensor) -> bool:
+def _is_faster(maps: Tensor) -> bool:
     mixed = maps.device.type == "cpu" and torch.is_autocast_enabled("cpu")
     return _AMX and mixed and len(maps) >= _BATCH
 
 
 class _Convolution(torch.autograd.Function):
-    """With a gradient of its own: that of _windows adds what overlaps, slower and less exactly."""
+    """Has its own gradient: that of _windows sums what overlaps, slower and less exactly."""
 
     @staticmethod
     def forward(context: Any, maps: Tensor, weight: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ def _convolve(maps: Tensor, weight: Tensor) -> Tensor:
 
 
 def _windows(maps: Tensor) -> Tensor:
-    """The 3x3 pixels around each pixel, 0 beyond the edge: [batch*height*width, 3*3*channels]."""
+    """The 3x3 pixels around each, 0 beyond the edge: [batch*height*width, 3*3*channels]."""
     padded = pad(maps, (1, 1, 1, 1)).permute(0, 2, 3, 1)
     windows = padded.unfold(1, 3, 1).unfold(2, 3, 1).permute(0, 1, 2, 4, 5, 3)
     return windows.reshape(-1, 9 * maps.shape[1])

@@ -1,4 +1,4 @@
-"""A network as the table of its layers: what each is, the shape it gives, and its parameters."""
+"""A network as a table of its layers: type, output shape and parameters."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,8 +8,7 @@ from torch import nn
 
 from digits_train.models.network import Network
 
-# They work on each value by itself and change no shape, so the table names them after the layer
-# before them: VGG-16 has 51 layers, and its table 23 rows.
+# The table appends these to the layer before: VGG-16 has 51 layers, and its table 23 rows.
 _ELEMENTWISE = (nn.BatchNorm2d, nn.ReLU, nn.Dropout)
 
 
@@ -17,7 +16,7 @@ class Layer(NamedTuple):
     """One layer of a network, or a row of its table.
 
     type: the layer's, with its settings: `Conv2d 6@5x5` has six kernels of 5x5. output: the shape
-    for one digit, [channels, height, width] or [values]. parameters: how many are trained.
+    for one digit, [channels, height, width] or [values]. parameters: their number.
     """
 
     name: str
@@ -27,14 +26,14 @@ class Layer(NamedTuple):
 
 
 def layers(model: Network) -> list[Layer]:
-    """Each layer of a network, in the order in which a digit goes through them."""
-    return [layer for _, layer in _traced(model)]
+    """Each layer of a network, in order."""
+    return [layer for _, layer in _trace(model)]
 
 
 def table(model: Network) -> Iterator[str]:
-    """The lines of the table: a header, a row for each layer, the total."""
+    """The lines of the table: a header, a row per layer, the total."""
     rows: list[Layer] = []
-    for module, layer in _traced(model):
+    for module, layer in _trace(model):
         if rows and isinstance(module, _ELEMENTWISE):
             last = rows[-1]
             rows[-1] = last._replace(
@@ -56,19 +55,19 @@ def table(model: Network) -> Iterator[str]:
 
 
 @torch.inference_mode()
-def _traced(model: Network) -> list[tuple[nn.Module, Layer]]:
-    """Each layer, and what is known of it when a blank frame has gone through."""
+def _trace(model: Network) -> list[tuple[nn.Module, Layer]]:
+    """Run a blank frame through the network, and describe each layer."""
     training = model.training
     device = next(model.parameters()).device
     values = torch.zeros(1, 1, 28, 28, dtype=torch.uint8, device=device)
-    found = []
-    model.eval()  # or the blank frame would be in the statistics of the batch norms
+    traced = []
+    model.eval()  # keeps the blank frame out of batch norm's statistics
     for name, module in model.named_children():
         values = module(values)
         parameters = sum(parameter.numel() for parameter in module.parameters())
-        found.append((module, Layer(name, _type(module), list(values.shape[1:]), parameters)))
+        traced.append((module, Layer(name, _type(module), list(values.shape[1:]), parameters)))
     model.train(training)
-    return found
+    return traced
 
 
 def _type(layer: nn.Module) -> str:

@@ -1,6 +1,6 @@
 """What a network must not take for a digit: letters, drawings, textures, digits side by side.
 
-Without such pictures a network is sure of everything that it is shown (D. Hendrycks, M. Mazeika,
+Without such pictures it is confident about everything (D. Hendrycks, M. Mazeika,
 T. Dietterich, "Deep anomaly detection with outlier exposure", ICLR 2019).
 """
 
@@ -8,46 +8,53 @@ import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from digits.data.mnist import Split
 from digits.vision.frame import to_mnist
 from digits_train.handwriting.pen import Picture
 from digits_train.outliers.drawings import (
-    coil,
+    branches,
     crossed_out,
-    dotted,
+    dotted_line,
     hatching,
-    joined,
     outline,
-    ruled,
+    polygon,
+    ruled_lines,
     scribble,
-    shape,
+    spiral,
 )
-from digits_train.outliers.letters import bent, handwritten, printed, text, word
-from digits_train.outliers.pieces import overlapping, several, slice_of, staggered, two_lines
+from digits_train.outliers.letters import distorted, handwritten, printed, text, word
+from digits_train.outliers.pieces import (
+    digit_slice,
+    overlapping,
+    staggered,
+    touching_digits,
+    two_lines,
+)
 from digits_train.outliers.textures import blot, smear, stripes, texture
 
-Draw = Callable[[np.random.Generator, Split], Picture]
+GeneratorFn = Callable[[Generator, Split], Picture]
 
 _FAINT = 12  # of 255; less isn't ink
 _LEAST_INK = 0.01  # share of the pixels
 
 
-def make(digits: Split, count: int, seed: int | Sequence[int]) -> NDArray[np.uint8]:
-    """Draw pictures of every kind: uint8 [count, 28, 28], framed like digits.
+def generate(digits: Split, count: int, seed: int | Sequence[int]) -> NDArray[np.uint8]:
+    """Draw pictures of all kinds, framed like digits: uint8 [count, 28, 28].
 
-    digits: what some of them are made of. The same seed gives the same pictures.
+    digits: used in some of them. The same seed gives the same pictures.
     """
-    random = np.random.default_rng(seed)
-    drawn = itertools.islice(itertools.cycle(KINDS), count)
-    return np.stack([_framed(draw, random, digits) for draw in drawn])
+    rng = np.random.default_rng(seed)
+    drawn = itertools.islice(itertools.cycle(GENERATORS), count)
+    return np.stack([_draw_frame(draw, rng, digits) for draw in drawn])
 
 
-def _framed(draw: Draw, random: np.random.Generator, digits: Split) -> Picture:
-    """The first drawing with enough ink."""
+def _draw_frame(draw: GeneratorFn, rng: Generator, digits: Split) -> Picture:
+    """Frame the first drawing with enough ink."""
     while True:
-        ink = draw(random, digits)
+        ink = draw(rng, digits)
         mask = ink > _FAINT
         if mask.mean() > _LEAST_INK:
             rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -56,14 +63,13 @@ def _framed(draw: Draw, random: np.random.Generator, digits: Split) -> Picture:
             return frame
 
 
-# A round of kinds: each as often as it stands here, in an order that gives even a few pictures
-# many. Half of all are letters, and half of these by hand, because most of what stands beside
-# digits and is none is a letter.
-KINDS: tuple[Draw, ...] = (
-    *(handwritten, bent, several, handwritten, printed, blot, handwritten, scribble),
-    *(handwritten, bent, word, shape, handwritten, slice_of, printed, texture),
-    *(handwritten, bent, ruled, handwritten, overlapping, printed, smear, hatching),
-    *(handwritten, bent, several, outline, handwritten, word, bent, crossed_out),
-    *(handwritten, stripes, staggered, bent, text, printed, dotted, two_lines),
-    *(handwritten, bent, coil, joined, handwritten, printed, outline, joined),
+# Drawn in turn, in an order that gives even a few pictures variety. Half of them are letters, and
+# half of these handwritten, because most non-digits beside digits are letters.
+GENERATORS: tuple[GeneratorFn, ...] = (
+    *(handwritten, distorted, touching_digits, handwritten, printed, blot, handwritten, scribble),
+    *(handwritten, distorted, word, polygon, handwritten, digit_slice, printed, texture),
+    *(handwritten, distorted, ruled_lines, handwritten, overlapping, printed, smear, hatching),
+    *(handwritten, distorted, touching_digits, outline, handwritten, word, distorted, crossed_out),
+    *(handwritten, stripes, staggered, distorted, text, printed, dotted_line, two_lines),
+    *(handwritten, distorted, spiral, branches, handwritten, printed, outline, branches),
 )

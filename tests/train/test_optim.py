@@ -4,22 +4,22 @@ import pytest
 import torch
 from torch import nn
 
-from digits_train import models, optimize
-from digits_train.recipe import Recipe
+from digits_train import models, optim
+from digits_train.config import Recipe
 
 
 @pytest.mark.parametrize(("schedule", "end"), [("constant", 1.0), ("cosine", 0.0)])
 def test_schedules(schedule: Any, end: float) -> None:
     recipe = Recipe("test", epochs=1, learning_rate=0.5, schedule=schedule)
-    rates = [optimize.learning_rate(recipe, step / 10) for step in range(11)]
+    rates = [optim.learning_rate(recipe, step / 10) for step in range(11)]
     assert rates[0] == 0.5
     assert rates[-1] == pytest.approx(0.5 * end)
     assert rates == sorted(rates, reverse=True)
 
 
 def test_the_learning_rate_warms_up_from_zero() -> None:
-    recipe = Recipe("test", epochs=1, learning_rate=0.5, warmup=0.4, schedule="cosine")
-    rates = [optimize.learning_rate(recipe, step / 10) for step in range(11)]
+    recipe = Recipe("test", epochs=1, learning_rate=0.5, warmup_fraction=0.4, schedule="cosine")
+    rates = [optim.learning_rate(recipe, step / 10) for step in range(11)]
     assert rates[:5] == pytest.approx([0, 0.125, 0.25, 0.375, 0.5])
     assert rates[4:] == sorted(rates[4:], reverse=True)
     assert rates[-1] == pytest.approx(0)
@@ -32,7 +32,7 @@ def test_kernels_and_matrices_decay_and_nothing_else(name: Any, architecture: st
     recipe = Recipe("test", epochs=1, optimizer=name, weight_decay=0.1)
     decay = {
         id(parameter): group["weight_decay"]
-        for group in optimize.optimizer(model, recipe).param_groups
+        for group in optim.make_optimizer(model, recipe).param_groups
         for parameter in group["params"]
     }
     assert {n for n, p in model.named_parameters() if decay[id(p)] == 0.1} == {
@@ -46,7 +46,7 @@ def test_kernels_and_matrices_decay_and_nothing_else(name: Any, architecture: st
 def test_adamw_without_decay_is_adam() -> None:
     results = []
     recipe = Recipe("test", epochs=1)
-    for make in (optimize.optimizer, lambda m, r: torch.optim.Adam(m.parameters(), 1e-3)):
+    for make in (optim.make_optimizer, lambda m, r: torch.optim.Adam(m.parameters(), 1e-3)):
         torch.manual_seed(0)
         model = models.LeNet5()
         optimizer = make(model, recipe)
@@ -63,7 +63,7 @@ def test_the_average_follows_the_weights() -> None:
     nn.init.zeros_(average.weight)
     model.running_mean.fill_(3.0)  # type: ignore[union-attr,operator]
     model.num_batches_tracked.fill_(7)  # type: ignore[union-attr,operator]
-    optimize.update_average(average, model, decay=0.9, step=10**6)
+    optim.update_ema(average, model, decay=0.9, step=10**6)
     assert average.weight.tolist() == pytest.approx([0.1, 0.1])
     assert average.running_mean.tolist() == pytest.approx([0.3, 0.3])  # type: ignore[union-attr,operator]
     assert average.num_batches_tracked == 7
@@ -74,5 +74,5 @@ def test_the_average_forgets_the_random_start_at_once() -> None:
     nn.init.ones_(model.weight)
     nn.init.zeros_(average.weight)
     for step in range(20):
-        optimize.update_average(average, model, decay=0.999, step=step)
+        optim.update_ema(average, model, decay=0.999, step=step)
     assert average.weight.item() > 0.99

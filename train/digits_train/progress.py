@@ -1,27 +1,27 @@
-"""What a training shows while it runs."""
+"""The progress of a training on stderr."""
 
 import time
 
 from torch import Tensor
 
 from digits.terminal import complain, progress_bar
-from digits_train.fit import Epoch
+from digits_train.metrics import EpochMetrics
 from digits_train.models import Network, summary
 
 
-def show_network(model: Network) -> None:
+def print_network(model: Network) -> None:
     """Print the table of the network's layers on stderr."""
     for line in summary.table(model):
         complain(line)
 
 
-class EpochBar:
-    """A progress bar on a terminal, and a line an epoch on stderr everywhere.
+class ProgressBar:
+    """A progress bar on a terminal, and a line per epoch on stderr.
 
-    Neither where it isn't shown: of several processes, one speaks for all.
+    shown: False prints nothing, for all processes but the main one.
     """
 
-    _REFRESH = 0.5  # seconds; reading the sums waits for the device, so not at every step
+    _REFRESH = 0.5  # seconds; not at every step, because reading the sums waits for the device
 
     def __init__(self, done: int, epochs: int, images: int, shown: bool = True) -> None:
         self._epochs = epochs
@@ -31,26 +31,26 @@ class EpochBar:
         self._task = self._bar.add_task(self._next(done), total=images, figures="")
         self._started = self._shown = time.perf_counter()
 
-    def __enter__(self) -> "EpochBar":
+    def __enter__(self) -> "ProgressBar":
         self._bar.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._bar.__exit__(None, None, None)
 
-    def step(self, done: int, mine: int, sums: Tensor) -> None:
+    def step(self, done: int, seen_here: int, sums: Tensor) -> None:
         now = time.perf_counter()
         if self._bar.disable or now - self._shown < self._REFRESH:
             return
         self._shown = now
-        loss, accuracy = (sums / mine).tolist()
+        loss, accuracy = (sums / seen_here).tolist()
         figures = (
             f"loss {loss:.4f}  accuracy {accuracy:.2%}"
             f"  {done / (now - self._started):,.0f} images/s"
         )
         self._bar.update(self._task, completed=done, figures=figures)
 
-    def finish(self, epoch: Epoch) -> None:
+    def finish(self, epoch: EpochMetrics) -> None:
         if not self._shows:
             return
         width = len(str(self._epochs))
@@ -68,7 +68,7 @@ class EpochBar:
         return f"epoch {done + 1}/{self._epochs}" if done < self._epochs else "evaluating"
 
 
-def _validation(epoch: Epoch) -> str:
+def _validation(epoch: EpochMetrics) -> str:
     if epoch.validation_loss is None:
         return ""
     return (

@@ -7,11 +7,11 @@ from PIL import Image
 
 from digits.data.evaluate import Batch, Evaluation
 from digits.data.mnist import Split
-from digits_train import report
-from digits_train.fit import Epoch
+from digits_train import plots
+from digits_train.metrics import EpochMetrics
 
-TRAINED = [Epoch(number, 1 / number, 0.9, 0.5, 0.95, 7.5, 1000.0) for number in (1, 2, 3)]
-UNVALIDATED = [Epoch(1, 0.5, 0.9, None, None, 7.5, 1000.0)]
+TRAINED = [EpochMetrics(number, 1 / number, 0.9, 0.5, 0.95, 7.5, 1000.0) for number in (1, 2, 3)]
+UNVALIDATED = [EpochMetrics(1, 0.5, 0.9, None, None, 7.5, 1000.0)]
 
 
 @pytest.fixture
@@ -30,16 +30,16 @@ def assert_drawn(path: Path) -> None:
 
 
 @pytest.mark.parametrize("epochs", [TRAINED, UNVALIDATED])
-def test_curves(tmp_path: Path, epochs: list[Epoch]) -> None:
-    report.curves(tmp_path / "curves.png", epochs)
+def test_curves(tmp_path: Path, epochs: list[EpochMetrics]) -> None:
+    plots.curves(tmp_path / "curves.png", epochs)
     assert_drawn(tmp_path / "curves.png")
 
 
 def test_a_short_axis_has_plain_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """0.04, and not 4x10^-2."""
     figures = []
-    monkeypatch.setattr(report, "_save", lambda figure, path: figures.append(figure))
-    report.curves(tmp_path / "curves.png", [replace(TRAINED[0], train_loss=0.04), *TRAINED[1:]])
+    monkeypatch.setattr(plots, "_save", lambda figure, path: figures.append(figure))
+    plots.curves(tmp_path / "curves.png", [replace(TRAINED[0], train_loss=0.04), *TRAINED[1:]])
     [figure] = figures
     figure.draw_without_rendering()
     for axes in figure.axes:
@@ -49,10 +49,10 @@ def test_a_short_axis_has_plain_numbers(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_confusion(tmp_path: Path, result: Evaluation) -> None:
-    report.confusion(tmp_path / "confusion.png", "test digits", result)
+    plots.confusion(tmp_path / "confusion.png", "test digits", result)
     assert_drawn(tmp_path / "confusion.png")
 
 
 def test_mistakes(tmp_path: Path, result: Evaluation) -> None:
-    report.mistakes(tmp_path / "mistakes.png", "test digits", result)
+    plots.mistakes(tmp_path / "mistakes.png", "test digits", result)
     assert_drawn(tmp_path / "mistakes.png")

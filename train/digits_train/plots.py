@@ -1,4 +1,4 @@
-"""Pictures of a run: curves.png, confusion.png, mistakes.png."""
+"""Plots of a run: curves.png, confusion.png, mistakes.png."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,23 +13,23 @@ from digits.files import replacing
 from digits.terminal import printable
 
 if TYPE_CHECKING:
-    from digits_train.fit import Epoch  # which imports torch; `digits eval --plot` has none
+    from digits_train.metrics import EpochMetrics  # needs torch; `digits eval --plot` has none
 
-# Two colours that stay apart in print and for colour-blind readers (Okabe and Ito, 2008).
+# Distinguishable in print and for colour-blind readers (Okabe and Ito, 2008).
 _TRAIN, _VALIDATION = "#E69F00", "#0072B2"
 
 
 class _PlainMinor(LogFormatter):
-    """0.04 for matplotlib's 4x10^-2, where it names minor ticks at all: on an axis of a decade."""
+    """Minor tick labels as 0.04 instead of 4x10^-2; an axis of over a decade has none."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         return f"{x:g}" if super().__call__(x, pos) else ""
 
 
-def curves(path: Path, epochs: "Sequence[Epoch]") -> None:
-    """Draw loss and errors per epoch, for training and validation, side by side.
+def curves(path: Path, epochs: "Sequence[EpochMetrics]") -> None:
+    """Plot loss and errors per epoch, for training and validation, side by side.
 
-    Both on logarithmic scales: on a linear one the last nine tenths of a training are flat.
+    Scales are logarithmic: on a linear one the last nine tenths of a training are flat.
     """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     loss, errors = figure.subplots(1, 2)
@@ -60,7 +60,7 @@ def curves(path: Path, epochs: "Sequence[Epoch]") -> None:
 
 
 def confusion(path: Path, title: str, result: Evaluation) -> None:
-    """Draw how often each digit (row) was read as each digit (column)."""
+    """Plot how often each digit (row) was read as each digit (column)."""
     counts = result.counts
     mistakes = counts - np.diag(counts.diagonal())
     figure = Figure(figsize=(6, 6), layout="constrained")
@@ -74,17 +74,12 @@ def confusion(path: Path, title: str, result: Evaluation) -> None:
                 column, row, f"{counts[row, column]}", ha="center", va="center", weight=weight
             )
     axes.set_title(_plain(f"{title}: {result.wrong:,} of {result.total:,} wrong"), parse_math=False)
-    axes.set(
-        xlabel="read as",
-        ylabel="digit",
-        xticks=range(10),
-        yticks=range(10),
-    )
+    axes.set(xlabel="read as", ylabel="digit", xticks=range(10), yticks=range(10))
     _save(figure, path)
 
 
 def mistakes(path: Path, title: str, result: Evaluation) -> None:
-    """Draw the worst mistakes, each with the true digit, the one read and the confidence in it."""
+    """Plot the worst mistakes, each with its label, the prediction and the confidence in it."""
     columns = 8
     rows = WORST // columns
     worst = result.mistakes
@@ -103,7 +98,7 @@ def mistakes(path: Path, title: str, result: Evaluation) -> None:
 
 
 def _plain(title: str) -> str:
-    """The title with what no font has escaped: a file's name may be in it."""
+    """Escape what fonts lack: the title may hold a file's name."""
     return printable(title.encode(errors="backslashreplace").decode())
 
 

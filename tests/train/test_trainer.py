@@ -11,16 +11,15 @@ import torch
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits_train import checkpoint, fit, session
-from digits_train.plan import Options, Plan
-from digits_train.recipe import Recipe
-from tests.train.short import CPU, FILES, PLAN, accuracies, interrupt_after, resume, train
+from digits_train import checkpoint, fit, trainer
+from digits_train.config import Recipe, RuntimeOptions, TrainConfig
+from tests.train.short import CONFIG, CPU, FILES, accuracies, interrupt_after, resume, train
 
 pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 
 
 def test_the_run_folder(tmp_path: Path) -> None:
-    run, summary = train(PLAN)
+    run, summary = train(CONFIG)
     assert run.folder == Path("runs/lenet5")
     assert {path.name for path in run.folder.iterdir()} == FILES
     assert summary["parameters"] == 44_426
@@ -38,7 +37,7 @@ def test_the_network_is_shown_before_the_first_epoch_and_once(
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(DigitsError):
         interrupt_after(1, patch)
-        train(PLAN)
+        train(CONFIG)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].split() == ["layer", "type", "output", "parameters"]
     assert lines[2].split() == ["conv1", "Conv2d", "6@5x5", "+", "ReLU", "6x24x24", "156"]
@@ -50,7 +49,7 @@ def test_the_network_is_shown_before_the_first_epoch_and_once(
 def test_ctrl_c_keeps_the_last_finished_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt_after(1, monkeypatch)
     with pytest.raises(DigitsError, match=r"epoch 1 is kept; go on with .*--resume runs/lenet5"):
-        train(PLAN)
+        train(CONFIG)
     assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 1
     summary = json.loads(Path("runs/lenet5/run.json").read_text())
     assert summary["recipe"]["epochs"] == 2
@@ -59,13 +58,13 @@ def test_ctrl_c_keeps_the_last_finished_epoch(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("architecture", ["lenet5", "vgg16"])
 def test_batches_too_small_for_batch_norm_are_refused(architecture: str) -> None:
-    plan = Plan(architecture, Recipe("test", epochs=1, batch_size=1))
+    config = TrainConfig(architecture, Recipe("test", epochs=1, batch_size=1))
     if architecture == "vgg16":
-        with pytest.raises(DigitsError, match="a batch of 1 is too small"):
-            train(plan)
+        with pytest.raises(DigitsError, match="batch size 1 is too small"):
+            train(config)
         assert not Path("runs").exists()
     else:
-        assert train(plan)[1]["epochs"] == 1
+        assert train(config)[1]["epochs"] == 1
 
 
 @pytest.mark.parametrize(
@@ -73,24 +72,24 @@ def test_batches_too_small_for_batch_norm_are_refused(architecture: str) -> None
 )
 def test_a_network_that_learns_nothing_is_a_failure(batch_size: int, remedy: str) -> None:
     recipe = Recipe("test", epochs=1, batch_size=batch_size, learning_rate=1e-9)
-    outcome = session.train(Plan("lenet5", recipe), CPU)
-    assert outcome is not None and outcome.failure is not None
-    assert "can't be told from guessing" in outcome.failure
-    assert remedy in outcome.failure
-    assert {path.name for path in outcome.run.folder.iterdir()} == FILES
+    result = trainer.train(TrainConfig("lenet5", recipe), CPU)
+    assert result is not None and result.failure is not None
+    assert "can't be told from guessing" in result.failure
+    assert remedy in result.failure
+    assert {path.name for path in result.run.folder.iterdir()} == FILES
 
 
 def test_a_network_that_hasn_t_learnt_yet_is_none() -> None:
     recipe = Recipe("test", epochs=9, learning_rate=1e-9)
-    stopped = session.train(Plan("lenet5", recipe), replace(CPU, max_minutes=0))
+    stopped = trainer.train(TrainConfig("lenet5", recipe), replace(CPU, max_minutes=0))
     assert stopped is not None and stopped.failure is None
 
 
 def test_an_average_that_lags_behind_is_a_warning(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(fit, "update_average", lambda *_: None)
-    train(replace(PLAN, recipe=replace(PLAN.recipe, epochs=4, batch_size=20)))
+    monkeypatch.setattr(fit, "update_ema", lambda *_: None)
+    train(replace(CONFIG, recipe=replace(CONFIG.recipe, epochs=4, batch_size=20)))
     assert "warning: the moving average lags behind" in capsys.readouterr().err
 
 
@@ -101,7 +100,7 @@ def test_a_digit_that_is_never_seen_is_a_warning(
     few = splits["train"].labels > 1
     seen = Split(splits["train"].images[few], splits["train"].labels[few])
     monkeypatch.setattr(mnist, "load_all", lambda data=None: {**splits, "train": seen})
-    train(Plan("lenet5", Recipe("test", epochs=1)))
+    train(TrainConfig("lenet5", Recipe("test", epochs=1)))
     err = capsys.readouterr().err
     assert "warning: no training examples of 0, 1: the network can't learn to read them" in err
     assert err.count("warning: ") == 1
@@ -117,14 +116,14 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(checkpoint, "save", save)
     with pytest.raises(DigitsError, match="No space left"):
-        train(PLAN)
+        train(CONFIG)
     assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 1
 
 
 def test_patience_keeps_the_best_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     accuracies([0.3, 0.5, 0.4, 0.2, 0.9], monkeypatch)
-    plan = replace(PLAN, recipe=replace(PLAN.recipe, epochs=5), patience=2)
-    run, summary = train(plan)
+    config = replace(CONFIG, recipe=replace(CONFIG.recipe, epochs=5), patience=2)
+    run, summary = train(config)
     assert summary["epochs"] == 4
     assert checkpoint.load(run.checkpoint).provenance.epoch == 2
     again, _ = resume(run.folder)
@@ -134,9 +133,9 @@ def test_patience_keeps_the_best_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_epoch_is_started_that_would_end_too_late(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole, _ = train(PLAN, out=Path("whole"))
+    whole, _ = train(CONFIG, out=Path("whole"))
     at_once = replace(CPU, max_minutes=0)
-    run, summary = train(PLAN, at_once, out=Path("short"))
+    run, summary = train(CONFIG, at_once, out=Path("short"))
     assert summary["epochs"] == 1
     assert "stopped after epoch 1 of 2: another epoch doesn't fit" in capsys.readouterr().err
     assert resume(run.folder, at_once)[1]["epochs"] == 1
@@ -145,7 +144,7 @@ def test_no_epoch_is_started_that_would_end_too_late(
 
 
 def test_all_data_leaves_none_to_validate() -> None:
-    run, summary = train(replace(PLAN, all_data=True))
+    run, summary = train(replace(CONFIG, all_data=True))
     assert summary["all_data"] is True
     assert "validation_accuracy" not in summary
     assert checkpoint.load(run.checkpoint).provenance.validation_accuracy is None
@@ -157,7 +156,7 @@ def test_all_data_leaves_none_to_validate() -> None:
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried"), "too little memory: .* memory"),
+        (torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried"), "out of memory: .* memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), "smaller --batch-size"),
         (RuntimeError("No working C++ compiler"), "can't train with --compile"),
     ],
@@ -168,9 +167,9 @@ def test_what_pytorch_says_in_a_user_s_words(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(session, "fit", fail)
+    monkeypatch.setattr(trainer, "fit", fail)
     with pytest.raises(DigitsError, match=sentence):
-        train(PLAN, replace(CPU, compiled=True))
+        train(CONFIG, replace(CPU, compiled=True))
 
 
 def test_tensorboard_gets_every_epoch_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +179,7 @@ def test_tensorboard_gets_every_epoch_once(monkeypatch: pytest.MonkeyPatch) -> N
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(DigitsError):
-            train(PLAN, replace(CPU, tensorboard=True))
+            train(CONFIG, replace(CPU, tensorboard=True))
     run, summary = resume(Path("runs/lenet5"), replace(CPU, tensorboard=True))
     events = EventAccumulator(str(run.folder))
     events.Reload()
@@ -193,12 +192,12 @@ def test_tensorboard_gets_every_epoch_once(monkeypatch: pytest.MonkeyPatch) -> N
 def test_no_tensorboard_is_said_before_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(DigitsError, match="pip install tensorboard"):
-        train(PLAN, replace(CPU, tensorboard=True))
+        train(CONFIG, replace(CPU, tensorboard=True))
     assert not Path("runs").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_isn_t_there_is_an_error() -> None:
     with pytest.raises(DigitsError, match="finds no cuda device"):
-        train(PLAN, Options("cuda"))
+        train(CONFIG, RuntimeOptions("cuda"))
     assert not Path("runs").exists()

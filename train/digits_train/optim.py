@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from digits_train.recipe import Recipe
+from digits_train.config import Recipe
 
 
-def optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW or SGD, with weight decay on kernels and matrices alone, fused where there is such."""
+def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW or SGD, with weight decay on kernels and matrices alone, fused where possible."""
     parameters = list(model.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
@@ -30,29 +30,26 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
     Linear warm-up, then constant or half a cosine down to zero (I. Loshchilov, F. Hutter, "SGDR",
     ICLR 2017, without restarts).
     """
-    if progress < recipe.warmup:
-        return recipe.learning_rate * progress / recipe.warmup
+    if progress < recipe.warmup_fraction:
+        return recipe.learning_rate * progress / recipe.warmup_fraction
     if recipe.schedule == "constant":
         return recipe.learning_rate
-    fall = (progress - recipe.warmup) / (1 - recipe.warmup)
-    return recipe.learning_rate * (1 + math.cos(math.pi * fall)) / 2
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = value
+    decayed = (progress - recipe.warmup_fraction) / (1 - recipe.warmup_fraction)
+    return recipe.learning_rate * (1 + math.cos(math.pi * decayed)) / 2
 
 
 @torch.no_grad()
-def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """Move the averaged weights, and batch norm's statistics, towards the model's.
+def update_ema(ema_model: nn.Module, model: nn.Module, decay: float, step: int) -> None:
+    """Move the averaged weights and batch norm statistics towards the model's.
 
-    An exponential moving average (B. Polyak, A. Juditsky, 1992); it follows more quickly in the
-    first steps (from 0), or it would keep the random start for thousands of them.
+    An exponential moving average (B. Polyak, A. Juditsky, 1992) with a smaller decay in the first
+    steps (from 0), or it would keep the random start for thousands of them.
     """
+    # Not torch's AveragedModel: its first update copies, integer buffers are averaged too, and the
+    # names of its weights, which are stored, begin with "module.".
     weight = 1 - min(decay, (1 + step) / (10 + step))
     for ours, theirs in zip(
-        average.state_dict().values(), model.state_dict().values(), strict=True
+        ema_model.state_dict().values(), model.state_dict().values(), strict=True
     ):
         if ours.is_floating_point():
             ours.lerp_(theirs, weight)
@@ -60,11 +57,11 @@ def update_average(average: nn.Module, model: nn.Module, decay: float, step: int
             ours.copy_(theirs)  # batch norm's count of batches
 
 
-def measure_statistics(model: nn.Module, images: Tensor, batch: int) -> None:
-    """Have batch norm's means and variances be those of all these digits.
+def measure_bn_statistics(model: nn.Module, images: Tensor, batch: int) -> None:
+    """Set batch norm's means and variances to those of all these digits.
 
-    images: uint8 [n, 1, 28, 28], which go through the model in batches of up to `batch`. In
-    training each mean moves by a tenth towards that of a batch: after a few steps it is still that
+    images: uint8 [n, 1, 28, 28], run through the model in batches of up to `batch`. In training,
+    each mean moves a tenth of the way towards that of a batch: after a few steps it is still that
     of a random network (VGG-16, 140 pictures, 24 steps: 14 instead of 82 % of the training digits).
     """
     update_bn(torch.tensor_split(images, math.ceil(len(images) / batch)), model)

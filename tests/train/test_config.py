@@ -1,0 +1,125 @@
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+import pytest
+
+from digits.errors import DigitsError
+from digits_train import models
+from digits_train.config import (
+    WRITING,
+    Recipe,
+    TrainConfig,
+    config_from_dict,
+    from_dict,
+    to_dict,
+)
+from digits_train.models import ARCHITECTURES
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_classic_is_the_textbook_s(architecture: str) -> None:
+    classic = models.get_recipe(architecture, "classic")
+    assert (classic.epochs, classic.batch_size, classic.learning_rate) == (5, 128, 1e-3)
+    assert (classic.optimizer, classic.weight_decay) == ("adamw", 0)  # which is Adam
+    assert classic.schedule == "constant"
+    assert classic.augmentation is None
+    assert classic.ema_decay is None
+
+
+def test_every_network_has_its_recipes() -> None:
+    for network in ARCHITECTURES.values():
+        assert network.recipes.keys() >= {"classic", "default"}
+        assert all(name == chosen.name for name, chosen in network.recipes.items())
+
+
+def test_only_what_is_given_changes() -> None:
+    changed = models.get_recipe("lenet5", "default", epochs=3, batch_size=None)
+    assert changed.epochs == 3
+    assert changed.batch_size == models.LeNet5.recipes["default"].batch_size
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"learning_rate": -1.0},
+        {"outlier_weight": -0.1},
+        {"outlier_weight": float("inf")},
+        {"learning_rate": float("nan")},
+        {"optimizer": "magic"},
+        {"schedule": "magic"},
+    ],
+)
+def test_values_out_of_range_are_errors(change: dict[str, object]) -> None:
+    with pytest.raises(DigitsError):
+        models.get_recipe("lenet5", "classic", **change)
+
+
+def test_an_unknown_recipe_is_an_error() -> None:
+    with pytest.raises(
+        DigitsError, match="no recipe called 'secret'; there are: classic, quick, default"
+    ):
+        models.get_recipe("lenet5", "secret")
+    with pytest.raises(DigitsError, match="no network called 'resnet'; there are: lenet5, vgg16"):
+        models.get_recipe("resnet", "default")
+
+
+@dataclass
+class Sample:
+    count: int
+    share: float
+    name: str | None
+    kind: Literal["a", "b"]
+    flag: bool
+    more: dict[str, Any]
+
+
+GOOD: dict[str, Any] = {
+    "count": 1,
+    "share": 0.5,
+    "name": None,
+    "kind": "a",
+    "flag": True,
+    "more": {"x": [1]},
+}
+
+
+def test_values_of_the_right_types() -> None:
+    assert from_dict(Sample, GOOD) == Sample(**GOOD)
+    assert from_dict(Sample, {**GOOD, "share": 1, "name": "n"}).share == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("count", 1.0),
+        ("count", True),
+        ("share", float("nan")),
+        ("share", True),
+        ("share", "0.5"),
+        ("name", 7),
+        ("kind", "c"),
+        ("flag", 1),
+        ("more", []),
+    ],
+)
+def test_other_values_are_refused(name: str, value: object) -> None:
+    with pytest.raises(TypeError, match=f"{name} is"):
+        from_dict(Sample, {**GOOD, name: value})
+
+
+def test_missing_and_unknown_fields_are_refused() -> None:
+    with pytest.raises(TypeError):
+        from_dict(Sample, {name: value for name, value in GOOD.items() if name != "count"})
+    with pytest.raises(TypeError):
+        from_dict(Sample, {**GOOD, "other": 1})
+
+
+def test_stored_names_are_those_of_the_format() -> None:
+    recipe = Recipe("test", 1, ema_decay=0.9, warmup_fraction=0.1, outlier_weight=0.2)
+    config = TrainConfig("lenet5", replace(recipe, augmentation=WRITING))
+    stored = to_dict(config)
+    assert {"average": 0.9, "warmup": 0.1, "outliers": 0.2}.items() <= stored["recipe"].items()
+    assert len(stored["recipe"]) == len(fields(Recipe))
+    assert config_from_dict(stored) == config

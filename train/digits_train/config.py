@@ -1,0 +1,173 @@
+"""The configuration of a training: what decides its weights, and where and how it runs."""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from digits.errors import DigitsError
+
+Optimizer = Literal["adamw", "sgd"]
+Schedule = Literal["constant", "cosine"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far to change each training digit, independently, each time it is seen.
+
+    Every value bounds a uniform distribution around "unchanged", except for what is smooth or
+    random in itself (elastic, noise). Half of the digits are not blurred and, independently, half
+    have no noise. Pixels are those of the 28x28 frame.
+    """
+
+    # The hand: where, how large and how steadily it wrote.
+    rotation: float = 12.0  # degrees
+    scale: float = 0.15  # each axis by 1 ± scale
+    shear: float = 0.2  # horizontal shift per unit of height
+    shift: float = 2.0  # pixels
+    elastic: float = 1.0  # pixels: standard deviation of a smooth displacement, at its 6x6 nodes
+    # The pen and the camera.
+    stroke: float = 0.0  # share of the way to strokes one pixel thicker or thinner on each side
+    blur: float = 0.0  # share of the way to a binomial blur of 3x3 pixels
+    contrast: float = 0.0  # grey values v (0 to 1) become v ** exp(± contrast)
+    noise: float = 0.0  # standard deviation of the sensor noise, where 1 = full ink
+    # What else is on the paper: shares of the digits, each from 0 to 1.
+    lines: float = 0.0  # with up to two strokes of a form or of another pen
+    paper: float = 0.0  # on grey, cloudy paper
+    specks: float = 0.0  # with up to a fifth of the pixels turned white or black
+    outline: float = 0.0  # drawn as an outline
+
+
+# Recipe's fields in checkpoints, state.pt and run.json, where they are called otherwise. These
+# names change only with the format version.
+_STORED = {"ema_decay": "average", "warmup_fraction": "warmup", "outlier_weight": "outliers"}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train a network with cross-entropy."""
+
+    name: str
+    epochs: int
+    batch_size: int = 128  # digits per step, over all processes
+    optimizer: Optimizer = "adamw"  # Adam if weight_decay is 0; "sgd": Nesterov momentum 0.9
+    learning_rate: float = 1e-3  # the peak
+    warmup_fraction: float = 0.0  # share of the steps in which the learning rate rises from zero
+    schedule: Schedule = "constant"  # after the warm-up; "cosine" falls to zero
+    weight_decay: float = 0.0  # of kernels and matrices; never of biases and batch norm
+    ema_decay: float | None = None  # of the weights' moving average; if set, that is the result
+    augmentation: Augmentation | None = None  # None: the digits as they are
+    # What to add to the training digits (`digits_train.examples`).
+    drawn: float = 0.0  # digits drawn from models of handwriting, per training digit
+    photographed: float = 0.0  # frames of photographed digits, per training digit
+    outlier_weight: float = 0.0  # of the loss on non-digits, a fourth as many as the digits
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in get_args(Optimizer):
+            raise DigitsError(f"unknown optimizer: {self.optimizer!r}")
+        if self.schedule not in get_args(Schedule):
+            raise DigitsError(f"unknown schedule: {self.schedule!r}")
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise DigitsError(f"{_spaced(name)} must be >= 1, got {getattr(self, name)}")
+        for name in ("drawn", "photographed", "outlier_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise DigitsError(f"{_spaced(name)} must be >= 0, got {getattr(self, name)}")
+        if not 0 < self.learning_rate < math.inf:
+            raise DigitsError(f"learning rate must be > 0, got {self.learning_rate}")
+
+    def steps(self, digits: int) -> int:
+        """The number of steps in an epoch of that many digits."""
+        return math.ceil(digits / self.batch_size)
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+CLASSIC = Recipe("classic", epochs=5)
+WRITING = Augmentation(
+    rotation=10,
+    scale=0.12,
+    shear=0.2,
+    shift=1.5,
+    elastic=0.8,
+    stroke=0.3,
+    blur=0.3,
+    contrast=0.3,
+    noise=0.03,
+)
+AUGMENTATION = replace(WRITING, lines=0.03, paper=0.015, specks=0.015, outline=0.007)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What decides the weights: on the same CPU, the same config gives the same weights."""
+
+    architecture: str
+    recipe: Recipe
+    seed: int = 0
+    # Of convolutions and products in training. auto: bfloat16 if network and device gain from it.
+    precision: Precision = "auto"
+    all_data: bool = False  # train on the validation digits too, leaving none to validate on
+    patience: int | None = None  # stop after so many epochs without better validation accuracy
+    teacher: str | None = None  # SHA-256 of the checkpoint to distil from
+    data_sha256: dict[str, str] = field(default_factory=dict)  # of the training data, by name
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """Where and how to run a training; none of it is stored."""
+
+    device: str = "auto"
+    data: Path | None = None  # as for `digits.data.datasets.load`
+    compiled: bool = False  # with torch.compile
+    tensorboard: bool = False
+    max_minutes: float | None = None  # start no epoch that would end later
+
+
+def to_dict(value: Any) -> dict[str, Any]:
+    """`dataclasses.asdict` with the names that fields have in files."""
+    return dataclasses.asdict(
+        value, dict_factory=lambda items: {_STORED.get(name, name): item for name, item in items}
+    )
+
+
+def config_from_dict(values: dict[str, Any]) -> TrainConfig:
+    """Undo `to_dict`. Raises LookupError, TypeError, AttributeError or DigitsError."""
+    ours = {stored: name for name, stored in _STORED.items()}
+    recipe = {ours.get(name, name): value for name, value in values["recipe"].items()}
+    if recipe["augmentation"] is not None:
+        recipe["augmentation"] = from_dict(Augmentation, recipe["augmentation"])
+    return from_dict(TrainConfig, {**values, "recipe": from_dict(Recipe, recipe)})
+
+
+def from_dict(kind: type[T], values: dict[str, Any]) -> T:
+    """Make a dataclass. Raises TypeError if a value is missing, unknown or of another type."""
+    made = kind(**values)
+    for name, hint in get_type_hints(kind).items():
+        # An earlier version of digits may not have done what a default says.
+        if name not in values:
+            raise TypeError(f"{name} is missing")
+        if not _matches(getattr(made, name), hint):
+            raise TypeError(f"{name} is {getattr(made, name)!r}")
+    return made
+
+
+def _matches(value: object, hint: Any) -> bool:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return value in inner
+    if origin is dict:
+        return isinstance(value, dict)
+    if inner:  # a union
+        return any(_matches(value, kind) for kind in inner)
+    if hint is float:
+        return _matches(value, int) or (isinstance(value, float) and math.isfinite(value))
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)

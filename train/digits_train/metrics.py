@@ -1,0 +1,71 @@
+"""What is measured of a network: per epoch, and on a split of the data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from digits.data.evaluate import Batch, Evaluation
+from digits.data.mnist import Split
+from digits_train.models.network import probabilities, with_none
+
+PREDICT_BATCH = 1000  # digits at a time where nothing is learnt
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """One pass over the training digits. Losses are mean cross-entropy in nats.
+
+    That holds with a teacher too, although the network then minimises something else.
+    """
+
+    number: int  # from 1
+    train_loss: float
+    train_accuracy: float  # 0 to 1, of the batches as they were trained on
+    validation_loss: float | None  # None without validation digits
+    validation_accuracy: float | None
+    seconds: float  # training and validation
+    images_per_second: float  # training alone
+
+
+def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics:
+    """The epoch with the highest validation accuracy; among equals, the lowest loss.
+
+    All epochs must have been validated.
+    """
+
+    def merit(epoch: EpochMetrics) -> tuple[float, float]:
+        assert epoch.validation_accuracy is not None and epoch.validation_loss is not None
+        return epoch.validation_accuracy, -epoch.validation_loss
+
+    return max(history, key=merit)
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, split: Split) -> Tensor:
+    """The logits of all digits of a split: float32 [n, 10], on the CPU."""
+    model.eval()
+    images, _ = to_tensors(split, next(model.parameters()).device)
+    return torch.cat([model(batch) for batch in torch.split(images, PREDICT_BATCH)]).float().cpu()
+
+
+def loss_and_accuracy(logits: Tensor, split: Split) -> tuple[float, float]:
+    """Mean cross-entropy in nats, and accuracy (0 to 1), of logits [n, 10]."""
+    labels = torch.from_numpy(split.labels.astype("int64"))
+    accuracy = (logits.argmax(1) == labels).float().mean()
+    return cross_entropy(with_none(logits), labels).item(), accuracy.item()
+
+
+def evaluate(logits: Tensor, split: Split, name: str = "digit") -> Evaluation:
+    """Count how the digits of a split, each called `name`, are read. logits: [n, 10]."""
+    result = Evaluation()
+    result.add(Batch.of(split, name), probabilities(logits).numpy())
+    return result
+
+
+def to_tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Images as uint8 [n, 1, 28, 28] and labels as int64 [n], on the device."""
+    images = torch.tensor(split.images, device=device).unsqueeze(1)
+    return images, torch.tensor(split.labels, device=device, dtype=torch.int64)
