@@ -28,19 +28,19 @@ def centres(images: torch.Tensor) -> torch.Tensor:
     return torch.stack([rows, (images.sum((1, 2)) * place).sum(1) / mass], 1)
 
 
-def test_no_bounds_no_change(train_slice: Split) -> None:
+def test_zero_bounds_change_nothing(train_slice: Split) -> None:
     images = batch(train_slice)
     torch.testing.assert_close(augment(images, STILL), images.float(), atol=0.05, rtol=0)
 
 
-def test_shape_and_range_stay(train_slice: Split) -> None:
+def test_shape_and_range_are_kept(train_slice: Split) -> None:
     changed = augment(batch(train_slice), Augmentation())
     assert changed.shape == (64, 1, 28, 28)
     assert changed.min() >= 0
     assert changed.max() <= 255.01
 
 
-def test_each_digit_moves_by_its_own_amount(train_slice: Split) -> None:
+def test_digits_move_independently(train_slice: Split) -> None:
     same = batch(train_slice, 1).expand(64, 1, 28, 28)
     moved = augment(same, replace(STILL, shift=2))
     shift = centres(moved) - centres(same.float())
@@ -57,16 +57,14 @@ def test_each_digit_moves_by_its_own_amount(train_slice: Split) -> None:
         replace(STILL, elastic=1.0),
     ],
 )
-def test_turning_scaling_and_shearing_keep_the_middle(
-    train_slice: Split, how: Augmentation
-) -> None:
+def test_affine_and_elastic_keep_the_centre(train_slice: Split, how: Augmentation) -> None:
     images = batch(train_slice)
     changed = augment(images, how)
     assert (changed - images).abs().mean() > 1
     assert (centres(changed) - centres(images.float())).abs().max() < 1.5
 
 
-def test_every_bound_changes_the_digits_and_keeps_their_range(train_slice: Split) -> None:
+def test_every_bound_changes_digits(train_slice: Split) -> None:
     images = batch(train_slice)
     for field in fields(Augmentation):
         changed = augment(images, replace(STILL, **{field.name: 0.5}))
@@ -74,7 +72,7 @@ def test_every_bound_changes_the_digits_and_keeps_their_range(train_slice: Split
         assert changed.min() >= 0 and changed.max() <= 255, field.name
 
 
-def test_a_pen_can_be_thicker_and_thinner(train_slice: Split) -> None:
+def test_stroke_width_varies_both_ways(train_slice: Split) -> None:
     same = batch(train_slice, 1).expand(64, 1, 28, 28)
     ink = augment(same, replace(STILL, stroke=0.5)).sum((1, 2, 3)) / same[0].sum()
     assert ink.min() < 0.75
@@ -123,9 +121,7 @@ class Fixed(BatchRng):
         (replace(STILL, elastic=2), (6 + 2, 4 + 2)),
     ],
 )
-def test_the_geometry_is_the_one_that_the_recipe_states(
-    how: Augmentation, source: tuple[float, float]
-) -> None:
+def test_geometry_matches_parameters(how: Augmentation, source: tuple[float, float]) -> None:
     place = torch.arange(28.0) - 13.5
     column = place.expand(1, 1, 28, 28) + 100
     row = place[:, None].expand(1, 1, 28, 28) + 100
@@ -137,7 +133,7 @@ def test_the_geometry_is_the_one_that_the_recipe_states(
     assert values == pytest.approx(source, abs=0.05)
 
 
-def test_a_digit_s_fate_doesn_t_depend_on_the_number_of_processes(train_slice: Split) -> None:
+def test_augmentation_is_independent_of_number_of_processes(train_slice: Split) -> None:
     images, how = batch(train_slice), Augmentation(stroke=0.5, blur=0.5, contrast=0.5, noise=0.1)
 
     def rows(start: int, stop: int) -> torch.Tensor:
@@ -149,7 +145,7 @@ def test_a_digit_s_fate_doesn_t_depend_on_the_number_of_processes(train_slice: S
 
 
 @pytest.mark.parametrize("kind", ["lines", "paper", "specks", "outline"])
-def test_a_share_of_the_digits_is_changed(train_slice: Split, kind: str) -> None:
+def test_share_of_digits_is_changed(train_slice: Split, kind: str) -> None:
     images = batch(train_slice, 64).repeat(4, 1, 1, 1)
     plain = augment(images, STILL)
     for share, least, most in ((0.25, 40, 90), (1.0, 230, 256)):
@@ -167,7 +163,7 @@ def test_lines_and_paper_add_ink_and_an_outline_is_hollow(train_slice: Split) ->
     assert hollow.amax((1, 2, 3)).min() > 150
 
 
-def test_processes_change_the_same_digits(train_slice: Split) -> None:
+def test_processes_change_same_digits(train_slice: Split) -> None:
     how = replace(STILL, lines=0.3, paper=0.3, specks=0.3, outline=0.3)
     images = batch(train_slice, 20)
     whole = augment(images, how)

@@ -38,7 +38,7 @@ class Bomb:
         return Path.touch, (self.path,)
 
 
-def test_round_trip(saved: Path) -> None:
+def test_checkpoint_round_trip(saved: Path) -> None:
     torch.manual_seed(0)
     expected = LeNet5().state_dict()
     loaded = checkpoint.load(saved)
@@ -48,7 +48,7 @@ def test_round_trip(saved: Path) -> None:
         assert torch.equal(tensor, expected[name])
 
 
-def test_anyone_can_read_it(saved: Path) -> None:
+def test_checkpoint_is_plain_safetensors(saved: Path) -> None:
     with safetensors.safe_open(saved, framework="np") as file:
         header = json.loads(file.metadata()["digits"])
         assert header["provenance"]["architecture"] == "lenet5"
@@ -57,7 +57,7 @@ def test_anyone_can_read_it(saved: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.data())
-def test_damage_is_noticed(saved: Path, data: st.DataObject) -> None:
+def test_damaged_checkpoint(saved: Path, data: st.DataObject) -> None:
     raw = bytearray(saved.read_bytes())
     raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
     (saved.parent / "damaged").write_bytes(raw)
@@ -67,7 +67,7 @@ def test_damage_is_noticed(saved: Path, data: st.DataObject) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.data())
-def test_truncation_is_noticed(saved: Path, data: st.DataObject) -> None:
+def test_truncated_checkpoint(saved: Path, data: st.DataObject) -> None:
     raw = saved.read_bytes()
     (saved.parent / "short").write_bytes(raw[: data.draw(st.integers(0, len(raw) - 1))])
     with pytest.raises(ModelError, match="short"):
@@ -84,9 +84,7 @@ def test_truncation_is_noticed(saved: Path, data: st.DataObject) -> None:
         ({"digits": "[" * 100_000}, "invalid header"),
     ],
 )
-def test_foreign_safetensors_are_refused(
-    tmp_path: Path, header: dict[str, str] | None, message: str
-) -> None:
+def test_foreign_safetensors(tmp_path: Path, header: dict[str, str] | None, message: str) -> None:
     path = tmp_path / "foreign.safetensors"
     path.write_bytes(safetensors.torch.save({"x": torch.zeros(1)}, header))
     with pytest.raises(ModelError, match=message):
@@ -94,14 +92,14 @@ def test_foreign_safetensors_are_refused(
 
 
 @pytest.mark.parametrize("change", [{"seed": "3"}, {"recipe": None}, {"epoch": 2.5}])
-def test_a_header_of_other_types_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+def test_header_of_wrong_types(tmp_path: Path, change: dict[str, object]) -> None:
     path = tmp_path / "odd.safetensors"
     checkpoint.save(path, LeNet5(), dataclasses.replace(PROVENANCE, **change))
     with pytest.raises(ModelError, match="invalid header"):
         checkpoint.load(path)
 
 
-def test_another_architecture_is_refused(tmp_path: Path) -> None:
+def test_unknown_architecture(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     checkpoint.save(path, LeNet5(), dataclasses.replace(PROVENANCE, architecture="vgg99"))
     with pytest.raises(ModelError, match="no network called 'vgg99'; .*needs --model FILE"):
@@ -121,7 +119,7 @@ def test_another_architecture_is_refused(tmp_path: Path) -> None:
         ({"fc3.bias": None}, "fc3.bias is missing"),
     ],
 )
-def test_weights_that_a_network_can_t_have_are_named(
+def test_unfitting_weights_are_named(
     tmp_path: Path, change: dict[str, torch.Tensor | None], complaint: str
 ) -> None:
     weights = {**LeNet5().state_dict(), **change}
@@ -138,7 +136,7 @@ def test_weights_that_a_network_can_t_have_are_named(
 
 
 @pytest.mark.parametrize("dtype", ["F4", "F6_E2M3", "F8_E8M0", "C128"])
-def test_types_that_torch_doesn_t_have(tmp_path: Path, dtype: str) -> None:
+def test_unsupported_dtypes(tmp_path: Path, dtype: str) -> None:
     header = json.dumps({"x": {"dtype": dtype, "shape": [0], "data_offsets": [0, 0]}}).encode()
     path = tmp_path / "odd.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header)
@@ -146,7 +144,7 @@ def test_types_that_torch_doesn_t_have(tmp_path: Path, dtype: str) -> None:
         checkpoint.load(path)
 
 
-def test_a_checkpoint_is_read_at_once(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoint_is_read_in_one_go(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A training may replace it while it is read: weights and SHA-256 are of one file."""
     first, real = saved.read_bytes(), safetensors.torch.load
 
@@ -158,7 +156,7 @@ def test_a_checkpoint_is_read_at_once(saved: Path, monkeypatch: pytest.MonkeyPat
     assert checkpoint.load(saved).sha256 == hashlib.sha256(first).hexdigest()
 
 
-def test_a_pickle_in_disguise_is_refused_and_not_run(tmp_path: Path) -> None:
+def test_disguised_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     for name, load in (("a.safetensors", checkpoint.load), ("state.pt", checkpoint.load_state)):
         for bomb in (pickle.dumps(Bomb(tmp_path / "boom")), torch_bomb(tmp_path)):
             raw = bomb if load is checkpoint.load else bomb + hashlib.sha256(bomb).digest()
@@ -173,7 +171,7 @@ def torch_bomb(folder: Path) -> bytes:
     return (folder / "bomb.pt").read_bytes()
 
 
-def test_missing_files_are_errors(tmp_path: Path) -> None:
+def test_missing_files(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no such checkpoint"):
         checkpoint.load(tmp_path / "missing")
     with pytest.raises(ModelError, match="there is no such checkpoint"):
@@ -191,7 +189,7 @@ def test_state_round_trip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", b"noise", b"PK\3\4 half a zip"])
-def test_a_damaged_state_is_an_error(tmp_path: Path, raw: bytes) -> None:
+def test_damaged_state(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "state.pt").write_bytes(raw)
     with pytest.raises(ModelError, match="damaged"):
         checkpoint.load_state(tmp_path / "state.pt")
@@ -203,7 +201,7 @@ def resealed(raw: bytes | bytearray) -> bytes:
     return data + hashlib.sha256(data).digest()
 
 
-def test_a_state_with_one_bit_changed(tmp_path: Path) -> None:
+def test_state_with_one_flipped_bit(tmp_path: Path) -> None:
     """Of all places, one once raised a struct.error: a string's length that ends too early."""
     checkpoint.save_state(tmp_path / "state.pt", {"rng": torch.zeros(4), "history": [{"a": 1.5}]})
     intact = (tmp_path / "state.pt").read_bytes()
@@ -224,7 +222,7 @@ def test_a_state_with_one_bit_changed(tmp_path: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(st.data())
-def test_a_mutated_state_is_a_state_or_an_error(tmp_path: Path, data: st.DataObject) -> None:
+def test_fuzzed_state_loads_or_is_refused(tmp_path: Path, data: st.DataObject) -> None:
     checkpoint.save_state(tmp_path / "state.pt", {"rng": torch.zeros(4), "history": [{"a": 1.5}]})
     raw = bytearray((tmp_path / "state.pt").read_bytes())
     # The pickle comes first; mutations of it get further than those of the zip around it.

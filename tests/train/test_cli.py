@@ -7,12 +7,12 @@ from digits_train import cli, config, models
 from digits_train.models import chain
 
 
-def test_the_choices_are_what_there_is() -> None:
+def test_cli_choices_match_config() -> None:
     """cli.py spells them out because `--help` must not wait for torch."""
     assert get_args(get_type_hints(cli.train)["precision"])[0] == config.Precision
 
 
-def test_help_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_networks_recipes_and_layers(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.app(["-h"])
     shown = capsys.readouterr().out.partition("Networks (--model)")[2]
@@ -33,7 +33,7 @@ def test_help_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
         (["--resume", "runs/x", "--epochs", "3"], "continues as the run was started"),
     ],
 )
-def test_what_makes_no_sense_is_wrong_usage(
+def test_wrong_usage(
     arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
@@ -44,7 +44,7 @@ def test_what_makes_no_sense_is_wrong_usage(
 
 @pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 @pytest.mark.parametrize("as_json", [True, False])
-def test_a_network_that_learns_nothing_is_printed_and_an_error(
+def test_useless_network_is_printed_and_an_error(
     as_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     how = ["--recipe", "classic", "--epochs", "1", "--learning-rate", "1e-9"]

@@ -17,7 +17,7 @@ from digits_train.models import ARCHITECTURES
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_classic_is_the_textbook_s(architecture: str) -> None:
+def test_classic_recipe(architecture: str) -> None:
     classic = models.get_recipe(architecture, "classic")
     assert (classic.epochs, classic.batch_size, classic.learning_rate) == (5, 128, 1e-3)
     assert (classic.optimizer, classic.weight_decay) == ("adamw", 0)  # which is Adam
@@ -26,13 +26,13 @@ def test_classic_is_the_textbook_s(architecture: str) -> None:
     assert classic.ema_decay is None
 
 
-def test_every_network_has_its_recipes() -> None:
+def test_every_network_has_recipes() -> None:
     for network in ARCHITECTURES.values():
         assert network.recipes.keys() >= {"classic", "default"}
         assert all(name == chosen.name for name, chosen in network.recipes.items())
 
 
-def test_only_what_is_given_changes() -> None:
+def test_get_recipe_ignores_none() -> None:
     changed = models.get_recipe("lenet5", "default", epochs=3, batch_size=None)
     assert changed.epochs == 3
     assert changed.batch_size == models.LeNet5.recipes["default"].batch_size
@@ -51,12 +51,12 @@ def test_only_what_is_given_changes() -> None:
         {"schedule": "magic"},
     ],
 )
-def test_values_out_of_range_are_errors(change: dict[str, object]) -> None:
+def test_recipe_values_out_of_range(change: dict[str, object]) -> None:
     with pytest.raises(DigitsError):
         models.get_recipe("lenet5", "classic", **change)
 
 
-def test_an_unknown_recipe_is_an_error() -> None:
+def test_unknown_recipe() -> None:
     with pytest.raises(
         DigitsError, match="no recipe called 'secret'; there are: classic, quick, default"
     ):
@@ -85,7 +85,7 @@ GOOD: dict[str, Any] = {
 }
 
 
-def test_values_of_the_right_types() -> None:
+def test_from_dict() -> None:
     assert from_dict(Sample, GOOD) == Sample(**GOOD)
     assert from_dict(Sample, {**GOOD, "share": 1, "name": "n"}).share == 1
 
@@ -104,19 +104,19 @@ def test_values_of_the_right_types() -> None:
         ("more", []),
     ],
 )
-def test_other_values_are_refused(name: str, value: object) -> None:
+def test_from_dict_refuses_wrong_types(name: str, value: object) -> None:
     with pytest.raises(TypeError, match=f"{name} is"):
         from_dict(Sample, {**GOOD, name: value})
 
 
-def test_missing_and_unknown_fields_are_refused() -> None:
+def test_from_dict_refuses_missing_and_unknown_fields() -> None:
     with pytest.raises(TypeError):
         from_dict(Sample, {name: value for name, value in GOOD.items() if name != "count"})
     with pytest.raises(TypeError):
         from_dict(Sample, {**GOOD, "other": 1})
 
 
-def test_stored_names_are_those_of_the_format() -> None:
+def test_stored_field_names() -> None:
     recipe = Recipe("test", 1, ema_decay=0.9, warmup_fraction=0.1, outlier_weight=0.2)
     config = TrainConfig("lenet5", replace(recipe, augmentation=WRITING))
     stored = to_dict(config)

@@ -35,7 +35,7 @@ def splits(**counts: int | list[int]) -> Splits:
     }
 
 
-def test_enough_digits_are_no_warning() -> None:
+def test_no_warning_with_enough_digits() -> None:
     assert not list(diagnose.data_warnings(splits(train=10, validation=100, test=100)))
     assert not list(diagnose.data_warnings(splits(train=10, test=100)))
 
@@ -48,13 +48,13 @@ def test_enough_digits_are_no_warning() -> None:
         ("test", "no test examples of 8, 9: how well they are read isn't measured; add pict"),
     ],
 )
-def test_a_digit_without_examples(part: str, warning: str) -> None:
+def test_warning_of_missing_digit(part: str, warning: str) -> None:
     counts = {"train": 100, "validation": 100, "test": 100} | {part: [*range(8)] * 13}
     [found] = diagnose.data_warnings(splits(**counts))
     assert found.startswith(warning)
 
 
-def test_few_digits_and_what_an_accuracy_on_them_means() -> None:
+def test_warning_of_few_digits() -> None:
     [found] = diagnose.data_warnings(splits(train=500, validation=20, test=99))
     assert found.startswith(
         "only 20 validation and 99 test digits: an accuracy of 95% measured on 20 means"
@@ -78,7 +78,7 @@ def test_few_digits_and_what_an_accuracy_on_them_means() -> None:
         ([7], 0, False),  # nothing can be told
     ],
 )
-def test_what_can_t_be_told_from_guessing(labels: Sequence[int], right: int, fails: bool) -> None:
+def test_failure_if_no_better_than_guessing(labels: Sequence[int], right: int, fails: bool) -> None:
     assert (diagnose.failure(evaluation(labels, right), epoch(0.3), 500) is not None) == fails
 
 
@@ -90,7 +90,7 @@ def test_what_can_t_be_told_from_guessing(labels: Sequence[int], right: int, fai
         (0.9, 100, "it overfits, and needs more training digits"),
     ],
 )
-def test_what_helps(train_accuracy: float, steps: int, remedy: str) -> None:
+def test_failure_names_remedy(train_accuracy: float, steps: int, remedy: str) -> None:
     failure = diagnose.failure(evaluation([3, *range(10)], 1), epoch(train_accuracy), steps)
     assert failure == (
         "the network can't be told from guessing: it reads 9.09% of 11 digits, and always"
@@ -102,7 +102,7 @@ def test_what_helps(train_accuracy: float, steps: int, remedy: str) -> None:
     ("right", "train_accuracy", "lags"),
     [(50, 0.7, True), (50, 0.55, False), (100, 1.0, False), (97, 1.0, False), (90, 1.0, True)],
 )
-def test_an_average_that_lags_behind(right: int, train_accuracy: float, lags: bool) -> None:
+def test_ema_lag(right: int, train_accuracy: float, lags: bool) -> None:
     warning = diagnose.ema_lag(evaluation([*range(10)] * 10, right), epoch(train_accuracy))
     assert (warning is not None) == lags
     if warning:

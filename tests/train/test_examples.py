@@ -27,7 +27,7 @@ def few(train_slice: Split, count: int) -> Split:
     return Split(train_slice.images[:count], train_slice.labels[:count])
 
 
-def test_a_batch_has_its_digits_and_the_share_of_each_pool(train_slice: Split) -> None:
+def test_batch_has_digits_and_pool_shares(train_slice: Split) -> None:
     digits = few(train_slice, 100)
     all_of_them = Examples.of(digits, [pool(3, 0.5), pool(NONE, 0.25)], CPU)
     batch = torch.arange(40)
@@ -41,21 +41,21 @@ def test_a_batch_has_its_digits_and_the_share_of_each_pool(train_slice: Split) -
         assert (all_of_them.images[index] == all_of_them.labels[index]).all()
 
 
-def test_without_pools_a_batch_stays_as_it_is(train_slice: Split) -> None:
+def test_batch_without_pools(train_slice: Split) -> None:
     batch = torch.tensor([5, 3, 9])
     alone = Examples.of(few(train_slice, 10), [], CPU)
     assert alone.add_pool_samples(batch, torch.Generator()).tolist() == [5, 3, 9]
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
-def test_a_small_batch_has_one_of_each_pool(train_slice: Split, batch: int) -> None:
+def test_small_batch_has_one_of_each_pool(train_slice: Split, batch: int) -> None:
     recipe = Recipe("test", epochs=1, batch_size=batch, outlier_weight=0.1)
     state = create_state(TrainConfig("lenet5", recipe), CPU)
     ctx = TrainContext(DistributedContext(CPU), pools=[pool(NONE, 0.25)])
     assert len(list(fit(state, recipe, few(train_slice, 12), None, ctx))) == 1
 
 
-def test_the_figures_are_those_of_the_training_digits(train_slice: Split) -> None:
+def test_metrics_count_training_digits_only(train_slice: Split) -> None:
     """What is drawn beside them changes neither their number nor the accuracy."""
     recipe = Recipe("test", epochs=1, batch_size=20, learning_rate=1e-12, outlier_weight=0.1)
     found = []
@@ -74,9 +74,7 @@ def test_the_figures_are_those_of_the_training_digits(train_slice: Split) -> Non
     assert found[0] == found[1]
 
 
-def test_a_recipe_gets_the_pools_it_wants(
-    train_slice: Split, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_generate_pools(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in COUNTS:
         monkeypatch.setattr(examples, name, 20)
     assert examples.generate_pools(Recipe("test", epochs=1), train_slice, 0) == []
@@ -89,12 +87,12 @@ def test_a_recipe_gets_the_pools_it_wants(
     assert len(others.images) == 40
 
 
-def test_like_map() -> None:
+def test_prefetch_is_like_map() -> None:
     assert list(prefetch(lambda n: n * n, range(20))) == [n * n for n in range(20)]
     assert list(prefetch(lambda n: n, [])) == []
 
 
-def test_it_works_ahead_in_one_thread_but_not_without_end() -> None:
+def test_prefetch_is_bounded_and_uses_one_thread() -> None:
     made: list[int] = []
     threads = set()
 
@@ -114,7 +112,7 @@ def test_it_works_ahead_in_one_thread_but_not_without_end() -> None:
     assert threading.get_ident() not in threads
 
 
-def test_an_error_reaches_the_caller() -> None:
+def test_prefetch_propagates_errors() -> None:
     def make(number: int) -> int:
         if number == 2:
             raise ValueError("two")
@@ -126,6 +124,6 @@ def test_an_error_reaches_the_caller() -> None:
         next(results)
 
 
-def test_it_computes_with_as_many_threads() -> None:
+def test_prefetch_keeps_number_of_torch_threads() -> None:
     [threads] = prefetch(lambda _: torch.get_num_threads(), [None])
     assert threads == torch.get_num_threads()

@@ -61,7 +61,7 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-def test_it_learns(train_slice: Split, test_slice: Split) -> None:
+def test_fit_learns(train_slice: Split, test_slice: Split) -> None:
     recipe = Recipe("test", epochs=12, batch_size=32, learning_rate=2e-3)
     state = begin(recipe)
     epochs = list(fit(state, recipe, *parts(train_slice), CPU))
@@ -74,9 +74,7 @@ def test_it_learns(train_slice: Split, test_slice: Split) -> None:
 
 
 @pytest.mark.slow
-def test_it_learns_with_everything_a_recipe_can_ask_for(
-    train_slice: Split, test_slice: Split
-) -> None:
+def test_fit_learns_with_full_recipe(train_slice: Split, test_slice: Split) -> None:
     recipe = replace(RECIPE, epochs=15, batch_size=32)
     state = begin(recipe)
     list(fit(state, recipe, *parts(train_slice), CPU))
@@ -100,7 +98,9 @@ def test_vgg16_learns_in_bfloat16(train_slice: Split) -> None:
 
 
 @pytest.mark.parametrize("ema_decay", [None, 0.999])
-def test_batch_norm_after_a_few_steps(train_slice: Split, ema_decay: float | None) -> None:
+def test_batch_norm_statistics_after_a_few_steps(
+    train_slice: Split, ema_decay: float | None
+) -> None:
     """Its statistics are those of the digits, not of the random network that it began with."""
     torch.manual_seed(0)
     model = Network(
@@ -127,7 +127,7 @@ def test_batch_norm_after_a_few_steps(train_slice: Split, ema_decay: float | Non
     torch.testing.assert_close(means, before.mean((0, 2, 3)), rtol=1e-3, atol=1e-4)
 
 
-def test_the_same_seed_gives_the_same_weights_bit_for_bit(train_slice: Split) -> None:
+def test_same_seed_gives_identical_weights(train_slice: Split) -> None:
     results = []
     for noise in (1, 2):
         torch.manual_seed(noise)
@@ -139,7 +139,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit(train_slice: Split) ->
 
 @pytest.mark.usefixtures("slim_vgg16")
 @pytest.mark.parametrize("architecture", ["lenet5", "vgg16"])
-def test_a_restored_training_goes_on_bit_for_bit(train_slice: Split, architecture: str) -> None:
+def test_restored_state_continues_identically(train_slice: Split, architecture: str) -> None:
     few = Split(train_slice.images[:40], train_slice.labels[:40])
     recipe = replace(RECIPE, batch_size=20)
     whole = begin(recipe, architecture=architecture)
@@ -156,7 +156,7 @@ def test_a_restored_training_goes_on_bit_for_bit(train_slice: Split, architectur
     assert_same(whole.eval_model.state_dict(), second.eval_model.state_dict())
 
 
-def test_the_batches_are_all_but_equal(train_slice: Split) -> None:
+def test_batches_are_nearly_equal(train_slice: Split) -> None:
     seen: list[int] = []
     train = Split(train_slice.images[:100], train_slice.labels[:100])
     recipe = Recipe("test", epochs=1, batch_size=33)
@@ -164,20 +164,20 @@ def test_the_batches_are_all_but_equal(train_slice: Split) -> None:
     assert seen == [25, 50, 75, 100]
 
 
-def test_without_validation_digits_there_are_no_such_figures(train_slice: Split) -> None:
+def test_no_validation_metrics_without_split(train_slice: Split) -> None:
     recipe = Recipe("test", epochs=1)
     [epoch] = fit(begin(recipe), recipe, train_slice, None, CPU)
     assert (epoch.validation_loss, epoch.validation_accuracy) == (None, None)
 
 
 @pytest.mark.parametrize("learning_rate", [10.0, 1e30])
-def test_a_diverging_loss_stops_with_an_error(train_slice: Split, learning_rate: float) -> None:
+def test_diverging_loss_is_an_error(train_slice: Split, learning_rate: float) -> None:
     recipe = Recipe("test", epochs=3, batch_size=64, optimizer="sgd", learning_rate=learning_rate)
     with pytest.raises(DigitsError, match="diverged"):
         list(fit(begin(recipe), recipe, *parts(train_slice), CPU))
 
 
-def test_a_last_step_that_diverges_is_found_too(train_slice: Split) -> None:
+def test_divergence_in_last_step_is_an_error(train_slice: Split) -> None:
     """An epoch of one step: its loss is from before the step."""
     recipe = Recipe("test", epochs=1, batch_size=1000, learning_rate=1e30)
     with pytest.raises(DigitsError, match="training diverged in epoch 1: NaN or infinite logits"):
@@ -185,7 +185,7 @@ def test_a_last_step_that_diverges_is_found_too(train_slice: Split) -> None:
 
 
 @pytest.mark.slow
-def test_a_student_comes_to_answer_like_its_teacher(train_slice: Split) -> None:
+def test_student_learns_teachers_answers(train_slice: Split) -> None:
     """The teacher calls a seven a one, which no label says."""
     recipe = Recipe("test", epochs=12, batch_size=32, learning_rate=2e-3)
     train, validation = parts(train_slice)
@@ -198,14 +198,14 @@ def test_a_student_comes_to_answer_like_its_teacher(train_slice: Split) -> None:
     assert (predict(student.model, sevens).argmax(1) == 1).float().mean() > 0.8
 
 
-def test_the_teacher_stays_as_it_is(train_slice: Split) -> None:
+def test_teacher_is_unchanged(train_slice: Split) -> None:
     teacher = models.build("lenet5").eval()
     before = {name: weight.clone() for name, weight in teacher.state_dict().items()}
     list(fit(begin(), RECIPE, train_slice, None, replace(CPU, teacher=teacher)))
     assert_same(before, teacher.state_dict())
 
 
-def test_compiling_is_asked_for(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_is_compiled(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[nn.Module] = []
     monkeypatch.setattr(torch, "compile", lambda model: compiled.append(model) or model)
     recipe = Recipe("test", epochs=1)
@@ -216,7 +216,7 @@ def test_compiling_is_asked_for(train_slice: Split, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 @pytest.mark.parametrize("architecture", models.ARCHITECTURES)
-def test_it_learns_on_the_gpu(train_slice: Split, architecture: str) -> None:
+def test_fit_learns_on_gpu(train_slice: Split, architecture: str) -> None:
     device = torch.device("cuda")
     ctx = TrainContext(DistributedContext(device), bfloat16=distributed.has_bfloat16(device))
     recipe = replace(RECIPE, epochs=15, batch_size=32)
@@ -226,7 +226,7 @@ def test_it_learns_on_the_gpu(train_slice: Split, architecture: str) -> None:
     assert epochs[-1].validation_accuracy > 0.8
 
 
-def test_a_tenth_of_the_loss_and_nine_of_the_distance() -> None:
+def test_distillation_loss() -> None:
     """T² times the divergence at T = 4, of eleven classes."""
     generator = torch.Generator().manual_seed(0)
     logits, teacher = (5 * torch.randn(50, 10, generator=generator) for _ in range(2))
@@ -237,7 +237,7 @@ def test_a_tenth_of_the_loss_and_nine_of_the_distance() -> None:
     torch.testing.assert_close(distillation_loss(losses, logits, teacher, labels), expected)
 
 
-def test_what_is_no_digit_keeps_its_loss() -> None:
+def test_distillation_keeps_loss_of_non_digits() -> None:
     logits, teacher = torch.randn(2, 4, 10)
     losses = torch.tensor([1.0, 2.0, 3.0, 4.0])
     labels = torch.tensor([NONE, 3, NONE, 4])

@@ -29,7 +29,7 @@ def save(folder: Path, architecture: str) -> None:
 
 
 @pytest.mark.parametrize("name", [".", "checkpoint.safetensors", "state.pt"])
-def test_a_checkpoint_wherever_it_is_named(run: Run, folder: Path, name: str) -> None:
+def test_info_of_checkpoint(run: Run, folder: Path, name: str) -> None:
     code, out, err = run("info", folder / name)
     assert (code, err) == (0, "")
     lines = out.splitlines()
@@ -40,7 +40,7 @@ def test_a_checkpoint_wherever_it_is_named(run: Run, folder: Path, name: str) ->
     assert lines[-len(table) :] == table
 
 
-def test_a_checkpoint_as_json(run: Run, folder: Path) -> None:
+def test_info_as_json(run: Run, folder: Path) -> None:
     code, out, _ = run("info", folder, "--json")
     values = json.loads(out)
     assert code == 0
@@ -51,7 +51,7 @@ def test_a_checkpoint_as_json(run: Run, folder: Path) -> None:
     assert values["layers"][1] == conv1
 
 
-def test_a_network_of_one_s_own(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_info_of_own_network(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "ARCHITECTURES", dict(models.ARCHITECTURES))
     (tmp_path / "tiny.py").write_text(TINY)
     spec = f"{tmp_path}/tiny.py:Tiny"
@@ -68,7 +68,7 @@ def test_a_network_of_one_s_own(run: Run, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("name", ["other.pt", "other.safetensors"])
-def test_what_is_no_checkpoint_is_one_sentence(run: Run, tmp_path: Path, name: str) -> None:
+def test_info_of_non_checkpoint(run: Run, tmp_path: Path, name: str) -> None:
     for text in (b"", b"nonsense", b"\x80\2cposix\nsystem\n(X\4\0\0\0exitR."):
         (tmp_path / name).write_bytes(text)
         code, out, err = run("info", tmp_path / name)

@@ -9,7 +9,7 @@ from digits_train.config import Recipe
 
 
 @pytest.mark.parametrize(("schedule", "end"), [("constant", 1.0), ("cosine", 0.0)])
-def test_schedules(schedule: Any, end: float) -> None:
+def test_learning_rate_schedules(schedule: Any, end: float) -> None:
     recipe = Recipe("test", epochs=1, learning_rate=0.5, schedule=schedule)
     rates = [optim.learning_rate(recipe, step / 10) for step in range(11)]
     assert rates[0] == 0.5
@@ -17,7 +17,7 @@ def test_schedules(schedule: Any, end: float) -> None:
     assert rates == sorted(rates, reverse=True)
 
 
-def test_the_learning_rate_warms_up_from_zero() -> None:
+def test_learning_rate_warmup() -> None:
     recipe = Recipe("test", epochs=1, learning_rate=0.5, warmup_fraction=0.4, schedule="cosine")
     rates = [optim.learning_rate(recipe, step / 10) for step in range(11)]
     assert rates[:5] == pytest.approx([0, 0.125, 0.25, 0.375, 0.5])
@@ -27,7 +27,7 @@ def test_the_learning_rate_warms_up_from_zero() -> None:
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])
 @pytest.mark.parametrize("architecture", models.ARCHITECTURES)
-def test_kernels_and_matrices_decay_and_nothing_else(name: Any, architecture: str) -> None:
+def test_weight_decay_of_kernels_and_matrices_only(name: Any, architecture: str) -> None:
     model = models.build(architecture)
     recipe = Recipe("test", epochs=1, optimizer=name, weight_decay=0.1)
     decay = {
@@ -58,7 +58,7 @@ def test_adamw_without_decay_is_adam() -> None:
     torch.testing.assert_close(*results)
 
 
-def test_the_average_follows_the_weights() -> None:
+def test_ema_follows_weights() -> None:
     model, average = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
     nn.init.zeros_(average.weight)
     model.running_mean.fill_(3.0)  # type: ignore[union-attr,operator]
@@ -69,7 +69,7 @@ def test_the_average_follows_the_weights() -> None:
     assert average.num_batches_tracked == 7
 
 
-def test_the_average_forgets_the_random_start_at_once() -> None:
+def test_ema_forgets_random_start() -> None:
     model, average = nn.Linear(1, 1), nn.Linear(1, 1)
     nn.init.ones_(model.weight)
     nn.init.zeros_(average.weight)

@@ -19,7 +19,7 @@ from digits_train.prepare import create_state
 
 
 @pytest.mark.parametrize("draw", dict.fromkeys(outliers.GENERATORS))
-def test_every_kind_is_framed_and_varied(train_slice: Split, draw: outliers.GeneratorFn) -> None:
+def test_generators_vary_and_are_framed(train_slice: Split, draw: outliers.GeneratorFn) -> None:
     rng = np.random.default_rng(0)
     frames = [outliers._draw_frame(draw, rng, train_slice) for _ in range(20)]
     assert all((frame.shape, frame.dtype) == ((28, 28), np.uint8) for frame in frames)
@@ -30,7 +30,7 @@ def test_every_kind_is_framed_and_varied(train_slice: Split, draw: outliers.Gene
         assert 17 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 20
 
 
-def test_kinds_come_in_turn(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_generators_take_turns(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     def lying(rng: Generator, digits: Split) -> outliers.Picture:
         return np.full((10, 40), 255, np.uint8)
 
@@ -44,20 +44,20 @@ def test_kinds_come_in_turn(train_slice: Split, monkeypatch: pytest.MonkeyPatch)
     assert wide == [True, False, False, True, False, False, True]
 
 
-def test_every_other_picture_is_a_letter_and_half_of_these_are_by_hand() -> None:
+def test_half_are_letters_and_half_of_these_handwritten() -> None:
     kinds = [draw.__name__ for draw in outliers.GENERATORS]
     assert kinds.count("handwritten") == kinds.count("printed") + kinds.count("distorted")
     assert 2 * kinds.count("handwritten") == len(kinds) / 2
 
 
-def test_a_slice_lies_so_that_it_is_no_1(train_slice: Split) -> None:
+def test_digit_slice_is_wider_than_high(train_slice: Split) -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):
         height, width = cropped(pieces.digit_slice(rng, train_slice)).shape
         assert width > height
 
 
-def test_where_no_slice_lies_there_are_two_digits() -> None:
+def test_digit_slice_falls_back_to_touching_digits() -> None:
     bars = np.zeros((5, 28, 28), np.uint8)
     bars[:, 4:24, 13:15] = 255
     rng = np.random.default_rng(0)
@@ -65,7 +65,7 @@ def test_where_no_slice_lies_there_are_two_digits() -> None:
 
 
 @pytest.mark.parametrize("draw", [pieces.staggered, pieces.overlapping])
-def test_no_1_makes_a_9_of_a_0(draw: outliers.GeneratorFn, train_slice: Split) -> None:
+def test_pairs_exclude_1(draw: outliers.GeneratorFn, train_slice: Split) -> None:
     ones = train_slice.labels == 1
     marked = np.where(ones[:, None, None], np.uint8(77), np.uint8(200) * (train_slice.images > 99))
     rng = np.random.default_rng(0)
@@ -74,7 +74,7 @@ def test_no_1_makes_a_9_of_a_0(draw: outliers.GeneratorFn, train_slice: Split) -
     assert all((picture == 200).any() for picture in drawn)
 
 
-def test_no_blot_is_slender_and_upright(train_slice: Split) -> None:
+def test_blot_is_not_slender_and_upright(train_slice: Split) -> None:
     """It would be a 1."""
     rng = np.random.default_rng(0)
     for _ in range(200):
@@ -88,7 +88,7 @@ def cropped(picture: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_matplotlib_is_not_imported() -> None:
+def test_training_does_not_import_matplotlib() -> None:
     """Its fonts are used without it."""
     code = "import sys, digits_train.trainer; from digits_train.outliers import letters"
     code += "; letters._font('Sans'); print('matplotlib' in sys.modules)"
@@ -96,7 +96,7 @@ def test_matplotlib_is_not_imported() -> None:
     assert done.stdout == "False\n"
 
 
-def test_the_same_seed_draws_the_same(train_slice: Split) -> None:
+def test_same_seed_gives_same_pictures(train_slice: Split) -> None:
     one, same, other = (outliers.generate(train_slice, 30, seed) for seed in (0, 0, 1))
     assert one.shape == (30, 28, 28)
     assert (one == same).all()
@@ -110,7 +110,7 @@ def confidence(network: torch.nn.Module, images: np.ndarray) -> float:
 
 
 @pytest.mark.slow
-def test_a_network_learns_to_be_unsure(train_slice: Split) -> None:
+def test_outliers_lower_confidence_on_outliers(train_slice: Split) -> None:
     """Of pictures that it hasn't seen, while it is sure of digits."""
     unseen = outliers.generate(train_slice, 200, seed=1)
     sure = {}
@@ -128,7 +128,7 @@ def test_a_network_learns_to_be_unsure(train_slice: Split) -> None:
 
 
 @pytest.mark.parametrize("image", ["upright", "lying", "pale"])
-def test_any_digits_will_do(image: str) -> None:
+def test_generate_from_degenerate_digits(image: str) -> None:
     """Of one's own pictures all may be 1s, or lines of a pixel."""
     digits = np.zeros((4, 28, 28), np.uint8)
     if image == "lying":
@@ -139,7 +139,7 @@ def test_any_digits_will_do(image: str) -> None:
     assert len(outliers.generate(split, 80, seed=0)) == 80
 
 
-def test_what_overlaps_are_two_different_digits(train_slice: Split) -> None:
+def test_overlapping_digits_differ(train_slice: Split) -> None:
     marked = np.full((20, 28, 28), 0, np.uint8)
     labels = np.repeat([2, 3], 10).astype(np.uint8)
     marked[labels == 2, 10:18, 5:23] = 80

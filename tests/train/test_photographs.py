@@ -7,7 +7,7 @@ from digits.vision.components import Box, Component, dilate
 from digits_train import photographs
 
 
-def test_the_same_seed_photographs_the_same(train_slice: Split) -> None:
+def test_same_seed_gives_same_photographs(train_slice: Split) -> None:
     one, same, other = (photographs.generate(train_slice, 30, seed) for seed in (0, 0, 1))
     assert one[0].shape == (30, 28, 28)
     assert one[1].shape == (30,)
@@ -16,7 +16,7 @@ def test_the_same_seed_photographs_the_same(train_slice: Split) -> None:
     assert (one[0] != other[0]).any()
 
 
-def test_the_digit_is_where_it_is_said_to_be(train_slice: Split) -> None:
+def test_photograph_returns_ink_of_digit(train_slice: Split) -> None:
     """It is lighter or darker than what is around it."""
     rng = np.random.default_rng(0)
     stronger = 0
@@ -29,14 +29,14 @@ def test_the_digit_is_where_it_is_said_to_be(train_slice: Split) -> None:
 
 
 @pytest.mark.slow
-def test_most_frames_can_be_read(train_slice: Split) -> None:
+def test_most_frames_are_legible(train_slice: Split) -> None:
     """Or the labels would be wrong."""
     frames, labels = photographs.generate(train_slice, 300, 0)
     found = Classifier().model.probabilities(frames).argmax(1)
     assert (found == labels).mean() > 0.85
 
 
-def test_blank_sheets_give_nothing_that_may_be_a_1() -> None:
+def test_blank_sheets_give_no_1() -> None:
     frames = photographs.generate_blank(60, 0)
     assert frames.shape == (60, 28, 28)
     for frame in frames:
@@ -49,7 +49,7 @@ def component(ink: np.ndarray, left: int, top: int) -> Component:
     return Component(ink.astype(np.uint8) * 200, Box(left, top, left + width, top + height))
 
 
-def test_what_shows_a_digit() -> None:
+def test_matches() -> None:
     digit = np.zeros((60, 60), bool)
     digit[20:40, 28:32] = True
     frame = np.zeros((30, 20), bool)  # a box around it
@@ -64,7 +64,7 @@ def test_what_shows_a_digit() -> None:
     assert not shows(component(digit, 0, 0), digit, 0.4)  # it would be too small in the frame
 
 
-def test_a_hairline_does_not_vanish() -> None:
+def test_hairline_does_not_vanish() -> None:
     """One that is made small once had no ink left."""
     hairline = np.zeros((1, 28, 28), np.uint8)
     hairline[0, 4:24, 14] = 90

@@ -35,7 +35,7 @@ def test_curves(tmp_path: Path, epochs: list[EpochMetrics]) -> None:
     assert_drawn(tmp_path / "curves.png")
 
 
-def test_a_short_axis_has_plain_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_minor_tick_labels_are_plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """0.04, and not 4x10^-2."""
     figures = []
     monkeypatch.setattr(plots, "_save", lambda figure, path: figures.append(figure))

@@ -54,7 +54,7 @@ def test_two_processes_train_like_one(tmp_path: Path, monkeypatch: pytest.Monkey
         torch.testing.assert_close(one[name], two[name], rtol=1e-4, atol=1e-5)
 
 
-def test_an_error_of_one_process_is_said_once(tmp_path: Path) -> None:
+def test_error_is_printed_by_one_process(tmp_path: Path) -> None:
     done = run("train", "--teacher", str(tmp_path / "nowhere"))
     assert done.returncode != 0
     assert done.stderr.count("error: ") == 1
@@ -63,7 +63,7 @@ def test_an_error_of_one_process_is_said_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_summary_that_can_t_be_printed_is_a_failure(tmp_path: Path) -> None:
+def test_unwritable_stdout_is_a_failure(tmp_path: Path) -> None:
     command = together("train", "--epochs", "1", "--out", str(tmp_path / "run"))
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, text=True, stdout=full, stderr=subprocess.PIPE, timeout=300)
@@ -71,7 +71,7 @@ def test_a_summary_that_can_t_be_printed_is_a_failure(tmp_path: Path) -> None:
     assert "can't write the results: No space left on device" in done.stderr
 
 
-def test_resume_twice_at_once(tmp_path: Path, slice_as_mnist: None) -> None:
+def test_concurrent_resume_is_refused(tmp_path: Path, slice_as_mnist: None) -> None:
     """The second is refused as long as the first lives."""
     command = [sys.executable, str(SCRIPT), "train", "--epochs", "100000", "--out", str(tmp_path)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

@@ -17,7 +17,7 @@ CONFIG_AS_DICT = to_dict(replace(CONFIG, precision="float32"))
 pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 
 
-def test_ctrl_c_in_the_first_epoch_can_be_resumed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resume_after_ctrl_c_in_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = train(CONFIG, out=Path("whole"))
     with monkeypatch.context() as patch:
         interrupt_after(0, patch)
@@ -28,7 +28,7 @@ def test_ctrl_c_in_the_first_epoch_can_be_resumed_too(monkeypatch: pytest.Monkey
     assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
 
 
-def test_a_resumed_run_ends_like_one_that_was_never_interrupted(
+def test_resume_gives_identical_checkpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole, _ = train(CONFIG, out=Path("whole"))
@@ -43,9 +43,7 @@ def test_a_resumed_run_ends_like_one_that_was_never_interrupted(
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
-def test_a_kill_between_two_files_loses_nothing(
-    monkeypatch: pytest.MonkeyPatch, epoch: int
-) -> None:
+def test_resume_after_kill_between_files(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
     whole, expected = train(CONFIG, out=Path("whole"))
     real, saved = checkpoint.save, []
 
@@ -64,7 +62,7 @@ def test_a_kill_between_two_files_loses_nothing(
     assert {path.name for path in resumed.folder.iterdir()} == FILES
 
 
-def test_ctrl_c_while_the_first_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resume_after_ctrl_c_during_save(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
@@ -76,20 +74,20 @@ def test_ctrl_c_while_the_first_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) 
     assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 2
 
 
-def test_a_finished_run_can_be_resumed_and_stays_as_it_is() -> None:
+def test_resume_finished_run() -> None:
     run, _ = train(CONFIG)
     before = {name: (run.folder / name).read_bytes() for name in ("run.json", run.checkpoint.name)}
     resume(run.folder)
     assert before == {name: (run.folder / name).read_bytes() for name in before}
 
 
-def test_a_run_that_is_being_trained_is_not_resumed() -> None:
+def test_resume_locked_run() -> None:
     run, _ = train(CONFIG)
     with run.lock(), pytest.raises(DigitsError, match="another process trains in runs/lenet5: w"):
         resume(run.folder)
 
 
-def test_resuming_what_isn_t_a_run_is_an_error(tmp_path: Path) -> None:
+def test_resume_non_run(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="nothing to resume from"):
         resume(tmp_path)
 
@@ -110,7 +108,7 @@ def test_resuming_what_isn_t_a_run_is_an_error(tmp_path: Path) -> None:
         {"plan": {**CONFIG_AS_DICT, "all_data": True}},
     ],
 )
-def test_a_state_that_makes_no_sense_is_refused(change: dict[str, Any]) -> None:
+def test_resume_inconsistent_state(change: dict[str, Any]) -> None:
     run, _ = train(CONFIG)
     checkpoint.save_state(run.state, checkpoint.load_state(run.state) | change)
     with pytest.raises(ModelError, match="is damaged, or of another version"):
@@ -126,9 +124,7 @@ def test_a_state_that_makes_no_sense_is_refused(change: dict[str, Any]) -> None:
         (torch.zeros(9), r"\[9\]"),
     ],
 )
-def test_weights_that_a_network_can_t_have_are_not_resumed(
-    network: str, bias: torch.Tensor, complaint: str
-) -> None:
+def test_resume_unfitting_weights(network: str, bias: torch.Tensor, complaint: str) -> None:
     run, _ = train(ONE_EPOCH)
     before = {path: path.read_bytes() for path in run.folder.iterdir() if path != run.state}
     state = checkpoint.load_state(run.state)
@@ -140,7 +136,7 @@ def test_weights_that_a_network_can_t_have_are_not_resumed(
 
 
 @pytest.mark.parametrize("damage", ["shape", "missing", "infinite"])
-def test_an_optimizer_that_doesn_t_fit_is_not_resumed(damage: str) -> None:
+def test_resume_unfitting_optimizer(damage: str) -> None:
     """Fused kernels would write past the end of what is too small."""
     run, _ = train(CONFIG)
     state = checkpoint.load_state(run.state)
@@ -156,7 +152,7 @@ def test_an_optimizer_that_doesn_t_fit_is_not_resumed(damage: str) -> None:
         resume(run.folder)
 
 
-def test_the_best_epoch_must_still_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resume_without_best_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         accuracies([0.9, 0.5], patch)
         run, _ = train(replace(CONFIG, patience=9))
@@ -165,7 +161,7 @@ def test_the_best_epoch_must_still_be_there(monkeypatch: pytest.MonkeyPatch) -> 
         resume(run.folder)
 
 
-def test_a_student_keeps_its_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resume_with_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     teacher, _ = train(CONFIG, out=Path("teacher"))
     whole, summary = train(CONFIG, teacher_path=teacher.folder, out=Path("whole"))
     with monkeypatch.context() as patch:
@@ -184,7 +180,7 @@ def test_a_student_keeps_its_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_a_run_on_the_gpu_can_be_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resume_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(DigitsError, match="epoch 1 is kept"):
@@ -193,7 +189,7 @@ def test_a_run_on_the_gpu_can_be_resumed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert summary["epochs"] == 2
 
 
-def test_each_session_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environments_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(DigitsError):
@@ -204,7 +200,7 @@ def test_each_session_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resume(Path("runs/lenet5"))[1]["machines"] == summary["machines"]  # it did nothing
 
 
-def test_an_export_of_an_earlier_epoch_is_spoken_of(
+def test_warning_of_outdated_export(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patch:
@@ -216,7 +212,7 @@ def test_an_export_of_an_earlier_epoch_is_spoken_of(
     assert "holds an export of epoch 1: export it again" in capsys.readouterr().err
 
 
-def test_what_a_kill_in_the_first_epoch_left_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resume_removes_stale_temps(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         interrupt_after(0, patch)
         with pytest.raises(DigitsError):

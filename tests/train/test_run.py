@@ -22,18 +22,18 @@ def create(folder: Path | None = None) -> Path:
         return created.folder
 
 
-def test_runs_are_numbered_and_never_overwritten() -> None:
+def test_runs_are_numbered() -> None:
     names = [str(create()) for _ in range(3)]
     assert names == ["runs/lenet5", "runs/lenet5-2", "runs/lenet5-3"]
 
 
-def test_runs_that_start_at_once_have_folders_of_their_own() -> None:
+def test_concurrent_runs_get_separate_folders() -> None:
     with ThreadPoolExecutor(8) as threads:
         folders = list(threads.map(lambda _: create(), range(40)))
     assert len(set(folders)) == 40
 
 
-def test_a_folder_of_one_s_own() -> None:
+def test_create_run_in_given_folder() -> None:
     assert create(Path("deep/mine")).is_dir()
     create(Path("deep/mine"))  # still empty: a run that was killed at its start
     Path("deep/mine/checkpoint.safetensors").write_text("")
@@ -44,7 +44,7 @@ def test_a_folder_of_one_s_own() -> None:
         create(Path("file/below"))
 
 
-def test_a_folder_in_which_another_process_trains() -> None:
+def test_create_run_in_locked_folder() -> None:
     with run.create_run("lenet5", Path("mine")) as mine:
         with pytest.raises(DigitsError, match="another process trains in mine: wait"):
             create(Path("mine"))
@@ -52,7 +52,7 @@ def test_a_folder_in_which_another_process_trains() -> None:
     create(Path("mine"))
 
 
-def test_a_kill_in_the_first_file_leaves_the_name_free() -> None:
+def test_create_run_after_kill_in_first_file() -> None:
     Path("mine").mkdir()
     for name in (".state-0123abcd.pt", ".teacher-0123abcd.safetensors"):
         Path("mine", name).write_bytes(b"half")
@@ -62,7 +62,7 @@ def test_a_kill_in_the_first_file_leaves_the_name_free() -> None:
         create(Path("mine"))
 
 
-def test_sweep_leaves_what_others_write(tmp_path: Path) -> None:
+def test_remove_stale_temps_leaves_other_files(tmp_path: Path) -> None:
     """An export into the folder of a run that goes on, and the user's own files."""
     with replacing(tmp_path / "run.json") as json, replacing(tmp_path / "lenet5.onnx") as onnx:
         notes = tmp_path / ".notes-12345678.txt"
@@ -72,7 +72,7 @@ def test_sweep_leaves_what_others_write(tmp_path: Path) -> None:
         assert set(tmp_path.iterdir()) == {json, onnx, notes}
 
 
-def test_the_newest_run_with_a_finished_epoch() -> None:
+def test_latest_run() -> None:
     with pytest.raises(ModelError, match="run `digits train` first"):
         run.latest_run()
     for age, name in ((100, "lenet5-2"), (200, "lenet5"), (0, "unfinished")):
@@ -85,7 +85,7 @@ def test_the_newest_run_with_a_finished_epoch() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "checkpoint.safetensors", "state.pt"])
-def test_a_run_is_found_by_its_folder_and_by_its_files(name: str) -> None:
+def test_find_run(name: str) -> None:
     folder = Path("runs/lenet5")
     assert run.find_run(folder / name).folder == folder
     folder.mkdir(parents=True)
@@ -93,7 +93,7 @@ def test_a_run_is_found_by_its_folder_and_by_its_files(name: str) -> None:
     assert run.find_run(Path("state.pt")).folder == Path()
 
 
-def test_a_file_that_is_no_run_is_not_taken_for_the_one_beside_it() -> None:
+def test_find_run_refuses_other_files() -> None:
     for name in ("checkpoint.safetensors", "best.safetensors"):
         Path(name).touch()
     with pytest.raises(ModelError, match="best.safetensors is neither a run folder nor its checkp"):
@@ -101,7 +101,7 @@ def test_a_file_that_is_no_run_is_not_taken_for_the_one_beside_it() -> None:
     assert run.checkpoint_at(Path("best.safetensors")) == Path("best.safetensors")
 
 
-def test_a_name_that_no_file_can_have() -> None:
+def test_find_run_with_impossible_name() -> None:
     name = Path("long" * 100)
     assert run.find_run(name).folder == run.checkpoint_at(name) == name
 

@@ -18,7 +18,7 @@ from tests.train.short import CONFIG, CPU, FILES, accuracies, interrupt_after, r
 pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 
 
-def test_the_run_folder(tmp_path: Path) -> None:
+def test_run_folder(tmp_path: Path) -> None:
     run, summary = train(CONFIG)
     assert run.folder == Path("runs/lenet5")
     assert {path.name for path in run.folder.iterdir()} == FILES
@@ -32,7 +32,7 @@ def test_the_run_folder(tmp_path: Path) -> None:
     assert loaded.provenance.validation_accuracy == summary["validation_accuracy"]
 
 
-def test_the_network_is_shown_before_the_first_epoch_and_once(
+def test_network_is_printed_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(DigitsError):
@@ -46,7 +46,7 @@ def test_the_network_is_shown_before_the_first_epoch_and_once(
     assert "total" not in capsys.readouterr().err
 
 
-def test_ctrl_c_keeps_the_last_finished_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_keeps_last_finished_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt_after(1, monkeypatch)
     with pytest.raises(DigitsError, match=r"epoch 1 is kept; go on with .*--resume runs/lenet5"):
         train(CONFIG)
@@ -57,7 +57,7 @@ def test_ctrl_c_keeps_the_last_finished_epoch(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("architecture", ["lenet5", "vgg16"])
-def test_batches_too_small_for_batch_norm_are_refused(architecture: str) -> None:
+def test_batch_too_small_for_batch_norm(architecture: str) -> None:
     config = TrainConfig(architecture, Recipe("test", epochs=1, batch_size=1))
     if architecture == "vgg16":
         with pytest.raises(DigitsError, match="batch size 1 is too small"):
@@ -70,7 +70,7 @@ def test_batches_too_small_for_batch_norm_are_refused(architecture: str) -> None
 @pytest.mark.parametrize(
     ("batch_size", "remedy"), [(128, "7 steps are too few, try more --epochs"), (4, "--learning-r")]
 )
-def test_a_network_that_learns_nothing_is_a_failure(batch_size: int, remedy: str) -> None:
+def test_useless_network_is_a_failure(batch_size: int, remedy: str) -> None:
     recipe = Recipe("test", epochs=1, batch_size=batch_size, learning_rate=1e-9)
     result = trainer.train(TrainConfig("lenet5", recipe), CPU)
     assert result is not None and result.failure is not None
@@ -79,13 +79,13 @@ def test_a_network_that_learns_nothing_is_a_failure(batch_size: int, remedy: str
     assert {path.name for path in result.run.folder.iterdir()} == FILES
 
 
-def test_a_network_that_hasn_t_learnt_yet_is_none() -> None:
+def test_unfinished_training_is_no_failure() -> None:
     recipe = Recipe("test", epochs=9, learning_rate=1e-9)
     stopped = trainer.train(TrainConfig("lenet5", recipe), replace(CPU, max_minutes=0))
     assert stopped is not None and stopped.failure is None
 
 
-def test_an_average_that_lags_behind_is_a_warning(
+def test_warning_of_lagging_ema(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(fit, "update_ema", lambda *_: None)
@@ -93,7 +93,7 @@ def test_an_average_that_lags_behind_is_a_warning(
     assert "warning: the moving average lags behind" in capsys.readouterr().err
 
 
-def test_a_digit_that_is_never_seen_is_a_warning(
+def test_warning_of_unseen_digit(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     splits = mnist.load_all()
@@ -106,7 +106,7 @@ def test_a_digit_that_is_never_seen_is_a_warning(
     assert err.count("warning: ") == 1
 
 
-def test_a_full_disk_keeps_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_keeps_last_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     real = checkpoint.save
 
     def save(path: Path, *rest: Any) -> None:
@@ -120,7 +120,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPa
     assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 1
 
 
-def test_patience_keeps_the_best_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patience_keeps_best_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     accuracies([0.3, 0.5, 0.4, 0.2, 0.9], monkeypatch)
     config = replace(CONFIG, recipe=replace(CONFIG.recipe, epochs=5), patience=2)
     run, summary = train(config)
@@ -130,9 +130,7 @@ def test_patience_keeps_the_best_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(list(csv.DictReader((again.folder / "metrics.csv").open()))) == 4
 
 
-def test_no_epoch_is_started_that_would_end_too_late(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_max_minutes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     whole, _ = train(CONFIG, out=Path("whole"))
     at_once = replace(CPU, max_minutes=0)
     run, summary = train(CONFIG, at_once, out=Path("short"))
@@ -143,7 +141,7 @@ def test_no_epoch_is_started_that_would_end_too_late(
     assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
 
 
-def test_all_data_leaves_none_to_validate() -> None:
+def test_all_data() -> None:
     run, summary = train(replace(CONFIG, all_data=True))
     assert summary["all_data"] is True
     assert "validation_accuracy" not in summary
@@ -161,7 +159,7 @@ def test_all_data_leaves_none_to_validate() -> None:
         (RuntimeError("No working C++ compiler"), "can't train with --compile"),
     ],
 )
-def test_what_pytorch_says_in_a_user_s_words(
+def test_torch_errors_are_translated(
     error: RuntimeError, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
@@ -189,7 +187,7 @@ def test_tensorboard_gets_every_epoch_once(monkeypatch: pytest.MonkeyPatch) -> N
     )
 
 
-def test_no_tensorboard_is_said_before_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_tensorboard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(DigitsError, match="pip install tensorboard"):
         train(CONFIG, replace(CPU, tensorboard=True))
@@ -197,7 +195,7 @@ def test_no_tensorboard_is_said_before_the_training(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_device_that_isn_t_there_is_an_error() -> None:
+def test_missing_device() -> None:
     with pytest.raises(DigitsError, match="finds no cuda device"):
         train(CONFIG, RuntimeOptions("cuda"))
     assert not Path("runs").exists()

@@ -24,7 +24,7 @@ def drawn_styles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_every_digit_has_styles_none_of_them_rare() -> None:
+def test_every_digit_has_styles_none_rare() -> None:
     assert list(STYLES) == list(range(10))
     for styles in STYLES.values():
         weights = np.array([style.weight for style in styles.values()])
@@ -42,7 +42,7 @@ def test_style_is_about_as_high_as_1_and_varied(digit: int, style: str) -> None:
 
 
 @pytest.mark.parametrize(("digit", "style"), EVERY)
-def test_style_is_drawn_up_to_its_edges(digit: int, style: str) -> None:
+def test_drawn_style_is_cropped(digit: int, style: str) -> None:
     rng = np.random.default_rng(0)
     for picture in (draw_digit(rng, digit, style) for _ in range(5)):
         assert picture.dtype == np.uint8
@@ -53,7 +53,7 @@ def test_style_is_drawn_up_to_its_edges(digit: int, style: str) -> None:
 
 
 @pytest.mark.parametrize("digit", [0, 4, 6, 8, 9])
-def test_pen_leaves_paper_inside_a_digit_with_loops(digit: int) -> None:
+def test_pen_leaves_loops_open(digit: int) -> None:
     rng = np.random.default_rng(0)
     inked = [(draw_digit(rng, digit) > 127).mean() for _ in range(100)]
     assert np.quantile(inked, 0.95) < 0.75
@@ -62,7 +62,7 @@ def test_pen_leaves_paper_inside_a_digit_with_loops(digit: int) -> None:
 @pytest.mark.parametrize(
     "model", [straight.one_short, straight.one_medium, straight.one_long], ids=lambda m: m.__name__
 )
-def test_upstroke_of_a_1_is_acute(model: Callable[[Generator], Glyph]) -> None:
+def test_upstroke_of_1_is_acute(model: Callable[[Generator], Glyph]) -> None:
     """Between it and the stem, or it would be the roof of a 7."""
     rng = np.random.default_rng(0)
     for glyph in (model(rng) for _ in range(200)):
@@ -72,7 +72,7 @@ def test_upstroke_of_a_1_is_acute(model: Callable[[Generator], Glyph]) -> None:
 
 
 @pytest.mark.parametrize("model", [straight.seven_plain, straight.seven_crossed])
-def test_roof_of_a_7_is_nearly_level(model: Callable[[Generator], Glyph]) -> None:
+def test_bar_of_7_is_nearly_level(model: Callable[[Generator], Glyph]) -> None:
     rng = np.random.default_rng(0)
     for stroke in (model(rng)[0] for _ in range(200)):
         x, y = stroke[1] - stroke[0]
@@ -90,7 +90,7 @@ def test_generate_frames_each_digit_equally_often() -> None:
     assert len({frame.tobytes() for frame in frames}) == 60
 
 
-def test_generate_is_the_same_for_the_same_seed() -> None:
+def test_generate_is_deterministic() -> None:
     (one, labels), (same, same_labels), (other, _) = (
         generate(30, 5),
         generate(30, 5),
@@ -124,7 +124,7 @@ def test_generate_without_an_unknown_style() -> None:
         generate(10, 0, without=["7 dotted", "7 crossed"])
 
 
-def test_draw_digit_in_the_given_style() -> None:
+def test_draw_digit_in_a_given_style() -> None:
     """A slash through a 0 leaves less paper in its middle."""
 
     def middle(style: str) -> float:

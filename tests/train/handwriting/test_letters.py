@@ -8,12 +8,12 @@ from digits_train.handwriting.strokes import Glyph, bounds
 LOOKALIKES = "BDGIOQSZbgiloqsyz|/!"
 
 
-def test_no_letter_looks_like_a_digit() -> None:
+def test_letters_exclude_digit_lookalikes() -> None:
     assert not {name.split()[0] for name in letters.LATIN} & {*LOOKALIKES, *"0123456789"}
 
 
 @pytest.mark.parametrize("models", [letters.LATIN, letters.SCRIPTS, letters.SIGNS])
-def test_every_letter_is_drawn_otherwise_each_time(models: dict[str, Glyph]) -> None:
+def test_letters_vary(models: dict[str, Glyph]) -> None:
     rng = np.random.default_rng(0)
     for name in models:
         drawn = [letters.draw_glyph(letters.write_letter(name, rng), rng) for _ in range(3)]
@@ -24,14 +24,14 @@ def test_every_letter_is_drawn_otherwise_each_time(models: dict[str, Glyph]) -> 
             assert 0.005 < (picture > 127).mean() < 0.9, name
 
 
-def test_models_have_the_size_of_letters() -> None:
+def test_letter_models_have_plausible_size() -> None:
     """A model with a misplaced point sprawls."""
     for name, glyph in letters.LETTERS.items():
         left, top, right, bottom = bounds(glyph)
         assert 0.45 < max(right - left, bottom - top) < 1.6, name
 
 
-def test_the_same_seed_draws_the_same() -> None:
+def test_same_seed_gives_same_pictures() -> None:
     one, same, other = (letters.draw_letter(np.random.default_rng(seed)) for seed in (0, 0, 1))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
@@ -44,14 +44,14 @@ def test_most_letters_are_latin() -> None:
     assert set(names) == set(letters.LETTERS)
 
 
-def test_a_slanted_y_would_be_a_4() -> None:
+def test_stem_of_y_stays_upright() -> None:
     """Its stem stays upright: the foot lies below the fork."""
     rng = np.random.default_rng(0)
     stems = [letters.write_letter("Y", rng)[1] for _ in range(200)]
     assert np.mean([abs(stem[-1, 0] - stem[0, 0]) < 0.12 for stem in stems]) > 0.9
 
 
-def test_no_pen_fills_a_letter() -> None:
+def test_pen_does_not_fill_letter() -> None:
     """The four rungs of a ladder stay apart; the widest pen of all would leave a bar."""
     rng = np.random.default_rng(0)
     for _ in range(100):
@@ -61,7 +61,7 @@ def test_no_pen_fills_a_letter() -> None:
 
 
 @pytest.mark.parametrize("name", ["question mark", "j", "j with a serif", "semicolon"])
-def test_no_pen_joins_a_dot_to_its_letter(name: str) -> None:
+def test_pen_does_not_join_dot_to_letter(name: str) -> None:
     """Without it, a question mark would be a 2 and a j a 1."""
     rng = np.random.default_rng(0)
     for _ in range(100):

@@ -26,7 +26,7 @@ def test_width_is_a_share_of_the_height(width: float) -> None:
     assert picture.shape[0] == pytest.approx(SIZE * (1 + width), abs=2)
 
 
-def test_picture_ends_where_the_ink_does() -> None:
+def test_picture_is_cropped() -> None:
     picture = drawn([line((0.3, 0.2), (0.6, 1), (0.9, 0.3))], Pen(0.1))
     assert picture.dtype == np.uint8
     assert all(edge.any() for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]))
@@ -41,7 +41,7 @@ def test_ends_are_round() -> None:
     assert rows[0] < rows[3] < rows[10] and rows[-1] < rows[-4] < rows[-11]
 
 
-def test_taper_thins_the_end_alone() -> None:
+def test_taper_thins_only_the_end() -> None:
     rows = ink_by_row(drawn(STEM, Pen(0.1, taper=0.3)))
     assert rows[-SIZE // 20] < 0.6 * rows[SIZE // 2]
     assert rows[SIZE // 10] == pytest.approx(rows[SIZE // 2], abs=1)
@@ -73,13 +73,13 @@ def test_retouched_part_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     assert picture.shape[1] == pytest.approx(0.5 * SIZE, abs=2)
 
 
-def test_same_seed_draws_the_same() -> None:
+def test_draw_is_deterministic() -> None:
     how = Pen(0.1, 0.3, 0.2, 0.5, 0.5)
     assert np.array_equal(drawn(STEM, how, 3), drawn(STEM, how, 3))
     assert not np.array_equal(drawn(STEM, how, 3), drawn(STEM, how, 4))
 
 
-def test_some_pen_ranges_from_hairline_to_the_widest() -> None:
+def test_random_pen_range() -> None:
     rng = np.random.default_rng(0)
     widths = [random_pen(rng).width for _ in range(500)]
     assert 0.03 <= min(widths) < 0.035 and 0.3 < max(widths) <= 0.32

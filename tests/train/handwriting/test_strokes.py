@@ -60,12 +60,12 @@ def test_arc_goes_clockwise_from_the_right() -> None:
     assert stroke[-1].tolist() == pytest.approx([1, 1.25])  # below: y goes down
 
 
-def test_joined_is_one_stroke_in_order() -> None:
+def test_join_keeps_order() -> None:
     stroke = join(line((0, 0), (1, 0)), line((1, 0), (1, 1)))
     assert stroke.tolist() == [[0, 0], [1, 0], [1, 0], [1, 1]]
 
 
-def test_resampled_keeps_ends_and_length() -> None:
+def test_resample_keeps_ends_and_length() -> None:
     stroke = resample(line((0, 0), (0, 1), (1, 1)), 0.1)
     assert len(stroke) == 21
     assert length(stroke) == pytest.approx(2)
@@ -73,27 +73,27 @@ def test_resampled_keeps_ends_and_length() -> None:
     assert stroke[[0, -1]].tolist() == [[0, 0], [1, 1]]
 
 
-def test_jittered_moves_each_point_a_little() -> None:
+def test_jitter_moves_each_point_a_little() -> None:
     points: list[Point] = [(0.0, 0.0)] * 2000
     moved = np.array(jitter(np.random.default_rng(0), 0.01, *points))
     assert 0.003 < moved.std() < 0.03
     assert len(np.unique(moved)) == 4000
 
 
-def test_varied_by_nothing_only_resamples() -> None:
+def test_deform_by_zero_only_resamples() -> None:
     [stroke] = deform([line((0, 0), (0, 1))], np.random.default_rng(0), warp=0, tremor=0)
     assert (stroke[:, 0] == 0).all()
     assert stroke[-1].tolist() == [0, 1]
 
 
-def test_warp_keeps_together_what_touches() -> None:
+def test_warp_keeps_touching_strokes_together() -> None:
     glyph = [line((0, 0), (0.5, 0.5)), line((0.5, 0.5), (0, 1))]
     first, second = deform(glyph, np.random.default_rng(1), warp=0.05, tremor=0)
     assert first[-1].tolist() == pytest.approx(second[0].tolist())
     assert np.abs(first[-1] - 0.5).max() > 0.001
 
 
-def test_tremor_is_smooth_and_as_large_as_asked() -> None:
+def test_tremor_is_smooth_and_has_its_size() -> None:
     glyph = [line((0, 0), (0, 20))]
     [stroke] = deform(glyph, np.random.default_rng(2), warp=0, tremor=0.01)
     assert 0.004 < stroke[:, 0].std() < 0.011  # between the nodes it is less
@@ -101,7 +101,7 @@ def test_tremor_is_smooth_and_as_large_as_asked() -> None:
     assert np.abs(bends).max() < 0.02
 
 
-def test_hurried_rounds_corners_and_keeps_the_start() -> None:
+def test_round_corners_keeps_the_start() -> None:
     corner = line((0, 0), (0, 1), (1, 1))
     [calm] = round_corners([corner], np.random.default_rng(0), 0)
     [fast] = round_corners([corner], np.random.default_rng(0), 0.06)
@@ -110,7 +110,7 @@ def test_hurried_rounds_corners_and_keeps_the_start() -> None:
     assert fast[0].tolist() == pytest.approx([0, 0])
 
 
-def test_hurried_overshoots_the_end_along_the_stroke() -> None:
+def test_round_corners_overshoots_the_end() -> None:
     ends = [
         round_corners([line((0, 0), (1, 0))], np.random.default_rng(seed), 0.06)[0][-1]
         for seed in range(20)
@@ -119,13 +119,13 @@ def test_hurried_overshoots_the_end_along_the_stroke() -> None:
     assert max(x for x, _ in ends) > 1.02
 
 
-def test_transformed_slants_the_top_to_the_right() -> None:
+def test_transform_slants_the_top_to_the_right() -> None:
     [stem] = transform([line((0, 0), (0, 1))], slant=0.3)
     assert stem[0, 0] - stem[1, 0] == pytest.approx(0.3)
     assert stem[:, 1].tolist() == [0, 1]
 
 
-def test_transformed_stretches_before_it_turns_clockwise() -> None:
+def test_transform_stretches_then_turns_clockwise() -> None:
     [bar] = transform([line((0, 0), (1, 0))], width=2, turn=90)
     assert bar[1].tolist() == pytest.approx([0, 2])  # what pointed right points down
 

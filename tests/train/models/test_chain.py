@@ -21,7 +21,7 @@ def lenet5(**changes: nn.Module) -> Network:
 
 
 @pytest.mark.parametrize("architecture", models.ARCHITECTURES)
-def test_our_networks(architecture: str) -> None:
+def test_own_networks_can_be_exported(architecture: str) -> None:
     model = models.build(architecture).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     chain.check(model)
@@ -39,7 +39,7 @@ def test_our_networks(architecture: str) -> None:
         ("relu3", nn.Dropout(0.1)),
     ],
 )
-def test_layers_as_they_are_wanted(name: str, layer: nn.Module) -> None:
+def test_valid_layers(name: str, layer: nn.Module) -> None:
     chain.check(lenet5(**{name: layer}))
 
 
@@ -80,7 +80,7 @@ class Twice(nn.ReLU):
         ("relu1", nn.AvgPool2d(2), "relu1 is a AvgPool2d"),
     ],
 )
-def test_layers_that_can_t_be_exported(name: str, layer: nn.Module, complaint: str) -> None:
+def test_unsupported_layers(name: str, layer: nn.Module, complaint: str) -> None:
     with pytest.raises(ModelError, match=complaint):
         chain.check(lenet5(**{name: layer}))
 
@@ -127,19 +127,19 @@ CONV = nn.Conv2d(1, 1, 3)
         (lenet5().double(), "it can't process 28x28 pixels"),
     ],
 )
-def test_chains_that_can_t_be_exported(model: Network, complaint: str) -> None:
+def test_unsupported_chains(model: Network, complaint: str) -> None:
     with pytest.raises(ModelError, match=complaint):
         chain.check(model)
 
 
-def test_a_layer_has_one_place() -> None:
+def test_repeated_layer() -> None:
     """PyTorch lists it once, and the exporter would leave out the others."""
     relu = nn.ReLU()
     with pytest.raises(ModelError, match="relu2 is already in the chain"):
         chain.check(lenet5(relu1=relu, relu2=relu))
 
 
-def test_a_chain_has_no_forward_of_its_own() -> None:
+def test_overridden_forward() -> None:
     class Loud(LeNet5):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return 2 * super().forward(x)

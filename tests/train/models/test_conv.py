@@ -41,7 +41,7 @@ def amx(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("amx")
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_it_is_the_convolution(size: tuple[int, int], layout: torch.memory_format) -> None:
+def test_equals_convolution(size: tuple[int, int], layout: torch.memory_format) -> None:
     ours, theirs = (layer.to(memory_format=layout) for layer in both())  # type: ignore[call-overload]
     found, expected = outcome(ours, size), outcome(theirs, size)
     assert [t.dtype for t in found] == [t.dtype for t in expected]
@@ -51,28 +51,28 @@ def test_it_is_the_convolution(size: tuple[int, int], layout: torch.memory_forma
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_in_float32_the_product_is_the_convolution(size: tuple[int, int]) -> None:
+def test_product_equals_convolution_in_float32(size: tuple[int, int]) -> None:
     ours, theirs = both()
     maps = torch.randn(3, 32, *size)
     found = conv._Convolution.apply(maps, ours.weight)  # type: ignore[no-untyped-call]
     torch.testing.assert_close(found, theirs(maps), rtol=1e-5, atol=1e-5)
 
 
-def test_its_gradient_is_that_of_its_result() -> None:
+def test_gradient() -> None:
     weight = torch.randn(3, 2, 3, 3, dtype=torch.float64, requires_grad=True)
     maps = torch.randn(2, 2, 2, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(conv._Convolution.apply, (maps, weight))  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.usefixtures("amx")
-def test_it_computes_the_same_every_time() -> None:
+def test_is_deterministic() -> None:
     ours, _ = both()
     first = [tensor.clone() for tensor in outcome(ours, (4, 4))]
     ours.zero_grad()
     assert all(map(torch.equal, first, outcome(ours, (4, 4))))
 
 
-def test_it_starts_from_the_same_weights_as_the_convolution() -> None:
+def test_has_initial_weights_of_convolution() -> None:
     torch.manual_seed(0)
     ours = SmallMapConv2d(4, 6)
     torch.manual_seed(0)
@@ -82,7 +82,7 @@ def test_it_starts_from_the_same_weights_as_the_convolution() -> None:
 
 
 @pytest.mark.usefixtures("amx")
-def test_a_bias_that_batch_norm_left_is_added() -> None:
+def test_adds_folded_bias() -> None:
     ours, theirs = both()
     maps = torch.randn(conv._BATCH, 32, 2, 2)
     with torch.autocast("cpu", torch.bfloat16):
@@ -93,9 +93,7 @@ def test_a_bias_that_batch_norm_left_is_added() -> None:
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_where_it_gains_nothing_it_is_left_to_pytorch(
-    device: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_uses_pytorch_where_faster(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conv, "_AMX", device == "meta")
     monkeypatch.delattr(conv, "_Convolution")
     with torch.autocast("cpu", torch.bfloat16):
@@ -105,7 +103,7 @@ def test_where_it_gains_nothing_it_is_left_to_pytorch(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("amx")
-def test_it_can_be_compiled() -> None:
+def test_can_be_compiled() -> None:
     ours, theirs = both()
     compiled = outcome(torch.compile(ours), (4, 4))  # type: ignore[arg-type]
     for one, other in zip(compiled, outcome(theirs, (4, 4)), strict=True):

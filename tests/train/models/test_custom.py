@@ -41,7 +41,7 @@ def tiny(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_s_class_is_a_network(tiny: Path) -> None:
+def test_register_class_in_file(tiny: Path) -> None:
     assert models.register(f"{tiny}:Tiny") == "tiny"
     assert [name for name, _ in models.build("tiny").named_children()][-1] == "fc"
     assert models.get_recipe("tiny", "default").epochs == 5
@@ -51,7 +51,7 @@ def test_a_file_s_class_is_a_network(tiny: Path) -> None:
     assert not list(tiny.parent.glob("__pycache__"))
 
 
-def test_a_copy_of_ours_with_another_name(tmp_path: Path) -> None:
+def test_register_renamed_copy(tmp_path: Path) -> None:
     """As docs/train.md says."""
     text = Path(lenet5.__file__).read_text()
     (tmp_path / "copy.py").write_text(text.replace("class LeNet5", "class MyNet"))
@@ -62,7 +62,7 @@ def test_a_copy_of_ours_with_another_name(tmp_path: Path) -> None:
     assert models.get_network("lenet5") is models.LeNet5
 
 
-def test_two_files_with_one_name(tiny: Path) -> None:
+def test_register_name_twice(tiny: Path) -> None:
     other = tiny.with_name("other.py")
     other.write_text(TINY)
     models.register(f"{tiny}:Tiny")
@@ -70,7 +70,7 @@ def test_two_files_with_one_name(tiny: Path) -> None:
         models.register(f"{other}:Tiny")
 
 
-def test_a_path_with_colons(tmp_path: Path) -> None:
+def test_register_path_with_colons(tmp_path: Path) -> None:
     """As on Windows, where it begins with a drive."""
     (tmp_path / "c:").mkdir()
     (tmp_path / "c:" / "tiny.py").write_text(TINY)
@@ -88,7 +88,7 @@ def test_a_path_with_colons(tmp_path: Path) -> None:
         ("", "name the class too"),
     ],
 )
-def test_a_class_that_isn_t_there(tiny: Path, name: str, complaint: str) -> None:
+def test_register_missing_class(tiny: Path, name: str, complaint: str) -> None:
     with pytest.raises(DigitsError, match=complaint):
         models.register(f"{tiny}:{name}")
 
@@ -122,7 +122,7 @@ def test_a_class_that_isn_t_there(tiny: Path, name: str, complaint: str) -> None
         (TINY.replace("    recipes", "    threads = 0\n    recipes"), "threads must be .* got 0"),
     ],
 )
-def test_a_file_that_is_no_network(tmp_path: Path, text: str, complaint: str) -> None:
+def test_register_invalid_file(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "tiny.py"
     path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(DigitsError, match=complaint) as raised:
@@ -133,12 +133,12 @@ def test_a_file_that_is_no_network(tmp_path: Path, text: str, complaint: str) ->
 
 
 @pytest.mark.parametrize("file", ["missing.py", ".", "a\0b.py"])
-def test_a_file_that_isn_t_there(file: str) -> None:
+def test_register_missing_file(file: str) -> None:
     with pytest.raises(DigitsError, match="there is no such file"):
         models.register(f"{file}:Tiny")
 
 
-def test_a_name_is_no_file() -> None:
+def test_names_are_not_imported() -> None:
     """What a checkpoint says is looked up, and never imported."""
     before = set(sys.modules)
     assert models.register("resnet") == "resnet"

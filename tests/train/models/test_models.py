@@ -68,6 +68,6 @@ def test_normalization() -> None:
     assert high == pytest.approx((1 - 0.1307) / 0.3081)
 
 
-def test_an_unknown_network_is_an_error() -> None:
+def test_unknown_network() -> None:
     with pytest.raises(DigitsError, match="no network called 'resnet'; there are: lenet5, vgg16"):
         models.build("resnet")

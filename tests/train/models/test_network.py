@@ -13,7 +13,7 @@ def test_none_comes_last() -> None:
     assert with_none(logits)[:, NONE].tolist() == [0.0, 0.0]
 
 
-def test_they_are_probabilities_and_none_makes_them_equal() -> None:
+def test_probabilities_of_non_digits_are_equal() -> None:
     sure, none = torch.full((2, 10), -20.0).unbind()
     sure[4] = 20
     rows = probabilities(torch.stack([sure, none]))
@@ -22,7 +22,7 @@ def test_they_are_probabilities_and_none_makes_them_equal() -> None:
     assert rows[1].numpy() == pytest.approx(np.full(10, 0.1), abs=1e-6)
 
 
-def test_a_higher_logit_of_none_makes_less_sure() -> None:
+def test_higher_none_logit_lowers_confidence() -> None:
     logits = torch.tensor([[3.0] + [0.0] * 9])
     confidence = [float(probabilities(logits, none).max()) for none in (-9.0, 0.0, 3.0, 9.0)]
     assert confidence == sorted(confidence, reverse=True)

@@ -44,7 +44,7 @@ def test_every_layer_is_listed(architecture: str) -> None:
     assert sum(layer.parameters for layer in layers) == parameters
 
 
-def test_looking_changes_nothing() -> None:
+def test_summary_does_not_change_network() -> None:
     """Neither the statistics of the batch norms nor the next random number."""
     network = build("vgg16").train()
     before = copy.deepcopy(network.state_dict())
@@ -56,7 +56,7 @@ def test_looking_changes_nothing() -> None:
         assert torch.equal(tensor, before[name]), name
 
 
-def test_settings_of_another_kind() -> None:
+def test_summary_of_other_settings() -> None:
     network = Network(
         OrderedDict(
             normalize=Normalize(),

@@ -27,11 +27,11 @@ _SCRIPTS: tuple[tuple[float, dict[str, Glyph]], ...] = (
 _UPRIGHT = {"Y", "yen", "J", "T", "V", "greater", "a", "a of two storeys", "ä with strokes"}
 
 # The widest pen that fills no letter: by the total length of the strokes, and in heights.
-_FILLS = 0.4
-_WIDEST = 0.17
+_MAX_FILL = 0.4
+_MAX_WIDTH = 0.17
 
-_APART = 0.06  # heights between strokes that don't touch
-_JOINS = 0.7  # widest pen, as a share of a gap, that keeps it open
+_MIN_GAP = 0.06  # heights between strokes that don't touch
+_MAX_GAP_SHARE = 0.7  # widest pen, as a share of a gap, that keeps it open
 
 
 def draw_letter(rng: Generator) -> Picture:
@@ -79,7 +79,7 @@ def draw_glyph(glyph: Glyph, rng: Generator) -> Picture:
     """Draw with a random pen, no wider than leaves the gaps between strokes open."""
     pen = random_pen(rng)
     length = sum(float(np.hypot(*np.diff(stroke, axis=0).T).sum()) for stroke in glyph)
-    width = min(pen.width, _WIDEST, _FILLS / length, _JOINS * _smallest_gap(glyph))
+    width = min(pen.width, _MAX_WIDTH, _MAX_FILL / length, _MAX_GAP_SHARE * _smallest_gap(glyph))
     return draw(glyph, pen._replace(width=width), rng)
 
 
@@ -90,4 +90,4 @@ def _smallest_gap(glyph: Glyph) -> float:
         float(np.hypot(*(one[:, None] - other).T).min())
         for one, other in itertools.combinations(glyph, 2)
     ]
-    return min((gap for gap in gaps if gap > _APART), default=1) / max(right - left, bottom - top)
+    return min((gap for gap in gaps if gap > _MIN_GAP), default=1) / max(right - left, bottom - top)

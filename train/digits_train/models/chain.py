@@ -55,13 +55,7 @@ _BEGINNINGS = (
 )
 _WEIGHTS = (nn.Conv2d, nn.Linear)
 # Names in the exported graph.
-_RESERVED = (
-    "images",
-    "pixels",
-    "softmax",
-    "shares",
-    "probabilities",
-)
+_RESERVED = ("images", "pixels", "softmax", "shares", "probabilities")
 
 
 def check(model: Network) -> None:
