@@ -11,9 +11,9 @@ from digits_train.config import Augmentation
 STILL = Augmentation(rotation=0, scale=0, shear=0, shift=0, elastic=0)
 
 
-def augment(images: torch.Tensor, how: Augmentation) -> torch.Tensor:
+def augment(images: torch.Tensor, params: Augmentation) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
-    return augment_rows(images, how, BatchRng(generator, len(images), slice(0, len(images))))
+    return augment_rows(images, params, BatchRng(generator, len(images), slice(0, len(images))))
 
 
 def batch(split: Split, count: int = 64) -> torch.Tensor:
@@ -49,7 +49,7 @@ def test_digits_move_independently(train_slice: Split) -> None:
 
 
 @pytest.mark.parametrize(
-    "how",
+    "params",
     [
         replace(STILL, rotation=12),
         replace(STILL, scale=0.15),
@@ -57,9 +57,9 @@ def test_digits_move_independently(train_slice: Split) -> None:
         replace(STILL, elastic=1.0),
     ],
 )
-def test_affine_and_elastic_keep_the_centre(train_slice: Split, how: Augmentation) -> None:
+def test_affine_and_elastic_keep_the_centre(train_slice: Split, params: Augmentation) -> None:
     images = batch(train_slice)
-    changed = augment(images, how)
+    changed = augment(images, params)
     assert (changed - images).abs().mean() > 1
     assert (centres(changed) - centres(images.float())).abs().max() < 1.5
 
@@ -111,7 +111,7 @@ class Fixed(BatchRng):
 
 
 @pytest.mark.parametrize(
-    ("how", "source"),
+    ("params", "source"),
     [
         # Where the output pixel 6 right of and 4 below the middle comes from, (right, below).
         (replace(STILL, rotation=30), (6 * 0.866 - 4 * 0.5, 6 * 0.5 + 4 * 0.866)),
@@ -121,12 +121,12 @@ class Fixed(BatchRng):
         (replace(STILL, elastic=2), (6 + 2, 4 + 2)),
     ],
 )
-def test_geometry_matches_parameters(how: Augmentation, source: tuple[float, float]) -> None:
+def test_geometry_matches_parameters(params: Augmentation, source: tuple[float, float]) -> None:
     place = torch.arange(28.0) - 13.5
     column = place.expand(1, 1, 28, 28) + 100
     row = place[:, None].expand(1, 1, 28, 28) + 100
-    dice = Fixed(torch.Generator(), 1, slice(0, 1))
-    found = [augment_rows(ramp, how, dice)[0, 0] - 100 for ramp in (column, row)]
+    rng = Fixed(torch.Generator(), 1, slice(0, 1))
+    found = [augment_rows(ramp, params, rng)[0, 0] - 100 for ramp in (column, row)]
     # The ramps are linear, so between two pixels is between their values.
     x, y = 19, 17  # the first of the two pixels on either side of 6 right and 4 below
     values = [plane[y : y + 2, x : x + 2].mean().item() for plane in found]
@@ -134,12 +134,12 @@ def test_geometry_matches_parameters(how: Augmentation, source: tuple[float, flo
 
 
 def test_augmentation_is_independent_of_number_of_processes(train_slice: Split) -> None:
-    images, how = batch(train_slice), Augmentation(stroke=0.5, blur=0.5, contrast=0.5, noise=0.1)
+    images, params = batch(train_slice), Augmentation(stroke=0.5, blur=0.5, contrast=0.5, noise=0.1)
 
     def rows(start: int, stop: int) -> torch.Tensor:
         generator = torch.Generator().manual_seed(3)
         part = slice(start, stop)
-        return augment_rows(images[part], how, BatchRng(generator, 64, part))
+        return augment_rows(images[part], params, BatchRng(generator, 64, part))
 
     torch.testing.assert_close(torch.cat([rows(0, 30), rows(30, 64)]), rows(0, 64))
 
@@ -164,11 +164,11 @@ def test_lines_and_paper_add_ink_and_an_outline_is_hollow(train_slice: Split) ->
 
 
 def test_processes_change_same_digits(train_slice: Split) -> None:
-    how = replace(STILL, lines=0.3, paper=0.3, specks=0.3, outline=0.3)
+    params = replace(STILL, lines=0.3, paper=0.3, specks=0.3, outline=0.3)
     images = batch(train_slice, 20)
-    whole = augment(images, how)
+    whole = augment(images, params)
     parts = []
     for rows in (slice(0, 7), slice(7, 20)):
-        dice = BatchRng(torch.Generator().manual_seed(0), 20, rows)
-        parts.append(augment_rows(images[rows], how, dice))
+        rng = BatchRng(torch.Generator().manual_seed(0), 20, rows)
+        parts.append(augment_rows(images[rows], params, rng))
     torch.testing.assert_close(torch.cat(parts), whole)

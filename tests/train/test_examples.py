@@ -33,9 +33,9 @@ def test_batch_has_digits_and_pool_shares(train_slice: Split) -> None:
     batch = torch.arange(40)
     chosen = all_of_them.add_pool_samples(batch, torch.Generator().manual_seed(0))
     assert sorted(chosen[chosen < 100].tolist()) == batch.tolist()
-    beside = all_of_them.labels[chosen[chosen >= 100]]
-    assert (beside == 3).sum() == 20
-    assert (beside == NONE).sum() == 10
+    added = all_of_them.labels[chosen[chosen >= 100]]
+    assert (added == 3).sum() == 20
+    assert (added == NONE).sum() == 10
     assert not torch.equal(chosen[:40], batch)  # or one of two processes would get no digit
     for index in chosen[chosen >= 100].tolist():
         assert (all_of_them.images[index] == all_of_them.labels[index]).all()
@@ -56,7 +56,7 @@ def test_small_batch_has_one_of_each_pool(train_slice: Split, batch: int) -> Non
 
 
 def test_metrics_count_training_digits_only(train_slice: Split) -> None:
-    """What is drawn beside them changes neither their number nor the accuracy."""
+    """Added pictures change neither their number nor the accuracy."""
     recipe = Recipe("test", epochs=1, batch_size=20, learning_rate=1e-12, outlier_weight=0.1)
     found = []
     for pools in ([], [pool(7, 2.0), pool(NONE, 0.5)]):

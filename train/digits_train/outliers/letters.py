@@ -1,7 +1,7 @@
 """Letters, words and lines of text, by hand and in fonts, in pixels: 0 = paper and 255 = ink."""
 
 from functools import cache
-from importlib.util import find_spec
+from importlib.metadata import distribution
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +25,13 @@ _LETTERS = "ACEFHKMNPRTUVWXYacdefhkmnprtuvwx&%@#+*=<"
 # DejaVu, which matplotlib brings, has enough faces; tests read letters in others.
 _FACES = ("Sans", "SansMono", "Serif")
 _BOLD_FACES = ("Sans-Bold", "Serif-Bold")
+# Without importing matplotlib, which takes 0.3 s. Raises ModuleNotFoundError if it is missing.
+_FONTS = Path(str(distribution("matplotlib").locate_file("matplotlib/mpl-data/fonts/ttf")))
 
 
 @cache
 def _font(face: str) -> ImageFont.FreeTypeFont:
-    matplotlib = find_spec("matplotlib")  # importing it would take half a second
-    assert matplotlib is not None and matplotlib.origin is not None
-    fonts = Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf"
-    return ImageFont.truetype(str(fonts / f"DejaVu{face}.ttf"), 56)
+    return ImageFont.truetype(str(_FONTS / f"DejaVu{face}.ttf"), 56)
 
 
 def handwritten(rng: Generator, digits: Split) -> Picture:
