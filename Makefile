@@ -108,7 +108,7 @@ model: .venv/done
 	rm -rf runs/bundled
 	.venv/$(BIN)/digits train --out runs/bundled
 	.venv/$(BIN)/digits export --quantize runs/bundled
-	cp runs/bundled/lenet5.int8.onnx runtime/digits/models/
+	cp runs/bundled/lenet5.int8.onnx runtime/digits/inference/
 	cp runs/bundled/curves.png docs/
 	.venv/$(BIN)/python -m docs.make
 

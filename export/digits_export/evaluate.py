@@ -13,9 +13,9 @@ from torch import Tensor
 
 from digits.data.evaluate import Batch, Evaluation
 from digits.data.mnist import Split
-from digits.models.graph import INPUT
-from digits.models.metadata import Kernels
-from digits.models.model import open_session
+from digits.inference.graph import INPUT
+from digits.inference.metadata import Kernels
+from digits.inference.model import open_session
 from digits_export import verify
 from digits_export.temperature import fit_temperature, rejection_threshold
 from digits_train import outliers, photographs

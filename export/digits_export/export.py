@@ -16,9 +16,9 @@ from digits.data import datasets
 from digits.data.mnist import Splits
 from digits.errors import DigitsError, ModelError
 from digits.files import remove, write_all
-from digits.models import metadata
-from digits.models.metadata import Kernels, Metadata
-from digits.models.model import look_into, open_session
+from digits.inference import metadata
+from digits.inference.metadata import Kernels, Metadata
+from digits.inference.model import look_into, open_session
 from digits.terminal import complain, printable, progress_bar
 from digits_export import graph, model_card, quantize, triton, verify
 from digits_export.calibrate import CalibrationMethod

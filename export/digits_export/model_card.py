@@ -6,7 +6,7 @@ M. Mitchell et al., "Model cards for model reporting" (FAT* 2019).
 import json
 from collections.abc import Iterator
 
-from digits.models.metadata import Metadata
+from digits.inference.metadata import Metadata
 from digits_export.evaluate import Variant
 from digits_export.temperature import REJECTION_RATE
 

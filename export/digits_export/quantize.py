@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from digits.errors import ModelError
-from digits.models.graph import INPUT
-from digits.models.metadata import Kernels
+from digits.inference.graph import INPUT
+from digits.inference.metadata import Kernels
 from digits_export.calibrate import CalibrationMethod, calibrate
 from digits_export.graph import SHARES
 

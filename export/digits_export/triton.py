@@ -5,7 +5,7 @@ https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/use
 
 from pathlib import Path
 
-from digits.models.graph import INPUT, OUTPUT
+from digits.inference.graph import INPUT, OUTPUT
 
 _MAX_BATCH_SIZE = 256
 _QUEUE_DELAY = 100  # microseconds that a request may wait for others in its batch

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.models.graph import INPUT, OUTPUT
+from digits.inference.graph import INPUT, OUTPUT
 from digits_export.temperature import TemperatureScaling
 from digits_train.models import Network
 

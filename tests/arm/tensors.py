@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from digits.models.model import Model
+from digits.inference.model import Model
 
 FOLDER = Path(sys.argv[1])
 

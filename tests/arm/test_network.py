@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from digits.data.mnist import Split
-from digits.models.model import BUNDLED, Model
+from digits.inference.model import BUNDLED, Model
 
 SCRIPT = Path(__file__).with_name("tensors.py")
 LAYERS = [

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from digits.data import mnist
-from digits.models.model import BUNDLED, Model
+from digits.inference.model import BUNDLED, Model
 from digits.vision.frame import stroke_width, to_mnist
 
 Bytes = NDArray[np.uint8]

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from digits.models.model import BUNDLED, Model
+from digits.inference.model import BUNDLED, Model
 from digits_export import graph
 from digits_export.fuse import from_phases
 from digits_train.models import LeNet5

@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from tests.benchmarks.photos import resized
 
 from digits import Classifier
-from digits.models.model import BUNDLED
+from digits.inference.model import BUNDLED
 
 WHITE = 16  # of scikit-learn's values
 

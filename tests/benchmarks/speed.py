@@ -15,7 +15,7 @@ from tests.benchmarks import engines
 from tests.benchmarks.timing import microseconds, pin, show
 
 from digits.data import mnist
-from digits.models.model import open_session
+from digits.inference.model import open_session
 from digits_export import graph
 from digits_export.quantize import quantize
 from digits_train.models import VGG16

@@ -9,8 +9,8 @@ import torch
 
 from digits.data import mnist
 from digits.errors import DigitsError, ModelError
-from digits.models import graph as runtime_graph
-from digits.models.model import Model
+from digits.inference import graph as runtime_graph
+from digits.inference.model import Model
 from digits_export import calibrate, model_card, quantize, verify
 from digits_export.calibrate import CalibrationMethod
 from digits_export.export import ExportConfig, export_run

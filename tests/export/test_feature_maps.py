@@ -9,9 +9,9 @@ import torch
 from tests.hostile.forgery import sealed
 
 from digits.data.mnist import Split
-from digits.models.feature_maps import feature_maps
-from digits.models.metadata import Kernels
-from digits.models.model import Model
+from digits.inference.feature_maps import feature_maps
+from digits.inference.metadata import Kernels
+from digits.inference.model import Model
 from digits_export import graph
 from digits_export.quantize import QuantizationMethod, quantize
 from digits_train.models import Network

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from torch import nn
 
 from digits.data.mnist import Split
-from digits.models.model import open_session
+from digits.inference.model import open_session
 from digits_export import fuse as module
 from digits_export import graph
 from digits_export.fuse import fuse

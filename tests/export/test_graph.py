@@ -11,8 +11,8 @@ from torch import nn
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.models import graph as runtime_graph
-from digits.models.model import open_session
+from digits.inference import graph as runtime_graph
+from digits.inference.model import open_session
 from digits_export import graph, quantize, verify
 from digits_export.temperature import UNSCALED, TemperatureScaling
 from digits_train.models import LeNet5, Network, Normalize, chain

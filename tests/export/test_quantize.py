@@ -11,9 +11,9 @@ from torch import nn
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.models import graph as runtime_graph
-from digits.models.metadata import Kernels
-from digits.models.model import open_session
+from digits.inference import graph as runtime_graph
+from digits.inference.metadata import Kernels
+from digits.inference.model import open_session
 from digits_export import graph, verify
 from digits_export.quantize import KERNELS, QMAX, QuantizationMethod, quantize
 from digits_train.models import LeNet5, Network, Normalize

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from digits.models import metadata
-from digits.models.model import BUNDLED
+from digits.inference import metadata
+from digits.inference.model import BUNDLED
 
 RAW = Path(BUNDLED).read_bytes()
 METADATA = metadata.read(RAW, "bundled")

@@ -18,10 +18,10 @@ from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
 from digits.errors import ModelError
-from digits.models import metadata, protobuf
-from digits.models.feature_maps import feature_maps
-from digits.models.info import inspect
-from digits.models.model import Model
+from digits.inference import metadata, protobuf
+from digits.inference.feature_maps import feature_maps
+from digits.inference.info import inspect
+from digits.inference.model import Model
 from digits.serve.app import App
 from digits.serve.settings import Settings
 from tests.conftest import Run

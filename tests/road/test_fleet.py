@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from digits.models import metadata
-from digits.models.model import BUNDLED
+from digits.inference import metadata
+from digits.inference.model import BUNDLED
 from tests.road.conftest import Run
 from tests.served import Served, served
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from digits.data.mnist import Split
-from digits.models.metadata import Kernels
-from digits.models.model import BUNDLED, Model
+from digits.inference.metadata import Kernels
+from digits.inference.model import BUNDLED, Model
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "export.md"
 # The oldest that installs on each Python, and the oldest that digits itself runs with.
@@ -101,7 +101,7 @@ print(onnxruntime.__version__)
 """
 OURS = """
 import sys, numpy as np, onnxruntime
-from digits.models.model import Model
+from digits.inference.model import Model
 for kernels in ("integer", "float"):
     answers = Model(sys.argv[1], kernels=kernels).probabilities(np.load("images.npy"))
     np.save(f"{kernels}.npy", answers)

@@ -49,7 +49,7 @@ def test_the_wheel_is_small_and_holds_the_model(wheel: Path) -> None:
     assert size <= 378_000
     names = sh(sys.executable, "-m", "zipfile", "-l", wheel)
     for name in (
-        *("digits/models/lenet5.int8.onnx", "digits/py.typed", "digits_train/py.typed"),
+        *("digits/inference/lenet5.int8.onnx", "digits/py.typed", "digits_train/py.typed"),
         *("digits/serve/page/index.html", "digits/serve/page/page.js"),
         *("digits_export/py.typed", "licenses/LICENSE"),
     ):

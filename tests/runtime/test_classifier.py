@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 import digits
 from digits.data.mnist import Split
 from digits.errors import DigitsError, PictureError
-from digits.models import metadata
-from digits.models.model import BUNDLED
+from digits.inference import metadata
+from digits.inference.model import BUNDLED
 from digits.vision.hypotheses import MAX_HYPOTHESES
 from digits.vision.picture import Source
 from tests.benchmarks import nondigits

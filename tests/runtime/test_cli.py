@@ -20,8 +20,8 @@ from PIL import Image
 from digits import Classifier, __version__
 from digits.data import fetch
 from digits.data.mnist import Split
-from digits.models import metadata
-from digits.models.model import BUNDLED, Model
+from digits.inference import metadata
+from digits.inference.model import BUNDLED, Model
 from digits.vision import picture
 from digits.vision.hypotheses import propose
 from tests.conftest import Run

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from digits.commands.output import Form
-    from digits.models.metadata import Kernels
+    from digits.inference.metadata import Kernels
 
 # Starting two workers takes a quarter of a second, in which one process reads 250 small pictures.
 _WORTHWHILE = 500

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from digits.classifier import Classifier, Examination
 from digits.commands import output
 from digits.commands.drawing import BACKDROP, SURE, UNSURE, Colour, percent
-from digits.models.feature_maps import FeatureMaps, feature_maps
+from digits.inference.feature_maps import FeatureMaps, feature_maps
 from digits.prediction import Prediction
 from digits.vision.frame import SIDE
 

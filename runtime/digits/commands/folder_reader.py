@@ -20,7 +20,7 @@ from digits.processes import Worker, WorkerDied
 from digits.system import too_many_files
 
 if TYPE_CHECKING:
-    from digits.models.metadata import Kernels
+    from digits.inference.metadata import Kernels
 
 MEMORY = 1 << 30  # bytes that a picture may take: what the largest does
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from digits.models import pin
+from digits.inference import pin
 
 
 def plain_app() -> typer.Typer:

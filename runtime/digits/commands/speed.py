@@ -21,9 +21,9 @@ from PIL import Image, ImageDraw
 from digits.classifier import Classifier
 from digits.commands import device
 from digits.errors import DigitsError, ModelError
-from digits.models import pin
-from digits.models.metadata import Kernels
-from digits.models.model import Model
+from digits.inference import pin
+from digits.inference.metadata import Kernels
+from digits.inference.model import Model
 from digits.system import cores
 from digits.terminal import progress_bar
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from digits.commands.speed import Speed
 from digits.data.evaluate import Evaluation
-from digits.models.info import Info
+from digits.inference.info import Info
 from digits.names import escape_name
 from digits.terminal import printable
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.models.probabilities import are_probabilities
+from digits.inference.probabilities import are_probabilities
 
 WORST = 32  # mistakes that are kept to be looked at
 

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from digits.classifier import Classifier
 from digits.errors import DigitsError, ModelError, PictureError
-from digits.models import model
+from digits.inference import model
 from digits.serve import metrics, pages, pictures, v2
 from digits.serve.access import AllowedHosts, BearerToken
 from digits.serve.batcher import Batcher

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.models.model import Model
+from digits.inference.model import Model
 from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
 from digits.serve.refusals import Refused

@@ -17,7 +17,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 
 from digits import __version__
-from digits.models.model import Model
+from digits.inference.model import Model
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 

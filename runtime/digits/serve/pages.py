@@ -3,7 +3,7 @@
 import html
 from importlib import resources
 
-from digits.models.metadata import Metadata
+from digits.inference.metadata import Metadata
 from digits.serve.settings import Settings
 
 _FOLDER = resources.files("digits.serve")

@@ -10,8 +10,8 @@ from annotated_types import Len
 from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
-from digits.models.graph import INPUT, OUTPUT
-from digits.models.metadata import Metadata
+from digits.inference.graph import INPUT, OUTPUT
+from digits.inference.metadata import Metadata
 
 _OPEN = ConfigDict(extra="allow")
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 
 from digits import __version__
-from digits.models.graph import INPUT, OUTPUT
-from digits.models.metadata import Metadata
+from digits.inference.graph import INPUT, OUTPUT
+from digits.inference.metadata import Metadata
 from digits.serve.limits import Limits
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from PIL import Image
 
 from digits import Classifier
 from digits.commands import output, tables
-from digits.models import info
-from digits.models.model import Model
+from digits.inference import info
+from digits.inference.model import Model
 from digits.vision import picture
 from digits.vision.hypotheses import propose
 from tests.conftest import Run

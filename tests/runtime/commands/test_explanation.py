@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from digits import Classifier
 from digits.commands import explanation
 from digits.commands.drawing import SURE, UNSURE
-from digits.models.feature_maps import FeatureMaps
+from digits.inference.feature_maps import FeatureMaps
 from tests.conftest import Run
 from tests.hostile import forgery
 

@@ -6,7 +6,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from digits.classifier import Classifier
-from digits.models.model import Model
+from digits.inference.model import Model
 from digits.serve.batcher import Batcher
 from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics

@@ -12,7 +12,7 @@ import pytest
 
 from digits.classifier import Classifier
 from digits.errors import ModelError
-from digits.models.model import Model
+from digits.inference.model import Model
 from digits.processes import WorkerDied
 from digits.serve import picture_queue
 from digits.serve.limits import Limits

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import get_args
 
 from digits.errors import DigitsError, ModelError
-from digits.models.metadata import Kernels
+from digits.inference.metadata import Kernels
 from digits_train.config import Recipe
 from digits_train.models.chain import check
 from digits_train.models.network import Network

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from digits.models.metadata import Kernels
+from digits.inference.metadata import Kernels
 from digits_train.config import Recipe
 
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from digits.errors import ModelError
-from digits.models import graph, metadata, pin
-from digits.models.graph import INPUT, OUTPUT, Graph
-from digits.models.metadata import Kernels, Metadata
-from digits.models.probabilities import are_probabilities
+from digits.inference import graph, metadata, pin
+from digits.inference.graph import INPUT, OUTPUT, Graph
+from digits.inference.metadata import Kernels, Metadata
+from digits.inference.probabilities import are_probabilities
 from digits.system import cores
 
 BUNDLED = os.path.join(os.path.dirname(__file__), "lenet5.int8.onnx")
@@ -23,7 +23,7 @@ _PIXEL = np.dtype(np.uint8)
 # to 256), and memory stays the same however long the batch is.
 _CHUNK = 128
 _MAX_VALUES = 1 << 28  # of all tensors of a chunk, which take 1 GB; VGG-16's have 2e8
-_MAX_BYTES = 257 << 20  # as many float32 as digits.models.graph allows, and the rest
+_MAX_BYTES = 257 << 20  # as many float32 as digits.inference.graph allows, and the rest
 # Its own; what its Python binding makes of C++'s; and UnicodeDecodeError, a ValueError, where there
 # is broken text in a message.
 ORT_ERRORS = (
@@ -160,7 +160,7 @@ def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntim
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # an error is raised; its log would show any name as it is
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # onnxruntime would also take its own format, which digits.models.metadata has not looked into.
+    # onnxruntime would also take its own format, which `metadata` has not checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     disabled = []
     if kernels == "float":

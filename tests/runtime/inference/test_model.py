@@ -14,8 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.models import metadata
-from digits.models.model import BUNDLED, Model, _OneDigit, open_session
+from digits.inference import metadata
+from digits.inference.model import BUNDLED, Model, _OneDigit, open_session
 
 
 @pytest.fixture(scope="module")

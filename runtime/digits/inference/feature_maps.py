@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.errors import ModelError
-from digits.models import graph
-from digits.models.graph import INPUT
-from digits.models.model import ORT_ERRORS, Model, failure, load, open_session
+from digits.inference import graph
+from digits.inference.graph import INPUT
+from digits.inference.model import ORT_ERRORS, Model, failure, load, open_session
 
 
 class FeatureMaps(NamedTuple):

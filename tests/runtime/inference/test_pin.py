@@ -12,9 +12,9 @@ from digits import Classifier
 from digits.commands import speed
 from digits.commands.answers import Predict, Read
 from digits.errors import ModelError
-from digits.models import metadata
-from digits.models.info import inspect
-from digits.models.model import BUNDLED, Model
+from digits.inference import metadata
+from digits.inference.info import inspect
+from digits.inference.model import BUNDLED, Model
 from tests.conftest import Run
 
 RAW = Path(BUNDLED).read_bytes()

@@ -5,7 +5,7 @@ field 14, metadata_props, is a list of key-value pairs. The exporter appends our
 file and closes with a seal: the pair `sha256`, whose value is the SHA-256 of every byte before it.
 The seal shows damage and careless edits; it is no signature and does not stop a forger.
 
-Only the outermost fields are looked at here; `digits.models.graph` looks into the graph.
+Only the outermost fields are looked at here; `digits.inference.graph` looks into the graph.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from digits.errors import ModelError
-from digits.models import protobuf
+from digits.inference import protobuf
 
 FORMAT_VERSION = "1"
 

@@ -9,9 +9,9 @@ from onnx import helper
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.models import graph
-from digits.models.feature_maps import feature_maps
-from digits.models.model import Model, open_session
+from digits.inference import graph
+from digits.inference.feature_maps import feature_maps
+from digits.inference.model import Model, open_session
 from tests.hostile import forgery
 from tests.hostile.forgery import RAW
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from digits.models.operators import BATCH, OPERATORS, Shape
+from digits.inference.operators import BATCH, OPERATORS, Shape
 
 BATCHES = 5  # stands for BATCH in what ONNX is asked
 small = st.integers(1, 4)

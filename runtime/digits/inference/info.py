@@ -4,8 +4,8 @@ import hashlib
 import os
 from dataclasses import dataclass
 
-from digits.models.metadata import Metadata
-from digits.models.model import load
+from digits.inference.metadata import Metadata
+from digits.inference.model import load
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import pytest
 from onnx import GraphProto, NodeProto, TensorProto, numpy_helper
 
 from digits.errors import ModelError
-from digits.models import graph
-from digits.models.model import BUNDLED
-from digits.models.protobuf import bytes_field
+from digits.inference import graph
+from digits.inference.model import BUNDLED
+from digits.inference.protobuf import bytes_field
 
 RAW = Path(BUNDLED).read_bytes()
 

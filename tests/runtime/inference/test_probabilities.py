@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from digits.models.probabilities import are_probabilities
+from digits.inference.probabilities import are_probabilities
 
 
 def rows(count: int) -> np.ndarray:

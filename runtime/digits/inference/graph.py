@@ -14,8 +14,8 @@ from struct import unpack
 from typing import NamedTuple
 
 from digits.errors import ModelError
-from digits.models.operators import BATCH, OPERATORS, Operator, Shape
-from digits.models.protobuf import Message, bytes_field
+from digits.inference.operators import BATCH, OPERATORS, Operator, Shape
+from digits.inference.protobuf import Message, bytes_field
 
 INPUT = ("images", "tensor(uint8)", [1, 28, 28])
 OUTPUT = ("probabilities", "tensor(float)", [10])

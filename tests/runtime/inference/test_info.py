@@ -7,8 +7,8 @@ import onnx
 import pytest
 
 from digits.errors import ModelError
-from digits.models.info import inspect
-from digits.models.model import BUNDLED
+from digits.inference.info import inspect
+from digits.inference.model import BUNDLED
 
 
 def test_it_sees_what_the_onnx_package_sees() -> None:

@@ -6,8 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from digits.errors import ModelError
-from digits.models import metadata
-from digits.models.model import BUNDLED
+from digits.inference import metadata
+from digits.inference.model import BUNDLED
 
 RAW = Path(BUNDLED).read_bytes()
 BUNDLED_METADATA = metadata.read(RAW, "bundled")

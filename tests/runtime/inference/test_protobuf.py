@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.errors import ModelError
-from digits.models.protobuf import Message, bytes_field, fields
+from digits.inference.protobuf import Message, bytes_field, fields
 
 varint = st.integers(0, 2**64 - 1)
 
