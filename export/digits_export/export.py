@@ -18,7 +18,8 @@ from digits.errors import DigitsError, ModelError
 from digits.files import remove, write_all
 from digits.inference import metadata
 from digits.inference.metadata import Kernels, Metadata
-from digits.inference.model import look_into, open_session
+from digits.inference.model import open_session
+from digits.inference.model_file import check_model
 from digits.terminal import complain, printable, progress_bar
 from digits_export import graph, model_card, quantize, triton, verify
 from digits_export.calibrate import CalibrationMethod
@@ -181,8 +182,8 @@ def _make_artifact(
     about: Metadata,
     results: list[tuple[Variant, Probabilities]],
 ) -> _Artifact:
-    file = metadata.append(model.SerializeToString(), about)
-    look_into(file, path.name)  # never write what the runtime would refuse
+    file = metadata.add_metadata(model.SerializeToString(), about)
+    check_model(file, path.name)  # never write what the runtime would refuse
     variants = [dataclasses.replace(variant, bytes=len(file)) for variant, _ in results]
     return _Artifact(path, model, file, about, variants, answers=results[0][1])
 

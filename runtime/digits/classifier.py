@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from digits.errors import PictureError
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model
-from digits.inference.model import Source as ModelSource
+from digits.inference.model_file import ModelSource
 from digits.prediction import Prediction, Reading
 from digits.vision import picture
 from digits.vision.frame import to_mnist
@@ -43,7 +43,7 @@ class Examination(NamedTuple):
 class Classifier:
     """Reads pictures of handwritten digits. Threads may share one.
 
-    model: an ONNX file that `digits export` made, or what `digits.inference.model.read` gave; by
+    model: an ONNX file that `digits export` made, or what `read_file` returns; by
     default $DIGITS_MODEL, or else the bundled LeNet-5. threads: how many cores one call may use.
     kernels, sha256: see Model. reject: whether an answer below the model's rejection
     threshold is none.

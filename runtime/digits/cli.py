@@ -192,7 +192,7 @@ def info(
     else:
         if network is not None:
             raise typer.BadParameter("--model is for checkpoints")
-        from digits.inference.info import inspect
+        from digits.inference.model_file import inspect
 
         found = inspect(file, model_sha256)
         values, lines = tables.info_values, tables.info

@@ -15,7 +15,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from digits.data.mnist import Split
-from digits.inference.model import BUNDLED, Model
+from digits.inference.model import Model
+from digits.inference.model_file import BUNDLED
 
 SCRIPT = Path(__file__).with_name("tensors.py")
 LAYERS = [

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED
 
 PICTURE = Path(__file__).parent.parent / "pictures" / "0.png"
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from digits.data import mnist
-from digits.inference.model import BUNDLED, Model
+from digits.inference.model import Model
+from digits.inference.model_file import BUNDLED
 from digits.vision.frame import stroke_width, to_mnist
 
 Bytes = NDArray[np.uint8]

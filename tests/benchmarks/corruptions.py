@@ -18,7 +18,8 @@ from skimage.filters import gaussian
 from skimage.transform import AffineTransform, warp
 
 from digits.data import mnist
-from digits.inference.model import BUNDLED, Model
+from digits.inference.model import Model
+from digits.inference.model_file import BUNDLED
 from digits.terminal import progress_bar
 
 Grey = NDArray[np.float64]  # [28, 28], 0 = paper, 1 = ink

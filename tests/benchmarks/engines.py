@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from digits.inference.model import BUNDLED, Model
+from digits.inference.model import Model
+from digits.inference.model_file import BUNDLED
 from digits_export import graph
 from digits_export.fuse import from_phases
 from digits_train.models import LeNet5

@@ -24,7 +24,7 @@ from tests.camera import page as pages
 from digits import Classifier
 from digits.data import mnist
 from digits.data.mnist import Split
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED
 from digits.system import cores
 from digits.terminal import progress_bar
 from digits.vision import judge, picture, segment, weights

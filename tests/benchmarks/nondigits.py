@@ -28,7 +28,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from digits import Classifier
 from digits.data import mnist
 from digits.errors import PictureError
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED
 from digits.vision.picture import Source
 
 SIDE = 160

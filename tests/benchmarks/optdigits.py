@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from tests.benchmarks.photos import resized
 
 from digits import Classifier
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED
 
 WHITE = 16  # of scikit-learn's values
 

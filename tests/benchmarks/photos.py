@@ -20,7 +20,7 @@ from tests.camera.page import score
 
 from digits import Classifier
 from digits.errors import PictureError
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED
 
 PHOTOS = Path(__file__).parent.parent.parent.parent / "shared" / "photos"
 

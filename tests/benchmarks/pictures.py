@@ -13,7 +13,7 @@ from tests.drawn import Sheet, chosen, page
 
 from digits import Classifier
 from digits.data import mnist
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED
 
 
 def photo(folder: Path) -> Path:

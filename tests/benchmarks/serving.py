@@ -27,7 +27,7 @@ from PIL import Image
 from tests.served import Served, served
 
 from digits.data import mnist
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED
 
 INFER = "/v2/models/lenet5/infer"
 

@@ -11,7 +11,7 @@ from PIL import Image
 from digits import Classifier
 from digits.data import mnist
 from digits.errors import DigitsError
-from digits.inference.info import inspect
+from digits.inference.model_file import inspect
 from digits_export import cli as export_cli
 from digits_train import checkpoint, models
 from digits_train import cli as train_cli

@@ -9,7 +9,7 @@ import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from digits.inference import metadata
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED
 
 RAW = Path(BUNDLED).read_bytes()
 METADATA = metadata.read(RAW, "bundled")
@@ -20,7 +20,7 @@ _node = helper.make_node
 
 def sealed(model: ModelProto) -> bytes:
     """The file, with the bundled model's metadata and a seal that fits."""
-    return metadata.append(model.SerializeToString(), METADATA)
+    return metadata.add_metadata(model.SerializeToString(), METADATA)
 
 
 def network(*nodes: NodeProto, **weights: Any) -> ModelProto:

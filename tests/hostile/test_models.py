@@ -20,8 +20,8 @@ from digits.classifier import Classifier
 from digits.errors import ModelError
 from digits.inference import metadata, protobuf
 from digits.inference.feature_maps import feature_maps
-from digits.inference.info import inspect
 from digits.inference.model import Model
+from digits.inference.model_file import inspect
 from digits.serve.app import App
 from digits.serve.settings import Settings
 from tests.conftest import Run
@@ -86,7 +86,7 @@ def test_mutants(path: Path) -> None:
 
 def test_sealed_mutants(path: Path) -> None:
     taken = {
-        opens(path, name, metadata.append(raw, METADATA))
+        opens(path, name, metadata.add_metadata(raw, METADATA))
         for name, raw in corpus.all_mutants({"sealed": body()}, 200)
     }
     assert taken == {True, False}
@@ -121,7 +121,7 @@ def regrouped() -> Iterator[tuple[str, bytes]]:
 
 
 def test_fields_left_out_or_twice(path: Path) -> None:
-    taken = {opens(path, name, metadata.append(raw, METADATA)) for name, raw in regrouped()}
+    taken = {opens(path, name, metadata.add_metadata(raw, METADATA)) for name, raw in regrouped()}
     assert taken == {True, False}
 
 
@@ -132,7 +132,7 @@ def test_forged_metadata(path: Path, run: Run, field: str) -> None:
 
     for value in (*EVIL, '{"a": NaN}', '{"a": 1e999}', '{"a":' * 900 + "1" + "}" * 900):
         forged = dataclasses.replace(METADATA, **{field: value})
-        if opens(path, f"{field} {value[:20]!r}", metadata.append(RAW, forged)):
+        if opens(path, f"{field} {value[:20]!r}", metadata.add_metadata(RAW, forged)):
             assert run("info", path)[0] == 0
             json.loads(run("info", path, "--json")[1], parse_constant=refuse)
 
@@ -146,9 +146,9 @@ def test_forged_metadata(path: Path, run: Run, field: str) -> None:
         b"\x80" * 1_000_000,
         b"\x08\0" * 500_000,
         b"\x0b\x0c",  # groups, which protobuf once had
-        metadata.append(b"", METADATA),
-        metadata.append(b"ORTM" + bytes(100), METADATA),
-        metadata.append(protobuf.bytes_field(GRAPH, b"\x3a\0" * 10_000), METADATA),
+        metadata.add_metadata(b"", METADATA),
+        metadata.add_metadata(b"ORTM" + bytes(100), METADATA),
+        metadata.add_metadata(protobuf.bytes_field(GRAPH, b"\x3a\0" * 10_000), METADATA),
         RAW[:-1],
         RAW + RAW,
     ],

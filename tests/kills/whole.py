@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from digits.inference.info import inspect
+from digits.inference.model_file import inspect
 from digits_train import checkpoint
 
 _UNFINISHED = re.compile(r"\..+-[0-9a-f]{8}\.[a-z]+")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from digits.inference import metadata
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED
 from tests.road.conftest import Run
 from tests.served import Served, served
 
@@ -154,7 +154,7 @@ def test_a_new_model_is_taken_without_a_dropped_request(
 ) -> None:
     path, content = tmp_path / "model.onnx", Path(BUNDLED).read_bytes()
     path.write_bytes(content)
-    other = metadata.append(content, replace(metadata.read(content, ""), recipe="another"))
+    other = metadata.add_metadata(content, replace(metadata.read(content, ""), recipe="another"))
     options = ("--model", str(path), "--log-level", "info")
     with (
         served(*options, complains=True) as server,

@@ -13,7 +13,8 @@ import pytest
 
 from digits.data.mnist import Split
 from digits.inference.metadata import Kernels
-from digits.inference.model import BUNDLED, Model
+from digits.inference.model import Model
+from digits.inference.model_file import BUNDLED
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "export.md"
 # The oldest that installs on each Python, and the oldest that digits itself runs with.

@@ -116,7 +116,7 @@ def test_a_port_that_is_taken(server: Served, digits: Run) -> None:
         (("--host", "nowhere.invalid"), "can't listen on nowhere.invalid"),
         (("--host", "192.0.2.1"), "can't listen on 192.0.2.1"),
         (("--host", "\udcff"), "can't listen on"),
-        (("--model", "none.onnx"), "there is no such model"),
+        (("--model", "none.onnx"), "no such model"),
     ],
 )
 def test_what_cannot_be_served(digits: Run, options: tuple[str, ...], words: str) -> None:

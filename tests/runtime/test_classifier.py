@@ -18,7 +18,7 @@ import digits
 from digits.data.mnist import Split
 from digits.errors import DigitsError, PictureError
 from digits.inference import metadata
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED
 from digits.vision.hypotheses import MAX_HYPOTHESES
 from digits.vision.picture import Source
 from tests.benchmarks import nondigits
@@ -148,7 +148,7 @@ def test_a_worker_process_gets_a_classifier_of_its_own(
 def test_an_unsure_answer_is_no_answer(tmp_path: Path, pictures: list[Path]) -> None:
     raw = Path(BUNDLED).read_bytes()
     strict = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)
-    (tmp_path / "strict.onnx").write_bytes(metadata.append(raw, strict))
+    (tmp_path / "strict.onnx").write_bytes(metadata.add_metadata(raw, strict))
     prediction = digits.Classifier(tmp_path / "strict.onnx").predict(pictures[5])
     assert prediction.digit is None
     assert prediction.top1 == 5

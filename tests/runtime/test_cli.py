@@ -21,7 +21,8 @@ from digits import Classifier, __version__
 from digits.data import fetch
 from digits.data.mnist import Split
 from digits.inference import metadata
-from digits.inference.model import BUNDLED, Model
+from digits.inference.model import Model
+from digits.inference.model_file import BUNDLED
 from digits.vision import picture
 from digits.vision.hypotheses import propose
 from tests.conftest import Run
@@ -34,7 +35,7 @@ def strict(tmp_path: Path) -> Path:
     """A model that is never sure enough."""
     raw = Path(BUNDLED).read_bytes()
     never = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)
-    (tmp_path / "strict.onnx").write_bytes(metadata.append(raw, never))
+    (tmp_path / "strict.onnx").write_bytes(metadata.add_metadata(raw, never))
     return tmp_path / "strict.onnx"
 
 

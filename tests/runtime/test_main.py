@@ -30,7 +30,7 @@ def run(code: str, cwd: Path, before: Callable[[], object] = heeding) -> tuple[i
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("module", ["onnxruntime", "digits.inference.info"])
+@pytest.mark.parametrize("module", ["onnxruntime", "digits.inference.model_file"])
 def test_ctrl_c_in_an_import(tmp_path: Path, module: str) -> None:
     """Which NumPy's and onnxruntime's C code make an ImportError of, and a long traceback."""
     (tmp_path / "interrupts.py").write_text(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from digits.inference import pin
+from digits.inference.model_file import parse_sha256
 
 
 def plain_app() -> typer.Typer:
@@ -20,7 +20,7 @@ def plain_app() -> typer.Typer:
 
 def _parse_sha256(value: str | None) -> str | None:
     try:
-        return None if value is None else pin.parse(value)
+        return None if value is None else parse_sha256(value)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

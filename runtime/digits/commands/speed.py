@@ -21,9 +21,9 @@ from PIL import Image, ImageDraw
 from digits.classifier import Classifier
 from digits.commands import device
 from digits.errors import DigitsError, ModelError
-from digits.inference import pin
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model
+from digits.inference.model_file import SHA256_VARIABLE
 from digits.system import cores
 from digits.terminal import progress_bar
 
@@ -178,7 +178,7 @@ def _median(call: Callable[[], object], window: float = 0.0) -> float:
 
 def _process(start: list[str], model: Model, picture: Path) -> str:
     command = [sys.executable, *start, "predict", str(picture)]
-    environment = os.environ | {"DIGITS_MODEL": model.name, pin.VARIABLE: model.sha256}
+    environment = os.environ | {"DIGITS_MODEL": model.name, SHA256_VARIABLE: model.sha256}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise DigitsError(f"a process that reads one picture failed: {done.stderr.strip()}")

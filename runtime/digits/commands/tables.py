@@ -9,7 +9,7 @@ from typing import Any
 
 from digits.commands.speed import Speed
 from digits.data.evaluate import Evaluation
-from digits.inference.info import Info
+from digits.inference.model_file import ModelInfo
 from digits.names import escape_name
 from digits.terminal import printable
 
@@ -71,7 +71,7 @@ def evaluation_values(result: Evaluation) -> dict[str, Any]:
     }
 
 
-def info(model: Info) -> Iterator[str]:
+def info(model: ModelInfo) -> Iterator[str]:
     """The lines that `digits info` prints."""
     opsets = ", ".join(f"{domain} {version}" for domain, version in model.opsets.items())
     rows: dict[str, object] = {
@@ -80,7 +80,7 @@ def info(model: Info) -> Iterator[str]:
         "output": model.output,
         "opset": f"{opsets}; IR version {model.ir_version}; written by {model.producer}",
         "operators": _counted(model.operators),
-        "stored numbers": _counted(model.numbers),
+        "stored numbers": _counted(model.parameter_counts),
     }
     metadata = {key: parse_nested(value) for key, value in asdict(model.metadata).items()}
     yield from described(model.file, model.bytes, rows | metadata)
@@ -98,10 +98,12 @@ def described(file: str, size: int, about: Mapping[str, object]) -> Iterator[str
         yield printable(f"  {key:{width}}  {value}")
 
 
-def info_values(model: Info) -> dict[str, Any]:
+def info_values(model: ModelInfo) -> dict[str, Any]:
     """The same as values; what the metadata hold as JSON texts is unfolded."""
-    about = {key: parse_nested(value) for key, value in vars(model.metadata).items()}
-    return asdict(model) | {"file": escape_name(model.file), "metadata": about}
+    values = asdict(model) | {"file": escape_name(model.file)}
+    values["numbers"] = values.pop("parameter_counts")
+    values["metadata"] = {key: parse_nested(value) for key, value in vars(model.metadata).items()}
+    return values
 
 
 def speed(about: Mapping[str, object], speeds: Sequence[Speed]) -> Iterator[str]:

@@ -107,7 +107,7 @@ class _Digit(NamedTuple):
 
 def _bundled_classifier() -> "Classifier":
     from digits.classifier import Classifier  # here, because MNIST needs no onnxruntime
-    from digits.inference.model import BUNDLED
+    from digits.inference.model_file import BUNDLED
 
     return Classifier(BUNDLED, sha256="")  # the package's own, whatever another is pinned to
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from digits.errors import ModelError
 from digits.inference import graph
 from digits.inference.graph import INPUT
-from digits.inference.model import ORT_ERRORS, Model, failure, load, open_session
+from digits.inference.model import ORT_ERRORS, Model, open_session, ort_error
+from digits.inference.model_file import load_file
 
 
 class FeatureMaps(NamedTuple):
@@ -29,7 +30,7 @@ def feature_maps(model: Model, image: NDArray[np.uint8], convolutions: int) -> l
     are as many. The file is opened a second time, with these tensors as outputs too. Raises
     ModelError when it can't be, or has no convolution.
     """
-    file = load(model.name, model.sha256)
+    file = load_file(model.name, model.sha256)
     stages = [stage for stage in graph.stages(file.content, file.name) if stage.output]
     if not stages:
         raise ModelError(f"{file.name} has no convolution, and so no feature maps")
@@ -39,7 +40,7 @@ def feature_maps(model: Model, image: NDArray[np.uint8], convolutions: int) -> l
         session = open_session(graph.with_outputs(file.content, outputs), model.kernels)
         maps = session.run(outputs, {INPUT[0]: image.reshape(1, *INPUT[2])})
     except ORT_ERRORS as error:
-        raise failure("run", file.name, error) from error
+        raise ort_error("run", file.name, error) from error
     if any(values.ndim != 4 or values.dtype != np.float32 for values in maps):
         raise ModelError(f"{file.name} has convolutions that give no feature maps")
     return [

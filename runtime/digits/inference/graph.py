@@ -59,7 +59,7 @@ class Graph(NamedTuple):
     input: str  # name, type and shape, as the next
     output: str
     operators: dict[str, int]  # how many nodes of each type, in the order of the graph
-    numbers: dict[str, int]  # stored, of each type: weights, biases, scales, zero points
+    parameter_counts: dict[str, int]  # by type: weights, biases, scales, zero points
     values: int
 
 
@@ -74,10 +74,10 @@ def read(model: bytes, name: str) -> Graph:
     input_ = _interface(graph.messages(_INPUTS), name, "input", INPUT)
     output = _interface(graph.messages(_OUTPUTS), name, "output", OUTPUT)
     tensors = _Tensors(name)
-    numbers = Counter[str]()
+    parameters = Counter[str]()
     for raw in graph.messages(_INITIALIZERS):
         kind, count = tensors.store(raw)
-        numbers[kind] += count
+        parameters[kind] += count
     operators = Counter(tensors.compute(raw) for raw in graph.messages(_NODES))
     tensors.check_output()
     _check_opset(file.messages(_OPSETS), name)
@@ -88,7 +88,7 @@ def read(model: bytes, name: str) -> Graph:
         input_,
         output,
         dict(operators),
-        dict(numbers),
+        dict(parameters),
         tensors.values,
     )
 

@@ -21,7 +21,7 @@ FORMAT_VERSION = "1"
 Kernels = Literal["integer", "float"]
 
 _METADATA_PROPS = 14
-_SEAL = "sha256"
+_CHECKSUM_KEY = "sha256"
 _MAX_BYTES = 16 << 10  # of all pairs; ours have 1,200
 
 
@@ -48,15 +48,15 @@ class Metadata:
     test_accuracy: float
 
 
-def append(model: bytes, metadata: Metadata) -> bytes:
+def add_metadata(model: bytes, metadata: Metadata) -> bytes:
     """The ONNX file with the metadata and the seal at its end."""
     pairs = b"".join(_pair(key, str(value)) for key, value in asdict(metadata).items())
     body = model + pairs
-    return body + _pair(_SEAL, hashlib.sha256(body).hexdigest())
+    return body + _pair(_CHECKSUM_KEY, hashlib.sha256(body).hexdigest())
 
 
 def read(model: bytes, name: str) -> Metadata:
-    """The metadata of an ONNX file that `append` made.
+    """The metadata of an ONNX file that `add_metadata` made.
 
     Raises ModelError, which calls the file `name`, when it isn't ONNX, isn't ours, is damaged, or
     is of another format version.
@@ -74,17 +74,17 @@ def read(model: bytes, name: str) -> Metadata:
     if "format_version" not in pairs:
         raise ModelError(f"{name} is not a model that `digits export` made: it has no metadata")
     sealed = memoryview(model)[:last_start]
-    if last_key != _SEAL or hashlib.sha256(sealed).hexdigest() != pairs[_SEAL]:
+    if last_key != _CHECKSUM_KEY or hashlib.sha256(sealed).hexdigest() != pairs[_CHECKSUM_KEY]:
         raise ModelError(
             f"{name} is damaged or was edited: its bytes don't have the SHA-256 inside"
         )
     version = pairs["format_version"]
     if version != FORMAT_VERSION:
         raise ModelError(f"{name} has format version {version}; this digits reads {FORMAT_VERSION}")
-    return _typed(pairs, name)
+    return _parse(pairs, name)
 
 
-def _typed(pairs: dict[str, str], name: str) -> Metadata:
+def _parse(pairs: dict[str, str], name: str) -> Metadata:
     values: dict[str, Any] = {}
     for field in fields(Metadata):
         if field.name not in pairs:

@@ -1,8 +1,7 @@
 """An ONNX file that turns 28x28 pixels into ten probabilities."""
 
-import os
 import threading
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import numpy as np
 import onnxruntime
@@ -10,20 +9,17 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from digits.errors import ModelError
-from digits.inference import graph, metadata, pin
-from digits.inference.graph import INPUT, OUTPUT, Graph
-from digits.inference.metadata import Kernels, Metadata
+from digits.inference.graph import INPUT, OUTPUT
+from digits.inference.metadata import Kernels
+from digits.inference.model_file import ModelBytes, ModelSource, load_file
 from digits.inference.probabilities import are_probabilities
 from digits.system import cores
-
-BUNDLED = os.path.join(os.path.dirname(__file__), "lenet5.int8.onnx")
 
 _PIXEL = np.dtype(np.uint8)
 # Digits at a time and thread: the activations of more don't fit in a core's cache (measured from 16
 # to 256), and memory stays the same however long the batch is.
 _CHUNK = 128
 _MAX_VALUES = 1 << 28  # of all tensors of a chunk, which take 1 GB; VGG-16's have 2e8
-_MAX_BYTES = 257 << 20  # as many float32 as digits.inference.graph allows, and the rest
 # Its own; what its Python binding makes of C++'s; and UnicodeDecodeError, a ValueError, where there
 # is broken text in a message.
 ORT_ERRORS = (
@@ -42,26 +38,6 @@ ORT_ERRORS = (
 )
 
 
-class Content(NamedTuple):
-    """A model file in memory, which another process gets as it is. name: where it came from."""
-
-    name: str
-    content: bytes
-
-
-Source = str | os.PathLike[str] | Content | None
-
-
-class ModelFile(NamedTuple):
-    """A file that was looked into and may be opened. sha256: what it is pinned to, or empty."""
-
-    name: str
-    content: bytes
-    metadata: Metadata
-    graph: Graph
-    sha256: str = ""
-
-
 class Model:
     """A verified model file and its onnxruntime session. Threads may share one.
 
@@ -77,7 +53,7 @@ class Model:
 
     def __init__(
         self,
-        path: Source = None,
+        path: ModelSource = None,
         threads: int = 1,
         kernels: Kernels | None = None,
         sha256: str | None = None,
@@ -86,23 +62,23 @@ class Model:
             raise ValueError(f"threads is 0 or more, not {threads}")
         if kernels not in (None, *get_args(Kernels)):
             raise ValueError(f"kernels is integer, float or None, not {kernels!r}")
-        file = load(path, sha256)
+        file = load_file(path, sha256)
         self.name, self.metadata, self.sha256 = file.name, file.metadata, file.sha256
         self.threads = threads
-        self._source: str | Content = path if isinstance(path, Content) else file.name
+        self._source: str | ModelBytes = path if isinstance(path, ModelBytes) else file.name
         # A float file has no integers to compute with.
         only_float = self.metadata.quantization == "none"
         self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
         try:
             self._session = open_session(file.content, self.kernels, threads)
         except ORT_ERRORS as error:
-            raise failure("load", self.name, error) from error
+            raise ort_error("load", self.name, error) from error
         self._chunk = min(_CHUNK, _MAX_VALUES // file.graph.values) * (threads or cores())
-        self._one_digit = _OneDigit(self._session)
+        self._bound_session = _BoundSession(self._session)
         # Blank frames show a graph that loads but can't run, and weights that are no numbers.
         self.probabilities(np.zeros((2, 28, 28), np.uint8))
 
-    def __reduce__(self) -> tuple[type["Model"], tuple[str | Content, int, Kernels, str | None]]:
+    def __reduce__(self) -> tuple[type["Model"], tuple[str | ModelBytes, int, Kernels, str | None]]:
         # A worker process opens a session of its own.
         return Model, (self._source, self.threads, self.kernels, self.sha256 or None)
 
@@ -116,9 +92,9 @@ class Model:
         if images.dtype != _PIXEL or images.shape[1:] not in ((28, 28), (1, 28, 28)):
             raise ValueError(f"images must be uint8 [n, 28, 28], not {images.dtype} {images.shape}")
         try:
-            rows = self._one_digit.run(images) if len(images) == 1 else self._run(images)
+            rows = self._bound_session.run(images) if len(images) == 1 else self._run(images)
         except ORT_ERRORS as error:
-            raise failure("run", self.name, error) from error
+            raise ort_error("run", self.name, error) from error
         if rows.shape != (len(images), 10) or not are_probabilities(rows):
             raise ModelError(f"{self.name} answers with numbers that are no probabilities")
         return rows
@@ -132,7 +108,7 @@ class Model:
         return answers[0] if len(answers) == 1 else np.concatenate(answers)
 
 
-class _OneDigit(threading.local):
+class _BoundSession(threading.local):
     """Runs single digits in buffers that stay bound, which each thread has for itself.
 
     Saves a tenth of what `session.run` takes for LeNet-5 (`make bench`).
@@ -179,57 +155,7 @@ def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntim
     )
 
 
-def failure(verb: str, name: str, error: Exception) -> ModelError:
+def ort_error(verb: str, name: str, error: Exception) -> ModelError:
     """What a user is told of one of ORT_ERRORS. verb: what onnxruntime can't do with the file."""
     reason = str(error).partition("\n")[0]
     return ModelError(f"onnxruntime can't {verb} {name}: {reason}")
-
-
-def load(path: Source, sha256: str | None) -> ModelFile:
-    """Find a file, and look into it; arguments as of `Model`.
-
-    Raises ModelError when it can't be used, and ValueError when sha256 is none.
-    """
-    name, content = path if isinstance(path, Content) else read(path)
-    wanted = pin.from_environment() if sha256 is None else sha256 and pin.parse(sha256)
-    if wanted:
-        pin.check(content, wanted, name)
-    return look_into(content, name)._replace(sha256=wanted)
-
-
-def read(path: str | os.PathLike[str] | None = None) -> Content:
-    """The bytes of a file, which `Model` takes even when the file has become another one.
-
-    path: as of `Model`. Raises ModelError when it can't be read.
-    """
-    name = os.fspath(path or os.environ.get("DIGITS_MODEL") or BUNDLED)
-    return Content(name, _read(name))
-
-
-def look_into(content: bytes, name: str) -> ModelFile:
-    """All that can be checked without running it. Raises ModelError, which calls it `name`."""
-    if len(content) > _MAX_BYTES:
-        raise _too_large(name)
-    return ModelFile(name, content, metadata.read(content, name), graph.read(content, name))
-
-
-def _read(path: str) -> bytes:
-    """The bytes of a model file. Raises ModelError when it isn't a file, is huge or unreadable."""
-    try:
-        if not os.path.exists(path):
-            where = " ($DIGITS_MODEL)" if path == os.environ.get("DIGITS_MODEL") else ""
-            raise ModelError(f"{path}{where}: there is no such model")
-        if os.path.isdir(path):
-            raise ModelError(f"{path} is a folder, not an ONNX file")
-        if not os.path.isfile(path):
-            raise ModelError(f"{path} is not a file")
-        if os.path.getsize(path) > _MAX_BYTES:
-            raise _too_large(path)
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise ModelError(f"can't read {path}: {error.strerror}") from error
-
-
-def _too_large(name: str) -> ModelError:
-    return ModelError(f"{name} is larger than any model that digits makes")

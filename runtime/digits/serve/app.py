@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from digits.classifier import Classifier
 from digits.errors import DigitsError, ModelError, PictureError
-from digits.inference import model
+from digits.inference import model_file
 from digits.serve import metrics, pages, pictures, v2
 from digits.serve.access import AllowedHosts, BearerToken
 from digits.serve.batcher import Batcher
@@ -89,7 +89,7 @@ class App:
 
 def _load(settings: Settings) -> Classifier:
     """The model in memory: processes that start later get it, even when its file has changed."""
-    content = model.read(settings.model)
+    content = model_file.read_file(settings.model)
     sure = settings.reject == "unsure"
     return Classifier(content, kernels=settings.kernels, reject=sure, sha256=settings.model_sha256)
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from digits import Classifier
 from digits.commands import output, tables
-from digits.inference import info
 from digits.inference.model import Model
+from digits.inference.model_file import inspect
 from digits.vision import picture
 from digits.vision.hypotheses import propose
 from tests.conftest import Run
@@ -177,7 +177,7 @@ def test_an_error_s_text_can_t_move_the_cursor(run: Run) -> None:
     ],
 )
 def test_a_recipe_that_is_no_recipe_is_shown_as_it_is(recipe: str) -> None:
-    found = info.inspect()
+    found = inspect()
     object.__setattr__(found.metadata, "recipe", recipe)
     lines = "\n".join(tables.info(found))
     assert "recipe" in lines

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from digits.commands import speed
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED
 from tests.conftest import Run
 
 

@@ -8,7 +8,7 @@ from onnx import GraphProto, NodeProto, TensorProto, numpy_helper
 
 from digits.errors import ModelError
 from digits.inference import graph
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED
 from digits.inference.protobuf import bytes_field
 
 RAW = Path(BUNDLED).read_bytes()

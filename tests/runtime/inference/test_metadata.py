@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from digits.errors import ModelError
 from digits.inference import metadata
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED
 
 RAW = Path(BUNDLED).read_bytes()
 BUNDLED_METADATA = metadata.read(RAW, "bundled")
@@ -24,7 +24,7 @@ def test_the_bundled_model_says_what_it_is() -> None:
 
 def test_later_metadata_replace_earlier() -> None:
     changed = dataclasses.replace(BUNDLED_METADATA, seed="12", rejection_threshold=0.75)
-    assert metadata.read(metadata.append(RAW, changed), "changed") == changed
+    assert metadata.read(metadata.add_metadata(RAW, changed), "changed") == changed
 
 
 @given(st.integers(0, len(RAW) - 1), st.integers(1, 255))
@@ -75,7 +75,7 @@ def test_noise_is_no_model(noise: bytes) -> None:
 def test_sealed_metadata_that_make_no_sense_are_refused(
     change: dict[str, object], message: str
 ) -> None:
-    forged = metadata.append(RAW, dataclasses.replace(BUNDLED_METADATA, **change))
+    forged = metadata.add_metadata(RAW, dataclasses.replace(BUNDLED_METADATA, **change))
     with pytest.raises(ModelError, match=message):
         metadata.read(forged, "forged.onnx")
 
@@ -83,7 +83,7 @@ def test_sealed_metadata_that_make_no_sense_are_refused(
 def test_many_metadata_are_refused() -> None:
     many = RAW
     for _ in range(4):
-        many = metadata.append(many, BUNDLED_METADATA)
+        many = metadata.add_metadata(many, BUNDLED_METADATA)
     with pytest.raises(ModelError, match="has more parts than a model"):
         metadata.read(many, "forged.onnx")
 
@@ -91,4 +91,4 @@ def test_many_metadata_are_refused() -> None:
 def test_any_word_may_be_in_the_metadata() -> None:
     """It was `location` once, by which weights in other files were found."""
     changed = dataclasses.replace(BUNDLED_METADATA, seed="the location is elsewhere")
-    assert metadata.read(metadata.append(RAW, changed), "changed") == changed
+    assert metadata.read(metadata.add_metadata(RAW, changed), "changed") == changed

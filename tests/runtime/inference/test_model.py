@@ -15,7 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.inference import metadata
-from digits.inference.model import BUNDLED, Model, _OneDigit, open_session
+from digits.inference.model import Model, _BoundSession, open_session
+from digits.inference.model_file import BUNDLED
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,9 @@ def model() -> Model:
 
 def sealed(graph: onnx.ModelProto) -> bytes:
     """Another graph under the bundled model's metadata and a valid seal."""
-    return metadata.append(graph.SerializeToString(), metadata.read(Path(BUNDLED).read_bytes(), ""))
+    return metadata.add_metadata(
+        graph.SerializeToString(), metadata.read(Path(BUNDLED).read_bytes(), "")
+    )
 
 
 def graph(dtype: int, shape: list[object], output: str = "probabilities") -> onnx.ModelProto:
@@ -107,7 +110,7 @@ def test_threads_can_share_a_model(model: Model, test_slice: Split) -> None:
 
 def test_the_environment_names_a_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     changed = dataclasses.replace(metadata.read(Path(BUNDLED).read_bytes(), ""), seed="77")
-    (tmp_path / "mine.onnx").write_bytes(metadata.append(Path(BUNDLED).read_bytes(), changed))
+    (tmp_path / "mine.onnx").write_bytes(metadata.add_metadata(Path(BUNDLED).read_bytes(), changed))
     monkeypatch.setenv("DIGITS_MODEL", str(tmp_path / "mine.onnx"))
     assert Model().metadata.seed == "77"
 
@@ -154,7 +157,7 @@ def test_a_sealed_but_malformed_graph_is_refused_or_runs(data: st.DataObject) ->
     raw = bytearray(Path(BUNDLED).read_bytes())
     for _ in range(data.draw(st.integers(1, 3))):
         raw[data.draw(st.integers(0, 6000))] ^= data.draw(st.integers(1, 255))
-    described = metadata.append(bytes(raw), metadata.read(Path(BUNDLED).read_bytes(), ""))
+    described = metadata.add_metadata(bytes(raw), metadata.read(Path(BUNDLED).read_bytes(), ""))
     with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
         file.write(described)
         file.flush()
@@ -206,7 +209,7 @@ def test_an_answer_of_another_shape_overruns_no_memory(
     session = open_session(other.SerializeToString(), "float")
     opened = Model(BUNDLED)
     monkeypatch.setattr(opened, "_session", session)
-    monkeypatch.setattr(opened, "_one_digit", _OneDigit(session))
+    monkeypatch.setattr(opened, "_bound_session", _BoundSession(session))
     with pytest.raises(ModelError, match="onnxruntime can't run|no probabilities"):
         opened.probabilities(np.full((batch, 28, 28), 255, np.uint8))
 
@@ -221,7 +224,7 @@ def test_what_onnxruntime_raises_is_a_model_error(
 
     opened = Model(BUNDLED)
     monkeypatch.setattr(opened, "_run", fail)
-    monkeypatch.setattr(opened._one_digit, "run", fail)
+    monkeypatch.setattr(opened._bound_session, "run", fail)
     with pytest.raises(ModelError, match="onnxruntime can't run .*lenet5.int8.onnx: bad$"):
         opened.probabilities(np.zeros((batch, 28, 28), np.uint8))
 
@@ -246,7 +249,7 @@ def test_a_foreign_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_missing_folders_and_devices_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="there is no such model"):
+    with pytest.raises(ModelError, match="no such model"):
         Model(tmp_path / "missing.onnx")
     with pytest.raises(ModelError, match="is a folder, not an ONNX file"):
         Model(tmp_path)

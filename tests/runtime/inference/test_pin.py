@@ -13,8 +13,8 @@ from digits.commands import speed
 from digits.commands.answers import Predict, Read
 from digits.errors import ModelError
 from digits.inference import metadata
-from digits.inference.info import inspect
-from digits.inference.model import BUNDLED, Model
+from digits.inference.model import Model
+from digits.inference.model_file import BUNDLED, inspect
 from tests.conftest import Run
 
 RAW = Path(BUNDLED).read_bytes()
@@ -26,7 +26,7 @@ REFUSED = f"its SHA-256 is {OWN}, not {OTHER}"
 @pytest.fixture
 def replaced(tmp_path: Path) -> Path:
     """A model that is intact, but not the one with OWN."""
-    other = metadata.append(RAW, metadata.read(RAW, ""))
+    other = metadata.add_metadata(RAW, metadata.read(RAW, ""))
     (tmp_path / "replaced.onnx").write_bytes(other)
     return tmp_path / "replaced.onnx"
 
@@ -86,9 +86,7 @@ def test_every_command_refuses_another(
     code, out, err = run(command, *arguments)
     found = hashlib.sha256(replaced.read_bytes()).hexdigest()
     assert (code, out) == (1, "")
-    assert err == (
-        f"error: {replaced} is not the model that is wanted: its SHA-256 is {found}, not {OWN}\n"
-    )
+    assert err == (f"error: {replaced} is the wrong model: its SHA-256 is {found}, not {OWN}\n")
     assert not (tmp_path / "results.csv").exists()
 
 
@@ -119,7 +117,7 @@ def test_workers_refuse_a_file_that_was_replaced(replaced: Path, run: Run) -> No
     shutil.copy(BUNDLED, replaced)
     pinned = pickle.dumps(Model(replaced, sha256=OWN))
     pickle.loads(pinned)
-    replaced.write_bytes(metadata.append(RAW, metadata.read(RAW, "")))
+    replaced.write_bytes(metadata.add_metadata(RAW, metadata.read(RAW, "")))
     with pytest.raises(ModelError, match=f"not {OWN}"):
         pickle.loads(pinned)
 

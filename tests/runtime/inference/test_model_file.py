@@ -7,8 +7,7 @@ import onnx
 import pytest
 
 from digits.errors import ModelError
-from digits.inference.info import inspect
-from digits.inference.model import BUNDLED
+from digits.inference.model_file import BUNDLED, inspect
 
 
 def test_it_sees_what_the_onnx_package_sees() -> None:
@@ -20,11 +19,11 @@ def test_it_sees_what_the_onnx_package_sees() -> None:
     assert found.opsets == {"ai.onnx": model.opset_import[0].version}
     assert found.producer == f"{model.producer_name} {model.producer_version}"
     assert found.operators == Counter(node.op_type for node in model.graph.node)
-    numbers = Counter[str]()
+    counts = Counter[str]()
     for tensor in model.graph.initializer:
         kind = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
-        numbers[kind.replace("float", "float32")] += prod(tensor.dims)
-    assert found.numbers == numbers
+        counts[kind.replace("float", "float32")] += prod(tensor.dims)
+    assert found.parameter_counts == counts
     assert found.input == "images, tensor(uint8), ['batch', 1, 28, 28]"
     assert found.metadata.architecture == "lenet5"
 
