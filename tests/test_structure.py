@@ -17,9 +17,9 @@ FORBIDDEN = {
 
 
 ABOVE = {
-    "vision": {"inference", "classifier", "data", "commands", "serve", "cli"},
-    "inference": {"vision", "classifier", "data", "commands", "serve", "cli"},
-    "data": {"commands", "serve", "cli"},
+    "vision": {"inference", "classifier", "data", "evaluation", "commands", "serve", "cli"},
+    "inference": {"vision", "classifier", "data", "evaluation", "commands", "serve", "cli"},
+    "data": {"evaluation", "commands", "serve", "cli"},
     "commands": {"serve", "cli"},
 }
 

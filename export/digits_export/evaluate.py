@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from digits.data.evaluate import Batch, Evaluation
+from digits.data.image_folder import Batch
 from digits.data.mnist import Split
+from digits.evaluation import Evaluation
 from digits.inference.graph import INPUT
 from digits.inference.metadata import Kernels
 from digits.inference.model import open_session
@@ -122,7 +123,7 @@ def _outlier_logits(network: Network, validation: Split) -> Tensor:
 
 def _evaluate(split: Split, probabilities: Probabilities) -> Evaluation:
     result = Evaluation()
-    result.add(Batch.of(split, "digit"), probabilities)
+    result.add(Batch.from_split(split, "digit"), probabilities)
     return result
 
 

@@ -124,7 +124,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
 def _load_splits(loaded: Checkpoint, data: Path | None) -> Splits:
     """Load the same data as in training: other splits might contain training digits."""
     found = datasets.load(data, lambda error: complain(f"warning: {printable(str(error))}"))
-    datasets.check(found, loaded.provenance.data_sha256, data)
+    datasets.verify_checksums(found, loaded.provenance.data_sha256, data)
     return found.splits
 
 

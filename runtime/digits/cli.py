@@ -140,15 +140,15 @@ def evaluate(
     """Measure how well a model reads labelled digits."""
     from digits.classifier import Classifier
     from digits.commands import output, tables
-    from digits.data.evaluate import Evaluation
-    from digits.data.labelled import Labelled
+    from digits.data.image_folder import LabelledDataset
+    from digits.evaluation import Evaluation
     from digits.names import escape_name
 
     report = _import_for_plot() if plot else None
     errors = Errors()
     classifier = Classifier(model, threads=0, kernels=kernels, sha256=model_sha256)
     network = classifier.model
-    digits = Labelled(data, split, errors.report, classifier)
+    digits = LabelledDataset(data, split, errors.report, classifier)
     result = Evaluation(network.metadata.rejection_threshold)
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=digits.total)

@@ -212,7 +212,7 @@ def test_liars_are_caught(liar: Path, batch: int) -> None:
     model = Model(liar)
     images = np.zeros((batch, 28, 28), np.uint8)
     images[-1] = 255
-    with pytest.raises(ModelError, match=f"{liar} answers with numbers that are no probabilities"):
+    with pytest.raises(ModelError, match=f"{liar} outputs invalid probabilities"):
         model.probabilities(images)
 
 
@@ -229,7 +229,7 @@ def test_liars_end_a_command(
         arguments = [liar] if command == "bench" else [pictures[7], "--model", liar]
     code, out, err = run(command, *arguments, *form.split())
     assert (code, out) == (1, "")
-    assert err == f"error: {liar} answers with numbers that are no probabilities\n"
+    assert err == f"error: {liar} outputs invalid probabilities\n"
 
 
 def test_liars_end_the_workers_too(
@@ -238,7 +238,7 @@ def test_liars_end_the_workers_too(
     many = [shutil.copy(pictures[7], tmp_path / f"{number}.png") for number in range(33)]
     code, out, err = run("predict", *many, "--jobs", 2, "--model", liar)
     assert (code, out) == (1, "")
-    assert err == f"error: {liar} answers with numbers that are no probabilities\n"
+    assert err == f"error: {liar} outputs invalid probabilities\n"
 
 
 def test_watch_goes_on_with_a_good_model_after_a_liar(pictures: list[Path], tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_watch_goes_on_with_a_good_model_after_a_liar(pictures: list[Path], tmp_
     command = [sys.executable, "-m", "digits", "watch", str(inbox), str(results)]
     done = subprocess.run([*command, "--model", str(liar)], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.endswith("answers with numbers that are no probabilities\n")
+    assert done.stderr.endswith("outputs invalid probabilities\n")
     assert "Traceback" not in done.stderr
     with results.open() as file:
         assert list(csv.DictReader(file)) == []
@@ -279,7 +279,7 @@ def test_serve_outlives_a_liar(
             assert answer.status_code == 500
             assert answer.json() == {"error": "the model failed on this; the server's log says how"}
             said = capsys.readouterr().err
-            sentence = f"error: {liar} answers with numbers that are no probabilities (request "
+            sentence = f"error: {liar} outputs invalid probabilities (request "
             assert said.startswith(sentence) and said.count("\n") == 1
         assert client.post(infer, content=blank).status_code == 200
         assert client.get("/v2/health/live").json() == {"live": True}

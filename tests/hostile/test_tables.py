@@ -8,7 +8,7 @@ import pytest
 from digits.commands import results
 from digits.commands.journal import Journal
 from digits.commands.watch import COLUMNS
-from digits.data.labelled import Labelled
+from digits.data.image_folder import LabelledDataset
 from digits.errors import DataError, DigitsError
 from tests.hostile import corpus
 from tests.hostile.watchful import harmless
@@ -93,7 +93,7 @@ def labelled(path: Path, name: str, raw: bytes) -> int:
     path.write_bytes(raw)
     with harmless(name):
         try:
-            return Labelled(path, None, lambda error: None).total
+            return LabelledDataset(path, None, lambda error: None).total
         except DataError as error:
             assert str(path) in str(error)
             return 0

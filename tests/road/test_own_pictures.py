@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits.data.labelled import digest_of, split_of
+from digits.data.image_folder import assign_split, digest_of
 from digits.data.mnist import Split
 
 from .conftest import Run, assert_one_sentence, file_limit
@@ -69,7 +69,7 @@ def test_the_road(own: Path, trained: Path, digits: Run, train_slice: Split) -> 
     assert list(about["data_sha256"]) == ["pictures"]
     measured = digits("eval", model, "--data", own, "--split", "test", "--json", cwd=trained)
     values = json.loads(measured.stdout)
-    tested = [split_of(digest_of(255 - image)) == "test" for image in train_slice.images]
+    tested = [assign_split(digest_of(255 - image)) == "test" for image in train_slice.images]
     assert values["digits"] == sum(tested)
     # The export measures the frames that the bundled model chose; here the new one chooses.
     assert values["accuracy"] == pytest.approx(about["test_accuracy"], abs=0.02)
@@ -79,7 +79,7 @@ def test_the_road(own: Path, trained: Path, digits: Run, train_slice: Split) -> 
 def test_other_digits_are_refused(trained: Path, digits: Run, command: tuple[str, ...]) -> None:
     done = digits(*command, cwd=trained)
     assert done.returncode == 1
-    assert "was trained on pictures: say with --data where they are" in done.stderr
+    assert "was trained on pictures: name their folder with --data" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -53,7 +53,7 @@ def test_the_commands_do_what_the_page_says(
     monkeypatch.chdir(tmp_path)
     Path("tests").mkdir()
     Path("tests/pictures").symlink_to(PICTURES)
-    monkeypatch.setattr(plots, "WORST", 8)  # as the next, for speed
+    monkeypatch.setattr(plots, "MAX_MISTAKES", 8)  # as the next, for speed
     monkeypatch.setattr(evaluate, "_microseconds", lambda call: 1.0)
     monkeypatch.setattr(diagnose, "failure", lambda *_: None)
     few, out = few_digits(mnist.load_all()), ""

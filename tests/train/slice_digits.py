@@ -39,7 +39,7 @@ def install() -> None:
     """Let `mnist` give the slice; draw less beside it, and figures that are drawn sooner."""
     mnist.load, mnist.load_all = load, load_all
     vars(examples).update(COUNTS)
-    plots.WORST = 8
+    plots.MAX_MISTAKES = 8
 
 
 if __name__ == "__main__":

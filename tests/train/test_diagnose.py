@@ -3,8 +3,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from digits.data.evaluate import Evaluation
 from digits.data.mnist import Split, Splits
+from digits.evaluation import Evaluation
 from digits_train import diagnose
 from digits_train.metrics import EpochMetrics
 
@@ -18,7 +18,7 @@ def evaluation(labels: Sequence[int], right: int) -> Evaluation:
     counts = np.zeros((10, 10), np.int64)
     for place, label in enumerate(labels):
         counts[label, label if place < right else (label + 1) % 10] += 1
-    return Evaluation(counts=counts, wrong=len(labels) - right)
+    return Evaluation(confusion=counts, wrong=len(labels) - right)
 
 
 def splits(**counts: int | list[int]) -> Splits:

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.data.evaluate import Batch, Evaluation
+from digits.data.image_folder import Batch
 from digits.data.mnist import Split
+from digits.evaluation import Evaluation
 from digits_train import plots
 from digits_train.metrics import EpochMetrics
 
@@ -21,7 +22,7 @@ def result(test_slice: Split) -> Evaluation:
     probabilities = np.eye(10, dtype=np.float32)[split.labels]
     probabilities[::3] = np.eye(10, dtype=np.float32)[7]
     result = Evaluation()
-    result.add(Batch.of(split, "test"), probabilities)
+    result.add(Batch.from_split(split, "test"), probabilities)
     return result
 
 

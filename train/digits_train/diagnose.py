@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from digits.data.evaluate import Evaluation, interval
 from digits.data.mnist import SplitName, Splits
+from digits.evaluation import Evaluation, wilson_interval
 from digits_train.metrics import EpochMetrics
 
 _FEW_DIGITS = 100  # an accuracy of 95 % measured on them means 89 to 98 %
@@ -27,7 +27,7 @@ def data_warnings(splits: Splits) -> Iterator[str]:
             yield f"no {kind} examples of {missing}: {_MISSING[name]}; add pictures of them"
     few = {name: len(split) for name, split in splits.items() if name != "train"}
     if (least := min(few.values())) < _FEW_DIGITS:
-        low, high = interval(_TYPICAL, least)
+        low, high = wilson_interval(_TYPICAL, least)
         counts = " and ".join(f"{count} {name}" for name, count in few.items())
         yield (
             f"only {counts} digits: an accuracy of {_TYPICAL:.0%} measured on {least} means"
@@ -56,7 +56,7 @@ def failure(result: Evaluation, epoch: EpochMetrics, steps: int) -> str | None:
 
     result: on digits it didn't train on. epoch: the one that is kept. steps: how many were trained.
     """
-    commonest = result.counts.sum(1)
+    commonest = result.confusion.sum(1)
     chance = float(commonest.max() / result.total)
     low, _ = result.interval
     if chance == 1 or low > chance or result.accuracy > max(chance, 0.5):

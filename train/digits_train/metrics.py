@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from digits.data.evaluate import Batch, Evaluation
+from digits.data.image_folder import Batch
 from digits.data.mnist import Split
+from digits.evaluation import Evaluation
 from digits_train.models.network import probabilities, with_none
 
 PREDICT_BATCH = 1000  # digits at a time where nothing is learnt
@@ -61,7 +62,7 @@ def loss_and_accuracy(logits: Tensor, split: Split) -> tuple[float, float]:
 def evaluate(logits: Tensor, split: Split, name: str = "digit") -> Evaluation:
     """Count how the digits of a split, each called `name`, are read. logits: [n, 10]."""
     result = Evaluation()
-    result.add(Batch.of(split, name), probabilities(logits).numpy())
+    result.add(Batch.from_split(split, name), probabilities(logits).numpy())
     return result
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator, StrMethodFormatter
 
-from digits.data.evaluate import WORST, Evaluation
+from digits.evaluation import MAX_MISTAKES, Evaluation
 from digits.files import replacing
 from digits.terminal import printable
 
@@ -61,7 +61,7 @@ def curves(path: Path, epochs: "Sequence[EpochMetrics]") -> None:
 
 def confusion(path: Path, title: str, result: Evaluation) -> None:
     """Plot how often each digit (row) was read as each digit (column)."""
-    counts = result.counts
+    counts = result.confusion
     mistakes = counts - np.diag(counts.diagonal())
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
@@ -81,7 +81,7 @@ def confusion(path: Path, title: str, result: Evaluation) -> None:
 def mistakes(path: Path, title: str, result: Evaluation) -> None:
     """Plot the worst mistakes, each with its label, the prediction and the confidence in it."""
     columns = 8
-    rows = WORST // columns
+    rows = MAX_MISTAKES // columns
     worst = result.mistakes
     figure = Figure(figsize=(1.1 * columns, 1.35 * rows), layout="constrained")
     for axes in figure.subplots(rows, columns).flat:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from digits.data import datasets, mnist
-from digits.data.datasets import DataSet
+from digits.data.datasets import Dataset
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits.terminal import complain, printable, progress_bar
@@ -24,7 +24,7 @@ from digits_train.metrics import EpochMetrics
 from digits_train.models import Network
 
 
-def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> DataSet:
+def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> Dataset:
     """Load the splits to train on, to validate on (not with all_data) and to test on.
 
     One process after the other, because the first may have to download them.
@@ -40,7 +40,7 @@ def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> Da
     if dist.is_main:
         dist.barrier()
     if all_data:
-        both = mnist.join(loaded.splits["train"], loaded.splits["validation"])
+        both = mnist.concat(loaded.splits["train"], loaded.splits["validation"])
         loaded = replace(loaded, splits={"train": both, "test": loaded.splits["test"]})
     for warning in diagnose.data_warnings(loaded.splits) if dist.is_main else ():
         complain(f"warning: {warning}")

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 import digits
-from digits.data.evaluate import Evaluation
 from digits.data.mnist import SplitName, Splits
 from digits.errors import DigitsError
+from digits.evaluation import Evaluation
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance, TrainState
 from digits_train.config import TrainConfig, to_dict

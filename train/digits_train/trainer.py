@@ -115,7 +115,7 @@ def resume(run: RunDir, options: RuntimeOptions) -> TrainResult | None:
         except _CORRUPT_STATE as error:
             raise _damaged(run, error) from error
         data = prepare.load_data(options.data, config.all_data, dist)
-        datasets.check(data, config.data_sha256, options.data)
+        datasets.verify_checksums(data, config.data_sha256, options.data)
         teacher = dist.run_on_main(lambda: checkpoint.load(run.teacher) if config.teacher else None)
         if teacher and teacher.sha256 != config.teacher:
             raise ModelError(f"{run.teacher} is not the teacher that this run started with")

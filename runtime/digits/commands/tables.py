@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from digits.commands.speed import Speed
-from digits.data.evaluate import Evaluation
+from digits.evaluation import Evaluation
 from digits.inference.model_file import ModelInfo
 from digits.names import escape_name
 from digits.terminal import printable
@@ -28,12 +28,12 @@ def evaluation(result: Evaluation) -> Iterator[str]:
     yield (
         f"answered ? below a confidence of {result.threshold:.2%}: {result.rejected:,},"
         f" {result.rejected_right:,} of them right; the other answers:"
-        f" {_percent(result.accuracy_of_answers).strip()} right"
+        f" {_percent(result.selective_accuracy).strip()} right"
     )
-    width = max(5, len(str(result.counts.max())) + 1)
+    width = max(5, len(str(result.confusion.max())) + 1)
     yield ""
     yield "digit  precision   recall   read as" + "".join(f"{d:{width}}" for d in range(10))
-    rows = zip(result.precision, result.recall, result.counts.tolist(), strict=True)
+    rows = zip(result.precision, result.recall, result.confusion.tolist(), strict=True)
     for digit, (precision, recall, counts) in enumerate(rows):
         cells = "".join(f"{count or '.':>{width}}" for count in counts)
         yield f"{digit:5}  {_percent(precision):>9}  {_percent(recall):>7}         {cells}"
@@ -59,13 +59,18 @@ def evaluation_values(result: Evaluation) -> dict[str, Any]:
         "threshold": result.threshold,
         "rejected": result.rejected,
         "rejected_right": result.rejected_right,
-        "accuracy_of_answers": result.accuracy_of_answers,
+        "accuracy_of_answers": result.selective_accuracy,
         "precision": result.precision,
         "recall": result.recall,
-        "confusion": result.counts.tolist(),
+        "confusion": result.confusion.tolist(),
         "mistakes": [
-            {key: value for key, value in vars(mistake).items() if key != "image"}
-            | {"name": escape_name(mistake.name)}
+            {
+                "name": escape_name(mistake.name),
+                "label": mistake.label,
+                "predicted": mistake.predicted,
+                "confidence": mistake.confidence,
+                "truth": mistake.label_probability,
+            }
             for mistake in result.mistakes
         ],
     }

@@ -1,4 +1,4 @@
-"""The digits that a network trains on, is chosen by and is measured on: MNIST's, or one's own."""
+"""The digits to train on, validate on and test on: MNIST's, or those in labelled pictures."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
-from digits.data import labelled, mnist
-from digits.data.labelled import Labelled, Report
+from digits.data import image_folder, mnist
+from digits.data.image_folder import LabelledDataset, OnError
 from digits.data.mnist import Split, SplitName, Splits
 from digits.errors import DataError
 from digits.terminal import complain, progress_bar
 
 
 @dataclass(frozen=True)
-class DataSet:
+class Dataset:
     """splits: train, validation and test. sha256: name -> SHA-256 of what they were read from."""
 
     splits: Splits
@@ -25,7 +25,7 @@ class DataSet:
 
 
 class _Digit(NamedTuple):
-    """One of one's own. digest: of its picture. frame: its 28x28 pixels. name: its file."""
+    """digest: of the grey picture. frame: the 28x28 pixels. name: of the file."""
 
     digest: bytes
     label: int
@@ -33,31 +33,31 @@ class _Digit(NamedTuple):
     name: str
 
 
-def load(data: Path | None, report: Report) -> DataSet:
-    """MNIST, or the digits in one's own pictures, which `labelled.split_of` splits.
+def load(data: Path | None, on_error: OnError) -> Dataset:
+    """Load MNIST, or labelled pictures, which `image_folder.assign_split` splits.
 
-    data: as for `Labelled`. report: called with what costs one picture. The same pictures make the
-    same data set, whatever their names and their order. Raises DataError when there are none, or
+    data: see `LabelledDataset`. on_error: called for each picture that can't be read. The same
+    pictures make the same data set, whatever their names and order. Raises DataError if there are
     too few.
     """
-    if data is None or not labelled.has_pictures(data):
-        with labelled.perhaps_pictures(data):
-            return DataSet(mnist.load_all(data), mnist.SHA256)
-    return _own(Labelled(data, None, report))
+    if data is None or not image_folder.has_pictures(data):
+        with image_folder.explain_missing(data):
+            return Dataset(mnist.load_all(data), mnist.SHA256)
+    return _from_images(LabelledDataset(data, None, on_error))
 
 
-def check(found: DataSet, expected: dict[str, str], data: Path | None) -> None:
-    """Raise DataError unless these are the digits with the checksums that a network began with."""
+def verify_checksums(found: Dataset, expected: dict[str, str], data: Path | None) -> None:
+    """Raise DataError if these aren't the digits that a network was trained on."""
     if found.sha256 == expected:
         return
     if data is None:
-        raise DataError("the network was trained on pictures: say with --data where they are")
+        raise DataError("the network was trained on pictures: name their folder with --data")
     if "pictures" in expected:
         raise DataError(f"the network was trained on other pictures than those in {data}")
     raise DataError(f"the network was trained on MNIST, not on what is in {data}")
 
 
-def _own(pictures: Labelled) -> DataSet:
+def _from_images(pictures: LabelledDataset) -> Dataset:
     with progress_bar() as bar:
         batches = list(bar.track(pictures, pictures.total, description="reading"))
     found = [
@@ -67,24 +67,24 @@ def _own(pictures: Labelled) -> DataSet:
             batch.digests, batch.labels, batch.images, batch.names, strict=True
         )
     ]
-    # Sorted by their hash they lie in no order that means anything: the first thousand, which
-    # calibrate, are as good as any.
+    # The order of hashes means nothing, so the first thousand calibrate as well as any others.
     found.sort(key=lambda one: (one.digest, one.label))
     _warn_of_contradictions(found)
-    parts: dict[SplitName, list[_Digit]] = {name: [] for name in get_args(SplitName)}
+    splits: dict[SplitName, list[_Digit]] = {name: [] for name in get_args(SplitName)}
     for one in found:
-        parts[labelled.split_of(one.digest)].append(one)
-    if not all(parts.values()):
-        counts = ", ".join(f"{len(part)} {name}" for name, part in parts.items())
-        raise DataError(f"{pictures.name} has too few pictures that can be read: {counts}")
-    whole = hashlib.sha256(b"".join(one.digest + bytes([one.label]) for one in found))
-    return DataSet(
-        {name: _split(part) for name, part in parts.items()}, {"pictures": whole.hexdigest()}
+        splits[image_folder.assign_split(one.digest)].append(one)
+    if not all(splits.values()):
+        counts = ", ".join(f"{len(split)} {name}" for name, split in splits.items())
+        raise DataError(f"{pictures.name} has too few readable pictures: {counts}")
+    checksum = hashlib.sha256(b"".join(one.digest + bytes([one.label]) for one in found))
+    return Dataset(
+        {name: _to_arrays(split) for name, split in splits.items()},
+        {"pictures": checksum.hexdigest()},
     )
 
 
 def _warn_of_contradictions(found: Sequence[_Digit]) -> None:
-    """Tell of pictures that look the same and have two labels. found: equal ones in a row."""
+    """Warn of equal pictures with two labels. found: sorted, so equal ones are neighbours."""
     pairs = [(one, other) for one, other in pairwise(found) if one.digest == other.digest]
     wrong = [(one, other) for one, other in pairs if one.label != other.label]
     if wrong:
@@ -96,6 +96,6 @@ def _warn_of_contradictions(found: Sequence[_Digit]) -> None:
         )
 
 
-def _split(part: Sequence[_Digit]) -> Split:
-    images = np.frombuffer(b"".join(one.frame for one in part), np.uint8).reshape(-1, 28, 28)
-    return Split(images, np.array([one.label for one in part], np.uint8))
+def _to_arrays(split: Sequence[_Digit]) -> Split:
+    images = np.frombuffer(b"".join(one.frame for one in split), np.uint8).reshape(-1, 28, 28)
+    return Split(images, np.array([one.label for one in split], np.uint8))

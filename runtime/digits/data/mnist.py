@@ -1,7 +1,7 @@
 """MNIST: find it, verify it, parse it.
 
 The data set is Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits"
-(1998): four IDX files. Whatever place they come from, their bytes must have the SHA-256 below.
+(1998): four IDX files. Wherever they come from, their bytes must have the SHA-256 below.
 """
 
 import hashlib
@@ -30,16 +30,16 @@ SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-VALIDATION = 10_000  # the last of the 60,000 training images choose; they never train
+VALIDATION_SIZE = 10_000  # the last of the 60,000 training images
 
 
-class _Damaged(DataError):
-    """A file is there, but its bytes aren't MNIST's."""
+class _ChecksumError(DataError):
+    """A file exists, but its bytes aren't MNIST's."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Some of the digits.
+    """Part of the data set.
 
     images: uint8 [n, 28, 28], 0 = paper, 255 = ink. labels: uint8 [n], 0 to 9.
     """
@@ -57,17 +57,16 @@ Splits = dict[SplitName, Split]
 def load(split: SplitName, data: Path | None = None) -> Split:
     """Load 50,000 training, 10,000 validation or 10,000 test digits.
 
-    With `data` (or $DIGITS_DATA) the files must lie in that folder, raw or gzipped. Otherwise the
-    user's cache folder is used, and filled from the internet on the first call.
-
-    Raises DataError when a file can't be found, or isn't MNIST's.
+    data: a folder with the four files, raw or gzipped; by default $DIGITS_DATA, else the user's
+    cache folder, which the first call fills from the internet. Raises DataError if a file can't be
+    found or isn't MNIST's.
     """
     prefix = "t10k" if split == "test" else "train"
     return _split(_files([name for name in SHA256 if name.startswith(prefix)], data), split)
 
 
 def load_all(data: Path | None = None) -> Splits:
-    """Load the three splits, from files that are looked for once. data, and raises: as `load`."""
+    """Load the three splits at once. Argument and errors: see `load`."""
     files = _files(SHA256, data)
     return {split: _split(files, split) for split in get_args(SplitName)}
 
@@ -79,15 +78,15 @@ def _split(files: Mapping[str, bytes], split: SplitName) -> Split:
         for name in (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte")
     )
     part = {
-        "train": slice(None, -VALIDATION),
-        "validation": slice(-VALIDATION, None),
+        "train": slice(None, -VALIDATION_SIZE),
+        "validation": slice(-VALIDATION_SIZE, None),
         "test": slice(None),
     }[split]
     return Split(images[part], labels[part])
 
 
-def join(first: Split, second: Split) -> Split:
-    """The digits of both, in this order."""
+def concat(first: Split, second: Split) -> Split:
+    """Concatenate two splits."""
     return Split(
         np.concatenate([first.images, second.images]),
         np.concatenate([first.labels, second.labels]),
@@ -97,14 +96,17 @@ def join(first: Split, second: Split) -> Split:
 def parse_idx(raw: bytes, name: str) -> NDArray[np.uint8]:
     """Parse an IDX file of unsigned bytes (big-endian header, http://yann.lecun.com/exdb/mnist).
 
-    Returns uint8 with the shape that the header states. Raises DataError, which calls the file
-    `name`, when header and length don't fit together.
+    name: what errors call the file. Returns uint8 in the shape of the header. Raises DataError if
+    header and length don't match.
+
+    >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 3]), "labels")
+    array([7, 3], dtype=uint8)
     """
     if len(raw) < 4 or raw[:3] != b"\0\0\x08":
         raise DataError(f"{name} is not an IDX file of unsigned bytes")
     start = 4 + 4 * raw[3]
     if len(raw) < start:
-        raise DataError(f"{name} is truncated: its header is not complete")
+        raise DataError(f"{name} is truncated: incomplete header")
     shape = struct.unpack(f">{raw[3]}I", raw[4:start])
     if len(raw) - start != math.prod(shape):
         raise DataError(
@@ -112,12 +114,15 @@ def parse_idx(raw: bytes, name: str) -> NDArray[np.uint8]:
         )
     try:
         return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
-    except ValueError as error:  # beside a length of 0, the others can be as many and large as any
-        raise DataError(f"{name} has {raw[3]} dimensions that no array can have") from error
+    except ValueError as error:  # with a length of 0, the others may be anything
+        raise DataError(f"{name} has invalid dimensions") from error
 
 
 def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
-    """The verified bytes of the files, by name, from the first place that has them."""
+    """The verified bytes of the files by name, from the first source that has them.
+
+    pooch.create would check the .gz file, which differs between mirrors; we check what is in it.
+    """
     folder = data or _folder_from_environment()
     if folder is not None:
         named = str(data or f"{folder} ($DIGITS_DATA)")
@@ -125,12 +130,12 @@ def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
     tried = []
     cache = fetch.cache_folder()
     if cache is None:
-        tried.append('no cache folder: no home, or no pooch (pip install "digits[data]")')
+        tried.append('no cache folder: no home folder, or no pooch (pip install "digits[data]")')
     else:
         try:
             return {name: _from_folder(name, cache, str(cache)) for name in names}
-        except _Damaged as error:
-            complain(f"warning: {error}; fetching it again")
+        except _ChecksumError as error:
+            complain(f"warning: {error}; downloading it again")
             tried.append(str(error))
         except DataError as error:
             tried.append(str(error))
@@ -144,7 +149,7 @@ def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
             tried.append(str(error))
             continue
         if cache is not None:
-            _keep(files, cache)
+            _cache(files, cache)
         return files
     raise DataError(
         f"MNIST was not found. Tried: {'; '.join(tried)}. Put its four IDX files, raw or gzipped,"
@@ -155,12 +160,12 @@ def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
 def _folder_from_environment() -> Path | None:
     value = os.environ.get("DIGITS_DATA")
     if value and not os.path.isdir(value):
-        raise DataError(f"{value} ($DIGITS_DATA): there is no such folder")
+        raise DataError(f"{value} ($DIGITS_DATA): no such folder")
     return Path(value) if value else None
 
 
 def _from_folder(name: str, folder: Path, named: str) -> bytes:
-    """Look for NAME and NAME.gz in the folder, and in MNIST/raw, where torchvision keeps them."""
+    """Read NAME or NAME.gz from the folder, or from MNIST/raw, where torchvision keeps them."""
     for path in (
         directory / file
         for directory in (folder, folder / "MNIST" / "raw")
@@ -174,32 +179,32 @@ def _from_folder(name: str, folder: Path, named: str) -> bytes:
         except OSError as error:
             raise DataError(f"can't read {path}: {error.strerror}") from error
         return _verified(name, raw, str(path))
-    raise DataError(f"{named} holds neither {name} nor {name}.gz")
+    raise DataError(f"{named} has neither {name} nor {name}.gz")
 
 
 def _verified(name: str, raw: bytes, where: str) -> bytes:
-    """Unzip `raw` when it is gzipped; return the bytes if they are MNIST's."""
+    """Unzip `raw` if it is gzipped, and return it if its SHA-256 is right."""
     if raw[:2] == b"\x1f\x8b":
         raw = gunzip(raw, where)
     if hashlib.sha256(raw).hexdigest() != SHA256[name]:
-        raise _Damaged(f"{where} is damaged, or is not MNIST's {name} (its SHA-256 differs)")
+        raise _ChecksumError(f"{where} is damaged or not MNIST's {name} (wrong SHA-256)")
     return raw
 
 
 def gunzip(raw: bytes, where: str) -> bytes:
-    """Decompress at most 64 MiB. Raises DataError, which names `where`, on anything else."""
+    """Decompress at most 64 MiB. where: what errors call it. Raises DataError if that fails."""
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         plain = inflater.decompress(raw, fetch.MAX_BYTES)
     except zlib.error as error:
-        raise _Damaged(f"{where} is not an intact gzip file: {error}") from error
+        raise _ChecksumError(f"{where} is a damaged gzip file: {error}") from error
     if not inflater.eof:
-        raise _Damaged(f"{where} is truncated, or holds more than {fetch.MAX_BYTES >> 20} MiB")
+        raise _ChecksumError(f"{where} is truncated, or larger than {fetch.MAX_BYTES >> 20} MiB")
     return plain
 
 
-def _keep(files: dict[str, bytes], cache: Path) -> None:
+def _cache(files: dict[str, bytes], cache: Path) -> None:
     try:
         write_all({cache / name: raw for name, raw in files.items()})
-    except DigitsError as error:  # as in a read-only home
-        complain(f"warning: {error}; MNIST will be fetched again next time")
+    except DigitsError as error:  # such as a read-only home
+        complain(f"warning: {error}; MNIST will be downloaded again")

@@ -1,4 +1,4 @@
-"""A table of labelled pictures: CSV as programs, people and spreadsheets write it."""
+"""Read a CSV table of labelled pictures, as programs, people and spreadsheets write it."""
 
 import csv
 import os
@@ -10,21 +10,20 @@ from typing import TextIO
 from digits.errors import DataError, DigitsError
 from digits.names import unescape_name
 
-_NEEDED = {"file", "digit"}
+_REQUIRED = {"file", "digit"}
 _DIGITS = list("0123456789")
-_SEPARATORS = ",;\t"  # where a comma stands in numbers, spreadsheets write semicolons
-_UTF_16 = b"\xff\xfe", b"\xfe\xff"  # as spreadsheets mark it
-_LINE = 1 << 16  # characters; two paths of the longest kind have 8,192
-_SHOWN = 200  # characters of a header that isn't one
+_SEPARATORS = ",;\t"  # spreadsheets write semicolons where the comma is decimal
+_UTF_16 = b"\xff\xfe", b"\xfe\xff"  # byte order marks of spreadsheets
+_MAX_LINE = 1 << 16  # characters; two paths have at most 8,192
+_MAX_SHOWN = 200  # characters of a wrong header
 
 
-def rows(path: Path, report: Callable[[DigitsError], None]) -> Iterator[tuple[Path, int]]:
-    """Each picture and its digit. report: called with what costs one row.
+def rows(path: Path, on_error: Callable[[DigitsError], None]) -> Iterator[tuple[Path, int]]:
+    """Yield each picture and its digit.
 
-    The header names the columns `file`, relative to the table, and `digit`, in small or capital
-    letters. Commas, semicolons or tabs separate them; the text is UTF-8 or UTF-16.
-
-    Raises DataError when it is no such table.
+    The header names the columns `file` (relative to the table) and `digit`, in any case; commas,
+    semicolons or tabs separate them, and the text is UTF-8 or UTF-16. on_error: called for each
+    invalid row. Raises DataError if it isn't such a table.
     """
     try:
         with path.open("rb") as file:
@@ -42,34 +41,34 @@ def rows(path: Path, report: Callable[[DigitsError], None]) -> Iterator[tuple[Pa
                 if name and digit in _DIGITS:
                     yield _picture(path, name), _DIGITS.index(digit)
                 elif any(row.values()):
-                    report(DataError(f"{path}, line {reader.line_num}: no file, or no digit"))
+                    on_error(DataError(f"{path}, line {reader.line_num}: file or digit is missing"))
     except OSError as error:
         raise DataError(f"can't read {path}: {error.strerror}") from error
     except csv.Error as error:
-        raise DataError(f"{path}: {error}; is a quotation mark left open?") from error
+        raise DataError(f"{path}: {error}; is a quote unclosed?") from error
 
 
 def _separator(header: str, path: Path) -> str:
     by_separator = {one: next(csv.reader([header], delimiter=one), []) for one in _SEPARATORS}
     for separator, cells in by_separator.items():
-        if set(map(_column, cells)) >= _NEEDED:
+        if set(map(_column, cells)) >= _REQUIRED:
             return separator
     likeliest = max(by_separator.values(), key=len)
     if not any(likeliest):
         raise DataError(f"{path} has no header with the columns file and digit")
-    shown = ", ".join(likeliest)[:_SHOWN]
-    raise DataError(f"{path}: its columns are {shown}; file and digit are needed")
+    shown = ", ".join(likeliest)[:_MAX_SHOWN]
+    raise DataError(f"{path}: its columns are {shown}; needs file and digit")
 
 
 def _columns(header: list[str], path: Path) -> list[str]:
     columns = list(map(_column, header))
-    for name in sorted(_NEEDED):
+    for name in sorted(_REQUIRED):
         if columns.count(name) > 1:
-            raise DataError(f"{path}: several of its columns are called {name}")
+            raise DataError(f"{path}: several columns are named {name}")
     if "confidence" in columns:
         raise DataError(
-            f"{path} holds what a network said, not what is written there: correct the digits, and"
-            " keep the columns file and digit alone"
+            f"{path} has predictions, not labels: correct the digits, and keep only the columns"
+            " file and digit"
         )
     return columns
 
@@ -79,14 +78,14 @@ def _column(cell: str) -> str:
 
 
 def _picture(table: Path, name: str) -> Path:
-    """The file that is called so in results, of which many a table is made; or else just so."""
+    """The file of this name, which may be escaped as in results."""
     unescaped = table.parent / unescape_name(name)
     return unescaped if os.path.lexists(unescaped) else table.parent / name
 
 
 def _lines(text: TextIO, path: Path) -> Iterator[str]:
-    """The lines of a file, of which none may fill the memory."""
-    while line := text.readline(_LINE):
-        if len(line) == _LINE:
-            raise DataError(f"{path} is not a CSV file: it has a line of {_LINE:,} characters")
+    """The lines of a file, of limited length."""
+    while line := text.readline(_MAX_LINE):
+        if len(line) == _MAX_LINE:
+            raise DataError(f"{path} is not a CSV file: a line has {_MAX_LINE:,} characters")
         yield line

@@ -96,7 +96,7 @@ class Model:
         except ORT_ERRORS as error:
             raise ort_error("run", self.name, error) from error
         if rows.shape != (len(images), 10) or not are_probabilities(rows):
-            raise ModelError(f"{self.name} answers with numbers that are no probabilities")
+            raise ModelError(f"{self.name} outputs invalid probabilities")
         return rows
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

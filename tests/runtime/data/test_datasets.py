@@ -8,9 +8,9 @@ from PIL import Image
 
 from digits import Classifier, Prediction
 from digits.classifier import Examination
-from digits.data import datasets, labelled, mnist
-from digits.data.datasets import DataSet
-from digits.data.labelled import Labelled
+from digits.data import datasets, image_folder, mnist
+from digits.data.datasets import Dataset
+from digits.data.image_folder import LabelledDataset, digest_of
 from digits.data.mnist import Split
 from digits.errors import DataError, DigitsError
 
@@ -57,7 +57,7 @@ def test_pictures_are_split_into_parts_that_share_none(folder: Path) -> None:
 def test_labels_stay_with_their_pictures(folder: Path) -> None:
     right = {
         (image.tobytes(), int(label))
-        for batch in Labelled(folder, None, never)
+        for batch in LabelledDataset(folder, None, never)
         for image, label in zip(batch.images, batch.labels, strict=True)
     }
     splits = datasets.load(folder, never).splits.values()
@@ -103,7 +103,7 @@ class Other(Classifier):
 def test_a_picture_stays_in_its_part_when_another_network_reads_it(folder: Path) -> None:
     for part in ("train", "validation", "test"):
         one, other = (
-            list(Labelled(folder, part, never, classifier)) for classifier in (None, Other())
+            list(LabelledDataset(folder, part, never, classifier)) for classifier in (None, Other())
         )
         assert (one[0].images != other[0].images).all()
         assert [batch.names for batch in one] == [batch.names for batch in other]
@@ -111,8 +111,8 @@ def test_a_picture_stays_in_its_part_when_another_network_reads_it(folder: Path)
 
 def test_the_same_pixels_in_another_shape_are_another_picture() -> None:
     blank = np.zeros((20, 30), np.uint8)
-    assert labelled.digest_of(blank) != labelled.digest_of(blank.T)
-    assert labelled.digest_of(blank) == labelled.digest_of(blank[::-1])
+    assert digest_of(blank) != digest_of(blank.T)
+    assert digest_of(blank) == digest_of(blank[::-1])
 
 
 def test_the_digits_lie_in_no_order(folder: Path) -> None:
@@ -156,36 +156,34 @@ def test_one_picture_with_two_labels_is_told(
 def test_too_few(tmp_path: Path, train_slice: Split) -> None:
     (tmp_path / "5").mkdir()
     Image.fromarray(train_slice.images[0]).save(tmp_path / "5" / "a.png")
-    with pytest.raises(
-        DataError, match="too few pictures that can be read: 1 train, 0 validation, 0"
-    ):
+    with pytest.raises(DataError, match="too few readable pictures: 1 train, 0 validation, 0"):
         datasets.load(tmp_path, never)
     (tmp_path / "5" / "a.png").write_text("")
-    with pytest.raises(DataError, match="too few pictures that can be read: 0 train"):
+    with pytest.raises(DataError, match="too few readable pictures: 0 train"):
         datasets.load(tmp_path, lambda error: None)
 
 
 def test_one_part_can_be_measured_alone(folder: Path) -> None:
     splits = datasets.load(folder, never).splits
     for name, split in splits.items():
-        images = [image for batch in Labelled(folder, name, never) for image in batch.images]
+        images = [image for batch in LabelledDataset(folder, name, never) for image in batch.images]
         assert {image.tobytes() for image in images} == rows(split)
 
 
 def test_five_sevenths_train(train_slice: Split) -> None:
-    parts = [labelled.split_of(labelled.digest_of(image)) for image in train_slice.images]
+    parts = [image_folder.assign_split(digest_of(image)) for image in train_slice.images]
     for name, share in (("train", 5 / 7), ("validation", 1 / 7), ("test", 1 / 7)):
         assert parts.count(name) / len(parts) == pytest.approx(share, abs=0.04)  # 3 standard errors
 
 
 def test_other_digits_than_a_network_began_with_are_refused() -> None:
-    own, others = DataSet({}, {"pictures": "01"}), DataSet({}, {"pictures": "02"})
-    mnists, mine = DataSet({}, mnist.SHA256), Path("mine")
-    datasets.check(own, own.sha256, mine)
-    datasets.check(mnists, mnists.sha256, None)
-    with pytest.raises(DataError, match="on pictures: say with --data where they are"):
-        datasets.check(mnists, own.sha256, None)
+    own, others = Dataset({}, {"pictures": "01"}), Dataset({}, {"pictures": "02"})
+    mnists, mine = Dataset({}, mnist.SHA256), Path("mine")
+    datasets.verify_checksums(own, own.sha256, mine)
+    datasets.verify_checksums(mnists, mnists.sha256, None)
+    with pytest.raises(DataError, match="on pictures: name their folder with --data"):
+        datasets.verify_checksums(mnists, own.sha256, None)
     with pytest.raises(DataError, match="on other pictures than those in mine"):
-        datasets.check(others, own.sha256, mine)
+        datasets.verify_checksums(others, own.sha256, mine)
     with pytest.raises(DataError, match="on MNIST, not on what is in mine"):
-        datasets.check(own, mnists.sha256, mine)
+        datasets.verify_checksums(own, mnists.sha256, mine)

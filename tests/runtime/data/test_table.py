@@ -47,7 +47,7 @@ def test_table_with_columns_in_another_order(tmp_path: Path) -> None:
     raw = b"scanner;Digit;page;File\nx;7;1;a.png\ny;3\n"
     found, errors = rows(tmp_path / "any.csv", raw)
     assert found == [("a.png", 7)]
-    assert errors == [f"{tmp_path / 'any.csv'}, line 3: no file, or no digit"]
+    assert errors == [f"{tmp_path / 'any.csv'}, line 3: file or digit is missing"]
 
 
 @pytest.mark.parametrize(
@@ -56,16 +56,16 @@ def test_table_with_columns_in_another_order(tmp_path: Path) -> None:
         (b"", " has no header with the columns file and digit"),
         (b"\xff\xfe", " has no header with the columns file and digit"),
         (b"\nfile,digit\n", " has no header with the columns file and digit"),
-        (b"name,label\na.png,7\n", ": its columns are name, label; file and digit are needed"),
-        (b"file;label\na.png;7\n", ": its columns are file, label; file and digit are needed"),
-        (b"file digit\na.png 7\n", ": its columns are file digit; file and digit are needed"),
-        (b"file,digit;\n", ": its columns are file, digit;; file and digit are needed"),
-        (b"a.png\t7\n", ": its columns are a.png, 7; file and digit are needed"),
-        (b"file,digit,Digit\n", ": several of its columns are called digit"),
-        (b"File;digit;file\n", ": several of its columns are called file"),
-        (b"File;Digit;Confidence\n", " holds what a network said, "),
+        (b"name,label\na.png,7\n", ": its columns are name, label; needs file and digit"),
+        (b"file;label\na.png;7\n", ": its columns are file, label; needs file and digit"),
+        (b"file digit\na.png 7\n", ": its columns are file digit; needs file and digit"),
+        (b"file,digit;\n", ": its columns are file, digit;; needs file and digit"),
+        (b"a.png\t7\n", ": its columns are a.png, 7; needs file and digit"),
+        (b"file,digit,Digit\n", ": several columns are named digit"),
+        (b"File;digit;file\n", ": several columns are named file"),
+        (b"File;Digit;Confidence\n", " has predictions, not labels: "),
         (b'file,digit\n"a.png,7\n' + b"b.png,1\n" * 20_000, ": field larger than field limit"),
-        (b"x" * 5000, f": its columns are {'x' * 200}; file and digit are needed"),
+        (b"x" * 5000, f": its columns are {'x' * 200}; needs file and digit"),
     ],
 )
 def test_table_that_is_refused_names_the_cause(tmp_path: Path, raw: bytes, cause: str) -> None:

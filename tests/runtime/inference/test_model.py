@@ -176,7 +176,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
             scales = np.full(tensor.dims, np.nan, np.float32)
             tensor.CopyFrom(numpy_helper.from_array(scales, tensor.name))
     (tmp_path / "nan.onnx").write_bytes(sealed(other))
-    with pytest.raises(ModelError, match="answers with numbers that are no probabilities"):
+    with pytest.raises(ModelError, match="outputs invalid probabilities"):
         Model(tmp_path / "nan.onnx")
 
 
@@ -210,7 +210,7 @@ def test_an_answer_of_another_shape_overruns_no_memory(
     opened = Model(BUNDLED)
     monkeypatch.setattr(opened, "_session", session)
     monkeypatch.setattr(opened, "_bound_session", _BoundSession(session))
-    with pytest.raises(ModelError, match="onnxruntime can't run|no probabilities"):
+    with pytest.raises(ModelError, match="onnxruntime can't run|invalid probabilities"):
         opened.probabilities(np.full((batch, 28, 28), 255, np.uint8))
 
 

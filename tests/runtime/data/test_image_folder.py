@@ -8,15 +8,15 @@ from PIL import Image
 
 from digits import Classifier
 from digits.classifier import Examination
-from digits.data import labelled
-from digits.data.labelled import Labelled
+from digits.data import image_folder
+from digits.data.image_folder import LabelledDataset
 from digits.errors import DataError, DigitsError
 
 
 def read(data: Path | None, **options: str) -> tuple[list[tuple[str, int]], list[str]]:
     """Names and labels of all digits, and the errors on the way."""
     errors: list[DigitsError] = []
-    digits = Labelled(data, options.get("split"), errors.append)  # type: ignore[arg-type]
+    digits = LabelledDataset(data, options.get("split"), errors.append)  # type: ignore[arg-type]
     found = [
         (name, int(label))
         for batch in digits
@@ -65,12 +65,12 @@ def test_folders_that_are_no_digits_are_named(
     (folder / "round").symlink_to("round")
     (folder / "notes.txt").touch()
     assert len(read(folder)[0]) == 10
-    assert capsys.readouterr().err == f"warning: 05, ten in {folder}: left out, not 0 to 9\n"
+    assert capsys.readouterr().err == f"warning: ignoring 05, ten in {folder}: not 0 to 9\n"
 
 
 def test_a_network_s_own_answers_are_no_labels(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("file,digit,confidence\na.png,7,0.99\n")
-    with pytest.raises(DataError, match="holds what a network said"):
+    with pytest.raises(DataError, match="has predictions, not labels"):
         read(tmp_path / "results.csv")
 
 
@@ -91,13 +91,13 @@ def test_a_blank_picture_costs_that_one(folder: Path) -> None:
 
 def test_frames_and_probabilities_are_those_of_the_classifier(folder: Path) -> None:
     classifier = Classifier(kernels="integer")  # others' last bits differ
-    [batch] = Labelled(folder, None, lambda error: None, classifier)
+    [batch] = LabelledDataset(folder, None, lambda error: None, classifier)
     predictions = [classifier.predict(name) for name in batch.names]
     assert batch.probabilities is not None and batch.probabilities.dtype == np.float32
     expected = np.array([prediction.probabilities for prediction in predictions], np.float32)
     np.testing.assert_array_equal(batch.probabilities, expected)
     np.testing.assert_array_equal(batch.images, [one.frame for one in predictions])
-    other = Labelled(folder, None, lambda error: None)
+    other = LabelledDataset(folder, None, lambda error: None)
     assert any((one.probabilities != expected).any() for one in other)
 
 
@@ -129,7 +129,7 @@ def test_a_bad_row_costs_that_one(folder: Path, row: str) -> None:
     table.write_text(f"file,digit\n{row}\n1/1.jpg,1\n0/0.png,0\n0/gone.png,0\n")
     found, errors = read(table)
     assert [label for _, label in found][-1] == 0
-    assert "any.csv, line 2: no file, or no digit" in errors[0]
+    assert "any.csv, line 2: file or digit is missing" in errors[0]
     assert "gone.png" in errors[-1]
 
 
@@ -143,7 +143,9 @@ def test_spaces_around_a_cell_are_none_of_it(folder: Path) -> None:
 def test_a_table_of_bad_rows_says_why(folder: Path) -> None:
     table = folder / "any.csv"
     table.write_text("file,digit\n1/1.jpg,one\n")
-    with pytest.raises(DataError, match=r"no labelled picture in .*any.csv \(.*line 2: no file"):
+    with pytest.raises(
+        DataError, match=r"no labelled pictures in .*any.csv \(.*line 2: file or digit"
+    ):
         read(table)
 
 
@@ -151,7 +153,7 @@ def test_a_line_without_an_end_is_not_read_to_its_end(tmp_path: Path) -> None:
     table = tmp_path / "any.csv"
     with table.open("wb") as file:
         file.truncate(50_000_000)
-    with pytest.raises(DataError, match="it has a line of 65,536 characters"):
+    with pytest.raises(DataError, match="a line has 65,536 characters"):
         read(table)
 
 
@@ -164,18 +166,18 @@ def test_what_is_no_table_is_an_error(tmp_path: Path, text: bytes) -> None:
 
 
 def test_what_isn_t_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no such file or folder"):
+    with pytest.raises(DataError, match="no such file or folder"):
         read(tmp_path / "nowhere")
     with pytest.raises(DataError, match="can't open .*: File name too long"):
         read(tmp_path / ("long" * 100))
-    with pytest.raises(DataError, match="neither a file nor a folder"):
+    with pytest.raises(DataError, match="not a file or folder"):
         read(Path("/dev/null"))
     with pytest.raises(
-        DataError, match="has no folders that are called 0 to 9 .*; and .* holds neither"
+        DataError, match="has no folders of pictures named 0 to 9; and .* has neither"
     ):
         read(tmp_path)
     (tmp_path / "7").mkdir()
-    with pytest.raises(DataError, match="there is no labelled picture in"):
+    with pytest.raises(DataError, match="no labelled pictures in"):
         read(tmp_path)
 
 
@@ -190,8 +192,8 @@ def test_pictures_are_opened_one_batch_ahead_and_no_more(
         return real(self, sources)
 
     monkeypatch.setattr(Classifier, "examine", examine)
-    monkeypatch.setattr(labelled, "_BATCH", 3)
-    digits: Iterator[object] = iter(Labelled(folder, None, lambda error: None))
+    monkeypatch.setattr(image_folder, "_BATCH_SIZE", 3)
+    digits: Iterator[object] = iter(LabelledDataset(folder, None, lambda error: None))
     assert len(opened) == 0
     next(digits)
     assert len(opened) == 3

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digits.data.evaluate import WORST, Batch, Evaluation
+from digits.data.image_folder import Batch
 from digits.data.mnist import Split
 from digits.errors import ModelError
+from digits.evaluation import MAX_MISTAKES, Evaluation
 
 
 def evaluated(
@@ -15,7 +16,7 @@ def evaluated(
 ) -> Evaluation:
     result = Evaluation(threshold)
     images = np.zeros((len(labels), 28, 28), np.uint8)
-    whole = Batch.of(Split(images, np.array(labels, np.uint8)), "digit")
+    whole = Batch.from_split(Split(images, np.array(labels, np.uint8)), "digit")
     for rows in np.array_split(np.arange(len(labels)), parts):
         part = Batch(whole.images[rows], whole.labels[rows], [whole.names[row] for row in rows])
         result.add(part, probabilities[rows])
@@ -33,7 +34,7 @@ def answers(digits: list[int], confidence: list[float] | float = 0.9) -> np.ndar
 def test_accuracy_precision_and_recall() -> None:
     result = evaluated([1, 1, 1, 7], answers([1, 1, 7, 7]))
     assert (result.total, result.wrong, result.accuracy) == (4, 1, 0.75)
-    assert result.counts[1, 7] == 1
+    assert result.confusion[1, 7] == 1
     assert result.recall[1] == pytest.approx(2 / 3)
     assert result.precision[7] == 0.5
     assert (result.precision[1], result.recall[7]) == (1.0, 1.0)
@@ -52,18 +53,18 @@ def test_the_interval_is_wilson_s() -> None:
 def test_nothing_has_no_accuracy() -> None:
     result = Evaluation()
     shares = [result.accuracy, *result.interval, result.calibration_error]
-    assert all(math.isnan(share) for share in [*shares, result.accuracy_of_answers])
+    assert all(math.isnan(share) for share in [*shares, result.selective_accuracy])
 
 
 def test_numbers_that_are_none_have_no_accuracy() -> None:
-    with pytest.raises(ModelError, match="no probabilities"):
+    with pytest.raises(ModelError, match="invalid probabilities"):
         evaluated([3], np.full((1, 10), np.nan, np.float32))
 
 
 def test_rejected_answers_are_counted_apart() -> None:
     result = evaluated([3, 3, 3, 3], answers([3, 3, 5, 5], [0.9, 0.4, 0.4, 0.9]), threshold=0.5)
     assert (result.rejected, result.rejected_right, result.wrong) == (2, 1, 2)
-    assert result.accuracy_of_answers == 0.5
+    assert result.selective_accuracy == 0.5
 
 
 def test_the_calibration_error_of_honest_and_of_boastful_confidence() -> None:
@@ -82,22 +83,24 @@ def test_the_calibration_error_is_taken_bin_by_bin() -> None:
 
 
 def test_the_worst_mistakes_are_kept_and_no_more() -> None:
-    count = 3 * WORST
+    count = 3 * MAX_MISTAKES
     sure = np.linspace(0.5, 0.99, count)
     result = evaluated([4] * count, answers([9] * count, sure.tolist()))
     assert result.wrong == count
-    assert len(result.mistakes) == WORST
+    assert len(result.mistakes) == MAX_MISTAKES
     assert [mistake.name for mistake in result.mistakes[:2]] == ["digit 95", "digit 94"]
     worst = result.mistakes[0]
     assert (worst.label, worst.predicted) == (4, 9)
     assert worst.confidence == pytest.approx(0.99)
-    assert worst.truth == pytest.approx(0.01 / 9)
+    assert worst.label_probability == pytest.approx(0.01 / 9)
 
 
 def test_of_equal_mistakes_the_first_are_kept() -> None:
-    count = 2 * WORST
+    count = 2 * MAX_MISTAKES
     result = evaluated([4] * count, answers([9] * count))
-    assert [mistake.name for mistake in result.mistakes] == [f"digit {n}" for n in range(WORST)]
+    assert [mistake.name for mistake in result.mistakes] == [
+        f"digit {n}" for n in range(MAX_MISTAKES)
+    ]
 
 
 @given(
@@ -110,7 +113,7 @@ def test_the_batches_make_no_difference(digits: list[tuple[int, int, float]], pa
     labels, predicted, sure = (list(values) for values in zip(*digits, strict=True))
     rows = answers(predicted, sure)
     one, many = evaluated(labels, rows, 0.5), evaluated(labels, rows, 0.5, min(parts, len(digits)))
-    assert (one.counts == many.counts).all()
+    assert (one.confusion == many.confusion).all()
     assert one.rejected == many.rejected
     assert one.calibration_error == pytest.approx(many.calibration_error, abs=1e-12)
     assert [m.name for m in one.mistakes] == [m.name for m in many.mistakes]

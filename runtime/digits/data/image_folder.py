@@ -1,0 +1,226 @@
+"""Labelled digits from MNIST, a folder of pictures or a table of them, a batch at a time."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.data import mnist, table
+from digits.data.mnist import Split, SplitName
+from digits.errors import DataError, DigitsError, PictureError
+from digits.terminal import complain
+from digits.vision.formats import SUFFIXES
+
+if TYPE_CHECKING:
+    from digits.classifier import Classifier
+
+_BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
+
+OnError = Callable[[DigitsError], None]
+Scan = Callable[[OnError], Iterator[tuple[Path, int]]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """n labelled digits and their names.
+
+    If they come from pictures, also the answers of the classifier that read them, and the SHA-256
+    of each picture's grey pixels.
+    """
+
+    images: NDArray[np.uint8]  # [n, 28, 28], framed as in MNIST
+    labels: NDArray[np.uint8]  # [n], 0 to 9
+    names: Sequence[str]
+    probabilities: NDArray[np.float32] | None = None  # [n, 10]
+    digests: Sequence[bytes] = ()
+
+    @classmethod
+    def from_split(cls, split: Split, name: str, start: int = 0) -> "Batch":
+        """The digits of a split, called `name` and their index, counted from `start`."""
+        names = [f"{name} {place}" for place in range(start, start + len(split))]
+        return cls(split.images, split.labels, names)
+
+
+class LabelledDataset:
+    """The labelled digits in `data`, an iterable of batches.
+
+    data: a folder of pictures sorted by digit (7/any.png), a CSV file with the columns `file`
+    (relative to it) and `digit`, or a folder with MNIST's files; None is MNIST. split: the part to
+    take; by default MNIST's test digits, or all pictures. on_error: called for each picture that
+    can't be read; the others still are. classifier: reads the pictures; by default one with the
+    bundled model whatever $DIGITS_MODEL says, so that the same pictures give the same frames.
+
+    Pictures are opened one by one, so memory doesn't grow with their number. Raises DataError if
+    there are no labelled digits.
+    """
+
+    def __init__(
+        self,
+        data: Path | None,
+        split: SplitName | None,
+        on_error: OnError,
+        classifier: "Classifier | None" = None,
+    ) -> None:
+        self._on_error = on_error
+        self._classifier = classifier
+        self._wanted = split
+        self._scan = _find_pictures(data) if data is not None else None
+        if self._scan is None:
+            self._split: SplitName = split or "test"
+            self.name = f"MNIST's {self._split} digits"
+            with explain_missing(data):
+                self._digits = mnist.load(self._split, data)
+            self.total = len(self._digits)
+            return
+        self.name = f"the {split} digits in {data}" if split else str(data)
+        first_error = ""
+
+        def keep_first(error: DigitsError) -> None:
+            nonlocal first_error
+            first_error = first_error or f" ({error})"
+
+        self.total = sum(1 for _ in self._scan(keep_first))
+        if not self.total:
+            raise DataError(f"no labelled pictures in {data}{first_error}")
+        if data and (others := _other_folders(data)):
+            complain(f"warning: ignoring {', '.join(others)} in {data}: not 0 to 9")
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self._from_pictures() if self._scan else self._from_mnist()
+
+    def _from_mnist(self) -> Iterator[Batch]:
+        for start in range(0, self.total, _BATCH_SIZE):
+            part = slice(start, start + _BATCH_SIZE)
+            digits = Split(self._digits.images[part], self._digits.labels[part])
+            yield Batch.from_split(digits, self._split, start)
+
+    def _from_pictures(self) -> Iterator[Batch]:
+        assert self._scan is not None
+        classifier = self._classifier or _bundled_classifier()
+        found: list[_Digit] = []
+        for path, label in self._scan(self._on_error):
+            try:
+                digit = _read(path, label, classifier)
+            except PictureError as error:
+                self._on_error(error)
+                continue
+            if self._wanted in (None, assign_split(digit.digest)):
+                found.append(digit)
+            if len(found) == _BATCH_SIZE:
+                yield _batch(found)
+                found = []
+        if found:
+            yield _batch(found)
+
+
+class _Digit(NamedTuple):
+    """The digit in a picture. digest: of its grey pixels."""
+
+    name: str
+    label: int
+    digest: bytes
+    frame: NDArray[np.uint8]
+    probabilities: tuple[float, ...]
+
+
+def _bundled_classifier() -> "Classifier":
+    from digits.classifier import Classifier  # MNIST needs no onnxruntime
+    from digits.inference.model_file import BUNDLED
+
+    return Classifier(BUNDLED, sha256="")  # whatever another model is pinned to
+
+
+def _read(path: Path, label: int, classifier: "Classifier") -> _Digit:
+    """Raises PictureError if the picture can't be opened or is blank."""
+    [examined] = classifier.examine([path])
+    prediction = classifier.prediction(examined)
+    if prediction.frame is None:
+        raise PictureError(f"{path}: {prediction.note}")
+    digest = digest_of(examined.picture.pixels)
+    return _Digit(str(path), label, digest, prediction.frame, prediction.probabilities)
+
+
+def _batch(digits: list[_Digit]) -> Batch:
+    names, labels, digests, frames, probabilities = zip(*digits, strict=True)
+    return Batch(
+        np.stack(frames),
+        np.array(labels, np.uint8),
+        names,
+        np.array(probabilities, np.float32),
+        digests,
+    )
+
+
+def digest_of(grey: NDArray[np.uint8]) -> bytes:
+    """The SHA-256 of a picture's grey pixels: uint8 [height, width]."""
+    height, width = grey.shape
+    return hashlib.sha256(b"%d %d " % (height, width) + grey.tobytes()).digest()
+
+
+def assign_split(digest: bytes) -> SplitName:
+    """Choose the split of a picture: 1/7 for test, 1/7 for validation, 5/7 for training.
+
+    digest: of its grey pixels. Nothing else decides, so a picture stays in its split when others
+    are added or another network reads it, and is never in two splits under two names.
+    """
+    share = int.from_bytes(digest[:8]) % 7
+    return "test" if share == 0 else "validation" if share == 1 else "train"
+
+
+def has_pictures(data: Path) -> bool:
+    """Whether it is a table or a sorted folder of pictures. Raises DataError if it is missing."""
+    return _find_pictures(data) is not None
+
+
+def _find_pictures(data: Path) -> Scan | None:
+    """How to list the pictures in a table or a sorted folder; None for any other folder."""
+    try:
+        if data.is_file():
+            return lambda on_error: table.rows(data, on_error)
+        if any((data / str(digit)).is_dir() for digit in range(10)):
+            return lambda on_error: _scan_folder(data, on_error)
+        if data.is_dir():
+            return None
+        missing = not data.exists()
+    except OSError as error:
+        raise DataError(f"can't open {data}: {error.strerror}") from error
+    raise DataError(f"{data}: {'no such file or folder' if missing else 'not a file or folder'}")
+
+
+@contextmanager
+def explain_missing(data: Path | None) -> Iterator[None]:
+    """If MNIST isn't in `data`, say that there are no sorted pictures either."""
+    try:
+        yield
+    except DataError as error:
+        if data is None:
+            raise
+        raise DataError(f"{data} has no folders of pictures named 0 to 9; and {error}") from error
+
+
+def _scan_folder(folder: Path, on_error: OnError) -> Iterator[tuple[Path, int]]:
+    for digit in range(10):
+        try:
+            with os.scandir(folder / str(digit)) as entries:
+                for entry in entries:
+                    if Path(entry.name).suffix.lower() in SUFFIXES:
+                        yield Path(entry.path), digit
+        except FileNotFoundError:
+            continue  # not every digit must be there
+        except OSError as error:
+            on_error(DataError(f"can't open {error.filename}: {error.strerror}"))
+
+
+def _other_folders(data: Path) -> list[str]:
+    """The folders beside 0 to 9, which may be misnamed."""
+    try:
+        names = sorted(name for name in os.listdir(data) if os.path.isdir(data / name))
+    except OSError:  # a table, or a folder that can't be listed
+        return []
+    return [name for name in names if name not in set("0123456789") and name[0] != "."]

@@ -1,0 +1,150 @@
+"""Accuracy, calibration and confusion of a network on labelled digits, counted batch by batch."""
+
+import heapq
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.data.image_folder import Batch
+from digits.errors import ModelError
+from digits.inference.probabilities import are_probabilities
+
+MAX_MISTAKES = 32  # kept to be looked at
+
+_BINS = 15
+_Z = 1.959964  # 95 % of a normal distribution lie within so many standard deviations
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A digit that was read as another one."""
+
+    name: str
+    image: NDArray[np.uint8]  # [28, 28]
+    label: int
+    predicted: int
+    confidence: float  # in the wrong answer
+    label_probability: float
+
+
+@dataclass
+class Evaluation:
+    """Running totals, whose size doesn't grow with the number of digits.
+
+    threshold: answers with less confidence count as rejected; accuracy, precision and recall take
+    the most probable digit all the same. confusion: int64 [10, 10], label by prediction.
+
+    >>> evaluation = Evaluation(threshold=0.5)
+    >>> probabilities = np.full((1, 10), 0.01, np.float32)
+    >>> probabilities[0, 7] = 0.91
+    >>> image = np.zeros((1, 28, 28), np.uint8)
+    >>> evaluation.add(Batch(image, np.array([7], np.uint8), ["seven.png"]), probabilities)
+    >>> evaluation.accuracy, evaluation.rejected
+    (1.0, 0)
+    """
+
+    threshold: float = 0.0
+    confusion: NDArray[np.int64] = field(default_factory=lambda: np.zeros((10, 10), np.int64))
+    wrong: int = 0
+    rejected: int = 0
+    rejected_right: int = 0  # rejected although the most probable digit is the true one
+    _gaps: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_BINS))
+    _worst: list[tuple[float, int, Mistake]] = field(default_factory=list)
+
+    def add(self, batch: Batch, probabilities: NDArray[np.float32]) -> None:
+        """Count a batch of n digits.
+
+        probabilities: float32 [n, 10]. Raises ModelError if a row isn't a distribution.
+        """
+        if not are_probabilities(probabilities):
+            raise ModelError("the network outputs invalid probabilities")
+        labels, predicted = batch.labels, probabilities.argmax(1)
+        confidence = probabilities.max(1).astype(np.float64)
+        right = predicted == labels
+        np.add.at(self.confusion, (labels, predicted), 1)
+        rejected = confidence < self.threshold
+        self.rejected += int(rejected.sum())
+        self.rejected_right += int((rejected & right).sum())
+        bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+        self._gaps += np.bincount(bins, confidence - right, minlength=_BINS)
+        for index in np.flatnonzero(~right).tolist():
+            self._keep(
+                Mistake(
+                    batch.names[index],
+                    batch.images[index],
+                    int(labels[index]),
+                    int(predicted[index]),
+                    float(confidence[index]),
+                    float(probabilities[index, labels[index]]),
+                )
+            )
+
+    def _keep(self, mistake: Mistake) -> None:
+        self.wrong += 1
+        # The heap drops the least bad first, and the latest among equals.
+        heapq.heappush(self._worst, (-mistake.label_probability, -self.wrong, mistake))
+        if len(self._worst) > MAX_MISTAKES:
+            heapq.heappop(self._worst)
+
+    @property
+    def total(self) -> int:
+        return int(self.confusion.sum())
+
+    @property
+    def accuracy(self) -> float:
+        """0 to 1; NaN before the first digit."""
+        return _ratio(self.total - self.wrong, self.total)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % confidence interval of the accuracy."""
+        return wilson_interval(self.accuracy, self.total)
+
+    @property
+    def precision(self) -> list[float]:
+        """The precision of each digit; NaN for one that was never predicted."""
+        return self._by_digit(self.confusion.sum(0))
+
+    @property
+    def recall(self) -> list[float]:
+        """The recall of each digit; NaN for one that never occurs."""
+        return self._by_digit(self.confusion.sum(1))
+
+    @property
+    def selective_accuracy(self) -> float:
+        """The accuracy on the digits that were not rejected."""
+        right = self.total - self.wrong - self.rejected_right
+        return _ratio(right, self.total - self.rejected)
+
+    @property
+    def calibration_error(self) -> float:
+        """The expected calibration error over 15 equal bins of confidence, 0 to 1.
+
+        See C. Guo et al., "On calibration of modern neural networks", ICML 2017.
+        """
+        return _ratio(float(np.abs(self._gaps).sum()), self.total)
+
+    @property
+    def mistakes(self) -> list[Mistake]:
+        """The worst mistakes: those with the least probability of the label come first."""
+        return [mistake for *_, mistake in sorted(self._worst, reverse=True)]
+
+    def _by_digit(self, totals: NDArray[np.int64]) -> list[float]:
+        right = self.confusion.diagonal()
+        return [_ratio(one, total) for one, total in zip(right, totals, strict=True)]
+
+
+def wilson_interval(accuracy: float, n: int) -> tuple[float, float]:
+    """The 95 % confidence interval of an accuracy on n digits (E. B. Wilson, JASA 22, 1927)."""
+    if not n:
+        return math.nan, math.nan
+    p, z = accuracy, _Z
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else math.nan
