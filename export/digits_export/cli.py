@@ -8,7 +8,8 @@ import typer
 from typer.core import TyperCommand
 
 from digits.commands.options import Data, plain_app
-from digits.terminal import emit, printable
+from digits.terminal import emit
+from digits.text import escape_control
 
 if TYPE_CHECKING:
     from digits_export.export import Report
@@ -123,5 +124,5 @@ def _print(report: "Report") -> None:
             f"{variant.name:10}  {variant.kernels:7}  {variant.bytes / 1000:7,.0f} KB"
             f"  {variant.validation_accuracy:10.2%}  {variant.test_accuracy:.2%}"
             f"  {variant.test_calibration_error:.2%}  {variant.disagreement:7.2%}"
-            f"  {variant.microseconds:6,.0f} µs  {printable(variant.file)}"
+            f"  {variant.microseconds:6,.0f} µs  {escape_control(variant.file)}"
         )

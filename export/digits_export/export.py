@@ -20,7 +20,8 @@ from digits.inference import metadata
 from digits.inference.metadata import Kernels, Metadata
 from digits.inference.model import open_session
 from digits.inference.model_file import check_model
-from digits.terminal import complain, printable, progress_bar
+from digits.terminal import complain, progress_bar
+from digits.text import escape_control
 from digits_export import graph, model_card, quantize, triton, verify
 from digits_export.calibrate import CalibrationMethod
 from digits_export.evaluate import Evaluator, Probabilities, Variant
@@ -96,7 +97,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
             " name the run to export"
         )
     epochs = provenance.recipe.get("epochs")
-    complain(printable(f"exporting {run.folder}, epoch {provenance.epoch} of {epochs}"))
+    complain(escape_control(f"exporting {run.folder}, epoch {provenance.epoch} of {epochs}"))
     validated = provenance.validation_accuracy is not None
     if not validated:
         complain("warning: trained on the validation digits too; accuracy on them is optimistic")
@@ -123,7 +124,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
 
 def _load_splits(loaded: Checkpoint, data: Path | None) -> Splits:
     """Load the same data as in training: other splits might contain training digits."""
-    found = datasets.load(data, lambda error: complain(f"warning: {printable(str(error))}"))
+    found = datasets.load(data, lambda error: complain(f"warning: {error}"))
     datasets.verify_checksums(found, loaded.provenance.data_sha256, data)
     return found.splits
 

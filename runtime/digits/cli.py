@@ -9,7 +9,8 @@ import typer
 from digits import __version__
 from digits.commands import inputs, options
 from digits.errors import DataError, DigitsError
-from digits.terminal import Errors, complain, emit, printable, progress_bar
+from digits.terminal import Errors, complain, emit, progress_bar
+from digits.text import escape_control
 
 # Another package parses what follows the name of the command, --help included.
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -50,11 +51,12 @@ def predict(
 ) -> None:
     """Read the digit in each picture."""
     form = inputs.form(as_json, as_csv)
-    from digits.commands import answers, output, sources
+    from digits.commands import answers, sources
+    from digits.prediction import PREDICTION_COLUMNS
 
     files, named, errors = sources.chosen(pictures, recursive)
     inputs.check_drawing("--explain", explain, files)
-    left, header = inputs.left(files, form, output.PREDICTION_COLUMNS, skip_done)
+    left, header = inputs.left(files, form, PREDICTION_COLUMNS, skip_done)
     sure = reject == "unsure"
     task = answers.Predict(form, named, model, kernels, sure, debug, model_sha256, explain)
     answers.write(task, left, errors, 1 if debug else jobs, header)  # strips are numbered
@@ -76,11 +78,12 @@ def read(
 ) -> None:
     """Read all the digits in each picture, line by line."""
     form = inputs.form(as_json, as_csv)
-    from digits.commands import answers, output, sources
+    from digits.commands import answers, sources
+    from digits.prediction import READING_COLUMNS
 
     files, named, errors = sources.chosen(pictures, recursive)
     inputs.check_drawing("--annotate", annotate, files)
-    left, header = inputs.left(files, form, output.READING_COLUMNS, skip_done)
+    left, header = inputs.left(files, form, READING_COLUMNS, skip_done)
     task = answers.Read(form, named, model, kernels, reject == "unsure", annotate, model_sha256)
     answers.write(task, left, errors, jobs, header)
 
@@ -139,10 +142,10 @@ def evaluate(
 ) -> None:
     """Measure how well a model reads labelled digits."""
     from digits.classifier import Classifier
-    from digits.commands import output, tables
+    from digits.commands import tables
     from digits.data.image_folder import LabelledDataset
     from digits.evaluation import Evaluation
-    from digits.names import escape_name
+    from digits.text import escape_name, to_json
 
     report = _import_for_plot() if plot else None
     errors = Errors()
@@ -161,7 +164,7 @@ def evaluate(
     name, of = escape_name(network.name), escape_name(digits.name)
     if as_json:
         about = {"model": name, "kernels": network.kernels, "data": of}
-        emit(output.as_json(about | tables.evaluation_values(result)))
+        emit(to_json(about | tables.evaluation_values(result)))
     else:
         emit(f"{name} ({network.kernels} kernels) on {of}")
         for line in tables.evaluation(result):
@@ -180,7 +183,8 @@ def info(
     as_json: options.WholeJson = False,
 ) -> None:
     """Show what is in a model file or a checkpoint, and whether it is intact."""
-    from digits.commands import output, tables
+    from digits.commands import tables
+    from digits.text import to_json
 
     found: Any
     if file is not None and inputs.is_checkpoint(file):
@@ -197,7 +201,7 @@ def info(
         found = inspect(file, model_sha256)
         values, lines = tables.info_values, tables.info
     if as_json:
-        emit(output.as_json(values(found)))
+        emit(to_json(values(found)))
         return
     for line in lines(found):
         emit(line)
@@ -210,17 +214,18 @@ def bench(
     as_json: options.WholeJson = False,
 ) -> None:
     """Measure how fast a model is on this device; beside x.int8.onnx also x.onnx."""
-    from digits.commands import device, output, speed, tables
+    from digits.commands import device, speed, tables
+    from digits.text import to_json
 
     speeds, warnings = speed.compare(model, model_sha256)
     for warning in warnings:
         complain(f"warning: {warning}")
     if as_json:
         measured = {"warnings": warnings, "models": tables.speed_values(speeds)}
-        emit(output.as_json(device.about() | measured))
+        emit(to_json(device.about() | measured))
         return
     for line in tables.speed(device.about(), speeds):
-        emit(printable(line))
+        emit(escape_control(line))
 
 
 @app.command(context_settings=PASS_ON)

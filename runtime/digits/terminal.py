@@ -1,7 +1,6 @@
 """Results go to stdout, everything else to stderr; a progress bar only where that is a terminal."""
 
 import os
-import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from digits.errors import DigitsError
 from digits.system import too_many_files
+from digits.text import escape_control
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -19,8 +19,6 @@ T = TypeVar("T")
 _FEW = 200  # items that are done before anyone would look for a bar
 # The exit codes that shells give for SIGINT and SIGPIPE.
 INTERRUPTED, _BROKEN_PIPE = 128 + 2, 128 + 13
-# Of ASCII and Latin-1, and Unicode's ends of lines and changes of direction.
-_CONTROL = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
 
 def emit(line: str) -> None:
@@ -45,7 +43,7 @@ def complain(line: str) -> None:
     # print(file=None) would write among the results.
     if sys.stderr is not None:
         with suppress(OSError):
-            print(printable(line), file=sys.stderr)
+            print(escape_control(line), file=sys.stderr)
 
 
 class Errors:
@@ -70,26 +68,6 @@ class Errors:
 def quiet() -> None:
     """Say nothing of what Pillow remarks on in files that it can read all the same."""
     warnings.filterwarnings("ignore", module="PIL")
-
-
-def printable(text: str) -> str:
-    """The text with control characters escaped, and bytes of file names that aren't UTF-8.
-
-    A file's name must not move the cursor, end a line, or turn the direction of what follows.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    try:
-        raw = os.fsencode(text)  # in a locale without UTF-8, names come as other letters
-    except UnicodeEncodeError:  # there are letters in it that no file's name has there
-        raw = text.encode(errors="backslashreplace")
-    return re.sub(_CONTROL, escaped, raw.decode(errors="backslashreplace"))
-
-
-def escaped(character: re.Match[str]) -> str:
-    """A character that was found: `\\x1b` in ASCII, `\\u202e` beyond."""
-    code = ord(character[0])
-    return f"\\x{code:02x}" if code < 128 else f"\\u{code:04x}"
 
 
 def forget_stdout() -> None:

@@ -17,8 +17,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from digits.commands import output
 from digits.errors import ModelError
+from digits.text import to_json
 from digits_train import checkpoint, info
 from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5
@@ -137,7 +137,7 @@ def test_info_on_what_is_nested_deep(tmp_path: Path, field: str, depth: int) -> 
         text = "\n".join(info.lines(found))
         assert "44,426" in text
         assert "\x1b" not in text
-        assert output.as_json(info.values(found))
+        assert to_json(info.values(found))
 
 
 @pytest.mark.parametrize("length", [0, 1, 2**31, 2**40, 2**63, 2**64 - 1])

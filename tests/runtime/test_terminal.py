@@ -1,6 +1,7 @@
 import pytest
 
-from digits.terminal import complain, printable
+from digits.terminal import complain
+from digits.text import escape_control
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,7 @@ from digits.terminal import complain, printable
     ],
 )
 def test_only_what_would_move_the_cursor_is_escaped(name: str, shown: str) -> None:
-    assert printable(name) == shown
+    assert escape_control(name) == shown
 
 
 def test_complaint_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from digits.commands import tables
-from digits.names import escape_name
-from digits.terminal import printable
+from digits.text import escape_control, escape_name
 from digits_train import checkpoint, models
 from digits_train.checkpoint import Checkpoint
 from digits_train.models import summary
@@ -51,7 +50,7 @@ def lines(info: Info) -> Iterator[str]:
     yield from tables.described(info.file, info.bytes, about)
     yield ""
     for line in summary.table(info.checkpoint.model):
-        yield printable(line)
+        yield escape_control(line)
 
 
 def values(info: Info) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from matplotlib.ticker import LogFormatter, MaxNLocator, StrMethodFormatter
 
 from digits.evaluation import MAX_MISTAKES, Evaluation
 from digits.files import replacing
-from digits.terminal import printable
+from digits.text import escape_control
 
 if TYPE_CHECKING:
     from digits_train.metrics import EpochMetrics  # needs torch; `digits eval --plot` has none
@@ -99,7 +99,7 @@ def mistakes(path: Path, title: str, result: Evaluation) -> None:
 
 def _plain(title: str) -> str:
     """Escape what fonts lack: the title may hold a file's name."""
-    return printable(title.encode(errors="backslashreplace").decode())
+    return escape_control(title.encode(errors="backslashreplace").decode())
 
 
 def _save(figure: Figure, path: Path) -> None:

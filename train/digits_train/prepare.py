@@ -13,7 +13,8 @@ from digits.data import datasets, mnist
 from digits.data.datasets import Dataset
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits.terminal import complain, printable, progress_bar
+from digits.terminal import complain, progress_bar
+from digits.text import escape_control
 from digits_train import diagnose, models, optim
 from digits_train.checkpoint import Checkpoint, TrainState
 from digits_train.config import Precision, RuntimeOptions, TrainConfig
@@ -32,7 +33,7 @@ def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> Da
 
     def on_error(error: DigitsError) -> None:
         if dist.is_main:
-            complain(f"warning: {printable(str(error))}; skipped")
+            complain(f"warning: {escape_control(str(error))}; skipped")
 
     if not dist.is_main:
         dist.barrier()

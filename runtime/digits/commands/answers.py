@@ -11,8 +11,8 @@ from digits.terminal import Errors, emit, track
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from digits.commands.output import Form
     from digits.inference.metadata import Kernels
+    from digits.prediction import Format
 
 # Starting two workers takes a quarter of a second, in which one process reads 250 small pictures.
 _WORTHWHILE = 500
@@ -45,7 +45,7 @@ class Predict(NamedTuple):
     network makes of the one picture.
     """
 
-    form: "Form"
+    form: "Format"
     named: bool
     model: "Path | None" = None
     kernels: "Kernels | None" = None
@@ -56,7 +56,6 @@ class Predict(NamedTuple):
 
     def start(self) -> Work:
         from digits.classifier import Classifier
-        from digits.commands import output
 
         classifier = Classifier(
             self.model, kernels=self.kernels, reject=self.reject, sha256=self.sha256
@@ -80,7 +79,7 @@ class Predict(NamedTuple):
             elif self.explain:
                 note += f"; {self.explain} isn't drawn"
             noted = PictureError(f"{file}: {note}") if note else None
-            return Answer(output.prediction(file, prediction, self.form, self.named), noted)
+            return Answer(prediction.format(file, self.form, self.named), noted)
 
         return answer
 
@@ -88,7 +87,7 @@ class Predict(NamedTuple):
 class Read(NamedTuple):
     """Reads all the digits of each picture. annotate: file for the one picture with boxes."""
 
-    form: "Form"
+    form: "Format"
     named: bool
     model: "Path | None" = None
     kernels: "Kernels | None" = None
@@ -98,7 +97,6 @@ class Read(NamedTuple):
 
     def start(self) -> Work:
         from digits.classifier import Classifier
-        from digits.commands import output
 
         classifier = Classifier(
             self.model, kernels=self.kernels, reject=self.reject, sha256=self.sha256
@@ -111,7 +109,7 @@ class Read(NamedTuple):
                 from digits.commands import drawing
 
                 drawing.save(self.annotate, drawing.annotated(source, reading.digits))
-            return Answer(output.reading(file, reading, self.form, self.named))
+            return Answer(reading.format(file, self.form, self.named))
 
         return answer
 

@@ -13,7 +13,7 @@ from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 
-from digits.commands import output
+from digits.text import csv_row
 
 _ENOUGH = 3  # deaths; one or two may be somebody's kill
 _BLOCK = 1 << 16  # bytes at the file's end: 500 deaths
@@ -62,7 +62,7 @@ class Attempts:
             self._save()
 
     def _save(self) -> None:
-        lines = [output.row(cells) + "\n" for cells in [*self._deaths.elements(), *self._reading]]
+        lines = [csv_row(cells) + "\n" for cells in [*self._deaths.elements(), *self._reading]]
         with suppress(OSError):
             if lines:
                 self._path.write_text("".join(lines), encoding="utf-8")

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digits.classifier import Examination
-from digits.commands import output
 from digits.commands.sources import STDIN
 from digits.files import write_bytes
 from digits.prediction import Prediction
@@ -179,8 +178,7 @@ def _kind(hypothesis: Hypothesis) -> str:
 def _answer(examined: Examination, prediction: Prediction) -> str:
     """What `digits predict` prints, and the probability that the picture shows no one digit."""
     several, none = percent(examined.judgement.several), percent(examined.judgement.none)
-    printed = output.prediction("", prediction, "text", named=False)
-    return f"{printed}        several digits {several}        no digit {none}"
+    return f"{prediction.to_text()}        several digits {several}        no digit {none}"
 
 
 def percent(share: float) -> str:

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from digits.classifier import Classifier, Examination
-from digits.commands import output
 from digits.commands.drawing import BACKDROP, SURE, UNSURE, Colour, percent
 from digits.inference.feature_maps import FeatureMaps, feature_maps
 from digits.prediction import Prediction
@@ -44,9 +43,8 @@ def draw(classifier: Classifier, examined: Examination, prediction: Prediction) 
         *((_grid(maps.values), _title(place, maps)) for place, maps in enumerate(found)),
         (_bars(examined.answers[best], colour), ["softmax", "10 probabilities"]),
     ]
-    answer = output.prediction("", prediction, "text", named=False)
-    below = f"answer: {answer}        In the maps, white is the largest value of the layer."
-    return _row(panels, below)
+    legend = "In the maps, white is the largest value of the layer."
+    return _row(panels, f"answer: {prediction.to_text()}        {legend}")
 
 
 def _title(place: int, maps: FeatureMaps) -> list[str]:

@@ -11,7 +11,6 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from digits.commands import output
 from digits.commands.folder_scan import FileStamp, stamp
 from digits.commands.stop_event import StopEvent
 from digits.errors import DigitsError, PictureError
@@ -81,8 +80,8 @@ class Reader(NamedTuple):
 
     def row(self, name: str, prediction: Prediction) -> Row:
         """What is written of a picture."""
-        text = output.prediction(name, prediction, "json" if self.as_json else "text", named=True)
-        return Row(output.prediction_cells(name, prediction)[1:], text)
+        text = prediction.format(name, "json" if self.as_json else "text", show_name=True)
+        return Row(prediction.to_csv_row(name)[1:], text)
 
 
 ReaderWorker = Worker[Request, Row | None]

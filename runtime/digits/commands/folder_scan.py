@@ -12,7 +12,7 @@ from contextlib import suppress
 from queue import Empty, Queue
 from typing import NamedTuple
 
-from digits.commands import output
+from digits.text import csv_name
 from digits.vision.formats import SUFFIXES
 
 _CHUNK = 256  # pictures that are handed over at a time
@@ -32,7 +32,7 @@ class FileStamp(NamedTuple):
     @property
     def cells(self) -> tuple[str, str, str]:
         """As in the results: what tells it from other files."""
-        return output.as_written(self.name), _utc(self.modified), str(self.size)
+        return csv_name(self.name), _utc(self.modified), str(self.size)
 
 
 def stamp(folder: str, name: str) -> FileStamp | None:

@@ -26,10 +26,11 @@ def left(
     """The files that aren't done, and the header of CSV, where it isn't there yet."""
     appends = False
     if skip_done:
-        from digits.commands import output, results
+        from digits.commands import results
+        from digits.text import csv_name
 
         names, appends = results.done(skip_done, columns, form == "csv")
-        files = [file for file in files if output.as_written(file) not in names]
+        files = [file for file in files if csv_name(file) not in names]
     return files, ",".join(columns) if form == "csv" and not appends else ""
 
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from digits.commands import output, results
+from digits.commands import results
 from digits.errors import DigitsError
 from digits.files import lock
+from digits.text import csv_row
 
 
 class CantWrite(DigitsError):
@@ -52,7 +53,7 @@ class Journal:
             self._follow()
             before = self._cut()
             lines = [] if before else [",".join(self._columns)]
-            text = "".join(f"{line}\n" for line in [*lines, output.row(cells)])
+            text = "".join(f"{line}\n" for line in [*lines, csv_row(cells)])
             self._write(text.encode(errors="backslashreplace"), before)
         except OSError as error:
             raise CantWrite(f"can't write {self.path}: {error.strerror or error}") from error

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from digits.commands import output
 from digits.errors import DigitsError
 from digits.terminal import complain
+from digits.text import escape_formula
 
 _BLOCK = 1 << 16
 
@@ -90,7 +90,7 @@ def rows(file: BinaryIO, path: Path, end: int) -> Iterator[tuple[int, list[str]]
         if not header:
             header = cells
         elif len(cells) == len(header) and cells[0]:
-            yield start, [output.inert(cells[0]), *cells[1:]]
+            yield start, [escape_formula(cells[0]), *cells[1:]]
         else:
             damaged += whole
         start += len(line)

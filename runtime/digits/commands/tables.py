@@ -10,8 +10,7 @@ from typing import Any
 from digits.commands.speed import Speed
 from digits.evaluation import Evaluation
 from digits.inference.model_file import ModelInfo
-from digits.names import escape_name
-from digits.terminal import printable
+from digits.text import escape_control, escape_name
 
 _LISTED = 10  # mistakes
 _NESTED = 100  # objects and lists
@@ -100,7 +99,7 @@ def described(file: str, size: int, about: Mapping[str, object]) -> Iterator[str
     width = max(map(len, rows))
     yield f"{escape_name(file)}: {size:,} bytes, intact"
     for key, value in rows.items():
-        yield printable(f"  {key:{width}}  {value}")
+        yield escape_control(f"  {key:{width}}  {value}")
 
 
 def info_values(model: ModelInfo) -> dict[str, Any]:

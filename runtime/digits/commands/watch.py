@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from digits.commands import output
 from digits.commands.attempts import Attempts
 from digits.commands.folder_reader import (
     Outcome,
@@ -25,10 +24,10 @@ from digits.commands.folder_scan import FileStamp, FolderScan
 from digits.commands.journal import CantWrite, Journal
 from digits.commands.stop_event import StopEvent
 from digits.errors import DigitsError
-from digits.prediction import Prediction
+from digits.prediction import PREDICTION_COLUMNS, Prediction
 from digits.terminal import complain
 
-COLUMNS = ("file", "modified", "size", *output.PREDICTION_COLUMNS[1:])
+COLUMNS = ("file", "modified", "size", *PREDICTION_COLUMNS[1:])
 
 _SETTLED = 1.0  # seconds unchanged, after which a picture counts as completely written
 _DAMAGED = 60.0  # seconds unchanged, after which one that can't be read counts as damaged

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from digits.errors import DataError, DigitsError
-from digits.names import unescape_name
+from digits.text import unescape_name
 
 _REQUIRED = {"file", "digit"}
 _DIGITS = list("0123456789")

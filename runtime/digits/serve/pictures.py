@@ -5,11 +5,11 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from digits.classifier import Classifier
-from digits.commands import output
 from digits.errors import PictureError
 from digits.prediction import Prediction
 from digits.processes import Worker
 from digits.serve.limits import Limits
+from digits.text import to_json
 from digits.vision import picture
 
 ALONE = 0  # the status of a picture that has to be sent again, without others
@@ -74,7 +74,7 @@ def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -
     examined = classifier.examine_pictures(list(opened.values()))
     for number, one in zip(opened, examined, strict=True):
         prediction, upload = classifier.prediction(one), uploads[number]
-        values = output.prediction_values(upload.name, prediction, upload.frame)
+        values = prediction.to_dict(upload.name, upload.frame)
         answers[number] = _answer(values, [prediction])
     return [answers[number] for number in range(len(uploads))]
 
@@ -89,9 +89,9 @@ def _too_large(content: bytes, max_pixels: int, shared: bool) -> Answer | None:
 
 def _read(classifier: Classifier, upload: Upload) -> Answer:
     reading = classifier.read(upload.content)
-    return _answer(output.reading_values(upload.name, reading, upload.frame), reading.digits)
+    return _answer(reading.to_dict(upload.name, upload.frame), reading.digits)
 
 
 def _answer(values: object, digits: Sequence[Prediction]) -> Answer:
     unsure = sum(digit.digit is None for digit in digits)
-    return Answer(200, output.as_json(values), tuple(one.confidence for one in digits), unsure)
+    return Answer(200, to_json(values), tuple(one.confidence for one in digits), unsure)

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from digits import Classifier
-from digits.commands import output, tables
+from digits.commands import tables
 from digits.inference.model import Model
 from digits.inference.model_file import inspect
+from digits.text import to_json
 from digits.vision import picture
 from digits.vision.hypotheses import propose
 from tests.conftest import Run
@@ -182,5 +183,5 @@ def test_a_recipe_that_is_no_recipe_is_shown_as_it_is(recipe: str) -> None:
     lines = "\n".join(tables.info(found))
     assert "recipe" in lines
     assert "\x1b" not in lines
-    values = json.loads(output.as_json(tables.info_values(found)), parse_constant=pytest.fail)
+    values = json.loads(to_json(tables.info_values(found)), parse_constant=pytest.fail)
     assert "recipe" in values["metadata"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from digits.classifier import Prediction
-from digits.commands import output, results
+from digits.commands import results
 from digits.commands.folder_scan import FileStamp
 from digits.commands.journal import Journal
 from digits.commands.watch import COLUMNS
@@ -58,7 +58,7 @@ def test_watch_knows_escaped_names(tmp_path: Path) -> None:
     arrivals = [FileStamp(name, 1_767_323_045_000_000_006, 7) for name in NAMES]
     journal = Journal(tmp_path / "results.csv", COLUMNS)
     for one in arrivals:
-        journal.append([*one.cells, *output.prediction_cells(one.name, NOTHING)[1:]])
+        journal.append([*one.cells, *NOTHING.to_csv_row(one.name)[1:]])
     read = [tuple(row[:3]) for row in journal.rows()]
     os.close(journal._file)
     assert read == [one.cells for one in arrivals]

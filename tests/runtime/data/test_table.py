@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from digits.commands import output
 from digits.data import table
 from digits.errors import DataError, DigitsError
+from digits.text import csv_name, csv_row
 
 EXPECTED = [("a b.png", 7), ("c, d; e.png", 3), ("é.png", 0)]
 PLAIN = 'file,digit\na b.png,7\n"c, d; e.png",3\né.png,0\n'
@@ -86,7 +86,7 @@ def test_names_as_results_write_them(tmp_path: Path) -> None:
     names = ["=1.png", "-7.png", "a\nb.png", "\udcff.png", r"\x3d1.png", "\u202e.png"]
     for name in names:
         (tmp_path / name).write_bytes(b"")
-    lines = [output.row([output.as_written(name), 7]) for name in names]
+    lines = [csv_row([csv_name(name), 7]) for name in names]
     found, errors = rows(tmp_path / "any.csv", "\n".join(["file,digit", *lines]).encode())
     assert [name for name, _ in found] == names
     assert errors == []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digits.names import escape_name, unescape_name
+from digits.text import escape_name, unescape_name
 
 NAMES = {
     b"scans/a b.png": "scans/a b.png",
@@ -56,7 +56,7 @@ def test_escaped_name_of_no_file_is_valid_unicode(name: str) -> None:
 def test_escaped_name_is_the_same_in_every_locale(locale: dict[str, str], tmp_path: Path) -> None:
     code = """
 import os, sys
-from digits.names import escape_name, unescape_name
+from digits.text import escape_name, unescape_name
 for name in sys.argv[1:]:
     assert unescape_name(escape_name(name)) == name
     print(ascii(escape_name(name)))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from digits.classifier import Prediction, Reading
-from digits.commands import output
-from digits.names import unescape_name
+from digits.prediction import Format
+from digits.text import csv_name, to_json, unescape_name
 
 SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
 
@@ -33,34 +33,32 @@ SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
     ],
 )
 def test_a_name_is_no_formula_in_csv(name: str, written: str) -> None:
-    assert output.as_written(name) == written
+    assert csv_name(name) == written
     assert unescape_name(written) == name
-    row = output.prediction(name, SEVEN, "csv", named=True)
+    row = SEVEN.format(name, "csv", show_name=True)
     assert next(csv.reader([row]))[0] == written
-    page = output.reading(name, Reading((((SEVEN,),),)), "csv", named=True)
+    page = Reading((((SEVEN,),),)).format(name, "csv", show_name=True)
     assert next(csv.reader([page]))[0] == written
 
 
 def test_a_note_is_no_formula_in_csv() -> None:
-    cells = output.prediction_cells("a.png", replace(SEVEN, note="=a/b.png is empty"))
+    cells = replace(SEVEN, note="=a/b.png is empty").to_csv_row("a.png")
     assert cells[-1] == r"\x3da/b.png is empty"
 
 
 def test_no_guess_is_named_where_none_is_likelier() -> None:
     unsure = Prediction(None, 0.1, (0.1,) * 10, (1, 2, 3, 4))
-    assert output.prediction("a.png", unsure, "text", named=False) == "?  (10.0 %)"
+    assert unsure.format("a.png", "text", show_name=False) == "?  (10.0 %)"
 
 
 @pytest.mark.parametrize("form", ["text", "json", "csv"])
 @pytest.mark.parametrize(
     ("raw", "written"), [(b"\xff.png", r"\xff.png"), (b"\\xff\n.png", r"\x5cxff\x0a.png")]
 )
-def test_a_name_is_the_same_in_text_json_and_csv(
-    form: output.Form, raw: bytes, written: str
-) -> None:
+def test_a_name_is_the_same_in_text_json_and_csv(form: Format, raw: bytes, written: str) -> None:
     name = os.fsdecode(raw)
-    one = output.prediction(name, SEVEN, form, named=True)
-    page = output.reading(name, Reading((((SEVEN,),),)), form, named=True)
+    one = SEVEN.format(name, form, show_name=True)
+    page = Reading((((SEVEN,),),)).format(name, form, show_name=True)
     for line in (one, page):
         line.encode()
         named = json.loads(line)["file"] if form == "json" else line
@@ -93,7 +91,7 @@ def test_json_is_for_any_parser() -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
 
-    written = output.as_json(values)
+    written = to_json(values)
     read = json.loads(written, parse_constant=refuse)
     assert read == {"a": [None, [1.5, None]], r"b\ud800": {"c": "d\\udcff\n"}, "e": None}
     json.dumps(read, ensure_ascii=False).encode()

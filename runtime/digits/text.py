@@ -1,0 +1,99 @@
+"""Text that terminals, spreadsheets and JSON parsers take as it is: file names, notes, results.
+
+Linux allows any bytes in a file name. In results, `\\xff` stands for a byte that isn't UTF-8 or for
+an ASCII control character, `\\u202e` for other control characters, and `\\x5c` for the backslash of
+a name that looks like that already. So no two names look alike, in any locale.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+_ESCAPE = r"(?:x([0-9a-f]{2})|u([0-9a-f]{4}))"  # follows the backslash
+# Those of ASCII and Latin-1, and Unicode's line separators and changes of direction.
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+# What makes a spreadsheet compute a cell, or a part of it where `;` separates cells.
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = r"(?:^|(?<=;))[-+=@\uff0b\uff0d\uff1d\uff20]"
+_NOT_STRICT = r"\\ud|NaN|Infinity"  # perhaps invalid JSON
+
+
+def escape_control(text: str) -> str:
+    """Escape control characters, and bytes of file names that aren't UTF-8.
+
+    Otherwise a file name could move the cursor, end a line or reverse the text after it.
+
+    >>> escape_control("red\\x1b[31m.png") == r"red\\x1b[31m.png"
+    True
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    try:
+        raw = os.fsencode(text)  # in a locale without UTF-8, names are decoded differently
+    except UnicodeEncodeError:  # not from a file name of this locale
+        raw = text.encode(errors="backslashreplace")
+    return re.sub(_CONTROL, _escape, raw.decode(errors="backslashreplace"))
+
+
+def escape_name(name: str) -> str:
+    """Escape a file name for results, reversibly."""
+    return escape_control(re.sub(rf"\\(?={_ESCAPE})", r"\\x5c", name))
+
+
+def unescape_name(text: str) -> str:
+    """Undo `escape_name` and `escape_formula`; other text stays as it is."""
+    raw = re.sub(rf"\\{_ESCAPE}".encode(), _unescape, text.encode(errors="surrogateescape"))
+    return raw.decode(sys.getfilesystemencoding(), "surrogateescape")
+
+
+def escape_formula(cell: str) -> str:
+    """Escape what would make a spreadsheet compute the cell.
+
+    >>> escape_formula("=1+1") == r"\\x3d1+1"
+    True
+    """
+    return re.sub(_FORMULA, _escape, cell)
+
+
+def csv_name(file: str) -> str:
+    """Escape a file name for CSV."""
+    return escape_formula(escape_name(file))
+
+
+def csv_row(cells: Sequence[object]) -> str:
+    """Format a line of CSV, without its line end."""
+    import csv  # json and csv would slow the start of `digits predict`
+    import io
+
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue()
+
+
+def to_json(values: object) -> str:
+    """Format strict JSON: valid Unicode, and null for NaN and infinity.
+
+    >>> to_json({"accuracy": float("nan")})
+    '{"accuracy": null}'
+    """
+    import json
+
+    text = json.dumps(values)
+    if not re.search(_NOT_STRICT, text):
+        return text
+    text = json.dumps(values, ensure_ascii=False)
+    text = re.sub("[\ud800-\udfff]", lambda found: f"\\\\u{ord(found[0]):04x}", text)
+    return json.dumps(json.loads(text, parse_constant=lambda _: None))
+
+
+def _escape(character: re.Match[str]) -> str:
+    code = ord(character[0])
+    return f"\\x{code:02x}" if code < 128 else f"\\u{code:04x}"
+
+
+def _unescape(found: re.Match[bytes]) -> bytes:
+    byte, character = found.groups()
+    if byte:
+        return bytes([int(byte, 16)])
+    return chr(int(character, 16)).encode(errors="surrogatepass")
