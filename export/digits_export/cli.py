@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from digits.commands.options import Data, plain_app
-from digits.terminal import emit
+from digits.terminal import print_result
 from digits.text import escape_control
 
 if TYPE_CHECKING:
@@ -112,15 +112,17 @@ def export(
     )
     report = export_run(latest_run() if run is None else find_run(run), config, data)
     if as_json:
-        emit(json.dumps(report.to_dict()))
+        print_result(json.dumps(report.to_dict()))
     else:
         _print(report)
 
 
 def _print(report: "Report") -> None:
-    emit("form        kernels        size  validation    test    ece  changed       time  file")
+    print_result(
+        "form        kernels        size  validation    test    ece  changed       time  file"
+    )
     for variant in report.variants:
-        emit(
+        print_result(
             f"{variant.name:10}  {variant.kernels:7}  {variant.bytes / 1000:7,.0f} KB"
             f"  {variant.validation_accuracy:10.2%}  {variant.test_accuracy:.2%}"
             f"  {variant.test_calibration_error:.2%}  {variant.disagreement:7.2%}"

@@ -20,7 +20,7 @@ from digits.inference import metadata
 from digits.inference.metadata import Kernels, Metadata
 from digits.inference.model import open_session
 from digits.inference.model_file import check_model
-from digits.terminal import complain, progress_bar
+from digits.terminal import print_stderr, progress_bar
 from digits.text import escape_control
 from digits_export import graph, model_card, quantize, triton, verify
 from digits_export.calibrate import CalibrationMethod
@@ -97,10 +97,12 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
             " name the run to export"
         )
     epochs = provenance.recipe.get("epochs")
-    complain(escape_control(f"exporting {run.folder}, epoch {provenance.epoch} of {epochs}"))
+    print_stderr(escape_control(f"exporting {run.folder}, epoch {provenance.epoch} of {epochs}"))
     validated = provenance.validation_accuracy is not None
     if not validated:
-        complain("warning: trained on the validation digits too; accuracy on them is optimistic")
+        print_stderr(
+            "warning: trained on the validation digits too; accuracy on them is optimistic"
+        )
     if config.triton is not None and config.triton.exists() and not config.triton.is_dir():
         raise DigitsError(f"{config.triton} is not a folder")
     splits = _load_splits(loaded, data)
@@ -124,7 +126,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
 
 def _load_splits(loaded: Checkpoint, data: Path | None) -> Splits:
     """Load the same data as in training: other splits might contain training digits."""
-    found = datasets.load(data, lambda error: complain(f"warning: {error}"))
+    found = datasets.load(data, lambda error: print_stderr(f"warning: {error}"))
     datasets.verify_checksums(found, loaded.provenance.data_sha256, data)
     return found.splits
 
@@ -233,6 +235,6 @@ def _write(
         files |= triton.repository(repository, served.metadata.architecture, served.file)
     write_all(files)
     if repository is not None:
-        complain(f"{repository} serves {served.path.name}, the fastest with default options")
+        print_stderr(f"{repository} serves {served.path.name}, the fastest with default options")
     if len(artifacts) == 1:
         remove(smallest.path.with_suffix(".int8.onnx"))

@@ -1,4 +1,4 @@
-"""Where the `digits` command starts."""
+"""Start the `digits` command."""
 
 import io
 import os
@@ -11,17 +11,23 @@ from typing import NoReturn
 
 from digits.errors import DigitsError, Interrupted
 from digits.system import require_64_bit, too_many_files
-from digits.terminal import INTERRUPTED, complain, forget_full_stderr, forget_stdout, quiet
+from digits.terminal import (
+    EXIT_INTERRUPTED,
+    discard_full_stderr,
+    discard_stdout,
+    print_stderr,
+    silence_pillow,
+)
 
 
 def main() -> None:
-    """Run the command line; a DigitsError becomes one line on stderr and exit code 1."""
-    quiet()
-    if sys.stderr is None:  # or Typer's complaints are among the results
+    """Run the command line. A DigitsError becomes one line on stderr and exit code 1."""
+    silence_pillow()
+    if sys.stderr is None:  # or Typer would print errors on stdout
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored
         signal.signal(signal.SIGINT, _interrupt)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal can't show is escaped
+    if isinstance(sys.stdout, io.TextIOWrapper):  # escape what the terminal can't show
         sys.stdout.reconfigure(errors="backslashreplace")
     stopped = ""
     try:
@@ -30,38 +36,37 @@ def main() -> None:
     except Interrupted as error:
         stopped = str(error)
     except DigitsError as error:
-        complain(f"error: {too_many_files(error) or error}")
+        print_stderr(f"error: {too_many_files(error) or error}")
         sys.exit(1)
-    except OSError as error:  # Typer writes the help itself
-        forget_stdout()
-        complain(f"error: {too_many_files(error) or error.strerror or error}")
+    except OSError as error:  # Typer prints the help itself
+        discard_stdout()
+        print_stderr(f"error: {too_many_files(error) or error.strerror or error}")
         sys.exit(1)
     except KeyboardInterrupt:
         stopped = "stopped"
     finally:
-        forget_full_stderr()
-    if stopped:  # no longer in `except`: all that the interrupted functions held is closed
+        discard_full_stderr()
+    if stopped:  # outside `except`: what the interrupted functions held is closed
         _exit_interrupted(stopped)
 
 
 def _exit_interrupted(message: str) -> NoReturn:
-    """End the process after Ctrl-C, without a wait for threads that still compute.
+    """Exit after Ctrl-C without waiting for threads.
 
-    Where Ctrl-C came while one was started, nobody would wait for it anyway: PyTorch aborts the
-    process when the interpreter ends before its thread does.
+    PyTorch aborts the process if the interpreter ends before one of its threads does.
     """
-    complain(message)
+    print_stderr(message)
     with suppress(OSError):
         if sys.stdout is not None:
             sys.stdout.flush()
-    os._exit(INTERRUPTED)
+    os._exit(EXIT_INTERRUPTED)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Ctrl-C: a KeyboardInterrupt, except in the middle of an import.
+    """Raise KeyboardInterrupt on Ctrl-C, but exit at once during an import.
 
-    There NumPy and onnxruntime would turn it into an ImportError, as if they were damaged. The
-    process then ends at once: no file suffers, for each appears by rename.
+    NumPy and onnxruntime would turn it into an ImportError. No file is damaged: all are written
+    atomically.
     """
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
@@ -71,8 +76,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    # Typer takes as long to start as Python, NumPy and onnxruntime together. Where there is
-    # nothing to parse, nobody has to wait for it.
+    # Typer takes as long to start as Python, NumPy and onnxruntime together: go without it if there
+    # are no options to parse.
     options = [word for word in arguments if word.startswith("-") and word != "-"]
     if len(arguments) > 1 and arguments[0] == "predict" and not options:
         _predict(arguments[1:])
@@ -83,7 +88,7 @@ def _run(arguments: Sequence[str]) -> None:
 
 
 def _predict(pictures: Sequence[str]) -> None:
-    """`digits predict` with every option as it is by default."""
+    """Run `digits predict` with default options."""
     from digits.commands import answers, sources
 
     files, named, errors = sources.chosen(pictures, recursive=False)

@@ -9,7 +9,7 @@ import typer
 from digits import __version__
 from digits.commands import inputs, options
 from digits.errors import DataError, DigitsError
-from digits.terminal import Errors, complain, emit, progress_bar
+from digits.terminal import ErrorReporter, print_result, print_stderr, progress_bar
 from digits.text import escape_control
 
 # Another package parses what follows the name of the command, --help included.
@@ -21,7 +21,7 @@ app = options.plain_app()
 
 def _version(wanted: bool) -> None:
     if wanted:
-        emit(f"digits {__version__}")
+        print_result(f"digits {__version__}")
         raise typer.Exit
 
 
@@ -110,17 +110,16 @@ def watch(
     from functools import partial
 
     from digits.commands import folder_reader
-    from digits.commands.stop_event import StopEvent
     from digits.commands.watch import FolderWatcher
-    from digits.processes import Worker
+    from digits.processes import StopEvent, Worker
 
     stop = StopEvent()
     stop.set_by_signals()
     sure = reject == "unsure"
     reader = folder_reader.Reader(str(folder), model, kernels, sure, model_sha256, as_json)
     start_worker = partial(Worker, reader.start, folder_reader.MEMORY)
-    watcher = FolderWatcher(reader, start_worker, results, recursive, emit)
-    complain(f"watching {folder}; {watcher.done} pictures are done")
+    watcher = FolderWatcher(reader, start_worker, results, recursive, print_result)
+    print_stderr(f"watching {folder}; {watcher.done} pictures are done")
     watcher.run(stop)
 
 
@@ -148,7 +147,7 @@ def evaluate(
     from digits.text import escape_name, to_json
 
     report = _import_for_plot() if plot else None
-    errors = Errors()
+    errors = ErrorReporter()
     classifier = Classifier(model, threads=0, kernels=kernels, sha256=model_sha256)
     network = classifier.model
     digits = LabelledDataset(data, split, errors.report, classifier)
@@ -164,11 +163,11 @@ def evaluate(
     name, of = escape_name(network.name), escape_name(digits.name)
     if as_json:
         about = {"model": name, "kernels": network.kernels, "data": of}
-        emit(to_json(about | tables.evaluation_values(result)))
+        print_result(to_json(about | tables.evaluation_values(result)))
     else:
-        emit(f"{name} ({network.kernels} kernels) on {of}")
+        print_result(f"{name} ({network.kernels} kernels) on {of}")
         for line in tables.evaluation(result):
-            emit(line)
+            print_result(line)
     if report and plot:
         report.confusion(plot / "confusion.png", digits.name, result)
         report.mistakes(plot / "mistakes.png", digits.name, result)
@@ -201,10 +200,10 @@ def info(
         found = inspect(file, model_sha256)
         values, lines = tables.info_values, tables.info
     if as_json:
-        emit(to_json(values(found)))
+        print_result(to_json(values(found)))
         return
     for line in lines(found):
-        emit(line)
+        print_result(line)
 
 
 @app.command()
@@ -219,13 +218,13 @@ def bench(
 
     speeds, warnings = speed.compare(model, model_sha256)
     for warning in warnings:
-        complain(f"warning: {warning}")
+        print_stderr(f"warning: {warning}")
     if as_json:
         measured = {"warnings": warnings, "models": tables.speed_values(speeds)}
-        emit(to_json(device.about() | measured))
+        print_result(to_json(device.about() | measured))
         return
     for line in tables.speed(device.about(), speeds):
-        emit(escape_control(line))
+        print_result(escape_control(line))
 
 
 @app.command(context_settings=PASS_ON)

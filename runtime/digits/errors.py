@@ -1,13 +1,13 @@
-"""Every error a user can cause, in one tree.
+"""The errors that a user can cause. The message is one sentence with the way out.
 
-    DigitsError        the command can't go on: the message is one sentence with the way out
-    ├── PictureError   a picture that can't be opened, or holds no digit
-    ├── ModelError     an ONNX file or a checkpoint that isn't ours, or is damaged
-    ├── DataError      digits with labels (MNIST, a folder, a table) that can't be found or trusted
+    DigitsError
+    ├── PictureError   a picture can't be opened, or holds no digit
+    ├── ModelError     an ONNX file or a checkpoint is missing, damaged or not ours
+    ├── DataError      labelled digits (MNIST, a folder, a table) can't be found or trusted
     └── Interrupted    Ctrl-C
 
-Library code raises them; the command line prints `error: …` and exits with 1, at Ctrl-C with 130.
-Anything else that is raised is a bug in digits.
+Library code raises them; the command line prints `error: …` and exits with 1, after Ctrl-C with
+130. Any other exception is a bug in digits.
 """
 
 
@@ -16,15 +16,15 @@ class DigitsError(Exception):
 
 
 class PictureError(DigitsError):
-    """A picture can't be opened, or no digit can be found in it."""
+    """A picture can't be opened, or holds no digit."""
 
 
 class ModelError(DigitsError):
-    """A model or checkpoint is missing, damaged, or not one of ours."""
+    """A model or checkpoint is missing, damaged or not ours."""
 
 
 class DataError(DigitsError):
-    """MNIST, or one's own labelled pictures, can't be found, fetched, verified or parsed."""
+    """MNIST or labelled pictures can't be found, downloaded, verified or parsed."""
 
 
 class Interrupted(DigitsError):

@@ -1,4 +1,8 @@
-"""Files that are there whole or not at all."""
+"""Write files atomically, and lock them.
+
+No library that digits has does both: a rename that outlives a power cut, and locks that tell a
+dead process's temporary file from a live one's.
+"""
 
 import glob
 import os
@@ -16,13 +20,11 @@ except ImportError:  # Windows, which deletes no file that a process has open
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a new name in the folder of `path`; rename it to `path` when the block succeeds.
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; rename it to `path` if the block succeeds.
 
-    The block writes the file under that name. A full disk, an exception or a kill leaves `path`
-    as it was. Two processes that write the same file don't mix: the last rename wins.
-
-    Raises DigitsError when the operating system refuses to write.
+    A full disk, an exception or a kill leaves `path` as it was. If two processes write the same
+    file, the last rename wins. Raises DigitsError if it can't be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,51 +37,50 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` by rename. Raises DigitsError when that fails."""
-    with replacing(path) as temporary:
+    """Write bytes atomically. Raises DigitsError."""
+    with atomic_write(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8 by rename. Raises DigitsError when that fails."""
+    """Write text atomically, as UTF-8. Raises DigitsError."""
     write_bytes(path, text.encode())
 
 
 def write_all(files: Mapping[Path, bytes]) -> None:
-    """Write all the files, and only then rename any; the first comes last.
+    """Write all files before renaming any; the first is renamed last.
 
-    What an earlier process had begun to write of them when it was killed goes first: nobody else
-    would ever delete it. Raises DigitsError when that fails.
+    Deletes what a killed process had begun to write of them. Raises DigitsError.
     """
     for path in files:
         if os.path.isdir(path):
             raise DigitsError(f"can't write {path}: it is a folder")
-        sweep(path)
+        remove_stale_temps(path)
     with ExitStack() as stack:
         for path, data in files.items():
-            stack.enter_context(replacing(path)).write_bytes(data)
+            stack.enter_context(atomic_write(path)).write_bytes(data)
 
 
-def sweep(path: Path) -> None:
-    """Delete what `replacing` had begun to write of this file when its process was killed.
+def remove_stale_temps(path: Path) -> None:
+    """Delete the temporary files that killed processes left behind when writing `path`.
 
-    What a process is writing stays. On a disk without locks, where nobody can tell, all stays.
+    What a live process is writing stays; on a disk without locks, everything does.
     """
     folder, stem, suffix = map(glob.escape, (str(path.parent), path.stem, path.suffix))
     for temporary in glob.glob(os.path.join(folder, f".{stem}-{'[0-9a-f]' * 8}{suffix}")):
-        with suppress(OSError):  # what can't be deleted is in nobody's way
+        with suppress(OSError):  # it does no harm
             if fcntl is None:
                 os.unlink(temporary)
                 continue
-            with open(temporary, "r+b") as file:  # network disks lock no file that is only read
+            with open(temporary, "r+b") as file:  # network disks lock only writable files
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 os.unlink(temporary)
 
 
-def lock(file: int) -> bool:
-    """Lock an open file until it is closed. False when another process has it.
+def try_lock(file: int) -> bool:
+    """Lock an open file until it is closed. False if another process has locked it.
 
-    Windows has no such lock, nor have some network disks: there it is always free.
+    True where locks don't exist: on Windows and some network disks.
     """
     if fcntl is None:
         return True
@@ -94,23 +95,23 @@ def lock(file: int) -> bool:
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[bool]:
-    """Lock a folder while the block runs: nothing is written, and a kill leaves nothing behind.
+    """Lock a folder during the block, without writing into it.
 
-    False when another process has it, or when there is another folder under that name by now.
-    Where `lock` knows no lock, or the folder can't be opened, it is always free.
+    False if another process has locked it, or if it has been replaced. True where locks don't
+    exist, or if the folder can't be opened.
     """
     with ExitStack() as opened:
         free = True
         if fcntl is not None:
             with suppress(OSError):
-                file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # a pipe would wait
+                file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # a pipe would block
                 opened.callback(os.close, file)
-                free = lock(file) and _is_at(file, folder)
+                free = try_lock(file) and _is_at(file, folder)
         yield free
 
 
 def remove(path: Path) -> None:
-    """Delete the file if it is there. Raises DigitsError when that fails."""
+    """Delete the file if it exists. Raises DigitsError."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -119,39 +120,38 @@ def remove(path: Path) -> None:
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
-    """A new file beside `path` that other processes' `sweep` leaves alone while the block runs.
+    """Create a temporary file beside `path`, locked against `remove_stale_temps` by others.
 
-    It is locked, and a lock ends with its process. When the block ends the file is gone, unless it
-    has another name then.
+    The lock ends with the process. The file is deleted after the block unless it was renamed.
     """
     while True:
         name = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
         with ExitStack() as cleanup:
-            cleanup.callback(_forget, name)
+            cleanup.callback(_discard, name)
             if fcntl is not None:
                 file = cleanup.enter_context(name.open("xb"))
-                # A sweep may have come between the two calls: then it has that file, and not we.
-                if not (lock(file.fileno()) and _is_at(file.fileno(), name)):
+                # Another process may have deleted it between the two calls.
+                if not (try_lock(file.fileno()) and _is_at(file.fileno(), name)):
                     continue
             yield name
             return
 
 
 def _is_at(file: int, path: Path) -> bool:
-    """Whether the open file is still the one under this name."""
+    """Whether the path still leads to the open file."""
     try:
         return os.path.samestat(os.fstat(file), path.stat())
     except FileNotFoundError:
         return False
 
 
-def _forget(path: Path) -> None:
-    with suppress(OSError):  # gone already, or never there
+def _discard(path: Path) -> None:
+    with suppress(OSError):  # renamed, or never created
         path.unlink()
 
 
 def _flush(path: Path) -> None:
-    # Without fsync a power cut after the rename can leave an empty file under the final name.
+    # Without fsync, a power cut after the rename can leave an empty file.
     descriptor = os.open(path, os.O_RDWR)
     try:
         os.fsync(descriptor)

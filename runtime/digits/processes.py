@@ -1,12 +1,14 @@
-"""Processes that answer one request after the other, and that can be ended.
+"""Worker processes that can be killed, and a stop signal to wait for beside them.
 
-What a decoder does with foreign bytes, however long it takes and however much memory it wants, is
-over when its process is.
+They confine what a decoder does with foreign bytes: crashes, time and memory.
+concurrent.futures.ProcessPoolExecutor won't do: one crash breaks the whole pool, and it can neither
+kill nor limit a single worker.
 """
 
 import ctypes
 import multiprocessing
 import os
+import select
 import signal
 import threading
 import time
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from digits.errors import DigitsError
-from digits.terminal import quiet
+from digits.terminal import silence_pillow
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -26,23 +28,22 @@ Start = Callable[[], Callable[[Request], Answer]]
 
 _STARTING = threading.Lock()  # the environment belongs to all threads
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_LONG = 0.1  # seconds, which a picture takes that needs much memory
-_SECONDS_TO_DIE = 5.0  # after SIGKILL; longer takes what waits for a disk that doesn't answer
+_LONG = 0.1  # seconds; a picture that takes longer needs much memory
+_SECONDS_TO_DIE = 5.0  # after SIGKILL, unless a disk doesn't respond
 
 
 class WorkerDied(DigitsError):
-    """A worker process has ended before it answered, as when the memory is full."""
+    """A worker process ended before it answered, as when memory runs out."""
 
 
 class Worker(Generic[Request, Answer]):
-    """A process of its own, which `start` gives the function that answers.
+    """A process that answers one request after the other.
 
-    start: can be pickled; called once, in the new process. memory: how many bytes it may take
-    beyond those that it has after that, where the system can bound it (Linux); no bound without.
-    Ctrl-C doesn't reach it: the first process decides. It ends when that does, be it by a kill; on
-    Linux even when the thread does that made it.
+    start: picklable; called once in the new process, returns the function that answers. memory:
+    how many bytes it may allocate after that (Linux); by default no limit. Ctrl-C doesn't reach
+    it. It ends with its parent process, even a killed one; on Linux with the thread that made it.
 
-    Raises WorkerDied when the system gives no other process.
+    Raises WorkerDied if the system can't start another process.
     """
 
     def __init__(self, start: Start[Request, Answer], memory: int | None = None) -> None:
@@ -55,41 +56,41 @@ class Worker(Generic[Request, Answer]):
                 self._process.start()
         except OSError as error:
             raise WorkerDied(f"can't start another process: {error.strerror}") from error
-        its_end.close()  # so that each end notices when the other is gone
+        its_end.close()  # so that each end notices if the other is gone
         self._started = False
 
     def wait_until_started(self) -> None:
-        """Raises WorkerDied, and the DigitsError that `start` raises."""
+        """Wait for `start`. Raises WorkerDied, and the DigitsError that `start` raises."""
         if not self._started:
             self._receive(None)
             self._started = True
 
     def send(self, request: Request) -> None:
-        """Ask for something. Raises WorkerDied, and the DigitsError that `start` raises."""
+        """Send a request. Raises WorkerDied, and the DigitsError that `start` raises."""
         try:
             self._pipe.send(request)
         except OSError as error:
-            self.wait_until_started()  # or else there is a better reason
+            self.wait_until_started()  # which has a better reason
             raise WorkerDied("a worker process died") from error
 
     def receive(self, timeout: float | None = None) -> Answer:
-        """The answer to the first request that has none yet.
+        """Return the answer to the oldest pending request.
 
-        Raises WorkerDied, TimeoutError after so many seconds without an answer, and the DigitsError
-        that the function raises.
+        timeout: in seconds. Raises WorkerDied, TimeoutError, and the DigitsError that the function
+        raises.
         """
         self.wait_until_started()
         answer: Answer = self._receive(timeout)
         return answer
 
     def ask(self, request: Request, timeout: float | None = None) -> Answer:
-        """`send` and `receive`."""
+        """Send a request and return its answer."""
         self.send(request)
         return self.receive(timeout)
 
     @property
     def exit_code(self) -> int | None:
-        """How a process that died has ended: 1 after a bug, or minus the number of a signal."""
+        """How a dead process ended: 1 after a bug, or minus a signal number."""
         self._process.join(_SECONDS_TO_DIE)
         return self._process.exitcode
 
@@ -98,7 +99,7 @@ class Worker(Generic[Request, Answer]):
         return self._pipe.fileno()
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process."""
         self._pipe.close()
         self._process.kill()
         self._process.join(_SECONDS_TO_DIE)
@@ -107,7 +108,7 @@ class Worker(Generic[Request, Answer]):
         try:
             ready = self._pipe.poll(timeout)
             answer = self._pipe.recv() if ready else None
-        except (EOFError, OSError) as error:  # OSError: in the middle of an answer
+        except (EOFError, OSError) as error:  # OSError: within an answer
             raise WorkerDied("a worker process died") from error
         if not ready:
             raise TimeoutError
@@ -116,11 +117,42 @@ class Worker(Generic[Request, Answer]):
         return answer
 
 
+class StopEvent:
+    """An event that SIGTERM and Ctrl-C set, and that can be waited for beside workers.
+
+    threading.Event could deadlock: its `wait` holds a lock that the signal handler needs.
+    """
+
+    def __init__(self) -> None:
+        self._set, self._wake = False, os.pipe()
+
+    def set_by_signals(self) -> None:
+        """Have SIGTERM and Ctrl-C set it instead of ending the process."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def is_set(self) -> bool:
+        return self._set
+
+    def fileno(self) -> int:
+        """For `multiprocessing.connection.wait`; readable once it is set."""
+        return self._wake[0]
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it is set, or for so many seconds."""
+        select.select([self], [], [], seconds)
+
+    def _stop(self, *_: object) -> None:
+        if not self._set:
+            self._set = True
+            os.write(self._wake[1], b"\0")
+
+
 @contextmanager
 def _safe_path() -> Iterator[None]:
-    """Have a new Python not look for modules in the current folder, which may be a stranger's.
+    """Keep a new Python from importing modules from the current folder, which may be untrusted.
 
-    It is started by `python -c`, which does so until it has this process's sys.path.
+    It starts with `python -c`, which does so until it has this process's sys.path.
     """
     before = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"
@@ -135,23 +167,23 @@ def _safe_path() -> Iterator[None]:
 
 @contextmanager
 def _sigint_blocked() -> Iterator[None]:
-    """Ctrl-C goes to all: it must not interrupt a process that is only starting."""
+    """Keep Ctrl-C, which reaches all processes, from interrupting one that is starting."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # which unblocks SIGINT when it has started its process
+    resource_tracker.ensure_running()  # starting it later would unblock SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield  # a process has from its birth what its parent blocks
+        yield  # a process inherits what its parent blocks
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Connection, start: Start[Any, Any], memory: int | None) -> None:
-    """What a worker does, until the other end is closed."""
+    """Answer requests until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
-    quiet()
+    silence_pillow()
     with suppress(EOFError, OSError):
         try:
             work = start()
@@ -171,23 +203,23 @@ def _serve(pipe: Connection, start: Start[Any, Any], memory: int | None) -> None
             pipe.send(answer)
             del request, answer
             if time.monotonic() - started > _LONG:
-                _give_back_memory()
+                _trim_memory()
 
 
 def _die_with_parent() -> None:
-    """Also in the middle of a picture, where nobody looks whether the pipe is closed. Linux."""
+    """End with the parent even while reading a picture, when nobody watches the pipe (Linux)."""
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _give_back_memory() -> None:
-    """Have the C library (glibc) give back what it keeps for the next one that is as large."""
-    with suppress(AttributeError, OSError, TypeError):  # there is none, or it has no such function
+def _trim_memory() -> None:
+    """Make glibc return the memory that it keeps for the next large picture."""
+    with suppress(AttributeError, OSError, TypeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def _limit_memory(more: int) -> None:
-    """Let this process take so many bytes more, and then raise MemoryError."""
+    """Let this process allocate so many more bytes before it gets a MemoryError."""
     try:
         import resource
 

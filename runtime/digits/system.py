@@ -1,4 +1,4 @@
-"""What digits needs of the machine, and what it may use of it."""
+"""What digits needs from the machine, and what it may use."""
 
 import errno
 import os
@@ -8,7 +8,7 @@ from digits.errors import DigitsError
 
 
 def require_64_bit() -> None:
-    """Raise DigitsError on a 32-bit system, where pip leaves out what the runtime needs.
+    """Raise DigitsError on a 32-bit system, where pip leaves out onnxruntime.
 
     Call it before NumPy is imported.
     """
@@ -23,16 +23,16 @@ def require_64_bit() -> None:
         )
 
 
-def cores() -> int:
-    """How many cores this process may use."""
+def cpu_count() -> int:
+    """Count the cores that this process may use."""
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def too_many_files(error: BaseException | None) -> str:
-    """What to say of an error that came of too many open files; empty for any other.
+    """Explain an error caused by too many open files; empty for any other.
 
-    The next file would fail too: that is no picture's fault.
+    The next file would fail too, so it isn't the picture's fault.
     """
     while error:
         if isinstance(error, OSError) and error.errno == errno.EMFILE:

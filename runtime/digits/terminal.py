@@ -1,4 +1,4 @@
-"""Results go to stdout, everything else to stderr; a progress bar only where that is a terminal."""
+"""Print results on stdout and everything else on stderr, with progress bars on terminals."""
 
 import os
 import sys
@@ -16,70 +16,67 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FEW = 200  # items that are done before anyone would look for a bar
-# The exit codes that shells give for SIGINT and SIGPIPE.
-INTERRUPTED, _BROKEN_PIPE = 128 + 2, 128 + 13
+_MIN_ITEMS_FOR_BAR = 200
+# The exit codes of shells after SIGINT and SIGPIPE.
+EXIT_INTERRUPTED, _EXIT_BROKEN_PIPE = 128 + 2, 128 + 13
 
 
-def emit(line: str) -> None:
-    """Print a result on stdout at once. Raises DigitsError when it can't be written."""
+def print_result(line: str) -> None:
+    """Print a line on stdout and flush it. Raises DigitsError if that fails."""
     if sys.stdout is None:
         raise DigitsError("can't write the results: stdout is closed")
     try:
         print(line, flush=True)
-    except BrokenPipeError:  # the reader has seen enough, as `head` has
-        forget_stdout()
-        sys.exit(_BROKEN_PIPE)
+    except BrokenPipeError:  # the reader has stopped, as `head` does
+        discard_stdout()
+        sys.exit(_EXIT_BROKEN_PIPE)
     except OSError as error:
-        forget_stdout()
+        discard_stdout()
         raise DigitsError(f"can't write the results: {error.strerror}") from error
 
 
-def complain(line: str) -> None:
-    """Print a warning or an error on stderr, if there is one that can be written.
-
-    It stays one line, whatever the names in it: control characters are escaped.
-    """
-    # print(file=None) would write among the results.
+def print_stderr(line: str) -> None:
+    """Print a message on one line of stderr, if possible. Control characters are escaped."""
+    # print(file=None) would print on stdout.
     if sys.stderr is not None:
         with suppress(OSError):
             print(escape_control(line), file=sys.stderr)
 
 
-class Errors:
-    """Tells of each error at once, and remembers that there was one."""
+class ErrorReporter:
+    """Prints errors as they occur, and exits with 1 at the end if there were any."""
 
     def __init__(self) -> None:
         self._any = False
 
     def report(self, error: DigitsError) -> None:
-        """Raises DigitsError where all that follows would fail like this one."""
+        """Print an error. Raises DigitsError if all further files would fail too."""
         if reason := too_many_files(error):
             raise DigitsError(reason) from error
         self._any = True
-        complain(f"error: {error}")
+        print_stderr(f"error: {error}")
 
     def exit_if_any(self) -> None:
-        """End the process with exit code 1 after an error."""
+        """Exit with 1 if an error was reported."""
         if self._any:
             sys.exit(1)
 
 
-def quiet() -> None:
-    """Say nothing of what Pillow remarks on in files that it can read all the same."""
+def silence_pillow() -> None:
+    """Ignore Pillow's warnings about files that it can read nevertheless."""
     warnings.filterwarnings("ignore", module="PIL")
 
 
-def forget_stdout() -> None:
-    """Let nothing more be written: what is still in the buffer would fail again at exit."""
+def discard_stdout() -> None:
+    """Redirect stdout to nowhere, because flushing its buffer at exit would fail again."""
     if sys.stdout is None:
         return
-    with suppress(OSError):  # as when too many files are open
+    with suppress(OSError):  # such as too many open files
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def forget_full_stderr() -> None:
-    """Let the exit code stand: what can't be written of stderr would make it 120 at exit."""
+def discard_full_stderr() -> None:
+    """Redirect stderr to nowhere if it can't be flushed, which would make the exit code 120."""
     try:
         if sys.stderr is not None:
             sys.stderr.flush()
@@ -88,11 +85,12 @@ def forget_full_stderr() -> None:
 
 
 def progress_bar(*fields: str) -> "Progress":
-    """A rich progress bar: description, bar, share, time left, then `fields` (rich markup).
+    """Create a rich progress bar: description, bar, percentage, time left, then `fields` (markup).
 
-    Use it as a context manager. It draws nothing when stderr is not a terminal, and it is gone
-    when it ends. rich is imported here because a plain `digits predict` never draws a bar.
+    Use it as a context manager. It draws nothing unless stderr is a terminal, and vanishes at the
+    end.
     """
+    # A plain `digits predict` never draws a bar.
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -110,7 +108,7 @@ def progress_bar(*fields: str) -> "Progress":
         *(TextColumn(field) for field in fields),
         console=Console(stderr=True),
         transient=True,
-        redirect_stdout=False,  # results belong on stdout even while a bar is drawn
+        redirect_stdout=False,  # results stay on stdout
         disable=not _is_terminal(sys.stderr),
     )
 
@@ -120,8 +118,8 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def track(items: Iterable[T], total: int, description: str) -> Iterable[T]:
-    """The items, with a bar where there are many and their results go elsewhere than here."""
-    if total < _FEW or _is_terminal(sys.stdout) or not _is_terminal(sys.stderr):
+    """Iterate over the items, with a bar if there are many and stdout isn't the terminal."""
+    if total < _MIN_ITEMS_FOR_BAR or _is_terminal(sys.stdout) or not _is_terminal(sys.stderr):
         return items
     return _tracked(items, total, description)
 

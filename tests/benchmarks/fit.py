@@ -25,7 +25,7 @@ from digits import Classifier
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits.inference.model_file import BUNDLED
-from digits.system import cores
+from digits.system import cpu_count
 from digits.terminal import progress_bar
 from digits.vision import judge, picture, segment, weights
 from digits.vision.components import Box, Component
@@ -353,7 +353,7 @@ def _has_digit(one: Page) -> bool:
 def collect(draw: Callable[[Sequence[int]], list[T]], count: int, what: str) -> list[T]:
     """What `draw` makes of that many seeds, on all cores."""
     parts = np.array_split(range(count), 64)
-    with ProcessPoolExecutor(cores()) as pool, progress_bar() as bar:
+    with ProcessPoolExecutor(cpu_count()) as pool, progress_bar() as bar:
         drawn = bar.track(pool.map(draw, parts), len(parts), description=what)
         return [one for some in drawn for one in some]
 

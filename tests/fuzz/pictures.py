@@ -4,7 +4,7 @@ from tests.fuzz.fuzzing import fuzz, instrumented
 
 with instrumented("digits", "PIL"):
     from digits.errors import PictureError
-    from digits.terminal import quiet
+    from digits.terminal import silence_pillow
     from digits.vision import picture
     from digits.vision.frame import to_mnist
     from digits.vision.hypotheses import propose
@@ -30,5 +30,5 @@ def seeds() -> list[bytes]:
 
 
 if __name__ == "__main__":
-    quiet()
+    silence_pillow()
     fuzz("pictures", attempt, seeds)

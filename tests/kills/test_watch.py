@@ -199,7 +199,7 @@ import signal
 import subprocess
 import sys
 import sys
-from digits.commands.stop_event import StopEvent
+from digits.processes import StopEvent
 
 
 def paused(place):

@@ -11,10 +11,10 @@ import pytest
 
 from digits.errors import DigitsError
 from digits.files import (
+    atomic_write,
     locked_folder,
     remove,
-    replacing,
-    sweep,
+    remove_stale_temps,
     write_all,
     write_bytes,
     write_text,
@@ -31,7 +31,10 @@ def test_the_file_appears_whole(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file.bin"
     write_bytes(path, b"old")
-    with pytest.raises(DigitsError, match="file.bin: No space left"), replacing(path) as temporary:
+    with (
+        pytest.raises(DigitsError, match="file.bin: No space left"),
+        atomic_write(path) as temporary,
+    ):
         temporary.write_bytes(b"half of the new")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert path.read_bytes() == b"old"
@@ -40,7 +43,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_other_exceptions_pass_through(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), replacing(tmp_path / "file") as temporary:
+    with pytest.raises(error), atomic_write(tmp_path / "file") as temporary:
         temporary.write_bytes(b"half")
         raise error
     assert not list(tmp_path.iterdir())
@@ -76,7 +79,7 @@ def test_what_a_kill_left_of_several_files_goes_when_they_are_written_again(tmp_
 
 def test_what_is_being_written_is_not_swept_away(tmp_path: Path) -> None:
     path = tmp_path / "one"
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(b"slow")
         write_all({path: b"fast"})
         assert path.read_bytes() == b"fast"
@@ -91,7 +94,7 @@ def test_a_disk_without_locks_is_written_all_the_same(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with replacing(tmp_path / "one") as temporary:
+    with atomic_write(tmp_path / "one") as temporary:
         temporary.write_bytes(b"slow")
         write_all({tmp_path / "one": b"fast"})
     assert (tmp_path / "one").read_bytes() == b"slow"
@@ -165,19 +168,19 @@ def test_sweep_never_deletes_a_file_in_use(tmp_path: Path, stepwise: None) -> No
     """One process writes while another sweeps: every order of what they ask of the system."""
 
     def write() -> None:
-        with replacing(tmp_path / "file") as temporary:
+        with atomic_write(tmp_path / "file") as temporary:
             temporary.write_bytes(b"new")
             assert temporary.read_bytes() == b"new"
 
     alone = Stepper(write).finish()
     (tmp_path / ".file-0123abcd").touch()
-    sweeps = Stepper(lambda: sweep(tmp_path / "file")).finish()
+    sweeps = Stepper(lambda: remove_stale_temps(tmp_path / "file")).finish()
     assert {path.name for path in tmp_path.iterdir()} == {"file"}
     assert sweeps >= 3
     total = alone + sweeps
     for when in itertools.combinations(range(total), sweeps):
         (tmp_path / "file").unlink(missing_ok=True)
-        writer, sweeper = Stepper(write), Stepper(lambda: sweep(tmp_path / "file"))
+        writer, sweeper = Stepper(write), Stepper(lambda: remove_stale_temps(tmp_path / "file"))
         for turn in range(total):
             (sweeper if turn in when else writer).step()
         sweeper.finish()

@@ -1,6 +1,6 @@
 import pytest
 
-from digits.terminal import complain
+from digits.terminal import print_stderr
 from digits.text import escape_control
 
 
@@ -22,5 +22,5 @@ def test_only_what_would_move_the_cursor_is_escaped(name: str, shown: str) -> No
 
 
 def test_complaint_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    complain("error: a\x1b[31m\nb\udcff")
+    print_stderr("error: a\x1b[31m\nb\udcff")
     assert capsys.readouterr().err == "error: a\\x1b[31m\\x0ab\\xff\n"

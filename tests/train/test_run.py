@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from digits.errors import DigitsError, ModelError
-from digits.files import replacing
+from digits.files import atomic_write
 from digits_train import run
 from digits_train.metrics import EpochMetrics
 from digits_train.run import RunDir
@@ -64,7 +64,10 @@ def test_create_run_after_kill_in_first_file() -> None:
 
 def test_remove_stale_temps_leaves_other_files(tmp_path: Path) -> None:
     """An export into the folder of a run that goes on, and the user's own files."""
-    with replacing(tmp_path / "run.json") as json, replacing(tmp_path / "lenet5.onnx") as onnx:
+    with (
+        atomic_write(tmp_path / "run.json") as json,
+        atomic_write(tmp_path / "lenet5.onnx") as onnx,
+    ):
         notes = tmp_path / ".notes-12345678.txt"
         notes.touch()
         (tmp_path / ".metrics-12345678.csv").touch()

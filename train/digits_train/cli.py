@@ -7,7 +7,7 @@ import typer
 
 from digits.commands.options import Data, plain_app
 from digits.errors import DigitsError
-from digits.terminal import emit
+from digits.terminal import print_result
 from digits_train import options
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def _report(result: "TrainResult | None", as_json: bool) -> None:
     if "validation_accuracy" in summary:
         validation = f"validation {summary['validation_accuracy']:.2%}"
     if as_json:
-        emit(json.dumps({"run": str(run.folder), **summary}))
+        print_result(json.dumps({"run": str(run.folder), **summary}))
     else:
-        emit(f"{run.folder}  {validation}  test {summary['test_accuracy']:.2%}")
+        print_result(f"{run.folder}  {validation}  test {summary['test_accuracy']:.2%}")
     if failure:
         raise DigitsError(failure)

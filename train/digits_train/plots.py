@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator, StrMethodFormatter
 
 from digits.evaluation import MAX_MISTAKES, Evaluation
-from digits.files import replacing
+from digits.files import atomic_write
 from digits.text import escape_control
 
 if TYPE_CHECKING:
@@ -103,5 +103,5 @@ def _plain(title: str) -> str:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=120)

@@ -13,7 +13,7 @@ from digits.data import datasets, mnist
 from digits.data.datasets import Dataset
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits.terminal import complain, progress_bar
+from digits.terminal import print_stderr, progress_bar
 from digits.text import escape_control
 from digits_train import diagnose, models, optim
 from digits_train.checkpoint import Checkpoint, TrainState
@@ -33,7 +33,7 @@ def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> Da
 
     def on_error(error: DigitsError) -> None:
         if dist.is_main:
-            complain(f"warning: {escape_control(str(error))}; skipped")
+            print_stderr(f"warning: {escape_control(str(error))}; skipped")
 
     if not dist.is_main:
         dist.barrier()
@@ -44,7 +44,7 @@ def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> Da
         both = mnist.concat(loaded.splits["train"], loaded.splits["validation"])
         loaded = replace(loaded, splits={"train": both, "test": loaded.splits["test"]})
     for warning in diagnose.data_warnings(loaded.splits) if dist.is_main else ():
-        complain(f"warning: {warning}")
+        print_stderr(f"warning: {warning}")
     return loaded
 
 

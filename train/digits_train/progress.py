@@ -4,7 +4,7 @@ import time
 
 from torch import Tensor
 
-from digits.terminal import complain, progress_bar
+from digits.terminal import print_stderr, progress_bar
 from digits_train.metrics import EpochMetrics
 from digits_train.models import Network, summary
 
@@ -12,7 +12,7 @@ from digits_train.models import Network, summary
 def print_network(model: Network) -> None:
     """Print the table of the network's layers on stderr."""
     for line in summary.table(model):
-        complain(line)
+        print_stderr(line)
 
 
 class ProgressBar:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from digits.errors import DigitsError, ModelError
-from digits.files import locked_folder, sweep, write_bytes, write_text
+from digits.files import locked_folder, remove_stale_temps, write_bytes, write_text
 from digits_train.metrics import EpochMetrics
 
 RUNS = Path("runs")
@@ -56,7 +56,7 @@ class RunDir:
     def remove_stale_temps(self) -> None:
         """Delete the temporary files of a process that was killed while it wrote."""
         for name in FILES:
-            sweep(self.folder / name)
+            remove_stale_temps(self.folder / name)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -132,7 +132,7 @@ def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir
             run.folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(run.lock())
             for first in (run.state, run.teacher):
-                sweep(first)
+                remove_stale_temps(first)
             if any(run.folder.iterdir()):
                 raise DigitsError(f"{run.folder} is not empty; runs are never overwritten")
         except OSError as error:

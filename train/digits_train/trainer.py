@@ -12,7 +12,7 @@ import torch
 from digits.data import datasets
 from digits.data.mnist import Split, Splits
 from digits.errors import DigitsError, Interrupted, ModelError
-from digits.terminal import complain
+from digits.terminal import print_stderr
 from digits_train import checkpoint, diagnose, prepare, record
 from digits_train.checkpoint import TrainState
 from digits_train.config import RuntimeOptions, TrainConfig, config_from_dict, from_dict
@@ -176,7 +176,7 @@ class _Trainer:
         kept = self.history[-1] if self.config.patience is None else best_epoch(self.history)
         probe = Split(train.images[:_PROBE_SIZE], train.labels[:_PROBE_SIZE])
         if warning := diagnose.ema_lag(evaluate(predict(model, probe), probe), kept):
-            complain(f"warning: {warning}")
+            print_stderr(f"warning: {warning}")
         failure = None
         if done == recipe.epochs or self._out_of_patience():
             failure = diagnose.failure(result, kept, kept.number * recipe.steps(len(train)))
@@ -188,7 +188,7 @@ class _Trainer:
         if done == recipe.epochs or self._must_stop():
             return
         if dist.is_main and self.run.has_export:
-            complain(f"{self.run.folder} holds an export of epoch {done}: export it again")
+            print_stderr(f"{self.run.folder} holds an export of epoch {done}: export it again")
         ctx = prepare.add_pools(self.ctx, self.config, train)
         self.environments.append(record.current_environment(done + 1, dist, self.options.compiled))
         logged = self.options.tensorboard and dist.is_main
@@ -215,7 +215,7 @@ class _Trainer:
         dist, done, epochs = self.ctx.distributed, len(self.history), self.config.recipe.epochs
         reason = dist.broadcast(self._reason_to_stop()) if 0 < done < epochs else None
         if reason and dist.is_main:
-            complain(f"stopped after epoch {done} of {epochs}: {reason}")
+            print_stderr(f"stopped after epoch {done} of {epochs}: {reason}")
         return reason is not None
 
     def _reason_to_stop(self) -> str | None:

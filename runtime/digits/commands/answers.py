@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from digits.commands import sources
 from digits.errors import DigitsError, Interrupted, PictureError
-from digits.system import cores, too_many_files
-from digits.terminal import Errors, emit, track
+from digits.system import cpu_count, too_many_files
+from digits.terminal import ErrorReporter, print_result, track
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,7 +134,11 @@ class _Tolerant(NamedTuple):
 
 
 def write(
-    task: Task, files: Sequence[str], errors: Errors, jobs: int | None = None, header: str = ""
+    task: Task,
+    files: Sequence[str],
+    errors: ErrorReporter,
+    jobs: int | None = None,
+    header: str = "",
 ) -> None:
     """Write the answers in the order of the files; one that can't be read costs a line on stderr.
 
@@ -145,10 +149,10 @@ def write(
     try:
         answers = _answers(_Tolerant(task).start, files, jobs)
         if header:
-            emit(header)
+            print_result(header)
         for answer in track(answers, len(files), "reading"):
             if answer.text:
-                emit(answer.text)
+                print_result(answer.text)
             if answer.error:
                 errors.report(answer.error)
     except KeyboardInterrupt:
@@ -158,7 +162,7 @@ def write(
 
 def _answers(start: Callable[[], Work], files: Sequence[str], jobs: int | None) -> Iterable[Answer]:
     if jobs is None:
-        jobs = cores() if len(files) >= _WORTHWHILE else 1
+        jobs = cpu_count() if len(files) >= _WORTHWHILE else 1
     if jobs == 1 or sources.STDIN in files:
         return map(start(), files)
     from digits.commands import workers

@@ -8,7 +8,7 @@ import onnxruntime
 import PIL
 
 from digits import __version__
-from digits.system import cores
+from digits.system import cpu_count
 
 _BOARD = Path("/proc/device-tree/model")  # of a Raspberry Pi and its kind
 _CPUINFO = Path("/proc/cpuinfo")
@@ -43,7 +43,7 @@ def versions() -> dict[str, str]:
 
 def about() -> dict[str, str | int]:
     """What a collector of figures wants to know of the device."""
-    return {"device": processor(), "cores": cores(), **versions()}
+    return {"device": processor(), "cores": cpu_count(), **versions()}
 
 
 def throttled() -> list[str]:

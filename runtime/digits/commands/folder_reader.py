@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from digits.commands.folder_scan import FileStamp, stamp
-from digits.commands.stop_event import StopEvent
 from digits.errors import DigitsError, PictureError
 from digits.prediction import Prediction
-from digits.processes import Worker, WorkerDied
+from digits.processes import StopEvent, Worker, WorkerDied
 from digits.system import too_many_files
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from digits.commands import results
 from digits.errors import DigitsError
-from digits.files import lock
+from digits.files import try_lock
 from digits.text import csv_row
 
 
@@ -92,7 +92,7 @@ class Journal:
 
     def _opened(self) -> int:
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        if not lock(file):
+        if not try_lock(file):
             os.close(file)
             raise DigitsError(f"another process writes {self.path}")
         return file

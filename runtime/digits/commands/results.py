@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from digits.errors import DigitsError
-from digits.terminal import complain
+from digits.terminal import print_stderr
 from digits.text import escape_formula
 
 _BLOCK = 1 << 16
@@ -96,7 +96,7 @@ def rows(file: BinaryIO, path: Path, end: int) -> Iterator[tuple[int, list[str]]
         start += len(line)
     if damaged:
         lines = "a damaged line" if damaged == 1 else f"{damaged} damaged lines"
-        complain(f"warning: {path} has {lines}; such pictures are read again")
+        print_stderr(f"warning: {path} has {lines}; such pictures are read again")
 
 
 def _cells(line: bytes) -> list[str]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from digits.errors import PictureError
-from digits.terminal import Errors
+from digits.terminal import ErrorReporter
 from digits.vision.formats import SUFFIXES
 
 STDIN = "-"
@@ -19,9 +19,9 @@ _MAGIC = frozenset("*?[")  # what makes a pattern of a name
 Report = Callable[[PictureError], None]
 
 
-def chosen(arguments: Sequence[str], recursive: bool) -> tuple[list[str], bool, Errors]:
+def chosen(arguments: Sequence[str], recursive: bool) -> tuple[list[str], bool, ErrorReporter]:
     """The files that are meant, whether the answers need their names, and what was wrong so far."""
-    errors = Errors()
+    errors = ErrorReporter()
     files = listed(arguments, recursive, errors.report)
     return files, not stands_for_one(arguments, files), errors
 

@@ -24,10 +24,10 @@ from digits.errors import DigitsError, ModelError
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model
 from digits.inference.model_file import SHA256_VARIABLE
-from digits.system import cores
+from digits.system import cpu_count
 from digits.terminal import progress_bar
 
-_BATCHES, _THREADS = (1, 8, 64), sorted({1, cores()})
+_BATCHES, _THREADS = (1, 8, 64), sorted({1, cpu_count()})
 _STEPS = 3 + len(_THREADS) * len(_BATCHES)  # of `_measure`
 _PERCENTILES = (50, 90, 99)
 _WINDOWS = 5

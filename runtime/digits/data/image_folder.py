@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from digits.data import mnist, table
 from digits.data.mnist import Split, SplitName
 from digits.errors import DataError, DigitsError, PictureError
-from digits.terminal import complain
+from digits.terminal import print_stderr
 from digits.vision.formats import SUFFIXES
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class LabelledDataset:
         if not self.total:
             raise DataError(f"no labelled pictures in {data}{first_error}")
         if data and (others := _other_folders(data)):
-            complain(f"warning: ignoring {', '.join(others)} in {data}: not 0 to 9")
+            print_stderr(f"warning: ignoring {', '.join(others)} in {data}: not 0 to 9")
 
     def __iter__(self) -> Iterator[Batch]:
         return self._from_pictures() if self._scan else self._from_mnist()

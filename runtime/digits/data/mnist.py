@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from digits.data import fetch
 from digits.errors import DataError, DigitsError
 from digits.files import write_all
-from digits.terminal import complain
+from digits.terminal import print_stderr
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -135,7 +135,7 @@ def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
         try:
             return {name: _from_folder(name, cache, str(cache)) for name in names}
         except _ChecksumError as error:
-            complain(f"warning: {error}; downloading it again")
+            print_stderr(f"warning: {error}; downloading it again")
             tried.append(str(error))
         except DataError as error:
             tried.append(str(error))
@@ -207,4 +207,4 @@ def _cache(files: dict[str, bytes], cache: Path) -> None:
     try:
         write_all({cache / name: raw for name, raw in files.items()})
     except DigitsError as error:  # such as a read-only home
-        complain(f"warning: {error}; MNIST will be downloaded again")
+        print_stderr(f"warning: {error}; MNIST will be downloaded again")

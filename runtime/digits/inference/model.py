@@ -13,7 +13,7 @@ from digits.inference.graph import INPUT, OUTPUT
 from digits.inference.metadata import Kernels
 from digits.inference.model_file import ModelBytes, ModelSource, load_file
 from digits.inference.probabilities import are_probabilities
-from digits.system import cores
+from digits.system import cpu_count
 
 _PIXEL = np.dtype(np.uint8)
 # Digits at a time and thread: the activations of more don't fit in a core's cache (measured from 16
@@ -73,7 +73,7 @@ class Model:
             self._session = open_session(file.content, self.kernels, threads)
         except ORT_ERRORS as error:
             raise ort_error("load", self.name, error) from error
-        self._chunk = min(_CHUNK, _MAX_VALUES // file.graph.values) * (threads or cores())
+        self._chunk = min(_CHUNK, _MAX_VALUES // file.graph.values) * (threads or cpu_count())
         self._bound_session = _BoundSession(self._session)
         # Blank frames show a graph that loads but can't run, and weights that are no numbers.
         self.probabilities(np.zeros((2, 28, 28), np.uint8))

@@ -29,7 +29,7 @@ from digits.serve.picture_queue import PictureQueue
 from digits.serve.pictures import PictureWorker, Upload
 from digits.serve.refusals import Refused, default_reason, error_response
 from digits.serve.settings import Settings
-from digits.terminal import complain
+from digits.terminal import print_stderr
 
 _OPENAPI_PATH = "/openapi.json"
 _ID = "x-request-id"
@@ -272,7 +272,7 @@ async def _picture_error(request: Request, error: Exception) -> Response:
 
 async def _model_error(request: Request, error: Exception) -> Response:
     """The log gets the message, which names a file; the client needn't know where it is."""
-    complain(f"error: {error} (request {request_id(request.scope)})")
+    print_stderr(f"error: {error} (request {request_id(request.scope)})")
     return error_response(500, "the model failed on this; the server's log says how")
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from digits.system import cores
+from digits.system import cpu_count
 
 # Of each pair the first is at least the second; else nothing of the second's size is ever answered.
 _AT_LEAST = (
@@ -75,7 +75,7 @@ class Limits:
     keepalive_timeout: Annotated[float, _seconds("Between two requests of a connection.")] = 30.0
 
     def __post_init__(self) -> None:
-        self.workers = self.workers or cores()
+        self.workers = self.workers or cpu_count()
 
     def check(self) -> None:
         """Raise typer.BadParameter where one limit leaves no room for another."""

@@ -12,7 +12,7 @@ import sys
 from digits.errors import DigitsError
 from digits.serve import cli
 from digits.serve.settings import Settings
-from digits.terminal import complain
+from digits.terminal import print_stderr
 
 _SECONDS = 3.0
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -51,9 +51,9 @@ def main() -> None:
         settings = cli.parse([], "digits.serve.probe")
         if settings and is_ready(settings):
             return
-        complain("error: it isn't ready")
+        print_stderr("error: it isn't ready")
     except (DigitsError, OSError, http.client.HTTPException) as error:
-        complain(f"error: {error}")
+        print_stderr(f"error: {error}")
     sys.exit(1)
 
 

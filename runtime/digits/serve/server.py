@@ -19,7 +19,7 @@ from digits.serve import addresses
 from digits.serve.app import App
 from digits.serve.connection import IdleConnections, LimitedProtocol
 from digits.serve.settings import Settings
-from digits.terminal import complain
+from digits.terminal import print_stderr
 
 # Connections that wait to be accepted; asyncio takes as many at a time, each of which is a file.
 _BACKLOG, _SMALL_BACKLOG = 1000, 100
@@ -200,25 +200,27 @@ def _reload_on_hangup(server: Server) -> None:
 
 def _announce(listener: socket.socket, settings: Settings) -> None:
     if settings.uds:
-        complain(f"serving unix:{settings.uds} until Ctrl-C")
+        print_stderr(f"serving unix:{settings.uds} until Ctrl-C")
     else:
         _announce_addresses(listener, settings)
     if settings.token is not None and settings.log_level != "error":
-        complain("the API needs the token; the page asks for it, or takes it from /#token=TOKEN")
+        print_stderr(
+            "the API needs the token; the page asks for it, or takes it from /#token=TOKEN"
+        )
 
 
 def _announce_addresses(listener: socket.socket, settings: Settings) -> None:
     address, port = listener.getsockname()[:2]
     scheme = "https" if settings.ssl_certfile else "http"
-    complain(f"serving {_url(scheme, address, port)} until Ctrl-C")
+    print_stderr(f"serving {_url(scheme, address, port)} until Ctrl-C")
     for other in addresses.reachable(address):
-        complain(f"from other devices: {_url(scheme, other, port)}")
+        print_stderr(f"from other devices: {_url(scheme, other, port)}")
     if ipaddress.ip_address(address).is_loopback or settings.log_level == "error":
         return
     if not settings.ssl_certfile:
-        complain("whoever can reach this address may overhear it: no TLS (--ssl-certfile)")
+        print_stderr("whoever can reach this address may overhear it: no TLS (--ssl-certfile)")
     if settings.token is None:
-        complain("whoever can reach this address can use it: no token (--token)")
+        print_stderr("whoever can reach this address can use it: no token (--token)")
 
 
 def _url(scheme: str, address: str, port: int) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from digits.commands import answers, sources
 from digits.errors import DigitsError
-from digits.terminal import Errors
+from digits.terminal import ErrorReporter
 from tests.conftest import Run
 from tests.runtime.conftest import no_more_files
 
@@ -22,7 +22,7 @@ def test_too_many_open_files_are_no_picture_s_fault(pictures: list[Path]) -> Non
 
 def test_too_many_open_files_are_no_folder_s_fault(pictures: list[Path]) -> None:
     with no_more_files(), pytest.raises(DigitsError, match=SENTENCE):
-        sources.listed([str(pictures[0].parent)], True, Errors().report)
+        sources.listed([str(pictures[0].parent)], True, ErrorReporter().report)
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,9 @@ import pytest
 from digits.commands import folder_reader, folder_scan, watch
 from digits.commands.folder_reader import Reader, ReaderWorker, Request, Row
 from digits.commands.journal import Journal
-from digits.commands.stop_event import StopEvent
 from digits.commands.watch import FolderWatcher
 from digits.errors import DigitsError, ModelError
-from digits.processes import Worker, WorkerDied
+from digits.processes import StopEvent, Worker, WorkerDied
 from tests.in_process import InProcess
 
 
