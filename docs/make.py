@@ -16,7 +16,7 @@ from tests import drawn
 from tests.drawn import Sheet, chosen, shadow
 
 from digits import Classifier
-from digits.commands.drawing import annotated, debug_strip, save
+from digits.commands.drawing import annotate, debug_strip, save
 from digits.data import mnist
 from digits.vision import picture
 from digits_train import outliers, photographs
@@ -96,7 +96,7 @@ def page() -> None:
     Image.fromarray(drawn.page(mnist.load("test"))).save(photo, quality=80)
     reading = Classifier().read(photo)
     print(reading.text)
-    save(HERE / "page-read.jpg", annotated(str(photo), reading.digits))
+    save(HERE / "page-read.jpg", annotate(str(photo), reading.digits))
 
 
 def hypotheses() -> None:

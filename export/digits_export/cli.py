@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 from typer.core import TyperCommand
 
-from digits.commands.options import Data, plain_app
+from digits.commands.options import Data, make_app
 from digits.terminal import print_result
 from digits.text import escape_control
 
 if TYPE_CHECKING:
     from digits_export.export import Report
 
-app = plain_app()
+app = make_app()
 
 # As in .quantize and .calibrate, which take seconds to import.
 QuantizationMethod = Literal["static", "dynamic", "weights"]

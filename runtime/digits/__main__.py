@@ -89,10 +89,10 @@ def _run(arguments: Sequence[str]) -> None:
 
 def _predict(pictures: Sequence[str]) -> None:
     """Run `digits predict` with default options."""
-    from digits.commands import answers, sources
+    from digits.commands import inputs, runner
 
-    files, named, errors = sources.chosen(pictures, recursive=False)
-    answers.write(answers.Predict("text", named), files, errors)
+    files, show_name, errors = inputs.resolve(pictures, recursive=False)
+    runner.run(runner.Predict("text", show_name), files, errors)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The commands of `digits` and their options; what they do is elsewhere."""
+"""The commands of `digits` and their options; `digits.commands` does the work."""
 
 import importlib
 from pathlib import Path
@@ -7,16 +7,16 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from digits import __version__
-from digits.commands import inputs, options
+from digits.commands import options
 from digits.errors import DataError, DigitsError
 from digits.terminal import ErrorReporter, print_result, print_stderr, progress_bar
 from digits.text import escape_control
 
-# Another package parses what follows the name of the command, --help included.
-PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+# Another package parses the arguments, including --help.
+PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
-app = options.plain_app()
+app = options.make_app()
 
 
 def _version(wanted: bool) -> None:
@@ -50,16 +50,16 @@ def predict(
     explain: options.Explain = None,
 ) -> None:
     """Read the digit in each picture."""
-    form = inputs.form(as_json, as_csv)
-    from digits.commands import answers, sources
+    format = options.output_format(as_json, as_csv)
+    from digits.commands import inputs, runner
     from digits.prediction import PREDICTION_COLUMNS
 
-    files, named, errors = sources.chosen(pictures, recursive)
-    inputs.check_drawing("--explain", explain, files)
-    left, header = inputs.left(files, form, PREDICTION_COLUMNS, skip_done)
+    files, show_name, errors = inputs.resolve(pictures, recursive)
+    options.check_drawing("--explain", explain, files)
+    left, header = options.remaining(files, format, PREDICTION_COLUMNS, skip_done)
     sure = reject == "unsure"
-    task = answers.Predict(form, named, model, kernels, sure, debug, model_sha256, explain)
-    answers.write(task, left, errors, 1 if debug else jobs, header)  # strips are numbered
+    task = runner.Predict(format, show_name, model, kernels, sure, debug, model_sha256, explain)
+    runner.run(task, left, errors, 1 if debug else jobs, header)  # strips are numbered
 
 
 @app.command()
@@ -76,26 +76,29 @@ def read(
     skip_done: options.SkipDone = None,
     annotate: options.Annotate = None,
 ) -> None:
-    """Read all the digits in each picture, line by line."""
-    form = inputs.form(as_json, as_csv)
-    from digits.commands import answers, sources
+    """Read all digits in each picture, line by line."""
+    format = options.output_format(as_json, as_csv)
+    from digits.commands import inputs, runner
     from digits.prediction import READING_COLUMNS
 
-    files, named, errors = sources.chosen(pictures, recursive)
-    inputs.check_drawing("--annotate", annotate, files)
-    left, header = inputs.left(files, form, READING_COLUMNS, skip_done)
-    task = answers.Read(form, named, model, kernels, reject == "unsure", annotate, model_sha256)
-    answers.write(task, left, errors, jobs, header)
+    files, show_name, errors = inputs.resolve(pictures, recursive)
+    options.check_drawing("--annotate", annotate, files)
+    left, header = options.remaining(files, format, READING_COLUMNS, skip_done)
+    sure = reject == "unsure"
+    task = runner.Read(format, show_name, model, kernels, sure, annotate, model_sha256)
+    runner.run(task, left, errors, jobs, header)
 
 
 @app.command()
 def watch(
-    folder: Annotated[Path, typer.Argument(help="Where pictures arrive.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder where pictures arrive.", show_default=False)
+    ],
     results: Annotated[
         Path,
         typer.Argument(
             metavar="RESULTS.csv",
-            help="Gets a row for each picture; those that have one are not read again.",
+            help="Gets a row for each picture; pictures with a row are not read again.",
             show_default=False,
         ),
     ],
@@ -117,9 +120,9 @@ def watch(
     stop.set_by_signals()
     sure = reject == "unsure"
     reader = folder_reader.Reader(str(folder), model, kernels, sure, model_sha256, as_json)
-    start_worker = partial(Worker, reader.start, folder_reader.MEMORY)
+    start_worker = partial(Worker, reader.start, folder_reader.MEMORY_LIMIT)
     watcher = FolderWatcher(reader, start_worker, results, recursive, print_result)
-    print_stderr(f"watching {folder}; {watcher.done} pictures are done")
+    print_stderr(f"watching {folder}; {watcher.done} pictures done")
     watcher.run(stop)
 
 
@@ -130,18 +133,18 @@ def evaluate(
     data: options.Data = None,
     split: Annotated[
         Literal["test", "validation"] | None,
-        typer.Option(help="Which part of them.", show_default="MNIST's test digits, all pictures"),
+        typer.Option(help="The part to use.", show_default="MNIST's test digits, all pictures"),
     ] = None,
     kernels: options.Kernels = None,
     plot: Annotated[
         Path | None,
-        typer.Option(help="Folder for confusion.png and mistakes.png. Needs matplotlib."),
+        typer.Option(help="Folder for confusion.png and mistakes.png; needs matplotlib."),
     ] = None,
-    as_json: options.WholeJson = False,
+    as_json: options.JsonObject = False,
 ) -> None:
     """Measure how well a model reads labelled digits."""
     from digits.classifier import Classifier
-    from digits.commands import tables
+    from digits.commands import reports
     from digits.data.image_folder import LabelledDataset
     from digits.evaluation import Evaluation
     from digits.text import escape_name, to_json
@@ -150,27 +153,27 @@ def evaluate(
     errors = ErrorReporter()
     classifier = Classifier(model, threads=0, kernels=kernels, sha256=model_sha256)
     network = classifier.model
-    digits = LabelledDataset(data, split, errors.report, classifier)
+    dataset = LabelledDataset(data, split, errors.report, classifier)
     result = Evaluation(network.metadata.rejection_threshold)
     with progress_bar() as bar:
-        task = bar.add_task("evaluating", total=digits.total)
-        for batch in digits:
+        task = bar.add_task("evaluating", total=dataset.total)
+        for batch in dataset:
             answers = batch.probabilities
             result.add(batch, network.probabilities(batch.images) if answers is None else answers)
             bar.update(task, completed=result.total)
     if not result.total:
-        raise DataError(f"no picture in {digits.name} could be read")
-    name, of = escape_name(network.name), escape_name(digits.name)
+        raise DataError(f"no readable pictures in {dataset.name}")
+    name, of = escape_name(network.name), escape_name(dataset.name)
     if as_json:
         about = {"model": name, "kernels": network.kernels, "data": of}
-        print_result(to_json(about | tables.evaluation_values(result)))
+        print_result(to_json(about | reports.evaluation_dict(result)))
     else:
         print_result(f"{name} ({network.kernels} kernels) on {of}")
-        for line in tables.evaluation(result):
+        for line in reports.evaluation_lines(result):
             print_result(line)
     if report and plot:
-        report.confusion(plot / "confusion.png", digits.name, result)
-        report.mistakes(plot / "mistakes.png", digits.name, result)
+        report.confusion(plot / "confusion.png", dataset.name, result)
+        report.mistakes(plot / "mistakes.png", dataset.name, result)
     errors.exit_if_any()
 
 
@@ -179,14 +182,14 @@ def info(
     file: options.InfoFile = None,
     model_sha256: options.ModelSha256 = None,
     network: options.Network = None,
-    as_json: options.WholeJson = False,
+    as_json: options.JsonObject = False,
 ) -> None:
-    """Show what is in a model file or a checkpoint, and whether it is intact."""
-    from digits.commands import tables
+    """Describe a model file or a checkpoint, and verify that it is intact."""
+    from digits.commands import reports
     from digits.text import to_json
 
     found: Any
-    if file is not None and inputs.is_checkpoint(file):
+    if file is not None and options.is_checkpoint(file):
         if model_sha256 is not None:
             raise typer.BadParameter("--model-sha256 is for ONNX files")
         checkpoints = _import_for_checkpoint()
@@ -198,7 +201,7 @@ def info(
         from digits.inference.model_file import inspect
 
         found = inspect(file, model_sha256)
-        values, lines = tables.info_values, tables.info
+        values, lines = reports.info_dict, reports.info_lines
     if as_json:
         print_result(to_json(values(found)))
         return
@@ -210,48 +213,50 @@ def info(
 def bench(
     model: options.ModelArgument = None,
     model_sha256: options.ModelSha256 = None,
-    as_json: options.WholeJson = False,
+    as_json: options.JsonObject = False,
 ) -> None:
-    """Measure how fast a model is on this device; beside x.int8.onnx also x.onnx."""
-    from digits.commands import device, speed, tables
+    """Measure how fast a model is on this device; with x.int8.onnx, also x.onnx."""
+    from digits.commands import reports
+    from digits.commands.bench import benchmark, device_info
     from digits.text import to_json
 
-    speeds, warnings = speed.compare(model, model_sha256)
+    results, warnings = benchmark(model, model_sha256)
+    device = device_info()
     for warning in warnings:
         print_stderr(f"warning: {warning}")
     if as_json:
-        measured = {"warnings": warnings, "models": tables.speed_values(speeds)}
-        print_result(to_json(device.about() | measured))
+        measured = {"warnings": warnings, "models": reports.bench_dict(results)}
+        print_result(to_json(device | measured))
         return
-    for line in tables.speed(device.about(), speeds):
+    for line in reports.bench_lines(device, results):
         print_result(escape_control(line))
 
 
-@app.command(context_settings=PASS_ON)
+@app.command(context_settings=PASS_THROUGH)
 def serve(context: typer.Context) -> None:
-    """Serve a page to draw on and an API. Needs "digits[serve]"."""
+    """Serve a web page and an API. Needs "digits[serve]"."""
     try:
         from digits.serve import cli
 
         cli.app(context.args, prog_name="digits serve")
     except ModuleNotFoundError as error:
-        _missing("serve", "serve", error)
+        _missing_extra("serve", "serve", error)
 
 
-@app.command(context_settings=PASS_ON)
+@app.command(context_settings=PASS_THROUGH)
 def train(context: typer.Context) -> None:
-    """Train a network on MNIST, or on your own pictures. Needs "digits[train]"."""
-    _hand_over("train", context.args)
+    """Train a network on MNIST or your own pictures. Needs "digits[train]"."""
+    _delegate("train", context.args)
 
 
-@app.command(context_settings=PASS_ON)
+@app.command(context_settings=PASS_THROUGH)
 def export(context: typer.Context) -> None:
-    """Turn a trained network into a verified ONNX file. Needs "digits[export]"."""
-    _hand_over("export", context.args)
+    """Export a trained network to a verified ONNX file. Needs "digits[export]"."""
+    _delegate("export", context.args)
 
 
 def _import_for_plot() -> Any:
-    """digits_train.plots, which draws with matplotlib and doesn't import torch."""
+    """Import digits_train.plots, which needs matplotlib but not torch."""
     try:
         return importlib.import_module("digits_train.plots")
     except ModuleNotFoundError as error:
@@ -259,23 +264,23 @@ def _import_for_plot() -> Any:
 
 
 def _import_for_checkpoint() -> Any:
-    """digits_train.info, which needs torch."""
+    """Import digits_train.info, which needs torch."""
     try:
         return importlib.import_module("digits_train.info")
     except ModuleNotFoundError as error:
-        _missing("info CHECKPOINT", "train", error)
+        _missing_extra("info CHECKPOINT", "train", error)
 
 
-def _hand_over(command: str, arguments: list[str]) -> None:
-    """Let digits_train or digits_export, which the runtime can do without, run its command."""
+def _delegate(command: str, arguments: list[str]) -> None:
+    """Run a command of digits_train or digits_export, which may not be installed."""
     try:
         cli = importlib.import_module(f"digits_{command}.cli")
         cli.app(arguments, prog_name=f"digits {command}")
     except ModuleNotFoundError as error:
-        _missing(command, command, error)
+        _missing_extra(command, command, error)
 
 
-def _missing(command: str, extra: str, error: ModuleNotFoundError) -> NoReturn:
+def _missing_extra(command: str, extra: str, error: ModuleNotFoundError) -> NoReturn:
     if error.name is None or error.name.startswith("digits"):
         raise error  # a bug
     install = f'pip install "digits[{extra}]"'

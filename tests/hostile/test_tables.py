@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from digits.commands import results
-from digits.commands.journal import Journal
+from digits.commands.csv_log import CsvLog
 from digits.commands.watch import COLUMNS
 from digits.data.image_folder import LabelledDataset
 from digits.errors import DataError, DigitsError
@@ -43,7 +43,7 @@ def done(path: Path, name: str, raw: bytes) -> set[str] | None:
     path.write_bytes(raw)
     with harmless(name):
         try:
-            names, appends = results.done(path, COLUMNS, as_csv=True)
+            names, appends = results.load_processed(path, COLUMNS, as_csv=True)
         except DigitsError as error:
             assert str(path) in str(error)
             names, appends = None, False
@@ -56,7 +56,7 @@ def journal(path: Path, name: str, raw: bytes) -> bool:
     path.write_bytes(raw)
     with harmless(name, path.parent):
         try:
-            opened = Journal(path, COLUMNS)
+            opened = CsvLog(path, COLUMNS)
         except DigitsError as error:
             assert str(path) in str(error) and path.read_bytes() == raw
             return False

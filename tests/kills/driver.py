@@ -48,7 +48,7 @@ def become(command: dict[str, Any], descriptors: list[int]) -> None:
         case "watch":
             from digits.commands import watch
 
-            watch._SETTLED, watch._PAUSE = 0.02, 0.01
+            watch._STABLE_SECONDS, watch._POLL_SECONDS = 0.02, 0.01
     if command["faults"]:
         Faults(**command["faults"]).install()
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115

@@ -116,7 +116,7 @@ def test_an_empty_folder_among_pictures(run: Run, pictures: list[Path], tmp_path
     code, out, err = run("predict", tmp_path, pictures[3])
     assert code == 1
     assert len(out.splitlines()) == 1
-    assert "there is no picture in" in err
+    assert "no pictures in" in err
 
 
 def test_a_bad_model(run: Run, pictures: list[Path], tmp_path: Path) -> None:
@@ -410,7 +410,7 @@ def test_folders_in_folders(run: Run, pictures: list[Path], tmp_path: Path) -> N
     shutil.copy(pictures[4], tmp_path / "deeper")
     code, _, err = run("predict", tmp_path)
     assert code == 1
-    assert "-r looks into its folders" in err
+    assert "-r includes subfolders" in err
     assert run("predict", "-r", tmp_path)[1].startswith(f"{tmp_path / 'deeper' / '4.png'}  4  (")
 
 

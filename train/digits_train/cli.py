@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from digits.commands.options import Data, plain_app
+from digits.commands.options import Data, make_app
 from digits.errors import DigitsError
 from digits.terminal import print_result
 from digits_train import options
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from digits_train.config import Recipe
     from digits_train.trainer import TrainResult
 
-app = plain_app()
+app = make_app()
 
 
 @app.command(epilog=options.NETWORKS)

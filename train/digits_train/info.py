@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from digits.commands import tables
+from digits.commands import reports
 from digits.text import escape_control, escape_name
 from digits_train import checkpoint, models
 from digits_train.checkpoint import Checkpoint
@@ -26,7 +26,7 @@ class Info:
     def about(self) -> dict[str, object]:
         """The fields of Provenance; values that are nested too deep for a table as JSON."""
         return {
-            name: tables.parse_nested(json.dumps(value)) if isinstance(value, dict) else value
+            name: reports.parse_nested(json.dumps(value)) if isinstance(value, dict) else value
             for name, value in vars(self.checkpoint.provenance).items()
         }
 
@@ -47,7 +47,7 @@ def inspect(path: Path, network: str | None = None) -> Info:
 def lines(info: Info) -> Iterator[str]:
     """The lines that `digits info` prints: how the network was trained, and its layers."""
     about = {"sha256": info.checkpoint.sha256, **info.about}
-    yield from tables.described(info.file, info.bytes, about)
+    yield from reports.description_lines(info.file, info.bytes, about)
     yield ""
     for line in summary.table(info.checkpoint.model):
         yield escape_control(line)

@@ -1,1 +1,1 @@
-"""What the commands do: which pictures they read, on how many cores, and how they answer."""
+"""What the commands do, apart from parsing the command line."""

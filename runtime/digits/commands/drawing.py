@@ -1,4 +1,4 @@
-"""Pictures for people: what was read where, and what `predict` considered."""
+"""Draw what was read where, and what `predict` considered."""
 
 import io
 import itertools
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digits.classifier import Examination
-from digits.commands.sources import STDIN
+from digits.commands.inputs import STDIN
 from digits.files import write_bytes
 from digits.prediction import Prediction
 from digits.vision import decoder, picture
@@ -22,25 +22,25 @@ from digits.vision.hypotheses import Hypothesis
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-# Told apart by people who see few colours, and from blue and black ink.
+# Distinct for colour-blind people, and from blue and black ink.
 SURE, UNSURE = (0, 158, 115), (213, 94, 0)
 BACKDROP = (232, 232, 232)
 
-# Of a debug strip, in pixels.
-_PANEL = 8 * SIDE  # whole pixels for each of the frame's
+# Debug strips, in pixels.
+_PANEL = 8 * SIDE
 _LINE = 20  # of text
 _GAP = 16
-_FRAME = 4  # around the heaviest hypothesis
+_FRAME = 4  # around the most probable hypothesis
 
 _MAX_COLUMNS = 5  # of panels
-_LONGEST_NAME = 200  # bytes; disks take 255
+_MAX_NAME = 200  # bytes; file systems allow 255
 
 
-def annotated(source: str | bytes, predictions: Iterable[Prediction]) -> Image.Image:
-    """The picture, upright, with a box around each digit and the answer above it.
+def annotate(source: str | bytes, predictions: Iterable[Prediction]) -> Image.Image:
+    """Draw a box around each digit in the upright picture, and the prediction above it.
 
-    An answer that isn't sure is orange, with a question mark. Raises PictureError when the picture
-    can't be opened.
+    A rejected digit is orange, with a question mark. Raises PictureError if the picture can't be
+    opened.
     """
     loaded = picture.load(source, picture.PAGE_MAX_SIDE)
     image = _in_colour(source, loaded)
@@ -67,11 +67,10 @@ def annotated(source: str | bytes, predictions: Iterable[Prediction]) -> Image.I
 
 
 def debug_strip(examined: Examination, prediction: Prediction) -> Image.Image:
-    """What `predict` considered: the grey picture, and each hypothesis as the network saw it.
+    """Draw what `predict` considered: the grey picture, and the frame of each hypothesis.
 
-    Above each hypothesis is its kind; below it the network's likeliest digit, its confidence, and
-    the weight of the hypothesis: its probability. The heaviest is framed. The last line is the
-    answer.
+    Above a frame is the hypothesis's kind; below it the network's top digit, its confidence, and
+    the hypothesis's weight. The most probable one is framed. The last line is the prediction.
     """
     hypotheses, judgement = examined.hypotheses, examined.judgement
     colour = UNSURE if prediction.digit is None else SURE
@@ -90,13 +89,13 @@ def debug_strip(examined: Examination, prediction: Prediction) -> Image.Image:
 
 
 class DebugWriter:
-    """Saves each picture's debug strip under its name, numbered where two have the same."""
+    """Saves debug strips under the pictures' names, numbered if those repeat."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._taken = folder, set[str]()
 
     def save(self, file: str, examined: Examination, prediction: Prediction) -> None:
-        """Raises DigitsError when the strip can't be written."""
+        """Draw and save a strip. Raises DigitsError if it can't be written."""
         name = "stdin" if file == STDIN else _short(os.path.basename(file))
         numbered = (f"{name}-{number}.png" for number in itertools.count(2))
         free = next(n for n in itertools.chain([f"{name}.png"], numbered) if n not in self._taken)
@@ -105,15 +104,15 @@ class DebugWriter:
 
 
 def save(path: Path, image: Image.Image) -> None:
-    """Write a picture by rename, as JPEG or PNG by its suffix. Raises DigitsError."""
+    """Write a picture atomically, as JPEG or PNG by its suffix. Raises DigitsError."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG" if path.suffix.lower() == ".png" else "JPEG", quality=90)
     write_bytes(path, buffer.getvalue())
 
 
 def _short(name: str) -> str:
-    """Its beginning, where a file couldn't be called so with more behind it."""
-    return os.fsdecode(os.fsencode(name)[:_LONGEST_NAME])
+    """Shorten a name, to leave room for a suffix."""
+    return os.fsdecode(os.fsencode(name)[:_MAX_NAME])
 
 
 class _Strip:
@@ -136,7 +135,7 @@ class _Strip:
         below: tuple[str, str] = ("", ""),
         frame: Colour | None = None,
     ) -> None:
-        """The next panel. below: text on its left and on its right."""
+        """Add a panel. below: text on the left and on the right."""
         row, column = divmod(self._count, self._columns)
         self._count += 1
         left = _GAP + column * (_PANEL + _GAP)
@@ -155,7 +154,7 @@ class _Strip:
 
 
 def _located(grey: Pixels, box: Box | None, colour: Colour) -> Image.Image:
-    """A grey picture as a panel, a box drawn on it."""
+    """Draw a grey picture as a panel, with a box."""
     height, width = grey.shape
     scale = _PANEL / max(width, height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -176,18 +175,18 @@ def _kind(hypothesis: Hypothesis) -> str:
 
 
 def _answer(examined: Examination, prediction: Prediction) -> str:
-    """What `digits predict` prints, and the probability that the picture shows no one digit."""
+    """The prediction, and the probabilities of several digits and of none."""
     several, none = percent(examined.judgement.several), percent(examined.judgement.none)
     return f"{prediction.to_text()}        several digits {several}        no digit {none}"
 
 
 def percent(share: float) -> str:
-    """A share of 1, as the drawings write it."""
+    """Format a ratio for drawings."""
     return f"{100 * share:.1f} %"
 
 
 def _in_colour(source: str | bytes, loaded: picture.GreyImage) -> Image.Image:
-    """The picture as large as its grey pixels, in its colours where it plainly has some."""
+    """Load the picture in colour, if it has any, in the size of its grey pixels."""
     height, width = loaded.pixels.shape
     with (
         io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file,

@@ -1,4 +1,4 @@
-"""What `digits predict --explain` draws: what a network makes of a digit, step by step."""
+"""Draw how a network computes its prediction, step by step: `digits predict --explain`."""
 
 from collections.abc import Sequence
 from math import ceil, sqrt
@@ -18,9 +18,9 @@ _MAX_MAPS = 64  # of a layer, in eight rows of eight
 _OPERATORS = {"Relu": "ReLU", "MaxPool": "max pool"}
 _OTHER_BARS = (150, 150, 150)
 
-# In pixels. The rows of maps of both networks fill the height with whole pixels for each value.
+# In pixels, so that the maps of both networks fill the height.
 _HEIGHT = 560
-_FRAME_SCALE = 10  # of each of the 28x28 pixels
+_FRAME_SCALE = 10  # of the 28x28 pixels
 _BAR = 260  # its length at 100 %
 _GAP, _MAP_GAP = 40, 4
 _TEXT = 26  # the size of the font
@@ -28,11 +28,10 @@ _LINE = 34
 
 
 def draw(classifier: Classifier, examined: Examination, prediction: Prediction) -> Image.Image:
-    """The digit's 28x28 pixels, the maps after two convolutions, and the ten probabilities.
+    """Draw the network's input, the maps after two convolutions, and the ten probabilities.
 
-    The pixels are those of the hypothesis that weighs most, and the maps and probabilities are what
-    the network makes of them. examined: with one hypothesis or more. Raises ModelError where the
-    network has no convolution.
+    They are those of the most probable hypothesis. examined: with at least one hypothesis. Raises
+    ModelError if the network has no convolution.
     """
     best = int(examined.judgement.hypotheses.argmax())
     frame = examined.frames[best]
@@ -59,9 +58,9 @@ def _title(place: int, maps: FeatureMaps) -> list[str]:
 
 
 def _grid(values: NDArray[np.float32]) -> Image.Image:
-    """The first maps of a layer side by side, all on one scale of grey."""
+    """Draw the first maps of a layer side by side, on one grey scale."""
     shown = np.nan_to_num(values[:_MAX_MAPS]).astype(np.float64)
-    low = min(shown.min(), 0.0)  # which a ReLU makes black
+    low = min(shown.min(), 0.0)  # black, after a ReLU
     grey = (255 * (shown - low) / max(shown.max() - low, 1e-12)).astype(np.uint8)
     rows = ceil(sqrt(len(grey)))
     columns = ceil(len(grey) / rows)
@@ -76,7 +75,7 @@ def _grid(values: NDArray[np.float32]) -> Image.Image:
 
 
 def _enlarged(grey: NDArray[np.uint8], side: int) -> Image.Image:
-    """The picture with as many whole pixels for each of its own as the side has room for."""
+    """Enlarge the picture by the largest integer factor that fits the side."""
     scale = side / max(grey.shape)
     if scale >= 1:
         scale = int(scale)
@@ -86,7 +85,7 @@ def _enlarged(grey: NDArray[np.uint8], side: int) -> Image.Image:
 
 
 def _bars(probabilities: NDArray[np.float32], colour: Colour) -> Image.Image:
-    """A bar for each digit, with its probability; the longest in colour."""
+    """Draw a bar for each digit's probability, the longest in colour."""
     font = ImageFont.load_default(_TEXT)
     left, right = 2 * _LINE, round(font.getlength(" 100.0 %")) + _GAP // 4
     panel = Image.new("RGB", (left + _BAR + right, _HEIGHT), "white")
@@ -101,7 +100,7 @@ def _bars(probabilities: NDArray[np.float32], colour: Colour) -> Image.Image:
 
 
 def _row(panels: Sequence[tuple[Image.Image, list[str]]], below: str) -> Image.Image:
-    """Panels side by side, each with lines of text above it, and a line of text below all."""
+    """Draw panels side by side, with text above each and a line below all."""
     font = ImageFont.load_default(_TEXT)
     widths = [
         max(panel.width, *(ceil(font.getlength(line)) for line in title)) for panel, title in panels

@@ -1,6 +1,6 @@
-"""Reads the pictures of a folder in processes of their own.
+"""Read the pictures of a folder in worker processes.
 
-One that takes all memory, crashes a decoder or never ends costs itself and no other.
+A picture that exhausts memory, crashes a decoder or never ends affects no other.
 """
 
 import os
@@ -20,29 +20,29 @@ from digits.system import too_many_files
 if TYPE_CHECKING:
     from digits.inference.metadata import Kernels
 
-MEMORY = 1 << 30  # bytes that a picture may take: what the largest does
+MEMORY_LIMIT = 1 << 30  # bytes for one picture; the largest needs as many
 
-_SLOW = 5.0  # seconds for one picture, after which another worker reads the others
-_ENDLESS = 60.0  # seconds for one picture, after which its worker is ended
-_WORKERS = 4
+_SLOW_SECONDS = 5.0  # for one picture; then another worker reads the others
+_MAX_SECONDS = 60.0  # for one picture; then its worker is killed
+_MAX_WORKERS = 4
 
 
-class Request(NamedTuple):
-    """What a worker is asked for. refusal: why the picture isn't to be read."""
+class ReadRequest(NamedTuple):
+    """A picture to read. refusal: why it must not be read, or empty."""
 
     picture: FileStamp
     refusal: str = ""
 
 
 class Row(NamedTuple):
-    """What comes of a picture. cells: of PREDICTION_COLUMNS, without the file. text: for stdout."""
+    """The result of a picture. cells: PREDICTION_COLUMNS without the file. text: for stdout."""
 
     cells: list[object]
     text: str
 
 
 class Reader(NamedTuple):
-    """What a worker does. folder: in which the pictures are. as_json: how the texts are."""
+    """Reads pictures in a worker. folder: of the pictures. as_json: whether texts are JSON."""
 
     folder: str
     model: Path | None = None
@@ -51,15 +51,15 @@ class Reader(NamedTuple):
     sha256: str | None = None
     as_json: bool = False
 
-    def start(self) -> Callable[[Request], Row | None]:
-        """Open the model. Raises ModelError when it can't be used."""
+    def start(self) -> Callable[[ReadRequest], Row | None]:
+        """Open the model. Raises ModelError if it can't be used."""
         from digits.classifier import Classifier
 
         model, kernels, reject, sha256 = self.model, self.kernels, self.reject, self.sha256
         classifier = Classifier(model, kernels=kernels, reject=reject, sha256=sha256)
 
-        def read(request: Request) -> Row | None:
-            """None when the picture is another by now. Raises PictureError."""
+        def read(request: ReadRequest) -> Row | None:
+            """Read a picture; None if it has changed meanwhile. Raises PictureError."""
             picture, refusal = request
             path = os.path.join(self.folder, picture.name)
             try:
@@ -72,77 +72,76 @@ class Reader(NamedTuple):
                 if stamp(self.folder, picture.name) != picture:
                     return None
                 raise
-            # What was read is whole, if it is gone by now.
+            # If it is gone by now, what was read is complete.
             return row if stamp(self.folder, picture.name) in (picture, None) else None
 
         return read
 
     def row(self, name: str, prediction: Prediction) -> Row:
-        """What is written of a picture."""
+        """Format the result of a picture."""
         text = prediction.format(name, "json" if self.as_json else "text", show_name=True)
         return Row(prediction.to_csv_row(name)[1:], text)
 
 
-ReaderWorker = Worker[Request, Row | None]
+ReaderWorker = Worker[ReadRequest, Row | None]
 
 
 class Outcome(NamedTuple):
-    """How it went. row: None where the picture is another by now, or there is an error."""
+    """What became of a request. row: None if the picture has changed, or after an error."""
 
     picture: FileStamp
     row: Row | None = None
     error: PictureError | None = None
     died: bool = False  # the worker did
-    final: bool = False  # the error stands, however often it is tried
+    final: bool = False  # trying again won't help
 
 
 class ReaderPool:
-    """One worker, and up to three more while pictures keep the others for long.
+    """One worker, and up to three more while slow pictures occupy the others.
 
-    start_worker: gives a worker that does what a Reader does. Raises the ModelError that it starts
-    with.
+    start_worker: makes a worker that runs a Reader. Raises the ModelError that it starts with.
     """
 
     def __init__(self, start_worker: Callable[[], ReaderWorker]) -> None:
         self._start_worker = start_worker
         self._idle = [start_worker()]
-        self._busy: dict[ReaderWorker, tuple[FileStamp, float]] = {}  # what it reads, since when
+        self._busy: dict[ReaderWorker, tuple[FileStamp, float]] = {}  # picture and start time
         self._idle[0].wait_until_started()
 
     @property
     def reading(self) -> list[FileStamp]:
-        """The pictures that are read at the moment."""
+        """The pictures being read."""
         return [picture for picture, _ in self._busy.values()]
 
     @property
     def free(self) -> bool:
-        """Whether another picture may be sent."""
+        """Whether another picture can be sent."""
         now = time.monotonic()
-        slow = all(now - since > _SLOW for _, since in self._busy.values())
-        return bool(self._idle) or (slow and len(self._busy) < _WORKERS)
+        slow = all(now - since > _SLOW_SECONDS for _, since in self._busy.values())
+        return bool(self._idle) or (slow and len(self._busy) < _MAX_WORKERS)
 
-    def send(self, request: Request) -> None:
-        """Have it read, when the pool is free. Raises DigitsError when no worker can be started."""
+    def send(self, request: ReadRequest) -> None:
+        """Send a request to a free pool. Raises DigitsError if no worker can be started."""
         worker = self._idle.pop() if self._idle else self._start_worker()
         worker.wait_until_started()
         self._busy[worker] = request.picture, time.monotonic()
-        with suppress(WorkerDied):  # which `wait` tells
+        with suppress(WorkerDied):  # which `wait` reports
             worker.send(request)
 
     def wait(self, stop: StopEvent | None, seconds: float) -> list[Outcome]:
-        """What comes of pictures that were sent; at most so long, and not when it has to stop.
+        """Wait for outcomes, for so many seconds or until `stop` is set.
 
-        Raises ModelError when the model fails.
+        Raises ModelError if the model fails.
         """
         ends = {worker.fileno(): worker for worker in self._busy}
         ready = wait([*ends, *([stop.fileno()] if stop else [])], seconds)
         outcomes = [self._finish(worker) for end, worker in ends.items() if end in ready]
         now = time.monotonic()
         for worker, (picture, since) in list(self._busy.items()):
-            if now - since > _ENDLESS:
+            if now - since > _MAX_SECONDS:
                 del self._busy[worker]
                 worker.close()
-                late = PictureError(f"{picture.name} takes longer than {_ENDLESS:.0f} seconds")
+                late = PictureError(f"{picture.name} takes longer than {_MAX_SECONDS:.0f} seconds")
                 outcomes.append(Outcome(picture, error=late, final=True))
         for worker in self._idle[1:]:
             worker.close()
@@ -150,7 +149,7 @@ class ReaderPool:
         return outcomes
 
     def close(self) -> None:
-        """End all workers, whatever they do."""
+        """Kill all workers."""
         for worker in (*self._idle, *self._busy):
             worker.close()
 

@@ -1,7 +1,4 @@
-"""The pictures in a folder, looked for by a thread.
-
-A disk that has gone may keep whoever looks at it waiting for ever: then it keeps the thread.
-"""
+"""List the pictures in a folder in a thread, which may hang on a disk that doesn't respond."""
 
 import os
 import stat
@@ -15,14 +12,14 @@ from typing import NamedTuple
 from digits.text import csv_name
 from digits.vision.formats import SUFFIXES
 
-_CHUNK = 256  # pictures that are handed over at a time
-_AHEAD = 4  # chunks that wait to be taken: what isn't taken yet isn't looked for yet
+_CHUNK = 256  # pictures handed over at a time
+_PREFETCH = 4  # chunks waiting to be taken; then the scan pauses
 
 
 class FileStamp(NamedTuple):
-    """A file as it was when it was looked at.
+    """A file's name, time and size.
 
-    name: below the folder. modified: nanoseconds since 1970. size: bytes.
+    name: relative to the folder. modified: nanoseconds since 1970. size: bytes.
     """
 
     name: str
@@ -31,12 +28,12 @@ class FileStamp(NamedTuple):
 
     @property
     def cells(self) -> tuple[str, str, str]:
-        """As in the results: what tells it from other files."""
+        """The cells that identify it in the results."""
         return csv_name(self.name), _utc(self.modified), str(self.size)
 
 
 def stamp(folder: str, name: str) -> FileStamp | None:
-    """The file as it is now; None when it is gone, or no regular file."""
+    """Look at the file; None if it is gone or not a regular file."""
     try:
         status = os.stat(os.path.join(folder, name))
     except OSError:
@@ -47,48 +44,48 @@ def stamp(folder: str, name: str) -> FileStamp | None:
 
 
 class FolderScan:
-    """One look at a folder, which begins at once.
+    """One scan of a folder, which starts at once.
 
-    recursive: with the folders in it, but for links to folders. skip: paths not to be touched.
-    Hidden files are left out: rsync and others write them, and rename them when they are whole.
+    recursive: whether to include subfolders, but not links to folders. skip: paths to leave alone.
+    Hidden files are ignored: rsync and others write those first, and rename them when complete.
     """
 
     def __init__(self, folder: str, recursive: bool, skip: Collection[str] = ()) -> None:
-        self.error: OSError | None = None  # why the folder itself can't be looked at
-        self.closed: dict[str, OSError] = {}  # folders in it that can't be
-        self.seconds = 0.0  # of the processor, in the end
+        self.error: OSError | None = None  # why the folder itself can't be read
+        self.closed: dict[str, OSError] = {}  # subfolders that can't be read
+        self.seconds = 0.0  # of processor time, once finished
         self._folder, self._recursive, self._skip = folder, recursive, skip
-        self._found: Queue[list[FileStamp]] = Queue(_AHEAD)
+        self._found: Queue[list[FileStamp]] = Queue(_PREFETCH)
         self._path, self._since = folder, time.monotonic()
         self._given_up = False
         self._thread = threading.Thread(target=self._scan_folder, daemon=True)
         self._thread.start()
 
     def take(self) -> list[FileStamp]:
-        """Some of the pictures that were found, or none."""
+        """Take some of the pictures found so far, or none."""
         with suppress(Empty):
             return self._found.get_nowait()
         return []
 
     @property
     def is_alive(self) -> bool:
-        """Whether its thread hasn't ended."""
-        if self._given_up:  # nobody else makes room for what it has found
+        """Whether the thread is running."""
+        if self._given_up:  # make room in the queue
             self.take()
         return self._thread.is_alive()
 
     @property
     def finished(self) -> bool:
-        """Whether all were looked for, and taken."""
+        """Whether all pictures were found and taken."""
         return not self.is_alive and self._found.empty()
 
     def waiting_at(self, seconds: float) -> str | None:
-        """The path for which the system hasn't had an answer for so long."""
+        """The path that has blocked for so many seconds, if any."""
         late = self.is_alive and not self._found.full() and time.monotonic() - self._since > seconds
         return self._path if late else None
 
     def give_up(self) -> None:
-        """End as soon as the system answers."""
+        """End the thread as soon as it no longer blocks."""
         self._given_up = True
 
     def _scan_folder(self) -> None:
@@ -116,7 +113,7 @@ class FolderScan:
                             folders.append(entry.path)
                     elif found := self._picture(entry.path):
                         yield found
-            except OSError as error:  # one folder in the folder costs no other its pictures
+            except OSError as error:  # other subfolders are still read
                 if folder == self._folder:
                     raise
                 self.closed[folder] = error
@@ -143,5 +140,5 @@ def _utc(nanoseconds: int) -> str:
     seconds, rest = divmod(nanoseconds, 10**9)
     try:
         return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09}Z"
-    except (OverflowError, OSError, ValueError):  # no year that the C library knows
+    except (OverflowError, OSError, ValueError):  # a year that the C library can't handle
         return f"{nanoseconds} ns"

@@ -1,15 +1,20 @@
-"""What several commands have: the app itself, arguments and options."""
+"""The app, arguments and options that several commands share, and their checks."""
 
+import io
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from digits.inference.model_file import parse_sha256
+from digits.prediction import Format
 
 
-def plain_app() -> typer.Typer:
-    """A Typer app whose help and errors are plain text, for terminals and logs alike."""
+def make_app() -> typer.Typer:
+    """Create a Typer app with help and errors in plain text."""
     return typer.Typer(
         add_completion=False,
         rich_markup_mode=None,
@@ -25,7 +30,7 @@ def _parse_sha256(value: str | None) -> str | None:
         raise typer.BadParameter(str(error)) from error
 
 
-_MODEL = "ONNX file from `digits export`; else $DIGITS_MODEL, else the bundled one."
+_MODEL = "ONNX file from `digits export`; default: $DIGITS_MODEL, else the bundled model."
 
 Model = Annotated[Path | None, typer.Option(help=_MODEL, show_default=False)]
 ModelArgument = Annotated[Path | None, typer.Argument(help=_MODEL, show_default=False)]
@@ -34,14 +39,14 @@ ModelSha256 = Annotated[
     typer.Option(
         metavar="HEX",
         callback=_parse_sha256,
-        help="SHA-256 of the only file that is accepted; else $DIGITS_MODEL_SHA256, else any is.",
+        help="SHA-256 of the only model to accept; default: $DIGITS_MODEL_SHA256, else any.",
         show_default=False,
     ),
 ]
 InfoFile = Annotated[
     Path | None,
     typer.Argument(
-        help="ONNX file, checkpoint or run folder; else $DIGITS_MODEL, else the bundled model.",
+        help="ONNX file, checkpoint or run folder; default: $DIGITS_MODEL, else the bundled model.",
         show_default=False,
     ),
 ]
@@ -50,13 +55,13 @@ Network = Annotated[
     typer.Option(
         "--model",
         metavar="FILE.py:CLASS",
-        help="The checkpoint's network, where it is one of your own.",
+        help="The checkpoint's network, if it is your own.",
         show_default=False,
     ),
 ]
 Kernels = Annotated[
     Literal["integer", "float"] | None,
-    typer.Option(help="How an int8 file is computed; by default as its metadata say."),
+    typer.Option(help="How to compute an int8 model; default: as its metadata say."),
 ]
 Data = Annotated[
     Path | None,
@@ -70,22 +75,24 @@ Pictures = Annotated[
     list[str],
     typer.Argument(help="Pictures, folders, patterns, or - for stdin.", show_default=False),
 ]
-Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="With the folders in folders.")]
+Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")]
 Reject = Annotated[
     Literal["unsure", "never"],
-    typer.Option(help="Whether ? stands for an answer below the model's threshold."),
+    typer.Option(help="When to answer ?: below the model's confidence threshold, or never."),
 ]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV with a header.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-WholeJson = Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
+JsonObject = Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")]
 Debug = Annotated[
     Path | None,
-    typer.Option(help="Folder for strips: what the network saw of each picture, and said."),
+    typer.Option(
+        help="Folder for debug strips: what the network saw in each picture, and its output."
+    ),
 ]
 Explain = Annotated[
     Path | None,
     typer.Option(
-        help="File for a drawing of what the first two convolutions see of the digit (.png, .jpg)."
+        help="File for a drawing of the feature maps of the first two convolutions (.png, .jpg)."
     ),
 ]
 Annotate = Annotated[
@@ -96,15 +103,56 @@ Jobs = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="How many processes read.",
-        show_default="one for each core, from 500 pictures on",
+        help="Number of processes.",
+        show_default="one per core, from 500 pictures",
     ),
 ]
 SkipDone = Annotated[
     Path | None,
     typer.Option(
         metavar="RESULTS.csv",
-        help="Leave out the pictures in the results of an earlier run with --csv; with"
-        " `>> RESULTS.csv` go on with them.",
+        help="Skip the pictures in the results of an earlier run with --csv; append with"
+        " `>> RESULTS.csv`.",
     ),
 ]
+
+
+def output_format(as_json: bool, as_csv: bool) -> Format:
+    """Choose the output format. Raises BadParameter for both."""
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    if as_csv and isinstance(sys.stdout, io.TextIOWrapper):
+        # For programs, whatever the locale.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    return "json" if as_json else "csv" if as_csv else "text"
+
+
+def remaining(
+    files: Sequence[str], output: Format, columns: Sequence[str], skip_done: Path | None
+) -> tuple[Sequence[str], str]:
+    """Return the files that aren't in the results yet, and the CSV header if it is missing."""
+    appends = False
+    if skip_done:
+        from digits.commands import results
+        from digits.text import csv_name
+
+        names, appends = results.load_processed(skip_done, columns, output == "csv")
+        files = [file for file in files if csv_name(file) not in names]
+    return files, ",".join(columns) if output == "csv" and not appends else ""
+
+
+def check_drawing(option: str, drawing: Path | None, files: Sequence[str]) -> None:
+    """Raise BadParameter if the option can't draw these pictures to this file."""
+    if drawing is None:
+        return
+    if drawing.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise typer.BadParameter(f"{option} writes .png or .jpg files")
+    if len(files) > 1:
+        raise typer.BadParameter(f"{option} draws one picture")
+    if files and os.path.realpath(drawing) == os.path.realpath(files[0]):
+        raise typer.BadParameter(f"{option} would overwrite the picture")
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether the path names a checkpoint or a run folder, not an ONNX file."""
+    return path.suffix in (".safetensors", ".pt") or os.path.isfile(path / "checkpoint.safetensors")

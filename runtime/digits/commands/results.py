@@ -1,7 +1,7 @@
-"""CSV files of results that a later run goes on with.
+"""Read CSV files of results, which a later run continues.
 
-A row is one line, so that damage costs no other row. A line without its end is what a full disk, a
-kill or a power cut left of a row: it counts as not written.
+A row is one line, so damage affects no other row. A line without its end is a partial row, left by
+a full disk, a kill or a power cut; it counts as not written.
 """
 
 import csv
@@ -18,24 +18,23 @@ from digits.text import escape_formula
 _BLOCK = 1 << 16
 
 
-def done(path: Path, columns: Sequence[str], as_csv: bool) -> tuple[set[str], bool]:
-    """The files that have a row in the results, and whether this run appends to these.
+def load_processed(path: Path, columns: Sequence[str], as_csv: bool) -> tuple[set[str], bool]:
+    """Return the files that have a row in the results, and whether this run appends to them.
 
-    columns: of the CSV that this command writes; with `line`, a file may have several rows. as_csv:
-    whether this run writes it. When stdout is the results file, half a row at its end is cut off,
-    and so are the rows of the last file where some may be missing: that file is then not done.
-
-    Raises DigitsError when the results can't be read, or aren't what --csv writes.
+    columns: of the command's CSV; with `line`, a file may have several rows. as_csv: whether this
+    run writes CSV. If stdout is the results file, a partial row at its end is cut off, and so are
+    the rows of the last file if some may be missing. Raises DigitsError if the results can't be
+    read, or have other columns.
     """
     try:
-        if path.is_fifo():  # which would wait for somebody to write into it
-            raise DigitsError(f"can't go on with {path}: it is a pipe")
+        if path.is_fifo():  # opening it would block
+            raise DigitsError(f"can't continue {path}: it is a pipe")
         with path.open("rb") as file:
             appends = _is_stdout(file)
             if appends and not as_csv:
-                raise DigitsError(f"{path} holds CSV: --csv is needed to append to it")
-            check(file, path, columns)
-            end = whole(file)
+                raise DigitsError(f"{path} holds CSV: add --csv to append to it")
+            check_header(file, path, columns)
+            end = complete_bytes(file)
             names, last, last_start = set[str](), "", 0
             for start, row in rows(file, path, end):
                 if row[0] != last:
@@ -48,22 +47,24 @@ def done(path: Path, columns: Sequence[str], as_csv: bool) -> tuple[set[str], bo
             os.truncate(path, end)
             os.lseek(sys.stdout.fileno(), 0, os.SEEK_END)
     except OSError as error:
-        raise DigitsError(f"can't go on with {path}: {error.strerror or error}") from error
+        raise DigitsError(f"can't continue {path}: {error.strerror or error}") from error
     return names, appends and end > 0
 
 
-def check(file: BinaryIO, path: Path, columns: Sequence[str]) -> None:
-    """Raise DigitsError unless the file is empty, or begins with the header, or with half of it."""
+def check_header(file: BinaryIO, path: Path, columns: Sequence[str]) -> None:
+    """Raise DigitsError unless the file is empty or begins with the header, or part of it."""
     file.seek(0)
     line = file.readline(_BLOCK)
     header = _cells(line)
-    half = not line.endswith(b"\n") and ",".join(columns).startswith(line.decode(errors="replace"))
-    if not half and header != list(columns):
-        raise DigitsError(f"{path} isn't what this command writes: its header is another")
+    partial = not line.endswith(b"\n") and ",".join(columns).startswith(
+        line.decode(errors="replace")
+    )
+    if not partial and header != list(columns):
+        raise DigitsError(f"{path}: unexpected CSV header")
 
 
-def whole(file: BinaryIO) -> int:
-    """How many bytes of the file are whole lines."""
+def complete_bytes(file: BinaryIO) -> int:
+    """Count the bytes of the file up to its last line end."""
     position = file.seek(0, os.SEEK_END)
     while position > 0:
         start = max(0, position - _BLOCK)
@@ -76,15 +77,15 @@ def whole(file: BinaryIO) -> int:
 
 
 def rows(file: BinaryIO, path: Path, end: int) -> Iterator[tuple[int, list[str]]]:
-    """The rows in the first `end` bytes after the header, each with the place where it begins.
+    """Yield the rows after the header in the first `end` bytes, each with its offset.
 
-    A damaged row is left out; one warning tells of all. The name of the file is as it is written
-    now: earlier versions let it begin as a formula does.
+    Damaged rows are skipped, with one warning. File names are escaped as today, which earlier
+    versions didn't do for formulas.
     """
     file.seek(0)
     start, header, damaged, whole = 0, list[str](), 0, True
     while start < end:
-        line = file.readline(_BLOCK)  # a longer one is no row, and comes in parts
+        line = file.readline(_BLOCK)  # a longer line is no row, and comes in parts
         begins, whole = whole, line.endswith(b"\n")
         cells = _cells(line) if begins and whole else []
         if not header:
@@ -100,7 +101,7 @@ def rows(file: BinaryIO, path: Path, end: int) -> Iterator[tuple[int, list[str]]
 
 
 def _cells(line: bytes) -> list[str]:
-    """The fields of one line, or none. A spreadsheet may have put a byte order mark before it."""
+    """Parse a line, perhaps with a byte order mark; empty if it is malformed."""
     try:
         return next(csv.reader([line.decode("utf-8-sig")], strict=True), [])
     except (csv.Error, UnicodeDecodeError):
@@ -110,5 +111,5 @@ def _cells(line: bytes) -> list[str]:
 def _is_stdout(file: BinaryIO) -> bool:
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.fstat(sys.stdout.fileno()))
-    except (AttributeError, OSError, ValueError):  # stdout is closed, or no file
+    except (AttributeError, OSError, ValueError):  # stdout is closed or not a file
         return False

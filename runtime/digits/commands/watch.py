@@ -1,8 +1,7 @@
 """Read the pictures that arrive in a folder, for months: `digits watch`.
 
-The results file is the memory: a picture that has a row there is done. Two pictures are the same
-when name, time and size are. How long one has stood unchanged is seen by looking, not by the
-clock, which may jump.
+The results file is the only state: a picture with a row there is done. Pictures are the same if
+name, time and size are. Their age is measured by a monotonic clock, because the system's may jump.
 """
 
 import os
@@ -11,17 +10,17 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from digits.commands.attempts import Attempts
+from digits.commands.crash_log import CrashLog
+from digits.commands.csv_log import CsvLog, WriteFailed
 from digits.commands.folder_reader import (
     Outcome,
     Reader,
     ReaderPool,
     ReaderWorker,
-    Request,
+    ReadRequest,
     Row,
 )
 from digits.commands.folder_scan import FileStamp, FolderScan
-from digits.commands.journal import CantWrite, Journal
 from digits.errors import DigitsError
 from digits.prediction import PREDICTION_COLUMNS, Prediction
 from digits.processes import StopEvent
@@ -29,21 +28,21 @@ from digits.terminal import print_stderr
 
 COLUMNS = ("file", "modified", "size", *PREDICTION_COLUMNS[1:])
 
-_SETTLED = 1.0  # seconds unchanged, after which a picture counts as completely written
-_DAMAGED = 60.0  # seconds unchanged, after which one that can't be read counts as damaged
-_PAUSE = 0.5  # seconds between two looks at the folder
-_LOOKING = 0.2  # the most of the time that looks may take: one at 100,000 pictures takes a while
-_STALLED = 2.0  # seconds without an answer, after which a path is left to itself
-_LAST = 1.0  # seconds for the last picture after SIGTERM
-_MOST_WAITING = 1000  # pictures known to wait; the others are found when these are done
+_STABLE_SECONDS = 1.0  # unchanged, after which a picture counts as completely written
+_DAMAGED_SECONDS = 60.0  # unchanged, after which an unreadable picture counts as damaged
+_POLL_SECONDS = 0.5  # between two scans
+_MAX_SCAN_SHARE = 0.2  # of the time; a scan of 100,000 pictures takes a while
+_STALL_SECONDS = 2.0  # without a response, after which a path is left alone
+_SHUTDOWN_SECONDS = 1.0  # for the last picture after SIGTERM
+_MAX_WAITING = 1000  # pictures in the queue; others are found later
 
 
 class FolderWatcher:
     """Reads each picture in a folder once, and writes a row for it.
 
-    start_worker: gives a worker that does what `reader` does. on_result: called with each text
-    after its row is written. Raises DigitsError when the folder isn't there, or the results or the
-    model can't be used.
+    start_worker: makes a worker that runs `reader`. on_result: called with each text after its row
+    is written. Raises DigitsError if the folder is missing, or the results or the model can't be
+    used.
     """
 
     def __init__(
@@ -59,57 +58,58 @@ class FolderWatcher:
         self._reader, self._recursive, self._on_result = reader, recursive, on_result
         self._pool = ReaderPool(start_worker)
         try:
-            self._journal = Journal(results, COLUMNS)
+            self._log = CsvLog(results, COLUMNS)
         except DigitsError:
             self._pool.close()
             raise
-        # A hash takes a third of the memory, for a device sees many: 2 of 10^6 are equal by 1 in
-        # 10^7.
-        self._done = {hash(tuple(row[:3])) for row in self._journal.rows()}
-        self._attempts = Attempts(results.with_name(f".{results.name}.reading"), self._done)
+        # Hashes take a third of the memory. Among 10^6 pictures, two collide once in 10^7 devices.
+        self._done = {hash(tuple(row[:3])) for row in self._log.rows()}
+        self._crash_log = CrashLog(results.with_name(f".{results.name}.reading"), self._done)
         self._scanner = _Scanner(reader.folder, recursive)
-        self._waiting: dict[FileStamp, float] = {}  # since when each has stood unchanged
-        self._unreadable: dict[FileStamp, float] = {}  # the same, where reading has failed once
-        self._ready: deque[FileStamp] = deque()  # of both, those whose turn it is
-        self._not_before = 0.0  # another is read, because the results can't be written
+        self._waiting: dict[FileStamp, float] = {}  # and since when each is unchanged
+        self._unreadable: dict[FileStamp, float] = {}  # the same, after a failure
+        self._ready: deque[FileStamp] = deque()  # of both, those to read next
+        self._not_before = 0.0  # read the next, after a failed write
         self._unsaved = False
         self._saved = 0.0
         self._trouble = _Trouble()
 
     @property
     def done(self) -> int:
-        """How many pictures have a row."""
+        """The number of pictures with a row."""
         return len(self._done)
 
     def run(self, stop: StopEvent) -> None:
-        """Look and read until the event is set; a picture that is read just then has a second.
+        """Scan and read until `stop` is set; then give the current picture a second.
 
-        Raises what `on_result` raises, ModelError when the model fails, and DigitsError when
-        another file is put in the results' place.
+        Raises what `on_result` raises, ModelError if the model fails, and DigitsError if another
+        file takes the results' place.
         """
         try:
             while not stop.is_set():
                 self.poll(stop)
-            for outcome in self._pool.wait(None, _LAST) if self._pool.reading else ():
+            for outcome in self._pool.wait(None, _SHUTDOWN_SECONDS) if self._pool.reading else ():
                 self._conclude(outcome)
         finally:
-            self._journal.save()
+            self._log.fsync()
             for picture in self._pool.reading:
-                self._attempts.end(picture.cells)
+                self._crash_log.end(picture.cells)
             self._pool.close()
 
     def poll(self, stop: StopEvent) -> None:
-        """Look, have what is ready read, and write what comes of it; in half a second at most."""
+        """Scan, send what is ready, and write outcomes, in half a second at most."""
         now = time.monotonic()
-        for found in self._scanner.take() if len(self._waiting) < _MOST_WAITING else ():
+        for found in self._scanner.take() if len(self._waiting) < _MAX_WAITING else ():
             known = found in self._waiting or found in self._unreadable
             if not known and hash(found.cells) not in self._done:
                 self._waiting[found] = now
         self._dispatch()
-        for outcome in self._pool.wait(stop, _PAUSE / 10 if self._is_busy else _PAUSE / 2):
+        for outcome in self._pool.wait(
+            stop, _POLL_SECONDS / 10 if self._is_busy else _POLL_SECONDS / 2
+        ):
             self._conclude(outcome)
-        if self._unsaved and now - self._saved > _PAUSE:
-            self._journal.save()
+        if self._unsaved and now - self._saved > _POLL_SECONDS:
+            self._log.fsync()
             self._unsaved, self._saved = False, now
 
     @property
@@ -122,28 +122,31 @@ class FolderWatcher:
         self._ready = self._ready or deque(self._stable_files())
         while self._ready and self._pool.free:
             picture = self._ready.popleft()
-            refusal = self._attempts.refusal(picture.cells)
-            self._pool.send(Request(picture, refusal))
-            self._attempts.begin(picture.cells)  # which a worker that can't start doesn't
+            refusal = self._crash_log.refusal(picture.cells)
+            self._pool.send(ReadRequest(picture, refusal))
+            self._crash_log.begin(picture.cells)  # only once a worker has started
 
     def _stable_files(self) -> list[FileStamp]:
-        """What has stood unchanged for long enough, the oldest first; last what workers died of."""
+        """The pictures unchanged for long enough, oldest first, and last those that crashed."""
         now, reading = time.monotonic(), self._pool.reading
-        settled = [
+        stable = [
             picture
-            for pictures, seconds in ((self._waiting, _SETTLED), (self._unreadable, _DAMAGED))
+            for pictures, seconds in (
+                (self._waiting, _STABLE_SECONDS),
+                (self._unreadable, _DAMAGED_SECONDS),
+            )
             for picture, since in pictures.items()
             if now - since >= seconds and picture not in reading
         ]
         return sorted(
-            settled, key=lambda one: (self._attempts.deaths(one.cells), one.modified, one.name)
+            stable, key=lambda one: (self._crash_log.crash_count(one.cells), one.modified, one.name)
         )
 
     def _conclude(self, outcome: Outcome) -> None:
         picture, row, error, died, final = outcome
-        self._attempts.end(picture.cells, died)
+        self._crash_log.end(picture.cells, died)
         if died:
-            return  # it stays where it was, and comes last
+            return  # it stays in the queue, and is retried last
         if error and not final and picture in self._waiting:
             self._unreadable[picture] = self._waiting.pop(picture)
             return
@@ -154,33 +157,33 @@ class FolderWatcher:
         if row is None or self._write(picture, row):
             self._waiting.pop(picture, None)
             self._unreadable.pop(picture, None)
-            self._attempts.forget(picture.cells)
+            self._crash_log.forget(picture.cells)
         if row and hash(picture.cells) in self._done:
             self._on_result(row.text)
 
     def _write(self, picture: FileStamp, row: Row) -> bool:
-        """Whether the row is written."""
+        """Write a row; False if the disk refuses."""
         try:
-            self._journal.append([*picture.cells, *row.cells])
-        except CantWrite as error:
-            self._trouble.tell(str(error))
-            self._not_before = time.monotonic() + _PAUSE
+            self._log.append([*picture.cells, *row.cells])
+        except WriteFailed as error:
+            self._trouble.report(str(error))
+            self._not_before = time.monotonic() + _POLL_SECONDS
             return False
-        self._trouble.tell("")
+        self._trouble.report("")
         self._done.add(hash(picture.cells))
         self._unsaved = True
         return True
 
 
 class _Scanner:
-    """One look at the folder after the other."""
+    """Scans the folder again and again."""
 
     def __init__(self, folder: str, recursive: bool) -> None:
         self._folder, self._recursive = folder, recursive
         self._scan: FolderScan | None = None
-        self._next = 0.0  # time for a look
-        self._stalled: dict[str, FolderScan] = {}  # by the path that it waits for
-        self._closed: set[str] = set()  # folders that can't be looked into
+        self._next = 0.0  # time of the next scan
+        self._stalled: dict[str, FolderScan] = {}  # by blocked path
+        self._closed: set[str] = set()  # folders that can't be read
         self._trouble = _Trouble()
 
     @property
@@ -188,7 +191,7 @@ class _Scanner:
         return self._scan is not None
 
     def take(self) -> list[FileStamp]:
-        """Some of the pictures that are there, or none so far."""
+        """Take some of the pictures found so far, or none."""
         if self._scan is None:
             if time.monotonic() >= self._next:
                 self._stalled = {
@@ -199,37 +202,37 @@ class _Scanner:
         found = self._scan.take()
         if self._scan.finished:
             self._finish(self._scan)
-        elif path := self._scan.waiting_at(_STALLED):
+        elif path := self._scan.waiting_at(_STALL_SECONDS):
             self._leave(self._scan, path)
         return found
 
     def _finish(self, scan: FolderScan) -> None:
-        error = scan.error  # the folder is gone, as when a disk is unmounted
-        self._trouble.tell(f"can't look at {self._folder}: {error.strerror}" if error else "")
+        error = scan.error  # the folder is gone, such as an unmounted disk
+        self._trouble.report(f"can't read {self._folder}: {error.strerror}" if error else "")
         for folder in sorted(set(scan.closed) - self._closed):
-            print_stderr(f"error: can't look at {folder}: {scan.closed[folder].strerror}")
+            print_stderr(f"error: can't read {folder}: {scan.closed[folder].strerror}")
         self._closed = set(scan.closed)
         self._scan = None
-        self._next = time.monotonic() + max(_PAUSE, scan.seconds / _LOOKING)
+        self._next = time.monotonic() + max(_POLL_SECONDS, scan.seconds / _MAX_SCAN_SHARE)
 
     def _leave(self, scan: FolderScan, path: str) -> None:
         if path == self._folder:
-            self._trouble.tell(f"can't look at {path}: it doesn't answer")
+            self._trouble.report(f"can't read {path}: no response")
             return
-        print_stderr(f"error: can't look at {path}: it doesn't answer; left out for now")
+        print_stderr(f"error: can't read {path}: no response; skipped for now")
         scan.give_up()
         self._stalled[path] = scan
         self._scan = None
 
 
 class _Trouble:
-    """Tells of trouble once, and once when it has passed."""
+    """Reports trouble once, and its end."""
 
     def __init__(self) -> None:
-        self._told = ""
+        self._reported = ""
 
-    def tell(self, trouble: str) -> None:
-        """trouble: what goes wrong, or empty."""
-        if trouble != self._told:
+    def report(self, trouble: str) -> None:
+        """Report the trouble if it is new. trouble: what goes wrong, or empty."""
+        if trouble != self._reported:
             print_stderr(f"error: {trouble}; trying again" if trouble else "it works again")
-        self._told = trouble
+        self._reported = trouble

@@ -1,6 +1,7 @@
-"""The same work on all cores: processes that answer in the order of the items.
+"""Map a function over items in worker processes, with the results in order.
 
-Threads would wait for one another: most of a small picture's time goes by in Python.
+Threads would wait for the GIL. ProcessPoolExecutor.map would queue every item at once, and lose all
+of them when one process is killed.
 """
 
 from collections import deque
@@ -12,32 +13,32 @@ from digits.processes import Worker, WorkerDied
 
 T = TypeVar("T")
 
-# A worker has one chunk at hand and one ahead. Sixteen names of files always fit into the buffer
-# of a pipe, so that neither end waits for the other to read.
-_CHUNK, _AHEAD = 16, 2
+# Chunks per worker: one at work, one waiting. Sixteen file names fit into the buffer of a pipe, so
+# that neither end blocks.
+_CHUNK, _PREFETCH = 16, 2
 
 
-def each(
+def parallel_map(
     start: Callable[[], Callable[[str], T]],
     items: Sequence[str],
     jobs: int,
-    on_death: Callable[[str], T],
+    on_worker_death: Callable[[str], T],
 ) -> Iterator[T]:
-    """Do the work for each item, with at most `jobs` processes; yields results in the items' order.
+    """Apply a function to each item in at most `jobs` processes; yield the results in order.
 
-    start: called once in each process, gives the function that does the work; can be pickled.
-    on_death: gives the result for an item that a process dies of, as when the memory is full. No
-    more than a few dozen results wait, however many items there are. Raises the DigitsError that
-    start or the work raises, and WorkerDied when a process can't even start.
+    start: picklable; called once in each process, returns the function. on_worker_death: gives the
+    result of an item that kills its process, as when memory runs out. Memory doesn't grow with the
+    number of items. Raises the DigitsError that start or the function raises, and WorkerDied if a
+    process can't start.
     """
-    jobs = min(jobs, -(-len(items) // _CHUNK))  # any other would have nothing to do
+    jobs = min(jobs, -(-len(items) // _CHUNK))  # others would have nothing to do
     with ExitStack() as stack:
-        lanes = [_Lane(_InChunks(start).start, on_death) for _ in range(jobs)]
+        lanes = [_Lane(_InChunks(start).start, on_worker_death) for _ in range(jobs)]
         for lane in lanes:
             stack.callback(lane.close)
         asked: deque[_Lane[T]] = deque()
         for number, first in enumerate(range(0, len(items), _CHUNK)):
-            if len(asked) == _AHEAD * jobs:
+            if len(asked) == _PREFETCH * jobs:
                 yield from asked.popleft().receive()
             lane = lanes[number % jobs]
             lane.send(items[first : first + _CHUNK])
@@ -47,7 +48,7 @@ def each(
 
 
 class _InChunks(NamedTuple, Generic[T]):
-    """The work for several items at a time."""
+    """A function of several items at a time."""
 
     of_one: Callable[[], Callable[[str], T]]
 
@@ -57,24 +58,24 @@ class _InChunks(NamedTuple, Generic[T]):
 
 
 class _Lane(Generic[T]):
-    """A worker, and after its death another one."""
+    """A worker, replaced when it dies."""
 
     def __init__(
         self,
         start: Callable[[], Callable[[Sequence[str]], list[T]]],
-        on_death: Callable[[str], T],
+        on_worker_death: Callable[[str], T],
     ) -> None:
-        self._start, self._on_death = start, on_death
+        self._start, self._on_worker_death = start, on_worker_death
         self._worker = Worker(start)
-        self._asked: deque[Sequence[str]] = deque()  # chunks without an answer
+        self._asked: deque[Sequence[str]] = deque()  # chunks without results
 
     def send(self, chunk: Sequence[str]) -> None:
         self._asked.append(chunk)
-        with suppress(WorkerDied):  # then there will be no answer
+        with suppress(WorkerDied):  # `receive` notices
             self._worker.send(chunk)
 
     def receive(self) -> list[T]:
-        """The results of the first chunk that has none yet."""
+        """Return the results of the oldest pending chunk."""
         chunk = self._asked.popleft()
         try:
             return self._worker.receive()
@@ -94,7 +95,7 @@ class _Lane(Generic[T]):
             return self._worker.ask([item])[0]
         except WorkerDied:
             self._restart()
-            return self._on_death(item)
+            return self._on_worker_death(item)
 
     def _restart(self) -> None:
         self._worker.close()

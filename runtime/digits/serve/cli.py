@@ -28,7 +28,7 @@ def parse(arguments: Sequence[str], prog_name: str) -> Settings | None:
         del os.environ["DIGITS_PORT"]
     if os.environ.get("DIGITS_TOKEN") == "":  # Typer would take it for none, and let everybody in
         raise DigitsError("$DIGITS_TOKEN is empty: set a token, or unset the variable")
-    command = options.plain_app()
+    command = options.make_app()
     command.command(context_settings=_CONTEXT)(Settings)
     settings = typer.main.get_command(command).main(
         list(arguments), prog_name=prog_name, standalone_mode=False

@@ -30,7 +30,7 @@ def test_boxes_are_drawn_around_the_digits(
     grey = sheet.photograph()
     Image.fromarray(np.dstack([grey] * 3)).save(tmp_path / "page.png")
     digits = classifier.read(tmp_path / "page.png").digits
-    image = np.asarray(drawing.annotated(tmp_path / "page.png", digits)).astype(int)
+    image = np.asarray(drawing.annotate(tmp_path / "page.png", digits)).astype(int)
     assert image.shape == (*grey.shape, 3)
     coloured = np.ptp(image, axis=2) > 60
     rows, columns = np.flatnonzero(coloured.any(1)), np.flatnonzero(coloured.any(0))
@@ -46,7 +46,7 @@ def test_any_picture_can_be_annotated(
     [path] = [path for path in pictures if path.name == name]
     for source in (path, path.read_bytes()):
         prediction = classifier.predict(source)
-        image = drawing.annotated(source, [prediction])
+        image = drawing.annotate(source, [prediction])
         assert image.mode == "RGB"
         assert (np.ptp(np.asarray(image).astype(int), axis=2) > 60).any()
         left, top, right, bottom = prediction.box

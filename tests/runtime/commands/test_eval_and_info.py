@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from digits import Classifier
-from digits.commands import tables
+from digits.commands import reports
 from digits.inference.model import Model
 from digits.inference.model_file import inspect
 from digits.text import to_json
@@ -106,7 +106,7 @@ def test_eval_of_nothing_readable_is_an_error(run: Run, tmp_path: Path) -> None:
     (tmp_path / "7" / "empty.png").touch()
     code, out, err = run("eval", "--data", tmp_path)
     assert (code, out) == (1, "")
-    assert "could be read" in err
+    assert "no readable pictures" in err
 
 
 def test_info_in_words_and_as_json(run: Run) -> None:
@@ -180,8 +180,8 @@ def test_an_error_s_text_can_t_move_the_cursor(run: Run) -> None:
 def test_a_recipe_that_is_no_recipe_is_shown_as_it_is(recipe: str) -> None:
     found = inspect()
     object.__setattr__(found.metadata, "recipe", recipe)
-    lines = "\n".join(tables.info(found))
+    lines = "\n".join(reports.info_lines(found))
     assert "recipe" in lines
     assert "\x1b" not in lines
-    values = json.loads(to_json(tables.info_values(found)), parse_constant=pytest.fail)
+    values = json.loads(to_json(reports.info_dict(found)), parse_constant=pytest.fail)
     assert "recipe" in values["metadata"]

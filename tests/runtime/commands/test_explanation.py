@@ -50,7 +50,7 @@ def test_a_blank_picture_is_not_drawn(run: Run, tmp_path: Path) -> None:
     assert code == 1
     assert out == "?  (no ink is found on it)\n"
     assert err == (
-        f"error: {tmp_path}/blank.png: no ink is found on it; {tmp_path}/out.png isn't drawn\n"
+        f"error: {tmp_path}/blank.png: no ink is found on it; {tmp_path}/out.png is not drawn\n"
     )
     assert not (tmp_path / "out.png").exists()
 

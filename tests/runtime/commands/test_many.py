@@ -139,7 +139,7 @@ def test_what_is_no_results_file_is_said(folder: Path, run: Run, content: bytes)
     (folder / "other.csv").write_bytes(content)
     code, out, err = run("predict", folder / "many", "--csv", "--skip-done", folder / "other.csv")
     assert (code, out) == (1, "")
-    assert "its header is another" in err
+    assert "unexpected CSV header" in err
     assert (folder / "other.csv").read_bytes() == content
 
 
@@ -150,7 +150,7 @@ def test_a_file_without_a_line_is_not_emptied(folder: Path) -> None:
             "predict", "many", "--csv", "--skip-done", "notes.txt", cwd=folder, stdout=out
         )
     assert (folder / "notes.txt").read_text() == "my notes"
-    assert "its header is another" in done.stderr
+    assert "unexpected CSV header" in done.stderr
 
 
 def test_a_spreadsheet_s_results_are_understood(folder: Path) -> None:
@@ -176,7 +176,7 @@ def test_skip_done_with_stdout_closed(folder: Path) -> None:
 def test_missing_results_are_said(folder: Path, run: Run) -> None:
     code, out, err = run("predict", folder / "many", "--skip-done", folder / "none.csv")
     assert (code, out) == (1, "")
-    assert err == f"error: can't go on with {folder / 'none.csv'}: No such file or directory\n"
+    assert err == f"error: can't continue {folder / 'none.csv'}: No such file or directory\n"
     assert run("predict", folder / "many", "--skip-done", folder)[0] == 1
 
 
@@ -185,7 +185,7 @@ def test_results_of_another_command_are_refused(folder: Path, run: Run) -> None:
         digits("predict", "many", "--csv", cwd=folder, stdout=out)
     code, out, err = run("read", folder / "many", "--skip-done", folder / "results.csv")
     assert (code, out) == (1, "")
-    assert "its header is another" in err
+    assert "unexpected CSV header" in err
 
 
 def test_names_that_look_alike_in_a_table_are_told_apart(

@@ -10,8 +10,8 @@ import pytest
 
 from digits.classifier import Prediction
 from digits.commands import results
+from digits.commands.csv_log import CsvLog
 from digits.commands.folder_scan import FileStamp
-from digits.commands.journal import Journal
 from digits.commands.watch import COLUMNS
 from tests.hostile.watchful import measured
 
@@ -56,11 +56,11 @@ def test_skip_done_knows_names_that_earlier_versions_let_be_formulas(folder: Pat
 
 def test_watch_knows_escaped_names(tmp_path: Path) -> None:
     arrivals = [FileStamp(name, 1_767_323_045_000_000_006, 7) for name in NAMES]
-    journal = Journal(tmp_path / "results.csv", COLUMNS)
+    log = CsvLog(tmp_path / "results.csv", COLUMNS)
     for one in arrivals:
-        journal.append([*one.cells, *NOTHING.to_csv_row(one.name)[1:]])
-    read = [tuple(row[:3]) for row in journal.rows()]
-    os.close(journal._file)
+        log.append([*one.cells, *NOTHING.to_csv_row(one.name)[1:]])
+    read = [tuple(row[:3]) for row in log.rows()]
+    os.close(log._file)
     assert read == [one.cells for one in arrivals]
     assert len(set(read)) == len(NAMES)
 
@@ -77,7 +77,7 @@ def test_a_line_without_end_is_not_read_at_once(
         file.seek(0, os.SEEK_END)
         file.write(end + (f"{row.replace('a', 'b')}\n".encode() if end else b""))
     with measured() as usage:
-        names, _ = results.done(path, COLUMNS, as_csv=False)
+        names, _ = results.load_processed(path, COLUMNS, as_csv=False)
     assert names == ({"a", "b"} if end else {"a"})
     assert usage.megabytes < 20
     assert capsys.readouterr().err.count("has a damaged line") == len(end)

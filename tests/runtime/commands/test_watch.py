@@ -1,4 +1,4 @@
-"""`digits watch` and its journal; the clock of the test is turned by hand."""
+"""`digits watch` and its log; the clock of the test is turned by hand."""
 
 import csv
 import errno
@@ -17,8 +17,8 @@ from typing import NamedTuple
 import pytest
 
 from digits.commands import folder_reader, folder_scan, watch
-from digits.commands.folder_reader import Reader, ReaderWorker, Request, Row
-from digits.commands.journal import Journal
+from digits.commands.csv_log import CsvLog
+from digits.commands.folder_reader import Reader, ReaderWorker, ReadRequest, Row
 from digits.commands.watch import FolderWatcher
 from digits.errors import DigitsError, ModelError
 from digits.processes import StopEvent, Worker, WorkerDied
@@ -69,7 +69,7 @@ class Bench:
 
     def stop_writing(self) -> None:
         if hasattr(self, "watcher"):
-            os.close(self.watcher._journal._file)
+            os.close(self.watcher._log._file)
             del self.watcher
 
 
@@ -78,7 +78,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     clock = Clock()
     for module in (watch, folder_reader):
         monkeypatch.setattr(module, "time", clock)
-    monkeypatch.setattr(watch, "_PAUSE", 0.02)
+    monkeypatch.setattr(watch, "_POLL_SECONDS", 0.02)
     yield Bench(tmp_path, clock)
 
 
@@ -212,7 +212,7 @@ def test_a_damaged_row_is_read_again(
 @pytest.mark.parametrize("content", [b"file,digit\n", b"\x89PNG\r\n", b"a\nb\n"])
 def test_what_isn_t_ours_is_not_touched(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "r.csv").write_bytes(content)
-    with pytest.raises(DigitsError, match="its header is another"):
+    with pytest.raises(DigitsError, match="unexpected CSV header"):
         reader = Reader(str(tmp_path))
         FolderWatcher(reader, lambda: InProcess(reader.start()), tmp_path / "r.csv", False, print)
     assert (tmp_path / "r.csv").read_bytes() == content
@@ -235,7 +235,7 @@ def test_another_file_in_the_results_place_is_not_written_to(
     foreign.write_text("a,b\n1,2\nhalf")
     foreign.rename(bench.results)
     shutil.copy(pictures[2], bench.inbox)
-    with pytest.raises(DigitsError, match="its header is another"):
+    with pytest.raises(DigitsError, match="unexpected CSV header"):
         bench.look(0, 2)
     assert bench.results.read_text() == "a,b\n1,2\nhalf"
 
@@ -269,7 +269,7 @@ def test_a_folder_that_can_t_be_looked_into_costs_no_other_picture(
     bench.look(0, 2, 2)
     assert [digit for _, digit in bench.rows] == ["1"]
     [told] = capsys.readouterr().err.splitlines()
-    assert told == f"error: can't look at {bench.inbox / 'lost+found'}: Permission denied"
+    assert told == f"error: can't read {bench.inbox / 'lost+found'}: Permission denied"
 
 
 def test_a_damaged_picture_with_an_odd_name_is_one_line(bench: Bench) -> None:
@@ -306,9 +306,9 @@ def test_results_that_are_moved_away_begin_anew(bench: Bench, pictures: list[Pat
 
 
 def test_two_can_t_write_one_file(tmp_path: Path) -> None:
-    first = Journal(tmp_path / "r.csv", ["file"])
+    first = CsvLog(tmp_path / "r.csv", ["file"])
     with pytest.raises(DigitsError, match="another process"):
-        Journal(tmp_path / "r.csv", ["file"])
+        CsvLog(tmp_path / "r.csv", ["file"])
     os.close(first._file)
 
 
@@ -392,10 +392,10 @@ def test_picture_that_kills_a_worker_costs_only_itself(
     os.utime(bench.inbox / "deadly.png", (1, 1))  # the first to be read
     start = Reader.start
 
-    def deadly(reader: Reader) -> Callable[[Request], Row | None]:
+    def deadly(reader: Reader) -> Callable[[ReadRequest], Row | None]:
         read = start(reader)
 
-        def read_or_die(request: Request) -> Row | None:
+        def read_or_die(request: ReadRequest) -> Row | None:
             if request.picture.name == "deadly.png" and not request.refusal:
                 raise WorkerDied("for want of memory")
             return read(request)
@@ -410,15 +410,15 @@ def test_picture_that_kills_a_worker_costs_only_itself(
     bench.start()  # as a service manager does, when the first process died too
     bench.look(0, 2, 2, 61)
     assert [name for name, _ in bench.rows] == [*names, "deadly.png"]
-    assert "error: digits died 3 times while it read deadly.png" in capsys.readouterr().err
+    assert "error: digits died 3 times while reading deadly.png" in capsys.readouterr().err
     assert sorted(path.name for path in bench.inbox.parent.iterdir()) == ["inbox", "results.csv"]
 
 
 def test_failing_model_ends_it_and_marks_nothing_as_done(
     bench: Bench, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(reader: Reader) -> Callable[[Request], Row | None]:
-        def read(request: Request) -> Row | None:
+    def failing(reader: Reader) -> Callable[[ReadRequest], Row | None]:
+        def read(request: ReadRequest) -> Row | None:
             raise ModelError("the model gives no probabilities")
 
         return read
@@ -470,10 +470,10 @@ class Slow(NamedTuple):
 
     until: Path
 
-    def start(self) -> Callable[[Request], Row | None]:
+    def start(self) -> Callable[[ReadRequest], Row | None]:
         return self.read
 
-    def read(self, request: Request) -> Row:
+    def read(self, request: ReadRequest) -> Row:
         while request.picture.name == "slow.png" and not self.until.exists():
             time.sleep(0.01)
         return Row([""] * (len(watch.COLUMNS) - 3), request.picture.name)
@@ -486,8 +486,8 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[FolderWatcher
     for name in ("slow.png", "a.png", "b.png"):
         (tmp_path / "inbox" / name).write_bytes(b"x")
     os.utime(tmp_path / "inbox" / "slow.png", (1, 1))
-    monkeypatch.setattr(watch, "_SETTLED", 0.0)
-    monkeypatch.setattr(folder_reader, "_SLOW", 0.1)
+    monkeypatch.setattr(watch, "_STABLE_SECONDS", 0.0)
+    monkeypatch.setattr(folder_reader, "_SLOW_SECONDS", 0.1)
     reader, told = Reader(str(tmp_path / "inbox")), list[str]()
     worker, results = Slow(tmp_path / "go"), tmp_path / "results.csv"
     return FolderWatcher(reader, lambda: Worker(worker.start), results, False, told.append), told
@@ -512,11 +512,13 @@ def test_endless_picture_ends_its_worker_and_is_noted(
     slow: tuple[FolderWatcher, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watcher, told = slow
-    monkeypatch.setattr(folder_reader, "_ENDLESS", 0.6)
     stop = StopEvent()
+    while len(told) < 2:
+        watcher.poll(stop)
+    assert told == ["a.png", "b.png"]
+    monkeypatch.setattr(folder_reader, "_MAX_SECONDS", 0.0)
     while len(told) < 3:
         watcher.poll(stop)
-    assert told[:2] == ["a.png", "b.png"]
     assert told[2].startswith("slow.png  ?  (slow.png takes longer than")
     stop._stop()
     watcher.run(stop)
@@ -526,7 +528,7 @@ def test_stop_leaves_a_slow_picture_for_the_next_time(
     slow: tuple[FolderWatcher, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watcher, _ = slow
-    monkeypatch.setattr(watch, "_LAST", 0.1)
+    monkeypatch.setattr(watch, "_SHUTDOWN_SECONDS", 0.1)
     stop = StopEvent()
     while not watcher._pool.reading:
         watcher.poll(stop)
@@ -561,10 +563,10 @@ def test_stalled_disk_keeps_no_other_waiting(
         shutil.copy(pictures[2], stalled / "two.png")
     shutil.copy(pictures[1], bench.inbox)
     monkeypatch.setattr(os, call, stalling)
-    monkeypatch.setattr(watch, "_STALLED", 0.2)
+    monkeypatch.setattr(watch, "_STALL_SECONDS", 0.2)
     bench.look(0, 0, 2)
     assert [digit for _, digit in bench.rows] == ["1"]
-    assert f"error: can't look at {stalled}: it doesn't answer; left out for now\n" == (
+    assert f"error: can't read {stalled}: no response; skipped for now\n" == (
         capsys.readouterr().err
     )
     [scan] = bench.watcher._scanner._stalled.values()
@@ -606,7 +608,7 @@ def test_many_waiting_pictures_are_taken_in_parts(
         (bench.inbox / f"{number}.png").touch()
     seen = []
     step = bench.watcher.poll
-    monkeypatch.setattr(watch, "_MOST_WAITING", 100)
+    monkeypatch.setattr(watch, "_MAX_WAITING", 100)
     for _ in range(30):
         step(bench.stop)
         seen.append(len(bench.watcher._waiting))

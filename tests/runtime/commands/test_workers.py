@@ -54,7 +54,7 @@ def logged(folder: Path, item: str) -> str:
 
 def test_results_come_in_the_order_of_the_items() -> None:
     items = [str(number) for number in range(100)]
-    results = list(workers.each(partial(given, slower_first), items, 3, dead))
+    results = list(workers.parallel_map(partial(given, slower_first), items, 3, dead))
     assert [item for item, _ in results] == items
     assert len({process for _, process in results}) == 3
 
@@ -62,17 +62,19 @@ def test_results_come_in_the_order_of_the_items() -> None:
 @pytest.mark.parametrize("count", [0, 1, 16, 17])
 def test_any_number_of_items(count: int) -> None:
     items = [str(number) for number in range(count)]
-    assert list(workers.each(partial(given, str), items, 2, dead)) == items
+    assert list(workers.parallel_map(partial(given, str), items, 2, dead)) == items
 
 
 def test_results_larger_than_a_pipe_s_buffer() -> None:
     items = [f"{number:04}" for number in range(100)]
-    assert list(workers.each(partial(given, large), items, 2, dead)) == list(map(large, items))
+    assert list(workers.parallel_map(partial(given, large), items, 2, dead)) == list(
+        map(large, items)
+    )
 
 
 def test_item_that_kills_a_worker_costs_only_itself() -> None:
     items = [str(number) for number in range(200)]
-    results = list(workers.each(partial(given, dying), items, 2, dead))
+    results = list(workers.parallel_map(partial(given, dying), items, 2, dead))
     assert results == ["dead 40" if item == "40" else item for item in items]
 
 
@@ -80,7 +82,7 @@ def test_worker_that_died_idle_costs_nothing() -> None:
     items = list(map(str, range(300)))
     done: list[str] = []
     others = set(multiprocessing.active_children())  # of other tests, which are only ending
-    for result in workers.each(partial(given, str), items, 1, dead):
+    for result in workers.parallel_map(partial(given, str), items, 1, dead):
         done.append(result)
         if len(done) == 1:
             [worker] = set(multiprocessing.active_children()) - others
@@ -91,17 +93,17 @@ def test_worker_that_died_idle_costs_nothing() -> None:
 
 def test_workers_that_die_at_their_start_are_an_error() -> None:
     with pytest.raises(WorkerDied):
-        list(workers.each(dying_at_start, list(map(str, range(40))), 2, dead))
+        list(workers.parallel_map(dying_at_start, list(map(str, range(40))), 2, dead))
 
 
 def test_what_a_process_can_t_start_with_is_raised_here() -> None:
     with pytest.raises(ModelError, match="no such model"):
-        list(workers.each(failing, ["1", "2"], 2, dead))
+        list(workers.parallel_map(failing, ["1", "2"], 2, dead))
 
 
 def test_what_nobody_waits_for_is_not_begun(tmp_path: Path) -> None:
     items = [str(number) for number in range(1000)]
-    results = workers.each(partial(given, partial(logged, tmp_path)), items, 2, dead)
+    results = workers.parallel_map(partial(given, partial(logged, tmp_path)), items, 2, dead)
     assert next(results) == "0"
     results.close()
     assert len(list(tmp_path.iterdir())) < 200
@@ -113,7 +115,8 @@ from functools import partial
 from tests.runtime.commands.test_workers import dead, given, slower_first
 from digits.commands import workers
 if __name__ == "__main__":
-    for item, process in workers.each(partial(given, slower_first), ["0"] * 10_000, 2, dead):
+    items = ["0"] * 10_000
+    for item, process in workers.parallel_map(partial(given, slower_first), items, 2, dead):
         print(process, flush=True)
 """
     command = [sys.executable, "-c", code]

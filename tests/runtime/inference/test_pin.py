@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from digits import Classifier
-from digits.commands import speed
-from digits.commands.answers import Predict, Read
+from digits.commands import bench
+from digits.commands.runner import Predict, Read
 from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.model import Model
@@ -133,7 +133,7 @@ def test_several_workers(run: Run, pictures: list[Path], tmp_path: Path, sha256:
 def test_a_pinned_model_is_measured_alone(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
     shutil.copy(BUNDLED, tmp_path / "mine.onnx")
-    models, warnings = speed._side_by_side(tmp_path / "mine.int8.onnx", OWN)
+    models, warnings = bench._side_by_side(tmp_path / "mine.int8.onnx", OWN)
     assert {Path(model.name).name for model in models} == {"mine.int8.onnx"}
     assert {model.sha256 for model in models} == {OWN}
     assert warnings == []

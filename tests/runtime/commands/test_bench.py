@@ -9,16 +9,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from digits.commands import speed
+from digits.commands import bench
 from digits.inference.model_file import BUNDLED
 from tests.conftest import Run
 
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "_LATENCY", 0.0)
-    monkeypatch.setattr(speed, "_THROUGHPUT", 0.0)
-    monkeypatch.setattr(speed, "_WINDOWS", 1)
+    monkeypatch.setattr(bench, "_LATENCY", 0.0)
+    monkeypatch.setattr(bench, "_THROUGHPUT", 0.0)
+    monkeypatch.setattr(bench, "_WINDOWS", 1)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     ticking = SimpleNamespace(
         perf_counter=lambda: next(looks) / 1000, process_time=time.process_time
     )
-    monkeypatch.setattr(speed, "time", ticking)
+    monkeypatch.setattr(bench, "time", ticking)
 
 
 @pytest.mark.slow
@@ -66,13 +66,13 @@ def test_the_float_file_is_measured_beside_the_int8_one(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
     shutil.copy(BUNDLED, tmp_path / "mine.onnx")  # int8 too, but what counts is the name
     for name in ("mine.onnx", "mine.int8.onnx"):
-        names = [Path(model.name).name for model in speed._side_by_side(tmp_path / name)[0]]
+        names = [Path(model.name).name for model in bench._side_by_side(tmp_path / name)[0]]
         assert names == ["mine.onnx"] * 2 + ["mine.int8.onnx"] * 2
 
 
 def test_a_model_alone_is_measured_alone(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.bin")
-    models, _ = speed._side_by_side(tmp_path / "mine.bin")
+    models, _ = bench._side_by_side(tmp_path / "mine.bin")
     assert [(Path(model.name).name, model.kernels) for model in models] == [
         ("mine.bin", "float"),
         ("mine.bin", "integer"),
@@ -82,7 +82,7 @@ def test_a_model_alone_is_measured_alone(tmp_path: Path) -> None:
 def test_a_bad_sibling_is_left_out(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
     (tmp_path / "mine.onnx").write_bytes(b"junk")
-    models, [warning] = speed._side_by_side(tmp_path / "mine.int8.onnx")
+    models, [warning] = bench._side_by_side(tmp_path / "mine.int8.onnx")
     assert [Path(model.name).name for model in models] == ["mine.int8.onnx"] * 2
     assert "mine.onnx" in warning
 
@@ -94,8 +94,55 @@ def test_a_bad_model_is_one_sentence(run: Run, tmp_path: Path) -> None:
     assert err.startswith("error: ")
 
 
-def test_what_disturbed_the_measurement_is_said() -> None:
-    quiet = speed.Speed("a.onnx", "float", "none", 1, share=0.99)
-    busy = speed.Speed("b.onnx", "float", "none", 1, share=0.6)
-    assert speed._disturbed([quiet]) == []
-    assert speed._disturbed([quiet, busy]) == ["other programs ran: 60% of a core was left"]
+def test_what_contention_the_measurement_is_said() -> None:
+    quiet = bench.BenchResult("a.onnx", "float", "none", 1, cpu_share=0.99)
+    busy = bench.BenchResult("b.onnx", "float", "none", 1, cpu_share=0.6)
+    assert bench._contention([quiet]) == []
+    assert bench._contention([quiet, busy]) == [
+        "other programs were running: only 60% of a core was free"
+    ]
+
+
+@pytest.fixture
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Raspberry Pi's files, on which nothing is wrong."""
+    for name, text in {
+        "model": "Raspberry Pi 4 Model B Rev 1.5\0",
+        "throttled": "0",
+        "frequency/scaling_cur_freq": "1800000",
+        "frequency/cpuinfo_max_freq": "1800000",
+        "thermal/thermal_zone0/temp": "48312",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    monkeypatch.setattr(bench, "_BOARD", tmp_path / "model")
+    monkeypatch.setattr(bench, "_PI_THROTTLED", tmp_path / "throttled")
+    monkeypatch.setattr(bench, "_FREQUENCY", tmp_path / "frequency")
+    monkeypatch.setattr(bench, "_TEMPERATURES", tmp_path / "thermal")
+    return tmp_path
+
+
+def test_a_board_that_is_well(board: Path) -> None:
+    assert bench.processor() == "Raspberry Pi 4 Model B Rev 1.5"
+    assert bench.throttle_reasons() == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "reason"),
+    [
+        ("throttled", "50005", "its voltage is low"),
+        ("throttled", "e0008", "it is hot"),
+        ("frequency/scaling_cur_freq", "600000", "its clock is at 600 of 1800 MHz"),
+        ("thermal/thermal_zone0/temp", "81500", "its temperature is 81 degrees Celsius"),
+    ],
+)
+def test_what_slows_a_board(board: Path, file: str, text: str, reason: str) -> None:
+    (board / file).write_text(text)
+    assert reason in bench.throttle_reasons()
+
+
+def test_a_machine_that_says_nothing(board: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_BOARD", "_CPUINFO", "_PI_THROTTLED", "_FREQUENCY", "_TEMPERATURES"):
+        monkeypatch.setattr(bench, name, board / "nowhere")
+    assert bench.throttle_reasons() == []
+    assert bench.processor()

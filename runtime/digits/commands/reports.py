@@ -1,4 +1,4 @@
-"""Evaluations, models and speeds as text for people and as values for JSON."""
+"""Format evaluations, models and benchmarks, as text for people and as values for JSON."""
 
 import json
 import math
@@ -7,17 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from digits.commands.speed import Speed
+from digits.commands.bench import BenchResult
 from digits.evaluation import Evaluation
 from digits.inference.model_file import ModelInfo
 from digits.text import escape_control, escape_name
 
-_LISTED = 10  # mistakes
-_NESTED = 100  # objects and lists
+_MAX_LISTED = 10  # mistakes
+_MAX_NESTED = 100  # objects and lists
+_BENCH_KEYS = {"image_latency": "picture", "cpu_share": "share"}  # in JSON
 
 
-def evaluation(result: Evaluation) -> Iterator[str]:
-    """The lines that `digits eval` prints."""
+def evaluation_lines(result: Evaluation) -> Iterator[str]:
+    """Format the output of `digits eval`."""
     low, high = result.interval
     yield (
         f"accuracy {result.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}):"
@@ -25,9 +26,9 @@ def evaluation(result: Evaluation) -> Iterator[str]:
     )
     yield f"expected calibration error {result.calibration_error:.2%}"
     yield (
-        f"answered ? below a confidence of {result.threshold:.2%}: {result.rejected:,},"
-        f" {result.rejected_right:,} of them right; the other answers:"
-        f" {_percent(result.selective_accuracy).strip()} right"
+        f"rejected (?) below a confidence of {result.threshold:.2%}: {result.rejected:,},"
+        f" {result.rejected_right:,} of them right; accuracy of the others:"
+        f" {_percent(result.selective_accuracy).strip()}"
     )
     width = max(5, len(str(result.confusion.max())) + 1)
     yield ""
@@ -38,17 +39,17 @@ def evaluation(result: Evaluation) -> Iterator[str]:
         yield f"{digit:5}  {_percent(precision):>9}  {_percent(recall):>7}         {cells}"
     if result.mistakes:
         yield ""
-        listed = min(_LISTED, len(result.mistakes))
-        yield f"worst mistakes ({listed} of {result.wrong:,}), the least likely digits first:"
-    for mistake in result.mistakes[:_LISTED]:
+        listed = min(_MAX_LISTED, len(result.mistakes))
+        yield f"worst mistakes ({listed} of {result.wrong:,}), least probable labels first:"
+    for mistake in result.mistakes[:_MAX_LISTED]:
         yield (
             f"  {escape_name(mistake.name)}: {mistake.label}, read as {mistake.predicted}"
             f" ({mistake.confidence:.1%})"
         )
 
 
-def evaluation_values(result: Evaluation) -> dict[str, Any]:
-    """The same as values; NaN where a share has no digits to be one of."""
+def evaluation_dict(result: Evaluation) -> dict[str, Any]:
+    """The same as values; NaN for a ratio without digits."""
     return {
         "digits": result.total,
         "wrong": result.wrong,
@@ -75,67 +76,67 @@ def evaluation_values(result: Evaluation) -> dict[str, Any]:
     }
 
 
-def info(model: ModelInfo) -> Iterator[str]:
-    """The lines that `digits info` prints."""
+def info_lines(model: ModelInfo) -> Iterator[str]:
+    """Format the output of `digits info`."""
     opsets = ", ".join(f"{domain} {version}" for domain, version in model.opsets.items())
     rows: dict[str, object] = {
         "sha256": model.sha256,
         "input": model.input,
         "output": model.output,
         "opset": f"{opsets}; IR version {model.ir_version}; written by {model.producer}",
-        "operators": _counted(model.operators),
-        "stored numbers": _counted(model.parameter_counts),
+        "operators": _format_counts(model.operators),
+        "stored numbers": _format_counts(model.parameter_counts),
     }
     metadata = {key: parse_nested(value) for key, value in asdict(model.metadata).items()}
-    yield from described(model.file, model.bytes, rows | metadata)
+    yield from description_lines(model.file, model.bytes, rows | metadata)
 
 
-def described(file: str, size: int, about: Mapping[str, object]) -> Iterator[str]:
-    """The lines that say what is known of an intact file; a dict has a line for each of its items.
+def description_lines(file: str, size: int, about: Mapping[str, object]) -> Iterator[str]:
+    """Format the properties of an intact file, with a line for each item of a dict.
 
-    size: bytes.
+    size: in bytes.
     """
-    rows = dict(row for key, value in about.items() for row in _flat(key, value))
+    rows = dict(row for key, value in about.items() for row in _flatten(key, value))
     width = max(map(len, rows))
     yield f"{escape_name(file)}: {size:,} bytes, intact"
     for key, value in rows.items():
         yield escape_control(f"  {key:{width}}  {value}")
 
 
-def info_values(model: ModelInfo) -> dict[str, Any]:
-    """The same as values; what the metadata hold as JSON texts is unfolded."""
+def info_dict(model: ModelInfo) -> dict[str, Any]:
+    """The same as values, with JSON texts in the metadata parsed."""
     values = asdict(model) | {"file": escape_name(model.file)}
     values["numbers"] = values.pop("parameter_counts")
     values["metadata"] = {key: parse_nested(value) for key, value in vars(model.metadata).items()}
     return values
 
 
-def speed(about: Mapping[str, object], speeds: Sequence[Speed]) -> Iterator[str]:
-    """The lines that `digits bench` prints: a row for each figure, a column for each model."""
+def bench_lines(about: Mapping[str, object], results: Sequence[BenchResult]) -> Iterator[str]:
+    """Format the output of `digits bench`: a row for each figure, a column for each model."""
     yield ", ".join(f"{key} {value}" for key, value in about.items())
-    rows = {"": [one.name for one in speeds]}
-    rows["file"] = [f"{one.size / 1000:,.0f} KB" for one in speeds]
-    rows["session start"] = [_duration(one.session_start) for one in speeds]
-    for percent in speeds[0].latency:
-        rows[f"one digit, p{percent}"] = [_duration(one.latency[percent]) for one in speeds]
-    for batch, threads in speeds[0].throughput:
+    rows = {"": [one.name for one in results]}
+    rows["file"] = [f"{one.size / 1000:,.0f} KB" for one in results]
+    rows["session start"] = [_duration(one.session_start) for one in results]
+    for percent in results[0].latency:
+        rows[f"one digit, p{percent}"] = [_duration(one.latency[percent]) for one in results]
+    for batch, threads in results[0].throughput:
         cores = "1 thread" if threads == 1 else f"{threads} threads"
         rows[f"batch {batch}, {cores}"] = [
-            f"{one.throughput[batch, threads]:,.0f} /s" for one in speeds
+            f"{one.throughput[batch, threads]:,.0f} /s" for one in results
         ]
-    rows["picture to digit"] = [_duration(one.picture) for one in speeds]
-    rows["cold start"] = [_duration(one.cold_start) for one in speeds]
+    rows["picture to digit"] = [_duration(one.image_latency) for one in results]
+    rows["cold start"] = [_duration(one.cold_start) for one in results]
     rows["peak memory"] = [
-        "–" if one.peak_memory is None else f"{one.peak_memory / 1e6:.0f} MB" for one in speeds
+        "–" if one.peak_memory is None else f"{one.peak_memory / 1e6:.0f} MB" for one in results
     ]
     for name, cells in rows.items():
         yield f"  {name:22}" + "".join(f"{cell:>22}" for cell in cells)
 
 
-def speed_values(speeds: Sequence[Speed]) -> list[dict[str, Any]]:
+def bench_dict(results: Sequence[BenchResult]) -> list[dict[str, Any]]:
     """The same as values, in seconds and bytes."""
     return [
-        vars(one)
+        {_BENCH_KEYS.get(name, name): value for name, value in vars(one).items()}
         | {
             "latency": {f"p{percent}": value for percent, value in one.latency.items()},
             "throughput": [
@@ -143,7 +144,7 @@ def speed_values(speeds: Sequence[Speed]) -> list[dict[str, Any]]:
                 for (batch, threads), value in one.throughput.items()
             ],
         }
-        for one in speeds
+        for one in results
     ]
 
 
@@ -154,8 +155,12 @@ def _duration(seconds: float | None) -> str:
 
 
 def parse_nested(value: object) -> object:
-    """The object in a JSON text; anything else as it is, and so what no recipe is nested like."""
-    if not isinstance(value, str) or value[:1] != "{" or len(re.findall(r"[{[]", value)) > _NESTED:
+    """Parse a JSON object; return anything else, and what is nested too deeply, as it is."""
+    if (
+        not isinstance(value, str)
+        or value[:1] != "{"
+        or len(re.findall(r"[{[]", value)) > _MAX_NESTED
+    ):
         return value
     try:
         return json.loads(value)
@@ -163,15 +168,15 @@ def parse_nested(value: object) -> object:
         return value
 
 
-def _flat(key: str, value: object) -> Iterator[tuple[str, str]]:
+def _flatten(key: str, value: object) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for inner, item in value.items():
-            yield from _flat(f"{key}.{inner}", item)
+            yield from _flatten(f"{key}.{inner}", item)
     else:
         yield key, str(value)
 
 
-def _counted(counts: dict[str, int]) -> str:
+def _format_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 

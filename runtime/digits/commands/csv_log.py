@@ -1,4 +1,4 @@
-"""A CSV file that one process appends to, and that outlives kills, full disks and power cuts."""
+"""Append to a CSV file that survives kills, full disks and power cuts."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -11,63 +11,60 @@ from digits.files import try_lock
 from digits.text import csv_row
 
 
-class CantWrite(DigitsError):
-    """The disk is full, or gone: it may pass."""
+class WriteFailed(DigitsError):
+    """The disk is full or gone, perhaps for a while."""
 
 
-class Journal:
-    """Rows are in the file whole or not at all; half a row from before is cut off.
+class CsvLog:
+    """Writes complete rows; a partial one from an earlier run is cut off.
 
-    path: a CSV file with these columns, or one that isn't there yet. It may be moved away while it
-    is written: then a new one begins.
-
-    Raises DigitsError, and leaves the file as it is, when it can't be opened, has other columns, or
-    another process has it.
+    path: a CSV file with these columns, or a new one. If it is moved away, a new one is begun.
+    Raises DigitsError if it can't be opened, has other columns or is locked by another process.
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path, self._columns = path, columns
         try:
-            self._file = self._opened()
+            self._file = self._open()
             try:
-                self._cut()
+                self._drop_partial_row()
             except (DigitsError, OSError):
-                os.close(self._file)  # and so unlocks it
+                os.close(self._file)  # and unlock it
                 raise
         except OSError as error:
-            raise CantWrite(f"can't write {path}: {error.strerror or error}") from error
+            raise WriteFailed(f"can't write {path}: {error.strerror or error}") from error
 
     def rows(self) -> Iterator[list[str]]:
-        """The rows so far; a warning tells of damaged ones."""
+        """Yield the rows so far; damaged ones are skipped with a warning."""
         with self.path.open("rb") as file:
             end = os.fstat(file.fileno()).st_size
             for _, row in results.rows(file, self.path, end):
                 yield row
 
     def append(self, cells: Sequence[object]) -> None:
-        """Write a row. Raises CantWrite when that fails; the file is then as it was.
+        """Write a row. Raises WriteFailed, with the file as before.
 
-        Raises DigitsError when there is now another file under its name, with other columns.
+        Raises DigitsError if another file, with other columns, has taken its place.
         """
         try:
-            self._follow()
-            before = self._cut()
+            self._reopen_if_moved()
+            before = self._drop_partial_row()
             lines = [] if before else [",".join(self._columns)]
             text = "".join(f"{line}\n" for line in [*lines, csv_row(cells)])
             self._write(text.encode(errors="backslashreplace"), before)
         except OSError as error:
-            raise CantWrite(f"can't write {self.path}: {error.strerror or error}") from error
+            raise WriteFailed(f"can't write {self.path}: {error.strerror or error}") from error
 
-    def save(self) -> None:
-        """Have the rows so far outlive a power cut."""
-        with suppress(OSError):  # the rows are written; that a disk fails is told by the next one
+    def fsync(self) -> None:
+        """Make the rows so far survive a power cut."""
+        with suppress(OSError):  # a failing disk is reported by the next row
             os.fsync(self._file)
 
-    def _cut(self) -> int:
-        """Cut off what is no whole row; gives the bytes that are left."""
+    def _drop_partial_row(self) -> int:
+        """Cut off a partial row. Returns the size of the file."""
         with open(self._file, "rb", closefd=False) as file:
-            results.check(file, self.path, self._columns)
-            end = results.whole(file)
+            results.check_header(file, self.path, self._columns)
+            end = results.complete_bytes(file)
         os.ftruncate(self._file, end)
         return end
 
@@ -79,20 +76,20 @@ class Journal:
             os.ftruncate(self._file, before)
             raise
 
-    def _follow(self) -> None:
-        """Open the file anew when it is no longer the one under its name."""
+    def _reopen_if_moved(self) -> None:
+        """Reopen the file if its path leads to another one."""
         try:
             same = os.path.samestat(os.stat(self.path), os.fstat(self._file))
         except FileNotFoundError:
             same = False
         if not same:
-            fresh = self._opened()
+            fresh = self._open()
             os.close(self._file)
             self._file = fresh
 
-    def _opened(self) -> int:
+    def _open(self) -> int:
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         if not try_lock(file):
             os.close(file)
-            raise DigitsError(f"another process writes {self.path}")
+            raise DigitsError(f"another process is writing {self.path}")
         return file

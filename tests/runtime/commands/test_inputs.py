@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from digits.commands import sources
+from digits.commands import inputs
 from digits.errors import PictureError
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100_000)
@@ -22,35 +22,35 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def listed(*paths: Path, recursive: bool = False) -> tuple[list[Path], list[str]]:
+def expand(*paths: Path, recursive: bool = False) -> tuple[list[Path], list[str]]:
     errors: list[PictureError] = []
-    found = sources.listed(list(map(str, paths)), recursive, errors.append)
+    found = inputs.expand_paths(list(map(str, paths)), recursive, errors.append)
     return list(map(Path, found)), [str(error) for error in errors]
 
 
 def test_folders_are_listed_in_order(folder: Path) -> None:
-    found, errors = listed(folder)
+    found, errors = expand(folder)
     assert [path.name for path in found] == ["a.JPG", "b.png", "c.webp"]
     assert not errors
 
 
 def test_folders_in_folders(folder: Path) -> None:
-    found, errors = listed(folder, recursive=True)
+    found, errors = expand(folder, recursive=True)
     assert [path.name for path in found] == ["a.JPG", "b.png", "c.webp", "d.png", "e.tif"]
     assert not errors
 
 
 def test_a_folder_without_pictures_is_an_error(folder: Path) -> None:
     (folder / "empty").mkdir()
-    found, errors = listed(folder / "empty", folder / "b.png")
+    found, errors = expand(folder / "empty", folder / "b.png")
     assert found == [folder / "b.png"]
-    assert errors == [f"there is no picture in {folder / 'empty'} (-r looks into its folders)"]
+    assert errors == [f"no pictures in {folder / 'empty'} (-r includes subfolders)"]
 
 
 def test_patterns_that_the_shell_left(folder: Path) -> None:
-    assert [path.name for path in listed(folder / "*.p?g")[0]] == ["b.png"]
-    assert [path.name for path in listed(folder / "**" / "*.tif")[0]] == ["e.tif"]
-    assert listed(folder / "*.bmp") == ([], [f"no file matches {folder / '*.bmp'}"])
+    assert [path.name for path in expand(folder / "*.p?g")[0]] == ["b.png"]
+    assert [path.name for path in expand(folder / "**" / "*.tif")[0]] == ["e.tif"]
+    assert expand(folder / "*.bmp") == ([], [f"no file matches {folder / '*.bmp'}"])
 
 
 def test_patterns_of_any_depth(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_patterns_of_any_depth(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         if pattern == "**/":  # which stands for folders alone
             expected = {path for path in glob.glob("**", recursive=True) if os.path.isfile(path)}
         errors: list[PictureError] = []
-        found = sources.listed([pattern], False, errors.append)
+        found = inputs.expand_paths([pattern], False, errors.append)
         assert found == sorted(expected), pattern
         assert bool(errors) != bool(found)
 
@@ -79,13 +79,13 @@ def test_a_pattern_doesn_t_go_round_in_links(folder: Path) -> None:
     """Two links that lead back are 2 to the power of 40 paths for glob."""
     for name in ("one", "two"):
         (folder / name).symlink_to(folder)
-    assert [path.name for path in listed(folder / "**" / "*.png")[0]] == ["b.png", "d.png"]
+    assert [path.name for path in expand(folder / "**" / "*.png")[0]] == ["b.png", "d.png"]
 
 
 def test_a_pattern_of_too_many_parts_is_an_error() -> None:
     errors: list[PictureError] = []
-    assert sources.listed(["*/" * 3000], False, errors.append) == []
-    assert "more parts than" in str(errors[0])
+    assert inputs.expand_paths(["*/" * 3000], False, errors.append) == []
+    assert "too complex" in str(errors[0])
 
 
 @contextmanager
@@ -112,8 +112,8 @@ def opened_instead(name: str, folder: int) -> int:
 
 def test_a_thousand_folders_in_one_another(folder: Path) -> None:
     with folders(1000, "d", folder / "deeper" / "still"):
-        found, errors = listed(folder, recursive=True)
-        by_pattern = listed(folder / "**" / "a.*")[0]
+        found, errors = expand(folder, recursive=True)
+        by_pattern = expand(folder / "**" / "a.*")[0]
     assert [path.name for path in found] == [
         *("a.JPG", "b.png", "c.webp", "d.png", "a.png", "e.tif")
     ]
@@ -123,7 +123,7 @@ def test_a_thousand_folders_in_one_another(folder: Path) -> None:
 
 def test_folders_beyond_the_longest_path_cost_one_line(folder: Path) -> None:
     with folders(30, "d" * 200, folder / "deeper" / "still"):
-        found, [error] = listed(folder, recursive=True)
+        found, [error] = expand(folder, recursive=True)
     assert [path.name for path in found] == ["a.JPG", "b.png", "c.webp", "d.png", "e.tif"]
     assert error.startswith(f"can't open {folder}/deeper/still/dddd")
     assert error.endswith(": File name too long")
@@ -132,41 +132,41 @@ def test_folders_beyond_the_longest_path_cost_one_line(folder: Path) -> None:
 def test_links_to_folders_are_no_pictures(folder: Path) -> None:
     (folder / "deeper" / "loop.png").symlink_to(folder)
     (folder / "deeper" / "round.png").symlink_to("round.png")  # which is said when it is opened
-    names = [path.name for path in listed(folder / "deeper", recursive=True)[0]]
+    names = [path.name for path in expand(folder / "deeper", recursive=True)[0]]
     assert names == ["d.png", "round.png", "e.tif"]
 
 
 def test_a_file_whose_name_looks_like_a_pattern(folder: Path) -> None:
     (folder / "[1].png").write_bytes(b"")
-    assert listed(folder / "[1].png") == ([folder / "[1].png"], [])
+    assert expand(folder / "[1].png") == ([folder / "[1].png"], [])
 
 
 def test_a_path_is_listed_as_itself(folder: Path) -> None:
-    assert listed(folder / "missing.png") == ([folder / "missing.png"], [])
-    found, errors = listed(folder / ("long" * 100), folder / "b.png")
+    assert expand(folder / "missing.png") == ([folder / "missing.png"], [])
+    found, errors = expand(folder / ("long" * 100), folder / "b.png")
     assert found[-1] == folder / "b.png"
     assert len(errors) + len(found) == 2
 
 
 def test_a_loop_of_links_ends(folder: Path) -> None:
     (folder / "deeper" / "loop").symlink_to(folder)
-    assert len(listed(folder, recursive=True)[0]) == 5
+    assert len(expand(folder, recursive=True)[0]) == 5
 
 
 def test_one_picture_needs_no_name(folder: Path) -> None:
     one = [str(folder / "b.png")]
-    assert sources.stands_for_one(one, one)
-    assert not sources.stands_for_one([str(folder)], one)
-    assert not sources.stands_for_one(one * 2, one * 2)
+    assert inputs.is_single_file(one, one)
+    assert not inputs.is_single_file([str(folder)], one)
+    assert not inputs.is_single_file(one * 2, one * 2)
 
 
 def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PNG)))
-    assert sources.opened("-") == PNG
-    assert sources.opened("a.png") == "a.png"
+    assert inputs.read_source("-") == PNG
+    assert inputs.read_source("a.png") == "a.png"
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(PictureError, match="closed"):
-        sources.opened("-")
+        inputs.read_source("-")
 
 
 @pytest.mark.parametrize("raw", [b"nonsense" * 100_000, b"\0" * 100_000, b"x"])
@@ -176,19 +176,19 @@ def test_stdin_of_no_format_is_not_read_to_its_end(
     content = io.BytesIO(raw)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(content))
     with pytest.raises(PictureError, match="^stdin is not a picture in a supported format"):
-        sources.opened("-")
+        inputs.read_source("-")
     assert content.tell() <= 1 << 16
 
 
 def test_empty_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     with pytest.raises(PictureError, match="stdin: it is empty"):
-        sources.opened("-")
+        inputs.read_source("-")
 
 
 def test_a_picture_without_end_from_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_MAX_STDIN", 1 << 20)
+    monkeypatch.setattr(inputs, "_MAX_STDIN", 1 << 20)
     content = io.BytesIO(PNG + bytes(2 << 20))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(content))
-    with pytest.raises(PictureError, match="longer than 1 MB"):
-        sources.opened("-")
+    with pytest.raises(PictureError, match="larger than 1 MB"):
+        inputs.read_source("-")

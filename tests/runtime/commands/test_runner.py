@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from digits.commands import answers, sources
+from digits.commands import inputs, runner
 from digits.errors import DigitsError
 from digits.terminal import ErrorReporter
 from tests.conftest import Run
@@ -14,7 +14,7 @@ SENTENCE = "too many files are open: raise `ulimit -n`"
 
 
 def test_too_many_open_files_are_no_picture_s_fault(pictures: list[Path]) -> None:
-    work = answers._Tolerant(answers.Predict("text", named=False)).start()
+    work = runner._SkipBadImages(runner.Predict("text", show_name=False)).start()
     assert work(str(pictures[2])).text.startswith("2  (")
     with no_more_files(), pytest.raises(DigitsError, match=SENTENCE):
         work(str(pictures[2]))
@@ -22,7 +22,7 @@ def test_too_many_open_files_are_no_picture_s_fault(pictures: list[Path]) -> Non
 
 def test_too_many_open_files_are_no_folder_s_fault(pictures: list[Path]) -> None:
     with no_more_files(), pytest.raises(DigitsError, match=SENTENCE):
-        sources.listed([str(pictures[0].parent)], True, ErrorReporter().report)
+        inputs.expand_paths([str(pictures[0].parent)], True, ErrorReporter().report)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,177 @@
+"""Run `digits predict` or `digits read` on its pictures, in one process or several."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from digits.commands import inputs
+from digits.errors import DigitsError, Interrupted, PictureError
+from digits.system import cpu_count, too_many_files
+from digits.terminal import ErrorReporter, print_result, track
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from digits.inference.metadata import Kernels
+    from digits.prediction import Format
+
+# Two workers take 0.25 s to start; one process reads 250 small pictures in that time.
+_MIN_FILES_FOR_WORKERS = 500
+
+
+class Result(NamedTuple):
+    """The result of one picture. text: lines for stdout, without the last line end."""
+
+    text: str
+    error: DigitsError | None = None
+
+
+AnswerFn = Callable[[str], Result]
+
+
+class Task(Protocol):
+    """What a process does with a picture. Picklable.
+
+    It imports what it needs late, so that the first process is small and starts workers at once.
+    """
+
+    def start(self) -> AnswerFn:
+        """Open the model. Raises ModelError if it can't be used."""
+
+
+class Predict(NamedTuple):
+    """Read the one digit of each picture.
+
+    debug: folder for debug strips. sha256: see Model. explain: file for a drawing of the feature
+    maps of the one picture.
+    """
+
+    format: "Format"
+    show_name: bool
+    model: "Path | None" = None
+    kernels: "Kernels | None" = None
+    reject: bool = True
+    debug: "Path | None" = None
+    sha256: str | None = None
+    explain: "Path | None" = None
+
+    def start(self) -> AnswerFn:
+        from digits.classifier import Classifier
+
+        classifier = Classifier(
+            self.model, kernels=self.kernels, reject=self.reject, sha256=self.sha256
+        )
+        writer = None
+        if self.debug:
+            from digits.commands.drawing import DebugWriter
+
+            writer = DebugWriter(self.debug)
+
+        def answer(file: str) -> Result:
+            [examined] = classifier.examine([inputs.read_source(file)])
+            prediction = classifier.prediction(examined)
+            if writer:
+                writer.save(file, examined, prediction)
+            note = prediction.note
+            if self.explain and examined.hypotheses:
+                from digits.commands import drawing, explanation
+
+                drawing.save(self.explain, explanation.draw(classifier, examined, prediction))
+            elif self.explain:
+                note += f"; {self.explain} is not drawn"
+            error = PictureError(f"{file}: {note}") if note else None
+            return Result(prediction.format(file, self.format, self.show_name), error)
+
+        return answer
+
+
+class Read(NamedTuple):
+    """Read all digits of each picture. annotate: file for the one picture with boxes."""
+
+    format: "Format"
+    show_name: bool
+    model: "Path | None" = None
+    kernels: "Kernels | None" = None
+    reject: bool = True
+    annotate: "Path | None" = None
+    sha256: str | None = None
+
+    def start(self) -> AnswerFn:
+        from digits.classifier import Classifier
+
+        classifier = Classifier(
+            self.model, kernels=self.kernels, reject=self.reject, sha256=self.sha256
+        )
+
+        def answer(file: str) -> Result:
+            source = inputs.read_source(file)
+            reading = classifier.read(source)
+            if self.annotate:
+                from digits.commands import drawing
+
+                drawing.save(self.annotate, drawing.annotate(source, reading.digits))
+            return Result(reading.format(file, self.format, self.show_name))
+
+        return answer
+
+
+class _SkipBadImages(NamedTuple):
+    """A task that goes on after a picture that can't be read."""
+
+    task: Task
+
+    def start(self) -> AnswerFn:
+        answer_one = self.task.start()
+
+        def answer(file: str) -> Result:
+            try:
+                return answer_one(file)
+            except PictureError as error:
+                if reason := too_many_files(error):
+                    raise DigitsError(reason) from error
+                return Result("", error)
+
+        return answer
+
+
+def run(
+    task: Task,
+    files: Sequence[str],
+    errors: ErrorReporter,
+    jobs: int | None = None,
+    header: str = "",
+) -> None:
+    """Print the results in the order of the files, and an error for each that can't be read.
+
+    jobs: how many processes; by default one per core if that is faster. header: printed before
+    the first result. Exits with 1 after an error. Raises ModelError if the model can't be used,
+    and Interrupted after Ctrl-C.
+    """
+    try:
+        results = _results(_SkipBadImages(task).start, files, jobs)
+        if header:
+            print_result(header)
+        for result in track(results, len(files), "reading"):
+            if result.text:
+                print_result(result.text)
+            if result.error:
+                errors.report(result.error)
+    except KeyboardInterrupt:  # of which Typer would make "Aborted!"
+        raise Interrupted("stopped") from None
+    errors.exit_if_any()
+
+
+def _results(
+    start: Callable[[], AnswerFn], files: Sequence[str], jobs: int | None
+) -> Iterable[Result]:
+    if jobs is None:
+        jobs = cpu_count() if len(files) >= _MIN_FILES_FOR_WORKERS else 1
+    if jobs == 1 or inputs.STDIN in files:
+        return map(start(), files)
+    from digits.commands import workers
+
+    return workers.parallel_map(start, files, jobs, _worker_died)
+
+
+def _worker_died(file: str) -> Result:
+    error = PictureError(f"{file}: a process died reading it; fewer --jobs need less memory")
+    return Result("", error)
