@@ -4,13 +4,13 @@
     digits.Classifier().predict("seven.png").digit  # 7
     digits.Classifier().read("page.png").text  # "1247673\\n8952481"
 
-`digits.errors` lists what can go wrong.
+`digits.errors` lists the errors.
 """
 
 import os
 from typing import TYPE_CHECKING, Any
 
-# Or onnxruntime would keep a device's number and a queue of events in the user's home.
+# Otherwise onnxruntime keeps a device ID and a queue of events in the user's home.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # `digits --help` and digits_train must not wait for onnxruntime.
+    # `digits --help` and digits_train start without onnxruntime.
     if name == "Classifier":
         from digits.system import require_64_bit
 

@@ -1,4 +1,4 @@
-"""Picture in, digits out."""
+"""Classify the digit in a picture, or read the digits on a page."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -22,15 +22,15 @@ from digits.vision.picture import GreyImage, Source
 if TYPE_CHECKING:
     from digits.vision.read import Digit
 
-NOTE_NO_INK = "no ink is found on it"
-NOTE_SEVERAL = "it may hold several digits: `digits read` reads them all"
+NOTE_NO_INK = "no ink found"
+NOTE_MULTIPLE = "perhaps several digits: `digits read` reads them all"
 
 
 class Examination(NamedTuple):
-    """All that was considered to read the one digit of a picture.
+    """What was considered to read the one digit of a picture.
 
-    frames: uint8 [n, 28, 28], what the network saw of each of n hypotheses. answers: float32
-    [n, 10], what it said. n is 0 on a blank picture.
+    frames: uint8 [n, 28, 28], the network's input for each of n hypotheses. answers: float32
+    [n, 10], its output. n is 0 for a blank picture.
     """
 
     picture: GreyImage
@@ -43,12 +43,15 @@ class Examination(NamedTuple):
 class Classifier:
     """Reads pictures of handwritten digits. Threads may share one.
 
-    model: an ONNX file that `digits export` made, or what `read_file` returns; by
-    default $DIGITS_MODEL, or else the bundled LeNet-5. threads: how many cores one call may use.
-    kernels, sha256: see Model. reject: whether an answer below the model's rejection
-    threshold is none.
+    model: an ONNX file from `digits export`, or what `read_file` returned; by default
+    $DIGITS_MODEL, else the bundled LeNet-5. threads: how many cores a call may use. kernels,
+    sha256: see Model. reject: whether to reject predictions below the model's threshold.
 
-    Raises ModelError when the model can't be used; its methods raise it when the model fails.
+    Raises ModelError if the model can't be used; the methods raise it if the model fails.
+
+    >>> classifier = Classifier()
+    >>> classifier.predict("7.jpg").digit
+    7
     """
 
     def __init__(
@@ -66,27 +69,37 @@ class Classifier:
         """Read the one digit in a picture.
 
         source: a path, bytes, a file object, a PIL image, or an array (see `picture.load`).
-        A blank picture gets ten equal probabilities and a note, one that plainly holds several
-        digits no digit and a note. Raises PictureError when the picture can't be opened.
+        Returns a Prediction without a digit, but with a note, if the picture is blank or holds
+        several digits. Raises PictureError if it can't be opened.
+
+        >>> prediction = Classifier().predict("7.jpg")
+        >>> prediction.digit, prediction.confidence > 0.9
+        (7, True)
         """
         return self.predict_batch([source])[0]
 
     def predict_batch(self, sources: Iterable[Source]) -> list[Prediction]:
-        """Read the one digit in each picture, with one call of the network.
+        """Read the one digit in each picture, in one batch.
 
-        Raises PictureError at the first picture that can't be opened.
+        sources: see `predict`. Raises PictureError for the first picture that can't be opened.
+
+        >>> [one.digit for one in Classifier().predict_batch(["0.png", "7.jpg"])]
+        [0, 7]
         """
         return [self.prediction(examined) for examined in self.examine(sources)]
 
     def examine(self, sources: Iterable[Source]) -> list[Examination]:
-        """What `predict_batch` considers of each picture: its hypotheses, and how they are judged.
+        """Return the hypotheses that `predict_batch` considers, and how it judges them.
 
-        Raises PictureError at the first picture that can't be opened.
+        sources: see `predict`. Raises PictureError for the first picture that can't be opened.
+
+        >>> [examined] = Classifier().examine(["7.jpg"])
+        >>> prediction = Classifier().prediction(examined)
         """
         return self.examine_pictures([picture.load(source) for source in sources])
 
     def examine_pictures(self, pictures: Sequence[GreyImage]) -> list[Examination]:
-        """The same of pictures that `picture.load` has opened."""
+        """Examine pictures that `picture.load` has opened."""
         proposed = [propose(loaded.pixels) for loaded in pictures]
         frames, answers = self.classify(
             [hypothesis.component.ink for hypotheses in proposed for hypothesis in hypotheses]
@@ -100,7 +113,7 @@ class Classifier:
         return found
 
     def prediction(self, examined: Examination) -> Prediction:
-        """The answer that follows from what was considered."""
+        """Derive the prediction from what was considered."""
         loaded, hypotheses, frames, _, judgement = examined
         if not hypotheses:
             return Prediction(None, 0.1, (0.1,) * 10, (0, 0, *loaded.size), NOTE_NO_INK)
@@ -108,24 +121,26 @@ class Classifier:
         probabilities = tuple(judgement.probabilities.tolist())
         confidence = max(probabilities)
         sure = confidence >= self.threshold
-        # Most of the doubt is that there may be several.
+        # The doubt is mostly about several digits.
         several = not sure and judgement.several > (1 - confidence) / 2
         return Prediction(
             probabilities.index(confidence) if sure else None,
             confidence,
             probabilities,
             loaded.to_original(hypotheses[best].component.box),
-            NOTE_SEVERAL if several else "",
+            NOTE_MULTIPLE if several else "",
             frames[best],
         )
 
     def read(self, source: Source) -> Reading:
-        """Read all the digits of a page, line by line.
+        """Read all digits of a page, line by line.
 
-        source: as for `predict`. Raises PictureError when the picture can't be opened or no digit
-        is found on it.
+        source: see `predict`. Raises PictureError if the picture can't be opened or has no digits.
+
+        >>> Classifier().read("7.jpg").text
+        '7'
         """
-        from digits.vision.read import read_page  # which `predict` can do without
+        from digits.vision.read import read_page  # `predict` doesn't need it
 
         loaded = picture.load(source, picture.PAGE_MAX_SIDE)
         found = read_page([polarity.narrow for polarity in extract(loaded.pixels)], self.classify)
@@ -139,14 +154,14 @@ class Classifier:
         )
 
     def _only_digit(self, loaded: GreyImage) -> Prediction:
-        """The digit of a picture of one, which is too little for a page to be told by.
+        """Read a page without lines as a picture of one digit.
 
-        What may be several was looked at already, and none of them is a digit.
+        Several digits would have made a line.
         """
         [examined] = self.examine([loaded.pixels])
         found = self.prediction(examined)
         if examined.judgement.none + examined.judgement.several > 0.5:
-            raise PictureError(f"{loaded.name}: no digit is found on it")
+            raise PictureError(f"{loaded.name}: no digits found")
         return replace(found, box=loaded.to_original(found.box), note="")
 
     def _digit(self, digit: "Digit", loaded: GreyImage) -> Prediction:
@@ -162,7 +177,7 @@ class Classifier:
         )
 
     def classify(self, inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Frames and probabilities of n digits: uint8 [n, 28, 28], float32 [n, 10]."""
+        """Return frames and probabilities of n digits: uint8 [n, 28, 28], float32 [n, 10]."""
         frames = to_mnist(inks)
         if not len(frames):
             return frames, np.zeros((0, 10), np.float32)

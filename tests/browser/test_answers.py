@@ -50,7 +50,7 @@ def reading(*digits: int | None) -> dict[str, object]:
     return ok({"text": "", "lines": [{"text": "", "columns": [[digit(one) for one in digits]]}]})
 
 
-NO_DIGIT = {"status": 422, "body": {"error": "no digit is found on it"}}
+NO_DIGIT = {"status": 422, "body": {"error": "no digits found"}}
 TWO: list[Stroke] = [*SEVEN, [(0.1, 0.1), (0.1, 0.8)]]
 
 

@@ -176,7 +176,7 @@ def test_operators_that_are_not_ours(path: Path, operator: str) -> None:
 def test_parts_that_are_not_ours(path: Path, part: str) -> None:
     reason = refusal(path, sealed(forgery.foreign_parts()[part]))
     if part == "weights elsewhere":
-        assert reason == "keeps its weights in other files, which digits doesn't open"
+        assert reason == "has external weights, which digits doesn't open"
     elif part == "an attribute":
         assert reason == "Flatten has the attribute 'x', which digits doesn't run"
     else:
@@ -190,7 +190,7 @@ def test_small_files_that_would_take_much(path: Path, what: str) -> None:
         "comparisons": "the inputs or attributes of its MaxPool don't fit",
         "nodes": "has more parts than a model of `digits export`",
     }
-    much = "takes more memory or time than digits allows a network"
+    much = "needs more memory or time than digits allows"
     assert refusal(path, sealed(forgery.demanding()[what])) == other_reasons.get(what, much)
 
 

@@ -213,8 +213,8 @@ def test_a_blank_picture_is_no_digit(classifier: digits.Classifier, size: tuple[
     assert prediction.digit is None
     assert prediction.probabilities == (0.1,) * 10
     assert prediction.box == (0, 0, *size)
-    assert prediction.note == "no ink is found on it"
-    with pytest.raises(PictureError, match="no digit is found"):
+    assert prediction.note == "no ink found"
+    with pytest.raises(PictureError, match="no digits found"):
         classifier.read(Image.new("L", size, 200))
 
 
@@ -340,7 +340,7 @@ def test_page_of_words_has_no_digit(classifier: digits.Classifier, text: str) ->
     page = Image.new("L", (600, 200), 235)
     font = ImageFont.truetype(DEJAVU[0], 70)
     ImageDraw.Draw(page).text((80, 50), text, 40, font)
-    with pytest.raises(PictureError, match="no digit is found"):
+    with pytest.raises(PictureError, match="no digits found"):
         classifier.read(page)
 
 

@@ -105,7 +105,7 @@ def test_one_bad_file_costs_that_one_file(run: Run, pictures: list[Path], tmp_pa
         "predict", pictures[3], tmp_path / "missing.png", tmp_path / "blank.png", pictures[7]
     )
     assert code == 1
-    assert [line.split("  ", 1)[1] for line in out.splitlines()][1] == "?  (no ink is found on it)"
+    assert [line.split("  ", 1)[1] for line in out.splitlines()][1] == "?  (no ink found)"
     assert len(out.splitlines()) == 3
     assert [line.split(":")[0] for line in err.splitlines()] == ["error", "error"]
     assert "missing.png" in err
@@ -373,7 +373,7 @@ def test_several_pages_are_named(run: Run, page: Path, tmp_path: Path) -> None:
     code, out, err = run("read", tmp_path)
     assert code == 1
     assert out == f"{page}  2718  28\n{page}  459\n"
-    assert err == f"error: {tmp_path / 'blank.png'}: no digit is found on it\n"
+    assert err == f"error: {tmp_path / 'blank.png'}: no digits found\n"
 
 
 def test_an_annotated_page(run: Run, page: Path, tmp_path: Path) -> None:
@@ -385,8 +385,8 @@ def test_an_annotated_page(run: Run, page: Path, tmp_path: Path) -> None:
 def test_several_digits_in_one_picture_are_pointed_out(run: Run, page: Path) -> None:
     code, out, err = run("predict", page)
     assert code == 1
-    assert out == "?  (it may hold several digits: `digits read` reads them all)\n"
-    assert err.startswith(f"error: {page}: it may hold several digits")
+    assert out == "?  (perhaps several digits: `digits read` reads them all)\n"
+    assert err.startswith(f"error: {page}: perhaps several digits")
 
 
 def test_a_blank_page_is_a_question_and_an_error(run: Run, tmp_path: Path) -> None:
@@ -394,8 +394,8 @@ def test_a_blank_page_is_a_question_and_an_error(run: Run, tmp_path: Path) -> No
     code, out, err = run("predict", "--json", tmp_path / "blank.png")
     record = json.loads(out)
     assert (code, record["digit"], record["confidence"]) == (1, None, 0.1)
-    assert record["note"] == "no ink is found on it"
-    assert err == f"error: {tmp_path / 'blank.png'}: no ink is found on it\n"
+    assert record["note"] == "no ink found"
+    assert err == f"error: {tmp_path / 'blank.png'}: no ink found\n"
 
 
 def test_a_picture_from_stdin(pictures: list[Path]) -> None:

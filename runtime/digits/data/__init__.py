@@ -1,1 +1,1 @@
-"""Digits whose labels are known: MNIST, folders and tables; and how well they are read."""
+"""Labelled digits: MNIST, folders and tables of pictures."""

@@ -1,1 +1,1 @@
-"""Model files: the one that comes with the package, and what opens, checks and describes them."""
+"""Verify, describe and run model files; the bundled one is here."""

@@ -1,4 +1,4 @@
-"""What a network makes of a digit on its way to the answer: the maps after its convolutions."""
+"""Compute a network's feature maps: its activations after the convolutions."""
 
 from typing import NamedTuple
 
@@ -13,10 +13,10 @@ from digits.inference.model_file import load_file
 
 
 class FeatureMaps(NamedTuple):
-    """What a convolution found, after its ReLU and its pool.
+    """The output of a convolution, its ReLU and its pool.
 
-    operators: those that the maps come of, by ONNX's names; the first is the convolution. values:
-    float32 [maps, height, width].
+    operators: their ONNX names; the first is the convolution. values: float32 [maps, height,
+    width].
     """
 
     operators: tuple[str, ...]
@@ -24,16 +24,16 @@ class FeatureMaps(NamedTuple):
 
 
 def feature_maps(model: Model, image: NDArray[np.uint8], convolutions: int) -> list[FeatureMaps]:
-    """The maps of a digit after each of the first convolutions of a network.
+    """Compute the feature maps after each of the first convolutions.
 
-    image: uint8 [28, 28], as for `Model.probabilities`. convolutions: after how many, where there
-    are as many. The file is opened a second time, with these tensors as outputs too. Raises
-    ModelError when it can't be, or has no convolution.
+    image: uint8 [28, 28], see `Model.probabilities`. convolutions: how many at most. Opens the
+    file a second time, with these tensors as outputs. Raises ModelError if that fails, or if there
+    is no convolution.
     """
     file = load_file(model.name, model.sha256)
     stages = [stage for stage in graph.stages(file.content, file.name) if stage.output]
     if not stages:
-        raise ModelError(f"{file.name} has no convolution, and so no feature maps")
+        raise ModelError(f"{file.name} has no convolutions, so no feature maps")
     stages = stages[:convolutions]
     outputs = [stage.output for stage in stages]
     try:
@@ -42,7 +42,7 @@ def feature_maps(model: Model, image: NDArray[np.uint8], convolutions: int) -> l
     except ORT_ERRORS as error:
         raise ort_error("run", file.name, error) from error
     if any(values.ndim != 4 or values.dtype != np.float32 for values in maps):
-        raise ModelError(f"{file.name} has convolutions that give no feature maps")
+        raise ModelError(f"{file.name} has convolutions without feature maps")
     return [
         FeatureMaps(stage.operators, values[0]) for stage, values in zip(stages, maps, strict=True)
     ]

@@ -1,10 +1,10 @@
-"""What a model file computes, looked at before onnxruntime opens it: anybody can seal any graph.
+"""Check the graph of a model file before onnxruntime opens it: anybody can add a valid checksum.
 
-ONNX has loops, subgraphs, functions and weights in other files. Ours need none of that, but fifteen
-operators, one after the other; a file with anything else is refused. The shape of each tensor
-follows from those before it, and with it how much memory and time a digit takes.
+ONNX has loops, subgraphs, functions and external weights. Ours need none of that, only fifteen
+operators in sequence; a file with anything else is refused. Shape inference bounds the memory and
+time for a digit.
 
-The numbers of fields and types are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+Field and type numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 from collections import Counter
@@ -21,8 +21,8 @@ INPUT = ("images", "tensor(uint8)", [1, 28, 28])
 OUTPUT = ("probabilities", "tensor(float)", [10])
 OPSET = 13  # the first with per-channel DequantizeLinear
 
-# VGG-16, the largest network that we train, has 15 million weights and up to 109 nodes. A digit
-# takes it 0.3 billion products and up to 1.6 million values, and a convolution unfolds 0.6 million.
+# VGG-16, our largest network, has 15 million weights and up to 109 nodes. A digit takes 0.3 billion
+# products and up to 1.6 million values; a convolution unfolds 0.6 million.
 _MAX_WEIGHTS, _MAX_VALUES, _MAX_PRODUCTS = 1 << 26, 1 << 23, 1 << 31
 _MAX_PARTS = 1024  # nodes and stored tensors
 _MAX_RANK = 4
@@ -40,34 +40,34 @@ _VALUE = _VALUE_NAME, _VALUE_TYPE = 1, 2
 _TENSOR_TYPE, _ELEMENT_TYPE, _SHAPE, _DIMENSION, _LENGTH, _SYMBOL = 1, 1, 2, 1, 1, 2
 
 _INT, _INTS = 2, 7  # AttributeProto.AttributeType
-# TensorProto.DataType: what a value is called, and how many bytes it has.
+# TensorProto.DataType: name and size in bytes.
 _INT64 = 7
 _TYPES = {1: ("float32", 4), 2: ("uint8", 1), 3: ("int8", 1), 6: ("int32", 4), _INT64: ("int64", 8)}
 _TENSOR_TYPES = {1: "tensor(float)", 2: "tensor(uint8)"}
 
-# What a convolution's maps may come out of: its sums plus a bias, a ReLU, a pool, and the shapes
-# around the pool of a convolution that is written in phases.
+# Operators that output feature maps: convolution, bias, ReLU, pool, and the reshapes around the
+# pool of a convolution in phases.
 _GIVES_MAPS = {"Conv", "Add", "Relu", "MaxPool", "Reshape"}
 
 
 class Graph(NamedTuple):
-    """What is in a file beside its metadata. values: what all tensors of one digit have."""
+    """The content of a file except its metadata. values: in all tensors of one digit."""
 
     ir_version: int
     opset: int
     producer: str
-    input: str  # name, type and shape, as the next
+    input: str  # name, type and shape
     output: str
-    operators: dict[str, int]  # how many nodes of each type, in the order of the graph
+    operators: dict[str, int]  # nodes by type, in graph order
     parameter_counts: dict[str, int]  # by type: weights, biases, scales, zero points
     values: int
 
 
 def read(model: bytes, name: str) -> Graph:
-    """Look into an ONNX file.
+    """Parse and check the graph of an ONNX file.
 
-    Raises ModelError, which calls the file `name`, when it has what `digits export` never writes,
-    another input or output, or takes more memory or time than a network for digits should.
+    name: what errors call the file. Raises ModelError if it has anything that `digits export` never
+    writes, another input or output, or needs too much memory or time.
     """
     file = Message(memoryview(model), name, "model", _MODEL)
     graph = Message(file.bytes(_BODY), name, "graph", _GRAPH, _MAX_PARTS)
@@ -94,10 +94,10 @@ def read(model: bytes, name: str) -> Graph:
 
 
 class Stage(NamedTuple):
-    """A convolution and what follows it up to the next one, or to the first dense layer.
+    """A convolution with its ReLU and pool, before the next one or the first dense layer.
 
-    operators: Conv or ConvInteger, then those of Relu and MaxPool that follow. output: the name of
-    the float tensor that comes of them, [batch, channels, height, width].
+    operators: Conv or ConvInteger, then Relu and MaxPool if present. output: the name of the
+    resulting float tensor, [batch, channels, height, width].
     """
 
     operators: tuple[str, ...]
@@ -105,7 +105,7 @@ class Stage(NamedTuple):
 
 
 def stages(model: bytes, name: str) -> list[Stage]:
-    """The convolutions of a file that `read` took, each with its ReLU and its pool."""
+    """Return the convolutions of a checked file, each with its ReLU and its pool."""
     file = Message(memoryview(model), name, "model", _MODEL)
     graph = Message(file.bytes(_BODY), name, "graph", _GRAPH, _MAX_PARTS)
     found: list[Stage] = []
@@ -125,10 +125,10 @@ def stages(model: bytes, name: str) -> list[Stage]:
 
 
 def with_outputs(model: bytes, tensors: Sequence[str]) -> bytes:
-    """The file with these tensors as outputs too, for onnxruntime alone: its seal is broken.
+    """Add tensors to the outputs, for onnxruntime alone: the checksum becomes invalid.
 
-    A message that is there twice is merged by every protobuf library, so a second graph of nothing
-    but outputs is enough; onnxruntime infers their types.
+    Protobuf libraries merge repeated messages, so a second graph with only outputs is enough;
+    onnxruntime infers their types.
     """
     outputs = [bytes_field(_OUTPUTS, bytes_field(_VALUE_NAME, one.encode())) for one in tensors]
     return model + bytes_field(_BODY, b"".join(outputs))
@@ -145,7 +145,7 @@ def _check_opset(messages: list[memoryview], name: str) -> None:
 def _interface(
     messages: list[memoryview], name: str, kind: str, expected: tuple[str, str, list[int]]
 ) -> str:
-    """Name, type and shape of the one input or output, for people."""
+    """Check the one input or output. Returns its name, type and shape as text."""
     found = [_value(raw, name, kind) for raw in messages]
     title, dtype, shape = expected
     there = "; ".join(f"{title}, {dtype}, {shape}" for title, dtype, shape in found) or "nothing"
@@ -171,22 +171,20 @@ def _value(raw: memoryview, name: str, kind: str) -> tuple[str, str, list[int | 
 
 
 class _Tensors:
-    """The shapes of a graph's tensors, by name, and what all of them take."""
+    """The shapes of a graph's tensors by name, and their total cost."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._shapes: dict[str, Shape] = {}
-        self._new_shapes: dict[str, Shape] = {}  # what is in the tensors that Reshape reads
+        self._new_shapes: dict[str, Shape] = {}  # the contents of Reshape's inputs
         self._weights = self._products = self.values = 0
         self._add(INPUT[0], (BATCH, *INPUT[2]))
 
     def store(self, raw: memoryview) -> tuple[str, int]:
-        """One that is in the file: the type of its numbers, and how many there are."""
+        """Add a stored tensor. Returns its type and its number of values."""
         tensor = Message(raw, self._name, "tensor", _TENSOR)
         if tensor.has(_EXTERNAL) or tensor.has(_LOCATION):
-            raise ModelError(
-                f"{self._name} keeps its weights in other files, which digits doesn't open"
-            )
+            raise ModelError(f"{self._name} has external weights, which digits doesn't open")
         title, shape = tensor.text(_TENSOR_NAME), tuple(tensor.integers(_DIMENSIONS))
         data, number = tensor.bytes(_RAW), tensor.integer(_DATA_TYPE)
         kind, size = _TYPES.get(number, (f"type {number}", 0))
@@ -200,7 +198,7 @@ class _Tensors:
         return kind, prod(shape)
 
     def compute(self, raw: memoryview) -> str:
-        """Those that a node gives. Returns its operator."""
+        """Add the outputs of a node. Returns its operator."""
         node = Message(raw, self._name, "node", _NODE)
         title, domain = node.text(_OPERATOR), node.text(_NODE_DOMAIN)
         operator = None if domain else OPERATORS.get(title)
@@ -228,9 +226,9 @@ class _Tensors:
         return title
 
     def check_output(self) -> None:
-        """Raises ModelError unless a digit gets ten numbers."""
+        """Raise ModelError unless the output has ten values per digit."""
         if self._shapes.get(OUTPUT[0]) != (BATCH, *OUTPUT[2]):
-            raise ModelError(f"{self._name} doesn't give ten probabilities for a digit")
+            raise ModelError(f"{self._name} doesn't output ten probabilities for a digit")
 
     def _attributes(
         self, messages: list[memoryview], title: str, operator: Operator
@@ -268,4 +266,4 @@ class _Tensors:
             or max(self.values, unfolded) > _MAX_VALUES
             or self._products > _MAX_PRODUCTS
         ):
-            raise ModelError(f"{self._name} takes more memory or time than digits allows a network")
+            raise ModelError(f"{self._name} needs more memory or time than digits allows")

@@ -1,11 +1,11 @@
-"""What a model file says about itself, and whether the file is intact.
+"""Write and read a model file's metadata, with a checksum of the file.
 
 An ONNX file is one protobuf message, ModelProto (https://onnx.ai/onnx/repo-docs/IR.html). Its
 field 14, metadata_props, is a list of key-value pairs. The exporter appends ours at the end of the
-file and closes with a seal: the pair `sha256`, whose value is the SHA-256 of every byte before it.
-The seal shows damage and careless edits; it is no signature and does not stop a forger.
+file, and last the pair `sha256`: the SHA-256 of every byte before it. That checksum detects damage
+and careless edits; it is not a signature and doesn't stop a forger.
 
-Only the outermost fields are looked at here; `digits.inference.graph` looks into the graph.
+Only the outermost fields are read here; `digits.inference.graph` checks the graph.
 """
 
 import hashlib
@@ -36,30 +36,30 @@ class Metadata:
     seed: str
     data_sha256: str  # JSON: file name -> SHA-256
     training_digits: int
-    teacher_sha256: str  # of the checkpoint that the network learnt from, or empty
+    teacher_sha256: str  # of the checkpoint used for distillation, or empty
     checkpoint_sha256: str
     quantization: str  # "none", or how the file was quantized
-    kernels: Kernels  # which of onnxruntime's kernels run it fastest
-    temperature: float  # the logits were divided by it; already in the graph
-    rejection_threshold: float  # an answer with less confidence is no answer
-    validation_accuracy_float: float  # of the float file it was made from
+    kernels: Kernels  # the onnxruntime kernels that run it fastest
+    temperature: float  # already in the graph, which divides the logits by it
+    rejection_threshold: float  # predictions with less confidence are rejected
+    validation_accuracy_float: float  # of the float file before quantization
     validation_accuracy: float  # of this file
     test_accuracy_float: float
     test_accuracy: float
 
 
 def add_metadata(model: bytes, metadata: Metadata) -> bytes:
-    """The ONNX file with the metadata and the seal at its end."""
+    """Append metadata and checksum to an ONNX file."""
     pairs = b"".join(_pair(key, str(value)) for key, value in asdict(metadata).items())
     body = model + pairs
     return body + _pair(_CHECKSUM_KEY, hashlib.sha256(body).hexdigest())
 
 
 def read(model: bytes, name: str) -> Metadata:
-    """The metadata of an ONNX file that `add_metadata` made.
+    """Read what `add_metadata` appended, and verify the checksum.
 
-    Raises ModelError, which calls the file `name`, when it isn't ONNX, isn't ours, is damaged, or
-    is of another format version.
+    name: what errors call the file. Raises ModelError if it isn't ONNX, isn't ours, is damaged or
+    has another format version.
     """
     pairs: dict[str, str] = {}
     last_key, last_start, size = "", 0, 0
@@ -72,12 +72,10 @@ def read(model: bytes, name: str) -> Metadata:
             last_key, text = _key_and_value(value, name)
             pairs[last_key] = text
     if "format_version" not in pairs:
-        raise ModelError(f"{name} is not a model that `digits export` made: it has no metadata")
-    sealed = memoryview(model)[:last_start]
-    if last_key != _CHECKSUM_KEY or hashlib.sha256(sealed).hexdigest() != pairs[_CHECKSUM_KEY]:
-        raise ModelError(
-            f"{name} is damaged or was edited: its bytes don't have the SHA-256 inside"
-        )
+        raise ModelError(f"{name} is not a model from `digits export`: it has no metadata")
+    body = memoryview(model)[:last_start]
+    if last_key != _CHECKSUM_KEY or hashlib.sha256(body).hexdigest() != pairs[_CHECKSUM_KEY]:
+        raise ModelError(f"{name} is damaged or was edited: its SHA-256 is wrong")
     version = pairs["format_version"]
     if version != FORMAT_VERSION:
         raise ModelError(f"{name} has format version {version}; this digits reads {FORMAT_VERSION}")
@@ -88,7 +86,7 @@ def _parse(pairs: dict[str, str], name: str) -> Metadata:
     values: dict[str, Any] = {}
     for field in fields(Metadata):
         if field.name not in pairs:
-            raise ModelError(f"{name} lacks {field.name} in its metadata")
+            raise ModelError(f"{name} has no {field.name} in its metadata")
         values[field.name] = pairs[field.name]
         if field.type in (int, float):
             try:
@@ -97,7 +95,7 @@ def _parse(pairs: dict[str, str], name: str) -> Metadata:
                 raise ModelError(f"{name}: {field.name} is not a number") from error
     metadata = Metadata(**values)
     if metadata.kernels not in get_args(Kernels):
-        raise ModelError(f"{name}: kernels is {metadata.kernels!r}, neither integer nor float")
+        raise ModelError(f"{name}: kernels is {metadata.kernels!r}, not integer or float")
     if not 0 < metadata.temperature < math.inf:
         raise ModelError(f"{name}: temperature is not a number above 0")
     for key, value in asdict(metadata).items():
@@ -115,6 +113,6 @@ def _key_and_value(pair: memoryview, name: str) -> tuple[str, str]:
 
 
 def _pair(key: str, value: str) -> bytes:
-    """One metadata_props field: a StringStringEntryProto with key (1) and value (2)."""
+    """Encode a metadata_props field: a StringStringEntryProto with key (1) and value (2)."""
     entry = protobuf.bytes_field(1, key.encode()) + protobuf.bytes_field(2, value.encode())
     return protobuf.bytes_field(_METADATA_PROPS, entry)

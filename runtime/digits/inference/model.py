@@ -1,4 +1,4 @@
-"""An ONNX file that turns 28x28 pixels into ten probabilities."""
+"""Run an ONNX file that turns 28x28 pixels into ten probabilities."""
 
 import threading
 from typing import get_args
@@ -16,12 +16,12 @@ from digits.inference.probabilities import are_probabilities
 from digits.system import cpu_count
 
 _PIXEL = np.dtype(np.uint8)
-# Digits at a time and thread: the activations of more don't fit in a core's cache (measured from 16
-# to 256), and memory stays the same however long the batch is.
+# Digits at a time and thread: the activations of more don't fit into a core's cache (measured from
+# 16 to 256), and memory doesn't grow with the batch.
 _CHUNK = 128
-_MAX_VALUES = 1 << 28  # of all tensors of a chunk, which take 1 GB; VGG-16's have 2e8
-# Its own; what its Python binding makes of C++'s; and UnicodeDecodeError, a ValueError, where there
-# is broken text in a message.
+_MAX_VALUES = 1 << 28  # in all tensors of a chunk: 1 GB; VGG-16 has 2e8
+# Its own, those that its binding makes of C++'s, and UnicodeDecodeError (a ValueError) for broken
+# text in a message.
 ORT_ERRORS = (
     ort_errors.EPFail,
     ort_errors.Fail,
@@ -41,14 +41,14 @@ ORT_ERRORS = (
 class Model:
     """A verified model file and its onnxruntime session. Threads may share one.
 
-    path: an ONNX file that `digits export` made, or what `read` gave; by default $DIGITS_MODEL, or
-    else the bundled LeNet-5. threads: how many cores one call may use; 0: all. kernels: "integer"
-    multiplies int8 by int8, "float" stores int8 and multiplies floats; by default what the file
-    says is faster for it.
-    sha256: of the only file that is accepted, or empty for any; by default $DIGITS_MODEL_SHA256.
+    path, sha256: see `load_file`. threads: how many cores a call may use; 0: all. kernels:
+    "integer" multiplies int8 by int8, "float" stores int8 and multiplies floats; by default the
+    faster one according to the file.
 
-    Raises ModelError when the file is missing, damaged, not ours, not the one that is accepted, or
-    not for this runtime, and ValueError for other threads, kernels or another sha256.
+    Raises ModelError if the file can't be used, and ValueError for invalid arguments.
+
+    >>> Model().probabilities(np.zeros((2, 28, 28), np.uint8)).shape
+    (2, 10)
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class Model:
         sha256: str | None = None,
     ) -> None:
         if threads < 0:
-            raise ValueError(f"threads is 0 or more, not {threads}")
+            raise ValueError(f"threads must be >= 0, got {threads}")
         if kernels not in (None, *get_args(Kernels)):
-            raise ValueError(f"kernels is integer, float or None, not {kernels!r}")
+            raise ValueError(f"kernels must be integer, float or None, got {kernels!r}")
         file = load_file(path, sha256)
         self.name, self.metadata, self.sha256 = file.name, file.metadata, file.sha256
         self.threads = threads
         self._source: str | ModelBytes = path if isinstance(path, ModelBytes) else file.name
-        # A float file has no integers to compute with.
+        # A float file has no integers.
         only_float = self.metadata.quantization == "none"
         self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
         try:
@@ -75,11 +75,11 @@ class Model:
             raise ort_error("load", self.name, error) from error
         self._chunk = min(_CHUNK, _MAX_VALUES // file.graph.values) * (threads or cpu_count())
         self._bound_session = _BoundSession(self._session)
-        # Blank frames show a graph that loads but can't run, and weights that are no numbers.
+        # Smoke test: the graph may load but fail to run, or have NaN weights.
         self.probabilities(np.zeros((2, 28, 28), np.uint8))
 
     def __reduce__(self) -> tuple[type["Model"], tuple[str | ModelBytes, int, Kernels, str | None]]:
-        # A worker process opens a session of its own.
+        # A worker process opens its own session.
         return Model, (self._source, self.threads, self.kernels, self.sha256 or None)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -87,7 +87,7 @@ class Model:
 
         images: uint8 [n, 28, 28] or [n, 1, 28, 28], 0 = paper, 255 = ink, framed as in MNIST.
         Returns float32 [n, 10]; each row sums to 1. Raises ValueError for another shape or dtype,
-        and ModelError when the network fails or answers with anything but probabilities.
+        and ModelError if the network fails or outputs anything but probabilities.
         """
         if images.dtype != _PIXEL or images.shape[1:] not in ((28, 28), (1, 28, 28)):
             raise ValueError(f"images must be uint8 [n, 28, 28], not {images.dtype} {images.shape}")
@@ -109,9 +109,9 @@ class Model:
 
 
 class _BoundSession(threading.local):
-    """Runs single digits in buffers that stay bound, which each thread has for itself.
+    """Runs single digits in bound buffers, separate for each thread.
 
-    Saves a tenth of what `session.run` takes for LeNet-5 (`make bench`).
+    10 % faster than `session.run` for LeNet-5 (`make bench`).
     """
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
@@ -126,36 +126,35 @@ class _BoundSession(threading.local):
             session.run_with_iobinding(binding)
             return answer.copy()
 
-        self.run = run  # a closure: attributes of a thread's own object are slow
+        self.run = run  # a closure, because attributes of a threading.local are slow
 
 
 def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntime.InferenceSession:
-    """Open an ONNX file on the CPU, with the kernels of `Model`. Raises what onnxruntime raises."""
+    """Open an ONNX file on the CPU; kernels: see `Model`. Raises ORT_ERRORS."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # an error is raised; its log would show any name as it is
+    options.log_severity_level = 4  # errors are raised; the log would print unescaped names
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # onnxruntime would also take its own format, which `metadata` has not checked.
+    # Otherwise onnxruntime also accepts its own format, which isn't checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     disabled = []
     if kernels == "float":
         options.add_session_config_entry("session.disable_quant_qdq", "1")
         options.add_session_config_entry("session.enable_quant_qdq_cleanup", "1")
-        # This rule drops a ReLU in front of a QuantizeLinear that clips at zero. The clean-up then
-        # drops the QuantizeLinear too, and the network has lost its ReLU (measured with 1.32:
-        # 78 instead of 97.6 % on the validation digits).
+        # This rule drops a ReLU before a QuantizeLinear that clips at zero, and the clean-up drops
+        # the QuantizeLinear too: no ReLU is left (1.32: 78 instead of 97.6 % on validation).
         disabled.append("ReluQuantRewrite")
     return onnxruntime.InferenceSession(
         model,
         options,
         providers=["CPUExecutionProvider"],
         disabled_optimizers=disabled,
-        enable_fallback=False,  # a second try would print its notes on stdout
+        enable_fallback=False,  # a retry would print on stdout
     )
 
 
 def ort_error(verb: str, name: str, error: Exception) -> ModelError:
-    """What a user is told of one of ORT_ERRORS. verb: what onnxruntime can't do with the file."""
+    """Translate one of ORT_ERRORS. verb: what onnxruntime can't do with the file."""
     reason = str(error).partition("\n")[0]
     return ModelError(f"onnxruntime can't {verb} {name}: {reason}")

@@ -1,21 +1,21 @@
-"""The operators that `digits export` writes: what shape each gives, and how much it computes.
+"""The operators that `digits export` writes: their output shapes and their cost.
 
-https://onnx.ai/onnx/operators. With these, a tensor's shape never depends on what is on the digits.
+https://onnx.ai/onnx/operators. Their output shapes never depend on values.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import NamedTuple
 
-BATCH = -1  # the first dimension of what depends on the digits, and of nothing else
+BATCH = -1  # the first dimension of all activations, and of nothing else
 Shape = tuple[int, ...]
 Attributes = Mapping[str, Sequence[int]]
 
 
 class Result(NamedTuple):
-    """What a node gives. products: multiplications for each digit.
+    """The outputs of a node. products: multiplications per digit.
 
-    unfolded: values in all windows of a convolution, which onnxruntime may lay side by side.
+    unfolded: values in all windows of a convolution, which onnxruntime may store (im2col).
     """
 
     shapes: Sequence[Shape]
@@ -24,10 +24,10 @@ class Result(NamedTuple):
 
 
 class Operator(NamedTuple):
-    """One operator.
+    """An operator.
 
-    inputs: how many. infer: raises ValueError or LookupError when they don't fit. attributes: by
-    name the one value that it may have, or None for a list of any values.
+    inputs: how many. infer: raises ValueError or LookupError if they don't fit. attributes: by
+    name, the one allowed value, or None for any list.
     """
 
     inputs: int
@@ -65,7 +65,7 @@ def _reshaped(inputs: Sequence[Shape], _: Attributes) -> Result:
 
 
 def _multiplied(inputs: Sequence[Shape], attributes: Attributes) -> Result:
-    """Two matrices, of which the second is transposed where an attribute says so."""
+    """Multiply matrices; an attribute means that the second is transposed."""
     (rows, inner), second = inputs[:2]
     same, columns = reversed(second) if attributes else second
     if inner != same:
@@ -85,16 +85,16 @@ def _convolved(inputs: Sequence[Shape], attributes: Attributes) -> Result:
 def _pooled(inputs: Sequence[Shape], attributes: Attributes) -> Result:
     [(batch, channels, height, width)] = inputs
     if attributes["kernel_shape"] != attributes["strides"]:
-        raise ValueError  # windows that overlap would compare each value again and again
+        raise ValueError  # overlapping windows would cost more
     return Result([(batch, channels, *_windows(height, width, attributes))])
 
 
 def _windows(height: int, width: int, attributes: Attributes) -> tuple[int, int]:
-    """How many windows fit, down and across."""
+    """Count the windows down and across."""
     kernel = attributes["kernel_shape"]
     down, across = attributes.get("strides", (1, 1))
     top, left, bottom, right = pads = attributes.get("pads", (0, 0, 0, 0))
-    # A window would lie in the padding alone.
+    # No window may lie in the padding alone.
     if max(pads) > max(kernel) or 0 in (*kernel, down, across):
         raise ValueError
     rows = (height + top + bottom - kernel[0]) // down + 1

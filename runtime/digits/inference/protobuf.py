@@ -1,10 +1,10 @@
-"""The wire format of Protocol Buffers, as far as ONNX files need it.
+"""Parse the wire format of Protocol Buffers, as far as ONNX files need it.
 
-https://protobuf.dev/programming-guides/encoding. A message is a row of fields, each a number, a
-wire type and a value. The messages that we look into have the types 0 (varint) and 2 (bytes).
+https://protobuf.dev/programming-guides/encoding. A message is a sequence of fields, each a
+number, a wire type and a value; ours have the types 0 (varint) and 2 (bytes).
 
-onnxruntime reads the same bytes after us with a parser of its own. What the two might understand
-differently, such as a value that is there twice, is an error; and so is what would take long.
+onnxruntime parses the same bytes later. What the two parsers might interpret differently, such as a
+repeated value, is an error, and so is what would take long.
 """
 
 from collections.abc import Container, Iterator
@@ -21,10 +21,10 @@ Value = int | memoryview
 def fields(
     message: memoryview, name: str, most: int = _MAX_FIELDS
 ) -> Iterator[tuple[int, int, Value]]:
-    """(field number, where the field starts, its varint or bytes) for each field of a message.
+    """Yield the number, the offset and the value of each field of a message.
 
-    Raises ModelError, which calls the file `name`, when the message is cut short, isn't one, or has
-    more than `most` fields.
+    name: what errors call the file. most: the maximum number of fields. Raises ModelError if the
+    message is truncated, malformed or has more fields.
     """
     position = count = 0
     while position < len(message):
@@ -53,8 +53,8 @@ def fields(
 class Message:
     """The fields of a message by number.
 
-    what: what the message is, for errors. known: the numbers of its fields. Raises ModelError, as
-    its methods do, for others, and for values that aren't what is asked for.
+    what: the kind of message, for errors. known: the allowed field numbers. Constructor and
+    methods raise ModelError for other fields and for values of the wrong type.
     """
 
     def __init__(
@@ -76,18 +76,18 @@ class Message:
             self._values.setdefault(number, []).append(value)
 
     def has(self, number: int) -> bool:
-        """Whether there is such a field."""
+        """Whether the field is present."""
         return number in self._values
 
     def integer(self, number: int) -> int:
-        """One varint; 0 where there is none."""
+        """Return a varint; 0 if it is missing."""
         value = self._only(number, 0)
         if not isinstance(value, int):
             raise self._malformed()
         return value
 
     def integers(self, number: int) -> list[int]:
-        """Varints, whether each is a field of its own or all are packed into one."""
+        """Return varints, packed or not."""
         found: list[int] = []
         for value in self._values.get(number, ()):
             if isinstance(value, int):
@@ -102,22 +102,22 @@ class Message:
         return found
 
     def bytes(self, number: int) -> memoryview:
-        """The bytes of one field; none where it isn't there."""
+        """Return bytes; empty if they are missing."""
         value = self._only(number, memoryview(b""))
         if isinstance(value, int):
             raise self._malformed()
         return value
 
     def text(self, number: int) -> str:
-        """One text; empty where there is none."""
+        """Return a text; empty if it is missing."""
         return self._decoded(self.bytes(number))
 
     def texts(self, number: int) -> list[str]:
-        """All texts."""
+        """Return all texts of a field."""
         return [self._decoded(raw) for raw in self.messages(number)]
 
     def messages(self, number: int) -> list[memoryview]:
-        """The bytes of each field."""
+        """Return the bytes of each message of a field."""
         found = [value for value in self._values.get(number, ()) if not isinstance(value, int)]
         if len(found) < len(self._values.get(number, ())):
             raise self._malformed()
@@ -144,7 +144,7 @@ class Message:
 
 
 def _varint(message: memoryview, position: int, name: str) -> tuple[int, int]:
-    if position < len(message) and message[position] < 0x80:  # most are this short
+    if position < len(message) and message[position] < 0x80:  # the common case
         return message[position], position + 1
     value = shift = 0
     while position < len(message) and shift < 64:
@@ -157,7 +157,7 @@ def _varint(message: memoryview, position: int, name: str) -> tuple[int, int]:
 
 
 def bytes_field(number: int, payload: bytes) -> bytes:
-    """One field of wire type 2."""
+    """Encode a field of wire type 2."""
     length, encoded = len(payload), bytearray([number << 3 | 2])
     while length >= 0x80:
         encoded.append(length & 0x7F | 0x80)

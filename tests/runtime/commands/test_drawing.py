@@ -116,7 +116,7 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[float, ...]]
     return found
 
 
-NOTE = "it may hold several digits: `digits read` reads them all"
+NOTE = "perhaps several digits: `digits read` reads them all"
 
 
 @pytest.mark.parametrize("count", range(1, 9))
@@ -171,7 +171,7 @@ def test_the_strip_of_a_blank_page(
     strip = drawing.debug_strip(examined, classifier.prediction(examined))
     assert (np.asarray(strip)[36:260, 256:] == 255).all()  # no other panel
     assert [text for text, _ in texts if text] == [
-        "?  (no ink is found on it)        several digits 0.0 %        no digit 100.0 %",
+        "?  (no ink found)        several digits 0.0 %        no digit 100.0 %",
         "picture",
     ]
 

@@ -48,10 +48,8 @@ def test_a_blank_picture_is_not_drawn(run: Run, tmp_path: Path) -> None:
     Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
     code, out, err = run("predict", tmp_path / "blank.png", "--explain", tmp_path / "out.png")
     assert code == 1
-    assert out == "?  (no ink is found on it)\n"
-    assert err == (
-        f"error: {tmp_path}/blank.png: no ink is found on it; {tmp_path}/out.png is not drawn\n"
-    )
+    assert out == "?  (no ink found)\n"
+    assert err == (f"error: {tmp_path}/blank.png: no ink found; {tmp_path}/out.png is not drawn\n")
     assert not (tmp_path / "out.png").exists()
 
 
@@ -73,7 +71,7 @@ def test_a_network_without_convolutions(run: Run, pictures: list[Path], tmp_path
         "predict", pictures[1], "--model", tmp_path / "dense.onnx", "--explain", drawing
     )
     assert (code, out) == (1, "")
-    assert err == f"error: {tmp_path}/dense.onnx has no convolution, and so no feature maps\n"
+    assert err == f"error: {tmp_path}/dense.onnx has no convolutions, so no feature maps\n"
     assert not drawing.exists()
 
 

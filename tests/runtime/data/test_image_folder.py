@@ -86,7 +86,7 @@ def test_a_blank_picture_costs_that_one(folder: Path) -> None:
     Image.new("L", (40, 60), 200).save(blank)
     found, errors = read(folder)
     assert len(found) == 10
-    assert errors == [f"{blank}: no ink is found on it"]
+    assert errors == [f"{blank}: no ink found"]
 
 
 def test_frames_and_probabilities_are_those_of_the_classifier(folder: Path) -> None:

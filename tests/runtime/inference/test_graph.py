@@ -111,7 +111,7 @@ def edit_attribute_twice(model: GraphProto) -> None:
         (edit_inputs, "the inputs or attributes of its Softmax don't fit"),
         (edit_outputs, "the inputs or attributes of its Gemm don't fit"),
         (edit_unnamed, "there can't be a tensor ''"),
-        (edit_answers, "doesn't give ten probabilities for a digit"),
+        (edit_answers, "doesn't output ten probabilities for a digit"),
         (edit_attribute, "Softmax has the attribute 'axis'"),
         (edit_attribute_type, "Softmax has the attribute 'axis'"),
         (edit_attribute_twice, "Softmax has the attribute 'axis'"),
@@ -147,4 +147,4 @@ def test_two_graphs_or_none() -> None:
 @pytest.mark.parametrize("limit", ["_MAX_WEIGHTS", "_MAX_VALUES", "_MAX_PRODUCTS"])
 def test_limits(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph, limit, 3000)
-    assert "takes more memory or time" in reason(RAW)
+    assert "needs more memory or time" in reason(RAW)

@@ -89,6 +89,6 @@ def test_many_metadata_are_refused() -> None:
 
 
 def test_any_word_may_be_in_the_metadata() -> None:
-    """It was `location` once, by which weights in other files were found."""
+    """It was `location` once, by which external weights were found."""
     changed = dataclasses.replace(BUNDLED_METADATA, seed="the location is elsewhere")
     assert metadata.read(metadata.add_metadata(RAW, changed), "changed") == changed
