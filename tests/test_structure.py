@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,16 @@ def test_no_room_of_the_runtime_imports_one_above_it(room: str) -> None:
     assert files
     for file in files:
         assert not ABOVE[room] & modules_of_digits(file), file
+
+
+def test_rooms_of_the_runtime_import_each_other_in_no_circle() -> None:
+    runtime = ROOT / "runtime" / "digits"
+    graph: dict[str, set[str]] = {}
+    for file in runtime.rglob("*.py"):
+        room = file.relative_to(runtime).parts[0].removesuffix(".py")
+        graph.setdefault(room, set()).update(modules_of_digits(file) - {room})
+    assert {"vision", "prediction", "evaluation"} <= graph.keys()
+    TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 def test_only_the_server_needs_what_its_extra_brings() -> None:
