@@ -57,8 +57,8 @@ def predict(
     files, show_name, errors = inputs.resolve(pictures, recursive)
     options.check_drawing("--explain", explain, files)
     left, header = options.remaining(files, format, PREDICTION_COLUMNS, skip_done)
-    sure = reject == "unsure"
-    task = runner.Predict(format, show_name, model, kernels, sure, debug, model_sha256, explain)
+    classifier = runner.ClassifierOptions(model, kernels, reject == "unsure", model_sha256)
+    task = runner.Predict(format, show_name, classifier, debug, explain)
     runner.run(task, left, errors, 1 if debug else jobs, header)  # strips are numbered
 
 
@@ -84,8 +84,8 @@ def read(
     files, show_name, errors = inputs.resolve(pictures, recursive)
     options.check_drawing("--annotate", annotate, files)
     left, header = options.remaining(files, format, READING_COLUMNS, skip_done)
-    sure = reject == "unsure"
-    task = runner.Read(format, show_name, model, kernels, sure, annotate, model_sha256)
+    classifier = runner.ClassifierOptions(model, kernels, reject == "unsure", model_sha256)
+    task = runner.Read(format, show_name, classifier, annotate)
     runner.run(task, left, errors, jobs, header)
 
 
@@ -113,13 +113,14 @@ def watch(
     from functools import partial
 
     from digits.commands import folder_reader
+    from digits.commands.runner import ClassifierOptions
     from digits.commands.watch import FolderWatcher
     from digits.processes import StopEvent, Worker
 
     stop = StopEvent()
     stop.set_by_signals()
-    sure = reject == "unsure"
-    reader = folder_reader.Reader(str(folder), model, kernels, sure, model_sha256, as_json)
+    classifier = ClassifierOptions(model, kernels, reject == "unsure", model_sha256)
+    reader = folder_reader.Reader(str(folder), classifier, as_json)
     start_worker = partial(Worker, reader.start, folder_reader.MEMORY_LIMIT)
     watcher = FolderWatcher(reader, start_worker, results, recursive, print_result)
     print_stderr(f"watching {folder}; {watcher.done} pictures done")

@@ -50,7 +50,12 @@ _BOARD = Path("/proc/device-tree/model")  # of a Raspberry Pi and similar boards
 _CPUINFO = Path("/proc/cpuinfo")
 # https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
 _PI_THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-_PI_NOW = {0: "its voltage is low", 1: "its clock is capped", 2: "it is throttled", 3: "it is hot"}
+_PI_REASONS = {
+    0: "its voltage is low",
+    1: "its clock is capped",
+    2: "it is throttled",
+    3: "it is hot",
+}
 _FREQUENCY = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 _TEMPERATURES = Path("/sys/class/thermal")
 _MAX_CELSIUS = 80  # a Raspberry Pi lowers its clock from there on
@@ -84,18 +89,18 @@ def benchmark(model: Path | None, sha256: str | None = None) -> tuple[list[Bench
 
     sha256: see `Model`. Raises ModelError if the file can't be used.
     """
-    models, warnings = _side_by_side(model, sha256)
+    models, warnings = _open_siblings(model, sha256)
     warnings += throttle_reasons()
     results = []
     with progress_bar() as bar, TemporaryDirectory() as folder:
         task = bar.add_task("measuring", total=len(models) * _STEPS)
-        picture = _photo(Path(folder))
+        picture = _draw_photo(Path(folder))
         for one in models:
             results.append(_measure(one, picture, partial(bar.advance, task)))
     return results, list(dict.fromkeys([*warnings, *_contention(results), *throttle_reasons()]))
 
 
-def _side_by_side(model: Path | None, sha256: str | None = None) -> tuple[list[Model], list[str]]:
+def _open_siblings(model: Path | None, sha256: str | None = None) -> tuple[list[Model], list[str]]:
     """Open fp32, int8 with float kernels and int8 with integer kernels; explain what is left out.
 
     `x.int8.onnx` and `x.onnx` belong together, unless the model is pinned.
@@ -117,7 +122,7 @@ def _side_by_side(model: Path | None, sha256: str | None = None) -> tuple[list[M
     return found, warnings
 
 
-def _photo(folder: Path) -> Path:
+def _draw_photo(folder: Path) -> Path:
     """Draw a seven with a broad pen, as a JPEG of three megapixels."""
     image = Image.new("L", (2048, 1536), 200)
     ImageDraw.Draw(image).line([(800, 400), (1250, 400), (950, 1150)], 40, 60, "curve")
@@ -133,7 +138,7 @@ def _measure(model: Model, picture: Path, advance: Callable[[], None]) -> BenchR
     reopen = partial(Model, model.name, sha256=model.sha256)
     result.session_start = _median(lambda: reopen(kernels=model.kernels))
     digits = np.random.default_rng(0).integers(0, 256, (max(_BATCHES), 28, 28), np.uint8)
-    _latency(lambda: model.probabilities(digits[:1]), result)
+    _measure_latency(lambda: model.probabilities(digits[:1]), result)
     advance()
     for threads in _THREADS:
         shared = reopen(threads, model.kernels)
@@ -145,9 +150,11 @@ def _measure(model: Model, picture: Path, advance: Callable[[], None]) -> BenchR
     result.image_latency = _median(lambda: classifier.predict(picture), _THROUGHPUT)
     advance()
     if model.kernels == reopen().kernels:
-        result.cold_start = _median(lambda: _process(["-m", "digits"], model, picture))
+        result.cold_start = _median(lambda: _run_process(["-m", "digits"], model, picture))
         if _STATUS.exists():
-            kilobytes = _process(["-c", _PREDICT_AND_PRINT_PEAK], model, picture).splitlines()[-1]
+            kilobytes = _run_process(["-c", _PREDICT_AND_PRINT_PEAK], model, picture).splitlines()[
+                -1
+            ]
             result.peak_memory = int(kilobytes) << 10
     advance()
     return result
@@ -163,7 +170,7 @@ def _contention(results: Sequence[BenchResult]) -> list[str]:
     )
 
 
-def _latency(call: Callable[[], object], result: BenchResult) -> None:
+def _measure_latency(call: Callable[[], object], result: BenchResult) -> None:
     call()
     windows = []
     worked, started = time.process_time(), time.perf_counter()
@@ -192,7 +199,7 @@ def _median(call: Callable[[], object], window: float = 0.0) -> float:
     return statistics.median(windows[1:])
 
 
-def _process(start: list[str], model: Model, picture: Path) -> str:
+def _run_process(start: list[str], model: Model, picture: Path) -> str:
     command = [sys.executable, *start, "predict", str(picture)]
     environment = os.environ | {"DIGITS_MODEL": model.name, SHA256_VARIABLE: model.sha256}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -230,7 +237,7 @@ def throttle_reasons() -> list[str]:
     """Return why the processor is slowed down at the moment; empty if unknown."""
     reasons = []
     bits = int(_read_text(_PI_THROTTLED) or "0", 16)
-    reasons += [text for bit, text in _PI_NOW.items() if bits >> bit & 1]
+    reasons += [text for bit, text in _PI_REASONS.items() if bits >> bit & 1]
     now, highest = (
         int(_read_text(_FREQUENCY / name) or "0")
         for name in ("scaling_cur_freq", "cpuinfo_max_freq")

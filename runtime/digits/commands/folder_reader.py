@@ -8,17 +8,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import wait
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from digits.commands.folder_scan import FileStamp, stamp
+from digits.commands.runner import ClassifierOptions
 from digits.errors import DigitsError, PictureError
 from digits.prediction import Prediction
 from digits.processes import StopEvent, Worker, WorkerDied
 from digits.system import too_many_files
-
-if TYPE_CHECKING:
-    from digits.inference.metadata import Kernels
 
 MEMORY_LIMIT = 1 << 30  # bytes for one picture; the largest needs as many
 
@@ -45,18 +42,12 @@ class Reader(NamedTuple):
     """Reads pictures in a worker. folder: of the pictures. as_json: whether texts are JSON."""
 
     folder: str
-    model: Path | None = None
-    kernels: "Kernels | None" = None
-    reject: bool = True
-    sha256: str | None = None
+    options: ClassifierOptions = ClassifierOptions()
     as_json: bool = False
 
     def start(self) -> Callable[[ReadRequest], Row | None]:
         """Open the model. Raises ModelError if it can't be used."""
-        from digits.classifier import Classifier
-
-        model, kernels, reject, sha256 = self.model, self.kernels, self.reject, self.sha256
-        classifier = Classifier(model, kernels=kernels, reject=reject, sha256=sha256)
+        classifier = self.options.open()
 
         def read(request: ReadRequest) -> Row | None:
             """Read a picture; None if it has changed meanwhile. Raises PictureError."""

@@ -11,6 +11,7 @@ from digits.terminal import ErrorReporter, print_result, track
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from digits.classifier import Classifier
     from digits.inference.metadata import Kernels
     from digits.prediction import Format
 
@@ -28,6 +29,21 @@ class Result(NamedTuple):
 AnswerFn = Callable[[str], Result]
 
 
+class ClassifierOptions(NamedTuple):
+    """The arguments of a Classifier that another process opens."""
+
+    model: "Path | None" = None
+    kernels: "Kernels | None" = None
+    reject: bool = True
+    sha256: str | None = None
+
+    def open(self) -> "Classifier":
+        """Raises ModelError if the model can't be used."""
+        from digits.classifier import Classifier
+
+        return Classifier(**self._asdict())
+
+
 class Task(Protocol):
     """What a process does with a picture. Picklable.
 
@@ -41,25 +57,18 @@ class Task(Protocol):
 class Predict(NamedTuple):
     """Read the one digit of each picture.
 
-    debug: folder for debug strips. sha256: see Model. explain: file for a drawing of the feature
-    maps of the one picture.
+    debug: folder for debug strips. explain: file for a drawing of the feature maps of the one
+    picture.
     """
 
     format: "Format"
     show_name: bool
-    model: "Path | None" = None
-    kernels: "Kernels | None" = None
-    reject: bool = True
+    options: ClassifierOptions = ClassifierOptions()
     debug: "Path | None" = None
-    sha256: str | None = None
     explain: "Path | None" = None
 
     def start(self) -> AnswerFn:
-        from digits.classifier import Classifier
-
-        classifier = Classifier(
-            self.model, kernels=self.kernels, reject=self.reject, sha256=self.sha256
-        )
+        classifier = self.options.open()
         writer = None
         if self.debug:
             from digits.commands.drawing import DebugWriter
@@ -89,18 +98,11 @@ class Read(NamedTuple):
 
     format: "Format"
     show_name: bool
-    model: "Path | None" = None
-    kernels: "Kernels | None" = None
-    reject: bool = True
+    options: ClassifierOptions = ClassifierOptions()
     annotate: "Path | None" = None
-    sha256: str | None = None
 
     def start(self) -> AnswerFn:
-        from digits.classifier import Classifier
-
-        classifier = Classifier(
-            self.model, kernels=self.kernels, reject=self.reject, sha256=self.sha256
-        )
+        classifier = self.options.open()
 
         def answer(file: str) -> Result:
             source = inputs.read_source(file)

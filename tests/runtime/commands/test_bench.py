@@ -66,13 +66,13 @@ def test_the_float_file_is_measured_beside_the_int8_one(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
     shutil.copy(BUNDLED, tmp_path / "mine.onnx")  # int8 too, but what counts is the name
     for name in ("mine.onnx", "mine.int8.onnx"):
-        names = [Path(model.name).name for model in bench._side_by_side(tmp_path / name)[0]]
+        names = [Path(model.name).name for model in bench._open_siblings(tmp_path / name)[0]]
         assert names == ["mine.onnx"] * 2 + ["mine.int8.onnx"] * 2
 
 
 def test_a_model_alone_is_measured_alone(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.bin")
-    models, _ = bench._side_by_side(tmp_path / "mine.bin")
+    models, _ = bench._open_siblings(tmp_path / "mine.bin")
     assert [(Path(model.name).name, model.kernels) for model in models] == [
         ("mine.bin", "float"),
         ("mine.bin", "integer"),
@@ -82,7 +82,7 @@ def test_a_model_alone_is_measured_alone(tmp_path: Path) -> None:
 def test_a_bad_sibling_is_left_out(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
     (tmp_path / "mine.onnx").write_bytes(b"junk")
-    models, [warning] = bench._side_by_side(tmp_path / "mine.int8.onnx")
+    models, [warning] = bench._open_siblings(tmp_path / "mine.int8.onnx")
     assert [Path(model.name).name for model in models] == ["mine.int8.onnx"] * 2
     assert "mine.onnx" in warning
 

@@ -10,7 +10,7 @@ import pytest
 
 from digits import Classifier
 from digits.commands import bench
-from digits.commands.runner import Predict, Read
+from digits.commands.runner import ClassifierOptions, Predict, Read
 from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.model import Model
@@ -109,9 +109,8 @@ def test_without_options_the_environment_counts(
 
 
 def test_workers_refuse_a_file_that_was_replaced(replaced: Path, run: Run) -> None:
-    for task in (Predict("text", False, replaced, sha256=OWN), Read("text", False, replaced)):
-        if isinstance(task, Read):
-            task = task._replace(sha256=OWN)
+    pinned_options = ClassifierOptions(replaced, sha256=OWN)
+    for task in (Predict("text", False, pinned_options), Read("text", False, pinned_options)):
         with pytest.raises(ModelError, match=f"not {OWN}"):
             pickle.loads(pickle.dumps(task)).start()
     shutil.copy(BUNDLED, replaced)
@@ -133,7 +132,7 @@ def test_several_workers(run: Run, pictures: list[Path], tmp_path: Path, sha256:
 def test_a_pinned_model_is_measured_alone(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
     shutil.copy(BUNDLED, tmp_path / "mine.onnx")
-    models, warnings = bench._side_by_side(tmp_path / "mine.int8.onnx", OWN)
+    models, warnings = bench._open_siblings(tmp_path / "mine.int8.onnx", OWN)
     assert {Path(model.name).name for model in models} == {"mine.int8.onnx"}
     assert {model.sha256 for model in models} == {OWN}
     assert warnings == []
