@@ -16,7 +16,7 @@ def test_data_that_isn_t_mnist(digits: Run, tmp_path: Path) -> None:
     for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
         (tmp_path / name).write_bytes(b"\0\0\x08\x01\0\0\0\1\7")
     done = digits("train", "--data", tmp_path, cwd=tmp_path)
-    assert_one_sentence(done, "is not MNIST's train-images-idx3-ubyte")
+    assert_one_sentence(done, "is damaged or not MNIST's train-images-idx3-ubyte")
     assert not (tmp_path / "runs").exists()
 
 
