@@ -118,19 +118,11 @@ class Classifier:
         if not hypotheses:
             return Prediction(None, 0.1, (0.1,) * 10, (0, 0, *loaded.size), NOTE_NO_INK)
         best = int(judgement.hypotheses.argmax())
-        probabilities = tuple(judgement.probabilities.tolist())
-        confidence = max(probabilities)
-        sure = confidence >= self.threshold
+        box = loaded.to_original(hypotheses[best].component.box)
+        found = self._to_prediction(judgement.probabilities, box, frames[best])
         # The doubt is mostly about several digits.
-        several = not sure and judgement.several > (1 - confidence) / 2
-        return Prediction(
-            probabilities.index(confidence) if sure else None,
-            confidence,
-            probabilities,
-            loaded.to_original(hypotheses[best].component.box),
-            NOTE_MULTIPLE if several else "",
-            frames[best],
-        )
+        several = found.digit is None and judgement.several > (1 - found.confidence) / 2
+        return replace(found, note=NOTE_MULTIPLE) if several else found
 
     def read(self, source: Source) -> Reading:
         """Read all digits of a page, line by line.
@@ -145,15 +137,17 @@ class Classifier:
         loaded = picture.load(source, picture.PAGE_MAX_SIDE)
         found = read_page([polarity.narrow for polarity in extract(loaded.pixels)], self.classify)
         if not found:
-            return Reading((((self._only_digit(loaded),),),))
+            return Reading((((self._predict_single(loaded),),),))
+
+        def predict(digit: "Digit") -> Prediction:
+            box = loaded.to_original(digit.box)
+            return self._to_prediction(digit.probabilities, box, digit.frame)
+
         return Reading(
-            tuple(
-                tuple(tuple(self._digit(digit, loaded) for digit in column) for column in line)
-                for line in found
-            )
+            tuple(tuple(tuple(map(predict, column)) for column in line) for line in found)
         )
 
-    def _only_digit(self, loaded: GreyImage) -> Prediction:
+    def _predict_single(self, loaded: GreyImage) -> Prediction:
         """Read a page without lines as a picture of one digit.
 
         Several digits would have made a line.
@@ -164,17 +158,16 @@ class Classifier:
             raise PictureError(f"{loaded.name}: no digits found")
         return replace(found, box=loaded.to_original(found.box), note="")
 
-    def _digit(self, digit: "Digit", loaded: GreyImage) -> Prediction:
-        probabilities = tuple(digit.probabilities.tolist())
-        confidence = max(probabilities)
-        sure = confidence >= self.threshold
-        return Prediction(
-            probabilities.index(confidence) if sure else None,
-            confidence,
-            probabilities,
-            loaded.to_original(digit.box),
-            frame=digit.frame,
-        )
+    def _to_prediction(
+        self,
+        probabilities: NDArray[np.float64],
+        box: tuple[int, int, int, int],
+        frame: NDArray[np.uint8],
+    ) -> Prediction:
+        values = tuple(probabilities.tolist())
+        confidence = max(values)
+        digit = values.index(confidence) if confidence >= self.threshold else None
+        return Prediction(digit, confidence, values, box, frame=frame)
 
     def classify(self, inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Return frames and probabilities of n digits: uint8 [n, 28, 28], float32 [n, 10]."""
