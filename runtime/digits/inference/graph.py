@@ -252,7 +252,7 @@ class _Tensors:
         lengths = shape[1:] if of_digits else shape
         possible = len(shape) <= _MAX_RANK and min(lengths, default=1) > 0
         if not possible or not tensor or tensor in self._shapes:
-            raise ModelError(f"{self._name}: there can't be a tensor {tensor!r} of shape {shape}")
+            raise ModelError(f"{self._name}: invalid tensor {tensor!r} of shape {shape}")
         self._shapes[tensor] = shape
         if of_digits:
             self.values += prod(lengths)

@@ -78,7 +78,7 @@ def read(model: bytes, name: str) -> Metadata:
         raise ModelError(f"{name} is damaged or was edited: its SHA-256 is wrong")
     version = pairs["format_version"]
     if version != FORMAT_VERSION:
-        raise ModelError(f"{name} has format version {version}; this digits reads {FORMAT_VERSION}")
+        raise ModelError(f"{name} has format version {version}; expected {FORMAT_VERSION}")
     return _parse(pairs, name)
 
 

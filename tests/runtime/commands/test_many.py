@@ -207,7 +207,7 @@ def test_rows_of_another_form_are_not_appended(folder: Path) -> None:
     with results.open("w") as out:
         digits("predict", "many", "--csv", cwd=folder, stdout=out)
     before = results.read_bytes()
-    for arguments, part in ((["predict"], "--csv is needed"), (["read", "--csv"], "another")):
+    for arguments, part in ((["predict"], "add --csv"), (["read", "--csv"], "CSV header")):
         with results.open("a") as out:
             done = digits(*arguments, "many", "--skip-done", results, cwd=folder, stdout=out)
         assert done.returncode == 1

@@ -102,15 +102,15 @@ def edit_attribute_twice(model: GraphProto) -> None:
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        (edit_name, "there can't be a tensor"),
+        (edit_name, "invalid tensor"),
         (edit_order, "the inputs or attributes of its"),
         (edit_lengths, "'fc3.weight.int' is no int8 of shape"),
         (edit_huge_lengths, "'fc3.weight.int' is no int8 of shape"),
-        (edit_empty, "there can't be a tensor 'empty'"),
+        (edit_empty, "invalid tensor 'empty'"),
         (edit_type, "'fc3.weight.int' is no type 8 of shape"),
         (edit_inputs, "the inputs or attributes of its Softmax don't fit"),
         (edit_outputs, "the inputs or attributes of its Gemm don't fit"),
-        (edit_unnamed, "there can't be a tensor ''"),
+        (edit_unnamed, "invalid tensor ''"),
         (edit_answers, "doesn't output ten probabilities for a digit"),
         (edit_attribute, "Softmax has the attribute 'axis'"),
         (edit_attribute_type, "Softmax has the attribute 'axis'"),

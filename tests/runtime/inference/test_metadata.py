@@ -57,7 +57,7 @@ def test_noise_is_no_model(noise: bytes) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format_version": "2"}, "has format version 2; this digits reads 1"),
+        ({"format_version": "2"}, "has format version 2; expected 1"),
         ({"kernels": "quantum"}, "kernels is 'quantum'"),
         ({"rejection_threshold": 1.5}, "rejection_threshold is not between 0 and 1"),
         ({"rejection_threshold": "nan"}, "rejection_threshold is not between 0 and 1"),
