@@ -207,7 +207,7 @@ def test_file_refused_by_the_runtime_is_not_written(
     run: RunDir, config: ExportConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtime_graph, "_MAX_VALUES", 30_000 if config.quantization else 10_000)
-    with pytest.raises(ModelError, match=r"lenet5.*onnx takes more memory or time than digits"):
+    with pytest.raises(ModelError, match=r"lenet5.*onnx needs more memory or time than digits"):
         export_run(run, config)
     assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
 
