@@ -43,7 +43,7 @@ test-browser: .venv/done
 	.venv/$(BIN)/python -m pytest tests/browser
 
 test-bounds: .venv/done
-	tests/bounds.sh
+	tests/dependency_bounds.sh
 
 test-arm: .venv/done
 	tests/arm/root.sh

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from tests.drawn import Sheet, chosen, lamp, page, shadow
+from tests.synthetic import Sheet, chosen, lamp, page, shadow
 
 from digits.data import mnist
 from digits.data.mnist import Split

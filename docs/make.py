@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
-from tests import drawn
-from tests.drawn import Sheet, chosen, shadow
+from tests import synthetic
+from tests.synthetic import Sheet, chosen, shadow
 
 from digits import Classifier
 from digits.commands.drawing import annotate, debug_strip, save
@@ -93,7 +93,7 @@ def examples() -> None:
 def page() -> None:
     """Numbers of test digits on ruled paper, tilted, in uneven light: how they are read."""
     photo = HERE / "page.jpg"
-    Image.fromarray(drawn.page(mnist.load("test"))).save(photo, quality=80)
+    Image.fromarray(synthetic.page(mnist.load("test"))).save(photo, quality=80)
     reading = Classifier().read(photo)
     print(reading.text)
     save(HERE / "page-read.jpg", annotate(str(photo), reading.digits))

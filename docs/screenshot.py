@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image
-from tests import drawn
+from tests import synthetic
 from tests.browser.page import SEVEN, Page
 from tests.served import served
 
@@ -18,7 +18,7 @@ def main() -> None:
     """A seven that is drawn on a phone, beside a photo that is read on a desktop."""
     with TemporaryDirectory() as folder, served() as server:
         photo = Path(folder) / "numbers.png"
-        Image.fromarray(drawn.page(mnist.load("test"))).save(photo)
+        Image.fromarray(synthetic.page(mnist.load("test"))).save(photo)
         with Page(server.url, 390, 844, phone=True) as page:
             page.open("dark")
             page.draw(SEVEN)

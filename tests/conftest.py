@@ -14,7 +14,7 @@ from digits.__main__ import main
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits.errors import DataError
-from tests import drawn
+from tests import synthetic
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -69,7 +69,7 @@ def pictures() -> list[Path]:
 def numbers(tmp_path_factory: pytest.TempPathFactory, test_slice: Split) -> Path:
     """A photograph of four numbers, as a JPEG."""
     path = tmp_path_factory.mktemp("numbers") / "numbers.jpg"
-    Image.fromarray(drawn.page(test_slice)).save(path, quality=90)
+    Image.fromarray(synthetic.page(test_slice)).save(path, quality=90)
     return path
 
 

@@ -9,7 +9,7 @@ from threading import Timer
 
 import pytest
 
-from tests.road.conftest import Run
+from tests.e2e.conftest import Run
 
 # The Raspberry Pi 4's; the 5's, for which onnxruntime has other kernels (UDOT: four products of
 # bytes at once).

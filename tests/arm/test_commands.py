@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from digits.data.mnist import Split
-from tests.drawn import Sheet, chosen, lamp
-from tests.road.conftest import Run, run_installed
-from tests.road.test_bad_input import test_mistakes_in_reading  # noqa: F401
+from tests.e2e.conftest import Run, run_installed
+from tests.e2e.test_bad_input import test_mistakes_in_reading  # noqa: F401
+from tests.synthetic import Sheet, chosen, lamp
 from tests.test_structure import HEAVY
 
 

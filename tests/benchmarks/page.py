@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from tests import drawn, strokes
+from tests import strokes, synthetic
 from tests.browser.film import camera_showing, write_film
 from tests.browser.page import SEVEN, Page
 from tests.served import served
@@ -156,7 +156,7 @@ def all_drawings(page: Page, count: int) -> None:
 def camera(url: str) -> str:
     with TemporaryDirectory() as folder:
         film = Path(folder, "film.y4m")
-        photo = Image.fromarray(drawn.page(mnist.load("test"))).resize((640, 336))
+        photo = Image.fromarray(synthetic.page(mnist.load("test"))).resize((640, 336))
         sheet = Image.new("L", (640, 480), 150)
         sheet.paste(photo, (0, 72))
         write_film(film, np.asarray(sheet))

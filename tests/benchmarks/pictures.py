@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 from tests.benchmarks.timing import microseconds, pin, show
-from tests.drawn import Sheet, chosen, page
+from tests.synthetic import Sheet, chosen, page
 
 from digits import Classifier
 from digits.data import mnist

@@ -11,7 +11,7 @@ from digits.data.mnist import Split
 from tests.browser.conftest import SIZES
 from tests.browser.film import camera_showing, write_film
 from tests.browser.page import SEVEN, Page
-from tests.drawn import Sheet, chosen
+from tests.synthetic import Sheet, chosen
 
 
 @pytest.fixture(scope="module")

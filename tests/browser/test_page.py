@@ -10,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 from digits.classifier import Classifier
 from digits.data.mnist import Split
 from tests.browser.page import SEVEN, Page
-from tests.drawn import chosen
+from tests.synthetic import chosen
 
 SAMPLES = Path(__file__).parent.parent / "pictures"
 

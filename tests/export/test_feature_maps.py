@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from tests.hostile.forgery import sealed
+from tests.robustness.forgery import sealed
 
 from digits.data.mnist import Split
 from digits.inference.feature_maps import feature_maps

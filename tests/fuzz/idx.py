@@ -6,7 +6,7 @@ with instrumented("digits"):
     from digits.data import mnist
     from digits.errors import DataError
 
-from tests.hostile import corpus, specimens
+from tests.robustness import corpus, specimens
 
 
 def attempt(raw: bytes) -> None:

@@ -9,7 +9,7 @@ with instrumented("digits", "PIL"):
     from digits.vision.frame import to_mnist
     from digits.vision.hypotheses import propose
 
-from tests.hostile import corpus, specimens
+from tests.robustness import corpus, specimens
 
 
 def attempt(raw: bytes) -> None:

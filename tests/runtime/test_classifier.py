@@ -24,8 +24,8 @@ from digits.vision.picture import Source
 from tests.benchmarks import nondigits
 from tests.camera.marks import DEJAVU
 from tests.conftest import PICTURES
-from tests.drawn import Sheet, chosen, lamp
-from tests.edits import edits
+from tests.levenshtein import edits
+from tests.synthetic import Sheet, chosen, lamp
 
 SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "photos"
 real_photos = pytest.mark.skipif(

@@ -1,4 +1,4 @@
-"""The command line in this process; tests/road runs the installed command."""
+"""The command line in this process; tests/e2e runs the installed command."""
 
 import csv
 import dataclasses
@@ -26,8 +26,8 @@ from digits.inference.model_file import BUNDLED
 from digits.vision import picture
 from digits.vision.hypotheses import propose
 from tests.conftest import Run
-from tests.drawn import Sheet, chosen, lamp
 from tests.runtime.conftest import count_calls
+from tests.synthetic import Sheet, chosen, lamp
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from digits.vision.components import Box, Component
 from digits.vision.hypotheses import KINDS, Hypothesis
 from digits.vision.judge import Judgement
 from digits.vision.picture import GreyImage
-from tests.drawn import Sheet, chosen
+from tests.synthetic import Sheet, chosen
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from digits.commands import explanation
 from digits.commands.drawing import SURE, UNSURE
 from digits.inference.feature_maps import FeatureMaps
 from tests.conftest import Run
-from tests.hostile import forgery
+from tests.robustness import forgery
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from digits.commands import results
 from digits.commands.csv_log import CsvLog
 from digits.commands.folder_scan import FileStamp
 from digits.commands.watch import COLUMNS
-from tests.hostile.watchful import measured
+from tests.robustness.sandbox import measured
 
 NAMES = ("=1.png", "-7.png", "@a/7.png", "a;=1.png", "\\x3d1.png", "a\nb.png", "\udcff.png", "é")
 NOTHING = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0))

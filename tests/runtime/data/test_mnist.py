@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from digits.data import fetch, mnist
 from digits.data.mnist import Split
 from digits.errors import DataError
-from tests.hostile.watchful import measured
+from tests.robustness.sandbox import measured
 
 TRAIN = 10_003  # three digits train, 10,000 validate
 

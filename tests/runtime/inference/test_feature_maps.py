@@ -12,8 +12,8 @@ from digits.errors import ModelError
 from digits.inference import graph
 from digits.inference.feature_maps import feature_maps
 from digits.inference.model import Model, open_session
-from tests.hostile import forgery
-from tests.hostile.forgery import RAW
+from tests.robustness import forgery
+from tests.robustness.forgery import RAW
 
 
 def test_the_bundled_model_has_two_convolutions(test_slice: Split) -> None:

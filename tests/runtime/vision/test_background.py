@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from digits.data.mnist import Split
 from digits.vision.background import remove_lines
 from digits.vision.ink import extract, otsu_levels
-from tests.drawn import Sheet, chosen
+from tests.synthetic import Sheet, chosen
 
 THICKEST = 6
 

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from digits.data.mnist import Split
 from digits.vision import cuts
 from digits.vision.components import Box, Component, trim
-from tests.drawn import Sheet, chosen
+from tests.synthetic import Sheet, chosen
 
 INKS = hnp.arrays(
     np.uint8,

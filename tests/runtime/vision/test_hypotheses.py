@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from digits.data.mnist import Split
 from digits.vision import hypotheses
 from digits.vision.hypotheses import KINDS, MAX_HYPOTHESES, Hypothesis, propose
-from tests.drawn import PAPER, Sheet, chosen, lamp, shadow
+from tests.synthetic import PAPER, Sheet, chosen, lamp, shadow
 
 Change = Callable[[Sheet], None]
 

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from digits.data.mnist import Split
 from digits.vision import ink
-from tests.drawn import PAPER, Sheet, chosen, lamp, shadow
+from tests.synthetic import PAPER, Sheet, chosen, lamp, shadow
 
 Light = Callable[[int, int], np.ndarray]
 

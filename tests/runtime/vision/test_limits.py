@@ -12,8 +12,8 @@ from PIL import Image
 
 from digits.errors import PictureError
 from digits.vision import decoder, limits, picture
-from tests.hostile import bombs
-from tests.hostile.watchful import measured
+from tests.robustness import bombs
+from tests.robustness.sandbox import measured
 
 GREY = np.tile(np.arange(0, 240, 10, np.uint8), (20, 1))
 

@@ -12,7 +12,7 @@ from digits.vision import page
 from digits.vision.components import Box, Integers
 from digits.vision.ink import extract
 from digits.vision.page import MAX_PIECES, Page, deskew, find_pieces, text_lines, to_original
-from tests.drawn import Sheet, chosen
+from tests.synthetic import Sheet, chosen
 
 HEIGHT = 40.0
 

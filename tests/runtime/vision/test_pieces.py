@@ -20,8 +20,8 @@ from digits.vision.pieces import (
     restore_erased,
 )
 from digits.vision.segment import segment
-from tests.drawn import PAPER, Sheet, chosen
 from tests.runtime.vision.pages import Network, bar, bars, ink_of
+from tests.synthetic import PAPER, Sheet, chosen
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from digits import Classifier
 from digits.data.mnist import Split
 from digits.vision.ink import extract
 from digits.vision.read import Digit, read_page
-from tests.drawn import Sheet, chosen
 from tests.runtime.vision.pages import Network, ink_of
+from tests.synthetic import Sheet, chosen
 
 
 @pytest.fixture(scope="module")

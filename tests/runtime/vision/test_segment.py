@@ -14,8 +14,8 @@ from digits.vision.ink import Ink
 from digits.vision.lattice import ARC_FEATURES, DIGIT, LETTER, SPECK, Lattice, best_path
 from digits.vision.page import MAX_PIECES
 from digits.vision.segment import Segmentation, segment
-from tests.drawn import Sheet, chosen
 from tests.runtime.vision.pages import Network, bar, bars, ink_of
+from tests.synthetic import Sheet, chosen
 
 
 def found_in(ink: Ink, network: Network | None = None) -> Segmentation:

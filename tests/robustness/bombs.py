@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from tests.hostile import specimens
-from tests.hostile.specimens import chunk, encoded
+from tests.robustness import specimens
+from tests.robustness.specimens import chunk, encoded
 
 
 def png(width: int, height: int, colour: int, *chunks: bytes, depth: int = 8) -> bytes:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.hostile.patterns import PATTERNS, costs
+from tests.robustness.patterns import PATTERNS, costs
 
 # Three times what is meant on a machine of 2020, of the processor.
 PREDICT_SECONDS, READ_SECONDS = 3.0, 9.0

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kills.running import (
+from tests.crash.invariants import assert_one_sentence, assert_whole, strays
+from tests.crash.running import (
     Command,
     Driver,
     Tally,
@@ -17,7 +18,6 @@ from tests.kills.running import (
     moments,
     too_small,
 )
-from tests.kills.whole import assert_one_sentence, assert_whole, strays
 
 LARGE = 10_000  # pages
 

@@ -22,8 +22,8 @@ from digits.text import to_json
 from digits_train import checkpoint, info
 from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5
-from tests.hostile import corpus
-from tests.hostile.watchful import harmless
+from tests.robustness import corpus
+from tests.robustness.sandbox import harmless
 
 # torch remarks on what it wouldn't have written itself.
 pytestmark = pytest.mark.filterwarnings(

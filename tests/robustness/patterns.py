@@ -1,6 +1,6 @@
 """Pictures that are much work to read: rings, chequers, specks, scribbles, noise.
 
-python -m tests.hostile.patterns [NAME ...] prints what each takes; with --profile the functions
+python -m tests.robustness.patterns [NAME ...] prints what each takes; with --profile the functions
 that take the most time.
 """
 
@@ -23,7 +23,7 @@ from digits.classifier import Classifier
 from digits.errors import PictureError
 from digits.prediction import Prediction
 from digits.vision.picture import PAGE_MAX_SIDE
-from tests.hostile.watchful import Usage, measured
+from tests.robustness.sandbox import Usage, measured
 
 SIDE = PAGE_MAX_SIDE  # pixels; a larger picture is reduced to it
 INK, PAPER = 30, 225
@@ -182,7 +182,7 @@ class Costs(NamedTuple):
 
 def costs(name: str) -> Costs:
     """Of one pattern, in a process of its own: what one leaves in memory helps the next."""
-    words = [sys.executable, "-m", "tests.hostile.patterns", "--measure", name]
+    words = [sys.executable, "-m", "tests.robustness.patterns", "--measure", name]
     try:
         done = subprocess.run(
             words, cwd=_ROOT, env=_ENVIRONMENT, capture_output=True, text=True, timeout=_PATIENCE

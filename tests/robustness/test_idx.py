@@ -9,8 +9,8 @@ import pytest
 
 from digits.data import mnist
 from digits.errors import DataError
-from tests.hostile import corpus, specimens
-from tests.hostile.watchful import harmless
+from tests.robustness import corpus, specimens
+from tests.robustness.sandbox import harmless
 
 
 def assert_parsed_or_refused(name: str, raw: bytes) -> None:

@@ -18,7 +18,7 @@ import pytest
 from digits.classifier import Classifier
 from digits.data.mnist import Split
 from digits.serve import addresses
-from tests.road.conftest import Run
+from tests.e2e.conftest import Run
 from tests.served import DIGITS, Served, served
 
 

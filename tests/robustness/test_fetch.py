@@ -16,8 +16,8 @@ import pytest
 
 from digits.data import fetch, mnist
 from digits.errors import DataError
-from tests.hostile import corpus
-from tests.hostile.watchful import harmless
+from tests.robustness import corpus
+from tests.robustness.sandbox import harmless
 
 NAME = "t10k-labels-idx1-ubyte"
 MEMBER = f"package/data/{NAME}"

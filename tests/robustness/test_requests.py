@@ -17,8 +17,8 @@ from digits.classifier import Classifier
 from digits.serve.app import App
 from digits.serve.server import bind, make_server
 from digits.serve.settings import Settings
-from tests.hostile import corpus, specimens
-from tests.hostile.watchful import harmless
+from tests.robustness import corpus, specimens
+from tests.robustness.sandbox import harmless
 from tests.runtime.serve.conftest import application
 
 INFER = "/v2/models/lenet5/infer"

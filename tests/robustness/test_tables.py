@@ -10,8 +10,8 @@ from digits.commands.csv_log import CsvLog
 from digits.commands.watch import COLUMNS
 from digits.data.image_folder import LabelledDataset
 from digits.errors import DataError, DigitsError
-from tests.hostile import corpus
-from tests.hostile.watchful import harmless
+from tests.robustness import corpus
+from tests.robustness.sandbox import harmless
 
 ROW = "a.png,2026-01-02T03:04:05.000000006Z,123,7," + ",".join(["0.1"] * (len(COLUMNS) - 4))
 LINES = [",".join(COLUMNS), ROW, ROW.replace("a.png", '"b ""c"", d.png"'), ROW.replace("a", "é")]

@@ -18,7 +18,7 @@ import pytest
 
 from digits.inference import metadata
 from digits.inference.model_file import BUNDLED
-from tests.road.conftest import Run
+from tests.e2e.conftest import Run
 from tests.served import Served, served
 
 pytestmark = pytest.mark.slow

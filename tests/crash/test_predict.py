@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kills.running import (
+from tests.crash.invariants import assert_one_sentence, assert_rows
+from tests.crash.running import (
     PAGE,
     Command,
     Driver,
@@ -18,7 +19,6 @@ from tests.kills.running import (
     faults,
     moments,
 )
-from tests.kills.whole import assert_one_sentence, assert_rows
 
 COUNT = 80
 

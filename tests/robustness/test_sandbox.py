@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile import corpus, watchful
-from tests.hostile.watchful import harmless
+from tests.robustness import corpus, sandbox
+from tests.robustness.sandbox import harmless
 
 
 def write(folder: Path) -> None:
@@ -35,7 +35,7 @@ def unpickle(_: Path) -> None:
 
 
 def fill(_: Path) -> None:
-    bytearray(b"x") * (watchful.MEGABYTES + 50 << 20)
+    bytearray(b"x") * (sandbox.MEGABYTES + 50 << 20)
 
 
 @pytest.mark.parametrize("harm", [write, remove, execute, fetch, unpickle, fill])

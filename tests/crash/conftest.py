@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kills.running import Driver, Tally
+from tests.crash.running import Driver, Tally
 
 _TALLY = Tally()
 

@@ -15,7 +15,8 @@ from typing import IO
 
 import pytest
 
-from tests.kills.running import (
+from tests.crash.invariants import assert_rows
+from tests.crash.running import (
     PAGE,
     Command,
     Driver,
@@ -25,7 +26,6 @@ from tests.kills.running import (
     faults,
     moments,
 )
-from tests.kills.whole import assert_rows
 
 COUNT = 40
 

@@ -1,6 +1,6 @@
 """A process that forks one for each `digits` command, because importing torch takes seconds.
 
-python -m tests.kills.driver DESCRIPTOR: of a socket, which brings the commands (JSON, with the
+python -m tests.crash.driver DESCRIPTOR: of a socket, which brings the commands (JSON, with the
 descriptors of stdout and stderr) and takes of each the process's number, and its exit code.
 """
 
@@ -34,7 +34,7 @@ def serve(connection: socket.socket) -> None:
 def become(command: dict[str, Any], descriptors: list[int]) -> None:
     """Be `digits`, with the slice in place of MNIST and little patience."""
     from digits.__main__ import main
-    from tests.kills.faults import Faults
+    from tests.crash.faults import Faults
 
     for target, descriptor in enumerate(descriptors, 1):
         os.dup2(descriptor, target)

@@ -1,6 +1,6 @@
 """Cut the slice of MNIST that the tests carry: the first 1,000 training and 500 test digits.
 
-    python tests/slice/make.py
+    python tests/mnist_subset/make.py
 
 Needs the full data set (see digits.data.mnist).
 """

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.kills.faults import ERRORS
+from tests.crash.faults import ERRORS
 
 # Kills of each command at a random time, write errors, sizes of disks; from ALL on, all of these.
 KILLS = int(os.environ.get("DIGITS_KILLS", "2"))
@@ -61,7 +61,7 @@ class Driver:
     def __init__(self) -> None:
         self._connection, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.kills.driver", str(other.fileno())],
+            [sys.executable, "-m", "tests.crash.driver", str(other.fileno())],
             cwd=ROOT,
             pass_fds=[other.fileno()],
             stdin=subprocess.DEVNULL,

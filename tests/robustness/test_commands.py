@@ -15,8 +15,8 @@ from uvicorn import Server
 from digits.__main__ import main
 from digits.commands.watch import FolderWatcher
 from digits.data import fetch
-from tests.hostile import corpus, specimens
-from tests.hostile.watchful import harmless
+from tests.robustness import corpus, specimens
+from tests.robustness.sandbox import harmless
 
 Run = Callable[..., None]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kills.running import (
+from tests.crash.invariants import assert_one_sentence, assert_whole, strays
+from tests.crash.running import (
     KILLS,
     Command,
     Driver,
@@ -20,7 +21,6 @@ from tests.kills.running import (
     moments,
     too_small,
 )
-from tests.kills.whole import assert_one_sentence, assert_whole, strays
 from tests.train.short import FILES
 
 LARGE = 10_000  # pages

@@ -10,8 +10,8 @@ from digits.classifier import Classifier
 from digits.errors import PictureError
 from digits.prediction import Prediction
 from digits.vision.formats import FORMATS
-from tests.hostile import bombs, corpus, specimens
-from tests.hostile.watchful import harmless
+from tests.robustness import bombs, corpus, specimens
+from tests.robustness.sandbox import harmless
 
 SPECIMENS = specimens.pictures()
 READ = 4  # of so many mutants, one is read as a page too

@@ -25,9 +25,9 @@ from digits.inference.model_file import inspect
 from digits.serve.app import App
 from digits.serve.settings import Settings
 from tests.conftest import Run
-from tests.hostile import corpus, forgery
-from tests.hostile.forgery import METADATA, RAW, sealed
-from tests.hostile.watchful import harmless
+from tests.robustness import corpus, forgery
+from tests.robustness.forgery import METADATA, RAW, sealed
+from tests.robustness.sandbox import harmless
 
 GRAPH, PARTS = 7, 1024  # ModelProto's field, and how many a graph may have
 EVIL = ("", "-1", "1e999", "nan", "9" * 5000, "\0", "{" * 100_000, "٣", "x" * 1_000_000)
