@@ -42,7 +42,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def _slice(prefix: str) -> Split:
     arrays = []
     for kind in ("images-idx3", "labels-idx1"):
-        path = TESTS / "slice" / f"{prefix}-{kind}-ubyte.gz"
+        path = TESTS / "mnist_subset" / f"{prefix}-{kind}-ubyte.gz"
         arrays.append(mnist.parse_idx(mnist.gunzip(path.read_bytes(), path.name), path.name))
     return Split(*arrays)
 
@@ -92,7 +92,7 @@ def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_sli
     }
     monkeypatch.setattr(mnist, "load", lambda split, data=None: splits[split])
     monkeypatch.setattr(mnist, "load_all", lambda data=None: dict(splits))
-    from tests.train.slice_digits import COUNTS  # which imports PyTorch
+    from tests.train.subset_digits import COUNTS  # which imports PyTorch
 
     for name, count in COUNTS.items():
         monkeypatch.setattr(f"digits_train.examples.{name}", count)

@@ -67,9 +67,9 @@ def warm() -> None:
 
     import digits_train.cli
     import digits_train.trainer  # noqa: F401
-    from tests.train import slice_digits
+    from tests.train import subset_digits
 
-    slice_digits.install()
+    subset_digits.install()
     figure = Figure(layout="constrained")
     figure.subplots().set_title("0")
     figure.savefig(os.devnull, format="png")

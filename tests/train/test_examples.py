@@ -13,7 +13,7 @@ from digits_train.examples import Examples, Pool, prefetch
 from digits_train.fit import TrainContext, fit
 from digits_train.models.network import NONE
 from digits_train.prepare import create_state
-from tests.train.slice_digits import COUNTS
+from tests.train.subset_digits import COUNTS
 
 CPU = torch.device("cpu")
 

@@ -13,12 +13,12 @@ from digits.errors import DigitsError
 from digits_train import checkpoint, examples, models
 from digits_train.config import TrainConfig
 from digits_train.run import RunDir
-from tests.train import slice_digits
+from tests.train import subset_digits
 from tests.train.short import CPU, resume, train
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(slice_digits.__file__)
+SCRIPT = Path(subset_digits.__file__)
 
 
 def together(*arguments: str) -> list[str]:
@@ -38,7 +38,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
 def test_two_processes_train_like_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Adam divides by the gradient's size, which makes noise of rounding; hence SGD's recipe."""
-    for name, count in slice_digits.COUNTS.items():
+    for name, count in subset_digits.COUNTS.items():
         monkeypatch.setattr(examples, name, count)
     recipe = models.get_recipe("lenet5", "default", epochs=2, batch_size=33)
     train(TrainConfig("lenet5", recipe), out=tmp_path / "alone")

@@ -1,6 +1,6 @@
-"""The `digits` command with a slice of MNIST in place of the whole, for tests of processes.
+"""The `digits` command with a subset of MNIST, for tests of processes.
 
-python tests/train/slice_digits.py train --epochs 2
+python tests/train/subset_digits.py train --epochs 2
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from digits.data import mnist
 from digits.data.mnist import Split
 from digits_train import examples, plots
 
-SLICE = Path(__file__).parent.parent / "slice"
+SUBSET = Path(__file__).parent.parent / "mnist_subset"
 COUNTS = {
     "NUM_DRAWN": 200,
     "NUM_PHOTOGRAPHED": 100,
@@ -24,7 +24,7 @@ def load(split: mnist.SplitName, data: Path | None = None) -> Split:
     """800 digits train, 200 validate, 500 test."""
     prefix = "t10k" if split == "test" else "train"
     images, labels = (
-        mnist.parse_idx(mnist.gunzip((SLICE / name).read_bytes(), name), name)
+        mnist.parse_idx(mnist.gunzip((SUBSET / name).read_bytes(), name), name)
         for name in (f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz")
     )
     part = {"train": slice(800), "validation": slice(800, None), "test": slice(None)}[split]
