@@ -83,8 +83,9 @@ class Classifier:
 
         sources: see `predict`. Raises PictureError for the first picture that can't be opened.
 
-        >>> [one.digit for one in Classifier().predict_batch(["0.png", "7.jpg"])]
-        [0, 7]
+        >>> first, second = Classifier().predict_batch(["0.png", "7.jpg"])
+        >>> first.digit, second.digit
+        (0, 7)
         """
         return [self.prediction(examined) for examined in self.examine(sources)]
 
