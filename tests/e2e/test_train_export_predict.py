@@ -86,7 +86,7 @@ def test_eval_and_info_agree_with_the_export(workshop: Path, digits: Run, tmp_pa
     }
     about = json.loads(digits("info", model, "--json").stdout)
     assert about["bytes"] == report["forms"][2]["bytes"]
-    assert about["numbers"]["int8"] > 44_000
+    assert about["parameter_counts"]["int8"] > 44_000
 
 
 def test_the_run_folder_is_complete(workshop: Path) -> None:

@@ -14,7 +14,6 @@ from digits.text import escape_control, escape_name
 
 _MAX_LISTED = 10  # mistakes
 _MAX_NESTED = 100  # objects and lists
-_BENCH_KEYS = {"image_latency": "picture", "cpu_share": "share"}  # in JSON
 
 
 def evaluation_lines(result: Evaluation) -> Iterator[str]:
@@ -59,7 +58,7 @@ def evaluation_dict(result: Evaluation) -> dict[str, Any]:
         "threshold": result.threshold,
         "rejected": result.rejected,
         "rejected_right": result.rejected_right,
-        "accuracy_of_answers": result.selective_accuracy,
+        "selective_accuracy": result.selective_accuracy,
         "precision": result.precision,
         "recall": result.recall,
         "confusion": result.confusion.tolist(),
@@ -69,7 +68,7 @@ def evaluation_dict(result: Evaluation) -> dict[str, Any]:
                 "label": mistake.label,
                 "predicted": mistake.predicted,
                 "confidence": mistake.confidence,
-                "truth": mistake.label_probability,
+                "label_probability": mistake.label_probability,
             }
             for mistake in result.mistakes
         ],
@@ -106,7 +105,6 @@ def description_lines(file: str, size: int, about: Mapping[str, object]) -> Iter
 def info_dict(model: ModelInfo) -> dict[str, Any]:
     """The same as values, with JSON texts in the metadata parsed."""
     values = asdict(model) | {"file": escape_name(model.file)}
-    values["numbers"] = values.pop("parameter_counts")
     values["metadata"] = {key: parse_nested(value) for key, value in vars(model.metadata).items()}
     return values
 
@@ -136,7 +134,7 @@ def bench_lines(about: Mapping[str, object], results: Sequence[BenchResult]) -> 
 def bench_dict(results: Sequence[BenchResult]) -> list[dict[str, Any]]:
     """The same as values, in seconds and bytes."""
     return [
-        {_BENCH_KEYS.get(name, name): value for name, value in vars(one).items()}
+        vars(one)
         | {
             "latency": {f"p{percent}": value for percent, value in one.latency.items()},
             "throughput": [

@@ -44,7 +44,7 @@ def test_as_json(run: Run, clock: None) -> None:
     assert {(row["batch"], row["threads"]) for row in floating["throughput"]} >= {(1, 1), (64, 1)}
     for row in floating["throughput"]:  # a window is a call, and three looks at the clock
         assert row["images_per_second"] == pytest.approx(500 * row["batch"])
-    for key in ("session_start", "picture", "cold_start"):
+    for key in ("session_start", "image_latency", "cold_start"):
         assert 0 < floating[key] < 10
     assert 40e6 < floating["peak_memory"] < 150e6
     assert integer["cold_start"] is None  # a plain `digits predict` takes float kernels
