@@ -8,14 +8,13 @@ kill nor limit a single worker.
 import ctypes
 import multiprocessing
 import os
-import select
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -94,10 +93,6 @@ class Worker(Generic[Request, Answer]):
         self._process.join(_SECONDS_TO_DIE)
         return self._process.exitcode
 
-    def fileno(self) -> int:
-        """For `multiprocessing.connection.wait`."""
-        return self._pipe.fileno()
-
     def close(self) -> None:
         """Kill the process."""
         self._pipe.close()
@@ -124,7 +119,8 @@ class StopEvent:
     """
 
     def __init__(self) -> None:
-        self._set, self._wake = False, os.pipe()
+        self._set = False
+        self._wake, self._waker = multiprocessing.Pipe(duplex=False)
 
     def set_by_signals(self) -> None:
         """Have SIGTERM and Ctrl-C set it instead of ending the process."""
@@ -134,18 +130,24 @@ class StopEvent:
     def is_set(self) -> bool:
         return self._set
 
-    def fileno(self) -> int:
-        """For `multiprocessing.connection.wait`; readable once it is set."""
-        return self._wake[0]
-
-    def wait(self, seconds: float) -> None:
-        """Wait until it is set, or for so many seconds."""
-        select.select([self], [], [], seconds)
-
     def _stop(self, *_: object) -> None:
         if not self._set:
             self._set = True
-            os.write(self._wake[1], b"\0")
+            self._waker.send_bytes(b"\0")
+
+
+def wait_for_answers(
+    workers: Iterable[Worker[Request, Answer]], stop: StopEvent | None, seconds: float
+) -> list[Worker[Request, Answer]]:
+    """Wait for an answer, for so many seconds or until `stop` is set.
+
+    Returns the workers that have answered or died.
+    """
+    pipes = {worker._pipe: worker for worker in workers}
+    ready: list[object] = []
+    with suppress(InterruptedError):  # Ctrl-C on Windows, after `stop` was set
+        ready += wait([*pipes, *([stop._wake] if stop else [])], seconds)
+    return [worker for pipe, worker in pipes.items() if pipe in ready]
 
 
 @contextmanager

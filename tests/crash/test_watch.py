@@ -198,8 +198,7 @@ def test_sigterm_is_heard_at_any_moment() -> None:
 import signal
 import subprocess
 import sys
-import sys
-from digits.processes import StopEvent
+from digits.processes import StopEvent, wait_for_answers
 
 
 def paused(place):
@@ -215,7 +214,7 @@ def paused(place):
     stop = StopEvent()
     stop.set_by_signals()
     sys.settrace(trace)
-    stop.wait(0.01)
+    wait_for_answers([], stop, 0.01)
     sys.settrace(None)
     assert stop.is_set() == (passed >= place)
     return stop.is_set()

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from array import array
 from collections.abc import Callable, Iterator
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from digits import processes
 from digits.errors import ModelError, PictureError
-from digits.processes import Worker, WorkerDied
+from digits.processes import StopEvent, Worker, WorkerDied, wait_for_answers
 
 Work = Callable[[str], object]
 ROOT = Path(__file__).parents[2]
@@ -102,7 +104,7 @@ def test_death_in_the_middle_of_an_answer_is_raised() -> None:
         worker.send("give 64")  # more than the pipe holds
         waiting, deadline = array("i", [0]), time.monotonic() + 60
         while waiting[0] < 1000 and time.monotonic() < deadline:  # bytes beyond its header
-            fcntl.ioctl(worker.fileno(), termios.FIONREAD, waiting)
+            fcntl.ioctl(worker._pipe.fileno(), termios.FIONREAD, waiting)
         worker._process.kill()
         worker._process.join()
         with pytest.raises(WorkerDied):
@@ -126,6 +128,35 @@ def test_memory_is_bounded_and_comes_back() -> None:
         with pytest.raises(PictureError, match="too much"):
             worker.ask("take 96")
         assert worker.ask("take 32") == 32
+
+
+def test_wait_returns_those_that_have_answered(worker: Worker[str, object]) -> None:
+    with closing(Worker(start)) as other:
+        other.wait_until_started()
+        assert wait_for_answers([worker, other], None, 0) == []
+        other.send("")
+        assert wait_for_answers([worker, other], None, 60) == [other]
+        other._process.kill()
+        assert wait_for_answers([other], None, 60) == [other]
+
+
+def test_wait_ends_when_it_is_to_stop(worker: Worker[str, object]) -> None:
+    stop = StopEvent()
+    threading.Timer(0.01, stop._stop).start()
+    assert wait_for_answers([worker], stop, 60) == []
+    assert stop.is_set()
+
+
+def test_wait_that_ctrl_c_interrupts(
+    worker: Worker[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows; elsewhere Python goes on waiting."""
+
+    def interrupted(pipes: object, seconds: float) -> list[object]:
+        raise InterruptedError
+
+    monkeypatch.setattr(processes, "wait", interrupted)
+    assert wait_for_answers([worker], None, 60) == []
 
 
 def test_ctrl_c_does_not_reach_a_process_that_is_only_starting() -> None:

@@ -7,14 +7,13 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import wait
 from typing import NamedTuple
 
 from digits.commands.folder_scan import FileStamp, stamp
 from digits.commands.runner import ClassifierOptions
 from digits.errors import DigitsError, PictureError
 from digits.prediction import Prediction
-from digits.processes import StopEvent, Worker, WorkerDied
+from digits.processes import StopEvent, Worker, WorkerDied, wait_for_answers
 from digits.system import too_many_files
 
 MEMORY_LIMIT = 1 << 30  # bytes for one picture; the largest needs as many
@@ -124,9 +123,8 @@ class ReaderPool:
 
         Raises ModelError if the model fails.
         """
-        ends = {worker.fileno(): worker for worker in self._busy}
-        ready = wait([*ends, *([stop.fileno()] if stop else [])], seconds)
-        outcomes = [self._finish(worker) for end, worker in ends.items() if end in ready]
+        ready = wait_for_answers(self._busy, stop, seconds)
+        outcomes = [self._finish(worker) for worker in ready]
         now = time.monotonic()
         for worker, (picture, since) in list(self._busy.items()):
             if now - since > _MAX_SECONDS:
