@@ -91,6 +91,12 @@ def test_only_the_command_line_knows_of_training_and_export() -> None:
         assert "__import__" not in text, file
 
 
+def test_one_module_asks_for_what_some_systems_lack() -> None:
+    for folder in ("runtime", "train", "export"):
+        for file in set(ROOT.glob(f"{folder}/**/*.py")) - {ROOT / "runtime/digits/system.py"}:
+            assert not imports(file) & {"ctypes", "fcntl", "resource", "select"}, file
+
+
 def test_importing_digits_and_its_command_line_stays_light() -> None:
     code = "import sys, digits.cli; print(*sys.modules)"
     loaded = subprocess.run(

@@ -11,12 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from digits import system
 from digits.errors import DigitsError
-
-try:
-    import fcntl
-except ImportError:  # Windows, which deletes no file that a process has open
-    fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
@@ -69,11 +65,11 @@ def remove_stale_temps(path: Path) -> None:
     folder, stem, suffix = map(glob.escape, (str(path.parent), path.stem, path.suffix))
     for temporary in glob.glob(os.path.join(folder, f".{stem}-{'[0-9a-f]' * 8}{suffix}")):
         with suppress(OSError):  # it does no harm
-            if fcntl is None:
+            if not system.has_locks():
                 os.unlink(temporary)
                 continue
             with open(temporary, "r+b") as file:  # network disks lock only writable files
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                system.flock(file.fileno())
                 os.unlink(temporary)
 
 
@@ -82,10 +78,8 @@ def try_lock(file: int) -> bool:
 
     True where locks don't exist: on Windows and some network disks.
     """
-    if fcntl is None:
-        return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        system.flock(file)
     except BlockingIOError:
         return False
     except OSError:
@@ -102,11 +96,10 @@ def locked_folder(folder: Path) -> Iterator[bool]:
     """
     with ExitStack() as opened:
         free = True
-        if fcntl is not None:
-            with suppress(OSError):
-                file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # a pipe would block
-                opened.callback(os.close, file)
-                free = try_lock(file) and _is_at(file, folder)
+        with suppress(OSError):
+            file = system.open_folder(folder)
+            opened.callback(os.close, file)
+            free = try_lock(file) and _is_at(file, folder)
         yield free
 
 
@@ -128,7 +121,7 @@ def _temporary(path: Path) -> Iterator[Path]:
         name = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
         with ExitStack() as cleanup:
             cleanup.callback(_discard, name)
-            if fcntl is not None:
+            if system.has_locks():
                 file = cleanup.enter_context(name.open("xb"))
                 # Another process may have deleted it between the two calls.
                 if not (try_lock(file.fileno()) and _is_at(file.fileno(), name)):

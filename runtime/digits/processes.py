@@ -5,7 +5,6 @@ concurrent.futures.ProcessPoolExecutor won't do: one crash breaks the whole pool
 kill nor limit a single worker.
 """
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -13,11 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from digits import system
 from digits.errors import DigitsError
 from digits.terminal import silence_pillow
 
@@ -26,7 +24,6 @@ Answer = TypeVar("Answer")
 Start = Callable[[], Callable[[Request], Answer]]
 
 _STARTING = threading.Lock()  # the environment belongs to all threads
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 _LONG = 0.1  # seconds; a picture that takes longer needs much memory
 _SECONDS_TO_DIE = 5.0  # after SIGKILL, unless a disk doesn't respond
 
@@ -51,7 +48,7 @@ class Worker(Generic[Request, Answer]):
         self._pipe, its_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(its_end, start, memory), daemon=True)
         try:
-            with _STARTING, _safe_path(), _sigint_blocked():
+            with _STARTING, _safe_path(), system.sigint_blocked():
                 self._process.start()
         except OSError as error:
             raise WorkerDied(f"can't start another process: {error.strerror}") from error
@@ -167,24 +164,10 @@ def _safe_path() -> Iterator[None]:
             os.environ["PYTHONSAFEPATH"] = before
 
 
-@contextmanager
-def _sigint_blocked() -> Iterator[None]:
-    """Keep Ctrl-C, which reaches all processes, from interrupting one that is starting."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # starting it later would unblock SIGINT
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield  # a process inherits what its parent blocks
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _serve(pipe: Connection, start: Start[Any, Any], memory: int | None) -> None:
     """Answer requests until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with_parent()
+    system.die_with_parent()
     silence_pillow()
     with suppress(EOFError, OSError):
         try:
@@ -193,7 +176,7 @@ def _serve(pipe: Connection, start: Start[Any, Any], memory: int | None) -> None
             pipe.send(error)
             return
         if memory is not None:
-            _limit_memory(memory)
+            system.limit_memory(memory)
         pipe.send(None)
         while True:
             request = pipe.recv()
@@ -205,30 +188,4 @@ def _serve(pipe: Connection, start: Start[Any, Any], memory: int | None) -> None
             pipe.send(answer)
             del request, answer
             if time.monotonic() - started > _LONG:
-                _trim_memory()
-
-
-def _die_with_parent() -> None:
-    """End with the parent even while reading a picture, when nobody watches the pipe (Linux)."""
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _trim_memory() -> None:
-    """Make glibc return the memory that it keeps for the next large picture."""
-    with suppress(AttributeError, OSError, TypeError):  # not glibc
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-def _limit_memory(more: int) -> None:
-    """Let this process allocate so many more bytes before it gets a MemoryError."""
-    try:
-        import resource
-
-        status = Path("/proc/self/status").read_text()
-    except (ImportError, OSError):
-        return
-    used = next(int(line.split()[1]) << 10 for line in status.splitlines() if "VmData" in line)
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = used + more if hard == resource.RLIM_INFINITY else min(used + more, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+                system.trim_memory()

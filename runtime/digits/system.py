@@ -1,10 +1,24 @@
-"""What digits needs from the machine, and what it may use."""
+"""What digits asks of the operating system, and what it does where a system lacks it.
+
+All that only Linux, or only Unix, can do is here. What few commands need is imported late.
+"""
 
 import errno
 import os
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from digits.errors import DigitsError
+
+if TYPE_CHECKING:
+    import socket
+
+# For os.open. Without it, Windows would write "\n" as two bytes; other systems need no such flag.
+O_BINARY: int = getattr(os, "O_BINARY", 0)
+_PR_SET_PDEATHSIG, _SIGKILL = 1, 9  # prctl(2)
 
 
 def require_64_bit() -> None:
@@ -24,7 +38,7 @@ def require_64_bit() -> None:
 
 
 def cpu_count() -> int:
-    """Count the cores that this process may use."""
+    """Count the cores that this process may use; all of them on macOS and Windows."""
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else os.cpu_count() or 1
 
@@ -41,3 +55,142 @@ def too_many_files(error: BaseException | None) -> str:
             return "too many files are open on this machine: close other programs"
         error = error.__cause__
     return ""
+
+
+def on_hangup(handler: Callable[[], None]) -> None:
+    """Call a function on SIGHUP. Windows has no such signal, so it is never called there."""
+    number = getattr(signal, "SIGHUP", None)
+    if number is not None:
+        signal.signal(number, lambda *_: handler())
+
+
+@contextmanager
+def sigint_blocked() -> Iterator[None]:
+    """Keep Ctrl-C, which reaches all processes, from interrupting one that is starting.
+
+    On Windows it may interrupt it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # starting it later would unblock SIGINT
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield  # a process inherits what its parent blocks
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def die_with_parent() -> None:
+    """End with the parent even while reading a picture, when nobody watches the pipe.
+
+    On macOS and Windows only once the picture is read.
+    """
+    _call_c(None, "prctl", _PR_SET_PDEATHSIG, _SIGKILL)
+
+
+def limit_memory(more: int) -> None:
+    """Let this process allocate so many more bytes before it gets a MemoryError.
+
+    No limit on macOS and Windows.
+    """
+    used = _process_status(b"VmData")
+    if used is None:
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = used + more if hard == resource.RLIM_INFINITY else min(used + more, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+
+
+def trim_memory() -> None:
+    """Make glibc return the memory that it keeps for the next large picture; others keep it."""
+    _call_c(None, "malloc_trim", 0)
+
+
+def peak_memory() -> int | None:
+    """The most bytes that this process has occupied so far; None on macOS and Windows."""
+    return _process_status(b"VmHWM")
+
+
+def raise_file_limit(wanted: int) -> int:
+    """Let this process open so many files. Returns how many it may open, which may be fewer.
+
+    On Windows, where sockets aren't files, as many as wanted.
+    """
+    try:
+        import resource
+    except ImportError:
+        return wanted
+    files, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    more = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    while files < more:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+            return more
+        except ValueError:  # macOS allows fewer than `hard`
+            more //= 2
+    return files
+
+
+def has_locks() -> bool:
+    """Whether files can be locked, and deleted and renamed while open: not on Windows."""
+    from importlib.util import find_spec
+
+    return find_spec("fcntl") is not None
+
+
+def flock(file: int) -> None:
+    """Lock an open file until it is closed.
+
+    Raises BlockingIOError if another process has locked it, and OSError where locks don't exist: on
+    Windows and some network disks.
+    """
+    try:
+        import fcntl
+    except ImportError as error:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from error
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def open_folder(folder: str | os.PathLike[str]) -> int:
+    """Open a folder, to lock it. Raises OSError for what is none, and on Windows always."""
+    directory = getattr(os, "O_DIRECTORY", None)  # without it, opening a pipe would block
+    if directory is None:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+    return os.open(folder, os.O_RDONLY | directory)
+
+
+def unix_socket() -> "socket.socket":
+    """Make a Unix socket. Raises DigitsError on Windows, for which Python has none."""
+    import socket
+
+    if not hasattr(socket, "AF_UNIX"):
+        raise DigitsError("--uds: this system has no Unix sockets")
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+def silence_libtiff(library: str) -> None:
+    """Keep libtiff's messages off stderr. library: Pillow's, unless it hides its libtiff."""
+    _call_c(library, "TIFFSetErrorHandler", None)
+
+
+def _call_c(library: str | None, name: str, *arguments: int | None) -> None:
+    """Call a C function if it exists. library: where; None means that of the running program."""
+    with suppress(ImportError, AttributeError, OSError, TypeError):  # TypeError: None on Windows
+        import ctypes
+
+        getattr(ctypes.CDLL(library), name)(*arguments)
+
+
+def _process_status(name: bytes) -> int | None:
+    """Bytes from Linux's /proc/self/status; None on other systems."""
+    try:
+        with open("/proc/self/status", "rb") as status:
+            sizes = (int(line.split()[1]) << 10 for line in status if line.startswith(name))
+            return next(sizes, None)
+    except OSError:
+        return None

@@ -2,6 +2,7 @@ import builtins
 import errno
 import itertools
 import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -98,6 +99,19 @@ def test_a_disk_without_locks_is_written_all_the_same(
         temporary.write_bytes(b"slow")
         write_all({tmp_path / "one": b"fast"})
     assert (tmp_path / "one").read_bytes() == b"slow"
+    with locked_folder(tmp_path) as free, locked_folder(tmp_path) as still:
+        assert free and still
+
+
+def test_a_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Windows, which renames and deletes no file that is open."""
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    (tmp_path / ".one-0123abcd").touch()
+    with atomic_write(tmp_path / "one") as temporary:
+        assert not temporary.exists()
+        temporary.write_bytes(b"first")
+    write_all({tmp_path / "one": b"second"})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"one": b"second"}
     with locked_folder(tmp_path) as free, locked_folder(tmp_path) as still:
         assert free and still
 

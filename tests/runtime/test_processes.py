@@ -159,20 +159,6 @@ def test_wait_that_ctrl_c_interrupts(
     assert wait_for_answers([worker], None, 60) == []
 
 
-def test_ctrl_c_does_not_reach_a_process_that_is_only_starting() -> None:
-    """Python's resource tracker, which comes with the first one, once let it through."""
-    code = """
-import signal
-from multiprocessing import resource_tracker
-from digits.processes import _sigint_blocked
-with _sigint_blocked():
-    resource_tracker.ensure_running()
-    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("True\n", "")
-
-
 @pytest.mark.parametrize("module", ["multiprocessing", "pickle", "random"])
 def test_modules_in_the_current_folder_are_not_run(tmp_path: Path, module: str) -> None:
     """A folder of pictures may be a stranger's."""

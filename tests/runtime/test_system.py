@@ -1,14 +1,24 @@
 """What the machine is, and what it lacks: one sentence instead of a riddle."""
 
+import builtins
+import ctypes
 import errno
+import fcntl
+import os
+import resource
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import requires
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 from digits import system
+from digits.commands.csv_log import CsvLog
 from digits.errors import DigitsError
 
 SENTENCE = (
@@ -73,3 +83,140 @@ def test_too_many_files_are_found_in_the_cause(number: int) -> None:
     error.__cause__ = cause
     assert system.too_many_files(error) == system.too_many_files(cause) != ""
     assert system.too_many_files(OSError(errno.ENOENT, "No such file")) == ""
+
+
+def test_cores_are_counted_without_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert system.cpu_count() == os.cpu_count()
+
+
+def test_hangup_calls_the_handler() -> None:
+    before, calls = signal.getsignal(signal.SIGHUP), list[str]()
+    try:
+        system.on_hangup(lambda: calls.append("hangup"))
+        signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert calls == ["hangup"]
+
+
+def test_a_system_without_hangup(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(signal, "SIGHUP")
+    system.on_hangup(lambda: pytest.fail("nothing calls it"))
+
+
+def test_ctrl_c_does_not_reach_a_process_that_is_only_starting() -> None:
+    """Python's resource tracker, which comes with the first one, once let it through."""
+    code = """
+import signal
+from multiprocessing import resource_tracker
+from digits.system import sigint_blocked
+with sigint_blocked():
+    resource_tracker.ensure_running()
+    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+"""
+    done = python(code)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_a_system_without_signal_masks(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with monkeypatch.context() as patch:
+        patch.delattr(signal, "pthread_sigmask")
+        with system.sigint_blocked():
+            patch.undo()
+            assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == blocked
+
+
+@pytest.mark.parametrize("error", [None, AttributeError, OSError, TypeError])
+@pytest.mark.parametrize(
+    "call",
+    [system.die_with_parent, system.trim_memory, lambda: system.silence_libtiff("libtiff.so")],
+)
+def test_c_functions_that_are_missing(
+    monkeypatch: pytest.MonkeyPatch, call: Callable[[], None], error: type[Exception] | None
+) -> None:
+    """macOS's C library has none of them, Windows' can't be opened, some Pythons have no ctypes."""
+
+    def refuse(library: str | None) -> None:
+        assert error is not None
+        raise error
+
+    if error is None:
+        monkeypatch.setitem(sys.modules, "ctypes", None)
+    else:
+        monkeypatch.setattr(ctypes, "CDLL", refuse)
+    call()
+
+
+def test_no_process_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, mode: str) -> None:
+        raise FileNotFoundError
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    monkeypatch.setattr(builtins, "open", refuse)
+    system.limit_memory(0)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+    assert system.peak_memory() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_peak_memory_is_in_bytes() -> None:
+    done = python("from digits.system import peak_memory; x = b'1' * 10**8; print(peak_memory())")
+    assert 1e8 < int(done.stdout) < 2e8
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "most", "allowed"),
+    [
+        (256, resource.RLIM_INFINITY, 10**6, 64_000),
+        (256, 1000, 10**6, 1000),
+        (256, 256, 256, 256),
+        (100_000, 100_000, 10**6, 100_000),
+        (256, resource.RLIM_INFINITY, 24_576, 16_000),  # macOS: kern.maxfilesperproc
+        (256, resource.RLIM_INFINITY, 256, 256),
+    ],
+)
+def test_file_limit_is_raised_as_far_as_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, most: int, allowed: int
+) -> None:
+    now = [(soft, hard)]
+
+    def limit(which: int, to: tuple[int, int]) -> None:
+        if to[0] > most:
+            raise ValueError("current limit exceeds maximum limit")
+        now.append(to)
+
+    monkeypatch.setattr(resource, "getrlimit", lambda which: now[-1])
+    monkeypatch.setattr(resource, "setrlimit", limit)
+    assert system.raise_file_limit(64_000) == allowed
+    assert now[-1] == (allowed, hard)
+
+
+def test_a_system_without_file_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert system.raise_file_limit(64_000) == 64_000
+
+
+def test_folders_of_a_system_that_opens_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "O_DIRECTORY")
+    with pytest.raises(PermissionError):
+        system.open_folder(tmp_path)
+
+
+def test_rows_are_written_as_bytes_where_text_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system, "O_BINARY", os.O_NONBLOCK)  # a flag that this system can tell
+    log = CsvLog(tmp_path / "log.csv", ("a",))
+    assert fcntl.fcntl(log._file, fcntl.F_GETFL) & os.O_NONBLOCK
+    os.close(log._file)
+
+
+def test_a_system_without_unix_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    system.unix_socket().close()
+    monkeypatch.delattr(socket, "AF_UNIX")
+    with pytest.raises(DigitsError, match="this system has no Unix sockets"):
+        system.unix_socket()

@@ -27,7 +27,7 @@ from digits.errors import DigitsError, ModelError
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model
 from digits.inference.model_file import SHA256_VARIABLE
-from digits.system import cpu_count
+from digits.system import cpu_count, peak_memory
 from digits.terminal import progress_bar
 
 _BATCHES, _THREADS = (1, 8, 64), sorted({1, cpu_count()})
@@ -41,11 +41,10 @@ _MIN_CALLS = 10  # in a window, for percentiles
 # Reads one picture and prints the peak memory.
 _PREDICT_AND_PRINT_PEAK = """
 from digits.__main__ import main
+from digits.system import peak_memory
 main()
-with open("/proc/self/status") as status:
-    print(*[line.split()[1] for line in status if line.startswith("VmHWM")])
+print(peak_memory())
 """
-_STATUS = Path("/proc/self/status")  # on Linux
 _BOARD = Path("/proc/device-tree/model")  # of a Raspberry Pi and similar boards
 _CPUINFO = Path("/proc/cpuinfo")
 # https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
@@ -151,11 +150,9 @@ def _measure(model: Model, picture: Path, advance: Callable[[], None]) -> BenchR
     advance()
     if model.kernels == reopen().kernels:
         result.cold_start = _median(lambda: _run_process(["-m", "digits"], model, picture))
-        if _STATUS.exists():
-            kilobytes = _run_process(["-c", _PREDICT_AND_PRINT_PEAK], model, picture).splitlines()[
-                -1
-            ]
-            result.peak_memory = int(kilobytes) << 10
+        if peak_memory() is not None:
+            lines = _run_process(["-c", _PREDICT_AND_PRINT_PEAK], model, picture).splitlines()
+            result.peak_memory = int(lines[-1])
     advance()
     return result
 

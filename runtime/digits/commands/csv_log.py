@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from digits import system
 from digits.commands import results
 from digits.errors import DigitsError
 from digits.files import try_lock
@@ -88,7 +89,8 @@ class CsvLog:
             self._file = fresh
 
     def _open(self) -> int:
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | system.O_BINARY
+        file = os.open(self.path, flags, 0o644)
         if not try_lock(file):
             os.close(file)
             raise DigitsError(f"another process is writing {self.path}")

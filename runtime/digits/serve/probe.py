@@ -5,13 +5,13 @@ when it is ready, 1 when it isn't.
 """
 
 import http.client
-import socket
 import ssl
 import sys
 
 from digits.errors import DigitsError
 from digits.serve import cli
 from digits.serve.settings import Settings
+from digits.system import unix_socket
 from digits.terminal import print_stderr
 
 _SECONDS = 3.0
@@ -37,7 +37,7 @@ def _connection(settings: Settings) -> http.client.HTTPConnection:
     else:
         connection = http.client.HTTPConnection(host, settings.port, timeout=_SECONDS)
     if settings.uds:
-        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock = unix_socket()
         connection.sock.settimeout(_SECONDS)
         connection.sock.connect(str(settings.uds))
         if settings.ssl_certfile:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import uvicorn
 
+from digits import system
 from digits.errors import DigitsError
 from digits.serve import addresses
 from digits.serve.app import App
@@ -42,7 +43,8 @@ def serve(settings: Settings) -> None:
         # and for the one that uvicorn sends to itself when it has ended because of it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        _reload_on_hangup(server)
+        if not sys.stderr.isatty():  # a terminal sends SIGHUP when it is closed
+            system.on_hangup(server.reload)
         _announce(listener, settings)
         try:
             server.run([listener])
@@ -131,9 +133,7 @@ def bind(settings: Settings) -> socket.socket:
 
 def _bind_unix(path: Path) -> socket.socket:
     """A Unix socket, in place of one on which nobody listens any more."""
-    if not hasattr(socket, "AF_UNIX"):
-        raise DigitsError("--uds: this system has no Unix sockets")
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = system.unix_socket()
     try:
         if path.exists():
             if not stat.S_ISSOCK(path.stat().st_mode):
@@ -149,7 +149,7 @@ def _bind_unix(path: Path) -> socket.socket:
 
 
 def _is_alive(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+    with system.unix_socket() as client:
         return client.connect_ex(str(path)) == 0
 
 
@@ -191,13 +191,6 @@ def _configure_logging(settings: Settings) -> None:
         logging.addLevelName(level, logging.getLevelName(level).lower())
 
 
-def _reload_on_hangup(server: Server) -> None:
-    """SIGHUP means a new model, unless it is the terminal's, which sends it when it is closed."""
-    number = getattr(signal, "SIGHUP", None)
-    if number is not None and not sys.stderr.isatty():
-        signal.signal(number, lambda *_: server.reload())
-
-
 def _announce(listener: socket.socket, settings: Settings) -> None:
     if settings.uds:
         print_stderr(f"serving unix:{settings.uds} until Ctrl-C")
@@ -234,19 +227,12 @@ def _connection_limits(wanted: int) -> tuple[int, int]:
     As many as wanted, or as the system lets a process have files, less what it needs itself.
     Raises DigitsError when that leaves none.
     """
-    try:
-        import resource
-    except ImportError:  # Windows, where sockets aren't files
-        return wanted, _BACKLOG
     files = wanted + 3 * _BACKLOG
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < files:
-        soft = files if hard == resource.RLIM_INFINITY else min(files, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    backlog = _BACKLOG if soft >= files else _SMALL_BACKLOG
-    if soft <= 3 * backlog:
+    allowed = system.raise_file_limit(files)
+    backlog = _BACKLOG if allowed >= files else _SMALL_BACKLOG
+    if allowed <= 3 * backlog:
         raise DigitsError(
-            f"`digits serve` needs more than {3 * backlog} open files, but only {soft} are"
+            f"`digits serve` needs more than {3 * backlog} open files, but only {allowed} are"
             " allowed: raise `ulimit -n`"
         )
-    return min(wanted, soft - 3 * backlog), backlog
+    return min(wanted, allowed - 3 * backlog), backlog

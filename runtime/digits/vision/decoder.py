@@ -1,6 +1,5 @@
 """Open a picture file with the one Pillow decoder it needs."""
 
-import ctypes
 import importlib
 import logging
 import math
@@ -8,7 +7,6 @@ import os
 import re
 import struct
 import zlib
-from contextlib import suppress
 from functools import cache
 from typing import BinaryIO
 
@@ -16,6 +14,7 @@ import numpy as np
 from PIL import Image, _imaging
 from PIL.ImageFile import ImageFile
 
+from digits import system
 from digits.errors import PictureError
 from digits.vision import limits
 from digits.vision.formats import FORMATS
@@ -110,8 +109,7 @@ def _open(name: str, start: bytes, file: BinaryIO) -> ImageFile:
 def _silence_tiff() -> None:
     """Keep the warnings of libtiff and Pillow off stderr: errors are raised."""
     logging.getLogger("PIL").addHandler(logging.NullHandler())
-    with suppress(OSError, AttributeError):  # where it is part of Pillow's own library
-        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
+    system.silence_libtiff(_imaging.__file__)
 
 
 def _rescale_ppm(image: ImageFile, file: BinaryIO) -> Image.Image:
