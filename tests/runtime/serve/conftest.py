@@ -19,7 +19,7 @@ def classifier() -> Classifier:
 
 
 def application(classifier: Classifier, **settings: Any) -> ASGIApp:
-    """The application, which reads pictures in this process; the client of tests may use it."""
+    """The app, reading pictures in this process and accepting the host of TestClient."""
 
     def worker(classifier: Classifier) -> pictures.PictureWorker:
         return InProcess(partial(pictures.answer, classifier, chosen.max_pixels))
@@ -30,6 +30,6 @@ def application(classifier: Classifier, **settings: Any) -> ASGIApp:
 
 @pytest.fixture
 def client(classifier: Classifier) -> Iterator[TestClient]:
-    """Talks to the application without a socket or processes; a bug shows as its exception."""
+    """Call the app without sockets or processes; raises the exceptions of its bugs."""
     with TestClient(application(classifier)) as client:
         yield client

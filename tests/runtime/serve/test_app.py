@@ -5,16 +5,20 @@ import re
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
 import digits
 from digits.classifier import Classifier
+from digits.data.mnist import Split
 from digits.serve.limits import Limits
 from digits.serve.picture_queue import PictureQueue
+from tests.conftest import Run
 from tests.runtime.serve.conftest import application
 
 INFER = "/v2/models/lenet5/infer"
@@ -26,14 +30,12 @@ def png(width: int, height: int, mode: str = "1") -> bytes:
     return file.getvalue()
 
 
-def request(images: np.ndarray) -> dict[str, object]:
+def infer_request(images: npt.NDArray[np.uint8]) -> dict[str, object]:
     tensor = {"name": "images", "shape": list(images.shape), "datatype": "UINT8"}
     return {"id": "a", "inputs": [tensor | {"data": images.ravel().tolist()}]}
 
 
-def test_the_server_and_the_model_describe_themselves(
-    client: TestClient, classifier: Classifier
-) -> None:
+def test_v2_server_and_model_metadata(client: TestClient, classifier: Classifier) -> None:
     server = client.get("/v2").json()
     assert server["name"] == "digits" and "binary_tensor_data" in server["extensions"]
     assert client.get("/v2/health/live").json() == {"live": True}
@@ -53,22 +55,26 @@ def test_the_server_and_the_model_describe_themselves(
 
 
 @pytest.mark.parametrize("path", ["vgg16", "vgg16/ready", "lenet5/versions/2", "lenet5/versions/x"])
-def test_there_is_one_model(client: TestClient, path: str) -> None:
+def test_unknown_model_returns_404(client: TestClient, path: str) -> None:
     answer = client.get(f"/v2/models/{path}")
     assert answer.status_code == 404
     assert answer.json() == {"error": "the only model is lenet5, version 1"}
 
 
-def test_infer_is_the_model(client: TestClient, classifier: Classifier, test_slice) -> None:
+def test_infer_matches_model_probabilities(
+    client: TestClient, classifier: Classifier, test_slice: Split
+) -> None:
     for images in (test_slice.images[:1, None], test_slice.images[: Limits.max_batch, None]):
-        answer = client.post(INFER, json=request(images)).json()
+        answer = client.post(INFER, json=infer_request(images)).json()
         assert answer["model_name"] == "lenet5" and answer["id"] == "a"
         [output] = answer["outputs"]
         rows = np.array(output["data"], np.float32).reshape(output["shape"])
         np.testing.assert_array_equal(rows, classifier.model.probabilities(images))
 
 
-def test_predict_is_the_command(client: TestClient, pictures: list[Path], run) -> None:
+def test_predict_matches_predict_command(
+    client: TestClient, pictures: list[Path], run: Run
+) -> None:
     for picture in pictures:
         line = json.loads(run("predict", "--json", picture)[1])
         body = client.post("/predict", content=picture.read_bytes())
@@ -77,7 +83,7 @@ def test_predict_is_the_command(client: TestClient, pictures: list[Path], run) -
         assert form.json() == line
 
 
-def test_read_is_the_command(client: TestClient, numbers: Path, run) -> None:
+def test_read_matches_read_command(client: TestClient, numbers: Path, run: Run) -> None:
     line = json.loads(run("read", "--json", numbers)[1])
     assert client.post("/read", content=numbers.read_bytes()).json() == line | {"file": ""}
     form = client.post("/read", files={"file": (str(numbers), numbers.read_bytes())})
@@ -85,20 +91,21 @@ def test_read_is_the_command(client: TestClient, numbers: Path, run) -> None:
 
 
 @pytest.mark.parametrize("path", ["/predict", "/read"])
-def test_the_frames_are_what_the_network_saw(
+def test_frames_match_network_input(
     client: TestClient, classifier: Classifier, numbers: Path, path: str
 ) -> None:
     picture = numbers.read_bytes()
     answer = client.post(f"{path}?frame=true", content=picture).json()
     if path == "/predict":
-        digits, seen = [answer], [classifier.predict(picture)]
+        digits, predictions = [answer], [classifier.predict(picture)]
     else:
-        digits, seen = answer["lines"][0]["columns"][0], classifier.read(picture).digits
-    for digit, prediction in zip(digits, seen, strict=False):
+        digits = answer["lines"][0]["columns"][0]
+        predictions = list(classifier.read(picture).digits)
+    for digit, prediction in zip(digits, predictions, strict=False):
         np.testing.assert_array_equal(np.array(digit["frame"], np.uint8), prediction.frame)
 
 
-def test_a_blank_page_has_no_frame(client: TestClient) -> None:
+def test_blank_picture_has_no_digit_or_frame(client: TestClient) -> None:
     answer = client.post("/predict?frame=true", content=png(100, 100))
     assert answer.status_code == 200
     assert answer.json()["digit"] is None and answer.json()["frame"] is None
@@ -117,7 +124,9 @@ def test_a_blank_page_has_no_frame(client: TestClient) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/predict", "/read"])
-def test_what_is_no_picture(client: TestClient, path: str, content: bytes, status: int) -> None:
+def test_invalid_picture_is_refused(
+    client: TestClient, path: str, content: bytes, status: int
+) -> None:
     for answer in (
         client.post(path, content=content),
         client.post(path, files={"file": ("a.png", content)}),
@@ -148,23 +157,25 @@ def test_what_is_no_picture(client: TestClient, path: str, content: bytes, statu
         ),
     ],
 )
-def test_what_is_no_form(client: TestClient, kind: str, content: bytes, status: int) -> None:
+def test_malformed_form_is_refused(
+    client: TestClient, kind: str, content: bytes, status: int
+) -> None:
     answer = client.post("/predict", content=content, headers={"content-type": kind})
     assert answer.status_code == status
     assert "form" in answer.json()["error"]
 
 
-def test_one_picture_a_form(client: TestClient) -> None:
+def test_form_with_two_pictures_returns_400(client: TestClient) -> None:
     two = [("file", ("a.png", png(9, 9))), ("file", ("b.png", png(9, 9)))]
     assert client.post("/predict", files=two).status_code == 400
 
 
-def test_an_unknown_option(client: TestClient) -> None:
+def test_invalid_query_parameter_returns_422(client: TestClient) -> None:
     assert client.post("/predict?frame=maybe", content=png(9, 9)).status_code == 422
 
 
 @pytest.mark.parametrize(("path", "most"), [("/predict", 1000), (INFER, 1000)])
-def test_a_body_has_a_limit(classifier: Classifier, path: str, most: int) -> None:
+def test_oversized_body_returns_413(classifier: Classifier, path: str, most: int) -> None:
     limits = {"max_form_bytes": 0, "max_picture_bytes": most, "max_tensor_bytes": most}
     client = TestClient(application(classifier, **limits))
     assert client.post(path, content=bytes(most)).status_code != 413
@@ -176,12 +187,12 @@ def test_a_body_has_a_limit(classifier: Classifier, path: str, most: int) -> Non
     assert client.post(path, content=chunks).status_code == 413
 
 
-def test_compressed_requests_are_refused(client: TestClient) -> None:
+def test_compressed_body_returns_415(client: TestClient) -> None:
     answer = client.post(INFER, content=b"x", headers={"content-encoding": "gzip"})
     assert answer.status_code == 415
 
 
-def test_all_bodies_have_a_limit_and_give_back_what_they_took(classifier: Classifier) -> None:
+def test_total_body_limit_returns_429_and_is_released(classifier: Classifier) -> None:
     client = TestClient(application(classifier, max_total_bytes=1000))
     for _ in range(3):
         assert client.post("/predict", content=bytes(900)).status_code == 422
@@ -189,7 +200,7 @@ def test_all_bodies_have_a_limit_and_give_back_what_they_took(classifier: Classi
         assert answer.status_code == 429 and answer.headers["retry-after"]
 
 
-def test_pictures_wait_in_a_line_that_has_an_end(
+def test_full_picture_queue_returns_429(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go = threading.Event(), threading.Event()
@@ -212,7 +223,9 @@ def test_pictures_wait_in_a_line_that_has_an_end(
         assert client.post("/predict", content=png(9, 9)).status_code == 200
 
 
-def test_a_request_ends_in_time(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_timeout_returns_503(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = TestClient(application(classifier, body_timeout=0.0, answer_timeout=0.1))
     go = threading.Event()
     monkeypatch.setattr(classifier, "read", lambda source: go.wait(10))
@@ -222,7 +235,7 @@ def test_a_request_ends_in_time(classifier: Classifier, monkeypatch: pytest.Monk
     assert "in time" in answer.json()["error"]
 
 
-def test_a_bug_costs_one_request_and_tells_nothing(
+def test_internal_error_returns_500_without_details(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = TestClient(application(classifier), raise_server_exceptions=False)
@@ -235,7 +248,9 @@ def test_a_bug_costs_one_request_and_tells_nothing(
     assert client.post("/predict", content=png(9, 9)).status_code == 200
 
 
-def test_nothing_goes_to_the_disk(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_upload_creates_no_temporary_file(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no(*_: object, **__: object) -> None:
         raise AssertionError("a temporary file")
 
@@ -255,7 +270,7 @@ def test_nothing_goes_to_the_disk(client: TestClient, monkeypatch: pytest.Monkey
         *((f"/{name}.js", "text/javascript; charset=utf-8") for name in ("paper", "server")),
     ],
 )
-def test_the_page_comes_with_all_it_needs(client: TestClient, path: str, kind: str) -> None:
+def test_page_assets_load_nothing_external(client: TestClient, path: str, kind: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == kind
@@ -263,7 +278,7 @@ def test_the_page_comes_with_all_it_needs(client: TestClient, path: str, kind: s
     assert "http:" not in text and "https:" not in text and "style=" not in text
 
 
-def test_the_page_has_its_pictures(client: TestClient) -> None:
+def test_page_example_pictures_are_readable(client: TestClient) -> None:
     sources = re.findall(r'<img src="([^"]+)" alt="[^"]', client.get("/").text)
     assert len(sources) == 5
     for source in sources:
@@ -272,7 +287,7 @@ def test_the_page_has_its_pictures(client: TestClient) -> None:
         assert client.post("/predict", content=answer.content).status_code == 200
 
 
-def test_the_page_says_what_the_model_is(
+def test_page_shows_escaped_model_metadata(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metadata = dataclasses.replace(
@@ -291,7 +306,7 @@ def test_the_page_says_what_the_model_is(
 @pytest.mark.parametrize(
     "path", ["/none", "/v2/", "/../pyproject.toml", "/page/index.html", "/%00"]
 )
-def test_there_is_nothing_else(client: TestClient, path: str) -> None:
+def test_unknown_path_returns_404(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
     assert list(answer.json()) == ["error"]
@@ -300,14 +315,14 @@ def test_there_is_nothing_else(client: TestClient, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/predict"), ("POST", "/v2"), ("GET", INFER), ("DELETE", "/")]
 )
-def test_the_method_must_fit(client: TestClient, method: str, path: str) -> None:
+def test_wrong_method_returns_405(client: TestClient, method: str, path: str) -> None:
     answer = client.request(method, path)
     assert answer.status_code == 405
     assert answer.headers["allow"]
 
 
 @pytest.mark.parametrize("path", ["/", "/v2", "/none", "/metrics"])
-def test_every_answer_is_safe_to_show(client: TestClient, path: str) -> None:
+def test_every_response_has_security_headers(client: TestClient, path: str) -> None:
     headers = client.get(path, headers={"origin": "https://evil.example"}).headers
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
@@ -316,8 +331,8 @@ def test_every_answer_is_safe_to_show(client: TestClient, path: str) -> None:
     assert not any(name.startswith("access-control") for name in headers)
 
 
-def test_metrics_count_requests_and_batches(client: TestClient, test_slice) -> None:
-    client.post(INFER, json=request(test_slice.images[:3, None]))
+def test_metrics_count_requests_and_batches(client: TestClient, test_slice: Split) -> None:
+    client.post(INFER, json=infer_request(test_slice.images[:3, None]))
     client.post("/predict", content=b"no picture")
     client.get("/any/thing/at/all")
     answer = client.get("/metrics")
@@ -332,29 +347,33 @@ def test_metrics_count_requests_and_batches(client: TestClient, test_slice) -> N
         assert line in answer.text.splitlines()
 
 
-def lines(client: TestClient) -> list[str]:
+def metrics_lines(client: TestClient) -> list[str]:
     return client.get("/metrics").text.splitlines()
 
 
-def test_metrics_tell_what_is_served(client: TestClient, classifier: Classifier) -> None:
-    [model] = [line for line in lines(client) if line.startswith("digits_model_info{")]
+def test_metrics_show_model_and_build_info(client: TestClient, classifier: Classifier) -> None:
+    [model] = [line for line in metrics_lines(client) if line.startswith("digits_model_info{")]
     checkpoint = classifier.model.metadata.checkpoint_sha256
     for label in ('name="lenet5"', 'version="1"', 'architecture="lenet5"', checkpoint):
         assert label in model
-    [build] = [line for line in lines(client) if line.startswith("digits_build_info{")]
+    [build] = [line for line in metrics_lines(client) if line.startswith("digits_build_info{")]
     assert f'version="{digits.__version__}"' in build and 'onnxruntime="' in build
 
 
-def test_metrics_tell_how_sure_the_answers_are(
-    client: TestClient, classifier: Classifier, pictures: list[Path], numbers: Path, test_slice
+def test_metrics_count_answers_and_confidences(
+    client: TestClient,
+    classifier: Classifier,
+    pictures: list[Path],
+    numbers: Path,
+    test_slice: Split,
 ) -> None:
     confidences = classifier.model.probabilities(test_slice.images[:20]).max(1)
     sure = int((confidences >= classifier.threshold).sum())
     for picture in (*(path.read_bytes() for path in pictures), png(9, 9)):
         client.post("/predict", content=picture)
     client.post("/read", content=numbers.read_bytes())
-    client.post(INFER, json=request(test_slice.images[:20, None]))
-    found = lines(client)
+    client.post(INFER, json=infer_request(test_slice.images[:20, None]))
+    found = metrics_lines(client)
     for line in (
         'digits_answers_total{answer="digit",endpoint="predict"} 10.0',
         'digits_answers_total{answer="unsure",endpoint="predict"} 1.0',
@@ -367,18 +386,25 @@ def test_metrics_tell_how_sure_the_answers_are(
     assert any(line.startswith('digits_confidence_count{endpoint="read"}') for line in found)
 
 
-def test_metrics_tell_what_waits(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_show_queue_lengths(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun, go = threading.Event(), threading.Event()
-    monkeypatch.setattr(classifier, "read", lambda source: begun.set() or go.wait(10))
+
+    def read(source: bytes) -> None:
+        begun.set()
+        go.wait(10)
+
+    monkeypatch.setattr(classifier, "read", read)
     with TestClient(application(classifier), raise_server_exceptions=False) as client:
         slow = threading.Thread(target=client.post, args=("/read",), kwargs={"content": png(9, 9)})
         slow.start()
         assert begun.wait(10)
-        assert "digits_queued_pictures 1.0" in lines(client)
+        assert "digits_queued_pictures 1.0" in metrics_lines(client)
         go.set()
         slow.join()
-        assert "digits_queued_pictures 0.0" in lines(client)
-        assert "digits_queued_digits 0.0" in lines(client)
+        assert "digits_queued_pictures 0.0" in metrics_lines(client)
+        assert "digits_queued_digits 0.0" in metrics_lines(client)
 
 
 @pytest.mark.parametrize(
@@ -398,11 +424,15 @@ def test_metrics_tell_what_waits(classifier: Classifier, monkeypatch: pytest.Mon
         ("no_token", {"token": "secret"}, {"url": "/predict"}),
     ],
 )
-def test_metrics_count_every_kind_of_refusal(
-    classifier: Classifier, reason: str, settings: dict, ask: dict, test_slice
+def test_metrics_count_refusals_by_reason(
+    classifier: Classifier,
+    reason: str,
+    settings: dict[str, Any],
+    ask: dict[str, Any],
+    test_slice: Split,
 ) -> None:
     if reason == "digits_queue_full":
-        ask = ask | {"json": request(test_slice.images[:2, None])}
+        ask = ask | {"json": infer_request(test_slice.images[:2, None])}
     with TestClient(application(classifier, **settings)) as client:
         assert client.post(**ask).status_code >= 400
         headers = {"authorization": "Bearer secret"}

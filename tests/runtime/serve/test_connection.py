@@ -21,13 +21,13 @@ GET = b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 @pytest.fixture
 def idle() -> int:
-    """Seconds that a connection is kept between two requests."""
+    """The keep-alive timeout in seconds."""
     return 60
 
 
 @pytest.fixture
 def settings(idle: int) -> Settings:
-    """A server's, which has patience; what a test is about is made short there."""
+    """Settings with long timeouts; each test shortens the one that it is about."""
     settings = Settings(port=0, keepalive_timeout=idle, max_connections=20)
     settings.header_timeout = settings.body_timeout = settings.send_timeout = 60
     return settings
@@ -35,10 +35,10 @@ def settings(idle: int) -> Settings:
 
 @pytest.fixture
 def server(classifier: Classifier, settings: Settings) -> Iterator[tuple[Server, int]]:
-    """A server and its port."""
+    """A running server and its port."""
     server = make_server(App(settings, classifier))
     with bind(settings) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # of its connections too
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # connections inherit it
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         yield server, listener.getsockname()[1]
@@ -52,8 +52,8 @@ def port(server: tuple[Server, int]) -> int:
     return server[1]
 
 
-def until_connected(server: Server, count: int) -> None:
-    """Wait until so many connections are open."""
+def wait_for_connections(server: Server, count: int) -> None:
+    """Wait until `count` connections are open."""
     while len(server.server_state.connections) != count:
         time.sleep(0.01)
 
@@ -62,8 +62,8 @@ def connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=30)
 
 
-def everything(client: socket.socket) -> bytes:
-    """What comes until the server closes the connection."""
+def receive_until_closed(client: socket.socket) -> bytes:
+    """Receive until the server closes the connection."""
     received = b""
     with suppress(ConnectionError):
         while chunk := client.recv(65536):
@@ -72,15 +72,15 @@ def everything(client: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("path", ["/predict", "/v2/models/lenet5/infer"])
-def test_a_client_that_asks_first_sends_no_body_in_vain(port: int, path: str) -> None:
+def test_oversized_body_with_expect_continue_returns_413(port: int, path: str) -> None:
     with connect(port) as client:
         head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n"
         client.sendall(f"{head}content-length: {17 << 20}\r\n\r\n".encode())
-        assert everything(client).startswith(b"HTTP/1.1 413 ")
+        assert receive_until_closed(client).startswith(b"HTTP/1.1 413 ")
 
 
 def get(client: socket.socket) -> bytes:
-    """The answer to GET, head and body."""
+    """Send GET; return the head and body of the response."""
     client.sendall(GET)
     received = b""
     while not received.endswith(b"}"):
@@ -88,132 +88,133 @@ def get(client: socket.socket) -> bytes:
     return received
 
 
-def serves(port: int) -> bool:
+def is_serving(port: int) -> bool:
     with suppress(ConnectionError), connect(port) as client:
         return get(client).startswith(b"HTTP/1.1 200")
     return False
 
 
-def test_after_an_answer_half_a_head_has_its_time_too(port: int, settings: Settings) -> None:
+def test_partial_header_after_response_times_out(port: int, settings: Settings) -> None:
     with connect(port) as client:
         get(client)
         settings.header_timeout = 0.5
         started = time.monotonic()
         client.sendall(b"\r\n")
-        everything(client)
+        receive_until_closed(client)
         assert time.monotonic() - started > 0.4
 
 
 @pytest.mark.parametrize("start", [b"", b"GET", b"GET /v2 HTTP/1.1\r\nhost", b"\r\n"])
-def test_half_a_head_has_its_time(port: int, settings: Settings, start: bytes) -> None:
+def test_partial_header_times_out(port: int, settings: Settings, start: bytes) -> None:
     settings.header_timeout = 0.5
     started = time.monotonic()
     with connect(port) as client, suppress(ConnectionError):
         client.sendall(start)
-        everything(client)
+        receive_until_closed(client)
     assert time.monotonic() - started > 0.4
 
 
-def drop(client: socket.socket, drops: bytes) -> bytes:
-    """Send them again and again, until something comes or the connection is closed."""
+def trickle(client: socket.socket, chunk: bytes) -> bytes:
+    """Send the chunk every 50 ms until a response arrives or the connection is closed.
+
+    Returns what was received, b"" when the connection was closed.
+    """
     client.settimeout(0.05)
     for _ in range(1000):
         with suppress(ConnectionError):
-            client.sendall(drops)
+            client.sendall(chunk)
         try:
             return client.recv(65536)
         except TimeoutError:
             pass
         except ConnectionError:
             return b""
-    pytest.fail("it waits for ever")
+    pytest.fail("the server neither answered nor closed the connection")
 
 
-def test_drops_of_a_head_do_not_prolong_it(port: int, settings: Settings) -> None:
+def test_trickled_header_times_out(port: int, settings: Settings) -> None:
     settings.header_timeout = 0.5
     with connect(port) as client:
         client.sendall(GET[:-2])
-        assert drop(client, b"x: y\r\n") == b""
+        assert trickle(client, b"x: y\r\n") == b""
 
 
-def test_drops_of_a_body_do_not_prolong_it(port: int, settings: Settings) -> None:
+def test_trickled_body_returns_408(port: int, settings: Settings) -> None:
     settings.body_timeout = 0.5
     started = time.monotonic()
     with connect(port) as client:
         client.sendall(
             b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n"
         )
-        assert drop(client, b"x").startswith(b"HTTP/1.1 408")
+        assert trickle(client, b"x").startswith(b"HTTP/1.1 408")
         assert time.monotonic() - started > 0.4
         client.settimeout(30)
-        everything(client)  # it is closed
+        receive_until_closed(client)  # returns because the server closes
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("idle", [3])
-def test_a_connection_is_kept_between_requests_but_not_for_ever(
-    port: int, settings: Settings
-) -> None:
+def test_idle_connection_closes_after_keepalive_timeout(port: int, settings: Settings) -> None:
     with connect(port) as client:
         assert get(client).startswith(b"HTTP/1.1 200")
         settings.header_timeout = 0.1
         for _ in range(2):
-            time.sleep(0.3)  # longer than a head may take
+            time.sleep(0.3)  # longer than header_timeout
             assert get(client).startswith(b"HTTP/1.1 200")
-        assert everything(client) == b""
+        assert receive_until_closed(client) == b""
 
 
 @pytest.mark.parametrize(
     "start",
     [
-        b"GET /",  # and no end
+        b"GET /",
         b"GET / HTTP/1.1\r\nx: ",
         b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 100_000,
         b"POST /predict HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: ",
         b"POST /predict HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1;x=",
     ],
 )
-def test_a_head_has_a_limit(port: int, start: bytes) -> None:
+def test_endless_header_closes_connection(port: int, start: bytes) -> None:
     with connect(port) as client, suppress(ConnectionError):
         client.sendall(start)
         for _ in range(1000):  # 64 MB
             client.sendall(b"x" * 65536)
-        pytest.fail("it took everything")
-    assert serves(port)
+        pytest.fail("the server accepted 64 MB")
+    assert is_serving(port)
 
 
-REQUESTS = 90
-# 2 MB of answers, more than the system keeps for a client.
-MUCH = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n" * REQUESTS
+REQUEST_COUNT = 90
+# 2 MB of responses, more than the socket buffers hold.
+MANY_REQUESTS = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n" * REQUEST_COUNT
 
 
-def test_who_reads_late_gets_everything(port: int) -> None:
+def test_slow_reader_receives_all_responses(port: int) -> None:
     with connect(port) as client:
-        client.sendall(MUCH + GET[:-2] + b"connection: close\r\n\r\n")
-        assert everything(client).count(b"HTTP/1.1 200") == REQUESTS + 1
+        client.sendall(MANY_REQUESTS + GET[:-2] + b"connection: close\r\n\r\n")
+        assert receive_until_closed(client).count(b"HTTP/1.1 200") == REQUEST_COUNT + 1
 
 
-def test_who_does_not_read_is_cut_off(server: tuple[Server, int], settings: Settings) -> None:
+def test_stalled_reader_is_disconnected(server: tuple[Server, int], settings: Settings) -> None:
     settings.send_timeout = 0.5
     running, port = server
     with connect(port) as client:
-        until_connected(running, 1)
-        client.sendall(MUCH)
-        until_connected(running, 0)
-        assert everything(client).count(b"HTTP/1.1 200") < REQUESTS
-    assert serves(port)
+        wait_for_connections(running, 1)
+        client.sendall(MANY_REQUESTS)
+        wait_for_connections(running, 0)
+        assert receive_until_closed(client).count(b"HTTP/1.1 200") < REQUEST_COUNT
+    assert is_serving(port)
 
 
-def test_only_so_many_requests_may_wait_for_an_answer(port: int) -> None:
+def test_pipelined_requests_are_limited(port: int) -> None:
     with connect(port) as client:
         with suppress(ConnectionError):
             client.sendall(GET * 5000)
-        assert everything(client).count(b"HTTP/1.1 200") < 200
-    assert serves(port)
+        assert receive_until_closed(client).count(b"HTTP/1.1 200") < 200
+    assert is_serving(port)
 
 
-def busy(port: int) -> socket.socket:
-    """A connection whose request waits for its body."""
+def open_busy_connection(port: int) -> socket.socket:
+    """Open a connection whose request has been accepted and still lacks its body."""
     client = connect(port)
     client.sendall(b"POST /read HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n")
     client.sendall(b"content-length: 9\r\n\r\n")
@@ -221,54 +222,52 @@ def busy(port: int) -> socket.socket:
     return client
 
 
-def test_only_so_many_connections_may_be_busy(server: tuple[Server, int]) -> None:
+def test_too_many_busy_connections_return_503(server: tuple[Server, int]) -> None:
     running, port = server
-    clients = [busy(port) for _ in range(20)]
+    clients = [open_busy_connection(port) for _ in range(20)]
     with connect(port) as one_more:
         one_more.sendall(GET)
-        answer = everything(one_more)
+        answer = receive_until_closed(one_more)
         assert answer.startswith(b"HTTP/1.1 503")
         assert b"\r\nx-content-type-options: nosniff\r\n" in answer
-    with connect(port) as probe:  # which is answered all the same
+    with connect(port) as probe:  # health checks are exempt
         probe.sendall(HEALTH)
         assert probe.recv(65536).startswith(b"HTTP/1.1 200")
     for client in clients:
         client.close()
-    until_connected(running, 0)
-    assert serves(port)
+    wait_for_connections(running, 0)
+    assert is_serving(port)
 
 
 @pytest.mark.parametrize("start", [b"", b"GET /v2/hea", GET])
-def test_who_holds_connections_in_silence_keeps_nobody_out(
-    server: tuple[Server, int], start: bytes
-) -> None:
+def test_idle_connections_are_evicted_when_full(server: tuple[Server, int], start: bytes) -> None:
     running, port = server
     clients = [connect(port) for _ in range(20)]
     for client in clients:
         client.sendall(start)
-    until_connected(running, 20)
+    wait_for_connections(running, 20)
     if start == GET:
         assert all(client.recv(65536).startswith(b"HTTP/1.1 200") for client in clients)
     for _ in range(5):
-        assert serves(port)
-    assert b"" in [received(client) for client in clients]
+        assert is_serving(port)
+    assert b"" in [receive_available(client) for client in clients]
     metrics = running.app.metrics.render().decode()
     assert 'digits_refusals_total{reason="crowded_out"} ' in metrics
 
 
-def received(client: socket.socket) -> bytes:
-    """What is there already; nothing where the connection is closed."""
+def receive_available(client: socket.socket) -> bytes:
+    """Receive without waiting; b"" when the connection is closed."""
     client.setblocking(False)
     try:
         return client.recv(65536)
     except BlockingIOError:
-        return b"nothing yet"
+        return b"no data yet"
     except ConnectionError:
         return b""
 
 
 @pytest.mark.slow
-def test_a_probe_is_answered_beside_a_thousand_half_open_connections() -> None:
+def test_health_probe_amid_1000_half_open_connections() -> None:
     with served() as server:
         halves = [connect(server.port) for _ in range(1000)]
         for half in halves:
@@ -281,16 +280,19 @@ def test_a_probe_is_answered_beside_a_thousand_half_open_connections() -> None:
 
 
 @pytest.mark.slow
-def test_more_connections_than_open_files() -> None:
-    """asyncio once took all that waited, for which there were no files, and never recovered."""
+def test_more_connections_than_open_files_recovers() -> None:
+    """asyncio once accepted every connection, ran out of files and never recovered."""
     with served(files=310) as server:
         for client in [connect(server.port) for _ in range(400)]:
             client.close()
-        attempts = (serves(server.port) or time.sleep(0.05) for _ in range(200))
-        assert any(attempts)  # as soon as it has seen that the others are closed
+        for _ in range(200):  # until the server has noticed that the others are closed
+            if is_serving(server.port):
+                return
+            time.sleep(0.05)
+        pytest.fail("the server has not recovered")
 
 
-def test_too_few_open_files_are_an_error(
+def test_too_few_open_files_raise_digits_error(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda of: (64, 64))
@@ -308,43 +310,43 @@ def test_too_few_open_files_are_an_error(
         b"PRI * HTTP/2.0\r\n\r\n",
     ],
 )
-def test_what_is_not_http(
+def test_non_http_bytes_are_refused(
     port: int, monkeypatch: pytest.MonkeyPatch, settings: Settings, nonsense: bytes
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(settings, "header_timeout", 0.5)  # after the first line, more might come
+        patch.setattr(settings, "header_timeout", 0.5)  # more might follow the first line
         with connect(port) as client:
             client.sendall(nonsense)
-            answer = everything(client)
+            answer = receive_until_closed(client)
     assert answer[:12] in (b"HTTP/1.1 400", b"")
-    assert serves(port)
+    assert is_serving(port)
 
 
-def test_a_malformed_request_is_refused_in_json(port: int) -> None:
+def test_malformed_request_returns_400_as_json(port: int) -> None:
     with connect(port) as client:
         client.sendall(b"GET  HTTP/1.1\r\n\r\n")
-        head, _, body = everything(client).partition(b"\r\n\r\n")
+        head, _, body = receive_until_closed(client).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400") and b"application/json" in head
     assert json.loads(body) == {"error": "this is no request in HTTP"}
 
 
-def test_a_large_head_is_refused_although_it_comes_at_once(
+def test_oversized_header_in_one_packet_returns_431(
     port: int, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     monkeypatch.setattr(settings, "max_header_bytes", 200)
     with connect(port) as client:
         client.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: " + b"x" * 1000 + b"\r\n\r\n")
-        answer = everything(client)
+        answer = receive_until_closed(client)
     assert answer[:12] == b"HTTP/1.1 431"
     assert "head" in json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
-    assert serves(port)
+    assert is_serving(port)
 
 
-def test_requests_in_one_packet_are_answered_in_their_order(port: int) -> None:
+def test_pipelined_requests_are_answered_in_order(port: int) -> None:
     with connect(port) as client:
         client.sendall(
             GET.replace(b"/v2", b"/none") + GET * 30 + GET[:-2] + b"connection: close\r\n\r\n"
         )
-        received = everything(client)
+        received = receive_until_closed(client)
         assert received.startswith(b"HTTP/1.1 404")
         assert received.count(b"HTTP/1.1 200") == 31

@@ -1,36 +1,38 @@
-"""The API does what its description says, whatever is sent: nothing ends in a 500."""
+"""The API follows its OpenAPI schema, and no request ends in a 500."""
 
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from pydantic import TypeAdapter
+from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
+from digits.data.mnist import Split
 from digits.serve import openapi, schemas
 from digits.serve.limits import Limits
 from tests.runtime.serve.conftest import application
 
 pytestmark = pytest.mark.slow
 
-DESCRIPTION = openapi.schema("lenet5", "1", Limits(), token=False)
-PATHS = DESCRIPTION["paths"]
+SCHEMA = openapi.schema("lenet5", "1", Limits(), token=False)
+PATHS = SCHEMA["paths"]
 CASES = [
     (path, method, mode)
     for path, operations in PATHS.items()
     for method in operations.keys() & {"get", "post"}
     for mode in schemathesis.GenerationMode
-    # Where nothing is asked for, nothing wrong can be sent.
+    # An operation without parameters and body has no invalid requests.
     if "requestBody" in operations[method] or "parameters" in operations or mode.is_positive
 ]
-# A schema can't say that a tensor has as many numbers as its shape, or that bytes are a picture.
-NOT_SAID = [positive_data_acceptance]
+# A schema can't express that a tensor's data fits its shape, or that bytes are a picture.
+EXCLUDED_CHECKS: list[CheckFunction] = [positive_data_acceptance]
 
 
 @pytest.fixture(scope="module")
@@ -38,33 +40,33 @@ def api(classifier: Classifier) -> schemathesis.BaseSchema:
     return schemathesis.openapi.from_asgi("/openapi.json", application(classifier))
 
 
-def is_to_its_path(case: schemathesis.Case) -> bool:
-    """Lists of lists get into a path unquoted: behind ? or # they would be to another path."""
+def stays_on_its_path(case: schemathesis.Case[Any]) -> bool:
+    """Whether the path has no ? or #, which nested lists put there unquoted."""
     return not set("?#") & set(case.formatted_path)
 
 
 @pytest.mark.parametrize(("path", "method", "mode"), CASES)
-def test_every_answer_is_as_described(
+def test_responses_match_schema(
     api: schemathesis.BaseSchema, path: str, method: str, mode: schemathesis.GenerationMode
 ) -> None:
-    cases = api[path][method].as_strategy(generation_mode=mode).filter(is_to_its_path)
+    cases = api[path][method].as_strategy(generation_mode=mode).filter(stays_on_its_path)
 
     @given(cases)
     @settings(max_examples=50, suppress_health_check=list(HealthCheck))
-    def answered(case: schemathesis.Case) -> None:
-        case.call_and_validate(excluded_checks=NOT_SAID)
+    def answered(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(excluded_checks=EXCLUDED_CHECKS)
 
     answered()
 
 
-def test_the_description_is_served(client: TestClient) -> None:
+def test_schema_is_served(client: TestClient) -> None:
     answer = client.get("/openapi.json").json()
-    assert answer == DESCRIPTION
+    assert answer == SCHEMA
     assert set(answer["paths"]) > {"/predict", "/read", "/metrics", "/v2"}
 
 
-def test_answers_have_the_types_that_are_described(
-    client: TestClient, numbers: Path, pictures: list[Path], test_slice
+def test_responses_match_their_typed_dicts(
+    client: TestClient, numbers: Path, pictures: list[Path], test_slice: Split
 ) -> None:
     data = test_slice.images[0].ravel().tolist()
     tensor = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8", "data": data}
@@ -81,11 +83,11 @@ def test_answers_have_the_types_that_are_described(
         (schemas.Error, client.post("/read", content=b"no picture")),
     ):
         strict = TypeAdapter(model, config=None).validate_json(answer.content, strict=True)
-        assert strict.keys() == answer.json().keys()  # nothing is left undescribed
+        assert strict.keys() == answer.json().keys()  # no field is missing in the schema
 
 
-def test_every_example_is_of_its_type() -> None:
-    for name, schema in DESCRIPTION["components"]["schemas"].items():
+def test_schema_examples_match_field_types() -> None:
+    for name, schema in SCHEMA["components"]["schemas"].items():
         for field, described in schema.get("properties", {}).items():
             model = {model.__name__: model for model in schemas.MODELS}.get(name)
             if model is None:
@@ -95,13 +97,13 @@ def test_every_example_is_of_its_type() -> None:
                 TypeAdapter(kind).validate_python(example, strict=True)
 
 
-def test_the_description_is_made_when_it_is_asked_for() -> None:
+def test_server_import_does_not_load_pydantic() -> None:
     code = "import sys, digits.serve.server; print('pydantic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
 
-def test_the_page_of_the_api_takes_nothing_from_elsewhere(client: TestClient) -> None:
+def test_api_docs_load_nothing_external(client: TestClient) -> None:
     for path in ("/docs", "/docs/docs.js", "/docs/docs.css"):
         answer = client.get(path)
         assert answer.status_code == 200

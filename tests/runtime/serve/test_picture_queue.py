@@ -1,4 +1,4 @@
-"""Pictures that wait together share a run, and none suffers from another."""
+"""Waiting pictures share a batch, and none fails because of another."""
 
 import asyncio
 import json
@@ -14,7 +14,6 @@ from digits.classifier import Classifier
 from digits.errors import ModelError
 from digits.inference.model import Model
 from digits.processes import WorkerDied
-from digits.serve import picture_queue
 from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
 from digits.serve.picture_queue import PictureQueue
@@ -27,8 +26,8 @@ from tests.runtime.serve.test_app import png
 LARGE = b"large"
 
 
-class Reader:
-    """Answers each picture with its content; the first waits until it may go on."""
+class BlockingReader:
+    """Answers each picture with its content, once `go` is set."""
 
     def __init__(self) -> None:
         self.batches: list[list[bytes]] = []
@@ -58,10 +57,10 @@ def upload(content: bytes, command: str = "predict") -> Upload:
     return Upload(command, "", content, False)  # type: ignore[arg-type]
 
 
-async def ask(
-    reader: Reader, uploads: Sequence[Upload], limits: Limits | None = None
+async def answer_while_busy(
+    reader: BlockingReader, uploads: Sequence[Upload], limits: Limits | None = None
 ) -> list[Answer | BaseException]:
-    """The answers to pictures that come while another is read."""
+    """Queue pictures while another one is read; return their answers or exceptions."""
     queue = PictureQueue(reader.start, limits or Limits(workers=1), Metrics())
     first = asyncio.create_task(queue.answer(upload(b"first")))
     await asyncio.to_thread(reader.begun.wait, 10)
@@ -77,40 +76,39 @@ def texts(found: Sequence[Answer | BaseException]) -> list[str]:
     return [one.text if isinstance(one, Answer) else str(one) for one in found]
 
 
-def test_what_waits_together_is_read_together() -> None:
-    reader = Reader()
+def test_waiting_pictures_share_batches() -> None:
+    reader = BlockingReader()
     contents = [b"%d" % number for number in range(20)]
-    found = asyncio.run(ask(reader, [upload(content) for content in contents]))
+    found = asyncio.run(answer_while_busy(reader, [upload(content) for content in contents]))
     assert texts(found) == [content.decode() for content in contents]
     assert reader.batches == [[b"first"], contents[:16], contents[16:]]
 
 
-def test_pages_and_large_files_are_read_alone() -> None:
-    reader = Reader()
-    large = bytes(picture_queue._SHARED_BYTES + 1)
+def test_pages_and_large_files_are_not_batched() -> None:
+    reader = BlockingReader()
+    large = bytes((256 << 10) + 1)
     uploads = [upload(b"a"), upload(b"b", "read"), upload(b"c"), upload(large), upload(b"d")]
-    assert len(asyncio.run(ask(reader, uploads))) == 5
+    assert len(asyncio.run(answer_while_busy(reader, uploads))) == 5
     assert reader.batches[1:] == [[b"a"], [b"b"], [b"c"], [large], [b"d"]]
 
 
-def test_a_picture_of_many_pixels_is_read_again_alone() -> None:
-    reader = Reader()
-    found = asyncio.run(ask(reader, [upload(b"a"), upload(LARGE), upload(b"b")]))
+def test_picture_of_many_pixels_is_retried_alone() -> None:
+    reader = BlockingReader()
+    found = asyncio.run(answer_while_busy(reader, [upload(b"a"), upload(LARGE), upload(b"b")]))
     assert texts(found) == ["a", "large", "b"]
     assert reader.batches[1:] == [[b"a", LARGE, b"b"], [LARGE]]
 
 
 @pytest.mark.parametrize(("content", "error"), [(b"die", Refused), (b"lie", ModelError)])
-def test_only_who_is_to_blame_is_refused(content: bytes, error: type[Exception]) -> None:
-    reader = Reader()
-    found = asyncio.run(ask(reader, [upload(b"a"), upload(content), upload(b"b")]))
+def test_batch_failure_refuses_only_its_cause(content: bytes, error: type[Exception]) -> None:
+    reader = BlockingReader()
+    found = asyncio.run(answer_while_busy(reader, [upload(b"a"), upload(content), upload(b"b")]))
     assert isinstance(found[1], error)
     assert [texts(found)[0], texts(found)[2]] == ["a", "b"]
 
 
-def test_too_many_are_refused_but_not_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture_queue, "_PAUSE", 0.01)
-    reader = Reader()
+def test_full_picture_queue_returns_429_until_drained() -> None:
+    reader = BlockingReader()
 
     async def run() -> None:
         queue = PictureQueue(reader.start, Limits(workers=1, max_queued_pictures=1), Metrics())
@@ -127,8 +125,8 @@ def test_too_many_are_refused_but_not_at_once(monkeypatch: pytest.MonkeyPatch) -
     asyncio.run(run())
 
 
-def test_who_has_gone_is_not_read() -> None:
-    reader = Reader()
+def test_cancelled_picture_is_not_read() -> None:
+    reader = BlockingReader()
 
     async def run() -> None:
         queue = PictureQueue(reader.start, Limits(workers=1), Metrics())
@@ -145,8 +143,8 @@ def test_who_has_gone_is_not_read() -> None:
     asyncio.run(run())
 
 
-def test_another_model_reads_what_comes_after_it() -> None:
-    old, new = Reader(), Reader()
+def test_replaced_model_reads_only_later_pictures() -> None:
+    old, new = BlockingReader(), BlockingReader()
     new.go.set()
 
     async def run() -> None:
@@ -162,7 +160,7 @@ def test_another_model_reads_what_comes_after_it() -> None:
     asyncio.run(run())
 
 
-def test_pictures_share_one_run_of_the_network(
+def test_batched_pictures_share_one_network_run(
     classifier: Classifier, pictures: list[Path]
 ) -> None:
     contents = [picture.read_bytes() for picture in pictures]
@@ -182,7 +180,7 @@ def test_pictures_share_one_run_of_the_network(
         assert (ours["digit"], ours["box"]) == (theirs["digit"], theirs["box"])
 
 
-def test_a_large_picture_waits_for_a_turn_of_its_own(classifier: Classifier) -> None:
+def test_large_picture_in_batch_must_be_resent_alone(classifier: Classifier) -> None:
     large, small = upload(png(2000, 2000, "L")), upload(png(9, 9))
     read = partial(answer, classifier, Limits.max_pixels)
     assert [found.status for found in read([small, large])] == [200, ALONE]

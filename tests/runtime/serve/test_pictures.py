@@ -1,4 +1,4 @@
-"""Pictures that are read in processes of their own."""
+"""Reading pictures in worker processes."""
 
 import json
 import os
@@ -24,8 +24,8 @@ def wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
-def misbehave(upload: Upload) -> Answer:
-    """Do what the content says."""
+def answer_or_misbehave(upload: Upload) -> Answer:
+    """Abort, fail, sleep or wait as the content says; otherwise answer with the process ID."""
     match upload.content:
         case b"die":
             os.abort()
@@ -41,7 +41,7 @@ def misbehave(upload: Upload) -> Answer:
 
 
 def misbehave_all(uploads: Sequence[Upload]) -> list[Answer]:
-    return [misbehave(upload) for upload in uploads]
+    return [answer_or_misbehave(upload) for upload in uploads]
 
 
 def start() -> Callable[[Sequence[Upload]], list[Answer]]:
@@ -52,18 +52,18 @@ def start_misbehaving(_: Classifier) -> PictureWorker:
     return Worker(start)
 
 
-# A process may take long to start where other tests want both cores.
+# A process may start slowly while other tests use both cores.
 SETTINGS = Settings(allowed_hosts="testserver", picture_timeout=110, answer_timeout=120)
 
 
-def misbehaving(classifier: Classifier, settings: Settings = SETTINGS) -> TestClient:
+def make_client(classifier: Classifier, settings: Settings = SETTINGS) -> TestClient:
     application = App(settings, classifier, start_misbehaving)
     return TestClient(application, raise_server_exceptions=False)
 
 
 @pytest.fixture
 def client(classifier: Classifier) -> TestClient:
-    return misbehaving(classifier)
+    return make_client(classifier)
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def client(classifier: Classifier) -> TestClient:
         (b"fail", 500, "digits has failed; its log says how"),
     ],
 )
-def test_picture_that_ends_its_process_costs_one_request(
+def test_worker_failure_costs_one_request(
     classifier: Classifier,
     content: bytes,
     status: int,
     sentence: str,
 ) -> None:
     settings = Settings(allowed_hosts="testserver")
-    client = misbehaving(classifier, settings)
+    client = make_client(classifier, settings)
     before = client.post("/predict", content=b"").json()
     if content == b"sleep":
         settings.picture_timeout = 0.3
@@ -94,13 +94,11 @@ def test_picture_that_ends_its_process_costs_one_request(
         os.kill(before, 0)
 
 
-def test_processes_are_kept(client: TestClient) -> None:
+def test_worker_process_is_reused(client: TestClient) -> None:
     assert len({client.post("/read", content=b"").json() for _ in range(5)}) == 1
 
 
-def test_requests_at_the_same_time_have_processes_of_their_own(
-    client: TestClient, tmp_path: Path
-) -> None:
+def test_concurrent_requests_use_separate_processes(client: TestClient, tmp_path: Path) -> None:
     found: list[int] = []
 
     def ask(content: bytes) -> None:
@@ -118,7 +116,9 @@ def test_requests_at_the_same_time_have_processes_of_their_own(
     assert len(set(found)) == 2
 
 
-def test_no_process_to_be_had(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_start_failure_returns_503(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no(*_: object) -> None:
         raise OSError(11, "Resource temporarily unavailable")
 
@@ -131,7 +131,7 @@ def test_no_process_to_be_had(client: TestClient, monkeypatch: pytest.MonkeyPatc
     assert client.post("/predict", content=b"").status_code == 200
 
 
-def test_the_real_process_answers_as_the_classifier(classifier: Classifier) -> None:
+def test_worker_process_matches_classifier(classifier: Classifier) -> None:
     content = (PICTURES / "7.jpg").read_bytes()
     with TestClient(App(SETTINGS, classifier)) as client:
         answer = client.post("/predict", content=content).json()

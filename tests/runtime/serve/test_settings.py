@@ -1,4 +1,4 @@
-"""Options and variables, and what they do to the application."""
+"""Options, environment variables and their effect on the app."""
 
 import json
 import logging
@@ -11,22 +11,24 @@ import pytest
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
+from digits.data.mnist import Split
 from digits.serve import pages, server
 from digits.serve.settings import Settings
+from tests.conftest import Run
 from tests.runtime.serve.conftest import application
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "serve.md"
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
-    """Gets the settings of each server that is started; none is."""
+def served_settings(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """Collect the settings of servers instead of starting them."""
     found: list[Settings] = []
     monkeypatch.setattr(server, "serve", found.append)
     return found
 
 
-def test_every_setting_is_an_option_and_a_variable(run) -> None:
+def test_every_setting_has_option_and_variable(run: Run) -> None:
     code, out, _ = run("serve", "--help")
     assert code == 0
     text = "".join(out.split())
@@ -41,34 +43,34 @@ def test_every_setting_is_documented() -> None:
         assert f"`--{field.name.replace('_', '-')}`" in text, field.name
 
 
-def test_an_option_counts_more_than_its_variable(
-    run, started: list[Settings], monkeypatch: pytest.MonkeyPatch
+def test_option_overrides_variable(
+    run: Run, served_settings: list[Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIGITS_MAX_BATCH", "8")
     monkeypatch.setenv("DIGITS_PORT", "1")
     monkeypatch.setenv("DIGITS_ACCESS_LOG", "1")
     monkeypatch.setenv("DIGITS_ALLOWED_HOSTS", "a.example, B.example")
     assert run("serve", "--port", "2")[0] == 0
-    [settings] = started
+    [settings] = served_settings
     assert (settings.max_batch, settings.port, settings.access_log) == (8, 2, True)
     assert settings.hosts == ["a.example", "b.example"]
     assert settings.workers > 0
 
 
-def test_an_empty_token_lets_nobody_in(
-    run, started: list[Settings], monkeypatch: pytest.MonkeyPatch
+def test_empty_token_variable_is_refused(
+    run: Run, served_settings: list[Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIGITS_TOKEN", "")
     code, _, err = run("serve")
-    assert code == 1 and "$DIGITS_TOKEN is empty" in err and not started
+    assert code == 1 and "$DIGITS_TOKEN is empty" in err and not served_settings
 
 
-def test_the_port_of_kubernetes_is_none_of_ours(
-    run, started: list[Settings], monkeypatch: pytest.MonkeyPatch
+def test_kubernetes_port_variable_is_ignored(
+    run: Run, served_settings: list[Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIGITS_PORT", "tcp://10.0.0.1:8000")
     assert run("serve")[0] == 0
-    assert started[0].port == 8000
+    assert served_settings[0].port == 8000
 
 
 @pytest.mark.parametrize(
@@ -94,10 +96,12 @@ def test_the_port_of_kubernetes_is_none_of_ours(
         ("--allowed-hosts", "https://a.example"),
     ],
 )
-def test_a_senseless_value_is_named(run, started: list[Settings], option: str, value: str) -> None:
+def test_invalid_value_error_names_option(
+    run: Run, served_settings: list[Settings], option: str, value: str
+) -> None:
     code, _, err = run("serve", option, value)
     assert code == 2 and option in err and "Traceback" not in err
-    assert not started
+    assert not served_settings
 
 
 @pytest.mark.parametrize(
@@ -110,15 +114,15 @@ def test_a_senseless_value_is_named(run, started: list[Settings], option: str, v
         ("--picture-timeout", "31", "--answer-timeout"),
     ],
 )
-def test_limits_that_contradict_each_other_are_named(
-    run, started: list[Settings], option: str, value: str, other: str
+def test_conflicting_limits_error_names_both_options(
+    run: Run, served_settings: list[Settings], option: str, value: str, other: str
 ) -> None:
     code, _, err = run("serve", option, value)
     assert code == 2 and option in err and other in err
-    assert not started
+    assert not served_settings
 
 
-HOSTS = {
+HOST_ALLOWED = {
     "localhost": True,
     "LOCALHOST:8000": True,
     "127.0.0.1:8000": True,
@@ -138,23 +142,23 @@ HOSTS = {
 }
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_foreign_hosts_are_refused(classifier: Classifier, host: str) -> None:
+@pytest.mark.parametrize("host", HOST_ALLOWED)
+def test_foreign_host_returns_421(classifier: Classifier, host: str) -> None:
     hosts = "digits.example.org, *.fleet.example"
     client = TestClient(application(classifier, allowed_hosts=hosts))
     for path in ("/", "/v2", "/openapi.json"):
         answer = client.get(path, headers={"host": host})
-        assert answer.status_code == (200 if HOSTS[host] else 421), path
+        assert answer.status_code == (200 if HOST_ALLOWED[host] else 421), path
     assert client.get("/v2/health/live", headers={"host": host}).status_code == 200
 
 
-def test_two_hosts_must_both_be_known(classifier: Classifier) -> None:
+def test_second_host_header_is_checked_too(classifier: Classifier) -> None:
     client = TestClient(application(classifier))
     headers = [("host", "localhost"), ("host", "evil.example")]
     assert client.get("/v2", headers=headers).status_code == 421
 
 
-def test_any_host_can_be_allowed(classifier: Classifier) -> None:
+def test_wildcard_allows_any_host(classifier: Classifier) -> None:
     client = TestClient(application(classifier, allowed_hosts="*"))
     assert client.get("/v2", headers={"host": "any.example"}).status_code == 200
 
@@ -173,9 +177,11 @@ def test_any_host_can_be_allowed(classifier: Classifier) -> None:
         ("", 401),
     ],
 )
-def test_requests_need_the_token(classifier: Classifier, header: str, status: int) -> None:
+def test_missing_or_wrong_token_returns_401(
+    classifier: Classifier, header: str, status: int
+) -> None:
     client = TestClient(application(classifier, token="secret"))
-    headers = {"authorization": header.encode("latin-1")}
+    headers = {b"authorization": header.encode("latin-1")}
     for path in ("/v2", "/v2/models/lenet5", "/metrics"):
         answer = client.get(path, headers=headers)
         assert answer.status_code == status
@@ -197,22 +203,20 @@ def test_health_and_pages_need_no_token(classifier: Classifier) -> None:
 
 
 @pytest.mark.parametrize("token", [None, "secret"])
-def test_the_page_knows_whether_a_token_is_needed(
-    classifier: Classifier, token: str | None
-) -> None:
+def test_page_shows_whether_token_is_needed(classifier: Classifier, token: str | None) -> None:
     page = TestClient(application(classifier, token=token)).get("/").text
     assert ("data-needed" in page) == bool(token)
     assert "secret" not in page
 
 
-def test_the_page_knows_the_server_s_limits(classifier: Classifier) -> None:
+def test_page_shows_server_limits(classifier: Classifier) -> None:
     limits = {"max_picture_bytes": 5, "max_pixels": 6, "body_timeout": 3.0, "answer_timeout": 4.5}
     page = TestClient(application(classifier, **limits)).get("/").text
     assert '<main data-bytes="5" data-pixels="6" data-seconds="7.5">' in page
 
 
 @pytest.mark.parametrize("level", ["warning", "error"])
-def test_a_token_is_announced_and_not_told(
+def test_announcement_mentions_but_hides_token(
     capsys: pytest.CaptureFixture[str], level: Literal["warning", "error"]
 ) -> None:
     settings = Settings(port=0, token="secret", log_level=level)
@@ -224,7 +228,7 @@ def test_a_token_is_announced_and_not_told(
     assert "secret" not in told
 
 
-def test_only_allowed_origins_may_use_it_in_a_browser(classifier: Classifier) -> None:
+def test_cors_headers_only_for_allowed_origins(classifier: Classifier) -> None:
     origins = {"allowed_origins": "https://app.example", "token": "secret"}
     client = TestClient(application(classifier, **origins))
     ask = {
@@ -238,7 +242,7 @@ def test_only_allowed_origins_may_use_it_in_a_browser(classifier: Classifier) ->
         assert answer.headers.get("access-control-allow-origin") == (origin if allowed else None)
 
 
-def test_the_model_s_name_and_version(classifier: Classifier, test_slice) -> None:
+def test_model_name_and_version_are_used(classifier: Classifier, test_slice: Split) -> None:
     client = TestClient(application(classifier, model_name="mine", model_version="2026-11"))
     assert client.get("/v2/models/mine/versions/2026-11").json()["versions"] == ["2026-11"]
     assert client.get("/v2/models/lenet5").status_code == 404
@@ -260,13 +264,13 @@ def test_the_model_s_name_and_version(classifier: Classifier, test_slice) -> Non
         ("a\x7f", False),
     ],
 )
-def test_a_request_has_an_id(client: TestClient, given: str, kept: bool) -> None:
+def test_valid_request_id_is_kept(client: TestClient, given: str, kept: bool) -> None:
     answered = client.get("/v2", headers={"x-request-id": given}).headers["x-request-id"]
     assert (answered == given) == kept
     assert answered and client.get("/v2").headers["x-request-id"] != answered
 
 
-def test_the_access_log_has_a_line_for_each_request(
+def test_access_log_has_one_line_per_request(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "digits.serve.access"):

@@ -34,13 +34,13 @@ def refusal(body: bytes, json_length: str | None = None) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("data", [IMAGES.ravel().tolist(), IMAGES.tolist(), IMAGES[:, 0].tolist()])
-def test_flat_and_nested_lists_are_the_same_pixels(data: list[Any]) -> None:
+def test_flat_and_nested_lists_give_same_images(data: list[Any]) -> None:
     asked = v2.parse_request(body(inputs=[tensor(data=data)]), None)
     np.testing.assert_array_equal(asked.images, IMAGES)
     assert asked.id is None and not asked.binary
 
 
-def test_bytes_after_the_json_are_pixels() -> None:
+def test_binary_tensor_is_decoded() -> None:
     head = body(inputs=[tensor(data=None, parameters={"binary_data_size": IMAGES.size})])
     asked = v2.parse_request(head + IMAGES.tobytes(), str(len(head)))
     np.testing.assert_array_equal(asked.images, IMAGES)
@@ -61,12 +61,12 @@ def test_bytes_after_the_json_are_pixels() -> None:
         ),
     ],
 )
-def test_the_client_says_whether_it_wants_bytes(content: dict[str, Any], binary: bool) -> None:
+def test_requested_output_encoding_is_parsed(content: dict[str, Any], binary: bool) -> None:
     assert v2.parse_request(body(**content), None).binary is binary
 
 
 @pytest.mark.parametrize("binary", [False, True])
-def test_the_answer_can_be_read_back(binary: bool) -> None:
+def test_encoded_response_round_trips(binary: bool) -> None:
     rows = np.linspace(0, 1, 20, dtype=np.float32).reshape(2, 10)
     content, headers = v2.encode_response(v2.Request("one", IMAGES, binary), rows, "lenet5", "1")
     length = int(headers.get(v2.JSON_LENGTH, len(content)))
@@ -133,24 +133,24 @@ def test_the_answer_can_be_read_back(binary: bool) -> None:
         ),
     ],
 )
-def test_what_is_no_request(content: bytes, status: int, words: str) -> None:
+def test_invalid_request_is_refused(content: bytes, status: int, words: str) -> None:
     found, sentence = refusal(content)
     assert found == status
     assert words in sentence
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "", "1e3", "99999999999", "٣", "5000"])
-def test_a_length_that_cannot_be(length: str) -> None:
+def test_invalid_json_length_returns_400(length: str) -> None:
     assert refusal(b"{}", length)[0] == 400
 
 
 @pytest.mark.parametrize("size", [1567, 1569, -1, 1568.0, True, "1568"])
-def test_bytes_that_do_not_fit(size: object) -> None:
+def test_wrong_binary_data_size_returns_400(size: object) -> None:
     head = body(inputs=[tensor(data=None, parameters={"binary_data_size": size})])
     assert refusal(head + bytes(1568), str(len(head)))[0] == 400
 
 
-def test_bytes_that_belong_to_no_tensor() -> None:
+def test_trailing_bytes_return_400() -> None:
     assert refusal(body() + b"x", str(len(body())))[0] == 400
 
 
@@ -161,7 +161,7 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(["name", "shape", "datatype", "data", "parameters"]), JSON)
-def test_anything_in_a_tensor_is_taken_or_refused(key: str, value: object) -> None:
+def test_arbitrary_tensor_field_is_parsed_or_refused(key: str, value: object) -> None:
     try:
         v2.parse_request(body(inputs=[tensor() | {key: value}]), None)
     except HTTPException as error:
@@ -169,7 +169,7 @@ def test_anything_in_a_tensor_is_taken_or_refused(key: str, value: object) -> No
 
 
 @given(st.sampled_from(["id", "inputs", "outputs", "parameters"]), JSON)
-def test_anything_in_a_request_is_taken_or_refused(key: str, value: object) -> None:
+def test_arbitrary_request_field_is_parsed_or_refused(key: str, value: object) -> None:
     try:
         v2.parse_request(json.dumps({"inputs": [tensor()]} | {key: value}).encode(), None)
     except HTTPException as error:
