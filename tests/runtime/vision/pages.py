@@ -10,7 +10,7 @@ from digits.vision.ink import Ink, extract
 
 
 class Network:
-    """Says that what is as narrow as a digit is a 3, and counts what it is asked.
+    """Calls everything as narrow as a digit a 3, and counts its calls.
 
     sure: how surely.
     """
@@ -31,7 +31,7 @@ class Network:
 
 
 def ink_of(photo: np.ndarray) -> Ink:
-    """Of the likelier side."""
+    """The ink of the likelier polarity."""
     return extract(photo)[0].ink
 
 

@@ -12,7 +12,7 @@ THICKEST = 6
 
 
 def inked(photo: np.ndarray) -> np.ndarray:
-    """Which pixels of a photo are ink, printed or written."""
+    """The mask of printed and written ink of a photo."""
     ink = extract(photo)[0].ink
     levels = otsu_levels(ink)
     assert levels is not None
@@ -109,7 +109,7 @@ def test_remove_lines_keeps_input() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 120), (3, 150), (120, 1), (101, 2), (2, 2)])
 @pytest.mark.parametrize("parts", [1, 3, 7])
 def test_degenerate_shapes(shape: tuple[int, int], parts: int) -> None:
-    """The only bin of a picture that is a line once had no neighbour."""
+    """A picture that is only a line once had a single bin without neighbours."""
     for mask in (np.ones(shape, np.bool_), np.zeros(shape, np.bool_)):
         cleaned = remove_lines(mask, 3, parts)
         assert cleaned.shape == shape

@@ -25,7 +25,7 @@ Pixels = set[tuple[int, int]]
 
 
 def flood_fill(mask: np.ndarray) -> list[Pixels]:
-    """The connected components, the slow and obvious way."""
+    """The connected components, by a slow reference implementation."""
     left = places(mask)
     found = []
     while left:
@@ -50,7 +50,7 @@ def pixels(components: Components, number: int, shape: tuple[int, ...]) -> Pixel
 
 
 def check_runs(components: Components) -> None:
-    """The runs of a component follow each other, in reading order, from `first` on."""
+    """Check that a component's runs are consecutive from `first` on, in reading order."""
     assert len(components.first) == components.size + 1
     assert components.first[0] == 0
     assert components.first[-1] == len(components.rows) == len(components.labels)
@@ -103,7 +103,7 @@ def test_select_keeps_components_unchanged(ink: np.ndarray, data: st.DataObject)
 
 
 @given(MASKS)
-def test_run_lengths_draw_the_mask(mask: np.ndarray) -> None:
+def test_run_lengths_draw_mask(mask: np.ndarray) -> None:
     drawn = np.zeros_like(mask)
     for row, start, end in zip(*run_lengths(mask), strict=True):
         assert start < end
@@ -113,7 +113,7 @@ def test_run_lengths_draw_the_mask(mask: np.ndarray) -> None:
 
 
 @given(MASKS, st.data())
-def test_mask_of_a_window(mask: np.ndarray, data: st.DataObject) -> None:
+def test_mask_of_window(mask: np.ndarray, data: st.DataObject) -> None:
     components = label_components(mask, mask.astype(np.uint8))
     if not components.size:
         return
@@ -186,7 +186,7 @@ def test_crop_of_any_components(ink: np.ndarray, data: st.DataObject) -> None:
     assert (drawn == np.where(around & (ink > 20), ink, 0)).all()
 
 
-def test_trim_ends_at_the_ink() -> None:
+def test_trim_ends_at_ink() -> None:
     ink = np.zeros((5, 6), np.uint8)
     ink[1:3, 2:4] = 9
     trimmed = trim(ink, Box(10, 20, 16, 25))
@@ -217,7 +217,7 @@ def test_components_of_noise(share: float) -> None:
 
 
 def test_spiral_is_one_component() -> None:
-    """Its runs touch each other in a chain as long as itself."""
+    """Its runs form one long chain."""
     y, x = np.mgrid[-1:1:151j, -1:1:151j]
     turns = np.hypot(y, x) * 12 + np.arctan2(y, x) / (2 * np.pi)
     mask = (turns % 1 < 0.5) & (turns < 11)

@@ -33,7 +33,7 @@ def cut(whole: Component, height: float, pen: float) -> list[Component]:
 
 
 def check_partition(whole: Component, pieces: list[Component]) -> None:
-    """Every pixel of the ink is in one piece, where it was; there is no empty piece."""
+    """Check that each pixel of ink is in exactly one piece, in its place, and no piece is empty."""
     assert pieces
     box = whole.box
     left = whole.ink.copy()
@@ -74,7 +74,7 @@ def touching_rings() -> Component:
     return component(np.concatenate([ring[:, :-2], ring[:, 2:]], 1))
 
 
-def test_pieces_know_what_their_seams_cross() -> None:
+def test_pieces_record_what_their_seams_cross() -> None:
     pieces = cuts.cut(touching_rings(), 40, 8)
     assert pieces[0].crossed[0] == pieces[-1].crossed[1] == 0
     for one, other in pairwise(pieces):
@@ -84,7 +84,7 @@ def test_pieces_know_what_their_seams_cross() -> None:
 
 
 def test_seam_between_touching_rings() -> None:
-    """Whatever other seams there are."""
+    """Among others."""
     whole = touching_rings()
     pieces = cut(whole, 40, 8)
     ends = [piece.box.right - whole.box.left for piece in pieces]
@@ -121,7 +121,7 @@ def test_seam_at_thinnest_place() -> None:
 
 
 def test_seams_lean() -> None:
-    """Two slanted strokes above each other at the middle of neither column."""
+    """No column separates two slanted strokes that overlap horizontally."""
     ink = np.zeros((60, 100), np.uint8)
     for row in range(60):
         start = 10 + (59 - row) // 2
@@ -165,7 +165,7 @@ def test_seam_is_cheapest_path() -> None:
     cost = random.random((7, 5)).astype(np.float32)
 
     def cheapest(row: int, column: int) -> float:
-        """The slow and obvious way."""
+        """A slow reference implementation."""
         if row == 0:
             return float(cost[0, column])
         ways = [

@@ -24,16 +24,16 @@ def encoded(format: str) -> bytes:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_only_needed_decoder_imported(format: str) -> None:
+def test_only_needed_decoder_is_imported(format: str) -> None:
     done = subprocess.run([sys.executable, "-c", OPEN], input=encoded(format), capture_output=True)
     plugins = set(done.stdout.decode().split())
-    own = f"PIL.{decoder._DECODERS[format][1]}"
+    own = Image.OPEN[format][0].__module__
     assert own in plugins, done.stderr
-    assert plugins <= {own, "PIL.TiffImagePlugin"}  # in which Pillow keeps EXIF's tags
+    assert plugins <= {own, "PIL.TiffImagePlugin"}  # which defines the EXIF tags
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_wrong_magic_bytes(format: str) -> None:
+def test_content_of_other_format_is_refused(format: str) -> None:
     head = {"PPM": 2, "WEBP": 12, "BMP": 2, "JPEG": 3, "TIFF": 4, "GIF": 6, "PNG": 8}[format]
     raw = encoded(format)[:head] + encoded("PNG" if format != "PNG" else "GIF")[8:]
     with pytest.raises(PictureError, match="damaged|no pixels|too many pixels"):
@@ -43,12 +43,12 @@ def test_wrong_magic_bytes(format: str) -> None:
 @pytest.mark.parametrize(
     "raw", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\0\0\1\0", b"#define im_width 1\n", b"P"]
 )
-def test_other_pillow_formats_refused(raw: bytes) -> None:
+def test_other_pillow_formats_are_refused(raw: bytes) -> None:
     with pytest.raises(PictureError, match="not a picture in a supported format"):
         decoder.open_image("it", io.BytesIO(raw))
 
 
-def test_a_pillow_without_webp_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pillow_without_webp_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert features.check("webp")
     raw = encoded("WEBP")
     factory, _ = Image.OPEN["WEBP"]
@@ -57,10 +57,10 @@ def test_a_pillow_without_webp_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         decoder.open_image("it", io.BytesIO(raw))
 
 
-def test_want_of_memory_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hungry(image: Image.Image, factor: int) -> None:
+def test_out_of_memory_is_not_reported_as_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_out_of_memory(image: Image.Image, factor: int) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(picture, "to_grey", hungry)
+    monkeypatch.setattr(picture, "to_grey", run_out_of_memory)
     with pytest.raises(PictureError, match="the picture takes more memory than is free"):
         picture.load(encoded("PNG"))

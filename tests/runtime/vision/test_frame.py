@@ -17,7 +17,7 @@ INKS = hnp.arrays(
 
 
 def cut(ink: np.ndarray) -> np.ndarray:
-    """Up to the edges of what is inked."""
+    """Crop to the bounding box of the ink."""
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
@@ -32,7 +32,7 @@ def width_of(ink: np.ndarray) -> float:
 
 
 def test_mnist_digit_unchanged(test_slice: Split) -> None:
-    """They were framed by the same rule, so framing them again must change next to nothing."""
+    """MNIST's digits are framed by the same rule, so framing must hardly change them."""
     frames = to_mnist([cut(image) for image in test_slice.images[:200]])
     differences = np.abs(frames.astype(int) - test_slice.images[:200]).mean((1, 2))
     assert np.median(differences) < 4
@@ -62,7 +62,7 @@ def test_batch_equals_one_by_one(inks: list[np.ndarray]) -> None:
 
 
 def test_batch_of_thick_and_thin_strokes(test_slice: Split) -> None:
-    """Those with hairlines are drawn once more, the others are not."""
+    """Only the ones with hairlines are drawn again."""
     ring = np.zeros((90, 60), np.uint8)
     ring[[0, -1]] = ring[:, [0, -1]] = 200
     inks = [ring, *(cut(image) for image in test_slice.images[:20]), ring.T, ring[:40]]
@@ -143,7 +143,7 @@ def test_extreme_shapes(shape: tuple[int, int]) -> None:
 
 
 @given(st.integers(1, 60), st.integers(1, 20))
-def test_reduction_keeps_the_mean(length: int, reduced: int) -> None:
+def test_reduction_keeps_mean(length: int, reduced: int) -> None:
     if reduced <= length:
         matrix = frame._area_matrix(length, reduced)
         np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-4)
@@ -155,7 +155,7 @@ def test_reduction_keeps_the_mean(length: int, reduced: int) -> None:
     st.floats(0.1, 300),
 )
 def test_full_contrast_quantile(values: np.ndarray, scale: float) -> None:
-    """Of what is inked at all."""
+    """The quantile is that of inked pixels."""
     digit = (values * np.float32(scale))[None]
     drawn = frame._stretch_contrast(digit.copy())[0]
     inked = digit[0] > np.float32(0.1) * digit.max()

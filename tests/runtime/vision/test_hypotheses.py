@@ -54,7 +54,7 @@ def sheet(split: Split, digit: str = "5", size: int = 110, start: int = 0) -> Sh
 
 
 def photograph(split: Split, change: str, how: str) -> tuple[Sheet, np.ndarray]:
-    """Some digit with a change of the paper, photographed in some way."""
+    """Some digit on changed paper, photographed in some way."""
     number = list(CHANGES).index(change) + 2 * list(PHOTOGRAPHS).index(how)
     page = sheet(split, str(number % 10), start=number)
     CHANGES[change](page)
@@ -68,7 +68,7 @@ def photographs(split: Split) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def drawn(hypothesis: Hypothesis, shape: tuple[int, ...]) -> np.ndarray:
-    """The ink of a hypothesis where it is in the picture."""
+    """The ink of a hypothesis at its place in the picture."""
     picture = np.zeros(shape, np.uint8)
     ink, box = hypothesis.component
     picture[box.top : box.bottom, box.left : box.right] = ink
@@ -76,7 +76,7 @@ def drawn(hypothesis: Hypothesis, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def likeness(hypothesis: Hypothesis, written: np.ndarray) -> float:
-    """Correlation of its ink with what was written: 1 when they are the same."""
+    """The correlation of its ink with what was written, 1 when they are equal."""
     found = drawn(hypothesis, written.shape)
     return float(np.corrcoef(found.ravel(), written.ravel())[0, 1])
 
@@ -117,7 +117,7 @@ def test_main_is_digit(test_slice: Split, digit: str) -> None:
 
 
 def test_at_most_eight_and_main_first(test_slice: Split) -> None:
-    """No change of the picture takes the plain hypothesis away."""
+    """The plain hypothesis survives every change of the picture."""
     kinds = set()
     for name, photo in photographs(test_slice):
         found = propose(photo)
@@ -149,7 +149,7 @@ def test_digit_among_hypotheses(test_slice: Split, change: str, how: str) -> Non
 
 
 def test_removing_lines_only_adds(test_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is proposed without this rule is proposed with it."""
+    """All hypotheses without this rule are still proposed with it."""
     monkeypatch.setattr(hypotheses, "MAX_HYPOTHESES", 100)
     unruled = 0
     for name, photo in photographs(test_slice):
@@ -201,7 +201,7 @@ def test_digit_in_form_box(test_slice: Split, change: str, digit: str) -> None:
 @pytest.mark.parametrize("pen", [60, 170])
 @pytest.mark.parametrize("digit", ["0", "3"])
 def test_inner_without_table(test_slice: Split, digit: str, pen: int) -> None:
-    """Be it a pen or a pencil."""
+    """With a pen or a pencil."""
     page = sheet(test_slice, digit)
     found = by_kind(propose(page.photograph(table=15, ink=pen)))
     assert found["main"].component.box.left == 0
@@ -212,7 +212,7 @@ def test_inner_without_table(test_slice: Split, digit: str, pen: int) -> None:
 @pytest.mark.parametrize("inverted", [False, True])
 @pytest.mark.parametrize("change", ["nothing", "ruled"])
 def test_sheet_on_table(test_slice: Split, inverted: bool, change: str) -> None:
-    """Light or dark, the digit is among the hypotheses, though the border speaks against it."""
+    """The digit is proposed even if the border suggests the other polarity."""
     page = sheet(test_slice, "3")
     CHANGES[change](page)
     photo = on_table(page.photograph())
@@ -228,7 +228,7 @@ def test_sheet_on_table(test_slice: Split, inverted: bool, change: str) -> None:
 def test_digit_at_border_keeps_its_ink(
     test_slice: Split, noise: float, size: int, margin: float
 ) -> None:
-    """In "crop", in "all", or in "main" where all of the ink is. Some of it is cut off already."""
+    """In "crop", in "all", or in "main" if it has all of the ink. Some is already cut off."""
     for digit in "0123456789":
         page = Sheet(size * 2, size * 2)
         [box] = page.write(chosen(test_slice, digit), size // 2, size // 3, size)
@@ -244,7 +244,7 @@ def test_digit_at_border_keeps_its_ink(
 
 
 def test_crop_is_uncorrected_ink() -> None:
-    """A stroke that covers most of a picture looks like the light on it."""
+    """A stroke that covers most of the picture looks like uneven light."""
     x = np.mgrid[-1:1:28j, -1:1:28j][1]
     photo = np.where(np.abs(x) < 0.6, 40, 220) + np.random.default_rng(0).normal(0, 2, x.shape)
     stroke = np.where(np.abs(x) < 0.6, 255, 0)
@@ -254,7 +254,7 @@ def test_crop_is_uncorrected_ink() -> None:
 
 @pytest.mark.parametrize("digit", ["0", "3", "8"])
 def test_dark_without_fainter_ink(test_slice: Split, digit: str) -> None:
-    """A broad marker across the digit is too thick for a line."""
+    """A broad marker across the digit is too thick to be a line."""
     page = sheet(test_slice, digit)
     page.ground[85:100, 20:180] = 140
     found = by_kind(propose(page.photograph()))
@@ -307,7 +307,7 @@ def test_main_without_specks(test_slice: Split) -> None:
     assert propose(photo)[0].component.box == pytest.approx(before, abs=1)
 
 
-def test_main_is_near_the_middle() -> None:
+def test_main_is_near_middle() -> None:
     photo = np.full((200, 200), 230, np.uint8)
     photo[70:130, 95:105] = 40
     photo[10:70, 10:30] = 40  # twice as heavy, in the corner
@@ -342,7 +342,7 @@ def test_speck_is_no_hypothesis(side: int) -> None:
 
 @pytest.mark.parametrize("side", [1, 2])
 def test_speck_on_noisy_paper(side: int) -> None:
-    """Not even of "crop"; nothing smaller than three pixels is a digit."""
+    """Not even "crop": nothing below three pixels is a digit."""
     photo = 228 + np.random.default_rng(0).normal(0, 1, (60, 60))
     photo[30 : 30 + side, 30 : 30 + side] = 0
     for one in propose(photo.astype(np.uint8)):
@@ -350,7 +350,7 @@ def test_speck_on_noisy_paper(side: int) -> None:
 
 
 def test_hypotheses_differ(test_slice: Split) -> None:
-    """A judge would count the same place twice."""
+    """Equal hypotheses would be counted twice."""
     for name, photo in photographs(test_slice):
         found = propose(photo)
         for number, one in enumerate(found):

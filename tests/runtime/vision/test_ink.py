@@ -20,7 +20,7 @@ def sheet(split: Split) -> Sheet:
 
 
 def on_table(photo: np.ndarray, margin: int, grey: int) -> np.ndarray:
-    """The photograph surrounded by a table that is a little uneven."""
+    """Surround the photo by a slightly uneven table."""
     height, width = photo.shape
     random = np.random.default_rng(0)
     shape = height + 2 * margin, width + 2 * margin
@@ -30,7 +30,7 @@ def on_table(photo: np.ndarray, margin: int, grey: int) -> np.ndarray:
 
 
 def likeness(one: np.ndarray, other: np.ndarray) -> float:
-    """Correlation of two pictures: 1 when they are the same."""
+    """The correlation of two pictures, 1 when they are equal."""
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
@@ -72,7 +72,7 @@ def test_light_on_dark(test_slice: Split, light: Light | None) -> None:
 @pytest.mark.parametrize("inverted", [False, True])
 @pytest.mark.parametrize("margin", [10, 30, 60])
 def test_both_sides_of_sheet_on_table(test_slice: Split, inverted: bool, margin: int) -> None:
-    """The table is as dark as the ink, or as light: its border speaks for the wrong side."""
+    """The table is as dark (or light) as the ink, so the border suggests the wrong polarity."""
     page = sheet(test_slice)
     photo = page.photograph()
     picture = on_table(255 - photo if inverted else photo, margin, 230 if inverted else 40)
@@ -104,7 +104,7 @@ def test_uncorrected_ink_keeps_light(test_slice: Split) -> None:
 
 
 def test_uncorrected_ink_of_tight_crop() -> None:
-    """Light can't be told from a stroke that covers most of a picture; uncorrected ink can."""
+    """A stroke over most of the picture looks like uneven light; uncorrected ink keeps it."""
     y, x = np.mgrid[-1:1:28j, -1:1:28j]
     photo = np.where(np.abs(x) < 0.6, 40, 220) + 3 * y
     photo += np.random.default_rng(0).normal(0, 2, photo.shape)
@@ -115,7 +115,7 @@ def test_uncorrected_ink_of_tight_crop() -> None:
 
 @pytest.mark.parametrize("table", [10, 30])
 def test_dark_side_beside_table(test_slice: Split, table: int) -> None:
-    """Black on white is the likelier side, though black is most of what is far from white."""
+    """Black on white is likelier, even if most pixels are black."""
     page = sheet(test_slice)
     found = ink.extract(page.photograph(table=table))[0].ink[:160, 40:]
     assert likeness(found, np.asarray(page.ink)[:160, 40:]) > 0.95
@@ -134,7 +134,7 @@ def test_flat_picture_has_one_ink(test_slice: Split, paper: int) -> None:
 
 @pytest.mark.parametrize("band", [0.12, 0.2])
 def test_narrow_ink_has_no_wide_strokes(test_slice: Split, band: float) -> None:
-    """A shadow that is narrow enough for a stroke of a large digit is none of a small one."""
+    """A shadow as narrow as a large digit's stroke isn't a stroke of a small digit."""
     page = sheet(test_slice)
     photo = page.photograph(noise=2).astype(float)
     photo[150:, 40 : 40 + round(band * 300)] *= 0.6
@@ -146,7 +146,7 @@ def test_narrow_ink_has_no_wide_strokes(test_slice: Split, band: float) -> None:
 
 
 def histogram(*levels: tuple[float, float, float]) -> np.ndarray:
-    """A picture of 10,000 pixels: for each level its share, its mean and its noise."""
+    """A picture of 10,000 pixels, with a share, a mean and a noise for each level."""
     random = np.random.default_rng(0)
     values = [random.normal(mean, noise, round(share * 10_000)) for share, mean, noise in levels]
     return np.concatenate(values).clip(0, 255).astype(np.uint8).reshape(100, 100)
@@ -194,7 +194,7 @@ def test_no_ink_on_blank_sheet_under_lamp(light: Light) -> None:
 
 
 def slight(height: int, width: int) -> np.ndarray:
-    """A little less light on the right."""
+    """It is slightly darker on the right."""
     return np.linspace(1, 0.9, width)[None, :].repeat(height, 0)
 
 
@@ -203,7 +203,7 @@ def slight(height: int, width: int) -> np.ndarray:
 def test_faint_pen_without_noise(
     test_slice: Split, light: Light | None, contrast: int, visible: bool
 ) -> None:
-    """A person sees a difference of 2 %."""
+    """People see a contrast of 2 %."""
     page = sheet(test_slice)
     factor = None if light is None else light(200, 300)
     photo = page.photograph(ink=PAPER - contrast, noise=0, light=factor)
@@ -254,7 +254,7 @@ def test_morphological_close() -> None:
 
 
 def test_background_fit_rounding(monkeypatch: pytest.MonkeyPatch, test_slice: Split) -> None:
-    """They differ from processor to processor (measured: by 0.001)."""
+    """Fits differ between processors (measured: by 0.001)."""
     photo = sheet(test_slice).photograph(light=lamp(200, 300), noise=0)
     before = only(photo)
     fit = ink._fit_background
@@ -270,7 +270,7 @@ def test_background_fit_rounding(monkeypatch: pytest.MonkeyPatch, test_slice: Sp
 
 
 def test_flat_paper_without_fit(monkeypatch: pytest.MonkeyPatch, test_slice: Split) -> None:
-    """So a digit of MNIST gives the same ink on every processor."""
+    """So that an MNIST digit gives the same ink on every processor."""
     grey = 255 - test_slice.images[0]
     before = only(grey)
     monkeypatch.setattr(ink, "_fit_background", lambda small: small * np.nan)

@@ -30,7 +30,7 @@ def made(
 
 
 def sure(digit: int, confidence: float = 0.99) -> np.ndarray:
-    """What the network says: a digit, and the same of all others."""
+    """Probabilities of one digit, with the rest spread evenly."""
     answer = np.full(10, (1 - confidence) / 9, np.float32)
     answer[digit] = confidence
     return answer
@@ -53,7 +53,7 @@ def boxes(draw: st.DrawFn) -> Box:
 
 @st.composite
 def pictures(draw: st.DrawFn) -> tuple[list[Hypothesis], list[np.ndarray]]:
-    """Hypotheses of one polarity, and what the network says of each."""
+    """Hypotheses of one polarity and the network's answers for them."""
     others = draw(st.lists(st.sampled_from(KINDS[1:]), unique=True))
     found, answers = [], []
     for kind in ("main", *others):
@@ -108,7 +108,7 @@ def test_no_hypotheses() -> None:
 
 
 def test_softmax_of_linear_scores(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each hypothesis, "several" and "none", whose score is 0."""
+    """The scores of each hypothesis, of "several" and of "none", which is 0."""
     monkeypatch.setattr(weights, "JUDGE", tuple(float(k == "main") for k in FEATURES))
     monkeypatch.setattr(weights, "SEVERAL", tuple(2.0 * (k == "several") for k in SEVERAL_FEATURES))
     found = [made("main"), made("second", Box(200, 60, 240, 120))]
@@ -149,7 +149,7 @@ def test_features_of_kind_and_side() -> None:
     assert column("inverted", [made(), made(inverted=True)]) == [0, 1]
 
 
-def test_features_of_the_answers() -> None:
+def test_features_of_answers() -> None:
     found = [made(), made("alone"), made("crop")]
     answers = sure(3, 0.9), sure(3, 0.5), sure(7, 0.9)
     assert column("confidence", found, *answers) == pytest.approx(
@@ -166,7 +166,7 @@ def test_finite_features_of_certain_answer() -> None:
     assert 5 < column("confidence", found, one)[0] < 10
 
 
-def test_features_of_the_place() -> None:
+def test_features_of_place() -> None:
     middle, corner = made(box=Box(100, 50, 200, 150)), made(box=Box(0, 0, 20, 20))
     whole = made(box=Box(0, 0, 300, 200))
     assert column("distance", [middle, whole]) == pytest.approx([0, 0])
@@ -176,7 +176,7 @@ def test_features_of_the_place() -> None:
     assert column("size", [whole, middle]) == pytest.approx([0, math.log(1 / 3)])
 
 
-def test_features_of_the_ink() -> None:
+def test_features_of_ink() -> None:
     assert column("share", [made(), made(share=0.5)]) == pytest.approx([0, math.log(0.5)])
     assert column("contrast", [made(level=255), made(level=51)]) == pytest.approx(
         [0, math.log(0.2)]
@@ -188,7 +188,7 @@ def test_features_of_the_ink() -> None:
 
 
 def test_features_of_dark_ink() -> None:
-    """Fainter ink may be the lines of the paper, where there are some."""
+    """Fainter ink may be the lines of ruled paper."""
     name = FEATURES[-1]
     assert name.startswith("dark")
     assert column(name, [made("dark"), made("main")]) == [1, 0]
@@ -217,7 +217,7 @@ def test_features_of_several() -> None:
 
 
 def test_several_uses_alone_not_main() -> None:
-    """Not at "main", which may hold the second one as a piece."""
+    """ "main" may contain the second one as a piece."""
     alone, second = made("alone"), made("second", Box(150, 60, 190, 120))
     main = made("main", Box(100, 60, 190, 120))
     answers = np.array([sure(8, 0.2), sure(1), sure(2)])
@@ -228,7 +228,7 @@ def test_several_uses_alone_not_main() -> None:
 
 
 def test_several_of_one_side() -> None:
-    """The second component of dark ink is not beside the first one of light ink."""
+    """A second component counts only beside a first one of the same polarity."""
     dark = [made("main"), made("second", Box(200, 60, 240, 120))]
     light = [
         made("main", Box(0, 0, 300, 200), inverted=True),
@@ -244,7 +244,7 @@ def test_several_of_one_side() -> None:
 
 @pytest.mark.parametrize("top", [0, 5])
 def test_several_with_second_from_border(top: int) -> None:
-    """Where the second comes in from the border, "inner" is what "alone" would be."""
+    """If the second one touches the border, "inner" replaces "alone"."""
     photo = np.full((120, 120), 230, np.uint8)
     photo[20:90, 50:58] = photo[top:50, 70:78] = 40
     found = propose(photo)

@@ -38,7 +38,7 @@ def arc(start: int, end: int, kind: int, score: float, digit: int = 3) -> Arc:
 
 
 def of_arcs(arcs: list[Arc], masses: list[int] | None = None) -> Lattice:
-    """masses: of the atoms."""
+    """A lattice of these arcs. masses: of the atoms."""
     count = max(arc.end for arc in arcs)
     pieces = [
         Component(np.full((2, 2), mass, np.uint8), PIECE.box) for mass in masses or [1] * count
@@ -52,7 +52,7 @@ SCORES = st.floats(-8, 8)
 
 @st.composite
 def lattices(draw: st.DrawFn) -> Lattice:
-    """Any, in which each atom may be junk, as in those of a page."""
+    """Any lattice in which each atom may be junk, as on a page."""
     count = draw(st.integers(1, 5))
     arcs = [
         arc(k, k + 1, draw(st.sampled_from([LETTER, SPECK])), draw(SCORES)) for k in range(count)
@@ -75,7 +75,7 @@ def pair_weights(draw: st.DrawFn) -> tuple[float, ...]:
 
 
 def ways(of: Lattice, node: int = 0) -> Iterator[list[int]]:
-    """All ways from a node to the last one, as the numbers of their arcs."""
+    """All paths from a node to the last one, as indices of arcs."""
     if node == len(of.atoms):
         yield []
     for number, one in enumerate(of.arcs):
@@ -94,7 +94,7 @@ def score(of: Lattice, way: list[int], pair: tuple[float, ...]) -> float:
 
 
 def find(of: Lattice, pair: tuple[float, ...]) -> list[Step]:
-    """The best path, with the scores of the arcs and of pairs."""
+    """The best path with these weights of pairs."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(weights, "ARC", tuple(OF_ARC))
         patched.setattr(weights, "PAIR", pair)
@@ -102,7 +102,7 @@ def find(of: Lattice, pair: tuple[float, ...]) -> list[Step]:
 
 
 def shares(of: Lattice, pair: tuple[float, ...]) -> list[tuple[list[int], float]]:
-    """All ways, and the probability of each."""
+    """All paths and their probabilities."""
     every = list(ways(of))
     mass = np.exp([score(of, way, pair) for way in every])
     return list(zip(every, (mass / mass.sum()).tolist(), strict=True))
@@ -121,7 +121,7 @@ def test_best_path_equals_brute_force(of: Lattice, pair: tuple[float, ...]) -> N
 @settings(max_examples=200)
 @given(lattices(), pair_weights())
 def test_digit_probabilities_equal_brute_force(of: Lattice, pair: tuple[float, ...]) -> None:
-    """Of the digit that the heaviest of an arc's atoms belongs to, on all ways where it is one."""
+    """Of the digit of an arc's heaviest atom, over all paths that read it as a digit."""
     for step in find(of, pair):
         own = range(step.arc.start, step.arc.end)
         heaviest = max(own, key=lambda k: of.atoms[k].component.ink.sum())
@@ -170,7 +170,7 @@ def test_extreme_scores_stay_finite() -> None:
 
 
 def test_equal_paths_share_probability() -> None:
-    """Two digits and two of none, which say nothing of the digit and don't count."""
+    """Of four paths, the two without a digit don't count."""
     arcs = [arc(0, 1, LETTER, 1), arc(0, 1, SPECK, 1), arc(0, 1, DIGIT, 1, 4)]
     arcs.append(arc(0, 1, DIGIT, 1 + 1e-9, 7))
     [step] = find(of_arcs(arcs), NO_PAIRS)
@@ -197,7 +197,7 @@ def test_path_without_digits() -> None:
     ],
 )
 def test_pair_scores_change_path(pair: tuple[float, ...], digits: list[int]) -> None:
-    """Each is a digit by itself, the first one more surely."""
+    """Both are digits; the first one is surer."""
     arcs = [arc(0, 1, DIGIT, 2), arc(0, 1, LETTER, 0), arc(1, 2, DIGIT, 1), arc(1, 2, LETTER, 0)]
     steps = find(of_arcs(arcs), pair)
     assert [step.arc.start for step in steps] == digits
@@ -228,7 +228,7 @@ def test_weights_match_features() -> None:
 
 
 def test_surer_digit_is_likelier() -> None:
-    """By the weights that are fitted."""
+    """With the fitted weights."""
     confidence = np.eye(len(ARC_FEATURES))[ARC_FEATURES.index("confidence")]
     digit = np.eye(len(ARC_FEATURES))[ARC_FEATURES.index("digit")]
     junk = np.eye(len(ARC_FEATURES))[ARC_FEATURES.index("junk")]

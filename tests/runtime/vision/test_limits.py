@@ -4,7 +4,9 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,17 +17,17 @@ from digits.vision import decoder, limits, picture
 from tests.robustness import bombs
 from tests.robustness.sandbox import measured
 
-GREY = np.tile(np.arange(0, 240, 10, np.uint8), (20, 1))
+GREY = np.tile(np.arange(0, 240, 10, dtype=np.uint8), (20, 1))
 
 
-def encoded(image: Image.Image, format: str, **options: object) -> bytes:
+def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()
 
 
 def assert_refused(raw: bytes, match: str) -> None:
-    """Before anything large is allocated."""
+    """Assert that the picture is refused before anything large is allocated."""
     picture.load(encoded(Image.new("L", (28, 28)), "PNG"))  # imports
     with measured() as usage, pytest.raises(PictureError, match=match):
         picture.load(raw)
@@ -51,14 +53,14 @@ def test_tiff_tiles_too_narrow(picture_size: tuple[int, int], tile: tuple[int, i
 
 @pytest.mark.parametrize("apart", [0, 1, 100])
 def test_tiff_strips_overlapping(apart: int) -> None:
-    """Pillow reads a strip as far as the next one begins, and so a byte at a time."""
+    """Pillow reads each strip up to where the next one begins, here byte by byte."""
     base = [(256, 4, 1, 2000), (257, 4, 1, 1000), (258, 3, 1, 8), (262, 3, 1, 1), (278, 4, 1, 10)]
     offsets = struct.pack("<100I", *(500 + apart * number for number in range(100)))
     raw = bombs.tiff(*base, (273, 4, 100, 86), tail=offsets + bytes(30_000))
     assert_refused(raw, "its strips overlap")
 
 
-def test_jpeg_scans_in_a_tiff_are_counted() -> None:
+def test_jpeg_scans_in_tiff_are_counted() -> None:
     jpeg = progressive(2000, 300)
     base = [(256, 4, 1, 2000), (257, 4, 1, 2000), (258, 3, 1, 8), (259, 3, 1, 7), (262, 3, 1, 1)]
     strip = [(273, 4, 1, 122), (277, 3, 1, 1), (278, 4, 1, 2000), (279, 4, 1, len(jpeg))]
@@ -72,9 +74,9 @@ def test_jpeg_too_many_segments() -> None:
     assert picture.load(raw[:2] + exif * 1000 + raw[2:]).size == (9, 9)
 
 
-def test_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
+def test_file_over_512_mb_is_refused(tmp_path: Path) -> None:
     (tmp_path / "large.jpg").write_bytes(progressive(100, 1))
-    os.truncate(tmp_path / "large.jpg", 1 << 30)  # it has a hole
+    os.truncate(tmp_path / "large.jpg", 1 << 30)  # sparse
     with measured() as usage, pytest.raises(PictureError, match="is larger than 512 MB"):
         picture.load(tmp_path / "large.jpg")
     assert usage.megabytes < 40
@@ -118,14 +120,14 @@ def test_decoders_print_nothing(raw: bytes) -> None:
 
 
 def progressive(side: int, scans: int) -> bytes:
-    """A progressive JPEG with further passes that add nothing, in 14 bytes each."""
+    """A progressive JPEG with additional empty scans of 14 bytes each."""
     raw = encoded(Image.new("L", (side, side), 200), "JPEG", progressive=True)
     last, end = raw.rindex(b"\xff\xda"), raw.rindex(b"\xff\xd9")
     return raw[:end] + (raw[last : last + 10] + bytes(4)) * scans + b"\xff\xd9"
 
 
 def baseline(side: int, scans: int) -> bytes:
-    """A JPEG whose colours come one after the other, and then again."""
+    """A JPEG with one scan per colour component, repeated."""
     raw = encoded(Image.new("RGB", (side, side), "red"), "JPEG", quality=90)
     start, end = raw.rindex(b"\xff\xda"), raw.rindex(b"\xff\xd9")
     scan = b"\xff\xda\0\x08\1%c\0\0\x3f\0" + bytes(4)
@@ -133,8 +135,8 @@ def baseline(side: int, scans: int) -> bytes:
 
 
 @pytest.mark.parametrize("make", [progressive, baseline])
-def test_jpeg_with_too_many_scans_is_refused(make: object) -> None:
-    assert_refused(make(2000, 300), "scans: no program writes so many")  # type: ignore[operator]
+def test_jpeg_with_too_many_scans_is_refused(make: Callable[[int, int], bytes]) -> None:
+    assert_refused(make(2000, 300), "scans: no program writes so many")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_jpeg_scans_behind_false_end(hidden: bytes) -> None:
     assert_refused(raw[:place] + hidden + raw[place:], "scans: no program writes so many")
 
 
-def test_what_follows_a_jpeg_is_not_counted() -> None:
+def test_bytes_after_jpeg_are_not_counted() -> None:
     raw = encoded(Image.new("L", (2000, 2000), 200), "JPEG", progressive=True)
     assert picture.load(raw + b"\xff\xda" * 1000).size == (2000, 2000)
 
@@ -161,7 +163,7 @@ def test_largest_jpeg_is_read(progressive: bool) -> None:
 
 @pytest.mark.parametrize("kind", ["P1", "P2", "P3"])
 @pytest.mark.parametrize("filling", [b"0 ", b" ", b"#\n", b"0\n#\n"])
-def test_long_ppm_in_letters_is_refused(kind: str, filling: bytes) -> None:
+def test_long_ascii_ppm_is_refused(kind: str, filling: bytes) -> None:
     head = f"{kind} 5000 5000 {'' if kind == 'P1' else '255'}\n".encode()
     assert_refused(head + filling * (10_000_000 // len(filling)), "encoding for small pictures")
 
@@ -170,18 +172,18 @@ def test_comment_among_ppm_pixels_is_refused() -> None:
     assert_refused(b"P2 28 28 255\n" + b"#\n" * 1_000_000, "comment among its pixels")
 
 
-def test_large_bmp_in_few_runs_is_refused() -> None:
+def test_large_rle_bmp_with_few_runs_is_refused() -> None:
     raw = bombs._bmp(100_000, 1000, compression=1) + b"\1\1\0\0" * 1000
     assert_refused(raw, "encoding for small pictures")
 
 
-def test_long_bmp_in_runs_is_refused() -> None:
+def test_long_rle_bmp_is_refused() -> None:
     raw = bombs._bmp(9000, 9000, compression=1) + b"\1\1" * 5_000_000
     assert_refused(raw, "encoding for small pictures")
 
 
 @pytest.mark.parametrize("most", [1, 15, 100, 254, 1023, 4095, 65534])
-def test_ppm_with_another_largest_value(most: int) -> None:
+def test_ppm_with_other_maximum_value(most: int) -> None:
     values = np.round(GREY / 230 * most).astype(">u2" if most > 255 else np.uint8)
     grey = picture.load(b"P5 24 20 %d\n" % most + values.tobytes()).pixels
     expected = np.round(values / most * 255)
@@ -193,7 +195,7 @@ def test_ppm_with_another_largest_value(most: int) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 100_000_000), (100_000_000, 1), (2_000_000, 9)])
-def test_endless_side(size: tuple[int, int]) -> None:
+def test_side_over_a_million_pixels_is_refused(size: tuple[int, int]) -> None:
     assert_refused(bombs.png(*size, 0, bombs.pixels(1 << 20)), "more than a million pixels a side")
 
 

@@ -26,7 +26,7 @@ def array(boxes: list[Box]) -> Integers:
 
 
 def lefts(boxes: list[Box]) -> list[list[int]]:
-    """The left sides of the boxes of each line, as they are read."""
+    """The left sides of the boxes of each line, in reading order."""
     return [[boxes[k].left for k in line] for line in text_lines(array(boxes), HEIGHT)]
 
 
@@ -41,7 +41,7 @@ def pieces_of(ink: np.ndarray) -> Page:
 
 
 def level_of(ink: np.ndarray) -> Page:
-    """The page turned by what all of its pieces are level with."""
+    """The page deskewed by all of its pieces."""
     found = pieces_of(ink)
     level = deskew(found, np.ones(found.components.size, np.bool_))
     assert level is not None
@@ -80,8 +80,7 @@ def test_line_fragment_between_two_others() -> None:
     assert lefts(boxes) == [[10, 45, 450, 485, 900, 935]]
 
 
-def test_adjacent_numbers() -> None:
-    """Which are two lines."""
+def test_adjacent_numbers_at_other_heights_are_two_lines() -> None:
     boxes = [digit(left, 100) for left in (10, 45)] + [digit(left, 140) for left in (90, 125)]
     assert lefts(boxes) == [[10, 45], [90, 125]]
 
@@ -168,7 +167,7 @@ def test_skew_of_vertical_column() -> None:
 
 
 def test_skew_of_short_numbers() -> None:
-    """Of two digits beside each other, the middles differ by a tenth of their height."""
+    """The centres of two adjacent digits differ by a tenth of their height."""
     boxes = []
     for left in range(50, 1000, 200):
         for top in (100, 250):
@@ -316,7 +315,7 @@ def test_max_pieces(kind: str) -> None:
 
 
 def test_max_pieces_of_equal_mass() -> None:
-    """However the limit is drawn between them."""
+    """Whichever of them are kept."""
     ink = np.zeros((600, 1200), np.uint8)
     ink[3::6, 3::6] = 255
     ink[100:120, 100:104] = 255
@@ -362,7 +361,7 @@ def test_weighted_median(values: np.ndarray, data: st.DataObject) -> None:
 
 
 def test_skew_memory_of_crowded_page() -> None:
-    """Rows of narrow ones: as many as there may be, each with hundreds of neighbours."""
+    """Rows of narrow 1s: the maximum number, each with hundreds of neighbours."""
     row, column = np.divmod(np.arange(MAX_PIECES), 240)
     left, top = 8 * column, 64 * row
     boxes = np.stack([left, top, left + 4, top + 60], 1)

@@ -5,7 +5,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pytest
@@ -79,12 +79,12 @@ def test_exif_orientation_nearly_square() -> None:
 
 
 @pytest.mark.parametrize("source", [b"", io.BytesIO()])
-def test_nothing_at_all(source: picture.Source) -> None:
+def test_empty_source_is_refused(source: picture.Source) -> None:
     with pytest.raises(PictureError, match="the picture is empty"):
         picture.load(source)
 
 
-def test_a_closed_file() -> None:
+def test_closed_file_is_refused() -> None:
     file = io.BytesIO(encoded(Image.fromarray(GREY)))
     file.close()
     with pytest.raises(PictureError, match="closed file"):
@@ -115,14 +115,14 @@ def test_first_frame_of_animation() -> None:
         GREY.astype(np.uint16) * 257,
         GREY.astype(np.float64),
         GREY.astype(np.float32) / 255,
-        GREY.astype(np.float32) / 200,  # as interpolation may leave it
+        GREY.astype(np.float32) / 200,  # slightly above 1, as after interpolation
         GREY > 100,
         GREY.astype(np.float64) * 1e300,
-        GREY / 127.5 - 1,  # as networks like it
-        GREY.astype(np.uint16) * 16,  # 12 bits, as machine vision has them
+        GREY / 127.5 - 1,  # -1 to 1
+        GREY.astype(np.uint16) * 16,  # 12 bits
     ],
 )
-def test_arrays(array: np.ndarray) -> None:
+def test_array_of_any_range_and_depth(array: np.ndarray) -> None:
     grey = picture.load(array).pixels
     assert grey[3, 4] < 60
     assert grey[8, 15] > 200
@@ -140,7 +140,7 @@ def test_arrays(array: np.ndarray) -> None:
         np.zeros((4, 4), complex),
     ],
 )
-def test_other_arrays_are_refused(array: np.ndarray) -> None:
+def test_unsupported_array_is_refused(array: np.ndarray) -> None:
     with pytest.raises(PictureError, match="array|picture"):
         picture.load(array)
 
@@ -185,10 +185,10 @@ def test_unreadable_paths(tmp_path: Path) -> None:
             picture.load(path)
 
 
-def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
+def test_file_without_read_permission_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(encoded(Image.fromarray(GREY)))
     (tmp_path / "secret.png").chmod(stat.S_IWUSR)
-    root = os.geteuid() == 0  # who may read everything, and so becomes nobody for a moment
+    root = os.geteuid() == 0  # root may read everything, so become nobody for a moment
     if root:
         os.seteuid(65534)
     try:
@@ -199,7 +199,7 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
             os.seteuid(0)
 
 
-def test_postscript_refused() -> None:
+def test_postscript_is_refused() -> None:
     with pytest.raises(PictureError, match="not a picture"):
         picture.load(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EOF\n")
 
@@ -214,10 +214,10 @@ SAMPLES = sorted(path for path in (Path(__file__).parents[2] / "pictures").glob(
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
-def test_a_pipe_is_read_like_a_file(path: Path) -> None:
+def test_pipe_is_read_like_file(path: Path) -> None:
     with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        piped = picture.load(process.stdout)
+        piped = picture.load(cast(BinaryIO, process.stdout))
     assert np.array_equal(piped.pixels, picture.load(path).pixels)
 
 
@@ -232,7 +232,7 @@ def test_ppm_header_comments() -> None:
 
 
 @given(st.data())
-def test_damaged_files(data: st.DataObject) -> None:
+def test_damaged_file_is_read_or_refused(data: st.DataObject) -> None:
     raw = bytearray(data.draw(st.sampled_from(SAMPLES)).read_bytes())
     for position in data.draw(st.lists(st.integers(0, len(raw) - 1), min_size=1, max_size=8)):
         raw[position] = data.draw(st.integers(0, 255))
@@ -248,15 +248,15 @@ def test_damaged_files(data: st.DataObject) -> None:
         hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=6),
     )
 )
-def test_any_array(array: np.ndarray) -> None:
+def test_any_array_is_read_or_refused(array: np.ndarray) -> None:
     with contextlib.suppress(PictureError):
         assert picture.load(array).pixels.ndim == 2
 
 
 @pytest.mark.parametrize("paper", ["white", "darkgreen"])
 @pytest.mark.parametrize("margin", [2, 20])
-def test_a_cut_out_sheet_keeps_its_own_paper(paper: str, margin: int) -> None:
-    """A screenshot with a transparent border once had the border read as the digit."""
+def test_transparent_border_gets_colour_of_sheet(paper: str, margin: int) -> None:
+    """A screenshot's transparent border was once read as the digit."""
     pen = "black" if paper == "white" else "white"
     sheet = Image.new("RGBA", (40, 40), paper)
     sheet.paste(pen, (15, 8, 19, 32))
@@ -267,43 +267,43 @@ def test_a_cut_out_sheet_keeps_its_own_paper(paper: str, margin: int) -> None:
     assert abs(int(grey[margin + 20, margin + 16]) - int(grey[0, 0])) > 100
 
 
-def test_nothing_visible_is_a_blank_sheet() -> None:
+def test_fully_transparent_picture_is_blank() -> None:
     assert (picture.load(Image.new("RGBA", (9, 9))).pixels == 255).all()
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
 @pytest.mark.parametrize("most", [1, 255, 300, 4095, 65535])
-def test_high_depth_tiff_equals_array(dtype: type, most: int) -> None:
+def test_high_depth_tiff_equals_array(dtype: type[np.generic], most: int) -> None:
     array = (GREY / 230 * most).astype(dtype)
     raw = encoded(Image.fromarray(array), "TIFF")
     np.testing.assert_array_equal(picture.load(raw).pixels, picture.load(array).pixels)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint16, np.int32, np.int64])
-def test_wide_integers_may_go_up_to_255(dtype: type) -> None:
+def test_wide_integers_up_to_255_keep_contrast(dtype: type[np.generic]) -> None:
     array = (GREY // 2).astype(dtype)
     grey = picture.load(array).pixels
     assert int(grey[8, 15]) - int(grey[3, 4]) > 90
 
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
-def test_other_kinds_of_bytes(kind: type) -> None:
+def test_bytearray_and_memoryview_are_read(kind: type[bytearray] | type[memoryview]) -> None:
     assert picture.load(kind(encoded(Image.fromarray(GREY)))).pixels.shape == GREY.shape
 
 
 @pytest.mark.parametrize("source", [None, 7, [1, 2]])
-def test_what_is_no_source_is_refused(source: Any) -> None:
+def test_unsupported_source_type_is_refused(source: Any) -> None:
     with pytest.raises(PictureError, match="unsupported image type: .*; give a path"):
         picture.load(source)
 
 
 @pytest.mark.parametrize("size", [(0, 0), (0, 5), (5, 0)])
-def test_a_picture_without_pixels_is_refused(size: tuple[int, int]) -> None:
+def test_picture_without_pixels_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(PictureError, match="has no pixels"):
         picture.load(Image.new("L", size))
 
 
-def test_a_path_of_bytes() -> None:
+def test_path_as_bytes_is_read() -> None:
     class BytesPath:
         def __fspath__(self) -> bytes:
             return os.fsencode(SAMPLES[0])
@@ -339,11 +339,11 @@ print(peak() - before)
         assert int(done.stdout) / 1024 < megabytes, prepare
 
 
-def test_half_a_gif_is_damaged(tmp_path: Path) -> None:
+def test_truncated_gif_is_refused(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (60, 60), np.uint8)
     Image.fromarray(noise).save(tmp_path / "whole.gif")
     whole = (tmp_path / "whole.gif").read_bytes()
-    assert picture.load(whole + bytes(100)).size == (60, 60)  # padded, as on some cameras
+    assert picture.load(whole + bytes(100)).size == (60, 60)  # some cameras pad files
     for share in (0.5, 0.9, 0.999):
         with pytest.raises(PictureError, match="damaged"):
             picture.load(whole[: int(share * len(whole))])

@@ -42,7 +42,7 @@ STROKES = {
 def test_thin_strokes_on_narrow_picture(
     classifier: Classifier, number: str, pen: int, tilt: float
 ) -> None:
-    """On a picture hardly higher than the digits, a straight stroke goes from edge to edge."""
+    """In a picture hardly taller than its digits, a straight stroke reaches from edge to edge."""
     sheet = Sheet(44, 230)
     for place, digit in enumerate(number):
         points = [(10 + 30 * place + x, y) for x, y in STROKES[digit]]
@@ -56,7 +56,7 @@ def test_thin_strokes_on_narrow_picture(
 
 
 def erased(ink: Ink, rows: slice, columns: slice) -> Page:
-    """A page on which some ink was taken for a line of the paper."""
+    """A page on which some ink was removed as a line of the paper."""
     cleaned = ink.copy()
     cleaned[rows, columns] = 0
     found = find_pieces(cleaned)
@@ -74,7 +74,7 @@ def page_with_hook() -> Page:
 
 
 def test_erased_stroke_comes_back() -> None:
-    """With it, the piece is a digit, without it none."""
+    """Only with the stroke is the piece a digit."""
     page, network = page_with_hook(), Network()
     pieces = classify_components(page, network)
     assert HOOK not in [component.box for component in pieces.components]
@@ -85,7 +85,7 @@ def test_erased_stroke_comes_back() -> None:
 
 
 class Likes(Network):
-    """Is surest of what has a certain shape, and of nothing else."""
+    """Is sure only of pieces of a certain shape."""
 
     def __init__(self, *shapes: tuple[int, int]) -> None:
         super().__init__(0.6)
@@ -134,7 +134,7 @@ def pieces_page() -> Page:
 
 
 def check(pieces: Pieces, network: Network) -> None:
-    """What is known of the pieces belongs to them."""
+    """Check that all arrays describe the same pieces."""
     again = classify_pieces(pieces.components, network)
     np.testing.assert_array_equal(pieces.frames, again.frames)
     np.testing.assert_array_equal(pieces.answers, again.answers)
@@ -216,7 +216,7 @@ def test_style_is_that_of_sure_digits() -> None:
 
 
 def test_style_is_not_that_of_a_table() -> None:
-    """What is sure of a bare stroke may be the edge of a table, or cut off by the border."""
+    """A bare stroke may be a table's edge, or cut off by the border."""
 
     def tall_is_a_one(inks: Sequence[Ink]) -> tuple[np.ndarray, np.ndarray]:
         frames, answers = Network()(inks)
@@ -233,7 +233,7 @@ def test_style_is_not_that_of_a_table() -> None:
 
 
 def test_mean_confidence() -> None:
-    """Of what is about as high as a digit, and no wider than it may be."""
+    """The mean over pieces about as tall as a digit and not too wide."""
     found = find_pieces(bars(bar(100), bar(130), bar(160, 110, 45, 30), bar(220, 130, 5, 8)))
     assert found is not None
     pieces = classify_components(found, Network())

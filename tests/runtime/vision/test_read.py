@@ -25,7 +25,7 @@ def test_blank_page() -> None:
 
 
 def read_text(photo: np.ndarray, classifier: Classifier) -> str:
-    """The likeliest digits, sure or not: a line of text for each line, blanks between columns."""
+    """The most probable digits, unsure ones too: a line per line, blanks between columns."""
     lines = read_page([side.narrow for side in extract(photo)], classifier.classify)
     return "\n".join(
         " ".join("".join(str(one.probabilities.argmax()) for one in column) for column in line)
@@ -101,7 +101,7 @@ def test_read_side_with_more_digits(classifier: Classifier, test_slice: Split) -
 
 @pytest.mark.xfail(reason="38 of 100: a pair alone has no sure digit beside it to be told by")
 def test_touching_digits_are_read(classifier: Classifier, test_slice: Split) -> None:
-    """All pairs, three pixels into each other. Not all can be told apart: 10 may look like a 6."""
+    """All pairs overlap by three pixels. Some are ambiguous: 10 may look like a 6."""
     right = 0
     for tens in range(0, 100, 10):
         sheet = Sheet(400, 1100)

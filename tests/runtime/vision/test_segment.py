@@ -52,14 +52,14 @@ def test_clusters_break_at_wide_gaps() -> None:
 
 @pytest.mark.parametrize(("gap", "near"), [(10, True), (39, True), (42, False), (60, False)])
 def test_lattice_of_close_pieces(gap: int, near: bool) -> None:
-    """Less than a digit's height apart."""
+    """Pieces are close when less than a digit's height apart."""
     places = [100, 112 + gap, 124 + 2 * gap]
     [row] = found_in(bars(*(bar(left) for left in places))).lines
     assert lefts(row) == ([places] if near else [[left] for left in places])
 
 
 def check(lattice: Lattice, height: float) -> None:
-    """What holds of every lattice."""
+    """Check the invariants of a lattice."""
     atoms, arcs = lattice
     ends = [arc.end for arc in arcs]
     assert ends == sorted(ends)
@@ -130,7 +130,7 @@ def test_lattices_of_any_boxes(places: list[tuple[int, ...]], sure: float) -> No
 
 
 def test_components_of_digit_arcs() -> None:
-    """They are four at most."""
+    """A digit's arc has at most four components."""
     [[lattice]] = found_in(bars(*(bar(100 + 7 * k, width=4) for k in range(6)))).lines
     spans = {(arc.start, arc.end) for arc in lattice.arcs if arc.kind == DIGIT}
     assert (0, 4) in spans
@@ -151,7 +151,7 @@ def test_height_limits_of_digit_arcs() -> None:
 
 
 def test_classified_in_two_batches() -> None:
-    """All joins of a page are one batch."""
+    """All joined pieces of a page form the second batch."""
     network = Network()
     found = found_in(bars(*(bar(x) for x in (100, 130, 160, 300))), network)
     assert len(network.batches) <= 2
@@ -178,7 +178,7 @@ def test_seams_in_wide_and_unsure_pieces(test_slice: Split) -> None:
 
 def test_too_wide_is_cut_even_if_sure() -> None:
     class OfAll(Network):
-        """Sure of everything."""
+        """Is certain of everything."""
 
         def __call__(self, inks: Sequence[Ink]) -> tuple[np.ndarray, np.ndarray]:
             frames, answers = super().__call__(inks)
@@ -203,7 +203,7 @@ def test_atoms_hold_all_ink_of_component(test_slice: Split) -> None:
 
 
 def specks(equal: bool) -> Ink:
-    """10,000 of them, all alike or none like another."""
+    """10,000 specks, all equal or all different."""
     random = np.random.default_rng(0)
     ink = np.zeros((1200, 1600), np.uint8)
     at = random.permutation(150 * 200)[:10_000]
@@ -244,7 +244,7 @@ def test_max_pieces_of_noise(cells: int) -> None:
 def test_digits_of_best_paths_don_t_overlap(
     monkeypatch: pytest.MonkeyPatch, test_slice: Split
 ) -> None:
-    """Where each digit more makes a path better."""
+    """Even if every additional digit improves a path."""
     monkeypatch.setattr(weights, "ARC", tuple(3.0 * (name == "digit") for name in ARC_FEATURES))
     monkeypatch.setattr(weights, "PAIR", (0.0, 0.0, 0.0))
     sheet = Sheet()
