@@ -7,12 +7,12 @@ from digits_train import plots
 
 @pytest.fixture
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Change to an empty folder, where runs/ appears."""
+    """Change to an empty folder, in which runs/ is created."""
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a run's plots be empty files: drawing them takes longer than a short training."""
+    """Write empty files as plots: drawing takes longer than a short training."""
     for name in ("curves", "confusion", "mistakes"):
         monkeypatch.setattr(plots, name, lambda path, *_: path.touch())

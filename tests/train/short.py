@@ -1,6 +1,6 @@
-"""Short trainings on the slice of MNIST, and what may happen to them."""
+"""Short trainings on the subset of MNIST, and ways to interrupt them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,10 @@ def resume(folder: Path, options: RuntimeOptions = CPU) -> tuple[RunDir, dict[st
 
 
 def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Press Ctrl-C once that many epochs are finished."""
-    real = trainer.fit
+    """Raise KeyboardInterrupt after this many epochs."""
+    real: Callable[..., Iterator[EpochMetrics]] = vars(trainer)["fit"]
 
-    def fit(*arguments: Any) -> Iterator[Any]:
+    def fit(*arguments: Any) -> Iterator[EpochMetrics]:
         left = epochs
         for epoch in real(*arguments):
             if left == 0:
@@ -49,8 +49,8 @@ def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def accuracies(values: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the epochs have these validation accuracies."""
-    real = trainer.fit
+    """Replace the validation accuracies of the epochs."""
+    real: Callable[..., Iterator[EpochMetrics]] = vars(trainer)["fit"]
 
     def fit(*arguments: Any) -> Iterator[EpochMetrics]:
         for epoch in real(*arguments):

@@ -21,7 +21,7 @@ COUNTS = {
 
 
 def load(split: mnist.SplitName, data: Path | None = None) -> Split:
-    """800 digits train, 200 validate, 500 test."""
+    """Load 800 digits for training, 200 for validation or 500 for test."""
     prefix = "t10k" if split == "test" else "train"
     images, labels = (
         mnist.parse_idx(mnist.gunzip((SUBSET / name).read_bytes(), name), name)
@@ -36,10 +36,10 @@ def load_all(data: Path | None = None) -> mnist.Splits:
 
 
 def install() -> None:
-    """Let `mnist` give the slice; draw less beside it, and figures that are drawn sooner."""
+    """Let `mnist` load the subset; draw fewer additional pictures and smaller figures."""
     mnist.load, mnist.load_all = load, load_all
     vars(examples).update(COUNTS)
-    plots.MAX_MISTAKES = 8
+    vars(plots)["MAX_MISTAKES"] = 8
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def batch(split: Split, count: int = 64) -> torch.Tensor:
 
 
 def centres(images: torch.Tensor) -> torch.Tensor:
-    """The centre of mass of each image: [n, 2], rows then columns, in pixels."""
+    """The centre of mass of each image: [n, 2], row and column in pixels."""
     place = torch.arange(28.0)
     mass = images.sum((1, 2, 3))
     rows = (images.sum((1, 3)) * place).sum(1) / mass
@@ -89,7 +89,7 @@ def test_blur_keeps_the_amount_of_ink(train_slice: Split) -> None:
     )
 
 
-def test_contrast_and_noise_leave_the_paper_or_the_mean(train_slice: Split) -> None:
+def test_contrast_keeps_paper_and_noise_keeps_mean(train_slice: Split) -> None:
     images = batch(train_slice)
     paper = images == 0
     assert augment(images, replace(STILL, contrast=0.5))[paper].max() < 1
@@ -101,7 +101,7 @@ def test_contrast_and_noise_leave_the_paper_or_the_mean(train_slice: Split) -> N
 
 
 class Fixed(BatchRng):
-    """Every throw is its highest."""
+    """Every random number has its highest value."""
 
     def uniform(self, *shape: int) -> torch.Tensor:
         return torch.ones(self.batch, *shape)
@@ -153,7 +153,7 @@ def test_share_of_digits_is_changed(train_slice: Split, kind: str) -> None:
         assert least <= (changed > 25).sum() <= most
 
 
-def test_lines_and_paper_add_ink_and_an_outline_is_hollow(train_slice: Split) -> None:
+def test_lines_and_paper_add_ink_and_outline_is_hollow(train_slice: Split) -> None:
     images = batch(train_slice)
     plain = augment(images, STILL)
     for kind in ("lines", "paper"):

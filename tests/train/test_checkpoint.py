@@ -24,17 +24,18 @@ PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99, 
 def saved(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     path = tmp_path / "checkpoint.safetensors"
-    checkpoint.save(path, LeNet5().to(memory_format=torch.channels_last), PROVENANCE)
+    model = LeNet5().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    checkpoint.save(path, model, PROVENANCE)
     return path
 
 
 class Bomb:
-    """Leaves a file when somebody unpickles it."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def __reduce__(self) -> object:
+    def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (self.path,)
 
 
@@ -92,7 +93,7 @@ def test_foreign_safetensors(tmp_path: Path, header: dict[str, str] | None, mess
 
 
 @pytest.mark.parametrize("change", [{"seed": "3"}, {"recipe": None}, {"epoch": 2.5}])
-def test_header_of_wrong_types(tmp_path: Path, change: dict[str, object]) -> None:
+def test_header_of_wrong_types(tmp_path: Path, change: dict[str, Any]) -> None:
     path = tmp_path / "odd.safetensors"
     checkpoint.save(path, LeNet5(), dataclasses.replace(PROVENANCE, **change))
     with pytest.raises(ModelError, match="invalid header"):
@@ -127,7 +128,7 @@ def test_unfitting_weights_are_named(
     path = tmp_path / "odd.safetensors"
 
     class Odd(LeNet5):
-        def state_dict(self, *_: Any, **__: Any) -> dict[str, torch.Tensor]:
+        def state_dict(self, *_: Any, **__: Any) -> Any:
             return left
 
     checkpoint.save(path, Odd(), PROVENANCE)
@@ -145,7 +146,7 @@ def test_unsupported_dtypes(tmp_path: Path, dtype: str) -> None:
 
 
 def test_checkpoint_is_read_in_one_go(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training may replace it while it is read: weights and SHA-256 are of one file."""
+    """Weights and SHA-256 must be of one file, even if a training replaces it meanwhile."""
     first, real = saved.read_bytes(), safetensors.torch.load
 
     def replaced(*arguments: Any) -> Any:
@@ -181,7 +182,7 @@ def test_missing_files(tmp_path: Path) -> None:
 
 
 def test_state_round_trip(tmp_path: Path) -> None:
-    state = {"rng": torch.get_rng_state(), "epoch": 3, "history": [{"loss": 0.5}]}
+    state: dict[str, Any] = {"rng": torch.get_rng_state(), "epoch": 3, "history": [{"loss": 0.5}]}
     checkpoint.save_state(tmp_path / "state.pt", state)
     loaded = checkpoint.load_state(tmp_path / "state.pt")
     assert torch.equal(loaded["rng"], state["rng"])
@@ -196,13 +197,13 @@ def test_damaged_state(tmp_path: Path, raw: bytes) -> None:
 
 
 def resealed(raw: bytes | bytearray) -> bytes:
-    """A state's file after a change, as somebody would write it who knows how."""
+    """The changed content with a checksum that fits, as an attacker would write it."""
     data = bytes(raw[:-32])
     return data + hashlib.sha256(data).digest()
 
 
 def test_state_with_one_flipped_bit(tmp_path: Path) -> None:
-    """Of all places, one once raised a struct.error: a string's length that ends too early."""
+    """A truncated string length once raised struct.error."""
     checkpoint.save_state(tmp_path / "state.pt", {"rng": torch.zeros(4), "history": [{"a": 1.5}]})
     intact = (tmp_path / "state.pt").read_bytes()
     assert torch.load(tmp_path / "state.pt", weights_only=True)["history"] == [{"a": 1.5}]

@@ -44,7 +44,7 @@ def test_wrong_usage(
 
 @pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 @pytest.mark.parametrize("as_json", [True, False])
-def test_useless_network_is_printed_and_an_error(
+def test_useless_network_is_printed_and_raises(
     as_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     how = ["--recipe", "classic", "--epochs", "1", "--learning-rate", "1e-9"]

@@ -1,9 +1,10 @@
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from digits.data.mnist import Split, Splits
+from digits.data.mnist import Split, SplitName, Splits
 from digits.evaluation import Evaluation
 from digits_train import diagnose
 from digits_train.metrics import EpochMetrics
@@ -14,7 +15,7 @@ def epoch(train_accuracy: float) -> EpochMetrics:
 
 
 def evaluation(labels: Sequence[int], right: int) -> Evaluation:
-    """Of these digits, the first few are read rightly, and the others as the next digit."""
+    """The first `right` digits are read right, each other one as the next digit."""
     counts = np.zeros((10, 10), np.int64)
     for place, label in enumerate(labels):
         counts[label, label if place < right else (label + 1) % 10] += 1
@@ -22,17 +23,14 @@ def evaluation(labels: Sequence[int], right: int) -> Evaluation:
 
 
 def splits(**counts: int | list[int]) -> Splits:
-    """So many digits of all ten, or these."""
-    labels = {
-        name: np.resize(
-            np.arange(10) if isinstance(of, int) else of, of if isinstance(of, int) else len(of)
-        )
-        for name, of in counts.items()
-    }
-    return {
-        name: Split(np.zeros((len(of), 28, 28), np.uint8), of.astype(np.uint8))
-        for name, of in labels.items()
-    }
+    """Splits of blank digits. counts: how many digits, of all ten in turn, or their labels."""
+    found: Splits = {}
+    for name in get_args(SplitName):
+        if name in counts:
+            of = counts[name]
+            labels = np.arange(of) % 10 if isinstance(of, int) else np.array(of)
+            found[name] = Split(np.zeros((len(labels), 28, 28), np.uint8), labels.astype(np.uint8))
+    return found
 
 
 def test_no_warning_with_enough_digits() -> None:

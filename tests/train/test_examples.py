@@ -56,11 +56,11 @@ def test_small_batch_has_one_of_each_pool(train_slice: Split, batch: int) -> Non
 
 
 def test_metrics_count_training_digits_only(train_slice: Split) -> None:
-    """Added pictures change neither their number nor the accuracy."""
+    """Pictures from pools change neither the count nor the accuracy."""
     recipe = Recipe("test", epochs=1, batch_size=20, learning_rate=1e-12, outlier_weight=0.1)
     found = []
     for pools in ([], [pool(7, 2.0), pool(NONE, 0.5)]):
-        seen = []
+        seen: list[int] = []
         state = create_state(TrainConfig("lenet5", recipe), CPU)
         ctx = TrainContext(DistributedContext(CPU), pools=pools)
 

@@ -50,7 +50,7 @@ def begin(recipe: Recipe = RECIPE, device: str = "cpu", architecture: str = "len
 
 @pytest.fixture
 def slim_vgg16(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let VGG-16 have few channels: the same layers, and a hundredth of the work."""
+    """Give VGG-16 few channels: the same layers with a hundredth of the work."""
     groups = ((8, 8), (16, 16), (16, 16, 16), (32, 32, 32), (32, 32, 512))
     monkeypatch.setattr(models.VGG16, "_GROUPS", groups)
 
@@ -101,7 +101,7 @@ def test_vgg16_learns_in_bfloat16(train_slice: Split) -> None:
 def test_batch_norm_statistics_after_a_few_steps(
     train_slice: Split, ema_decay: float | None
 ) -> None:
-    """Its statistics are those of the digits, not of the random network that it began with."""
+    """They are those of the trained network, not of the random initial one."""
     torch.manual_seed(0)
     model = Network(
         OrderedDict(
@@ -178,7 +178,7 @@ def test_diverging_loss_is_an_error(train_slice: Split, learning_rate: float) ->
 
 
 def test_divergence_in_last_step_is_an_error(train_slice: Split) -> None:
-    """An epoch of one step: its loss is from before the step."""
+    """In an epoch of one step the loss is computed before the step."""
     recipe = Recipe("test", epochs=1, batch_size=1000, learning_rate=1e30)
     with pytest.raises(DigitsError, match="training diverged in epoch 1: NaN or infinite logits"):
         list(fit(begin(recipe), recipe, train_slice, None, CPU))
@@ -186,7 +186,7 @@ def test_divergence_in_last_step_is_an_error(train_slice: Split) -> None:
 
 @pytest.mark.slow
 def test_student_learns_teachers_answers(train_slice: Split) -> None:
-    """The teacher calls a seven a one, which no label says."""
+    """The teacher calls sevens ones, contrary to the labels."""
     recipe = Recipe("test", epochs=12, batch_size=32, learning_rate=2e-3)
     train, validation = parts(train_slice)
     sevens = Split(validation.images[validation.labels == 7], validation.labels[:0])
@@ -207,7 +207,12 @@ def test_teacher_is_unchanged(train_slice: Split) -> None:
 
 def test_model_is_compiled(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[nn.Module] = []
-    monkeypatch.setattr(torch, "compile", lambda model: compiled.append(model) or model)
+
+    def compile_model(model: nn.Module) -> nn.Module:
+        compiled.append(model)
+        return model
+
+    monkeypatch.setattr(torch, "compile", compile_model)
     recipe = Recipe("test", epochs=1)
     state = begin(recipe)
     list(fit(state, recipe, train_slice, None, replace(CPU, compiled=True)))
@@ -227,7 +232,7 @@ def test_fit_learns_on_gpu(train_slice: Split, architecture: str) -> None:
 
 
 def test_distillation_loss() -> None:
-    """T² times the divergence at T = 4, of eleven classes."""
+    """T² times the KL divergence of eleven classes at T = 4."""
     generator = torch.Generator().manual_seed(0)
     logits, teacher = (5 * torch.randn(50, 10, generator=generator) for _ in range(2))
     labels = torch.randint(0, 10, (50,), generator=generator)

@@ -1,4 +1,4 @@
-"""`digits info` on checkpoints, in this process."""
+"""`digits info` on checkpoints."""
 
 import json
 from pathlib import Path

@@ -11,7 +11,7 @@ LOOP = {"digits_train.fit", "digits_train.prepare", "digits_train.trainer", "dig
 
 
 def import_graph() -> dict[str, set[str]]:
-    """For each module, those that it imports at its top."""
+    """For each module, the modules that it imports at the top."""
     files = {}
     for path in PACKAGE.rglob("*.py"):
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
@@ -29,7 +29,7 @@ def test_no_import_cycles() -> None:
     TopologicalSorter(import_graph()).prepare()
 
 
-def test_nothing_below_imports_the_loop() -> None:
+def test_lower_layers_do_not_import_training_loop() -> None:
     graph = import_graph()
     assert graph["digits_train.config"] == set()
     for module in graph.keys() - LOOP:

@@ -12,6 +12,7 @@ from digits_train.config import Recipe, TrainConfig
 from digits_train.distributed import DistributedContext
 from digits_train.examples import Pool
 from digits_train.fit import TrainContext, fit
+from digits_train.handwriting.pen import Picture
 from digits_train.metrics import predict
 from digits_train.models.network import NONE, probabilities
 from digits_train.outliers import pieces, textures
@@ -19,11 +20,13 @@ from digits_train.prepare import create_state
 
 
 @pytest.mark.parametrize("draw", dict.fromkeys(outliers.GENERATORS))
-def test_generators_vary_and_are_framed(train_slice: Split, draw: outliers.GeneratorFn) -> None:
-    rng = np.random.default_rng(0)
-    frames = [outliers._draw_frame(draw, rng, train_slice) for _ in range(20)]
-    assert all((frame.shape, frame.dtype) == ((28, 28), np.uint8) for frame in frames)
-    assert all(frame.max() == 255 for frame in frames)
+def test_generators_vary_and_are_framed(
+    train_slice: Split, draw: outliers.GeneratorFn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outliers, "GENERATORS", (draw,))
+    frames = outliers.generate(train_slice, 20, seed=0)
+    assert frames.shape == (20, 28, 28) and frames.dtype == np.uint8
+    assert (frames.max((1, 2)) == 255).all()
     assert len({frame.tobytes() for frame in frames}) == 20
     for frame in frames:
         rows, columns = np.flatnonzero(frame.any(1)), np.flatnonzero(frame.any(0))
@@ -31,10 +34,10 @@ def test_generators_vary_and_are_framed(train_slice: Split, draw: outliers.Gener
 
 
 def test_generators_take_turns(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lying(rng: Generator, digits: Split) -> outliers.Picture:
+    def lying(rng: Generator, digits: Split) -> Picture:
         return np.full((10, 40), 255, np.uint8)
 
-    def upright(rng: Generator, digits: Split) -> outliers.Picture:
+    def upright(rng: Generator, digits: Split) -> Picture:
         return np.full((40, 10), 255, np.uint8)
 
     monkeypatch.setattr(outliers, "GENERATORS", (lying, upright, upright))
@@ -75,7 +78,7 @@ def test_pairs_exclude_1(draw: outliers.GeneratorFn, train_slice: Split) -> None
 
 
 def test_blot_is_not_slender_and_upright(train_slice: Split) -> None:
-    """It would be a 1."""
+    """Such a blot would be a 1."""
     rng = np.random.default_rng(0)
     for _ in range(200):
         height, width = cropped(textures.blot(rng, train_slice)).shape
@@ -89,9 +92,16 @@ def cropped(picture: np.ndarray) -> np.ndarray:
 
 @pytest.mark.slow
 def test_training_does_not_import_matplotlib() -> None:
-    """Its fonts are used without it."""
-    code = "import sys, digits_train.trainer; from digits_train.outliers import letters"
-    code += "; letters._font('Sans'); print('matplotlib' in sys.modules)"
+    """Even though its fonts are used."""
+    code = """
+import sys
+import numpy as np
+import digits_train.trainer
+from digits_train.outliers import letters
+
+letters.printed(np.random.default_rng(0), None)
+print("matplotlib" in sys.modules)
+"""
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert done.stdout == "False\n"
 
@@ -104,14 +114,14 @@ def test_same_seed_gives_same_pictures(train_slice: Split) -> None:
 
 
 def confidence(network: torch.nn.Module, images: np.ndarray) -> float:
-    """Its mean for these pictures."""
+    """The network's mean confidence in the pictures."""
     split = Split(images, np.zeros(len(images), np.uint8))
     return float(probabilities(predict(network, split)).amax(1).mean())
 
 
 @pytest.mark.slow
 def test_outliers_lower_confidence_on_outliers(train_slice: Split) -> None:
-    """Of pictures that it hasn't seen, while it is sure of digits."""
+    """Even on unseen outliers, while the confidence in digits stays high."""
     unseen = outliers.generate(train_slice, 200, seed=1)
     sure = {}
     for weight in (0.0, 0.5):
@@ -129,7 +139,7 @@ def test_outliers_lower_confidence_on_outliers(train_slice: Split) -> None:
 
 @pytest.mark.parametrize("image", ["upright", "lying", "pale"])
 def test_generate_from_degenerate_digits(image: str) -> None:
-    """Of one's own pictures all may be 1s, or lines of a pixel."""
+    """A user's own pictures may all be 1s or lines one pixel wide."""
     digits = np.zeros((4, 28, 28), np.uint8)
     if image == "lying":
         digits[:, 14, 4:24] = 255

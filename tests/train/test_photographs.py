@@ -17,20 +17,20 @@ def test_same_seed_gives_same_photographs(train_slice: Split) -> None:
 
 
 def test_photograph_returns_ink_of_digit(train_slice: Split) -> None:
-    """It is lighter or darker than what is around it."""
+    """Most ink is clearly lighter or darker than its surroundings."""
     rng = np.random.default_rng(0)
     stronger = 0
     for index in range(60):
         picture, ink = photographs.photograph(train_slice, index, rng)
         assert picture.shape == ink.shape
         around = dilate(dilate(ink)) & ~dilate(ink)
-        stronger += abs(np.median(picture[ink]) - np.median(picture[around])) > 20
+        stronger += int(abs(np.median(picture[ink]) - np.median(picture[around])) > 20)
     assert stronger > 50
 
 
 @pytest.mark.slow
 def test_most_frames_are_legible(train_slice: Split) -> None:
-    """Or the labels would be wrong."""
+    """Otherwise the labels would be wrong."""
     frames, labels = photographs.generate(train_slice, 300, 0)
     found = Classifier().model.probabilities(frames).argmax(1)
     assert (found == labels).mean() > 0.85
@@ -65,7 +65,7 @@ def test_matches() -> None:
 
 
 def test_hairline_does_not_vanish() -> None:
-    """One that is made small once had no ink left."""
+    """A hairline once lost all of its ink when it was reduced."""
     hairline = np.zeros((1, 28, 28), np.uint8)
     hairline[0, 4:24, 14] = 90
     rng = np.random.default_rng(0)

@@ -1,8 +1,10 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from digits.data.image_folder import Batch
@@ -17,7 +19,7 @@ UNVALIDATED = [EpochMetrics(1, 0.5, 0.9, None, None, 7.5, 1000.0)]
 
 @pytest.fixture
 def result(test_slice: Split) -> Evaluation:
-    """Of a hundred digits, of which every third is read as a 7."""
+    """The evaluation of 100 digits of which every third is read as a 7."""
     split = Split(test_slice.images[:100], test_slice.labels[:100])
     probabilities = np.eye(10, dtype=np.float32)[split.labels]
     probabilities[::3] = np.eye(10, dtype=np.float32)[7]
@@ -37,9 +39,15 @@ def test_curves(tmp_path: Path, epochs: list[EpochMetrics]) -> None:
 
 
 def test_minor_tick_labels_are_plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """0.04, and not 4x10^-2."""
-    figures = []
-    monkeypatch.setattr(plots, "_save", lambda figure, path: figures.append(figure))
+    """They show 0.04, not 4x10^-2."""
+    figures: list[Figure] = []
+    save = Figure.savefig
+
+    def keep(figure: Figure, *arguments: Any, **options: Any) -> None:
+        figures.append(figure)
+        save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
     plots.curves(tmp_path / "curves.png", [replace(TRAINED[0], train_loss=0.04), *TRAINED[1:]])
     [figure] = figures
     figure.draw_without_rendering()

@@ -1,4 +1,4 @@
-"""What only whole processes can show: several that train together."""
+"""Training in several processes."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ SCRIPT = Path(subset_digits.__file__)
 
 
 def together(*arguments: str) -> list[str]:
-    """The command that runs `digits ARGUMENTS` in two processes."""
+    """The command line that runs `digits ARGUMENTS` in two processes."""
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
     return [sys.executable, *launcher, str(SCRIPT), *arguments]
 
@@ -37,7 +37,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
 def test_two_processes_train_like_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Adam divides by the gradient's size, which makes noise of rounding; hence SGD's recipe."""
+    """With SGD, because Adam amplifies rounding errors of small gradients."""
     for name, count in subset_digits.COUNTS.items():
         monkeypatch.setattr(examples, name, count)
     recipe = models.get_recipe("lenet5", "default", epochs=2, batch_size=33)
@@ -72,7 +72,6 @@ def test_unwritable_stdout_is_a_failure(tmp_path: Path) -> None:
 
 
 def test_concurrent_resume_is_refused(tmp_path: Path, slice_as_mnist: None) -> None:
-    """The second is refused as long as the first lives."""
     command = [sys.executable, str(SCRIPT), "train", "--epochs", "100000", "--out", str(tmp_path)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None

@@ -137,7 +137,7 @@ def test_resume_unfitting_weights(network: str, bias: torch.Tensor, complaint: s
 
 @pytest.mark.parametrize("damage", ["shape", "missing", "infinite"])
 def test_resume_unfitting_optimizer(damage: str) -> None:
-    """Fused kernels would write past the end of what is too small."""
+    """Fused kernels would write past the end of a state that is too small."""
     run, _ = train(CONFIG)
     state = checkpoint.load_state(run.state)
     moments = state["training"]["optimizer"][0]

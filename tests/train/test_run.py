@@ -63,7 +63,7 @@ def test_create_run_after_kill_in_first_file() -> None:
 
 
 def test_remove_stale_temps_leaves_other_files(tmp_path: Path) -> None:
-    """An export into the folder of a run that goes on, and the user's own files."""
+    """Such as those of an export into the folder of an unfinished run, or the user's own."""
     with (
         atomic_write(tmp_path / "run.json") as json,
         atomic_write(tmp_path / "lenet5.onnx") as onnx,

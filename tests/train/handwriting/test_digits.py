@@ -6,6 +6,7 @@ from numpy.random import Generator
 
 from digits_train.handwriting import digits, straight
 from digits_train.handwriting.digits import STYLES, draw_digit, generate
+from digits_train.handwriting.pen import Picture
 from digits_train.handwriting.strokes import Glyph, bounds
 
 EVERY = [(digit, name) for digit, styles in STYLES.items() for name in styles]
@@ -13,10 +14,10 @@ EVERY = [(digit, name) for digit, styles in STYLES.items() for name in styles]
 
 @pytest.fixture
 def drawn_styles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the styles that `generate` draws, as it goes."""
+    """Collect the names of the styles that `generate` draws."""
     names: list[str] = []
 
-    def draw(rng: Generator, digit: int, style: str) -> digits.Picture:
+    def draw(rng: Generator, digit: int, style: str) -> Picture:
         names.append(f"{digit} {style}")
         return np.full((20, 10), 255, np.uint8)
 
@@ -63,7 +64,7 @@ def test_pen_leaves_loops_open(digit: int) -> None:
     "model", [straight.one_short, straight.one_medium, straight.one_long], ids=lambda m: m.__name__
 )
 def test_upstroke_of_1_is_acute(model: Callable[[Generator], Glyph]) -> None:
-    """Between it and the stem, or it would be the roof of a 7."""
+    """With a wider angle to the stem it would be the bar of a 7."""
     rng = np.random.default_rng(0)
     for glyph in (model(rng) for _ in range(200)):
         x, y = glyph[0][0]
@@ -82,8 +83,8 @@ def test_bar_of_7_is_nearly_level(model: Callable[[Generator], Glyph]) -> None:
 
 def test_generate_frames_each_digit_equally_often() -> None:
     frames, labels = generate(60, 0)
-    assert (frames.shape, frames.dtype) == ((60, 28, 28), np.uint8)
-    assert (labels.shape, labels.dtype) == ((60,), np.uint8)
+    assert frames.shape == (60, 28, 28) and frames.dtype == np.uint8
+    assert labels.shape == (60,) and labels.dtype == np.uint8
     assert np.bincount(labels).tolist() == [6] * 10
     assert (np.diff(labels) == 1).mean() < 0.5  # in random order
     assert (frames.max((1, 2)) == 255).all()
@@ -119,12 +120,12 @@ def test_generate_without_some_styles(drawn_styles: list[str]) -> None:
     assert np.bincount(labels).tolist() == [200] * 10
 
 
-def test_generate_without_an_unknown_style() -> None:
+def test_generate_without_unknown_style() -> None:
     with pytest.raises(ValueError, match="no such style: 7 dotted"):
         generate(10, 0, without=["7 dotted", "7 crossed"])
 
 
-def test_draw_digit_in_a_given_style() -> None:
+def test_draw_digit_in_given_style() -> None:
     """A slash through a 0 leaves less paper in its middle."""
 
     def middle(style: str) -> float:

@@ -14,7 +14,7 @@ def drawn(glyph: Glyph, how: Pen, seed: int = 0) -> Picture:
 
 
 def ink_by_row(picture: Picture) -> list[float]:
-    """Pixels of ink in each row."""
+    """The pixels of ink in each row."""
     return [float(row.sum()) / 255 for row in picture]
 
 

@@ -21,7 +21,7 @@ UNEVEN: list[Point] = [(0.0, 0.2), (0.05, 0.0), (0.6, 0.3), (0.0, 1.0), (0.7, 0.
 
 
 def distance(stroke: Stroke, point: Point) -> float:
-    """From a point of the polyline to the nearest of its vertices."""
+    """The distance from a point to the nearest vertex of the polyline."""
     return float(np.hypot(*(stroke - point).T).min())
 
 
@@ -43,7 +43,7 @@ def test_curve_turns_smoothly() -> None:
     assert np.abs(np.diff(angles)).max() < np.radians(25)
 
 
-def test_curve_through_four_points_of_a_circle_is_nearly_one() -> None:
+def test_curve_through_four_points_of_circle_is_nearly_round() -> None:
     stroke = curve((1, 0), (0, 1), (-1, 0), (0, -1), closed=True)
     radius = np.hypot(*stroke.T)
     assert radius.min() > 0.96 and radius.max() < 1.04

@@ -1,4 +1,4 @@
-"""The convolution for small maps beside PyTorch's."""
+"""The convolution for small feature maps compared with PyTorch's."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ SIZES = [(1, 1), (2, 2), (4, 4), (3, 5)]
 
 
 def both(dtype: torch.dtype = torch.float32) -> tuple[SmallMapConv2d, nn.Conv2d]:
-    """The two with the same weights."""
+    """Our layer and PyTorch's with the same weights."""
     torch.manual_seed(0)
     ours = SmallMapConv2d(32, 48).to(dtype=dtype)
     theirs = nn.Conv2d(32, 48, 3, padding=1, bias=False, dtype=dtype)
@@ -20,7 +20,7 @@ def both(dtype: torch.dtype = torch.float32) -> tuple[SmallMapConv2d, nn.Conv2d]
 
 
 def outcome(layer: nn.Module, size: tuple[int, int]) -> list[Tensor]:
-    """What it makes of random maps, and its gradients with respect to them and to its weights."""
+    """The output for random feature maps, and the gradients of the maps and the weights."""
     generator = torch.Generator().manual_seed(0)
     maps = torch.randn(conv._BATCH, 32, *size, generator=generator).requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
@@ -34,7 +34,7 @@ def outcome(layer: nn.Module, size: tuple[int, int]) -> list[Tensor]:
 
 @pytest.fixture
 def amx(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a processor where the matrix product is the faster one."""
+    """Pretend that the processor has AMX, where the matrix product is faster."""
     monkeypatch.setattr(conv, "_AMX", True)
 
 
@@ -61,7 +61,7 @@ def test_product_equals_convolution_in_float32(size: tuple[int, int]) -> None:
 def test_gradient() -> None:
     weight = torch.randn(3, 2, 3, 3, dtype=torch.float64, requires_grad=True)
     maps = torch.randn(2, 2, 2, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(conv._Convolution.apply, (maps, weight))  # type: ignore[no-untyped-call]
+    assert torch.autograd.gradcheck(conv._Convolution.apply, (maps, weight))
 
 
 @pytest.mark.usefixtures("amx")

@@ -1,4 +1,4 @@
-"""Networks in files of the user's own."""
+"""Networks in users' own files."""
 
 import sys
 from pathlib import Path
@@ -30,7 +30,7 @@ class Tiny(Network):
 
 @pytest.fixture(autouse=True)
 def ours_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget what a test adds."""
+    """Unregister the networks that a test adds."""
     monkeypatch.setattr(models, "ARCHITECTURES", dict(models.ARCHITECTURES))
 
 
@@ -52,7 +52,7 @@ def test_register_class_in_file(tiny: Path) -> None:
 
 
 def test_register_renamed_copy(tmp_path: Path) -> None:
-    """As docs/train.md says."""
+    """As documented in docs/train.md."""
     text = Path(lenet5.__file__).read_text()
     (tmp_path / "copy.py").write_text(text.replace("class LeNet5", "class MyNet"))
     assert models.register(f"{tmp_path}/copy.py:MyNet") == "mynet"
@@ -71,7 +71,7 @@ def test_register_name_twice(tiny: Path) -> None:
 
 
 def test_register_path_with_colons(tmp_path: Path) -> None:
-    """As on Windows, where it begins with a drive."""
+    """Windows paths begin with a drive."""
     (tmp_path / "c:").mkdir()
     (tmp_path / "c:" / "tiny.py").write_text(TINY)
     assert models.register(f"{tmp_path}/c:/tiny.py:Tiny") == "tiny"
@@ -139,7 +139,7 @@ def test_register_missing_file(file: str) -> None:
 
 
 def test_names_are_not_imported() -> None:
-    """What a checkpoint says is looked up, and never imported."""
+    """A checkpoint's architecture is looked up, never imported."""
     before = set(sys.modules)
     assert models.register("resnet") == "resnet"
     for name in ("resnet", "os:system", "tiny.py:Tiny", "../tiny"):

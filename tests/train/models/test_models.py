@@ -6,7 +6,7 @@ from digits.errors import DigitsError
 from digits_train import models
 
 
-def test_lenet5_has_the_parameters_of_the_textbook() -> None:
+def test_lenet5_has_textbook_parameters() -> None:
     sizes = {name: p.numel() for name, p in models.LeNet5().named_parameters()}
     assert sizes == {
         "conv1.weight": 150,

@@ -8,7 +8,7 @@ from torch import nn
 from digits_train.models import ARCHITECTURES, Network, Normalize, build, summary
 
 
-def test_the_table_of_lenet5() -> None:
+def test_table_of_lenet5() -> None:
     assert list(summary.table(build("lenet5"))) == [
         "layer      type                  output   parameters",
         "normalize  Normalize             1x28x28           0",
@@ -24,7 +24,7 @@ def test_the_table_of_lenet5() -> None:
     ]
 
 
-def test_the_table_of_vgg16_fits_on_a_screen() -> None:
+def test_table_of_vgg16_fits_on_screen() -> None:
     lines = list(summary.table(build("vgg16")))
     assert len(lines) == 25
     assert max(map(len, lines)) <= 80
@@ -45,7 +45,7 @@ def test_every_layer_is_listed(architecture: str) -> None:
 
 
 def test_summary_does_not_change_network() -> None:
-    """Neither the statistics of the batch norms nor the next random number."""
+    """Neither its batch norm statistics nor the random generator's state."""
     network = build("vgg16").train()
     before = copy.deepcopy(network.state_dict())
     generator = torch.get_rng_state()
