@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from digits import Classifier
 from digits.data import mnist
 from digits.vision.picture import Source
 from digits_export.export import ExportConfig, export_run
-from digits_train import examples, models, trainer
+from digits_train import models, trainer
 from digits_train.config import WRITING, RuntimeOptions, TrainConfig
 from digits_train.handwriting import digits as handwriting
 
@@ -45,7 +46,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
     "no drawn hands": ({"drawn": 0.0}, ()),
     "no photographs": ({"photographed": 0.0}, ()),
     "no lines, paper, specks": ({"augmentation": WRITING}, ()),
-    "nothing that is no digit": ({"outliers": 0.0}, ()),
+    "nothing that is no digit": ({"outlier_weight": 0.0}, ()),
 }
 
 Score = Callable[[Classifier], float]
@@ -109,17 +110,16 @@ def scores() -> Iterator[tuple[str, Score]]:
 def trained(epochs: int, changes: dict[str, Any], without: Sequence[str]) -> Iterator[Classifier]:
     """What reads with the network of a variant."""
     recipe = replace(models.get_recipe("lenet5", "default", epochs=epochs), **changes)
-    everything = handwriting.generate
-    examples.handwriting.generate = partial(everything, without=without)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            config = TrainConfig("lenet5", recipe, SEED)
-            result = trainer.train(config, RuntimeOptions("cpu"), out=Path(folder) / "run")
-            assert result is not None
-            export_run(result.run, ExportConfig("static"))
-            yield Classifier(result.run.folder / "lenet5.int8.onnx")
-    finally:
-        examples.handwriting.generate = everything
+    generate = partial(handwriting.generate, without=without)
+    with (
+        patch.object(handwriting, "generate", generate),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        config = TrainConfig("lenet5", recipe, SEED)
+        result = trainer.train(config, RuntimeOptions("cpu"), out=Path(folder) / "run")
+        assert result is not None
+        export_run(result.run, ExportConfig("static"))
+        yield Classifier(result.run.folder / "lenet5.int8.onnx")
 
 
 def main() -> None:

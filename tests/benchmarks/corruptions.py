@@ -46,7 +46,8 @@ def glass_blur(ink: Grey, dice: Dice) -> Grey:
                     here = row, column
                     there = row + moves[here][0], column + moves[here][1]
                     shuffled[here], shuffled[there] = shuffled[there], shuffled[here]
-    return gaussian(shuffled, 0.7)
+    blurred: Grey = gaussian(shuffled, 0.7)
+    return blurred
 
 
 def motion_blur(ink: Grey, dice: Dice) -> Grey:
@@ -86,13 +87,15 @@ def stripe(ink: Grey, dice: Dice) -> Grey:
 
 
 def fog(ink: Grey, dice: Dice) -> Grey:
-    return (ink + 3 * _plasma(dice)) * ink.max() / (ink.max() + 3)
+    foggy: Grey = (ink + 3 * _plasma(dice)) * ink.max() / (ink.max() + 3)
+    return foggy
 
 
 def spatter(ink: Grey, dice: Dice) -> Grey:
     mud = gaussian((gaussian(dice.normal(0.65, 0.3, ink.shape), 1) > 0.65).astype(float), 1.5)
     mud[mud < 0.8] = 0
-    return ink * (1 - mud) + mud * 63 / 255
+    spattered: Grey = ink * (1 - mud) + mud * 63 / 255
+    return spattered
 
 
 def dotted_line(ink: Grey, dice: Dice) -> Grey:
@@ -120,7 +123,8 @@ def zigzag(ink: Grey, dice: Dice) -> Grey:
 
 
 def canny_edges(ink: Grey, dice: Dice) -> Grey:
-    return canny(ink).astype(float)
+    edges: Grey = canny(ink).astype(float)
+    return edges
 
 
 CORRUPTIONS: list[Callable[[Grey, Dice], Grey]] = [
@@ -134,7 +138,8 @@ def _sign(dice: Dice) -> int:
 
 
 def _moved(ink: Grey, columns: float, rows: float) -> Grey:
-    return warp(ink, AffineTransform(translation=(columns, rows)))
+    moved: Grey = warp(ink, AffineTransform(translation=(columns, rows)))
+    return moved
 
 
 def _around_the_middle(ink: Grey, matrix: list[list[float]]) -> Grey:
@@ -142,7 +147,8 @@ def _around_the_middle(ink: Grey, matrix: list[list[float]]) -> Grey:
     whole = np.eye(3)
     whole[:2, :2] = matrix
     whole[:2, 2] = MIDDLE - whole[:2, :2].sum(1) * MIDDLE
-    return warp(ink, AffineTransform(whole))
+    warped: Grey = warp(ink, AffineTransform(whole))
+    return warped
 
 
 def _line(start: tuple[float, float], end: tuple[float, float]) -> Grey:
@@ -152,7 +158,7 @@ def _line(start: tuple[float, float], end: tuple[float, float]) -> Grey:
         return np.zeros((28, 28))
     columns, rows = np.meshgrid(np.arange(28), np.arange(28))
     distance = np.abs(rows - top - (bottom - top) / (right - left) * (columns - left))
-    stroke = np.log(1 - np.minimum(distance, 2.299) / 2.3) + 1
+    stroke: Grey = np.log(1 - np.minimum(distance, 2.299) / 2.3) + 1
     stroke[(columns < np.floor(left)) | (columns >= np.ceil(right))] = 0
     return np.maximum(stroke, 0)
 
@@ -177,11 +183,12 @@ def _plasma(dice: Dice) -> Grey:
         heights[half::step, ::step] = middle(right)
         step, roughness = half, roughness / 1.4
     heights -= heights.min()
-    return heights[:28, :28] / heights.max()
+    corner: Grey = heights[:28, :28] / heights.max()
+    return corner
 
 
 def main() -> None:
-    paths = [Path(name) for name in sys.argv[1:]] or [BUNDLED]
+    paths = [Path(name) for name in sys.argv[1:]] or [Path(BUNDLED)]
     models = [Model(path, threads=0) for path in paths]
     test = mnist.load("test")
     print(f"{'accuracy (%)':16}" + "".join(f"{path.parent.name[-14:]:>16}" for path in paths))
