@@ -543,7 +543,10 @@ def _fibres(shape: tuple[int, int], random: Random, high: int) -> Array:
         length = random.uniform(0.07, 0.2) * high
         end = (x + length * np.cos(angle), y + length * np.sin(angle))
         brush.line((x, y, *end), fill=int(random.integers(60, 255)), width=max(1, high // 120))
-    return ndimage.gaussian_filter(np.asarray(image, np.float32) / 255, max(0.6, high / 300))
+    scratches: Array = ndimage.gaussian_filter(
+        np.asarray(image, np.float32) / 255, max(0.6, high / 300)
+    )
+    return scratches
 
 
 def _printed(
@@ -580,7 +583,8 @@ def _print_colour(random: Random) -> Array:
 
 
 def _absorbed(sheet: Array, coverage: Array, colour: Array, contrast: float) -> Array:
-    return sheet * (1 - coverage[..., None] * np.minimum(contrast * colour, 0.97))
+    darkened: Array = sheet * (1 - coverage[..., None] * np.minimum(contrast * colour, 0.97))
+    return darkened
 
 
 def _frame(shape: tuple[int, int], around: _Box, width: float) -> Array:
@@ -600,7 +604,7 @@ def _written(
     if shot.keep < 1:
         coverage = scene.grain(coverage, random, shot.keep)
     coverage = _pressed(coverage, shot, random)
-    ink = np.zeros(sheet.shape[:2], np.float32)
+    ink: Array = np.zeros(sheet.shape[:2], np.float32)
     left, top = max(0, place[0]), max(0, place[1])
     cut = coverage[top - place[1] :, left - place[0] :][: len(ink) - top, : ink.shape[1] - left]
     ink[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
@@ -612,14 +616,17 @@ def _pressed(coverage: Array, shot: Shot, random: Random) -> Array:
     if not shot.pressure:
         return coverage
     waves = scene.clouds(coverage.shape, random, len(coverage) * random.uniform(0.25, 0.8))
-    return coverage * (1 - shot.pressure * np.clip(0.5 + 0.5 * waves, 0, 1))
+    pressed: Array = coverage * (1 - shot.pressure * np.clip(0.5 + 0.5 * waves, 0, 1))
+    return pressed
 
 
 def _inked(sheet: Array, coverage: Array, shot: Shot) -> Array:
     colour, coverage = np.array(shot.ink, np.float32), coverage[..., None]
     if shot.opaque:
-        return sheet + (colour - sheet) * coverage
-    return sheet * (1 - coverage * (1 - colour / np.float32(WHITE)))
+        inked = sheet + (colour - sheet) * coverage
+    else:
+        inked = sheet * (1 - coverage * (1 - colour / np.float32(WHITE)))
+    return inked
 
 
 MARKS = ("crease", "smear", "ring", "stroke")
@@ -675,7 +682,8 @@ def _ringed(sheet: Array, random: Random, high: int) -> Array:
     inside = 0.15 * np.clip(0.5 - distance / high * 8, 0, 1)
     patchy = np.clip(0.7 + 0.4 * scene.clouds((height, width), random, high * 0.6), 0, 1)
     stain = (rim + inside) * patchy * random.uniform(0.25, 0.6)
-    return sheet * (1 - stain[..., None] * np.array([0.45, 0.75, 1.0])).astype(np.float32)
+    stained: Array = sheet * (1 - stain[..., None] * np.array([0.45, 0.75, 1.0])).astype(np.float32)
+    return stained
 
 
 def _stroked(sheet: Array, shot: Shot, random: Random, ink: Array, high: int) -> Array:

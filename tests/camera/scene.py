@@ -85,7 +85,8 @@ def strokes(
         sharp = np.clip((field - level) * (_FINE / _SLOPE) + 0.5, 0, 1)
         return resized(sharp, shape, Image.Resampling.BOX, box)
     steep = scale * _FINE / _SLOPE
-    return np.clip((resized(field, shape, box=box) - level) * steep + 0.5, 0, 1)
+    coverage: Array = np.clip((resized(field, shape, box=box) - level) * steep + 0.5, 0, 1)
+    return coverage
 
 
 def _drawn(ink: NDArray[np.bool_], height: int, pen: float, random: Random | None) -> Array:
@@ -115,7 +116,7 @@ def _drawn(ink: NDArray[np.bool_], height: int, pen: float, random: Random | Non
         brush.line(line, fill=255, width=max(1, round(each[one] + each[other])))
     for (x, y), radius in zip(places, each, strict=True):
         brush.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
-    return np.asarray(image, np.float32) / 255
+    return np.asarray(image, np.float32) / np.float32(255)
 
 
 def _fitted(coverage: Array, height: int) -> Array:
@@ -127,7 +128,8 @@ def _fitted(coverage: Array, height: int) -> Array:
     if scale <= 1:
         return resized(cut, shape, Image.Resampling.BOX)
     soft = resized(ndimage.gaussian_filter(cut, 0.7), shape)
-    return np.clip((soft - 0.5) * 2 * scale + 0.5, 0, 1)
+    fitted: Array = np.clip((soft - 0.5) * 2 * scale + 0.5, 0, 1)
+    return fitted
 
 
 def _skeleton(
@@ -198,7 +200,8 @@ def grain(coverage: Array, random: Random, keep: float) -> Array:
     if keep >= 1 or not ink.any():
         return coverage
     level = float(np.quantile(texture[ink], 1 - keep))
-    return coverage * np.clip((texture - level) / 0.5 + 0.5, 0, 1)
+    grainy: Array = coverage * np.clip((texture - level) / 0.5 + 0.5, 0, 1)
+    return grainy
 
 
 # Paper
@@ -231,7 +234,8 @@ def rules(
 
 def _periodic(position: Array, spacing: float, width: float) -> Array:
     distance = np.abs(np.mod(position / np.float32(spacing) + 0.5, 1) - 0.5) * np.float32(spacing)
-    return np.clip(np.float32(width / 2 + 0.5) - distance, 0, min(1, width)).astype(np.float32)
+    lines = np.clip(np.float32(width / 2 + 0.5) - distance, 0, min(1, width))
+    return np.asarray(lines, np.float32)
 
 
 def table(
@@ -260,7 +264,8 @@ def table(
     wood = _tabletop((height, width), random)
     reach = max(1.0, random.uniform(0.004, 0.015) * max(height, width))
     wood *= (1 - random.uniform(0.2, 0.6) * np.exp(np.minimum(inside, 0) / reach))[..., None]
-    return wood + (picture - wood) * sheet[..., None]
+    surrounded: Array = wood + (picture - wood) * sheet[..., None]
+    return surrounded
 
 
 def _tabletop(shape: tuple[int, int], random: Random) -> Array:
@@ -273,7 +278,7 @@ def _tabletop(shape: tuple[int, int], random: Random) -> Array:
         bend = clouds(shape, random, length * 0.4) * length * 0.01
         rows = np.clip(np.arange(shape[0])[:, None] + bend, 0, shape[0] - 1).astype(int)
         lines = across[:, 0][rows] + 0.4 * clouds(shape, random, length * 0.15)
-        picture = base * (1 + 0.1 * lines[..., None])
+        picture: Array = base * (1 + 0.1 * lines[..., None])
         return picture if random.random() < 0.5 else np.clip(picture * 0.9, 0, 255)
     if kind == "coloured":
         colour = random.uniform(40, 200, 3).astype(np.float32)
@@ -362,7 +367,7 @@ def expose(
         picture = _moved(picture, motion, random.uniform(0, np.pi))
     if noise > 0:
         picture = picture + _sensor_noise(picture, random, noise)
-    image = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+    image: Bytes = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
     if quality is None:
         return image
     file = io.BytesIO()
@@ -375,7 +380,10 @@ def blurred(picture: Array, sigma: float) -> Array:
     height, width = picture.shape[:2]
     step = min(int(sigma / 2), height // 8, width // 8)
     if step < 2:
-        return ndimage.gaussian_filter(picture, (sigma, sigma, 0), mode="nearest", truncate=3)
+        soft: Array = ndimage.gaussian_filter(
+            picture, (sigma, sigma, 0), mode="nearest", truncate=3
+        )
+        return soft
     shape = (height // step, width // step)
     channels = [
         resized(
