@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from tests.camera import FITTED
 from tests.camera import digit as camera
-from tests.camera.page import DEJAVU, UNSEEN, Score, page, score
+from tests.camera.marks import DEJAVU
+from tests.camera.page import UNSEEN, Score, page, score
 
 from digits import Classifier
 from digits.data import mnist

@@ -106,7 +106,8 @@ def litert(network: Network, batch: int) -> Call:
         # One channel: the bytes of NCHW and NHWC are the same.
         interpreter.set_tensor(images, pixels.reshape(batch, 28, 28, 1))
         interpreter.invoke()
-        return interpreter.get_tensor(probabilities)
+        found: Floats = interpreter.get_tensor(probabilities)
+        return found
 
     return call
 
@@ -131,7 +132,8 @@ def openvino(network: Network, batch: int) -> Call:
         images[...] = pixels
         # Without it, the inputs' names and the results are looked up anew: twice the time.
         request.infer(share_outputs=True)
-        return probabilities.copy()
+        found: Floats = probabilities.copy()
+        return found
 
     return call
 
@@ -150,7 +152,7 @@ def numpy(network: Network, batch: int) -> Call:
         windows = np.lib.stride_tricks.sliding_window_view(pixels, (5, 5), (0, 1))
         return windows.reshape((side - 4) ** 2, channels * 25)
 
-    def convolution(name: str, side: int, channels: int) -> Call:
+    def convolution(name: str, side: int, channels: int) -> Callable[[Floats], Floats]:
         where = patches(side, channels)
         kernel = np.ascontiguousarray(weights[f"{name}.weight"].reshape(-1, channels * 25).T)
         bias, left = weights[f"{name}.bias"], side - 4
@@ -175,7 +177,8 @@ def numpy(network: Network, batch: int) -> Call:
         values = np.maximum(values @ matrices[1] + biases[1], 0)
         values = values @ matrices[2] + biases[2]
         odds = np.exp(values - values.max(1, keepdims=True))
-        return odds / odds.sum(1, keepdims=True)
+        probabilities: Floats = odds / odds.sum(1, keepdims=True)
+        return probabilities
 
     return call
 

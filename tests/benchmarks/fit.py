@@ -40,6 +40,7 @@ from digits.vision.lattice import (
     pair_scores,
 )
 from digits_train import outliers
+from digits_train.outliers import pieces
 
 HAND = ("size", "pen", "pencil", "faint", "pressure")  # factors of how a digit is written
 SEVERAL, NONE = 10, 11  # labels beside the ten digits
@@ -59,7 +60,7 @@ SEVERAL_WEIGHT, NONE_WEIGHT = 0.4, 0.1
 RIDGE = 1e-4  # of the squared weights; features that are nearly alike share their weight
 
 # Whose pictures hold several digits.
-SEVERAL_KINDS = (outliers.touching_digits, outliers.staggered, outliers.two_lines)
+SEVERAL_KINDS = (pieces.touching_digits, pieces.staggered, pieces.two_lines)
 
 NOTHING = Component(np.zeros((0, 0), np.uint8), Box(0, 0, 0, 0))  # saves memory
 Random = np.random.Generator
@@ -129,8 +130,9 @@ def pictures(split: Split, seeds: Sequence[int]) -> Iterator[tuple[Bytes, int]]:
     """For each seed a picture and its label: two thirds are digits, a tenth are several."""
     for seed in seeds:
         random = np.random.default_rng([7, seed])
-        kind = random.choice([digit_picture, several_picture, other_picture], p=[0.65, 0.1, 0.25])
-        yield kind(split, random)
+        kinds = (digit_picture, several_picture, other_picture)
+        kind = int(random.choice(3, p=[0.65, 0.1, 0.25]))
+        yield kinds[kind](split, random)
 
 
 def samples(seeds: Sequence[int]) -> list[Sample]:
@@ -159,7 +161,7 @@ def loss_and_gradient(
     of_hypotheses, of_several = np.split(fitted, [len(judge.FEATURES)])
     total, gradient = 0.0, np.zeros_like(fitted)
     for label, features, answers, several in found:
-        extra = -np.inf if several is None else several @ of_several
+        extra = -np.inf if several is None else float(several @ of_several)
         scores = np.append(features @ of_hypotheses, (extra, 0.0))
         prior = np.exp(scores - scores.max())
         prior /= prior.sum()
@@ -243,17 +245,19 @@ def page_lattices(page: pages.Page, classifier: Classifier) -> list[Page]:
         labels = page.labels if own == max(contrast) else np.zeros_like(page.labels)
         whole = np.bincount(labels.reshape(-1), ink.reshape(-1), len(page.classes) + 1)
         seen = segment.segment(ink, classifier.classify)
-        for lattice in (one for line in seen.lines for one in line) if seen else ():
+        if seen is None:
+            continue
+        for lattice in (one for line in seen.lines for one in line):
             counts = [_inked(atom.component, seen, labels) for atom in lattice.atoms]
-            true = _true_arcs(lattice, np.stack(counts), whole)
+            true = _true_arcs(lattice, np.stack(counts), whole.astype(np.float64))
             if true is not None:
                 arcs = [arc._replace(component=None, frame=None) for arc in lattice.arcs]
                 atoms = [atom._replace(component=NOTHING) for atom in lattice.atoms]
                 found.append(Page(Lattice(atoms, arcs), true, 1.0))
     with_digits = sum(map(_has_digit, found))
-    counts = {True: with_digits, False: len(found) - with_digits}
-    kinds = sum(count > 0 for count in counts.values())
-    return [one._replace(weight=1 / kinds / counts[_has_digit(one)]) for one in found]
+    sizes = {True: with_digits, False: len(found) - with_digits}
+    kinds = sum(size > 0 for size in sizes.values())
+    return [one._replace(weight=1 / kinds / sizes[_has_digit(one)]) for one in found]
 
 
 def _inked(component: Component, seen: segment.Segmentation, labels: Labels) -> Floats:
@@ -268,7 +272,7 @@ def _inked(component: Component, seen: segment.Segmentation, labels: Labels) -> 
     inside = (x >= 0) & (y >= 0) & (x < own_width) & (y < own_height)
     found = labels[y[inside].astype(int), x[inside].astype(int)]
     ink = component.ink[rows, columns][inside]
-    return np.bincount(found, ink, int(labels.max()) + 1)
+    return np.bincount(found, ink, int(labels.max()) + 1).astype(np.float64)
 
 
 def _true_arcs(lattice: Lattice, counts: Floats, whole: Floats) -> NDArray[np.bool_] | None:

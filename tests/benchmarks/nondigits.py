@@ -100,41 +100,42 @@ def drawing(random: Random) -> Image.Image:
     """A house, a face, a heart, an arrow, a tree, a spiral, a grid or a zigzag."""
     image, pen = canvas()
     width = int(random.integers(4, 10))
-    line = {"fill": 255, "width": width, "joint": "curve"}
+
+    def line(points: Sequence[tuple[float, float]]) -> None:
+        pen.line(points, fill=255, width=width, joint="curve")
+
     match int(random.integers(0, 8)):
         case 0:
-            pen.line([(40, 130), (40, 80), (80, 35), (120, 80), (120, 130), (40, 130)], **line)
-            pen.line([(40, 80), (120, 80)], **line)
+            line([(40, 130), (40, 80), (80, 35), (120, 80), (120, 130), (40, 130)])
+            line([(40, 80), (120, 80)])
         case 1:
             pen.ellipse((30, 30, 130, 130), outline=255, width=width)
-            for x in (60, 100):
-                pen.ellipse((x - 6, 60, x + 6, 72), fill=255)
+            for eye in (60, 100):
+                pen.ellipse((eye - 6, 60, eye + 6, 72), fill=255)
             pen.arc((55, 60, 105, 110), 20, 160, fill=255, width=width)
         case 2:
             t = np.linspace(0, 2 * np.pi, 60)
             x = 80 + 45 * np.sin(t) ** 3
             y = 75 - 3 * (13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t))
-            pen.line(list(zip(x, y, strict=True)), **line)
+            line(list(zip(x, y, strict=True)))
         case 3:
-            pen.line([(30, 80), (130, 80)], **line)
-            pen.line([(95, 45), (130, 80), (95, 115)], **line)
+            line([(30, 80), (130, 80)])
+            line([(95, 45), (130, 80), (95, 115)])
         case 4:
-            pen.line([(80, 135), (80, 25)], **line)
+            line([(80, 135), (80, 25)])
             for y in (50, 80, 110):
-                pen.line([(45, y + 20), (80, y), (115, y + 20)], **line)
+                line([(45, y + 20), (80, y), (115, y + 20)])
         case 5:
             t = np.linspace(0, 6 * np.pi, 200)
-            pen.line(
-                list(zip(80 + 2.7 * t * np.cos(t), 80 + 2.7 * t * np.sin(t), strict=True)), **line
-            )
+            line(list(zip(80 + 2.7 * t * np.cos(t), 80 + 2.7 * t * np.sin(t), strict=True)))
         case 6:
             for at in (40, 80, 120):
-                pen.line([(at, 25), (at, 135)], **line)
-                pen.line([(25, at), (135, at)], **line)
+                line([(at, 25), (at, 135)])
+                line([(25, at), (135, at)])
         case _:
             xs = np.linspace(25, 135, int(random.integers(6, 10)))
             ys = np.where(np.arange(len(xs)) % 2, 50, 110)
-            pen.line(list(zip(xs, ys, strict=True)), **line)
+            line(list(zip(xs, ys, strict=True)))
     return photographed(image, random)
 
 

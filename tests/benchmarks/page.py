@@ -21,14 +21,13 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from PIL import Image
 from tests import strokes, synthetic
 from tests.browser.film import camera_showing, write_film
 from tests.browser.page import SEVEN, Page
-from tests.served import served
+from tests.served import Served, served
 
 from digits.data import mnist
 
@@ -175,7 +174,7 @@ def camera(url: str) -> str:
     return f"{answers / CAMERA_SECONDS:.1f} pictures a second"
 
 
-def trouble(page: Page, server: Any, sent: signal.Signals) -> str:
+def trouble(page: Page, server: Served, sent: signal.Signals) -> str:
     page.open()
     server.process.send_signal(sent)
     if sent == signal.SIGTERM:

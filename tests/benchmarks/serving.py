@@ -128,11 +128,11 @@ def wait_until_it_accepts(port: int) -> None:
 def of(checkout: Path | None) -> Iterator[Served]:
     """`digits serve` of this or another checkout."""
     parts = ("runtime", "train", "export")
-    path = (
-        {"PYTHONPATH": os.pathsep.join(str(checkout / part) for part in parts)} if checkout else {}
-    )
+    path = os.environ.get("PYTHONPATH", "")
+    if checkout:
+        path = os.pathsep.join(str(checkout / part) for part in parts)
     started = time.monotonic()
-    with served(complains=True, **path) as server:
+    with served(complains=True, PYTHONPATH=path) as server:
         print(f"  started in {time.monotonic() - started:.2f} s")
         yield server
 

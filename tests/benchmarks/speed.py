@@ -7,6 +7,7 @@ long, and whose answers are all but the same whatever it sees: nothing to compar
 """
 
 import os
+from collections.abc import Callable
 
 import numpy as np
 import onnxruntime
@@ -23,23 +24,30 @@ from digits_train.models import VGG16
 COMPARED = 20  # digits on which the engines must agree
 BATCH = 256
 
+Contestant = Callable[[], object]
+
 
 def one_digit() -> dict[str, float]:
     images = mnist.load("validation").images[:COMPARED, None].copy()  # PyTorch wants to write
     calls = engines.ready(images, batch=1)
-    return microseconds(
-        {name: lambda call=call: call(images[:1]) for name, call in calls.items()}, calls=1000
-    )
+    return microseconds(_with(images[:1], calls), calls=1000)
 
 
 def many_digits() -> dict[str, float]:
     """Images a second."""
     images = mnist.load("validation").images[:BATCH, None].copy()
     calls = engines.ready(images, BATCH)
-    times = microseconds(
-        {name: lambda call=call: call(images) for name, call in calls.items()}, calls=20
-    )
+    times = microseconds(_with(images, calls), calls=20)
     return {name: BATCH / time * 1e6 for name, time in times.items()}
+
+
+def _with(images: engines.Pixels, calls: dict[str, engines.Call]) -> dict[str, Contestant]:
+    """The calls with these images."""
+
+    def bind(call: engines.Call) -> Contestant:
+        return lambda: call(images)
+
+    return {name: bind(call) for name, call in calls.items()}
 
 
 def vgg16() -> dict[str, float]:

@@ -19,7 +19,7 @@ class Chain:
         self.buffers = [schema.BufferT()]  # the first stays empty: that of what is computed
         self.tail = -1
 
-    def tensor(self, kind: int, shape: list[int], array: NDArray | None = None) -> int:
+    def tensor(self, kind: int, shape: list[int], array: NDArray[np.float32] | None = None) -> int:
         """A tensor of the graph; with an array, a constant."""
         tensor = schema.TensorT(shape=shape, type=kind, name=str(len(self.graph.tensors)))
         if array is not None:
@@ -28,7 +28,9 @@ class Chain:
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
 
-    def add(self, operator: str, shape: list[int], options: object, *weights: NDArray) -> None:
+    def add(
+        self, operator: str, shape: list[int], options: object, *weights: NDArray[np.float32]
+    ) -> None:
         """options: of the operator, named like the schema's class for them, but for the T."""
         kind = schema.TensorType.FLOAT32
         constants = [self.tensor(kind, list(array.shape), array) for array in weights]
