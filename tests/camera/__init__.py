@@ -1,5 +1,5 @@
 """The synthetic camera: MNIST's digits as people write and photograph them."""
 
-# Of MNIST's validation digits, the first ones: what judges hypotheses was fitted with them
-# (tests/benchmarks/fit.py). The others measure it (tests/benchmarks/camera.py).
+# The first so many validation digits of MNIST fit the judge's weights (tests/benchmarks/fit.py);
+# the rest measure the result (tests/benchmarks/camera.py).
 FITTED = 5000

@@ -1,10 +1,10 @@
-"""One digit, as people write and photograph it: each factor alone over its whole range, or mixed.
+"""One digit as people write and photograph it, with single factors or a mix of them.
 
     picture = take(digit, random, ("pencil", "shadow"))
 
-Each factor has an ordinary range, in which a person reads every picture at a glance, and an
-extreme one, which people meet as well. The ranges follow from what people do, never from what the
-program can read. Millimetres below are for a digit 7 mm high, the common height on lined paper.
+Each factor has an ordinary range, in which people read every picture at a glance, and an extreme
+one, which also occurs in practice. The ranges follow from what people do, never from what the
+program can read. Millimetres below are for a digit 7 mm high, as is common on lined paper.
 """
 
 import colorsys
@@ -19,17 +19,17 @@ from scipy import ndimage
 from tests.camera import scene
 from tests.camera.scene import SIDES, Array, Bytes, Colour, Random
 
-WHITE = 235.0  # what a camera makes of white paper in good light
-SMALLEST = 14  # pixels of a digit's height, below which people don't send a picture
+WHITE = 235.0  # white paper photographed in good light
+SMALLEST = 14  # pixels, the height of the smallest digits that people send
 
 _Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 @dataclass(frozen=True)
 class Shot:
-    """Everything that makes a picture of one digit. The defaults: dark ink on a clean white sheet.
+    """All parameters of a picture of one digit; by default dark ink on a clean white sheet.
 
-    Colours are RGB from 0 to 255. "Of the digit" means a share of the height of its ink.
+    Colours are RGB from 0 to 255. "Of the digit" means as a share of the height of its ink.
     """
 
     # The picture
@@ -37,24 +37,24 @@ class Shot:
     height: int = 200
     width: int = 200
     digit: float = 0.55  # the ink's longer side, as a share of the picture's shorter one
-    offset: float = 0.1  # how far it may lie off centre, as a share of the picture's sides
+    offset: float = 0.1  # the greatest distance from the centre, as a share of the picture's sides
     # The ink
     pen: float | None = None  # the strokes' width, of the digit; None: MNIST's own
-    ink: Colour = (40, 40, 44)  # as it looks on white paper; what is opaque, as it is
-    opaque: bool = False  # chalk covers its ground, ink lets it shine through
+    ink: Colour = (40, 40, 44)  # as seen on white paper, or the colour itself if opaque
+    opaque: bool = False  # chalk covers the ground, ink is transparent
     opacity: float = 1.0
-    pressure: float = 0.0  # how much fainter the ink is where the pen pressed least
+    pressure: float = 0.0  # how much fainter the ink is where the pressure is least
     keep: float = 1.0  # the share of the strokes that the grain leaves
     # The ground
     paper: Colour = (237, 235, 231)
-    fibres: float = 0.0  # their contrast
-    dust: float = 0.0  # of chalk that was wiped off, grey values
+    fibres: float = 0.0  # contrast
+    dust: float = 0.0  # of wiped-off chalk, in grey values
     # What is printed on it
     rule_spacing: float = 0.0  # of the digit; 0: no lines
     rule_width: float = 0.02  # of the digit
-    rule_contrast: float = 0.3  # the share of the light that the lines take
+    rule_contrast: float = 0.3  # the share of the light that the lines absorb
     squared: bool = False
-    box: _Box | None = None  # the room on each side of the digit, of the digit; below 0: crossed
+    box: _Box | None = None  # margins around the digit, of the digit; negative: crossed
     box_width: float = 0.02  # of the digit
     box_contrast: float = 0.6
     neighbours: int = 0  # empty boxes on each side of the digit's
@@ -63,21 +63,21 @@ class Shot:
     speck: float = 0.0  # the largest one's width, of the digit
     marks: tuple[str, ...] = ()  # some of MARKS
     # The surroundings and the light
-    table: float = 0.0  # how far it reaches in, as a share of the picture's sides
+    table: float = 0.0  # its width, as a share of the picture's sides
     table_sides: tuple[str, ...] = ()
     border: tuple[str, ...] = ()  # the sides of the picture that the digit touches
-    cut: float = 0.0  # how much of the digit they cut off, of the digit
-    light: float = 0.0  # how much darker the darkest place is
+    cut: float = 0.0  # how much of the digit is cut off there, of the digit
+    light: float = 0.0  # by how much the darkest place is darker
     shadows: int = 0
-    shadow: float = 0.0  # how much darker it is in a shadow
+    shadow: float = 0.0  # by how much a shadow is darker
     softness: float = 0.05  # the width of a shadow's edge, as a share of the longer side
     # The camera
     rotation: float = 0.0  # degrees, anticlockwise
-    perspective: float = 0.0  # how much smaller the far side is
-    blur: float = 0.0  # its deviation, of the digit
+    perspective: float = 0.0  # by how much the far side is smaller
+    blur: float = 0.0  # standard deviation, of the digit
     motion: float = 0.0  # of the digit
-    noise: float = 1.5  # its deviation at mid grey, in grey values
-    quality: int | None = None  # JPEG's
+    noise: float = 1.5  # standard deviation at mid grey, in grey values
+    quality: int | None = None  # of the JPEG; None: no JPEG
     # A crop
     margin: int = 0  # pixels around the digit
     inverted: bool = False  # light ink on a dark ground
@@ -86,14 +86,14 @@ class Shot:
 Factor = Callable[[Shot, Random, bool], Shot]
 
 
-# Factors: each samples its own fields of a shot, from an ordinary or from an extreme range.
+# Factors: each samples its own fields of a shot from the ordinary or the extreme range.
 
 
 def size(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """From a thumbnail to a photograph at full size; from a digit on a large sheet to a close-up.
+    """From a thumbnail to a full-size photo, from a digit on a large sheet to a close-up.
 
-    Telephones photograph at 4:3 or 16:9; messengers and forms reduce to 100 to 1,600 pixels. The
-    extreme starts at MNIST's own 28 pixels and ends at a 12-megapixel photograph's short side.
+    Phones take photos of 4:3 or 16:9; messengers and web forms reduce them to 100 to 1,600 pixels.
+    The extreme range is from MNIST's own 28 pixels to the short side of a 12-megapixel photo.
     """
     lowest, highest = (28, 3000) if extreme else (100, 1600)
     longer = round(float(np.exp(random.uniform(np.log(lowest), np.log(highest)))))
@@ -117,7 +117,7 @@ def pen(shot: Shot, random: Random, extreme: bool) -> Shot:
 
 
 def pencil(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """HB lead of 0.5 to 0.9 mm on paper, whose hollows stay white; extreme: a hard, blunt one."""
+    """HB lead of 0.5 to 0.9 mm, which leaves hollows white; extreme: a hard, blunt one."""
     grey = random.uniform(105, 145) if extreme else random.uniform(70, 120)
     keep = random.uniform(0.45, 0.7) if extreme else random.uniform(0.7, 0.95)
     width = shot.pen or random.uniform(0.06, 0.13)
@@ -125,9 +125,9 @@ def pencil(shot: Shot, random: Random, extreme: bool) -> Shot:
 
 
 def faint(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """From black ink to a hard pencil's grey (30 %); extreme: an empty pen or a bad copy (8 %)."""
+    """From black ink to a hard pencil (30 %); extreme: an empty pen or a bad copy (8 %)."""
     contrast = random.uniform(0.08, 0.3) if extreme else random.uniform(0.3, 1.0)
-    if not shot.opaque:  # how much of the paper's light the ink takes
+    if not shot.opaque:  # the share of the paper's light that the ink absorbs
         own = 1 - _luminance(shot.ink) / WHITE
         if contrast > own:
             shot = replace(shot, ink=_colour(np.array(shot.ink) * (1 - contrast) / (1 - own)))
@@ -136,9 +136,9 @@ def faint(shot: Shot, random: Random, extreme: bool) -> Shot:
 
 
 def pressure(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """A pen that presses less in places: on upstrokes a third to half of the ink is missing.
+    """A pen with less pressure in places: upstrokes lack a third to half of the ink.
 
-    Extreme: a ballpoint that nearly fails, which leaves a fifth to a third.
+    Extreme: a failing ballpoint, which leaves a fifth to a third.
     """
     depth = random.uniform(0.6, 0.8) if extreme else random.uniform(0.15, 0.6)
     return replace(shot, pressure=float(depth))
@@ -160,10 +160,10 @@ def ink_colour(shot: Shot, random: Random, extreme: bool) -> Shot:
 
 
 def paper(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """White, yellow, pink, green, blue, kraft and recycled paper, in bright or in dim light.
+    """White, yellow, pink, green, blue, kraft and recycled paper in bright or dim light.
 
-    A camera that exposes for a window or a lamp shows white paper at 110; extreme: dark card, or
-    a photograph at dusk.
+    A camera that exposes for a window or a lamp shows white paper at 110; extreme: dark cardboard
+    or a photo at dusk.
     """
     tints = [(1, 1, 1), (1, 0.99, 0.96), (1, 0.95, 0.68), (1, 0.84, 0.87), (0.84, 0.97, 0.84)]
     tints += [(0.84, 0.92, 1), (0.9, 0.74, 0.56), (0.95, 0.93, 0.88)]
@@ -178,7 +178,7 @@ def paper(shot: Shot, random: Random, extreme: bool) -> Shot:
 def blackboard(shot: Shot, random: Random, extreme: bool) -> Shot:
     """Chalk on a board, a white marker or a light pencil on black paper.
 
-    Chalk is 8 mm wide, on digits of 60 to 120 mm. Extreme: smeared, wiped and written over.
+    Chalk is 8 mm wide, on digits of 60 to 120 mm. Extreme: smeared, wiped and overwritten.
     """
     grounds = [(42, 68, 54), (35, 38, 40), (52, 58, 62), (28, 36, 60), (24, 24, 24), (60, 48, 42)]
     ground = np.array(grounds[int(random.integers(len(grounds)))]) * random.uniform(0.7, 1.2)
@@ -203,10 +203,10 @@ def light(shot: Shot, random: Random, extreme: bool) -> Shot:
 
 
 def shadow(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """The shadow of the hand or the telephone that takes the picture.
+    """The shadow of the photographer's hand or phone.
 
-    A room with several lamps leaves at least half the light, and soft edges; extreme: sunlight or
-    one lamp, which leave a fifth to a half, and one or two shadows across the digit.
+    In a room with several lamps at least half the light is left, with soft edges; extreme: sunlight
+    or one lamp, with a fifth to a half left, and one or two shadows across the digit.
     """
     depth = random.uniform(0.5, 0.8) if extreme else random.uniform(0.15, 0.5)
     softness = _log_uniform(random, 0.01, 0.2)
@@ -238,7 +238,7 @@ def _lined(shot: Shot, random: Random, extreme: bool) -> Shot:
 def box(shot: Shot, random: Random, extreme: bool) -> Shot:
     """A form's box, 0.1 to 0.25 mm thin, around the digit and 0.4 to 3 mm away from it.
 
-    Extreme: 0.3 to 0.7 mm, nearly black, in a row of several whose others are empty.
+    Extreme: 0.3 to 0.7 mm, nearly black, in a row whose other boxes are empty.
     """
     room = random.uniform(0.05, 0.4)
     sides = np.clip(room * random.uniform(0.6, 1.5, 4), 0.05, 0.4)
@@ -248,9 +248,9 @@ def box(shot: Shot, random: Random, extreme: bool) -> Shot:
 
 
 def box_contact(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """A form's box too small for the hand: the digit crosses one to three of its sides.
+    """A form's box too small for the handwriting: the digit crosses one to three of its sides.
 
-    By up to a tenth of its height (0.7 mm), extreme: a quarter.
+    By up to a tenth of the digit's height (0.7 mm); extreme: by a quarter.
     """
     shot = box(shot, random, False)
     assert shot.box is not None
@@ -283,9 +283,9 @@ def _boxed(shot: Shot, random: Random, extreme: bool) -> Shot:
 
 
 def border(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """Cropped by hand along the ink, or badly aimed: it touches one to four of the borders.
+    """Cropped along the ink or badly aimed: the digit touches one to four borders.
 
-    Up to 3 % of it is missing, not yet the width of a stroke; extreme: up to 12 %, a whole one.
+    Up to 3 % of it is missing, less than a stroke's width; extreme: up to 12 %, a whole stroke.
     """
     sides = random.choice(SIDES, random.integers(1, 5), replace=False).tolist()
     cut = random.uniform(0.03, 0.12) if extreme else random.uniform(0, 0.03)
@@ -293,9 +293,9 @@ def border(shot: Shot, random: Random, extreme: bool) -> Shot:
 
 
 def table(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """A note of 75 mm, photographed with 5 to 40 mm of the table on one to four sides.
+    """A note 75 mm wide, with 5 to 40 mm of the table on one to four sides.
 
-    Extreme: the table takes up to two fifths of the picture from each side, but leaves a fifth.
+    Extreme: the table covers up to two fifths of the picture from each side.
     """
     share = random.uniform(0.25, 0.4) if extreme else random.uniform(0.05, 0.25)
     sides = random.choice(SIDES, random.integers(1, 5), replace=False).tolist()
@@ -303,33 +303,35 @@ def table(shot: Shot, random: Random, extreme: bool) -> Shot:
 
 
 def blur(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """Out of focus, or moved: up to a quarter of a stroke's width (3 %); extreme: more than half.
+    """Out of focus or moved by up to a quarter of a stroke's width (3 %); extreme: more than half.
 
-    A telephone held too near, at 5 cm instead of 8, blurs by about 0.3 mm.
+    A phone held too close, at 5 cm instead of 8, blurs by about 0.3 mm.
     """
     sigma = random.uniform(0.03, 0.07) if extreme else random.uniform(0.005, 0.03)
-    if random.random() < 0.3:  # the same spread, but along one direction
+    if random.random() < 0.3:  # the same standard deviation in one direction
         return replace(shot, motion=float(sigma * np.sqrt(12)), blur=float(sigma / 3))
     return replace(shot, blur=float(sigma))
 
 
 def noise(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """A telephone in a lit room (2) to one in the evening (10); extreme: nearly in the dark."""
+    """From a phone in a lit room (2) to one in the evening (10); extreme: nearly in the dark."""
     sigma = _log_uniform(random, 10, 35) if extreme else _log_uniform(random, 2, 10)
     return replace(shot, noise=sigma)
 
 
 def jpeg(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """Cameras save at 85 to 95, messengers send 60 to 80, thumbnails have 30; extreme: down to 5,
-    as after several rounds of forwarding."""
+    """Cameras save at 85 to 95, messengers send at 60 to 80, thumbnails have 30.
+
+    Extreme: down to 5, as after forwarding several times.
+    """
     quality = random.integers(5, 30) if extreme else random.integers(30, 96)
     return replace(shot, quality=int(quality))
 
 
 def rotation(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """The sheet lies askew, or the hand slopes; extreme: as far as a 6 stays a 6 and a 7 a 7.
+    """The sheet is rotated or the handwriting slopes; extreme: as far as a 6 stays a 6 and a 7 a 7.
 
-    Held at 10 to 20 degrees off the vertical, a telephone shows the far side 4 to 10 % smaller.
+    A phone held 10 to 20 degrees off the vertical shows the far side 4 to 10 % smaller.
     """
     angle = random.uniform(12, 30) * random.choice([-1, 1]) if extreme else random.uniform(-12, 12)
     slant = random.uniform(0, 0.2) if extreme else random.uniform(0, 0.08)
@@ -337,9 +339,9 @@ def rotation(shot: Shot, random: Random, extreme: bool) -> Shot:
 
 
 def dirt(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """Crumbs and dots of up to 0.4 mm (6 %), a crease, a smear of graphite.
+    """Crumbs and dots up to 0.4 mm wide (6 %), a crease, smeared graphite.
 
-    Extreme: up to 1 mm (15 %), the ring of a cup, or a short stroke of the pen beside the digit.
+    Extreme: up to 1 mm (15 %), the ring of a cup, or a short pen stroke near the digit.
     """
     largest = random.uniform(0.06, 0.15) if extreme else random.uniform(0.02, 0.06)
     likely = {"crease": 0.35, "smear": 0.35} | ({"ring": 0.4, "stroke": 0.5} if extreme else {})
@@ -349,7 +351,7 @@ def dirt(shot: Shot, random: Random, extreme: bool) -> Shot:
 
 
 def screen(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """Drawn with a mouse or a finger in a program that knows no grey, in two colours.
+    """Drawn with a mouse or a finger in two colours, without antialiasing.
 
     Canvases of 60 to 500 pixels, brushes of 3 to 14 % of the digit; extreme: a pen of 1 pixel, or
     an icon's canvas of 28 to 60 pixels.
@@ -371,7 +373,7 @@ def screen(shot: Shot, random: Random, extreme: bool) -> Shot:
 
 
 def crop(shot: Shot, random: Random, extreme: bool) -> Shot:
-    """A tight crop that another program cut out and made small, as in data sets of digits.
+    """A tight crop that another program cut out and reduced, as in data sets of digits.
 
     14 to 32 pixels, as in USPS (16), MNIST (28) and SVHN (32); extreme: 8, as in UCI's digits, to
     13. Either polarity.
@@ -425,7 +427,7 @@ def mixed(digit: Bytes, random: Random) -> Bytes:
 
 
 def some_factors(random: Random) -> list[str]:
-    """Names of factors that occur together, each in about a third of the pictures."""
+    """Choose factors that can occur together, each in about a third of the pictures."""
     kind = random.choice(["paper", "blackboard", "screen", "crop"], p=[0.79, 0.07, 0.07, 0.07])
     if kind == "screen":
         return ["screen"]
@@ -437,7 +439,7 @@ def some_factors(random: Random) -> list[str]:
         ]
     names = [name for name in FACTORS if name not in ("blackboard", "screen", "crop")]
     names = [name for name in names if random.random() < 0.35]
-    # One of each of these at most, and no ink and paper on a blackboard.
+    # At most one of each of these groups, and no ink or paper on a blackboard.
     alike = ("box", "box_contact", "cell", "border")
     for rivals in [alike, ("border", "table"), ("ruled", "squared")]:
         present = [name for name in rivals if name in names]
@@ -458,7 +460,7 @@ def photograph(digit: Bytes, shot: Shot, random: Random) -> Bytes:
     coverage = scene.strokes(digit, _digit_height(digit, shot), shot.pen, random)
     high = len(coverage)
     pad = 0
-    if shot.rotation or shot.perspective:  # what the turned camera sees of the sheet beyond
+    if shot.rotation or shot.perspective:  # the rotated camera sees more of the sheet
         reach = abs(np.sin(np.radians(shot.rotation))) / 2 + shot.perspective / 2 + 0.03
         pad = int(np.ceil(reach * max(shot.height, shot.width)))
     left, top = _place(coverage, shot, random)
@@ -474,7 +476,7 @@ def photograph(digit: Bytes, shot: Shot, random: Random) -> Bytes:
 
 
 def _digit_height(digit: Bytes, shot: Shot) -> int:
-    """Pixels of the ink's height."""
+    """The height of the ink in pixels."""
     rows, columns = (np.flatnonzero((digit > 100).any(axis)) for axis in (1, 0))
     high, wide = np.ptp(rows) + 1, np.ptp(columns) + 1
     room_high, room_wide = _room(shot)
@@ -491,7 +493,7 @@ def _digit_height(digit: Bytes, shot: Shot) -> int:
 
 
 def _room(shot: Shot) -> tuple[float, float]:
-    """The height and the width of the part of the picture in which the digit may lie."""
+    """The height and width of the area available to the digit, in pixels."""
     covered = [shot.table * (side in shot.table_sides) for side in SIDES]
     spare = 0.85 if shot.table else 1.0
     return (
@@ -501,7 +503,7 @@ def _room(shot: Shot) -> tuple[float, float]:
 
 
 def _place(coverage: Array, shot: Shot, random: Random) -> tuple[int, int]:
-    """Left and top of the ink in the picture: near the centre, and within it as far as it fits."""
+    """Left and top of the ink: near the picture's centre, and inside it if it fits."""
     around = [max(0.0, side) * len(coverage) for side in shot.box or (0, 0, 0, 0)]
     places = []
     for axis, length in ((1, shot.width), (0, shot.height)):
@@ -521,12 +523,12 @@ def _place(coverage: Array, shot: Shot, random: Random) -> tuple[int, int]:
 
 
 def _ground(shape: tuple[int, int], shot: Shot, random: Random, high: int) -> Array:
-    """The empty sheet, or board."""
+    """The empty sheet or board."""
     texture = 1 + 0.006 * scene.clouds(shape, random, max(2.0, high / 25))
     sheet = texture[..., None] * np.array(shot.paper, np.float32)
     if shot.fibres:
         sheet *= 1 - shot.fibres * _fibres(shape, random, high)[..., None]
-    if shot.dust:  # wide traces of the sponge, and dust
+    if shot.dust:  # wide traces of the sponge and dust
         traces = scene.clouds((shape[0], max(2, shape[1] // 6)), random, max(2.0, high / 4))
         dust = scene.resized(traces, shape) + scene.clouds(shape, random, high * 0.8)
         sheet += np.float32(shot.dust) * np.clip(dust + 1, 0, 4)[..., None]
@@ -534,7 +536,7 @@ def _ground(shape: tuple[int, int], shot: Shot, random: Random, high: int) -> Ar
 
 
 def _fibres(shape: tuple[int, int], random: Random, high: int) -> Array:
-    """Of recycled paper: 0.5 to 1.5 mm long."""
+    """The fibres of recycled paper, 0.5 to 1.5 mm long."""
     image = Image.new("L", (shape[1], shape[0]))
     brush = ImageDraw.Draw(image)
     count = min(1500, int(14 * shape[0] * shape[1] / high**2))
@@ -543,20 +545,20 @@ def _fibres(shape: tuple[int, int], random: Random, high: int) -> Array:
         length = random.uniform(0.07, 0.2) * high
         end = (x + length * np.cos(angle), y + length * np.sin(angle))
         brush.line((x, y, *end), fill=int(random.integers(60, 255)), width=max(1, high // 120))
-    scratches: Array = ndimage.gaussian_filter(
+    fibres: Array = ndimage.gaussian_filter(
         np.asarray(image, np.float32) / 255, max(0.6, high / 300)
     )
-    return scratches
+    return fibres
 
 
 def _printed(
     sheet: Array, shot: Shot, random: Random, coverage: Array, place: tuple[int, int]
 ) -> Array:
-    """The sheet with its printed lines and boxes around the ink, which lies at `place`."""
+    """The sheet with printed lines and boxes. place: left and top of the ink."""
     shape, (left, top), (high, wide) = sheet.shape[:2], place, coverage.shape
     if shot.rule_spacing:
         spacing = shot.rule_spacing * high
-        # People write on lines, if these are far enough apart; in squares as it comes.
+        # People write on the lines if these are far enough apart, but anywhere on squares.
         on_line = shot.rule_spacing > 0.8 and not shot.squared
         drop = random.normal(0, 0.06) if on_line else random.uniform(0, shot.rule_spacing)
         through = (left + float(random.uniform(0, spacing)), top + high * (1 + float(drop)))
@@ -576,7 +578,7 @@ def _printed(
 
 
 def _print_colour(random: Random) -> Array:
-    """What share of red, green and blue a printed line takes: grey, blue, red or green."""
+    """The shares of red, green and blue that a grey, blue, red or green line absorbs."""
     colours = [(1, 1, 1), (1, 1, 1), (1.3, 1.0, 0.5), (0.4, 1.2, 1.1), (1.2, 0.7, 1.2)]
     colour = np.array(colours[int(random.integers(len(colours)))], np.float32)
     return colour / (colour @ scene.LUMINANCE)
@@ -600,7 +602,7 @@ def _frame(shape: tuple[int, int], around: _Box, width: float) -> Array:
 def _written(
     sheet: Array, shot: Shot, random: Random, coverage: Array, place: tuple[int, int]
 ) -> tuple[Array, Array]:
-    """The sheet with the digit on it, and where its ink is: coverage [h, w]."""
+    """The sheet with the digit, and the coverage [h, w] of its ink."""
     if shot.keep < 1:
         coverage = scene.grain(coverage, random, shot.keep)
     coverage = _pressed(coverage, shot, random)
@@ -612,7 +614,7 @@ def _written(
 
 
 def _pressed(coverage: Array, shot: Shot, random: Random) -> Array:
-    """The strokes, fainter in places."""
+    """Make the strokes fainter in places."""
     if not shot.pressure:
         return coverage
     waves = scene.clouds(coverage.shape, random, len(coverage) * random.uniform(0.25, 0.8))
@@ -641,7 +643,7 @@ def _dirty(sheet: Array, shot: Shot, random: Random, ink: Array, high: int) -> A
     angle = random.uniform(0, np.pi)
     along = (x - random.uniform(0.2, 0.8) * width) * np.cos(angle)
     along = along + (y - random.uniform(0.2, 0.8) * height) * np.sin(angle)
-    if "crease" in shot.marks:  # one flank looks to the light, the other away from it
+    if "crease" in shot.marks:  # one side faces the light, the other is in its shade
         near = along / max(1.0, high * random.uniform(0.01, 0.03))
         flanks = near * np.exp(-np.minimum(near**2, 80) / 2) * random.uniform(0.05, 0.18)
         sheet = sheet * (1 - flanks[..., None].astype(np.float32))
@@ -657,7 +659,7 @@ def _dirty(sheet: Array, shot: Shot, random: Random, ink: Array, high: int) -> A
 
 
 def _speck(sheet: Array, random: Random, radius: float) -> Array:
-    """A crumb, a dot of ink or of toner; not quite round."""
+    """Add a crumb or a dot of ink or toner, not quite round."""
     height, width = sheet.shape[:2]
     middle = random.uniform((0, 0), (height, width))
     low = np.maximum(0, middle - 2 * radius - 2).astype(int)
@@ -672,7 +674,7 @@ def _speck(sheet: Array, random: Random, radius: float) -> Array:
 
 
 def _ringed(sheet: Array, random: Random, high: int) -> Array:
-    """Coffee: 40 to 80 mm wide below a cup, of which the picture shows a part."""
+    """Add part of a coffee ring 40 to 80 mm wide."""
     height, width = sheet.shape[:2]
     y, x = np.ogrid[:height, :width]
     middle = random.uniform((-0.2, -0.2), (1.2, 1.2)) * (height, width)
@@ -687,7 +689,7 @@ def _ringed(sheet: Array, random: Random, high: int) -> Array:
 
 
 def _stroked(sheet: Array, shot: Shot, random: Random, ink: Array, high: int) -> Array:
-    """A stroke of the same pen, as long as a fifth to two fifths of the digit, away from it."""
+    """Add a stroke of the same pen, 0.2 to 0.4 of the digit long, that doesn't touch it."""
     height, width = ink.shape
     near = ndimage.maximum_filter(ink[::2, ::2], max(3, round(high * 0.08))) > 0.1
     thick = max(1.0, high * (shot.pen or 0.1))
@@ -709,9 +711,9 @@ def _stroked(sheet: Array, shot: Shot, random: Random, ink: Array, high: int) ->
 
 
 def _turned(sheet: Array, shot: Shot, far: float) -> Array:
-    """What the camera sees of the padded sheet [.., .., n]: [height, width, n] of the shot.
+    """Rotate and project the padded sheet [.., .., n] to the shot's [height, width, n].
 
-    far: in which direction the far side is, radians.
+    far: the direction of the far side, in radians.
     """
     angle = np.radians(shot.rotation)
     turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0]])
@@ -729,7 +731,7 @@ def _turned(sheet: Array, shot: Shot, far: float) -> Array:
 
 
 def _uncovered(sheet: Array, ink: Array, shot: Shot, high: int) -> Array:
-    """The part of the sheet that is left where the digit touches the picture's borders."""
+    """Crop the sheet where the digit touches the picture's borders."""
     if not shot.border:
         return sheet
     rows, columns = (np.flatnonzero((ink > 0.3).any(axis)) for axis in (1, 0))
@@ -739,7 +741,7 @@ def _uncovered(sheet: Array, ink: Array, shot: Shot, high: int) -> Array:
     top = rows[0] + cut if "top" in shot.border else 0
     right = columns[-1] + 1 - cut if "right" in shot.border else width
     bottom = rows[-1] + 1 - cut if "bottom" in shot.border else height
-    if right - left < 4 or bottom - top < 4:  # of a thin 1, a side's cut would leave nothing
+    if right - left < 4 or bottom - top < 4:  # a thin 1 would disappear
         return sheet
     return np.ascontiguousarray(sheet[top:bottom, left:right])
 
@@ -752,12 +754,12 @@ def _exposed(sheet: Array, shot: Shot, random: Random, high: int) -> Bytes:
         sheet = sheet * scene.light(shape, random, shot.light)[..., None]
     for _ in range(shot.shadows):
         sheet = sheet * scene.shadow(shape, random, shot.shadow, shot.softness)[..., None]
-    blurred = float(np.hypot(0.5, shot.blur * high))  # every lens and sensor blurs by half a pixel
+    blurred = float(np.hypot(0.5, shot.blur * high))  # lenses and sensors blur by half a pixel
     return scene.expose(sheet, random, blurred, shot.motion * high, shot.noise, shot.quality)
 
 
 def _on_screen(digit: Bytes, shot: Shot, random: Random) -> Bytes:
-    """Two colours and no edge between them: uint8 [h, w, 3]."""
+    """Two colours with hard edges: uint8 [h, w, 3]."""
     high = _digit_height(digit, shot)
     pen = max(shot.pen or 0.0, 1.4 / high)
     coverage = scene.strokes(digit, high, pen)
@@ -771,9 +773,9 @@ def _on_screen(digit: Bytes, shot: Shot, random: Random) -> Bytes:
 
 
 def _cropped(digit: Bytes, shot: Shot, random: Random) -> Bytes:
-    """A small grey picture: uint8 [h, w]."""
+    """A small greyscale picture: uint8 [h, w]."""
     inner = shot.height - 2 * shot.margin
-    large = max(4, round(inner * random.uniform(1.5, 6)))  # before it was made small
+    large = max(4, round(inner * random.uniform(1.5, 6)))  # before it was reduced
     coverage = _pressed(scene.strokes(digit, large, shot.pen, random), shot, random)
     coverage = coverage * np.float32(shot.opacity)
     step = max(coverage.shape) / inner
@@ -788,7 +790,7 @@ def _cropped(digit: Bytes, shot: Shot, random: Random) -> Bytes:
 
 
 def _two_colours(random: Random) -> tuple[Colour, Colour]:
-    """A ground and an ink that differ in brightness by at least a third of the whole range."""
+    """A background and an ink whose brightness differs by at least a third of the range."""
     black, white = (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
     if random.random() < 0.5:
         return (white, black) if random.random() < 0.6 else (black, white)

@@ -1,4 +1,4 @@
-"""One person's handwriting: numbers of MNIST's digits from one pen."""
+"""One person's handwriting: numbers made of MNIST's digits, drawn with one pen."""
 
 from typing import NamedTuple
 
@@ -11,18 +11,20 @@ from digits.data.mnist import Split
 from tests.camera.marks import Coverage, Random
 from tests.camera.scene import grain, strokes
 
-PEN, OTHER, PRINT = range(3)  # layers of ink: the digits' pen, another pen or type, the form
+PEN, OTHER, PRINT = range(
+    3
+)  # layers of ink: the digits' pen, another pen or font, the printed form
 _INKED = 0.3  # of a pixel and more is stroke
-_LOST = 0.19  # of the height: no ink of a digit is that far from the middle of a stroke
+_LOST = 0.19  # of the height: ink this far from the middle of a stroke was lost
 _TRIES = 20
-_APART = 0.07  # of the height are between strokes that don't touch
+_APART = 0.07  # of the height, the least gap between strokes that don't touch
 
 
 class Glyph(NamedTuple):
-    """Ink in its place.
+    """Ink and its position.
 
-    coverage: float32 [height, width], 0 to 1. left, top: pixels of the sheet, from any origin.
-    digit: 0 to 9, or -1 for what is none. layer: PEN, OTHER or PRINT.
+    coverage: float32 [height, width], 0 to 1. left, top: in pixels, from any
+    origin. digit: 0 to 9, or -1 for a non-digit. layer: PEN, OTHER or PRINT.
     """
 
     coverage: Coverage
@@ -46,13 +48,13 @@ class Glyph(NamedTuple):
 class Hand(NamedTuple):
     """How one person writes on one page.
 
-    height: of the digits, in pixels. pen: width of the strokes as a share of it, None for MNIST's
-    own. slant: by how much of its height a digit leans to the right. gaps: the smallest and the
-    largest usual one between digits, in heights. touch, broken: shares of the digits that touch
-    their neighbour, and that have a light band across them. keep: share of the stroke that a
-    pencil leaves inked, 1 for a pen. jitter: of the baseline, in heights. drift: of a line, as
-    its slope. sizes: of each of the ten digits, in heights: many write a small 0 and a tall 7.
-    uneven: by how much a digit's own height differs. pressure: by how much its ink may be fainter.
+    height: of the digits, in pixels. pen: the strokes' width as a share of it, None for MNIST's
+    own. slant: to the right, as a share of the height. gaps: the least and the greatest between
+    digits, in heights. touch, broken: shares of the digits that touch their neighbour, and that
+    have a light band across them. keep: share of a stroke that a pencil inks, 1 for a pen.
+    jitter: of the baseline, in heights. drift: slope of a line. sizes: of each of the ten digits,
+    in heights, as many people write a small 0 and a tall 7. uneven: variation of each size.
+    pressure: by how much ink may be fainter.
     """
 
     height: float
@@ -70,9 +72,9 @@ class Hand(NamedTuple):
 
 
 def some_hand(random: Random, height: float) -> Hand:
-    """Anybody's. height: of the digits, in pixels."""
+    """A random person's handwriting. height: of the digits, in pixels."""
     tightest = random.uniform(0.06, 0.35)
-    thinnest = max(0.04, min(0.12, 1.3 / height))  # 1.3 pixels: a thinner stroke can't be seen
+    thinnest = max(0.04, min(0.12, 1.3 / height))  # a stroke below 1.3 pixels is invisible
     return Hand(
         height=height,
         pen=None if random.random() < 0.1 else thinnest + (0.16 - thinnest) * random.beta(1.2, 1.8),
@@ -90,7 +92,7 @@ def some_hand(random: Random, height: float) -> Hand:
 
 
 def digit(split: Split, random: Random, hand: Hand) -> tuple[Coverage, int]:
-    """One of MNIST's digits as that hand writes it, cropped to its ink, and which it is."""
+    """Draw a random digit in this handwriting: the coverage, cropped to its ink, and the label."""
     index = int(random.integers(len(split)))
     slant = hand.slant + random.normal(0, 0.03)
     pen = hand.pen and hand.pen * random.uniform(0.9, 1.1)
@@ -111,9 +113,9 @@ def digit(split: Split, random: Random, hand: Hand) -> tuple[Coverage, int]:
 
 
 def _survived(image: NDArray[np.uint8], label: int, coverage: Coverage, pen: float) -> bool:
-    """Whether a digit, uint8 [28, 28], is still the same after another pen has drawn it.
+    """Whether a digit, uint8 [28, 28], is still legible when drawn with another pen.
 
-    In thick strokes loops are filled and short bars disappear.
+    Thick strokes fill loops and hide short bars.
     """
     ink = image.repeat(2, 0).repeat(2, 1) > 100
     if label in (0, 6, 8):
@@ -123,7 +125,7 @@ def _survived(image: NDArray[np.uint8], label: int, coverage: Coverage, pen: flo
             return False
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    if label == 9:  # closed or open, its upper half has a hollow
+    if label == 9:  # closed or open, its upper half must have a hollow
         upper = np.pad(cut[: len(cut) // 2], ((0, 0), (1, 0))).astype(int)
         if np.diff(upper).clip(0).sum(1).max() < 2:
             return False
@@ -133,7 +135,7 @@ def _survived(image: NDArray[np.uint8], label: int, coverage: Coverage, pen: flo
 
 
 def _shrunk(image: NDArray[np.uint8]) -> float:
-    """How much lower than usual a digit is written that is wider than high."""
+    """The factor by which a digit that is wider than high is written smaller."""
     rows, columns = np.flatnonzero(image.max(1) > 100), np.flatnonzero(image.max(0) > 100)
     if not len(rows):
         return 1.0
@@ -141,7 +143,7 @@ def _shrunk(image: NDArray[np.uint8]) -> float:
 
 
 def _leaning(image: NDArray[np.uint8], slant: float) -> NDArray[np.uint8]:
-    """uint8 [28, 28] -> the same; what would leave the frame would lean less."""
+    """Slant a digit, uint8 [28, 28], less if it would leave the frame."""
     room = min(image[:, :4].max(), image[:, -4:].max())
     slant = float(np.clip(slant, -0.35, 0.35)) * (0.5 if room else 1)
     places = (1, slant, -slant * 14, 0, 1, 0)
@@ -150,7 +152,7 @@ def _leaning(image: NDArray[np.uint8], slant: float) -> NDArray[np.uint8]:
 
 
 def _broken(coverage: Coverage, random: Random) -> Coverage:
-    """With a band across it, 3 to 6 % of its height wide, where the pen left next to nothing."""
+    """Add a band across the digit, 3 to 6 % of its height wide, with hardly any ink."""
     height, width = coverage.shape
     y, x = np.mgrid[0:height, 0:width]
     slope, middle = random.normal(0, 0.4), random.uniform(0.2, 0.8) * height
@@ -168,10 +170,10 @@ def number(
     group_gap: float,
     pitch: float | None = None,
 ) -> list[Glyph]:
-    """Digits in a row that starts at x = 0, on the baseline y = 0.
+    """Write digits in a row that starts at x = 0 on the baseline y = 0.
 
-    groups: how many digits each has. group_gap: in heights. pitch: from the middle of one digit to
-    that of the next, in heights, as the boxes of a form ask for.
+    groups: the number of digits of each. group_gap: in heights. pitch: from the middle of one digit
+    to that of the next, in heights, for the boxes of a form.
     """
     written: list[Glyph] = []
     starts = set(np.cumsum(groups).tolist())
@@ -193,17 +195,17 @@ def number(
 
 
 def _follows(before: Glyph, glyph: Glyph, hand: Hand, gap: float, touches: bool) -> int:
-    """Where a digit starts so that it keeps that gap, in heights, or just touches."""
+    """Where a digit starts to keep this gap, in heights, or to just touch."""
     nearest, height = _contact(before, glyph), hand.height
     if touches:
         overlap = max(1, round((hand.pen or 0.1) * height * 0.5))
         return max(nearest - overlap, before.right - round(0.4 * height))
-    # Strokes farther apart than boxes may come closer: a 7's roof stands over its neighbour.
+    # Boxes may overlap where the strokes don't: a 7's bar reaches over its neighbour.
     return max(before.right + round((gap - 0.12) * height), nearest + round(_APART * height))
 
 
 def _contact(before: Glyph, glyph: Glyph) -> int:
-    """How far left a glyph can be so that its ink just meets that before it."""
+    """The leftmost position at which a glyph's ink just meets that of the glyph before it."""
     first, last = max(before.top, glyph.top), min(before.bottom, glyph.bottom)
     one = before.coverage[first - before.top : last - before.top] > _INKED
     other = glyph.coverage[first - glyph.top : last - glyph.top] > _INKED

@@ -1,4 +1,4 @@
-"""Where the numbers of a page stand, and what is written and printed beside them."""
+"""The layout of a page: its numbers, its printed form, and other writing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,8 +14,10 @@ from tests.camera.plan import COLUMN, Plan
 
 @dataclass
 class Sheet:
-    """What is on a sheet. text: the lines of its reading. spacing: of its rules, in pixels, one
-    of which is at y = 0, and none where that is 0."""
+    """What is on a sheet.
+
+    text: the lines to read. spacing: of its ruled lines, in pixels, the first at y = 0; 0 for none.
+    """
 
     height: float
     glyphs: list[Glyph] = field(default_factory=list)
@@ -24,7 +26,7 @@ class Sheet:
     squared: bool = False
 
     def is_free(self, glyph: Glyph, around: float = 0.06) -> bool:
-        """Whether it keeps its distance, in heights, from all that is written."""
+        """Whether a glyph keeps this distance, in heights, from everything written."""
         far = around * self.height
         return not any(
             glyph.left - far < other.right
@@ -36,7 +38,7 @@ class Sheet:
         )
 
     def add(self, glyph: Glyph) -> bool:
-        """Whether it found room."""
+        """Add a glyph if there is room for it; return whether there was."""
         free = self.is_free(glyph)
         if free:
             self.glyphs.append(glyph)
@@ -44,7 +46,7 @@ class Sheet:
 
 
 def sheet(split: Split, random: Random, plan: Plan, hand: Hand, fonts: Sequence[str]) -> Sheet:
-    """The planned page in that hand, and its printed form."""
+    """Write the planned page in this handwriting, with its printed form."""
     hand = hand._replace(gaps=(hand.gaps[0] + plan.digit_gap, hand.gaps[1] + plan.digit_gap))
     result = Sheet(hand.height)
     pitch = _rule(result, random, plan, hand)
@@ -61,7 +63,7 @@ def sheet(split: Split, random: Random, plan: Plan, hand: Hand, fonts: Sequence[
     starts = np.cumsum([0, *widths[:-1]]) + np.arange(columns) * plan.columns * hand.height
     sits = random.uniform(-0.06, 0.1) if result.spacing and not result.squared else 0.0
     for row, line in enumerate(written):
-        # Lines of ruled paper are where they are; others are written by eye.
+        # Without ruled lines, people write by eye.
         y = (row + 1) * pitch + (sits - 0.05 + (0 if result.spacing else 0.06 * random.normal()))
         indent = random.uniform(0, plan.indent) * hand.height
         slope = hand.drift + random.normal(0, 0.004)
@@ -82,7 +84,7 @@ def sheet(split: Split, random: Random, plan: Plan, hand: Hand, fonts: Sequence[
 
 
 def _rule(result: Sheet, random: Random, plan: Plan, hand: Hand) -> float:
-    """Sets the paper's rules; how many pixels lie between lines."""
+    """Set the paper's ruled lines; return the pixels between lines of writing."""
     pitch = plan.pitch * hand.height
     if plan.paper == "ruled":
         every = 1 if pitch < 2 * hand.height or random.random() < 0.4 else 2
@@ -100,7 +102,7 @@ def _frame(width: float, height: float, thick: int) -> Coverage:
 
 
 def _form_boxes(result: Sheet, cell: list[Glyph], pitch: float, y: float, left: float) -> None:
-    """One box for each digit, wall to wall."""
+    """Add one box for each digit, without gaps between them."""
     side, thick = pitch * result.height, max(1, round(result.height * 0.03))
     top = round(y - result.height / 2 - side * 0.5)
     for place in range(len(cell)):
@@ -116,7 +118,7 @@ def _print_form(
     starts: np.ndarray,
     widths: Sequence[int],
 ) -> None:
-    """Frames around numbers, or the lines of a table or of an account book."""
+    """Add frames around numbers, or the lines of a table or an account book."""
     height, thick = result.height, max(1, round(result.height * random.uniform(0.02, 0.05)))
     if plan.form == "frames":
         digits = [g for g in result.glyphs if g.digit >= 0]
@@ -151,7 +153,7 @@ def _annotate(
     fonts: Sequence[str],
     pitch: float,
 ) -> None:
-    """Words, signs, arrows, ticks and scribbles, wherever there is room for them."""
+    """Add words, signs, arrows, ticks and scribbles where there is room."""
     writer = Writer(result, random, hand, fonts)
     rows = [row for row, line in enumerate(plan.lines) if any(line)]
     labelled, signed = random.random() < 0.4, random.random() < 0.5
@@ -172,7 +174,7 @@ def _annotate(
 
 
 class Writer:
-    """Who adds words and signs to a sheet: with the digits' pen, with another, or in type."""
+    """Adds words and signs to a sheet, with the digits' pen or another one."""
 
     def __init__(self, result: Sheet, random: Random, hand: Hand, fonts: Sequence[str]) -> None:
         self.sheet, self.random, self.height = result, random, hand.height
@@ -196,14 +198,14 @@ class Writer:
         self.sheet.add(self.lettering(text, self.size, indent, y))
 
     def label(self, inside: list[Glyph], y: float) -> None:
-        """A word to the left of the numbers, or to their right, as far away as a column."""
+        """Add a word on the left or right of the numbers, as far away as a column."""
         glyph = self.lettering(marks.word(self.random), min(self.size, 1.2), 0, y)
         far = COLUMN * self.height
         right = inside[0].left - far - glyph.right if not self.sides else inside[-1].right + far
         self.sheet.add(glyph.moved(right, 0))
 
     def sign(self, inside: list[Glyph], y: float) -> None:
-        """A unit, a currency or a sign close to a number."""
+        """Add a unit, a currency or a sign close to a number."""
         text = str(self.random.choice(marks.BEFORE if self.sides else marks.AFTER))
         size = self.random.uniform(0.6, 1.0)
         glyph = self.lettering(text, size, 0, y)
@@ -212,7 +214,7 @@ class Writer:
         self.sheet.add(glyph.moved(right, 0))
 
     def between(self, inside: list[Glyph], plan: Plan) -> None:
-        """Points, commas or dashes in the gaps between the groups of numbers."""
+        """Add points, commas or dashes in the gaps between groups of digits."""
         if not any(len(cell) > 1 for line in plan.lines for cell in line):
             return
         text = str(self.random.choice(marks.BETWEEN, p=[0.35, 0.3, 0.2, 0.05, 0.05, 0.05]))
@@ -225,7 +227,7 @@ class Writer:
             self.sheet.add(glyph.moved(middle, 0))
 
     def drawing(self, inside: list[Glyph], y: float) -> None:
-        """An underline below the numbers; an arrow, a tick or a scribble after them."""
+        """Add an underline below the numbers, or an arrow, tick or scribble after them."""
         random, height, last = self.random, self.height, inside[-1]
         kind = str(random.choice(["underline", "arrow", "tick", "scribble", "crossed"]))
         gap = random.uniform(0.5, 1.5) * height

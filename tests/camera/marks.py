@@ -1,4 +1,4 @@
-"""What stands on a page beside its digits: words, signs, arrows, ticks, scribbles."""
+"""Everything on a page but digits: words, signs, arrows, ticks and scribbles."""
 
 import string
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ _WORDS = (
 )
 _SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qui ra so tu va wen xa yo zi str ent ing"
 
-# No hand writes a digit like one of these.
+# Nobody writes a digit like one of these.
 BEFORE = ("$", "€", "£", "#", "+", "No.", "Nr.", "A)", "a)", "x =", "=", "-", "*", "R", "K")
 AFTER = ("€", "$", "%", "kg", "cm", "m", "mm", "km", "ml", "h", "min", "pcs", ",-", "=")
 BETWEEN = (".", ",", "-", ":", "+", "x")
@@ -41,7 +41,7 @@ def font(file: str, size: int) -> ImageFont.FreeTypeFont:
 
 
 def unseen_fonts() -> list[str]:
-    """Latin fonts of this machine and of matplotlib but DejaVu: ten at most, one per family."""
+    """Latin fonts of this machine and Matplotlib except DejaVu, one per family, at most ten."""
     files = font_manager.findSystemFonts() + font_manager.findSystemFonts([str(_FOLDER)])
     families: dict[str, str] = {}
     for file in sorted(files):
@@ -57,14 +57,14 @@ def unseen_fonts() -> list[str]:
 
 
 def _is_latin(face: ImageFont.FreeTypeFont) -> bool:
-    """Whether it draws 26 different letters: an l higher than an x, a p with a tail."""
+    """Whether its 26 letters differ, l is taller than x and p has a descender."""
     drawn = {bytes(face.getmask(letter)) for letter in string.ascii_lowercase}
     (_, top, _, base), (_, high, _, _), (_, _, _, tail) = (face.getbbox(x) for x in "xlp")
     return len(drawn) == 26 and base - high > 1.2 * (base - top) and tail > base + 2
 
 
 def word(random: Random) -> str:
-    """A word of some language, or one that sounds like it; of letters and full stops."""
+    """A real or invented word of letters and full stops."""
     if random.random() < 0.6:
         chosen = str(random.choice(_WORDS.split()))
     else:
@@ -80,11 +80,12 @@ def words(random: Random, count: int) -> str:
 def lettering(
     text: str, file: str, height: float, random: Random, wobble: float
 ) -> tuple[Coverage, int]:
-    """Text in a font, cropped to its ink, and how many of its rows are above the baseline.
+    """Draw text, cropped to its ink; return it with the number of rows above the baseline.
 
-    height: of its capitals, in pixels. wobble: by how much of that its strokes wander (0 to 0.1).
+    height: of the capitals, in pixels. wobble: displacement of the strokes, as a share of it, 0 to
+    0.1.
     """
-    face = font(file, max(8, round(2 * height / 0.72)))  # twice as large, to be bent and shrunk
+    face = font(file, max(8, round(2 * height / 0.72)))  # twice the size, to be bent and reduced
     left, top, right, bottom = (int(side) for side in face.getbbox(text))
     margin = 4 + round(9 * wobble * height)
     size = (right - left + 2 * margin, bottom - top + 2 * margin)
@@ -100,7 +101,7 @@ def lettering(
 
 
 def _bent(drawn: NDArray[np.uint8], random: Random, far: float, period: float) -> NDArray[np.uint8]:
-    """Every row and column shifted by up to about `far` pixels, smoothly."""
+    """Shift all rows and columns smoothly by up to about `far` pixels."""
     height, width = drawn.shape
     down = _wave(random, width, period) * far
     right = _wave(random, height, period / 2) * far
@@ -110,7 +111,7 @@ def _bent(drawn: NDArray[np.uint8], random: Random, far: float, period: float) -
 
 
 def _wave(random: Random, length: int, period: float) -> NDArray[np.float64]:
-    """float64 [length], a smooth random curve, -1 to 1 but for a few peaks."""
+    """A smooth random curve, float64 [length], mostly within -1 to 1."""
     knots = max(2, round(length / period) + 2)
     return np.interp(
         np.linspace(0, knots - 1, length), np.arange(knots), random.normal(0, 0.5, knots)
@@ -118,7 +119,7 @@ def _wave(random: Random, length: int, period: float) -> NDArray[np.float64]:
 
 
 def cropped(coverage: Coverage) -> Coverage:
-    """Without the empty rows and columns around its ink."""
+    """Crop to the ink."""
     rows, columns = np.flatnonzero(coverage.any(1)), np.flatnonzero(coverage.any(0))
     if not len(rows):
         return coverage[:1, :1]
@@ -126,7 +127,7 @@ def cropped(coverage: Coverage) -> Coverage:
 
 
 def stroke(lines: Sequence[NDArray[np.float64]], width: float) -> Coverage:
-    """Lines of a pen through points [n, 2] (x, y in pixels), cropped to their ink."""
+    """Draw lines through points [n, 2] (x, y in pixels), cropped to their ink."""
     points = np.concatenate(lines)
     low = points.min(0) - width
     size = np.ceil(points.max(0) + width - low).astype(int) + 1
@@ -149,7 +150,7 @@ def tick(random: Random, height: float, pen: float) -> Coverage:
 
 
 def arrow(random: Random, height: float, pen: float) -> Coverage:
-    """An arrow to the right or to the left, a little bent."""
+    """A slightly bent arrow to the right or left."""
     length, head, rise = random.uniform(1, 2.5), random.uniform(0.2, 0.35), random.normal(0, 0.1)
     along = np.linspace(0, 1, 9)
     shaft = np.stack([along * length, np.sin(along * 3) * rise], 1)
@@ -160,7 +161,7 @@ def arrow(random: Random, height: float, pen: float) -> Coverage:
 
 
 def underline(random: Random, length: float, height: float, pen: float) -> Coverage:
-    """A line, or two, drawn by hand. length: in pixels."""
+    """One or two hand-drawn lines. length: in pixels."""
     count = 2 if random.random() < 0.25 else 1
     x = np.linspace(0, length, 12)
     lines = []
@@ -173,7 +174,7 @@ def underline(random: Random, length: float, height: float, pen: float) -> Cover
 
 
 def scribble(random: Random, length: float, height: float, pen: float) -> Coverage:
-    """A dense zigzag, as over what is wrong: [about height, about length]."""
+    """A dense zigzag, as for striking out: about [height, length]."""
     count = max(6, round(length / height * random.uniform(5, 9)))
     x = np.linspace(0, length, count) + random.normal(0, 0.1, count) * height
     y = np.where(np.arange(count) % 2, 0.1, 0.9) + random.normal(0, 0.12, count)

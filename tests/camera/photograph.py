@@ -1,4 +1,4 @@
-"""A sheet seen by a camera: its ink and paper, in perspective, in some light."""
+"""Photograph a sheet: its ink and paper in perspective and uneven light."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from tests.camera.layout import Sheet
 from tests.camera.marks import Coverage, Random
 
 LONGEST = 1900  # pixels of a picture's longer side
-INKED = 0.4  # of a pixel and more is a digit's
+INKED = 0.4  # the least coverage of a pixel that belongs to a digit
 
 _PENS = ((22, 22, 26), (38, 40, 48), (30, 48, 140), (24, 60, 160), (20, 30, 90), (60, 40, 110))
 _RARE_PENS = ((170, 30, 40), (20, 100, 60), (110, 60, 40))
@@ -68,7 +68,7 @@ def some_look(random: Random, hand: Hand, ruled: bool) -> Look:
 
 
 def some_canvas(random: Random) -> Look:
-    """A program's canvas: a pen of one colour on a ground of another, often light on dark."""
+    """A drawing program's canvas: one colour on another, sometimes light on dark."""
     ground, pen = random.uniform(200, 255, 3), random.uniform(0, 80, 3)
     if random.random() < 0.3:
         ground, pen = pen, ground
@@ -88,9 +88,9 @@ def some_canvas(random: Random) -> Look:
 def _camera(
     corners: tuple[float, float, float, float], look: Look, height: float
 ) -> tuple[NDArray[np.float64], tuple[int, int]]:
-    """How the sheet's points become the picture's, a homography [3, 3], and the picture's size.
+    """The homography [3, 3] from the sheet to the picture, and the picture's size.
 
-    corners: left, top, right, bottom of what is written; height: of its digits, in pixels.
+    corners: left, top, right, bottom of the writing. height: of its digits, in pixels.
     """
     left, top, right, bottom = corners
     centre = np.array([[1, 0, -(left + right) / 2], [0, 1, -(top + bottom) / 2], [0, 0, 1.0]])
@@ -117,7 +117,7 @@ def _camera(
 def _mapped(
     homography: NDArray[np.float64], points: list[tuple[float, float]]
 ) -> NDArray[np.float64]:
-    """x and y of points: float64 [2, n]."""
+    """Map points: their x and y, float64 [2, n]."""
     x, y, z = homography @ np.array([(*point, 1) for point in points], np.float64).T
     return np.stack([np.asarray(x / z), np.asarray(y / z)])
 
@@ -125,7 +125,7 @@ def _mapped(
 def photographed(
     written: Sheet, look: Look, random: Random
 ) -> tuple[NDArray[np.uint8], NDArray[np.int16]] | None:
-    """The picture uint8 [h, w, 3] and its labels int16 [h, w]; None when it would be too large."""
+    """The picture uint8 [h, w, 3] and its labels int16 [h, w]; None if it would be too large."""
     kept = [glyph for glyph in written.glyphs if glyph.layer != PRINT]
     left, top = min(g.left for g in kept), min(g.top for g in kept)
     right, bottom = max(g.right for g in kept), max(g.bottom for g in kept)
@@ -152,9 +152,9 @@ def photographed(
 def _drawn(
     written: Sheet, look: Look, random: Random, origin: tuple[int, int], shape: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """The sheet as it lies: uint8 [h, w, 3], and its labels int32 [h, w], -1 for other writing.
+    """The flat sheet, uint8 [h, w, 3], and its labels, int32 [h, w], -1 for other writing.
 
-    origin: x and y of its upper left pixel.
+    origin: x and y of the upper left pixel.
     """
     inks = [np.zeros(shape, np.float32) for _ in look.inks]
     nearest, labels = np.full(shape, INKED, np.float32), np.zeros(shape, np.int32)
@@ -188,7 +188,7 @@ def _drawn(
 def _exposed(
     picture: Picture, written: NDArray[np.bool_], look: Look, height: float, random: Random
 ) -> NDArray[np.uint8]:
-    """The sheet in some light, as a camera takes it. written: where anything is."""
+    """Add light, shadows and camera noise. written: the mask of all writing."""
     if look.clean:
         return scene.expose(picture, random, quality=int(random.choice([85, 95])))
     shape = picture.shape[:2]
@@ -223,7 +223,7 @@ def _exposed(
 
 
 def _free_border(written: NDArray[np.bool_]) -> float:
-    """The share of the picture that is free on each side."""
+    """The share of the picture without writing along every side."""
     rows, columns = np.flatnonzero(written.any(1)), np.flatnonzero(written.any(0))
     if not len(rows):
         return 0.0
@@ -233,7 +233,7 @@ def _free_border(written: NDArray[np.bool_]) -> float:
 
 
 def _crease(shape: tuple[int, int], random: Random) -> Coverage:
-    """A fold across the sheet, light on one side and dark on the other: a factor [h, w]."""
+    """A fold across the sheet, light on one side, dark on the other: a factor [h, w]."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     angle = random.choice([0, np.pi / 2]) + random.normal(0, 0.04)
     middle = np.array(shape) * random.uniform(0.3, 0.7, 2)
@@ -246,7 +246,7 @@ def _crease(shape: tuple[int, int], random: Random) -> Coverage:
 
 
 def _finger(picture: Picture, written: NDArray[np.bool_], random: Random) -> Picture:
-    """A fingertip that holds the sheet at its border, where it hides nothing."""
+    """Add a fingertip at the border where it hides no writing."""
     shape = picture.shape[:2]
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     for _ in range(6):

@@ -1,23 +1,23 @@
-"""Kinds of pages: which numbers they hold, how these are arranged, and on what paper."""
+"""Kinds of pages: their numbers, layout and paper."""
 
 from typing import NamedTuple
 
 from tests.camera.marks import Random
 
-COLUMN = 4.3  # heights, and more, are between columns; a reader starts a new one after 3
+COLUMN = 4.3  # heights, the least gap between columns; `read` starts a new one after 3
 
-Cell = tuple[int, ...]  # how many digits each group of a number has; none where nothing stands
+Cell = tuple[int, ...]  # the number of digits of each group of a number; () if the cell is empty
 
 
 class Plan(NamedTuple):
     """A kind of page. Lengths are in heights of its digits.
 
-    lines: from top to bottom, in each its columns; a line without columns is one of words.
-    pitch: from one line to the next. columns: between columns. indent: how far lines start from
-    one another. align: 0 for columns level at the left, 1 at the right. group_gap: between groups
-    of a number. digit_gap: added to the hand's own. paper: "plain", "ruled" or "squared".
-    form: "", "boxes" for one per digit, "frames" for one around each number, "table" or "account".
-    words: whether words and signs stand beside the numbers.
+    lines: the columns of each, from top to bottom; a line without columns has words. pitch: from
+    one line to the next. columns: the gap between columns. indent: the greatest of a line. align:
+    0 for left-aligned columns, 1 for right-aligned ones. group_gap: between the groups of a
+    number. digit_gap: added to the handwriting's own. paper: "plain", "ruled" or "squared". form:
+    "", "boxes" for one per digit, "frames" for one around each number, "table" or "account".
+    words: whether there are words and signs, too.
     """
 
     lines: list[list[Cell]]
@@ -33,7 +33,7 @@ class Plan(NamedTuple):
 
     @property
     def width(self) -> float:
-        """About, for a hand of average gaps."""
+        """Approximate, for average gaps."""
         cells = [[0.95 * sum(c) + self.group_gap * len(c) for c in line] for line in self.lines]
         digits = max((sum(map(sum, line)) for line in self.lines), default=0)
         columns = max((len(line) for line in self.lines), default=1)
@@ -44,7 +44,7 @@ class Plan(NamedTuple):
 
 
 def _count(random: Random, low: int, high: int) -> int:
-    """Small numbers are the more frequent ones. Both ends may come."""
+    """A random count from low to high, both included; small ones are more frequent."""
     return low + int((high - low + 1) * random.beta(1.1, 1.6))
 
 
@@ -117,7 +117,7 @@ _KINDS = (
 
 
 def some_plan(random: Random) -> Plan:
-    """A page of any kind, on any paper."""
+    """A random kind of page on random paper."""
     make = _KINDS[random.choice(len(_KINDS), p=[share for _, share in _KINDS])][0]
     plan = make(random)
     if plan.paper == "plain" and not plan.form:

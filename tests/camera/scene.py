@@ -1,7 +1,7 @@
-"""What a picture of handwriting is made of: strokes, paper, light, a table, a camera.
+"""The parts of a picture of handwriting: strokes, paper, light, a table and a camera.
 
 Pictures are float32 [height, width, 3], RGB from 0 to 255. Coverages and factors are float32
-[height, width], from 0 to 1. Lengths are pixels unless they are called shares.
+[height, width], 0 to 1. Lengths are in pixels unless they are called shares.
 """
 
 import io
@@ -23,13 +23,13 @@ Colour = tuple[float, float, float]
 SIDES = ("left", "top", "right", "bottom")
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
-_FINE = 8  # the working resolution: so many pixels for one of MNIST's
-_MARGIN = 2  # MNIST's pixels
-_EDGE = 0.42  # the level at which a stroke of MNIST ends
-_SLOPE = 0.4  # how fast the level falls there, per pixel of MNIST's
-_LOOP = 0.12  # how much lighter the inside of a loop is, at least
-_SMOOTHING = 25  # steps that take a pixel's corners out of a skeleton, and leave a writer's in
-_SHADOW_SIDE = 384  # pixels of the longer side at which a shadow is drawn
+_FINE = 8  # working resolution: pixels per MNIST pixel
+_MARGIN = 2  # MNIST pixels
+_EDGE = 0.42  # the grey level of a stroke's edge in MNIST
+_SLOPE = 0.4  # of the grey level there, per MNIST pixel
+_LOOP = 0.12  # the inside of a loop is lighter by at least this
+_SMOOTHING = 25  # steps, which remove a skeleton's pixel corners but keep the writer's
+_SHADOW_SIDE = 384  # pixels, the longer side of the image on which shadows are drawn
 
 
 def resized(
@@ -38,13 +38,13 @@ def resized(
     resample: Image.Resampling = Image.Resampling.BICUBIC,
     box: tuple[float, float, float, float] | None = None,
 ) -> Array:
-    """A field [h, w] in another size. box: the part of it, left, top, right, bottom."""
+    """Resize a field [h, w]. box: the part of it to take: left, top, right, bottom."""
     size = (shape[1], shape[0])
     return np.asarray(Image.fromarray(field).resize(size, resample, box), np.float32)
 
 
 def clouds(shape: tuple[int, int], random: Random, cell: float) -> Array:
-    """Smooth noise [h, w] of mean 0 and deviation 1; its bumps are about `cell` pixels wide."""
+    """Smooth noise [h, w], mean 0, standard deviation 1, with bumps about `cell` pixels wide."""
     rows, columns = (max(2, int(np.ceil(side / cell)) + 1) for side in shape)
     coarse = random.standard_normal((rows, columns), np.float32)
     if cell <= 1:
@@ -60,10 +60,10 @@ def clouds(shape: tuple[int, int], random: Random, cell: float) -> Array:
 def strokes(
     digit: Bytes, height: int, pen: float | None = None, random: Random | None = None
 ) -> Array:
-    """A digit as crisp strokes, cropped to its ink: coverage [height, width].
+    """Draw a digit with crisp strokes, cropped to its ink: coverage [height, width].
 
     digit: uint8 [28, 28]. pen: the strokes' width as a share of the digit's height, 0.01 to 0.3;
-    by default MNIST's own. random: lets the pressure of the pen vary.
+    by default MNIST's own. random: varies the pressure of the pen.
     """
     coarse = np.pad(digit, _MARGIN).astype(np.float32) / 255
     side = len(coarse) * _FINE
@@ -71,7 +71,7 @@ def strokes(
     level = min(_EDGE, 0.6 * float(field.max()))
     ink = field > level
     if pen is not None:
-        # Where ink ran into a small loop, the loop is only a little lighter than its stroke.
+        # A small loop that is filled with ink is only slightly lighter than its stroke.
         seed = np.ones_like(coarse)
         seed[0], seed[-1], seed[:, 0], seed[:, -1] = 0, 0, 0, 0
         loops = reconstruction(seed, coarse, method="erosion").astype(np.float32) - coarse
@@ -81,7 +81,7 @@ def strokes(
     box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
     scale = float(height / (box[3] - box[1]))
     shape = (height, max(1, round(float(box[2] - box[0]) * scale)))
-    if scale < 1:  # many pixels become one: which share of it is ink?
+    if scale < 1:  # average the pixels that become one
         sharp = np.clip((field - level) * (_FINE / _SLOPE) + 0.5, 0, 1)
         return resized(sharp, shape, Image.Resampling.BOX, box)
     steep = scale * _FINE / _SLOPE
@@ -90,20 +90,20 @@ def strokes(
 
 
 def _drawn(ink: NDArray[np.bool_], height: int, pen: float, random: Random | None) -> Array:
-    """The skeleton of the ink, drawn with a round pen on a canvas about `height` high."""
+    """Draw the ink's skeleton with a round pen, about `height` high."""
     points, pairs, spread = _skeleton(ink)
     extent = np.maximum(np.ptp(points, axis=0), 1.0)
     canvas = min(max(2 * height, 10 / pen), max(1000, 10 / pen))
     width = pen * canvas
     scale = min((canvas - width) / extent[0], 4 * canvas / extent[1])
-    # A wide end, and what is wider than a crossing, is a loop whose ink ran together: it stays.
+    # Wide ends, and what is wider than a crossing, are loops filled with ink, which stay.
     ends = points[np.bincount(pairs.ravel(), minlength=len(points)) == 1]
     at_end = cKDTree(ends).query(points)[0] < spread if len(ends) else np.zeros(len(points), bool)
     ratio = spread / np.median(spread)
     wide = np.clip((ratio - np.where(at_end, 1.5, 2.2)) / 0.4, 0, 1)
     radii = width / 2 + wide * np.maximum(spread * scale - width / 2, 0)
     points = (points - points.min(0)) * scale + radii.max() + 1
-    if random is not None:  # a hand presses unevenly, over about a third of the digit
+    if random is not None:  # pressure varies, over about a third of the digit
         pressure = clouds((64, 64), random, 20)
         at = np.minimum(points / points.max() * 63, 63).astype(int)
         radii *= 1 + 0.1 * np.clip(pressure[at[:, 0], at[:, 1]], -2, 2)
@@ -120,7 +120,7 @@ def _drawn(ink: NDArray[np.bool_], height: int, pen: float, random: Random | Non
 
 
 def _fitted(coverage: Array, height: int) -> Array:
-    """The coverage cropped to its ink and brought to a height, with edges about 1 pixel wide."""
+    """Crop coverage to its ink and resize it to a height, with edges about 1 pixel wide."""
     rows, columns = np.flatnonzero(coverage.any(1)), np.flatnonzero(coverage.any(0))
     cut = coverage[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = height / len(cut)
@@ -137,7 +137,7 @@ def _skeleton(
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
     """Points [n, 2] (row, column) along the middle of the strokes.
 
-    Returns neighbours [m, 2] among them, and half the stroke's width at each [n], too.
+    Also returns pairs of neighbours [m, 2] and half the stroke's width at each point [n].
     """
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     ink = np.pad(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
@@ -162,9 +162,9 @@ def _skeleton(
 def _without_spurs(
     points: NDArray[np.float64], pairs: NDArray[np.intp], spread: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Which points to keep: not the short branches that thinning leaves at a stroke's corners.
+    """Mask out the short branches that thinning leaves at corners: bool [n], True to keep.
 
-    Such a branch ends within the stroke that it leaves.
+    Such a branch ends inside the stroke from which it branches.
     """
     neighbours: list[list[int]] = [[] for _ in points]
     for one, other in pairs.tolist():
@@ -186,16 +186,16 @@ def _without_spurs(
 
 
 def grain(coverage: Array, random: Random, keep: float) -> Array:
-    """The strokes of a pencil or of chalk, which leave out the hollows of the paper.
+    """Turn strokes into those of a pencil or chalk, which skip the hollows of the paper.
 
-    keep: the share of the stroke that stays inked.
+    keep: the share of the strokes that stays inked.
     """
     edges = float(np.abs(np.diff(coverage, axis=0)).sum() + np.abs(np.diff(coverage, axis=1)).sum())
     width = 2.5 * float(coverage.sum()) / max(edges, 1.0)
     texture = 0.8 * clouds(coverage.shape, random, max(1.0, width / 6))
     texture += 0.4 * clouds(coverage.shape, random, max(1.5, width / 1.5))
     inside = ndimage.gaussian_filter(coverage, max(0.5, width / 6))
-    texture += 1.2 * inside  # pressed most in the middle of a stroke
+    texture += 1.2 * inside  # the pressure is greatest in the middle of a stroke
     ink = coverage > 0.5
     if keep >= 1 or not ink.any():
         return coverage
@@ -216,10 +216,10 @@ def rules(
     angle: float = 0.0,
     through: tuple[float, float] | None = None,
 ) -> Array:
-    """Printed lines: coverage [h, w].
+    """Ruled lines: coverage [h, w].
 
-    squared: vertical lines too. angle: degrees, anticlockwise. through: a point (x, y) that lies
-    on a line (and on a vertical one); by default a random one.
+    squared: add vertical lines. angle: degrees, anticlockwise. through: a point (x, y) on a line
+    (and on a vertical one), by default a random one.
     """
     y, x = np.ogrid[: shape[0], : shape[1]]
     if through is None:
@@ -241,10 +241,10 @@ def _periodic(position: Array, spacing: float, width: float) -> Array:
 def table(
     picture: Array, random: Random, share: float, sides: Sequence[str] | None = None
 ) -> Array:
-    """The picture of a sheet with a table around it.
+    """Surround the picture of a sheet by a table.
 
-    share: how far the table reaches in from a side, as a share of the picture's width or height.
-    sides: which of "left", "top", "right" and "bottom"; by default one to four random ones.
+    share: the table's width on a side, as a share of the picture's width or height. sides: some of
+    "left", "top", "right" and "bottom"; by default one to four random ones.
     """
     height, width = picture.shape[:2]
     if sides is None:
@@ -269,7 +269,7 @@ def table(
 
 
 def _tabletop(shape: tuple[int, int], random: Random) -> Array:
-    """Dark, light, wooden or coloured: a picture."""
+    """A picture of a dark, light, wooden or coloured table."""
     kind = random.choice(["dark", "light", "wood", "coloured"])
     if kind == "wood":
         base = np.array(random.choice([(150, 105, 65), (190, 150, 105), (95, 60, 40)]), np.float32)
@@ -296,14 +296,14 @@ def light(shape: tuple[int, int], random: Random, depth: float) -> Array:
     """Uneven light: a factor [h, w], 1 where it is brightest and 1 - depth where it is darkest."""
     y, x = np.mgrid[-1 : 1 : 48 * 1j, -1 : 1 : 48 * 1j].astype(np.float32)
     kind = random.choice(["gradient", "vignette", "lamp"])
-    if kind == "gradient":  # a window on one side
+    if kind == "gradient":  # from a window on one side
         angle = random.uniform(0, 2 * np.pi)
         dark = x * np.cos(angle) + y * np.sin(angle)
         dark = dark + random.uniform(0, 0.3) * dark**2
-    elif kind == "vignette":  # a lens, or a flash
+    elif kind == "vignette":  # of a lens or a flash
         centre = random.uniform(-0.2, 0.2, 2)
         dark = (x - centre[0]) ** 2 + (y - centre[1]) ** 2
-    else:  # a lamp that stands beside the sheet
+    else:  # a lamp next to the sheet
         centre = random.uniform(-1.3, 1.3, 2)
         distance = (x - centre[0]) ** 2 + (y - centre[1]) ** 2
         dark = -1 / (1 + distance / random.uniform(0.4, 1.5))
@@ -312,9 +312,10 @@ def light(shape: tuple[int, int], random: Random, depth: float) -> Array:
 
 
 def shadow(shape: tuple[int, int], random: Random, depth: float, softness: float) -> Array:
-    """The shadow of a straight edge, or of a hand or a telephone: a factor [h, w].
+    """The shadow of a straight edge, a hand or a phone: a factor [h, w].
 
-    depth: the light that it takes. softness: its edge's width as a share of the longer side.
+    depth: the share of the light that is lost. softness: the width of its edge, as a share of the
+    longer side.
     """
     longer = max(shape)
     size = [max(8, round(side / longer * _SHADOW_SIDE)) for side in shape]
@@ -325,12 +326,12 @@ def shadow(shape: tuple[int, int], random: Random, depth: float, softness: float
         np.array([-np.sin(angle), np.cos(angle)]),
     )
     far = 2.0 * _SHADOW_SIDE
-    if random.random() < 0.5:  # the edge of a window, of a book, of the one who takes the picture
+    if random.random() < 0.5:  # the edge of a window, a book or the photographer
         outline = [(0, -far), (far, -far), (far, far), (0, far)]
-    else:  # something rounded that reaches in from one side
+    else:  # something round that reaches in from one side
         half = random.uniform(0.12, 0.3) * _SHADOW_SIDE
         turn = np.linspace(-np.pi / 2, np.pi / 2, 24)
-        power = random.uniform(0.3, 1)  # a telephone has corners, a hand is round
+        power = random.uniform(0.3, 1)  # phones have corners, hands are round
         bumps = 1 + 0.08 * np.sin(turn * random.uniform(3, 7) + random.uniform(0, 6))
         rounded = np.stack(
             [-(np.abs(np.cos(turn)) ** power) * half, np.sign(turn) * np.abs(np.sin(turn)) ** power]
@@ -356,10 +357,10 @@ def expose(
     noise: float = 0.0,
     quality: int | None = None,
 ) -> Bytes:
-    """What the camera's file holds of the picture: uint8 [h, w, 3].
+    """Take the photo of a picture: uint8 [h, w, 3].
 
-    blur: standard deviation in pixels. motion: pixels that the camera moves. noise: its standard
-    deviation at mid grey, in grey values. quality: JPEG's, 1 to 95; by default no JPEG.
+    blur: standard deviation, in pixels. motion: of the camera, in pixels. noise: standard deviation
+    at mid grey, in grey values. quality: of the JPEG, 1 to 95; by default no JPEG.
     """
     if blur > 0:
         picture = blurred(picture, blur)
@@ -376,7 +377,7 @@ def expose(
 
 
 def blurred(picture: Array, sigma: float) -> Array:
-    """Gaussian blur of a picture; a wide one is done on fewer pixels."""
+    """Blur a picture with a Gaussian; wide ones work on a reduced picture."""
     height, width = picture.shape[:2]
     step = min(int(sigma / 2), height // 8, width // 8)
     if step < 2:
@@ -401,7 +402,7 @@ def blurred(picture: Array, sigma: float) -> Array:
 
 
 def _moved(picture: Array, length: float, angle: float) -> Array:
-    """The mean of the picture's places while the camera moves in a straight line."""
+    """Average the picture along a straight motion of the camera."""
     steps = int(np.ceil(length)) + 1
     along = np.linspace(-length / 2, length / 2, steps)
     shifts = np.round(np.outer(along, (np.sin(angle), np.cos(angle)))).astype(int)
@@ -415,7 +416,7 @@ def _moved(picture: Array, length: float, angle: float) -> Array:
 
 
 def _sensor_noise(picture: Array, random: Random, sigma: float) -> Array:
-    """More in the light than in the shade; a fifth of it coarse blotches of colour."""
+    """Noise that grows with brightness; a fifth of it is coarse blotches of colour."""
     shape = picture.shape[:2]
     fine = random.standard_normal(picture.shape, np.float32) * 0.6
     fine += random.standard_normal((*shape, 1), np.float32) * 0.75
