@@ -1,12 +1,12 @@
-"""What each ingredient of LeNet-5's recipe `default` is worth: trained with it and without.
+"""Ablation of LeNet-5's recipe `default`: train it without each of its ingredients.
 
     python -m tests.benchmarks.ablation [--epochs N] [VARIANT ...]
 
-Each network is trained (seed 0), exported, and read with as anybody would: MNIST's validation
-digits; those digits before the synthetic camera, all factors mixed; UCI's optdigits; other people's
-pictures, where they are beside the checkout; 1s with an upstroke and crossed 7s, which no network
-has seen; drawn digits in the styles that one variant doesn't learn from; MNIST's validation digits,
-damaged as in MNIST-C; letters in fonts that no network has seen, of which the rejected are counted.
+Each network is trained (seed 0), exported, and evaluated on: MNIST's validation digits; those
+digits as photographed by the synthetic camera, with mixed factors; UCI's optdigits; other people's
+pictures, if they are next to the checkout; 1s with an upstroke and crossed 7s, which no network has
+seen; drawn digits in the styles on which one variant isn't trained; MNIST's validation digits,
+corrupted as in MNIST-C; and letters in unseen fonts, of which the rejected share is counted.
 """
 
 import argparse
@@ -32,14 +32,14 @@ from digits_train.config import WRITING, RuntimeOptions, TrainConfig
 from digits_train.handwriting import digits as handwriting
 
 SEED = 0
-CAMERA, DRAWN, DAMAGED = 1000, 2000, 500  # digits; of the last, of each corruption
+CAMERA, DRAWN, DAMAGED = 1000, 2000, 500  # digits, for DAMAGED of each corruption
 
 HELD_BACK = (
     *("1 medium upstroke", "1 long upstroke", "1 upstroke and foot"),
     *("7 crossed", "7 crossed and hooked", "4 open", "4 lightning", "0 slashed"),
 )
 
-# What is changed in the recipe, and which styles of handwriting are held back.
+# Changes of the recipe, and styles of handwriting to hold back.
 VARIANTS: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
     "default": ({}, ()),
     "some styles held back": ({}, HELD_BACK),
@@ -62,7 +62,7 @@ def frames_right(classifier: Classifier, frames: NDArray[np.uint8], labels: Any)
 
 
 def held_back() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Drawn digits in the styles that one variant hasn't seen."""
+    """Draw digits in the styles that one variant hasn't seen."""
     styles = {f"{digit} {name}" for digit, known in handwriting.STYLES.items() for name in known}
     others = {name for name in styles - set(HELD_BACK) if name[0] in "1704"}
     frames, labels = handwriting.generate(5 * DRAWN, SEED + 1, others)
@@ -82,7 +82,7 @@ def damaged() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def scores() -> Iterator[tuple[str, Score]]:
-    """What is measured, in percent."""
+    """The names of the scores, and functions that compute them as shares."""
     validation = mnist.load("validation")
     yield "validation", lambda it: frames_right(it, validation.images, validation.labels)
     last = range(len(validation) - CAMERA, len(validation))
@@ -108,7 +108,7 @@ def scores() -> Iterator[tuple[str, Score]]:
 
 @contextmanager
 def trained(epochs: int, changes: dict[str, Any], without: Sequence[str]) -> Iterator[Classifier]:
-    """What reads with the network of a variant."""
+    """Train a variant; the classifier exists as long as the context."""
     recipe = replace(models.get_recipe("lenet5", "default", epochs=epochs), **changes)
     generate = partial(handwriting.generate, without=without)
     with (

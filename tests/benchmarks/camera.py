@@ -1,11 +1,11 @@
-"""What the way from a photograph to a frame costs: MNIST's validation digits in front of a camera.
+"""The accuracy lost between a photo and its frames, on synthetic photos of validation digits.
 
     python -m tests.benchmarks.camera [--digits N] [--pages N] [--json] [--plot FOLDER] [MODEL.onnx]
 
-Each factor of tests/camera/digit.py alone, in its ordinary and in its extreme range, then all of
-them mixed. Points lost are percentage points of accuracy below what the network reaches on the same
-digits' own frames; the answer is the most probable digit, whether it is rejected or not. Then pages
-of tests/camera/page.py, in fonts that no network has seen.
+Each factor of tests/camera/digit.py alone, in its ordinary and its extreme range, then all of them
+mixed. Points lost are percentage points of accuracy below that on the same digits' own frames; the
+answer is the most probable digit, rejected or not. Then pages of tests/camera/page.py, with words
+in unseen fonts.
 """
 
 import argparse
@@ -36,13 +36,13 @@ Bytes = NDArray[np.uint8]
 
 MIXED = "mixed"
 BINS = 15
-_CHUNK = 50  # digits that a process gets at a time
+_CHUNK = 50  # digits per task of a process
 _SHOWN = 8  # failures of each factor in the plot
-_TILE = 110  # pixels of a picture there
+_TILE = 110  # pixels, the side of a picture in the plot
 
 
 class Task(NamedTuple):
-    """Some digits under one factor. indices: their places in the validation split."""
+    """Some digits with one factor. indices: in the validation split."""
 
     factor: str
     extreme: bool
@@ -50,11 +50,11 @@ class Task(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one digit. place: its place in the validation split."""
+    """The result for one digit. place: its index in the validation split."""
 
     place: int
     label: int
-    answer: int  # the most probable digit, -1 where there is none
+    answer: int  # the most probable digit, -1 if there is none
     confidence: float
     rejected: bool
 
@@ -79,7 +79,7 @@ def top_digit(prediction: Prediction) -> int:
 
 
 def picture(seed: int, factor: str, extreme: bool, index: int, digit: Bytes) -> Bytes:
-    """The picture of the validation digit with this index: always the same."""
+    """The photo of the validation digit with this index, always the same."""
     key = f"{factor} extreme" if extreme else factor
     random = np.random.default_rng([seed, zlib.crc32(key.encode()), index])
     if factor == MIXED:
@@ -88,7 +88,7 @@ def picture(seed: int, factor: str, extreme: bool, index: int, digit: Bytes) -> 
 
 
 class Reader:
-    """Photographs digits and pages, and reads them."""
+    """Takes photos of digits and pages, and reads them."""
 
     def __init__(self, model: str | None, seed: int) -> None:
         self.classifier = Classifier(model)
@@ -126,7 +126,7 @@ class Reader:
         return score(found, shown.text)
 
     def bare(self, indices: Sequence[int]) -> NDArray[np.bool_]:
-        """Which digits the network reads right from their own frames: bool [n]."""
+        """Whether the network reads each digit right from its own frame: bool [n]."""
         images, labels = self.split.images[indices], self.split.labels[indices]
         return np.asarray(self.classifier.model.probabilities(images).argmax(1) == labels)
 
@@ -148,7 +148,7 @@ def measure(options: argparse.Namespace, reader: Reader, indices: list[int]) -> 
     return {one: sorted(found) for one, found in outcomes.items()}
 
 
-_reader: Reader  # of a process that helps
+_reader: Reader  # of a worker process
 
 
 def _start(model: str | None, seed: int) -> None:
@@ -180,7 +180,7 @@ def summary(outcomes: Sequence[Outcome], bare: float) -> Summary:
 
 
 def calibration_error(outcomes: Sequence[Outcome]) -> float:
-    """The expected calibration error: how far confidence is from accuracy, over 15 bins."""
+    """The expected calibration error, with 15 bins."""
     confidence = np.array([one.confidence for one in outcomes])
     right = np.array([one.right for one in outcomes])
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
@@ -189,7 +189,7 @@ def calibration_error(outcomes: Sequence[Outcome]) -> float:
 
 
 def read_pages(reader: Reader, count: int) -> dict[str, float]:
-    """Percent of the digits written on the pages."""
+    """The error rates on pages, in percent of the digits."""
     total = np.zeros(4)
     with progress_bar() as bar:
         for number in bar.track(range(count), description="pages"):
@@ -219,7 +219,7 @@ def _row(name: str, values: Iterable[float]) -> str:
 
 
 def report(options: argparse.Namespace) -> dict[str, object]:
-    """Print everything; the same figures for --json."""
+    """Print all figures; return them for --json."""
     reader = Reader(options.model, options.seed)
     choice = np.random.default_rng(options.seed).permutation(len(reader.half))
     indices = (FITTED + choice[: options.digits]).tolist()
@@ -258,7 +258,7 @@ def report(options: argparse.Namespace) -> dict[str, object]:
 
 
 def plot_lost(outcomes: Outcomes, bare: float, path: Path) -> None:
-    """Horizontal bars: the points that each factor costs."""
+    """Plot the points lost to each factor as horizontal bars."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -283,9 +283,9 @@ def plot_lost(outcomes: Outcomes, bare: float, path: Path) -> None:
 
 
 def plot_failures(outcomes: Outcomes, reader: Reader, path: Path) -> None:
-    """The surest wrong answers: each picture, and the frame that the network saw of it.
+    """Plot the most confident errors: each picture and the frame that the network saw.
 
-    Without the digits that the network misreads from their own frames too.
+    Digits that are misread from their own frames are left out.
     """
     failures = {}
     for (name, extreme), found in outcomes.items():
@@ -312,7 +312,7 @@ def plot_failures(outcomes: Outcomes, reader: Reader, path: Path) -> None:
 
 
 def _tile(image: Bytes) -> Image.Image:
-    """A picture, as large as fits into a tile."""
+    """Resize a picture to fit into a tile."""
     shown = Image.fromarray(image).convert("RGB")
     scale = (_TILE - 4) / max(shown.size)
     size = (max(1, round(shown.width * scale)), max(1, round(shown.height * scale)))

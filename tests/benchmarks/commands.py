@@ -1,7 +1,7 @@
-"""The command lines that read one picture, or a folder of them: ours, peers', and plain scripts.
+"""Command lines that read a picture or a folder of them: ours, other packages', plain scripts.
 
-digit-recognizer-py and ccexam are the packages on PyPI that, like digits, come with a trained
-network and a command that reads pictures with it.
+digit-recognizer-py and ccexam are packages on PyPI that also come with a trained network and a
+command to read pictures.
 """
 
 import re
@@ -15,7 +15,7 @@ from digits.inference.model_file import BUNDLED
 
 PICTURE = Path(__file__).parent.parent / "pictures" / "0.png"
 
-# What one has to write to read a picture that needs no preparation.
+# The least code to read a picture that needs no preprocessing.
 MINIMAL = f"""
 import sys
 import numpy as np, onnxruntime
@@ -52,21 +52,21 @@ for path in sorted(Path(sys.argv[2]).iterdir()):
 class Command:
     name: str
     words: list[str]
-    answer: str = ""  # a pattern in what it prints for PICTURE
-    needs: str = "digits"  # the package it runs
+    answer: str = ""  # a pattern in its output for PICTURE
+    needs: str = "digits"  # the package that it needs
 
     def run(self) -> None:
         subprocess.run(self.words, check=True, capture_output=True)
 
     def check(self) -> None:
-        """Fail when the command does, or when it reads another digit."""
+        """Raise AssertionError if the command fails or reads another digit."""
         done = subprocess.run(self.words, capture_output=True, text=True)
         assert done.returncode == 0, f"{self.name}: {done.stderr}"
         assert re.search(self.answer, done.stdout + done.stderr), f"{self.name}: {done.stdout}"
 
 
 def one_picture() -> list[Command]:
-    """Those that read PICTURE, ours first."""
+    """The commands that read PICTURE, ours first."""
     picture = str(PICTURE)
     peer, other = "digit_recognizer", "ccexam"
     return installed(
@@ -81,7 +81,7 @@ def one_picture() -> list[Command]:
             [sys.executable, "-c", MINIMAL, picture],
             "^0$",
         ),
-        # Its weights are random: its answer says nothing.
+        # Its weights are random, so its answer is meaningless.
         Command("a script with PyTorch", [sys.executable, "-c", TORCH, picture]),
         Command("digit-recognizer 0.png", [script("digit-recognizer"), picture], "^0$", peer),
         Command(
@@ -94,7 +94,7 @@ def one_picture() -> list[Command]:
 
 
 def whole_folder(folder: Path) -> list[Command]:
-    """Those that read the pictures in it."""
+    """The commands that read all pictures in a folder."""
     path, digits = str(folder), [script("digits"), "predict"]
     files = sorted(map(str, folder.iterdir()))
     loop, peer = [sys.executable, "-c", PEER], "digit_recognizer"
@@ -120,5 +120,5 @@ def installed(*commands: Command) -> list[Command]:
 
 
 def script(name: str) -> str:
-    """Where pip has put a command."""
+    """The path of a command that pip installed."""
     return str(Path(sys.executable).with_name(name))

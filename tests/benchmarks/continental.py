@@ -1,11 +1,11 @@
-"""How MNIST's 1s and 7s are read when they are written as on the European continent.
+"""Accuracy on MNIST's 1s and 7s written as in continental Europe.
 
     python -m tests.benchmarks.continental [MODEL.onnx ...]
 
-Each 1 of MNIST's validation digits gets an upstroke, from a fifth of its stem to all of it, and
-each 7 without a hook a bar across its stem, in its own pen's width (with a hook, a 9 would come of
-it). No network has seen them: training draws its
-own (`digits_train.handwriting`). Unsure answers count by their most probable digit.
+Each 1 of MNIST's validation digits gets an upstroke, 0.2 to 1 times as long as its stem, and each 7
+without a hook a bar across its stem (one with a hook would become a 9), both as wide as the digit's
+strokes. No network is trained on them: training draws its own (`digits_train.handwriting`). Unsure
+answers count by their most probable digit.
 """
 
 import sys
@@ -23,8 +23,8 @@ from digits.vision.frame import stroke_width, to_mnist
 Bytes = NDArray[np.uint8]
 Random = np.random.Generator
 
-_FINE = 6  # pixels for one of MNIST's, in which strokes are added
-_INK = 100  # of 255 and more is stroke
+_FINE = 6  # pixels per MNIST pixel, for adding strokes
+_INK = 100  # of 255, the least that is ink
 _FLATTEST = 55  # degrees between an upstroke and the vertical
 _APART = 20  # degrees between an upstroke and its stem
 
@@ -38,10 +38,10 @@ class Stem(NamedTuple):
 
 
 def with_upstroke(one: Bytes, length: float, steepness: float) -> Bytes:
-    """A 1, uint8 [28, 28], with an upstroke that meets its top.
+    """Add an upstroke to the top of a 1, uint8 [28, 28].
 
-    length: of the upstroke, in stems. steepness: 1 as steep as it can be apart from the stem, 0 as
-    flat as it can be without being the roof of a 7. Returns the frame.
+    length: of the upstroke, in stems. steepness: from 0, as flat as possible without making it a 7,
+    to 1, as steep as possible without touching the stem. Returns the frame.
     """
     fine = _enlarged(one)
     stem = _stem(fine)
@@ -53,10 +53,10 @@ def with_upstroke(one: Bytes, length: float, steepness: float) -> Bytes:
 
 
 def with_bar(seven: Bytes, place: float, length: float, rise: float) -> Bytes:
-    """A 7, uint8 [28, 28], with a bar across its stem.
+    """Add a bar across the stem of a 7, uint8 [28, 28].
 
-    place: of the bar, as a share of the height. length: in heights. rise: of the bar's right end,
-    in lengths. Returns the frame.
+    place: height of the bar, as a share of the 7's. length: in heights. rise: of the bar's right
+    end, in lengths. Returns the frame.
     """
     fine = _enlarged(seven)
     rows = np.flatnonzero((fine > _INK).any(1))
@@ -67,7 +67,7 @@ def with_bar(seven: Bytes, place: float, length: float, rise: float) -> Bytes:
 
 
 def has_hook(seven: Bytes) -> bool:
-    """Whether a 7 has ink beside its stem, below the roof."""
+    """Whether a 7 has ink next to its stem, below the top bar."""
     rows = np.flatnonzero((seven > _INK).any(1))
     below = seven[rows[0] + round(0.35 * len(rows)) : rows[-1] + 1] > _INK
     runs = np.diff(np.pad(below, ((0, 0), (1, 0))).astype(int), axis=1).clip(0).sum(1)
@@ -77,7 +77,7 @@ def has_hook(seven: Bytes) -> bool:
 def _enlarged(digit: Bytes) -> Bytes:
     side = 28 * _FINE
     fine = Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC)
-    return np.pad(np.asarray(fine), side // 2)  # an upstroke may leave the frame
+    return np.pad(np.asarray(fine), side // 2)  # an upstroke may extend beyond the frame
 
 
 def _stem(fine: Bytes) -> Stem:
@@ -107,7 +107,7 @@ def _framed(
 
 
 def digits(random: Random) -> dict[str, tuple[int, Bytes]]:
-    """For each kind its digit and its frames, uint8 [n, 28, 28]."""
+    """The digit and the frames, uint8 [n, 28, 28], of each kind."""
     split = mnist.load("validation")
     ones, sevens = (split.images[split.labels == label] for label in (1, 7))
     upstrokes = [with_upstroke(one, random.uniform(0.2, 1), random.uniform()) for one in ones]

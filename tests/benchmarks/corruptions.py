@@ -1,10 +1,10 @@
-"""How models read damaged digits: MNIST's test set under the 15 corruptions of MNIST-C.
+"""Accuracy on MNIST's test set under the 15 corruptions of MNIST-C.
 
     python -m tests.benchmarks.corruptions MODEL.onnx ...
 
 N. Mu, J. Gilmer, "MNIST-C: a robustness benchmark for computer vision", 2019. The corruptions and
-their strengths are the paper's; they are generated here, so the random ones are not its very files.
-Nothing in the project is chosen by these figures.
+their strengths are the paper's; they are generated here, so random ones differ from its files.
+Nothing in the project is tuned on these figures.
 """
 
 import sys
@@ -143,7 +143,7 @@ def _moved(ink: Grey, columns: float, rows: float) -> Grey:
 
 
 def _around_the_middle(ink: Grey, matrix: list[list[float]]) -> Grey:
-    """Each pixel comes from where the matrix takes it, (column, row) seen from the middle."""
+    """Warp around the middle. matrix: from output to input (column, row)."""
     whole = np.eye(3)
     whole[:2, :2] = matrix
     whole[:2, 2] = MIDDLE - whole[:2, :2].sum(1) * MIDDLE
@@ -152,7 +152,7 @@ def _around_the_middle(ink: Grey, matrix: list[list[float]]) -> Grey:
 
 
 def _line(start: tuple[float, float], end: tuple[float, float]) -> Grey:
-    """A soft stroke from one (column, row) to the other, about two pixels wide."""
+    """A soft line between two points (column, row), about two pixels wide."""
     (left, top), (right, bottom) = start, end
     if left == right:
         return np.zeros((28, 28))
@@ -164,7 +164,7 @@ def _line(start: tuple[float, float], end: tuple[float, float]) -> Grey:
 
 
 def _plasma(dice: Dice) -> Grey:
-    """A corner of a cloudy height map, 0 to 1: the diamond-square algorithm on 256x256 points."""
+    """A corner of a plasma fractal, 0 to 1: diamond-square on 256x256 points."""
     size, step, roughness = 256, 256, 100.0
     heights = np.zeros((size, size))
 

@@ -1,10 +1,9 @@
 """The bundled LeNet-5 in the engines that can run it, with the same weights and pixels.
 
-An engine is a function from the network and the size of a batch to a function from pixels, uint8
-[batch, 1, 28, 28], to probabilities, float32 [batch, 10]; both are NumPy's. Each takes the fastest
-of its usual ways, with one thread unless it says "all cores": by default, onnxruntime has a thread
-for each core and binds it there, wherever we are pinned. PyTorch's is to be called in inference
-mode.
+An engine is a function from the network and the batch size to a function from pixels, uint8
+[batch, 1, 28, 28], to probabilities, float32 [batch, 10], NumPy arrays. Each is used in its fastest
+usual way, with one thread unless it says "all cores": by default, onnxruntime has a thread for each
+core and pins it there, even if we are pinned elsewhere. Call PyTorch's in inference mode.
 """
 
 from collections.abc import Callable
@@ -28,22 +27,22 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Call = Callable[[Pixels], Floats]
 
-# How far the probabilities of two engines may lie apart. Integer kernels round the activations to
-# eight bits: 0.014 on one of the 256 digits that they are compared on (LiteRT 5e-7).
+# The greatest difference between probabilities of two engines. Integer kernels round activations to
+# eight bits: 0.014 on one of the 256 digits compared (LiteRT 5e-7).
 EXACT, ROUNDED = 1e-4, 3e-2
 
 
 @dataclass(frozen=True)
 class Network:
-    """The float network that the bundled int8 file stands for, in the forms that engines read."""
+    """The float network equivalent to the bundled int8 file, in the engines' formats."""
 
-    weights: dict[str, Floats]  # by PyTorch's names, for pixels from 0 to 255
+    weights: dict[str, Floats]  # by PyTorch's names, for pixels 0 to 255
     torch: LeNet5
     onnx: bytes
 
 
 def bundled() -> Network:
-    """What digits computes: the stored integers times their scales, in float32."""
+    """Load the bundled network: the stored integers times their scales, in float32."""
     stored = {
         tensor.name: numpy_helper.to_array(tensor)
         for tensor in onnx.load(BUNDLED).graph.initializer
@@ -59,7 +58,7 @@ def bundled() -> Network:
     del network.normalize  # the exporter has folded it into the weights
     network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
     network.eval()
-    # As others export it, without phases.
+    # As other exporters do, without phases.
     with patch.object(graph, "matches_phases", return_value=False):
         plain = graph.build(network).SerializeToString()
     return Network(weights, network, plain)
@@ -97,7 +96,7 @@ def litert(network: Network, batch: int) -> Call:
 
     interpreter = Interpreter(
         model_content=tflite.lenet5(network.weights, batch), num_threads=1
-    )  # its newer CompiledModel takes longer: 12.2 against 9.6 microseconds
+    )  # its newer CompiledModel is slower: 12.2 against 9.6 microseconds
     interpreter.allocate_tensors()
     [first], [last] = interpreter.get_input_details(), interpreter.get_output_details()
     images, probabilities = first["index"], last["index"]
@@ -117,11 +116,11 @@ def openvino(network: Network, batch: int) -> Call:
 
     core = ov.Core()
     model = core.read_model(network.onnx)
-    model.reshape([batch, 1, 28, 28])  # a shape that is fixed makes it 1.4 times as fast
+    model.reshape([batch, 1, 28, 28])  # a fixed shape makes it 1.4 times as fast
     one_thread = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": 1,
-        "INFERENCE_PRECISION_HINT": "f32",  # or bfloat16, where the processor has it
+        "INFERENCE_PRECISION_HINT": "f32",  # the default is bfloat16 if the processor has it
     }
     request = core.compile_model(model, "CPU", one_thread).create_infer_request()
     images = np.zeros((batch, 1, 28, 28), np.uint8)
@@ -130,7 +129,7 @@ def openvino(network: Network, batch: int) -> Call:
 
     def call(pixels: Pixels) -> Floats:
         images[...] = pixels
-        # Without it, the inputs' names and the results are looked up anew: twice the time.
+        # Otherwise names and results are looked up in each call, which takes twice as long.
         request.infer(share_outputs=True)
         found: Floats = probabilities.copy()
         return found
@@ -144,7 +143,7 @@ def pytorch(network: Network, batch: int) -> Call:
 
 
 def numpy(network: Network, batch: int) -> Call:
-    """Convolutions as products of matrices: a row for each place, a column for each weight."""
+    """Convolutions as matrix products, with a row for each position."""
     weights = network.weights
 
     def patches(side: int, channels: int) -> NDArray[np.intp]:
@@ -161,7 +160,7 @@ def numpy(network: Network, batch: int) -> Call:
             rows = maps.reshape(batch, -1).take(where, 1)
             rows = (rows @ kernel).reshape(batch, left, left, -1)
             wide = np.maximum(rows[:, ::2], rows[:, 1::2])
-            # Adding a bias and cutting off at zero can wait until the largest of four is chosen.
+            # Adding the bias and ReLU can wait until after pooling.
             return np.maximum(np.maximum(wide[:, :, ::2], wide[:, :, 1::2]) + bias, 0)
 
         return call
@@ -197,7 +196,7 @@ ENGINES: dict[str, Callable[[Network, int], Call]] = {
 
 
 def ready(images: Pixels, batch: int) -> dict[str, Call]:
-    """The engines that are installed, once their answers for the images agree.
+    """The installed engines, after checking that their answers for the images agree.
 
     images: uint8 [n, 1, 28, 28]; batch divides n.
     """

@@ -1,9 +1,9 @@
-"""The most memory that a process takes: ours beside the peers'; and that a folder's size adds none.
+"""Peak memory of processes, ours and other packages', and for small and large folders.
 
     make bench
 
-VmHWM, the peak of the resident set, which each process reads of itself when it ends. Pages of
-libraries that other processes share are in it.
+VmHWM, the peak resident set, which each process reads when it exits. It includes library pages
+shared with other processes.
 """
 
 import os
@@ -20,8 +20,8 @@ STATUS = Path("/proc/self/status")  # Linux has it
 ROUNDS = 3
 FEW, MANY = 100, 10_000
 
-# Runs the script, or the code after -c, that the rest of the command line names. It is registered
-# first, so it comes last.
+# Runs the script, or the code after -c, of the rest of the command line. It registers first, so it
+# runs last.
 MEASURED = f"""
 import atexit, sys
 def tell():
@@ -38,7 +38,7 @@ else:
 
 
 def megabytes(words: list[str]) -> float:
-    """Median peak of the command line's process."""
+    """The median peak memory of the command's process."""
     peaks = []
     for _ in range(ROUNDS):
         python = [sys.executable, "-c", MEASURED]
@@ -52,7 +52,7 @@ def megabytes(words: list[str]) -> float:
 
 
 def folders() -> dict[str, float]:
-    """What `digits predict` takes for a few pictures and for many."""
+    """The peak memory of `digits predict` for few and for many pictures."""
     peaks = {}
     for count in (FEW, MANY):
         with TemporaryDirectory() as folder:

@@ -1,16 +1,16 @@
-"""How many pictures of no digit are rejected, and how many of digits are.
+"""The shares of non-digits and of digits that are rejected.
 
     python -m tests.benchmarks.nondigits [MODEL.onnx ...]
 
-Letters in every font of this machine and of matplotlib but DejaVu, whose letters the networks have
-seen, and photographed pages of text in some of these fonts; drawings, textures, noise and blank
-sheets. No network trained on any of them, but the kinds and the weight of its outliers, and the
-share of digits that may be rejected, were chosen by these figures (not by the pages).
+Letters in every font of this machine and Matplotlib except DejaVu, on which networks are trained;
+photographed pages of text in some of these fonts; drawings, textures, noise and blank sheets. No
+network is trained on any of them, but the kinds and the weight of outliers, and the share of digits
+that may be rejected, were tuned on these figures (except the pages).
 
-`?`: on which share `predict` gives no digit. AUROC: how often the confidence in a digit of MNIST's
-validation set is above that in such a picture. At 99 %: which share is taken for a digit when 99 %
-of the validation digits are. A digit in `read`: on which share `read` shows a digit that it is sure
-of, at least one; it reads a quarter of the letters and of MNIST's digits.
+`?`: the share on which `predict` gives no digit. AUROC: how often the confidence in a digit of
+MNIST's validation set exceeds that in such a picture. At 99 %: the share taken for a digit if 99 %
+of the validation digits are. A digit in `read`: the share on which `read` is sure of at least one
+digit; it reads a quarter of the letters and of MNIST's digits.
 """
 
 import string
@@ -32,26 +32,26 @@ from digits.inference.model_file import BUNDLED
 from digits.vision.picture import Source
 
 SIDE = 160
-EACH = 200  # pictures of a kind other than letters and text
+EACH = 200  # pictures of each kind but letters and text
 TEXT, PAGES = "pages of text", 60
 DIGITS = "MNIST's validation digits"
-READ = 4  # of so many letters or of MNIST's digits, one is read as a page
+READ = 4  # one of this many letters or MNIST digits is read as a page
 
-# Printed or written, some hand's digit looks like them.
+# Some people's digits look like these letters.
 LOOKALIKES = set("BDGIOQSZbgiloqsyz")
 
 Random = np.random.Generator
 
 
 def sheet(random: Random) -> Image.Image:
-    """Paper in uneven light."""
+    """A sheet of paper in uneven light."""
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     light = random.uniform(150, 240) + random.uniform(-30, 30) * x + random.uniform(-30, 30) * y
     return Image.fromarray((light + random.normal(0, 2, light.shape)).clip(0, 255).astype(np.uint8))
 
 
 def photographed(drawing: Image.Image, random: Random) -> Image.Image:
-    """The white drawing in dark ink on paper, a little turned."""
+    """Photograph the white drawing as dark ink on paper, slightly rotated."""
     mask = drawing.rotate(random.uniform(-10, 10), Image.Resampling.BICUBIC)
     mask = mask.filter(ImageFilter.GaussianBlur(random.uniform(0.5, 1.5)))
     page = sheet(random)
@@ -140,7 +140,7 @@ def drawing(random: Random) -> Image.Image:
 
 
 def texture(random: Random) -> Image.Image:
-    """Stripes, a chequerboard, clouds, or grain."""
+    """Stripes, a chequerboard, clouds or grain."""
     y, x = np.mgrid[0:SIDE, 0:SIDE]
     period, angle = random.uniform(6, 60), random.uniform(0, np.pi)
     along = x * np.cos(angle) + y * np.sin(angle)
@@ -163,7 +163,7 @@ def noise(random: Random) -> Image.Image:
 
 
 def blank(random: Random) -> Image.Image:
-    """A sheet, half of it in the shadow of something with a soft edge."""
+    """A sheet half in a shadow with a soft edge."""
     page = np.asarray(sheet(random), np.float32)
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     angle = random.uniform(0, 2 * np.pi)
@@ -181,7 +181,7 @@ KINDS: dict[str, Callable[[Random], Image.Image]] = {
 
 
 def pages_of_text(random: Random) -> Iterator[Source]:
-    # Other users of this module have no scikit-image.
+    # Other users of this module may lack scikit-image.
     from tests.camera.page import UNSEEN, text_page
 
     for _ in range(PAGES):
@@ -199,10 +199,10 @@ def pictures() -> Iterator[tuple[str, Source]]:
 
 
 class Answers(NamedTuple):
-    """To the pictures of one kind: what `predict` says, and what `read` shows.
+    """The results of `predict` and `read` for the pictures of one kind.
 
-    confidence: float64 [n]. rejected: bool [n]. shown: bool [m], of those that `read` got, whether
-    it is sure of a digit.
+    confidence: float64 [n]. rejected: bool [n]. shown: bool [m], whether `read` is sure of a digit
+    on each picture that it got.
     """
 
     confidence: NDArray[np.float64]
@@ -221,14 +221,14 @@ def answers(classifier: Classifier, kind: str, images: Sequence[Source]) -> Answ
 
 
 def auroc(digits: NDArray[np.float64], others: NDArray[np.float64]) -> float:
-    """The chance that a digit's confidence is above that of something else; ties count half."""
+    """The probability that a digit's confidence exceeds another's; ties count half."""
     ordered = np.sort(others)
     below = np.searchsorted(ordered, digits, "left") + np.searchsorted(ordered, digits, "right")
     return float(below.mean() / (2 * len(others)))
 
 
 def shows_digit(classifier: Classifier, image: Source) -> bool:
-    """Whether `read` is sure of a digit on it."""
+    """Whether `read` is sure of a digit on the picture."""
     try:
         return any(found.digit is not None for found in classifier.read(image).digits)
     except PictureError:

@@ -1,10 +1,10 @@
-"""How well digits of 8x8 pixels are read, beside a plain resize with the same network.
+"""Accuracy on digits of 8x8 pixels, compared with a plain resize and the same network.
 
     python -m tests.benchmarks.optdigits [MODEL.onnx ...]
 
 The 1,797 digits that scikit-learn ships: the test half of UCI's "Optical Recognition of
-Handwritten Digits" (E. Alpaydin, C. Kaynak, 1998), by 13 writers whom no network has seen. Unsure
-answers count by their most probable digit.
+Handwritten Digits" (E. Alpaydin, C. Kaynak, 1998), by 13 writers on whom no network is trained.
+Unsure answers count by their most probable digit.
 """
 
 import sys
@@ -18,13 +18,13 @@ from tests.benchmarks.photos import resized
 from digits import Classifier
 from digits.inference.model_file import BUNDLED
 
-WHITE = 16  # of scikit-learn's values
+WHITE = 16  # the greatest of scikit-learn's values
 
 Bytes = NDArray[np.uint8]
 
 
 def load() -> tuple[Bytes, Bytes]:
-    """Pictures, uint8 [1797, 8, 8], 255 = ink; labels, uint8 [1797]."""
+    """Load pictures, uint8 [1797, 8, 8], 255 = ink, and labels, uint8 [1797]."""
     images, labels = load_digits().images, load_digits().target
     return np.round(images * 255 / WHITE).astype(np.uint8), labels.astype(np.uint8)
 

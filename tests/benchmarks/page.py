@@ -1,15 +1,15 @@
-"""What the page answers, and how soon: python -m tests.benchmarks.page [DIGITS]
+"""Accuracy and latency of the page in a browser: python -m tests.benchmarks.page [DIGITS]
 
-In a real browser. Drawings: 300 digits, or as many as DIGITS says, and a third as many numbers,
-traced from MNIST's test digits; and as many of what is no digit, letters and marks: dots, smudges,
-dashes, ticks, equals signs, smileys. Each is drawn as by a hand. It is right when the answer is
-what was drawn, or `?` for what is no digit. Settled: from the lifting of the pen to the answer that
-stays; until then it may change once.
+Drawings: DIGITS digits (300 by default) and a third as many numbers, traced from MNIST's test
+digits, and as many non-digits: letters and marks (dots, smudges, dashes, ticks, equals signs,
+smileys). Each is drawn at the speed of a hand. Right answers are the digits drawn, and `?` for
+non-digits. Settled: the time from lifting the pen to the final answer; before that the answer may
+change once.
 
-Movements: from the movement of the pointer to the new probabilities in the document. A movement is
-answered by the first drawing that is sent after it: what the document shows next when that answer
-is there. Camera: how many pictures of 640x480 with a page of numbers are read in a second.
-Trouble: how long the page waits before it says that its server hangs, or is gone.
+Movements: the time from moving the pointer to the new probabilities in the document. A movement is
+answered by the first drawing sent after it, when the document next changes after its response.
+Camera: the number of 640x480 pictures of a page of numbers that are read per second.
+Trouble: the time until the page says that its server hangs or is gone.
 """
 
 import math
@@ -54,8 +54,8 @@ const asked = performance.getEntriesByType("resource")
   .filter(({ name }) => name.includes("/predict"));
 return [moves, shown, asked.map(({ startTime, responseEnd }) => [startTime, responseEnd])];
 """
-# A hand that reports its place a hundred times a second. `changes` counts what was shown after the
-# pen was lifted, one answer after the other.
+# A pointer that moves a hundred times a second. `changes` counts the different answers shown after
+# the pen was lifted.
 HAND = """
 const [strokes, done] = arguments;
 const paper = document.getElementById("paper"), text = document.getElementById("text");
@@ -88,19 +88,19 @@ const point = (name, [x, y]) => {
 
 
 def wait(move: float, shown: list[float], asked: list[list[float]]) -> float:
-    """Milliseconds until the document shows what has become of the drawing."""
+    """Milliseconds from a movement until the document shows its answer."""
     answered = next(end for start, end in asked if start >= move)
     return next(time for time in shown if time >= answered) - move
 
 
 def movements(page: Page) -> str:
-    page.draw([EIGHT])  # the first answers find nothing in the caches
+    page.draw([EIGHT])  # warm up
     page.wait_until_settled()
     page.find("clear").click()
     page.driver.execute_script("performance.clearResourceTimings();" + WATCH)
     page.draw([EIGHT])
     page.wait_until_settled()
-    time.sleep(0.5)  # for the answers that are still to come
+    time.sleep(0.5)  # for late answers
     moves, shown, asked = page.driver.execute_script(READ)
     waits = [wait(move, shown, asked) for move in moves]
     return f"{len(moves)} movements, {len(asked)} requests; {times(waits)}"
@@ -113,7 +113,7 @@ def times(milliseconds: list[float]) -> str:
 
 
 def drawings(page: Page, kind: str, drawn: Iterable[tuple[str, strokes.Drawing]]) -> None:
-    """kind: digits and numbers are right when they are read, anything else when it is `?`."""
+    """Draw and print the results. kind: digits and numbers must be read, all else must be `?`."""
     counts: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     waits, flickers = [], 0
@@ -142,7 +142,7 @@ def drawings(page: Page, kind: str, drawn: Iterable[tuple[str, strokes.Drawing]]
 
 
 def all_drawings(page: Page, count: int) -> None:
-    """count: of digits; of numbers a third, of letters and marks half each."""
+    """Draw `count` digits, a third as many numbers, and half as many letters and marks each."""
     random = np.random.default_rng(0)
     digits = mnist.load("test")
     page.driver.set_script_timeout(60)

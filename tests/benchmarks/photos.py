@@ -1,10 +1,10 @@
-"""How well real pictures are read, beside a plain resize with the same network.
+"""Accuracy on real pictures, compared with a plain resize and the same network.
 
     python -m tests.benchmarks.photos [MODEL.onnx ...]
 
-The pictures are other people's handwriting, in ../shared/photos beside the checkout; they are not
-part of the project, and none of them trains anything. Unsure answers count by their most probable
-digit. A page's digits are missed, wrong, or invented: read where none is written.
+The pictures show other people's handwriting, in ../shared/photos next to the checkout; they aren't
+part of the project, and nothing is trained on them. Unsure answers count by their most probable
+digit. A page's digits are missed, wrong, or invented (read where none is written).
 """
 
 import csv
@@ -33,7 +33,7 @@ def rows(table: str) -> list[dict[str, str]]:
 def resized(
     image: Image.Image, resample: Image.Resampling = Image.Resampling.BICUBIC
 ) -> NDArray[np.uint8]:
-    """What most projects do: grey, 28x28, white paper made black. uint8 [28, 28]."""
+    """Resize as most projects do: to greyscale, with dark paper, uint8 [28, 28]."""
     pixels = np.asarray(image.convert("L").resize((28, 28), resample))
     return 255 - pixels if np.median(pixels) > 127 else pixels
 

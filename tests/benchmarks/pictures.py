@@ -1,4 +1,4 @@
-"""From the file to its digits, beside Pillow's decoding it in full and no more, on one core.
+"""The time to read a picture file, compared with only decoding it in Pillow, on one core.
 
 make bench
 """
@@ -17,7 +17,7 @@ from digits.inference.model_file import BUNDLED
 
 
 def photo(folder: Path) -> Path:
-    """A JPEG of 12 megapixels, as noisy as a telephone's: a 3 on paper."""
+    """A 3 on paper as a JPEG of 12 megapixels, as noisy as a phone's."""
     sheet = Sheet(750, 1000)
     sheet.write(chosen(mnist.load("validation"), "3"), 400, 200, size=350)
     large = Image.fromarray(sheet.photograph()).resize((4000, 3000), Image.Resampling.BICUBIC)
@@ -34,14 +34,14 @@ def small(folder: Path) -> Path:
 
 
 def a4(folder: Path) -> Path:
-    """A JPEG of numbers on ruled paper, A4 with 150 dots an inch."""
+    """Numbers on ruled paper as a JPEG of A4 at 150 dpi."""
     large = Image.fromarray(page(mnist.load("validation"))).resize((1754, 1240))
     large.save(folder / "a4.jpg", quality=90)
     return folder / "a4.jpg"
 
 
 def milliseconds(path: Path, calls: int, whole: bool = False) -> dict[str, float]:
-    """whole: read all digits."""
+    """The times to read the picture and to decode it. whole: read all digits."""
     classifier = Classifier(BUNDLED)
     ours = classifier.read if whole else classifier.predict
 

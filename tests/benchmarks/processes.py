@@ -1,10 +1,10 @@
-"""Whole processes, ours beside the peers', as a user starts them: one picture, a folder of them.
+"""The time of whole processes that read a picture or a folder, ours and other packages'.
 
     make bench
     python -m tests.benchmarks.processes 10000    # pictures in the folder
 
-Everything counts, from the start of Python and the imports to the last line of output. Each takes
-the threads and processes that it takes by itself; one picture is also read on one core.
+The time includes the start of Python and all imports. Each runs with its default numbers of threads
+and processes; one picture is also read on one core.
 """
 
 import compileall
@@ -23,14 +23,14 @@ from tests.benchmarks.timing import show
 import digits
 from digits.data import mnist
 
-STARTS, FOLDERS = 9, 3  # how often each is run
+STARTS, FOLDERS = 9, 3  # runs of each
 PICTURES = 1000
 
 
 def milliseconds(contestants: list[Command], rounds: int) -> dict[str, float]:
-    """Median time of a whole process of each, in turn."""
+    """The median time of a whole process of each; they run in turn."""
     for command in contestants:
-        command.check()  # and the files are in memory from here on
+        command.check()  # also warms up the file cache
     times: dict[str, list[float]] = {command.name: [] for command in contestants}
     for _ in range(rounds):
         for command in contestants:
@@ -41,14 +41,16 @@ def milliseconds(contestants: list[Command], rounds: int) -> dict[str, float]:
 
 
 def fill(folder: Path, count: int) -> None:
-    """MNIST's test digits as PNG files."""
+    """Write MNIST's test digits as PNG files."""
     for number, image in enumerate(mnist.load("test").images[:count]):
         Image.fromarray(image).save(folder / f"{number:05}.png")
 
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else PICTURES
-    compileall.compile_dir(Path(digits.__file__).parent, quiet=1)  # as pip has done for the others
+    compileall.compile_dir(
+        Path(digits.__file__).parent, quiet=1
+    )  # as pip does for installed packages
     print(f"{os.cpu_count()} cores")
     starts = milliseconds(commands.one_picture(), STARTS)
     show("Cold start, one picture, whole process", "ms", starts)

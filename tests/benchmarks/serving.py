@@ -1,10 +1,9 @@
-"""`digits serve` under load, beside what one writes in twenty lines, and beside another checkout.
+"""`digits serve` under load, compared with minimal servers and with another checkout.
 
     python -m tests.benchmarks.serving [SECONDS] [CHECKOUT]
 
-wrk (Debian's package) keeps connections busy, with one digit a request as JSON, or with PNGs of
-280x280 pixels. It runs on the same cores as the server, so that the figures are what both together
-get out of them.
+wrk (a Debian package) keeps connections busy with one digit per request, as JSON or as a PNG of
+280x280 pixels. It shares the server's cores, so the figures are those of both together.
 """
 
 import io
@@ -31,7 +30,7 @@ from digits.inference.model_file import BUNDLED
 
 INFER = "/v2/models/lenet5/infer"
 
-# Reads the pixels and runs the network, request by request: no checks, no limits, no batches.
+# Reads the pixels and runs the network for each request, without checks, limits or batches.
 PLAIN = f"""
 import json, sys
 import numpy as np, onnxruntime, uvicorn
@@ -51,7 +50,7 @@ uvicorn.run(Starlette(routes=routes), port=int(sys.argv[1]), access_log=False, l
 """
 
 
-# The same with FastAPI, which checks the request by its types and describes itself.
+# The same with FastAPI, which validates requests by their types and has a schema.
 FASTAPI = f"""
 import sys
 from typing import Annotated, Literal
@@ -84,7 +83,7 @@ uvicorn.run(app, port=int(sys.argv[1]), access_log=False, log_level="error")
 
 
 def request() -> str:
-    """The body: one digit."""
+    """The body of a request with one digit."""
     pixels = np.random.default_rng(0).integers(0, 256, 784) * (np.arange(784) % 3 == 0)
     tensor = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8"}
     return json.dumps({"inputs": [tensor | {"data": pixels.tolist()}]})
@@ -102,7 +101,7 @@ def pictures() -> list[bytes]:
 
 @contextmanager
 def plain(code: str) -> Iterator[Served]:
-    """A server of a few lines."""
+    """Start a minimal server."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     started = time.monotonic()
@@ -126,7 +125,7 @@ def wait_until_it_accepts(port: int) -> None:
 
 @contextmanager
 def of(checkout: Path | None) -> Iterator[Served]:
-    """`digits serve` of this or another checkout."""
+    """Start `digits serve` of this or another checkout."""
     parts = ("runtime", "train", "export")
     path = os.environ.get("PYTHONPATH", "")
     if checkout:
@@ -138,7 +137,7 @@ def of(checkout: Path | None) -> Iterator[Served]:
 
 
 def load(server: Served, path: str, seconds: int, script: Path, connections: int = 64) -> float:
-    """Print what it answers; returns how many times a second with 200."""
+    """Load the server and print the figures; return the answers with 200 per second."""
     before = server.resident
     done = subprocess.run(
         [
@@ -161,11 +160,11 @@ def load(server: Served, path: str, seconds: int, script: Path, connections: int
 
 
 def compare(name: str, checkout: Path | None, seconds: int, tensor: Path, picture: Path) -> None:
-    """Tensors, pictures, and four times as many clients as may wait."""
+    """Load it with tensors, with pictures, and with four times as many clients as may wait."""
     print(name)
     with of(checkout) as server:
         for path, script in ((INFER, tensor), ("/predict", picture)):
-            load(server, path, 3, script, 16)  # and all processes have started
+            load(server, path, 3, script, 16)  # warm up all processes
         print("  tensors, 64 connections    ", end="")
         load(server, INFER, seconds, tensor)
         print("  pictures, 16 connections   ", end="")

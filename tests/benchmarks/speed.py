@@ -1,9 +1,9 @@
-"""Our networks beside the same ones in other engines: calls from Python, on one core.
+"""Our networks compared with the same ones in other engines, called from Python on one core.
 
     make bench
 
-LeNet-5 has the weights of the bundled model (engines.py); VGG-16 has random ones, which take as
-long, and whose answers are all but the same whatever it sees: nothing to compare.
+LeNet-5 has the weights of the bundled model (engines.py). VGG-16 has random weights, which are as
+fast, but their answers hardly depend on the input, so these aren't compared.
 """
 
 import os
@@ -21,20 +21,22 @@ from digits_export import graph
 from digits_export.quantize import quantize
 from digits_train.models import VGG16
 
-COMPARED = 20  # digits on which the engines must agree
+COMPARED = 20  # digits on which all engines must agree
 BATCH = 256
 
 Contestant = Callable[[], object]
 
 
 def one_digit() -> dict[str, float]:
-    images = mnist.load("validation").images[:COMPARED, None].copy()  # PyTorch wants to write
+    images = (
+        mnist.load("validation").images[:COMPARED, None].copy()
+    )  # PyTorch needs writable memory
     calls = engines.ready(images, batch=1)
     return microseconds(_with(images[:1], calls), calls=1000)
 
 
 def many_digits() -> dict[str, float]:
-    """Images a second."""
+    """Images per second."""
     images = mnist.load("validation").images[:BATCH, None].copy()
     calls = engines.ready(images, BATCH)
     times = microseconds(_with(images, calls), calls=20)
@@ -42,7 +44,7 @@ def many_digits() -> dict[str, float]:
 
 
 def _with(images: engines.Pixels, calls: dict[str, engines.Call]) -> dict[str, Contestant]:
-    """The calls with these images."""
+    """Bind the images to each call."""
 
     def bind(call: engines.Call) -> Contestant:
         return lambda: call(images)

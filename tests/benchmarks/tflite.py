@@ -1,4 +1,4 @@
-"""LeNet-5 as a .tflite file, written by hand: TensorFlow's converter is two gigabytes."""
+"""Write LeNet-5 as a .tflite file without TensorFlow's converter, which has two gigabytes."""
 
 import flatbuffers
 import numpy as np
@@ -11,16 +11,16 @@ VALID = schema.Padding.VALID
 
 
 class Chain:
-    """The operators so far; `tail` is the number of the tensor that the next one reads."""
+    """The operators so far. tail: the index of the tensor that the next one reads."""
 
     def __init__(self) -> None:
         self.graph = schema.SubGraphT(tensors=[], operators=[])
         self.codes: list[schema.OperatorCodeT] = []
-        self.buffers = [schema.BufferT()]  # the first stays empty: that of what is computed
+        self.buffers = [schema.BufferT()]  # the first stays empty, for activations
         self.tail = -1
 
     def tensor(self, kind: int, shape: list[int], array: NDArray[np.float32] | None = None) -> int:
-        """A tensor of the graph; with an array, a constant."""
+        """Add a tensor to the graph, a constant if there is an array."""
         tensor = schema.TensorT(shape=shape, type=kind, name=str(len(self.graph.tensors)))
         if array is not None:
             tensor.buffer = len(self.buffers)
@@ -31,7 +31,7 @@ class Chain:
     def add(
         self, operator: str, shape: list[int], options: object, *weights: NDArray[np.float32]
     ) -> None:
-        """options: of the operator, named like the schema's class for them, but for the T."""
+        """Append an operator. options: an instance of its options class in the schema."""
         kind = schema.TensorType.FLOAT32
         constants = [self.tensor(kind, list(array.shape), array) for array in weights]
         inputs, self.tail = [self.tail, *constants], self.tensor(kind, shape)
@@ -60,9 +60,9 @@ class Chain:
 
 
 def lenet5(weights: Weights, batch: int) -> bytes:
-    """Input: uint8 [batch, 28, 28, 1]. Output: probabilities, float32 [batch, 10].
+    """Build the file. Input: uint8 [batch, 28, 28, 1]. Output: probabilities, float32 [batch, 10].
 
-    weights: of PyTorch's layers, for pixels from 0 to 255.
+    weights: of PyTorch's layers, for pixels 0 to 255.
     """
     chain = Chain()
     chain.tail = pixels = chain.tensor(schema.TensorType.UINT8, [batch, 28, 28, 1])

@@ -1,4 +1,4 @@
-"""How the benchmarks measure: the contestants in turn, so that all suffer alike from other work."""
+"""Time contestants in turn, so that other load affects all of them alike."""
 
 import os
 import statistics
@@ -10,11 +10,11 @@ WINDOWS = 9
 
 
 def pin() -> str:
-    """Keep this process, and those it starts, on one core; gives the words that say so.
+    """Pin this process and its children to one core; return a description.
 
-    Starts the program anew, for libraries count the cores while they are imported: a second thread
-    of NumPy's on the same core would take the half of it from whoever comes after NumPy. Threads
-    that choose a core themselves get away: those that onnxruntime has by default.
+    Restarts the program, because libraries count the cores when they are imported: a second thread
+    of NumPy on the same core would take half of it from the next contestant. Threads that pin
+    themselves escape: those of onnxruntime by default.
     """
     if not hasattr(os, "sched_setaffinity"):
         return "not pinned to a core, which this system can't"
@@ -26,22 +26,22 @@ def pin() -> str:
 
 
 def microseconds(contestants: dict[str, Callable[[], object]], calls: int) -> dict[str, float]:
-    """Time of one call of each: the median of windows of that many calls."""
+    """The time of one call of each: the median over windows of `calls` calls."""
     windows: dict[str, list[float]] = {name: [] for name in contestants}
     for window in range(WINDOWS + 1):
         for name, call in contestants.items():
             started = time.perf_counter()
             for _ in range(calls):
                 call()
-            if window:  # the first only warms up
+            if window:  # the first one warms up
                 windows[name].append((time.perf_counter() - started) / calls * 1e6)
     return {name: statistics.median(times) for name, times in windows.items()}
 
 
 def show(title: str, unit: str, results: dict[str, float], rates: bool = False) -> None:
-    """Print the figures, and how many times as long as the first each takes.
+    """Print the figures, and each one's time relative to the first.
 
-    rates: more is better.
+    rates: whether more is better.
     """
     ours = next(iter(results.values()))
     print(f"\n{title}")

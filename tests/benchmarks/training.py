@@ -1,11 +1,11 @@
-"""How fast we train beside the usual ways, in this run and on this machine's CPU.
+"""Training speed compared with the usual ways, on this machine's CPU.
 
     make bench
 
-LeNet-5, recipe classic: our loop beside the one of PyTorch's MNIST example
-(https://github.com/pytorch/examples/tree/main/mnist): DataLoader, torchvision's ToTensor and
-Normalize, the same network, optimizer and batch. VGG-16, recipe default: our loop beside plain
-float32. Median of a few rounds, the contestants in turn; each with the threads it takes by itself.
+LeNet-5, recipe classic: our loop and that of PyTorch's MNIST example
+(https://github.com/pytorch/examples/tree/main/mnist), with DataLoader, torchvision's ToTensor and
+Normalize, and the same network, optimizer and batch. VGG-16, recipe default: our loop and plain
+float32. The median of a few rounds, in turn, each with its default number of threads.
 """
 
 import statistics
@@ -34,7 +34,7 @@ ROUNDS = 5
 
 
 class Example(Dataset[tuple[torch.Tensor, int]]):
-    """As torchvision.datasets.MNIST gives them: a PIL image through the example's transforms."""
+    """Like torchvision.datasets.MNIST: PIL images with the example's transforms."""
 
     def __init__(self, split: Split) -> None:
         self.split = split
@@ -51,7 +51,7 @@ class Example(Dataset[tuple[torch.Tensor, int]]):
 
 
 def ours(architecture: str, recipe: str, split: Split) -> float:
-    """Images a second of our training loop."""
+    """Images per second of our training loop."""
     plan = TrainConfig(architecture, replace(get_recipe(architecture, recipe), epochs=1))
     training = prepare.create_state(plan, CPU)
     mixed = models.ARCHITECTURES[architecture].mixed_precision and distributed.has_bfloat16(CPU)
@@ -61,9 +61,9 @@ def ours(architecture: str, recipe: str, split: Split) -> float:
 
 
 def example(split: Split) -> float:
-    """Images a second of the example's loop, with its defaults."""
+    """Images per second of the example's loop with its defaults."""
     network = LeNet5()
-    del network.normalize  # the transforms do it
+    del network.normalize  # the transforms normalize
     network.train()
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     started = time.perf_counter()
@@ -76,7 +76,7 @@ def example(split: Split) -> float:
 
 
 def plain(split: Split) -> float:
-    """Images a second of VGG-16 in float32, contiguous, without averaging or augmentation."""
+    """Images per second of VGG-16 in contiguous float32, without EMA or augmentation."""
     network = VGG16().train()
     for layer in network:
         if isinstance(layer, SmallMapConv2d):
