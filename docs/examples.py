@@ -1,6 +1,6 @@
-"""Draws the example pictures of the page of `digits serve`: python -m docs.examples
+"""Draw the example pictures of the page of `digits serve`: python -m docs.examples
 
-The digits are MNIST's test digits, in the order in which they come.
+The digits are MNIST's test digits in their order.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from digits.data import mnist
 from digits.data.mnist import Split
 
 FOLDER = Path(__file__).parent.parent / "runtime" / "digits" / "serve" / "page"
-QUALITY = 20  # of 100; they are small, and seen small
+QUALITY = 20  # of 100; enough for small pictures
 
 
 def pencil(digits: Split) -> NDArray[np.uint8]:
@@ -41,13 +41,13 @@ def shaded(digits: Split) -> NDArray[np.uint8]:
 
 
 def numbers(digits: Split) -> NDArray[np.uint8]:
-    """Numbers on ruled paper, tilted, in a lamp's light."""
+    """Numbers on ruled paper, tilted, in lamplight."""
     photo = Image.fromarray(page(digits))
     return np.asarray(photo.resize((480, 252), Image.Resampling.LANCZOS))
 
 
 def face(_: Split) -> NDArray[np.uint8]:
-    """What is no digit."""
+    """A smiley, which is no digit."""
     sheet = Sheet(180, 180)
     pen = ImageDraw.Draw(sheet.ink)
     pen.ellipse((40, 40, 140, 140), outline=255, width=6)

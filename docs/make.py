@@ -1,6 +1,6 @@
 """Draw the pictures of the README and of docs/: python -m docs.make
 
-`make model` does so, and brings curves.png from its run.
+`make model` calls it, and copies curves.png from its run.
 """
 
 import subprocess
@@ -29,7 +29,7 @@ SAMPLES = sorted((HERE.parent / "tests" / "pictures").glob("[0-9].*"))
 
 
 def shown(path: Path) -> Image.Image:
-    """The picture as a program shows it: upright, a chequerboard where it is transparent."""
+    """The picture as a viewer shows it: upright, with a chequerboard where it is transparent."""
     image = ImageOps.exif_transpose(Image.open(path))
     if image.mode.startswith("I"):
         return Image.fromarray(picture.load(path).pixels).convert("RGB")
@@ -43,7 +43,7 @@ def shown(path: Path) -> Image.Image:
 
 
 def pipeline() -> None:
-    """The sample pictures, the 28x28 pixels that the network sees of each, and its answers."""
+    """Draw the sample pictures, their 28x28 frames and the answers."""
     predictions = Classifier().predict_batch(SAMPLES)
     figure = Figure(figsize=(12, 3.1), layout="constrained")
     upper, lower = figure.subplots(2, len(SAMPLES))
@@ -60,7 +60,7 @@ def pipeline() -> None:
 
 
 def augmentation() -> None:
-    """Five training digits, and twenty ways in which a network may meet each."""
+    """Draw five training digits with twenty random augmentations of each."""
     digits, ways = 5, 20
     images = mnist.load("train").images[:digits, None]
     how = get_recipe("lenet5", "default").augmentation  # and VGG-16's
@@ -78,7 +78,7 @@ def augmentation() -> None:
 
 
 def examples() -> None:
-    """Sixty of each kind of pictures from which a network learns beside the training digits."""
+    """Draw sixty of each kind of generated training pictures."""
     digits = mnist.load("train")
     for name, frames in (
         ("handwriting", handwriting.generate(60, seed=0)[0]),
@@ -91,7 +91,7 @@ def examples() -> None:
 
 
 def page() -> None:
-    """Numbers of test digits on ruled paper, tilted, in uneven light: how they are read."""
+    """Draw numbers of test digits on tilted ruled paper in uneven light, and their reading."""
     photo = HERE / "page.jpg"
     Image.fromarray(synthetic.page(mnist.load("test"))).save(photo, quality=80)
     reading = Classifier().read(photo)
@@ -100,7 +100,7 @@ def page() -> None:
 
 
 def hypotheses() -> None:
-    """What `digits predict --debug` draws of a digit on ruled paper, half in a shadow."""
+    """Draw the output of `digits predict --debug` for a digit on ruled paper, half in a shadow."""
     sheet = Sheet(300, 420)
     sheet.rule(50, grey=150)
     sheet.write(chosen(mnist.load("test"), "2", start=11), 130, 60, size=190)
@@ -112,7 +112,7 @@ def hypotheses() -> None:
 
 
 def textbook() -> None:
-    """Training digits of each kind, and what docs/textbook.md trains and draws; half a minute."""
+    """Draw training digits, and train and draw what docs/textbook.md shows; half a minute."""
     train = mnist.load("train")
     kinds = [np.concatenate(train.images[train.labels == digit][:5]) for digit in range(10)]
     digits = Image.fromarray(np.concatenate(kinds, 1)).resize((840, 420), Image.Resampling.NEAREST)

@@ -1,7 +1,7 @@
-"""What mkdocs needs to make a site of documents that are written to be read in the repository.
+"""Hooks of MkDocs that turn documents written for the repository into a site.
 
-The README and its kind become pages, and links lead to pages. What has none, such as a module's
-code, keeps its name without a link.
+The README and similar documents become pages, and links point to pages. Links to files without a
+page, such as code, become plain text.
 """
 
 import posixpath

@@ -1,4 +1,4 @@
-"""Draws the README's picture of `digits serve` in a real browser: python -m docs.screenshot"""
+"""Draw the README's picture of `digits serve` in a real browser: python -m docs.screenshot"""
 
 import io
 from pathlib import Path
@@ -15,7 +15,7 @@ HEIGHT = 640  # pixels of the picture
 
 
 def main() -> None:
-    """A seven that is drawn on a phone, beside a photo that is read on a desktop."""
+    """Draw a seven on a phone next to a photo read on a desktop."""
     with TemporaryDirectory() as folder, served() as server:
         photo = Path(folder) / "numbers.png"
         Image.fromarray(synthetic.page(mnist.load("test"))).save(photo)
