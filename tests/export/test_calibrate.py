@@ -59,7 +59,7 @@ def test_kl_divergence_matches_its_formula() -> None:
 def test_dead_network_is_an_error(train_slice: Split) -> None:
     network = LeNet5().eval()
     with torch.no_grad():
-        network.get_submodule("conv1").weight.fill_(0)
-        network.get_submodule("conv1").bias.fill_(-1)
+        network.get_parameter("conv1.weight").fill_(0)
+        network.get_parameter("conv1.bias").fill_(-1)
     with pytest.raises(ModelError, match="relu1 is never positive"):
         calibrate(graph.build(network), train_slice.images[:5, None])

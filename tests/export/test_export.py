@@ -124,9 +124,9 @@ def test_large_accuracy_drop_writes_nothing(run: RunDir, network: Network) -> No
     """One channel 3,000 times as strong as the others: the same function, but not in int8."""
     loaded = checkpoint.load(run.checkpoint)
     with torch.no_grad():
-        loaded.model.get_submodule("conv1").weight[0] *= 3000
-        loaded.model.get_submodule("conv1").bias[0] *= 3000
-        loaded.model.get_submodule("conv2").weight[:, 0] /= 3000
+        loaded.model.get_parameter("conv1.weight")[0] *= 3000
+        loaded.model.get_parameter("conv1.bias")[0] *= 3000
+        loaded.model.get_parameter("conv2.weight")[:, 0] /= 3000
     checkpoint.save(run.checkpoint, loaded.model, loaded.provenance)
     with pytest.raises(ModelError, match=r"quantization costs \d+.\d+ points"):
         export_run(run, STATIC)

@@ -17,7 +17,7 @@ from digits_export.quantize import QuantizationMethod, quantize
 from digits_train.models import Network
 
 # Layers, and the operators that compute their maps.
-STAGES = {
+STAGES: dict[str, dict[str, tuple[str, ...]]] = {
     "network": {"pool1": ("Relu", "MaxPool"), "pool2": ("Relu", "MaxPool")},
     "vgg16": {"relu1_1": ("Relu",), "pool1": ("Relu", "MaxPool")},
 }

@@ -98,7 +98,7 @@ def chains(draw: st.DrawFn) -> Network:
     pad = draw(st.integers(0, 3))
     layers: list[nn.Module] = [nn.ZeroPad2d(pad)] * draw(st.integers(0, 1))
     layers.append(Normalize())
-    if layers[1:] or draw(st.booleans()):
+    if len(layers) > 1 or draw(st.booleans()):
         channels = 1
         for number in range(draw(st.integers(1, 3))):
             kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 5)))
@@ -148,7 +148,9 @@ def test_trainable_networks_can_be_exported(test_slice: Split, data: st.DataObje
 def test_layer_with_a_reserved_name_is_an_error(network: Network) -> None:
     model = graph.build(network).graph
     tensors = {name for node in model.node for name in (*node.input, *node.output)}
-    names = {name.split(".")[0] for name in tensors} - set(network._modules)
+    names = {name.split(".")[0] for name in tensors} - {
+        name for name, _ in network.named_children()
+    }
     for name in names:
         renamed = Network(
             OrderedDict((name if n == "fc3" else n, layer) for n, layer in network.named_children())

@@ -108,7 +108,7 @@ def test_one_scale_per_output_channel(quantized: onnx.ModelProto) -> None:
 
 def test_weights_round_to_nearest(network: Network, quantized: onnx.ModelProto) -> None:
     tensors = {t.name: numpy_helper.to_array(t) for t in quantized.graph.initializer}
-    exact = network.get_submodule("fc2").weight.detach().numpy()
+    exact = network.get_parameter("fc2.weight").detach().numpy()
     scale = tensors["fc2.weight.scale"][:, None]
     error = np.abs(tensors["fc2.weight.int"] * scale - exact)
     assert (error <= scale / 2 * 1.001).all()
@@ -143,11 +143,7 @@ def test_pool_before_its_relu(
     order = [name for name in layers if "relu" not in name]
     for pool, relu in (("pool1", "relu1"), ("pool2", "relu2"), ("fc1", "relu3"), ("fc2", "relu4")):
         order.insert(order.index(pool) + 1, relu)
-    swapped = LeNet5().eval()
-    for name in layers:
-        del swapped._modules[name]
-    for name in order:
-        swapped.add_module(name, layers[name])
+    swapped = Network(OrderedDict((name, layers[name]) for name in order)).eval()
     quantized = quantize(graph.build(swapped), train_slice.images[:, None])
     exact = verify.probabilities(
         open_session(graph.build(swapped).SerializeToString(), "float"), test_slice
@@ -161,8 +157,8 @@ def test_channel_of_zeros_keeps_its_bias(train_slice: Split, test_slice: Split) 
     torch.manual_seed(0)
     network = LeNet5().eval()
     with torch.no_grad():
-        network.get_submodule("fc1").weight[3] = 0
-        network.get_submodule("fc1").bias[3] = 7.5
+        network.get_parameter("fc1.weight")[3] = 0
+        network.get_parameter("fc1.bias")[3] = 7.5
     model = graph.build(network)
     tensors = {
         t.name: numpy_helper.to_array(t)

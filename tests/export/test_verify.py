@@ -15,7 +15,7 @@ def test_parity_names_a_small_disagreement(network: Network, test_slice: Split) 
     changed = LeNet5().eval()
     changed.load_state_dict(network.state_dict())
     with torch.no_grad():
-        changed.get_submodule("fc3").bias[4] += 0.01
+        changed.get_parameter("fc3.bias")[4] += 0.01
     session = open_session(graph.build(network).SerializeToString(), "float")
     with pytest.raises(
         ModelError, match=r"disagrees with the checkpoint: on image \d+ of \d+, the prob"
@@ -26,7 +26,7 @@ def test_parity_names_a_small_disagreement(network: Network, test_slice: Split) 
 def test_parity_finds_nan(network: Network, test_slice: Split) -> None:
     broken = LeNet5().eval()
     with torch.no_grad():
-        broken.get_submodule("fc1").weight.fill_(float("nan"))
+        broken.get_parameter("fc1.weight").fill_(float("nan"))
     session = open_session(graph.build(broken).SerializeToString(), "float")
     with pytest.raises(ModelError, match="disagrees"):
         verify.check_parity(session, network, UNSCALED, test_slice.images)
