@@ -1,15 +1,20 @@
 import os
 import resource
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import pytest
+
+from digits.processes import StopEvent
+
 
 @contextmanager
 def count_calls(*functions: Callable[..., object]) -> Iterator[Counter[str]]:
-    """How often each function is called in this thread, whoever imported it under which name."""
+    """Count the calls of each function in this thread, under whatever name it was imported."""
     names = {function.__code__: function.__name__ for function in functions}
     counts = Counter[str]()
 
@@ -25,8 +30,8 @@ def count_calls(*functions: Callable[..., object]) -> Iterator[Counter[str]]:
 
 
 @contextmanager
-def no_more_files() -> Iterator[None]:
-    """As many files are open as the process may have."""
+def no_free_file_descriptors() -> Iterator[None]:
+    """Lower the limit of open files to those that are open already."""
     free = os.dup(1)
     os.close(free)
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -35,3 +40,14 @@ def no_more_files() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.fixture
+def stop() -> Iterator[StopEvent]:
+    """An event that SIGTERM sets."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    event = StopEvent()
+    event.set_by_signals()
+    yield event
+    for number, handler in before.items():
+        signal.signal(number, handler)

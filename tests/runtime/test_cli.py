@@ -1,4 +1,4 @@
-"""The command line in this process; tests/e2e runs the installed command."""
+"""The command line, mostly in this process; tests/e2e runs the installed command."""
 
 import csv
 import dataclasses
@@ -31,12 +31,12 @@ from tests.synthetic import Sheet, chosen, lamp
 
 
 @pytest.fixture
-def strict(tmp_path: Path) -> Path:
-    """A model that is never sure enough."""
+def strict_model(tmp_path: Path) -> Path:
+    """A model that rejects all but certain predictions."""
     raw = Path(BUNDLED).read_bytes()
     never = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)
-    (tmp_path / "strict.onnx").write_bytes(metadata.add_metadata(raw, never))
-    return tmp_path / "strict.onnx"
+    (tmp_path / "strict_model.onnx").write_bytes(metadata.add_metadata(raw, never))
+    return tmp_path / "strict_model.onnx"
 
 
 @pytest.fixture
@@ -50,23 +50,28 @@ def page(tmp_path: Path, test_slice: Split) -> Path:
     return tmp_path / "page.png"
 
 
-def test_one_picture_one_line(run: Run, pictures: list[Path]) -> None:
+def test_predict_one_picture_prints_one_line(run: Run, pictures: list[Path]) -> None:
     code, out, err = run("predict", pictures[2])
     assert (code, err) == (0, "")
     assert re.fullmatch(r"2  \(\d+\.\d %\)\n", out)
 
 
-def test_an_unsure_answer_is_a_question_with_a_guess(
-    run: Run, pictures: list[Path], strict: Path
+def test_rejected_prediction_prints_question_mark_and_guess(
+    run: Run, pictures: list[Path], strict_model: Path
 ) -> None:
-    code, out, err = run("predict", pictures[5], "--model", strict)
+    code, out, err = run("predict", pictures[5], "--model", strict_model)
     assert (code, err) == (0, "")
     assert re.fullmatch(r"\?  \(\d+\.\d %, perhaps 5\)\n", out)
-    assert json.loads(run("predict", "--json", pictures[5], "--model", strict)[1])["digit"] is None
-    assert run("predict", pictures[5], "--model", strict, "--reject", "never")[1].startswith("5  (")
+    assert (
+        json.loads(run("predict", "--json", pictures[5], "--model", strict_model)[1])["digit"]
+        is None
+    )
+    assert run("predict", pictures[5], "--model", strict_model, "--reject", "never")[1].startswith(
+        "5  ("
+    )
 
 
-def test_several_pictures_are_named(run: Run, pictures: list[Path]) -> None:
+def test_predict_several_pictures_prints_names(run: Run, pictures: list[Path]) -> None:
     code, out, _ = run("predict", pictures[4], pictures[1])
     assert code == 0
     assert [line.split("  ")[:2] for line in out.splitlines()] == [
@@ -75,13 +80,13 @@ def test_several_pictures_are_named(run: Run, pictures: list[Path]) -> None:
     ]
 
 
-def test_a_folder(run: Run, pictures: list[Path]) -> None:
+def test_predict_folder(run: Run, pictures: list[Path]) -> None:
     code, out, _ = run("predict", pictures[0].parent)
     assert code == 0
     assert [Path(line.split("  ")[0]) for line in out.splitlines()] == pictures
 
 
-def test_json_lines(run: Run, pictures: list[Path]) -> None:
+def test_predict_json_lines(run: Run, pictures: list[Path]) -> None:
     code, out, _ = run("predict", "--json", *pictures[:3])
     records = [json.loads(line) for line in out.splitlines()]
     assert code == 0
@@ -91,7 +96,7 @@ def test_json_lines(run: Run, pictures: list[Path]) -> None:
     assert len(records[0]["box"]) == 4
 
 
-def test_csv(run: Run, pictures: list[Path]) -> None:
+def test_predict_csv(run: Run, pictures: list[Path]) -> None:
     code, out, _ = run("predict", "--csv", *pictures[:3])
     rows = list(csv.DictReader(io.StringIO(out)))
     assert code == 0
@@ -99,7 +104,9 @@ def test_csv(run: Run, pictures: list[Path]) -> None:
     assert float(rows[1]["p1"]) == float(rows[1]["confidence"]) > 0.9
 
 
-def test_one_bad_file_costs_that_one_file(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+def test_bad_file_is_skipped_and_exits_with_1(
+    run: Run, pictures: list[Path], tmp_path: Path
+) -> None:
     Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
     code, out, err = run(
         "predict", pictures[3], tmp_path / "missing.png", tmp_path / "blank.png", pictures[7]
@@ -112,14 +119,16 @@ def test_one_bad_file_costs_that_one_file(run: Run, pictures: list[Path], tmp_pa
     assert "blank.png" in err
 
 
-def test_an_empty_folder_among_pictures(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+def test_empty_folder_is_an_error_but_others_are_read(
+    run: Run, pictures: list[Path], tmp_path: Path
+) -> None:
     code, out, err = run("predict", tmp_path, pictures[3])
     assert code == 1
     assert len(out.splitlines()) == 1
     assert "no pictures in" in err
 
 
-def test_a_bad_model(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+def test_bad_model_is_an_error(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"nonsense")
     code, out, err = run("predict", pictures[0], "--model", tmp_path / "bad.onnx")
     assert (code, out) == (1, "")
@@ -159,7 +168,7 @@ def test_a_bad_model(run: Run, pictures: list[Path], tmp_path: Path) -> None:
         ["export", "--max-accuracy-drop", "-1"],
     ],
 )
-def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
+def test_usage_error_exits_with_2(run: Run, arguments: list[str]) -> None:
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     assert "Usage: digits" in err
@@ -174,35 +183,37 @@ def test_version_and_help(run: Run) -> None:
         assert out.startswith("Usage: digits")
 
 
-def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+def hide_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [name for name in sys.modules if name.startswith(("digits_", "torch"))]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "torch", None)
 
 
 @pytest.mark.parametrize("command", ["train", "export"])
-def test_a_missing_extra_is_named(run: Run, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    without_torch(monkeypatch)
+def test_missing_extra_is_named(run: Run, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hide_torch(monkeypatch)
     code, out, err = run(command)
     assert (code, out) == (1, "")
     assert err == f'error: `digits {command}` needs torch: pip install "digits[{command}]"\n'
 
 
-def test_a_checkpoint_needs_torch(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    without_torch(monkeypatch)
+def test_info_of_checkpoint_without_torch_is_an_error(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide_torch(monkeypatch)
     code, out, err = run("info", "checkpoint.safetensors")
     assert (code, out) == (1, "")
     assert err == 'error: `digits info CHECKPOINT` needs torch: pip install "digits[train]"\n'
 
 
-def test_a_reader_that_goes_away_is_no_traceback(pictures: list[Path]) -> None:
+def test_closed_pipe_is_silent(pictures: list[Path]) -> None:
     command = f"{sys.executable} -m digits predict {shlex.join(map(str, pictures * 20))} | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
 
 
-def test_a_full_disk_under_the_results_is_one_line(pictures: list[Path]) -> None:
+def test_full_disk_under_stdout_is_one_line(pictures: list[Path]) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "digits", "predict", pictures[0]],
@@ -216,28 +227,28 @@ def test_a_full_disk_under_the_results_is_one_line(pictures: list[Path]) -> None
 
 
 @pytest.mark.slow
-def test_a_bar_on_the_terminal_leaves_the_results_alone(pictures: list[Path]) -> None:
-    """Results in a pipe, stderr on a terminal: the bar is drawn there, the lines are not."""
-    terminal, its_other_end = os.openpty()
+def test_progress_bar_is_drawn_on_stderr_only(pictures: list[Path]) -> None:
+    """Results go to a pipe, stderr to a terminal: the bar is drawn there, the results are not."""
+    terminal, stderr = os.openpty()
     drawn = bytearray()
 
-    def look() -> None:  # while it runs: a terminal that nobody reads from fills up
+    def drain() -> None:  # while it runs, or the terminal's buffer fills up
         with suppress(OSError):
             while part := os.read(terminal, 1 << 16):
                 drawn.extend(part)
 
-    eye = threading.Thread(target=look)
-    eye.start()
+    reader = threading.Thread(target=drain)
+    reader.start()
     done = subprocess.run(
         [sys.executable, "-m", "digits", "predict", *pictures * 25],
         stdout=subprocess.PIPE,
-        stderr=its_other_end,
+        stderr=stderr,
         env=os.environ | {"TERM": "xterm"},  # on a dumb one there is no bar
         text=True,
         timeout=60,
     )
-    os.close(its_other_end)
-    eye.join()
+    os.close(stderr)
+    reader.join()
     os.close(terminal)
     assert len(done.stdout.splitlines()) == 250
     assert b"reading" in drawn
@@ -249,11 +260,11 @@ def test_a_bar_on_the_terminal_leaves_the_results_alone(pictures: list[Path]) ->
 @pytest.mark.parametrize("name", [b"zw\xc3\xb6lf.png", b"\xff.png", b"two\nlines.png"])
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
 @pytest.mark.parametrize("form", ["", "--csv", "--json"])
-def test_any_file_name_can_be_written(
+def test_any_file_name_in_any_encoding_is_printed(
     pictures: list[Path], tmp_path: Path, name: bytes, encoding: str, form: str
 ) -> None:
     path = os.path.join(os.fsencode(tmp_path), name)
-    shutil.copy(pictures[1], path)
+    shutil.copy(os.fsencode(pictures[1]), path)
     done = subprocess.run(
         [sys.executable, "-m", "digits", "predict", path, pictures[2], *filter(None, [form])],
         capture_output=True,
@@ -268,7 +279,7 @@ def test_any_file_name_can_be_written(
         assert len(done.stdout.splitlines()) == 2
 
 
-def test_a_name_that_is_too_long_costs_one_line(run: Run, pictures: list[Path]) -> None:
+def test_too_long_file_name_is_one_error(run: Run, pictures: list[Path]) -> None:
     code, out, err = run("predict", "long" * 100, pictures[1])
     assert code == 1
     assert len(out.splitlines()) == 1
@@ -276,7 +287,7 @@ def test_a_name_that_is_too_long_costs_one_line(run: Run, pictures: list[Path]) 
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["predict", "--csv", "PICTURE"]])
-def test_stdout_that_is_full_from_the_start(pictures: list[Path], arguments: list[str]) -> None:
+def test_full_stdout_at_startup_is_one_line(pictures: list[Path], arguments: list[str]) -> None:
     arguments = [str(pictures[0]) if word == "PICTURE" else word for word in arguments]
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "digits", *arguments]
@@ -287,34 +298,34 @@ def test_stdout_that_is_full_from_the_start(pictures: list[Path], arguments: lis
     assert done.stderr.count(b"\n") == 1
 
 
-def test_errors_stay_out_of_the_results_when_stderr_is_closed(pictures: list[Path]) -> None:
+def test_errors_with_stderr_closed_stay_off_stdout(pictures: list[Path]) -> None:
     command = f"{sys.executable} -m digits predict --json missing.png '{pictures[1]}' 2>&-"
     done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1
     assert [json.loads(line)["digit"] for line in done.stdout.splitlines()] == [1]
 
 
-def test_wrong_usage_stays_out_of_the_results_when_stderr_is_closed() -> None:
+def test_usage_error_with_stderr_closed_stays_off_stdout() -> None:
     command = f"{sys.executable} -m digits fly 2>&-"
     done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, timeout=60)
     assert (done.returncode, done.stdout) == (2, b"")
 
 
-def test_a_full_stderr_costs_no_picture(pictures: list[Path]) -> None:
+def test_full_stderr_loses_no_result(pictures: list[Path]) -> None:
     command = f"{sys.executable} -m digits predict missing.png '{pictures[1]}' 2>/dev/full"
     done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1
     assert len(done.stdout.splitlines()) == 1
 
 
-def test_a_closed_stdout_is_an_error(pictures: list[Path]) -> None:
+def test_closed_stdout_is_an_error(pictures: list[Path]) -> None:
     command = f"{sys.executable} -m digits predict '{pictures[1]}' >&-"
     done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr == "error: can't write the results: stdout is closed\n"
 
 
-def test_control_characters_don_t_reach_the_terminal(run: Run) -> None:
+def test_control_characters_in_errors_are_escaped(run: Run) -> None:
     code, _, err = run("predict", "red\x1b[31m\nname.png")
     assert code == 1
     assert err == "error: no file matches red\\x1b[31m\\x0aname.png\n"
@@ -332,11 +343,11 @@ def test_line_breaks_in_environment_are_escaped(
     assert f"{tmp_path}/a\\x0a\\x1b[31mb" in err
 
 
-def test_a_page_is_read_line_by_line(run: Run, page: Path) -> None:
+def test_read_page_prints_lines(run: Run, page: Path) -> None:
     assert run("read", page) == (0, "2718  28\n459\n", "")
 
 
-def test_a_page_as_json(run: Run, page: Path) -> None:
+def test_read_page_json(run: Run, page: Path) -> None:
     code, out, _ = run("read", "--json", page)
     [record] = [json.loads(line) for line in out.splitlines()]
     assert code == 0
@@ -354,21 +365,21 @@ def test_a_page_as_json(run: Run, page: Path) -> None:
     assert 210 < top < bottom < 290
 
 
-def test_a_page_as_csv(run: Run, page: Path) -> None:
+def test_read_page_csv(run: Run, page: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(run("read", "--csv", page)[1])))
     assert [row["digit"] for row in rows] == list("271828459")
     assert [row["line"] for row in rows] == list("111111222")
     assert [row["column"] for row in rows] == list("111122111")
 
 
-def test_unsure_digits_of_a_number_are_marked(run: Run, page: Path, strict: Path) -> None:
-    marked = run("read", page, "--model", strict)[1]
+def test_read_marks_rejected_digits(run: Run, page: Path, strict_model: Path) -> None:
+    marked = run("read", page, "--model", strict_model)[1]
     assert re.fullmatch(r"[?2][?7][?1][?8]  [?2][?8]\n[?4][?5][?9]\n", marked)
-    assert marked.count("?") > 4  # of some it is as sure as a number can say
-    assert run("read", page, "--model", strict, "--reject", "never")[1] == "2718  28\n459\n"
+    assert marked.count("?") > 4  # the confidence of some rounds to 1.0
+    assert run("read", page, "--model", strict_model, "--reject", "never")[1] == "2718  28\n459\n"
 
 
-def test_several_pages_are_named(run: Run, page: Path, tmp_path: Path) -> None:
+def test_read_several_pages_prints_names(run: Run, page: Path, tmp_path: Path) -> None:
     Image.new("L", (300, 300), 200).save(tmp_path / "blank.png")
     code, out, err = run("read", tmp_path)
     assert code == 1
@@ -376,20 +387,20 @@ def test_several_pages_are_named(run: Run, page: Path, tmp_path: Path) -> None:
     assert err == f"error: {tmp_path / 'blank.png'}: no digits found\n"
 
 
-def test_an_annotated_page(run: Run, page: Path, tmp_path: Path) -> None:
+def test_read_annotate_saves_image(run: Run, page: Path, tmp_path: Path) -> None:
     assert run("read", page, "--annotate", tmp_path / "out.png")[0] == 0
     with Image.open(tmp_path / "out.png") as image:
         assert image.size == (700, 500)
 
 
-def test_several_digits_in_one_picture_are_pointed_out(run: Run, page: Path) -> None:
+def test_predict_page_of_several_digits_is_an_error(run: Run, page: Path) -> None:
     code, out, err = run("predict", page)
     assert code == 1
     assert out == "?  (perhaps several digits: `digits read` reads them all)\n"
     assert err.startswith(f"error: {page}: perhaps several digits")
 
 
-def test_a_blank_page_is_a_question_and_an_error(run: Run, tmp_path: Path) -> None:
+def test_blank_page_is_rejected_and_an_error(run: Run, tmp_path: Path) -> None:
     Image.new("L", (300, 300), 200).save(tmp_path / "blank.png")
     code, out, err = run("predict", "--json", tmp_path / "blank.png")
     record = json.loads(out)
@@ -398,14 +409,14 @@ def test_a_blank_page_is_a_question_and_an_error(run: Run, tmp_path: Path) -> No
     assert err == f"error: {tmp_path / 'blank.png'}: no ink found\n"
 
 
-def test_a_picture_from_stdin(pictures: list[Path]) -> None:
+def test_predict_stdin(pictures: list[Path]) -> None:
     command = [sys.executable, "-m", "digits", "predict", "-"]
     done = subprocess.run(command, input=pictures[7].read_bytes(), capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(b"7  (")
 
 
-def test_folders_in_folders(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+def test_subfolders_need_recursive_option(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     (tmp_path / "deeper").mkdir()
     shutil.copy(pictures[4], tmp_path / "deeper")
     code, _, err = run("predict", tmp_path)
@@ -445,15 +456,15 @@ def test_debug_examines_each_picture_once(run: Run, pictures: list[Path], tmp_pa
     assert calls["probabilities"] == 10 + 1  # with a test of the session
 
 
-def test_the_debug_strip_of_stdin(pictures: list[Path], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "digits", "predict", "--debug", tmp_path, "-"]
+def test_debug_strip_of_stdin(pictures: list[Path], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "digits", "predict", "--debug", str(tmp_path), "-"]
     subprocess.run(command, input=pictures[7].read_bytes(), check=True, timeout=60)
     assert [path.name for path in tmp_path.iterdir()] == ["stdin.png"]
 
 
-def test_nothing_is_left_in_the_user_s_home(pictures: list[Path], tmp_path: Path) -> None:
-    """onnxruntime's telemetry once kept a device's number there."""
-    command = [sys.executable, "-m", "digits", "predict", pictures[7]]
+def test_home_folder_stays_empty(pictures: list[Path], tmp_path: Path) -> None:
+    """onnxruntime's telemetry once stored a device ID there."""
+    command = [sys.executable, "-m", "digits", "predict", str(pictures[7])]
     home = os.environ | {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     subprocess.run(command, env=home, check=True, capture_output=True, timeout=60)
     assert not list(tmp_path.iterdir())

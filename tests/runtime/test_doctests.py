@@ -1,4 +1,4 @@
-"""The examples in docstrings work; they run in the folder of the sample pictures."""
+"""Run the examples in docstrings, in the folder of the sample pictures."""
 
 import doctest
 import importlib
@@ -15,7 +15,7 @@ MODULES = [
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_docstring_examples(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "tests" / "pictures")
     found = doctest.testmod(importlib.import_module(name))
     assert found.attempted

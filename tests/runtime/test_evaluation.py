@@ -11,7 +11,7 @@ from digits.errors import ModelError
 from digits.evaluation import MAX_MISTAKES, Evaluation
 
 
-def evaluated(
+def evaluate(
     labels: list[int], probabilities: np.ndarray, threshold: float = 0.0, parts: int = 1
 ) -> Evaluation:
     result = Evaluation(threshold)
@@ -23,16 +23,16 @@ def evaluated(
     return result
 
 
-def answers(digits: list[int], confidence: list[float] | float = 0.9) -> np.ndarray:
-    """Probabilities whose largest is that of the digit; the others share the rest."""
+def make_probabilities(digits: list[int], confidence: list[float] | float = 0.9) -> np.ndarray:
+    """Give each digit its confidence; the other nine share the rest. float32 [n, 10]."""
     sure = np.broadcast_to(confidence, len(digits))
     rows = np.repeat((1 - sure)[:, None] / 9, 10, axis=1)
     rows[np.arange(len(digits)), digits] = sure
     return rows.astype(np.float32)
 
 
-def test_accuracy_precision_and_recall() -> None:
-    result = evaluated([1, 1, 1, 7], answers([1, 1, 7, 7]))
+def test_accuracy_precision_recall_by_hand() -> None:
+    result = evaluate([1, 1, 1, 7], make_probabilities([1, 1, 7, 7]))
     assert (result.total, result.wrong, result.accuracy) == (4, 1, 0.75)
     assert result.confusion[1, 7] == 1
     assert result.recall[1] == pytest.approx(2 / 3)
@@ -42,50 +42,52 @@ def test_accuracy_precision_and_recall() -> None:
     assert math.isnan(result.precision[0])
 
 
-def test_the_interval_is_wilson_s() -> None:
+def test_interval_matches_wilson() -> None:
     """8 of 10: 0.4901625 to 0.9433178 (R's binom.wilson)."""
-    result = evaluated([1] * 10, answers([1] * 8 + [2] * 2))
+    result = evaluate([1] * 10, make_probabilities([1] * 8 + [2] * 2))
     assert result.interval == pytest.approx((0.4901625, 0.9433178), abs=1e-6)
-    perfect = evaluated([1] * 10, answers([1] * 10))
+    perfect = evaluate([1] * 10, make_probabilities([1] * 10))
     assert perfect.interval == pytest.approx((0.7224672, 1.0), abs=1e-6)
 
 
-def test_nothing_has_no_accuracy() -> None:
+def test_empty_evaluation_has_nan_metrics() -> None:
     result = Evaluation()
     shares = [result.accuracy, *result.interval, result.calibration_error]
     assert all(math.isnan(share) for share in [*shares, result.selective_accuracy])
 
 
-def test_numbers_that_are_none_have_no_accuracy() -> None:
+def test_nan_probabilities_are_an_error() -> None:
     with pytest.raises(ModelError, match="invalid probabilities"):
-        evaluated([3], np.full((1, 10), np.nan, np.float32))
+        evaluate([3], np.full((1, 10), np.nan, np.float32))
 
 
-def test_rejected_answers_are_counted_apart() -> None:
-    result = evaluated([3, 3, 3, 3], answers([3, 3, 5, 5], [0.9, 0.4, 0.4, 0.9]), threshold=0.5)
+def test_rejected_predictions_are_counted() -> None:
+    result = evaluate(
+        [3, 3, 3, 3], make_probabilities([3, 3, 5, 5], [0.9, 0.4, 0.4, 0.9]), threshold=0.5
+    )
     assert (result.rejected, result.rejected_right, result.wrong) == (2, 1, 2)
     assert result.selective_accuracy == 0.5
 
 
-def test_the_calibration_error_of_honest_and_of_boastful_confidence() -> None:
-    """Nine of ten right: honest at 90 %, boastful at 100 %."""
+def test_calibration_error_of_calibrated_and_overconfident() -> None:
+    """With nine of ten right, 90 % is calibrated, 100 % is overconfident."""
     labels = [0] * 9 + [1]
-    honest = evaluated(labels, answers([0] * 10, 0.9))
-    boastful = evaluated(labels, answers([0] * 10, 1.0))
-    assert honest.calibration_error == pytest.approx(0, abs=1e-6)
-    assert boastful.calibration_error == pytest.approx(0.1, abs=1e-6)
+    calibrated = evaluate(labels, make_probabilities([0] * 10, 0.9))
+    overconfident = evaluate(labels, make_probabilities([0] * 10, 1.0))
+    assert calibrated.calibration_error == pytest.approx(0, abs=1e-6)
+    assert overconfident.calibration_error == pytest.approx(0.1, abs=1e-6)
 
 
-def test_the_calibration_error_is_taken_bin_by_bin() -> None:
-    """Half the digits doubted and right, half boasted and wrong: the mean alone would be fair."""
-    result = evaluated([0, 0, 1, 1], answers([0] * 4, [0.5, 0.5, 0.99, 0.99]))
+def test_calibration_error_is_computed_per_bin() -> None:
+    """Half underconfident, half overconfident: the means over all bins would nearly cancel."""
+    result = evaluate([0, 0, 1, 1], make_probabilities([0] * 4, [0.5, 0.5, 0.99, 0.99]))
     assert result.calibration_error == pytest.approx((0.5 + 0.99) / 2)
 
 
-def test_the_worst_mistakes_are_kept_and_no_more() -> None:
+def test_only_the_worst_mistakes_are_kept() -> None:
     count = 3 * MAX_MISTAKES
     sure = np.linspace(0.5, 0.99, count)
-    result = evaluated([4] * count, answers([9] * count, sure.tolist()))
+    result = evaluate([4] * count, make_probabilities([9] * count, sure.tolist()))
     assert result.wrong == count
     assert len(result.mistakes) == MAX_MISTAKES
     assert [mistake.name for mistake in result.mistakes[:2]] == ["digit 95", "digit 94"]
@@ -95,9 +97,9 @@ def test_the_worst_mistakes_are_kept_and_no_more() -> None:
     assert worst.label_probability == pytest.approx(0.01 / 9)
 
 
-def test_of_equal_mistakes_the_first_are_kept() -> None:
+def test_equal_mistakes_keep_the_first() -> None:
     count = 2 * MAX_MISTAKES
-    result = evaluated([4] * count, answers([9] * count))
+    result = evaluate([4] * count, make_probabilities([9] * count))
     assert [mistake.name for mistake in result.mistakes] == [
         f"digit {n}" for n in range(MAX_MISTAKES)
     ]
@@ -109,10 +111,12 @@ def test_of_equal_mistakes_the_first_are_kept() -> None:
     ),
     st.integers(1, 90),
 )
-def test_the_batches_make_no_difference(digits: list[tuple[int, int, float]], parts: int) -> None:
+def test_batch_split_does_not_change_the_result(
+    digits: list[tuple[int, int, float]], parts: int
+) -> None:
     labels, predicted, sure = (list(values) for values in zip(*digits, strict=True))
-    rows = answers(predicted, sure)
-    one, many = evaluated(labels, rows, 0.5), evaluated(labels, rows, 0.5, min(parts, len(digits)))
+    rows = make_probabilities(predicted, sure)
+    one, many = evaluate(labels, rows, 0.5), evaluate(labels, rows, 0.5, min(parts, len(digits)))
     assert (one.confusion == many.confusion).all()
     assert one.rejected == many.rejected
     assert one.calibration_error == pytest.approx(many.calibration_error, abs=1e-12)

@@ -22,14 +22,14 @@ from digits.files import (
 )
 
 
-def test_the_file_appears_whole(tmp_path: Path) -> None:
+def test_write_text_leaves_only_the_complete_file(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file.txt"
     write_text(path, "zwölf\n")
     assert path.read_bytes() == "zwölf\n".encode()
     assert [file.name for file in path.parent.iterdir()] == ["file.txt"]
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file.bin"
     write_bytes(path, b"old")
     with (
@@ -43,20 +43,22 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
-def test_other_exceptions_pass_through(tmp_path: Path, error: type[BaseException]) -> None:
+def test_other_exceptions_propagate_and_clean_up(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
     with pytest.raises(error), atomic_write(tmp_path / "file") as temporary:
         temporary.write_bytes(b"half")
         raise error
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:
+def test_parent_that_is_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DigitsError, match="can't write"):
         write_text(tmp_path / "file" / "below", "text")
 
 
-def test_several_files_are_written_all_or_none(tmp_path: Path) -> None:
+def test_write_all_is_all_or_nothing(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "deep" / "two"
     write_all({one: b"1", two: b"2"})
     assert (one.read_bytes(), two.read_bytes()) == (b"1", b"2")
@@ -70,7 +72,7 @@ def test_several_files_are_written_all_or_none(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"one", "deep", "file", "folder"}
 
 
-def test_what_a_kill_left_of_several_files_goes_when_they_are_written_again(tmp_path: Path) -> None:
+def test_write_all_removes_stale_temps(tmp_path: Path) -> None:
     for name in (".one-0123abcd.txt", ".two[1]-89abcdef", ".other-0123abcd.txt", ".one-0.txt"):
         (tmp_path / name).write_bytes(b"half")
     write_all({tmp_path / "one.txt": b"1", tmp_path / "two[1]": b"2"})
@@ -78,7 +80,7 @@ def test_what_a_kill_left_of_several_files_goes_when_they_are_written_again(tmp_
     assert left == {"one.txt", "two[1]", ".other-0123abcd.txt", ".one-0.txt"}
 
 
-def test_what_is_being_written_is_not_swept_away(tmp_path: Path) -> None:
+def test_temp_in_use_is_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "one"
     with atomic_write(path) as temporary:
         temporary.write_bytes(b"slow")
@@ -88,9 +90,7 @@ def test_what_is_being_written_is_not_swept_away(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_disk_without_locks_is_written_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_write_without_lock_support(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(file: int, operation: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -103,8 +103,8 @@ def test_a_disk_without_locks_is_written_all_the_same(
         assert free and still
 
 
-def test_a_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Windows, which renames and deletes no file that is open."""
+def test_write_without_fcntl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Like Windows, which can't rename or delete an open file."""
     monkeypatch.setitem(sys.modules, "fcntl", None)
     (tmp_path / ".one-0123abcd").touch()
     with atomic_write(tmp_path / "one") as temporary:
@@ -117,7 +117,7 @@ def test_a_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 class Stepper(threading.Thread):
-    """Does its work up to the next call that other processes can see, one step after the other."""
+    """A thread that runs step by step, each up to the next call that other processes can see."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         super().__init__(daemon=True)
@@ -146,7 +146,7 @@ class Stepper(threading.Thread):
             self._there.acquire()
 
     def finish(self) -> int:
-        """How many steps there were in all."""
+        """Run to the end. Returns the number of steps."""
         while not self.done:
             self.step()
         if self.error:
@@ -156,7 +156,7 @@ class Stepper(threading.Thread):
 
 @pytest.fixture
 def stepwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a Stepper wait before each of these calls."""
+    """Make a Stepper wait before each of these calls."""
 
     def patch(owner: Any, name: str) -> None:
         real = getattr(owner, name)
@@ -178,8 +178,8 @@ def stepwise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_sweep_never_deletes_a_file_in_use(tmp_path: Path, stepwise: None) -> None:
-    """One process writes while another sweeps: every order of what they ask of the system."""
+def test_remove_stale_temps_races_with_a_writer(tmp_path: Path, stepwise: None) -> None:
+    """One process writes while another removes temps: every interleaving of their system calls."""
 
     def write() -> None:
         with atomic_write(tmp_path / "file") as temporary:
@@ -203,7 +203,7 @@ def test_sweep_never_deletes_a_file_in_use(tmp_path: Path, stepwise: None) -> No
         assert (tmp_path / "file").read_bytes() == b"new"
 
 
-def test_a_folder_has_one_owner_at_a_time(tmp_path: Path) -> None:
+def test_locked_folder_has_one_owner(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     with locked_folder(folder) as first:
@@ -222,10 +222,10 @@ def test_a_folder_has_one_owner_at_a_time(tmp_path: Path) -> None:
             assert free
 
 
-def test_a_folder_that_another_one_replaced_is_not_locked(
+def test_folder_deleted_while_locking_is_not_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One process gives its run folder up in the moment in which another opens it."""
+    """One process deletes its run folder just as another opens it."""
     folder, real = tmp_path / "folder", os.open
 
     def late(path: Any, *rest: Any) -> int:
@@ -239,7 +239,7 @@ def test_a_folder_that_another_one_replaced_is_not_locked(
         assert not free
 
 
-def test_what_can_t_be_deleted_is_named(tmp_path: Path) -> None:
+def test_remove_error_names_the_path(tmp_path: Path) -> None:
     remove(tmp_path / "nothing")
     (tmp_path / "folder").mkdir()
     with pytest.raises(DigitsError, match="can't delete .*folder"):

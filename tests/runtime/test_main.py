@@ -1,4 +1,4 @@
-"""Where the command starts and how Ctrl-C ends it."""
+"""How the command starts, and how Ctrl-C ends it."""
 
 import os
 import signal
@@ -12,12 +12,12 @@ import pytest
 INTERRUPT = "import os, signal; os.kill(os.getpid(), signal.SIGINT)\n"
 
 
-def heeding() -> None:
-    """For preexec_fn: a shell's background jobs ignore Ctrl-C, and so would what they start."""
+def restore_sigint() -> None:
+    """For preexec_fn: a shell's background jobs ignore Ctrl-C, and so would their children."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def run(code: str, cwd: Path, before: Callable[[], object] = heeding) -> tuple[int, str]:
+def run(code: str, cwd: Path, before: Callable[[], object] = restore_sigint) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.argv[1:] = ['info']\n{code}"],
         cwd=cwd,
@@ -31,8 +31,8 @@ def run(code: str, cwd: Path, before: Callable[[], object] = heeding) -> tuple[i
 
 
 @pytest.mark.parametrize("module", ["onnxruntime", "digits.inference.model_file"])
-def test_ctrl_c_in_an_import(tmp_path: Path, module: str) -> None:
-    """Which NumPy's and onnxruntime's C code make an ImportError of, and a long traceback."""
+def test_sigint_during_import_exits_with_130(tmp_path: Path, module: str) -> None:
+    """NumPy and onnxruntime turn it into an ImportError with a long traceback."""
     (tmp_path / "interrupts.py").write_text(
         f"import sys\nclass Finder:\n  def find_spec(self, name, *_):\n"
         f"    if name == {module!r}:\n"
@@ -44,35 +44,35 @@ def test_ctrl_c_in_an_import(tmp_path: Path, module: str) -> None:
     assert run(code, tmp_path) == (130, "stopped\n")
 
 
-def test_ctrl_c_while_it_works(tmp_path: Path) -> None:
+def test_sigint_while_working_cleans_up(tmp_path: Path) -> None:
     code = f"""
-from digits import __main__
-def work(*_):
+from digits import __main__, cli
+def work(**_):
     try:
         {INTERRUPT.strip()}
     finally:
-        print("tidied", file=sys.stderr)
-__main__._run = work
+        print("cleaned up", file=sys.stderr)
+cli.app = work
 __main__.main()
 """
-    assert run(code, tmp_path) == (130, "tidied\nstopped\n")
+    assert run(code, tmp_path) == (130, "cleaned up\nstopped\n")
 
 
-def test_ctrl_c_does_not_wait_for_threads(tmp_path: Path) -> None:
-    """PyTorch aborts a process that ends in the usual way while a thread of it still computes."""
+def test_sigint_does_not_wait_for_threads(tmp_path: Path) -> None:
+    """PyTorch aborts a process that exits normally while one of its threads computes."""
     code = f"""
 import threading, time
-from digits import __main__
-def work(*_):
+from digits import __main__, cli
+def work(**_):
     threading.Thread(target=time.sleep, args=(600,)).start()
     {INTERRUPT.strip()}
-__main__._run = work
+cli.app = work
 __main__.main()
 """
     assert run(code, tmp_path) == (130, "stopped\n")
 
 
-def test_who_ignores_ctrl_c_goes_on(tmp_path: Path) -> None:
+def test_ignored_sigint_is_still_ignored(tmp_path: Path) -> None:
     code = f"from digits import __main__\n{INTERRUPT}__main__.main()\n{INTERRUPT}"
     ignoring = run(code, tmp_path, lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
     assert ignoring == (0, "")

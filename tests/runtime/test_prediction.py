@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from digits.classifier import Prediction, Reading
-from digits.prediction import Format
+from digits.prediction import Format, Prediction, Reading
 from digits.text import csv_name, to_json, unescape_name
 
 SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
@@ -32,7 +31,7 @@ SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
         ("/=/-7.png", "/=/-7.png"),
     ],
 )
-def test_a_name_is_no_formula_in_csv(name: str, written: str) -> None:
+def test_csv_name_is_never_a_formula(name: str, written: str) -> None:
     assert csv_name(name) == written
     assert unescape_name(written) == name
     row = SEVEN.format(name, "csv", show_name=True)
@@ -41,12 +40,12 @@ def test_a_name_is_no_formula_in_csv(name: str, written: str) -> None:
     assert next(csv.reader([page]))[0] == written
 
 
-def test_a_note_is_no_formula_in_csv() -> None:
+def test_csv_note_is_never_a_formula() -> None:
     cells = replace(SEVEN, note="=a/b.png is empty").to_csv_row("a.png")
     assert cells[-1] == r"\x3da/b.png is empty"
 
 
-def test_no_guess_is_named_where_none_is_likelier() -> None:
+def test_uniform_probabilities_print_no_guess() -> None:
     unsure = Prediction(None, 0.1, (0.1,) * 10, (1, 2, 3, 4))
     assert unsure.format("a.png", "text", show_name=False) == "?  (10.0 %)"
 
@@ -55,7 +54,7 @@ def test_no_guess_is_named_where_none_is_likelier() -> None:
 @pytest.mark.parametrize(
     ("raw", "written"), [(b"\xff.png", r"\xff.png"), (b"\\xff\n.png", r"\x5cxff\x0a.png")]
 )
-def test_a_name_is_the_same_in_text_json_and_csv(form: Format, raw: bytes, written: str) -> None:
+def test_name_is_the_same_in_text_json_and_csv(form: Format, raw: bytes, written: str) -> None:
     name = os.fsdecode(raw)
     one = SEVEN.format(name, form, show_name=True)
     page = Reading((((SEVEN,),),)).format(name, form, show_name=True)
@@ -65,9 +64,7 @@ def test_a_name_is_the_same_in_text_json_and_csv(form: Format, raw: bytes, writt
         assert named.startswith(written)
 
 
-def test_names_in_results_are_the_same_in_every_locale(
-    pictures: list[Path], tmp_path: Path
-) -> None:
+def test_names_are_the_same_in_every_locale(pictures: list[Path], tmp_path: Path) -> None:
     for raw in (b"zw\xc3\xb6lf.jpg", b"\xff.jpg"):
         (tmp_path / os.fsdecode(raw)).write_bytes(pictures[1].read_bytes())
     for form in ("--json", "--csv"):
@@ -85,7 +82,7 @@ def test_names_in_results_are_the_same_in_every_locale(
         assert b"xff.jpg" in answers[0]
 
 
-def test_json_is_for_any_parser() -> None:
+def test_json_has_no_nan_or_surrogates() -> None:
     values = {"a": [math.nan, (1.5, -math.inf)], "b\ud800": {"c": "d\udcff\n"}, "e": None}
 
     def refuse(constant: str) -> None:

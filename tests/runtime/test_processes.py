@@ -27,6 +27,8 @@ def obey(command: str) -> object:
             os.kill(os.getpid(), signal.SIGKILL)
         case ["refuse"]:
             raise PictureError("no picture")
+        case ["is", "sigint", "blocked"]:
+            return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
         case ["sleep"]:
             time.sleep(3600)
         case ["give", megabytes]:
@@ -40,23 +42,23 @@ def start() -> Work:
     return obey
 
 
-def start_badly() -> Work:
+def start_with_error() -> Work:
     raise ModelError("no such model")
 
 
-def start_and_die() -> Work:
+def start_and_exit() -> Work:
     sys.exit("nothing works here")
 
 
-def bounded(command: str) -> object:
+def obey_within_memory(command: str) -> object:
     try:
         return obey(command)
     except MemoryError as error:
         raise PictureError("too much") from error
 
 
-def start_bounded() -> Work:
-    return bounded
+def start_within_memory() -> Work:
+    return obey_within_memory
 
 
 @pytest.fixture(scope="module")
@@ -65,26 +67,26 @@ def worker() -> Iterator[Worker[str, object]]:
         yield worker
 
 
-def test_it_is_another_process(worker: Worker[str, object]) -> None:
+def test_worker_is_one_other_process(worker: Worker[str, object]) -> None:
     assert worker.ask("") == worker.ask("") != os.getpid()
 
 
-def test_error_does_not_end_it(worker: Worker[str, object]) -> None:
+def test_error_does_not_end_the_worker(worker: Worker[str, object]) -> None:
     before = worker.ask("")
     with pytest.raises(PictureError, match="no picture"):
         worker.ask("refuse")
     assert worker.ask("") == before
 
 
-def test_answers_come_in_the_order_of_requests(worker: Worker[str, object]) -> None:
+def test_answers_keep_the_order_of_requests(worker: Worker[str, object]) -> None:
     for size in ("1", "2", "3"):
         worker.send(f"take {size}")
     assert [worker.receive() for _ in range(3)] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("start_failing", [start_badly, start_and_die])
+@pytest.mark.parametrize("start_failing", [start_with_error, start_and_exit])
 def test_failing_start_is_raised(start_failing: Callable[[], Work]) -> None:
-    expected = ModelError if start_failing is start_badly else WorkerDied
+    expected = ModelError if start_failing is start_with_error else WorkerDied
     with closing(Worker(start_failing)) as worker:
         with pytest.raises(expected):
             worker.wait_until_started()
@@ -92,26 +94,27 @@ def test_failing_start_is_raised(start_failing: Callable[[], Work]) -> None:
             worker.ask("")
 
 
-def test_death_is_raised() -> None:
+def test_death_raises_worker_died() -> None:
     with closing(Worker(start)) as worker, pytest.raises(WorkerDied):
         worker.ask("die")
 
 
-def test_death_in_the_middle_of_an_answer_is_raised() -> None:
-    """It once was an OSError: "got end of file during message"."""
+def test_death_within_an_answer_raises_worker_died() -> None:
+    """It was once an OSError: "got end of file during message"."""
     with closing(Worker(start)) as worker:
-        worker.wait_until_started()
+        process = worker.ask("")
+        assert isinstance(process, int)
         worker.send("give 64")  # more than the pipe holds
         waiting, deadline = array("i", [0]), time.monotonic() + 60
         while waiting[0] < 1000 and time.monotonic() < deadline:  # bytes beyond its header
             fcntl.ioctl(worker._pipe.fileno(), termios.FIONREAD, waiting)
-        worker._process.kill()
-        worker._process.join()
+        os.kill(process, signal.SIGKILL)
+        assert worker.exit_code == -signal.SIGKILL
         with pytest.raises(WorkerDied):
             worker.receive()
 
 
-def test_late_answer_is_a_timeout_and_the_process_can_be_ended() -> None:
+def test_late_answer_times_out_and_close_kills() -> None:
     worker = Worker(start)
     process = worker.ask("")
     with pytest.raises(TimeoutError):
@@ -122,46 +125,59 @@ def test_late_answer_is_a_timeout_and_the_process_can_be_ended() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
-def test_memory_is_bounded_and_comes_back() -> None:
-    with closing(Worker(start_bounded, memory=64 << 20)) as worker:
+def test_memory_is_limited_and_released() -> None:
+    with closing(Worker(start_within_memory, memory=64 << 20)) as worker:
         assert worker.ask("take 32") == 32
         with pytest.raises(PictureError, match="too much"):
             worker.ask("take 96")
         assert worker.ask("take 32") == 32
 
 
-def test_wait_returns_those_that_have_answered(worker: Worker[str, object]) -> None:
+def test_wait_returns_answered_and_dead_workers(worker: Worker[str, object]) -> None:
     with closing(Worker(start)) as other:
-        other.wait_until_started()
+        process = other.ask("")
+        assert isinstance(process, int)
         assert wait_for_answers([worker, other], None, 0) == []
         other.send("")
         assert wait_for_answers([worker, other], None, 60) == [other]
-        other._process.kill()
+        os.kill(process, signal.SIGKILL)
         assert wait_for_answers([other], None, 60) == [other]
 
 
-def test_wait_ends_when_it_is_to_stop(worker: Worker[str, object]) -> None:
-    stop = StopEvent()
-    threading.Timer(0.01, stop._stop).start()
+def test_wait_ends_on_sigterm(worker: Worker[str, object], stop: StopEvent) -> None:
+    threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGTERM)).start()
     assert wait_for_answers([worker], stop, 60) == []
     assert stop.is_set()
 
 
-def test_wait_that_ctrl_c_interrupts(
+def test_interrupted_wait_returns_nothing(
     worker: Worker[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On Windows; elsewhere Python goes on waiting."""
+    """As by Ctrl-C on Windows; elsewhere Python continues to wait."""
 
-    def interrupted(pipes: object, seconds: float) -> list[object]:
+    def interrupt(pipes: object, seconds: float) -> list[object]:
         raise InterruptedError
 
-    monkeypatch.setattr(processes, "wait", interrupted)
+    monkeypatch.setattr(processes, "wait", interrupt)
     assert wait_for_answers([worker], None, 60) == []
 
 
+def test_sigint_is_blocked_while_a_worker_starts() -> None:
+    """Python's resource tracker, which starts with the first worker, once unblocked it."""
+    code = """
+from digits.processes import Worker
+from tests.runtime.test_processes import start
+worker = Worker(start)
+print(worker.ask("is sigint blocked"))
+worker.close()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 @pytest.mark.parametrize("module", ["multiprocessing", "pickle", "random"])
-def test_modules_in_the_current_folder_are_not_run(tmp_path: Path, module: str) -> None:
-    """A folder of pictures may be a stranger's."""
+def test_modules_in_current_folder_are_not_imported(tmp_path: Path, module: str) -> None:
+    """A folder of pictures may be untrusted."""
     (tmp_path / f"{module}.py").write_text("open('ran', 'w')")
     code = """
 import os, sys
@@ -198,4 +214,4 @@ worker.ask("sleep")
         except (FileNotFoundError, ProcessLookupError):
             return
         time.sleep(0.01)
-    pytest.fail("it goes on without anyone to answer to")
+    pytest.fail("the worker outlives its parent")

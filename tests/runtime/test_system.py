@@ -1,4 +1,4 @@
-"""What the machine is, and what it lacks: one sentence instead of a riddle."""
+"""Unsupported machines and exhausted limits give a plain message."""
 
 import builtins
 import ctypes
@@ -21,38 +21,40 @@ from digits import system
 from digits.commands.csv_log import CsvLog
 from digits.errors import DigitsError
 
-SENTENCE = (
+NO_32_BIT = (
     "digits needs a 64-bit system: onnxruntime has no 32-bit Arm wheel"
     " (uname -m must say aarch64, and getconf LONG_BIT 64)"
 )
-SMALL = "import sys; sys.maxsize = 2**31 - 1"
-ABSENT = "; sys.modules.update(dict.fromkeys(['numpy', 'onnxruntime', 'PIL']))"
+AS_32_BIT = "import sys; sys.maxsize = 2**31 - 1"
+WITHOUT_WHEELS = "; sys.modules.update(dict.fromkeys(['numpy', 'onnxruntime', 'PIL']))"
 
 
-def python(code: str) -> subprocess.CompletedProcess[str]:
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("arguments", [["predict", "seven.png"], ["info"], ["--help"]])
-def test_the_command_says_what_it_needs(arguments: list[str]) -> None:
+def test_command_on_32_bit_names_the_requirement(arguments: list[str]) -> None:
     code = f"; sys.argv[1:] = {arguments}; from digits.__main__ import main; main()"
-    done = python(SMALL + ABSENT + code)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {SENTENCE}\n")
+    done = run_python(AS_32_BIT + WITHOUT_WHEELS + code)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {NO_32_BIT}\n")
 
 
-def test_the_library_says_so_too() -> None:
-    last = python(SMALL + ABSENT + "; import digits; digits.Classifier").stderr.splitlines()[-1]
-    assert last == f"digits.errors.DigitsError: {SENTENCE}"
+def test_library_on_32_bit_names_the_requirement() -> None:
+    last = run_python(
+        AS_32_BIT + WITHOUT_WHEELS + "; import digits; digits.Classifier"
+    ).stderr.splitlines()[-1]
+    assert last == f"digits.errors.DigitsError: {NO_32_BIT}"
 
 
-def test_an_onnxruntime_that_is_there_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_onnxruntime_on_32_bit_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "maxsize", 2**31 - 1)
     system.require_64_bit()
 
 
-def test_a_64_bit_system_without_onnxruntime_is_told_no_such_thing() -> None:
+def test_missing_onnxruntime_on_64_bit_is_an_import_error() -> None:
     code = "import sys; sys.modules['onnxruntime'] = None; import digits; digits.Classifier"
-    assert "import of onnxruntime halted" in python(code).stderr.splitlines()[-1]
+    assert "import of onnxruntime halted" in run_python(code).stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_a_64_bit_system_without_onnxruntime_is_told_no_such_thing() -> None:
         ),
     ],
 )
-def test_pip_leaves_out_what_32_bit_arm_has_no_wheels_for(machine: str, needed: set[str]) -> None:
+def test_requirements_on_32_bit_arm_have_wheels(machine: str, needed: set[str]) -> None:
     environment = {"platform_machine": machine, "extra": ""}
     found = {
         requirement.name
@@ -76,7 +78,7 @@ def test_pip_leaves_out_what_32_bit_arm_has_no_wheels_for(machine: str, needed: 
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
-def test_too_many_files_are_found_in_the_cause(number: int) -> None:
+def test_too_many_files_is_found_in_the_cause(number: int) -> None:
     cause = OSError(number, "Too many open files")
     error = DigitsError("can't open a.png")
     assert system.too_many_files(error) == ""
@@ -85,12 +87,12 @@ def test_too_many_files_are_found_in_the_cause(number: int) -> None:
     assert system.too_many_files(OSError(errno.ENOENT, "No such file")) == ""
 
 
-def test_cores_are_counted_without_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cpu_count_without_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     assert system.cpu_count() == os.cpu_count()
 
 
-def test_hangup_calls_the_handler() -> None:
+def test_on_hangup_calls_the_handler() -> None:
     before, calls = signal.getsignal(signal.SIGHUP), list[str]()
     try:
         system.on_hangup(lambda: calls.append("hangup"))
@@ -100,13 +102,13 @@ def test_hangup_calls_the_handler() -> None:
     assert calls == ["hangup"]
 
 
-def test_a_system_without_hangup(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_hangup_without_sighup_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(signal, "SIGHUP")
-    system.on_hangup(lambda: pytest.fail("nothing calls it"))
+    system.on_hangup(lambda: pytest.fail("called"))
 
 
-def test_ctrl_c_does_not_reach_a_process_that_is_only_starting() -> None:
-    """Python's resource tracker, which comes with the first one, once let it through."""
+def test_sigint_blocked_despite_the_resource_tracker() -> None:
+    """Python's resource tracker, which starts with the first worker, once unblocked it."""
     code = """
 import signal
 from multiprocessing import resource_tracker
@@ -115,11 +117,11 @@ with sigint_blocked():
     resource_tracker.ensure_running()
     print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
 """
-    done = python(code)
+    done = run_python(code)
     assert (done.stdout, done.stderr) == ("True\n", "")
 
 
-def test_a_system_without_signal_masks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sigint_blocked_without_signal_masks_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with monkeypatch.context() as patch:
         patch.delattr(signal, "pthread_sigmask")
@@ -133,10 +135,10 @@ def test_a_system_without_signal_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     "call",
     [system.die_with_parent, system.trim_memory, lambda: system.silence_libtiff("libtiff.so")],
 )
-def test_c_functions_that_are_missing(
+def test_missing_c_functions_are_ignored(
     monkeypatch: pytest.MonkeyPatch, call: Callable[[], None], error: type[Exception] | None
 ) -> None:
-    """macOS's C library has none of them, Windows' can't be opened, some Pythons have no ctypes."""
+    """macOS lacks them, Windows can't open its C library, and some Pythons have no ctypes."""
 
     def refuse(library: str | None) -> None:
         assert error is not None
@@ -149,7 +151,7 @@ def test_c_functions_that_are_missing(
     call()
 
 
-def test_no_process_status(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_process_status_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: str, mode: str) -> None:
         raise FileNotFoundError
 
@@ -162,7 +164,9 @@ def test_no_process_status(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 def test_peak_memory_is_in_bytes() -> None:
-    done = python("from digits.system import peak_memory; x = b'1' * 10**8; print(peak_memory())")
+    done = run_python(
+        "from digits.system import peak_memory; x = b'1' * 10**8; print(peak_memory())"
+    )
     assert 1e8 < int(done.stdout) < 2e8
 
 
@@ -177,7 +181,7 @@ def test_peak_memory_is_in_bytes() -> None:
         (256, resource.RLIM_INFINITY, 256, 256),
     ],
 )
-def test_file_limit_is_raised_as_far_as_is_allowed(
+def test_raise_file_limit_as_far_as_allowed(
     monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, most: int, allowed: int
 ) -> None:
     now = [(soft, hard)]
@@ -193,12 +197,12 @@ def test_file_limit_is_raised_as_far_as_is_allowed(
     assert now[-1] == (allowed, hard)
 
 
-def test_a_system_without_file_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_raise_file_limit_without_resource_module(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resource", None)
     assert system.raise_file_limit(64_000) == 64_000
 
 
-def test_folders_of_a_system_that_opens_none(
+def test_open_folder_without_o_directory_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(os, "O_DIRECTORY")
@@ -206,16 +210,14 @@ def test_folders_of_a_system_that_opens_none(
         system.open_folder(tmp_path)
 
 
-def test_rows_are_written_as_bytes_where_text_differs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(system, "O_BINARY", os.O_NONBLOCK)  # a flag that this system can tell
+def test_csv_log_opens_in_binary_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "O_BINARY", os.O_NONBLOCK)  # a flag that this system reports
     log = CsvLog(tmp_path / "log.csv", ("a",))
     assert fcntl.fcntl(log._file, fcntl.F_GETFL) & os.O_NONBLOCK
     os.close(log._file)
 
 
-def test_a_system_without_unix_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_unix_sockets_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     system.unix_socket().close()
     monkeypatch.delattr(socket, "AF_UNIX")
     with pytest.raises(DigitsError, match="this system has no Unix sockets"):

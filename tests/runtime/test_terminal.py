@@ -17,10 +17,10 @@ from digits.text import escape_control
         ("\ud800.png", r"\ud800.png"),  # which no name on Linux holds
     ],
 )
-def test_only_what_would_move_the_cursor_is_escaped(name: str, shown: str) -> None:
+def test_escape_control_keeps_printable_text(name: str, shown: str) -> None:
     assert escape_control(name) == shown
 
 
-def test_complaint_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_print_stderr_keeps_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     print_stderr("error: a\x1b[31m\nb\udcff")
     assert capsys.readouterr().err == "error: a\\x1b[31m\\x0ab\\xff\n"

@@ -1,4 +1,4 @@
-"""Names of files as text; made of bytes, as Linux allows them."""
+"""File names, which are arbitrary bytes on Linux, as text."""
 
 import os
 import subprocess
@@ -27,12 +27,12 @@ NAMES = {
 
 
 @pytest.mark.parametrize("raw", NAMES)
-def test_escaped_name(raw: bytes) -> None:
+def test_escape_name(raw: bytes) -> None:
     assert escape_name(os.fsdecode(raw)) == NAMES[raw]
 
 
 @given(st.binary() | st.text(r"\xu0123abf" + "\x85\u202eé").map(str.encode))
-def test_escaped_name_is_valid_unicode_and_can_be_undone(raw: bytes) -> None:
+def test_escape_name_is_valid_unicode_and_reversible(raw: bytes) -> None:
     escaped = escape_name(os.fsdecode(raw))
     assert not set(map(chr, range(32))) & set(escaped)
     assert escaped.encode().decode() == escaped
@@ -40,7 +40,7 @@ def test_escaped_name_is_valid_unicode_and_can_be_undone(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["\ud800.png", "\udcff\ud800é"])
-def test_escaped_name_of_no_file_is_valid_unicode(name: str) -> None:
+def test_escape_name_of_lone_surrogate_is_valid_unicode(name: str) -> None:
     assert r"\ud800" in escape_name(name).encode().decode()
 
 
@@ -53,7 +53,7 @@ def test_escaped_name_of_no_file_is_valid_unicode(name: str) -> None:
         {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0"},
     ],
 )
-def test_escaped_name_is_the_same_in_every_locale(locale: dict[str, str], tmp_path: Path) -> None:
+def test_escape_name_is_the_same_in_every_locale(locale: dict[str, str], tmp_path: Path) -> None:
     code = """
 import os, sys
 from digits.text import escape_name, unescape_name
