@@ -1,4 +1,4 @@
-"""`digits bench`, with windows so short that the figures mean nothing."""
+"""`digits bench`, with windows too short for meaningful figures."""
 
 import itertools
 import json
@@ -15,7 +15,7 @@ from tests.conftest import Run
 
 
 @pytest.fixture(autouse=True)
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "_LATENCY", 0.0)
     monkeypatch.setattr(bench, "_THROUGHPUT", 0.0)
     monkeypatch.setattr(bench, "_WINDOWS", 1)
@@ -23,16 +23,16 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that goes on by a millisecond at each look."""
-    looks = itertools.count()
+    """A clock that advances by a millisecond at each reading."""
+    readings = itertools.count()
     ticking = SimpleNamespace(
-        perf_counter=lambda: next(looks) / 1000, process_time=time.process_time
+        perf_counter=lambda: next(readings) / 1000, process_time=time.process_time
     )
     monkeypatch.setattr(bench, "time", ticking)
 
 
 @pytest.mark.slow
-def test_as_json(run: Run, clock: None) -> None:
+def test_bench_json(run: Run, clock: None) -> None:
     code, out, _ = run("bench", "--json")
     report = json.loads(out)
     assert code == 0
@@ -42,7 +42,7 @@ def test_as_json(run: Run, clock: None) -> None:
     assert floating["size"] == Path(BUNDLED).stat().st_size
     assert 0 < floating["latency"]["p50"] <= floating["latency"]["p99"] < 1
     assert {(row["batch"], row["threads"]) for row in floating["throughput"]} >= {(1, 1), (64, 1)}
-    for row in floating["throughput"]:  # a window is a call, and three looks at the clock
+    for row in floating["throughput"]:  # a window is a call, and three readings of the clock
         assert row["images_per_second"] == pytest.approx(500 * row["batch"])
     for key in ("session_start", "image_latency", "cold_start"):
         assert 0 < floating[key] < 10
@@ -51,7 +51,7 @@ def test_as_json(run: Run, clock: None) -> None:
 
 
 @pytest.mark.slow
-def test_as_a_table(run: Run) -> None:
+def test_bench_table(run: Run) -> None:
     code, out, _ = run("bench")
     assert code == 0
     lines = out.splitlines()
@@ -62,7 +62,7 @@ def test_as_a_table(run: Run) -> None:
     assert len({len(line) for line in lines[1:]}) == 1
 
 
-def test_the_float_file_is_measured_beside_the_int8_one(tmp_path: Path) -> None:
+def test_float_and_int8_siblings_are_both_measured(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
     shutil.copy(BUNDLED, tmp_path / "mine.onnx")  # int8 too, but what counts is the name
     for name in ("mine.onnx", "mine.int8.onnx"):
@@ -70,7 +70,7 @@ def test_the_float_file_is_measured_beside_the_int8_one(tmp_path: Path) -> None:
         assert names == ["mine.onnx"] * 2 + ["mine.int8.onnx"] * 2
 
 
-def test_a_model_alone_is_measured_alone(tmp_path: Path) -> None:
+def test_model_without_sibling_is_measured_alone(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.bin")
     models, _ = bench._open_siblings(tmp_path / "mine.bin")
     assert [(Path(model.name).name, model.kernels) for model in models] == [
@@ -79,7 +79,7 @@ def test_a_model_alone_is_measured_alone(tmp_path: Path) -> None:
     ]
 
 
-def test_a_bad_sibling_is_left_out(tmp_path: Path) -> None:
+def test_bad_sibling_is_skipped_with_a_warning(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
     (tmp_path / "mine.onnx").write_bytes(b"junk")
     models, [warning] = bench._open_siblings(tmp_path / "mine.int8.onnx")
@@ -87,14 +87,14 @@ def test_a_bad_sibling_is_left_out(tmp_path: Path) -> None:
     assert "mine.onnx" in warning
 
 
-def test_a_bad_model_is_one_sentence(run: Run, tmp_path: Path) -> None:
+def test_bad_model_is_an_error(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"nonsense")
     code, out, err = run("bench", tmp_path / "bad.onnx")
     assert (code, out) == (1, "")
     assert err.startswith("error: ")
 
 
-def test_what_contention_the_measurement_is_said() -> None:
+def test_low_cpu_share_is_a_warning() -> None:
     quiet = bench.BenchResult("a.onnx", "float", "none", 1, cpu_share=0.99)
     busy = bench.BenchResult("b.onnx", "float", "none", 1, cpu_share=0.6)
     assert bench._contention([quiet]) == []
@@ -104,8 +104,8 @@ def test_what_contention_the_measurement_is_said() -> None:
 
 
 @pytest.fixture
-def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Raspberry Pi's files, on which nothing is wrong."""
+def raspberry_pi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The system files of a healthy Raspberry Pi."""
     for name, text in {
         "model": "Raspberry Pi 4 Model B Rev 1.5\0",
         "throttled": "0",
@@ -122,7 +122,7 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_board_that_is_well(board: Path) -> None:
+def test_healthy_board_has_no_throttle_reasons(raspberry_pi: Path) -> None:
     assert bench.processor() == "Raspberry Pi 4 Model B Rev 1.5"
     assert bench.throttle_reasons() == []
 
@@ -136,13 +136,15 @@ def test_a_board_that_is_well(board: Path) -> None:
         ("thermal/thermal_zone0/temp", "81500", "its temperature is 81 degrees Celsius"),
     ],
 )
-def test_what_slows_a_board(board: Path, file: str, text: str, reason: str) -> None:
-    (board / file).write_text(text)
+def test_throttle_reasons_of_a_board(raspberry_pi: Path, file: str, text: str, reason: str) -> None:
+    (raspberry_pi / file).write_text(text)
     assert reason in bench.throttle_reasons()
 
 
-def test_a_machine_that_says_nothing(board: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machine_without_sysfs_has_no_throttle_reasons(
+    raspberry_pi: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("_BOARD", "_CPUINFO", "_PI_THROTTLED", "_FREQUENCY", "_TEMPERATURES"):
-        monkeypatch.setattr(bench, name, board / "nowhere")
+        monkeypatch.setattr(bench, name, raspberry_pi / "nowhere")
     assert bench.throttle_reasons() == []
     assert bench.processor()

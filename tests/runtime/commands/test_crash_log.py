@@ -1,4 +1,4 @@
-"""Deaths are real ones, in processes of their own."""
+"""The crash log, with real crashes in separate processes."""
 
 import signal
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 from digits.commands.crash_log import CrashLog
 
-DIE = """
+CRASH = """
 import os, signal, sys
 from pathlib import Path
 from digits.commands.crash_log import CrashLog
@@ -19,9 +19,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def die(path: Path, *cells: str) -> None:
-    """Let a process die while it reads a picture."""
-    died = subprocess.run([sys.executable, "-c", DIE, path, *cells], timeout=60)
+def kill_while_reading(path: Path, *cells: str) -> None:
+    """Kill a process while it reads a picture."""
+    died = subprocess.run([sys.executable, "-c", CRASH, path, *cells], timeout=60)
     assert died.returncode == -signal.SIGKILL
 
 
@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / ".results.csv.reading"
 
 
-def test_nothing_is_left_of_what_went_well(path: Path) -> None:
+def test_log_without_crashes_is_deleted(path: Path) -> None:
     log = CrashLog(path, set())
     for cells in (("a.png", "1"), ("b.png", "2")):
         log.begin(cells)
@@ -42,7 +42,7 @@ def test_nothing_is_left_of_what_went_well(path: Path) -> None:
     assert log.crash_count(("a.png", "1")) == 0
 
 
-def test_deaths_of_workers_are_counted(path: Path) -> None:
+def test_worker_deaths_are_counted_until_refusal(path: Path) -> None:
     log = CrashLog(path, set())
     for deaths in range(3):
         assert log.crash_count(("a.png", "1")) == deaths
@@ -54,33 +54,33 @@ def test_deaths_of_workers_are_counted(path: Path) -> None:
     assert not path.exists()
 
 
-def test_deaths_are_counted_by_picture(path: Path) -> None:
-    die(path, "a,\\u202e ä.png", "1")
-    die(path, "b.png", "1")
-    die(path, "b.png", "1")
+def test_process_deaths_are_counted_per_picture(path: Path) -> None:
+    kill_while_reading(path, "a,\\u202e ä.png", "1")
+    kill_while_reading(path, "b.png", "1")
+    kill_while_reading(path, "b.png", "1")
     log = CrashLog(path, set())
     assert log.crash_count(("a,\\u202e ä.png", "1")) == 1
     assert log.crash_count(("b.png", "1")) == 2
-    assert log.crash_count(("b.png", "2")) == 0  # a new one of the same name
-    die(path, "b.png", "1")
+    assert log.crash_count(("b.png", "2")) == 0  # another picture of the same name
+    kill_while_reading(path, "b.png", "1")
     assert "died 3 times while reading b.png" in CrashLog(path, set()).refusal(("b.png", "1"))
-    log = CrashLog(path, {hash(("b.png", "1"))})  # and noted
+    log = CrashLog(path, {hash(("b.png", "1"))})  # it has a row now
     assert log.crash_count(("b.png", "1")) == 0
     assert len(path.read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b'\xff\0\n\n,,,\n"', b"x" * 1_000_000, b"a\r\nb\r"])
-def test_the_file_may_hold_anything(path: Path, content: bytes) -> None:
+def test_corrupt_log_is_ignored(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     log = CrashLog(path, set())
     log.begin(("a.png", "1"))
     log.end(("a.png", "1"))
     assert log.crash_count(("a.png", "1")) == 0
-    die(path, "a.png", "1")
+    kill_while_reading(path, "a.png", "1")
     assert CrashLog(path, set()).crash_count(("a.png", "1")) == 1
 
 
-def test_a_disk_that_can_t_be_written_costs_only_the_protection(tmp_path: Path) -> None:
+def test_unwritable_log_is_ignored(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "gone" / "file", tmp_path / ("x" * 300)):
         log = CrashLog(path, set())
         log.begin(("a.png", "1"))

@@ -1,9 +1,8 @@
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from digits import Classifier, Prediction
 from digits.classifier import Examination
@@ -14,6 +13,7 @@ from digits.vision.components import Box, Component
 from digits.vision.hypotheses import KINDS, Hypothesis
 from digits.vision.judge import Judgement
 from digits.vision.picture import GreyImage
+from tests.runtime.commands.conftest import Texts
 from tests.synthetic import Sheet, chosen
 
 
@@ -22,7 +22,7 @@ def classifier() -> Classifier:
     return Classifier()
 
 
-def test_boxes_are_drawn_around_the_digits(
+def test_annotate_draws_boxes_around_digits(
     classifier: Classifier, test_slice: Split, tmp_path: Path
 ) -> None:
     sheet = Sheet()
@@ -30,7 +30,7 @@ def test_boxes_are_drawn_around_the_digits(
     grey = sheet.photograph()
     Image.fromarray(np.dstack([grey] * 3)).save(tmp_path / "page.png")
     digits = classifier.read(tmp_path / "page.png").digits
-    image = np.asarray(drawing.annotate(tmp_path / "page.png", digits)).astype(int)
+    image = np.asarray(drawing.annotate(str(tmp_path / "page.png"), digits)).astype(int)
     assert image.shape == (*grey.shape, 3)
     coloured = np.ptp(image, axis=2) > 60
     rows, columns = np.flatnonzero(coloured.any(1)), np.flatnonzero(coloured.any(0))
@@ -40,11 +40,9 @@ def test_boxes_are_drawn_around_the_digits(
 
 
 @pytest.mark.parametrize("name", ["2.jpg", "4.png", "6.gif", "8.tif", "9.webp"])
-def test_any_picture_can_be_annotated(
-    classifier: Classifier, pictures: list[Path], name: str
-) -> None:
+def test_annotate_any_format(classifier: Classifier, pictures: list[Path], name: str) -> None:
     [path] = [path for path in pictures if path.name == name]
-    for source in (path, path.read_bytes()):
+    for source in (str(path), path.read_bytes()):
         prediction = classifier.predict(source)
         image = drawing.annotate(source, [prediction])
         assert image.mode == "RGB"
@@ -55,9 +53,9 @@ def test_any_picture_can_be_annotated(
 
 
 def examination(weights: list[float]) -> Examination:
-    """Of as many hypotheses as weights, inverted from the fifth on.
+    """An examination with a hypothesis for each weight, inverted from the fifth on.
 
-    The frame of number n is 9 * n + 1 on its left half and 9 * n + 2 on its right; its answer is n.
+    Frame n is 9 * n + 1 on its left half and 9 * n + 2 on its right; its answer is n.
     """
     count = len(weights)
     component = Component(np.full((20, 10), 255, np.uint8), Box(40, 20, 50, 40))
@@ -69,51 +67,37 @@ def examination(weights: list[float]) -> Examination:
     return Examination(shown, hypotheses, frames, np.eye(10, dtype=np.float32)[:count], judged)
 
 
-def answer(digit: int | None, note: str = "") -> Prediction:
+def prediction_of(digit: int | None, note: str = "") -> Prediction:
     return Prediction(digit, 0.7, (0.7, *(0.03,) * 8, 0.06), (40, 20, 50, 40), note)
 
 
-def extent(mask: np.ndarray, least: int = 1) -> tuple[int, ...]:
-    """Left, top, right and bottom of the rows and columns with so many pixels in the mask."""
+def bounding_box(mask: np.ndarray, least: int = 1) -> tuple[int, ...]:
+    """Left, top, right and bottom of the rows and columns with at least so many mask pixels."""
     rows, columns = (np.flatnonzero(mask.sum(axis) >= least) for axis in (1, 0))
     return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
 
 
 @pytest.mark.parametrize("count", range(1, 9))
 @pytest.mark.parametrize(("digit", "colour"), [(0, (0, 158, 115)), (None, (213, 94, 0))])
-def test_each_hypothesis_is_shown_whole_and_the_heaviest_in_a_frame(
+def test_debug_strip_shows_and_highlights_hypotheses(
     count: int, digit: int | None, colour: tuple[int, int, int]
 ) -> None:
     heaviest = count // 2
     weights = [0.3 if number == heaviest else 0.01 for number in range(count)]
-    strip = np.asarray(drawing.debug_strip(examination(weights), answer(digit)))
+    strip = np.asarray(drawing.debug_strip(examination(weights), prediction_of(digit)))
     coloured = (strip == colour).all(2)
     scale, left, top = 224 / 90, 16, 36 + (224 - 149) // 2
     box = left + 40 * scale, top + 20 * scale, left + 50 * scale, top + 40 * scale
-    assert extent(coloured[:242, :242]) == pytest.approx(box, abs=1)
+    assert bounding_box(coloured[:242, :242]) == pytest.approx(box, abs=1)
     coloured[:242, :242] = False
     for number in range(count):
-        # Each pixel became 8x8. Text has all grey levels, but few pixels of each in a row.
-        left, top, right, bottom = extent((strip == 9 * number + 1).all(2), 60)
+        # Each pixel is enlarged to 8x8. Text has few pixels of each grey level in a row.
+        left, top, right, bottom = bounding_box((strip == 9 * number + 1).all(2), 60)
         assert (right - left, bottom - top) == (112, 224)
         assert (strip[top:bottom, left:right] == 9 * number + 1).all()
         assert (strip[top:bottom, right : right + 112] == 9 * number + 2).all()
         if number == heaviest:
-            assert extent(coloured) == (left - 4, top - 4, left + 228, top + 228)
-
-
-@pytest.fixture
-def texts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[float, ...]]]:
-    """All that is written, each with its box."""
-    found = []
-    real = ImageDraw.ImageDraw.text
-
-    def text(pen: ImageDraw.ImageDraw, place: tuple[int, int], written: str, **how: Any) -> None:
-        found.append((written, pen.textbbox(place, written, how["font"], how.get("anchor"))))
-        real(pen, place, written, **how)
-
-    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)
-    return found
+            assert bounding_box(coloured) == (left - 4, top - 4, left + 228, top + 228)
 
 
 NOTE = "perhaps several digits: `digits read` reads them all"
@@ -123,13 +107,13 @@ NOTE = "perhaps several digits: `digits read` reads them all"
 @pytest.mark.parametrize(
     ("prediction", "printed"),
     [
-        (answer(0), "0  (70.0 %)"),
-        (answer(None), "?  (70.0 %, perhaps 0)"),
-        (answer(None, NOTE), f"?  ({NOTE})"),
+        (prediction_of(0), "0  (70.0 %)"),
+        (prediction_of(None), "?  (70.0 %, perhaps 0)"),
+        (prediction_of(None, NOTE), f"?  ({NOTE})"),
     ],
 )
-def test_what_is_written_on_a_strip(
-    texts: list[tuple[str, tuple[float, ...]]], count: int, prediction: Prediction, printed: str
+def test_debug_strip_texts_do_not_overlap(
+    texts: Texts, count: int, prediction: Prediction, printed: str
 ) -> None:
     weights = [0.01 * number for number in range(count)]
     strip = drawing.debug_strip(examination(weights), prediction)
@@ -150,8 +134,8 @@ def test_what_is_written_on_a_strip(
         )
 
 
-def test_the_strip_of_a_picture(classifier: Classifier, pictures: list[Path]) -> None:
-    """With the network's frames, enlarged, and the picture itself."""
+def test_debug_strip_shows_picture_and_frames(classifier: Classifier, pictures: list[Path]) -> None:
+    """Both are enlarged."""
     [examined] = classifier.examine([pictures[6]])  # 64x64
     strip = np.asarray(drawing.debug_strip(examined, classifier.prediction(examined)).convert("L"))
     shown = Image.fromarray(examined.picture.pixels).resize((224, 224), Image.Resampling.BICUBIC)
@@ -164,8 +148,8 @@ def test_the_strip_of_a_picture(classifier: Classifier, pictures: list[Path]) ->
 
 
 @pytest.mark.parametrize("size", [(50, 50), (640, 1), (1, 640)])
-def test_the_strip_of_a_blank_page(
-    classifier: Classifier, texts: list[tuple[str, tuple[float, ...]]], size: tuple[int, int]
+def test_debug_strip_of_blank_page(
+    classifier: Classifier, texts: Texts, size: tuple[int, int]
 ) -> None:
     [examined] = classifier.examine([Image.new("L", size, 200)])
     strip = drawing.debug_strip(examined, classifier.prediction(examined))
@@ -177,8 +161,10 @@ def test_the_strip_of_a_blank_page(
 
 
 @pytest.mark.parametrize("size", [(640, 1), (1, 640)])
-def test_the_strip_of_a_line(classifier: Classifier, size: tuple[int, int]) -> None:
-    """A panel has less than a pixel for its shorter side."""
+def test_debug_strip_of_one_pixel_high_picture(
+    classifier: Classifier, size: tuple[int, int]
+) -> None:
+    """The shorter side of its panel would round to zero pixels."""
     line = np.full(size[::-1], 240, np.uint8)
     line.reshape(-1)[200:400] = 0
     [examined] = classifier.examine([line])
@@ -186,7 +172,7 @@ def test_the_strip_of_a_line(classifier: Classifier, size: tuple[int, int]) -> N
     assert strip.height > 224
 
 
-def test_pictures_are_saved_by_suffix_or_not_at_all(tmp_path: Path) -> None:
+def test_save_chooses_format_by_suffix(tmp_path: Path) -> None:
     image = Image.new("RGB", (9, 9))
     for name, form in (("a.png", "PNG"), ("b.jpg", "JPEG")):
         drawing.save(tmp_path / name, image)

@@ -1,4 +1,4 @@
-"""`digits eval` and `digits info` in this process."""
+"""`digits eval` and `digits info`, mostly in this process."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from tests.runtime.conftest import count_calls
 
 
 @pytest.mark.usefixtures("slice_as_mnist")
-def test_eval_measures_the_test_digits(run: Run) -> None:
+def test_eval_prints_accuracy_on_test_split(run: Run) -> None:
     code, out, err = run("eval")
     assert (code, err) == (0, "")
     lines = out.splitlines()
@@ -36,7 +36,7 @@ def test_eval_measures_the_test_digits(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("slice_as_mnist")
-def test_eval_as_json(run: Run) -> None:
+def test_eval_json_of_validation_split(run: Run) -> None:
     code, out, _ = run("eval", "--split", "validation", "--kernels", "integer", "--json")
     values = json.loads(out)
     assert code == 0
@@ -46,7 +46,7 @@ def test_eval_as_json(run: Run) -> None:
     assert values["accuracy"] == pytest.approx(1 - values["wrong"] / 200)
 
 
-def test_eval_of_pictures_draws_and_tells_of_the_bad_one(
+def test_eval_of_table_plots_and_reports_missing_file(
     run: Run, pictures: list[Path], tmp_path: Path
 ) -> None:
     rows = "".join(f"{picture},{picture.stem}\n" for picture in pictures)
@@ -60,9 +60,7 @@ def test_eval_of_pictures_draws_and_tells_of_the_bad_one(
         assert Image.open(tmp_path / "plots" / name).width > 400
 
 
-def test_eval_of_pictures_examines_each_once(
-    run: Run, pictures: list[Path], tmp_path: Path
-) -> None:
+def test_eval_examines_each_picture_once(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     rows = "".join(f"{picture},{picture.stem}\n" for picture in pictures)
     (tmp_path / "labels.csv").write_text(f"file,digit\n{rows}")
     functions = Classifier.examine, Classifier.prediction, picture.load, propose
@@ -73,10 +71,10 @@ def test_eval_of_pictures_examines_each_once(
     assert calls["probabilities"] == 10 + 1  # with a test of the session
 
 
-def test_eval_of_pictures_measures_what_predict_answers(
+def test_eval_uses_the_confidences_of_predict(
     run: Run, pictures: list[Path], tmp_path: Path
 ) -> None:
-    """Several hypotheses count, not only the frame of the one with the most weight."""
+    """The confidence is a weighted mean over hypotheses, not that of the best frame alone."""
     classifier = Classifier()
     predictions = [classifier.predict(picture) for picture in pictures]
     frames = np.stack([one.frame for one in predictions if one.frame is not None])
@@ -84,14 +82,14 @@ def test_eval_of_pictures_measures_what_predict_answers(
     confidences = np.array([one.confidence for one in predictions])
     digit = int(abs(confidences - alone).argmax())
     assert abs(confidences - alone)[digit] > 0.001
-    wrong = tmp_path / str((digit + 1) % 10)  # a mistake, so that its confidence is told
+    wrong = tmp_path / str((digit + 1) % 10)  # a mistake, so that its confidence is printed
     wrong.mkdir()
     shutil.copy(pictures[digit], wrong)
     [mistake] = json.loads(run("eval", "--data", tmp_path, "--json")[1])["mistakes"]
     assert mistake["confidence"] == pytest.approx(confidences[digit], abs=1e-5)
 
 
-def test_eval_without_matplotlib_says_what_is_needed(
+def test_eval_plot_without_matplotlib_is_an_error(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
@@ -101,7 +99,7 @@ def test_eval_without_matplotlib_says_what_is_needed(
     assert "--plot needs matplotlib" in err
 
 
-def test_eval_of_nothing_readable_is_an_error(run: Run, tmp_path: Path) -> None:
+def test_eval_without_readable_pictures_is_an_error(run: Run, tmp_path: Path) -> None:
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "empty.png").touch()
     code, out, err = run("eval", "--data", tmp_path)
@@ -109,7 +107,7 @@ def test_eval_of_nothing_readable_is_an_error(run: Run, tmp_path: Path) -> None:
     assert "no readable pictures" in err
 
 
-def test_info_in_words_and_as_json(run: Run) -> None:
+def test_info_text_and_json(run: Run) -> None:
     code, out, err = run("info")
     assert (code, err) == (0, "")
     assert "bytes, intact" in out
@@ -120,14 +118,14 @@ def test_info_in_words_and_as_json(run: Run) -> None:
     assert values["operators"]["Conv"] == 2
 
 
-def test_info_on_another_s_file_is_an_error(run: Run, pictures: list[Path]) -> None:
+def test_info_of_a_picture_is_an_error(run: Run, pictures: list[Path]) -> None:
     code, out, err = run("info", pictures[0])
     assert (code, out) == (1, "")
     assert "is not an ONNX file" in err
 
 
 @pytest.mark.parametrize("kernels", ["integer", "float"])
-def test_kernels_can_be_chosen(run: Run, pictures: list[Path], kernels: str) -> None:
+def test_predict_with_either_kernels(run: Run, pictures: list[Path], kernels: str) -> None:
     code, out, _ = run("predict", pictures[7], "--kernels", kernels)
     assert code == 0
     assert out.startswith("7 ")
@@ -135,7 +133,9 @@ def test_kernels_can_be_chosen(run: Run, pictures: list[Path], kernels: str) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["a$x_$b", "m$\\b$", "l\udce9", "new\nline", "plain"])
-def test_any_name_can_be_drawn(run: Run, pictures: list[Path], tmp_path: Path, name: str) -> None:
+def test_eval_plots_any_folder_name(
+    run: Run, pictures: list[Path], tmp_path: Path, name: str
+) -> None:
     folder = tmp_path / name
     (folder / "5").mkdir(parents=True)
     shutil.copy(pictures[5], folder / "5")
@@ -146,7 +146,7 @@ def test_any_name_can_be_drawn(run: Run, pictures: list[Path], tmp_path: Path, n
 
 
 @pytest.mark.usefixtures("slice_as_mnist")
-def test_a_plot_that_can_t_be_written_costs_the_plot_alone(run: Run, tmp_path: Path) -> None:
+def test_unwritable_plot_still_prints_accuracy(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     code, out, err = run("eval", "--plot", tmp_path / "file")
     assert code == 1
@@ -154,7 +154,7 @@ def test_a_plot_that_can_t_be_written_costs_the_plot_alone(run: Run, tmp_path: P
     assert err.startswith("error: can't write")
 
 
-def test_eval_with_stderr_closed(pictures: list[Path], tmp_path: Path) -> None:
+def test_eval_with_stderr_closed_succeeds(pictures: list[Path], tmp_path: Path) -> None:
     (tmp_path / "5").mkdir()
     shutil.copy(pictures[5], tmp_path / "5")
     command = f"{sys.executable} -m digits eval --data {tmp_path} 2>&-"
@@ -163,7 +163,7 @@ def test_eval_with_stderr_closed(pictures: list[Path], tmp_path: Path) -> None:
     assert "accuracy 100.00%" in done.stdout
 
 
-def test_an_error_s_text_can_t_move_the_cursor(run: Run) -> None:
+def test_info_error_escapes_control_characters(run: Run) -> None:
     _, _, err = run("info", "red\x1b[31m.onnx")
     assert "\\x1b[31m" in err
     assert "\x1b" not in err
@@ -177,7 +177,7 @@ def test_an_error_s_text_can_t_move_the_cursor(run: Run) -> None:
         *('{"a":' + "[" * depth + "]" * depth + "}" for depth in (490, 3000)),
     ],
 )
-def test_a_recipe_that_is_no_recipe_is_shown_as_it_is(recipe: str) -> None:
+def test_info_shows_malformed_recipe_as_is(recipe: str) -> None:
     found = inspect()
     object.__setattr__(found.metadata, "recipe", recipe)
     lines = "\n".join(reports.info_lines(found))

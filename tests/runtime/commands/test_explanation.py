@@ -1,12 +1,12 @@
-"""`digits predict --explain`, and what it draws."""
+"""`digits predict --explain` and its drawing."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from digits import Classifier
 from digits.commands import explanation
@@ -14,6 +14,9 @@ from digits.commands.drawing import SURE, UNSURE
 from digits.inference.feature_maps import FeatureMaps
 from tests.conftest import Run
 from tests.robustness import forgery
+from tests.runtime.commands.conftest import Texts
+
+DrawPanel = Callable[[np.ndarray, int, int], np.ndarray]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +24,9 @@ def classifier() -> Classifier:
     return Classifier()
 
 
-def test_the_picture_of_a_seven(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+def test_explain_saves_drawing_with_the_frame(
+    run: Run, pictures: list[Path], tmp_path: Path
+) -> None:
     drawing = tmp_path / "new" / "seven.png"
     assert run("predict", pictures[7], "--explain", drawing) == run("predict", pictures[7])
     assert [path.name for path in drawing.parent.iterdir()] == ["seven.png"]
@@ -36,7 +41,7 @@ def test_the_picture_of_a_seven(run: Run, pictures: list[Path], tmp_path: Path) 
 
 
 @pytest.mark.parametrize("kind", ["--json", "--csv"])
-def test_results_for_programs_stay_the_same(
+def test_explain_does_not_change_json_and_csv(
     run: Run, pictures: list[Path], tmp_path: Path, kind: str
 ) -> None:
     plain = run("predict", kind, pictures[2])
@@ -44,7 +49,7 @@ def test_results_for_programs_stay_the_same(
     assert (tmp_path / "two.jpg").stat().st_size > 10_000
 
 
-def test_a_blank_picture_is_not_drawn(run: Run, tmp_path: Path) -> None:
+def test_explain_of_blank_picture_is_not_drawn(run: Run, tmp_path: Path) -> None:
     Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
     code, out, err = run("predict", tmp_path / "blank.png", "--explain", tmp_path / "out.png")
     assert code == 1
@@ -53,7 +58,9 @@ def test_a_blank_picture_is_not_drawn(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "out.png").exists()
 
 
-def test_a_drawing_that_can_t_be_written(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+def test_explain_to_unwritable_path_is_an_error(
+    run: Run, pictures: list[Path], tmp_path: Path
+) -> None:
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").touch()
     for drawing in (tmp_path / "folder.png", tmp_path / "file" / "out.png"):
@@ -64,7 +71,9 @@ def test_a_drawing_that_can_t_be_written(run: Run, pictures: list[Path], tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.png"]
 
 
-def test_a_network_without_convolutions(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+def test_explain_without_convolutions_is_an_error(
+    run: Run, pictures: list[Path], tmp_path: Path
+) -> None:
     (tmp_path / "dense.onnx").write_bytes(forgery.sealed(forgery.honest()))
     drawing = tmp_path / "out.png"
     code, out, err = run(
@@ -75,7 +84,7 @@ def test_a_network_without_convolutions(run: Run, pictures: list[Path], tmp_path
     assert not drawing.exists()
 
 
-def test_a_folder_with_one_picture(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+def test_explain_folder_with_one_picture(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "4.png").write_bytes(pictures[4].read_bytes())
     code, out, _ = run("predict", tmp_path / "in", "--explain", tmp_path / "out.png", "--json")
@@ -84,31 +93,23 @@ def test_a_folder_with_one_picture(run: Run, pictures: list[Path], tmp_path: Pat
     assert (tmp_path / "out.png").exists()
 
 
-def drawn(
+def draw_maps(
     classifier: Classifier,
     source: Path,
     found: list[FeatureMaps],
     monkeypatch: pytest.MonkeyPatch,
     reject: bool = False,
-) -> tuple[Image.Image, list[tuple[str, tuple[float, ...]]]]:
-    """The drawing with these maps, and all that is written on it, each with its box."""
-    texts = []
-    real = ImageDraw.ImageDraw.text
-
-    def text(pen: ImageDraw.ImageDraw, place: tuple[int, int], written: str, **how: Any) -> None:
-        texts.append((written, pen.textbbox(place, written, how["font"], how.get("anchor"))))
-        real(pen, place, written, **how)
-
-    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)
+) -> Image.Image:
+    """Draw a picture with these feature maps."""
     monkeypatch.setattr(explanation, "feature_maps", lambda *_: found)
     [examined] = classifier.examine([source])
     prediction = classifier.prediction(examined)
     if reject:
         object.__setattr__(prediction, "digit", None)
-    return explanation.draw(classifier, examined, prediction), texts
+    return explanation.draw(classifier, examined, prediction)
 
 
-def maps(count: int, height: int, width: int, *operators: str) -> FeatureMaps:
+def random_maps(count: int, height: int, width: int, *operators: str) -> FeatureMaps:
     values = np.random.default_rng(0).random((count, height, width), np.float32)
     return FeatureMaps(("Conv", *operators), values)
 
@@ -117,26 +118,30 @@ def maps(count: int, height: int, width: int, *operators: str) -> FeatureMaps:
     ("found", "titles"),
     [
         (
-            [maps(6, 12, 12, "Relu", "MaxPool"), maps(16, 4, 4, "Relu", "MaxPool")],
+            [random_maps(6, 12, 12, "Relu", "MaxPool"), random_maps(16, 4, 4, "Relu", "MaxPool")],
             ["convolution 1, ReLU, max pool", "6 maps of 12x12", "16 maps of 4x4"],
         ),
         (
-            [maps(64, 32, 32, "Relu"), maps(64, 16, 16, "Relu", "MaxPool")],
+            [random_maps(64, 32, 32, "Relu"), random_maps(64, 16, 16, "Relu", "MaxPool")],
             ["convolution 1, ReLU", "convolution 2, ReLU, max pool", "64 maps of 32x32"],
         ),
-        ([maps(1, 24, 24)], ["convolution 1", "1 map of 24x24"]),
-        ([maps(500, 2, 3), maps(3, 1, 1)], ["64 of 500 maps of 2x3", "3 maps of 1x1"]),
-        ([maps(3, 2, 900), maps(3, 900, 2)], ["3 maps of 2x900"]),
+        ([random_maps(1, 24, 24)], ["convolution 1", "1 map of 24x24"]),
+        (
+            [random_maps(500, 2, 3), random_maps(3, 1, 1)],
+            ["64 of 500 maps of 2x3", "3 maps of 1x1"],
+        ),
+        ([random_maps(3, 2, 900), random_maps(3, 900, 2)], ["3 maps of 2x900"]),
     ],
 )
-def test_titles_and_sizes(
+def test_titles_and_sizes_of_feature_maps(
     classifier: Classifier,
     pictures: list[Path],
     found: list[FeatureMaps],
     titles: list[str],
+    texts: Texts,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    image, texts = drawn(classifier, pictures[7], found, monkeypatch)
+    image = draw_maps(classifier, pictures[7], found, monkeypatch)
     assert image.width < 2200
     assert image.height == 762
     written = [text for text, _ in texts]
@@ -147,10 +152,14 @@ def test_titles_and_sizes(
 
 
 @pytest.mark.parametrize("reject", [False, True])
-def test_the_bars_are_the_probabilities(
-    classifier: Classifier, pictures: list[Path], reject: bool, monkeypatch: pytest.MonkeyPatch
+def test_bars_match_the_probabilities(
+    classifier: Classifier,
+    pictures: list[Path],
+    reject: bool,
+    texts: Texts,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    image, texts = drawn(classifier, pictures[7], [maps(1, 9, 9)], monkeypatch, reject)
+    image = draw_maps(classifier, pictures[7], [random_maps(1, 9, 9)], monkeypatch, reject)
     [examined] = classifier.examine([pictures[7]])
     expected = examined.answers[examined.judgement.hypotheses.argmax()]
     shown = [(digit[0], share[0]) for digit, share in zip(texts[:20:2], texts[1:20:2], strict=True)]
@@ -161,12 +170,29 @@ def test_the_bars_are_the_probabilities(
     assert row == pytest.approx(260 * expected.max(), abs=2)
 
 
-def test_maps_are_all_on_one_scale_of_grey() -> None:
+@pytest.fixture
+def draw_panel(
+    classifier: Classifier, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> DrawPanel:
+    """Draw the maps of one layer; gives their panel of this height and width, uint8."""
+
+    def draw(values: np.ndarray, height: int, width: int) -> np.ndarray:
+        found = [FeatureMaps(("Conv",), values)]
+        image = np.asarray(draw_maps(classifier, pictures[7], found, monkeypatch))
+        left, top = 360, 108 + (560 - height) // 2
+        assert (image[top - 1, left : left + width] == 255).all()
+        assert (image[top + height, left : left + width] == 255).all()
+        assert (image[top : top + height, [left - 1, left + width]] == 255).all()
+        return image[top : top + height, left : left + width, 0]
+
+    return draw
+
+
+def test_maps_share_one_grey_scale(draw_panel: DrawPanel) -> None:
     values = np.zeros((4, 2, 2), np.float32)
     values[1], values[2, 0, 0], values[3] = 5.0, 10.0, np.nan
-    grid = np.asarray(explanation._grid(values))[:, :, 0]
     side = (560 + 4) // 2 - 4
-    assert grid.shape == (2 * side + 4, 2 * side + 4)
+    grid = draw_panel(values, 2 * side + 4, 2 * side + 4)
     assert (grid[:side, :side] == 0).all()
     assert (grid[:side, side + 4 :] == 127).all()
     assert (grid[side + 4 :, :side][: side // 2, : side // 2] == 255).all()
@@ -174,8 +200,8 @@ def test_maps_are_all_on_one_scale_of_grey() -> None:
     assert (grid[side : side + 4] == 232).all()
 
 
-def test_maps_with_infinities_and_values_below_zero() -> None:
-    grid = np.asarray(explanation._grid(np.array([[[-1.0, 1.0]]], np.float32)))
-    assert {*grid.ravel().tolist()} == {0, 255}
-    endless = np.array([[[np.inf, -np.inf, 0]]], np.float32)
-    assert {*np.asarray(explanation._grid(endless)).ravel().tolist()} == {0, 127, 255}
+def test_maps_with_negative_and_infinite_values(draw_panel: DrawPanel) -> None:
+    signed = draw_panel(np.array([[[-1.0, 1.0]]], np.float32), 280, 560)
+    assert {*signed.ravel().tolist()} == {0, 255}
+    infinite = draw_panel(np.array([[[np.inf, -np.inf, 0]]], np.float32), 186, 558)
+    assert {*infinite.ravel().tolist()} == {0, 127, 255}

@@ -1,4 +1,4 @@
-"""Folders of many pictures: processes, interruptions, and going on with results."""
+"""Folders of many pictures: several jobs, interruptions, and --skip-done."""
 
 import csv
 import os
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -27,14 +28,20 @@ def folder(tmp_path: Path, pictures: list[Path]) -> Path:
     return tmp_path
 
 
-def digits(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+def digits(
+    *arguments: object, cwd: Path, stdout: IO[str] | int
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "digits", *map(str, arguments)],
-        **{"text": True, "stderr": subprocess.PIPE, "timeout": 100} | options,  # type: ignore
+        cwd=cwd,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=100,
     )
 
 
-def files(path: Path) -> list[str]:
+def names_in(path: Path) -> list[str]:
     with path.open() as file:
         return [Path(row["file"]).name for row in csv.DictReader(file)]
 
@@ -43,7 +50,7 @@ EXPECTED = [f"{number:03}.png" for number in range(COUNT) if number != 33]
 
 
 @pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
-def test_two_processes_write_what_one_writes(folder: Path, form: list[str]) -> None:
+def test_two_jobs_print_the_same_as_one(folder: Path, form: list[str]) -> None:
     one, two = (
         digits("predict", "many", "--jobs", jobs, *form, cwd=folder, stdout=subprocess.PIPE)
         for jobs in (1, 2)
@@ -54,7 +61,7 @@ def test_two_processes_write_what_one_writes(folder: Path, form: list[str]) -> N
     assert one.returncode == two.returncode == 1
 
 
-def test_two_processes_read_pages(folder: Path) -> None:
+def test_read_with_two_jobs_prints_the_same_as_one(folder: Path) -> None:
     one, two = (
         digits("read", "many", "--jobs", jobs, cwd=folder, stdout=subprocess.PIPE)
         for jobs in (1, 2)
@@ -63,7 +70,7 @@ def test_two_processes_read_pages(folder: Path) -> None:
     assert one.stdout.count("\n") >= len(EXPECTED)
 
 
-def test_ctrl_c_and_going_on(folder: Path) -> None:
+def test_skip_done_after_sigint_completes_the_results(folder: Path) -> None:
     names = [f"{number:03}.png" for number in range(200) if number != 33]
     for name in names[len(EXPECTED) :]:
         shutil.copy(folder / "many" / "000.png", folder / "many" / name)
@@ -75,11 +82,12 @@ def test_ctrl_c_and_going_on(folder: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        pipesize=4096,  # a page, so that it can't end before it is read
+        pipesize=4096,  # one page, so that it can't finish before it is read
     ) as process:
+        assert process.stdout is not None and process.stderr is not None
         lines = [process.stdout.readline() for _ in range(20)]
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
-        # Not `communicate`, which leaves out what `readline` has fetched already.
+        # Not `communicate`, which would lose what `readline` has buffered.
         out, err = process.stdout.read(), process.stderr.read()
     assert process.returncode == 130
     assert "Traceback" not in err
@@ -87,12 +95,14 @@ def test_ctrl_c_and_going_on(folder: Path) -> None:
     with (folder / "results.csv").open("a") as results:
         arguments = ("predict", "many", "--csv", "--skip-done", "results.csv")
         digits(*arguments, cwd=folder, stdout=results)
-    assert files(folder / "results.csv") == names
+    assert names_in(folder / "results.csv") == names
 
 
 @pytest.mark.parametrize("command", ["predict", "read"])
 @pytest.mark.parametrize("share", [0.0, 0.003, 0.3, 0.999, 1.0])
-def test_going_on_after_any_interruption(folder: Path, command: str, share: float) -> None:
+def test_skip_done_after_truncation_restores_the_results(
+    folder: Path, command: str, share: float
+) -> None:
     results = folder / "results.csv"
     with results.open("w") as out:
         digits(command, "many", "--csv", cwd=folder, stdout=out)
@@ -101,10 +111,10 @@ def test_going_on_after_any_interruption(folder: Path, command: str, share: floa
     with results.open("a") as out:
         done = digits(command, "many", "--csv", "--skip-done", results, cwd=folder, stdout=out)
     assert results.read_bytes() == whole
-    assert done.stderr.count("\n") == 1  # the damaged picture, which is tried again
+    assert done.stderr.count("\n") == 1  # the damaged picture, which is retried
 
 
-def test_results_of_another_run_only_leave_out(folder: Path, run: Run) -> None:
+def test_skip_done_with_json_only_skips(folder: Path, run: Run) -> None:
     with (folder / "results.csv").open("w") as out:
         digits("predict", "many", "--csv", cwd=folder, stdout=out)
     before = (folder / "results.csv").read_bytes()
@@ -121,7 +131,7 @@ def test_results_of_another_run_only_leave_out(folder: Path, run: Run) -> None:
     assert (folder / "results.csv").read_bytes() == before
 
 
-def test_a_damaged_row_in_the_middle_is_read_again(folder: Path) -> None:
+def test_skip_done_rereads_a_damaged_row(folder: Path) -> None:
     results = folder / "results.csv"
     with results.open("w") as out:
         digits("predict", "many", "--csv", cwd=folder, stdout=out)
@@ -135,7 +145,9 @@ def test_a_damaged_row_in_the_middle_is_read_again(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"hello", b"a,b\n1,2\n", b"\x89PNG\r\n\x1a\n" * 20])
-def test_what_is_no_results_file_is_said(folder: Path, run: Run, content: bytes) -> None:
+def test_skip_done_with_unexpected_header_is_an_error(
+    folder: Path, run: Run, content: bytes
+) -> None:
     (folder / "other.csv").write_bytes(content)
     code, out, err = run("predict", folder / "many", "--csv", "--skip-done", folder / "other.csv")
     assert (code, out) == (1, "")
@@ -143,7 +155,7 @@ def test_what_is_no_results_file_is_said(folder: Path, run: Run, content: bytes)
     assert (folder / "other.csv").read_bytes() == content
 
 
-def test_a_file_without_a_line_is_not_emptied(folder: Path) -> None:
+def test_skip_done_keeps_a_file_without_line_end(folder: Path) -> None:
     (folder / "notes.txt").write_text("my notes")
     with (folder / "notes.txt").open("a") as out:
         done = digits(
@@ -153,7 +165,7 @@ def test_a_file_without_a_line_is_not_emptied(folder: Path) -> None:
     assert "unexpected CSV header" in done.stderr
 
 
-def test_a_spreadsheet_s_results_are_understood(folder: Path) -> None:
+def test_skip_done_accepts_bom_and_crlf(folder: Path) -> None:
     results = folder / "results.csv"
     with results.open("w") as out:
         digits("predict", "many", "--csv", cwd=folder, stdout=out)
@@ -164,7 +176,7 @@ def test_a_spreadsheet_s_results_are_understood(folder: Path) -> None:
     assert results.read_bytes() == saved
 
 
-def test_skip_done_with_stdout_closed(folder: Path) -> None:
+def test_skip_done_with_stdout_closed_is_an_error(folder: Path) -> None:
     with (folder / "results.csv").open("w") as out:
         digits("predict", "many", "--csv", cwd=folder, stdout=out)
     command = f"{sys.executable} -m digits predict many --csv --skip-done results.csv >&-"
@@ -173,24 +185,22 @@ def test_skip_done_with_stdout_closed(folder: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_missing_results_are_said(folder: Path, run: Run) -> None:
+def test_skip_done_with_missing_results_is_an_error(folder: Path, run: Run) -> None:
     code, out, err = run("predict", folder / "many", "--skip-done", folder / "none.csv")
     assert (code, out) == (1, "")
     assert err == f"error: can't continue {folder / 'none.csv'}: No such file or directory\n"
     assert run("predict", folder / "many", "--skip-done", folder)[0] == 1
 
 
-def test_results_of_another_command_are_refused(folder: Path, run: Run) -> None:
-    with (folder / "results.csv").open("w") as out:
-        digits("predict", "many", "--csv", cwd=folder, stdout=out)
+def test_skip_done_with_results_of_predict_in_read_fails(folder: Path, run: Run) -> None:
+    with (folder / "results.csv").open("w") as results:
+        digits("predict", "many", "--csv", cwd=folder, stdout=results)
     code, out, err = run("read", folder / "many", "--skip-done", folder / "results.csv")
     assert (code, out) == (1, "")
     assert "unexpected CSV header" in err
 
 
-def test_names_that_look_alike_in_a_table_are_told_apart(
-    tmp_path: Path, pictures: list[Path]
-) -> None:
+def test_skip_done_tells_escaped_names_apart(tmp_path: Path, pictures: list[Path]) -> None:
     for name in ("a\nb.jpg", "a\\x0ab.jpg", "a\\b.jpg"):
         shutil.copy(pictures[7], tmp_path / name)
     with (tmp_path / "results.csv").open("w") as out:
@@ -202,7 +212,7 @@ def test_names_that_look_alike_in_a_table_are_told_apart(
     assert sorted(names[1:]) == ["./a\\b.jpg", "./a\\x0ab.jpg", "./a\\x5cx0ab.jpg", "a\\x0ab.jpg"]
 
 
-def test_rows_of_another_form_are_not_appended(folder: Path) -> None:
+def test_skip_done_with_other_columns_appends_nothing(folder: Path) -> None:
     results = folder / "results.csv"
     with results.open("w") as out:
         digits("predict", "many", "--csv", cwd=folder, stdout=out)

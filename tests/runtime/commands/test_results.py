@@ -1,4 +1,4 @@
-"""What is read back of the results that an earlier run wrote."""
+"""Read the results of an earlier run."""
 
 import os
 import shutil
@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from digits.classifier import Prediction
 from digits.commands import results
 from digits.commands.csv_log import CsvLog
 from digits.commands.folder_scan import FileStamp
 from digits.commands.watch import COLUMNS
+from digits.prediction import Prediction
 from tests.robustness.sandbox import measured
 
 NAMES = ("=1.png", "-7.png", "@a/7.png", "a;=1.png", "\\x3d1.png", "a\nb.png", "\udcff.png", "é")
-NOTHING = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0))
+BLANK = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0))
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def folder(tmp_path: Path, pictures: list[Path]) -> Path:
 
 
 def predict(folder: Path, *arguments: str) -> str:
-    """`digits predict` of all, by names as a shell's * gives them."""
+    """Run `digits predict` on all pictures, named as a shell's * names them."""
     names = sorted(path.name for path in folder.glob("*.jpg"))
     done = subprocess.run(
         [sys.executable, "-m", "digits", "predict", "--csv", *arguments, "--", *names],
@@ -38,7 +38,7 @@ def predict(folder: Path, *arguments: str) -> str:
     return done.stdout.decode()
 
 
-def test_skip_done_knows_escaped_names(folder: Path) -> None:
+def test_skip_done_recognizes_escaped_names(folder: Path) -> None:
     written = predict(folder)
     assert "\n\\x3d1.jpg,7" in written and "\n\\x2d7.jpg,7" in written
     (folder / "results.csv").write_text(written)
@@ -46,7 +46,8 @@ def test_skip_done_knows_escaped_names(folder: Path) -> None:
     assert predict(folder, "--skip-done", "results.csv") == f"{header}\n"
 
 
-def test_skip_done_knows_names_that_earlier_versions_let_be_formulas(folder: Path) -> None:
+def test_skip_done_recognizes_unescaped_formula_names(folder: Path) -> None:
+    """Earlier versions didn't escape formulas."""
     written = predict(folder)
     for old, now in (("=", r"\x3d"), ("-", r"\x2d"), ("@", r"\x40")):
         written = written.replace(f"\n{now}", f"\n{old}")
@@ -54,11 +55,11 @@ def test_skip_done_knows_names_that_earlier_versions_let_be_formulas(folder: Pat
     assert predict(folder, "--skip-done", "results.csv").count("\n") == 1
 
 
-def test_watch_knows_escaped_names(tmp_path: Path) -> None:
+def test_watch_recognizes_escaped_names(tmp_path: Path) -> None:
     arrivals = [FileStamp(name, 1_767_323_045_000_000_006, 7) for name in NAMES]
     log = CsvLog(tmp_path / "results.csv", COLUMNS)
     for one in arrivals:
-        log.append([*one.cells, *NOTHING.to_csv_row(one.name)[1:]])
+        log.append([*one.cells, *BLANK.to_csv_row(one.name)[1:]])
     read = [tuple(row[:3]) for row in log.rows()]
     os.close(log._file)
     assert read == [one.cells for one in arrivals]
@@ -66,10 +67,10 @@ def test_watch_knows_escaped_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
-def test_a_line_without_end_is_not_read_at_once(
+def test_endless_line_in_results_is_read_in_bounded_memory(
     tmp_path: Path, end: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As a power cut may leave behind: zeros where there was nothing yet."""
+    """A power cut may leave zeros at the end of a file."""
     path, row = tmp_path / "results.csv", ",".join(["a"] * len(COLUMNS))
     with path.open("wb") as file:
         file.write(f"{','.join(COLUMNS)}\n{row}\n".encode())

@@ -4,9 +4,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -14,75 +15,77 @@ from digits.commands import workers
 from digits.errors import ModelError
 from digits.processes import WorkerDied
 
+T = TypeVar("T")
+
 
 def slower_first(item: str) -> tuple[str, int]:
     time.sleep(0.02 if item.endswith("0") else 0)
     return item, os.getpid()
 
 
-def dying(item: str) -> str:
+def die_at_40(item: str) -> str:
     if item == "40":
         os.kill(os.getpid(), signal.SIGKILL)
     return item
 
 
-def large(item: str) -> str:
+def enlarge(item: str) -> str:
     return item * 10_000
 
 
-def given(work: Callable[[str], object]) -> Callable[[str], object]:
+def return_work(work: Callable[[str], T]) -> Callable[[str], T]:
     return work
 
 
-def dead(item: str) -> str:
+def report_death(item: str) -> str:
     return f"dead {item}"
 
 
-def dying_at_start() -> Callable[[str], str]:
+def die_at_start() -> Callable[[str], str]:
     os.kill(os.getpid(), signal.SIGKILL)
     return str
 
 
-def failing() -> Callable[[str], object]:
+def fail_at_start() -> Callable[[str], object]:
     raise ModelError("no such model")
 
 
-def logged(folder: Path, item: str) -> str:
+def touch_file(folder: Path, item: str) -> str:
     (folder / item).touch()
     return item
 
 
-def test_results_come_in_the_order_of_the_items() -> None:
+def test_results_keep_the_order_of_items() -> None:
     items = [str(number) for number in range(100)]
-    results = list(workers.parallel_map(partial(given, slower_first), items, 3, dead))
+    results = list(workers.parallel_map(partial(return_work, slower_first), items, 3, report_death))
     assert [item for item, _ in results] == items
     assert len({process for _, process in results}) == 3
 
 
 @pytest.mark.parametrize("count", [0, 1, 16, 17])
-def test_any_number_of_items(count: int) -> None:
+def test_parallel_map_of_any_number_of_items(count: int) -> None:
     items = [str(number) for number in range(count)]
-    assert list(workers.parallel_map(partial(given, str), items, 2, dead)) == items
+    assert list(workers.parallel_map(partial(return_work, str), items, 2, report_death)) == items
 
 
-def test_results_larger_than_a_pipe_s_buffer() -> None:
+def test_results_larger_than_a_pipe_buffer() -> None:
     items = [f"{number:04}" for number in range(100)]
-    assert list(workers.parallel_map(partial(given, large), items, 2, dead)) == list(
-        map(large, items)
-    )
+    assert list(
+        workers.parallel_map(partial(return_work, enlarge), items, 2, report_death)
+    ) == list(map(enlarge, items))
 
 
-def test_item_that_kills_a_worker_costs_only_itself() -> None:
+def test_item_that_kills_a_worker_loses_only_itself() -> None:
     items = [str(number) for number in range(200)]
-    results = list(workers.parallel_map(partial(given, dying), items, 2, dead))
+    results = list(workers.parallel_map(partial(return_work, die_at_40), items, 2, report_death))
     assert results == ["dead 40" if item == "40" else item for item in items]
 
 
-def test_worker_that_died_idle_costs_nothing() -> None:
+def test_worker_that_died_idle_loses_nothing() -> None:
     items = list(map(str, range(300)))
     done: list[str] = []
-    others = set(multiprocessing.active_children())  # of other tests, which are only ending
-    for result in workers.parallel_map(partial(given, str), items, 1, dead):
+    others = set(multiprocessing.active_children())  # of other tests, still ending
+    for result in workers.parallel_map(partial(return_work, str), items, 1, report_death):
         done.append(result)
         if len(done) == 1:
             [worker] = set(multiprocessing.active_children()) - others
@@ -91,36 +94,41 @@ def test_worker_that_died_idle_costs_nothing() -> None:
     assert done == items
 
 
-def test_workers_that_die_at_their_start_are_an_error() -> None:
+def test_workers_that_die_at_start_are_an_error() -> None:
     with pytest.raises(WorkerDied):
-        list(workers.parallel_map(dying_at_start, list(map(str, range(40))), 2, dead))
+        list(workers.parallel_map(die_at_start, list(map(str, range(40))), 2, report_death))
 
 
-def test_what_a_process_can_t_start_with_is_raised_here() -> None:
+def test_error_at_start_is_raised() -> None:
     with pytest.raises(ModelError, match="no such model"):
-        list(workers.parallel_map(failing, ["1", "2"], 2, dead))
+        list(workers.parallel_map(fail_at_start, ["1", "2"], 2, report_death))
 
 
-def test_what_nobody_waits_for_is_not_begun(tmp_path: Path) -> None:
+def test_closed_parallel_map_starts_no_more_items(tmp_path: Path) -> None:
     items = [str(number) for number in range(1000)]
-    results = workers.parallel_map(partial(given, partial(logged, tmp_path)), items, 2, dead)
+    results = workers.parallel_map(
+        partial(return_work, partial(touch_file, tmp_path)), items, 2, report_death
+    )
+    assert isinstance(results, Generator)
     assert next(results) == "0"
     results.close()
     assert len(list(tmp_path.iterdir())) < 200
 
 
-def test_workers_end_when_the_first_process_is_killed() -> None:
+def test_workers_end_when_their_parent_is_killed() -> None:
     code = """
 from functools import partial
-from tests.runtime.commands.test_workers import dead, given, slower_first
+from tests.runtime.commands.test_workers import report_death, return_work, slower_first
 from digits.commands import workers
 if __name__ == "__main__":
     items = ["0"] * 10_000
-    for item, process in workers.parallel_map(partial(given, slower_first), items, 2, dead):
+    start = partial(return_work, slower_first)
+    for item, process in workers.parallel_map(start, items, 2, report_death):
         print(process, flush=True)
 """
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         worker = int(process.stdout.readline())
         process.kill()
     for _ in range(100):
@@ -130,4 +138,4 @@ if __name__ == "__main__":
         except (FileNotFoundError, ProcessLookupError):
             return
         time.sleep(0.1)
-    pytest.fail("a worker goes on without anyone to answer to")
+    pytest.fail("a worker outlives its parent")
