@@ -11,7 +11,7 @@ from digits.classifier import Examination
 from digits.data import datasets, image_folder, mnist
 from digits.data.datasets import Dataset
 from digits.data.image_folder import LabelledDataset, digest_of
-from digits.data.mnist import Split
+from digits.data.mnist import Split, SplitName
 from digits.errors import DataError, DigitsError
 
 COUNT = 70
@@ -28,16 +28,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory, train_slice: Split) -> Path
     return folder
 
 
-def never(error: DigitsError) -> None:
+def fail(error: DigitsError) -> None:
     raise error
 
 
-def rows(split: Split) -> set[bytes]:
+def image_bytes(split: Split) -> set[bytes]:
     return {image.tobytes() for image in split.images}
 
 
-def test_mnist_is_mnist(slice_as_mnist: None) -> None:
-    found = datasets.load(None, never)
+def test_load_without_data_gives_mnist(slice_as_mnist: None) -> None:
+    found = datasets.load(None, fail)
     assert found.sha256 == mnist.SHA256
     assert {name: len(split) for name, split in found.splits.items()} == {
         "train": 800,
@@ -46,53 +46,53 @@ def test_mnist_is_mnist(slice_as_mnist: None) -> None:
     }
 
 
-def test_pictures_are_split_into_parts_that_share_none(folder: Path) -> None:
-    splits = datasets.load(folder, never).splits
+def test_splits_share_no_picture(folder: Path) -> None:
+    splits = datasets.load(folder, fail).splits
     assert sum(map(len, splits.values())) == COUNT
     assert len(splits["train"]) > 0.55 * COUNT
-    parts = [rows(split) for split in splits.values()]
+    parts = [image_bytes(split) for split in splits.values()]
     assert sum(map(len, parts)) == len(set.union(*parts))
 
 
-def test_labels_stay_with_their_pictures(folder: Path) -> None:
+def test_splits_keep_labels(folder: Path) -> None:
     right = {
         (image.tobytes(), int(label))
-        for batch in LabelledDataset(folder, None, never)
+        for batch in LabelledDataset(folder, None, fail)
         for image, label in zip(batch.images, batch.labels, strict=True)
     }
-    splits = datasets.load(folder, never).splits.values()
+    splits = datasets.load(folder, fail).splits.values()
     found = {(i.tobytes(), int(n)) for s in splits for i, n in zip(s.images, s.labels, strict=True)}
     assert found == right
 
 
-def test_names_and_order_make_no_difference_but_a_label_does(folder: Path, tmp_path: Path) -> None:
-    first = datasets.load(folder, never)
+def test_digest_depends_on_labels_not_names(folder: Path, tmp_path: Path) -> None:
+    first = datasets.load(folder, fail)
     renamed = tmp_path / "renamed"
     for path in folder.rglob("*.png"):
         (renamed / path.parent.name).mkdir(parents=True, exist_ok=True)
         shutil.copy(path, renamed / path.parent.name / f"{hash(path)}.png")
-    again = datasets.load(renamed, never)
+    again = datasets.load(renamed, fail)
     assert again.sha256 == first.sha256
     for name, split in first.splits.items():
         np.testing.assert_array_equal(split.images, again.splits[name].images)
         np.testing.assert_array_equal(split.labels, again.splits[name].labels)
     [moved, *_] = (renamed / "7").iterdir()
     shutil.move(moved, renamed / "1")
-    assert datasets.load(renamed, never).sha256 != first.sha256
+    assert datasets.load(renamed, fail).sha256 != first.sha256
 
 
-def test_a_picture_stays_in_its_part_when_others_come(folder: Path, tmp_path: Path) -> None:
+def test_split_is_stable_when_pictures_are_added(folder: Path, tmp_path: Path) -> None:
     few = tmp_path / "few"
     for path in sorted(folder.rglob("*.png"))[::2]:
         (few / path.parent.name).mkdir(parents=True, exist_ok=True)
         shutil.copy(path, few / path.parent.name)
-    whole = datasets.load(folder, never).splits
-    for name, split in datasets.load(few, never).splits.items():
-        assert rows(split) <= rows(whole[name])
+    whole = datasets.load(folder, fail).splits
+    for name, split in datasets.load(few, fail).splits.items():
+        assert image_bytes(split) <= image_bytes(whole[name])
 
 
-class Other(Classifier):
-    """Sees something else in the same pictures."""
+class InvertingClassifier(Classifier):
+    """Inverts the frames that the other one finds in the same pictures."""
 
     def prediction(self, examined: Examination) -> Prediction:
         found = super().prediction(examined)
@@ -100,83 +100,85 @@ class Other(Classifier):
         return dataclasses.replace(found, frame=255 - found.frame)
 
 
-def test_a_picture_stays_in_its_part_when_another_network_reads_it(folder: Path) -> None:
+def test_split_is_independent_of_the_classifier(folder: Path) -> None:
     for part in ("train", "validation", "test"):
         one, other = (
-            list(LabelledDataset(folder, part, never, classifier)) for classifier in (None, Other())
+            list(LabelledDataset(folder, part, fail, classifier))
+            for classifier in (None, InvertingClassifier())
         )
         assert (one[0].images != other[0].images).all()
         assert [batch.names for batch in one] == [batch.names for batch in other]
 
 
-def test_the_same_pixels_in_another_shape_are_another_picture() -> None:
+def test_digest_depends_on_shape() -> None:
     blank = np.zeros((20, 30), np.uint8)
     assert digest_of(blank) != digest_of(blank.T)
     assert digest_of(blank) == digest_of(blank[::-1])
 
 
-def test_the_digits_lie_in_no_order(folder: Path) -> None:
-    """The first of them calibrate the quantization."""
-    labels = datasets.load(folder, never).splits["train"].labels
+def test_training_digits_are_shuffled(folder: Path) -> None:
+    """The first of them calibrate the quantization, so all labels must occur there."""
+    labels = datasets.load(folder, fail).splits["train"].labels
     assert (np.diff(labels.astype(int)) < 0).sum() > 10
 
 
-def test_what_can_t_be_read_is_told_and_left_out(folder: Path, tmp_path: Path) -> None:
+def test_unreadable_picture_is_reported_and_skipped(folder: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     shutil.copytree(folder, own)
     (own / "3" / "broken.png").write_text("no picture")
     told: list[DigitsError] = []
     found = datasets.load(own, told.append)
-    assert found.sha256 == datasets.load(folder, never).sha256
+    assert found.sha256 == datasets.load(folder, fail).sha256
     assert len(told) == 1 and "broken.png" in str(told[0])
 
 
-def test_one_picture_with_two_labels_is_told(
+def test_conflicting_labels_are_a_warning(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = tmp_path / "own"
     shutil.copytree(folder, own)
     [seven, another, *_] = sorted((own / "7").iterdir())
-    shutil.copy(seven, own / "7" / "again.png")  # is no contradiction
-    datasets.load(own, never)
+    shutil.copy(seven, own / "7" / "again.png")  # the same label twice is no conflict
+    datasets.load(own, fail)
     assert capsys.readouterr().err == ""
     shutil.copy(seven, own / "1" / "seven.png")
     (own / "7" / "again.png").unlink()
-    datasets.load(own, never)
+    datasets.load(own, fail)
     told = capsys.readouterr().err
     assert told == (
         f"warning: {own}/1/seven.png and {seven} look the same,"
         " but one is labelled 1 and the other 7\n"
     )
     shutil.copy(another, own / "2" / "another.png")
-    datasets.load(own, never)
+    datasets.load(own, fail)
     assert capsys.readouterr().err.endswith("; and 1 more like that\n")
 
 
-def test_too_few(tmp_path: Path, train_slice: Split) -> None:
+def test_too_few_pictures_are_an_error(tmp_path: Path, train_slice: Split) -> None:
     (tmp_path / "5").mkdir()
     Image.fromarray(train_slice.images[0]).save(tmp_path / "5" / "a.png")
     with pytest.raises(DataError, match="too few readable pictures: 1 train, 0 validation, 0"):
-        datasets.load(tmp_path, never)
+        datasets.load(tmp_path, fail)
     (tmp_path / "5" / "a.png").write_text("")
     with pytest.raises(DataError, match="too few readable pictures: 0 train"):
         datasets.load(tmp_path, lambda error: None)
 
 
-def test_one_part_can_be_measured_alone(folder: Path) -> None:
-    splits = datasets.load(folder, never).splits
+def test_labelled_dataset_of_one_split(folder: Path) -> None:
+    splits = datasets.load(folder, fail).splits
     for name, split in splits.items():
-        images = [image for batch in LabelledDataset(folder, name, never) for image in batch.images]
-        assert {image.tobytes() for image in images} == rows(split)
+        images = [image for batch in LabelledDataset(folder, name, fail) for image in batch.images]
+        assert {image.tobytes() for image in images} == image_bytes(split)
 
 
-def test_five_sevenths_train(train_slice: Split) -> None:
+def test_split_proportions(train_slice: Split) -> None:
     parts = [image_folder.assign_split(digest_of(image)) for image in train_slice.images]
-    for name, share in (("train", 5 / 7), ("validation", 1 / 7), ("test", 1 / 7)):
+    shares: dict[SplitName, float] = {"train": 5 / 7, "validation": 1 / 7, "test": 1 / 7}
+    for name, share in shares.items():
         assert parts.count(name) / len(parts) == pytest.approx(share, abs=0.04)  # 3 standard errors
 
 
-def test_other_digits_than_a_network_began_with_are_refused() -> None:
+def test_verify_checksums_refuses_other_data() -> None:
     own, others = Dataset({}, {"pictures": "01"}), Dataset({}, {"pictures": "02"})
     mnists, mine = Dataset({}, mnist.SHA256), Path("mine")
     datasets.verify_checksums(own, own.sha256, mine)

