@@ -1,4 +1,4 @@
-"""tests/export compares the values with PyTorch's."""
+"""Feature maps; tests/export compares their values with PyTorch's."""
 
 import hashlib
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.robustness import forgery
 from tests.robustness.forgery import RAW
 
 
-def test_the_bundled_model_has_two_convolutions(test_slice: Split) -> None:
+def test_feature_maps_of_the_bundled_model(test_slice: Split) -> None:
     first, second = feature_maps(Model(), test_slice.images[0], 5)
     assert first.operators == second.operators == ("Conv", "Relu", "MaxPool")
     assert (first.values.shape, second.values.shape) == ((6, 12, 12), (16, 4, 4))
@@ -26,8 +26,8 @@ def test_the_bundled_model_has_two_convolutions(test_slice: Split) -> None:
     np.testing.assert_array_equal(alone.values, first.values)
 
 
-def test_the_answers_stay_the_same(test_slice: Split) -> None:
-    """Whatever onnxruntime can't fuse because it is an output."""
+def test_extra_outputs_keep_the_probabilities(test_slice: Split) -> None:
+    """onnxruntime can't fuse operators whose result is an output."""
     outputs = [stage.output for stage in graph.stages(RAW, "bundled")]
     for kernels in ("float", "integer"):
         images = {"images": test_slice.images[:50, None]}
@@ -37,8 +37,8 @@ def test_the_answers_stay_the_same(test_slice: Split) -> None:
         np.testing.assert_allclose(session.run(["probabilities"], images)[0], expected, atol=0.02)
 
 
-def test_a_convolution_alone(tmp_path: Path) -> None:
-    """With no ReLU behind it, and maps that overflow."""
+def test_single_convolution_with_overflow(tmp_path: Path) -> None:
+    """No ReLU follows, and the maps overflow."""
     node = helper.make_node("Conv", ["pixels", "w", "b"], ["conv"], kernel_shape=[3, 3])
     weights = np.full((2, 1, 3, 3), 3e38, np.float32)
     model = forgery.honest(node, w=weights, b=np.zeros(2, np.float32))
@@ -50,13 +50,13 @@ def test_a_convolution_alone(tmp_path: Path) -> None:
     assert np.isinf(maps.values).all()
 
 
-def test_a_model_without_convolutions(tmp_path: Path) -> None:
+def test_model_without_convolutions_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "dense.onnx").write_bytes(forgery.sealed(forgery.honest()))
     with pytest.raises(ModelError, match="dense.onnx has no convolution"):
         feature_maps(Model(tmp_path / "dense.onnx"), np.zeros((28, 28), np.uint8), 2)
 
 
-def test_a_convolution_whose_result_has_no_float_tensor(tmp_path: Path) -> None:
+def test_integer_convolution_is_an_error(tmp_path: Path) -> None:
     inputs = ["images", "w", "zero", "zero"]
     node = helper.make_node("ConvInteger", inputs, ["sums"], kernel_shape=[3, 3])
     weights = {"w": np.ones((1, 1, 3, 3), np.uint8), "zero": np.zeros((), np.uint8)}
@@ -65,7 +65,7 @@ def test_a_convolution_whose_result_has_no_float_tensor(tmp_path: Path) -> None:
         feature_maps(Model(tmp_path / "int.onnx"), np.zeros((28, 28), np.uint8), 2)
 
 
-def test_a_model_that_is_gone(tmp_path: Path) -> None:
+def test_deleted_model_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "gone.onnx"
     path.write_bytes(RAW)
     model = Model(path)
@@ -74,7 +74,7 @@ def test_a_model_that_is_gone(tmp_path: Path) -> None:
         feature_maps(model, np.zeros((28, 28), np.uint8), 2)
 
 
-def test_a_pinned_model_that_was_replaced(tmp_path: Path) -> None:
+def test_replaced_pinned_model_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "pinned.onnx"
     path.write_bytes(RAW)
     model = Model(path, sha256=hashlib.sha256(RAW).hexdigest())

@@ -1,5 +1,6 @@
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -13,7 +14,7 @@ RAW = Path(BUNDLED).read_bytes()
 BUNDLED_METADATA = metadata.read(RAW, "bundled")
 
 
-def test_the_bundled_model_says_what_it_is() -> None:
+def test_metadata_of_the_bundled_model() -> None:
     assert BUNDLED_METADATA.architecture == "lenet5"
     assert BUNDLED_METADATA.kernels == "float"
     assert BUNDLED_METADATA.quantization.startswith("int8")
@@ -22,13 +23,13 @@ def test_the_bundled_model_says_what_it_is() -> None:
     assert len(RAW) <= 60_000
 
 
-def test_later_metadata_replace_earlier() -> None:
+def test_later_metadata_replace_earlier_ones() -> None:
     changed = dataclasses.replace(BUNDLED_METADATA, seed="12", rejection_threshold=0.75)
     assert metadata.read(metadata.add_metadata(RAW, changed), "changed") == changed
 
 
 @given(st.integers(0, len(RAW) - 1), st.integers(1, 255))
-def test_a_changed_byte_is_noticed(position: int, change: int) -> None:
+def test_changed_byte_is_refused(position: int, change: int) -> None:
     damaged = bytearray(RAW)
     damaged[position] ^= change
     with pytest.raises(ModelError, match="damaged.onnx"):
@@ -36,20 +37,20 @@ def test_a_changed_byte_is_noticed(position: int, change: int) -> None:
 
 
 @given(st.integers(0, len(RAW) - 1))
-def test_truncation_is_noticed(length: int) -> None:
+def test_truncated_file_is_refused(length: int) -> None:
     with pytest.raises(ModelError, match="short.onnx"):
         metadata.read(RAW[:length], "short.onnx")
 
 
 @given(st.binary(min_size=1, max_size=200))
-@example(b"\0\0")  # field 0, of which protobuf takes no notice
-def test_what_follows_the_seal_is_noticed(tail: bytes) -> None:
+@example(b"\0\0")  # field 0, which protobuf ignores
+def test_bytes_after_the_checksum_are_refused(tail: bytes) -> None:
     with pytest.raises(ModelError, match="long.onnx"):
         metadata.read(RAW + tail, "long.onnx")
 
 
 @given(st.binary(max_size=200))
-def test_noise_is_no_model(noise: bytes) -> None:
+def test_random_bytes_are_refused(noise: bytes) -> None:
     with pytest.raises(ModelError):
         metadata.read(noise, "noise")
 
@@ -72,15 +73,15 @@ def test_noise_is_no_model(noise: bytes) -> None:
         ({"recipe": "x" * 20_000}, "has more metadata than `digits export` writes"),
     ],
 )
-def test_sealed_metadata_that_make_no_sense_are_refused(
-    change: dict[str, object], message: str
+def test_invalid_metadata_with_valid_checksum_are_refused(
+    change: dict[str, Any], message: str
 ) -> None:
     forged = metadata.add_metadata(RAW, dataclasses.replace(BUNDLED_METADATA, **change))
     with pytest.raises(ModelError, match=message):
         metadata.read(forged, "forged.onnx")
 
 
-def test_many_metadata_are_refused() -> None:
+def test_too_many_metadata_are_refused() -> None:
     many = RAW
     for _ in range(4):
         many = metadata.add_metadata(many, BUNDLED_METADATA)
@@ -88,7 +89,7 @@ def test_many_metadata_are_refused() -> None:
         metadata.read(many, "forged.onnx")
 
 
-def test_any_word_may_be_in_the_metadata() -> None:
-    """It was `location` once, by which external weights were found."""
+def test_metadata_may_contain_any_word() -> None:
+    """A search for `location`, which names external weights, once refused this."""
     changed = dataclasses.replace(BUNDLED_METADATA, seed="the location is elsewhere")
     assert metadata.read(metadata.add_metadata(RAW, changed), "changed") == changed

@@ -10,7 +10,7 @@ from digits.errors import ModelError
 from digits.inference.model_file import BUNDLED, inspect
 
 
-def test_it_sees_what_the_onnx_package_sees() -> None:
+def test_inspect_matches_the_onnx_package() -> None:
     model = onnx.load(BUNDLED)
     found = inspect(BUNDLED)
     assert found.sha256 == hashlib.sha256(Path(BUNDLED).read_bytes()).hexdigest()
@@ -28,12 +28,12 @@ def test_it_sees_what_the_onnx_package_sees() -> None:
     assert found.metadata.architecture == "lenet5"
 
 
-def test_the_bundled_model_is_what_info_looks_at_by_itself() -> None:
+def test_inspect_defaults_to_the_bundled_model() -> None:
     assert inspect().file == BUNDLED
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "foreign", "external"])
-def test_what_isn_t_intact_is_an_error(tmp_path: Path, damage: str) -> None:
+def test_damaged_or_foreign_file_is_an_error(tmp_path: Path, damage: str) -> None:
     raw = bytearray(Path(BUNDLED).read_bytes())
     if damage == "cut":
         raw = raw[:-100]

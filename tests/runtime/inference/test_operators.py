@@ -1,3 +1,5 @@
+from typing import Any
+
 import onnx
 import pytest
 from hypothesis import given, settings
@@ -6,13 +8,13 @@ from onnx import TensorProto, helper
 
 from digits.inference.operators import BATCH, OPERATORS, Shape
 
-BATCHES = 5  # stands for BATCH in what ONNX is asked
+BATCHES = 5  # replaces BATCH for onnx
 small = st.integers(1, 4)
 size = st.integers(1, 12)
 
 
-def inferred(operator: str, inputs: list[Shape], **attributes: list[int]) -> Shape | None:
-    """The shape that we infer; None where the inputs don't fit, or something has no length."""
+def infer_shape(operator: str, inputs: list[Shape], **attributes: list[int]) -> Shape | None:
+    """Infer the shape; None if the inputs don't fit, or a dimension is below 1."""
     try:
         shape = OPERATORS[operator].infer(inputs, attributes).shapes[0]
     except (ValueError, LookupError):
@@ -20,8 +22,8 @@ def inferred(operator: str, inputs: list[Shape], **attributes: list[int]) -> Sha
     return None if min(shape[1:], default=1) < 1 else shape
 
 
-def by_onnx(operator: str, inputs: list[Shape], **attributes: object) -> Shape | None:
-    """The shape that the onnx package infers; None where it finds a fault, or no length."""
+def infer_shape_with_onnx(operator: str, inputs: list[Shape], **attributes: Any) -> Shape | None:
+    """Infer the shape with onnx; None if it finds an error, or a dimension is below 1."""
     numbers = TensorProto.UINT8 if "Integer" in operator else TensorProto.FLOAT
     result = TensorProto.INT32 if "Integer" in operator else TensorProto.FLOAT
     lengths = [tuple(BATCHES if n == BATCH else n for n in shape) for shape in inputs]
@@ -46,10 +48,12 @@ def by_onnx(operator: str, inputs: list[Shape], **attributes: object) -> Shape |
     return (BATCH, *shape[1:]) if shape[0] == BATCHES else tuple(shape)
 
 
-def fits(height: int, width: int, window: list[int], pads: tuple[int, ...] = (0,) * 4) -> bool:
-    """Whether a window fits once at least, and doesn't lie in the padding alone.
+def window_fits(
+    height: int, width: int, window: list[int], pads: tuple[int, ...] = (0,) * 4
+) -> bool:
+    """Whether a window fits at least once, and never lies within the padding.
 
-    ONNX takes others too, and rounds a negative number of strides up.
+    ONNX accepts others too, and rounds a negative number of strides up.
     """
     padded = height + pads[0] + pads[2], width + pads[1] + pads[3]
     return max(pads) <= max(window) and padded[0] >= window[0] and padded[1] >= window[1]
@@ -65,7 +69,7 @@ def fits(height: int, width: int, window: list[int], pads: tuple[int, ...] = (0,
     st.tuples(*[st.integers(0, 2)] * 4),
 )
 @pytest.mark.parametrize("operator", ["Conv", "ConvInteger"])
-def test_convolutions(
+def test_convolution_shapes_match_onnx(
     operator: str,
     height: int,
     width: int,
@@ -76,21 +80,21 @@ def test_convolutions(
 ) -> None:
     inputs = [(BATCH, channels[0], height, width), (channels[1], channels[0], *window)]
     attributes = {"kernel_shape": window, "strides": strides, "pads": list(pads)}
-    found = inferred(operator, inputs, **attributes)
-    if fits(height, width, window, pads):
-        assert found == by_onnx(operator, inputs, **attributes) is not None
+    found = infer_shape(operator, inputs, **attributes)
+    if window_fits(height, width, window, pads):
+        assert found == infer_shape_with_onnx(operator, inputs, **attributes) is not None
     else:
         assert found is None
 
 
 @settings(max_examples=50, deadline=None)
 @given(small, size, size, st.lists(small, min_size=2, max_size=2))
-def test_pools(channels: int, height: int, width: int, window: list[int]) -> None:
-    inputs = [(BATCH, channels, height, width)]
+def test_pool_shapes_match_onnx(channels: int, height: int, width: int, window: list[int]) -> None:
+    inputs: list[Shape] = [(BATCH, channels, height, width)]
     attributes = {"kernel_shape": window, "strides": window}
-    found = inferred("MaxPool", inputs, **attributes)
-    if fits(height, width, window):
-        assert found == by_onnx("MaxPool", inputs, **attributes) is not None
+    found = infer_shape("MaxPool", inputs, **attributes)
+    if window_fits(height, width, window):
+        assert found == infer_shape_with_onnx("MaxPool", inputs, **attributes) is not None
     else:
         assert found is None
 
@@ -98,9 +102,11 @@ def test_pools(channels: int, height: int, width: int, window: list[int]) -> Non
 @settings(max_examples=50, deadline=None)
 @given(*[st.lists(st.sampled_from([1, 1, 2, 3]), max_size=4).map(tuple)] * 2)
 @pytest.mark.parametrize("operator", ["Add", "Mul"])
-def test_broadcasting(operator: str, first: Shape, second: Shape) -> None:
+def test_broadcast_shapes_match_onnx(operator: str, first: Shape, second: Shape) -> None:
     if first or second:
-        assert inferred(operator, [first, second]) == by_onnx(operator, [first, second])
+        assert infer_shape(operator, [first, second]) == infer_shape_with_onnx(
+            operator, [first, second]
+        )
 
 
 @pytest.mark.parametrize(
@@ -109,13 +115,13 @@ def test_broadcasting(operator: str, first: Shape, second: Shape) -> None:
         ((BATCH, 3, 2), (3, 1), (BATCH, 3, 2)),
         ((BATCH, 3), (BATCH, 1), (BATCH, 3)),
         ((BATCH, 3), (1, 3), (BATCH, 3)),
-        ((BATCH, 3), (5, 3), None),  # would fit a batch of five alone
+        ((BATCH, 3), (5, 3), None),  # would fit only a batch of five
         ((BATCH, 3), (4,), None),
     ],
 )
-def test_broadcasting_of_a_batch(first: Shape, second: Shape, result: Shape | None) -> None:
+def test_broadcast_with_a_batch(first: Shape, second: Shape, result: Shape | None) -> None:
     for inputs in ([first, second], [second, first]):
-        assert inferred("Add", inputs) == result
+        assert infer_shape("Add", inputs) == result
 
 
 @pytest.mark.parametrize(
@@ -137,27 +143,29 @@ def test_broadcasting_of_a_batch(first: Shape, second: Shape, result: Shape | No
         ("Reshape", [(4, 6), (-1, 24)], None),
         ("Reshape", [(BATCH, 4), ()], None),
         ("MaxPool", [(BATCH, 4)], None),
-        ("Conv", [(BATCH, 1, 8, 8), (2, 1, 3, 3), (2,)], None),  # its kernel isn't said
+        ("Conv", [(BATCH, 1, 8, 8), (2, 1, 3, 3), (2,)], None),  # without a kernel shape
         *((operator, [(BATCH, 7), (), ()], (BATCH, 7)) for operator in ("Relu", "QuantizeLinear")),
     ],
 )
-def test_other_shapes(operator: str, inputs: list[Shape], result: Shape | None) -> None:
+def test_shapes_of_other_operators(
+    operator: str, inputs: list[Shape], result: Shape | None
+) -> None:
     attributes = {"transB": [1]} if operator == "Gemm" else {}
-    assert inferred(operator, inputs, **attributes) == result
+    assert infer_shape(operator, inputs, **attributes) == result
 
 
 @pytest.mark.parametrize(
     ("strides", "pads"),
     [([0, 1], [0] * 4), ([1], [0] * 4), ([1, 1], [0]), ([1, 1], [0, 0, 0, 10**9])],
 )
-def test_windows_that_make_no_sense(strides: list[int], pads: list[int]) -> None:
+def test_invalid_windows_have_no_shape(strides: list[int], pads: list[int]) -> None:
     inputs = [(BATCH, 1, 8, 8), (2, 1, 3, 3), (2,)]
-    assert inferred("Conv", inputs, kernel_shape=[3, 3], strides=strides, pads=pads) is None
-    assert inferred("Conv", inputs, kernel_shape=[3, 4]) is None
-    assert inferred("Conv", inputs, kernel_shape=[3, 3]) == (BATCH, 2, 6, 6)
+    assert infer_shape("Conv", inputs, kernel_shape=[3, 3], strides=strides, pads=pads) is None
+    assert infer_shape("Conv", inputs, kernel_shape=[3, 4]) is None
+    assert infer_shape("Conv", inputs, kernel_shape=[3, 3]) == (BATCH, 2, 6, 6)
 
 
-def test_products() -> None:
+def test_products_and_unfolded_values() -> None:
     image, kernel = (BATCH, 3, 10, 12), (5, 3, 3, 3)
     convolved = OPERATORS["Conv"].infer([image, kernel, (5,)], {"kernel_shape": [3, 3]})
     assert convolved.products == 5 * 3 * 9 * 8 * 10

@@ -1,4 +1,4 @@
-"""Models that are pinned by their SHA-256, from the library and from each command."""
+"""Models pinned by their SHA-256, in the library and in each command."""
 
 import hashlib
 import pickle
@@ -20,27 +20,27 @@ from tests.conftest import Run
 RAW = Path(BUNDLED).read_bytes()
 OWN = hashlib.sha256(RAW).hexdigest()
 OTHER = "0123456789abcdef" * 4
-REFUSED = f"its SHA-256 is {OWN}, not {OTHER}"
+MISMATCH = f"its SHA-256 is {OWN}, not {OTHER}"
 
 
 @pytest.fixture
-def replaced(tmp_path: Path) -> Path:
-    """A model that is intact, but not the one with OWN."""
+def other_model(tmp_path: Path) -> Path:
+    """An intact model whose SHA-256 is not OWN."""
     other = metadata.add_metadata(RAW, metadata.read(RAW, ""))
-    (tmp_path / "replaced.onnx").write_bytes(other)
-    return tmp_path / "replaced.onnx"
+    (tmp_path / "other.onnx").write_bytes(other)
+    return tmp_path / "other.onnx"
 
 
 @pytest.mark.parametrize("opened", [Model, Classifier, inspect])
-def test_only_the_one_is_accepted(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_pinned_model_is_accepted(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(sha256=OWN)
     opened(sha256=OWN.upper())
-    with pytest.raises(ModelError, match=f"lenet5.int8.onnx .*{REFUSED}"):
+    with pytest.raises(ModelError, match=f"lenet5.int8.onnx .*{MISMATCH}"):
         opened(sha256=OTHER)
     monkeypatch.setenv("DIGITS_MODEL_SHA256", OTHER)
-    with pytest.raises(ModelError, match=REFUSED):
+    with pytest.raises(ModelError, match=MISMATCH):
         opened()
-    opened(sha256=OWN)  # what is said counts more
+    opened(sha256=OWN)  # an argument takes precedence
     opened(sha256="")
     monkeypatch.setenv("DIGITS_MODEL_SHA256", OWN.upper())
     opened()
@@ -49,7 +49,7 @@ def test_only_the_one_is_accepted(opened: Any, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("wrong", ["12", f"{OWN}0", OWN.replace("a", "g"), f" {OWN}", f"{OWN}\n"])
-def test_what_is_no_sha256(wrong: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_sha256_is_an_error(wrong: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="64 hexadecimal digits"):
         Model(sha256=wrong)
     code, out, err = run("info", "--model-sha256", wrong)
@@ -63,73 +63,73 @@ def test_what_is_no_sha256(wrong: str, run: Run, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("command", ["predict", "read", "watch", "eval", "info", "bench", "serve"])
-@pytest.mark.parametrize("said", ["option", "environment"])
-def test_every_command_refuses_another(
+@pytest.mark.parametrize("pinned_by", ["option", "environment"])
+def test_every_command_refuses_another_model(
     run: Run,
     pictures: list[Path],
-    replaced: Path,
+    other_model: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     command: str,
-    said: str,
+    pinned_by: str,
 ) -> None:
     arguments: list[object] = {
-        "predict": [pictures[7], "--model", replaced],
-        "read": [pictures[7], "--model", replaced],
-        "watch": [tmp_path, tmp_path / "results.csv", "--model", replaced],
-        "serve": ["--port", 0, "--model", replaced],
-    }.get(command, [replaced])
-    if said == "option":
+        "predict": [pictures[7], "--model", other_model],
+        "read": [pictures[7], "--model", other_model],
+        "watch": [tmp_path, tmp_path / "results.csv", "--model", other_model],
+        "serve": ["--port", 0, "--model", other_model],
+    }.get(command, [other_model])
+    if pinned_by == "option":
         arguments += ["--model-sha256", OWN]
     else:
         monkeypatch.setenv("DIGITS_MODEL_SHA256", OWN)
     code, out, err = run(command, *arguments)
-    found = hashlib.sha256(replaced.read_bytes()).hexdigest()
+    found = hashlib.sha256(other_model.read_bytes()).hexdigest()
     assert (code, out) == (1, "")
-    assert err == (f"error: {replaced} is the wrong model: its SHA-256 is {found}, not {OWN}\n")
+    assert err == (f"error: {other_model} is the wrong model: its SHA-256 is {found}, not {OWN}\n")
     assert not (tmp_path / "results.csv").exists()
 
 
 @pytest.mark.parametrize("command", ["predict", "read", "info"])
-def test_the_bundled_model_can_be_pinned(run: Run, pictures: list[Path], command: str) -> None:
+def test_bundled_model_can_be_pinned(run: Run, pictures: list[Path], command: str) -> None:
     arguments = [] if command == "info" else [pictures[7]]
     assert run(command, *arguments, "--model-sha256", OWN)[0] == 0
     code, out, err = run(command, *arguments, "--model-sha256", OTHER)
     assert (code, out) == (1, "")
-    assert REFUSED in err
+    assert MISMATCH in err
 
 
-def test_without_options_the_environment_counts(
+def test_environment_pins_without_options(
     run: Run, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIGITS_MODEL_SHA256", OTHER)
     code, out, err = run("predict", pictures[7])
     assert (code, out) == (1, "")
-    assert REFUSED in err
+    assert MISMATCH in err
 
 
-def test_workers_refuse_a_file_that_was_replaced(replaced: Path, run: Run) -> None:
-    pinned_options = ClassifierOptions(replaced, sha256=OWN)
+def test_workers_refuse_a_replaced_file(other_model: Path, run: Run) -> None:
+    pinned_options = ClassifierOptions(other_model, sha256=OWN)
     for task in (Predict("text", False, pinned_options), Read("text", False, pinned_options)):
         with pytest.raises(ModelError, match=f"not {OWN}"):
             pickle.loads(pickle.dumps(task)).start()
-    shutil.copy(BUNDLED, replaced)
-    pinned = pickle.dumps(Model(replaced, sha256=OWN))
+    shutil.copy(BUNDLED, other_model)
+    pinned = pickle.dumps(Model(other_model, sha256=OWN))
     pickle.loads(pinned)
-    replaced.write_bytes(metadata.add_metadata(RAW, metadata.read(RAW, "")))
+    other_model.write_bytes(metadata.add_metadata(RAW, metadata.read(RAW, "")))
     with pytest.raises(ModelError, match=f"not {OWN}"):
         pickle.loads(pinned)
 
 
 @pytest.mark.parametrize("sha256", [OWN, OTHER])
-def test_several_workers(run: Run, pictures: list[Path], tmp_path: Path, sha256: str) -> None:
+def test_pin_with_several_jobs(run: Run, pictures: list[Path], tmp_path: Path, sha256: str) -> None:
     many = [shutil.copy(pictures[7], tmp_path / f"{number}.png") for number in range(20)]
     code, out, err = run("predict", *many, "--jobs", 2, "--model-sha256", sha256)
     assert (code, out.count("\n")) == ((0, 20) if sha256 == OWN else (1, 0))
-    assert (REFUSED in err) == (sha256 == OTHER)
+    assert (MISMATCH in err) == (sha256 == OTHER)
 
 
-def test_a_pinned_model_is_measured_alone(tmp_path: Path) -> None:
+def test_bench_measures_a_pinned_model_alone(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
     shutil.copy(BUNDLED, tmp_path / "mine.onnx")
     models, warnings = bench._open_siblings(tmp_path / "mine.int8.onnx", OWN)

@@ -4,16 +4,17 @@ import pytest
 from digits.inference.probabilities import are_probabilities
 
 
-def rows(count: int) -> np.ndarray:
+def random_probabilities(count: int) -> np.ndarray:
     """Softmax of random logits, float32 [count, 10]."""
     logits = np.random.default_rng(0).normal(0, 8, (count, 10))
     scores = np.exp((logits - logits.max(1, keepdims=True)).astype(np.float32))
-    return scores / scores.sum(1, keepdims=True)
+    probabilities: np.ndarray = scores / scores.sum(1, keepdims=True)
+    return probabilities
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 500])
-def test_softmax_is_accepted(count: int) -> None:
-    assert are_probabilities(rows(count))
+def test_softmax_output_is_accepted(count: int) -> None:
+    assert are_probabilities(random_probabilities(count))
 
 
 @pytest.mark.parametrize("count", [1, 2, 500])
@@ -30,7 +31,7 @@ def test_softmax_is_accepted(count: int) -> None:
         [0.0998, *[0.1] * 9],
     ],
 )
-def test_other_numbers_are_not(count: int, wrong: list[float]) -> None:
-    answers = rows(count)
+def test_other_numbers_are_refused(count: int, wrong: list[float]) -> None:
+    answers = random_probabilities(count)
     answers[count // 2] = wrong
     assert not are_probabilities(answers)

@@ -8,43 +8,43 @@ from digits.inference.protobuf import Message, bytes_field, fields
 varint = st.integers(0, 2**64 - 1)
 
 
-def encoded(number: int) -> bytes:
+def encode_varint(number: int) -> bytes:
     groups = [number >> shift & 0x7F for shift in range(0, max(1, number.bit_length()), 7)]
     return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
 
 
 def integer_field(number: int, value: int) -> bytes:
-    return encoded(number << 3) + encoded(value)
+    return encode_varint(number << 3) + encode_varint(value)
 
 
-def message(raw: bytes, most: int = 64) -> Message:
+def parse_message(raw: bytes, most: int = 64) -> Message:
     return Message(memoryview(raw), "the file", "part", (1, 2, 3), most)
 
 
 @given(st.lists(varint, max_size=16))
-def test_integers_alone_and_packed(values: list[int]) -> None:
+def test_integers_single_and_packed(values: list[int]) -> None:
     alone = b"".join(integer_field(1, value) for value in values)
-    packed = bytes_field(1, b"".join(map(encoded, values)))
-    assert message(alone).integers(1) == message(packed).integers(1) == values
+    packed = bytes_field(1, b"".join(map(encode_varint, values)))
+    assert parse_message(alone).integers(1) == parse_message(packed).integers(1) == values
 
 
 @given(varint, st.binary(max_size=300), st.text(max_size=200))
-def test_single_values(integer: int, raw: bytes, text: str) -> None:
+def test_integer_bytes_and_text_fields(integer: int, raw: bytes, text: str) -> None:
     whole = integer_field(1, integer) + bytes_field(2, raw) + bytes_field(3, text.encode())
-    found = message(whole)
+    found = parse_message(whole)
     assert (found.integer(1), bytes(found.bytes(2)), found.text(3)) == (integer, raw, text)
     assert [number for number, _, _ in fields(memoryview(whole), "")] == [1, 2, 3]
 
 
-def test_what_is_not_there() -> None:
-    empty = message(b"")
+def test_missing_fields_have_defaults() -> None:
+    empty = parse_message(b"")
     assert (empty.integer(1), empty.integers(1), empty.text(1), empty.messages(1)) == (
         0,
         [],
         "",
         [],
     )
-    assert not empty.has(1) and message(integer_field(1, 0)).has(1)
+    assert not empty.has(1) and parse_message(integer_field(1, 0)).has(1)
 
 
 @pytest.mark.parametrize(
@@ -56,22 +56,25 @@ def test_what_is_not_there() -> None:
         bytes_field(1, b"x" * 1001),
     ],
 )
-def test_values_that_are_not_clear(raw: bytes) -> None:
-    found = message(raw)
+def test_ambiguous_values_are_refused(raw: bytes) -> None:
+    found = parse_message(raw)
     for read in (found.integer, found.text):
         with pytest.raises(ModelError, match="the file .* its part is malformed"):
             read(1)
 
 
 @pytest.mark.parametrize("count", [17, 1_000_000])
-def test_long_lists(count: int) -> None:
+def test_too_long_lists_are_refused(count: int) -> None:
     for raw in (bytes_field(1, b"\1" * count), integer_field(1, 1) * min(count, 60)):
         with pytest.raises(ModelError, match="its part is malformed"):
-            message(raw).integers(1)
+            parse_message(raw).integers(1)
 
 
-def test_lists_of_the_other_type() -> None:
-    for read in (message(integer_field(1, 1)).messages, message(integer_field(1, 1)).texts):
+def test_lists_of_another_type_are_refused() -> None:
+    for read in (
+        parse_message(integer_field(1, 1)).messages,
+        parse_message(integer_field(1, 1)).texts,
+    ):
         with pytest.raises(ModelError, match="its part is malformed"):
             read(1)
 
@@ -89,6 +92,6 @@ def test_lists_of_the_other_type() -> None:
         (b"\x08" + b"\x80" * 11, "is truncated"),
     ],
 )
-def test_what_is_no_message(raw: bytes, reason: str) -> None:
+def test_malformed_messages_are_refused(raw: bytes, reason: str) -> None:
     with pytest.raises(ModelError, match=f"the file {reason}"):
-        message(raw)
+        parse_message(raw)
