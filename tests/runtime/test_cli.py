@@ -243,7 +243,7 @@ def test_progress_bar_is_drawn_on_stderr_only(pictures: list[Path]) -> None:
         [sys.executable, "-m", "digits", "predict", *pictures * 25],
         stdout=subprocess.PIPE,
         stderr=stderr,
-        env=os.environ | {"TERM": "xterm"},  # on a dumb one there is no bar
+        env=os.environ | {"TERM": "xterm"},  # a dumb terminal gets no bar
         text=True,
         timeout=60,
     )
@@ -453,7 +453,7 @@ def test_debug_examines_each_picture_once(run: Run, pictures: list[Path], tmp_pa
         assert run("predict", "--debug", tmp_path, *pictures)[0] == 0
     assert len(list(tmp_path.iterdir())) == 10
     assert [calls[function.__name__] for function in functions] == [10] * 4
-    assert calls["probabilities"] == 10 + 1  # with a test of the session
+    assert calls["probabilities"] == 10 + 1  # and the model's smoke test
 
 
 def test_debug_strip_of_stdin(pictures: list[Path], tmp_path: Path) -> None:

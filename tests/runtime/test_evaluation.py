@@ -79,7 +79,7 @@ def test_calibration_error_of_calibrated_and_overconfident() -> None:
 
 
 def test_calibration_error_is_computed_per_bin() -> None:
-    """Half underconfident, half overconfident: the means over all bins would nearly cancel."""
+    """Half underconfident, half overconfident: over all bins together, they would partly cancel."""
     result = evaluate([0, 0, 1, 1], make_probabilities([0] * 4, [0.5, 0.5, 0.99, 0.99]))
     assert result.calibration_error == pytest.approx((0.5 + 0.99) / 2)
 

@@ -24,8 +24,8 @@ SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
         ("@eaDir/7.png", r"\x40eaDir/7.png"),
         ("\t=1.png", r"\x09=1.png"),
         ("\r=1.png", r"\x0d=1.png"),
-        ("\uff1d1.png", r"\uff1d1.png"),  # full width, which some spreadsheets compute too
-        ("a;=1;b.png", r"a;\x3d1;b.png"),  # where `;` separates the cells
+        ("\uff1d1.png", r"\uff1d1.png"),  # full-width, which some spreadsheets also evaluate
+        ("a;=1;b.png", r"a;\x3d1;b.png"),  # for spreadsheets that split cells at `;`
         (r"\x3d1.png", r"\x5cx3d1.png"),
         ("a=1-2+3@4.png", "a=1-2+3@4.png"),
         ("/=/-7.png", "/=/-7.png"),

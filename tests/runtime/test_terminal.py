@@ -13,8 +13,8 @@ from digits.text import escape_control
         ("gnp.\u202e7", r"gnp.\u202e7"),
         ("a\u2028b\x85c", r"a\u2028b\u0085c"),
         ("7\u061c.png", r"7\u061c.png"),
-        ("\udcff.png", r"\xff.png"),  # a byte that is no UTF-8
-        ("\ud800.png", r"\ud800.png"),  # which no name on Linux holds
+        ("\udcff.png", r"\xff.png"),  # a byte that is invalid in UTF-8
+        ("\ud800.png", r"\ud800.png"),  # impossible in a Linux file name
     ],
 )
 def test_escape_control_keeps_printable_text(name: str, shown: str) -> None:

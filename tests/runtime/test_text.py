@@ -21,7 +21,7 @@ NAMES = {
     b"a\\nb\\x0g\\xFF": r"a\nb\x0g\xFF",
     "\x85\u202e\u2028".encode(): r"\u0085\u202e\u2028",
     b"\x85\\u202e": r"\x85\x5cu202e",
-    b"\xed\xb3\xbf": r"\xed\xb3\xbf",  # a surrogate in UTF-8, which is none
+    b"\xed\xb3\xbf": r"\xed\xb3\xbf",  # an encoded surrogate, which is invalid UTF-8
     b"-7;=1.png": "-7;=1.png",
 }
 

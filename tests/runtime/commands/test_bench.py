@@ -47,7 +47,7 @@ def test_bench_json(run: Run, clock: None) -> None:
     for key in ("session_start", "image_latency", "cold_start"):
         assert 0 < floating[key] < 10
     assert 40e6 < floating["peak_memory"] < 150e6
-    assert integer["cold_start"] is None  # a plain `digits predict` takes float kernels
+    assert integer["cold_start"] is None  # `digits predict` uses float kernels by default
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ def test_bench_table(run: Run) -> None:
 
 def test_float_and_int8_siblings_are_both_measured(tmp_path: Path) -> None:
     shutil.copy(BUNDLED, tmp_path / "mine.int8.onnx")
-    shutil.copy(BUNDLED, tmp_path / "mine.onnx")  # int8 too, but what counts is the name
+    shutil.copy(BUNDLED, tmp_path / "mine.onnx")  # also int8, but only the name counts
     for name in ("mine.onnx", "mine.int8.onnx"):
         names = [Path(model.name).name for model in bench._open_siblings(tmp_path / name)[0]]
         assert names == ["mine.onnx"] * 2 + ["mine.int8.onnx"] * 2

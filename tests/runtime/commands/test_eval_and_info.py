@@ -67,14 +67,14 @@ def test_eval_examines_each_picture_once(run: Run, pictures: list[Path], tmp_pat
     with count_calls(Model.__init__, *functions, Model.probabilities) as calls:
         assert run("eval", "--data", tmp_path / "labels.csv")[0] == 0
     assert [calls[function.__name__] for function in functions] == [10] * 4
-    assert calls["__init__"] == 1  # session
-    assert calls["probabilities"] == 10 + 1  # with a test of the session
+    assert calls["__init__"] == 1
+    assert calls["probabilities"] == 10 + 1  # and the model's smoke test
 
 
 def test_eval_uses_the_confidences_of_predict(
     run: Run, pictures: list[Path], tmp_path: Path
 ) -> None:
-    """The confidence is a weighted mean over hypotheses, not that of the best frame alone."""
+    """The confidence comes from several hypotheses, not from the best frame alone."""
     classifier = Classifier()
     predictions = [classifier.predict(picture) for picture in pictures]
     frames = np.stack([one.frame for one in predictions if one.frame is not None])

@@ -67,7 +67,7 @@ def test_recursive_patterns_match_glob(folder: Path, monkeypatch: pytest.MonkeyP
         *("**/[[]h]/*.png", "**/**/**/*/*.png", ".*/**/*", "**/nothing", "b.png/**", "no/**/*"),
     ):
         expected = {path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)}
-        if pattern == "**/":  # which stands for folders alone
+        if pattern == "**/":  # which matches only folders
             expected = {path for path in glob.glob("**", recursive=True) if os.path.isfile(path)}
         errors: list[PictureError] = []
         found = inputs.expand_paths([pattern], False, errors.append)

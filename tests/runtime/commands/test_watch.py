@@ -137,7 +137,9 @@ def test_damaged_picture_gets_one_row(
 def test_replaced_picture_of_the_same_name_is_read(bench: WatchBench, pictures: list[Path]) -> None:
     for picture in (pictures[2], pictures[4], pictures[4]):
         shutil.copy(picture, bench.inbox / "now.png")
-        os.utime(bench.inbox / "now.png", ns=(0, int(picture.stem)))  # a clock that stood in 1970
+        os.utime(
+            bench.inbox / "now.png", ns=(0, int(picture.stem))
+        )  # a sender whose clock starts in 1970
         bench.advance(0, 2)
     assert [digit for _, digit in bench.rows] == ["2", "4"]
 

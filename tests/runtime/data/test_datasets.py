@@ -117,7 +117,7 @@ def test_digest_depends_on_shape() -> None:
 
 
 def test_training_digits_are_shuffled(folder: Path) -> None:
-    """The first of them calibrate the quantization, so all labels must occur there."""
+    """The first of them calibrate the quantization."""
     labels = datasets.load(folder, fail).splits["train"].labels
     assert (np.diff(labels.astype(int)) < 0).sum() > 10
 

@@ -29,7 +29,7 @@ def idx(raw: bytes) -> bytes:
 
 def packed(name: str) -> bytes:
     """The mirror's file of this name: a gzipped IDX file that holds the name."""
-    return gzip.compress(idx(name.encode()), mtime=0)  # without a time, to be reproducible
+    return gzip.compress(idx(name.encode()), mtime=0)  # without a timestamp, to be reproducible
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -140,7 +140,7 @@ def test_damaged_npm_archive_is_refused_or_intact(
         except DataError:
             refused += 1
         else:
-            assert place > 2  # the header says that it is a gzip file
+            assert place > 2  # damage to the gzip header is always noticed
             assert [idx(split.images.tobytes()), idx(split.labels.tobytes())] == [*content.values()]
     assert refused > 20
 

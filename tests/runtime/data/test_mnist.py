@@ -15,7 +15,7 @@ from digits.data.mnist import Split
 from digits.errors import DataError
 from tests.robustness.sandbox import measured
 
-TRAIN_COUNT = 10_003  # three digits train, 10,000 validate
+TRAIN_COUNT = 10_003  # three for training, 10,000 for validation
 
 
 def idx(values: np.ndarray) -> bytes:

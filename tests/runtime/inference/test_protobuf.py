@@ -50,9 +50,9 @@ def test_missing_fields_have_defaults() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        integer_field(1, 5) * 2,  # the last would count
-        bytes_field(1, b"a") * 2,  # of messages all would, merged
-        bytes_field(1, b"\xff"),  # no text
+        integer_field(1, 5) * 2,  # protobuf would take the last
+        bytes_field(1, b"a") * 2,  # and merge messages
+        bytes_field(1, b"\xff"),  # invalid UTF-8
         bytes_field(1, b"x" * 1001),
     ],
 )
