@@ -1,4 +1,4 @@
-"""What several test files need."""
+"""Fixtures and settings shared by several test files."""
 
 import os
 import signal
@@ -21,25 +21,25 @@ Run = Callable[..., tuple[int, str, str]]
 TESTS = Path(__file__).parent
 PICTURES = TESTS / "pictures"
 
-# The tests share the cores: threads of one network would wait for each other, and keep a core busy
-# with that. Set before torch is imported, and for all processes that tests start.
+# Tests run in parallel: the threads of one network would busy-wait for each other. Set before torch
+# is imported, and inherited by all processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# With it, nothing is left in a buffer that could fail at a command's exit.
+# With it, no buffered output is left whose write could fail when a command exits.
 os.environ.pop("PYTHONUNBUFFERED", None)
 
-# On a busy machine any example may take long.
+# On a busy machine any example may be slow.
 settings.register_profile(
     "digits", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("digits")
 
-# A shell has what it runs in the background ignore Ctrl-C, and each command of a test would too.
+# A shell makes background jobs ignore SIGINT, which each command of a test would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _slice(prefix: str) -> Split:
+def _load_subset(prefix: str) -> Split:
     arrays = []
     for kind in ("images-idx3", "labels-idx1"):
         path = TESTS / "mnist_subset" / f"{prefix}-{kind}-ubyte.gz"
@@ -50,18 +50,18 @@ def _slice(prefix: str) -> Split:
 @pytest.fixture(scope="session")
 def train_slice() -> Split:
     """The first 1,000 training digits."""
-    return _slice("train")
+    return _load_subset("train")
 
 
 @pytest.fixture(scope="session")
 def test_slice() -> Split:
     """The first 500 test digits."""
-    return _slice("t10k")
+    return _load_subset("t10k")
 
 
 @pytest.fixture(scope="session")
 def pictures() -> list[Path]:
-    """The ten sample pictures; the name of each is its digit."""
+    """The ten sample images, in order; each is named after its digit."""
     return sorted(PICTURES / name for name in os.listdir(PICTURES) if name[0].isdigit())
 
 
@@ -75,7 +75,7 @@ def numbers(tmp_path_factory: pytest.TempPathFactory, test_slice: Split) -> Path
 
 @pytest.fixture(scope="session")
 def full_test_set() -> Split:
-    """All 10,000 test digits; skips where MNIST can't be had."""
+    """All 10,000 test digits; skips if MNIST isn't available."""
     try:
         return mnist.load("test")
     except DataError as error:
@@ -84,7 +84,10 @@ def full_test_set() -> Split:
 
 @pytest.fixture
 def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_slice: Split) -> None:
-    """Let `mnist` give the slice: 800 digits train, 200 validate, 500 test; draw less beside it."""
+    """Replace MNIST by its subset: 800 digits to train, 200 to validate, 500 to test.
+
+    Fewer synthetic training examples are generated, too.
+    """
     splits: mnist.Splits = {
         "train": Split(train_slice.images[:800], train_slice.labels[:800]),
         "validation": Split(train_slice.images[800:], train_slice.labels[800:]),
@@ -100,7 +103,7 @@ def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_sli
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call `digits ARGUMENTS`; gives exit code, stdout and stderr."""
+    """Call `digits ARGUMENTS` in this process; returns exit code, stdout and stderr."""
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["digits", *map(str, arguments)])

@@ -1,8 +1,8 @@
-"""How far two texts are apart."""
+"""The Levenshtein distance of two texts."""
 
 
 def edits(one: str, other: str) -> int:
-    """How many characters must be changed, put in or left out (V. Levenshtein, 1966)."""
+    """Return the fewest substitutions, insertions and deletions that turn one into the other."""
     row = list(range(len(other) + 1))
     for place, character in enumerate(one, 1):
         before, row = row, [place]

@@ -1,4 +1,4 @@
-"""The installed `digits serve`, started as a user starts it."""
+"""Run the installed `digits serve` as a user does."""
 
 import os
 import re
@@ -19,21 +19,21 @@ DIGITS = Path(sys.executable).parent / "digits"
 
 @dataclass(frozen=True)
 class Served:
-    """A running server."""
+    """A running server, and what it logs."""
 
     process: subprocess.Popen[str]
     port: int
     log: TextIO = field(default_factory=StringIO)
 
     def wait_for(self, words: str) -> str:
-        """What it has written, as soon as these words are in it."""
+        """Wait until the log contains these words; returns the log."""
         while words not in (written := self.written()):
             assert self.process.poll() is None, written
             time.sleep(0.01)
         return written
 
     def written(self) -> str:
-        """What it has written on stderr until now."""
+        """Return what it has written to stderr so far."""
         self.log.seek(0)
         return self.log.read()
 
@@ -47,17 +47,17 @@ class Served:
 
     @property
     def resident(self) -> int:
-        """Bytes of memory that it takes now, with the processes that read pictures."""
+        """Resident memory in bytes, including its worker processes."""
         own = Path(f"/proc/{self.process.pid}")
         children = [
             child for task in own.glob("task/*/children") for child in task.read_text().split()
         ]
-        return sum(map(_resident, [self.process.pid, *children]))
+        return sum(map(_resident_bytes, [str(self.process.pid), *children]))
 
 
-def _resident(process: int | str) -> int:
+def _resident_bytes(pid: str) -> int:
     try:
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
@@ -67,9 +67,10 @@ def _resident(process: int | str) -> int:
 def served(
     *options: str, files: int | None = None, complains: bool = False, **environment: str
 ) -> Iterator[Served]:
-    """Start it on a free port. It must end with 0 after SIGTERM, and complain of nothing.
+    """Serve on a free port; afterwards, check that SIGTERM ends it with exit code 0.
 
-    files: how many it may have open. complains: whether it may complain. environment: DIGITS_…
+    files: limit of open files. complains: whether it may log anything but its address.
+    environment: variables to set, such as DIGITS_TOKEN.
     """
 
     def limit() -> None:
@@ -94,7 +95,7 @@ def served(
 
 
 def _port(process: subprocess.Popen[str], log: TextIO) -> int:
-    """Wait until the server says where it is."""
+    """Wait until the server has logged its address; returns the port, 0 for a Unix socket."""
     while process.poll() is None:
         log.seek(0)
         if found := re.search(r"serving (?:https?://\S+:(\d+)/|unix:)", log.read()):

@@ -1,4 +1,4 @@
-"""What people draw on the page, as strokes: digits, numbers, and what is no digit.
+"""Strokes such as people draw on the page: digits, numbers and non-digits.
 
 Digits are traced from MNIST's test set, which no network learns from; letters from fonts.
 """
@@ -19,25 +19,30 @@ Random = np.random.Generator
 Stroke = list[tuple[float, float]]  # places on the paper, from 0 to 1
 Drawing = list[Stroke]
 
-# Written by hand, some digit looks like them.
+# Letters that look like some handwritten digit.
 LOOKALIKES = set("BDGIJOQSTUVYZbdfghijloqstuvyz")
-_FINE = 4  # as many pixels as in the picture that is traced
-_STEP = 4  # of those pixels, from point to point
-_SHORTEST = 3  # points of a stroke: shorter ones are burrs of the skeleton
+_UPSAMPLE = 4  # before an image is traced
+_STEP = 4  # upsampled pixels from point to point
+_MIN_POINTS = 3  # of a stroke: shorter ones are burrs of the skeleton
 _NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 
 
 def trace(image: NDArray[np.uint8]) -> Drawing:
-    """The strokes that a pen makes to draw an image of ink, in pixels of that image."""
+    """Trace the strokes of an image of ink, in pixels of that image."""
     height, width = image.shape
-    fine = Image.fromarray(image).resize((_FINE * width, _FINE * height), Image.Resampling.BICUBIC)
+    fine = Image.fromarray(image).resize(
+        (_UPSAMPLE * width, _UPSAMPLE * height), Image.Resampling.BICUBIC
+    )
     left = {(int(y), int(x)) for y, x in np.argwhere(skeletonize(np.asarray(fine) > 127))}
     strokes: list[list[tuple[int, int]]] = []
     while left:
         ends = [place for place in left if len(_around(place, left)) == 1]
         strokes.append(_walk(min(ends or left), left))
-    kept = [stroke for stroke in strokes if len(stroke) >= _FINE * _SHORTEST] or strokes[:1]
-    return [[(x / _FINE, y / _FINE) for y, x in [*stroke[::_STEP], stroke[-1]]] for stroke in kept]
+    kept = [stroke for stroke in strokes if len(stroke) >= _UPSAMPLE * _MIN_POINTS] or strokes[:1]
+    return [
+        [(x / _UPSAMPLE, y / _UPSAMPLE) for y, x in [*stroke[::_STEP], stroke[-1]]]
+        for stroke in kept
+    ]
 
 
 def _around(place: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -45,7 +50,7 @@ def _around(place: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[in
 
 
 def _walk(place: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Take pixels away from place to place, as straight on as possible."""
+    """Follow and remove pixels, as straight on as possible."""
     stroke = [place]
     left.discard(place)
     while near := _around(place, left):
@@ -61,7 +66,7 @@ def _walk(place: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int,
 
 
 def placed(drawing: Drawing, left: float, top: float, height: float) -> Drawing:
-    """The drawing on the paper, in its place and size."""
+    """Move the drawing to its place on the paper and scale it to its height."""
     xs, ys = zip(*(place for stroke in drawing for place in stroke), strict=True)
     scale = height / max(max(ys) - min(ys), (max(xs) - min(xs)) / 2, 1e-6)
     return [
@@ -105,15 +110,15 @@ def numbers(split: Split, count: int, random: Random) -> Iterator[tuple[str, Dra
 
 
 def letters(count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
-    """Letters of any font here that no hand's digit looks like, as a pen would draw them."""
+    """Printed letters that don't look like handwritten digits, traced as strokes."""
     folder = Path(font_manager.__file__).parent / "mpl-data" / "fonts" / "ttf"
     fonts = sorted(folder.glob("*.ttf"))
-    names = [font for font in fonts if "DejaVu" in font.name and "Display" not in font.name]
+    files = [str(font) for font in fonts if "DejaVu" in font.name and "Display" not in font.name]
     chosen = sorted(set(string.ascii_letters) - LOOKALIKES)
     for _ in range(count):
         letter = str(random.choice(chosen))
         image = Image.new("L", (64, 64))
-        font = ImageFont.truetype(str(random.choice(names)), 36)
+        font = ImageFont.truetype(str(random.choice(files)), 36)
         ImageDraw.Draw(image).text((32, 32), letter, 255, font, "mm")
         height = random.uniform(0.4, 0.75)
         yield letter, placed(trace(np.asarray(image)), 0.2, (1 - height) / 2, height)
@@ -139,7 +144,7 @@ def _dot(random: Random) -> Drawing:
 
 
 def _smudge(random: Random) -> Drawing:
-    """A tap of a finger that slips."""
+    """Draw a tap of a finger that slips."""
     x, y = random.uniform(0.2, 0.8, 2)
     away = random.normal(0, 0.008, (6, 2)).cumsum(0)
     return [[(x + dx, y + dy) for dx, dy in away.tolist()]]
@@ -152,7 +157,7 @@ def _dash(random: Random) -> Drawing:
 
 
 def _tick(random: Random) -> Drawing:
-    """Its left side is a third to two thirds as high as its right one; a shorter one is a 1."""
+    """Draw a tick; with a left side under a third as high as its right one, it would be a 1."""
     x, y, size = random.uniform(0.3, 0.5), random.uniform(0.6, 0.8), random.uniform(0.3, 0.5)
     short = random.uniform(0.35, 0.6)
     return [
@@ -187,7 +192,7 @@ def _smiley(random: Random) -> Drawing:
 
 
 def _along(corners: Sequence[tuple[float, float]]) -> Stroke:
-    """Straight from corner to corner, with the points that a pointer reports on its way."""
+    """Connect the corners by straight lines of points such as a pointer reports."""
     places = np.linspace(0, len(corners) - 1, 8 * (len(corners) - 1) + 1)
     xs, ys = np.transpose(corners)
     at = np.arange(len(corners))

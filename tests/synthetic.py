@@ -11,7 +11,7 @@ INK, PAPER = 60, 215  # grey values
 
 
 class Sheet:
-    """A sheet of paper, to be written on and then photographed.
+    """A sheet of paper to write on and then photograph.
 
     height, width: pixels of the photograph.
     """
@@ -54,7 +54,7 @@ class Sheet:
             self.ground[:, at : at + width] = grey
 
     def box(self, left: int, top: int, right: int, bottom: int, grey: int = 60) -> None:
-        """Print the frame of a form's box."""
+        """Print a form's box."""
         ground = Image.fromarray(self.ground)
         ImageDraw.Draw(ground).rectangle((left, top, right, bottom), outline=grey, width=2)
         self.ground = np.asarray(ground).copy()
@@ -97,19 +97,21 @@ def page(split: Split) -> np.ndarray:
 
 
 def lamp(height: int, width: int) -> np.ndarray:
-    """Light that falls off towards the lower right corner, to 45 %."""
+    """Light that falls off to 45 % towards the lower right corner: float32 [height, width]."""
     down, right = np.linspace(1, 0.7, height), np.linspace(1, 0.65, width)
-    return np.outer(down, right).astype(np.float32)
+    light: np.ndarray = np.outer(down, right).astype(np.float32)
+    return light
 
 
 def shadow(height: int, width: int) -> np.ndarray:
-    """The shadow of a hand over the lower left half, with an edge of a few pixels."""
+    """A shadow over the lower left half, with a blurred edge: float32 [height, width]."""
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    return (1 - 0.45 / (1 + np.exp(-(y - x) * 40))).astype(np.float32)
+    light: np.ndarray = (1 - 0.45 / (1 + np.exp(-(y - x) * 40))).astype(np.float32)
+    return light
 
 
 def chosen(split: Split, number: str, start: int = 0) -> list[np.ndarray]:
-    """MNIST digits that write a number, the first of each kind from `start` on."""
+    """Pick MNIST digits that write a number, the first of each class from `start` on."""
     images = []
     for place, digit in enumerate(number):
         candidates = np.flatnonzero(split.labels == int(digit))

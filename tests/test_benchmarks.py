@@ -1,4 +1,4 @@
-"""The figures of the benchmarks, where they are computed and not only counted."""
+"""The computations behind the figures of the benchmarks."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_auroc(digits: list[float], others: list[float], expected: float) -> Non
     assert nondigits.auroc(np.array(digits), np.array(others)) == expected
 
 
-def test_traced_digits_stay_legible(test_slice: Split) -> None:
+def test_traced_digits_are_recognized(test_slice: Split) -> None:
     random = np.random.default_rng(0)
     read = 0
     for truth, drawing in strokes.digits(test_slice, 40, random):
@@ -35,19 +35,20 @@ def test_traced_digits_stay_legible(test_slice: Split) -> None:
     assert read > 32
 
 
-def of(split: Split, label: int) -> np.ndarray:
-    return split.images[split.labels == label]
+def images_of(split: Split, label: int) -> np.ndarray:
+    images: np.ndarray = split.images[split.labels == label]
+    return images
 
 
-def test_an_upstroke_makes_an_upright_1_wider(train_slice: Split) -> None:
-    for one in of(train_slice, 1)[:60]:
+def test_upstroke_widens_upright_1(train_slice: Split) -> None:
+    for one in images_of(train_slice, 1)[:60]:
         plain, long = (continental.with_upstroke(one, length, 0.5) for length in (0.0, 0.8))
         widths = [np.ptp(np.flatnonzero(frame.any(0))) for frame in (plain, long)]
-        assert widths[1] > widths[0] or widths[0] > 8  # which leans
+        assert widths[1] > widths[0] or widths[0] > 8  # a slanted 1 is wide already
 
 
-def test_a_steep_upstroke_is_narrower_than_a_flat_one(train_slice: Split) -> None:
-    for one in of(train_slice, 1)[:30]:
+def test_steep_upstroke_is_narrower_than_flat_one(train_slice: Split) -> None:
+    for one in images_of(train_slice, 1)[:30]:
         widths = [
             np.ptp(np.flatnonzero(continental.with_upstroke(one, 0.8, steepness).any(0)))
             for steepness in (0, 1)
@@ -55,16 +56,16 @@ def test_a_steep_upstroke_is_narrower_than_a_flat_one(train_slice: Split) -> Non
         assert widths[0] >= widths[1]
 
 
-def test_a_bar_crosses_the_stem(train_slice: Split) -> None:
+def test_bar_adds_ink_across_stem(train_slice: Split) -> None:
     changed = 0
-    for seven in of(train_slice, 7)[:30]:
+    for seven in images_of(train_slice, 7)[:30]:
         plain = continental.with_bar(seven, 0.5, 0.0, 0.0)
         crossed = continental.with_bar(seven, 0.5, 0.6, 0.0)
         changed += int((crossed[11:18] > 100).sum()) > int((plain[11:18] > 100).sum())
     assert changed > 25
 
 
-def test_a_hook_is_ink_beside_the_stem() -> None:
+def test_has_hook_detects_ink_beside_stem() -> None:
     seven = np.zeros((28, 28), np.uint8)
     seven[4:6, 8:20] = 255
     seven[6:24, 18:20] = 255

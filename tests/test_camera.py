@@ -1,4 +1,4 @@
-"""The camera of tests/camera, in front of one digit."""
+"""Images of single digits from the synthetic camera of tests/camera."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 
 from digits.data.mnist import Split
 
-pytest.importorskip("skimage")  # it comes with the extra `dev`
+pytest.importorskip("skimage")  # of the dependency group `dev`
 from scipy import ndimage  # noqa: E402
 from skimage.morphology import skeletonize  # noqa: E402
 
@@ -22,7 +22,7 @@ def shots(name: str, extreme: bool, count: int = 60) -> list[Shot]:
     return [FACTORS[name](Shot(), np.random.default_rng(n), extreme) for n in range(count)]
 
 
-def test_the_same_seed_gives_the_same_picture(test_slice: Split) -> None:
+def test_same_seed_gives_same_image(test_slice: Split) -> None:
     one, again, other = (
         mixed(test_slice.images[3], np.random.default_rng(seed)) for seed in (7, 7, 8)
     )
@@ -45,7 +45,7 @@ def test_ink_is_visible(name: str, extreme: bool, test_slice: Split) -> None:
 
 @pytest.mark.parametrize("extreme", [False, True])
 @pytest.mark.parametrize("name", ["pen", "screen", "crop", "box"])
-def test_pictures_are_bytes(name: str, extreme: bool, test_slice: Split) -> None:
+def test_take_returns_uint8_image(name: str, extreme: bool, test_slice: Split) -> None:
     for n in range(5):
         picture = take(test_slice.images[n], np.random.default_rng(n), (name,), extreme)
         assert picture.dtype == np.uint8
@@ -54,7 +54,7 @@ def test_pictures_are_bytes(name: str, extreme: bool, test_slice: Split) -> None
 
 
 @pytest.mark.parametrize(("extreme", "lowest", "highest"), [(False, 14, 32), (True, 8, 13)])
-def test_crops_are_small(extreme: bool, lowest: int, highest: int, test_slice: Split) -> None:
+def test_crop_sides_in_range(extreme: bool, lowest: int, highest: int, test_slice: Split) -> None:
     sides = set()
     for n in range(60):
         digit = test_slice.images[n]
@@ -66,14 +66,14 @@ def test_crops_are_small(extreme: bool, lowest: int, highest: int, test_slice: S
 
 
 @pytest.mark.parametrize(("extreme", "lowest", "highest"), [(False, 100, 1600), (True, 28, 3000)])
-def test_sizes(extreme: bool, lowest: int, highest: int) -> None:
+def test_image_sides_in_range(extreme: bool, lowest: int, highest: int) -> None:
     longer = [max(shot.height, shot.width) for shot in shots("size", extreme, 300)]
     assert lowest <= min(longer) < 1.2 * lowest
     assert 0.8 * highest < max(longer) <= highest
 
 
-def test_only_the_border_cuts_a_digit_off(test_slice: Split) -> None:
-    """Without noise and texture, ink on the outermost pixels is the digit's."""
+def test_only_border_factor_cuts_digit_off(test_slice: Split) -> None:
+    """Without noise and texture, any ink on the outermost pixels belongs to the digit."""
     for name in ("size", "rotation", "table"):
         for n in range(10):
             shot = FACTORS[name](Shot(), np.random.default_rng(n), False)
@@ -121,7 +121,7 @@ def test_extreme_is_harder_than_ordinary(name: str) -> None:
 
 
 @pytest.mark.parametrize("pen", [0.015, 0.04, 0.1, 0.16, 0.25])
-def test_strokes_are_as_wide_as_asked(pen: float, test_slice: Split) -> None:
+def test_stroke_width_matches_pen(pen: float, test_slice: Split) -> None:
     ones = test_slice.images[test_slice.labels == 1][:3]
     for digit in [*ones, *test_slice.images[test_slice.labels == 0][:3]]:
         coverage = scene.strokes(digit, 600, pen)
@@ -133,7 +133,7 @@ def test_strokes_are_as_wide_as_asked(pen: float, test_slice: Split) -> None:
 
 
 @pytest.mark.parametrize("height", [20, 150, 900])
-def test_strokes_are_crisp(height: int, test_slice: Split) -> None:
+def test_stroke_edges_are_sharp(height: int, test_slice: Split) -> None:
     coverage = scene.strokes(test_slice.images[0], height)
     assert coverage.dtype == np.float32
     assert coverage.min() == 0
@@ -145,13 +145,13 @@ def test_strokes_are_crisp(height: int, test_slice: Split) -> None:
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.8])
-def test_grain_leaves_what_it_is_asked_to(keep: float, test_slice: Split) -> None:
+def test_grain_keeps_given_share_of_ink(keep: float, test_slice: Split) -> None:
     coverage = scene.strokes(test_slice.images[0], 300, 0.1)
     left = scene.grain(coverage, np.random.default_rng(0), keep).sum() / coverage.sum()
     assert left == pytest.approx(keep, abs=0.06)
 
 
-def test_scenes_are_float32(test_slice: Split) -> None:
+def test_scene_arrays_are_float32(test_slice: Split) -> None:
     random, shape = np.random.default_rng(0), (60, 80)
     sheet = np.full((*shape, 3), 230, np.float32)
     coverages = [scene.strokes(test_slice.images[0], height) for height in (20, 400)]
@@ -170,7 +170,7 @@ def test_scenes_are_float32(test_slice: Split) -> None:
 
 
 @pytest.mark.parametrize("side", ["left", "top", "right", "bottom"])
-def test_a_table_covers_its_share(side: str) -> None:
+def test_table_covers_given_share_on_given_side(side: str) -> None:
     sheet = np.full((100, 160, 3), 1000, np.float32)  # brighter than any table
     covered = scene.table(sheet, np.random.default_rng(2), 0.25, [side]).max(-1) < 990
     assert covered.mean() == pytest.approx(0.25, abs=0.03)
@@ -179,7 +179,7 @@ def test_a_table_covers_its_share(side: str) -> None:
     assert half[side].sum() == covered.sum()
 
 
-def test_light_and_shadow_take_what_they_are_asked_to() -> None:
+def test_light_and_shadow_darken_by_given_share() -> None:
     for n in range(6):
         factor = scene.light((90, 160), np.random.default_rng(n), 0.4)
         assert factor.max() == pytest.approx(1, abs=0.01)

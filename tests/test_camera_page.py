@@ -1,10 +1,11 @@
-"""The synthetic pages of tests/camera: what is on them is what they say is on them."""
+"""The synthetic pages of tests/camera match their labels, boxes and text."""
 
 import numpy as np
 import pytest
 
 from digits.data.mnist import Split
-from tests.camera.page import DEJAVU, UNSEEN, Page, Score, drawing, page, score, text_page
+from tests.camera.marks import DEJAVU
+from tests.camera.page import UNSEEN, Page, Score, drawing, page, score, text_page
 
 SEEDS = range(8)
 
@@ -24,7 +25,7 @@ def test_same_seed_same_page(test_slice: Split, pages: list[Page]) -> None:
     assert len({one.text for one in pages}) > 1
 
 
-def test_text_lists_the_classes(pages: list[Page]) -> None:
+def test_text_matches_classes(pages: list[Page]) -> None:
     for one in pages:
         assert "".join(one.text.split()) == "".join(map(str, one.classes))
         assert all(line and line == line.strip() for line in one.text.split("\n"))
@@ -43,7 +44,7 @@ def test_boxes_enclose_labels(pages: list[Page]) -> None:
             assert 8 <= bottom - top <= 150
 
 
-def test_lines_run_downwards_and_columns_to_the_right(pages: list[Page]) -> None:
+def test_lines_run_down_and_digits_left_to_right(pages: list[Page]) -> None:
     for one in pages:
         middles, first = [], 0
         for line in one.text.split("\n"):
@@ -55,7 +56,7 @@ def test_lines_run_downwards_and_columns_to_the_right(pages: list[Page]) -> None
 
 
 def test_labelled_pixels_are_ink(pages: list[Page]) -> None:
-    """Each digit's pixels are darker than those around it."""
+    """The pixels labelled as a digit are darker than those around them."""
     darker = []
     for one in pages:
         grey = one.image.mean(2)
@@ -66,8 +67,8 @@ def test_labelled_pixels_are_ink(pages: list[Page]) -> None:
     assert np.mean(darker) > 0.98
 
 
-def test_drawn_number(test_slice: Split) -> None:
-    """Its digits have one colour and its ground another, lighter or darker."""
+def test_drawing_contrasts_with_ground(test_slice: Split) -> None:
+    """Digits may be lighter or darker than the ground."""
     for seed in SEEDS:
         one = drawing(test_slice, np.random.default_rng(seed))
         assert one.text == "".join(map(str, one.classes))
@@ -102,6 +103,6 @@ def test_score(found: str, expected: str, differs: tuple[int, int, int, int]) ->
     assert score(found, expected) == Score(*differs)
 
 
-def test_fonts_are_there() -> None:
+def test_unseen_fonts_are_distinct() -> None:
     assert not any("DejaVu" in file for file in UNSEEN)
     assert len(UNSEEN) <= 10 and len(set(UNSEEN)) == len(UNSEEN)

@@ -1,4 +1,4 @@
-"""Who may import whom."""
+"""Which packages may import which, and whether the documents' links resolve."""
 
 import ast
 import re
@@ -15,9 +15,7 @@ FORBIDDEN = {
     "runtime/digits": HEAVY | {"digits_train", "digits_export"},
     "train/digits_train": {"onnx", "onnxruntime", "digits_export"},
 }
-
-
-ABOVE = {
+HIGHER_LAYERS = {
     "vision": {"inference", "classifier", "data", "evaluation", "commands", "serve", "cli"},
     "inference": {"vision", "classifier", "data", "evaluation", "commands", "serve", "cli"},
     "data": {"evaluation", "commands", "serve", "cli"},
@@ -35,8 +33,8 @@ def imports(file: Path) -> set[str]:
     return found
 
 
-def modules_of_digits(file: Path) -> set[str]:
-    """The rooms and files directly below `digits` that a file imports from."""
+def imported_digits_modules(file: Path) -> set[str]:
+    """Return the names directly below `digits` that a file imports from."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
@@ -50,32 +48,32 @@ def modules_of_digits(file: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)
-def test_nothing_imports_upward(package: str) -> None:
+def test_package_imports_no_forbidden_module(package: str) -> None:
     files = sorted((ROOT / package).rglob("*.py"))
     assert files
     for file in files:
         assert not imports(file) & FORBIDDEN[package], file
 
 
-@pytest.mark.parametrize("room", ABOVE)
-def test_no_room_of_the_runtime_imports_one_above_it(room: str) -> None:
-    files = sorted((ROOT / "runtime" / "digits" / room).glob("*.py"))
+@pytest.mark.parametrize("subpackage", HIGHER_LAYERS)
+def test_subpackage_imports_no_higher_layer(subpackage: str) -> None:
+    files = sorted((ROOT / "runtime" / "digits" / subpackage).glob("*.py"))
     assert files
     for file in files:
-        assert not ABOVE[room] & modules_of_digits(file), file
+        assert not HIGHER_LAYERS[subpackage] & imported_digits_modules(file), file
 
 
-def test_rooms_of_the_runtime_import_each_other_in_no_circle() -> None:
+def test_subpackages_have_no_import_cycle() -> None:
     runtime = ROOT / "runtime" / "digits"
     graph: dict[str, set[str]] = {}
     for file in runtime.rglob("*.py"):
-        room = file.relative_to(runtime).parts[0].removesuffix(".py")
-        graph.setdefault(room, set()).update(modules_of_digits(file) - {room})
+        subpackage = file.relative_to(runtime).parts[0].removesuffix(".py")
+        graph.setdefault(subpackage, set()).update(imported_digits_modules(file) - {subpackage})
     assert {"vision", "prediction", "evaluation"} <= graph.keys()
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
-def test_only_the_server_needs_what_its_extra_brings() -> None:
+def test_serve_extra_imported_only_by_serve() -> None:
     extra = {"starlette", "uvicorn", "httptools", "python_multipart", "prometheus_client"}
     extra |= {"pydantic", "annotated_types"}
     runtime = ROOT / "runtime" / "digits"
@@ -83,7 +81,7 @@ def test_only_the_server_needs_what_its_extra_brings() -> None:
         assert not imports(file) & extra, file
 
 
-def test_only_the_command_line_knows_of_training_and_export() -> None:
+def test_dynamic_imports_only_in_cli_and_decoder() -> None:
     for file in sorted((ROOT / "runtime" / "digits").rglob("*.py")):
         text = file.read_text()
         # Pillow's decoders are imported by name too.
@@ -91,13 +89,13 @@ def test_only_the_command_line_knows_of_training_and_export() -> None:
         assert "__import__" not in text, file
 
 
-def test_one_module_asks_for_what_some_systems_lack() -> None:
+def test_system_specific_modules_imported_only_by_system() -> None:
     for folder in ("runtime", "train", "export"):
         for file in set(ROOT.glob(f"{folder}/**/*.py")) - {ROOT / "runtime/digits/system.py"}:
             assert not imports(file) & {"ctypes", "fcntl", "resource", "select"}, file
 
 
-def test_importing_digits_and_its_command_line_stays_light() -> None:
+def test_import_of_cli_loads_no_heavy_module() -> None:
     code = "import sys, digits.cli; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -112,9 +110,9 @@ def test_importing_digits_and_its_command_line_stays_light() -> None:
         (["--json"], {"rich", "glob", "multiprocessing", "numpy.ma"}),
     ],
 )
-def test_predict_imports_only_what_it_uses(options: list[str], unused: set[str]) -> None:
+def test_predict_loads_no_unused_module(options: list[str], unused: set[str]) -> None:
     arguments = ["predict", str(ROOT / "tests" / "pictures" / "0.png"), *options]
-    code = f"""
+    script = f"""
 import sys
 from digits.__main__ import main
 sys.argv[1:] = {arguments}
@@ -123,20 +121,22 @@ try:
 finally:
     print(*sys.modules, file=sys.stderr)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     loaded = set(done.stderr.split())
     assert "onnxruntime" in loaded
-    of_reading = {f"digits.vision.{name}" for name in ("page", "segment", "lattice", "cuts")}
-    of_explaining = {
+    read_modules = {f"digits.vision.{name}" for name in ("page", "segment", "lattice", "cuts")}
+    explain_modules = {
         "digits.inference.feature_maps",
         "digits.commands.explanation",
         "PIL.ImageDraw",
     }
-    of_others = {"PIL.JpegImagePlugin", "PIL.ImageDraw", *of_reading, *of_explaining}
-    assert not loaded & (unused | of_others | HEAVY)
+    unused_modules = {"PIL.JpegImagePlugin", "PIL.ImageDraw", *read_modules, *explain_modules}
+    assert not loaded & (unused | unused_modules | HEAVY)
 
 
-def test_version_is_the_distribution_s() -> None:
+def test_version_matches_distribution() -> None:
     from importlib.metadata import version
 
     import digits
@@ -144,21 +144,7 @@ def test_version_is_the_distribution_s() -> None:
     assert digits.__version__ == version("digits")
 
 
-def test_files_and_functions_fit_on_a_screen() -> None:
-    files = [
-        file for folder in ("runtime", "train", "export") for file in ROOT.glob(f"{folder}/**/*.py")
-    ]
-    assert files
-    for file in files:
-        text = file.read_text()
-        assert text.count("\n") <= 300, file
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                assert node.end_lineno is not None
-                assert node.end_lineno - node.lineno < 50, f"{file}: {node.name}"
-
-
-def test_links_in_the_documents_lead_somewhere() -> None:
+def test_document_links_resolve() -> None:
     documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
     assert len(documents) > 5
     for document in documents:
