@@ -1,4 +1,4 @@
-"""What the fuzzers share: seeds in a temporary folder, findings in .fuzz/.
+"""Run libFuzzer by atheris: seeds in a temporary folder, findings in .fuzz/.
 
     python -m tests.fuzz.pictures 600 -rss_limit_mb=2048    # for 600 seconds
 
@@ -16,9 +16,9 @@ from pathlib import Path
 
 FINDINGS = Path(".fuzz")
 
-# Seconds for one process, after which another goes on with what was found. Code that atheris has
-# instrumented loses 8 to 30 KB with each attempt at a picture (the same code without it: none).
-_ROUND = 100
+# After so many seconds another process continues from the corpus, because code instrumented by
+# atheris leaks 8 to 30 KB with each image (and none without atheris).
+_ROUND_SECONDS = 100
 _CORPUS = "DIGITS_FUZZ_CORPUS"
 
 try:
@@ -28,15 +28,15 @@ except ModuleNotFoundError:  # it has wheels for some versions of Python on Linu
 
 
 def instrumented(*packages: str) -> AbstractContextManager[None]:
-    """What is imported in this context tells the fuzzer which of its lines were reached."""
+    """Return a context in which imported modules report coverage to the fuzzer."""
     return atheris.instrument_imports(include=list(packages)) if atheris else nullcontext()
 
 
 def fuzz(name: str, attempt: Callable[[bytes], None], seeds: Callable[[], Iterable[bytes]]) -> None:
-    """Call `attempt` with ever new bytes, until it raises something or the time is over.
+    """Call `attempt` with new bytes until it raises an exception or the time is over.
 
-    name: of the module in tests.fuzz; findings begin with it. Ends the process when something is
-    found, with libFuzzer's exit code.
+    name: of the module in tests.fuzz, and a prefix of findings. Exits with libFuzzer's exit code
+    on a finding.
     """
     if atheris is None:
         print(f"{name} isn't fuzzed: atheris has no wheel for this Python", file=sys.stderr)
@@ -52,11 +52,11 @@ def fuzz(name: str, attempt: Callable[[bytes], None], seeds: Callable[[], Iterab
 
 
 def _in_rounds(name: str, folder: str, seconds: float, options: list[str]) -> None:
-    """Let one process after the other fuzz, for so many seconds in all."""
+    """Fuzz in one process after the other, for so many seconds in total."""
     command = [sys.executable, "-m", f"tests.fuzz.{name}", *options]
     end = time.monotonic() + seconds
     while (left := round(end - time.monotonic())) > 0:
-        limit = f"-max_total_time={min(left, _ROUND)}"
+        limit = f"-max_total_time={min(left, _ROUND_SECONDS)}"
         code = subprocess.run([*command, limit], env=os.environ | {_CORPUS: folder}).returncode
         if code:
             sys.exit(code)

@@ -1,4 +1,4 @@
-"""MNIST's files as a stranger may send them."""
+"""Fuzz the parser of MNIST's files."""
 
 from tests.fuzz.fuzzing import fuzz, instrumented
 
@@ -10,7 +10,7 @@ from tests.robustness import corpus, specimens
 
 
 def attempt(raw: bytes) -> None:
-    """Parse the bytes, and what is packed in them. What else is raised is a finding."""
+    """Parse the bytes, raw and gunzipped. Any exception but DataError is a finding."""
     for unpacked in (False, True):
         try:
             plain = mnist.gunzip(raw, "fuzz") if unpacked else raw
@@ -21,7 +21,7 @@ def attempt(raw: bytes) -> None:
 
 
 def seeds() -> list[bytes]:
-    """Specimens, and some of their mutants."""
+    """Return the specimens and some of their mutants."""
     files = specimens.idx()
     return [*files.values(), *(mutant for _, mutant in corpus.all_mutants(files, 20))]
 

@@ -1,4 +1,4 @@
-"""All that a foreign picture passes on its way to the network."""
+"""Fuzz the image pipeline, from bytes to the network's input."""
 
 from tests.fuzz.fuzzing import fuzz, instrumented
 
@@ -13,9 +13,9 @@ from tests.robustness import corpus, specimens
 
 
 def attempt(raw: bytes) -> None:
-    """Read one picture. What is raised is a finding."""
+    """Process one image. Any exception but PictureError is a finding."""
     if raw.startswith(b"\x89PNG"):
-        raw = specimens.with_checksums(raw)  # or hardly one would get further than that
+        raw = specimens.with_checksums(raw)  # almost all mutants would fail the checksums
     try:
         grey = picture.load(raw).pixels
     except PictureError:
@@ -24,7 +24,7 @@ def attempt(raw: bytes) -> None:
 
 
 def seeds() -> list[bytes]:
-    """Specimens, and some of their mutants."""
+    """Return the specimens and some of their mutants."""
     files = specimens.pictures()
     return [*files.values(), *(mutant for _, mutant in corpus.all_mutants(files, 5))]
 

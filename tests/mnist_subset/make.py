@@ -1,4 +1,4 @@
-"""Cut the slice of MNIST that the tests carry: the first 1,000 training and 500 test digits.
+"""Write the subset of MNIST for the tests: the first 1,000 training and 500 test digits.
 
     python tests/mnist_subset/make.py
 

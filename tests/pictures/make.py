@@ -1,8 +1,8 @@
-"""Draw the sample pictures: ten test digits of MNIST, each as another camera or program gives it.
+"""Draw the sample images: ten MNIST test digits, each as if from another camera or program.
 
     python tests/pictures/make.py
 
-The digits are the first zero, the first one and so on of the test set; no other was tried.
+The digits are the first zero, the first one and so on of the test set; none was selected by hand.
 Needs the full data set (see digits.data.mnist).
 """
 
@@ -21,7 +21,7 @@ ink = {digit: test.images[test.labels == digit][0] / 255 for digit in range(10)}
 
 
 def enlarged(digit: int, size: int, canvas: tuple[int, int], at: tuple[int, int]) -> np.ndarray:
-    """The digit at size x size in an empty picture of canvas (height, width), top left at `at`."""
+    """Scale the digit to size x size and place it on an empty canvas (height, width) at `at`."""
     image = Image.fromarray((ink[digit] * 255).astype(np.uint8))
     big = np.asarray(image.resize((size, size), Image.Resampling.BICUBIC)) / 255
     page = np.zeros(canvas)
@@ -30,16 +30,19 @@ def enlarged(digit: int, size: int, canvas: tuple[int, int], at: tuple[int, int]
 
 
 def blend(coverage: np.ndarray, paper: np.ndarray, pen: tuple[int, int, int]) -> np.ndarray:
-    """Ink of one colour on paper [height, width, 3]: uint8 of the same shape."""
+    """Blend ink of one colour onto paper [height, width, 3]: uint8 of the same shape."""
     mixed = paper * (1 - coverage[..., None]) + np.array(pen) * coverage[..., None]
-    return np.clip(mixed + RANDOM.normal(0, 3, mixed.shape), 0, 255).astype(np.uint8)
+    noisy = mixed + RANDOM.normal(0, 3, mixed.shape)
+    image: np.ndarray = noisy.clip(0, 255).astype(np.uint8)
+    return image
 
 
 def lit_paper(shape: tuple[int, int], colour: tuple[int, int, int], dark: float) -> np.ndarray:
-    """Paper that is lit from one corner; the far corner has `dark` times its brightness."""
+    """Paper lit from one corner; the opposite corner has `dark` times its brightness."""
     y, x = np.linspace(0, 1, shape[0])[:, None], np.linspace(0, 1, shape[1])[None, :]
     light = 1 - (1 - dark) * (x + y) / 2
-    return light[..., None] * np.array(colour, float)
+    paper: np.ndarray = light[..., None] * np.array(colour, float)
+    return paper
 
 
 # 0: as MNIST has it, white on black
@@ -60,7 +63,7 @@ page = blend(
     (235, 235, 225),
 )
 Image.fromarray(page).save(HERE / "3.jpg", quality=85)
-# 4: a drawing program's black ink on nothing
+# 4: a drawing program's black ink on a transparent ground
 alpha = (enlarged(4, 120, (128, 128), (4, 4)) * 255).astype(np.uint8)
 Image.fromarray(np.dstack([alpha * 0, alpha * 0, alpha * 0, alpha])).save(HERE / "4.png")
 # 5: a scanner's 16-bit grey, faint pencil
@@ -72,7 +75,7 @@ frames = [
     for d in (6, 8)
 ]
 frames[0].save(HERE / "6.gif", save_all=True, append_images=frames[1:])
-# 7: a photo that the camera took sideways and marked so (EXIF orientation 6)
+# 7: a photo taken sideways (EXIF orientation 6)
 page = blend(
     enlarged(7, 180, (300, 400), (60, 120)),
     lit_paper((300, 400), (200, 205, 215), 0.8),

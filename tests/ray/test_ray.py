@@ -1,4 +1,4 @@
-"""docs/devices.md's code for a cluster, run by the real Ray on this machine."""
+"""Run the code for a cluster in docs/devices.md with Ray on this machine."""
 
 import csv
 import os
@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "devices.md"
 START = "import ray\nray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)\n"
 
 
-def test_map_batches(pictures: list[Path], tmp_path: Path) -> None:
+def test_documented_map_batches_code(pictures: list[Path], tmp_path: Path) -> None:
     scans = tmp_path / "scans"
     scans.mkdir()
     for picture in pictures:
@@ -42,6 +42,6 @@ def test_map_batches(pictures: list[Path], tmp_path: Path) -> None:
     found = {Path(row["path"]).name: row["digit"] for row in rows}
     assert len(rows) == len(found) == 101
     assert found.pop("broken.png") == ""
-    # The broken picture has no digit, and a column with a gap is one of floats: 7.0.
+    # The broken image has no digit, and a column with a missing value is one of floats: 7.0.
     for name, digit in found.items():
         assert digit.removesuffix(".0") == name[0], name
