@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crash.running import Driver, Tally
+from tests.crash.running import Driver, KillCounts
 
-_TALLY = Tally()
+_KILL_COUNTS = KillCounts()
 
 
 @pytest.fixture(scope="session")
@@ -15,12 +15,12 @@ def driver() -> Iterator[Driver]:
 
 
 @pytest.fixture(scope="session")
-def tally() -> Tally:
-    return _TALLY
+def kill_counts() -> KillCounts:
+    return _KILL_COUNTS
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell where the kills hit: they are no test of writing when none came while it was done."""
-    for command, places in _TALLY.kills.items():
-        hits = ", ".join(f"{count} {place}" for place, count in sorted(places.items()))
+    """Print when the kills hit: a run in which none hit during writes has not tested these."""
+    for command, counts in _KILL_COUNTS.kills.items():
+        hits = ", ".join(f"{count} {point}" for point, count in sorted(counts.items()))
         terminalreporter.write_line(f"{command}, killed: {hits}")

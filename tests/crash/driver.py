@@ -1,7 +1,9 @@
-"""A process that forks one for each `digits` command, because importing torch takes seconds.
+"""Fork a process for each `digits` command, because importing torch takes seconds.
 
-python -m tests.crash.driver DESCRIPTOR: of a socket, which brings the commands (JSON, with the
-descriptors of stdout and stderr) and takes of each the process's number, and its exit code.
+python -m tests.crash.driver DESCRIPTOR
+
+DESCRIPTOR is that of a socket: it receives commands (JSON, with the descriptors of stdout and
+stderr), and is sent each one's process id, then its exit code.
 """
 
 import gc
@@ -18,7 +20,7 @@ def serve(connection: socket.socket) -> None:
         process = os.fork()
         if process == 0:
             connection.close()
-            become(json.loads(message), descriptors)
+            run_command(json.loads(message), descriptors)
             return
         for descriptor in descriptors:
             os.close(descriptor)
@@ -28,11 +30,12 @@ def serve(connection: socket.socket) -> None:
         code = end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
         connection.send(b"%d" % code)
         message, descriptors, *_ = socket.recv_fds(connection, 1 << 16, 2)
-        os.waitpid(process, 0)  # until now, a signal that comes too late hits no other process
+        # Only now: once a process is reaped, a late signal could hit another one.
+        os.waitpid(process, 0)
 
 
-def become(command: dict[str, Any], descriptors: list[int]) -> None:
-    """Be `digits`, with the slice in place of MNIST and little patience."""
+def run_command(command: dict[str, Any], descriptors: list[int]) -> None:
+    """Run `digits` in this process, with the subset of MNIST and short waits."""
     from digits.__main__ import main
     from tests.crash.faults import Faults
 
@@ -44,7 +47,7 @@ def become(command: dict[str, Any], descriptors: list[int]) -> None:
         case "export":
             from digits_export import evaluate
 
-            evaluate._microseconds = lambda call: 1.0  # all else in the files is the same each time
+            evaluate._microseconds = lambda call: 1.0  # the rest of the files is deterministic
         case "watch":
             from digits.commands import watch
 
@@ -56,10 +59,10 @@ def become(command: dict[str, Any], descriptors: list[int]) -> None:
     main()
 
 
-def warm() -> None:
-    """Import what takes long, and have matplotlib find its fonts.
+def preload() -> None:
+    """Import slow modules, and have matplotlib find its fonts.
 
-    But not onnxruntime: it starts a thread, which a forked process wouldn't have.
+    But not onnxruntime: it starts a thread, which forked processes would lack.
     """
     import onnx  # noqa: F401
     import torch._dynamo  # noqa: F401
@@ -73,11 +76,11 @@ def warm() -> None:
     figure = Figure(layout="constrained")
     figure.subplots().set_title("0")
     figure.savefig(os.devnull, format="png")
-    gc.freeze()  # what is never collected isn't copied either
+    gc.freeze()  # forked processes needn't copy what is never collected
 
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as connection:
-        warm()
+        preload()
         connection.send(b"ready")
         serve(connection)

@@ -1,4 +1,4 @@
-"""Write errors, and a kill, at the n-th of the calls with which a process changes a folder."""
+"""Inject a write error or a kill at the n-th call with which a process changes a folder."""
 
 import builtins
 import errno
@@ -10,18 +10,18 @@ from typing import Any
 
 ERRORS = ("EIO", "ENOSPC", "EROFS", "KILL")
 
-# What a full disk lets pass.
+# Calls that succeed on a full disk.
 _FREEING = ("unlink", "rmdir", "truncate", "ftruncate")
 _CALLS = ("fsync", "replace", "mkdir", *_FREEING)
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Faults:
-    """Counts the calls that change what is below `folder`, and lets those fail that shall.
+    """Counts the calls that change files below `folder`, and makes the chosen ones fail.
 
-    error: one of ERRORS. EIO comes once; a disk that is full or read-only stays so. at: the call,
-    from 1 on; with 0 none fails. log: a file which gets a line for each call: the pages that are
-    used on the disk, the call, the file.
+    error: one of ERRORS. EIO and KILL occur once; a full or read-only disk stays so. at: the first
+    call to fail, from 1; 0 for none. log: a file to which a line is appended for each call: the
+    used pages of the disk, the call, the file's name.
     """
 
     def __init__(self, folder: str, error: str, at: int, log: str) -> None:
@@ -29,8 +29,8 @@ class Faults:
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._write = os.write
 
-    def due(self, call: str, path: Any) -> bool:
-        """Whether this call fails. path: of the file, or its descriptor."""
+    def must_fail(self, call: str, path: Any) -> bool:
+        """Count and log this call; returns whether it must fail. path: a path or a descriptor."""
         number = isinstance(path, int)
         name = os.readlink(f"/proc/self/fd/{path}") if number else os.path.realpath(path)
         if not name.startswith(self._folder):
@@ -51,7 +51,7 @@ class Faults:
         raise OSError(number, os.strerror(number))
 
     def install(self) -> None:
-        """Patch this process. sys.stdout must then be opened anew."""
+        """Patch this process. Afterwards, sys.stdout must be reopened."""
         for name in _CALLS:
             setattr(os, name, self._failing(name, getattr(os, name)))
         self._patch_write()
@@ -59,15 +59,15 @@ class Faults:
 
     def _failing(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(path: Any, *rest: Any, **options: Any) -> Any:
-            if self.due(name, path):
+            if self.must_fail(name, path):
                 self.fail()
             return real(path, *rest, **options)
 
         return call
 
     def _patch_write(self) -> None:
-        def write(file: int, data: bytes) -> int:
-            if self.due("write", file):
+        def write(file: int, data: Any, /) -> int:
+            if self.must_fail("write", file):
                 self._write(file, data[: len(data) // 2])
                 self.fail()
             return self._write(file, data)
@@ -79,24 +79,24 @@ class Faults:
 
         class Raw(io.FileIO):
             def write(self, data: Any) -> int:
-                if faults.due("write", self.fileno()):
+                if faults.must_fail("write", self.fileno()):
                     super().write(data[: len(data) // 2])
                     faults.fail()
                 return super().write(data)
 
         def opened(file: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:
-            ours = not isinstance(file, int) or file == 1
-            if not ours or not set(mode) & set("wax+"):
+            is_watched = not isinstance(file, int) or file == 1
+            if not is_watched or not set(mode) & set("wax+"):
                 return real(file, mode, *rest, **options)
-            if file != 1 and faults.due("open", os.fspath(file)):
+            if file != 1 and faults.must_fail("open", os.fspath(file)):
                 faults.fail()
             raw = Raw(file, mode.replace("b", "").replace("t", ""), file != 1)
-            whole = io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
-            return whole if "b" in mode else io.TextIOWrapper(whole, encoding="utf-8")
+            buffered = io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
+            return buffered if "b" in mode else io.TextIOWrapper(buffered, encoding="utf-8")
 
         def low_opened(path: Any, flags: int, *rest: Any, **options: Any) -> int:
             writing = flags & (os.O_WRONLY | os.O_RDWR)
-            if writing and faults.due("open", path):
+            if writing and faults.must_fail("open", path):
                 faults.fail()
             return low(path, flags, *rest, **options)
 

@@ -1,4 +1,4 @@
-"""Whether files are whole."""
+"""Check that files are intact."""
 
 import csv
 import json
@@ -13,15 +13,15 @@ from digits_train import checkpoint
 _UNFINISHED = re.compile(r"\..+-[0-9a-f]{8}\.[a-z]+")
 
 
-def strays(folder: Path) -> set[str]:
-    """What a kill left of files that were being written; by its name, nothing takes it for one."""
+def stale_temps(folder: Path) -> set[str]:
+    """Return the names of temporary files that a killed atomic write left behind."""
     return {path.name for path in folder.glob(".*") if _UNFINISHED.fullmatch(path.name)}
 
 
-def assert_whole(folder: Path) -> None:
-    """Open each file in the folder, if that is there; raises unless it is intact."""
+def assert_intact(folder: Path) -> None:
+    """Check that each file in the folder can be parsed; the folder may be missing."""
     for path in folder.glob("*"):
-        if path.name in strays(folder):
+        if path.name in stale_temps(folder):
             continue
         match path.suffix:
             case ".safetensors":
@@ -39,18 +39,18 @@ def assert_whole(folder: Path) -> None:
             case ".md":
                 assert path.read_text().endswith("below the threshold.\n")
             case _:
-                raise AssertionError(f"{path.name} was left")
+                raise AssertionError(f"unexpected file: {path.name}")
 
 
 def assert_rows(text: str) -> None:
-    """Of a CSV file: all rows are whole."""
+    """Check that all rows of a CSV file are complete."""
     assert text.endswith("\n")
     header, *rows = csv.reader(text.splitlines())
     assert all(len(row) == len(header) for row in rows)
 
 
-def assert_one_sentence(code: int | None, err: str) -> None:
-    """A command that could not write says so in its last line, and only there."""
+def assert_failed_with_error(code: int | None, err: str) -> None:
+    """Check that the only error is in the last line, and exit code 1."""
     assert code == 1, err
     lines = err.splitlines()
     assert [line for line in lines if line.startswith("error: ")] == lines[-1:], err

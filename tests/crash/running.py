@@ -1,4 +1,4 @@
-"""Start `digits`, kill it, and give it a disk that is full."""
+"""Run `digits` commands, kill them, and mount small disks."""
 
 import json
 import os
@@ -19,10 +19,11 @@ import pytest
 
 from tests.crash.faults import ERRORS
 
-# Kills of each command at a random time, write errors, sizes of disks; from ALL on, all of these.
+# How many kills at random times, write errors and disk sizes are tried of each command. From
+# ALL_FAULTS on, all write errors and disk sizes are.
 KILLS = int(os.environ.get("DIGITS_KILLS", "2"))
-ALL = 100
-MOST = 100.0  # seconds that any command may take
+ALL_FAULTS = 100
+MAX_SECONDS = 100.0  # after which a command counts as hanging
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 ROOT = Path(__file__).parent.parent.parent
@@ -30,33 +31,33 @@ Fault = tuple[str, int]
 
 
 class Command:
-    """A `digits` that runs."""
+    """A running `digits` command."""
 
     def __init__(self, connection: socket.socket, err: IO[bytes]) -> None:
         self._connection, self._err = connection, err
         self.pid = int(connection.recv(100))
         self.code: int | None = None
 
-    def wait(self, seconds: float = MOST) -> int | None:
-        """The exit code; None when it goes on for longer."""
+    def wait(self, seconds: float = MAX_SECONDS) -> int | None:
+        """Return the exit code, or None if it is still running after so many seconds."""
         if self.code is None and select.select([self._connection], [], [], seconds)[0]:
             self.code = int(self._connection.recv(100))
         return self.code
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """Send a signal and wait for the end."""
+        """Send a signal and wait for the process to end."""
         os.kill(self.pid, number)
-        assert self.wait() is not None, "it lives on"
+        assert self.wait() is not None, "it is still running"
 
     @property
     def err(self) -> str:
-        """What it has said on stderr."""
+        """What it has written to stderr."""
         self._err.seek(0)
         return self._err.read().decode()
 
 
 class Driver:
-    """Starts commands, one after the other. See driver.py."""
+    """Starts commands, one at a time. See driver.py."""
 
     def __init__(self) -> None:
         self._connection, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -77,43 +78,43 @@ class Driver:
         err: IO[Any] | None = None,
         faults: dict[str, Any] | None = None,
     ) -> Command:
-        """Start `digits ARGUMENTS` in the folder. out, err: where they go; else to a file."""
+        """Start `digits ARGUMENTS` in the folder. faults: see `faults`."""
         err = err or tempfile.TemporaryFile()  # noqa: SIM115
         command = {"folder": str(folder), "arguments": list(map(str, arguments)), "faults": faults}
-        with tempfile.TemporaryFile() as forgotten:
-            descriptors = [(out or forgotten).fileno(), err.fileno()]
+        with tempfile.TemporaryFile() as discarded:
+            descriptors = [(out or discarded).fileno(), err.fileno()]
             socket.send_fds(self._connection, [json.dumps(command).encode()], descriptors)
         return Command(self._connection, err)
 
     def stop(self) -> None:
         self._connection.close()
-        self._process.wait(MOST)
+        self._process.wait(MAX_SECONDS)
 
 
 def faults(folder: Path, fault: Fault | None, log: Path) -> dict[str, Any]:
-    """For Driver.start; without a fault, the calls are only counted."""
+    """Return the arguments of Faults for Driver.start; without a fault, calls are only logged."""
     error, at = fault or ("EIO", 0)
     return {"folder": f"{os.path.realpath(folder)}/", "error": error, "at": at, "log": str(log)}
 
 
-def chosen(calls: int) -> list[Fault]:
-    """Each error at each call, or some of them."""
+def select_faults(calls: int) -> list[Fault]:
+    """Return each error at each call, or a random sample of them."""
     every = [(error, at) for at in range(1, calls + 1) for error in ERRORS]
-    return every if KILLS >= ALL else random.Random(0).sample(every, min(KILLS, len(every)))
+    return every if KILLS >= ALL_FAULTS else random.Random(0).sample(every, min(KILLS, len(every)))
 
 
-def moments(span: float) -> Iterator[float]:
-    """When to kill, in seconds after the start; `span` is how long the command takes."""
-    dice = random.Random(1)
-    return (dice.uniform(0, span) for _ in range(KILLS))
+def kill_times(span: float) -> Iterator[float]:
+    """Yield random times for kills, in seconds after the start. span: the command's duration."""
+    rng = random.Random(1)
+    return (rng.uniform(0, span) for _ in range(KILLS))
 
 
 @contextmanager
 def disk(folder: Path, pages: int) -> Iterator[None]:
-    """Let the folder be a disk of so many pages; skips where nothing may be mounted."""
+    """Mount a disk of so many pages on the folder; skips without the right to mount."""
     folder.mkdir(exist_ok=True)
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", _size(pages), "tmpfs", folder])
-    if made.returncode:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", _size(pages), "tmpfs", folder])
+    if mounted.returncode:
         pytest.skip("a disk can't be mounted here")
     try:
         yield
@@ -121,7 +122,7 @@ def disk(folder: Path, pages: int) -> Iterator[None]:
         subprocess.run(["umount", folder], check=True)
 
 
-def enlarge(folder: Path, pages: int) -> None:
+def resize_disk(folder: Path, pages: int) -> None:
     subprocess.run(["mount", "-o", f"remount,{_size(pages)}", folder], check=True)
 
 
@@ -129,21 +130,21 @@ def _size(pages: int) -> str:
     return f"size={pages * PAGE}"
 
 
-def too_small(log: Path) -> list[int]:
-    """The sizes in pages of the disks on which each time another write is the first to fail.
+def failing_sizes(log: Path) -> list[int]:
+    """Return disk sizes in pages, each of which makes another write the first to fail.
 
-    log: that of a command that had room enough.
+    log: that of Faults, from a command that succeeded.
     """
     first, *used = (int(line.split()[0]) for line in log.read_text().splitlines())
     sizes = sorted({pages - 1 for pages in used if pages > max(first, 1)})
-    return sizes if KILLS >= ALL else random.Random(2).sample(sizes, min(KILLS, len(sizes)))
+    return sizes if KILLS >= ALL_FAULTS else random.Random(2).sample(sizes, min(KILLS, len(sizes)))
 
 
-class Tally:
-    """Where the kills hit."""
+class KillCounts:
+    """How many kills hit before, during and after writes, by command."""
 
     def __init__(self) -> None:
         self.kills: dict[str, Counter[str]] = {}
 
-    def add(self, command: str, where: str) -> None:
-        self.kills.setdefault(command, Counter())[where] += 1
+    def add(self, command: str, point: str) -> None:
+        self.kills.setdefault(command, Counter())[point] += 1

@@ -1,22 +1,23 @@
-"""`digits export --quantize`: each file is the one from before or the new one."""
+"""An interrupted `digits export --quantize` leaves each file either old or new."""
 
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.crash.invariants import assert_one_sentence, assert_whole, strays
+from tests.crash.invariants import assert_failed_with_error, assert_intact, stale_temps
 from tests.crash.running import (
     Command,
     Driver,
-    Tally,
-    chosen,
+    KillCounts,
     disk,
-    enlarge,
+    failing_sizes,
     faults,
-    moments,
-    too_small,
+    kill_times,
+    resize_disk,
+    select_faults,
 )
 
 LARGE = 10_000  # pages
@@ -24,9 +25,9 @@ LARGE = 10_000  # pages
 Files = dict[str, bytes]
 
 
-def export(driver: Driver, folder: Path, **options: object) -> Command:
+def export(driver: Driver, folder: Path, faults: dict[str, Any] | None = None) -> Command:
     arguments = ("export", "run", "--quantize", "--max-accuracy-drop", 100)
-    return driver.start(folder, *arguments, **options)
+    return driver.start(folder, *arguments, faults=faults)
 
 
 def files(run: Path) -> Files:
@@ -34,7 +35,7 @@ def files(run: Path) -> Files:
 
 
 def place(folder: Path, before: Files) -> Path:
-    """Put a run with an export from before there, beside what a kill has left."""
+    """Restore the run and its earlier export; files left by a kill stay."""
     run = folder / "run"
     run.mkdir(exist_ok=True)
     for name, content in before.items():
@@ -43,14 +44,14 @@ def place(folder: Path, before: Files) -> Path:
 
 
 def assert_old_or_new(run: Path, before: Files, after: Files) -> None:
-    assert_whole(run)
+    assert_intact(run)
     found = files(run)
-    assert set(before) == set(found) - strays(run)
+    assert set(before) == set(found) - stale_temps(run)
     assert all(found[name] in (before[name], after[name]) for name in before)
 
 
 def assert_exported(driver: Driver, folder: Path, after: Files) -> None:
-    """Exporting again gives the new files and leaves no other."""
+    """Check that exporting again writes the new files and leaves no others."""
     command = export(driver, folder)
     assert command.wait() == 0, command.err
     found = files(folder / "run")
@@ -60,7 +61,7 @@ def assert_exported(driver: Driver, folder: Path, after: Files) -> None:
 
 @pytest.fixture(scope="module")
 def before(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """A run whose export is that of another network."""
+    """A run whose exported files are those of another network."""
     folder = tmp_path_factory.mktemp("export")
     for epochs in (1, 2):
         arguments = ("--recipe", "classic", "--epochs", epochs, "--out", f"{epochs}")
@@ -74,7 +75,7 @@ def before(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 @pytest.fixture(scope="module")
 def after(driver: Driver, tmp_path_factory: pytest.TempPathFactory, before: Files) -> Files:
-    """The same with its own."""
+    """The same run with its own exported files."""
     folder = tmp_path_factory.mktemp("export")
     run = place(folder, before)
     assert export(driver, folder).wait() == 0
@@ -83,18 +84,20 @@ def after(driver: Driver, tmp_path_factory: pytest.TempPathFactory, before: File
     return files(run)
 
 
-def test_kills(driver: Driver, tmp_path: Path, tally: Tally, before: Files, after: Files) -> None:
+def test_export_again_after_sigkill(
+    driver: Driver, tmp_path: Path, kill_counts: KillCounts, before: Files, after: Files
+) -> None:
     began = time.monotonic()
     run = place(tmp_path, before)
     assert_exported(driver, tmp_path, after)
     span = time.monotonic() - began
-    for moment in moments(span):
+    for moment in kill_times(span):
         place(tmp_path, before)
-        earlier = strays(run)
+        earlier = stale_temps(run)
         command = export(driver, tmp_path)
         if command.wait(moment) is None:
             command.kill()
-            tally.add("export", where(files(run), before, strays(run) - earlier))
+            kill_counts.add("export", kill_point(files(run), before, stale_temps(run) - earlier))
             assert_old_or_new(run, before, after)
         else:
             assert command.code == 0, command.err
@@ -102,47 +105,49 @@ def test_kills(driver: Driver, tmp_path: Path, tally: Tally, before: Files, afte
     assert_exported(driver, tmp_path, after)
 
 
-def where(found: Files, before: Files, unfinished: set[str]) -> str:
-    """Where a kill hit."""
+def kill_point(found: Files, before: Files, unfinished: set[str]) -> str:
+    """Return when a kill hit."""
     if all(found[name] == before[name] for name in before):
         return "while files were written" if unfinished else "before the first file"
     return "between two files" if unfinished else "after the last file"
 
 
-def test_write_errors(
-    driver: Driver, tmp_path: Path, tally: Tally, before: Files, after: Files
+def test_export_again_after_write_error(
+    driver: Driver, tmp_path: Path, kill_counts: KillCounts, before: Files, after: Files
 ) -> None:
     folder, log = tmp_path / "disk", tmp_path / "log"
     folder.mkdir()
     run = place(folder, before)
     assert export(driver, folder, faults=faults(folder, None, log)).wait() == 0
-    for fault in chosen(len(log.read_text().splitlines())):
+    for fault in select_faults(len(log.read_text().splitlines())):
         place(folder, before)
         command = export(driver, folder, faults=faults(folder, fault, tmp_path / "other"))
         if command.wait() == 0:
-            assert files(run) == after  # what failed was only to tidy up
+            assert files(run) == after  # only a cleanup failed
         elif fault[0] == "KILL":
             assert command.code == -9
-            tally.add("export", where(files(run), before, strays(run)))
+            kill_counts.add("export", kill_point(files(run), before, stale_temps(run)))
         else:
-            assert_one_sentence(command.code, command.err)
+            assert_failed_with_error(command.code, command.err)
         assert_old_or_new(run, before, after)
         assert_exported(driver, folder, after)
 
 
-def test_a_full_disk(driver: Driver, tmp_path: Path, before: Files, after: Files) -> None:
+def test_export_on_full_disk_keeps_old_files(
+    driver: Driver, tmp_path: Path, before: Files, after: Files
+) -> None:
     folder, log = tmp_path / "disk", tmp_path / "log"
     with disk(folder, LARGE):
         place(folder, before)
         assert export(driver, folder, faults=faults(folder, None, log)).wait() == 0
-    for pages in too_small(log):
+    for pages in failing_sizes(log):
         with disk(folder, LARGE):
             run = place(folder, before)
-            enlarge(folder, pages)
+            resize_disk(folder, pages)
             command = export(driver, folder)
             command.wait()
-            assert_one_sentence(command.code, command.err)
+            assert_failed_with_error(command.code, command.err)
             assert re.search("can't write .*: No space left", command.err)
             assert files(run) == before
-            enlarge(folder, LARGE)
+            resize_disk(folder, LARGE)
             assert_exported(driver, folder, after)

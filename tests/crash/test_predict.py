@@ -1,23 +1,24 @@
-"""`digits predict --csv --skip-done X >> X` ends with the rows of a run without a pause."""
+"""An interrupted `digits predict --csv --skip-done X >> X` can be continued."""
 
 import os
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.crash.invariants import assert_one_sentence, assert_rows
+from tests.crash.invariants import assert_failed_with_error, assert_rows
 from tests.crash.running import (
     PAGE,
     Command,
     Driver,
-    Tally,
-    chosen,
+    KillCounts,
     disk,
     faults,
-    moments,
+    kill_times,
+    select_faults,
 )
 
 COUNT = 80
@@ -27,7 +28,7 @@ Start = Callable[..., Command]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, pictures: list[Path]) -> Path:
-    """Many pictures."""
+    """A folder of COUNT images."""
     place = tmp_path_factory.mktemp("predict") / "pictures"
     place.mkdir()
     small = sorted(pictures, key=lambda path: path.stat().st_size)[:3]
@@ -38,18 +39,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory, pictures: list[Path]) -> Pa
 
 @pytest.fixture(scope="module")
 def start(driver: Driver, folder: Path) -> Start:
-    def start(results: Path, jobs: int = 1, **options: object) -> Command:
-        """Read what has no row yet."""
+    """Start `digits predict` on the images that have no row in `results` yet."""
+
+    def start(results: Path, jobs: int = 1, faults: dict[str, Any] | None = None) -> Command:
         with results.open("a") as out:
             arguments = ("predict", "pictures", "--csv", "--jobs", jobs, "--skip-done", results)
-            return driver.start(folder.parent, *arguments, out=out, **options)
+            return driver.start(folder.parent, *arguments, out=out, faults=faults)
 
     return start
 
 
 @pytest.fixture(scope="module")
 def expected(start: Start, folder: Path) -> bytes:
-    """The rows of a run that nothing interrupted."""
+    """The rows of an uninterrupted run."""
     command = start(folder.parent / "expected.csv")
     assert command.wait() == 0, command.err
     written = (folder.parent / "expected.csv").read_bytes()
@@ -57,56 +59,62 @@ def expected(start: Start, folder: Path) -> bytes:
     return written
 
 
-def assert_part(written: bytes, expected: bytes) -> None:
-    """The rows so far are those of the whole; of the last, half may be there."""
+def assert_prefix_of_rows(written: bytes, expected: bytes) -> None:
+    """Check that the rows are a prefix of the expected ones, perhaps cut within a row."""
     assert expected.startswith(written)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_kills(start: Start, tmp_path: Path, tally: Tally, expected: bytes, jobs: int) -> None:
+def test_predict_skip_done_after_sigkill(
+    start: Start, tmp_path: Path, kill_counts: KillCounts, expected: bytes, jobs: int
+) -> None:
     began = time.monotonic()
     command = start(tmp_path / "0.csv", jobs)
     assert command.wait() == 0, command.err
     assert (tmp_path / "0.csv").read_bytes() == expected
     span = time.monotonic() - began
     results = tmp_path / "1.csv"
-    for number, moment in enumerate(moments(span), 2):
+    for number, moment in enumerate(kill_times(span), 2):
         command = start(results, jobs)
         if command.wait(moment) is None:
             command.kill()
             written = results.read_bytes()
-            tally.add("predict", "among the rows" if written else "before the first row")
-            assert_part(written, expected)
+            kill_counts.add("predict", "among the rows" if written else "before the first row")
+            assert_prefix_of_rows(written, expected)
         else:
             assert command.code == 0, command.err
             assert results.read_bytes() == expected
-            tally.add("predict", "after the last row")
+            kill_counts.add("predict", "after the last row")
             results = tmp_path / f"{number}.csv"
     assert start(results).wait() == 0
     assert results.read_bytes() == expected
 
 
-def test_write_errors(start: Start, tmp_path: Path, tally: Tally, expected: bytes) -> None:
+def test_predict_skip_done_after_write_error(
+    start: Start, tmp_path: Path, kill_counts: KillCounts, expected: bytes
+) -> None:
     log, place = tmp_path / "log", tmp_path / "disk"
     place.mkdir()
     assert start(place / "counted.csv", faults=faults(place, None, log)).wait() == 0
     calls = len(log.read_text().splitlines())
     assert calls > COUNT
-    for fault in chosen(calls):
+    for fault in select_faults(calls):
         results = place / f"{fault[0]}-{fault[1]}.csv"
         command = start(results, faults=faults(place, fault, tmp_path / "other"))
         if command.wait() == -9:
             assert fault[0] == "KILL"
-            tally.add("predict", "in a call that writes")
+            kill_counts.add("predict", "in a call that writes")
         else:
-            assert_one_sentence(command.code, command.err)
-        assert_part(results.read_bytes(), expected)
+            assert_failed_with_error(command.code, command.err)
+        assert_prefix_of_rows(results.read_bytes(), expected)
         assert start(results).wait() == 0
         assert results.read_bytes() == expected, fault
 
 
-def test_a_full_disk(start: Start, tmp_path: Path, expected: bytes) -> None:
-    """Of each size: none is left for the first row, or there is one page more."""
+def test_predict_on_full_disk_keeps_whole_rows(
+    start: Start, tmp_path: Path, expected: bytes
+) -> None:
+    """Try each number of free pages, from none."""
     needed = -(-len(expected) // PAGE)
     assert needed > 2
     for room in range(needed):
@@ -115,9 +123,9 @@ def test_a_full_disk(start: Start, tmp_path: Path, expected: bytes) -> None:
             results = tmp_path / "disk" / "results.csv"
             command = start(results)
             command.wait()
-            assert_one_sentence(command.code, command.err)
+            assert_failed_with_error(command.code, command.err)
             assert "No space left" in command.err
-            assert_part(results.read_bytes(), expected)
+            assert_prefix_of_rows(results.read_bytes(), expected)
             assert results.stat().st_size == room * PAGE
             os.unlink(tmp_path / "disk" / "ballast")
             assert start(results).wait() == 0

@@ -1,4 +1,4 @@
-"""`digits watch`: in the end each picture has one row."""
+"""An interrupted `digits watch` ends up with one row for each image."""
 
 import csv
 import os
@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -20,18 +20,18 @@ from tests.crash.running import (
     PAGE,
     Command,
     Driver,
-    Tally,
-    chosen,
+    KillCounts,
     disk,
     faults,
-    moments,
+    kill_times,
+    select_faults,
 )
 
 COUNT = 40
 
 
 class Watch:
-    """A folder that is watched, and what the watcher says."""
+    """A folder of images and the watcher that reads them."""
 
     def __init__(self, driver: Driver, folder: Path, results: Path, pictures: list[Path]) -> None:
         self.driver, self.folder, self.results = driver, folder, results
@@ -39,8 +39,8 @@ class Watch:
         self.count = 0
         (folder / "inbox").mkdir()
 
-    def bring(self, count: int) -> None:
-        """Let new pictures arrive."""
+    def add_pictures(self, count: int) -> None:
+        """Move new images into the folder."""
         for number in range(self.count, self.count + count):
             picture = self._pictures[number % 3]
             shutil.copy(picture, self.folder / "arriving")
@@ -50,12 +50,14 @@ class Watch:
         self.count += count
 
     @contextmanager
-    def running(self, **options: object) -> Iterator[tuple[Command, IO[str], IO[bytes]]]:
-        """A watcher, its stdout and its stderr."""
+    def running(
+        self, faults: dict[str, Any] | None = None
+    ) -> Iterator[tuple[Command, IO[str], IO[bytes]]]:
+        """Run the watcher; yields it, its stdout and its stderr."""
         (out, its_out), (err, its_err) = os.pipe(), os.pipe()
         with (
             open(out) as answers,
-            open(err, "rb", buffering=0) as said,  # so that select sees what is left to read
+            open(err, "rb", buffering=0) as said,  # unbuffered, for select
             open(its_out, "w") as at_out,
             open(its_err, "w") as at_err,
         ):
@@ -63,7 +65,7 @@ class Watch:
                 *(self.folder, "watch", "--json", "inbox", self.results),
                 out=at_out,
                 err=at_err,
-                **options,
+                faults=faults,
             )
             at_out.close()
             at_err.close()
@@ -74,7 +76,7 @@ class Watch:
                     command.kill()
 
     def finish(self) -> None:
-        """Watch until each picture has a row, and see that it has one."""
+        """Watch until each image has a row; check that each has exactly one."""
         with self.running() as (command, answers, said):
             begun = said.readline()
             assert begun.startswith(b"watching inbox; "), begun + said.read()
@@ -90,7 +92,7 @@ class Watch:
         return self.folder / "inbox"
 
     def names(self) -> list[str]:
-        """Of the pictures with a whole row."""
+        """Return the file names in all complete rows."""
         lines = [line for line in self._text().splitlines(keepends=True) if line.endswith("\n")]
         return [row["file"] for row in csv.DictReader(lines)]
 
@@ -103,55 +105,57 @@ def watch(driver: Driver, tmp_path: Path, pictures: list[Path]) -> Watch:
     return Watch(driver, tmp_path, tmp_path / "results.csv", pictures)
 
 
-def test_kills(watch: Watch, tally: Tally) -> None:
-    watch.bring(20)
+def test_watch_again_after_sigkill(watch: Watch, kill_counts: KillCounts) -> None:
+    watch.add_pictures(20)
     began = time.monotonic()
     watch.finish()
     span = time.monotonic() - began
-    for moment in moments(span):
-        watch.bring(20)
+    for moment in kill_times(span):
+        watch.add_pictures(20)
         earlier = len(watch.names())
         with watch.running() as (command, _, _):
             assert command.wait(moment) is None
             command.kill()
         names = watch.names()
         assert len(names) == len(set(names))
-        tally.add("watch", place(len(names) - earlier, watch.count - len(names)))
+        kill_counts.add("watch", kill_point(len(names) - earlier, watch.count - len(names)))
     watch.finish()
 
 
-def place(written: int, left: int) -> str:
-    """Where a kill hit."""
+def kill_point(written: int, left: int) -> str:
+    """Return when a kill hit."""
     if not written:
         return "before the first row"
     return "among the rows" if left else "after the last row"
 
 
-def test_write_errors(watch: Watch, tally: Tally, tmp_path: Path) -> None:
+def test_watch_survives_write_error(watch: Watch, kill_counts: KillCounts, tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     watch.results, log = tmp_path / "disk" / "results.csv", tmp_path / "log"
-    watch.bring(20)
+    watch.add_pictures(20)
     with watch.running(faults=faults(tmp_path / "disk", None, log)) as (_, answers, _):
         for _ in range(20):
             assert answers.readline()
     calls = len(log.read_text().splitlines())
     assert calls > 20
-    for fault in chosen(calls):
+    for fault in select_faults(calls):
         watch.results.unlink()
         other = faults(tmp_path / "disk", fault, tmp_path / "other")
         with watch.running(faults=other) as (command, answers, said):
             if fault[0] == "KILL":
                 assert command.wait() == -9
-                tally.add("watch", "in a call that writes")
+                kill_counts.add("watch", "in a call that writes")
             else:
-                lives_on(watch, command, answers, said, once=fault[0] == "EIO")
+                assert_keeps_watching(watch, command, answers, said, once=fault[0] == "EIO")
         names = watch.names()
         assert len(names) == len(set(names))
         watch.finish()
 
 
-def lives_on(watch: Watch, command: Command, answers: IO[str], said: IO[bytes], once: bool) -> None:
-    """It tells of the error and goes on; where it couldn't even begin, it ends with code 1."""
+def assert_keeps_watching(
+    watch: Watch, command: Command, answers: IO[str], said: IO[bytes], once: bool
+) -> None:
+    """Check that it reports the error and retries, or exits with 1 if it couldn't start."""
     first = said.readline()
     if first.startswith(b"error: "):
         assert (command.wait(), said.read()) == (1, b"")
@@ -162,16 +166,16 @@ def lives_on(watch: Watch, command: Command, answers: IO[str], said: IO[bytes], 
             assert answers.readline()
     else:
         while not select.select([said], [], [], 0.1)[0]:
-            watch.bring(1)  # without a row to write, it doesn't notice
+            watch.add_pictures(1)  # it notices only when it writes a row
         assert said.readline().endswith(b"; trying again\n")
     command.kill(signal.SIGTERM)
     assert command.code == 0
     assert b"Traceback" not in said.read()
 
 
-def test_a_full_disk(watch: Watch, tmp_path: Path) -> None:
-    """Of each size: none is left for the first row, or there is one page more."""
-    watch.bring(COUNT)
+def test_watch_survives_full_disk(watch: Watch, tmp_path: Path) -> None:
+    """Try each number of free pages, from none."""
+    watch.add_pictures(COUNT)
     watch.finish()
     needed = -(-watch.results.stat().st_size // PAGE)
     assert needed > 1
@@ -192,8 +196,8 @@ def test_a_full_disk(watch: Watch, tmp_path: Path) -> None:
             watch.finish()
 
 
-def test_sigterm_is_heard_at_any_moment() -> None:
-    """Whatever the watcher does in its pause; a lock that it holds then would never be free."""
+def test_sigterm_stops_wait_at_any_line() -> None:
+    """The signal's handler must not deadlock on a lock that the interrupted `wait` holds."""
     code = """
 import signal
 import subprocess
@@ -201,7 +205,7 @@ import sys
 from digits.processes import StopEvent, wait_for_answers
 
 
-def paused(place):
+def is_stopped_at(place):
     passed = 0
 
     def trace(*_):
@@ -221,7 +225,7 @@ def paused(place):
 
 
 place = 1
-while paused(place):
+while is_stopped_at(place):
     place += 1
 print(place)
 """
