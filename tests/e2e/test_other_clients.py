@@ -1,4 +1,4 @@
-"""The bundled file in other hands: the code in docs/export.md, and old onnxruntimes."""
+"""The bundled model without digits: the code in docs/export.md, and old onnxruntimes."""
 
 import json
 import os
@@ -17,19 +17,16 @@ from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "export.md"
-# The oldest that installs on each Python, and the oldest that digits itself runs with.
-OLDEST = {(3, 11): "1.15.0", (3, 12): "1.17.0", (3, 13): "1.20.0"}
-LEAST = {(3, 11): "1.18.0", (3, 12): "1.18.0", (3, 13): "1.20.0"}
+# The oldest onnxruntime that installs on each Python, and the oldest that digits supports.
+INSTALLABLE = {(3, 11): "1.15.0", (3, 12): "1.17.0", (3, 13): "1.20.0"}
+SUPPORTED = {(3, 11): "1.18.0", (3, 12): "1.18.0", (3, 13): "1.20.0"}
 PYTHON = sys.version_info[:2]
 
 
 def example(language: str) -> str:
-    """The page's only code in this language that opens the model file."""
-    [code] = [
-        code
-        for code in re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
-        if "lenet5.int8.onnx" in code
-    ]
+    """Return the page's only code in this language that opens the model file."""
+    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    [code] = [code for code in blocks if "lenet5.int8.onnx" in code]
     return code
 
 
@@ -47,7 +44,7 @@ def run(command: list[str], folder: Path, **environment: str) -> str:
 
 
 def skip_offline(installed: subprocess.CompletedProcess[str]) -> None:
-    """Skip without a network; fail where the package or its version isn't there."""
+    """Skip without a network; fail if the package or its version doesn't exist."""
     error = installed.stderr.lower()
     if installed.returncode and ("connection" in error or "network" in error):
         pytest.skip("there is no network")
@@ -60,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_python_without_digits(folder: Path, test_slice: Split) -> None:
+def test_documented_python_code(folder: Path, test_slice: Split) -> None:
     code = example("python")
     blank = "np.zeros((1, 1, 28, 28), np.uint8)"
     assert blank in code
@@ -71,7 +68,7 @@ def test_python_without_digits(folder: Path, test_slice: Split) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("npm"), reason="Node.js is not installed")
-def test_javascript(folder: Path, test_slice: Split) -> None:
+def test_documented_javascript_code(folder: Path, test_slice: Split) -> None:
     installed = subprocess.run(
         ["npm", "install", "--ignore-scripts", "onnxruntime-web@1.23.2"],
         cwd=folder,
@@ -110,8 +107,8 @@ print(onnxruntime.__version__)
 """
 
 
-@pytest.mark.parametrize(("versions", "code"), [(OLDEST, PLAIN), (LEAST, OURS)])
-def test_an_old_onnxruntime_gives_the_same_answers(
+@pytest.mark.parametrize(("versions", "code"), [(INSTALLABLE, PLAIN), (SUPPORTED, OURS)])
+def test_old_onnxruntime_gives_same_predictions(
     tmp_path: Path, test_slice: Split, versions: dict[tuple[int, ...], str], code: str
 ) -> None:
     version = versions.get(PYTHON)
@@ -119,7 +116,11 @@ def test_an_old_onnxruntime_gives_the_same_answers(
         pytest.skip(f"which onnxruntime is the oldest on Python {PYTHON} isn't known")
     packages = tmp_path / "packages"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(packages)]
-    alone = ["--only-binary=:all:", "--no-deps", "--no-compile"]  # its tools need the others
+    alone = [
+        "--only-binary=:all:",
+        "--no-deps",
+        "--no-compile",
+    ]  # its other dependencies are for its tools
     numpy = "numpy<2" if PYTHON < (3, 13) else "numpy<2.2"
     installed = subprocess.run(
         [*pip, *alone, f"onnxruntime=={version}", numpy],
@@ -131,8 +132,8 @@ def test_an_old_onnxruntime_gives_the_same_answers(
     (tmp_path / "client.py").write_text(code)
     command = [sys.executable, "client.py", BUNDLED]
     assert run(command, tmp_path, PYTHONPATH=str(packages)).strip() == version
-    kernels: Kernels
-    for kernels in ("integer",) if code is PLAIN else ("integer", "float"):
+    tried: tuple[Kernels, ...] = ("integer",) if code is PLAIN else ("integer", "float")
+    for kernels in tried:
         expected = Model(BUNDLED, kernels=kernels).probabilities(test_slice.images)
         found = np.load(tmp_path / f"{kernels}.npy")
         assert (found.argmax(1) == expected.argmax(1)).all()

@@ -1,4 +1,4 @@
-"""The wheel in an environment of its own, where neither torch nor onnx is installed."""
+"""The wheel in a virtual environment without torch and onnx."""
 
 import os
 import shutil
@@ -12,12 +12,17 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 
-def sh(*command: object, **options: object) -> str:
+def sh(*command: object, env: dict[str, str] | None = None, umask: int = -1) -> str:
     done = subprocess.run(
-        list(map(str, command)), **{"capture_output": True, "text": True, "timeout": 600} | options
+        list(map(str, command)),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env=env,
+        umask=umask,
     )
     assert done.returncode == 0, done.stderr
-    return str(done.stdout)
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +42,8 @@ def device(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
     return folder
 
 
-def test_the_wheel_is_small_and_holds_the_model(wheel: Path) -> None:
-    # 308,000 bytes without the server and its pages, which have 70,000 with their zip headers.
+def test_wheel_size_and_contents(wheel: Path) -> None:
+    # 308,000 bytes without the server, which takes 70,000 with its page and zip headers.
     with ZipFile(wheel) as archive:
         served = [file for file in archive.infolist() if file.filename.startswith("digits/serve/")]
     assert served
@@ -56,7 +61,7 @@ def test_the_wheel_is_small_and_holds_the_model(wheel: Path) -> None:
         assert name in names
 
 
-def test_the_environment_is_small_and_without_torch_and_onnx(device: Path) -> None:
+def test_runtime_environment_size_and_packages(device: Path) -> None:
     installed = sh(device / "bin" / "python", "-m", "pip", "list", "--format", "freeze").lower()
     names = {line.split("==")[0] for line in installed.splitlines()}
     assert "onnxruntime" in names
@@ -65,14 +70,14 @@ def test_the_environment_is_small_and_without_torch_and_onnx(device: Path) -> No
     assert megabytes <= 200
 
 
-def test_it_reads_pictures(device: Path, pictures: list[Path]) -> None:
+def test_predict_in_runtime_environment(device: Path, pictures: list[Path]) -> None:
     lines = sh(device / "bin" / "digits", "predict", *pictures).splitlines()
     assert [line.split("  ")[1] for line in lines] == [path.stem for path in pictures]
     python = sh(device / "bin" / "python", "-m", "digits", "predict", pictures[7])
     assert python.startswith("7  (")
 
 
-def test_the_library_imports_and_reads(device: Path, pictures: list[Path]) -> None:
+def test_library_in_runtime_environment(device: Path, pictures: list[Path]) -> None:
     code = f"""
 import digits, pkgutil, sys
 for module in pkgutil.walk_packages(digits.__path__, "digits."):
@@ -86,7 +91,7 @@ print(digits.Classifier().predict({str(pictures[6])!r}).digit, "torch" in sys.mo
 @pytest.mark.parametrize(
     ("command", "package"), [("train", "torch"), ("export", "onnx"), ("serve", "uvicorn")]
 )
-def test_what_is_missing_is_named(device: Path, command: str, package: str) -> None:
+def test_command_names_missing_extra(device: Path, command: str, package: str) -> None:
     done = subprocess.run(
         [device / "bin" / "digits", command], capture_output=True, text=True, timeout=60
     )
@@ -97,9 +102,7 @@ def test_what_is_missing_is_named(device: Path, command: str, package: str) -> N
     )
 
 
-def test_the_wheel_is_the_same_bit_for_bit_wherever_and_whenever_it_is_built(
-    wheel: Path, tmp_path: Path
-) -> None:
+def test_wheel_build_is_reproducible(wheel: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     shutil.copytree(ROOT, elsewhere, ignore=shutil.ignore_patterns(".*", "runs", "dist"))
     for number, path in enumerate(sorted(elsewhere.rglob("*"))):

@@ -1,4 +1,4 @@
-"""`digits serve` as it is installed, and clients that others have written."""
+"""The installed `digits serve`: third-party clients, signals, addresses."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ def server() -> Iterator[Served]:
         yield server
 
 
-def test_the_client_of_triton_reads_digits(server: Served, test_slice: Split) -> None:
+def test_triton_client_gets_probabilities(server: Served, test_slice: Split) -> None:
     triton = pytest.importorskip("tritonclient.http", reason="tritonclient is made for Linux")
     client = triton.InferenceServerClient(server.address)
     assert client.is_server_live() and client.is_server_ready()
@@ -51,7 +51,7 @@ def test_the_client_of_triton_reads_digits(server: Served, test_slice: Split) ->
     client.close()
 
 
-def test_the_client_of_triton_gets_sentences(server: Served) -> None:
+def test_triton_client_gets_error_messages(server: Served) -> None:
     triton = pytest.importorskip("tritonclient.http", reason="tritonclient is made for Linux")
     client = triton.InferenceServerClient(server.address)
     sent = triton.InferInput("images", [1, 784], "UINT8")
@@ -62,8 +62,8 @@ def test_the_client_of_triton_gets_sentences(server: Served) -> None:
     client.close()
 
 
-def begin(server: Served, length: int) -> http.client.HTTPConnection:
-    """Post to /read so far that the server waits for the body."""
+def begin_upload(server: Served, length: int) -> http.client.HTTPConnection:
+    """Start a POST to /read, until the server waits for the body."""
     client = http.client.HTTPConnection("127.0.0.1", server.port)
     client.putrequest("POST", "/read")
     client.putheader("content-length", str(length))
@@ -76,21 +76,20 @@ def begin(server: Served, length: int) -> http.client.HTTPConnection:
     return client
 
 
-def wait_until_it_refuses(server: Served) -> None:
-    """Until it has heard the signal to end."""
-    with suppress(ConnectionError):  # some that it hasn't accepted yet are reset
+def wait_until_connections_are_refused(server: Served) -> None:
+    with suppress(ConnectionError):  # connections not yet accepted are reset
         while True:
             socket.create_connection(("127.0.0.1", server.port)).close()
             time.sleep(0.01)
 
 
-def test_what_was_accepted_is_finished(numbers: Path) -> None:
+def test_sigterm_finishes_accepted_request(numbers: Path) -> None:
     photo = numbers.read_bytes()
     with served() as server:
-        client = begin(server, len(photo))
+        client = begin_upload(server, len(photo))
         client.send(photo[:1000])
         server.process.send_signal(signal.SIGTERM)
-        wait_until_it_refuses(server)
+        wait_until_connections_are_refused(server)
         client.send(photo[1000:])
         answer = client.getresponse()
         assert answer.status == 200
@@ -98,14 +97,14 @@ def test_what_was_accepted_is_finished(numbers: Path) -> None:
         assert server.process.wait(60) == 0
 
 
-def test_ctrl_c_ends_it_without_a_word() -> None:
+def test_sigint_exits_0_without_output() -> None:
     with served() as server:
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(60) == 0
 
 
-def test_a_port_that_is_taken(server: Served, digits: Run) -> None:
-    done = digits("serve", "--port", server.port)
+def test_serve_on_used_port_fails(server: Served, run_digits: Run) -> None:
+    done = run_digits("serve", "--port", server.port)
     assert done.returncode == 1
     assert "Address already in use" in done.stderr and done.stderr.count("\n") == 1
 
@@ -119,13 +118,15 @@ def test_a_port_that_is_taken(server: Served, digits: Run) -> None:
         (("--model", "none.onnx"), "no such model"),
     ],
 )
-def test_what_cannot_be_served(digits: Run, options: tuple[str, ...], words: str) -> None:
-    done = digits("serve", "--port", "0", *options)
+def test_serve_rejects_bad_host_and_model(
+    run_digits: Run, options: tuple[str, ...], words: str
+) -> None:
+    done = run_digits("serve", "--port", "0", *options)
     assert done.returncode == 1
     assert words in done.stderr and "Traceback" not in done.stderr
 
 
-def test_who_listens_to_all_is_told() -> None:
+def test_serve_on_all_interfaces_prints_addresses_and_warning() -> None:
     with subprocess.Popen(
         [str(DIGITS), "serve", "--host", "0.0.0.0", "--port", "0"],
         stderr=subprocess.PIPE,
@@ -144,18 +145,17 @@ def test_who_listens_to_all_is_told() -> None:
         assert process.wait(60) == 0
 
 
-def test_a_second_ctrl_c_ends_it_at_once() -> None:
+def test_second_sigint_aborts_request_with_503() -> None:
     with served() as server:
-        client = begin(server, 1000)
+        client = begin_upload(server, 1000)
         server.process.send_signal(signal.SIGINT)
-        wait_until_it_refuses(server)
+        wait_until_connections_are_refused(server)
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(60) == 0
         assert client.getresponse().status == 503
 
 
-def test_many_at_once(server: Served, test_slice: Split) -> None:
-    """Each gets the answer to its own digit."""
+def test_concurrent_requests_get_their_own_predictions(server: Served, test_slice: Split) -> None:
     expected = Classifier().model.probabilities(test_slice.images).argmax(1)
     wrong = []
 

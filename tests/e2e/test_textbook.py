@@ -1,4 +1,4 @@
-"""docs/textbook.md on a slice of MNIST: what the page says is done, written and printed."""
+"""The commands, outputs and code of docs/textbook.md, on a subset of MNIST."""
 
 import csv
 import re
@@ -27,42 +27,42 @@ CLASSIC = ["train", "--recipe", "classic", "--seed", "0"]
 
 
 def commands() -> Iterator[tuple[list[str], list[str]]]:
-    """The arguments of each command of the page, and the files or folders that it writes."""
+    """Yield the arguments of each command of the page, and the paths that it should write."""
     for line in re.findall(r"^    digits (.*)", TEXT, re.MULTILINE):
         command, _, written = line.partition("# -> ")
         yield shlex.split(command), written.split(", ") if written else []
 
 
-def shortened(arguments: list[str]) -> list[str]:
-    """What makes each training a matter of seconds, and lets its network be a bad one."""
+def shortened_arguments(arguments: list[str]) -> list[str]:
+    """Add options that train for seconds, and accept the inaccurate network."""
     if arguments[0] == "train":
         return [*arguments, "--epochs", "15" if arguments == CLASSIC else "1"]
     return [*arguments, "--max-accuracy-drop", "100"] if arguments[0] == "export" else arguments
 
 
-def few_digits(splits: mnist.Splits) -> mnist.Splits:
-    """Enough for an epoch of VGG-16 in a second."""
+def first_digits(splits: mnist.Splits) -> mnist.Splits:
+    """Return the first 40 digits of each split, for an epoch of VGG-16 in a second."""
     return {name: Split(part.images[:40], part.labels[:40]) for name, part in splits.items()}
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("slice_as_mnist")
-def test_the_commands_do_what_the_page_says(
+def test_page_commands_write_files_they_name(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("tests").mkdir()
     Path("tests/pictures").symlink_to(PICTURES)
-    monkeypatch.setattr(plots, "MAX_MISTAKES", 8)  # as the next, for speed
+    monkeypatch.setattr(plots, "MAX_MISTAKES", 8)  # like the next two, for speed
     monkeypatch.setattr(evaluate, "_microseconds", lambda call: 1.0)
     monkeypatch.setattr(diagnose, "failure", lambda *_: None)
-    few, out = few_digits(mnist.load_all()), ""
+    few, out = first_digits(mnist.load_all()), ""
     for arguments, written in commands():
         assert not any(Path(path).exists() for path in written)
         with monkeypatch.context() as patch:
             if arguments == VGG16:
                 patch.setattr(mnist, "load_all", lambda data=None: few)
-            code, printed, err = run(*shortened(arguments))
+            code, printed, err = run(*shortened_arguments(arguments))
         assert code == 0, f"{arguments}: {err}"
         assert all(Path(path).exists() for path in written), arguments
         out += printed
@@ -77,7 +77,7 @@ def test_the_commands_do_what_the_page_says(
     assert "14,985,546\n" in out  # of `digits info runs/vgg16`
 
 
-def test_the_page_walks_through_every_command() -> None:
+def test_page_uses_every_command() -> None:
     used = [arguments[0] for arguments, _ in commands()]
     assert {*used} == {"train", "info", "export", "predict", "eval"}
     assert [arguments for arguments, _ in commands() if arguments[0] == "train"] == [
@@ -87,14 +87,14 @@ def test_the_page_walks_through_every_command() -> None:
     ]
 
 
-def test_the_table_is_the_one_that_is_printed() -> None:
+def test_page_table_matches_model_summary() -> None:
     table = "".join(f"    {line}\n" for line in summary.table(build("lenet5")))
     assert f"\n\n{table}\n" in TEXT
     assert f"{sum(p.numel() for p in build('vgg16').parameters()):,}" in TEXT
 
 
 @pytest.mark.usefixtures("slice_as_mnist")
-def test_the_code_gives_what_its_comments_say() -> None:
+def test_page_code_matches_its_comments() -> None:
     data, loss = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     names: dict[str, Any] = {}
     exec(data, names)

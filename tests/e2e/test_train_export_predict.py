@@ -1,4 +1,4 @@
-"""The whole road on real data: train, export, read held-out digits from PNG files."""
+"""Train and export on MNIST, then predict held-out digits from PNG files."""
 
 import json
 from pathlib import Path
@@ -12,10 +12,12 @@ from .conftest import Run
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, full_test_set: Split, digits: Run) -> Path:
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, full_test_set: Split, run_digits: Run
+) -> Path:
     """A folder in which `digits train` has been run."""
-    folder = tmp_path_factory.mktemp("workshop")
-    done = digits(
+    folder = tmp_path_factory.mktemp("exported")
+    done = run_digits(
         *("train", "--recipe", "classic", "--epochs", 2, "--learning-rate", 3e-3), cwd=folder
     )
     assert done.returncode == 0, done.stderr
@@ -28,10 +30,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory, full_test_set: Split, digi
 
 
 @pytest.fixture(scope="module")
-def workshop(trained: Path, digits: Run) -> Path:
-    """The same folder, in which `digits export --quantize` has been run too."""
-    # Two epochs leave many digits near the border, so quantization may turn a few more.
-    done = digits("export", "--quantize", "--max-accuracy-drop", 0.2, cwd=trained)
+def exported(trained: Path, run_digits: Run) -> Path:
+    """The same folder, after `digits export --quantize`."""
+    # After two epochs many digits are near a decision boundary: quantization changes more of them.
+    done = run_digits("export", "--quantize", "--max-accuracy-drop", 0.2, cwd=trained)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 5
     return trained
@@ -43,23 +45,23 @@ def test_training_reaches_97_percent(trained: Path) -> None:
     assert {path.name for path in run.iterdir()} >= {"checkpoint.safetensors", "curves.png"}
 
 
-def test_the_exported_model_reads_held_out_digits(
-    workshop: Path, digits: Run, full_test_set: Split, tmp_path: Path
+def test_exported_model_predicts_held_out_digits(
+    exported: Path, run_digits: Run, full_test_set: Split, tmp_path: Path
 ) -> None:
     count = 200
     for index, image in enumerate(full_test_set.images[-count:]):
         Image.fromarray(255 - image).save(tmp_path / f"{index:03}.png")
-    model = workshop / "runs" / "lenet5" / "lenet5.int8.onnx"
-    done = digits("predict", tmp_path, "--model", model, "--json")
-    assert done.returncode in (0, 1), done.stderr  # of one digit it may say that there are several
+    model = exported / "runs" / "lenet5" / "lenet5.int8.onnx"
+    done = run_digits("predict", tmp_path, "--model", model, "--json")
+    assert done.returncode in (0, 1), done.stderr  # 1 if it finds several digits in an image
     answers = [json.loads(line)["digit"] for line in done.stdout.splitlines()]
     labels = full_test_set.labels[-count:].tolist()
     right = sum(answer == label for answer, label in zip(answers, labels, strict=True))
     assert right >= 0.95 * count
 
 
-def test_nothing_is_lost_on_the_way(workshop: Path) -> None:
-    report = json.loads((workshop / "runs" / "lenet5" / "export.json").read_text())
+def test_export_keeps_accuracy(exported: Path) -> None:
+    report = json.loads((exported / "runs" / "lenet5" / "export.json").read_text())
     checkpoint, fp32, int8, integer = report["forms"]
     assert report["largest_difference"] <= 1e-5
     assert fp32["changed"] == 0
@@ -69,11 +71,11 @@ def test_nothing_is_lost_on_the_way(workshop: Path) -> None:
         assert lost <= 0.001  # ten of 10,000 digits
 
 
-def test_eval_and_info_agree_with_the_export(workshop: Path, digits: Run, tmp_path: Path) -> None:
-    report = json.loads((workshop / "runs" / "lenet5" / "export.json").read_text())
-    model = workshop / "runs" / "lenet5" / "lenet5.int8.onnx"
+def test_eval_and_info_match_export_report(exported: Path, run_digits: Run, tmp_path: Path) -> None:
+    report = json.loads((exported / "runs" / "lenet5" / "export.json").read_text())
+    model = exported / "runs" / "lenet5" / "lenet5.int8.onnx"
     for form in report["forms"][2:]:
-        done = digits(
+        done = run_digits(
             *("eval", model, "--kernels", form["kernels"], "--json", "--plot", tmp_path / "plots")
         )
         assert done.returncode == 0, done.stderr
@@ -84,13 +86,13 @@ def test_eval_and_info_agree_with_the_export(workshop: Path, digits: Run, tmp_pa
         "confusion.png",
         "mistakes.png",
     }
-    about = json.loads(digits("info", model, "--json").stdout)
+    about = json.loads(run_digits("info", model, "--json").stdout)
     assert about["bytes"] == report["forms"][2]["bytes"]
     assert about["parameter_counts"]["int8"] > 44_000
 
 
-def test_the_run_folder_is_complete(workshop: Path) -> None:
-    names = {path.name for path in (workshop / "runs" / "lenet5").iterdir()}
+def test_run_folder_has_all_files(exported: Path) -> None:
+    names = {path.name for path in (exported / "runs" / "lenet5").iterdir()}
     assert names == {
         *("checkpoint.safetensors", "state.pt", "run.json", "metrics.csv"),
         *("curves.png", "confusion.png", "mistakes.png"),
