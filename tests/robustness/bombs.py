@@ -1,4 +1,4 @@
-"""Small files that would like to be large, and such as lead in a circle."""
+"""Decompression bombs: small image files that claim or expand to huge sizes, or loop."""
 
 import struct
 import zlib
@@ -16,14 +16,14 @@ def png(width: int, height: int, colour: int, *chunks: bytes, depth: int = 8) ->
 
 
 def pixels(size: int) -> bytes:
-    """Deflated zeros, written without having them in memory."""
+    """Return an IDAT chunk of `size` deflated zeros, built in small parts."""
     deflate = zlib.compressobj(1)
     parts = [deflate.compress(bytes(1 << 20)) for _ in range(size >> 20)]
     return chunk(b"IDAT", b"".join(parts) + deflate.flush())
 
 
 def tiff(*entries: tuple[int, int, int, int], tail: bytes = b"", following: int = 0) -> bytes:
-    """A little-endian TIFF. entries: tag, type, count, value."""
+    """Build a little-endian TIFF. entries: tag, type, count, value."""
     listed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
     return (
         b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + listed + struct.pack("<I", following)
@@ -36,7 +36,7 @@ def grey_tiff(width: int, height: int, *more: tuple[int, int, int, int]) -> byte
 
 
 def pictures() -> Iterator[tuple[str, bytes]]:
-    """Small files that would like to be large, and such as lead in a circle."""
+    """Yield each bomb with its name."""
     text = zlib.compress(bytes(100 << 20), 9)
     yield "PNG of 100 megapixels", png(10_000, 10_000, 0, pixels(100 << 20))
     yield "PNG of 100 megapixels with alpha, and no pixels", png(10_000, 10_000, 6)
@@ -81,10 +81,10 @@ def pictures() -> Iterator[tuple[str, bytes]]:
     webp = bytearray(specimens.pictures()["WEBP transparent"])
     webp[24:30] = b"\xff" * 6
     yield "WEBP of 2**24 pixels a side", bytes(webp)
-    yield "TIFF of 100 million integers", _large(32, 1, 1, kind=2)
-    yield "TIFF of 100 million floats", _large(32, 1, 1, kind=3)
-    yield "TIFF of 100 million deep pixels", _large(16, 1, 1)
-    yield "TIFF of 100 million printed pixels", _large(8, 4, 5)
+    yield "TIFF of 100 million integers", _largest_tiff(32, 1, 1, kind=2)
+    yield "TIFF of 100 million floats", _largest_tiff(32, 1, 1, kind=3)
+    yield "TIFF of 100 million deep pixels", _largest_tiff(16, 1, 1)
+    yield "TIFF of 100 million printed pixels", _largest_tiff(8, 4, 5)
     wide = Image.new("L", (100_000, 1000), 255)
     wide.putpixel((99_999, 999), 0)
     yield "PNG of a hundred to one", encoded(wide, "PNG", compress_level=1)
@@ -97,15 +97,15 @@ def _bmp(width: int, height: int, compression: int = 0) -> bytes:
 
 
 def _jpeg(width: int, height: int) -> bytes:
-    """A valid one whose size is another."""
+    """Build a JPEG whose header claims another size."""
     raw = bytearray(specimens.pictures()["JPEG L"])
     place = raw.index(b"\xff\xc0") + 5
     raw[place : place + 4] = struct.pack(">HH", height, width)
     return bytes(raw)
 
 
-def _large(bits: int, samples: int, photometric: int, kind: int = 1) -> bytes:
-    """A TIFF as large as a picture may be, whose strips are all the same one."""
+def _largest_tiff(bits: int, samples: int, photometric: int, kind: int = 1) -> bytes:
+    """Build a TIFF of the largest size allowed, whose strips all share the same bytes."""
     rows, strips = 100, 100
     strip = zlib.compress(bytes(10_000 * rows * samples * bits // 8))
     entries = 11

@@ -1,4 +1,4 @@
-"""Model files that somebody else has made, and sealed as `digits export` would."""
+"""Forged model files with a valid checksum."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,12 +19,12 @@ _node = helper.make_node
 
 
 def sealed(model: ModelProto) -> bytes:
-    """The file, with the bundled model's metadata and a seal that fits."""
+    """Serialize the model with the bundled model's metadata and a valid checksum."""
     return metadata.add_metadata(model.SerializeToString(), METADATA)
 
 
 def network(*nodes: NodeProto, **weights: Any) -> ModelProto:
-    """A graph with our input and output. weights: arrays by name."""
+    """Build a graph with the input and output of digits. weights: arrays by name."""
     graph = helper.make_graph(
         nodes,
         "forged",
@@ -36,7 +36,7 @@ def network(*nodes: NodeProto, **weights: Any) -> ModelProto:
 
 
 def linear(weight: np.ndarray, bias: float, output: str = "probabilities") -> ModelProto:
-    """One dense layer of the pixels, without softmax. weight: [10, 784]."""
+    """Build a network of one dense layer, without softmax. weight: [10, 784]."""
     return network(
         _node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
         _node("Flatten", ["pixels"], ["flat"], axis=1),
@@ -47,7 +47,7 @@ def linear(weight: np.ndarray, bias: float, output: str = "probabilities") -> Mo
 
 
 def honest(*nodes: NodeProto, **weights: Any) -> ModelProto:
-    """A network that finds all digits equally likely, with more nodes after its first."""
+    """Build a network that outputs uniform probabilities, with extra nodes after its first."""
     model = linear(np.zeros((10, _PIXELS)), 0, "logits")
     model.graph.node.append(_node("Softmax", ["logits"], ["probabilities"], axis=1))
     own = list(model.graph.node)
@@ -59,22 +59,22 @@ def honest(*nodes: NodeProto, **weights: Any) -> ModelProto:
     return model
 
 
-def liars() -> dict[str, ModelProto]:
-    """Networks that answer as they should for blank frames alone."""
+def invalid_outputs() -> dict[str, ModelProto]:
+    """Return networks that output valid probabilities only for blank images."""
     overflowing = honest()
     huge = np.full((10, _PIXELS), 3e38, np.float32)
     overflowing.graph.initializer[0].CopyFrom(numpy_helper.from_array(huge, "weight"))
-    turns = np.resize([1, -1], (10, 1)) * np.ones(_PIXELS)
+    alternating = np.resize([1, -1], (10, 1)) * np.ones(_PIXELS)
     return {
         "NaN": overflowing,
         "infinite": linear(huge, 0.1),
-        "negative": linear(turns * 1e-3, 0.1),
+        "negative": linear(alternating * 1e-3, 0.1),
         "percent": linear(np.ones((10, _PIXELS)), 0.1),
     }
 
 
 def foreign_operators() -> dict[str, ModelProto]:
-    """What may run for ever, grow without end, or give another shape for each digit."""
+    """Return models with operators that may loop, grow without limit or change shapes."""
     nothing = helper.make_graph([], "nothing", [], [])
     many, shape = np.array(2**62), np.array([2**40])
     return {
@@ -114,7 +114,7 @@ def _subgraph(graph: GraphProto) -> None:
 
 
 def foreign_parts() -> dict[str, ModelProto]:
-    """What ONNX has beside operators, and our files don't have."""
+    """Return models with parts of ONNX that `digits export` never writes."""
     functions, training = honest(), honest()
     functions.functions.add(name="f", domain="local").node.add(op_type="Relu")
     training.training_info.add().algorithm.name = "training"
@@ -133,7 +133,7 @@ def foreign_parts() -> dict[str, ModelProto]:
 
 
 def demanding() -> dict[str, ModelProto]:
-    """Our operators, in small files that would take much memory or time."""
+    """Return small models of supported operators that would take much memory or time."""
 
     def convolved(kernel: int, filters: int, pads: int) -> ModelProto:
         return honest(

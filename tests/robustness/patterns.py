@@ -1,7 +1,7 @@
-"""Pictures that are much work to read: rings, chequers, specks, scribbles, noise.
+"""Images that take much work to read: rings, checkerboards, specks, scribbles, noise.
 
-python -m tests.robustness.patterns [NAME ...] prints what each takes; with --profile the functions
-that take the most time.
+python -m tests.robustness.patterns [NAME ...] prints the time and memory for each; with --profile,
+the functions that take the most time.
 """
 
 import cProfile
@@ -25,42 +25,42 @@ from digits.prediction import Prediction
 from digits.vision.picture import PAGE_MAX_SIDE
 from tests.robustness.sandbox import Usage, measured
 
-SIDE = PAGE_MAX_SIDE  # pixels; a larger picture is reduced to it
+SIDE = PAGE_MAX_SIDE  # pixels; larger images are downscaled to it
 INK, PAPER = 30, 225
 
 Grey = NDArray[np.uint8]
 
 _ROOT = Path(__file__).parent.parent.parent
 _SAMPLE = _ROOT / "tests" / "pictures" / "7.jpg"
-# On a busy machine NumPy's threads wait for each other, which counts as work.
+# On a busy machine NumPy's threads busy-wait for each other, which counts as processor time.
 _ENVIRONMENT = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-_PATIENCE = 600  # seconds
-_YARDSTICK = 0.1  # seconds that the work of `_pace` takes on a machine of 2020
-_MOST = 6 << 30  # bytes that a process may have, so that one picture can't take all of a machine's
-_SLOWEST = 5  # functions of a profile that are printed
+_TIMEOUT = 600  # seconds
+_MAX_CPU_SECONDS = 30  # of a process; the slowest pattern takes 4
+_MAX_BYTES = 6 << 30  # of a process, so that one image can't exhaust the machine's memory
+_SLOWEST = 5  # functions of a profile to print
 
 
 def rings(period: int) -> Grey:
-    """Concentric ones."""
+    """Draw concentric rings."""
     distance = np.hypot(*_around_middle())
     return _inked(distance % period < period / 2)
 
 
 def spiral(period: int) -> Grey:
-    """One line that winds around itself."""
+    """Draw one line that winds around the middle."""
     y, x = _around_middle()
     turned = np.hypot(x, y) - period * np.arctan2(y, x) / (2 * np.pi)
     return _inked(turned % period < period / 3)
 
 
 def checkerboard(cell: int) -> Grey:
-    """Its cells touch each other at their corners."""
+    """Draw cells that touch at their corners."""
     y, x = np.mgrid[:SIDE, :SIDE] // cell
     return _inked((x + y) % 2 == 0)
 
 
 def specks(equal: bool) -> Grey:
-    """10,000 of them, all alike or none like another."""
+    """Draw 10,000 specks, all equal or all different."""
     random = np.random.default_rng(0)
     page = np.full((SIDE, SIDE), PAPER, np.uint8)
     for place in random.permutation(170 * 170)[:10_000].tolist():
@@ -72,20 +72,20 @@ def specks(equal: bool) -> Grey:
 
 
 def noise(ink: bool) -> Grey:
-    """White noise; of two greys, or of all."""
+    """Draw white noise of two greys, or of all."""
     random = np.random.default_rng(0)
     values = random.integers(0, 256, (SIDE, SIDE), dtype=np.uint8)
     return _inked(values > 150) if ink else values
 
 
 def grid(spacing: int) -> Grey:
-    """Lines of one pixel."""
+    """Draw lines of one pixel's width."""
     y, x = np.mgrid[:SIDE, :SIDE]
     return _inked((x % spacing == 0) | (y % spacing == 0))
 
 
 def bars(spacing: int) -> Grey:
-    """2,000 strokes like an l or a 1, in 40 lines."""
+    """Draw 2,000 vertical strokes in 40 lines."""
     page = np.full((SIDE, SIDE), PAPER, np.uint8)
     for line in range(40):
         for place in range(50):
@@ -95,7 +95,7 @@ def bars(spacing: int) -> Grey:
 
 
 def scribble(turns: int) -> Grey:
-    """One stroke over all of the picture, which crosses itself and touches every border."""
+    """Draw one stroke that fills the image, crosses itself and touches every border."""
     t = np.linspace(0, 2 * np.pi, 200 * turns)
     x = np.sin(turns * t) * 0.55 + np.sin(7 * t + 1) * 0.5
     y = np.cos((turns + 11) * t) * 0.55 + np.cos(5 * t) * 0.5
@@ -103,12 +103,12 @@ def scribble(turns: int) -> Grey:
 
 
 def strip(height: int, width: int) -> Grey:
-    """Noise that is hardly wider, or higher, than a pixel."""
+    """Draw noise on a narrow image."""
     return np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
 
 
 def nested_boxes(spacing: int) -> Grey:
-    """Frames in frames."""
+    """Draw frames inside frames."""
 
     def draw(pen: ImageDraw.ImageDraw) -> None:
         for at in range(4, SIDE // 2 - 4, spacing):
@@ -118,7 +118,7 @@ def nested_boxes(spacing: int) -> Grey:
 
 
 def blobs(rings: int, filled: bool) -> Grey:
-    """300 wide ones, each of a row of ellipses that touch."""
+    """Draw 300 wide blobs, each of a row of touching ellipses."""
     width = 120 // rings
 
     def draw(pen: ImageDraw.ImageDraw) -> None:
@@ -132,7 +132,7 @@ def blobs(rings: int, filled: bool) -> Grey:
 
 
 def rows_of_rings() -> Grey:
-    """20 lines, in each of them 60 rings that touch."""
+    """Draw 20 lines of 60 touching rings."""
 
     def draw(pen: ImageDraw.ImageDraw) -> None:
         for place in range(1200):
@@ -168,36 +168,33 @@ PATTERNS: dict[str, Callable[[], Grey]] = {
 
 
 class Costs(NamedTuple):
-    """What `predict` and `read` take for one picture.
+    """Time and memory that `predict` and `read` take for one image.
 
-    digits: how many `read` is sure of. pace: how many times as long as on a machine of 2020 a fixed
-    piece of work took meanwhile, at least 1; more on a slow machine, or on a busy one.
+    digits: how many `read` is confident of.
     """
 
     predict: Usage
     read: Usage
     digits: int
-    pace: float
 
 
 def costs(name: str) -> Costs:
-    """Of one pattern, in a process of its own: what one leaves in memory helps the next."""
-    words = [sys.executable, "-m", "tests.robustness.patterns", "--measure", name]
+    """Measure one pattern, in a process of its own: memory that one has freed helps the next."""
+    command = [sys.executable, "-m", "tests.robustness.patterns", "--measure", name]
     try:
         done = subprocess.run(
-            words, cwd=_ROOT, env=_ENVIRONMENT, capture_output=True, text=True, timeout=_PATIENCE
+            command, cwd=_ROOT, env=_ENVIRONMENT, capture_output=True, text=True, timeout=_TIMEOUT
         )
     except subprocess.TimeoutExpired as error:
-        raise AssertionError(f"{name} took more than {_PATIENCE} s") from error
+        raise AssertionError(f"{name} took more than {_TIMEOUT} s") from error
     assert done.returncode == 0, f"{name}: {done.stderr or done.returncode}"
-    predict, read, digits, pace = json.loads(done.stdout)
-    return Costs(Usage(*predict), Usage(*read), digits, pace)
+    predict, read, digits = json.loads(done.stdout)
+    return Costs(Usage(*predict), Usage(*read), digits)
 
 
 def _measure(name: str) -> None:
-    _limit_memory()
-    classifier, picture = _warm(), PATTERNS[name]()
-    pace = _pace()
+    _limit_resources(_MAX_CPU_SECONDS)
+    classifier, picture = _warm_up(), PATTERNS[name]()
     with measured() as predict:
         predictions = [classifier.predict(picture)]
     _check(predictions[0], picture)
@@ -206,22 +203,12 @@ def _measure(name: str) -> None:
     for prediction in found:
         _check(prediction, picture)
     usages = [(usage.seconds, usage.megabytes) for usage in (predict, read)]
-    sure = sum(prediction.digit is not None for prediction in found)
-    print(json.dumps([*usages, sure, max(1.0, pace, _pace())]))
+    confident = sum(prediction.digit is not None for prediction in found)
+    print(json.dumps([*usages, confident]))
 
 
-def _pace() -> float:
-    """How many times as long as on a machine of 2020 this takes now."""
-    with measured() as usage:
-        for _ in range(10):
-            page = np.random.default_rng(0).integers(0, 256, 1 << 18)
-            np.bincount(page[page.cumsum() % len(page)])
-            sum(number * number for number in range(100_000))
-    return usage.seconds / _YARDSTICK
-
-
-def _warm() -> Classifier:
-    """The bundled model; what is imported late is there."""
+def _warm_up() -> Classifier:
+    """Load the bundled model, and use it once so that lazy imports are done."""
     classifier = Classifier()
     classifier.predict(_SAMPLE)
     _read(classifier, _SAMPLE)
@@ -243,7 +230,7 @@ def _check(prediction: Prediction, picture: Grey) -> None:
 
 
 def _around_middle() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far each pixel is from the picture's middle, down and to the right."""
+    """Return each pixel's distance from the middle, down and to the right."""
     y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
     return y, x
 
@@ -259,22 +246,25 @@ def _drawn(draw: Callable[[ImageDraw.ImageDraw], None]) -> Grey:
 
 
 def _scaled(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """-1 to 1 as pixels."""
+    """Convert coordinates from -1 to 1 to pixels."""
     places = ((np.stack([x, y], 1) + 1) * SIDE / 2).tolist()
     return [(one, other) for one, other in places]
 
 
-def _limit_memory() -> None:
+def _limit_resources(cpu_seconds: int | None = None) -> None:
+    """Limit memory and processor time; beyond the latter, SIGXCPU ends this process."""
     if sys.platform == "linux":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (_MOST, _MOST))
+        resource.setrlimit(resource.RLIMIT_AS, (_MAX_BYTES, _MAX_BYTES))
+        if cpu_seconds is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
 
 
 def _profile(name: str) -> None:
     """Print the functions in which `read` spends the most time itself."""
-    _limit_memory()
-    classifier, picture = _warm(), PATTERNS[name]()
+    _limit_resources()
+    classifier, picture = _warm_up(), PATTERNS[name]()
     profile = cProfile.Profile()
     try:
         profile.runcall(_read, classifier, picture)
@@ -292,14 +282,14 @@ def main() -> None:
     print(f"{'':34}{'predict':>17}{'read':>17}{'digits':>9}")
     for name in names:
         try:
-            predict, read, digits, _ = costs(name)
+            predict, read, digits = costs(name)
         except AssertionError as error:
             print(f"{name:34}  {str(error).splitlines()[-1]}", flush=True)
             continue
-        print(f"{name:34}{_shown(predict)}{_shown(read)}{digits:9}", flush=True)
+        print(f"{name:34}{_format(predict)}{_format(read)}{digits:9}", flush=True)
 
 
-def _shown(usage: Usage) -> str:
+def _format(usage: Usage) -> str:
     return f"{usage.seconds:7.2f} s{usage.megabytes:5.0f} MB"
 
 

@@ -1,6 +1,7 @@
-"""Watches what this process does while it looks at hostile bytes."""
+"""Detect harmful actions of this process while it handles hostile bytes."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -9,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SECONDS = 10.0  # of the processor, for one input
-MEGABYTES = 600  # more than before: a PNG of 100 megapixels takes up to 640 in all
+SECONDS = 10.0  # of processor time for one input
+MEGABYTES = 600  # in addition to those before: a PNG of 100 megapixels takes up to 640 in total
 
 _CHANGES = (
     "os.remove",
@@ -33,7 +34,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class _Guard:
-    """What is watched now. An audit hook can't be taken away again, so there is only this one."""
+    """The audit hook. There is only one, because hooks can't be removed."""
 
     def __init__(self) -> None:
         self.watching = False
@@ -57,25 +58,29 @@ class _Guard:
         elif event in ("socket.connect", "socket.getaddrinfo"):
             host = arguments[1][0] if event == "socket.connect" else arguments[0]
             forbidden = host not in ("127.0.0.1", b"127.0.0.1")
-        elif event == "pickle.find_class":  # workers answer with ours
+        elif event == "pickle.find_class":  # workers send these
             forbidden = not str(arguments[0]).startswith("digits.")
         else:
             forbidden = event in _EXECUTES or event in _FETCHES
         if forbidden:
-            self.seen.append(f"{event} {arguments!r}")
-            raise AssertionError(self.seen[-1])
+            self.report(f"{event} {arguments!r}")
 
-    def _permitted(self, path: object) -> bool:
+    def report(self, harm: str) -> None:
+        """Raise AssertionError; `harmless` raises again, in case the block catches it."""
+        self.seen.append(harm)
+        raise AssertionError(harm)
+
+    def _permitted(self, path: Any) -> bool:
         if isinstance(path, int):
-            return True  # its opening was seen
-        name = os.path.realpath(os.fsdecode(path))  # type: ignore[call-overload]
+            return True  # checked when it was opened
+        name = os.path.realpath(os.fsdecode(path))
         return name == os.devnull or (
             self.folder is not None and f"{name}/".startswith(self.folder)
         )
 
 
 def _absolute(path: Any, *others: Any) -> Any:
-    """A path that may be relative to a folder which is open (dir_fd, the last of the arguments)."""
+    """Resolve a path relative to an open folder (dir_fd, the last of the arguments)."""
     if isinstance(path, str | bytes) and others and isinstance(others[-1], int) and others[-1] >= 0:
         return os.path.join(os.readlink(f"/proc/self/fd/{others[-1]}"), os.fsdecode(path))
     return path
@@ -86,7 +91,7 @@ _guard = _Guard()
 
 @dataclass
 class Usage:
-    """seconds: of the processor. megabytes: the most memory at once, more than before."""
+    """seconds: processor time. megabytes: peak of memory, minus that in use before."""
 
     seconds: float = 0.0
     megabytes: float = 0.0
@@ -94,7 +99,7 @@ class Usage:
 
 @contextmanager
 def measured() -> Iterator[Usage]:
-    """What the block takes; known when it ends. Memory is measured on Linux."""
+    """Measure the block; the result is set when it ends. Memory is measured on Linux only."""
     usage = Usage()
     before, started = _fresh_peak(), time.process_time()
     try:
@@ -106,35 +111,53 @@ def measured() -> Iterator[Usage]:
 
 @contextmanager
 def harmless(name: str, folder: Path | None = None) -> Iterator[None]:
-    """Fail when the block writes, executes or fetches something, or takes too much.
+    """Fail if the block writes, executes or downloads something, or takes too much time or memory.
 
-    name: of the input, for the message. folder: in which it may write. Measured are SECONDS of
-    the processor and, on Linux, MEGABYTES of memory.
+    name: of the input, for the message. folder: in which it may write. The limits are SECONDS of
+    processor time, where the system has timers for that, and on Linux MEGABYTES of memory.
     """
     _guard.hook()
     _guard.seen, _guard.folder = [], os.path.realpath(folder) + os.sep if folder else None
-    with measured() as usage:
+    with measured() as usage, _limited_cpu_time():
         _guard.watching = True
         try:
             yield
         finally:
             _guard.watching = False
     assert not _guard.seen, f"{name}: {_guard.seen}"
-    assert usage.seconds < SECONDS, f"{name} took {usage.seconds:.1f} s"
     assert usage.megabytes < MEGABYTES, f"{name} took {usage.megabytes:.0f} MB"
 
 
+@contextmanager
+def _limited_cpu_time() -> Iterator[None]:
+    """Interrupt the block after SECONDS of processor time, as soon as it runs Python code."""
+    if not hasattr(signal, "setitimer"):  # Windows
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        _guard.report(f"took more than {SECONDS} s of processor time")
+
+    previous = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, previous)
+
+
 def _fresh_peak() -> float:
-    """Let the peak of memory begin anew; gives the megabytes in use."""
+    """Reset the peak of memory; returns the megabytes in use."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:  # it isn't Linux, or not allowed here
+    except OSError:  # not on Linux, or not permitted
         return float("inf")
     return _peak()
 
 
 def _peak() -> float:
-    """The most megabytes of memory that this process has had since `_fresh_peak`."""
+    """Return this process's peak of memory since `_fresh_peak`, in megabytes."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:

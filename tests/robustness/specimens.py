@@ -1,4 +1,4 @@
-"""Small valid files of the kinds that digits reads, to be mutated."""
+"""Small valid files of all formats that digits reads, to be mutated."""
 
 import gzip
 import io
@@ -13,12 +13,12 @@ _ORIENTATION = 0x0112
 
 
 def pictures() -> dict[str, bytes]:
-    """A seven in all formats, depths and compressions. The names begin with the format."""
+    """Return a 7 in all formats, depths and compressions. Names begin with the format."""
     return {**_png(), **_jpeg(), **_gif(), **_bmp(), **_tiff(), **_webp(), **_ppm()}
 
 
 def idx() -> dict[str, bytes]:
-    """Four digits and their labels as MNIST has them, raw and gzipped."""
+    """Return four images and labels in MNIST's format, raw and gzipped."""
     files = {
         "images": b"\0\0\x08\3" + struct.pack(">3I", 4, 28, 28) + bytes(4 * 28 * 28),
         "labels": b"\0\0\x08\1" + struct.pack(">I", 4) + bytes([7, 2, 1, 0]),
@@ -28,12 +28,12 @@ def idx() -> dict[str, bytes]:
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
-    """One chunk of a PNG, with its length and its checksum."""
+    """Build a chunk of a PNG, with its length and checksum."""
     return struct.pack(">I", len(content)) + kind + content + _crc(kind + content)
 
 
 def with_checksums(png: bytes) -> bytes:
-    """A mutated PNG whose checksums are right again, so that its contents are looked at."""
+    """Correct the checksums of a mutated PNG, so that decoders read its contents."""
     raw, place = bytearray(png), 8
     while place + 12 <= len(raw):
         [length] = struct.unpack_from(">I", raw, place)
@@ -46,7 +46,7 @@ def with_checksums(png: bytes) -> bytes:
 
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
-    """A picture as the bytes of a file."""
+    """Encode an image as the bytes of a file."""
     file = io.BytesIO()
     image.save(file, format, **options)
     return file.getvalue()
@@ -74,8 +74,8 @@ def _frames() -> dict[str, Any]:
     return {"save_all": True, "append_images": [_seven(shift=2), _seven(shift=4)], "duration": 40}
 
 
-def _turned(format: str) -> bytes:
-    """As a camera that is held upright writes it: the EXIF data say that it lies on its side."""
+def _rotated(format: str) -> bytes:
+    """Encode a sideways image with the EXIF orientation that turns it upright."""
     exif = Image.Exif()
     exif[_ORIENTATION] = 6
     return encoded(_seven("RGB").transpose(Image.Transpose.ROTATE_90), format, exif=exif)
@@ -90,7 +90,7 @@ def _png() -> dict[str, bytes]:
         "PNG palette transparent": encoded(_seven("P"), "PNG", transparency=3),
         "PNG grey transparent": encoded(_seven(), "PNG", transparency=230),
         "PNG animated": encoded(_seven(), "PNG", **_frames()),
-        "PNG turned": _turned("PNG"),
+        "PNG turned": _rotated("PNG"),
         "PNG with texts": head + text + profile + tail,
     }
 
@@ -99,7 +99,7 @@ def _jpeg() -> dict[str, bytes]:
     return {
         **{f"JPEG {mode}": encoded(_seven(mode), "JPEG") for mode in ("L", "RGB", "CMYK")},
         "JPEG progressive": encoded(_seven("RGB"), "JPEG", progressive=True),
-        "JPEG turned": _turned("JPEG"),
+        "JPEG turned": _rotated("JPEG"),
         "JPEG of several": encoded(_seven("RGB"), "MPO", **_frames()),
     }
 
@@ -115,7 +115,7 @@ def _gif() -> dict[str, bytes]:
 def _bmp() -> dict[str, bytes]:
     modes = ("1", "L", "P", "RGB", "RGBA")
     found = {f"BMP {mode}": encoded(_seven(mode), "BMP") for mode in modes}
-    # Runs of pixels instead of pixels (compression 1), which Pillow reads and doesn't write.
+    # Run-length encoding (compression 1), which Pillow reads but doesn't write.
     raw = found["BMP L"]
     [start] = struct.unpack_from("<I", raw, 10)
     rows = [raw[place : place + _SIZE[0]] for place in range(start, len(raw), _SIZE[0])]
@@ -133,7 +133,7 @@ def _tiff() -> dict[str, bytes]:
         found[f"TIFF {kind}"] = encoded(_seven("1"), "TIFF", compression=kind)
     several = {"save_all": True, "append_images": [_seven(shift=2)]}
     found["TIFF of several"] = encoded(_seven(), "TIFF", **several)
-    found["TIFF turned"] = _turned("TIFF")
+    found["TIFF turned"] = _rotated("TIFF")
     found["TIFF big"] = encoded(_seven(), "TIFF", big_tiff=True)
     return found
 
@@ -144,7 +144,7 @@ def _webp() -> dict[str, bytes]:
         "WEBP lossless": encoded(_seven("RGB"), "WEBP", lossless=True),
         "WEBP transparent": encoded(_seven("RGBA"), "WEBP"),
         "WEBP animated": encoded(_seven("RGB"), "WEBP", **_frames()),
-        "WEBP turned": _turned("WEBP"),
+        "WEBP turned": _rotated("WEBP"),
     }
 
 

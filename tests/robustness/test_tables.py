@@ -1,4 +1,4 @@
-"""CSV files that people, spreadsheets and power cuts have changed."""
+"""Damaged and malformed CSV files: results, logs and label tables."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.robustness.sandbox import harmless
 ROW = "a.png,2026-01-02T03:04:05.000000006Z,123,7," + ",".join(["0.1"] * (len(COLUMNS) - 4))
 LINES = [",".join(COLUMNS), ROW, ROW.replace("a.png", '"b ""c"", d.png"'), ROW.replace("a", "é")]
 TABLE = "\n".join(LINES).encode() + b"\n"
-ODD = (
+MALFORMED = (
     b"",
     b"\n" * 100_000,
     b"\0" * 100_000,
@@ -38,8 +38,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "results.csv"
 
 
-def done(path: Path, name: str, raw: bytes) -> set[str] | None:
-    """The files that are done by these results, or None when they are refused."""
+def load_processed(path: Path, name: str, raw: bytes) -> set[str] | None:
+    """Return the files that `--skip-done` skips by these results, or None if refused."""
     path.write_bytes(raw)
     with harmless(name):
         try:
@@ -47,12 +47,12 @@ def done(path: Path, name: str, raw: bytes) -> set[str] | None:
         except DigitsError as error:
             assert str(path) in str(error)
             names, appends = None, False
-    assert not appends and path.read_bytes() == raw  # it isn't stdout: it stays as it is
+    assert not appends and path.read_bytes() == raw  # it isn't stdout, so it is left unchanged
     return names
 
 
-def journal(path: Path, name: str, raw: bytes) -> bool:
-    """Whether a journal goes on with these bytes; what it has written can be read again."""
+def append_to_log(path: Path, name: str, raw: bytes) -> bool:
+    """Return whether a CsvLog accepts these bytes; checks that an appended row is read back."""
     path.write_bytes(raw)
     with harmless(name, path.parent):
         try:
@@ -68,28 +68,32 @@ def journal(path: Path, name: str, raw: bytes) -> bool:
             os.close(opened._file)
     assert after == [*before, ROW.split(",")]
     kept = path.read_bytes().rpartition(ROW.encode())[0]
-    assert raw.startswith(kept) or not raw.count(b"\n")  # no whole line is lost
+    assert raw.startswith(kept) or not raw.count(b"\n")  # no complete line is lost
     return True
 
 
-def test_mutants_as_results(path: Path) -> None:
-    answers = [done(path, name, raw) for name, raw in corpus.all_mutants({"csv": TABLE}, 400)]
-    assert None in answers and any(answers)
+def test_skip_done_with_mutated_results(path: Path) -> None:
+    skipped = [
+        load_processed(path, name, raw) for name, raw in corpus.all_mutants({"csv": TABLE}, 400)
+    ]
+    assert None in skipped and any(skipped)
 
 
-def test_mutants_as_a_journal(path: Path) -> None:
-    taken = {journal(path, name, raw) for name, raw in corpus.all_mutants({"csv": TABLE}, 400)}
+def test_csv_log_with_mutated_file(path: Path) -> None:
+    taken = {
+        append_to_log(path, name, raw) for name, raw in corpus.all_mutants({"csv": TABLE}, 400)
+    }
     assert taken == {True, False}
 
 
-@pytest.mark.parametrize("raw", ODD, ids=range(len(ODD)))
-def test_files_of_an_odd_kind(path: Path, raw: bytes) -> None:
-    done(path, "odd", raw)
-    journal(path, "odd", raw)
+@pytest.mark.parametrize("raw", MALFORMED, ids=range(len(MALFORMED)))
+def test_malformed_csv_files(path: Path, raw: bytes) -> None:
+    load_processed(path, "odd", raw)
+    append_to_log(path, "odd", raw)
 
 
-def labelled(path: Path, name: str, raw: bytes) -> int:
-    """How many labelled pictures are in the table; 0 when it is refused. None is opened."""
+def count_labelled(path: Path, name: str, raw: bytes) -> int:
+    """Return the number of images in the label table, or 0 if refused. No image is opened."""
     path.write_bytes(raw)
     with harmless(name):
         try:
@@ -99,14 +103,16 @@ def labelled(path: Path, name: str, raw: bytes) -> int:
             return 0
 
 
-def test_mutants_of_a_labelled_table(path: Path) -> None:
+def test_mutated_label_tables(path: Path) -> None:
     table = b'file,digit\na.png,7\n"b ""c"".png",3\n\xff.png,1\n'
-    counts = {labelled(path, *named) for named in corpus.all_mutants({"labelled": table}, 300)}
+    counts = {
+        count_labelled(path, *mutant) for mutant in corpus.all_mutants({"labelled": table}, 300)
+    }
     assert counts >= {0, 1, 2, 3}
 
 
-def test_labelled_tables_of_an_odd_kind(path: Path) -> None:
-    for raw in ODD:
-        labelled(path, "odd", raw)
-    assert not labelled(path, "field", b"file,digit\n" + b"x" * 200_000 + b",1\n")
-    assert not labelled(path, "lines", b'file,digit\n"' + b"a\n" * 500_000)
+def test_malformed_label_tables(path: Path) -> None:
+    for raw in MALFORMED:
+        count_labelled(path, "odd", raw)
+    assert not count_labelled(path, "field", b"file,digit\n" + b"x" * 200_000 + b",1\n")
+    assert not count_labelled(path, "lines", b'file,digit\n"' + b"a\n" * 500_000)
