@@ -1,4 +1,4 @@
-"""A real browser, Debian's Chromium without a window, and a real server."""
+"""Debian's Chromium in headless mode, and a running server."""
 
 import shutil
 import subprocess
@@ -32,7 +32,7 @@ def browser(request: pytest.FixtureRequest, url: str) -> Iterator[Page]:
 
 @pytest.fixture
 def page(browser: Page) -> Iterator[Page]:
-    """The page, newly opened; nothing that happens on it may be an error."""
+    """The page, newly opened; afterwards, the browser must have logged no errors."""
     browser.open()
     yield browser
     assert browser.complaints() == []
@@ -46,19 +46,19 @@ def desktop(url: str) -> Iterator[Page]:
 
 @pytest.fixture
 def fresh(desktop: Page) -> Page:
-    """The page on a desktop, newly opened; what it complains of is for the test to judge."""
+    """The page on a desktop, newly opened; errors in the browser's log are allowed."""
     desktop.open()
     return desktop
 
 
 @pytest.fixture(scope="session")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The script of axe-core, https://github.com/dequelabs/axe-core."""
+    """The source of axe-core, https://github.com/dequelabs/axe-core."""
     folder = tmp_path_factory.mktemp("axe")
     npm = shutil.which("npm")
     command = [npm or "npm", "pack", "--silent", "axe-core@4"]
     if not npm or subprocess.run(command, cwd=folder, capture_output=True, timeout=120).returncode:
-        pytest.skip("axe-core can't be had by npm")
+        pytest.skip("npm can't download axe-core")
     [archive] = folder.glob("*.tgz")
     shutil.unpack_archive(archive, folder, filter="data")
     return (folder / "package" / "axe.min.js").read_text()

@@ -1,4 +1,4 @@
-"""Films that Chromium shows as if its camera saw them."""
+"""Films for Chromium's fake camera."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ _FRAMES = 2
 
 
 def write_film(path: Path, image: NDArray[np.uint8]) -> None:
-    """A grey picture that doesn't move, as YUV4MPEG2. image: uint8 [height, width]."""
+    """Write a still grey image as YUV4MPEG2. image: uint8 [height, width]."""
     height, width = image.shape
     no_colour = np.full(height * width // 2, 128, np.uint8).tobytes()
     with path.open("wb") as file:
@@ -19,7 +19,7 @@ def write_film(path: Path, image: NDArray[np.uint8]) -> None:
 
 
 def camera_showing(film: Path) -> tuple[str, ...]:
-    """What Chromium is started with so that its camera shows a film."""
+    """Return Chromium's arguments for a fake camera that shows a film."""
     return (
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",

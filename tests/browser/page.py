@@ -1,4 +1,4 @@
-"""The page as a person uses it: pointer, keys, files, and what is to be seen."""
+"""Control the page like a user: pointer, keys and files; and read what it shows."""
 
 import base64
 import json
@@ -18,8 +18,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 Stroke = Sequence[tuple[float, float]]  # places on the paper, from 0 to 1
 
 SEVEN: list[Stroke] = [[(0.3, 0.25), (0.7, 0.25), (0.6, 0.5), (0.48, 0.8)]]
-SECONDS = 10  # until something must have happened
-# A new browser asks for updates and for its makers' lists; here nothing but the page is wanted.
+TIMEOUT = 10  # seconds
+# Without these, a new browser downloads updates and lists, which the tests of requests would see.
 _QUIET = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -29,7 +29,7 @@ _QUIET = (
 class Page:
     """The page in a browser of a size in CSS pixels.
 
-    phone: with a finger instead of a mouse. arguments: what else Chromium is started with.
+    phone: with touch instead of a mouse. arguments: more of Chromium's.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Page:
         self.driver.quit()
 
     def open(self, scheme: str = "light") -> None:
-        """Open the page anew. scheme: light or dark, as a person has set the system."""
+        """Reload the page. scheme: the system's colour scheme, light or dark."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         self.driver.get_log("browser")
@@ -74,7 +74,7 @@ class Page:
         return self.driver.find_element(By.ID, name)
 
     def draw(self, strokes: Sequence[Stroke], kind: str = "") -> None:
-        """kind: mouse, pen or touch."""
+        """Draw strokes with a pointer. kind: mouse, pen or touch."""
         place = self.place()
         kind = kind or ("touch" if self.phone else "mouse")
         pointer = PointerInput(kind, kind)
@@ -88,7 +88,7 @@ class Page:
         actions.perform()
 
     def press(self, x: float, y: float) -> None:
-        """Set the mouse down on the paper; `move` and `release` follow."""
+        """Press the mouse button on the paper; `move` and `release` follow."""
         actions = ActionBuilder(self.driver, mouse=PointerInput("mouse", "mouse"))
         actions.pointer_action.move_to_location(*self.place()(x, y)).pointer_down()
         actions.perform()
@@ -104,7 +104,7 @@ class Page:
         actions.perform()
 
     def place(self) -> Callable[[float, float], tuple[int, int]]:
-        """Turns places on the paper into pixels of the window."""
+        """Return a function from coordinates on the paper to pixels of the window."""
         paper = self.find("paper")
         self.driver.execute_script("arguments[0].scrollIntoView()", paper)
         area: dict[str, float] = self.driver.execute_script(
@@ -116,11 +116,11 @@ class Page:
         )
 
     def keys(self, *keys: str) -> None:
-        """Press them, wherever the focus is."""
+        """Send keys to the focused element."""
         ActionChains(self.driver, duration=0).send_keys(*keys).perform()
 
     def choose(self, file: Path, name: str = "file") -> None:
-        """name: file or camera."""
+        """Choose a file. name: of the input, file or camera."""
         self.find(name).send_keys(str(file.resolve()))
 
     def give(self, file: Path, event: str, kind: str = "image/jpeg") -> None:
@@ -144,7 +144,7 @@ class Page:
 
     @property
     def text(self) -> str:
-        """The digits that are shown, line by line, columns two blanks apart."""
+        """The digits shown, line by line, with two spaces between columns."""
         text: str = self.driver.execute_script(
             """
             const text = document.getElementById("text");
@@ -162,13 +162,14 @@ class Page:
     @property
     def bars(self) -> list[float]:
         """The ten probabilities."""
-        return self.driver.execute_script(  # type: ignore[no-any-return]
+        values: list[float] = self.driver.execute_script(
             "return [...document.querySelectorAll('#bars meter')].map(({ value }) => value)"
         )
+        return values
 
     def pixels(self, name: str) -> list[int]:
-        """Red, green, blue and alpha of a canvas: paper or frame."""
-        return self.driver.execute_script(  # type: ignore[no-any-return]
+        """Return red, green, blue and alpha of all pixels of a canvas, paper or frame."""
+        values: list[int] = self.driver.execute_script(
             """
             const canvas = document.getElementById(arguments[0]);
             const { width, height } = canvas;
@@ -176,14 +177,15 @@ class Page:
             """,
             name,
         )
+        return values
 
     @property
     def settled(self) -> bool:
-        """Whether all that is on the paper is answered."""
+        """Whether no request is pending."""
         return self.find("answer").get_attribute("aria-busy") == "false"
 
     def record(self) -> None:
-        """Begin to write down what is shown; `shown` gives it."""
+        """Start to record the texts shown, for `shown`."""
         self.driver.execute_script(
             """
             window.shown = [];
@@ -196,29 +198,30 @@ class Page:
 
     @property
     def shown(self) -> list[str]:
-        """What was shown since `record`, one after the other."""
-        return self.driver.execute_script("return shown")  # type: ignore[no-any-return]
+        """All texts shown since `record`, in order."""
+        texts: list[str] = self.driver.execute_script("return shown")
+        return texts
 
     def wait_for_text(self, text: str) -> None:
-        """Wait until it is shown for good."""
+        """Wait until it is shown and no request is pending."""
         self.wait(
             lambda: self.text == text and self.settled,
             lambda: f"{self.text!r} is shown, not {text!r}",
         )
 
     def wait_until_settled(self) -> None:
-        self.wait(lambda: self.settled, lambda: "nothing is answered")
+        self.wait(lambda: self.settled, lambda: "a request is still pending")
 
     def wait_for_status(self, words: str) -> None:
         self.wait(lambda: words in self.status, lambda: f"{self.status!r}, not {words!r}")
 
     def complaints(self) -> list[str]:
-        """The errors that the browser has seen since the page was opened."""
+        """Return the errors that the browser has logged since the page was opened."""
         log = self.driver.get_log("browser")
         return [entry["message"] for entry in log if not _expected(entry)]
 
     def violations(self, axe: str) -> list[str]:
-        """What axe-core finds wrong. axe: its script."""
+        """Return the violations that axe-core finds. axe: its source."""
         self.driver.execute_script(axe)
         found = self.driver.execute_async_script("axe.run().then(arguments[0])")
         assert len(found["passes"]) > 10
@@ -229,7 +232,7 @@ class Page:
         ]
 
     def requests(self) -> list[str]:
-        """The addresses that were asked since the last call."""
+        """Return the URLs requested since the last call."""
         return [
             message["params"]["request"]["url"]
             for entry in self.driver.get_log("performance")
@@ -237,9 +240,9 @@ class Page:
         ]
 
     def wait(
-        self, reached: Callable[[], object], otherwise: Callable[[], str], seconds: float = SECONDS
+        self, reached: Callable[[], object], otherwise: Callable[[], str], seconds: float = TIMEOUT
     ) -> None:
-        """Wait until something is so. otherwise: says what is instead."""
+        """Wait until `reached` is true. otherwise: returns the message of the AssertionError."""
         try:
             WebDriverWait(self.driver, seconds, 0.02).until(lambda _: reached())
         except Exception as error:
@@ -247,7 +250,7 @@ class Page:
 
 
 def _expected(entry: dict[str, Any]) -> bool:
-    """Half a digit is no digit to `/read` (422); and canvases are read here, as no page does."""
+    """Accept warnings, and status 422: /read finds no digit in half of one."""
     return entry["level"] != "SEVERE" or "status of 422" in entry["message"]
 
 

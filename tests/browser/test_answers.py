@@ -1,12 +1,12 @@
-"""What is asked for while somebody draws, and what is shown of the answers."""
+"""Which requests are sent while drawing, and what is shown of the responses."""
 
 import pytest
 
 from tests.browser.page import SEVEN, Page, Stroke
 
-# Answers that the page gets instead of the server's, so that no model decides what is tested here.
-# `predict` and `read` are what each address answers with, as often as it is asked.
-ANSWER = """
+# Replaces the server's responses, so that the tests don't depend on a model. `predict` and `read`
+# are the responses of these paths.
+FAKE_FETCH = """
 const [predict, read, delays] = arguments;
 window.asked = [];
 window.aborted = [];
@@ -25,11 +25,11 @@ window.fetch = (address, { signal }) => new Promise((resolve, reject) => {
 """
 
 
-def digit(value: int | None, likeliest: int = 7) -> dict[str, object]:
-    """What the API says of one digit. value: None where it isn't sure."""
+def digit(value: int | None, top1: int = 7) -> dict[str, object]:
+    """Return the API's JSON for one digit. value: None if it isn't confident."""
     confidence = 0.4 if value is None else 0.91
     probabilities = [(1 - confidence) / 9] * 10
-    probabilities[likeliest if value is None else value] = confidence
+    probabilities[top1 if value is None else value] = confidence
     frame = [[0] * 28] * 28
     box = [0, 0, 9, 9]
     return {
@@ -55,18 +55,19 @@ TWO: list[Stroke] = [*SEVEN, [(0.1, 0.1), (0.1, 0.8)]]
 
 
 def answer(
-    page: Page, predict: object, read: object = NO_DIGIT, late: tuple[int, int] = (0, 0)
+    page: Page, predict: object, read: object = NO_DIGIT, delays: tuple[int, int] = (0, 0)
 ) -> None:
-    """late: milliseconds until `predict` and `read` are answered."""
-    delays = dict(zip(("predict", "read"), late, strict=True))
-    page.driver.execute_script(ANSWER, predict, read, delays)
+    """Fake the responses of `predict` and `read`. delays: of each, in milliseconds."""
+    milliseconds = dict(zip(("predict", "read"), delays, strict=True))
+    page.driver.execute_script(FAKE_FETCH, predict, read, milliseconds)
 
 
 def asked(page: Page, list_: str = "asked") -> list[str]:
-    return page.driver.execute_script(f"return {list_}")  # type: ignore[no-any-return]
+    paths: list[str] = page.driver.execute_script(f"return {list_}")
+    return paths
 
 
-def test_only_the_single_digit_is_asked_for_during_a_stroke(fresh: Page) -> None:
+def test_only_predict_is_requested_during_stroke(fresh: Page) -> None:
     answer(fresh, ok(digit(None)), reading(1, 7))
     fresh.press(0.3, 0.25)
     for x, y in SEVEN[0][1:]:
@@ -79,7 +80,7 @@ def test_only_the_single_digit_is_asked_for_during_a_stroke(fresh: Page) -> None
     assert asked(fresh).count("read") == 1
 
 
-def test_a_sure_digit_needs_no_reading(fresh: Page) -> None:
+def test_read_is_not_requested_for_confident_digit(fresh: Page) -> None:
     answer(fresh, ok(digit(7)), reading(1, 7))
     fresh.draw(SEVEN)
     fresh.wait_for_text("7")
@@ -91,13 +92,13 @@ def test_a_sure_digit_needs_no_reading(fresh: Page) -> None:
     [
         (reading(1, 7), "17"),
         (reading(1, None, 7), "1?7"),
-        (reading(1, None), "?"),  # as many are unsure
+        (reading(1, None), "?"),  # only half are confident
         (reading(None, None, None), "?"),
-        (reading(7), "?"),  # a single one, which `predict` isn't sure of
+        (reading(7), "?"),  # a single digit, of which `predict` isn't confident
         (NO_DIGIT, "?"),
     ],
 )
-def test_several_are_shown_where_most_are_sure(
+def test_reading_is_shown_if_most_digits_are_confident(
     fresh: Page, read: dict[str, object], text: str
 ) -> None:
     answer(fresh, ok(digit(None)), read)
@@ -105,18 +106,18 @@ def test_several_are_shown_where_most_are_sure(
     fresh.wait_for_text(text)
 
 
-def test_nothing_becomes_less_sure_while_nothing_is_drawn(fresh: Page) -> None:
-    answer(fresh, ok(digit(None)), reading(1, 7), late=(100, 100))
+def test_reading_stays_until_next_one_arrives(fresh: Page) -> None:
+    answer(fresh, ok(digit(None)), reading(1, 7), delays=(100, 100))
     fresh.draw([SEVEN[0]])
     fresh.wait_for_text("17")
     fresh.record()
-    answer(fresh, ok(digit(None)), reading(1, 7, 7), late=(100, 100))
+    answer(fresh, ok(digit(None)), reading(1, 7, 7), delays=(100, 100))
     fresh.draw([[(0.1, 0.1), (0.1, 0.8)]])
     fresh.wait_for_text("177")
     assert fresh.shown == ["177"]  # the 17 stays until then
 
 
-def test_an_unsure_beginning_is_no_question_mark(fresh: Page) -> None:
+def test_unsure_digit_shows_ellipsis_during_stroke(fresh: Page) -> None:
     answer(fresh, ok(digit(None)), NO_DIGIT)
     fresh.record()
     fresh.press(0.3, 0.25)
@@ -128,8 +129,8 @@ def test_an_unsure_beginning_is_no_question_mark(fresh: Page) -> None:
 
 
 @pytest.mark.parametrize("way", ["clear", "undo", "draw"])
-def test_a_reading_that_is_out_of_date_is_aborted(fresh: Page, way: str) -> None:
-    answer(fresh, ok(digit(None)), reading(1, 7), late=(0, 60_000))
+def test_outdated_read_request_is_aborted(fresh: Page, way: str) -> None:
+    answer(fresh, ok(digit(None)), reading(1, 7), delays=(0, 60_000))
     fresh.draw([SEVEN[0]])
     fresh.wait(lambda: "read" in asked(fresh), lambda: "it isn't asked for")
     if way == "draw":
@@ -144,8 +145,8 @@ def test_a_reading_that_is_out_of_date_is_aborted(fresh: Page, way: str) -> None
     assert asked(fresh, "aborted") == ["read"]
 
 
-def test_nothing_is_shown_that_was_asked_before_all_was_cleared(fresh: Page) -> None:
-    answer(fresh, ok(digit(7)), late=(60_000, 0))
+def test_clear_aborts_predict_request(fresh: Page) -> None:
+    answer(fresh, ok(digit(7)), delays=(60_000, 0))
     fresh.draw([SEVEN[0]])
     fresh.wait(lambda: asked(fresh), lambda: "nothing is asked")
     fresh.find("clear").click()
@@ -161,18 +162,20 @@ def test_nothing_is_shown_that_was_asked_before_all_was_cleared(fresh: Page) -> 
         [[(0.4, 0.5), (0.41, 0.5)], [(0.45, 0.5)]],
     ],
 )
-def test_a_dot_is_no_digit_whatever_the_model_says(fresh: Page, strokes: list[Stroke]) -> None:
+def test_dot_is_too_small_for_digit(fresh: Page, strokes: list[Stroke]) -> None:
     answer(fresh, ok(digit(0)), reading(0, 0))
     fresh.draw(strokes)
     fresh.wait_for_text("?")
     fresh.wait_for_status("Too small for a digit.")
     assert sum(fresh.bars) == 0
     fresh.draw(SEVEN)
-    fresh.wait_for_text("0")  # with more of it, it is the model's to say
+    fresh.wait_for_text("0")  # with more ink, the model decides
 
 
 @pytest.mark.parametrize("read", [NO_DIGIT, reading(None, None)])
-def test_no_trouble_is_told_after_the_answer(fresh: Page, read: dict[str, object]) -> None:
+def test_slow_server_warning_is_not_shown_after_answer(
+    fresh: Page, read: dict[str, object]
+) -> None:
     answer(fresh, ok(digit(None)), read)
     fresh.driver.execute_script(
         "const later = setTimeout;"
@@ -184,8 +187,8 @@ def test_no_trouble_is_told_after_the_answer(fresh: Page, read: dict[str, object
     assert fresh.status == "Not sure: perhaps 7, 40.0 %."
 
 
-def test_an_answer_is_announced_once(fresh: Page) -> None:
-    """A screen reader hears nothing while somebody draws."""
+def test_status_is_announced_only_after_stroke(fresh: Page) -> None:
+    """Screen readers stay silent while drawing."""
     answer(fresh, ok(digit(7)))
     fresh.press(0.3, 0.25)
     fresh.move(0.7, 0.25)
@@ -195,8 +198,8 @@ def test_an_answer_is_announced_once(fresh: Page) -> None:
     fresh.wait_for_status("7, 91.0 %.")
 
 
-def test_what_is_no_digit_is_not_sure(page: Page) -> None:
-    """With the server's own answers: a dash, a tick, an equals sign."""
+def test_non_digits_show_question_mark(page: Page) -> None:
+    """The server's own responses to a dash, a tick and an equals sign."""
     for strokes in (
         [[(0.2, 0.5), (0.7, 0.5)]],
         [[(0.3, 0.4), (0.5, 0.7), (0.8, 0.3)]],

@@ -1,4 +1,4 @@
-"""The live camera, with a film of ours before it."""
+"""The live camera, faked by a film."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,16 +32,16 @@ def start(page: Page) -> None:
     page.find("live").click()
 
 
-def boxes(page: Page) -> int:
-    """How many pixels on the paper have the colour of the boxes."""
+def count_box_pixels(page: Page) -> int:
+    """Return how many pixels on the paper have the colour of boxes."""
     paper = np.array(page.pixels("paper")).reshape(-1, 4).astype(int)
     return int(((paper[:, 2] > 150) & (paper[:, 0] < 60)).sum())
 
 
-def test_the_cameras_picture_is_read_again_and_again(camera: Page) -> None:
+def test_camera_frames_are_read_until_stopped(camera: Page) -> None:
     start(camera)
     camera.wait(lambda: camera.text == "3141", lambda: camera.text)
-    camera.wait(lambda: boxes(camera) > 500, lambda: "there are no boxes")
+    camera.wait(lambda: count_box_pixels(camera) > 500, lambda: "there are no boxes")
     camera.requests()
     seen = 0
 
@@ -53,18 +53,18 @@ def test_the_cameras_picture_is_read_again_and_again(camera: Page) -> None:
     camera.wait(several_more, lambda: f"{seen} pictures")
     assert not camera.settled
     camera.find("live").click()
-    camera.wait_for_text("3141")  # the last picture stays
-    assert boxes(camera) > 500
+    camera.wait_for_text("3141")  # the last frame stays
+    assert count_box_pixels(camera) > 500
     camera.requests()
     assert camera.find("live").get_attribute("aria-pressed") == "false"
     assert not camera.driver.execute_script("return document.body.matches('.dropping')")
     camera.find("undo").click()
     camera.wait_for_status("Draw a digit.")
-    assert not any("/predict" in address for address in camera.requests())  # it has ended
+    assert not any("/predict" in address for address in camera.requests())  # the camera has stopped
 
 
 @pytest.mark.parametrize("way", ["draw", "drop", "clear"])
-def test_something_else_ends_it(camera: Page, numbers: Path, way: str) -> None:
+def test_other_input_stops_camera(camera: Page, numbers: Path, way: str) -> None:
     start(camera)
     camera.wait(lambda: camera.text == "3141", lambda: camera.text)
     if way == "draw":
@@ -79,7 +79,7 @@ def test_something_else_ends_it(camera: Page, numbers: Path, way: str) -> None:
     assert camera.find("live").get_attribute("aria-pressed") == "false"
 
 
-def test_a_request_for_the_frame(camera: Page) -> None:
+def test_example_request_for_camera_frame(camera: Page) -> None:
     start(camera)
     camera.wait(lambda: camera.text == "3141", lambda: camera.text)
     camera.find("live").click()
@@ -90,7 +90,7 @@ def test_a_request_for_the_frame(camera: Page) -> None:
     assert link.is_displayed() and link.get_attribute("download") == "camera.jpg"
 
 
-def test_a_camera_that_may_not_be_used(camera: Page) -> None:
+def test_denied_camera_permission_is_reported(camera: Page) -> None:
     camera.open()
     camera.driver.execute_script(
         """
@@ -107,7 +107,7 @@ def test_a_camera_that_may_not_be_used(camera: Page) -> None:
     camera.wait_for_text("7")
 
 
-def test_who_draws_while_the_camera_starts_goes_on_drawing(camera: Page) -> None:
+def test_drawing_while_camera_starts_stops_camera(camera: Page) -> None:
     camera.open()
     camera.driver.execute_script(
         """
@@ -128,13 +128,13 @@ def test_who_draws_while_the_camera_starts_goes_on_drawing(camera: Page) -> None
     camera.wait_for_text("7")
 
 
-def test_without_a_camera_the_file_picker_stays(fresh: Page) -> None:
+def test_file_picker_without_camera(fresh: Page) -> None:
     assert fresh.find("photo").is_displayed() and not fresh.find("live").is_displayed()
     assert not fresh.find("insecure").is_displayed()
 
 
-def test_plain_http_is_told_why(url: str) -> None:
-    """On any other address than the computer's own one, browsers keep the camera to themselves."""
+def test_plain_http_explains_missing_camera(url: str) -> None:
+    """Over plain HTTP, browsers allow the camera only on localhost."""
     port = url.rpartition(":")[2]
     arguments = (
         "--use-fake-device-for-media-stream",

@@ -1,4 +1,4 @@
-"""The page of the API, which this server serves itself: what it lists, and requests by hand."""
+"""The documentation page of the API: the operations listed, and requests sent from it."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ SEVEN = Path(__file__).parents[1] / "pictures" / "7.jpg"
 
 @pytest.fixture
 def docs(fresh: Page) -> Page:
-    """The page of the API on a desktop, newly opened."""
+    """The documentation page on a desktop, newly opened."""
     open_docs(fresh)
     return fresh
 
@@ -31,19 +31,19 @@ def open_docs(page: Page, fragment: str = "") -> None:
 
 
 def described(page: Page) -> list[WebElement]:
-    """What can be asked, one after the other."""
+    """Return the elements of all operations."""
     return page.driver.find_elements(By.CSS_SELECTOR, "#operations details")
 
 
 def operation(page: Page, name: str) -> WebElement:
-    """That of a name, opened."""
+    """Return the element of an operation, opened."""
     found = page.find(name)
     page.driver.execute_script("arguments[0].open = true", found)
     return found
 
 
 def send(page: Page, name: str) -> str:
-    """Press the button, and wait for what comes back."""
+    """Press the button, wait for the response and return it."""
     within = page.find(name)
     within.find_element(By.TAG_NAME, "button").click()
     answer = within.find_element(By.CSS_SELECTOR, "form + pre")
@@ -51,7 +51,7 @@ def send(page: Page, name: str) -> str:
     return answer.text
 
 
-def test_it_lists_every_request_and_asks_nobody_else(docs: Page) -> None:
+def test_docs_list_all_operations_without_third_parties(docs: Page) -> None:
     paths = json.load(urlopen(f"{docs.url}/openapi.json"))["paths"]
     expected = {
         (method.upper(), path) for path in paths for method in paths[path].keys() - {"parameters"}
@@ -65,7 +65,7 @@ def test_it_lists_every_request_and_asks_nobody_else(docs: Page) -> None:
 
 
 @pytest.mark.parametrize("name", ["predict", "read"])
-def test_a_picture_is_sent(docs: Page, name: str) -> None:
+def test_send_image(docs: Page, name: str) -> None:
     within = operation(docs, name)
     within.find_element(By.CSS_SELECTOR, "[type=file]").send_keys(str(SEVEN))
     head, _, body = send(docs, name).partition("\n\n")
@@ -75,28 +75,28 @@ def test_a_picture_is_sent(docs: Page, name: str) -> None:
     assert docs.complaints() == []
 
 
-def test_a_tensor_is_sent(docs: Page) -> None:
+def test_send_tensor(docs: Page) -> None:
     operation(docs, "infer")
     head, _, body = send(docs, "infer").partition("\n\n")
     assert head.startswith("200 OK in ")
     assert len(json.loads(body)["outputs"][0]["data"]) == 10
 
 
-def test_a_refusal_is_shown(docs: Page) -> None:
+def test_error_response_is_shown(docs: Page) -> None:
     within = operation(docs, "infer")
     within.find_element(By.TAG_NAME, "textarea").clear()
     within.find_element(By.TAG_NAME, "textarea").send_keys("{}")
     assert send(docs, "infer").startswith("422 Unprocessable")
 
 
-def test_an_address_opens_what_it_names(fresh: Page) -> None:
+def test_url_fragment_opens_operation(fresh: Page) -> None:
     open_docs(fresh, "#predict")
     opened = [each.get_attribute("id") for each in described(fresh) if each.get_attribute("open")]
     assert opened == ["predict"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(fresh: Page, axe: str, scheme: str) -> None:
+def test_docs_have_no_axe_violations(fresh: Page, axe: str, scheme: str) -> None:
     fresh.open(scheme)
     open_docs(fresh)
     fresh.driver.execute_script(
@@ -108,7 +108,7 @@ def test_axe_finds_nothing(fresh: Page, axe: str, scheme: str) -> None:
 
 @pytest.fixture
 def locked(desktop: Page) -> Iterator[Page]:
-    """The page of the API of a server that wants a token."""
+    """The documentation page of a server that requires a token."""
     with served(complains=True, DIGITS_TOKEN="secret") as server:
         url, desktop.url = desktop.url, server.url
         open_docs(desktop)
@@ -117,13 +117,13 @@ def locked(desktop: Page) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize(("token", "status"), [("", 401), ("wrong", 401), ("secret", 200)])
-def test_the_token_is_sent(locked: Page, token: str, status: int) -> None:
+def test_send_token(locked: Page, token: str, status: int) -> None:
     locked.find("token").send_keys(token)
     operation(locked, "infer")
     assert send(locked, "infer").startswith(str(status))
 
 
-def test_the_token_of_the_drawing_page_is_there(locked: Page) -> None:
+def test_token_of_main_page_is_used(locked: Page) -> None:
     locked.driver.get(f"{locked.url}/#token=secret")
     form = locked.find("token")
     locked.wait(lambda: not form.is_displayed(), lambda: form.text)

@@ -1,14 +1,16 @@
-"""The pictures to try, what the page says of itself, and the requests for programs."""
+"""The example images, the description of the model, and the example requests for programs."""
 
 import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 
 from digits.classifier import Classifier
 from tests.browser.page import SEVEN, Page
@@ -21,7 +23,7 @@ def click_example(page: Page, name: str) -> None:
     page.driver.find_element(By.CSS_SELECTOR, f"#examples [src='{name}.webp']").click()
 
 
-def test_each_example_is_read(page: Page) -> None:
+def test_examples_are_read(page: Page) -> None:
     assert len(page.driver.find_elements(By.CSS_SELECTOR, "#examples button")) == len(EXAMPLES)
     for name in EXAMPLES:
         picture = FOLDER / f"{name}.webp"
@@ -34,7 +36,7 @@ def test_each_example_is_read(page: Page) -> None:
             assert page.text == Classifier().read(picture).text
 
 
-def test_the_page_tells_its_model(page: Page) -> None:
+def test_page_describes_model(page: Page) -> None:
     metadata = Classifier().model.metadata
     text = page.find("more").text
     for words in (
@@ -69,7 +71,7 @@ def run_javascript(program: str, folder: Path) -> str:
     [("curl", run_curl), ("python", run_python), ("javascript", run_javascript)],
 )
 @pytest.mark.parametrize("source", ["drawing", "file", "example"])
-def test_the_request_for_programs_gives_the_same_answer(
+def test_example_request_returns_same_answer(
     fresh: Page,
     tmp_path: Path,
     numbers: Path,
@@ -97,7 +99,7 @@ def test_the_request_for_programs_gives_the_same_answer(
         assert answer["text"] == fresh.text
 
 
-def test_there_is_no_request_without_a_picture(fresh: Page) -> None:
+def test_example_request_needs_image(fresh: Page) -> None:
     fresh.driver.execute_script("document.getElementById('program').open = true")
     assert not fresh.find("curl").is_displayed()
     fresh.draw(SEVEN)
@@ -106,8 +108,12 @@ def test_there_is_no_request_without_a_picture(fresh: Page) -> None:
     fresh.wait(lambda: not fresh.find("curl").is_displayed(), lambda: "it stays")
 
 
-@pytest.mark.parametrize("clipboard", [True, False])  # plain HTTP has none
-def test_a_request_is_copied(fresh: Page, clipboard: bool) -> None:
+def is_copied(button: WebElement) -> bool:
+    return button.text == "Copied"
+
+
+@pytest.mark.parametrize("clipboard", [True, False])  # unavailable over plain HTTP
+def test_copy_example_request(fresh: Page, clipboard: bool) -> None:
     permission = {"permission": {"name": "clipboard-read"}, "setting": "granted"}
     fresh.driver.execute_cdp_cmd("Browser.setPermission", permission)
     read = "navigator.clipboard.readText().then(arguments[0])"
@@ -121,6 +127,6 @@ def test_a_request_is_copied(fresh: Page, clipboard: bool) -> None:
     for language in ("curl", "python"):
         button = fresh.driver.find_element(By.CSS_SELECTOR, f"#program button[value={language}]")
         fresh.driver.execute_script("arguments[0].click()", button)
-        fresh.wait(lambda button=button: button.text == "Copied", lambda: "nothing is copied")
+        fresh.wait(partial(is_copied, button), lambda: "nothing is copied")
         text = fresh.find(language).get_property("textContent")
         assert fresh.driver.execute_async_script(read).split() == str(text).split()

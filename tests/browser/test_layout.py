@@ -1,4 +1,4 @@
-"""Whether the page can be seen and used: sizes, zoom, dropping, and axe-core's rules."""
+"""The page's layout on all screens, its drop target, and accessibility by axe-core."""
 
 from pathlib import Path
 
@@ -17,14 +17,14 @@ SCREENS = {
     "desktop at 200 %": (640, 400, False),
     "tall monitor at 200 %": (540, 960, False),
 }
-IN_SIGHT = """
+IS_IN_VIEWPORT = """
 const { top, left, bottom, right } = arguments[0].getBoundingClientRect();
 return top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth;
 """
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_paper_and_answer_are_in_sight(url: str, screen: str) -> None:
+def test_paper_and_answer_fit_viewport(url: str, screen: str) -> None:
     width, height, phone = SCREENS[screen]
     with Page(url, width, height, phone) as page:
         page.open()
@@ -32,13 +32,13 @@ def test_paper_and_answer_are_in_sight(url: str, screen: str) -> None:
         page.wait_for_text("7")
         page.driver.execute_script("scrollTo(0, 0)")
         for name in ("paper", "undo", "clear", "text", "status"):
-            assert page.driver.execute_script(IN_SIGHT, page.find(name)), name
+            assert page.driver.execute_script(IS_IN_VIEWPORT, page.find(name)), name
         wide = "return document.documentElement.scrollWidth > innerWidth"
         assert not page.driver.execute_script(wide)
 
 
 @pytest.mark.parametrize("event", ["drop", "dragleave"])
-def test_where_to_drop_is_shown(fresh: Page, numbers: Path, event: str) -> None:
+def test_drop_target_is_outlined_while_dragging(fresh: Page, numbers: Path, event: str) -> None:
     outline = "return getComputedStyle(document.getElementById('paper')).outlineStyle"
     drag = """
     const data = new DataTransfer();
@@ -58,7 +58,7 @@ def test_where_to_drop_is_shown(fresh: Page, numbers: Path, event: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(page: Page, axe: str, scheme: str, numbers: Path) -> None:
+def test_page_has_no_axe_violations(page: Page, axe: str, scheme: str, numbers: Path) -> None:
     page.open(scheme)
     page.driver.execute_script("document.getElementById('program').open = true")
     page.choose(numbers)

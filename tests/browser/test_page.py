@@ -1,3 +1,5 @@
+"""Drawing, images and keyboard control on the page."""
+
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +19,13 @@ SAMPLES = Path(__file__).parent.parent / "pictures"
 
 @pytest.fixture(scope="module")
 def text(numbers: Path) -> str:
-    """What is read of the photo."""
+    """The text that the server reads in the photo."""
     return Classifier().read(numbers).text
 
 
 @pytest.mark.parametrize("kind", ["mouse", "pen", "touch"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_seven_is_read_while_it_is_drawn(page: Page, kind: str, scheme: str) -> None:
+def test_drawn_digit_is_predicted(page: Page, kind: str, scheme: str) -> None:
     page.open(scheme)
     page.draw(SEVEN, kind)
     page.wait_for_text("7")
@@ -32,13 +34,13 @@ def test_a_seven_is_read_while_it_is_drawn(page: Page, kind: str, scheme: str) -
     assert np.argmax(bars) == 7
     assert sum(bars) == pytest.approx(1, abs=1e-5)
     frame = np.array(page.pixels("frame")).reshape(28, 28, 4)[..., 0]
-    assert frame[:4].max() == 0 and frame.max() > 200  # framed as MNIST's digits are
+    assert frame[:4].max() == 0 and frame.max() > 200  # margins as in MNIST
     paper = np.array(page.pixels("paper")).reshape(-1, 4)
     ink = paper[paper[:, 3] == 255][:, 0].mean()
     assert ink < 60 if scheme == "light" else ink > 200
 
 
-def test_undo_takes_back_a_stroke_and_clear_all(page: Page) -> None:
+def test_undo_and_clear(page: Page) -> None:
     page.draw([*SEVEN, [(0.2, 0.9), (0.8, 0.9)]])
     page.draw([[(0.1, 0.1), (0.1, 0.8)]])
     page.find("undo").click()
@@ -52,13 +54,13 @@ def test_undo_takes_back_a_stroke_and_clear_all(page: Page) -> None:
     assert max(page.pixels("paper")) == 0
 
 
-def test_two_digits_that_are_drawn_are_read(page: Page) -> None:
+def test_two_drawn_digits_are_read(page: Page) -> None:
     narrow = [[(0.1 + (x - 0.3) * 0.8, y) for x, y in stroke] for stroke in SEVEN]
     page.draw([*narrow, [(0.75, 0.25), (0.75, 0.8)]])
     page.wait_for_text("71")
 
 
-def test_the_keyboard_is_enough(page: Page) -> None:
+def test_draw_and_undo_by_keyboard(page: Page) -> None:
     page.keys(Keys.TAB)
     assert page.driver.switch_to.active_element.get_attribute("id") == "paper"
     up_left = [Keys.ARROW_UP] * 6 + [Keys.ARROW_LEFT] * 5
@@ -73,7 +75,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     assert page.driver.switch_to.active_element.get_attribute("id") == "undo"
 
 
-def test_control_z_undoes(page: Page) -> None:
+def test_control_z_undoes_stroke(page: Page) -> None:
     page.draw(SEVEN)
     page.draw([[(0.1, 0.1), (0.1, 0.9)]])
     page.wait_for_text("17")
@@ -82,7 +84,7 @@ def test_control_z_undoes(page: Page) -> None:
 
 
 @pytest.mark.parametrize("way", ["file", "camera", "drop", "paste"])
-def test_a_photo_is_read_and_boxed(page: Page, way: str, numbers: Path, text: str) -> None:
+def test_photo_is_read_and_boxed(page: Page, way: str, numbers: Path, text: str) -> None:
     if way in ("file", "camera"):
         page.choose(numbers, way)
     else:
@@ -94,7 +96,7 @@ def test_a_photo_is_read_and_boxed(page: Page, way: str, numbers: Path, text: st
     assert blue.sum() > 1000  # the boxes
 
 
-def test_each_digit_of_a_page_can_be_looked_at(page: Page, numbers: Path, text: str) -> None:
+def test_digit_button_shows_its_probabilities(page: Page, numbers: Path, text: str) -> None:
     page.choose(numbers)
     page.wait_for_text(text)
     buttons = page.driver.find_elements(By.CSS_SELECTOR, "#text button")
@@ -106,9 +108,7 @@ def test_each_digit_of_a_page_can_be_looked_at(page: Page, numbers: Path, text: 
         assert [button.get_attribute("aria-pressed") for button in buttons].count("true") == 1
 
 
-def test_a_picture_that_only_the_browser_can_read_is_turned_into_one(
-    page: Page, tmp_path: Path
-) -> None:
+def test_svg_is_converted_by_browser(page: Page, tmp_path: Path) -> None:
     svg = tmp_path / "seven.svg"
     svg.write_text(
         '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="200">'
@@ -119,9 +119,7 @@ def test_a_picture_that_only_the_browser_can_read_is_turned_into_one(
     page.wait_for_text("7")
 
 
-def test_boxes_fit_a_picture_that_is_made_smaller(
-    page: Page, tmp_path: Path, test_slice: Split
-) -> None:
+def test_boxes_fit_downscaled_image(page: Page, tmp_path: Path, test_slice: Split) -> None:
     large = Image.new("L", (8000, 6000), 255)
     [seven, *_] = chosen(test_slice, "7")
     large.paste(Image.fromarray(255 - seven).resize((2000, 2000)), (5500, 3500))
@@ -135,7 +133,7 @@ def test_boxes_fit_a_picture_that_is_made_smaller(
         assert place / len(paper) == pytest.approx(expected, abs=0.06)
 
 
-def test_the_last_of_two_pictures_counts(page: Page, numbers: Path, text: str) -> None:
+def test_last_of_two_images_is_shown(page: Page, numbers: Path, text: str) -> None:
     page.give(numbers, "drop")
     page.give(SAMPLES / "7.jpg", "drop")
     page.wait_for_text("7")
@@ -144,18 +142,18 @@ def test_the_last_of_two_pictures_counts(page: Page, numbers: Path, text: str) -
     page.wait_for_text(text)
 
 
-def test_who_draws_while_a_picture_is_opened_goes_on_drawing(page: Page, numbers: Path) -> None:
+def test_drawing_while_image_opens(page: Page, numbers: Path) -> None:
     page.give(numbers, "drop")
     page.draw(SEVEN)
     page.wait_for_text("7")
     page.give(numbers, "drop")
     page.wait_for_status("26 digits.")
-    page.find("undo").click()  # takes the picture away
+    page.find("undo").click()  # removes the image
     page.wait_for_text("7")
 
 
 @pytest.mark.parametrize("way", ["undo", "clear", "drop"])
-def test_a_stroke_that_is_taken_away_while_it_is_drawn(page: Page, way: str, numbers: Path) -> None:
+def test_stroke_removed_while_drawn(page: Page, way: str, numbers: Path) -> None:
     page.press(0.3, 0.3)
     page.move(0.5, 0.5)
     if way == "drop":
@@ -171,14 +169,14 @@ def test_a_stroke_that_is_taken_away_while_it_is_drawn(page: Page, way: str, num
     page.wait_for_text("7")
 
 
-def test_the_pen_of_the_keyboard_is_told(page: Page) -> None:
+def test_keyboard_pen_position_is_announced(page: Page) -> None:
     page.keys(Keys.TAB, Keys.ARROW_LEFT)
     assert page.find("pen").get_attribute("textContent") == "Pen up, 46 right, 50 down"
     page.keys(" ", Keys.ARROW_UP)
     assert page.find("pen").get_attribute("textContent") == "Pen down, 46 right, 46 down"
 
 
-def test_what_is_no_picture_gets_a_sentence(page: Page, tmp_path: Path) -> None:
+def test_invalid_image_shows_error(page: Page, tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_text("no picture")
     page.choose(file)
@@ -187,14 +185,14 @@ def test_what_is_no_picture_gets_a_sentence(page: Page, tmp_path: Path) -> None:
     page.wait_for_text("7")
 
 
-def test_a_blank_picture_gets_a_sentence(page: Page, tmp_path: Path) -> None:
+def test_blank_image_shows_error(page: Page, tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     Image.new("L", (100, 100), 255).save(file)
     page.choose(file)
     page.wait_for_status("There is no ink on it")
 
 
-def test_everything_has_a_name_and_a_role(page: Page, numbers: Path, text: str) -> None:
+def test_elements_have_accessible_name_and_role(page: Page, numbers: Path, text: str) -> None:
     page.choose(numbers)
     page.wait_for_text(text)
     page.driver.execute_script("document.getElementById('program').open = true")
@@ -204,7 +202,7 @@ def test_everything_has_a_name_and_a_role(page: Page, numbers: Path, text: str) 
         assert element.aria_role != "none"
 
 
-def test_it_fits_the_screen(page: Page, numbers: Path, text: str) -> None:
+def test_page_has_no_horizontal_scrolling(page: Page, numbers: Path, text: str) -> None:
     wide = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     assert page.driver.execute_script(wide)
     page.choose(numbers)
@@ -212,7 +210,7 @@ def test_it_fits_the_screen(page: Page, numbers: Path, text: str) -> None:
     assert page.driver.execute_script(wide)
 
 
-def test_it_asks_nobody_else(page: Page) -> None:
+def test_page_requests_no_third_parties(page: Page) -> None:
     page.requests()
     page.open()
     page.draw(SEVEN)

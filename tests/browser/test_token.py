@@ -1,4 +1,4 @@
-"""A server that wants a token: the page asks for it, keeps it for its tab, and brings it along."""
+"""A server that requires a token: the page asks for it, keeps it for its tab, and sends it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.browser.page import SEVEN, Page
 from tests.browser.test_examples import click_example, run_curl, run_javascript, run_python
 from tests.served import served
 
-TOKEN = "s3cret+/%=#&"  # with all that an address may mistake
+TOKEN = "s3cret+/%=#&"  # with special characters of URLs
 
 
 @pytest.fixture(scope="module")
@@ -23,36 +23,36 @@ def locked_url(chromium: None) -> Iterator[str]:
 
 @pytest.fixture
 def locked(desktop: Page, locked_url: str) -> Iterator[Page]:
-    """The page of a server that wants a token, in a tab that has none."""
+    """The page of a server that requires a token, in a tab without one."""
     url, desktop.url = desktop.url, locked_url
-    forget(desktop)
+    forget_token(desktop)
     yield desktop
-    forget(desktop)
+    forget_token(desktop)
     desktop.url = url
 
 
-def forget(page: Page) -> None:
+def forget_token(page: Page) -> None:
     page.open()
     page.driver.execute_script("sessionStorage.clear()")
     page.open()
 
 
-def is_asked(page: Page) -> bool:
+def is_token_asked(page: Page) -> bool:
     return page.find("token").is_displayed()
 
 
-def give(page: Page, token: str) -> None:
+def enter_token(page: Page, token: str) -> None:
     field = page.driver.find_element(By.CSS_SELECTOR, "#token input")
     field.clear()
     field.send_keys(token, Keys.ENTER)
 
 
-def unlock(page: Page) -> None:
-    give(page, TOKEN)
-    page.wait(lambda: not is_asked(page), lambda: page.find("token").text)
+def enter_valid_token(page: Page) -> None:
+    enter_token(page, TOKEN)
+    page.wait(lambda: not is_token_asked(page), lambda: page.find("token").text)
 
 
-def open_with(page: Page, fragment: str) -> None:
+def open_with_token(page: Page, fragment: str) -> None:
     page.driver.get("about:blank")
     page.driver.get(f"{page.url}/#token={fragment}")
 
@@ -61,24 +61,25 @@ def address(page: Page) -> str:
     return str(page.driver.execute_script("return location.href"))
 
 
-def test_a_page_without_a_token_is_asked_for_none(fresh: Page) -> None:
-    assert not is_asked(fresh)
+def test_no_token_form_without_token(fresh: Page) -> None:
+    assert not is_token_asked(fresh)
 
 
-def test_the_token_is_asked_for_at_once(locked: Page) -> None:
-    assert is_asked(locked)
+def test_token_form_is_focused_on_load(locked: Page) -> None:
+    assert is_token_asked(locked)
     field = locked.driver.find_element(By.CSS_SELECTOR, "#token input")
     assert locked.driver.switch_to.active_element == field
     assert field.accessible_name == "This server wants a token"
     assert field.get_attribute("type") == "password"
 
 
-def test_what_was_drawn_is_read_once_the_token_is_there(locked: Page) -> None:
+def test_drawing_is_read_after_token_is_entered(locked: Page) -> None:
     locked.requests()
     locked.draw(SEVEN)
     locked.wait_for_status("This server wants a token.")
-    assert not [asked for asked in locked.requests() if "predict" in asked]  # it would be in vain
-    unlock(locked)
+    # Without a token, none is sent.
+    assert not [url for url in locked.requests() if "predict" in url]
+    enter_valid_token(locked)
     locked.wait_for_text("7")
     assert locked.driver.switch_to.active_element.get_attribute("id") == "paper"
     click_example(locked, "shadow")
@@ -88,92 +89,92 @@ def test_what_was_drawn_is_read_once_the_token_is_there(locked: Page) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["wrong", "w\xe4hrung", "\N{SNOWMAN}", "two words"])
-def test_a_wrong_token_gets_a_sentence(locked: Page, wrong: str) -> None:
-    give(locked, wrong)
+def test_wrong_token_shows_error(locked: Page, wrong: str) -> None:
+    enter_token(locked, wrong)
     message = locked.find("token-error")
     locked.wait(lambda: message.text == "This token is wrong.", lambda: message.text)
     field = locked.driver.switch_to.active_element
     assert field.get_attribute("aria-invalid") == "true"
-    unlock(locked)
+    enter_valid_token(locked)
     assert message.get_attribute("textContent") == "" or not message.is_displayed()
     locked.draw(SEVEN)
     locked.wait_for_text("7")
 
 
-def test_a_reload_keeps_it_and_another_tab_has_none(locked: Page) -> None:
-    unlock(locked)
+def test_token_is_kept_per_tab(locked: Page) -> None:
+    enter_valid_token(locked)
     locked.open()
-    assert not is_asked(locked)
+    assert not is_token_asked(locked)
     locked.draw(SEVEN)
     locked.wait_for_text("7")
     first = locked.driver.current_window_handle
     locked.driver.switch_to.new_window("tab")
     locked.open()
-    assert is_asked(locked)
+    assert is_token_asked(locked)
     locked.driver.close()
     locked.driver.switch_to.window(first)
 
 
-def test_a_browser_that_keeps_nothing(locked: Page) -> None:
-    """Its token lasts as long as the page."""
+def test_token_without_session_storage(locked: Page) -> None:
+    """Without storage, the token lasts until the page is reloaded."""
     locked.driver.execute_script("Storage.prototype.setItem = () => { throw new Error(); };")
-    unlock(locked)
+    enter_valid_token(locked)
     locked.draw(SEVEN)
     locked.wait_for_text("7")
     locked.open()
-    assert is_asked(locked)
+    assert is_token_asked(locked)
 
 
 @pytest.mark.parametrize("fragment", [TOKEN, "s3cret%2B%2F%25%3D%23%26"])
-def test_the_address_may_bring_it(locked: Page, fragment: str) -> None:
+def test_token_in_url_fragment(locked: Page, fragment: str) -> None:
     locked.requests()
-    open_with(locked, fragment)
+    open_with_token(locked, fragment)
     locked.wait(lambda: address(locked) == f"{locked.url}/", lambda: address(locked))
-    locked.wait(lambda: not is_asked(locked), lambda: "it is asked for")
+    locked.wait(lambda: not is_token_asked(locked), lambda: "it is asked for")
     locked.draw(SEVEN)
     locked.wait_for_text("7")
     assert all("#" not in asked and "s3cret" not in asked for asked in locked.requests()[1:])
 
 
-def test_an_address_with_an_empty_token(locked: Page) -> None:
-    open_with(locked, "")
-    locked.wait(lambda: is_asked(locked), lambda: "it isn't asked for")
+def test_empty_token_in_url_fragment(locked: Page) -> None:
+    open_with_token(locked, "")
+    locked.wait(lambda: is_token_asked(locked), lambda: "it isn't asked for")
     assert address(locked) == f"{locked.url}/"
 
 
-def test_the_address_of_an_open_page_may_bring_it(locked: Page) -> None:
+def test_token_in_url_fragment_of_open_page(locked: Page) -> None:
     locked.driver.execute_script("location.hash = arguments[0]", f"#token={TOKEN}")
-    locked.wait(lambda: not is_asked(locked), lambda: "it is asked for")
+    locked.wait(lambda: not is_token_asked(locked), lambda: "it is asked for")
     assert address(locked) == f"{locked.url}/"
 
 
-def test_an_address_with_a_wrong_token(locked: Page) -> None:
-    open_with(locked, "wrong")
-    locked.wait(lambda: is_asked(locked), lambda: "it isn't asked for")
+def test_wrong_token_in_url_fragment(locked: Page) -> None:
+    open_with_token(locked, "wrong")
+    locked.wait(lambda: is_token_asked(locked), lambda: "it isn't asked for")
     assert locked.find("token-error").text == "This token is wrong."
     assert address(locked) == f"{locked.url}/"
 
 
-def test_a_link_with_a_wrong_token_leaves_the_right_one(locked: Page) -> None:
-    unlock(locked)
-    open_with(locked, "wrong")
+def test_wrong_token_in_url_keeps_stored_token(locked: Page) -> None:
+    enter_valid_token(locked)
+    open_with_token(locked, "wrong")
     locked.draw(SEVEN)
     locked.wait_for_text("7")
-    assert not is_asked(locked)
+    assert not is_token_asked(locked)
 
 
-def test_a_token_that_is_no_longer_the_server_s(locked: Page) -> None:
+def test_outdated_token_is_asked_for_again(locked: Page) -> None:
     locked.driver.execute_script("sessionStorage.setItem('digits-token', 'old')")
     locked.open()
-    assert not is_asked(locked)
+    assert not is_token_asked(locked)
     locked.draw(SEVEN)
-    locked.wait(lambda: is_asked(locked), lambda: "it isn't asked for")
+    locked.wait(lambda: is_token_asked(locked), lambda: "it isn't asked for")
     assert locked.find("token-error").text == "The server wants another token now."
-    unlock(locked)
+    enter_valid_token(locked)
     locked.wait_for_text("7")
 
 
-def test_a_proxy_that_wants_one_is_heard_too(fresh: Page) -> None:
+def test_token_for_proxy(fresh: Page) -> None:
     fresh.driver.execute_script(
         """
         const really = window.fetch;
@@ -184,9 +185,9 @@ def test_a_proxy_that_wants_one_is_heard_too(fresh: Page) -> None:
     )
     try:
         fresh.draw(SEVEN)
-        fresh.wait(lambda: is_asked(fresh), lambda: "it isn't asked for")
+        fresh.wait(lambda: is_token_asked(fresh), lambda: "it isn't asked for")
         fresh.wait_for_status("This server wants a token.")
-        give(fresh, "mine")
+        enter_token(fresh, "mine")
         fresh.wait_for_text("7")
     finally:
         fresh.driver.execute_script("sessionStorage.clear()")
@@ -197,7 +198,7 @@ def test_a_proxy_that_wants_one_is_heard_too(fresh: Page) -> None:
     [("curl", run_curl), ("python", run_python), ("javascript", run_javascript)],
 )
 @pytest.mark.parametrize("source", ["drawing", "file"])
-def test_programs_take_it_from_the_variable(
+def test_example_requests_read_token_from_environment(
     locked: Page,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -205,7 +206,7 @@ def test_programs_take_it_from_the_variable(
     run: Callable[[str, Path], str],
     source: str,
 ) -> None:
-    unlock(locked)
+    enter_valid_token(locked)
     locked.driver.execute_script("document.getElementById('program').open = true")
     if source == "drawing":
         locked.draw(SEVEN)
@@ -221,31 +222,31 @@ def test_programs_take_it_from_the_variable(
     assert "'digit': 7" in run(program, tmp_path).replace('"', "'").replace("':7", "': 7")
 
 
-def test_the_secret_is_nowhere_on_the_page(locked: Page) -> None:
-    unlock(locked)
+def test_token_is_not_in_page_source(locked: Page) -> None:
+    enter_valid_token(locked)
     field = locked.driver.find_element(By.CSS_SELECTOR, "#token input")
     assert field.get_property("value") == ""
     assert TOKEN not in locked.driver.page_source
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_the_form(locked: Page, axe: str, scheme: str) -> None:
+def test_token_form_has_no_axe_violations(locked: Page, axe: str, scheme: str) -> None:
     locked.open(scheme)
-    give(locked, "wrong")
+    enter_token(locked, "wrong")
     message = locked.find("token-error")
-    locked.wait(lambda: message.text, lambda: "there is no sentence")
+    locked.wait(lambda: message.text, lambda: "there is no message")
     assert locked.violations(axe) == []
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_form_moves_no_paper(locked_url: str, size: str) -> None:
-    """Whoever draws when it appears goes on drawing where he was."""
+def test_token_form_does_not_move_paper(locked_url: str, size: str) -> None:
+    """Otherwise, a stroke being drawn when it appears would jump."""
     width, height = SIZES[size]
     place = "return document.getElementById('paper').getBoundingClientRect().toJSON()"
     with Page(locked_url, width, height, phone=size == "phone") as page:
         page.open()
-        assert is_asked(page)
+        assert is_token_asked(page)
         before = page.driver.execute_script(place)
-        unlock(page)
+        enter_valid_token(page)
         page.driver.execute_script("scrollTo(0, 0)")
         assert page.driver.execute_script(place) == before

@@ -1,8 +1,7 @@
-"""A server that is gone, hung, restarted or busy, and files that are no pictures."""
+"""A stopped, hung, restarted or busy server, and invalid files."""
 
 import re
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,29 +22,29 @@ def server(chromium: None) -> Iterator[Served]:
 
 @pytest.fixture
 def own(desktop: Page, server: Served) -> Iterator[Page]:
-    """The page of a server that may come to harm."""
+    """The page of a server of its own, which the test may stop."""
     url, desktop.url = desktop.url, server.url
     desktop.open()
     yield desktop
     desktop.url = url
 
 
-def in_trouble(page: Page) -> bool:
+def shows_trouble(page: Page) -> bool:
     return bool(TROUBLE.search(page.status))
 
 
-def test_a_server_that_is_gone_and_comes_back(own: Page, server: Served) -> None:
+def test_drawing_is_read_after_server_restart(own: Page, server: Served) -> None:
     server.process.terminate()
     assert server.process.wait(60) == 0
     own.draw(SEVEN)
-    own.wait(lambda: in_trouble(own), lambda: own.status)
+    own.wait(lambda: shows_trouble(own), lambda: own.status)
     assert not own.settled
     with served("--port", str(server.port)):
         own.wait_for_text("7")
         own.wait_for_status("7, ")
 
 
-def test_an_example_of_a_server_that_is_gone(own: Page, server: Served) -> None:
+def test_example_while_server_is_down(own: Page, server: Served) -> None:
     server.process.terminate()
     assert server.process.wait(60) == 0
     own.driver.find_element(By.CSS_SELECTOR, "#examples button").click()
@@ -53,31 +52,34 @@ def test_an_example_of_a_server_that_is_gone(own: Page, server: Served) -> None:
     assert own.settled
 
 
-def test_a_server_that_hangs_and_goes_on(own: Page, server: Served) -> None:
+def test_drawing_is_read_after_server_hang(own: Page, server: Served) -> None:
     server.process.send_signal(signal.SIGSTOP)
     try:
         own.draw(SEVEN)
-        own.wait(lambda: in_trouble(own), lambda: own.status)
-        own.wait(lambda: "doesn't answer" in own.status, lambda: own.status)  # the time-out
+        own.wait(lambda: shows_trouble(own), lambda: own.status)
+        # After the timeout of a request:
+        own.wait(lambda: "doesn't answer" in own.status, lambda: own.status)
     finally:
         server.process.send_signal(signal.SIGCONT)
     own.wait_for_text("7")
 
 
-def test_who_draws_on_hears_of_it_all_the_same(own: Page, server: Served) -> None:
-    """Each stroke asks anew; the visitor has waited since the first one."""
+def test_trouble_is_shown_while_drawing_continues(own: Page, server: Served) -> None:
+    """Each stroke sends a new request, but waiting counts from the first one."""
+
+    def shows_trouble_after_stroke() -> bool:
+        own.draw([[(0.2, 0.2), (0.2, 0.8)]])
+        return shows_trouble(own)
+
     server.process.send_signal(signal.SIGSTOP)
     try:
-        start = time.monotonic()
-        while not in_trouble(own):
-            own.draw([[(0.2, 0.2), (0.2, 0.8)]])
-            assert time.monotonic() - start < 10
+        own.wait(shows_trouble_after_stroke, lambda: own.status)
     finally:
         server.process.send_signal(signal.SIGCONT)
 
 
 @pytest.mark.parametrize("status", [429, 502, 503])
-def test_what_passes_is_tried_again(fresh: Page, status: int) -> None:
+def test_temporary_error_is_retried(fresh: Page, status: int) -> None:
     fresh.driver.execute_script(
         """
         const really = window.fetch, status = arguments[0];
@@ -91,7 +93,7 @@ def test_what_passes_is_tried_again(fresh: Page, status: int) -> None:
     fresh.wait_for_text("7")
 
 
-def test_a_connection_that_never_ends_has_a_time_out(fresh: Page) -> None:
+def test_request_without_response_times_out(fresh: Page) -> None:
     fresh.driver.execute_script(
         """
         const really = window.fetch;
@@ -112,7 +114,7 @@ def test_a_connection_that_never_ends_has_a_time_out(fresh: Page) -> None:
         (b"", "no picture that can be read here, or it is damaged"),
     ],
 )
-def test_files_are_refused_in_a_visitors_words(
+def test_invalid_file_shows_plain_error(
     fresh: Page, tmp_path: Path, content: bytes, words: str
 ) -> None:
     file = tmp_path / "a.png"
@@ -122,7 +124,7 @@ def test_files_are_refused_in_a_visitors_words(
     assert fresh.settled
 
 
-def test_a_damaged_picture_is_refused_in_a_visitors_words(fresh: Page, tmp_path: Path) -> None:
+def test_truncated_image_shows_plain_error(fresh: Page, tmp_path: Path) -> None:
     whole = (Path(__file__).parent.parent / "pictures" / "7.jpg").read_bytes()
     file = tmp_path / "half.jpg"
     file.write_bytes(whole[: len(whole) // 3])
@@ -134,7 +136,7 @@ def test_a_damaged_picture_is_refused_in_a_visitors_words(fresh: Page, tmp_path:
 @pytest.mark.parametrize(
     ("status", "words"), [(413, "too large"), (422, "damaged"), (500, "failed on this picture")]
 )
-def test_each_refusal_has_its_words(fresh: Page, status: int, words: str) -> None:
+def test_http_errors_show_plain_messages(fresh: Page, status: int, words: str) -> None:
     fresh.driver.execute_script(
         """
         const [status] = arguments;

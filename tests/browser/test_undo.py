@@ -1,4 +1,4 @@
-"""Undo, redo, and who may write on the paper."""
+"""Undo, redo, touch and pen width."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,32 +18,32 @@ def draw(page: Page, strokes: Sequence[Stroke], text: str) -> None:
 
 
 def click(page: Page, *buttons: tuple[str, str]) -> None:
-    """Click undo, redo or clear, one after the other; each is to lead to a text, or to no digit."""
+    """Click undo, redo or clear in turn; wait for the text that each leads to."""
     for button, text in buttons:
         page.find(button).click()
         page.wait_for_text(text)
 
 
-def test_redo_brings_back_what_was_undone(page: Page) -> None:
+def test_redo_after_undo(page: Page) -> None:
     draw(page, SEVEN, "7")
     draw(page, BAR, "17")
-    click(page, ("undo", "7"), ("redo", "17"), ("redo", "17"))  # there is no more
+    click(page, ("undo", "7"), ("redo", "17"), ("redo", "17"))  # no further stroke
 
 
-def test_clear_can_be_undone(page: Page) -> None:
+def test_undo_clear(page: Page) -> None:
     draw(page, SEVEN, "7")
     click(page, ("clear", ""), ("undo", "7"), ("redo", ""))
     page.wait_for_status("Draw a digit.")
 
 
-def test_what_was_undone_is_gone_when_something_else_is_drawn(page: Page) -> None:
+def test_drawing_discards_redo(page: Page) -> None:
     page.draw(BAR)
     page.find("undo").click()
     draw(page, SEVEN, "7")
     click(page, ("redo", "7"))
 
 
-def test_a_picture_can_be_undone_and_redone(page: Page, numbers: Path) -> None:
+def test_undo_and_redo_image(page: Page, numbers: Path) -> None:
     page.draw(SEVEN)
     page.give(numbers, "drop")
     page.wait_for_status("26 digits.")
@@ -52,7 +52,7 @@ def test_a_picture_can_be_undone_and_redone(page: Page, numbers: Path) -> None:
     page.wait_for_status("26 digits.")
 
 
-def test_keys_redo(fresh: Page) -> None:
+def test_redo_keys(fresh: Page) -> None:
     draw(fresh, SEVEN, "7")
     for undo, redo in ((("z",), (Keys.SHIFT, "z")), (("z",), ("y",))):
         for keys, text in ((undo, ""), (redo, "7")):
@@ -66,8 +66,8 @@ def test_keys_redo(fresh: Page) -> None:
             fresh.wait_for_text(text)
 
 
-def test_a_finger_that_rests_does_not_block_the_one_that_writes(page: Page) -> None:
-    """The first one down rests: it comes, stays and goes without a trace."""
+def test_resting_finger_does_not_block_drawing(page: Page) -> None:
+    """The first finger rests on the paper without leaving ink."""
     place = page.place()
 
     def finger(number: int, at: tuple[float, float]) -> dict[str, int]:
@@ -93,22 +93,22 @@ def test_a_finger_that_rests_does_not_block_the_one_that_writes(page: Page) -> N
 
 
 def alpha(page: Page) -> np.ndarray:
-    """How much ink is on the paper: [side, side], 0 to 255."""
+    """Return the ink on the paper: [side, side], 0 to 255."""
     pixels = np.array(page.pixels("paper"))
     side = round((len(pixels) / 4) ** 0.5)
     return pixels.reshape(side, side, 4)[..., 3]
 
 
-def test_the_pen_grows_with_the_paper(page: Page) -> None:
+def test_pen_width_scales_with_paper(page: Page) -> None:
     page.draw([[(0.5, 0.2), (0.5, 0.8)]])
     ink = alpha(page)
     row = ink[len(ink) // 2]
     assert abs((row > 127).sum() / len(ink) - 1 / 28) < 0.006
 
 
-def test_seven_small_digits_stay_apart(page: Page) -> None:
-    """Each has its hole, and there is a gap to the next one."""
-    width = 1 / 14  # from the middle of one stroke to that of the next
+def test_seven_small_digits_do_not_touch(page: Page) -> None:
+    """Each keeps its hole, and a gap to the next one."""
+    width = 1 / 14  # from the centre line of one stroke to that of the next
     for place in range(7):
         left, right = (place + 0.25) / 7, (place + 0.25) / 7 + width
         page.draw([[(left, 0.4), (right, 0.4), (right, 0.6), (left, 0.6), (left, 0.4)]])
