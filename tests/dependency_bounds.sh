@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs the runtime's tests with the oldest and with the newest of all that it may depend on, under
-# each Python that is on this machine. (`make test` has the newest of what training needs.)
+# Run the runtime's tests with its oldest and its newest dependencies, on each installed version of
+# Python. (`make test` uses the newest dependencies of training.)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 for python in 3.11 3.12 3.13 3.14; do
-    "python$python" --version >/dev/null 2>&1 || continue  # pyenv has names for what isn't there
+    "python$python" --version >/dev/null 2>&1 || continue  # pyenv has shims for versions that aren't installed
     for resolution in lowest-direct highest; do
         export VIRTUAL_ENV=$PWD/.venv-bounds
         .venv/bin/uv venv --quiet --clear --python "python$python" "$VIRTUAL_ENV"

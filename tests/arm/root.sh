@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Build what `make test-arm` runs in .arm/: a 64-bit Arm Debian with Python, and what PyPI
-# publishes for it. Both are kept; digits itself is installed again each time.
+# Build .arm/ for `make test-arm`: a 64-bit Arm Debian with Python, and packages from PyPI. Both are
+# kept; digits itself is reinstalled each time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH="$PATH:/usr/sbin"
@@ -12,7 +12,7 @@ if ! type debootstrap fakeroot qemu-aarch64 >/dev/null 2>&1; then
 fi
 mkdir -p .arm
 
-# Whatever has its name is whole: it got it last.
+# A folder is renamed only when complete.
 if [ ! -d .arm/debian ]; then
     rm -rf .arm/download .arm/debian.part
     fakeroot debootstrap --foreign --arch=arm64 --variant=minbase --include=python3,libgomp1,libstdc++6 \
@@ -25,7 +25,7 @@ if [ ! -d .arm/debian ]; then
     mv .arm/debian.part .arm/debian
 fi
 
-# The same versions as beside the tests, or differences would say nothing of Arm.
+# The same versions as on this machine, so that Arm is the only difference.
 pip freeze --exclude-editable >.arm/versions
 if ! cmp --silent .arm/versions .arm/packages/versions; then
     rm -rf .arm/packages .arm/packages.part

@@ -77,9 +77,9 @@ const answer = await client.POST("/v2/models/{name}/infer", { params: { path }, 
 if (!answer.data) throw new Error(answer.error.error);
 const rows: number[] = answer.data.outputs[0]!.data!;
 const nothing = await client.POST("/read", { body: "no picture", bodySerializer, headers });
-const sentence: string = nothing.error!.error;
+const message: string = nothing.error!.error;
 const best = rows.indexOf(Math.max(...rows));
-console.log(found.data.digit, best, sentence.length > 0, digit && columns);
+console.log(found.data.digit, best, message.length > 0, digit && columns);
 """
 
 
