@@ -137,7 +137,6 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         monkeypatch.setattr(fetch, "MIRRORS", [f"http://127.0.0.1:{port}"])
-        monkeypatch.setattr(fetch, "_TIMEOUT", 5)
         thread = threading.Thread(target=serve, args=(listener,), daemon=True)
         thread.start()
 
