@@ -39,16 +39,16 @@ def page(browser: Page) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def desktop(url: str) -> Iterator[Page]:
+def desktop_browser(url: str) -> Iterator[Page]:
     with Page(url, *SIZES["desktop"], phone=False) as page:
         yield page
 
 
 @pytest.fixture
-def fresh(desktop: Page) -> Page:
+def desktop_page(desktop_browser: Page) -> Page:
     """The page on a desktop, newly opened; errors in the browser's log are allowed."""
-    desktop.open()
-    return desktop
+    desktop_browser.open()
+    return desktop_browser
 
 
 @pytest.fixture(scope="session")

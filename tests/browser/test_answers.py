@@ -67,24 +67,24 @@ def asked(page: Page, list_: str = "asked") -> list[str]:
     return paths
 
 
-def test_only_predict_is_requested_during_stroke(fresh: Page) -> None:
-    answer(fresh, ok(digit(None)), reading(1, 7))
-    fresh.press(0.3, 0.25)
+def test_only_predict_is_requested_during_stroke(desktop_page: Page) -> None:
+    answer(desktop_page, ok(digit(None)), reading(1, 7))
+    desktop_page.press(0.3, 0.25)
     for x, y in SEVEN[0][1:]:
-        fresh.move(x, y)
-    fresh.wait(lambda: asked(fresh), lambda: "nothing is asked")
-    assert set(asked(fresh)) == {"predict"}
-    assert not fresh.settled
-    fresh.release()
-    fresh.wait_for_text("17")
-    assert asked(fresh).count("read") == 1
+        desktop_page.move(x, y)
+    desktop_page.wait(lambda: asked(desktop_page), lambda: "nothing is asked")
+    assert set(asked(desktop_page)) == {"predict"}
+    assert not desktop_page.settled
+    desktop_page.release()
+    desktop_page.wait_for_text("17")
+    assert asked(desktop_page).count("read") == 1
 
 
-def test_read_is_not_requested_for_confident_digit(fresh: Page) -> None:
-    answer(fresh, ok(digit(7)), reading(1, 7))
-    fresh.draw(SEVEN)
-    fresh.wait_for_text("7")
-    assert "read" not in asked(fresh)
+def test_read_is_not_requested_for_confident_digit(desktop_page: Page) -> None:
+    answer(desktop_page, ok(digit(7)), reading(1, 7))
+    desktop_page.draw(SEVEN)
+    desktop_page.wait_for_text("7")
+    assert "read" not in asked(desktop_page)
 
 
 @pytest.mark.parametrize(
@@ -99,59 +99,59 @@ def test_read_is_not_requested_for_confident_digit(fresh: Page) -> None:
     ],
 )
 def test_reading_is_shown_if_most_digits_are_confident(
-    fresh: Page, read: dict[str, object], text: str
+    desktop_page: Page, read: dict[str, object], text: str
 ) -> None:
-    answer(fresh, ok(digit(None)), read)
-    fresh.draw(SEVEN)
-    fresh.wait_for_text(text)
+    answer(desktop_page, ok(digit(None)), read)
+    desktop_page.draw(SEVEN)
+    desktop_page.wait_for_text(text)
 
 
-def test_reading_stays_until_next_one_arrives(fresh: Page) -> None:
-    answer(fresh, ok(digit(None)), reading(1, 7), delays=(100, 100))
-    fresh.draw([SEVEN[0]])
-    fresh.wait_for_text("17")
-    fresh.record()
-    answer(fresh, ok(digit(None)), reading(1, 7, 7), delays=(100, 100))
-    fresh.draw([[(0.1, 0.1), (0.1, 0.8)]])
-    fresh.wait_for_text("177")
-    assert fresh.shown == ["177"]  # the 17 stays until then
+def test_reading_stays_until_next_one_arrives(desktop_page: Page) -> None:
+    answer(desktop_page, ok(digit(None)), reading(1, 7), delays=(100, 100))
+    desktop_page.draw([SEVEN[0]])
+    desktop_page.wait_for_text("17")
+    desktop_page.record()
+    answer(desktop_page, ok(digit(None)), reading(1, 7, 7), delays=(100, 100))
+    desktop_page.draw([[(0.1, 0.1), (0.1, 0.8)]])
+    desktop_page.wait_for_text("177")
+    assert desktop_page.shown == ["177"]  # the 17 stays until then
 
 
-def test_unsure_digit_shows_ellipsis_during_stroke(fresh: Page) -> None:
-    answer(fresh, ok(digit(None)), NO_DIGIT)
-    fresh.record()
-    fresh.press(0.3, 0.25)
-    fresh.move(0.7, 0.25)
-    fresh.wait(lambda: fresh.text == "…", lambda: fresh.text)
-    fresh.release()
-    fresh.wait_for_text("?")
-    assert fresh.shown == ["…", "?"]
+def test_unsure_digit_shows_ellipsis_during_stroke(desktop_page: Page) -> None:
+    answer(desktop_page, ok(digit(None)), NO_DIGIT)
+    desktop_page.record()
+    desktop_page.press(0.3, 0.25)
+    desktop_page.move(0.7, 0.25)
+    desktop_page.wait(lambda: desktop_page.text == "…", lambda: desktop_page.text)
+    desktop_page.release()
+    desktop_page.wait_for_text("?")
+    assert desktop_page.shown == ["…", "?"]
 
 
 @pytest.mark.parametrize("way", ["clear", "undo", "draw"])
-def test_outdated_read_request_is_aborted(fresh: Page, way: str) -> None:
-    answer(fresh, ok(digit(None)), reading(1, 7), delays=(0, 60_000))
-    fresh.draw([SEVEN[0]])
-    fresh.wait(lambda: "read" in asked(fresh), lambda: "it isn't asked for")
+def test_outdated_read_request_is_aborted(desktop_page: Page, way: str) -> None:
+    answer(desktop_page, ok(digit(None)), reading(1, 7), delays=(0, 60_000))
+    desktop_page.draw([SEVEN[0]])
+    desktop_page.wait(lambda: "read" in asked(desktop_page), lambda: "it isn't asked for")
     if way == "draw":
         answered = "answers.predict = arguments[0]"
-        fresh.driver.execute_script(answered, ok(digit(7)))
-        fresh.draw([[(0.1, 0.1), (0.1, 0.8)]])
-        fresh.wait_for_text("7")
+        desktop_page.driver.execute_script(answered, ok(digit(7)))
+        desktop_page.draw([[(0.1, 0.1), (0.1, 0.8)]])
+        desktop_page.wait_for_text("7")
     else:
-        fresh.find(way).click()
-        fresh.wait_for_status("Draw a digit.")
-        assert fresh.text == ""
-    assert asked(fresh, "aborted") == ["read"]
+        desktop_page.find(way).click()
+        desktop_page.wait_for_status("Draw a digit.")
+        assert desktop_page.text == ""
+    assert asked(desktop_page, "aborted") == ["read"]
 
 
-def test_clear_aborts_predict_request(fresh: Page) -> None:
-    answer(fresh, ok(digit(7)), delays=(60_000, 0))
-    fresh.draw([SEVEN[0]])
-    fresh.wait(lambda: asked(fresh), lambda: "nothing is asked")
-    fresh.find("clear").click()
-    fresh.wait_for_status("Draw a digit.")
-    assert asked(fresh, "aborted") == asked(fresh) == ["predict"]
+def test_clear_aborts_predict_request(desktop_page: Page) -> None:
+    answer(desktop_page, ok(digit(7)), delays=(60_000, 0))
+    desktop_page.draw([SEVEN[0]])
+    desktop_page.wait(lambda: asked(desktop_page), lambda: "nothing is asked")
+    desktop_page.find("clear").click()
+    desktop_page.wait_for_status("Draw a digit.")
+    assert asked(desktop_page, "aborted") == asked(desktop_page) == ["predict"]
 
 
 @pytest.mark.parametrize(
@@ -162,40 +162,40 @@ def test_clear_aborts_predict_request(fresh: Page) -> None:
         [[(0.4, 0.5), (0.41, 0.5)], [(0.45, 0.5)]],
     ],
 )
-def test_dot_is_too_small_for_digit(fresh: Page, strokes: list[Stroke]) -> None:
-    answer(fresh, ok(digit(0)), reading(0, 0))
-    fresh.draw(strokes)
-    fresh.wait_for_text("?")
-    fresh.wait_for_status("Too small for a digit.")
-    assert sum(fresh.bars) == 0
-    fresh.draw(SEVEN)
-    fresh.wait_for_text("0")  # with more ink, the model decides
+def test_dot_is_too_small_for_digit(desktop_page: Page, strokes: list[Stroke]) -> None:
+    answer(desktop_page, ok(digit(0)), reading(0, 0))
+    desktop_page.draw(strokes)
+    desktop_page.wait_for_text("?")
+    desktop_page.wait_for_status("Too small for a digit.")
+    assert sum(desktop_page.bars) == 0
+    desktop_page.draw(SEVEN)
+    desktop_page.wait_for_text("0")  # with more ink, the model decides
 
 
 @pytest.mark.parametrize("read", [NO_DIGIT, reading(None, None)])
 def test_slow_server_warning_is_not_shown_after_answer(
-    fresh: Page, read: dict[str, object]
+    desktop_page: Page, read: dict[str, object]
 ) -> None:
-    answer(fresh, ok(digit(None)), read)
-    fresh.driver.execute_script(
+    answer(desktop_page, ok(digit(None)), read)
+    desktop_page.driver.execute_script(
         "const later = setTimeout;"
         "window.setTimeout = (call, delay) => later(call, delay === 1500 ? 300 : delay);"
     )
-    fresh.draw(SEVEN)
-    fresh.wait_for_text("?")
-    fresh.driver.execute_async_script("setTimeout(arguments[0], 400)")
-    assert fresh.status == "Not sure: perhaps 7, 40.0 %."
+    desktop_page.draw(SEVEN)
+    desktop_page.wait_for_text("?")
+    desktop_page.driver.execute_async_script("setTimeout(arguments[0], 400)")
+    assert desktop_page.status == "Not sure: perhaps 7, 40.0 %."
 
 
-def test_status_is_announced_only_after_stroke(fresh: Page) -> None:
+def test_status_is_announced_only_after_stroke(desktop_page: Page) -> None:
     """Screen readers stay silent while drawing."""
-    answer(fresh, ok(digit(7)))
-    fresh.press(0.3, 0.25)
-    fresh.move(0.7, 0.25)
-    fresh.wait(lambda: fresh.text == "7", lambda: fresh.text)
-    assert fresh.status == "" and not fresh.settled
-    fresh.release()
-    fresh.wait_for_status("7, 91.0 %.")
+    answer(desktop_page, ok(digit(7)))
+    desktop_page.press(0.3, 0.25)
+    desktop_page.move(0.7, 0.25)
+    desktop_page.wait(lambda: desktop_page.text == "7", lambda: desktop_page.text)
+    assert desktop_page.status == "" and not desktop_page.settled
+    desktop_page.release()
+    desktop_page.wait_for_status("7, 91.0 %.")
 
 
 def test_non_digits_show_question_mark(page: Page) -> None:

@@ -128,9 +128,11 @@ def test_drawing_while_camera_starts_stops_camera(camera: Page) -> None:
     camera.wait_for_text("7")
 
 
-def test_file_picker_without_camera(fresh: Page) -> None:
-    assert fresh.find("photo").is_displayed() and not fresh.find("live").is_displayed()
-    assert not fresh.find("insecure").is_displayed()
+def test_file_picker_without_camera(desktop_page: Page) -> None:
+    assert (
+        desktop_page.find("photo").is_displayed() and not desktop_page.find("live").is_displayed()
+    )
+    assert not desktop_page.find("insecure").is_displayed()
 
 
 def test_plain_http_explains_missing_camera(url: str) -> None:

@@ -16,10 +16,10 @@ SEVEN = Path(__file__).parents[1] / "pictures" / "7.jpg"
 
 
 @pytest.fixture
-def docs(fresh: Page) -> Page:
+def docs(desktop_page: Page) -> Page:
     """The documentation page on a desktop, newly opened."""
-    open_docs(fresh)
-    return fresh
+    open_docs(desktop_page)
+    return desktop_page
 
 
 def open_docs(page: Page, fragment: str = "") -> None:
@@ -89,31 +89,33 @@ def test_error_response_is_shown(docs: Page) -> None:
     assert send(docs, "infer").startswith("422 Unprocessable")
 
 
-def test_url_fragment_opens_operation(fresh: Page) -> None:
-    open_docs(fresh, "#predict")
-    opened = [each.get_attribute("id") for each in described(fresh) if each.get_attribute("open")]
+def test_url_fragment_opens_operation(desktop_page: Page) -> None:
+    open_docs(desktop_page, "#predict")
+    opened = [
+        each.get_attribute("id") for each in described(desktop_page) if each.get_attribute("open")
+    ]
     assert opened == ["predict"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_docs_have_no_axe_violations(fresh: Page, axe: str, scheme: str) -> None:
-    fresh.open(scheme)
-    open_docs(fresh)
-    fresh.driver.execute_script(
+def test_docs_have_no_axe_violations(desktop_page: Page, axe: str, scheme: str) -> None:
+    desktop_page.open(scheme)
+    open_docs(desktop_page)
+    desktop_page.driver.execute_script(
         "for (const each of document.querySelectorAll('details')) each.open = true"
     )
-    send(fresh, "infer")
-    assert fresh.violations(axe) == []
+    send(desktop_page, "infer")
+    assert desktop_page.violations(axe) == []
 
 
 @pytest.fixture
-def locked(desktop: Page) -> Iterator[Page]:
+def locked(desktop_browser: Page) -> Iterator[Page]:
     """The documentation page of a server that requires a token."""
     with served(complains=True, DIGITS_TOKEN="secret") as server:
-        url, desktop.url = desktop.url, server.url
-        open_docs(desktop)
-        yield desktop
-        desktop.url = url
+        url, desktop_browser.url = desktop_browser.url, server.url
+        open_docs(desktop_browser)
+        yield desktop_browser
+        desktop_browser.url = url
 
 
 @pytest.mark.parametrize(("token", "status"), [("", 401), ("wrong", 401), ("secret", 200)])

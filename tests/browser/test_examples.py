@@ -72,40 +72,42 @@ def run_javascript(program: str, folder: Path) -> str:
 )
 @pytest.mark.parametrize("source", ["drawing", "file", "example"])
 def test_example_request_returns_same_answer(
-    fresh: Page,
+    desktop_page: Page,
     tmp_path: Path,
     numbers: Path,
     language: str,
     run: Callable[[str, Path], str],
     source: str,
 ) -> None:
-    fresh.driver.execute_script("document.getElementById('program').open = true")
+    desktop_page.driver.execute_script("document.getElementById('program').open = true")
     if source == "drawing":
-        fresh.draw(SEVEN)
+        desktop_page.draw(SEVEN)
     elif source == "file":
         file = tmp_path / 'a "picture" of John\'s.jpg'
         shutil.copy(numbers, file)
-        fresh.choose(file)
+        desktop_page.choose(file)
     else:
-        click_example(fresh, "page")
-    fresh.wait_until_settled()
-    fresh.wait(lambda: fresh.find(language).text, lambda: "there is no program")
-    printed = run(fresh.find(language).text, tmp_path)
+        click_example(desktop_page, "page")
+    desktop_page.wait_until_settled()
+    desktop_page.wait(lambda: desktop_page.find(language).text, lambda: "there is no program")
+    printed = run(desktop_page.find(language).text, tmp_path)
     answer = json.loads(printed.replace("'", '"').replace("None", "null"))
     if source == "drawing":
         assert answer["digit"] == 7
-        assert answer["confidence"] == pytest.approx(max(fresh.bars), abs=1e-6)
+        assert answer["confidence"] == pytest.approx(max(desktop_page.bars), abs=1e-6)
     else:
-        assert answer["text"] == fresh.text
+        assert answer["text"] == desktop_page.text
 
 
-def test_example_request_needs_image(fresh: Page) -> None:
-    fresh.driver.execute_script("document.getElementById('program').open = true")
-    assert not fresh.find("curl").is_displayed()
-    fresh.draw(SEVEN)
-    fresh.wait(lambda: fresh.find("curl").is_displayed(), lambda: "there is no program")
-    fresh.find("clear").click()
-    fresh.wait(lambda: not fresh.find("curl").is_displayed(), lambda: "it stays")
+def test_example_request_needs_image(desktop_page: Page) -> None:
+    desktop_page.driver.execute_script("document.getElementById('program').open = true")
+    assert not desktop_page.find("curl").is_displayed()
+    desktop_page.draw(SEVEN)
+    desktop_page.wait(
+        lambda: desktop_page.find("curl").is_displayed(), lambda: "there is no program"
+    )
+    desktop_page.find("clear").click()
+    desktop_page.wait(lambda: not desktop_page.find("curl").is_displayed(), lambda: "it stays")
 
 
 def is_copied(button: WebElement) -> bool:
@@ -113,20 +115,22 @@ def is_copied(button: WebElement) -> bool:
 
 
 @pytest.mark.parametrize("clipboard", [True, False])  # unavailable over plain HTTP
-def test_copy_example_request(fresh: Page, clipboard: bool) -> None:
+def test_copy_example_request(desktop_page: Page, clipboard: bool) -> None:
     permission = {"permission": {"name": "clipboard-read"}, "setting": "granted"}
-    fresh.driver.execute_cdp_cmd("Browser.setPermission", permission)
+    desktop_page.driver.execute_cdp_cmd("Browser.setPermission", permission)
     read = "navigator.clipboard.readText().then(arguments[0])"
     if not clipboard:
-        fresh.driver.execute_script(
+        desktop_page.driver.execute_script(
             "navigator.clipboard.writeText = () => Promise.reject(new Error())"
         )
-    fresh.driver.execute_script("document.getElementById('program').open = true")
-    fresh.draw(SEVEN)
-    fresh.wait(lambda: fresh.find("curl").text, lambda: "there is no program")
+    desktop_page.driver.execute_script("document.getElementById('program').open = true")
+    desktop_page.draw(SEVEN)
+    desktop_page.wait(lambda: desktop_page.find("curl").text, lambda: "there is no program")
     for language in ("curl", "python"):
-        button = fresh.driver.find_element(By.CSS_SELECTOR, f"#program button[value={language}]")
-        fresh.driver.execute_script("arguments[0].click()", button)
-        fresh.wait(partial(is_copied, button), lambda: "nothing is copied")
-        text = fresh.find(language).get_property("textContent")
-        assert fresh.driver.execute_async_script(read).split() == str(text).split()
+        button = desktop_page.driver.find_element(
+            By.CSS_SELECTOR, f"#program button[value={language}]"
+        )
+        desktop_page.driver.execute_script("arguments[0].click()", button)
+        desktop_page.wait(partial(is_copied, button), lambda: "nothing is copied")
+        text = desktop_page.find(language).get_property("textContent")
+        assert desktop_page.driver.execute_async_script(read).split() == str(text).split()

@@ -38,7 +38,9 @@ def test_paper_and_answer_fit_viewport(url: str, screen: str) -> None:
 
 
 @pytest.mark.parametrize("event", ["drop", "dragleave"])
-def test_drop_target_is_outlined_while_dragging(fresh: Page, numbers: Path, event: str) -> None:
+def test_drop_target_is_outlined_while_dragging(
+    desktop_page: Page, numbers: Path, event: str
+) -> None:
     outline = "return getComputedStyle(document.getElementById('paper')).outlineStyle"
     drag = """
     const data = new DataTransfer();
@@ -46,15 +48,15 @@ def test_drop_target_is_outlined_while_dragging(fresh: Page, numbers: Path, even
     document.body.dispatchEvent(new DragEvent(arguments[0],
       { dataTransfer: data, bubbles: true, cancelable: true }));
     """
-    fresh.driver.execute_script(drag, "dragover", False)  # a word, not a file
-    assert fresh.driver.execute_script(outline) == "none"
-    fresh.driver.execute_script(drag, "dragover", True)
-    assert fresh.driver.execute_script(outline) == "dashed"
+    desktop_page.driver.execute_script(drag, "dragover", False)  # a word, not a file
+    assert desktop_page.driver.execute_script(outline) == "none"
+    desktop_page.driver.execute_script(drag, "dragover", True)
+    assert desktop_page.driver.execute_script(outline) == "dashed"
     if event == "drop":
-        fresh.give(numbers, "drop")
+        desktop_page.give(numbers, "drop")
     else:
-        fresh.driver.execute_script(drag, event, True)
-    assert fresh.driver.execute_script(outline) == "none"
+        desktop_page.driver.execute_script(drag, event, True)
+    assert desktop_page.driver.execute_script(outline) == "none"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

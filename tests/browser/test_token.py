@@ -22,13 +22,13 @@ def locked_url(chromium: None) -> Iterator[str]:
 
 
 @pytest.fixture
-def locked(desktop: Page, locked_url: str) -> Iterator[Page]:
+def locked(desktop_browser: Page, locked_url: str) -> Iterator[Page]:
     """The page of a server that requires a token, in a tab without one."""
-    url, desktop.url = desktop.url, locked_url
-    forget_token(desktop)
-    yield desktop
-    forget_token(desktop)
-    desktop.url = url
+    url, desktop_browser.url = desktop_browser.url, locked_url
+    forget_token(desktop_browser)
+    yield desktop_browser
+    forget_token(desktop_browser)
+    desktop_browser.url = url
 
 
 def forget_token(page: Page) -> None:
@@ -61,8 +61,8 @@ def address(page: Page) -> str:
     return str(page.driver.execute_script("return location.href"))
 
 
-def test_no_token_form_without_token(fresh: Page) -> None:
-    assert not is_token_asked(fresh)
+def test_no_token_form_without_token(desktop_page: Page) -> None:
+    assert not is_token_asked(desktop_page)
 
 
 def test_token_form_is_focused_on_load(locked: Page) -> None:
@@ -174,8 +174,8 @@ def test_outdated_token_is_asked_for_again(locked: Page) -> None:
     locked.wait_for_text("7")
 
 
-def test_token_for_proxy(fresh: Page) -> None:
-    fresh.driver.execute_script(
+def test_token_for_proxy(desktop_page: Page) -> None:
+    desktop_page.driver.execute_script(
         """
         const really = window.fetch;
         window.fetch = async (address, options) =>
@@ -184,13 +184,13 @@ def test_token_for_proxy(fresh: Page) -> None:
         """
     )
     try:
-        fresh.draw(SEVEN)
-        fresh.wait(lambda: is_token_asked(fresh), lambda: "it isn't asked for")
-        fresh.wait_for_status("This server wants a token.")
-        enter_token(fresh, "mine")
-        fresh.wait_for_text("7")
+        desktop_page.draw(SEVEN)
+        desktop_page.wait(lambda: is_token_asked(desktop_page), lambda: "it isn't asked for")
+        desktop_page.wait_for_status("This server wants a token.")
+        enter_token(desktop_page, "mine")
+        desktop_page.wait_for_text("7")
     finally:
-        fresh.driver.execute_script("sessionStorage.clear()")
+        desktop_page.driver.execute_script("sessionStorage.clear()")
 
 
 @pytest.mark.parametrize(

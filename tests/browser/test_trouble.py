@@ -21,12 +21,12 @@ def server(chromium: None) -> Iterator[Served]:
 
 
 @pytest.fixture
-def own(desktop: Page, server: Served) -> Iterator[Page]:
+def own(desktop_browser: Page, server: Served) -> Iterator[Page]:
     """The page of a server of its own, which the test may stop."""
-    url, desktop.url = desktop.url, server.url
-    desktop.open()
-    yield desktop
-    desktop.url = url
+    url, desktop_browser.url = desktop_browser.url, server.url
+    desktop_browser.open()
+    yield desktop_browser
+    desktop_browser.url = url
 
 
 def shows_trouble(page: Page) -> bool:
@@ -79,8 +79,8 @@ def test_trouble_is_shown_while_drawing_continues(own: Page, server: Served) -> 
 
 
 @pytest.mark.parametrize("status", [429, 502, 503])
-def test_temporary_error_is_retried(fresh: Page, status: int) -> None:
-    fresh.driver.execute_script(
+def test_temporary_error_is_retried(desktop_page: Page, status: int) -> None:
+    desktop_page.driver.execute_script(
         """
         const really = window.fetch, status = arguments[0];
         let times = 0;
@@ -89,12 +89,12 @@ def test_temporary_error_is_retried(fresh: Page, status: int) -> None:
         """,
         status,
     )
-    fresh.draw(SEVEN)
-    fresh.wait_for_text("7")
+    desktop_page.draw(SEVEN)
+    desktop_page.wait_for_text("7")
 
 
-def test_request_without_response_times_out(fresh: Page) -> None:
-    fresh.driver.execute_script(
+def test_request_without_response_times_out(desktop_page: Page) -> None:
+    desktop_page.driver.execute_script(
         """
         const really = window.fetch;
         let times = 0;
@@ -103,8 +103,8 @@ def test_request_without_response_times_out(fresh: Page) -> None:
               options.signal.addEventListener("abort", () => reject(options.signal.reason)));
         """
     )
-    fresh.draw([SEVEN[0]])
-    fresh.wait_for_text("7")
+    desktop_page.draw([SEVEN[0]])
+    desktop_page.wait_for_text("7")
 
 
 @pytest.mark.parametrize(
@@ -115,38 +115,38 @@ def test_request_without_response_times_out(fresh: Page) -> None:
     ],
 )
 def test_invalid_file_shows_plain_error(
-    fresh: Page, tmp_path: Path, content: bytes, words: str
+    desktop_page: Page, tmp_path: Path, content: bytes, words: str
 ) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(content)
-    fresh.choose(file)
-    fresh.wait_for_status(words)
-    assert fresh.settled
+    desktop_page.choose(file)
+    desktop_page.wait_for_status(words)
+    assert desktop_page.settled
 
 
-def test_truncated_image_shows_plain_error(fresh: Page, tmp_path: Path) -> None:
+def test_truncated_image_shows_plain_error(desktop_page: Page, tmp_path: Path) -> None:
     whole = (Path(__file__).parent.parent / "pictures" / "7.jpg").read_bytes()
     file = tmp_path / "half.jpg"
     file.write_bytes(whole[: len(whole) // 3])
-    fresh.choose(file)
-    fresh.wait_for_status("no picture that can be read here, or it is damaged")
-    assert "chunk" not in fresh.status and "truncated" not in fresh.status
+    desktop_page.choose(file)
+    desktop_page.wait_for_status("no picture that can be read here, or it is damaged")
+    assert "chunk" not in desktop_page.status and "truncated" not in desktop_page.status
 
 
 @pytest.mark.parametrize(
     ("status", "words"), [(413, "too large"), (422, "damaged"), (500, "failed on this picture")]
 )
-def test_http_errors_show_plain_messages(fresh: Page, status: int, words: str) -> None:
-    fresh.driver.execute_script(
+def test_http_errors_show_plain_messages(desktop_page: Page, status: int, words: str) -> None:
+    desktop_page.driver.execute_script(
         """
         const [status] = arguments;
         window.fetch = async () => new Response('{"error": "chunk IHDR"}', { status });
         """,
         status,
     )
-    fresh.draw(SEVEN)
-    fresh.wait_for_status(words)
-    assert "chunk" not in fresh.status
-    assert status != 413 or fresh.status.endswith(
+    desktop_page.draw(SEVEN)
+    desktop_page.wait_for_status(words)
+    assert "chunk" not in desktop_page.status
+    assert status != 413 or desktop_page.status.endswith(
         "At most 16 MB and 25 million pixels can be read."
     )

@@ -52,18 +52,18 @@ def test_undo_and_redo_image(page: Page, numbers: Path) -> None:
     page.wait_for_status("26 digits.")
 
 
-def test_redo_keys(fresh: Page) -> None:
-    draw(fresh, SEVEN, "7")
+def test_redo_keys(desktop_page: Page) -> None:
+    draw(desktop_page, SEVEN, "7")
     for undo, redo in ((("z",), (Keys.SHIFT, "z")), (("z",), ("y",))):
         for keys, text in ((undo, ""), (redo, "7")):
-            chain = ActionChains(fresh.driver).key_down(Keys.CONTROL)
+            chain = ActionChains(desktop_page.driver).key_down(Keys.CONTROL)
             for key in keys[:-1]:
                 chain.key_down(key)
             chain.send_keys(keys[-1])
             for key in (*keys[:-1], Keys.CONTROL):
                 chain.key_up(key)
             chain.perform()
-            fresh.wait_for_text(text)
+            desktop_page.wait_for_text(text)
 
 
 def test_resting_finger_does_not_block_drawing(page: Page) -> None:
