@@ -5,6 +5,7 @@
 # make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 3 minutes, Debian only
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
 # make test-ray      read pictures with Ray, as docs/devices.md does; 2 minutes
+# make test-all      all of these five; half an hour
 # make lock          renew dev.lock: the versions that `make test` installs
 # make audit         check what is installed for known vulnerabilities, and GitHub's workflows
 # make fuzz          look for pictures and data files that break the reader; twice 10 minutes
@@ -22,7 +23,7 @@ UPGRADE_PIP := $(PIP) --upgrade 'pip>=25.1'
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo check test test-browser test-arm test-bounds test-ray fuzz lint lock audit docs wheel
+.PHONY: demo check test test-browser test-arm test-bounds test-ray test-all fuzz lint lock audit docs wheel
 .PHONY: bench weights model clean
 
 demo: .venv-runtime/done
@@ -54,6 +55,8 @@ test-ray:
 	.venv-ray/$(BIN)/python $(UPGRADE_PIP)
 	.venv-ray/$(BIN)/python $(PIP) --editable '.[data]' --group ray
 	.venv-ray/$(BIN)/python -m pytest tests/ray
+
+test-all: test test-browser test-ray test-arm test-bounds
 
 fuzz: .venv/done
 	.venv/$(BIN)/python $(PIP) --group fuzz
