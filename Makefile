@@ -6,6 +6,7 @@
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
 # make test-ray      read pictures with Ray, as docs/devices.md does; 2 minutes
 # make test-all      all of these five; half an hour
+# make coverage      say which lines and branches the unit tests don't reach; 10 minutes
 # make lock          renew dev.lock: the versions that `make test` installs
 # make audit         check what is installed for known vulnerabilities, and GitHub's workflows
 # make fuzz          look for pictures and data files that break the reader; twice 10 minutes
@@ -23,8 +24,8 @@ UPGRADE_PIP := $(PIP) --upgrade 'pip>=25.1'
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo check test test-browser test-arm test-bounds test-ray test-all fuzz lint lock audit docs wheel
-.PHONY: bench weights model clean
+.PHONY: demo check test test-browser test-arm test-bounds test-ray test-all coverage fuzz lint lock
+.PHONY: audit docs wheel bench weights model clean
 
 demo: .venv-runtime/done
 	.venv-runtime/$(BIN)/digits predict tests/pictures
@@ -57,6 +58,9 @@ test-ray:
 	.venv-ray/$(BIN)/python -m pytest tests/ray
 
 test-all: test test-browser test-ray test-arm test-bounds
+
+coverage: .venv/done
+	$(PYTEST) --cov --cov-report=term tests/runtime tests/train tests/export
 
 fuzz: .venv/done
 	.venv/$(BIN)/python $(PIP) --group fuzz
