@@ -19,6 +19,7 @@ from tests import synthetic
 Run = Callable[..., tuple[int, str, str]]
 
 TESTS = Path(__file__).parent
+_SYSTEMS = {"unix": sys.platform != "win32", "linux": sys.platform == "linux"}
 PICTURES = TESTS / "pictures"
 
 # Tests run in parallel: the threads of one network would busy-wait for each other. Set before torch
@@ -45,6 +46,13 @@ def _load_subset(prefix: str) -> Split:
         path = TESTS / "mnist_subset" / f"{prefix}-{kind}-ubyte.gz"
         arrays.append(mnist.parse_idx(mnist.gunzip(path.read_bytes(), path.name), path.name))
     return Split(*arrays)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests marked `unix` or `linux` on other systems."""
+    for system, is_this in _SYSTEMS.items():
+        if item.get_closest_marker(system) and not is_this:
+            pytest.skip(f"needs {system}")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import subprocess
 import sys
 import time
@@ -75,6 +74,8 @@ def served(
 
     def limit() -> None:
         if files:
+            import resource
+
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
     command = [str(DIGITS), "serve", "--port", "0", *options]

@@ -1,7 +1,6 @@
 """Run the installed `digits` command as a user does."""
 
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -41,6 +40,8 @@ def run_digits() -> Run:
 
 def file_limit(size: int) -> Callable[[], None]:
     """Return a preexec_fn that limits files to `size` bytes, as if the disk were full."""
+    import resource
+
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 

@@ -1,5 +1,4 @@
 import os
-import resource
 import signal
 import sys
 from collections import Counter
@@ -32,6 +31,8 @@ def count_calls(*functions: Callable[..., object]) -> Iterator[Counter[str]]:
 @contextmanager
 def no_free_file_descriptors() -> Iterator[None]:
     """Lower the limit of open files to those that are open already."""
+    import resource
+
     free = os.dup(1)
     os.close(free)
     before = resource.getrlimit(resource.RLIMIT_NOFILE)

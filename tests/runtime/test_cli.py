@@ -206,6 +206,7 @@ def test_info_of_checkpoint_without_torch_is_an_error(
     assert err == 'error: `digits info CHECKPOINT` needs torch: pip install "digits[train]"\n'
 
 
+@pytest.mark.unix
 def test_closed_pipe_is_silent(pictures: list[Path]) -> None:
     command = f"{sys.executable} -m digits predict {shlex.join(map(str, pictures * 20))} | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
@@ -213,6 +214,7 @@ def test_closed_pipe_is_silent(pictures: list[Path]) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.linux
 def test_full_disk_under_stdout_is_one_line(pictures: list[Path]) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
@@ -226,6 +228,7 @@ def test_full_disk_under_stdout_is_one_line(pictures: list[Path]) -> None:
     assert done.stderr == "error: can't write the results: No space left on device\n"
 
 
+@pytest.mark.unix
 @pytest.mark.slow
 def test_progress_bar_is_drawn_on_stderr_only(pictures: list[Path]) -> None:
     """Results go to a pipe, stderr to a terminal: the bar is drawn there, the results are not."""
@@ -256,6 +259,7 @@ def test_progress_bar_is_drawn_on_stderr_only(pictures: list[Path]) -> None:
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.linux
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [b"zw\xc3\xb6lf.png", b"\xff.png", b"two\nlines.png"])
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
@@ -286,6 +290,7 @@ def test_too_long_file_name_is_one_error(run: Run, pictures: list[Path]) -> None
     assert err.startswith("error: can't open longlong")
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["predict", "--csv", "PICTURE"]])
 def test_full_stdout_at_startup_is_one_line(pictures: list[Path], arguments: list[str]) -> None:
     arguments = [str(pictures[0]) if word == "PICTURE" else word for word in arguments]
@@ -298,6 +303,7 @@ def test_full_stdout_at_startup_is_one_line(pictures: list[Path], arguments: lis
     assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.unix
 def test_errors_with_stderr_closed_stay_off_stdout(pictures: list[Path]) -> None:
     command = f"{sys.executable} -m digits predict --json missing.png '{pictures[1]}' 2>&-"
     done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, timeout=60)
@@ -305,12 +311,14 @@ def test_errors_with_stderr_closed_stay_off_stdout(pictures: list[Path]) -> None
     assert [json.loads(line)["digit"] for line in done.stdout.splitlines()] == [1]
 
 
+@pytest.mark.unix
 def test_usage_error_with_stderr_closed_stays_off_stdout() -> None:
     command = f"{sys.executable} -m digits fly 2>&-"
     done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, timeout=60)
     assert (done.returncode, done.stdout) == (2, b"")
 
 
+@pytest.mark.linux
 def test_full_stderr_loses_no_result(pictures: list[Path]) -> None:
     command = f"{sys.executable} -m digits predict missing.png '{pictures[1]}' 2>/dev/full"
     done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, timeout=60)
@@ -318,6 +326,7 @@ def test_full_stderr_loses_no_result(pictures: list[Path]) -> None:
     assert len(done.stdout.splitlines()) == 1
 
 
+@pytest.mark.unix
 def test_closed_stdout_is_an_error(pictures: list[Path]) -> None:
     command = f"{sys.executable} -m digits predict '{pictures[1]}' >&-"
     done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60)

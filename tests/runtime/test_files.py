@@ -80,6 +80,7 @@ def test_write_all_removes_stale_temps(tmp_path: Path) -> None:
     assert left == {"one.txt", "two[1]", ".other-0123abcd.txt", ".one-0.txt"}
 
 
+@pytest.mark.unix
 def test_temp_in_use_is_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "one"
     with atomic_write(path) as temporary:
@@ -90,6 +91,7 @@ def test_temp_in_use_is_not_removed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.unix
 def test_write_without_lock_support(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(file: int, operation: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
@@ -177,6 +179,7 @@ def stepwise(monkeypatch: pytest.MonkeyPatch) -> None:
     patch(builtins, "open")
 
 
+@pytest.mark.unix
 @pytest.mark.slow
 def test_remove_stale_temps_races_with_a_writer(tmp_path: Path, stepwise: None) -> None:
     """One process writes while another removes temps: every interleaving of their system calls."""
@@ -203,6 +206,7 @@ def test_remove_stale_temps_races_with_a_writer(tmp_path: Path, stepwise: None) 
         assert (tmp_path / "file").read_bytes() == b"new"
 
 
+@pytest.mark.unix
 def test_locked_folder_has_one_owner(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -222,6 +226,7 @@ def test_locked_folder_has_one_owner(tmp_path: Path) -> None:
             assert free
 
 
+@pytest.mark.unix
 def test_folder_deleted_while_locking_is_not_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def test_uniform_probabilities_print_no_guess() -> None:
     assert unsure.format("a.png", "text", show_name=False) == "?  (10.0 %)"
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("form", ["text", "json", "csv"])
 @pytest.mark.parametrize(
     ("raw", "written"), [(b"\xff.png", r"\xff.png"), (b"\\xff\n.png", r"\x5cxff\x0a.png")]
@@ -64,6 +65,7 @@ def test_name_is_the_same_in_text_json_and_csv(form: Format, raw: bytes, written
         assert named.startswith(written)
 
 
+@pytest.mark.linux
 def test_names_are_the_same_in_every_locale(pictures: list[Path], tmp_path: Path) -> None:
     for raw in (b"zw\xc3\xb6lf.jpg", b"\xff.jpg"):
         (tmp_path / os.fsdecode(raw)).write_bytes(pictures[1].read_bytes())

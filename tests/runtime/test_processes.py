@@ -1,9 +1,7 @@
-import fcntl
 import os
 import signal
 import subprocess
 import sys
-import termios
 import threading
 import time
 from array import array
@@ -94,13 +92,18 @@ def test_failing_start_is_raised(start_failing: Callable[[], Work]) -> None:
             worker.ask("")
 
 
+@pytest.mark.unix
 def test_death_raises_worker_died() -> None:
     with closing(Worker(start)) as worker, pytest.raises(WorkerDied):
         worker.ask("die")
 
 
+@pytest.mark.unix
 def test_death_within_an_answer_raises_worker_died() -> None:
     """It was once an OSError: "got end of file during message"."""
+    import fcntl
+    import termios
+
     with closing(Worker(start)) as worker:
         process = worker.ask("")
         assert isinstance(process, int)
@@ -114,6 +117,7 @@ def test_death_within_an_answer_raises_worker_died() -> None:
             worker.receive()
 
 
+@pytest.mark.unix
 def test_late_answer_times_out_and_close_kills() -> None:
     worker = Worker(start)
     process = worker.ask("")
@@ -124,6 +128,7 @@ def test_late_answer_times_out_and_close_kills() -> None:
         os.kill(process, 0)  # type: ignore[arg-type]
 
 
+@pytest.mark.linux
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 def test_memory_is_limited_and_released() -> None:
     with closing(Worker(start_within_memory, memory=64 << 20)) as worker:
@@ -133,6 +138,7 @@ def test_memory_is_limited_and_released() -> None:
         assert worker.ask("take 32") == 32
 
 
+@pytest.mark.unix
 def test_wait_returns_answered_and_dead_workers(worker: Worker[str, object]) -> None:
     with closing(Worker(start)) as other:
         process = other.ask("")
@@ -144,6 +150,7 @@ def test_wait_returns_answered_and_dead_workers(worker: Worker[str, object]) -> 
         assert wait_for_answers([other], None, 60) == [other]
 
 
+@pytest.mark.unix
 def test_wait_ends_on_sigterm(worker: Worker[str, object], stop: StopEvent) -> None:
     threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGTERM)).start()
     assert wait_for_answers([worker], stop, 60) == []
@@ -192,9 +199,9 @@ worker.close()
     assert [path.name for path in tmp_path.iterdir()] == [f"{module}.py"]
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_busy_worker_ends_with_its_parent(number: signal.Signals) -> None:
+@pytest.mark.linux
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+def test_busy_worker_ends_with_its_parent(name: str) -> None:
     code = """
 from digits.processes import Worker
 from tests.runtime.test_processes import start
@@ -206,7 +213,7 @@ worker.ask("sleep")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
         assert parent.stdout is not None
         worker = Path("/proc") / parent.stdout.readline().strip()
-        parent.send_signal(number)
+        parent.send_signal(signal.Signals[name])
     for _ in range(1000):
         try:
             if ") Z " in (worker / "stat").read_text():

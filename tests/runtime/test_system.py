@@ -3,9 +3,7 @@
 import builtins
 import ctypes
 import errno
-import fcntl
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -20,6 +18,9 @@ from packaging.requirements import Requirement
 from digits import system
 from digits.commands.csv_log import CsvLog
 from digits.errors import DigitsError
+
+fcntl = pytest.importorskip("fcntl", reason="needs unix")
+resource = pytest.importorskip("resource", reason="needs unix")
 
 NO_32_BIT = (
     "digits needs a 64-bit system: onnxruntime has no 32-bit Arm wheel"
@@ -162,7 +163,7 @@ def test_missing_process_status_is_ignored(monkeypatch: pytest.MonkeyPatch) -> N
     assert system.peak_memory() is None
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+@pytest.mark.linux
 def test_peak_memory_is_in_bytes() -> None:
     done = run_python(
         "from digits.system import peak_memory; x = b'1' * 10**8; print(peak_memory())"

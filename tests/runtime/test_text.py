@@ -26,11 +26,13 @@ NAMES = {
 }
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("raw", NAMES)
 def test_escape_name(raw: bytes) -> None:
     assert escape_name(os.fsdecode(raw)) == NAMES[raw]
 
 
+@pytest.mark.unix
 @given(st.binary() | st.text(r"\xu0123abf" + "\x85\u202eé").map(str.encode))
 def test_escape_name_is_valid_unicode_and_reversible(raw: bytes) -> None:
     escaped = escape_name(os.fsdecode(raw))
@@ -44,6 +46,7 @@ def test_escape_name_of_lone_surrogate_is_valid_unicode(name: str) -> None:
     assert r"\ud800" in escape_name(name).encode().decode()
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize(
     "locale",
     [

@@ -62,7 +62,7 @@ def test_error_is_printed_by_one_process(tmp_path: Path) -> None:
     assert "digits_train" not in done.stderr  # no traceback through our code
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.linux
 def test_unwritable_stdout_is_a_failure(tmp_path: Path) -> None:
     command = together("train", "--epochs", "1", "--out", str(tmp_path / "run"))
     with open("/dev/full", "w") as full:
@@ -71,6 +71,7 @@ def test_unwritable_stdout_is_a_failure(tmp_path: Path) -> None:
     assert "can't write the results: No space left on device" in done.stderr
 
 
+@pytest.mark.unix
 def test_concurrent_resume_is_refused(tmp_path: Path, slice_as_mnist: None) -> None:
     command = [sys.executable, str(SCRIPT), "train", "--epochs", "100000", "--out", str(tmp_path)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

@@ -81,6 +81,7 @@ def test_resume_finished_run() -> None:
     assert before == {name: (run.folder / name).read_bytes() for name in before}
 
 
+@pytest.mark.unix
 def test_resume_locked_run() -> None:
     run, _ = train(CONFIG)
     with run.lock(), pytest.raises(DigitsError, match="another process trains in runs/lenet5: w"):

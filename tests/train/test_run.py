@@ -44,6 +44,7 @@ def test_create_run_in_given_folder() -> None:
         create(Path("file/below"))
 
 
+@pytest.mark.unix
 def test_create_run_in_locked_folder() -> None:
     with run.create_run("lenet5", Path("mine")) as mine:
         with pytest.raises(DigitsError, match="another process trains in mine: wait"):
@@ -62,6 +63,7 @@ def test_create_run_after_kill_in_first_file() -> None:
         create(Path("mine"))
 
 
+@pytest.mark.unix
 def test_remove_stale_temps_leaves_other_files(tmp_path: Path) -> None:
     """Such as those of an export into the folder of an unfinished run, or the user's own."""
     with (

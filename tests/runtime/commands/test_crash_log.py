@@ -54,6 +54,7 @@ def test_worker_deaths_are_counted_until_refusal(path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.unix
 def test_process_deaths_are_counted_per_picture(path: Path) -> None:
     kill_while_reading(path, "a,\\u202e ä.png", "1")
     kill_while_reading(path, "b.png", "1")
@@ -69,6 +70,7 @@ def test_process_deaths_are_counted_per_picture(path: Path) -> None:
     assert len(path.read_text().splitlines()) == 1
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("content", [b"", b'\xff\0\n\n,,,\n"', b"x" * 1_000_000, b"a\r\nb\r"])
 def test_corrupt_log_is_ignored(path: Path, content: bytes) -> None:
     path.write_bytes(content)

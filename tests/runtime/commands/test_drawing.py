@@ -179,4 +179,4 @@ def test_save_chooses_format_by_suffix(tmp_path: Path) -> None:
         with Image.open(tmp_path / name) as saved:
             assert saved.format == form
     with pytest.raises(DigitsError, match="can't write"):
-        drawing.save(Path("/proc/nowhere/a.png"), image)
+        drawing.save(tmp_path / "a.png" / "c.png", image)

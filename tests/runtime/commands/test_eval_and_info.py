@@ -131,6 +131,7 @@ def test_predict_with_either_kernels(run: Run, pictures: list[Path], kernels: st
     assert out.startswith("7 ")
 
 
+@pytest.mark.linux
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["a$x_$b", "m$\\b$", "l\udce9", "new\nline", "plain"])
 def test_eval_plots_any_folder_name(
@@ -154,6 +155,7 @@ def test_unwritable_plot_still_prints_accuracy(run: Run, tmp_path: Path) -> None
     assert err.startswith("error: can't write")
 
 
+@pytest.mark.unix
 def test_eval_with_stderr_closed_succeeds(pictures: list[Path], tmp_path: Path) -> None:
     (tmp_path / "5").mkdir()
     shutil.copy(pictures[5], tmp_path / "5")

@@ -75,6 +75,7 @@ def test_recursive_patterns_match_glob(folder: Path, monkeypatch: pytest.MonkeyP
         assert bool(errors) != bool(found)
 
 
+@pytest.mark.unix
 def test_recursive_pattern_ignores_links_to_folders(folder: Path) -> None:
     """For glob.glob, two links back to their folder make 2**40 paths."""
     for name in ("one", "two"):
@@ -111,6 +112,7 @@ def step_into(name: str, folder: int) -> int:
     return other
 
 
+@pytest.mark.unix
 def test_expand_1000_nested_folders(folder: Path) -> None:
     with nested_folders(1000, "d", folder / "deeper" / "still"):
         found, errors = expand(folder, recursive=True)
@@ -122,6 +124,7 @@ def test_expand_1000_nested_folders(folder: Path) -> None:
     assert by_pattern == [found[0], found[4]]
 
 
+@pytest.mark.unix
 def test_folders_beyond_path_max_are_one_error(folder: Path) -> None:
     with nested_folders(30, "d" * 200, folder / "deeper" / "still"):
         found, [error] = expand(folder, recursive=True)
@@ -130,6 +133,7 @@ def test_folders_beyond_path_max_are_one_error(folder: Path) -> None:
     assert error.endswith(": File name too long")
 
 
+@pytest.mark.unix
 def test_links_to_folders_are_skipped(folder: Path) -> None:
     (folder / "deeper" / "loop.png").symlink_to(folder)
     (folder / "deeper" / "round.png").symlink_to("round.png")  # reported when it is opened
@@ -149,6 +153,7 @@ def test_plain_path_is_kept(folder: Path) -> None:
     assert len(errors) + len(found) == 2
 
 
+@pytest.mark.unix
 def test_loop_of_links_ends(folder: Path) -> None:
     (folder / "deeper" / "loop").symlink_to(folder)
     assert len(expand(folder, recursive=True)[0]) == 5

@@ -70,6 +70,7 @@ def test_read_with_two_jobs_prints_the_same_as_one(folder: Path) -> None:
     assert one.stdout.count("\n") >= len(EXPECTED)
 
 
+@pytest.mark.unix
 def test_skip_done_after_sigint_completes_the_results(folder: Path) -> None:
     names = [f"{number:03}.png" for number in range(200) if number != 33]
     for name in names[len(EXPECTED) :]:
@@ -176,6 +177,7 @@ def test_skip_done_accepts_bom_and_crlf(folder: Path) -> None:
     assert results.read_bytes() == saved
 
 
+@pytest.mark.unix
 def test_skip_done_with_stdout_closed_is_an_error(folder: Path) -> None:
     with (folder / "results.csv").open("w") as out:
         digits("predict", "many", "--csv", cwd=folder, stdout=out)

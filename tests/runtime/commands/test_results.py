@@ -38,6 +38,7 @@ def predict(folder: Path, *arguments: str) -> str:
     return done.stdout.decode()
 
 
+@pytest.mark.linux
 def test_skip_done_recognizes_escaped_names(folder: Path) -> None:
     written = predict(folder)
     assert "\n\\x3d1.jpg,7" in written and "\n\\x2d7.jpg,7" in written
@@ -46,6 +47,7 @@ def test_skip_done_recognizes_escaped_names(folder: Path) -> None:
     assert predict(folder, "--skip-done", "results.csv") == f"{header}\n"
 
 
+@pytest.mark.linux
 def test_skip_done_recognizes_unescaped_formula_names(folder: Path) -> None:
     """Earlier versions didn't escape formulas."""
     written = predict(folder)

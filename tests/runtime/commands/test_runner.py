@@ -23,6 +23,7 @@ class Started(NamedTuple):
         return self.answer
 
 
+@pytest.mark.unix
 def test_too_many_open_files_in_a_picture_ends_the_run(
     pictures: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -33,11 +34,13 @@ def test_too_many_open_files_in_a_picture_ends_the_run(
         runner.run(task, [str(pictures[2])], errors)
 
 
+@pytest.mark.unix
 def test_too_many_open_files_in_a_folder_ends_the_run(pictures: list[Path]) -> None:
     with no_free_file_descriptors(), pytest.raises(DigitsError, match=TOO_MANY_FILES):
         inputs.expand_paths([str(pictures[0].parent)], True, ErrorReporter().report)
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize(
     "arguments",
     [["predict", "PICTURE"], ["predict", "PICTURE", "--jobs", "2"], ["info"], ["eval", "--data"]],

@@ -3,7 +3,6 @@
 import csv
 import errno
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -168,6 +167,7 @@ def test_missing_folder_is_reported_and_retried(
     assert "No such file or directory; trying again" in printed[0]
 
 
+@pytest.mark.unix
 def test_hidden_and_irregular_files_are_ignored(bench: WatchBench, pictures: list[Path]) -> None:
     shutil.copy(pictures[1], bench.inbox / ".one.png")
     shutil.copy(pictures[1], bench.inbox / "one.txt")
@@ -179,6 +179,7 @@ def test_hidden_and_irregular_files_are_ignored(bench: WatchBench, pictures: lis
     assert bench.rows == [("deeper/two.png", "2")]
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize("name", [b"\xff.png", b"two\nlines.png", b'a,"b".png'])
 def test_any_file_name_is_recognized_after_restart(
     bench: WatchBench, pictures: list[Path], name: bytes
@@ -234,6 +235,7 @@ def test_partial_header_is_rewritten(bench: WatchBench, pictures: list[Path]) ->
     assert [digit for _, digit in bench.rows] == ["1"]
 
 
+@pytest.mark.unix
 def test_foreign_file_in_place_of_results_is_kept(bench: WatchBench, pictures: list[Path]) -> None:
     shutil.copy(pictures[1], bench.inbox)
     bench.advance(0, 2)
@@ -278,6 +280,7 @@ def test_unreadable_subfolder_is_reported_and_skipped(
     assert printed == f"error: can't read {bench.inbox / 'lost+found'}: Permission denied"
 
 
+@pytest.mark.unix
 def test_damaged_picture_with_newline_in_name_is_one_row(bench: WatchBench) -> None:
     (bench.inbox / "two\nlines\x1b.png").write_bytes(b"\x89PNG")
     bench.advance(0, 2, 60)
@@ -298,6 +301,7 @@ def test_failing_output_ends_after_writing_the_row(bench: WatchBench, pictures: 
     assert len(bench.rows) == 1
 
 
+@pytest.mark.unix
 def test_moved_results_start_a_new_file(bench: WatchBench, pictures: list[Path]) -> None:
     for number in (0, 1):
         shutil.copy(pictures[number], bench.inbox)
@@ -309,6 +313,7 @@ def test_moved_results_start_a_new_file(bench: WatchBench, pictures: list[Path])
     assert bench.results.with_name("1.csv").read_text().count("\n") == 2
 
 
+@pytest.mark.unix
 def test_second_writer_of_the_log_is_refused(tmp_path: Path) -> None:
     first = CsvLog(tmp_path / "r.csv", ["file"])
     with pytest.raises(DigitsError, match="another process"):
@@ -320,6 +325,8 @@ def limit_file_size(size: int) -> Callable[[], None]:
     """For preexec_fn: files can't grow beyond `size` bytes, as on a full disk."""
 
     def limit() -> None:
+        import resource
+
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
@@ -357,6 +364,7 @@ def terminate(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.wait(30), *rest
 
 
+@pytest.mark.unix
 @pytest.mark.slow
 def test_restart_after_sigterm_continues(tmp_path: Path, pictures: list[Path]) -> None:
     (tmp_path / "inbox").mkdir()
@@ -373,8 +381,11 @@ def test_restart_after_sigterm_continues(tmp_path: Path, pictures: list[Path]) -
     assert sorted(int(row.split(".")[0]) for row in rows) == list(range(40))
 
 
+@pytest.mark.linux
 @pytest.mark.slow
 def test_full_disk_is_retried(tmp_path: Path, pictures: list[Path]) -> None:
+    import resource
+
     (tmp_path / "inbox").mkdir()
     for picture in pictures:
         shutil.copy(picture, tmp_path / "inbox")
@@ -464,6 +475,7 @@ def test_too_many_open_files_end_without_a_row(
     assert not bench.results.read_bytes()
 
 
+@pytest.mark.linux
 def test_empty_file_is_not_opened(
     bench: WatchBench, pictures: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -593,6 +605,7 @@ def test_stalled_disk_does_not_delay_others(
     assert [digit for _, digit in bench.rows] == ["1", "2"]
 
 
+@pytest.mark.linux
 @pytest.mark.slow
 def test_nested_folders_1000_deep_and_beyond_path_max(
     bench: WatchBench, pictures: list[Path], capsys: pytest.CaptureFixture[str]

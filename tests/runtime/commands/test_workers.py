@@ -75,6 +75,7 @@ def test_results_larger_than_a_pipe_buffer() -> None:
     ) == list(map(enlarge, items))
 
 
+@pytest.mark.unix
 def test_item_that_kills_a_worker_loses_only_itself() -> None:
     items = [str(number) for number in range(200)]
     results = list(workers.parallel_map(partial(return_work, die_at_40), items, 2, report_death))
@@ -94,6 +95,7 @@ def test_worker_that_died_idle_loses_nothing() -> None:
     assert done == items
 
 
+@pytest.mark.unix
 def test_workers_that_die_at_start_are_an_error() -> None:
     with pytest.raises(WorkerDied):
         list(workers.parallel_map(die_at_start, list(map(str, range(40))), 2, report_death))
@@ -115,6 +117,7 @@ def test_closed_parallel_map_starts_no_more_items(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) < 200
 
 
+@pytest.mark.linux
 def test_workers_end_when_their_parent_is_killed() -> None:
     code = """
 from functools import partial

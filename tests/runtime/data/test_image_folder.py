@@ -60,6 +60,7 @@ def test_missing_digit_folder_is_allowed(folder: Path) -> None:
     assert [label for _, label in read(folder)[0]] == list(range(1, 10))
 
 
+@pytest.mark.unix
 def test_folders_not_named_by_digit_are_a_warning(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,6 +169,7 @@ def test_malformed_table_is_an_error(tmp_path: Path, text: bytes) -> None:
         read(table)
 
 
+@pytest.mark.unix
 def test_path_without_labelled_pictures_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file or folder"):
         read(tmp_path / "nowhere")

@@ -81,6 +81,7 @@ def test_truncated_utf_16_loses_one_row(tmp_path: Path) -> None:
     assert len(errors) == 1
 
 
+@pytest.mark.linux
 def test_names_escaped_by_results_are_unescaped(tmp_path: Path) -> None:
     """A table may be an edited copy of results, whose names are escaped."""
     names = ["=1.png", "-7.png", "a\nb.png", "\udcff.png", r"\x3d1.png", "\u202e.png"]
@@ -92,6 +93,7 @@ def test_names_escaped_by_results_are_unescaped(tmp_path: Path) -> None:
     assert errors == []
 
 
+@pytest.mark.linux
 def test_names_that_only_look_escaped_are_kept(tmp_path: Path) -> None:
     names = ["=1.png", "-7.png", r"\x411.png", "\udcff.png", r"\xfe", r"a\u0007.png", "gone"]
     for name in names[:-1]:

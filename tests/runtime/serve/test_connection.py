@@ -1,5 +1,4 @@
 import json
-import resource
 import socket
 import threading
 import time
@@ -266,6 +265,7 @@ def receive_available(client: socket.socket) -> bytes:
         return b""
 
 
+@pytest.mark.unix
 @pytest.mark.slow
 def test_health_probe_amid_1000_half_open_connections() -> None:
     with served() as server:
@@ -279,6 +279,7 @@ def test_health_probe_amid_1000_half_open_connections() -> None:
             half.close()
 
 
+@pytest.mark.unix
 @pytest.mark.slow
 def test_more_connections_than_open_files_recovers() -> None:
     """asyncio once accepted every connection, ran out of files and never recovered."""
@@ -292,11 +293,12 @@ def test_more_connections_than_open_files_recovers() -> None:
         pytest.fail("the server has not recovered")
 
 
+@pytest.mark.unix
 def test_too_few_open_files_raise_digits_error(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda of: (64, 64))
-    monkeypatch.setattr(resource, "setrlimit", lambda of, to: None)
+    monkeypatch.setattr("resource.getrlimit", lambda of: (64, 64))
+    monkeypatch.setattr("resource.setrlimit", lambda of, to: None)
     with pytest.raises(DigitsError, match=r"only 64 are allowed: raise `ulimit -n`"):
         make_server(App(Settings(), classifier))
 

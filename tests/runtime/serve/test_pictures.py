@@ -66,6 +66,7 @@ def client(classifier: Classifier) -> TestClient:
     return make_client(classifier)
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize(
     ("content", "status", "sentence"),
     [

@@ -171,6 +171,7 @@ def test_truncated_files_are_refused(pictures: list[Path]) -> None:
                 picture.load(raw[:length])
 
 
+@pytest.mark.unix
 def test_unreadable_paths(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, message in (
@@ -185,6 +186,7 @@ def test_unreadable_paths(tmp_path: Path) -> None:
             picture.load(path)
 
 
+@pytest.mark.unix
 def test_file_without_read_permission_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(encoded(Image.fromarray(GREY)))
     (tmp_path / "secret.png").chmod(stat.S_IWUSR)
@@ -312,7 +314,7 @@ def test_path_as_bytes_is_read() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
+@pytest.mark.linux
 def test_memory_of_large_picture() -> None:
     # Not getrusage, whose peak begins at that of the process which started this one.
     code = """
