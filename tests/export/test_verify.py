@@ -5,6 +5,7 @@ import torch
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
+from digits.inference.graph import INPUT
 from digits.inference.model import open_session
 from digits_export import graph, verify
 from digits_export.temperature import UNSCALED
@@ -82,3 +83,29 @@ def test_large_file_names_its_largest_tensor(network: Network) -> None:
         verify.check_size(300, 300, model)
     with pytest.raises(ModelError, match="not less than a third"):
         verify.check_size(300, 100, model)
+
+
+def test_parity_is_the_largest_difference_of_all_batches(
+    network: Network, test_slice: Split
+) -> None:
+    session = open_session(graph.build(network).SerializeToString(), "float")
+    verify.check_interface(session)
+    found = verify.check_parity(session, network, UNSCALED, test_slice.images)
+    with torch.inference_mode():
+        differences = [
+            np.abs(
+                UNSCALED.probabilities(network(torch.tensor(images[:, None]))).numpy()
+                - session.run(None, {INPUT[0]: images[:, None]})[0]
+            ).max()
+            for images in (test_slice.images[:batch] for batch in (1, 7, 256))
+        ]
+    assert 0 < found == max(differences) < verify.MAX_DIFFERENCE
+
+
+def test_only_a_digit_that_was_right_is_named_as_lost() -> None:
+    """Not one that is still right, or that was wrong before, however sure."""
+    split = Split(np.zeros((4, 28, 28), np.uint8), np.array([1, 2, 3, 4], np.uint8))
+    exact, quantized = answers([1, 9, 3, 4], 0.99), answers([1, 9, 3, 5], 0.99)
+    exact[3], quantized[3] = answers([4], 0.6)[0], answers([5], 0.6)[0]
+    with pytest.raises(ModelError, match="worst: digit 3, a 4"):
+        verify.check_accuracy("float", exact, quantized, split, max_drop=0)

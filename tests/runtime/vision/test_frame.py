@@ -164,3 +164,20 @@ def test_full_contrast_quantile(values: np.ndarray, scale: float) -> None:
     # No more than that are, but for others as dark as the lightest of them.
     assert (digit[0, full] > digit[0, full].min()).sum() <= 0.2 * inked.sum() + 1
     assert (np.diff(drawn[np.argsort(digit[0], kind="stable")]) >= 0).all()
+
+
+def test_dilate_grows_alike_on_all_sides() -> None:
+    dot = np.zeros((1, 1), np.float32) + 0.5
+    for growth in (1, 2):
+        down, right = np.indices((2 * growth + 1, 2 * growth + 1)) - growth
+        diamond = 0.5 * (abs(down) + abs(right) <= growth)
+        np.testing.assert_array_equal(frame._dilate(dot, growth), diamond)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_lopsided_digit_is_not_cut_off(turns: int) -> None:
+    """Its centre of mass can't be in the middle: the end of its tail would be outside."""
+    ink = np.zeros((20, 20), np.uint8)
+    ink[:, :5] = ink[9:11] = 255
+    framed = frame.to_mnist([np.rot90(ink, turns)])[0]
+    assert (framed > 0).sum() == (ink > 0).sum()
