@@ -1,3 +1,4 @@
+import errno
 import glob
 import io
 import os
@@ -198,3 +199,22 @@ def test_stdin_over_the_size_limit_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(content))
     with pytest.raises(PictureError, match="larger than 1 MB"):
         inputs.read_source("-")
+
+
+def test_failing_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Torn(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: object) -> int:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Torn())))
+    with pytest.raises(PictureError, match="can't read a picture from stdin: Input/output error"):
+        inputs.read_source("-")
+
+
+def test_empty_name_is_an_error() -> None:
+    errors: list[PictureError] = []
+    assert inputs.expand_paths([""], False, errors.append) == []
+    assert [str(error) for error in errors] == ["'' is not a file name"]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +211,20 @@ def test_webp_size_before_opening(lossless: bool, mode: str) -> None:
 def test_webp_over_50_megapixels() -> None:
     raw = encoded(Image.new("RGB", (16000, 4000)), "WEBP", quality=1, method=0)
     assert_refused(raw, "a WebP, has too many pixels: at most 50 million")
+
+
+@pytest.mark.parametrize(
+    ("size", "cause"),
+    [
+        ((0, 5), "has no pixels"),
+        ((5, 0), "has no pixels"),
+        ((10_000, 10_001), "with 10000 x 10001 has too many pixels: at most 100 million"),
+        ((1_000_001, 1), "has more than a million pixels a side"),
+        ((1, 1_000_001), "has more than a million pixels a side"),
+        ((10_000, 10_000), ""),
+        ((1_000_000, 100), ""),
+    ],
+)
+def test_sizes_that_are_refused(size: tuple[int, int], cause: str) -> None:
+    with pytest.raises(PictureError, match=cause) if cause else nullcontext():
+        limits.check_size("it", *size)
