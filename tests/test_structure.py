@@ -25,7 +25,7 @@ HIGHER_LAYERS = {
 
 def imports(file: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -36,7 +36,7 @@ def imports(file: Path) -> set[str]:
 def imported_digits_modules(file: Path) -> set[str]:
     """Return the names directly below `digits` that a file imports from."""
     found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -83,7 +83,7 @@ def test_serve_extra_imported_only_by_serve() -> None:
 
 def test_dynamic_imports_only_in_cli_and_decoder() -> None:
     for file in sorted((ROOT / "runtime" / "digits").rglob("*.py")):
-        text = file.read_text()
+        text = file.read_text(encoding="utf-8")
         # Pillow's decoders are imported by name too.
         assert file.name in ("cli.py", "decoder.py") or "import_module" not in text, file
         assert "__import__" not in text, file
@@ -148,7 +148,7 @@ def test_document_links_resolve() -> None:
     documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
     assert len(documents) > 5
     for document in documents:
-        for link in re.findall(r"\]\(([^)#]+)", document.read_text()):
+        for link in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
             assert link.startswith("https://") or (document.parent / link).exists(), (
                 f"{document}: {link}"
             )
