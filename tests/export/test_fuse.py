@@ -96,7 +96,9 @@ def layers_from(first: nn.Conv2d, pool: int = 2) -> list[nn.Module]:
     [
         (layers_from(nn.Conv2d(1, 6, 5)), True),
         (layers_from(nn.Conv2d(1, 6, (3, 5))), True),
+        (layers_from(nn.Conv2d(1, 6, (5, 7))), True),
         (layers_from(nn.Conv2d(1, 6, 4)), False),  # 25 rows: the pool drops one
+        (layers_from(nn.Conv2d(1, 6, (5, 4))), False),
         (layers_from(nn.Conv2d(1, 6, 5, padding=2)), False),
         (layers_from(nn.Conv2d(3, 6, 5)), False),
         (layers_from(nn.Conv2d(1, 6, 5), pool=3), False),

@@ -233,4 +233,5 @@ def test_no_ink_has_no_components(shape: tuple[int, int]) -> None:
     assert components.size == 0
     assert components.first.tolist() == [0]
     assert (components.label_map(shape) == -1).all()
+    assert len(components.mass) == len(components.peak) == 0
     assert components.select(np.zeros(0, np.bool_)).size == 0
