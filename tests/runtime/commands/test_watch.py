@@ -383,9 +383,12 @@ def test_restart_after_sigterm_continues(tmp_path: Path, pictures: list[Path]) -
 
 @pytest.mark.linux
 @pytest.mark.slow
-def test_full_disk_is_retried(tmp_path: Path, pictures: list[Path]) -> None:
+def test_full_disk_is_retried(
+    tmp_path: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     import resource
 
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # its file would be too large too
     (tmp_path / "inbox").mkdir()
     for picture in pictures:
         shutil.copy(picture, tmp_path / "inbox")
