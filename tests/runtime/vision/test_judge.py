@@ -296,3 +296,20 @@ def test_several_with_two_sure_digits() -> None:
     one = judged(found, sure(8, 0.2), sure(3), sure(7, 0.15))
     assert both.several > one.several
     assert both.several > both.none
+
+
+@pytest.mark.parametrize(
+    ("pens", "apart"), [((3, 3), 0), ((3, 6), math.log(2)), ((6, 3), math.log(2))]
+)
+def test_pens_of_several_are_compared_in_pixels_of_the_picture(
+    pens: tuple[int, int], apart: float
+) -> None:
+    """The same pen draws a thicker line in the frame of the smaller digit."""
+    found = [made("main"), made("second", Box(200, 60, 220, 90))]
+    sides = [max(one.component.box.width, one.component.box.height) for one in found]
+    assert sides[0] != sides[1]
+    values = features(found, frames(found), np.array([sure(1)] * 2), SHAPE)
+    values[:, FEATURES.index("width")] = np.log(np.divide(pens, sides))
+    evidence = judging.several_features(found, values)
+    assert evidence is not None
+    assert evidence[SEVERAL_FEATURES.index("pen")] == pytest.approx(apart)
