@@ -77,16 +77,53 @@ def test_row_that_takes_several_writes_is_complete(
 
 
 def test_unwritable_place_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(WriteFailed, match="can't write"):
+    with pytest.raises(WriteFailed, match=r"can't write .*log.csv: No such file or directory"):
         CsvLog(tmp_path / "missing" / "log.csv", COLUMNS)
 
 
 def test_other_columns_are_refused_and_the_file_unlocked(path: Path) -> None:
     path.write_bytes(b"file,class\na.png,1\n")
-    with pytest.raises(DigitsError, match="unexpected CSV header"):
+    with pytest.raises(DigitsError, match=r"log.csv: unexpected CSV header"):
         CsvLog(path, COLUMNS)
     close(CsvLog(path, ("file", "class")))
     assert path.read_bytes() == b"file,class\na.png,1\n"
+
+
+def test_lone_surrogates_are_escaped(path: Path) -> None:
+    append(path, ("\ud800", 1))
+    assert path.read_bytes() == b"file,digit\n\\ud800,1\n"
+
+
+@pytest.mark.unix
+def test_moved_log_is_begun_anew(path: Path) -> None:
+    log = CsvLog(path, COLUMNS)
+    log.append(("a.png", 1))
+    path.rename(path.with_name("old.csv"))
+    for row in (("b.png", 2), ("c.png", 3)):
+        log.append(row)
+    close(log)
+    assert path.read_bytes() == b"file,digit\nb.png,2\nc.png,3\n"
+    assert path.with_name("old.csv").read_bytes() == b"file,digit\na.png,1\n"
+    close(CsvLog(path.with_name("old.csv"), COLUMNS))  # it was closed, and so unlocked
+
+
+@pytest.mark.unix
+def test_log_in_use_is_refused(path: Path) -> None:
+    log = CsvLog(path, COLUMNS)
+    with pytest.raises(DigitsError, match=r"another process is writing .*log.csv"):
+        CsvLog(path, COLUMNS)
+    close(log)
+    append(path)
+
+
+@pytest.mark.unix
+def test_log_is_readable_by_all_and_not_executable(path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        append(path)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_failing_fsync_is_no_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
