@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from digits.classifier import Classifier
 from digits.data.mnist import Split
 from tests import strokes
-from tests.benchmarks import continental, nondigits
+from tests.benchmarks import continental, engines, nondigits
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,12 @@ def test_traced_digits_are_recognized(test_slice: Split) -> None:
             ImageDraw.Draw(paper).line(points, fill=0, width=10, joint="curve")
         read += str(Classifier().predict(paper).digit) == truth
     assert read > 32
+
+
+@pytest.mark.slow
+def test_engines_agree(test_slice: Split) -> None:
+    calls = engines.ready(test_slice.images[:32, None], batch=1)  # raises AssertionError
+    assert {"PyTorch, eager", "NumPy"} <= calls.keys()
 
 
 def images_of(split: Split, label: int) -> np.ndarray:

@@ -21,7 +21,9 @@ from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED
 from digits_export import graph
 from digits_export.fuse import from_phases
+from digits_export.temperature import TemperatureScaling
 from digits_train.models import LeNet5
+from digits_train.models.network import NONE, Normalize
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -36,8 +38,9 @@ EXACT, ROUNDED = 1e-4, 3e-2
 class Network:
     """The float network equivalent to the bundled int8 file, in the engines' formats."""
 
-    weights: dict[str, Floats]  # by PyTorch's names, for pixels 0 to 255
-    torch: LeNet5
+    weights: dict[str, Floats]  # by PyTorch's names, for pixels 0 to 255; fc3 gives eleven logits
+    torch: LeNet5  # its ten logits,
+    scaling: TemperatureScaling  # which this turns into probabilities
     onnx: bytes
 
 
@@ -55,13 +58,16 @@ def bundled() -> Network:
         weights["conv1.weight"], weights["conv1.bias"]
     )
     network = LeNet5()
-    del network.normalize  # the exporter has folded it into the weights
-    network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+    ten = {name: array[:NONE] if "fc3" in name else array for name, array in weights.items()}
+    network.load_state_dict({name: torch.tensor(array) for name, array in ten.items()})
     network.eval()
-    # As other exporters do, without phases.
-    with patch.object(graph, "matches_phases", return_value=False):
-        plain = graph.build(network).SerializeToString()
-    return Network(weights, network, plain)
+    scaling = TemperatureScaling(none_logit=float(weights["fc3.bias"][NONE]))
+    # As other exporters do, without phases; the weights hold the normalization already.
+    plainly = patch.object(graph, "matches_phases", return_value=False)
+    with plainly, patch.multiple(Normalize, mean=0.0, std=1 / 255):
+        file = graph.build(network, scaling).SerializeToString()
+    del network.normalize
+    return Network(weights, network, scaling, file)
 
 
 def digits(network: Network, batch: int) -> Call:
@@ -138,8 +144,8 @@ def openvino(network: Network, batch: int) -> Call:
 
 
 def pytorch(network: Network, batch: int) -> Call:
-    chain = network.torch
-    return lambda pixels: chain(torch.from_numpy(pixels).float()).softmax(1).numpy()
+    chain, probabilities = network.torch, network.scaling.probabilities
+    return lambda pixels: probabilities(chain(torch.from_numpy(pixels).float())).numpy()
 
 
 def numpy(network: Network, batch: int) -> Call:
@@ -176,7 +182,8 @@ def numpy(network: Network, batch: int) -> Call:
         values = np.maximum(values @ matrices[1] + biases[1], 0)
         values = values @ matrices[2] + biases[2]
         odds = np.exp(values - values.max(1, keepdims=True))
-        probabilities: Floats = odds / odds.sum(1, keepdims=True)
+        odds /= odds.sum(1, keepdims=True)
+        probabilities: Floats = odds[:, :NONE] + odds[:, NONE:] / NONE
         return probabilities
 
     return call

@@ -86,5 +86,9 @@ def lenet5(weights: Weights, batch: int) -> bytes:
         chain.add(
             "FULLY_CONNECTED", [batch, len(matrix)], dense, matrix, weights[f"fc{layer}.bias"]
         )
-    chain.add("SOFTMAX", [batch, 10], schema.SoftmaxOptionsT(beta=1.0))
+    chain.add("SOFTMAX", [batch, 11], schema.SoftmaxOptionsT(beta=1.0))
+    # The eleventh class, "no digit", is divided among the ten.
+    shares = np.hstack([np.eye(10), np.full((10, 1), 0.1)]).astype(np.float32)
+    none = np.zeros(10, np.float32)
+    chain.add("FULLY_CONNECTED", [batch, 10], schema.FullyConnectedOptionsT(), shares, none)
     return chain.file(pixels)
