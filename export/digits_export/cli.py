@@ -96,7 +96,7 @@ def export(
 ) -> None:
     """Export a trained network to ONNX files, and verify that they agree with it."""
     if quantize != "static" and (calibration or calibration_images):
-        raise typer.BadParameter("only static quantization is calibrated")
+        raise typer.BadParameter("it needs --quantize static")
     # torch and onnx take seconds to import and may not be installed; --help needs neither.
     from digits_export.export import ExportConfig, export_run
     from digits_train import models

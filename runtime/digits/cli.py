@@ -109,7 +109,7 @@ def watch(
     reject: options.Reject = "unsure",
     as_json: options.Json = False,
 ) -> None:
-    """Read each picture that arrives in a folder, until SIGTERM or Ctrl-C."""
+    """Read each picture that arrives in a folder, until stopped."""
     from functools import partial
 
     from digits.commands import folder_reader
@@ -185,7 +185,7 @@ def info(
     network: options.Network = None,
     as_json: options.JsonObject = False,
 ) -> None:
-    """Describe a model file or a checkpoint, and verify that it is intact."""
+    """Describe and verify a model file or a checkpoint."""
     from digits.commands import reports
     from digits.text import to_json
 
@@ -216,7 +216,10 @@ def bench(
     model_sha256: options.ModelSha256 = None,
     as_json: options.JsonObject = False,
 ) -> None:
-    """Measure how fast a model is on this device; with x.int8.onnx, also x.onnx."""
+    """Measure how fast a model is on this device.
+
+    Given x.int8.onnx, also measure x.onnx beside it.
+    """
     from digits.commands import reports
     from digits.commands.bench import benchmark, device_info
     from digits.text import to_json

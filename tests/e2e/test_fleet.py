@@ -162,8 +162,8 @@ def test_sighup_reloads_model_without_dropped_request(tmp_path: Path, pictures: 
     ):
         assert recipe_of(server) != "another"
         for new, words in (
-            (other, "the model was loaded anew"),
-            (other[:-1], "the model wasn't loaded anew"),
+            (other, "the model was reloaded"),
+            (other[:-1], "the model was not reloaded"),
         ):
             (tmp_path / "new").write_bytes(new)
             os.replace(tmp_path / "new", path)

@@ -286,7 +286,7 @@ def test_serve_survives_invalid_probabilities(
         for path, content in (("/predict", picture), ("/read", picture), (infer, bright)):
             answer = client.post(path, content=content)
             assert answer.status_code == 500
-            assert answer.json() == {"error": "the model failed on this; the server's log says how"}
+            assert answer.json() == {"error": "the model failed; see the server's log"}
             said = capsys.readouterr().err
             message = f"error: {invalid_model} outputs invalid probabilities (request "
             assert said.startswith(message) and said.count("\n") == 1

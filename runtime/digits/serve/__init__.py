@@ -1,24 +1,24 @@
 """The web page and the API: `digits serve`. Needs the extra `serve`.
 
-cli            options and variables to settings
-settings       how a server is set up
-limits         how large, how slow and how many; part of the settings
-probe          asks a server of this machine whether it is ready
-server         the socket, the signals, TLS, uvicorn
-addresses      where other devices find this machine
-connection     closes connections that are too slow, too long or too many
-app            which address does what
-middleware     what holds for every request: its time, its count, its id, the headers of its answer
-access         who may ask: hosts and the token
-refusals       how a request is refused
-body           reads what a client sends, within limits
+cli            from options and variables to settings
+settings       the options of `digits serve`
+limits         sizes, times and counts; part of the settings
+probe          health check for containers
+server         socket, signals, TLS, uvicorn
+addresses      the addresses at which other devices reach this machine
+connection     closes connections that are too slow, too large or too many
+app            the endpoints
+middleware     for every request: time limit, metrics, id, security headers
+access         allowed hosts and the token
+refusals       errors as responses
+body           reads bodies and uploads, within limits
 v2             the Open Inference Protocol: tensors in, tensors out
-batcher        runs the network once for the tensors that arrive together
-picture_queue  gives pictures that wait together to a process
-pictures       what such a process does: what `digits predict --json` and `read --json` print out
-metrics        what Prometheus may know
-schemas        the JSON of the API, as types
+batcher        dynamic batching of tensors
+picture_queue  queue and batches of pictures for the processes that read them
+pictures       what these processes do
+metrics        for Prometheus
+schemas        the API's JSON, as types
 openapi        the API's description
-pages          the files of the two below
-page/, docs/   the page to draw on, and the API's: HTML, CSS, JavaScript
+pages          serves the two folders below
+page/, docs/   the page to draw on, and the API's documentation: HTML, CSS, JavaScript
 """

@@ -1,4 +1,4 @@
-"""Who may ask: the host that a request is meant for, and the token that it brings."""
+"""Access control: the host that a request is for, and its token."""
 
 import hmac
 import ipaddress
@@ -11,17 +11,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from digits.serve.refusals import error_response
 
-HEALTH = "/v2/health/"  # a probe needs neither a name nor a token
+HEALTH = "/v2/health/"  # needs no known host and no token
 
 
 class AllowedHosts:
-    """Answers requests for known hosts alone.
+    """Refuse requests for unknown hosts, which prevents DNS rebinding.
 
-    A page of a stranger can have its own name lead to this address (DNS rebinding); its requests
-    then count as this server's own, but the Host header still has the stranger's name.
+    A foreign page can make its own name resolve to this address; its requests then count as same
+    origin, but their Host header still has the foreign name.
 
-    names: without ports; *.example.org is all below, * any. IP addresses, localhost and this
-    machine's name are always known.
+    names: without ports; *.example.org allows all subdomains, * any name. IP addresses, localhost
+    and this machine's name are always allowed.
     """
 
     def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
@@ -36,7 +36,7 @@ class AllowedHosts:
         if scope["type"] == "http" and not self._any and not scope["path"].startswith(HEALTH):
             hosts = [value for name, value in scope["headers"] if name == b"host"]
             if not all(map(self._knows, hosts)):
-                message = "this server doesn't answer for that host; see --allowed-hosts"
+                message = "this host is not allowed; see --allowed-hosts"
                 await error_response(421, message)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -49,7 +49,7 @@ class AllowedHosts:
 
 
 class BearerToken:
-    """Answers requests that bring the token. public: paths that need none."""
+    """Refuse requests without the token. public: paths that need none."""
 
     def __init__(self, app: ASGIApp, token: str, public: Collection[str]) -> None:
         self._app, self._public = app, frozenset(public)
@@ -60,7 +60,7 @@ class BearerToken:
             scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
             known = hmac.compare_digest(token.strip().encode("latin-1"), self._expected)
             if scheme.lower() != "bearer" or not known:
-                message = "a token is needed: Authorization: Bearer TOKEN"
+                message = "a token is required: Authorization: Bearer TOKEN"
                 refusal = error_response(401, message, {"www-authenticate": "Bearer"})
                 await refusal(scope, receive, send)
                 return

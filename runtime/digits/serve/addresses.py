@@ -1,21 +1,21 @@
-"""Where other devices find this machine."""
+"""The addresses at which other devices reach this machine."""
 
 import ipaddress
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
 
-# An address of documentation (RFC 5737, RFC 3849) for each family. A UDP socket that is connected
-# to it sends nothing, but knows which of the machine's own addresses it would send from.
+# Documentation addresses (RFC 5737, RFC 3849). Connecting a UDP socket to one sends nothing, but
+# picks the machine's own address that it would send from.
 _ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 _DISCARD = 9  # a port
 
 
 def reachable(address: str) -> list[str]:
-    """The addresses that another device can open when a server listens on `address`.
+    """List the addresses that other devices can open when a server listens on `address`.
 
-    For one that stands for all of the machine (0.0.0.0, ::), those on its networks, the likeliest
-    first; for a loopback address, none.
+    For 0.0.0.0 and ::, those on the machine's networks, the likeliest first; for a loopback
+    address, none.
     """
     bind = ipaddress.ip_address(address)
     if bind.is_loopback:
@@ -30,7 +30,7 @@ def _own(family: socket.AddressFamily) -> Iterator[str]:
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((_ELSEWHERE[family], _DISCARD))
         yield probe.getsockname()[0]
-    with suppress(OSError):  # a name that nobody knows
+    with suppress(OSError):  # the host name doesn't resolve
         for entry in socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_STREAM):
             yield str(entry[4][0])
 

@@ -1,4 +1,4 @@
-"""Which address does what."""
+"""The application: what each URL does."""
 
 import asyncio
 import json
@@ -40,8 +40,8 @@ _INLINE_BYTES = 64 << 10  # bytes of JSON that are parsed in less time than a th
 class App:
     """The application.
 
-    classifier: the model that it serves at first; by default the one that the settings name.
-    start_worker: gives what reads pictures with a model, by default a process.
+    classifier: the first model to serve; by default the one in the settings. start_worker: starts
+    what reads pictures with a model; by default a process.
 
     Raises ModelError when the model can't be used.
     """
@@ -73,22 +73,22 @@ class App:
         await self._app(scope, receive, send)
 
     async def reload(self) -> None:
-        """Serve what the model's file holds now; what is no model is logged, and changes nothing.
+        """Serve what the model's file holds now. An unusable file is logged and changes nothing.
 
-        Requests that have come before are answered by the one that was served before.
+        The previous model answers the requests that came before.
         """
         try:
             await self._service.replace_model(await asyncio.to_thread(_load, self.settings))
         except DigitsError as error:
-            LOG.error("the model wasn't loaded anew: %s", error)
+            LOG.error("the model was not reloaded: %s", error)
             self.metrics.reloads.labels("failed").inc()
         else:
-            LOG.info("the model was loaded anew")
+            LOG.info("the model was reloaded")
             self.metrics.reloads.labels("done").inc()
 
 
 def _load(settings: Settings) -> Classifier:
-    """The model in memory: processes that start later get it, even when its file has changed."""
+    """Keep the file in memory, for processes that start after it has changed."""
     content = model_file.read_file(settings.model)
     sure = settings.reject == "unsure"
     return Classifier(content, kernels=settings.kernels, reject=sure, sha256=settings.model_sha256)
@@ -113,7 +113,7 @@ def _middleware(settings: Settings, files: dict[str, bytes]) -> list[Middleware]
 
 
 class _Service:
-    """What the addresses do. files: those of the pages, by their path."""
+    """The endpoints. files: the pages and what they load, by URL path."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ class _Service:
         self._metrics.set_model(self._name, self._version, network)
 
     def routes(self) -> list[Route]:
-        """The addresses."""
+        """All routes."""
         models = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
         return [
             Route("/v2", self.server),
@@ -224,6 +224,9 @@ class _Service:
         max_bytes = self._settings.max_form_bytes + self._settings.max_picture_bytes
         async with self._bodies.read(request, max_bytes) as body:
             name, content = await read_upload(request, body)
+            if len(content) > self._settings.max_picture_bytes:
+                most = self._settings.max_picture_bytes
+                raise Refused(413, f"a picture may have at most {most:,} bytes")
             upload = Upload(command, name, content, frame == "true")
             answer = await self._pictures.answer(upload)
         self._metrics.count_digits(command, answer.confidences, answer.unsure)
@@ -238,7 +241,7 @@ class _Service:
         return self._openapi
 
     def _describe(self) -> dict[str, object]:
-        from digits.serve import openapi  # whose pydantic takes 10 MB
+        from digits.serve import openapi  # here, as pydantic takes 10 MB
 
         token = self._settings.token is not None
         return openapi.schema(self._name, self._version, self._settings, token)
@@ -255,7 +258,7 @@ class _Service:
 
 
 def _json(content: object) -> Response:
-    """What can be JSON, and dataclasses in it."""
+    """Respond with JSON, in which dataclasses may stand."""
     return Response(json.dumps(content, default=asdict), media_type="application/json")
 
 
@@ -271,11 +274,11 @@ async def _picture_error(request: Request, error: Exception) -> Response:
 
 
 async def _model_error(request: Request, error: Exception) -> Response:
-    """The log gets the message, which names a file; the client needn't know where it is."""
+    """Log the message, which names a file; the client needn't know where it is."""
     print_stderr(f"error: {error} (request {request_id(request.scope)})")
-    return error_response(500, "the model failed on this; the server's log says how")
+    return error_response(500, "the model failed; see the server's log")
 
 
 async def _internal_error(_: Request, error: Exception) -> Response:
-    """A bug: uvicorn prints the traceback on stderr, the client gets none of it."""
-    return error_response(500, "digits has failed; its log says how")
+    """A bug: uvicorn prints the traceback to stderr; the client doesn't get it."""
+    return error_response(500, "internal error; see the server's log")

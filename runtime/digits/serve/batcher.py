@@ -1,6 +1,6 @@
-"""Runs the network once for the requests that arrive together.
+"""Dynamic batching: one run of the network for the requests that arrive together.
 
-While one batch runs, the next gathers; nobody waits for a batch to fill.
+While one batch runs, the next one fills; no request waits for a batch to fill.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from digits.serve.refusals import Refused
 
 
 class _Batch:
-    """Digits that run together."""
+    """Digits for one run."""
 
     def __init__(self) -> None:
         self.images: list[NDArray[np.uint8]] = []
@@ -24,16 +24,16 @@ class _Batch:
         self.rows: asyncio.Task[NDArray[np.float32]]
 
     def add(self, images: NDArray[np.uint8]) -> slice:
-        """Where the answers will be."""
+        """Return the rows that the answers will have."""
         self.images.append(images)
         self.size += len(images)
         return slice(self.size - len(images), self.size)
 
 
 class Batcher:
-    """The network and the digits that wait for it. Belongs to one event loop.
+    """Batches digits for the network. Belongs to one event loop.
 
-    model: the network, which may become another one between two runs.
+    model: the network; it may be replaced between two runs.
     """
 
     def __init__(self, model: Model, limits: Limits, metrics: Metrics) -> None:
@@ -44,9 +44,9 @@ class Batcher:
         self._thread = ThreadPoolExecutor(1, "network")
 
     async def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What `Model.probabilities` says of 1 to `max_batch` digits.
+        """Return what `Model.probabilities` returns for 1 to `max_batch` digits.
 
-        Raises Refused when too many digits wait already.
+        Raises Refused if the queue is full.
         """
         if self.waiting + len(images) > self._limits.max_queued_digits:
             message = "too many digits are waiting"
@@ -57,7 +57,7 @@ class Batcher:
             batch.rows = asyncio.create_task(self._run(batch))
         self.waiting += len(images)
         place = batch.add(images)
-        # One client that goes away must not end what the others wait for.
+        # A client that disconnects must not cancel the batch for the others.
         return (await asyncio.shield(batch.rows))[place]
 
     async def _run(self, batch: _Batch) -> NDArray[np.float32]:

@@ -65,7 +65,7 @@ class BodyReader:
             body += chunk
             self._free -= len(chunk)
             if self._free < 0:
-                message = "too many pictures at the same time"
+                message = "too many requests at the same time"
                 raise Refused(429, message, _CLOSE | {"retry-after": "1"}, "memory_full")
         if received > max_bytes:
             raise too_large

@@ -27,7 +27,7 @@ def parse(arguments: Sequence[str], prog_name: str) -> Settings | None:
     if os.environ.get("DIGITS_PORT", "").startswith("tcp://"):
         del os.environ["DIGITS_PORT"]
     if os.environ.get("DIGITS_TOKEN") == "":  # Typer would take it for none, and let everybody in
-        raise DigitsError("$DIGITS_TOKEN is empty: set a token, or unset the variable")
+        raise DigitsError("$DIGITS_TOKEN is empty; set a token, or unset the variable")
     command = options.make_app()
     command.command(context_settings=_CONTEXT)(Settings)
     settings = typer.main.get_command(command).main(

@@ -1,4 +1,4 @@
-"""Closes connections that are too slow, too long or too many, which uvicorn leaves open."""
+"""An HTTP protocol that closes connections which are too slow, too large or too many."""
 
 import asyncio
 import json
@@ -30,9 +30,9 @@ _TOO_MANY = "too many connections"
 _TOO_MANY_CONNECTIONS = _raw_response(
     "503 Service Unavailable", _TOO_MANY, {**HEADERS, "retry-after": "1"}
 )
-_NOT_HTTP = _raw_response("400 Bad Request", "this is no request in HTTP")
+_NOT_HTTP = _raw_response("400 Bad Request", "not an HTTP request")
 _LARGE_HEAD = _raw_response(
-    "431 Request Header Fields Too Large", "the head of the request is too large"
+    "431 Request Header Fields Too Large", "the request's headers are too large"
 )
 
 
@@ -73,7 +73,7 @@ class LimitedProtocol(HttpToolsProtocol):
         # pause_writing: there is something unsent. asyncio's TLS takes 0 for always, and hangs.
         transport.set_write_buffer_limits(high=1, low=0)
         if len(self.connections) > self._max_connections and self._idle:
-            # Whoever holds connections and says nothing doesn't keep out who has something to say.
+            # Clients that hold idle connections must not keep out others.
             next(iter(self._idle))._abort("crowded_out")
         self._spare = len(self.connections) > self._max_connections
         if len(self.connections) <= self._max_connections + _SPARE:
@@ -143,7 +143,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
 
     def _await_head(self) -> None:
-        """Give the client time for the next head; uvicorn does so only between two requests."""
+        """Limit the time for the next request's headers; uvicorn does so only between requests."""
         self._idle.setdefault(self)
         self._unset_keepalive_if_required()
         self._deadline = self._deadline or self.loop.time() + self._limits.header_timeout
@@ -163,4 +163,4 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
 
-IdleConnections = dict[LimitedProtocol, None]  # in the order in which they fell idle
+IdleConnections = dict[LimitedProtocol, None]  # the longest idle first

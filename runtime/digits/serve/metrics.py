@@ -1,4 +1,4 @@
-"""What Prometheus may know: how many, how long, how sure; nothing else of what is on a picture."""
+"""Metrics for Prometheus: counts, durations and confidence, but nothing else about a picture."""
 
 import platform
 from collections.abc import Callable, Iterable
@@ -38,7 +38,7 @@ class Metrics:
         )
         self._seconds = Histogram(
             "digits_request_seconds",
-            "From the request's head to the end of its answer.",
+            "From a request's headers to the end of its answer.",
             ("endpoint",),
             buckets=_SECONDS,
             registry=registry,
@@ -51,15 +51,15 @@ class Metrics:
         )
         self.batch = _counts("digits_batch_digits", "Digits in one run of the network.", registry)
         self.picture_batch = _counts(
-            "digits_batch_pictures", "Pictures that share runs of the network.", registry
+            "digits_batch_pictures", "Pictures in one run of the network.", registry
         )
         self.reloads = Counter(
-            "digits_model_reloads", "Model files loaded anew.", ("result",), registry=registry
+            "digits_model_reloads", "Reloads of the model.", ("result",), registry=registry
         )
         self._describe_answers(registry)
         build = Gauge(
             "digits_build_info",
-            "What runs.",
+            "Versions in use.",
             ("version", "python", "onnxruntime"),
             registry=registry,
         )
@@ -68,13 +68,13 @@ class Metrics:
     def _describe_answers(self, registry: CollectorRegistry) -> None:
         self._answers = Counter(
             "digits_answers",
-            "Digits read: digit, or unsure.",
+            "Digits read, by answer: digit or unsure.",
             ("endpoint", "answer"),
             registry=registry,
         )
         self._confidence = Histogram(
             "digits_confidence",
-            "The largest probability of each digit that was read.",
+            "Confidence of each digit that was read.",
             ("endpoint",),
             buckets=_CONFIDENCES,
             registry=registry,
@@ -86,10 +86,10 @@ class Metrics:
             registry=registry,
         )
         self._loaded = Gauge(
-            "digits_model_loaded_timestamp_seconds", "When it was loaded.", registry=registry
+            "digits_model_loaded_timestamp_seconds", "When the model was loaded.", registry=registry
         )
 
-        # Finding them by their labels takes longer than counting.
+        # Looking them up by label takes longer than counting.
         self._of_request = cache(
             lambda endpoint, status: (
                 self._requests.labels(endpoint, status),
@@ -105,11 +105,11 @@ class Metrics:
         )
 
     def add_gauge(self, name: str, help_: str, depth: Callable[[], float]) -> None:
-        """Show a number that is asked for when somebody looks."""
+        """Add a number that is computed for each scrape."""
         Gauge(name, help_, registry=self._registry).set_function(depth)
 
     def set_model(self, name: str, version: str, model: Model) -> None:
-        """Another model is served from now on."""
+        """Describe the model that is served from now on."""
         metadata = model.metadata
         self._model.clear()
         self._model.labels(
@@ -129,7 +129,7 @@ class Metrics:
         self._refusals.labels(reason).inc()
 
     def count_digits(self, endpoint: str, confidences: Iterable[float], unsure: int) -> None:
-        """Count digits that were read, of which some are unsure: that they change shows drift."""
+        """Count digits that were read, and the unsure ones among them: a change shows drift."""
         histogram, digits, unsure_digits = self._of_answer(endpoint)
         total = 0
         for confidence in confidences:
@@ -139,7 +139,7 @@ class Metrics:
         unsure_digits.inc(unsure)
 
     def render(self) -> bytes:
-        """All of them in Prometheus' text form, version 0.0.4."""
+        """Return all metrics in Prometheus' text format, version 0.0.4."""
         return generate_latest(self._registry)
 
 

@@ -1,4 +1,4 @@
-"""What holds for every request: it ends in time, it is counted, and its answer is safe to show."""
+"""What applies to every request: a time limit, metrics, an id, and security headers."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
 from digits.serve.refusals import default_reason, error_response
 
-# The page takes all it needs from this server, and no other page may look into it.
+# The page loads everything from this server, and no other page may embed or read it.
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self';"
@@ -29,16 +29,16 @@ HEADERS = {
 }
 _RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 _ID = b"x-request-id"
-_SAFE_ID = re.compile(rb"[\w.:+/=@-]{1,128}", re.ASCII)  # of a proxy, as it may go into a log
+_SAFE_ID = re.compile(rb"[\w.:+/=@-]{1,128}", re.ASCII)  # of a proxy, if safe to log
 
-_START, _NUMBERS = secrets.token_hex(4), count(1)  # unlike those of other processes
+_START, _NUMBERS = secrets.token_hex(4), count(1)  # distinguish them from other processes'
 
 ACCESS = logging.getLogger("digits.serve.access")
 LOG = logging.getLogger("digits.serve")
 
 
 class RequestMiddleware:
-    """Wraps the application."""
+    """Wraps the application, for metrics, time limits and headers."""
 
     def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics) -> None:
         self._app, self._metrics, self._limits = app, metrics, limits
@@ -79,7 +79,7 @@ class RequestMiddleware:
                 await late(scope, receive, send)
         except asyncio.CancelledError:  # a second Ctrl-C
             if not begun():
-                await error_response(503, "the server ends")(scope, receive, send)
+                await error_response(503, "the server is shutting down")(scope, receive, send)
 
     def _count(self, scope: Scope, status: int, sent: int, seconds: float) -> None:
         endpoint = getattr(scope.get("endpoint"), "__name__", "none")
@@ -104,7 +104,7 @@ class RequestMiddleware:
 
 
 def request_id(scope: Scope) -> str:
-    """What a request is called in the logs and in its answer: as a proxy says, or a new name."""
+    """The request's id in the logs and in its answer: the proxy's, or a new one."""
     known: str | None = scope.get("digits.id")
     if known is None:
         given = next((value for name, value in scope["headers"] if name == _ID), b"")

@@ -1,6 +1,6 @@
 """The API's description, as OpenAPI 3.1: https://spec.openapis.org/oas/v3.1.0.
 
-Its types come from `schemas`; here is what is said of addresses.
+The types come from `schemas`; this module describes the endpoints.
 """
 
 from typing import Any, NamedTuple
@@ -18,27 +18,30 @@ Json = dict[str, Any]
 _TAGS = {
     "pictures": "Pictures in, digits out.",
     "tensors": "The Open Inference Protocol (KServe's V2): 28x28 pixels in, probabilities out.",
-    "server": "Whether it runs, and how.",
+    "server": "Health, metadata and metrics.",
 }
-# What a status means, and a message that comes with it.
+# What a status means, and an example of its message.
 _REFUSALS = {
     400: ("The request is malformed.", "the form is broken: it ends too early"),
-    401: ("The token is missing or wrong.", "a token is needed: Authorization: Bearer TOKEN"),
-    404: ("There is no such model.", "the only model is lenet5, version 1"),
+    401: ("The token is missing or wrong.", "a token is required: Authorization: Bearer TOKEN"),
+    404: ("The model does not exist.", "the only model is lenet5, version 1"),
     408: ("The request didn't arrive in time.", "the request didn't arrive in time"),
     413: ("The request, the batch or the picture is too large.", "at most 256 digits are read"),
     415: ("The request is compressed.", "compressed requests are not read"),
-    421: ("The host isn't one that is served.", "this server doesn't answer for example.org"),
-    422: ("The request is well-formed, but not what is read here.", "the form has no file"),
-    429: ("Too much is waiting; try again.", "too many pictures are waiting"),
-    500: ("The model failed; the server's log says how.", "the model failed on this"),
-    503: ("The answer wasn't ready in time; try again.", "the picture takes too much time"),
+    421: ("The host is not allowed.", "this host is not allowed; see --allowed-hosts"),
+    422: (
+        "The request is well-formed, but not a readable picture or tensor.",
+        "the form has no file",
+    ),
+    429: ("The queue is full; try again.", "too many pictures are waiting"),
+    500: ("The model failed; see the server's log.", "the model failed; see the server's log"),
+    503: ("The answer took too much time or memory.", "the picture takes too much time"),
 }
-_WORK = (400, 408, 413, 415, 422, 429, 500, 503)  # what may go wrong wherever something is read
+_WORK = (400, 408, 413, 415, 422, 429, 500, 503)  # statuses of every endpoint that reads something
 
 
 class _Operation(NamedTuple):
-    """One method of one address. answer: a type of `schemas`, or None for text."""
+    """A method of a path. answer: a type from `schemas`, or None for text."""
 
     path: str
     name: str
@@ -50,9 +53,9 @@ class _Operation(NamedTuple):
 
 
 def schema(model: str, version: str, limits: Limits, token: bool) -> Json:
-    """The document.
+    """Build the document.
 
-    model, version: of the one model. token: whether requests need one.
+    model, version: the model's, in its paths. token: whether requests need one.
     """
     paths: Json = {}
     for operation in (*_pictures(limits), *_tensors(), *_server()):
@@ -68,7 +71,7 @@ def schema(model: str, version: str, limits: Limits, token: bool) -> Json:
             "title": "digits",
             "version": __version__,
             "description": "Reads handwritten digits: pictures at /predict and /read, 28x28 pixels"
-            " at /v2, as the Open Inference Protocol has it.",
+            " at /v2, in the Open Inference Protocol.",
         },
         "servers": [{"url": "/", "description": "This server."}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
@@ -83,7 +86,7 @@ def _pictures(limits: Limits) -> list[_Operation]:
     frame = {
         "name": "frame",
         "in": "query",
-        "description": "Whether the answer has the 28x28 pixels that the network saw.",
+        "description": "Whether to include the 28x28 pixels that the network saw.",
         "schema": {"type": "boolean", "default": False},
     }
     more = {
@@ -91,7 +94,7 @@ def _pictures(limits: Limits) -> list[_Operation]:
         "requestBody": {
             "required": True,
             "description": f"A picture ({', '.join(FORMATS)}) of at most"
-            f" {limits.max_picture_bytes:,} bytes and {limits.max_pixels:,} pixels; or a form with"
+            f" {limits.max_picture_bytes:,} bytes and {limits.max_pixels:,} pixels, or a form with"
             " one.",
             "content": {
                 "application/octet-stream": {"schema": file},
@@ -119,11 +122,14 @@ def _tensors() -> list[_Operation]:
             ),
             _Operation(
                 *(f"{path}/ready", f"modelReady{suffix}", "tensors"),
-                *("Tell whether the model is ready.", schemas.ModelReady, (404,)),
+                *("Check that the model is ready.", schemas.ModelReady, (404,)),
             ),
             _Operation(
                 *(f"{path}/infer", f"infer{suffix}", "tensors"),
-                *("Read 28x28 pixels, as JSON or as bytes after it.", schemas.InferResponse),
+                *(
+                    "Classify 28x28 pixels, sent as JSON or as bytes after it.",
+                    schemas.InferResponse,
+                ),
                 *((*_WORK, 404), body),
             ),
         ]
@@ -131,14 +137,14 @@ def _tensors() -> list[_Operation]:
 
 
 def _server() -> list[_Operation]:
-    ready = "Tell whether the server is ready."
+    ready = "Check that the server is ready."
     return [
         _Operation("/v2", "server", "server", "Describe the server.", schemas.ServerDescription),
         _Operation(
-            "/v2/health/live", "live", "server", "Tell whether the server runs.", schemas.Live
+            "/v2/health/live", "live", "server", "Check that the server is alive.", schemas.Live
         ),
         _Operation("/v2/health/ready", "ready", "server", ready, schemas.Ready),
-        _Operation("/metrics", "metrics", "server", "Count and time, for Prometheus.", None),
+        _Operation("/metrics", "metrics", "server", "Metrics for Prometheus.", None),
     ]
 
 
@@ -189,7 +195,7 @@ def _ref(model: type) -> Json:
 
 
 class _Untitled(GenerateJsonSchema):
-    """Without a title for each field, which generators take for the name of a type."""
+    """Omits titles of fields, which client generators would take for names of types."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False

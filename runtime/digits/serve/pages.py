@@ -1,4 +1,4 @@
-"""The files of the page to draw on and of the API's, and their addresses."""
+"""The files of the page to draw on and of the API's documentation, by URL path."""
 
 import html
 from importlib import resources
@@ -17,7 +17,7 @@ _TYPES = {
 
 
 def files() -> dict[str, bytes]:
-    """The pages and what they need, by their path."""
+    """Read the pages and what they load, by URL path."""
     found = {}
     for folder, prefix, start in (("page", "/", "/"), ("docs", "/docs/", "/docs")):
         for file in (_FOLDER / folder).iterdir():
@@ -46,5 +46,5 @@ def render(page: bytes, metadata: Metadata, settings: Settings) -> bytes:
 
 
 def media_type(path: str) -> str:
-    """That of the file at an address."""
+    """The media type of a path's file."""
     return _TYPES[path.rpartition(".")[2] if "." in path else "html"]

@@ -1,4 +1,4 @@
-"""Pictures that wait for a process to read them; those that wait together share one of its runs."""
+"""A queue of pictures for the processes that read them, in batches."""
 
 import asyncio
 from collections import deque
@@ -16,13 +16,13 @@ from digits.serve.refusals import Refused
 
 StartWorker = Callable[[], PictureWorker]
 
-_SHARED = 16  # pictures of a run: as many as one is willing to wait for
+_SHARED = 16  # pictures per batch; each waits for all of them
 _PAUSE = 0.5  # seconds
-_SHARED_BYTES = 256 << 10  # of a picture that is likely small
+_SHARED_BYTES = 256 << 10  # of a picture that is likely to be read quickly
 
 
 class _Waiting:
-    """A picture and who waits for it. alone: whether no other may be read with it."""
+    """A queued picture. alone: whether it must not share a batch."""
 
     def __init__(self, upload: Upload, answer: asyncio.Future[Answer]) -> None:
         self.upload, self.answer = upload, answer
@@ -30,18 +30,18 @@ class _Waiting:
 
 
 class _Pool:
-    """The processes of one model. Threads share it."""
+    """The processes of one model. Thread-safe."""
 
     def __init__(self, start_worker: StartWorker) -> None:
         self._start_worker, self._retired, self._lock = start_worker, False, Lock()
-        self._idle = [start_worker()]  # any other is started when it is needed
+        self._idle = [start_worker()]  # the others start when they are needed
 
     def wait_until_started(self) -> None:
-        """Raises WorkerDied, and ModelError when the model can't be used."""
+        """Raises WorkerDied, and ModelError if the model can't be used."""
         self._idle[0].wait_until_started()
 
     def take(self) -> PictureWorker:
-        """Raises Refused when the system gives no process."""
+        """Raises Refused if no process can be started."""
         with suppress(IndexError):
             return self._idle.pop()
         try:
@@ -57,7 +57,7 @@ class _Pool:
         worker.close()
 
     def retire(self) -> None:
-        """End the idle processes, and the others when they are given back."""
+        """End the idle processes now, and the others when they are given back."""
         with self._lock:
             self._retired = True
         for worker in self._idle:
@@ -65,26 +65,26 @@ class _Pool:
 
 
 class PictureQueue:
-    """Reads pictures in processes, one for each core. Belongs to one event loop.
+    """Reads pictures in processes, one per core. Belongs to one event loop.
 
-    A decoder can't be stopped from outside, nor made to give back its memory; a process can.
-    start_worker: gives one that does what `pictures.answer` does.
+    A process, unlike a thread, can be stopped while it decodes, and frees all its memory.
+    start_worker: starts a process that runs `pictures.answer`.
     """
 
     def __init__(self, start_worker: StartWorker, limits: Limits, metrics: Metrics) -> None:
         self._limits, self._metrics = limits, metrics
         self._pool = _Pool(start_worker)
-        # They wait for the processes, which on Linux end with the thread that has made them.
+        # On Linux a process ends with the thread that started it, so these live as long.
         self._threads = ThreadPoolExecutor(limits.workers, "pictures")
         self._free = limits.workers
         self._queue: deque[_Waiting] = deque()
-        self.waiting = 0  # pictures, those that are being read included
+        self.waiting = 0  # pictures, including those being read
 
     async def answer(self, upload: Upload) -> Answer:
-        """The answer to a picture.
+        """Answer a picture.
 
-        Raises ModelError, and Refused: what the answer says where it isn't 200, 429 when too many
-        are waiting, 503 when it takes too much time or memory.
+        Raises ModelError, and Refused: the answer's own status unless that is 200, 429 if the
+        queue is full, 503 if the picture takes too much time or memory.
         """
         await self.wait_for_room()
         future = asyncio.get_running_loop().create_future()
@@ -98,9 +98,9 @@ class PictureQueue:
         return answer
 
     async def wait_for_room(self) -> None:
-        """Raises Refused when a picture more would be too many, but not at once.
+        """Raises Refused if the queue is full, after a pause.
 
-        Clients that come back without a pause would else take the time in which pictures are read.
+        Clients that retry at once would otherwise use the time needed for reading pictures.
         """
         if self.waiting >= self._limits.max_queued_pictures:
             await asyncio.sleep(_PAUSE)
@@ -109,9 +109,9 @@ class PictureQueue:
             raise Refused(429, message, {"retry-after": "1"}, "pictures_queue_full")
 
     async def replace(self, start_worker: StartWorker) -> None:
-        """Read what comes from now on in processes of another model.
+        """Read the next pictures with processes of another model.
 
-        Raises WorkerDied and ModelError, and all stays as it is.
+        Raises WorkerDied and ModelError, and then changes nothing.
         """
 
         def start() -> _Pool:
@@ -137,14 +137,14 @@ class PictureQueue:
                 self._threads.submit(self._work, loop, self._pool, batch)
 
     def _next_batch(self) -> list[_Waiting]:
-        """What waits longest; nobody waits for a batch to fill, nor for one that could be two."""
+        """The oldest pictures: as few as spread the queue over all free processes."""
         most = min(_SHARED, -(-len(self._queue) // self._free))
         batch: list[_Waiting] = []
         while self._queue and len(batch) < most:
             if batch and (self._queue[0].alone or batch[0].alone):
                 break
             waiting = self._queue.popleft()
-            if waiting.answer.done():  # whoever asked is gone
+            if waiting.answer.done():  # the client has disconnected
                 self.waiting -= 1
             else:
                 batch.append(waiting)
@@ -156,9 +156,9 @@ class PictureQueue:
         outcome: list[Answer] | Exception
         try:
             outcome = self._ask(pool, [waiting.upload for waiting in batch])
-        except Exception as error:  # it belongs to whoever waits, like any other outcome
+        except Exception as error:  # passed on to those who wait
             outcome = error
-        with suppress(RuntimeError):  # the loop is closed: the server ends
+        with suppress(RuntimeError):  # the loop is closed: the server is shutting down
             loop.call_soon_threadsafe(self._finish, batch, outcome)
 
     def _ask(self, pool: _Pool, uploads: Sequence[Upload]) -> list[Answer]:
@@ -185,7 +185,7 @@ class PictureQueue:
         again = []
         for number, waiting in enumerate(batch):
             if isinstance(outcome, Exception):
-                # Whoever fails in company is tried alone: only one of them may be to blame.
+                # Only one picture may be to blame: retry each alone.
                 retry = len(batch) > 1
             else:
                 retry = outcome[number].status == ALONE

@@ -1,4 +1,4 @@
-"""What a process does that reads pictures: `digits predict --json` and `digits read --json`."""
+"""What the server's processes do: answer as `digits predict --json` and `digits read --json`."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,13 +12,13 @@ from digits.serve.limits import Limits
 from digits.text import to_json
 from digits.vision import picture
 
-ALONE = 0  # the status of a picture that has to be sent again, without others
+ALONE = 0  # the status of a picture that must be read without others
 
-_SHARED_PIXELS = 1_000_000  # nobody waits for the decoding of a larger one but who sent it
+_SHARED_PIXELS = 1_000_000  # larger ones take long to decode, so they share no batch
 
 
 class Upload(NamedTuple):
-    """A picture, and what is asked of it. frame: whether to answer with the 28x28 pixels too."""
+    """A request for a picture. frame: whether the answer includes the 28x28 pixels."""
 
     command: Literal["predict", "read"]
     name: str
@@ -27,9 +27,9 @@ class Upload(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An HTTP status, and JSON or, when it isn't 200, a message.
+    """An HTTP status with JSON, or with a message if it isn't 200.
 
-    confidences: of the digits that were read, of which `unsure` are answered with `?`.
+    confidences: of the digits that were read. unsure: how many of them are answered with `?`.
     """
 
     status: int
@@ -42,7 +42,7 @@ PictureWorker = Worker[Sequence[Upload], list[Answer]]
 
 
 def start_worker(classifier: Classifier, limits: Limits) -> PictureWorker:
-    """A process that answers uploads as `answer` does."""
+    """Start a process that answers uploads as `answer` does."""
     start = partial(_answering, classifier, limits.max_pixels)
     return Worker(start, limits.max_picture_memory)
 
@@ -54,9 +54,9 @@ def _answering(
 
 
 def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
-    """Read pictures, all single digits with one run of the network.
+    """Read pictures; single digits share one run of the network.
 
-    Raises ModelError; a picture that can't be read has an answer that says why.
+    Raises ModelError. The answer to an unreadable picture says why.
     """
     answers: dict[int, Answer] = {}
     opened: dict[int, picture.GreyImage] = {}
@@ -82,7 +82,7 @@ def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -
 def _too_large(content: bytes, max_pixels: int, shared: bool) -> Answer | None:
     width, height = picture.peek_size(content)
     if width * height > max_pixels:
-        message = f"at most {max_pixels / 1e6:g} million pixels are read, not {width} x {height}"
+        message = f"at most {max_pixels:,} pixels are read, not {width} x {height}"
         return Answer(413, message)
     return Answer(ALONE, "") if shared and width * height > _SHARED_PIXELS else None
 

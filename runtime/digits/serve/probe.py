@@ -1,12 +1,14 @@
-"""Ask the server of this machine whether it is ready: `python -m digits.serve.probe`.
+"""Check that this machine's server is ready: `python -m digits.serve.probe`.
 
-For a container's health check; it finds the server by the same `DIGITS_…` variables. Exit code 0
-when it is ready, 1 when it isn't.
+For a container's health check. It finds the server by the same `DIGITS_…` variables. Exit code 0
+if it is ready, 1 if not.
 """
 
 import http.client
 import ssl
 import sys
+
+import typer
 
 from digits.errors import DigitsError
 from digits.serve import cli
@@ -19,7 +21,7 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def is_ready(settings: Settings) -> bool:
-    """Whether a server with these settings answers that it is ready. Raises OSError."""
+    """Ask a server with these settings whether it is ready. Raises OSError."""
     connection = _connection(settings)
     connection.request("GET", "/v2/health/ready", headers={"host": "localhost"})
     return connection.getresponse().status == 200
@@ -29,7 +31,7 @@ def _connection(settings: Settings) -> http.client.HTTPConnection:
     host = _ANY.get(settings.host, settings.host)
     if settings.ssl_certfile:
         context = ssl.create_default_context()
-        context.check_hostname = False  # it is asked on this machine, not for its name
+        context.check_hostname = False  # it is contacted as localhost, not by its name
         context.verify_mode = ssl.CERT_NONE
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(
             host, settings.port, timeout=_SECONDS, context=context
@@ -51,7 +53,9 @@ def main() -> None:
         settings = cli.parse([], "digits.serve.probe")
         if settings and is_ready(settings):
             return
-        print_stderr("error: it isn't ready")
+        print_stderr("error: the server is not ready")
+    except typer.BadParameter as error:
+        print_stderr(f"error: {error.format_message()}")
     except (DigitsError, OSError, http.client.HTTPException) as error:
         print_stderr(f"error: {error}")
     sys.exit(1)

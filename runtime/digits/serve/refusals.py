@@ -1,4 +1,4 @@
-"""How a request is refused: a status, a message, and a word for Prometheus to count it by."""
+"""How to refuse a request: a status, a message, and a reason for the metrics."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-# For statuses that are used for one reason alone.
+# For statuses with a single reason.
 _REASONS = {
     400: "malformed",
     401: "no_token",
@@ -23,7 +23,7 @@ _REASONS = {
 
 
 class Refused(HTTPException):
-    """A request is refused. reason: as in /metrics; by default the one that the status has."""
+    """Refuses a request. reason: the label in /metrics; by default that of the status."""
 
     def __init__(
         self,
@@ -37,10 +37,10 @@ class Refused(HTTPException):
 
 
 def default_reason(status: int) -> str:
-    """The word for a status that was given without one."""
+    """The reason for a status that was raised without one."""
     return _REASONS.get(status, "other")
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An error, in the form of the Open Inference Protocol."""
+    """An error in the Open Inference Protocol's format."""
     return Response(json.dumps({"error": message}), status, headers, "application/json")

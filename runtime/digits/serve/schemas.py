@@ -25,16 +25,17 @@ Frame = Annotated[
 
 
 class Error(TypedDict):
-    """Why a request was refused, as the Open Inference Protocol has it."""
+    """Why a request was refused, in the Open Inference Protocol."""
 
     error: Annotated[str, Field(description="One message.")]
 
 
 class Digit(TypedDict):
-    """One digit, and what the network thinks of it."""
+    """One digit, as the network reads it."""
 
     digit: Annotated[
-        Annotated[int, Field(ge=0, le=9)] | None, Field(description="null: not sure.", examples=[7])
+        Annotated[int, Field(ge=0, le=9)] | None,
+        Field(description="null if rejected.", examples=[7]),
     ]
     confidence: Annotated[
         Share, Field(description="The largest of the probabilities.", examples=[0.9984])
@@ -58,7 +59,7 @@ class Digit(TypedDict):
     frame: NotRequired[
         Annotated[
             Frame | None,
-            Field(description="What the network saw, if asked for; null: there was nothing."),
+            Field(description="The network's input, if requested; null for a blank picture."),
         ]
     ]
 
@@ -67,7 +68,7 @@ class Prediction(Digit):
     """The one digit of a picture."""
 
     file: Annotated[str, Field(description="The name in the form, or empty.", examples=["7.png"])]
-    note: Annotated[str, Field(description="What a person should know, or empty.", examples=[""])]
+    note: Annotated[str, Field(description="A remark for people, or empty.", examples=[""])]
 
 
 class Line(TypedDict):
@@ -76,7 +77,7 @@ class Line(TypedDict):
     text: Annotated[
         str,
         Field(
-            description="? for a digit that isn't sure, two blanks between columns.",
+            description="? for a rejected digit; two spaces between columns.",
             examples=["7"],
         ),
     ]
@@ -92,7 +93,7 @@ class Reading(TypedDict):
 
 
 class InputParameters(TypedDict, total=False):
-    """What is said of a tensor that is sent."""
+    """Parameters of an input tensor."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     binary_data_size: Annotated[
@@ -121,27 +122,27 @@ class InputTensor(TypedDict):
 
 
 class OutputParameters(TypedDict, total=False):
-    """How a tensor is wanted."""
+    """Parameters of a requested output."""
 
     binary_data: Annotated[bool, Field(description="As bytes after the JSON.")]
 
 
 class WantedOutput(TypedDict):
-    """A tensor that is asked for."""
+    """A requested output tensor."""
 
     name: Literal["probabilities"]
     parameters: NotRequired[OutputParameters]
 
 
 class RequestParameters(TypedDict, total=False):
-    """How the whole answer is wanted."""
+    """Parameters of the whole request."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     binary_data_output: Annotated[bool, Field(description="As bytes after the JSON.")]
 
 
 class InferRequest(TypedDict):
-    """Digits to read, as the Open Inference Protocol has it."""
+    """Digits to classify, in the Open Inference Protocol."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     id: NotRequired[Annotated[str, Field(description="Comes back with the answer.")]]
@@ -151,9 +152,9 @@ class InferRequest(TypedDict):
 
 
 class BinaryParameters(TypedDict):
-    """Where a tensor is."""
+    """Parameters of an output tensor that is sent as bytes."""
 
-    binary_data_size: Annotated[int, Field(description="So many bytes after the JSON.")]
+    binary_data_size: Annotated[int, Field(description="The size of its bytes after the JSON.")]
 
 
 class OutputTensor(TypedDict):
@@ -184,7 +185,7 @@ class InferResponse(TypedDict):
 
 
 class TensorDescription(TypedDict):
-    """What a tensor of the model looks like; -1 is any length."""
+    """The name, type and shape of a tensor; -1 is any length."""
 
     name: str
     datatype: str
@@ -192,7 +193,7 @@ class TensorDescription(TypedDict):
 
 
 class ModelDescription(TypedDict):
-    """The model, and what its file says of it."""
+    """The model, with its file's metadata as parameters."""
 
     name: Annotated[str, Field(examples=["lenet5"])]
     versions: Annotated[list[str], Field(examples=[["1"]])]
@@ -211,19 +212,19 @@ class ServerDescription(TypedDict):
 
 
 class Live(TypedDict):
-    """The server runs."""
+    """Whether the server is alive."""
 
     live: bool
 
 
 class Ready(TypedDict):
-    """The server answers."""
+    """Whether the server is ready."""
 
     ready: bool
 
 
 class ModelReady(TypedDict):
-    """The model answers."""
+    """Whether the model is ready."""
 
     name: Annotated[str, Field(examples=["lenet5"])]
     ready: bool

@@ -29,7 +29,7 @@ _BACKLOG, _SMALL_BACKLOG = 1000, 100
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C; what was accepted until then is finished.
 
-    Raises DigitsError when the address can't be listened on, or the model or certificate is none.
+    Raises DigitsError if it can't listen on the address, or can't use the model or certificate.
     """
     _configure_logging(settings)
     app = App(settings)
@@ -56,7 +56,7 @@ def serve(settings: Settings) -> None:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, and what reloads the model."""
+    """A uvicorn server that can reload the model."""
 
     def __init__(self, config: uvicorn.Config, app: App) -> None:
         super().__init__(config)
@@ -73,7 +73,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
 
     def reload(self) -> None:
-        """Load the model anew, soon; from any thread or signal handler."""
+        """Schedule a reload of the model; from any thread or signal handler."""
         if self._loop:
             self._loop.call_soon_threadsafe(self._begin_reload)
 
@@ -84,7 +84,7 @@ class Server(uvicorn.Server):
 
 
 def make_server(app: App) -> Server:
-    """The server, which `run([socket])` starts. Raises DigitsError for no certificate."""
+    """Make the server, which `run([socket])` starts. Raises DigitsError for a bad certificate."""
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # clients can't write into logs
     settings = app.settings
     connections, backlog = _connection_limits(settings.max_connections)
@@ -115,7 +115,7 @@ def make_server(app: App) -> Server:
 
 
 def bind(settings: Settings) -> socket.socket:
-    """A socket that accepts connections. Raises DigitsError when there can be none."""
+    """Open the socket that accepts connections. Raises DigitsError if that is impossible."""
     if settings.uds:
         return _bind_unix(settings.uds)
     host, port = settings.host, settings.port
@@ -132,7 +132,7 @@ def bind(settings: Settings) -> socket.socket:
 
 
 def _bind_unix(path: Path) -> socket.socket:
-    """A Unix socket, in place of one on which nobody listens any more."""
+    """Open a Unix socket, replacing one that nobody listens on any more."""
     listener = system.unix_socket()
     try:
         if path.exists():
@@ -154,7 +154,7 @@ def _is_alive(path: Path) -> bool:
 
 
 def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
-    """What makes it HTTPS. Raises DigitsError when a file is missing or doesn't fit."""
+    """Load the certificate for HTTPS. Raises DigitsError if a file is missing or doesn't match."""
     certificate, key = settings.ssl_certfile, settings.ssl_keyfile
     if certificate is None:
         if key is not None:
@@ -163,7 +163,9 @@ def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
     def no_password() -> bytes:
-        raise DigitsError(f"{key or certificate} has a password, which nobody is there to type")
+        raise DigitsError(
+            f"{key or certificate} is encrypted; a server needs a key without a password"
+        )
 
     try:
         context.load_cert_chain(certificate, key, no_password)
@@ -175,7 +177,7 @@ def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
 
 
 def _configure_logging(settings: Settings) -> None:
-    """Write to stderr what is asked for, and never fail because of it."""
+    """Log to stderr what the settings ask for, and never fail because of it."""
     logging.raiseExceptions = False
     for name, form in (("digits.serve", "%(levelname)s: %(message)s"), (".access", "%(message)s")):
         logger = logging.getLogger(name if not name.startswith(".") else f"digits.serve{name}")
@@ -198,7 +200,7 @@ def _announce(listener: socket.socket, settings: Settings) -> None:
         _announce_addresses(listener, settings)
     if settings.token is not None and settings.log_level != "error":
         print_stderr(
-            "the API needs the token; the page asks for it, or takes it from /#token=TOKEN"
+            "the API requires the token; the page asks for it, or takes it from /#token=TOKEN"
         )
 
 
@@ -211,9 +213,11 @@ def _announce_addresses(listener: socket.socket, settings: Settings) -> None:
     if ipaddress.ip_address(address).is_loopback or settings.log_level == "error":
         return
     if not settings.ssl_certfile:
-        print_stderr("whoever can reach this address may overhear it: no TLS (--ssl-certfile)")
+        print_stderr("warning: no TLS; requests can be read on the network (see --ssl-certfile)")
     if settings.token is None:
-        print_stderr("whoever can reach this address can use it: no token (--token)")
+        print_stderr(
+            "warning: no token; anyone who can reach this address can use it (see --token)"
+        )
 
 
 def _url(scheme: str, address: str, port: int) -> str:

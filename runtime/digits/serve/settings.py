@@ -1,4 +1,4 @@
-"""How a server is set up: every field is an option of `digits serve`, and a `DIGITS_…` variable."""
+"""The server's settings: each field is an option of `digits serve` and a `DIGITS_…` variable."""
 
 import re
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from digits.serve.limits import Limits
 
 
 def _text(metavar: str, what: str, check: Callable[[str], bool] | None = None) -> Any:
-    """check: whether a value, or each of those between commas, makes sense."""
+    """check: whether a value, or each of several separated by commas, is valid."""
 
     def checked(value: str | None) -> str | None:
         if check and value is not None and not all(map(check, _names(value) or [value])):
-            raise typer.BadParameter(f"{value!r} can't be {metavar.lower()}")
+            raise typer.BadParameter(f"{value!r} is not valid")
         return value
 
     callback = checked if check else None
@@ -25,11 +25,11 @@ def _text(metavar: str, what: str, check: Callable[[str], bool] | None = None) -
 
 
 def _path_segment(metavar: str, what: str, default: str | None = None) -> Any:
-    """A part of the addresses at /v2/models. default: what the help says that it is."""
+    """A part of the URLs below /v2/models. default: as the help describes it."""
 
     def checked(value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"\w[\w.-]*", value):
-            raise typer.BadParameter(f"{value!r} can't be part of an address")
+            raise typer.BadParameter(f"{value!r} can't be part of a URL")
         return value
 
     shown = default or True
@@ -37,9 +37,15 @@ def _path_segment(metavar: str, what: str, default: str | None = None) -> Any:
 
 
 def _check_token(value: str | None) -> str | None:
-    """What a header can carry. The message doesn't tell the secret."""
+    """Refuse what no header can carry, without repeating the secret."""
     if value is not None and not re.fullmatch(r"[!-~]+", value):
-        raise typer.BadParameter("it has to be visible ASCII characters without blanks")
+        raise typer.BadParameter("it must consist of visible ASCII characters without spaces")
+    return value
+
+
+def _check_address(value: str) -> str:
+    if not value:  # which a socket takes for all of this machine's
+        raise typer.BadParameter("it must not be empty")
     return value
 
 
@@ -53,27 +59,33 @@ def _is_origin(text: str) -> bool:
 
 @dataclass
 class _Server:
-    """What comes first in the help; a dataclass has its last base's fields first."""
+    """The options that come first in the help: a dataclass puts its last base's fields first."""
 
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 is every one of this machine.")
+        str,
+        typer.Option(
+            help="Address to listen on; 0.0.0.0 means all of this machine's.",
+            callback=_check_address,
+        ),
     ] = "127.0.0.1"
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 8000
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+    ] = 8000
     uds: Annotated[Path | None, _text("PATH", "Unix socket to listen on, instead of a port.")] = (
         None
     )
     ssl_certfile: Annotated[
-        Path | None, _text("FILE", "Certificate, and those between it and its root (PEM): HTTPS.")
+        Path | None, _text("FILE", "Certificate chain (PEM); turns on HTTPS.")
     ] = None
     ssl_keyfile: Annotated[
-        Path | None, _text("FILE", "Its private key (PEM), where the certificate's file has none.")
+        Path | None, _text("FILE", "Private key (PEM), if the certificate's file has none.")
     ] = None
     token: Annotated[
         str | None,
         typer.Option(
             metavar="TOKEN",
-            help="What requests must bring as `Authorization: Bearer TOKEN`, except for health and"
-            " the pages. Other users can see options: rather set the variable.",
+            help="Require `Authorization: Bearer TOKEN`, except for health checks and the pages."
+            " Other users of this machine can see options; prefer the variable.",
             show_default=False,
             callback=_check_token,
         ),
@@ -82,8 +94,8 @@ class _Server:
         str,
         _text(
             "NAMES",
-            "Names that this server answers for, with commas between; *.example.org is all below,"
-            " * any. IP addresses, localhost and this machine's name always are.",
+            "Host names to answer for, separated by commas; *.example.org allows all subdomains,"
+            " * any name. IP addresses, localhost and this machine's name are always allowed.",
             _is_host,
         ),
     ] = ""
@@ -91,25 +103,25 @@ class _Server:
         str,
         _text(
             "ORIGINS",
-            "Origins (https://app.example.org) whose pages may use the API in a browser, with"
-            " commas between; * is any.",
+            "Origins (https://app.example.org) whose pages may use the API in a browser (CORS),"
+            " separated by commas; * allows any.",
             _is_origin,
         ),
     ] = ""
     model: options.Model = None
     model_sha256: options.ModelSha256 = None
     model_name: Annotated[
-        str | None, _path_segment("NAME", "What it is called at /v2/models.", "its architecture")
+        str | None, _path_segment("NAME", "The model's name at /v2/models.", "its architecture")
     ] = None
-    model_version: Annotated[str, _path_segment("VERSION", "Its version there.")] = "1"
+    model_version: Annotated[str, _path_segment("VERSION", "Its version at /v2/models.")] = "1"
     kernels: options.Kernels = None
     reject: options.Reject = "unsure"
     log_level: Annotated[
         Literal["error", "warning", "info"],
-        typer.Option(help="What goes to stderr; info tells of refused requests too."),
+        typer.Option(help="How much to log to stderr; info includes refused requests."),
     ] = "warning"
     access_log: Annotated[
-        bool, typer.Option("--access-log", help="A line of JSON on stderr for each request.")
+        bool, typer.Option("--access-log", help="Log each request to stderr as a line of JSON.")
     ] = False
 
 
@@ -117,8 +129,8 @@ class _Server:
 class Settings(Limits, _Server):
     """Serve a page to draw on and an API, until SIGTERM or Ctrl-C.
 
-    SIGHUP loads the model's file anew, and drops no request (except in a terminal, which sends it
-    when it is closed). An option that isn't given is taken from its variable.
+    SIGHUP reloads the model's file without dropping a request (not in a terminal, which sends
+    SIGHUP when it is closed). Each option can also be set by its environment variable.
     """
 
     @property

@@ -34,7 +34,7 @@ _PIXELS = 28 * 28
 
 @dataclass(frozen=True)
 class Request:
-    """What a client wants. images: uint8 [n, 1, 28, 28]. binary: the answer as bytes."""
+    """A parsed request. images: uint8 [n, 1, 28, 28]. binary: whether to answer with bytes."""
 
     id: str | None
     images: NDArray[np.uint8]
@@ -42,7 +42,7 @@ class Request:
 
 
 def model_metadata(name: str, version: str, metadata: Metadata) -> "schemas.ModelDescription":
-    """The description of the model."""
+    """Describe the model."""
     return {
         "name": name,
         "versions": [version],
@@ -56,12 +56,11 @@ def model_metadata(name: str, version: str, metadata: Metadata) -> "schemas.Mode
 def parse_request(
     body: bytes, json_length: str | None, max_batch: int = Limits.max_batch
 ) -> Request:
-    """Take a request apart.
+    """Parse a request.
 
-    json_length: how many bytes of the body are JSON, where a tensor comes after it. max_batch: how
-    many digits there may be.
-    Raises HTTPException: 400 when it is no request at all, 413 when it has too many digits, 422
-    when it isn't what the model takes.
+    json_length: how many bytes of the body are JSON, if a tensor follows as bytes. max_batch: the
+    most digits allowed. Raises HTTPException: 400 for a malformed request, 413 for too many
+    digits, 422 for what the model doesn't take.
     """
     length = len(body) if json_length is None else _length(json_length, len(body))
     try:
@@ -80,7 +79,7 @@ def parse_request(
 def encode_response(
     asked: Request, probabilities: NDArray[np.float32], name: str, version: str
 ) -> tuple[bytes, dict[str, str]]:
-    """The answer's body and headers. probabilities: float32 [n, 10]."""
+    """Encode the answer's body and headers. probabilities: float32 [n, 10]."""
     output: schemas.OutputTensor = {
         "name": "probabilities",
         "datatype": "FP32",
@@ -145,7 +144,7 @@ def _number_of_digits(shape: object, most: int) -> int:
 
 
 def _pixels(data: object) -> bytes:
-    """The numbers of a list, or of lists in lists: the protocol allows for both."""
+    """The numbers of a flat or nested list; the protocol allows both."""
     values = data
     for _ in INPUT[2]:
         if isinstance(values, list) and values and all(isinstance(one, list) for one in values):

@@ -134,7 +134,7 @@ def test_invalid_picture_is_refused(
         assert answer.status_code == status
         assert list(answer.json()) == ["error"]
         if status == 413:
-            assert answer.json()["error"].startswith("at most 25 million pixels are read, not ")
+            assert answer.json()["error"].startswith("at most 25,000,000 pixels are read, not ")
 
 
 @pytest.mark.parametrize(
@@ -185,6 +185,19 @@ def test_oversized_body_returns_413(classifier: Classifier, path: str, most: int
         assert "1,000 bytes" in answer.json()["error"]
     chunks = (bytes(100) for _ in range(1000))  # whose length isn't announced
     assert client.post(path, content=chunks).status_code == 413
+
+
+@pytest.mark.parametrize("form", [False, True])
+def test_picture_over_max_picture_bytes_returns_413(classifier: Classifier, form: bool) -> None:
+    picture = png(40, 40)
+    client = TestClient(application(classifier, max_picture_bytes=len(picture) - 1))
+    answer = (
+        client.post("/predict", files={"file": picture})
+        if form
+        else client.post("/predict", content=picture)
+    )
+    assert answer.status_code == 413
+    assert answer.json()["error"] == f"a picture may have at most {len(picture) - 1:,} bytes"
 
 
 def test_compressed_body_returns_415(client: TestClient) -> None:
@@ -243,7 +256,7 @@ def test_internal_error_returns_500_without_details(
         patch.setattr(PictureQueue, "answer", lambda *_: 1 / 0)
         answer = client.post("/predict", content=png(9, 9))
     assert answer.status_code == 500
-    assert answer.json() == {"error": "digits has failed; its log says how"}
+    assert answer.json() == {"error": "internal error; see the server's log"}
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert client.post("/predict", content=png(9, 9)).status_code == 200
 

@@ -329,7 +329,7 @@ def test_malformed_request_returns_400_as_json(port: int) -> None:
         client.sendall(b"GET  HTTP/1.1\r\n\r\n")
         head, _, body = receive_until_closed(client).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400") and b"application/json" in head
-    assert json.loads(body) == {"error": "this is no request in HTTP"}
+    assert json.loads(body) == {"error": "not an HTTP request"}
 
 
 def test_oversized_header_in_one_packet_returns_431(

@@ -72,7 +72,7 @@ def client(classifier: Classifier) -> TestClient:
     [
         (b"die", 503, "the picture takes too much memory"),
         (b"sleep", 503, "the picture takes too much time"),
-        (b"fail", 500, "digits has failed; its log says how"),
+        (b"fail", 500, "internal error; see the server's log"),
     ],
 )
 def test_worker_failure_costs_one_request(

@@ -87,12 +87,22 @@ def test_server_that_is_not_ready(
     assert err.startswith("error: ")
 
 
-def test_settings_that_make_no_sense(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("DIGITS_TOKEN", "", "error: $DIGITS_TOKEN is empty; set a token"),
+        ("DIGITS_MAX_BATCH", "many", "error: "),
+        ("DIGITS_MAX_TOTAL_BYTES", "1", "error: Invalid value: --max-total-bytes must be"),
+    ],
+)
+def test_invalid_settings(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    variable: str,
+    value: str,
+    message: str,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["probe"])
-    monkeypatch.setenv("DIGITS_TOKEN", "")
-    assert probed(capsys) == (
-        1,
-        "error: $DIGITS_TOKEN is empty: set a token, or unset the variable\n",
-    )
+    monkeypatch.setenv(variable, value)
+    code, err = probed(capsys)
+    assert code == 1 and err.startswith(message) and err.count("\n") == 1

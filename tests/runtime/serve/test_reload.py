@@ -41,4 +41,4 @@ def test_reload_of_a_damaged_model_keeps_the_old_one(
     asyncio.run(app.reload())
     assert reloads(app, "failed")
     assert app._service._batcher.model is before
-    assert "the model wasn't loaded anew: " in caplog.text
+    assert "the model was not reloaded: " in caplog.text

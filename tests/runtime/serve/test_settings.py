@@ -82,6 +82,8 @@ def test_kubernetes_port_variable_is_ignored(
         ("--header-timeout", "nan"),
         ("--log-level", "loud"),
         ("--port", "65536"),
+        ("--host", ""),
+        ("--max-header-bytes", "1023"),
         ("--token", ""),
         ("--token", "two words"),
         ("--token", "two, words"),
@@ -110,6 +112,8 @@ def test_invalid_value_error_names_option(
         ("--max-total-bytes", "1", "--max-picture-bytes"),
         ("--max-tensor-bytes", str(1 << 30), "--max-total-bytes"),
         ("--max-picture-memory", "1", "--max-pixels"),
+        ("--max-total-bytes", str(16 << 20), "--max-form-bytes"),
+        ("--max-batch", "4096", "--max-tensor-bytes"),
         ("--max-queued-digits", "255", "--max-batch"),
         ("--picture-timeout", "31", "--answer-timeout"),
     ],
@@ -224,7 +228,7 @@ def test_announcement_mentions_but_hides_token(
         server._announce(listener, settings)
     told = capsys.readouterr().err
     assert told.startswith("serving http://127.0.0.1:")
-    assert ("the API needs the token" in told) == (level == "warning")
+    assert ("the API requires the token" in told) == (level == "warning")
     assert "secret" not in told
 
 
