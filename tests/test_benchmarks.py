@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from digits.classifier import Classifier
@@ -37,7 +38,8 @@ def test_traced_digits_are_recognized(test_slice: Split) -> None:
 
 @pytest.mark.slow
 def test_engines_agree(test_slice: Split) -> None:
-    calls = engines.ready(test_slice.images[:32, None], batch=1)  # raises AssertionError
+    with torch.inference_mode():
+        calls = engines.ready(test_slice.images[:32, None], batch=1)  # raises AssertionError
     assert {"PyTorch, eager", "NumPy"} <= calls.keys()
 
 
