@@ -218,7 +218,7 @@ def bench(
 ) -> None:
     """Measure how fast a model is on this device.
 
-    Given x.int8.onnx, also measure x.onnx beside it.
+    Given x.int8.onnx, also measure x.onnx if that exists.
     """
     from digits.commands import reports
     from digits.commands.bench import benchmark, device_info

@@ -157,7 +157,7 @@ def flock(file: int) -> None:
 
 
 def open_folder(folder: str | os.PathLike[str]) -> int:
-    """Open a folder, to lock it. Raises OSError for what is none, and on Windows always."""
+    """Open a folder, to lock it. Raises OSError if it is not a folder, and always on Windows."""
     directory = getattr(os, "O_DIRECTORY", None)  # without it, opening a pipe would block
     if directory is None:
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
