@@ -205,7 +205,7 @@ def _metadata(
         architecture=provenance.architecture,
         digits_version=digits.__version__,
         recipe=json.dumps(provenance.recipe),
-        seed=str(provenance.seed),
+        seed=provenance.seed,
         data_sha256=json.dumps(provenance.data_sha256),
         training_digits=provenance.training_digits,
         teacher_sha256=provenance.teacher or "",

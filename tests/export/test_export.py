@@ -54,7 +54,7 @@ def test_writes_both_files_and_their_metadata(run: RunDir) -> None:
     full, small = Model(run.folder / "lenet5.onnx"), Model(run.folder / "lenet5.int8.onnx")
     assert full.metadata.quantization == "none"
     assert small.metadata.quantization.startswith("int8")
-    assert small.metadata.seed == "4"
+    assert small.metadata.seed == 4
     assert small.metadata.checkpoint_sha256 == checkpoint.load(run.checkpoint).sha256
     assert json.loads(small.metadata.data_sha256) == mnist.SHA256
     assert small.metadata.test_accuracy_float == full.metadata.test_accuracy

@@ -33,7 +33,7 @@ class Metadata:
     architecture: str
     digits_version: str
     recipe: str  # JSON of the training recipe
-    seed: str
+    seed: int
     data_sha256: str  # JSON: file name -> SHA-256
     training_digits: int
     teacher_sha256: str  # of the checkpoint used for distillation, or empty

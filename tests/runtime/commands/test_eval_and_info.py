@@ -115,6 +115,7 @@ def test_info_text_and_json(run: Run) -> None:
     assert re.search(r"\n  kernels +float\n", out)
     values = json.loads(run("info", "--json")[1])
     assert values["metadata"]["architecture"] == "lenet5"
+    assert values["metadata"]["seed"] == 0
     assert values["operators"]["Conv"] == 2
 
 

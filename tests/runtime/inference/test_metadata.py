@@ -24,7 +24,7 @@ def test_metadata_of_the_bundled_model() -> None:
 
 
 def test_later_metadata_replace_earlier_ones() -> None:
-    changed = dataclasses.replace(BUNDLED_METADATA, seed="12", rejection_threshold=0.75)
+    changed = dataclasses.replace(BUNDLED_METADATA, seed=12, rejection_threshold=0.75)
     assert metadata.read(metadata.add_metadata(RAW, changed), "changed") == changed
 
 
@@ -69,6 +69,7 @@ def test_random_bytes_are_refused(noise: bytes) -> None:
         ({"temperature": "inf"}, "temperature is not a number above 0"),
         ({"temperature": "nan"}, "temperature is not a number above 0"),
         ({"temperature": 0.0}, "temperature is not a number above 0"),
+        ({"seed": "lucky"}, "seed is not a number"),
         ({"training_digits": "many"}, "training_digits is not a number"),
         ({"recipe": "x" * 20_000}, "has more metadata than `digits export` writes"),
     ],
@@ -91,5 +92,5 @@ def test_too_many_metadata_are_refused() -> None:
 
 def test_metadata_may_contain_any_word() -> None:
     """A search for `location`, which names external weights, once refused this."""
-    changed = dataclasses.replace(BUNDLED_METADATA, seed="the location is elsewhere")
+    changed = dataclasses.replace(BUNDLED_METADATA, quantization="the location is elsewhere")
     assert metadata.read(metadata.add_metadata(RAW, changed), "changed") == changed

@@ -115,10 +115,10 @@ def test_threads_share_a_model(model: Model, test_slice: Split) -> None:
 
 
 def test_environment_names_the_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    changed = dataclasses.replace(metadata.read(Path(BUNDLED).read_bytes(), ""), seed="77")
+    changed = dataclasses.replace(metadata.read(Path(BUNDLED).read_bytes(), ""), seed=77)
     (tmp_path / "mine.onnx").write_bytes(metadata.add_metadata(Path(BUNDLED).read_bytes(), changed))
     monkeypatch.setenv("DIGITS_MODEL", str(tmp_path / "mine.onnx"))
-    assert Model().metadata.seed == "77"
+    assert Model().metadata.seed == 77
 
 
 @pytest.mark.parametrize(
