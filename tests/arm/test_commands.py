@@ -77,7 +77,7 @@ def test_eval_matches_this_machine(
     arm, here = (call(*arguments, cwd=tmp_path) for call in (run_digits, run_installed))
     assert (arm.returncode, arm.stderr) == (here.returncode, here.stderr) == (0, "")
     result = json.loads(arm.stdout)
-    assert (result["digits"], result["kernels"]) == (500, kernels)
+    assert (result["total"], result["kernels"]) == (500, kernels)
     model = json.loads(here.stdout)["model"]
     assert_equal_but_for_rounding(arm.stdout.replace(result["model"], model), here.stdout)
 

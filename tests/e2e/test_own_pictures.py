@@ -74,7 +74,7 @@ def test_export_and_eval_on_own_images(
     measured = run_digits("eval", model, "--data", own, "--split", "test", "--json", cwd=trained)
     values = json.loads(measured.stdout)
     tested = [assign_split(digest_of(255 - image)) == "test" for image in train_slice.images]
-    assert values["digits"] == sum(tested)
+    assert values["total"] == sum(tested)
     # The export measures frames chosen by the bundled model, `eval` those chosen by the new one.
     assert values["accuracy"] == pytest.approx(about["test_accuracy"], abs=0.02)
 

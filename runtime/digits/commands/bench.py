@@ -68,7 +68,7 @@ class BenchResult:
     model: str
     kernels: Kernels
     quantization: str
-    size: int
+    bytes: int
     session_start: float = 0.0
     latency: dict[int, float] = field(default_factory=dict)  # of one digit, by percentile
     throughput: dict[tuple[int, int], float] = field(default_factory=dict)  # by batch and threads
@@ -216,7 +216,7 @@ def processor() -> str:
 def versions() -> dict[str, str]:
     """The versions of digits, Python and the runtime's dependencies."""
     return {
-        "digits": __version__,
+        "digits_version": __version__,
         "python": platform.python_version(),
         "onnxruntime": onnxruntime.__version__,
         "numpy": np.__version__,

@@ -50,7 +50,7 @@ def evaluation_lines(result: Evaluation) -> Iterator[str]:
 def evaluation_dict(result: Evaluation) -> dict[str, Any]:
     """The same as values; NaN for a ratio without digits."""
     return {
-        "digits": result.total,
+        "total": result.total,
         "wrong": result.wrong,
         "accuracy": result.accuracy,
         "interval": result.interval,
@@ -111,9 +111,9 @@ def info_dict(model: ModelInfo) -> dict[str, Any]:
 
 def bench_lines(about: Mapping[str, object], results: Sequence[BenchResult]) -> Iterator[str]:
     """Format the output of `digits bench`: a row for each figure, a column for each model."""
-    yield ", ".join(f"{key} {value}" for key, value in about.items())
+    yield ", ".join(f"{key.removesuffix('_version')} {value}" for key, value in about.items())
     rows = {"": [one.name for one in results]}
-    rows["file"] = [f"{one.size / 1000:,.0f} KB" for one in results]
+    rows["file"] = [f"{one.bytes / 1000:,.0f} KB" for one in results]
     rows["session start"] = [_duration(one.session_start) for one in results]
     for percent in results[0].latency:
         rows[f"one digit, p{percent}"] = [_duration(one.latency[percent]) for one in results]

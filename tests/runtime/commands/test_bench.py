@@ -36,10 +36,10 @@ def test_bench_json(run: Run, clock: None) -> None:
     code, out, _ = run("bench", "--json")
     report = json.loads(out)
     assert code == 0
-    assert {"device", "cores", "digits", "onnxruntime", "warnings"} <= report.keys()
+    assert {"device", "cores", "digits_version", "onnxruntime", "warnings"} <= report.keys()
     floating, integer = report["models"]
     assert (floating["kernels"], integer["kernels"]) == ("float", "integer")
-    assert floating["size"] == Path(BUNDLED).stat().st_size
+    assert floating["bytes"] == Path(BUNDLED).stat().st_size
     assert 0 < floating["latency"]["p50"] <= floating["latency"]["p99"] < 1
     assert {(row["batch"], row["threads"]) for row in floating["throughput"]} >= {(1, 1), (64, 1)}
     for row in floating["throughput"]:  # a window is a call, and three readings of the clock

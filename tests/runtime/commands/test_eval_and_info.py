@@ -40,7 +40,7 @@ def test_eval_json_of_validation_split(run: Run) -> None:
     code, out, _ = run("eval", "--split", "validation", "--kernels", "integer", "--json")
     values = json.loads(out)
     assert code == 0
-    assert (values["digits"], values["kernels"]) == (200, "integer")
+    assert (values["total"], values["kernels"]) == (200, "integer")
     assert sum(map(sum, values["confusion"])) == 200
     assert values["data"] == "MNIST's validation digits"
     assert values["accuracy"] == pytest.approx(1 - values["wrong"] / 200)
@@ -55,7 +55,7 @@ def test_eval_of_table_plots_and_reports_missing_file(
     code, out, err = run("eval", "--data", table, "--plot", tmp_path / "plots", "--json")
     assert code == 1
     assert "missing.png" in err
-    assert json.loads(out)["digits"] == 10
+    assert json.loads(out)["total"] == 10
     for name in ("confusion.png", "mistakes.png"):
         assert Image.open(tmp_path / "plots" / name).width > 400
 
