@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 from typer.core import TyperCommand
 
-from digits.commands.options import Data, make_app
+from digits.commands.options import Data, make_app, path_argument, path_option
 from digits.terminal import print_result
 from digits.text import escape_control
 
@@ -24,9 +24,7 @@ _METHODS = get_args(QuantizationMethod)
 
 RunFolder = Annotated[
     Path | None,
-    typer.Argument(
-        help="Run folder, or the checkpoint in it.", show_default="the newest under runs/"
-    ),
+    path_argument("Run folder, or the checkpoint in it.", show_default="the newest under runs/"),
 ]
 Model = Annotated[
     str | None,
@@ -59,8 +57,8 @@ MaxAccuracyDrop = Annotated[
 ]
 Triton = Annotated[
     Path | None,
-    typer.Option(
-        help="Also write a model repository for Triton or KServe to this folder, with the file"
+    path_option(
+        "Also write a model repository for Triton or KServe to this folder, with the file"
         " that is fastest with default options: for LeNet-5, the float one."
     ),
 ]

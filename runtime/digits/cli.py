@@ -91,15 +91,12 @@ def read(
 
 @app.command()
 def watch(
-    folder: Annotated[
-        Path, typer.Argument(help="Folder where pictures arrive.", show_default=False)
-    ],
+    folder: Annotated[Path, options.path_argument("Folder where pictures arrive.")],
     results: Annotated[
         Path,
-        typer.Argument(
+        options.path_argument(
+            "Gets a row for each picture; pictures with a row are not read again.",
             metavar="RESULTS.csv",
-            help="Gets a row for each picture; pictures with a row are not read again.",
-            show_default=False,
         ),
     ],
     recursive: options.Recursive = False,
@@ -139,7 +136,7 @@ def evaluate(
     kernels: options.Kernels = None,
     plot: Annotated[
         Path | None,
-        typer.Option(help="Folder for confusion.png and mistakes.png; needs matplotlib."),
+        options.path_option("Folder for confusion.png and mistakes.png; needs matplotlib."),
     ] = None,
     as_json: options.JsonObject = False,
 ) -> None:

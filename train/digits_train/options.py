@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from digits.commands.options import path_option
+
 # Spelt out, because `--help` must not wait for torch.
 NETWORKS = """\b
 Networks (--model) and their recipes (--recipe):
@@ -44,7 +46,7 @@ Precision = Annotated[
     typer.Option(help="auto: bfloat16 if network and device gain from it.", show_default="auto"),
 ]
 Teacher = Annotated[
-    Path | None, typer.Option(help="Run folder or checkpoint of a better network to distil.")
+    Path | None, path_option("Run folder or checkpoint of a better network to distil.")
 ]
 TeacherModel = Annotated[
     str | None,
@@ -70,8 +72,8 @@ Device = Annotated[
 Compiled = Annotated[
     bool, typer.Option("--compile", help="Compile the network with torch.compile.")
 ]
-Out = Annotated[Path | None, typer.Option(help="Run folder to create.")]
-Resume = Annotated[Path | None, typer.Option(help="Continue the interrupted run in this folder.")]
+Out = Annotated[Path | None, path_option("Run folder to create.")]
+Resume = Annotated[Path | None, path_option("Continue the interrupted run in this folder.")]
 TensorBoard = Annotated[
     bool, typer.Option("--tensorboard", help="Log to the run folder for TensorBoard too.")
 ]

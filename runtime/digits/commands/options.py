@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -23,6 +23,22 @@ def make_app() -> typer.Typer:
     )
 
 
+def path_option(help: str, metavar: str = "PATH", show_default: bool | str = False) -> Any:
+    """An option whose value is a path."""
+    return typer.Option(parser=_parse_path, metavar=metavar, help=help, show_default=show_default)
+
+
+def path_argument(help: str, metavar: str | None = None, show_default: bool | str = False) -> Any:
+    """An argument that is a path."""
+    return typer.Argument(parser=_parse_path, metavar=metavar, help=help, show_default=show_default)
+
+
+def _parse_path(text: str) -> Path:
+    if not text:  # as of a script's unset variable; Path("") is the current folder
+        raise typer.BadParameter("a path must not be empty")
+    return Path(text)
+
+
 def _parse_sha256(value: str | None) -> str | None:
     try:
         return None if value is None else parse_sha256(value)
@@ -32,8 +48,8 @@ def _parse_sha256(value: str | None) -> str | None:
 
 _MODEL = "ONNX file from `digits export`; default: $DIGITS_MODEL, else the bundled model."
 
-Model = Annotated[Path | None, typer.Option(help=_MODEL, show_default=False)]
-ModelArgument = Annotated[Path | None, typer.Argument(help=_MODEL, show_default=False)]
+Model = Annotated[Path | None, path_option(_MODEL)]
+ModelArgument = Annotated[Path | None, path_argument(_MODEL)]
 ModelSha256 = Annotated[
     str | None,
     typer.Option(
@@ -45,9 +61,8 @@ ModelSha256 = Annotated[
 ]
 InfoFile = Annotated[
     Path | None,
-    typer.Argument(
-        help="ONNX file, checkpoint or run folder; default: $DIGITS_MODEL, else the bundled model.",
-        show_default=False,
+    path_argument(
+        "ONNX file, checkpoint or run folder; default: $DIGITS_MODEL, else the bundled model."
     ),
 ]
 Network = Annotated[
@@ -65,8 +80,8 @@ Kernels = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    typer.Option(
-        help="Folder of pictures sorted by digit (7/any.png), CSV file with the columns file and"
+    path_option(
+        "Folder of pictures sorted by digit (7/any.png), CSV file with the columns file and"
         " digit, or folder with MNIST's files.",
         show_default="MNIST",
     ),
@@ -85,19 +100,17 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 JsonObject = Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")]
 Debug = Annotated[
     Path | None,
-    typer.Option(
-        help="Folder for debug strips: what the network saw in each picture, and its output."
-    ),
+    path_option("Folder for debug strips: what the network saw in each picture, and its output."),
 ]
 Explain = Annotated[
     Path | None,
-    typer.Option(
-        help="File for a drawing of the feature maps of the first two convolutions (.png, .jpg)."
+    path_option(
+        "File for a drawing of the feature maps of the first two convolutions (.png, .jpg)."
     ),
 ]
 Annotate = Annotated[
     Path | None,
-    typer.Option(help="File for the picture with boxes and digits drawn on it (.png, .jpg)."),
+    path_option("File for the picture with boxes and digits drawn on it (.png, .jpg)."),
 ]
 Jobs = Annotated[
     int | None,
@@ -109,10 +122,10 @@ Jobs = Annotated[
 ]
 SkipDone = Annotated[
     Path | None,
-    typer.Option(
-        metavar="RESULTS.csv",
-        help="Skip the pictures in the results of an earlier run with --csv; append with"
+    path_option(
+        "Skip the pictures in the results of an earlier run with --csv; append with"
         " `>> RESULTS.csv`.",
+        metavar="RESULTS.csv",
     ),
 ]
 

@@ -12,16 +12,15 @@ from digits.commands import options
 from digits.serve.limits import Limits
 
 
-def _text(metavar: str, what: str, check: Callable[[str], bool] | None = None) -> Any:
+def _text(metavar: str, what: str, check: Callable[[str], bool]) -> Any:
     """check: whether a value, or each of several separated by commas, is valid."""
 
-    def checked(value: str | None) -> str | None:
-        if check and value is not None and not all(map(check, _names(value) or [value])):
+    def checked(value: str) -> str:
+        if not all(map(check, _names(value) or [value])):
             raise typer.BadParameter(f"{value!r} is not valid")
         return value
 
-    callback = checked if check else None
-    return typer.Option(metavar=metavar, help=what, show_default=False, callback=callback)
+    return typer.Option(metavar=metavar, help=what, show_default=False, callback=checked)
 
 
 def _path_segment(metavar: str, what: str, default: str | None = None) -> Any:
@@ -71,14 +70,15 @@ class _Server:
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
     ] = 8000
-    uds: Annotated[Path | None, _text("PATH", "Unix socket to listen on, instead of a port.")] = (
-        None
-    )
+    uds: Annotated[
+        Path | None, options.path_option("Unix socket to listen on, instead of a port.")
+    ] = None
     ssl_certfile: Annotated[
-        Path | None, _text("FILE", "Certificate chain (PEM); turns on HTTPS.")
+        Path | None, options.path_option("Certificate chain (PEM); turns on HTTPS.", "FILE")
     ] = None
     ssl_keyfile: Annotated[
-        Path | None, _text("FILE", "Private key (PEM), if the certificate's file has none.")
+        Path | None,
+        options.path_option("Private key (PEM), if the certificate's file has none.", "FILE"),
     ] = None
     token: Annotated[
         str | None,
