@@ -138,6 +138,12 @@ def test_options_with_unusual_values(run: Run, command: str) -> None:
             run(command, "none", option, value)
 
 
+@pytest.mark.parametrize("command", ["predict", "read"])
+def test_too_many_jobs_are_wrong_usage(run: Run, command: str) -> None:
+    for jobs in ("257", "1000000000"):
+        assert run(command, "none", "--jobs", jobs) == 2
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_random_command_lines(run: Run, command: str) -> None:
     rng = random.Random(command)

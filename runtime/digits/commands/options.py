@@ -116,6 +116,7 @@ Jobs = Annotated[
     int | None,
     typer.Option(
         min=1,
+        max=256,
         help="Number of processes.",
         show_default="one per core, from 500 pictures",
     ),
