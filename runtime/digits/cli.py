@@ -1,6 +1,7 @@
 """The commands of `digits` and their options; `digits.commands` does the work."""
 
 import importlib
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -8,7 +9,7 @@ import typer
 
 from digits import __version__
 from digits.commands import options
-from digits.errors import DataError, DigitsError
+from digits.errors import DataError, DigitsError, ModelError
 from digits.terminal import ErrorReporter, print_result, print_stderr, progress_bar
 from digits.text import escape_control
 
@@ -198,6 +199,11 @@ def info(
             raise typer.BadParameter("--model is for checkpoints")
         from digits.inference.model_file import inspect
 
+        if file is not None and os.path.isdir(file):
+            raise ModelError(
+                f"{file} has no checkpoint.safetensors, so it is not a run folder: name one,"
+                " a checkpoint or an ONNX file"
+            )
         found = inspect(file, model_sha256)
         values, lines = reports.info_dict, reports.info_lines
     if as_json:

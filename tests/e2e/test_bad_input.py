@@ -33,8 +33,8 @@ def test_train_without_mnist_lists_sources_tried(run_digits: Run, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["train", "--teacher", "nowhere"], "there is no such checkpoint"),
-        (["train", "--resume", "nowhere"], "nothing to resume from"),
+        (["train", "--teacher", "nowhere"], "name a run folder that `digits train` wrote, or the"),
+        (["train", "--resume", "nowhere"], "name a run folder that `digits train` wrote"),
         (["train", "--data", "long" * 100], "File name too long"),
         (["export", "long" * 100], "File name too long"),
         (["export"], "run `digits train` first"),
@@ -56,7 +56,10 @@ def test_train_and_export_report_bad_arguments(
         (["predict", "*.png"], "no file matches *.png"),
         (["predict", "nowhere.png", "--model", "nowhere.onnx"], "no such model"),
         (["info", "nowhere.onnx"], "no such model"),
-        (["info", "."], "is a folder, not an ONNX file"),
+        (["info", "."], ". has no checkpoint.safetensors, so it is not a run folder: name one,"),
+        (["eval", "."], ". is a folder, not an ONNX file: name the one in it, or make one with"),
+        (["bench", "."], ". is a folder, not an ONNX file: name the one in it"),
+        (["eval", "--data", "."], ". has no labelled digits: sort pictures into folders named 0"),
     ],
 )
 def test_runtime_commands_report_bad_arguments(

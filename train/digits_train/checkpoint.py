@@ -139,7 +139,10 @@ def load(path: Path) -> Checkpoint:
     """
     try:
         if not path.is_file():
-            raise ModelError(f"{path}: there is no such checkpoint")
+            raise ModelError(
+                f"{path}: there is no such checkpoint; name a run folder that `digits train` wrote,"
+                " or the checkpoint in it"
+            )
         # In one go, because a training may replace the file.
         raw = path.read_bytes()
         weights = safetensors.torch.load(raw)
@@ -178,7 +181,10 @@ def load_state(path: Path) -> dict[str, Any]:
     """
     try:
         if not path.is_file():
-            raise ModelError(f"{path} is missing: nothing to resume from")
+            raise ModelError(
+                f"{path} is missing: nothing to resume from; name a run folder that `digits train`"
+                " wrote"
+            )
         raw = path.read_bytes()
         data, digest = raw[:-_SHA256_BYTES], raw[-_SHA256_BYTES:]
         if hashlib.sha256(data).digest() != digest:  # torch ignores its files' checksums

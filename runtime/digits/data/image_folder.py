@@ -195,13 +195,17 @@ def _find_pictures(data: Path) -> Scan | None:
 
 @contextmanager
 def explain_missing(data: Path | None) -> Iterator[None]:
-    """If MNIST isn't in `data`, say that there are no sorted pictures either."""
+    """If MNIST isn't in `data`, say what may be."""
     try:
         yield
     except DataError as error:
         if data is None:
             raise
-        raise DataError(f"{data} has no folders of pictures named 0 to 9; and {error}") from error
+        raise DataError(
+            f"{data} has no labelled digits: sort pictures into folders named 0 to 9 (7/any.png)"
+            " in it, name a CSV file with the columns file and digit instead, or put MNIST's files"
+            f" there ({error})"
+        ) from error
 
 
 def _scan_folder(folder: Path, on_error: OnError) -> Iterator[tuple[Path, int]]:

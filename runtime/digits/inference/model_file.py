@@ -101,7 +101,10 @@ def read_file(path: str | os.PathLike[str] | None = None) -> ModelBytes:
             where = " ($DIGITS_MODEL)" if name == os.environ.get("DIGITS_MODEL") else ""
             raise ModelError(f"{name}{where}: no such model")
         if os.path.isdir(name):
-            raise ModelError(f"{name} is a folder, not an ONNX file")
+            raise ModelError(
+                f"{name} is a folder, not an ONNX file: name the one in it, or make one with"
+                " `digits export`"
+            )
         if not os.path.isfile(name):
             raise ModelError(f"{name} is not a file")
         _check_size(os.path.getsize(name), name)

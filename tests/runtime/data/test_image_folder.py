@@ -178,7 +178,7 @@ def test_path_without_labelled_pictures_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not a file or folder"):
         read(Path("/dev/null"))
     with pytest.raises(
-        DataError, match="has no folders of pictures named 0 to 9; and .* has neither"
+        DataError, match="no labelled digits: sort .* 0 to 9 .* CSV file .* MNIST.* has neither"
     ):
         read(tmp_path)
     (tmp_path / "7").mkdir()
