@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 from digits.errors import DigitsError, Interrupted
-from digits.system import require_64_bit, too_many_files
+from digits.system import is_out_of_memory, require_64_bit, too_many_files
 from digits.terminal import (
     EXIT_INTERRUPTED,
     discard_full_stderr,
@@ -22,13 +22,7 @@ from digits.terminal import (
 
 def main() -> None:
     """Run the command line. A DigitsError becomes one line on stderr and exit code 1."""
-    silence_pillow()
-    if sys.stderr is None:  # or Typer would print errors on stdout
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored
-        signal.signal(signal.SIGINT, _interrupt)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # escape what the terminal can't show
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _set_up()
     stopped = ""
     try:
         require_64_bit()
@@ -42,12 +36,27 @@ def main() -> None:
         discard_stdout()
         print_stderr(f"error: {too_many_files(error) or error.strerror or error}")
         sys.exit(1)
+    except (MemoryError, ImportError) as error:
+        if not is_out_of_memory(error):
+            raise  # a bad install
+        print_stderr("error: out of memory")
+        sys.exit(1)
     except KeyboardInterrupt:
         stopped = "stopped"
     finally:
         discard_full_stderr()
     if stopped:  # outside `except`: what the interrupted functions held is closed
         _exit_interrupted(stopped)
+
+
+def _set_up() -> None:
+    silence_pillow()
+    if sys.stderr is None:  # or Typer would print errors on stdout
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored
+        signal.signal(signal.SIGINT, _interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # escape what the terminal can't show
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _exit_interrupted(message: str) -> NoReturn:

@@ -57,6 +57,14 @@ def too_many_files(error: BaseException | None) -> str:
     return ""
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: in Python, or while a library was loaded."""
+    if isinstance(error, ImportError):
+        signs = ("failed to map segment", "bad_alloc", "annot allocate memory")
+        return any(sign in str(error) for sign in signs)
+    return isinstance(error, MemoryError)
+
+
 def on_hangup(handler: Callable[[], None]) -> None:
     """Call a function on SIGHUP. Windows has no such signal, so it is never called there."""
     number = getattr(signal, "SIGHUP", None)

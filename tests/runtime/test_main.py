@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,55 @@ cli.app = work
 __main__.main()
 """
     assert run(code, tmp_path) == (130, "cleaned up\nstopped\n")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "MemoryError()",
+        "ImportError('a.so: failed to map segment from shared object')",
+        "ImportError('Failed to register EP library: std::bad_alloc')",
+    ],
+)
+def test_out_of_memory_is_one_line(tmp_path: Path, error: str) -> None:
+    code = f"""
+from digits import __main__, cli
+def work(**_):
+    raise {error}
+cli.app = work
+__main__.main()
+"""
+    assert run(code, tmp_path) == (1, "error: out of memory\n")
+
+
+def test_import_error_of_a_bad_install_has_a_traceback(tmp_path: Path) -> None:
+    code = """
+from digits import __main__, cli
+def work(**_):
+    raise ImportError("undefined symbol: x")
+cli.app = work
+__main__.main()
+"""
+    status, err = run(code, tmp_path)
+    assert status == 1 and err.startswith("Traceback") and "undefined symbol: x" in err
+
+
+@pytest.mark.linux
+@pytest.mark.slow
+def test_too_little_address_space_gives_no_traceback(tmp_path: Path) -> None:
+    """Libraries fail to load at some sizes; OpenBLAS then exits by itself with a message."""
+    resource = pytest.importorskip("resource")
+    failures = 0
+    for size in range(90 << 20, 210 << 20, 20 << 20):
+        code, err = run(
+            "from digits.__main__ import main; main()",
+            tmp_path,
+            partial(resource.setrlimit, resource.RLIMIT_AS, (size, size)),
+        )
+        assert "Traceback" not in err, (size, err)
+        assert code == 0 or err.strip(), (size, code)
+        failures += code == 1
+    assert failures
 
 
 def test_sigint_does_not_wait_for_threads(tmp_path: Path) -> None:
