@@ -75,7 +75,9 @@ class _OptionalValueCommand(TyperCommand):
             if after not in _METHODS:
                 if not after.startswith("-") and not Path(after).exists():
                     methods = ", ".join(_METHODS)
-                    raise typer.BadParameter(f"{after!r} is neither a run folder nor in {methods}")
+                    raise typer.BadParameter(
+                        f"{after!r} after --quantize is neither a run folder nor one of {methods}"
+                    )
                 args = [*args[:place], _METHODS[0], *args[place:]]
         return super().parse_args(ctx, args)
 
@@ -94,7 +96,7 @@ def export(
 ) -> None:
     """Export a trained network to ONNX files, and verify that they agree with it."""
     if quantize != "static" and (calibration or calibration_images):
-        raise typer.BadParameter("it needs --quantize static")
+        raise typer.BadParameter("--calibration and --calibration-images need --quantize static")
     # torch and onnx take seconds to import and may not be installed; --help needs neither.
     from digits_export.export import ExportConfig, export_run
     from digits_train import models

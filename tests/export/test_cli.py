@@ -67,15 +67,18 @@ def test_max_accuracy_drop_must_be_finite(exports: list[Any], drop: str) -> None
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "complaint"),
     [
-        ["--quantize", "dynamc"],
-        ["r", "--calibration", "entropy"],
-        ["r", "--quantize", "weights", "--calibration-images", "5"],
+        (["--quantize", "dynamc"], "'dynamc' after --quantize is neither a run folder nor one of"),
+        (["r", "--calibration", "entropy"], "--calibration and --calibration-images need"),
+        (["r", "--quantize", "weights", "--calibration-images", "5"], "need --quantize static"),
     ],
 )
-def test_wrong_usage(exports: list[Any], arguments: list[str]) -> None:
+def test_wrong_usage(
+    exports: list[Any], arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.app(arguments)
     assert stopped.value.code == 2
+    assert complaint in " ".join(capsys.readouterr().err.split())
     assert exports == []

@@ -56,12 +56,12 @@ def train(
     from digits_train.config import RuntimeOptions, TrainConfig
     from digits_train.distributed import exit_worker
 
-    network = models.register(model or "lenet5")
-    models.register(teacher_model or "lenet5")
+    network = models.register("lenet5" if model is None else model)
+    models.register("lenet5" if teacher_model is None else teacher_model)
     runtime_options = RuntimeOptions(device, data, compiled, tensorboard, max_minutes)
     if resume is None:
         changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-        chosen = _recipe(network, recipe or "default", changes)
+        chosen = _recipe(network, "default" if recipe is None else recipe, changes)
         config = TrainConfig(network, chosen, seed or 0, precision or "auto", all_data, patience)
         result = trainer.train(config, runtime_options, teacher, out)
     else:
