@@ -47,6 +47,8 @@ def test_get_recipe_ignores_none() -> None:
         {"outlier_weight": -0.1},
         {"outlier_weight": float("inf")},
         {"learning_rate": float("nan")},
+        {"no_aug_fraction": -0.1},
+        {"no_aug_fraction": 1.1},
         {"optimizer": "magic"},
         {"schedule": "magic"},
     ],
@@ -54,6 +56,16 @@ def test_get_recipe_ignores_none() -> None:
 def test_recipe_values_out_of_range(change: dict[str, object]) -> None:
     with pytest.raises(DigitsError):
         models.get_recipe("lenet5", "classic", **change)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "fraction", "augmented"),
+    [(80, 0.125, 70), (30, 0.125, 26), (1, 0.125, 1), (4, 0.0, 4), (4, 1.0, 0)],
+)
+def test_last_epochs_without_augmentation(epochs: int, fraction: float, augmented: int) -> None:
+    recipe = Recipe("test", epochs, augmentation=WRITING, no_aug_fraction=fraction)
+    found = [recipe.augmentation_in(epoch) for epoch in range(epochs)]
+    assert found == [WRITING] * augmented + [None] * (epochs - augmented)
 
 
 def test_unknown_recipe() -> None:

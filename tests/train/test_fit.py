@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits_train import distributed, models
+from digits_train import distributed, examples, models
+from digits_train.augment import augment
 from digits_train.checkpoint import TrainState
 from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext
@@ -95,6 +96,21 @@ def test_vgg16_learns_in_bfloat16(train_slice: Split) -> None:
     epochs = list(fit(state, recipe, few, None, replace(CPU, bfloat16=True)))
     assert epochs[-1].train_loss < 0.7 * epochs[0].train_loss
     assert all(weight.dtype != torch.bfloat16 for weight in state.model.state_dict().values())
+
+
+def test_fit_ends_without_augmentation(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = replace(RECIPE, no_aug_fraction=0.3)
+    state = begin(recipe)
+    augmented = []
+
+    def record(images: Tensor, *rest: Any) -> Tensor:
+        augmented.append(state.epoch)
+        return augment(images, *rest)
+
+    monkeypatch.setattr(examples, "augment", record)
+    few = Split(train_slice.images[:64], train_slice.labels[:64])
+    assert len(list(fit(state, recipe, few, None, CPU))) == 3
+    assert augmented == [0, 1]
 
 
 @pytest.mark.parametrize("ema_decay", [None, 0.999])

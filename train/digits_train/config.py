@@ -61,6 +61,7 @@ class Recipe:
     weight_decay: float = 0.0  # of kernels and matrices; never of biases and batch norm
     ema_decay: float | None = None  # of the weights' moving average; if set, that is the result
     augmentation: Augmentation | None = None  # None: the digits as they are
+    no_aug_fraction: float = 0.0  # share of the epochs, the last ones, that do without it
     # What to add to the training digits (`digits_train.examples`).
     drawn: float = 0.0  # digits drawn from models of handwriting, per training digit
     photographed: float = 0.0  # frames of photographed digits, per training digit
@@ -74,11 +75,22 @@ class Recipe:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise DigitsError(f"{_spaced(name)} must be >= 1, got {getattr(self, name)}")
+        if not 0 <= self.no_aug_fraction <= 1:
+            raise DigitsError(f"no aug fraction must be 0 to 1, got {self.no_aug_fraction}")
         for name in ("drawn", "photographed", "outlier_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise DigitsError(f"{_spaced(name)} must be >= 0, got {getattr(self, name)}")
         if not 0 < self.learning_rate < math.inf:
             raise DigitsError(f"learning rate must be > 0, got {self.learning_rate}")
+
+    def augmentation_in(self, epoch: int) -> Augmentation | None:
+        """The augmentation in an epoch, counted from 0.
+
+        The last ones may do without it: the network, which augmentation keeps from fitting anything
+        exactly, settles on pictures as they are (Z. Ge et al., "YOLOX", 2021).
+        """
+        augmented = self.epochs - round(self.no_aug_fraction * self.epochs)
+        return self.augmentation if epoch < augmented else None
 
     def steps(self, digits: int) -> int:
         """The number of steps in an epoch of that many digits."""

@@ -98,15 +98,21 @@ class Examples:
         return mixed[torch.randperm(len(mixed), generator=rng, device=mixed.device)]
 
     def batch(
-        self, recipe: Recipe, rng: torch.Generator, dist: DistributedContext, digits: Tensor
+        self,
+        recipe: Recipe,
+        epoch: int,
+        rng: torch.Generator,
+        dist: DistributedContext,
+        digits: Tensor,
     ) -> Batch:
         """What this process learns from in one step. digits: indices, for all processes."""
         chosen = self.add_pool_samples(digits, rng)
         rows = dist.local_slice(len(chosen))
         own = chosen[rows]
         images, labels = self.images[own], self.labels[own]
-        if recipe.augmentation is not None:
-            images = augment(images, recipe.augmentation, BatchRng(rng, len(chosen), rows))
+        augmentation = recipe.augmentation_in(epoch)
+        if augmentation is not None:
+            images = augment(images, augmentation, BatchRng(rng, len(chosen), rows))
         outliers = (self.labels[chosen] == NONE).sum()
         weights = torch.where(
             labels == NONE, recipe.outlier_weight / outliers, 1 / (len(chosen) - outliers)

@@ -114,7 +114,7 @@ def _epoch(
     forward.train()
     # Nearly equal batches: a last one of a few digits would be noise, and too small to normalise.
     parts = torch.tensor_split(order, steps)
-    make = partial(examples.batch, recipe, rng, dist)
+    make = partial(examples.batch, recipe, state.epoch, rng, dist)
     for step, (x, y, weights, trained) in enumerate(prefetch(make, parts), state.epoch * steps):
         with _autocast(ctx, ctx.bfloat16):
             logits = forward(x).float()
