@@ -4,61 +4,61 @@ Written by `python -m tests.benchmarks.fit`, which fits them on synthetic pictur
 """
 
 JUDGE = (
-    -0.216,  # main
-    -0.571,  # narrow
-    1.269,  # narrow unruled
-    0.414,  # crop
-    0.805,  # inner
-    1.426,  # unruled
-    0.683,  # dark
-    -2.599,  # alone
-    -0.185,  # all
-    -2.719,  # second
-    -0.262,  # inverted
-    0.706,  # confidence
-    1.790,  # agreement
-    0.784,  # share
-    -2.765,  # distance
-    -0.428,  # border
-    0.737,  # size
-    -0.883,  # width
+    -0.244,  # main
+    -0.456,  # narrow
+    1.386,  # narrow unruled
+    0.254,  # crop
+    0.914,  # inner
+    1.437,  # unruled
+    0.700,  # dark
+    -2.631,  # alone
+    -0.160,  # all
+    -2.774,  # second
+    -0.251,  # inverted
+    0.691,  # confidence
+    1.755,  # agreement
+    0.773,  # share
+    -2.714,  # distance
+    -0.379,  # border
+    0.686,  # size
+    -0.828,  # width
     -0.380,  # contrast
-    1.988,  # enlarged
-    -1.491,  # one
-    -2.170,  # dark, no lines
+    1.955,  # enlarged
+    -1.385,  # one
+    -2.219,  # dark, no lines
 )
 SEVERAL = (
-    3.032,  # several
-    0.560,  # less sure
-    0.092,  # lighter
-    0.407,  # lower
-    -1.179,  # overlap
-    0.010,  # pen
-    0.139,  # contrast
-    -0.614,  # one
+    2.962,  # several
+    0.546,  # less sure
+    0.091,  # lighter
+    0.424,  # lower
+    -1.120,  # overlap
+    0.057,  # pen
+    0.105,  # contrast
+    -0.616,  # one
 )
 ARC = (
-    -1.596,  # digit
-    0.502,  # confidence
-    0.700,  # height
-    -3.603,  # height squared
-    -0.204,  # too wide
-    -0.966,  # cuts
-    -1.046,  # crossed
-    0.966,  # joins
-    1.106,  # contrast
-    -3.631,  # contrast squared
-    2.415,  # softness
-    0.607,  # between lines
-    -1.433,  # one
-    0.455,  # page
-    -0.110,  # line
-    -0.269,  # junk
-    -0.118,  # junk's mass
-    -0.833,  # junk's seams
+    -2.617,  # digit
+    0.475,  # confidence
+    1.229,  # height
+    -5.416,  # height squared
+    0.945,  # too wide
+    -1.516,  # cuts
+    -1.150,  # crossed
+    1.186,  # joins
+    0.220,  # contrast
+    -3.622,  # contrast squared
+    0.874,  # softness
+    -0.621,  # between lines
+    -1.798,  # one
+    0.333,  # page
+    0.422,  # word
+    0.112,  # junk
+    -0.475,  # junk's mass
+    -1.122,  # junk's seams
 )
 PAIR = (
-    1.224,  # digit beside digit
-    -3.444,  # digit beside letter
-    1.723,  # letter beside letter
+    2.074,  # digit beside digit
+    -2.545,  # digit beside letter
+    1.393,  # letter beside letter
 )
