@@ -68,10 +68,23 @@ def test_lost_accuracy_names_the_worst_digit() -> None:
     verify.check_accuracy("float", exact, quantized, split, max_drop=50)
     with pytest.raises(
         ModelError,
-        match=r"costs 50.00 points .* with float kernels \(100.00% to 50.00%\); at most 49 are"
-        r" allowed; worst: digit 2, a 3 \(90.0% confidence\), now read as 8 \(80.0%\)",
+        match=r"costs 50.00 points .* with float kernels \(100.00% to 50.00%\); at most 25 are"
+        r" allowed \(--max-accuracy-drop\); worst: digit 2, a 3 \(90.0% confidence\), now read as"
+        r" 8 \(80.0%\)",
     ):
-        verify.check_accuracy("float", exact, quantized, split, max_drop=49)
+        verify.check_accuracy("float", exact, quantized, split, max_drop=25)
+
+
+@pytest.mark.parametrize(("max_drop", "allowed"), [(0, 0), (0.05, 1), (25, 1), (26, 2)])
+def test_accuracy_drop_is_rounded_up_to_whole_digits(max_drop: float, allowed: int) -> None:
+    """Or of a few hundred pictures, none might change."""
+    split = Split(np.zeros((4, 28, 28), np.uint8), np.array([1, 2, 3, 4], np.uint8))
+    exact, lost = answers([1, 2, 3, 4], 0.9), [1, 2, 3, 4]
+    lost[:allowed] = [9] * allowed
+    verify.check_accuracy("float", exact, answers(lost, 0.9), split, max_drop)
+    lost[allowed] = 9
+    with pytest.raises(ModelError, match="quantization costs"):
+        verify.check_accuracy("float", exact, answers(lost, 0.9), split, max_drop)
 
 
 def test_large_file_names_its_largest_tensor(network: Network) -> None:
