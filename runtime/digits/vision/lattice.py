@@ -34,7 +34,7 @@ ARC_FEATURES = (
     "between lines",  # whether it ends on lines of the paper above and below
     "one",  # 1 where the network reads a 1, as it reads every bare stroke
     "page",  # how sure the network is of what is as large as a digit on its page
-    "word",  # how sure of what it is least sure of among the digit's close neighbours
+    "line",  # the same in its line
     # of what is no digit
     "junk",  # 1
     "junk's mass",  # by that of a usual digit, as a logarithm

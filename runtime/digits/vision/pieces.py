@@ -1,6 +1,6 @@
 """The components of a page, and the network's answer to each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -180,18 +180,18 @@ def page_style(page: Page, pieces: Pieces) -> Style:
     )
 
 
-def mean_confidence(pieces: Pieces, height: float) -> float:
-    """The network's mean confidence in the pieces that are about as large as a digit.
+def mean_confidence(pieces: Pieces, chosen: Iterable[int], height: float) -> float:
+    """The network's mean confidence in those of the chosen that are about as large as a digit.
 
     The sum of their log odds divided by their number plus one, which shrinks the mean of a few
     towards 0. 1s don't count, since every bare stroke is read as one, nor does what is wider than
     high and may be several digits. height: of digits, in pixels.
     """
     confidence = [
-        answer.max()
-        for answer, (_, box) in zip(pieces.answers, pieces.components, strict=True)
-        if MIN_HEIGHT * height <= box.height <= MAX_HEIGHT * height
-        and box.width <= height
-        and answer.argmax() != 1
+        pieces.answers[k].max()
+        for k in chosen
+        if MIN_HEIGHT * height <= pieces.components[k].box.height <= MAX_HEIGHT * height
+        and pieces.components[k].box.width <= height
+        and pieces.answers[k].argmax() != 1
     ]
     return float(log_odds(np.array(confidence)).sum()) / (len(confidence) + 1)

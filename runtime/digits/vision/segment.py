@@ -41,11 +41,7 @@ _MAX_GAP = 1.0  # in one lattice; the digits of a number are closer
 _MAX_JOINED = 4  # components in one digit
 _MAX_CUT = 200  # components of a page; of more unsure ones, few would be touching digits
 
-_GUESS = 0.1  # the probability of a digit by chance
-
-Context = tuple[float, float]  # features "page" and "word"
-# What may be a digit: its first atom, the one after its last, and its place among some pieces.
-Candidate = tuple[int, int, Pieces, int]
+Context = tuple[float, float]  # the network's mean confidence in a page and in a line
 
 
 class Segmentation(NamedTuple):
@@ -77,10 +73,16 @@ def segment(ink: Ink, classify: Classify) -> Segmentation | None:
     boxes = np.array([component.box for component in pieces.components])
     atoms = _atoms(pieces, style)
     lines = [list(_clusters(line, boxes, style.height)) for line in text_lines(boxes, style.height)]
+    everywhere = mean_confidence(pieces, range(len(boxes)), style.height)
+    contexts = [
+        (everywhere, mean_confidence(pieces, [k for some in line for k in some], style.height))
+        for line in lines
+        for _ in line
+    ]
     clusters = [
         [atom for number in cluster for atom in atoms[number]] for line in lines for cluster in line
     ]
-    found = _lattices(clusters, pieces, style, classify, page.lines)
+    found = _lattices(clusters, contexts, pieces, style, classify, page.lines)
     return Segmentation(page, style.height, [[next(found) for _ in line] for line in lines])
 
 
@@ -124,7 +126,12 @@ def _clusters(line: Integers, boxes: Integers, height: float) -> Iterator[list[i
 
 
 def _lattices(
-    clusters: list[list[Atom]], pieces: Pieces, style: Style, classify: Classify, lines: Mask
+    clusters: list[list[Atom]],
+    contexts: list[Context],
+    pieces: Pieces,
+    style: Style,
+    classify: Classify,
+    lines: Mask,
 ) -> Iterator[Lattice]:
     """The lattice of each cluster of atoms. All candidates are classified in one batch.
 
@@ -134,31 +141,17 @@ def _lattices(
     composed = _compose_spans(clusters, spans, lines.size)
     seen = classify_pieces(list(composed.values()), classify)
     place = {key: k for k, key in enumerate(composed)}
-    everywhere = mean_confidence(pieces, style.height)
-    for number, (atoms, some) in enumerate(zip(clusters, spans, strict=True)):
-        digits = []
+    for number, (atoms, some, context) in enumerate(zip(clusters, spans, contexts, strict=True)):
+        arcs = [_junk_arc(atoms, start, end, style) for start, end in _junk_spans(atoms)]
         for start, end in some:
             if (number, start, end) in place:
-                digits.append((start, end, seen, place[number, start, end]))
+                of, k = seen, place[number, start, end]
             elif _is_whole(atoms[start:end]):
-                digits.append((start, end, pieces, atoms[start].number))
-        context = everywhere, _least_confidence(atoms, digits, style.height)
-        arcs = [_junk_arc(atoms, start, end, style) for start, end in _junk_spans(atoms)]
-        arcs += [_digit_arc(atoms, *digit, style, context, lines) for digit in digits]
+                of, k = pieces, atoms[start].number
+            else:
+                continue
+            arcs.append(_digit_arc(atoms, start, end, of, k, style, context, lines))
         yield Lattice(atoms, sorted(arcs, key=lambda arc: arc.end))
-
-
-def _least_confidence(atoms: list[Atom], digits: list[Candidate], height: float) -> float:
-    """How sure the network is of what it is least sure of, among the atoms as high as a digit.
-
-    The log odds of the likeliest digit that has this atom; those of a guess if there is none. A
-    number is digits throughout, a word has letters that are none.
-    """
-    surest = np.full(len(atoms), _GUESS)
-    for start, end, pieces, number in digits:
-        np.maximum(surest[start:end], pieces.answers[number].max(), out=surest[start:end])
-    high = [atom.component.box.height >= MIN_HEIGHT * height for atom in atoms]
-    return float(log_odds(surest[high].min() if any(high) else np.array(_GUESS)))
 
 
 def _compose_spans(

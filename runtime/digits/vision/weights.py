@@ -38,27 +38,27 @@ SEVERAL = (
     -0.616,  # one
 )
 ARC = (
-    -2.617,  # digit
-    0.475,  # confidence
-    1.229,  # height
-    -5.416,  # height squared
-    0.945,  # too wide
-    -1.516,  # cuts
-    -1.150,  # crossed
-    1.186,  # joins
-    0.220,  # contrast
-    -3.622,  # contrast squared
-    0.874,  # softness
-    -0.621,  # between lines
-    -1.798,  # one
-    0.333,  # page
-    0.422,  # word
-    0.112,  # junk
-    -0.475,  # junk's mass
-    -1.122,  # junk's seams
+    -1.596,  # digit
+    0.502,  # confidence
+    0.700,  # height
+    -3.603,  # height squared
+    -0.204,  # too wide
+    -0.966,  # cuts
+    -1.046,  # crossed
+    0.966,  # joins
+    1.106,  # contrast
+    -3.631,  # contrast squared
+    2.415,  # softness
+    0.607,  # between lines
+    -1.433,  # one
+    0.455,  # page
+    -0.110,  # line
+    -0.269,  # junk
+    -0.118,  # junk's mass
+    -0.833,  # junk's seams
 )
 PAIR = (
-    2.074,  # digit beside digit
-    -2.545,  # digit beside letter
-    1.393,  # letter beside letter
+    1.224,  # digit beside digit
+    -3.444,  # digit beside letter
+    1.723,  # letter beside letter
 )

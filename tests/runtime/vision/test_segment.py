@@ -1,4 +1,3 @@
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -259,22 +258,3 @@ def test_digits_of_best_paths_don_t_overlap(
                 assert one.arc.end <= other.arc.start
             found += len(steps)
     assert found > 6
-
-
-def feature(lattice: Lattice, name: str) -> set[float]:
-    """The values of a feature in the arcs of digits."""
-    place = ARC_FEATURES.index(name)
-    return {float(arc.features[place]) for arc in lattice.arcs if arc.kind == DIGIT}
-
-
-def test_word_is_as_sure_as_its_least_sure_piece() -> None:
-    """The bars are digits for this network, and what is wider than high is none."""
-    digits = [bar(x) for x in (40, 60, 80, 300, 320, 500, 520)]
-    wide = bar(340, 118, 30, 22)  # as high as a digit, to a network that reads no such digit
-    low = bar(540, 134, 12, 6)
-    [[one, other, last]] = found_in(bars(*digits, wide, low)).lines
-    [sure] = feature(one, "word")
-    [unsure] = feature(other, "word")
-    assert sure == pytest.approx(math.log(0.97 / 0.03), abs=1e-3)
-    assert unsure == pytest.approx(math.log(0.1 / 0.9), abs=1e-3)
-    assert feature(last, "word") == {sure}  # a point beside a number doesn't count
