@@ -76,7 +76,7 @@ class Recipe:
             if getattr(self, name) < 1:
                 raise DigitsError(f"{_spaced(name)} must be >= 1, got {getattr(self, name)}")
         if not 0 <= self.no_aug_fraction <= 1:
-            raise DigitsError(f"no aug fraction must be 0 to 1, got {self.no_aug_fraction}")
+            raise DigitsError(f"no_aug_fraction must be 0 to 1, got {self.no_aug_fraction}")
         for name in ("drawn", "photographed", "outlier_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise DigitsError(f"{_spaced(name)} must be >= 0, got {getattr(self, name)}")
