@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import NamedTemporaryFile
 from typing import TextIO
 
 DIGITS = Path(sys.executable).parent / "digits"
@@ -80,9 +80,11 @@ def served(
 
     command = [str(DIGITS), "serve", "--port", "0", *options]
     with (
-        TemporaryFile("w+") as log,
+        NamedTemporaryFile("w") as file,
+        # A file of its own: reading from the one that the server writes to would move its position.
+        Path(file.name).open() as log,
         subprocess.Popen(
-            command, stderr=log, text=True, preexec_fn=limit, env=os.environ | environment
+            command, stderr=file, text=True, preexec_fn=limit, env=os.environ | environment
         ) as process,
     ):
         try:
