@@ -48,6 +48,8 @@ def train(
             None if model and ":" in model else model, recipe, epochs, batch_size, learning_rate,
             seed, precision, teacher, patience, out, all_data or None,
         )  # fmt: skip
+    elif teacher is None and teacher_model is not None:
+        raise typer.BadParameter("--teacher-model needs --teacher")
     if all_data and patience is not None:
         raise typer.BadParameter("--all-data trains on the digits that --patience needs")
 

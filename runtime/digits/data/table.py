@@ -56,6 +56,8 @@ def _separator(header: str, path: Path) -> str:
     likeliest = max(by_separator.values(), key=len)
     if not any(likeliest):
         raise DataError(f"{path} has no header with the columns file and digit")
+    if "\0" in header:
+        raise DataError(f"{path} is not a CSV file")
     shown = ", ".join(likeliest)[:_MAX_SHOWN]
     raise DataError(f"{path}: its columns are {shown}; needs file and digit")
 

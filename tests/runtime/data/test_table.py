@@ -65,6 +65,7 @@ def test_columns_in_another_order(tmp_path: Path) -> None:
         (b"File;digit;file\n", ": several columns are named file"),
         (b"File;Digit;Confidence\n", " has predictions, not labels: "),
         (b'file,digit\n"a.png,7\n' + b"b.png,1\n" * 20_000, ": field larger than field limit"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\n", " is not a CSV file"),
         (b"x" * 5000, f": its columns are {'x' * 200}; needs file and digit"),
     ],
 )

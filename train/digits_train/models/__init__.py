@@ -32,10 +32,11 @@ ARCHITECTURES: dict[str, type[Network]] = {"lenet5": LeNet5, "vgg16": VGG16}
 def register(spec: str) -> str:
     """Register the network of a FILE.py:CLASS; return the name of any that `--model` takes.
 
-    A checkpoint holds that name, never the file's. Raises DigitsError if the class can't be used or
-    another network has its name.
+    A checkpoint holds that name, never the file's. Raises DigitsError if the class can't be used,
+    another network has its name, or the name is unknown.
     """
     if not custom.is_file(spec):
+        get_network(spec)
         return spec
     network = custom.load(spec)
     name = network.__name__.lower()
