@@ -3,11 +3,9 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from digits.data.mnist import Split
 from digits.errors import DigitsError
@@ -16,10 +14,9 @@ from digits_train.augment import augment
 from digits_train.checkpoint import TrainState
 from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext
-from digits_train.fit import TrainContext, distillation_loss, fit
+from digits_train.fit import TrainContext, fit
 from digits_train.metrics import loss_and_accuracy, predict, to_tensors
 from digits_train.models import Network, Normalize
-from digits_train.models.network import NONE, with_none
 from digits_train.optim import make_optimizer
 from digits_train.prepare import create_state
 
@@ -200,27 +197,6 @@ def test_divergence_in_last_step_is_an_error(train_slice: Split) -> None:
         list(fit(begin(recipe), recipe, train_slice, None, CPU))
 
 
-@pytest.mark.slow
-def test_student_learns_teachers_answers(train_slice: Split) -> None:
-    """The teacher calls sevens ones, contrary to the labels."""
-    recipe = Recipe("test", epochs=12, batch_size=32, learning_rate=2e-3)
-    train, validation = parts(train_slice)
-    sevens = Split(validation.images[validation.labels == 7], validation.labels[:0])
-    wrong = Split(train.images, np.where(train.labels == 7, 1, train.labels).astype(np.uint8))
-    teacher = begin(recipe)
-    list(fit(teacher, recipe, wrong, None, CPU))
-    student = begin(recipe)
-    list(fit(student, recipe, train, None, replace(CPU, teacher=teacher.model.eval())))
-    assert (predict(student.model, sevens).argmax(1) == 1).float().mean() > 0.8
-
-
-def test_teacher_is_unchanged(train_slice: Split) -> None:
-    teacher = models.build("lenet5").eval()
-    before = {name: weight.clone() for name, weight in teacher.state_dict().items()}
-    list(fit(begin(), RECIPE, train_slice, None, replace(CPU, teacher=teacher)))
-    assert_same(before, teacher.state_dict())
-
-
 def test_model_is_compiled(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[nn.Module] = []
 
@@ -245,23 +221,3 @@ def test_fit_learns_on_gpu(train_slice: Split, architecture: str) -> None:
     epochs = list(fit(state, recipe, *parts(train_slice), ctx))
     assert epochs[-1].validation_accuracy is not None
     assert epochs[-1].validation_accuracy > 0.8
-
-
-def test_distillation_loss() -> None:
-    """T² times the KL divergence of eleven classes at T = 4."""
-    generator = torch.Generator().manual_seed(0)
-    logits, teacher = (5 * torch.randn(50, 10, generator=generator) for _ in range(2))
-    labels = torch.randint(0, 10, (50,), generator=generator)
-    losses = cross_entropy(logits, labels, reduction="none")
-    p, q = (with_none(z / 4).softmax(1) for z in (teacher, logits))
-    expected = 0.1 * losses + 0.9 * 16 * (p * (p / q).log()).sum(1)
-    torch.testing.assert_close(distillation_loss(losses, logits, teacher, labels), expected)
-
-
-def test_distillation_keeps_loss_of_non_digits() -> None:
-    logits, teacher = torch.randn(2, 4, 10)
-    losses = torch.tensor([1.0, 2.0, 3.0, 4.0])
-    labels = torch.tensor([NONE, 3, NONE, 4])
-    found = distillation_loss(losses, logits, teacher, labels)
-    assert found[[0, 2]].tolist() == [1.0, 3.0]
-    assert (found[[1, 3]] != losses[[1, 3]]).all()

@@ -7,7 +7,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -142,3 +142,8 @@ def has_bfloat16(device: torch.device) -> bool:
     # Other processors emulate it, slower than float32. PyTorch before 2.6 can't tell.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return device.type == "cpu" and bool(supported())
+
+
+def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[object]:
+    """Compute convolutions and products in bfloat16, or everything as it is."""
+    return torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()

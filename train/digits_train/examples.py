@@ -50,13 +50,15 @@ class Batch(NamedTuple):
 
     images: [n, 1, 28, 28], 0 to 255. labels: int64 [n]. weights: float32 [n], of the losses: over
     all processes, those of the digits sum to 1 and those of the outliers to the recipe's weight.
-    trained: bool [n], True for training digits, which alone the epoch's metrics count.
+    trained: bool [n], True for training digits, which alone the epoch's metrics count. teacher:
+    float32 [n, 10], the teacher's logits, or None.
     """
 
     images: Tensor
     labels: Tensor
     weights: Tensor
     trained: Tensor
+    teacher: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,23 @@ class Examples:
     """All examples, on the device: the training digits first, then each pool.
 
     images: uint8 [n, 1, 28, 28]. labels: int64 [n]. ends: where the digits and each pool end.
-    shares: those of the pools.
+    shares: those of the pools. teacher_logits: float32 [n, 10], with a teacher.
     """
 
     images: Tensor
     labels: Tensor
     ends: Sequence[int]
     shares: Sequence[float]
+    teacher_logits: Tensor | None = None
 
     @classmethod
-    def of(cls, digits: Split, pools: Sequence[Pool], device: torch.device) -> "Examples":
+    def of(
+        cls,
+        digits: Split,
+        pools: Sequence[Pool],
+        device: torch.device,
+        teacher_logits: Tensor | None = None,
+    ) -> "Examples":
         images = np.concatenate([digits.images, *(pool.images for pool in pools)])
         labels = np.concatenate([digits.labels, *(pool.labels for pool in pools)])
         return cls(
@@ -81,6 +90,7 @@ class Examples:
             torch.tensor(labels, device=device, dtype=torch.int64),
             np.cumsum([len(digits), *(len(pool.images) for pool in pools)]).tolist(),
             [pool.share for pool in pools],
+            teacher_logits,
         )
 
     def add_pool_samples(self, digits: Tensor, rng: torch.Generator) -> Tensor:
@@ -105,19 +115,25 @@ class Examples:
         dist: DistributedContext,
         digits: Tensor,
     ) -> Batch:
-        """What this process learns from in one step. digits: indices, for all processes."""
+        """What this process learns from in one step. digits: indices, for all processes.
+
+        The teacher has seen the images as they are, so it has no say while they are augmented.
+        """
         chosen = self.add_pool_samples(digits, rng)
         rows = dist.local_slice(len(chosen))
         own = chosen[rows]
         images, labels = self.images[own], self.labels[own]
         augmentation = recipe.augmentation_in(epoch)
+        teacher = None
         if augmentation is not None:
             images = augment(images, augmentation, BatchRng(rng, len(chosen), rows))
+        elif self.teacher_logits is not None:
+            teacher = self.teacher_logits[own]
         outliers = (self.labels[chosen] == NONE).sum()
         weights = torch.where(
             labels == NONE, recipe.outlier_weight / outliers, 1 / (len(chosen) - outliers)
         )
-        return Batch(images, labels, weights, own < self.ends[0])
+        return Batch(images, labels, weights, own < self.ends[0], teacher)
 
 
 def generate_pools(recipe: Recipe, digits: Split, seed: int) -> list[Pool]:

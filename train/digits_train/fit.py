@@ -4,30 +4,28 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, kl_div, log_softmax
+from torch.nn.functional import cross_entropy
 
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits_train.checkpoint import TrainState
 from digits_train.config import Recipe
-from digits_train.distributed import DistributedContext
+from digits_train.distill import distillation_loss
+from digits_train.distributed import DistributedContext, autocast
 from digits_train.examples import Examples, Pool, prefetch
 from digits_train.metrics import PREDICT_BATCH, EpochMetrics, loss_and_accuracy, predict
 from digits_train.models import Network
-from digits_train.models.network import NONE, with_none
+from digits_train.models.network import with_none
 from digits_train.optim import learning_rate, measure_bn_statistics, update_ema
 
 _SHORT = 1000  # steps, too few for batch norm's moving averages to settle
 _PROBE_SIZE = 100  # digits to check for NaN logits
 _DIVERGED = 3 * math.log(10)  # nats, three times the loss of guessing
-_DISTILL_TEMPERATURE = 4.0  # of teacher and student, as in the paper
-_DISTILL_ALPHA = 0.9  # the teacher's share of the loss; the rest is the label's
 
 StepCallback = Callable[[int, int, Tensor], None]
 
@@ -39,9 +37,8 @@ class TrainContext:
     distributed: DistributedContext
     bfloat16: bool = False
     compiled: bool = False
-    teacher: Network | None = None
-    teacher_bfloat16: bool = False
     pools: Sequence[Pool] = ()  # what the recipe adds to the digits
+    teacher_logits: Tensor | None = None  # for the digits, then the pools: see `Examples`
 
 
 def fit(
@@ -66,7 +63,7 @@ def fit(
     Raises DigitsError if the training diverges.
     """
     dist = ctx.distributed
-    examples = Examples.of(train, ctx.pools, dist.device)
+    examples = Examples.of(train, ctx.pools, dist.device, ctx.teacher_logits)
     probe = Split(train.images[:_PROBE_SIZE], train.labels[:_PROBE_SIZE])
     forward = _wrap_model(state.model, ctx)
     while state.epoch < recipe.epochs:
@@ -115,11 +112,12 @@ def _epoch(
     # Nearly equal batches: a last one of a few digits would be noise, and too small to normalise.
     parts = torch.tensor_split(order, steps)
     make = partial(examples.batch, recipe, state.epoch, rng, dist)
-    for step, (x, y, weights, trained) in enumerate(prefetch(make, parts), state.epoch * steps):
-        with _autocast(ctx, ctx.bfloat16):
+    for step, batch in enumerate(prefetch(make, parts), state.epoch * steps):
+        x, y, weights, trained, teacher = batch
+        with autocast(dist.device, ctx.bfloat16):
             logits = forward(x).float()
         losses = cross_entropy(with_none(logits), y, reduction="none")
-        objective = losses if ctx.teacher is None else _distill(losses, logits, x, y, ctx)
+        objective = losses if teacher is None else distillation_loss(losses, logits, teacher, y)
         total = (objective * weights).sum()
         optimizer.zero_grad()
         # DDP averages gradients over the processes; this makes it the mean over the batch.
@@ -144,7 +142,7 @@ def _epoch(
 def _settle_bn(state: TrainState, recipe: Recipe, images: Tensor, ctx: TrainContext) -> None:
     """Measure batch norm's statistics if the training is too short for them to settle."""
     if recipe.epochs * recipe.steps(len(images)) < _SHORT:
-        with _autocast(ctx, ctx.bfloat16):
+        with autocast(ctx.distributed.device, ctx.bfloat16):
             measure_bn_statistics(state.eval_model, images, PREDICT_BATCH)
 
 
@@ -156,11 +154,6 @@ def _wrap_model(model: Network, ctx: TrainContext) -> nn.Module:
     if ctx.distributed.world_size > 1:
         forward = nn.parallel.DistributedDataParallel(forward)
     return forward
-
-
-def _autocast(ctx: TrainContext, bfloat16: bool) -> AbstractContextManager[object]:
-    device = ctx.distributed.device.type
-    return torch.autocast(device, torch.bfloat16) if bfloat16 else nullcontext()
 
 
 def _seed(state: TrainState, dist: DistributedContext) -> torch.Generator:
@@ -176,34 +169,10 @@ def _seed(state: TrainState, dist: DistributedContext) -> torch.Generator:
     return torch.Generator(dist.device).manual_seed(number(state.seed, state.epoch))
 
 
-def _distill(losses: Tensor, logits: Tensor, x: Tensor, y: Tensor, ctx: TrainContext) -> Tensor:
-    assert ctx.teacher is not None
-    with torch.no_grad(), _autocast(ctx, ctx.teacher_bfloat16):
-        teacher = ctx.teacher(x).float()
-    return distillation_loss(losses, logits, teacher, y)
-
-
-def distillation_loss(losses: Tensor, logits: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-    """Mix each digit's loss with the divergence from the teacher's answer: float32 [n].
-
-    losses: float32 [n], the student's own. logits, teacher: float32 [n, 10], the student's and the
-    teacher's logits. labels: int64 [n]. Non-digits keep their loss: the teacher may not have learnt
-    from any. (G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015)
-    """
-    divergence = kl_div(
-        log_softmax(with_none(logits / _DISTILL_TEMPERATURE), 1),
-        log_softmax(with_none(teacher / _DISTILL_TEMPERATURE), 1),
-        reduction="none",
-        log_target=True,
-    ).sum(1)
-    alpha = torch.where(labels == NONE, 0.0, _DISTILL_ALPHA)
-    return torch.lerp(losses, divergence * _DISTILL_TEMPERATURE**2, alpha)
-
-
 def _validate(
     model: Network, validation: Split | None, ctx: TrainContext
 ) -> tuple[float | None, float | None]:
     if validation is None:
         return None, None
-    with _autocast(ctx, ctx.bfloat16):
+    with autocast(ctx.distributed.device, ctx.bfloat16):
         return loss_and_accuracy(predict(model, validation), validation)

@@ -2,7 +2,6 @@
 
 import copy
 import os
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +15,16 @@ from digits.errors import DigitsError
 from digits.terminal import print_stderr, progress_bar
 from digits.text import escape_control
 from digits_train import diagnose, models, optim
-from digits_train.checkpoint import Checkpoint, TrainState
-from digits_train.config import Precision, RuntimeOptions, TrainConfig
+from digits_train.checkpoint import TrainState
+from digits_train.config import Precision, Recipe, RuntimeOptions, TrainConfig
+from digits_train.distill import ask
 from digits_train.distributed import DistributedContext, has_bfloat16
-from digits_train.examples import generate_pools
+from digits_train.examples import Examples, generate_pools
 from digits_train.fit import TrainContext
 from digits_train.metrics import EpochMetrics
 from digits_train.models import Network
+
+_DEFAULT_THREADS = torch.get_num_threads()
 
 
 def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> Dataset:
@@ -52,11 +54,15 @@ def create_state(config: TrainConfig, device: torch.device) -> TrainState:
     """Make a new network, its moving average and its optimizer, on the device."""
     torch.manual_seed(config.seed)
     model = to_device(models.build(config.architecture), device)
-    if device.type == "cpu" and model.threads and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(model.threads)
+    _set_threads(model, device)
     ema_model = copy.deepcopy(model) if config.recipe.ema_decay else None
     optimizer = optim.make_optimizer(model, config.recipe)
     return TrainState(model, optimizer, config.seed, ema_model)
+
+
+def _set_threads(model: Network, device: torch.device) -> None:
+    if device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(model.threads or _DEFAULT_THREADS)
 
 
 def to_device(model: Network, device: torch.device) -> Network:
@@ -70,26 +76,23 @@ def make_context(
     config: TrainConfig,
     options: RuntimeOptions,
     dist: DistributedContext,
-    teacher: Checkpoint | None,
+    model: Network,
+    train: Split,
+    teacher: Network | None,
 ) -> TrainContext:
-    """What `fit` uses, apart from the pools. The teacher gets the precision that suits it."""
-    return TrainContext(
-        dist,
-        bfloat16=config.precision == "bfloat16",
-        compiled=options.compiled,
-        teacher=to_device(teacher.model, dist.device) if teacher else None,
-        teacher_bfloat16=bool(
-            teacher and teacher.model.mixed_precision and has_bfloat16(dist.device)
-        ),
-    )
-
-
-def add_pools(ctx: TrainContext, config: TrainConfig, train: Split) -> TrainContext:
-    """The same context with what the recipe adds to the training digits."""
-    with progress_bar() if ctx.distributed.is_main else nullcontext() as bar:
-        if bar:
-            bar.add_task("generating extra training pictures", total=None)
-        return replace(ctx, pools=generate_pools(config.recipe, train, config.seed))
+    """Generate what the recipe adds to the digits, and ask the teacher about all of them."""
+    with progress_bar() as bar:
+        bar.disable |= not dist.is_main
+        bar.add_task("generating extra training pictures", total=None)
+        pools = generate_pools(config.recipe, train, config.seed)
+    ctx = TrainContext(dist, config.precision == "bfloat16", options.compiled, pools)
+    if teacher is None:
+        return ctx
+    _set_threads(teacher, dist.device)
+    images = Examples.of(train, pools, dist.device).images
+    logits = ask(to_device(teacher, dist.device), images, dist)
+    _set_threads(model, dist.device)
+    return replace(ctx, teacher_logits=logits)
 
 
 def resolve_precision(config: TrainConfig, device: torch.device) -> Precision:
@@ -107,6 +110,15 @@ def check_batch(config: TrainConfig, model: Network, digits: int, dist: Distribu
     needed = 2 if any(isinstance(layer, nn.BatchNorm2d) for layer in model) else 1
     if batch // dist.world_size < needed:
         raise DigitsError(f"batch size {batch} is too small: each process needs at least {needed}")
+
+
+def check_teacher(recipe: Recipe) -> None:
+    """Raise DigitsError if a teacher would never be heard: it sees the pictures unchanged, once."""
+    if recipe.augmentation_in(recipe.epochs - 1) is not None:
+        raise DigitsError(
+            f"--teacher needs epochs without augmentation, and none of these {recipe.epochs} is:"
+            " train for more, or set the recipe's no_aug_fraction"
+        )
 
 
 def check_history(config: TrainConfig, history: list[EpochMetrics]) -> None:

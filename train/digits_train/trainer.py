@@ -14,10 +14,10 @@ from digits.data.mnist import Split, Splits
 from digits.errors import DigitsError, Interrupted, ModelError
 from digits.terminal import print_stderr
 from digits_train import checkpoint, diagnose, prepare, record
-from digits_train.checkpoint import TrainState
+from digits_train.checkpoint import Checkpoint, TrainState
 from digits_train.config import RuntimeOptions, TrainConfig, config_from_dict, from_dict
-from digits_train.distributed import init_distributed
-from digits_train.fit import TrainContext, fit
+from digits_train.distributed import DistributedContext, init_distributed
+from digits_train.fit import fit
 from digits_train.metrics import EpochMetrics, best_epoch, evaluate, predict
 from digits_train.progress import ProgressBar, print_network
 from digits_train.record import Environment, TensorBoardLogger
@@ -53,7 +53,9 @@ def train(
     then kept.
     """
     began = time.monotonic()
-    teacher_path = checkpoint_at(teacher_path) if teacher_path else None
+    if teacher_path is not None:
+        prepare.check_teacher(config.recipe)
+        teacher_path = checkpoint_at(teacher_path)
     with init_distributed(options.device) as dist, _translate_torch_errors(), ExitStack() as lock:
         data = prepare.load_data(options.data, config.all_data, dist)
         teacher = dist.run_on_main(lambda: checkpoint.load(teacher_path) if teacher_path else None)
@@ -65,7 +67,6 @@ def train(
         )
         state = prepare.create_state(config, dist.device)
         prepare.check_batch(config, state.model, len(data.splits["train"]), dist)
-        ctx = prepare.make_context(config, options, dist, teacher)
 
         def make_run() -> RunDir:
             if options.tensorboard:
@@ -84,7 +85,9 @@ def train(
         run = dist.run_on_main(make_run)
         if dist.is_main:
             print_network(state.model)
-        return _Trainer(began, config, options, ctx, data.splits, run, state, [], []).run_epochs()
+        return _Trainer(
+            began, config, options, dist, teacher, data.splits, run, state, [], []
+        ).run_epochs()
 
 
 def resume(run: RunDir, options: RuntimeOptions) -> TrainResult | None:
@@ -120,9 +123,8 @@ def resume(run: RunDir, options: RuntimeOptions) -> TrainResult | None:
         if teacher and teacher.sha256 != config.teacher:
             raise ModelError(f"{run.teacher} is not the teacher that this run started with")
         prepare.check_batch(config, state.model, len(data.splits["train"]), dist)
-        ctx = prepare.make_context(config, options, dist, teacher)
         return _Trainer(
-            began, config, options, ctx, data.splits, run, state, history, environments
+            began, config, options, dist, teacher, data.splits, run, state, history, environments
         ).run_epochs()
 
 
@@ -138,7 +140,8 @@ class _Trainer:
     began: float  # when the command started, in seconds of time.monotonic
     config: TrainConfig
     options: RuntimeOptions
-    ctx: TrainContext
+    dist: DistributedContext
+    teacher: Checkpoint | None
     splits: Splits
     run: RunDir
     state: TrainState
@@ -147,7 +150,7 @@ class _Trainer:
 
     def run_epochs(self) -> TrainResult | None:
         """Train the remaining epochs, saving after each; then evaluate and plot."""
-        dist = self.ctx.distributed
+        dist = self.dist
         try:
             dist.run_on_main(self._recover)
             self._fit()
@@ -167,7 +170,7 @@ class _Trainer:
 
     def _finish(self) -> TrainResult:
         # The checkpoint's network, because with --patience it may not be the last epoch's.
-        device = self.ctx.distributed.device
+        device = self.dist.device
         model = prepare.to_device(checkpoint.load(self.run.checkpoint).model, device)
         summary, result = record.evaluate_run(
             self.run, self.config, model, self.environments, self.history, self.splits
@@ -183,13 +186,16 @@ class _Trainer:
         return TrainResult(self.run, summary, failure)
 
     def _fit(self) -> None:
-        dist, done, recipe = self.ctx.distributed, len(self.history), self.config.recipe
+        dist, done, recipe = self.dist, len(self.history), self.config.recipe
         train, validation = self.splits["train"], self.splits.get("validation")
         if done == recipe.epochs or self._must_stop():
             return
         if dist.is_main and self.run.has_export:
             print_stderr(f"{self.run.folder} holds an export of epoch {done}: export it again")
-        ctx = prepare.add_pools(self.ctx, self.config, train)
+        teacher = self.teacher.model if self.teacher else None
+        ctx = prepare.make_context(
+            self.config, self.options, dist, self.state.model, train, teacher
+        )
         self.environments.append(record.current_environment(done + 1, dist, self.options.compiled))
         logged = self.options.tensorboard and dist.is_main
         logger = TensorBoardLogger(self.run.folder if logged else None, self.history)
@@ -212,7 +218,7 @@ class _Trainer:
 
     def _must_stop(self) -> bool:
         """Whether to start no further epoch. All processes agree."""
-        dist, done, epochs = self.ctx.distributed, len(self.history), self.config.recipe.epochs
+        dist, done, epochs = self.dist, len(self.history), self.config.recipe.epochs
         reason = dist.broadcast(self._reason_to_stop()) if 0 < done < epochs else None
         if reason and dist.is_main:
             print_stderr(f"stopped after epoch {done} of {epochs}: {reason}")
