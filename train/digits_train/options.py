@@ -12,7 +12,7 @@ NETWORKS = """\b
 Networks (--model) and their recipes (--recipe):
   lenet5         default: 80 epochs, with non-digits and the world's handwriting;
                  quick: 30 epochs, MNIST alone; classic: 5 epochs, the textbook's
-  vgg16          default: 16 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
+  vgg16          default: 6 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
   FILE.py:CLASS  your own, with its own recipes: a chain of Normalize, ZeroPad2d,
                  Conv2d, BatchNorm2d, ReLU, MaxPool2d, Dropout, Flatten and Linear
 """

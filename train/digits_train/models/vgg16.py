@@ -22,12 +22,12 @@ class VGG16(Network):
     mixed_precision = True
     recipes = {
         "classic": CLASSIC,
-        # Validation accuracy, one run each, seed 0: 16 epochs 99.62 % (after the sixth already
-        # 99.65 %); 24 epochs of MNIST alone 99.62 %; 15 epochs of these, two thirds of
-        # them with smaller digits and wider bounds, 99.55 %.
+        # Validation accuracy, one run each, seed 0: these 6 epochs 99.66 %; 16, all of them
+        # augmented, 99.62 %; 24 of MNIST alone 99.62 %; 15, two thirds of them with smaller digits
+        # and wider bounds, 99.55 %.
         "default": Recipe(
             "default",
-            epochs=16,
+            epochs=6,
             optimizer="sgd",
             learning_rate=0.05,
             warmup_fraction=0.15,
@@ -35,6 +35,7 @@ class VGG16(Network):
             weight_decay=5e-4,
             ema_decay=0.999,
             augmentation=AUGMENTATION,
+            no_aug_fraction=1 / 6,
             drawn=0.12,
             photographed=0.06,
             outlier_weight=0.1,
