@@ -24,7 +24,7 @@ from digits_train.fit import TrainContext
 from digits_train.metrics import EpochMetrics
 from digits_train.models import Network
 
-_DEFAULT_THREADS = torch.get_num_threads()
+_DEFAULT_THREADS = torch.get_num_threads()  # before a network has set its own
 
 
 def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> Dataset:
