@@ -155,6 +155,7 @@ def test_bad_model_is_an_error(run: Run, pictures: list[Path], tmp_path: Path) -
         ["fly"],
         ["train", "--epochs", "0"],
         ["train", "--seed", str(2**64)],
+        ["train", "--model", "resnet"],
         ["train", "--teacher-model", "a.py:A"],
         ["train", "--recipe", "secret"],
         ["train", "--learning-rate", "-1"],

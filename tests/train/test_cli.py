@@ -29,6 +29,9 @@ def test_help_lists_networks_recipes_and_layers(capsys: pytest.CaptureFixture[st
     [
         (["--recipe", "best"], "no recipe called 'best'; there are: classic, quick, default"),
         (["--recipe", ""], "no recipe called ''"),
+        (["--model", ""], "no network called ''; there are: lenet5, vgg16"),
+        (["--model", "resnet"], "no network called 'resnet'; there are: lenet5, vgg16"),
+        (["--teacher", "runs/x", "--teacher-model", ""], "no network called ''; there are: lenet5"),
         (["--resume", "runs/x", "--model", "vgg16"], "continues as the run was started"),
         (["--resume", "runs/x", "--epochs", "3"], "continues as the run was started"),
     ],

@@ -44,8 +44,8 @@ def test_teacher_keeps_its_own_number_of_threads(
     teacher.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
     before, config = torch.get_num_threads(), TrainConfig("lenet5", Recipe("test", epochs=1))
     try:
-        student = create_state(config, DIST.device).model
-        make_context(config, RuntimeOptions(), DIST, student, train_slice, teacher)
+        create_state(config, DIST.device)  # with LeNet-5's one thread
+        make_context(config, RuntimeOptions(), DIST, train_slice, teacher)
         assert (seen, torch.get_num_threads()) == ([2], 1)
     finally:
         torch.set_num_threads(before)
@@ -54,7 +54,7 @@ def test_teacher_keeps_its_own_number_of_threads(
 def test_recipe_that_always_augments_is_refused() -> None:
     check_teacher(RECIPE)
     check_teacher(replace(RECIPE, augmentation=None, no_aug_fraction=0))
-    with pytest.raises(DigitsError, match="none of these 1 is: train for more"):
+    with pytest.raises(DigitsError, match="without augmentation, and there are none: raise"):
         check_teacher(replace(RECIPE, epochs=1))
 
 

@@ -54,12 +54,12 @@ def train(
         raise typer.BadParameter("--all-data trains on the digits that --patience needs")
 
     # torch takes seconds to import and may not be installed; --help needs neither.
-    from digits_train import models, run, trainer
+    from digits_train import run, trainer
     from digits_train.config import RuntimeOptions, TrainConfig
     from digits_train.distributed import exit_worker
 
-    network = models.register("lenet5" if model is None else model)
-    models.register("lenet5" if teacher_model is None else teacher_model)
+    network = _register("lenet5" if model is None else model)
+    _register("lenet5" if teacher_model is None else teacher_model)
     runtime_options = RuntimeOptions(device, data, compiled, tensorboard, max_minutes)
     if resume is None:
         changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
@@ -79,6 +79,18 @@ def _forbid_with_resume(*values: object) -> None:
             " --max-minutes, --compile, --tensorboard and --json, and for networks of your own"
             " --model FILE.py:CLASS and --teacher-model"
         )
+
+
+def _register(spec: str) -> str:
+    """Register a network: an unknown name is wrong usage, a file that can't be used is not."""
+    from digits_train.models import custom, register
+
+    try:
+        return register(spec)
+    except DigitsError as error:
+        if custom.is_file(spec):
+            raise
+        raise typer.BadParameter(str(error)) from error
 
 
 def _recipe(network: str, name: str, changes: dict[str, Any]) -> "Recipe":

@@ -76,7 +76,6 @@ def make_context(
     config: TrainConfig,
     options: RuntimeOptions,
     dist: DistributedContext,
-    model: Network,
     train: Split,
     teacher: Network | None,
 ) -> TrainContext:
@@ -88,10 +87,11 @@ def make_context(
     ctx = TrainContext(dist, config.precision == "bfloat16", options.compiled, pools)
     if teacher is None:
         return ctx
+    threads = torch.get_num_threads()
     _set_threads(teacher, dist.device)
     images = Examples.of(train, pools, dist.device).images
     logits = ask(to_device(teacher, dist.device), images, dist)
-    _set_threads(model, dist.device)
+    torch.set_num_threads(threads)
     return replace(ctx, teacher_logits=logits)
 
 
@@ -113,11 +113,11 @@ def check_batch(config: TrainConfig, model: Network, digits: int, dist: Distribu
 
 
 def check_teacher(recipe: Recipe) -> None:
-    """Raise DigitsError if a teacher would never be heard: it sees the pictures unchanged, once."""
+    """Raise DigitsError if all epochs are augmented: a teacher only teaches in the others."""
     if recipe.augmentation_in(recipe.epochs - 1) is not None:
         raise DigitsError(
-            f"--teacher needs epochs without augmentation, and none of these {recipe.epochs} is:"
-            " train for more, or set the recipe's no_aug_fraction"
+            "--teacher needs epochs without augmentation, and there are none: raise --epochs or"
+            " the recipe's no_aug_fraction"
         )
 
 

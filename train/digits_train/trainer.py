@@ -193,9 +193,7 @@ class _Trainer:
         if dist.is_main and self.run.has_export:
             print_stderr(f"{self.run.folder} holds an export of epoch {done}: export it again")
         teacher = self.teacher.model if self.teacher else None
-        ctx = prepare.make_context(
-            self.config, self.options, dist, self.state.model, train, teacher
-        )
+        ctx = prepare.make_context(self.config, self.options, dist, train, teacher)
         self.environments.append(record.current_environment(done + 1, dist, self.options.compiled))
         logged = self.options.tensorboard and dist.is_main
         logger = TensorBoardLogger(self.run.folder if logged else None, self.history)
