@@ -1,6 +1,6 @@
-"""Draw the pictures of the README and of docs/: python -m docs.make
+"""Draw the pictures of the README and of docs/: python -m docs.make [NAME ...]
 
-`make model` calls it, and copies curves.png from its run.
+`make model` calls it, and copies curves.png from its run; `make reader` draws `page`.
 """
 
 import subprocess
@@ -18,11 +18,11 @@ from tests.synthetic import Sheet, chosen, shadow
 from digits import Classifier
 from digits.commands.drawing import annotate, debug_strip, save
 from digits.data import mnist
-from digits.vision import picture
-from digits_train import outliers, photographs
+from digits.images import picture
+from digits_train import outliers, photographs, reader_data
 from digits_train.augment import BatchRng, augment
 from digits_train.handwriting import digits as handwriting
-from digits_train.models import get_recipe
+from digits_train.models import LeNet5
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE.parent / "tests" / "pictures").glob("[0-9].*"))
@@ -63,7 +63,7 @@ def augmentation() -> None:
     """Draw five training digits with twenty random augmentations of each."""
     digits, ways = 5, 20
     images = mnist.load("train").images[:digits, None]
-    how = get_recipe("lenet5", "default").augmentation  # and VGG-16's
+    how = LeNet5.recipes["default"].augmentation  # and VGG-16's
     assert how is not None
     seen = torch.tensor(images).repeat_interleave(ways, 0)
     dice = BatchRng(torch.Generator().manual_seed(0), len(seen), slice(0, len(seen)))
@@ -90,13 +90,25 @@ def examples() -> None:
         large.save(HERE / f"{name}.png", optimize=True)
 
 
+def windows() -> None:
+    """Draw twelve windows on the pages that the reader learns from; a minute."""
+    materials = reader_data.make_materials(mnist.load("train"), 0, bank=2_000, texts=1_000)
+    random = np.random.default_rng(0)
+    # Each window with writing is there twice, in two photographs.
+    examples = list(reader_data.make_examples(materials, random, 24))[::2]
+    pages = np.stack([example.page for example in examples])
+    side = reader_data.SIDE
+    rows = pages.reshape(2, 6, side, side).transpose(0, 2, 1, 3).reshape(2 * side, -1)
+    Image.fromarray(rows).save(HERE / "windows.jpg", quality=75)
+
+
 def page() -> None:
     """Draw numbers of test digits on tilted ruled paper in uneven light, and their reading."""
     photo = HERE / "page.jpg"
     Image.fromarray(synthetic.page(mnist.load("test"))).save(photo, quality=80)
     reading = Classifier().read(photo)
     print(reading.text)
-    save(HERE / "page-read.jpg", annotate(str(photo), reading.digits))
+    save(HERE / "page-read.jpg", annotate(str(photo), reading.symbols))
 
 
 def hypotheses() -> None:
@@ -133,10 +145,10 @@ def _digits(*arguments: object) -> None:
     subprocess.run([sys.executable, "-m", "digits", *map(str, arguments)], check=True)
 
 
+DRAWINGS = (pipeline, augmentation, examples, windows, page, hypotheses, textbook)
+
+
 if __name__ == "__main__":
-    pipeline()
-    augmentation()
-    examples()
-    page()
-    hypotheses()
-    textbook()
+    for draw in DRAWINGS:
+        if draw.__name__ in sys.argv[1:] or not sys.argv[1:]:
+            draw()

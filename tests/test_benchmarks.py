@@ -7,8 +7,11 @@ from PIL import Image, ImageDraw
 
 from digits.classifier import Classifier
 from digits.data.mnist import Split
+from digits_train.camera import fonts
+from digits_train.camera.hand import some_hand
+from digits_train.camera.layout import Sheet
 from tests import strokes
-from tests.benchmarks import continental, engines, nondigits
+from tests.benchmarks import continental, engines, handwritten, held_back, nondigits, reader
 
 
 @pytest.mark.parametrize(
@@ -80,3 +83,109 @@ def test_has_hook_detects_ink_beside_stem() -> None:
     assert not continental.has_hook(seven)
     seven[4:14, 8:10] = 255
     assert continental.has_hook(seven)
+
+
+def answer(text: str, shown: str, confidence: float = 0.9, best: str = "") -> reader.Answer:
+    """What was read of a picture with this text. best: by default what is shown."""
+    characters = [
+        reader.Character(one, other, confidence)
+        for one, other in zip(shown, best or shown, strict=True)
+    ]
+    return reader.Answer(text, 0, characters, 0.0)
+
+
+def test_page_figures_count_digits_alone() -> None:
+    some = [answer("12.5", "1-25"), answer("4444", "45?", best="454"), answer("7", "77")]
+    shares = {
+        name: value / 100 * 8
+        for name, value in reader.page_figures(some).items()
+        if name in ("missed", "wrong", "invented", "errors", "?")
+    }
+    assert shares == pytest.approx({"missed": 1, "wrong": 2, "invented": 1, "errors": 4, "?": 1})
+    assert reader.page_figures(some)["exact pages"] == pytest.approx(100 / 3)
+    assert reader.page_figures(some, sure=False)["wrong"] == pytest.approx(100 / 8)
+
+
+def test_calibration_error_of_sure_digits() -> None:
+    assert reader.calibration_error([answer("12", "12", 1.0)]) == 0
+    assert reader.calibration_error([answer("34", "12", 0.9)]) == pytest.approx(0.9)
+    assert reader.calibration_error([answer("13", "12", 0.5)]) == pytest.approx(0)
+
+
+def test_signs_are_found_and_invented() -> None:
+    found = reader.sign_figures([answer("-12.5", "-125")], [answer("12345", "1234.5")])
+    assert list(found.values()) == [50, pytest.approx(100 / 8)]
+
+
+@pytest.fixture(scope="module")
+def by(test_slice: Split) -> handwritten.Writers:
+    """Printed fonts stand for the hands, which would have to be downloaded."""
+    files = fonts.printed(held_back=True)
+    return handwritten.writers(test_slice, files, files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", held_back.KINDS)
+def test_held_back_page_shows_its_digits(kind: str, by: handwritten.Writers) -> None:
+    page, again = (held_back.page(kind, by, np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(page.image, again.image)
+    assert page.image.dtype == np.uint8 and page.image.shape[2] == 3
+    assert "".join(page.text.split()).isdigit()
+
+
+@pytest.mark.parametrize("layout", held_back.LAYOUTS)
+def test_layout_writes_its_text(layout: str, by: handwritten.Writers) -> None:
+    random = np.random.default_rng(2)
+    sheet = held_back.LAYOUTS[layout](by.mnist, some_hand(random, 30), random)
+    digits = [glyph.digit for glyph in sheet.glyphs if glyph.digit >= 0]
+    assert "".join(map(str, digits)) == "".join("".join(sheet.text).split())
+
+
+@pytest.mark.parametrize("writer", ["mnist", "font"])
+def test_row_has_gaps(writer: str, by: handwritten.Writers) -> None:
+    random = np.random.default_rng(3)
+    write = by.mnist if writer == "mnist" else by.fonts[0]
+    glyphs = handwritten.row("-105.7", write, some_hand(random, 40), random)
+    assert [glyph.digit for glyph in glyphs] == [-1, 1, 0, 5, -1, 7]
+    assert glyphs[0].bottom < -5 < glyphs[4].bottom  # the minus floats, the point doesn't
+    for one, other in zip(glyphs, glyphs[1:], strict=False):
+        if one.top < other.bottom and other.top < one.bottom:
+            gap = handwritten.contact(one, other._replace(left=0))
+            assert gap <= other.left
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_pair_touches(
+    joined: bool, by: handwritten.Writers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheets: list[Sheet] = []
+
+    def photographed(sheet: Sheet, *_: object) -> tuple[np.ndarray, np.ndarray]:
+        sheets.append(sheet)
+        return np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.int16)
+
+    monkeypatch.setattr(handwritten, "photographed", photographed)
+    for number in range(20):
+        handwritten.pair(f"{5 * number:02}", joined, by, np.random.default_rng(number))
+    for sheet in sheets:
+        first, second = sheet.glyphs[:2]
+        assert len(sheet.glyphs) == 2 + joined
+        contact = handwritten.contact(first, second._replace(left=0))
+        assert 0 <= contact - second.left <= 0.2 * sheet.height
+
+
+@pytest.mark.parametrize("text", ["11", "101", "17"])
+def test_drawn_number_has_one_piece_of_ink_per_digit(text: str, test_slice: Split) -> None:
+    drawn = handwritten.drawn(text, test_slice, np.random.default_rng(0))
+    columns = np.pad((drawn < 128).any(0).astype(int), 1)
+    assert np.diff(columns).clip(0).sum() == len(text)
+
+
+@pytest.mark.slow
+def test_reading_process_answers() -> None:
+    reading = reader.Reading(reader.ROOT, None)
+    blank = np.full((64, 96, 3), 230, np.uint8)
+    found = [reading.read(reader.Picture("", blank, "1 2")) for _ in range(2)]
+    reading.close()
+    assert [one.text for one in found] == ["12", "12"]
+    assert not found[0].characters

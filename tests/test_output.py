@@ -10,12 +10,14 @@ import pytest
 from PIL import Image
 
 from digits.commands import bench
+from digits.inference.model_file import BUNDLED_READER
 from tests.conftest import Run
 from tests.train.test_info import save
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "output.md"
 TYPES: dict[str, type | tuple[type, ...]] = {
     "array": list,
+    "boolean": bool,
     "integer": int,
     "null": NoneType,
     "number": (int, float),
@@ -71,8 +73,25 @@ def test_eval_json(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     assert_documented("digits eval", run("eval", "--data", tmp_path / "wrong.csv", "--json")[1])
 
 
+def test_eval_json_of_pages(run: Run, numbers: Path, tmp_path: Path) -> None:
+    (tmp_path / "wrong.csv").write_text(f"file,text\n{numbers},1-1111.5\n")
+    out = run("eval", "--pages", tmp_path / "wrong.csv", "--json")[1]
+    assert_documented("digits eval --pages", out)
+
+
+def test_eval_json_of_pages(run: Run, numbers: Path, tmp_path: Path) -> None:
+    (tmp_path / "pages.csv").write_text(f"file,text\n{numbers},{'7' * 99}\n")
+    out = run("eval", "--pages", tmp_path / "pages.csv", "--json")[1]
+    assert_documented("digits eval --pages", out)
+
+
 def test_info_json_of_onnx_file(run: Run) -> None:
     assert_documented("digits info, ONNX file", run("info", "--json")[1])
+
+
+def test_info_json_of_reader(run: Run) -> None:
+    out = run("info", BUNDLED_READER, "--json")[1]
+    assert_documented("digits info, ONNX file of a reader", out)
 
 
 def test_info_json_of_checkpoint(run: Run, tmp_path: Path) -> None:

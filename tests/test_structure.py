@@ -15,10 +15,13 @@ FORBIDDEN = {
     "runtime/digits": HEAVY | {"digits_train", "digits_export"},
     "train/digits_train": {"onnx", "onnxruntime", "digits_export"},
 }
+ABOVE = {"classifier", "data", "evaluation", "page_evaluation", "commands", "serve", "cli"}
 HIGHER_LAYERS = {
-    "vision": {"inference", "classifier", "data", "evaluation", "commands", "serve", "cli"},
-    "inference": {"vision", "classifier", "data", "evaluation", "commands", "serve", "cli"},
-    "data": {"evaluation", "commands", "serve", "cli"},
+    "images": ABOVE | {"vision", "reader", "inference"},
+    "vision": ABOVE | {"images", "reader", "inference"},
+    "reader": ABOVE | {"images", "vision"},
+    "inference": ABOVE | {"images", "vision", "reader"},
+    "data": {"evaluation", "page_evaluation", "commands", "serve", "cli"},
     "commands": {"serve", "cli"},
 }
 
@@ -126,7 +129,7 @@ finally:
     )
     loaded = set(done.stderr.split())
     assert "onnxruntime" in loaded
-    read_modules = {f"digits.vision.{name}" for name in ("page", "segment", "lattice", "cuts")}
+    read_modules = {"digits.inference.reader_model", "digits.reader", "digits.reader.page"}
     explain_modules = {
         "digits.inference.feature_maps",
         "digits.commands.explanation",

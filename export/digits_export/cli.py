@@ -1,6 +1,7 @@
 """`digits export`."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -13,6 +14,7 @@ from digits.text import escape_control
 
 if TYPE_CHECKING:
     from digits_export.export import Report
+    from digits_export.reader_export import ReaderReport
 
 app = make_app()
 
@@ -36,8 +38,8 @@ Model = Annotated[
 Quantize = Annotated[
     QuantizationMethod | None,
     typer.Option(
-        help="Also write an int8 file; without this option, delete an earlier one. Without a"
-        " method: static, the fastest for VGG-16, and as fast as float for LeNet-5."
+        help="Also write an int8 file; without this option, an earlier one is deleted. Methods: static"
+        " (the default), dynamic or weights; of a reader, always the weights alone."
     ),
 ]
 Calibration = Annotated[
@@ -59,7 +61,7 @@ Triton = Annotated[
     Path | None,
     path_option(
         "Also write a model repository for Triton or KServe to this folder, with the file"
-        " that is fastest with default options: for LeNet-5, the float one."
+        " that is fastest with default options."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print export.json on one line.")]
@@ -98,7 +100,7 @@ def export(
     if quantize != "static" and (calibration or calibration_images):
         raise typer.BadParameter("--calibration and --calibration-images need --quantize static")
     # torch and onnx take seconds to import and may not be installed; --help needs neither.
-    from digits_export.export import ExportConfig, export_run
+    from digits_export.export import ExportConfig, Report, export_run
     from digits_train import models
     from digits_train.run import find_run, latest_run
 
@@ -113,18 +115,28 @@ def export(
     report = export_run(latest_run() if run is None else find_run(run), config, data)
     if as_json:
         print_result(json.dumps(report.to_dict()))
-    else:
-        _print(report)
+        return
+    for line in _lines(report) if isinstance(report, Report) else _reader_lines(report):
+        print_result(line)
 
 
-def _print(report: "Report") -> None:
-    print_result(
-        "form        kernels        size  validation    test    ece  changed       time  file"
-    )
+def _lines(report: "Report") -> Iterator[str]:
+    yield "form        kernels        size  validation    test    ece  changed       time  file"
     for variant in report.variants:
-        print_result(
+        yield (
             f"{variant.name:10}  {variant.kernels:7}  {variant.bytes / 1000:7,.0f} KB"
             f"  {variant.validation_accuracy:10.2%}  {variant.test_accuracy:.2%}"
             f"  {variant.test_calibration_error:.2%}  {variant.disagreement:7.2%}"
             f"  {variant.microseconds:6,.0f} µs  {escape_control(variant.file)}"
+        )
+
+
+def _reader_lines(report: "ReaderReport") -> Iterator[str]:
+    yield "form           size  errors  missed  wrong  invented  megapixel  300x150  file"
+    for variant in report.variants:
+        yield (
+            f"{variant.name:10} {variant.bytes / 1000:5,.0f} KB  {variant.error:6.2%}"
+            f"  {variant.missed:6}  {variant.wrong:5}  {variant.invented:8}"
+            f"  {variant.milliseconds:6,.0f} ms  {variant.crop_milliseconds:4,.1f} ms"
+            f"  {escape_control(variant.file)}"
         )

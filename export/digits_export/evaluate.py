@@ -14,7 +14,7 @@ from torch import Tensor
 from digits.data.image_folder import Batch
 from digits.data.mnist import Split
 from digits.evaluation import Evaluation
-from digits.inference.graph import INPUT
+from digits.inference.interface import INPUT
 from digits.inference.metadata import Kernels
 from digits.inference.model import open_session
 from digits_export import verify
@@ -69,7 +69,7 @@ class Evaluator:
         torch.set_num_threads(1)
         try:
             with torch.inference_mode():
-                latency = _microseconds(
+                latency = microseconds(
                     lambda: self.scaling.probabilities(self.network(pixels)).numpy()
                 )
         finally:
@@ -92,7 +92,7 @@ class Evaluator:
         found = [verify.probabilities(session, split, batch) for split in splits]
         single = open_session(model, kernels)
         pixels = {INPUT[0]: self.validation.images[:1, None]}
-        latency = _microseconds(lambda: single.run(None, pixels))
+        latency = microseconds(lambda: single.run(None, pixels))
         variant = Variant(
             name=name,
             kernels=kernels,
@@ -127,7 +127,7 @@ def _evaluate(split: Split, probabilities: Probabilities) -> Evaluation:
     return result
 
 
-def _microseconds(call: Callable[[], object]) -> float:
+def microseconds(call: Callable[[], object]) -> float:
     """Return the median over five windows of a call's mean time, after a window of warm-up."""
     means = []
     for _ in range(_WINDOWS + 1):

@@ -15,18 +15,21 @@ import digits
 from digits.data import datasets
 from digits.data.mnist import Splits
 from digits.errors import DigitsError, ModelError
-from digits.files import remove, write_all
 from digits.inference import metadata
+from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import Kernels, Metadata
 from digits.inference.model import open_session
 from digits.inference.model_file import check_model
 from digits.terminal import print_stderr, progress_bar
 from digits.text import escape_control
-from digits_export import graph, model_card, quantize, triton, verify
+from digits_export import graph, model_card, output, quantize, verify
 from digits_export.calibrate import CalibrationMethod
 from digits_export.evaluate import Evaluator, Probabilities, Variant
+from digits_export.output import Output
+from digits_export.reader_export import ReaderReport, export_reader
 from digits_train import checkpoint
 from digits_train.checkpoint import Checkpoint
+from digits_train.models import Network
 from digits_train.run import RunDir
 
 
@@ -82,12 +85,14 @@ class _Artifact:
     answers: Probabilities  # of the first variant, to the validation digits
 
 
-def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> Report:
+def export_run(
+    run: RunDir, config: ExportConfig, data: Path | None = None
+) -> Report | ReaderReport:
     """Write ARCHITECTURE.onnx, ARCHITECTURE.int8.onnx if requested, export.json and MODEL_CARD.md.
 
     Writes to the run folder, atomically, after all checks; deletes the int8 file of an earlier
-    export if it isn't replaced. Raises DigitsError if the checkpoint is unusable, a check fails or
-    a file can't be written.
+    export if it isn't replaced. data: for a classifier; a reader's pages are drawn. Raises
+    DigitsError if the checkpoint is unusable, a check fails or a file can't be written.
     """
     loaded = checkpoint.load(run.checkpoint)
     provenance = loaded.provenance
@@ -98,18 +103,27 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
         )
     epochs = provenance.recipe.get("epochs")
     print_stderr(escape_control(f"exporting {run.folder}, epoch {provenance.epoch} of {epochs}"))
+    if config.triton is not None and config.triton.exists() and not config.triton.is_dir():
+        raise DigitsError(f"{config.triton} is not a folder")
+    if isinstance(loaded.model, Network):
+        return _export_classifier(run, loaded, loaded.model, config, data)
+    return export_reader(run, loaded, config.quantization, config.max_accuracy_drop, config.triton)
+
+
+def _export_classifier(
+    run: RunDir, loaded: Checkpoint, network: Network, config: ExportConfig, data: Path | None
+) -> Report:
+    provenance = loaded.provenance
     validated = provenance.validation_accuracy is not None
     if not validated:
         print_stderr(
             "warning: trained on the validation digits too; accuracy on them is optimistic"
         )
-    if config.triton is not None and config.triton.exists() and not config.triton.is_dir():
-        raise DigitsError(f"{config.triton} is not a folder")
     splits = _load_splits(loaded, data)
     with progress_bar() as bar:
         bar.add_task("exporting and verifying", total=None)
         knows_outliers = bool(provenance.recipe.get("outliers"))
-        evaluator = Evaluator(loaded.model, splits["validation"], splits["test"], knows_outliers)
+        evaluator = Evaluator(network, splits["validation"], splits["test"], knows_outliers)
         float_artifact, difference = _export_float(run, loaded, evaluator)
         artifacts = [float_artifact]
         if config.quantization:
@@ -120,7 +134,13 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
         variants += artifact.variants
     report = Report(*evaluator.scaling, difference, variants)
     card = model_card.render(artifacts[-1].metadata, variants, validated)
-    _write(run, report, card, artifacts, config.triton)
+    files = [(artifact.path, artifact.file) for artifact in artifacts]
+    # The clients of a server can't choose float kernels.
+    served = files[-1] if artifacts[-1].metadata.kernels == "integer" else files[0]
+    architecture = provenance.architecture
+    output.write(
+        Output(report.to_dict(), card, files, served, architecture, CLASSIFIER), config.triton
+    )
     return report
 
 
@@ -219,22 +239,3 @@ def _metadata(
         test_accuracy_float=float_variant.test_accuracy,
         test_accuracy=variant.test_accuracy,
     )
-
-
-def _write(
-    run: RunDir, report: Report, card: str, artifacts: list[_Artifact], repository: Path | None
-) -> None:
-    smallest = artifacts[-1]
-    text = json.dumps(report.to_dict(), indent=2) + "\n"
-    files = {run.folder / "export.json": text.encode()}
-    files |= {artifact.path: artifact.file for artifact in artifacts}
-    files[run.folder / "MODEL_CARD.md"] = card.encode()
-    # The clients of a server can't choose float kernels.
-    served = smallest if smallest.metadata.kernels == "integer" else artifacts[0]
-    if repository is not None:
-        files |= triton.repository(repository, served.metadata.architecture, served.file)
-    write_all(files)
-    if repository is not None:
-        print_stderr(f"{repository} serves {served.path.name}, the fastest with default options")
-    if len(artifacts) == 1:
-        remove(smallest.path.with_suffix(".int8.onnx"))

@@ -24,7 +24,7 @@ from torch import nn
 from torch.nn.functional import pad
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from digits.inference.graph import INPUT
+from digits.inference.interface import INPUT
 from digits_export.temperature import UNSCALED, TemperatureScaling
 from digits_train.models import Network, Normalize
 from digits_train.models.network import with_none

@@ -12,7 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 import digits
-from digits.inference.graph import INPUT, OPSET, OUTPUT
+from digits.inference.graph import OPSET
+from digits.inference.interface import INPUT, OUTPUT
 from digits_export.fuse import POOL_POSITIONS, Floats, fuse, matches_phases, to_phases
 from digits_export.temperature import UNSCALED, TemperatureScaling
 from digits_train.models import Network

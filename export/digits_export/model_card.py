@@ -59,7 +59,7 @@ def render(about: Metadata, variants: list[Variant], validated: bool) -> str:
     mnist = "pictures" not in json.loads(about.data_sha256)
     values = vars(about) | {
         "title": f"{about.architecture} for handwritten digits",
-        "recipe": ", ".join(_flatten(recipe)),
+        "recipe": recipe_text(about.recipe),
         "digits": "digits of MNIST (LeCun, Cortes and Burges, 1998)" if mnist else "custom images",
         "teacher": f", distilled from `{about.teacher_sha256}`" if about.teacher_sha256 else "",
         "accepted": 1 - REJECTION_RATE,
@@ -79,6 +79,11 @@ def render(about: Metadata, variants: list[Variant], validated: bool) -> str:
         ),
     }
     return _TEMPLATE.format(**values)
+
+
+def recipe_text(recipe: str) -> str:
+    """Render a recipe, which is JSON in the metadata, on one line."""
+    return ", ".join(_flatten(json.loads(recipe)))
 
 
 def _handwriting(mnist: bool, synthetic: bool) -> str:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from digits.errors import ModelError
-from digits.inference.graph import INPUT
+from digits.inference.interface import INPUT
 from digits.inference.metadata import Kernels
 from digits_export.calibrate import CalibrationMethod, calibrate
 from digits_export.graph import SHARES
@@ -250,13 +250,13 @@ class WeightOnly(Quantizer):
 
 
 def quantize_per_channel(
-    weight: Doubles, min_scale: Doubles | float = 0.0
+    weight: Doubles, min_scale: Doubles | float = 0.0, qmax: int = QMAX
 ) -> tuple[NDArray[np.int8], Doubles]:
     """Quantize weights symmetrically, with one scale per output channel.
 
-    weight: [outputs, …]. Returns int8 of the same shape, from -QMAX to QMAX, and float64 [outputs].
+    weight: [outputs, …]. Returns int8 of the same shape, from -qmax to qmax, and float64 [outputs].
     """
     channel_max = np.abs(weight).reshape(len(weight), -1).max(1)
-    scale = np.maximum(np.maximum(channel_max / QMAX, min_scale), np.finfo(np.float32).tiny)
+    scale = np.maximum(np.maximum(channel_max / qmax, min_scale), np.finfo(np.float32).tiny)
     integers = np.round(weight / scale.reshape(-1, *[1] * (weight.ndim - 1)))
     return integers.astype(np.int8), scale

@@ -1,6 +1,7 @@
 """Prove that an exported file agrees with its checkpoint; a failure names the worst offender."""
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx
@@ -10,15 +11,20 @@ from numpy.typing import NDArray
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.inference.graph import INPUT, OUTPUT
+from digits.inference.interface import CLASSIFIER, INPUT, PAGE_MULTIPLE, READER, Interface
 from digits_export.temperature import TemperatureScaling
 from digits_train.models import Network
 
 MAX_DIFFERENCE = 1e-5  # in probability, between the float file and PyTorch
+MAX_MAP_DIFFERENCE = 1e-4  # in log odds and logits, of which most are below 10
 MAX_SIZE_RATIO = 1 / 3  # quantized to float
 BATCH_SIZE = 250  # VGG-16's activations take 1.1 MB a digit
 
-Interface = list[tuple[str, str, list[str | int]]]
+_MAPS = [output.name for output in READER.outputs]
+
+Description = list[tuple[str, str, list[str | int]]]
+Page = NDArray[np.uint8]
+MapsOf = Callable[[Page], Sequence[NDArray[np.float32]]]
 
 
 def check_graph(model: onnx.ModelProto) -> None:
@@ -29,14 +35,16 @@ def check_graph(model: onnx.ModelProto) -> None:
         raise ModelError(f"the exported graph is not valid ONNX: {error}") from error
 
 
-def check_interface(session: onnxruntime.InferenceSession) -> None:
+def check_interface(
+    session: onnxruntime.InferenceSession, interface: Interface = CLASSIFIER
+) -> None:
     """Raise ModelError unless names, types and shapes are as designed, with a dynamic batch."""
-    for kind, nodes, (name, dtype, shape) in (
-        ("inputs", session.get_inputs(), INPUT),
-        ("outputs", session.get_outputs(), OUTPUT),
+    for kind, nodes, tensors in (
+        ("inputs", session.get_inputs(), [interface.input]),
+        ("outputs", session.get_outputs(), interface.outputs),
     ):
-        expected: Interface = [(name, dtype, ["batch", *shape])]
-        found: Interface = [(node.name, node.type, node.shape) for node in nodes]
+        expected: Description = [(one.name, one.dtype, ["batch", *one.shape]) for one in tensors]
+        found: Description = [(node.name, node.type, node.shape) for node in nodes]
         if found != expected:
             raise ModelError(f"the exported model's {kind} are {found} instead of {expected}")
 
@@ -67,6 +75,31 @@ def check_parity(
                 f" {expected[worst, digit]:.6f}; the tolerance is {MAX_DIFFERENCE}"
             )
         largest = max(largest, float(difference.max()))
+    return largest
+
+
+def check_map_parity(found: MapsOf, expected: MapsOf, pages: Sequence[Page]) -> float:
+    """Compare a reader's maps with PyTorch's, on noise of all sizes and on pages.
+
+    found, expected: the maps of a page, uint8 [1, 1, h, w]. pages: uint8 [h, w], the first ten are
+    used. Returns the largest difference of a value. Raises ModelError if it exceeds
+    MAX_MAP_DIFFERENCE times the largest value of the map, if that is above 1.
+    """
+    noise = np.random.default_rng(0).integers(0, 256, (400, 300), np.uint8)
+    largest = 0.0
+    for page in (noise, noise[:32, :32], noise[:104, :56], *pages[:10]):
+        height, width = (side - side % PAGE_MULTIPLE for side in page.shape)
+        pixels = page[None, None, :height, :width]
+        for name, one, other in zip(_MAPS, found(pixels), expected(pixels), strict=True):
+            difference = np.abs(one - other)
+            tolerance = MAX_MAP_DIFFERENCE * max(1.0, float(np.abs(other).max()))
+            if not difference.max() <= tolerance:
+                raise ModelError(
+                    f"the exported model disagrees with the checkpoint: on a page of {width}x"
+                    f"{height} pixels, a value of {name} differs by {difference.max():.2g}; the"
+                    f" tolerance is {tolerance:.2g}"
+                )
+            largest = max(largest, float(difference.max()))
     return largest
 
 

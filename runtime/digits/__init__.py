@@ -16,7 +16,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 if TYPE_CHECKING:
     from digits.classifier import Classifier
     from digits.errors import DataError, DigitsError, ModelError, PictureError
-    from digits.prediction import Prediction, Reading
+    from digits.prediction import Prediction, Reading, Symbol
 
 __version__ = "0.1.0"
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "PictureError",
     "Prediction",
     "Reading",
+    "Symbol",
 ]
 
 
@@ -39,7 +40,7 @@ def __getattr__(name: str) -> Any:
         from digits.classifier import Classifier
 
         return Classifier
-    if name in ("Prediction", "Reading"):
+    if name in ("Prediction", "Reading", "Symbol"):
         from digits import prediction
 
         return getattr(prediction, name)

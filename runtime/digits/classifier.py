@@ -1,36 +1,43 @@
-"""Classify the digit in a picture, or read the digits on a page."""
+"""Classify the digit in a picture, or read the symbols on a page."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digits.errors import PictureError
+from digits.images import picture
+from digits.images.picture import GreyImage, Source
+from digits.inference.interface import SYMBOLS
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model
 from digits.inference.model_file import ModelSource
-from digits.prediction import Prediction, Reading
-from digits.vision import picture
+from digits.prediction import Prediction, Reading, Symbol
 from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import Hypothesis, propose
-from digits.vision.ink import Ink, extract
-from digits.vision.judge import Judgement, judge
-from digits.vision.picture import GreyImage, Source
+from digits.vision.ink import Ink
+from digits.vision.judge import Judgement, is_doubtful, judge
 
 if TYPE_CHECKING:
-    from digits.vision.read import Digit
+    from digits.inference.reader_model import ReaderModel
+    from digits.reader.lattice import Arc
+    from digits.second_opinion import Opinion
 
 NOTE_NO_INK = "no ink found"
 NOTE_MULTIPLE = "perhaps several digits: `digits read` reads them all"
+_OPENING = Lock()  # of readers; a lock of each classifier couldn't be sent to a worker process
 
 
 class Examination(NamedTuple):
     """What was considered to read the one digit of a picture.
 
     frames: uint8 [n, 28, 28], the network's input for each of n hypotheses. answers: float32
-    [n, 10], its output. n is 0 for a blank picture.
+    [n, 10], its output. n is 0 for a blank picture. opinion: what the reader sees, if it was asked;
+    the judgement includes it.
     """
 
     picture: GreyImage
@@ -38,6 +45,7 @@ class Examination(NamedTuple):
     frames: NDArray[np.uint8]
     answers: NDArray[np.float32]
     judgement: Judgement
+    opinion: "Opinion | None" = None
 
 
 class Classifier:
@@ -45,9 +53,13 @@ class Classifier:
 
     model: an ONNX file from `digits export`, or what `read_file` returned; by default
     $DIGITS_MODEL, else the bundled LeNet-5. threads: how many cores a call may use. kernels,
-    sha256: see Model. reject: whether to reject predictions below the model's threshold.
+    sha256: see Model. reject: whether to reject predictions below the model's threshold. reader,
+    reader_sha256: the same for the network that reads pages; by default $DIGITS_READER, else the
+    bundled reader. It is opened when it is needed: to `read`, and to look at a picture of one digit
+    that the model isn't sure of, or that holds something else of the digit's size.
 
-    Raises ModelError if the model can't be used; the methods raise it if the model fails.
+    Raises ModelError if the model can't be used; the methods raise it if a model fails, or if the
+    reader can't be used.
 
     >>> classifier = Classifier()
     >>> classifier.predict("7.jpg").digit
@@ -61,9 +73,23 @@ class Classifier:
         kernels: Kernels | None = None,
         reject: bool = True,
         sha256: str | None = None,
+        reader: ModelSource = None,
+        reader_sha256: str | None = None,
     ) -> None:
         self.model = Model(model, threads, kernels, sha256)
         self.threshold = self.model.metadata.rejection_threshold if reject else 0.0
+        self._reject, self._reader_file = reject, (reader, threads, reader_sha256)
+        self._reader: ReaderModel | None = None
+
+    @property
+    def reader(self) -> "ReaderModel":
+        """The network that reads pages. Raises ModelError if it can't be used."""
+        with _OPENING:
+            if self._reader is None:
+                from digits.inference.reader_model import ReaderModel  # most digits don't need it
+
+                self._reader = ReaderModel(*self._reader_file)
+            return self._reader
 
     def predict(self, source: Source) -> Prediction:
         """Read the one digit in a picture.
@@ -110,54 +136,56 @@ class Classifier:
             own = slice(start, start + len(hypotheses))
             start = own.stop
             judgement = judge(hypotheses, frames[own], answers[own], loaded.pixels.shape)
-            found.append(Examination(loaded, hypotheses, frames[own], answers[own], judgement))
+            one = Examination(loaded, hypotheses, frames[own], answers[own], judgement)
+            least = self.model.metadata.rejection_threshold
+            found.append(
+                self._ask_reader(one) if is_doubtful(hypotheses, judgement, least) else one
+            )
         return found
+
+    def _ask_reader(self, examined: Examination) -> Examination:
+        """Let the reader look at the picture too, and combine what both see."""
+        from digits.second_opinion import combine, look_again  # most digits don't need it
+
+        opinion = look_again(examined.picture.pixels, self.reader.maps)
+        judgement = combine(examined.judgement, examined.answers, opinion)
+        return examined._replace(judgement=judgement, opinion=opinion)
 
     def prediction(self, examined: Examination) -> Prediction:
         """Derive the prediction from what was considered."""
-        loaded, hypotheses, frames, _, judgement = examined
+        loaded, hypotheses, frames, _, judgement, opinion = examined
         if not hypotheses:
             return Prediction(None, 0.1, (0.1,) * 10, (0, 0, *loaded.size), NOTE_NO_INK)
         best = int(judgement.hypotheses.argmax())
         box = loaded.to_original(hypotheses[best].component.box)
         found = self._to_prediction(judgement.probabilities, box, frames[best])
+        if self._reject and opinion and opinion.several > 0.5:  # whatever the model's threshold
+            return replace(found, digit=None, note=NOTE_MULTIPLE)
         # The doubt is mostly about several digits.
         several = found.digit is None and judgement.several > (1 - found.confidence) / 2
         return replace(found, note=NOTE_MULTIPLE) if several else found
 
     def read(self, source: Source) -> Reading:
-        """Read all digits of a page, line by line.
+        """Read all symbols of a page, line by line: digits, minus signs and decimal points.
 
         source: see `predict`. Raises PictureError if the picture can't be opened or has no digits.
 
         >>> Classifier().read("7.jpg").text
         '7'
         """
-        from digits.vision.read import read_page  # `predict` doesn't need it
+        from digits.reader.page import read_page  # `predict` doesn't need it
 
-        loaded = picture.load(source, picture.PAGE_MAX_SIDE)
-        found = read_page([polarity.narrow for polarity in extract(loaded.pixels)], self.classify)
-        if not found:
-            return Reading((((self._predict_single(loaded),),),))
-
-        def predict(digit: "Digit") -> Prediction:
-            box = loaded.to_original(digit.box)
-            return self._to_prediction(digit.probabilities, box, digit.frame)
-
-        return Reading(
-            tuple(tuple(tuple(map(predict, column)) for column in line) for line in found)
-        )
-
-    def _predict_single(self, loaded: GreyImage) -> Prediction:
-        """Read a page without lines as a picture of one digit.
-
-        Several digits would have made a line.
-        """
-        [examined] = self.examine([loaded.pixels])
-        found = self.prediction(examined)
-        if examined.judgement.none + examined.judgement.several > 0.5:
+        loaded, reader = picture.load(source, picture.PAGE_MAX_SIDE), self.reader
+        lines = read_page(loaded.pixels, reader.maps)
+        if not lines:
             raise PictureError(f"{loaded.name}: no digits found")
-        return replace(found, box=loaded.to_original(found.box), note="")
+        least = reader.metadata.rejection_threshold if self._reject else 0.0
+        return Reading(
+            tuple(
+                tuple(tuple(_to_symbol(arc, loaded, least) for arc in column) for column in line)
+                for line in lines
+            )
+        )
 
     def _to_prediction(
         self,
@@ -176,3 +204,14 @@ class Classifier:
         if not len(frames):
             return frames, np.zeros((0, 10), np.float32)
         return frames, self.model.probabilities(frames)
+
+
+def _to_symbol(arc: "Arc", loaded: GreyImage, least: float) -> Symbol:
+    """least: confidence of a symbol that isn't rejected."""
+    values = tuple(arc.probabilities.tolist())
+    confidence = max(values)
+    symbol = SYMBOLS[values.index(confidence)] if confidence >= least else None
+    (left, top, right, bottom), (height, width) = arc.box, loaded.pixels.shape
+    near = max(math.floor(left), 0), max(math.floor(top), 0)
+    far = min(math.ceil(right), width), min(math.ceil(bottom), height)
+    return Symbol(symbol, confidence, values, loaded.to_original((*near, *far)))

@@ -67,17 +67,18 @@ def predict(
 def read(
     pictures: options.Pictures,
     recursive: options.Recursive = False,
-    model: options.Model = None,
-    model_sha256: options.ModelSha256 = None,
-    kernels: options.Kernels = None,
+    model: options.ReaderModel = None,
+    model_sha256: options.ReaderSha256 = None,
+    digits_only: options.DigitsOnly = False,
     reject: options.Reject = "unsure",
     as_json: options.Json = False,
     as_csv: options.Csv = False,
     jobs: options.Jobs = None,
     skip_done: options.SkipDone = None,
     annotate: options.Annotate = None,
+    debug: options.PageDebug = None,
 ) -> None:
-    """Read all digits in each picture, line by line."""
+    """Read all digits, minus signs and decimal points in each picture, line by line."""
     format = options.output_format(as_json, as_csv)
     from digits.commands import inputs, runner
     from digits.prediction import READING_COLUMNS
@@ -85,8 +86,9 @@ def read(
     files, show_name, errors = inputs.resolve(pictures, recursive)
     options.check_drawing("--annotate", annotate, files)
     left, header = options.remaining(files, format, READING_COLUMNS, skip_done)
-    classifier = runner.ClassifierOptions(model, kernels, reject == "unsure", model_sha256)
-    task = runner.Read(format, show_name, classifier, annotate)
+    jobs = 1 if debug else runner.process_count(left, jobs)  # drawings are numbered
+    classifier = runner.reader_options(model, model_sha256, reject == "unsure", jobs)
+    task = runner.Read(format, show_name, classifier, digits_only, annotate, debug)
     runner.run(task, left, errors, jobs, header)
 
 
@@ -127,9 +129,10 @@ def watch(
 
 @app.command("eval")
 def evaluate(
-    model: options.ModelArgument = None,
+    model: options.EvaluatedModel = None,
     model_sha256: options.ModelSha256 = None,
     data: options.Data = None,
+    pages: options.Pages = None,
     split: Annotated[
         Literal["test", "validation"] | None,
         typer.Option(help="The part to use.", show_default="MNIST's test digits, all pictures"),
@@ -137,11 +140,18 @@ def evaluate(
     kernels: options.Kernels = None,
     plot: Annotated[
         Path | None,
-        options.path_option("Folder for confusion.png and mistakes.png; needs matplotlib."),
+        options.path_option(
+            "Folder for confusion.png and mistakes.png, or pages.png; needs matplotlib."
+        ),
     ] = None,
     as_json: options.JsonObject = False,
 ) -> None:
-    """Measure how well a model reads labelled digits."""
+    """Measure how well a model reads labelled digits, or a reader labelled pages."""
+    if pages is not None:
+        if (data, split, kernels) != (None, None, None):
+            raise typer.BadParameter("--pages excludes --data, --split and --kernels")
+        _evaluate_pages(pages, model, model_sha256, plot, as_json)
+        return
     from digits.classifier import Classifier
     from digits.commands import reports
     from digits.data.image_folder import LabelledDataset
@@ -176,6 +186,40 @@ def evaluate(
     errors.exit_if_any()
 
 
+def _evaluate_pages(
+    table: Path, model: Path | None, model_sha256: str | None, plot: Path | None, as_json: bool
+) -> None:
+    from digits.commands import reports, runner
+    from digits.data.table import page_rows
+    from digits.page_evaluation import PageEvaluation, has_signs, read_pages
+    from digits.text import escape_name, to_json
+
+    report = _import_for_plot() if plot else None
+    errors = ErrorReporter()
+    classifier = runner.reader_options(model, model_sha256).open()
+    labelled = list(page_rows(table, errors.report))
+    if not labelled:
+        raise DataError(f"no labelled pages in {table}")
+    reader = classifier.reader
+    signs = any(has_signs(text) for _, text in labelled)
+    result = PageEvaluation(signs, reader.metadata.rejection_threshold)
+    with progress_bar() as bar:
+        tracked = bar.track(labelled, description="reading")
+        read_pages(classifier, tracked, result, errors.report)
+    if not result.pages:
+        raise DataError(f"no readable pages in {table}")
+    name, of = escape_name(reader.name), escape_name(str(table))
+    if as_json:
+        print_result(to_json({"model": name, "data": of} | reports.page_evaluation_dict(result)))
+    else:
+        print_result(f"{name} on {of}")
+        for line in reports.page_evaluation_lines(result):
+            print_result(line)
+    if report and plot:
+        report.pages(plot / "pages.png", str(table), result)
+    errors.exit_if_any()
+
+
 @app.command()
 def info(
     file: options.InfoFile = None,
@@ -183,7 +227,7 @@ def info(
     network: options.Network = None,
     as_json: options.JsonObject = False,
 ) -> None:
-    """Describe and verify a model file or a checkpoint."""
+    """Describe and verify a model file, of a classifier or a reader, or a checkpoint."""
     from digits.commands import reports
     from digits.text import to_json
 
@@ -219,23 +263,25 @@ def bench(
     model_sha256: options.ModelSha256 = None,
     as_json: options.JsonObject = False,
 ) -> None:
-    """Measure how fast a model is on this device.
+    """Measure how fast a model is on this device: by default the classifier and the reader.
 
     Given x.int8.onnx, also measure x.onnx if that exists.
     """
     from digits.commands import reports
-    from digits.commands.bench import benchmark, device_info
+    from digits.commands.bench import benchmark
+    from digits.commands.device import device_info
     from digits.text import to_json
 
-    results, warnings = benchmark(model, model_sha256)
+    results, readers, warnings = benchmark(model, model_sha256)
     device = device_info()
     for warning in warnings:
         print_stderr(f"warning: {warning}")
     if as_json:
-        measured = {"warnings": warnings, "models": reports.bench_dict(results)}
+        models = reports.bench_dict(results), reports.reader_bench_dict(readers)
+        measured = {"warnings": warnings, "models": models[0], "readers": models[1]}
         print_result(to_json(device | measured))
         return
-    for line in reports.bench_lines(device, results):
+    for line in reports.bench_lines(device, results, readers):
         print_result(escape_control(line))
 
 

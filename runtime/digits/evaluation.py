@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from digits.data.image_folder import Batch
 from digits.errors import ModelError
@@ -50,7 +50,7 @@ class Evaluation:
     wrong: int = 0
     rejected: int = 0
     rejected_right: int = 0  # rejected although the most probable digit is the true one
-    _gaps: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_BINS))
+    _gaps: NDArray[np.float64] = field(default_factory=lambda: calibration_gaps([], []))
     _worst: list[tuple[float, int, Mistake]] = field(default_factory=list)
 
     def add(self, batch: Batch, probabilities: NDArray[np.float32]) -> None:
@@ -67,8 +67,7 @@ class Evaluation:
         rejected = confidence < self.threshold
         self.rejected += int(rejected.sum())
         self.rejected_right += int((rejected & right).sum())
-        bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-        self._gaps += np.bincount(bins, confidence - right, minlength=_BINS)
+        self._gaps += calibration_gaps(confidence, right)
         for index in np.flatnonzero(~right).tolist():
             self._keep(
                 Mistake(
@@ -134,6 +133,17 @@ class Evaluation:
     def _by_digit(self, totals: NDArray[np.int64]) -> list[float]:
         right = self.confusion.diagonal()
         return [_ratio(one, total) for one, total in zip(right, totals, strict=True)]
+
+
+def calibration_gaps(confidences: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:
+    """By how much n confidences (0 to 1) exceed the number of right answers: float64 [15 bins].
+
+    Of all answers added up, the sum of the absolute values by n is the expected calibration error.
+    """
+    given = np.asarray(confidences, np.float64)
+    bins = np.minimum((given * _BINS).astype(int), _BINS - 1)
+    gaps = np.bincount(bins, given - np.asarray(right, np.float64), minlength=_BINS)
+    return gaps.astype(np.float64)
 
 
 def wilson_interval(accuracy: float, n: int) -> tuple[float, float]:

@@ -1,8 +1,9 @@
-"""The digit in a picture, or the digits on a page, and their form as text, JSON and CSV."""
+"""The digit in a picture, or the symbols on a page, and their form as text, JSON and CSV."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from digits.inference.interface import SYMBOLS
 from digits.text import csv_name, csv_row, escape_control, escape_formula, escape_name, to_json
 
 if TYPE_CHECKING:
@@ -11,9 +12,10 @@ if TYPE_CHECKING:
 
 Format = Literal["text", "json", "csv"]
 
-_DIGIT_COLUMNS = ("digit", "confidence", "left", "top", "right", "bottom")
-PREDICTION_COLUMNS = ("file", *_DIGIT_COLUMNS, *(f"p{digit}" for digit in range(10)), "note")
-READING_COLUMNS = ("file", "line", "column", *_DIGIT_COLUMNS)
+_PLACE = ("confidence", "left", "top", "right", "bottom")
+PREDICTION_COLUMNS = ("file", "digit", *_PLACE, *(f"p{digit}" for digit in range(10)), "note")
+READING_COLUMNS = ("file", "line", "column", "symbol", *_PLACE)
+SIGNS = SYMBOLS[10:]  # what isn't a digit
 
 _CHANCE = 0.1  # the confidence if no digit is more likely than another
 
@@ -59,14 +61,17 @@ class Prediction:
 
     def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
         """The fields of a JSON object. frame: whether to include the 28x28 pixels, as rows."""
-        fields = _digit_fields(self, frame)
-        return {"file": escape_name(file), **fields, "note": escape_control(self.note)}
+        values = vars(self) | {"note": escape_control(self.note)}
+        values["frame"] = None if self.frame is None else self.frame.tolist()
+        if not frame:
+            del values["frame"]
+        return {"file": escape_name(file), **values}
 
     def to_csv_row(self, file: str) -> list[object]:
         """The cells of PREDICTION_COLUMNS; a rejected digit is empty."""
         probabilities = [f"{number:.6f}" for number in self.probabilities]
         note = escape_formula(escape_control(self.note))
-        return [csv_name(file), *_digit_cells(self), *probabilities, note]
+        return [csv_name(file), *_cells(self.digit, self), *probabilities, note]
 
     def format(self, file: str, format: Format, show_name: bool) -> str:
         """Format it as one line, without the line end. show_name: put the file before text."""
@@ -78,50 +83,83 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """The digits of a page: lines from top to bottom, columns in a line, digits in a column.
+class Symbol:
+    """A digit, a minus or a decimal point of a page.
 
-    >>> one = Prediction(1, 0.91, (0.01, 0.91) + (0.01,) * 8, (0, 0, 9, 20))
+    symbol: one of SYMBOLS ("0" to "9", "-", "."), or None if it is rejected: the confidence is
+    below the model's rejection threshold. confidence: the largest probability, 0 to 1.
+    probabilities: that each of SYMBOLS is there; their sum is the probability that any is, and the
+    rest is that of nothing. box: left, top, right and bottom in pixels of the upright picture.
+
+    >>> Symbol("7", 0.91, (0.01,) * 7 + (0.91,) + (0.0,) * 4, (12, 8, 40, 60)).top1
+    '7'
+    """
+
+    symbol: str | None
+    confidence: float
+    probabilities: tuple[float, ...]
+    box: tuple[int, int, int, int]
+
+    @property
+    def top1(self) -> str:
+        """The most probable symbol, even if it is rejected."""
+        return SYMBOLS[self.probabilities.index(self.confidence)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The symbols of a page: lines from top to bottom, columns in a line, symbols in a column.
+
+    >>> one = Symbol("1", 0.91, (0.01, 0.91) + (0.0,) * 10, (0, 0, 9, 20))
     >>> Reading((((one, one), (one,)),)).text
     '11  1'
     """
 
-    lines: tuple[tuple[tuple[Prediction, ...], ...], ...]
+    lines: tuple[tuple[tuple[Symbol, ...], ...], ...]
 
     @property
-    def digits(self) -> tuple[Prediction, ...]:
-        """All digits, in reading order."""
-        return tuple(digit for line in self.lines for column in line for digit in column)
+    def symbols(self) -> tuple[Symbol, ...]:
+        """All symbols, in reading order."""
+        return tuple(symbol for line in self.lines for column in line for symbol in column)
 
     @property
     def text(self) -> str:
-        """A line of text for each line, with `?` for a rejected digit and two blanks for a gap."""
+        """A line of text for each line, with `?` for a rejected symbol and two blanks for a gap."""
         return "\n".join(
-            "  ".join(
-                "".join("?" if digit.digit is None else str(digit.digit) for digit in column)
-                for column in line
-            )
+            "  ".join("".join(symbol.symbol or "?" for symbol in column) for column in line)
             for line in self.lines
         )
 
-    def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
-        """The fields of a JSON object. frame: whether to include each digit's 28x28 pixels."""
+    def digits_only(self) -> "Reading":
+        """The same without minus signs and decimal points.
+
+        >>> minus = Symbol("-", 0.9, (0.0,) * 10 + (0.9, 0.0), (0, 9, 9, 11))
+        >>> one = Symbol("1", 0.91, (0.01, 0.91) + (0.0,) * 10, (12, 0, 21, 20))
+        >>> Reading((((minus, one),),)).digits_only().text
+        '1'
+        """
+        without_signs = (
+            tuple(tuple(symbol for symbol in column if symbol.top1 not in SIGNS) for column in line)
+            for line in self.lines
+        )
+        filled = (tuple(filter(None, line)) for line in without_signs)
+        return Reading(tuple(filter(None, filled)))
+
+    def to_dict(self, file: str) -> dict[str, Any]:
+        """The fields of a JSON object."""
         lines = [
-            {
-                "text": text,
-                "columns": [[_digit_fields(digit, frame) for digit in column] for column in line],
-            }
+            {"text": text, "columns": [list(map(asdict, column)) for column in line]}
             for text, line in zip(self.text.splitlines(), self.lines, strict=True)
         ]
         return {"file": escape_name(file), "text": self.text, "lines": lines}
 
     def to_csv_rows(self, file: str) -> list[list[object]]:
-        """The cells of READING_COLUMNS for each digit; a rejected digit is empty."""
+        """The cells of READING_COLUMNS for each symbol; a rejected one is empty."""
         return [
-            [csv_name(file), number, column_number, *_digit_cells(digit)]
+            [csv_name(file), number, column_number, *_cells(symbol.symbol, symbol)]
             for number, line in enumerate(self.lines, 1)
             for column_number, column in enumerate(line, 1)
-            for digit in column
+            for symbol in column
         ]
 
     def format(self, file: str, format: Format, show_name: bool) -> str:
@@ -134,14 +172,5 @@ class Reading:
         return "\n".join(f"{name}{line}" for line in self.text.splitlines())
 
 
-def _digit_cells(digit: Prediction) -> list[object]:
-    read = "" if digit.digit is None else digit.digit
-    return [read, f"{digit.confidence:.6f}", *digit.box]
-
-
-def _digit_fields(digit: Prediction, frame: bool) -> dict[str, Any]:
-    """The fields of a digit on a page, which has no note."""
-    values = {name: value for name, value in vars(digit).items() if name not in ("note", "frame")}
-    if frame:
-        values["frame"] = None if digit.frame is None else digit.frame.tolist()
-    return values
+def _cells(answer: object, of: Prediction | Symbol) -> list[object]:
+    return ["" if answer is None else answer, f"{of.confidence:.6f}", *of.box]

@@ -25,7 +25,7 @@ from tests.benchmarks import camera, continental, corruptions, nondigits, optdig
 
 from digits import Classifier
 from digits.data import mnist
-from digits.vision.picture import Source
+from digits.images.picture import Source
 from digits_export.export import ExportConfig, export_run
 from digits_train import models, trainer
 from digits_train.config import WRITING, RuntimeOptions, TrainConfig
@@ -103,7 +103,7 @@ def scores() -> Iterator[tuple[str, Score]]:
     letters = [
         image for kind, image in nondigits.letters(np.random.default_rng(SEED)) if kind == "letters"
     ]
-    yield "letters ?", lambda it: nondigits.answers(it, "letters", letters).rejected.mean()
+    yield "letters ?", lambda it: nondigits.answers(it, letters).rejected.mean()
 
 
 @contextmanager

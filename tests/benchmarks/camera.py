@@ -1,11 +1,10 @@
 """The accuracy lost between a photo and its frames, on synthetic photos of validation digits.
 
-    python -m tests.benchmarks.camera [--digits N] [--pages N] [--json] [--plot FOLDER] [MODEL.onnx]
+    python -m tests.benchmarks.camera [--digits N] [--json] [--plot FOLDER] [MODEL.onnx]
 
-Each factor of tests/camera/digit.py alone, in its ordinary and its extreme range, then all of them
-mixed. Points lost are percentage points of accuracy below that on the same digits' own frames; the
-answer is the most probable digit, rejected or not. Then pages of tests/camera/page.py, with words
-in unseen fonts.
+Each factor of tests/benchmarks/single_digit.py alone, in its ordinary and its extreme range, then
+all of them mixed. Points lost are percentage points of accuracy below that on the same digits' own
+frames; the answer is the most probable digit, rejected or not.
 """
 
 import argparse
@@ -20,10 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from tests.camera import FITTED
-from tests.camera import digit as camera
-from tests.camera.marks import DEJAVU
-from tests.camera.page import UNSEEN, Score, page, score
+from tests.benchmarks import single_digit as camera
+from tests.benchmarks.single_digit import FITTED
 
 from digits import Classifier
 from digits.data import mnist
@@ -88,7 +85,7 @@ def picture(seed: int, factor: str, extreme: bool, index: int, digit: Bytes) -> 
 
 
 class Reader:
-    """Takes photos of digits and pages, and reads them."""
+    """Takes photos of digits and reads them."""
 
     def __init__(self, model: str | None, seed: int) -> None:
         self.classifier = Classifier(model)
@@ -115,15 +112,6 @@ class Reader:
             answer = top_digit(prediction)
             found.append(Outcome(index, label, answer, prediction.confidence, rejected))
         return found
-
-    def page(self, number: int) -> Score:
-        random = np.random.default_rng([self.seed, zlib.crc32(b"page"), number])
-        shown = page(self.half, random, UNSEEN or DEJAVU)
-        try:
-            found = self.classifier.read(shown.image).text
-        except PictureError:
-            found = ""
-        return score(found, shown.text)
 
     def bare(self, indices: Sequence[int]) -> NDArray[np.bool_]:
         """Whether the network reads each digit right from its own frame: bool [n]."""
@@ -188,17 +176,6 @@ def calibration_error(outcomes: Sequence[Outcome]) -> float:
     return float(np.abs(gaps).sum() / len(outcomes))
 
 
-def read_pages(reader: Reader, count: int) -> dict[str, float]:
-    """The error rates on pages, in percent of the digits."""
-    total = np.zeros(4)
-    with progress_bar() as bar:
-        for number in bar.track(range(count), description="pages"):
-            total += reader.page(number)
-    digits, missed, wrong, invented = total.tolist()
-    shares = {"missed": missed, "wrong": wrong, "invented": invented}
-    return {"digits": digits} | {name: 100 * errors / digits for name, errors in shares.items()}
-
-
 def print_table(outcomes: Outcomes, bare: float) -> None:
     print(f"{'':12}{'ordinary (%)':>24}{'extreme (%)':>27}")
     print(f"{'':12}" + f"{'accuracy':>9}{'lost':>8}{'?':>7}   " * 2)
@@ -243,13 +220,6 @@ def report(options: argparse.Namespace) -> dict[str, object]:
         "rejected": round(100 * mixed.rejected, 3),
         "ece": round(100 * error, 3),
     }
-    if options.pages:
-        pages = read_pages(reader, options.pages)
-        print(
-            f"{options.pages} pages, {pages['digits']:,.0f} digits: {pages['missed']:.2f} % missed,"
-            f" {pages['wrong']:.2f} % wrong, {pages['invented']:.2f} % invented"
-        )
-        figures["pages"] = {name: round(value, 3) for name, value in pages.items()}
     if options.plot:
         options.plot.mkdir(parents=True, exist_ok=True)
         plot_lost(outcomes, bare, options.plot / "camera.png")
@@ -324,7 +294,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", nargs="?", help="an ONNX file; by default the bundled one")
     parser.add_argument("--digits", type=int, default=1000, help="of each factor")
-    parser.add_argument("--pages", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--json", action="store_true", help="end with a line of JSON")

@@ -9,8 +9,7 @@ that may be rejected, were tuned on these figures (except the pages).
 
 `?`: the share on which `predict` gives no digit. AUROC: how often the confidence in a digit of
 MNIST's validation set exceeds that in such a picture. At 99 %: the share taken for a digit if 99 %
-of the validation digits are. A digit in `read`: the share on which `read` is sure of at least one
-digit; it reads a quarter of the letters and of MNIST's digits.
+of the validation digits are.
 """
 
 import string
@@ -27,15 +26,15 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from digits import Classifier
 from digits.data import mnist
-from digits.errors import PictureError
+from digits.images.picture import Source
 from digits.inference.model_file import BUNDLED
-from digits.vision.picture import Source
+from digits_train.camera.fonts import printed as printed_fonts
+from digits_train.camera.page import text_page
 
 SIDE = 160
 EACH = 200  # pictures of each kind but letters and text
 TEXT, PAGES = "pages of text", 60
 DIGITS = "MNIST's validation digits"
-READ = 4  # one of this many letters or MNIST digits is read as a page
 
 # Some people's digits look like these letters.
 LOOKALIKES = set("BDGIOQSZbgiloqsyz")
@@ -181,11 +180,9 @@ KINDS: dict[str, Callable[[Random], Image.Image]] = {
 
 
 def pages_of_text(random: Random) -> Iterator[Source]:
-    # Other users of this module may lack scikit-image.
-    from tests.camera.page import UNSEEN, text_page
-
+    files = [str(file) for file in printed_fonts(held_back=True)]
     for _ in range(PAGES):
-        yield text_page(random, UNSEEN)
+        yield text_page(random, files)
 
 
 def pictures() -> Iterator[tuple[str, Source]]:
@@ -199,24 +196,17 @@ def pictures() -> Iterator[tuple[str, Source]]:
 
 
 class Answers(NamedTuple):
-    """The results of `predict` and `read` for the pictures of one kind.
-
-    confidence: float64 [n]. rejected: bool [n]. shown: bool [m], whether `read` is sure of a digit
-    on each picture that it got.
-    """
+    """The results of `predict` for some pictures: float64 [n] and bool [n]."""
 
     confidence: NDArray[np.float64]
     rejected: NDArray[np.bool_]
-    shown: NDArray[np.bool_]
 
 
-def answers(classifier: Classifier, kind: str, images: Sequence[Source]) -> Answers:
+def answers(classifier: Classifier, images: Sequence[Source]) -> Answers:
     predictions = [classifier.predict(image) for image in images]
-    read = images if kind in (*KINDS, TEXT) else images[::READ]
     return Answers(
         np.array([prediction.confidence for prediction in predictions]),
         np.array([prediction.digit is None for prediction in predictions]),
-        np.array([shows_digit(classifier, image) for image in read]),
     )
 
 
@@ -227,36 +217,25 @@ def auroc(digits: NDArray[np.float64], others: NDArray[np.float64]) -> float:
     return float(below.mean() / (2 * len(others)))
 
 
-def shows_digit(classifier: Classifier, image: Source) -> bool:
-    """Whether `read` is sure of a digit on the picture."""
-    try:
-        return any(found.digit is not None for found in classifier.read(image).digits)
-    except PictureError:
-        return False
-
-
 def main() -> None:
     kinds = defaultdict[str, list[Source]](list)
     for kind, image in pictures():
         kinds[kind].append(image)
     validation = list(mnist.load("validation").images)
-    header = f"{'?':>7}{'AUROC':>9}{'at 99 %':>10}   a digit in `read`"
+    header = f"{'?':>7}{'AUROC':>9}{'at 99 %':>10}"
     for path in sys.argv[1:] or [BUNDLED]:
         classifier = Classifier(path)
-        digits = answers(classifier, DIGITS, validation)
+        digits = answers(classifier, validation)
         least = np.quantile(digits.confidence, 0.01)
-        found = {kind: answers(classifier, kind, images) for kind, images in kinds.items()}
+        found = {kind: answers(classifier, images) for kind, images in kinds.items()}
         print(f"{path}\n{'':50}{header}")
         for kind, given in found.items():
             print(
                 f"  {f'{kind} ({len(given.rejected):,})':48}{given.rejected.mean():7.2%}"
                 f"{auroc(digits.confidence, given.confidence):9.2%}"
-                f"{(given.confidence >= least).mean():10.2%}{given.shown.mean():20.1%}"
+                f"{(given.confidence >= least).mean():10.2%}"
             )
-        print(
-            f"  {f'{DIGITS} ({len(validation):,})':48}{digits.rejected.mean():7.2%}"
-            f"{'':19}{digits.shown.mean():20.1%}"
-        )
+        print(f"  {f'{DIGITS} ({len(validation):,})':48}{digits.rejected.mean():7.2%}")
 
 
 if __name__ == "__main__":

@@ -4,22 +4,19 @@
 
 The pictures show other people's handwriting, in ../shared/photos next to the checkout; they aren't
 part of the project, and nothing is trained on them. Unsure answers count by their most probable
-digit. A page's digits are missed, wrong, or invented (read where none is written).
+digit. tests/benchmarks/reader.py measures the pages.
 """
 
 import csv
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from tests.camera.page import score
 
 from digits import Classifier
-from digits.errors import PictureError
 from digits.inference.model_file import BUNDLED
 
 PHOTOS = Path(__file__).parent.parent.parent.parent / "shared" / "photos"
@@ -57,34 +54,12 @@ def measure_digits(classifier: Classifier) -> None:
         )
 
 
-def measure_pages(path: str) -> None:
-    classifier = Classifier(path, reject=False)
-    total = np.zeros(4, int)
-    print(f"{'page':24}digits   missed    wrong   invented")
-    for row in rows("lines.csv"):
-        expected = row["digits"].replace("/", " ")
-        try:
-            found = classifier.read(PHOTOS / row["file"]).text
-        except PictureError:
-            found = ""
-        counts = score(found, expected)
-        total += counts
-        print(_row(Path(row["file"]).stem, counts))
-    print(_row("all", total), f"  character error rate {total[1:].sum() / total[0]:.1%}")
-
-
-def _row(name: str, counts: Iterable[int]) -> str:
-    digits, missed, wrong, invented = counts
-    return f"{name:24}{digits:6}{missed:9}{wrong:9}{invented:11}"
-
-
 def main() -> None:
     if not PHOTOS.is_dir():
         sys.exit(f"the photos are not here ({PHOTOS})")
     for path in sys.argv[1:] or [BUNDLED]:
         print(f"\n{path}")
         measure_digits(Classifier(path))
-        measure_pages(path)
 
 
 if __name__ == "__main__":

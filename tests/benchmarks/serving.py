@@ -50,7 +50,7 @@ uvicorn.run(Starlette(routes=routes), port=int(sys.argv[1]), access_log=False, l
 """
 
 
-# The same with FastAPI, which validates requests by their types and has a schema.
+# This server with FastAPI, which validates requests by their types and has a schema.
 FASTAPI = f"""
 import sys
 from typing import Annotated, Literal

@@ -22,12 +22,13 @@ from torchvision.transforms.functional import to_pil_image
 
 from digits.data import mnist
 from digits.data.mnist import Split
-from digits_train import distributed, models, prepare
+from digits_train import distributed, prepare
 from digits_train.config import TrainConfig
 from digits_train.distributed import DistributedContext
 from digits_train.fit import TrainContext, fit
-from digits_train.models import VGG16, LeNet5, get_recipe
+from digits_train.models import VGG16, LeNet5, Network
 from digits_train.models.conv import SmallMapConv2d
+from digits_train.tasks.classification import Classification
 
 CPU = torch.device("cpu")
 ROUNDS = 5
@@ -50,13 +51,13 @@ class Example(Dataset[tuple[torch.Tensor, int]]):
         return self.transform(picture), int(self.split.labels[index])
 
 
-def ours(architecture: str, recipe: str, split: Split) -> float:
+def ours(network: type[Network], recipe: str, split: Split) -> float:
     """Images per second of our training loop."""
-    plan = TrainConfig(architecture, replace(get_recipe(architecture, recipe), epochs=1))
-    training = prepare.create_state(plan, CPU)
-    mixed = models.ARCHITECTURES[architecture].mixed_precision and distributed.has_bfloat16(CPU)
+    once = replace(network.recipes[recipe], epochs=1)
+    training = prepare.create_state(TrainConfig(network.__name__.lower(), once), CPU)
+    mixed = network.mixed_precision and distributed.has_bfloat16(CPU)
     resources = TrainContext(DistributedContext(CPU), bfloat16=mixed)
-    [epoch] = fit(training, plan.recipe, split, None, resources)
+    [epoch] = fit(training, Classification(once, split), resources)
     return epoch.images_per_second
 
 
@@ -114,14 +115,14 @@ def main() -> None:
     compare(
         "Training LeNet-5, recipe classic",
         {
-            "digits": lambda: ours("lenet5", "classic", many),
+            "digits": lambda: ours(LeNet5, "classic", many),
             "DataLoader and transforms": lambda: example(many),
         },
     )
     compare(
         "Training VGG-16 at full size, recipe default",
         {
-            "digits, bfloat16 where the CPU has it": lambda: ours("vgg16", "default", few),
+            "digits, bfloat16 where the CPU has it": lambda: ours(VGG16, "default", few),
             "plain float32": lambda: plain(few),
         },
     )

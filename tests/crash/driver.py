@@ -47,7 +47,7 @@ def run_command(command: dict[str, Any], descriptors: list[int]) -> None:
         case "export":
             from digits_export import evaluate
 
-            evaluate._microseconds = lambda call: 1.0  # the rest of the files is deterministic
+            evaluate.microseconds = lambda call: 1.0  # the rest of the files is deterministic
         case "watch":
             from digits.commands import watch
 

@@ -192,7 +192,7 @@ def test_watch_survives_full_disk(watch: Watch, tmp_path: Path) -> None:
                 for _ in range(COUNT):
                     assert answers.readline()
                 command.kill(signal.SIGTERM)
-                assert (command.code, said.read()) == (0, b"it works again\n")
+                assert (command.code, said.read()) == (0, b"recovered\n")
             watch.finish()
 
 

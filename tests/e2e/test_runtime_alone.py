@@ -56,7 +56,7 @@ def test_wheel_size_and_contents(wheel: Path) -> None:
     for name in (
         *("digits/inference/lenet5.int8.onnx", "digits/py.typed", "digits_train/py.typed"),
         *("digits/serve/page/index.html", "digits/serve/page/page.js"),
-        *("digits_export/py.typed", "licenses/LICENSE"),
+        *("digits_export/py.typed", "licenses/LICENSE", "licenses/NOTICE"),
     ):
         assert name in names
 

@@ -54,7 +54,7 @@ def test_page_commands_write_files_they_name(
     Path("tests").mkdir()
     Path("tests/pictures").symlink_to(PICTURES)
     monkeypatch.setattr(plots, "MAX_MISTAKES", 8)  # like the next two, for speed
-    monkeypatch.setattr(evaluate, "_microseconds", lambda call: 1.0)
+    monkeypatch.setattr(evaluate, "microseconds", lambda call: 1.0)
     monkeypatch.setattr(diagnose, "failure", lambda *_: None)
     few, out = first_digits(mnist.load_all()), ""
     for arguments, written in commands():

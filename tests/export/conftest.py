@@ -12,12 +12,13 @@ from digits_train.distributed import DistributedContext
 from digits_train.fit import TrainContext, fit
 from digits_train.models import Network
 from digits_train.prepare import create_state
+from digits_train.tasks.classification import Classification
 
 
 @pytest.fixture(autouse=True)
 def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the latency measurement, which takes longer than the rest of an export."""
-    monkeypatch.setattr(evaluate, "_microseconds", lambda call: 1.0)
+    monkeypatch.setattr(evaluate, "microseconds", lambda call: 1.0)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,9 @@ def network(train_slice: Split) -> Network:
     cpu = torch.device("cpu")
     training = create_state(TrainConfig("lenet5", recipe), cpu)
     train = Split(train_slice.images[:800], train_slice.labels[:800])
-    list(fit(training, recipe, train, train, TrainContext(DistributedContext(cpu))))
+    task = Classification(recipe, train, train)
+    list(fit(training, task, TrainContext(DistributedContext(cpu))))
+    assert isinstance(training.model, Network)
     return training.model.eval()
 
 

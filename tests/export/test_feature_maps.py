@@ -6,7 +6,6 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from tests.robustness.forgery import sealed
 
 from digits.data.mnist import Split
 from digits.inference.feature_maps import feature_maps
@@ -15,6 +14,7 @@ from digits.inference.model import Model
 from digits_export import graph
 from digits_export.quantize import QuantizationMethod, quantize
 from digits_train.models import Network
+from tests.robustness.forgery import sealed
 
 # Layers, and the operators that compute their maps.
 STAGES: dict[str, dict[str, tuple[str, ...]]] = {

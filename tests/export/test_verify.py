@@ -5,7 +5,7 @@ import torch
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.inference.graph import INPUT
+from digits.inference.interface import INPUT
 from digits.inference.model import open_session
 from digits_export import graph, verify
 from digits_export.temperature import UNSCALED

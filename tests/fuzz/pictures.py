@@ -4,8 +4,8 @@ from tests.fuzz.fuzzing import fuzz, instrumented
 
 with instrumented("digits", "PIL"):
     from digits.errors import PictureError
+    from digits.images import picture
     from digits.terminal import silence_pillow
-    from digits.vision import picture
     from digits.vision.frame import to_mnist
     from digits.vision.hypotheses import propose
 

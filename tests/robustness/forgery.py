@@ -9,10 +9,12 @@ import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from digits.inference import metadata
-from digits.inference.model_file import BUNDLED
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
 
 RAW = Path(BUNDLED).read_bytes()
 METADATA = metadata.read(RAW, "bundled")
+READER_RAW = Path(BUNDLED_READER).read_bytes()
+READER_METADATA = metadata.read_reader(READER_RAW, "bundled")
 
 _PIXELS = 28 * 28
 _node = helper.make_node
@@ -21,6 +23,11 @@ _node = helper.make_node
 def sealed(model: ModelProto) -> bytes:
     """Serialize the model with the bundled model's metadata and a valid checksum."""
     return metadata.add_metadata(model.SerializeToString(), METADATA)
+
+
+def sealed_reader(model: ModelProto) -> bytes:
+    """Serialize the model with the bundled reader's metadata and a valid checksum."""
+    return metadata.add_metadata(model.SerializeToString(), READER_METADATA)
 
 
 def network(*nodes: NodeProto, **weights: Any) -> ModelProto:
@@ -169,4 +176,198 @@ def demanding() -> dict[str, ModelProto]:
             _node("MaxPool", ["pixels"], ["p"], kernel_shape=[14, 14], strides=[1, 1])
         ),
         "nodes": honest(*(_node("Relu", ["pixels"], [f"r{n}"]) for n in range(2000))),
+    }
+
+
+def reader(*nodes: NodeProto, **weights: Any) -> ModelProto:
+    """Build a reader of one convolution for each output, with extra nodes after its first.
+
+    The extra nodes may read `pixels`, float, and `cells`, of an eighth of its height and width.
+    """
+    heads = {"centres": 1, "symbols": 12, "boxes": 4}
+    shared: dict[str, Any] = {"kernel_shape": [8, 8], "strides": [8, 8]}
+    model = helper.make_graph(
+        [
+            _node("Cast", ["page"], ["pixels"], to=TensorProto.FLOAT),
+            _node("AveragePool", ["pixels"], ["cells"], **shared),
+            *nodes,
+            *(
+                _node(
+                    "Conv",
+                    ["pixels", f"{name}.w", f"{name}.b"],
+                    [name],
+                    kernel_shape=[4, 4],
+                    strides=[4, 4],
+                )
+                for name in heads
+            ),
+        ],
+        "forged",
+        [helper.make_tensor_value_info("page", TensorProto.UINT8, ["batch", 1, "height", "width"])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", n, "rows", "columns"])
+            for name, n in heads.items()
+        ],
+        [
+            numpy_helper.from_array(np.asarray(array), name)
+            for name, array in [
+                *(
+                    (f"{name}.w", np.full((n, 1, 4, 4), 1e-4, np.float32))
+                    for name, n in heads.items()
+                ),
+                *((f"{name}.b", np.zeros(n, np.float32)) for name, n in heads.items()),
+                *weights.items(),
+            ]
+        ],
+    )
+    return helper.make_model(model, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+
+
+def _scales(*numbers: float) -> np.ndarray:
+    return np.array(numbers, np.float32)
+
+
+def invalid_maps() -> dict[str, ModelProto]:
+    """Return readers that output invalid maps, but for a black page."""
+    invalid = {}
+    for name, head, weight in (
+        ("NaN", "centres", np.nan),
+        ("infinite", "symbols", 3e38),
+        ("boxes larger than any page", "boxes", 1.0),
+    ):
+        invalid[name] = reader()
+        for tensor in invalid[name].graph.initializer:
+            if tensor.name == f"{head}.w":
+                values = np.full(tensor.dims, weight, np.float32)
+                tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    return invalid
+
+
+def reader_operators() -> dict[str, ModelProto]:
+    """Return readers with operators that a classifier may have, or nothing may."""
+    shape = np.array([-1, 1, 32, 32])
+    zeros = np.zeros((3, 3), np.float32)
+    return {
+        "Reshape": reader(_node("Reshape", ["pixels", "shape"], ["square"]), shape=shape),
+        "Flatten": reader(_node("Flatten", ["pixels"], ["flat"], axis=1)),
+        "Gemm": reader(_node("Gemm", ["zeros", "zeros"], ["product"]), zeros=zeros),
+        "ConvTranspose": reader(_node("ConvTranspose", ["pixels", "zeros"], ["more"]), zeros=zeros),
+        "Upsample": reader(_node("Upsample", ["pixels", "zeros"], ["more"]), zeros=zeros),
+        "Loop": reader(_node("Loop", ["zeros", ""], [], body=helper.make_graph([], "n", [], []))),
+        "MaxPool": reader(_node("MaxPool", ["pixels"], ["p"], kernel_shape=[2, 2])),
+        "Exp": reader(_node("Exp", ["pixels"], ["e"])),
+    }
+
+
+def reader_attributes() -> dict[str, ModelProto]:
+    """Return readers with attributes that would change or multiply the work."""
+    scales = _scales(1, 1, 8, 8)
+
+    def resized(**attributes: Any) -> ModelProto:
+        return reader(_node("Resize", ["cells", "", "scales"], ["r"], **attributes), scales=scales)
+
+    shuffled: dict[str, Any] = {"blocksize": 2, "mode": "CRD"}
+    filters = {"w": np.zeros((4, 1, 1, 1), np.float32), "b": np.zeros(4, np.float32)}
+    four = _node("Conv", ["cells", "w", "b"], ["four"], kernel_shape=[1, 1])
+
+    def shuffle(**changes: Any) -> ModelProto:
+        return reader(four, _node("DepthToSpace", ["four"], ["d"], **shuffled | changes), **filters)
+
+    return {
+        "mode": resized(mode="cubic"),
+        "coordinate_transformation_mode": resized(
+            mode="linear", coordinate_transformation_mode="tf_crop_and_resize"
+        ),
+        "blocksize": shuffle(blocksize=4),
+        "group": reader(
+            _node("Conv", ["cells", "w", "b"], ["g"], kernel_shape=[1, 1], group=1), **filters
+        ),
+        "auto_pad": reader(
+            _node("Conv", ["cells", "w", "b"], ["g"], kernel_shape=[1, 1], auto_pad="VALID"),
+            **filters,
+        ),
+        "ceil_mode": reader(
+            _node("AveragePool", ["cells"], ["p"], kernel_shape=[2, 2], ceil_mode=1)
+        ),
+    }
+
+
+def demanding_readers() -> dict[str, ModelProto]:
+    """Return small readers of supported operators that would take much memory or time."""
+
+    def convolved(kernel: int, filters: int, **attributes: Any) -> ModelProto:
+        return reader(
+            _node("Conv", ["pixels", "w", "b"], ["c"], kernel_shape=[kernel] * 2, **attributes),
+            w=np.zeros((filters, 1, kernel, kernel), np.uint8),
+            b=np.zeros(filters, np.uint8),
+        )
+
+    def enlarged(*scales: float) -> ModelProto:
+        resize = _node("Resize", ["pixels", "", "scales"], ["r"], mode="linear")
+        return reader(resize, scales=_scales(*scales))
+
+    # Of every page only one cell is left, and that is enlarged.
+    one = _node("AveragePool", ["pixels"], ["one"], kernel_shape=[1, 1], strides=[10**6] * 2)
+    wide = _node("AveragePool", ["pixels"], ["m"], kernel_shape=[1, 1], strides=[1, 10**6])
+    tall = _node("AveragePool", ["pixels"], ["t"], kernel_shape=[1, 1], strides=[10**6, 1])
+    return {
+        "channels": convolved(kernel=1, filters=100),
+        "products": convolved(kernel=31, filters=16, pads=[15] * 4),
+        "windows": convolved(kernel=31, filters=1, pads=[15] * 4),
+        "enlarged": enlarged(1, 1, 9, 9),
+        "enlarged in width alone": enlarged(1, 1, 1, 81),
+        "more than it can count": enlarged(1, 1, 2**40, 2**40),
+        "one cell enlarged": reader(
+            one,
+            _node("Resize", ["one", "", "scales"], ["r"], mode="linear"),
+            scales=_scales(1, 1, 4000, 4000),
+        ),
+        "outer product": reader(
+            wide,
+            tall,
+            _node("Mul", ["m", "t"], ["o0"]),
+            *(_node("Add", [f"o{n}", f"o{n}"], [f"o{n + 1}"]) for n in range(80)),
+        ),
+        "all kept": reader(
+            _node("Relu", ["pixels"], ["r0"]),
+            *(_node("Relu", [f"r{n}"], [f"r{n + 1}"]) for n in range(34)),
+            _node("Relu", ["pixels"], ["s0"]),
+            *(_node("Add", [f"r{34 - n}", f"s{n}"], [f"s{n + 1}"]) for n in range(34)),
+        ),
+        "means": reader(
+            _node(
+                "AveragePool",
+                ["pixels"],
+                ["p"],
+                kernel_shape=[151, 151],
+                pads=[75] * 4,
+                strides=[1, 1],
+            )
+        ),
+        "nodes": reader(*(_node("Relu", ["pixels"], [f"r{n}"]) for n in range(2000))),
+    }
+
+
+def misfit_readers() -> dict[str, ModelProto]:
+    """Return readers whose parts don't fit together for every page."""
+    filters = {"w": np.zeros((1, 1, 33, 33), np.float32), "b": np.zeros(1, np.float32)}
+    large = _node("Conv", ["pixels", "w", "b"], ["c"], kernel_shape=[33, 33])
+
+    def enlarged(*scales: float) -> ModelProto:
+        resize = _node("Resize", ["cells", "", "scales"], ["r"], mode="linear")
+        return reader(resize, scales=_scales(*scales))
+
+    shuffle = _node("DepthToSpace", ["pixels"], ["d"], blocksize=2, mode="CRD")
+    return {
+        "a window larger than the smallest page": reader(large, **filters),
+        "a scale with a fraction": enlarged(1, 1, 1.5, 8),
+        "more channels": enlarged(1, 2, 8, 8),
+        "a scale that is no number": enlarged(1, 1, np.nan, 8),
+        "a negative scale": enlarged(1, 1, -8, 8),
+        "three scales": enlarged(1, 1, 8),
+        "computed scales": reader(
+            _node("Resize", ["cells", "", "cells"], ["r"], mode="linear"), scales=_scales(1)
+        ),
+        "one channel to shuffle": reader(shuffle),
+        "a sum of different sizes": reader(_node("Add", ["pixels", "cells"], ["sum"])),
     }

@@ -21,8 +21,8 @@ from PIL import Image, ImageDraw
 
 from digits.classifier import Classifier
 from digits.errors import PictureError
-from digits.prediction import Prediction
-from digits.vision.picture import PAGE_MAX_SIDE
+from digits.images.picture import PAGE_MAX_SIDE
+from digits.prediction import Symbol
 from tests.robustness.sandbox import Usage, measured
 
 SIDE = PAGE_MAX_SIDE  # pixels; larger images are downscaled to it
@@ -196,14 +196,16 @@ def _measure(name: str) -> None:
     _limit_resources(_MAX_CPU_SECONDS)
     classifier, picture = _warm_up(), PATTERNS[name]()
     with measured() as predict:
-        predictions = [classifier.predict(picture)]
-    _check(predictions[0], picture)
+        prediction = classifier.predict(picture)
+    _check(prediction.box, picture)
+    assert abs(sum(prediction.probabilities) - 1) < 1e-5, prediction
     with measured() as read:
-        found = _read(classifier, picture)
-    for prediction in found:
-        _check(prediction, picture)
+        symbols = _read(classifier, picture)
+    for symbol in symbols:
+        _check(symbol.box, picture)
+        assert 0.5 < sum(symbol.probabilities) < 1 + 1e-5, symbol
     usages = [(usage.seconds, usage.megabytes) for usage in (predict, read)]
-    confident = sum(prediction.digit is not None for prediction in found)
+    confident = sum(symbol.symbol is not None for symbol in symbols)
     print(json.dumps([*usages, confident]))
 
 
@@ -215,18 +217,17 @@ def _warm_up() -> Classifier:
     return classifier
 
 
-def _read(classifier: Classifier, picture: Grey | Path) -> tuple[Prediction, ...]:
+def _read(classifier: Classifier, picture: Grey | Path) -> tuple[Symbol, ...]:
     try:
-        return classifier.read(picture).digits
+        return classifier.read(picture).symbols
     except PictureError:
         return ()
 
 
-def _check(prediction: Prediction, picture: Grey) -> None:
-    left, top, right, bottom = prediction.box
-    assert 0 <= left < right <= picture.shape[1], prediction
-    assert 0 <= top < bottom <= picture.shape[0], prediction
-    assert abs(sum(prediction.probabilities) - 1) < 1e-5, prediction
+def _check(box: tuple[int, int, int, int], picture: Grey) -> None:
+    left, top, right, bottom = box
+    assert 0 <= left < right <= picture.shape[1], box
+    assert 0 <= top < bottom <= picture.shape[0], box
 
 
 def _around_middle() -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -221,7 +221,7 @@ def test_invalid_probabilities_raise_model_error(invalid_model: Path, batch: int
         model.probabilities(images)
 
 
-@pytest.mark.parametrize("command", ["predict", "read", "eval", "bench"])
+@pytest.mark.parametrize("command", ["predict", "eval", "bench"])
 @pytest.mark.parametrize("form", ["", "--json"])
 def test_command_fails_on_invalid_probabilities(
     run: Run, invalid_model: Path, pictures: list[Path], tmp_path: Path, command: str, form: str

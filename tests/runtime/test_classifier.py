@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,15 +17,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 import digits
 from digits.data.mnist import Split
-from digits.errors import DigitsError, PictureError
+from digits.errors import DigitsError, ModelError, PictureError
+from digits.images.picture import Source
 from digits.inference import metadata
-from digits.inference.model_file import BUNDLED
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
+from digits.inference.reader_model import ReaderModel
 from digits.vision.hypotheses import MAX_HYPOTHESES
-from digits.vision.picture import Source
+from digits_train.camera.marks import DEJAVU
 from tests.benchmarks import nondigits
-from tests.camera.marks import DEJAVU
 from tests.conftest import PICTURES
 from tests.levenshtein import edits
+from tests.runtime.reader.drawn import Network, row_of
 from tests.synthetic import Sheet, chosen, lamp
 
 SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "photos"
@@ -150,7 +153,11 @@ def test_pickled_classifier_predicts_the_same(
     assert copy.predict(pictures[4]) == classifier.predict(pictures[4])
 
 
-def test_confidence_below_threshold_is_rejected(tmp_path: Path, pictures: list[Path]) -> None:
+def test_confidence_below_threshold_is_rejected(
+    tmp_path: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Network([], (1, 1))  # which sees nothing
+    monkeypatch.setattr(ReaderModel, "maps", lambda self, page: network(page))
     raw = Path(BUNDLED).read_bytes()
     strict = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)
     (tmp_path / "strict.onnx").write_bytes(metadata.add_metadata(raw, strict))
@@ -243,6 +250,90 @@ def test_blank_picture_in_a_batch_spares_the_others(
     assert [prediction.digit for prediction in batch] == [1, None, 7]
 
 
+@pytest.fixture
+def drawn_page(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """A blank page on which the reader sees "-1.5 27", the 7 not quite sure."""
+    shape = 300, 500
+    drawn = [*row_of("-1.5", 40, 60), *row_of("27", 250, 60)]
+    drawn[-1] = drawn[-1]._replace(score=1.5)
+    network = Network(drawn, shape)
+    monkeypatch.setattr(ReaderModel, "maps", lambda self, page: network(page))
+    return np.full(shape, 255, np.uint8)
+
+
+def test_reading_of_drawn_page(classifier: digits.Classifier, drawn_page: np.ndarray) -> None:
+    reading = classifier.read(drawn_page)
+    assert [symbol.top1 for symbol in reading.symbols] == list("-1.527")
+    one = reading.symbols[1]
+    assert one.symbol == "1" and one.box == (64, 60, 82, 90)
+    assert one.confidence == max(one.probabilities) == one.probabilities[1] > 0.9
+    assert len(one.probabilities) == 12 and sum(one.probabilities) < 1
+    assert reading.digits_only().text == reading.text.replace("-", "").replace(".", "")
+    assert pickle.loads(pickle.dumps(reading)) == reading
+
+
+def test_unsure_symbol_is_rejected(drawn_page: np.ndarray) -> None:
+    classifier = digits.Classifier()
+    about = classifier.reader.metadata._replace(rejection_threshold=0.9)
+    classifier.reader.metadata = about
+    assert classifier.read(drawn_page).text == "-1.5  2?"
+    *_, seven = classifier.read(drawn_page).symbols
+    assert seven.symbol is None and seven.top1 == "7"
+    sure = digits.Classifier(reject=False)
+    sure.reader.metadata = about
+    assert sure.read(drawn_page).text == "-1.5  27"
+
+
+def test_boxes_are_in_pixels_of_the_picture(
+    classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Network(row_of("42", 100, 200, 40), (600, 1000))
+    monkeypatch.setattr(ReaderModel, "maps", lambda self, page: network(page))
+    reading = classifier.read(np.full((2400, 4000), 255, np.uint8))  # which is reduced to a quarter
+    assert network.shapes
+    np.testing.assert_allclose(reading.symbols[0].box, (400, 800, 496, 960), atol=8)
+
+
+def test_reader_opens_when_it_is_needed_and_once(
+    monkeypatch: pytest.MonkeyPatch, pictures: list[Path]
+) -> None:
+    opened = []
+
+    class Counted(ReaderModel):
+        def __init__(self, *arguments: Any) -> None:
+            opened.append(arguments)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr("digits.inference.reader_model.ReaderModel", Counted)
+    classifier = digits.Classifier(threads=2, reader=BUNDLED_READER)
+    assert classifier.predict(pictures[7]).digit == 7
+    pickle.dumps(classifier)
+    assert not opened
+    with ThreadPoolExecutor(8) as pool:
+        readers = list(pool.map(lambda _: classifier.reader, range(8)))
+    assert opened == [(BUNDLED_READER, 2, None)]
+    assert len(set(map(id, readers))) == 1
+
+
+def test_classifier_with_reader_is_picklable(drawn_page: np.ndarray) -> None:
+    classifier = digits.Classifier()
+    text = classifier.read(drawn_page).text
+    assert pickle.loads(pickle.dumps(classifier)).read(drawn_page).text == text
+
+
+def test_unusable_reader_fails_in_read_but_not_for_a_sure_digit(
+    tmp_path: Path, pictures: list[Path]
+) -> None:
+    (tmp_path / "damaged.onnx").write_bytes(b"no model")
+    for file in (tmp_path / "damaged.onnx", tmp_path / "missing.onnx", BUNDLED):
+        classifier = digits.Classifier(reader=file)
+        assert classifier.predict(pictures[7]).digit == 7
+        with pytest.raises(ModelError, match=Path(file).name):
+            classifier.read(pictures[7])
+    with pytest.raises(ModelError, match="SHA-256"):
+        digits.Classifier(reader_sha256="0" * 64).read(pictures[7])
+
+
 def test_read_page_in_reading_order(classifier: digits.Classifier, test_slice: Split) -> None:
     sheet = Sheet()
     boxes = sheet.write(chosen(test_slice, "2718"), 60, 100)
@@ -251,8 +342,8 @@ def test_read_page_in_reading_order(classifier: digits.Classifier, test_slice: S
     reading = classifier.read(sheet.photograph())
     assert reading.text == "2718  28\n459"
     assert [len(line) for line in reading.lines] == [2, 1]
-    assert len(reading.digits) == 9
-    np.testing.assert_allclose(reading.digits[0].box, boxes[0], atol=4)
+    assert len(reading.symbols) == 9
+    np.testing.assert_allclose(reading.symbols[0].box, boxes[0], atol=8)
 
 
 @pytest.mark.parametrize("inverted", [False, True])
@@ -268,11 +359,10 @@ def test_read_sheet_on_table(
     table[100:400, 100:500] = photo
     reading = classifier.read(255 - table if inverted else table)
     assert reading.text == "27182"
-    box = reading.digits[0].box
+    box = reading.symbols[0].box
     assert (box[0], box[1]) == pytest.approx((160, 200), abs=14)
 
 
-# Ruled lines are detected up to 14 degrees.
 @pytest.mark.parametrize(
     ("tilt", "rules"),
     [
@@ -360,13 +450,12 @@ def test_page_of_words_has_no_digits(classifier: digits.Classifier, text: str) -
 def test_any_array_gives_a_valid_box_or_picture_error(
     classifier: digits.Classifier, array: np.ndarray
 ) -> None:
-    found: list[digits.Prediction] = []
+    boxes = []
     with suppress(PictureError):
-        found.append(classifier.predict(array))
+        boxes.append(classifier.predict(array).box)
     with suppress(PictureError):
-        found += classifier.read(array).digits
-    for prediction in found:
-        left, top, right, bottom = prediction.box
+        boxes += [symbol.box for symbol in classifier.read(array).symbols]
+    for left, top, right, bottom in boxes:
         assert 0 <= left < right <= array.shape[1]
         assert 0 <= top < bottom <= array.shape[0]
 
@@ -395,7 +484,7 @@ def test_texture_is_read_in_bounded_time(classifier: digits.Classifier, cells: i
         reading = classifier.read(np.where(field > 0.4, 40, 220).astype(np.uint8))
     except PictureError:
         return
-    assert len(reading.digits) < 2000
+    assert len(reading.symbols) < 2000
 
 
 @pytest.mark.slow

@@ -20,13 +20,15 @@ from PIL import Image
 from digits import Classifier, __version__
 from digits.data import fetch
 from digits.data.mnist import Split
+from digits.images import picture
 from digits.inference import metadata
 from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED
-from digits.vision import picture
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
+from digits.inference.reader_model import ReaderModel
 from digits.vision.hypotheses import propose
 from tests.conftest import Run
 from tests.runtime.conftest import count_calls
+from tests.runtime.reader.drawn import Network, row_of
 from tests.synthetic import Sheet, chosen, lamp
 
 
@@ -37,6 +39,24 @@ def strict_model(tmp_path: Path) -> Path:
     never = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)
     (tmp_path / "strict_model.onnx").write_bytes(metadata.add_metadata(raw, never))
     return tmp_path / "strict_model.onnx"
+
+
+@pytest.fixture
+def strict_reader(tmp_path: Path) -> Path:
+    """A reader that rejects all but certain symbols."""
+    raw = Path(BUNDLED_READER).read_bytes()
+    never = metadata.read_reader(raw, "")._replace(rejection_threshold=1.0)
+    (tmp_path / "strict_reader.onnx").write_bytes(metadata.add_metadata(raw, never))
+    return tmp_path / "strict_reader.onnx"
+
+
+@pytest.fixture
+def amount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A blank page on which the reader sees "-12.5 8"."""
+    network = Network([*row_of("-12.5", 40, 60), *row_of("8", 300, 60)], (200, 400))
+    monkeypatch.setattr(ReaderModel, "maps", lambda self, page: network(page))
+    Image.new("L", (400, 200), 255).save(tmp_path / "amount.png")
+    return tmp_path / "amount.png"
 
 
 @pytest.fixture
@@ -363,30 +383,64 @@ def test_read_page_json(run: Run, page: Path) -> None:
     assert code == 0
     assert record["text"] == "2718  28\n459"
     first, second = record["lines"]
-    assert [[digit["digit"] for digit in column] for column in first["columns"]] == [
-        [2, 7, 1, 8],
-        [2, 8],
+    assert [[symbol["symbol"] for symbol in column] for column in first["columns"]] == [
+        list("2718"),
+        list("28"),
     ]
     assert second["text"] == "459"
-    digit = second["columns"][0][0]
-    assert digit.keys() == {"digit", "confidence", "probabilities", "box"}
-    left, top, right, bottom = digit["box"]
+    symbol = second["columns"][0][0]
+    assert symbol.keys() == {"symbol", "confidence", "probabilities", "box"}
+    left, top, right, bottom = symbol["box"]
     assert 50 < left < right < 120
     assert 210 < top < bottom < 290
 
 
 def test_read_page_csv(run: Run, page: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(run("read", "--csv", page)[1])))
-    assert [row["digit"] for row in rows] == list("271828459")
+    assert [row["symbol"] for row in rows] == list("271828459")
     assert [row["line"] for row in rows] == list("111111222")
     assert [row["column"] for row in rows] == list("111122111")
 
 
-def test_read_marks_rejected_digits(run: Run, page: Path, strict_model: Path) -> None:
-    marked = run("read", page, "--model", strict_model)[1]
-    assert re.fullmatch(r"[?2][?7][?1][?8]  [?2][?8]\n[?4][?5][?9]\n", marked)
-    assert marked.count("?") > 4  # the confidence of some rounds to 1.0
-    assert run("read", page, "--model", strict_model, "--reject", "never")[1] == "2718  28\n459\n"
+def test_read_signs(run: Run, amount: Path) -> None:
+    assert run("read", amount) == (0, "-12.5  8\n", "")
+    assert run("read", amount, "--digits-only") == (0, "125  8\n", "")
+    rows = list(csv.DictReader(io.StringIO(run("read", "--csv", amount)[1])))
+    assert [row["symbol"] for row in rows] == list("-12.58")
+    assert rows[0].keys() == {
+        *("file", "line", "column", "symbol", "confidence", "left", "top", "right", "bottom")
+    }
+    record = json.loads(run("read", "--json", amount)[1])
+    assert record["lines"][0]["columns"][0][3]["symbol"] == "."
+    record = json.loads(run("read", "--json", "--digits-only", amount)[1])
+    assert [len(column) for column in record["lines"][0]["columns"]] == [3, 1]
+
+
+def test_read_marks_rejected_symbols(run: Run, amount: Path, strict_reader: Path) -> None:
+    arguments = "read", amount, "--model", strict_reader
+    assert run(*arguments)[1] == "?????  ?\n"
+    assert run(*arguments, "--digits-only")[1] == "???  ?\n"
+    assert run(*arguments, "--reject", "never")[1] == "-12.5  8\n"
+    record = json.loads(run(*arguments, "--json")[1])
+    assert record["lines"][0]["columns"][1][0]["symbol"] is None
+
+
+def test_each_command_refuses_the_other_ones_model(
+    run: Run, amount: Path, pictures: list[Path]
+) -> None:
+    for arguments in (("read", amount, "--model", BUNDLED), ("read", amount, "--model", amount)):
+        code, out, err = run(*arguments)
+        assert (code, out) == (1, "")
+        assert err.startswith("error: ") and str(arguments[-1]) in err
+    code, out, err = run("predict", pictures[7], "--model", BUNDLED_READER)
+    assert (code, out) == (1, "")
+    assert str(BUNDLED_READER) in err
+
+
+def test_read_pins_the_reader(run: Run, amount: Path) -> None:
+    code, out, err = run("read", amount, "--model-sha256", "0" * 64)
+    assert (code, out) == (1, "")
+    assert "reader.int8.onnx is the wrong model" in err
 
 
 def test_read_several_pages_prints_names(run: Run, page: Path, tmp_path: Path) -> None:

@@ -9,10 +9,46 @@ from pathlib import Path
 
 import pytest
 
-from digits.prediction import Format, Prediction, Reading
+from digits.prediction import Format, Prediction, Reading, Symbol
 from digits.text import csv_name, to_json, unescape_name
 
 SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
+SYMBOL = Symbol("7", 0.9, (0.01,) * 7 + (0.9, 0.02, 0.0, 0.0, 0.01), (1, 2, 3, 4))
+MINUS = Symbol("-", 0.8, (0.0,) * 10 + (0.8, 0.1), (0, 5, 6, 7))
+DOUBTFUL = Symbol(None, 0.4, (0.0,) * 8 + (0.4, 0.2, 0.0, 0.0), (9, 2, 12, 4))
+
+
+def test_text_of_a_reading() -> None:
+    reading = Reading((((MINUS, SYMBOL), (DOUBTFUL,)), ((SYMBOL, SYMBOL),)))
+    assert reading.text == "-7  ?\n77"
+    assert reading.symbols == (MINUS, SYMBOL, DOUBTFUL, SYMBOL, SYMBOL)
+    assert DOUBTFUL.top1 == "8"
+
+
+def test_digits_only_leaves_out_signs_and_what_they_fill() -> None:
+    unsure_point = Symbol(None, 0.4, (0.0,) * 11 + (0.4,), (0, 0, 2, 2))
+    reading = Reading((((MINUS, SYMBOL), (unsure_point,)), ((MINUS,),), ((DOUBTFUL,),)))
+    assert reading.digits_only() == Reading((((SYMBOL,),), ((DOUBTFUL,),)))
+    assert Reading((((MINUS,),),)).digits_only() == Reading(())
+
+
+def test_symbols_as_csv_and_json() -> None:
+    reading = Reading((((MINUS, SYMBOL), (DOUBTFUL,)),))
+    assert reading.format("a.png", "csv", show_name=True).splitlines() == [
+        "a.png,1,1,-,0.800000,0,5,6,7",
+        "a.png,1,1,7,0.900000,1,2,3,4",
+        "a.png,1,2,,0.400000,9,2,12,4",
+    ]
+    record = json.loads(reading.format("a.png", "json", show_name=True))
+    assert record["text"] == record["lines"][0]["text"] == "-7  ?"
+    assert record["lines"][0]["columns"][1] == [
+        {
+            "symbol": None,
+            "confidence": 0.4,
+            "probabilities": list(DOUBTFUL.probabilities),
+            "box": [9, 2, 12, 4],
+        }
+    ]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +72,7 @@ def test_csv_name_is_never_a_formula(name: str, written: str) -> None:
     assert unescape_name(written) == name
     row = SEVEN.format(name, "csv", show_name=True)
     assert next(csv.reader([row]))[0] == written
-    page = Reading((((SEVEN,),),)).format(name, "csv", show_name=True)
+    page = Reading((((SYMBOL,),),)).format(name, "csv", show_name=True)
     assert next(csv.reader([page]))[0] == written
 
 
@@ -58,7 +94,7 @@ def test_uniform_probabilities_print_no_guess() -> None:
 def test_name_is_the_same_in_text_json_and_csv(form: Format, raw: bytes, written: str) -> None:
     name = os.fsdecode(raw)
     one = SEVEN.format(name, form, show_name=True)
-    page = Reading((((SEVEN,),),)).format(name, form, show_name=True)
+    page = Reading((((SYMBOL,),),)).format(name, form, show_name=True)
     for line in (one, page):
         line.encode()
         named = json.loads(line)["file"] if form == "json" else line

@@ -14,5 +14,5 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write empty files as plots: drawing takes longer than a short training."""
-    for name in ("curves", "confusion", "mistakes"):
-        monkeypatch.setattr(plots, name, lambda path, *_: path.touch())
+    for name in ("curves", "confusion", "mistakes", "symbol_confusion", "crops"):
+        monkeypatch.setattr(plots, name, lambda path, *_, **__: path.touch())

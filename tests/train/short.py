@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from digits.data.mnist import Split
 from digits_train import run, trainer
+from digits_train.checkpoint import TrainState
 from digits_train.config import Augmentation, Recipe, RuntimeOptions, TrainConfig
+from digits_train.fit import StepCallback, TrainContext, fit
 from digits_train.metrics import EpochMetrics
 from digits_train.run import RunDir
+from digits_train.tasks.classification import Classification
 
 CONFIG = TrainConfig(
     "lenet5", Recipe("test", epochs=2, batch_size=100, ema_decay=0.9, augmentation=Augmentation())
@@ -31,6 +35,22 @@ def resume(folder: Path, options: RuntimeOptions = CPU) -> tuple[RunDir, dict[st
     result = trainer.resume(RunDir(folder), options)
     assert result is not None
     return result.run, result.summary
+
+
+def fit_digits(
+    state: TrainState,
+    recipe: Recipe,
+    train: Split,
+    validation: Split | None,
+    ctx: TrainContext,
+    on_step: StepCallback | None = None,
+    **rest: Any,
+) -> Iterator[EpochMetrics]:
+    """Train on digits. rest: further fields of `Classification`."""
+    task = Classification(recipe, train, validation, **rest)
+    for epoch in fit(state, task, ctx, on_step):
+        assert isinstance(epoch, EpochMetrics)
+        yield epoch
 
 
 def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digits.errors import ModelError
-from digits_train import checkpoint
+from digits_train import checkpoint, models
 from digits_train.checkpoint import Provenance
-from digits_train.models import LeNet5
+from digits_train.models import LeNet5, Reader
 
 PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99, None)
 
@@ -47,6 +47,41 @@ def test_checkpoint_round_trip(saved: Path) -> None:
     assert not loaded.model.training
     for name, tensor in loaded.model.state_dict().items():
         assert torch.equal(tensor, expected[name])
+
+
+def test_checkpoint_of_version_without_init(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks began with random weights."""
+
+    def without_init(provenance: Provenance) -> dict[str, Any]:
+        return {name: value for name, value in vars(provenance).items() if name != "init"}
+
+    monkeypatch.setattr(checkpoint, "asdict", without_init)
+    checkpoint.save(saved, LeNet5(), PROVENANCE)
+    assert b'"teacher": null}' in saved.read_bytes().replace(b"\\", b"")
+    assert checkpoint.load(saved).provenance == PROVENANCE
+
+
+@pytest.mark.parametrize(
+    ("other", "complaint"), [("lenet5", "is missing|is unknown"), ("vgg16", "is missing|is unkn")]
+)
+def test_reader_is_no_classifier(tmp_path: Path, other: str, complaint: str) -> None:
+    path = tmp_path / "odd.safetensors"
+    for architecture, model in (("reader", models.build(other)), (other, Reader())):
+        about = dataclasses.replace(PROVENANCE, architecture=architecture)
+        checkpoint.save(path, model, about)
+        with pytest.raises(ModelError, match=f"not a usable {architecture}: .* ({complaint})"):
+            checkpoint.load(path)
+
+
+def test_checkpoint_of_reader(tmp_path: Path) -> None:
+    path, reader = tmp_path / "reader.safetensors", Reader()
+    checkpoint.save(path, reader, dataclasses.replace(PROVENANCE, architecture="reader"))
+    loaded = checkpoint.load(path).model
+    assert isinstance(loaded, Reader)
+    pages = torch.randint(0, 256, (1, 1, 32, 40), dtype=torch.uint8)
+    with torch.inference_mode():
+        for found, expected in zip(loaded(pages), reader.eval()(pages), strict=True):
+            torch.testing.assert_close(found, expected)
 
 
 def test_checkpoint_is_plain_safetensors(saved: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from digits.data.mnist import Split, SplitName, Splits
 from digits.evaluation import Evaluation
 from digits_train import diagnose
+from digits_train.matching import NOTHING, DetectionErrors
 from digits_train.metrics import EpochMetrics
 
 
@@ -105,3 +106,17 @@ def test_ema_lag(right: int, train_accuracy: float, lags: bool) -> None:
     assert (warning is not None) == lags
     if warning:
         assert f"it reads {right}.00% of the training digits, the network itself" in warning
+
+
+@pytest.mark.parametrize(
+    ("right", "missed", "invented", "fails"),
+    [(0, 10, 0, True), (3, 7, 3, True), (3, 7, 2, False), (10, 0, 9, False), (0, 0, 0, True)],
+)
+def test_failure_of_reader(right: int, missed: int, invented: int, fails: bool) -> None:
+    result = DetectionErrors()
+    result.confusion[4, 4], result.confusion[4, NOTHING] = right, missed
+    result.confusion[NOTHING, 7] = invented
+    failure = diagnose.reader_failure(result, 3)
+    assert (failure is not None) == fails
+    if failure:
+        assert f"{missed} are missed and 0 read wrong, and {invented} are invented" in failure

@@ -5,17 +5,19 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from digits.data.datasets import Dataset
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits_train import models
-from digits_train.config import Augmentation, Recipe, RuntimeOptions, TrainConfig
+from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distill import ask, distillation_loss
 from digits_train.distributed import DistributedContext
 from digits_train.examples import Examples, Pool
-from digits_train.fit import TrainContext, fit
+from digits_train.fit import TrainContext
 from digits_train.metrics import predict
 from digits_train.models.network import NONE, with_none
-from digits_train.prepare import check_teacher, create_state, make_context
+from digits_train.prepare import check_teacher, create_state, make_task
+from tests.train.short import fit_digits
 
 DIST = DistributedContext(torch.device("cpu"))
 RECIPE = Recipe("test", epochs=4, augmentation=Augmentation(), no_aug_fraction=0.25)
@@ -23,7 +25,7 @@ RECIPE = Recipe("test", epochs=4, augmentation=Augmentation(), no_aug_fraction=0
 
 def test_teacher_answers_pictures_as_they_are(train_slice: Split) -> None:
     pool = Pool(train_slice.images[:7], np.full(7, NONE, np.uint8), 0.25)
-    teacher = models.build("lenet5")
+    teacher = models.LeNet5()
     taught = Examples.of(train_slice, [pool], DIST.device)
     taught = replace(taught, teacher_logits=ask(teacher, taught.images, DIST))
     rng = torch.Generator().manual_seed(0)
@@ -38,14 +40,15 @@ def test_teacher_keeps_its_own_number_of_threads(
 ) -> None:
     """VGG-16 once answered with LeNet-5's single thread."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("digits_train.prepare._DEFAULT_THREADS", 2)
-    teacher, seen = models.build("lenet5"), []
+    monkeypatch.setattr("digits_train.distributed._DEFAULT_THREADS", 2)
+    teacher, seen = models.LeNet5(), []
     monkeypatch.setattr(teacher, "threads", None)
     teacher.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
     before, config = torch.get_num_threads(), TrainConfig("lenet5", Recipe("test", epochs=1))
     try:
         create_state(config, DIST.device)  # with LeNet-5's one thread
-        make_context(config, RuntimeOptions(), DIST, train_slice, teacher)
+        data = Dataset({"train": train_slice, "test": train_slice}, {})
+        make_task(config, data, teacher).start(DIST)
         assert (seen, torch.get_num_threads()) == ([2], 1)
     finally:
         torch.set_num_threads(before)
@@ -66,10 +69,12 @@ def test_student_learns_teachers_answers(train_slice: Split) -> None:
     sevens = Split(train_slice.images[800:][train_slice.labels[800:] == 7], np.empty(0, np.uint8))
     wrong = Split(train.images, np.where(train.labels == 7, 1, train.labels).astype(np.uint8))
     teacher, student = (create_state(TrainConfig("lenet5", recipe), DIST.device) for _ in range(2))
-    list(fit(teacher, recipe, wrong, None, TrainContext(DIST)))
+    list(fit_digits(teacher, recipe, wrong, None, TrainContext(DIST)))
     before = {name: weight.clone() for name, weight in teacher.model.state_dict().items()}
+    assert isinstance(teacher.model, models.Network)
     answers = ask(teacher.model, torch.tensor(train.images).unsqueeze(1), DIST)
-    list(fit(student, recipe, train, None, TrainContext(DIST, teacher_logits=answers)))
+    ctx = TrainContext(DIST)
+    list(fit_digits(student, recipe, train, None, ctx, teacher_logits=answers))
     assert (predict(student.model, sevens).argmax(1) == 1).float().mean() > 0.8
     for name, weight in teacher.model.state_dict().items():
         assert torch.equal(weight, before[name])

@@ -10,9 +10,10 @@ from digits_train import examples
 from digits_train.config import Recipe, TrainConfig
 from digits_train.distributed import DistributedContext
 from digits_train.examples import Examples, Pool, prefetch
-from digits_train.fit import TrainContext, fit
+from digits_train.fit import TrainContext
 from digits_train.models.network import NONE
 from digits_train.prepare import create_state
+from tests.train.short import fit_digits
 from tests.train.subset_digits import COUNTS
 
 CPU = torch.device("cpu")
@@ -51,8 +52,9 @@ def test_batch_without_pools(train_slice: Split) -> None:
 def test_small_batch_has_one_of_each_pool(train_slice: Split, batch: int) -> None:
     recipe = Recipe("test", epochs=1, batch_size=batch, outlier_weight=0.1)
     state = create_state(TrainConfig("lenet5", recipe), CPU)
-    ctx = TrainContext(DistributedContext(CPU), pools=[pool(NONE, 0.25)])
-    assert len(list(fit(state, recipe, few(train_slice, 12), None, ctx))) == 1
+    ctx, pools = TrainContext(DistributedContext(CPU)), [pool(NONE, 0.25)]
+    digits = few(train_slice, 12)
+    assert len(list(fit_digits(state, recipe, digits, None, ctx, pools=pools))) == 1
 
 
 def test_metrics_count_training_digits_only(train_slice: Split) -> None:
@@ -62,13 +64,14 @@ def test_metrics_count_training_digits_only(train_slice: Split) -> None:
     for pools in ([], [pool(7, 2.0), pool(NONE, 0.5)]):
         seen: list[int] = []
         state = create_state(TrainConfig("lenet5", recipe), CPU)
-        ctx = TrainContext(DistributedContext(CPU), pools=pools)
+        ctx = TrainContext(DistributedContext(CPU))
 
         def on_step(digits: int, own: int, sums: torch.Tensor, seen: list[int] = seen) -> None:
             seen.append(own)
             assert digits == own
 
-        [epoch] = fit(state, recipe, few(train_slice, 60), None, ctx, on_step)
+        digits = few(train_slice, 60)
+        [epoch] = fit_digits(state, recipe, digits, None, ctx, on_step, pools=pools)
         found.append((epoch.train_accuracy, pytest.approx(epoch.train_loss, rel=1e-4)))
         assert seen == [20, 40, 60]
     assert found[0] == found[1]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from digits_train import models, optim
-from digits_train.config import Recipe
+from digits_train.config import ReaderRecipe, Recipe
 
 
 @pytest.mark.parametrize(("schedule", "end"), [("constant", 1.0), ("cosine", 0.0)])
@@ -37,10 +37,28 @@ def test_weight_decay_of_kernels_and_matrices_only(name: Any, architecture: str)
     }
     assert {n for n, p in model.named_parameters() if decay[id(p)] == 0.1} == {
         f"{n}.weight"
-        for n, layer in model.named_children()
+        for n, layer in model.named_modules()
         if isinstance(layer, nn.Conv2d | nn.Linear)
     }
     assert len(decay) == len(list(model.parameters()))
+
+
+def test_recipe_decides_second_moment() -> None:
+    model = nn.Linear(1, 1)
+    [group, _] = optim.make_optimizer(model, ReaderRecipe("test", epochs=1)).param_groups
+    assert group["betas"] == (0.9, 0.99)
+    [group, _] = optim.make_optimizer(model, Recipe("test", epochs=1)).param_groups
+    assert group["betas"] == (0.9, 0.999)
+
+
+@pytest.mark.parametrize(("length", "clipped"), [(3.0, 2.0), (1.5, 1.5)])
+def test_readers_gradients_are_clipped(length: float, clipped: float) -> None:
+    model = nn.Linear(2, 1, bias=False)
+    model.weight.grad = torch.tensor([[0.6, -0.8]]) * length
+    optim.clip_gradients(model, Recipe("test", epochs=1))
+    assert model.weight.grad.norm().item() == pytest.approx(length)
+    optim.clip_gradients(model, ReaderRecipe("test", epochs=1, max_gradient_norm=2.0))
+    assert model.weight.grad.norm().item() == pytest.approx(clipped)
 
 
 def test_adamw_without_decay_is_adam() -> None:

@@ -11,12 +11,13 @@ from digits_train import outliers
 from digits_train.config import Recipe, TrainConfig
 from digits_train.distributed import DistributedContext
 from digits_train.examples import Pool
-from digits_train.fit import TrainContext, fit
+from digits_train.fit import TrainContext
 from digits_train.handwriting.pen import Picture
 from digits_train.metrics import predict
 from digits_train.models.network import NONE, probabilities
 from digits_train.outliers import pieces, textures
 from digits_train.prepare import create_state
+from tests.train.short import fit_digits
 
 
 @pytest.mark.parametrize("draw", dict.fromkeys(outliers.GENERATORS))
@@ -129,8 +130,8 @@ def test_outliers_lower_confidence_on_outliers(train_slice: Split) -> None:
         state = create_state(TrainConfig("lenet5", recipe), torch.device("cpu"))
         others = outliers.generate(train_slice, 400, seed=0)
         pool = Pool(others, np.full(400, NONE, np.uint8), 0.25)
-        ctx = TrainContext(DistributedContext(torch.device("cpu")), pools=[pool] if weight else [])
-        epochs = list(fit(state, recipe, train_slice, None, ctx))
+        ctx, pools = TrainContext(DistributedContext(torch.device("cpu"))), [pool] if weight else []
+        epochs = list(fit_digits(state, recipe, train_slice, None, ctx, pools=pools))
         assert epochs[-1].train_accuracy > 0.93
         sure[weight] = confidence(state.eval_model, unseen)
     assert sure[0.5] < sure[0.0] - 0.2

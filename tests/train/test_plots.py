@@ -5,16 +5,22 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageColor
 
 from digits.data.image_folder import Batch
 from digits.data.mnist import Split
 from digits.evaluation import Evaluation
+from digits.page_evaluation import PageEvaluation
+from digits.prediction import Reading, Symbol
 from digits_train import plots
-from digits_train.metrics import EpochMetrics
+from digits_train.matching import INVENTED, DetectionErrors, Found, Match
+from digits_train.metrics import DetectionMetrics, EpochMetrics, Metrics
+from digits_train.tasks.detection import JudgedCrop
 
 TRAINED = [EpochMetrics(number, 1 / number, 0.9, 0.5, 0.95, 7.5, 1000.0) for number in (1, 2, 3)]
 UNVALIDATED = [EpochMetrics(1, 0.5, 0.9, None, None, 7.5, 1000.0)]
+
+READER = [DetectionMetrics(1, 2.5, 2.25, 0.75, 0.5, 0.125, 0.25, 0.125, 7.5, 50.0)]
 
 
 @pytest.fixture
@@ -32,8 +38,8 @@ def assert_drawn(path: Path) -> None:
     assert np.asarray(Image.open(path)).std() > 10
 
 
-@pytest.mark.parametrize("epochs", [TRAINED, UNVALIDATED])
-def test_curves(tmp_path: Path, epochs: list[EpochMetrics]) -> None:
+@pytest.mark.parametrize("epochs", [TRAINED, UNVALIDATED, READER])
+def test_curves(tmp_path: Path, epochs: list[Metrics]) -> None:
     plots.curves(tmp_path / "curves.png", epochs)
     assert_drawn(tmp_path / "curves.png")
 
@@ -65,3 +71,48 @@ def test_confusion(tmp_path: Path, result: Evaluation) -> None:
 def test_mistakes(tmp_path: Path, result: Evaluation) -> None:
     plots.mistakes(tmp_path / "mistakes.png", "test digits", result)
     assert_drawn(tmp_path / "mistakes.png")
+
+
+def judged(symbols: list[int]) -> JudgedCrop:
+    """A crop on which of a 4, a 1 and a minus the last is missed, and a point is invented."""
+    boxes = [(10, 10, 30, 40), (40, 10, 46, 40), (60, 24, 80, 28)]
+    truth = Found(np.array(boxes, np.float32), np.array([4, 1, 10]))
+    found = Found(np.array([*boxes[:2], (70, 70, 74, 74)], np.float32), np.array([*symbols, 11]))
+    match = Match(found, truth, np.array([0, 1, INVENTED]))
+    errors = DetectionErrors()
+    errors.add(match)
+    return JudgedCrop(np.full((96, 96), 200, np.uint8), match, errors)
+
+
+def test_symbol_confusion(tmp_path: Path) -> None:
+    plots.symbol_confusion(tmp_path / "confusion.png", "crops", judged([4, 7]).errors)
+    assert_drawn(tmp_path / "confusion.png")
+
+
+def test_crops_show_what_was_found(tmp_path: Path) -> None:
+    plots.crops(tmp_path / "mistakes.png", "crops", [judged([9, 7]), judged([4, 1])])
+    pixels = np.asarray(Image.open(tmp_path / "mistakes.png").convert("RGB")).reshape(-1, 3)
+    for color in ("_RIGHT", "_MISSED", "_FALSE"):
+        drawn = ImageColor.getrgb(vars(plots)[color])
+        assert (np.abs(pixels - np.array(drawn)).max(1) < 30).sum() > 50, color
+
+
+def page_result(count: int) -> PageEvaluation:
+    """So many pages "47", read as "4" and a "1" that is rejected."""
+    result = PageEvaluation(signs=False, threshold=0.5)
+    values = [tuple(0.9 * (place == digit) for place in range(12)) for digit in (4, 1)]
+    four = Symbol("4", 0.9, values[0], (20, 30, 60, 100))
+    one = Symbol(None, 0.9, values[1], (80, 30, 90, 100))
+    for number in range(count):
+        reading = Reading((((four, one),),))
+        result.add(f"$_{number}.png", "47", reading, np.full((150, 200), 200, np.uint8))
+    return result
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_pages(tmp_path: Path, count: int) -> None:
+    plots.pages(tmp_path / "pages.png", "pages.csv", page_result(count))
+    pixels = np.asarray(Image.open(tmp_path / "pages.png").convert("RGB")).reshape(-1, 3)
+    for color in ("_RIGHT", "_FALSE"):
+        drawn = ImageColor.getrgb(vars(plots)[color])
+        assert ((np.abs(pixels - np.array(drawn)).max(1) < 30).sum() > 50) == bool(count), color

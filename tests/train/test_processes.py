@@ -1,8 +1,12 @@
 """Training in several processes."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from digits.errors import DigitsError
 from digits_train import checkpoint, examples, models
 from digits_train.config import TrainConfig
 from digits_train.run import RunDir
-from tests.train import subset_digits
+from tests.train import subset_digits, tiny_pages
 from tests.train.short import CPU, resume, train
 
 pytestmark = pytest.mark.slow
@@ -82,3 +86,52 @@ def test_concurrent_resume_is_refused(tmp_path: Path, slice_as_mnist: None) -> N
     process.kill()
     process.communicate(timeout=60)
     resume(tmp_path, replace(CPU, max_minutes=0))
+
+
+def start_reader(folder: Path) -> subprocess.Popen[str]:
+    """Train a reader in a process group of its own; return after an epoch."""
+    command = [sys.executable, "-m", tiny_pages.__name__, "train", "--model", "reader"]
+    command += ["--epochs", "100000", "--out", str(folder)]
+    root = Path(tiny_pages.__file__).parents[2]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, cwd=root, start_new_session=True
+    )
+    assert process.stderr is not None
+    assert any(line.startswith("epoch ") for line in iter(process.stderr.readline, ""))
+    return process
+
+
+@pytest.mark.unix
+def test_ctrl_c_reaches_all_processes_of_reader(tmp_path: Path) -> None:
+    """Whatever they are doing, the training ends with one sentence."""
+    process = start_reader(tmp_path)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    lines = [line for line in err.splitlines() if not line.startswith("epoch ")]
+    [sentence] = [line for line in lines if line.strip()]
+    assert sentence.startswith("interrupted: epoch ")
+
+
+@pytest.mark.unix
+@pytest.mark.usefixtures("slice_as_mnist", "without_figures")
+def test_resume_of_killed_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes that compose its crops have the folder's lock too, and end with it."""
+    process = start_reader(tmp_path)
+    assert process.stderr is not None
+    process.kill()
+    process.wait(timeout=60)
+    process.stderr.close()
+    while not is_free(tmp_path):
+        time.sleep(0.01)
+    for patch in tiny_pages.patches():
+        monkeypatch.setattr(*patch)
+    _, summary = resume(tmp_path, replace(CPU, max_minutes=0))
+    assert summary["epochs"] >= 1
+
+
+def is_free(folder: Path) -> bool:
+    """Whether no process trains in the folder."""
+    with suppress(DigitsError), RunDir(folder).lock():
+        return True
+    return False

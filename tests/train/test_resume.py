@@ -8,7 +8,7 @@ import torch
 
 from digits.errors import DigitsError, Interrupted, ModelError
 from digits_train import checkpoint
-from digits_train.config import RuntimeOptions, to_dict
+from digits_train.config import Recipe, RuntimeOptions, to_dict
 from tests.train.short import CONFIG, FILES, accuracies, interrupt_after, resume, train
 
 ONE_EPOCH = replace(CONFIG, recipe=replace(CONFIG.recipe, epochs=1))
@@ -163,6 +163,7 @@ def test_resume_without_best_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_resume_with_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(CONFIG.recipe, Recipe)
     config = replace(CONFIG, recipe=replace(CONFIG.recipe, no_aug_fraction=0.5))
     teacher, _ = train(config, out=Path("teacher"))
     whole, summary = train(config, teacher_path=teacher.folder, out=Path("whole"))

@@ -8,7 +8,7 @@ import pytest
 from digits.errors import DigitsError, ModelError
 from digits.files import atomic_write
 from digits_train import run
-from digits_train.metrics import EpochMetrics
+from digits_train.metrics import DetectionMetrics, EpochMetrics
 from digits_train.run import RunDir
 
 
@@ -117,6 +117,16 @@ def test_metrics_csv(tmp_path: Path) -> None:
         "number,train_loss,train_accuracy,validation_loss,validation_accuracy,"
         "seconds,images_per_second\n"
         "1,0.5,0.9,0.25,0.95,7.5,1000.0\n"
+    )
+
+
+def test_metrics_csv_of_reader(tmp_path: Path) -> None:
+    epoch = DetectionMetrics(1, 2.5, 2.25, 0.75, 0.5, 0.125, 0.25, 0.125, 7.5, 50.0)
+    RunDir(tmp_path).write_metrics([epoch])
+    assert (tmp_path / "metrics.csv").read_text() == (
+        "number,train_loss,validation_loss,validation_accuracy,validation_errors,"
+        "validation_missed,validation_invented,validation_wrong,seconds,images_per_second\n"
+        "1,2.5,2.25,0.75,0.5,0.125,0.25,0.125,7.5,50.0\n"
     )
 
 

@@ -23,7 +23,7 @@ from digits.errors import DigitsError, ModelError
 from digits.files import write_bytes
 from digits_train import models
 from digits_train.config import from_dict
-from digits_train.models import Network
+from digits_train.models import AnyNetwork
 
 FORMAT = "digits checkpoint 1"
 
@@ -58,15 +58,17 @@ class Provenance:
     epoch: int  # finished epochs
     data_sha256: dict[str, str]  # file name -> SHA-256
     training_digits: int
-    validation_accuracy: float | None  # 0 to 1; None with --all-data
+    # 0 to 1, of the digits, or a reader's of the symbols on its crops; None with --all-data
+    validation_accuracy: float | None
     teacher: str | None  # SHA-256 of the checkpoint it was distilled from
+    init: str | None = None  # SHA-256 of the checkpoint it started from; None: random weights
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A loaded checkpoint. `sha256` is that of the file."""
 
-    model: Network
+    model: AnyNetwork
     provenance: Provenance
     sha256: str
 
@@ -75,14 +77,14 @@ class Checkpoint:
 class TrainState:
     """Everything that a later process needs to continue a training."""
 
-    model: Network
+    model: AnyNetwork
     optimizer: torch.optim.Optimizer
     seed: int
-    ema_model: Network | None = None  # moving average of the model, if the recipe wants one
+    ema_model: AnyNetwork | None = None  # moving average of the model, if the recipe wants one
     epoch: int = 0  # finished epochs
 
     @property
-    def eval_model(self) -> Network:
+    def eval_model(self) -> AnyNetwork:
         """The network to evaluate and save."""
         return self.model if self.ema_model is None else self.ema_model
 
@@ -119,7 +121,7 @@ class TrainState:
         self.epoch = values["epoch"]
 
 
-def save(path: Path, model: Network, provenance: Provenance) -> None:
+def save(path: Path, model: AnyNetwork, provenance: Provenance) -> None:
     """Write the file atomically; the same network and provenance give the same bytes.
 
     Raises DigitsError if it can't be written.
@@ -210,7 +212,8 @@ def _provenance(path: Path, text: str, weights: dict[str, torch.Tensor]) -> Prov
         header = json.loads(text or "{}")
         if header.get("format") != FORMAT:
             raise ModelError(f"{path} is not a checkpoint of this version of digits ({FORMAT})")
-        provenance = from_dict(Provenance, header["provenance"])
+        # Without `init`, an earlier version of digits wrote it, which began with random weights.
+        provenance = from_dict(Provenance, {"init": None, **header["provenance"]})
         intact = _digest(weights, header["provenance"]) == header["sha256"]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: invalid header ({error})") from error

@@ -48,24 +48,18 @@ _STORED = {"ema_decay": "average", "warmup_fraction": "warmup", "outlier_weight"
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How to train a network with cross-entropy."""
+class BaseRecipe:
+    """How to train any network. `Recipe` is for digits, `ReaderRecipe` for pages."""
 
     name: str
     epochs: int
-    batch_size: int = 128  # digits per step, over all processes
+    batch_size: int = 128  # examples per step, over all processes
     optimizer: Optimizer = "adamw"  # Adam if weight_decay is 0; "sgd": Nesterov momentum 0.9
     learning_rate: float = 1e-3  # the peak
     warmup_fraction: float = 0.0  # share of the steps in which the learning rate rises from zero
     schedule: Schedule = "constant"  # after the warm-up; "cosine" falls to zero
     weight_decay: float = 0.0  # of kernels and matrices; never of biases and batch norm
     ema_decay: float | None = None  # of the weights' moving average; if set, that is the result
-    augmentation: Augmentation | None = None  # None: the digits as they are
-    no_aug_fraction: float = 0.0  # share of the epochs, the last ones, that do without it
-    # What to add to the training digits (`digits_train.examples`).
-    drawn: float = 0.0  # digits drawn from models of handwriting, per training digit
-    photographed: float = 0.0  # frames of photographed digits, per training digit
-    outlier_weight: float = 0.0  # of the loss on non-digits, a fourth as many as the digits
 
     def __post_init__(self) -> None:
         if self.optimizer not in get_args(Optimizer):
@@ -75,13 +69,32 @@ class Recipe:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise DigitsError(f"{_spaced(name)} must be >= 1, got {getattr(self, name)}")
+        if not 0 < self.learning_rate < math.inf:
+            raise DigitsError(f"learning rate must be > 0, got {self.learning_rate}")
+
+    def steps(self, examples: int) -> int:
+        """The number of steps in an epoch of that many examples."""
+        return math.ceil(examples / self.batch_size)
+
+
+@dataclass(frozen=True)
+class Recipe(BaseRecipe):
+    """How to train a network to classify digits, with cross-entropy."""
+
+    augmentation: Augmentation | None = None  # None: the digits as they are
+    no_aug_fraction: float = 0.0  # share of the epochs, the last ones, that do without it
+    # What to add to the training digits (`digits_train.examples`).
+    drawn: float = 0.0  # digits drawn from models of handwriting, per training digit
+    photographed: float = 0.0  # frames of photographed digits, per training digit
+    outlier_weight: float = 0.0  # of the loss on non-digits, a fourth as many as the digits
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.no_aug_fraction <= 1:
             raise DigitsError(f"no_aug_fraction must be 0 to 1, got {self.no_aug_fraction}")
         for name in ("drawn", "photographed", "outlier_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise DigitsError(f"{_spaced(name)} must be >= 0, got {getattr(self, name)}")
-        if not 0 < self.learning_rate < math.inf:
-            raise DigitsError(f"learning rate must be > 0, got {self.learning_rate}")
 
     def augmentation_in(self, epoch: int) -> Augmentation | None:
         """The augmentation in an epoch, counted from 0.
@@ -92,9 +105,23 @@ class Recipe:
         augmented = self.epochs - round(self.no_aug_fraction * self.epochs)
         return self.augmentation if epoch < augmented else None
 
-    def steps(self, digits: int) -> int:
-        """The number of steps in an epoch of that many digits."""
-        return math.ceil(digits / self.batch_size)
+
+@dataclass(frozen=True)
+class ReaderRecipe(BaseRecipe):
+    """How to train a reader to find the symbols of generated pages."""
+
+    crops: int = 6400  # in an epoch; each is generated once and never seen again
+    beta2: float = 0.99  # AdamW's decay of the squared gradients
+    max_gradient_norm: float = 5.0  # a longer gradient is scaled down to it
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.crops < 1:
+            raise DigitsError(f"crops must be >= 1, got {self.crops}")
+        if not 0 <= self.beta2 < 1:
+            raise DigitsError(f"beta2 must be from 0 to below 1, got {self.beta2}")
+        if not 0 < self.max_gradient_norm < math.inf:
+            raise DigitsError(f"max gradient norm must be > 0, got {self.max_gradient_norm}")
 
 
 def _spaced(name: str) -> str:
@@ -121,7 +148,7 @@ class TrainConfig:
     """What decides the weights: on the same CPU, the same config gives the same weights."""
 
     architecture: str
-    recipe: Recipe
+    recipe: Recipe | ReaderRecipe
     seed: int = 0
     # Of convolutions and products in training. auto: bfloat16 if network and device gain from it.
     precision: Precision = "auto"
@@ -129,6 +156,7 @@ class TrainConfig:
     patience: int | None = None  # stop after so many epochs without better validation accuracy
     teacher: str | None = None  # SHA-256 of the checkpoint to distil from
     data_sha256: dict[str, str] = field(default_factory=dict)  # of the training data, by name
+    init: str | None = None  # SHA-256 of the checkpoint whose weights the training starts from
 
 
 @dataclass(frozen=True)
@@ -153,9 +181,11 @@ def config_from_dict(values: dict[str, Any]) -> TrainConfig:
     """Undo `to_dict`. Raises LookupError, TypeError, AttributeError or DigitsError."""
     ours = {stored: name for name, stored in _STORED.items()}
     recipe = {ours.get(name, name): value for name, value in values["recipe"].items()}
-    if recipe["augmentation"] is not None:
+    kind = ReaderRecipe if "crops" in recipe else Recipe
+    if recipe.get("augmentation") is not None:
         recipe["augmentation"] = from_dict(Augmentation, recipe["augmentation"])
-    return from_dict(TrainConfig, {**values, "recipe": from_dict(Recipe, recipe)})
+    # Without `init`, an earlier version of digits wrote it, which began with random weights.
+    return from_dict(TrainConfig, {"init": None, **values, "recipe": from_dict(kind, recipe)})
 
 
 def from_dict(kind: type[T], values: dict[str, Any]) -> T:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from digits.data.mnist import SplitName, Splits
 from digits.evaluation import Evaluation, wilson_interval
+from digits_train.matching import DetectionErrors
 from digits_train.metrics import EpochMetrics
 
 _FEW_DIGITS = 100  # an accuracy of 95 % measured on them means 89 to 98 %
@@ -71,4 +72,18 @@ def failure(result: Evaluation, epoch: EpochMetrics, steps: int) -> str | None:
         f"the network can't be told from guessing: it reads {result.accuracy:.2%} of"
         f" {result.total} digits, and always answering {commonest.argmax()} gives {chance:.2%};"
         f" {remedy}"
+    )
+
+
+def reader_failure(result: DetectionErrors, epochs: int) -> str | None:
+    """Why the reader is useless: who finds nothing misses each symbol once and errs no further.
+
+    result: on validation crops. epochs: how many were trained.
+    """
+    if result.count < result.total:
+        return None
+    return (
+        f"the reader is no better than one that finds nothing: of {result.total} symbols"
+        f" {result.missed} are missed and {result.wrong} read wrong, and {result.invented} are"
+        f" invented; after {epochs} epochs try more --epochs or another --learning-rate"
     )

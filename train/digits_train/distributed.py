@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch import distributed as dist
 
 from digits.errors import DigitsError
 
 T = TypeVar("T")
+M = TypeVar("M", bound=nn.Module)
+
+_DEFAULT_THREADS = torch.get_num_threads()  # before a network has set its own
 
 
 @dataclass(frozen=True)
@@ -147,3 +150,16 @@ def has_bfloat16(device: torch.device) -> bool:
 def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[object]:
     """Compute convolutions and products in bfloat16, or everything as it is."""
     return torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
+
+
+def set_threads(threads: int | None, device: torch.device) -> None:
+    """Compute with so many threads on a CPU, or with one per core, unless the user has chosen."""
+    if device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(threads or _DEFAULT_THREADS)
+
+
+def to_device(model: M, device: torch.device) -> M:
+    """Move the network to the device, in the memory layout whose convolutions are fastest there."""
+    if device.type != "mps":  # its convolutions got this layout's gradients wrong until 2025
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.to(device)

@@ -54,7 +54,7 @@ def lines(info: Info) -> Iterator[str]:
 
 
 def values(info: Info) -> dict[str, Any]:
-    """The same for --json; `layers` has every layer, in order."""
+    """The checkpoint's properties for --json; `layers` has every layer, in order."""
     layers = summary.layers(info.checkpoint.model)
     return {
         "file": escape_name(info.file),

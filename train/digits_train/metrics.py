@@ -30,18 +30,68 @@ class EpochMetrics:
     seconds: float  # training and validation
     images_per_second: float  # training alone
 
+    @property
+    def train_errors(self) -> float | None:
+        """Share of the training digits that were read wrong."""
+        return 1 - self.train_accuracy
 
-def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics:
-    """The epoch with the highest validation accuracy; among equals, the lowest loss.
+    @property
+    def validation_errors(self) -> float | None:
+        """Share of the validation digits that were read wrong."""
+        return None if self.validation_accuracy is None else 1 - self.validation_accuracy
+
+    def __str__(self) -> str:
+        text = f"loss {self.train_loss:.4f}  accuracy {self.train_accuracy:.2%}"
+        if self.validation_loss is None:
+            return text
+        loss, accuracy = self.validation_loss, self.validation_accuracy
+        return f"{text}  validation loss {loss:.4f}  accuracy {accuracy:.2%}"
+
+
+@dataclass(frozen=True)
+class DetectionMetrics:
+    """An epoch of a reader. Losses are `detection_loss` per crop; errors are shares of the symbols.
+
+    Only the validation crops tell the errors: no training crop is seen twice.
+    """
+
+    number: int  # from 1
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float  # 0 to 1: found and read right
+    validation_errors: float  # missed, invented or wrong: of a bad reader more than 1
+    validation_missed: float
+    validation_invented: float
+    validation_wrong: float
+    seconds: float  # training and validation
+    images_per_second: float  # crops; training alone
+
+    @property
+    def train_errors(self) -> float | None:
+        """Not measured."""
+        return None
+
+    def __str__(self) -> str:
+        return (
+            f"loss {self.train_loss:.4f}  validation loss {self.validation_loss:.4f}"
+            f"  errors {self.validation_errors:.2%}"
+        )
+
+
+Metrics = EpochMetrics | DetectionMetrics
+
+
+def best_epoch(history: Sequence[Metrics]) -> Metrics:
+    """The epoch with the fewest validation errors; among equals, the lowest loss.
 
     All epochs must have been validated.
     """
 
-    def merit(epoch: EpochMetrics) -> tuple[float, float]:
-        assert epoch.validation_accuracy is not None and epoch.validation_loss is not None
-        return epoch.validation_accuracy, -epoch.validation_loss
+    def demerit(epoch: Metrics) -> tuple[float, float]:
+        assert epoch.validation_errors is not None and epoch.validation_loss is not None
+        return epoch.validation_errors, epoch.validation_loss
 
-    return max(history, key=merit)
+    return min(history, key=demerit)
 
 
 @torch.inference_mode()

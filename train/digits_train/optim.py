@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from digits_train.config import Recipe
+from digits_train.config import BaseRecipe, ReaderRecipe
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimizer(model: nn.Module, recipe: BaseRecipe) -> torch.optim.Optimizer:
     """AdamW or SGD, with weight decay on kernels and matrices alone, fused where possible."""
     parameters = list(model.parameters())
     groups = [
@@ -21,10 +21,17 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         return torch.optim.SGD(
             groups, recipe.learning_rate, momentum=0.9, nesterov=True, fused=fused
         )
-    return torch.optim.AdamW(groups, recipe.learning_rate, fused=fused)
+    beta2 = recipe.beta2 if isinstance(recipe, ReaderRecipe) else 0.999
+    return torch.optim.AdamW(groups, recipe.learning_rate, (0.9, beta2), fused=fused)
 
 
-def learning_rate(recipe: Recipe, progress: float) -> float:
+def clip_gradients(model: nn.Module, recipe: BaseRecipe) -> None:
+    """Scale the gradients down to the longest that the recipe allows, if it has such a bound."""
+    if isinstance(recipe, ReaderRecipe):
+        nn.utils.clip_grad_norm_(model.parameters(), recipe.max_gradient_norm)
+
+
+def learning_rate(recipe: BaseRecipe, progress: float) -> float:
     """The learning rate after `progress` (0 to 1) of all steps.
 
     Linear warm-up, then constant or half a cosine down to zero (I. Loshchilov, F. Hutter, "SGDR",

@@ -10,9 +10,11 @@ from digits.commands.options import path_option
 # Spelt out, because `--help` must not wait for torch.
 NETWORKS = """\b
 Networks (--model) and their recipes (--recipe):
-  lenet5         default: 80 epochs, with non-digits and the world's handwriting;
+  lenet5         default: 80 epochs, with outliers and international styles;
                  quick: 30 epochs, MNIST alone; classic: 5 epochs, the textbook's
   vgg16          default: 6 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
+  reader         finds the digits, minus signs and points of a page; default: 55
+                 epochs of generated pages; quick: 20 epochs
   FILE.py:CLASS  your own, with its own recipes: a chain of Normalize, ZeroPad2d,
                  Conv2d, BatchNorm2d, ReLU, MaxPool2d, Dropout, Flatten and Linear
 """
@@ -20,7 +22,7 @@ Networks (--model) and their recipes (--recipe):
 Model = Annotated[
     str | None,
     typer.Option(
-        help="lenet5, vgg16, or FILE.py:CLASS, which --resume needs again.",
+        help="lenet5, vgg16, reader, or FILE.py:CLASS, which --resume needs again.",
         show_default="lenet5",
     ),
 ]
@@ -55,6 +57,10 @@ TeacherModel = Annotated[
         help="The teacher's network, if it is your own; --resume needs it again.",
     ),
 ]
+Init = Annotated[
+    Path | None,
+    path_option("Run folder or checkpoint of the same network, to start from its weights."),
+]
 AllData = Annotated[
     bool, typer.Option("--all-data", help="Train on the validation digits too; validate on none.")
 ]
@@ -63,7 +69,7 @@ Patience = Annotated[
     typer.Option(min=1, help="Stop after so many epochs without improvement; keep the best."),
 ]
 MaxMinutes = Annotated[
-    float | None, typer.Option(min=0.0, help="Start no epoch that would end later.")
+    float | None, typer.Option(min=0.0, help="Stop before an epoch that would exceed this time.")
 ]
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"],

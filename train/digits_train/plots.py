@@ -1,22 +1,33 @@
-"""Plots of a run: curves.png, confusion.png, mistakes.png."""
+"""Plots of a run and of `digits eval`: curves, confusion, mistakes, crops, pages."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogFormatter, MaxNLocator, StrMethodFormatter
+from numpy.typing import NDArray
 
 from digits.evaluation import MAX_MISTAKES, Evaluation
 from digits.files import atomic_write
+from digits.page_evaluation import PageEvaluation
 from digits.text import escape_control
 
-if TYPE_CHECKING:
-    from digits_train.metrics import EpochMetrics  # needs torch; `digits eval --plot` has none
+if TYPE_CHECKING:  # they need torch; `digits eval --plot` has none
+    from digits_train.matching import DetectionErrors, Match
+    from digits_train.metrics import Metrics
+    from digits_train.tasks.detection import JudgedCrop
 
 # Distinguishable in print and for colour-blind readers (Okabe and Ito, 2008).
 _TRAIN, _VALIDATION = "#E69F00", "#0072B2"
+_LABELS = {"train": "training", "validation": "validation"}
+_SYMBOLS = "0123456789-."
+_CROP_ROWS = 5
+_MAX_TEXT = 64  # characters of a page's name and text
+_RIGHT, _MISSED, _FALSE = "#009E73", "#0072B2", "#D55E00"  # symbols on crops
 
 
 class _PlainMinor(LogFormatter):
@@ -26,30 +37,28 @@ class _PlainMinor(LogFormatter):
         return f"{x:g}" if super().__call__(x, pos) else ""
 
 
-def curves(path: Path, epochs: "Sequence[EpochMetrics]") -> None:
+def curves(
+    path: Path,
+    epochs: "Sequence[Metrics]",
+    loss: str = "cross-entropy (nats)",
+    errors: str = "100 % - accuracy (%)",
+) -> None:
     """Plot loss and errors per epoch, for training and validation, side by side.
 
-    Scales are logarithmic: on a linear one the last nine tenths of a training are flat.
+    loss, errors: what they are. Scales are logarithmic: on a linear one the last nine tenths of a
+    training are flat.
     """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    loss, errors = figure.subplots(1, 2)
-    training = [(e.number, e.train_loss, 100 * (1 - e.train_accuracy)) for e in epochs]
-    validation = [
-        (e.number, e.validation_loss, 100 * (1 - e.validation_accuracy))
-        for e in epochs
-        if e.validation_loss is not None and e.validation_accuracy is not None
-    ]
-    for label, color, points in (
-        ("training", _TRAIN, training),
-        ("validation", _VALIDATION, validation),
-    ):
-        if points:
-            numbers, losses, wrong = zip(*points, strict=True)
-            loss.plot(numbers, losses, ".-", color=color, label=label)
-            errors.plot(numbers, wrong, ".-", color=color, label=label)
-    loss.set(title="Loss", ylabel="cross-entropy (nats)")
-    errors.set(title="Errors", ylabel="100 % - accuracy (%)")
-    for axes in (loss, errors):
+    losses, shares = figure.subplots(1, 2)
+    for label, color in (("train", _TRAIN), ("validation", _VALIDATION)):
+        for axes, name, scale in ((losses, "loss", 1), (shares, "errors", 100)):
+            values = [(epoch.number, getattr(epoch, f"{label}_{name}")) for epoch in epochs]
+            points = [(number, scale * value) for number, value in values if value is not None]
+            if points:
+                axes.plot(*zip(*points, strict=True), ".-", color=color, label=_LABELS[label])
+    losses.set(title="Loss", ylabel=loss)
+    shares.set(title="Errors", ylabel=errors)
+    for axes in (losses, shares):
         axes.set(xlabel="epoch", yscale="log")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -61,21 +70,34 @@ def curves(path: Path, epochs: "Sequence[EpochMetrics]") -> None:
 
 def confusion(path: Path, title: str, result: Evaluation) -> None:
     """Plot how often each digit (row) was read as each digit (column)."""
-    counts = result.confusion
+    title = f"{title}: {result.wrong:,} of {result.total:,} wrong"
+    _save(_matrix(title, result.confusion, "digit", "0123456789"), path)
+
+
+def symbol_confusion(path: Path, title: str, result: "DetectionErrors") -> None:
+    """Plot how often each symbol, or nothing, (row) was read as each, or as nothing (column)."""
+    title = (
+        f"{title}: {result.missed:,} missed, {result.invented:,} invented,"
+        f" {result.wrong:,} wrong of {result.total:,}"
+    )
+    _save(_matrix(title, result.confusion, "symbol", [*_SYMBOLS, "none"]), path)
+
+
+def _matrix(title: str, counts: NDArray[np.int64], rows: str, labels: Sequence[str]) -> Figure:
     mistakes = counts - np.diag(counts.diagonal())
-    figure = Figure(figsize=(6, 6), layout="constrained")
+    side = 0.6 * len(labels)
+    figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
     # Twice the largest count keeps every cell light enough for its number.
     axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=2 * max(mistakes.max(), 1))
-    for row, column in np.ndindex(10, 10):
-        if counts[row, column]:
-            weight = "bold" if row == column else "normal"
-            axes.text(
-                column, row, f"{counts[row, column]}", ha="center", va="center", weight=weight
-            )
-    axes.set_title(_plain(f"{title}: {result.wrong:,} of {result.total:,} wrong"), parse_math=False)
-    axes.set(xlabel="read as", ylabel="digit", xticks=range(10), yticks=range(10))
-    _save(figure, path)
+    for row, column in np.argwhere(counts).tolist():
+        weight = "bold" if row == column else "normal"
+        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", weight=weight)
+    axes.set_title(_plain(title), parse_math=False)
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlabel="read as", ylabel=rows)
+    return figure
 
 
 def mistakes(path: Path, title: str, result: Evaluation) -> None:
@@ -95,6 +117,79 @@ def mistakes(path: Path, title: str, result: Evaluation) -> None:
     title = _plain(f"{title}: the {len(worst)} worst of {result.wrong:,} mistakes")
     figure.suptitle(title, fontsize=10, parse_math=False)
     _save(figure, path)
+
+
+def crops(path: Path, title: str, crops: "Sequence[JudgedCrop]") -> None:
+    """Plot the worst crops of pages, with what was found on them, and what was missed."""
+    columns = 6
+    worst = [crop for crop in crops[: columns * _CROP_ROWS] if crop.errors.count]
+    figure = Figure(figsize=(2 * columns, 2.2 * _CROP_ROWS), layout="constrained")
+    for axes in figure.subplots(_CROP_ROWS, columns).flat:
+        axes.axis("off")
+    for axes, crop in zip(figure.axes, worst, strict=False):
+        axes.imshow(crop.page, cmap="gray", vmin=0, vmax=255)
+        _draw_match(axes, crop.match)
+        errors = crop.errors
+        axes.set_title(
+            f"{errors.missed} missed, {errors.invented} invented, {errors.wrong} wrong", fontsize=7
+        )
+    title = _plain(f"{title}: the {len(worst)} worst (green: right, blue: missed, red: others)")
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    _save(figure, path)
+
+
+def pages(path: Path, title: str, result: PageEvaluation) -> None:
+    """Plot the worst pages, each with what was read on it and what is written."""
+    worst, columns = result.worst, 2
+    rows = max(1, -(-len(worst) // columns))
+    figure = Figure(figsize=(8 * columns, 7 * rows), layout="constrained")
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.axis("off")
+    for axes, page in zip(figure.axes, worst, strict=False):
+        axes.imshow(page.pixels, cmap="gray", vmin=0, vmax=255)
+        for symbol, right in zip(page.reading.symbols, page.alignment.right, strict=True):
+            color = _RIGHT if right else _FALSE
+            text = symbol.top1 if symbol.symbol else f"{symbol.top1}?"
+            _draw_box(axes, np.array(symbol.box, np.float32), text, color)
+        missed, wrong, invented = page.score[1:]
+        lines = (
+            f"{page.name[-_MAX_TEXT:]}: {missed} missed, {wrong} wrong, {invented} invented",
+            f"written: {_one_line(page.written)}",
+            f"read: {_one_line(page.read)}",
+        )
+        text = "\n".join(map(_plain, lines))
+        axes.set_title(text, fontsize=9, loc="left", parse_math=False)
+    title = _plain(
+        f"{title}: the {len(worst)} worst of {result.with_errors:,} pages with errors"
+        " (green: right, red: wrong or invented)"
+    )
+    figure.suptitle(title, fontsize=11, parse_math=False)
+    _save(figure, path)
+
+
+def _one_line(text: str) -> str:
+    """The start of a page's text, with `/` between lines."""
+    return text.replace("\n", "/")[:_MAX_TEXT]
+
+
+def _draw_match(axes: Axes, match: "Match") -> None:
+    """Draw the boxes of a crop's symbols, with what they were read as or, if missed, are."""
+    found, truth, partners = match
+    boxes = [(truth.boxes[place], truth.symbols[place], _MISSED) for place in match.missed]
+    for box, symbol, partner in zip(found.boxes, found.symbols, partners, strict=True):
+        if partner >= -1:  # what is doubtful is no error
+            right = partner >= 0 and truth.symbols[partner] == symbol
+            boxes.append((box, symbol, _RIGHT if right else _FALSE))
+    for box, symbol, color in boxes:
+        _draw_box(axes, box, _SYMBOLS[symbol], color)
+
+
+def _draw_box(axes: Axes, box: NDArray[np.float32], text: str, color: str) -> None:
+    """Draw a box (left, top, right, bottom), and a text above it."""
+    left, top, right, bottom = box.tolist()
+    sides = right - left, bottom - top
+    axes.add_patch(Rectangle((left, top), *sides, fill=False, color=color, linewidth=0.8))
+    axes.text(left, top, text, color=color, fontsize=8, clip_on=True)
 
 
 def _plain(title: str) -> str:

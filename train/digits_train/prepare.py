@@ -1,30 +1,28 @@
 """What a training needs before its first epoch: data, network, device, and whether they fit."""
 
 import copy
-import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from digits.data import datasets, mnist
 from digits.data.datasets import Dataset
-from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits.terminal import print_stderr, progress_bar
+from digits.terminal import print_stderr
 from digits.text import escape_control
-from digits_train import diagnose, models, optim
-from digits_train.checkpoint import TrainState
-from digits_train.config import Precision, Recipe, RuntimeOptions, TrainConfig
-from digits_train.distill import ask
-from digits_train.distributed import DistributedContext, has_bfloat16
-from digits_train.examples import Examples, generate_pools
-from digits_train.fit import TrainContext
-from digits_train.metrics import EpochMetrics
-from digits_train.models import Network
-
-_DEFAULT_THREADS = torch.get_num_threads()  # before a network has set its own
+from digits_train import checkpoint, diagnose, models, optim
+from digits_train.checkpoint import Checkpoint, TrainState
+from digits_train.config import Precision, ReaderRecipe, Recipe, TrainConfig, from_dict
+from digits_train.distributed import DistributedContext, has_bfloat16, set_threads, to_device
+from digits_train.metrics import DetectionMetrics, EpochMetrics, Metrics
+from digits_train.models import AnyNetwork, Network
+from digits_train.run import checkpoint_at
+from digits_train.tasks.classification import Classification
+from digits_train.tasks.task import Task
 
 
 def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> Dataset:
@@ -50,49 +48,58 @@ def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> Da
     return loaded
 
 
-def create_state(config: TrainConfig, device: torch.device) -> TrainState:
-    """Make a new network, its moving average and its optimizer, on the device."""
+def load_init(config: TrainConfig, path: Path | None) -> Checkpoint | None:
+    """The checkpoint, or that of the run folder, whose weights a training starts from, if any.
+
+    Raises DigitsError if it can't be used, or is another network's.
+    """
+    if path is None:
+        return None
+    path = checkpoint_at(path)
+    loaded = checkpoint.load(path)
+    found = loaded.provenance.architecture
+    if found != config.architecture:
+        raise DigitsError(
+            f"{path} is a {found}: a {config.architecture} can only start from the weights of"
+            f" another {config.architecture}"
+        )
+    return loaded
+
+
+def create_state(
+    config: TrainConfig, device: torch.device, init: Checkpoint | None = None
+) -> TrainState:
+    """Make a new network, its moving average and its optimizer, on the device.
+
+    init: whose weights to begin with instead of random ones.
+    """
     torch.manual_seed(config.seed)
-    model = to_device(models.build(config.architecture), device)
-    _set_threads(model, device)
+    model = models.build(config.architecture)
+    if init is not None:
+        model.load_weights(init.model.state_dict())
+    model = to_device(model, device)
+    set_threads(model.threads, device)
     ema_model = copy.deepcopy(model) if config.recipe.ema_decay else None
     optimizer = optim.make_optimizer(model, config.recipe)
     return TrainState(model, optimizer, config.seed, ema_model)
 
 
-def _set_threads(model: Network, device: torch.device) -> None:
-    if device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(model.threads or _DEFAULT_THREADS)
+def make_task(config: TrainConfig, data: Dataset, teacher: AnyNetwork | None) -> Task:
+    """What the network is to learn. Raises DigitsError if it can't be taught so."""
+    splits, recipe = data.splits, config.recipe
+    if isinstance(recipe, Recipe):
+        if teacher is not None and not isinstance(teacher, Network):
+            raise DigitsError("a reader can't teach a network that classifies digits")
+        return Classification(
+            recipe, splits["train"], splits.get("validation"), splits["test"], config.seed, teacher
+        )
+    if config.all_data:
+        raise DigitsError("a reader's validation pages need digits to validate on")
+    if "pictures" in data.sha256:
+        raise DigitsError("the reader's pages are written with MNIST's digits, not with pictures")
+    from digits_train.tasks.detection import Detection  # imports matplotlib, for its fonts
 
-
-def to_device(model: Network, device: torch.device) -> Network:
-    """Move the network to the device, in the memory layout whose convolutions are fastest there."""
-    if device.type != "mps":  # its convolutions got this layout's gradients wrong until 2025
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model.to(device)
-
-
-def make_context(
-    config: TrainConfig,
-    options: RuntimeOptions,
-    dist: DistributedContext,
-    train: Split,
-    teacher: Network | None,
-) -> TrainContext:
-    """Generate what the recipe adds to the digits, and ask the teacher about all of them."""
-    with progress_bar() as bar:
-        bar.disable |= not dist.is_main
-        bar.add_task("generating extra training pictures", total=None)
-        pools = generate_pools(config.recipe, train, config.seed)
-    ctx = TrainContext(dist, config.precision == "bfloat16", options.compiled, pools)
-    if teacher is None:
-        return ctx
-    threads = torch.get_num_threads()
-    _set_threads(teacher, dist.device)
-    images = Examples.of(train, pools, dist.device).images
-    logits = ask(to_device(teacher, dist.device), images, dist)
-    torch.set_num_threads(threads)
-    return replace(ctx, teacher_logits=logits)
+    return Detection(recipe, splits["train"], splits["validation"], config.seed)
 
 
 def resolve_precision(config: TrainConfig, device: torch.device) -> Precision:
@@ -103,17 +110,24 @@ def resolve_precision(config: TrainConfig, device: torch.device) -> Precision:
     return "bfloat16" if gains and has_bfloat16(device) else "float32"
 
 
-def check_batch(config: TrainConfig, model: Network, digits: int, dist: DistributedContext) -> None:
+def check_batch(
+    config: TrainConfig, model: AnyNetwork, examples: int, dist: DistributedContext
+) -> None:
     """Raise DigitsError if a process's share of a batch is too small to learn from."""
-    batch = digits // config.recipe.steps(digits)
-    # Batch norm can't measure the variance of one digit.
-    needed = 2 if any(isinstance(layer, nn.BatchNorm2d) for layer in model) else 1
+    batch = examples // config.recipe.steps(examples)
+    # Batch norm can't measure the variance of one digit. A crop of a page has enough pixels.
+    normalised = isinstance(model, Network) and any(
+        isinstance(layer, nn.BatchNorm2d) for layer in model
+    )
+    needed = 2 if normalised else 1
     if batch // dist.world_size < needed:
         raise DigitsError(f"batch size {batch} is too small: each process needs at least {needed}")
 
 
-def check_teacher(recipe: Recipe) -> None:
-    """Raise DigitsError if all epochs are augmented: a teacher only teaches in the others."""
+def check_teacher(recipe: Recipe | ReaderRecipe) -> None:
+    """Raise DigitsError if no epoch does without augmentation: a teacher only teaches in those."""
+    if isinstance(recipe, ReaderRecipe):
+        raise DigitsError("a reader learns from pages whose symbols are known: it has no teacher")
     if recipe.augmentation_in(recipe.epochs - 1) is not None:
         raise DigitsError(
             "--teacher needs epochs without augmentation, and there are none: raise --epochs or"
@@ -121,7 +135,22 @@ def check_teacher(recipe: Recipe) -> None:
         )
 
 
-def check_history(config: TrainConfig, history: list[EpochMetrics]) -> None:
+def read_history(config: TrainConfig, epochs: list[dict[str, Any]]) -> list[Metrics]:
+    """The finished epochs, as `dataclasses.asdict` gave them.
+
+    Raises TypeError if a value is missing, unknown or of another type, and ValueError if they and
+    the config contradict each other.
+    """
+    task = "classification" if isinstance(config.recipe, Recipe) else "detection"
+    if models.get_network(config.architecture).task != task:
+        raise ValueError("the recipe is another network's")
+    kind: type[Metrics] = EpochMetrics if task == "classification" else DetectionMetrics
+    history: list[Metrics] = [from_dict(kind, epoch) for epoch in epochs]
+    check_history(config, history)
+    return history
+
+
+def check_history(config: TrainConfig, history: Sequence[Metrics]) -> None:
     """Raise ValueError if the config and the finished epochs contradict each other."""
     if [epoch.number for epoch in history] != list(range(1, len(history) + 1)):
         raise ValueError("epochs are not numbered in order")

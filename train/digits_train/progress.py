@@ -1,15 +1,16 @@
 """The progress of a training on stderr."""
 
 import time
+from collections.abc import Callable
 
 from torch import Tensor
 
 from digits.terminal import print_stderr, progress_bar
-from digits_train.metrics import EpochMetrics
-from digits_train.models import Network, summary
+from digits_train.metrics import Metrics
+from digits_train.models import BaseNetwork, summary
 
 
-def print_network(model: Network) -> None:
+def print_network(model: BaseNetwork) -> None:
     """Print the table of the network's layers on stderr."""
     for line in summary.table(model):
         print_stderr(line)
@@ -18,13 +19,22 @@ def print_network(model: Network) -> None:
 class ProgressBar:
     """A progress bar on a terminal, and a line per epoch on stderr.
 
-    shown: False prints nothing, for all processes but the main one.
+    describe: what to show of the means in training. shown: False prints nothing, for all processes
+    but the main one.
     """
 
     _REFRESH = 0.5  # seconds; not at every step, because reading the sums waits for the device
 
-    def __init__(self, done: int, epochs: int, images: int, shown: bool = True) -> None:
+    def __init__(
+        self,
+        done: int,
+        epochs: int,
+        images: int,
+        describe: Callable[[list[float]], str],
+        shown: bool = True,
+    ) -> None:
         self._epochs = epochs
+        self._describe = describe
         self._shows = shown
         self._bar = progress_bar("{task.fields[figures]}")
         self._bar.disable |= not shown
@@ -43,21 +53,17 @@ class ProgressBar:
         if self._bar.disable or now - self._shown < self._REFRESH:
             return
         self._shown = now
-        loss, accuracy = (sums / seen_here).tolist()
-        figures = (
-            f"loss {loss:.4f}  accuracy {accuracy:.2%}"
-            f"  {done / (now - self._started):,.0f} images/s"
-        )
+        means = self._describe((sums / seen_here).tolist())
+        figures = f"{means}  {done / (now - self._started):,.0f} images/s"
         self._bar.update(self._task, completed=done, figures=figures)
 
-    def finish(self, epoch: EpochMetrics) -> None:
+    def finish(self, epoch: Metrics) -> None:
         if not self._shows:
             return
         width = len(str(self._epochs))
         self._bar.console.print(
             f"epoch {epoch.number:{width}}/{self._epochs}"
-            f"  loss {epoch.train_loss:.4f}  accuracy {epoch.train_accuracy:.2%}"
-            f"{_validation(epoch)}  {epoch.images_per_second:,.0f} images/s",
+            f"  {epoch}  {epoch.images_per_second:,.0f} images/s",
             highlight=False,
             soft_wrap=True,
         )
@@ -66,11 +72,3 @@ class ProgressBar:
 
     def _next(self, done: int) -> str:
         return f"epoch {done + 1}/{self._epochs}" if done < self._epochs else "evaluating"
-
-
-def _validation(epoch: EpochMetrics) -> str:
-    if epoch.validation_loss is None:
-        return ""
-    return (
-        f"  validation loss {epoch.validation_loss:.4f}  accuracy {epoch.validation_accuracy:.2%}"
-    )

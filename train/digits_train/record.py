@@ -1,23 +1,21 @@
 """What a run writes down about itself."""
 
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import digits
-from digits.data.mnist import SplitName, Splits
 from digits.errors import DigitsError
-from digits.evaluation import Evaluation
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance, TrainState
 from digits_train.config import TrainConfig, to_dict
 from digits_train.distributed import DistributedContext
-from digits_train.metrics import EpochMetrics, evaluate, loss_and_accuracy, predict
-from digits_train.models import Network
+from digits_train.metrics import Metrics
 from digits_train.run import RunDir
 
 if TYPE_CHECKING:
@@ -56,7 +54,7 @@ def save_state(
     run: RunDir,
     config: TrainConfig,
     state: TrainState,
-    history: list[EpochMetrics],
+    history: Sequence[Metrics],
     environments: list[Environment],
 ) -> None:
     """Write state.pt: all that `--resume` needs, even if the other files are lost."""
@@ -72,7 +70,7 @@ def save_state(
 
 
 def save_checkpoint(
-    run: RunDir, config: TrainConfig, state: TrainState, training_digits: int, epoch: EpochMetrics
+    run: RunDir, config: TrainConfig, state: TrainState, training_digits: int, epoch: Metrics
 ) -> None:
     """Write checkpoint.safetensors: the network after this epoch, and how it was trained."""
     checkpoint.save(
@@ -88,6 +86,7 @@ def save_checkpoint(
             training_digits=training_digits,
             validation_accuracy=epoch.validation_accuracy,
             teacher=config.teacher,
+            init=config.init,
         ),
     )
 
@@ -103,48 +102,13 @@ def run_metadata(
     }
 
 
-def evaluate_run(
-    run: RunDir,
-    config: TrainConfig,
-    model: Network,
-    environments: list[Environment],
-    history: list[EpochMetrics],
-    splits: Splits,
-) -> tuple[dict[str, Any], Evaluation]:
-    """Evaluate the network on the digits it didn't train on; write run.json and the plots.
-
-    Returns the contents of run.json, and the evaluation that the plots show: of the validation
-    digits, or of the test digits if there are none.
-    """
-    from digits_train import plots  # imports matplotlib, which takes 0.6 s
-
-    logits: dict[SplitName, Tensor] = {
-        name: predict(model, split) for name, split in splits.items() if name != "train"
-    }
-    summary = run_metadata(config, model, environments) | {
-        "epochs": len(history),
-        "seconds": round(sum(epoch.seconds for epoch in history), 1),
-    }
-    for name in logits:
-        loss, accuracy = loss_and_accuracy(logits[name], splits[name])
-        summary |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
-    run.write_summary(summary)
-
-    shown: SplitName = "validation" if "validation" in splits else "test"
-    result = evaluate(logits[shown], splits[shown], shown)
-    plots.curves(run.folder / "curves.png", history)
-    plots.confusion(run.folder / "confusion.png", f"{shown} digits", result)
-    plots.mistakes(run.folder / "mistakes.png", f"{shown} digits", result)
-    return summary, result
-
-
 class TensorBoardLogger:
     """Logs epochs for TensorBoard into a folder; does nothing without one.
 
     In a resumed run it logs the finished epochs again: a kill may have lost some of them.
     """
 
-    def __init__(self, folder: Path | None, history: list[EpochMetrics]) -> None:
+    def __init__(self, folder: Path | None, history: Sequence[Metrics]) -> None:
         # TensorBoard discards what other files say of the steps from purge_step on.
         self._writer = _summary_writer()(str(folder), purge_step=1) if folder else None
         for epoch in history:
@@ -162,7 +126,7 @@ class TensorBoardLogger:
         if self._writer:
             self._writer.close()
 
-    def add(self, epoch: EpochMetrics) -> None:
+    def add(self, epoch: Metrics) -> None:
         if self._writer:
             for name, value in asdict(epoch).items():
                 if value is not None and name != "number":

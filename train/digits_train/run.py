@@ -13,7 +13,7 @@ from typing import Any
 
 from digits.errors import DigitsError, ModelError
 from digits.files import locked_folder, remove_stale_temps, write_bytes, write_text
-from digits_train.metrics import EpochMetrics
+from digits_train.metrics import Metrics
 
 RUNS = Path("runs")
 FILES = {
@@ -88,11 +88,11 @@ class RunDir:
     def write_summary(self, summary: dict[str, Any]) -> None:
         write_text(self.summary, json.dumps(summary, indent=2) + "\n")
 
-    def write_metrics(self, epochs: Sequence[EpochMetrics]) -> None:
-        """Write metrics.csv: a row per epoch, with the fields of EpochMetrics as columns."""
+    def write_metrics(self, epochs: Sequence[Metrics]) -> None:
+        """Write metrics.csv: a row per epoch, with the metrics' fields as columns."""
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
-        table.writerow(field.name for field in dataclasses.fields(EpochMetrics))
+        table.writerow(field.name for field in dataclasses.fields(epochs[0]))
         table.writerows(dataclasses.astuple(epoch) for epoch in epochs)
         write_text(self.folder / "metrics.csv", text.getvalue())
 
@@ -123,8 +123,8 @@ def checkpoint_at(path: Path) -> Path:
 def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir]:
     """Make and lock runs/ARCHITECTURE, or runs/ARCHITECTURE-2 and so on if that is taken.
 
-    With `folder`, make that one; it may exist and hold at most what a kill left of its first file.
-    Raises DigitsError if it holds more, can't be made, or another process trains there.
+    With `folder`, make that one; it may exist and hold only leftovers of a killed run. Raises
+    DigitsError if it holds more, can't be made, or another process trains there.
     """
     with ExitStack() as stack:
         try:

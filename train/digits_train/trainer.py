@@ -10,23 +10,21 @@ from typing import Any, NamedTuple
 import torch
 
 from digits.data import datasets
-from digits.data.mnist import Split, Splits
 from digits.errors import DigitsError, Interrupted, ModelError
 from digits.terminal import print_stderr
-from digits_train import checkpoint, diagnose, prepare, record
+from digits_train import checkpoint, prepare, record
 from digits_train.checkpoint import Checkpoint, TrainState
 from digits_train.config import RuntimeOptions, TrainConfig, config_from_dict, from_dict
-from digits_train.distributed import DistributedContext, init_distributed
-from digits_train.fit import fit
-from digits_train.metrics import EpochMetrics, best_epoch, evaluate, predict
+from digits_train.distributed import DistributedContext, init_distributed, to_device
+from digits_train.fit import TrainContext, fit
+from digits_train.metrics import Metrics, best_epoch
 from digits_train.progress import ProgressBar, print_network
 from digits_train.record import Environment, TensorBoardLogger
 from digits_train.run import RunDir, checkpoint_at, create_run
+from digits_train.tasks.task import Task
 
 # What using a state raises whose structure is intact and whose values are not.
 _CORRUPT_STATE = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, DigitsError)
-
-_PROBE_SIZE = 1000  # training digits on which to compare the moving average with the network
 
 
 class TrainResult(NamedTuple):
@@ -45,12 +43,13 @@ def train(
     options: RuntimeOptions,
     teacher_path: Path | None = None,
     out: Path | None = None,
+    init_path: Path | None = None,
 ) -> TrainResult | None:
     """Train a network, into `out` or a new folder under runs/.
 
-    Returns None in all processes but the main one. Raises Interrupted after Ctrl-C, and DigitsError
-    if something is missing or the training diverges; the checkpoint of the last finished epoch is
-    then kept.
+    init_path: a checkpoint of the same architecture, whose weights to begin with. Returns None in
+    all processes but the main one. Raises Interrupted after Ctrl-C, and DigitsError if something is
+    missing or the training diverges; the checkpoint of the last finished epoch is then kept.
     """
     began = time.monotonic()
     if teacher_path is not None:
@@ -58,15 +57,18 @@ def train(
         teacher_path = checkpoint_at(teacher_path)
     with init_distributed(options.device) as dist, _translate_torch_errors(), ExitStack() as lock:
         data = prepare.load_data(options.data, config.all_data, dist)
-        teacher = dist.run_on_main(lambda: checkpoint.load(teacher_path) if teacher_path else None)
+        teacher = dist.run_on_main(lambda: _load(teacher_path))
+        init = dist.run_on_main(lambda: prepare.load_init(config, init_path))
         config = replace(
             config,
             precision=prepare.resolve_precision(config, dist.device),
             teacher=teacher.sha256 if teacher else None,
             data_sha256=data.sha256,
+            init=init.sha256 if init else None,
         )
-        state = prepare.create_state(config, dist.device)
-        prepare.check_batch(config, state.model, len(data.splits["train"]), dist)
+        task = prepare.make_task(config, data, teacher.model if teacher else None)
+        state = prepare.create_state(config, dist.device, init)
+        prepare.check_batch(config, state.model, task.examples, dist)
 
         def make_run() -> RunDir:
             if options.tensorboard:
@@ -85,9 +87,7 @@ def train(
         run = dist.run_on_main(make_run)
         if dist.is_main:
             print_network(state.model)
-        return _Trainer(
-            began, config, options, dist, teacher, data.splits, run, state, [], []
-        ).run_epochs()
+        return _Trainer(began, config, options, dist, task, run, state, [], []).run_epochs()
 
 
 def resume(run: RunDir, options: RuntimeOptions) -> TrainResult | None:
@@ -103,9 +103,8 @@ def resume(run: RunDir, options: RuntimeOptions) -> TrainResult | None:
         stored = dist.run_on_main(lambda: checkpoint.load_state(run.state))
         try:
             config = config_from_dict(stored["plan"])
-            history = [from_dict(EpochMetrics, epoch) for epoch in stored["history"]]
+            history = prepare.read_history(config, stored["history"])
             environments = [from_dict(Environment, values) for values in stored["machines"]]
-            prepare.check_history(config, history)
         except _CORRUPT_STATE as error:
             raise _damaged(run, error) from error
         state = prepare.create_state(config, dist.device)
@@ -119,13 +118,18 @@ def resume(run: RunDir, options: RuntimeOptions) -> TrainResult | None:
             raise _damaged(run, error) from error
         data = prepare.load_data(options.data, config.all_data, dist)
         datasets.verify_checksums(data, config.data_sha256, options.data)
-        teacher = dist.run_on_main(lambda: checkpoint.load(run.teacher) if config.teacher else None)
+        teacher = dist.run_on_main(lambda: _load(run.teacher if config.teacher else None))
         if teacher and teacher.sha256 != config.teacher:
             raise ModelError(f"{run.teacher} is not the teacher that this run started with")
-        prepare.check_batch(config, state.model, len(data.splits["train"]), dist)
+        task = prepare.make_task(config, data, teacher.model if teacher else None)
+        prepare.check_batch(config, state.model, task.examples, dist)
         return _Trainer(
-            began, config, options, dist, teacher, data.splits, run, state, history, environments
+            began, config, options, dist, task, run, state, history, environments
         ).run_epochs()
+
+
+def _load(path: Path | None) -> Checkpoint | None:
+    return checkpoint.load(path) if path else None
 
 
 def _damaged(run: RunDir, error: Exception) -> ModelError:
@@ -141,11 +145,10 @@ class _Trainer:
     config: TrainConfig
     options: RuntimeOptions
     dist: DistributedContext
-    teacher: Checkpoint | None
-    splits: Splits
+    task: Task
     run: RunDir
     state: TrainState
-    history: list[EpochMetrics]
+    history: list[Metrics]
     environments: list[Environment]
 
     def run_epochs(self) -> TrainResult | None:
@@ -170,37 +173,34 @@ class _Trainer:
 
     def _finish(self) -> TrainResult:
         # The checkpoint's network, because with --patience it may not be the last epoch's.
-        device = self.dist.device
-        model = prepare.to_device(checkpoint.load(self.run.checkpoint).model, device)
-        summary, result = record.evaluate_run(
-            self.run, self.config, model, self.environments, self.history, self.splits
-        )
-        train, done, recipe = self.splits["train"], len(self.history), self.config.recipe
-        kept = self.history[-1] if self.config.patience is None else best_epoch(self.history)
-        probe = Split(train.images[:_PROBE_SIZE], train.labels[:_PROBE_SIZE])
-        if warning := diagnose.ema_lag(evaluate(predict(model, probe), probe), kept):
-            print_stderr(f"warning: {warning}")
-        failure = None
-        if done == recipe.epochs or self._out_of_patience():
-            failure = diagnose.failure(result, kept, kept.number * recipe.steps(len(train)))
-        return TrainResult(self.run, summary, failure)
+        model = to_device(checkpoint.load(self.run.checkpoint).model, self.dist.device)
+        history = self.history
+        kept = history[-1] if self.config.patience is None else best_epoch(history)
+        summary = record.run_metadata(self.config, model, self.environments) | {
+            "epochs": len(history),
+            "seconds": round(sum(epoch.seconds for epoch in history), 1),
+        }
+        summary, failure = self.task.finish(model, self.run, summary, history, kept)
+        finished = len(history) == self.config.recipe.epochs or self._out_of_patience()
+        return TrainResult(self.run, summary, failure if finished else None)
 
     def _fit(self) -> None:
-        dist, done, recipe = self.dist, len(self.history), self.config.recipe
-        train, validation = self.splits["train"], self.splits.get("validation")
-        if done == recipe.epochs or self._must_stop():
+        dist, done, epochs = self.dist, len(self.history), self.config.recipe.epochs
+        task, compiled = self.task, self.options.compiled
+        if done == epochs or self._must_stop():
             return
         if dist.is_main and self.run.has_export:
             print_stderr(f"{self.run.folder} holds an export of epoch {done}: export it again")
-        teacher = self.teacher.model if self.teacher else None
-        ctx = prepare.make_context(self.config, self.options, dist, train, teacher)
-        self.environments.append(record.current_environment(done + 1, dist, self.options.compiled))
+        task.start(dist)
+        ctx = TrainContext(dist, self.config.precision == "bfloat16", compiled)
+        self.environments.append(record.current_environment(done + 1, dist, compiled))
         logged = self.options.tensorboard and dist.is_main
         logger = TensorBoardLogger(self.run.folder if logged else None, self.history)
-        with ProgressBar(done, recipe.epochs, len(train), shown=dist.is_main) as bar, logger:
+        progress = ProgressBar(done, epochs, task.examples, task.describe, shown=dist.is_main)
+        with progress as bar, logger:
             try:
-                with _translate_torch_errors(self.options.compiled):
-                    for epoch in fit(self.state, recipe, train, validation, ctx, bar.step):
+                with _translate_torch_errors(compiled):
+                    for epoch in fit(self.state, task, ctx, bar.step):
                         self.history.append(epoch)
                         dist.run_on_main(self._save)
                         bar.finish(epoch)
@@ -241,7 +241,7 @@ class _Trainer:
         run, config, state, history = self.run, self.config, self.state, self.history
         record.save_state(run, config, state, history, self.environments)
         if config.patience is None or best_epoch(history) is history[-1]:
-            record.save_checkpoint(run, config, state, len(self.splits["train"]), history[-1])
+            record.save_checkpoint(run, config, state, self.task.training_digits, history[-1])
         run.write_metrics(history)
         run.write_summary(record.run_metadata(config, state.eval_model, self.environments))
 

@@ -5,33 +5,35 @@ Benchmark", 2021).
 """
 
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple, TypeVar
 
 import numpy as np
-import onnxruntime
-import PIL
 from PIL import Image, ImageDraw
 
-from digits import __version__
 from digits.classifier import Classifier
+from digits.commands.device import throttle_reasons
 from digits.errors import DigitsError, ModelError
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model
-from digits.inference.model_file import SHA256_VARIABLE
+from digits.inference.model_file import SHA256_VARIABLE, inspect
+from digits.inference.reader_model import ReaderModel
 from digits.system import cpu_count, peak_memory
 from digits.terminal import progress_bar
 
+_M = TypeVar("_M", Model, ReaderModel)
 _BATCHES, _THREADS = (1, 8, 64), sorted({1, cpu_count()})
 _STEPS = 3 + len(_THREADS) * len(_BATCHES)  # of `_measure`
+_PAGES = {"1024x1024": (1024, 1024), "300x150": (150, 300)}  # height and width
+_READER_STEPS = 2 + len(_THREADS) * len(_PAGES)  # of `_measure_reader`
 _PERCENTILES = (50, 90, 99)
 _WINDOWS = 5
 _LATENCY, _THROUGHPUT = 1.0, 0.3  # the least seconds of a window
@@ -45,20 +47,15 @@ from digits.system import peak_memory
 main()
 print(peak_memory())
 """
-_BOARD = Path("/proc/device-tree/model")  # of a Raspberry Pi and similar boards
-_CPUINFO = Path("/proc/cpuinfo")
-# https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
-_PI_THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-_PI_REASONS = {
-    0: "its voltage is low",
-    1: "its clock is capped",
-    2: "it is throttled",
-    3: "it is hot",
-}
-_FREQUENCY = Path("/sys/devices/system/cpu/cpu0/cpufreq")
-_TEMPERATURES = Path("/sys/class/thermal")
-_MAX_CELSIUS = 80  # a Raspberry Pi lowers its clock from there on
-_MIN_CLOCK = 0.9  # of the highest one
+# Looks at a page of a megapixel and prints the peak memory.
+_LOOK_AND_PRINT_PEAK = """
+import sys
+import numpy as np
+from digits.inference.reader_model import ReaderModel
+from digits.system import peak_memory
+ReaderModel(sys.argv[1], sha256=sys.argv[2]).maps(np.full((1024, 1024), 255, np.uint8))
+print(peak_memory())
+"""
 
 
 @dataclass
@@ -83,20 +80,56 @@ class BenchResult:
         return "fp32" if self.quantization == "none" else f"int8, {self.kernels} kernels"
 
 
-def benchmark(model: Path | None, sha256: str | None = None) -> tuple[list[BenchResult], list[str]]:
-    """Measure a model and its siblings. Returns the results, and warnings about what slowed it.
+@dataclass
+class ReaderResult:
+    """One reader file. Times in seconds, sizes in bytes."""
 
-    sha256: see `Model`. Raises ModelError if the file can't be used.
+    model: str
+    quantization: str
+    bytes: int
+    session_start: float
+    pages: dict[tuple[str, int], float]  # a page, by its size and threads
+    cold_start: float  # of a process that looks at a page of a megapixel
+    peak_memory: int | None  # of that process
+
+    @property
+    def name(self) -> str:
+        """A short name, unique among the compared readers."""
+        return "reader, fp32" if self.quantization == "none" else "reader, int8 weights"
+
+
+class Benchmark(NamedTuple):
+    """All that was measured. warnings: about what slowed it."""
+
+    results: list[BenchResult]
+    readers: list[ReaderResult]
+    warnings: list[str]
+
+
+def benchmark(model: Path | None, sha256: str | None = None) -> Benchmark:
+    """Measure a model and its siblings; without a name, the default classifier and reader.
+
+    model: a classifier or a reader. sha256: see `Model`. Raises ModelError if the file can't be
+    used.
     """
-    models, warnings = _open_siblings(model, sha256)
-    warnings += throttle_reasons()
+    is_reader = model is not None and inspect(model, sha256).metadata.task == "reader"
+    models, readers, warnings = list[Model](), list[ReaderModel](), throttle_reasons()
+    if not is_reader:
+        models, problems = _open_siblings(model, sha256)
+        warnings += problems
+    if is_reader or model is None:
+        readers, problems = _open_readers(model, sha256 if is_reader else None)
+        warnings += problems
     results = []
+    steps = len(models) * _STEPS + len(readers) * _READER_STEPS
     with progress_bar() as bar, TemporaryDirectory() as folder:
-        task = bar.add_task("measuring", total=len(models) * _STEPS)
+        advance = partial(bar.advance, bar.add_task("measuring", total=steps))
         picture = _draw_photo(Path(folder))
         for one in models:
-            results.append(_measure(one, picture, partial(bar.advance, task)))
-    return results, list(dict.fromkeys([*warnings, *_contention(results), *throttle_reasons()]))
+            results.append(_measure(one, picture, advance))
+        pages = [_measure_reader(reader, advance) for reader in readers]
+    warnings += [*_contention(results), *throttle_reasons()]
+    return Benchmark(results, pages, list(dict.fromkeys(warnings)))
 
 
 def _open_siblings(model: Path | None, sha256: str | None = None) -> tuple[list[Model], list[str]]:
@@ -105,19 +138,34 @@ def _open_siblings(model: Path | None, sha256: str | None = None) -> tuple[list[
     `x.int8.onnx` and `x.onnx` belong together, unless the model is pinned.
     """
     named = Model(model, sha256=sha256)
+    reopen = partial(Model, sha256=named.sha256)
+    found = []
+    opened, warnings = _open_files(named, reopen)
+    for one in opened:
+        floating, integer = reopen(one.name, kernels="float"), reopen(one.name, kernels="integer")
+        found += [floating] if integer.kernels == "float" else [floating, integer]
+    return found, warnings
+
+
+def _open_readers(
+    model: Path | None, sha256: str | None = None
+) -> tuple[list[ReaderModel], list[str]]:
+    """Open a reader and its sibling; explain what is left out."""
+    named = ReaderModel(model, sha256=sha256)
+    return _open_files(named, partial(ReaderModel, sha256=named.sha256))
+
+
+def _open_files(named: _M, reopen: Callable[[str], _M]) -> tuple[list[_M], list[str]]:
+    """Open a model and the one beside it; explain what is left out."""
     stem = named.name.removesuffix(".onnx").removesuffix(".int8")
     beside = [path for path in (f"{stem}.onnx", f"{stem}.int8.onnx") if os.path.exists(path)]
     found, warnings = [], []
     alone = named.sha256 or named.name not in beside
-    reopen = partial(Model, sha256=named.sha256)
     for file in [named.name] if alone else beside:
         try:
-            reopen(file)
+            found.append(reopen(file))
         except ModelError as error:  # the sibling's: the named one could be opened
             warnings.append(str(error))
-            continue
-        floating, integer = reopen(file, kernels="float"), reopen(file, kernels="integer")
-        found += [floating] if integer.kernels == "float" else [floating, integer]
     return found, warnings
 
 
@@ -157,9 +205,37 @@ def _measure(model: Model, picture: Path, advance: Callable[[], None]) -> BenchR
     return result
 
 
+def _measure_reader(model: ReaderModel, advance: Callable[[], None]) -> ReaderResult:
+    """Measure a reader. advance: called after each step."""
+    reopen = partial(ReaderModel, model.name, sha256=model.sha256)
+    session_start = _median(reopen)
+    advance()
+    pages = {}
+    noise = np.random.default_rng(0).integers(0, 256, max(_PAGES.values()), np.uint8)
+    for threads in _THREADS:
+        shared = reopen(threads)
+        for size, (height, width) in _PAGES.items():
+            page = noise[:height, :width]
+            pages[size, threads] = _median(partial(shared.maps, page), _THROUGHPUT)
+            advance()
+    command = [sys.executable, "-c", _LOOK_AND_PRINT_PEAK, model.name, model.sha256]
+    cold_start = _median(lambda: _output(command))
+    peak = _output(command).strip()
+    advance()
+    return ReaderResult(
+        model.name,
+        model.metadata.quantization,
+        os.path.getsize(model.name),
+        session_start,
+        pages,
+        cold_start,
+        None if peak == "None" else int(peak),
+    )
+
+
 def _contention(results: Sequence[BenchResult]) -> list[str]:
     """Warn if other programs took processor time during the measurement."""
-    share = min(result.cpu_share for result in results)
+    share = min((result.cpu_share for result in results), default=1.0)
     return (
         [f"other programs were running: only {share:.0%} of a core was free"]
         if share < _MIN_CPU_SHARE
@@ -198,60 +274,12 @@ def _median(call: Callable[[], object], window: float = 0.0) -> float:
 
 def _run_process(start: list[str], model: Model, picture: Path) -> str:
     command = [sys.executable, *start, "predict", str(picture)]
-    environment = os.environ | {"DIGITS_MODEL": model.name, SHA256_VARIABLE: model.sha256}
+    return _output(command, {"DIGITS_MODEL": model.name, SHA256_VARIABLE: model.sha256})
+
+
+def _output(command: list[str], variables: Mapping[str, str] | None = None) -> str:
+    environment = os.environ | dict(variables or {})
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise DigitsError(f"a process failed to read one picture: {done.stderr.strip()}")
     return done.stdout
-
-
-def processor() -> str:
-    """Name the board, or else the processor."""
-    board = _read_text(_BOARD).rstrip("\0")
-    lines = _read_text(_CPUINFO).splitlines()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return board or (names[0] if names else platform.processor() or platform.machine())
-
-
-def versions() -> dict[str, str]:
-    """The versions of digits, Python and the runtime's dependencies."""
-    return {
-        "digits_version": __version__,
-        "python": platform.python_version(),
-        "onnxruntime": onnxruntime.__version__,
-        "numpy": np.__version__,
-        "pillow": PIL.__version__,
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-    }
-
-
-def device_info() -> dict[str, str | int]:
-    """Describe the device, for collected measurements."""
-    return {"device": processor(), "cores": cpu_count(), **versions()}
-
-
-def throttle_reasons() -> list[str]:
-    """Return why the processor is slowed down at the moment; empty if unknown."""
-    reasons = []
-    bits = int(_read_text(_PI_THROTTLED) or "0", 16)
-    reasons += [text for bit, text in _PI_REASONS.items() if bits >> bit & 1]
-    now, highest = (
-        int(_read_text(_FREQUENCY / name) or "0")
-        for name in ("scaling_cur_freq", "cpuinfo_max_freq")
-    )
-    if 0 < now < _MIN_CLOCK * highest:
-        reasons.append(f"its clock is at {now // 1000} of {highest // 1000} MHz")
-    hottest = max(
-        (int(_read_text(zone / "temp") or "0") for zone in _TEMPERATURES.glob("thermal_zone*")),
-        default=0,
-    )
-    if hottest >= 1000 * _MAX_CELSIUS:
-        reasons.append(f"its temperature is {hottest // 1000} degrees Celsius")
-    return reasons
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        return ""

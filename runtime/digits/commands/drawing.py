@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from digits.classifier import Examination
 from digits.commands.inputs import STDIN
 from digits.files import write_bytes
-from digits.prediction import Prediction
-from digits.vision import decoder, picture
+from digits.images import decoder, picture
+from digits.prediction import Prediction, Symbol
 from digits.vision.components import Box
 from digits.vision.frame import SIDE
 from digits.vision.hypotheses import Hypothesis
@@ -36,10 +36,10 @@ _MAX_COLUMNS = 5  # of panels
 _MAX_NAME = 200  # bytes; file systems allow 255
 
 
-def annotate(source: str | bytes, predictions: Iterable[Prediction]) -> Image.Image:
-    """Draw a box around each digit in the upright picture, and the prediction above it.
+def annotate(source: str | bytes, symbols: Iterable[Symbol]) -> Image.Image:
+    """Draw a box around each symbol in the upright picture, and above it how it is read.
 
-    A rejected digit is orange, with a question mark. Raises PictureError if the picture can't be
+    A rejected symbol is orange, with a question mark. Raises PictureError if the picture can't be
     opened.
     """
     loaded = picture.load(source, picture.PAGE_MAX_SIDE)
@@ -47,12 +47,12 @@ def annotate(source: str | bytes, predictions: Iterable[Prediction]) -> Image.Im
     scale = image.width / loaded.size[0]
     pen = ImageDraw.Draw(image)
     width = max(1, round(max(image.size) / 500))
-    for prediction in predictions:
-        sure = prediction.digit is not None
+    for symbol in symbols:
+        sure = symbol.symbol is not None
         colour = SURE if sure else UNSURE
-        left, top, right, bottom = (round(side * scale) for side in prediction.box)
+        left, top, right, bottom = (round(side * scale) for side in symbol.box)
         pen.rectangle((left, top, right, bottom), outline=colour, width=width)
-        answer = f"{prediction.top1}" if sure else f"{prediction.top1}?"
+        answer = symbol.top1 if sure else f"{symbol.top1}?"
         size = min(max(12, (bottom - top) // 2), 60)
         pen.text(
             (left, max(top - width, size)),
@@ -89,18 +89,18 @@ def debug_strip(examined: Examination, prediction: Prediction) -> Image.Image:
 
 
 class DebugWriter:
-    """Saves debug strips under the pictures' names, numbered if those repeat."""
+    """Saves drawings under the pictures' names, numbered if those repeat."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._taken = folder, set[str]()
 
-    def save(self, file: str, examined: Examination, prediction: Prediction) -> None:
-        """Draw and save a strip. Raises DigitsError if it can't be written."""
+    def save(self, file: str, image: Image.Image) -> None:
+        """Save the drawing of a picture. Raises DigitsError if it can't be written."""
         name = "stdin" if file == STDIN else _short(os.path.basename(file))
         numbered = (f"{name}-{number}.png" for number in itertools.count(2))
         free = next(n for n in itertools.chain([f"{name}.png"], numbered) if n not in self._taken)
         self._taken.add(free)
-        save(self._folder / free, debug_strip(examined, prediction))
+        save(self._folder / free, image)
 
 
 def save(path: Path, image: Image.Image) -> None:

@@ -11,6 +11,7 @@ from digits.classifier import Classifier, Examination
 from digits.commands.drawing import BACKDROP, SURE, UNSURE, Colour, percent
 from digits.inference.feature_maps import FeatureMaps, feature_maps
 from digits.prediction import Prediction
+from digits.second_opinion import Opinion
 from digits.vision.frame import SIDE
 
 _CONVOLUTIONS = 2
@@ -30,8 +31,9 @@ _LINE = 34
 def draw(classifier: Classifier, examined: Examination, prediction: Prediction) -> Image.Image:
     """Draw the network's input, the maps after two convolutions, and the ten probabilities.
 
-    They are those of the most probable hypothesis. examined: with at least one hypothesis. Raises
-    ModelError if the network has no convolution.
+    They are those of the most probable hypothesis. Below is the answer, and what the reader sees,
+    if it was asked. examined: with at least one hypothesis. Raises ModelError if the network has no
+    convolution.
     """
     best = int(examined.judgement.hypotheses.argmax())
     frame = examined.frames[best]
@@ -43,7 +45,18 @@ def draw(classifier: Classifier, examined: Examination, prediction: Prediction) 
         (_bars(examined.answers[best], colour), ["softmax", "10 probabilities"]),
     ]
     legend = "In the maps, white is the largest value of the layer."
-    return _row(panels, f"answer: {prediction.to_text()}        {legend}")
+    below = [f"answer: {prediction.to_text()}        {legend}"]
+    if examined.opinion:
+        below.append(_second_opinion(examined.opinion))
+    return _row(panels, below)
+
+
+def _second_opinion(opinion: Opinion) -> str:
+    digit = int(opinion.probabilities.argmax())
+    return (
+        f"second opinion, of the reader: {digit}  ({percent(opinion.probabilities[digit])})"
+        f"        several digits {percent(opinion.several)}        no digit {percent(opinion.none)}"
+    )
 
 
 def _title(place: int, maps: FeatureMaps) -> list[str]:
@@ -99,15 +112,17 @@ def _bars(probabilities: NDArray[np.float32], colour: Colour) -> Image.Image:
     return panel
 
 
-def _row(panels: Sequence[tuple[Image.Image, list[str]]], below: str) -> Image.Image:
-    """Draw panels side by side, with text above each and a line below all."""
+def _row(panels: Sequence[tuple[Image.Image, list[str]]], below: list[str]) -> Image.Image:
+    """Draw panels side by side, with text above each and lines below all."""
     font = ImageFont.load_default(_TEXT)
     widths = [
         max(panel.width, *(ceil(font.getlength(line)) for line in title)) for panel, title in panels
     ]
     top = _GAP + 2 * _LINE
-    width = max(sum(widths) + _GAP * (len(panels) + 1), ceil(font.getlength(below)) + 2 * _GAP)
-    image = Image.new("RGB", (width, top + _HEIGHT + _GAP + _LINE + _GAP // 2), "white")
+    longest = max(ceil(font.getlength(line)) for line in below)
+    width = max(sum(widths) + _GAP * (len(panels) + 1), longest + 2 * _GAP)
+    bottom = top + _HEIGHT + _GAP
+    image = Image.new("RGB", (width, bottom + len(below) * _LINE + _GAP // 2), "white")
     pen, left = ImageDraw.Draw(image), _GAP
     for (panel, title), own in zip(panels, widths, strict=True):
         for number, line in enumerate(title):
@@ -115,5 +130,6 @@ def _row(panels: Sequence[tuple[Image.Image, list[str]]], below: str) -> Image.I
             pen.text(place, line, fill="black", font=font, anchor="ma")
         image.paste(panel, (left + (own - panel.width) // 2, top + (_HEIGHT - panel.height) // 2))
         left += own + _GAP
-    pen.text((_GAP, top + _HEIGHT + _GAP), below, fill="black", font=font)
+    for number, line in enumerate(below):
+        pen.text((_GAP, bottom + number * _LINE), line, fill="black", font=font)
     return image

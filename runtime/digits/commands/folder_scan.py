@@ -9,8 +9,8 @@ from contextlib import suppress
 from queue import Empty, Queue
 from typing import NamedTuple
 
+from digits.images.formats import SUFFIXES
 from digits.text import csv_name
-from digits.vision.formats import SUFFIXES
 
 _CHUNK = 256  # pictures handed over at a time
 _PREFETCH = 4  # chunks waiting to be taken; then the scan pauses

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from digits.errors import PictureError
+from digits.images.formats import SUFFIXES
 from digits.terminal import ErrorReporter
-from digits.vision.formats import SUFFIXES
 
 STDIN = "-"
 _MAX_STDIN = 512 << 20  # bytes; the largest readable picture has 400 MB
@@ -55,7 +55,7 @@ def read_source(file: str) -> str | bytes:
         return file
     if sys.stdin is None:
         raise PictureError("can't read a picture from stdin: it is closed")
-    from digits.vision.decoder import identify_format  # Pillow is slow to import
+    from digits.images.decoder import identify_format  # Pillow is slow to import
 
     data = io.BytesIO()
     try:

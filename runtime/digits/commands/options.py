@@ -49,6 +49,12 @@ def _parse_sha256(value: str | None) -> str | None:
 _MODEL = "ONNX file from `digits export`; default: $DIGITS_MODEL, else the bundled model."
 
 Model = Annotated[Path | None, path_option(_MODEL)]
+EvaluatedModel = Annotated[
+    Path | None,
+    path_argument(
+        f"{_MODEL} With --pages a reader; default: $DIGITS_READER, else the bundled one."
+    ),
+]
 ModelArgument = Annotated[Path | None, path_argument(_MODEL)]
 ModelSha256 = Annotated[
     str | None,
@@ -58,6 +64,25 @@ ModelSha256 = Annotated[
         help="SHA-256 of the only model to accept; default: $DIGITS_MODEL_SHA256, else any.",
         show_default=False,
     ),
+]
+ReaderModel = Annotated[
+    Path | None,
+    path_option(
+        "ONNX file of a reader from `digits export`; default: $DIGITS_READER, else the bundled"
+        " reader."
+    ),
+]
+ReaderSha256 = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HEX",
+        callback=_parse_sha256,
+        help="SHA-256 of the only reader to accept; default: $DIGITS_READER_SHA256, else any.",
+        show_default=False,
+    ),
+]
+DigitsOnly = Annotated[
+    bool, typer.Option("--digits-only", help="Leave out minus signs and decimal points.")
 ]
 InfoFile = Annotated[
     Path | None,
@@ -86,6 +111,14 @@ Data = Annotated[
         show_default="MNIST",
     ),
 ]
+Pages = Annotated[
+    Path | None,
+    path_option(
+        "Measure a reader instead, on the pages in a CSV file with the columns file and text"
+        " (12.5 -3/77: a blank begins a column, / a line).",
+        metavar="FILE.csv",
+    ),
+]
 Pictures = Annotated[
     list[str],
     typer.Argument(help="Pictures, folders, patterns, or - for stdin.", show_default=False),
@@ -102,6 +135,10 @@ Debug = Annotated[
     Path | None,
     path_option("Folder for debug strips: what the network saw in each picture, and its output."),
 ]
+PageDebug = Annotated[
+    Path | None,
+    path_option("Folder for drawings of what the reader saw: symbols, alternatives, lines, looks."),
+]
 Explain = Annotated[
     Path | None,
     path_option(
@@ -110,7 +147,7 @@ Explain = Annotated[
 ]
 Annotate = Annotated[
     Path | None,
-    path_option("File for the picture with boxes and digits drawn on it (.png, .jpg)."),
+    path_option("File for the picture with boxes and symbols drawn on it (.png, .jpg)."),
 ]
 Jobs = Annotated[
     int | None,

@@ -11,6 +11,8 @@ from digits.terminal import ErrorReporter, print_result, track
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from PIL import Image
+
     from digits.classifier import Classifier
     from digits.inference.metadata import Kernels
     from digits.prediction import Format
@@ -32,16 +34,33 @@ AnswerFn = Callable[[str], Result]
 class ClassifierOptions(NamedTuple):
     """The arguments of a Classifier that another process opens."""
 
-    model: "Path | None" = None
+    model: "Path | str | None" = None
     kernels: "Kernels | None" = None
     reject: bool = True
     sha256: str | None = None
+    reader: "Path | None" = None
+    reader_sha256: str | None = None
+    threads: int = 1
 
     def open(self) -> "Classifier":
         """Raises ModelError if the model can't be used."""
         from digits.classifier import Classifier
 
         return Classifier(**self._asdict())
+
+
+def reader_options(
+    reader: "Path | None", sha256: str | None, reject: bool = True, jobs: int = 1
+) -> ClassifierOptions:
+    """The arguments of a Classifier that only reads pages.
+
+    sha256: of the reader. jobs: how many processes share the cores.
+    """
+    from digits.inference.model_file import BUNDLED
+
+    # Whatever $DIGITS_MODEL names and is pinned to isn't used, so it may be unusable.
+    threads = cpu_count() if jobs == 1 else 1
+    return ClassifierOptions(BUNDLED, None, reject, "", reader, sha256, threads)
 
 
 class Task(Protocol):
@@ -69,17 +88,15 @@ class Predict(NamedTuple):
 
     def start(self) -> AnswerFn:
         classifier = self.options.open()
-        writer = None
-        if self.debug:
-            from digits.commands.drawing import DebugWriter
-
-            writer = DebugWriter(self.debug)
+        save = _saver(self.debug)
 
         def answer(file: str) -> Result:
             [examined] = classifier.examine([inputs.read_source(file)])
             prediction = classifier.prediction(examined)
-            if writer:
-                writer.save(file, examined, prediction)
+            if save:
+                from digits.commands.drawing import debug_strip
+
+                save(file, debug_strip(examined, prediction))
             note = prediction.note
             if self.explain and examined.hypotheses:
                 from digits.commands import drawing, explanation
@@ -94,26 +111,56 @@ class Predict(NamedTuple):
 
 
 class Read(NamedTuple):
-    """Read all digits of each picture. annotate: file for the one picture with boxes."""
+    """Read all symbols of each picture.
+
+    digits_only: whether to leave out signs. annotate: file for the one picture with boxes. debug:
+    folder for drawings of what the reader saw.
+    """
 
     format: "Format"
     show_name: bool
     options: ClassifierOptions = ClassifierOptions()
+    digits_only: bool = False
     annotate: "Path | None" = None
+    debug: "Path | None" = None
 
     def start(self) -> AnswerFn:
         classifier = self.options.open()
+        save = _saver(self.debug)
 
         def answer(file: str) -> Result:
             source = inputs.read_source(file)
+            if save:  # first, because a page without digits is an error
+                save(file, self._draw(source, classifier))
             reading = classifier.read(source)
+            if self.digits_only:
+                reading = reading.digits_only()
             if self.annotate:
                 from digits.commands import drawing
 
-                drawing.save(self.annotate, drawing.annotate(source, reading.digits))
+                drawing.save(self.annotate, drawing.annotate(source, reading.symbols))
             return Result(reading.format(file, self.format, self.show_name))
 
         return answer
+
+    def _draw(self, source: str | bytes, classifier: "Classifier") -> "Image.Image":
+        """Draw what the reader sees. Raises PictureError."""
+        from digits.commands import page_debug
+        from digits.images import picture
+
+        reader = classifier.reader
+        loaded = picture.load(source, picture.PAGE_MAX_SIDE)
+        threshold = reader.metadata.rejection_threshold if self.options.reject else 0.0
+        return page_debug.draw(page_debug.examine(loaded, reader.maps), threshold)
+
+
+def _saver(folder: "Path | None") -> "Callable[[str, Image.Image], None] | None":
+    """What saves the drawings of pictures in a folder, if there is one."""
+    if folder is None:
+        return None
+    from digits.commands.drawing import DebugWriter
+
+    return DebugWriter(folder).save
 
 
 class _SkipBadImages(NamedTuple):
@@ -144,12 +191,12 @@ def run(
 ) -> None:
     """Print the results in the order of the files, and an error for each that can't be read.
 
-    jobs: how many processes; by default one per core if that is faster. header: printed before
+    jobs: see `process_count`. header: printed before
     the first result. Exits with 1 after an error. Raises ModelError if the model can't be used,
     and Interrupted after Ctrl-C.
     """
     try:
-        results = _results(_SkipBadImages(task).start, files, jobs)
+        results = _results(_SkipBadImages(task).start, files, process_count(files, jobs))
         if header:
             print_result(header)
         for result in track(results, len(files), "reading"):
@@ -162,12 +209,15 @@ def run(
     errors.exit_if_any()
 
 
-def _results(
-    start: Callable[[], AnswerFn], files: Sequence[str], jobs: int | None
-) -> Iterable[Result]:
-    if jobs is None:
-        jobs = cpu_count() if len(files) >= _MIN_FILES_FOR_WORKERS else 1
-    if jobs == 1 or inputs.STDIN in files:
+def process_count(files: Sequence[str], jobs: int | None) -> int:
+    """How many processes read these files: by default one per core if that is faster."""
+    if len(files) < 2 or inputs.STDIN in files:
+        return 1
+    return jobs or (cpu_count() if len(files) >= _MIN_FILES_FOR_WORKERS else 1)
+
+
+def _results(start: Callable[[], AnswerFn], files: Sequence[str], jobs: int) -> Iterable[Result]:
+    if jobs == 1:
         return map(start(), files)
     from digits.commands import workers
 

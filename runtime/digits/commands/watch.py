@@ -66,8 +66,8 @@ class FolderWatcher:
         self._done = {hash(tuple(row[:3])) for row in self._log.rows()}
         self._crash_log = CrashLog(results.with_name(f".{results.name}.reading"), self._done)
         self._scanner = _Scanner(reader.folder, recursive)
-        self._waiting: dict[FileStamp, float] = {}  # and since when each is unchanged
-        self._unreadable: dict[FileStamp, float] = {}  # the same, after a failure
+        self._waiting: dict[FileStamp, float] = {}  # each unchanged since this time
+        self._unreadable: dict[FileStamp, float] = {}  # those that failed, likewise
         self._ready: deque[FileStamp] = deque()  # of both, those to read next
         self._not_before = 0.0  # read the next, after a failed write
         self._unsaved = False
@@ -234,5 +234,5 @@ class _Trouble:
     def report(self, trouble: str) -> None:
         """Report the trouble if it is new. trouble: what goes wrong, or empty."""
         if trouble != self._reported:
-            print_stderr(f"error: {trouble}; trying again" if trouble else "it works again")
+            print_stderr(f"error: {trouble}; trying again" if trouble else "recovered")
         self._reported = trouble

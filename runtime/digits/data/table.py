@@ -1,4 +1,4 @@
-"""Read a CSV table of labelled pictures, as programs, people and spreadsheets write it."""
+"""Read a CSV table of labelled digits or pages, as programs, people and spreadsheets write it."""
 
 import csv
 import os
@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import TextIO
 
 from digits.errors import DataError, DigitsError
+from digits.inference.interface import SYMBOLS
 from digits.text import unescape_name
 
-_REQUIRED = {"file", "digit"}
 _DIGITS = list("0123456789")
 _SEPARATORS = ",;\t"  # spreadsheets write semicolons where the comma is decimal
 _UTF_16 = b"\xff\xfe", b"\xfe\xff"  # byte order marks of spreadsheets
 _MAX_LINE = 1 << 16  # characters; two paths have at most 8,192
 _MAX_SHOWN = 200  # characters of a wrong header
+_MAX_SYMBOLS = 4096  # of a page; comparing two such texts takes 70 MB
+_VARIANTS = str.maketrans(",\u2212\u2013", ".--")  # the comma, the minus sign and the dash
 
 
 def rows(path: Path, on_error: Callable[[DigitsError], None]) -> Iterator[tuple[Path, int]]:
@@ -25,6 +27,51 @@ def rows(path: Path, on_error: Callable[[DigitsError], None]) -> Iterator[tuple[
     semicolons or tabs separate them, and the text is UTF-8 or UTF-16. on_error: called for each
     invalid row. Raises DataError if it isn't such a table.
     """
+    for line, row, _ in _rows(path, "digit"):
+        name, digit = row.get("file"), row.get("digit")
+        if name and digit in _DIGITS:
+            yield _picture(path, name), _DIGITS.index(digit)
+        elif any(row.values()):
+            on_error(DataError(f"{path}, line {line}: file or digit is missing"))
+
+
+def page_rows(path: Path, on_error: Callable[[DigitsError], None]) -> Iterator[tuple[Path, str]]:
+    """Yield each page and what is written on it, in the form of `Reading.text`.
+
+    The table is as for `rows`, with the column `text` instead of `digit`: digits, minus signs, and
+    points or commas. There `/` or a line break begins a line, and a blank a column; it is empty for
+    a page without any symbol.
+    """
+    for line, row, has_more in _rows(path, "text"):
+        name, text = row.get("file"), row.get("text")
+        try:
+            if has_more:  # such as those after an unquoted decimal comma
+                raise DataError("more cells than columns; a text with a separator needs quotes")
+            if name and text is not None:
+                yield _picture(path, name), _page_text(text)
+            elif any(row.values()):
+                raise DataError("file or text is missing")
+        except DataError as error:
+            on_error(DataError(f"{path}, line {line}: {error}"))
+
+
+def _page_text(written: str) -> str:
+    """Raises DataError if there is anything but symbols, or too many."""
+    text = written.replace("/", "\n").translate(_VARIANTS)
+    symbols = "".join(text.split())
+    if unknown := sorted({*symbols} - {*SYMBOLS}):
+        raise DataError(f"the text may have digits, minus signs and points, not {unknown[0]!r}")
+    if len(symbols) > _MAX_SYMBOLS:
+        raise DataError(f"the text has {len(symbols):,} symbols; at most {_MAX_SYMBOLS:,} are read")
+    lines = ("  ".join(line.split()) for line in text.splitlines())
+    return "\n".join(filter(None, lines))
+
+
+def _rows(path: Path, label: str) -> Iterator[tuple[int, dict[str, str], bool]]:
+    """Yield the number of each row's line, its cells by column, and whether it has others.
+
+    label: the column that is needed beside `file`. Raises DataError as `rows` does.
+    """
     try:
         with path.open("rb") as file:
             wide = file.read(2) in _UTF_16
@@ -32,45 +79,41 @@ def rows(path: Path, on_error: Callable[[DigitsError], None]) -> Iterator[tuple[
         with path.open(newline="", encoding=encoding, errors=errors) as text:
             lines = _lines(text, path)
             first = next(lines, "")
-            separator = _separator(first, path)
+            separator = _separator(first, path, label)
             reader = csv.reader(chain([first], lines), delimiter=separator)
-            columns = _columns(next(reader), path)
+            columns = _columns(next(reader), path, label)
             for cells in reader:
                 row = dict(zip(columns, map(str.strip, cells), strict=False))
-                name, digit = row.get("file"), row.get("digit")
-                if name and digit in _DIGITS:
-                    yield _picture(path, name), _DIGITS.index(digit)
-                elif any(row.values()):
-                    on_error(DataError(f"{path}, line {reader.line_num}: file or digit is missing"))
+                yield reader.line_num, row, any(cells[len(columns) :])
     except OSError as error:
         raise DataError(f"can't read {path}: {error.strerror}") from error
     except csv.Error as error:
         raise DataError(f"{path}: {error}; is a quote unclosed?") from error
 
 
-def _separator(header: str, path: Path) -> str:
+def _separator(header: str, path: Path, label: str) -> str:
     by_separator = {one: next(csv.reader([header], delimiter=one), []) for one in _SEPARATORS}
     for separator, cells in by_separator.items():
-        if set(map(_column, cells)) >= _REQUIRED:
+        if {"file", label} <= set(map(_column, cells)):
             return separator
     likeliest = max(by_separator.values(), key=len)
     if not any(likeliest):
-        raise DataError(f"{path} has no header with the columns file and digit")
+        raise DataError(f"{path} has no header with the columns file and {label}")
     if "\0" in header:
         raise DataError(f"{path} is not a CSV file")
     shown = ", ".join(likeliest)[:_MAX_SHOWN]
-    raise DataError(f"{path}: its columns are {shown}; needs file and digit")
+    raise DataError(f"{path}: its columns are {shown}; needs file and {label}")
 
 
-def _columns(header: list[str], path: Path) -> list[str]:
+def _columns(header: list[str], path: Path, label: str) -> list[str]:
     columns = list(map(_column, header))
-    for name in sorted(_REQUIRED):
+    for name in ("file", label):
         if columns.count(name) > 1:
             raise DataError(f"{path}: several columns are named {name}")
     if "confidence" in columns:
         raise DataError(
-            f"{path} has predictions, not labels: correct the digits, and keep only the columns"
-            " file and digit"
+            f"{path} has predictions, not labels: correct the {label}s, and keep only the columns"
+            f" file and {label}"
         )
     return columns
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from digits.errors import ModelError
 from digits.inference import graph
-from digits.inference.graph import INPUT
+from digits.inference.interface import INPUT
 from digits.inference.model import ORT_ERRORS, Model, open_session, ort_error
 from digits.inference.model_file import load_file
 

@@ -10,8 +10,8 @@ Only the outermost fields are read here; `digits.inference.graph` checks the gra
 
 import hashlib
 import math
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
 from digits.errors import ModelError
 from digits.inference import protobuf
@@ -19,6 +19,7 @@ from digits.inference import protobuf
 FORMAT_VERSION = "1"
 
 Kernels = Literal["integer", "float"]
+Task = Literal["classifier", "reader"]
 
 _METADATA_PROPS = 14
 _CHECKSUM_KEY = "sha256"
@@ -27,7 +28,7 @@ _MAX_BYTES = 16 << 10  # of all pairs; ours have 1,200
 
 @dataclass(frozen=True)
 class Metadata:
-    """The pairs in metadata_props. Accuracies and probabilities are 0 to 1."""
+    """A classifier's pairs in metadata_props. Accuracies and probabilities are 0 to 1."""
 
     format_version: str
     architecture: str
@@ -46,21 +47,83 @@ class Metadata:
     validation_accuracy: float  # of this file
     test_accuracy_float: float
     test_accuracy: float
+    task: Task = "classifier"  # which files from before the reader don't say
 
 
-def add_metadata(model: bytes, metadata: Metadata) -> bytes:
+class ReaderMetadata(NamedTuple):
+    """A reader's pairs in metadata_props. Probabilities are 0 to 1.
+
+    An error rate is the number of symbols missed, wrong or invented on synthetic validation pages,
+    as a share of their symbols.
+    """
+
+    format_version: str
+    architecture: str
+    digits_version: str
+    recipe: str  # JSON of the training recipe
+    seed: int
+    data_sha256: str  # JSON: file name -> SHA-256
+    training_pages: int  # pages and crops that it saw
+    checkpoint_sha256: str
+    quantization: str  # "none", or how the file was quantized
+    kernels: Kernels
+    temperature: float  # of the symbols' logits; already in the graph, as the next two
+    centre_temperature: float
+    centre_shift: float  # of the centres' log odds
+    rejection_threshold: float  # symbols with less confidence are rejected
+    validation_pages: int
+    validation_symbols: int
+    validation_error_float: float  # of the float file before quantization
+    validation_error: float  # of this file
+    task: Task = "reader"
+
+
+AnyMetadata = Metadata | ReaderMetadata
+_M = TypeVar("_M", Metadata, ReaderMetadata)
+
+_SHARES = {
+    *("validation_accuracy_float", "validation_accuracy", "test_accuracy_float", "test_accuracy"),
+    "rejection_threshold",
+}
+_POSITIVE = {"temperature", "centre_temperature"}
+_WRONG_TASK = {
+    "classifier": "is a classifier; `digits read` needs a reader, such as the bundled one",
+    "reader": "is a reader; `digits predict` needs a classifier, such as the bundled one",
+}
+
+
+def to_dict(metadata: AnyMetadata) -> dict[str, Any]:
+    """Return the pairs."""
+    return metadata._asdict() if isinstance(metadata, ReaderMetadata) else asdict(metadata)
+
+
+def add_metadata(model: bytes, metadata: AnyMetadata) -> bytes:
     """Append metadata and checksum to an ONNX file."""
-    pairs = b"".join(_pair(key, str(value)) for key, value in asdict(metadata).items())
+    pairs = b"".join(_pair(key, str(value)) for key, value in to_dict(metadata).items())
     body = model + pairs
     return body + _pair(_CHECKSUM_KEY, hashlib.sha256(body).hexdigest())
 
 
 def read(model: bytes, name: str) -> Metadata:
-    """Read what `add_metadata` appended, and verify the checksum.
+    """Read what `add_metadata` appended to a classifier, and verify the checksum.
 
-    name: what errors call the file. Raises ModelError if it isn't ONNX, isn't ours, is damaged or
-    has another format version.
+    name: what errors call the file. Raises ModelError if it isn't ONNX, isn't ours, is damaged, has
+    another format version or is a reader.
     """
+    return _parse(_pairs(model, name), name, Metadata, "classifier")
+
+
+def read_reader(model: bytes, name: str) -> ReaderMetadata:
+    """Read what `add_metadata` appended to a reader; errors: see `read`."""
+    return _parse(_pairs(model, name), name, ReaderMetadata, "reader")
+
+
+def read_task(model: bytes, name: str) -> Task:
+    """Return what an ONNX file says it is for; errors: see `read`."""
+    return _task(_pairs(model, name), name)
+
+
+def _pairs(model: bytes, name: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     last_key, last_start, size = "", 0, 0
     for number, start, value in protobuf.fields(memoryview(model), name):
@@ -79,29 +142,44 @@ def read(model: bytes, name: str) -> Metadata:
     version = pairs["format_version"]
     if version != FORMAT_VERSION:
         raise ModelError(f"{name} has format version {version}; expected {FORMAT_VERSION}")
-    return _parse(pairs, name)
+    return pairs
 
 
-def _parse(pairs: dict[str, str], name: str) -> Metadata:
+def _task(pairs: dict[str, str], name: str) -> Task:
+    task = pairs.setdefault("task", "classifier")
+    if task not in get_args(Task):
+        raise ModelError(f"{name}: task is {task!r}, not classifier or reader")
+    return cast(Task, task)
+
+
+def _parse(pairs: dict[str, str], name: str, kind: type[_M], task: Task) -> _M:
+    found = _task(pairs, name)
+    if found != task:
+        raise ModelError(f"{name} {_WRONG_TASK[found]}")
     values: dict[str, Any] = {}
-    for field in fields(Metadata):
-        if field.name not in pairs:
-            raise ModelError(f"{name} has no {field.name} in its metadata")
-        values[field.name] = pairs[field.name]
-        if field.type in (int, float):
+    for key, type_ in get_type_hints(kind).items():
+        if key not in pairs:
+            raise ModelError(f"{name} has no {key} in its metadata")
+        values[key] = pairs[key]
+        if type_ in (int, float):
             try:
-                values[field.name] = field.type(pairs[field.name])
+                values[key] = type_(pairs[key])
             except ValueError as error:
-                raise ModelError(f"{name}: {field.name} is not a number") from error
-    metadata = Metadata(**values)
-    if metadata.kernels not in get_args(Kernels):
-        raise ModelError(f"{name}: kernels is {metadata.kernels!r}, not integer or float")
-    if not 0 < metadata.temperature < math.inf:
-        raise ModelError(f"{name}: temperature is not a number above 0")
-    for key, value in asdict(metadata).items():
-        if isinstance(value, float) and key != "temperature" and not 0 <= value <= 1:
+                raise ModelError(f"{name}: {key} is not a number") from error
+    _check_values(values, name)
+    return kind(**values)
+
+
+def _check_values(values: dict[str, Any], name: str) -> None:
+    if values["kernels"] not in get_args(Kernels):
+        raise ModelError(f"{name}: kernels is {values['kernels']!r}, not integer or float")
+    for key, value in values.items():
+        if key in _POSITIVE and not 0 < value < math.inf:
+            raise ModelError(f"{name}: {key} is not a number above 0")
+        if key in _SHARES and not 0 <= value <= 1:
             raise ModelError(f"{name}: {key} is not between 0 and 1")
-    return metadata
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ModelError(f"{name}: {key} is not finite")
 
 
 def _key_and_value(pair: memoryview, name: str) -> tuple[str, str]:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from digits.errors import ModelError
-from digits.inference.graph import INPUT, OUTPUT
-from digits.inference.metadata import Kernels
-from digits.inference.model_file import ModelBytes, ModelSource, load_file
+from digits.inference.interface import INPUT, OUTPUT
+from digits.inference.metadata import Kernels, Metadata, ReaderMetadata
+from digits.inference.model_file import ModelBytes, ModelFile, ModelSource, load_file
 from digits.inference.probabilities import are_probabilities
 from digits.system import cpu_count
 
@@ -58,8 +58,7 @@ class Model:
         kernels: Kernels | None = None,
         sha256: str | None = None,
     ) -> None:
-        if threads < 0:
-            raise ValueError(f"threads must be >= 0, got {threads}")
+        check_threads(threads)
         if kernels not in (None, *get_args(Kernels)):
             raise ValueError(f"kernels must be integer, float or None, got {kernels!r}")
         file = load_file(path, sha256)
@@ -69,10 +68,7 @@ class Model:
         # A float file has no integers.
         only_float = self.metadata.quantization == "none"
         self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
-        try:
-            self._session = open_session(file.content, self.kernels, threads)
-        except ORT_ERRORS as error:
-            raise ort_error("load", self.name, error) from error
+        self._session = load_session(file, self.kernels, threads)
         self._chunk = min(_CHUNK, _MAX_VALUES // file.graph.values) * (threads or cpu_count())
         self._bound_session = _BoundSession(self._session)
         # Smoke test: the graph may load but fail to run, or have NaN weights.
@@ -127,6 +123,22 @@ class _BoundSession(threading.local):
             return answer.copy()
 
         self.run = run  # a closure, because attributes of a threading.local are slow
+
+
+def check_threads(threads: int) -> None:
+    """Raise ValueError for a negative number."""
+    if threads < 0:
+        raise ValueError(f"threads must be >= 0, got {threads}")
+
+
+def load_session(
+    file: ModelFile[Metadata] | ModelFile[ReaderMetadata], kernels: Kernels, threads: int
+) -> onnxruntime.InferenceSession:
+    """Open a verified file; see `open_session`. Raises ModelError."""
+    try:
+        return open_session(file.content, kernels, threads)
+    except ORT_ERRORS as error:
+        raise ort_error("load", file.name, error) from error
 
 
 def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntime.InferenceSession:

@@ -4,15 +4,18 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from digits.errors import ModelError
 from digits.inference import graph, metadata
 from digits.inference.graph import Graph
-from digits.inference.metadata import Metadata
+from digits.inference.interface import READER
+from digits.inference.metadata import AnyMetadata, Metadata, ReaderMetadata, Task
 
-BUNDLED = os.path.join(os.path.dirname(__file__), "lenet5.int8.onnx")
-SHA256_VARIABLE = "DIGITS_MODEL_SHA256"
+_FOLDER = os.path.dirname(__file__)
+BUNDLED = os.path.join(_FOLDER, "lenet5.int8.onnx")
+BUNDLED_READER = os.path.join(_FOLDER, "reader.int8.onnx")
+SHA256_VARIABLE, READER_SHA256_VARIABLE = "DIGITS_MODEL_SHA256", "DIGITS_READER_SHA256"
 
 _SHA256_FORMAT = "a SHA-256 has 64 hexadecimal digits"
 _MAX_BYTES = 257 << 20  # as many float32 as digits.inference.graph allows, and the rest
@@ -25,15 +28,29 @@ class ModelBytes(NamedTuple):
     content: bytes
 
 
+class _Defaults(NamedTuple):
+    """Where a file comes from if none is named, and the variables that say so."""
+
+    bundled: str
+    variable: str
+    sha256_variable: str
+
+
+_DEFAULTS: dict[Task, _Defaults] = {
+    "classifier": _Defaults(BUNDLED, "DIGITS_MODEL", SHA256_VARIABLE),
+    "reader": _Defaults(BUNDLED_READER, "DIGITS_READER", READER_SHA256_VARIABLE),
+}
+
+_M = TypeVar("_M", Metadata, ReaderMetadata)
 ModelSource = str | os.PathLike[str] | ModelBytes | None
 
 
-class ModelFile(NamedTuple):
+class ModelFile(NamedTuple, Generic[_M]):
     """A verified file that may be opened. sha256: the one it is pinned to, or empty."""
 
     name: str
     content: bytes
-    metadata: Metadata
+    metadata: _M
     graph: Graph
     sha256: str = ""
 
@@ -52,12 +69,19 @@ class ModelInfo:
     output: str
     operators: dict[str, int]  # nodes by type, in graph order
     parameter_counts: dict[str, int]  # by type: weights, biases, scales, zero points
-    metadata: Metadata
+    metadata: AnyMetadata
 
 
 def inspect(path: ModelSource = None, sha256: str | None = None) -> ModelInfo:
-    """Describe a model file without running it. Arguments and errors: see `load_file`."""
-    file = load_file(path, sha256)
+    """Describe the file of a classifier or a reader without running it.
+
+    Arguments and errors: see `load_file`, or `load_reader` for a reader.
+    """
+    source = path if isinstance(path, ModelBytes) else read_file(path)
+    if sha256:
+        _check_pin(source, parse_sha256(sha256))
+    is_reader = metadata.read_task(source.content, source.name) == "reader"
+    file = load_reader(source, sha256) if is_reader else load_file(source, sha256)
     graph = file.graph
     return ModelInfo(
         file=file.name,
@@ -74,31 +98,38 @@ def inspect(path: ModelSource = None, sha256: str | None = None) -> ModelInfo:
     )
 
 
-def load_file(path: ModelSource = None, sha256: str | None = None) -> ModelFile:
-    """Read and verify a model file; by default $DIGITS_MODEL, else the bundled one.
+def load_file(path: ModelSource = None, sha256: str | None = None) -> ModelFile[Metadata]:
+    """Read and verify a classifier; by default $DIGITS_MODEL, else the bundled one.
 
     sha256: of the only file to accept, or empty for any; by default $DIGITS_MODEL_SHA256. Raises
-    ModelError if the file is missing, damaged, not ours or not the pinned one, and ValueError for
-    a malformed sha256.
+    ModelError if the file is missing, damaged, not ours, a reader or not the pinned one, and
+    ValueError for a malformed sha256.
     """
-    name, content = path if isinstance(path, ModelBytes) else read_file(path)
-    pinned = _sha256_from_environment() if sha256 is None else sha256 and parse_sha256(sha256)
-    if pinned:
-        found = hashlib.sha256(content).hexdigest()
-        if found != pinned:
-            raise ModelError(f"{name} is the wrong model: its SHA-256 is {found}, not {pinned}")
-    return check_model(content, name)._replace(sha256=pinned)
+    source, pinned = _read_pinned(path, sha256, "classifier")
+    return check_model(source.content, source.name)._replace(sha256=pinned)
 
 
-def read_file(path: str | os.PathLike[str] | None = None) -> ModelBytes:
+def load_reader(path: ModelSource = None, sha256: str | None = None) -> ModelFile[ReaderMetadata]:
+    """Read and verify a reader; by default $DIGITS_READER, else the bundled one.
+
+    sha256: by default $DIGITS_READER_SHA256. Errors: as `load_file`, and for a classifier.
+    """
+    source, pinned = _read_pinned(path, sha256, "reader")
+    return check_reader(source.content, source.name)._replace(sha256=pinned)
+
+
+def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifier") -> ModelBytes:
     """Read a model file into memory, so that it can be opened after it has changed on disk.
 
-    path: by default $DIGITS_MODEL, else the bundled model. Raises ModelError if it can't be read.
+    path: by default $DIGITS_MODEL or $DIGITS_READER, else the bundled file for the task. Raises
+    ModelError if it can't be read.
     """
-    name = os.fspath(path or os.environ.get("DIGITS_MODEL") or BUNDLED)
+    defaults = _DEFAULTS[task]
+    named = os.environ.get(defaults.variable)
+    name = os.fspath(path or named or defaults.bundled)
     try:
         if not os.path.exists(name):
-            where = " ($DIGITS_MODEL)" if name == os.environ.get("DIGITS_MODEL") else ""
+            where = f" (${defaults.variable})" if name == named else ""
             raise ModelError(f"{name}{where}: no such model")
         if os.path.isdir(name):
             raise ModelError(
@@ -114,13 +145,20 @@ def read_file(path: str | os.PathLike[str] | None = None) -> ModelBytes:
         raise ModelError(f"can't read {name}: {error.strerror}") from error
 
 
-def check_model(content: bytes, name: str) -> ModelFile:
-    """Check all that can be checked without running the model.
+def check_model(content: bytes, name: str) -> ModelFile[Metadata]:
+    """Check all that can be checked without running a classifier.
 
     name: what errors call the file. Raises ModelError if a check fails.
     """
     _check_size(len(content), name)
     return ModelFile(name, content, metadata.read(content, name), graph.read(content, name))
+
+
+def check_reader(content: bytes, name: str) -> ModelFile[ReaderMetadata]:
+    """Check all that can be checked without running a reader; errors: see `check_model`."""
+    _check_size(len(content), name)
+    about = metadata.read_reader(content, name)
+    return ModelFile(name, content, about, graph.read(content, name, READER))
 
 
 def parse_sha256(text: str) -> str:
@@ -130,12 +168,28 @@ def parse_sha256(text: str) -> str:
     return text.lower()
 
 
-def _sha256_from_environment() -> str:
-    value = os.environ.get(SHA256_VARIABLE)
+def _read_pinned(path: ModelSource, sha256: str | None, task: Task) -> tuple[ModelBytes, str]:
+    """Read a file and check its SHA-256. Returns both; an empty SHA-256 means that any will do."""
+    source = path if isinstance(path, ModelBytes) else read_file(path, task)
+    variable = _DEFAULTS[task].sha256_variable
+    pinned = _sha256_from(variable) if sha256 is None else sha256 and parse_sha256(sha256)
+    if pinned:
+        _check_pin(source, pinned)
+    return source, pinned
+
+
+def _check_pin(source: ModelBytes, pinned: str) -> None:
+    found = hashlib.sha256(source.content).hexdigest()
+    if found != pinned:
+        raise ModelError(f"{source.name} is the wrong model: its SHA-256 is {found}, not {pinned}")
+
+
+def _sha256_from(variable: str) -> str:
+    value = os.environ.get(variable)
     try:
         return parse_sha256(value) if value else ""
     except ValueError as error:
-        raise ModelError(f"${SHA256_VARIABLE} can't be {value!r}: {_SHA256_FORMAT}") from error
+        raise ModelError(f"${variable} can't be {value!r}: {_SHA256_FORMAT}") from error
 
 
 def _check_size(size: int, name: str) -> None:

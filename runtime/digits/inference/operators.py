@@ -1,6 +1,6 @@
 """The operators that `digits export` writes: their output shapes and their cost.
 
-https://onnx.ai/onnx/operators. Their output shapes never depend on values.
+https://onnx.ai/onnx/operators. Their output shapes never depend on the pixels.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +10,11 @@ from typing import NamedTuple
 BATCH = -1  # the first dimension of all activations, and of nothing else
 Shape = tuple[int, ...]
 Attributes = Mapping[str, Sequence[int]]
+Allowed = int | str | None
 
 
 class Result(NamedTuple):
-    """The outputs of a node. products: multiplications per digit.
+    """The outputs of a node. products: multiplications per digit or page, or what takes as long.
 
     unfolded: values in all windows of a convolution, which onnxruntime may store (im2col).
     """
@@ -27,12 +28,14 @@ class Operator(NamedTuple):
     """An operator.
 
     inputs: how many. infer: raises ValueError or LookupError if they don't fit. attributes: by
-    name, the one allowed value, or None for any list.
+    name, the one allowed value, or None for any list. by_content: number of the input, a stored
+    tensor, whose content `infer` gets as its shape.
     """
 
     inputs: int
     infer: Callable[[Sequence[Shape], Attributes], Result]
-    attributes: Mapping[str, int | None] = {}
+    attributes: Mapping[str, Allowed] = {}
+    by_content: int | None = None
 
 
 def _unchanged(inputs: Sequence[Shape], _: Attributes) -> Result:
@@ -89,21 +92,51 @@ def _pooled(inputs: Sequence[Shape], attributes: Attributes) -> Result:
     return Result([(batch, channels, *_windows(height, width, attributes))])
 
 
+def _averaged(inputs: Sequence[Shape], attributes: Attributes) -> Result:
+    [(batch, channels, height, width)] = inputs
+    rows, columns = _windows(height, width, attributes)
+    summed = abs(batch) * channels * rows * columns * prod(attributes["kernel_shape"])
+    return Result([(batch, channels, rows, columns)], _SUM * summed)
+
+
+def _enlarged(inputs: Sequence[Shape], _: Attributes) -> Result:
+    """The third input is the scales themselves; there is no second one."""
+    batch, channels, height, width = inputs[0]
+    one, other, down, across = inputs[2]
+    if (one, other) != (1, 1) or min(down, across) < 1:
+        raise ValueError
+    return Result([(batch, channels, height * down, width * across)])
+
+
+def _shuffled(inputs: Sequence[Shape], _: Attributes) -> Result:
+    [(batch, channels, height, width)] = inputs
+    if channels % _BLOCK**2:
+        raise ValueError
+    return Result([(batch, channels // _BLOCK**2, height * _BLOCK, width * _BLOCK)])
+
+
 def _windows(height: int, width: int, attributes: Attributes) -> tuple[int, int]:
     """Count the windows down and across."""
     kernel = attributes["kernel_shape"]
     down, across = attributes.get("strides", (1, 1))
+    apart = attributes.get("dilations", (1, 1))
     top, left, bottom, right = pads = attributes.get("pads", (0, 0, 0, 0))
-    # No window may lie in the padding alone.
-    if max(pads) > max(kernel) or 0 in (*kernel, down, across):
+    if 0 in (*kernel, *apart, down, across):
         raise ValueError
-    rows = (height + top + bottom - kernel[0]) // down + 1
-    return rows, (width + left + right - kernel[1]) // across + 1
+    sides = [(length - 1) * gap + 1 for length, gap in zip(kernel, apart, strict=True)]
+    # No window may lie in the padding alone.
+    if max(pads) > max(sides):
+        raise ValueError
+    rows = (height + top + bottom - sides[0]) // down + 1
+    return rows, (width + left + right - sides[1]) // across + 1
 
 
+_BLOCK = 2  # of DepthToSpace
+_SUM = 16  # products of a convolution take as long as one addition of AveragePool
 _POOL: Mapping[str, None] = {"kernel_shape": None, "strides": None}
 _CONVOLUTION: Mapping[str, None] = {**_POOL, "pads": None}
 
+# Of a classifier.
 OPERATORS = {
     "Add": Operator(2, _broadcast),
     "Cast": Operator(1, _unchanged, {"to": 1}),  # float32
@@ -118,6 +151,18 @@ OPERATORS = {
     "Mul": Operator(2, _broadcast),
     "QuantizeLinear": Operator(3, _unchanged),
     "Relu": Operator(1, _unchanged),
-    "Reshape": Operator(2, _reshaped),
+    "Reshape": Operator(2, _reshaped, by_content=1),
     "Softmax": Operator(1, _unchanged, {"axis": 1}),
+}
+
+READER_OPERATORS = {
+    **{title: OPERATORS[title] for title in ("Add", "Cast", "DequantizeLinear", "Mul", "Relu")},
+    "AveragePool": Operator(1, _averaged, _CONVOLUTION),
+    "Clip": Operator(3, _unchanged),
+    "Conv": Operator(3, _convolved, {**_CONVOLUTION, "dilations": None}),
+    "DepthToSpace": Operator(1, _shuffled, {"blocksize": _BLOCK, "mode": "CRD"}),
+    "Div": Operator(2, _broadcast),
+    "Resize": Operator(3, _enlarged, {"mode": "linear"}, by_content=2),
+    "Sqrt": Operator(1, _unchanged),
+    "Sub": Operator(2, _broadcast),
 }

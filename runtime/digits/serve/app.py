@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from digits.classifier import Classifier
 from digits.errors import DigitsError, ModelError, PictureError
 from digits.inference import model_file
+from digits.inference.reader_model import ReaderModel
 from digits.serve import metrics, pages, pictures, v2
 from digits.serve.access import AllowedHosts, BearerToken
 from digits.serve.batcher import Batcher
@@ -73,9 +74,10 @@ class App:
         await self._app(scope, receive, send)
 
     async def reload(self) -> None:
-        """Serve what the model's file holds now. An unusable file is logged and changes nothing.
+        """Serve what the model's and the reader's file hold now.
 
-        The previous model answers the requests that came before.
+        An unusable file is logged and changes nothing. The previous ones answer the requests that
+        came before.
         """
         try:
             await self._service.replace_model(await asyncio.to_thread(_load, self.settings))
@@ -88,10 +90,20 @@ class App:
 
 
 def _load(settings: Settings) -> Classifier:
-    """Keep the file in memory, for processes that start after it has changed."""
-    content = model_file.read_file(settings.model)
-    sure = settings.reject == "unsure"
-    return Classifier(content, kernels=settings.kernels, reject=sure, sha256=settings.model_sha256)
+    """Keep the files in memory, for processes that start after they have changed.
+
+    Raises ModelError if the model or the reader can't be used.
+    """
+    reader = model_file.read_file(settings.reader, "reader")
+    ReaderModel(reader, sha256=settings.reader_sha256)  # each process opens its own
+    return Classifier(
+        model_file.read_file(settings.model),
+        kernels=settings.kernels,
+        reject=settings.reject == "unsure",
+        sha256=settings.model_sha256,
+        reader=reader,
+        reader_sha256=settings.reader_sha256,
+    )
 
 
 def _middleware(settings: Settings, files: dict[str, bytes]) -> list[Middleware]:

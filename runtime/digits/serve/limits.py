@@ -51,7 +51,7 @@ class Limits:
         int, _number("BYTES", "Memory that a process may use to read pictures.")
     ] = 450 << 20
     max_batch: Annotated[
-        int, _number("DIGITS", "Most digits per request, and per run of the network.", 4096)
+        int, _number("DIGITS", "Maximum digits per request, and per batch.", 4096)
     ] = 256
     max_queued_digits: Annotated[
         int, _number("DIGITS", "Digits that wait for the network, 784 bytes each.")
@@ -69,7 +69,7 @@ class Limits:
 
     header_timeout: Annotated[float, _seconds("Time for a request's headers to arrive.")] = 10.0
     body_timeout: Annotated[float, _seconds("Time for its body to arrive.")] = 30.0
-    answer_timeout: Annotated[float, _seconds("Time to answer it.")] = 30.0
+    answer_timeout: Annotated[float, _seconds("Time to produce the response.")] = 30.0
     picture_timeout: Annotated[
         float, _seconds("Time to read one picture, within --answer-timeout.")
     ] = 20.0

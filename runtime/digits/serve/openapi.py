@@ -9,9 +9,9 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from digits import __version__
+from digits.images.formats import FORMATS
 from digits.serve import schemas
 from digits.serve.limits import Limits
-from digits.vision.formats import FORMATS
 
 Json = dict[str, Any]
 
@@ -102,7 +102,7 @@ def _pictures(limits: Limits) -> list[_Operation]:
             },
         },
     }
-    one, all_ = "Read the one digit of a picture.", "Read all the digits of a picture."
+    one, all_ = "Read the one digit of a picture.", "Read all the symbols of a picture."
     return [
         _Operation("/predict", "predict", "pictures", one, schemas.Prediction, _WORK, more),
         _Operation("/read", "read", "pictures", all_, schemas.Reading, _WORK, more),

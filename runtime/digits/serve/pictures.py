@@ -6,11 +6,10 @@ from typing import Literal, NamedTuple
 
 from digits.classifier import Classifier
 from digits.errors import PictureError
-from digits.prediction import Prediction
+from digits.images import picture
 from digits.processes import Worker
 from digits.serve.limits import Limits
 from digits.text import to_json
-from digits.vision import picture
 
 ALONE = 0  # the status of a picture that must be read without others
 
@@ -18,7 +17,7 @@ _SHARED_PIXELS = 1_000_000  # larger ones take long to decode, so they share no 
 
 
 class Upload(NamedTuple):
-    """A request for a picture. frame: whether the answer includes the 28x28 pixels."""
+    """A request for a picture. frame: whether a prediction includes the 28x28 pixels."""
 
     command: Literal["predict", "read"]
     name: str
@@ -29,7 +28,7 @@ class Upload(NamedTuple):
 class Answer(NamedTuple):
     """An HTTP status with JSON, or with a message if it isn't 200.
 
-    confidences: of the digits that were read. unsure: how many of them are answered with `?`.
+    confidences: of the symbols that were read. unsure: how many of them are answered with `?`.
     """
 
     status: int
@@ -75,7 +74,8 @@ def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -
     for number, one in zip(opened, examined, strict=True):
         prediction, upload = classifier.prediction(one), uploads[number]
         values = prediction.to_dict(upload.name, upload.frame)
-        answers[number] = _answer(values, [prediction])
+        unsure = int(prediction.digit is None)
+        answers[number] = Answer(200, to_json(values), (prediction.confidence,), unsure)
     return [answers[number] for number in range(len(uploads))]
 
 
@@ -89,9 +89,6 @@ def _too_large(content: bytes, max_pixels: int, shared: bool) -> Answer | None:
 
 def _read(classifier: Classifier, upload: Upload) -> Answer:
     reading = classifier.read(upload.content)
-    return _answer(reading.to_dict(upload.name, upload.frame), reading.digits)
-
-
-def _answer(values: object, digits: Sequence[Prediction]) -> Answer:
-    unsure = sum(digit.digit is None for digit in digits)
-    return Answer(200, to_json(values), tuple(one.confidence for one in digits), unsure)
+    confidences = tuple(symbol.confidence for symbol in reading.symbols)
+    unsure = sum(symbol.symbol is None for symbol in reading.symbols)
+    return Answer(200, to_json(reading.to_dict(upload.name)), confidences, unsure)

@@ -10,7 +10,7 @@ from annotated_types import Len
 from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
-from digits.inference.graph import INPUT, OUTPUT
+from digits.inference.interface import INPUT, OUTPUT
 from digits.inference.metadata import Metadata
 
 _OPEN = ConfigDict(extra="allow")
@@ -30,9 +30,16 @@ class Error(TypedDict):
     error: Annotated[str, Field(description="One message.")]
 
 
-class Digit(TypedDict):
-    """One digit, as the network reads it."""
+_BOX = Field(
+    description="Left, top, right and bottom in the picture's own pixels, upright.",
+    examples=[[60, 40, 220, 240]],
+)
 
+
+class Prediction(TypedDict):
+    """The one digit of a picture, as the network reads it."""
+
+    file: Annotated[str, Field(description="The name in the form, or empty.", examples=["7.png"])]
     digit: Annotated[
         Annotated[int, Field(ge=0, le=9)] | None,
         Field(description="null if rejected.", examples=[7]),
@@ -48,44 +55,52 @@ class Digit(TypedDict):
             examples=[[0.0, 0.0, 0.0001, 0.0, 0.0, 0.0, 0.0, 0.9984, 0.0, 0.0015]],
         ),
     ]
-    box: Annotated[
-        list[int],
-        Len(4, 4),
-        Field(
-            description="Left, top, right and bottom in the picture's own pixels, upright.",
-            examples=[[60, 40, 220, 240]],
-        ),
-    ]
+    box: Annotated[list[int], Len(4, 4), _BOX]
     frame: NotRequired[
         Annotated[
             Frame | None,
             Field(description="The network's input, if requested; null for a blank picture."),
         ]
     ]
-
-
-class Prediction(Digit):
-    """The one digit of a picture."""
-
-    file: Annotated[str, Field(description="The name in the form, or empty.", examples=["7.png"])]
     note: Annotated[str, Field(description="A remark for people, or empty.", examples=[""])]
 
 
+class Symbol(TypedDict):
+    """A digit, a minus or a decimal point of a page."""
+
+    symbol: Annotated[
+        Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "-", "."] | None,
+        Field(description="null if rejected; a decimal comma is a point.", examples=["7"]),
+    ]
+    confidence: Annotated[
+        Share, Field(description="The largest of the probabilities.", examples=[0.9984])
+    ]
+    probabilities: Annotated[
+        list[Share],
+        Len(12, 12),
+        Field(
+            description="Of 0, 1, … 9, minus and point; the rest to 1 is that of nothing.",
+            examples=[[0.0, 0.0, 0.0001, 0.0, 0.0, 0.0, 0.0, 0.9984, 0.0, 0.0005, 0.0, 0.0]],
+        ),
+    ]
+    box: Annotated[list[int], Len(4, 4), _BOX]
+
+
 class Line(TypedDict):
-    """A line of digits: its columns from left to right, in each its digits."""
+    """A line: its columns from left to right, in each its symbols."""
 
     text: Annotated[
         str,
         Field(
-            description="? for a rejected digit; two spaces between columns.",
+            description="? for a rejected symbol; two spaces between columns.",
             examples=["7"],
         ),
     ]
-    columns: list[list[Digit]]
+    columns: list[list[Symbol]]
 
 
 class Reading(TypedDict):
-    """All the digits of a picture."""
+    """All the digits, minus signs and decimal points of a picture."""
 
     file: Annotated[str, Field(description="The name in the form, or empty.", examples=["7.png"])]
     text: Annotated[str, Field(description="The text of all lines.", examples=["7"])]

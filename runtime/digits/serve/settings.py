@@ -110,6 +110,8 @@ class _Server:
     ] = ""
     model: options.Model = None
     model_sha256: options.ModelSha256 = None
+    reader: options.ReaderModel = None
+    reader_sha256: options.ReaderSha256 = None
     model_name: Annotated[
         str | None, _path_segment("NAME", "The model's name at /v2/models.", "its architecture")
     ] = None
@@ -129,8 +131,9 @@ class _Server:
 class Settings(Limits, _Server):
     """Serve a page to draw on and an API, until SIGTERM or Ctrl-C.
 
-    SIGHUP reloads the model's file without dropping a request (not in a terminal, which sends
-    SIGHUP when it is closed). Each option can also be set by its environment variable.
+    SIGHUP reloads the files of the model and the reader without dropping a request (not in a
+    terminal, which sends SIGHUP when it is closed). Each option can also be set by its environment
+    variable.
     """
 
     @property

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 
 from digits import __version__
-from digits.inference.graph import INPUT, OUTPUT
+from digits.inference.interface import INPUT, OUTPUT
 from digits.inference.metadata import Metadata
 from digits.serve.limits import Limits
 
@@ -121,7 +121,7 @@ def _images(content: Mapping[str, Any], tail: bytes, max_batch: int) -> NDArray[
     size = _object(tensor, "parameters").get("binary_data_size")
     if size is None:
         if tail:
-            raise HTTPException(400, "bytes after the JSON belong to no tensor")
+            raise HTTPException(400, "unexpected trailing bytes after the JSON")
         pixels = _pixels(tensor.get("data"))
     elif type(size) is int and size == len(tail) and "data" not in tensor:
         pixels = tail
@@ -168,7 +168,7 @@ def _wants_binary(content: Mapping[str, Any]) -> bool:
             raise HTTPException(422, f"the only output has the name {OUTPUT[0]}")
         parameters = _object(output, "parameters")
         if not parameters.keys() <= {"binary_data"}:
-            raise HTTPException(422, "binary_data is all that an output can be asked for")
+            raise HTTPException(422, "unsupported output parameter: only binary_data is allowed")
         binary = _flag(parameters, "binary_data", binary)
     return binary
 

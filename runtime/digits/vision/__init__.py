@@ -1,1 +1,1 @@
-"""Any picture to hypotheses of where its digits are, in MNIST's frame, and the judge of them."""
+"""Grey pixels to hypotheses of where the one digit is, in the frame of MNIST, and their judge."""

@@ -5,35 +5,32 @@ import numpy as np
 from digits.vision.components import Integers, Mask, run_lengths
 
 MAX_LINE_WIDTH = 0.04  # of the longer side of the component that a line is part of
-_MIN_COVERAGE = 0.6  # of a part's width; strokes interrupt a line, digits in a row cover less
+_MIN_COVERAGE = 0.6  # of the width; strokes interrupt a line, digits in a row cover less
 _MIN_RULED = 0.25  # the same for further lines of ruled paper
 _MIN_RULED_LINES = 3  # fewer may be the edges of a sheet
 _BIN = 3  # pixels by which the middle of a line may stray
 _MAX_SLOPE = 0.25  # pixels of height for each of width: 14 degrees
 _MAX_RUNS = 100_000  # a sample of the runs is enough to find lines
-_PASSES = 3  # seen in perspective, the lines of one part have several slopes
+_PASSES = 3  # seen in perspective, lines have several slopes
 
 
-def remove_lines(mask: Mask, thickest: int, parts: int = 1) -> Mask:
+def remove_lines(mask: Mask, thickest: int) -> Mask:
     """Remove long, thin, straight lines along and across a mask; keep the strokes that cross them.
 
-    mask: bool [height, width]. thickest: of a line, in pixels. parts: how many
-    parts the longer side is divided into; lines may change direction between them: paper curls.
+    mask: bool [height, width]. thickest: of a line, in pixels.
     """
     cleaned = mask.copy()
-    side = -(-max(mask.shape) // parts)
     for turned in (cleaned, cleaned.T):
-        for part in np.array_split(turned, max(1, round(turned.shape[1] / side)), axis=1):
-            for _ in range(_PASSES):
-                if not _erase_lines(part, thickest):
-                    break
+        for _ in range(_PASSES):
+            if not _erase_lines(turned, thickest):
+                break
     return cleaned
 
 
-def _erase_lines(part: Mask, thickest: int) -> bool:
+def _erase_lines(mask: Mask, thickest: int) -> bool:
     """Erase lines from left to right, in place; return whether there were any."""
-    width = part.shape[1]
-    columns, starts, ends = run_lengths(part.T)
+    width = mask.shape[1]
+    columns, starts, ends = run_lengths(mask.T)
     thin = ends - starts <= thickest
     columns, starts, ends = columns[thin], starts[thin], ends[thin]
     if len(columns) < _MIN_COVERAGE * width:
@@ -51,7 +48,7 @@ def _erase_lines(part: Mask, thickest: int) -> bool:
     near = alike & np.isin(bins, _dense(bins[alike], _MIN_RULED * width) if ruled else lines)
     starts, lengths = starts[near], (ends - starts)[near]
     rows = np.arange(lengths.sum()) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
-    part[rows, np.repeat(columns[near], lengths)] = False
+    mask[rows, np.repeat(columns[near], lengths)] = False
     return bool(near.any())
 
 

@@ -110,15 +110,6 @@ class Components(NamedTuple):
         inked[1::2] = True
         return np.repeat(inked, stretches).reshape(window.height, window.width)
 
-    def label_map(self, shape: tuple[int, ...]) -> NDArray[np.int32]:
-        """The number of each pixel's component, or -1: int32 [height, width]."""
-        lengths = self.ends - self.starts
-        first = self.rows * shape[1] + self.starts
-        pixels = np.arange(lengths.sum()) + np.repeat(first - np.cumsum(lengths) + lengths, lengths)
-        labels = np.full(shape, -1, np.int32)
-        labels.reshape(-1)[pixels] = np.repeat(self.labels, lengths)
-        return labels
-
     def crop(self, chosen: Sequence[int] | Integers, ink: Ink, edge: int) -> Component:
         """Crop the chosen components with their soft edges: adjacent pixels above `edge`."""
         height, width = ink.shape

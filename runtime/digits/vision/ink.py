@@ -77,7 +77,7 @@ class Polarity:
 
     @cached_property
     def narrow(self) -> Ink:
-        """The same without anything wider than the strokes of small digits."""
+        """The ink without anything wider than the strokes of small digits."""
         return self.ink if self.flat else self._corrected(_NARROW_STROKE)
 
     @cached_property
@@ -139,7 +139,7 @@ def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
 
 
 def _levels(counts: NDArray[np.float64]) -> Levels | None:
-    """The same from a histogram, which is overwritten."""
+    """The levels of a histogram, which is overwritten."""
     split, paper, full = _otsu(counts)
     below = np.cumsum(counts)
     size, bare = float(below[-1]), float(below[split])

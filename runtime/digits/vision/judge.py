@@ -37,6 +37,7 @@ SEVERAL_FEATURES = (
     "contrast",  # how far their mean ink is apart, as a logarithm
     "one",  # 1 where the network reads the second as a 1
 )
+MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
 _HEAVIEST = ("alone", "inner", "main")  # the first that exists is the heaviest component itself
 _MIN_PROBABILITY = 1e-4  # in log odds; 1 minus this is the largest
 
@@ -78,6 +79,21 @@ def judge(
     likely /= likely.sum()
     digit = likely[:-2] @ answers + (likely[-2] + likely[-1]) / 10
     return Judgement(digit / digit.sum(), likely[:-2], float(likely[-2]), float(likely[-1]))
+
+
+def is_doubtful(hypotheses: Sequence[Hypothesis], judgement: Judgement, least: float) -> bool:
+    """Whether the picture deserves a second opinion.
+
+    It does if its digit is less probable than `least`, or if another digit of the same number may
+    be in it: if the second heaviest component is about as high as the likeliest hypothesis.
+    """
+    if not hypotheses:
+        return False
+    if judgement.probabilities.max() < least:
+        return True
+    height = hypotheses[int(judgement.hypotheses.argmax())].component.box.height
+    seconds = [one.component.box.height for one in hypotheses if one.kind == "second"]
+    return any(height <= MUCH_LARGER * one <= MUCH_LARGER**2 * height for one in seconds)
 
 
 def features(

@@ -28,7 +28,7 @@ def rank(grey: Floats, difference: Floats) -> tuple[bool, ...]:
 
 
 def rank_flat(grey: Grey, counts: Counts) -> tuple[bool, ...]:
-    """The same for paper of a single grey, by counting instead of sorting.
+    """Rank the polarities on paper of a single grey, by counting instead of sorting.
 
     counts: int64 [256], how many pixels have each value.
     """

@@ -1,4 +1,4 @@
-"""Weights of the models that judge hypotheses and paths through a line.
+"""Weights of the model that judges hypotheses.
 
 Written by `python -m tests.benchmarks.fit`, which fits them on synthetic pictures.
 """
@@ -36,29 +36,4 @@ SEVERAL = (
     0.057,  # pen
     0.105,  # contrast
     -0.616,  # one
-)
-ARC = (
-    -1.596,  # digit
-    0.502,  # confidence
-    0.700,  # height
-    -3.603,  # height squared
-    -0.204,  # too wide
-    -0.966,  # cuts
-    -1.046,  # crossed
-    0.966,  # joins
-    1.106,  # contrast
-    -3.631,  # contrast squared
-    2.415,  # softness
-    0.607,  # between lines
-    -1.433,  # one
-    0.455,  # page
-    -0.110,  # line
-    -0.269,  # junk
-    -0.118,  # junk's mass
-    -0.833,  # junk's seams
-)
-PAIR = (
-    1.224,  # digit beside digit
-    -3.444,  # digit beside letter
-    1.723,  # letter beside letter
 )

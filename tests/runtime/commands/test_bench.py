@@ -1,5 +1,6 @@
 """`digits bench`, with windows too short for meaningful figures."""
 
+import hashlib
 import itertools
 import json
 import shutil
@@ -9,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from digits.commands import bench
-from digits.inference.model_file import BUNDLED
+from digits.commands import bench, device
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from tests.conftest import Run
 
 
@@ -59,7 +60,51 @@ def test_bench_table(run: Run) -> None:
     assert lines[1].split() == ["int8,", "float", "kernels", "int8,", "integer", "kernels"]
     for name in ("one digit, p99", "batch 64, 1 thread", "picture to digit", "peak memory"):
         assert any(line.strip().startswith(name) for line in lines)
-    assert len({len(line) for line in lines[1:]}) == 1
+    second = next(number for number, line in enumerate(lines) if "reader, " in line)
+    for table in (lines[1:second], lines[second:]):
+        assert len({len(line) for line in table}) == 1
+    for name in ("1024x1024, 1 thread", "300x150, 1 thread", "cold start", "peak memory"):
+        assert any(line.strip().startswith(name) for line in lines[second:])
+
+
+@pytest.mark.slow
+def test_bench_of_a_reader(run: Run, clock: None, tmp_path: Path) -> None:
+    shutil.copy(BUNDLED_READER, tmp_path / "mine.int8.onnx")
+    shutil.copy(BUNDLED_READER, tmp_path / "mine.onnx")  # also int8, but only the name counts
+    code, out, _ = run("bench", tmp_path / "mine.int8.onnx", "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert report["models"] == []
+    assert [Path(one["model"]).name for one in report["readers"]] == ["mine.onnx", "mine.int8.onnx"]
+    for reader in report["readers"]:
+        assert reader["bytes"] == Path(BUNDLED_READER).stat().st_size
+        assert {(page["size"], page["threads"]) for page in reader["pages"]} >= {
+            ("1024x1024", 1),
+            ("300x150", 1),
+        }
+        # A window is a call, and three readings of the clock.
+        assert [page["seconds"] for page in reader["pages"]] == pytest.approx(
+            [0.002] * len(reader["pages"])
+        )
+        assert 0 < reader["session_start"] < 10 > reader["cold_start"] > 0
+        assert 40e6 < reader["peak_memory"] < 200e6
+
+
+def test_pinned_reader_is_measured_alone(tmp_path: Path) -> None:
+    for name in ("mine.int8.onnx", "mine.onnx"):
+        shutil.copy(BUNDLED_READER, tmp_path / name)
+    pin = hashlib.sha256(Path(BUNDLED_READER).read_bytes()).hexdigest()
+    readers, warnings = bench._open_readers(tmp_path / "mine.onnx", pin)
+    assert [(Path(one.name).name, one.sha256) for one in readers] == [("mine.onnx", pin)]
+    assert warnings == []
+
+
+def test_classifier_beside_a_reader_is_skipped_with_a_warning(tmp_path: Path) -> None:
+    shutil.copy(BUNDLED_READER, tmp_path / "mine.int8.onnx")
+    shutil.copy(BUNDLED, tmp_path / "mine.onnx")
+    readers, [warning] = bench._open_readers(tmp_path / "mine.int8.onnx")
+    assert [Path(one.name).name for one in readers] == ["mine.int8.onnx"]
+    assert "mine.onnx is a classifier" in warning
 
 
 def test_float_and_int8_siblings_are_both_measured(tmp_path: Path) -> None:
@@ -97,7 +142,7 @@ def test_bad_model_is_an_error(run: Run, tmp_path: Path) -> None:
 def test_low_cpu_share_is_a_warning() -> None:
     quiet = bench.BenchResult("a.onnx", "float", "none", 1, cpu_share=0.99)
     busy = bench.BenchResult("b.onnx", "float", "none", 1, cpu_share=0.6)
-    assert bench._contention([quiet]) == []
+    assert bench._contention([]) == bench._contention([quiet]) == []
     assert bench._contention([quiet, busy]) == [
         "other programs were running: only 60% of a core was free"
     ]
@@ -115,16 +160,16 @@ def raspberry_pi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"{text}\n")
-    monkeypatch.setattr(bench, "_BOARD", tmp_path / "model")
-    monkeypatch.setattr(bench, "_PI_THROTTLED", tmp_path / "throttled")
-    monkeypatch.setattr(bench, "_FREQUENCY", tmp_path / "frequency")
-    monkeypatch.setattr(bench, "_TEMPERATURES", tmp_path / "thermal")
+    monkeypatch.setattr(device, "_BOARD", tmp_path / "model")
+    monkeypatch.setattr(device, "_PI_THROTTLED", tmp_path / "throttled")
+    monkeypatch.setattr(device, "_FREQUENCY", tmp_path / "frequency")
+    monkeypatch.setattr(device, "_TEMPERATURES", tmp_path / "thermal")
     return tmp_path
 
 
 def test_healthy_board_has_no_throttle_reasons(raspberry_pi: Path) -> None:
-    assert bench.processor() == "Raspberry Pi 4 Model B Rev 1.5"
-    assert bench.throttle_reasons() == []
+    assert device.processor() == "Raspberry Pi 4 Model B Rev 1.5"
+    assert device.throttle_reasons() == []
 
 
 @pytest.mark.parametrize(
@@ -138,13 +183,13 @@ def test_healthy_board_has_no_throttle_reasons(raspberry_pi: Path) -> None:
 )
 def test_throttle_reasons_of_a_board(raspberry_pi: Path, file: str, text: str, reason: str) -> None:
     (raspberry_pi / file).write_text(text)
-    assert reason in bench.throttle_reasons()
+    assert reason in device.throttle_reasons()
 
 
 def test_machine_without_sysfs_has_no_throttle_reasons(
     raspberry_pi: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("_BOARD", "_CPUINFO", "_PI_THROTTLED", "_FREQUENCY", "_TEMPERATURES"):
-        monkeypatch.setattr(bench, name, raspberry_pi / "nowhere")
-    assert bench.throttle_reasons() == []
-    assert bench.processor()
+        monkeypatch.setattr(device, name, raspberry_pi / "nowhere")
+    assert device.throttle_reasons() == []
+    assert device.processor()

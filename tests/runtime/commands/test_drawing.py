@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits import Classifier, Prediction
+from digits import Classifier, Prediction, Symbol
 from digits.classifier import Examination
 from digits.commands import drawing
 from digits.data.mnist import Split
 from digits.errors import DigitsError
+from digits.images.picture import GreyImage
 from digits.vision.components import Box, Component
 from digits.vision.hypotheses import KINDS, Hypothesis
 from digits.vision.judge import Judgement
-from digits.vision.picture import GreyImage
 from tests.runtime.commands.conftest import Texts
 from tests.synthetic import Sheet, chosen
 
@@ -22,15 +22,18 @@ def classifier() -> Classifier:
     return Classifier()
 
 
-def test_annotate_draws_boxes_around_digits(
-    classifier: Classifier, test_slice: Split, tmp_path: Path
-) -> None:
+def symbol(symbol: str | None, *box: int) -> Symbol:
+    values = (0.0,) * 7 + (0.9,) + (0.0,) * 4
+    return Symbol(symbol, 0.9, values, (box[0], box[1], box[2], box[3]))
+
+
+def test_annotate_draws_boxes_around_symbols(test_slice: Split, tmp_path: Path) -> None:
     sheet = Sheet()
-    boxes = sheet.write(chosen(test_slice, "2718"), 120, 200)
+    boxes = sheet.write(chosen(test_slice, "7777"), 120, 200)
     grey = sheet.photograph()
     Image.fromarray(np.dstack([grey] * 3)).save(tmp_path / "page.png")
-    digits = classifier.read(tmp_path / "page.png").digits
-    image = np.asarray(drawing.annotate(str(tmp_path / "page.png"), digits)).astype(int)
+    symbols = [symbol("7", *box) for box in boxes]
+    image = np.asarray(drawing.annotate(str(tmp_path / "page.png"), symbols)).astype(int)
     assert image.shape == (*grey.shape, 3)
     coloured = np.ptp(image, axis=2) > 60
     rows, columns = np.flatnonzero(coloured.any(1)), np.flatnonzero(coloured.any(0))
@@ -39,17 +42,23 @@ def test_annotate_draws_boxes_around_digits(
     assert 150 < rows[0] < rows[-1] < 260
 
 
+@pytest.mark.parametrize(("read", "colour"), [("7", drawing.SURE), (None, drawing.UNSURE)])
+def test_annotate_marks_rejected_symbols(
+    tmp_path: Path, read: str | None, colour: drawing.Colour
+) -> None:
+    Image.new("RGB", (200, 200), "white").save(tmp_path / "page.png")
+    image = drawing.annotate(str(tmp_path / "page.png"), [symbol(read, 50, 80, 90, 150)])
+    assert image.getpixel((50, 120)) == colour
+
+
 @pytest.mark.parametrize("name", ["2.jpg", "4.png", "6.gif", "8.tif", "9.webp"])
 def test_annotate_any_format(classifier: Classifier, pictures: list[Path], name: str) -> None:
     [path] = [path for path in pictures if path.name == name]
     for source in (str(path), path.read_bytes()):
-        prediction = classifier.predict(source)
-        image = drawing.annotate(source, [prediction])
+        box = classifier.predict(source).box
+        image = drawing.annotate(source, [symbol("7", *box)])
         assert image.mode == "RGB"
         assert (np.ptp(np.asarray(image).astype(int), axis=2) > 60).any()
-        left, top, right, bottom = prediction.box
-        assert right <= image.width * 8 and bottom <= image.height * 8
-        assert right > left and bottom > top
 
 
 def examination(weights: list[float]) -> Examination:

@@ -13,10 +13,10 @@ from PIL import Image
 
 from digits import Classifier
 from digits.commands import reports
+from digits.images import picture
 from digits.inference.model import Model
-from digits.inference.model_file import inspect
+from digits.inference.model_file import BUNDLED_READER, inspect
 from digits.text import to_json
-from digits.vision import picture
 from digits.vision.hypotheses import propose
 from tests.conftest import Run
 from tests.runtime.conftest import count_calls
@@ -117,6 +117,25 @@ def test_info_text_and_json(run: Run) -> None:
     assert values["metadata"]["architecture"] == "lenet5"
     assert values["metadata"]["seed"] == 0
     assert values["operators"]["Conv"] == 2
+
+
+def test_info_of_a_reader(run: Run) -> None:
+    code, out, err = run("info", BUNDLED_READER)
+    assert (code, err) == (0, "")
+    assert re.search(r"\n  task +reader\n?", out)
+    assert re.search(r"\n  input +page, tensor\(uint8\), \['batch', 1, 'height', 'width'\]\n", out)
+    values = json.loads(run("info", BUNDLED_READER, "--json")[1])
+    assert values["metadata"]["task"] == "reader"
+    assert values["operators"]["DequantizeLinear"] == 13
+    assert [part.split(",")[0] for part in values["output"].split("; ")] == [
+        *("centres", "symbols", "boxes")
+    ]
+
+
+def test_eval_of_a_reader_is_an_error(run: Run) -> None:
+    code, out, err = run("eval", BUNDLED_READER)
+    assert (code, out) == (1, "")
+    assert "reader.int8.onnx is a reader; `digits predict` needs a classifier" in err
 
 
 def test_info_of_a_picture_is_an_error(run: Run, pictures: list[Path]) -> None:

@@ -12,6 +12,7 @@ from digits import Classifier
 from digits.commands import explanation
 from digits.commands.drawing import SURE, UNSURE
 from digits.inference.feature_maps import FeatureMaps
+from digits.second_opinion import Opinion
 from tests.conftest import Run
 from tests.robustness import forgery
 from tests.runtime.commands.conftest import Texts
@@ -168,6 +169,23 @@ def test_bars_match_the_probabilities(
     assert texts[-1][0].startswith("answer: ?" if reject else "answer: 7")
     row = (np.asarray(image) == colour).all(2).sum(1).max()
     assert row == pytest.approx(260 * expected.max(), abs=2)
+
+
+def test_second_opinion_is_below_the_answer(
+    classifier: Classifier, pictures: list[Path], texts: Texts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explanation, "feature_maps", lambda *_: [random_maps(1, 9, 9)])
+    opinion = Opinion(0.625 * np.eye(10)[4] + 0.0125, 0.125, 0.125)
+    [examined] = classifier.examine([pictures[7]])
+    examined = examined._replace(opinion=opinion)
+    image = explanation.draw(classifier, examined, classifier.prediction(examined))
+    (answer, (*_, above)), (second, (_, top, right, bottom)) = texts[-2:]
+    assert answer.startswith("answer: 7  (")
+    assert second == (
+        "second opinion, of the reader: 4  (63.7 %)        several digits 12.5 %"
+        "        no digit 12.5 %"
+    )
+    assert above <= top and right <= image.width and bottom <= image.height
 
 
 @pytest.fixture

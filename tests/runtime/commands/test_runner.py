@@ -7,6 +7,8 @@ import pytest
 
 from digits.commands import inputs, runner
 from digits.errors import DigitsError
+from digits.inference.model_file import BUNDLED_READER
+from digits.system import cpu_count
 from digits.terminal import ErrorReporter
 from tests.conftest import Run
 from tests.runtime.conftest import no_free_file_descriptors
@@ -56,3 +58,46 @@ def test_too_many_open_files_is_one_error(
     with no_free_file_descriptors():
         code, out, err = run(*words)
     assert (code, out, err) == (1, "", f"error: {TOO_MANY_FILES}\n")
+
+
+@pytest.mark.parametrize(
+    ("files", "jobs", "expected"),
+    [
+        (["a.png"], None, 1),
+        (["a.png"], 4, 1),
+        (["a.png", "b.png"], None, 1),
+        (["a.png", "b.png"], 4, 4),
+        (["a.png", "-"], 4, 1),
+        (["a.png"] * 500, None, cpu_count()),
+        (["a.png"] * 500, 1, 1),
+    ],
+)
+def test_process_count(files: list[str], jobs: int | None, expected: int) -> None:
+    assert runner.process_count(files, jobs) == expected
+
+
+@pytest.mark.parametrize(("jobs", "threads"), [([], 5), (["--jobs", "1"], 5), (["--jobs", "2"], 1)])
+def test_lone_process_reads_with_all_cores(
+    run: Run, pictures: list[Path], monkeypatch: pytest.MonkeyPatch, jobs: list[str], threads: int
+) -> None:
+    monkeypatch.setattr(runner, "cpu_count", lambda: 5)
+    tasks: list[runner.Read] = []
+    monkeypatch.setattr(runner, "run", lambda task, *_: tasks.append(task))
+    run("read", *pictures, *jobs)
+    assert [task.options.threads for task in tasks] == [threads]
+
+
+def test_read_needs_no_classifier(
+    run: Run, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """$DIGITS_MODEL may name anything, and be pinned to anything."""
+    expected = run("read", pictures[7])
+    (tmp_path / "damaged.onnx").write_bytes(b"no model")
+    monkeypatch.setenv("DIGITS_MODEL_SHA256", "0" * 64)
+    for model in (tmp_path / "damaged.onnx", tmp_path / "missing.onnx", BUNDLED_READER):
+        monkeypatch.setenv("DIGITS_MODEL", str(model))
+        assert run("read", pictures[7]) == expected
+        assert run("predict", pictures[7])[:2] == (1, "")
+    monkeypatch.setenv("DIGITS_READER", str(tmp_path / "damaged.onnx"))
+    code, out, err = run("read", pictures[7])
+    assert (code, out) == (1, "") and "damaged.onnx" in err

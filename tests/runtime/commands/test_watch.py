@@ -400,7 +400,7 @@ def test_full_disk_is_retried(
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
     for _ in pictures:
         assert read_line(process.stdout)
-    assert terminate(process)[2] == "it works again\n"
+    assert terminate(process)[2] == "recovered\n"
     rows = (tmp_path / "results.csv").read_text().splitlines()
     assert len(rows) == len(set(rows)) == 11
 
@@ -472,7 +472,7 @@ def test_too_many_open_files_end_without_a_row(
 
     shutil.copy(pictures[1], bench.inbox)
     bench.advance(0)
-    monkeypatch.setattr("digits.vision.picture.open", no, raising=False)
+    monkeypatch.setattr("digits.images.picture.open", no, raising=False)
     with pytest.raises(DigitsError, match="raise `ulimit -n`"):
         bench.advance(2)
     assert not bench.results.read_bytes()

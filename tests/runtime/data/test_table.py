@@ -101,3 +101,62 @@ def test_names_that_only_look_escaped_are_kept(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     raw = os.fsencode("\n".join(["file,digit", *(f"{name},7" for name in names)]))
     assert [name for name, _ in read_rows(tmp_path / "any.csv", raw)[0]] == names
+
+
+PAGES = [("a b.png", "12.5  -3\n7"), ("c.png", ""), ("d.png", "90")]
+PAGE_TABLE = 'file,text,by\na b.png,"12,5 -3/7",x\nc.png,,y\nd.png, 90 /,z\n'
+
+
+def read_pages(path: Path, text: str, encoding: str = "utf-8") -> tuple[list[object], list[str]]:
+    """Return the names, relative to the table, with their texts, and the errors."""
+    path.write_bytes(text.encode(encoding))
+    errors: list[DigitsError] = []
+    found = table.page_rows(path, errors.append)
+    return [(str(file.relative_to(path.parent)), text) for file, text in found], list(
+        map(str, errors)
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PAGE_TABLE,
+        "File;by;TEXT\na b.png;x;12,5 -3/7\nc.png;y;\nd.png;;90\n;;\n",
+        'file\ttext\na b.png\t"12.5   \u22123\n7"\nc.png\t\nd.png\t90\n',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_table_of_pages(tmp_path: Path, text: str, encoding: str) -> None:
+    assert read_pages(tmp_path / "any.csv", text, encoding) == (PAGES, [])
+
+
+@pytest.mark.parametrize(
+    ("row", "cause"),
+    [
+        ("b.png,12 kg", "the text may have digits, minus signs and points, not 'g'"),
+        ("b.png,\u0663", "not '\u0663'"),  # a digit, but none that is read
+        ("b.png,12,5", "more cells than columns"),
+        ("b.png", "file or text is missing"),
+        (",12", "file or text is missing"),
+        ("b.png," + "1" * 5000, "the text has 5,000 symbols; at most 4,096"),
+    ],
+)
+def test_invalid_page_costs_its_row(tmp_path: Path, row: str, cause: str) -> None:
+    path = tmp_path / "any.csv"
+    found, [error] = read_pages(path, f"file,text\na.png,1\n{row}\nc.png,3\n")
+    assert found == [("a.png", "1"), ("c.png", "3")]
+    assert error.startswith(f"{path}, line 3: ") and cause in error
+
+
+@pytest.mark.parametrize(
+    ("header", "cause"),
+    [
+        ("file,digits,source,licence", "its columns are file, digits, source, licence; needs file"),
+        ("text,digit", "needs file and text"),
+        ("file,text,text", "several columns are named text"),
+        ("file,text,confidence", "correct the texts, and keep only the columns file and text"),
+    ],
+)
+def test_invalid_header_of_pages_is_an_error(tmp_path: Path, header: str, cause: str) -> None:
+    with pytest.raises(DataError, match=cause):
+        read_pages(tmp_path / "any.csv", f"{header}\na.png,1,2,3\n")

@@ -1,15 +1,18 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from onnx import GraphProto, NodeProto, TensorProto, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 from digits.errors import ModelError
-from digits.inference import graph
-from digits.inference.model_file import BUNDLED
+from digits.inference import graph, shapes
+from digits.inference.interface import CLASSIFIER, READER, Size
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.inference.protobuf import bytes_field
+from tests.robustness import forgery
 
 RAW = Path(BUNDLED).read_bytes()
 
@@ -41,6 +44,46 @@ def test_bundled_graph_matches_the_onnx_package() -> None:
         values += int(np.prod(lengths[1:])) if lengths[:1] == [0] else 0
     assert found.values == values
     assert sum(found.operators.values()) == len(model.graph.node)
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 200)])
+def test_reader_shapes_match_the_onnx_package(height: int, width: int) -> None:
+    raw = Path(BUNDLED_READER).read_bytes()
+    lengths = {"height": height, "width": width, "rows": height // 4, "columns": width // 4}
+    size = Size(lengths, max_live=10**9, max_values=10**9, max_products=10**12)
+    found = graph.read(raw, "bundled", READER._replace(sizes=(size,)))
+    model = onnx.load_from_string(raw)
+    dims = model.graph.input[0].type.tensor_type.shape.dim
+    dims[2].dim_value, dims[3].dim_value = height, width
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    values = height * width + 17 * height * width // 16
+    for value in inferred.value_info:
+        shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        values += int(np.prod(shape[1:])) if shape[:1] == [0] else 0
+    assert found.values == values
+    assert sum(found.operators.values()) == len(model.graph.node)
+
+
+def test_limits_of_a_page_leave_room_for_the_reader() -> None:
+    """But not much: twice its products, half more memory, and a fifth more values."""
+    raw = Path(BUNDLED_READER).read_bytes()
+    for size in READER.sizes:
+        for limit, share in (("max_live", 0.6), ("max_values", 0.8), ("max_products", 0.5)):
+            limits: dict[str, Any] = {limit: int(getattr(size, limit) * share)}
+            strict = READER._replace(sizes=(size._replace(**limits),))
+            with pytest.raises(ModelError, match="needs more memory or time"):
+                graph.read(raw, "forged.onnx", strict)
+
+
+def test_values_that_are_no_longer_needed_take_no_memory() -> None:
+    """As in onnxruntime; a sum of all is another thing."""
+    chain = [helper.make_node("Relu", ["pixels"], ["r0"])]
+    chain += [helper.make_node("Relu", [f"r{n}"], [f"r{n + 1}"]) for n in range(40)]
+    graph.read(forgery.reader(*chain).SerializeToString(), "chain", READER)
+    alive = [helper.make_node("Add", [f"r{40 - n}", f"s{n}"], [f"s{n + 1}"]) for n in range(40)]
+    first = helper.make_node("Relu", ["pixels"], ["s0"])
+    with pytest.raises(ModelError, match="needs more memory or time"):
+        graph.read(forgery.reader(*chain, first, *alive).SerializeToString(), "all", READER)
 
 
 def duplicate_name(model: GraphProto) -> None:
@@ -106,14 +149,14 @@ def duplicate_attribute(model: GraphProto) -> None:
     [
         (duplicate_name, "invalid tensor"),
         (move_first_node_to_end, "the inputs or attributes of its"),
-        (change_shape, "'fc3.weight.int' is no int8 of shape"),
-        (overflow_shape, "'fc3.weight.int' is no int8 of shape"),
+        (change_shape, "bytes, too many or too few for int8 of shape"),
+        (overflow_shape, "bytes, too many or too few for int8 of shape"),
         (add_empty_tensor, "invalid tensor 'empty'"),
-        (change_type, "'fc3.weight.int' is no type 8 of shape"),
+        (change_type, "'fc3.weight.int' has an unsupported type: type 8"),
         (add_input, "the inputs or attributes of its Softmax don't fit"),
         (add_output, "the inputs or attributes of its Gemm don't fit"),
         (remove_name, "invalid tensor ''"),
-        (rename_output, "doesn't output ten probabilities for a digit"),
+        (rename_output, "doesn't output probabilities of shape [10]"),
         (change_attribute, "Softmax has the attribute 'axis'"),
         (change_attribute_type, "Softmax has the attribute 'axis'"),
         (duplicate_attribute, "Softmax has the attribute 'axis'"),
@@ -146,7 +189,15 @@ def test_two_graphs_or_none_are_refused() -> None:
     assert "the input should be images" in refusal(model.SerializeToString())
 
 
-@pytest.mark.parametrize("limit", ["_MAX_WEIGHTS", "_MAX_VALUES", "_MAX_PRODUCTS"])
-def test_graph_over_a_limit_is_refused(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, limit, 3000)
+@pytest.mark.parametrize("limit", ["max_live", "max_values", "max_products"])
+def test_graph_over_a_limit_is_refused(limit: str) -> None:
+    [size] = CLASSIFIER.sizes
+    limits: dict[str, Any] = {limit: 3000}
+    strict = CLASSIFIER._replace(sizes=(size._replace(**limits),))
+    with pytest.raises(ModelError, match="needs more memory or time"):
+        graph.read(RAW, "forged.onnx", strict)
+
+
+def test_graph_with_too_many_weights_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shapes, "_MAX_WEIGHTS", 3000)
     assert "needs more memory or time" in refusal(RAW)

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from digits.errors import ModelError
 from digits.inference import metadata
-from digits.inference.model_file import BUNDLED
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
 
-RAW = Path(BUNDLED).read_bytes()
+RAW, READER_RAW = Path(BUNDLED).read_bytes(), Path(BUNDLED_READER).read_bytes()
+READER_METADATA = metadata.read_reader(READER_RAW, "bundled")
 BUNDLED_METADATA = metadata.read(RAW, "bundled")
 
 
@@ -21,6 +22,39 @@ def test_metadata_of_the_bundled_model() -> None:
     assert BUNDLED_METADATA.test_accuracy >= 0.992
     assert BUNDLED_METADATA.test_accuracy_float - BUNDLED_METADATA.test_accuracy <= 0.0005
     assert len(RAW) <= 60_000
+
+
+def test_file_without_a_task_is_a_classifier() -> None:
+    assert b"task" not in RAW
+    assert BUNDLED_METADATA.task == metadata.read_task(RAW, "") == "classifier"
+    assert metadata.read_task(READER_RAW, "") == "reader"
+
+
+def test_reader_metadata_survive_writing_and_reading() -> None:
+    about = READER_METADATA._replace(
+        seed=12, centre_shift=-0.75, validation_error=1.25, training_pages=2_560_000
+    )
+    assert metadata.read_reader(metadata.add_metadata(READER_RAW, about), "changed") == about
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"centre_temperature": 0.0}, "centre_temperature is not a number above 0"),
+        ({"temperature": "nan"}, "temperature is not a number above 0"),
+        ({"centre_shift": "inf"}, "centre_shift is not finite"),
+        ({"validation_error": "nan"}, "validation_error is not finite"),
+        ({"rejection_threshold": -0.1}, "rejection_threshold is not between 0 and 1"),
+        ({"validation_pages": "many"}, "validation_pages is not a number"),
+        ({"kernels": "quantum"}, "kernels is 'quantum'"),
+        ({"task": "writer"}, "task is 'writer', not classifier or reader"),
+        ({"task": "classifier"}, "is a classifier; `digits read` needs a reader"),
+    ],
+)
+def test_invalid_reader_metadata_are_refused(change: dict[str, Any], message: str) -> None:
+    forged = metadata.add_metadata(READER_RAW, READER_METADATA._replace(**change))
+    with pytest.raises(ModelError, match=f"forged.onnx:? {message}"):
+        metadata.read_reader(forged, "forged.onnx")
 
 
 def test_later_metadata_replace_earlier_ones() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from digits.inference.operators import BATCH, OPERATORS, Shape
+from digits.inference.operators import BATCH, OPERATORS, READER_OPERATORS, Shape
 
 BATCHES = 5  # replaces BATCH for onnx
 small = st.integers(1, 4)
@@ -16,7 +16,8 @@ size = st.integers(1, 12)
 def infer_shape(operator: str, inputs: list[Shape], **attributes: list[int]) -> Shape | None:
     """Infer the shape; None if the inputs don't fit, or a dimension is below 1."""
     try:
-        shape = OPERATORS[operator].infer(inputs, attributes).shapes[0]
+        operators = OPERATORS | READER_OPERATORS
+        shape = operators[operator].infer(inputs, attributes).shapes[0]
     except (ValueError, LookupError):
         return None
     return None if min(shape[1:], default=1) < 1 else shape
@@ -172,3 +173,71 @@ def test_products_and_unfolded_values() -> None:
     assert convolved.unfolded == 3 * 9 * 8 * 10
     assert OPERATORS["Gemm"].infer([(BATCH, 6), (4, 6), (4,)], {"transB": [1]}).products == 24
     assert OPERATORS["Gemm"].infer([(7, 6), (4, 6), (4,)], {"transB": [1]}).products == 7 * 24
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    size,
+    size,
+    st.lists(small, min_size=2, max_size=2),
+    st.lists(small, min_size=2, max_size=2),
+    st.integers(0, 2),
+)
+def test_dilated_convolution_shapes_match_onnx(
+    height: int, width: int, window: list[int], dilations: list[int], pad: int
+) -> None:
+    inputs: list[Shape] = [(BATCH, 2, height, width), (3, 2, *window)]
+    attributes = {"kernel_shape": window, "dilations": dilations, "pads": [pad] * 4}
+    found = infer_shape("Conv", inputs, **attributes)
+    sides = [(length - 1) * gap + 1 for length, gap in zip(window, dilations, strict=True)]
+    if window_fits(height, width, sides, (pad,) * 4):
+        assert found == infer_shape_with_onnx("Conv", inputs, **attributes) is not None
+    else:
+        assert found is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(size, size, st.lists(small, min_size=2, max_size=2), small, st.integers(0, 2))
+def test_average_shapes_match_onnx(
+    height: int, width: int, window: list[int], stride: int, pad: int
+) -> None:
+    inputs: list[Shape] = [(BATCH, 2, height, width)]
+    attributes = {"kernel_shape": window, "strides": [stride] * 2, "pads": [pad] * 4}
+    found = infer_shape("AveragePool", inputs, **attributes)
+    if window_fits(height, width, window, (pad,) * 4):
+        assert found == infer_shape_with_onnx("AveragePool", inputs, **attributes) is not None
+    else:
+        assert found is None
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "result"),
+    [
+        ("Resize", [(BATCH, 2, 3, 4), (), (1, 1, 8, 8)], (BATCH, 2, 24, 32)),
+        ("Resize", [(BATCH, 2, 3, 4), (), (1, 1, 1, 2)], (BATCH, 2, 3, 8)),
+        ("Resize", [(BATCH, 2, 3, 4), (), (2, 1, 8, 8)], None),
+        ("Resize", [(BATCH, 2, 3, 4), (), (1, 1, 0, 8)], None),
+        ("Resize", [(BATCH, 2, 3), (), (1, 1, 8, 8)], None),
+        ("Resize", [(BATCH, 2, 3, 4), (), ()], None),
+        ("DepthToSpace", [(BATCH, 8, 3, 4)], (BATCH, 2, 6, 8)),
+        ("DepthToSpace", [(BATCH, 6, 3, 4)], None),
+        ("DepthToSpace", [(BATCH, 8, 3)], None),
+        ("Clip", [(BATCH, 8, 3), (), ()], (BATCH, 8, 3)),
+        ("Sqrt", [(BATCH, 8, 3)], (BATCH, 8, 3)),
+        ("Div", [(BATCH, 8, 3), (BATCH, 1, 3)], (BATCH, 8, 3)),
+        ("Sub", [(BATCH, 8, 3), (BATCH, 2, 3)], None),
+    ],
+)
+def test_shapes_of_a_readers_operators(
+    operator: str, inputs: list[Shape], result: Shape | None
+) -> None:
+    assert infer_shape(operator, inputs) == result
+
+
+def test_work_of_convolutions_and_means_per_page() -> None:
+    image, kernel = (BATCH, 3, 10, 12), (5, 3, 3, 3)
+    dilated = {"kernel_shape": [3, 3], "dilations": [2, 2]}
+    convolved = READER_OPERATORS["Conv"].infer([image, kernel, (5,)], dilated)
+    assert convolved.products == 5 * 3 * 9 * 6 * 8
+    averaged = READER_OPERATORS["AveragePool"].infer([image], {"kernel_shape": [3, 3]})
+    assert averaged.products == 16 * 3 * 9 * 8 * 10

@@ -14,7 +14,7 @@ from digits.commands.runner import ClassifierOptions, Predict, Read
 from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED, inspect
+from digits.inference.model_file import BUNDLED, BUNDLED_READER, inspect
 from tests.conftest import Run
 
 RAW = Path(BUNDLED).read_bytes()
@@ -62,7 +62,7 @@ def test_invalid_sha256_is_an_error(wrong: str, run: Run, monkeypatch: pytest.Mo
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["predict", "read", "watch", "eval", "info", "bench", "serve"])
+@pytest.mark.parametrize("command", ["predict", "watch", "eval", "info", "bench", "serve"])
 @pytest.mark.parametrize("pinned_by", ["option", "environment"])
 def test_every_command_refuses_another_model(
     run: Run,
@@ -75,7 +75,6 @@ def test_every_command_refuses_another_model(
 ) -> None:
     arguments: list[object] = {
         "predict": [pictures[7], "--model", other_model],
-        "read": [pictures[7], "--model", other_model],
         "watch": [tmp_path, tmp_path / "results.csv", "--model", other_model],
         "serve": ["--port", 0, "--model", other_model],
     }.get(command, [other_model])
@@ -90,7 +89,33 @@ def test_every_command_refuses_another_model(
     assert not (tmp_path / "results.csv").exists()
 
 
-@pytest.mark.parametrize("command", ["predict", "read", "info"])
+@pytest.mark.parametrize("command", ["read", "info", "bench"])
+@pytest.mark.parametrize("pinned_by", ["option", "environment"])
+def test_every_command_refuses_another_reader(
+    run: Run,
+    pictures: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    pinned_by: str,
+) -> None:
+    raw = Path(BUNDLED_READER).read_bytes()
+    own = hashlib.sha256(raw).hexdigest()
+    other = metadata.add_metadata(raw, metadata.read_reader(raw, ""))
+    path = tmp_path / "other.onnx"
+    path.write_bytes(other)
+    arguments: list[object] = [pictures[7], "--model", path] if command == "read" else [path]
+    if pinned_by == "option":
+        arguments += ["--model-sha256", own]
+    else:
+        monkeypatch.setenv("DIGITS_READER_SHA256", own)
+    code, out, err = run(command, *arguments)
+    assert (code, out) == (1, "")
+    found = hashlib.sha256(other).hexdigest()
+    assert err == f"error: {path} is the wrong model: its SHA-256 is {found}, not {own}\n"
+
+
+@pytest.mark.parametrize("command", ["predict", "info"])
 def test_bundled_model_can_be_pinned(run: Run, pictures: list[Path], command: str) -> None:
     arguments = [] if command == "info" else [pictures[7]]
     assert run(command, *arguments, "--model-sha256", OWN)[0] == 0

@@ -29,31 +29,18 @@ def page(split: Split) -> Sheet:
 @pytest.mark.parametrize("squared", [False, True])
 @pytest.mark.parametrize("grey", [100, 150])
 @pytest.mark.parametrize("tilt", [0, 4, -9, 13])
-@pytest.mark.parametrize("parts", [1, 3])
-def test_ruled_and_squared_paper(
-    test_slice: Split, squared: bool, grey: int, tilt: float, parts: int
-) -> None:
+def test_ruled_and_squared_paper(test_slice: Split, squared: bool, grey: int, tilt: float) -> None:
     ruled = page(test_slice)
     ruled.rule(40, squared, grey)
     written = inked(page(test_slice).photograph(tilt))
     mask = inked(ruled.photograph(tilt))
-    cleaned = remove_lines(mask, THICKEST, parts)
+    cleaned = remove_lines(mask, THICKEST)
     middle = slice(60, 440), slice(80, 620)
     lines = (mask & ~written)[middle]
     assert lines.sum() > 0.8 * written.sum()  # what there was to remove
     assert (cleaned & ~written)[middle].sum() < 0.15 * lines.sum()
     # What crosses a line stays.
     assert (cleaned & written).sum() > 0.97 * (mask & written).sum()
-
-
-def test_parts_follow_curled_paper() -> None:
-    mask = np.zeros((400, 600), np.bool_)
-    x = np.arange(600)
-    for top in range(50, 350, 50):
-        y = top + np.round(25 * np.sin(x * np.pi / 600)).astype(int)
-        mask[y, x] = mask[y + 1, x] = True
-    assert remove_lines(mask, 4, parts=1).sum() > 0.5 * mask.sum()
-    assert remove_lines(mask, 4, parts=5).sum() < 0.1 * mask.sum()
 
 
 def test_thick_is_no_line() -> None:
@@ -71,12 +58,11 @@ def test_short_is_no_line() -> None:
     assert not remove_lines(mask, 5).any()
 
 
-@pytest.mark.parametrize("parts", [1, 3])
-def test_row_of_digits_is_no_line(test_slice: Split, parts: int) -> None:
+def test_row_of_digits_is_no_line(test_slice: Split) -> None:
     sheet = Sheet(300, 900)
     sheet.write(chosen(test_slice, "77777777777777777"), 20, 100, size=60, gap=2)
     mask = np.asarray(sheet.ink) > 100
-    assert remove_lines(mask, 7, parts).sum() > 0.98 * mask.sum()
+    assert remove_lines(mask, 7).sum() > 0.98 * mask.sum()
 
 
 @pytest.mark.parametrize("digit", ["0", "1", "7", "8"])
@@ -107,11 +93,10 @@ def test_remove_lines_keeps_input() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 120), (3, 150), (120, 1), (101, 2), (2, 2)])
-@pytest.mark.parametrize("parts", [1, 3, 7])
-def test_degenerate_shapes(shape: tuple[int, int], parts: int) -> None:
+def test_degenerate_shapes(shape: tuple[int, int]) -> None:
     """A picture that is only a line once had a single bin without neighbours."""
     for mask in (np.ones(shape, np.bool_), np.zeros(shape, np.bool_)):
-        cleaned = remove_lines(mask, 3, parts)
+        cleaned = remove_lines(mask, 3)
         assert cleaned.shape == shape
         assert not (cleaned & ~mask).any()
 
@@ -123,10 +108,9 @@ def test_degenerate_shapes(shape: tuple[int, int], parts: int) -> None:
     st.integers(0, 2**32),
     st.floats(0, 1),
     st.integers(1, 20),
-    st.integers(1, 4),
 )
 def test_remove_lines_only_removes(
-    height: int, width: int, seed: int, share: float, thickest: int, parts: int
+    height: int, width: int, seed: int, share: float, thickest: int
 ) -> None:
     mask = np.random.default_rng(seed).random((height, width)) < share
-    assert not (remove_lines(mask, thickest, parts) & ~mask).any()
+    assert not (remove_lines(mask, thickest) & ~mask).any()

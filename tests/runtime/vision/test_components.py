@@ -126,24 +126,11 @@ def test_mask_of_window(mask: np.ndarray, data: st.DataObject) -> None:
         data.draw(st.integers(box.right, mask.shape[1])),
         data.draw(st.integers(box.bottom, mask.shape[0])),
     )
-    shown = np.isin(components.label_map(mask.shape), chosen)
+    shown = np.zeros(mask.shape, np.bool_)
+    for y, x in set().union(*(pixels(components, number, mask.shape) for number in chosen)):
+        shown[y, x] = True
     expected = shown[window.top : window.bottom, window.left : window.right]
     assert (components.mask(chosen, window) == expected).all()
-
-
-@given(MASKS, st.data())
-def test_label_map(mask: np.ndarray, data: st.DataObject) -> None:
-    components = label_components(mask, mask.astype(np.uint8))
-    labels = components.label_map(mask.shape)
-    assert labels.shape == mask.shape
-    assert labels.dtype == np.int32
-    assert ((labels >= 0) == mask).all()
-    for number in range(components.size):
-        assert places(labels == number) == pixels(components, number, mask.shape)
-    some = st.lists(st.booleans(), min_size=components.size, max_size=components.size)
-    kept = np.array(data.draw(some), np.bool_)
-    left = components.select(kept).label_map(mask.shape)
-    assert ((left >= 0) == np.isin(labels, np.flatnonzero(kept))).all()
 
 
 def test_box_of_several_components() -> None:
@@ -211,8 +198,7 @@ def test_components_of_noise(share: float) -> None:
     mask = np.random.default_rng(0).random((300, 300)) < share
     components = label_components(mask, mask.astype(np.uint8))
     assert components.mass.sum() == mask.sum()
-    labels = components.label_map(mask.shape)
-    assert set(np.unique(labels[mask])) == set(range(components.size))
+    assert set(components.labels) == set(range(components.size))
     check_runs(components)
 
 
@@ -232,6 +218,5 @@ def test_no_ink_has_no_components(shape: tuple[int, int]) -> None:
     components = label_components(mask, mask.astype(np.uint8))
     assert components.size == 0
     assert components.first.tolist() == [0]
-    assert (components.label_map(shape) == -1).all()
     assert len(components.mass) == len(components.peak) == 0
     assert components.select(np.zeros(0, np.bool_)).size == 0

@@ -11,7 +11,14 @@ from digits.vision import weights
 from digits.vision.components import Box, Component
 from digits.vision.frame import DIGIT_SIDE, to_mnist
 from digits.vision.hypotheses import KINDS, Hypothesis, propose
-from digits.vision.judge import FEATURES, SEVERAL_FEATURES, Judgement, features, judge
+from digits.vision.judge import (
+    FEATURES,
+    SEVERAL_FEATURES,
+    Judgement,
+    features,
+    is_doubtful,
+    judge,
+)
 
 SHAPE = 200, 300
 
@@ -313,3 +320,31 @@ def test_pens_of_several_are_compared_in_pixels_of_the_picture(
     evidence = judging.several_features(found, values)
     assert evidence is not None
     assert evidence[SEVERAL_FEATURES.index("pen")] == pytest.approx(apart)
+
+
+@pytest.mark.parametrize(("confidence", "doubtful"), [(0.69, True), (0.7, False), (0.99, False)])
+def test_unsure_digit_is_doubtful(confidence: float, doubtful: bool) -> None:
+    judgement = Judgement(sure(3, confidence).astype(float), np.ones(1), 0.0, 0.0)
+    assert is_doubtful([made()], judgement, 0.6999) == doubtful
+
+
+def test_blank_picture_is_not_doubtful() -> None:
+    assert not is_doubtful([], Judgement(np.full(10, 0.1), np.zeros(0), 0.0, 1.0), 0.7)
+
+
+@pytest.mark.parametrize(
+    ("kind", "height", "doubtful"),
+    [
+        ("second", 60, True),
+        ("second", 31, True),
+        ("second", 29, False),  # dirt, or the bar of a 5
+        ("second", 119, True),
+        ("second", 121, False),  # the edge of a sheet
+        ("all", 60, False),
+    ],
+)
+def test_sure_digit_is_doubtful_beside_one_as_high(kind: str, height: int, doubtful: bool) -> None:
+    """The likeliest hypothesis is 60 pixels high, the other one says whether more is there."""
+    found = [made(), made("alone", Box(0, 0, 9, 200)), made(kind, Box(200, 0, 230, height))]
+    judgement = Judgement(sure(3).astype(float), np.array([0.9, 0.05, 0.05]), 0.0, 0.0)
+    assert is_doubtful(found, judgement, 0.7) == doubtful

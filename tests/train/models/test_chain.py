@@ -20,9 +20,10 @@ def lenet5(**changes: nn.Module) -> Network:
     return network(**(layers | changes))
 
 
-@pytest.mark.parametrize("architecture", models.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ["lenet5", "vgg16"])
 def test_own_networks_can_be_exported(architecture: str) -> None:
     model = models.build(architecture).train()
+    assert isinstance(model, Network)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     chain.check(model)
     assert model.training

@@ -46,6 +46,7 @@ def test_register_class_in_file(tiny: Path) -> None:
     assert [name for name, _ in models.build("tiny").named_children()][-1] == "fc"
     assert models.get_recipe("tiny", "default").epochs == 5
     network = models.get_network("tiny")
+    assert issubclass(network, models.Network)
     assert (network.kernels, network.threads, network.mixed_precision) == ("float", None, False)
     assert models.register(f"{tiny}:Tiny") == "tiny"  # as network and as teacher
     assert not list(tiny.parent.glob("__pycache__"))

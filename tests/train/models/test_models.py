@@ -50,7 +50,7 @@ def test_vgg16_pads_with_paper_to_32() -> None:
     assert (features == features[:, :, :1, :1]).all()  # the border looks like the middle
 
 
-@pytest.mark.parametrize("architecture", models.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ["lenet5", "vgg16"])
 @pytest.mark.parametrize("batch", [1, 5])
 def test_pixels_in_logits_out(architecture: str, batch: int) -> None:
     torch.manual_seed(0)  # of a thousand networks one gives ten logits that are all positive

@@ -1,32 +1,44 @@
 """The networks: uint8 pixels in, logits out. Each is one file, with its recipes.
 
-Each is a plain chain of named layers, which the exporter can walk and a student can read.
+Those that classify digits are plain chains of named layers, which the exporter can walk and a
+student can read; the reader, which finds the symbols of a page, has branches.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from digits.errors import DigitsError
-from digits_train.config import Recipe
+from digits_train.config import ReaderRecipe, Recipe
 from digits_train.models import custom
 from digits_train.models.lenet5 import LeNet5
-from digits_train.models.network import Network, Normalize
+from digits_train.models.network import BaseNetwork, Network, Normalize
+from digits_train.models.reader import Reader
 from digits_train.models.vgg16 import VGG16
 
 __all__ = [
     "ARCHITECTURES",
     "VGG16",
+    "AnyNetwork",
+    "BaseNetwork",
     "LeNet5",
     "Network",
     "Normalize",
+    "Reader",
     "build",
     "get_network",
     "get_recipe",
     "register",
 ]
 
+AnyNetwork = Network | Reader
+
 # `register` adds the user's own.
-ARCHITECTURES: dict[str, type[Network]] = {"lenet5": LeNet5, "vgg16": VGG16}
+ARCHITECTURES: dict[str, type[Network] | type[Reader]] = {
+    "lenet5": LeNet5,
+    "vgg16": VGG16,
+    "reader": Reader,
+}
 
 
 def register(spec: str) -> str:
@@ -47,7 +59,7 @@ def register(spec: str) -> str:
     return name
 
 
-def get_network(architecture: str) -> type[Network]:
+def get_network(architecture: str) -> type[Network] | type[Reader]:
     """The class of a network. Raises DigitsError for an unknown name."""
     if architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
@@ -58,17 +70,17 @@ def get_network(architecture: str) -> type[Network]:
     return ARCHITECTURES[architecture]
 
 
-def build(architecture: str) -> Network:
+def build(architecture: str) -> AnyNetwork:
     """A new network with random weights. Raises DigitsError for an unknown name."""
     return get_network(architecture)()
 
 
-def get_recipe(architecture: str, name: str, **changes: Any) -> Recipe:
+def get_recipe(architecture: str, name: str, **changes: Any) -> Recipe | ReaderRecipe:
     """The network's recipe called `name`, with those changes that are not None.
 
     Raises DigitsError for an unknown name or a value out of range.
     """
-    recipes = get_network(architecture).recipes
+    recipes: Mapping[str, Recipe | ReaderRecipe] = get_network(architecture).recipes
     if name not in recipes:
         raise DigitsError(f"no recipe called {name!r}; there are: {', '.join(recipes)}")
     given = {field: value for field, value in changes.items() if value is not None}

@@ -8,13 +8,7 @@ from torch import nn
 from digits_train.config import AUGMENTATION, CLASSIC, WRITING, Recipe
 from digits_train.models.network import Network, Normalize
 
-# Validation accuracy, one run each, seed 0; seeds differ by 0.05 points. 20 epochs:
-# AdamW at 2e-3 and 4e-3 99.28 and 99.43 %, SGD at 0.05 and 0.1 99.50 and 99.39 %. 100 epochs,
-# bounds a fifth smaller than these: validation loss 0.0192 without pen and camera, 0.0187 with
-# them; these 0.0185 (99.60 %). Bounds a fifth larger, 140 epochs: after four fifths 0.0212 instead
-# of 0.0183. The last eighth of the epochs without augmentation: 0.0201 instead of 0.0211;
-# `default`, mean of three seeds, 0.0223 instead of 0.0230, and 1.3 instead of 1.6 % of non-digits
-# pass.
+# What else was tried is in docs/results.md; `python -m tests.benchmarks.ablation` measures the rest.
 _QUICK = Recipe(
     "quick",
     epochs=30,
@@ -27,11 +21,6 @@ _QUICK = Recipe(
     augmentation=WRITING,
     no_aug_fraction=0.125,
 )
-# 12 epochs of this recipe: SGD at 0.05 and 0.1 99.30 and 99.38 %, batches of 64 99.29 %, AdamW at
-# 3e-3 99.22 %, Muon at 0.02 and 0.05 99.34 and 99.11 %; 30 epochs: SGD 99.37 %, Muon 99.36 %, with
-# losses of 0.0236 and 0.0282. Twice the shares of lines, paper and specks: 99.37 % after 30 epochs,
-# these 99.44 % after 20. Twice as many drawn digits, 12 epochs: 99.38 instead of 99.39 %, and 96.6
-# instead of 92.7 % of the 1s with an upstroke; `python -m tests.benchmarks.ablation` has the rest.
 _DEFAULT = replace(
     _QUICK,
     name="default",

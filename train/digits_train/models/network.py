@@ -1,12 +1,13 @@
 """What all networks share."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from digits.inference.metadata import Kernels
-from digits_train.config import Recipe
+from digits_train.config import BaseRecipe, Recipe
 
 
 class Normalize(nn.Module):
@@ -46,11 +47,12 @@ def probabilities(logits: Tensor, none_logit: float = 0.0) -> Tensor:
     return eleven[:, :NONE] + eleven[:, NONE:] / NONE
 
 
-class Network(nn.Sequential):
-    """A chain of named layers from pixels to logits."""
+class BaseNetwork(nn.Module):
+    """What training needs to know of any network."""
 
-    recipes: Mapping[str, Recipe]  # how to train it; without --recipe, `default`
-    kernels: Kernels = "float"  # onnxruntime's fastest for the quantized file
+    task: Literal["classification", "detection"]
+    side: int  # pixels of the pictures that it is trained on
+    recipes: Mapping[str, BaseRecipe]  # how to train it; without --recipe, `default`
     threads: int | None = None  # for training on a CPU; None: one per core
     mixed_precision: bool = False  # whether training gains from bfloat16
 
@@ -70,6 +72,15 @@ class Network(nn.Sequential):
             if not weights[name].isfinite().all():
                 raise ValueError(f"{name} has NaN or infinite weights")
         self.load_state_dict(weights)
+
+
+class Network(BaseNetwork, nn.Sequential):
+    """A chain of named layers from a digit's pixels to logits."""
+
+    task = "classification"
+    side = 28
+    recipes: Mapping[str, Recipe]
+    kernels: Kernels = "float"  # onnxruntime's fastest for the quantized file
 
 
 def _kind(tensor: Tensor) -> str:

@@ -1,5 +1,7 @@
 // The answer: the digits, the probabilities of one of them, and what the network saw of it.
 
+const SYMBOLS = "0123456789-."; // in the order of their probabilities
+
 export class Answer {
   /** chose(index): called when a person wants to see another digit. */
   constructor(elements, chose) {
@@ -36,7 +38,7 @@ export class Answer {
     this.#pixels(frame);
   }
 
-  /** lines of columns of digits, as the API gives them, and which of them is looked at. */
+  /** lines of columns of digits or symbols, as the API gives them, and which is looked at. */
   show(lines, chosen) {
     const digits = lines.flat(2);
     const focused = this.text.contains(document.activeElement);
@@ -61,12 +63,12 @@ export class Answer {
     this.buttons.forEach((button, index) => button.setAttribute("aria-pressed", index === chosen));
     const digit = digits[chosen];
     this.status.textContent = sentence(digits, digit);
-    this.#probabilities(digit.frame && digit.probabilities);
+    this.#probabilities(digit.frame !== null && digit.probabilities);
     this.#pixels(digit.frame);
   }
 
-  #button(digit, index) {
-    const button = element("button", digit.digit ?? "?");
+  #button({ digit, symbol }, index) {
+    const button = element("button", digit ?? symbol ?? "?");
     button.type = "button";
     button.addEventListener("click", () => this.chose(index));
     this.buttons.push(button);
@@ -91,11 +93,12 @@ export class Answer {
   }
 }
 
-function sentence(digits, { digit, confidence, probabilities, frame }) {
-  if (!frame) return "There is no ink on it.";
-  const sure = digit === null
-    ? `Not sure: perhaps ${probabilities.indexOf(confidence)}, ${percent(confidence)}.`
-    : `${digit}, ${percent(confidence)}.`;
+function sentence(digits, { digit, symbol, confidence, probabilities, frame }) {
+  if (frame === null) return "There is no ink on it.";
+  const read = digit ?? symbol ?? null;
+  const sure = read === null
+    ? `Not sure: perhaps ${SYMBOLS[probabilities.indexOf(confidence)]}, ${percent(confidence)}.`
+    : `${read}, ${percent(confidence)}.`;
   return digits.length > 1 ? `${digits.length} digits. ${sure}` : sure;
 }
 

@@ -10,8 +10,8 @@ export class Reader {
   #slow = null; // the timer of the oldest question without an answer
 
   /**
-   * answered(answer): called with { lines, path, picture, settled }: lines of columns of digits, the
-   * address that gave them for this picture, and whether it is all that is on the paper.
+   * answered(answer): called with { lines, path, picture, settled }: lines of columns of digits or
+   * symbols, the address that gave them for this picture, and whether it is all that is on the paper.
    * failed(sentence): the server refuses the picture. say(sentence): it takes long, and why.
    */
   constructor(answered, failed, say) {
@@ -86,11 +86,11 @@ export class Reader {
   }
 }
 
-/** Lines of columns of digits, or null unless most of them are sure. */
+/** Lines of columns of symbols, or null unless most of them are sure. */
 async function several(ask) {
   const reading = await ask("read").catch(() => null); // it found no digit at all
   const lines = (reading?.lines ?? []).map(({ columns }) => columns);
-  const digits = lines.flat(2);
-  const sure = digits.filter(({ digit }) => digit !== null);
-  return digits.length > 1 && sure.length > digits.length / 2 ? lines : null;
+  const symbols = lines.flat(2);
+  const sure = symbols.filter(({ symbol }) => symbol !== null);
+  return symbols.length > 1 && sure.length > symbols.length / 2 ? lines : null;
 }

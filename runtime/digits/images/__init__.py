@@ -1,0 +1,1 @@
+"""Any picture file to grey pixels, within limits on memory and time."""

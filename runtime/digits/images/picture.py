@@ -1,0 +1,164 @@
+"""Load any picture as grey pixels."""
+
+import io
+import math
+import os
+import stat
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from digits.errors import PictureError
+from digits.images import decoder, limits
+from digits.images.grey import to_grey, to_uint8, value_range
+
+Source = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any]
+)
+
+_ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
+# What turns it upright, and which of these exchange width and height.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_TRANSPOSED = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}
+# Pixels of the longer side; larger pictures are reduced, to no less than half of it.
+DIGIT_MAX_SIDE = 640  # for one digit
+PAGE_MAX_SIDE = 2048  # for many small ones
+
+
+class GreyImage(NamedTuple):
+    """A picture, upright and grey.
+
+    pixels: uint8 [height, width], 0 = black, 255 = white, at most `max_side` on the longer side.
+    downscale: how many of the picture's own pixels make one of these, along each axis.
+    size: width and height in the picture's own pixels.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8]
+    downscale: float
+    size: tuple[int, int]
+
+    def to_original(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """A box (left, top, right, bottom) of `pixels` in the picture's own pixels."""
+        left, top, right, bottom = (round(side * self.downscale) for side in box)
+        return left, top, min(right, self.size[0]), min(bottom, self.size[1])
+
+
+def load(source: Source, max_side: int = DIGIT_MAX_SIDE) -> GreyImage:
+    """Open a path, bytes, a file object, a PIL image or an array as a grey picture.
+
+    max_side: pixels that the longer side may have; a larger picture is reduced.
+    Arrays are [height, width] or [height, width, 1, 3 or 4 channels], of bool, integers or floats;
+    `grey.value_range` says what is black and white in them.
+
+    Raises PictureError when the source is missing, not a picture, damaged or too large.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, max_side)
+    if isinstance(source, Image.Image):
+        return _from_image("the image", source, max_side)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_file("the picture", io.BytesIO(source), max_side)
+    if isinstance(source, str | os.PathLike):
+        return _from_path(os.fsdecode(source), max_side)
+    if hasattr(source, "read"):
+        name = str(getattr(source, "name", "the picture"))
+        return _from_file(name, _make_seekable(name, source), max_side)
+    raise PictureError(
+        f"unsupported image type: {type(source).__name__}; give a path, bytes, a file object, a PIL"
+        " image or an array"
+    )
+
+
+def peek_size(content: bytes) -> tuple[int, int]:
+    """Read width and height in pixels from the header of a picture file, however large.
+
+    Raises PictureError when the file is empty, damaged or in an unsupported format.
+    """
+    with decoder.open_header("the picture", io.BytesIO(content)) as image:
+        return image.size
+
+
+def _from_path(path: str, max_side: int) -> GreyImage:
+    try:
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise PictureError(f"{path} is a folder")
+        if not stat.S_ISREG(status.st_mode):
+            raise PictureError(f"{path} is not a regular file")
+        if not status.st_size:  # /proc's files too, some of which never end
+            raise PictureError(f"{path} is empty")
+        file = open(path, "rb")  # noqa: SIM115
+    except (OSError, ValueError) as error:
+        raise PictureError(f"can't open {path}: {getattr(error, 'strerror', error)}") from error
+    with file:
+        return _from_file(path, file, max_side)
+
+
+def _make_seekable(name: str, file: BinaryIO) -> BinaryIO:
+    """The file itself, or the content of a pipe."""
+    try:
+        try:
+            file.seek(0)
+            return file
+        except (AttributeError, OSError):  # io.UnsupportedOperation is an OSError
+            return io.BytesIO(file.read())
+    except decoder.DECODE_ERRORS as error:
+        raise PictureError(f"can't read {name}: {error}") from error
+
+
+def _from_file(name: str, file: BinaryIO, max_side: int) -> GreyImage:
+    with decoder.open_image(name, file) as image:
+        width, height = image.size
+        # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction of
+        # the cost. At least three quarters of the wanted pixels are enough.
+        scale = 0.75 * max_side / max(width, height)
+        image.draft("L", (math.ceil(width * scale), math.ceil(height * scale)))
+        return _from_image(name, image, max_side, (width, height))
+
+
+def _from_image(
+    name: str, image: Image.Image, max_side: int, size: tuple[int, int] | None = None
+) -> GreyImage:
+    """size: width and height in the file, if the image is decoded at another scale."""
+    limits.check_size(name, *image.size)
+    factor = -(-max(image.size) // max_side)
+    size = size or image.size
+    downscale = factor * max(size) / max(image.size)
+    try:
+        grey = to_grey(image, factor)
+        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+        if turn is not None:  # only after the reduction, because this makes a copy
+            grey = np.asarray(Image.fromarray(grey).transpose(turn))
+        if turn in _TRANSPOSED:
+            size = size[1], size[0]
+        return GreyImage(name, grey, downscale, size)
+    except decoder.DECODE_ERRORS as error:
+        raise decoder.decode_error(name, error) from error
+
+
+def _from_array(array: NDArray[Any], max_side: int) -> GreyImage:
+    values = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    if values.dtype.kind not in "buif" or values.size == 0:
+        raise PictureError(f"unsupported array: {array.dtype} with shape {array.shape}")
+    if values.ndim != 2 and (values.ndim != 3 or values.shape[2] not in (3, 4)):
+        raise PictureError(
+            f"a picture is [height, width] or [height, width, channels], not {array.shape}"
+        )
+    limits.check_size("the array", values.shape[1], values.shape[0])
+    if values.dtype != np.uint8:
+        try:
+            values = to_uint8(values, *value_range(values))
+        except ValueError as error:
+            raise PictureError(f"unsupported array: {error}") from error
+    return _from_image("the array", Image.fromarray(np.ascontiguousarray(values)), max_side)

@@ -1,0 +1,113 @@
+"""Run an ONNX file that finds the symbols of a page."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.errors import ModelError
+from digits.inference.interface import (
+    PAGE_MAX_PIXELS,
+    PAGE_MAX_SIDE,
+    PAGE_MIN_SIDE,
+    PAGE_MULTIPLE,
+    READER,
+    STRIDE,
+)
+from digits.inference.model import ORT_ERRORS, check_threads, load_session, ort_error
+from digits.inference.model_file import ModelBytes, ModelSource, load_reader
+
+_MAX_BOX = 80.0  # units of 16 pixels, and a logarithm: its exponential is finite
+
+
+class Maps(NamedTuple):
+    """What a reader says of each cell of 4x4 pixels of a padded page; h and w are the cells.
+
+    centres: float32 [h, w], log odds that the centre of a symbol is in the cell. symbols: float32
+    [12, h, w], logits of `interface.SYMBOLS`, if there is one. boxes: float32 [4, h, w], its box: x
+    and y of the box's centre, relative to the cell's, and logarithms of width and height, all in
+    units of 16 pixels.
+    """
+
+    centres: NDArray[np.float32]
+    symbols: NDArray[np.float32]
+    boxes: NDArray[np.float32]
+
+
+class ReaderModel:
+    """A verified reader and its onnxruntime session. Threads may share one.
+
+    path, sha256: see `load_reader`. threads: how many cores a call may use; 0: all.
+
+    Raises ModelError if the file can't be used, and ValueError for invalid arguments.
+
+    >>> ReaderModel().maps(np.full((300, 150), 255, np.uint8)).boxes.shape
+    (4, 76, 38)
+    """
+
+    def __init__(
+        self, path: ModelSource = None, threads: int = 1, sha256: str | None = None
+    ) -> None:
+        check_threads(threads)
+        file = load_reader(path, sha256)
+        self.name, self.metadata, self.sha256 = file.name, file.metadata, file.sha256
+        self.threads = threads
+        self._source: str | ModelBytes = path if isinstance(path, ModelBytes) else file.name
+        self._session = load_session(file, self.metadata.kernels, threads)
+        # Smoke test: the graph may load but fail to run, or have NaN weights.
+        self.maps(np.zeros((PAGE_MIN_SIDE, PAGE_MIN_SIDE + PAGE_MULTIPLE), np.uint8))
+
+    def __reduce__(self) -> tuple[type["ReaderModel"], tuple[str | ModelBytes, int, str | None]]:
+        # A worker process opens its own session.
+        return ReaderModel, (self._source, self.threads, self.sha256 or None)
+
+    def maps(self, page: NDArray[np.uint8]) -> Maps:
+        """Look at a page.
+
+        page: uint8 [height, width], 0 = black, 255 = white; at most 5 megapixels, 8192 a side. Its
+        right and bottom edges are repeated until the sides are multiples of 8, and at least 32.
+        Raises ValueError for another page, and ModelError if the network fails or outputs anything
+        but maps.
+        """
+        return run_maps(self._run, page, self.name)
+
+    def _run(self, page: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        try:
+            found: list[NDArray[np.float32]] = self._session.run(
+                [output.name for output in READER.outputs], {READER.input.name: page}
+            )
+        except ORT_ERRORS as error:
+            raise ort_error("run", self.name, error) from error
+        return found
+
+
+def run_maps(
+    run: Callable[[NDArray[np.uint8]], Sequence[NDArray[np.float32]]],
+    page: NDArray[np.uint8],
+    name: str,
+) -> Maps:
+    """Pad a page, run a network on it, and check what it outputs; see `ReaderModel.maps`.
+
+    run: gets uint8 [1, 1, h, w], and returns all maps. name: what errors call the network.
+    """
+    if page.dtype != np.uint8 or page.ndim != 2 or 0 in page.shape:
+        raise ValueError(f"a page must be uint8 [h, w], not {page.dtype} {page.shape}")
+    height, width = map(_padded, page.shape)
+    if max(height, width) > PAGE_MAX_SIDE or height * width > PAGE_MAX_PIXELS:
+        raise ValueError(f"a page of {page.shape[1]}x{page.shape[0]} pixels is too large")
+    pads = (0, height - page.shape[0]), (0, width - page.shape[1])
+    maps = run(np.pad(page, pads, "edge")[None, None])
+    lengths = {"rows": height // STRIDE, "columns": width // STRIDE}
+    for output, values in zip(READER.outputs, maps, strict=True):
+        shape = (1, *(lengths[one] if isinstance(one, str) else one for one in output.shape))
+        if values.shape != shape or not np.isfinite(values).all():
+            raise ModelError(f"{name} outputs invalid maps")
+    centres, symbols, boxes = maps
+    if np.abs(boxes).max() > _MAX_BOX:
+        raise ModelError(f"{name} outputs invalid maps")
+    return Maps(centres[0, 0], symbols[0], boxes[0])
+
+
+def _padded(side: int) -> int:
+    return max(PAGE_MIN_SIDE, -(-side // PAGE_MULTIPLE) * PAGE_MULTIPLE)

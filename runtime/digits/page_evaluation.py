@@ -1,0 +1,261 @@
+"""Errors and calibration of a reader on labelled pages, counted page by page."""
+
+import heapq
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.errors import DigitsError, PictureError
+from digits.evaluation import calibration_gaps
+from digits.images import picture
+from digits.prediction import SIGNS, Reading, Symbol
+
+if TYPE_CHECKING:
+    from digits.classifier import Classifier
+
+MAX_WORST = 12  # pages kept to be looked at
+
+INVENTED = -1  # instead of a partner
+
+
+class Score(NamedTuple):
+    """How a reading differs from what is written.
+
+    symbols: how many are written. missed: of these, how many nothing was read for. wrong: how many
+    were read as something else. invented: what was read where nothing is.
+    """
+
+    symbols: int
+    missed: int
+    wrong: int
+    invented: int
+
+    @property
+    def errors(self) -> int:
+        return self.missed + self.wrong + self.invented
+
+
+class Alignment(NamedTuple):
+    """The symbols read, paired with those that are written, both without blanks and lines.
+
+    partners: for each symbol read the place of the one written, or INVENTED; those without a
+    partner are missed.
+    """
+
+    read: str
+    written: str
+    partners: list[int]
+
+    @property
+    def right(self) -> list[bool]:
+        """Whether each symbol read is right."""
+        return [
+            partner != INVENTED and symbol == self.written[partner]
+            for symbol, partner in zip(self.read, self.partners, strict=True)
+        ]
+
+    @property
+    def score(self) -> Score:
+        paired = sum(partner != INVENTED for partner in self.partners)
+        missed, invented = len(self.written) - paired, len(self.read) - paired
+        return Score(len(self.written), missed, paired - sum(self.right), invented)
+
+
+def align(found: str, expected: str) -> Alignment:
+    """Pair what was read with what is written, with as few errors as possible.
+
+    Blanks and line breaks don't count. Of equally good alignments, it is one with the most symbols
+    read right.
+
+    >>> align("9128", "12 34").score
+    Score(symbols=4, missed=1, wrong=1, invented=1)
+    """
+    read, written = "".join(found.split()), "".join(expected.split())
+    costs, error = _costs(read, written)
+    partners = [INVENTED] * len(read)
+    row, place = len(read), len(written)
+    while row and place:
+        differs = int(read[row - 1] != written[place - 1])
+        if costs[row, place] == costs[row - 1, place - 1] + (error + 1) * differs:
+            row, place = row - 1, place - 1
+            partners[row] = place
+        elif costs[row, place] == costs[row - 1, place] + error:
+            row -= 1
+        else:
+            place -= 1
+    return Alignment(read, written, partners)
+
+
+def _costs(read: str, written: str) -> tuple[NDArray[np.int32], int]:
+    """The cost of pairing the first i symbols read with the first j written, and that of an error.
+
+    int32 [n + 1, m + 1]. A symbol that isn't read right costs 1 beside its error.
+    """
+    error = len(written) + 1  # more than all that aren't read right
+    missed = (error + 1) * np.arange(len(written) + 1, dtype=np.int32)
+    codes = np.array([ord(symbol) for symbol in written], np.int32)
+    costs = np.empty((len(read) + 1, len(written) + 1), np.int32)
+    costs[0] = missed
+    for before, row, symbol in zip(costs[:-1], costs[1:], read, strict=True):
+        row[:] = before + error
+        replaced = before[:-1] + (error + 1) * (codes != ord(symbol))
+        np.minimum(row[1:], replaced, out=row[1:])
+        # Or the cheapest at an earlier place, after which all symbols are missed.
+        row[:] = np.minimum.accumulate(row - missed) + missed
+    return costs, error
+
+
+@dataclass(frozen=True)
+class PageResult:
+    """A page as it was read.
+
+    written: its text. reading: of the symbols that are compared, with boxes in `pixels`. alignment:
+    of the most probable symbols, even if they are rejected. pixels: uint8 [height, width].
+    """
+
+    name: str
+    written: str
+    reading: Reading
+    alignment: Alignment
+    pixels: NDArray[np.uint8]
+
+    @property
+    def read(self) -> str:
+        """The most probable symbols, in the form of `Reading.text`."""
+        return most_probable(self.reading)
+
+    @property
+    def score(self) -> Score:
+        return self.alignment.score
+
+
+@dataclass
+class PageEvaluation:
+    """Running totals, whose size doesn't grow with the number of pages.
+
+    signs: whether minus signs and points are compared, not the digits alone. threshold: symbols
+    with less confidence count as rejected; all else takes the most probable symbol all the same.
+    exact: pages of which each symbol is right and none invented. same_layout: those of them whose
+    lines and columns are right too.
+
+    >>> seven = Symbol("7", 0.91, (0.0,) * 7 + (0.91,) + (0.0,) * 4, (12, 8, 40, 60))
+    >>> evaluation = PageEvaluation(signs=False, threshold=0.5)
+    >>> evaluation.add("77.png", "77", Reading((((seven,),),)), np.zeros((80, 80), np.uint8))
+    >>> evaluation.error_rate, evaluation.score.missed
+    (0.5, 1)
+    """
+
+    signs: bool
+    threshold: float = 0.0
+    pages: int = 0
+    exact: int = 0
+    same_layout: int = 0
+    with_errors: int = 0
+    found: int = 0  # symbols read
+    rejected: int = 0
+    rejected_right: int = 0  # rejected although the most probable symbol is right
+    score: Score = Score(0, 0, 0, 0)
+    _gaps: NDArray[np.float64] = field(default_factory=lambda: calibration_gaps([], []))
+    _worst: list[tuple[int, int, PageResult]] = field(default_factory=list)
+
+    def add(self, name: str, written: str, reading: Reading, pixels: NDArray[np.uint8]) -> None:
+        """Count a page. written: in the form of `Reading.text`. pixels: those that were read."""
+        if not self.signs:
+            reading = reading.digits_only()
+        alignment = align(most_probable(reading), written)
+        result = PageResult(name, written, reading, alignment, pixels)
+        self.pages += 1
+        self.score = Score(*(sum(two) for two in zip(self.score, result.score, strict=True)))
+        self._count_symbols(reading.symbols, alignment.right)
+        if result.score.errors:
+            self._keep(result)
+        else:
+            self.exact += 1
+            self.same_layout += result.read == written
+
+    def _count_symbols(self, symbols: tuple[Symbol, ...], right: list[bool]) -> None:
+        confidences = [symbol.confidence for symbol in symbols]
+        rejected = np.array(confidences) < self.threshold
+        self.found += len(symbols)
+        self.rejected += int(rejected.sum())
+        self.rejected_right += int((rejected & np.array(right, np.bool_)).sum())
+        self._gaps += calibration_gaps(confidences, right)
+
+    def _keep(self, result: PageResult) -> None:
+        self.with_errors += 1
+        # The heap drops the page with the fewest errors first, and the latest among equals.
+        heapq.heappush(self._worst, (result.score.errors, -self.with_errors, result))
+        if len(self._worst) > MAX_WORST:
+            heapq.heappop(self._worst)
+
+    @property
+    def error_rate(self) -> float:
+        """Symbols missed, wrong or invented, by those written: may be above 1; NaN without any."""
+        return _ratio(self.score.errors, self.score.symbols)
+
+    @property
+    def calibration_error(self) -> float:
+        """The expected calibration error of the confidences of the symbols read, 0 to 1.
+
+        A symbol that is wrong or invented has the confidence 0 in truth, any other 1; 15 bins.
+        """
+        return _ratio(float(np.abs(self._gaps).sum()), self.found)
+
+    @property
+    def rejection_rate(self) -> float:
+        """The share of the symbols read that are rejected."""
+        return _ratio(self.rejected, self.found)
+
+    @property
+    def worst(self) -> list[PageResult]:
+        """The pages with the most errors, at most MAX_WORST, the worst first."""
+        return [result for *_, result in sorted(self._worst, reverse=True)]
+
+
+def read_pages(
+    classifier: "Classifier",
+    labelled: Iterable[tuple[Path, str]],
+    result: PageEvaluation,
+    on_error: Callable[[DigitsError], None],
+) -> None:
+    """Read pages and count them.
+
+    labelled: files and what is written on them, see `table.page_rows`. on_error: called for each
+    that can't be opened.
+    """
+    for path, written in labelled:
+        try:
+            pixels = picture.load(path, picture.PAGE_MAX_SIDE).pixels
+        except PictureError as error:
+            on_error(error)
+            continue
+        result.add(str(path), written, _read(classifier, pixels), pixels)
+
+
+def _read(classifier: "Classifier", pixels: NDArray[np.uint8]) -> Reading:
+    try:
+        return classifier.read(pixels)
+    except PictureError:  # there are no digits: all else is ruled out, as it has been opened
+        return Reading(())
+
+
+def has_signs(text: str) -> bool:
+    """Whether there is a minus or a point in it."""
+    return any(sign in text for sign in SIGNS)
+
+
+def most_probable(reading: Reading) -> str:
+    """What `Reading.text` would be if nothing were rejected."""
+    return "\n".join(
+        "  ".join("".join(symbol.top1 for symbol in column) for column in line)
+        for line in reading.lines
+    )
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan

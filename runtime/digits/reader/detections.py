@@ -1,0 +1,84 @@
+"""What the network finds on a page, as one object of arrays."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+SAME = 0.5  # IoU of two boxes of one symbol; those of neighbours that touch share less
+DIGITS = 10  # of the network's symbols the first ten are digits, the others signs
+
+
+class Detections(NamedTuple):
+    """Places where a symbol may be.
+
+    scores: float64 [n], log odds that there is one. symbols: float64 [n, 12], log probabilities of
+    SYMBOLS, if there is one. boxes: float64 [n, 4], left, top, right and bottom in the page's
+    pixels.
+    """
+
+    scores: Floats
+    symbols: Floats
+    boxes: Floats
+
+    @property
+    def widths(self) -> Floats:
+        return self.boxes[:, 2] - self.boxes[:, 0]
+
+    @property
+    def heights(self) -> Floats:
+        return self.boxes[:, 3] - self.boxes[:, 1]
+
+    @property
+    def centres(self) -> Floats:
+        """x and y of the boxes' centres: float64 [n, 2]."""
+        return (self.boxes[:, :2] + self.boxes[:, 2:]) / 2
+
+    @property
+    def are_digits(self) -> Mask:
+        """Whether each is rather a digit than a minus or a point."""
+        digits: Mask = self.symbols.argmax(1) < DIGITS
+        return digits
+
+    def select(self, chosen: Mask | Integers) -> "Detections":
+        """Select some, by a mask or their numbers."""
+        return Detections(self.scores[chosen], self.symbols[chosen], self.boxes[chosen])
+
+    def surest(self, most: int) -> "Detections":
+        """Select the surest, at most so many."""
+        if len(self.scores) <= most:
+            return self
+        return self.select(np.argpartition(self.scores, -most)[-most:])
+
+
+def concatenate(parts: Sequence[Detections]) -> Detections:
+    """Join detections, of at least one look."""
+    return Detections(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def probabilities(log_odds: Floats) -> Floats:
+    """The probabilities of log odds, without overflow."""
+    below: Floats = np.exp(-np.abs(log_odds))
+    return np.where(log_odds < 0, below, 1) / (1 + below)
+
+
+def overlaps(boxes: Floats, others: Floats) -> tuple[Floats, Floats]:
+    """How much boxes share with others: float64 [..., 4] each, which are broadcast.
+
+    Returns the intersection by the union (IoU), and by the area of the other box.
+    """
+    width = np.minimum(boxes[..., 2], others[..., 2]) - np.maximum(boxes[..., 0], others[..., 0])
+    height = np.minimum(boxes[..., 3], others[..., 3]) - np.maximum(boxes[..., 1], others[..., 1])
+    common = np.maximum(width, 0) * np.maximum(height, 0)
+    areas = _areas(others)
+    return common / (_areas(boxes) + areas - common), common / areas
+
+
+def _areas(boxes: Floats) -> Floats:
+    areas: Floats = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+    return areas

@@ -1,0 +1,113 @@
+"""Lines of a page, and their columns."""
+
+import math
+
+import numpy as np
+
+from digits.reader.detections import Detections, Floats, Integers
+
+COLUMN_GAP = 3.0  # heights of a digit; what is written in one go has smaller gaps
+_MIN_SHARED = 0.35  # of the lower one's height is shared by a digit and the line before it
+_RECENT = 3  # digits at the end of a line that say where it goes on
+_GAP_COST = 0.1  # of the shared height, for a gap as wide as a digit is high
+_MAX_SLOPE = 0.6  # of lines, and a little more between neighbours, which are seldom level
+_MIN_PAIRS = 3  # neighbours that tell how a page is tilted
+_MAX_PAIRED = 400  # digits that do
+_BELOW = 0.25  # of a digit's height, where a point or comma may still be
+
+
+def text_lines(found: Detections) -> list[list[Integers]]:
+    """Group digits into lines from top to bottom, and each into columns from left to right.
+
+    Returns the numbers of each column's digits, from left to right. Lines may slope, bend, and have
+    digits at different heights.
+    """
+    if not len(found.scores):
+        return []
+    boxes = _level(found)
+    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    rows = _grow_rows(boxes, height)
+    rows.sort(key=lambda row: float(boxes[row][:, [1, 3]].mean()))
+    return [_columns(row, boxes) for row in rows]
+
+
+def nearest_digits(boxes: Floats, digits: Floats) -> Integers:
+    """The digit beside or over which each box is, or -1: int64 [n].
+
+    boxes: float64 [n, 4], of signs and alternatives. digits: float64 [m, 4]. A box belongs to a
+    digit if its middle is between the digit's top and a little below its foot (a minus is in the
+    middle, a point at the foot), and it is no further away than the digit is high.
+    """
+    nearest = np.full(len(boxes), -1, np.int64)
+    heights = digits[:, 3] - digits[:, 1]
+    for number, box in enumerate(boxes):
+        middle = (box[1] + box[3]) / 2
+        gaps = np.maximum(digits[:, 0] - box[2], box[0] - digits[:, 2])
+        beside = (middle > digits[:, 1]) & (middle < digits[:, 3] + _BELOW * heights)
+        beside &= gaps < heights
+        if beside.any():
+            apart = np.abs((digits[:, 0] + digits[:, 2] - box[0] - box[2]) / 2)
+            nearest[number] = int(np.where(beside, apart, np.inf).argmin())
+    return nearest
+
+
+def _level(found: Detections) -> Floats:
+    """The boxes as if the lines were level: float64 [n, 4]."""
+    slope = _slope(found)
+    x, y = found.centres.T
+    halves = found.boxes[:, 2:] - found.centres
+    middles = np.stack([x + slope * y, y - slope * x], 1) / math.hypot(1, slope)
+    return np.concatenate([middles - halves, middles + halves], 1)
+
+
+def _slope(found: Detections) -> float:
+    """How much the lines descend to the right: the median between neighbours.
+
+    0 if that may be chance (less than two standard errors): digits are at different heights.
+    """
+    boxes = found.boxes[:: 1 + len(found.scores) // _MAX_PAIRED]
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    right, down = x - x[:, None], y - y[:, None]
+    near = (right > 0) & (right < COLUMN_GAP * height)
+    near &= np.abs(down) < _MAX_SLOPE * right + 0.2 * height
+    nearest = np.where(near, np.hypot(right, down), np.inf).argmin(1)
+    paired = np.flatnonzero(near.any(1))
+    if len(paired) < _MIN_PAIRS:
+        return 0.0
+    slopes = down[paired, nearest[paired]] / right[paired, nearest[paired]]
+    slope = float(np.median(slopes))
+    # Of a median of normally distributed values, from their median absolute deviation.
+    error = 1.25 * 1.48 * float(np.median(np.abs(slopes - slope))) / math.sqrt(len(slopes))
+    return min(max(slope, -_MAX_SLOPE), _MAX_SLOPE) if abs(slope) > 2 * error else 0.0
+
+
+def _grow_rows(boxes: Floats, height: float) -> list[list[int]]:
+    """Add each digit, from left to right, to the line that goes on where it is."""
+    rows: list[list[int]] = []
+    ends = np.zeros((0, 3))  # top, bottom and right of each row's last digits
+    for number in np.argsort(boxes[:, 0] + boxes[:, 2], kind="stable").tolist():
+        left, top, _, bottom = boxes[number]
+        shared = np.minimum(ends[:, 1], bottom) - np.maximum(ends[:, 0], top)
+        shared /= np.minimum(ends[:, 1] - ends[:, 0], bottom - top)
+        merits = shared - _GAP_COST * (left - ends[:, 2]).clip(0) / height
+        merits[shared < _MIN_SHARED] = -np.inf
+        if len(rows) and merits.max() > -np.inf:
+            row = int(merits.argmax())
+            rows[row].append(number)
+        else:
+            row = len(rows)
+            rows.append([number])
+            ends = np.concatenate([ends, np.zeros((1, 3))])
+        recent = boxes[rows[row][-_RECENT:]]
+        ends[row] = np.median(recent[:, 1]), np.median(recent[:, 3]), recent[:, 2].max()
+    return rows
+
+
+def _columns(row: list[int], boxes: Floats) -> list[Integers]:
+    """Split a line at its wide gaps."""
+    numbers = np.array(row, np.int64)
+    height = float(np.median(boxes[numbers, 3] - boxes[numbers, 1]))
+    reach = np.maximum.accumulate(boxes[numbers, 2])[:-1]
+    wide = boxes[numbers[1:], 0] - reach > COLUMN_GAP * height
+    return np.split(numbers, np.flatnonzero(wide) + 1)

@@ -1,0 +1,55 @@
+"""Read the pictures that arrive on stdin, as an own process: of this checkout or an earlier one.
+
+    PYTHONPATH=CHECKOUT/runtime python tests/benchmarks/read_pictures.py [READER.onnx]
+
+Each picture is its shape, as a line of JSON, and its uint8 pixels. Each answer is a line of JSON,
+[characters, seconds]: of each character what `Reading.text` shows for it, the most probable one,
+and its confidence.
+"""
+
+import json
+import math
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from digits import Classifier
+from digits.errors import PictureError
+
+
+def characters(reading: Any) -> list[tuple[str, str, float]]:
+    """In reading order; commit 3c78d8d knows digits alone."""
+    if hasattr(reading, "symbols"):
+        return [
+            (
+                found.symbol or "?",
+                "0123456789-."[int(np.argmax(found.probabilities))],
+                found.confidence,
+            )
+            for found in reading.symbols
+        ]
+    return [
+        ("?" if found.digit is None else str(found.digit), str(found.top1), found.confidence)
+        for found in reading.digits
+    ]
+
+
+def main() -> None:
+    options: dict[str, Any] = {"reader": sys.argv[1]} if len(sys.argv) > 1 else {}
+    classifier = Classifier(**options)
+    for header in sys.stdin.buffer:
+        shape = json.loads(header)
+        raw = sys.stdin.buffer.read(math.prod(shape))
+        image = np.frombuffer(raw, np.uint8).reshape(shape)
+        start = time.perf_counter()
+        try:
+            found = characters(classifier.read(image))
+        except PictureError:
+            found = []
+        print(json.dumps([found, time.perf_counter() - start]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Simple pages with labels, and a reader that knows them, for the tests of the exporter."""
+
+import numpy as np
+import torch
+
+from digits.reader.peaks import Grey, Map
+from digits_export.reader_calibrate import LabelledPage
+from digits_train.detection import Targets, detection_loss, make_targets
+from digits_train.models.reader import Reader
+
+SEVEN = np.array([[1, 1, 1], [0, 0, 1], [0, 1, 0], [0, 1, 0], [0, 1, 0]], np.uint8)
+
+
+def drawn_page(seed: int, count: int = 3) -> LabelledPage:
+    """A line of sevens, 20 pixels high, on a page of 120x200 pixels with noise."""
+    random = np.random.default_rng(seed)
+    page = random.integers(190, 210, (120, 200)).astype(np.uint8)
+    digit = np.kron(SEVEN, np.ones((4, 4), np.uint8)) > 0
+    boxes = []
+    for number in range(count):
+        left, top = 20 + 50 * number, 40 + int(random.integers(0, 8))
+        page[top : top + 20, left : left + 12][digit] = 40
+        boxes.append((left, top, left + 12, top + 20))
+    symbols = np.full(count, 7, np.int64)
+    text = "  ".join("7" * count)
+    return LabelledPage(page, text, np.array(boxes, np.float32).reshape(-1, 4), symbols)
+
+
+def random_reader(seed: int = 0) -> Reader:
+    """A reader with random weights, and the statistics of pages in its batch norms."""
+    torch.manual_seed(seed)
+    model = Reader().train()
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.momentum = None  # the mean over all batches, not one that moves towards it
+            torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
+            torch.nn.init.normal_(layer.bias, std=0.2)
+    with torch.inference_mode():
+        for number in range(3):
+            model(torch.from_numpy(drawn_page(number).page)[None, None])
+    return model.eval()
+
+
+def trained_reader(steps: int = 50) -> Reader:
+    """A reader that has begun to find the sevens of such pages: a second's work."""
+    torch.manual_seed(0)
+    model = Reader().train()
+    optimizer = torch.optim.AdamW(model.parameters())
+    heights = np.full(2, 20, np.float32)
+    for step in range(steps):
+        batch = [drawn_page(1000 + 2 * step, 1), drawn_page(1001 + 2 * step, 2)]
+        maps = [
+            make_targets((88, 112), one.boxes, one.symbols, heights[: len(one.boxes)])
+            for one in batch
+        ]
+        parts = [torch.from_numpy(np.stack(part)) for part in zip(*maps, strict=True)]
+        pages = torch.from_numpy(np.stack([one.page[:88, :112] for one in batch]))[:, None]
+        optimizer.param_groups[0]["lr"] = 2e-2 * (1 - step / steps)
+        optimizer.zero_grad()
+        detection_loss(model(pages), Targets(*parts)).total.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return model.eval()
+
+
+def ink_maps(page: Grey) -> tuple[Map, Map, Map]:
+    """Maps of a perfect reader of such pages at any scale: what is dark is a row of sevens."""
+    height, width = (max(32, side + -side % 8) for side in page.shape)
+    cells = height // 4, width // 4
+    centres, symbols = np.full(cells, -10, np.float32), np.zeros((12, *cells), np.float32)
+    boxes = np.zeros((4, *cells), np.float32)
+    ink = page < 120
+    rows = np.flatnonzero(ink.any(1))
+    edges = np.flatnonzero(np.diff(np.pad(ink.any(0), 1).astype(int)))
+    for left, right in edges.reshape(-1, 2):
+        top, bottom = rows[0], rows[-1] + 1
+        x, y = (left + right) / 2, (top + bottom) / 2
+        row, column = int(y // 4), int(x // 4)
+        centres[row, column], symbols[7, row, column] = 6, 5
+        sides = np.log(np.array([right - left, bottom - top]) / 16)
+        offsets = (x - 4 * column - 2) / 16, (y - 4 * row - 2) / 16
+        boxes[:, row, column] = (*offsets, *sides)
+    return centres, symbols, boxes

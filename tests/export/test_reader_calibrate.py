@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+
+from digits.reader.peaks import Map
+from digits_export import reader_calibrate
+from digits_export.reader_calibrate import LabelledPage, fit_scaling
+from digits_export.reader_graph import UNSCALED
+from tests.export.reader_pages import drawn_page, ink_maps
+
+
+@pytest.mark.parametrize(("temperature", "shift"), [(0.5, 0.0), (1.0, 1.5), (3.0, -1.0)])
+def test_centres_become_log_odds(temperature: float, shift: float) -> None:
+    random = np.random.default_rng(0)
+    truth = random.normal(0, 2, 20_000)
+    right = torch.from_numpy(random.random(20_000) < 1 / (1 + np.exp(-truth)))
+    scores = torch.from_numpy((truth - shift) * temperature)
+    found = reader_calibrate._fit_centres(scores, right)
+    assert found[0] == pytest.approx(temperature, rel=0.05)
+    assert found[1] == pytest.approx(shift, abs=0.05)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_symbols_become_probabilities(temperature: float) -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, (20_000, 12))
+    chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    labels = (chances.cumsum(1) > random.random((20_000, 1))).argmax(1)
+    found = reader_calibrate._fit_symbols(
+        torch.from_numpy(logits * temperature), torch.tensor(labels)
+    )
+    assert found == pytest.approx(temperature, rel=0.05)
+
+
+def without(page: LabelledPage, missing: int) -> LabelledPage:
+    """The page as if one of its symbols were something else."""
+    kept = np.arange(len(page.symbols)) != missing
+    return page._replace(boxes=page.boxes[kept], symbols=page.symbols[kept])
+
+
+def test_detections_are_right_or_invented() -> None:
+    pages = [without(drawn_page(0), 1), drawn_page(1)]
+    found = reader_calibrate._detect(pages, ink_maps)
+    sure = found.scores > 0
+    assert found.labels[sure].tolist().count(7) == 5
+    assert found.labels[sure].tolist().count(-1) == 1
+    assert (found.logits[sure].argmax(1) == 7).all()
+
+
+def test_overconfident_maps_are_corrected() -> None:
+    """A fourth of what looks like a seven is none; the maps are always as sure."""
+    pages = [without(drawn_page(seed), seed % 4) for seed in range(40)]
+    scaling = fit_scaling(pages, ink_maps)
+
+    def calibrated(page: np.ndarray) -> tuple[Map, Map, Map]:
+        centres, symbols, boxes = ink_maps(page)
+        centres = (centres / scaling.centre_temperature + scaling.centre_shift).astype(np.float32)
+        return centres, (symbols / scaling.temperature).astype(np.float32), boxes
+
+    found = reader_calibrate._detect(pages, calibrated)
+    certain = found.scores > 0
+    share = (found.labels[certain] >= 0).double().mean()
+    assert found.scores[certain].sigmoid().mean() == pytest.approx(share.item(), abs=0.05)
+    assert 0.5 < share < 0.8
+    assert scaling.temperature < 0.3  # no seven is read as another digit
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_nothing_to_fit_changes_nothing(labelled: bool) -> None:
+    page = np.full((64, 64), 200, np.uint8)
+    nothing = LabelledPage(page, "", np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+    assert fit_scaling([nothing] if labelled else [], ink_maps) == UNSCALED

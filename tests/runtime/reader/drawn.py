@@ -1,0 +1,100 @@
+"""A network that sees on a page what a test has drawn there."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from digits.inference.interface import STRIDE, SYMBOLS
+from digits.reader.looks import LARGEST, SMALLEST
+from digits.reader.peaks import BOX_UNIT
+
+NOTHING = -8.0  # log odds
+SIGN_SIZE = {"-": 10, ".": 7}  # of a digit, by the sign's height
+
+Maps = tuple[np.ndarray, np.ndarray, np.ndarray]
+Box = tuple[float, float, float, float]
+
+
+class Drawn(NamedTuple):
+    """A symbol, its box on the page, and the log odds that it is there."""
+
+    symbol: str
+    box: Box
+    score: float = 6.0
+
+
+class Network:
+    """Sees each symbol whose digits are 10 to 60 pixels high at the scale at which it looks.
+
+    shape: of the page. margin: of paper that is added around it. shapes: of what it was shown.
+    """
+
+    def __init__(self, drawn: list[Drawn], shape: tuple[int, int], margin: int = 16) -> None:
+        self.drawn, self.shape, self.margin = drawn, shape, margin
+        self.shapes: list[tuple[int, ...]] = []
+
+    def __call__(self, page: np.ndarray) -> Maps:
+        self.shapes.append(page.shape)
+        height, width = (max(32, -(-side // 8) * 8) // STRIDE for side in page.shape)
+        centres = np.full((height, width), NOTHING, np.float32)
+        symbols = np.zeros((len(SYMBOLS), height, width), np.float32)
+        boxes = np.zeros((4, height, width), np.float32)
+        scale = [
+            (side - 2 * self.margin) / whole
+            for side, whole in zip(page.shape[::-1], self.shape[::-1], strict=True)
+        ]
+        for symbol, box, score in self.drawn:
+            left, top, right, bottom = np.array(box) * np.tile(scale, 2) + self.margin
+            size = (bottom - top) * (1 if symbol.isdigit() else SIGN_SIZE[symbol])
+            if not SMALLEST <= size <= LARGEST:
+                continue
+            x, y = (left + right) / 2, (top + bottom) / 2
+            row, column = int(y / STRIDE), int(x / STRIDE)
+            if centres[row, column] >= score:
+                continue
+            centres[row, column] = score
+            symbols[:, row, column] = 0
+            symbols[SYMBOLS.index(symbol), row, column] = 8
+            boxes[:, row, column] = (
+                (x - STRIDE * (column + 0.5)) / BOX_UNIT,
+                (y - STRIDE * (row + 0.5)) / BOX_UNIT,
+                np.log((right - left) / BOX_UNIT),
+                np.log((bottom - top) / BOX_UNIT),
+            )
+        return centres, symbols, boxes
+
+
+def row_of(
+    text: str,
+    left: float,
+    top: float,
+    height: float = 30,
+    slope: float = 0,
+    jumps: tuple[float, ...] = (0,),
+) -> list[Drawn]:
+    """Write a line of text, a digit being 0.6 of its height wide and 0.8 from the next one.
+
+    slope: how much it descends to the right. jumps: by how many heights each symbol is too low, in
+    turn. A blank is as wide as a digit.
+    """
+    drawn = []
+    for place, symbol in enumerate(text):
+        x = left + 0.8 * height * place
+        y = top + slope * (x - left) + jumps[place % len(jumps)] * height
+        wide, upper, lower = 0.6, 0.0, 1.0
+        if symbol == "-":
+            wide, upper, lower = 0.5, 0.45, 0.55
+        if symbol == ".":
+            wide, upper, lower = 0.15, 0.85, 1.0
+        if symbol != " ":
+            box = x, y + upper * height, x + wide * height, y + lower * height
+            drawn.append(Drawn(symbol, box))
+    return drawn
+
+
+def text_of(lines: list) -> str:  # type: ignore[type-arg]
+    """The most probable symbols, a line per line, two blanks between columns."""
+    return "\n".join(
+        "  ".join("".join(SYMBOLS[int(arc.symbols.argmax())] for arc in column) for column in line)
+        for line in lines
+    )

@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+
+from digits.inference.interface import PAGE_MAX_PIXELS
+from digits.reader.looks import look_around
+from digits.reader.peaks import Look, find_peaks
+from digits.reader.suppression import suppress
+from tests.runtime.reader.drawn import NOTHING, Drawn, Maps, Network, row_of
+
+
+def padded(shape: tuple[int, ...]) -> int:
+    height, width = (max(32, -(-side // 8) * 8) for side in shape)
+    return height * width
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        *((1, 1), (1, 2048), (2048, 1), (28, 28), (20, 900), (300, 150)),
+        *((2048, 40), (594, 420), (2048, 1448), (2048, 2048)),
+    ],
+)
+def test_looks_are_few_and_bounded(shape: tuple[int, int]) -> None:
+    network = Network([], shape)
+    assert len(look_around(np.full(shape, 200, np.uint8), network).scores) == 0
+    assert len(network.shapes) <= 6
+    assert all(padded(seen) <= PAGE_MAX_PIXELS for seen in network.shapes)
+    # All but the last, which looks at the page as closely as can be, cost as much as one.
+    assert sum(map(padded, network.shapes[:-1])) < 1_000_000
+
+
+@pytest.mark.parametrize("height", [8, 14, 20, 40, 80, 160, 300])
+def test_one_look_is_at_the_scale_of_the_digits(height: float) -> None:
+    shape = 700, 1000
+    network = Network(row_of("123", 40, 40, height), shape)
+    found = look_around(np.full(shape, 255, np.uint8), network)
+    assert len(suppress(found).scores) == 3
+    seen = [height * (rows - 32) / shape[0] for rows, _ in network.shapes]
+    # Nothing is enlarged more than twice, and larger digits must be affordable.
+    assert any(min(20, 1.9 * height) <= size <= 44 for size in seen)
+    assert sum(rows * columns for rows, columns in network.shapes) < 2_000_000 or height < 20
+
+
+def test_small_digits_of_a_large_page_are_looked_for() -> None:
+    """On the coarse look they are too small to be seen."""
+    shape = 2048, 1448
+    network = Network(row_of("20680", 400, 400, 16), shape)
+    found = suppress(look_around(np.full(shape, 255, np.uint8), network))
+    assert (found.scores > 0).sum() == 5
+    assert network.shapes[-1][0] > 2000
+
+
+def test_typical_digits_are_not_outvoted_by_faint_places() -> None:
+    shape = 600, 800
+    faint = [
+        Drawn("1", (x, y, x + 60, y + 100), -2.0)
+        for x in range(10, 700, 70)
+        for y in range(200, 480, 110)
+    ]
+    network = Network(row_of("20680", 40, 40, 12) + faint, shape)
+    look_around(np.full(shape, 255, np.uint8), network)
+    assert network.shapes[-1][0] > 1000
+
+
+def test_agreement_of_looks_counts() -> None:
+    """What is a peak at one scale alone is less likely than what is one at all."""
+    shape = 200, 300
+    drawn = row_of("1", 40, 60, 30) + row_of("2", 150, 60, 30)
+    network = Network(drawn, shape)
+
+    def maps(page: np.ndarray) -> Maps:
+        network.drawn = drawn if page.shape == (232, 332) else drawn[:1]
+        return network(page)
+
+    found = suppress(look_around(np.full(shape, 255, np.uint8), maps))
+    assert found.symbols.argmax(1).tolist() == [1, 2]
+    assert found.scores[0] > found.scores[1] + 2
+
+
+def test_neighbours_do_not_lend_each_other_their_peaks() -> None:
+    shape = 200, 300
+    drawn = row_of("1", 40, 60, 30) + row_of("1", 52, 60, 30)
+    drawn = [
+        Drawn("1", (left, top, left + 6, bottom), score)
+        for (_, (left, top, _, bottom), _), score in zip(drawn, (8.0, 2.0), strict=True)
+    ]
+    found = suppress(look_around(np.full(shape, 255, np.uint8), Network(drawn, shape)))
+    assert len(found.scores) == 2
+    assert found.scores.min() < 3
+
+
+def look(centres: np.ndarray) -> Look:
+    shape = centres.shape
+    symbols, boxes = np.zeros((12, *shape), np.float32), np.zeros((4, *shape), np.float32)
+    return Look(np.array([0.5, 0.5]), 8, centres, symbols, boxes)
+
+
+def test_peaks_are_local_maxima() -> None:
+    centres = np.full((10, 12), NOTHING, np.float32)
+    centres[2, 3], centres[2, 4], centres[7, 8], centres[5, 5] = 3, 2, -1, -5
+    found = find_peaks(look(centres))
+    assert sorted(found.scores.tolist()) == [-1, 3]
+    box = found.boxes[found.scores.argmax()]
+    # The centre of cell (3, 2) is (14, 10), less a margin of 8, at half the page's scale.
+    np.testing.assert_allclose(box, [-4, -12, 28, 20])
+
+
+def test_boxes_stay_finite() -> None:
+    maps = look(np.zeros((4, 4), np.float32))
+    maps = maps._replace(boxes=np.full((4, 4, 4), 1e30, np.float32))
+    assert np.isfinite(find_peaks(maps).boxes).all()
+
+
+@pytest.mark.parametrize(("side", "size"), [(400, 36), (2000, 24.5)])
+def test_digits_of_large_pages_are_looked_at_smaller(side: int, size: float) -> None:
+    """A look at a small page costs little, so it may be closer."""
+    network = Network(row_of("123", 40, 40, 30), (side, side))
+    look_around(np.full((side, side), 255, np.uint8), network)
+    assert 30 * (network.shapes[-1][0] - 32) / side == pytest.approx(size, rel=0.03)

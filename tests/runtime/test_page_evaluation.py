@@ -1,0 +1,153 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digits.inference.interface import SYMBOLS
+from digits.page_evaluation import MAX_WORST, PageEvaluation, Score, align
+from digits.prediction import Reading, Symbol
+from tests.levenshtein import edits
+
+PIXELS = np.zeros((40, 60), np.uint8)
+
+
+def symbol(name: str, confidence: float = 0.9) -> Symbol:
+    """A symbol; in lower case letters, from a for 0 on, one that is rejected."""
+    place = "abcdefghij".find(name)
+    read = SYMBOLS[place] if place >= 0 else name
+    values = tuple(confidence if one == read else 0.0 for one in SYMBOLS)
+    return Symbol(None if place >= 0 else read, confidence, values, (0, 0, 9, 9))
+
+
+def reading(text: str, confidence: float = 0.9) -> Reading:
+    return Reading(
+        tuple(
+            tuple(tuple(symbol(one, confidence) for one in column) for column in line.split())
+            for line in text.splitlines()
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "differs"),
+    [
+        ("12 3\n4", "1234", (4, 0, 0, 0)),
+        ("", "12\n3", (3, 3, 0, 0)),
+        ("77", "", (0, 0, 0, 2)),
+        ("1?34", "1234", (4, 0, 1, 0)),
+        ("12?34", "1234", (4, 0, 0, 1)),
+        ("134", "1234", (4, 1, 0, 0)),
+        ("9128", "1234", (4, 1, 1, 1)),
+        ("2341", "1234", (4, 1, 0, 1)),
+    ],
+)
+def test_score(found: str, expected: str, differs: tuple[int, int, int, int]) -> None:
+    assert align(found, expected).score == Score(*differs)
+
+
+@pytest.mark.parametrize(
+    ("read", "written", "expected"),
+    [
+        ("12", "12", [True, True]),
+        ("912", "12", [False, True, True]),
+        ("1?3", "123", [True, False, True]),
+        ("13", "123", [True, True]),
+        ("", "1", []),
+        ("7", "", [False]),
+    ],
+)
+def test_right(read: str, written: str, expected: list[bool]) -> None:
+    assert align(read, written).right == expected
+
+
+@given(st.text("012-.", max_size=12), st.text("012-.", max_size=12))
+def test_alignment_has_the_fewest_errors_and_then_most_right(read: str, written: str) -> None:
+    alignment = align(read, written)
+    assert alignment.score.errors == edits(read, written)
+    paired = [partner for partner in alignment.partners if partner >= 0]
+    assert paired == sorted(set(paired))  # in order, each at most once
+    assert sum(alignment.right) == most_right(read, written)[1]
+
+
+def most_right(read: str, written: str) -> tuple[int, int]:
+    """The fewest errors, and the most symbols that are read right with so few."""
+    row = [(-n, 0) for n in range(len(written) + 1)]
+    for count, one in enumerate(read, 1):
+        before, row = row, [(-count, 0)]
+        for place, other in enumerate(written):
+            (errors, right), same = before[place], one == other
+            row.append(
+                max(
+                    (errors - (not same), right + same),
+                    (before[place + 1][0] - 1, before[place + 1][1]),
+                    (row[-1][0] - 1, row[-1][1]),
+                )
+            )
+    return -row[-1][0], row[-1][1]
+
+
+def test_long_texts_are_aligned() -> None:
+    random = np.random.default_rng(0)
+    text = "".join(map(str, random.integers(0, 10, 4096)))
+    assert align(text[:2000] + text[2001:], text).score == Score(4096, 1, 0, 0)
+    assert align(text, "").score.invented == 4096
+
+
+def test_pages_add_up() -> None:
+    evaluation = PageEvaluation(signs=False, threshold=0.5)
+    for written, read in (("12\n34", "12\n34"), ("12\n34", "12 34"), ("77", "7"), ("5", "63")):
+        evaluation.add("some.png", written, reading(read), PIXELS)
+    assert (evaluation.pages, evaluation.exact, evaluation.same_layout) == (4, 2, 1)
+    assert evaluation.score == Score(11, 1, 1, 1)
+    assert evaluation.error_rate == pytest.approx(3 / 11)
+    assert evaluation.rejection_rate == 0
+
+
+@pytest.mark.parametrize(("signs", "score"), [(False, (3, 0, 0, 0)), (True, (5, 1, 0, 0))])
+def test_signs_count_if_they_are_written(signs: bool, score: tuple[int, int, int, int]) -> None:
+    evaluation = PageEvaluation(signs)
+    written = "-12.5" if signs else "125"
+    evaluation.add("some.png", written, reading("-125"), PIXELS)
+    assert evaluation.score == Score(*score)
+    assert len(evaluation.worst) == signs
+
+
+def test_rejected_symbols_count_apart() -> None:
+    evaluation = PageEvaluation(signs=False, threshold=0.5)
+    evaluation.add("some.png", "127", reading("bch", 0.4), PIXELS)  # 1, 2 and 7, all rejected
+    assert (evaluation.rejected, evaluation.rejected_right, evaluation.exact) == (3, 3, 1)
+    evaluation.add("some.png", "9", reading("bi", 0.4), PIXELS)
+    assert (evaluation.rejected, evaluation.rejected_right) == (5, 3)
+    assert evaluation.rejection_rate == 1
+
+
+def test_calibration_error() -> None:
+    evaluation = PageEvaluation(signs=False)
+    evaluation.add("some.png", "12", reading("12", 0.75), PIXELS)
+    assert evaluation.calibration_error == pytest.approx(0.25)
+    evaluation.add("some.png", "", reading("777777", 0.75), PIXELS)  # 2 of 8 are right
+    assert evaluation.calibration_error == pytest.approx(0.5)
+
+
+def test_nothing_written_and_nothing_read() -> None:
+    evaluation = PageEvaluation(signs=False)
+    evaluation.add("blank.png", "", Reading(()), PIXELS)
+    assert (evaluation.exact, evaluation.same_layout) == (1, 1)
+    for rate in (evaluation.error_rate, evaluation.calibration_error, evaluation.rejection_rate):
+        assert math.isnan(rate)
+
+
+def test_worst_pages_come_first_and_are_few() -> None:
+    evaluation = PageEvaluation(signs=False)
+    for number in range(30):
+        read = "1" * (7 * number % 30)
+        evaluation.add(f"{number}.png", "", reading(read), PIXELS)
+    worst = [page.score.invented for page in evaluation.worst]
+    assert worst == sorted(range(30), reverse=True)[:MAX_WORST]
+    assert evaluation.exact == 1
+    for name in ("first", "second"):
+        evaluation.add(name, "", reading("1" * 29), PIXELS)
+    assert [page.name for page in evaluation.worst[:3]][1:] == ["first", "second"]
+    assert evaluation.worst[0].read == "1" * 29

@@ -1,0 +1,289 @@
+"""The reader's look at pictures of one digit that the judge doubts. No network here is trained."""
+
+import dataclasses
+import pickle
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import digits
+from digits.classifier import NOTE_MULTIPLE
+from digits.data.mnist import Split
+from digits.errors import ModelError
+from digits.inference import metadata
+from digits.inference.interface import SYMBOLS
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
+from digits.inference.reader_model import ReaderModel
+from digits.reader.detections import Detections
+from digits.second_opinion import Opinion, combine, look_again, weigh
+from digits.vision.judge import Judgement
+from tests.runtime.reader.drawn import Drawn, Network, row_of
+from tests.synthetic import Sheet, chosen
+
+Show = Callable[..., Network]
+UNSURE = 0.4  # the largest probability of a digit by a judge in doubt
+SHAPE = 64, 64  # of the sample picture of a 6
+
+
+def found(*drawn: Drawn) -> Detections:
+    """What a reader found: boxes, log odds, and symbols that it is nearly sure of."""
+    symbols = np.full((len(drawn), len(SYMBOLS)), np.log(0.01 / 11))
+    for row, one in zip(symbols, drawn, strict=True):
+        row[SYMBOLS.index(one.symbol)] = np.log(0.99)
+    boxes = np.array([one.box for one in drawn], np.float64).reshape(-1, 4)
+    return Detections(np.array([one.score for one in drawn], np.float64), symbols, boxes)
+
+
+def at(symbol: str, left: float, score: float, height: float = 40) -> Drawn:
+    return Drawn(symbol, (left, 0, left + 0.6 * height, height), score)
+
+
+def test_nothing_found_is_no_digit() -> None:
+    for nothing in (found(), found(at("-", 0, 9)), found(at(".", 0, 9))):
+        opinion = weigh(nothing)
+        assert opinion.none == 1 and opinion.several == 0
+        assert opinion.probabilities.tolist() == [0] * 10
+
+
+@pytest.mark.parametrize("score", [-2.0, 0.0, 1.0, 5.0, 500.0])
+def test_lone_digit_is_as_probable_as_its_log_odds_say(score: float) -> None:
+    opinion = weigh(found(at("7", 0, score)))
+    present = 1 / (1 + np.exp(-score))
+    assert opinion.probabilities[7] == pytest.approx(0.99 * present)
+    assert opinion.probabilities.sum() + opinion.none == pytest.approx(1)
+    assert opinion.several == 0
+
+
+def test_second_digit_is_as_probable_as_its_log_odds_say() -> None:
+    for score in (-2.0, 0.0, 3.0):
+        opinion = weigh(found(at("1", 0, 20), at("2", 40, score)))
+        assert opinion.several == pytest.approx(1 / (1 + np.exp(-score)))
+        assert opinion.probabilities.argmax() == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        at("4", 6, 6),  # the same place
+        at("2", 40, 6, height=15),  # dirt, or a number in a corner
+        at("2", 40, 6, height=90),  # the edge of a sheet
+        at(".", 40, 6),
+        at("-", 40, 6),
+    ],
+)
+def test_what_is_no_second_digit(other: Drawn) -> None:
+    opinion = weigh(found(at("9", 0, 7), other))
+    assert opinion.several == 0
+    assert opinion.probabilities[9] > 0.98
+
+
+def test_look_again_at_drawn_numbers() -> None:
+    shape = 200, 300
+    page = np.full(shape, 255, np.uint8)
+    seven = look_again(page, Network(row_of("7", 120, 50, 80), shape))
+    assert seven.probabilities[7] > 0.95
+    for text in ("12", "10", "11", "111"):
+        opinion = look_again(page, Network(row_of(text, 60, 50, 80), shape))
+        assert opinion.several > 0.95
+        total = opinion.probabilities.sum() + opinion.several + opinion.none
+        assert total == pytest.approx(1)
+
+
+def opinion_of(digit: int, probability: float, several: float = 0.0) -> Opinion:
+    return Opinion(probability * np.eye(10)[digit], several, 1 - probability - several)
+
+
+def test_combination_is_the_mean() -> None:
+    answers = np.array([np.eye(10)[3], np.eye(10)[5]], np.float32)
+    judgement = Judgement(
+        0.6 * np.eye(10)[3] + 0.2 * np.eye(10)[5] + 0.02, np.array([0.6, 0.2]), 0.15, 0.05
+    )
+    combined = combine(judgement, answers, opinion_of(5, 0.9, 0.04))
+    assert combined.probabilities.sum() == pytest.approx(1)
+    assert combined.probabilities[5] == pytest.approx((0.22 + 0.9 + 0.01) / 2)
+    assert combined.probabilities[3] == pytest.approx((0.62 + 0.01) / 2)
+    assert combined.several == pytest.approx((0.15 + 0.04) / 2)
+    assert combined.none == pytest.approx((0.05 + 0.06) / 2)
+    # The second hypothesis shows what the reader sees.
+    assert combined.hypotheses == pytest.approx([0.6 / 2, (0.2 + 0.9) / 2])
+
+
+def test_combination_where_no_hypothesis_shows_the_readers_digit() -> None:
+    answers = np.eye(10, dtype=np.float32)[[3, 5]]
+    judgement = Judgement(np.full(10, 0.1), np.array([0.3, 0.1]), 0.2, 0.4)
+    for opinion in (opinion_of(8, 0.9), opinion_of(0, 0.0), opinion_of(1, 0.0, 1.0)):
+        combined = combine(judgement, answers, opinion)
+        assert combined.hypotheses[0] == pytest.approx(3 * combined.hypotheses[1])
+        total = combined.hypotheses.sum() + combined.several + combined.none
+        assert total == pytest.approx(1)
+        assert combined.probabilities.sum() == pytest.approx(1)
+
+
+@pytest.fixture
+def show(monkeypatch: pytest.MonkeyPatch) -> Show:
+    """Let every reader see symbols in a picture of this shape."""
+
+    def show(drawn: Sequence[Drawn], shape: tuple[int, int] = SHAPE) -> Network:
+        network = Network(list(drawn), shape)
+        monkeypatch.setattr(ReaderModel, "maps", lambda self, page: network(page))
+        return network
+
+    return show
+
+
+@pytest.fixture
+def doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the judge unsure of every picture."""
+    from digits import classifier
+
+    real = classifier.judge
+
+    def judge(*arguments: Any) -> Judgement:
+        own = real(*arguments)
+        share = UNSURE * own.hypotheses / own.hypotheses.sum()
+        spread = (1 - UNSURE) / 10
+        digits = UNSURE * own.probabilities / own.probabilities.sum()
+        return Judgement(digits + spread, share, 0.0, 1 - UNSURE)
+
+    monkeypatch.setattr(classifier, "judge", judge)
+
+
+@pytest.fixture
+def six(pictures: list[Path]) -> Path:
+    return pictures[6]
+
+
+def drawn_six(score: float = 9.0, symbol: str = "6") -> list[Drawn]:
+    return [Drawn(symbol, (17, 12, 47, 52), score)]
+
+
+@pytest.mark.usefixtures("doubt")
+def test_agreement_rescues_an_unsure_digit(show: Show, six: Path) -> None:
+    show([])
+    alone = digits.Classifier().predict(six)
+    assert alone.digit is None and alone.top1 == 6
+    network = show(drawn_six())
+    prediction = digits.Classifier().predict(six)
+    assert network.shapes
+    assert prediction.digit == 6 and not prediction.note
+    assert prediction.confidence == max(prediction.probabilities) > alone.confidence + 0.3
+    assert sum(prediction.probabilities) == pytest.approx(1)
+    assert (prediction.box, prediction.top1) == (alone.box, 6)
+    assert prediction.frame is not None and (prediction.frame == alone.frame).all()
+
+
+@pytest.mark.usefixtures("doubt")
+def test_disagreement_rejects(show: Show, six: Path) -> None:
+    show(drawn_six(symbol="0"))
+    prediction = digits.Classifier().predict(six)
+    assert prediction.digit is None and not prediction.note
+    assert prediction.confidence < 0.6
+
+
+@pytest.fixture
+def two(test_slice: Split) -> np.ndarray:
+    """A photo of "12", 200 pixels high and 400 wide."""
+    sheet = Sheet(200, 400)
+    sheet.write(chosen(test_slice, "12"), 80, 40, size=110, gap=60)
+    return sheet.photograph()
+
+
+def one_and_two(score: float) -> list[Drawn]:
+    return [Drawn("1", (80, 40, 110, 150), 9.0), Drawn("2", (170, 40, 240, 150), score)]
+
+
+@pytest.mark.parametrize("sure_of", [2, 1])
+def test_several_digits_are_never_a_sure_one(
+    show: Show, two: np.ndarray, monkeypatch: pytest.MonkeyPatch, sure_of: int
+) -> None:
+    """However sure the judge is of one of them, and however much the model accepts."""
+    sure = Judgement(np.eye(10)[sure_of], np.zeros(0), 0.0, 0.0)
+    monkeypatch.setattr(
+        "digits.classifier.judge",
+        lambda found, *_: sure._replace(hypotheses=np.full(len(found), 1 / len(found))),
+    )
+    classifier = digits.Classifier()
+    classifier.threshold = 0.1
+    show(one_and_two(9.0), two.shape)
+    prediction = classifier.predict(two)
+    assert prediction.digit is None and prediction.note == NOTE_MULTIPLE
+    show(one_and_two(-9.0)[:1], two.shape)  # nothing is beside it
+    assert classifier.predict(two).digit in (1, sure_of)
+    show(one_and_two(9.0), two.shape)
+    accepted = digits.Classifier(reject=False).predict(two)
+    assert accepted.digit == sure_of and not accepted.note
+
+
+def test_doubt_about_several_digits_is_noted(show: Show, two: np.ndarray) -> None:
+    show(one_and_two(9.0), two.shape)
+    [examined] = digits.Classifier().examine([two])
+    assert examined.opinion is not None and examined.opinion.several > 0.9
+    assert digits.Classifier().prediction(examined).note == NOTE_MULTIPLE
+
+
+def test_sure_picture_does_not_open_the_reader(
+    pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITS_READER", str(tmp_path / "missing.onnx"))
+    classifier = digits.Classifier()
+    for examined in classifier.examine([*pictures, Image.new("L", (50, 50), 200)]):
+        assert examined.opinion is None
+    assert classifier._reader is None
+
+
+@pytest.mark.usefixtures("doubt")
+def test_unusable_reader_is_a_model_error(
+    tmp_path: Path, six: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "damaged.onnx").write_bytes(b"no model")
+    for file in (tmp_path / "damaged.onnx", tmp_path / "missing.onnx"):
+        monkeypatch.setenv("DIGITS_READER", str(file))
+        with pytest.raises(ModelError, match=file.name):
+            digits.Classifier().predict(six)
+    with pytest.raises(ModelError, match="SHA-256"):
+        digits.Classifier(reader=BUNDLED_READER, reader_sha256="0" * 64).predict(six)
+
+
+@pytest.mark.usefixtures("doubt")
+def test_threads_share_one_reader(show: Show, six: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    class Counted(ReaderModel):
+        def __init__(self, *arguments: Any) -> None:
+            opened.append(arguments)
+            super().__init__(*arguments)
+
+    show(drawn_six())
+    monkeypatch.setattr("digits.inference.reader_model.ReaderModel", Counted)
+    classifier = digits.Classifier()
+    expected = digits.Classifier().predict(six)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(classifier.predict, [six] * 16)) == [expected] * 16
+    assert len(opened) == 2  # one for each classifier
+
+
+@pytest.mark.usefixtures("doubt")
+def test_batch_and_copy_give_the_same(show: Show, six: Path, pictures: list[Path]) -> None:
+    show(drawn_six())
+    classifier = digits.Classifier()
+    alone = classifier.predict(six)
+    batch = classifier.predict_batch([pictures[1], six, Image.new("L", (50, 50), 200)])
+    assert batch[1].digit == alone.digit == 6
+    assert batch[1].probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+    assert batch[2].note == "no ink found"
+    assert pickle.loads(pickle.dumps(classifier)).predict(six) == alone
+
+
+def test_rejection_off_asks_for_the_same_pictures(show: Show, six: Path, tmp_path: Path) -> None:
+    """What is doubtful depends on the model alone."""
+    raw = Path(BUNDLED).read_bytes()
+    strict = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)
+    (tmp_path / "strict.onnx").write_bytes(metadata.add_metadata(raw, strict))
+    show(drawn_six())
+    [examined] = digits.Classifier(tmp_path / "strict.onnx", reject=False).examine([six])
+    assert examined.opinion is not None

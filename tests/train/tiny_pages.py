@@ -1,0 +1,80 @@
+"""Pages of bars instead of writing, and the `digits` command that trains a reader on them.
+
+python -m tests.train.tiny_pages train --model reader
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from digits.__main__ import main
+from digits_train import models, reader_data
+from digits_train.config import ReaderRecipe
+from digits_train.detection import Targets, make_targets
+from digits_train.tasks import detection
+from tests.train import subset_digits
+
+RECIPE = ReaderRecipe(
+    "default",
+    epochs=2,
+    batch_size=4,
+    learning_rate=3e-3,
+    weight_decay=0.02,
+    ema_decay=0.9,
+    crops=12,
+)
+SIDE = 64
+_SHAPES = {1: (6, 24), 10: (20, 6)}  # width and height of a one and a minus
+
+
+@dataclass(frozen=True)
+class TinyWindows(Dataset[tuple[Tensor, Targets]]):
+    """Like `reader_data.Windows`, with a bar in each quarter of a page."""
+
+    materials: object
+    seed: int
+    epoch: int
+    batches: int
+    batch_size: int
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Targets]:
+        random = np.random.default_rng([self.seed, self.epoch, number])
+        pages = np.full((self.batch_size, 1, SIDE, SIDE), 220, np.uint8)
+        maps = []
+        for page in pages[:, 0]:
+            boxes, symbols = [], random.choice(list(_SHAPES), 4)
+            for quarter, symbol in enumerate(symbols.tolist()):
+                width, height = _SHAPES[symbol]
+                left = quarter % 2 * 32 + int(random.integers(1, 31 - width))
+                top = quarter // 2 * 32 + int(random.integers(1, 31 - height))
+                page[top : top + height, left : left + width] = 30
+                boxes.append((left, top, left + width, top + height))
+            heights = np.full(4, 24, np.float32)
+            maps.append(make_targets(page.shape, np.array(boxes, np.float32), symbols, heights))
+        parts = (torch.from_numpy(np.stack(part)) for part in zip(*maps, strict=True))
+        return torch.from_numpy(pages), Targets(*parts)
+
+
+def patches() -> list[tuple[Any, str, Any]]:
+    """What to set, to train readers on tiny pages: object, attribute and value."""
+    recipes = {"default": RECIPE, "quick": replace(RECIPE, name="quick", epochs=1)}
+    return [
+        (reader_data, "make_materials", lambda *_: object()),
+        (detection, "Windows", TinyWindows),
+        (detection, "NUM_VALIDATION", 2),
+        (models.Reader, "recipes", recipes),
+    ]
+
+
+if __name__ == "__main__":
+    subset_digits.install()
+    for patch in patches():
+        setattr(*patch)
+    main()

@@ -1,0 +1,1 @@
+"""The synthetic camera: pages of numbers as people write and photograph them."""

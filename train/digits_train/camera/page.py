@@ -1,0 +1,136 @@
+"""Photographed pages of handwritten numbers, of which every pixel's digit is known."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.data.mnist import Split
+from digits_train.camera import layout, marks
+from digits_train.camera.hand import PEN, Glyph, some_hand
+from digits_train.camera.layout import Sheet
+from digits_train.camera.marks import DEJAVU, Random
+from digits_train.camera.photograph import INKED, LONGEST, photographed, some_canvas, some_look
+from digits_train.camera.plan import Plan, some_plan
+
+_LOWEST, _HIGHEST = 16, 110  # pixels of a digit's usual height
+
+
+class Page(NamedTuple):
+    """A photograph of a page, and what is on it.
+
+    image: uint8 [height, width, 3], RGB, at most 2,048 pixels high and wide. text: what
+    `Reading.text` is when every digit is read. labels: int16 [height, width], 0 where no digit
+    is, k + 1 where digit k covers most of the pixel. classes: uint8 [n], 0 to 9. boxes:
+    int64 [n, 4], left, top, right, bottom of the digits' labels.
+    """
+
+    image: NDArray[np.uint8]
+    text: str
+    labels: NDArray[np.int16]
+    classes: NDArray[np.uint8]
+    boxes: NDArray[np.int64]
+
+
+def page(
+    split: Split, random: np.random.Generator, fonts: Sequence[str] = DEJAVU, digits: bool = True
+) -> Page:
+    """A photographed page of numbers, as one person writes them.
+
+    split: whose digits. fonts: files, for the words beside the numbers. digits: without them it
+    is a page of text.
+    """
+    if not digits:
+        image = text_page(random, fonts)
+        empty = np.zeros(image.shape[:2], np.int16)
+        return Page(image, "", empty, np.zeros(0, np.uint8), np.zeros((0, 4), np.int64))
+    while True:
+        plan = some_plan(random)
+        # Small digits are as frequent as large ones, half as high.
+        height = _LOWEST * (_HIGHEST / _LOWEST) ** random.beta(1.6, 1.4)
+        tall = (len(plan.lines) + 1) * plan.pitch
+        height = min(height, random.uniform(500, 1400) / max(plan.width, tall))
+        if height < _LOWEST:
+            continue
+        hand = some_hand(random, height)
+        look = some_look(random, hand, bool(plan.form) or plan.paper != "plain")
+        written = layout.sheet(split, random, plan, hand, fonts)
+        shown = photographed(written, look, random)
+        if shown is not None and _whole(written, shown[1]):
+            break
+    return _known(written, *shown)
+
+
+def drawing(split: Split, random: np.random.Generator) -> Page:
+    """A number drawn with a mouse or a finger, one to six digits in two colours on a canvas."""
+    while True:
+        height = float(np.exp(random.uniform(np.log(40), np.log(250))))
+        hand = some_hand(random, height)._replace(broken=0.0, keep=1.0, pressure=0.0)
+        plan = Plan([[(int(random.integers(1, 7)),)]], digit_gap=max(0.0, random.normal(0, 0.3)))
+        written = layout.sheet(split, random, plan, hand, ())
+        shown = photographed(written, some_canvas(random), random)
+        if shown is not None and _whole(written, shown[1]):
+            return _known(written, *shown)
+
+
+def _known(written: Sheet, image: NDArray[np.uint8], labels: NDArray[np.int16]) -> Page:
+    classes = [glyph.digit for glyph in written.glyphs if glyph.digit >= 0]
+    return Page(
+        image,
+        "\n".join(written.text),
+        labels,
+        np.array(classes, np.uint8),
+        _boxes(labels, len(classes)),
+    )
+
+
+def text_page(random: np.random.Generator, fonts: Sequence[str] = DEJAVU) -> NDArray[np.uint8]:
+    """A photographed page of printed or typed text without a digit: uint8 [height, width, 3]."""
+    while True:
+        height = float(random.uniform(9, 40))
+        written = Sheet(height)
+        width = min(random.uniform(12, 60) * height, 0.7 * LONGEST)
+        file, leading = str(random.choice(list(fonts))), random.uniform(1.6, 2.4) * height
+        wobble = random.uniform(0.01, 0.03) if random.random() < 0.3 else 0.0
+        y = 0.0
+        for _ in range(int(random.integers(1, 5))):  # paragraphs
+            if random.random() < 0.3:
+                size = height * random.uniform(1, 1.6)
+                y += size
+                _type(written, marks.words(random, 2).title(), file, size, y, random, wobble)
+            for _ in range(int(random.integers(1, 9))):
+                y += leading
+                line = marks.words(random, max(1, round(width / height / 4.2)))
+                _type(written, line, file, height, y, random, wobble)
+            y += leading * random.uniform(0.3, 1)
+        look = some_look(random, some_hand(random, height), False)
+        shown = photographed(written, look, random)
+        if shown is not None:
+            return shown[0]
+
+
+def _type(
+    written: Sheet, text: str, file: str, height: float, y: float, random: Random, wobble: float
+) -> None:
+    coverage, above = marks.lettering(text, file, height, random, wobble)
+    written.glyphs.append(Glyph(coverage, 0, round(y) - above, layer=PEN))
+
+
+def _whole(written: Sheet, labels: NDArray[np.int16]) -> bool:
+    """Whether the picture shows enough of each digit."""
+    digits = [glyph for glyph in written.glyphs if glyph.digit >= 0]
+    seen = np.bincount(labels.ravel(), minlength=len(digits) + 1)[1:]
+    inked = np.array([np.count_nonzero(g.coverage > INKED) for g in digits])
+    return bool((seen > 0.3 * inked).all() and (seen > 6).all())
+
+
+def _boxes(labels: NDArray[np.int16], count: int) -> NDArray[np.int64]:
+    """Left, top, right, bottom of each label: int64 [count, 4]."""
+    y, x = np.nonzero(labels)
+    owner = labels[y, x] - 1
+    low, high = np.full((count, 2), np.iinfo(np.int64).max), np.zeros((count, 2), np.int64)
+    places = np.stack([x, y], 1)
+    np.minimum.at(low, owner, places)
+    np.maximum.at(high, owner, places + 1)
+    return np.concatenate([low, high], 1)

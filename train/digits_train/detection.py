@@ -1,0 +1,162 @@
+"""What the reader learns: where symbols are, which, and how large."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import cross_entropy, smooth_l1_loss
+
+from digits_train.models.reader import BOX_UNIT, STRIDE, Maps
+
+# Heights in pixels of the digits that the reader finds. A page is scaled so that they are within.
+SMALLEST, LARGEST = 10.0, 60.0
+_VAGUE = 95.0  # of still larger ones even the middle is no digit
+_SPREAD = 0.14  # standard deviation of a peak, as a share of the symbol's width or height
+_MIN_SPREAD = 2.2  # pixels: a cell is 4
+_NEIGHBOUR_SPREAD = 0.22  # of the distance to the next symbol: their peaks stay apart
+_MIN_NEIGHBOUR_SPREAD = 1.4  # pixels
+_OWN = 0.35  # of a peak's height: there symbol and box are learnt
+
+
+class Targets(NamedTuple):
+    """What the maps of n pages should be; h and w as in Maps.
+
+    heat: float32 [n, h, w], 1 at the centre of a symbol, falling to 0. weight: float32 [n, h, w],
+    of an empty cell: 0 where it is doubtful whether there is a symbol. symbols: int64 [n, h, w],
+    places in SYMBOLS, or -1. boxes: float32 [n, 4, h, w], as in Maps.
+    """
+
+    heat: Tensor
+    weight: Tensor
+    symbols: Tensor
+    boxes: Tensor
+
+
+class Losses(NamedTuple):
+    """The loss of a batch and its parts, as scalars."""
+
+    total: Tensor
+    centres: Tensor
+    symbols: Tensor
+    boxes: Tensor
+
+
+def detection_loss(maps: Maps, targets: Targets) -> Losses:
+    """The focal loss of the centres, and where symbols are, cross-entropy and smooth L1.
+
+    X. Zhou et al., "Objects as points", 2019. Centres are summed and divided by their number.
+    """
+    logits = maps.centres[:, 0].float()
+    probability = logits.sigmoid().clamp(1e-4, 1 - 1e-4)
+    peak = targets.heat >= 0.999
+    found = (1 - probability) ** 2 * probability.log()
+    empty = probability**2 * (1 - probability).log() * (1 - targets.heat) ** 4 * targets.weight
+    centres = -torch.where(peak, found, empty).sum() / peak.sum().clamp(min=1)
+    own = targets.symbols >= 0
+    # The sum over no cells is 0, where the mean would be NaN.
+    count = own.sum().clamp(min=1)
+    scores = maps.symbols.float().movedim(1, -1)[own]
+    symbols = cross_entropy(scores, targets.symbols[own], label_smoothing=0.03, reduction="sum")
+    found_boxes, boxes = maps.boxes.float().movedim(1, -1)[own], targets.boxes.movedim(1, -1)[own]
+    sizes = smooth_l1_loss(found_boxes, boxes, beta=0.1, reduction="sum")
+    symbols, sizes = symbols / count, sizes / (4 * count)
+    return Losses(centres + symbols + sizes, centres, symbols, sizes)
+
+
+class TargetMaps(NamedTuple):
+    """Targets of one page, as arrays without the first dimension; symbols are int64."""
+
+    heat: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    symbols: NDArray[np.int64]
+    boxes: NDArray[np.float32]
+
+
+def make_targets(
+    shape: tuple[int, int],
+    boxes: NDArray[np.float32],
+    symbols: NDArray[np.int64],
+    heights: NDArray[np.float32],
+    doubtful: Sequence[tuple[float, float, float, float]] = (),
+) -> TargetMaps:
+    """Targets of a page of a height and width in pixels.
+
+    boxes: float32 [n, 4], left, top, right, bottom. symbols: int64 [n]. heights: float32 [n], in
+    pixels: of the symbol, or for a minus or a point of the digits beside it. doubtful: boxes in
+    which finding something is neither right nor wrong.
+    """
+    rows, columns = shape[0] // STRIDE, shape[1] // STRIDE
+    heat, weight = np.zeros((rows, columns), np.float32), np.ones((rows, columns), np.float32)
+    owner = np.full((rows, columns), -1, np.int64)
+    sides = np.zeros((4, rows, columns), np.float32)
+    for box in doubtful:
+        weight[_cells(box)] = 0
+    centres = (boxes[:, :2] + boxes[:, 2:]) / np.float32(2)
+    spreads = _spreads(boxes, centres)
+    x, y = ((np.arange(count) + 0.5) * STRIDE for count in (columns, rows))
+    for index, (box, centre) in enumerate(zip(boxes, centres, strict=True)):
+        if not SMALLEST <= heights[index] <= LARGEST:
+            weight[_cells(_uncertain(box, heights[index]))] = 0
+            continue
+        column, row = int(centre[0] // STRIDE), int(centre[1] // STRIDE)
+        if not (0 <= column < columns and 0 <= row < rows):
+            weight[_cells(box.tolist())] = 0
+            continue
+        across, down = spreads[index]
+        peak = (
+            np.exp(-((y - centre[1]) ** 2) / (2 * down * down))[:, None]
+            * np.exp(-((x - centre[0]) ** 2) / (2 * across * across))
+        ).astype(np.float32)
+        peak[row, column] = 1
+        weight[row, column] = 1
+        mine = (peak > heat) & (peak > _OWN)
+        heat = np.maximum(heat, peak)
+        owner[mine] = symbols[index]
+        at = np.nonzero(mine)
+        width, height = np.maximum(box[2:] - box[:2], 1.0)
+        sides[0][at] = (centre[0] - x[at[1]]) / BOX_UNIT
+        sides[1][at] = (centre[1] - y[at[0]]) / BOX_UNIT
+        sides[2][at], sides[3][at] = np.log(width / BOX_UNIT), np.log(height / BOX_UNIT)
+    return TargetMaps(heat, weight, owner, sides)
+
+
+def _spreads(boxes: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Standard deviations of the peaks across and down, in pixels: float32 [n, 2]."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    spreads = np.maximum(_SPREAD * sides, _MIN_SPREAD)
+    away = np.abs(centres[:, None] - centres)
+    far = np.hypot(away[..., 0], away[..., 1])
+    far[away[..., 1] > 0.5 * np.maximum(sides[:, 1:], sides[:, 1])] = np.inf  # another line
+    np.fill_diagonal(far, np.inf)
+    if len(boxes) > 1:
+        nearest = np.maximum(_NEIGHBOUR_SPREAD * far.min(1), _MIN_NEIGHBOUR_SPREAD)
+        spreads[:, 0] = np.minimum(spreads[:, 0], nearest)
+    return np.asarray(spreads, np.float32)
+
+
+def _uncertain(box: NDArray[np.float32], height: float) -> tuple[float, float, float, float]:
+    """Where a symbol too small or too large to be found may be found all the same.
+
+    The parts of a large one are no digits. Of a very large one nothing looks like a digit.
+    """
+    share = 1.0 if height < SMALLEST else 0.4 if height <= _VAGUE else 0.0
+    middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * np.float32(share)
+    left, top = (middle - half).tolist()
+    right, bottom = (middle + half).tolist()
+    return left, top, right, bottom
+
+
+def _cells(box: Sequence[float]) -> tuple[slice, slice]:
+    """The cells that a box touches: rows and columns. None, if it has no extent."""
+    left, top, right, bottom = box
+    if right <= left or bottom <= top:
+        return slice(0), slice(0)
+    first, last = (int(max(0, side // STRIDE)) for side in (left, top)), (right, bottom)
+    columns, rows = (
+        slice(start, max(start, int(end // STRIDE) + 1))
+        for start, end in zip(first, last, strict=True)
+    )
+    return rows, columns

@@ -1,0 +1,133 @@
+"""The reader: a fully convolutional network that finds the symbols of a page."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate, pixel_shuffle, relu
+
+from digits_train.config import ReaderRecipe
+from digits_train.models.network import BaseNetwork
+
+SYMBOLS = "0123456789-."  # the classes, in order; a decimal comma is a "." too
+STRIDE = 4  # pixels between neighbouring cells of the output
+MULTIPLE = 8  # pixels: height and width of a page are multiples of this
+BOX_UNIT = 16.0  # pixels
+
+
+class Maps(NamedTuple):
+    """What the network says of each cell of 4x4 pixels; h and w are the page's, divided by 4.
+
+    centres: float32 [n, 1, h, w], log odds that the centre of a symbol is in the cell. symbols:
+    float32 [n, 12, h, w], logits of SYMBOLS, if there is one. boxes: float32 [n, 4, h, w], its box:
+    x and y of the box's centre, relative to the cell's, and logarithms of width and height, all in
+    units of 16 pixels.
+    """
+
+    centres: Tensor
+    symbols: Tensor
+    boxes: Tensor
+
+
+class LocalContrast(nn.Module):
+    """Subtract the paper's brightness and divide by the contrast nearby.
+
+    uint8 [n, 1, h, w], a grey page, to float32, -5 to 5. Both are means over squares of about 40
+    and 100 pixels: of cells of 8x8 pixels, because those are cheap, and interpolated.
+    """
+
+    floor = 6.0  # grey values: the least contrast, so that blank paper's grain stays small
+
+    def forward(self, pages: Tensor) -> Tensor:
+        pixels = pages.float()
+        difference = pixels - _enlarge(_mean(avg_pool2d(pixels, MULTIPLE), 5))
+        variance = _mean(avg_pool2d(difference * difference, MULTIPLE), 13)
+        return (difference / _enlarge(variance.sqrt() + self.floor)).clamp(-5, 5)
+
+
+def _mean(cells: Tensor, side: int) -> Tensor:
+    return avg_pool2d(cells, side, 1, side // 2, count_include_pad=False)
+
+
+def _enlarge(cells: Tensor) -> Tensor:
+    return interpolate(cells, scale_factor=float(MULTIPLE), mode="bilinear", align_corners=False)
+
+
+class ConvBlock(nn.Module):
+    """Convolution, batch norm and ReLU; with a residual connection where the shape stays."""
+
+    def __init__(
+        self, channels: int, filters: int, kernel: int = 3, stride: int = 1, dilation: int = 1
+    ) -> None:
+        super().__init__()
+        padding = dilation * (kernel // 2)
+        self.conv = nn.Conv2d(channels, filters, kernel, stride, padding, dilation, bias=False)
+        self.norm = nn.BatchNorm2d(filters)
+        self.residual = channels == filters and stride == 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.conv(x))
+        return relu(x + y if self.residual else y)
+
+
+_DEFAULT = ReaderRecipe(
+    "default",
+    epochs=55,
+    batch_size=16,
+    learning_rate=3e-3,
+    warmup_fraction=150 / (55 * 400),  # 150 steps
+    schedule="cosine",
+    weight_decay=0.02,
+    ema_decay=0.999,
+)
+
+
+class Reader(BaseNetwork):
+    """Finds digits, minus signs and decimal points of about 10 to 60 pixels on a grey page.
+
+    Input: uint8 [n, 1, height, width], 0 = black, 255 = white, multiples of 8. Output: Maps, at a
+    stride of 4. 280,000 parameters.
+
+    Most of the work is done at a stride of 8, where a convolution costs a quarter; dilated ones see
+    some 250 pixels around, enough to tell a number from a word. The result returns to the stride of
+    4 by sub-pixel convolution (W. Shi et al., "Real-time single image and video super-resolution",
+    CVPR 2016), where neighbours a few pixels apart keep cells of their own. A symbol is the peak of
+    a heatmap (X. Zhou et al., "Objects as points", 2019).
+    """
+
+    task = "detection"
+    side = 192
+    threads = 1  # the other cores compose what it is trained on
+    mixed_precision = True
+    recipes: Mapping[str, ReaderRecipe] = {
+        "default": _DEFAULT,
+        "quick": replace(_DEFAULT, name="quick", epochs=20, warmup_fraction=150 / (20 * 400)),
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.contrast = LocalContrast()
+        self.stem = nn.Sequential(
+            ConvBlock(1, 16, kernel=5, stride=2), ConvBlock(16, 32, stride=2), ConvBlock(32, 32)
+        )
+        self.body = nn.Sequential(
+            ConvBlock(32, 64, stride=2),
+            *(ConvBlock(64, 64, dilation=dilation) for dilation in (1, 2, 1, 4, 1, 2)),
+        )
+        self.up = nn.Conv2d(64, 4 * 32, 1)
+        self.neck = nn.Sequential(ConvBlock(32, 32), ConvBlock(32, 32))
+        self.centres = nn.Conv2d(32, 1, 1)
+        self.symbols = nn.Conv2d(32, len(SYMBOLS), 1)
+        self.boxes = nn.Conv2d(32, 4, 1)
+        # At first a cell in thirty holds a centre: otherwise the empty ones swamp the gradient.
+        nn.init.constant_(self.centres.bias, -3.5)  # type: ignore[arg-type]
+
+    def forward(self, pages: Tensor) -> Maps:
+        with torch.autocast(pages.device.type, enabled=False):  # bfloat16 can't hold a variance
+            contrast = self.contrast(pages)
+        fine = self.stem(contrast)
+        merged = relu(fine + pixel_shuffle(self.up(self.body(fine)), 2))
+        features = self.neck(merged)
+        return Maps(self.centres(features), self.symbols(features), self.boxes(features))

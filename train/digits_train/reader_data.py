@@ -1,0 +1,169 @@
+"""The windows on pages that the reader is trained and validated on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from digits import system
+from digits.data import mnist
+from digits.data.mnist import Split
+from digits_train.camera import exposure, fonts, page, window
+from digits_train.camera.drawings import draw_marks
+from digits_train.camera.glyphs import PenBank, font_writers
+from digits_train.camera.lettering import library
+from digits_train.camera.marks import Random
+from digits_train.camera.window import Box, Materials, Window
+from digits_train.detection import TargetMaps, Targets, make_targets
+
+SIDE = 192  # pixels of a window
+_BANK, _TEXTS = 16_000, 6_000  # glyphs and words to compose from; they take a minute to draw
+_TEXTURES = 0.12  # share of the windows that are composed without any writing
+_PHOTOGRAPHS = 2  # of each window
+_MOST_HIDDEN = 0.2  # of a symbol's box; of what is hidden more, nobody can tell
+
+
+class Example(NamedTuple):
+    """A photographed window and what is on it.
+
+    page: uint8 [side, side]. shown: its ink and its symbols. hidden: float32 [side, side], 1 where
+    they can't be seen.
+    """
+
+    page: NDArray[np.uint8]
+    shown: Window
+    hidden: NDArray[np.float32]
+
+    def targets(self) -> TargetMaps:
+        boxes = np.array(self.shown.boxes, np.float32).reshape(-1, 4)
+        seen = np.array([self._is_seen(box) for box in self.shown.boxes], bool)
+        return make_targets(
+            (self.page.shape[0], self.page.shape[1]),
+            boxes[seen],
+            np.array(self.shown.symbols, np.int64)[seen],
+            np.array(self.shown.heights, np.float32)[seen],
+            [*self.shown.doubtful, *map(tuple, boxes[~seen].tolist())],
+        )
+
+    def _is_seen(self, box: Box) -> bool:
+        left, top, right, bottom = (max(0, round(side)) for side in box)
+        part = self.hidden[top : bottom + 1, left : right + 1]
+        return not part.size or float(part.mean()) < _MOST_HIDDEN
+
+
+def make_materials(digits: Split, seed: int, bank: int = _BANK, texts: int = _TEXTS) -> Materials:
+    """Draw the glyphs and words that windows are composed of. The same seed gives the same ones."""
+    random = np.random.default_rng([seed, 1])
+    hands = fonts.training_hands()
+    return Materials(
+        PenBank(digits, bank, random),
+        font_writers(hands, random),
+        library([*hands, *fonts.printed(held_back=False)], texts, random),
+        draw_marks(digits, texts // 4, random),
+    )
+
+
+def make_examples(
+    materials: Materials, random: Random, count: int, side: int = SIDE
+) -> Iterator[Example]:
+    """Random windows. Each one with writing is photographed twice: composing takes longer."""
+    made = 0
+    while made < count:
+        if random.random() < _TEXTURES:
+            blank = Window.empty(side)
+            yield Example(exposure.texture(side, random), blank, blank.printed)
+            made += 1
+            continue
+        shown = window.compose(random, materials, side)
+        height = shown.heights[0] if shown.heights else 30.0
+        for _ in range(min(_PHOTOGRAPHS, count - made)):
+            pixels, hidden = exposure.photograph(shown, height, random)
+            yield Example(pixels, shown, hidden)
+            made += 1
+
+
+@dataclass(frozen=True)
+class Windows(Dataset[tuple[Tensor, Targets]]):
+    """The batches of an epoch, each composed on its own from (seed, epoch, its number)."""
+
+    materials: Materials
+    seed: int
+    epoch: int
+    batches: int
+    batch_size: int
+    side: int = SIDE
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Targets]:
+        """Pages, uint8 [batch_size, 1, side, side], and their targets."""
+        random = np.random.default_rng([self.seed, 2, self.epoch, number])
+        examples = list(make_examples(self.materials, random, self.batch_size, self.side))
+        pages = torch.from_numpy(np.stack([example.page for example in examples]))[:, None]
+        maps = [example.targets() for example in examples]
+        return pages, Targets(
+            *(torch.from_numpy(np.stack(part)) for part in zip(*maps, strict=True))
+        )
+
+
+def batches(windows: Windows, workers: int = 1) -> Iterator[tuple[Tensor, Targets]]:
+    """The batches in order, composed ahead of the training by worker processes."""
+    # Ctrl-C while they start or end would be lost, or be theirs.
+    with system.sigint_blocked():
+        loaded = iter(
+            DataLoader(
+                windows,
+                batch_size=None,
+                num_workers=workers,
+                prefetch_factor=8 if workers else None,
+                worker_init_fn=_start_worker,
+            )
+        )
+    try:
+        for _ in range(len(windows)):
+            yield next(loaded)
+    finally:
+        with system.sigint_blocked():
+            del loaded
+
+
+def _start_worker(number: int) -> None:
+    """End with the training even if it is killed, because it has locked its run folder."""
+    system.die_with_parent()
+
+
+class LabelledPage(NamedTuple):
+    """A photographed page of numbers.
+
+    pixels: uint8 [height, width], grey. text: its lines of digits. boxes: float32 [n, 4], left,
+    top, right, bottom of the digits. digits: int64 [n], 0 to 9. Signs between them are not
+    labelled.
+    """
+
+    pixels: NDArray[np.uint8]
+    text: str
+    boxes: NDArray[np.float32]
+    digits: NDArray[np.int64]
+
+
+def validation_pages(count: int, seed: int) -> list[LabelledPage]:
+    """Photograph whole pages with MNIST's validation digits; training knows only windows.
+
+    A tenth of them has no digits.
+    """
+    digits = mnist.load("validation")
+    pages = []
+    for number in range(count):
+        random = np.random.default_rng([seed, 3, number])
+        shown = page.page(digits, random, digits=number % 10 != 9)
+        grey = np.asarray(Image.fromarray(shown.image).convert("L"))
+        boxes, classes = shown.boxes.astype(np.float32), shown.classes.astype(np.int64)
+        pages.append(LabelledPage(grey, shown.text, boxes, classes))
+    return pages

@@ -1,0 +1,160 @@
+"""Networks that classify digits."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from digits.data.mnist import Split, SplitName
+from digits.terminal import print_stderr, progress_bar
+from digits_train import diagnose
+from digits_train.config import Recipe
+from digits_train.distill import ask, distillation_loss
+from digits_train.distributed import DistributedContext, set_threads, to_device
+from digits_train.examples import Examples, Pool, generate_pools, prefetch
+from digits_train.metrics import (
+    PREDICT_BATCH,
+    EpochMetrics,
+    Metrics,
+    evaluate,
+    loss_and_accuracy,
+    predict,
+)
+from digits_train.models import AnyNetwork, Network
+from digits_train.models.network import with_none
+from digits_train.optim import measure_bn_statistics
+from digits_train.run import RunDir
+from digits_train.tasks.task import Loss, Minibatch
+
+_FINITE_PROBE = 100  # digits to check for NaN logits
+_LAG_PROBE = 1000  # training digits on which to compare the moving average with the network
+
+
+@dataclass
+class Classification:
+    """Training digits, what the recipe adds to them, and cross-entropy.
+
+    validation: None with --all-data. test: None if the run isn't to be finished. pools: what the
+    recipe adds to the digits. teacher_logits: for the digits, then the pools: see `Examples`.
+    """
+
+    recipe: Recipe
+    train: Split
+    validation: Split | None = None
+    test: Split | None = None
+    seed: int = 0
+    teacher: Network | None = None
+    pools: Sequence[Pool] = ()
+    teacher_logits: Tensor | None = None
+    _examples: Examples | None = None  # once they are needed
+
+    divergence = 3 * math.log(10)  # nats, three times the loss of guessing
+
+    @property
+    def training_digits(self) -> int:
+        return len(self.train)
+
+    @property
+    def examples(self) -> int:
+        return len(self.train)
+
+    def start(self, dist: DistributedContext) -> None:
+        """Generate what the recipe adds to the digits, and ask the teacher about all of them."""
+        with progress_bar() as bar:
+            bar.disable |= not dist.is_main
+            bar.add_task("generating extra training pictures", total=None)
+            self.pools = generate_pools(self.recipe, self.train, self.seed)
+        if self.teacher is None:
+            return
+        threads = torch.get_num_threads()
+        set_threads(self.teacher.threads, dist.device)
+        images = Examples.of(self.train, self.pools, dist.device).images
+        self.teacher_logits = ask(to_device(self.teacher, dist.device), images, dist)
+        torch.set_num_threads(threads)
+
+    def batches(
+        self, epoch: int, rng: torch.Generator, dist: DistributedContext
+    ) -> Iterator[Minibatch]:
+        """All training digits in random order, and a share of each pool: see `Examples.batch`."""
+        if self._examples is None:
+            self._examples = Examples.of(self.train, self.pools, dist.device, self.teacher_logits)
+        order = torch.randperm(self.examples, generator=rng, device=dist.device)
+        # Nearly equal batches: a last one of a few digits would be noise, and too small to
+        # normalise.
+        parts = torch.tensor_split(order, self.recipe.steps(self.examples))
+        make = partial(self._examples.batch, self.recipe, epoch, rng, dist)
+        for part, batch in zip(parts, prefetch(make, parts), strict=True):
+            yield Minibatch(batch.images, batch, len(part))
+
+    def loss(self, outputs: Any, batch: Minibatch) -> Loss:
+        """Cross-entropy or the distillation loss. sums: of loss and accuracy, of the digits."""
+        logits: Tensor = outputs.float()
+        _, labels, weights, trained, teacher = batch.targets
+        losses = cross_entropy(with_none(logits), labels, reduction="none")
+        objective = losses
+        if teacher is not None:
+            objective = distillation_loss(losses, logits, teacher, labels)
+        correct = (logits.argmax(1) == labels)[trained].sum()
+        sums = torch.stack([losses.detach()[trained].sum(), correct])
+        return Loss((objective * weights).sum(), sums, int(trained.sum()))
+
+    def describe(self, means: Sequence[float]) -> str:
+        loss, accuracy = means
+        return f"loss {loss:.4f}  accuracy {accuracy:.2%}"
+
+    def settle(self, model: AnyNetwork) -> None:
+        assert self._examples is not None
+        measure_bn_statistics(model, self._examples.images[: self.examples], PREDICT_BATCH)
+
+    def probe(self, model: AnyNetwork) -> Tensor:
+        """The logits of some training digits."""
+        few = Split(self.train.images[:_FINITE_PROBE], self.train.labels[:_FINITE_PROBE])
+        return predict(model, few)
+
+    def measure(self, model: AnyNetwork, number: int, means: Sequence[float]) -> EpochMetrics:
+        loss, accuracy = means
+        validated: tuple[float | None, float | None] = (None, None)
+        if self.validation is not None:
+            validated = loss_and_accuracy(predict(model, self.validation), self.validation)
+        return EpochMetrics(number, loss, accuracy, *validated, 0.0, 0.0)
+
+    def finish(
+        self,
+        model: AnyNetwork,
+        run: RunDir,
+        summary: dict[str, Any],
+        history: Sequence[Metrics],
+        kept: Metrics,
+    ) -> tuple[dict[str, Any], str | None]:
+        """Evaluate the network on the digits it didn't train on.
+
+        The plots show the validation digits, or the test digits if there are none.
+        """
+        from digits_train import plots  # imports matplotlib, which takes 0.6 s
+
+        splits: dict[SplitName, Split | None] = {"validation": self.validation, "test": self.test}
+        results = {}
+        for name, split in splits.items():
+            if split is not None:
+                logits = predict(model, split)
+                loss, accuracy = loss_and_accuracy(logits, split)
+                summary |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
+                results[name] = evaluate(logits, split, name)
+        run.write_summary(summary)
+
+        shown, result = next(iter(results.items()))
+        plots.curves(run.folder / "curves.png", history)
+        plots.confusion(run.folder / "confusion.png", f"{shown} digits", result)
+        plots.mistakes(run.folder / "mistakes.png", f"{shown} digits", result)
+
+        assert isinstance(kept, EpochMetrics)
+        digits = Split(self.train.images[:_LAG_PROBE], self.train.labels[:_LAG_PROBE])
+        if warning := diagnose.ema_lag(evaluate(predict(model, digits), digits), kept):
+            print_stderr(f"warning: {warning}")
+        steps = kept.number * self.recipe.steps(self.examples)
+        return summary, diagnose.failure(result, kept, steps)

@@ -1,0 +1,202 @@
+"""Readers, which find the symbols of a page."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from digits import system
+from digits.data.mnist import Split
+from digits.terminal import progress_bar
+from digits_train import diagnose, reader_data
+from digits_train.camera.window import Materials
+from digits_train.config import ReaderRecipe
+from digits_train.detection import Targets, detection_loss
+from digits_train.distributed import DistributedContext
+from digits_train.matching import DetectionErrors, Match, find_symbols, match, true_symbols
+from digits_train.metrics import DetectionMetrics, Metrics
+from digits_train.models import AnyNetwork
+from digits_train.models.reader import Maps
+from digits_train.reader_data import Windows
+from digits_train.run import RunDir
+from digits_train.tasks.task import Loss, Minibatch
+
+# The validation crops: the same for all trainings, whose own seeds are smaller.
+VALIDATION_SEED = 2**63
+NUM_VALIDATION = 20  # batches
+_BATCH = 16  # validation crops at a time
+_BANK, _TEXTS = 2_000, 1_000  # glyphs and words that they are composed of
+
+
+class JudgedCrop(NamedTuple):
+    """A validation crop, uint8 [side, side], and what was found on it."""
+
+    page: NDArray[np.uint8]
+    match: Match
+    errors: DetectionErrors
+
+
+class Validation(NamedTuple):
+    """loss: mean over the crops. crops: the worst first."""
+
+    loss: float
+    result: DetectionErrors
+    crops: list[JudgedCrop]
+
+
+@dataclass
+class Detection:
+    """Crops of pages, composed ahead of the training by other processes, and `detection_loss`.
+
+    train, validation: MNIST's digits, with which the pages are written.
+    """
+
+    recipe: ReaderRecipe
+    train: Split
+    validation: Split
+    seed: int = 0
+    materials: Materials | None = None  # for the training crops
+
+    divergence = math.inf
+
+    @property
+    def training_digits(self) -> int:
+        return len(self.train)
+
+    @property
+    def examples(self) -> int:
+        return self.recipe.steps(self.recipe.crops) * self.recipe.batch_size
+
+    def start(self, dist: DistributedContext) -> None:
+        """Draw the glyphs and words that pages are composed of."""
+        with progress_bar() as bar:
+            bar.disable |= not dist.is_main
+            bar.add_task("drawing glyphs and words", total=None)
+            self.materials = reader_data.make_materials(self.train, self.seed)
+
+    def batches(
+        self, epoch: int, rng: torch.Generator, dist: DistributedContext
+    ) -> Iterator[Minibatch]:
+        """Crops that no other epoch has."""
+        assert self.materials is not None
+        recipe = self.recipe
+        steps, size = recipe.steps(recipe.crops), recipe.batch_size
+        windows = Windows(self.materials, self.seed, epoch, steps, size)
+        rows = dist.local_slice(size)
+        for pages, targets in reader_data.batches(windows, _workers()):
+            own = (tensor[rows].to(dist.device) for tensor in targets)
+            yield Minibatch(pages[rows].to(dist.device), Targets(*own), size)
+
+    def loss(self, outputs: Any, batch: Minibatch) -> Loss:
+        """This process's share of the mean over the crops. sums: of the loss."""
+        total = detection_loss(outputs, batch.targets).total
+        count = len(batch.inputs)
+        return Loss(total * count / batch.size, total.detach()[None] * count, count)
+
+    def describe(self, means: Sequence[float]) -> str:
+        return f"loss {means[0]:.4f}"
+
+    def settle(self, model: AnyNetwork) -> None:
+        """Do nothing: with the cells of so many crops, batch norm settles in some fifty steps."""
+
+    def probe(self, model: AnyNetwork) -> Tensor:
+        """All maps of some validation crops."""
+        pages, _ = self._validation[0]
+        return torch.cat([part.flatten() for part in _maps(model, pages)])
+
+    def measure(self, model: AnyNetwork, number: int, means: Sequence[float]) -> DetectionMetrics:
+        loss, result, _ = self._validate(model)
+        total = max(result.total, 1)
+        return DetectionMetrics(
+            number,
+            means[0],
+            loss,
+            validation_accuracy=result.right / total,
+            validation_errors=result.count / total,
+            validation_missed=result.missed / total,
+            validation_invented=result.invented / total,
+            validation_wrong=result.wrong / total,
+            seconds=0.0,
+            images_per_second=0.0,
+        )
+
+    def finish(
+        self,
+        model: AnyNetwork,
+        run: RunDir,
+        summary: dict[str, Any],
+        history: Sequence[Metrics],
+        kept: Metrics,
+    ) -> tuple[dict[str, Any], str | None]:
+        """Evaluate the network on the validation crops: MNIST's test digits are not looked at."""
+        from digits_train import plots  # imports matplotlib, which takes 0.6 s
+
+        loss, result, crops = self._validate(model)
+        total = max(result.total, 1)
+        summary |= {
+            "validation_loss": loss,
+            "validation_accuracy": result.right / total,
+            "validation_errors": result.count / total,
+            "validation_symbols": result.total,
+            "validation_missed": result.missed,
+            "validation_invented": result.invented,
+            "validation_wrong": result.wrong,
+        }
+        run.write_summary(summary)
+
+        plots.curves(
+            run.folder / "curves.png",
+            history,
+            loss="focal loss, cross-entropy and smooth L1",
+            errors="missed, invented and wrong symbols (%)",
+        )
+        plots.symbol_confusion(run.folder / "confusion.png", "validation crops", result)
+        plots.crops(run.folder / "mistakes.png", "validation crops", crops)
+        return summary, diagnose.reader_failure(result, kept.number)
+
+    @cached_property
+    def _validation(self) -> list[tuple[Tensor, Targets]]:
+        """Batches of pages and targets."""
+        materials = reader_data.make_materials(self.validation, VALIDATION_SEED, _BANK, _TEXTS)
+        windows = Windows(materials, VALIDATION_SEED, 0, NUM_VALIDATION, _BATCH)
+        return list(reader_data.batches(windows, _workers()))
+
+    def _validate(self, model: AnyNetwork) -> Validation:
+        losses, crops, total = [], [], DetectionErrors()
+        for pages, targets in self._validation:
+            maps = _maps(model, pages)
+            losses.append(detection_loss(maps, targets).total.item())
+            for page, truth, found, weight in zip(
+                pages[:, 0], true_symbols(targets), find_symbols(maps), targets.weight, strict=True
+            ):
+                crop = JudgedCrop(
+                    page.numpy(), match(found, truth, weight.numpy()), DetectionErrors()
+                )
+                for count in (crop.errors, total):
+                    count.add(crop.match)
+                crops.append(crop)
+        crops.sort(key=lambda crop: crop.errors.count, reverse=True)
+        return Validation(sum(losses) / len(losses), total, crops)
+
+
+def _workers() -> int:
+    """Processes that compose crops: one core trains."""
+    return max(1, system.cpu_count() - 1)
+
+
+@torch.inference_mode()
+def _maps(model: AnyNetwork, pages: Tensor) -> Maps:
+    """The network's maps, in full precision: rounded ones have equal neighbours instead of peaks.
+
+    pages: uint8 [n, 1, h, w], anywhere. Returns them on the CPU.
+    """
+    device = next(model.parameters()).device
+    model.eval()
+    with torch.autocast(device.type, enabled=False):
+        return Maps(*(part.cpu() for part in model(pages.to(device))))
