@@ -79,12 +79,6 @@ def test_eval_json_of_pages(run: Run, numbers: Path, tmp_path: Path) -> None:
     assert_documented("digits eval --pages", out)
 
 
-def test_eval_json_of_pages(run: Run, numbers: Path, tmp_path: Path) -> None:
-    (tmp_path / "pages.csv").write_text(f"file,text\n{numbers},{'7' * 99}\n")
-    out = run("eval", "--pages", tmp_path / "pages.csv", "--json")[1]
-    assert_documented("digits eval --pages", out)
-
-
 def test_info_json_of_onnx_file(run: Run) -> None:
     assert_documented("digits info, ONNX file", run("info", "--json")[1])
 

@@ -38,8 +38,8 @@ Model = Annotated[
 Quantize = Annotated[
     QuantizationMethod | None,
     typer.Option(
-        help="Also write an int8 file; without this option, an earlier one is deleted. Methods: static"
-        " (the default), dynamic or weights; of a reader, always the weights alone."
+        help="Also write an int8 file; without this option, an earlier one is deleted. Methods:"
+        " static (the default), dynamic or weights; of a reader, the weights alone."
     ),
 ]
 Calibration = Annotated[

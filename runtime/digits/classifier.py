@@ -153,13 +153,13 @@ class Classifier:
 
     def prediction(self, examined: Examination) -> Prediction:
         """Derive the prediction from what was considered."""
-        loaded, hypotheses, frames, _, judgement, opinion = examined
+        loaded, hypotheses, frames, _, judgement, _ = examined
         if not hypotheses:
             return Prediction(None, 0.1, (0.1,) * 10, (0, 0, *loaded.size), NOTE_NO_INK)
         best = int(judgement.hypotheses.argmax())
         box = loaded.to_original(hypotheses[best].component.box)
         found = self._to_prediction(judgement.probabilities, box, frames[best])
-        if self._reject and opinion and opinion.several > 0.5:  # whatever the model's threshold
+        if self._reject and judgement.several > 0.5:  # whatever the model's threshold
             return replace(found, digit=None, note=NOTE_MULTIPLE)
         # The doubt is mostly about several digits.
         several = found.digit is None and judgement.several > (1 - found.confidence) / 2

@@ -9,8 +9,8 @@ import typer
 
 from digits import __version__
 from digits.commands import options
-from digits.errors import DataError, DigitsError, ModelError
-from digits.terminal import ErrorReporter, print_result, print_stderr, progress_bar
+from digits.errors import DigitsError, ModelError
+from digits.terminal import print_result, print_stderr
 from digits.text import escape_control
 
 # Another package parses the arguments, including --help.
@@ -147,77 +147,15 @@ def evaluate(
     as_json: options.JsonObject = False,
 ) -> None:
     """Measure how well a model reads labelled digits, or a reader labelled pages."""
+    from digits.commands.evaluate import Output, evaluate_digits, evaluate_pages
+
+    if pages is not None and (data, split, kernels) != (None, None, None):
+        raise typer.BadParameter("--pages excludes --data, --split and --kernels")
+    output = Output(as_json, plot, _import_for_plot() if plot else None)
     if pages is not None:
-        if (data, split, kernels) != (None, None, None):
-            raise typer.BadParameter("--pages excludes --data, --split and --kernels")
-        _evaluate_pages(pages, model, model_sha256, plot, as_json)
-        return
-    from digits.classifier import Classifier
-    from digits.commands import reports
-    from digits.data.image_folder import LabelledDataset
-    from digits.evaluation import Evaluation
-    from digits.text import escape_name, to_json
-
-    report = _import_for_plot() if plot else None
-    errors = ErrorReporter()
-    classifier = Classifier(model, threads=0, kernels=kernels, sha256=model_sha256)
-    network = classifier.model
-    dataset = LabelledDataset(data, split, errors.report, classifier)
-    result = Evaluation(network.metadata.rejection_threshold)
-    with progress_bar() as bar:
-        task = bar.add_task("evaluating", total=dataset.total)
-        for batch in dataset:
-            answers = batch.probabilities
-            result.add(batch, network.probabilities(batch.images) if answers is None else answers)
-            bar.update(task, completed=result.total)
-    if not result.total:
-        raise DataError(f"no readable pictures in {dataset.name}")
-    name, of = escape_name(network.name), escape_name(dataset.name)
-    if as_json:
-        about = {"model": name, "kernels": network.kernels, "data": of}
-        print_result(to_json(about | reports.evaluation_dict(result)))
+        evaluate_pages(model, model_sha256, pages, output)
     else:
-        print_result(f"{name} ({network.kernels} kernels) on {of}")
-        for line in reports.evaluation_lines(result):
-            print_result(line)
-    if report and plot:
-        report.confusion(plot / "confusion.png", dataset.name, result)
-        report.mistakes(plot / "mistakes.png", dataset.name, result)
-    errors.exit_if_any()
-
-
-def _evaluate_pages(
-    table: Path, model: Path | None, model_sha256: str | None, plot: Path | None, as_json: bool
-) -> None:
-    from digits.commands import reports, runner
-    from digits.data.table import page_rows
-    from digits.page_evaluation import PageEvaluation, has_signs, read_pages
-    from digits.text import escape_name, to_json
-
-    report = _import_for_plot() if plot else None
-    errors = ErrorReporter()
-    classifier = runner.reader_options(model, model_sha256).open()
-    labelled = list(page_rows(table, errors.report))
-    if not labelled:
-        raise DataError(f"no labelled pages in {table}")
-    reader = classifier.reader
-    signs = any(has_signs(text) for _, text in labelled)
-    result = PageEvaluation(signs, reader.metadata.rejection_threshold)
-    with progress_bar() as bar:
-        tracked = bar.track(labelled, description="reading")
-        read_pages(classifier, tracked, result, errors.report)
-    if not result.pages:
-        raise DataError(f"no readable pages in {table}")
-    name, of = escape_name(reader.name), escape_name(str(table))
-    if as_json:
-        print_result(to_json({"model": name, "data": of} | reports.page_evaluation_dict(result)))
-    else:
-        print_result(f"{name} on {of}")
-        for line in reports.page_evaluation_lines(result):
-            print_result(line)
-    if report and plot:
-        report.pages(plot / "pages.png", str(table), result)
-    errors.exit_if_any()
+        evaluate_digits(model, model_sha256, kernels, data, split, output)
 
 
 @app.command()

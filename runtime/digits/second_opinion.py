@@ -13,7 +13,7 @@ from digits.reader.suppression import settle, suppress
 from digits.vision.judge import MUCH_LARGER, Judgement
 
 _MAX_LOG_ODDS = 30.0  # so that no exponential overflows
-_ALIKE = 1e-9  # a probability that is too small to matter beside another
+_TINY = 1e-9  # a probability that doesn't matter beside another
 
 
 class Opinion(NamedTuple):
@@ -55,22 +55,24 @@ def weigh(found: Detections) -> Opinion:
 
 
 def combine(judgement: Judgement, answers: NDArray[np.float32], opinion: Opinion) -> Judgement:
-    """The mean of what the judge and the reader say: either may be wrong.
+    """Combine what the judge and the reader say of a picture.
 
-    Faint digits mislead both, so that the product of their probabilities would be too sure: on
-    synthetic pictures the truth is less likely by it (log loss 1.19 at best) than by the mean
-    (1.01). answers: float32 [n, 10], the classifier's of the judge's n hypotheses.
+    Several digits are there if either sees them: one may overlook a digit, but hardly makes one up.
+    What is left goes to the ten digits and to none, by the mean of what both say: either may be
+    wrong. Faint digits mislead both, so that the product of their probabilities, as of independent
+    observers, would be too sure. answers: float32 [n, 10], the classifier's of the n hypotheses.
     """
+    several = max(judgement.several, opinion.several)
+    digits = judgement.hypotheses @ answers + opinion.probabilities
+    none = judgement.none + opinion.none
+    share = (1 - several) / max(float(digits.sum()) + none, _TINY)
     # To the reader, the hypotheses that show its digit are likely; where none does, all are alike.
-    fitting = judgement.hypotheses * (answers @ opinion.probabilities + _ALIKE)
+    fitting = (judgement.hypotheses + _TINY) * (answers @ opinion.probabilities + _TINY)
     fitting *= opinion.probabilities.sum() / fitting.sum()
-    spread = (opinion.several + opinion.none) / DIGITS
-    return Judgement(
-        (judgement.probabilities + opinion.probabilities + spread) / 2,
-        (judgement.hypotheses + fitting) / 2,
-        (judgement.several + opinion.several) / 2,
-        (judgement.none + opinion.none) / 2,
-    )
+    digits, none = share * digits, share * none
+    probabilities = digits + (several + none) / DIGITS
+    hypotheses = share * (judgement.hypotheses + fitting)
+    return Judgement(probabilities / probabilities.sum(), hypotheses, several, none)
 
 
 def _beside(digits: Detections, first: int) -> NDArray[np.bool_]:
@@ -79,4 +81,5 @@ def _beside(digits: Detections, first: int) -> NDArray[np.bool_]:
     _, of_first = overlaps(digits.boxes, digits.boxes[first])
     elsewhere: NDArray[np.bool_] = np.maximum(of_others, of_first) < SAME
     ratios = np.abs(np.log(digits.heights / digits.heights[first]))
-    return elsewhere & (ratios <= math.log(MUCH_LARGER))
+    as_high: NDArray[np.bool_] = ratios <= math.log(MUCH_LARGER)
+    return elsewhere & as_high

@@ -3,9 +3,10 @@
     python -m tests.benchmarks.nondigits [MODEL.onnx ...]
 
 Letters in every font of this machine and Matplotlib except DejaVu, on which networks are trained;
-photographed pages of text in some of these fonts; drawings, textures, noise and blank sheets. No
-network is trained on any of them, but the kinds and the weight of outliers, and the share of digits
-that may be rejected, were tuned on these figures (except the pages).
+photographed pages of text in some of these fonts; drawings, textures, noise and blank sheets;
+numbers of two or three digits drawn with a pen. No network is trained on any of them, but the kinds
+and the weight of outliers, and the share of digits that may be rejected, were tuned on these
+figures (except the pages and the numbers).
 
 `?`: the share on which `predict` gives no digit. AUROC: how often the confidence in a digit of
 MNIST's validation set exceeds that in such a picture. At 99 %: the share taken for a digit if 99 %
@@ -23,9 +24,11 @@ import numpy as np
 from matplotlib import font_manager
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from tests.benchmarks.single_digit import FITTED
 
 from digits import Classifier
 from digits.data import mnist
+from digits.data.mnist import Split
 from digits.images.picture import Source
 from digits.inference.model_file import BUNDLED
 from digits_train.camera.fonts import printed as printed_fonts
@@ -34,6 +37,8 @@ from digits_train.camera.page import text_page
 SIDE = 160
 EACH = 200  # pictures of each kind but letters and text
 TEXT, PAGES = "pages of text", 60
+NUMBERS = "numbers drawn with a pen"
+DRAWN = ("11", "111", "101", *map(str, range(10, 20)))
 DIGITS = "MNIST's validation digits"
 
 # Some people's digits look like these letters.
@@ -185,6 +190,18 @@ def pages_of_text(random: Random) -> Iterator[Source]:
         yield text_page(random, files)
 
 
+def numbers(random: Random) -> Iterator[Source]:
+    """In turn one of 10 to 19, 11, 111 and 101, and any of two digits."""
+    from tests.benchmarks import handwritten  # few who draw letters have scikit-image
+
+    validation = mnist.load("validation")
+    half = Split(validation.images[FITTED:], validation.labels[FITTED:])
+    for number in range(EACH):
+        ones = DRAWN[number // 2 % len(DRAWN)]
+        text = ones if number % 2 else str(random.integers(10, 100))
+        yield handwritten.drawn(text, half, random)
+
+
 def pictures() -> Iterator[tuple[str, Source]]:
     random = np.random.default_rng(0)
     yield from letters(random)
@@ -193,6 +210,8 @@ def pictures() -> Iterator[tuple[str, Source]]:
             yield kind, draw(random)
     for page in pages_of_text(random):
         yield TEXT, page
+    for number in numbers(random):
+        yield NUMBERS, number
 
 
 class Answers(NamedTuple):

@@ -43,7 +43,7 @@ from digits_train.camera.page import page, text_page
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT.parent / "shared" / "photos"
 SIGNS = "-."
-DRAWN = ("11", "111", "101", *map(str, range(10, 20)))
+DRAWN = nondigits.DRAWN
 _EACH = 12  # drawings of each number
 _WITHOUT = 100  # pictures of each kind without a digit, but fewer of pages
 _PAGES_WITHOUT = 60

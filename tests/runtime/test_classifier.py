@@ -164,7 +164,7 @@ def test_confidence_below_threshold_is_rejected(
     prediction = digits.Classifier(tmp_path / "strict.onnx").predict(pictures[5])
     assert prediction.digit is None
     assert prediction.top1 == 5
-    assert 0.5 < prediction.confidence < 1
+    assert 0.4 < prediction.confidence < 1
 
 
 def _draw_in_colours(ink: np.ndarray, pen: str, paper: str) -> Image.Image:

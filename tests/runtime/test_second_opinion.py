@@ -21,7 +21,7 @@ from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.inference.reader_model import ReaderModel
 from digits.reader.detections import Detections
 from digits.second_opinion import Opinion, combine, look_again, weigh
-from digits.vision.judge import Judgement
+from digits.vision.judge import Judgement, judge
 from tests.runtime.reader.drawn import Drawn, Network, row_of
 from tests.synthetic import Sheet, chosen
 
@@ -98,19 +98,36 @@ def opinion_of(digit: int, probability: float, several: float = 0.0) -> Opinion:
     return Opinion(probability * np.eye(10)[digit], several, 1 - probability - several)
 
 
+def assert_valid(judgement: Judgement) -> None:
+    assert judgement.probabilities.sum() == pytest.approx(1)
+    whole = judgement.hypotheses.sum() + judgement.several + judgement.none
+    assert whole == pytest.approx(1)
+    assert min(judgement.probabilities.min(), judgement.several, judgement.none) >= 0
+
+
 def test_combination_is_the_mean() -> None:
-    answers = np.array([np.eye(10)[3], np.eye(10)[5]], np.float32)
-    judgement = Judgement(
-        0.6 * np.eye(10)[3] + 0.2 * np.eye(10)[5] + 0.02, np.array([0.6, 0.2]), 0.15, 0.05
-    )
-    combined = combine(judgement, answers, opinion_of(5, 0.9, 0.04))
-    assert combined.probabilities.sum() == pytest.approx(1)
-    assert combined.probabilities[5] == pytest.approx((0.22 + 0.9 + 0.01) / 2)
-    assert combined.probabilities[3] == pytest.approx((0.62 + 0.01) / 2)
-    assert combined.several == pytest.approx((0.15 + 0.04) / 2)
-    assert combined.none == pytest.approx((0.05 + 0.06) / 2)
+    answers = np.eye(10, dtype=np.float32)[[3, 5]]
+    judgement = Judgement(np.full(10, 0.1), np.array([0.6, 0.2]), 0.0, 0.2)
+    combined = combine(judgement, answers, opinion_of(5, 0.9))
+    assert_valid(combined)
+    assert combined.several == 0
+    assert combined.none == pytest.approx((0.2 + 0.1) / 2)
+    spread = combined.none / 10
+    assert combined.probabilities[5] == pytest.approx((0.2 + 0.9) / 2 + spread)
+    assert combined.probabilities[3] == pytest.approx(0.6 / 2 + spread)
     # The second hypothesis shows what the reader sees.
     assert combined.hypotheses == pytest.approx([0.6 / 2, (0.2 + 0.9) / 2])
+
+
+@pytest.mark.parametrize("judged", [0.0, 0.3, 0.9, 1.0])
+@pytest.mark.parametrize("seen", [0.0, 0.3, 0.9, 1.0])
+def test_several_are_there_if_either_sees_them(judged: float, seen: float) -> None:
+    answers = np.eye(10, dtype=np.float32)[[4]]
+    judgement = Judgement(np.full(10, 0.1), np.array([1 - judged]), judged, 0.0)
+    combined = combine(judgement, answers, opinion_of(4, 1 - seen, seen))
+    assert_valid(combined)
+    assert combined.several == max(judged, seen)
+    assert combined.probabilities[4] == pytest.approx(1 - 0.9 * max(judged, seen))
 
 
 def test_combination_where_no_hypothesis_shows_the_readers_digit() -> None:
@@ -118,10 +135,8 @@ def test_combination_where_no_hypothesis_shows_the_readers_digit() -> None:
     judgement = Judgement(np.full(10, 0.1), np.array([0.3, 0.1]), 0.2, 0.4)
     for opinion in (opinion_of(8, 0.9), opinion_of(0, 0.0), opinion_of(1, 0.0, 1.0)):
         combined = combine(judgement, answers, opinion)
+        assert_valid(combined)
         assert combined.hypotheses[0] == pytest.approx(3 * combined.hypotheses[1])
-        total = combined.hypotheses.sum() + combined.several + combined.none
-        assert total == pytest.approx(1)
-        assert combined.probabilities.sum() == pytest.approx(1)
 
 
 @pytest.fixture
@@ -139,18 +154,15 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Show:
 @pytest.fixture
 def doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the judge unsure of every picture."""
-    from digits import classifier
 
-    real = classifier.judge
-
-    def judge(*arguments: Any) -> Judgement:
-        own = real(*arguments)
+    def doubting(*arguments: Any) -> Judgement:
+        own = judge(*arguments)
         share = UNSURE * own.hypotheses / own.hypotheses.sum()
         spread = (1 - UNSURE) / 10
         digits = UNSURE * own.probabilities / own.probabilities.sum()
         return Judgement(digits + spread, share, 0.0, 1 - UNSURE)
 
-    monkeypatch.setattr(classifier, "judge", judge)
+    monkeypatch.setattr("digits.classifier.judge", doubting)
 
 
 @pytest.fixture
@@ -216,7 +228,7 @@ def test_several_digits_are_never_a_sure_one(
     assert classifier.predict(two).digit in (1, sure_of)
     show(one_and_two(9.0), two.shape)
     accepted = digits.Classifier(reject=False).predict(two)
-    assert accepted.digit == sure_of and not accepted.note
+    assert accepted.digit == accepted.top1 and not accepted.note
 
 
 def test_doubt_about_several_digits_is_noted(show: Show, two: np.ndarray) -> None:

@@ -156,13 +156,15 @@ class LabelledPage(NamedTuple):
 def validation_pages(count: int, seed: int) -> list[LabelledPage]:
     """Photograph whole pages with MNIST's validation digits; training knows only windows.
 
-    A tenth of them has no digits.
+    Words are in the hands and fonts of training. Every third page has nothing but words, or the
+    calibration would not know how often letters look like digits.
     """
     digits = mnist.load("validation")
+    files = [str(file) for file in (*fonts.training_hands(), *fonts.printed(held_back=False))]
     pages = []
     for number in range(count):
         random = np.random.default_rng([seed, 3, number])
-        shown = page.page(digits, random, digits=number % 10 != 9)
+        shown = page.page(digits, random, files, digits=number % 3 != 2)
         grey = np.asarray(Image.fromarray(shown.image).convert("L"))
         boxes, classes = shown.boxes.astype(np.float32), shown.classes.astype(np.int64)
         pages.append(LabelledPage(grey, shown.text, boxes, classes))

@@ -30,7 +30,7 @@ _LEGEND = (
 # In pixels.
 _PAGE = 1600  # the longer side of the page
 _MAX_ENLARGED = 4.0  # a factor, for small pages
-_LOOK = 520  # the width of a look, unless it is smaller
+_LOOK = 520, 800  # width and height of a look, unless it is smaller
 _GAP = 16
 _TEXT, _TITLE = 20, 24  # heights of a line of text
 _SMALLEST, _LARGEST = 12, 40  # fonts on the page
@@ -126,8 +126,7 @@ def _draw_heat(look: Look) -> Image.Image:
     grey = 128 + look.pixels[..., None] / 2  # so that the colour stands out
     mixed = (1 - share) * grey + share * np.array(HEAT)
     image = Image.fromarray(mixed.round().astype(np.uint8))
-    scale = min(_MAX_ENLARGED, _LOOK / width)
-    return _resized(image, scale)
+    return _resized(image, min(_MAX_ENLARGED, _LOOK[0] / width, _LOOK[1] / height))
 
 
 def _draw_page(seen: Seen, threshold: float) -> Image.Image:

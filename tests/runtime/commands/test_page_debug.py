@@ -56,11 +56,13 @@ def test_symbols_are_drawn_where_they_are(
 
 
 def test_alternatives_have_their_probability(texts: Texts) -> None:
-    other = Drawn("1", (46, 64, 54, 92), -1.0)  # within the 4
+    other = Drawn("1", (52, 66, 66, 94), -1.0)  # between the two
     image = page_debug.draw(seen_of([*row_of("47", 40, 60), other]), 0.5)
     [text] = [text for text, _ in texts if "%" in text]
     assert text[0] == "1" and text != "1 0%"
-    assert coloured(image, page_debug.ALTERNATIVE)[SCALE * 70 : SCALE * 85, SCALE * 46].all()
+    box = coloured(image, page_debug.ALTERNATIVE)[SCALE * 91 : SCALE * 93]
+    assert box[:, SCALE * 52 - 1 : SCALE * 52 + 1].any(1).all()
+    assert not box[:, SCALE * 53 : SCALE * 65].any()
 
 
 def test_lines_and_columns_are_drawn(texts: Texts) -> None:

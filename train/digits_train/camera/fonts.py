@@ -16,7 +16,7 @@ from PIL import ImageFont
 from digits.data import fetch
 from digits.errors import DataError
 from digits.files import write_bytes
-from digits.terminal import print_stderr
+from digits.terminal import print_stderr, progress_bar
 
 # Name, version of the package, and SHA-256 of its file.
 HANDS = {
@@ -172,8 +172,11 @@ def hands(names: Sequence[str], folder: Path | None = None) -> list[Path]:
     missing = [name for name, path in paths.items() if not _is_intact(name, path)]
     if missing:
         print_stderr(f"downloading {len(missing)} handwriting fonts with npm pack (1 MB each)")
-    for name in missing:
-        write_bytes(paths[name], _downloaded(name, folder))
+    with progress_bar() as bar:
+        task = bar.add_task("downloading handwriting fonts", total=len(missing))
+        for name in missing:
+            write_bytes(paths[name], _downloaded(name, folder))
+            bar.advance(task)
     return list(paths.values())
 
 

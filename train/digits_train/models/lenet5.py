@@ -8,7 +8,7 @@ from torch import nn
 from digits_train.config import AUGMENTATION, CLASSIC, WRITING, Recipe
 from digits_train.models.network import Network, Normalize
 
-# What else was tried is in docs/results.md; `python -m tests.benchmarks.ablation` measures the rest.
+# What else was tried: docs/results.md, and `python -m tests.benchmarks.ablation`.
 _QUICK = Recipe(
     "quick",
     epochs=30,
