@@ -100,7 +100,7 @@ def torch_maps(
     model: Reader, scaling: MapScaling, page: NDArray[np.uint8]
 ) -> list[NDArray[np.float32]]:
     """Run the network itself, and calibrate. page: as for `onnx_maps`."""
-    centres, symbols, boxes = model(torch.from_numpy(np.ascontiguousarray(page)))
+    centres, symbols, boxes = model(torch.tensor(page))
     centres = centres / scaling.centre_temperature + scaling.centre_shift
     return [part.numpy() for part in (centres, symbols / scaling.temperature, boxes)]
 

@@ -156,15 +156,14 @@ class LabelledPage(NamedTuple):
 def validation_pages(count: int, seed: int) -> list[LabelledPage]:
     """Photograph whole pages with MNIST's validation digits; training knows only windows.
 
-    Words are in the hands and fonts of training. Every third page has nothing but words, or the
-    calibration would not know how often letters look like digits.
+    Words are in the hands and fonts of training. A tenth of the pages has nothing but words.
     """
     digits = mnist.load("validation")
     files = [str(file) for file in (*fonts.training_hands(), *fonts.printed(held_back=False))]
     pages = []
     for number in range(count):
         random = np.random.default_rng([seed, 3, number])
-        shown = page.page(digits, random, files, digits=number % 3 != 2)
+        shown = page.page(digits, random, files, digits=number % 10 != 9)
         grey = np.asarray(Image.fromarray(shown.image).convert("L"))
         boxes, classes = shown.boxes.astype(np.float32), shown.classes.astype(np.int64)
         pages.append(LabelledPage(grey, shown.text, boxes, classes))
