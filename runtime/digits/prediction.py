@@ -131,7 +131,7 @@ class Reading:
         )
 
     def digits_only(self) -> "Reading":
-        """The same without minus signs and decimal points.
+        """This reading without minus signs and decimal points.
 
         >>> minus = Symbol("-", 0.9, (0.0,) * 10 + (0.9, 0.0), (0, 9, 9, 11))
         >>> one = Symbol("1", 0.91, (0.01, 0.91) + (0.0,) * 10, (12, 0, 21, 20))

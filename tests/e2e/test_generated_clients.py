@@ -36,7 +36,7 @@ assert isinstance(found, Prediction) and found.digit == 7 and len(found.frame) =
 form = PredictFilesBody(file=File(BytesIO(content), "7.png", "image/png"))
 assert predict.sync(client=client, body=form).file == "7.png"
 page = read.sync(client=client, body=File(BytesIO(content)))
-assert isinstance(page, Reading) and page.lines[0].columns[0][0].digit == 7, page
+assert isinstance(page, Reading) and page.lines[0].columns[0][0].symbol == "7", page
 refused = predict.sync(client=client, body=File(BytesIO(b"no picture")))
 assert isinstance(refused, Error) and "picture" in refused.error, refused
 pixels = [pixel for row in found.frame for pixel in row]
@@ -56,7 +56,7 @@ import type { components, paths } from "./api.js";
 type Is<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const digit: Is<components["schemas"]["Prediction"]["digit"], number | null> = true;
 const columns: Is<
-  components["schemas"]["Line"]["columns"], components["schemas"]["Digit"][][]> = true;
+  components["schemas"]["Line"]["columns"], components["schemas"]["Symbol"][][]> = true;
 const [url, picture] = process.argv.slice(2) as [string, string];
 const client = createClient<paths>({ baseUrl: url });
 

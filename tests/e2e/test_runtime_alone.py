@@ -43,15 +43,16 @@ def device(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
 
 
 def test_wheel_size_and_contents(wheel: Path) -> None:
-    # 308,000 bytes without the server, which takes 70,000 with its page and zip headers.
+    # 720,000 bytes without the server, which takes 71,000 with its page and zip headers; the reader
+    # takes 330,000, LeNet-5 50,000.
     with ZipFile(wheel) as archive:
         served = [file for file in archive.infolist() if file.filename.startswith("digits/serve/")]
     assert served
     size = wheel.stat().st_size
     assert (
-        size - sum(file.compress_size + 98 + 2 * len(file.filename) for file in served) <= 308_000
+        size - sum(file.compress_size + 98 + 2 * len(file.filename) for file in served) <= 720_000
     )
-    assert size <= 378_000
+    assert size <= 792_000
     names = sh(sys.executable, "-m", "zipfile", "-l", wheel)
     for name in (
         *("digits/inference/lenet5.int8.onnx", "digits/py.typed", "digits_train/py.typed"),

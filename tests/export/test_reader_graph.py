@@ -149,7 +149,7 @@ def test_onnxruntime_dequantizes_once(
         optimized = onnx.load(tmp_path / "optimized.onnx")
         operators[kernels] = Counter(node.op_type for node in optimized.graph.node)
     assert operators["float"]["DequantizeLinear"] == 0
-    assert operators["integer"]["DequantizeLinear"] == 13
+    assert operators["integer"]["DequantizeLinear"] == 11
 
 
 @pytest.mark.parametrize("form", ["float", "int8"])

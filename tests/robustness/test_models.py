@@ -283,7 +283,7 @@ def test_serve_survives_invalid_probabilities(
     )
     infer, picture = "/v2/models/lenet5/infer", pictures[7].read_bytes()
     with TestClient(App(Settings(allowed_hosts="testserver"), Classifier(invalid_model))) as client:
-        for path, content in (("/predict", picture), ("/read", picture), (infer, bright)):
+        for path, content in (("/predict", picture), (infer, bright)):
             answer = client.post(path, content=content)
             assert answer.status_code == 500
             assert answer.json() == {"error": "the model failed; see the server's log"}

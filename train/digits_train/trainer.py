@@ -12,7 +12,7 @@ import torch
 from digits.data import datasets
 from digits.errors import DigitsError, Interrupted, ModelError
 from digits.terminal import print_stderr
-from digits_train import checkpoint, prepare, record
+from digits_train import checkpoint, models, prepare, record
 from digits_train.checkpoint import Checkpoint, TrainState
 from digits_train.config import RuntimeOptions, TrainConfig, config_from_dict, from_dict
 from digits_train.distributed import DistributedContext, init_distributed, to_device
@@ -103,6 +103,10 @@ def resume(run: RunDir, options: RuntimeOptions) -> TrainResult | None:
         stored = dist.run_on_main(lambda: checkpoint.load_state(run.state))
         try:
             config = config_from_dict(stored["plan"])
+        except _CORRUPT_STATE as error:
+            raise _damaged(run, error) from error
+        models.get_network(config.architecture)  # a user's own needs its file
+        try:
             history = prepare.read_history(config, stored["history"])
             environments = [from_dict(Environment, values) for values in stored["machines"]]
         except _CORRUPT_STATE as error:

@@ -101,7 +101,7 @@ Network = Annotated[
 ]
 Kernels = Annotated[
     Literal["integer", "float"] | None,
-    typer.Option(help="How to compute an int8 model; default: as its metadata say."),
+    typer.Option(help="How to compute an int8 model; default: as recorded in the model file."),
 ]
 Data = Annotated[
     Path | None,

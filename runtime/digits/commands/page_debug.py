@@ -11,7 +11,7 @@ from digits.images.picture import GreyImage
 from digits.inference.interface import STRIDE, SYMBOLS
 from digits.reader.detections import probabilities
 from digits.reader.lattice import Arc, Lattice, best_path
-from digits.reader.looks import _MARGIN as MARGIN
+from digits.reader.looks import MARGIN
 from digits.reader.page import find_lattices
 from digits.reader.peaks import Grey, Map, MapsFn
 

@@ -50,7 +50,7 @@ def evaluation_lines(result: Evaluation) -> Iterator[str]:
 
 
 def evaluation_dict(result: Evaluation) -> dict[str, Any]:
-    """The same as values; NaN for a ratio without digits."""
+    """The figures of `evaluation_lines` as values; NaN for a ratio without digits."""
     return {
         "total": result.total,
         "wrong": result.wrong,
@@ -115,7 +115,7 @@ def _one_line(text: str) -> str:
 
 
 def page_evaluation_dict(result: PageEvaluation) -> dict[str, Any]:
-    """The same as values; NaN for a ratio without symbols."""
+    """The figures of `page_evaluation_lines` as values; NaN for a ratio without symbols."""
     return {
         "pages": result.pages,
         "exact": result.exact,
@@ -170,7 +170,7 @@ def description_lines(file: str, size: int, about: Mapping[str, object]) -> Iter
 
 
 def info_dict(model: ModelInfo) -> dict[str, Any]:
-    """The same as values, with JSON texts in the metadata parsed."""
+    """What `info_lines` says as values, with JSON texts in the metadata parsed."""
     values = vars(model) | {"file": escape_name(model.file)}
     metadata = to_dict(model.metadata)
     values["metadata"] = {key: parse_nested(value) for key, value in metadata.items()}
@@ -225,7 +225,7 @@ def _table(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 def bench_dict(results: Sequence[BenchResult]) -> list[dict[str, Any]]:
-    """The same as values, in seconds and bytes."""
+    """The figures of classifiers as values, in seconds and bytes."""
     return [
         vars(one)
         | {
@@ -240,7 +240,7 @@ def bench_dict(results: Sequence[BenchResult]) -> list[dict[str, Any]]:
 
 
 def reader_bench_dict(readers: Sequence[ReaderResult]) -> list[dict[str, Any]]:
-    """The same of readers."""
+    """The figures of readers as values, in seconds and bytes."""
     return [
         vars(one)
         | {

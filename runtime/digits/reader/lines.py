@@ -11,8 +11,9 @@ _MIN_SHARED = 0.35  # of the lower one's height is shared by a digit and the lin
 _RECENT = 3  # digits at the end of a line that say where it goes on
 _GAP_COST = 0.1  # of the shared height, for a gap as wide as a digit is high
 _MAX_SLOPE = 0.6  # of lines, and a little more between neighbours, which are seldom level
-_MIN_PAIRS = 3  # neighbours that tell how a page is tilted
-_MAX_PAIRED = 400  # digits that do
+_STRAY = 0.15  # heights by which a digit's middle is above or below its line, as a deviation
+_TILT = 0.05  # of most pages, as a slope: 3 degrees
+_MAX_PAIRED = 400  # digits that tell how a page is tilted
 _BELOW = 0.25  # of a digit's height, where a point or comma may still be
 
 
@@ -61,25 +62,35 @@ def _level(found: Detections) -> Floats:
 
 
 def _slope(found: Detections) -> float:
-    """How much the lines descend to the right: the median between neighbours.
+    """How much the lines descend to the right.
 
-    0 if that may be chance (less than two standard errors): digits are at different heights.
+    The slope of the lines through digits that follow each other, by least squares; for a few
+    digits, which vary more in height than most pages are tilted, it is nearer to 0.
     """
     boxes = found.boxes[:: 1 + len(found.scores) // _MAX_PAIRED]
-    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     height = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2 / height, (boxes[:, 1] + boxes[:, 3]) / 2 / height
+    chains = _chains(x, y)
+    count = np.maximum(np.bincount(chains), 1)
+    across = x - (np.bincount(chains, x) / count)[chains]
+    down = y - (np.bincount(chains, y) / count)[chains]
+    prior = (_STRAY / _TILT) ** 2
+    return float((across * down).sum() / ((across * across).sum() + prior))
+
+
+def _chains(x: Floats, y: Floats) -> Integers:
+    """Number the chains of digits in which each is the nearest to the right of the one before.
+
+    x, y: float64 [n], in heights of a digit. Returns int64 [n].
+    """
     right, down = x - x[:, None], y - y[:, None]
-    near = (right > 0) & (right < COLUMN_GAP * height)
-    near &= np.abs(down) < _MAX_SLOPE * right + 0.2 * height
+    near = (right > 0) & (right < COLUMN_GAP) & (np.abs(down) < _MAX_SLOPE * right + 0.2)
     nearest = np.where(near, np.hypot(right, down), np.inf).argmin(1)
-    paired = np.flatnonzero(near.any(1))
-    if len(paired) < _MIN_PAIRS:
-        return 0.0
-    slopes = down[paired, nearest[paired]] / right[paired, nearest[paired]]
-    slope = float(np.median(slopes))
-    # Of a median of normally distributed values, from their median absolute deviation.
-    error = 1.25 * 1.48 * float(np.median(np.abs(slopes - slope))) / math.sqrt(len(slopes))
-    return min(max(slope, -_MAX_SLOPE), _MAX_SLOPE) if abs(slope) > 2 * error else 0.0
+    chains = np.arange(len(x))
+    for number in np.argsort(x, kind="stable"):
+        if near[number].any():
+            chains[nearest[number]] = chains[number]
+    return chains
 
 
 def _grow_rows(boxes: Floats, height: float) -> list[list[int]]:

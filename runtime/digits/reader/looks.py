@@ -17,7 +17,7 @@ _FINE_PIXELS = 1 << 20  # what a look may cost to show digits as large as that
 _COARSE_PIXELS = 1 << 19  # about 870 x 600; the smaller scales together have a third of that
 _MAX_ENLARGED = 2.0  # digits smaller than half of SMALLEST can't be read
 _SAME_SCALE = 2**0.25  # a factor; nearer scales show the same
-_MARGIN = 16  # pixels of paper around the page, for digits that touch its border
+MARGIN = 16  # pixels of paper around the page, for digits that touch its border
 
 
 def look_around(page: Grey, maps: MapsFn) -> Detections:
@@ -79,8 +79,8 @@ def _look(page: Grey, scale: float, maps: MapsFn) -> Look:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     method = Image.Resampling.BILINEAR if scale < 1 else Image.Resampling.BICUBIC
     resized = page if scale == 1 else Image.fromarray(page).resize(size, method, reducing_gap=2.0)
-    framed = np.pad(np.asarray(resized), _MARGIN, mode="edge")
-    return Look(np.array(size) / (width, height), _MARGIN, *maps(framed))
+    framed = np.pad(np.asarray(resized), MARGIN, mode="edge")
+    return Look(np.array(size) / (width, height), MARGIN, *maps(framed))
 
 
 def _typical_height(found: Detections) -> float | None:
@@ -97,7 +97,7 @@ def _typical_height(found: Detections) -> float | None:
 
 def _largest_scale(height: int, width: int) -> float:
     """The scale at which a page and its margin have as many pixels as the network may get."""
-    border = 2 * _MARGIN + PAGE_MULTIPLE
+    border = 2 * MARGIN + PAGE_MULTIPLE
     # The root of (scale * height + border) * (scale * width + border) = PAGE_MAX_PIXELS.
     half = border * (height + width) / (2 * height * width)
     return math.sqrt(half**2 + (PAGE_MAX_PIXELS - border**2) / (height * width)) - half

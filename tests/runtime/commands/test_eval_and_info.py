@@ -126,7 +126,7 @@ def test_info_of_a_reader(run: Run) -> None:
     assert re.search(r"\n  input +page, tensor\(uint8\), \['batch', 1, 'height', 'width'\]\n", out)
     values = json.loads(run("info", BUNDLED_READER, "--json")[1])
     assert values["metadata"]["task"] == "reader"
-    assert values["operators"]["DequantizeLinear"] == 13
+    assert values["operators"]["DequantizeLinear"] == 11
     assert [part.split(",")[0] for part in values["output"].split("; ")] == [
         *("centres", "symbols", "boxes")
     ]
