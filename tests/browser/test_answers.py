@@ -46,8 +46,19 @@ def ok(body: object) -> dict[str, object]:
     return {"status": 200, "body": body}
 
 
-def reading(*digits: int | None) -> dict[str, object]:
-    return ok({"text": "", "lines": [{"text": "", "columns": [[digit(one) for one in digits]]}]})
+def symbol(value: int | None) -> dict[str, object]:
+    """Return the API's JSON for one symbol of a page. value: None if it isn't confident."""
+    confidence = 0.4 if value is None else 0.91
+    probabilities = [0.0] * 12
+    probabilities[7 if value is None else value] = confidence
+    read = None if value is None else str(value)
+    box = [0, 0, 9, 9]
+    return {"symbol": read, "confidence": confidence, "probabilities": probabilities, "box": box}
+
+
+def reading(*symbols: int | None) -> dict[str, object]:
+    columns = [[symbol(one) for one in symbols]]
+    return ok({"text": "", "lines": [{"text": "", "columns": columns}]})
 
 
 NO_DIGIT = {"status": 422, "body": {"error": "no digits found"}}
