@@ -148,7 +148,7 @@ def _make_artifact(
         recipe=json.dumps(provenance.recipe),
         seed=provenance.seed,
         data_sha256=json.dumps(provenance.data_sha256),
-        training_pages=provenance.training_digits,
+        training_pages=int(provenance.recipe["crops"]) * provenance.epoch,
         checkpoint_sha256=loaded.sha256,
         quantization=reader_quantize.DESCRIPTION if exact else "none",
         kernels="float",

@@ -40,7 +40,7 @@ def simple_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def save(folder: Path, model: Reader) -> RunDir:
     run = RunDir(folder / "run")
-    about = Provenance("reader", "0.0", {"epochs": 10, "crops": 640}, 4, 10, {}, 6400, 0.9, None)
+    about = Provenance("reader", "0.0", {"epochs": 10, "crops": 640}, 4, 10, {}, 50_000, 0.9, None)
     checkpoint.save(run.checkpoint, model, about)
     return run
 
