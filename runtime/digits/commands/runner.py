@@ -1,5 +1,6 @@
 """Run `digits predict` or `digits read` on its pictures, in one process or several."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -43,10 +44,15 @@ class ClassifierOptions(NamedTuple):
     threads: int = 1
 
     def open(self) -> "Classifier":
-        """Raises ModelError if the model can't be used."""
+        """Raises ModelError if the model, or a reader that somebody chose, can't be used."""
         from digits.classifier import Classifier
+        from digits.inference.model_file import READER_SHA256_VARIABLE, READER_VARIABLE
 
-        return Classifier(**self._asdict())
+        classifier = Classifier(**self._asdict())
+        chosen = os.environ.get(READER_VARIABLE) or os.environ.get(READER_SHA256_VARIABLE)
+        if self.reader or self.reader_sha256 or chosen:
+            _ = classifier.reader  # fails now, not at the first doubtful picture of a thousand
+        return classifier
 
 
 def reader_options(

@@ -15,7 +15,8 @@ from digits.inference.metadata import AnyMetadata, Metadata, ReaderMetadata, Tas
 _FOLDER = os.path.dirname(__file__)
 BUNDLED = os.path.join(_FOLDER, "lenet5.int8.onnx")
 BUNDLED_READER = os.path.join(_FOLDER, "reader.int8.onnx")
-SHA256_VARIABLE, READER_SHA256_VARIABLE = "DIGITS_MODEL_SHA256", "DIGITS_READER_SHA256"
+SHA256_VARIABLE = "DIGITS_MODEL_SHA256"
+READER_VARIABLE, READER_SHA256_VARIABLE = "DIGITS_READER", "DIGITS_READER_SHA256"
 
 _SHA256_FORMAT = "a SHA-256 has 64 hexadecimal digits"
 _MAX_BYTES = 257 << 20  # as many float32 as digits.inference.graph allows, and the rest
@@ -38,7 +39,7 @@ class _Defaults(NamedTuple):
 
 _DEFAULTS: dict[Task, _Defaults] = {
     "classifier": _Defaults(BUNDLED, "DIGITS_MODEL", SHA256_VARIABLE),
-    "reader": _Defaults(BUNDLED_READER, "DIGITS_READER", READER_SHA256_VARIABLE),
+    "reader": _Defaults(BUNDLED_READER, READER_VARIABLE, READER_SHA256_VARIABLE),
 }
 
 _M = TypeVar("_M", Metadata, ReaderMetadata)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from digits.commands import inputs, runner
-from digits.errors import DigitsError
+from digits.errors import DigitsError, ModelError
 from digits.inference.model_file import BUNDLED_READER
 from digits.system import cpu_count
 from digits.terminal import ErrorReporter
@@ -101,3 +101,13 @@ def test_read_needs_no_classifier(
     monkeypatch.setenv("DIGITS_READER", str(tmp_path / "damaged.onnx"))
     code, out, err = run("read", pictures[7])
     assert (code, out) == (1, "") and "damaged.onnx" in err
+
+
+@pytest.mark.parametrize("variable", ["DIGITS_READER", "DIGITS_READER_SHA256"])
+def test_chosen_reader_is_checked_before_the_first_picture(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    runner.ClassifierOptions().open()
+    monkeypatch.setenv(variable, "nope")
+    with pytest.raises(ModelError):
+        runner.ClassifierOptions().open()
