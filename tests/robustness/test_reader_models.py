@@ -2,6 +2,7 @@
 
 import dataclasses
 import pickle
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,17 @@ import numpy as np
 import onnx
 import pytest
 from onnx import ModelProto, TensorProto
+from PIL import Image
+from starlette.testclient import TestClient
 
+from digits.classifier import Classifier
 from digits.errors import ModelError
 from digits.inference import metadata, protobuf
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, BUNDLED_READER, inspect
 from digits.inference.reader_model import ReaderModel
+from digits.serve.app import App
+from digits.serve.settings import Settings
 from tests.conftest import Run
 from tests.robustness import corpus, forgery
 from tests.robustness.forgery import READER_METADATA, READER_RAW, sealed_reader
@@ -173,6 +179,23 @@ def test_invalid_maps_raise_model_error(path: Path, invalid: str) -> None:
     assert model.maps(np.zeros((64, 64), np.uint8)).boxes.max() == 0
     with pytest.raises(ModelError, match=f"{path} outputs invalid maps"):
         model.maps(np.full((64, 64), 255, np.uint8))
+
+
+def test_serve_survives_invalid_maps(
+    path: Path, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.write_bytes(sealed_reader(forgery.invalid_maps()["infinite"]))
+    bright = BytesIO()
+    Image.new("L", (64, 64), 255).save(bright, "PNG")
+    classifier = Classifier(reader=path)
+    with TestClient(App(Settings(allowed_hosts="testserver"), classifier)) as client:
+        answer = client.post("/read", content=bright.getvalue())
+        assert answer.status_code == 500
+        assert answer.json() == {"error": "the model failed; see the server's log"}
+        said = capsys.readouterr().err
+        assert said.startswith(f"error: {path} outputs invalid maps (request ")
+        assert said.count("\n") == 1
+        assert client.post("/predict", content=pictures[7].read_bytes()).json()["digit"] == 7
 
 
 @pytest.mark.parametrize("opened", [Model, ReaderModel])

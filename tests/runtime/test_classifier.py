@@ -343,7 +343,7 @@ def test_read_page_in_reading_order(classifier: digits.Classifier, test_slice: S
     assert reading.text == "2718  28\n459"
     assert [len(line) for line in reading.lines] == [2, 1]
     assert len(reading.symbols) == 9
-    np.testing.assert_allclose(reading.symbols[0].box, boxes[0], atol=8)
+    np.testing.assert_allclose(reading.symbols[0].box, boxes[0], atol=4)
 
 
 @pytest.mark.parametrize("inverted", [False, True])
@@ -366,7 +366,13 @@ def test_read_sheet_on_table(
 @pytest.mark.parametrize(
     ("tilt", "rules"),
     [
-        pytest.param(-25, None, marks=pytest.mark.xfail(reason="training turns by up to 11")),
+        pytest.param(
+            -25,
+            None,
+            marks=pytest.mark.xfail(
+                reason="one digit is ?, of a page turned more than in training"
+            ),
+        ),
         *((tilt, None) for tilt in (-8, 5, 15)),
         *((tilt, (40, False)) for tilt in (-8, 0, 5)),
         *((tilt, (36, True)) for tilt in (-8, 0, 5)),
@@ -427,7 +433,7 @@ def test_most_nondigits_are_rejected(classifier: digits.Classifier) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("Hello", marks=pytest.mark.xfail(reason="a letter is read as ?")),
+        pytest.param("Hello", marks=pytest.mark.xfail(reason="a letter is ?")),
         "INVOICE",
         "and the",
     ],
