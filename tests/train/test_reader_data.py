@@ -74,7 +74,8 @@ def test_a_hidden_symbol_is_neither_wanted_nor_wrong() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("slice_as_mnist")
 def test_validation_pages_say_what_is_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fonts, "training_hands", list)  # they would have to be fetched
+    for kind in ("hands", "printed"):  # they would have to be fetched
+        monkeypatch.setattr(fonts, kind, fonts.bundled)
     pages = validation_pages(10, seed=0)
     assert [bool(page.text) for page in pages] == [True] * 9 + [False]
     for page in pages:

@@ -67,6 +67,7 @@ def patches() -> list[tuple[Any, str, Any]]:
     recipes = {"default": RECIPE, "quick": replace(RECIPE, name="quick", epochs=1)}
     return [
         (reader_data, "make_materials", lambda *_: object()),
+        (detection, "with_hard_negatives", lambda materials, *_: materials),
         (detection, "Windows", TinyWindows),
         (detection, "NUM_VALIDATION", 2),
         (models.Reader, "recipes", recipes),

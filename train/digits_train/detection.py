@@ -93,17 +93,17 @@ def make_targets(
     owner = np.full((rows, columns), -1, np.int64)
     sides = np.zeros((4, rows, columns), np.float32)
     for box in doubtful:
-        weight[_cells(box)] = 0
+        weight[cells(box)] = 0
     centres = (boxes[:, :2] + boxes[:, 2:]) / np.float32(2)
     spreads = _spreads(boxes, centres)
     x, y = ((np.arange(count) + 0.5) * STRIDE for count in (columns, rows))
     for index, (box, centre) in enumerate(zip(boxes, centres, strict=True)):
         if not SMALLEST <= heights[index] <= LARGEST:
-            weight[_cells(_uncertain(box, heights[index]))] = 0
+            weight[cells(_uncertain(box, heights[index]))] = 0
             continue
         column, row = int(centre[0] // STRIDE), int(centre[1] // STRIDE)
         if not (0 <= column < columns and 0 <= row < rows):
-            weight[_cells(box.tolist())] = 0
+            weight[cells(box.tolist())] = 0
             continue
         across, down = spreads[index]
         peak = (
@@ -149,7 +149,7 @@ def _uncertain(box: NDArray[np.float32], height: float) -> tuple[float, float, f
     return left, top, right, bottom
 
 
-def _cells(box: Sequence[float]) -> tuple[slice, slice]:
+def cells(box: Sequence[float]) -> tuple[slice, slice]:
     """The cells that a box touches: rows and columns. None, if it has no extent."""
     left, top, right, bottom = box
     if right <= left or bottom <= top:

@@ -90,7 +90,8 @@ def _epoch(
     sums = torch.zeros((), device=dist.device)
     seen = seen_here = 0
     forward.train()
-    for step, batch in enumerate(task.batches(state.epoch, rng, dist), state.epoch * steps):
+    batches = task.batches(state.epoch, rng, dist, state.eval_model)
+    for step, batch in enumerate(batches, state.epoch * steps):
         with autocast(dist.device, ctx.bfloat16):
             outputs = forward(batch.inputs)
         loss = task.loss(outputs, batch)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from digits_train.detection import Targets
+from digits_train.models.network import BaseNetwork
 from digits_train.models.reader import BOX_UNIT, STRIDE, SYMBOLS, Maps
 
 NOTHING = len(SYMBOLS)  # the last row and column of a confusion matrix
@@ -105,6 +106,21 @@ class DetectionErrors:
     def count(self) -> int:
         """All errors: this over `total` is the error rate."""
         return self.missed + self.invented + self.wrong
+
+
+@torch.inference_mode()
+def predict_maps(model: BaseNetwork, pages: Tensor) -> Maps:
+    """The network's maps, in full precision: rounded ones have equal neighbours instead of peaks.
+
+    pages: uint8 [n, 1, h, w], anywhere. Returns them on the CPU.
+    """
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    with torch.autocast(device.type, enabled=False):
+        maps = Maps(*(part.cpu() for part in model(pages.to(device))))
+    model.train(training)
+    return maps
 
 
 def find_symbols(maps: Maps) -> list[Found]:

@@ -8,7 +8,7 @@ from digits_train.camera import fonts
 from digits_train.camera.page import Page, drawing, page, text_page
 
 SEEDS = range(8)
-PRINTED = [str(file) for file in fonts.printed(held_back=True)]
+PRINTED = [str(file) for file in fonts.bundled("held back")]
 
 pytestmark = pytest.mark.slow
 

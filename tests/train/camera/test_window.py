@@ -89,3 +89,40 @@ def test_textures_are_pictures() -> None:
     pictures = [exposure.texture(SIDE, random) for _ in range(8)]
     assert {picture.shape for picture in pictures} == {(SIDE, SIDE)}
     assert len({picture.tobytes() for picture in pictures}) == 8
+
+
+@pytest.mark.parametrize("turn", [0.3, -0.3])
+def test_a_turned_page_leans_as_a_whole(turn: float) -> None:
+    """A square's sides turn as a photograph's do: to the right of level and of upright."""
+    square = np.full((60, 60), 255, np.uint8)
+    drawn = window._sheared(square, turn, turn).astype(float)
+    assert drawn.shape == (78, 78)
+    y, x = np.indices(drawn.shape)
+
+    def slope_of_middles(across: np.ndarray, axis: int) -> float:
+        middles = (across * drawn).sum(axis) / drawn.sum(axis)
+        return float(np.polyfit(np.arange(25, 53), middles[25:53], 1)[0])
+
+    assert slope_of_middles(y, 0) == pytest.approx(turn, abs=0.05)
+    assert slope_of_middles(x, 1) == pytest.approx(-turn, abs=0.05)
+    assert drawn.sum() == pytest.approx(square.sum() * (1 + turn**2), rel=0.03)
+
+
+def test_what_leans_no_pixel_stays_as_it_is() -> None:
+    square = np.full((5, 5), 255, np.uint8)
+    assert window._sheared(square, 0.05, -0.05) is square
+
+
+def test_words_of_a_turned_page_follow_its_lines(materials: Materials) -> None:
+    random = np.random.default_rng(0)
+    shown = Window.empty(400)
+    style = window.random_style(random)._replace(height=30, slope=0.3, slant=0.3)
+    rows = window._Rows(shown, style, materials.pens.writer(random), materials, random)
+    [text] = [write("mmmmmmmmmm", FONT, random)]
+    rows.texts = [text]
+    end = rows.word(50, 100)
+    columns = np.flatnonzero(shown.ink.any(0))
+    heights = [
+        np.flatnonzero(shown.ink[:, part].any(1)).mean() for part in (columns[:20], columns[-20:])
+    ]
+    assert heights[1] - heights[0] == pytest.approx(0.3 * (end - 50 - 20), rel=0.2)

@@ -55,7 +55,7 @@ def _curve(random: Random, pen: float) -> Coverage:
 def _ring(random: Random, pen: float) -> Coverage:
     """Around a word or a number: too large for a zero beside them."""
     around = np.linspace(0, random.uniform(5.5, 7), 24)
-    ring = np.stack([np.cos(around), np.sin(around)], 1) * random.uniform(0.9, 3, 2)
+    ring = np.stack([np.cos(around), np.sin(around)], 1) * random.uniform(1.6, 4, 2)
     return marks.stroke([ring * EM], pen)
 
 

@@ -99,20 +99,38 @@ def _rules(shape: tuple[int, ...], height: float, random: Random) -> Coverage:
 
 
 def _pattern(shape: tuple[int, int], height: float, random: Random) -> Coverage:
-    """Small crosses or dashes printed all over: uprights and levels of a grid, cut short."""
+    """Small crosses, dashes or the walls of a maze printed all over: sides of a grid's squares."""
     spacing, width = random.uniform(0.4, 1.6) * height, max(0.8, random.uniform(0.03, 0.1) * height)
-    through = spacing * random.uniform(0, 1), spacing * random.uniform(0, 1)
-    levels = scene.rules(shape, random, spacing, width, through=through)
-    uprights = np.ascontiguousarray(
-        scene.rules(shape[::-1], random, spacing, width, through=through[::-1]).T
-    )
-    long = spacing * random.uniform(0.1, 0.5)
-    beside = scene.rules(shape[::-1], random, spacing, long, through=through[::-1]).T
-    dashes = levels * (beside > 0)
-    if random.random() < 0.4:
-        return np.asarray(dashes, np.float32)
-    above = scene.rules(shape, random, spacing, long, through=through)
-    return np.maximum(dashes, uprights * (above > 0)).astype(np.float32)
+    rows, columns = (np.arange(side) / spacing + random.uniform(0, 1) for side in shape)
+    maze = random.random() < 0.3
+    share = 1.0 if maze else random.uniform(0.1, 0.5)
+    kept = random.uniform(0.3, 0.8) if maze else 1.0
+    levels = _sides(rows, columns, width / spacing, share, kept, random)
+    if not maze and random.random() < 0.4:
+        return levels
+    return np.maximum(levels, _sides(columns, rows, width / spacing, share, kept, random).T)
+
+
+def _sides(
+    across: NDArray[np.float64],
+    along: NDArray[np.float64],
+    width: float,
+    share: float,
+    kept: float,
+    random: Random,
+) -> Coverage:
+    """One of the two directions of a grid: coverage [across, along].
+
+    Lengths are in squares. share: of a side that is drawn, around a node if it isn't all. kept: how
+    many sides are drawn.
+    """
+    line, side = np.rint(across), np.floor(along + (0.5 if share < 1 else 0))
+    soft = width / 2 + (across[1] - across[0]) / 2 - np.abs(across - line)
+    thick = np.clip(soft / (across[1] - across[0]), 0, 1)
+    long = np.abs(along - np.rint(along)) <= share / 2
+    drawn = random.random((int(line[-1]) + 1, int(side[-1]) + 1)) < kept
+    chosen = drawn[line.astype(int)[:, None], side.astype(int)]
+    return np.asarray(thick[:, None] * long * chosen, np.float32)
 
 
 def _edge(picture: Grey, random: Random) -> tuple[Grey, Coverage]:

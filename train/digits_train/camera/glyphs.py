@@ -20,7 +20,7 @@ from digits_train.handwriting.digits import draw_digit
 
 EM = 56  # pixels
 _DRAWN = 0.4  # share of the pen's digits that are drawn, for the world's hands; the rest is MNIST's
-_VARIANTS = 6  # of each symbol of a font
+_VARIANTS = 4  # of each symbol of a font
 _NEIGHBOURS = 300  # of similar pens, which make one writer's digits
 
 
@@ -184,7 +184,7 @@ def _draw(digits: Split, random: Random) -> tuple[int, NDArray[np.uint8]]:
     while True:
         index = int(random.integers(len(digits)))
         label, image = int(digits.labels[index]), digits.images[index]
-        pen = float(0.035 + 0.14 * random.beta(1.1, 2))
+        pen = float(0.03 + 0.18 * random.beta(1.1, 2))
         coverage = scene.strokes(image, EM, pen, random)
         if is_legible(image, label, coverage, pen):
             return label, (coverage * 255).clip(0, 255).astype(np.uint8)

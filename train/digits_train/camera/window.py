@@ -21,21 +21,32 @@ from digits_train.camera.numbers import KINDS, random_number
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 _SYMBOLS = {character: index for index, character in enumerate("0123456789-.")} | {",": 11}
-_LOW, _TYPICAL, _HIGH = 12, 46, 110  # pixels of the digits' height
+_BILINEAR = Image.Resampling.BILINEAR
+# Pixels of the digits' height: pages are read at a scale at which it is 24 to 36. Smaller and
+# larger ones matter where the scale is looked for.
+_HEIGHT, _SPREAD = 28, 0.45  # median, and standard deviation of the logarithm
+_LOWEST, _HIGHEST = 9, 110
 _TAILED = (4, 6, 7, 9)
-_WITH_NUMBERS = 0.72  # share of the windows; the others hold words and marks alone
+# What windows hold, and how often. Beside numbers there are words and marks too.
+_CONTENTS = {"numbers": 0.66, "words": 0.26, "marks": 0.08}
 # How numbers are laid out in a row, and how often.
-_SPACINGS = {"plain": 0.4, "tight": 0.2, "touching": 0.25, "joined": 0.15}
+_SPACINGS = {"plain": 0.35, "tight": 0.2, "touching": 0.25, "joined": 0.2}
+_TEXTS = 12  # different words on a window
 _HIDDEN = 0.1  # share of a glyph's ink on other ink, beyond which it couldn't be read
 
 
 class Materials(NamedTuple):
-    """What windows are made of. texts: for each hand or font, what it writes without digits."""
+    """What windows are made of.
+
+    texts: for each hand or font, what it writes without digits. hard: texts and marks of which more
+    than their share is wanted.
+    """
 
     pens: PenBank
     fonts: Sequence[Writer]
     texts: Sequence[Sequence[Lettering]]
     marks: Sequence[NDArray[np.uint8]]
+    hard: Sequence[Lettering] = ()
 
 
 @dataclass
@@ -77,7 +88,7 @@ class Window:
 class Style(NamedTuple):
     """How a page is written. Lengths without a unit are in heights of its digits.
 
-    height: of the digits, in pixels. slope: of the lines. slant: of the strokes. gap: between
+    height: of the digits, in pixels. slope: of the lines, down. slant: of the strokes. gap: between
     digits. pitch: between lines. jitter: of the baseline. sizes: of each of the ten digits. tails:
     share of the 4s, 6s, 7s and 9s with long stems. centred: whether small digits float. faint: how
     much ink may be missing.
@@ -98,16 +109,14 @@ class Style(NamedTuple):
 
 
 def random_style(random: Random) -> Style:
-    if random.random() < 0.88:
-        height = np.exp(random.uniform(np.log(_LOW), np.log(_TYPICAL)))
-    else:
-        height = np.exp(random.uniform(np.log(_TYPICAL), np.log(_HIGH)))
-    turn = float(np.clip(random.normal(0, 0.07), -0.2, 0.2)) if random.random() < 0.6 else 0.0
+    height = np.exp(random.normal(np.log(_HEIGHT), _SPREAD)).clip(_LOWEST, _HIGHEST)
+    tilt = float(random.choice([0.0, 0.05, 0.18], p=(0.4, 0.42, 0.18)))
+    turn = float(np.clip(random.normal(0, tilt), -0.5, 0.5))
     spread = random.uniform(0.03, 0.35) if random.random() < 0.5 else 0.05
     return Style(
         height=float(height),
         slope=turn,
-        slant=float(random.normal(0.05, 0.15)) - turn,  # a turned page leans as a whole
+        slant=float(random.normal(0.05, 0.15)) + turn,  # a turned page leans as a whole
         gap=random.uniform(0.02, 0.35) if random.random() < 0.65 else random.uniform(0.2, 1.6),
         pitch=random.uniform(1.15, 1.8) if random.random() < 0.5 else random.uniform(1.5, 4),
         jitter=random.uniform(0.01, 0.08) if random.random() < 0.8 else random.uniform(0.08, 0.25),
@@ -123,14 +132,25 @@ def random_style(random: Random) -> Style:
 def compose(random: Random, materials: Materials, side: int) -> Window:
     """A window of `side` pixels with numbers, words and marks, by one writer."""
     window, style = Window.empty(side), random_style(random)
-    if random.random() < 0.4 and materials.fonts:
+    if random.random() < 0.35 and materials.fonts:
         writer: Writer = materials.fonts[int(random.integers(len(materials.fonts)))]
     else:
         writer = materials.pens.writer(random)
-    rows = _Rows(window, style, writer, materials, random)
-    rows.write_all(with_numbers=bool(random.random() < _WITH_NUMBERS))
-    _draw_marks(window, style.height / EM, materials.marks, random)
+    content = str(random.choice(list(_CONTENTS), p=list(_CONTENTS.values())))
+    if content != "marks":
+        rows = _Rows(window, style, writer, materials, random)
+        rows.write_all(with_numbers=content == "numbers")
+    if content == "marks" or random.random() < 0.35:
+        _draw_marks(window, style.height / EM, materials.marks, random)
     return window
+
+
+class _Placed(NamedTuple):
+    """A glyph in its place. right: where it ends, if nothing leans."""
+
+    coverage: NDArray[np.uint8]
+    box: Box
+    right: float
 
 
 class _Rows:
@@ -142,10 +162,13 @@ class _Rows:
         self.window, self.style, self.writer, self.random = window, style, writer, random
         hands = random.integers(0, len(materials.texts), 1 if random.random() < 0.6 else 3)
         texts = [text for hand in hands for text in materials.texts[hand]]
-        self.texts = [texts[place] for place in random.integers(0, len(texts), 12)]
+        self.texts = [texts[place] for place in random.integers(0, len(texts), _TEXTS)]
+        if materials.hard:
+            places = random.integers(0, len(materials.hard), _TEXTS // 3)
+            self.texts[: len(places)] = [materials.hard[place] for place in places]
         self.words = random.random() < 0.5
-        self.boxes = random.random() < 0.06
-        self.kinds = random.choice(KINDS, 2, p=(0.42, 0.13, 0.13, 0.22, 0.1))
+        self.frames = random.random() < 0.1
+        self.kinds = random.choice(KINDS, 2, p=(0.36, 0.14, 0.14, 0.26, 0.1))
 
     def write_all(self, with_numbers: bool) -> None:
         random, style = self.random, self.style
@@ -173,12 +196,15 @@ class _Rows:
         scale = style.height / EM * float(np.exp(random.normal(0, 0.18)))
         width = max(2, round(text.coverage.shape[1] * scale))
         height = max(3, round(text.coverage.shape[0] * scale))
-        coverage = _resized(text.coverage, width, height)
+        slope = style.slope
+        coverage = _sheared(_resized(text.coverage, width, height), slope, slope)
         left = round(x)
-        top = round(y + style.slope * (x + width / 2) + text.below * scale - height)
+        top = round(y + text.below * scale - height + slope * x + min(0, slope) * width)
         if self.window.put(coverage, left, top, random.uniform(0.5, 1), 0.02):
             for box in text.doubtful * scale:
-                self.window.doubtful.append(_moved(box, left, top))
+                right = max(0, slope) * height - slope * (box[1] + box[3]) / 2
+                down = slope * (box[0] + box[2]) / 2 - min(0, slope) * width
+                self.window.doubtful.append(_moved(box, left + right, top + down))
         return x + float(width)
 
     def number(self, x: float, y: float) -> float:
@@ -188,30 +214,31 @@ class _Rows:
         spacing = str(random.choice(list(_SPACINGS), p=list(_SPACINGS.values())))
         first, start = len(window.boxes), x
         strike = random.random() < 0.03
-        before: Box | None = None
+        before: _Placed | None = None
         for character in text:
             glyph = self._glyph(character)
             if glyph is None:
                 x += 0.5 * style.height
                 continue
-            box, coverage = self._place(glyph, character, x, y, before, spacing)
+            placed = self._place(glyph, character, x, y, before, spacing)
+            box = placed.box
             most = 0.35 if spacing in ("touching", "joined") else _HIDDEN
             level = 1 - style.faint * random.uniform(0, 1)
-            if not window.put(coverage, round(box[0]), round(box[1]), level, most):
+            if not window.put(placed.coverage, round(box[0]), round(box[1]), level, most):
                 x = box[2] + style.gap * style.height
                 before = None
                 continue
             if spacing == "joined" and before is not None and random.random() < 0.7:
-                self._connect(before, box)
+                self._connect(before.box, box)
             if character in _SYMBOLS:
                 window.boxes.append(box)
                 window.symbols.append(_SYMBOLS[character])
                 window.heights.append(style.height)
-            x, before = box[2], box
+            x, before = box[2], placed
         if strike and len(window.boxes) > first:
             self._strike_out(first)
-        elif self.boxes:
-            self._draw_boxes(first)
+        elif self.frames:
+            self._draw_frames(first)
         return max(x, start)
 
     def _glyph(self, character: str) -> Glyph | None:
@@ -231,34 +258,44 @@ class _Rows:
         return glyph
 
     def _place(
-        self, glyph: Glyph, character: str, x: float, y: float, before: Box | None, spacing: str
-    ) -> tuple[Box, NDArray[np.uint8]]:
-        """Size and slant a glyph, and find where it goes: its box, and its coverage."""
+        self,
+        glyph: Glyph,
+        character: str,
+        x: float,
+        y: float,
+        before: "_Placed | None",
+        spacing: str,
+    ) -> "_Placed":
+        """Size and slant a glyph, and find where it goes."""
         random, style = self.random, self.style
         size = 1.0
         if character.isdecimal():
             size = style.sizes[int(character)] * np.exp(random.normal(0, style.uneven))
         scale = style.height / EM * float(size)
-        coverage = _slanted(glyph.coverage, style.slant + random.normal(0, 0.04))
+        upright = max(2, round(glyph.coverage.shape[1] * scale))
+        coverage = _sheared(glyph.coverage, style.slant + random.normal(0, 0.04), style.slope)
+        coverage = _cropped(coverage)
         width = max(2, round(coverage.shape[1] * scale * float(np.exp(random.normal(0, 0.06)))))
         height = max(2 if character in "-.," else 5, round(coverage.shape[0] * scale))
-        left = x if before is None else before[2] + self._gap(spacing, width, before)
+        left = x if before is None else before.right + self._gap(spacing, upright, before)
         if before is not None and character not in "-.,":  # two 1s need a cell each
-            middle = (before[0] + before[2]) / 2
-            least = max(5.0, 0.16 * style.height)
+            middle = (before.box[0] + before.box[2]) / 2
+            least = max(5.0, 0.2 * style.height)
             left = max(left, middle + least - width / 2)
-        baseline = y + style.slope * left + random.normal(0, style.jitter) * style.height
+        baseline = y + style.slope * (left + width / 2)
+        baseline += random.normal(0, style.jitter) * style.height
         if style.centred and character.isdecimal():
             baseline += (height - style.height) / 2
         top = round(baseline + glyph.below * scale - height)
         left = round(left)
-        return (left, top, left + width, top + height), _resized(coverage, width, height)
+        box = (left, top, left + width, top + height)
+        return _Placed(_resized(coverage, width, height), box, left + upright)
 
-    def _gap(self, spacing: str, width: int, before: Box) -> float:
+    def _gap(self, spacing: str, width: int, before: "_Placed") -> float:
         random, style = self.random, self.style
         if spacing == "touching":
             gap = random.uniform(-0.22, 0.04) * style.height
-            return float(max(gap, -0.35 * min(width, before[2] - before[0])))
+            return float(max(gap, -0.35 * min(width, before.right - before.box[0])))
         if spacing == "joined":
             return float(random.uniform(-0.03, 0.3) * style.height)
         gap = min(style.gap, 0.12) if spacing == "tight" else style.gap
@@ -292,16 +329,31 @@ class _Rows:
         window.put((scribble * 255).astype(np.uint8), round(left), round(top) + over, 1, 1)
         del window.boxes[first:], window.symbols[first:], window.heights[first:]
 
-    def _draw_boxes(self, first: int) -> None:
-        """Draw a form's box around each symbol from `first` on, or around the whole number."""
+    def _draw_frames(self, first: int) -> None:
+        """Frame each symbol from `first` on, or the whole number: a form's box, or a ring."""
         window, style, random = self.window, self.style, self.random
         boxes = window.boxes[first:]
         if boxes and random.random() < 0.5:
             boxes = [_hull(boxes)]
+        ring = random.random() < 0.4
         around = random.uniform(0.02, 0.4) * style.height * np.array([-1, -1, 1, 1])
-        for left, top, right, bottom in np.array(boxes).reshape(-1, 4) + around:
-            outline = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
-            _draw(window, np.array(outline), max(1.0, 0.03 * style.height), printed=True)
+        for box in np.array(boxes).reshape(-1, 4) + around:
+            outline = _ellipse(box, random) if ring else _rectangle(box)
+            _draw(window, outline, max(1.0, random.uniform(0.02, 0.1) * style.height), printed=True)
+
+
+def _rectangle(box: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The corners of a box, and the first again: float64 [5, 2]."""
+    return box[[[0, 1], [2, 1], [2, 3], [0, 3], [0, 1]]]
+
+
+def _ellipse(box: NDArray[np.float64], random: Random) -> NDArray[np.float64]:
+    """Points of a ring around a box, drawn by hand: float64 [n, 2]."""
+    angle = np.linspace(0, random.uniform(5.8, 6.9), 32) + random.uniform(0, 2 * np.pi)
+    half = (box[2:] - box[:2]) / 2 * random.uniform(1.15, 1.5, 2)
+    wobble = 1 + random.normal(0, 0.04) * np.cos(2 * angle) + random.normal(0, 0.03) * angle
+    circle = np.stack([np.cos(angle), np.sin(angle)], 1)
+    return (box[:2] + box[2:]) / 2 + circle * half * wobble[:, None]
 
 
 def _draw_marks(
@@ -309,7 +361,7 @@ def _draw_marks(
 ) -> None:
     """Add marks where nothing is written. scale: of the writing, by that of the marks."""
     side = window.ink.shape[0]
-    for _ in range(int(random.integers(1, 5)) if random.random() < 0.35 else 0):
+    for _ in range(int(random.integers(1, 7))):
         mark = drawn[int(random.integers(len(drawn)))]
         size = scale * float(np.exp(random.uniform(np.log(0.5), np.log(2.5))))
         width, height = (max(2, round(length * size)) for length in mark.shape[::-1])
@@ -338,21 +390,28 @@ def _hull(boxes: Sequence[Box]) -> Box:
 
 def _resized(coverage: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     reduced = width < coverage.shape[1]
-    resample = Image.Resampling.BOX if reduced else Image.Resampling.BILINEAR
+    resample = Image.Resampling.BOX if reduced else _BILINEAR
     return np.asarray(Image.fromarray(coverage).resize((width, height), resample))
 
 
-def _slanted(coverage: NDArray[np.uint8], slant: float) -> NDArray[np.uint8]:
-    """Lean to the right by a share of the height, cropped to the ink."""
+def _sheared(coverage: NDArray[np.uint8], slant: float, slope: float) -> NDArray[np.uint8]:
+    """Lean to the right by a share of the height, and descend by a share of the width."""
     height, width = coverage.shape
-    extra = int(abs(slant) * height) + 1
-    if extra < 3 or height < 8:
+    wider, higher = abs(slant) * height, abs(slope) * width
+    if max(wider, higher) < 1 or min(height, width) < 3:
         return coverage
-    start = slant * height if slant > 0 else 0.0
-    places = (1, slant, -start, 0, 1, 0)
-    image = Image.fromarray(coverage).transform(
-        (width + extra, height), Image.Transform.AFFINE, places, Image.Resampling.BILINEAR
-    )
+    right, down = max(0.0, slant) * height, max(0.0, -slope) * width
+    # PIL asks where a pixel of the result comes from.
+    forward = np.array([[1, -slant, right], [slope, 1, down], [0, 0, 1]])
+    places = tuple(np.linalg.inv(forward)[:2].ravel())
+    size = (width + round(wider), height + round(higher))
+    image = Image.fromarray(coverage)
+    return np.asarray(image.transform(size, Image.Transform.AFFINE, places, _BILINEAR))
+
+
+def _cropped(coverage: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Crop to the ink."""
+    image = Image.fromarray(coverage)
     return np.asarray(image.crop(image.getbbox()))
 
 

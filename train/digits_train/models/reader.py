@@ -74,10 +74,10 @@ class ConvBlock(nn.Module):
 
 _DEFAULT = ReaderRecipe(
     "default",
-    epochs=55,
+    epochs=60,
     batch_size=16,
     learning_rate=3e-3,
-    warmup_fraction=150 / (55 * 400),  # 150 steps
+    warmup_fraction=150 / (60 * 400),  # 150 steps
     schedule="cosine",
     weight_decay=0.02,
     ema_decay=0.999,

@@ -78,7 +78,7 @@ class Classification:
         torch.set_num_threads(threads)
 
     def batches(
-        self, epoch: int, rng: torch.Generator, dist: DistributedContext
+        self, epoch: int, rng: torch.Generator, dist: DistributedContext, model: AnyNetwork
     ) -> Iterator[Minibatch]:
         """All training digits in random order, and a share of each pool: see `Examples.batch`."""
         if self._examples is None:

@@ -19,10 +19,17 @@ from digits_train.camera.window import Materials
 from digits_train.config import ReaderRecipe
 from digits_train.detection import Targets, detection_loss
 from digits_train.distributed import DistributedContext
-from digits_train.matching import DetectionErrors, Match, find_symbols, match, true_symbols
+from digits_train.matching import (
+    DetectionErrors,
+    Match,
+    find_symbols,
+    match,
+    predict_maps,
+    true_symbols,
+)
 from digits_train.metrics import DetectionMetrics, Metrics
+from digits_train.mining import with_hard_negatives
 from digits_train.models import AnyNetwork
-from digits_train.models.reader import Maps
 from digits_train.reader_data import Windows
 from digits_train.run import RunDir
 from digits_train.tasks.task import Loss, Minibatch
@@ -81,13 +88,16 @@ class Detection:
             self.materials = reader_data.make_materials(self.train, self.seed)
 
     def batches(
-        self, epoch: int, rng: torch.Generator, dist: DistributedContext
+        self, epoch: int, rng: torch.Generator, dist: DistributedContext, model: AnyNetwork
     ) -> Iterator[Minibatch]:
-        """Crops that no other epoch has."""
-        assert self.materials is not None
-        recipe = self.recipe
+        """Crops that no other epoch has, with more of the words that mislead the network so far."""
+        materials, recipe = self.materials, self.recipe
+        assert materials is not None
+        if epoch:
+            random = np.random.default_rng([self.seed, 4, epoch])
+            materials = with_hard_negatives(materials, model, random)
         steps, size = recipe.steps(recipe.crops), recipe.batch_size
-        windows = Windows(self.materials, self.seed, epoch, steps, size)
+        windows = Windows(materials, self.seed, epoch, steps, size)
         rows = dist.local_slice(size)
         for pages, targets in reader_data.batches(windows, _workers()):
             own = (tensor[rows].to(dist.device) for tensor in targets)
@@ -108,7 +118,7 @@ class Detection:
     def probe(self, model: AnyNetwork) -> Tensor:
         """All maps of some validation crops."""
         pages, _ = self._validation[0]
-        return torch.cat([part.flatten() for part in _maps(model, pages)])
+        return torch.cat([part.flatten() for part in predict_maps(model, pages)])
 
     def measure(self, model: AnyNetwork, number: int, means: Sequence[float]) -> DetectionMetrics:
         loss, result, _ = self._validate(model)
@@ -170,7 +180,7 @@ class Detection:
     def _validate(self, model: AnyNetwork) -> Validation:
         losses, crops, total = [], [], DetectionErrors()
         for pages, targets in self._validation:
-            maps = _maps(model, pages)
+            maps = predict_maps(model, pages)
             losses.append(detection_loss(maps, targets).total.item())
             for page, truth, found, weight in zip(
                 pages[:, 0], true_symbols(targets), find_symbols(maps), targets.weight, strict=True
@@ -188,15 +198,3 @@ class Detection:
 def _workers() -> int:
     """Processes that compose crops: one core trains."""
     return max(1, system.cpu_count() - 1)
-
-
-@torch.inference_mode()
-def _maps(model: AnyNetwork, pages: Tensor) -> Maps:
-    """The network's maps, in full precision: rounded ones have equal neighbours instead of peaks.
-
-    pages: uint8 [n, 1, h, w], anywhere. Returns them on the CPU.
-    """
-    device = next(model.parameters()).device
-    model.eval()
-    with torch.autocast(device.type, enabled=False):
-        return Maps(*(part.cpu() for part in model(pages.to(device))))

@@ -59,11 +59,11 @@ class Task(Protocol):
         """Generate what takes a while and only training needs."""
 
     def batches(
-        self, epoch: int, rng: torch.Generator, dist: DistributedContext
+        self, epoch: int, rng: torch.Generator, dist: DistributedContext, model: AnyNetwork
     ) -> Iterator[Minibatch]:
         """The minibatches of an epoch, counted from 0. rng: the epoch's, the same in all processes.
 
-        They depend on nothing but the seed and the epoch.
+        They depend on nothing but the seed, the epoch and the network at its beginning.
         """
 
     def loss(self, outputs: Any, batch: Minibatch) -> Loss:

@@ -1,0 +1,55 @@
+"""Hard negatives: the words and marks that a reader takes for numbers.
+
+A. Shrivastava et al., "Training region-based object detectors with online hard example mining",
+CVPR 2016, choose among the regions of a picture; here it is among what pictures are composed of.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from digits_train.camera.glyphs import EM
+from digits_train.camera.lettering import Lettering
+from digits_train.camera.marks import Random
+from digits_train.camera.window import Materials
+from digits_train.detection import cells
+from digits_train.matching import predict_maps
+from digits_train.models.network import BaseNetwork
+
+_TRIED, _KEPT = 2_000, 200
+_HEIGHT = 20  # pixels of the letters
+_STRIP = 48, 160  # pixels that hold a word of that height; longer ones are cut off
+_PAPER, _INK = 230, 40  # grey values
+
+
+def with_hard_negatives(materials: Materials, model: BaseNetwork, random: Random) -> Materials:
+    """Try the network on some texts and marks; return materials with the most misleading ones."""
+    texts = [text for hand in materials.texts for text in hand]
+    texts += [Lettering(mark, 0.0, np.zeros((0, 4), np.float32)) for mark in materials.marks]
+    chosen = random.choice(len(texts), min(_TRIED, len(texts)), replace=False)
+    tried = [texts[place] for place in chosen]
+    scores = np.concatenate([_scores(tried[n : n + 100], model) for n in range(0, len(tried), 100)])
+    hardest = np.argsort(-scores, kind="stable")[:_KEPT]
+    return materials._replace(hard=[tried[place] for place in hardest])
+
+
+def _scores(texts: list[Lettering], model: BaseNetwork) -> NDArray[np.float32]:
+    """The largest log odds of a symbol in each text, except where there may be one."""
+    strips = np.stack([_strip(text) for text in texts])
+    centres = predict_maps(model, torch.from_numpy(strips)[:, None]).centres[:, 0].numpy()
+    for text, map_ in zip(texts, centres, strict=True):
+        for box in text.doubtful * (_HEIGHT / EM):
+            map_[cells(box.tolist())] = -np.inf
+    return np.asarray(centres.max((1, 2)), np.float32)
+
+
+def _strip(text: Lettering) -> NDArray[np.uint8]:
+    """A text on white paper, uint8 [height, width]."""
+    page = np.full(_STRIP, _PAPER, np.float32)
+    ink = Image.fromarray(text.coverage)
+    width, height = (max(1, round(side * _HEIGHT / EM)) for side in ink.size)
+    drawn = np.asarray(ink.resize((width, height), Image.Resampling.BOX))
+    drawn = drawn[: _STRIP[0], : _STRIP[1]]
+    page[: drawn.shape[0], : drawn.shape[1]] -= drawn * np.float32((_PAPER - _INK) / 255)
+    return page.astype(np.uint8)
