@@ -1,5 +1,9 @@
 """The computations behind the figures of the benchmarks."""
 
+from collections import defaultdict
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +14,7 @@ from digits.data.mnist import Split
 from digits_train.camera import fonts
 from digits_train.camera.hand import some_hand
 from digits_train.camera.layout import Sheet
-from tests import strokes
+from tests import strokes, synthetic
 from tests.benchmarks import continental, engines, handwritten, held_back, nondigits, reader
 
 
@@ -120,12 +124,12 @@ def test_signs_are_found_and_invented() -> None:
 @pytest.fixture(scope="module")
 def by(test_slice: Split) -> handwritten.Writers:
     """Printed fonts stand for the hands, which would have to be downloaded."""
-    files = fonts.printed(held_back=True)
+    files = fonts.bundled("held back")
     return handwritten.writers(test_slice, files, files)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", held_back.KINDS)
+@pytest.mark.parametrize("kind", held_back.KINDS + held_back.ONCE_HELD_BACK)
 def test_held_back_page_shows_its_digits(kind: str, by: handwritten.Writers) -> None:
     page, again = (held_back.page(kind, by, np.random.default_rng(1)) for _ in range(2))
     np.testing.assert_array_equal(page.image, again.image)
@@ -181,11 +185,41 @@ def test_drawn_number_has_one_piece_of_ink_per_digit(text: str, test_slice: Spli
     assert np.diff(columns).clip(0).sum() == len(text)
 
 
+@pytest.mark.parametrize("stroke", held_back.STROKES)
+def test_stroke_is_that_of_the_writer_but_for_details(stroke: str, by: handwritten.Writers) -> None:
+    hand = some_hand(np.random.default_rng(4), 60)._replace(keep=1.0, broken=0.0, pressure=0.0)
+    for digit in "0123456789":
+        ink = [
+            writer(digit, hand, np.random.default_rng(5))[0]
+            for writer in (by.mnist, partial(held_back.STROKES[stroke], by.mnist))
+        ]
+        plain, other = (np.asarray(Image.fromarray(one).resize((32, 32))) for one in ink)
+        assert not np.array_equal(plain, other)
+        assert (plain * other).sum() > 0.5 * plain.sum()
+
+
+def test_figures_are_of_each_group_and_hand() -> None:
+    answers = defaultdict(lambda: [answer("-1.2", "-1.2")], {"chalk": [answer("12", "34")]})
+    for hand, shown in (("one", "7"), ("other", "")):
+        answers[f"{reader.HANDWRITING}, {hand}"] = [answer("", shown)._replace(letters=10)]
+    table = reader.figures(answers)
+    assert table["kinds held back: errors"] == pytest.approx(100 / len(held_back.KINDS))
+    assert table["kinds once held back: errors"] == table["    staves: errors"] == 0
+    assert table["    chalk: errors"] == 100
+    assert table["handwriting: pictures with a sure digit"] == 50
+    rates = [table[f"handwriting{hand}: sure digits per 100 letters"] for hand in ("", ", one")]
+    assert rates == [5, 10]
+
+
 @pytest.mark.slow
-def test_reading_process_answers() -> None:
-    reading = reader.Reading(reader.ROOT, None)
-    blank = np.full((64, 96, 3), 230, np.uint8)
-    found = [reading.read(reader.Picture("", blank, "1 2")) for _ in range(2)]
+def test_reading_process_answers_for_pixels_and_files(test_slice: Split, tmp_path: Path) -> None:
+    reading, page = reader.Reading(reader.ROOT, None), synthetic.page(test_slice)
+    Image.fromarray(page).save(tmp_path / "page.png")
+    content = np.frombuffer((tmp_path / "page.png").read_bytes(), np.uint8)
+    pictures = np.full((64, 96, 3), 230, np.uint8), page, content
+    blank, pixels, file = (reading.read(reader.Picture("", one, "1 2")) for one in pictures)
     reading.close()
-    assert [one.text for one in found] == ["12", "12"]
-    assert not found[0].characters
+    assert blank.text == pixels.text == file.text == "12"
+    assert not blank.characters
+    assert len(pixels.characters) > 10
+    assert pixels.characters == file.characters

@@ -71,7 +71,9 @@ def _in_font(file: Path, character: str, hand: Hand, random: Random) -> tuple[Co
     """A comma is as good as a point."""
     if character == "." and random.random() < 0.5:
         character = ","
-    height, wobble = hand.height * random.uniform(0.9, 1.1), random.uniform(0.01, 0.04)
+    _, top, _, bottom = marks.font(str(file), 100).getbbox("0")
+    own = 72 / (bottom - top)  # digits differ more than capitals, whose height is about 72
+    height, wobble = own * hand.height * random.uniform(0.9, 1.1), random.uniform(0.01, 0.04)
     coverage, above = marks.lettering(character, str(file), height, random, wobble)
     return coverage, coverage.shape[0] - above + random.normal(0, hand.jitter) * hand.height
 
@@ -169,17 +171,17 @@ def _joint(first: Glyph, second: Glyph, random: Random, pen: float) -> Glyph:
     return Glyph(drawn, int(place[0]), int(place[1]))
 
 
-def handwriting(files: Sequence[Path], random: Random) -> tuple[Image8, int]:
-    """A page of words in one of these hands, uint8 [height, width, 3], and how many letters."""
+def handwriting(file: Path, random: Random) -> tuple[Image8, int]:
+    """A page of words in this hand, uint8 [height, width, 3], and how many letters."""
     while True:
-        height, file = float(random.uniform(12, 50)), str(files[int(random.integers(len(files)))])
+        height = float(random.uniform(12, 50))
         sheet, letters, y = Sheet(height), 0, 0.0
         width = int(random.integers(1, 7))  # words of a line
         for _ in range(int(random.integers(2, 9))):
             y += random.uniform(1.8, 2.6) * height
             text = marks.words(random, width)
             wobble = random.uniform(0.0, 0.03)
-            coverage, above = marks.lettering(text, file, height, random, wobble)
+            coverage, above = marks.lettering(text, str(file), height, random, wobble)
             sheet.glyphs.append(Glyph(coverage, 0, round(y) - above))
             letters += sum(character.isalpha() for character in text)
         shown = photographed(sheet, some_look(random, some_hand(random, height), False), random)

@@ -1,9 +1,13 @@
 """Pages of kinds that training never shows.
 
-Paper: a dot grid, music staves, newsprint with the other side's print. Layout: numbers that climb,
-that go round a corner, a calendar, numbers underlined and encircled. Pen: a broad felt tip, a
-ballpoint that goes over each digit twice, chalk on a board. Hand: ten fonts (digits_train/camera/
-fonts.py). Each page is held back in one of these respects, and as in training in the others.
+Paper: music staves, newsprint with the other side's print, a whiteboard that glares and wasn't
+wiped well. Layout: numbers that go round a corner, a calendar, sums in columns. Pen: a ballpoint
+that skips, one that goes over each digit twice, chalk on a board. Hand: a trembling one, twenty
+fonts (digits_train/camera/fonts.py). Each page is held back in one of these respects, and as in
+training in the others.
+
+Four kinds were held back until training came to show them: a dot grid, numbers that climb, numbers
+encircled, a broad felt tip.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,16 +15,21 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
+from scipy import ndimage
 from tests.benchmarks.handwritten import Writer, Writers, Written, row, some_height, some_number
 
-from digits_train.camera import marks, scene
+from digits_train.camera import fonts, marks, scene
 from digits_train.camera.hand import OTHER, PRINT, Glyph, Hand, some_hand
 from digits_train.camera.layout import Sheet
 from digits_train.camera.marks import Coverage, Random
 from digits_train.camera.photograph import Look, photographed, some_look
 
+Ink = tuple[Coverage, float]  # as a Writer draws it
+
 _BOARDS = ((42, 68, 54), (35, 38, 40), (52, 58, 62), (28, 36, 60))  # RGB
+_MARKERS = ((30, 30, 34), (24, 60, 160), (180, 30, 40), (10, 110, 70))
 
 
 def lines(writer: Writer, hand: Hand, random: Random, climb: float = 0.0) -> Sheet:
@@ -39,9 +48,8 @@ def _words_above(sheet: Sheet, files: Sequence[Path], random: Random) -> None:
     """Half of the pages have a line of words."""
     if random.random() < 0.5:
         return
-    file = str(files[int(random.integers(len(files)))])
+    file, size = random.choice(list(map(str, files))), random.uniform(0.6, 1.1) * sheet.height
     text = marks.words(random, int(random.integers(1, 4)))
-    size = random.uniform(0.6, 1.1) * sheet.height
     coverage, _ = marks.lettering(text, file, max(8.0, size), random, random.uniform(0.01, 0.03))
     top = min(glyph.top for glyph in sheet.glyphs) - coverage.shape[0] - 0.5 * sheet.height
     sheet.glyphs.append(Glyph(coverage, 0, round(top), layer=OTHER))
@@ -65,7 +73,7 @@ def round_a_corner(writer: Writer, hand: Hand, random: Random) -> Sheet:
         x = (glyph.left + glyph.right) / 2 - middle
         angle = side * x / radius
         raised = (glyph.top + glyph.bottom) / 2
-        turned = _rotated(glyph.coverage, -angle)
+        turned = marks.cropped(_rotated(glyph.coverage, -angle, expand=True))
         centre_x = radius * np.sin(abs(angle)) * np.sign(x) - raised * np.sin(angle)
         centre_y = side * radius * (1 - np.cos(angle)) + raised * np.cos(angle)
         place = round(centre_x - turned.shape[1] / 2), round(centre_y - turned.shape[0] / 2)
@@ -74,11 +82,11 @@ def round_a_corner(writer: Writer, hand: Hand, random: Random) -> Sheet:
     return sheet
 
 
-def _rotated(coverage: Coverage, angle: float) -> Coverage:
-    """Rotate ink anticlockwise. angle: in radians."""
+def _rotated(coverage: Coverage, angle: float, expand: bool = False) -> Coverage:
+    """Rotate ink anticlockwise. angle: in radians. expand: the array, to hold all of it."""
     image = Image.fromarray(coverage)
-    turned = image.rotate(float(np.degrees(angle)), Image.Resampling.BICUBIC, expand=True)
-    return marks.cropped(np.asarray(turned, np.float32).clip(0, 1))
+    turned = image.rotate(float(np.degrees(angle)), Image.Resampling.BICUBIC, expand)
+    return np.asarray(turned, np.float32).clip(0, 1)
 
 
 def calendar(writer: Writer, hand: Hand, random: Random) -> Sheet:
@@ -88,26 +96,45 @@ def calendar(writer: Writer, hand: Hand, random: Random) -> Sheet:
     wide, tall = random.uniform(2.4, 3.2) * height, random.uniform(1.6, 2.8) * height
     weeks, first = int(random.integers(2, 6)), int(random.integers(0, 7))
     thick, texts = max(1, round(0.03 * height)), [""] * weeks
-    for day in range(1, 7 * weeks - first + 1):
+    for day in range(1, min(31, 7 * weeks - first) + 1):
         week, column = divmod(day + first - 1, 7)
-        if day > 31:
-            break
         number = row(str(day), writer, hand._replace(gaps=(0.05, 0.2)), random)
         left, y = column * wide + 0.3 * height, week * tall + 1.25 * height
         sheet.glyphs += [g.moved(left, y) for g in number]
         texts[week] += "".join(str(g.digit) for g in number) + "  "
-    for week in range(weeks + 1):
-        line = np.ones((thick, round(7 * wide)), np.float32)
-        sheet.glyphs.append(Glyph(line, 0, round(week * tall), layer=PRINT))
-    for column in range(8):
-        line = np.ones((round(weeks * tall), thick), np.float32)
-        sheet.glyphs.append(Glyph(line, round(column * wide), 0, layer=PRINT))
+    down, across = round(weeks * tall), round(7 * wide)
+    ruled = [(0, round(week * tall), (thick, across)) for week in range(weeks + 1)]
+    ruled += [(round(column * wide), 0, (down, thick)) for column in range(8)]
+    for x, top, shape in ruled:
+        sheet.glyphs.append(Glyph(np.ones(shape, np.float32), x, top, layer=PRINT))
     sheet.text += [text for text in texts if text]
     return sheet
 
 
+def added_up(writer: Writer, hand: Hand, random: Random) -> Sheet:
+    """Numbers below each other by their places, a plus, a line, and their sum."""
+    sheet, pen = Sheet(hand.height), max(1.3, (hand.pen or 0.1) * hand.height)
+    terms = [int(some_number(random, 5)) for _ in range(int(random.integers(2, 5)))]
+    sheet.text = [str(number) for number in (*terms, sum(terms))]
+    rows = [[row(place, writer, hand, random)[0] for place in text] for text in sheet.text]
+    wide = max(glyph.right for line in rows for glyph in line) + hand.gaps[0] * hand.height
+    pitch, half = random.uniform(1.6, 2.2) * hand.height, random.uniform(0.2, 0.35) * hand.height
+    for number, line in enumerate(rows):
+        right = -wide * len(line)
+        for place, glyph in enumerate(line):
+            middle = (wide - glyph.right) / 2
+            sheet.glyphs.append(glyph.moved(right + place * wide + middle, number * pitch))
+    left, above = -wide * (max(map(len, sheet.text)) + 1), (len(terms) - 1) * pitch
+    low, slope = 0.75 * hand.height, random.normal(0, 0.1) * hand.height
+    plus = [[(-half, 0), (half, 0)], [(0, -half), (0, half)]]
+    drawn = [np.array(one) for one in (*plus, [(-half, low), (-left, low + slope)])]
+    top = round(above - hand.height / 2 - half)
+    sheet.glyphs.append(Glyph(marks.stroke(drawn, pen), round(left - half), top))
+    return sheet
+
+
 def encircled(writer: Writer, hand: Hand, random: Random) -> Sheet:
-    """Numbers with a ring around them, or with one or two lines below."""
+    """Numbers with a ring around them."""
     sheet, y = Sheet(hand.height), 0.0
     pen = max(1.3, (hand.pen or 0.1) * hand.height)
     for _ in range(int(random.integers(1, 5))):
@@ -116,18 +143,12 @@ def encircled(writer: Writer, hand: Hand, random: Random) -> Sheet:
         y += random.uniform(2.4, 3) * hand.height
         sheet.glyphs += [g.moved(left, y) for g in number]
         sheet.text.append("".join(str(g.digit) for g in number))
-        if random.random() < 0.3:
-            below = marks.underline(random, width, hand.height, pen)
-            top = round(y + random.uniform(0.15, 0.3) * hand.height)
-            sheet.glyphs.append(Glyph(below, round(left), top, layer=OTHER))
-            continue
         turn = np.linspace(0, 2 * np.pi + random.uniform(-0.3, 0.6), 40) + random.uniform(0, 6)
         size = np.array([width / 2 + 0.6 * hand.height, random.uniform(0.85, 1.05) * hand.height])
         ring = np.stack([np.cos(turn), np.sin(turn)], 1) * size
         drawn = marks.stroke([ring * (1 + 0.03 * np.sin(turn * 1.5))[:, None]], pen)
-        middle = left + width / 2, y - hand.height / 2
-        place = (round(middle[0] - drawn.shape[1] / 2), round(middle[1] - drawn.shape[0] / 2))
-        sheet.glyphs.append(Glyph(drawn, *place, layer=OTHER))
+        around, above = (width - drawn.shape[1]) / 2, (hand.height + drawn.shape[0]) / 2
+        sheet.glyphs.append(Glyph(drawn, round(left + around), round(y - above), layer=OTHER))
     return sheet
 
 
@@ -143,7 +164,7 @@ def _ground(sheet: Sheet) -> tuple[tuple[int, int], tuple[int, int]]:
     return (bottom + around - top, right + around - left), (left, top)
 
 
-def dot_grid(sheet: Sheet, random: Random) -> None:
+def dot_grid(sheet: Sheet, _: Writers, random: Random) -> None:
     shape, place = _ground(sheet)
     spacing = max(6.0, random.uniform(0.4, 1.0) * sheet.height)
     radius = max(0.8, random.uniform(0.02, 0.05) * sheet.height)
@@ -153,7 +174,7 @@ def dot_grid(sheet: Sheet, random: Random) -> None:
     sheet.glyphs.append(Glyph(dots * np.float32(random.uniform(0.4, 1)), *place, layer=PRINT))
 
 
-def staves(sheet: Sheet, random: Random) -> None:
+def staves(sheet: Sheet, _: Writers, random: Random) -> None:
     """Music paper: groups of five lines."""
     shape, place = _ground(sheet)
     gap = max(4.0, random.uniform(0.2, 0.4) * sheet.height)
@@ -165,12 +186,12 @@ def staves(sheet: Sheet, random: Random) -> None:
     sheet.glyphs.append(Glyph(coverage, *place, layer=PRINT))
 
 
-def newsprint(file: Path, sheet: Sheet, random: Random) -> None:
+def newsprint(sheet: Sheet, _: Writers, random: Random) -> None:
     """The print of the other side shines through, mirrored and blurred."""
     shape, place = _ground(sheet)
     image = Image.new("L", (shape[1], shape[0]))
     size = max(12, round(random.uniform(0.35, 0.7) * sheet.height))
-    face = marks.font(str(file), size)
+    face = marks.font(str(fonts.bundled("held back")[0]), size)
     for y in range(0, shape[0], round(1.4 * size)):
         text = marks.words(random, 1 + shape[1] // (3 * size))
         ImageDraw.Draw(image).text((random.uniform(-3, 0) * size, y), text, 255, face)
@@ -181,37 +202,78 @@ def newsprint(file: Path, sheet: Sheet, random: Random) -> None:
     sheet.glyphs.append(Glyph(coverage.astype(np.float32), *place, layer=PRINT))
 
 
-# Pen
+def wiped(sheet: Sheet, by: Writers, random: Random) -> None:
+    """What somebody else wrote there before is smeared, but hasn't gone."""
+    hand = some_hand(random, random.uniform(0.8, 1.6) * sheet.height)
+    smear, left = max(2, round(random.uniform(0.1, 0.4) * hand.height)), random.uniform(-1, 3)
+    for glyph in lines(by.mnist, hand, random).glyphs:
+        soft = np.pad(glyph.coverage, ((2, 2), (smear, smear)))
+        soft = ndimage.gaussian_filter(ndimage.uniform_filter1d(soft, smear, axis=1), 1)
+        faint = Glyph(soft * np.float32(random.uniform(0.05, 0.15)), glyph.left, glyph.top)
+        sheet.glyphs.append(faint.moved(left * hand.height, 0)._replace(layer=PRINT))
 
 
-def felt_tip(hand: Hand, random: Random) -> Hand:
-    """A pen of 0.17 to 0.24 of the digits' height; training's are at most 0.16."""
-    return hand._replace(pen=random.uniform(0.17, 0.24), keep=1.0, broken=0.0)
+def glare(image: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:
+    """Mirror a lamp in a picture, uint8 [height, width, 3]; the ink there stays visible."""
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
+    down, across = random.uniform(0.05, 0.95, 2) * image.shape[:2]
+    radius = random.uniform(0.06, 0.2) * max(image.shape)
+    away = np.hypot((x - across) / random.uniform(1, 2.5), y - down) / radius
+    light = random.uniform(0.3, 0.6) * np.exp(-(away**3))
+    return np.asarray(image + (255 - image) * light[..., None], np.uint8)
 
 
-def twice(writer: Writer, character: str, hand: Hand, random: Random) -> tuple[Coverage, float]:
+# Pen and hand
+
+
+def felt_tip(hand: Hand, look: Look, random: Random) -> tuple[Hand, Look]:
+    """A pen of 0.17 to 0.24 of the digits' height."""
+    return hand._replace(pen=random.uniform(0.17, 0.24), keep=1.0, broken=0.0), look
+
+
+def twice(writer: Writer, character: str, hand: Hand, random: Random) -> Ink:
     """Go over the same strokes again, a little beside them."""
     coverage, below = writer(character, hand, random)
     reach = max(1, round(0.06 * hand.height))
     right, down = random.integers(-reach, reach + 1, 2)
     padded = np.pad(coverage, reach)
-    shifted = np.roll(padded, (down, right), (0, 1))
-    turned = _rotated_in_place(shifted, random.normal(0, 0.05))
-    return marks.cropped(np.maximum(padded, turned)), below + reach / 2
+    again = _rotated(np.roll(padded, (down, right), (0, 1)), random.normal(0, 0.05))
+    return marks.cropped(np.maximum(padded, again)), below + reach / 2
 
 
-def _rotated_in_place(coverage: Coverage, angle: float) -> Coverage:
-    image = Image.fromarray(coverage).rotate(float(np.degrees(angle)), Image.Resampling.BICUBIC)
-    return np.asarray(image, np.float32).clip(0, 1)
+def skipping(writer: Writer, character: str, hand: Hand, random: Random) -> Ink:
+    """Leave some twentieth of the strokes, in short pieces, with hardly any ink."""
+    whole = hand._replace(keep=1.0, broken=0.0, pressure=0.0)
+    coverage, below = writer(character, whole, random)
+    bumps = scene.clouds(coverage.shape, random, max(2, random.uniform(0.05, 0.1) * hand.height))
+    inked = np.clip(4 * (random.uniform(1.3, 1.9) - bumps) + 0.5, 0.05, 1)
+    return np.asarray(coverage * inked, np.float32), below
+
+
+def trembling(writer: Writer, character: str, hand: Hand, random: Random) -> Ink:
+    """Shake sideways and up and down by a hundredth or two of the height, many times a digit."""
+    coverage, below = writer(character, hand, random)
+    padded = np.pad(coverage, 1 + round(0.1 * hand.height))
+    far, cell = random.uniform(0.008, 0.02) * hand.height, random.uniform(0.1, 0.2) * hand.height
+    shake = [scene.clouds(padded.shape, random, cell) * far for _ in range(2)]
+    shaken = ndimage.map_coordinates(padded, np.indices(padded.shape) + shake, order=1)
+    return marks.cropped(shaken), below
 
 
 def chalk(hand: Hand, look: Look, random: Random) -> tuple[Hand, Look]:
     """Light, grainy strokes on a board."""
     board = np.array(_BOARDS[int(random.integers(len(_BOARDS)))], np.float32)
     ink = np.full(3, random.uniform(190, 245), np.float32)
-    lighter = board + np.float32(25)
-    look = look._replace(paper=board, inks=(ink, ink, lighter), clean=False)
+    look = look._replace(paper=board, inks=(ink, ink, board + np.float32(25)), clean=False)
     return hand._replace(pen=random.uniform(0.09, 0.15), keep=random.uniform(0.65, 0.9)), look
+
+
+def whiteboard(hand: Hand, look: Look, random: Random) -> tuple[Hand, Look]:
+    """Markers on a glossy white board."""
+    board = np.array((228, 232, 235), np.float32) * np.float32(random.uniform(0.9, 1.05))
+    pen, other, before = np.array(_MARKERS, np.float32)[random.integers(len(_MARKERS), size=3)]
+    look = look._replace(paper=board, inks=(pen, other, before), clean=False)
+    return hand._replace(pen=random.uniform(0.07, 0.13), keep=1.0, broken=0.0, pressure=0.0), look
 
 
 # Pages
@@ -221,36 +283,34 @@ LAYOUTS: dict[str, Callable[[Writer, Hand, Random], Sheet]] = {
     "round a corner": round_a_corner,
     "calendar": calendar,
     "encircled": encircled,
+    "added up": added_up,
 }
+PAPERS = {"dot grid": dot_grid, "staves": staves, "newsprint": newsprint, "whiteboard": wiped}
+PENS = {"felt tip": felt_tip, "chalk": chalk, "whiteboard": whiteboard}
+STROKES = {"written twice": twice, "skipping pen": skipping, "trembling": trembling}
+ONCE_HELD_BACK = ("dot grid", "climbing", "encircled", "felt tip")
 KINDS = (
-    *("dot grid", "staves", "newsprint", *LAYOUTS),
-    *("felt tip", "written twice", "chalk", "font's hand"),
+    *("staves", "newsprint", "whiteboard", "round a corner", "calendar", "added up"),
+    *("chalk", *STROKES, "font's hand"),
 )
 
 
 def page(kind: str, by: Writers, random: Random) -> Written:
-    """A page of one of KINDS."""
+    """A page of one of KINDS or ONCE_HELD_BACK."""
     while True:
         hand = some_hand(random, some_height(random))
         look = some_look(random, hand, kind in ("dot grid", "staves", "calendar"))
-        writer = by.mnist
+        writer = partial(STROKES[kind], by.mnist) if kind in STROKES else by.mnist
         if kind == "font's hand":
             writer = by.fonts[int(random.integers(len(by.fonts)))]
-        elif kind == "felt tip":
-            hand = felt_tip(hand, random)
-        elif kind == "written twice":
-            writer = partial(twice, by.mnist)
-        elif kind == "chalk":
-            hand, look = chalk(hand, look, random)
+        elif kind in PENS:
+            hand, look = PENS[kind](hand, look, random)
         sheet = LAYOUTS.get(kind, lines)(writer, hand, random)
-        if kind != "calendar":
+        if kind not in ("calendar", "added up"):
             _words_above(sheet, by.words, random)
-        if kind == "dot grid":
-            dot_grid(sheet, random)
-        elif kind == "staves":
-            staves(sheet, random)
-        elif kind == "newsprint":
-            newsprint(by.words[0], sheet, random)
+        if kind in PAPERS:
+            PAPERS[kind](sheet, by, random)
         shown = photographed(sheet, look, random)
         if shown is not None:
-            return Written(shown[0], "\n".join(sheet.text))
+            image = glare(shown[0], random) if kind == "whiteboard" else shown[0]
+            return Written(image, "\n".join(sheet.text))

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks import commands
+from tests.benchmarks import commands, pictures
 from tests.benchmarks.timing import show
 
 STATUS = Path("/proc/self/status")  # Linux has it
@@ -68,6 +68,9 @@ def main() -> None:
         print(f"memory: skipped, this system has no {STATUS}")
         return
     peaks = {command.name: megabytes(command.words) for command in commands.one_picture()}
+    with TemporaryDirectory() as folder:
+        words = [commands.script("digits"), "read", str(pictures.a4(Path(folder)))]
+        peaks["digits read, A4 of 12 megapixels"] = megabytes(words)
     show("Memory, one picture, peak of the process", "MB", peaks)
     show("Memory, a folder, peak of the process", "MB", folders())
 

@@ -185,7 +185,7 @@ KINDS: dict[str, Callable[[Random], Image.Image]] = {
 
 
 def pages_of_text(random: Random) -> Iterator[Source]:
-    files = [str(file) for file in printed_fonts(held_back=True)]
+    files = [str(file) for file in printed_fonts("held back")]
     for _ in range(PAGES):
         yield text_page(random, files)
 

@@ -1,8 +1,9 @@
 """Read the pictures that arrive on stdin, as an own process: of this checkout or an earlier one.
 
-    PYTHONPATH=CHECKOUT/runtime python tests/benchmarks/read_pictures.py [READER.onnx]
+    PYTHONPATH=CHECKOUT/runtime python tests/benchmarks/read_pictures.py THREADS [READER.onnx]
 
-Each picture is its shape, as a line of JSON, and its uint8 pixels. Each answer is a line of JSON,
+Each picture is its shape, as a line of JSON, and its uint8 pixels; with one number as its shape it
+is a file's bytes. Each answer is a line of JSON,
 [characters, seconds]: of each character what `Reading.text` shows for it, the most probable one,
 and its confidence.
 """
@@ -37,12 +38,12 @@ def characters(reading: Any) -> list[tuple[str, str, float]]:
 
 
 def main() -> None:
-    options: dict[str, Any] = {"reader": sys.argv[1]} if len(sys.argv) > 1 else {}
-    classifier = Classifier(**options)
+    options: dict[str, Any] = {"reader": sys.argv[2]} if len(sys.argv) > 2 else {}
+    classifier = Classifier(threads=int(sys.argv[1]), **options)
     for header in sys.stdin.buffer:
         shape = json.loads(header)
         raw = sys.stdin.buffer.read(math.prod(shape))
-        image = np.frombuffer(raw, np.uint8).reshape(shape)
+        image = np.frombuffer(raw, np.uint8).reshape(shape) if len(shape) > 1 else raw
         start = time.perf_counter()
         try:
             found = characters(classifier.read(image))

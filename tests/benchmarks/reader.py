@@ -1,17 +1,18 @@
 """How well `digits read` finds and reads symbols, on pages and numbers that it wasn't trained on.
 
-    python -m tests.benchmarks.reader [--model READER.onnx] [--before CHECKOUT] [--pages N]
+    python -m tests.benchmarks.reader [--model READER.onnx] [--before CHECKOUT] [--threads N]
 
 The digits are those of MNIST's validation set that fit nothing; --before reads the same pictures
 with an earlier checkout of the project, too. All digits that are written count: missed, wrong or
 invented (read where none is), `?` as any wrong one. Signs, minus and point, count apart.
 
-- pages as in training (digits_train/camera/page.py), and pages of kinds, pens and hands that
-  training never shows (tests/benchmarks/held_back.py);
+- pages as in training (digits_train/camera/page.py), pages of kinds, pens and hands that training
+  never shows (tests/benchmarks/held_back.py), and of kinds that it came to show;
 - pairs that touch or are joined; 11, 111, 101 and 10 to 19 drawn with a pen;
-- pages without any digit: print, words in hands that training never shows, shapes, textures, empty
-  sheets;
-- photographed pages in ../shared/photos, if they are there, by the most probable digits.
+- pages without any digit: print, words in each of the hands that training never shows, shapes,
+  textures, empty sheets;
+- photographed pages in ../shared/photos, if they are there, by the most probable digits;
+- the times of an A4 photo and of a small crop, from the file on.
 """
 
 import argparse
@@ -24,12 +25,14 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from tests.benchmarks import handwritten, held_back, nondigits
+from tests.benchmarks.pictures import a4, crop
 from tests.benchmarks.single_digit import FITTED
 
 from digits.data import mnist
@@ -47,17 +50,26 @@ DRAWN = nondigits.DRAWN
 _EACH = 12  # drawings of each number
 _WITHOUT = 100  # pictures of each kind without a digit, but fewer of pages
 _PAGES_WITHOUT = 60
+_EACH_HAND = 5  # pages of words
+_TIMES = 9  # that each file is read
 
 TRAINED, SIGNED, HANDWRITING, REAL = "kinds as in training", "signs", "handwriting", "photos"
 TOUCHING, JOINED, STROKES = "touching pairs", "joined pairs", "11, 111, 101, 10 to 19"
-EMPTY = ("print", "shapes", "textures", "sheets in shadow", "empty sheets", HANDWRITING)
+EMPTY = ("print", "shapes", "textures", "sheets in shadow", "empty sheets")
+FILES = {"A4 of 12 megapixels, from the file on": a4, "300x150 pixels, from the file on": crop}
+# They are measured together, and each kind of them on its own.
+GROUPS = {
+    TRAINED: (TRAINED,),
+    "kinds held back": held_back.KINDS,
+    "kinds once held back": held_back.ONCE_HELD_BACK,
+}
 
 Random = np.random.Generator
 Bytes = NDArray[np.uint8]
 
 
 class Picture(NamedTuple):
-    """kind: one of those above, or of `held_back.KINDS`. letters: of the words on it."""
+    """kind: one of those above. image: pixels, or a file's bytes. letters: of the words on it."""
 
     kind: str
     image: Bytes
@@ -91,6 +103,10 @@ class Answer(NamedTuple):
         return "".join(one.shown if sure else one.best for one in own)
 
     @property
+    def sure_digits(self) -> int:
+        return sum(one.shown.isdigit() for one in self.characters)
+
+    @property
     def written(self) -> str:
         """The digits written, without signs."""
         return "".join(character for character in self.text if character.isdigit())
@@ -99,11 +115,11 @@ class Answer(NamedTuple):
 class Reading:
     """A process that reads pictures with the runtime of a checkout."""
 
-    def __init__(self, checkout: Path, model: str | None) -> None:
+    def __init__(self, checkout: Path, model: str | None, threads: int = 1) -> None:
         script = Path(__file__).with_name("read_pictures.py")
         paths = os.pathsep.join([str(checkout / "runtime"), os.environ.get("PYTHONPATH", "")])
         self.process = subprocess.Popen(
-            [sys.executable, script, *([model] if model else [])],
+            [sys.executable, script, str(threads), *([model] if model else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": paths},
@@ -135,16 +151,16 @@ def _seed(kind: str, number: int) -> Random:
 
 
 def pictures(pages: int) -> Iterator[Picture]:
-    """All pictures. pages: as in training, and a tenth as many of each kind held back."""
+    """All pictures. pages: as in training, and a tenth as many of each other kind."""
     validation = mnist.load("validation")
     half = Split(validation.images[FITTED:], validation.labels[FITTED:])
-    hands = fonts.held_back_hands()
-    by = handwritten.writers(half, hands, [*fonts.printed(held_back=True), *hands])
-    words = [str(file) for file in fonts.printed(held_back=False) + fonts.training_hands()]
+    hands = fonts.hands("held back")
+    by = handwritten.writers(half, hands, [*fonts.printed("held back"), *hands])
+    words = [str(file) for file in fonts.printed() + fonts.hands()]
     for number in range(pages):
         shown = page(half, _seed(TRAINED, number), words)
         yield Picture(TRAINED, shown.image, shown.text)
-    for kind in held_back.KINDS:
+    for kind in held_back.KINDS + held_back.ONCE_HELD_BACK:
         for number in range(-(-pages // 10)):
             yield Picture(kind, *held_back.page(kind, by, _seed(kind, number)))
     for number in range(-(-pages // 2)):
@@ -159,11 +175,12 @@ def pictures(pages: int) -> Iterator[Picture]:
             yield Picture(STROKES, drawn, text)
     yield from without_digits(hands)
     yield from photos()
+    yield from files()
 
 
 def without_digits(hands: Sequence[Path]) -> Iterator[Picture]:
     """Pictures on which nothing is to be read."""
-    print_fonts = [str(file) for file in fonts.printed(held_back=True)]
+    print_fonts = [str(file) for file in fonts.printed("held back")]
     kinds: dict[str, tuple[int, Callable[[Random], object]]] = {
         "print": (_PAGES_WITHOUT, lambda random: text_page(random, print_fonts)),
         "shapes": (_WITHOUT, nondigits.drawing),
@@ -174,9 +191,11 @@ def without_digits(hands: Sequence[Path]) -> Iterator[Picture]:
     for kind, (count, draw) in kinds.items():
         for number in range(count):
             yield Picture(kind, np.asarray(draw(_seed(kind, number))))
-    for number in range(_PAGES_WITHOUT):
-        image, letters = handwritten.handwriting(hands, _seed(HANDWRITING, number))
-        yield Picture(HANDWRITING, image, letters=letters)
+    for hand in hands:
+        kind = f"{HANDWRITING}, {hand.name.removesuffix('-latin-400-normal.woff')}"
+        for number in range(_EACH_HAND):
+            image, letters = handwritten.handwriting(hand, _seed(kind, number))
+            yield Picture(kind, image, letters=letters)
 
 
 def photos() -> Iterator[Picture]:
@@ -187,6 +206,14 @@ def photos() -> Iterator[Picture]:
         for row in csv.DictReader(file):
             image = ImageOps.exif_transpose(Image.open(PHOTOS / row["file"])).convert("RGB")
             yield Picture(REAL, np.asarray(image), row["digits"].replace("/", "\n"))
+
+
+def files() -> Iterator[Picture]:
+    """Pictures whose reading is timed."""
+    with TemporaryDirectory() as folder:
+        for kind, make in FILES.items():
+            content = np.frombuffer(make(Path(folder)).read_bytes(), np.uint8)
+            yield from [Picture(kind, content)] * _TIMES
 
 
 # Figures
@@ -236,31 +263,33 @@ def sign_figures(signed: Sequence[Answer], others: Sequence[Answer]) -> dict[str
 
 def figures(answers: dict[str, list[Answer]]) -> dict[str, float]:
     """All figures by their names, in percent."""
-    held = [one for kind in held_back.KINDS for one in answers[kind]]
     table: dict[str, float] = {}
-    for kind, some in ((TRAINED, answers[TRAINED]), ("kinds held back", held)):
-        table |= {f"{kind}: {name}": value for name, value in page_figures(some).items()}
-    for kind in held_back.KINDS:
-        table[f"    {kind}: errors"] = page_figures(answers[kind])["errors"]
+    for group, kinds in GROUPS.items():
+        some = [one for kind in kinds for one in answers[kind]]
+        table |= {f"{group}: {name}": value for name, value in page_figures(some).items()}
+        for kind in kinds if len(kinds) > 1 else ():
+            table[f"    {kind}: errors"] = page_figures(answers[kind])["errors"]
     for kind in (TOUCHING, JOINED, STROKES):
         exact = [one.digits(sure=True) == one.written for one in answers[kind]]
         table[f"{kind}: right"] = 100 * float(np.mean(exact))
+    held = [one for kind in held_back.KINDS for one in answers[kind]]
     table |= sign_figures(answers[SIGNED], held)
-    for kind in EMPTY:
-        sure = [_sure_digits(one) for one in answers[kind]]
-        table[f"{kind}: pictures with a sure digit"] = 100 * float(np.mean(np.array(sure) > 0))
-    letters = sum(one.letters for one in answers[HANDWRITING])
-    table["handwriting: sure digits per 100 letters"] = 100 * sum(sure) / letters
+    hands = {kind: some for kind, some in answers.items() if kind.startswith(HANDWRITING)}
+    words = [one for some in hands.values() for one in some]
+    for kind, some in (*((kind, answers[kind]) for kind in EMPTY), (HANDWRITING, words)):
+        sure = [one.sure_digits > 0 for one in some]
+        table[f"{kind}: pictures with a sure digit"] = 100 * float(np.mean(sure))
+    for kind, some in {HANDWRITING: words, **hands}.items():
+        letters = sum(one.letters for one in some)
+        rate = 100 * sum(one.sure_digits for one in some) / letters
+        table[f"{kind}: sure digits per 100 letters"] = rate
     if answers[REAL]:
         real = page_figures(answers[REAL], sure=False)
         table |= {f"photos: {name}": real[name] for name in ("errors", "exact pages")}
-    seconds = [one.seconds for kind in (TRAINED, *held_back.KINDS) for one in answers[kind]]
-    table["median time of a page, ms"] = 1000 * float(np.median(seconds))
+    pages = [one for kinds in GROUPS.values() for kind in kinds for one in answers[kind]]
+    for name, some in {"a page": pages, **{kind: answers[kind] for kind in FILES}}.items():
+        table[f"{name}: median ms"] = 1000 * float(np.median([one.seconds for one in some]))
     return table
-
-
-def _sure_digits(answer: Answer) -> int:
-    return sum(one.shown.isdigit() for one in answer.characters)
 
 
 def main() -> None:
@@ -268,20 +297,21 @@ def main() -> None:
     parser.add_argument("--model", help="a reader's ONNX file; by default the bundled one")
     parser.add_argument("--before", type=Path, help="an earlier checkout, to read the same")
     parser.add_argument("--pages", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=1, help="that read a page")
     parser.add_argument("--json", action="store_true", help="end with a line of JSON")
     options = parser.parse_args()
-    readings = {"now": Reading(ROOT, options.model)}
+    readings = {"now": Reading(ROOT, options.model, options.threads)}
     if options.before:
-        readings["before"] = Reading(options.before, None)
+        readings["before"] = Reading(options.before, None, options.threads)
     answers = {name: defaultdict[str, list[Answer]](list) for name in readings}
     with progress_bar() as bar:
         for picture in bar.track(pictures(options.pages), description="pictures"):
             for name, reading in readings.items():
                 answers[name][picture.kind].append(reading.read(picture))
     tables = {name: figures(found) for name, found in answers.items()}
-    print(f"{'':48}" + "".join(f"{name:>9}" for name in tables))
+    print(f"{'':70}" + "".join(f"{name:>9}" for name in tables))
     for row in tables["now"]:
-        print(f"{row:48}" + "".join(f"{table[row]:9.2f}" for table in tables.values()))
+        print(f"{row:70}" + "".join(f"{table[row]:9.2f}" for table in tables.values()))
     if options.json:
         print(json.dumps(tables))
     for reading in readings.values():
