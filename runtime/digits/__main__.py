@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
-from digits.errors import DigitsError, Interrupted
+from digits.errors import DigitsError, Interrupted, WrongTask
 from digits.system import is_out_of_memory, require_64_bit, too_many_files
 from digits.terminal import (
     EXIT_INTERRUPTED,
@@ -30,7 +30,8 @@ def main() -> None:
     except Interrupted as error:
         stopped = str(error)
     except DigitsError as error:
-        print_stderr(f"error: {too_many_files(error) or error}")
+        command = f"`digits {sys.argv[1]}` " if isinstance(error, WrongTask) else ""
+        print_stderr(f"error: {command}{too_many_files(error) or error}")
         sys.exit(1)
     except OSError as error:  # Typer prints the help itself
         discard_stdout()

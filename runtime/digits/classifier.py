@@ -24,7 +24,7 @@ from digits.vision.judge import Judgement, is_doubtful, judge
 
 if TYPE_CHECKING:
     from digits.inference.reader_model import ReaderModel
-    from digits.reader.lattice import Arc
+    from digits.reader.lattice import Arc, Lattice
     from digits.second_opinion import Opinion
 
 NOTE_NO_INK = "no ink found"
@@ -173,13 +173,19 @@ class Classifier:
         >>> Classifier().read("7.jpg").text
         '7'
         """
-        from digits.reader.page import read_page  # `predict` doesn't need it
+        from digits.reader.page import find_lattices  # `predict` doesn't need it
 
-        loaded, reader = picture.load(source, picture.PAGE_MAX_SIDE), self.reader
-        lines = read_page(loaded.pixels, reader.maps)
+        loaded = picture.load(source, picture.PAGE_MAX_SIDE)
+        return self.reading(loaded, find_lattices(loaded.pixels, self.reader.maps))
+
+    def reading(self, loaded: GreyImage, lattices: "list[list[Lattice]]") -> Reading:
+        """Derive the reading from what was found. Raises PictureError if that is no digit."""
+        from digits.reader.page import best_lines
+
+        lines = best_lines(lattices)
         if not lines:
             raise PictureError(f"{loaded.name}: no digits found")
-        least = reader.metadata.rejection_threshold if self._reject else 0.0
+        least = self.reader.metadata.rejection_threshold if self._reject else 0.0
         return Reading(
             tuple(
                 tuple(tuple(_to_symbol(arc, loaded, least) for arc in column) for column in line)

@@ -3,6 +3,7 @@
     DigitsError
     ├── PictureError   a picture can't be opened, or holds no digit
     ├── ModelError     an ONNX file or a checkpoint is missing, damaged or not ours
+    │   └── WrongTask  an ONNX file is of the other kind of network
     ├── DataError      labelled digits (MNIST, a folder, a table) can't be found or trusted
     └── Interrupted    Ctrl-C
 
@@ -21,6 +22,10 @@ class PictureError(DigitsError):
 
 class ModelError(DigitsError):
     """A model or checkpoint is missing, damaged or not ours."""
+
+
+class WrongTask(ModelError):
+    """A model is of the other kind. The command line puts its name before the message's verb."""
 
 
 class DataError(DigitsError):

@@ -23,6 +23,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     file, the last rename wins. Raises DigitsError if it can't be written.
     """
     try:
+        check_folder_of(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with _temporary(path) as temporary:
             yield temporary
@@ -30,6 +31,20 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.replace(path)
     except OSError as error:
         raise DigitsError(f"can't write {path}: {error.strerror or error}") from error
+
+
+def check_folder_of(path: Path) -> None:
+    """Raise DigitsError if something else is where the file's folder is to be."""
+    place = next(filter(os.path.lexists, path.parents), None)
+    if place and not place.is_dir():
+        raise DigitsError(f"can't write {path}: {place} is {kind_of(place)}, not a folder")
+
+
+def kind_of(path: Path) -> str:
+    """What is at a path, for errors."""
+    if path.is_file() or path.is_dir():
+        return "a file" if path.is_file() else "a folder"
+    return "a device or a pipe" if path.exists() else "a broken link"
 
 
 def write_bytes(path: Path, data: bytes) -> None:

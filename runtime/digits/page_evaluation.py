@@ -76,38 +76,35 @@ def align(found: str, expected: str) -> Alignment:
     Score(symbols=4, missed=1, wrong=1, invented=1)
     """
     read, written = "".join(found.split()), "".join(expected.split())
-    costs, error = _costs(read, written)
-    partners = [INVENTED] * len(read)
-    row, place = len(read), len(written)
-    while row and place:
-        differs = int(read[row - 1] != written[place - 1])
-        if costs[row, place] == costs[row - 1, place - 1] + (error + 1) * differs:
-            row, place = row - 1, place - 1
-            partners[row] = place
-        elif costs[row, place] == costs[row - 1, place] + error:
-            row -= 1
-        else:
-            place -= 1
-    return Alignment(read, written, partners)
+    # An error costs more than all symbols that aren't read right, of which each costs 1 too.
+    return Alignment(read, written, _partners(read, written, len(written) + 1))
 
 
-def _costs(read: str, written: str) -> tuple[NDArray[np.int32], int]:
-    """The cost of pairing the first i symbols read with the first j written, and that of an error.
+def _partners(read: str, written: str, error: int) -> list[int]:
+    """Pair two texts, in as much memory as they take (D. S. Hirschberg, CACM 18, 1975)."""
+    if len(read) < 2 or not written:
+        return [max(written.find(symbol), 0) if written else INVENTED for symbol in read]
+    half = len(read) // 2
+    before = _costs(read[:half], written, error)
+    after = _costs(read[half:][::-1], written[::-1], error)[::-1]
+    split = int((before + after).argmin())
+    rest = _partners(read[half:], written[split:], error)
+    shifted = (partner if partner == INVENTED else partner + split for partner in rest)
+    return [*_partners(read[:half], written[:split], error), *shifted]
 
-    int32 [n + 1, m + 1]. A symbol that isn't read right costs 1 beside its error.
-    """
-    error = len(written) + 1  # more than all that aren't read right
-    missed = (error + 1) * np.arange(len(written) + 1, dtype=np.int32)
+
+def _costs(read: str, written: str, error: int) -> NDArray[np.int64]:
+    """The costs of pairing what was read with the first 0 to m symbols written: int64 [m + 1]."""
+    missed = (error + 1) * np.arange(len(written) + 1)
     codes = np.array([ord(symbol) for symbol in written], np.int32)
-    costs = np.empty((len(read) + 1, len(written) + 1), np.int32)
-    costs[0] = missed
-    for before, row, symbol in zip(costs[:-1], costs[1:], read, strict=True):
-        row[:] = before + error
-        replaced = before[:-1] + (error + 1) * (codes != ord(symbol))
-        np.minimum(row[1:], replaced, out=row[1:])
+    costs = missed
+    for symbol in read:
+        replaced = costs[:-1] + (error + 1) * (codes != ord(symbol))
+        costs = costs + error
+        np.minimum(costs[1:], replaced, out=costs[1:])
         # Or the cheapest at an earlier place, after which all symbols are missed.
-        row[:] = np.minimum.accumulate(row - missed) + missed
-    return costs, error
+        costs = np.minimum.accumulate(costs - missed) + missed
+    return costs
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from digits.reader.suppression import settle, suppress
 from digits.vision.judge import MUCH_LARGER, Judgement
 
 _MAX_LOG_ODDS = 30.0  # so that no exponential overflows
-_TINY = 1e-9  # a probability that doesn't matter beside another
+_TINY = 1e-9  # a probability that doesn't matter beside another, but isn't 0
 
 
 class Opinion(NamedTuple):
@@ -55,24 +55,28 @@ def weigh(found: Detections) -> Opinion:
 
 
 def combine(judgement: Judgement, answers: NDArray[np.float32], opinion: Opinion) -> Judgement:
-    """Combine what the judge and the reader say of a picture.
+    """Combine what the judge and the reader say of a picture: Dempster's rule.
 
-    Several digits are there if either sees them: one may overlook a digit, but hardly makes one up.
-    What is left goes to the ten digits and to none, by the mean of what both say: either may be
-    wrong. Faint digits mislead both, so that the product of their probabilities, as of independent
-    observers, would be too sure. answers: float32 [n, 10], the classifier's of the n hypotheses.
+    It is assumed that they overlook digits independently of each other, and make none up: where
+    one sees several digits, or one, and the other none, these are there; where both see one, it
+    is the same, so that all pairs of different digits are ruled out. A. P. Dempster, "Upper and
+    lower probabilities induced by a multivalued mapping", 1967. answers: float32 [n, 10], the
+    classifier's of the n hypotheses.
     """
-    several = max(judgement.several, opinion.several)
-    digits = judgement.hypotheses @ answers + opinion.probabilities
-    none = judgement.none + opinion.none
-    share = (1 - several) / max(float(digits.sum()) + none, _TINY)
-    # To the reader, the hypotheses that show its digit are likely; where none does, all are alike.
-    fitting = (judgement.hypotheses + _TINY) * (answers @ opinion.probabilities + _TINY)
-    fitting *= opinion.probabilities.sum() / fitting.sum()
+    several = 1 - (1 - judgement.several) * (1 - opinion.several)
+    judged_none, seen_none = judgement.none + _TINY, opinion.none + _TINY
+    fits = opinion.probabilities + seen_none  # float64 [10]: what the judge's digits allow
+    seen_alone = judged_none * opinion.probabilities
+    digits = judgement.hypotheses @ answers * fits + seen_alone
+    none = judged_none * seen_none
+    # Of the hypotheses, the digit that the reader alone sees is in those that show it; where none
+    # does, all are alike.
+    alone = (judgement.hypotheses + _TINY) * (answers @ opinion.probabilities + _TINY)
+    hypotheses = judgement.hypotheses * (answers @ fits) + alone * (seen_alone.sum() / alone.sum())
+    share = (1 - several) / (digits.sum() + none)
     digits, none = share * digits, share * none
     probabilities = digits + (several + none) / DIGITS
-    hypotheses = share * (judgement.hypotheses + fitting)
-    return Judgement(probabilities / probabilities.sum(), hypotheses, several, none)
+    return Judgement(probabilities / probabilities.sum(), share * hypotheses, several, none)
 
 
 def _beside(digits: Detections, first: int) -> NDArray[np.bool_]:

@@ -232,5 +232,5 @@ def test_unknown_task_is_refused(path: Path, run: Run) -> None:
 def test_pickled_reader_refuses_a_replaced_file(path: Path) -> None:
     pickled = pickle.dumps(ReaderModel(path))
     path.write_bytes(forgery.RAW)
-    with pytest.raises(ModelError, match="is a classifier"):
+    with pytest.raises(ModelError, match="it is a classifier"):
         pickle.loads(pickled)

@@ -54,8 +54,18 @@ def test_other_exceptions_propagate_and_clean_up(
 
 def test_parent_that_is_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DigitsError, match="can't write"):
-        write_text(tmp_path / "file" / "below", "text")
+    (tmp_path / "link").symlink_to("nothing")
+    for name, kind in (("file", "a file"), ("link", "a broken link")):
+        for path in (tmp_path / name / "below", tmp_path / name / "deep" / "below"):
+            cause = f"^can't write {path}: {tmp_path / name} is {kind}, not a folder$"
+            with pytest.raises(DigitsError, match=cause):
+                write_text(path, "text")
+
+
+@pytest.mark.linux
+def test_parent_that_is_a_device_is_an_error() -> None:
+    with pytest.raises(DigitsError, match="/dev/full is a device or a pipe, not a folder$"):
+        write_text(Path("/dev/full/below"), "text")
 
 
 def test_write_all_is_all_or_nothing(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -93,6 +94,16 @@ def test_long_texts_are_aligned() -> None:
     text = "".join(map(str, random.integers(0, 10, 4096)))
     assert align(text[:2000] + text[2001:], text).score == Score(4096, 1, 0, 0)
     assert align(text, "").score.invented == 4096
+
+
+def test_alignment_takes_little_memory() -> None:
+    """A page may have ten times as many symbols as a table may say that it has."""
+    tracemalloc.start()
+    try:
+        assert align("01" * 300, "10" * 2048).score == Score(4096, 3496, 0, 0)
+        assert tracemalloc.get_traced_memory()[1] < 2e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_pages_add_up() -> None:

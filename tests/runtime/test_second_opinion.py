@@ -105,18 +105,38 @@ def assert_valid(judgement: Judgement) -> None:
     assert min(judgement.probabilities.min(), judgement.several, judgement.none) >= 0
 
 
-def test_combination_is_the_mean() -> None:
+def test_combination_of_independent_observers() -> None:
     answers = np.eye(10, dtype=np.float32)[[3, 5]]
     judgement = Judgement(np.full(10, 0.1), np.array([0.6, 0.2]), 0.0, 0.2)
     combined = combine(judgement, answers, opinion_of(5, 0.9))
     assert_valid(combined)
     assert combined.several == 0
-    assert combined.none == pytest.approx((0.2 + 0.1) / 2)
+    three, five = 0.6 * 0.1, 0.2 * (0.9 + 0.1) + 0.2 * 0.9
+    total = three + five + 0.2 * 0.1
+    assert combined.none == pytest.approx(0.2 * 0.1 / total)
     spread = combined.none / 10
-    assert combined.probabilities[5] == pytest.approx((0.2 + 0.9) / 2 + spread)
-    assert combined.probabilities[3] == pytest.approx(0.6 / 2 + spread)
+    assert combined.probabilities[5] == pytest.approx(five / total + spread)
+    assert combined.probabilities[3] == pytest.approx(three / total + spread)
     # The second hypothesis shows what the reader sees.
-    assert combined.hypotheses == pytest.approx([0.6 / 2, (0.2 + 0.9) / 2])
+    assert combined.hypotheses == pytest.approx([three / total, five / total])
+
+
+def test_who_sees_nothing_says_nothing() -> None:
+    answers = np.array([[0.0, 0.9, 0.1, *[0] * 7]], np.float32)
+    judgement = Judgement(np.full(10, 0.1), np.array([0.7]), 0.2, 0.1)
+    nothing, certain = Opinion(np.zeros(10), 0.0, 1.0), Opinion(np.eye(10)[7], 0.0, 0.0)
+    combined = combine(judgement, answers, nothing)
+    assert combined.probabilities[1] == pytest.approx(0.63 + 0.3 / 10, abs=1e-6)
+    assert (combined.several, combined.none) == pytest.approx((0.2, 0.1), abs=1e-6)
+    blind = Judgement(np.full(10, 0.1), np.zeros(1), 0.0, 1.0)
+    assert combine(blind, answers, certain).probabilities[7] == pytest.approx(1)
+
+
+def test_contradiction_of_the_certain_is_a_tie() -> None:
+    judgement = Judgement(np.full(10, 0.1), np.ones(1), 0.0, 0.0)
+    combined = combine(judgement, np.eye(10, dtype=np.float32)[[3]], opinion_of(5, 1.0))
+    assert_valid(combined)
+    assert combined.probabilities[[3, 5]] == pytest.approx([0.5, 0.5], abs=1e-3)
 
 
 @pytest.mark.parametrize("judged", [0.0, 0.3, 0.9, 1.0])
@@ -126,8 +146,8 @@ def test_several_are_there_if_either_sees_them(judged: float, seen: float) -> No
     judgement = Judgement(np.full(10, 0.1), np.array([1 - judged]), judged, 0.0)
     combined = combine(judgement, answers, opinion_of(4, 1 - seen, seen))
     assert_valid(combined)
-    assert combined.several == max(judged, seen)
-    assert combined.probabilities[4] == pytest.approx(1 - 0.9 * max(judged, seen))
+    assert combined.several == pytest.approx(1 - (1 - judged) * (1 - seen))
+    assert combined.probabilities[4] == pytest.approx(1 - 0.9 * combined.several)
 
 
 def test_combination_where_no_hypothesis_shows_the_readers_digit() -> None:
@@ -191,10 +211,12 @@ def test_agreement_rescues_an_unsure_digit(show: Show, six: Path) -> None:
 
 @pytest.mark.usefixtures("doubt")
 def test_disagreement_rejects(show: Show, six: Path) -> None:
-    show(drawn_six(symbol="0"))
+    show(drawn_six(symbol="0", score=0.4))
     prediction = digits.Classifier().predict(six)
     assert prediction.digit is None and not prediction.note
     assert prediction.confidence < 0.6
+    show(drawn_six(symbol="0"))  # the judge may have seen nothing, the reader has seen it surely
+    assert digits.Classifier().predict(six).digit == 0
 
 
 @pytest.fixture

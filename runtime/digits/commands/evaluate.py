@@ -1,6 +1,7 @@
 """Measure a classifier on labelled digits, or a reader on labelled pages: `digits eval`."""
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,11 @@ class Output(NamedTuple):
     as_json: bool
     folder: Path | None
     plots: Any
+
+    def report(self, title: str, lines: Iterable[str], values: dict[str, Any]) -> None:
+        """Print the values as JSON, or the title and the lines."""
+        for line in [to_json(values)] if self.as_json else chain([title], lines):
+            print_result(line)
 
 
 def evaluate_digits(
@@ -55,13 +61,11 @@ def evaluate_digits(
     if not result.total:
         raise DataError(f"no readable pictures in {dataset.name}")
     name, of = escape_name(network.name), escape_name(dataset.name)
-    if output.as_json:
-        about = {"model": name, "kernels": network.kernels, "data": of}
-        print_result(to_json(about | reports.evaluation_dict(result)))
-    else:
-        _print_lines(
-            f"{name} ({network.kernels} kernels) on {of}", reports.evaluation_lines(result)
-        )
+    output.report(
+        f"{name} ({network.kernels} kernels) on {of}",
+        reports.evaluation_lines(result),
+        {"model": name, "kernels": network.kernels, "data": of} | reports.evaluation_dict(result),
+    )
     if output.folder:
         output.plots.confusion(output.folder / "confusion.png", dataset.name, result)
         output.plots.mistakes(output.folder / "mistakes.png", dataset.name, result)
@@ -87,17 +91,11 @@ def evaluate_pages(model: Path | None, sha256: str | None, table: Path, output: 
     if not result.pages:
         raise DataError(f"no readable pages in {table}")
     name, of = escape_name(reader.name), escape_name(str(table))
-    if output.as_json:
-        about = {"model": name, "data": of}
-        print_result(to_json(about | reports.page_evaluation_dict(result)))
-    else:
-        _print_lines(f"{name} on {of}", reports.page_evaluation_lines(result))
+    output.report(
+        f"{name} on {of}",
+        reports.page_evaluation_lines(result),
+        {"model": name, "data": of} | reports.page_evaluation_dict(result),
+    )
     if output.folder:
         output.plots.pages(output.folder / "pages.png", str(table), result)
     errors.exit_if_any()
-
-
-def _print_lines(first: str, others: Iterable[str]) -> None:
-    print_result(first)
-    for line in others:
-        print_result(line)

@@ -1,5 +1,7 @@
 """Draw what the reader saw on a page: `digits read --debug`."""
 
+from collections.abc import Sequence
+from itertools import accumulate
 from math import ceil
 from typing import NamedTuple
 
@@ -14,8 +16,6 @@ from digits.reader.lattice import Arc, Lattice, best_path
 from digits.reader.looks import MARGIN
 from digits.reader.page import find_lattices
 from digits.reader.peaks import Grey, Map, MapsFn
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 # As SURE and UNSURE distinct for colour-blind people.
 ALTERNATIVE, LINE = (0, 114, 178), (204, 121, 167)
@@ -65,129 +65,117 @@ def examine(page: GreyImage, maps: MapsFn) -> Seen:
 
 
 def draw(seen: Seen, threshold: float) -> Image.Image:
-    """Draw the page with all symbols and their alternatives, and below it each look.
+    """Draw the page with all symbols and their alternatives, and then each look.
 
     threshold: confidence of a symbol that isn't rejected.
     """
-    width = seen.page.pixels.shape[1]
-    page = _draw_page(seen, threshold)
-    looks = [_draw_heat(look) for look in seen.looks]
-    titles = [
-        f"look {number}: {look.pixels.shape[1]}x{look.pixels.shape[0]} pixels, scale"
-        f" {(look.pixels.shape[1] - 2 * MARGIN) / width:.2f}"
-        for number, look in enumerate(seen.looks, 1)
-    ]
+    parts = [_labelled(_draw_page(seen, threshold), _LEGEND)]
+    for number, look in enumerate(seen.looks, 1):
+        height, width = look.pixels.shape
+        scale = (width - 2 * MARGIN) / seen.page.pixels.shape[1]
+        title = f"look {number}: {width}x{height} pixels, scale {scale:.2f}"
+        parts.append(_labelled(_draw_heat(look), [(title, (0, 0, 0))]))
+    return _arranged(parts)
+
+
+def _labelled(image: Image.Image, texts: Sequence[tuple[str, Colour]]) -> Image.Image:
+    """Write coloured texts above a picture."""
     font = ImageFont.load_default(_TEXT - 4)
-    columns = [
-        max(look.width, ceil(font.getlength(title)))
-        for look, title in zip(looks, titles, strict=True)
-    ]
-    legend = _GAP + sum(ceil(font.getlength(text)) + 2 * _GAP for text, _ in _LEGEND)
-    own = max(page.width + 2 * _GAP, legend)
-    wide = max(own, *(column + 2 * _GAP for column in columns))
-    places, bottom = _places(columns, [look.height for look in looks], wide, page.height)
-    image = Image.new("RGB", (wide, bottom), "white")
-    pen = ImageDraw.Draw(image)
-    image.paste(page, (_GAP, _TITLE + _GAP))
-    _write_legend(pen, font)
-    for look, title, (left, top) in zip(looks, titles, places, strict=True):
-        pen.text((left, top), title, fill="black", font=font)
-        image.paste(look, (left, top + _TITLE))
-    return image
+    widths = [ceil(font.getlength(text)) + 2 * _GAP for text, _ in texts]
+    size = max(image.width, sum(widths)), _TITLE + image.height
+    labelled = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(labelled)
+    for (text, colour), left in zip(texts, accumulate([0, *widths[:-1]]), strict=True):
+        pen.text((left, 0), text, fill=colour, font=font)
+    labelled.paste(image, (0, _TITLE))
+    return labelled
 
 
-def _places(
-    widths: list[int], heights: list[int], wide: int, page: int
-) -> tuple[list[tuple[int, int]], int]:
-    """Where each look is, in rows below the page, and where the picture ends."""
-    left, top, tallest = _GAP, 2 * _GAP + _TITLE + page, 0
+def _arranged(images: Sequence[Image.Image]) -> Image.Image:
+    """Put pictures side by side, in rows that are no wider than the widest."""
+    wide = max(image.width for image in images) + 2 * _GAP
+    left, top, bottom = _GAP, _GAP, 0
     places = []
-    for width, height in zip(widths, heights, strict=True):
-        if left > _GAP and left + width + _GAP > wide:
-            left, top, tallest = _GAP, top + tallest + _TITLE + _GAP, 0
+    for image in images:
+        if left + image.width + _GAP > wide:
+            left, top = _GAP, bottom + _GAP
         places.append((left, top))
-        left, tallest = left + width + _GAP, max(tallest, height)
-    return places, top + tallest + _TITLE + _GAP
-
-
-def _write_legend(pen: ImageDraw.ImageDraw, font: Font) -> None:
-    left = _GAP
-    for text, colour in _LEGEND:
-        pen.text((left, _GAP // 2), text, fill=colour, font=font)
-        left += ceil(font.getlength(text)) + 2 * _GAP
+        left, bottom = left + image.width + _GAP, max(bottom, top + image.height)
+    arranged = Image.new("RGB", (wide, bottom + _GAP), "white")
+    for image, place in zip(images, places, strict=True):
+        arranged.paste(image, place)
+    return arranged
 
 
 def _draw_heat(look: Look) -> Image.Image:
     """Draw a look, the more coloured the likelier a symbol's centre is in a cell."""
     height, width = look.pixels.shape
-    heat = probabilities(look.centres.astype(np.float64))
-    cells = np.ones((STRIDE, STRIDE), np.float64)
-    share = np.kron(heat, cells)[:height, :width, None]
-    grey = 128 + look.pixels[..., None] / 2  # so that the colour stands out
-    mixed = (1 - share) * grey + share * np.array(HEAT)
-    image = Image.fromarray(mixed.round().astype(np.uint8))
-    return _resized(image, min(_MAX_ENLARGED, _LOOK[0] / width, _LOOK[1] / height))
+    scale = min(_MAX_ENLARGED, _LOOK[0] / width, _LOOK[1] / height)
+    # Light, so that the colour stands out.
+    light = _resized(Image.fromarray(128 + look.pixels // 2), scale).convert("RGB")
+    heat = Image.fromarray(
+        (255 * probabilities(look.centres.astype(np.float64))).round().astype(np.uint8)
+    )
+    cells = 0, 0, width / STRIDE, height / STRIDE
+    mask = heat.resize(light.size, Image.Resampling.NEAREST, cells)
+    return Image.composite(Image.new("RGB", light.size, HEAT), light, mask)
 
 
 def _draw_page(seen: Seen, threshold: float) -> Image.Image:
     pixels = seen.page.pixels
     scale = min(_MAX_ENLARGED, _PAGE / max(pixels.shape))
     image = _resized(Image.fromarray(pixels).convert("RGB"), scale)
-    pen = _Pen(image, scale)
-    paths = [[best_path(column) for column in line] for line in seen.lattices]
+    pen = _Pen(image, threshold)
+    lattices = [
+        [Lattice([_scaled(arc, scale) for arc in column.arcs]) for column in line]
+        for line in seen.lattices
+    ]
+    paths = [[best_path(column) for column in line] for line in lattices]
     taken = {arc.box for line in paths for path in line for arc in path}
-    for arc in (arc for line in seen.lattices for column in line for arc in column.arcs):
+    for arc in (arc for line in lattices for column in line for arc in column.arcs):
         if arc.box not in taken:
             pen.alternative(arc)
     for number, line in enumerate(paths, 1):  # over the alternatives
         pen.line(number, [path for path in line if path])
-        for arc in (arc for path in line for arc in path):
-            pen.symbol(arc, threshold)
     return image
 
 
 class _Pen:
-    """Draws on an enlarged or reduced page."""
+    """Draws arcs on a page. threshold: confidence of a symbol that isn't rejected."""
 
-    def __init__(self, image: Image.Image, scale: float) -> None:
-        self._scale = scale
+    def __init__(self, image: Image.Image, threshold: float) -> None:
+        self._threshold = threshold
         self._pen = ImageDraw.Draw(image)
 
     def line(self, number: int, columns: list[list[Arc]]) -> None:
-        """Draw a line's number and course, and a box around each of its columns."""
-        arcs = [arc for column in columns for arc in column]
-        if not arcs:
-            return
-        middles = [((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) for box in map(self._box, arcs)]
-        self._pen.line(middles, fill=LINE, width=1)
-        for column in columns:
-            boxes = np.array([self._box(arc) for arc in column])
-            near, far = boxes[:, :2].min(0) - 4, boxes[:, 2:].max(0) + 4
+        """Draw a line's number, course and symbols, and a box around each of its columns."""
+        boxes = [np.array([arc.box for arc in column]) for column in columns]
+        for column in boxes:
+            near, far = column[:, :2].min(0) - 4, column[:, 2:].max(0) + 4
             self._pen.rectangle((*near.tolist(), *far.tolist()), outline=LINE)
-        left, top, _, bottom = self._box(arcs[0])
-        place = max(left - 8, _TEXT), (top + bottom) / 2
-        self._write(place, str(number), LINE, _TEXT, "rm")
+        if boxes:
+            middles = np.concatenate([(column[:, :2] + column[:, 2:]) / 2 for column in boxes])
+            self._pen.line(middles.ravel().tolist(), fill=LINE, width=1)
+            place = max(boxes[0][0, 0] - 8, _TEXT), middles[0, 1]
+            self._write(place, str(number), LINE, _TEXT, "rm")
+        for arc in (arc for column in columns for arc in column):
+            self.symbol(arc)
 
     def alternative(self, arc: Arc) -> None:
         """Draw the box of a symbol that was not taken, and below it how likely that is."""
-        left, top, right, bottom = self._box(arc)
-        self._pen.rectangle((left, top, right, bottom), outline=ALTERNATIVE)
+        self._pen.rectangle(arc.box, outline=ALTERNATIVE)
         text = f"{_symbol(arc)} {arc.probabilities.max():.0%}"
-        self._write((left, bottom + 2), text, ALTERNATIVE, _SMALLEST, "lt")
+        self._write((arc.box[0], arc.box[3] + 2), text, ALTERNATIVE, _SMALLEST, "lt")
 
-    def symbol(self, arc: Arc, threshold: float) -> None:
+    def symbol(self, arc: Arc) -> None:
         """Draw the box of a symbol, and above it how it is read."""
-        left, top, right, bottom = self._box(arc)
-        sure = float(arc.probabilities.max()) >= threshold
+        left, top, _, bottom = arc.box
+        sure = float(arc.probabilities.max()) >= self._threshold
         colour = SURE if sure else UNSURE
-        self._pen.rectangle((left, top, right, bottom), outline=colour, width=2)
+        self._pen.rectangle(arc.box, outline=colour, width=2)
         size = min(max(_SMALLEST, round((bottom - top) / 2)), _LARGEST)
         text = _symbol(arc) + "?" * (not sure)
         self._write((left, max(top - 2, size)), text, colour, size, "lb")
-
-    def _box(self, arc: Arc) -> tuple[float, float, float, float]:
-        left, top, right, bottom = (side * self._scale for side in arc.box)
-        return left, top, right, bottom
 
     def _write(
         self, place: tuple[float, float], text: str, colour: Colour, size: int, anchor: str
@@ -201,6 +189,11 @@ class _Pen:
             stroke_width=1 if size == _SMALLEST else 2,
             stroke_fill="white",
         )
+
+
+def _scaled(arc: Arc, scale: float) -> Arc:
+    left, top, right, bottom = (side * scale for side in arc.box)
+    return arc._replace(box=(left, top, right, bottom))
 
 
 def _symbol(arc: Arc) -> str:

@@ -136,9 +136,18 @@ class Read(NamedTuple):
 
         def answer(file: str) -> Result:
             source = inputs.read_source(file)
-            if save:  # first, because a page without digits is an error
-                save(file, self._draw(source, classifier))
-            reading = classifier.read(source)
+            if save:
+                from digits.commands import page_debug
+                from digits.images import picture
+
+                loaded = picture.load(source, picture.PAGE_MAX_SIDE)
+                reader = classifier.reader
+                seen = page_debug.examine(loaded, reader.maps)
+                least = reader.metadata.rejection_threshold if self.options.reject else 0.0
+                save(file, page_debug.draw(seen, least))  # even if there are no digits
+                reading = classifier.reading(loaded, seen.lattices)
+            else:
+                reading = classifier.read(source)
             if self.digits_only:
                 reading = reading.digits_only()
             if self.annotate:
@@ -148,16 +157,6 @@ class Read(NamedTuple):
             return Result(reading.format(file, self.format, self.show_name))
 
         return answer
-
-    def _draw(self, source: str | bytes, classifier: "Classifier") -> "Image.Image":
-        """Draw what the reader sees. Raises PictureError."""
-        from digits.commands import page_debug
-        from digits.images import picture
-
-        reader = classifier.reader
-        loaded = picture.load(source, picture.PAGE_MAX_SIDE)
-        threshold = reader.metadata.rejection_threshold if self.options.reject else 0.0
-        return page_debug.draw(page_debug.examine(loaded, reader.maps), threshold)
 
 
 def _saver(folder: "Path | None") -> "Callable[[str, Image.Image], None] | None":

@@ -13,7 +13,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
-from digits.errors import ModelError
+from digits.errors import ModelError, WrongTask
 from digits.inference import protobuf
 
 FORMAT_VERSION = "1"
@@ -86,9 +86,9 @@ _SHARES = {
     "rejection_threshold",
 }
 _POSITIVE = {"temperature", "centre_temperature"}
-_WRONG_TASK = {
-    "classifier": "is a classifier; `digits read` needs a reader, such as the bundled one",
-    "reader": "is a reader; `digits predict` needs a classifier, such as the bundled one",
+_USES = {
+    "classifier": "`digits predict`, `digits eval` and $DIGITS_MODEL",
+    "reader": "`digits read`, `digits eval --pages` and $DIGITS_READER",
 }
 
 
@@ -108,7 +108,7 @@ def read(model: bytes, name: str) -> Metadata:
     """Read what `add_metadata` appended to a classifier, and verify the checksum.
 
     name: what errors call the file. Raises ModelError if it isn't ONNX, isn't ours, is damaged, has
-    another format version or is a reader.
+    another format version, and WrongTask if it is a reader.
     """
     return _parse(_pairs(model, name), name, Metadata, "classifier")
 
@@ -155,7 +155,7 @@ def _task(pairs: dict[str, str], name: str) -> Task:
 def _parse(pairs: dict[str, str], name: str, kind: type[_M], task: Task) -> _M:
     found = _task(pairs, name)
     if found != task:
-        raise ModelError(f"{name} {_WRONG_TASK[found]}")
+        raise WrongTask(f"can't use {name} as a {task}: it is a {found}, for {_USES[found]}")
     values: dict[str, Any] = {}
     for key, type_ in get_type_hints(kind).items():
         if key not in pairs:

@@ -103,11 +103,11 @@ def load_file(path: ModelSource = None, sha256: str | None = None) -> ModelFile[
     """Read and verify a classifier; by default $DIGITS_MODEL, else the bundled one.
 
     sha256: of the only file to accept, or empty for any; by default $DIGITS_MODEL_SHA256. Raises
-    ModelError if the file is missing, damaged, not ours, a reader or not the pinned one, and
-    ValueError for a malformed sha256.
+    ModelError if the file is missing, damaged, not ours or not the pinned one, WrongTask if it is a
+    reader, and ValueError for a malformed sha256.
     """
-    source, pinned = _read_pinned(path, sha256, "classifier")
-    return check_model(source.content, source.name)._replace(sha256=pinned)
+    source, origin, pinned = _read_pinned(path, sha256, "classifier")
+    return check_model(source.content, origin)._replace(name=source.name, sha256=pinned)
 
 
 def load_reader(path: ModelSource = None, sha256: str | None = None) -> ModelFile[ReaderMetadata]:
@@ -115,8 +115,8 @@ def load_reader(path: ModelSource = None, sha256: str | None = None) -> ModelFil
 
     sha256: by default $DIGITS_READER_SHA256. Errors: as `load_file`, and for a classifier.
     """
-    source, pinned = _read_pinned(path, sha256, "reader")
-    return check_reader(source.content, source.name)._replace(sha256=pinned)
+    source, origin, pinned = _read_pinned(path, sha256, "reader")
+    return check_reader(source.content, origin)._replace(name=source.name, sha256=pinned)
 
 
 def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifier") -> ModelBytes:
@@ -126,12 +126,10 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
     ModelError if it can't be read.
     """
     defaults = _DEFAULTS[task]
-    named = os.environ.get(defaults.variable)
-    name = os.fspath(path or named or defaults.bundled)
+    name = os.fspath(path or os.environ.get(defaults.variable) or defaults.bundled)
     try:
         if not os.path.exists(name):
-            where = f" (${defaults.variable})" if name == named else ""
-            raise ModelError(f"{name}{where}: no such model")
+            raise ModelError(f"{_origin(name, task)}: no such model")
         if os.path.isdir(name):
             raise ModelError(
                 f"{name} is a folder, not an ONNX file: name the one in it, or make one with"
@@ -169,14 +167,20 @@ def parse_sha256(text: str) -> str:
     return text.lower()
 
 
-def _read_pinned(path: ModelSource, sha256: str | None, task: Task) -> tuple[ModelBytes, str]:
-    """Read a file and check its SHA-256. Returns both; an empty SHA-256 means that any will do."""
+def _read_pinned(path: ModelSource, sha256: str | None, task: Task) -> tuple[ModelBytes, str, str]:
+    """Read a file and check its SHA-256; return it, its `_origin`, and that or empty for any."""
     source = path if isinstance(path, ModelBytes) else read_file(path, task)
     variable = _DEFAULTS[task].sha256_variable
     pinned = _sha256_from(variable) if sha256 is None else sha256 and parse_sha256(sha256)
     if pinned:
         _check_pin(source, pinned)
-    return source, pinned
+    return source, _origin(source.name, task), pinned
+
+
+def _origin(name: str, task: Task) -> str:
+    """A file's name, for errors, with the variable that it comes from."""
+    variable = _DEFAULTS[task].variable
+    return f"{name} (${variable})" if os.environ.get(variable) == name else name
 
 
 def _check_pin(source: ModelBytes, pinned: str) -> None:

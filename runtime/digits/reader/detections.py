@@ -45,15 +45,18 @@ class Detections(NamedTuple):
         digits: Mask = self.symbols.argmax(1) < DIGITS
         return digits
 
-    def select(self, chosen: Mask | Integers) -> "Detections":
-        """Select some, by a mask or their numbers."""
+    def select(self, chosen: Mask | Integers | slice) -> "Detections":
+        """Select some, by a mask, a slice or their numbers."""
         return Detections(self.scores[chosen], self.symbols[chosen], self.boxes[chosen])
 
-    def surest(self, most: int) -> "Detections":
-        """Select the surest, at most so many."""
-        if len(self.scores) <= most:
-            return self
-        return self.select(np.argpartition(self.scores, -most)[-most:])
+    def sorted(self) -> "Detections":
+        """From left to right, by their centres."""
+        return self.select(np.argsort(self.centres[:, 0], kind="stable"))
+
+    def between(self, lefts: Floats, rights: Floats) -> list[slice]:
+        """Which of them, as they are sorted, have their centres between n pairs of x."""
+        x = self.centres[:, 0]
+        return list(map(slice, np.searchsorted(x, lefts), np.searchsorted(x, rights, "right")))
 
 
 def concatenate(parts: Sequence[Detections]) -> Detections:

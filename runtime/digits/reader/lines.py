@@ -32,23 +32,26 @@ def text_lines(found: Detections) -> list[list[Integers]]:
     return [_columns(row, boxes) for row in rows]
 
 
-def nearest_digits(boxes: Floats, digits: Floats) -> Integers:
-    """The digit beside or over which each box is, or -1: int64 [n].
+def nearest_digits(others: Detections, digits: Detections) -> Integers:
+    """The digit beside or over which each of the others is, or -1: int64 [n].
 
-    boxes: float64 [n, 4], of signs and alternatives. digits: float64 [m, 4]. A box belongs to a
-    digit if its middle is between the digit's top and a little below its foot (a minus is in the
-    middle, a point at the foot), and it is no further away than the digit is high.
+    others: signs and alternatives, sorted. One belongs to a digit if its middle is between the
+    digit's top and a little below its foot (a minus is in the middle, a point at the foot), and it
+    is no further away than the digit is high, its middle no further than twice that.
     """
-    nearest = np.full(len(boxes), -1, np.int64)
-    heights = digits[:, 3] - digits[:, 1]
-    for number, box in enumerate(boxes):
-        middle = (box[1] + box[3]) / 2
-        gaps = np.maximum(digits[:, 0] - box[2], box[0] - digits[:, 2])
-        beside = (middle > digits[:, 1]) & (middle < digits[:, 3] + _BELOW * heights)
-        beside &= gaps < heights
-        if beside.any():
-            apart = np.abs((digits[:, 0] + digits[:, 2] - box[0] - box[2]) / 2)
-            nearest[number] = int(np.where(beside, apart, np.inf).argmin())
+    nearest = np.full(len(others.scores), -1, np.int64)
+    least = np.full(len(nearest), np.inf)  # distance of the middles
+    (x, y), (lefts, _, rights, _) = others.centres.T, others.boxes.T
+    reach = 2 * digits.heights
+    near = others.between(digits.boxes[:, 0] - reach, digits.boxes[:, 2] + reach)
+    for number, some in enumerate(near):
+        left, top, right, bottom = digits.boxes[number]
+        height = bottom - top
+        beside = (y[some] > top) & (y[some] < bottom + _BELOW * height)
+        beside &= np.maximum(left - rights[some], lefts[some] - right) < height
+        apart = np.abs((left + right) / 2 - x[some])
+        beside &= apart < least[some]
+        nearest[some][beside], least[some][beside] = number, apart[beside]
     return nearest
 
 
@@ -111,7 +114,7 @@ def _grow_rows(boxes: Floats, height: float) -> list[list[int]]:
             rows.append([number])
             ends = np.concatenate([ends, np.zeros((1, 3))])
         recent = boxes[rows[row][-_RECENT:]]
-        ends[row] = np.median(recent[:, 1]), np.median(recent[:, 3]), recent[:, 2].max()
+        ends[row] = *np.median(recent[:, [1, 3]], 0), recent[:, 2].max()
     return rows
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from digits.inference.interface import PAGE_MAX_PIXELS, PAGE_MULTIPLE
 from digits.reader.detections import Detections, concatenate, probabilities
-from digits.reader.peaks import MAX_PEAKS, Grey, Look, MapsFn, find_peaks, log_softmax
+from digits.reader.peaks import Grey, Look, MapsFn, find_peaks, log_softmax
 
 SMALLEST, LARGEST = 10.0, 60.0  # pixels: of the digits that the network is trained with
 _IDEAL = math.sqrt(SMALLEST * LARGEST)
@@ -17,6 +17,7 @@ _FINE_PIXELS = 1 << 20  # what a look may cost to show digits as large as that
 _COARSE_PIXELS = 1 << 19  # about 870 x 600; the smaller scales together have a third of that
 _MAX_ENLARGED = 2.0  # digits smaller than half of SMALLEST can't be read
 _SAME_SCALE = 2**0.25  # a factor; nearer scales show the same
+_CHUNK = 4096  # places at a time
 MARGIN = 16  # pixels of paper around the page, for digits that touch its border
 
 
@@ -27,17 +28,27 @@ def look_around(page: Grey, maps: MapsFn) -> Detections:
     """
     looks = _look_coarsely(page, maps)
     found = [find_peaks(look) for look in looks]
-    most = min(_MAX_ENLARGED, _largest_scale(*page.shape))
-    typical = _typical_height(concatenate(found)) or _IDEAL / most  # or look as closely as can be
+    closest = min(_MAX_ENLARGED, _largest_scale(*page.shape))
+    typical = _typical_height(concatenate(found))
     affordable = math.sqrt(_FINE_PIXELS / page.size)
-    scale = min(most, max(_IDEAL, min(_LARGE, affordable * typical)) / typical)
-    if all(abs(math.log(scale / look.scale.max())) > math.log(_SAME_SCALE) for look in looks):
-        looks.append(_look(page, scale, maps))
-        found.append(find_peaks(looks[-1]))
-    combined = combine(concatenate(found).surest(MAX_PEAKS), looks, typical)
+    wanted = max(_IDEAL, min(_LARGE, affordable * typical)) / typical if typical else closest
+    # If there is nothing at the scale that suits what was seen coarsely, that was no digit.
+    for scale in (min(closest, wanted), closest):
+        if all(abs(math.log(scale / look.scale.max())) > math.log(_SAME_SCALE) for look in looks):
+            looks.append(_look(page, scale, maps))
+            found.append(find_peaks(looks[-1]))
+        combined = _combine_all(concatenate(found), looks, typical or _IDEAL / scale)
+        if (combined.are_digits & (combined.scores > 0)).any():
+            break
     height, width = page.shape
     x, y = combined.centres.T
     return combined.select((x > 0) & (x < width) & (y > 0) & (y < height))
+
+
+def _combine_all(found: Detections, looks: list[Look], typical: float) -> Detections:
+    """`combine` in chunks, because for each place it takes some KB a look."""
+    parts = (slice(start, start + _CHUNK) for start in range(0, len(found.scores) or 1, _CHUNK))
+    return concatenate([combine(found.select(part), looks, typical) for part in parts])
 
 
 def combine(found: Detections, looks: list[Look], typical: float) -> Detections:

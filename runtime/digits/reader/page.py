@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from digits.reader.detections import Detections, Integers
+from digits.reader.detections import Integers, concatenate
 from digits.reader.lattice import Arc, Lattice, best_path, build_lattice
 from digits.reader.lines import nearest_digits, text_lines
 from digits.reader.looks import look_around
@@ -15,7 +15,12 @@ def read_page(page: Grey, maps: MapsFn) -> list[list[list[Arc]]]:
 
     page: uint8 [height, width]. maps: see `peaks.MapsFn`. Empty where no digit is found.
     """
-    paths = [[best_path(column) for column in line] for line in find_lattices(page, maps)]
+    return best_lines(find_lattices(page, maps))
+
+
+def best_lines(lattices: list[list[Lattice]]) -> list[list[list[Arc]]]:
+    """The best path of each column that has a digit; the rest as for `read_page`."""
+    paths = [[best_path(column) for column in line] for line in lattices]
     read = [[column for column in line if any(arc.is_digit for arc in column)] for line in paths]
     return [line for line in read if line]
 
@@ -25,15 +30,13 @@ def find_lattices(page: Grey, maps: MapsFn) -> list[list[Lattice]]:
     found = settle(suppress(look_around(page, maps)))
     sure = found.are_digits & (found.scores > 0)
     digits, others = found.select(sure), found.select(~sure)
-    lines = text_lines(digits)
-    nearest = nearest_digits(others.boxes, digits.boxes)
-    return [[_lattice(column, digits, others, nearest) for column in line] for line in lines]
+    nearest = nearest_digits(others, digits)
+    order = np.argsort(nearest, kind="stable")
+    firsts = np.searchsorted(nearest[order], np.arange(len(digits.scores)))
+    beside = np.split(order, firsts)[1:]  # each digit; before them is what is beside none
 
+    def lattice(column: Integers) -> Lattice:
+        alternatives = np.concatenate([beside[number] for number in column])
+        return build_lattice(concatenate([digits.select(column), others.select(alternatives)]))
 
-def _lattice(
-    column: Integers, digits: Detections, others: Detections, nearest: Integers
-) -> Lattice:
-    """The lattice of a column's digits and of what is nearest to one of them."""
-    alternatives = others.select(np.isin(nearest, column))
-    parts = zip(digits.select(column), alternatives, strict=True)
-    return build_lattice(Detections(*(np.concatenate(arrays) for arrays in parts)))
+    return [[lattice(column) for column in line] for line in text_lines(digits)]

@@ -17,7 +17,6 @@ MapsFn = Callable[[Grey], tuple[Map, Map, Map]]
 
 BOX_UNIT = 16.0  # pixels
 LOWEST = -3.0  # log odds: a probability of 5 %; what is less likely is no alternative either
-MAX_PEAKS = 4096  # of a look, the surest ones; only noise and textures have more
 _NEIGHBOURS = np.array([(0, 0), *product((-1, 0, 1), repeat=2)])
 _LARGEST = 8.0  # of a box's logarithms: no page is so large, and `exp` stays finite
 
@@ -67,10 +66,9 @@ class Look(NamedTuple):
 
 
 def find_peaks(look: Look) -> Detections:
-    """The local maxima of the heatmap that aren't hopeless, at most MAX_PEAKS."""
+    """The local maxima of the heatmap that aren't hopeless."""
     centres = look.centres
-    rows, columns = np.nonzero((centres > LOWEST) & (centres >= _neighbourhood(centres)))
-    return look.at(rows, columns).surest(MAX_PEAKS)
+    return look.at(*np.nonzero((centres > LOWEST) & (centres >= _neighbourhood(centres))))
 
 
 def log_softmax(logits: Floats) -> Floats:

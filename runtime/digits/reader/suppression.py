@@ -9,18 +9,19 @@ _MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
 
 
 def suppress(found: Detections) -> Detections:
-    """Keep the surest of those that overlap much, whatever their symbols, surest first.
+    """Keep the surest of those that overlap much, whatever their symbols, from left to right.
 
     Non-maximum suppression: what overlaps less stays, as an alternative.
     """
-    left = np.argsort(-found.scores, kind="stable")
-    kept = []
-    while len(left):
-        kept.append(int(left[0]))
-        shared, _ = overlaps(found.boxes[left[0]], found.boxes[left])
-        shared[0] = 1
-        left = left[shared <= SAME]
-    return found.select(np.array(kept, np.int64))
+    found = found.sorted()
+    near = found.between(found.boxes[:, 0], found.boxes[:, 2])
+    candidates, kept = np.ones((2, len(found.scores)), np.bool_)
+    for number in np.argsort(-found.scores, kind="stable"):
+        kept[number] = candidates[number]
+        if kept[number]:
+            shared, _ = overlaps(found.boxes[number], found.boxes[near[number]])
+            candidates[near[number]] &= shared <= SAME
+    return found.select(kept)
 
 
 def settle(found: Detections) -> Detections:
@@ -29,18 +30,19 @@ def settle(found: Detections) -> Detections:
     Of a page's textures a large digit may be made up, and the loops of one may look like small
     ones. They would be in different lines, so no path through a line can choose between them.
     """
-    kept = np.ones(len(found.scores), np.bool_)
-    digits = found.are_digits
-    evidence = np.where(digits, found.scores, 0).clip(0)
-    heights = found.heights
-    for number in np.argsort(-heights):
+    found = found.sorted()
+    near = found.between(found.boxes[:, 0], found.boxes[:, 2])
+    digits, heights = found.are_digits, found.heights
+    kept, evidence = np.ones_like(digits), np.where(digits, found.scores, 0).clip(0)
+    large = heights > _MUCH_LARGER * heights[digits].min(initial=np.inf)
+    for number in np.argsort(-heights)[: large.sum()]:
         if not kept[number] or not evidence[number]:
             continue
-        smaller = np.flatnonzero(kept & digits & (heights * _MUCH_LARGER < heights[number]))
-        _, inside = overlaps(found.boxes[number], found.boxes[smaller])
-        parts = smaller[inside > _INSIDE]
-        if evidence[parts].sum() > evidence[number]:
+        inside = overlaps(found.boxes[number], found.boxes[near[number]])[1] > _INSIDE
+        inside &= (kept & digits)[near[number]]
+        inside &= heights[near[number]] * _MUCH_LARGER < heights[number]
+        if evidence[near[number]][inside].sum() > evidence[number]:
             kept[number] = False
         else:
-            kept[parts] = False
+            kept[near[number]] &= ~inside
     return found.select(kept)

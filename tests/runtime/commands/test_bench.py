@@ -104,7 +104,7 @@ def test_classifier_beside_a_reader_is_skipped_with_a_warning(tmp_path: Path) ->
     shutil.copy(BUNDLED, tmp_path / "mine.onnx")
     readers, [warning] = bench._open_readers(tmp_path / "mine.int8.onnx")
     assert [Path(one.name).name for one in readers] == ["mine.int8.onnx"]
-    assert "mine.onnx is a classifier" in warning
+    assert "mine.onnx as a reader: it is a classifier" in warning
 
 
 def test_float_and_int8_siblings_are_both_measured(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from digits import Classifier
 from digits.commands import reports
 from digits.images import picture
 from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED_READER, inspect
+from digits.inference.model_file import BUNDLED, BUNDLED_READER, inspect
 from digits.text import to_json
 from digits.vision.hypotheses import propose
 from tests.conftest import Run
@@ -132,10 +132,49 @@ def test_info_of_a_reader(run: Run) -> None:
     ]
 
 
-def test_eval_of_a_reader_is_an_error(run: Run) -> None:
-    code, out, err = run("eval", BUNDLED_READER)
+CLASSIFIER = "as a reader: it is a classifier, for `digits predict`, `digits eval` and"
+READER = "as a classifier: it is a reader, for `digits read`, `digits eval --pages` and"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "cause"),
+    [
+        (["eval", BUNDLED_READER], "", READER),
+        (["eval"], "DIGITS_MODEL", READER),
+        (["eval", "--pages", "any.csv", BUNDLED], "", CLASSIFIER),
+        (["eval", "--pages", "any.csv"], "DIGITS_READER", CLASSIFIER),
+        (["predict", "any.png", "--model", BUNDLED_READER], "", READER),
+        (["predict", "any.png"], "DIGITS_MODEL", READER),
+        (["predict", "any.png"], "DIGITS_READER", CLASSIFIER),
+        (["read", "any.png", "--model", BUNDLED], "", CLASSIFIER),
+        (["read", "any.png"], "DIGITS_READER", CLASSIFIER),
+        (["watch", "folder", "any.csv"], "DIGITS_MODEL", READER),
+        (["watch", "folder", "any.csv"], "DIGITS_READER", CLASSIFIER),
+        (["bench"], "DIGITS_MODEL", READER),
+        (["bench"], "DIGITS_READER", CLASSIFIER),
+        (["serve"], "DIGITS_MODEL", READER),
+        (["serve"], "DIGITS_READER", CLASSIFIER),
+    ],
+)
+def test_wrong_kind_of_model_is_named_with_the_commands_that_it_fits(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    variable: str,
+    cause: str,
+) -> None:
+    model = BUNDLED if cause == CLASSIFIER else BUNDLED_READER
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    Image.new("L", (60, 60), 200).save("any.png")
+    (tmp_path / "any.csv").write_text("file,text\nany.png,1\n" if "--pages" in arguments else "")
+    if variable:
+        monkeypatch.setenv(variable, model)
+        model += f" (${variable})"
+    code, out, err = run(*arguments)
     assert (code, out) == (1, "")
-    assert "reader.int8.onnx is a reader; `digits predict` needs a classifier" in err
+    assert f"error: `digits {arguments[0]}` can't use {model} {cause}" in err
 
 
 def test_info_of_a_picture_is_an_error(run: Run, pictures: list[Path]) -> None:
@@ -173,6 +212,7 @@ def test_unwritable_plot_still_prints_accuracy(run: Run, tmp_path: Path) -> None
     assert code == 1
     assert "of 500 wrong" in out
     assert err.startswith("error: can't write")
+    assert err.endswith("file is a file, not a folder\n")
 
 
 @pytest.mark.unix

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,19 @@ def test_heat_is_where_centres_are() -> None:
     np.testing.assert_array_equal((hot.min(0), hot.max(0)), ((48, 80), (63, 95)))
 
 
+def test_large_look_is_drawn_small() -> None:
+    """Once, it took a float for each colour of each pixel: 270 MB for this one."""
+    look = page_debug.Look(
+        np.zeros((2048, 2048), np.uint8), np.full((512, 512), NOTHING, np.float32)
+    )
+    tracemalloc.start()
+    try:
+        page_debug._draw_heat(look)
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 700), (2048, 40), (30, 20)])
 def test_page_of_any_shape(shape: tuple[int, int]) -> None:
     image = page_debug.draw(seen_of([], shape), 0.5)
@@ -107,9 +121,13 @@ def test_page_of_any_shape(shape: tuple[int, int]) -> None:
 
 
 @pytest.fixture
-def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def network() -> Network:
+    return Network(row_of("47", 40, 60), SHAPE)
+
+
+@pytest.fixture
+def pages(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A page "47", and one without any digit."""
-    network = Network(row_of("47", 40, 60), SHAPE)
 
     def maps(self: ReaderModel, page: np.ndarray) -> tuple[np.ndarray, ...]:
         centres, symbols, boxes = network(page)
@@ -134,6 +152,13 @@ def test_read_debug_draws_each_page(run: Run, pages: Path, texts: Texts) -> None
     assert "4" in {text for text, _ in texts}
 
 
+def test_page_that_is_drawn_is_looked_at_once(run: Run, pages: Path, network: Network) -> None:
+    assert run("read", pages / "page.png")[0] == 0
+    shapes = network.shapes.copy()
+    assert run("read", pages / "page.png", "--debug", pages / "debug")[0] == 0
+    assert network.shapes[len(shapes) :] == shapes
+
+
 def test_read_debug_draws_rejections_as_read_answers(run: Run, pages: Path, texts: Texts) -> None:
     arguments = "read", pages / "page.png", "--debug", pages / "debug"
     assert run(*arguments, "--reject", "never")[1] == "47\n"
@@ -150,3 +175,4 @@ def test_unwritable_folder_is_an_error(run: Run, pages: Path) -> None:
     code, out, err = run("read", pages / "page.png", "--debug", pages / "page.png")
     assert (code, out) == (1, "")
     assert err.startswith("error: can't write")
+    assert err.endswith("page.png is a file, not a folder\n")

@@ -1,6 +1,7 @@
 """CSV tables of labelled pictures, from people and spreadsheets."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -64,8 +65,13 @@ def test_columns_in_another_order(tmp_path: Path) -> None:
         (b"file,digit,Digit\n", ": several columns are named digit"),
         (b"File;digit;file\n", ": several columns are named file"),
         (b"File;Digit;Confidence\n", " has predictions, not labels: "),
-        (b'file,digit\n"a.png,7\n' + b"b.png,1\n" * 20_000, ": field larger than field limit"),
-        (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\n", " is not a CSV file"),
+        (b'file,digit\nb.png,1\n"a.png,7\n' + b"b.png,1\n" * 20_000, ", line 3: field larger"),
+        (b'file,digit\nb.png,1\n"a.png,7\nb.png,1\n', ", line 3: unexpected end of data; is a"),
+        (b'file,digit\n"a.png,7\n"b.png",1\n', ", line 2: ',' expected after '\"'; is a quote"),
+        (b'file,"digit\na.png,7\n', ", line 1: unexpected end of data"),
+        (b"file,digit\n" + b"x" * 70_000, " is not a CSV file: line 2 has 65,536 characters"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\n", " is not a CSV file: it is not text"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", " is not a CSV file: it is not text"),
         (b"x" * 5000, f": its columns are {'x' * 200}; needs file and digit"),
     ],
 )
@@ -74,6 +80,23 @@ def test_refused_table_names_the_cause(tmp_path: Path, raw: bytes, cause: str) -
     with pytest.raises(DataError) as raised:
         read_rows(path, raw)
     assert str(raised.value).startswith(f"{path}{cause}")
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize("read", [table.rows, table.page_rows])
+def test_what_is_no_file_is_not_opened(
+    tmp_path: Path, read: Callable[..., Iterator[object]]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, kind in (
+        (Path("/dev/zero"), "a device or a pipe"),
+        (tmp_path, "a folder"),
+        (tmp_path / "pipe", "a device or a pipe"),
+    ):
+        with pytest.raises(DataError, match=f"^{path} is {kind}, not a CSV file$"):
+            list(read(path, print))
+    with pytest.raises(DataError, match="^can't read none.csv: No such file"):
+        list(read(Path("none.csv"), print))
 
 
 def test_truncated_utf_16_loses_one_row(tmp_path: Path) -> None:
@@ -146,6 +169,11 @@ def test_invalid_page_costs_its_row(tmp_path: Path, row: str, cause: str) -> Non
     found, [error] = read_pages(path, f"file,text\na.png,1\n{row}\nc.png,3\n")
     assert found == [("a.png", "1"), ("c.png", "3")]
     assert error.startswith(f"{path}, line 3: ") and cause in error
+
+
+def test_error_names_the_first_line_of_its_row(tmp_path: Path) -> None:
+    _, [error] = read_pages(tmp_path / "any.csv", 'file,text\na.png,"1\n2"\nb.png,"1\n2\nx"\n')
+    assert ", line 4: " in error and "'x'" in error
 
 
 @pytest.mark.parametrize(

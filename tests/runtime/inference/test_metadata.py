@@ -48,7 +48,7 @@ def test_reader_metadata_survive_writing_and_reading() -> None:
         ({"validation_pages": "many"}, "validation_pages is not a number"),
         ({"kernels": "quantum"}, "kernels is 'quantum'"),
         ({"task": "writer"}, "task is 'writer', not classifier or reader"),
-        ({"task": "classifier"}, "is a classifier; `digits read` needs a reader"),
+        ({"task": "classifier"}, "as a reader: it is a classifier, for `digits predict`"),
     ],
 )
 def test_invalid_reader_metadata_are_refused(change: dict[str, Any], message: str) -> None:

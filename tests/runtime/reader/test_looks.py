@@ -50,6 +50,15 @@ def test_small_digits_of_a_large_page_are_looked_for() -> None:
     assert network.shapes[-1][0] > 2000
 
 
+def test_small_digits_are_looked_for_even_if_a_coarse_look_suspects_large_ones() -> None:
+    shape = 2048, 1448
+    faint = [one._replace(score=-1.0) for one in row_of("888888", 20, 900, 260)]
+    network = Network(row_of("20680", 400, 400, 16) + faint, shape)
+    found = suppress(look_around(np.full(shape, 255, np.uint8), network))
+    assert (found.scores > 0).sum() == 5
+    assert network.shapes[-1][0] > 2000
+
+
 def test_typical_digits_are_not_outvoted_by_faint_places() -> None:
     shape = 600, 800
     faint = [

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from digits.reader.page import find_lattices, read_page
-from digits.reader.peaks import MAX_PEAKS
 from tests.runtime.reader.drawn import Drawn, Maps, Network, row_of, text_of
 
 SHAPE = 600, 800
@@ -174,7 +173,14 @@ def test_noise_takes_bounded_time() -> None:
     start = time.process_time()
     lines = read_page(np.zeros((2048, 2048), np.uint8), noise)
     assert time.process_time() - start < 20  # it takes 1 s
-    assert 100 < sum(len(column) for line in lines for column in line) <= MAX_PEAKS
+    assert sum(len(column) for line in lines for column in line) > 100
+
+
+def test_no_digit_of_a_full_page_is_lost() -> None:
+    shape = 1000, 1000
+    rows = [f"{row:02}" * 40 for row in range(66)]
+    drawn = [one for row, text in enumerate(rows) for one in row_of(text, 8, 4 + 15 * row, 12)]
+    assert read(drawn, shape) == "\n".join(rows)
 
 
 def test_uneven_digits_do_not_tilt_the_page() -> None:
