@@ -14,7 +14,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.errors import ModelError
+from digits.errors import ModelError, WrongTask
 from digits.inference import metadata, protobuf
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, BUNDLED_READER, inspect
@@ -202,11 +202,15 @@ def test_serve_survives_invalid_maps(
 def test_each_kind_refuses_the_other(opened: Any) -> None:
     """Also if a forger renames one: the graph decides."""
     file, wrong = (BUNDLED_READER, "reader") if opened is Model else (BUNDLED, "classifier")
-    command, needed = ("predict", "classifier") if opened is Model else ("read", "reader")
-    with pytest.raises(ModelError) as raised:
+    needed = "classifier" if opened is Model else "reader"
+    fitting = {
+        "reader": "`digits read`, `digits eval --pages` and $DIGITS_READER",
+        "classifier": "`digits predict`, `digits eval` and $DIGITS_MODEL",
+    }
+    with pytest.raises(WrongTask) as raised:
         opened(file)
     assert str(raised.value) == (
-        f"{file} is a {wrong}; `digits {command}` needs a {needed}, such as the bundled one"
+        f"can't use {file} as a {needed}: it is a {wrong}, for {fitting[wrong]}"
     )
 
 
