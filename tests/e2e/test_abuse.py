@@ -1,5 +1,6 @@
 """Hostile and broken clients neither block the server nor make it leak memory."""
 
+import io
 import random
 import socket
 import struct
@@ -9,10 +10,20 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.served import Served, served
 
+
+def blank_like(page: bytes) -> bytes:
+    """A JPEG without ink, as large as another picture."""
+    file = io.BytesIO()
+    Image.new("L", Image.open(io.BytesIO(page)).size, 200).save(file, "JPEG")
+    return file.getvalue()
+
+
 PAGE = (Path(__file__).parent.parent / "pictures" / "2.jpg").read_bytes()
+BLANK = blank_like(PAGE)
 HEAD = "POST {} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n"
 INFER = "/v2/models/lenet5/infer"
 MAX_GROWTH = 20e6  # bytes; 10,000 leaked uploads would take 70e6
@@ -24,6 +35,8 @@ def server() -> Iterator[Served]:
         for _ in range(2):  # to reach its peak of memory
             abort_uploads(server, 10_000)
             wait_for_read(server)
+            # Where there seem to be no digits, the page is looked at more closely.
+            assert ask(server, head("/read", len(BLANK)) + BLANK) == 422
         yield server
 
 

@@ -13,7 +13,7 @@ Networks (--model) and their recipes (--recipe):
   lenet5         default: 80 epochs, with outliers and international styles;
                  quick: 30 epochs, MNIST alone; classic: 5 epochs, the textbook's
   vgg16          default: 6 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
-  reader         finds the digits, minus signs and points of a page; default: 55
+  reader         finds the digits, minus signs and points of a page; default: 60
                  epochs of generated pages; quick: 20 epochs
   FILE.py:CLASS  your own, with its own recipes: a chain of Normalize, ZeroPad2d,
                  Conv2d, BatchNorm2d, ReLU, MaxPool2d, Dropout, Flatten and Linear
