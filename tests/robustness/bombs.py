@@ -78,6 +78,7 @@ def pictures() -> Iterator[tuple[str, bytes]]:
     yield "JPEG of 65,535 pixels a side", _jpeg(65_535, 65_535)
     yield "JPEG of 10,000 pixels a side", _jpeg(10_000, 10_000)
     yield "JPEG with 50,000 comments", b"\xff\xd8" + b"\xff\xfe\0\2" * 50_000 + _jpeg(9, 9)[2:]
+    yield "JPEG of filling", b"\xff\xd8" + b"\xff" * 1_000_000
     webp = bytearray(specimens.pictures()["WEBP transparent"])
     webp[24:30] = b"\xff" * 6
     yield "WEBP of 2**24 pixels a side", bytes(webp)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 from digits.classifier import Examination
 from digits.commands.inputs import STDIN
@@ -195,5 +195,8 @@ def _in_colour(source: str | bytes, loaded: picture.GreyImage) -> Image.Image:
         if image.mode not in ("RGB", "YCbCr", "CMYK"):
             return Image.fromarray(loaded.pixels).convert("RGB")
         image.draft("RGB", (width, height))
-        upright = ImageOps.exif_transpose(image).convert("RGB")
+        image.load()
+        turn = picture.transpose_method(image)
+        upright = image if turn is None else image.transpose(turn)
+        upright = upright.convert("RGB")
     return upright.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)

@@ -8,7 +8,7 @@ import re
 import struct
 import zlib
 from functools import cache
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from PIL import Image, _imaging
@@ -33,6 +33,8 @@ _DECODERS = {
 HEADER_BYTES = 65_536  # no program writes more before a PPM's pixels; Pillow takes 0.05 s
 # A PPM's width and height after blanks and comments, which Pillow reads byte by byte.
 _PPM_HEADER = rb"P\w\s(?:(?:\s|#[^\r\n]*[\r\n])*+[^\s#]+){2}"
+_MAX_READS = 1 << 20  # 2 µs each; a PNG of 512 MB in chunks of 8 KB takes a fifth of them
+_BAND = 1 << 22  # pixels that are rescaled at a time
 _MAX_PADDING = 512  # bytes at a file's end that may be padding
 
 # What Pillow raises on broken files: the first five were seen with 400,000 mutated ones (13.0),
@@ -51,6 +53,22 @@ DECODE_ERRORS = (
     struct.error,
     zlib.error,
 )
+
+
+class _CountedFile:
+    """A file that may be read so often: Pillow parses in Python, and skips junk byte by byte."""
+
+    def __init__(self, name: str, file: BinaryIO) -> None:
+        self._name, self._file, self._left = name, file, _MAX_READS
+
+    def read(self, size: int = -1) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise PictureError(f"{self._name} is damaged: it has more parts than programs write")
+        return self._file.read(size)
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self._file, attribute)
 
 
 def open_image(name: str, file: BinaryIO) -> Image.Image:
@@ -72,7 +90,7 @@ def open_header(name: str, file: BinaryIO) -> ImageFile:
     """Open a picture of any size by its header. Raises PictureError like `open_image`."""
     try:
         start = file.read(HEADER_BYTES)
-        return _open(name, start, file)
+        return _open(name, start, cast(BinaryIO, _CountedFile(name, file)))
     except DECODE_ERRORS as error:
         raise decode_error(name, error) from error
 
@@ -117,14 +135,19 @@ def _rescale_ppm(image: ImageFile, file: BinaryIO) -> Image.Image:
     _, _, offset, arguments = image.tile[0]
     assert isinstance(arguments, tuple)
     most, bands = int(arguments[1]), len(image.getbands())
-    shape = image.height, image.width, bands
-    file.seek(offset)
+    width, height = image.size
     dtype = np.dtype(">u2" if most > 255 else np.uint8)
-    values = np.frombuffer(file.read(math.prod(shape) * dtype.itemsize), dtype).reshape(shape)
     scale = np.arange(1 << 8 * dtype.itemsize).clip(max=most) * (255 / most)
-    return Image.fromarray(
-        scale.round().astype(np.uint8)[values.squeeze(2) if bands == 1 else values]
-    )
+    scale = scale.round().astype(np.uint8)
+    found = Image.new("RGBA"[:bands] if bands > 1 else "L", image.size)
+    file.seek(offset)
+    step = max(1, _BAND // width)
+    for top in range(0, height, step):
+        shape = min(step, height - top), width, bands
+        values = np.frombuffer(file.read(math.prod(shape) * dtype.itemsize), dtype).reshape(shape)
+        band = scale[values.squeeze(2) if bands == 1 else values]
+        found.paste(Image.fromarray(band), (0, top))
+    return found
 
 
 def decode_error(name: str, error: BaseException) -> PictureError:
@@ -133,6 +156,8 @@ def decode_error(name: str, error: BaseException) -> PictureError:
         return PictureError(limits.too_many_pixels(name))
     if isinstance(error, MemoryError):
         return PictureError(f"{name} takes more memory than is free")
+    if "MAX_TEXT_CHUNK" in str(error):
+        return PictureError(f"{name} has a colour profile or a text of more than 1 MB: remove it")
     return PictureError(f"{name} is damaged or unsupported: {error}")
 
 

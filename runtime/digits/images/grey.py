@@ -1,4 +1,4 @@
-"""Convert a Pillow image to grey pixels, one band of rows at a time."""
+"""Convert a Pillow image to grey pixels, one band at a time."""
 
 import math
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_BAND = 512  # rows that are converted at a time
+_BAND = 512  # rows, or columns of a wide picture, that are converted at a time
 _MAX_FLOAT = 1e30
 
 
@@ -24,6 +24,7 @@ def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
         return np.asarray(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _from_high_depth(image, factor)
+    axis = _axis(image)
     if image.has_transparency_data:
         # Alpha is multiplied in while averaging; the colour of invisible pixels must not show.
         coloured = (
@@ -32,18 +33,26 @@ def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
         )
         weighted = (band.convert("LA").convert("La") for band in coloured)
         bands = [band.reduce(factor).convert("LA") for band in weighted]
-        return _flatten_alpha(np.concatenate([np.asarray(band) for band in bands]))
+        return _flatten_alpha(np.concatenate([np.asarray(band) for band in bands], axis))
     else:
         bands = [band.convert("L").reduce(factor) for band in _bands(image, factor)]
-    return np.concatenate([np.asarray(band) for band in bands])
+    return np.concatenate([np.asarray(band) for band in bands], axis)
 
 
 def _bands(image: Image.Image, factor: int) -> Iterator[Image.Image]:
-    """Split a picture into bands, since a conversion takes up to eight bytes a pixel."""
+    """Split a picture along its longer side, since a conversion takes up to eight bytes a pixel."""
     width, height = image.size
     step = factor * max(1, _BAND // factor)
-    for top in range(0, height, step):
-        yield image.crop((0, top, width, min(top + step, height)))
+    for start in range(0, max(width, height), step):
+        if _axis(image):
+            yield image.crop((start, 0, min(start + step, width), height))
+        else:
+            yield image.crop((0, start, width, min(start + step, height)))
+
+
+def _axis(image: Image.Image) -> int:
+    """The axis along which a picture is split: 0, its rows, unless it is wide."""
+    return int(image.width > image.height)
 
 
 def _flatten_alpha(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -76,7 +85,8 @@ def _from_high_depth(image: Image.Image, factor: int) -> NDArray[np.uint8]:
         [
             np.asarray(Image.fromarray(to_uint8(np.asarray(band), black, white)).reduce(factor))
             for band in _bands(image, factor)
-        ]
+        ],
+        _axis(image),
     )
 
 

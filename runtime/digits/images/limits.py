@@ -6,8 +6,9 @@ pixels. So its declarations are checked before the decoder trusts them.
 
 import os
 import re
+import struct
 from collections.abc import Iterator
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from typing import BinaryIO
 
 from PIL.ImageFile import ImageFile
@@ -18,6 +19,7 @@ _MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an
 _MAX_SIDE = 1_000_000  # Pillow has a pointer for each row
 # WebP's decoder holds the picture four times, with transparency: 16 bytes a pixel.
 _MAX_WEBP_PIXELS = 50_000_000
+_MAX_WEBP_BYTES = 128 << 20  # held twice, and its EXIF four times
 # Pixels in all scans of a JPEG, 1 ns each: ten scans, as progressive files have, of the largest
 # picture.
 _MAX_SCANNED = 10 * _MAX_PIXELS
@@ -25,6 +27,11 @@ _MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
 # Pixels of all tiles, with overhang: eight times the picture's, or this many.
 _MAX_TILED = 1 << 22
 _MAX_TILES = 100_000
+_MAX_STRIP_BYTES = 4 * _MAX_PIXELS  # of a strip or tile, which libtiff holds beside the picture
+_MAX_NUMBERS = 1 << 18  # of a TIFF's tag, each of which takes a Python object
+# Bytes of a JPEG or PNG that aren't pixels: Pillow holds some four times, and joins some in
+# quadratic time.
+_MAX_METADATA = 32 << 20
 _MAX_SEGMENTS = 2000  # of a JPEG before its pixels; Pillow joins some, in quadratic time
 # Decoded by Pillow in Python at 5 MB/s: plain-text PPM and run-length encoded BMP.
 _SLOW_CODECS = {"ppm_plain", "bmp_rle"}
@@ -40,9 +47,11 @@ _TIFF_COMPRESSIONS = {
 # TIFF 6.0, sections 3 and 15.
 _WIDTH, _LENGTH, _STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES = 256, 257, 273, 279, 324, 325
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
+_BITS, _ROWS = 258, 278
+_BYTE_TYPES = {1, 2, 7}  # their values aren't unpacked
 
 # JPEG markers (ITU-T T.81, table B.1) except those without a segment.
-_MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
+_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _SCAN, _END = 0xDA, 0xD9
@@ -68,15 +77,20 @@ def check_header(name: str, format: str, start: bytes, file: BinaryIO) -> None:
 
     start: the file's first bytes. Leaves the file at any position.
     """
-    if file.seek(0, os.SEEK_END) > _MAX_BYTES:
-        raise PictureError(f"{name} is larger than {_MAX_BYTES >> 20} MB")
+    most = _MAX_WEBP_BYTES if format == "WEBP" else _MAX_BYTES
+    if file.seek(0, os.SEEK_END) > most:
+        raise PictureError(f"{name} is larger than {most >> 20} MB")
     if format == "WEBP":
         width, height = _webp_size(start)
         check_size(name, width, height)
         if width * height > _MAX_WEBP_PIXELS:
             raise PictureError(too_many_pixels(f"{name}, a WebP,", _MAX_WEBP_PIXELS))
+    if format == "PNG":
+        _check_chunks(name, file)
     if format == "JPEG":
         _check_segments(name, start, file)
+    if format == "TIFF":
+        _check_tags(name, start, file)
 
 
 def check_image(name: str, image: ImageFile, file: BinaryIO) -> None:
@@ -108,14 +122,42 @@ def _little_endian(raw: bytes) -> int:
     return int.from_bytes(raw, "little")
 
 
+def _check_chunks(name: str, file: BinaryIO) -> None:
+    place, metadata, head = 8, 0, b""
+    while head[4:] != b"IEND" and file.seek(place) and len(head := file.read(8)) == 8:
+        length = int.from_bytes(head[:4])
+        metadata += 0 if head[4:] in (b"IDAT", b"IEND") else length
+        place += 12 + length
+    if metadata > _MAX_METADATA:
+        raise PictureError(
+            f"{name} is damaged, or has more than {_MAX_METADATA >> 20} MB beside its pixels"
+        )
+
+
+def _check_tags(name: str, start: bytes, file: BinaryIO) -> None:
+    """TIFF 6.0, section 2, or BigTIFF."""
+    order, is_big = "<" if start[:1] == b"I" else ">", start[2] == 43
+    [place] = struct.unpack_from(order + "IQ"[is_big], start, 8 if is_big else 4)
+    file.seek(place)
+    [count] = struct.unpack(order + "HQ"[is_big], file.read(8 if is_big else 2))
+    entry = struct.Struct(order + ("HHI4x", "HHQ8x")[is_big])
+    entries = file.read(entry.size * min(count, 1 << 16))
+    tags = entry.iter_unpack(entries[: len(entries) - len(entries) % entry.size])
+    if count >> 16 or any(
+        length > _MAX_NUMBERS and (tag in (_STRIPS, _TILES) or kind not in _BYTE_TYPES)
+        for tag, kind, length in tags
+    ):
+        raise PictureError(f"{name} is damaged: it has too many tags, or values of one")
+
+
 def _check_segments(name: str, start: bytes, file: BinaryIO) -> None:
-    markers = [marker for marker, _ in _segments(start)]
-    if _SCAN not in markers:
+    segments = list(_segments(start))
+    if _SCAN not in dict(segments):
         file.seek(0)
-        markers = list(islice((marker for marker, _ in _segments(file.read())), _MAX_SEGMENTS))
-    before = markers.index(_SCAN) if _SCAN in markers else len(markers)
-    if before >= _MAX_SEGMENTS:
-        raise PictureError(f"{name} is damaged: it has {_MAX_SEGMENTS} segments before its pixels")
+        segments = list(islice(_segments(file.read()), _MAX_SEGMENTS))
+    before = list(takewhile(lambda segment: segment[0] != _SCAN, segments))
+    if len(before) >= _MAX_SEGMENTS or before and before[-1][1] > _MAX_METADATA:
+        raise PictureError(f"{name} is damaged: it has too many segments before its pixels")
 
 
 def _check_scans(name: str, image: ImageFile, file: BinaryIO) -> None:
@@ -181,6 +223,12 @@ def _check_tiles(name: str, image: ImageFile) -> None:
         pixels = across * sides[0] * down * sides[1]
         if across * down > _MAX_TILES or pixels > max(8 * image.width * image.height, _MAX_TILED):
             raise PictureError(f"{name} is damaged: its tiles don't fit the picture")
+        part = sides[0] * sides[1]
+    else:
+        part = tags[_WIDTH] * min(tags.get(_ROWS) or tags[_LENGTH], tags[_LENGTH])
+    is_whole = bool(image.tile) and image.tile[0][0] == "libtiff"  # decoded as a whole
+    if is_whole and part * sum(tags.get(_BITS, (1,))) // 8 > _MAX_STRIP_BYTES:
+        raise PictureError(f"{name} has strips or tiles of more than 400 MB")
     # Uncompressed parts are decoded one by one, each up to the start of the next.
     parts = sorted(image.tile, key=lambda part: part[2])
     if len(parts) > _MAX_TILES:

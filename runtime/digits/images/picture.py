@@ -137,7 +137,7 @@ def _from_image(
     downscale = factor * max(size) / max(image.size)
     try:
         grey = to_grey(image, factor)
-        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+        turn = transpose_method(image)
         if turn is not None:  # only after the reduction, because this makes a copy
             grey = np.asarray(Image.fromarray(grey).transpose(turn))
         if turn in _TRANSPOSED:
@@ -145,6 +145,14 @@ def _from_image(
         return GreyImage(name, grey, downscale, size)
     except decoder.DECODE_ERRORS as error:
         raise decoder.decode_error(name, error) from error
+
+
+def transpose_method(image: Image.Image) -> Image.Transpose | None:
+    """What turns a loaded picture upright, if anything must; junk in its EXIF says nothing."""
+    try:
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    except decoder.DECODE_ERRORS:
+        return None
 
 
 def _from_array(array: NDArray[Any], max_side: int) -> GreyImage:

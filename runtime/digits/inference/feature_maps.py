@@ -10,6 +10,7 @@ from digits.inference import graph
 from digits.inference.interface import INPUT
 from digits.inference.model import ORT_ERRORS, Model, open_session, ort_error
 from digits.inference.model_file import load_file
+from digits.system import denormals_flushed
 
 
 class FeatureMaps(NamedTuple):
@@ -37,8 +38,9 @@ def feature_maps(model: Model, image: NDArray[np.uint8], convolutions: int) -> l
     stages = stages[:convolutions]
     outputs = [stage.output for stage in stages]
     try:
-        session = open_session(graph.with_outputs(file.content, outputs), model.kernels)
-        maps = session.run(outputs, {INPUT[0]: image.reshape(1, *INPUT[2])})
+        with denormals_flushed():
+            session = open_session(graph.with_outputs(file.content, outputs), model.kernels)
+            maps = session.run(outputs, {INPUT[0]: image.reshape(1, *INPUT[2])})
     except ORT_ERRORS as error:
         raise ort_error("run", file.name, error) from error
     if any(values.ndim != 4 or values.dtype != np.float32 for values in maps):

@@ -54,7 +54,7 @@ _GIVES_MAPS = {"Conv", "Add", "Relu", "MaxPool", "Reshape"}
 class Graph(NamedTuple):
     """The content of a file except its metadata.
 
-    values: in all tensors of one digit, or of the smallest page.
+    values: in all tensors of one digit, or of the smallest page. products: multiplications for it.
     """
 
     ir_version: int
@@ -65,6 +65,7 @@ class Graph(NamedTuple):
     operators: dict[str, int]  # nodes by type, in graph order
     parameter_counts: dict[str, int]  # by type: weights, biases, scales, zero points
     values: int
+    products: int
 
 
 def read(model: bytes, name: str, interface: Interface = CLASSIFIER) -> Graph:
@@ -88,7 +89,7 @@ def read(model: bytes, name: str, interface: Interface = CLASSIFIER) -> Graph:
         parameters[kind] += prod(shape)
     nodes = [_node(raw, name, interface.operators) for raw in graph.messages(_NODES)]
     stored = Stored(shapes, contents)
-    values = [follow(interface, size, stored, nodes, name) for size in interface.sizes]
+    costs = [follow(interface, size, stored, nodes, name) for size in interface.sizes]
     _check_opset(file.messages(_OPSETS), name)
     return Graph(
         file.integer(_IR_VERSION),
@@ -98,7 +99,7 @@ def read(model: bytes, name: str, interface: Interface = CLASSIFIER) -> Graph:
         output,
         dict(Counter(node.title for node in nodes)),
         dict(parameters),
-        values[0],
+        *costs[0],
     )
 
 

@@ -11,6 +11,7 @@ from digits.inference import graph, metadata
 from digits.inference.graph import Graph
 from digits.inference.interface import READER
 from digits.inference.metadata import AnyMetadata, Metadata, ReaderMetadata, Task
+from digits.system import variable
 
 _FOLDER = os.path.dirname(__file__)
 BUNDLED = os.path.join(_FOLDER, "lenet5.int8.onnx")
@@ -126,7 +127,7 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
     ModelError if it can't be read.
     """
     defaults = _DEFAULTS[task]
-    name = os.fspath(path or os.environ.get(defaults.variable) or defaults.bundled)
+    name = os.fspath(path or variable(defaults.variable) or defaults.bundled)
     try:
         if not os.path.exists(name):
             raise ModelError(f"{_origin(name, task)}: no such model")
@@ -170,8 +171,8 @@ def parse_sha256(text: str) -> str:
 def _read_pinned(path: ModelSource, sha256: str | None, task: Task) -> tuple[ModelBytes, str, str]:
     """Read a file and check its SHA-256; return it, its `_origin`, and that or empty for any."""
     source = path if isinstance(path, ModelBytes) else read_file(path, task)
-    variable = _DEFAULTS[task].sha256_variable
-    pinned = _sha256_from(variable) if sha256 is None else sha256 and parse_sha256(sha256)
+    default = _DEFAULTS[task].sha256_variable
+    pinned = _sha256_from(default) if sha256 is None else sha256 and parse_sha256(sha256)
     if pinned:
         _check_pin(source, pinned)
     return source, _origin(source.name, task), pinned
@@ -189,12 +190,12 @@ def _check_pin(source: ModelBytes, pinned: str) -> None:
         raise ModelError(f"{source.name} is the wrong model: its SHA-256 is {found}, not {pinned}")
 
 
-def _sha256_from(variable: str) -> str:
-    value = os.environ.get(variable)
+def _sha256_from(name: str) -> str:
+    value = variable(name)
     try:
         return parse_sha256(value) if value else ""
     except ValueError as error:
-        raise ModelError(f"${variable} can't be {value!r}: {_SHA256_FORMAT}") from error
+        raise ModelError(f"${name} can't be {value!r}: {_SHA256_FORMAT}") from error
 
 
 def _check_size(size: int, name: str) -> None:

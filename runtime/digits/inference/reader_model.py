@@ -17,6 +17,7 @@ from digits.inference.interface import (
 )
 from digits.inference.model import ORT_ERRORS, check_threads, load_session, ort_error
 from digits.inference.model_file import ModelBytes, ModelSource, load_reader
+from digits.system import denormals_flushed
 
 _MAX_BOX = 80.0  # units of 16 pixels, and a logarithm: its exponential is finite
 
@@ -74,9 +75,10 @@ class ReaderModel:
 
     def _run(self, page: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         try:
-            found: list[NDArray[np.float32]] = self._session.run(
-                [output.name for output in READER.outputs], {READER.input.name: page}
-            )
+            with denormals_flushed():
+                found: list[NDArray[np.float32]] = self._session.run(
+                    [output.name for output in READER.outputs], {READER.input.name: page}
+                )
         except ORT_ERRORS as error:
             raise ort_error("run", self.name, error) from error
         return found

@@ -31,8 +31,9 @@ class Stored(NamedTuple):
 
 def follow(
     interface: Interface, size: Size, stored: Stored, nodes: Sequence[Node], name: str
-) -> int:
-    """Compute all shapes for one size of the input. Returns the values in all activations.
+) -> tuple[int, int]:
+    """Compute all shapes for one size of the input. Returns the values in all activations, and the
+    number of products.
 
     name: what errors call the file. Raises ModelError if shapes don't fit or take too much.
     """
@@ -50,7 +51,7 @@ def follow(
     for output in interface.outputs:
         if tensors.shapes.get(output.name) != _shape(output.shape, size):
             raise ModelError(f"{name} doesn't output {output.name} of shape {output.shape}")
-    return tensors.values
+    return tensors.values, tensors.products
 
 
 def _shape(lengths: Sequence[int | str], size: Size) -> Shape:
@@ -63,7 +64,7 @@ class _Tensors:
     def __init__(self, size: Size, stored: Stored, name: str) -> None:
         self._size, self._contents, self._name = size, stored.contents, name
         self.shapes: dict[str, Shape] = {"": ()}  # an input that is left out
-        self._weights = self._products = self._live = self.values = 0
+        self._weights = self._live = self.values = self.products = 0
 
     def add(self, tensor: str, shape: Shape) -> None:
         """Add a tensor. Raises ModelError if it can't be, or takes too much."""
@@ -95,7 +96,7 @@ class _Tensors:
             raise ModelError(
                 f"{self._name}: the inputs or attributes of its {node.title} don't fit"
             ) from error
-        self._products += result.products
+        self.products += result.products
         for tensor, shape in made:
             self.add(tensor, shape)
         self._check_size(result.unfolded)
@@ -111,6 +112,6 @@ class _Tensors:
             self._weights > _MAX_WEIGHTS
             or self._live + unfolded > self._size.max_live
             or self.values > self._size.max_values
-            or self._products > self._size.max_products
+            or self.products > self._size.max_products
         ):
             raise ModelError(f"{self._name} needs more memory or time than digits allows")

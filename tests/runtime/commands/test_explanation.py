@@ -50,6 +50,15 @@ def test_explain_does_not_change_json_and_csv(
     assert (tmp_path / "two.jpg").stat().st_size > 10_000
 
 
+def test_explain_picture_with_junk_in_its_exif(
+    run: Run, pictures: list[Path], tmp_path: Path
+) -> None:
+    colour = Image.open(pictures[3]).convert("RGB")
+    colour.save(tmp_path / "junk.png", exif=b"Exif\0\0" + b"junk" * 50)
+    code, out, _ = run("predict", tmp_path / "junk.png", "--explain", tmp_path / "out.png")
+    assert (code, out[0]) == (0, "3")
+
+
 def test_explain_of_blank_picture_is_not_drawn(run: Run, tmp_path: Path) -> None:
     Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
     code, out, err = run("predict", tmp_path / "blank.png", "--explain", tmp_path / "out.png")

@@ -15,8 +15,10 @@ from PIL import Image
 
 from digits.errors import PictureError
 from digits.images import decoder, limits, picture
+from digits.system import trim_memory
 from tests.robustness import bombs
 from tests.robustness.sandbox import measured
+from tests.robustness.specimens import chunk
 
 GREY = np.tile(np.arange(0, 240, 10, dtype=np.uint8), (20, 1))
 
@@ -73,6 +75,121 @@ def test_jpeg_too_many_segments() -> None:
     exif = b"\xff\xe1\0\x0bExif\0\0xxx"
     assert_refused(raw[:2] + exif * 100_000 + raw[2:], "segments before its pixels")
     assert picture.load(raw[:2] + exif * 1000 + raw[2:]).size == (9, 9)
+
+
+def test_jpeg_with_large_metadata() -> None:
+    """Pillow copies all EXIF so far for each of its segments."""
+    raw = encoded(Image.new("L", (9, 9)), "JPEG")
+    exif = b"\xff\xe1\xff\xffExif\0\0" + bytes(65_527)
+    assert_refused(raw[:2] + exif * 600 + raw[2:], "segments before its pixels")
+    assert picture.load(raw[:2] + exif * 50 + raw[2:]).size == (9, 9)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_png_with_large_metadata(before: bool) -> None:
+    raw = encoded(Image.new("L", (9, 9)), "PNG")
+    exif = chunk(b"eXIf", bytes(33 << 20))
+    place = raw.index(b"IDAT" if before else b"IEND") - 4
+    assert_refused(raw[:place] + exif + raw[place:], "more than 32 MB beside its pixels")
+    assert picture.load(raw + exif).size == (9, 9)  # behind its end
+
+
+def test_png_with_large_colour_profile() -> None:
+    raw = encoded(Image.new("L", (9, 9)), "PNG", icc_profile=bytes(2 << 20))
+    assert_refused(raw, "has a colour profile or a text of more than 1 MB")
+
+
+def test_webp_over_128_mb_is_refused() -> None:
+    raw = encoded(Image.new("L", (9, 9)), "WEBP") + bytes(128 << 20)
+    assert_refused(raw, "larger than 128 MB")
+
+
+PARTS = 2000
+GIF, PNG = b"GIF89a\x09\0\x09\0\0\0\0", encoded(Image.new("L", (9, 9)), "PNG")
+UNENDING = {
+    "GIF with zeros before its picture": GIF + bytes(PARTS) + b";",
+    "GIF with a long extension": GIF + b"!\1" + b"\1x" * PARTS + b"\0;",
+    "JPEG with filling": b"\xff\xd8" + b"\xff" * PARTS,
+    "PNG with empty chunks": PNG[:33] + chunk(b"IDAT", b"") * PARTS + PNG[33:],
+    "PPM with blanks": b"P5" + b" " * PARTS,
+    "BigTIFF with one tag": b"II+\0\x08\0\0\0"
+    + struct.pack("<QQ", 16, PARTS)
+    + struct.pack("<HHQQ", 256, 4, 1, 9) * PARTS,
+}
+
+
+@pytest.mark.parametrize("name", UNENDING)
+def test_too_many_parts_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow reads them one by one, in Python; a whole file of them would take minutes."""
+    monkeypatch.setattr(decoder, "_MAX_READS", PARTS // 2)
+    with pytest.raises(PictureError, match="it has more parts than programs write"):
+        picture.load(UNENDING[name])
+
+
+def test_many_parts_are_read() -> None:
+    raw = PNG[:33] + chunk(b"IDAT", b"") * 100_000 + PNG[33:]
+    assert picture.load(raw).size == (9, 9)
+
+
+@pytest.mark.parametrize("kind", [1, 3, 4])
+def test_tiff_with_many_strips_is_refused(kind: int) -> None:
+    """Pillow makes a few Python objects for each, before it knows the picture's size."""
+    raw = bombs.grey_tiff(9, 9, (273, kind, 1 << 20, 100)) + bytes(4 << 20)
+    assert_refused(raw, "too many tags, or values of one")
+
+
+@pytest.mark.parametrize(("tag", "kind"), [(258, 3), (282, 5), (301, 4)])
+def test_tiff_tag_with_many_values_is_refused(tag: int, kind: int) -> None:
+    raw = bombs.tiff((256, 4, 1, 9), (257, 4, 1, 9), (tag, kind, 1 << 20, 8), tail=bytes(8 << 20))
+    assert_refused(raw, "too many tags, or values of one")
+
+
+def test_tiff_with_many_tags_is_refused() -> None:
+    tags = struct.pack("<HHQQ", 256, 4, 1, 9) * 70_000
+    raw = b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 70_000) + tags
+    assert_refused(raw, "too many tags, or values of one")
+
+
+def test_large_bytes_in_a_tiff_are_no_reason_to_refuse_it() -> None:
+    """Photoshop keeps layers in such a tag."""
+    raw = encoded(Image.fromarray(GREY), "TIFF", tiffinfo={37724: bytes(1 << 20)})
+    np.testing.assert_array_equal(picture.load(raw).pixels, GREY)
+
+
+def test_tiff_strip_that_takes_more_memory_than_the_picture() -> None:
+    """libtiff decodes a whole strip, here 16 bits of four channels, before Pillow reduces it."""
+    bits = 8 + 2 + 12 * 9 + 4
+    tags = [(256, 4, 1, 10_000), (257, 4, 1, 10_000), (258, 3, 4, bits), (259, 3, 1, 8)]
+    tags += [(262, 3, 1, 5), (273, 4, 1, bits + 8), (277, 3, 1, 4), (278, 4, 1, 10_000)]
+    raw = bombs.tiff(*tags, (279, 4, 1, 100), tail=struct.pack("<4H", 16, 16, 16, 16) + bytes(100))
+    assert_refused(raw, "strips or tiles of more than 400 MB")
+
+
+def test_tiff_tile_that_takes_more_memory_than_the_picture() -> None:
+    base = [(256, 4, 1, 9000), (257, 4, 1, 9000), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1)]
+    tiles = [(322, 4, 1, 25_000), (323, 4, 1, 25_000), (324, 4, 1, 200), (325, 4, 1, 40)]
+    assert_refused(bombs.tiff(*base, *tiles, tail=bytes(300)), "tiles of more than 400 MB")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [1, 65_535])
+def test_memory_of_large_ppm(most: int, tmp_path: Path) -> None:
+    (tmp_path / "large.ppm").write_bytes(b"P6 5000 5000 %d\n" % most)
+    os.truncate(tmp_path / "large.ppm", 25_000_000 * (3 if most < 256 else 6) + 20)  # sparse
+    trim_memory()  # what is free could be used unseen
+    with measured() as usage:
+        picture.load(tmp_path / "large.ppm")
+    assert usage.megabytes < 200  # four bytes for each pixel, and a band
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(250_000, 100), (5000, 5000)])
+def test_memory_of_large_picture_with_transparency(size: tuple[int, int]) -> None:
+    raw = encoded(Image.new("RGBA", size), "PNG", compress_level=1)
+    trim_memory()
+    with measured() as usage:
+        picture.load(raw)
+    assert usage.megabytes < 200
 
 
 def test_file_over_512_mb_is_refused(tmp_path: Path) -> None:

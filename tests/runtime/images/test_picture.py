@@ -16,6 +16,7 @@ from PIL import Image
 
 from digits.errors import PictureError
 from digits.images import picture
+from digits.images.grey import to_grey
 
 # Ten rows and twenty columns: a dark block in the upper left of a light page.
 GREY = np.full((10, 20), 230, np.uint8)
@@ -76,6 +77,22 @@ def test_exif_orientation_nearly_square() -> None:
     exif[0x0112] = 6
     raw = encoded(Image.new("L", (384, 383)), "JPEG", exif=exif)
     assert picture.load(raw, 64).size == (383, 384)  # decoded at an eighth it is square
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_junk_in_exif_says_nothing(format: str) -> None:
+    raw = encoded(Image.new("L", (9, 5)), format, exif=b"Exif\0\0" + b"junk" * 50)
+    assert picture.load(raw).size == (9, 5)
+
+
+@pytest.mark.parametrize("factor", [1, 3, 7])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "F"])
+def test_wide_picture_is_reduced_as_a_tall_one(mode: str, factor: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (11, 1303, 4), dtype=np.uint8)
+    image = Image.fromarray(noise[..., 0].astype(np.float32)) if mode == "F" else None
+    image = image or Image.fromarray(noise[..., : len(mode)])
+    tall = to_grey(image.transpose(Image.Transpose.TRANSPOSE), factor)
+    np.testing.assert_array_equal(to_grey(image, factor), tall.T)
 
 
 @pytest.mark.parametrize("source", [b"", io.BytesIO()])
@@ -320,6 +337,7 @@ def test_memory_of_large_picture() -> None:
     code = """
 import numpy as np
 from digits.images import picture
+from digits.images.grey import to_grey
 
 def peak():
     with open("/proc/self/status") as status:

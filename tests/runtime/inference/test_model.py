@@ -20,7 +20,9 @@ from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model, open_session
-from digits.inference.model_file import BUNDLED
+from digits.inference.model_file import BUNDLED, ModelBytes
+from digits.system import FLUSHES_DENORMALS
+from tests.robustness import forgery
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +205,46 @@ def test_graph_that_fails_to_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(with_metadata(other))
     with pytest.raises(ModelError, match="onnxruntime can't"):
         Model(tmp_path / "broken.onnx")
+
+
+def denormal_network(channels: int) -> bytes:
+    """A network that reads a 3, unless denormal numbers are 0: then all digits are as likely."""
+    weights = {
+        "w": np.full((channels, 1, 1, 1), 1e-20),
+        "b": np.zeros(channels),
+        "small": np.full(1, 1e-22),
+        "large": np.full(1, 1e38),
+        "sum": np.eye(10)[:, 3:4] * np.ones(channels * 784),
+        "none": np.zeros(10),
+    }
+    node = helper.make_node
+    return forgery.sealed(
+        forgery.network(
+            node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
+            node("Conv", ["pixels", "w", "b"], ["tiny"], kernel_shape=[1, 1]),
+            node("Relu", ["tiny"], ["first"]),  # so that the factors aren't folded into one
+            node("Mul", ["first", "small"], ["denormal"]),
+            node("Relu", ["denormal"], ["second"]),
+            node("Mul", ["second", "large"], ["visible"]),
+            node("Flatten", ["visible"], ["flat"], axis=1),
+            node("Gemm", ["flat", "sum", "none"], ["logits"], transB=1),
+            node("Softmax", ["logits"], ["probabilities"], axis=1),
+            **{name: values.astype(np.float32) for name, values in weights.items()},
+        )
+    )
+
+
+@pytest.mark.skipif(not FLUSHES_DENORMALS, reason="needs x86-64 and Linux")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_denormal_numbers_cost_a_large_network_no_time(batch: int, threads: int) -> None:
+    """Each would take an Intel processor 100 times as long: seconds for a digit."""
+    images = np.full((batch, 28, 28), 255, np.uint8)
+    for channels, expected in ((1, 1.0), (600, 0.1)):  # a small network is quick even so
+        model = Model(ModelBytes("it", denormal_network(channels)), threads)
+        assert model.probabilities(images)[:, 3] == pytest.approx(expected)
+    # The caller's numbers stay what they are.
+    assert (np.full(8, 1e-40, np.float32) * np.float32(0.5) > 0).all()
 
 
 class FailingSession:

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.interface import PAGE_MAX_PIXELS, PAGE_MAX_SIDE, SYMBOLS
 from digits.inference.model_file import BUNDLED_READER, ModelBytes, inspect, read_file
 from digits.inference.reader_model import Maps, ReaderModel, run_maps
+from digits.system import FLUSHES_DENORMALS
 from tests.robustness import forgery
 
 RAW = Path(BUNDLED_READER).read_bytes()
@@ -32,6 +34,24 @@ def noise(height: int, width: int) -> np.ndarray:
 def assert_equal(found: Maps, expected: Maps) -> None:
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.skipif(not FLUSHES_DENORMALS, reason="needs x86-64 and Linux")
+def test_denormal_numbers_cost_no_time() -> None:
+    factors = {"small": np.full(1, 1e-20), "large": np.full(1, 1e38)}
+    forged = forgery.reader(
+        helper.make_node("Mul", ["pixels", "small"], ["tiny"]),
+        helper.make_node("Relu", ["tiny"], ["first"]),  # so that no factors are combined
+        helper.make_node("Mul", ["first", "small"], ["denormal"]),
+        helper.make_node("Relu", ["denormal"], ["second"]),
+        helper.make_node("Mul", ["second", "large"], ["visible"]),
+        **{name: values.astype(np.float32) for name, values in factors.items()},
+    )
+    [centres] = [node for node in forged.graph.node if node.output[0] == "centres"]
+    centres.input[0] = "visible"
+    reader = ReaderModel(ModelBytes("it", forgery.sealed_reader(forged)))
+    assert not reader.maps(np.full((32, 32), 1, np.uint8)).centres.any()
+    assert (np.full(8, 1e-40, np.float32) * np.float32(0.5) > 0).all()
 
 
 def test_bundled_reader_is_small() -> None:

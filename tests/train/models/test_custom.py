@@ -110,6 +110,11 @@ def test_register_missing_class(tiny: Path, name: str, complaint: str) -> None:
         ),
         ("\n\nclass Tiny(", r"line 3: SyntaxError: .*\("),
         ("import sys\nsys.exit(3)", "line 2: SystemExit: 3"),
+        ("\nraise BaseException('no')", "can't be run: line 2: BaseException: no"),
+        (
+            TINY.replace("super()", "raise GeneratorExit('no')\n        super()"),
+            "can't be instantiated: line 14: GeneratorExit: no",
+        ),
         ("\0", "can't be run: .*null byte"),
         ("\udcff", "can't be run: .*SyntaxError"),
         ("raise ValueError('one\\ntwo')", "line 1: ValueError: one$"),
@@ -137,6 +142,12 @@ def test_register_invalid_file(tmp_path: Path, text: str, complaint: str) -> Non
     assert str(raised.value).startswith(str(path))
     assert "\n" not in str(raised.value)
     assert "tiny" not in models.ARCHITECTURES
+
+
+def test_ctrl_c_in_a_file_stops(tmp_path: Path) -> None:
+    (tmp_path / "tiny.py").write_text("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        models.register(f"{tmp_path}/tiny.py:Tiny")
 
 
 @pytest.mark.parametrize("file", ["missing.py", ".", "a\0b.py"])

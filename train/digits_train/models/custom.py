@@ -46,7 +46,9 @@ def load(spec: str) -> type[Network]:
         check(found())
     except ModelError as error:
         raise ModelError(f"{spec} can't be exported: {error}") from error
-    except Exception as error:  # anything, because the file isn't ours
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # anything, because the file isn't ours
         raise DigitsError(f"{spec} can't be instantiated: {_cause(error, path)}") from error
     return found
 
@@ -57,7 +59,9 @@ def _run(path: Path) -> ModuleType:
     sys.modules[module.__name__] = module  # where PyTorch and dataclasses look up a class's module
     try:
         exec(compile(path.read_bytes(), path, "exec"), vars(module))
-    except (Exception, SystemExit) as error:  # anything, because the file isn't ours
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # anything, because the file isn't ours
         raise DigitsError(f"{path} can't be run: {_cause(error, path)}") from error
     return module
 
