@@ -77,7 +77,7 @@ def test_subpackages_have_no_import_cycle() -> None:
 
 
 def test_serve_extra_imported_only_by_serve() -> None:
-    extra = {"starlette", "uvicorn", "httptools", "python_multipart", "prometheus_client"}
+    extra = {"starlette", "uvicorn", "httptools", "prometheus_client"}
     extra |= {"pydantic", "annotated_types"}
     runtime = ROOT / "runtime" / "digits"
     for file in sorted(set(runtime.rglob("*.py")) - set(runtime.glob("serve/*.py"))):
@@ -96,6 +96,11 @@ def test_system_specific_modules_imported_only_by_system() -> None:
     for folder in ("runtime", "train", "export"):
         for file in set(ROOT.glob(f"{folder}/**/*.py")) - {ROOT / "runtime/digits/system.py"}:
             assert not imports(file) & {"ctypes", "fcntl", "resource", "select"}, file
+
+
+def test_matplotlib_is_imported_only_with_its_own_settings() -> None:
+    for file in ROOT.glob("train/**/*.py"):
+        assert "matplotlib" not in imports(file) or file.name == "plots.py", file
 
 
 def test_import_of_cli_loads_no_heavy_module() -> None:

@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +68,24 @@ def test_incomplete_tls_handshake_times_out(certificate: tuple[Path, Path]) -> N
         socket.create_connection(("127.0.0.1", server.port), timeout=30) as silent,
     ):
         assert silent.recv(65536) == b""
+
+
+def test_connections_without_handshake_count(certificate: tuple[Path, Path]) -> None:
+    """They make room for others, and none of them is left."""
+    cert, key = map(str, certificate)
+    options = ("--ssl-certfile", cert, "--ssl-keyfile", key, "--max-connections", "20")
+    with served(*options) as server, ExitStack() as silent:
+        clients = [
+            silent.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            for _ in range(200)
+        ]
+        client = http.client.HTTPSConnection(
+            "localhost", server.port, context=ssl.create_default_context(cafile=cert)
+        )
+        client.request("GET", "/metrics")
+        assert b'reason="crowded_out"' in client.getresponse().read()
+        client.close()
+        assert all(one.recv(65536) == b"" for one in clients[:100])
 
 
 @pytest.mark.parametrize("files", [("cert",), ("key", "key"), ("none", "key"), ("key", "cert")])

@@ -12,6 +12,7 @@ middleware     for every request: time limit, metrics, id, security headers
 access         allowed hosts and the token
 refusals       errors as responses
 body           reads bodies and uploads, within limits
+form           the picture in a form
 v2             the Open Inference Protocol: tensors in, tensors out
 batcher        dynamic batching of tensors
 picture_queue  queue and batches of pictures for the processes that read them

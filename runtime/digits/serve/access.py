@@ -2,14 +2,16 @@
 
 import hmac
 import ipaddress
+import re
 import socket
 from collections.abc import Collection
-from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from digits.serve.refusals import error_response
+
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::[0-9]*)?", re.ASCII)
 
 HEALTH = "/v2/health/"  # needs no known host and no token
 
@@ -30,7 +32,6 @@ class AllowedHosts:
         self._names = {"localhost", machine, f"{machine}.local", *names}
         self._suffixes = tuple(name[1:] for name in names if name.startswith("*."))
         self._any = "*" in names
-        self._knows = lru_cache(256)(self._find)  # most requests are for the same host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._any and not scope["path"].startswith(HEALTH):
@@ -41,10 +42,11 @@ class AllowedHosts:
                 return
         await self._app(scope, receive, send)
 
-    def _find(self, header: bytes) -> bool:
-        host = header.decode("latin-1").lower()
-        name = host.partition("]")[0].removeprefix("[") if "[" in host else host.partition(":")[0]
-        name = name.removesuffix(".")
+    def _knows(self, header: bytes) -> bool:
+        found = _HOST.fullmatch(header.decode("latin-1").lower())
+        if not found:
+            return False
+        name = (found[1] or found[2]).removesuffix(".")
         return name in self._names or name.endswith(self._suffixes) or _is_address(name)
 
 

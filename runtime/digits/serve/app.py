@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from typing import Literal
@@ -23,7 +24,8 @@ from digits.inference.reader_model import ReaderModel
 from digits.serve import metrics, pages, pictures, v2
 from digits.serve.access import AllowedHosts, BearerToken
 from digits.serve.batcher import Batcher
-from digits.serve.body import BodyReader, read_upload
+from digits.serve.body import BodyReader, client_of
+from digits.serve.form import read_upload
 from digits.serve.metrics import Metrics
 from digits.serve.middleware import LOG, RequestMiddleware, request_id
 from digits.serve.picture_queue import PictureQueue
@@ -138,6 +140,8 @@ class _Service:
         self._name = settings.model_name or classifier.model.metadata.architecture
         self._version = settings.model_version
         self._bodies = BodyReader(settings)
+        # One: a thread that parses stops the event loop for as long, and several of them longer.
+        self._parser = ThreadPoolExecutor(1, "json")
         self._batcher = Batcher(classifier.model, settings, metrics)
         self._pictures = PictureQueue(partial(start_worker, classifier), settings, metrics)
         self._openapi: Response | None = None
@@ -213,7 +217,9 @@ class _Service:
             if len(body) < _INLINE_BYTES:
                 asked = v2.parse_request(body, length, max_batch)
             else:
-                asked = await asyncio.to_thread(v2.parse_request, body, length, max_batch)
+                asked = await asyncio.get_running_loop().run_in_executor(
+                    self._parser, v2.parse_request, body, length, max_batch
+                )
         rows = await self._batcher.probabilities(asked.images)
         confidences = rows.max(1)
         self._metrics.count_digits(
@@ -232,15 +238,16 @@ class _Service:
         frame = request.query_params.get("frame", "false")
         if frame not in ("true", "false"):
             raise HTTPException(422, "frame must be true or false")
-        await self._pictures.wait_for_room()  # before its body takes memory
+        client = client_of(request)
+        await self._pictures.wait_for_room(client)  # before its body takes memory
         max_bytes = self._settings.max_form_bytes + self._settings.max_picture_bytes
         async with self._bodies.read(request, max_bytes) as body:
-            name, content = await read_upload(request, body)
+            name, content = read_upload(request.headers.get("content-type", ""), body)
             if len(content) > self._settings.max_picture_bytes:
                 most = self._settings.max_picture_bytes
                 raise Refused(413, f"a picture may have at most {most:,} bytes")
             upload = Upload(command, name, content, frame == "true")
-            answer = await self._pictures.answer(upload)
+            answer = await self._pictures.answer(upload, client)
         self._metrics.count_digits(command, answer.confidences, answer.unsure)
         return Response(answer.text, media_type="application/json")
 

@@ -1,11 +1,10 @@
 """Reads what a client sends, within limits: nothing goes to disk, slow clients have their time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from digits.serve.limits import Limits
@@ -19,10 +18,14 @@ _CLOSE = {"connection": "close"}
 
 
 class BodyReader:
-    """Reads bodies; all those in memory at the same time share `max_total_bytes`."""
+    """Reads bodies; all those in memory at the same time share `max_total_bytes`.
+
+    One client gets at most half of it, so that it can't keep out others.
+    """
 
     def __init__(self, limits: Limits) -> None:
-        self._limits, self._free = limits, limits.max_total_bytes
+        self._limits = limits
+        self._held: Counter[str] = Counter()  # bytes by client
 
     @asynccontextmanager
     async def read(self, request: Request, max_bytes: int) -> AsyncIterator[bytes]:
@@ -32,6 +35,7 @@ class BodyReader:
         body is longer than max_bytes, 415 when it is compressed, 429 when no memory is left.
         """
         body = bytearray()
+        client = client_of(request)
         try:
             try:
                 async with asyncio.timeout(self._limits.body_timeout):
@@ -42,7 +46,7 @@ class BodyReader:
                 raise Refused(400, "the client went away", reason="client_gone") from error
             yield bytes(body)
         finally:
-            self._free += len(body)
+            self._hold(client, -len(body))
 
     async def _receive(self, request: Request, body: bytearray, max_bytes: int) -> None:
         if request.headers.get("content-encoding", "identity") != "identity":
@@ -53,45 +57,30 @@ class BodyReader:
         max_drained = max_bytes if asks else _DRAIN_FACTOR * max_bytes
         if announced.isdigit() and int(announced) > max_drained:
             raise too_large
-        received = 0
+        client, received = client_of(request), 0
         async for chunk in request.stream():
             received += len(chunk)
             if received > max_drained:
                 raise too_large
             if received > max_bytes:
-                self._free += len(body)
+                self._hold(client, -len(body))
                 body.clear()
                 continue
             body += chunk
-            self._free -= len(chunk)
-            if self._free < 0:
+            self._hold(client, len(chunk))
+            total = self._limits.max_total_bytes
+            if self._held.total() > total or self._held[client] > max(total // 2, max_bytes):
                 message = "too many requests at the same time"
                 raise Refused(429, message, _CLOSE | {"retry-after": "1"}, "memory_full")
         if received > max_bytes:
             raise too_large
 
+    def _hold(self, client: str, size: int) -> None:
+        self._held[client] += size
+        if not self._held[client]:
+            del self._held[client]
 
-async def read_upload(request: Request, body: bytes) -> tuple[str, bytes]:
-    """The name of the picture's file, which may be empty, and the picture: the body or a form's.
 
-    Raises Refused: 400 for a broken form, 422 for one that doesn't have one file.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "multipart/form-data":
-        return "", body
-
-    async def stream() -> AsyncGenerator[bytes]:
-        yield body
-
-    parser = MultiPartParser(request.headers, stream(), max_files=1, max_fields=8)
-    parser.spool_max_size = len(body)  # a larger file would go to the disk
-    try:
-        form = await parser.parse()
-    except (MultiPartException, ValueError) as error:
-        raise Refused(400, f"the form is broken: {error}") from error
-    files = [value for value in form.values() if isinstance(value, UploadFile)]
-    if not files and not body.rstrip().endswith(b"--"):
-        raise Refused(400, "the form is broken: it ends too early")
-    if not files:
-        raise Refused(422, "the form has no file")
-    return files[0].filename or "", await files[0].read()
+def client_of(request: Request) -> str:
+    """The address that a request comes from, or "" on a Unix socket."""
+    return request.client.host if request.client else ""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import typer
 
 from digits.commands import options
-from digits.errors import DigitsError
 from digits.serve.settings import Settings
+from digits.system import refuse_empty_variables
 
 _CONTEXT = {"auto_envvar_prefix": "DIGITS", "help_option_names": ["-h", "--help"]}
 
@@ -26,8 +26,7 @@ def parse(arguments: Sequence[str], prog_name: str) -> Settings | None:
     # Kubernetes gives every container a DIGITS_PORT=tcp://… where a service is called `digits`.
     if os.environ.get("DIGITS_PORT", "").startswith("tcp://"):
         del os.environ["DIGITS_PORT"]
-    if os.environ.get("DIGITS_TOKEN") == "":  # Typer would take it for none, and let everybody in
-        raise DigitsError("$DIGITS_TOKEN is empty; set a token, or unset the variable")
+    refuse_empty_variables()  # Typer would take an empty token for none, and let everybody in
     command = options.make_app()
     command.command(context_settings=_CONTEXT)(Settings)
     settings = typer.main.get_command(command).main(

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import ssl
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Mapping
 from typing import Any
 
+import httptools
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -66,12 +69,21 @@ class LimitedProtocol(HttpToolsProtocol):
         self._spare = False
         self._extra = 0  # bytes of this request that are not its body
         self._deadline = 0.0  # of the head that is being sent
+        self._refusal = b""  # of what can't be read, to be sent after the answers before it
         self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        admitted = self in self.connections
         super().connection_made(transport)
         # pause_writing: there is something unsent. asyncio's TLS takes 0 for always, and hangs.
         transport.set_write_buffer_limits(high=1, low=0)
+        if not admitted:
+            self.admit(transport)
+
+    def admit(self, transport: asyncio.Transport) -> None:
+        """Count the connection, and make room for it or close it if there are too many."""
+        self.transport = transport
+        self.connections.add(self)
         if len(self.connections) > self._max_connections and self._idle:
             # Clients that hold idle connections must not keep out others.
             next(iter(self._idle))._abort("crowded_out")
@@ -82,19 +94,46 @@ class LimitedProtocol(HttpToolsProtocol):
             self._close("too_many_connections", _TOO_MANY_CONNECTIONS)
 
     def data_received(self, data: bytes) -> None:
+        if self._refusal:
+            return
         self._extra += len(data)
-        super().data_received(data)
-        if self.transport.is_closing():
+        self._unset_keepalive_if_required()
+        self._parse(data)
+        if self._refusal or self.transport.is_closing():
             return
         if self._extra > self._limits.max_header_bytes:
             self._close("large_head", _LARGE_HEAD)
         elif self.cycle is None or self.cycle.response_complete:
             self._await_head()
 
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            # llhttp takes what follows for another protocol. A server may ignore the offer (RFC
+            # 9110, 7.8): the request is read again without it.
+            start = f"{self.scope['method']} ".encode() + self.url
+            lines = [f"HTTP/{self.parser.get_http_version()}".encode()]
+            lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+            self.parser = httptools.HttpRequestParser(self)
+            self._parse(start + b" " + b"\r\n".join([*lines, b"", data[offer.args[0] :]]))
+        except httptools.HttpParserError:
+            if not self._refusal and not self.transport.is_closing():
+                self._close("no_http", _NOT_HTTP)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Return whether it stays open: a client that has sent all still gets its answers."""
+        if self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+            return True
+        return bool(self._refusal)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._idle.pop(self, None)
         super().connection_lost(exc)
-        self.resume_writing()
+        self._unset_keepalive_if_required()
+        if self._unread:
+            self._unread.cancel()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -107,34 +146,45 @@ class LimitedProtocol(HttpToolsProtocol):
             self._unread.cancel()
             self._unread = None
 
-    def send_400_response(self, msg: str) -> None:
-        if not self.transport.is_closing():
-            self._close("no_http", _NOT_HTTP)
-
     def on_headers_complete(self) -> None:
         head = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if head > self._limits.max_header_bytes:
             self._close("large_head", _LARGE_HEAD)
             raise ValueError("nothing more is read")
-        if len(self.pipeline) >= _PIPELINED:
-            raise ValueError("too many requests at once")  # which uvicorn answers with 400
+        method = self.parser.get_method()
+        codings = b",".join(value for name, value in self.headers if name == b"transfer-encoding")
+        is_readable = codings.strip().lower() in (b"", b"chunked") and method != b"CONNECT"
+        if not is_readable or len(self.pipeline) >= _PIPELINED:
+            raise ValueError("it gets 400")
+        if self.parser.should_upgrade():
+            self.scope["method"] = method.decode()
+            return
         self._deadline = 0.0
         self._idle.pop(self, None)
         if self._spare and not self.url.startswith(HEALTH.encode()):
             self.app = self._refuse_connection
         super().on_headers_complete()
+        self.headers = []  # trailers are no headers
 
     def on_body(self, body: bytes) -> None:
-        self._extra -= len(body)
+        # Twice: each byte may bring one of chunks' framing.
+        self._extra = max(0, self._extra - 2 * len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._extra = 0
-        super().on_message_complete()
+        if not self.parser.should_upgrade():
+            self._extra = 0
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        is_last = not self.pipeline
         super().on_response_complete()
-        if not self.transport.is_closing() and self.cycle.response_complete:
+        if self.transport.is_closing():
+            return
+        if is_last and self._refusal:
+            self.transport.write(self._refusal)
+            self.transport.close()
+        elif self.cycle.response_complete:
             self._idle[self] = None
 
     def timeout_keep_alive_handler(self) -> None:
@@ -152,15 +202,42 @@ class LimitedProtocol(HttpToolsProtocol):
         )
 
     def _close(self, reason: str, answer: bytes) -> None:
+        """Refuse what has arrived last, after the answers to the requests before it."""
         self._metrics.count_refusal(reason)
-        self.transport.write(answer)
-        self.transport.close()
+        if self.pipeline:
+            if self.pipeline[0][0].more_body:  # this is the request
+                self.pipeline.popleft()
+        elif self.cycle is None or self.cycle.more_body or self.cycle.response_complete:
+            self.transport.write(answer)
+            self.transport.close()
+            return
+        self._refusal = answer
 
     def _abort(self, reason: str) -> None:
         self._metrics.count_refusal(reason)
         self._idle.pop(self, None)
         self.connections.discard(self)  # it makes room at once
         self.transport.abort()
+
+
+class TlsProtocol(SSLProtocol):
+    """The TLS of an HTTP connection, which counts before the handshake, unlike asyncio's own."""
+
+    max_size = 64 << 10  # bytes of a buffer, which asyncio gives 256 KB
+
+    def __init__(self, context: ssl.SSLContext, **options: Any) -> None:
+        self._http = http = LimitedProtocol(**options)
+        super().__init__(http.loop, http, context, None, server_side=True)  # type: ignore[arg-type]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._http.admit(transport)
+        if not transport.is_closing():
+            super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # type: ignore[override]
+        if self._http.flow is None:  # there was no handshake
+            self._http.connection_lost(exc)
+        super().connection_lost(exc)
 
 
 IdleConnections = dict[LimitedProtocol, None]  # the longest idle first

@@ -41,7 +41,7 @@ class Limits:
     ] = 128 << 20
     max_header_bytes: Annotated[
         int, _number("BYTES", "Size of a request's headers.", least=1024)
-    ] = 256 << 10
+    ] = 32 << 10
     # a quarter of what other commands accept, as the server reads several at once
     max_pixels: Annotated[
         int, _number("PIXELS", "Width times height of a picture.", 100_000_000)

@@ -1,7 +1,7 @@
 """A queue of pictures for the processes that read them, in batches."""
 
 import asyncio
-from collections import deque
+from bisect import insort
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,10 +22,11 @@ _SHARED_BYTES = 256 << 10  # of a picture that is likely to be read quickly
 
 
 class _Waiting:
-    """A queued picture. alone: whether it must not share a batch."""
+    """A queued picture. turn: those of a client rise. alone: whether it must not share a batch."""
 
-    def __init__(self, upload: Upload, answer: asyncio.Future[Answer]) -> None:
-        self.upload, self.answer = upload, answer
+    def __init__(self, upload: Upload, client: str, turn: int) -> None:
+        self.upload, self.client, self.turn = upload, client, turn
+        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.alone = upload.command == "read" or len(upload.content) > _SHARED_BYTES
 
 
@@ -67,7 +68,9 @@ class _Pool:
 class PictureQueue:
     """Reads pictures in processes, one per core. Belongs to one event loop.
 
-    A process, unlike a thread, can be stopped while it decodes, and frees all its memory.
+    A process, unlike a thread, can be stopped while it decodes, and frees all its memory. Clients
+    take turns, and each gets at most half of the queue.
+
     start_worker: starts a process that runs `pictures.answer`.
     """
 
@@ -77,36 +80,45 @@ class PictureQueue:
         # On Linux a process ends with the thread that started it, so these live as long.
         self._threads = ThreadPoolExecutor(limits.workers, "pictures")
         self._free = limits.workers
-        self._queue: deque[_Waiting] = deque()
+        self._queue: list[_Waiting] = []  # sorted by turn
+        self._turn = 0  # of the last picture that has left it
         self.waiting = 0  # pictures, including those being read
 
-    async def answer(self, upload: Upload) -> Answer:
-        """Answer a picture.
+    async def answer(self, upload: Upload, client: str = "") -> Answer:
+        """Answer a client's picture.
 
         Raises ModelError, and Refused: the answer's own status unless that is 200, 429 if the
         queue is full, 503 if the picture takes too much time or memory.
         """
-        await self.wait_for_room()
-        future = asyncio.get_running_loop().create_future()
+        await self.wait_for_room(client)
+        turn = max([self._turn, *(other.turn + 1 for other in self._of(client))])
+        waiting = _Waiting(upload, client, turn)
         self.waiting += 1
-        self._queue.append(_Waiting(upload, future))
+        insort(self._queue, waiting, key=lambda one: one.turn)
         self._begin()
-        answer: Answer = await future
+        answer = await waiting.answer
         if answer.status != 200:
             reason = "too_many_pixels" if answer.status == 413 else "no_picture"
             raise Refused(answer.status, answer.text, reason=reason)
         return answer
 
-    async def wait_for_room(self) -> None:
-        """Raises Refused if the queue is full, after a pause.
+    async def wait_for_room(self, client: str = "") -> None:
+        """Raises Refused if the queue, or the client's half of it, is full, after a pause.
 
         Clients that retry at once would otherwise use the time needed for reading pictures.
         """
-        if self.waiting >= self._limits.max_queued_pictures:
+        if self._is_full(client):
             await asyncio.sleep(_PAUSE)
-        if self.waiting >= self._limits.max_queued_pictures:
+        if self._is_full(client):
             message = "too many pictures are waiting"
             raise Refused(429, message, {"retry-after": "1"}, "pictures_queue_full")
+
+    def _is_full(self, client: str) -> bool:
+        most = self._limits.max_queued_pictures
+        return self.waiting >= most or 2 * len(self._of(client)) >= most
+
+    def _of(self, client: str) -> list[_Waiting]:
+        return [waiting for waiting in self._queue if waiting.client == client]
 
     async def replace(self, start_worker: StartWorker) -> None:
         """Read the next pictures with processes of another model.
@@ -137,13 +149,14 @@ class PictureQueue:
                 self._threads.submit(self._work, loop, self._pool, batch)
 
     def _next_batch(self) -> list[_Waiting]:
-        """The oldest pictures: as few as spread the queue over all free processes."""
+        """The next pictures: as few as spread the queue over all free processes."""
         most = min(_SHARED, -(-len(self._queue) // self._free))
         batch: list[_Waiting] = []
         while self._queue and len(batch) < most:
             if batch and (self._queue[0].alone or batch[0].alone):
                 break
-            waiting = self._queue.popleft()
+            waiting = self._queue.pop(0)
+            self._turn = waiting.turn
             if waiting.answer.done():  # the client has disconnected
                 self.waiting -= 1
             else:
@@ -200,5 +213,5 @@ class PictureQueue:
                 waiting.answer.set_exception(outcome)
             else:
                 waiting.answer.set_result(outcome[number])
-        self._queue.extendleft(reversed(again))
+        self._queue[:0] = again
         self._begin()

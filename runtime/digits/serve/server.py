@@ -1,6 +1,7 @@
 """The socket, the signals, uvicorn."""
 
 import asyncio
+import gc
 import ipaddress
 import logging
 import os
@@ -18,12 +19,13 @@ from digits import system
 from digits.errors import DigitsError
 from digits.serve import addresses
 from digits.serve.app import App
-from digits.serve.connection import IdleConnections, LimitedProtocol
+from digits.serve.connection import IdleConnections, LimitedProtocol, TlsProtocol
 from digits.serve.settings import Settings
 from digits.terminal import print_stderr
 
-# Connections that wait to be accepted; asyncio takes as many at a time, each of which is a file.
-_BACKLOG, _SMALL_BACKLOG = 1000, 100
+_BACKLOG = 1000  # connections that wait to be accepted
+_ACCEPTED = 50  # how many asyncio accepts at a time
+_OTHER_FILES = 6 * _ACCEPTED  # connections that are being accepted or closed, and all else
 
 
 def serve(settings: Settings) -> None:
@@ -45,6 +47,10 @@ def serve(settings: Settings) -> None:
             signal.signal(number, stop)
         if not sys.stderr.isatty():  # a terminal sends SIGHUP when it is closed
             system.on_hangup(server.reload)
+        system.return_large_blocks()
+        # What would stop the event loop for 50 ms: full collections, and JSON's long integers.
+        gc.freeze()
+        sys.set_int_max_str_digits(sys.int_info.str_digits_check_threshold)
         _announce(listener, settings)
         try:
             server.run([listener])
@@ -62,40 +68,46 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.app = app
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._reloading: set[asyncio.Task[None]] = set()  # asyncio itself only has weak references
+        self._reloading: asyncio.Task[None] | None = None
+        self._outdated = False  # since the reload in progress began
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        if self.config.ssl:  # uvicorn leaves a silent client a minute for it
-            seconds = self.app.settings.header_timeout
-            listen = partial(self._loop.create_server, ssl_handshake_timeout=seconds)
-            self._loop.create_server = listen  # type: ignore[method-assign]
         await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(_BACKLOG)  # asyncio has set _ACCEPTED
 
     def reload(self) -> None:
-        """Schedule a reload of the model; from any thread or signal handler."""
+        """Schedule a reload of the model; from any thread or signal handler.
+
+        One that is in progress is followed by one more, whatever the number of calls.
+        """
         if self._loop:
             self._loop.call_soon_threadsafe(self._begin_reload)
 
     def _begin_reload(self) -> None:
-        task = asyncio.ensure_future(self.app.reload())
-        self._reloading.add(task)
-        task.add_done_callback(self._reloading.discard)
+        self._outdated = True
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.ensure_future(self._reload())
+
+    async def _reload(self) -> None:
+        while self._outdated:
+            self._outdated = False
+            await self.app.reload()
 
 
 def make_server(app: App) -> Server:
     """Make the server, which `run([socket])` starts. Raises DigitsError for a bad certificate."""
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # clients can't write into logs
     settings = app.settings
-    connections, backlog = _connection_limits(settings.max_connections)
+    context = _ssl_context(settings)
     idle: IdleConnections = {}
     config = uvicorn.Config(
         app,
         http=partial(  # type: ignore[arg-type]
-            LimitedProtocol,
+            partial(TlsProtocol, context) if context else LimitedProtocol,
             limits=settings,
             metrics=app.metrics,
-            max_connections=connections,
+            max_connections=_max_connections(settings.max_connections),
             idle=idle,
         ),
         ws="none",
@@ -105,12 +117,10 @@ def make_server(app: App) -> Server:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        backlog=backlog,
+        backlog=_ACCEPTED,
         timeout_keep_alive=settings.keepalive_timeout,  # type: ignore[arg-type]
         timeout_graceful_shutdown=int(settings.body_timeout + settings.answer_timeout) or 1,
     )
-    config.load()
-    config.ssl = _ssl_context(settings)
     return Server(config, app)
 
 
@@ -225,18 +235,15 @@ def _url(scheme: str, address: str, port: int) -> str:
     return f"{scheme}://{host}:{port}/"
 
 
-def _connection_limits(wanted: int) -> tuple[int, int]:
-    """How many connections there may be, and how many may wait to be accepted.
+def _max_connections(wanted: int) -> int:
+    """As many as wanted, or as the system lets a process have files, less what it needs itself.
 
-    As many as wanted, or as the system lets a process have files, less what it needs itself.
     Raises DigitsError when that leaves none.
     """
-    files = wanted + 3 * _BACKLOG
-    allowed = system.raise_file_limit(files)
-    backlog = _BACKLOG if allowed >= files else _SMALL_BACKLOG
-    if allowed <= 3 * backlog:
+    allowed = system.raise_file_limit(wanted + _OTHER_FILES)
+    if allowed <= _OTHER_FILES:
         raise DigitsError(
-            f"`digits serve` needs more than {3 * backlog} open files, but only {allowed} are"
+            f"`digits serve` needs more than {_OTHER_FILES} open files, but only {allowed} are"
             " allowed: raise `ulimit -n`"
         )
-    return min(wanted, allowed - 3 * backlog), backlog
+    return min(wanted, allowed - _OTHER_FILES)

@@ -30,6 +30,9 @@ SERVER: "schemas.ServerDescription" = {
 JSON_LENGTH = "inference-header-content-length"  # where the JSON ends and the tensor begins
 
 _PIXELS = 28 * 28
+_BRACKETS = 2 * (1 + 1 + 28)  # of a digit as nested lists
+
+_SPARE = 32 << 10  # characters of JSON beside the pixels
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def parse_request(
     """
     length = len(body) if json_length is None else _length(json_length, len(body))
     try:
-        content = json.loads(body[:length])
+        content = json.loads(_text(body[:length], max_batch))
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"the request is not JSON: {error}") from error
     if not isinstance(content, dict):
@@ -108,6 +111,16 @@ def _length(text: str, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most):
         raise HTTPException(400, f"{JSON_LENGTH} must be a number of bytes, at most {most}")
     return int(text)
+
+
+def _text(content: bytes, max_batch: int) -> str:
+    """JSON's text. Raises HTTPException for what would take long to parse and stop all threads."""
+    if len(content) > _SPARE:
+        others = len(content.translate(None, b"0123456789, \t\r\n"))
+        numbers = content.count(b",")
+        if max(numbers - _PIXELS * max_batch, others - _BRACKETS * max_batch) > _SPARE:
+            raise HTTPException(413, f"the JSON has more than {max_batch} digits need")
+    return content.decode()
 
 
 def _images(content: Mapping[str, Any], tail: bytes, max_batch: int) -> NDArray[np.uint8]:

@@ -352,3 +352,106 @@ def test_pipelined_requests_are_answered_in_order(port: int) -> None:
         received = receive_until_closed(client)
         assert received.startswith(b"HTTP/1.1 404")
         assert received.count(b"HTTP/1.1 200") == 31
+
+
+CLOSE = GET[:-2] + b"connection: close\r\n\r\n"
+INFER = b"POST /v2/models/lenet5/infer HTTP/1.1\r\nhost: localhost\r\n"
+
+
+def ask(port: int, *packets: bytes, half_close: bool = False) -> bytes:
+    """Send packets; return everything received until the server closes the connection."""
+    with connect(port) as client:
+        for number, packet in enumerate(packets):
+            if number:
+                time.sleep(0.1)  # or the kernel would join them
+            client.sendall(packet)
+        if half_close:
+            client.shutdown(socket.SHUT_WR)
+        return receive_until_closed(client)
+
+
+def statuses(received: bytes) -> list[int]:
+    return [int(part[:3]) for part in received.split(b"HTTP/1.1 ")[1:]]
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+@pytest.mark.parametrize("split", [False, True])
+def test_offered_upgrade_is_ignored(port: int, protocol: bytes, split: bool) -> None:
+    """llhttp leaves the body to the other protocol, and uvicorn reads it as the next request."""
+    upgrade = b"connection: upgrade\r\nupgrade: " + protocol + b"\r\n"
+    post = INFER + upgrade + b"content-length: %d\r\n\r\n" % len(GET)
+    packets = [GET[:-2] + upgrade + b"\r\n" + post, GET + CLOSE]
+    received = ask(port, *packets) if split else ask(port, b"".join(packets))
+    assert statuses(received) == [200, 400, 200]
+    assert b"Expecting value: line 1 column 1 (char 0)" in received  # GET is not JSON
+    chunked = post.replace(b"content-length: %d" % len(GET), b"transfer-encoding: chunked")
+    received = ask(port, chunked + b"2\r\n[]\r\n0\r\n\r\n" + CLOSE)
+    assert statuses(received) == [422, 200] and b"must be an object" in received
+
+
+@pytest.mark.parametrize("target", [b"localhost:80", b"/v2"])
+def test_connect_is_refused(port: int, target: bytes) -> None:
+    assert statuses(ask(port, b"CONNECT " + target + b" HTTP/1.1\r\n\r\n")) == [400]
+    assert is_serving(port)
+
+
+def test_trailers_are_no_headers(port: int) -> None:
+    head = INFER + b"transfer-encoding: chunked\r\n\r\n"
+    trailers = b"host: evil.example\r\nx-request-id: trailer\r\nexpect: 100-continue\r\n"
+    received = ask(port, head + b"2\r\n[]\r\n0\r\n" + trailers + b"\r\n" + CLOSE)
+    assert statuses(received) == [422, 200]
+    assert b"trailer" not in received
+
+
+@pytest.mark.parametrize(
+    "codings",
+    [
+        b"",
+        b"gzip, chunked",
+        b"chunked, chunked",
+        b"gzip\r\ntransfer-encoding: chunked",
+        b"identity",
+    ],
+)
+def test_unknown_transfer_coding_is_refused(port: int, codings: bytes) -> None:
+    head = INFER + b"transfer-encoding: " + codings + b"\r\n\r\n"
+    assert statuses(ask(port, head + b"2\r\n[]\r\n0\r\n\r\n" + CLOSE)) == [400]
+
+
+@pytest.mark.parametrize(
+    ("malformed", "status"),
+    [
+        (b"\0\1 nonsense\r\n\r\n", 400),
+        (INFER + b"content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n", 400),
+        (INFER + b"transfer-encoding: chunked\r\n\r\nnonsense\r\n", 400),
+        (b"GET / HTTP/1.1\r\nx: " + b"a" * 300_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nx: " + b"a" * 300_000, 431),
+    ],
+)
+def test_malformed_request_leaves_the_answers_before_it(
+    port: int, malformed: bytes, status: int
+) -> None:
+    for count in (1, 3):
+        assert statuses(ask(port, GET * count + malformed)) == [200] * count + [status]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_client_that_sends_no_more_gets_its_answers(port: int, count: int) -> None:
+    assert statuses(ask(port, GET * count, half_close=True)) == [200] * count
+    assert statuses(ask(port, GET[:-2], half_close=True)) == []
+
+
+def test_client_that_sends_half_a_body_is_gone(server: tuple[Server, int]) -> None:
+    running, port = server
+    ask(port, INFER + b"content-length: 9\r\n\r\n[", half_close=True)
+    wait_for_connections(running, 0)
+    assert is_serving(port)
+
+
+@pytest.mark.parametrize("size", [5, 64])
+def test_small_chunks_are_no_headers(port: int, size: int) -> None:
+    chunks = b"%x\r\n%s\r\n" % (size, b" " * size) * (600_000 // size)
+    head = CLOSE.replace(b"GET /v2", INFER.split(b" HTTP")[0])[:-2]
+    received = ask(port, head + b"transfer-encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
+    assert statuses(received) == [400]
+    assert b"not JSON" in received

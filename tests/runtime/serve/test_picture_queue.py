@@ -125,6 +125,46 @@ def test_full_picture_queue_returns_429_until_drained() -> None:
     asyncio.run(run())
 
 
+def test_clients_take_turns() -> None:
+    reader = BlockingReader()
+
+    async def run() -> None:
+        queue = PictureQueue(reader.start, Limits(workers=1), Metrics())
+        first = asyncio.create_task(queue.answer(upload(b"first"), "a"))
+        await asyncio.to_thread(reader.begun.wait, 10)
+        contents = [(b"a1", "a"), (b"a2", "a"), (b"b1", "b"), (b"a3", "a"), (b"b2", "b")]
+        asked = [
+            asyncio.create_task(queue.answer(upload(content, "read"), client))
+            for content, client in contents
+        ]
+        await asyncio.sleep(0)
+        reader.go.set()
+        await asyncio.gather(first, *asked)
+        assert reader.batches[1:] == [[b"a1"], [b"b1"], [b"a2"], [b"b2"], [b"a3"]]
+
+    asyncio.run(run())
+
+
+def test_client_gets_half_of_the_queue() -> None:
+    reader = BlockingReader()
+
+    async def run() -> None:
+        queue = PictureQueue(reader.start, Limits(workers=1, max_queued_pictures=4), Metrics())
+        asked = [asyncio.create_task(queue.answer(upload(b"first"), "a"))]
+        await asyncio.to_thread(reader.begun.wait, 10)
+        asked += [asyncio.create_task(queue.answer(upload(b"a"), "a")) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Refused) as refused:
+            await queue.answer(upload(b"a"), "a")
+        assert refused.value.status_code == 429
+        asked.append(asyncio.create_task(queue.answer(upload(b"b"), "b")))
+        await asyncio.sleep(0)
+        reader.go.set()
+        assert texts(await asyncio.gather(*asked)) == ["first", "a", "a", "b"]
+
+    asyncio.run(run())
+
+
 def test_cancelled_picture_is_not_read() -> None:
     reader = BlockingReader()
 

@@ -90,7 +90,7 @@ def test_server_that_is_not_ready(
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("DIGITS_TOKEN", "", "error: $DIGITS_TOKEN is empty; set a token"),
+        ("DIGITS_TOKEN", "", "error: $DIGITS_TOKEN is empty; set a value"),
         ("DIGITS_MAX_BATCH", "many", "error: "),
         ("DIGITS_MAX_TOTAL_BYTES", "1", "error: Invalid value: --max-total-bytes must be"),
     ],

@@ -11,6 +11,7 @@ from digits.errors import ModelError
 from digits.inference import metadata, model_file
 from digits.serve.app import App
 from digits.serve.pictures import Answer, Upload
+from digits.serve.server import make_server
 from digits.serve.settings import Settings
 from tests.in_process import InProcess
 
@@ -72,6 +73,33 @@ def test_reload_takes_the_new_reader(reader: Path) -> None:
     before, after = (one.reader.metadata.rejection_threshold for one in (first, last))
     assert before != after == 0.75
     assert reloads(app, "done")
+
+
+def test_many_reloads_are_one_after_the_other(app: App) -> None:
+    """The last one begins after the last call, so that the newest file wins."""
+    begun: list[int] = []
+    ended: list[int] = []
+    calls = 0
+
+    async def reload() -> None:
+        assert len(begun) == len(ended)
+        begun.append(calls)
+        await asyncio.sleep(0.01)
+        ended.append(calls)
+
+    async def run() -> None:
+        nonlocal calls
+        server = make_server(app)
+        server._loop = asyncio.get_running_loop()
+        for calls in range(100):  # noqa: B007
+            server.reload()
+            await asyncio.sleep(0)
+        while server._reloading and not server._reloading.done():
+            await asyncio.sleep(0.01)
+
+    app.reload = reload  # type: ignore[method-assign]
+    asyncio.run(run())
+    assert begun[-1] == 99 and len(begun) < 99
 
 
 @pytest.mark.parametrize("content", [b"nonsense", None])

@@ -143,6 +143,14 @@ HOST_ALLOWED = {
     "evilfleet.example": False,
     "": False,
     "[": False,
+    "[127.0.0.1]:80": True,
+    "[127.0.0.1]evil.example": False,
+    "[::1]evil.example:80": False,
+    "[::1%evil.example]": False,
+    "localhost:80@evil.example": False,
+    "localhost:80:80": False,
+    "localhost,evil.example": False,
+    "localhost/evil.example": False,
 }
 
 
