@@ -115,6 +115,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["digits", *map(str, arguments)])
+        monkeypatch.setenv("PYTHONSAFEPATH", "1")  # which it sets, only for the test
         code = 0
         try:
             main()

@@ -10,7 +10,12 @@ from types import FrameType
 from typing import NoReturn
 
 from digits.errors import DigitsError, Interrupted, WrongTask
-from digits.system import is_out_of_memory, require_64_bit, too_many_files
+from digits.system import (
+    is_out_of_memory,
+    refuse_empty_variables,
+    require_64_bit,
+    too_many_files,
+)
 from digits.terminal import (
     EXIT_INTERRUPTED,
     discard_full_stderr,
@@ -26,6 +31,7 @@ def main() -> None:
     stopped = ""
     try:
         require_64_bit()
+        refuse_empty_variables()
         _run(sys.argv[1:])
     except Interrupted as error:
         stopped = str(error)
@@ -35,7 +41,8 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:  # Typer prints the help itself
         discard_stdout()
-        print_stderr(f"error: {too_many_files(error) or error.strerror or error}")
+        where = f"{error.filename}: " if error.filename else ""
+        print_stderr(f"error: {where}{too_many_files(error) or error.strerror or error}")
         sys.exit(1)
     except (MemoryError, ImportError) as error:
         if not is_out_of_memory(error):
@@ -51,6 +58,9 @@ def main() -> None:
 
 
 def _set_up() -> None:
+    # No Python that this one or a library starts may import from the current folder, which may be
+    # anyone's: `python -c` and `python -m` would.
+    os.environ["PYTHONSAFEPATH"] = "1"
     silence_pillow()
     if sys.stderr is None:  # or Typer would print errors on stdout
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115

@@ -6,12 +6,10 @@ kill nor limit a single worker.
 """
 
 import multiprocessing
-import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
@@ -23,7 +21,6 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 Start = Callable[[], Callable[[Request], Answer]]
 
-_STARTING = threading.Lock()  # the environment belongs to all threads
 _LONG = 0.1  # seconds; a picture that takes longer needs much memory
 _SECONDS_TO_DIE = 5.0  # after SIGKILL, unless a disk doesn't respond
 
@@ -48,10 +45,12 @@ class Worker(Generic[Request, Answer]):
         self._pipe, its_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(its_end, start, memory), daemon=True)
         try:
-            with _STARTING, _safe_path(), system.sigint_blocked():
+            with system.sigint_blocked():
                 self._process.start()
         except OSError as error:
-            raise WorkerDied(f"can't start another process: {error.strerror}") from error
+            gone = isinstance(error, FileNotFoundError)
+            reason = "the current folder or Python was deleted" if gone else error.strerror
+            raise WorkerDied(f"can't start another process: {reason}") from error
         its_end.close()  # so that each end notices if the other is gone
         self._started = False
 
@@ -145,23 +144,6 @@ def wait_for_answers(
     with suppress(InterruptedError):  # Ctrl-C on Windows, after `stop` was set
         ready += wait([*pipes, *([stop._wake] if stop else [])], seconds)
     return [worker for pipe, worker in pipes.items() if pipe in ready]
-
-
-@contextmanager
-def _safe_path() -> Iterator[None]:
-    """Keep a new Python from importing modules from the current folder, which may be untrusted.
-
-    It starts with `python -c`, which does so until it has this process's sys.path.
-    """
-    before = os.environ.get("PYTHONSAFEPATH")
-    os.environ["PYTHONSAFEPATH"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONSAFEPATH"]
-        else:
-            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _serve(pipe: Connection, start: Start[Any, Any], memory: int | None) -> None:

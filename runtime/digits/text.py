@@ -1,8 +1,8 @@
 """Text that terminals, spreadsheets and JSON parsers take as it is: file names, notes, results.
 
 Linux allows any bytes in a file name. In results, `\\xff` stands for a byte that isn't UTF-8 or for
-an ASCII control character, `\\u202e` for other control characters, and `\\x5c` for the backslash of
-a name that looks like that already. So no two names look alike, in any locale.
+an ASCII control character, `\\u202e` for another control character or an invisible one, and `\\x5c`
+for the backslash of a name that looks like that already. So no two names become one, in any locale.
 """
 
 import os
@@ -11,8 +11,12 @@ import sys
 from collections.abc import Sequence
 
 _ESCAPE = r"(?:x([0-9a-f]{2})|u([0-9a-f]{4}))"  # follows the backslash
-# Those of ASCII and Latin-1, and Unicode's line separators and changes of direction.
-_CONTROL = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+# Those of ASCII and Latin-1, and Unicode's line separators, changes of direction and invisible
+# characters, without those that join letters or choose an emoji (U+200C, U+200D, U+FE00 to U+FE0F).
+_CONTROL = (
+    r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e"
+    r"\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb]"
+)
 # What makes a spreadsheet compute a cell, or a part of it where `;` separates cells.
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = r"(?:^|(?<=;))[-+=@\uff0b\uff0d\uff1d\uff20]"

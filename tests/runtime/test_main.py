@@ -80,6 +80,17 @@ __main__.main()
     assert run(code, tmp_path) == (1, "error: out of memory\n")
 
 
+def test_system_error_names_the_file(tmp_path: Path) -> None:
+    code = """
+from digits import __main__, cli
+def work(**_):
+    open("missing/file")
+cli.app = work
+__main__.main()
+"""
+    assert run(code, tmp_path) == (1, "error: missing/file: No such file or directory\n")
+
+
 def test_import_error_of_a_bad_install_has_a_traceback(tmp_path: Path) -> None:
     code = """
 from digits import __main__, cli

@@ -182,21 +182,14 @@ worker.close()
     assert (done.stdout, done.stderr) == ("True\n", "")
 
 
-@pytest.mark.parametrize("module", ["multiprocessing", "pickle", "random"])
-def test_modules_in_current_folder_are_not_imported(tmp_path: Path, module: str) -> None:
-    """A folder of pictures may be untrusted."""
-    (tmp_path / f"{module}.py").write_text("open('ran', 'w')")
-    code = """
-import os, sys
-from digits.processes import Worker
-from tests.runtime.test_processes import start
-os.chdir(sys.argv[1])
-worker = Worker(start)
-assert worker.ask("") != os.getpid()
-worker.close()
-"""
-    subprocess.run([sys.executable, "-c", code, tmp_path], check=True, cwd=ROOT)
-    assert [path.name for path in tmp_path.iterdir()] == [f"{module}.py"]
+@pytest.mark.linux
+def test_deleted_current_folder_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    with pytest.raises(WorkerDied, match="process: the current folder or Python was deleted"):
+        Worker(start)
 
 
 @pytest.mark.linux

@@ -20,6 +20,8 @@ NAMES = {
     b"a\nb\x1b\x7f": r"a\x0ab\x1b\x7f",
     b"a\\nb\\x0g\\xFF": r"a\nb\x0g\xFF",
     "\x85\u202e\u2028".encode(): r"\u0085\u202e\u2028",
+    "\ufeffa\u200b\xad.png".encode(): r"\ufeffa\u200b\u00ad.png",
+    "\u0646\u200c\u0645 \u2764\ufe0f.png".encode(): "\u0646\u200c\u0645 \u2764\ufe0f.png",
     b"\x85\\u202e": r"\x85\x5cu202e",
     b"\xed\xb3\xbf": r"\xed\xb3\xbf",  # an encoded surrogate, which is invalid UTF-8
     b"-7;=1.png": "-7;=1.png",
@@ -33,7 +35,7 @@ def test_escape_name(raw: bytes) -> None:
 
 
 @pytest.mark.unix
-@given(st.binary() | st.text(r"\xu0123abf" + "\x85\u202eé").map(str.encode))
+@given(st.binary() | st.text(r"\xu0123abf" + "\x85\u202eé\ufeff").map(str.encode))
 def test_escape_name_is_valid_unicode_and_reversible(raw: bytes) -> None:
     escaped = escape_name(os.fsdecode(raw))
     assert not set(map(chr, range(32))) & set(escaped)

@@ -5,16 +5,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import LogFormatter, MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from digits.evaluation import MAX_MISTAKES, Evaluation
 from digits.files import atomic_write
 from digits.page_evaluation import PageEvaluation
 from digits.text import escape_control
+from digits_train.matplotlib_data import own_settings
+
+with own_settings():
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+    from matplotlib.ticker import LogFormatter, MaxNLocator, StrMethodFormatter
 
 if TYPE_CHECKING:  # they need torch; `digits eval --plot` has none
     from digits_train.matching import DetectionErrors, Match

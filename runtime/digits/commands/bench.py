@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -274,11 +274,12 @@ def _median(call: Callable[[], object], window: float = 0.0) -> float:
 
 def _run_process(start: list[str], model: Model, picture: Path) -> str:
     command = [sys.executable, *start, "predict", str(picture)]
-    return _output(command, {"DIGITS_MODEL": model.name, SHA256_VARIABLE: model.sha256})
+    pin = {SHA256_VARIABLE: model.sha256} if model.sha256 else {}
+    return _output(command, DIGITS_MODEL=model.name, **pin)
 
 
-def _output(command: list[str], variables: Mapping[str, str] | None = None) -> str:
-    environment = os.environ | dict(variables or {})
+def _output(command: list[str], **variables: str) -> str:
+    environment = os.environ | variables
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise DigitsError(f"a process failed to read one picture: {done.stderr.strip()}")

@@ -11,6 +11,7 @@ from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 
+from digits import system
 from digits.text import csv_row
 
 _MAX_CRASHES = 3  # one or two may be kills by somebody
@@ -62,18 +63,19 @@ class CrashLog:
     def _save(self) -> None:
         rows = [*self._crashes.elements(), *self._reading]
         with suppress(OSError):
+            self._path.unlink(missing_ok=True)  # it may be a link to a file that nobody named
             if rows:
                 text = "".join(f"{csv_row(cells)}\n" for cells in rows)
-                self._path.write_text(text, encoding="utf-8")
-            else:
-                self._path.unlink()
+                with self._path.open("x", encoding="utf-8") as file:
+                    file.write(text)
 
 
 def _rows(path: Path) -> list[Cells]:
     try:
         if not path.is_file():
             return []
-        with path.open("rb") as file:
+        flags = os.O_RDONLY | system.O_BINARY | system.O_NOFOLLOW
+        with open(os.open(path, flags), "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _MAX_BYTES))
             lines = file.read().decode(errors="replace").splitlines()
         return list(map(tuple, csv.reader(lines)))

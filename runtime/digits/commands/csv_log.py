@@ -37,7 +37,7 @@ class CsvLog:
 
     def rows(self) -> Iterator[list[str]]:
         """Yield the rows so far; damaged ones are skipped with a warning."""
-        with self.path.open("rb") as file:
+        with open(self._file, "rb", closefd=False) as file:  # umask may forbid to open it again
             end = os.fstat(file.fileno()).st_size
             for _, row in results.rows(file, self.path, end):
                 yield row

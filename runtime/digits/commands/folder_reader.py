@@ -111,9 +111,16 @@ class ReaderPool:
         return bool(self._idle) or (slow and len(self._busy) < _MAX_WORKERS)
 
     def send(self, request: ReadRequest) -> None:
-        """Send a request to a free pool. Raises DigitsError if no worker can be started."""
+        """Send a request to a free pool.
+
+        Raises WorkerDied if no worker can be started, and the ModelError that it starts with.
+        """
         worker = self._idle.pop() if self._idle else self._start_worker()
-        worker.wait_until_started()
+        try:
+            worker.wait_until_started()
+        except DigitsError:
+            worker.close()
+            raise
         self._busy[worker] = request.picture, time.monotonic()
         with suppress(WorkerDied):  # which `wait` reports
             worker.send(request)

@@ -1,5 +1,6 @@
 """List the pictures in a folder in a thread, which may hang on a disk that doesn't respond."""
 
+import errno
 import os
 import stat
 import threading
@@ -59,7 +60,10 @@ class FolderScan:
         self._path, self._since = folder, time.monotonic()
         self._given_up = False
         self._thread = threading.Thread(target=self._scan_folder, daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # too many processes, perhaps for a moment
+            self.error = OSError(errno.EAGAIN, "can't start a thread")
 
     def take(self) -> list[FileStamp]:
         """Take some of the pictures found so far, or none."""

@@ -7,13 +7,15 @@ a full disk, a kill or a power cut; it counts as not written.
 import csv
 import os
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from digits.errors import DigitsError
+from digits.files import try_lock
 from digits.terminal import print_stderr
-from digits.text import escape_formula
+from digits.text import escape_control, escape_formula
 
 _BLOCK = 1 << 16
 
@@ -23,8 +25,8 @@ def load_processed(path: Path, columns: Sequence[str], as_csv: bool) -> tuple[se
 
     columns: of the command's CSV; with `line`, a file may have several rows. as_csv: whether this
     run writes CSV. If stdout is the results file, a partial row at its end is cut off, and so are
-    the rows of the last file if some may be missing. Raises DigitsError if the results can't be
-    read, or have other columns.
+    the rows of the last file if some may be missing; until this process ends, no other may continue
+    them. Raises DigitsError if the results can't be read, or have other columns.
     """
     try:
         if path.is_fifo():  # opening it would block
@@ -33,6 +35,9 @@ def load_processed(path: Path, columns: Sequence[str], as_csv: bool) -> tuple[se
             appends = _is_stdout(file)
             if appends and not as_csv:
                 raise DigitsError(f"{path} holds CSV: add --csv to append to it")
+            # Opened anew, and never closed: the lock ends with this process, not with its children.
+            if appends and not try_lock(os.open(path, os.O_RDWR)):
+                raise DigitsError(f"another process is writing {path}")
             check_header(file, path, columns)
             end = complete_bytes(file)
             names, last, last_start = set[str](), "", 0
@@ -53,7 +58,7 @@ def load_processed(path: Path, columns: Sequence[str], as_csv: bool) -> tuple[se
 
 def check_header(file: BinaryIO, path: Path, columns: Sequence[str]) -> None:
     """Raise DigitsError unless the file is empty or begins with the header, or part of it."""
-    file.seek(0)
+    _seek_first(file)
     line = file.readline(_BLOCK)
     header = _cells(line)
     partial = not line.endswith(b"\n") and ",".join(columns).startswith(
@@ -79,11 +84,11 @@ def complete_bytes(file: BinaryIO) -> int:
 def rows(file: BinaryIO, path: Path, end: int) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows after the header in the first `end` bytes, each with its offset.
 
-    Damaged rows are skipped, with one warning. File names are escaped as today, which earlier
-    versions didn't do for formulas.
+    Damaged rows are skipped, with one warning. File names are escaped as today; earlier versions
+    escaped less.
     """
-    file.seek(0)
-    start, header, damaged, whole = 0, list[str](), 0, True
+    start = _seek_first(file)
+    header, damaged, whole = list[str](), 0, True
     while start < end:
         line = file.readline(_BLOCK)  # a longer line is no row, and comes in parts
         begins, whole = whole, line.endswith(b"\n")
@@ -91,7 +96,7 @@ def rows(file: BinaryIO, path: Path, end: int) -> Iterator[tuple[int, list[str]]
         if not header:
             header = cells
         elif len(cells) == len(header) and cells[0]:
-            yield start, [escape_formula(cells[0]), *cells[1:]]
+            yield start, [escape_formula(escape_control(cells[0])), *cells[1:]]
         else:
             damaged += whole
         start += len(line)
@@ -100,10 +105,16 @@ def rows(file: BinaryIO, path: Path, end: int) -> Iterator[tuple[int, list[str]]
         print_stderr(f"warning: {path} has {lines}; such pictures are read again")
 
 
+def _seek_first(file: BinaryIO) -> int:
+    """Go to the first line, past a byte order mark of a spreadsheet. Returns its offset."""
+    file.seek(0)
+    return file.seek(len(BOM_UTF8) if file.read(3) == BOM_UTF8 else 0)
+
+
 def _cells(line: bytes) -> list[str]:
-    """Parse a line, perhaps with a byte order mark; empty if it is malformed."""
+    """Parse a line; empty if it is malformed."""
     try:
-        return next(csv.reader([line.decode("utf-8-sig")], strict=True), [])
+        return next(csv.reader([line.decode()], strict=True), [])
     except (csv.Error, UnicodeDecodeError):
         return []
 

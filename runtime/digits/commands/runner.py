@@ -1,12 +1,11 @@
 """Run `digits predict` or `digits read` on its pictures, in one process or several."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from digits.commands import inputs
 from digits.errors import DigitsError, Interrupted, PictureError
-from digits.system import cpu_count, too_many_files
+from digits.system import cpu_count, too_many_files, variable
 from digits.terminal import ErrorReporter, print_result, track
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class ClassifierOptions(NamedTuple):
         from digits.inference.model_file import READER_SHA256_VARIABLE, READER_VARIABLE
 
         classifier = Classifier(**self._asdict())
-        chosen = os.environ.get(READER_VARIABLE) or os.environ.get(READER_SHA256_VARIABLE)
+        chosen = variable(READER_VARIABLE) or variable(READER_SHA256_VARIABLE)
         if self.reader or self.reader_sha256 or chosen:
             _ = classifier.reader  # fails now, not at the first doubtful picture of a thousand
         return classifier

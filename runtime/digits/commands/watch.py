@@ -23,7 +23,7 @@ from digits.commands.folder_reader import (
 from digits.commands.folder_scan import FileStamp, FolderScan
 from digits.errors import DigitsError
 from digits.prediction import PREDICTION_COLUMNS, Prediction
-from digits.processes import StopEvent
+from digits.processes import StopEvent, WorkerDied
 from digits.terminal import print_stderr
 
 COLUMNS = ("file", "modified", "size", *PREDICTION_COLUMNS[1:])
@@ -69,7 +69,7 @@ class FolderWatcher:
         self._waiting: dict[FileStamp, float] = {}  # each unchanged since this time
         self._unreadable: dict[FileStamp, float] = {}  # those that failed, likewise
         self._ready: deque[FileStamp] = deque()  # of both, those to read next
-        self._not_before = 0.0  # read the next, after a failed write
+        self._not_before = 0.0  # read the next, after a failure
         self._unsaved = False
         self._saved = 0.0
         self._trouble = _Trouble()
@@ -121,9 +121,14 @@ class FolderWatcher:
             return
         self._ready = self._ready or deque(self._stable_files())
         while self._ready and self._pool.free:
-            picture = self._ready.popleft()
+            picture = self._ready[0]
             refusal = self._crash_log.refusal(picture.cells)
-            self._pool.send(ReadRequest(picture, refusal))
+            try:
+                self._pool.send(ReadRequest(picture, refusal))
+            except WorkerDied as error:  # too many processes or too little memory for a moment
+                self._pause(error)
+                return
+            self._ready.popleft()
             self._crash_log.begin(picture.cells)  # only once a worker has started
 
     def _stable_files(self) -> list[FileStamp]:
@@ -166,13 +171,17 @@ class FolderWatcher:
         try:
             self._log.append([*picture.cells, *row.cells])
         except WriteFailed as error:
-            self._trouble.report(str(error))
-            self._not_before = time.monotonic() + _POLL_SECONDS
+            self._pause(error)
             return False
         self._trouble.report("")
         self._done.add(hash(picture.cells))
         self._unsaved = True
         return True
+
+    def _pause(self, error: DigitsError) -> None:
+        """Report what may be over soon, and read nothing for a moment."""
+        self._trouble.report(str(error))
+        self._not_before = time.monotonic() + _POLL_SECONDS
 
 
 class _Scanner:

@@ -31,7 +31,8 @@ _MAX_ARCHIVE = 256 << 20  # bytes; npm's is a fifth of it, unpacked
 _TIMEOUT = (5, 20)
 # npm may wait for ever if its cache can't be written, and retries for a minute without a network.
 _NPM_OPTIONS = (
-    *("--loglevel=error", "--ignore-scripts", "--cache=cache"),
+    # Without a prefix, it obeys a .npmrc in any folder above, such as /tmp.
+    *("--loglevel=error", "--ignore-scripts", "--cache=cache", "--prefix=."),
     *("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000"),
 )
 _NPM_SECONDS = 300
@@ -136,7 +137,7 @@ def npm_files(package: str, paths: Sequence[str]) -> list[bytes]:
 
 def _npm() -> str:
     npm = shutil.which("npm")
-    if npm is None:
+    if npm is None or not os.path.isabs(npm):  # Windows looks into the current folder first
         raise DataError("npm: not installed")
     return npm
 

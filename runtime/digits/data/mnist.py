@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from digits.data import fetch
 from digits.errors import DataError, DigitsError
 from digits.files import write_all
+from digits.system import variable
 from digits.terminal import print_stderr
 
 SplitName = Literal["train", "validation", "test"]
@@ -158,7 +159,7 @@ def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
 
 
 def _folder_from_environment() -> Path | None:
-    value = os.environ.get("DIGITS_DATA")
+    value = variable("DIGITS_DATA")
     if value and not os.path.isdir(value):
         raise DataError(f"{value} ($DIGITS_DATA): no such folder")
     return Path(value) if value else None

@@ -1,8 +1,10 @@
 """The crash log, with real crashes in separate processes."""
 
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,21 @@ def test_corrupt_log_is_ignored(path: Path, content: bytes) -> None:
     assert log.crash_count(("a.png", "1")) == 0
     kill_while_reading(path, "a.png", "1")
     assert CrashLog(path, set()).crash_count(("a.png", "1")) == 1
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_link_to_another_file_is_replaced(path: Path, link: Callable[[Path, Path], None]) -> None:
+    """Others may write into the folder of the results."""
+    other = path.with_name("other.csv")
+    other.write_text('a.png,1\n\n"b,c",1\n')
+    link(other, path)
+    log = CrashLog(path, set())
+    assert log.crash_count(("a.png", "1")) == (link is os.link)  # a symbolic link isn't read
+    log.begin(("c.png", "1"))
+    assert "c.png,1\n" in path.read_text() and not path.is_symlink()
+    log.end(("c.png", "1"))
+    assert other.read_text() == 'a.png,1\n\n"b,c",1\n'
 
 
 def test_unwritable_log_is_ignored(tmp_path: Path) -> None:

@@ -126,6 +126,16 @@ def test_log_is_readable_by_all_and_not_executable(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.unix
+def test_rows_are_read_from_the_locked_file(path: Path) -> None:
+    """A umask may forbid to open it again."""
+    append(path, ("a.png", 1))
+    log = CsvLog(path, COLUMNS)
+    path.unlink()
+    assert list(log.rows()) == [["a.png", "1"]]
+    close(log)
+
+
 def test_failing_fsync_is_no_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
 

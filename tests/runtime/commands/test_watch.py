@@ -167,6 +167,43 @@ def test_missing_folder_is_reported_and_retried(
     assert "No such file or directory; trying again" in printed[0]
 
 
+def test_missing_threads_and_processes_are_waited_for(
+    bench: WatchBench,
+    pictures: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Other programs may use up the user's processes for a moment."""
+
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def no_process() -> Worker[ReadRequest, Row | None]:
+        raise WorkerDied("can't start another process: Resource temporarily unavailable")
+
+    shutil.copy(pictures[1], bench.inbox)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        bench.advance(0, 2)
+    bench.advance(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.watcher._pool, "_idle", [])
+        patch.setattr(bench.watcher._pool, "_start_worker", no_process)
+        bench.clock.now += 2
+        for _ in range(3):
+            bench.watcher.poll(bench.stop)
+        assert not bench.printed
+        bench.clock.now += 2
+    bench.advance(0)
+    assert bench.rows == [(pictures[1].name, "1")]
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: can't read {bench.inbox}: can't start a thread; trying again",
+        "recovered",
+        "error: can't start another process: Resource temporarily unavailable; trying again",
+        "recovered",
+    ]
+
+
 @pytest.mark.unix
 def test_hidden_and_irregular_files_are_ignored(bench: WatchBench, pictures: list[Path]) -> None:
     shutil.copy(pictures[1], bench.inbox / ".one.png")

@@ -13,13 +13,13 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
 from PIL import ImageFont
 
 from digits.data import fetch
 from digits.errors import DataError
 from digits.files import write_bytes
 from digits.terminal import print_stderr, progress_bar
+from digits_train import matplotlib_data
 
 
 class Font(NamedTuple):
@@ -52,7 +52,6 @@ def _table() -> list[Font]:
 
 
 FONTS = _table()
-_MATPLOTLIB = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 # A serif, a sans and a typewriter face of Matplotlib's, and their families, and those it also has.
 _HELD_BACK_FACES = (
     *("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta"),
@@ -80,7 +79,7 @@ def printed(use: str = "training", folder: Path | None = None) -> list[Path]:
 def bundled(use: str = "training") -> list[Path]:
     """Those of the printed fonts that come with Matplotlib."""
     faces = _TRAINING_FACES if use == "training" else _HELD_BACK_FACES
-    return [_MATPLOTLIB / f"{face}.ttf" for face in faces]
+    return [matplotlib_data.FONTS / f"{face}.ttf" for face in faces]
 
 
 def files(fonts: Sequence[Font], folder: Path | None = None) -> list[Path]:

