@@ -141,8 +141,7 @@ def load_session(
 ) -> onnxruntime.InferenceSession:
     """Open a verified file; see `open_session`. Raises ModelError."""
     try:
-        with denormals_flushed():  # onnxruntime changes this thread too
-            return open_session(file.content, kernels, threads)
+        return open_session(file.content, kernels, threads)
     except ORT_ERRORS as error:
         raise ort_error("load", file.name, error) from error
 
@@ -165,13 +164,14 @@ def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntim
         # This rule drops a ReLU before a QuantizeLinear that clips at zero, and the clean-up drops
         # the QuantizeLinear too: no ReLU is left (1.32: 78 instead of 97.6 % on validation).
         disabled.append("ReluQuantRewrite")
-    return onnxruntime.InferenceSession(
-        model,
-        options,
-        providers=["CPUExecutionProvider"],
-        disabled_optimizers=disabled,
-        enable_fallback=False,  # a retry would print on stdout
-    )
+    with denormals_flushed():  # onnxruntime changes this thread too, and doesn't change it back
+        return onnxruntime.InferenceSession(
+            model,
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=disabled,
+            enable_fallback=False,  # a retry would print on stdout
+        )
 
 
 def ort_error(verb: str, name: str, error: Exception) -> ModelError:
