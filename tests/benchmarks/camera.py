@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from tests.benchmarks import single_digit as camera
-from tests.benchmarks.single_digit import FITTED
 
 from digits import Classifier
 from digits.data import mnist
@@ -28,6 +27,7 @@ from digits.data.mnist import Split
 from digits.errors import PictureError
 from digits.prediction import Prediction
 from digits.terminal import progress_bar
+from digits_train.camera import FITTED
 
 Bytes = NDArray[np.uint8]
 

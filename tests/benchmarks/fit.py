@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from tests.benchmarks import single_digit as camera
-from tests.benchmarks.single_digit import FITTED
 
 from digits import Classifier
 from digits.data import mnist
@@ -26,6 +25,7 @@ from digits.system import cpu_count
 from digits.terminal import progress_bar
 from digits.vision import judge, weights
 from digits_train import outliers
+from digits_train.camera import FITTED
 from digits_train.outliers import pieces
 
 HAND = ("size", "pen", "pencil", "faint", "pressure")  # factors of how a digit is written

@@ -24,13 +24,13 @@ import numpy as np
 from matplotlib import font_manager
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
-from tests.benchmarks.single_digit import FITTED
 
 from digits import Classifier
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits.images.picture import Source
 from digits.inference.model_file import BUNDLED
+from digits_train.camera import FITTED
 from digits_train.camera.fonts import printed as printed_fonts
 from digits_train.camera.page import text_page
 

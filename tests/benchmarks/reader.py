@@ -33,14 +33,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from tests.benchmarks import handwritten, held_back, nondigits
 from tests.benchmarks.pictures import a4, crop
-from tests.benchmarks.single_digit import FITTED
 
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits.evaluation import calibration_gaps
 from digits.page_evaluation import align
 from digits.terminal import progress_bar
-from digits_train.camera import fonts
+from digits_train.camera import FITTED, fonts
 from digits_train.camera.page import page, text_page
 
 ROOT = Path(__file__).parents[2]

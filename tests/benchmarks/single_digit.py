@@ -85,11 +85,6 @@ class Shot:
 
 Factor = Callable[[Shot, Random, bool], Shot]
 
-# The first so many validation digits of MNIST fit the judge's weights (tests/benchmarks/fit.py);
-# the rest measure the result (tests/benchmarks/camera.py).
-FITTED = 5000
-
-
 # Factors: each samples its own fields of a shot from the ordinary or the extreme range.
 
 

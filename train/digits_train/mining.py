@@ -35,12 +35,12 @@ def with_hard_negatives(materials: Materials, model: BaseNetwork, random: Random
 
 
 def _scores(texts: list[Lettering], model: BaseNetwork) -> NDArray[np.float32]:
-    """The largest log odds of a symbol in each text, except where there may be one."""
+    """The largest log odds of a symbol in each text, except where there may be one: float32 [n]."""
     strips = np.stack([_strip(text) for text in texts])
     centres = predict_maps(model, torch.from_numpy(strips)[:, None]).centres[:, 0].numpy()
-    for text, map_ in zip(texts, centres, strict=True):
+    for text, heatmap in zip(texts, centres, strict=True):
         for box in text.doubtful * (_HEIGHT / EM):
-            map_[cells(box.tolist())] = -np.inf
+            heatmap[cells(box.tolist())] = -np.inf
     return np.asarray(centres.max((1, 2)), np.float32)
 
 

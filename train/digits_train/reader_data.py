@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from digits import system
 from digits.data import mnist
 from digits.data.mnist import Split
-from digits_train.camera import exposure, fonts, page, window
+from digits_train.camera import FITTED, exposure, fonts, page, window
 from digits_train.camera.drawings import draw_marks
 from digits_train.camera.glyphs import PenBank, font_writers
 from digits_train.camera.lettering import library
@@ -26,7 +26,6 @@ SIDE = 192  # pixels of a window
 _BANK, _TEXTS = 16_000, 16_000  # glyphs and words to compose from; they take minutes to draw
 _TEXTURES = 0.12  # share of the windows that are composed without any writing
 _PHOTOGRAPHS = 2  # of each window
-_FITTED = 5_000  # of the validation digits: with the others, benchmarks measure
 _MOST_HIDDEN = 0.2  # of a symbol's box; of what is hidden more, nobody can tell
 
 
@@ -161,7 +160,7 @@ def validation_pages(count: int, seed: int) -> list[LabelledPage]:
     the first half of the digits is used; benchmarks use the other.
     """
     validation = mnist.load("validation")
-    digits = Split(validation.images[:_FITTED], validation.labels[:_FITTED])
+    digits = Split(validation.images[:FITTED], validation.labels[:FITTED])
     files = [str(file) for file in (*fonts.hands(), *fonts.printed())]
     pages = []
     for number in range(count):

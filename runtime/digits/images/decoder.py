@@ -158,7 +158,9 @@ def decode_error(name: str, error: BaseException) -> PictureError:
         return PictureError(f"{name} takes more memory than is free")
     if "MAX_TEXT_CHUNK" in str(error):
         return PictureError(f"{name} has a colour profile or a text of more than 1 MB: remove it")
-    return PictureError(f"{name} is damaged or unsupported: {error}")
+    reason = error.args[0] if len(error.args) == 1 else error  # a PPM's is bytes
+    reason = reason.decode(errors="replace") if isinstance(reason, bytes) else error
+    return PictureError(f"{name} is damaged or unsupported: {reason}")
 
 
 def _check_gif_end(name: str, file: BinaryIO) -> None:

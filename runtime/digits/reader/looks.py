@@ -33,7 +33,7 @@ def look_around(page: Grey, maps: MapsFn) -> Detections:
     affordable = math.sqrt(_FINE_PIXELS / page.size)
     wanted = max(_IDEAL, min(_LARGE, affordable * typical)) / typical if typical else closest
     # If there is nothing at the scale that suits what was seen coarsely, that was no digit.
-    for scale in (min(closest, wanted), closest):
+    for scale in sorted({min(closest, wanted), closest}):
         if all(abs(math.log(scale / look.scale.max())) > math.log(_SAME_SCALE) for look in looks):
             looks.append(_look(page, scale, maps))
             found.append(find_peaks(looks[-1]))

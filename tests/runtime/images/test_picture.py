@@ -240,6 +240,11 @@ def test_pipe_is_read_like_file(path: Path) -> None:
     assert np.array_equal(piped.pixels, picture.load(path).pixels)
 
 
+def test_reason_is_text_even_if_pillow_gives_bytes() -> None:
+    with pytest.raises(PictureError, match="unsupported: Token too long"):
+        picture.load(b"P6\n99999999999 1\n255\n" + bytes(9))
+
+
 def test_ppm_header_comments() -> None:
     pixels = bytes(range(100))
     for head in (b"P5 10 10 255\n", b"P5\n# a\n#b\r  10\t10\n#c\n255\n"):

@@ -125,8 +125,8 @@ def _sides(
     many sides are drawn.
     """
     line, side = np.rint(across), np.floor(along + (0.5 if share < 1 else 0))
-    soft = width / 2 + (across[1] - across[0]) / 2 - np.abs(across - line)
-    thick = np.clip(soft / (across[1] - across[0]), 0, 1)
+    pixel = across[1] - across[0]
+    thick = np.clip((width / 2 + pixel / 2 - np.abs(across - line)) / pixel, 0, 1)
     long = np.abs(along - np.rint(along)) <= share / 2
     drawn = random.random((int(line[-1]) + 1, int(side[-1]) + 1)) < kept
     chosen = drawn[line.astype(int)[:, None], side.astype(int)]

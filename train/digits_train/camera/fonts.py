@@ -52,7 +52,7 @@ def _table() -> list[Font]:
 
 
 FONTS = _table()
-# A serif, a sans and a typewriter face of Matplotlib's, and their families, and those it also has.
+# Of Matplotlib's faces, a serif, a sans and a typewriter one are held back, with their families.
 _HELD_BACK_FACES = (
     *("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta"),
     *("cmss10", "cmtt10"),
@@ -65,14 +65,14 @@ _DOWNLOADS = 8  # at a time
 _MISSING = "\uffff"  # no character: every font draws what it draws for those that it hasn't
 
 
-def hands(use: str = "training", folder: Path | None = None) -> list[Path]:
+def hands(use: str = "training") -> list[Path]:
     """The handwriting fonts for "training", or those "held back". Raises DataError."""
-    return files([font for font in FONTS if (font.kind, font.use) == ("hand", use)], folder)
+    return files([font for font in FONTS if (font.kind, font.use) == ("hand", use)])
 
 
-def printed(use: str = "training", folder: Path | None = None) -> list[Path]:
+def printed(use: str = "training") -> list[Path]:
     """The printed fonts for "training", or those "held back". Raises DataError."""
-    fetched = files([font for font in FONTS if (font.kind, font.use) == ("print", use)], folder)
+    fetched = files([font for font in FONTS if (font.kind, font.use) == ("print", use)])
     return [*fetched, *bundled(use)]
 
 
