@@ -34,7 +34,7 @@ HEADER_BYTES = 65_536  # no program writes more before a PPM's pixels; Pillow ta
 # A PPM's width and height after blanks and comments, which Pillow reads byte by byte.
 _PPM_HEADER = rb"P\w\s(?:(?:\s|#[^\r\n]*[\r\n])*+[^\s#]+){2}"
 _MAX_READS = 1 << 20  # 2 µs each; a PNG of 512 MB in chunks of 8 KB takes a fifth of them
-_BAND = 1 << 22  # pixels that are rescaled at a time
+_BAND = 1 << 20  # pixels that are rescaled at a time
 _MAX_PADDING = 512  # bytes at a file's end that may be padding
 
 # What Pillow raises on broken files: the first five were seen with 400,000 mutated ones (13.0),
