@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.errors import PictureError
 from digits.images import picture
 from digits.images.picture import GreyImage, Source
 from digits.inference.interface import SYMBOLS
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model
 from digits.inference.model_file import ModelSource
-from digits.prediction import Prediction, Reading, Symbol
+from digits.prediction import SIGNS, Prediction, Reading, Symbol
 from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import Hypothesis, propose
 from digits.vision.ink import Ink
@@ -24,11 +23,13 @@ from digits.vision.judge import Judgement, is_doubtful, judge
 
 if TYPE_CHECKING:
     from digits.inference.reader_model import ReaderModel
-    from digits.reader.lattice import Arc, Lattice
+    from digits.reader.detections import Detections
+    from digits.reader.lattice import Arc
     from digits.second_opinion import Opinion
 
 NOTE_NO_INK = "no ink found"
 NOTE_MULTIPLE = "perhaps several digits: `digits read` reads them all"
+Box = tuple[int, int, int, int]  # left, top, right and bottom
 _OPENING = Lock()  # of readers; a lock of each classifier couldn't be sent to a worker process
 
 
@@ -127,6 +128,14 @@ class Classifier:
 
     def examine_pictures(self, pictures: Sequence[GreyImage]) -> list[Examination]:
         """Examine pictures that `picture.load` has opened."""
+        least = self.model.metadata.rejection_threshold
+        return [
+            self._ask_reader(one) if is_doubtful(one.hypotheses, one.judgement, least) else one
+            for one in self._judge(pictures)
+        ]
+
+    def _judge(self, pictures: Sequence[GreyImage]) -> list[Examination]:
+        """Examine pictures without the reader."""
         proposed = [propose(loaded.pixels) for loaded in pictures]
         frames, answers = self.classify(
             [hypothesis.component.ink for hypotheses in proposed for hypothesis in hypotheses]
@@ -136,20 +145,14 @@ class Classifier:
             own = slice(start, start + len(hypotheses))
             start = own.stop
             judgement = judge(hypotheses, frames[own], answers[own], loaded.pixels.shape)
-            one = Examination(loaded, hypotheses, frames[own], answers[own], judgement)
-            least = self.model.metadata.rejection_threshold
-            found.append(
-                self._ask_reader(one) if is_doubtful(hypotheses, judgement, least) else one
-            )
+            found.append(Examination(loaded, hypotheses, frames[own], answers[own], judgement))
         return found
 
     def _ask_reader(self, examined: Examination) -> Examination:
         """Let the reader look at the picture too, and combine what both see."""
-        from digits.second_opinion import combine, look_again  # most digits don't need it
+        from digits.reader.page import find_symbols  # most digits don't need it
 
-        opinion = look_again(examined.picture.pixels, self.reader.maps)
-        judgement = combine(examined.judgement, examined.answers, opinion)
-        return examined._replace(judgement=judgement, opinion=opinion)
+        return _combine(examined, find_symbols(examined.picture.pixels, self.reader.maps))
 
     def prediction(self, examined: Examination) -> Prediction:
         """Derive the prediction from what was considered."""
@@ -168,30 +171,50 @@ class Classifier:
     def read(self, source: Source) -> Reading:
         """Read all symbols of a page, line by line: digits, minus signs and decimal points.
 
-        source: see `predict`. Raises PictureError if the picture can't be opened or has no digits.
+        source: see `predict`. The reading of a picture without digits has no lines. Where the
+        reader finds one symbol at most, the classifier looks for a single digit, as in `predict`.
+        Raises PictureError if the picture can't be opened.
 
         >>> Classifier().read("7.jpg").text
         '7'
         """
-        from digits.reader.page import find_lattices  # `predict` doesn't need it
+        from digits.reader.page import find_symbols  # `predict` doesn't need it
 
         loaded = picture.load(source, picture.PAGE_MAX_SIDE)
-        return self.reading(loaded, find_lattices(loaded.pixels, self.reader.maps))
+        return self.reading(loaded, find_symbols(loaded.pixels, self.reader.maps))
 
-    def reading(self, loaded: GreyImage, lattices: "list[list[Lattice]]") -> Reading:
-        """Derive the reading from what was found. Raises PictureError if that is no digit."""
-        from digits.reader.page import best_lines
+    def reading(self, loaded: GreyImage, found: "Detections") -> Reading:
+        """Derive the reading from what the reader found."""
+        from digits.reader.page import best_lines, build_lattices
 
-        lines = best_lines(lattices)
-        if not lines:
-            raise PictureError(f"{loaded.name}: no digits found")
         least = self.reader.metadata.rejection_threshold if self._reject else 0.0
-        return Reading(
+        reading = Reading(
             tuple(
                 tuple(tuple(_to_symbol(arc, loaded, least) for arc in column) for column in line)
-                for line in lines
+                for line in best_lines(build_lattices(found))
             )
         )
+        return reading if len(reading.symbols) > 1 else self._read_one(loaded, found, reading)
+
+    def _read_one(self, loaded: GreyImage, found: "Detections", reading: Reading) -> Reading:
+        """Let the classifier look at a picture in which the reader sees one symbol or none."""
+        [examined] = self._judge([picture.reduce(loaded, picture.DIGIT_MAX_SIDE)])
+        if not examined.hypotheses:
+            return reading
+        examined = _combine(examined, found)
+        judgement = examined.judgement
+        # Several digits of which the reader sees none are something else.
+        if judgement.none + judgement.several * (not reading.symbols) > 0.5:
+            return Reading(())
+        prediction = self.prediction(examined)
+        if any(_iou(symbol.box, prediction.box) < 0.5 for symbol in reading.symbols):
+            return reading  # the digit is a small part of the picture
+        # A prediction's probabilities include an even share of what isn't one digit.
+        shares = np.array(prediction.probabilities) - (judgement.several + judgement.none) / 10
+        values = (*shares.clip(0).tolist(), *[0.0] * len(SIGNS))
+        symbol = None if prediction.digit is None else str(prediction.digit)
+        one = Symbol(symbol, max(values), values, prediction.box, prediction.frame)
+        return Reading((((one,),),))
 
     def _to_prediction(
         self,
@@ -210,6 +233,22 @@ class Classifier:
         if not len(frames):
             return frames, np.zeros((0, 10), np.float32)
         return frames, self.model.probabilities(frames)
+
+
+def _combine(examined: Examination, found: "Detections") -> Examination:
+    """Combine what was considered with what the reader found in the same picture."""
+    from digits.second_opinion import combine, weigh
+
+    opinion = weigh(found)
+    judgement = combine(examined.judgement, examined.answers, opinion)
+    return examined._replace(judgement=judgement, opinion=opinion)
+
+
+def _iou(box: Box, other: Box) -> float:
+    from digits.reader.detections import overlaps
+
+    shared, _ = overlaps(np.array(box, np.float64), np.array(other, np.float64))
+    return float(shared)
 
 
 def _to_symbol(arc: "Arc", loaded: GreyImage, least: float) -> Symbol:

@@ -231,14 +231,7 @@ def read_pages(
         except PictureError as error:
             on_error(error)
             continue
-        result.add(str(path), written, _read(classifier, pixels), pixels)
-
-
-def _read(classifier: "Classifier", pixels: NDArray[np.uint8]) -> Reading:
-    try:
-        return classifier.read(pixels)
-    except PictureError:  # there are no digits: all else is ruled out, as it has been opened
-        return Reading(())
+        result.add(str(path), written, classifier.read(pixels), pixels)
 
 
 def has_signs(text: str) -> bool:

@@ -1,6 +1,6 @@
 """The digit in a picture, or the symbols on a page, and their form as text, JSON and CSV."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from digits.inference.interface import SYMBOLS
@@ -61,10 +61,7 @@ class Prediction:
 
     def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
         """The fields of a JSON object. frame: whether to include the 28x28 pixels, as rows."""
-        values = vars(self) | {"note": escape_control(self.note)}
-        values["frame"] = None if self.frame is None else self.frame.tolist()
-        if not frame:
-            del values["frame"]
+        values = _fields(self, frame) | {"note": escape_control(self.note)}
         return {"file": escape_name(file), **values}
 
     def to_csv_row(self, file: str) -> list[object]:
@@ -90,6 +87,7 @@ class Symbol:
     below the model's rejection threshold. confidence: the largest probability, 0 to 1.
     probabilities: that each of SYMBOLS is there; their sum is the probability that any is, and the
     rest is that of nothing. box: left, top, right and bottom in pixels of the upright picture.
+    frame: uint8 [28, 28], 255 = ink, if the classifier has seen it too: see `Classifier.read`.
 
     >>> Symbol("7", 0.91, (0.01,) * 7 + (0.91,) + (0.0,) * 4, (12, 8, 40, 60)).top1
     '7'
@@ -99,6 +97,7 @@ class Symbol:
     confidence: float
     probabilities: tuple[float, ...]
     box: tuple[int, int, int, int]
+    frame: "NDArray[np.uint8] | None" = field(default=None, repr=False, compare=False)
 
     @property
     def top1(self) -> str:
@@ -145,10 +144,10 @@ class Reading:
         filled = (tuple(filter(None, line)) for line in without_signs)
         return Reading(tuple(filter(None, filled)))
 
-    def to_dict(self, file: str) -> dict[str, Any]:
-        """The fields of a JSON object."""
+    def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
+        """The fields of a JSON object. frame: whether to include 28x28 pixels of each symbol."""
         lines = [
-            {"text": text, "columns": [list(map(asdict, column)) for column in line]}
+            {"text": text, "columns": [[_fields(symbol, frame) for symbol in col] for col in line]}
             for text, line in zip(self.text.splitlines(), self.lines, strict=True)
         ]
         return {"file": escape_name(file), "text": self.text, "lines": lines}
@@ -170,6 +169,13 @@ class Reading:
             return "\n".join(map(csv_row, self.to_csv_rows(file)))
         name = f"{escape_name(file)}  " if show_name else ""
         return "\n".join(f"{name}{line}" for line in self.text.splitlines())
+
+
+def _fields(of: Prediction | Symbol, frame: bool) -> dict[str, Any]:
+    """frame: whether to include the 28x28 pixels, as rows."""
+    fields = dict(vars(of))
+    pixels = fields.pop("frame")
+    return fields | {"frame": None if pixels is None else pixels.tolist()} if frame else fields
 
 
 def _cells(answer: object, of: Prediction | Symbol) -> list[object]:

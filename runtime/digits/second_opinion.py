@@ -7,9 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.reader.detections import DIGITS, SAME, Detections, overlaps
-from digits.reader.looks import look_around
-from digits.reader.peaks import Grey, MapsFn
-from digits.reader.suppression import settle, suppress
 from digits.vision.judge import MUCH_LARGER, Judgement
 
 _MAX_LOG_ODDS = 30.0  # so that no exponential overflows
@@ -26,14 +23,6 @@ class Opinion(NamedTuple):
     probabilities: NDArray[np.float64]
     several: float
     none: float
-
-
-def look_again(picture: Grey, maps: MapsFn) -> Opinion:
-    """Let the reader look at the picture of one digit.
-
-    picture: uint8 [height, width]. maps: see `peaks.MapsFn`.
-    """
-    return weigh(settle(suppress(look_around(picture, maps))))
 
 
 def weigh(found: Detections) -> Opinion:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from digits.prediction import Format, Prediction, Reading, Symbol
@@ -49,6 +50,14 @@ def test_symbols_as_csv_and_json() -> None:
             "box": [9, 2, 12, 4],
         }
     ]
+
+
+def test_frames_are_included_on_request() -> None:
+    seen = replace(SYMBOL, frame=np.eye(28, dtype=np.uint8))
+    record = json.loads(to_json(Reading((((seen, MINUS),),)).to_dict("a.png", frame=True)))
+    first, second = record["lines"][0]["columns"][0]
+    assert first["frame"] == np.eye(28).tolist() and second["frame"] is None
+    assert "frame" not in str(Reading((((seen,),),)).to_dict("a.png"))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from digits.inference.interface import SYMBOLS
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.inference.reader_model import ReaderModel
 from digits.reader.detections import Detections
-from digits.second_opinion import Opinion, combine, look_again, weigh
+from digits.reader.page import find_symbols
+from digits.second_opinion import Opinion, combine, weigh
 from digits.vision.judge import Judgement, judge
 from tests.runtime.reader.drawn import Drawn, Network, row_of
 from tests.synthetic import Sheet, chosen
@@ -82,13 +83,13 @@ def test_what_is_no_second_digit(other: Drawn) -> None:
     assert opinion.probabilities[9] > 0.98
 
 
-def test_look_again_at_drawn_numbers() -> None:
+def test_opinion_of_drawn_numbers() -> None:
     shape = 200, 300
     page = np.full(shape, 255, np.uint8)
-    seven = look_again(page, Network(row_of("7", 120, 50, 80), shape))
+    seven = weigh(find_symbols(page, Network(row_of("7", 120, 50, 80), shape)))
     assert seven.probabilities[7] > 0.95
     for text in ("12", "10", "11", "111"):
-        opinion = look_again(page, Network(row_of(text, 60, 50, 80), shape))
+        opinion = weigh(find_symbols(page, Network(row_of(text, 60, 50, 80), shape)))
         assert opinion.several > 0.95
         total = opinion.probabilities.sum() + opinion.several + opinion.none
         assert total == pytest.approx(1)

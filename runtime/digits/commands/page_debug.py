@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 from digits.commands.drawing import SURE, UNSURE, Colour
 from digits.images.picture import GreyImage
 from digits.inference.interface import STRIDE, SYMBOLS
-from digits.reader.detections import probabilities
+from digits.reader.detections import Detections, probabilities
 from digits.reader.lattice import Arc, Lattice, best_path
 from digits.reader.looks import MARGIN
-from digits.reader.page import find_lattices
+from digits.reader.page import build_lattices, find_symbols
 from digits.reader.peaks import Grey, Map, MapsFn
 
 # As SURE and UNSURE distinct for colour-blind people.
@@ -44,11 +44,11 @@ class Look(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What was seen on a page. lattices: of the columns of each line."""
+    """What was seen on a page."""
 
     page: GreyImage
     looks: list[Look]
-    lattices: list[list[Lattice]]
+    found: Detections
 
 
 def examine(page: GreyImage, maps: MapsFn) -> Seen:
@@ -60,8 +60,7 @@ def examine(page: GreyImage, maps: MapsFn) -> Seen:
         looks.append(Look(pixels, found[0]))
         return found
 
-    lattices = find_lattices(page.pixels, recorded)
-    return Seen(page, looks, lattices)
+    return Seen(page, looks, find_symbols(page.pixels, recorded))
 
 
 def draw(seen: Seen, threshold: float) -> Image.Image:
@@ -128,7 +127,7 @@ def _draw_page(seen: Seen, threshold: float) -> Image.Image:
     pen = _Pen(image, threshold)
     lattices = [
         [Lattice([_scaled(arc, scale) for arc in column.arcs]) for column in line]
-        for line in seen.lattices
+        for line in build_lattices(seen.found)
     ]
     paths = [[best_path(column) for column in line] for line in lattices]
     taken = {arc.box for line in paths for path in line for arc in path}

@@ -144,9 +144,11 @@ class Read(NamedTuple):
                 seen = page_debug.examine(loaded, reader.maps)
                 least = reader.metadata.rejection_threshold if self.options.reject else 0.0
                 save(file, page_debug.draw(seen, least))  # even if there are no digits
-                reading = classifier.reading(loaded, seen.lattices)
+                reading = classifier.reading(loaded, seen.found)
             else:
                 reading = classifier.read(source)
+            if not reading.lines:
+                raise PictureError(f"{file}: no digits found")
             if self.digits_only:
                 reading = reading.digits_only()
             if self.annotate:

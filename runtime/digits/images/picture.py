@@ -80,6 +80,15 @@ def load(source: Source, max_side: int = DIGIT_MAX_SIDE) -> GreyImage:
     )
 
 
+def reduce(loaded: GreyImage, max_side: int) -> GreyImage:
+    """The same picture with at most `max_side` pixels on the longer side."""
+    factor = -(-max(loaded.pixels.shape) // max_side)
+    if factor == 1:
+        return loaded
+    pixels = np.asarray(Image.fromarray(loaded.pixels).reduce(factor))
+    return loaded._replace(pixels=pixels, downscale=factor * loaded.downscale)
+
+
 def peek_size(content: bytes) -> tuple[int, int]:
     """Read width and height in pixels from the header of a picture file, however large.
 

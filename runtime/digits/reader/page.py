@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from digits.reader.detections import Integers, concatenate
+from digits.reader.detections import Detections, Integers, concatenate
 from digits.reader.lattice import Arc, Lattice, best_path, build_lattice
 from digits.reader.lines import nearest_digits, text_lines
 from digits.reader.looks import look_around
@@ -15,7 +15,7 @@ def read_page(page: Grey, maps: MapsFn) -> list[list[list[Arc]]]:
 
     page: uint8 [height, width]. maps: see `peaks.MapsFn`. Empty where no digit is found.
     """
-    return best_lines(find_lattices(page, maps))
+    return best_lines(build_lattices(find_symbols(page, maps)))
 
 
 def best_lines(lattices: list[list[Lattice]]) -> list[list[list[Arc]]]:
@@ -25,9 +25,13 @@ def best_lines(lattices: list[list[Lattice]]) -> list[list[list[Arc]]]:
     return [line for line in read if line]
 
 
-def find_lattices(page: Grey, maps: MapsFn) -> list[list[Lattice]]:
-    """The lattice of each column of each line; arguments as for `read_page`."""
-    found = settle(suppress(look_around(page, maps)))
+def find_symbols(page: Grey, maps: MapsFn) -> Detections:
+    """The places of a page where a symbol may be; arguments as for `read_page`."""
+    return settle(suppress(look_around(page, maps)))
+
+
+def build_lattices(found: Detections) -> list[list[Lattice]]:
+    """The lattice of each column of each line."""
     sure = found.are_digits & (found.scores > 0)
     digits, others = found.select(sure), found.select(~sure)
     nearest = nearest_digits(others, digits)

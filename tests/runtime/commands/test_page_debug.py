@@ -13,7 +13,7 @@ from digits.commands import page_debug
 from digits.commands.drawing import SURE, UNSURE
 from digits.images import picture
 from digits.inference.reader_model import ReaderModel
-from digits.reader.page import read_page
+from digits.reader.page import build_lattices, read_page
 from tests.conftest import Run
 from tests.runtime.commands.conftest import Texts
 from tests.runtime.reader.drawn import NOTHING, Drawn, Network, row_of, text_of
@@ -39,7 +39,7 @@ def test_examine_sees_what_read_does() -> None:
     seen, network = seen_of(drawn), Network(drawn, SHAPE)
     assert text_of(read_page(seen.page.pixels, network)) == "12  7\n39"
     assert [look.pixels.shape for look in seen.looks] == network.shapes
-    assert [len(line) for line in seen.lattices] == [2, 1]
+    assert [len(line) for line in build_lattices(seen.found)] == [2, 1]
 
 
 @pytest.mark.parametrize(("threshold", "colour", "mark"), [(0.5, SURE, ""), (1, UNSURE, "?")])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from digits.reader.page import find_lattices, read_page
+from digits.reader.page import build_lattices, find_symbols, read_page
 from tests.runtime.reader.drawn import Drawn, Maps, Network, row_of, text_of
 
 SHAPE = 600, 800
@@ -108,7 +108,7 @@ def test_improbable_symbol_is_nothing_but_an_alternative() -> None:
     faint = Drawn("7", (108, 100, 126, 130), -1.0)
     page, network = np.full(SHAPE, 255, np.uint8), Network([*drawn, faint], SHAPE)
     assert text_of(read_page(page, network)) == "42"
-    [[lattice]] = find_lattices(page, network)
+    [[lattice]] = build_lattices(find_symbols(page, network))
     assert text_of([[lattice.arcs]]) == "427"
 
 
