@@ -1,29 +1,27 @@
 import numpy as np
 import pytest
 
-from digits_train.handwriting import pen
 from digits_train.handwriting.pen import SIZE, Pen, Picture, draw, random_pen
 from digits_train.handwriting.strokes import Glyph, line
 
 STEM: Glyph = [line((0, 0), (0, 1))]
-BAR: Glyph = [line((0, 0), (1, 0))]
 
 
-def drawn(glyph: Glyph, how: Pen, seed: int = 0) -> Picture:
-    return draw(glyph, how, np.random.default_rng(seed))
+def drawn(glyph: Glyph, pen: Pen, seed: int = 0) -> Picture:
+    return draw(glyph, pen, np.random.default_rng(seed))
 
 
-def ink_by_row(picture: Picture) -> list[float]:
-    """The pixels of ink in each row."""
-    return [float(row.sum()) / 255 for row in picture]
+def ink_by_row(pen: Pen, seed: int = 0) -> list[float]:
+    """The pixels of ink in each row of a stem."""
+    return [float(row.sum()) / 255 for row in drawn(STEM, pen, seed)]
 
 
 @pytest.mark.parametrize("width", [0.03, 0.1, 0.32])
 def test_width_is_a_share_of_the_height(width: float) -> None:
-    picture = drawn(STEM, Pen(width))
-    middle = ink_by_row(picture)[SIZE // 4 : -SIZE // 4]
-    assert np.mean(middle) == pytest.approx(width * SIZE, abs=1)
-    assert picture.shape[0] == pytest.approx(SIZE * (1 + width), abs=2)
+    rows = ink_by_row(Pen(width))
+    assert np.mean(rows[SIZE // 4 : -SIZE // 4]) == pytest.approx(width * SIZE, abs=1)
+    assert len(rows) == pytest.approx(SIZE * (1 + width), abs=2)
+    assert min(rows) > 0  # uninterrupted
 
 
 def test_picture_is_cropped() -> None:
@@ -32,51 +30,32 @@ def test_picture_is_cropped() -> None:
     assert all(edge.any() for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]))
 
 
-def test_stroke_is_not_interrupted() -> None:
-    assert min(ink_by_row(drawn(STEM, Pen(0.03)))) > 0
-
-
 def test_ends_are_round() -> None:
-    rows = ink_by_row(drawn(STEM, Pen(0.28)))
+    rows = ink_by_row(Pen(0.28))
     assert rows[0] < rows[3] < rows[10] and rows[-1] < rows[-4] < rows[-11]
 
 
 def test_taper_thins_only_the_end() -> None:
-    rows = ink_by_row(drawn(STEM, Pen(0.1, taper=0.3)))
+    rows = ink_by_row(Pen(0.1, taper=0.3))
     assert rows[-SIZE // 20] < 0.6 * rows[SIZE // 2]
     assert rows[SIZE // 10] == pytest.approx(rows[SIZE // 2], abs=1)
 
 
 def test_pressure_varies_the_width() -> None:
-    def spread(pressure: float) -> float:
-        return float(np.std(ink_by_row(drawn(STEM, Pen(0.15, pressure)))[20:-20]))
-
-    assert spread(0) < 0.5 < spread(0.35)
+    steady, varied = (np.std(ink_by_row(Pen(0.15, pressure))[20:-20]) for pressure in (0, 0.35))
+    assert steady < 0.5 < varied
 
 
 def test_gap_interrupts_the_stroke() -> None:
-    broken = [0 in ink_by_row(drawn(STEM, Pen(0.03, gap=1), seed)) for seed in range(20)]
+    broken = [0 in ink_by_row(Pen(0.03, gap=1), seed) for seed in range(20)]
     assert np.mean(broken) > 0.7  # a gap of two points may be closed by the round ends
 
 
-def test_retouched_part_is_drawn_beside_the_stroke() -> None:
-    once, twice = (
-        sum(drawn(BAR, Pen(0.06, retouch=chance), seed).sum() for seed in range(20))
-        for chance in (0, 1)
-    )
-    assert twice > once * 1.02
-
-
-def test_retouched_part_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pen, "_add_faults", lambda glyph, *_: [*glyph, glyph[0] - (0.4, 0)])
-    picture = drawn(STEM, Pen(0.1))
-    assert picture.shape[1] == pytest.approx(0.5 * SIZE, abs=2)
-
-
-def test_draw_is_deterministic() -> None:
-    how = Pen(0.1, 0.3, 0.2, 0.5, 0.5)
-    assert np.array_equal(drawn(STEM, how, 3), drawn(STEM, how, 3))
-    assert not np.array_equal(drawn(STEM, how, 3), drawn(STEM, how, 4))
+def test_retouched_part_is_drawn_beside_the_stroke_and_not_cut() -> None:
+    pen = Pen(0.3, retouch=1)
+    widths = [drawn(STEM, pen, seed).shape[1] / SIZE for seed in range(20)]
+    assert min(widths) > 0.29
+    assert max(widths) > 0.4
 
 
 def test_random_pen_range() -> None:

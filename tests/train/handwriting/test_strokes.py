@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from numpy.random import Generator
 
 from digits_train.handwriting.strokes import (
     Glyph,
@@ -14,9 +15,12 @@ from digits_train.handwriting.strokes import (
     line,
     resample,
     round_corners,
+    size,
+    style,
     transform,
 )
 
+STEM = line((0, 0), (0, 1))
 UNEVEN: list[Point] = [(0.0, 0.2), (0.05, 0.0), (0.6, 0.3), (0.0, 1.0), (0.7, 0.95)]
 
 
@@ -56,8 +60,7 @@ def test_curve_through_two_points_is_straight() -> None:
 
 def test_arc_goes_clockwise_from_the_right() -> None:
     stroke = arc((1, 1), (0.5, 0.25), 0, 90)
-    assert stroke[0].tolist() == pytest.approx([1.5, 1])
-    assert stroke[-1].tolist() == pytest.approx([1, 1.25])  # below: y goes down
+    assert stroke[[0, -1]].ravel().tolist() == pytest.approx([1.5, 1, 1, 1.25])  # y goes down
 
 
 def test_join_keeps_order() -> None:
@@ -81,7 +84,7 @@ def test_jitter_moves_each_point_a_little() -> None:
 
 
 def test_deform_by_zero_only_resamples() -> None:
-    [stroke] = deform([line((0, 0), (0, 1))], np.random.default_rng(0), warp=0, tremor=0)
+    [stroke] = deform([STEM], np.random.default_rng(0), warp=0, tremor=0)
     assert (stroke[:, 0] == 0).all()
     assert stroke[-1].tolist() == [0, 1]
 
@@ -103,36 +106,41 @@ def test_tremor_is_smooth_and_has_its_size() -> None:
 
 def test_round_corners_keeps_the_start() -> None:
     corner = line((0, 0), (0, 1), (1, 1))
-    [calm] = round_corners([corner], np.random.default_rng(0), 0)
-    [fast] = round_corners([corner], np.random.default_rng(0), 0.06)
+    [calm], [fast] = (
+        round_corners([corner], np.random.default_rng(0), haste) for haste in (0, 0.06)
+    )
     assert distance(calm, (0, 1)) < 1e-9
     assert 0.01 < distance(fast, (0, 1)) < 0.06
     assert fast[0].tolist() == pytest.approx([0, 0])
 
 
 def test_round_corners_overshoots_the_end() -> None:
-    ends = [
-        round_corners([line((0, 0), (1, 0))], np.random.default_rng(seed), 0.06)[0][-1]
-        for seed in range(20)
-    ]
-    assert all(1 <= x < 1.1 and y == 0 for x, y in ends)
-    assert max(x for x, _ in ends) > 1.02
+    ends = [round_corners([STEM], np.random.default_rng(seed), 0.06)[0][-1] for seed in range(20)]
+    assert all(x == 0 and 1 <= y < 1.1 for x, y in ends)
+    assert max(y for _, y in ends) > 1.02
 
 
-def test_transform_slants_the_top_to_the_right() -> None:
-    [stem] = transform([line((0, 0), (0, 1))], slant=0.3)
-    assert stem[0, 0] - stem[1, 0] == pytest.approx(0.3)
-    assert stem[:, 1].tolist() == [0, 1]
-
-
-def test_transform_stretches_then_turns_clockwise() -> None:
+def test_transform() -> None:
+    [stem] = transform([STEM], slant=0.3)
+    assert stem.tolist() == [[0, 0], [pytest.approx(-0.3), 1]]  # the top is right of the foot
     [bar] = transform([line((0, 0), (1, 0))], width=2, turn=90)
     assert bar[1].tolist() == pytest.approx([0, 2])  # what pointed right points down
 
 
-def test_bounds() -> None:
+def test_bounds_and_size() -> None:
     glyph: Glyph = [line((0.1, 0.5), (0.2, 0)), line((-0.3, 0.4), (0, 0.9))]
     assert bounds(glyph) == (-0.3, 0, 0.2, 0.9)
+    assert size(glyph) == (0.5, 0.9)
+
+
+def test_style_draws_the_proportions_of_its_model() -> None:
+    def bar(rng: Generator, width: float, height: float) -> Glyph:
+        return [line((0, height), (width, height))]
+
+    drawn = style(0.5, bar, width=(0.2, 0.4), height=(1, 2))
+    ends = [drawn.model(np.random.default_rng(seed))[0][1] for seed in range(50)]
+    assert np.min(ends, 0) == pytest.approx([0.2, 1], abs=0.05)
+    assert np.max(ends, 0) == pytest.approx([0.4, 2], abs=0.05)
 
 
 def test_arguments_are_not_changed() -> None:

@@ -1,11 +1,12 @@
 """2, 3 and 5, the digits of open bows.
 
-Each style is a function of a random generator that returns an upright glyph, about 1 high.
+Each style is a function of a random generator, and of proportions whose ranges the tables at the
+end give, that returns an upright glyph, about 1 high.
 """
 
 from numpy.random import Generator
 
-from digits_train.handwriting.strokes import Glyph, Point, Stroke, Style, curve, jitter, join, line
+from digits_train.handwriting.strokes import Glyph, Point, Stroke, curve, jitter, join, line, style
 
 
 def _neck(rng: Generator, width: float) -> list[Point]:
@@ -21,16 +22,14 @@ def _neck(rng: Generator, width: float) -> list[Point]:
     )
 
 
-def two_angular(rng: Generator) -> Glyph:
+def two_angular(rng: Generator, width: float) -> Glyph:
     """Without a loop at its foot."""
-    width = rng.uniform(0.5, 0.68)
     corner = (rng.uniform(-0.02, 0.05), 1.0)
     end = (width * rng.uniform(0.95, 1.25), 1 + rng.normal(-0.01, 0.025))
     return [join(curve(*_neck(rng, width), corner), line(corner, end))]
 
 
-def two_looped(rng: Generator) -> Glyph:
-    width, loop = rng.uniform(0.52, 0.7), rng.uniform(0.1, 0.24)
+def two_looped(rng: Generator, width: float, loop: float) -> Glyph:
     foot = jitter(
         rng,
         0.01,
@@ -43,8 +42,7 @@ def two_looped(rng: Generator) -> Glyph:
     return [curve(*_neck(rng, width), *foot)]
 
 
-def two_wavy(rng: Generator) -> Glyph:
-    width, wave = rng.uniform(0.5, 0.66), rng.uniform(0.04, 0.1)
+def two_wavy(rng: Generator, width: float, wave: float) -> Glyph:
     foot = curve(
         (0.0, 0.98),
         (width * 0.3, 0.98 - wave),
@@ -54,9 +52,8 @@ def two_wavy(rng: Generator) -> Glyph:
     return [join(curve(*_neck(rng, width), (0.0, 0.98)), foot)]
 
 
-def two_swan(rng: Generator) -> Glyph:
+def two_swan(rng: Generator, width: float) -> Glyph:
     """A long neck that bends back, and a rounded foot without a corner."""
-    width = rng.uniform(0.46, 0.62)
     foot = jitter(
         rng,
         0.01,
@@ -68,9 +65,8 @@ def two_swan(rng: Generator) -> Glyph:
     return [curve(*_neck(rng, width), *foot)]
 
 
-def two_straight(rng: Generator) -> Glyph:
+def two_straight(rng: Generator, width: float) -> Glyph:
     """Its diagonal and its foot are straight, as a Z's, but its top is round."""
-    width = rng.uniform(0.48, 0.64)
     top = curve(
         *jitter(
             rng,
@@ -105,21 +101,8 @@ def _left_end(rng: Generator) -> Point:
     return rng.uniform(-0.04, 0.06), rng.uniform(0.82, 0.97)
 
 
-def three_round(rng: Generator) -> Glyph:
-    return _three(rng, rng.uniform(0.42, 0.52), rng.uniform(0.16, 0.3))
-
-
-def three_tall_bowl(rng: Generator) -> Glyph:
-    return _three(rng, rng.uniform(0.3, 0.38), rng.uniform(0.14, 0.26))
-
-
-def three_shallow(rng: Generator) -> Glyph:
-    """The middle is a small notch, as that of a turned epsilon."""
-    return _three(rng, rng.uniform(0.42, 0.52), rng.uniform(0.3, 0.36))
-
-
-def _three(rng: Generator, waist: float, middle: float) -> Glyph:
-    """Two bowls that meet at (middle, waist)."""
+def three(rng: Generator, waist: float, middle: float) -> Glyph:
+    """Two bowls that meet at (middle, waist): far to the right, in a mere notch."""
     width = rng.uniform(0.5, 0.62)
     upper = width * rng.uniform(0.84, 1.0)
     top = jitter(
@@ -135,17 +118,15 @@ def _three(rng: Generator, waist: float, middle: float) -> Glyph:
     return [join(curve(*top), curve(*bowl))]
 
 
-def three_flat(rng: Generator) -> Glyph:
+def three_flat(rng: Generator, width: float, waist: float) -> Glyph:
     """The top is a Z's."""
-    width, waist = rng.uniform(0.5, 0.62), rng.uniform(0.32, 0.42)
     middle = rng.uniform(0.16, 0.28), waist
     top = line((rng.uniform(-0.02, 0.06), rng.normal(0.01, 0.02)), (width * 0.92, 0.0), middle)
     return [join(top, curve(*_bowl(rng, middle, width, _left_end(rng))))]
 
 
-def three_looped(rng: Generator) -> Glyph:
+def three_looped(rng: Generator, width: float, waist: float) -> Glyph:
     """With a small loop in the middle."""
-    width, waist = rng.uniform(0.5, 0.64), rng.uniform(0.44, 0.5)
     loop = rng.uniform(0.08, 0.15)
     middle = rng.uniform(0.14, 0.22)
     points = jitter(
@@ -178,9 +159,9 @@ def _body(rng: Generator, neck: float, width: float) -> tuple[Point, Stroke]:
     return corner, join(line(corner, turn), bowl)
 
 
-def five_two_strokes(rng: Generator) -> Glyph:
+def five_two_strokes(rng: Generator, neck: float, width: float) -> Glyph:
     """The bar is apart: it may be slanted, or touch nothing."""
-    corner, body = _body(rng, rng.uniform(0.38, 0.48), rng.uniform(0.48, 0.62))
+    corner, body = _body(rng, neck, width)
     start = corner[0] + rng.normal(0.0, 0.025), corner[1] + rng.normal(0, 0.025)
     if rng.random() < 0.3:
         start = start[0] + rng.uniform(0.03, 0.1), start[1] - rng.uniform(0.0, 0.05)
@@ -188,15 +169,14 @@ def five_two_strokes(rng: Generator) -> Glyph:
     return [body, line(start, end)]
 
 
-def five_one_stroke(rng: Generator) -> Glyph:
-    corner, body = _body(rng, rng.uniform(0.38, 0.48), rng.uniform(0.48, 0.62))
+def five_one_stroke(rng: Generator, neck: float, width: float) -> Glyph:
+    corner, body = _body(rng, neck, width)
     end = corner[0] + rng.uniform(0.34, 0.52), rng.normal(-0.01, 0.03)
     return [join(line(end, corner), body)]
 
 
-def five_snake(rng: Generator) -> Glyph:
+def five_snake(rng: Generator, width: float, neck: float) -> Glyph:
     """One bow down to the belly; only the upper left is a corner, without which it were an S."""
-    width, neck = rng.uniform(0.46, 0.58), rng.uniform(0.36, 0.44)
     corner = rng.uniform(0.03, 0.1), rng.uniform(0.0, 0.03)
     body = curve(
         *jitter(
@@ -214,36 +194,36 @@ def five_snake(rng: Generator) -> Glyph:
     return [join(bar, body)]
 
 
-def five_big_belly(rng: Generator) -> Glyph:
-    corner, body = _body(rng, rng.uniform(0.26, 0.34), rng.uniform(0.58, 0.74))
+def five_big_belly(rng: Generator, neck: float, width: float) -> Glyph:
+    corner, body = _body(rng, neck, width)
     bar = line(corner, (corner[0] + rng.uniform(0.3, 0.5), rng.normal(-0.01, 0.03)))
     return [body, bar] if rng.random() < 0.5 else [join(bar[::-1], body)]
 
 
-def five_short_bar(rng: Generator) -> Glyph:
-    corner, body = _body(rng, rng.uniform(0.36, 0.46), rng.uniform(0.46, 0.58))
+def five_short_bar(rng: Generator, neck: float, width: float) -> Glyph:
+    corner, body = _body(rng, neck, width)
     bar = line(corner, (corner[0] + rng.uniform(0.22, 0.3), rng.normal(-0.01, 0.02)))
     return [body, bar] if rng.random() < 0.5 else [join(bar[::-1], body)]
 
 
 TWO = {
-    "angular": Style(0.3, two_angular, 0.75),
-    "looped": Style(0.24, two_looped, 0.38),
-    "wavy": Style(0.14, two_wavy, 0.49),
-    "swan": Style(0.14, two_swan, 0.44),
-    "straight": Style(0.18, two_straight, 0.75),
+    "angular": style(0.3, two_angular, 0.75, width=(0.5, 0.68)),
+    "looped": style(0.24, two_looped, 0.38, width=(0.52, 0.7), loop=(0.1, 0.24)),
+    "wavy": style(0.14, two_wavy, 0.49, width=(0.5, 0.66), wave=(0.04, 0.1)),
+    "swan": style(0.14, two_swan, 0.44, width=(0.46, 0.62)),
+    "straight": style(0.18, two_straight, 0.75, width=(0.48, 0.64)),
 }
 THREE = {
-    "round": Style(0.36, three_round, 0.56),
-    "flat": Style(0.22, three_flat, 0.58),
-    "looped": Style(0.14, three_looped, 0.42),
-    "shallow": Style(0.12, three_shallow, 0.44),
-    "tall bowl": Style(0.16, three_tall_bowl, 0.42),
+    "round": style(0.36, three, 0.56, waist=(0.42, 0.52), middle=(0.16, 0.3)),
+    "flat": style(0.22, three_flat, 0.58, width=(0.5, 0.62), waist=(0.32, 0.42)),
+    "looped": style(0.14, three_looped, 0.42, width=(0.5, 0.64), waist=(0.44, 0.5)),
+    "shallow": style(0.12, three, 0.44, waist=(0.42, 0.52), middle=(0.3, 0.36)),
+    "tall bowl": style(0.16, three, 0.42, waist=(0.3, 0.38), middle=(0.14, 0.26)),
 }
 FIVE = {
-    "two strokes": Style(0.32, five_two_strokes, 0.6),
-    "one stroke": Style(0.24, five_one_stroke, 0.6),
-    "snake": Style(0.16, five_snake, 0.47),
-    "big belly": Style(0.14, five_big_belly, 0.55),
-    "short bar": Style(0.14, five_short_bar, 0.47),
+    "two strokes": style(0.32, five_two_strokes, 0.6, neck=(0.38, 0.48), width=(0.48, 0.62)),
+    "one stroke": style(0.24, five_one_stroke, 0.6, neck=(0.38, 0.48), width=(0.48, 0.62)),
+    "snake": style(0.16, five_snake, 0.47, width=(0.46, 0.58), neck=(0.36, 0.44)),
+    "big belly": style(0.14, five_big_belly, 0.55, neck=(0.26, 0.34), width=(0.58, 0.74)),
+    "short bar": style(0.14, five_short_bar, 0.47, neck=(0.36, 0.46), width=(0.46, 0.58)),
 }

@@ -16,7 +16,7 @@ from digits_train.handwriting.bows import FIVE, THREE, TWO
 from digits_train.handwriting.pen import Picture, draw, random_pen
 from digits_train.handwriting.rings import EIGHT, ZERO
 from digits_train.handwriting.straight import FOUR, ONE, SEVEN
-from digits_train.handwriting.strokes import Glyph, Style, bounds, deform, round_corners, transform
+from digits_train.handwriting.strokes import Style, deform, round_corners, size, transform
 from digits_train.handwriting.tailed import NINE, SIX
 
 STYLES: Mapping[int, Mapping[str, Style]] = dict(
@@ -77,22 +77,12 @@ def draw_digit(rng: Generator, digit: int, style: str | None = None) -> Picture:
     )
     glyph = round_corners(glyph, rng, min(abs(rng.normal(0, 0.02)), 0.05))
     glyph = transform(glyph, width=rng.uniform(*variation.aspect))
-    room *= _loop_width(glyph)
+    width, height = size(glyph)
+    room *= min(width, height / 2)  # most loops are half as high as their digit
     slant = float(np.clip(rng.normal(0.08, 0.17), *variation.slant))
     turn = float(np.clip(rng.normal(0, 5), -10, 10))
     glyph = transform(glyph, slant=slant, turn=turn)
-    return draw(glyph, random_pen(rng, room / _longer_side(glyph)), rng)
-
-
-def _loop_width(glyph: Glyph) -> float:
-    """Its width or half its height: most loops are half as high as their digit."""
-    left, top, right, bottom = bounds(glyph)
-    return min(right - left, (bottom - top) / 2)
-
-
-def _longer_side(glyph: Glyph) -> float:
-    left, top, right, bottom = bounds(glyph)
-    return max(right - left, bottom - top)
+    return draw(glyph, random_pen(rng, room / max(size(glyph))), rng)
 
 
 def _random_style(rng: Generator, styles: Mapping[str, Style]) -> str:

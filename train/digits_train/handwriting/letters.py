@@ -1,27 +1,18 @@
-"""Handwritten letters, signs and small drawings: non-digits.
-
-The modules of the models say which forms are left out because someone's digit looks like them.
-"""
+"""Handwritten letters, signs and small drawings: non-digits."""
 
 import itertools
 
 import numpy as np
 from numpy.random import Generator
 
-from digits_train.handwriting.latin import LATIN
+from digits_train.handwriting.glyphs import LATIN, SCRIPTS, SIGNS
 from digits_train.handwriting.pen import Picture, draw, random_pen
-from digits_train.handwriting.scripts import SCRIPTS
-from digits_train.handwriting.signs import SIGNS
-from digits_train.handwriting.strokes import Glyph, Stroke, bounds, deform, join, transform
+from digits_train.handwriting.strokes import Glyph, Stroke, deform, size, transform
 
 LETTERS: dict[str, Glyph] = LATIN | SCRIPTS | SIGNS
 
 # Two of three letters are Latin, which occur beside digits most often.
-_SCRIPTS: tuple[tuple[float, dict[str, Glyph]], ...] = (
-    (0.66, LATIN),
-    (0.82, SCRIPTS),
-    (1.0, SIGNS),
-)
+_KINDS = ((0.66, LATIN), (0.82, SCRIPTS), (1.0, SIGNS))
 
 # More slanted, they would be a 4, a 7, a 1, a 2 or a 9.
 _UPRIGHT = {"Y", "yen", "J", "T", "V", "greater", "a", "a of two storeys", "ä with strokes"}
@@ -42,29 +33,18 @@ def draw_letter(rng: Generator) -> Picture:
 def random_letter(rng: Generator) -> str:
     """The name of a random letter."""
     chance = rng.random()
-    letters = next(letters for limit, letters in _SCRIPTS if chance < limit)
+    letters = next(letters for limit, letters in _KINDS if chance < limit)
     return list(letters)[int(rng.integers(len(letters)))]
 
 
 def write_letter(name: str, rng: Generator) -> Glyph:
     """Vary the letter as handwriting does, but not so much that it becomes a digit."""
-    parts = [_perturb(stroke, rng) for stroke in _merge_strokes(LETTERS[name])]
+    parts = [_perturb(stroke, rng) for stroke in LETTERS[name]]
     tremor = rng.uniform(0, 0.012) if rng.random() < 0.4 else 0.0
     glyph = deform(parts, rng, warp=rng.uniform(0, 0.045), tremor=tremor)
     slant = rng.uniform(-0.1, 0.08 if name in _UPRIGHT else 0.32)
     width = float(np.exp(rng.uniform(np.log(0.8), np.log(1.3))))
     return transform(glyph, slant, width, turn=rng.uniform(-7, 7))
-
-
-def _merge_strokes(glyph: Glyph) -> Glyph:
-    """Merge strokes that begin where the one before ended."""
-    strokes = glyph[:1]
-    for stroke in glyph[1:]:
-        if np.allclose(strokes[-1][-1], stroke[0]):
-            strokes[-1] = join(strokes[-1], stroke)
-        else:
-            strokes.append(stroke)
-    return strokes
 
 
 def _perturb(stroke: Stroke, rng: Generator) -> Stroke:
@@ -85,9 +65,8 @@ def draw_glyph(glyph: Glyph, rng: Generator) -> Picture:
 
 def _smallest_gap(glyph: Glyph) -> float:
     """The smallest gap between strokes that don't touch, as a share of the longer side."""
-    left, top, right, bottom = bounds(glyph)
     gaps = [
-        float(np.hypot(*(one[:, None] - other).T).min())
-        for one, other in itertools.combinations(glyph, 2)
+        float(np.hypot(*(first[:, None] - second).T).min())
+        for first, second in itertools.combinations(glyph, 2)
     ]
-    return min((gap for gap in gaps if gap > _MIN_GAP), default=1) / max(right - left, bottom - top)
+    return min((gap for gap in gaps if gap > _MIN_GAP), default=1) / max(size(glyph))

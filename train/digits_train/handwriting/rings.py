@@ -1,6 +1,7 @@
 """0 and 8, the digits of rings.
 
-Each style is a function of a random generator that returns an upright glyph, about 1 high.
+Each style is a function of a random generator, and of proportions whose ranges the tables at the
+end give, that returns an upright glyph, about 1 high.
 """
 
 import numpy as np
@@ -9,13 +10,13 @@ from numpy.random import Generator
 from digits_train.handwriting.strokes import (
     Glyph,
     Stroke,
-    Style,
     arc,
     curve,
     jitter,
     join,
     line,
     round_corners,
+    style,
 )
 
 
@@ -33,16 +34,8 @@ def _ring(rng: Generator, width: float, around: float, drift: float = 0.04) -> S
     return np.stack([x + width / 2, y + 0.5], 1)
 
 
-def zero_round(rng: Generator) -> Glyph:
-    return [_ring(rng, rng.uniform(0.65, 0.95), rng.uniform(355, 375))]
-
-
-def zero_narrow(rng: Generator) -> Glyph:
-    return [_ring(rng, rng.uniform(0.36, 0.62), rng.uniform(355, 375))]
-
-
-def zero_wide(rng: Generator) -> Glyph:
-    return [_ring(rng, rng.uniform(0.95, 1.3), rng.uniform(355, 375))]
+def zero(rng: Generator, width: float, around: float) -> Glyph:
+    return [_ring(rng, width, around)]
 
 
 def zero_angular(rng: Generator) -> Glyph:
@@ -55,14 +48,9 @@ def zero_angular(rng: Generator) -> Glyph:
     return round_corners([line(start, *points, start)], rng, rng.uniform(0.08, 0.2))
 
 
-def zero_open(rng: Generator) -> Glyph:
-    """Its ends don't meet."""
-    return [_ring(rng, rng.uniform(0.5, 0.9), rng.uniform(325, 348))]
-
-
-def zero_overlapping(rng: Generator) -> Glyph:
+def zero_overlapping(rng: Generator, width: float, around: float) -> Glyph:
     """Its end goes past its beginning, outside or across it."""
-    return [_ring(rng, rng.uniform(0.5, 0.9), rng.uniform(380, 425), 0.15)]
+    return [_ring(rng, width, around, 0.15)]
 
 
 def zero_curled(rng: Generator) -> Glyph:
@@ -90,7 +78,7 @@ def zero_slashed(rng: Generator) -> Glyph:
     return [_ring(rng, width, rng.uniform(355, 370)), slash]
 
 
-def _eight(rng: Generator, *, waist: float, upper: float, lower: float, gap: float = 0.0) -> Glyph:
+def eight(rng: Generator, waist: float, upper: float, lower: float, gap: float = 0.0) -> Glyph:
     """In one stroke from the top right. upper, lower: widths. gap: between the ends, at the top."""
     middle = max(upper, lower) / 2
     end = middle + upper * 0.42 + gap * 0.3, waist * 0.3 - gap * 0.4
@@ -110,9 +98,9 @@ def _eight(rng: Generator, *, waist: float, upper: float, lower: float, gap: flo
     return [curve(*points)]
 
 
-def eight_plain(rng: Generator) -> Glyph:
-    waist, upper = rng.uniform(0.42, 0.52), rng.uniform(0.4, 0.56)
-    return _eight(rng, waist=waist, upper=upper, lower=upper * rng.uniform(0.95, 1.2))
+def eight_by_ratio(rng: Generator, waist: float, upper: float, ratio: float) -> Glyph:
+    """ratio: of the lower width to the upper one."""
+    return eight(rng, waist, upper, upper * ratio)
 
 
 def eight_circles(rng: Generator) -> Glyph:
@@ -128,43 +116,39 @@ def eight_circles(rng: Generator) -> Glyph:
     return rings
 
 
-def eight_narrow(rng: Generator) -> Glyph:
-    waist, upper = rng.uniform(0.4, 0.54), rng.uniform(0.26, 0.36)
-    return _eight(rng, waist=waist, upper=upper, lower=upper * rng.uniform(0.9, 1.25))
-
-
-def eight_open(rng: Generator) -> Glyph:
-    """At the top its ends don't meet."""
-    waist, upper = rng.uniform(0.44, 0.52), rng.uniform(0.42, 0.54)
-    gap = rng.uniform(0.12, 0.28)
-    return _eight(rng, waist=waist, upper=upper, lower=rng.uniform(0.42, 0.56), gap=gap)
-
-
-def eight_top_heavy(rng: Generator) -> Glyph:
-    waist, upper = rng.uniform(0.54, 0.6), rng.uniform(0.48, 0.6)
-    return _eight(rng, waist=waist, upper=upper, lower=upper * rng.uniform(0.65, 0.9))
-
-
-def eight_small_head(rng: Generator) -> Glyph:
-    waist, lower = rng.uniform(0.34, 0.42), rng.uniform(0.46, 0.64)
-    return _eight(rng, waist=waist, upper=lower * rng.uniform(0.55, 0.75), lower=lower)
+def eight_small_head(rng: Generator, waist: float, lower: float) -> Glyph:
+    return eight(rng, waist, lower * rng.uniform(0.55, 0.75), lower)
 
 
 ZERO = {
-    "round": Style(0.22, zero_round, 0.7),
-    "narrow": Style(0.2, zero_narrow, 0.73),
-    "wide": Style(0.08, zero_wide, 0.67),
-    "angular": Style(0.12, zero_angular, 0.6),
-    "open": Style(0.1, zero_open, 0.62),
-    "overlapping": Style(0.12, zero_overlapping, 0.62),
-    "curled": Style(0.08, zero_curled, 0.5),
-    "slashed": Style(0.08, zero_slashed, 0.34),
+    "round": style(0.22, zero, 0.7, width=(0.65, 0.95), around=(355, 375)),
+    "narrow": style(0.2, zero, 0.73, width=(0.36, 0.62), around=(355, 375)),
+    "wide": style(0.08, zero, 0.67, width=(0.95, 1.3), around=(355, 375)),
+    "angular": style(0.12, zero_angular, 0.6),
+    "open": style(0.1, zero, 0.62, width=(0.5, 0.9), around=(325, 348)),
+    "overlapping": style(0.12, zero_overlapping, 0.62, width=(0.5, 0.9), around=(380, 425)),
+    "curled": style(0.08, zero_curled, 0.5),
+    "slashed": style(0.08, zero_slashed, 0.34),
 }
 EIGHT = {
-    "plain": Style(0.34, eight_plain, 0.53),
-    "circles": Style(0.18, eight_circles, 0.5),
-    "narrow": Style(0.14, eight_narrow, 0.54),
-    "open": Style(0.12, eight_open, 0.38),
-    "top-heavy": Style(0.1, eight_top_heavy, 0.38),
-    "small head": Style(0.12, eight_small_head, 0.38),
+    "plain": style(
+        0.34, eight_by_ratio, 0.53, waist=(0.42, 0.52), upper=(0.4, 0.56), ratio=(0.95, 1.2)
+    ),
+    "circles": style(0.18, eight_circles, 0.5),
+    "narrow": style(
+        0.14, eight_by_ratio, 0.54, waist=(0.4, 0.54), upper=(0.26, 0.36), ratio=(0.9, 1.25)
+    ),
+    "open": style(
+        0.12,
+        eight,
+        0.38,
+        waist=(0.44, 0.52),
+        upper=(0.42, 0.54),
+        gap=(0.12, 0.28),
+        lower=(0.42, 0.56),
+    ),
+    "top-heavy": style(
+        0.1, eight_by_ratio, 0.38, waist=(0.54, 0.6), upper=(0.48, 0.6), ratio=(0.65, 0.9)
+    ),
+    "small head": style(0.12, eight_small_head, 0.38, waist=(0.34, 0.42), lower=(0.46, 0.64)),
 }

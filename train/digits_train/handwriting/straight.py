@@ -1,12 +1,13 @@
 """1, 4 and 7, the digits of straight strokes.
 
-Each style is a function of a random generator that returns an upright glyph, about 1 high.
+Each style is a function of a random generator, and of proportions whose ranges the tables at the
+end give, that returns an upright glyph, about 1 high.
 """
 
 import numpy as np
 from numpy.random import Generator
 
-from digits_train.handwriting.strokes import Glyph, Point, Stroke, Style, curve, jitter, join, line
+from digits_train.handwriting.strokes import Glyph, Point, Stroke, curve, jitter, join, line, style
 
 
 def _stem(rng: Generator, bend: float = 0.02) -> Stroke:
@@ -31,9 +32,9 @@ def _foot(rng: Generator, stem: Stroke) -> Stroke:
     return line((x - left, y + rise), (x + right, y - rise))
 
 
-def _pointed(rng: Generator, shortest: float, longest: float, widest: float) -> Glyph:
+def one_pointed(rng: Generator, length: float, angle: float) -> Glyph:
     """An upstroke and a stem, nearly always without lifting the pen."""
-    upstroke = _upstroke(rng, rng.uniform(shortest, longest), rng.uniform(20, widest))
+    upstroke = _upstroke(rng, length, angle)
     stem = _stem(rng)
     if rng.random() < 0.1:  # the stem begins a little above or below the upstroke's end
         return [upstroke, stem + (0, rng.normal(0, 0.03))]
@@ -44,31 +45,18 @@ def one_bare(rng: Generator) -> Glyph:
     return [_stem(rng, 0.035)]
 
 
-def one_short(rng: Generator) -> Glyph:
-    return _pointed(rng, 0.12, 0.35, 58)
-
-
-def one_medium(rng: Generator) -> Glyph:
-    return _pointed(rng, 0.35, 0.65, 47)
-
-
-def one_long(rng: Generator) -> Glyph:
-    return _pointed(rng, 0.65, 1.0, 42)
-
-
-def one_serif(rng: Generator) -> Glyph:
+def one_serif(rng: Generator, length: float, angle: float) -> Glyph:
     """A small flag, which may be nearly level or hang."""
-    flag = _upstroke(rng, rng.uniform(0.1, 0.24), rng.uniform(40, 68))
-    return [join(flag, _stem(rng))]
+    return [join(_upstroke(rng, length, angle), _stem(rng))]
 
 
-def one_serif_foot(rng: Generator) -> Glyph:
-    [stroke] = one_serif(rng)
+def one_serif_foot(rng: Generator, length: float, angle: float) -> Glyph:
+    [stroke] = one_serif(rng, length, angle)
     return [stroke, _foot(rng, stroke)]
 
 
-def one_upstroke_foot(rng: Generator) -> Glyph:
-    glyph = _pointed(rng, 0.2, 0.55, 52)
+def one_upstroke_foot(rng: Generator, length: float, angle: float) -> Glyph:
+    glyph = one_pointed(rng, length, angle)
     return [*glyph, _foot(rng, glyph[-1])]
 
 
@@ -166,9 +154,8 @@ def _right_stroke(rng: Generator, x: float, top: float, bottom: float) -> Stroke
     return curve((x + lean, top), (x + rng.normal(0, 0.012), (top + bottom) / 2), (x, bottom))
 
 
-def four_open(rng: Generator) -> Glyph:
+def four_open(rng: Generator, bar: float, stem: float) -> Glyph:
     """The sides parallel, or the left one slanted; the stem as high as it or shorter."""
-    bar, stem = rng.uniform(0.48, 0.64), rng.uniform(0.34, 0.52)
     side = line(
         (rng.uniform(-0.02, 0.12), rng.uniform(0, 0.08)),
         (0.0, bar),
@@ -177,25 +164,22 @@ def four_open(rng: Generator) -> Glyph:
     return [side, _right_stroke(rng, stem, rng.uniform(-0.05, 0.22), 1.0)]
 
 
-def four_closed(rng: Generator) -> Glyph:
+def four_closed(rng: Generator, bar: float, stem: float) -> Glyph:
     """A triangle at the stem."""
-    bar, stem = rng.uniform(0.56, 0.72), rng.uniform(0.36, 0.52)
     top = stem + rng.normal(0, 0.02), rng.normal(0, 0.02)
     side = line(top, (0.0, bar), (stem + rng.uniform(0.06, 0.28), bar + rng.normal(0, 0.03)))
     return [side, _right_stroke(rng, stem, rng.normal(0, 0.02), 1.0)]
 
 
-def four_one_line(rng: Generator) -> Glyph:
+def four_one_line(rng: Generator, bar: float, stem: float) -> Glyph:
     """From the bar's right end to the left, up to the top and down the stem."""
-    bar, stem = rng.uniform(0.54, 0.7), rng.uniform(0.34, 0.5)
     start = stem + rng.uniform(0.08, 0.26), bar + rng.normal(-0.01, 0.03)
     top = stem + rng.normal(0.01, 0.02), 0.0
     return [join(line(start, (0.0, bar), top), _right_stroke(rng, stem, 0.0, 1.0))]
 
 
-def four_cup(rng: Generator) -> Glyph:
+def four_cup(rng: Generator, bar: float, stem: float) -> Glyph:
     """Open; the left stroke and the bar are one bow."""
-    bar, stem = rng.uniform(0.46, 0.6), rng.uniform(0.36, 0.5)
     cup = curve(
         *jitter(rng, 0.015, (0.05, 0.02), (0.0, bar * 0.65), (0.08, bar), (stem * 0.6, bar + 0.02)),
         (stem + rng.uniform(0.04, 0.2), bar - rng.uniform(0, 0.06)),
@@ -203,9 +187,8 @@ def four_cup(rng: Generator) -> Glyph:
     return [cup, _right_stroke(rng, stem, rng.uniform(-0.04, 0.12), 1.0)]
 
 
-def four_crossing(rng: Generator) -> Glyph:
+def four_crossing(rng: Generator, bar: float, stem: float) -> Glyph:
     """An L, and a short stem through its foot: both go far beyond each other."""
-    bar, stem = rng.uniform(0.52, 0.68), rng.uniform(0.28, 0.42)
     side = line(
         (rng.uniform(0.08, 0.3), 0.0),
         (0.0, bar),
@@ -214,9 +197,8 @@ def four_crossing(rng: Generator) -> Glyph:
     return [side, _right_stroke(rng, stem, bar - rng.uniform(0.18, 0.32), 1.0)]
 
 
-def four_lightning(rng: Generator) -> Glyph:
+def four_lightning(rng: Generator, bar: float, stem: float) -> Glyph:
     """In one stroke: down to the left, along the bar, back up a little and down."""
-    bar, stem = rng.uniform(0.5, 0.64), rng.uniform(0.32, 0.46)
     corner = stem + rng.uniform(0.03, 0.12)
     loop = curve(
         (corner - 0.03, bar),
@@ -230,29 +212,29 @@ def four_lightning(rng: Generator) -> Glyph:
 
 
 ONE = {
-    "bare": Style(0.2, one_bare),
-    "short upstroke": Style(0.16, one_short),
-    "medium upstroke": Style(0.16, one_medium, 0.55),
-    "long upstroke": Style(0.16, one_long, 0.49),
-    "serif": Style(0.08, one_serif),
-    "serif and foot": Style(0.08, one_serif_foot, 0.6),
-    "upstroke and foot": Style(0.08, one_upstroke_foot, 0.5),
-    "foot": Style(0.08, one_foot, 0.6),
+    "bare": style(0.2, one_bare),
+    "short upstroke": style(0.16, one_pointed, length=(0.12, 0.35), angle=(20, 58)),
+    "medium upstroke": style(0.16, one_pointed, 0.55, length=(0.35, 0.65), angle=(20, 47)),
+    "long upstroke": style(0.16, one_pointed, 0.49, length=(0.65, 1.0), angle=(20, 42)),
+    "serif": style(0.08, one_serif, length=(0.1, 0.24), angle=(40, 68)),
+    "serif and foot": style(0.08, one_serif_foot, 0.6, length=(0.1, 0.24), angle=(40, 68)),
+    "upstroke and foot": style(0.08, one_upstroke_foot, 0.5, length=(0.2, 0.55), angle=(20, 52)),
+    "foot": style(0.08, one_foot, 0.6),
 }
 FOUR = {
-    "open": Style(0.3, four_open, 0.44),
-    "closed": Style(0.2, four_closed, 0.44),
-    "one line": Style(0.14, four_one_line, 0.44),
-    "cup": Style(0.14, four_cup, 0.45),
-    "crossing": Style(0.12, four_crossing, 0.44),
-    "lightning": Style(0.1, four_lightning, 0.42),
+    "open": style(0.3, four_open, 0.44, bar=(0.48, 0.64), stem=(0.34, 0.52)),
+    "closed": style(0.2, four_closed, 0.44, bar=(0.56, 0.72), stem=(0.36, 0.52)),
+    "one line": style(0.14, four_one_line, 0.44, bar=(0.54, 0.7), stem=(0.34, 0.5)),
+    "cup": style(0.14, four_cup, 0.45, bar=(0.46, 0.6), stem=(0.36, 0.5)),
+    "crossing": style(0.12, four_crossing, 0.44, bar=(0.52, 0.68), stem=(0.28, 0.42)),
+    "lightning": style(0.1, four_lightning, 0.42, bar=(0.5, 0.64), stem=(0.32, 0.46)),
 }
 SEVEN = {
-    "plain": Style(0.2, seven_plain),
-    "curved": Style(0.14, seven_curved),
-    "crossed": Style(0.24, seven_crossed, 0.47),
-    "hooked": Style(0.12, seven_hooked, 0.49),
-    "wavy roof": Style(0.1, seven_wavy, 0.47),
-    "crossed and hooked": Style(0.1, seven_crossed_hooked, 0.36),
-    "rounded": Style(0.1, seven_rounded),
+    "plain": style(0.2, seven_plain),
+    "curved": style(0.14, seven_curved),
+    "crossed": style(0.24, seven_crossed, 0.47),
+    "hooked": style(0.12, seven_hooked, 0.49),
+    "wavy roof": style(0.1, seven_wavy, 0.47),
+    "crossed and hooked": style(0.1, seven_crossed_hooked, 0.36),
+    "rounded": style(0.1, seven_rounded),
 }

@@ -29,6 +29,17 @@ class Style(NamedTuple):
     room: float = np.inf
 
 
+def style(
+    weight: float, model: Callable[..., Glyph], room: float = np.inf, **ranges: tuple[float, float]
+) -> Style:
+    """A style whose model takes, beside a generator, a random number from each range, in turn."""
+
+    def draw(rng: Generator) -> Glyph:
+        return model(rng, **{name: rng.uniform(*limits) for name, limits in ranges.items()})
+
+    return Style(weight, draw, room)
+
+
 _STEPS = 12  # points of a curve from one control point to the next
 _WAVES = 3  # of the smooth warp; more would be a tremor
 _TREMOR = 0.08  # heights between two independent shifts of a tremor
@@ -165,3 +176,9 @@ def bounds(glyph: Sequence[Stroke]) -> tuple[float, float, float, float]:
     points = np.concatenate(list(glyph))
     (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
     return left, top, right, bottom
+
+
+def size(glyph: Sequence[Stroke]) -> tuple[float, float]:
+    """Width, height."""
+    left, top, right, bottom = bounds(glyph)
+    return right - left, bottom - top

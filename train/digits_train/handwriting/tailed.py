@@ -1,15 +1,16 @@
 """6 and 9, the digits of a loop and a tail.
 
-Each style is a function of a random generator that returns an upright glyph, about 1 high.
+Each style is a function of a random generator, and of proportions whose ranges the tables at the
+end give, that returns an upright glyph, about 1 high.
 """
 
 from numpy.random import Generator
 
-from digits_train.handwriting.strokes import Glyph, Point, Style, curve, jitter, join, line
+from digits_train.handwriting.strokes import Glyph, Point, curve, jitter, join, line, style
 
 
-def _six(
-    rng: Generator, *, lean: float, loop: float, width: float, bow: float, close: float = 1.0
+def six(
+    rng: Generator, lean: float, loop: float, width: float, bow: float, close: float = 1.0
 ) -> Glyph:
     """In one stroke. lean: of the top beyond the left side. loop: its height. bow: of the stem to
     the left. close: share of the way back to the stem that the loop's end goes.
@@ -30,29 +31,8 @@ def _six(
     ]
 
 
-def six_straight(rng: Generator) -> Glyph:
-    return _six(
-        rng,
-        lean=rng.uniform(0.28, 0.5),
-        loop=rng.uniform(0.42, 0.55),
-        width=rng.uniform(0.42, 0.6),
-        bow=rng.uniform(0.0, 0.04),
-    )
-
-
-def six_curved(rng: Generator) -> Glyph:
-    return _six(
-        rng,
-        lean=rng.uniform(0.34, 0.58),
-        loop=rng.uniform(0.42, 0.58),
-        width=rng.uniform(0.44, 0.62),
-        bow=rng.uniform(0.07, 0.15),
-    )
-
-
-def six_angular(rng: Generator) -> Glyph:
+def six_angular(rng: Generator, width: float, loop: float) -> Glyph:
     """A thin line with a narrow loop that has corners."""
-    width, loop = rng.uniform(0.3, 0.5), rng.uniform(0.34, 0.5)
     points = jitter(
         rng,
         0.015,
@@ -66,30 +46,8 @@ def six_angular(rng: Generator) -> Glyph:
     return [line(*points)]
 
 
-def six_small_loop(rng: Generator) -> Glyph:
-    return _six(
-        rng,
-        lean=rng.uniform(0.3, 0.5),
-        loop=rng.uniform(0.3, 0.38),
-        width=rng.uniform(0.32, 0.44),
-        bow=rng.uniform(0.02, 0.12),
-    )
-
-
-def six_big_loop(rng: Generator) -> Glyph:
-    return _six(
-        rng,
-        lean=rng.uniform(0.42, 0.62),
-        loop=rng.uniform(0.56, 0.64),
-        width=rng.uniform(0.48, 0.66),
-        bow=rng.uniform(0.03, 0.12),
-    )
-
-
-def six_leaning(rng: Generator) -> Glyph:
+def six_leaning(rng: Generator, lean: float, loop: float, width: float) -> Glyph:
     """A straight line that leans to the right, and a bow from its foot back to it."""
-    lean, loop = rng.uniform(0.4, 0.62), rng.uniform(0.42, 0.55)
-    width = rng.uniform(0.46, 0.6)
     stem = line((lean, 0.0), (0.02, 0.9))
     bow = curve(
         *jitter(
@@ -105,18 +63,6 @@ def six_leaning(rng: Generator) -> Glyph:
     return [join(stem, bow)]
 
 
-def six_open(rng: Generator) -> Glyph:
-    """The loop's end doesn't come back to the stem."""
-    return _six(
-        rng,
-        lean=rng.uniform(0.36, 0.56),
-        loop=rng.uniform(0.42, 0.54),
-        width=rng.uniform(0.46, 0.6),
-        bow=rng.uniform(0.06, 0.13),
-        close=rng.uniform(0.45, 0.7),
-    )
-
-
 def _head(rng: Generator, width: float, height: float, gap: float = 0.0) -> list[Point]:
     """Of a 9: anticlockwise from the top right, back to there. gap: left open at its start."""
     return jitter(
@@ -130,29 +76,25 @@ def _head(rng: Generator, width: float, height: float, gap: float = 0.0) -> list
     )
 
 
-def nine_straight(rng: Generator) -> Glyph:
-    width, height = rng.uniform(0.4, 0.56), rng.uniform(0.42, 0.54)
+def nine_straight(rng: Generator, width: float, height: float) -> Glyph:
     head = curve(*_head(rng, width, height), (width, height * 0.12))
     foot = width * rng.uniform(0.5, 1.0)
     return [join(head, line((width, height * 0.12), (foot, 1.0)))]
 
 
-def nine_curled(rng: Generator) -> Glyph:
-    width, height = rng.uniform(0.42, 0.58), rng.uniform(0.42, 0.54)
+def nine_curled(rng: Generator, width: float, height: float) -> Glyph:
     tail = jitter(rng, 0.015, (width * 0.95, 0.7), (width * 0.5, 0.98), (0.05, 0.9))
     return [curve(*_head(rng, width, height), (width, height * 0.2), *tail)]
 
 
-def nine_hooked(rng: Generator) -> Glyph:
+def nine_hooked(rng: Generator, width: float, height: float) -> Glyph:
     """The tail goes back up to the left, but not as far as a g's, and it doesn't cross the stem."""
-    width, height = rng.uniform(0.4, 0.54), rng.uniform(0.42, 0.5)
     tail = jitter(rng, 0.012, (width, 0.72), (width * 0.6, 1.0), (width * 0.15, 0.93), (0.0, 0.84))
     return [curve(*_head(rng, width, height), (width, height * 0.15), *tail)]
 
 
-def nine_angular(rng: Generator) -> Glyph:
+def nine_angular(rng: Generator, width: float, height: float) -> Glyph:
     """The head has corners."""
-    width, height = rng.uniform(0.36, 0.5), rng.uniform(0.36, 0.48)
     head = jitter(
         rng,
         0.02,
@@ -166,17 +108,15 @@ def nine_angular(rng: Generator) -> Glyph:
     return [line(*head, (width * rng.uniform(0.5, 1.0), 1.0))]
 
 
-def nine_open(rng: Generator) -> Glyph:
+def nine_open(rng: Generator, width: float, height: float) -> Glyph:
     """The head's beginning doesn't reach the stem."""
-    width, height = rng.uniform(0.42, 0.56), rng.uniform(0.42, 0.52)
     head = curve(*_head(rng, width, height, rng.uniform(0.08, 0.2)), (width, height * 0.1))
     foot = width * rng.uniform(0.7, 1.0)
     return [join(head, line((width, height * 0.1), (foot, 1.0)))]
 
 
-def nine_thin(rng: Generator) -> Glyph:
+def nine_thin(rng: Generator, width: float, height: float) -> Glyph:
     """A line with a narrow loop."""
-    width, height = rng.uniform(0.24, 0.36), rng.uniform(0.36, 0.5)
     head = jitter(
         rng,
         0.012,
@@ -191,28 +131,46 @@ def nine_thin(rng: Generator) -> Glyph:
     return [join(curve(*head), line(head[-1], foot))]
 
 
-def nine_small_head(rng: Generator) -> Glyph:
-    width, height = rng.uniform(0.28, 0.38), rng.uniform(0.28, 0.36)
+def nine_small_head(rng: Generator, width: float, height: float) -> Glyph:
     head = curve(*_head(rng, width, height), (width, height * 0.15))
     foot = (width * rng.uniform(0.3, 1.0), 1.0)
     return [join(head, curve((width, height * 0.15), (width * 0.95, 0.55), foot))]
 
 
 SIX = {
-    "straight": Style(0.18, six_straight, 0.47),
-    "curved": Style(0.24, six_curved, 0.53),
-    "angular": Style(0.14, six_angular, 0.26),
-    "small loop": Style(0.12, six_small_loop, 0.35),
-    "big loop": Style(0.12, six_big_loop, 0.56),
-    "leaning": Style(0.12, six_leaning, 0.36),
-    "open": Style(0.08, six_open, 0.39),
+    "straight": style(
+        0.18, six, 0.47, lean=(0.28, 0.5), loop=(0.42, 0.55), width=(0.42, 0.6), bow=(0.0, 0.04)
+    ),
+    "curved": style(
+        0.24, six, 0.53, lean=(0.34, 0.58), loop=(0.42, 0.58), width=(0.44, 0.62), bow=(0.07, 0.15)
+    ),
+    "angular": style(0.14, six_angular, 0.26, width=(0.3, 0.5), loop=(0.34, 0.5)),
+    "small loop": style(
+        0.12, six, 0.35, lean=(0.3, 0.5), loop=(0.3, 0.38), width=(0.32, 0.44), bow=(0.02, 0.12)
+    ),
+    "big loop": style(
+        0.12, six, 0.56, lean=(0.42, 0.62), loop=(0.56, 0.64), width=(0.48, 0.66), bow=(0.03, 0.12)
+    ),
+    "leaning": style(
+        0.12, six_leaning, 0.36, lean=(0.4, 0.62), loop=(0.42, 0.55), width=(0.46, 0.6)
+    ),
+    "open": style(
+        0.08,
+        six,
+        0.39,
+        lean=(0.36, 0.56),
+        loop=(0.42, 0.54),
+        width=(0.46, 0.6),
+        bow=(0.06, 0.13),
+        close=(0.45, 0.7),
+    ),
 }
 NINE = {
-    "straight": Style(0.26, nine_straight, 0.47),
-    "curled": Style(0.16, nine_curled, 0.49),
-    "hooked": Style(0.1, nine_hooked, 0.45),
-    "angular": Style(0.14, nine_angular, 0.36),
-    "open": Style(0.1, nine_open, 0.42),
-    "thin": Style(0.14, nine_thin, 0.45),
-    "small head": Style(0.1, nine_small_head, 0.42),
+    "straight": style(0.26, nine_straight, 0.47, width=(0.4, 0.56), height=(0.42, 0.54)),
+    "curled": style(0.16, nine_curled, 0.49, width=(0.42, 0.58), height=(0.42, 0.54)),
+    "hooked": style(0.1, nine_hooked, 0.45, width=(0.4, 0.54), height=(0.42, 0.5)),
+    "angular": style(0.14, nine_angular, 0.36, width=(0.36, 0.5), height=(0.36, 0.48)),
+    "open": style(0.1, nine_open, 0.42, width=(0.42, 0.56), height=(0.42, 0.52)),
+    "thin": style(0.14, nine_thin, 0.45, width=(0.24, 0.36), height=(0.36, 0.5)),
+    "small head": style(0.1, nine_small_head, 0.42, width=(0.28, 0.38), height=(0.28, 0.36)),
 }

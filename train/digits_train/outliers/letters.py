@@ -7,7 +7,7 @@ from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFont
 
 from digits.data.mnist import Split
-from digits_train.handwriting.latin import LATIN
+from digits_train.handwriting.glyphs import LATIN
 from digits_train.handwriting.letters import draw_glyph, draw_letter, write_letter
 from digits_train.handwriting.pen import Picture, draw, random_pen
 from digits_train.handwriting.strokes import Glyph, bounds
