@@ -3,26 +3,19 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from digits.commands.options import Data, make_app, path_argument, path_option
 from digits.terminal import print_result
 from digits.text import escape_control
 
 if TYPE_CHECKING:
-    from digits_export.export import Report
+    from digits_export.classifier_export import Report
     from digits_export.reader_export import ReaderReport
 
 app = make_app()
-
-# As in .quantize and .calibrate, which take seconds to import.
-QuantizationMethod = Literal["static", "dynamic", "weights"]
-CalibrationMethod = Literal["minmax", "entropy", "percentile"]
-
-_METHODS = get_args(QuantizationMethod)
 
 RunFolder = Annotated[
     Path | None,
@@ -36,22 +29,11 @@ Model = Annotated[
     ),
 ]
 Quantize = Annotated[
-    QuantizationMethod | None,
+    bool,
     typer.Option(
-        help="Also write an int8 file; without this option, an earlier one is deleted. Methods:"
-        " static (the default), dynamic or weights; of a reader, the weights alone."
+        "--quantize",
+        help="Also write an int8 file; without this option, an earlier one is deleted.",
     ),
-]
-Calibration = Annotated[
-    CalibrationMethod | None,
-    typer.Option(
-        help="How static quantization chooses the range of an activation.",
-        show_default="minmax",
-    ),
-]
-CalibrationImages = Annotated[
-    int | None,
-    typer.Option(min=1, help="Training digits used for calibration.", show_default="1000"),
 ]
 MaxAccuracyDrop = Annotated[
     float,
@@ -67,47 +49,25 @@ Triton = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print export.json on one line.")]
 
 
-class _OptionalValueCommand(TyperCommand):
-    """Lets `--quantize` have no value, and doesn't take the run folder after it for one."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if "--quantize" in args:
-            place = args.index("--quantize") + 1
-            after = args[place] if place < len(args) else "-"
-            if after not in _METHODS:
-                if not after.startswith("-") and not Path(after).exists():
-                    methods = ", ".join(_METHODS)
-                    raise typer.BadParameter(
-                        f"{after!r} after --quantize is neither a run folder nor one of {methods}"
-                    )
-                args = [*args[:place], _METHODS[0], *args[place:]]
-        return super().parse_args(ctx, args)
-
-
-@app.command(cls=_OptionalValueCommand)
+@app.command()
 def export(
     run: RunFolder = None,
     model: Model = None,
-    quantize: Quantize = None,
-    calibration: Calibration = None,
-    calibration_images: CalibrationImages = None,
+    quantize: Quantize = False,
     max_accuracy_drop: MaxAccuracyDrop = 0.05,
     triton: Triton = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Export a trained network to ONNX files, and verify that they agree with it."""
-    if quantize != "static" and (calibration or calibration_images):
-        raise typer.BadParameter("--calibration and --calibration-images need --quantize static")
     # torch and onnx take seconds to import and may not be installed; --help needs neither.
-    from digits_export.export import ExportConfig, Report, export_run
+    from digits_export.classifier_export import Report
+    from digits_export.export import ExportConfig, export_run
     from digits_train import models
     from digits_train.run import find_run, latest_run
 
     config = ExportConfig(
-        quantization=quantize,
-        calibration=calibration or ExportConfig.calibration,
-        calibration_images=calibration_images or ExportConfig.calibration_images,
+        quantize=quantize,
         max_accuracy_drop=max_accuracy_drop,
         triton=triton,
         architecture=None if model is None else models.register(model),

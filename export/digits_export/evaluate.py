@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from digits.data.image_folder import Batch
 from digits.data.mnist import Split
@@ -19,15 +18,12 @@ from digits.inference.metadata import Kernels
 from digits.inference.model import open_session
 from digits_export import verify
 from digits_export.temperature import fit_temperature, rejection_threshold
-from digits_train import outliers, photographs
 from digits_train.metrics import predict
 from digits_train.models import Network
 
 Probabilities = NDArray[np.float32]  # [n, 10]
 
 _WINDOWS, _SECONDS = 5, 0.05
-_OUTLIERS, _BLANK = 2000, 300  # in the proportion of training
-_SEED = (0, 0)  # never that of a training, which is a single number
 
 
 @dataclass(frozen=True)
@@ -50,13 +46,19 @@ class Evaluator:
     """Evaluates every variant of a network on the same digits, against the network itself."""
 
     def __init__(
-        self, network: Network, validation: Split, test: Split, outliers: bool = False
+        self,
+        network: Network,
+        validation: Split,
+        test: Split,
+        outliers: NDArray[np.uint8] | None = None,
     ) -> None:
-        """outliers: whether the network was trained to recognize images without a digit."""
+        """outliers: uint8 [n, 28, 28], images without a digit, if the network recognizes them."""
         self.network, self.validation, self._test = network, validation, test
-        logits = predict(network, validation)
-        others = _outlier_logits(network, validation) if outliers else None
-        self.scaling = fit_temperature(logits, validation, others)
+        logits, outlier_logits = predict(network, validation), None
+        if outliers is not None:
+            labels = np.zeros(len(outliers), np.uint8)  # which nobody reads
+            outlier_logits = predict(network, Split(outliers, labels))
+        self.scaling = fit_temperature(logits, validation, outlier_logits)
         self._expected = [
             self.scaling.probabilities(scores).numpy()
             for scores in (logits, predict(network, test))
@@ -84,12 +86,12 @@ class Evaluator:
         )
 
     def evaluate_file(
-        self, name: str, kernels: Kernels, path: Path, model: bytes, batch: int = verify.BATCH_SIZE
+        self, name: str, kernels: Kernels, path: Path, model: bytes
     ) -> tuple[Variant, Probabilities]:
         """Return a file's metrics, and its probabilities for the validation digits."""
         session = open_session(model, kernels, threads=0)
         splits = (self.validation, self._test)
-        found = [verify.probabilities(session, split, batch) for split in splits]
+        answers = [verify.probabilities(session, split) for split in splits]
         single = open_session(model, kernels)
         pixels = {INPUT[0]: self.validation.images[:1, None]}
         latency = microseconds(lambda: single.run(None, pixels))
@@ -99,9 +101,9 @@ class Evaluator:
             file=str(path),
             bytes=len(model),
             microseconds=latency,
-            **self._metrics(*found),
+            **self._metrics(*answers),
         )
-        return variant, found[0]
+        return variant, answers[0]
 
     def _metrics(self, validation: Probabilities, test: Probabilities) -> dict[str, float]:
         result = _evaluate(self._test, test)
@@ -112,13 +114,6 @@ class Evaluator:
             "rejection_threshold": rejection_threshold(validation),
             "disagreement": float((test.argmax(1) != self._expected[1].argmax(1)).mean()),
         }
-
-
-def _outlier_logits(network: Network, validation: Split) -> Tensor:
-    """Return float32 [n, 10] for images without a digit that the network hasn't seen."""
-    drawn = outliers.generate(validation, _OUTLIERS, _SEED)
-    images = np.concatenate([drawn, photographs.generate_blank(_BLANK, _SEED)])
-    return predict(network, Split(images, np.zeros(len(images), np.uint8)))
 
 
 def _evaluate(split: Split, probabilities: Probabilities) -> Evaluation:

@@ -3,6 +3,7 @@
 Written node by node from the fused layers, so it has nothing that the network doesn't need.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import nn
 
 import digits
 from digits.inference.graph import OPSET
-from digits.inference.interface import INPUT, OUTPUT
+from digits.inference.interface import CLASSIFIER, INPUT, OUTPUT, Interface
 from digits_export.fuse import POOL_POSITIONS, Floats, fuse, matches_phases, to_phases
 from digits_export.temperature import UNSCALED, TemperatureScaling
 from digits_train.models import Network
@@ -82,7 +83,7 @@ def build(model: Network, scaling: TemperatureScaling = UNSCALED) -> onnx.ModelP
     builder.add("Softmax", "softmax", axis=1)
     shares = np.concatenate([np.eye(NONE), np.full((1, NONE), 1 / NONE)]).astype(np.float32)
     builder.add("Gemm", SHARES, shares, np.zeros(NONE, np.float32), output=OUTPUT[0])
-    return _make_model(builder)
+    return make_model(builder.nodes, builder.initializers, CLASSIFIER)
 
 
 def _add_phases(builder: _GraphBuilder, *layers: tuple[str, Any]) -> None:
@@ -105,16 +106,19 @@ def _parameters(layer: nn.Conv2d | nn.Linear) -> tuple[Floats, Floats]:
     return weight, bias
 
 
-def _make_model(builder: _GraphBuilder) -> onnx.ModelProto:
-    graph = helper.make_graph(
-        builder.nodes,
-        "digits",
-        [helper.make_tensor_value_info(INPUT[0], TensorProto.UINT8, ["batch", *INPUT[2]])],
-        [helper.make_tensor_value_info(OUTPUT[0], TensorProto.FLOAT, ["batch", *OUTPUT[2]])],
-        builder.initializers,
-    )
+def make_model(
+    nodes: Sequence[onnx.NodeProto],
+    initializers: Sequence[onnx.TensorProto],
+    interface: Interface,
+) -> onnx.ModelProto:
+    """Make a model of the nodes, with the inputs and outputs of an interface."""
+    types = {"tensor(uint8)": TensorProto.UINT8, "tensor(float)": TensorProto.FLOAT}
+    input_, *outputs = [
+        helper.make_tensor_value_info(tensor.name, types[tensor.dtype], ["batch", *tensor.shape])
+        for tensor in (interface.input, *interface.outputs)
+    ]
     return helper.make_model(
-        graph,
+        helper.make_graph(nodes, "digits", [input_], outputs, initializers),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="digits",

@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import digits
 from digits.files import remove, write_all
 from digits.inference.interface import Interface
+from digits.inference.metadata import FORMAT_VERSION
 from digits.terminal import print_stderr
 from digits_export import triton
+from digits_train.checkpoint import Checkpoint
 
 
 class Output(NamedTuple):
@@ -20,6 +23,20 @@ class Output(NamedTuple):
     served: tuple[Path, bytes]
     architecture: str
     interface: Interface
+
+
+def provenance_metadata(loaded: Checkpoint) -> dict[str, Any]:
+    """Return the metadata of all files: where the network comes from."""
+    provenance = loaded.provenance
+    return {
+        "format_version": FORMAT_VERSION,
+        "architecture": provenance.architecture,
+        "digits_version": digits.__version__,
+        "recipe": json.dumps(provenance.recipe),
+        "seed": provenance.seed,
+        "data_sha256": json.dumps(provenance.data_sha256),
+        "checkpoint_sha256": loaded.sha256,
+    }
 
 
 def write(output: Output, repository: Path | None) -> None:

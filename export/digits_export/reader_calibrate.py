@@ -18,29 +18,15 @@ from digits.reader.looks import look_around
 from digits.reader.peaks import Map, MapsFn
 from digits.reader.suppression import settle, suppress
 from digits_export.reader_graph import UNSCALED, MapScaling
-from digits_train.matching import Found, match
+from digits_train.matching import Found, LabelledPage
 
 _MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.2, 5.0
 _MAX_SHIFT = 5.0
 # A fit changes which peaks are seen at all, and how the looks at a page are weighted.
 _ROUNDS = 2
-_EVERYWHERE = np.ones((1, 1), np.float32)  # nothing found on a validation page is doubtful
 
 
-class LabelledPage(NamedTuple):
-    """A page and the digits on it.
-
-    page: uint8 [h, w]. text: line by line. boxes: float32 [n, 4], left, top, right, bottom in
-    pixels. symbols: int64 [n], places in SYMBOLS. Signs between digits are not labelled.
-    """
-
-    page: NDArray[np.uint8]
-    text: str
-    boxes: NDArray[np.float32]
-    symbols: NDArray[np.int64]
-
-
-class _Detections(NamedTuple):
+class Detections(NamedTuple):
     """What was found on all pages.
 
     scores: float64 [n], log odds. logits: float64 [n, 12]. labels: int64 [n], the true symbol, or
@@ -84,35 +70,38 @@ def _combine(first: MapScaling, second: MapScaling) -> MapScaling:
 
 
 def _fit(pages: Sequence[LabelledPage], maps: MapsFn) -> MapScaling:
-    found = _detect(pages, maps)
+    found = detect(pages, maps)
     right = found.labels >= 0
     scaling = UNSCALED
     if right.any() and not right.all():
-        temperature, shift = _fit_centres(found.scores, right)
+        temperature, shift = fit_centres(found.scores, right)
         scaling = scaling._replace(centre_temperature=temperature, centre_shift=shift)
     if right.any():
-        temperature = _fit_symbols(found.logits[right], found.labels[right])
+        temperature = fit_symbols(found.logits[right], found.labels[right])
         scaling = scaling._replace(temperature=temperature)
     return scaling
 
 
-def _detect(pages: Sequence[LabelledPage], maps: MapsFn) -> _Detections:
+def detect(pages: Sequence[LabelledPage], maps: MapsFn) -> Detections:
     """Find all that may be a digit, as `read_page` does before it decides."""
     scores, logits, labels = [np.zeros(0)], [np.zeros((0, 12))], [np.zeros(0, np.int64)]
     for page in pages:
-        found = settle(suppress(look_around(page.page, maps)))
+        found = settle(suppress(look_around(page.pixels, maps)))
         found = found.select(found.are_digits)
         surest = found.select(np.argsort(-found.scores, kind="stable"))
         boxes = Found(surest.boxes.astype(np.float32), surest.symbols.argmax(1))
-        partners = match(boxes, Found(page.boxes, page.symbols), _EVERYWHERE).partners
+        partners = page.match(boxes).partners
         scores.append(surest.scores)
         logits.append(surest.symbols)
-        labels.append(np.array([page.symbols[one] if one >= 0 else -1 for one in partners], int))
+        labels.append(
+            np.array([page.digits[place] if place >= 0 else -1 for place in partners], int)
+        )
     parts = (torch.from_numpy(np.concatenate(arrays)) for arrays in (scores, logits, labels))
-    return _Detections(*parts)
+    return Detections(*parts)
 
 
-def _fit_centres(scores: Tensor, right: Tensor) -> tuple[float, float]:
+def fit_centres(scores: Tensor, right: Tensor) -> tuple[float, float]:
+    """Fit the temperature and the shift of log odds. scores: float64 [n]. right: bool [n]."""
     parameters = torch.zeros(2, dtype=torch.float64, requires_grad=True)
 
     def loss() -> Tensor:
@@ -124,7 +113,8 @@ def _fit_centres(scores: Tensor, right: Tensor) -> tuple[float, float]:
     return _temperature(parameters[0].detach()).item(), shift.item()
 
 
-def _fit_symbols(logits: Tensor, labels: Tensor) -> float:
+def fit_symbols(logits: Tensor, labels: Tensor) -> float:
+    """Fit the temperature of logits. logits: float64 [n, classes]. labels: int64 [n]."""
     parameters = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     _minimize(parameters, lambda: cross_entropy(logits / _temperature(parameters[0]), labels))
     return _temperature(parameters[0].detach()).item()

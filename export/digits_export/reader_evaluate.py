@@ -1,6 +1,5 @@
 """Errors, speed and size of each variant of a reader, on synthetic validation pages."""
 
-import importlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,18 +17,14 @@ from digits.reader.lattice import Arc
 from digits.reader.page import read_page
 from digits.reader.peaks import MapsFn
 from digits_export import evaluate
-from digits_export.reader_calibrate import LabelledPage
 from digits_export.reader_graph import MapScaling
-from digits_train.matching import DetectionErrors, Found, match
+from digits_train.matching import DetectionErrors, Found, LabelledPage
 from digits_train.models.reader import Reader
 
 # The share of the symbols that may be rejected, a little less than users would forgive (3 %).
 REJECTION_RATE = 0.02
 
-_PAGES = 100
-_SEED = 7_000_000  # never that of a training, or of the benchmarks' pages
 _LARGE, _SMALL = (1024, 1024), (150, 300)  # pixels: an A4 page at 100 dpi, and a crop
-_EVERYWHERE = np.ones((1, 1), np.float32)
 
 
 @dataclass(frozen=True)
@@ -52,13 +47,6 @@ class ReaderVariant:
     def error(self) -> float:
         """The error rate: may be above 1."""
         return (self.missed + self.wrong + self.invented) / max(self.symbols, 1)
-
-
-def validation_pages() -> list[LabelledPage]:
-    """Draw the validation pages; they have validation digits and other seeds than any training."""
-    # Late, because a classifier needs no camera.
-    data = importlib.import_module("digits_train.reader_data")
-    return [LabelledPage(*page) for page in data.validation_pages(_PAGES, _SEED)]
 
 
 def evaluate_checkpoint(
@@ -111,7 +99,7 @@ def _evaluate(
     errors, exact = DetectionErrors(), 0
     confidences: list[float] = []
     for page in pages:
-        lines = read_page(page.page, maps)
+        lines = read_page(page.pixels, maps)
         confidences += _add(errors, page, [arc for line in lines for row in line for arc in row])
         exact += [_text(line) for line in lines] == [
             "".join(line.split()) for line in page.text.splitlines()
@@ -138,12 +126,12 @@ def _add(errors: DetectionErrors, page: LabelledPage, arcs: Sequence[Arc]) -> li
         np.array([arc.box for arc in surest], np.float32).reshape(-1, 4),
         np.array([arc.symbols.argmax() for arc in surest], np.int64),
     )
-    matched = match(found, Found(page.boxes, page.symbols), _EVERYWHERE)
+    matched = page.match(found)
     errors.add(matched)
     return [
         float(arc.probabilities.max())
         for arc, symbol, partner in zip(surest, found.symbols, matched.partners, strict=True)
-        if partner >= 0 and page.symbols[partner] == symbol
+        if partner >= 0 and page.digits[partner] == symbol
     ]
 
 

@@ -1,7 +1,6 @@
-"""Export a reader's checkpoint to verified ONNX files: check everything first, write last."""
+"""A reader as verified ONNX files, not yet written."""
 
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +9,15 @@ from typing import Any, NamedTuple
 
 import onnx
 
-import digits
-from digits.errors import DigitsError, ModelError
+from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.interface import READER
 from digits.inference.metadata import ReaderMetadata
 from digits.inference.model import open_session
 from digits.inference.model_file import check_reader
-from digits.terminal import progress_bar
-from digits_export import output, reader_card, reader_graph, reader_quantize, verify
-from digits_export.output import Output
-from digits_export.quantize import QuantizationMethod
-from digits_export.reader_calibrate import LabelledPage, fit_scaling
+from digits_export import reader_card, reader_graph, reader_quantize, verify
+from digits_export.output import Output, provenance_metadata
+from digits_export.reader_calibrate import fit_scaling
 from digits_export.reader_evaluate import (
     ReaderVariant,
     evaluate_checkpoint,
@@ -29,10 +25,10 @@ from digits_export.reader_evaluate import (
     onnx_maps,
     session_maps,
     torch_maps,
-    validation_pages,
 )
 from digits_export.reader_graph import MapScaling
 from digits_train.checkpoint import Checkpoint
+from digits_train.matching import LabelledPage
 from digits_train.models.reader import Reader
 from digits_train.run import RunDir
 
@@ -74,46 +70,39 @@ class _Artifact(NamedTuple):
 def export_reader(
     run: RunDir,
     loaded: Checkpoint,
-    quantization: QuantizationMethod | None,
+    pages: Sequence[LabelledPage],
+    quantized: bool,
     max_drop: float,
-    repository: Path | None,
-) -> ReaderReport:
-    """Write reader.onnx, reader.int8.onnx if requested, export.json and MODEL_CARD.md.
+) -> tuple[ReaderReport, Output]:
+    """Make the files of a reader, int8 too if `quantized`.
 
-    quantization: None for a float file only; static, the default for classifiers, means weights
-    too. max_drop: in percentage points, by which quantization may raise the error rate, if more
-    than 0.2. Otherwise as `export.export_run`.
+    pages: to calibrate and judge it on. max_drop: in percentage points, by which int8 may raise the
+    error rate, if more than 0.2. Raises ModelError if a check fails.
     """
     model = loaded.model
     assert isinstance(model, Reader)
-    if quantization == "dynamic":
-        raise DigitsError("a reader can't be quantized dynamically: use --quantize weights")
-    with progress_bar() as bar:
-        bar.add_task("drawing pages, exporting and verifying", total=None)
-        pages = validation_pages()
-        unscaled = reader_graph.build(model).SerializeToString()
-        scaling = fit_scaling(pages, session_maps(unscaled, "the exported graph"))
-        graph = reader_graph.build(model, scaling)
-        difference = _check(graph, model, scaling, pages)
-        path = run.folder / f"{loaded.provenance.architecture}.onnx"
-        artifacts = [_make_artifact("fp32", path, graph, (loaded, scaling, pages))]
-        if quantization:
-            small = reader_quantize.quantize(graph)
-            verify.check_graph(small)
-            path = path.with_suffix(".int8.onnx")
-            exact = artifacts[0].variant
-            artifacts.append(_make_artifact("int8", path, small, (loaded, scaling, pages), exact))
-            _check_int8(artifacts[0], artifacts[1], max_drop)
-        variants = [evaluate_checkpoint(model, scaling, pages, run.checkpoint)]
+    unscaled = reader_graph.build(model).SerializeToString()
+    scaling = fit_scaling(pages, session_maps(unscaled, "the exported graph"))
+    graph = reader_graph.build(model, scaling)
+    difference = _check(graph, model, scaling, pages)
+    architecture = loaded.provenance.architecture
+    path = run.folder / f"{architecture}.onnx"
+    artifacts = [_make_artifact("fp32", path, graph, (loaded, scaling, pages))]
+    if quantized:
+        small = reader_quantize.quantize(graph)
+        verify.check_graph(small)
+        path = path.with_suffix(".int8.onnx")
+        exact = artifacts[0].variant
+        artifacts.append(_make_artifact("int8", path, small, (loaded, scaling, pages), exact))
+        _check_int8(artifacts[0], artifacts[1], max_drop)
+    variants = [evaluate_checkpoint(model, scaling, pages, run.checkpoint)]
     variants += [artifact.variant for artifact in artifacts]
     report = ReaderReport(*scaling, difference, variants)
+    card = reader_card.render(artifacts[-1].metadata, variants)
     files = [(artifact.path, artifact.file) for artifact in artifacts]
     # With default options, onnxruntime would dequantize the weights of the other file at each run.
     served = files[0]
-    card = reader_card.render(artifacts[-1].metadata, variants)
-    architecture = loaded.provenance.architecture
-    output.write(Output(report.to_dict(), card, files, served, architecture, READER), repository)
-    return report
+    return report, Output(report.to_dict(), card, files, served, architecture, READER)
 
 
 def _check(
@@ -126,7 +115,7 @@ def _check(
     return verify.check_map_parity(
         lambda page: onnx_maps(session, page),
         lambda page: torch_maps(model, scaling, page),
-        [page.page for page in pages],
+        [page.pixels for page in pages],
     )
 
 
@@ -142,14 +131,8 @@ def _make_artifact(
     provenance, raw = loaded.provenance, graph.SerializeToString()
     variant = evaluate_file(name, path, raw, pages)
     about = ReaderMetadata(
-        format_version=metadata.FORMAT_VERSION,
-        architecture=provenance.architecture,
-        digits_version=digits.__version__,
-        recipe=json.dumps(provenance.recipe),
-        seed=provenance.seed,
-        data_sha256=json.dumps(provenance.data_sha256),
+        **provenance_metadata(loaded),
         training_pages=int(provenance.recipe["crops"]) * provenance.epoch,
-        checkpoint_sha256=loaded.sha256,
         quantization=reader_quantize.DESCRIPTION if exact else "none",
         kernels="float",
         temperature=round(scaling.temperature, 6),

@@ -14,10 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-import digits
-from digits.inference.graph import OPSET
 from digits.inference.interface import READER
-from digits_export.graph import IR_VERSION
+from digits_export.graph import make_model
 from digits_train.models.reader import MULTIPLE, ConvBlock, LocalContrast, Reader
 
 
@@ -118,7 +116,7 @@ def build(model: Reader, scaling: MapScaling = UNSCALED) -> onnx.ModelProto:
     features = builder.blocks("neck", model.neck, merged)
     for head in ("centres", "symbols", "boxes"):
         builder.convolve(head, cast(nn.Conv2d, model.get_submodule(head)), features)
-    return _make_model(builder)
+    return make_model(builder.nodes, builder.initializers, READER)
 
 
 def _scale_heads(model: Reader, scaling: MapScaling) -> None:
@@ -149,19 +147,3 @@ def _add_contrast(builder: _GraphBuilder, layer: LocalContrast) -> str:
     )
     low, high = (builder.constant(f"clip.{value}", value) for value in (-5.0, 5.0))
     return builder.add("Clip", "clipped", quotient, low, high)
-
-
-def _make_model(builder: _GraphBuilder) -> onnx.ModelProto:
-    kinds = {"tensor(uint8)": TensorProto.UINT8, "tensor(float)": TensorProto.FLOAT}
-    input_, *outputs = [
-        helper.make_tensor_value_info(one.name, kinds[one.dtype], ["batch", *one.shape])
-        for one in (READER.input, *READER.outputs)
-    ]
-    graph = helper.make_graph(builder.nodes, "digits", [input_], outputs, builder.initializers)
-    return helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="digits",
-        producer_version=digits.__version__,
-    )

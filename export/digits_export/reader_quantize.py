@@ -4,14 +4,11 @@ onnxruntime dequantizes them once, when it loads the file with float kernels, so
 the float file, and no activation is rounded.
 """
 
-from typing import Any
-
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 
-from digits_export.quantize import quantize_per_channel
+from digits_export.quantize import add_dequantized, quantize_per_channel, replace_body
 
 DESCRIPTION = "int8, weights alone, per channel; neck and heads float"
 # The last layers, with a fourteenth of the weights: rounding the neck's alone moves the log odds of
@@ -25,25 +22,13 @@ def quantize(model: onnx.ModelProto) -> onnx.ModelProto:
 
     The scale of a weight is its channel's largest weight / 127; biases and FLOAT stay float32.
     """
-    quantized = onnx.ModelProto()
-    quantized.CopyFrom(model)
-    graph = quantized.graph
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    del graph.node[:], graph.initializer[:]
+    graph = onnx.GraphProto()
+    exact = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Conv" and node.name not in FLOAT:
             name = node.input[1]
-            exact = numpy_helper.to_array(weights.pop(name)).astype(np.float64)
-            integers, scale = quantize_per_channel(exact, qmax=_QMAX)
-            inputs: dict[str, NDArray[Any]] = {
-                f"{name}.int": integers,
-                f"{name}.scale": scale.astype(np.float32),
-                f"{name}.zero": np.zeros(len(scale), np.int8),
-            }
-            graph.initializer.extend(
-                numpy_helper.from_array(values, title) for title, values in inputs.items()
-            )
-            graph.node.append(helper.make_node("DequantizeLinear", [*inputs], [name], name, axis=0))
+            weight = numpy_helper.to_array(exact.pop(name)).astype(np.float64)
+            add_dequantized(graph, name, *quantize_per_channel(weight, qmax=_QMAX), title=name)
         graph.node.append(node)
-    graph.initializer.extend(weights.values())
-    return quantized
+    graph.initializer.extend(exact.values())
+    return replace_body(model, graph)

@@ -18,7 +18,7 @@ from digits_train.models import Network
 MAX_DIFFERENCE = 1e-5  # in probability, between the float file and PyTorch
 MAX_MAP_DIFFERENCE = 1e-4  # in log odds and logits, of which most are below 10
 MAX_SIZE_RATIO = 1 / 3  # quantized to float
-BATCH_SIZE = 250  # VGG-16's activations take 1.1 MB a digit
+_BATCH_SIZE = 250  # VGG-16's activations take 1.1 MB a digit
 
 _MAPS = [output.name for output in READER.outputs]
 
@@ -145,14 +145,12 @@ def check_size(exact: int, quantized: int, model: onnx.ModelProto) -> None:
         )
 
 
-def probabilities(
-    session: onnxruntime.InferenceSession, split: Split, batch: int = BATCH_SIZE
-) -> NDArray[np.float32]:
+def probabilities(session: onnxruntime.InferenceSession, split: Split) -> NDArray[np.float32]:
     """Return the probabilities of a split's digits: float32 [n, 10]."""
     images = split.images[:, None]
     return np.concatenate(
         [
-            session.run(None, {INPUT[0]: images[start : start + batch]})[0]
-            for start in range(0, len(images), batch)
+            session.run(None, {INPUT[0]: images[start : start + _BATCH_SIZE]})[0]
+            for start in range(0, len(images), _BATCH_SIZE)
         ]
     )

@@ -118,7 +118,7 @@ def trained(epochs: int, changes: dict[str, Any], without: Sequence[str]) -> Ite
         config = TrainConfig("lenet5", recipe, SEED)
         result = trainer.train(config, RuntimeOptions("cpu"), out=Path(folder) / "run")
         assert result is not None
-        export_run(result.run, ExportConfig("static"))
+        export_run(result.run, ExportConfig(quantize=True))
         yield Classifier(result.run.folder / "lenet5.int8.onnx")
 
 

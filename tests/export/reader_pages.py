@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from digits.reader.peaks import Grey, Map
-from digits_export.reader_calibrate import LabelledPage
 from digits_train.detection import Targets, detection_loss, make_targets
+from digits_train.matching import LabelledPage
 from digits_train.models.reader import Reader
 
 SEVEN = np.array([[1, 1, 1], [0, 0, 1], [0, 1, 0], [0, 1, 0], [0, 1, 0]], np.uint8)
@@ -37,7 +37,7 @@ def random_reader(seed: int = 0) -> Reader:
             torch.nn.init.normal_(layer.bias, std=0.2)
     with torch.inference_mode():
         for number in range(3):
-            model(torch.from_numpy(drawn_page(number).page)[None, None])
+            model(torch.from_numpy(drawn_page(number).pixels)[None, None])
     return model.eval()
 
 
@@ -50,11 +50,11 @@ def trained_reader(steps: int = 50) -> Reader:
     for step in range(steps):
         batch = [drawn_page(1000 + 2 * step, 1), drawn_page(1001 + 2 * step, 2)]
         maps = [
-            make_targets((88, 112), one.boxes, one.symbols, heights[: len(one.boxes)])
+            make_targets((88, 112), one.boxes, one.digits, heights[: len(one.boxes)])
             for one in batch
         ]
         parts = [torch.from_numpy(np.stack(part)) for part in zip(*maps, strict=True)]
-        pages = torch.from_numpy(np.stack([one.page[:88, :112] for one in batch]))[:, None]
+        pages = torch.from_numpy(np.stack([one.pixels[:88, :112] for one in batch]))[:, None]
         optimizer.param_groups[0]["lr"] = 2e-2 * (1 - step / steps)
         optimizer.zero_grad()
         detection_loss(model(pages), Targets(*parts)).total.backward()  # type: ignore[no-untyped-call]

@@ -5,80 +5,58 @@ import pytest
 
 from digits.errors import DigitsError
 from digits_export import cli, export
-from digits_export.export import ExportConfig, Report
+from digits_export.classifier_export import Report
+from digits_export.export import ExportConfig
 
 
 @pytest.fixture
 def exports(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Record the calls of `export_run` instead of exporting."""
-    found: list[Any] = []
+    calls: list[Any] = []
 
     def record(run: Any, config: ExportConfig, data: Path | None) -> Report:
-        found.append((str(run.folder), config))
+        calls.append((str(run.folder), config, data))
         return Report(1.0, 0.0, 0.0, [])
 
     monkeypatch.setattr(export, "export_run", record)
-    return found
+    return calls
 
 
 @pytest.mark.parametrize(
-    ("arguments", "method"),
+    ("arguments", "run", "config", "data"),
     [
-        (["a/run"], None),
-        (["a/run", "--quantize"], "static"),
-        (["--quantize", "a/run"], "static"),
-        (["--quantize", "dynamic", "a/run"], "dynamic"),
-        (["--quantize", "--json", "a/run"], "static"),
-        (["--quantize=weights", "a/run"], "weights"),
-        (["--quantize", "a/run/checkpoint.safetensors"], "static"),
-        (["a/run/state.pt"], None),
+        (["a/run"], "a/run", ExportConfig(), None),
+        ([], "runs/new", ExportConfig(), None),
+        (["--quantize", "a/run", "--json"], "a/run", ExportConfig(quantize=True), None),
+        (["a/run/state.pt", "--data", "mine"], "a/run", ExportConfig(), Path("mine")),
+        (["a/run/checkpoint.safetensors"], "a/run", ExportConfig(), None),
+        (
+            ["a", "--max-accuracy-drop", "2", "--triton", "t"],
+            *("a", ExportConfig(max_accuracy_drop=2.0, triton=Path("t")), None),
+        ),
     ],
 )
-def test_quantize_without_a_value(
+def test_options_are_passed_on(
     exports: list[Any],
     arguments: list[str],
-    method: str | None,
+    run: str,
+    config: ExportConfig,
+    data: Path | None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (tmp_path / "a" / "run").mkdir(parents=True)
-    (tmp_path / "a" / "run" / "checkpoint.safetensors").touch()
+    for folder in ("a/run", "runs/new"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "checkpoint.safetensors").touch()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stopped:
         cli.app(arguments)
     assert stopped.value.code == 0
-    [(run, config)] = exports
-    assert run == "a/run"
-    assert config.quantization == method
+    assert exports == [(run, config, data)]
 
 
-def test_options_are_passed_on(exports: list[Any]) -> None:
-    how = ["--quantize", "--calibration", "entropy", "--calibration-images", "7"]
-    with pytest.raises(SystemExit):
-        cli.app(["r", *how, "--max-accuracy-drop", "2", "--triton", "t"])
-    assert exports == [("r", ExportConfig("static", "entropy", 7, 2.0, Path("t")))]
-
-
-@pytest.mark.parametrize("drop", ["nan", "inf"])
-def test_max_accuracy_drop_must_be_finite(exports: list[Any], drop: str) -> None:
+@pytest.mark.parametrize("drop", ["nan", "inf", "-1"])
+def test_max_accuracy_drop_must_be_finite_and_not_negative(exports: list[Any], drop: str) -> None:
     with pytest.raises((DigitsError, SystemExit)):
         cli.app(["r", "--max-accuracy-drop", drop])
-    assert exports == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (["--quantize", "dynamc"], "'dynamc' after --quantize is neither a run folder nor one of"),
-        (["r", "--calibration", "entropy"], "--calibration and --calibration-images need"),
-        (["r", "--quantize", "weights", "--calibration-images", "5"], "need --quantize static"),
-    ],
-)
-def test_wrong_usage(
-    exports: list[Any], arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        cli.app(arguments)
-    assert stopped.value.code == 2
-    assert complaint in " ".join(capsys.readouterr().err.split())
     assert exports == []

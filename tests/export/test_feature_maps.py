@@ -12,7 +12,7 @@ from digits.inference.feature_maps import feature_maps
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model
 from digits_export import graph
-from digits_export.quantize import QuantizationMethod, quantize
+from digits_export.quantize import quantize
 from digits_train.models import Network
 from tests.robustness.forgery import sealed
 
@@ -34,11 +34,11 @@ def maps_of(network: Network, image: np.ndarray, layers: set[str]) -> list[np.nd
 
 
 @pytest.mark.parametrize("kernels", get_args(Kernels))
-@pytest.mark.parametrize("method", [None, *get_args(QuantizationMethod)])
+@pytest.mark.parametrize("quantized", [False, True])
 @pytest.mark.parametrize("architecture", ["network", pytest.param("vgg16", marks=pytest.mark.slow)])
 def test_feature_maps_match_pytorch(
     architecture: str,
-    method: QuantizationMethod | None,
+    quantized: bool,
     kernels: Kernels,
     request: pytest.FixtureRequest,
     test_slice: Split,
@@ -46,8 +46,8 @@ def test_feature_maps_match_pytorch(
 ) -> None:
     network: Network = request.getfixturevalue(architecture)
     model = graph.build(network)
-    if method:
-        model = quantize(model, test_slice.images[:50, None], method)
+    if quantized:
+        model = quantize(model, test_slice.images[:50, None])
     (tmp_path / "model.onnx").write_bytes(sealed(model))
     stages = STAGES[architecture]
     image = test_slice.images[3]
@@ -56,4 +56,4 @@ def test_feature_maps_match_pytorch(
     for maps, expected in zip(found, maps_of(network, image, {*stages}), strict=True):
         assert maps.values.shape == expected.shape
         error = np.abs(maps.values - expected).mean()
-        assert error <= (0.1 if method else 1e-4) * expected.mean()
+        assert error <= (0.1 if quantized else 1e-4) * expected.mean()

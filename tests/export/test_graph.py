@@ -1,5 +1,4 @@
 from collections import OrderedDict
-from typing import get_args
 
 import numpy as np
 import onnx
@@ -132,17 +131,16 @@ def test_trainable_networks_can_be_exported(test_slice: Split, data: st.DataObje
     session = open_session(model.SerializeToString(), "float")
     verify.check_parity(session, network, UNSCALED, test_slice.images)
     digits = test_slice.images[:50, None]
-    for method in get_args(quantize.QuantizationMethod):
-        try:
-            small = quantize.quantize(model, digits, method)
-        except ModelError as error:  # random weights may kill a ReLU
-            assert "is never positive" in str(error)
-            continue
-        verify.check_graph(small)
-        runtime_graph.read(small.SerializeToString(), "exported")
-        session = open_session(small.SerializeToString(), "integer")
-        verify.check_interface(session)
-        assert np.isfinite(session.run(None, {"images": digits})[0]).all()
+    try:
+        small = quantize.quantize(model, digits)
+    except ModelError as error:  # random weights may kill a ReLU
+        assert "is never positive" in str(error)
+        return
+    verify.check_graph(small)
+    runtime_graph.read(small.SerializeToString(), "exported")
+    session = open_session(small.SerializeToString(), "integer")
+    verify.check_interface(session)
+    assert np.isfinite(session.run(None, {"images": digits})[0]).all()
 
 
 def test_layer_with_a_reserved_name_is_an_error(network: Network) -> None:

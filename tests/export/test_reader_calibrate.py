@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from digits.reader.peaks import Map
-from digits_export import reader_calibrate
-from digits_export.reader_calibrate import LabelledPage, fit_scaling
+from digits_export.reader_calibrate import detect, fit_centres, fit_scaling, fit_symbols
 from digits_export.reader_graph import UNSCALED
+from digits_train.matching import LabelledPage
 from tests.export.reader_pages import drawn_page, ink_maps
 
 
@@ -15,7 +15,7 @@ def test_centres_become_log_odds(temperature: float, shift: float) -> None:
     truth = random.normal(0, 2, 20_000)
     right = torch.from_numpy(random.random(20_000) < 1 / (1 + np.exp(-truth)))
     scores = torch.from_numpy((truth - shift) * temperature)
-    found = reader_calibrate._fit_centres(scores, right)
+    found = fit_centres(scores, right)
     assert found[0] == pytest.approx(temperature, rel=0.05)
     assert found[1] == pytest.approx(shift, abs=0.05)
 
@@ -26,21 +26,19 @@ def test_symbols_become_probabilities(temperature: float) -> None:
     logits = random.normal(0, 2, (20_000, 12))
     chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     labels = (chances.cumsum(1) > random.random((20_000, 1))).argmax(1)
-    found = reader_calibrate._fit_symbols(
-        torch.from_numpy(logits * temperature), torch.tensor(labels)
-    )
+    found = fit_symbols(torch.from_numpy(logits * temperature), torch.tensor(labels))
     assert found == pytest.approx(temperature, rel=0.05)
 
 
 def without(page: LabelledPage, missing: int) -> LabelledPage:
     """The page as if one of its symbols were something else."""
-    kept = np.arange(len(page.symbols)) != missing
-    return page._replace(boxes=page.boxes[kept], symbols=page.symbols[kept])
+    others = np.arange(len(page.digits)) != missing
+    return page._replace(boxes=page.boxes[others], digits=page.digits[others])
 
 
 def test_detections_are_right_or_invented() -> None:
     pages = [without(drawn_page(0), 1), drawn_page(1)]
-    found = reader_calibrate._detect(pages, ink_maps)
+    found = detect(pages, ink_maps)
     sure = found.scores > 0
     assert found.labels[sure].tolist().count(7) == 5
     assert found.labels[sure].tolist().count(-1) == 1
@@ -57,7 +55,7 @@ def test_overconfident_maps_are_corrected() -> None:
         centres = (centres / scaling.centre_temperature + scaling.centre_shift).astype(np.float32)
         return centres, (symbols / scaling.temperature).astype(np.float32), boxes
 
-    found = reader_calibrate._detect(pages, calibrated)
+    found = detect(pages, calibrated)
     certain = found.scores > 0
     share = (found.labels[certain] >= 0).double().mean()
     assert found.scores[certain].sigmoid().mean() == pytest.approx(share.item(), abs=0.05)

@@ -1,10 +1,8 @@
 """A reader from its checkpoint to verified files, with simple pages instead of the camera's."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,24 +16,19 @@ from digits_export.export import ExportConfig, export_run
 from digits_export.reader_evaluate import evaluate_checkpoint, evaluate_file
 from digits_export.reader_export import ReaderReport
 from digits_export.reader_graph import UNSCALED
-from digits_train import checkpoint
+from digits_train import calibration, checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.models.reader import Reader
 from digits_train.run import RunDir
 from tests.export.reader_pages import drawn_page, random_reader, trained_reader
 
 PAGES = [drawn_page(number) for number in range(6)]
-INT8 = ExportConfig("static", max_accuracy_drop=20)  # of 18 symbols, 3
+INT8 = ExportConfig(quantize=True, max_accuracy_drop=20)  # of 18 symbols, 3
 
 
 @pytest.fixture(autouse=True)
 def simple_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    def validation_pages(count: int, seed: int) -> list[tuple[object, ...]]:
-        assert count > len(PAGES) and seed > 0
-        return [tuple(page) for page in PAGES]
-
-    data = SimpleNamespace(validation_pages=validation_pages)
-    monkeypatch.setitem(sys.modules, "digits_train.reader_data", data)
+    monkeypatch.setattr(calibration, "draw_pages", lambda: PAGES)
 
 
 def save(folder: Path, model: Reader) -> RunDir:
@@ -185,7 +178,6 @@ def fails(run: RunDir, config: ExportConfig, message: str) -> None:
 
 @pytest.mark.slow
 def test_failed_check_writes_nothing(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    fails(run, ExportConfig("dynamic"), "can't be quantized dynamically")
     with monkeypatch.context() as patch:
         patch.setattr(verify, "MAX_MAP_DIFFERENCE", -1.0)  # always exceeded
         fails(run, INT8, "disagrees with the checkpoint: on a page of")
@@ -203,7 +195,9 @@ def test_bad_quantization_writes_nothing(run: RunDir, monkeypatch: pytest.Monkey
         return integers, scale
 
     monkeypatch.setattr(reader_quantize, "quantize_per_channel", coarse)
-    fails(run, ExportConfig("weights"), "quantization raises the error rate on validation pages")
+    fails(
+        run, ExportConfig(quantize=True), "quantization raises the error rate on validation pages"
+    )
 
 
 @pytest.mark.slow

@@ -59,14 +59,14 @@ def test_agrees_with_pytorch(model: Reader, scaling: MapScaling) -> None:
     difference = verify.check_map_parity(
         lambda page: onnx_maps(session, page),
         lambda page: torch_maps(model, scaling, page),
-        [drawn_page(0).page, np.full((64, 40), 255, np.uint8)],
+        [drawn_page(0).pixels, np.full((64, 40), 255, np.uint8)],
     )
     assert 0 < difference < 1e-4
 
 
 def test_pages_of_a_batch_are_independent(graph: onnx.ModelProto) -> None:
     session = open_session(graph.SerializeToString(), "float")
-    pages = np.stack([drawn_page(number).page for number in range(3)])[:, None]
+    pages = np.stack([drawn_page(number).pixels for number in range(3)])[:, None]
     together = onnx_maps(session, pages)
     for number in range(3):
         alone = onnx_maps(session, pages[number : number + 1])
@@ -125,7 +125,7 @@ def test_weights_are_int8_per_output_channel(
 def test_quantized_maps_are_close(
     graph: onnx.ModelProto, quantized: onnx.ModelProto, kernels: Kernels
 ) -> None:
-    page = drawn_page(5).page[None, None]
+    page = drawn_page(5).pixels[None, None]
     exact = onnx_maps(open_session(graph.SerializeToString(), "float"), page)
     rounded = onnx_maps(open_session(quantized.SerializeToString(), kernels), page)
     for one, other in zip(exact, rounded, strict=True):

@@ -41,10 +41,7 @@ OPTIONS = {
         *("--precision", "--teacher", "--patience", "--max-minutes", "--device", "--data"),
         *("--out", "--resume", "--teacher-model"),
     ),
-    "export": (
-        *("--quantize", "--calibration", "--calibration-images", "--triton", "--data"),
-        "--model",
-    ),
+    "export": ("--quantize", "--max-accuracy-drop", "--triton", "--data", "--model"),
 }
 
 

@@ -60,6 +60,24 @@ class Match(NamedTuple):
         return np.setdiff1d(np.arange(len(self.truth.symbols)), self.partners)
 
 
+class LabelledPage(NamedTuple):
+    """A page of numbers.
+
+    pixels: uint8 [height, width], grey. text: its lines of digits. boxes: float32 [n, 4], left,
+    top, right, bottom of the digits. digits: int64 [n], 0 to 9. Signs between them are not
+    labelled.
+    """
+
+    pixels: NDArray[np.uint8]
+    text: str
+    boxes: NDArray[np.float32]
+    digits: NDArray[np.int64]
+
+    def match(self, found: Found) -> Match:
+        """Pair what was found with the digits: none of it is doubtful."""
+        return match(found, Found(self.boxes, self.digits), np.ones((1, 1), np.float32))
+
+
 @dataclass
 class DetectionErrors:
     """How many symbols were found, by what they are and what they were read as.

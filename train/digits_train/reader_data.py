@@ -21,6 +21,7 @@ from digits_train.camera.lettering import library
 from digits_train.camera.marks import Random
 from digits_train.camera.window import Box, Materials, Window
 from digits_train.detection import TargetMaps, Targets, make_targets
+from digits_train.matching import LabelledPage
 
 SIDE = 192  # pixels of a window
 _BANK, _TEXTS = 16_000, 16_000  # glyphs and words to compose from; they take minutes to draw
@@ -137,20 +138,6 @@ def batches(windows: Windows, workers: int = 1) -> Iterator[tuple[Tensor, Target
 def _start_worker(number: int) -> None:
     """End with the training even if it is killed, because it has locked its run folder."""
     system.die_with_parent()
-
-
-class LabelledPage(NamedTuple):
-    """A photographed page of numbers.
-
-    pixels: uint8 [height, width], grey. text: its lines of digits. boxes: float32 [n, 4], left,
-    top, right, bottom of the digits. digits: int64 [n], 0 to 9. Signs between them are not
-    labelled.
-    """
-
-    pixels: NDArray[np.uint8]
-    text: str
-    boxes: NDArray[np.float32]
-    digits: NDArray[np.int64]
 
 
 def validation_pages(count: int, seed: int) -> list[LabelledPage]:

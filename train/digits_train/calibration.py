@@ -1,0 +1,26 @@
+"""Pictures that no training has seen, to calibrate and judge a finished network on."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.data.mnist import Split
+from digits_train import outliers, photographs
+from digits_train.matching import LabelledPage
+
+_OUTLIERS, _BLANK = 2000, 300  # in the proportion of training
+_PAGES = 100
+# Never those of a training, which are single numbers, or of the benchmarks' pages.
+_SEED, _PAGES_SEED = (0, 0), 7_000_000
+
+
+def draw_outliers(validation: Split) -> NDArray[np.uint8]:
+    """Draw images without a digit: uint8 [n, 28, 28]. validation: digits of which some are made."""
+    drawn = outliers.generate(validation, _OUTLIERS, _SEED)
+    return np.concatenate([drawn, photographs.generate_blank(_BLANK, _SEED)])
+
+
+def draw_pages() -> list[LabelledPage]:
+    """Draw pages with validation digits."""
+    from digits_train.reader_data import validation_pages  # a classifier needs no camera
+
+    return validation_pages(_PAGES, _PAGES_SEED)
