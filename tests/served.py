@@ -47,11 +47,13 @@ class Served:
     @property
     def resident(self) -> int:
         """Resident memory in bytes, including its worker processes."""
-        own = Path(f"/proc/{self.process.pid}")
-        children = [
-            child for task in own.glob("task/*/children") for child in task.read_text().split()
-        ]
-        return sum(map(_resident_bytes, [str(self.process.pid), *children]))
+        return sum(map(_resident_bytes, [str(self.process.pid), *self.children]))
+
+    @property
+    def children(self) -> list[str]:
+        """Its worker processes."""
+        tasks = Path(f"/proc/{self.process.pid}").glob("task/*/children")
+        return [child for task in tasks for child in task.read_text().split()]
 
 
 def _resident_bytes(pid: str) -> int:

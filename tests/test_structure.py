@@ -78,7 +78,7 @@ def test_subpackages_have_no_import_cycle() -> None:
 
 def test_serve_extra_imported_only_by_serve() -> None:
     extra = {"starlette", "uvicorn", "httptools", "prometheus_client"}
-    extra |= {"pydantic", "annotated_types"}
+    extra |= {"msgspec"}
     runtime = ROOT / "runtime" / "digits"
     for file in sorted(set(runtime.rglob("*.py")) - set(runtime.glob("serve/*.py"))):
         assert not imports(file) & extra, file

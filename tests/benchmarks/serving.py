@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.serving [SECONDS] [CHECKOUT]
 
-wrk (a Debian package) keeps connections busy with one digit per request, as JSON or as a PNG of
-280x280 pixels. It shares the server's cores, so the figures are those of both together.
+wrk (a Debian package) keeps connections busy with one digit per request, as JSON or as a picture:
+one of MNIST's as a PNG of 280x280 pixels, a drawing as the page sends it, or a photo. It shares the
+server's cores, so the figures are those of both together; "of CPU" is the server's share.
 """
 
 import io
@@ -22,7 +23,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
+from tests import strokes
 from tests.served import Served, served
 
 from digits.data import mnist
@@ -89,14 +91,36 @@ def request() -> str:
     return json.dumps({"inputs": [tensor | {"data": pixels.tolist()}]})
 
 
-def pictures() -> list[bytes]:
-    """Ten digits as PNGs of 280x280 pixels, black on white."""
-    found = []
-    for image in mnist.load("validation").images[:10]:
-        file = io.BytesIO()
-        Image.fromarray(255 - image).resize((280, 280), Image.Resampling.BICUBIC).save(file, "PNG")
-        found.append(file.getvalue())
-    return found
+def pictures() -> dict[str, list[bytes]]:
+    """Ten pictures of one digit each, by kind."""
+    split = mnist.load("validation")
+    size = (280, 280)
+    enlarged = (
+        Image.fromarray(255 - image).resize(size, Image.Resampling.BICUBIC)
+        for image in split.images[:10]
+    )
+    drawn = (drawing for _, drawing in strokes.digits(split, 10, np.random.default_rng(0)))
+    photos = sorted((Path(__file__).parents[1] / "pictures").glob("*.jpg"))
+    return {
+        "enlarged": [png(image) for image in enlarged],
+        "drawings": [png(draw(drawing, size)) for drawing in drawn],
+        "photos": [photos[number % len(photos)].read_bytes() for number in range(10)],
+    }
+
+
+def draw(drawing: strokes.Drawing, size: tuple[int, int]) -> Image.Image:
+    """A drawing as on the page's paper."""
+    image = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(image)
+    for stroke in drawing:
+        pen.line([(x * size[0], y * size[1]) for x, y in stroke], "black", 5, "curve")
+    return image
+
+
+def png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
 
 
 @contextmanager
@@ -138,7 +162,7 @@ def of(checkout: Path | None) -> Iterator[Served]:
 
 def load(server: Served, path: str, seconds: int, script: Path, connections: int = 64) -> float:
     """Load the server and print the figures; return the answers with 200 per second."""
-    before = server.resident
+    before, busy = server.resident, cpu_seconds(server)
     done = subprocess.run(
         [
             *("wrk", f"-c{connections}", "-t1", f"-d{seconds}s", "--latency", "--timeout", "60s"),
@@ -155,23 +179,55 @@ def load(server: Served, path: str, seconds: int, script: Path, connections: int
     errors = re.findall(r"Socket errors: .*", done.stdout) or ["no error"]
     print(f"{rate:8,.0f} answers/s  {refused / float(took):6,.0f} refusals/s", end="")
     print(f"   p50 {share['50']:>8}   p99 {share['99']:>8}   {', '.join(errors)}", end="")
+    print(f"   {1000 * (cpu_seconds(server) - busy) / int(total):.2f} ms of CPU", end="")
     print(f"   {before / 1e6:.0f} -> {server.resident / 1e6:.0f} MB", flush=True)
     return rate
 
 
-def compare(name: str, checkout: Path | None, seconds: int, tensor: Path, picture: Path) -> None:
+def cpu_seconds(server: Served) -> float:
+    """That the server and its processes have used."""
+    fields = [
+        Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        for process in [str(server.process.pid), *server.children]
+    ]
+    return sum(int(user) + int(system) for *_, user, system in (each[:13] for each in fields)) / (
+        os.sysconf("SC_CLK_TCK")
+    )
+
+
+def compare(
+    name: str, checkout: Path | None, seconds: int, tensor: Path, kinds: dict[str, Path]
+) -> None:
     """Load it with tensors, with pictures, and with four times as many clients as may wait."""
     print(name)
     with of(checkout) as server:
-        for path, script in ((INFER, tensor), ("/predict", picture)):
+        enlarged = kinds["enlarged"]
+        for path, script in ((INFER, tensor), ("/predict", enlarged)):
             load(server, path, 3, script, 16)  # warm up all processes
         print("  tensors, 64 connections    ", end="")
         load(server, INFER, seconds, tensor)
-        print("  pictures, 16 connections   ", end="")
-        full = load(server, "/predict", seconds, picture, 16)
-        print("  pictures, 256 connections  ", end="")
-        overloaded = load(server, "/predict", seconds, picture, 256)
-        print(f"  under overload {overloaded / full:.0%} of the pictures")
+        for path in ("/predict", "/read"):
+            for kind, script in kinds.items():
+                print(f"  {path} {kind}, 16 connections".ljust(36), end="")
+                load(server, path, seconds, script, 16)
+        print("  /predict enlarged, 256 connections".ljust(36), end="")
+        load(server, "/predict", seconds, enlarged, 256)
+
+
+def picture_script(folder: Path, contents: list[bytes]) -> Path:
+    """Write the pictures, and a script for wrk that sends them in turn."""
+    folder.mkdir()
+    for number, content in enumerate(contents):
+        (folder / f"{number}").write_bytes(content)
+    script = folder / "script.lua"
+    script.write_text(
+        'wrk.headers["host"] = "localhost"\nlocal bodies = {}\n'
+        f"for i = 0, {len(contents) - 1} do\n"
+        f'  local file = io.open("{folder}/" .. i, "rb")\n'
+        '  bodies[i] = wrk.format("POST", nil, nil, file:read("*a"))\nend\nlocal i = 0\n'
+        f"request = function() i = (i + 1) % {len(contents)}; return bodies[i] end\n"
+    )
+    return script
 
 
 def main() -> None:
@@ -180,23 +236,18 @@ def main() -> None:
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     with TemporaryDirectory() as name:
         folder = Path(name)
-        tensor, picture = folder / "tensor.lua", folder / "picture.lua"
+        tensor = folder / "tensor.lua"
         tensor.write_text(
             'wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\n'
             f"wrk.body = [[{request()}]]\n"
         )
-        for number, content in enumerate(pictures()):
-            (folder / f"{number}.png").write_bytes(content)
-        picture.write_text(
-            "local bodies = {}\nfor i = 0, 9 do\n"
-            f'  local file = io.open("{folder}/" .. i .. ".png", "rb")\n'
-            '  bodies[i] = wrk.format("POST", nil, nil, file:read("*a"))\nend\nlocal i = 0\n'
-            "request = function() i = (i + 1) % 10; return bodies[i] end\n"
-        )
+        kinds = {
+            kind: picture_script(folder / kind, contents) for kind, contents in pictures().items()
+        }
         print(f"one digit a request, {seconds} s")
         if len(sys.argv) > 2:
-            compare(sys.argv[2], Path(sys.argv[2]), seconds, tensor, picture)
-        compare("digits serve", None, seconds, tensor, picture)
+            compare(sys.argv[2], Path(sys.argv[2]), seconds, tensor, kinds)
+        compare("digits serve", None, seconds, tensor, kinds)
         for title, code in (("Starlette", PLAIN), ("FastAPI", FASTAPI)):
             if not find_spec(title.lower()):
                 continue

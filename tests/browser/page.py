@@ -161,7 +161,7 @@ class Page:
 
     @property
     def bars(self) -> list[float]:
-        """The ten probabilities."""
+        """The probabilities of the ten digits, and of no digit."""
         values: list[float] = self.driver.execute_script(
             "return [...document.querySelectorAll('#bars meter')].map(({ value }) => value)"
         )
@@ -178,6 +178,22 @@ class Page:
             name,
         )
         return values
+
+    def allow_clipboard(self, writing: bool) -> None:
+        """Let `clipboard` read it. writing: False as over plain HTTP."""
+        permission = {"permission": {"name": "clipboard-read"}, "setting": "granted"}
+        self.driver.execute_cdp_cmd("Browser.setPermission", permission)
+        if not writing:
+            self.driver.execute_script(
+                "navigator.clipboard.writeText = () => Promise.reject(new Error())"
+            )
+
+    @property
+    def clipboard(self) -> str:
+        text: str = self.driver.execute_async_script(
+            "navigator.clipboard.readText().then(arguments[0])"
+        )
+        return text
 
     @property
     def settled(self) -> bool:
@@ -250,7 +266,7 @@ class Page:
 
 
 def _expected(entry: dict[str, Any]) -> bool:
-    """Accept warnings, and status 422: /read finds no digit in half of one."""
+    """Accept warnings, and status 422, for a file that is no picture."""
     return entry["level"] != "SEVERE" or "status of 422" in entry["message"]
 
 

@@ -60,7 +60,7 @@ def test_camera_frames_are_read_until_stopped(camera: Page) -> None:
     assert not camera.driver.execute_script("return document.body.matches('.dropping')")
     camera.find("undo").click()
     camera.wait_for_status("Draw a digit.")
-    assert not any("/predict" in address for address in camera.requests())  # the camera has stopped
+    assert not any("/read" in address for address in camera.requests())  # the camera has stopped
 
 
 @pytest.mark.parametrize("way", ["draw", "drop", "clear"])

@@ -16,6 +16,7 @@ SCREENS = {
     "desktop": (1280, 800, False),
     "desktop at 200 %": (640, 400, False),
     "tall monitor at 200 %": (540, 960, False),
+    "small window at 200 %": (640, 360, False),
 }
 IS_IN_VIEWPORT = """
 const { top, left, bottom, right } = arguments[0].getBoundingClientRect();
@@ -35,6 +36,46 @@ def test_paper_and_answer_fit_viewport(url: str, screen: str) -> None:
             assert page.driver.execute_script(IS_IN_VIEWPORT, page.find(name)), name
         wide = "return document.documentElement.scrollWidth > innerWidth"
         assert not page.driver.execute_script(wide)
+
+
+FAKE = """
+const [text] = arguments;
+const columns = [[...text].map((symbol) => ({
+  symbol, confidence: 0.9, probabilities: Array(12).fill(0.05), box: [0, 0, 9, 9], frame: null }))];
+window.fetch = async () => new Response(JSON.stringify({ text, lines: [{ text, columns }] }));
+"""
+IS_ONE_LINE = """
+const tops = [...document.querySelectorAll("#text button")].map((one) => one.offsetTop);
+const { scrollWidth, clientWidth } = document.getElementById("text");
+return new Set(tops).size === 1 && scrollWidth <= clientWidth;
+"""
+IS_VISIBLE = """
+arguments[0].scrollIntoView();
+const { left, top, right, width, height } = arguments[0].getBoundingClientRect();
+const at = document.elementFromPoint(left + width / 2, top + height / 2);
+return width > 48 && height > 8 && left >= 0 && right <= innerWidth && at === arguments[0];
+"""
+
+
+@pytest.mark.parametrize("text", ["2026", "31415926"])
+@pytest.mark.parametrize("screen", [*SCREENS, "desktop at 400 %"])
+def test_number_is_one_line_and_bars_are_visible(url: str, screen: str, text: str) -> None:
+    width, height, phone = SCREENS.get(screen, (320, 200, False))
+    with Page(url, width, height, phone) as page:
+        page.open()
+        page.driver.execute_script(FAKE, text)
+        page.draw(SEVEN)
+        page.wait_for_text(text)
+        assert page.driver.execute_script(IS_ONE_LINE)
+        size = page.find("text").value_of_css_property("font-size").removesuffix("px")
+        assert float(size) >= 24
+        for bar in page.driver.find_elements(By.CSS_SELECTOR, "#bars meter"):
+            assert page.driver.execute_script(IS_VISIBLE, bar)
+
+
+def test_link_to_api_description(desktop_page: Page) -> None:
+    link = desktop_page.driver.find_element(By.CSS_SELECTOR, "#more > p a")
+    assert link.get_property("href") == f"{desktop_page.url}/docs"
 
 
 @pytest.mark.parametrize("event", ["drop", "dragleave"])

@@ -219,7 +219,7 @@ def test_example_requests_read_token_from_environment(
     program = locked.find(language).text
     assert "DIGITS_TOKEN" in program and TOKEN not in program
     monkeypatch.setenv("DIGITS_TOKEN", TOKEN)
-    assert "'digit': 7" in run(program, tmp_path).replace('"', "'").replace("':7", "': 7")
+    assert "'text': '7'" in run(program, tmp_path).replace('"', "'").replace("':'7", "': '7")
 
 
 def test_token_is_not_in_page_source(locked: Page) -> None:

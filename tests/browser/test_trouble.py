@@ -44,12 +44,24 @@ def test_drawing_is_read_after_server_restart(own: Page, server: Served) -> None
         own.wait_for_status("7, ")
 
 
-def test_example_while_server_is_down(own: Page, server: Served) -> None:
+@pytest.mark.parametrize("cached", [True, False])
+def test_example_while_server_is_down(own: Page, server: Served, cached: bool) -> None:
+    """A picture that the browser has kept is read as soon as the server is back."""
+    example = own.driver.find_element(By.CSS_SELECTOR, "#examples button")
+    shown = "return arguments[0].firstElementChild.complete"
+    own.wait(lambda: own.driver.execute_script(shown, example), lambda: "it isn't loaded")
     server.process.terminate()
     assert server.process.wait(60) == 0
-    own.driver.find_element(By.CSS_SELECTOR, "#examples button").click()
-    own.wait_for_status("can't be reached")
-    assert own.settled
+    own.driver.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": not cached})
+    try:
+        example.click()
+        own.wait_for_status("can't be reached")
+    finally:
+        own.driver.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": False})
+    assert own.settled != cached
+    if cached:
+        with served("--port", str(server.port)):
+            own.wait_for_text("5")
 
 
 def test_drawing_is_read_after_server_hang(own: Page, server: Served) -> None:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser.page import SEVEN, Page, Stroke
 
+BUTTONS = ("undo", "redo", "clear")
 BAR: list[Stroke] = [[(0.1, 0.1), (0.1, 0.9)]]
 
 
@@ -50,6 +52,37 @@ def test_undo_and_redo_image(page: Page, numbers: Path) -> None:
     text = page.text
     click(page, ("undo", "7"), ("redo", text))
     page.wait_for_status("26 digits.")
+
+
+@pytest.mark.parametrize("name", ["undo", "redo", "clear"])
+def test_button_without_effect_is_disabled_and_keeps_focus(page: Page, name: str) -> None:
+    """For a person who uses it by keyboard, the page must not lose its place."""
+
+    def disabled() -> list[str]:
+        return [one for one in BUTTONS if page.find(one).get_attribute("aria-disabled") == "true"]
+
+    assert disabled() == ["undo", "redo", "clear"]
+    draw(page, SEVEN, "7")
+    assert disabled() == ["redo"]
+    if name == "redo":
+        click(page, ("undo", ""))
+        assert disabled() == ["undo", "clear"]
+    page.find(name).send_keys(Keys.ENTER)
+    page.wait(lambda: name in disabled(), lambda: f"{disabled()}")
+    assert page.driver.switch_to.active_element == page.find(name)
+    page.wait_until_settled()
+    shown = page.text
+    page.keys(Keys.ENTER)  # no longer does anything
+    page.wait_for_text(shown)
+    assert page.driver.switch_to.active_element == page.find(name)
+
+
+def test_image_can_be_cleared(page: Page, numbers: Path) -> None:
+    page.give(numbers, "drop")
+    page.wait_for_status("26 digits.")
+    assert page.find("clear").get_attribute("aria-disabled") == "false"
+    click(page, ("clear", ""))
+    assert page.find("clear").get_attribute("aria-disabled") == "true"
 
 
 def test_redo_keys(desktop_page: Page) -> None:
@@ -99,21 +132,31 @@ def alpha(page: Page) -> np.ndarray:
     return pixels.reshape(side, side, 4)[..., 3]
 
 
+def test_tap_leaves_dot(page: Page) -> None:
+    """As the decimal point of a number."""
+    page.draw([[(0.3, 0.7)]])
+    ink = alpha(page)
+    rows, columns = np.nonzero(ink > 127)
+    for places, expected in ((rows, 0.7), (columns, 0.3)):
+        assert abs(places.mean() / len(ink) - expected) < 0.006
+        assert abs((places.max() - places.min() + 1) / len(ink) - 1 / 56) < 0.006
+
+
 def test_pen_width_scales_with_paper(page: Page) -> None:
     page.draw([[(0.5, 0.2), (0.5, 0.8)]])
     ink = alpha(page)
     row = ink[len(ink) // 2]
-    assert abs((row > 127).sum() / len(ink) - 1 / 28) < 0.006
+    assert abs((row > 127).sum() / len(ink) - 1 / 56) < 0.003
 
 
-def test_seven_small_digits_do_not_touch(page: Page) -> None:
+def test_eight_small_digits_do_not_touch(page: Page) -> None:
     """Each keeps its hole, and a gap to the next one."""
-    width = 1 / 14  # from the centre line of one stroke to that of the next
-    for place in range(7):
-        left, right = (place + 0.25) / 7, (place + 0.25) / 7 + width
+    width = 1 / 16  # from the centre line of one stroke to that of the next
+    for place in range(8):
+        left, right = (place + 0.25) / 8, (place + 0.25) / 8 + width
         page.draw([[(left, 0.4), (right, 0.4), (right, 0.6), (left, 0.6), (left, 0.4)]])
     ink = alpha(page)
     level = ink[len(ink) // 2] > 127
-    assert (np.diff(level.astype(int)) == 1).sum() == 14  # strokes
+    assert (np.diff(level.astype(int)) == 1).sum() == 16  # strokes
     apart = (ink > 127).any(0)
-    assert (np.diff(apart.astype(int)) == 1).sum() == 7  # digits
+    assert (np.diff(apart.astype(int)) == 1).sum() == 8  # digits

@@ -123,8 +123,13 @@ def test_container_commands_serve_and_check_health(image: Path, tmp_path: Path) 
 @pytest.mark.skipif(not ENGINE, reason="neither podman nor docker is installed")
 def test_image_builds_and_serves() -> None:
     assert ENGINE
-    build = [ENGINE, "build", "--tag", "digits-test", "--file", "Containerfile", "."]
+    # podman's own format drops the health check.
+    format = ["--format", "docker"] if Path(ENGINE).name == "podman" else []
+    build = [ENGINE, "build", *format, "--tag", "digits-test", "--file", "Containerfile", "."]
     subprocess.run(build, cwd=ROOT, check=True, timeout=900)
+    show = [ENGINE, "inspect", "--type", "image", "digits-test"]
+    [image] = json.loads(subprocess.check_output(show))
+    assert "digits.serve.probe" in str(image.get("Healthcheck") or image["Config"]["Healthcheck"])
     start = [ENGINE, "run", "--detach", "--rm", "--read-only", "--publish", "127.0.0.1::8000"]
     done = subprocess.run([*start, "digits-test"], check=True, capture_output=True, text=True)
     name = done.stdout.strip()
@@ -139,6 +144,12 @@ def test_image_builds_and_serves() -> None:
         pytest.fail("the container doesn't answer")
     finally:
         subprocess.run([ENGINE, "kill", name], check=True)
+
+
+def test_documented_commands_keep_the_health_check() -> None:
+    for path in (ROOT / "Containerfile", ROOT / "docs" / "serve.md"):
+        commands = re.findall(r"podman build .*", path.read_text())
+        assert commands and all("--format docker" in command for command in commands), path
 
 
 def test_container_runs_unprivileged_with_health_check() -> None:

@@ -24,8 +24,10 @@ from io import BytesIO
 from digits_client import Client
 from digits_client.api.pictures import predict, read
 from digits_client.api.tensors import infer
-from digits_client.models import Error, InferRequest, InferResponse, InputTensor
-from digits_client.models import PredictFilesBody, Prediction, Reading
+from digits_client.api.pictures import label
+from digits_client.models import ClassTensor, Error, InferRequest, InferResponse, InputTensor
+from digits_client.models import LabelBody, OutputParameters, OutputTensor, PredictFilesBody
+from digits_client.models import Prediction, Reading, RefusedFile, WantedOutput
 from digits_client.types import File
 
 url, picture = sys.argv[1:]
@@ -35,8 +37,15 @@ found = predict.sync(client=client, body=File(BytesIO(content)), frame=True)
 assert isinstance(found, Prediction) and found.digit == 7 and len(found.frame) == 28, found
 form = PredictFilesBody(file=File(BytesIO(content), "7.png", "image/png"))
 assert predict.sync(client=client, body=form).file == "7.png"
-page = read.sync(client=client, body=File(BytesIO(content)))
+files = [File(BytesIO(content), "7.png", "image/png"), File(BytesIO(b""), "no.png", "image/png")]
+several = predict.sync(client=client, body=PredictFilesBody(files=files))
+assert isinstance(several[0], Prediction) and several[0].digit == 7, several
+assert isinstance(several[1], RefusedFile) and several[1].file == "no.png", several
+page = read.sync(client=client, body=File(BytesIO(content)), frame=True)
 assert isinstance(page, Reading) and page.lines[0].columns[0][0].symbol == "7", page
+assert len(page.lines[0].columns[0][0].frame) == 28, page
+blank = read.sync(client=client, body=File(BytesIO(b"P5 9 9 255 " + bytes([255] * 81))))
+assert isinstance(blank, Reading) and blank.lines == [] and blank.text == "", blank
 refused = predict.sync(client=client, body=File(BytesIO(b"no picture")))
 assert isinstance(refused, Error) and "picture" in refused.error, refused
 pixels = [pixel for row in found.frame for pixel in row]
@@ -44,7 +53,14 @@ tensor = InputTensor(name="images", shape=[1, 1, 28, 28], datatype="UINT8", data
 answer = infer.sync("lenet5", client=client, body=InferRequest(inputs=[tensor], id="a"))
 assert isinstance(answer, InferResponse) and answer.id == "a", answer
 [output] = answer.outputs
+assert isinstance(output, OutputTensor), output
 assert output.shape == [1, 10] and output.data.index(max(output.data)) == 7, output
+wanted = WantedOutput("probabilities", parameters=OutputParameters(classification=2))
+request = InferRequest(inputs=[tensor], outputs=[wanted])
+[classes] = infer.sync("lenet5", client=client, body=request).outputs
+assert isinstance(classes, ClassTensor) and classes.data[0].endswith(":7"), classes
+unkept = label.sync(client=client, body=LabelBody(none=files[:1]))
+assert isinstance(unkept, Error) and "save-labelled" in unkept.error, unkept
 print("typed")
 """
 
@@ -67,6 +83,7 @@ const headers = { "content-type": "application/octet-stream" };
 const query = { frame: true };
 const found = await client.POST("/predict", { body, bodySerializer, headers, params: { query } });
 if (!found.data) throw new Error(found.error.error);
+if (Array.isArray(found.data)) throw new Error("several answers");
 // @ts-expect-error: it has no such field
 found.data.digits;
 const data: number[] = found.data.frame!.flat();
@@ -75,7 +92,9 @@ const inputs = [{ ...tensor, shape: [...tensor.shape] }];
 const path = { name: "lenet5" } as const;
 const answer = await client.POST("/v2/models/{name}/infer", { params: { path }, body: { inputs } });
 if (!answer.data) throw new Error(answer.error.error);
-const rows: number[] = answer.data.outputs[0]!.data!;
+const output = answer.data.outputs[0]!;
+if (output.datatype !== "FP32") throw new Error(output.data![0]);
+const rows: number[] = output.data!;
 const nothing = await client.POST("/read", { body: "no picture", bodySerializer, headers });
 const message: string = nothing.error!.error;
 const best = rows.indexOf(Math.max(...rows));

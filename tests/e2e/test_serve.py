@@ -50,6 +50,48 @@ def test_triton_client_gets_probabilities(server: Served, test_slice: Split) -> 
     client.close()
 
 
+def test_triton_client_gets_classification(server: Served, test_slice: Split) -> None:
+    triton = pytest.importorskip("tritonclient.http", reason="tritonclient is made for Linux")
+    client = triton.InferenceServerClient(server.address)
+    images = test_slice.images[:20, None]
+    expected = Classifier().model.probabilities(images)
+    sent = triton.InferInput("images", list(images.shape), "UINT8")
+    sent.set_data_from_numpy(images)
+    for binary in (True, False):
+        for count in (1, 3, 99):
+            wanted = triton.InferRequestedOutput(
+                "probabilities", binary_data=binary, class_count=count
+            )
+            rows = client.infer("lenet5", [sent], outputs=[wanted]).as_numpy("probabilities")
+            assert rows.shape == (20, min(count, 10))
+            for texts, probabilities in zip(rows, expected, strict=True):
+                pairs = [(text.decode() if binary else text).split(":") for text in texts]
+                order = np.argsort(-probabilities, kind="stable")[: len(pairs)]
+                assert [int(answer) for _, answer in pairs] == order.tolist()
+                shares = [float(share) for share, _ in pairs]
+                np.testing.assert_allclose(shares, probabilities[order], atol=1e-6)
+    client.close()
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_triton_client_compresses_requests(server: Served, test_slice: Split, coding: str) -> None:
+    triton = pytest.importorskip("tritonclient.http", reason="tritonclient is made for Linux")
+    client = triton.InferenceServerClient(server.address)
+    images = test_slice.images[:20, None]
+    for binary in (True, False):
+        sent = triton.InferInput("images", list(images.shape), "UINT8")
+        sent.set_data_from_numpy(images, binary_data=binary)
+        answer = client.infer(
+            "lenet5",
+            [sent],
+            request_compression_algorithm=coding,
+            response_compression_algorithm=coding,
+        )
+        expected = Classifier().model.probabilities(images)
+        np.testing.assert_array_equal(answer.as_numpy("probabilities"), expected)
+    client.close()
+
+
 def test_triton_client_gets_error_messages(server: Served) -> None:
     triton = pytest.importorskip("tritonclient.http", reason="tritonclient is made for Linux")
     client = triton.InferenceServerClient(server.address)
@@ -96,6 +138,36 @@ def test_sigterm_finishes_accepted_request(numbers: Path) -> None:
         assert server.process.wait(60) == 0
 
 
+def test_sigterm_loses_no_request_of_kept_connections() -> None:
+    """Each client sends until an answer says that it was the connection's last."""
+    ends: list[str] = []
+
+    def ask() -> None:
+        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        try:
+            while True:
+                client.request("GET", "/v2")
+                answer = client.getresponse()
+                answer.read()
+                begun.set()
+                if answer.getheader("connection") == "close":
+                    ends.append("closed by an answer")
+                    return
+        except (OSError, http.client.HTTPException) as error:
+            ends.append(repr(error))
+
+    with served() as server:
+        begun = threading.Event()
+        threads = [threading.Thread(target=ask) for _ in range(48)]
+        for thread in threads:
+            thread.start()
+        assert begun.wait(30)
+        server.process.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+        assert ends == ["closed by an answer"] * 48
+
+
 def test_sigint_exits_0_without_output() -> None:
     with served() as server:
         server.process.send_signal(signal.SIGINT)
@@ -135,12 +207,13 @@ def test_serve_on_all_interfaces_prints_addresses_and_warnings() -> None:
             assert urlopen(f"{other}v2").status == 200
 
 
-def test_second_sigint_aborts_request_with_503() -> None:
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_second_signal_aborts_request_with_503(second: signal.Signals) -> None:
     with served() as server:
         client = begin_upload(server, 1000)
         server.process.send_signal(signal.SIGINT)
         wait_until_connections_are_refused(server)
-        server.process.send_signal(signal.SIGINT)
+        server.process.send_signal(second)
         assert server.process.wait(60) == 0
         assert client.getresponse().status == 503
 

@@ -178,7 +178,7 @@ def test_mutated_requests_on_socket(
                 answers = clients.map(lambda named: ask(port, named[1]), many)
                 for (name, _), answer in zip(many, answers, strict=True):
                     assert answer == b"" or answer.startswith(b"HTTP/1.1 "), name
-                    assert answer[9:10] != b"5", name
+                    assert answer[9:10] != b"5" or answer[9:12] == b"505", name  # the version
                     found.add(answer[9:10])
     assert {b"2", b"4"} <= found
     assert ask(port, plain).startswith(b"HTTP/1.1 200")

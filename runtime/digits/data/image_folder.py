@@ -20,6 +20,7 @@ from digits.terminal import print_stderr
 if TYPE_CHECKING:
     from digits.classifier import Classifier
 
+NONE = "none"  # the folder of pictures that show no digit
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
 
 OnError = Callable[[DigitsError], None]
@@ -214,6 +215,8 @@ def _scan_folder(folder: Path, on_error: OnError) -> Iterator[tuple[Path, int]]:
         try:
             with os.scandir(folder / str(digit)) as entries:
                 for entry in entries:
+                    if entry.name[0] == ".":  # unfinished, as of `digits serve --save-labelled`
+                        continue
                     if Path(entry.name).suffix.lower() in SUFFIXES:
                         yield Path(entry.path), digit
         except FileNotFoundError:
@@ -228,4 +231,4 @@ def _other_folders(data: Path) -> list[str]:
         names = sorted(name for name in os.listdir(data) if os.path.isdir(data / name))
     except OSError:  # a table, or a folder that can't be listed
         return []
-    return [name for name in names if name not in set("0123456789") and name[0] != "."]
+    return [name for name in names if name not in (*"0123456789", NONE) and name[0] != "."]

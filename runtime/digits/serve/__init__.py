@@ -7,6 +7,7 @@ probe          health check for containers
 server         socket, signals, TLS, uvicorn
 addresses      the addresses at which other devices reach this machine
 connection     closes connections that are too slow, too large or too many
+transport      sends together what is written together
 app            the endpoints
 middleware     for every request: time limit, metrics, id, security headers
 access         allowed hosts and the token

@@ -5,10 +5,12 @@ import ipaddress
 import re
 import socket
 from collections.abc import Collection
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from digits.serve.pages import ASSETS
 from digits.serve.refusals import error_response
 
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::[0-9]*)?", re.ASCII)
@@ -32,6 +34,7 @@ class AllowedHosts:
         self._names = {"localhost", machine, f"{machine}.local", *names}
         self._suffixes = tuple(name[1:] for name in names if name.startswith("*."))
         self._any = "*" in names
+        self._knows = lru_cache(64)(self._knows_header)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._any and not scope["path"].startswith(HEALTH):
@@ -42,7 +45,7 @@ class AllowedHosts:
                 return
         await self._app(scope, receive, send)
 
-    def _knows(self, header: bytes) -> bool:
+    def _knows_header(self, header: bytes) -> bool:
         found = _HOST.fullmatch(header.decode("latin-1").lower())
         if not found:
             return False
@@ -69,7 +72,7 @@ class BearerToken:
         await self._app(scope, receive, send)
 
     def _is_public(self, path: str) -> bool:
-        return path.startswith(HEALTH) or path in self._public
+        return path.startswith((HEALTH, ASSETS)) or path in self._public
 
 
 def _is_address(name: str) -> bool:

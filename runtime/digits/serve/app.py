@@ -1,13 +1,12 @@
 """The application: what each URL does."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from functools import partial
-from typing import Literal
+from http import HTTPStatus
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -21,17 +20,17 @@ from digits.classifier import Classifier
 from digits.errors import DigitsError, ModelError, PictureError
 from digits.inference import model_file
 from digits.inference.reader_model import ReaderModel
-from digits.serve import metrics, pages, pictures, v2
+from digits.serve import metrics, openapi, pages, pictures, schemas, v2
 from digits.serve.access import AllowedHosts, BearerToken
 from digits.serve.batcher import Batcher
-from digits.serve.body import BodyReader, client_of
-from digits.serve.form import read_upload
+from digits.serve.body import BodyReader
 from digits.serve.metrics import Metrics
 from digits.serve.middleware import LOG, RequestMiddleware, request_id
 from digits.serve.picture_queue import PictureQueue
-from digits.serve.pictures import PictureWorker, Upload
+from digits.serve.pictures import PictureWorker
 from digits.serve.refusals import Refused, default_reason, error_response
 from digits.serve.settings import Settings
+from digits.serve.uploads import Uploads
 from digits.terminal import print_stderr
 
 _OPENAPI_PATH = "/openapi.json"
@@ -61,7 +60,7 @@ class App:
         self._service = _Service(settings, classifier, self.metrics, start_worker)
         starlette = Starlette(
             routes=self._service.routes(),
-            middleware=_middleware(settings, self._service.files),
+            middleware=_middleware(settings),
             exception_handlers={
                 HTTPException: _http_error,
                 PictureError: _picture_error,
@@ -73,6 +72,9 @@ class App:
         self._app = RequestMiddleware(starlette, settings, self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "").removesuffix("/")
+        if path not in pages.PATHS:  # their links are relative
+            scope["path"] = path or "/"
         await self._app(scope, receive, send)
 
     async def reload(self) -> None:
@@ -108,7 +110,7 @@ def _load(settings: Settings) -> Classifier:
     )
 
 
-def _middleware(settings: Settings, files: dict[str, bytes]) -> list[Middleware]:
+def _middleware(settings: Settings) -> list[Middleware]:
     found = [Middleware(AllowedHosts, settings.hosts)]
     if settings.origins:
         headers = ["authorization", "content-type", v2.JSON_LENGTH, _ID]
@@ -122,12 +124,12 @@ def _middleware(settings: Settings, files: dict[str, bytes]) -> list[Middleware]
             )
         )
     if settings.token is not None:
-        found.append(Middleware(BearerToken, settings.token, {*files, _OPENAPI_PATH}))
+        found.append(Middleware(BearerToken, settings.token, {*pages.PATHS, _OPENAPI_PATH}))
     return found
 
 
 class _Service:
-    """The endpoints. files: the pages and what they load, by URL path."""
+    """The endpoints."""
 
     def __init__(
         self,
@@ -144,9 +146,10 @@ class _Service:
         self._parser = ThreadPoolExecutor(1, "json")
         self._batcher = Batcher(classifier.model, settings, metrics)
         self._pictures = PictureQueue(partial(start_worker, classifier), settings, metrics)
-        self._openapi: Response | None = None
-        self.files = pages.files()
-        self._page = self.files["/"]
+        self._uploads = Uploads(settings, metrics, self._bodies, self._pictures)
+        token = settings.token is not None
+        self._openapi = _json(openapi.schema(self._name, self._version, settings, token))
+        self._pages = pages.Pages()
         metrics.add_gauge(
             "digits_queued_digits", "That wait or run.", lambda: self._batcher.waiting
         )
@@ -164,15 +167,16 @@ class _Service:
     def _publish_model(self, classifier: Classifier) -> None:
         network = classifier.model
         self._model = _json(v2.model_metadata(self._name, self._version, network.metadata))
-        page = pages.render(self._page, network.metadata, self._settings)
-        self.files["/"] = self.files["/index.html"] = page
+        self._pages.publish(network.metadata, self._settings)
         self._threshold = classifier.threshold
         self._metrics.set_model(self._name, self._version, network)
 
     def routes(self) -> list[Route]:
         """All routes."""
         models = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
-        return [
+        return [  # what is asked most comes first: they are tried in turn
+            *(Route(f"{path}/infer", self.infer, methods=["POST"]) for path in models),
+            *self._uploads.routes(),
             Route("/v2", self.server),
             Route("/v2/health/live", self.live),
             Route("/v2/health/ready", self.ready),
@@ -182,24 +186,21 @@ class _Service:
                 for route in (
                     Route(path, self.model),
                     Route(f"{path}/ready", self.model_ready),
-                    Route(f"{path}/infer", self.infer, methods=["POST"]),
                 )
             ),
-            Route("/predict", self.predict, methods=["POST"]),
-            Route("/read", self.read, methods=["POST"]),
             Route("/metrics", self.metrics),
             Route(_OPENAPI_PATH, self.openapi),
-            *(Route(path, self.page) for path in self.files),
+            *self._pages.routes(),
         ]
 
     async def server(self, _: Request) -> Response:
         return _json(v2.SERVER)
 
     async def live(self, _: Request) -> Response:
-        return _json({"live": True})
+        return _json(schemas.Live(True))
 
     async def ready(self, _: Request) -> Response:
-        return _json({"ready": True})
+        return _json(schemas.Ready(True))
 
     async def model(self, request: Request) -> Response:
         self._check_model(request)
@@ -207,7 +208,7 @@ class _Service:
 
     async def model_ready(self, request: Request) -> Response:
         self._check_model(request)
-        return _json({"name": self._name, "ready": True})
+        return _json(schemas.ModelReady(self._name, True))
 
     async def infer(self, request: Request) -> Response:
         self._check_model(request)
@@ -221,53 +222,17 @@ class _Service:
                     self._parser, v2.parse_request, body, length, max_batch
                 )
         rows = await self._batcher.probabilities(asked.images)
-        confidences = rows.max(1)
-        self._metrics.count_digits(
-            "infer", confidences.tolist(), int((confidences < self._threshold).sum())
-        )
+        confidences = rows.max(1).tolist()
+        unsure = sum(confidence < self._threshold for confidence in confidences)
+        self._metrics.count_digits("infer", confidences, unsure)
         content, headers = v2.encode_response(asked, rows, self._name, self._version)
         return Response(content, headers=headers)
-
-    async def predict(self, request: Request) -> Response:
-        return await self._picture(request, "predict")
-
-    async def read(self, request: Request) -> Response:
-        return await self._picture(request, "read")
-
-    async def _picture(self, request: Request, command: Literal["predict", "read"]) -> Response:
-        frame = request.query_params.get("frame", "false")
-        if frame not in ("true", "false"):
-            raise HTTPException(422, "frame must be true or false")
-        client = client_of(request)
-        await self._pictures.wait_for_room(client)  # before its body takes memory
-        max_bytes = self._settings.max_form_bytes + self._settings.max_picture_bytes
-        async with self._bodies.read(request, max_bytes) as body:
-            name, content = read_upload(request.headers.get("content-type", ""), body)
-            if len(content) > self._settings.max_picture_bytes:
-                most = self._settings.max_picture_bytes
-                raise Refused(413, f"a picture may have at most {most:,} bytes")
-            upload = Upload(command, name, content, frame == "true")
-            answer = await self._pictures.answer(upload, client)
-        self._metrics.count_digits(command, answer.confidences, answer.unsure)
-        return Response(answer.text, media_type="application/json")
 
     async def metrics(self, _: Request) -> Response:
         return Response(self._metrics.render(), media_type=metrics.CONTENT_TYPE)
 
     async def openapi(self, _: Request) -> Response:
-        if self._openapi is None:
-            self._openapi = _json(await asyncio.to_thread(self._describe))
         return self._openapi
-
-    def _describe(self) -> dict[str, object]:
-        from digits.serve import openapi  # here, as pydantic takes 10 MB
-
-        token = self._settings.token is not None
-        return openapi.schema(self._name, self._version, self._settings, token)
-
-    async def page(self, request: Request) -> Response:
-        path = request.scope["path"]
-        return Response(self.files[path], media_type=pages.media_type(path))
 
     def _check_model(self, request: Request) -> None:
         name = request.path_params["name"]
@@ -277,15 +242,20 @@ class _Service:
 
 
 def _json(content: object) -> Response:
-    """Respond with JSON, in which dataclasses may stand."""
-    return Response(json.dumps(content, default=asdict), media_type="application/json")
+    return Response(msgspec.json.encode(content), media_type="application/json")
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     reason = error.reason if isinstance(error, Refused) else default_reason(error.status_code)
     request.scope["digits.refusal"] = reason
-    return error_response(error.status_code, error.detail, error.headers)
+    message, headers = error.detail, error.headers
+    if message == HTTPStatus.METHOD_NOT_ALLOWED.phrase and headers:
+        headers = {"allow": ", ".join(sorted(headers["Allow"].split(", ")))}
+        message = f"{request.method} is not allowed here, only {headers['allow']}"
+    elif message == HTTPStatus.NOT_FOUND.phrase:
+        message = "there is no such address; see /docs"
+    return error_response(error.status_code, message, headers)
 
 
 async def _picture_error(request: Request, error: Exception) -> Response:

@@ -1,8 +1,9 @@
 """Reads what a client sends, within limits: nothing goes to disk, slow clients have their time."""
 
 import asyncio
+import zlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from starlette.requests import ClientDisconnect, Request
@@ -14,6 +15,8 @@ from digits.serve.refusals import Refused
 # too large is received and thrown away first, up to this many times the limit, unless the client
 # asked before it sent.
 _DRAIN_FACTOR = 8
+_CODINGS = ("gzip", "x-gzip", "deflate")
+_PIECE = 256 << 10  # bytes that are inflated in less time than others would notice
 _CLOSE = {"connection": "close"}
 
 
@@ -32,14 +35,15 @@ class BodyReader:
         """The body, which counts as long as the context lasts.
 
         Raises Refused: 400 when the client goes away, 408 when it takes too long, 413 when the
-        body is longer than max_bytes, 415 when it is compressed, 429 when no memory is left.
+        body is longer than max_bytes, as it was sent or when it is inflated, 415 when it is
+        compressed in another way than gzip or deflate, 429 when no memory is left.
         """
         body = bytearray()
         client = client_of(request)
         try:
             try:
                 async with asyncio.timeout(self._limits.body_timeout):
-                    await self._receive(request, body, max_bytes)
+                    await self._receive(request, client, body, max_bytes)
             except TimeoutError as error:
                 raise Refused(408, "the request didn't arrive in time", _CLOSE) from error
             except ClientDisconnect as error:
@@ -48,32 +52,42 @@ class BodyReader:
         finally:
             self._hold(client, -len(body))
 
-    async def _receive(self, request: Request, body: bytearray, max_bytes: int) -> None:
-        if request.headers.get("content-encoding", "identity") != "identity":
-            raise Refused(415, "compressed requests are not read", _CLOSE)
-        too_large = Refused(413, f"at most {max_bytes:,} bytes are read", _CLOSE)
-        announced = request.headers.get("content-length", "0")
+    async def _receive(
+        self, request: Request, client: str, body: bytearray, max_bytes: int
+    ) -> None:
+        inflater = _inflater(request.headers.get("content-encoding", "identity").lower())
         asks = request.headers.get("expect", "").lower() == "100-continue"
         max_drained = max_bytes if asks else _DRAIN_FACTOR * max_bytes
-        if announced.isdigit() and int(announced) > max_drained:
-            raise too_large
-        client, received = client_of(request), 0
+        if _announced(request) > max_drained:
+            raise _too_large(max_bytes)
+        received = size = 0  # as it was sent; the larger of that and what it is inflated to
         async for chunk in request.stream():
             received += len(chunk)
             if received > max_drained:
-                raise too_large
-            if received > max_bytes:
+                raise _too_large(max_bytes)
+            size = max(size, received)
+            for piece in _pieces(inflater, chunk) if size <= max_bytes else ():
+                size = max(size, len(body) + len(piece))
+                if size > max_bytes:
+                    break
+                self._add(client, body, piece, max_bytes)
+                if inflater:
+                    await asyncio.sleep(0)  # others take turns with a bomb
+            if size > max_bytes:
                 self._hold(client, -len(body))
                 body.clear()
-                continue
-            body += chunk
-            self._hold(client, len(chunk))
-            total = self._limits.max_total_bytes
-            if self._held.total() > total or self._held[client] > max(total // 2, max_bytes):
-                message = "too many requests at the same time"
-                raise Refused(429, message, _CLOSE | {"retry-after": "1"}, "memory_full")
-        if received > max_bytes:
-            raise too_large
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        if inflater and not inflater.eof:
+            raise Refused(400, "the compressed request ends too early")
+
+    def _add(self, client: str, body: bytearray, piece: bytes, max_bytes: int) -> None:
+        body += piece
+        self._hold(client, len(piece))
+        total = self._limits.max_total_bytes
+        if self._held.total() > total or self._held[client] > max(total // 2, max_bytes):
+            message = "too many requests at the same time"
+            raise Refused(429, message, _CLOSE | {"retry-after": "1"}, "memory_full")
 
     def _hold(self, client: str, size: int) -> None:
         self._held[client] += size
@@ -84,3 +98,36 @@ class BodyReader:
 def client_of(request: Request) -> str:
     """The address that a request comes from, or "" on a Unix socket."""
     return request.client.host if request.client else ""
+
+
+def _too_large(max_bytes: int) -> Refused:
+    return Refused(413, f"at most {max_bytes:,} bytes are read", _CLOSE)
+
+
+def _announced(request: Request) -> int:
+    length = request.headers.get("content-length", "0")
+    return int(length) if length.isdigit() else 0
+
+
+def _inflater(coding: str) -> "zlib._Decompress | None":
+    if coding == "identity":
+        return None
+    if coding not in _CODINGS:
+        headers = _CLOSE | {"accept-encoding": "gzip, deflate"}
+        raise Refused(415, "requests may be compressed with gzip or deflate only", headers)
+    return zlib.decompressobj(zlib.MAX_WBITS | 32)  # it tells one from the other by the header
+
+
+def _pieces(inflater: "zlib._Decompress | None", chunk: bytes) -> Iterator[bytes]:
+    """What has arrived, inflated if it is compressed."""
+    if inflater is None:
+        yield chunk
+        return
+    while chunk:
+        try:
+            yield inflater.decompress(chunk, _PIECE)
+        except zlib.error as error:
+            raise Refused(400, "the compressed request is damaged", _CLOSE) from error
+        if inflater.unused_data:
+            raise Refused(400, "the compressed request is followed by more bytes", _CLOSE)
+        chunk = inflater.unconsumed_tail

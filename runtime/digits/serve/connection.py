@@ -4,11 +4,13 @@ import asyncio
 import json
 import ssl
 from asyncio.sslproto import SSLProtocol
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import httptools
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from digits.serve.access import HEALTH
@@ -16,8 +18,9 @@ from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
 from digits.serve.middleware import HEADERS, RequestMiddleware
 from digits.serve.refusals import error_response
+from digits.serve.transport import join_writes
 
-_PIPELINED = 100  # requests that are sent before the first of them is answered; browsers send one
+_PARSED = 2048  # bytes at a time, so that no packet begins more than a hundred requests
 
 _SPARE = 50  # connections beyond the limit, on which health is answered
 
@@ -34,6 +37,8 @@ _TOO_MANY_CONNECTIONS = _raw_response(
     "503 Service Unavailable", _TOO_MANY, {**HEADERS, "retry-after": "1"}
 )
 _NOT_HTTP = _raw_response("400 Bad Request", "not an HTTP request")
+_VERSION = _raw_response("505 HTTP Version Not Supported", "only HTTP 1.1 and 1.0 are supported")
+_HOST = _raw_response("400 Bad Request", "a request must have exactly one Host header")
 _LARGE_HEAD = _raw_response(
     "431 Request Header Fields Too Large", "the request's headers are too large"
 )
@@ -46,12 +51,32 @@ async def _refuse_connection(scope: Scope, receive: Receive, send: Send) -> None
     await error_response(503, _TOO_MANY, headers)(scope, receive, send)
 
 
-class LimitedProtocol(HttpToolsProtocol):
-    """An HTTP connection.
+@dataclass
+class Shared:
+    """What the connections of a server share.
 
-    max_connections: how many there may be. idle: those of this server that wait for a head, longest
-    first.
+    idle: those that wait for a head, the longest idle first. is_stopping: whether each answer is
+    the last on its connection.
     """
+
+    idle: dict["LimitedProtocol", None] = field(default_factory=dict)
+    is_stopping: bool = False
+
+
+class _Flow(FlowControl):
+    """Reads on only while nothing that has been received waits to be parsed."""
+
+    def __init__(self, transport: asyncio.Transport, is_behind: Callable[[], bool]) -> None:
+        super().__init__(transport)
+        self._is_behind = is_behind
+
+    def resume_reading(self) -> None:
+        if not self._is_behind():
+            super().resume_reading()
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """An HTTP connection. max_connections: how many there may be."""
 
     def __init__(
         self,
@@ -59,14 +84,15 @@ class LimitedProtocol(HttpToolsProtocol):
         limits: Limits,
         metrics: Metrics,
         max_connections: int,
-        idle: "IdleConnections",
+        shared: Shared,
         **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
         self._refuse_connection = RequestMiddleware(_refuse_connection, limits, metrics)
         self._limits, self._metrics = limits, metrics
-        self._max_connections, self._idle = max_connections, idle
+        self._max_connections, self._shared, self._idle = max_connections, shared, shared.idle
         self._spare = False
+        self._unparsed = memoryview(b"")  # what follows a request that waits for its turn
         self._extra = 0  # bytes of this request that are not its body
         self._deadline = 0.0  # of the head that is being sent
         self._refusal = b""  # of what can't be read, to be sent after the answers before it
@@ -74,7 +100,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         admitted = self in self.connections
+        transport = join_writes(transport, self.loop)
         super().connection_made(transport)
+        self.flow = _Flow(transport, lambda: bool(self._unparsed))
         # pause_writing: there is something unsent. asyncio's TLS takes 0 for always, and hangs.
         transport.set_write_buffer_limits(high=1, low=0)
         if not admitted:
@@ -96,17 +124,26 @@ class LimitedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refusal:
             return
-        self._extra += len(data)
         self._unset_keepalive_if_required()
-        self._parse(data)
-        if self._refusal or self.transport.is_closing():
-            return
-        if self._extra > self._limits.max_header_bytes:
-            self._close("large_head", _LARGE_HEAD)
-        elif self.cycle is None or self.cycle.response_complete:
+        self._unparsed = memoryview(bytes(self._unparsed) + data if self._unparsed else data)
+        self._parse_on()
+        if not (self._refusal or self.transport.is_closing() or self.is_busy()):
             self._await_head()
 
-    def _parse(self, data: bytes) -> None:
+    def _parse_on(self) -> None:
+        """Parse what has been received, until a request has to wait for the one before it."""
+        while self._unparsed and not self.pipeline:
+            part, self._unparsed = self._unparsed[:_PARSED], self._unparsed[_PARSED:]
+            self._extra += len(part)
+            self._parse(part)
+            if not self._refusal and self._extra > self._limits.max_header_bytes:
+                self._close("large_head", _LARGE_HEAD)
+            if self._refusal or self.transport.is_closing():
+                self._unparsed = memoryview(b"")
+        if self._unparsed:
+            self.flow.pause_reading()
+
+    def _parse(self, data: bytes | memoryview) -> None:
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
@@ -121,11 +158,17 @@ class LimitedProtocol(HttpToolsProtocol):
             if not self._refusal and not self.transport.is_closing():
                 self._close("no_http", _NOT_HTTP)
 
+    def is_busy(self) -> bool:
+        """Whether a request hasn't been answered."""
+        return self.cycle is not None and not self.cycle.response_complete
+
     def eof_received(self) -> bool:  # type: ignore[override]
         """Return whether it stays open: a client that has sent all still gets its answers."""
-        if self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete:
+        if self.is_busy() and not self.cycle.more_body:
             self.cycle.keep_alive = False
             return True
+        if not self._refusal:
+            self.transport.close()  # after what waits to be sent
         return bool(self._refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -147,24 +190,37 @@ class LimitedProtocol(HttpToolsProtocol):
             self._unread = None
 
     def on_headers_complete(self) -> None:
-        head = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if head > self._limits.max_header_bytes:
-            self._close("large_head", _LARGE_HEAD)
+        if refusal := self._refuse_head():
+            self._close(*refusal)
             raise ValueError("nothing more is read")
-        method = self.parser.get_method()
-        codings = b",".join(value for name, value in self.headers if name == b"transfer-encoding")
-        is_readable = codings.strip().lower() in (b"", b"chunked") and method != b"CONNECT"
-        if not is_readable or len(self.pipeline) >= _PIPELINED:
-            raise ValueError("it gets 400")
         if self.parser.should_upgrade():
-            self.scope["method"] = method.decode()
+            self.scope["method"] = self.parser.get_method().decode()
             return
         self._deadline = 0.0
         self._idle.pop(self, None)
         if self._spare and not self.url.startswith(HEALTH.encode()):
             self.app = self._refuse_connection
         super().on_headers_complete()
+        if self._shared.is_stopping:
+            self.cycle.keep_alive = False
         self.headers = []  # trailers are no headers
+
+    def _refuse_head(self) -> tuple[str, bytes] | None:
+        """The reason and the answer, if the request's headers have to be refused."""
+        if (
+            len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            > self._limits.max_header_bytes
+        ):
+            return "large_head", _LARGE_HEAD
+        if self.parser.get_http_version() not in ("1.0", "1.1"):
+            return "http_version", _VERSION
+        codings = b",".join(value for name, value in self.headers if name == b"transfer-encoding")
+        method = self.parser.get_method()
+        if codings.strip().lower() not in (b"", b"chunked") or method == b"CONNECT":
+            return "no_http", _NOT_HTTP
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        is_known = hosts == 1 or not hosts and self.parser.get_http_version() == "1.0"
+        return None if is_known else ("no_host", _HOST)
 
     def on_body(self, body: bytes) -> None:
         # Twice: each byte may bring one of chunks' framing.
@@ -181,6 +237,9 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             return
+        if self._unparsed:
+            self._parse_on()
+            self.flow.resume_reading()
         if is_last and self._refusal:
             self.transport.write(self._refusal)
             self.transport.close()
@@ -238,6 +297,3 @@ class TlsProtocol(SSLProtocol):
         if self._http.flow is None:  # there was no handshake
             self._http.connection_lost(exc)
         super().connection_lost(exc)
-
-
-IdleConnections = dict[LimitedProtocol, None]  # the longest idle first

@@ -1,4 +1,4 @@
-"""The picture in a form: multipart/form-data, RFC 7578.
+"""The files in a form: multipart/form-data, RFC 7578.
 
 It is parsed on the event loop, so in time proportional to the body, which may be full of what is
 nearly a boundary. Names are UTF-8: no codec is looked up by a name that a client sends.
@@ -6,10 +6,12 @@ nearly a boundary. Names are UTF-8: no codec is looked up by a name that a clien
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from digits.serve.refusals import Refused
 
-_PARTS = 9  # of a form
+MAX_FILES = 100  # of a form
+_FIELDS = 8  # of a form, besides its files
 _HEAD_BYTES = 8192  # of a part's headers
 
 _BOUNDARY = re.compile(r';\s*boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE | re.ASCII)
@@ -17,24 +19,40 @@ _DISPOSITION = re.compile(rb"content-disposition:[ \t]*form-data[ \t]*(;.*)", re
 _PARAMETER = re.compile(rb';[ \t]*([\w-]+)=(?:"((?:\\"|[^"])*)"|([^\s;"]*))')
 
 
-def read_upload(content_type: str, body: bytes) -> tuple[str, bytes]:
-    """Return the name of the form's one file, which may be empty, and its content; else the body.
+class FormFile(NamedTuple):
+    """A file in a form. field: the name of its field. name: its own, which may be empty."""
 
-    Raises Refused: 400 for a broken form, 422 for one without a file.
+    field: str
+    name: str
+    content: memoryview
+
+
+def is_form(content_type: str) -> bool:
+    """Whether a body of this type is a form."""
+    return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
+
+
+def read_files(content_type: str, body: bytes) -> list[FormFile]:
+    """Return the files in a form, one at least; or the body itself, which is no form.
+
+    Raises Refused: 400 for a broken form, 413 for one of too many files, 422 for one without.
     """
-    if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
-        return "", body
+    whole = memoryview(body)
+    if not is_form(content_type):
+        return [FormFile("", "", whole)]
     boundary = _BOUNDARY.search(content_type)
     if not boundary:
         raise _broken("it has no boundary")
-    parts = _parts(body, (boundary[1] or boundary[2]).encode("latin-1"))
-    files = [(name, place) for head, place in parts if (name := _file_name(head)) is not None]
+    files: list[FormFile] = []
+    for head, place in _parts(body, (boundary[1] or boundary[2]).encode("latin-1")):
+        field, name = _names(head)
+        if name is not None:
+            files.append(FormFile(field, name, whole[place]))
+        if len(files) > MAX_FILES:
+            raise Refused(413, f"a form may have at most {MAX_FILES} files", reason="many_files")
     if not files:
         raise Refused(422, "the form has no file")
-    if len(files) > 1:
-        raise _broken("it has several files")
-    [(name, place)] = files
-    return name, body[place]
+    return files
 
 
 def _broken(why: str) -> Refused:
@@ -47,7 +65,8 @@ def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, slice]]:
     start = 0 if body.startswith(delimiter[2:]) else body.find(delimiter) + 2
     if start == 1:
         raise _broken("its boundary is missing")
-    for _ in range(_PARTS + 1):
+    most = MAX_FILES + _FIELDS
+    for _ in range(most + 1):
         start += len(delimiter) - 2
         if body.startswith(b"--", start):
             return
@@ -60,11 +79,11 @@ def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, slice]]:
             raise _broken("it ends too early, or a part's headers are too large")
         yield body[line:head], slice(head + 4, end)
         start = end + 2
-    raise _broken(f"it has more than {_PARTS} parts")
+    raise _broken(f"it has more than {most} parts")
 
 
-def _file_name(head: bytes) -> str | None:
-    """The name of a part's file, or None for a part that is no file."""
+def _names(head: bytes) -> tuple[str, str | None]:
+    """The name of a part's field, and that of its file, or None for a part that is no file."""
     for line in head.split(b"\r\n"):
         if disposition := _DISPOSITION.fullmatch(line):
             parameters = {
@@ -73,5 +92,6 @@ def _file_name(head: bytes) -> str | None:
             }
             if b"name" in parameters:
                 name = parameters.get(b"filename")
-                return None if name is None else name.decode("utf-8", "replace")
+                field = parameters[b"name"].decode("utf-8", "replace")
+                return field, None if name is None else name.decode("utf-8", "replace")
     raise _broken("a part has no name")

@@ -20,8 +20,8 @@ from digits.serve.refusals import default_reason, error_response
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self';"
-    " img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'none'",
+    " img-src 'self' blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
@@ -55,7 +55,9 @@ class RequestMiddleware:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_RAW_HEADERS, (_ID, request.encode())]
+                given = {name for name, _ in message["headers"]}
+                added = [header for header in _RAW_HEADERS if header[0] not in given]
+                message["headers"] = [*message["headers"], *added, (_ID, request.encode())]
             else:
                 sent += len(message.get("body", b""))
             await send(message)

@@ -1,10 +1,25 @@
-"""The files of the page to draw on and of the API's documentation, by URL path."""
+"""The page to draw on, the API's documentation and what they load, and how browsers keep them."""
 
+import base64
+import gzip
+import hashlib
 import html
+import json
+import re
 from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import NamedTuple
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from digits.inference.metadata import Metadata
 from digits.serve.settings import Settings
+
+ASSETS = "/assets/"
+PATHS = ("/", "/index.html", "/docs", "/worker.js")
 
 _FOLDER = resources.files("digits.serve")
 _TYPES = {
@@ -12,39 +27,134 @@ _TYPES = {
     "css": "text/css",
     "js": "text/javascript",
     "svg": "image/svg+xml",
+    "webmanifest": "application/manifest+json",
     "webp": "image/webp",
 }
+_FOREVER = "public, max-age=31536000, immutable"
+_REVALIDATE = "no-cache"
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 
 
-def files() -> dict[str, bytes]:
-    """Read the pages and what they load, by URL path."""
-    found = {}
-    for folder, prefix, start in (("page", "/", "/"), ("docs", "/docs/", "/docs")):
-        for file in (_FOLDER / folder).iterdir():
-            path = start if file.name == "index.html" else prefix + file.name
-            found[path] = file.read_bytes()
-    found["/index.html"] = found["/"]
-    return found
+class File(NamedTuple):
+    """compressed: with gzip, or empty where that saves nothing. tag: the entity tag, unquoted."""
+
+    content: bytes
+    compressed: bytes
+    media_type: str
+    tag: str
+
+    def answer(self, request: Request, caching: str) -> Response:
+        """What is new to the client, compressed if it accepts that."""
+        # Weak, as the compressed file has the same tag. worker.js knows the pages by "digits-".
+        headers = {
+            "cache-control": caching,
+            "etag": f'W/"digits-{self.tag}"',
+            "vary": "accept-encoding",
+        }
+        if f'"digits-{self.tag}"' in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        content = self.content
+        if self.compressed and _GZIP.search(request.headers.get("accept-encoding", "")):
+            headers["content-encoding"] = "gzip"
+            content = self.compressed
+        return Response(content, headers=headers, media_type=self.media_type)
 
 
-def render(page: bytes, metadata: Metadata, settings: Settings) -> bytes:
-    """The page, which says what the model is, and knows the token's need and the limits."""
+class Pages:
+    """Answers requests for the documents and their assets, once they are published.
+
+    The address of an asset contains a hash of all assets, so browsers needn't ask again for one
+    that they have, and modules can import each other by relative paths.
+    """
+
+    def __init__(self) -> None:
+        self._page, self._docs = _read("page"), _read("docs")
+        self._index = self._page.pop("index.html").decode()
+        self._worker = self._page.pop("worker.js").decode()
+        self._docs_index = self._docs.pop("index.html").decode()
+        self.assets = {
+            name: _file(name, content) for name, content in (self._page | self._docs).items()
+        }
+        self._hash = _digest(
+            repr([(name, file.tag) for name, file in self.assets.items()]).encode()
+        )
+        # Relative, as a proxy may serve all this below a path.
+        self._folder = f"{ASSETS.removeprefix('/')}{self._hash}/"
+        self._documents: dict[str, File] = {}
+
+    def publish(self, metadata: Metadata, settings: Settings) -> None:
+        """Write the model, the token's need and the limits into the documents."""
+        index = _file("index.html", self._fill(self._index, _values(metadata, settings)))
+        docs = _file("index.html", self._fill(self._docs_index, {}))
+        worker = _file("worker.js", self._fill(self._worker, self._kept(index)))
+        self._documents = dict(zip(PATHS, (index, index, docs, worker), strict=True))
+
+    def _fill(self, text: str, values: dict[str, str]) -> bytes:
+        modules = "\n".join(
+            f'<link rel="modulepreload" href="{self._folder}{name}">'
+            for name in self._page
+            if name.endswith(".js")
+        )
+        for name, value in (values | {"assets": self._folder, "modules": modules}).items():
+            text = text.replace(f"{{{name}}}", value)
+        return text.encode()
+
+    def _kept(self, index: File) -> dict[str, str]:
+        """What the service worker keeps: the document, and what it loads, with their hashes."""
+        assets = {self._folder + name: content for name, content in self._page.items()}
+        files = [
+            [path, f"sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}"]
+            for path, content in ({"": index.content} | assets).items()
+        ]
+        return {"cache": index.tag, "files": json.dumps(files, indent=1)}
+
+    def routes(self) -> list[Route]:
+        """The routes of all documents and assets."""
+        documents = [Route(path, self.page) for path in PATHS]
+        return [*documents, Route(f"{ASSETS}{{hash}}/{{name}}", self.asset)]
+
+    async def page(self, request: Request) -> Response:
+        return self._documents[request.scope["path"]].answer(request, _REVALIDATE)
+
+    async def asset(self, request: Request) -> Response:
+        """Answer with the file, and let browsers keep it if the hash is the current one.
+
+        A page of the version before, which is open or comes from another server, has its hash.
+        """
+        file = self.assets.get(request.path_params["name"])
+        if file is None:
+            raise HTTPException(404)
+        current = request.path_params["hash"] == self._hash
+        return file.answer(request, _FOREVER if current else "no-store")
+
+
+def _values(metadata: Metadata, settings: Settings) -> dict[str, str]:
     values = {
         "needed": "data-needed" if settings.token is not None else "",
         "bytes": str(settings.max_picture_bytes),
         "pixels": str(settings.max_pixels),
         "seconds": str(settings.body_timeout + settings.answer_timeout),
+        "saves": "yes" if settings.save_labelled else "no",
         "model": metadata.architecture,
         "accuracy": f"{100 * metadata.test_accuracy:.2f} %",
         "checkpoint": metadata.checkpoint_sha256[:8],
         "version": metadata.digits_version,
     }
-    text = page.decode()
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", html.escape(value))
-    return text.encode()
+    return {name: html.escape(value) for name, value in values.items()}
 
 
-def media_type(path: str) -> str:
-    """The media type of a path's file."""
-    return _TYPES[path.rpartition(".")[2] if "." in path else "html"]
+def _read(folder: str) -> dict[str, bytes]:
+    files: list[Traversable] = sorted((_FOLDER / folder).iterdir(), key=lambda file: file.name)
+    return {file.name: file.read_bytes() for file in files if file.is_file()}
+
+
+def _file(name: str, content: bytes) -> File:
+    compressed = gzip.compress(content, mtime=0)
+    if len(compressed) > 0.9 * len(content):
+        compressed = b""
+    media_type = _TYPES[name.rpartition(".")[2]]
+    return File(content, compressed, media_type, _digest(content))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Lock
@@ -16,6 +16,7 @@ from digits.serve.refusals import Refused
 
 StartWorker = Callable[[], PictureWorker]
 
+_REASONS = {413: "too_many_pixels", 422: "no_picture", 503: "picture_memory"}
 _SHARED = 16  # pictures per batch; each waits for all of them
 _PAUSE = 0.5  # seconds
 _SHARED_BYTES = 256 << 10  # of a picture that is likely to be read quickly
@@ -42,9 +43,13 @@ class _Pool:
         self._idle[0].wait_until_started()
 
     def take(self) -> PictureWorker:
-        """Raises Refused if no process can be started."""
+        """An idle process, or a new one. Raises Refused if none can be started."""
         with suppress(IndexError):
             return self._idle.pop()
+        return self.start()
+
+    def start(self) -> PictureWorker:
+        """A new process. Raises Refused if none can be started."""
         try:
             return self._start_worker()
         except WorkerDied as error:
@@ -87,9 +92,12 @@ class PictureQueue:
     async def answer(self, upload: Upload, client: str = "") -> Answer:
         """Answer a client's picture.
 
-        Raises ModelError, and Refused: the answer's own status unless that is 200, 429 if the
-        queue is full, 503 if the picture takes too much time or memory.
+        Raises ModelError, and Refused: the answer's own status unless that is 200, 413 if the file
+        is too large, 429 if the queue is full, 503 if the picture takes too much time or memory.
         """
+        most = self._limits.max_picture_bytes
+        if len(upload.content) > most:
+            raise Refused(413, f"a picture may have at most {most:,} bytes")
         await self.wait_for_room(client)
         turn = max([self._turn, *(other.turn + 1 for other in self._of(client))])
         waiting = _Waiting(upload, client, turn)
@@ -98,9 +106,46 @@ class PictureQueue:
         self._begin()
         answer = await waiting.answer
         if answer.status != 200:
-            reason = "too_many_pixels" if answer.status == 413 else "no_picture"
-            raise Refused(answer.status, answer.text, reason=reason)
+            raise Refused(answer.status, answer.text, reason=_REASONS.get(answer.status))
         return answer
+
+    async def answer_all(
+        self, uploads: Iterable[Upload], count: int, client: str = ""
+    ) -> list[Answer]:
+        """Answer a client's pictures, a few at a time, so that others' have their turns.
+
+        uploads: `count` of them, each taken when it is its turn. The answer to one that is refused
+        has the refusal's status and message. Raises ModelError.
+        """
+        answers = [Answer(503, "the answer wasn't ready in time")] * count
+        numbered = enumerate(uploads)
+
+        async def take_turns() -> None:
+            for number, upload in numbered:
+                answers[number] = await self._answer_or_refusal(upload, client)
+
+        tasks = [
+            asyncio.create_task(take_turns()) for _ in range(min(count, self._limits.workers + 1))
+        ]
+        try:
+            done, _ = await asyncio.wait(
+                tasks, timeout=self._limits.answer_timeout, return_when=asyncio.FIRST_EXCEPTION
+            )
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+        return answers
+
+    async def _answer_or_refusal(self, upload: Upload, client: str) -> Answer:
+        while True:
+            try:
+                return await self.answer(upload, client)
+            except Refused as refused:
+                if refused.status_code != 429:  # the queue is full: after a pause, again
+                    self._metrics.count_refusal(refused.reason)
+                    return Answer(refused.status_code, refused.detail)
 
     async def wait_for_room(self, client: str = "") -> None:
         """Raises Refused if the queue, or the client's half of it, is full, after a pause.
@@ -175,7 +220,25 @@ class PictureQueue:
             loop.call_soon_threadsafe(self._finish, batch, outcome)
 
     def _ask(self, pool: _Pool, uploads: Sequence[Upload]) -> list[Answer]:
-        worker = pool.take()
+        """Raises Refused, and the DigitsError that the process raises."""
+        try:
+            return self._ask_worker(pool, pool.take(), uploads)
+        except WorkerDied:
+            if len(uploads) > 1:
+                raise  # each is asked for again, alone
+        try:
+            return self._ask_worker(pool, pool.start(), uploads)
+        except WorkerDied as error:
+            message = "the process that read the picture was killed"
+            raise Refused(503, message, reason="process_killed") from error
+
+    def _ask_worker(
+        self, pool: _Pool, worker: PictureWorker, uploads: Sequence[Upload]
+    ) -> list[Answer]:
+        """Raises WorkerDied if the process was killed, as for another one's need of memory.
+
+        Its own limit of memory doesn't kill it: see `pictures.answer`.
+        """
         try:
             answers = worker.ask(uploads, self._limits.picture_timeout)
         except TimeoutError as error:
@@ -184,8 +247,7 @@ class PictureQueue:
         except WorkerDied as error:
             if (worker.exit_code or 0) > 0:
                 raise RuntimeError("a worker failed; its traceback is above") from error
-            message = "the picture takes too much memory"
-            raise Refused(503, message, reason="picture_memory") from error
+            raise
         except DigitsError:
             pool.give_back(worker)
             raise

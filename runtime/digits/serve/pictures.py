@@ -1,25 +1,36 @@
 """What the server's processes do: answer as `digits predict --json` and `digits read --json`."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
+from PIL import Image
+
 from digits.classifier import Classifier
-from digits.errors import PictureError
+from digits.errors import ModelError, PictureError
 from digits.images import picture
 from digits.processes import Worker
 from digits.serve.limits import Limits
-from digits.text import to_json
+from digits.text import escape_name, to_json
 
 ALONE = 0  # the status of a picture that must be read without others
 
+TOO_MUCH_MEMORY = "the picture takes too much memory"
+
+_GREY_MAX_SIDE = 512  # pixels
+_NO_MEMORY = ("allocate memory", "bad_alloc", "bad allocation")  # what onnxruntime says
 _SHARED_PIXELS = 1_000_000  # larger ones take long to decode, so they share no batch
 
 
 class Upload(NamedTuple):
-    """A request for a picture. frame: whether a prediction includes the 28x28 pixels."""
+    """A request for a picture. frame: whether an answer includes the 28x28 pixels.
 
-    command: Literal["predict", "read"]
+    The command "grey" asks for the picture itself, as grey pixels.
+    """
+
+    command: Literal["predict", "read", "grey"]
     name: str
     content: bytes
     frame: bool
@@ -29,12 +40,25 @@ class Answer(NamedTuple):
     """An HTTP status with JSON, or with a message if it isn't 200.
 
     confidences: of the symbols that were read. unsure: how many of them are answered with `?`.
+    For the command "grey", `text` is the SHA-256 of the picture's file, and png the picture.
     """
 
     status: int
     text: str
     confidences: tuple[float, ...] = ()
     unsure: int = 0
+    png: bytes = b""
+
+
+def to_array(names: Iterable[str], answers: Iterable[Answer]) -> str:
+    """A JSON array of the answers to several files, in which errors are objects, too."""
+    items = (
+        answer.text
+        if answer.status == 200
+        else to_json({"file": escape_name(name), "error": answer.text})
+        for name, answer in zip(names, answers, strict=True)
+    )
+    return f"[{', '.join(items)}]"
 
 
 PictureWorker = Worker[Sequence[Upload], list[Answer]]
@@ -57,6 +81,16 @@ def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -
 
     Raises ModelError. The answer to an unreadable picture says why.
     """
+    try:
+        return _answer(classifier, max_pixels, uploads)
+    except (MemoryError, ModelError) as error:
+        memory = isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY)
+        if not memory:
+            raise
+    return [Answer(ALONE, "") if len(uploads) > 1 else Answer(503, TOO_MUCH_MEMORY)] * len(uploads)
+
+
+def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
     answers: dict[int, Answer] = {}
     opened: dict[int, picture.GreyImage] = {}
     for number, upload in enumerate(uploads):
@@ -66,9 +100,13 @@ def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -
                 answers[number] = refusal
             elif upload.command == "read":
                 answers[number] = _read(classifier, upload)
+            elif upload.command == "grey":
+                answers[number] = _to_grey(upload.content)
             else:
                 opened[number] = picture.load(upload.content)
         except PictureError as error:
+            if isinstance(error.__cause__, MemoryError):
+                raise error.__cause__ from error
             answers[number] = Answer(422, str(error))
     examined = classifier.examine_pictures(list(opened.values()))
     for number, one in zip(opened, examined, strict=True):
@@ -91,4 +129,10 @@ def _read(classifier: Classifier, upload: Upload) -> Answer:
     reading = classifier.read(upload.content)
     confidences = tuple(symbol.confidence for symbol in reading.symbols)
     unsure = sum(symbol.symbol is None for symbol in reading.symbols)
-    return Answer(200, to_json(reading.to_dict(upload.name)), confidences, unsure)
+    return Answer(200, to_json(reading.to_dict(upload.name, upload.frame)), confidences, unsure)
+
+
+def _to_grey(content: bytes) -> Answer:
+    file = io.BytesIO()
+    Image.fromarray(picture.load(content, _GREY_MAX_SIDE).pixels).save(file, "PNG")
+    return Answer(200, hashlib.sha256(content).hexdigest(), png=file.getvalue())

@@ -1,205 +1,204 @@
 """The JSON that the API takes and gives, as types.
 
-mypy holds the code that makes answers to them; `openapi` makes the description of them. Only the
-latter imports this module while the server runs: pydantic costs memory that no request needs.
+msgspec validates requests by them and encodes answers; `openapi` makes their description.
 """
 
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Any, Literal
 
-from annotated_types import Len
-from pydantic import ConfigDict, Field
-from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
+from msgspec.json import schema
 
 from digits.inference.interface import INPUT, OUTPUT
 from digits.inference.metadata import Metadata
 
-_OPEN = ConfigDict(extra="allow")
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Pixel = Annotated[int, Field(ge=0, le=255)]
+def _meta(description: str, *examples: object, length: int | None = None, **more: Any) -> Meta:
+    """Describe a field. length: of a list."""
+    shown = list(examples) or None
+    return Meta(
+        description=description, examples=shown, min_length=length, max_length=length, **more
+    )
+
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Pixel = Annotated[int, Meta(ge=0, le=255)]
+Pixels = list[Pixel]
+Row = Annotated[Pixels, Meta(min_length=28, max_length=28)]
+Rows = Annotated[list[Row], _meta("0 = paper, 255 = ink.", length=28, title="Frame")]
 Frame = Annotated[
-    list[Annotated[list[Pixel], Len(28, 28)]],
-    Len(28, 28),
-    Field(title="Frame", description="28 rows of 28 pixels: 0 = paper, 255 = ink."),
+    Rows | None | UnsetType, _meta("The network's input, if requested; null where there is none.")
 ]
+File = Annotated[str, _meta("The name in the form, or empty.", "7.png")]
+Message = Annotated[str, _meta("One message.")]
+Confidence = Annotated[Share, _meta("The largest of the probabilities.", 0.9984)]
+Box = Annotated[
+    list[int], _meta("Left, top, right, bottom in the upright picture.", [9, 4, 22, 24], length=4)
+]
+IsBinary = Annotated[bool | UnsetType, _meta("As bytes after the JSON.")]
 
 
-class Error(TypedDict):
+class Error(Struct):
     """Why a request was refused, in the Open Inference Protocol."""
 
-    error: Annotated[str, Field(description="One message.")]
+    error: Message
 
 
-_BOX = Field(
-    description="Left, top, right and bottom in the picture's own pixels, upright.",
-    examples=[[60, 40, 220, 240]],
-)
+class RefusedFile(Struct):
+    """Why one of several files was refused."""
+
+    file: File
+    error: Message
 
 
-class Prediction(TypedDict):
+class Prediction(Struct):
     """The one digit of a picture, as the network reads it."""
 
-    file: Annotated[str, Field(description="The name in the form, or empty.", examples=["7.png"])]
-    digit: Annotated[
-        Annotated[int, Field(ge=0, le=9)] | None,
-        Field(description="null if rejected.", examples=[7]),
-    ]
-    confidence: Annotated[
-        Share, Field(description="The largest of the probabilities.", examples=[0.9984])
-    ]
+    file: File
+    digit: Annotated[Annotated[int, Meta(ge=0, le=9)] | None, _meta("null if rejected.", 7)]
+    confidence: Confidence
     probabilities: Annotated[
         list[Share],
-        Len(10, 10),
-        Field(
-            description="Of 0, 1, … 9; they sum to 1.",
-            examples=[[0.0, 0.0, 0.0001, 0.0, 0.0, 0.0, 0.0, 0.9984, 0.0, 0.0015]],
-        ),
+        _meta("Of 0, 1, … 9; they sum to 1.", [*[0.0] * 7, 0.9984, 0.0, 0.0016], length=10),
     ]
-    box: Annotated[list[int], Len(4, 4), _BOX]
-    frame: NotRequired[
-        Annotated[
-            Frame | None,
-            Field(description="The network's input, if requested; null for a blank picture."),
-        ]
-    ]
-    note: Annotated[str, Field(description="A remark for people, or empty.", examples=[""])]
+    box: Box
+    note: Annotated[str, _meta("A remark for people, or empty.", "")]
+    frame: Frame = UNSET
 
 
-class Symbol(TypedDict):
+class Symbol(Struct):
     """A digit, a minus or a decimal point of a page."""
 
     symbol: Annotated[
         Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "-", "."] | None,
-        Field(description="null if rejected; a decimal comma is a point.", examples=["7"]),
+        _meta("null if rejected; a decimal comma is a point.", "7"),
     ]
-    confidence: Annotated[
-        Share, Field(description="The largest of the probabilities.", examples=[0.9984])
-    ]
+    confidence: Confidence
     probabilities: Annotated[
         list[Share],
-        Len(12, 12),
-        Field(
-            description="Of 0, 1, … 9, minus and point; the rest to 1 is that of nothing.",
-            examples=[[0.0, 0.0, 0.0001, 0.0, 0.0, 0.0, 0.0, 0.9984, 0.0, 0.0005, 0.0, 0.0]],
+        _meta(
+            "Of 0, 1, … 9, minus and point; the rest to 1 is that of nothing.",
+            [*[0.0] * 7, 0.9984, *[0.0] * 4],
+            length=12,
         ),
     ]
-    box: Annotated[list[int], Len(4, 4), _BOX]
+    box: Box
+    frame: Frame = UNSET
 
 
-class Line(TypedDict):
+class Line(Struct):
     """A line: its columns from left to right, in each its symbols."""
 
-    text: Annotated[
-        str,
-        Field(
-            description="? for a rejected symbol; two spaces between columns.",
-            examples=["7"],
-        ),
-    ]
+    text: Annotated[str, _meta("? for a rejected symbol; two spaces between columns.", "7")]
     columns: list[list[Symbol]]
 
 
-class Reading(TypedDict):
+class Reading(Struct):
     """All the digits, minus signs and decimal points of a picture."""
 
-    file: Annotated[str, Field(description="The name in the form, or empty.", examples=["7.png"])]
-    text: Annotated[str, Field(description="The text of all lines.", examples=["7"])]
-    lines: Annotated[list[Line], Field(description="From top to bottom.")]
+    file: File
+    text: Annotated[str, _meta("The text of all lines.", "7")]
+    lines: Annotated[list[Line], _meta("From top to bottom; empty if there is no digit.")]
 
 
-class InputParameters(TypedDict, total=False):
+class InputParameters(Struct):
     """Parameters of an input tensor."""
 
-    __pydantic_config__ = _OPEN  # type: ignore[misc]
     binary_data_size: Annotated[
-        int, Field(ge=0, description="Bytes after the JSON that are this tensor, instead of data.")
-    ]
+        Annotated[int, Meta(ge=0)] | UnsetType,
+        _meta("Bytes after the JSON that are this tensor, instead of data."),
+    ] = UNSET
 
 
-class InputTensor(TypedDict):
+class InputTensor(Struct):
     """Digits, framed as MNIST's are."""
 
     name: Literal["images"]
-    shape: Annotated[
-        list[int], Len(4, 4), Field(description="n, 1, 28, 28", examples=[[1, 1, 28, 28]])
-    ]
+    shape: Annotated[list[int], _meta("n, 1, 28, 28", [1, 1, 28, 28], length=4)]
     datatype: Literal["UINT8"]
-    parameters: NotRequired[InputParameters]
-    data: NotRequired[
-        Annotated[
-            list[Pixel],
-            Field(
-                description="The pixels, row by row: 0 = paper, 255 = ink.",
-                examples=[[255 if column == 14 else 0 for _ in range(28) for column in range(28)]],
-            ),
-        ]
-    ]
+    parameters: InputParameters = field(default_factory=InputParameters)
+    # Raw, as they may be nested, whatever the depth, which would take much memory as lists.
+    data: Annotated[
+        Raw | UnsetType,
+        _meta(
+            "The pixels, row by row: 0 = paper, 255 = ink.",
+            ([0] * 14 + [255] + [0] * 13) * 28,
+            extra_json_schema=schema(Pixels),
+        ),
+    ] = UNSET
 
 
-class OutputParameters(TypedDict, total=False):
+class OutputParameters(Struct, forbid_unknown_fields=True):
     """Parameters of a requested output."""
 
-    binary_data: Annotated[bool, Field(description="As bytes after the JSON.")]
+    binary_data: IsBinary = UNSET
+    classification: Annotated[
+        Annotated[int, Meta(ge=1)] | UnsetType,
+        _meta("How many of the most likely digits to name, instead of all."),
+    ] = UNSET
 
 
-class WantedOutput(TypedDict):
+class WantedOutput(Struct):
     """A requested output tensor."""
 
     name: Literal["probabilities"]
-    parameters: NotRequired[OutputParameters]
+    parameters: OutputParameters = field(default_factory=OutputParameters)
 
 
-class RequestParameters(TypedDict, total=False):
+class RequestParameters(Struct):
     """Parameters of the whole request."""
 
-    __pydantic_config__ = _OPEN  # type: ignore[misc]
-    binary_data_output: Annotated[bool, Field(description="As bytes after the JSON.")]
+    binary_data_output: IsBinary = UNSET
 
 
-class InferRequest(TypedDict):
+class InferRequest(Struct):
     """Digits to classify, in the Open Inference Protocol."""
 
-    __pydantic_config__ = _OPEN  # type: ignore[misc]
-    id: NotRequired[Annotated[str, Field(description="Comes back with the answer.")]]
-    parameters: NotRequired[RequestParameters]
-    inputs: Annotated[list[InputTensor], Len(1, 1)]
-    outputs: NotRequired[list[WantedOutput]]
+    inputs: Annotated[list[InputTensor], Meta(min_length=1, max_length=1)]
+    id: Annotated[str | None | UnsetType, _meta("Comes back with the answer.")] = UNSET
+    parameters: RequestParameters = field(default_factory=RequestParameters)
+    outputs: list[WantedOutput] | UnsetType = UNSET
 
 
-class BinaryParameters(TypedDict):
+class BinaryParameters(Struct):
     """Parameters of an output tensor that is sent as bytes."""
 
-    binary_data_size: Annotated[int, Field(description="The size of its bytes after the JSON.")]
+    binary_data_size: Annotated[int, _meta("The size of its bytes after the JSON.")]
 
 
-class OutputTensor(TypedDict):
+class _Output(Struct, tag_field="datatype"):
+    name: Literal["probabilities"]
+    shape: Annotated[list[int], _meta("n, and how many values for each", [1, 10], length=2)]
+    parameters: BinaryParameters | UnsetType = UNSET
+
+
+class OutputTensor(_Output, tag="FP32"):
     """Ten probabilities for each digit."""
 
-    name: Literal["probabilities"]
-    shape: Annotated[list[int], Len(2, 2), Field(description="n, 10", examples=[[1, 10]])]
-    datatype: Literal["FP32"]
-    parameters: NotRequired[BinaryParameters]
-    data: NotRequired[
-        Annotated[
-            list[Share],
-            Field(
-                description="Of 0, 1, … 9, digit by digit.",
-                examples=[[0.0, 0.9996, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0004, 0.0, 0.0]],
-            ),
-        ]
-    ]
+    data: Annotated[
+        list[Share] | UnsetType,
+        _meta("Of 0, 1, … 9, digit by digit.", [0.0, 0.9996, *[0.0] * 5, 0.0004, 0.0, 0.0]),
+    ] = UNSET
 
 
-class InferResponse(TypedDict):
+class ClassTensor(_Output, tag="BYTES"):
+    """The most likely answers for each digit, if the request has a classification."""
+
+    data: Annotated[
+        list[str] | UnsetType,
+        _meta("probability:answer, the most likely first.", ["0.999600:1", "0.000400:7"]),
+    ] = UNSET
+
+
+class InferResponse(Struct):
     """The answer to an InferRequest."""
 
-    model_name: Annotated[str, Field(examples=["lenet5"])]
-    model_version: Annotated[str, Field(examples=["1"])]
-    id: NotRequired[str]
-    outputs: list[OutputTensor]
+    model_name: Annotated[str, Meta(examples=["lenet5"])]
+    model_version: Annotated[str, Meta(examples=["1"])]
+    outputs: list[OutputTensor | ClassTensor]
+    id: str | None | UnsetType = UNSET
 
 
-class TensorDescription(TypedDict):
+class TensorDescription(Struct):
     """The name, type and shape of a tensor; -1 is any length."""
 
     name: str
@@ -207,46 +206,46 @@ class TensorDescription(TypedDict):
     shape: list[int]
 
 
-class ModelDescription(TypedDict):
+class ModelDescription(Struct):
     """The model, with its file's metadata as parameters."""
 
-    name: Annotated[str, Field(examples=["lenet5"])]
-    versions: Annotated[list[str], Field(examples=[["1"]])]
+    name: Annotated[str, Meta(examples=["lenet5"])]
+    versions: Annotated[list[str], Meta(examples=[["1"]])]
     platform: str
     inputs: list[TensorDescription]
     outputs: list[TensorDescription]
     parameters: Metadata
 
 
-class ServerDescription(TypedDict):
+class ServerDescription(Struct):
     """The server."""
 
-    name: Annotated[str, Field(examples=["digits"])]
+    name: Annotated[str, Meta(examples=["digits"])]
     version: str
     extensions: list[str]
 
 
-class Live(TypedDict):
+class Live(Struct):
     """Whether the server is alive."""
 
     live: bool
 
 
-class Ready(TypedDict):
+class Ready(Struct):
     """Whether the server is ready."""
 
     ready: bool
 
 
-class ModelReady(TypedDict):
+class ModelReady(Struct):
     """Whether the model is ready."""
 
-    name: Annotated[str, Field(examples=["lenet5"])]
+    name: Annotated[str, Meta(examples=["lenet5"])]
     ready: bool
 
 
-MODELS: tuple[type, ...] = (
-    *(Error, Prediction, Reading, InferRequest, InferResponse),
+TYPES = (
+    *(Error, RefusedFile, Prediction, Reading, InferRequest, InferResponse),
     *(ServerDescription, ModelDescription, Live, Ready, ModelReady),
 )
 

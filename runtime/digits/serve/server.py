@@ -10,8 +10,11 @@ import socket
 import ssl
 import stat
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -19,17 +22,18 @@ from digits import system
 from digits.errors import DigitsError
 from digits.serve import addresses
 from digits.serve.app import App
-from digits.serve.connection import IdleConnections, LimitedProtocol, TlsProtocol
+from digits.serve.connection import LimitedProtocol, Shared, TlsProtocol
 from digits.serve.settings import Settings
 from digits.terminal import print_stderr
 
 _BACKLOG = 1000  # connections that wait to be accepted
 _ACCEPTED = 50  # how many asyncio accepts at a time
+_GRACE = 1.0  # seconds in which a server that is to stop still accepts connections, then requests
 _OTHER_FILES = 6 * _ACCEPTED  # connections that are being accepted or closed, and all else
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C; what was accepted until then is finished.
+    """Serve until SIGTERM or Ctrl-C; what was accepted is finished, unless it comes twice.
 
     Raises DigitsError if it can't listen on the address, or can't use the model or certificate.
     """
@@ -57,16 +61,16 @@ def serve(settings: Settings) -> None:
         finally:
             if settings.uds:
                 settings.uds.unlink(missing_ok=True)
-        if server.force_exit:  # a second Ctrl-C: don't wait for the threads
+        if server.force_exit:  # don't wait for the threads
             os._exit(0)
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that can reload the model."""
+    """A uvicorn server that can reload the model, and stops without losing a request."""
 
-    def __init__(self, config: uvicorn.Config, app: App) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, shared: Shared) -> None:
         super().__init__(config)
-        self.app = app
+        self.app, self._shared = app, shared
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reloading: asyncio.Task[None] | None = None
         self._outdated = False  # since the reload in progress began
@@ -76,6 +80,50 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         for listener in sockets or []:
             listener.listen(_BACKLOG)  # asyncio has set _ACCEPTED
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer once more on each connection; uvicorn loses what idle ones have just sent."""
+        self._shared.is_stopping = True
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, LimitedProtocol) and connection.is_busy():
+                connection.shutdown()  # once it has answered
+        await self._wait_for_clients()
+        await self._stop_accepting(sockets or [])
+        await self._wait_for_clients()
+        await super().shutdown(sockets)
+
+    async def _wait_for_clients(self) -> None:
+        """Wait until none is connected, or their time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE):
+                while self.server_state.connections and not self.force_exit:
+                    await asyncio.sleep(0.01)
+
+    async def _stop_accepting(self, listeners: list[socket.socket]) -> None:
+        """Stop listening, which would reset connections that aren't accepted yet."""
+        loop, pending = asyncio.get_running_loop(), []
+        for listener in listeners:
+            with suppress(OSError):  # BlockingIOError: that was the last
+                for _ in range(_BACKLOG):
+                    pending.append(listener.accept()[0])
+        for server in self.servers:
+            server.close()
+        options: Any = {"config": self.config, "server_state": self.server_state, "app_state": {}}
+        protocol = partial(self.config.http_protocol_class, **options)
+        for connection in pending:
+            connection.setblocking(False)
+            await loop.connect_accepted_socket(protocol, connection)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; the second time at once."""
+        if self.should_exit and self._loop:
+            self.force_exit = True
+            self._loop.call_soon_threadsafe(self._abandon_requests)
+        super().handle_exit(sig, frame)
+
+    def _abandon_requests(self) -> None:
+        for task in self.server_state.tasks:
+            task.cancel()
 
     def reload(self) -> None:
         """Schedule a reload of the model; from any thread or signal handler.
@@ -100,7 +148,7 @@ def make_server(app: App) -> Server:
     """Make the server, which `run([socket])` starts. Raises DigitsError for a bad certificate."""
     settings = app.settings
     context = _ssl_context(settings)
-    idle: IdleConnections = {}
+    shared = Shared()
     config = uvicorn.Config(
         app,
         http=partial(  # type: ignore[arg-type]
@@ -108,7 +156,7 @@ def make_server(app: App) -> Server:
             limits=settings,
             metrics=app.metrics,
             max_connections=_max_connections(settings.max_connections),
-            idle=idle,
+            shared=shared,
         ),
         ws="none",
         lifespan="off",
@@ -121,7 +169,7 @@ def make_server(app: App) -> Server:
         timeout_keep_alive=settings.keepalive_timeout,  # type: ignore[arg-type]
         timeout_graceful_shutdown=int(settings.body_timeout + settings.answer_timeout) or 1,
     )
-    return Server(config, app)
+    return Server(config, app, shared)
 
 
 def bind(settings: Settings) -> socket.socket:

@@ -118,6 +118,15 @@ class _Server:
     model_version: Annotated[str, _path_segment("VERSION", "Its version at /v2/models.")] = "1"
     kernels: options.Kernels = None
     reject: options.Reject = "unsure"
+    save_labelled: Annotated[
+        Path | None,
+        options.path_option(
+            "Folder in which to keep the digits that visitors of the page have labelled, as grey"
+            " PNGs that `digits train --data` reads; at most 100 MB in all. By default, no picture"
+            " is kept.",
+            "DIR",
+        ),
+    ] = None
     log_level: Annotated[
         Literal["error", "warning", "info"],
         typer.Option(help="How much to log to stderr; info includes refused requests."),

@@ -1,16 +1,14 @@
 """The API follows its OpenAPI schema, and no request ends in a 500."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from pydantic import TypeAdapter
 from schemathesis.checks import CheckFunction
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
@@ -33,6 +31,8 @@ CASES = [
 ]
 # A schema can't express that a tensor's data fits its shape, or that bytes are a picture.
 EXCLUDED_CHECKS: list[CheckFunction] = [positive_data_acceptance]
+# The refusal of one file among several is in an answer that has the status 200.
+SEVERAL_FILES = ("/predict", "/read")
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +49,13 @@ def stays_on_its_path(case: schemathesis.Case[Any]) -> bool:
 def test_responses_match_schema(
     api: schemathesis.BaseSchema, path: str, method: str, mode: schemathesis.GenerationMode
 ) -> None:
+    excluded = EXCLUDED_CHECKS + [negative_data_rejection] * (path in SEVERAL_FILES)
     cases = api[path][method].as_strategy(generation_mode=mode).filter(stays_on_its_path)
 
     @given(cases)
     @settings(max_examples=50, suppress_health_check=list(HealthCheck))
     def answered(case: schemathesis.Case[Any]) -> None:
-        case.call_and_validate(excluded_checks=EXCLUDED_CHECKS)
+        case.call_and_validate(excluded_checks=excluded)
 
     answered()
 
@@ -65,46 +66,54 @@ def test_schema_is_served(client: TestClient) -> None:
     assert set(answer["paths"]) > {"/predict", "/read", "/metrics", "/v2"}
 
 
-def test_responses_match_their_typed_dicts(
+def test_responses_match_their_types(
     client: TestClient, numbers: Path, pictures: list[Path], test_slice: Split
 ) -> None:
     data = test_slice.images[0].ravel().tolist()
     tensor = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8", "data": data}
-    infer = client.post("/v2/models/lenet5/infer", json={"id": "a", "inputs": [tensor]})
+    classes = [{"name": "probabilities", "parameters": {"classification": 3}}]
+    infer = "/v2/models/lenet5/infer"
     picture = pictures[7].read_bytes()
     for model, answer in (
         (schemas.Prediction, client.post("/predict?frame=true", content=picture)),
         (schemas.Prediction, client.post("/predict", content=picture)),
         (schemas.Reading, client.post("/read?frame=true", content=numbers.read_bytes())),
-        (schemas.InferResponse, infer),
+        (schemas.Reading, client.post("/read", content=numbers.read_bytes())),
+        (schemas.InferResponse, client.post(infer, json={"id": "a", "inputs": [tensor]})),
+        (schemas.InferResponse, client.post(infer, json={"inputs": [tensor], "outputs": classes})),
         (schemas.ModelDescription, client.get("/v2/models/lenet5")),
         (schemas.ServerDescription, client.get("/v2")),
         (schemas.Live, client.get("/v2/health/live")),
+        (schemas.Ready, client.get("/v2/health/ready")),
+        (schemas.ModelReady, client.get("/v2/models/lenet5/ready")),
         (schemas.Error, client.post("/read", content=b"no picture")),
     ):
-        strict = TypeAdapter(model, config=None).validate_json(answer.content, strict=True)
-        assert strict.keys() == answer.json().keys()  # no field is missing in the schema
+        found = msgspec.json.decode(answer.content, type=model)
+        assert msgspec.to_builtins(found) == answer.json()  # no field is missing in the schema
 
 
 def test_schema_examples_match_field_types() -> None:
-    for name, schema in SCHEMA["components"]["schemas"].items():
-        for field, described in schema.get("properties", {}).items():
-            model = {model.__name__: model for model in schemas.MODELS}.get(name)
-            if model is None:
-                continue
-            for example in described.get("examples", []):
-                kind = get_type_hints(model, include_extras=True)[field]
-                TypeAdapter(kind).validate_python(example, strict=True)
+    checked = 0
+    for model in schemas.TYPES:
+        hints = get_type_hints(model, include_extras=True)
+        described = SCHEMA["components"]["schemas"][model.__name__]
+        for field, kind in hints.items():
+            for example in described["properties"][field].get("examples", []):
+                msgspec.convert(example, kind)
+                checked += 1
+    assert checked > 10
 
 
-def test_server_import_does_not_load_pydantic() -> None:
-    code = "import sys, digits.serve.server; print('pydantic' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+def test_schema_is_served_without_types_of_single_values() -> None:
+    """Client generators make a type of each enumeration, but none of a constant."""
+    tensor = SCHEMA["components"]["schemas"]["InputTensor"]["properties"]
+    assert tensor["datatype"] == {"const": "UINT8"}
+    kernels = SCHEMA["components"]["schemas"]["Metadata"]["properties"]["kernels"]
+    assert kernels == {"enum": ["float", "integer"], "type": "string"}
 
 
 def test_api_docs_load_nothing_external(client: TestClient) -> None:
-    for path in ("/docs", "/docs/docs.js", "/docs/docs.css"):
+    for path in ("/docs", "/assets/any/docs.js", "/assets/any/docs.css"):
         answer = client.get(path)
         assert answer.status_code == 200
         assert "http:" not in answer.text and "https:" not in answer.text

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -225,3 +225,86 @@ def test_large_picture_in_batch_must_be_resent_alone(classifier: Classifier) -> 
     read = partial(answer, classifier, Limits.max_pixels)
     assert [found.status for found in read([small, large])] == [200, ALONE]
     assert [found.status for found in read([large])] == [200]
+
+
+def test_files_of_a_form_take_turns_with_others() -> None:
+    reader = BlockingReader()
+
+    async def run() -> None:
+        limits = Limits(workers=1, max_queued_pictures=8)
+        queue = PictureQueue(reader.start, limits, Metrics())
+        contents = [b"%d" % number for number in range(20)]
+        taken = []
+
+        def uploads() -> Iterator[Upload]:
+            for content in contents:
+                taken.append(content)
+                yield upload(content, "read")
+
+        form = asyncio.create_task(queue.answer_all(uploads(), 20, "a"))
+        await asyncio.to_thread(reader.begun.wait, 10)
+        others = [
+            asyncio.create_task(queue.answer(upload(name, "read"), name.decode()))
+            for name in (b"b", b"c")
+        ]
+        await asyncio.sleep(0)
+        assert len(taken) == 2 and not form.done()
+        reader.go.set()
+        assert [answer.text for answer in await form] == [content.decode() for content in contents]
+        await asyncio.gather(*others)
+        assert max(map(reader.batches.index, ([b"b"], [b"c"]))) < 5
+
+    asyncio.run(run())
+
+
+def test_refused_file_costs_only_itself() -> None:
+    reader = BlockingReader()
+    reader.go.set()
+    limits = Limits(workers=1, max_picture_bytes=5)
+
+    async def run() -> list[Answer]:
+        queue = PictureQueue(reader.start, limits, Metrics())
+        contents = (b"a", b"too large", b"die", b"b")
+        return await queue.answer_all(map(upload, contents), len(contents))
+
+    assert [answer[:2] for answer in asyncio.run(run())] == [
+        (200, "a"),
+        (413, "a picture may have at most 5 bytes"),
+        (503, "the process that read the picture was killed"),
+        (200, "b"),
+    ]
+
+
+def test_files_of_a_form_wait_for_room() -> None:
+    reader = BlockingReader()
+
+    async def run() -> None:
+        limits = Limits(workers=1, max_queued_pictures=1)
+        queue = PictureQueue(reader.start, limits, Metrics())
+        first = asyncio.create_task(queue.answer(upload(b"first"), "b"))
+        await asyncio.to_thread(reader.begun.wait, 10)
+        form = asyncio.create_task(queue.answer_all(map(upload, (b"1", b"2")), 2, "a"))
+        await asyncio.sleep(0.01)
+        assert not form.done()
+        reader.go.set()
+        assert [answer.text for answer in await form] == ["1", "2"]
+        await first
+
+    asyncio.run(run())
+
+
+def test_files_that_are_not_read_in_time_are_told() -> None:
+    reader = BlockingReader()
+
+    async def run() -> None:
+        limits = Limits(workers=1, answer_timeout=0.05)
+        queue = PictureQueue(reader.start, limits, Metrics())
+        answers = await queue.answer_all(map(upload, (b"1", b"2")), 2)
+        late = (503, "the answer wasn't ready in time")
+        assert [answer[:2] for answer in answers] == [late, late]
+        reader.go.set()
+        while queue.waiting:
+            await asyncio.sleep(0.01)
+        assert (await queue.answer(upload(b"3"))).text == "3"
+
+    asyncio.run(run())

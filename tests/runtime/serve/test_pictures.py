@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,9 @@ from digits.processes import Worker
 from digits.serve.app import App
 from digits.serve.pictures import Answer, PictureWorker, Upload
 from digits.serve.settings import Settings
+from digits.text import escape_name
+from tests.runtime.serve.conftest import application
+from tests.runtime.serve.test_app import png
 
 PICTURES = Path(__file__).parents[2] / "pictures"
 
@@ -33,6 +37,11 @@ def answer_or_misbehave(upload: Upload) -> Answer:
             raise ZeroDivisionError
         case b"sleep":
             time.sleep(3600)
+    if upload.content.startswith(b"die in "):
+        flag = Path(os.fsdecode(upload.content.removeprefix(b"die in "))) / "died"
+        if not flag.exists():
+            flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
     if upload.content.startswith(b"wait in "):
         folder = Path(os.fsdecode(upload.content.removeprefix(b"wait in ")))
         (folder / "begun").touch()
@@ -70,7 +79,7 @@ def client(classifier: Classifier) -> TestClient:
 @pytest.mark.parametrize(
     ("content", "status", "sentence"),
     [
-        (b"die", 503, "the picture takes too much memory"),
+        (b"die", 503, "the process that read the picture was killed"),
         (b"sleep", 503, "the picture takes too much time"),
         (b"fail", 500, "internal error; see the server's log"),
     ],
@@ -93,6 +102,30 @@ def test_worker_failure_costs_one_request(
     assert before != after != os.getpid()
     with pytest.raises(ProcessLookupError):
         os.kill(before, 0)
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize("when", ["while it reads", "before"])
+def test_killed_worker_is_replaced(client: TestClient, tmp_path: Path, when: str) -> None:
+    """As by the kernel when another process takes too much memory."""
+    first = client.post("/predict", content=b"").json()
+    content = b"die in " + bytes(tmp_path)
+    if when == "before":
+        os.kill(first, signal.SIGKILL)
+        content = b""
+    answer = client.post("/predict", content=content)
+    assert answer.status_code == 200 and answer.json() != first
+
+
+@pytest.mark.linux
+def test_memory_limit_is_told_apart_from_a_killed_worker(classifier: Classifier) -> None:
+    settings = Settings(allowed_hosts="testserver", max_picture_memory=40 << 20, workers=1)
+    large = png(5000, 5000, "RGB")
+    with TestClient(App(settings, classifier)) as client:
+        answer = client.post("/predict", content=large)
+        assert answer.status_code == 503
+        assert answer.json() == {"error": "the picture takes too much memory"}
+        assert client.post("/predict", content=png(9, 9)).status_code == 200
 
 
 def test_worker_process_is_reused(client: TestClient) -> None:
@@ -130,6 +163,38 @@ def test_worker_start_failure_returns_503(
     assert answer.status_code == 503
     assert answer.json()["error"].startswith("can't start another process: Resource temporarily")
     assert client.post("/predict", content=b"").status_code == 200
+
+
+def test_files_of_a_form_are_answered_in_their_order(classifier: Classifier) -> None:
+    client = TestClient(application(classifier))
+    contents = [("7.jpg", (PICTURES / "7.jpg").read_bytes()), ("a\u202eb", b"no picture")]
+    contents += [("none.png", png(9, 9)), ("2.jpg", (PICTURES / "2.jpg").read_bytes())]
+    files = [("file", content) for content in contents]
+    for path in ("/predict", "/read?frame=true", "/read"):
+        alone = [client.post(path, files=[file]) for file in files]
+        answer = client.post(path, files=files)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "application/json"
+        first, broken, empty, last = answer.json()
+        assert [first, empty, last] == [alone[number].json() for number in (0, 2, 3)]
+        assert alone[1].status_code == 422
+        assert broken == {"file": escape_name("a\u202eb")} | alone[1].json()
+    assert "frame" not in answer.text
+
+
+def test_form_of_several_files_may_be_larger_than_a_picture(classifier: Classifier) -> None:
+    limits = {"max_picture_bytes": 1000, "max_form_bytes": 1000, "max_total_bytes": 20_000}
+    client = TestClient(application(classifier, **limits))
+    small = ("file", ("a", png(9, 9)))
+    for size, status in ((900, 422), (1001, 413)):
+        large = ("file", ("b", bytes(size)))
+        assert client.post("/predict", files=[large]).status_code == status
+        digit, error, *_ = client.post("/predict", files=[small, large, small]).json()
+        assert digit["file"] == "a" and error["file"] == "b"
+        assert ("1,000 bytes" in error["error"]) == (status == 413)
+    answer = client.post("/predict", files=[("file", ("b", bytes(900)))] * 12)
+    assert answer.status_code == 413 and "10,000 bytes" in answer.json()["error"]
+    assert client.post("/predict", content=bytes(3000)).status_code == 413
 
 
 def test_worker_process_matches_classifier(classifier: Classifier) -> None:

@@ -203,8 +203,8 @@ def test_missing_or_wrong_token_returns_401(
 def test_health_and_pages_need_no_token(classifier: Classifier) -> None:
     client = TestClient(application(classifier, token="secret"))
     health = ("/v2/health/live", "/v2/health/ready")
-    assert {"/", "/token.js", "/docs", "/docs/docs.js"} < pages.files().keys()
-    for path in (*pages.files(), "/openapi.json", *health):
+    assets = [f"{pages.ASSETS}any/{name}" for name in ("token.js", "docs.js", "icon.svg")]
+    for path in (*pages.PATHS, *assets, "/openapi.json", *health):
         assert client.get(path).status_code == 200
     for path in ("/predict", "/read", "/v2/models/lenet5/infer"):
         assert client.post(path).status_code == 401
@@ -224,7 +224,15 @@ def test_page_shows_whether_token_is_needed(classifier: Classifier, token: str |
 def test_page_shows_server_limits(classifier: Classifier) -> None:
     limits = {"max_picture_bytes": 5, "max_pixels": 6, "body_timeout": 3.0, "answer_timeout": 4.5}
     page = TestClient(application(classifier, **limits)).get("/").text
-    assert '<main data-bytes="5" data-pixels="6" data-seconds="7.5">' in page
+    assert '<main data-bytes="5" data-pixels="6" data-seconds="7.5"' in page
+
+
+@pytest.mark.parametrize("saves", [True, False])
+def test_page_shows_whether_labels_are_kept(
+    classifier: Classifier, tmp_path: Path, saves: bool
+) -> None:
+    client = TestClient(application(classifier, save_labelled=tmp_path if saves else None))
+    assert f'data-saves="{"yes" if saves else "no"}"' in client.get("/").text
 
 
 @pytest.mark.parametrize("level", ["warning", "error"])

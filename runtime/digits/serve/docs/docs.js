@@ -14,8 +14,10 @@ export function type(schema) {
     return [element("a", { href: `#${name}`, textContent: name })];
   }
   if ("const" in schema) return [JSON.stringify(schema.const)];
-  if (schema.anyOf) return schema.anyOf.flatMap((one, index) => [index ? " | " : "", ...type(one)]);
-  if (schema.type === "array") return [...type(schema.items), "[]"];
+  const choices = schema.anyOf ?? schema.oneOf;
+  if (choices) return choices.flatMap((one, index) => [index ? " | " : "", ...type(one)]);
+  if (schema.type === "array")
+    return schema.items.anyOf ? ["(", ...type(schema.items), ")[]"] : [...type(schema.items), "[]"];
   return [schema.format === "binary" ? "file" : schema.type];
 }
 
@@ -110,10 +112,10 @@ async function send(form, answer, ...operation) {
 
 function responses(found) {
   const rows = Object.entries(found).map(([status, { description, content }]) => {
-    const { schema, example: body } = Object.values(content)[0];
+    const { schema, example: body } = Object.values(content ?? {})[0] ?? {};
     return element("tr", {},
       element("td", {}, element("code", { textContent: status })),
-      element("td", {}, element("code", {}, ...type(schema))),
+      element("td", {}, element("code", {}, ...(content ? type(schema) : ["nothing"]))),
       element("td", { textContent: body ? `${description} “${body.error}”` : description }));
   });
   return element("table", {}, element("tbody", {}, ...rows));

@@ -5,9 +5,15 @@ import { MAX_BYTES, MAX_PIXELS } from "./limits.js";
 const KNOWN = ["bmp", "gif", "jpeg", "png", "tiff", "webp"].map((name) => `image/${name}`);
 const LONGEST = 4096; // pixels of a picture that has to be made smaller
 
-/** { image, blob, name }: to show, null where the browser can't; to send; what the file is called. */
+export const UNREADABLE = "This file can't be opened.";
+
+/**
+ * { image, blob, name }: to show, null where the browser can't; to send; what the file is called.
+ * Rejects a file that has been removed, or that may not be read: `fetch` would fail as if offline.
+ */
 export async function open(file) {
   const image = await decoded(file);
+  if (!image && file.size <= MAX_BYTES) await file.arrayBuffer();
   const fits = file.size <= MAX_BYTES && (!image || image.width * image.height <= MAX_PIXELS);
   const name = file.name ?? "picture"; // a Blob has none
   if (!image || (fits && KNOWN.includes(file.type))) return { image, blob: file, name };
@@ -25,6 +31,12 @@ export function copied(image, longest) {
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(image, 0, 0, canvas.width, canvas.height);
   return canvas;
+}
+
+/** Not by convertToBlob, which waits until the browser is idle: after a touch, up to a second. */
+export function encoded(canvas, type = "image/png") {
+  const bytes = atob(canvas.toDataURL(type).split(",")[1]);
+  return new Blob([Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))], { type });
 }
 
 export function jpeg(canvas) {

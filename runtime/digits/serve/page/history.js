@@ -17,10 +17,13 @@ export class History {
     this.#states.splice(++this.#at, Infinity, state);
   }
 
-  /** steps: -1 to undo, 1 to redo. Returns whether there was anything to. */
+  /** Whether there is anything to undo, -1, or to redo, 1. */
+  can(steps) {
+    return this.#at + steps in this.#states;
+  }
+
+  /** Undo, -1, or redo, 1, if there is anything to. */
   go(steps) {
-    const possible = this.#at + steps in this.#states;
-    if (possible) this.#at += steps;
-    return possible;
+    if (this.can(steps)) this.#at += steps;
   }
 }

@@ -2,11 +2,15 @@
 
 import { Answer } from "./answer.js";
 import { Camera } from "./camera.js";
-import { copied, jpeg, open } from "./file.js";
+import { copies } from "./copy.js";
+import { filesOf, plain } from "./dropped.js";
+import { copied, jpeg, open, UNREADABLE } from "./file.js";
+import { Labels } from "./labels.js";
 import { MAX_SECONDS } from "./limits.js";
 import { Paper } from "./paper.js";
 import { ProgramBox } from "./program_box.js";
 import { Reader } from "./reader.js";
+import { FileTable, MOST } from "./table.js";
 
 // Milliseconds until an answer is given up.
 const SMALL_TIMEOUT = 5_000; // thrice what the 64 that may wait before it take, of 25 ms each
@@ -16,99 +20,111 @@ const FRAME = 640; // pixels of a camera's picture
 
 const find = (id) => document.getElementById(id);
 const [region, text, status, bars, frame] = ["answer", "text", "status", "bars", "frame"].map(find);
-const answer = new Answer({ region, text, status, bars, frame }, choose);
+const answer = new Answer({ region, text, status, bars, frame }, chose);
 const reader = new Reader(answered, failed, (sentence) => (status.textContent = sentence));
+const labels = new Labels(find("labels"), text, (index) => answer.correct(index));
+const table = new FileTable(find("files"), openFile);
 const programBox = new ProgramBox(find("program"));
 const camera = new Camera();
 const paper = new Paper(find("paper"), find("pen"), changed);
-let lines = []; // of columns of digits: what is shown
+let drawn = null; // the strokes that were read; null for a picture
 let turn = 0; // grows with each change of what is on the paper
 
-/** Read what is on the paper now. */
+/** Read what is on the paper now; while a stroke is being drawn, the last answer stays. */
 function changed() {
   turn += 1;
   stopCamera();
   answer.busy = true;
   programBox.offer(null);
-  const { picture, writing } = paper;
-  if (picture) reader.read({ blob: () => picture.blob, timeout: FILE_TIMEOUT });
-  else if (!paper.strokes.length) settle([], "Draw a digit.");
-  else if (!paper.isDot) reader.read({ blob: () => paper.png(), timeout: SMALL_TIMEOUT, writing });
-  else if (!writing) settle([], "Too small for a digit.", "?");
+  offerButtons();
+  if (paper.writing) return;
+  if (paper.picture) reader.read(paper.picture, FILE_TIMEOUT);
+  else if (paper.isBlank) settle("Draw a digit.");
+  else if (paper.isDot) settle("Too small for a digit.", "?");
+  else reader.read(paper.sheet, SMALL_TIMEOUT);
 }
 
-/** Lay a file, or the promise of one, on the paper. address: that of an example. */
-async function opened(file, address) {
+/** Lay a promised file on the paper. otherwise: why it can't be. address: that of an example. */
+async function lay(file, otherwise, address) {
   const asked = ++turn;
   stopCamera();
-  settle([], "Reading …");
+  settle("Reading …");
   answer.busy = true;
-  const picture = await open(await file);
-  if (asked === turn) paper.lay({ ...picture, address });
-}
-
-async function openExample(address) {
-  const opening = opened(fetch(address).then((response) => response.blob()), address);
-  const asked = turn;
   try {
-    await opening;
+    const picture = await open(await file);
+    if (asked === turn) paper.lay({ ...picture, address });
   } catch {
-    if (asked === turn) failed("The server can't be reached. Try again later.");
+    if (asked === turn) failed(otherwise);
   }
 }
 
-function answered({ lines: found, path, picture, settled }) {
-  if (camera.running) {
-    show(found);
-    watch();
-  } else if (settled) {
-    show(found);
-    answer.busy = false;
-    programBox.offer({ ...paper.picture, blob: picture }, path);
-  } else if (paper.writing && lines.flat(2).length < 2) {
-    // Several that were read stay until all that is drawn has been read.
-    answer.follow(found.flat(2)[0]);
+/** Lay the only file on the paper, or make a table of several. files: as of `filesOf`. */
+async function take(files) {
+  const found = [];
+  for await (const file of files) {
+    found.push(file);
+    if (found.length > MOST) break;
   }
+  if (found.length > 1) table.add(found);
+  else if (found.length) openFile(found[0].file);
+}
+
+function openFile(file) {
+  find("paper").scrollIntoView({ block: "nearest" }); // from the table it may be out of sight
+  lay(file(), UNREADABLE);
+}
+
+function openExample(address) {
+  const file = fetch(address).then((response) => response.blob());
+  lay(file, "The server can't be reached. Try again later.", address);
+}
+
+function answered(reading) {
+  if (paper.writing) return; // there is more to read already
+  drawn = paper.picture ? null : paper.strokes;
+  answer.show(reading);
+  if (camera.running) return watch();
+  answer.busy = false;
+  programBox.offer({ ...paper.picture, blob: reading.blob });
 }
 
 function failed(sentence) {
   stopCamera();
-  settle([], sentence);
+  settle(sentence);
 }
 
 /** There is nothing more to read. */
-function settle(found, sentence, instead) {
+function settle(sentence, instead) {
   reader.stop();
-  lines = found;
   answer.say(sentence, instead);
-  paper.box([], -1);
   answer.busy = false;
 }
 
-function show(found) {
-  lines = found;
-  answer.show(lines, 0);
-  choose(0);
+function chose(symbols, index, image) {
+  paper.box(symbols.map(({ box }) => box), index);
+  find("copy").setAttribute("aria-disabled", !symbols.length);
+  labels.offer(symbols, index, camera.running ? null : image, drawn);
 }
 
-function choose(index) {
-  const digits = lines.flat(2);
-  answer.choose(digits, index);
-  paper.box(digits.map(({ box }) => box), index);
+/** What does nothing now stays where it is, so that the keyboard doesn't lose its place. */
+function offerButtons() {
+  const can = { undo: paper.canUndo, redo: paper.canRedo, clear: !paper.isBlank };
+  for (const id in can) find(id).setAttribute("aria-disabled", !can[id]);
 }
 
 /** Read the picture that the camera shows now; `answered` goes on with the next one. */
 function watch() {
-  reader.read({ blob: () => jpeg(copied(camera.video, FRAME)), timeout: SMALL_TIMEOUT });
+  const image = copied(camera.video, FRAME);
+  reader.read(jpeg(image).then((blob) => ({ image, blob })), SMALL_TIMEOUT);
 }
 
 async function startCamera() {
   const asked = ++turn;
-  settle([], "Starting the camera …");
+  settle("Starting the camera …");
   try {
     await camera.start(() => paper.draw());
   } catch (error) {
-    if (asked === turn) settle([], error.message);
+    if (asked === turn) settle(error.message);
     return;
   }
   if (asked !== turn) {
@@ -118,6 +134,7 @@ async function startCamera() {
   find("live").setAttribute("aria-pressed", true);
   answer.busy = true;
   paper.show(camera.video);
+  offerButtons();
   watch();
 }
 
@@ -127,6 +144,7 @@ function stopCamera() {
   reader.stop();
   find("live").setAttribute("aria-pressed", false);
   paper.show(null);
+  offerButtons();
 }
 
 /** Keep the last picture of the camera on the paper. */
@@ -147,16 +165,17 @@ async function offerCamera() {
 find("undo").addEventListener("click", () => paper.undo());
 find("redo").addEventListener("click", () => paper.redo());
 find("clear").addEventListener("click", () => paper.clear());
+copies(find("copy"), () => answer.copied);
 find("live").addEventListener("click", () => (camera.running ? keepFrame() : startCamera()));
 for (const id of ["file", "camera"])
   find(id).addEventListener("change", ({ target }) => {
-    if (target.files.length) opened(target.files[0]);
+    take(plain([...target.files]));
     target.value = ""; // so that the same file can be chosen again
   });
 for (const button of document.querySelectorAll("#examples button"))
   button.addEventListener("click", () => openExample(button.firstElementChild.getAttribute("src")));
 document.addEventListener("paste", ({ clipboardData }) => {
-  if (clipboardData.files.length) opened(clipboardData.files[0]);
+  take(filesOf(clipboardData));
 });
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
@@ -168,7 +187,7 @@ document.addEventListener("dragleave", ({ relatedTarget }) => {
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
-  if (event.dataTransfer.files.length) opened(event.dataTransfer.files[0]);
+  take(filesOf(event.dataTransfer));
 });
 document.addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey)) return;
@@ -184,3 +203,5 @@ document.addEventListener("visibilitychange", () => {
 navigator.mediaDevices?.addEventListener("devicechange", offerCamera);
 offerCamera();
 changed();
+// Not before the page has loaded, so that both needn't load the same files. Plain HTTP allows none.
+addEventListener("load", () => navigator.serviceWorker?.register("worker.js").catch(() => {}));

@@ -1,14 +1,15 @@
 // The paper: strokes that are drawn on it, or a picture that lies on it.
 
+import { encoded } from "./file.js";
 import { History } from "./history.js";
 import { Keyboard } from "./keyboard.js";
 import { Pointers } from "./pointers.js";
+import { drawStrokes } from "./strokes.js";
 
-// Shares of the paper's side. Each of seven digits side by side has room for two strokes, the hole
-// between them and the gap to the next digit.
-const PEN = 1 / 28;
-const LEGIBLE = 3 * PEN; // two strokes and a hole; what is smaller is a dot
 const SENT = 280; // pixels of the paper's side in what is sent
+// Shares of the paper's side.
+const PEN = 1 / 56; // so that eight digits side by side keep their holes and the gaps between them
+const LEGIBLE = 20 / SENT; // MNIST's digits have 20 pixels; what is smaller is a dot
 
 export class Paper {
   #history = new History({ strokes: [], picture: null });
@@ -41,6 +42,18 @@ export class Paper {
     return this.writing ? null : this.#history.current.picture;
   }
 
+  get isBlank() {
+    return !(this.#live ?? this.picture) && !this.strokes.length;
+  }
+
+  get canUndo() {
+    return this.writing || this.#history.can(-1);
+  }
+
+  get canRedo() {
+    return !this.writing && this.#history.can(1);
+  }
+
   /** Whether all that is drawn is too small for a digit. */
   get isDot() {
     const [xs, ys] = [0, 1].map((axis) => this.strokes.flat().map((place) => place[axis]));
@@ -60,13 +73,16 @@ export class Paper {
   }
 
   undo() {
+    if (!this.canUndo) return;
     if (this.writing) this.#cancel(); // the stroke that is being drawn is the last one
     else this.#history.go(-1);
     this.#after();
   }
 
   redo() {
-    if (!this.writing && this.#history.go(1)) this.#after();
+    if (!this.canRedo) return;
+    this.#history.go(1);
+    this.#after();
   }
 
   /** Lay a picture on the paper. Its image may be null, where the browser can't show it. */
@@ -89,14 +105,15 @@ export class Paper {
     this.draw();
   }
 
-  /** The strokes as a PNG, black on white whatever the colours of the page. */
-  png() {
-    const canvas = new OffscreenCanvas(SENT, SENT);
-    const context = canvas.getContext("2d");
+  /** { image, blob } of the strokes: a PNG, black on white whatever the colours of the page. */
+  get sheet() {
+    const image = document.createElement("canvas");
+    image.width = image.height = SENT;
+    const context = image.getContext("2d", { willReadFrequently: true });
     context.fillStyle = "white";
     context.fillRect(0, 0, SENT, SENT);
-    this.#ink(context, SENT, "black");
-    return canvas.convertToBlob();
+    drawStrokes(context, this.strokes, SENT, PEN);
+    return { image, blob: encoded(image) };
   }
 
   draw() {
@@ -106,7 +123,10 @@ export class Paper {
     const accent = style.getPropertyValue("--accent");
     context.clearRect(0, 0, side, side);
     if (this.#live ?? this.picture) this.#drawPicture(context, side, accent);
-    else this.#ink(context, side, style.color);
+    else {
+      context.strokeStyle = style.color;
+      drawStrokes(context, this.strokes, side, PEN);
+    }
     this.keyboard.draw(context, PEN * side, accent);
   }
 
@@ -134,19 +154,6 @@ export class Paper {
     if (side === this.canvas.width) return;
     this.canvas.width = this.canvas.height = side;
     this.draw();
-  }
-
-  #ink(context, side, colour) {
-    context.strokeStyle = colour;
-    context.lineWidth = PEN * side;
-    context.lineCap = context.lineJoin = "round";
-    for (const [first, ...others] of this.strokes) {
-      context.beginPath();
-      context.moveTo(first[0] * side, first[1] * side);
-      context.lineTo(first[0] * side, first[1] * side); // a dot, where nothing follows
-      for (const [x, y] of others) context.lineTo(x * side, y * side);
-      context.stroke();
-    }
   }
 
   #drawPicture(context, side, colour) {

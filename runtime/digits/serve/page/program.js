@@ -7,8 +7,8 @@
  * of a file, and contain the bytes of anything else, a drawing. The token, where it is needed, they
  * take from the variable that `digits serve` takes it from.
  */
-export async function programs({ blob, name, address }, path, needsToken) {
-  const request = { url: new URL(path, document.baseURI).href, needsToken };
+export async function programs({ blob, name, address }, needsToken) {
+  const request = { url: new URL("read", document.baseURI).href, needsToken };
   if (address) return withAddress(new URL(address, document.baseURI).href, request);
   return name ? withFile(name, request) : withBytes(await base64(blob), request);
 }

@@ -1,9 +1,8 @@
 // Shows the request for the picture on the paper, ready to copy.
 
+import { copies } from "./copy.js";
 import { programs } from "./program.js";
 import { isNeeded } from "./token.js";
-
-const COPIED = 1500; // milliseconds that a word is shown: it takes a glance, of half a second, to see it
 
 export class ProgramBox {
   #offered = null;
@@ -15,12 +14,12 @@ export class ProgramBox {
     this.texts = box.querySelectorAll("pre");
     box.addEventListener("toggle", () => this.#write());
     for (const button of box.querySelectorAll("button"))
-      button.addEventListener("click", () => this.#copy(button));
+      copies(button, () => document.getElementById(button.value).textContent);
   }
 
   /** picture: { blob, name, address, converted }, or null while there is none. */
-  offer(picture, path) {
-    this.#offered = picture && { picture, path };
+  offer(picture) {
+    this.#offered = picture;
     this.#write();
   }
 
@@ -29,26 +28,13 @@ export class ProgramBox {
     const offered = this.#offered;
     this.box.classList.toggle("empty", !offered);
     if (!offered) return;
-    const { blob, name, converted } = offered.picture;
+    const { blob, name, converted } = offered;
     this.save.hidden = !converted; // else the visitor has the file
     URL.revokeObjectURL(this.save.href);
     this.save.href = converted ? URL.createObjectURL(blob) : "";
     this.save.download = this.save.textContent = name ?? "";
-    const written = await programs(offered.picture, offered.path, isNeeded());
+    const written = await programs(offered, isNeeded());
     if (offered === this.#offered)
       for (const text of this.texts) text.textContent = written[text.id];
-  }
-
-  async #copy(button) {
-    const text = document.getElementById(button.value);
-    try {
-      await navigator.clipboard.writeText(text.textContent);
-    } catch {
-      // Plain HTTP has no clipboard, but a selection can be copied.
-      getSelection().selectAllChildren(text);
-      document.execCommand("copy");
-    }
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy"), COPIED);
   }
 }

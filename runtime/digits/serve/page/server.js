@@ -15,6 +15,7 @@ const MEGABYTES = Number((MAX_BYTES / 2 ** 20).toPrecision(2));
 const MEGAPIXELS = Number((MAX_PIXELS / 1e6).toPrecision(2));
 const REFUSED = {
   413: `This picture is too large. At most ${MEGABYTES} MB and ${MEGAPIXELS} million pixels can be read.`,
+  507: "The server has no room for more digits.",
   422: "This is no picture that can be read here, or it is damaged. JPEG, PNG, WebP, GIF, BMP and TIFF can.",
 };
 const UNAVAILABLE = {
@@ -29,6 +30,7 @@ const UNAVAILABLE = {
  * Throws an Error that a visitor can read when the server refuses the picture.
  */
 export async function post(address, picture, { timeout, signal, say }) {
+  if (picture.size > MAX_BYTES) throw new Error(REFUSED[413]);
   for (;;) {
     const headers = await authorization(signal, say);
     try {
@@ -61,6 +63,7 @@ async function answer(address, request, timeout, signal) {
   const late = AbortSignal.timeout(timeout);
   try {
     const response = await fetch(address, { ...request, signal: AbortSignal.any([signal, late]) });
+    if (response.status === 204) return null;
     if (response.ok) return await response.json();
     throw failure(response.status);
   } catch (error) {

@@ -1,0 +1,145 @@
+"""Keeps digits that visitors have labelled, in the layout that `digits train --data` reads."""
+
+import asyncio
+import re
+import tempfile
+import time
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from starlette.datastructures import Headers
+
+from digits import files
+from digits.errors import DigitsError
+from digits.serve.middleware import LOG
+from digits.serve.pictures import Answer
+from digits.serve.refusals import Refused
+
+LABELS = (*"0123456789", "none")
+MAX_BYTES = 100 << 20  # of all pictures
+
+_BLOCK = 4096  # bytes of a disk; what a smaller file takes, too
+_PAUSE = 10.0  # seconds, at least, from one look at a full folder to the next
+_TEMPORARY = re.compile(r"\.([0-9a-f]{16})-[0-9a-f]{8}\.png", re.ASCII)
+
+
+class LabelledFolder:
+    """A folder with a subfolder for each label. Belongs to one event loop.
+
+    A picture is LABEL/DIGEST.png, by the first 16 hex digits of the SHA-256 of what was sent, so it
+    is kept once, with its last label. Raises DigitsError if the folder can't be made or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        # One: what is kept at the same time would exceed the limit, or get two labels.
+        self._thread = ThreadPoolExecutor(1, "labelled")
+        files.check_folder_of(path / "none")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path):
+                pass
+        except OSError as error:
+            raise DigitsError(
+                f"can't keep labelled digits in {path}: {error.strerror or error}"
+            ) from error
+        for label in LABELS:
+            self._remove_stale_temps(self._folder(label))
+        self._look()
+
+    async def keep(self, labels: Sequence[str], answers: Sequence[Answer]) -> None:
+        """Keep what the processes have made of pictures.
+
+        Raises Refused: the answer's own status if that isn't 200, which keeps none of them; 507 if
+        the folder is full or can't be written, which keeps those before.
+        """
+        for answer in answers:
+            if answer.status != 200:
+                raise Refused(answer.status, answer.text)
+        loop = asyncio.get_running_loop()
+        for label, answer in zip(labels, answers, strict=True):
+            name = f"{answer.text[:16]}.png"
+            try:
+                await loop.run_in_executor(self._thread, self._keep, label, name, answer.png)
+            except DigitsError as error:
+                LOG.error("a labelled digit was not kept: %s", error)
+                message = "the server can't keep the picture; see its log"
+                raise Refused(507, message, reason="labelled_failed") from error
+
+    def _keep(self, label: str, name: str, png: bytes) -> None:
+        """Raises DigitsError, and Refused if there is no room."""
+        path = self._folder(label) / name
+        before = next(
+            (old for other in LABELS if (old := self._folder(other) / name).exists()), None
+        )
+        if before is None:
+            self._make_room(_size_on_disk(len(png)))
+            files.write_bytes(path, png)
+            self._size += _size_on_disk(len(png))
+        elif before != path:
+            try:
+                path.parent.mkdir(exist_ok=True)
+                before.replace(path)
+            except OSError as error:
+                raise DigitsError(f"can't move {before} to {path}: {error.strerror}") from error
+
+    def _make_room(self, size: int) -> None:
+        """Raises Refused if there is none."""
+        if self._size + size > MAX_BYTES and time.monotonic() > self._looked + _PAUSE:
+            self._look()  # somebody may have taken pictures out
+        if self._size + size > MAX_BYTES:
+            message = f"the server keeps at most {MAX_BYTES >> 20} MB of labelled pictures"
+            raise Refused(507, message, reason="labelled_full")
+
+    def _look(self) -> None:
+        """Measure what is in the folder."""
+        self._looked = time.monotonic()
+        self._size = sum(
+            _size_on_disk(picture.lstat().st_size)
+            for label in LABELS
+            for picture in self._folder(label).glob("*.png")
+        )
+
+    def _folder(self, label: str) -> Path:
+        """Raises DigitsError if it leads elsewhere."""
+        folder = self._path / label
+        if folder.is_symlink() or folder.exists() and not folder.is_dir():
+            raise DigitsError(f"can't keep labelled digits in {folder}: it is a link or a file")
+        return folder
+
+    def _remove_stale_temps(self, folder: Path) -> None:
+        """Delete what a killed server had begun to write."""
+        for file in folder.glob(".*.png"):
+            if name := _TEMPORARY.fullmatch(file.name):
+                files.remove_stale_temps(folder / f"{name[1]}.png")
+
+
+def check_label(label: str) -> str:
+    """Return the label. Raises Refused if it is none."""
+    if label not in LABELS:
+        message = "each picture is a file of a form, in a field named 0 to 9 or none, its label"
+        raise Refused(422, message, reason="no_label")
+    return label
+
+
+def check_origin(headers: Headers, allowed: Collection[str]) -> None:
+    """Refuse what another site's page sends: a browser sends forms anywhere, without asking.
+
+    allowed: origins whose pages may use the API. Raises Refused.
+    """
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if origin is None and site is None:  # no browser
+        return
+    if site is None:  # as of http:// pages; a proxy may have changed the host, hence only here
+        host = (origin or "").lower().partition("://")[2]
+        same = host == headers.get("host", "").lower()
+    else:
+        same = site == "same-origin"
+    if not same and not {"*", (origin or "").lower()} & set(allowed):
+        message = "only this server's own page may store pictures; see --allowed-origins"
+        raise Refused(403, message, reason="foreign_origin")
+
+
+def _size_on_disk(size: int) -> int:
+    return -(-size // _BLOCK) * _BLOCK
