@@ -43,7 +43,7 @@ class Worker(Generic[Request, Answer]):
         # fork is unsafe beside onnxruntime's threads
         context = multiprocessing.get_context("spawn")
         self._pipe, its_end = context.Pipe()
-        self._process = context.Process(target=_serve, args=(its_end, start, memory), daemon=True)
+        self._process = context.Process(target=_serve, args=(its_end, memory), daemon=True)
         try:
             with system.sigint_blocked():
                 self._process.start()
@@ -53,6 +53,10 @@ class Worker(Generic[Request, Answer]):
             raise WorkerDied(f"can't start another process: {reason}") from error
         its_end.close()  # so that each end notices if the other is gone
         self._started = False
+        # Not as an argument: `Process.start` would wait for ever for a process that has died to
+        # read it, as models are larger than a pipe.
+        with suppress(OSError):  # `wait_until_started` says what has happened
+            self._pipe.send(start)
 
     def wait_until_started(self) -> None:
         """Wait for `start`. Raises WorkerDied, and the DigitsError that `start` raises."""
@@ -146,13 +150,14 @@ def wait_for_answers(
     return [worker for pipe, worker in pipes.items() if pipe in ready]
 
 
-def _serve(pipe: Connection, start: Start[Any, Any], memory: int | None) -> None:
-    """Answer requests until the other end is closed."""
+def _serve(pipe: Connection, memory: int | None) -> None:
+    """Receive what to start, then answer requests until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     system.die_with_parent()
     silence_pillow()
     with suppress(EOFError, OSError):
         try:
+            start: Start[Any, Any] = pipe.recv()
             work = start()
         except DigitsError as error:
             pipe.send(error)

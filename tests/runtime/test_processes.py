@@ -7,6 +7,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,10 @@ def start() -> Work:
     return obey
 
 
+def start_large(_: bytes) -> Work:
+    return obey
+
+
 def start_with_error() -> Work:
     raise ModelError("no such model")
 
@@ -67,6 +72,24 @@ def worker() -> Iterator[Worker[str, object]]:
 
 def test_worker_is_one_other_process(worker: Worker[str, object]) -> None:
     assert worker.ask("") == worker.ask("") != os.getpid()
+
+
+@pytest.mark.unix
+def test_process_that_dies_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("multiprocessing.spawn._python_exe", b"/bin/false")
+    errors: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            with closing(Worker(partial(start_large, bytes(1 << 20)))) as dead:
+                dead.ask("")
+        except WorkerDied as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)  # it must not wait for ever
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive() and len(errors) == 1
 
 
 def test_error_does_not_end_the_worker(worker: Worker[str, object]) -> None:

@@ -71,7 +71,7 @@ class LabelledFolder:
         """Raises DigitsError, and Refused if there is no room."""
         path = self._folder(label) / name
         before = next(
-            (old for other in LABELS if (old := self._folder(other) / name).exists()), None
+            (old for other in LABELS if _is_picture(old := self._folder(other) / name)), None
         )
         if before is None:
             self._make_room(_size_on_disk(len(png)))
@@ -139,6 +139,11 @@ def check_origin(headers: Headers, allowed: Collection[str]) -> None:
     if not same and not {"*", (origin or "").lower()} & set(allowed):
         message = "only this server's own page may store pictures; see --allowed-origins"
         raise Refused(403, message, reason="foreign_origin")
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether it is there, and not a link to something else."""
+    return path.is_file() and not path.is_symlink()
 
 
 def _size_on_disk(size: int) -> int:

@@ -228,6 +228,7 @@ def test_links_are_not_followed(classifier: Classifier, folder: Path, tmp_path: 
     (folder / "7").mkdir()
     (folder / "7" / name_of(png(9, 9))).symlink_to(elsewhere / "mine.txt")
     assert post(client, ("8", png(9, 9))).status_code == 204
+    assert not (folder / "8" / name_of(png(9, 9))).is_symlink()
     assert tree(elsewhere) == {"mine.txt"} and (elsewhere / "mine.txt").read_text() == "mine"
 
 

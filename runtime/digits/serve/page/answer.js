@@ -76,14 +76,14 @@ export class Answer {
     this.chose(this.#symbols, index, this.#image);
   }
 
-  /** Show what a person says that a symbol is: its `label`, a digit or "none". */
+  /** Show what a person says that a symbol is: its `label`, a digit or "none", if it has one. */
   correct(index) {
-    const { symbol, label } = this.#symbols[index];
+    const { symbol, label = symbol } = this.#symbols[index];
     const button = this.#buttons[index];
     const read = symbol ?? "?";
     button.className = label === "none" ? "none" : label === symbol ? "" : "corrected";
-    button.textContent = label === "none" ? read : label;
-    button.title = label === symbol ? "Confirmed" : `Corrected: ${read} was read`;
+    button.textContent = label === "none" ? read : label ?? "?";
+    button.title = label === symbol ? "" : `Corrected: ${read} was read`;
     if (label === "none") button.setAttribute("aria-label", `${read}: no digit`);
     else button.removeAttribute("aria-label");
     this.copied = written(this.#lines);
@@ -112,7 +112,8 @@ export class Answer {
       button.className = "least";
       button.title = "The least sure";
     }
-    button.addEventListener("click", () => this.choose(index));
+    button.addEventListener("focus", () => this.choose(index)); // what keys label
+    button.addEventListener("click", () => this.choose(index)); // Safari focuses no button
     this.#buttons.push(button);
     return button;
   }

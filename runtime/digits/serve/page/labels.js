@@ -93,6 +93,10 @@ export class Labels {
   #forget() {
     this.#upload?.stop();
     this.#collection.clear();
+    this.#digits.forEach((digit, index) => {
+      delete digit.label;
+      this.labelled(index);
+    });
     this.#show();
     this.#tell();
     this.buttons[0].focus(); // the one that was pressed is gone
@@ -102,7 +106,7 @@ export class Labels {
     const { size, dropped } = this.#collection;
     this.kept.hidden = !size;
     if (!size) {
-      const server = this.#upload ? ", and on the server" : " and nowhere else";
+      const server = this.#upload ? ", and on the server, where it stays" : " and nowhere else";
       this.status.textContent = `What you tap is kept in this page until it closes${server}.`;
       return;
     }
