@@ -25,6 +25,7 @@ PICTURES = TESTS / "pictures"
 # Tests run in parallel: the threads of one network would busy-wait for each other. Set before torch
 # is imported, and inherited by all processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # With it, no buffered output is left whose write could fail when a command exits.
 os.environ.pop("PYTHONUNBUFFERED", None)

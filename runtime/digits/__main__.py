@@ -61,6 +61,9 @@ def _set_up() -> None:
     # No Python that this one or a library starts may import from the current folder, which may be
     # anyone's: `python -c` and `python -m` would.
     os.environ["PYTHONSAFEPATH"] = "1"
+    # NumPy's OpenBLAS: for 25 ms after each product its threads spin, which takes as much CPU time
+    # as a picture does, and a core from whoever reads another one.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     silence_pillow()
     if sys.stderr is None:  # or Typer would print errors on stdout
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115

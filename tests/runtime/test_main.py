@@ -142,3 +142,19 @@ def test_ignored_sigint_is_still_ignored(tmp_path: Path) -> None:
     code = f"from digits import __main__\n{INTERRUPT}__main__.main()\n{INTERRUPT}"
     ignoring = run(code, tmp_path, lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
     assert ignoring == (0, "")
+
+
+@pytest.mark.linux
+def test_no_thread_spins_beside_the_one_that_reads(pictures: list[Path]) -> None:
+    code = """
+import os
+from contextlib import suppress
+from digits.__main__ import main
+with suppress(SystemExit):
+    main()
+print(len(os.listdir("/proc/self/task")))
+"""
+    variables = {name: text for name, text in os.environ.items() if "_NUM_THREADS" not in name}
+    command = [sys.executable, "-c", code, "predict", str(pictures[7])]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "1"
