@@ -510,7 +510,8 @@ def test_truncated_file_gives_a_result_or_picture_error(
     with suppress(PictureError):
         assert len(classifier.predict(part).probabilities) == 10
     with suppress(PictureError):
-        assert classifier.read(part).lines
+        symbols = classifier.read(part).symbols
+        assert all(len(symbol.probabilities) == 12 for symbol in symbols)
 
 
 @pytest.mark.slow
@@ -520,10 +521,7 @@ def test_texture_is_read_in_bounded_time(classifier: digits.Classifier, cells: i
     random = np.random.default_rng(0)
     coarse = Image.fromarray(random.normal(size=(cells, cells)).astype(np.float32))
     field = np.asarray(coarse.resize((2048, 2048), Image.Resampling.BICUBIC))
-    try:
-        reading = classifier.read(np.where(field > 0.4, 40, 220).astype(np.uint8))
-    except PictureError:
-        return
+    reading = classifier.read(np.where(field > 0.4, 40, 220).astype(np.uint8))
     assert len(reading.symbols) < 2000
 
 
