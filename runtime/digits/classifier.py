@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 NOTE_NO_INK = "no ink found"
 NOTE_MULTIPLE = "perhaps several digits: `digits read` reads them all"
-Box = tuple[int, int, int, int]  # left, top, right and bottom
 _OPENING = Lock()  # of readers; a lock of each classifier couldn't be sent to a worker process
 
 
@@ -207,8 +206,12 @@ class Classifier:
         if judgement.none + judgement.several * (not reading.symbols) > 0.5:
             return Reading(())
         prediction = self.prediction(examined)
-        if any(_iou(symbol.box, prediction.box) < 0.5 for symbol in reading.symbols):
-            return reading  # the digit is a small part of the picture
+        # A digit that the reader sees may be a small part of the picture. One that it overlooks it
+        # still takes for possible; without that, the classifier makes up digits on blank paper.
+        possible = loaded.downscale * found.select(found.are_digits).boxes
+        places = [symbol.box for symbol in reading.symbols] or possible.tolist()
+        if all(_iou(place, prediction.box) < 0.5 for place in places):
+            return reading
         # A prediction's probabilities include an even share of what isn't one digit.
         shares = np.array(prediction.probabilities) - (judgement.several + judgement.none) / 10
         values = (*shares.clip(0).tolist(), *[0.0] * len(SIGNS))
@@ -244,7 +247,7 @@ def _combine(examined: Examination, found: "Detections") -> Examination:
     return examined._replace(judgement=judgement, opinion=opinion)
 
 
-def _iou(box: Box, other: Box) -> float:
+def _iou(box: Sequence[float], other: Sequence[float]) -> float:
     from digits.reader.detections import overlaps
 
     shared, _ = overlaps(np.array(box, np.float64), np.array(other, np.float64))

@@ -310,12 +310,22 @@ def test_classifier_reads_the_one_digit_that_the_reader_overlooks(
     file = pictures[digit]
     assert classifier.read(file).text == str(digit)
     prediction = classifier.predict(file)
-    show(monkeypatch, [], picture.load(file, picture.PAGE_MAX_SIDE).pixels.shape)
+    page = picture.load(file, picture.PAGE_MAX_SIDE)
+    left, top, right, bottom = (side / page.downscale for side in prediction.box)
+    faint = Drawn(str(digit), (left, top, right, bottom), -2.0)
+    show(monkeypatch, [faint], page.pixels.shape)
     [symbol] = classifier.read(file).symbols
     assert (symbol.symbol, symbol.box) == (str(digit), prediction.box)
     assert symbol.confidence == max(symbol.probabilities) > 0.6
     assert len(symbol.probabilities) == 12 and sum(symbol.probabilities) <= 1
     assert symbol.frame is not None and symbol.frame.shape == (28, 28)
+
+
+def test_classifier_makes_up_no_digit_where_the_reader_sees_nothing(
+    classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch, pictures: list[Path]
+) -> None:
+    show(monkeypatch, [], picture.load(pictures[7], picture.PAGE_MAX_SIDE).pixels.shape)
+    assert classifier.read(pictures[7]).lines == ()
 
 
 def test_digit_that_is_a_small_part_of_the_picture_is_the_readers(
