@@ -183,7 +183,7 @@ class Classifier:
         return self.reading(loaded, find_symbols(loaded.pixels, self.reader.maps))
 
     def reading(self, loaded: GreyImage, found: "Detections") -> Reading:
-        """Derive the reading from what the reader found."""
+        """Derive the reading from what the reader found in `loaded`, in its pixels."""
         from digits.reader.page import best_lines, build_lattices
 
         least = self.reader.metadata.rejection_threshold if self._reject else 0.0
@@ -197,6 +197,8 @@ class Classifier:
 
     def _read_one(self, loaded: GreyImage, found: "Detections", reading: Reading) -> Reading:
         """Let the classifier look at a picture in which the reader sees one symbol or none."""
+        from digits.reader.detections import SAME, overlaps
+
         [examined] = self._judge([picture.reduce(loaded, picture.DIGIT_MAX_SIDE)])
         if not examined.hypotheses:
             return reading
@@ -208,16 +210,17 @@ class Classifier:
         prediction = self.prediction(examined)
         # A digit that the reader sees may be a small part of the picture. One that it overlooks it
         # still takes for possible; without that, the classifier makes up digits on blank paper.
+        seen = np.array([symbol.box for symbol in reading.symbols], np.float64)
         possible = loaded.downscale * found.select(found.are_digits).boxes
-        places = [symbol.box for symbol in reading.symbols] or possible.tolist()
-        if all(_iou(place, prediction.box) < 0.5 for place in places):
+        shared, _ = overlaps(seen if len(seen) else possible, np.array(prediction.box, np.float64))
+        if not (shared > SAME).any():
             return reading
         # A prediction's probabilities include an even share of what isn't one digit.
         shares = np.array(prediction.probabilities) - (judgement.several + judgement.none) / 10
         values = (*shares.clip(0).tolist(), *[0.0] * len(SIGNS))
-        symbol = None if prediction.digit is None else str(prediction.digit)
-        one = Symbol(symbol, max(values), values, prediction.box, prediction.frame)
-        return Reading((((one,),),))
+        digit = None if prediction.digit is None else str(prediction.digit)
+        symbol = Symbol(digit, max(values), values, prediction.box, prediction.frame)
+        return Reading((((symbol,),),))
 
     def _to_prediction(
         self,
@@ -245,13 +248,6 @@ def _combine(examined: Examination, found: "Detections") -> Examination:
     opinion = weigh(found)
     judgement = combine(examined.judgement, examined.answers, opinion)
     return examined._replace(judgement=judgement, opinion=opinion)
-
-
-def _iou(box: Sequence[float], other: Sequence[float]) -> float:
-    from digits.reader.detections import overlaps
-
-    shared, _ = overlaps(np.array(box, np.float64), np.array(other, np.float64))
-    return float(shared)
 
 
 def _to_symbol(arc: "Arc", loaded: GreyImage, least: float) -> Symbol:

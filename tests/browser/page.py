@@ -87,6 +87,24 @@ class Page:
             actions.pointer_action.pointer_up()
         actions.perform()
 
+    def click(self, section: str, name: str) -> None:
+        """Click the button of that name in a section, by its id."""
+        path = f"//*[@id='{section}']//button[.='{name}']"
+        self.driver.find_element(By.XPATH, path).click()
+
+    def status_of(self, section: str) -> str:
+        """What a section says, by its id."""
+        return self.driver.find_element(By.CSS_SELECTOR, f"#{section} [role=status]").text
+
+    def download(self, section: str, name: str, file: Path) -> Path:
+        """Click a button that downloads the file, and wait until all of it is there."""
+        behavior = {"behavior": "allow", "downloadPath": str(file.parent)}
+        self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", behavior)
+        self.click(section, name)
+        # Until then, the browser keeps an empty file of that name.
+        self.wait(lambda: file.exists() and file.stat().st_size > 0, lambda: "there is no download")
+        return file
+
     def press(self, x: float, y: float) -> None:
         """Press the mouse button on the paper; `move` and `release` follow."""
         actions = ActionBuilder(self.driver, mouse=PointerInput("mouse", "mouse"))

@@ -61,28 +61,15 @@ def tap(page: Page, label: str) -> None:
     button.click()
 
 
-def kept(page: Page) -> str:
-    """What the page says about what it keeps."""
-    return page.driver.find_element(By.CSS_SELECTOR, "#labels [role=status]").text
-
-
 def wait_until_kept(page: Page, words: str) -> None:
-    page.wait(lambda: words in kept(page), lambda: f"{kept(page)!r}, not {words!r}")
-
-
-def press(page: Page, name: str) -> None:
-    page.driver.find_element(By.XPATH, f"//*[@id='labels']//button[.='{name}']").click()
+    page.wait(
+        lambda: words in page.status_of("labels"),
+        lambda: f"{page.status_of('labels')!r}, not {words!r}",
+    )
 
 
 def download(page: Page, folder: Path) -> Path:
-    page.driver.execute_cdp_cmd(
-        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)}
-    )
-    press(page, "Download (ZIP)")
-    archive = folder / "digits.zip"
-    # Until all of it is there, the browser keeps an empty file of that name.
-    page.wait(lambda: zipfile.is_zipfile(archive), lambda: "there is no download")
-    return archive
+    return page.download("labels", "Download (ZIP)", folder / "digits.zip")
 
 
 def unpacked(page: Page, folder: Path) -> Path:
@@ -180,7 +167,7 @@ def test_keys_label_while_answer_has_focus(desktop_page: Page) -> None:
     wait_until_kept(desktop_page, "Kept as no digit in this page until it closes; 2 digits so far.")
     desktop_page.find("paper").click()
     desktop_page.keys("5")
-    assert "2 digits so far" in kept(desktop_page)
+    assert "2 digits so far" in desktop_page.status_of("labels")
 
 
 def test_corrected_text_is_copied(desktop_page: Page) -> None:
@@ -216,7 +203,7 @@ def test_forget(desktop_page: Page) -> None:
     desktop_page.wait_for_text("7")
     tap(desktop_page, "1")
     wait_until_kept(desktop_page, "1 digit so far.")
-    press(desktop_page, "Forget them")
+    desktop_page.click("labels", "Forget them")
     desktop_page.wait_for_text("7")
     wait_until_kept(desktop_page, "What you tap is kept in this page until it closes and nowhere")
     assert not desktop_page.driver.find_elements(
@@ -246,11 +233,11 @@ def test_oldest_digits_make_room(desktop_page: Page, tmp_path: Path) -> None:
 def test_labels_are_sent_where_server_keeps_them(saving: Page) -> None:
     saving.draw(SEVEN)
     saving.wait_for_text("7")
-    assert "on the server" in kept(saving)
+    assert "on the server" in saving.status_of("labels")
     saving.driver.execute_script(FAKE_LABELLED, [503, 507])
     tap(saving, "1")
     wait_until_kept(saving, "Not on the server yet: 1. The server has no room for more digits.")
-    assert "Kept as 1 in this page until it closes; 1 digit so far." in kept(saving)
+    assert "Kept as 1 in this page until it closes; 1 digit so far." in saving.status_of("labels")
     tap(saving, "no digit")
     wait_until_kept(
         saving, "Kept as no digit in this page until it closes, and on the server; 1 digit so far."

@@ -65,26 +65,16 @@ def rows(page: Page) -> list[list[str]]:
     return cells
 
 
-def said(page: Page) -> str:
-    return page.driver.find_element(By.CSS_SELECTOR, "#files [role=status]").text
-
-
 def wait_until_said(page: Page, words: str, seconds: float = 20) -> None:
-    page.wait(lambda: words in said(page), lambda: f"{said(page)!r}, not {words!r}", seconds)
-
-
-def press(page: Page, name: str) -> None:
-    page.driver.find_element(By.XPATH, f"//*[@id='files']//button[.='{name}']").click()
+    page.wait(
+        lambda: words in page.status_of("files"),
+        lambda: f"{page.status_of('files')!r}, not {words!r}",
+        seconds,
+    )
 
 
 def download(page: Page, folder: Path) -> bytes:
-    page.driver.execute_cdp_cmd(
-        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)}
-    )
-    press(page, "Download (CSV)")
-    file = folder / "digits.csv"
-    page.wait(file.exists, lambda: "there is no download")
-    return file.read_bytes()
+    return page.download("files", "Download (CSV)", folder / "digits.csv").read_bytes()
 
 
 def copies(picture: Path, folder: Path, count: int) -> list[Path]:
@@ -135,7 +125,7 @@ def test_csv_is_as_from_command_line(desktop_page: Page, tmp_path: Path) -> None
     desktop_page.driver.execute_script(
         "navigator.clipboard.writeText = async (text) => { window.written = text; };"
     )
-    press(desktop_page, "Copy (CSV)")
+    desktop_page.click("files", "Copy (CSV)")
     content = download(desktop_page, tmp_path / "download")
     assert content.startswith(b"\xef\xbb\xbf") and content.count(b"\n") == 1 + len(odd)
     text = content.decode("utf-8-sig")
@@ -190,13 +180,13 @@ def test_stop_and_go_on(desktop_page: Page, pictures: list[Path], tmp_path: Path
     fake(desktop_page, delay=50)
     choose(desktop_page, copies(pictures[7], tmp_path / "many", 30))
     desktop_page.wait(lambda: rows(desktop_page)[3][2] == "yes", lambda: "nothing is read")
-    press(desktop_page, "Stop")
+    desktop_page.click("files", "Stop")
     wait_until_said(desktop_page, "not read.")
     count = desktop_page.driver.execute_script("return asked")
     assert count < 30
     unread = [row for row in rows(desktop_page) if row[1:] == ["Not read yet.", ""]]
     assert len(unread) >= 30 - count
-    press(desktop_page, "Go on")
+    desktop_page.click("files", "Go on")
     wait_until_said(desktop_page, "30 files: 30 sure")
 
 
@@ -205,7 +195,7 @@ def test_more_files_are_added_and_closed(desktop_page: Page, pictures: list[Path
     for _ in range(2):
         choose(desktop_page, pictures[:3])
     wait_until_said(desktop_page, "6 files: 6 sure")
-    press(desktop_page, "Close")
+    desktop_page.click("files", "Close")
     assert not desktop_page.find("files").is_displayed()
     choose(desktop_page, pictures[:2])
     wait_until_said(desktop_page, "2 files: 2 sure")
@@ -250,10 +240,10 @@ def test_removed_file_costs_its_row(
     fake(desktop_page, delay=60_000)
     files = copies(pictures[7], tmp_path / "many", 6)
     choose(desktop_page, files)
-    press(desktop_page, "Stop")
+    desktop_page.click("files", "Stop")
     files[-1].unlink()
     fake(desktop_page)
-    press(desktop_page, "Go on")
+    desktop_page.click("files", "Go on")
     wait_until_said(desktop_page, "6 files: 5 sure, 0 not sure, 1 not read.")
     assert rows(desktop_page)[-1] == ["6.jpg", "This file can't be opened.", ""]
     desktop_page.driver.find_elements(By.CSS_SELECTOR, "#files tbody button")[-1].click()
