@@ -1,7 +1,6 @@
 """Hard negatives."""
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
@@ -14,7 +13,7 @@ from digits_train.camera.window import Materials
 from digits_train.models.network import BaseNetwork
 from digits_train.models.reader import Maps
 
-_PLAIN = np.zeros((0, 4), np.float32)
+PLAIN = np.zeros((0, 4), np.float32)
 
 
 class InkDetector(BaseNetwork):
@@ -29,44 +28,27 @@ class InkDetector(BaseNetwork):
         return Maps(ink, ink.expand(-1, 12, -1, -1), ink.expand(-1, 4, -1, -1))
 
 
-def text(level: int, doubtful: np.ndarray = _PLAIN) -> Lettering:
+def text(level: int, doubtful: np.ndarray = PLAIN) -> Lettering:
     return Lettering(np.full((40, 90), level, np.uint8), 0.0, doubtful)
 
 
-@pytest.fixture
-def materials(train_slice: Split) -> Materials:
-    random = np.random.default_rng(0)
+def test_the_most_misleading_of_the_tried_are_chosen(train_slice: Split) -> None:
+    random, model = np.random.default_rng(0), InkDetector().train()
     everywhere = np.array([(0, 0, 90, 40)], np.float32)
     texts = [[text(50), text(255), text(255, everywhere)], [text(150)]]
-    return Materials(PenBank(train_slice, 20, random), (), texts, [text(200).coverage])
-
-
-def test_the_most_misleading_are_kept(
-    materials: Materials, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mining, "_KEPT", 3)
-    model = InkDetector().train()
-    found = mining.with_hard_negatives(materials, model, np.random.default_rng(0))
-    assert [int(one.coverage.max()) for one in found.hard] == [255, 200, 150]
-    assert not len(found.hard[0].doubtful)  # the other one of 255 may well be a symbol
-    assert found._replace(hard=()) == materials
+    marks = [text(200).coverage]
+    materials = Materials(PenBank(train_slice, 20, random), (), texts, marks)
+    chosen = mining.with_hard_negatives(materials, model, random, limit=3)
+    assert [int(hard.coverage.max()) for hard in chosen.hard] == [255, 200, 150]
+    assert not len(chosen.hard[0].doubtful)  # the other one of 255 may well be a symbol
+    assert chosen._replace(hard=()) == materials
     assert model.training
-
-
-def test_only_some_are_tried(materials: Materials, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mining, "_TRIED", 2)
-    seen = {
-        int(one.coverage.max())
-        for seed in range(20)
-        for one in mining.with_hard_negatives(
-            materials, InkDetector(), np.random.default_rng(seed)
-        ).hard
-    }
-    found = mining.with_hard_negatives(materials, InkDetector(), np.random.default_rng(0))
-    assert len(found.hard) == 2 and seen == {50, 150, 200, 255}
+    few = [mining.with_hard_negatives(materials, model, random, tried=2).hard for _ in range(20)]
+    assert all(len(hard) == 2 for hard in few)
+    assert {int(chosen.coverage.max()) for hard in few for chosen in hard} == {50, 150, 200, 255}
 
 
 def test_long_and_high_texts_are_cut_off() -> None:
-    long = Lettering(np.full((300, 2000), 255, np.uint8), 0.0, _PLAIN)
-    strip = mining._strip(long)
+    long = Lettering(np.full((300, 2000), 255, np.uint8), 0.0, PLAIN)
+    strip = mining.strip(long)
     assert strip.shape == (48, 160) and (strip < 50).all()

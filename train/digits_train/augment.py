@@ -43,8 +43,8 @@ class BatchRng:
         batch = torch.rand(self.batch, generator=self.generator, device=device) < share
         chosen = batch[self.rows]
         start = int(batch[: self.rows.start].sum())
-        own = slice(start, start + int(chosen.sum()))
-        return chosen, BatchRng(self.generator, int(batch.sum()), own)
+        rows = slice(start, start + int(chosen.sum()))
+        return chosen, BatchRng(self.generator, int(batch.sum()), rows)
 
 
 def augment(images: Tensor, params: Augmentation, rng: BatchRng) -> Tensor:
@@ -68,8 +68,8 @@ def augment(images: Tensor, params: Augmentation, rng: BatchRng) -> Tensor:
         (params.specks, _add_specks),
     ):
         if share:
-            chosen, own = rng.choose(share)
-            ink[chosen] = change(ink[chosen], own)
+            chosen, chosen_rng = rng.choose(share)
+            ink[chosen] = change(ink[chosen], chosen_rng)
     if params.noise:
         ink = ink + rng.normal(*ink.shape[1:]) * params.noise * rng.uniform(1, 1, 1).relu()
     return ink.clamp(0, 1) * 255
@@ -100,13 +100,9 @@ def _random_affine(params: Augmentation, rng: BatchRng) -> Tensor:
     shift = params.shift * _PIXEL
     x_shift, y_shift = shift * rng.uniform(), shift * rng.uniform()
     cos, sin = angle.cos(), angle.sin()
-    return torch.stack(
-        [
-            torch.stack([cos / x_scale, (shear * cos - sin) / x_scale, x_shift], dim=1),
-            torch.stack([sin / y_scale, (shear * sin + cos) / y_scale, y_shift], dim=1),
-        ],
-        dim=1,
-    )
+    first = torch.stack([cos / x_scale, (shear * cos - sin) / x_scale, x_shift], 1)
+    second = torch.stack([sin / y_scale, (shear * sin + cos) / y_scale, y_shift], 1)
+    return torch.stack([first, second], 1)
 
 
 def _vary_stroke_width(ink: Tensor, amount: Tensor) -> Tensor:

@@ -121,19 +121,19 @@ class Examples:
         """
         chosen = self.add_pool_samples(digits, rng)
         rows = dist.local_slice(len(chosen))
-        own = chosen[rows]
-        images, labels = self.images[own], self.labels[own]
+        indices = chosen[rows]
+        images, labels = self.images[indices], self.labels[indices]
         augmentation = recipe.augmentation_in(epoch)
         teacher = None
         if augmentation is not None:
             images = augment(images, augmentation, BatchRng(rng, len(chosen), rows))
         elif self.teacher_logits is not None:
-            teacher = self.teacher_logits[own]
+            teacher = self.teacher_logits[indices]
         outliers = (self.labels[chosen] == NONE).sum()
         weights = torch.where(
             labels == NONE, recipe.outlier_weight / outliers, 1 / (len(chosen) - outliers)
         )
-        return Batch(images, labels, weights, own < self.ends[0], teacher)
+        return Batch(images, labels, weights, indices < self.ends[0], teacher)
 
 
 def generate_pools(recipe: Recipe, digits: Split, seed: int) -> list[Pool]:

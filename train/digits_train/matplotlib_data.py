@@ -5,11 +5,19 @@ Without importing it, which takes 0.3 s. Raises ModuleNotFoundError if it is mis
 
 from collections.abc import Iterator
 from contextlib import ExitStack, chdir, contextmanager, suppress
+from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 
+from PIL import ImageFont
+
 _FOLDER = Path(str(distribution("matplotlib").locate_file("matplotlib/mpl-data")))
 FONTS = _FOLDER / "fonts" / "ttf"
+
+
+@cache
+def load_font(file: str, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(file, size)
 
 
 @contextmanager

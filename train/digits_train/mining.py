@@ -11,32 +11,33 @@ from PIL import Image
 
 from digits_train.camera.glyphs import EM
 from digits_train.camera.lettering import Lettering
-from digits_train.camera.marks import Random
 from digits_train.camera.window import Materials
 from digits_train.detection import cells
 from digits_train.matching import predict_maps
 from digits_train.models.network import BaseNetwork
+from digits_train.raster import Random
 
-_TRIED, _KEPT = 2_000, 200
 _HEIGHT = 20  # pixels of the letters
 _STRIP = 48, 160  # pixels that hold a word of that height; longer ones are cut off
 _PAPER, _INK = 230, 40  # grey values
 
 
-def with_hard_negatives(materials: Materials, model: BaseNetwork, random: Random) -> Materials:
+def with_hard_negatives(
+    materials: Materials, model: BaseNetwork, random: Random, tried: int = 2_000, limit: int = 200
+) -> Materials:
     """Try the network on some texts and marks; return materials with the most misleading ones."""
     texts = [text for hand in materials.texts for text in hand]
     texts += [Lettering(mark, 0.0, np.zeros((0, 4), np.float32)) for mark in materials.marks]
-    chosen = random.choice(len(texts), min(_TRIED, len(texts)), replace=False)
-    tried = [texts[place] for place in chosen]
-    scores = np.concatenate([_scores(tried[n : n + 100], model) for n in range(0, len(tried), 100)])
-    hardest = np.argsort(-scores, kind="stable")[:_KEPT]
-    return materials._replace(hard=[tried[place] for place in hardest])
+    indices = random.choice(len(texts), min(tried, len(texts)), replace=False)
+    chosen = [texts[index] for index in indices]
+    parts = [_scores(chosen[n : n + 100], model) for n in range(0, len(chosen), 100)]
+    hardest = np.argsort(-np.concatenate(parts), kind="stable")[:limit]
+    return materials._replace(hard=[chosen[index] for index in hardest])
 
 
 def _scores(texts: list[Lettering], model: BaseNetwork) -> NDArray[np.float32]:
     """The largest log odds of a symbol in each text, except where there may be one: float32 [n]."""
-    strips = np.stack([_strip(text) for text in texts])
+    strips = np.stack([strip(text) for text in texts])
     centres = predict_maps(model, torch.from_numpy(strips)[:, None]).centres[:, 0].numpy()
     for text, heatmap in zip(texts, centres, strict=True):
         for box in text.doubtful * (_HEIGHT / EM):
@@ -44,7 +45,7 @@ def _scores(texts: list[Lettering], model: BaseNetwork) -> NDArray[np.float32]:
     return np.asarray(centres.max((1, 2)), np.float32)
 
 
-def _strip(text: Lettering) -> NDArray[np.uint8]:
+def strip(text: Lettering) -> NDArray[np.uint8]:
     """A text on white paper, uint8 [height, width]."""
     page = np.full(_STRIP, _PAPER, np.float32)
     ink = Image.fromarray(text.coverage)

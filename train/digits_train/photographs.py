@@ -5,10 +5,9 @@ pixels, with thickened strokes, remains of lines, a neighbour's end, a cut edge,
 blocks. So some training pictures take that path: a digit is drawn on a sheet, `digits.vision`
 proposes what the digit may be, and proposals that overlap with it get its label.
 
-This camera is simple on purpose: another one, in the tests, measures.
+This camera is simple on purpose: another one, camera/single_digit.py, measures.
 """
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,9 +20,16 @@ from digits.vision.components import Box, Component, Mask
 from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import propose
 from digits.vision.ink import Ink
+from digits_train.raster import (
+    Bytes,
+    Coverage,
+    cropped,
+    ink_box,
+    jpeg,
+    log_uniform,
+    paste,
+)
 
-Picture = NDArray[np.uint8]
-Coverage = NDArray[np.float32]  # [height, width], 0 = paper, 1 = ink
 Floats = NDArray[np.float64]
 
 # A proposal is the digit if it has this share of the digit's ink, if the digit has this share of
@@ -37,7 +43,7 @@ _MAX_ASPECT, _MAX_ASPECT_BARE = 1.5, 3  # height by width, with and without line
 _CHUNK = 500  # frames at a time
 
 
-def generate(digits: Split, count: int, seed: int) -> tuple[Picture, Picture]:
+def generate(digits: Split, count: int, seed: int) -> tuple[Bytes, Bytes]:
     """Photograph random digits: frames, uint8 [count, 28, 28], and labels, uint8 [count].
 
     The same seed gives the same frames. A picture gives several frames, or none if the digit isn't
@@ -52,14 +58,14 @@ def generate(digits: Split, count: int, seed: int) -> tuple[Picture, Picture]:
         picture, ink = photograph(digits, index, rng, alone)
         min_share = _MIN_INK_SHARE if alone else _MIN_INK_SHARE_IN_COMPANY
         proposed = [hypothesis.component for hypothesis in propose(picture)]
-        shown = [component.ink for component in proposed if _matches(component, ink, min_share)]
+        shown = [component.ink for component in proposed if matches(component, ink, min_share)]
         chosen = rng.permutation(len(shown))[:_MAX_FRAMES]
-        inks += [shown[place] for place in chosen]
+        inks += [shown[index] for index in chosen]
         labels += [int(digits.labels[index])] * len(chosen)
     return _to_frames(inks[:count]), np.array(labels[:count], np.uint8)
 
 
-def generate_blank(count: int, seed: int | Sequence[int]) -> Picture:
+def generate_blank(count: int, seed: int | Sequence[int]) -> Bytes:
     """Photograph sheets without a digit, and frame what may be taken for one.
 
     Returns uint8 [count, 28, 28]: parts of printed lines and boxes from half of the sheets; grain,
@@ -80,23 +86,21 @@ def generate_blank(count: int, seed: int | Sequence[int]) -> Picture:
         picture = _expose(sheet, sheet if bare else printed, height, rng)
         steepest = _MAX_ASPECT_BARE if bare else _MAX_ASPECT
         proposed = (hypothesis.component for hypothesis in propose(picture))
-        inks += [one.ink for one in proposed if one.box.height < steepest * one.box.width]
+        inks += [part.ink for part in proposed if part.box.height < steepest * part.box.width]
     return _to_frames(inks[:count])
 
 
-def _to_frames(inks: list[Ink]) -> Picture:
+def _to_frames(inks: list[Ink]) -> Bytes:
     chunks = [to_mnist(inks[start : start + _CHUNK]) for start in range(0, len(inks), _CHUNK)]
     return np.concatenate(chunks)
 
 
 def _random_height(rng: Generator) -> float:
     """The height of a digit, in pixels."""
-    return float(np.exp(rng.uniform(np.log(7), np.log(100))))
+    return log_uniform(rng, 7, 100)
 
 
-def photograph(
-    digits: Split, index: int, rng: Generator, alone: bool = True
-) -> tuple[Picture, Mask]:
+def photograph(digits: Split, index: int, rng: Generator, alone: bool = True) -> tuple[Bytes, Mask]:
     """A grey picture of one digit, uint8 [height, width], and its ink, bool of the same shape.
 
     alone: False puts another digit beside it.
@@ -109,23 +113,22 @@ def photograph(
     left, top, right, bottom = np.round(room).astype(int).tolist()
     width, tall = digit.shape[1] + left + right, digit.shape[0] + top + bottom
     ink = np.zeros((tall, width), np.float32)
-    _paste(ink, digit, left, top)
+    paste(ink, digit, left, top)
     seen = ink > _STROKE_THRESHOLD
     box = _bounding_box(seen)
     if not alone:
-        other = _resize_digit(digits.images[rng.integers(len(digits))], height, rng)
+        neighbour = _resize_digit(digits.images[rng.integers(len(digits))], height, rng)
         gap = round(rng.uniform(0, 0.3) * height)
         before = rng.random() < 0.5
-        place = box.left - gap - other.shape[1] if before else box.right + gap
-        _paste(ink, other, place, top + round(rng.normal(0, 0.05) * height))
+        start = box.left - gap - neighbour.shape[1] if before else box.right + gap
+        paste(ink, neighbour, start, top + round(rng.normal(0, 0.05) * height))
     printed = _draw_lines(ink.shape, box, height, rng)
     return _expose(ink, printed, height, rng), seen
 
 
-def _resize_digit(digit: Picture, height: float, rng: Generator) -> Coverage:
+def _resize_digit(digit: Bytes, height: float, rng: Generator) -> Coverage:
     """Crop the digit and scale it to `height`, with the sharp edges of ink."""
-    rows, columns = np.flatnonzero(digit.any(1)), np.flatnonzero(digit.any(0))
-    cut = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32) / 255
+    cut = cropped(digit).astype(np.float32) / 255
     scale = height / max(cut.shape)
     size = max(2, round(cut.shape[1] * scale)), max(2, round(cut.shape[0] * scale))
     drawn = np.asarray(Image.fromarray(np.pad(cut, 1)).resize(size, Image.Resampling.BICUBIC))
@@ -134,15 +137,6 @@ def _resize_digit(digit: Picture, height: float, rng: Generator) -> Coverage:
     edge = min(edge, drawn.max() / 2)  # a hairline scaled down is pale all over
     coverage: Coverage = np.clip((drawn - edge) * sharpness + 0.5, 0, 1)
     return coverage
-
-
-def _paste(ink: Coverage, digit: Coverage, left: int, top: int) -> None:
-    """Draw the part of a digit that lies on the sheet."""
-    bottom, right = top + digit.shape[0], left + digit.shape[1]
-    if min(bottom, right) > 0:
-        part = ink[max(0, top) : bottom, max(0, left) : right]
-        cut = digit[max(0, -top) :, max(0, -left) :][: part.shape[0], : part.shape[1]]
-        np.maximum(part, cut, out=part)
 
 
 def _draw_lines(
@@ -170,13 +164,13 @@ def _draw_lines(
     return np.asarray(image, np.float32) / np.float32(255)
 
 
-def _expose(ink: Coverage, printed: Coverage, height: float, rng: Generator) -> Picture:
+def _expose(ink: Coverage, printed: Coverage, height: float, rng: Generator) -> Bytes:
     """Photograph the sheet: light, blur, grain, JPEG; sometimes light ink on dark."""
     contrast = rng.uniform(0.15, 0.9)
     lines = printed * rng.uniform(0.2, 1)
     dark = np.maximum(ink * rng.uniform(0.6, 1), lines) * contrast
     y, x = np.mgrid[-1 : 1 : ink.shape[0] * 1j, -1 : 1 : ink.shape[1] * 1j]
-    slope = rng.uniform(-1, 1, 2) * np.exp(rng.uniform(np.log(0.05), np.log(0.5)))
+    slope = rng.uniform(-1, 1, 2) * log_uniform(rng, 0.05, 0.5)
     light = 1 + slope[0] * x + slope[1] * y
     if rng.random() < 0.2:
         light = light * _shade(x, y, rng)
@@ -189,11 +183,8 @@ def _expose(ink: Coverage, printed: Coverage, height: float, rng: Generator) -> 
     grey = grey + rng.normal(0, rng.uniform(0, 0.06) * contrast * 255, ink.shape)
     pixels = np.clip(grey, 0, 255).astype(np.uint8)
     if rng.random() < 0.5:
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "JPEG", quality=int(rng.integers(20, 95)))
-        pixels = np.asarray(Image.open(file))
-    negative: Picture = 255 - pixels
-    return negative if rng.random() < 0.2 else pixels
+        pixels = jpeg(pixels, int(rng.integers(20, 95)))
+    return np.asarray(255 - pixels) if rng.random() < 0.2 else pixels
 
 
 def _shade(x: Floats, y: Floats, rng: Generator) -> Floats:
@@ -203,13 +194,13 @@ def _shade(x: Floats, y: Floats, rng: Generator) -> Floats:
     """
     middle, radius = rng.uniform(-3, 3, 2), rng.uniform(0.5, 3)
     inside = radius - np.hypot(x - middle[0], y - middle[1])
-    softness = np.exp(rng.uniform(np.log(0.02), np.log(0.5)))
+    softness = log_uniform(rng, 0.02, 0.5)
     covered = 1 / (1 + np.exp(np.clip(-inside / softness, -50, 50)))
     factor: Floats = 1 - rng.uniform(0.1, 0.6) * covered
     return factor
 
 
-def _matches(proposed: Component, digit: Mask, min_share: float) -> bool:
+def matches(proposed: Component, digit: Mask, min_share: float) -> bool:
     """Whether a proposal is the digit. digit: bool [height, width], its ink in the picture."""
     left, top, right, bottom = proposed.box
     inside = digit[top:bottom, left:right]
@@ -223,5 +214,5 @@ def _matches(proposed: Component, digit: Mask, min_share: float) -> bool:
 
 
 def _bounding_box(mask: Mask) -> Box:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    rows, columns = ink_box(mask)
+    return Box(columns.start, rows.start, columns.stop, rows.stop)

@@ -14,14 +14,15 @@ from torch.utils.data import DataLoader, Dataset
 from digits import system
 from digits.data import mnist
 from digits.data.mnist import Split
-from digits_train.camera import FITTED, exposure, fonts, page, window
+from digits_train.camera import FITTED, exposure, fonts, page
+from digits_train.camera.compose import compose
 from digits_train.camera.drawings import draw_marks
 from digits_train.camera.glyphs import PenBank, font_writers
 from digits_train.camera.lettering import library
-from digits_train.camera.marks import Random
 from digits_train.camera.window import Box, Materials, Window
-from digits_train.detection import TargetMaps, Targets, make_targets
+from digits_train.detection import Targets, make_targets
 from digits_train.matching import LabelledPage
+from digits_train.raster import Random
 
 SIDE = 192  # pixels of a window
 _BANK, _TEXTS = 16_000, 16_000  # glyphs and words to compose from; they take minutes to draw
@@ -41,7 +42,7 @@ class Example(NamedTuple):
     shown: Window
     hidden: NDArray[np.float32]
 
-    def targets(self) -> TargetMaps:
+    def targets(self) -> Targets:
         boxes = np.array(self.shown.boxes, np.float32).reshape(-1, 4)
         seen = np.array([self._is_seen(box) for box in self.shown.boxes], bool)
         return make_targets(
@@ -81,7 +82,7 @@ def make_examples(
             yield Example(exposure.texture(side, random), blank, blank.printed)
             made += 1
             continue
-        shown = window.compose(random, materials, side)
+        shown = compose(random, materials, side)
         height = shown.heights[0] if shown.heights else 30.0
         for _ in range(min(_PHOTOGRAPHS, count - made)):
             pixels, hidden = exposure.photograph(shown, height, random)
@@ -109,9 +110,7 @@ class Windows(Dataset[tuple[Tensor, Targets]]):
         examples = list(make_examples(self.materials, random, self.batch_size, self.side))
         pages = torch.from_numpy(np.stack([example.page for example in examples]))[:, None]
         maps = [example.targets() for example in examples]
-        return pages, Targets(
-            *(torch.from_numpy(np.stack(part)) for part in zip(*maps, strict=True))
-        )
+        return pages, Targets(*map(torch.stack, zip(*maps, strict=True)))
 
 
 def batches(windows: Windows, workers: int = 1) -> Iterator[tuple[Tensor, Targets]]:

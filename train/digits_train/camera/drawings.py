@@ -3,13 +3,12 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digits.data.mnist import Split
 from digits_train.camera import marks
 from digits_train.camera.glyphs import EM
-from digits_train.camera.marks import Coverage, Random
 from digits_train.outliers import drawings
+from digits_train.raster import Bytes, Coverage, Random, cropped
 
 _SHAPES = (
     *(drawings.scribble, drawings.hatching, drawings.crossed_out, drawings.polygon),
@@ -17,9 +16,9 @@ _SHAPES = (
 )
 
 
-def draw_marks(digits: Split, count: int, random: Random) -> list[NDArray[np.uint8]]:
+def draw_marks(digits: Split, count: int, random: Random) -> list[Bytes]:
     """Draw `count` marks, cropped to their ink, for digits EM pixels high."""
-    made = []
+    drawn = []
     for number in range(count):
         if number % 2:
             shape = _SHAPES[int(random.integers(len(_SHAPES)))]
@@ -27,24 +26,8 @@ def draw_marks(digits: Split, count: int, random: Random) -> list[NDArray[np.uin
         else:
             pen = random.uniform(0.04, 0.14) * EM
             coverage = _MARKS[int(random.integers(len(_MARKS)))](random, pen)
-        made.append((marks.cropped(coverage) * 255).astype(np.uint8))
-    return made
-
-
-def _tick(random: Random, pen: float) -> Coverage:
-    return marks.tick(random, random.uniform(0.5, 1.6) * EM, pen)
-
-
-def _arrow(random: Random, pen: float) -> Coverage:
-    return marks.arrow(random, random.uniform(0.5, 1.2) * EM, pen)
-
-
-def _underline(random: Random, pen: float) -> Coverage:
-    return marks.underline(random, random.uniform(2, 6) * EM, EM, pen)
-
-
-def _zigzag(random: Random, pen: float) -> Coverage:
-    return marks.scribble(random, random.uniform(1, 4) * EM, random.uniform(0.5, 1.2) * EM, pen)
+        drawn.append((cropped(coverage) * 255).astype(np.uint8))
+    return drawn
 
 
 def _curve(random: Random, pen: float) -> Coverage:
@@ -59,6 +42,13 @@ def _ring(random: Random, pen: float) -> Coverage:
     return marks.stroke([ring * EM], pen)
 
 
+def _zigzag(random: Random, pen: float) -> Coverage:
+    return marks.scribble(random, random.uniform(1, 4) * EM, random.uniform(0.5, 1.2) * EM, pen)
+
+
 _MARKS: tuple[Callable[[Random, float], Coverage], ...] = (
-    *(_tick, _arrow, _underline, _zigzag, _curve, _ring),
+    lambda random, pen: marks.tick(random, random.uniform(0.5, 1.6) * EM, pen),
+    lambda random, pen: marks.arrow(random, random.uniform(0.5, 1.2) * EM, pen),
+    lambda random, pen: marks.underline(random, random.uniform(2, 6) * EM, EM, pen),
+    *(_zigzag, _curve, _ring),
 )

@@ -1,6 +1,5 @@
 """How a window looks: paper, rules, light, lens and file turn ink into grey pixels."""
 
-import io
 from typing import NamedTuple
 
 import numpy as np
@@ -8,8 +7,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from digits_train.camera import scene
-from digits_train.camera.marks import Coverage, Random
+from digits_train.camera.strokes import grain
 from digits_train.camera.window import Window
+from digits_train.raster import Coverage, Random, jpeg, log_uniform
 
 Grey = NDArray[np.float32]  # [side, side], 0 = black, 255 = white
 
@@ -25,7 +25,7 @@ def photograph(window: Window, height: float, random: Random) -> Photograph:
     """Photograph, scan or draw a window. height: of its digits, in pixels."""
     ink = window.ink
     if random.random() < 0.12:
-        ink = scene.grain(ink, random, random.uniform(0.55, 0.95))
+        ink = grain(ink, random, random.uniform(0.55, 0.95))
     paper = random.uniform(120, 255)
     dark = max(0.0, paper - random.uniform(30, max(40, paper)))
     picture = _paper(ink.shape[0], paper, random)
@@ -40,9 +40,7 @@ def photograph(window: Window, height: float, random: Random) -> Photograph:
     picture = _lens(picture * light, height, contrast, random)
     pixels: NDArray[np.uint8] = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
     if random.random() < 0.35:
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "JPEG", quality=int(random.integers(25, 95)))
-        pixels = np.asarray(Image.open(file))
+        pixels = jpeg(pixels, int(random.integers(25, 95)))
     return Photograph(255 - pixels if random.random() < 0.25 else pixels, hidden)
 
 
@@ -53,7 +51,7 @@ def texture(side: int, random: Random) -> NDArray[np.uint8]:
     for _ in range(int(random.integers(0, 4))):
         picture += random.uniform(1, 30) * scene.clouds((side, side), random, random.uniform(1, 60))
     if random.random() < 0.4:
-        spacing = float(np.exp(random.uniform(np.log(3), np.log(80))))
+        spacing = log_uniform(random, 3, 80)
         lines = scene.rules(
             picture.shape,
             random,
@@ -73,7 +71,7 @@ def _paper(side: int, level: float, random: Random) -> Grey:
     """Even, mottled or grainy paper."""
     picture = np.full((side, side), level, np.float32)
     if random.random() < 0.3:
-        cell = float(np.exp(random.uniform(np.log(1), np.log(25))))
+        cell = log_uniform(random, 1, 25)
         picture += random.uniform(1, 10) * scene.clouds((side, side), random, cell)
     return picture
 
@@ -104,11 +102,11 @@ def _pattern(shape: tuple[int, int], height: float, random: Random) -> Coverage:
     rows, columns = (np.arange(side) / spacing + random.uniform(0, 1) for side in shape)
     maze = random.random() < 0.3
     share = 1.0 if maze else random.uniform(0.1, 0.5)
-    kept = random.uniform(0.3, 0.8) if maze else 1.0
-    levels = _sides(rows, columns, width / spacing, share, kept, random)
+    chance = random.uniform(0.3, 0.8) if maze else 1.0
+    levels = _sides(rows, columns, width / spacing, share, chance, random)
     if not maze and random.random() < 0.4:
         return levels
-    return np.maximum(levels, _sides(columns, rows, width / spacing, share, kept, random).T)
+    return np.maximum(levels, _sides(columns, rows, width / spacing, share, chance, random).T)
 
 
 def _sides(
@@ -116,19 +114,19 @@ def _sides(
     along: NDArray[np.float64],
     width: float,
     share: float,
-    kept: float,
+    chance: float,
     random: Random,
 ) -> Coverage:
     """One of the two directions of a grid: coverage [across, along].
 
-    Lengths are in squares. share: of a side that is drawn, around a node if it isn't all. kept: how
-    many sides are drawn.
+    Lengths are in squares. share: of a side that is drawn, around a node if it isn't all. chance:
+    that a side is drawn.
     """
     line, side = np.rint(across), np.floor(along + (0.5 if share < 1 else 0))
     pixel = across[1] - across[0]
     thick = np.clip((width / 2 + pixel / 2 - np.abs(across - line)) / pixel, 0, 1)
     long = np.abs(along - np.rint(along)) <= share / 2
-    drawn = random.random((int(line[-1]) + 1, int(side[-1]) + 1)) < kept
+    drawn = random.random((int(line[-1]) + 1, int(side[-1]) + 1)) < chance
     chosen = drawn[line.astype(int)[:, None], side.astype(int)]
     return np.asarray(thick[:, None] * long * chosen, np.float32)
 
@@ -140,11 +138,10 @@ def _edge(picture: Grey, random: Random) -> tuple[Grey, Coverage]:
     angle = random.integers(4) * np.pi / 2 + random.normal(0, 0.08)
     across = (x - side / 2) * np.cos(angle) + (y - side / 2) * np.sin(angle)
     beyond = np.clip(across - random.uniform(0.15, 0.5) * side, 0, 1)
-    other = random.uniform(0, 255) + random.uniform(0, 15) * scene.clouds(
-        (side, side), random, random.uniform(2, 40)
-    )
+    level, grain_level = random.uniform(0, 255), random.uniform(0, 15)
+    beneath = level + grain_level * scene.clouds((side, side), random, random.uniform(2, 40))
     shade = 1 - random.uniform(0, 0.5) * np.exp(-np.abs(across) / random.uniform(2, 15)) * beyond
-    edged: Grey = (picture + beyond * (other - picture)) * shade
+    edged: Grey = (picture + beyond * (beneath - picture)) * shade
     return edged, beyond
 
 

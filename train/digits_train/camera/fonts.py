@@ -13,13 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import ImageFont
-
 from digits.data import fetch
 from digits.errors import DataError
 from digits.files import write_bytes
 from digits.terminal import print_stderr, progress_bar
-from digits_train import matplotlib_data
+from digits_train.matplotlib_data import FONTS as MATPLOTLIB_FONTS
+from digits_train.matplotlib_data import load_font
 
 
 class Font(NamedTuple):
@@ -79,7 +78,7 @@ def printed(use: str = "training") -> list[Path]:
 def bundled(use: str = "training") -> list[Path]:
     """Those of the printed fonts that come with Matplotlib."""
     faces = _TRAINING_FACES if use == "training" else _HELD_BACK_FACES
-    return [matplotlib_data.FONTS / f"{face}.ttf" for face in faces]
+    return [MATPLOTLIB_FONTS / f"{face}.ttf" for face in faces]
 
 
 def files(fonts: Sequence[Font], folder: Path | None = None) -> list[Path]:
@@ -137,14 +136,7 @@ def has(file: Path, text: str) -> bool:
 
 @cache
 def _has(file: Path, character: str) -> bool:
-    face = _face(file)
+    face = load_font(str(file), 40)
     drawn, missing = face.getmask(character), face.getmask(_MISSING)
-    return drawn.getbbox() is not None and (drawn.size, bytes(drawn)) != (
-        missing.size,
-        bytes(missing),
-    )
-
-
-@cache
-def _face(file: Path) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(file), 40)
+    differs = (drawn.size, bytes(drawn)) != (missing.size, bytes(missing))
+    return drawn.getbbox() is not None and differs

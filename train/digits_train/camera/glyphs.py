@@ -6,17 +6,19 @@ a thousandth of drawing each stroke anew.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from digits.data.mnist import Split
-from digits_train.camera import fonts, marks, scene
+from digits_train.camera import fonts, marks
 from digits_train.camera.hand import is_legible
-from digits_train.camera.marks import Random
+from digits_train.camera.strokes import strokes
 from digits_train.handwriting.digits import draw_digit
+from digits_train.matplotlib_data import load_font
+from digits_train.raster import Random
 
 EM = 56  # pixels
 _DRAWN = 0.4  # share of the pen's digits that are drawn, for the world's hands; the rest is MNIST's
@@ -35,39 +37,31 @@ class Glyph(NamedTuple):
     below: float = 0.0
 
 
-class Writer:
-    """One hand: writes each character in a few variants."""
+class Writer(Protocol):
+    """One hand: writes each character in a few variants. pen: its strokes' width, in pixels."""
+
+    pen: float
 
     def glyph(self, character: str, random: Random) -> Glyph | None:
         """A digit, "-", "." or ","; another character, if the hand has it."""
-        raise NotImplementedError
-
-    def pen(self) -> float:
-        """The width of its strokes, in pixels."""
-        raise NotImplementedError
 
 
-class FontWriter(Writer):
+class FontWriter:
     """Writes as a handwriting font does, but no symbol twice alike."""
 
     def __init__(self, file: Path, random: Random) -> None:
-        self.file = file
         self._glyphs: dict[str, list[Glyph]] = {}
         size = _size_for(file)
         for character in "0123456789-.,":
             if fonts.has(file, character):
                 drawn = [_vary(file, character, size, random) for _ in range(_VARIANTS)]
                 self._glyphs[character] = [glyph for glyph in drawn if glyph is not None]
-        self._pen = float(
-            np.median([stroke_width(g.coverage) for d in "0123456789" for g in self._glyphs[d]])
-        )
+        digits = [glyph for digit in "0123456789" for glyph in self._glyphs[digit]]
+        self.pen = float(np.median([stroke_width(glyph.coverage) for glyph in digits]))
 
     def glyph(self, character: str, random: Random) -> Glyph | None:
         variants = self._glyphs.get(character)
         return variants[int(random.integers(len(variants)))] if variants else None
-
-    def pen(self) -> float:
-        return self._pen
 
 
 class PenBank:
@@ -77,8 +71,8 @@ class PenBank:
         drawn = [_draw(digits, random) for _ in range(count)]
         widths = np.array([stroke_width(glyph) for _, glyph in drawn])
         order = np.argsort(widths)
-        self.glyphs = [drawn[place][1] for place in order]
-        self.labels = np.array([drawn[place][0] for place in order])
+        self.glyphs = [drawn[index][1] for index in order]
+        self.labels = np.array([drawn[index][0] for index in order])
         self.widths = widths[order]
 
     def writer(self, random: Random) -> "PenWriter":
@@ -87,26 +81,21 @@ class PenBank:
         return PenWriter(self, start)
 
 
-class PenWriter(Writer):
+class PenWriter:
     """Writes with one pen; the digits are by several people."""
 
     def __init__(self, bank: PenBank, start: int) -> None:
-        self._bank, self._start = bank, start
+        self._bank = bank
         part = slice(start, start + _NEIGHBOURS)
         labels = bank.labels[part]
         self._by_digit = [start + np.flatnonzero(labels == digit) for digit in range(10)]
-        self._pen = float(np.median(bank.widths[part]))
+        self.pen = float(np.median(bank.widths[part]))
 
     def glyph(self, character: str, random: Random) -> Glyph | None:
         if character.isdecimal():
-            places = self._by_digit[int(character)]
-            return Glyph(self._bank.glyphs[int(random.choice(places))]) if len(places) else None
-        if character in _SIGNS:
-            return _SIGNS[character](random, self._pen)
-        return None
-
-    def pen(self) -> float:
-        return self._pen
+            indices = self._by_digit[int(character)]
+            return Glyph(self._bank.glyphs[int(random.choice(indices))]) if len(indices) else None
+        return _SIGNS[character](random, self.pen) if character in _SIGNS else None
 
 
 def stroke_width(coverage: NDArray[np.uint8]) -> float:
@@ -127,15 +116,12 @@ def bare_one(random: Random, pen: float) -> Glyph:
 def with_tail(glyph: Glyph, digit: int, random: Random) -> Glyph:
     """Lengthen the stem of a 4, 7 or 9 below the line, or of a 6 above."""
     coverage = glyph.coverage
-    cut = int(
-        len(coverage) * (random.uniform(0.3, 0.5) if digit == 6 else random.uniform(0.45, 0.65))
-    )
-    upper, lower = coverage[:cut], coverage[cut:]
+    share = random.uniform(0.3, 0.5) if digit == 6 else random.uniform(0.45, 0.65)
+    upper, lower = np.split(coverage, [int(len(coverage) * share)])
     stem = upper if digit == 6 else lower
     extra = round(len(stem) * random.uniform(0.2, 1.6))
-    long = np.asarray(
-        Image.fromarray(stem).resize((stem.shape[1], len(stem) + extra), Image.Resampling.BILINEAR)
-    )
+    size = (stem.shape[1], len(stem) + extra)
+    long = np.asarray(Image.fromarray(stem).resize(size, Image.Resampling.BILINEAR))
     if digit == 6:
         return Glyph(np.concatenate([long, lower]), glyph.below)
     return Glyph(np.concatenate([upper, long]), glyph.below + extra * random.uniform(0.5, 1))
@@ -185,7 +171,7 @@ def _draw(digits: Split, random: Random) -> tuple[int, NDArray[np.uint8]]:
         index = int(random.integers(len(digits)))
         label, image = int(digits.labels[index]), digits.images[index]
         pen = float(0.03 + 0.18 * random.beta(1.1, 2))
-        coverage = scene.strokes(image, EM, pen, random)
+        coverage = strokes(image, EM, pen, random)
         if is_legible(image, label, coverage, pen):
             return label, (coverage * 255).clip(0, 255).astype(np.uint8)
 
@@ -199,7 +185,7 @@ def _to_em(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _size_for(file: Path) -> int:
     """The size at which the font's digits are EM pixels high."""
-    face = marks.font(str(file), 100)
+    face = load_font(str(file), 100)
     heights = [face.getbbox(digit)[3] - face.getbbox(digit)[1] for digit in "0123456789"]
     return max(8, round(100 * EM / max(float(np.median(heights)), 1)))
 
@@ -214,8 +200,8 @@ def _vary(file: Path, character: str, size: int, random: Random) -> Glyph | None
     image = Image.fromarray((coverage * 255).astype(np.uint8))
     if min(image.size) > 12 and random.random() < 0.5:
         thicker = random.random() < 0.6
-        other = image.filter(ImageFilter.MaxFilter(3) if thicker else ImageFilter.MinFilter(3))
-        image = Image.blend(image, other, random.uniform(0.3, 1 if thicker else 0.6))
+        filtered = image.filter(ImageFilter.MaxFilter(3) if thicker else ImageFilter.MinFilter(3))
+        image = Image.blend(image, filtered, random.uniform(0.3, 1 if thicker else 0.6))
     return Glyph(np.asarray(image), float(coverage.shape[0] - above))
 
 

@@ -3,17 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
 from digits.data.mnist import Split
-from digits_train.camera.marks import Coverage, Random
-from digits_train.camera.scene import grain, strokes
+from digits_train.camera.strokes import grain, strokes
+from digits_train.raster import Bytes, Coverage, Random, cropped, ink_box
 
-PEN, OTHER, PRINT = range(
-    3
-)  # layers of ink: the digits' pen, another pen or font, the printed form
+PEN, OTHER, PRINT = 0, 1, 2  # layers of ink: the digits' pen, another one or a font, the form
 _INKED = 0.3  # of a pixel and more is stroke
 _LOST = 0.19  # of the height: ink this far from the middle of a stroke was lost
 _TRIES = 20
@@ -112,7 +109,7 @@ def digit(split: Split, random: Random, hand: Hand) -> tuple[Coverage, int]:
     return coverage, int(split.labels[index])
 
 
-def is_legible(image: NDArray[np.uint8], label: int, coverage: Coverage, pen: float) -> bool:
+def is_legible(image: Bytes, label: int, coverage: Coverage, pen: float) -> bool:
     """Whether a digit, uint8 [28, 28], is still legible when drawn with another pen.
 
     Thick strokes fill loops and hide short bars.
@@ -123,8 +120,7 @@ def is_legible(image: NDArray[np.uint8], label: int, coverage: Coverage, pen: fl
         loops = int((np.bincount(paper.ravel())[1:] >= 6).sum()) - 1
         if loops < (2 if label == 8 else 1):
             return False
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    cut = cropped(ink)
     if label == 9:  # closed or open, its upper half must have a hollow
         upper = np.pad(cut[: len(cut) // 2], ((0, 0), (1, 0))).astype(int)
         if np.diff(upper).clip(0).sum(1).max() < 2:
@@ -134,15 +130,13 @@ def is_legible(image: NDArray[np.uint8], label: int, coverage: Coverage, pen: fl
     return bool((away[cut] > (_LOST - pen / 2) * len(cut)).mean() < 0.01)
 
 
-def _shrunk(image: NDArray[np.uint8]) -> float:
+def _shrunk(image: Bytes) -> float:
     """The factor by which a digit that is wider than high is written smaller."""
-    rows, columns = np.flatnonzero(image.max(1) > 100), np.flatnonzero(image.max(0) > 100)
-    if not len(rows):
-        return 1.0
-    return float(min(1.0, 0.95 * (np.ptp(rows) + 1) / (np.ptp(columns) + 1)))
+    rows, columns = ink_box(image > 100)
+    return float(min(1.0, 0.95 * (rows.stop - rows.start) / (columns.stop - columns.start)))
 
 
-def _leaning(image: NDArray[np.uint8], slant: float) -> NDArray[np.uint8]:
+def _leaning(image: Bytes, slant: float) -> Bytes:
     """Slant a digit, uint8 [28, 28], less if it would leave the frame."""
     room = min(image[:, :4].max(), image[:, -4:].max())
     slant = float(np.clip(slant, -0.35, 0.35)) * (0.5 if room else 1)
@@ -177,18 +171,18 @@ def number(
     """
     written: list[Glyph] = []
     starts = set(np.cumsum(groups).tolist())
-    for place in range(sum(groups)):
+    for index in range(sum(groups)):
         coverage, label = digit(split, random, hand)
         down = round(random.normal(0, hand.jitter) * hand.height)
         glyph = Glyph(coverage, 0, down - coverage.shape[0], label)
         if pitch is not None:
             off = 0.06 * random.normal() - coverage.shape[1] / hand.height / 2
-            glyph = glyph.moved(((place + 0.5) * pitch + off) * hand.height, 0)
+            glyph = glyph.moved(((index + 0.5) * pitch + off) * hand.height, 0)
         elif written:
             gap = random.uniform(*hand.gaps)
-            if place in starts:
+            if index in starts:
                 gap += group_gap * random.uniform(0.9, 1.1)
-            touches = place not in starts and random.random() < hand.touch
+            touches = index not in starts and random.random() < hand.touch
             glyph = glyph.moved(_follows(written[-1], glyph, hand, gap, touches), 0)
         written.append(glyph)
     return written
@@ -196,7 +190,7 @@ def number(
 
 def _follows(before: Glyph, glyph: Glyph, hand: Hand, gap: float, touches: bool) -> int:
     """Where a digit starts to keep this gap, in heights, or to just touch."""
-    nearest, height = _contact(before, glyph), hand.height
+    nearest, height = contact(before, glyph), hand.height
     if touches:
         overlap = max(1, round((hand.pen or 0.1) * height * 0.5))
         return max(nearest - overlap, before.right - round(0.4 * height))
@@ -204,13 +198,15 @@ def _follows(before: Glyph, glyph: Glyph, hand: Hand, gap: float, touches: bool)
     return max(before.right + round((gap - 0.12) * height), nearest + round(_APART * height))
 
 
-def _contact(before: Glyph, glyph: Glyph) -> int:
+def contact(before: Glyph, glyph: Glyph) -> int:
     """The leftmost position at which a glyph's ink just meets that of the glyph before it."""
     first, last = max(before.top, glyph.top), min(before.bottom, glyph.bottom)
-    one = before.coverage[first - before.top : last - before.top] > _INKED
-    other = glyph.coverage[first - glyph.top : last - glyph.top] > _INKED
-    both = one.any(1) & other.any(1)
+    if first >= last:
+        return before.right
+    left = before.coverage[first - before.top : last - before.top] > _INKED
+    right = glyph.coverage[first - glyph.top : last - glyph.top] > _INKED
+    both = left.any(1) & right.any(1)
     if not both.any():
         return before.right
-    ends = before.left + one.shape[1] - one[:, ::-1].argmax(1)
-    return int((ends - other.argmax(1))[both].max())
+    ends = before.left + left.shape[1] - left[:, ::-1].argmax(1)
+    return int((ends - right.argmax(1))[both].max())

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
 from digits.data.mnist import Split
 from digits_train.camera import marks
 from digits_train.camera.hand import OTHER, PEN, PRINT, Glyph, Hand, number
-from digits_train.camera.marks import Coverage, Random
 from digits_train.camera.plan import COLUMN, Plan
+from digits_train.raster import Random
 
 
 @dataclass
@@ -25,6 +26,10 @@ class Sheet:
     spacing: float = 0.0
     squared: bool = False
 
+    @property
+    def digits(self) -> list[Glyph]:
+        return [glyph for glyph in self.glyphs if glyph.digit >= 0]
+
     def is_free(self, glyph: Glyph, around: float = 0.06) -> bool:
         """Whether a glyph keeps this distance, in heights, from everything written."""
         far = around * self.height
@@ -37,19 +42,22 @@ class Sheet:
             if other.layer != PRINT
         )
 
-    def add(self, glyph: Glyph) -> bool:
-        """Add a glyph if there is room for it; return whether there was."""
-        free = self.is_free(glyph)
-        if free:
+    def add(self, glyph: Glyph) -> None:
+        """Add a glyph if there is room for it."""
+        if self.is_free(glyph):
             self.glyphs.append(glyph)
-        return free
 
 
 def sheet(split: Split, random: Random, plan: Plan, hand: Hand, fonts: Sequence[str]) -> Sheet:
     """Write the planned page in this handwriting, with its printed form."""
     hand = hand._replace(gaps=(hand.gaps[0] + plan.digit_gap, hand.gaps[1] + plan.digit_gap))
     result = Sheet(hand.height)
-    pitch = _rule(result, random, plan, hand)
+    pitch = plan.pitch * hand.height
+    if plan.paper == "ruled":
+        every = 1 if pitch < 2 * hand.height or random.random() < 0.4 else 2
+        result.spacing = pitch / every
+    elif plan.paper == "squared":
+        result.spacing, result.squared = random.uniform(0.45, 1.3) * hand.height, True
     box = random.uniform(1.25, 1.6) if plan.form == "boxes" else None
     written = [
         [number(split, random, hand, cell, plan.group_gap, box) for cell in line]
@@ -83,31 +91,20 @@ def sheet(split: Split, random: Random, plan: Plan, hand: Hand, fonts: Sequence[
     return result
 
 
-def _rule(result: Sheet, random: Random, plan: Plan, hand: Hand) -> float:
-    """Set the paper's ruled lines; return the pixels between lines of writing."""
-    pitch = plan.pitch * hand.height
-    if plan.paper == "ruled":
-        every = 1 if pitch < 2 * hand.height or random.random() < 0.4 else 2
-        result.spacing = pitch / every
-    elif plan.paper == "squared":
-        result.spacing, result.squared = random.uniform(0.45, 1.3) * hand.height, True
-    return pitch
-
-
-def _frame(width: float, height: float, thick: int) -> Coverage:
-    """The outline of a box: float32 [height, width]."""
+def _frame(left: float, top: float, width: float, height: float, thick: int) -> Glyph:
+    """The printed outline of a box."""
     outline = np.ones((round(height), round(width)), np.float32)
     outline[thick:-thick, thick:-thick] = 0
-    return outline
+    return Glyph(outline, round(left), round(top), layer=PRINT)
 
 
 def _form_boxes(result: Sheet, cell: list[Glyph], pitch: float, y: float, left: float) -> None:
     """Add one box for each digit, without gaps between them."""
     side, thick = pitch * result.height, max(1, round(result.height * 0.03))
-    top = round(y - result.height / 2 - side * 0.5)
-    for place in range(len(cell)):
-        outline = _frame(side + thick, side * 1.05, thick)
-        result.glyphs.append(Glyph(outline, round(left + place * side), top, layer=PRINT))
+    top = y - result.height / 2 - side * 0.5
+    for index in range(len(cell)):
+        frame = _frame(left + index * side, top, side + thick, side * 1.05, thick)
+        result.glyphs.append(frame)
 
 
 def _print_form(
@@ -121,13 +118,12 @@ def _print_form(
     """Add frames around numbers, or the lines of a table or an account book."""
     height, thick = result.height, max(1, round(result.height * random.uniform(0.02, 0.05)))
     if plan.form == "frames":
-        digits = [g for g in result.glyphs if g.digit >= 0]
         pad = random.uniform(0.12, 0.5) * height
-        left, right = min(g.left for g in digits) - pad, max(g.right for g in digits) + pad
+        left = min(g.left for g in result.digits) - pad
+        right = max(g.right for g in result.digits) + pad
         for row in range(len(plan.lines)):
             top, bottom = (row + 1) * pitch - 1.2 * height, (row + 1) * pitch + 0.35 * height
-            outline = _frame(right - left, bottom - top, thick)
-            result.glyphs.append(Glyph(outline, round(left), round(top), layer=PRINT))
+            result.glyphs.append(_frame(left, top, right - left, bottom - top, thick))
     if plan.form not in ("table", "account"):
         return
     ends = [s + w for s, w in zip(starts, widths, strict=True)]
@@ -136,13 +132,13 @@ def _print_form(
     above, below = 0.25 * pitch - 0.1 * height, len(plan.lines) * pitch + 0.3 * height
     if plan.form == "account":
         above, below = above - 9 * pitch, below + 9 * pitch
+    upright = np.ones((round(below - above), thick), np.float32)
     for x in (left, *middles, right):
-        line = np.ones((round(below - above), thick), np.float32)
-        result.glyphs.append(Glyph(line, round(x), round(above), layer=PRINT))
+        result.glyphs.append(Glyph(upright, round(x), round(above), layer=PRINT))
+    level = np.ones((thick, round(right - left) + thick), np.float32)
     for row in range(len(plan.lines) + 1) if plan.form == "table" else ():
-        line = np.ones((thick, round(right - left) + thick), np.float32)
         y = round(row * pitch + 0.3 * height)
-        result.glyphs.append(Glyph(line, round(left), y, layer=PRINT))
+        result.glyphs.append(Glyph(level, round(left), y, layer=PRINT))
 
 
 def _annotate(
@@ -155,12 +151,11 @@ def _annotate(
 ) -> None:
     """Add words, signs, arrows, ticks and scribbles where there is room."""
     writer = Writer(result, random, hand, fonts)
-    rows = [row for row, line in enumerate(plan.lines) if any(line)]
     labelled, signed = random.random() < 0.4, random.random() < 0.5
-    for row in range(len(plan.lines)):
+    for row, line in enumerate(plan.lines):
         y = (row + 1) * pitch
-        inside = [g for g in result.glyphs if g.digit >= 0 and abs(g.bottom - y) < 0.45 * pitch]
-        if row not in rows or not inside:
+        inside = [g for g in result.digits if abs(g.bottom - y) < 0.45 * pitch]
+        if not any(line) or not inside:
             writer.words_line(y)
             continue
         inside.sort(key=lambda g: g.left)
@@ -218,13 +213,11 @@ class Writer:
         if not any(len(cell) > 1 for line in plan.lines for cell in line):
             return
         text = str(self.random.choice(marks.BETWEEN, p=[0.35, 0.3, 0.2, 0.05, 0.05, 0.05]))
-        for one, other in zip(inside, inside[1:], strict=False):
-            gap = other.left - one.right
-            if not 0.45 * self.height < gap < 2 * self.height:
-                continue
-            glyph = self.lettering(text, 0.8, 0, one.bottom)
-            middle = (one.right + other.left - glyph.right) / 2
-            self.sheet.add(glyph.moved(middle, 0))
+        for before, after in pairwise(inside):
+            if 0.45 * self.height < after.left - before.right < 2 * self.height:
+                glyph = self.lettering(text, 0.8, 0, before.bottom)
+                middle = (before.right + after.left - glyph.right) / 2
+                self.sheet.add(glyph.moved(middle, 0))
 
     def drawing(self, inside: list[Glyph], y: float) -> None:
         """Add an underline below the numbers, or an arrow, tick or scribble after them."""
@@ -241,9 +234,8 @@ class Writer:
             word = self.lettering(marks.word(random), 0.8, last.right + 4 * height, y)
             if self.sheet.is_free(word):
                 over = marks.scribble(random, word.coverage.shape[1], 0.6 * height, self.pen)
-                self.sheet.glyphs.append(word)
                 top = (word.top + word.bottom - over.shape[0]) // 2
-                self.sheet.glyphs.append(Glyph(over, word.left, top, layer=self.layer))
+                self.sheet.glyphs += [word, Glyph(over, word.left, top, layer=self.layer)]
             return
         if kind == "arrow":
             drawn = marks.arrow(random, random.uniform(0.7, 1.2) * height, self.pen)
@@ -251,5 +243,5 @@ class Writer:
             drawn = marks.tick(random, random.uniform(0.7, 1.3) * height, self.pen)
         else:
             drawn = marks.scribble(random, random.uniform(1.2, 4) * height, height, self.pen)
-        top = y - height / 2 - drawn.shape[0] / 2
-        self.sheet.add(Glyph(drawn, round(last.right + gap), round(top), layer=self.layer))
+        y -= height / 2 + drawn.shape[0] / 2
+        self.sheet.add(Glyph(drawn, round(last.right + gap), round(y), layer=self.layer))

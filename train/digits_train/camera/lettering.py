@@ -12,8 +12,9 @@ from PIL import Image
 
 from digits_train.camera import fonts, marks
 from digits_train.camera.glyphs import EM
-from digits_train.camera.marks import Random
 from digits_train.handwriting.letters import draw_letter
+from digits_train.matplotlib_data import load_font
+from digits_train.raster import Random
 
 SIGNS = "$€£%&#@/()=+:;?*~<>[]{}!'\"°|_"
 _AMBIGUOUS = "OoQDlIi|!"  # a 0 or a 1 to anyone who doesn't see the word
@@ -86,7 +87,7 @@ def _place(
     text: str, position: int, file: Path, size: int, shape: tuple[int, ...], above: int
 ) -> tuple[float, float, float, float]:
     """The box of one of the text's letters, roughly, in the coverage."""
-    face = marks.font(str(file), size)
+    face = load_font(str(file), size)
     first = face.getbbox(text)[0]
     left, top, right, bottom = face.getbbox(text[position])
     across = face.getlength(text[:position]) - first
@@ -97,7 +98,7 @@ def _place(
 @cache
 def _capital_size(file: Path) -> int:
     """The size at which the font's capitals are EM pixels high."""
-    left, top, right, bottom = marks.font(str(file), 100).getbbox("H")
+    left, top, right, bottom = load_font(str(file), 100).getbbox("H")
     return max(8, round(100 * EM / max(bottom - top, 1)))
 
 

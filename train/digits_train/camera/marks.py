@@ -1,16 +1,13 @@
 """Everything on a page but digits: words, signs, arrows, ticks and scribbles."""
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from digits_train.matplotlib_data import FONTS
-
-Coverage = NDArray[np.float32]  # [height, width], 0 = paper, 1 = ink
-Random = np.random.Generator
+from digits_train.matplotlib_data import FONTS, load_font
+from digits_train.raster import Bytes, Coverage, Random, cropped
 
 DEJAVU = tuple(
     str(FONTS / f"DejaVu{face}.ttf")
@@ -30,11 +27,6 @@ _SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qui ra so tu va wen xa yo zi s
 BEFORE = ("$", "€", "£", "#", "+", "No.", "Nr.", "A)", "a)", "x =", "=", "-", "*", "R", "K")
 AFTER = ("€", "$", "%", "kg", "cm", "m", "mm", "km", "ml", "h", "min", "pcs", ",-", "=")
 BETWEEN = (".", ",", "-", ":", "+", "x")
-
-
-@cache
-def font(file: str, size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(file, size)
 
 
 def word(random: Random) -> str:
@@ -59,7 +51,9 @@ def lettering(
     height: of the capitals, in pixels. wobble: displacement of the strokes, as a share of it, 0 to
     0.1.
     """
-    face = font(file, max(8, round(2 * height / 0.72)))  # twice the size, to be bent and reduced
+    face = load_font(
+        file, max(8, round(2 * height / 0.72))
+    )  # twice the size, to be bent and reduced
     left, top, right, bottom = (int(side) for side in face.getbbox(text))
     margin = 4 + round(9 * wobble * height)
     size = (right - left + 2 * margin, bottom - top + 2 * margin)
@@ -74,7 +68,7 @@ def lettering(
     return cropped(coverage), above
 
 
-def _bent(drawn: NDArray[np.uint8], random: Random, far: float, period: float) -> NDArray[np.uint8]:
+def _bent(drawn: Bytes, random: Random, far: float, period: float) -> Bytes:
     """Shift all rows and columns smoothly by up to about `far` pixels."""
     height, width = drawn.shape
     down = _wave(random, width, period) * far
@@ -87,17 +81,8 @@ def _bent(drawn: NDArray[np.uint8], random: Random, far: float, period: float) -
 def _wave(random: Random, length: int, period: float) -> NDArray[np.float64]:
     """A smooth random curve, float64 [length], mostly within -1 to 1."""
     knots = max(2, round(length / period) + 2)
-    return np.interp(
-        np.linspace(0, knots - 1, length), np.arange(knots), random.normal(0, 0.5, knots)
-    )
-
-
-def cropped(coverage: Coverage) -> Coverage:
-    """Crop to the ink."""
-    rows, columns = np.flatnonzero(coverage.any(1)), np.flatnonzero(coverage.any(0))
-    if not len(rows):
-        return coverage[:1, :1]
-    return coverage[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    heights = random.normal(0, 0.5, knots)
+    return np.interp(np.linspace(0, knots - 1, length), np.arange(knots), heights)
 
 
 def stroke(lines: Sequence[NDArray[np.float64]], width: float) -> Coverage:
@@ -139,11 +124,10 @@ def underline(random: Random, length: float, height: float, pen: float) -> Cover
     count = 2 if random.random() < 0.25 else 1
     x = np.linspace(0, length, 12)
     lines = []
-    for place in range(count):
-        bend = _wave(random, 12, 4) * 0.05 * height + random.normal(0, 0.01) * x
-        lines.append(
-            np.stack([x + random.normal(0, 0.05) * height, bend + place * 0.2 * height], 1)
-        )
+    for line in range(count):
+        y = _wave(random, 12, 4) * 0.05 * height + random.normal(0, 0.01) * x
+        y = y + line * 0.2 * height
+        lines.append(np.stack([x + random.normal(0, 0.05) * height, y], 1))
     return stroke(lines, pen)
 
 

@@ -1,6 +1,6 @@
 """Random numbers, as people write them: what a line of a page says."""
 
-from digits_train.camera.marks import Random
+from digits_train.raster import Random
 
 # Written between the parts of dates, times, fractions and sums.
 _SEPARATORS = ("-", "-", "/", ":", ".", "+", "=", "x")

@@ -10,9 +10,10 @@ from digits.data.mnist import Split
 from digits_train.camera import layout, marks
 from digits_train.camera.hand import PEN, Glyph, some_hand
 from digits_train.camera.layout import Sheet
-from digits_train.camera.marks import DEJAVU, Random
-from digits_train.camera.photograph import INKED, LONGEST, photographed, some_canvas, some_look
-from digits_train.camera.plan import Plan, some_plan
+from digits_train.camera.marks import DEJAVU
+from digits_train.camera.photograph import INKED, LONGEST, photographed, some_look
+from digits_train.camera.plan import some_plan
+from digits_train.raster import Bytes, Random
 
 _LOWEST, _HIGHEST = 16, 110  # pixels of a digit's usual height
 
@@ -26,16 +27,14 @@ class Page(NamedTuple):
     int64 [n, 4], left, top, right, bottom of the digits' labels.
     """
 
-    image: NDArray[np.uint8]
+    image: Bytes
     text: str
     labels: NDArray[np.int16]
-    classes: NDArray[np.uint8]
+    classes: Bytes
     boxes: NDArray[np.int64]
 
 
-def page(
-    split: Split, random: np.random.Generator, fonts: Sequence[str] = DEJAVU, digits: bool = True
-) -> Page:
+def page(split: Split, random: Random, fonts: Sequence[str] = DEJAVU, digits: bool = True) -> Page:
     """A photographed page of numbers, as one person writes them.
 
     split: whose digits. fonts: files, for the words beside the numbers. digits: without them it
@@ -58,34 +57,13 @@ def page(
         written = layout.sheet(split, random, plan, hand, fonts)
         shown = photographed(written, look, random)
         if shown is not None and _whole(written, shown[1]):
-            break
-    return _known(written, *shown)
+            image, labels = shown
+            classes = np.array([glyph.digit for glyph in written.digits], np.uint8)
+            boxes = _boxes(labels, len(classes))
+            return Page(image, "\n".join(written.text), labels, classes, boxes)
 
 
-def drawing(split: Split, random: np.random.Generator) -> Page:
-    """A number drawn with a mouse or a finger, one to six digits in two colours on a canvas."""
-    while True:
-        height = float(np.exp(random.uniform(np.log(40), np.log(250))))
-        hand = some_hand(random, height)._replace(broken=0.0, keep=1.0, pressure=0.0)
-        plan = Plan([[(int(random.integers(1, 7)),)]], digit_gap=max(0.0, random.normal(0, 0.3)))
-        written = layout.sheet(split, random, plan, hand, ())
-        shown = photographed(written, some_canvas(random), random)
-        if shown is not None and _whole(written, shown[1]):
-            return _known(written, *shown)
-
-
-def _known(written: Sheet, image: NDArray[np.uint8], labels: NDArray[np.int16]) -> Page:
-    classes = [glyph.digit for glyph in written.glyphs if glyph.digit >= 0]
-    return Page(
-        image,
-        "\n".join(written.text),
-        labels,
-        np.array(classes, np.uint8),
-        _boxes(labels, len(classes)),
-    )
-
-
-def text_page(random: np.random.Generator, fonts: Sequence[str] = DEJAVU) -> NDArray[np.uint8]:
+def text_page(random: Random, fonts: Sequence[str] = DEJAVU) -> Bytes:
     """A photographed page of printed or typed text without a digit: uint8 [height, width, 3]."""
     while True:
         height = float(random.uniform(9, 40))
@@ -119,9 +97,8 @@ def _type(
 
 def _whole(written: Sheet, labels: NDArray[np.int16]) -> bool:
     """Whether the picture shows enough of each digit."""
-    digits = [glyph for glyph in written.glyphs if glyph.digit >= 0]
-    seen = np.bincount(labels.ravel(), minlength=len(digits) + 1)[1:]
-    inked = np.array([np.count_nonzero(g.coverage > INKED) for g in digits])
+    seen = np.bincount(labels.ravel(), minlength=len(written.digits) + 1)[1:]
+    inked = np.array([np.count_nonzero(glyph.coverage > INKED) for glyph in written.digits])
     return bool((seen > 0.3 * inked).all() and (seen > 6).all())
 
 

@@ -9,22 +9,25 @@ from PIL import Image
 from digits_train.camera import scene
 from digits_train.camera.hand import OTHER, PEN, PRINT, Hand
 from digits_train.camera.layout import Sheet
-from digits_train.camera.marks import Coverage, Random
+from digits_train.raster import Bytes, Coverage, Random, ink_box, overlap
 
 LONGEST = 1900  # pixels of a picture's longer side
 INKED = 0.4  # the least coverage of a pixel that belongs to a digit
 
+# RGB, 0 to 255
 _PENS = ((22, 22, 26), (38, 40, 48), (30, 48, 140), (24, 60, 160), (20, 30, 90), (60, 40, 110))
 _RARE_PENS = ((170, 30, 40), (20, 100, 60), (110, 60, 40))
 _PENCIL = (88, 88, 94)
 _PRINTS = ((120, 130, 150), (150, 190, 215), (150, 150, 150), (225, 150, 150), (70, 70, 75))
 _PAPERS = ((252, 252, 250), (244, 243, 238), (235, 232, 222), (222, 222, 222), (246, 240, 205))
 _COLOURED = ((214, 226, 240), (244, 214, 208), (212, 236, 208), (250, 226, 150), (206, 188, 158))
+_SKINS = ((226, 178, 150), (198, 144, 112), (142, 96, 70))
 
 _ASPECTS = (4 / 3, 3 / 4, 4 / 3, 3 / 4, 16 / 9, 9 / 16, 1.41, 0.71, 1.0)  # of cameras and sheets
 
 Colour = NDArray[np.float32]  # [3], RGB, 0 to 255
 Picture = NDArray[np.float32]  # [height, width, 3], RGB, 0 to 255
+Labels = NDArray[np.int16]  # [height, width], 0 for none, k + 1 for digit k
 
 
 class Look(NamedTuple):
@@ -41,6 +44,7 @@ class Look(NamedTuple):
 
 
 def some_look(random: Random, hand: Hand, ruled: bool) -> Look:
+    """A random look. ruled: paper with lines is hardly tilted."""
     clean = random.random() < 0.2
     pens = _RARE_PENS if random.random() < 0.12 else _PENS
     pen = np.array(pens[random.integers(len(pens))] if hand.keep == 1 else _PENCIL, np.float32)
@@ -48,7 +52,7 @@ def some_look(random: Random, hand: Hand, ruled: bool) -> Look:
     paper = np.array(papers[random.integers(len(papers))], np.float32)
     if clean:
         pen, paper = np.array(_PENS[0], np.float32), np.full(3, random.integers(246, 256))
-    other = (*_PENS, *_RARE_PENS)[random.integers(len(_PENS) + len(_RARE_PENS))]
+    second_pen = (*_PENS, *_RARE_PENS)[random.integers(len(_PENS) + len(_RARE_PENS))]
     printed = np.array(_PRINTS[random.integers(len(_PRINTS))], np.float32)
     tilt = random.normal(0, 4) if random.random() < 0.7 else random.uniform(-10, 10)
     if not ruled and random.random() < 0.12:
@@ -58,30 +62,12 @@ def some_look(random: Random, hand: Hand, ruled: bool) -> Look:
     return Look(
         clean,
         paper.astype(np.float32),
-        (pen, np.array(other, np.float32), np.minimum(printed, paper * 0.85)),
+        (pen, np.array(second_pen, np.float32), np.minimum(printed, paper * 0.85)),
         float(random.normal(0, 0.4) if clean else np.clip(tilt, -25, 25)),
         (0.0, 0.0) if clean else tuple(turned.clip(-0.12, 0.12)),
         random.uniform(0.02, low + 0.05, 4) + low / 3,
         random.uniform(250, 700, 2),
         float(random.choice(_ASPECTS)) if random.random() < 0.7 else 0.0,
-    )
-
-
-def some_canvas(random: Random) -> Look:
-    """A drawing program's canvas: one colour on another, sometimes light on dark."""
-    ground, pen = random.uniform(200, 255, 3), random.uniform(0, 80, 3)
-    if random.random() < 0.3:
-        ground, pen = pen, ground
-    ink = pen.astype(np.float32)
-    return Look(
-        clean=True,
-        paper=ground.astype(np.float32),
-        inks=(ink, ink, ink),
-        tilt=0.0,
-        perspective=(0.0, 0.0),
-        margins=random.uniform(0.02, 0.3, 4),
-        least=random.uniform(100, 700, 2),
-        aspect=0.0,
     )
 
 
@@ -100,46 +86,49 @@ def _camera(
     view = np.eye(3)
     view[2, :2] = np.array(look.perspective) * 2 / longer
     seen: NDArray[np.float64] = view @ turn @ centre
-    x, y = _mapped(seen, [(x, y) for x in (left, right) for y in (top, bottom)])
+    x, y = _mapped(seen, (left, right), (top, bottom))
     size = np.array([np.ptp(x), np.ptp(y)])
     around = look.margins * max(*size, 9 * height) + 0.5 * height + 4
-    whole = np.maximum(size + around[:2] + around[2:], look.least)
+    needed = size + around[:2] + around[2:]
+    whole = np.maximum(needed, look.least)
     if look.aspect:
         whole = np.maximum(whole, whole[::-1] * (look.aspect, 1 / look.aspect))
-        whole = np.minimum(whole, np.maximum(size + around[:2] + around[2:], LONGEST))
+        whole = np.minimum(whole, np.maximum(needed, LONGEST))
     first = around[:2] / (around[:2] + around[2:]) * (whole - size)
-    shift = np.eye(3)
-    shift[:2, 2] = first - (x.min(), y.min())
     width, tall = np.ceil(whole).astype(int).tolist()
-    return shift @ seen, (width, tall)
+    return _shift(*(first - (x.min(), y.min()))) @ seen, (width, tall)
+
+
+def _shift(right: float, down: float) -> NDArray[np.float64]:
+    return np.array([[1, 0, right], [0, 1, down], [0, 0, 1.0]])
 
 
 def _mapped(
-    homography: NDArray[np.float64], points: list[tuple[float, float]]
+    homography: NDArray[np.float64], across: tuple[float, float], down: tuple[float, float]
 ) -> NDArray[np.float64]:
-    """Map points: their x and y, float64 [2, n]."""
-    x, y, z = homography @ np.array([(*point, 1) for point in points], np.float64).T
+    """Map the four corners of a rectangle: their x and y, float64 [2, 4]."""
+    x, y, z = homography @ np.array([(x, y, 1) for x in across for y in down], np.float64).T
     return np.stack([np.asarray(x / z), np.asarray(y / z)])
 
 
-def photographed(
-    written: Sheet, look: Look, random: Random
-) -> tuple[NDArray[np.uint8], NDArray[np.int16]] | None:
-    """The picture uint8 [h, w, 3] and its labels int16 [h, w]; None if it would be too large."""
-    kept = [glyph for glyph in written.glyphs if glyph.layer != PRINT]
-    left, top = min(g.left for g in kept), min(g.top for g in kept)
-    right, bottom = max(g.right for g in kept), max(g.bottom for g in kept)
-    seen, (width, height) = _camera((left, top, right, bottom), look, written.height)
+def photographed(written: Sheet, look: Look, random: Random) -> tuple[Bytes, Labels] | None:
+    """Photograph a sheet: the picture, uint8 [height, width, 3], and its labels.
+
+    None if the picture would be too large or too small.
+    """
+    glyphs = [glyph for glyph in written.glyphs if glyph.layer != PRINT]
+    left, top = min(g.left for g in glyphs), min(g.top for g in glyphs)
+    right, bottom = max(g.right for g in glyphs), max(g.bottom for g in glyphs)
+    corners = (left, top, right, bottom)
+    seen, (width, height) = _camera(corners, look, written.height)
     if max(width, height) > LONGEST or min(width, height) < 32:
         return None
     back = np.linalg.inv(seen).astype(np.float64)
-    x, y = _mapped(back, [(x, y) for x in (0, width) for y in (0, height)])
+    x, y = _mapped(back, (0, width), (0, height))
     origin = int(np.floor(x.min())) - 2, int(np.floor(y.min())) - 2
     shape = int(np.ceil(y.max())) + 2 - origin[1], int(np.ceil(x.max())) + 2 - origin[0]
     flat, labels = _drawn(written, look, random, origin, shape)
-    shift = np.eye(3)
-    shift[:2, 2] = -origin[0], -origin[1]
-    places = shift @ back
+    places = _shift(-origin[0], -origin[1]) @ back
     places = (places / places[2, 2]).ravel()[:8].tolist()
     how = (width, height), Image.Transform.PERSPECTIVE, places
     turned = Image.fromarray(flat).transform(*how, Image.Resampling.BICUBIC)
@@ -151,7 +140,7 @@ def photographed(
 
 def _drawn(
     written: Sheet, look: Look, random: Random, origin: tuple[int, int], shape: tuple[int, int]
-) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+) -> tuple[Bytes, NDArray[np.int32]]:
     """The flat sheet, uint8 [h, w, 3], and its labels, int32 [h, w], -1 for other writing.
 
     origin: x and y of the upper left pixel.
@@ -160,19 +149,18 @@ def _drawn(
     nearest, labels = np.full(shape, INKED, np.float32), np.zeros(shape, np.int32)
     number = 0
     for glyph in written.glyphs:
-        x, y = glyph.left - origin[0], glyph.top - origin[1]
-        bottom, right = y + glyph.coverage.shape[0], x + glyph.coverage.shape[1]
-        place = slice(max(0, y), max(0, bottom)), slice(max(0, x), max(0, right))
-        part = inks[glyph.layer][place]
-        cut = glyph.coverage[max(0, -y) :, max(0, -x) :][: part.shape[0], : part.shape[1]]
+        left_top = glyph.left - origin[0], glyph.top - origin[1]
+        part, cut = overlap(inks[glyph.layer], glyph.coverage, *left_top)
         np.maximum(part, cut, out=part)
+        labelled, _ = overlap(labels, glyph.coverage, *left_top)
         if glyph.digit >= 0:
             number += 1
-            mine = cut > nearest[place]
-            labels[place][mine] = number
-            nearest[place][mine] = cut[mine]
+            strongest, _ = overlap(nearest, glyph.coverage, *left_top)
+            mine = cut > strongest
+            labelled[mine] = number
+            strongest[mine] = cut[mine]
         elif glyph.layer != PRINT:
-            labels[place][(cut > INKED) & (labels[place] == 0)] = -1
+            labelled[(cut > INKED) & (labelled == 0)] = -1
     if written.spacing:
         thick = max(0.8, written.height * random.uniform(0.012, 0.035))
         through = float(-origin[0]), float(-origin[1])
@@ -187,7 +175,7 @@ def _drawn(
 
 def _exposed(
     picture: Picture, written: NDArray[np.bool_], look: Look, height: float, random: Random
-) -> NDArray[np.uint8]:
+) -> Bytes:
     """Add light, shadows and camera noise. written: the mask of all writing."""
     if look.clean:
         return scene.expose(picture, random, quality=int(random.choice([85, 95])))
@@ -209,27 +197,21 @@ def _exposed(
     contrast = float(look.paper.mean() - look.inks[0].mean()) * float(factor.min())
     picture = picture * factor[..., None] * random.normal(1, 0.025, 3).astype(np.float32)
     sharp = random.random() < 0.4
-    return scene.expose(
-        picture,
-        random,
-        blur=float(random.uniform(0.3, 0.6) if sharp else random.uniform(0.01, 0.035) * height),
-        motion=float(random.uniform(0.01, 0.06) * height if random.random() < 0.1 else 0),
-        noise=min(
-            random.uniform(0, 2.5) if random.random() < 0.75 else random.uniform(2.5, 9),
-            contrast / 5,
-        ),
-        quality=int(random.integers(45, 96)) if random.random() < 0.85 else None,
-    )
+    blur = random.uniform(0.3, 0.6) if sharp else random.uniform(0.01, 0.035) * height
+    motion = random.uniform(0.01, 0.06) * height if random.random() < 0.1 else 0.0
+    noise = random.uniform(0, 2.5) if random.random() < 0.75 else random.uniform(2.5, 9)
+    quality = int(random.integers(45, 96)) if random.random() < 0.85 else None
+    return scene.expose(picture, random, blur, motion, min(noise, contrast / 5), quality)
 
 
 def _free_border(written: NDArray[np.bool_]) -> float:
     """The share of the picture without writing along every side."""
-    rows, columns = np.flatnonzero(written.any(1)), np.flatnonzero(written.any(0))
-    if not len(rows):
+    if not written.any():
         return 0.0
-    down, across = len(written), written.shape[1]
-    sides = rows[0] / down, 1 - rows[-1] / down, columns[0] / across, 1 - columns[-1] / across
-    return float(min(sides))
+    shares = []
+    for part, side in zip(ink_box(written), written.shape, strict=True):
+        shares += [part.start / side, 1 - (part.stop - 1) / side]
+    return float(min(shares))
 
 
 def _crease(shape: tuple[int, int], random: Random) -> Coverage:
@@ -260,7 +242,7 @@ def _finger(picture: Picture, written: NDArray[np.bool_], random: Random) -> Pic
         distance = (np.abs(aside) / half) ** 2.5 + (np.abs(inward) / long) ** 2.5
         if (written & (distance < 1.3)).any():
             continue
-        skin = np.array([(226, 178, 150), (198, 144, 112), (142, 96, 70)][random.integers(3)])
+        skin = np.array(_SKINS[random.integers(3)])
         shade = np.clip(1.05 - 0.35 * distance, 0, 1)[..., None] * skin
         cover = np.clip((1 - distance) * half / 4, 0, 1)[..., None]
         dark = 1 - 0.3 * np.exp(-np.maximum(distance - 1, 0) * 4)[..., None]

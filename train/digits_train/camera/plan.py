@@ -2,17 +2,18 @@
 
 from typing import NamedTuple
 
-from digits_train.camera.marks import Random
+from digits_train.raster import Random
 
 COLUMN = 4.3  # heights, the least gap between columns; `read` starts a new one after 3
 
 Cell = tuple[int, ...]  # the number of digits of each group of a number; () if the cell is empty
+Lines = list[list[Cell]]  # the columns of each, from top to bottom
 
 
 class Plan(NamedTuple):
     """A kind of page. Lengths are in heights of its digits.
 
-    lines: the columns of each, from top to bottom; a line without columns has words. pitch: from
+    lines: one without columns has words. pitch: from
     one line to the next. columns: the gap between columns. indent: the greatest of a line. align:
     0 for left-aligned columns, 1 for right-aligned ones. group_gap: between the groups of a
     number. digit_gap: added to the handwriting's own. paper: "plain", "ruled" or "squared". form:
@@ -20,7 +21,7 @@ class Plan(NamedTuple):
     words: whether there are words and signs, too.
     """
 
-    lines: list[list[Cell]]
+    lines: Lines
     pitch: float = 1.6
     columns: float = COLUMN
     indent: float = 0.0
@@ -48,8 +49,13 @@ def _count(random: Random, low: int, high: int) -> int:
     return low + int((high - low + 1) * random.beta(1.1, 1.6))
 
 
+def _numbers(random: Random, most_digits: int, most_lines: int) -> Lines:
+    """Lines of one number each."""
+    return [[(_count(random, 1, most_digits),)] for _ in range(_count(random, 1, most_lines))]
+
+
 def _lines(random: Random) -> Plan:
-    lines: list[list[Cell]] = [[(_count(random, 1, 12),)] for _ in range(_count(random, 1, 8))]
+    lines = _numbers(random, 12, 8)
     indent = random.uniform(0, 6) if random.random() < 0.3 else random.uniform(0, 0.5)
     return Plan(lines, indent=indent, pitch=random.uniform(1.45, 2.6))
 
@@ -57,7 +63,7 @@ def _lines(random: Random) -> Plan:
 def _columns(random: Random) -> Plan:
     columns, most = int(random.integers(2, 4)), _count(random, 2, 6)
     present = random.uniform(0.7, 1) if random.random() < 0.3 else 1.0
-    lines: list[list[Cell]] = [
+    lines: Lines = [
         [(_count(random, 1, most),) if random.random() < present else () for _ in range(columns)]
         for _ in range(_count(random, 1, 8))
     ]
@@ -71,16 +77,15 @@ def _single(random: Random) -> Plan:
 
 
 def _phone(random: Random) -> Plan:
-    lines: list[list[Cell]] = [
-        [tuple(random.integers(2, 5, random.integers(2, 5)).tolist())]
-        for _ in range(_count(random, 1, 5))
-    ]
+    count = _count(random, 1, 5)
+    groups = [random.integers(2, 5, random.integers(2, 5)).tolist() for _ in range(count)]
+    lines: Lines = [[tuple(group)] for group in groups]
     return Plan(lines, random.uniform(1.5, 2.4), group_gap=random.uniform(0.5, 0.95))
 
 
 def _amounts(random: Random) -> Plan:
     columns, cents = int(random.integers(1, 4)), random.random() < 0.6
-    lines: list[list[Cell]] = [
+    lines: Lines = [
         [(_count(random, 1, 5), 2) if cents else (_count(random, 1, 6),) for _ in range(columns)]
         for _ in range(_count(random, 2, 7))
     ]
@@ -95,31 +100,27 @@ def _account(random: Random) -> Plan:
 
 
 def _boxes(random: Random) -> Plan:
-    lines: list[list[Cell]] = [[(_count(random, 1, 10),)] for _ in range(_count(random, 1, 6))]
-    form = "boxes" if random.random() < 0.6 else "frames"
+    lines, form = _numbers(random, 10, 6), "boxes" if random.random() < 0.6 else "frames"
     return Plan(lines, random.uniform(1.9, 3), form=form, indent=random.choice([0.0, 3.0]))
 
 
 def _spaced(random: Random) -> Plan:
-    columns = int(random.integers(2, 8))
-    lines: list[list[Cell]] = [
-        [tuple([1] * int(random.integers(max(1, columns - 2), columns + 1)))]
-        for _ in range(_count(random, 1, 5))
-    ]
+    columns, count = int(random.integers(2, 8)), _count(random, 1, 5)
+    least = max(1, columns - 2)
+    lines: Lines = [[(1,) * int(random.integers(least, columns + 1))] for _ in range(count)]
     gap = random.uniform(0.5, 1.7)
     return Plan(lines, random.uniform(1.6, 3), group_gap=gap, indent=random.uniform(0, 1))
 
 
-_KINDS = (
-    *((_lines, 0.34), (_columns, 0.13), (_single, 0.12), (_phone, 0.1)),
-    *((_amounts, 0.09), (_account, 0.08), (_boxes, 0.08), (_spaced, 0.06)),
-)
+_KINDS = {
+    **{_lines: 0.34, _columns: 0.13, _single: 0.12, _phone: 0.1},
+    **{_amounts: 0.09, _account: 0.08, _boxes: 0.08, _spaced: 0.06},
+}
 
 
 def some_plan(random: Random) -> Plan:
     """A random kind of page on random paper."""
-    make = _KINDS[random.choice(len(_KINDS), p=[share for _, share in _KINDS])][0]
-    plan = make(random)
+    plan = list(_KINDS)[random.choice(len(_KINDS), p=list(_KINDS.values()))](random)
     if plan.paper == "plain" and not plan.form:
         paper = str(random.choice(["plain", "ruled", "squared"], p=[0.6, 0.22, 0.18]))
         plan = plan._replace(paper=paper)

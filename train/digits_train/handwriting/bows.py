@@ -4,22 +4,18 @@ Each style is a function of a random generator, and of proportions whose ranges 
 end give, that returns an upright glyph, about 1 high.
 """
 
+from functools import partial
+
 from numpy.random import Generator
 
 from digits_train.handwriting.strokes import Glyph, Point, Stroke, curve, jitter, join, line, style
 
 
 def _neck(rng: Generator, width: float) -> list[Point]:
-    """Of a 2: the round top, down to the middle."""
-    return jitter(
-        rng,
-        0.015,
-        (rng.uniform(0.0, 0.08), rng.uniform(0.14, 0.3)),
-        (width * 0.22, 0.06),
-        (width * 0.55, 0.0),
-        (width * 0.95, rng.uniform(0.2, 0.32)),
-        (width * 0.68, rng.uniform(0.54, 0.64)),
-    )
+    """The round top of a 2, down to its middle."""
+    start = rng.uniform(0.0, 0.08), rng.uniform(0.14, 0.3)
+    side, middle = (width * 0.95, rng.uniform(0.2, 0.32)), (width * 0.68, rng.uniform(0.54, 0.64))
+    return jitter(rng, 0.015, start, (width * 0.22, 0.06), (width * 0.55, 0.0), side, middle)
 
 
 def two_angular(rng: Generator, width: float) -> Glyph:
@@ -30,55 +26,30 @@ def two_angular(rng: Generator, width: float) -> Glyph:
 
 
 def two_looped(rng: Generator, width: float, loop: float) -> Glyph:
-    foot = jitter(
-        rng,
-        0.01,
-        (0.08, 0.97),
-        (-0.04, 1 - loop * 0.4),
-        (0.06, 1 - loop),
-        (width * 0.55, 0.95),
-        (width * rng.uniform(1.05, 1.3), rng.uniform(0.88, 1.0)),
-    )
+    end = width * rng.uniform(1.05, 1.3), rng.uniform(0.88, 1.0)
+    turn = [(0.08, 0.97), (-0.04, 1 - loop * 0.4), (0.06, 1 - loop), (width * 0.55, 0.95)]
+    foot = jitter(rng, 0.01, *turn, end)
     return [curve(*_neck(rng, width), *foot)]
 
 
 def two_wavy(rng: Generator, width: float, wave: float) -> Glyph:
-    foot = curve(
-        (0.0, 0.98),
-        (width * 0.3, 0.98 - wave),
-        (width * 0.75, 0.98 + wave * 0.4),
-        (width * rng.uniform(1.05, 1.3), 0.98 - wave * rng.uniform(0.3, 1.2)),
-    )
-    return [join(curve(*_neck(rng, width), (0.0, 0.98)), foot)]
+    end = width * rng.uniform(1.05, 1.3), 0.98 - wave * rng.uniform(0.3, 1.2)
+    foot = curve((0, 0.98), (width * 0.3, 0.98 - wave), (width * 0.75, 0.98 + wave * 0.4), end)
+    return [join(curve(*_neck(rng, width), (0, 0.98)), foot)]
 
 
 def two_swan(rng: Generator, width: float) -> Glyph:
     """A long neck that bends back, and a rounded foot without a corner."""
-    foot = jitter(
-        rng,
-        0.01,
-        (width * 0.24, 0.86),
-        (0.0, 0.99),
-        (width * 0.45, 0.93),
-        (width * rng.uniform(1.1, 1.4), rng.uniform(0.94, 1.0)),
-    )
+    end = width * rng.uniform(1.1, 1.4), rng.uniform(0.94, 1.0)
+    foot = jitter(rng, 0.01, (width * 0.24, 0.86), (0.0, 0.99), (width * 0.45, 0.93), end)
     return [curve(*_neck(rng, width), *foot)]
 
 
 def two_straight(rng: Generator, width: float) -> Glyph:
     """Its diagonal and its foot are straight, as a Z's, but its top is round."""
-    top = curve(
-        *jitter(
-            rng,
-            0.012,
-            (0.0, rng.uniform(0.16, 0.28)),
-            (width * 0.18, 0.05),
-            (width * 0.52, 0.0),
-            (width * 0.88, 0.07),
-            (width * 0.96, 0.28),
-            (width * 0.8, 0.42),
-        )
-    )
+    start = 0.0, rng.uniform(0.16, 0.28)
+    bow = [(width * 0.18, 0.05), (width * 0.52, 0.0), (width * 0.88, 0.07), (width * 0.96, 0.28)]
+    top = curve(*jitter(rng, 0.012, start, *bow, (width * 0.8, 0.42)))
     end = (width * rng.uniform(0.95, 1.2), 1 + rng.normal(-0.01, 0.025))
     return [join(top, line((0.0, 1.0), end))]
 
@@ -86,15 +57,9 @@ def two_straight(rng: Generator, width: float) -> Glyph:
 def _bowl(rng: Generator, start: Point, width: float, end: Point) -> list[Point]:
     """The lower bowl of a 3 or a 5: right from `start`, around and to the left."""
     x, y = start
-    return jitter(
-        rng,
-        0.012,
-        start,
-        (x + (width - x) * 0.6, y + (1 - y) * 0.1),
-        (width, y + (1 - y) * rng.uniform(0.42, 0.54)),
-        (width * 0.52, 1.0),
-        end,
-    )
+    shoulder = x + (width - x) * 0.6, y + (1 - y) * 0.1
+    side = width, y + (1 - y) * rng.uniform(0.42, 0.54)
+    return jitter(rng, 0.012, start, shoulder, side, (width * 0.52, 1.0), end)
 
 
 def _left_end(rng: Generator) -> Point:
@@ -105,15 +70,9 @@ def three(rng: Generator, waist: float, middle: float) -> Glyph:
     """Two bowls that meet at (middle, waist): far to the right, in a mere notch."""
     width = rng.uniform(0.5, 0.62)
     upper = width * rng.uniform(0.84, 1.0)
-    top = jitter(
-        rng,
-        0.012,
-        (rng.uniform(-0.02, 0.08), rng.uniform(0.05, 0.2)),
-        (upper * 0.5, 0.0),
-        (upper, waist * rng.uniform(0.4, 0.5)),
-        (upper * 0.7, waist * 0.9),
-        (middle, waist),
-    )
+    start = rng.uniform(-0.02, 0.08), rng.uniform(0.05, 0.2)
+    bow = [(upper * 0.5, 0.0), (upper, waist * rng.uniform(0.4, 0.5)), (upper * 0.7, waist * 0.9)]
+    top = jitter(rng, 0.012, start, *bow, (middle, waist))
     bowl = _bowl(rng, (middle, waist), width, _left_end(rng))
     return [join(curve(*top), curve(*bowl))]
 
@@ -127,28 +86,18 @@ def three_flat(rng: Generator, width: float, waist: float) -> Glyph:
 
 def three_looped(rng: Generator, width: float, waist: float) -> Glyph:
     """With a small loop in the middle."""
-    loop = rng.uniform(0.08, 0.15)
-    middle = rng.uniform(0.14, 0.22)
-    points = jitter(
-        rng,
-        0.008,
-        (rng.uniform(-0.02, 0.06), rng.uniform(0.06, 0.18)),
-        (width * 0.5, 0.0),
-        (width * 0.92, waist * 0.45),
-        (middle + loop, waist + loop * 0.25),
-        (middle, waist + loop * 0.3),
-        (middle + loop * 0.35, waist - loop * 0.45),
-        (width * 0.7, waist + 0.06),
-        (width, waist + (1 - waist) * 0.5),
-        (width * 0.5, 1.0),
-        _left_end(rng),
-    )
-    return [curve(*points)]
+    loop, middle = rng.uniform(0.08, 0.15), rng.uniform(0.14, 0.22)
+    points = [(rng.uniform(-0.02, 0.06), rng.uniform(0.06, 0.18)), (width * 0.5, 0.0)]
+    points += [(width * 0.92, waist * 0.45), (middle + loop, waist + loop * 0.25)]
+    points += [(middle, waist + loop * 0.3), (middle + loop * 0.35, waist - loop * 0.45)]
+    points += [(width * 0.7, waist + 0.06), (width, waist + (1 - waist) * 0.5), (width * 0.5, 1.0)]
+    return [curve(*jitter(rng, 0.008, *points, _left_end(rng)))]
 
 
 def _body(rng: Generator, neck: float, width: float) -> tuple[Point, Stroke]:
-    """Of a 5: its upper left corner, and from there down and around. neck: height of the bowl's
-    beginning.
+    """The upper left corner of a 5, and its stroke from there down and around.
+
+    neck: height at which the bowl begins.
     """
     corner = rng.uniform(0.04, 0.14), 0.0
     turn = rng.uniform(0.0, 0.05), neck
@@ -157,6 +106,22 @@ def _body(rng: Generator, neck: float, width: float) -> tuple[Point, Stroke]:
     rising = bowl.copy()
     rising[:, 1] -= 0.06 * (bowl[:, 0] / width).clip(0, 1) * (bowl[:, 1] < neck + 0.15)
     return corner, join(line(corner, turn), bowl)
+
+
+def five(
+    rng: Generator,
+    neck: float,
+    width: float,
+    bars: tuple[float, float],
+    tilt: float = 0.03,
+    lifted: float = 0.5,
+) -> Glyph:
+    """A bar and a body. bars: range of its length. lifted: share with the pen lifted between."""
+    corner, body = _body(rng, neck, width)
+    end = corner[0] + rng.uniform(*bars), rng.normal(-0.01, tilt)
+    if lifted and rng.random() < lifted:
+        return [body, line(corner, end)]
+    return [join(line(end, corner), body)]
 
 
 def five_two_strokes(rng: Generator, neck: float, width: float) -> Glyph:
@@ -169,42 +134,17 @@ def five_two_strokes(rng: Generator, neck: float, width: float) -> Glyph:
     return [body, line(start, end)]
 
 
-def five_one_stroke(rng: Generator, neck: float, width: float) -> Glyph:
-    corner, body = _body(rng, neck, width)
-    end = corner[0] + rng.uniform(0.34, 0.52), rng.normal(-0.01, 0.03)
-    return [join(line(end, corner), body)]
-
-
 def five_snake(rng: Generator, width: float, neck: float) -> Glyph:
     """One bow down to the belly; only the upper left is a corner, without which it were an S."""
     corner = rng.uniform(0.03, 0.1), rng.uniform(0.0, 0.03)
-    body = curve(
-        *jitter(
-            rng,
-            0.012,
-            corner,
-            (0.0, neck * 0.75),
-            (width * 0.28, neck),
-            (width, neck + (1 - neck) * 0.48),
-            (width * 0.5, 1.0),
-            _left_end(rng),
-        )
-    )
+    bow = [(0.0, neck * 0.75), (width * 0.28, neck), (width, neck + (1 - neck) * 0.48)]
+    body = curve(*jitter(rng, 0.012, corner, *bow, (width * 0.5, 1.0), _left_end(rng)))
     bar = line((corner[0] + rng.uniform(0.34, 0.5), rng.normal(-0.01, 0.02)), corner)
     return [join(bar, body)]
 
 
-def five_big_belly(rng: Generator, neck: float, width: float) -> Glyph:
-    corner, body = _body(rng, neck, width)
-    bar = line(corner, (corner[0] + rng.uniform(0.3, 0.5), rng.normal(-0.01, 0.03)))
-    return [body, bar] if rng.random() < 0.5 else [join(bar[::-1], body)]
-
-
-def five_short_bar(rng: Generator, neck: float, width: float) -> Glyph:
-    corner, body = _body(rng, neck, width)
-    bar = line(corner, (corner[0] + rng.uniform(0.22, 0.3), rng.normal(-0.01, 0.02)))
-    return [body, bar] if rng.random() < 0.5 else [join(bar[::-1], body)]
-
+_five_one_stroke = partial(five, bars=(0.34, 0.52), lifted=0)
+_five_short_bar = partial(five, bars=(0.22, 0.3), tilt=0.02)
 
 TWO = {
     "angular": style(0.3, two_angular, 0.75, width=(0.5, 0.68)),
@@ -222,8 +162,10 @@ THREE = {
 }
 FIVE = {
     "two strokes": style(0.32, five_two_strokes, 0.6, neck=(0.38, 0.48), width=(0.48, 0.62)),
-    "one stroke": style(0.24, five_one_stroke, 0.6, neck=(0.38, 0.48), width=(0.48, 0.62)),
+    "one stroke": style(0.24, _five_one_stroke, 0.6, neck=(0.38, 0.48), width=(0.48, 0.62)),
     "snake": style(0.16, five_snake, 0.47, width=(0.46, 0.58), neck=(0.36, 0.44)),
-    "big belly": style(0.14, five_big_belly, 0.55, neck=(0.26, 0.34), width=(0.58, 0.74)),
-    "short bar": style(0.14, five_short_bar, 0.47, neck=(0.36, 0.46), width=(0.46, 0.58)),
+    "big belly": style(
+        0.14, partial(five, bars=(0.3, 0.5)), 0.55, neck=(0.26, 0.34), width=(0.58, 0.74)
+    ),
+    "short bar": style(0.14, _five_short_bar, 0.47, neck=(0.36, 0.46), width=(0.46, 0.58)),
 }

@@ -4,6 +4,8 @@ Each style is a function of a random generator, and of proportions whose ranges 
 end give, that returns an upright glyph, about 1 high.
 """
 
+from functools import partial
+
 import numpy as np
 from numpy.random import Generator
 
@@ -21,8 +23,10 @@ from digits_train.handwriting.strokes import (
 
 
 def _ring(rng: Generator, width: float, around: float, drift: float = 0.04) -> Stroke:
-    """Anticlockwise from near the top, not quite an ellipse. around: degrees; 360 closes it.
-    drift: by how much of the radius the end may lie inside or outside of the beginning.
+    """A ring, anticlockwise from near the top, not quite an ellipse.
+
+    around: degrees; 360 closes it. drift: by how much of the radius the end may lie inside or
+    outside of the beginning.
     """
     start = rng.uniform(-110, -50)
     angles = np.radians(np.linspace(start, start - around, 40))
@@ -34,8 +38,8 @@ def _ring(rng: Generator, width: float, around: float, drift: float = 0.04) -> S
     return np.stack([x + width / 2, y + 0.5], 1)
 
 
-def zero(rng: Generator, width: float, around: float) -> Glyph:
-    return [_ring(rng, width, around)]
+def zero(rng: Generator, width: float, around: float, drift: float = 0.04) -> Glyph:
+    return [_ring(rng, width, around, drift)]
 
 
 def zero_angular(rng: Generator) -> Glyph:
@@ -48,24 +52,12 @@ def zero_angular(rng: Generator) -> Glyph:
     return round_corners([line(start, *points, start)], rng, rng.uniform(0.08, 0.2))
 
 
-def zero_overlapping(rng: Generator, width: float, around: float) -> Glyph:
-    """Its end goes past its beginning, outside or across it."""
-    return [_ring(rng, width, around, 0.15)]
-
-
 def zero_curled(rng: Generator) -> Glyph:
     """It ends in a small loop at the top."""
     ring = _ring(rng, rng.uniform(0.55, 0.9), 362, 0.01)
-    x, y = ring[-1].tolist()
     size = rng.uniform(0.08, 0.15)
-    curl = curve(
-        (x - size * 0.4, y - size * 0.15),
-        (x - size, y + size * 0.5),
-        (x - size * 0.3, y + size * 1.1),
-        (x + size * 0.5, y + size * 0.3),
-        (x + size * 0.9, y - size * rng.uniform(0.3, 1.0)),
-    )
-    return [join(ring, curl)]
+    loop = [(-0.4, -0.15), (-1, 0.5), (-0.3, 1.1), (0.5, 0.3), (0.9, -rng.uniform(0.3, 1.0))]
+    return [join(ring, curve(*(np.array(loop) * size + ring[-1]).tolist()))]
 
 
 def zero_slashed(rng: Generator) -> Glyph:
@@ -78,29 +70,25 @@ def zero_slashed(rng: Generator) -> Glyph:
     return [_ring(rng, width, rng.uniform(355, 370)), slash]
 
 
-def eight(rng: Generator, waist: float, upper: float, lower: float, gap: float = 0.0) -> Glyph:
+def eight(rng: Generator, waist: float, upper: float, gap: float, lower: float) -> Glyph:
     """In one stroke from the top right. upper, lower: widths. gap: between the ends, at the top."""
     middle = max(upper, lower) / 2
+    start = middle + upper * 0.4 - gap * 0.4, waist * 0.22 + gap * 0.1
+    head = [(middle - gap * 0.3, 0.0), (middle - upper / 2, waist * 0.45), (middle, waist)]
+    belly = [(middle + lower / 2, waist + (1 - waist) * 0.52), (middle, 1.0)]
+    belly += [(middle - lower / 2, waist + (1 - waist) * 0.55), (middle + 0.02, waist + 0.02)]
     end = middle + upper * 0.42 + gap * 0.3, waist * 0.3 - gap * 0.4
-    points = jitter(
-        rng,
-        0.012,
-        (middle + upper * 0.4 - gap * 0.4, waist * 0.22 + gap * 0.1),
-        (middle - gap * 0.3, 0.0),
-        (middle - upper / 2, waist * 0.45),
-        (middle, waist),
-        (middle + lower / 2, waist + (1 - waist) * 0.52),
-        (middle, 1.0),
-        (middle - lower / 2, waist + (1 - waist) * 0.55),
-        (middle + 0.02, waist + 0.02),
-        end,
-    )
-    return [curve(*points)]
+    return [curve(*jitter(rng, 0.012, start, *head, *belly, end))]
 
 
-def eight_by_ratio(rng: Generator, waist: float, upper: float, ratio: float) -> Glyph:
+def eight_ratio(rng: Generator, waist: float, upper: float, ratio: float) -> Glyph:
     """ratio: of the lower width to the upper one."""
-    return eight(rng, waist, upper, upper * ratio)
+    return eight(rng, waist, upper, 0.0, upper * ratio)
+
+
+def eight_small_head(rng: Generator, waist: float, lower: float, ratio: float) -> Glyph:
+    """ratio: of the upper width to the lower one."""
+    return eight(rng, waist, lower * ratio, 0.0, lower)
 
 
 def eight_circles(rng: Generator) -> Glyph:
@@ -108,17 +96,16 @@ def eight_circles(rng: Generator) -> Glyph:
     waist, width = rng.uniform(0.42, 0.52), rng.uniform(0.38, 0.54)
     lower = width * rng.uniform(1.0, 1.25)
     rings = []
-    for x, top, bottom, wide in ((0.0, 0.0, waist, width), (0.0, waist, 1.0, lower)):
+    for top, bottom, wide in ((0.0, waist, width), (waist, 1.0, lower)):
         start = rng.uniform(-120, -60) if top else rng.uniform(40, 130)
         radii = wide / 2, (bottom - top) / 2 + rng.uniform(0.0, 0.02)
-        centre = x + rng.normal(0, 0.02), (top + bottom) / 2
+        centre = rng.normal(0, 0.02), (top + bottom) / 2
         rings.append(arc(centre, radii, start, start + rng.uniform(358, 380)))
     return rings
 
 
-def eight_small_head(rng: Generator, waist: float, lower: float) -> Glyph:
-    return eight(rng, waist, lower * rng.uniform(0.55, 0.75), lower)
-
+_zero_overlapping = partial(zero, drift=0.15)  # its end goes outside or across its beginning
+_OPEN = {"waist": (0.44, 0.52), "upper": (0.42, 0.54), "gap": (0.12, 0.28), "lower": (0.42, 0.56)}
 
 ZERO = {
     "round": style(0.22, zero, 0.7, width=(0.65, 0.95), around=(355, 375)),
@@ -126,29 +113,23 @@ ZERO = {
     "wide": style(0.08, zero, 0.67, width=(0.95, 1.3), around=(355, 375)),
     "angular": style(0.12, zero_angular, 0.6),
     "open": style(0.1, zero, 0.62, width=(0.5, 0.9), around=(325, 348)),
-    "overlapping": style(0.12, zero_overlapping, 0.62, width=(0.5, 0.9), around=(380, 425)),
+    "overlapping": style(0.12, _zero_overlapping, 0.62, width=(0.5, 0.9), around=(380, 425)),
     "curled": style(0.08, zero_curled, 0.5),
     "slashed": style(0.08, zero_slashed, 0.34),
 }
 EIGHT = {
     "plain": style(
-        0.34, eight_by_ratio, 0.53, waist=(0.42, 0.52), upper=(0.4, 0.56), ratio=(0.95, 1.2)
+        0.34, eight_ratio, 0.53, waist=(0.42, 0.52), upper=(0.4, 0.56), ratio=(0.95, 1.2)
     ),
     "circles": style(0.18, eight_circles, 0.5),
     "narrow": style(
-        0.14, eight_by_ratio, 0.54, waist=(0.4, 0.54), upper=(0.26, 0.36), ratio=(0.9, 1.25)
+        0.14, eight_ratio, 0.54, waist=(0.4, 0.54), upper=(0.26, 0.36), ratio=(0.9, 1.25)
     ),
-    "open": style(
-        0.12,
-        eight,
-        0.38,
-        waist=(0.44, 0.52),
-        upper=(0.42, 0.54),
-        gap=(0.12, 0.28),
-        lower=(0.42, 0.56),
-    ),
+    "open": style(0.12, eight, 0.38, **_OPEN),
     "top-heavy": style(
-        0.1, eight_by_ratio, 0.38, waist=(0.54, 0.6), upper=(0.48, 0.6), ratio=(0.65, 0.9)
+        0.1, eight_ratio, 0.38, waist=(0.54, 0.6), upper=(0.48, 0.6), ratio=(0.65, 0.9)
     ),
-    "small head": style(0.12, eight_small_head, 0.38, waist=(0.34, 0.42), lower=(0.46, 0.64)),
+    "small head": style(
+        0.12, eight_small_head, 0.38, waist=(0.34, 0.42), lower=(0.46, 0.64), ratio=(0.55, 0.75)
+    ),
 }

@@ -34,6 +34,7 @@ from digits_train.outliers.pieces import (
     two_lines,
 )
 from digits_train.outliers.textures import blot, smear, stripes, texture
+from digits_train.raster import cropped
 
 GeneratorFn = Callable[[Generator, Split], Picture]
 
@@ -47,20 +48,17 @@ def generate(digits: Split, count: int, seed: int | Sequence[int]) -> NDArray[np
     digits: used in some of them. The same seed gives the same pictures.
     """
     rng = np.random.default_rng(seed)
-    drawn = itertools.islice(itertools.cycle(GENERATORS), count)
-    return np.stack([_draw_frame(draw, rng, digits) for draw in drawn])
+    generators = itertools.islice(itertools.cycle(GENERATORS), count)
+    return np.concatenate([to_mnist([_draw_ink(draw, rng, digits)]) for draw in generators])
 
 
-def _draw_frame(draw: GeneratorFn, rng: Generator, digits: Split) -> Picture:
-    """Frame the first drawing with enough ink."""
+def _draw_ink(draw: GeneratorFn, rng: Generator, digits: Split) -> Picture:
+    """The first drawing with enough ink, cropped to it."""
     while True:
         ink = draw(rng, digits)
         mask = ink > _FAINT
         if mask.mean() > _LEAST_INK:
-            rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-            box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-            frame: Picture = to_mnist([np.where(mask, ink, 0)[box]])[0]
-            return frame
+            return cropped(np.where(mask, ink, 0))
 
 
 # Drawn in turn, in an order that gives even a few pictures variety. Half of them are letters, and

@@ -1,22 +1,18 @@
 """Letters, words and lines of text, by hand and in fonts, in pixels: 0 = paper and 255 = ink."""
 
-from functools import cache
-
 import numpy as np
 from numpy.random import Generator
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from digits.data.mnist import Split
 from digits_train.handwriting.glyphs import LATIN
 from digits_train.handwriting.letters import draw_glyph, draw_letter, write_letter
 from digits_train.handwriting.pen import Picture, draw, random_pen
 from digits_train.handwriting.strokes import Glyph, bounds
-from digits_train.matplotlib_data import FONTS
+from digits_train.matplotlib_data import FONTS, load_font
 
 _SIDE = 84  # pixels, three times that of a frame
 _CELLS = 3  # of the warp's grid, along each side
-
-_LATIN = list(LATIN)
 
 # Without those that resemble handwritten digits: B D G I J L O Q S Z b g i j l o q s y z ? > { }.
 _LETTERS = "ACEFHKMNPRTUVWXYacdefhkmnprtuvwx&%@#+*=<"
@@ -24,11 +20,6 @@ _LETTERS = "ACEFHKMNPRTUVWXYacdefhkmnprtuvwx&%@#+*=<"
 # DejaVu, which matplotlib brings, has enough faces; tests read letters in others.
 _FACES = ("Sans", "SansMono", "Serif")
 _BOLD_FACES = ("Sans-Bold", "Serif-Bold")
-
-
-@cache
-def _font(face: str) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(FONTS / f"DejaVu{face}.ttf"), 56)
 
 
 def handwritten(rng: Generator, digits: Split) -> Picture:
@@ -57,7 +48,7 @@ def _typeset(rng: Generator, faces: tuple[str, ...], bolder: int = 0) -> Image.I
         (_SIDE / 2, _SIDE / 2),
         rng.choice(list(_LETTERS)),
         fill=255,
-        font=_font(str(rng.choice(faces))),
+        font=load_font(str(FONTS / f"DejaVu{rng.choice(faces)}.ttf"), 56),
         anchor="mm",
         stroke_width=bolder,
     )
@@ -77,11 +68,10 @@ def _warp(image: Image.Image, rng: Generator) -> Image.Image:
     corners = np.stack(np.meshgrid(edges, edges), -1)
     corners = corners + rng.normal(0, rng.uniform(0, 4), corners.shape)
     cells = []
-    for row in range(_CELLS):
-        for column in range(_CELLS):
-            box = tuple(int(edges[at]) for at in (column, row, column + 1, row + 1))
-            places = ((row, column), (row + 1, column), (row + 1, column + 1), (row, column + 1))
-            cells.append((box, tuple(float(v) for place in places for v in corners[place])))
+    for row, column in np.ndindex(_CELLS, _CELLS):
+        box = tuple(int(edges[at]) for at in (column, row, column + 1, row + 1))
+        quad = corners[[row, row + 1, row + 1, row], [column, column, column + 1, column + 1]]
+        cells.append((box, tuple(quad.ravel().tolist())))
     return image.transform(image.size, Image.Transform.MESH, cells, Image.Resampling.BILINEAR)
 
 
@@ -105,7 +95,7 @@ def _line(rng: Generator, letters: int, gap: float) -> Glyph:
     row: Glyph = []
     right = 0.0
     for _ in range(letters):
-        glyph = write_letter(str(rng.choice(_LATIN)), rng)
+        glyph = write_letter(str(rng.choice(list(LATIN))), rng)
         left, _top, end, _bottom = bounds(glyph)
         row += [stroke + (right - left, 0) for stroke in glyph]
         right += end - left + gap

@@ -5,6 +5,7 @@ from numpy.random import Generator
 
 from digits.data.mnist import Split
 from digits_train.handwriting.pen import Picture
+from digits_train.raster import paste
 
 _TRIES = 20
 _MIN_ASPECT = 2.0  # width by height of a slice
@@ -20,11 +21,9 @@ def staggered(rng: Generator, digits: Split) -> Picture:
     """Two digits, one lower than the other; neither is a 1, which would turn a 0 into a 9."""
     pair = _choose_digits(rng, digits, 2, without_one=True)
     fall = int(rng.integers(4, 13))
-    first, second = ((0, fall), (fall, 0)) if rng.random() < 0.5 else ((fall, 0), (0, fall))
-    pair = [
-        np.pad(digit, (rows, (0, 0))) for digit, rows in zip(pair, (first, second), strict=True)
-    ]
-    return _side_by_side(pair, rng)
+    above, below = (0, fall), (fall, 0)
+    rows = (above, below) if rng.random() < 0.5 else (below, above)
+    return _side_by_side([np.pad(pair[n], (rows[n], (0, 0))) for n in (0, 1)], rng)
 
 
 def two_lines(rng: Generator, digits: Split) -> Picture:
@@ -65,9 +64,8 @@ def _side_by_side(parts: list[Picture], rng: Generator) -> Picture:
 def _overlay(left: Picture, right: Picture, shift: int) -> Picture:
     """Both, of equal height, the second `shift` pixels to the right."""
     drawn = np.zeros((left.shape[0], max(left.shape[1], shift + right.shape[1])), np.uint8)
-    drawn[:, : left.shape[1]] = left
-    place = drawn[:, shift : shift + right.shape[1]]
-    np.maximum(place, right, out=place)
+    paste(drawn, left, 0, 0)
+    paste(drawn, right, shift, 0)
     return drawn
 
 
@@ -84,8 +82,8 @@ def digit_slice(rng: Generator, digits: Split) -> Picture:
         if not height:
             continue
         top = rows[0] if rng.random() < 0.5 else rows[-1] + 1 - height
-        kept: Picture = ink[top : top + height]
-        columns = np.flatnonzero(kept.any(0))
+        end: Picture = ink[top : top + height]
+        columns = np.flatnonzero(end.any(0))
         if len(columns) == np.ptp(columns) + 1 > _MIN_ASPECT * height:  # and no specks beside it
-            return kept
+            return end
     return touching_digits(rng, digits)

@@ -1,0 +1,1 @@
+"""Figures of docs/results.md: ours, beside those of the alternatives."""

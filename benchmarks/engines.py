@@ -1,0 +1,234 @@
+"""The bundled LeNet-5 in the engines that can run it, with the same weights and pixels.
+
+An engine is a function from the network and the batch size to a function from pixels, uint8
+[batch, 1, 28, 28], to probabilities, float32 [batch, 10], NumPy arrays. Each is used in its fastest
+usual way, with one thread unless it says "all cores": by default, onnxruntime has a thread for each
+core and pins it there, even if we are pinned elsewhere. Call PyTorch's in inference mode.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from digits.inference.model import Model
+from digits.inference.model_file import BUNDLED
+from digits_export import graph
+from digits_export.fuse import POOL_POSITIONS
+from digits_export.temperature import TemperatureScaling
+from digits_train.models import LeNet5
+from digits_train.models.network import NONE, Normalize
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Call = Callable[[Pixels], Floats]
+
+# The greatest difference between probabilities of two engines. Integer kernels round activations to
+# eight bits: 0.014 on one of the 256 digits compared (LiteRT 5e-7).
+EXACT, ROUNDED = 1e-4, 3e-2
+
+
+@dataclass(frozen=True)
+class Network:
+    """The float network equivalent to the bundled int8 file, in the engines' formats."""
+
+    weights: dict[str, Floats]  # by PyTorch's names, for pixels 0 to 255; fc3 gives eleven logits
+    torch: LeNet5  # its ten logits,
+    scaling: TemperatureScaling  # which this turns into probabilities
+    onnx: bytes
+
+
+def bundled() -> Network:
+    """Load the bundled network: the stored integers times their scales, in float32."""
+    stored = {
+        tensor.name: numpy_helper.to_array(tensor)
+        for tensor in onnx.load(BUNDLED).graph.initializer
+    }
+    weights = {}
+    for name in (name.removesuffix(".int") for name in stored if name.endswith(".int")):
+        integers, scale = stored[f"{name}.int"], stored[f"{name}.scale"]
+        weights[name] = (integers.T * scale).T.astype(np.float32)  # a scale for each row
+    # The first of the four phases is the kernel itself, with a row and a column of zeros.
+    weights["conv1.weight"] = weights["conv1.weight"][::POOL_POSITIONS, :, :-1, :-1]
+    weights["conv1.bias"] = weights["conv1.bias"][::POOL_POSITIONS]
+    network = LeNet5()
+    ten = {name: array[:NONE] if "fc3" in name else array for name, array in weights.items()}
+    network.load_state_dict({name: torch.tensor(array) for name, array in ten.items()})
+    network.eval()
+    scaling = TemperatureScaling(none_logit=float(weights["fc3.bias"][NONE]))
+    # As other exporters do, without phases; the weights hold the normalization already.
+    plainly = patch.object(graph, "matches_phases", return_value=False)
+    with plainly, patch.multiple(Normalize, mean=0.0, std=1 / 255):
+        file = graph.build(network, scaling).SerializeToString()
+    del network.normalize
+    return Network(weights, network, scaling, file)
+
+
+def digits(network: Network, batch: int) -> Call:
+    return Model(BUNDLED).probabilities
+
+
+def digits_all_cores(network: Network, batch: int) -> Call:
+    return Model(BUNDLED, threads=0).probabilities
+
+
+def onnxruntime_default(network: Network, batch: int) -> Call:
+    return _onnxruntime(onnxruntime.InferenceSession(network.onnx))
+
+
+def onnxruntime_one_thread(network: Network, batch: int) -> Call:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return _onnxruntime(onnxruntime.InferenceSession(network.onnx, options))
+
+
+def onnxruntime_int8(network: Network, batch: int) -> Call:
+    return _onnxruntime(onnxruntime.InferenceSession(BUNDLED))
+
+
+def _onnxruntime(session: onnxruntime.InferenceSession) -> Call:
+    return lambda pixels: session.run(None, {"images": pixels})[0]
+
+
+def litert(network: Network, batch: int) -> Call:
+    from ai_edge_litert.interpreter import Interpreter
+
+    from benchmarks import tflite
+
+    interpreter = Interpreter(
+        model_content=tflite.lenet5(network.weights, batch), num_threads=1
+    )  # its newer CompiledModel is slower: 12.2 against 9.6 microseconds
+    interpreter.allocate_tensors()
+    [first], [last] = interpreter.get_input_details(), interpreter.get_output_details()
+    images, probabilities = first["index"], last["index"]
+
+    def call(pixels: Pixels) -> Floats:
+        # One channel: the bytes of NCHW and NHWC are the same.
+        interpreter.set_tensor(images, pixels.reshape(batch, 28, 28, 1))
+        interpreter.invoke()
+        rows: Floats = interpreter.get_tensor(probabilities)
+        return rows
+
+    return call
+
+
+def openvino(network: Network, batch: int) -> Call:
+    import openvino as ov
+
+    core = ov.Core()
+    model = core.read_model(network.onnx)
+    model.reshape([batch, 1, 28, 28])  # a fixed shape makes it 1.4 times as fast
+    one_thread = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": 1,
+        "INFERENCE_PRECISION_HINT": "f32",  # the default is bfloat16 if the processor has it
+    }
+    request = core.compile_model(model, "CPU", one_thread).create_infer_request()
+    images = np.zeros((batch, 1, 28, 28), np.uint8)
+    request.set_input_tensor(ov.Tensor(images, shared_memory=True))
+    probabilities = request.get_output_tensor().data
+
+    def call(pixels: Pixels) -> Floats:
+        images[...] = pixels
+        # Otherwise names and results are looked up in each call, which takes twice as long.
+        request.infer(share_outputs=True)
+        rows: Floats = probabilities.copy()
+        return rows
+
+    return call
+
+
+def pytorch(network: Network, batch: int) -> Call:
+    chain, probabilities = network.torch, network.scaling.probabilities
+    return lambda pixels: probabilities(chain(torch.from_numpy(pixels).float())).numpy()
+
+
+def numpy(network: Network, batch: int) -> Call:
+    """Convolutions as matrix products, with a row for each position."""
+    weights = network.weights
+
+    def patches(side: int, channels: int) -> NDArray[np.intp]:
+        pixels = np.arange(side * side * channels).reshape(side, side, channels)
+        windows = np.lib.stride_tricks.sliding_window_view(pixels, (5, 5), (0, 1))
+        return windows.reshape((side - 4) ** 2, channels * 25)
+
+    def convolution(name: str, side: int, channels: int) -> Callable[[Floats], Floats]:
+        where = patches(side, channels)
+        kernel = np.ascontiguousarray(weights[f"{name}.weight"].reshape(-1, channels * 25).T)
+        bias, left = weights[f"{name}.bias"], side - 4
+
+        def call(maps: Floats) -> Floats:
+            rows = maps.reshape(batch, -1).take(where, 1)
+            rows = (rows @ kernel).reshape(batch, left, left, -1)
+            wide = np.maximum(rows[:, ::2], rows[:, 1::2])
+            # Adding the bias and ReLU can wait until after pooling.
+            return np.maximum(np.maximum(wide[:, :, ::2], wide[:, :, 1::2]) + bias, 0)
+
+        return call
+
+    first, second = convolution("conv1", 28, 1), convolution("conv2", 12, 6)
+    matrices = [np.ascontiguousarray(weights[f"fc{layer}.weight"].T) for layer in (1, 2, 3)]
+    biases = [weights[f"fc{layer}.bias"] for layer in (1, 2, 3)]
+
+    def call(pixels: Pixels) -> Floats:
+        maps = second(first(pixels.astype(np.float32)))
+        values = maps.transpose(0, 3, 1, 2).reshape(batch, 256)
+        values = np.maximum(values @ matrices[0] + biases[0], 0)
+        values = np.maximum(values @ matrices[1] + biases[1], 0)
+        values = values @ matrices[2] + biases[2]
+        odds = np.exp(values - values.max(1, keepdims=True))
+        odds /= odds.sum(1, keepdims=True)
+        probabilities: Floats = odds[:, :NONE] + odds[:, NONE:] / NONE
+        return probabilities
+
+    return call
+
+
+ENGINES: dict[str, Callable[[Network, int], Call]] = {
+    "digits, int8 file, float kernels": digits,
+    "digits, the same, all cores": digits_all_cores,
+    "onnxruntime, fp32 file, default, all cores": onnxruntime_default,
+    "onnxruntime, fp32 file, one thread": onnxruntime_one_thread,
+    "onnxruntime, int8 file, default, all cores": onnxruntime_int8,
+    "LiteRT, fp32 file": litert,
+    "OpenVINO, fp32 file": openvino,
+    "PyTorch, eager": pytorch,
+    "NumPy": numpy,
+}
+
+
+def ready(images: Pixels, batch: int) -> dict[str, Call]:
+    """The installed engines, after checking that their answers for the images agree.
+
+    images: uint8 [n, 1, 28, 28]; batch divides n.
+    """
+    network = bundled()
+    calls = {}
+    for name, engine in ENGINES.items():
+        try:
+            calls[name] = engine(network, batch)
+        except ModuleNotFoundError as error:
+            print(f"{name}: skipped, {error.name} is not installed")
+    exact = _answers(calls["onnxruntime, fp32 file, one thread"], images, batch)
+    print()
+    for name, call in calls.items():
+        answers = _answers(call, images, batch)
+        integers = ENGINES[name] is onnxruntime_int8
+        apart = float(np.abs(answers - exact).max())
+        assert answers.shape == (len(images), 10) and answers.dtype == np.float32, name
+        assert apart < (ROUNDED if integers else EXACT / 2), f"{name}: {apart} apart"
+        assert (answers.argmax(1) == exact.argmax(1)).all(), name
+        print(f"{name}: probabilities of {len(images)} digits at most {apart:.0e} apart")
+    return calls
+
+
+def _answers(call: Call, images: Pixels, batch: int) -> Floats:
+    return np.concatenate(
+        [call(images[start : start + batch]) for start in range(0, len(images), batch)]
+    )

@@ -1,0 +1,253 @@
+"""Strokes such as people draw on the page: digits, numbers and non-digits.
+
+Digits are traced from MNIST's test set, which no network learns from; letters from fonts. MNIST's
+pens are so thick that many small loops are filled, and vanish when they are traced; others were
+never closed. So of its 0, 6, 8 and 9 only those are taken whose drawing has 1, 1, 2 and 1 holes.
+Nothing else is left out, and no network chooses.
+"""
+
+import string
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from matplotlib import font_manager
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from skimage.measure import label
+from skimage.morphology import skeletonize
+
+from digits.data.mnist import Split
+
+Random = np.random.Generator
+Stroke = list[tuple[float, float]]  # places on the paper, from 0 to 1
+Drawing = list[Stroke]
+
+# Letters that look like some handwritten digit.
+LOOKALIKES = set("BDGIJOQSTUVYZbdfghijloqstuvyz")
+_UPSAMPLE = 4  # before an image is traced
+_STEP = 4  # upsampled pixels from point to point
+_MIN_POINTS = 3  # of a stroke: shorter ones are burrs of the skeleton
+_HOLES = {0: 1, 6: 1, 8: 2, 9: 1}
+_SHEET = 280  # pixels of the paper's side in which holes are counted, and of the pen
+_PEN = 5
+_MAX_DIGITS = 8  # of a number
+_NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
+
+
+def trace(image: NDArray[np.uint8]) -> Drawing:
+    """Trace the strokes of an image of ink, in pixels of that image."""
+    height, width = image.shape
+    fine = Image.fromarray(image).resize(
+        (_UPSAMPLE * width, _UPSAMPLE * height), Image.Resampling.BICUBIC
+    )
+    left = {(int(y), int(x)) for y, x in np.argwhere(skeletonize(np.asarray(fine) > 127))}
+    strokes: list[list[tuple[int, int]]] = []
+    while left:
+        ends = [pixel for pixel in left if len(_around(pixel, left)) == 1]
+        strokes.append(_walk(min(ends or left), left))
+    long = [stroke for stroke in strokes if len(stroke) >= _UPSAMPLE * _MIN_POINTS] or strokes[:1]
+    return [
+        [(x / _UPSAMPLE, y / _UPSAMPLE) for y, x in [*stroke[::_STEP], stroke[-1]]]
+        for stroke in long
+    ]
+
+
+def _around(pixel: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int, int]]:
+    return [near for y, x in _NEIGHBOURS if (near := (pixel[0] + y, pixel[1] + x)) in left]
+
+
+def _walk(pixel: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Follow and remove pixels, as straight on as possible."""
+    stroke = [pixel]
+    left.discard(pixel)
+    while near := _around(pixel, left):
+        back = stroke[max(0, len(stroke) - 6)]
+        ahead = (pixel[0] - back[0], pixel[1] - back[1])
+        here = pixel
+        pixel = max(
+            near, key=lambda to: (to[0] - here[0]) * ahead[0] + (to[1] - here[1]) * ahead[1]
+        )
+        left.discard(pixel)
+        stroke.append(pixel)
+    return stroke
+
+
+def placed(drawing: Drawing, left: float, top: float, height: float) -> Drawing:
+    """Move the drawing to its place on the paper and scale it to its height."""
+    xs, ys = zip(*(point for stroke in drawing for point in stroke), strict=True)
+    scale = height / max(max(ys) - min(ys), (max(xs) - min(xs)) / 2, 1e-6)
+    return [
+        [(left + (x - min(xs)) * scale, top + (y - min(ys)) * scale) for x, y in stroke]
+        for stroke in drawing
+    ]
+
+
+def width(drawing: Drawing) -> float:
+    xs = [x for stroke in drawing for x, _ in stroke]
+    return max(xs) - min(xs)
+
+
+def holes(drawing: Drawing) -> int:
+    """Count the holes of a drawing that is half as high as the paper, drawn with the page's pen.
+
+    A gap between strokes that is smaller than the pen's tip is no hole.
+    """
+    sheet = Image.new("1", (_SHEET, _SHEET), 1)
+    pen = ImageDraw.Draw(sheet)
+    for stroke in placed(drawing, 0.05, 0.25, 0.5):
+        points = [(x * _SHEET, y * _SHEET) for x, y in stroke]
+        pen.line(points, 0, _PEN)
+        for point in points:
+            pen.circle(point, _PEN / 2, 0)
+    areas = np.bincount(label(np.asarray(sheet), connectivity=1).ravel())[1:]
+    return int((areas >= _PEN**2).sum()) - 1  # less what is around it
+
+
+def is_legible(digit: int, drawing: Drawing) -> bool:
+    """Whether the drawing of a digit has the holes that the digit must have."""
+    return digit not in _HOLES or holes(drawing) == _HOLES[digit]
+
+
+def _traced(split: Split, indices: Iterable[int]) -> Iterator[tuple[str, Drawing]]:
+    """Those of the images that are legible."""
+    for index in indices:
+        digit, drawing = int(split.labels[index]), trace(split.images[index])
+        if is_legible(digit, drawing):
+            yield str(digit), drawing
+
+
+def digits(split: Split, count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
+    """Single digits, each somewhere on the paper and as large as people draw."""
+    for digit, traced in islice(_traced(split, random.permutation(len(split)).tolist()), count):
+        height = random.uniform(0.4, 0.75)
+        drawing = placed(traced, 0, 0, height)
+        left = (1 - width(drawing)) * random.uniform(0.3, 0.7)
+        yield digit, placed(drawing, left, (1 - height) * random.uniform(0.3, 0.7), height)
+
+
+def numbers(split: Split, count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
+    """Numbers of one to eight digits, as many of each length, which fill the paper's width."""
+    for number in range(count):
+        length = number % _MAX_DIGITS + 1
+        yield written("".join(map(str, random.integers(10, size=length))), split, random)
+
+
+def confusable_numbers(split: Split, times: int, random: Random) -> Iterator[tuple[str, Drawing]]:
+    """Each of 10 to 19, 101 and 111 so many times: with a 1 that could belong to another digit."""
+    for _ in range(times):
+        for number in (*range(10, 20), 101, 111):
+            yield written(str(number), split, random)
+
+
+def written(text: str, split: Split, random: Random) -> tuple[str, Drawing]:
+    """A number, its digits traced from any images of them, over the paper's width."""
+    traced = [placed(_any(split, int(digit), random), 0, 0, 1.0) for digit in text]
+    gaps = random.uniform(0.25, 0.4, len(traced))
+    room = sum(map(width, traced)) + gaps.sum()
+    height = min(0.9 / room, 0.5)
+    drawing: Drawing = []
+    left, top = 0.05 + (0.9 - room * height) / 2, 0.5 - height / 2
+    for digit, gap in zip(traced, gaps, strict=True):
+        shift = random.uniform(-0.06, 0.06) * height
+        drawing += placed(digit, left, top + shift, height)
+        left += (width(digit) + gap) * height
+    return text, drawing
+
+
+def _any(split: Split, digit: int, random: Random) -> Drawing:
+    """A drawing of this digit."""
+    indices = np.flatnonzero(split.labels == digit)
+    return next(drawing for _, drawing in _traced(split, random.permutation(indices).tolist()))
+
+
+def letters(count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
+    """Printed letters that don't look like handwritten digits, traced as strokes."""
+    folder = Path(font_manager.__file__).parent / "mpl-data" / "fonts" / "ttf"
+    fonts = sorted(folder.glob("*.ttf"))
+    files = [str(font) for font in fonts if "DejaVu" in font.name and "Display" not in font.name]
+    chosen = sorted(set(string.ascii_letters) - LOOKALIKES)
+    for _ in range(count):
+        letter = str(random.choice(chosen))
+        image = Image.new("L", (64, 64))
+        font = ImageFont.truetype(str(random.choice(files)), 36)
+        ImageDraw.Draw(image).text((32, 32), letter, 255, font, "mm")
+        height = random.uniform(0.4, 0.75)
+        yield letter, placed(trace(np.asarray(image)), 0.2, (1 - height) / 2, height)
+
+
+def marks(count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
+    """Dots, smeared dots, dashes, ticks, equals signs and smileys in turn."""
+    kinds = {
+        "dot": _dot,
+        "smudge": _smudge,
+        "dash": _dash,
+        "tick": _tick,
+        "equals": _equals,
+        "smiley": _smiley,
+    }
+    for number in range(count):
+        name = list(kinds)[number % len(kinds)]
+        yield name, kinds[name](random)
+
+
+def _dot(random: Random) -> Drawing:
+    return [[tuple(random.uniform(0.2, 0.8, 2).tolist())]]
+
+
+def _smudge(random: Random) -> Drawing:
+    """Draw a tap of a finger that slips."""
+    x, y = random.uniform(0.2, 0.8, 2)
+    away = random.normal(0, 0.008, (6, 2)).cumsum(0)
+    return [[(x + dx, y + dy) for dx, dy in away.tolist()]]
+
+
+def _dash(random: Random) -> Drawing:
+    length, y = random.uniform(0.2, 0.6), random.uniform(0.3, 0.7)
+    slope, left = random.normal(0, 0.05), random.uniform(0.05, 0.35)
+    return [_along([(left, y), (left + length, y + slope * length)])]
+
+
+def _tick(random: Random) -> Drawing:
+    """Draw a tick; with a left side under a third as high as its right one, it would be a 1."""
+    x, y, size = random.uniform(0.3, 0.5), random.uniform(0.6, 0.8), random.uniform(0.3, 0.5)
+    short = random.uniform(0.35, 0.6)
+    return [
+        _along(
+            [
+                (x - size * short * random.uniform(0.5, 0.8), y - size * short),
+                (x, y),
+                (x + size * random.uniform(0.6, 0.9), y - size),
+            ]
+        )
+    ]
+
+
+def _equals(random: Random) -> Drawing:
+    length, y = random.uniform(0.3, 0.6), random.uniform(0.3, 0.5)
+    apart = length * random.uniform(0.3, 0.5)
+    return [_along([(0.2, level), (0.2 + length, level)]) for level in (y, y + apart)]
+
+
+def _smiley(random: Random) -> Drawing:
+    radius = random.uniform(0.25, 0.4)
+
+    def arc(scale: float, start: float, stop: float) -> Stroke:
+        angles = np.radians(np.linspace(start, stop, 24))
+        return [
+            (0.5 + scale * radius * float(np.cos(a)), 0.5 + scale * radius * float(np.sin(a)))
+            for a in angles
+        ]
+
+    eyes: Drawing = [[(0.5 + side * 0.35 * radius, 0.5 - 0.3 * radius)] for side in (-1, 1)]
+    return [arc(1, -90, 270), *eyes, arc(0.6, 20, 160)]
+
+
+def _along(corners: Sequence[tuple[float, float]]) -> Stroke:
+    """Connect the corners by straight lines of points such as a pointer reports."""
+    places = np.linspace(0, len(corners) - 1, 8 * (len(corners) - 1) + 1)
+    xs, ys = np.transpose(corners)
+    at = np.arange(len(corners))
+    along = np.stack([np.interp(places, at, xs), np.interp(places, at, ys)], 1)
+    return [(x, y) for x, y in along.tolist()]

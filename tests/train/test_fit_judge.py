@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.optimize import check_grad
+
+from digits.vision import judge
+from digits_train import fit_judge
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slice_as_mnist")
+def test_fit_reduces_the_loss_and_follows_the_gradient() -> None:
+    drawn = fit_judge.samples(range(12))
+    labels = [sample.label for sample in drawn]
+    assert labels == [sample.label for sample in fit_judge.samples(range(12))]
+    assert min(labels) < fit_judge.SEVERAL <= max(labels) <= fit_judge.NONE
+    start = np.zeros(len(judge.FEATURES) + len(judge.SEVERAL_FEATURES))
+    for point in (start, np.random.default_rng(0).normal(0, 0.1, len(start))):
+        error = check_grad(
+            lambda fitted: fit_judge.loss_and_gradient(fitted, drawn)[0],
+            lambda fitted: fit_judge.loss_and_gradient(fitted, drawn)[1],
+            point,
+        )
+        assert error < 1e-5
+    before, _ = fit_judge.loss_and_gradient(start, drawn)
+    after, _ = fit_judge.loss_and_gradient(fit_judge.fit_judge(drawn), drawn)
+    assert after < 0.9 * before
+
+
+@pytest.mark.slow
+@pytest.mark.unix
+@pytest.mark.usefixtures("slice_as_mnist")
+def test_weights_are_written_as_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_judge, "PICTURES", 24)
+    monkeypatch.setattr(fit_judge, "TABLE", tmp_path / "weights.py")
+    fit_judge.main()
+    written: dict[str, tuple[float, ...]] = {}
+    exec((tmp_path / "weights.py").read_text(), written)
+    assert len(written["JUDGE"]) == len(judge.FEATURES)
+    assert len(written["SEVERAL"]) == len(judge.SEVERAL_FEATURES)

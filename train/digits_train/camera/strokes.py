@@ -1,0 +1,160 @@
+"""MNIST's digits drawn anew: crisp strokes of any pen.
+
+A skeleton's points are float64 [n, 2], row and column; its pairs, int64 [m, 2], are neighbours
+among them.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.spatial import cKDTree
+from skimage.morphology import reconstruction, skeletonize
+
+from digits_train.camera.scene import clouds
+from digits_train.raster import Bytes, Coverage, Random, cropped, ink_box, resized
+
+_FINE = 8  # working resolution: pixels per MNIST pixel
+_MARGIN = 2  # MNIST pixels
+_EDGE = 0.42  # the grey level of a stroke's edge in MNIST
+_SLOPE = 0.4  # of the grey level there, per MNIST pixel
+_LOOP = 0.12  # the inside of a loop is lighter by at least this
+_SMOOTHING = 25  # steps, which remove a skeleton's pixel corners but keep the writer's
+
+Points = NDArray[np.float64]
+Pairs = NDArray[np.intp]
+
+
+def strokes(
+    digit: Bytes, height: int, pen: float | None = None, random: Random | None = None
+) -> Coverage:
+    """Draw a digit with crisp strokes, cropped to its ink: coverage [height, width].
+
+    digit: uint8 [28, 28]. pen: the strokes' width as a share of the digit's height, 0.01 to 0.3;
+    by default MNIST's own. random: varies the pressure of the pen.
+    """
+    coarse = np.pad(digit, _MARGIN).astype(np.float32) / 255
+    side = len(coarse) * _FINE
+    field = resized(ndimage.gaussian_filter(coarse, 0.6), (side, side))
+    level = min(_EDGE, 0.6 * float(field.max()))
+    ink = field > level
+    if pen is not None:
+        # A small loop that is filled with ink is only slightly lighter than its stroke.
+        seed = np.pad(np.ones_like(coarse[1:-1, 1:-1]), 1)
+        loops = reconstruction(seed, coarse, method="erosion").astype(np.float32) - coarse
+        ink &= resized(loops, (side, side)) < _LOOP
+        return _fitted(_drawn(ink, height, pen, random), height)
+    rows, columns = ink_box(ink)
+    box = (columns.start, rows.start, columns.stop, rows.stop)
+    scale = height / (box[3] - box[1])
+    shape = (height, max(1, round((box[2] - box[0]) * scale)))
+    if scale < 1:  # average the pixels that become one
+        sharp = np.clip((field - level) * (_FINE / _SLOPE) + 0.5, 0, 1)
+        return resized(sharp, shape, Image.Resampling.BOX, box)
+    steep = scale * _FINE / _SLOPE
+    coverage: Coverage = np.clip((resized(field, shape, box=box) - level) * steep + 0.5, 0, 1)
+    return coverage
+
+
+def _drawn(ink: NDArray[np.bool_], height: int, pen: float, random: Random | None) -> Coverage:
+    """Draw the ink's skeleton with a round pen, about `height` high."""
+    points, pairs, spread = _skeleton(ink)
+    extent = np.maximum(np.ptp(points, axis=0), 1.0)
+    canvas = min(max(2 * height, 10 / pen), max(1000, 10 / pen))
+    width = pen * canvas
+    scale = min((canvas - width) / extent[0], 4 * canvas / extent[1])
+    # Wide ends, and what is wider than a crossing, are loops filled with ink, which stay.
+    ends = points[np.bincount(pairs.ravel(), minlength=len(points)) == 1]
+    at_end = cKDTree(ends).query(points)[0] < spread if len(ends) else np.zeros(len(points), bool)
+    ratio = spread / np.median(spread)
+    wide = np.clip((ratio - np.where(at_end, 1.5, 2.2)) / 0.4, 0, 1)
+    radii = width / 2 + wide * np.maximum(spread * scale - width / 2, 0)
+    points = (points - points.min(0)) * scale + radii.max() + 1
+    if random is not None:  # pressure varies, over about a third of the digit
+        pressure = clouds((64, 64), random, 20)
+        row, column = np.minimum(points / points.max() * 63, 63).astype(int).T
+        radii *= 1 + 0.1 * np.clip(pressure[row, column], -2, 2)
+    size = np.ceil(points.max(0) + radii.max() + 2).astype(int)
+    image = Image.new("L", (int(size[1]), int(size[0])))
+    brush = ImageDraw.Draw(image)
+    centres, reaches = points[:, ::-1].tolist(), radii.tolist()
+    for start, end in pairs.tolist():
+        line = (*centres[start], *centres[end])
+        brush.line(line, fill=255, width=max(1, round(reaches[start] + reaches[end])))
+    for (x, y), reach in zip(centres, reaches, strict=True):
+        brush.ellipse((x - reach, y - reach, x + reach, y + reach), fill=255)
+    return np.asarray(image, np.float32) / np.float32(255)
+
+
+def _fitted(coverage: Coverage, height: int) -> Coverage:
+    """Crop coverage to its ink and resize it to a height, with edges about 1 pixel wide."""
+    cut = cropped(coverage)
+    scale = height / len(cut)
+    shape = (height, max(1, round(cut.shape[1] * scale)))
+    if scale <= 1:
+        return resized(cut, shape, Image.Resampling.BOX)
+    soft = resized(ndimage.gaussian_filter(cut, 0.7), shape)
+    fitted: Coverage = np.clip((soft - 0.5) * 2 * scale + 0.5, 0, 1)
+    return fitted
+
+
+def _skeleton(ink: NDArray[np.bool_]) -> tuple[Points, Pairs, NDArray[np.float64]]:
+    """Points along the middle of the strokes, pairs, and half the stroke's width at each point."""
+    ink = np.pad(cropped(ink), 1)
+    thin = skeletonize(ink)
+    points, spread = np.argwhere(thin).astype(np.float64), ndimage.distance_transform_edt(ink)[thin]
+    pairs = cKDTree(points).query_pairs(1.5, output_type="ndarray")
+    keep = _without_spurs(points, pairs, spread)
+    number = np.cumsum(keep) - 1
+    points, spread, pairs = points[keep], spread[keep], number[pairs[keep[pairs].all(1)]]
+    if not len(pairs):
+        return points, pairs, spread
+    ends = np.concatenate([pairs, pairs[:, ::-1]])
+    size = (len(points), len(points))
+    neighbours = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), size).tocsr()
+    degree = np.asarray(neighbours.sum(1)).reshape(-1, 1)
+    for _ in range(_SMOOTHING):
+        means = neighbours @ points / np.maximum(degree, 1)
+        points = np.where(degree >= 2, (points + means) / 2, points)
+    return points, pairs, spread
+
+
+def _without_spurs(points: Points, pairs: Pairs, spread: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Mask out the short branches that thinning leaves at corners: bool [n], True to keep.
+
+    Such a branch ends inside the stroke from which it branches.
+    """
+    neighbours: list[list[int]] = [[] for _ in points]
+    for start, end in pairs.tolist():
+        neighbours[start].append(end)
+        neighbours[end].append(start)
+    keep = np.ones(len(points), bool)
+    for start in [point for point, near in enumerate(neighbours) if len(near) == 1]:
+        branch, last, here = [start], -1, start
+        while len(ahead := [point for point in neighbours[here] if point != last]) == 1:
+            last, here = here, ahead[0]
+            branch.append(here)
+        length = np.hypot(*(points[start] - points[here]))
+        if len(neighbours[here]) > 2 and length < 1.1 * spread[here] + 2:
+            keep[branch[:-1]] = False
+    return keep
+
+
+def grain(coverage: Coverage, random: Random, keep: float) -> Coverage:
+    """Turn strokes into those of a pencil or chalk, which skip the hollows of the paper.
+
+    keep: the share of the strokes that stays inked, below 1.
+    """
+    edges = float(np.abs(np.diff(coverage, axis=0)).sum() + np.abs(np.diff(coverage, axis=1)).sum())
+    width = 2.5 * float(coverage.sum()) / max(edges, 1.0)
+    texture = 0.8 * clouds(coverage.shape, random, max(1.0, width / 6))
+    texture += 0.4 * clouds(coverage.shape, random, max(1.5, width / 1.5))
+    inside = ndimage.gaussian_filter(coverage, max(0.5, width / 6))
+    texture += 1.2 * inside  # the pressure is greatest in the middle of a stroke
+    ink = coverage > 0.5
+    if not ink.any():
+        return coverage
+    level = float(np.quantile(texture[ink], 1 - keep))
+    grainy: Coverage = coverage * np.clip((texture - level) / 0.5 + 0.5, 0, 1)
+    return grainy

@@ -1,0 +1,87 @@
+"""Arrays of pixels, and random numbers: what all that draws pictures shares."""
+
+import io
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Coverage = NDArray[np.float32]  # [height, width], 0 = paper, 1 = ink
+Bytes = NDArray[np.uint8]
+Random = np.random.Generator
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def log_uniform(random: Random, lowest: float, highest: float) -> float:
+    """A random number between two others whose logarithm is evenly distributed."""
+    return float(np.exp(random.uniform(np.log(lowest), np.log(highest))))
+
+
+def ink_box(mask: NDArray[Any]) -> tuple[slice, slice]:
+    """The rows and columns of the smallest box around all that isn't 0; one pixel if all is."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return slice(0, 1), slice(0, 1)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def cropped(pixels: NDArray[Scalar]) -> NDArray[Scalar]:
+    """Crop to what isn't 0."""
+    return pixels[ink_box(pixels)]
+
+
+def overlap(
+    layer: NDArray[Any], ink: NDArray[Scalar], left: int, top: int
+) -> tuple[NDArray[Any], NDArray[Scalar]]:
+    """What ink at (left, top) covers of a layer (a view), and the part of the ink that does."""
+    height, width = ink.shape
+    part = layer[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
+    cut = ink[max(0, -top) :, max(0, -left) :][: part.shape[0], : part.shape[1]]
+    return part, cut
+
+
+def paste(layer: NDArray[Any], ink: NDArray[Any], left: int, top: int) -> None:
+    """Add ink to a layer; of two inks the darker one is seen."""
+    part, cut = overlap(layer, ink, left, top)
+    np.maximum(part, cut, out=part)
+
+
+def resized(
+    field: NDArray[np.float32],
+    shape: tuple[int, int],
+    resample: Image.Resampling = Image.Resampling.BICUBIC,
+    box: tuple[float, float, float, float] | None = None,
+) -> NDArray[np.float32]:
+    """Resize a field [h, w]. box: the part of it to take: left, top, right, bottom."""
+    size = (shape[1], shape[0])
+    return np.asarray(Image.fromarray(field).resize(size, resample, box), np.float32)
+
+
+def scaled(coverage: Bytes, width: int, height: int) -> Bytes:
+    """Resize uint8 [h, w]: average its pixels where it gets narrower, else interpolate."""
+    reduced = width < coverage.shape[1]
+    resample = Image.Resampling.BOX if reduced else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(coverage).resize((width, height), resample))
+
+
+def sheared(coverage: Bytes, slant: float, slope: float) -> Bytes:
+    """Lean to the right by a share of the height, and descend by a share of the width."""
+    height, width = coverage.shape
+    wider, higher = abs(slant) * height, abs(slope) * width
+    if max(wider, higher) < 1 or min(height, width) < 3:
+        return coverage
+    right, down = max(0.0, slant) * height, max(0.0, -slope) * width
+    # PIL asks where a pixel of the result comes from.
+    forward = np.array([[1, -slant, right], [slope, 1, down], [0, 0, 1]])
+    places = tuple(np.linalg.inv(forward)[:2].ravel())
+    size = (width + round(wider), height + round(higher))
+    how = Image.Transform.AFFINE, places, Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(coverage).transform(size, *how))
+
+
+def jpeg(pixels: Bytes, quality: int) -> Bytes:
+    """Grey or RGB pixels after they were saved as a JPEG of this quality, 1 to 95."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
