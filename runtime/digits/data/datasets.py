@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import numpy as np
 
 from digits.data import image_folder, mnist
-from digits.data.image_folder import LabelledDataset, OnError
+from digits.data.image_folder import Digit, LabelledDataset
 from digits.data.mnist import Split, SplitName, Splits
+from digits.data.table import OnError
 from digits.errors import DataError
 from digits.terminal import print_stderr, progress_bar
 
@@ -24,15 +25,6 @@ class Dataset:
     sha256: dict[str, str]
 
 
-class _Digit(NamedTuple):
-    """digest: of the grey picture. frame: the 28x28 pixels. name: of the file."""
-
-    digest: bytes
-    label: int
-    frame: bytes
-    name: str
-
-
 def load(data: Path | None, on_error: OnError) -> Dataset:
     """Load MNIST, or labelled pictures, which `image_folder.assign_split` splits.
 
@@ -43,12 +35,12 @@ def load(data: Path | None, on_error: OnError) -> Dataset:
     if data is None or not image_folder.has_pictures(data):
         with image_folder.explain_missing(data):
             return Dataset(mnist.load_all(data), mnist.SHA256)
-    return _from_images(LabelledDataset(data, None, on_error))
+    return _from_pictures(LabelledDataset(data, None, on_error))
 
 
-def verify_checksums(found: Dataset, expected: dict[str, str], data: Path | None) -> None:
+def verify_checksums(dataset: Dataset, expected: dict[str, str], data: Path | None) -> None:
     """Raise DataError if these aren't the digits that a network was trained on."""
-    if found.sha256 == expected:
+    if dataset.sha256 == expected:
         return
     if data is None:
         raise DataError("the network was trained on pictures: name their folder with --data")
@@ -57,45 +49,41 @@ def verify_checksums(found: Dataset, expected: dict[str, str], data: Path | None
     raise DataError(f"the network was trained on MNIST, not on what is in {data}")
 
 
-def _from_images(pictures: LabelledDataset) -> Dataset:
+def _from_pictures(dataset: LabelledDataset) -> Dataset:
     with progress_bar() as bar:
-        batches = list(bar.track(pictures, pictures.total, description="reading"))
-    found = [
-        _Digit(digest, int(label), frame.tobytes(), name)
-        for batch in batches
-        for digest, label, frame, name in zip(
-            batch.digests, batch.labels, batch.images, batch.names, strict=True
-        )
-    ]
-    # The order of hashes means nothing, so the first thousand calibrate as well as any others.
-    found.sort(key=lambda one: (one.digest, one.label))
-    _warn_of_contradictions(found)
-    splits: dict[SplitName, list[_Digit]] = {name: [] for name in get_args(SplitName)}
-    for one in found:
-        splits[image_folder.assign_split(one.digest)].append(one)
+        pictures = bar.track(dataset.pictures(), dataset.total, description="reading")
+        # The order of hashes means nothing, so the first thousand calibrate as well as any others.
+        digits = sorted(pictures, key=lambda digit: (digit.digest, digit.label))
+    _warn_of_contradictions(digits)
+    splits: dict[SplitName, list[Digit]] = {name: [] for name in get_args(SplitName)}
+    for digit in digits:
+        splits[image_folder.assign_split(digit.digest)].append(digit)
     if not all(splits.values()):
         counts = ", ".join(f"{len(split)} {name}" for name, split in splits.items())
-        raise DataError(f"{pictures.name} has too few readable pictures: {counts}")
-    checksum = hashlib.sha256(b"".join(one.digest + bytes([one.label]) for one in found))
+        raise DataError(f"{dataset.name} has too few readable pictures: {counts}")
+    checksum = hashlib.sha256(b"".join(digit.digest + bytes([digit.label]) for digit in digits))
     return Dataset(
         {name: _to_arrays(split) for name, split in splits.items()},
         {"pictures": checksum.hexdigest()},
     )
 
 
-def _warn_of_contradictions(found: Sequence[_Digit]) -> None:
-    """Warn of equal pictures with two labels. found: sorted, so equal ones are neighbours."""
-    pairs = [(one, other) for one, other in pairwise(found) if one.digest == other.digest]
-    wrong = [(one, other) for one, other in pairs if one.label != other.label]
+def _warn_of_contradictions(digits: Sequence[Digit]) -> None:
+    """Warn of equal pictures with two labels. digits: sorted, so equal ones are neighbours."""
+    wrong = [
+        (first, second)
+        for first, second in pairwise(digits)
+        if first.digest == second.digest and first.label != second.label
+    ]
     if wrong:
-        one, other = wrong[0]
+        first, second = wrong[0]
         more = f"; and {len(wrong) - 1} more like that" if wrong[1:] else ""
         print_stderr(
-            f"warning: {one.name} and {other.name} look the same, but one is labelled {one.label}"
-            f" and the other {other.label}{more}"
+            f"warning: {first.name} and {second.name} look the same, but one is labelled"
+            f" {first.label} and the other {second.label}{more}"
         )
 
 
-def _to_arrays(split: Sequence[_Digit]) -> Split:
-    images = np.frombuffer(b"".join(one.frame for one in split), np.uint8).reshape(-1, 28, 28)
-    return Split(images, np.array([one.label for one in split], np.uint8))
+def _to_arrays(split: Sequence[Digit]) -> Split:
+    labels = np.array([digit.label for digit in split], np.uint8)
+    return Split(np.stack([digit.frame for digit in split]), labels)

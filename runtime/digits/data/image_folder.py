@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from digits.data import mnist, table
 from digits.data.mnist import Split, SplitName
+from digits.data.table import OnError
 from digits.errors import DataError, DigitsError, PictureError
 from digits.images.formats import SUFFIXES
 from digits.terminal import print_stderr
@@ -21,31 +23,50 @@ if TYPE_CHECKING:
     from digits.classifier import Classifier
 
 NONE = "none"  # the folder of pictures that show no digit
-_BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
+BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
 
-OnError = Callable[[DigitsError], None]
-Scan = Callable[[OnError], Iterator[tuple[Path, int]]]
+
+class Digit(NamedTuple):
+    """The digit in a picture.
+
+    digest: SHA-256 of the picture's grey pixels. frame: uint8 [28, 28], framed as in MNIST.
+    probabilities: 10, the answer of the classifier that read it.
+    """
+
+    name: str
+    label: int
+    digest: bytes
+    frame: NDArray[np.uint8]
+    probabilities: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Batch:
     """n labelled digits and their names.
 
-    If they come from pictures, also the answers of the classifier that read them, and the SHA-256
-    of each picture's grey pixels.
+    If they come from pictures, also the answers of the classifier that read them.
     """
 
     images: NDArray[np.uint8]  # [n, 28, 28], framed as in MNIST
     labels: NDArray[np.uint8]  # [n], 0 to 9
     names: Sequence[str]
     probabilities: NDArray[np.float32] | None = None  # [n, 10]
-    digests: Sequence[bytes] = ()
 
     @classmethod
     def from_split(cls, split: Split, name: str, start: int = 0) -> "Batch":
         """The digits of a split, called `name` and their index, counted from `start`."""
-        names = [f"{name} {place}" for place in range(start, start + len(split))]
+        names = [f"{name} {index}" for index in range(start, start + len(split))]
         return cls(split.images, split.labels, names)
+
+    @classmethod
+    def from_pictures(cls, digits: Sequence[Digit]) -> "Batch":
+        """At least one digit."""
+        return cls(
+            np.stack([digit.frame for digit in digits]),
+            np.array([digit.label for digit in digits], np.uint8),
+            [digit.name for digit in digits],
+            np.array([digit.probabilities for digit in digits], np.float32),
+        )
 
 
 class LabelledDataset:
@@ -68,16 +89,14 @@ class LabelledDataset:
         on_error: OnError,
         classifier: "Classifier | None" = None,
     ) -> None:
-        self._on_error = on_error
-        self._classifier = classifier
-        self._wanted = split
-        self._scan = _find_pictures(data) if data is not None else None
-        if self._scan is None:
-            self._split: SplitName = split or "test"
+        self._on_error, self._classifier, self._split = on_error, classifier, split
+        self._pictures = data if data is not None and has_pictures(data) else None
+        if self._pictures is None:
+            self._split = split or "test"
             self.name = f"MNIST's {self._split} digits"
             with explain_missing(data):
-                self._digits = mnist.load(self._split, data)
-            self.total = len(self._digits)
+                self._mnist = mnist.load(self._split, data)
+            self.total = len(self._mnist)
             return
         self.name = f"the {split} digits in {data}" if split else str(data)
         first_error = ""
@@ -86,48 +105,36 @@ class LabelledDataset:
             nonlocal first_error
             first_error = first_error or f" ({error})"
 
-        self.total = sum(1 for _ in self._scan(keep_first))
+        self.total = sum(1 for _ in _scan(self._pictures, keep_first))
         if not self.total:
             raise DataError(f"no labelled pictures in {data}{first_error}")
-        if data and (others := _other_folders(data)):
+        if others := _other_folders(self._pictures):
             print_stderr(f"warning: ignoring {', '.join(others)} in {data}: not 0 to 9")
 
     def __iter__(self) -> Iterator[Batch]:
-        return self._from_pictures() if self._scan else self._from_mnist()
+        if self._pictures is None:
+            for start in range(0, self.total, BATCH_SIZE):
+                part = slice(start, start + BATCH_SIZE)
+                digits = Split(self._mnist.images[part], self._mnist.labels[part])
+                yield Batch.from_split(digits, str(self._split), start)
+            return
+        pictures = self.pictures()
+        while some := list(islice(pictures, BATCH_SIZE)):
+            yield Batch.from_pictures(some)
 
-    def _from_mnist(self) -> Iterator[Batch]:
-        for start in range(0, self.total, _BATCH_SIZE):
-            part = slice(start, start + _BATCH_SIZE)
-            digits = Split(self._digits.images[part], self._digits.labels[part])
-            yield Batch.from_split(digits, self._split, start)
-
-    def _from_pictures(self) -> Iterator[Batch]:
-        assert self._scan is not None
+    def pictures(self) -> Iterator[Digit]:
+        """Read the pictures one by one; none if the digits are MNIST's."""
+        if self._pictures is None:
+            return
         classifier = self._classifier or _bundled_classifier()
-        found: list[_Digit] = []
-        for path, label in self._scan(self._on_error):
+        for path, label in _scan(self._pictures, self._on_error):
             try:
                 digit = _read(path, label, classifier)
             except PictureError as error:
                 self._on_error(error)
                 continue
-            if self._wanted in (None, assign_split(digit.digest)):
-                found.append(digit)
-            if len(found) == _BATCH_SIZE:
-                yield _batch(found)
-                found = []
-        if found:
-            yield _batch(found)
-
-
-class _Digit(NamedTuple):
-    """The digit in a picture. digest: of its grey pixels."""
-
-    name: str
-    label: int
-    digest: bytes
-    frame: NDArray[np.uint8]
-    probabilities: tuple[float, ...]
+            if self._split in (None, assign_split(digit.digest)):
+                yield digit
 
 
 def _bundled_classifier() -> "Classifier":
@@ -138,25 +145,17 @@ def _bundled_classifier() -> "Classifier":
     return Classifier(BUNDLED, sha256="", reader=BUNDLED_READER, reader_sha256="")
 
 
-def _read(path: Path, label: int, classifier: "Classifier") -> _Digit:
+def _read(path: Path, label: int, classifier: "Classifier") -> Digit:
     """Raises PictureError if the picture can't be opened or is blank."""
-    [examined] = classifier.examine([path])
-    prediction = classifier.prediction(examined)
+    from digits.examination import examine
+    from digits.images import picture
+
+    [examined] = examine(classifier, [picture.load(path)])
+    prediction = examined.prediction(classifier.threshold)
     if prediction.frame is None:
         raise PictureError(f"{path}: {prediction.note}")
     digest = digest_of(examined.picture.pixels)
-    return _Digit(str(path), label, digest, prediction.frame, prediction.probabilities)
-
-
-def _batch(digits: list[_Digit]) -> Batch:
-    names, labels, digests, frames, probabilities = zip(*digits, strict=True)
-    return Batch(
-        np.stack(frames),
-        np.array(labels, np.uint8),
-        names,
-        np.array(probabilities, np.float32),
-        digests,
-    )
+    return Digit(str(path), label, digest, prediction.frame, prediction.probabilities)
 
 
 def digest_of(grey: NDArray[np.uint8]) -> bytes:
@@ -177,18 +176,11 @@ def assign_split(digest: bytes) -> SplitName:
 
 def has_pictures(data: Path) -> bool:
     """Whether it is a table or a sorted folder of pictures. Raises DataError if it is missing."""
-    return _find_pictures(data) is not None
-
-
-def _find_pictures(data: Path) -> Scan | None:
-    """How to list the pictures in a table or a sorted folder; None for any other folder."""
     try:
-        if data.is_file():
-            return lambda on_error: table.rows(data, on_error)
-        if any((data / str(digit)).is_dir() for digit in range(10)):
-            return lambda on_error: _scan_folder(data, on_error)
+        if data.is_file() or any((data / str(digit)).is_dir() for digit in range(10)):
+            return True
         if data.is_dir():
-            return None
+            return False
         missing = not data.exists()
     except OSError as error:
         raise DataError(f"can't open {data}: {error.strerror}") from error
@@ -210,14 +202,17 @@ def explain_missing(data: Path | None) -> Iterator[None]:
         ) from error
 
 
-def _scan_folder(folder: Path, on_error: OnError) -> Iterator[tuple[Path, int]]:
+def _scan(data: Path, on_error: OnError) -> Iterator[tuple[Path, int]]:
+    """List the pictures in a table or a sorted folder, with their digits."""
+    if data.is_file():
+        yield from table.rows(data, on_error)
+        return
     for digit in range(10):
         try:
-            with os.scandir(folder / str(digit)) as entries:
+            with os.scandir(data / str(digit)) as entries:
                 for entry in entries:
-                    if entry.name[0] == ".":  # unfinished, as of `digits serve --save-labelled`
-                        continue
-                    if Path(entry.name).suffix.lower() in SUFFIXES:
+                    hidden = entry.name[0] == "."  # unfinished, as of `digits serve`
+                    if not hidden and Path(entry.name).suffix.lower() in SUFFIXES:
                         yield Path(entry.path), digit
         except FileNotFoundError:
             continue  # not every digit must be there

@@ -55,6 +55,13 @@ class Split:
 Splits = dict[SplitName, Split]
 
 
+_PARTS: dict[SplitName, tuple[str, slice]] = {  # of the files with this prefix
+    "train": ("train", slice(None, -VALIDATION_SIZE)),
+    "validation": ("train", slice(-VALIDATION_SIZE, None)),
+    "test": ("t10k", slice(None)),
+}
+
+
 def load(split: SplitName, data: Path | None = None) -> Split:
     """Load 50,000 training, 10,000 validation or 10,000 test digits.
 
@@ -62,8 +69,7 @@ def load(split: SplitName, data: Path | None = None) -> Split:
     cache folder, which the first call fills from the internet. Raises DataError if a file can't be
     found or isn't MNIST's.
     """
-    prefix = "t10k" if split == "test" else "train"
-    return _split(_files([name for name in SHA256 if name.startswith(prefix)], data), split)
+    return _split(_files(_names(split), data), split)
 
 
 def load_all(data: Path | None = None) -> Splits:
@@ -72,18 +78,14 @@ def load_all(data: Path | None = None) -> Splits:
     return {split: _split(files, split) for split in get_args(SplitName)}
 
 
+def _names(split: SplitName) -> list[str]:
+    """The files that hold its images and its labels."""
+    return [name for name in SHA256 if name.startswith(_PARTS[split][0])]
+
+
 def _split(files: Mapping[str, bytes], split: SplitName) -> Split:
-    prefix = "t10k" if split == "test" else "train"
-    images, labels = (
-        parse_idx(files[name], name)
-        for name in (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte")
-    )
-    part = {
-        "train": slice(None, -VALIDATION_SIZE),
-        "validation": slice(-VALIDATION_SIZE, None),
-        "test": slice(None),
-    }[split]
-    return Split(images[part], labels[part])
+    images, labels = (parse_idx(files[name], name)[_PARTS[split][1]] for name in _names(split))
+    return Split(images, labels)
 
 
 def concat(first: Split, second: Split) -> Split:

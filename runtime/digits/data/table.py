@@ -3,9 +3,10 @@
 import csv
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from digits.errors import DataError, DigitsError
 from digits.files import kind_of
@@ -21,40 +22,47 @@ _MAX_SHOWN = 200  # characters of a wrong header
 _MAX_SYMBOLS = 4096  # of a page; comparing two such texts takes 0.5 s
 _VARIANTS = str.maketrans(",\u2212\u2013", ".--")  # the comma, the minus sign and the dash
 
+OnError = Callable[[DigitsError], None]
+_Label = TypeVar("_Label", int, str)
 
-def rows(path: Path, on_error: Callable[[DigitsError], None]) -> Iterator[tuple[Path, int]]:
+
+def has_pages(path: Path) -> bool:
+    """Whether it is a table with the columns `file` and `text`, and no `digit`.
+
+    Raises DataError if it is a file that isn't text or can't be read.
+    """
+    if not path.is_file():
+        return False
+    with _open(path) as text:
+        headers = _split(next(_lines(text, path), "")).values()
+    columns = [_names(header) for header in headers]
+    return any({"file", "text"} <= {*names} and "digit" not in names for names in columns)
+
+
+def rows(path: Path, on_error: OnError) -> Iterator[tuple[Path, int]]:
     """Yield each picture and its digit.
 
     The header names the columns `file` (relative to the table) and `digit`, in any case; commas,
     semicolons or tabs separate them, and the text is UTF-8 or UTF-16. on_error: called for each
     invalid row. Raises DataError if it isn't such a table.
     """
-    for line, row, _ in _rows(path, "digit"):
-        name, digit = row.get("file"), row.get("digit")
-        if name and digit in _DIGITS:
-            yield _picture(path, name), _DIGITS.index(digit)
-        elif any(row.values()):
-            on_error(DataError(f"{path}, line {line}: file or digit is missing"))
+    return _labelled(path, "digit", _digit, on_error)
 
 
-def page_rows(path: Path, on_error: Callable[[DigitsError], None]) -> Iterator[tuple[Path, str]]:
+def page_rows(path: Path, on_error: OnError) -> Iterator[tuple[Path, str]]:
     """Yield each page and what is written on it, in the form of `Reading.text`.
 
     The table is as for `rows`, with the column `text` instead of `digit`: digits, minus signs, and
     points or commas. There `/` or a line break begins a line, and a blank a column; it is empty for
     a page without any symbol.
     """
-    for line, row, has_more in _rows(path, "text"):
-        name, text = row.get("file"), row.get("text")
-        try:
-            if has_more:  # such as those after an unquoted decimal comma
-                raise DataError("more cells than columns; a text with a separator needs quotes")
-            if name and text is not None:
-                yield _picture(path, name), _page_text(text)
-            elif any(row.values()):
-                raise DataError("file or text is missing")
-        except DataError as error:
-            on_error(DataError(f"{path}, line {line}: {error}"))
+    return _labelled(path, "text", _page_text, on_error)
+
+
+def _digit(text: str) -> int:
+    if text not in _DIGITS:
+        raise DataError("file or digit is missing")
+    return _DIGITS.index(text)
 
 
 def _page_text(written: str) -> str:
@@ -69,11 +77,48 @@ def _page_text(written: str) -> str:
     return "\n".join(filter(None, lines))
 
 
+def _labelled(
+    path: Path, label: str, parse: Callable[[str], _Label], on_error: OnError
+) -> Iterator[tuple[Path, _Label]]:
+    """Yield each file and its label. label: the column's name. parse: raises DataError."""
+    for line, row, has_more in _rows(path, label):
+        name, cell = row.get("file"), row.get(label)
+        try:
+            if has_more and label == "text":  # such as those after an unquoted decimal comma
+                raise DataError("more cells than columns; a text with a separator needs quotes")
+            if name and cell is not None:
+                yield _picture(path, name), parse(cell)
+            elif any(row.values()):
+                raise DataError(f"file or {label} is missing")
+        except DataError as error:
+            on_error(DataError(f"{path}, line {line}: {error}"))
+
+
 def _rows(path: Path, label: str) -> Iterator[tuple[int, dict[str, str], bool]]:
     """Yield the number of each row's first line, its cells by column, and whether it has others.
 
     label: the column that is needed beside `file`. Raises DataError as `rows` does.
     """
+    with _open(path) as text:
+        lines = _lines(text, path)
+        header = next(lines, "")
+        separator = _separator(header, path, label)
+        reader = csv.reader(chain([header], lines), delimiter=separator, strict=True)
+        begin = 1  # the line where the row begins
+        try:
+            columns = _columns(next(reader), path, label)
+            begin = 1 + reader.line_num
+            for cells in reader:
+                row = dict(zip(columns, map(str.strip, cells), strict=False))
+                yield begin, row, any(cells[len(columns) :])
+                begin = 1 + reader.line_num
+        except csv.Error as error:
+            raise DataError(f"{path}, line {begin}: {error}; is a quote unclosed?") from error
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[TextIO]:
+    """Open a table in its encoding. Raises DataError for what isn't text or can't be read."""
     try:
         if path.exists() and not path.is_file():
             raise DataError(f"{path} is {kind_of(path)}, not a CSV file")
@@ -84,34 +129,34 @@ def _rows(path: Path, label: str) -> Iterator[tuple[int, dict[str, str], bool]]:
             raise DataError(f"{path} is not a CSV file: it is not text")
         encoding, errors = ("utf-16", "replace") if wide else ("utf-8-sig", "surrogateescape")
         with path.open(newline="", encoding=encoding, errors=errors) as text:
-            yield from _parse(text, path, label)
+            yield text
     except OSError as error:
         raise DataError(f"can't read {path}: {error.strerror}") from error
 
 
-def _parse(text: TextIO, path: Path, label: str) -> Iterator[tuple[int, dict[str, str], bool]]:
-    lines = _lines(text, path)
-    first = next(lines, "")
-    separator = _separator(first, path, label)
-    reader = csv.reader(chain([first], lines), delimiter=separator, strict=True)
-    begin = 1  # the line where the row begins
-    try:
-        columns = _columns(next(reader), path, label)
-        begin = 1 + reader.line_num
-        for cells in reader:
-            row = dict(zip(columns, map(str.strip, cells), strict=False))
-            yield begin, row, any(cells[len(columns) :])
-            begin = 1 + reader.line_num
-    except csv.Error as error:
-        raise DataError(f"{path}, line {begin}: {error}; is a quote unclosed?") from error
+def _lines(text: TextIO, path: Path) -> Iterator[str]:
+    """The lines of a file, of limited length."""
+    for number, line in enumerate(iter(lambda: text.readline(_MAX_LINE), ""), 1):
+        if len(line) == _MAX_LINE:
+            raise DataError(f"{path} is not a CSV file: line {number} has {_MAX_LINE:,} characters")
+        yield line
+
+
+def _split(header: str) -> dict[str, list[str]]:
+    """The cells of a header by what may separate them."""
+    return {mark: next(csv.reader([header], delimiter=mark), []) for mark in _SEPARATORS}
+
+
+def _names(header: list[str]) -> list[str]:
+    return [cell.strip().lower() for cell in header]
 
 
 def _separator(header: str, path: Path, label: str) -> str:
-    by_separator = {one: next(csv.reader([header], delimiter=one), []) for one in _SEPARATORS}
-    for separator, cells in by_separator.items():
-        if {"file", label} <= set(map(_column, cells)):
+    cells = _split(header)
+    for separator in _SEPARATORS:
+        if {"file", label} <= {*_names(cells[separator])}:
             return separator
-    likeliest = max(by_separator.values(), key=len)
+    likeliest = max(cells.values(), key=len)
     if not any(likeliest):
         raise DataError(f"{path} has no header with the columns file and {label}")
     shown = ", ".join(likeliest)[:_MAX_SHOWN]
@@ -119,7 +164,7 @@ def _separator(header: str, path: Path, label: str) -> str:
 
 
 def _columns(header: list[str], path: Path, label: str) -> list[str]:
-    columns = list(map(_column, header))
+    columns = _names(header)
     for name in ("file", label):
         if columns.count(name) > 1:
             raise DataError(f"{path}: several columns are named {name}")
@@ -131,19 +176,7 @@ def _columns(header: list[str], path: Path, label: str) -> list[str]:
     return columns
 
 
-def _column(cell: str) -> str:
-    return cell.strip().lower()
-
-
 def _picture(table: Path, name: str) -> Path:
     """The file of this name, which may be escaped as in results."""
     unescaped = table.parent / unescape_name(name)
     return unescaped if os.path.lexists(unescaped) else table.parent / name
-
-
-def _lines(text: TextIO, path: Path) -> Iterator[str]:
-    """The lines of a file, of limited length."""
-    for number, line in enumerate(iter(lambda: text.readline(_MAX_LINE), ""), 1):
-        if len(line) == _MAX_LINE:
-            raise DataError(f"{path} is not a CSV file: line {number} has {_MAX_LINE:,} characters")
-        yield line

@@ -3,10 +3,11 @@
 import importlib
 import logging
 import math
-import os
 import re
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, BinaryIO, cast
 
@@ -33,9 +34,8 @@ _DECODERS = {
 HEADER_BYTES = 65_536  # no program writes more before a PPM's pixels; Pillow takes 0.05 s
 # A PPM's width and height after blanks and comments, which Pillow reads byte by byte.
 _PPM_HEADER = rb"P\w\s(?:(?:\s|#[^\r\n]*[\r\n])*+[^\s#]+){2}"
-_MAX_READS = 1 << 20  # 2 µs each; a PNG of 512 MB in chunks of 8 KB takes a fifth of them
+MAX_READS = 1 << 20  # 2 µs each; a PNG of 512 MB in chunks of 8 KB takes a fifth of them
 _BAND = 1 << 20  # pixels that are rescaled at a time
-_MAX_PADDING = 512  # bytes at a file's end that may be padding
 
 # What Pillow raises on broken files: the first five were seen with 400,000 mutated ones (13.0),
 # the others are in its decoders' sources.
@@ -44,7 +44,6 @@ DECODE_ERRORS = (
     ValueError,
     SyntaxError,
     TypeError,
-    Image.DecompressionBombError,
     AssertionError,  # seen too: a PNG without its palette
     EOFError,
     LookupError,
@@ -59,7 +58,7 @@ class _CountedFile:
     """A file that may be read so often: Pillow parses in Python, and skips junk byte by byte."""
 
     def __init__(self, name: str, file: BinaryIO) -> None:
-        self._name, self._file, self._left = name, file, _MAX_READS
+        self._name, self._file, self._left = name, file, MAX_READS
 
     def read(self, size: int = -1) -> bytes:
         self._left -= 1
@@ -77,22 +76,16 @@ def open_image(name: str, file: BinaryIO) -> Image.Image:
     Raises PictureError when the file is empty, damaged, too large or in an unsupported format.
     """
     image = open_header(name, file)
-    try:
+    with explain_damage(name):
         limits.check_image(name, image, file)
-        if image.format == "GIF":
-            _check_gif_end(name, file)
         return _rescale_ppm(image, file) if image.tile and image.tile[0][0] == "ppm" else image
-    except DECODE_ERRORS as error:
-        raise decode_error(name, error) from error
 
 
 def open_header(name: str, file: BinaryIO) -> ImageFile:
     """Open a picture of any size by its header. Raises PictureError like `open_image`."""
-    try:
+    with explain_damage(name):
         start = file.read(HEADER_BYTES)
         return _open(name, start, cast(BinaryIO, _CountedFile(name, file)))
-    except DECODE_ERRORS as error:
-        raise decode_error(name, error) from error
 
 
 def identify_format(name: str, start: bytes) -> str:
@@ -139,35 +132,29 @@ def _rescale_ppm(image: ImageFile, file: BinaryIO) -> Image.Image:
     dtype = np.dtype(">u2" if most > 255 else np.uint8)
     scale = np.arange(1 << 8 * dtype.itemsize).clip(max=most) * (255 / most)
     scale = scale.round().astype(np.uint8)
-    found = Image.new("RGBA"[:bands] if bands > 1 else "L", image.size)
+    rescaled = Image.new("RGBA"[:bands] if bands > 1 else "L", image.size)
     file.seek(offset)
     step = max(1, _BAND // width)
     for top in range(0, height, step):
         shape = min(step, height - top), width, bands
         values = np.frombuffer(file.read(math.prod(shape) * dtype.itemsize), dtype).reshape(shape)
         band = scale[values.squeeze(2) if bands == 1 else values]
-        found.paste(Image.fromarray(band), (0, top))
-    return found
+        rescaled.paste(Image.fromarray(band), (0, top))
+    return rescaled
 
 
-def decode_error(name: str, error: BaseException) -> PictureError:
-    """The PictureError for a file on which Pillow raised one of DECODE_ERRORS."""
-    if isinstance(error, Image.DecompressionBombError):
-        return PictureError(limits.too_many_pixels(name))
-    if isinstance(error, MemoryError):
-        return PictureError(f"{name} takes more memory than is free")
-    if "MAX_TEXT_CHUNK" in str(error):
-        return PictureError(f"{name} has a colour profile or a text of more than 1 MB: remove it")
-    reason = error.args[0] if len(error.args) == 1 else error  # a PPM's is bytes
-    reason = reason.decode(errors="replace") if isinstance(reason, bytes) else error
-    return PictureError(f"{name} is damaged or unsupported: {reason}")
-
-
-def _check_gif_end(name: str, file: BinaryIO) -> None:
-    """Refuse a truncated GIF, which Pillow accepts. A whole one ends with a semicolon (GIF89a)."""
-    place = file.tell()
-    file.seek(-min(_MAX_PADDING, file.seek(0, os.SEEK_END)), os.SEEK_END)
-    whole = file.read().rstrip(b"\0").endswith(b";")
-    file.seek(place)
-    if not whole:
-        raise PictureError(f"{name} is damaged: it ends too early")
+@contextmanager
+def explain_damage(name: str) -> Iterator[None]:
+    """Raise PictureError for a file on which Pillow raises one of DECODE_ERRORS."""
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise PictureError(limits.too_many_pixels(name)) from error
+    except MemoryError as error:
+        raise PictureError(f"{name} takes more memory than is free") from error
+    except DECODE_ERRORS as error:
+        reason = error.args[0] if len(error.args) == 1 else error  # a PPM's is bytes
+        reason = reason.decode(errors="replace") if isinstance(reason, bytes) else str(error)
+        if "MAX_TEXT_CHUNK" in reason:
+            reason = "it has a colour profile or a text of more than 1 MB: remove it"
+        raise PictureError(f"{name} is damaged or unsupported: {reason}") from error

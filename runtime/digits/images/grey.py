@@ -24,18 +24,16 @@ def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
         return np.asarray(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _from_high_depth(image, factor)
-    axis = _axis(image)
+    bands = _bands(image, factor)
     if image.has_transparency_data:
         # Alpha is multiplied in while averaging; the colour of invisible pixels must not show.
-        coloured = (
-            band if band.mode in ("LA", "RGBA") else band.convert("RGBA")
-            for band in _bands(image, factor)
-        )
-        weighted = (band.convert("LA").convert("La") for band in coloured)
-        bands = [band.reduce(factor).convert("LA") for band in weighted]
-        return _flatten_alpha(np.concatenate([np.asarray(band) for band in bands], axis))
-    else:
-        bands = [band.convert("L").reduce(factor) for band in _bands(image, factor)]
+        coloured = (band if band.mode in ("LA", "RGBA") else band.convert("RGBA") for band in bands)
+        weighted = (band.convert("LA").convert("La").reduce(factor) for band in coloured)
+        return _flatten_alpha(_join([band.convert("LA") for band in weighted], _axis(image)))
+    return _join([band.convert("L").reduce(factor) for band in bands], _axis(image))
+
+
+def _join(bands: list[Image.Image], axis: int) -> NDArray[np.uint8]:
     return np.concatenate([np.asarray(band) for band in bands], axis)
 
 

@@ -18,7 +18,7 @@ from digits.errors import PictureError
 _MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
 _MAX_SIDE = 1_000_000  # Pillow has a pointer for each row
 # WebP's decoder holds the picture four times, with transparency: 16 bytes a pixel.
-_MAX_WEBP_PIXELS = 50_000_000
+MAX_WEBP_PIXELS = 50_000_000
 _MAX_WEBP_BYTES = 128 << 20  # held twice, and its EXIF four times
 # Pixels in all scans of a JPEG, 1 ns each: ten scans, as progressive files have, of the largest
 # picture.
@@ -83,8 +83,8 @@ def check_header(name: str, format: str, start: bytes, file: BinaryIO) -> None:
     if format == "WEBP":
         width, height = _webp_size(start)
         check_size(name, width, height)
-        if width * height > _MAX_WEBP_PIXELS:
-            raise PictureError(too_many_pixels(f"{name}, a WebP,", _MAX_WEBP_PIXELS))
+        if width * height > MAX_WEBP_PIXELS:
+            raise PictureError(too_many_pixels(f"{name}, a WebP,", MAX_WEBP_PIXELS))
     if format == "PNG":
         _check_chunks(name, file)
     if format == "JPEG":
@@ -96,7 +96,7 @@ def check_header(name: str, format: str, start: bytes, file: BinaryIO) -> None:
 def check_image(name: str, image: ImageFile, file: BinaryIO) -> None:
     """Raise PictureError for an opened image that would take too much memory or time to decode."""
     check_size(name, *image.size)
-    place = file.tell()
+    position = file.tell()
     if image.format == "JPEG":
         _check_scans(name, image, file)
     elif image.format == "TIFF":
@@ -104,7 +104,7 @@ def check_image(name: str, image: ImageFile, file: BinaryIO) -> None:
         _check_tiles(name, image)
     elif image.tile and image.tile[0][0] in _SLOW_CODECS:
         _check_slow_codec(name, image, file)
-    file.seek(place)
+    file.seek(position)
 
 
 def _webp_size(start: bytes) -> tuple[int, int]:
@@ -123,11 +123,11 @@ def _little_endian(raw: bytes) -> int:
 
 
 def _check_chunks(name: str, file: BinaryIO) -> None:
-    place, metadata, head = 8, 0, b""
-    while head[4:] != b"IEND" and file.seek(place) and len(head := file.read(8)) == 8:
+    position, metadata, head = 8, 0, b""
+    while head[4:] != b"IEND" and file.seek(position) and len(head := file.read(8)) == 8:
         length = int.from_bytes(head[:4])
         metadata += 0 if head[4:] in (b"IDAT", b"IEND") else length
-        place += 12 + length
+        position += 12 + length
     if metadata > _MAX_METADATA:
         raise PictureError(
             f"{name} is damaged, or has more than {_MAX_METADATA >> 20} MB beside its pixels"
@@ -137,8 +137,8 @@ def _check_chunks(name: str, file: BinaryIO) -> None:
 def _check_tags(name: str, start: bytes, file: BinaryIO) -> None:
     """TIFF 6.0, section 2, or BigTIFF."""
     order, is_big = "<" if start[:1] == b"I" else ">", start[2] == 43
-    [place] = struct.unpack_from(order + "IQ"[is_big], start, 8 if is_big else 4)
-    file.seek(place)
+    [position] = struct.unpack_from(order + "IQ"[is_big], start, 8 if is_big else 4)
+    file.seek(position)
     [count] = struct.unpack(order + "HQ"[is_big], file.read(8 if is_big else 2))
     entry = struct.Struct(order + ("HHI4x", "HHQ8x")[is_big])
     entries = file.read(entry.size * min(count, 1 << 16))
@@ -174,23 +174,23 @@ def _check_scans(name: str, image: ImageFile, file: BinaryIO) -> None:
 def _is_one_scan(jpeg: bytes) -> bool:
     """Whether the decoder stops after a single pass over the pixels."""
     components = b""
-    for marker, place in _segments(jpeg):
+    for marker, position in _segments(jpeg):
         if marker in _PROGRESSIVE:
             return False
         if marker in _FRAMES:
-            components = jpeg[place + 7 : place + 8]
+            components = jpeg[position + 7 : position + 8]
         if marker == _SCAN:
-            return jpeg[place + 2 : place + 3] == components
+            return jpeg[position + 2 : position + 3] == components
     return False
 
 
 def _segments(jpeg: bytes) -> Iterator[tuple[int, int]]:
     """The marker of each segment, and the position behind it, where its length is."""
-    place = 2
-    while (found := _MARKER.search(jpeg, place)) and found[1][0] != _END:
-        place = found.end()
-        yield found[1][0], place
-        place += int.from_bytes(jpeg[place : place + 2])
+    position = 2
+    while (match := _MARKER.search(jpeg, position)) and match[1][0] != _END:
+        position = match.end()
+        yield match[1][0], position
+        position += int.from_bytes(jpeg[position : position + 2])
 
 
 def _check_compression(name: str, image: ImageFile, file: BinaryIO) -> None:

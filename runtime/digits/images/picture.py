@@ -144,16 +144,14 @@ def _from_image(
     factor = -(-max(image.size) // max_side)
     size = size or image.size
     downscale = factor * max(size) / max(image.size)
-    try:
+    with decoder.explain_damage(name):
         grey = to_grey(image, factor)
-        turn = transpose_method(image)
-        if turn is not None:  # only after the reduction, because this makes a copy
-            grey = np.asarray(Image.fromarray(grey).transpose(turn))
-        if turn in _TRANSPOSED:
-            size = size[1], size[0]
-        return GreyImage(name, grey, downscale, size)
-    except decoder.DECODE_ERRORS as error:
-        raise decoder.decode_error(name, error) from error
+    turn = transpose_method(image)
+    if turn is not None:  # only after the reduction, because this makes a copy
+        grey = np.asarray(Image.fromarray(grey).transpose(turn))
+    if turn in _TRANSPOSED:
+        size = size[1], size[0]
+    return GreyImage(name, grey, downscale, size)
 
 
 def transpose_method(image: Image.Image) -> Image.Transpose | None:

@@ -29,6 +29,10 @@ class Tensor(NamedTuple):
     dtype: str
     shape: Sequence[int | str]
 
+    def sized(self, lengths: Mapping[str, int]) -> tuple[int, ...]:
+        """The shape when the texts stand for these lengths."""
+        return tuple(lengths[side] if isinstance(side, str) else side for side in self.shape)
+
 
 class Size(NamedTuple):
     """An input's size, at which the graph is checked.

@@ -22,6 +22,9 @@ Kernels = Literal["integer", "float"]
 Task = Literal["classifier", "reader"]
 
 _METADATA_PROPS = 14
+_ENTRY = protobuf.Message(
+    "metadata", {1: protobuf.Field("key", bytes), 2: protobuf.Field("value", bytes)}
+)
 _CHECKSUM_KEY = "sha256"
 _MAX_BYTES = 16 << 10  # of all pairs; ours have 1,200
 
@@ -88,7 +91,7 @@ _SHARES = {
 _POSITIVE = {"temperature", "centre_temperature"}
 _USES = {
     "classifier": "`digits predict`, `digits eval` and $DIGITS_MODEL",
-    "reader": "`digits read`, `digits eval --pages` and $DIGITS_READER",
+    "reader": "`digits read`, `digits eval` and $DIGITS_READER",
 }
 
 
@@ -153,9 +156,9 @@ def _task(pairs: dict[str, str], name: str) -> Task:
 
 
 def _parse(pairs: dict[str, str], name: str, kind: type[_M], task: Task) -> _M:
-    found = _task(pairs, name)
-    if found != task:
-        raise WrongTask(f"can't use {name} as a {task}: it is a {found}, for {_USES[found]}")
+    actual = _task(pairs, name)
+    if actual != task:
+        raise WrongTask(f"can't use {name} as a {task}: it is a {actual}, for {_USES[actual]}")
     values: dict[str, Any] = {}
     for key, type_ in get_type_hints(kind).items():
         if key not in pairs:
@@ -183,9 +186,9 @@ def _check_values(values: dict[str, Any], name: str) -> None:
 
 
 def _key_and_value(pair: memoryview, name: str) -> tuple[str, str]:
-    entry = protobuf.Message(pair, name, "metadata", (1, 2))
+    entry = protobuf.parse(pair, _ENTRY, name)
     try:
-        return str(entry.bytes(1), "utf-8"), str(entry.bytes(2), "utf-8")
+        return str(entry["key"], "utf-8"), str(entry["value"], "utf-8")
     except UnicodeDecodeError as error:
         raise ModelError(f"{name} is damaged: its metadata is not text") from error
 

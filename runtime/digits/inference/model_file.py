@@ -30,17 +30,10 @@ class ModelBytes(NamedTuple):
     content: bytes
 
 
-class _Defaults(NamedTuple):
-    """Where a file comes from if none is named, and the variables that say so."""
-
-    bundled: str
-    variable: str
-    sha256_variable: str
-
-
-_DEFAULTS: dict[Task, _Defaults] = {
-    "classifier": _Defaults(BUNDLED, "DIGITS_MODEL", SHA256_VARIABLE),
-    "reader": _Defaults(BUNDLED_READER, READER_VARIABLE, READER_SHA256_VARIABLE),
+# Of each kind: the bundled file, and the variables that name and pin another one.
+_DEFAULTS: dict[Task, tuple[str, str, str]] = {
+    "classifier": (BUNDLED, "DIGITS_MODEL", SHA256_VARIABLE),
+    "reader": (BUNDLED_READER, READER_VARIABLE, READER_SHA256_VARIABLE),
 }
 
 _M = TypeVar("_M", Metadata, ReaderMetadata)
@@ -84,20 +77,10 @@ def inspect(path: ModelSource = None, sha256: str | None = None) -> ModelInfo:
         _check_pin(source, parse_sha256(sha256))
     is_reader = metadata.read_task(source.content, source.name) == "reader"
     file = load_reader(source, sha256) if is_reader else load_file(source, sha256)
-    graph = file.graph
-    return ModelInfo(
-        file=file.name,
-        bytes=len(file.content),
-        sha256=hashlib.sha256(file.content).hexdigest(),
-        ir_version=graph.ir_version,
-        opsets={"ai.onnx": graph.opset},
-        producer=graph.producer,
-        input=graph.input,
-        output=graph.output,
-        operators=graph.operators,
-        parameter_counts=graph.parameter_counts,
-        metadata=file.metadata,
-    )
+    digest = hashlib.sha256(file.content).hexdigest()
+    shown = file.graph._asdict()
+    del shown["values"], shown["products"]
+    return ModelInfo(file.name, len(file.content), digest, metadata=file.metadata, **shown)
 
 
 def load_file(path: ModelSource = None, sha256: str | None = None) -> ModelFile[Metadata]:
@@ -126,8 +109,8 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
     path: by default $DIGITS_MODEL or $DIGITS_READER, else the bundled file for the task. Raises
     ModelError if it can't be read.
     """
-    defaults = _DEFAULTS[task]
-    name = os.fspath(path or variable(defaults.variable) or defaults.bundled)
+    bundled, name_variable, _ = _DEFAULTS[task]
+    name = os.fspath(path or variable(name_variable) or bundled)
     try:
         if not os.path.exists(name):
             raise ModelError(f"{_origin(name, task)}: no such model")
@@ -171,8 +154,7 @@ def parse_sha256(text: str) -> str:
 def _read_pinned(path: ModelSource, sha256: str | None, task: Task) -> tuple[ModelBytes, str, str]:
     """Read a file and check its SHA-256; return it, its `_origin`, and that or empty for any."""
     source = path if isinstance(path, ModelBytes) else read_file(path, task)
-    default = _DEFAULTS[task].sha256_variable
-    pinned = _sha256_from(default) if sha256 is None else sha256 and parse_sha256(sha256)
+    pinned = _pin_of(task) if sha256 is None else sha256 and parse_sha256(sha256)
     if pinned:
         _check_pin(source, pinned)
     return source, _origin(source.name, task), pinned
@@ -180,17 +162,18 @@ def _read_pinned(path: ModelSource, sha256: str | None, task: Task) -> tuple[Mod
 
 def _origin(name: str, task: Task) -> str:
     """A file's name, for errors, with the variable that it comes from."""
-    variable = _DEFAULTS[task].variable
-    return f"{name} (${variable})" if os.environ.get(variable) == name else name
+    _, name_variable, _ = _DEFAULTS[task]
+    return f"{name} (${name_variable})" if os.environ.get(name_variable) == name else name
 
 
 def _check_pin(source: ModelBytes, pinned: str) -> None:
-    found = hashlib.sha256(source.content).hexdigest()
-    if found != pinned:
-        raise ModelError(f"{source.name} is the wrong model: its SHA-256 is {found}, not {pinned}")
+    digest = hashlib.sha256(source.content).hexdigest()
+    if digest != pinned:
+        raise ModelError(f"{source.name} is the wrong model: its SHA-256 is {digest}, not {pinned}")
 
 
-def _sha256_from(name: str) -> str:
+def _pin_of(task: Task) -> str:
+    _, _, name = _DEFAULTS[task]
     value = variable(name)
     try:
         return parse_sha256(value) if value else ""

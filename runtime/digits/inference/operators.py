@@ -14,18 +14,18 @@ Allowed = int | str | None
 
 
 class Result(NamedTuple):
-    """The outputs of a node. products: multiplications per digit or page, or what takes as long.
+    """The output of a node. products: multiplications per digit or page, or what takes as long.
 
     unfolded: values in all windows of a convolution, which onnxruntime may store (im2col).
     """
 
-    shapes: Sequence[Shape]
+    shape: Shape
     products: int = 0
     unfolded: int = 0
 
 
 class Operator(NamedTuple):
-    """An operator.
+    """An operator with one output.
 
     inputs: how many. infer: raises ValueError or LookupError if they don't fit. attributes: by
     name, the one allowed value, or None for any list. by_content: number of the input, a stored
@@ -39,24 +39,20 @@ class Operator(NamedTuple):
 
 
 def _unchanged(inputs: Sequence[Shape], _: Attributes) -> Result:
-    return Result([inputs[0]])
-
-
-def _quantized(inputs: Sequence[Shape], _: Attributes) -> Result:
-    return Result([inputs[0], (), ()])  # integers, their scale and their zero point
+    return Result(inputs[0])
 
 
 def _broadcast(inputs: Sequence[Shape], _: Attributes) -> Result:
     rank = max(map(len, inputs))
     first, second = ((1,) * (rank - len(shape)) + shape for shape in inputs)
-    lengths = list(zip(first, second, strict=True))
-    if any(one != other and 1 not in (one, other) for one, other in lengths):
+    sides = list(zip(first, second, strict=True))
+    if any(a != b and 1 not in (a, b) for a, b in sides):
         raise ValueError
-    return Result([tuple(other if one == 1 else one for one, other in lengths)])
+    return Result(tuple(b if a == 1 else a for a, b in sides))
 
 
 def _flattened(inputs: Sequence[Shape], _: Attributes) -> Result:
-    return Result([(inputs[0][0], prod(inputs[0][1:]))])
+    return Result((inputs[0][0], prod(inputs[0][1:])))
 
 
 def _reshaped(inputs: Sequence[Shape], _: Attributes) -> Result:
@@ -64,7 +60,7 @@ def _reshaped(inputs: Sequence[Shape], _: Attributes) -> Result:
     shape, new = inputs
     if not (shape[0] == new[0] == BATCH and prod(shape) == prod(new)):
         raise ValueError
-    return Result([new])
+    return Result(new)
 
 
 def _multiplied(inputs: Sequence[Shape], attributes: Attributes) -> Result:
@@ -73,7 +69,7 @@ def _multiplied(inputs: Sequence[Shape], attributes: Attributes) -> Result:
     same, columns = reversed(second) if attributes else second
     if inner != same:
         raise ValueError
-    return Result([(rows, columns)], abs(rows) * inner * columns)
+    return Result((rows, columns), abs(rows) * inner * columns)
 
 
 def _convolved(inputs: Sequence[Shape], attributes: Attributes) -> Result:
@@ -82,37 +78,37 @@ def _convolved(inputs: Sequence[Shape], attributes: Attributes) -> Result:
         raise ValueError
     rows, columns = _windows(height, width, attributes)
     unfolded = abs(batch) * channels * prod(kernel) * rows * columns
-    return Result([(batch, filters, rows, columns)], filters * unfolded, unfolded)
+    return Result((batch, filters, rows, columns), filters * unfolded, unfolded)
 
 
 def _pooled(inputs: Sequence[Shape], attributes: Attributes) -> Result:
     [(batch, channels, height, width)] = inputs
     if attributes["kernel_shape"] != attributes["strides"]:
         raise ValueError  # overlapping windows would cost more
-    return Result([(batch, channels, *_windows(height, width, attributes))])
+    return Result((batch, channels, *_windows(height, width, attributes)))
 
 
 def _averaged(inputs: Sequence[Shape], attributes: Attributes) -> Result:
     [(batch, channels, height, width)] = inputs
     rows, columns = _windows(height, width, attributes)
     summed = abs(batch) * channels * rows * columns * prod(attributes["kernel_shape"])
-    return Result([(batch, channels, rows, columns)], _SUM * summed)
+    return Result((batch, channels, rows, columns), _SUM * summed)
 
 
 def _enlarged(inputs: Sequence[Shape], _: Attributes) -> Result:
     """The third input is the scales themselves; there is no second one."""
     batch, channels, height, width = inputs[0]
-    one, other, down, across = inputs[2]
-    if (one, other) != (1, 1) or min(down, across) < 1:
+    *same, down, across = inputs[2]
+    if same != [1, 1] or min(down, across) < 1:
         raise ValueError
-    return Result([(batch, channels, height * down, width * across)])
+    return Result((batch, channels, height * down, width * across))
 
 
 def _shuffled(inputs: Sequence[Shape], _: Attributes) -> Result:
     [(batch, channels, height, width)] = inputs
     if channels % _BLOCK**2:
         raise ValueError
-    return Result([(batch, channels // _BLOCK**2, height * _BLOCK, width * _BLOCK)])
+    return Result((batch, channels // _BLOCK**2, height * _BLOCK, width * _BLOCK))
 
 
 def _windows(height: int, width: int, attributes: Attributes) -> tuple[int, int]:
@@ -135,33 +131,34 @@ _BLOCK = 2  # of DepthToSpace
 _SUM = 16  # products of a convolution take as long as one addition of AveragePool
 _POOL: Mapping[str, None] = {"kernel_shape": None, "strides": None}
 _CONVOLUTION: Mapping[str, None] = {**_POOL, "pads": None}
+_CAST, _RELU = Operator(1, _unchanged, {"to": 1}), Operator(1, _unchanged)  # 1: float32
+_DEQUANTIZE = Operator(3, _unchanged, {"axis": 0})
 
 # Of a classifier.
 OPERATORS = {
-    "Add": Operator(2, _broadcast),
-    "Cast": Operator(1, _unchanged, {"to": 1}),  # float32
+    "Cast": _CAST,
     "Conv": Operator(3, _convolved, _CONVOLUTION),
-    "ConvInteger": Operator(4, _convolved, _CONVOLUTION),
-    "DequantizeLinear": Operator(3, _unchanged, {"axis": 0}),
-    "DynamicQuantizeLinear": Operator(1, _quantized),
+    "DequantizeLinear": _DEQUANTIZE,
     "Flatten": Operator(1, _flattened, {"axis": 1}),
     "Gemm": Operator(3, _multiplied, {"transB": 1}),
-    "MatMulInteger": Operator(4, _multiplied),
     "MaxPool": Operator(1, _pooled, _POOL),
-    "Mul": Operator(2, _broadcast),
     "QuantizeLinear": Operator(3, _unchanged),
-    "Relu": Operator(1, _unchanged),
+    "Relu": _RELU,
     "Reshape": Operator(2, _reshaped, by_content=1),
     "Softmax": Operator(1, _unchanged, {"axis": 1}),
 }
 
 READER_OPERATORS = {
-    **{title: OPERATORS[title] for title in ("Add", "Cast", "DequantizeLinear", "Mul", "Relu")},
+    "Add": Operator(2, _broadcast),
     "AveragePool": Operator(1, _averaged, _CONVOLUTION),
+    "Cast": _CAST,
     "Clip": Operator(3, _unchanged),
     "Conv": Operator(3, _convolved, {**_CONVOLUTION, "dilations": None}),
     "DepthToSpace": Operator(1, _shuffled, {"blocksize": _BLOCK, "mode": "CRD"}),
+    "DequantizeLinear": _DEQUANTIZE,
     "Div": Operator(2, _broadcast),
+    "Mul": Operator(2, _broadcast),
+    "Relu": _RELU,
     "Resize": Operator(3, _enlarged, {"mode": "linear"}, by_content=2),
     "Sqrt": Operator(1, _unchanged),
     "Sub": Operator(2, _broadcast),

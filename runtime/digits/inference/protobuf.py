@@ -7,15 +7,63 @@ onnxruntime parses the same bytes later. What the two parsers might interpret di
 repeated value, is an error, and so is what would take long.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from digits.errors import ModelError
 
 _MAX_FIELDS = 64  # of a message, unless more are expected
 _MAX_INTEGERS = 16  # of a list: tensors have four dimensions
 _MAX_TEXT = 1000  # bytes
+_NOTHING = memoryview(b"")
 
 Value = int | memoryview
+
+
+class Field(NamedTuple):
+    """A field that a message may have. many: whether it is a list."""
+
+    key: str
+    kind: "type[int] | type[str] | type[bytes] | Message"
+    many: bool = False
+
+
+class Message(NamedTuple):
+    """A kind of message. name: for errors. fields: by number. most: how many one may have."""
+
+    name: str
+    fields: Mapping[int, Field]
+    most: int = _MAX_FIELDS
+
+
+def parse(raw: memoryview, message: Message, name: str) -> dict[str, Any]:
+    """Parse a message and those in it.
+
+    name: what errors call the file. Returns the value of each field by key: an int, str, memoryview
+    or dict, or a list of these; what is missing is 0 or empty. Raises ModelError for other fields,
+    and for values of the wrong type, too many or too long.
+    """
+    values: dict[str, list[Any]] = {field.key: [] for field in message.fields.values()}
+    for number, _, value in fields(raw, name, message.most):
+        field = message.fields.get(number)
+        if field is None:
+            raise ModelError(
+                f"{name} has a part in its {message.name} (field {number}) that `digits export`"
+                " never writes"
+            )
+        decoded = _decode(value, field, name)
+        values[field.key] += decoded
+        too_many = field.kind is int and len(values[field.key]) > _MAX_INTEGERS
+        if not decoded or too_many or (not field.many and len(values[field.key]) > 1):
+            raise ModelError(
+                f"{name} is not a model of `digits export`: its {message.name} is malformed"
+            )
+    parsed: dict[str, Any] = {**values}
+    for field in message.fields.values():
+        if not field.many:
+            empty = 0 if field.kind is int else _NOTHING
+            [parsed[field.key]] = values[field.key] or _decode(empty, field, name)
+    return parsed
 
 
 def fields(
@@ -50,97 +98,35 @@ def fields(
         yield number, start, value
 
 
-class Message:
-    """The fields of a message by number.
+def bytes_field(number: int, payload: bytes) -> bytes:
+    """Encode a field of wire type 2."""
+    length, encoded = len(payload), bytearray([number << 3 | 2])
+    while length >= 0x80:
+        encoded.append(length & 0x7F | 0x80)
+        length >>= 7
+    encoded.append(length)
+    return bytes(encoded) + payload
 
-    what: the kind of message, for errors. known: the allowed field numbers. Constructor and
-    methods raise ModelError for other fields and for values of the wrong type.
-    """
 
-    def __init__(
-        self,
-        raw: memoryview,
-        name: str,
-        what: str,
-        known: Container[int],
-        most: int = _MAX_FIELDS,
-    ) -> None:
-        self._name, self._what = name, what
-        self._values: dict[int, list[Value]] = {}
-        for number, _, value in fields(raw, name, most):
-            if number not in known:
-                raise ModelError(
-                    f"{name} has a part in its {what} (field {number}) that `digits export` never"
-                    " writes"
-                )
-            self._values.setdefault(number, []).append(value)
-
-    def has(self, number: int) -> bool:
-        """Whether the field is present."""
-        return number in self._values
-
-    def integer(self, number: int) -> int:
-        """Return a varint; 0 if it is missing."""
-        value = self._only(number, 0)
-        if not isinstance(value, int):
-            raise self._malformed()
-        return value
-
-    def integers(self, number: int) -> list[int]:
-        """Return varints, packed or not."""
-        found: list[int] = []
-        for value in self._values.get(number, ()):
-            if isinstance(value, int):
-                found.append(value)
-                continue
-            position = 0
-            while position < len(value) and len(found) <= _MAX_INTEGERS:
-                integer, position = _varint(value, position, self._name)
-                found.append(integer)
-        if len(found) > _MAX_INTEGERS:
-            raise self._malformed()
-        return found
-
-    def bytes(self, number: int) -> memoryview:
-        """Return bytes; empty if they are missing."""
-        value = self._only(number, memoryview(b""))
-        if isinstance(value, int):
-            raise self._malformed()
-        return value
-
-    def text(self, number: int) -> str:
-        """Return a text; empty if it is missing."""
-        return self._decoded(self.bytes(number))
-
-    def texts(self, number: int) -> list[str]:
-        """Return all texts of a field."""
-        return [self._decoded(raw) for raw in self.messages(number)]
-
-    def messages(self, number: int) -> list[memoryview]:
-        """Return the bytes of each message of a field."""
-        found = [value for value in self._values.get(number, ()) if not isinstance(value, int)]
-        if len(found) < len(self._values.get(number, ())):
-            raise self._malformed()
-        return found
-
-    def _only(self, number: int, default: Value) -> Value:
-        values = self._values.get(number, [default])
-        if len(values) > 1:
-            raise self._malformed()
-        return values[0]
-
-    def _decoded(self, raw: memoryview) -> str:
+def _decode(value: Value, field: Field, name: str) -> list[Any]:
+    """The value, or several if they are packed; none if they are malformed."""
+    if isinstance(value, int):
+        return [value] if field.kind is int else []
+    if isinstance(field.kind, Message):
+        return [parse(value, field.kind, name)]
+    if field.kind is bytes:
+        return [value]
+    if field.kind is str:
         try:
-            if len(raw) <= _MAX_TEXT:
-                return str(raw, "utf-8")
+            return [str(value, "utf-8")] if len(value) <= _MAX_TEXT else []
         except UnicodeDecodeError:
-            pass
-        raise self._malformed()
-
-    def _malformed(self) -> ModelError:
-        return ModelError(
-            f"{self._name} is not a model of `digits export`: its {self._what} is malformed"
-        )
+            return []
+    integers: list[int] = []
+    position = 0
+    while field.many and position < len(value) and len(integers) <= _MAX_INTEGERS:
+        integer, position = _varint(value, position, name)
+        integers.append(integer)
+    return integers
 
 
 def _varint(message: memoryview, position: int, name: str) -> tuple[int, int]:
@@ -154,13 +140,3 @@ def _varint(message: memoryview, position: int, name: str) -> tuple[int, int]:
         if byte < 0x80:
             return value, position
     raise ModelError(f"{name} is truncated, or not an ONNX file")
-
-
-def bytes_field(number: int, payload: bytes) -> bytes:
-    """Encode a field of wire type 2."""
-    length, encoded = len(payload), bytearray([number << 3 | 2])
-    while length >= 0x80:
-        encoded.append(length & 0x7F | 0x80)
-        length >>= 7
-    encoded.append(length)
-    return bytes(encoded) + payload

@@ -76,12 +76,12 @@ class ReaderModel:
     def _run(self, page: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         try:
             with denormals_flushed():
-                found: list[NDArray[np.float32]] = self._session.run(
+                maps: list[NDArray[np.float32]] = self._session.run(
                     [output.name for output in READER.outputs], {READER.input.name: page}
                 )
         except ORT_ERRORS as error:
             raise ort_error("run", self.name, error) from error
-        return found
+        return maps
 
 
 def run_maps(
@@ -102,8 +102,7 @@ def run_maps(
     maps = run(np.pad(page, pads, "edge")[None, None])
     lengths = {"rows": height // STRIDE, "columns": width // STRIDE}
     for output, values in zip(READER.outputs, maps, strict=True):
-        shape = (1, *(lengths[one] if isinstance(one, str) else one for one in output.shape))
-        if values.shape != shape or not np.isfinite(values).all():
+        if values.shape != (1, *output.sized(lengths)) or not np.isfinite(values).all():
             raise ModelError(f"{name} outputs invalid maps")
     centres, symbols, boxes = maps
     if np.abs(boxes).max() > _MAX_BOX:

@@ -6,6 +6,7 @@ positions between them, from left to right; a path may pass from one to the next
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,14 +19,14 @@ _CORE = 0.6
 
 
 class Arc(NamedTuple):
-    """A place where a symbol may be, between two nodes.
+    """A place where a symbol may be, from one node to another.
 
-    score: log odds that there is one. symbols: float64 [12], log probabilities of SYMBOLS, if
-    there is one. box: left, top, right and bottom in the page's pixels.
+    start: the first node; the last one of a lattice's k-th arc is k + 1. score: log odds that there
+    is a symbol. symbols: float64 [12], log probabilities of SYMBOLS, if there is one. box: left,
+    top, right and bottom in the page's pixels.
     """
 
     start: int
-    end: int
     score: float
     symbols: Floats
     box: tuple[float, float, float, float]
@@ -42,49 +43,37 @@ class Arc(NamedTuple):
         return present
 
 
-class Lattice(NamedTuple):
-    """Arcs, ordered by their ends; arc k ends at node k + 1."""
-
-    arcs: list[Arc]
-
-
-def build_lattice(found: Detections) -> Lattice:
-    """The lattice of detections in one row."""
-    middles, halves = found.centres[:, 0], _CORE / 2 * found.widths
+def build_lattice(detections: Detections) -> list[Arc]:
+    """The lattice of detections in one row: its arcs, ordered by their ends."""
+    middles, halves = detections.centres[:, 0], _CORE / 2 * detections.widths
     order = np.argsort(middles + halves, kind="stable")
-    ends = (middles + halves)[order].tolist()
-    starts = (middles - halves)[order].tolist()
-    return Lattice(
-        [
-            Arc(
-                min(bisect_right(ends, starts[place]), place),
-                place + 1,
-                float(found.scores[number]),
-                found.symbols[number],
-                tuple(found.boxes[number].tolist()),
-            )
-            for place, number in enumerate(order.tolist())
-        ]
-    )
+    ends, starts = (middles + halves)[order].tolist(), (middles - halves)[order].tolist()
+    return [
+        Arc(
+            min(bisect_right(ends, starts[index]), index),
+            float(detections.scores[number]),
+            detections.symbols[number],
+            tuple(detections.boxes[number].tolist()),
+        )
+        for index, number in enumerate(order.tolist())
+    ]
 
 
-def best_path(lattice: Lattice) -> list[Arc]:
+def best_path(lattice: Sequence[Arc]) -> list[Arc]:
     """The arcs whose scores have the largest sum, from left to right.
 
     That is the likeliest choice of symbols: the log odds of independent places add up.
     """
     totals = [0.0]  # of the best path to each node
-    taken: list[Arc | None] = [None]  # its last arc, if that ends there
-    for arc in lattice.arcs:
-        total = totals[arc.start] + arc.score
-        better = total > totals[-1]
-        taken.append(arc if better else None)
-        totals.append(total if better else totals[-1])
+    for arc in lattice:
+        totals.append(max(totals[arc.start] + arc.score, totals[-1]))
     path: list[Arc] = []
-    node = len(lattice.arcs)
+    node = len(lattice)
     while node:
-        last = taken[node]
-        if last:
-            path.append(last)
-        node = last.start if last else node - 1
+        arc = lattice[node - 1]
+        if totals[node] > totals[node - 1]:  # it ends with this arc
+            path.append(arc)
+            node = arc.start
+        else:
+            node -= 1
     return path[::-1]

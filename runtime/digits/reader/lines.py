@@ -17,15 +17,15 @@ _MAX_PAIRED = 400  # digits that tell how a page is tilted
 _BELOW = 0.25  # of a digit's height, where a point or comma may still be
 
 
-def text_lines(found: Detections) -> list[list[Integers]]:
+def text_lines(detections: Detections) -> list[list[Integers]]:
     """Group digits into lines from top to bottom, and each into columns from left to right.
 
     Returns the numbers of each column's digits, from left to right. Lines may slope, bend, and have
     digits at different heights.
     """
-    if not len(found.scores):
+    if not len(detections.scores):
         return []
-    boxes = _level(found)
+    boxes = _level(detections)
     height = float(np.median(boxes[:, 3] - boxes[:, 1]))
     rows = _grow_rows(boxes, height)
     rows.sort(key=lambda row: float(boxes[row][:, [1, 3]].mean()))
@@ -55,22 +55,22 @@ def nearest_digits(others: Detections, digits: Detections) -> Integers:
     return nearest
 
 
-def _level(found: Detections) -> Floats:
+def _level(detections: Detections) -> Floats:
     """The boxes as if the lines were level: float64 [n, 4]."""
-    slope = _slope(found)
-    x, y = found.centres.T
-    halves = found.boxes[:, 2:] - found.centres
+    slope = _slope(detections)
+    x, y = detections.centres.T
+    halves = detections.boxes[:, 2:] - detections.centres
     middles = np.stack([x + slope * y, y - slope * x], 1) / math.hypot(1, slope)
     return np.concatenate([middles - halves, middles + halves], 1)
 
 
-def _slope(found: Detections) -> float:
+def _slope(detections: Detections) -> float:
     """How much the lines descend to the right.
 
     The slope of the lines through digits that follow each other, by least squares; for a few
     digits, which vary more in height than most pages are tilted, it is nearer to 0.
     """
-    boxes = found.boxes[:: 1 + len(found.scores) // _MAX_PAIRED]
+    boxes = detections.boxes[:: 1 + len(detections.scores) // _MAX_PAIRED]
     height = float(np.median(boxes[:, 3] - boxes[:, 1]))
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2 / height, (boxes[:, 1] + boxes[:, 3]) / 2 / height
     chains = _chains(x, y)

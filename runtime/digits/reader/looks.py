@@ -27,17 +27,17 @@ def look_around(page: Grey, maps: MapsFn) -> Detections:
     page: uint8 [height, width]. Places that several looks find are there several times.
     """
     looks = _look_coarsely(page, maps)
-    found = [find_peaks(look) for look in looks]
+    peaks = [find_peaks(look) for look in looks]
     closest = min(_MAX_ENLARGED, _largest_scale(*page.shape))
-    typical = _typical_height(concatenate(found))
+    typical = _typical_height(concatenate(peaks))
     affordable = math.sqrt(_FINE_PIXELS / page.size)
     wanted = max(_IDEAL, min(_LARGE, affordable * typical)) / typical if typical else closest
     # If there is nothing at the scale that suits what was seen coarsely, that was no digit.
     for scale in sorted({min(closest, wanted), closest}):
         if all(abs(math.log(scale / look.scale.max())) > math.log(_SAME_SCALE) for look in looks):
             looks.append(_look(page, scale, maps))
-            found.append(find_peaks(looks[-1]))
-        combined = _combine_all(concatenate(found), looks, typical or _IDEAL / scale)
+            peaks.append(find_peaks(looks[-1]))
+        combined = _combine_all(concatenate(peaks), looks, typical or _IDEAL / scale)
         if (combined.are_digits & (combined.scores > 0)).any():
             break
     height, width = page.shape
@@ -45,22 +45,23 @@ def look_around(page: Grey, maps: MapsFn) -> Detections:
     return combined.select((x > 0) & (x < width) & (y > 0) & (y < height))
 
 
-def _combine_all(found: Detections, looks: list[Look], typical: float) -> Detections:
+def _combine_all(detections: Detections, looks: list[Look], typical: float) -> Detections:
     """`combine` in chunks, because for each place it takes some KB a look."""
-    parts = (slice(start, start + _CHUNK) for start in range(0, len(found.scores) or 1, _CHUNK))
-    return concatenate([combine(found.select(part), looks, typical) for part in parts])
+    starts = range(0, len(detections.scores) or 1, _CHUNK)
+    chunks = (detections.select(slice(start, start + _CHUNK)) for start in starts)
+    return concatenate([combine(chunk, looks, typical) for chunk in chunks])
 
 
-def combine(found: Detections, looks: list[Look], typical: float) -> Detections:
+def combine(detections: Detections, looks: list[Look], typical: float) -> Detections:
     """Replace the score, symbols and box of each place by what all looks say of it.
 
     A look counts where the symbol has, at its scale, a size that the network knows. Where it has no
     peak its log odds are low, so places on which looks agree score best. The box is that of the
     surest look. typical: height of a digit in pixels of the page; a sign belongs to such a digit.
     """
-    seen = [look.same(found) for look in looks]
-    scores = np.stack([one.scores for one in seen], 1)
-    heights = np.where(found.are_digits, found.heights, typical)
+    seen = [look.same(detections) for look in looks]
+    scores = np.stack([look.scores for look in seen], 1)
+    heights = np.where(detections.are_digits, detections.heights, typical)
     scales = np.array([look.scale.max() for look in looks])
     sizes = np.log(heights[:, None] * scales / _IDEAL) / _HALF_RANGE
     weights = np.exp(log_softmax(-(sizes**4) / 2))
@@ -68,9 +69,9 @@ def combine(found: Detections, looks: list[Look], typical: float) -> Detections:
     # What doesn't see the symbol doesn't say which one it is.
     weights = weights * probabilities(scores)
     weights /= weights.sum(1, keepdims=True)
-    symbols = np.exp(np.stack([one.symbols for one in seen], 1))
+    symbols = np.exp(np.stack([look.symbols for look in seen], 1))
     mean = (weights[..., None] * symbols).sum(1)
-    boxes = np.stack([one.boxes for one in seen], 1)[np.arange(len(score)), weights.argmax(1)]
+    boxes = np.stack([look.boxes for look in seen], 1)[np.arange(len(score)), weights.argmax(1)]
     return Detections(score, np.log(mean.clip(1e-12)), boxes)
 
 
@@ -94,9 +95,9 @@ def _look(page: Grey, scale: float, maps: MapsFn) -> Look:
     return Look(np.array(size) / (width, height), MARGIN, *maps(framed))
 
 
-def _typical_height(found: Detections) -> float | None:
+def _typical_height(detections: Detections) -> float | None:
     """The median height of digits; None if there seem to be none."""
-    digits = found.select(found.are_digits)
+    digits = detections.select(detections.are_digits)
     # Squared, so that many faint places don't outweigh a few sure ones.
     weights = probabilities(digits.scores) ** 2
     if weights.sum() < 0.25:  # less than one place that is as likely as not

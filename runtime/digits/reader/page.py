@@ -3,7 +3,7 @@
 import numpy as np
 
 from digits.reader.detections import Detections, Integers, concatenate
-from digits.reader.lattice import Arc, Lattice, best_path, build_lattice
+from digits.reader.lattice import Arc, best_path, build_lattice
 from digits.reader.lines import nearest_digits, text_lines
 from digits.reader.looks import look_around
 from digits.reader.peaks import Grey, MapsFn
@@ -18,7 +18,7 @@ def read_page(page: Grey, maps: MapsFn) -> list[list[list[Arc]]]:
     return best_lines(build_lattices(find_symbols(page, maps)))
 
 
-def best_lines(lattices: list[list[Lattice]]) -> list[list[list[Arc]]]:
+def best_lines(lattices: list[list[list[Arc]]]) -> list[list[list[Arc]]]:
     """The best path of each column that has a digit; the rest as for `read_page`."""
     paths = [[best_path(column) for column in line] for line in lattices]
     read = [[column for column in line if any(arc.is_digit for arc in column)] for line in paths]
@@ -30,16 +30,16 @@ def find_symbols(page: Grey, maps: MapsFn) -> Detections:
     return settle(suppress(look_around(page, maps)))
 
 
-def build_lattices(found: Detections) -> list[list[Lattice]]:
+def build_lattices(detections: Detections) -> list[list[list[Arc]]]:
     """The lattice of each column of each line."""
-    sure = found.are_digits & (found.scores > 0)
-    digits, others = found.select(sure), found.select(~sure)
+    sure = detections.are_digits & (detections.scores > 0)
+    digits, others = detections.select(sure), detections.select(~sure)
     nearest = nearest_digits(others, digits)
     order = np.argsort(nearest, kind="stable")
     firsts = np.searchsorted(nearest[order], np.arange(len(digits.scores)))
     beside = np.split(order, firsts)[1:]  # each digit; before them is what is beside none
 
-    def lattice(column: Integers) -> Lattice:
+    def lattice(column: Integers) -> list[Arc]:
         alternatives = np.concatenate([beside[number] for number in column])
         return build_lattice(concatenate([digits.select(column), others.select(alternatives)]))
 

@@ -48,17 +48,17 @@ class Look(NamedTuple):
         halves = BOX_UNIT / 2 * np.exp(offsets[..., 2:].clip(-_LARGEST, _LARGEST))
         return np.concatenate([middles - halves, middles + halves], -1) / np.tile(self.scale, 2)
 
-    def same(self, found: Detections) -> Detections:
+    def same(self, detections: Detections) -> Detections:
         """What the network says at this scale of what was found at another, box by box.
 
         Its peak may be in the next cell; but there it may be of a neighbour, whose box is another.
         """
-        nearest = ((found.centres * self.scale + self.margin) / STRIDE).astype(np.int64)
+        nearest = ((detections.centres * self.scale + self.margin) / STRIDE).astype(np.int64)
         cells = nearest[:, None] + _NEIGHBOURS
         cells = cells.clip(0, np.array(self.centres.shape[::-1]) - 1)
         columns, rows = cells[..., 0], cells[..., 1]
         scores = self.centres[rows, columns]
-        shared, _ = overlaps(found.boxes[:, None], self._boxes(rows, columns))
+        shared, _ = overlaps(detections.boxes[:, None], self._boxes(rows, columns))
         # The first is the nearest, which counts if none of them is the same symbol.
         best = np.where(shared > SAME, scores, -np.inf).argmax(1)
         chosen = np.arange(len(best)), best

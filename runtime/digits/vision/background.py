@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from digits.vision.components import Integers, Mask, run_lengths
+from digits.vision.components import Integers, Mask, run_lengths, spans
 
 MAX_LINE_WIDTH = 0.04  # of the longer side of the component that a line is part of
 _MIN_COVERAGE = 0.6  # of the width; strokes interrupt a line, digits in a row cover less
@@ -46,9 +46,8 @@ def _erase_lines(mask: Mask, thickest: int) -> bool:
     # Ruled paper has more lines like these, hidden under more writing.
     ruled = np.count_nonzero(np.diff(lines) > 1) + 1 >= _MIN_RULED_LINES
     near = alike & np.isin(bins, _dense(bins[alike], _MIN_RULED * width) if ruled else lines)
-    starts, lengths = starts[near], (ends - starts)[near]
-    rows = np.arange(lengths.sum()) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
-    mask[rows, np.repeat(columns[near], lengths)] = False
+    lengths = (ends - starts)[near]
+    mask[spans(starts[near], lengths), np.repeat(columns[near], lengths)] = False
     return bool(near.any())
 
 
@@ -65,10 +64,10 @@ def _find_lines(middles: np.ndarray, columns: Integers, width: int) -> tuple[flo
     steps = int(_MAX_SLOPE * width / _BIN)
     for candidate in np.arange(-steps, steps + 1) * (_BIN / width):
         counts = np.bincount(_bins(middles, columns, candidate, width), minlength=2)
-        found = _dense_counts(counts, _MIN_COVERAGE * width / step)
-        merit = int(counts[found] @ counts[found])
+        dense = _dense_counts(counts, _MIN_COVERAGE * width / step)
+        merit = int(counts[dense] @ counts[dense])
         if merit > best:
-            best, slope, lines = merit, candidate, found
+            best, slope, lines = merit, candidate, dense
     return slope, lines
 
 

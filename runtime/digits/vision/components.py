@@ -1,15 +1,16 @@
 """Connected components of ink."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.vision.ink import Ink, Levels
+from digits.vision.ink import Ink
 
 Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
+Number = TypeVar("Number", np.int64, np.uint8)
 
 
 class Box(NamedTuple):
@@ -28,6 +29,20 @@ class Box(NamedTuple):
     def height(self) -> int:
         return self.bottom - self.top
 
+    @property
+    def pixels(self) -> tuple[slice, slice]:
+        """What to index a picture with."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def shift(self, right: int, down: int) -> "Box":
+        return Box(self.left + right, self.top + down, self.right + right, self.bottom + down)
+
+    def pad(self, shape: tuple[int, ...]) -> "Box":
+        """With a pixel more on each side, as far as a picture of this shape has it."""
+        height, width = shape
+        left, top = max(self.left - 1, 0), max(self.top - 1, 0)
+        return Box(left, top, min(self.right + 1, width), min(self.bottom + 1, height))
+
 
 class Component(NamedTuple):
     """The ink of one or several components, cropped to its edges.
@@ -45,16 +60,12 @@ class Component(NamedTuple):
 
 
 class Components(NamedTuple):
-    """The connected components of a mask, numbered from 0, as runs of pixels along its rows.
-
-    The runs of a component are contiguous.
-    """
+    """The connected components of a mask, numbered from 0, as runs of pixels along its rows."""
 
     rows: Integers  # [runs]
     starts: Integers  # [runs]: the first column
     ends: Integers  # [runs]: the column after the last
     labels: Integers  # [runs]: the component that the run belongs to
-    first: Integers  # [components + 1]: its first run; at the end, the number of runs
     boxes: Integers  # [components, 4]: left, top, right, bottom
     mass: Integers  # [components]: the sum of its ink, 0 to 255 a pixel
     peak: Ink  # [components]: its darkest pixel
@@ -63,21 +74,20 @@ class Components(NamedTuple):
     def size(self) -> int:
         return len(self.boxes)
 
-    def select(self, kept: Mask) -> "Components":
+    def select(self, keep: Mask) -> "Components":
         """Select the components to keep: bool [components]."""
-        if kept.all():
+        if keep.all():
             return self
-        runs = kept[self.labels]
-        number = np.cumsum(kept) - 1
+        runs = keep[self.labels]
+        number = np.cumsum(keep) - 1
         return Components(
             self.rows[runs],
             self.starts[runs],
             self.ends[runs],
             number[self.labels[runs]],
-            np.append(0, np.cumsum(np.diff(self.first)[kept])),
-            self.boxes[kept],
-            self.mass[kept],
-            self.peak[kept],
+            self.boxes[keep],
+            self.mass[keep],
+            self.peak[keep],
         )
 
     def box(self, chosen: Sequence[int] | Integers) -> Box:
@@ -87,58 +97,41 @@ class Components(NamedTuple):
         right, bottom = boxes[:, 2:].max(0).tolist()
         return Box(left, top, right, bottom)
 
-    def mask(self, chosen: Iterable[int], window: Box) -> Mask:
+    def touching(self, shape: tuple[int, ...]) -> Mask:
+        """Which components touch the border of a picture of this shape: bool [components]."""
+        left, top, right, bottom = self.boxes.T
+        touching: Mask = (left == 0) | (top == 0) | (right == shape[1]) | (bottom == shape[0])
+        return touching
+
+    def mask(self, chosen: Sequence[int] | Integers, window: Box) -> Mask:
         """Draw the chosen components in a window that holds them: bool [height, width]."""
-        parts = [slice(self.first[i], self.first[i + 1]) for i in chosen]
-        rows, starts, ends = (
-            values[parts[0]] if len(parts) == 1 else np.concatenate([values[p] for p in parts])
-            for values in (self.rows, self.starts, self.ends)
-        )
-        first = (rows - window.top) * window.width + (starts - window.left)
-        lengths = ends - starts
-        if len(parts) > 1:
-            order = np.argsort(first)
-            first, lengths = first[order], lengths[order]
-        # Alternate between the gaps from run to run and the runs.
-        stretches = np.empty(2 * len(first) + 1, np.int64)
-        stretches[1::2] = lengths
-        stretches[0] = 0
-        stretches[2::2] = -(first + lengths)
-        stretches[0:-1:2] += first
-        stretches[-1] += window.height * window.width
-        inked = np.zeros(len(stretches), np.bool_)
-        inked[1::2] = True
-        return np.repeat(inked, stretches).reshape(window.height, window.width)
+        drawn = np.zeros(self.size, np.bool_)
+        drawn[chosen] = True
+        runs = drawn[self.labels]
+        starts, ends = self.starts[runs], self.ends[runs]
+        first = (self.rows[runs] - window.top) * window.width + (starts - window.left)
+        mask = np.zeros(window.height * window.width, np.bool_)
+        mask[spans(first, ends - starts)] = True
+        return mask.reshape(window.height, window.width)
 
     def crop(self, chosen: Sequence[int] | Integers, ink: Ink, edge: int) -> Component:
         """Crop the chosen components with their soft edges: adjacent pixels above `edge`."""
-        height, width = ink.shape
-        box = self.box(chosen)
-        window = Box(
-            max(box.left - 1, 0),
-            max(box.top - 1, 0),
-            min(box.right + 1, width),
-            min(box.bottom + 1, height),
-        )
-        part = ink[window.top : window.bottom, window.left : window.right]
+        window = self.box(chosen).pad(ink.shape)
+        part = ink[window.pixels]
         mask = self.mask(chosen, window)
         return trim(part * (mask | (dilate(mask) & (part > edge))), window)
 
 
-def inside(boxes: Integers, shape: tuple[int, ...]) -> Mask:
-    """Which boxes, int64 [n, 4], stay clear of the border of a picture of this shape: bool [n]."""
-    left, top, right, bottom = boxes.T
-    away: Mask = (left > 0) & (top > 0) & (right < shape[1]) & (bottom < shape[0])
-    return away
+def ink_box(ink: Ink) -> Box:
+    """The box around all ink, of which there must be some."""
+    rows, columns = np.flatnonzero(ink.max(1)), np.flatnonzero(ink.max(0))
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 def trim(ink: Ink, window: Box) -> Component:
     """Crop a window of a picture to its ink, of which there must be some."""
-    rows, columns = np.flatnonzero(ink.max(1)), np.flatnonzero(ink.max(0))
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    left, right = int(columns[0]), int(columns[-1]) + 1
-    box = Box(window.left + left, window.top + top, window.left + right, window.top + bottom)
-    return Component(ink[top:bottom, left:right], box)
+    box = ink_box(ink)
+    return Component(ink[box.pixels], box.shift(window.left, window.top))
 
 
 def dilate(mask: Mask) -> Mask:
@@ -162,40 +155,27 @@ def label_components(mask: Mask, ink: Ink) -> Components:
     """
     rows, starts, ends = run_lengths(mask)
     labels = _union_find(len(rows), *_touching(rows, starts, ends, mask.shape[1]))
-    count = int(labels.max(initial=-1)) + 1
-    lengths = ends - starts
-    if not count:
-        empty, none = np.zeros(0, np.int64), np.zeros(0, np.uint8)
-        boxes = np.zeros((0, 4), np.int64)
-        return Components(rows, starts, ends, labels, np.zeros(1, np.int64), boxes, empty, none)
-    inked = ink[mask]
+    if not len(labels):
+        empty, boxes = np.zeros(0, np.int64), np.zeros((0, 4), np.int64)
+        return Components(rows, starts, ends, labels, boxes, empty, np.zeros(0, np.uint8))
+    inked, lengths = ink[mask], ends - starts
     first = np.cumsum(lengths) - lengths  # of each run among the pixels
-    masses = np.add.reduceat(inked, first, dtype=np.int64)
-    peaks = np.maximum.reduceat(inked, first)
-    if count > 1:
-        order = np.argsort(labels, kind="stable")
-        rows, starts, ends, labels, masses, peaks = (
-            values[order] for values in (rows, starts, ends, labels, masses, peaks)
-        )
-    first_run = np.append(0, np.cumsum(np.bincount(labels, minlength=count)))
-    run = first_run[:-1]
-    boxes = np.stack(
-        [
-            np.minimum.reduceat(starts, run),
-            np.minimum.reduceat(rows, run),
-            np.maximum.reduceat(ends, run),
-            np.maximum.reduceat(rows, run) + 1,
-        ],
-        1,
-    )
-    mass, peak = np.add.reduceat(masses, run), np.maximum.reduceat(peaks, run)
-    return Components(rows, starts, ends, labels, first_run, boxes, mass, peak)
+    order = np.argsort(labels, kind="stable")
+    by_component = np.searchsorted(labels[order], np.arange(labels.max() + 1))
 
+    def combine(ufunc: np.ufunc, values: NDArray[Number]) -> NDArray[Number]:
+        """Reduce what each run has to what each component has."""
+        return ufunc.reduceat(values[order], by_component)
 
-def inked_components(mask: Mask, ink: Ink, levels: Levels) -> Components:
-    """The components that reach full ink somewhere; others are noise or stains."""
-    components = label_components(mask, ink)
-    return components.select(components.peak > levels.threshold)
+    box = [
+        combine(np.minimum, starts),
+        combine(np.minimum, rows),
+        combine(np.maximum, ends),
+        combine(np.maximum, rows) + 1,
+    ]
+    mass = combine(np.add, np.add.reduceat(inked, first, dtype=np.int64))
+    peak = combine(np.maximum, np.maximum.reduceat(inked, first))
+    return Components(rows, starts, ends, labels, np.stack(box, 1), mass, peak)
 
 
 def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
@@ -210,6 +190,13 @@ def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
     return rows, changes[::2] - before, changes[1::2] - before
 
 
+def spans(first: Integers, lengths: Integers) -> Integers:
+    """The integers from each `first` on, so many, one span after the other."""
+    before = np.cumsum(lengths) - lengths
+    integers: Integers = np.arange(lengths.sum()) + np.repeat(first - before, lengths)
+    return integers
+
+
 def _touching(
     rows: Integers, starts: Integers, ends: Integers, width: int
 ) -> tuple[Integers, Integers]:
@@ -219,9 +206,7 @@ def _touching(
     first = np.searchsorted(rows * stride + ends, (rows + 1) * stride + starts)
     last = np.searchsorted(rows * stride + starts, (rows + 1) * stride + ends, side="right")
     counts = np.maximum(last - first, 0)
-    upper = np.repeat(np.arange(len(rows)), counts)
-    lower = np.arange(len(upper)) + np.repeat(first - np.cumsum(counts) + counts, counts)
-    return upper, lower
+    return np.repeat(np.arange(len(rows)), counts), spans(first, counts)
 
 
 def _union_find(runs: int, upper: Integers, lower: Integers) -> Integers:
@@ -238,12 +223,11 @@ def _union_find(runs: int, upper: Integers, lower: Integers) -> Integers:
             if (shorter == root).all():
                 break
             root = shorter[shorter]
-        one, other = root[upper], root[lower]
-        differ = one != other
+        differ = root[upper] != root[lower]
         if not differ.any():
             break
-        one, other = one[differ], other[differ]
-        np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
+        pairs = root[upper[differ]], root[lower[differ]]
+        np.minimum.at(root, np.maximum(*pairs), np.minimum(*pairs))
     first = root == np.arange(runs)
     numbers: Integers = (np.cumsum(first) - 1)[root]
     return numbers

@@ -30,18 +30,18 @@ def to_mnist(inks: Sequence[Ink]) -> NDArray[np.uint8]:
     255 = full ink.
     """
     canvas = np.zeros((len(inks), SIDE, SIDE), np.float32)
-    for place, ink in enumerate(inks):
+    for index, ink in enumerate(inks):
         small = _resize(ink.astype(np.float32), DIGIT_SIDE)
-        canvas[place, : small.shape[0], : small.shape[1]] = _stretch_contrast(small)
-    for place in np.flatnonzero(stroke_width(canvas) < _MIN_STROKE_WIDTH).tolist():
-        thick = _stretch_contrast(_thicken(inks[place].astype(np.float32)))
-        canvas[place] = 0
-        canvas[place, : thick.shape[0], : thick.shape[1]] = thick
+        canvas[index, : small.shape[0], : small.shape[1]] = _stretch_contrast(small)
+    for index in np.flatnonzero(stroke_width(canvas) < _MIN_STROKE_WIDTH).tolist():
+        thick = _stretch_contrast(_thicken(inks[index].astype(np.float32)))
+        canvas[index] = 0
+        canvas[index, : thick.shape[0], : thick.shape[1]] = thick
     pixels = np.round(canvas * 255).astype(np.uint8)
     frames = np.zeros_like(pixels)
-    for place, (down, right) in enumerate(_offsets(canvas)):
+    for index, (down, right) in enumerate(_offsets(canvas)):
         # What is cut off is paper: no digit is larger than 20 pixels.
-        frames[place, down:, right:] = pixels[place, : SIDE - down, : SIDE - right]
+        frames[index, down:, right:] = pixels[index, : SIDE - down, : SIDE - right]
     return frames
 
 

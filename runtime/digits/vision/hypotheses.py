@@ -12,8 +12,7 @@ from digits.vision.components import (
     Integers,
     Mask,
     dilate,
-    inked_components,
-    inside,
+    ink_box,
     label_components,
     trim,
 )
@@ -58,23 +57,23 @@ def propose(grey: Grey) -> list[Hypothesis]:
 
     grey: uint8 [height, width].
     """
-    found: list[Hypothesis] = []
+    hypotheses: list[Hypothesis] = []
     for number, polarity in enumerate(extract(grey)):
-        own = _propose_for(polarity, number > 0)
+        more = _propose_for(polarity, number > 0)
         # The likelier polarity keeps at least half of them.
-        found = found[: max(MAX_HYPOTHESES - len(own), MAX_HYPOTHESES // 2)] + own
-    return found[:MAX_HYPOTHESES]
+        hypotheses = hypotheses[: max(MAX_HYPOTHESES - len(more), MAX_HYPOTHESES // 2)] + more
+    return hypotheses[:MAX_HYPOTHESES]
 
 
 def _propose_for(polarity: Polarity, inverted: bool) -> list[Hypothesis]:
     """All distinct hypotheses of one polarity."""
-    layer = _Layer(polarity.ink, polarity.levels, inverted, [])
+    layer = _Layer(polarity.ink, inverted, [])
     components = layer.components
     if not components.size:
         return []
     main = layer.add_main("main", components)
     if not polarity.flat:
-        narrow = _Layer(polarity.narrow, otsu_levels(polarity.narrow), inverted, layer.found)
+        narrow = _Layer(polarity.narrow, inverted, layer.hypotheses)
         inner = narrow.inside(narrow.components)
         narrow.add_unruled("narrow unruled", inner, narrow.add_main("narrow", inner))
         layer.add_crop(polarity.uncorrected)
@@ -85,30 +84,28 @@ def _propose_for(polarity: Polarity, inverted: bool) -> list[Hypothesis]:
         layer.add("alone", components, main[:1])
         layer.add("all", components, np.arange(components.size))
         layer.add("second", components, layer.ranked(components)[1:2])
-    return layer.found
+    return layer.hypotheses
 
 
 class _Layer:
     """Adds hypotheses from one kind of ink to those found so far."""
 
-    def __init__(
-        self, ink: Ink, levels: Levels | None, inverted: bool, found: list[Hypothesis]
-    ) -> None:
-        self.inverted, self.found = inverted, found
+    def __init__(self, ink: Ink, inverted: bool, hypotheses: list[Hypothesis]) -> None:
+        self.inverted, self.hypotheses = inverted, hypotheses
         # Bare paper around the ink only costs time; boxes are shifted back at the end.
-        self._window, self._shape = _ink_window(ink), ink.shape
-        window = self._window
-        self.ink = ink[window.top : window.bottom, window.left : window.right]
+        self._shape = ink.shape
+        self._window = ink_box(ink).pad(ink.shape) if ink.any() else Box(0, 0, 1, 1)
+        self.ink = ink[self._window.pixels]
         self._around = ink.size - self.ink.size
-        self.levels = levels or _BLANK
+        self.levels = otsu_levels(self.ink, self._around) or _BLANK
         self.mask = self.ink > self.levels.low
-        self.components = inked_components(self.mask, self.ink, self.levels)
+        self.components = _inked_components(self.mask, self.ink, self.levels)
         self._total = max(int(self.components.mass.sum()), 1)
         self._seen: set[tuple[int, ...]] = set()
 
     def inside(self, components: Components) -> Components:
         """Those that don't touch the picture's border."""
-        return components.select(inside(components.boxes, self.ink.shape))
+        return components.select(~components.touching(self.ink.shape))
 
     def ranked(self, components: Components) -> Integers:
         """The two components with the most ink near the middle, the heavier first."""
@@ -136,12 +133,11 @@ class _Layer:
 
     def add_inner(self) -> None:
         """Add the main component without what comes in from the border, if anything does."""
-        outer = np.flatnonzero(~inside(self.components.boxes, self.ink.shape))
+        outer = np.flatnonzero(self.components.touching(self.ink.shape))
         if len(outer):
             height, width = self.ink.shape
-            self._add_without(
-                "inner", dilate(self.components.mask(outer, Box(0, 0, width, height)))
-            )
+            drawn = self.components.mask(outer, Box(0, 0, width, height))
+            self._add_without("inner", dilate(drawn))
 
     def add_unruled(self, kind: str, components: Components, main: Integers) -> None:
         """Add what is left of the main component without its lines, if it has any."""
@@ -151,11 +147,11 @@ class _Layer:
         thickest = int(MAX_LINE_WIDTH * max(box.width, box.height))
         if thickest < 1:
             return
-        own = components.mask(main, box)
-        lines = own & ~remove_lines(own, thickest)
+        drawn = components.mask(main, box)
+        lines = drawn & ~remove_lines(drawn, thickest)
         if lines.any():
             gone = np.zeros(self.ink.shape, np.bool_)
-            gone[box.top : box.bottom, box.left : box.right] = lines
+            gone[box.pixels] = lines
             self._add_without(kind, gone)
 
     def _add_without(self, kind: str, gone: Mask) -> None:
@@ -165,7 +161,7 @@ class _Layer:
         """
         levels = otsu_levels(self.ink * ~dilate(gone), self._around)
         if levels is not None:
-            rest = inked_components((self.ink > levels.low) & ~gone, self.ink, levels)
+            rest = _inked_components((self.ink > levels.low) & ~gone, self.ink, levels)
             self.add_main(kind, self.inside(rest))
 
     def add_dark(self) -> None:
@@ -193,29 +189,23 @@ class _Layer:
             return
         self._seen.add(key)
         ink, box = components.crop(chosen, self.ink, self.levels.edge)
-        left, top = self._window.left, self._window.top
-        box = Box(box.left + left, box.top + top, box.right + left, box.bottom + top)
+        box = box.shift(self._window.left, self._window.top)
         self._append(kind, Component(ink, box), min(mass / self._total, 1.0))
 
     def _append(self, kind: str, component: Component, share: float) -> None:
         if max(component.ink.shape) < _MIN_SIDE:
             return
-        for other in self.found:
-            same_box = other.component.box == component.box
-            if same_box and np.array_equal(other.component.ink, component.ink):
+        for hypothesis in self.hypotheses:
+            same_box = hypothesis.component.box == component.box
+            if same_box and np.array_equal(hypothesis.component.ink, component.ink):
                 return
-        self.found.append(Hypothesis(kind, component, share, self.inverted))
+        self.hypotheses.append(Hypothesis(kind, component, share, self.inverted))
 
 
-def _ink_window(ink: Ink) -> Box:
-    """The smallest window that holds all ink, and a margin of one pixel within the picture."""
-    rows, columns = np.flatnonzero(ink.max(1)), np.flatnonzero(ink.max(0))
-    height, width = ink.shape
-    if not len(rows):
-        return Box(0, 0, width, height)
-    left, top = max(int(columns[0]) - 1, 0), max(int(rows[0]) - 1, 0)
-    right, bottom = min(int(columns[-1]) + 2, width), min(int(rows[-1]) + 2, height)
-    return Box(left, top, right, bottom)
+def _inked_components(mask: Mask, ink: Ink, levels: Levels) -> Components:
+    """The components that reach full ink somewhere; others are noise or stains."""
+    components = label_components(mask, ink)
+    return components.select(components.peak > levels.threshold)
 
 
 def _gaps(boxes: Integers, main: int) -> Integers:

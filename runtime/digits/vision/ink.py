@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digits.vision import polarity
-from digits.vision.polarity import Counts, Pixel, histogram, median
+from digits.vision.polarity import Pixel, histogram, median
 
 Grey = NDArray[np.uint8]
 Ink = NDArray[np.uint8]
@@ -49,26 +49,10 @@ class Polarity:
     paper (or white on black). flat: whether the paper has a single grey: then all three are equal.
     """
 
-    def __init__(
-        self, grey: Grey, dark: bool, small: Floats, smooth: Floats, counts: Counts
-    ) -> None:
-        """small: the thumbnail; smooth: its background. Both are the grey of flat paper, [1, 1].
-
-        counts: how many pixels have each grey.
-        """
+    def __init__(self, grey: Grey, dark: bool, small: Floats, smooth: Floats) -> None:
+        """small: the thumbnail; smooth: its background. Both are the grey of flat paper, [1, 1]."""
         self._grey, self._dark, self._small, self._smooth = grey, dark, small, smooth
-        self._counts = counts
         self.flat = small.size == 1
-
-    @cached_property
-    def levels(self) -> Levels | None:
-        """What separates `ink` from paper, as `otsu_levels` says."""
-        if not self.flat:
-            return otsu_levels(self.ink)
-        # Each grey has one amount of ink.
-        amounts = _normalize(np.arange(256, dtype=np.uint8)[None], self._small, self._dark)
-        counts = np.bincount(amounts[0], self._counts, minlength=256)
-        return _levels(counts.astype(np.float64))
 
     @cached_property
     def ink(self) -> Ink:
@@ -116,9 +100,9 @@ def extract(grey: Grey) -> list[Polarity]:
     else:
         factor = _reduction(grey)
         small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
-        smooth = _fit_background(small)
+        smooth = fit_background(small)
         ranked = polarity.rank(small, small - smooth)
-    return [Polarity(grey, dark, small, smooth, counts) for dark in ranked]
+    return [Polarity(grey, dark, small, smooth) for dark in ranked]
 
 
 def _reduction(grey: Grey) -> int:
@@ -135,11 +119,6 @@ def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
     """
     counts = histogram(ink).astype(np.float64)
     counts[0] += around
-    return _levels(counts)
-
-
-def _levels(counts: NDArray[np.float64]) -> Levels | None:
-    """The levels of a histogram, which is overwritten."""
     split, paper, full = _otsu(counts)
     below = np.cumsum(counts)
     size, bare = float(below[-1]), float(below[split])
@@ -190,11 +169,11 @@ def _background(small: Floats, smooth: Floats, widest: float) -> Floats:
     """
     radius = max(1, round(widest * max(small.shape) / 2))
     whole, rest = small.astype(np.uint8), small - smooth  # its values are whole numbers
-    darker: Floats = np.minimum(_close(whole, radius), smooth + _close(rest, radius))
+    darker: Floats = np.minimum(close(whole, radius), smooth + close(rest, radius))
     return darker
 
 
-def _fit_background(small: Floats) -> Floats:
+def fit_background(small: Floats) -> Floats:
     """The gradual part of the background: float32 [height, width].
 
     A quadratic surface, fitted to the pixels near it (iteratively reweighted least squares), is
@@ -204,8 +183,8 @@ def _fit_background(small: Floats) -> Floats:
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     terms = np.ones((height, width, 6), np.float32)
-    for place, term in enumerate((x, y, x * x, x * y, y * y)):
-        terms[..., place + 1] = term
+    for index, term in enumerate((x, y, x * x, x * y, y * y)):
+        terms[..., index + 1] = term
     step = -(-max(small.shape) // _FIT)
     design = terms[::step, ::step].reshape(-1, 6)
     values = small[::step, ::step].ravel()
@@ -222,7 +201,7 @@ def _fit_background(small: Floats) -> Floats:
     return surface
 
 
-def _close(values: NDArray[Pixel], radius: int) -> NDArray[Pixel]:
+def close(values: NDArray[Pixel], radius: int) -> NDArray[Pixel]:
     """Morphological closing with a square: fills whatever is darker and narrower.
 
     values: [height, width]. The square has 2 * radius + 1 pixels a side.

@@ -66,13 +66,14 @@ def judge(
 
     frames: uint8 [n, 28, 28]; answers: float32 [n, 10], the network's probabilities; shape: rows
     and columns of the picture. The probability of each hypothesis, of several digits and of none is
-    a softmax over linear scores, whose weights tests/benchmarks/fit.py fits on synthetic pictures.
+    a softmax over linear scores. digits_train/fit_judge.py fits their weights on synthetic
+    pictures.
     """
     if not hypotheses:
         return Judgement(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)
-    found = features(hypotheses, frames, answers, shape)
-    scores = found @ np.array(weights.JUDGE)
-    evidence = several_features(hypotheses, found)
+    table = features(hypotheses, frames, answers, shape)
+    scores = table @ np.array(weights.JUDGE)
+    evidence = several_features(hypotheses, table)
     several = -np.inf if evidence is None else float(evidence @ np.array(weights.SEVERAL))
     scores = np.append(scores, (several, 0.0))
     likely = np.exp(scores - scores.max())
@@ -92,8 +93,11 @@ def is_doubtful(hypotheses: Sequence[Hypothesis], judgement: Judgement, least: f
     if judgement.probabilities.max() < least:
         return True
     height = hypotheses[int(judgement.hypotheses.argmax())].component.box.height
-    seconds = [one.component.box.height for one in hypotheses if one.kind == "second"]
-    return any(height <= MUCH_LARGER * one <= MUCH_LARGER**2 * height for one in seconds)
+    seconds = [hypothesis for hypothesis in hypotheses if hypothesis.kind == "second"]
+    return any(
+        height <= MUCH_LARGER * second.component.box.height <= MUCH_LARGER**2 * height
+        for second in seconds
+    )
 
 
 def features(
@@ -104,7 +108,7 @@ def features(
 ) -> NDArray[np.float64]:
     """FEATURES of each hypothesis, float64 [n, features]; arguments as for `judge`."""
     height, width = shape
-    found = np.zeros((len(hypotheses), len(FEATURES)))
+    table = np.zeros((len(hypotheses), len(FEATURES)))
     ruled = any(hypothesis.kind == "unruled" for hypothesis in hypotheses)
     likeliest = answers.argmax(1)
     confidence = log_odds(answers.max(1))
@@ -115,8 +119,8 @@ def features(
         longer = max(box.width, box.height)
         x, y = (box.left + box.right) / width - 1, (box.top + box.bottom) / height - 1
         border = (box.left == 0) + (box.top == 0) + (box.right == width) + (box.bottom == height)
-        found[row, KINDS.index(hypothesis.kind)] = 1
-        found[row, len(KINDS) :] = (
+        table[row, KINDS.index(hypothesis.kind)] = 1
+        table[row, len(KINDS) :] = (
             hypothesis.inverted,
             confidence[row],
             agreement[row],
@@ -130,36 +134,36 @@ def features(
             likeliest[row] == 1,
             hypothesis.kind == "dark" and not ruled,
         )
-    return found
+    return table
 
 
 def several_features(
-    hypotheses: Sequence[Hypothesis], found: NDArray[np.float64]
+    hypotheses: Sequence[Hypothesis], table: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
     """SEVERAL_FEATURES of the two heaviest components; None if there is only one.
 
-    found: float64 [n, features], of the n hypotheses.
+    table: float64 [n, features], of the n hypotheses.
     """
-    places = {(one.kind, one.inverted): place for place, one in enumerate(hypotheses)}
+    rows = {(view.kind, view.inverted): row for row, view in enumerate(hypotheses)}
     for inverted in (False, True):
-        alone = [places[kind, inverted] for kind in _HEAVIEST if (kind, inverted) in places]
-        if alone and ("second", inverted) in places:
+        alone = [rows[kind, inverted] for kind in _HEAVIEST if (kind, inverted) in rows]
+        if alone and ("second", inverted) in rows:
             break
     else:
         return None
-    pair = [alone[0], places["second", inverted]]
-    (first, one), (second, other) = (hypotheses[place].component for place in pair)
-    common = min(one.right, other.right) - max(one.left, other.left)
-    longer = max(one.width, one.height) / max(other.width, other.height)
+    pair = [alone[0], rows["second", inverted]]
+    (first, first_box), (second, second_box) = (hypotheses[row].component for row in pair)
+    common = min(first_box.right, second_box.right) - max(first_box.left, second_box.left)
+    longer = max(first_box.width, first_box.height) / max(second_box.width, second_box.height)
     columns = [FEATURES.index(name) for name in ("confidence", "width", "contrast", "one")]
-    confidence, width, contrast, ones = found[pair][:, columns].T
+    confidence, width, contrast, ones = table[pair][:, columns].T
     return np.array(
         [
             1.0,
             confidence.min(),
             math.log(second.sum() / first.sum()),
-            -abs(math.log(one.height / other.height)),
-            max(common, 0) / min(one.width, other.width),
+            -abs(math.log(first_box.height / second_box.height)),
+            max(common, 0) / min(first_box.width, second_box.width),
             abs(width[0] - width[1] + math.log(longer)),
             abs(contrast[0] - contrast[1]),
             ones[1],

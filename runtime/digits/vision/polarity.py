@@ -53,9 +53,9 @@ def _is_mostly_above(values: NDArray[Pixel], level: float) -> bool:
     return bool(2 * np.count_nonzero(values > level) >= values.size)
 
 
-def _nth(counts: Counts, place: int) -> int:
+def _nth(counts: Counts, index: int) -> int:
     """The value at this place, from 0, of the sorted values."""
-    return int(np.searchsorted(np.cumsum(counts), place, side="right"))
+    return int(np.searchsorted(np.cumsum(counts), index, side="right"))
 
 
 def histogram(grey: Grey) -> Counts:

@@ -1,6 +1,6 @@
 """Weights of the model that judges hypotheses.
 
-Written by `python -m tests.benchmarks.fit`, which fits them on synthetic pictures.
+Written by `python -m digits_train.fit_judge`, which fits them on synthetic pictures.
 """
 
 JUDGE = (

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits import Classifier, Prediction
-from digits.classifier import Examination
-from digits.data import datasets, image_folder, mnist
+from digits import Prediction
+from digits.data import datasets, mnist
 from digits.data.datasets import Dataset
-from digits.data.image_folder import LabelledDataset, digest_of
-from digits.data.mnist import Split, SplitName
+from digits.data.image_folder import LabelledDataset
+from digits.data.mnist import Split
 from digits.errors import DataError, DigitsError
+from digits.examination import Examination
 
 COUNT = 70
 
@@ -20,137 +20,115 @@ COUNT = 70
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, train_slice: Split) -> Path:
     """Seventy pictures, sorted by digit."""
-    folder = tmp_path_factory.mktemp("own")
+    folder = tmp_path_factory.mktemp("sorted")
     for number in range(COUNT):
-        place = folder / str(train_slice.labels[number])
-        place.mkdir(exist_ok=True)
-        Image.fromarray(255 - train_slice.images[number]).save(place / f"{number}.png")
+        digit = folder / str(train_slice.labels[number])
+        digit.mkdir(exist_ok=True)
+        Image.fromarray(255 - train_slice.images[number]).save(digit / f"{number}.png")
     return folder
+
+
+@pytest.fixture(scope="module")
+def dataset(folder: Path) -> Dataset:
+    return datasets.load(folder, fail)
+
+
+@pytest.fixture
+def copied(folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "copied"))
 
 
 def fail(error: DigitsError) -> None:
     raise error
 
 
-def image_bytes(split: Split) -> set[bytes]:
-    return {image.tobytes() for image in split.images}
+def labelled(split: Split) -> set[tuple[bytes, int]]:
+    pairs = zip(split.images, split.labels, strict=True)
+    return {(image.tobytes(), int(label)) for image, label in pairs}
 
 
 def test_load_without_data_gives_mnist(slice_as_mnist: None) -> None:
-    found = datasets.load(None, fail)
-    assert found.sha256 == mnist.SHA256
-    assert {name: len(split) for name, split in found.splits.items()} == {
+    loaded = datasets.load(None, fail)
+    assert loaded.sha256 == mnist.SHA256
+    assert {name: len(split) for name, split in loaded.splits.items()} == {
         "train": 800,
         "validation": 200,
         "test": 500,
     }
 
 
-def test_splits_share_no_picture(folder: Path) -> None:
-    splits = datasets.load(folder, fail).splits
-    assert sum(map(len, splits.values())) == COUNT
-    assert len(splits["train"]) > 0.55 * COUNT
-    parts = [image_bytes(split) for split in splits.values()]
-    assert sum(map(len, parts)) == len(set.union(*parts))
+def test_splits_hold_each_picture_once(folder: Path, dataset: Dataset) -> None:
+    parts = {name: labelled(split) for name, split in dataset.splits.items()}
+    assert sum(map(len, dataset.splits.values())) == COUNT == len(set.union(*parts.values()))
+    assert len(parts["train"]) > 0.55 * COUNT
+    for name, part in parts.items():
+        batches = list(LabelledDataset(folder, name, fail))
+        assert set.union(*(labelled(Split(b.images, b.labels)) for b in batches)) == part
 
 
-def test_splits_keep_labels(folder: Path) -> None:
-    right = {
-        (image.tobytes(), int(label))
-        for batch in LabelledDataset(folder, None, fail)
-        for image, label in zip(batch.images, batch.labels, strict=True)
-    }
-    splits = datasets.load(folder, fail).splits.values()
-    found = {(i.tobytes(), int(n)) for s in splits for i, n in zip(s.images, s.labels, strict=True)}
-    assert found == right
-
-
-def test_digest_depends_on_labels_not_names(folder: Path, tmp_path: Path) -> None:
-    first = datasets.load(folder, fail)
-    renamed = tmp_path / "renamed"
-    for path in folder.rglob("*.png"):
-        (renamed / path.parent.name).mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, renamed / path.parent.name / f"{hash(path)}.png")
-    again = datasets.load(renamed, fail)
-    assert again.sha256 == first.sha256
-    for name, split in first.splits.items():
-        np.testing.assert_array_equal(split.images, again.splits[name].images)
-        np.testing.assert_array_equal(split.labels, again.splits[name].labels)
-    [moved, *_] = (renamed / "7").iterdir()
-    shutil.move(moved, renamed / "1")
-    assert datasets.load(renamed, fail).sha256 != first.sha256
-
-
-def test_split_is_stable_when_pictures_are_added(folder: Path, tmp_path: Path) -> None:
-    few = tmp_path / "few"
-    for path in sorted(folder.rglob("*.png"))[::2]:
-        (few / path.parent.name).mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, few / path.parent.name)
-    whole = datasets.load(folder, fail).splits
-    for name, split in datasets.load(few, fail).splits.items():
-        assert image_bytes(split) <= image_bytes(whole[name])
-
-
-class InvertingClassifier(Classifier):
-    """Inverts the frames that the other one finds in the same pictures."""
-
-    def prediction(self, examined: Examination) -> Prediction:
-        found = super().prediction(examined)
-        assert found.frame is not None
-        return dataclasses.replace(found, frame=255 - found.frame)
-
-
-def test_split_is_independent_of_the_classifier(folder: Path) -> None:
-    for part in ("train", "validation", "test"):
-        one, other = (
-            list(LabelledDataset(folder, part, fail, classifier))
-            for classifier in (None, InvertingClassifier())
-        )
-        assert (one[0].images != other[0].images).all()
-        assert [batch.names for batch in one] == [batch.names for batch in other]
-
-
-def test_digest_depends_on_shape() -> None:
-    blank = np.zeros((20, 30), np.uint8)
-    assert digest_of(blank) != digest_of(blank.T)
-    assert digest_of(blank) == digest_of(blank[::-1])
-
-
-def test_training_digits_are_shuffled(folder: Path) -> None:
+def test_training_digits_are_shuffled(dataset: Dataset) -> None:
     """The first of them calibrate the quantization."""
-    labels = datasets.load(folder, fail).splits["train"].labels
+    labels = dataset.splits["train"].labels
     assert (np.diff(labels.astype(int)) < 0).sum() > 10
 
 
-def test_unreadable_picture_is_reported_and_skipped(folder: Path, tmp_path: Path) -> None:
-    own = tmp_path / "own"
-    shutil.copytree(folder, own)
-    (own / "3" / "broken.png").write_text("no picture")
-    told: list[DigitsError] = []
-    found = datasets.load(own, told.append)
-    assert found.sha256 == datasets.load(folder, fail).sha256
-    assert len(told) == 1 and "broken.png" in str(told[0])
+def test_checksum_depends_on_labels_not_names(dataset: Dataset, copied: Path) -> None:
+    for path in list(copied.rglob("*.png")):
+        path.rename(path.with_stem(str(hash(path))))
+    again = datasets.load(copied, fail)
+    assert again.sha256 == dataset.sha256
+    for name, split in dataset.splits.items():
+        np.testing.assert_array_equal(split.images, again.splits[name].images)
+        np.testing.assert_array_equal(split.labels, again.splits[name].labels)
+    [moved, *_] = (copied / "7").iterdir()
+    shutil.move(moved, copied / "1")
+    assert datasets.load(copied, fail).sha256 != dataset.sha256
 
 
-def test_conflicting_labels_are_a_warning(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_splits_are_stable_when_pictures_are_added(dataset: Dataset, copied: Path) -> None:
+    for path in sorted(copied.rglob("*.png"))[::2]:
+        path.unlink()
+    for name, split in datasets.load(copied, fail).splits.items():
+        assert labelled(split) <= labelled(dataset.splits[name])
+
+
+def test_splits_are_independent_of_what_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = tmp_path / "own"
-    shutil.copytree(folder, own)
-    [seven, another, *_] = sorted((own / "7").iterdir())
-    shutil.copy(seven, own / "7" / "again.png")  # the same label twice is no conflict
-    datasets.load(own, fail)
+    """Another classifier may see other frames in the same pictures."""
+    names = [digit.name for digit in LabelledDataset(folder, "test", fail).pictures()]
+    real = Examination.prediction
+
+    def invert(examined: Examination, threshold: float) -> Prediction:
+        prediction = real(examined, threshold)
+        assert prediction.frame is not None
+        return dataclasses.replace(prediction, frame=255 - prediction.frame)
+
+    monkeypatch.setattr(Examination, "prediction", invert)
+    assert [digit.name for digit in LabelledDataset(folder, "test", fail).pictures()] == names
+
+
+def test_unreadable_picture_is_reported_and_skipped(dataset: Dataset, copied: Path) -> None:
+    (copied / "3" / "broken.png").write_text("no picture")
+    errors: list[DigitsError] = []
+    assert datasets.load(copied, errors.append).sha256 == dataset.sha256
+    assert len(errors) == 1 and "broken.png" in str(errors[0])
+
+
+def test_conflicting_labels_are_a_warning(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [seven, another, *_] = sorted((copied / "7").iterdir())
+    shutil.copy(seven, copied / "7" / "again.png")  # the same label twice is no conflict
+    datasets.load(copied, fail)
     assert capsys.readouterr().err == ""
-    shutil.copy(seven, own / "1" / "seven.png")
-    (own / "7" / "again.png").unlink()
-    datasets.load(own, fail)
-    told = capsys.readouterr().err
-    assert told == (
-        f"warning: {own}/1/seven.png and {seven} look the same,"
+    shutil.copy(seven, copied / "1" / "seven.png")
+    (copied / "7" / "again.png").unlink()
+    datasets.load(copied, fail)
+    assert capsys.readouterr().err == (
+        f"warning: {copied}/1/seven.png and {seven} look the same,"
         " but one is labelled 1 and the other 7\n"
     )
-    shutil.copy(another, own / "2" / "another.png")
-    datasets.load(own, fail)
+    shutil.copy(another, copied / "2" / "another.png")
+    datasets.load(copied, fail)
     assert capsys.readouterr().err.endswith("; and 1 more like that\n")
 
 
@@ -164,28 +142,24 @@ def test_too_few_pictures_are_an_error(tmp_path: Path, train_slice: Split) -> No
         datasets.load(tmp_path, lambda error: None)
 
 
-def test_labelled_dataset_of_one_split(folder: Path) -> None:
-    splits = datasets.load(folder, fail).splits
-    for name, split in splits.items():
-        images = [image for batch in LabelledDataset(folder, name, fail) for image in batch.images]
-        assert {image.tobytes() for image in images} == image_bytes(split)
+PICTURES, OTHERS = {"pictures": "01"}, {"pictures": "02"}
 
 
-def test_split_proportions(train_slice: Split) -> None:
-    parts = [image_folder.assign_split(digest_of(image)) for image in train_slice.images]
-    shares: dict[SplitName, float] = {"train": 5 / 7, "validation": 1 / 7, "test": 1 / 7}
-    for name, share in shares.items():
-        assert parts.count(name) / len(parts) == pytest.approx(share, abs=0.04)  # 3 standard errors
-
-
-def test_verify_checksums_refuses_other_data() -> None:
-    own, others = Dataset({}, {"pictures": "01"}), Dataset({}, {"pictures": "02"})
-    mnists, mine = Dataset({}, mnist.SHA256), Path("mine")
-    datasets.verify_checksums(own, own.sha256, mine)
-    datasets.verify_checksums(mnists, mnists.sha256, None)
-    with pytest.raises(DataError, match="on pictures: name their folder with --data"):
-        datasets.verify_checksums(mnists, own.sha256, None)
-    with pytest.raises(DataError, match="on other pictures than those in mine"):
-        datasets.verify_checksums(others, own.sha256, mine)
-    with pytest.raises(DataError, match="on MNIST, not on what is in mine"):
-        datasets.verify_checksums(own, mnists.sha256, mine)
+@pytest.mark.parametrize(
+    ("loaded", "expected", "data", "reason"),
+    [
+        (PICTURES, PICTURES, Path("mine"), ""),
+        (mnist.SHA256, mnist.SHA256, None, ""),
+        (mnist.SHA256, PICTURES, None, "on pictures: name their folder with --data"),
+        (OTHERS, PICTURES, Path("mine"), "on other pictures than those in mine"),
+        (PICTURES, mnist.SHA256, Path("mine"), "on MNIST, not on what is in mine"),
+    ],
+)
+def test_verify_checksums(
+    loaded: dict[str, str], expected: dict[str, str], data: Path | None, reason: str
+) -> None:
+    if not reason:
+        datasets.verify_checksums(Dataset({}, loaded), expected, data)
+        return
+    with pytest.raises(DataError, match=reason):
+        datasets.verify_checksums(Dataset({}, loaded), expected, data)

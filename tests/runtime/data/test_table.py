@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,16 @@ PLAIN = 'file,digit\na b.png,7\n"c, d; e.png",3\né.png,0\n'
 SEMICOLONS = 'file;digit\na b.png;7\n"c, d; e.png";3\né.png;0\n'
 
 
-def read_rows(path: Path, raw: bytes) -> tuple[list[tuple[str, int]], list[str]]:
-    """Return the names, relative to the table, with their digits, and the errors."""
+def read_table(
+    path: Path, raw: bytes, read: Callable[..., Iterator[tuple[Path, Any]]] = table.rows
+) -> tuple[list[tuple[str, Any]], list[str]]:
+    """Return the names, relative to the table, with their labels, and the errors."""
     path.write_bytes(raw)
     errors: list[DigitsError] = []
-    found = [(str(file.relative_to(path.parent)), n) for file, n in table.rows(path, errors.append)]
-    return found, list(map(str, errors))
+    labelled = [
+        (str(file.relative_to(path.parent)), label) for file, label in read(path, errors.append)
+    ]
+    return labelled, list(map(str, errors))
 
 
 @pytest.mark.parametrize(
@@ -41,13 +46,13 @@ def read_rows(path: Path, raw: bytes) -> tuple[list[tuple[str, int]], list[str]]
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
 def test_table_in_any_dialect_and_encoding(tmp_path: Path, text: str, encoding: str) -> None:
     mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
-    assert read_rows(tmp_path / "any.csv", mark + text.encode(encoding)) == (EXPECTED, [])
+    assert read_table(tmp_path / "any.csv", mark + text.encode(encoding)) == (EXPECTED, [])
 
 
 def test_columns_in_another_order(tmp_path: Path) -> None:
     raw = b"scanner;Digit;page;File\nx;7;1;a.png\ny;3\n"
-    found, errors = read_rows(tmp_path / "any.csv", raw)
-    assert found == [("a.png", 7)]
+    rows, errors = read_table(tmp_path / "any.csv", raw)
+    assert rows == [("a.png", 7)]
     assert errors == [f"{tmp_path / 'any.csv'}, line 3: file or digit is missing"]
 
 
@@ -78,7 +83,7 @@ def test_columns_in_another_order(tmp_path: Path) -> None:
 def test_refused_table_names_the_cause(tmp_path: Path, raw: bytes, cause: str) -> None:
     path = tmp_path / "any.csv"
     with pytest.raises(DataError) as raised:
-        read_rows(path, raw)
+        read_table(path, raw)
     assert str(raised.value).startswith(f"{path}{cause}")
 
 
@@ -100,8 +105,8 @@ def test_what_is_no_file_is_not_opened(
 
 
 def test_truncated_utf_16_loses_one_row(tmp_path: Path) -> None:
-    found, errors = read_rows(tmp_path / "any.csv", PLAIN.encode("utf-16")[:-5])
-    assert found == EXPECTED[:2]
+    rows, errors = read_table(tmp_path / "any.csv", PLAIN.encode("utf-16")[:-5])
+    assert rows == EXPECTED[:2]
     assert len(errors) == 1
 
 
@@ -112,8 +117,8 @@ def test_names_escaped_by_results_are_unescaped(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).write_bytes(b"")
     lines = [csv_row([csv_name(name), 7]) for name in names]
-    found, errors = read_rows(tmp_path / "any.csv", "\n".join(["file,digit", *lines]).encode())
-    assert [name for name, _ in found] == names
+    rows, errors = read_table(tmp_path / "any.csv", "\n".join(["file,digit", *lines]).encode())
+    assert [name for name, _ in rows] == names
     assert errors == []
 
 
@@ -123,21 +128,11 @@ def test_names_that_only_look_escaped_are_kept(tmp_path: Path) -> None:
     for name in names[:-1]:
         (tmp_path / name).write_bytes(b"")
     raw = os.fsencode("\n".join(["file,digit", *(f"{name},7" for name in names)]))
-    assert [name for name, _ in read_rows(tmp_path / "any.csv", raw)[0]] == names
+    assert [name for name, _ in read_table(tmp_path / "any.csv", raw)[0]] == names
 
 
 PAGES = [("a b.png", "12.5  -3\n7"), ("c.png", ""), ("d.png", "90")]
 PAGE_TABLE = 'file,text,by\na b.png,"12,5 -3/7",x\nc.png,,y\nd.png, 90 /,z\n'
-
-
-def read_pages(path: Path, text: str, encoding: str = "utf-8") -> tuple[list[object], list[str]]:
-    """Return the names, relative to the table, with their texts, and the errors."""
-    path.write_bytes(text.encode(encoding))
-    errors: list[DigitsError] = []
-    found = table.page_rows(path, errors.append)
-    return [(str(file.relative_to(path.parent)), text) for file, text in found], list(
-        map(str, errors)
-    )
 
 
 @pytest.mark.parametrize(
@@ -150,7 +145,7 @@ def read_pages(path: Path, text: str, encoding: str = "utf-8") -> tuple[list[obj
 )
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_table_of_pages(tmp_path: Path, text: str, encoding: str) -> None:
-    assert read_pages(tmp_path / "any.csv", text, encoding) == (PAGES, [])
+    assert read_table(tmp_path / "any.csv", text.encode(encoding), table.page_rows) == (PAGES, [])
 
 
 @pytest.mark.parametrize(
@@ -166,13 +161,15 @@ def test_table_of_pages(tmp_path: Path, text: str, encoding: str) -> None:
 )
 def test_invalid_page_costs_its_row(tmp_path: Path, row: str, cause: str) -> None:
     path = tmp_path / "any.csv"
-    found, [error] = read_pages(path, f"file,text\na.png,1\n{row}\nc.png,3\n")
-    assert found == [("a.png", "1"), ("c.png", "3")]
+    raw = f"file,text\na.png,1\n{row}\nc.png,3\n".encode()
+    pages, [error] = read_table(path, raw, table.page_rows)
+    assert pages == [("a.png", "1"), ("c.png", "3")]
     assert error.startswith(f"{path}, line 3: ") and cause in error
 
 
 def test_error_names_the_first_line_of_its_row(tmp_path: Path) -> None:
-    _, [error] = read_pages(tmp_path / "any.csv", 'file,text\na.png,"1\n2"\nb.png,"1\n2\nx"\n')
+    raw = b'file,text\na.png,"1\n2"\nb.png,"1\n2\nx"\n'
+    _, [error] = read_table(tmp_path / "any.csv", raw, table.page_rows)
     assert ", line 4: " in error and "'x'" in error
 
 
@@ -187,4 +184,27 @@ def test_error_names_the_first_line_of_its_row(tmp_path: Path) -> None:
 )
 def test_invalid_header_of_pages_is_an_error(tmp_path: Path, header: str, cause: str) -> None:
     with pytest.raises(DataError, match=cause):
-        read_pages(tmp_path / "any.csv", f"{header}\na.png,1,2,3\n")
+        read_table(tmp_path / "any.csv", f"{header}\na.png,1,2,3\n".encode(), table.page_rows)
+
+
+@pytest.mark.parametrize(
+    ("raw", "pages"),
+    [
+        (PAGE_TABLE.encode(), True),
+        (PAGE_TABLE.encode("utf-16"), True),
+        (b" File ;Text\n", True),
+        (PLAIN.encode(), False),
+        (b"file,digit,text\n", False),  # digits, and what somebody said of them
+        (b"text\n", False),
+        (b"", False),
+    ],
+)
+def test_tables_of_pages_have_a_text(tmp_path: Path, raw: bytes, pages: bool) -> None:
+    (tmp_path / "any.csv").write_bytes(raw)
+    assert table.has_pages(tmp_path / "any.csv") == pages
+    assert not table.has_pages(tmp_path)
+
+
+def test_picture_is_no_table_of_pages(pictures: list[Path]) -> None:
+    with pytest.raises(DataError, match="is not a CSV file: it is not text"):
+        table.has_pages(pictures[0])

@@ -1,52 +1,204 @@
+"""Model files: where they come from, what they hold, and their SHA-256 if they are pinned."""
+
 import hashlib
+import os
+import pickle
+import shutil
 from collections import Counter
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import onnx
 import pytest
 
+from digits import Classifier
 from digits.errors import ModelError
-from digits.inference.model_file import BUNDLED, inspect
+from digits.inference import metadata
+from digits.inference.metadata import AnyMetadata
+from digits.inference.model import Model
+from digits.inference.model_file import (
+    BUNDLED,
+    BUNDLED_READER,
+    ModelBytes,
+    inspect,
+    parse_sha256,
+    read_file,
+)
+from digits.inference.reader_model import ReaderModel
 
 
-def test_inspect_matches_the_onnx_package() -> None:
-    model = onnx.load(BUNDLED)
-    found = inspect(BUNDLED)
-    assert found.sha256 == hashlib.sha256(Path(BUNDLED).read_bytes()).hexdigest()
-    assert found.bytes == Path(BUNDLED).stat().st_size
-    assert found.ir_version == model.ir_version
-    assert found.opsets == {"ai.onnx": model.opset_import[0].version}
-    assert found.producer == f"{model.producer_name} {model.producer_version}"
-    assert found.operators == Counter(node.op_type for node in model.graph.node)
+class Kind(NamedTuple):
+    """A kind of model file. variable: names the file, and with _SHA256 its checksum."""
+
+    open: Callable[..., Any]
+    bundled: str
+    variable: str
+    metadata: AnyMetadata
+
+    @property
+    def raw(self) -> bytes:
+        return Path(self.bundled).read_bytes()
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.raw).hexdigest()
+
+    def changed(self, path: Path) -> Path:
+        """An intact file with another SHA-256: its seed is 77."""
+        about: Any = type(self.metadata)(**metadata.to_dict(self.metadata) | {"seed": 77})
+        path.write_bytes(metadata.add_metadata(self.raw, about))
+        return path
+
+
+CLASSIFIER = Kind(
+    Model, BUNDLED, "DIGITS_MODEL", metadata.read(Path(BUNDLED).read_bytes(), "bundled")
+)
+READER = Kind(
+    ReaderModel,
+    BUNDLED_READER,
+    "DIGITS_READER",
+    metadata.read_reader(Path(BUNDLED_READER).read_bytes(), "bundled"),
+)
+both_kinds = pytest.mark.parametrize("kind", [CLASSIFIER, READER], ids=["classifier", "reader"])
+OTHER = "0123456789abcdef" * 4
+
+
+def test_bundled_model_has_the_documented_sha256() -> None:
+    """With a new model, the documented figures have to be measured again."""
+    assert CLASSIFIER.sha256 == "11bed29a69e2a81b8c8fba76e3deea62a77116fa7fe5914db729b66e09c23812"
+
+
+@both_kinds
+def test_inspect_matches_the_onnx_package(kind: Kind) -> None:
+    model, info = onnx.load(kind.bundled), inspect(kind.bundled)
+    assert (info.file, info.bytes, info.sha256) == (kind.bundled, len(kind.raw), kind.sha256)
+    assert info.ir_version == model.ir_version
+    assert info.opsets == {"ai.onnx": model.opset_import[0].version}
+    assert info.producer == f"{model.producer_name} {model.producer_version}"
+    assert info.operators == Counter(node.op_type for node in model.graph.node)
     counts = Counter[str]()
     for tensor in model.graph.initializer:
-        kind = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
-        counts[kind.replace("float", "float32")] += prod(tensor.dims)
-    assert found.parameter_counts == counts
-    assert found.input == "images, tensor(uint8), ['batch', 1, 28, 28]"
-    assert found.metadata.architecture == "lenet5"
+        name = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
+        counts[name.replace("float", "float32")] += prod(tensor.dims)
+    assert info.parameter_counts == counts
+    assert info.metadata == kind.metadata
 
 
-def test_inspect_defaults_to_the_bundled_model() -> None:
-    assert inspect().file == BUNDLED
+def test_inspect_describes_input_and_output() -> None:
+    classifier, reader = inspect(), inspect(BUNDLED_READER)
+    assert classifier.file == BUNDLED
+    assert classifier.input == "images, tensor(uint8), ['batch', 1, 28, 28]"
+    assert classifier.output == "probabilities, tensor(float), ['batch', 10]"
+    assert reader.input == "page, tensor(uint8), ['batch', 1, 'height', 'width']"
 
 
-@pytest.mark.parametrize("damage", ["cut", "flip", "foreign", "external"])
-def test_damaged_or_foreign_file_is_an_error(tmp_path: Path, damage: str) -> None:
-    raw = bytearray(Path(BUNDLED).read_bytes())
-    if damage == "cut":
-        raw = raw[:-100]
-    elif damage == "flip":
-        raw[2000] ^= 1
-    else:
-        model = onnx.load(BUNDLED)
-        if damage == "external":
-            model.graph.initializer[0].external_data.add(key="location", value="/etc/passwd")
-        else:
-            del model.metadata_props[:]
-        raw = bytearray(model.SerializeToString())
-    path = tmp_path / "model.onnx"
-    path.write_bytes(raw)
-    with pytest.raises(ModelError, match="model.onnx"):
-        inspect(path)
+@both_kinds
+def test_environment_names_the_file(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = kind.changed(tmp_path / "mine.onnx")
+    monkeypatch.setenv(kind.variable, str(path))
+    assert kind.open().metadata.seed == 77
+    monkeypatch.setenv(kind.variable, str(tmp_path / "gone.onnx"))
+    with pytest.raises(ModelError, match=rf"gone.onnx \(\${kind.variable}\): no such model"):
+        kind.open()
+    assert kind.open(path).metadata.seed == 77
+
+
+@both_kinds
+def test_missing_file_folder_device_and_huge_file_are_refused(kind: Kind, tmp_path: Path) -> None:
+    with (tmp_path / "huge.onnx").open("wb") as file:
+        file.truncate(10 << 30)  # sparse: takes no space
+    for path, reason in (
+        (tmp_path / "missing.onnx", "no such model"),
+        (tmp_path, "is a folder, not an ONNX file"),
+        (Path(os.devnull), "is not a file"),
+        (tmp_path / "huge.onnx", "larger than any model"),
+    ):
+        with pytest.raises(ModelError, match=reason):
+            kind.open(path)
+
+
+@pytest.mark.unix
+def test_unreadable_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(BUNDLED, "secret.onnx")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(ModelError, match="can't read secret.onnx: Permission denied"):
+        read_file("secret.onnx")
+
+
+@both_kinds
+def test_only_the_pinned_file_is_accepted(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    variable, sha256 = f"{kind.variable}_SHA256", kind.sha256
+    mismatch = f"{kind.bundled} is the wrong model: its SHA-256 is {sha256}, not {OTHER}"
+    assert kind.open(sha256=sha256.upper()).sha256 == sha256
+    with pytest.raises(ModelError, match=mismatch):
+        kind.open(sha256=OTHER)
+    monkeypatch.setenv(variable, OTHER)
+    with pytest.raises(ModelError, match=mismatch):
+        kind.open()
+    kind.open(sha256=sha256)  # an argument takes precedence
+    assert kind.open(sha256="").sha256 == ""
+    monkeypatch.setenv(variable, sha256.upper())
+    kind.open()
+    monkeypatch.setenv(variable, "12")
+    with pytest.raises(ModelError, match=rf"\${variable} can't be '12': a SHA-256 has 64"):
+        kind.open()
+
+
+@both_kinds
+def test_each_kind_has_its_own_pin(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    [unrelated] = {CLASSIFIER.variable, READER.variable} - {kind.variable}
+    monkeypatch.setenv(f"{unrelated}_SHA256", OTHER)
+    assert kind.open().sha256 == ""
+    assert inspect(kind.bundled) == inspect(kind.bundled, kind.sha256)
+    monkeypatch.setenv(f"{kind.variable}_SHA256", OTHER)
+    with pytest.raises(ModelError, match="is the wrong model"):
+        inspect(kind.bundled)
+
+
+def test_pin_is_checked_before_anything_is_parsed() -> None:
+    with pytest.raises(ModelError, match="is the wrong model"):
+        inspect(ModelBytes("it", b"junk"), OTHER)
+
+
+def test_classifier_has_a_pin_for_each_model() -> None:
+    Classifier(sha256=CLASSIFIER.sha256, reader_sha256=READER.sha256)
+    with pytest.raises(ModelError, match=f"lenet5.int8.onnx .* not {OTHER}"):
+        Classifier(sha256=OTHER)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["12", f"{OTHER}0", OTHER.replace("a", "g"), f" {OTHER}", f"{OTHER}\n"]
+)
+def test_malformed_sha256_is_an_error(wrong: str) -> None:
+    with pytest.raises(ValueError, match="a SHA-256 has 64 hexadecimal digits"):
+        parse_sha256(wrong)
+    with pytest.raises(ValueError, match="a SHA-256 has 64 hexadecimal digits"):
+        Model(sha256=wrong)
+
+
+@both_kinds
+def test_pickled_model_opens_its_source_again(kind: Kind, tmp_path: Path) -> None:
+    """A worker process gets the bytes, or opens the file if it is still the pinned one."""
+    path = kind.changed(tmp_path / "mine.onnx")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    by_path, by_content = (
+        pickle.dumps(kind.open(source, threads=2, sha256=sha256))
+        for source in (path, read_file(path))
+    )
+    again = pickle.loads(by_path)
+    assert (again.name, again.threads, again.sha256) == (str(path), 2, sha256)
+    shutil.copy(kind.bundled, path)
+    assert pickle.loads(by_content).metadata.seed == 77
+    with pytest.raises(ModelError, match=f"not {sha256}"):
+        pickle.loads(by_path)

@@ -8,8 +8,7 @@ def random_probabilities(count: int) -> np.ndarray:
     """Softmax of random logits, float32 [count, 10]."""
     logits = np.random.default_rng(0).normal(0, 8, (count, 10))
     scores = np.exp((logits - logits.max(1, keepdims=True)).astype(np.float32))
-    probabilities: np.ndarray = scores / scores.sum(1, keepdims=True)
-    return probabilities
+    return np.asarray(scores / scores.sum(1, keepdims=True))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 500])

@@ -33,29 +33,22 @@ def test_looks_are_few_and_bounded(shape: tuple[int, int]) -> None:
 def test_one_look_is_at_the_scale_of_the_digits(height: float) -> None:
     shape = 700, 1000
     network = Network(row_of("123", 40, 40, height), shape)
-    found = look_around(np.full(shape, 255, np.uint8), network)
-    assert len(suppress(found).scores) == 3
+    detections = look_around(np.full(shape, 255, np.uint8), network)
+    assert len(suppress(detections).scores) == 3
     seen = [height * (rows - 32) / shape[0] for rows, _ in network.shapes]
     # Nothing is enlarged more than twice, and larger digits must be affordable.
     assert any(min(20, 1.9 * height) <= size <= 44 for size in seen)
     assert sum(rows * columns for rows, columns in network.shapes) < 2_000_000 or height < 20
 
 
-def test_small_digits_of_a_large_page_are_looked_for() -> None:
-    """On the coarse look they are too small to be seen."""
+@pytest.mark.parametrize("suspected", ["", "888888"])
+def test_small_digits_of_a_large_page_are_looked_for(suspected: str) -> None:
+    """On the coarse look they are too small to be seen, even if it suspects large ones."""
     shape = 2048, 1448
-    network = Network(row_of("20680", 400, 400, 16), shape)
-    found = suppress(look_around(np.full(shape, 255, np.uint8), network))
-    assert (found.scores > 0).sum() == 5
-    assert network.shapes[-1][0] > 2000
-
-
-def test_small_digits_are_looked_for_even_if_a_coarse_look_suspects_large_ones() -> None:
-    shape = 2048, 1448
-    faint = [one._replace(score=-1.0) for one in row_of("888888", 20, 900, 260)]
+    faint = [symbol._replace(score=-1.0) for symbol in row_of(suspected, 20, 900, 260)]
     network = Network(row_of("20680", 400, 400, 16) + faint, shape)
-    found = suppress(look_around(np.full(shape, 255, np.uint8), network))
-    assert (found.scores > 0).sum() == 5
+    detections = suppress(look_around(np.full(shape, 255, np.uint8), network))
+    assert (detections.scores > 0).sum() == 5
     assert network.shapes[-1][0] > 2000
 
 
@@ -81,9 +74,9 @@ def test_agreement_of_looks_counts() -> None:
         network.drawn = drawn if page.shape == (232, 332) else drawn[:1]
         return network(page)
 
-    found = suppress(look_around(np.full(shape, 255, np.uint8), maps))
-    assert found.symbols.argmax(1).tolist() == [1, 2]
-    assert found.scores[0] > found.scores[1] + 2
+    detections = suppress(look_around(np.full(shape, 255, np.uint8), maps))
+    assert detections.symbols.argmax(1).tolist() == [1, 2]
+    assert detections.scores[0] > detections.scores[1] + 2
 
 
 def test_neighbours_do_not_lend_each_other_their_peaks() -> None:
@@ -93,9 +86,9 @@ def test_neighbours_do_not_lend_each_other_their_peaks() -> None:
         Drawn("1", (left, top, left + 6, bottom), score)
         for (_, (left, top, _, bottom), _), score in zip(drawn, (8.0, 2.0), strict=True)
     ]
-    found = suppress(look_around(np.full(shape, 255, np.uint8), Network(drawn, shape)))
-    assert len(found.scores) == 2
-    assert found.scores.min() < 3
+    detections = suppress(look_around(np.full(shape, 255, np.uint8), Network(drawn, shape)))
+    assert len(detections.scores) == 2
+    assert detections.scores.min() < 3
 
 
 def look(centres: np.ndarray) -> Look:
@@ -107,9 +100,9 @@ def look(centres: np.ndarray) -> Look:
 def test_peaks_are_local_maxima() -> None:
     centres = np.full((10, 12), NOTHING, np.float32)
     centres[2, 3], centres[2, 4], centres[7, 8], centres[5, 5] = 3, 2, -1, -5
-    found = find_peaks(look(centres))
-    assert sorted(found.scores.tolist()) == [-1, 3]
-    box = found.boxes[found.scores.argmax()]
+    detections = find_peaks(look(centres))
+    assert sorted(detections.scores.tolist()) == [-1, 3]
+    box = detections.boxes[detections.scores.argmax()]
     # The centre of cell (3, 2) is (14, 10), less a margin of 8, at half the page's scale.
     np.testing.assert_allclose(box, [-4, -12, 28, 20])
 
