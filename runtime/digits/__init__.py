@@ -1,12 +1,11 @@
 """Read handwritten digits with onnxruntime, NumPy and Pillow.
 
-    import digits
-    digits.Classifier().predict("seven.png").digit  # 7
-    digits.Classifier().read("page.png").text  # "1247673\\n8952481"
-
-`digits.errors` lists the errors.
+import digits
+digits.Classifier().predict("seven.png").digit  # 7
+digits.Classifier().read("page.png").text  # "1247673\\n8952481"
 """
 
+import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -33,19 +32,17 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # `digits --help` and digits_train start without onnxruntime.
+    if name not in __all__:
+        raise AttributeError(f"module 'digits' has no attribute {name!r}")
     if name == "Classifier":
         from digits.system import require_64_bit
 
         require_64_bit()
-        from digits.classifier import Classifier
+        module = "classifier"
+    else:
+        module = "errors" if name.endswith("Error") else "prediction"
+    return getattr(importlib.import_module(f"digits.{module}"), name)
 
-        return Classifier
-    if name in ("Prediction", "Reading", "Symbol"):
-        from digits import prediction
 
-        return getattr(prediction, name)
-    if name in __all__:
-        from digits import errors
-
-        return getattr(errors, name)
-    raise AttributeError(f"module 'digits' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

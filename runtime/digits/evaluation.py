@@ -131,8 +131,8 @@ class Evaluation:
         return [mistake for *_, mistake in sorted(self._worst, reverse=True)]
 
     def _by_digit(self, totals: NDArray[np.int64]) -> list[float]:
-        right = self.confusion.diagonal()
-        return [_ratio(one, total) for one, total in zip(right, totals, strict=True)]
+        pairs = zip(self.confusion.diagonal(), totals, strict=True)
+        return [_ratio(right, total) for right, total in pairs]
 
 
 def calibration_gaps(confidences: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:

@@ -35,9 +35,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 def check_folder_of(path: Path) -> None:
     """Raise DigitsError if something else is where the file's folder is to be."""
-    place = next(filter(os.path.lexists, path.parents), None)
-    if place and not place.is_dir():
-        raise DigitsError(f"can't write {path}: {place} is {kind_of(place)}, not a folder")
+    obstacle = next(filter(os.path.lexists, path.parents), None)
+    if obstacle and not obstacle.is_dir():
+        raise DigitsError(f"can't write {path}: {obstacle} is {kind_of(obstacle)}, not a folder")
 
 
 def kind_of(path: Path) -> str:

@@ -66,7 +66,7 @@ class Alignment(NamedTuple):
         return Score(len(self.written), missed, paired - sum(self.right), invented)
 
 
-def align(found: str, expected: str) -> Alignment:
+def align(read: str, written: str) -> Alignment:
     """Pair what was read with what is written, with as few errors as possible.
 
     Blanks and line breaks don't count. Of equally good alignments, it is one with the most symbols
@@ -75,7 +75,7 @@ def align(found: str, expected: str) -> Alignment:
     >>> align("9128", "12 34").score
     Score(symbols=4, missed=1, wrong=1, invented=1)
     """
-    read, written = "".join(found.split()), "".join(expected.split())
+    read, written = "".join(read.split()), "".join(written.split())
     # An error costs more than all symbols that aren't read right, of which each costs 1 too.
     return Alignment(read, written, _partners(read, written, len(written) + 1))
 
@@ -153,7 +153,7 @@ class PageEvaluation:
     exact: int = 0
     same_layout: int = 0
     with_errors: int = 0
-    found: int = 0  # symbols read
+    symbols_read: int = 0
     rejected: int = 0
     rejected_right: int = 0  # rejected although the most probable symbol is right
     score: Score = Score(0, 0, 0, 0)
@@ -178,7 +178,7 @@ class PageEvaluation:
     def _count_symbols(self, symbols: tuple[Symbol, ...], right: list[bool]) -> None:
         confidences = [symbol.confidence for symbol in symbols]
         rejected = np.array(confidences) < self.threshold
-        self.found += len(symbols)
+        self.symbols_read += len(symbols)
         self.rejected += int(rejected.sum())
         self.rejected_right += int((rejected & np.array(right, np.bool_)).sum())
         self._gaps += calibration_gaps(confidences, right)
@@ -201,12 +201,12 @@ class PageEvaluation:
 
         A symbol that is wrong or invented has the confidence 0 in truth, any other 1; 15 bins.
         """
-        return _ratio(float(np.abs(self._gaps).sum()), self.found)
+        return _ratio(float(np.abs(self._gaps).sum()), self.symbols_read)
 
     @property
     def rejection_rate(self) -> float:
         """The share of the symbols read that are rejected."""
-        return _ratio(self.rejected, self.found)
+        return _ratio(self.rejected, self.symbols_read)
 
     @property
     def worst(self) -> list[PageResult]:

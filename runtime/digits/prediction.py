@@ -11,24 +11,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Format = Literal["text", "json", "csv"]
+Status = Literal["sure", "unsure", "several", "none", "blank", "unreadable"]
 
-_PLACE = ("confidence", "left", "top", "right", "bottom")
-PREDICTION_COLUMNS = ("file", "digit", *_PLACE, *(f"p{digit}" for digit in range(10)), "note")
-READING_COLUMNS = ("file", "line", "column", "symbol", *_PLACE)
+_LOCATION = ("confidence", "left", "top", "right", "bottom")
+_PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
+PREDICTION_COLUMNS = ("file", "digit", *_LOCATION, *_PROBABILITIES, "status", "note")
+READING_COLUMNS = ("file", "line", "column", "symbol", *_LOCATION)
 SIGNS = SYMBOLS[10:]  # what isn't a digit
 
 _CHANCE = 0.1  # the confidence if no digit is more likely than another
+_REPR_LENGTH = 60  # characters of a reading's text
 
 
 @dataclass(frozen=True)
 class Prediction:
     """One digit, as the network reads it.
 
-    digit: 0 to 9, or None if it is rejected: the confidence is below the model's rejection
-    threshold, or the picture doesn't hold exactly one digit. confidence: the largest probability,
-    0 to 1. probabilities: of 0 to 9, with the sum 1. box: left, top, right and bottom in pixels of
-    the upright picture. note: a remark for people, or empty. frame: the network's input, uint8
-    [28, 28], 255 = ink; None for a blank picture.
+    digit: 0 to 9, or None if it is rejected; `status` says why. confidence: the largest
+    probability, 0 to 1. probabilities: of 0 to 9, with the sum 1. box: left, top, right and bottom
+    in pixels of the upright picture. status: "sure"; "unsure" if the confidence is below the
+    threshold, or "none" if the picture then is likely to show something else than a digit;
+    "several" if it shows several digits; "blank" without ink; `digits watch` writes "unreadable"
+    for a picture that can't be opened. note: a remark for people, or empty. frame: the network's
+    input, uint8 [28, 28], 255 = ink; None for a blank picture.
 
     >>> seven = Prediction(7, 0.91, (0.01,) * 7 + (0.91, 0.01, 0.01), (12, 8, 40, 60))
     >>> seven.to_text()
@@ -39,8 +44,9 @@ class Prediction:
 
     digit: int | None
     confidence: float
-    probabilities: tuple[float, ...]
+    probabilities: tuple[float, ...] = field(repr=False)
     box: tuple[int, int, int, int]
+    status: Status = "sure"
     note: str = ""
     frame: "NDArray[np.uint8] | None" = field(default=None, repr=False, compare=False)
 
@@ -61,14 +67,14 @@ class Prediction:
 
     def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
         """The fields of a JSON object. frame: whether to include the 28x28 pixels, as rows."""
-        values = _fields(self, frame) | {"note": escape_control(self.note)}
-        return {"file": escape_name(file), **values}
+        fields = _fields(self, frame) | {"note": escape_control(self.note)}
+        return {"file": escape_name(file), **fields}
 
     def to_csv_row(self, file: str) -> list[object]:
         """The cells of PREDICTION_COLUMNS; a rejected digit is empty."""
         probabilities = [f"{number:.6f}" for number in self.probabilities]
         note = escape_formula(escape_control(self.note))
-        return [csv_name(file), *_cells(self.digit, self), *probabilities, note]
+        return [csv_name(file), *_cells(self.digit, self), *probabilities, self.status, note]
 
     def format(self, file: str, format: Format, show_name: bool) -> str:
         """Format it as one line, without the line end. show_name: put the file before text."""
@@ -77,6 +83,12 @@ class Prediction:
         if format == "csv":
             return csv_row(self.to_csv_row(file))
         return f"{escape_name(file)}  {self.to_text()}" if show_name else self.to_text()
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what the network saw, and its answer."""
+        from html import escape
+
+        return f"{_to_img(self.frame)} {escape(self.to_text())}"
 
 
 @dataclass(frozen=True)
@@ -95,7 +107,7 @@ class Symbol:
 
     symbol: str | None
     confidence: float
-    probabilities: tuple[float, ...]
+    probabilities: tuple[float, ...] = field(repr=False)
     box: tuple[int, int, int, int]
     frame: "NDArray[np.uint8] | None" = field(default=None, repr=False, compare=False)
 
@@ -105,7 +117,7 @@ class Symbol:
         return SYMBOLS[self.probabilities.index(self.confidence)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reading:
     """The symbols of a page: lines from top to bottom, columns in a line, symbols in a column.
 
@@ -120,6 +132,13 @@ class Reading:
     def symbols(self) -> tuple[Symbol, ...]:
         """All symbols, in reading order."""
         return tuple(symbol for line in self.lines for column in line for symbol in column)
+
+    @property
+    def status(self) -> Literal["sure", "unsure", "blank"]:
+        """ "unsure" if a symbol is rejected, "blank" if there is none, else "sure"."""
+        if not self.lines:
+            return "blank"
+        return "sure" if all(symbol.symbol for symbol in self.symbols) else "unsure"
 
     @property
     def text(self) -> str:
@@ -150,7 +169,8 @@ class Reading:
             {"text": text, "columns": [[_fields(symbol, frame) for symbol in col] for col in line]}
             for text, line in zip(self.text.splitlines(), self.lines, strict=True)
         ]
-        return {"file": escape_name(file), "text": self.text, "lines": lines}
+        name = escape_name(file)
+        return {"file": name, "text": self.text, "status": self.status, "lines": lines}
 
     def to_csv_rows(self, file: str) -> list[list[object]]:
         """The cells of READING_COLUMNS for each symbol; a rejected one is empty."""
@@ -170,12 +190,38 @@ class Reading:
         name = f"{escape_name(file)}  " if show_name else ""
         return "\n".join(f"{name}{line}" for line in self.text.splitlines())
 
+    def __repr__(self) -> str:
+        text = self.text
+        start = text if len(text) <= _REPR_LENGTH else f"{text[:_REPR_LENGTH]}…"
+        return f"<Reading {start!r}, {self.status}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the text, with a question mark for what is rejected."""
+        from html import escape
+
+        return f"<pre>{escape(self.text)}</pre>"
+
 
 def _fields(of: Prediction | Symbol, frame: bool) -> dict[str, Any]:
     """frame: whether to include the 28x28 pixels, as rows."""
     fields = dict(vars(of))
     pixels = fields.pop("frame")
     return fields | {"frame": None if pixels is None else pixels.tolist()} if frame else fields
+
+
+def _to_img(frame: "NDArray[np.uint8] | None") -> str:
+    """An HTML image of uint8 [28, 28], 255 = ink, four times as large; empty for None."""
+    if frame is None:
+        return ""
+    import base64  # neither these nor Pillow is needed to read digits that are arrays
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(255 - frame).resize((112, 112), Image.Resampling.NEAREST).save(file, "PNG")
+    data = base64.b64encode(file.getvalue()).decode()
+    return f'<img alt="what the network saw" src="data:image/png;base64,{data}">'
 
 
 def _cells(answer: object, of: Prediction | Symbol) -> list[object]:

@@ -25,13 +25,13 @@ class Opinion(NamedTuple):
     none: float
 
 
-def weigh(found: Detections) -> Opinion:
+def weigh(detections: Detections) -> Opinion:
     """Weigh three explanations of what the reader found: nothing, its surest digit, its surest two.
 
     Their odds are those of independent places. A minus or a point isn't a digit, and none counts
     beside one, since it may be dirt.
     """
-    digits = found.select(found.are_digits)
+    digits = detections.select(detections.are_digits)
     if not len(digits.scores):
         return Opinion(np.zeros(DIGITS), 0.0, 1.0)
     odds = np.exp(digits.scores.clip(-_MAX_LOG_ODDS, _MAX_LOG_ODDS))

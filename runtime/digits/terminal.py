@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MIN_ITEMS_FOR_BAR = 200
+_MIN_ITEMS_FOR_BAR = 20  # pages, which take a tenth of a second each
 # The exit codes of shells after SIGINT and SIGPIPE.
 EXIT_INTERRUPTED, _EXIT_BROKEN_PIPE = 128 + 2, 128 + 13
 
@@ -117,11 +117,14 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def track(items: Iterable[T], total: int, description: str) -> Iterable[T]:
-    """Iterate over the items, with a bar if there are many and stdout isn't the terminal."""
-    if total < _MIN_ITEMS_FOR_BAR or _is_terminal(sys.stdout) or not _is_terminal(sys.stderr):
+def track(items: Iterable[T], total: int, description: str, printed: bool) -> Iterable[T]:
+    """Iterate over the items, with a bar if there are many.
+
+    printed: whether each gets a line on stdout; then there is no bar if that is a terminal.
+    """
+    if total < _MIN_ITEMS_FOR_BAR or (printed and _is_terminal(sys.stdout)):
         return items
-    return _tracked(items, total, description)
+    return _tracked(items, total, description) if _is_terminal(sys.stderr) else items
 
 
 def _tracked(items: Iterable[T], total: int, description: str) -> Iterator[T]:

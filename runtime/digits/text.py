@@ -87,7 +87,7 @@ def to_json(values: object) -> str:
     if not re.search(_NOT_STRICT, text):
         return text
     text = json.dumps(values, ensure_ascii=False)
-    text = re.sub("[\ud800-\udfff]", lambda found: f"\\\\u{ord(found[0]):04x}", text)
+    text = re.sub("[\ud800-\udfff]", lambda surrogate: f"\\\\u{ord(surrogate[0]):04x}", text)
     return json.dumps(json.loads(text, parse_constant=lambda _: None))
 
 
@@ -96,8 +96,8 @@ def _escape(character: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 128 else f"\\u{code:04x}"
 
 
-def _unescape(found: re.Match[bytes]) -> bytes:
-    byte, character = found.groups()
+def _unescape(escape: re.Match[bytes]) -> bytes:
+    byte, character = escape.groups()
     if byte:
         return bytes([int(byte, 16)])
     return chr(int(character, 16)).encode(errors="surrogatepass")

@@ -116,11 +116,12 @@ def test_batch_split_does_not_change_the_result(
 ) -> None:
     labels, predicted, sure = (list(values) for values in zip(*digits, strict=True))
     rows = make_probabilities(predicted, sure)
-    one, many = evaluate(labels, rows, 0.5), evaluate(labels, rows, 0.5, min(parts, len(digits)))
-    assert (one.confusion == many.confusion).all()
-    assert one.rejected == many.rejected
-    assert one.calibration_error == pytest.approx(many.calibration_error, abs=1e-12)
-    assert [m.name for m in one.mistakes] == [m.name for m in many.mistakes]
-    low, high = one.interval
-    assert 0 <= low <= one.accuracy + 1e-12
-    assert one.accuracy - 1e-12 <= high <= 1
+    whole = evaluate(labels, rows, 0.5)
+    batched = evaluate(labels, rows, 0.5, min(parts, len(digits)))
+    assert (whole.confusion == batched.confusion).all()
+    assert whole.rejected == batched.rejected
+    assert whole.calibration_error == pytest.approx(batched.calibration_error, abs=1e-12)
+    assert [m.name for m in whole.mistakes] == [m.name for m in batched.mistakes]
+    low, high = whole.interval
+    assert 0 <= low <= whole.accuracy + 1e-12
+    assert whole.accuracy - 1e-12 <= high <= 1

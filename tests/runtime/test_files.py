@@ -69,16 +69,16 @@ def test_parent_that_is_a_device_is_an_error() -> None:
 
 
 def test_write_all_is_all_or_nothing(tmp_path: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "deep" / "two"
-    write_all({one: b"1", two: b"2"})
-    assert (one.read_bytes(), two.read_bytes()) == (b"1", b"2")
+    first, second = tmp_path / "one", tmp_path / "deep" / "two"
+    write_all({first: b"1", second: b"2"})
+    assert (first.read_bytes(), second.read_bytes()) == (b"1", b"2")
     (tmp_path / "file").touch()
     with pytest.raises(DigitsError, match="can't write .*file/three"):
-        write_all({one: b"new", tmp_path / "file" / "three": b"3", two: b"new"})
+        write_all({first: b"new", tmp_path / "file" / "three": b"3", second: b"new"})
     (tmp_path / "folder").mkdir()
     with pytest.raises(DigitsError, match="folder: it is a folder"):
-        write_all({one: b"new", tmp_path / "folder": b"4"})
-    assert (one.read_bytes(), two.read_bytes()) == (b"1", b"2")
+        write_all({first: b"new", tmp_path / "folder": b"4"})
+    assert (first.read_bytes(), second.read_bytes()) == (b"1", b"2")
     assert {path.name for path in tmp_path.iterdir()} == {"one", "deep", "file", "folder"}
 
 
@@ -225,8 +225,8 @@ def test_locked_folder_has_one_owner(tmp_path: Path) -> None:
             assert (first, second) == (True, False)
         folder.rename(tmp_path / "moved")
         folder.mkdir()
-        with locked_folder(folder) as other:
-            assert other
+        with locked_folder(folder) as new:
+            assert new
     with locked_folder(folder) as again:
         assert again
     assert not list(folder.iterdir())

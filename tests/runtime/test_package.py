@@ -9,13 +9,18 @@ from digits.classifier import Classifier
 
 def test_public_names() -> None:
     assert digits.Classifier is Classifier
-    for name in ("Prediction", "Reading"):
+    for name in ("Prediction", "Reading", "Symbol"):
         assert getattr(digits, name) is getattr(prediction, name)
     for name in ("DataError", "DigitsError", "ModelError", "PictureError"):
         assert getattr(digits, name) is getattr(errors, name)
-    assert sorted(digits.__all__) == digits.__all__
+    assert dir(digits) == sorted([*digits.__all__, "__version__"])
+    public = [name for name in dir(Classifier()) if not name.startswith("_")]
+    networks = ["model", "reader"]
+    assert public == sorted(
+        ["predict", "predict_batch", "read", "reader_threshold", "threshold", *networks]
+    )
 
 
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'digits' has no attribute 'Clasifier'"):
-        digits.__getattr__("Clasifier")
+        digits.Clasifier  # noqa: B018

@@ -16,23 +16,23 @@ PIXELS = np.zeros((40, 60), np.uint8)
 
 def symbol(name: str, confidence: float = 0.9) -> Symbol:
     """A symbol; in lower case letters, from a for 0 on, one that is rejected."""
-    place = "abcdefghij".find(name)
-    read = SYMBOLS[place] if place >= 0 else name
-    values = tuple(confidence if one == read else 0.0 for one in SYMBOLS)
-    return Symbol(None if place >= 0 else read, confidence, values, (0, 0, 9, 9))
+    index = "abcdefghij".find(name)
+    read = SYMBOLS[index] if index >= 0 else name
+    values = tuple(confidence if candidate == read else 0.0 for candidate in SYMBOLS)
+    return Symbol(None if index >= 0 else read, confidence, values, (0, 0, 9, 9))
 
 
 def reading(text: str, confidence: float = 0.9) -> Reading:
     return Reading(
         tuple(
-            tuple(tuple(symbol(one, confidence) for one in column) for column in line.split())
+            tuple(tuple(symbol(name, confidence) for name in column) for column in line.split())
             for line in text.splitlines()
         )
     )
 
 
 @pytest.mark.parametrize(
-    ("found", "expected", "differs"),
+    ("read", "written", "differs"),
     [
         ("12 3\n4", "1234", (4, 0, 0, 0)),
         ("", "12\n3", (3, 3, 0, 0)),
@@ -44,8 +44,8 @@ def reading(text: str, confidence: float = 0.9) -> Reading:
         ("2341", "1234", (4, 1, 0, 1)),
     ],
 )
-def test_score(found: str, expected: str, differs: tuple[int, int, int, int]) -> None:
-    assert align(found, expected).score == Score(*differs)
+def test_score(read: str, written: str, differs: tuple[int, int, int, int]) -> None:
+    assert align(read, written).score == Score(*differs)
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_alignment_has_the_fewest_errors_and_then_most_right(read: str, written:
 def most_right(read: str, written: str) -> tuple[int, int]:
     """The fewest errors, and the most symbols that are read right with so few."""
     row = [(-n, 0) for n in range(len(written) + 1)]
-    for count, one in enumerate(read, 1):
+    for count, character in enumerate(read, 1):
         before, row = row, [(-count, 0)]
-        for place, other in enumerate(written):
-            (errors, right), same = before[place], one == other
+        for index, expected in enumerate(written):
+            (errors, right), same = before[index], character == expected
             row.append(
                 max(
                     (errors - (not same), right + same),
-                    (before[place + 1][0] - 1, before[place + 1][1]),
+                    (before[index + 1][0] - 1, before[index + 1][1]),
                     (row[-1][0] - 1, row[-1][1]),
                 )
             )

@@ -90,6 +90,25 @@ def test_csv_note_is_never_a_formula() -> None:
     assert cells[-1] == r"\x3da/b.png is empty"
 
 
+def test_repr_is_short_and_notebooks_show_more() -> None:
+    assert repr(SEVEN) == (
+        "Prediction(digit=7, confidence=0.9, box=(1, 2, 3, 4), status='sure', note='')"
+    )
+    page = Reading((((SYMBOL,) * 100, (DOUBTFUL,)),))
+    assert repr(page) == f"<Reading {'7' * 60 + '…'!r}, unsure>"
+    assert repr(Reading(())) == "<Reading '', blank>"
+    seen = replace(SEVEN, frame=np.eye(28, dtype=np.uint8), note="a < b")
+    html = seen._repr_html_()
+    assert html.startswith("<img ") and "data:image/png;base64," in html and "a &lt; b" in html
+    assert "<img" not in SEVEN._repr_html_()
+    assert page._repr_html_() == f"<pre>{page.text}</pre>"
+
+
+def test_status_of_a_reading() -> None:
+    for column, status in (((SYMBOL, MINUS), "sure"), ((SYMBOL, DOUBTFUL), "unsure")):
+        assert Reading(((column,),)).status == status
+
+
 def test_uniform_probabilities_print_no_guess() -> None:
     unsure = Prediction(None, 0.1, (0.1,) * 10, (1, 2, 3, 4))
     assert unsure.format("a.png", "text", show_name=False) == "?  (10.0 %)"
@@ -102,9 +121,9 @@ def test_uniform_probabilities_print_no_guess() -> None:
 )
 def test_name_is_the_same_in_text_json_and_csv(form: Format, raw: bytes, written: str) -> None:
     name = os.fsdecode(raw)
-    one = SEVEN.format(name, form, show_name=True)
+    digit = SEVEN.format(name, form, show_name=True)
     page = Reading((((SYMBOL,),),)).format(name, form, show_name=True)
-    for line in (one, page):
+    for line in (digit, page):
         line.encode()
         named = json.loads(line)["file"] if form == "json" else line
         assert named.startswith(written)

@@ -16,10 +16,10 @@ import pytest
 from packaging.requirements import Requirement
 
 from digits import system
-from digits.commands.csv_log import CsvLog
+from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
 
-fcntl = pytest.importorskip("fcntl", reason="needs unix")
+pytest.importorskip("fcntl", reason="needs unix")
 resource = pytest.importorskip("resource", reason="needs unix")
 
 NO_32_BIT = (
@@ -70,12 +70,12 @@ def test_missing_onnxruntime_on_64_bit_is_an_import_error() -> None:
 )
 def test_requirements_on_32_bit_arm_have_wheels(machine: str, needed: set[str]) -> None:
     environment = {"platform_machine": machine, "extra": ""}
-    found = {
+    required = {
         requirement.name
         for requirement in map(Requirement, requires("digits") or ())
         if requirement.marker is None or requirement.marker.evaluate(environment)
     }
-    assert found == needed
+    assert required == needed
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
@@ -211,11 +211,11 @@ def test_open_folder_without_o_directory_is_an_error(
         system.open_folder(tmp_path)
 
 
-def test_csv_log_opens_in_binary_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system, "O_BINARY", os.O_NONBLOCK)  # a flag that this system reports
-    log = CsvLog(tmp_path / "log.csv", ("a",))
-    assert fcntl.fcntl(log._file, fcntl.F_GETFL) & os.O_NONBLOCK
-    os.close(log._file)
+def test_results_are_opened_in_binary_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "results.csv").write_text("a\n")
+    monkeypatch.setattr(system, "O_BINARY", os.O_TRUNC)  # a flag whose effect shows here
+    ResultsFile(tmp_path / "results.csv", ("a",)).close()
+    assert not (tmp_path / "results.csv").read_bytes()
 
 
 def test_missing_unix_sockets_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
