@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Container, Iterator
 from pathlib import Path
 from types import NoneType
@@ -11,8 +12,11 @@ from PIL import Image
 
 from digits.commands import bench
 from digits.inference.model_file import BUNDLED_READER
+from digits_train import checkpoint
+from digits_train.checkpoint import Provenance
+from digits_train.models import LeNet5
+from digits_train.run import RunDir
 from tests.conftest import Run
-from tests.train.test_info import save
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "output.md"
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -46,56 +50,46 @@ def leaves(value: object, known: Container[str], path: str = "") -> Iterator[tup
         yield path, value
 
 
-def assert_documented(heading: str, out: str) -> None:
-    """Compare lines of JSON with a table."""
+@pytest.mark.parametrize(
+    ("heading", "command"),
+    [
+        ("digits predict, digits watch", "predict 7.jpg blank.png"),
+        ("digits read", "read numbers.jpg"),
+        ("digits eval", "eval --data digits.csv"),
+        ("digits eval, pages", "eval --data pages.csv"),
+        ("digits info, ONNX file", "info"),
+        ("digits info, ONNX file of a reader", f"info {BUNDLED_READER}"),
+        ("digits info, checkpoint", "info run"),
+        ("digits bench", "bench"),
+    ],
+)
+def test_json_is_documented(
+    run: Run,
+    pictures: list[Path],
+    numbers: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    heading: str,
+    command: str,
+) -> None:
+    for name in ("LATENCY_WINDOW", "THROUGHPUT_WINDOW"):
+        monkeypatch.setattr(bench, name, 0.0)
+    monkeypatch.setattr(bench, "WINDOWS", 1)
+    monkeypatch.chdir(tmp_path)
+    for picture in (pictures[7], numbers):
+        shutil.copy(picture, tmp_path)
+    Image.new("L", (300, 300), 200).save("blank.png")
+    Path("digits.csv").write_text("file,digit\n7.jpg,1\n")
+    Path("pages.csv").write_text("file,text\nnumbers.jpg,1-1111.5\n")
+    Path("run").mkdir()
+    about = Provenance("lenet5", "0.1", {"name": "classic"}, 3, 5, {}, 800, None, None, None)
+    checkpoint.save(RunDir(Path("run")).checkpoint, LeNet5(), about)
     table = documented(heading)
-    for line in out.splitlines():
-        found = list(leaves(json.loads(line), table))
-        assert {path for path, _ in found} == table.keys()
-        for path, value in found:
+    lines = run(*command.split(), "--json")[1].splitlines()
+    assert lines
+    for line in lines:
+        values = list(leaves(json.loads(line), table))
+        assert {path for path, _ in values} == table.keys()
+        for path, value in values:
             names = re.findall(rf"\b(?:{'|'.join(TYPES)})\b", table[path])
             assert any(isinstance(value, TYPES[name]) for name in names), (path, value)
-
-
-def test_predict_json(run: Run, pictures: list[Path], tmp_path: Path) -> None:
-    Image.new("L", (300, 300), 200).save(tmp_path / "blank.png")
-    _, out, _ = run("predict", "--json", pictures[7], tmp_path / "blank.png")
-    assert [json.loads(line)["digit"] for line in out.splitlines()] == [7, None]
-    assert_documented("digits predict, digits watch", out)
-
-
-def test_read_json(run: Run, numbers: Path) -> None:
-    assert_documented("digits read", run("read", "--json", numbers)[1])
-
-
-def test_eval_json(run: Run, pictures: list[Path], tmp_path: Path) -> None:
-    (tmp_path / "wrong.csv").write_text(f"file,digit\n{pictures[7]},1\n")
-    assert_documented("digits eval", run("eval", "--data", tmp_path / "wrong.csv", "--json")[1])
-
-
-def test_eval_json_of_pages(run: Run, numbers: Path, tmp_path: Path) -> None:
-    (tmp_path / "wrong.csv").write_text(f"file,text\n{numbers},1-1111.5\n")
-    out = run("eval", "--pages", tmp_path / "wrong.csv", "--json")[1]
-    assert_documented("digits eval --pages", out)
-
-
-def test_info_json_of_onnx_file(run: Run) -> None:
-    assert_documented("digits info, ONNX file", run("info", "--json")[1])
-
-
-def test_info_json_of_reader(run: Run) -> None:
-    out = run("info", BUNDLED_READER, "--json")[1]
-    assert_documented("digits info, ONNX file of a reader", out)
-
-
-def test_info_json_of_checkpoint(run: Run, tmp_path: Path) -> None:
-    save(tmp_path, "lenet5")
-    assert_documented("digits info, checkpoint", run("info", tmp_path, "--json")[1])
-
-
-def test_bench_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_LATENCY", "_THROUGHPUT"):
-        monkeypatch.setattr(bench, name, 0.0)
-    monkeypatch.setattr(bench, "_WINDOWS", 1)
-    monkeypatch.setattr(bench, "_run_process", lambda *_: "65000000")
-    assert_documented("digits bench", run("bench", "--json")[1])

@@ -99,23 +99,18 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    # Typer takes as long to start as Python, NumPy and onnxruntime together: go without it if there
-    # are no options to parse.
     options = [word for word in arguments if word.startswith("-") and word != "-"]
-    if len(arguments) > 1 and arguments[0] == "predict" and not options:
-        _predict(arguments[1:])
-    else:
-        from digits.cli import app
+    match arguments:
+        # Nothing to parse: an answer takes 0.2 s from the start, but 0.38 s with Typer.
+        case ["predict", *pictures] if pictures and not options:
+            from digits.commands import inputs, runner
 
-        app(prog_name="digits")
+            files, show_name, errors = inputs.resolve(pictures, recursive=False)
+            runner.run(runner.Predict("text", show_name), files, errors)
+        case _:
+            from digits.cli import app
 
-
-def _predict(pictures: Sequence[str]) -> None:
-    """Run `digits predict` with default options."""
-    from digits.commands import inputs, runner
-
-    files, show_name, errors = inputs.resolve(pictures, recursive=False)
-    runner.run(runner.Predict("text", show_name), files, errors)
+            app(prog_name="digits")
 
 
 if __name__ == "__main__":

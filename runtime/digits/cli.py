@@ -1,23 +1,37 @@
 """The commands of `digits` and their options; `digits.commands` does the work."""
 
-import importlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 
 from digits import __version__
-from digits.commands import options
+from digits.commands import inputs, options, runner
 from digits.errors import DigitsError, ModelError
+from digits.inference.metadata import Kernels
+from digits.inference.model_file import inspect
 from digits.terminal import print_result, print_stderr
-from digits.text import escape_control
+from digits.text import to_json
 
-# Another package parses the arguments, including --help.
-PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
-
+# Another app parses the arguments, including --help.
+_PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 app = options.make_app()
+
+
+@contextmanager
+def _needs_package(needed_by: str, package: str) -> Iterator[None]:
+    """Explain what to install if a module is missing. Raises DigitsError."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("digits"):
+            raise  # a bug
+        raise DigitsError(f"{needed_by} needs {error.name}: pip install {package}") from error
 
 
 def _version(wanted: bool) -> None:
@@ -40,239 +54,194 @@ def predict(
     pictures: options.Pictures,
     recursive: options.Recursive = False,
     model: options.Model = None,
-    model_sha256: options.ModelSha256 = None,
-    kernels: options.Kernels = None,
-    reject: options.Reject = "unsure",
+    threshold: options.Threshold = None,
+    format: options.OutputFormat = None,
     as_json: options.Json = False,
     as_csv: options.Csv = False,
+    output: options.Output = None,
     jobs: options.Jobs = None,
-    skip_done: options.SkipDone = None,
-    debug: options.Debug = None,
-    explain: options.Explain = None,
+    debug: Annotated[
+        Path | None,
+        options.path_option(
+            "DIR", "Draw what the network saw in each picture, and its answer, to this folder."
+        ),
+    ] = None,
 ) -> None:
-    """Read the digit in each picture."""
-    format = options.output_format(as_json, as_csv)
-    from digits.commands import inputs, runner
-    from digits.prediction import PREDICTION_COLUMNS
+    """Read the digit in each picture.
 
+    PICTURES are files, folders, patterns, or - for stdin.
+    """
+    chosen = options.output_format(format, as_json, as_csv, output)
     files, show_name, errors = inputs.resolve(pictures, recursive)
-    options.check_drawing("--explain", explain, files)
-    left, header = options.remaining(files, format, PREDICTION_COLUMNS, skip_done)
-    classifier = runner.ClassifierOptions(model, kernels, reject == "unsure", model_sha256)
-    task = runner.Predict(format, show_name, classifier, debug, explain)
-    runner.run(task, left, errors, 1 if debug else jobs, header)  # strips are numbered
+    classifier = runner.ClassifierOptions(model, threshold)
+    task = runner.Predict(chosen, show_name, classifier, debug)
+    runner.run(task, files, errors, 1 if debug else jobs, output)  # strips are numbered
 
 
 @app.command()
 def read(
     pictures: options.Pictures,
     recursive: options.Recursive = False,
-    model: options.ReaderModel = None,
-    model_sha256: options.ReaderSha256 = None,
-    digits_only: options.DigitsOnly = False,
-    reject: options.Reject = "unsure",
+    model: options.Reader = None,
+    threshold: options.Threshold = None,
+    format: options.OutputFormat = None,
     as_json: options.Json = False,
     as_csv: options.Csv = False,
+    output: options.Output = None,
     jobs: options.Jobs = None,
-    skip_done: options.SkipDone = None,
-    annotate: options.Annotate = None,
-    debug: options.PageDebug = None,
+    digits_only: Annotated[
+        bool, typer.Option("--digits-only", help="Leave out minus signs and decimal points.")
+    ] = False,
+    annotate: Annotated[
+        Path | None,
+        options.path_option(
+            "FILE", "Draw boxes and symbols on the picture, in this file (.png, .jpg)."
+        ),
+    ] = None,
 ) -> None:
-    """Read all digits, minus signs and decimal points in each picture, line by line."""
-    format = options.output_format(as_json, as_csv)
-    from digits.commands import inputs, runner
-    from digits.prediction import READING_COLUMNS
+    """Read all digits, minus signs and points in each picture.
 
+    Line by line, from top to bottom. PICTURES are files, folders, patterns, or - for stdin.
+    """
+    chosen = options.output_format(format, as_json, as_csv, output)
     files, show_name, errors = inputs.resolve(pictures, recursive)
-    options.check_drawing("--annotate", annotate, files)
-    left, header = options.remaining(files, format, READING_COLUMNS, skip_done)
-    jobs = 1 if debug else runner.process_count(left, jobs)  # drawings are numbered
-    classifier = runner.reader_options(model, model_sha256, reject == "unsure", jobs)
-    task = runner.Read(format, show_name, classifier, digits_only, annotate, debug)
-    runner.run(task, left, errors, jobs, header)
+    options.check_annotated(annotate, files)
+    classifier = runner.reader_options(model, threshold)
+    task = runner.Read(chosen, show_name, classifier, digits_only, annotate)
+    runner.run(task, files, errors, jobs, output)
 
 
 @app.command()
 def watch(
-    folder: Annotated[Path, options.path_argument("Folder where pictures arrive.")],
-    results: Annotated[
-        Path,
-        options.path_argument(
-            "Gets a row for each picture; pictures with a row are not read again.",
-            metavar="RESULTS.csv",
-        ),
-    ],
+    folder: Annotated[Path, options.path_argument("DIR")],
+    results: Annotated[Path, options.path_argument("RESULTS.csv")],
     recursive: options.Recursive = False,
     model: options.Model = None,
-    model_sha256: options.ModelSha256 = None,
-    kernels: options.Kernels = None,
-    reject: options.Reject = "unsure",
-    as_json: options.Json = False,
+    threshold: options.Threshold = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per picture.")
+    ] = False,
 ) -> None:
-    """Read each picture that arrives in a folder, until stopped."""
-    from functools import partial
+    """Read each picture that arrives in DIR, until stopped.
 
-    from digits.commands import folder_reader
-    from digits.commands.runner import ClassifierOptions
-    from digits.commands.watch import FolderWatcher
-    from digits.processes import StopEvent, Worker
+    RESULTS.csv gets a row for each picture; pictures with a row are not read again.
+    """
+    from digits.commands import watch
 
-    stop = StopEvent()
-    stop.set_by_signals()
-    classifier = ClassifierOptions(model, kernels, reject == "unsure", model_sha256)
-    reader = folder_reader.Reader(str(folder), classifier, as_json)
-    start_worker = partial(Worker, reader.start, folder_reader.MEMORY_LIMIT)
-    watcher = FolderWatcher(reader, start_worker, results, recursive, print_result)
-    print_stderr(f"watching {folder}; {watcher.done} pictures done")
-    watcher.run(stop)
+    watch.watch(folder, results, recursive, runner.ClassifierOptions(model, threshold), as_json)
 
 
 @app.command("eval")
 def evaluate(
-    model: options.EvaluatedModel = None,
-    model_sha256: options.ModelSha256 = None,
-    data: options.Data = None,
-    pages: options.Pages = None,
+    model: Annotated[
+        Path | None,
+        options.path_option(
+            "FILE",
+            "ONNX file from `digits export`; default: $DIGITS_MODEL, or $DIGITS_READER for pages,"
+            " else the bundled one.",
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        options.path_option(
+            "PATH",
+            "Folder of pictures sorted by digit (7/any.png), folder with MNIST's files, or CSV file"
+            " with the columns file and digit; or file and text (12.5 -3/77: a blank begins a"
+            " column, / a line), which measures a reader.",
+            show_default="MNIST",
+        ),
+    ] = None,
     split: Annotated[
         Literal["test", "validation"] | None,
         typer.Option(help="The part to use.", show_default="MNIST's test digits, all pictures"),
     ] = None,
-    kernels: options.Kernels = None,
+    kernels: Annotated[
+        Kernels | None,
+        typer.Option(help="How to compute an int8 model.", show_default="as the model file says"),
+    ] = None,
     plot: Annotated[
         Path | None,
         options.path_option(
-            "Folder for confusion.png and mistakes.png, or pages.png; needs matplotlib."
+            "DIR", "Draw confusion.png and mistakes.png, or pages.png; needs matplotlib."
         ),
     ] = None,
     as_json: options.JsonObject = False,
 ) -> None:
-    """Measure how well a model reads labelled digits, or a reader labelled pages."""
+    """Measure accuracy on labelled digits or pages."""
     from digits.commands.evaluate import Output, evaluate_digits, evaluate_pages
+    from digits.data.table import has_pages
 
-    if pages is not None and (data, split, kernels) != (None, None, None):
-        raise typer.BadParameter("--pages excludes --data, --split and --kernels")
-    output = Output(as_json, plot, _import_for_plot() if plot else None)
-    if pages is not None:
-        evaluate_pages(model, model_sha256, pages, output)
+    with _needs_package("--plot", "matplotlib"):
+        plots = import_module("digits_train.plots") if plot else None  # which needs no torch
+    output = Output(as_json, plot, plots)
+    if data is None or not has_pages(data):
+        evaluate_digits(model, kernels, data, split, output)
+    elif split or kernels:
+        raise typer.BadParameter("--split and --kernels are for digits, but the table has pages")
     else:
-        evaluate_digits(model, model_sha256, kernels, data, split, output)
+        evaluate_pages(model, data, output)
 
 
 @app.command()
 def info(
-    file: options.InfoFile = None,
-    model_sha256: options.ModelSha256 = None,
-    network: options.Network = None,
+    file: Annotated[Path | None, options.path_argument("FILE")] = None,
     as_json: options.JsonObject = False,
 ) -> None:
-    """Describe and verify a model file, of a classifier or a reader, or a checkpoint."""
-    from digits.commands import reports
-    from digits.text import to_json
+    """Describe and verify a model file or a checkpoint.
 
-    found: Any
-    if file is not None and options.is_checkpoint(file):
-        if model_sha256 is not None:
-            raise typer.BadParameter("--model-sha256 is for ONNX files")
-        checkpoints = _import_for_checkpoint()
-        found = checkpoints.inspect(file, network)
-        values, lines = checkpoints.values, checkpoints.lines
+    FILE is an ONNX file, a checkpoint or a run folder; by default $DIGITS_MODEL, else the bundled
+    classifier.
+    """
+    if file is not None and _is_checkpoint(file):
+        with _needs_package("`digits info CHECKPOINT`", '"digits[train]"'):
+            checkpoints = import_module("digits_train.info")
+        described = checkpoints.inspect(file)
+        to_values, to_lines = checkpoints.values, checkpoints.lines
+    elif file is not None and file.is_dir():
+        raise ModelError(
+            f"{file} has no checkpoint.safetensors, so it is not a run folder: name one,"
+            " a checkpoint or an ONNX file"
+        )
     else:
-        if network is not None:
-            raise typer.BadParameter("--model is for checkpoints")
-        from digits.inference.model_file import inspect
+        from digits.commands import reports
 
-        if file is not None and os.path.isdir(file):
-            raise ModelError(
-                f"{file} has no checkpoint.safetensors, so it is not a run folder: name one,"
-                " a checkpoint or an ONNX file"
-            )
-        found = inspect(file, model_sha256)
-        values, lines = reports.info_dict, reports.info_lines
-    if as_json:
-        print_result(to_json(values(found)))
-        return
-    for line in lines(found):
+        described = inspect(file)
+        to_values, to_lines = reports.info_dict, reports.info_lines
+    for line in [to_json(to_values(described))] if as_json else to_lines(described):
         print_result(line)
 
 
 @app.command()
-def bench(
-    model: options.ModelArgument = None,
-    model_sha256: options.ModelSha256 = None,
-    as_json: options.JsonObject = False,
-) -> None:
-    """Measure how fast a model is on this device: by default the classifier and the reader.
+def bench(model: options.Model = None, as_json: options.JsonObject = False) -> None:
+    """Measure speed and memory on this device.
 
-    Given x.int8.onnx, also measure x.onnx if that exists.
+    By default of the classifier and of the reader; given x.int8.onnx, also of x.onnx if that
+    exists.
     """
     from digits.commands import reports
     from digits.commands.bench import benchmark
-    from digits.commands.device import device_info
-    from digits.text import to_json
 
-    results, readers, warnings = benchmark(model, model_sha256)
-    device = device_info()
-    for warning in warnings:
+    report = benchmark(model)
+    for warning in report["warnings"]:
         print_stderr(f"warning: {warning}")
-    if as_json:
-        models = reports.bench_dict(results), reports.reader_bench_dict(readers)
-        measured = {"warnings": warnings, "models": models[0], "readers": models[1]}
-        print_result(to_json(device | measured))
-        return
-    for line in reports.bench_lines(device, results, readers):
-        print_result(escape_control(line))
+    for line in [to_json(report)] if as_json else reports.bench_lines(report):
+        print_result(line)
 
 
-@app.command(context_settings=PASS_THROUGH)
-def serve(context: typer.Context) -> None:
-    """Serve a web page and an API. Needs "digits[serve]"."""
-    try:
-        from digits.serve import cli
+def _delegate(name: str, module: str, help: str) -> None:
+    """Add a command that another app runs. It may need more packages, but not for its --help."""
 
-        cli.app(context.args, prog_name="digits serve")
-    except ModuleNotFoundError as error:
-        _missing_extra("serve", "serve", error)
+    @app.command(name, help=f'{help}. Needs "digits[{name}]".', context_settings=_PASS_THROUGH)
+    def run(context: typer.Context) -> None:
+        with _needs_package(f"`digits {name}`", f'"digits[{name}]"'):
+            import_module(module).app(context.args, prog_name=f"digits {name}")
 
 
-@app.command(context_settings=PASS_THROUGH)
-def train(context: typer.Context) -> None:
-    """Train a network on MNIST or your own pictures. Needs "digits[train]"."""
-    _delegate("train", context.args)
+_delegate("serve", "digits.serve.cli", "Serve a web page and an API")
+_delegate("train", "digits_train.cli", "Train a network on MNIST or your own pictures")
+_delegate("export", "digits_export.cli", "Export a trained network to a verified ONNX file")
 
 
-@app.command(context_settings=PASS_THROUGH)
-def export(context: typer.Context) -> None:
-    """Export a trained network to a verified ONNX file. Needs "digits[export]"."""
-    _delegate("export", context.args)
-
-
-def _import_for_plot() -> Any:
-    """Import digits_train.plots, which needs matplotlib but not torch."""
-    try:
-        return importlib.import_module("digits_train.plots")
-    except ModuleNotFoundError as error:
-        raise DigitsError(f"--plot needs {error.name}: pip install {error.name}") from error
-
-
-def _import_for_checkpoint() -> Any:
-    """Import digits_train.info, which needs torch."""
-    try:
-        return importlib.import_module("digits_train.info")
-    except ModuleNotFoundError as error:
-        _missing_extra("info CHECKPOINT", "train", error)
-
-
-def _delegate(command: str, arguments: list[str]) -> None:
-    """Run a command of digits_train or digits_export, which may not be installed."""
-    try:
-        cli = importlib.import_module(f"digits_{command}.cli")
-        cli.app(arguments, prog_name=f"digits {command}")
-    except ModuleNotFoundError as error:
-        _missing_extra(command, command, error)
-
-
-def _missing_extra(command: str, extra: str, error: ModuleNotFoundError) -> NoReturn:
-    if error.name is None or error.name.startswith("digits"):
-        raise error  # a bug
-    install = f'pip install "digits[{extra}]"'
-    raise DigitsError(f"`digits {command}` needs {error.name}: {install}") from error
+def _is_checkpoint(path: Path) -> bool:
+    """Whether the path names a checkpoint or a run folder, not an ONNX file."""
+    return path.suffix in (".safetensors", ".pt") or os.path.isfile(path / "checkpoint.safetensors")

@@ -1,4 +1,4 @@
-"""Worker processes that can be killed, and a stop signal to wait for beside them.
+"""Worker processes that can be killed, and a pool of them.
 
 They confine what a decoder does with foreign bytes: crashes, time and memory.
 concurrent.futures.ProcessPoolExecutor won't do: one crash breaks the whole pool, and it can neither
@@ -8,9 +8,11 @@ kill nor limit a single worker.
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from digits import system
@@ -25,8 +27,19 @@ _LONG = 0.1  # seconds; a picture that takes longer needs much memory
 _SECONDS_TO_DIE = 5.0  # after SIGKILL, unless a disk doesn't respond
 
 
+class StartFailed(DigitsError):
+    """A worker process can't be started, as when there are too many or memory runs out."""
+
+
 class WorkerDied(DigitsError):
-    """A worker process ended before it answered, as when memory runs out."""
+    """A worker process ended before it answered, as when memory runs out.
+
+    exit_code: minus the number of a signal, or 1 after a bug, whose traceback it has printed.
+    """
+
+    def __init__(self, exit_code: int | None) -> None:
+        super().__init__("a worker process died")
+        self.is_bug = exit_code == 1
 
 
 class Worker(Generic[Request, Answer]):
@@ -36,7 +49,7 @@ class Worker(Generic[Request, Answer]):
     how many bytes it may allocate after that (Linux); by default no limit. Ctrl-C doesn't reach
     it. It ends with its parent process, even a killed one; on Linux with the thread that made it.
 
-    Raises WorkerDied if the system can't start another process.
+    Raises StartFailed if the system can't start another process.
     """
 
     def __init__(self, start: Start[Request, Answer], memory: int | None = None) -> None:
@@ -50,104 +63,159 @@ class Worker(Generic[Request, Answer]):
         except OSError as error:
             gone = isinstance(error, FileNotFoundError)
             reason = "the current folder or Python was deleted" if gone else error.strerror
-            raise WorkerDied(f"can't start another process: {reason}") from error
+            raise StartFailed(f"can't start another process: {reason}") from error
         its_end.close()  # so that each end notices if the other is gone
-        self._started = False
+        self._started = self._closed = False
         # Not as an argument: `Process.start` would wait for ever for a process that has died to
         # read it, as models are larger than a pipe.
         with suppress(OSError):  # `wait_until_started` says what has happened
             self._pipe.send(start)
 
     def wait_until_started(self) -> None:
-        """Wait for `start`. Raises WorkerDied, and the DigitsError that `start` raises."""
-        if not self._started:
-            self._receive(None)
-            self._started = True
-
-    def send(self, request: Request) -> None:
-        """Send a request. Raises WorkerDied, and the DigitsError that `start` raises."""
+        """Wait for `start`. Raises the DigitsError that it raises, and StartFailed."""
+        if self._started:
+            return
         try:
-            self._pipe.send(request)
-        except OSError as error:
-            self.wait_until_started()  # which has a better reason
-            raise WorkerDied("a worker process died") from error
+            self._receive(None)
+        except WorkerDied as error:
+            raise StartFailed("a worker process died while it started") from error
+        except DigitsError:
+            self.close()
+            raise
+        self._started = True
 
-    def receive(self, timeout: float | None = None) -> Answer:
-        """Return the answer to the oldest pending request.
+    def ask(self, request: Request, timeout: float | None = None) -> Answer:
+        """Send a request and return its answer.
 
-        timeout: in seconds. Raises WorkerDied, TimeoutError, and the DigitsError that the function
-        raises.
+        timeout: in seconds. Raises the DigitsError that the function raises. Raises WorkerDied,
+        TimeoutError and what `wait_until_started` raises; the worker is closed then.
         """
         self.wait_until_started()
+        with suppress(OSError):  # `_receive` notices
+            self._pipe.send(request)
         answer: Answer = self._receive(timeout)
         return answer
 
-    def ask(self, request: Request, timeout: float | None = None) -> Answer:
-        """Send a request and return its answer."""
-        self.send(request)
-        return self.receive(timeout)
-
     @property
-    def exit_code(self) -> int | None:
-        """How a dead process ended: 1 after a bug, or minus a signal number."""
-        self._process.join(_SECONDS_TO_DIE)
-        return self._process.exitcode
+    def is_alive(self) -> bool:
+        """Whether it can answer another request."""
+        return not self._closed and self._process.is_alive()
+
+    def kill(self) -> None:
+        """Kill the process. A thread that waits for its answer gets WorkerDied."""
+        self._process.kill()
 
     def close(self) -> None:
-        """Kill the process."""
-        self._pipe.close()
+        """Kill the process, and wait for its end."""
+        self._closed = True
         self._process.kill()
         self._process.join(_SECONDS_TO_DIE)
+        self._pipe.close()
 
     def _receive(self, timeout: float | None) -> Any:
         try:
             ready = self._pipe.poll(timeout)
             answer = self._pipe.recv() if ready else None
         except (EOFError, OSError) as error:  # OSError: within an answer
-            raise WorkerDied("a worker process died") from error
+            self._process.join(_SECONDS_TO_DIE)
+            self.close()
+            raise WorkerDied(self._process.exitcode) from error
         if not ready:
+            self.close()
             raise TimeoutError
         if isinstance(answer, DigitsError):
             raise answer
         return answer
 
 
-class StopEvent:
-    """An event that SIGTERM and Ctrl-C set, and that can be waited for beside workers.
+class Pool(Generic[Request, Answer]):
+    """Up to `size` workers, which answer at the same time. Threads may share a pool.
 
-    threading.Event could deadlock: its `wait` holds a lock that the signal handler needs.
+    start_worker: makes a worker. The first one starts at once, the others when all are at work.
+    One that dies or is killed is replaced when it is needed.
+
+    Raises StartFailed.
     """
 
-    def __init__(self) -> None:
-        self._set = False
-        self._wake, self._waker = multiprocessing.Pipe(duplex=False)
+    def __init__(self, start_worker: Callable[[], Worker[Request, Answer]], size: int) -> None:
+        self._start_worker = start_worker
+        self._idle = [start_worker()]
+        self._busy: set[Worker[Request, Answer]] = set()
+        self._killed, self._lock = False, Lock()
+        # On Linux a worker ends with the thread that started it, so these live as long.
+        self._threads = ThreadPoolExecutor(size, "pool")
 
-    def set_by_signals(self) -> None:
-        """Have SIGTERM and Ctrl-C set it instead of ending the process."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+    def wait_until_started(self) -> None:
+        """Wait for the first worker. Raises StartFailed, and the DigitsError that it raises."""
+        self._idle[0].wait_until_started()
 
-    def is_set(self) -> bool:
-        return self._set
+    def submit(self, request: Request, timeout: float | None = None) -> "Future[Answer]":
+        """Have a worker answer, for at most so many seconds. The future raises what `ask` does."""
+        try:
+            return self._threads.submit(self._ask, request, timeout)
+        except RuntimeError as error:
+            failed = Future[Answer]()
+            failed.set_exception(StartFailed(str(error)))
+            return failed
 
-    def _stop(self, *_: object) -> None:
-        if not self._set:
-            self._set = True
-            self._waker.send_bytes(b"\0")
+    def replace(self, start_worker: Callable[[], Worker[Request, Answer]]) -> "Future[None]":
+        """Have other workers answer the next requests, once the first of them has started.
 
+        The future raises what the worker does if it fails to start, and then nothing changes.
+        """
+        return self._threads.submit(self._replace, start_worker)
 
-def wait_for_answers(
-    workers: Iterable[Worker[Request, Answer]], stop: StopEvent | None, seconds: float
-) -> list[Worker[Request, Answer]]:
-    """Wait for an answer, for so many seconds or until `stop` is set.
+    def kill(self) -> None:
+        """End all workers now, and answer no more requests."""
+        with self._lock:
+            self._killed = True
+            workers = [*self._idle, *self._busy]
+        for worker in workers:
+            worker.kill()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for worker in self._idle:
+            worker.close()
 
-    Returns the workers that have answered or died.
-    """
-    pipes = {worker._pipe: worker for worker in workers}
-    ready: list[object] = []
-    with suppress(InterruptedError):  # Ctrl-C on Windows, after `stop` was set
-        ready += wait([*pipes, *([stop._wake] if stop else [])], seconds)
-    return [worker for pipe, worker in pipes.items() if pipe in ready]
+    def _ask(self, request: Request, timeout: float | None) -> Answer:
+        worker = self._take()
+        try:
+            return worker.ask(request, timeout)
+        finally:
+            self._give_back(worker)
+
+    def _take(self) -> Worker[Request, Answer]:
+        """An idle worker, or a new one."""
+        with self._lock:
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.is_alive:
+                    self._busy.add(worker)
+                    return worker
+                worker.close()
+        worker = self._start_worker()
+        with self._lock:
+            self._busy.add(worker)
+            if self._killed:
+                worker.kill()
+        return worker
+
+    def _give_back(self, worker: Worker[Request, Answer]) -> None:
+        with self._lock:
+            if worker in self._busy and worker.is_alive:  # and not replaced by others
+                self._busy.remove(worker)
+                self._idle.append(worker)
+                return
+            self._busy.discard(worker)
+        worker.close()
+
+    def _replace(self, start_worker: Callable[[], Worker[Request, Answer]]) -> None:
+        worker = start_worker()
+        worker.wait_until_started()
+        with self._lock:
+            self._start_worker = start_worker
+            old, self._idle, self._busy = self._idle, [worker], set()
+        for worker in old:
+            worker.close()
 
 
 def _serve(pipe: Connection, memory: int | None) -> None:

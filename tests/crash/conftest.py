@@ -9,9 +9,9 @@ _KILL_COUNTS = KillCounts()
 
 @pytest.fixture(scope="session")
 def driver() -> Iterator[Driver]:
-    one = Driver()
-    yield one
-    one.stop()
+    driver = Driver()
+    yield driver
+    driver.stop()
 
 
 @pytest.fixture(scope="session")

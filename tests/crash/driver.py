@@ -51,7 +51,7 @@ def run_command(command: dict[str, Any], descriptors: list[int]) -> None:
         case "watch":
             from digits.commands import watch
 
-            watch._STABLE_SECONDS, watch._POLL_SECONDS = 0.02, 0.01
+            watch.TIMING = watch.Timing(stable=0.02, poll=0.01)
     if command["faults"]:
         Faults(**command["faults"]).install()
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115

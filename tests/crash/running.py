@@ -60,14 +60,14 @@ class Driver:
     """Starts commands, one at a time. See driver.py."""
 
     def __init__(self) -> None:
-        self._connection, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._connection, child_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.driver", str(other.fileno())],
+            [sys.executable, "-m", "tests.crash.driver", str(child_end.fileno())],
             cwd=ROOT,
-            pass_fds=[other.fileno()],
+            pass_fds=[child_end.fileno()],
             stdin=subprocess.DEVNULL,
         )
-        other.close()
+        child_end.close()
         assert self._connection.recv(100) == b"ready"
 
     def start(

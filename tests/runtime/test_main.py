@@ -13,6 +13,17 @@ import pytest
 pytestmark = pytest.mark.unix  # Ctrl-C is a signal there
 
 INTERRUPT = "import os, signal; os.kill(os.getpid(), signal.SIGINT)\n"
+WORK = """
+import os, signal, time
+from functools import partial
+from threading import Thread
+from digits import __main__, cli
+kill = partial(os.kill, os.getpid(), signal.SIGINT)
+def work(**_):
+  {}
+cli.app = work
+__main__.main()
+"""
 
 
 def restore_sigint() -> None:
@@ -43,63 +54,35 @@ def test_sigint_during_import_exits_with_130(tmp_path: Path, module: str) -> Non
         f"      except KeyboardInterrupt: raise ImportError('a bad install')\n"
         f"sys.meta_path.insert(0, Finder())\n"
     )
-    code = "import interrupts\nfrom digits.__main__ import main\nmain()"
+    code = "import interrupts\nfrom digits.__main__ import main\nsys.argv[1:] = ['bench']\nmain()"
     assert run(code, tmp_path) == (130, "stopped\n")
 
 
-def test_sigint_while_working_cleans_up(tmp_path: Path) -> None:
-    code = f"""
-from digits import __main__, cli
-def work(**_):
-    try:
-        {INTERRUPT.strip()}
-    finally:
-        print("cleaned up", file=sys.stderr)
-cli.app = work
-__main__.main()
-"""
-    assert run(code, tmp_path) == (130, "cleaned up\nstopped\n")
+OUT_OF_MEMORY = "error: out of memory\n"
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("work", "code", "error"),
     [
-        "MemoryError()",
-        "ImportError('a.so: failed to map segment from shared object')",
-        "ImportError('Failed to register EP library: std::bad_alloc')",
+        (
+            "try: kill()\n  finally: print('cleaned up', file=sys.stderr)",
+            130,
+            "cleaned up\nstopped\n",
+        ),
+        # PyTorch aborts a process that exits normally while one of its threads computes.
+        ("Thread(target=time.sleep, args=(600,)).start(); kill()", 130, "stopped\n"),
+        ("raise MemoryError()", 1, OUT_OF_MEMORY),
+        ("raise ImportError('a.so: failed to map segment from shared object')", 1, OUT_OF_MEMORY),
+        ("raise ImportError('Failed to register library: std::bad_alloc')", 1, OUT_OF_MEMORY),
+        ("open('missing/file')", 1, "error: missing/file: No such file or directory\n"),
     ],
 )
-def test_out_of_memory_is_one_line(tmp_path: Path, error: str) -> None:
-    code = f"""
-from digits import __main__, cli
-def work(**_):
-    raise {error}
-cli.app = work
-__main__.main()
-"""
-    assert run(code, tmp_path) == (1, "error: out of memory\n")
-
-
-def test_system_error_names_the_file(tmp_path: Path) -> None:
-    code = """
-from digits import __main__, cli
-def work(**_):
-    open("missing/file")
-cli.app = work
-__main__.main()
-"""
-    assert run(code, tmp_path) == (1, "error: missing/file: No such file or directory\n")
+def test_error_while_working_is_one_line(tmp_path: Path, work: str, code: int, error: str) -> None:
+    assert run(WORK.format(work), tmp_path) == (code, error)
 
 
 def test_import_error_of_a_bad_install_has_a_traceback(tmp_path: Path) -> None:
-    code = """
-from digits import __main__, cli
-def work(**_):
-    raise ImportError("undefined symbol: x")
-cli.app = work
-__main__.main()
-"""
-    status, err = run(code, tmp_path)
+    status, err = run(WORK.format("raise ImportError('undefined symbol: x')"), tmp_path)
     assert status == 1 and err.startswith("Traceback") and "undefined symbol: x" in err
 
 
@@ -122,20 +105,6 @@ def test_too_little_address_space_gives_no_traceback(
         assert code == 0 or err.strip(), (size, code)
         failures += code == 1
     assert failures
-
-
-def test_sigint_does_not_wait_for_threads(tmp_path: Path) -> None:
-    """PyTorch aborts a process that exits normally while one of its threads computes."""
-    code = f"""
-import threading, time
-from digits import __main__, cli
-def work(**_):
-    threading.Thread(target=time.sleep, args=(600,)).start()
-    {INTERRUPT.strip()}
-cli.app = work
-__main__.main()
-"""
-    assert run(code, tmp_path) == (130, "stopped\n")
 
 
 def test_ignored_sigint_is_still_ignored(tmp_path: Path) -> None:

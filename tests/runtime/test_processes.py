@@ -1,20 +1,21 @@
+import gc
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
-from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from digits import processes
-from digits.errors import ModelError, PictureError
-from digits.processes import StopEvent, Worker, WorkerDied, wait_for_answers
+from digits.errors import DigitsError, ModelError, PictureError
+from digits.processes import Pool, StartFailed, Worker, WorkerDied
 
 Work = Callable[[str], object]
 ROOT = Path(__file__).parents[2]
@@ -24,129 +25,131 @@ def obey(command: str) -> object:
     match command.split():
         case ["die"]:
             os.kill(os.getpid(), signal.SIGKILL)
+        case ["die", "within", "the", "answer"]:
+            [pipe] = [item for item in gc.get_objects() if isinstance(item, Connection)]
+            os.write(pipe.fileno(), struct.pack("!i", 1000) + b"fewer bytes than that")
+            os.kill(os.getpid(), signal.SIGKILL)
+        case ["fail"]:
+            raise ZeroDivisionError
         case ["refuse"]:
             raise PictureError("no picture")
         case ["is", "sigint", "blocked"]:
             return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
         case ["sleep"]:
             time.sleep(3600)
-        case ["give", megabytes]:
-            return bytes(int(megabytes) << 20)
+        case ["wait", "for", file]:
+            while not os.path.exists(file):
+                time.sleep(0.01)
         case ["take", megabytes]:
-            return len(bytes(int(megabytes) << 20)) >> 20
+            try:
+                return len(bytes(int(megabytes) << 20)) >> 20
+            except MemoryError as error:
+                raise PictureError("too much") from error
     return os.getpid()
 
 
-def start() -> Work:
+def start(failure: str = "", _: bytes = b"") -> Work:
+    match failure:
+        case "error":
+            raise ModelError("no such model")
+        case "exit":
+            sys.exit("nothing works here")
     return obey
 
 
-def start_large(_: bytes) -> Work:
-    return obey
+start_worker = partial(Worker, start)
 
 
-def start_with_error() -> Work:
-    raise ModelError("no such model")
-
-
-def start_and_exit() -> Work:
-    sys.exit("nothing works here")
-
-
-def obey_within_memory(command: str) -> object:
-    try:
-        return obey(command)
-    except MemoryError as error:
-        raise PictureError("too much") from error
-
-
-def start_within_memory() -> Work:
-    return obey_within_memory
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def worker() -> Iterator[Worker[str, object]]:
     with closing(Worker(start)) as worker:
         yield worker
 
 
-def test_worker_is_one_other_process(worker: Worker[str, object]) -> None:
-    assert worker.ask("") == worker.ask("") != os.getpid()
+@pytest.fixture
+def pool() -> Iterator[Pool[str, object]]:
+    pool = Pool(start_worker, 2)
+    yield pool
+    pool.kill()
+
+
+def has_ended(process: object) -> bool:
+    """Whether a process is gone, or dead and not yet reaped."""
+    try:
+        return ") Z " in Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "waited for a minute"
+        time.sleep(0.01)
+
+
+def test_worker_is_one_other_process_that_survives_errors(worker: Worker[str, object]) -> None:
+    process = worker.ask("")
+    with pytest.raises(PictureError, match="no picture"):
+        worker.ask("refuse")
+    assert worker.ask("") == process != os.getpid()
 
 
 @pytest.mark.unix
-def test_process_that_dies_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_that_dies_at_once_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It once hung: nobody read the model, which is larger than a pipe."""
     monkeypatch.setattr("multiprocessing.spawn._python_exe", b"/bin/false")
     errors: list[Exception] = []
 
     def ask() -> None:
         try:
-            with closing(Worker(partial(start_large, bytes(1 << 20)))) as dead:
-                dead.ask("")
-        except WorkerDied as error:
+            Worker(partial(start, "", bytes(1 << 20))).ask("")
+        except StartFailed as error:
             errors.append(error)
 
-    thread = threading.Thread(target=ask, daemon=True)  # it must not wait for ever
+    thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(30)
     assert not thread.is_alive() and len(errors) == 1
 
 
-def test_error_does_not_end_the_worker(worker: Worker[str, object]) -> None:
-    before = worker.ask("")
-    with pytest.raises(PictureError, match="no picture"):
-        worker.ask("refuse")
-    assert worker.ask("") == before
-
-
-def test_answers_keep_the_order_of_requests(worker: Worker[str, object]) -> None:
-    for size in ("1", "2", "3"):
-        worker.send(f"take {size}")
-    assert [worker.receive() for _ in range(3)] == [1, 2, 3]
-
-
-@pytest.mark.parametrize("start_failing", [start_with_error, start_and_exit])
-def test_failing_start_is_raised(start_failing: Callable[[], Work]) -> None:
-    expected = ModelError if start_failing is start_with_error else WorkerDied
-    with closing(Worker(start_failing)) as worker:
-        with pytest.raises(expected):
-            worker.wait_until_started()
-        with pytest.raises(WorkerDied):
-            worker.ask("")
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [("error", ModelError), pytest.param("exit", StartFailed, marks=pytest.mark.unix)],
+)
+def test_failing_start_is_raised(failure: str, error: type[DigitsError]) -> None:
+    start_failing = partial(Worker, partial(start, failure))
+    for wait in (Worker.wait_until_started, partial(Worker.ask, request="")):
+        worker = start_failing()
+        with pytest.raises(error):
+            wait(worker)
+        assert not worker.is_alive
+    pool = Pool(start_failing, 1)
+    for _ in range(2):
+        with pytest.raises(error):
+            pool.submit("").result()
+    pool.kill()
 
 
 @pytest.mark.unix
-def test_death_raises_worker_died() -> None:
-    with closing(Worker(start)) as worker, pytest.raises(WorkerDied):
-        worker.ask("die")
+@pytest.mark.parametrize(
+    ("command", "is_bug"), [("die", False), ("die within the answer", False), ("fail", True)]
+)
+def test_death_raises_worker_died(worker: Worker[str, object], command: str, is_bug: bool) -> None:
+    """Within an answer, it was once an OSError: "got end of file during message"."""
+    with pytest.raises(WorkerDied) as died:
+        worker.ask(command)
+    assert died.value.is_bug == is_bug and not worker.is_alive
+    with pytest.raises(WorkerDied):
+        worker.ask("")
 
 
 @pytest.mark.unix
-def test_death_within_an_answer_raises_worker_died() -> None:
-    """It was once an OSError: "got end of file during message"."""
-    import fcntl
-    import termios
-
-    with closing(Worker(start)) as worker:
-        process = worker.ask("")
-        assert isinstance(process, int)
-        worker.send("give 64")  # more than the pipe holds
-        waiting, deadline = array("i", [0]), time.monotonic() + 60
-        while waiting[0] < 1000 and time.monotonic() < deadline:  # bytes beyond its header
-            fcntl.ioctl(worker._pipe.fileno(), termios.FIONREAD, waiting)
-        os.kill(process, signal.SIGKILL)
-        assert worker.exit_code == -signal.SIGKILL
-        with pytest.raises(WorkerDied):
-            worker.receive()
-
-
-@pytest.mark.unix
-def test_late_answer_times_out_and_close_kills() -> None:
-    worker = Worker(start)
+def test_late_worker_is_killed(worker: Worker[str, object]) -> None:
     process = worker.ask("")
     with pytest.raises(TimeoutError):
         worker.ask("sleep", timeout=0.05)
-    worker.close()
+    assert not worker.is_alive
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)  # type: ignore[arg-type]
 
@@ -154,55 +157,11 @@ def test_late_answer_times_out_and_close_kills() -> None:
 @pytest.mark.linux
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 def test_memory_is_limited_and_released() -> None:
-    with closing(Worker(start_within_memory, memory=64 << 20)) as worker:
+    with closing(Worker(start, memory=64 << 20)) as worker:
         assert worker.ask("take 32") == 32
         with pytest.raises(PictureError, match="too much"):
             worker.ask("take 96")
         assert worker.ask("take 32") == 32
-
-
-@pytest.mark.unix
-def test_wait_returns_answered_and_dead_workers(worker: Worker[str, object]) -> None:
-    with closing(Worker(start)) as other:
-        process = other.ask("")
-        assert isinstance(process, int)
-        assert wait_for_answers([worker, other], None, 0) == []
-        other.send("")
-        assert wait_for_answers([worker, other], None, 60) == [other]
-        os.kill(process, signal.SIGKILL)
-        assert wait_for_answers([other], None, 60) == [other]
-
-
-@pytest.mark.unix
-def test_wait_ends_on_sigterm(worker: Worker[str, object], stop: StopEvent) -> None:
-    threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    assert wait_for_answers([worker], stop, 60) == []
-    assert stop.is_set()
-
-
-def test_interrupted_wait_returns_nothing(
-    worker: Worker[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As by Ctrl-C on Windows; elsewhere Python continues to wait."""
-
-    def interrupt(pipes: object, seconds: float) -> list[object]:
-        raise InterruptedError
-
-    monkeypatch.setattr(processes, "wait", interrupt)
-    assert wait_for_answers([worker], None, 60) == []
-
-
-def test_sigint_is_blocked_while_a_worker_starts() -> None:
-    """Python's resource tracker, which starts with the first worker, once unblocked it."""
-    code = """
-from digits.processes import Worker
-from tests.runtime.test_processes import start
-worker = Worker(start)
-print(worker.ask("is sigint blocked"))
-worker.close()
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 @pytest.mark.linux
@@ -211,30 +170,108 @@ def test_deleted_current_folder_is_a_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     tmp_path.rmdir()
-    with pytest.raises(WorkerDied, match="process: the current folder or Python was deleted"):
+    with pytest.raises(StartFailed, match="process: the current folder or Python was deleted"):
         Worker(start)
+
+
+def run_code(code: str) -> "subprocess.Popen[str]":
+    imports = "from tests.runtime.test_processes import *\n"
+    return subprocess.Popen(
+        [sys.executable, "-c", imports + code], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+
+
+def test_sigint_is_blocked_while_a_worker_starts() -> None:
+    """Python's resource tracker, which starts with the first worker, once unblocked it."""
+    with run_code('print(Worker(start).ask("is sigint blocked"))') as process:
+        assert process.communicate()[0] == "True\n"
 
 
 @pytest.mark.linux
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
-def test_busy_worker_ends_with_its_parent(name: str) -> None:
-    code = """
-from digits.processes import Worker
-from tests.runtime.test_processes import start
-worker = Worker(start)
-print(worker.ask(""), flush=True)
-worker.ask("sleep")
-"""
-    command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "ask = Worker(start).ask",
+        "pool = Pool(start_worker, 1)\nask = lambda command: pool.submit(command).result()",
+    ],
+)
+def test_busy_worker_ends_with_its_parent(name: str, definition: str) -> None:
+    code = f'{definition}\nprint(ask(""), flush=True)\nask("sleep")'
+    with run_code(code) as parent:
         assert parent.stdout is not None
-        worker = Path("/proc") / parent.stdout.readline().strip()
+        worker = parent.stdout.readline().strip()
         parent.send_signal(signal.Signals[name])
-    for _ in range(1000):
-        try:
-            if ") Z " in (worker / "stat").read_text():
-                return
-        except (FileNotFoundError, ProcessLookupError):
-            return
-        time.sleep(0.01)
-    pytest.fail("the worker outlives its parent")
+    wait_until(lambda: has_ended(worker))
+
+
+@pytest.mark.unix
+def test_pool_starts_a_worker_only_when_all_are_busy(
+    pool: Pool[str, object], tmp_path: Path
+) -> None:
+    first = pool.submit("").result()
+    assert {pool.submit("").result() for _ in range(5)} == {first}
+    waiting = pool.submit(f"wait for {tmp_path / 'go'}")
+    second = pool.submit("").result()
+    (tmp_path / "go").touch()
+    assert waiting.result() == first != second
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize(
+    ("command", "error"), [("die", WorkerDied), ("sleep", TimeoutError), ("refuse", PictureError)]
+)
+def test_pool_replaces_dead_and_late_workers(
+    pool: Pool[str, object], command: str, error: type[Exception]
+) -> None:
+    before = pool.submit("").result()
+    with pytest.raises(error):
+        pool.submit(command, 0.1 if command == "sleep" else None).result()
+    assert (pool.submit("").result() == before) == (command == "refuse")
+
+
+@pytest.mark.unix
+def test_worker_that_dies_idle_costs_no_request(pool: Pool[str, object]) -> None:
+    first = pool.submit("").result()
+    assert isinstance(first, int)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: has_ended(first))
+    assert pool.submit("").result() != first
+
+
+@pytest.mark.unix
+def test_replaced_workers_finish_what_they_do(pool: Pool[str, object], tmp_path: Path) -> None:
+    busy = pool.submit(f"wait for {tmp_path / 'go'}")
+    with pytest.raises(ModelError):
+        pool.replace(partial(Worker, partial(start, "error"))).result()
+    pool.replace(start_worker).result()
+    new = pool.submit("").result()
+    (tmp_path / "go").touch()
+    old = busy.result()
+    assert old != new == pool.submit("").result()
+    wait_until(lambda: has_ended(old))
+
+
+@pytest.mark.linux
+def test_kill_ends_workers_at_work(pool: Pool[str, object]) -> None:
+    idle = pool.submit("").result()
+    busy = [pool.submit("sleep") for _ in range(3)]
+    wait_until(lambda: any(future.running() for future in busy))
+    pool.kill()
+    for future in busy:
+        assert future.cancelled() or isinstance(future.exception(), WorkerDied | StartFailed)
+    assert has_ended(idle)
+    assert isinstance(pool.submit("").exception(), StartFailed)
+
+
+def test_pool_without_another_thread_fails_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other programs may use up the user's processes for a moment."""
+
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    pool: Pool[str, object] = Pool(start_worker, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        assert str(pool.submit("").exception()) == "can't start new thread"
+    pool.kill()

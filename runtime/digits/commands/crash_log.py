@@ -6,7 +6,6 @@ Its row is in the log while it is read: a row that is still there after a restar
 
 import csv
 import os
-from collections import Counter
 from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
@@ -14,60 +13,50 @@ from pathlib import Path
 from digits import system
 from digits.text import csv_row
 
-_MAX_CRASHES = 3  # one or two may be kills by somebody
+MAX_CRASHES = 3  # one or two may be kills by somebody
 _MAX_BYTES = 1 << 16  # read from the end of the file: 500 rows
 
 Cells = tuple[str, ...]
 
 
 class CrashLog:
-    """Counts the crashes of each picture.
+    """Counts the crashes of each picture, which cells identify.
 
     path: the file, which exists only while it has rows. done: hashes of pictures whose crashes no
-    longer matter. A picture is identified by cells. If the file can't be written or read, only
-    the protection is lost.
+    longer matter. If the file can't be written or read, only the protection is lost.
     """
 
     def __init__(self, path: Path, done: Container[int]) -> None:
         self._path = path
-        self._crashes = Counter(row for row in _rows(path) if row and hash(row) not in done)
-        self._reading: list[Cells] = []
+        self._rows = [row for row in _rows(path) if row and hash(row) not in done]
         self._save()
 
-    def crash_count(self, cells: Cells) -> int:
-        """How many processes died while reading this picture."""
-        return self._crashes[cells]
-
-    def refusal(self, cells: Cells) -> str:
-        """Why the picture must not be read again, or empty."""
-        refused = self._crashes[cells] >= _MAX_CRASHES
-        return f"digits died {_MAX_CRASHES} times while reading {cells[0]}" if refused else ""
+    def count(self, cells: Cells) -> int:
+        """How many times the picture was begun and not ended."""
+        return self._rows.count(cells)
 
     def begin(self, cells: Cells) -> None:
         """Log that the picture is being read."""
-        self._reading.append(cells)
+        self._rows.append(cells)
         self._save()
 
-    def end(self, cells: Cells, died: bool = False) -> None:
-        """Log that reading it ended. died: whether the worker did."""
-        self._reading.remove(cells)
-        if died:
-            self._crashes[cells] += 1
+    def end(self, cells: Cells) -> None:
+        """Log that reading it, once more, didn't crash."""
+        self._rows.remove(cells)
         self._save()
 
     def forget(self, cells: Cells) -> None:
         """Drop a picture that won't be read again."""
-        if self._crashes.pop(cells, 0):
+        if cells in self._rows:
+            self._rows = [row for row in self._rows if row != cells]
             self._save()
 
     def _save(self) -> None:
-        rows = [*self._crashes.elements(), *self._reading]
         with suppress(OSError):
             self._path.unlink(missing_ok=True)  # it may be a link to a file that nobody named
-            if rows:
-                text = "".join(f"{csv_row(cells)}\n" for cells in rows)
+            if self._rows:
                 with self._path.open("x", encoding="utf-8") as file:
-                    file.write(text)
+                    file.writelines(f"{csv_row(cells)}\n" for cells in self._rows)
 
 
 def _rows(path: Path) -> list[Cells]:

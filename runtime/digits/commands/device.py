@@ -10,33 +10,29 @@ import PIL
 from digits import __version__
 from digits.system import cpu_count
 
-_BOARD = Path("/proc/device-tree/model")  # of a Raspberry Pi and similar boards
-_CPUINFO = Path("/proc/cpuinfo")
+ROOT = Path("/")  # of Linux's system files
+
+_BOARD = "proc/device-tree/model"  # of a Raspberry Pi and similar boards
+_CPUINFO = "proc/cpuinfo"
 # https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
-_PI_THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+_PI_THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
 _PI_REASONS = {
     0: "its voltage is low",
     1: "its clock is capped",
     2: "it is throttled",
     3: "it is hot",
 }
-_FREQUENCY = Path("/sys/devices/system/cpu/cpu0/cpufreq")
-_TEMPERATURES = Path("/sys/class/thermal")
+_FREQUENCY = "sys/devices/system/cpu/cpu0/cpufreq"
+_TEMPERATURES = "sys/class/thermal/thermal_zone*/temp"
 _MAX_CELSIUS = 80  # a Raspberry Pi lowers its clock from there on
 _MIN_CLOCK = 0.9  # of the highest one
 
 
-def processor() -> str:
-    """Name the board, or else the processor."""
-    board = _read_text(_BOARD).rstrip("\0")
-    lines = _read_text(_CPUINFO).splitlines()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return board or (names[0] if names else platform.processor() or platform.machine())
-
-
-def versions() -> dict[str, str]:
-    """The versions of digits, Python and the runtime's dependencies."""
+def device_info() -> dict[str, str | int]:
+    """The device and the versions of what runs on it, for collected measurements."""
     return {
+        "device": _processor(),
+        "cores": cpu_count(),
         "digits_version": __version__,
         "python": platform.python_version(),
         "onnxruntime": onnxruntime.__version__,
@@ -46,33 +42,31 @@ def versions() -> dict[str, str]:
     }
 
 
-def device_info() -> dict[str, str | int]:
-    """Describe the device, for collected measurements."""
-    return {"device": processor(), "cores": cpu_count(), **versions()}
-
-
 def throttle_reasons() -> list[str]:
     """Return why the processor is slowed down at the moment; empty if unknown."""
-    reasons = []
     bits = int(_read_text(_PI_THROTTLED) or "0", 16)
-    reasons += [text for bit, text in _PI_REASONS.items() if bits >> bit & 1]
-    now, highest = (
-        int(_read_text(_FREQUENCY / name) or "0")
-        for name in ("scaling_cur_freq", "cpuinfo_max_freq")
-    )
-    if 0 < now < _MIN_CLOCK * highest:
-        reasons.append(f"its clock is at {now // 1000} of {highest // 1000} MHz")
-    hottest = max(
-        (int(_read_text(zone / "temp") or "0") for zone in _TEMPERATURES.glob("thermal_zone*")),
-        default=0,
-    )
+    reasons = [text for bit, text in _PI_REASONS.items() if bits >> bit & 1]
+    clock = int(_read_text(f"{_FREQUENCY}/scaling_cur_freq") or "0")
+    highest = int(_read_text(f"{_FREQUENCY}/cpuinfo_max_freq") or "0")
+    if 0 < clock < _MIN_CLOCK * highest:
+        reasons.append(f"its clock is at {clock // 1000} of {highest // 1000} MHz")
+    sensors = [str(path) for path in ROOT.glob(_TEMPERATURES)]
+    hottest = max((int(_read_text(sensor) or "0") for sensor in sensors), default=0)
     if hottest >= 1000 * _MAX_CELSIUS:
         reasons.append(f"its temperature is {hottest // 1000} degrees Celsius")
     return reasons
 
 
-def _read_text(path: Path) -> str:
+def _processor() -> str:
+    """Name the board, or else the processor."""
+    board = _read_text(_BOARD).rstrip("\0")
+    lines = _read_text(_CPUINFO).splitlines()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return board or (names[0] if names else platform.processor() or platform.machine())
+
+
+def _read_text(path: str) -> str:
     try:
-        return path.read_text().strip()
+        return (ROOT / path).read_text().strip()
     except (OSError, UnicodeDecodeError):
         return ""

@@ -1,30 +1,29 @@
 """Draw what was read where, and what `predict` considered."""
 
 import io
-import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from digits.classifier import Examination
 from digits.commands.inputs import STDIN
+from digits.examination import Examination
 from digits.files import write_bytes
 from digits.images import decoder, picture
 from digits.prediction import Prediction, Symbol
 from digits.vision.components import Box
 from digits.vision.frame import SIDE
-from digits.vision.hypotheses import Hypothesis
 
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 # Distinct for colour-blind people, and from blue and black ink.
 SURE, UNSURE = (0, 158, 115), (213, 94, 0)
-BACKDROP = (232, 232, 232)
+_BACKDROP = (232, 232, 232)
 
 # Debug strips, in pixels.
 _PANEL = 8 * SIDE
@@ -66,26 +65,37 @@ def annotate(source: str | bytes, symbols: Iterable[Symbol]) -> Image.Image:
     return image
 
 
+class _Panel(NamedTuple):
+    """A picture in a debug strip, with text on its left above and on both sides below."""
+
+    image: Image.Image
+    above: str
+    below: tuple[str, str] = ("", "")
+    frame: Colour | None = None
+
+
 def debug_strip(examined: Examination, prediction: Prediction) -> Image.Image:
     """Draw what `predict` considered: the grey picture, and the frame of each hypothesis.
 
     Above a frame is the hypothesis's kind; below it the network's top digit, its confidence, and
-    the hypothesis's weight. The most probable one is framed. The last line is the prediction.
+    the hypothesis's weight. The most probable one is framed. The last line is the prediction, and
+    the probabilities of several digits and of none.
     """
     hypotheses, judgement = examined.hypotheses, examined.judgement
     colour = UNSURE if prediction.digit is None else SURE
     heaviest = int(judgement.hypotheses.argmax()) if hypotheses else None
-    strip = _Strip(len(hypotheses) + 1, _answer(examined, prediction))
     box = None if heaviest is None else hypotheses[heaviest].component.box
-    strip.add(_located(examined.picture.pixels, box, colour), "picture")
-    for number, (hypothesis, frame, answer, weight) in enumerate(
+    panels = [_Panel(_located(examined.picture.pixels, box, colour), "picture")]
+    for index, (hypothesis, frame, answer, weight) in enumerate(
         zip(hypotheses, examined.frames, examined.answers, judgement.hypotheses, strict=True)
     ):
-        panel = Image.fromarray(frame).resize((_PANEL, _PANEL), Image.Resampling.NEAREST)
-        digit = f"{answer.argmax()}  ({percent(answer.max())})"
-        below = digit, f"weight {percent(weight)}"
-        strip.add(panel, _kind(hypothesis), below, colour if number == heaviest else None)
-    return strip.image
+        enlarged = Image.fromarray(frame).resize((_PANEL, _PANEL), Image.Resampling.NEAREST)
+        kind = hypothesis.kind + (" (inverted)" if hypothesis.inverted else "")
+        below = f"{answer.argmax()}  ({_percent(answer.max())})", f"weight {_percent(weight)}"
+        panels.append(_Panel(enlarged, kind, below, colour if index == heaviest else None))
+    several, none = _percent(judgement.several), _percent(judgement.none)
+    text = f"{prediction.to_text()}        several digits {several}        no digit {none}"
+    return _strip(panels, text)
 
 
 class DebugWriter:
@@ -96,11 +106,15 @@ class DebugWriter:
 
     def save(self, file: str, image: Image.Image) -> None:
         """Save the drawing of a picture. Raises DigitsError if it can't be written."""
-        name = "stdin" if file == STDIN else _short(os.path.basename(file))
-        numbered = (f"{name}-{number}.png" for number in itertools.count(2))
-        free = next(n for n in itertools.chain([f"{name}.png"], numbered) if n not in self._taken)
-        self._taken.add(free)
-        save(self._folder / free, image)
+        # Shortened, to leave room for a suffix.
+        start = os.fsdecode(os.fsencode(os.path.basename(file))[:_MAX_NAME])
+        stem = name = "stdin" if file == STDIN else start
+        number = 1
+        while name in self._taken:
+            number += 1
+            name = f"{stem}-{number}"
+        self._taken.add(name)
+        save(self._folder / f"{name}.png", image)
 
 
 def save(path: Path, image: Image.Image) -> None:
@@ -110,47 +124,32 @@ def save(path: Path, image: Image.Image) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def _short(name: str) -> str:
-    """Shorten a name, to leave room for a suffix."""
-    return os.fsdecode(os.fsencode(name)[:_MAX_NAME])
-
-
-class _Strip:
-    """Panels in rows, with a line of text above and below each, and one below all."""
-
-    def __init__(self, count: int, text: str) -> None:
-        rows = -(-count // _MAX_COLUMNS)
-        self._columns, self._count = -(-count // rows), 0
-        self._font, large = ImageFont.load_default(14), ImageFont.load_default(16)
-        width = max(self._columns * (_PANEL + _GAP), round(large.getlength(text)) + _GAP) + _GAP
-        bottom = 2 * _GAP + rows * (_PANEL + 2 * _LINE + _GAP)
-        self.image = Image.new("RGB", (width, bottom + _LINE + _GAP), "white")
-        self._pen = ImageDraw.Draw(self.image)
-        self._pen.text((_GAP, bottom), text, fill="black", font=large)
-
-    def add(
-        self,
-        panel: Image.Image,
-        above: str,
-        below: tuple[str, str] = ("", ""),
-        frame: Colour | None = None,
-    ) -> None:
-        """Add a panel. below: text on the left and on the right."""
-        row, column = divmod(self._count, self._columns)
-        self._count += 1
+def _strip(panels: Sequence[_Panel], text: str) -> Image.Image:
+    """Draw panels in rows, and a line of text below all."""
+    rows = -(-len(panels) // _MAX_COLUMNS)
+    columns = -(-len(panels) // rows)
+    font, large = ImageFont.load_default(14), ImageFont.load_default(16)
+    width = max(columns * (_PANEL + _GAP), round(large.getlength(text)) + _GAP) + _GAP
+    height = 2 * _GAP + rows * (_PANEL + 2 * _LINE + _GAP)
+    image = Image.new("RGB", (width, height + _LINE + _GAP), "white")
+    pen = ImageDraw.Draw(image)
+    pen.text((_GAP, height), text, fill="black", font=large)
+    for index, panel in enumerate(panels):
+        row, column = divmod(index, columns)
         left = _GAP + column * (_PANEL + _GAP)
         top = _GAP + row * (_PANEL + 2 * _LINE + _GAP) + _LINE
         right, bottom = left + _PANEL, top + _PANEL
-        self._write((left, top - _LINE - _FRAME), above)
-        self.image.paste(panel, (left, top))
-        self._write((left, bottom + _FRAME), below[0])
-        self._write((right, bottom + _FRAME), below[1], anchor="ra")
-        if frame:
+        image.paste(panel.image, (left, top))
+        for corner, words, anchor in (
+            ((left, top - _LINE - _FRAME), panel.above, "la"),
+            ((left, bottom + _FRAME), panel.below[0], "la"),
+            ((right, bottom + _FRAME), panel.below[1], "ra"),
+        ):
+            pen.text(corner, words, fill="black", font=font, anchor=anchor)
+        if panel.frame:
             around = (left - _FRAME, top - _FRAME, right + _FRAME - 1, bottom + _FRAME - 1)
-            self._pen.rectangle(around, outline=frame, width=_FRAME)
-
-    def _write(self, place: tuple[int, int], text: str, anchor: str = "la") -> None:
-        self._pen.text(place, text, fill="black", font=self._font, anchor=anchor)
+            pen.rectangle(around, outline=panel.frame, width=_FRAME)
+    return image
 
 
 def _located(grey: Pixels, box: Box | None, colour: Colour) -> Image.Image:
@@ -160,7 +159,7 @@ def _located(grey: Pixels, box: Box | None, colour: Colour) -> Image.Image:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     method = Image.Resampling.NEAREST if scale > 4 else Image.Resampling.BICUBIC
     corner = (_PANEL - size[0]) // 2, (_PANEL - size[1]) // 2
-    panel = Image.new("RGB", (_PANEL, _PANEL), BACKDROP)
+    panel = Image.new("RGB", (_PANEL, _PANEL), _BACKDROP)
     panel.paste(Image.fromarray(grey).resize(size, method), corner)
     if box:
         near = corner[0] + round(box.left * scale), corner[1] + round(box.top * scale)
@@ -170,18 +169,7 @@ def _located(grey: Pixels, box: Box | None, colour: Colour) -> Image.Image:
     return panel
 
 
-def _kind(hypothesis: Hypothesis) -> str:
-    return hypothesis.kind + (" (inverted)" if hypothesis.inverted else "")
-
-
-def _answer(examined: Examination, prediction: Prediction) -> str:
-    """The prediction, and the probabilities of several digits and of none."""
-    several, none = percent(examined.judgement.several), percent(examined.judgement.none)
-    return f"{prediction.to_text()}        several digits {several}        no digit {none}"
-
-
-def percent(share: float) -> str:
-    """Format a ratio for drawings."""
+def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 

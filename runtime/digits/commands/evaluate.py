@@ -37,7 +37,6 @@ class Output(NamedTuple):
 
 def evaluate_digits(
     model: Path | None,
-    sha256: str | None,
     kernels: Kernels | None,
     data: Path | None,
     split: SplitName | None,
@@ -48,7 +47,7 @@ def evaluate_digits(
     Exits with 1 if a picture can't be read. Raises DataError if none can, and ModelError.
     """
     errors = ErrorReporter()
-    classifier = Classifier(model, threads=0, kernels=kernels, sha256=sha256)
+    classifier = Classifier(model, threads=0, kernels=kernels)
     network = classifier.model
     dataset = LabelledDataset(data, split, errors.report, classifier)
     result = Evaluation(network.metadata.rejection_threshold)
@@ -72,13 +71,10 @@ def evaluate_digits(
     errors.exit_if_any()
 
 
-def evaluate_pages(model: Path | None, sha256: str | None, table: Path, output: Output) -> None:
-    """Print how well a reader reads pages.
-
-    sha256: of the reader. table: see `table.page_rows`. Exits and raises as `evaluate_digits`.
-    """
+def evaluate_pages(model: Path | None, table: Path, output: Output) -> None:
+    """Print how well a reader reads the pages in a table; exits and raises as the former does."""
     errors = ErrorReporter()
-    classifier = reader_options(model, sha256).open()
+    classifier = reader_options(model).open()
     labelled = list(page_rows(table, errors.report))
     if not labelled:
         raise DataError(f"no labelled pages in {table}")

@@ -1,20 +1,13 @@
-"""List the pictures in a folder in a thread, which may hang on a disk that doesn't respond."""
+"""The pictures in a folder, told apart by name, time and size."""
 
-import errno
 import os
 import stat
-import threading
 import time
-from collections.abc import Collection, Iterator
-from contextlib import suppress
-from queue import Empty, Queue
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from digits.images.formats import SUFFIXES
+from digits.commands.inputs import OnError, is_picture, walk
 from digits.text import csv_name
-
-_CHUNK = 256  # pictures handed over at a time
-_PREFETCH = 4  # chunks waiting to be taken; then the scan pauses
 
 
 class FileStamp(NamedTuple):
@@ -44,100 +37,17 @@ def stamp(folder: str, name: str) -> FileStamp | None:
     return FileStamp(name, status.st_mtime_ns, status.st_size)
 
 
-class FolderScan:
-    """One scan of a folder, which starts at once.
+def scan(folder: str, recursive: bool, on_error: OnError) -> Iterator[FileStamp]:
+    """Yield the pictures in a folder.
 
-    recursive: whether to include subfolders, but not links to folders. skip: paths to leave alone.
     Hidden files are ignored: rsync and others write those first, and rename them when complete.
+    on_error: called for each folder that can't be read.
     """
-
-    def __init__(self, folder: str, recursive: bool, skip: Collection[str] = ()) -> None:
-        self.error: OSError | None = None  # why the folder itself can't be read
-        self.closed: dict[str, OSError] = {}  # subfolders that can't be read
-        self.seconds = 0.0  # of processor time, once finished
-        self._folder, self._recursive, self._skip = folder, recursive, skip
-        self._found: Queue[list[FileStamp]] = Queue(_PREFETCH)
-        self._path, self._since = folder, time.monotonic()
-        self._given_up = False
-        self._thread = threading.Thread(target=self._scan_folder, daemon=True)
-        try:
-            self._thread.start()
-        except RuntimeError:  # too many processes, perhaps for a moment
-            self.error = OSError(errno.EAGAIN, "can't start a thread")
-
-    def take(self) -> list[FileStamp]:
-        """Take some of the pictures found so far, or none."""
-        with suppress(Empty):
-            return self._found.get_nowait()
-        return []
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the thread is running."""
-        if self._given_up:  # make room in the queue
-            self.take()
-        return self._thread.is_alive()
-
-    @property
-    def finished(self) -> bool:
-        """Whether all pictures were found and taken."""
-        return not self.is_alive and self._found.empty()
-
-    def waiting_at(self, seconds: float) -> str | None:
-        """The path that has blocked for so many seconds, if any."""
-        late = self.is_alive and not self._found.full() and time.monotonic() - self._since > seconds
-        return self._path if late else None
-
-    def give_up(self) -> None:
-        """End the thread as soon as it no longer blocks."""
-        self._given_up = True
-
-    def _scan_folder(self) -> None:
-        try:
-            chunk: list[FileStamp] = []
-            for found in self._pictures():
-                chunk.append(found)
-                if len(chunk) == _CHUNK:
-                    self._found.put(chunk)
-                    chunk = []
-            if chunk:
-                self._found.put(chunk)
-        except OSError as error:
-            self.error = error
-        self.seconds = time.thread_time()
-
-    def _pictures(self) -> Iterator[FileStamp]:
-        folders = [self._folder]
-        while folders:
-            folder = folders.pop()
-            try:
-                for entry in self._entries(folder):
-                    if entry.is_dir(follow_symlinks=False):
-                        if self._recursive:
-                            folders.append(entry.path)
-                    elif found := self._picture(entry.path):
-                        yield found
-            except OSError as error:  # other subfolders are still read
-                if folder == self._folder:
-                    raise
-                self.closed[folder] = error
-
-    def _entries(self, folder: str) -> Iterator["os.DirEntry[str]"]:
-        self._path, self._since = folder, time.monotonic()
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if self._given_up:
-                    return
-                if not entry.name.startswith(".") and entry.path not in self._skip:
-                    yield entry
-                    self._path = folder
-                self._since = time.monotonic()
-
-    def _picture(self, path: str) -> FileStamp | None:
-        if os.path.splitext(path)[1].lower() not in SUFFIXES:
-            return None
-        self._path = path
-        return stamp(self._folder, path.removeprefix(os.path.join(self._folder, "")))
+    for path, is_folder in walk(folder, recursive, on_error, hidden=False):
+        if not is_folder and is_picture(path):
+            picture = stamp(folder, path.removeprefix(os.path.join(folder, "")))
+            if picture:
+                yield picture
 
 
 def _utc(nanoseconds: int) -> str:

@@ -11,7 +11,7 @@ from digits.images.formats import SUFFIXES
 from digits.terminal import ErrorReporter
 
 STDIN = "-"
-_MAX_STDIN = 512 << 20  # bytes; the largest readable picture has 400 MB
+MAX_STDIN = 512 << 20  # bytes; the largest readable picture has 400 MB
 _BLOCK = 1 << 16  # bytes; the first block tells whether it is a picture
 
 _WILDCARDS = frozenset("*?[")
@@ -23,7 +23,7 @@ def resolve(arguments: Sequence[str], recursive: bool) -> tuple[list[str], bool,
     """Return the files, whether results need their names, and the reporter of errors so far."""
     errors = ErrorReporter()
     files = expand_paths(arguments, recursive, errors.report)
-    return files, not is_single_file(arguments, files), errors
+    return files, len(files) != 1 or files != list(arguments), errors
 
 
 def expand_paths(arguments: Sequence[str], recursive: bool, on_error: OnError) -> list[str]:
@@ -32,18 +32,13 @@ def expand_paths(arguments: Sequence[str], recursive: bool, on_error: OnError) -
     recursive: whether to include subfolders. on_error: called for each path that can't be read,
     and each folder or pattern without pictures.
     """
-    found: list[str] = []
+    files: list[str] = []
     for argument in arguments:
         try:
-            found += _expand(argument, recursive, on_error)
+            files += _expand(argument, recursive, on_error)
         except PictureError as error:
             on_error(error)
-    return found
-
-
-def is_single_file(arguments: Sequence[str], files: Sequence[str]) -> bool:
-    """Whether the arguments name exactly one file, so that the result needs no name."""
-    return len(files) == 1 and list(files) == list(arguments)
+    return files
 
 
 def read_source(file: str) -> str | bytes:
@@ -63,8 +58,8 @@ def read_source(file: str) -> str | bytes:
             if not data.tell():
                 identify_format("stdin", part)
             data.write(part)
-            if data.tell() > _MAX_STDIN:
-                raise PictureError(f"stdin is larger than {_MAX_STDIN >> 20} MB")
+            if data.tell() > MAX_STDIN:
+                raise PictureError(f"stdin is larger than {MAX_STDIN >> 20} MB")
     except OSError as error:
         raise PictureError(f"can't read a picture from stdin: {error.strerror}") from error
     if not data.tell():
@@ -78,11 +73,12 @@ def _expand(argument: str, recursive: bool, on_error: OnError) -> list[str]:
     if argument == STDIN:
         return [argument]
     if os.path.isdir(argument):
-        found = sorted(_scan_folder(argument, recursive, on_error))
-        if not found:
+        paths = walk(argument, recursive, on_error)
+        files = sorted(path for path, is_folder in paths if not is_folder and is_picture(path))
+        if not files:
             deeper = "" if recursive else " (-r includes subfolders)"
             raise PictureError(f"no pictures in {argument}{deeper}")
-        return found
+        return files
     if not os.path.lexists(argument) and _WILDCARDS.intersection(argument):
         return _glob(argument)
     return [argument]
@@ -90,12 +86,12 @@ def _expand(argument: str, recursive: bool, on_error: OnError) -> list[str]:
 
 def _glob(pattern: str) -> list[str]:
     try:
-        found = {path for path in _expand_pattern(pattern, "") if not os.path.isdir(path)}
+        files = {path for path in _expand_pattern(pattern, "") if not os.path.isdir(path)}
     except RecursionError as error:  # in glob, which recurses for each *
         raise PictureError("the pattern is too complex") from error
-    if not found:
+    if not files:
         raise PictureError(f"no file matches {pattern}")
-    return sorted(found)
+    return sorted(files)
 
 
 def _expand_pattern(pattern: str, folder: str) -> Iterator[str]:
@@ -112,36 +108,40 @@ def _expand_pattern(pattern: str, folder: str) -> Iterator[str]:
         return
     start, rest = deep.groups()
     for top in _expand_pattern(start, folder) if start else [folder]:
-        for below, _ in _walk(top, True, lambda error: None):
-            if "/." not in f"/{below[len(top) :]}":  # like *, ** skips hidden folders
+        for below, is_folder in walk(top, True, lambda error: None, hidden=False):
+            if is_folder:
                 yield from _expand_pattern(rest or "*", below)
 
 
-def _scan_folder(folder: str, recursive: bool, on_error: OnError) -> Iterator[str]:
-    for _, paths in _walk(folder, recursive, on_error):
-        for path in paths:
-            if os.path.splitext(path)[1].lower() in SUFFIXES:
-                yield path
+def is_picture(path: str) -> bool:
+    """Whether the file's name is that of a picture."""
+    return os.path.splitext(path)[1].lower() in SUFFIXES
 
 
-def _walk(top: str, recursive: bool, on_error: OnError) -> Iterator[tuple[str, list[str]]]:
-    """Yield each folder and the paths of its files. Links to folders aren't followed.
+def walk(
+    top: str, recursive: bool, on_error: OnError, hidden: bool = True
+) -> Iterator[tuple[str, bool]]:
+    """Yield paths and whether they are folders: `top`, then what is in it.
 
-    os.walk is recursive before Python 3.12, and fails a thousand folders deep.
+    recursive: whether to include subfolders, but not links to folders. hidden: whether to include
+    what begins with a dot. os.walk is recursive before Python 3.12, and fails a thousand folders
+    deep.
     """
     waiting = [top]
     while waiting:
-        folder, paths = waiting.pop(), []
+        folder = waiting.pop()
+        yield folder, True
         try:
             with os.scandir(folder or ".") as entries:
                 for entry in entries:
                     path = os.path.join(folder, entry.name)
+                    if entry.name.startswith(".") and not hidden:
+                        continue
                     if entry.is_dir(follow_symlinks=False):
                         waiting += [path] * recursive
                     elif not (entry.is_symlink() and os.path.isdir(path)):
-                        paths.append(path)
+                        yield path, False
         except OSError as error:
             refused = PictureError(f"can't open {folder}: {error.strerror}")
             refused.__cause__ = error
             on_error(refused)
-        yield folder, paths

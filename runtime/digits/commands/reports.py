@@ -3,10 +3,9 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from digits.commands.bench import BenchResult, ReaderResult
 from digits.evaluation import Evaluation
 from digits.inference.metadata import to_dict
 from digits.inference.model_file import ModelInfo
@@ -17,9 +16,18 @@ _MAX_LISTED = 10  # mistakes, or pages
 _MAX_SHOWN = 88  # characters of a page's text
 _MAX_NESTED = 100  # objects and lists
 
+_EVALUATION_KEYS = (
+    *("total", "wrong", "accuracy", "interval", "calibration_error", "threshold", "rejected"),
+    *("rejected_right", "selective_accuracy", "precision", "recall"),
+)
+_PAGE_KEYS = (
+    *("pages", "exact", "same_layout", "signs", "error_rate", "calibration_error", "threshold"),
+    *("rejected", "rejected_right"),
+)
+
 
 def evaluation_lines(result: Evaluation) -> Iterator[str]:
-    """Format the output of `digits eval`."""
+    """What `digits eval` prints about a classifier."""
     low, high = result.interval
     yield (
         f"accuracy {result.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}):"
@@ -29,7 +37,7 @@ def evaluation_lines(result: Evaluation) -> Iterator[str]:
     yield (
         f"rejected (?) below a confidence of {result.threshold:.2%}: {result.rejected:,},"
         f" {result.rejected_right:,} of them right; accuracy of the others:"
-        f" {_percent(result.selective_accuracy).strip()}"
+        f" {_percent(result.selective_accuracy)}"
     )
     width = max(5, len(str(result.confusion.max())) + 1)
     yield ""
@@ -51,48 +59,26 @@ def evaluation_lines(result: Evaluation) -> Iterator[str]:
 
 def evaluation_dict(result: Evaluation) -> dict[str, Any]:
     """The figures of `evaluation_lines` as values; NaN for a ratio without digits."""
-    return {
-        "total": result.total,
-        "wrong": result.wrong,
-        "accuracy": result.accuracy,
-        "interval": result.interval,
-        "calibration_error": result.calibration_error,
-        "threshold": result.threshold,
-        "rejected": result.rejected,
-        "rejected_right": result.rejected_right,
-        "selective_accuracy": result.selective_accuracy,
-        "precision": result.precision,
-        "recall": result.recall,
-        "confusion": result.confusion.tolist(),
-        "mistakes": [
-            {
-                "name": escape_name(mistake.name),
-                "label": mistake.label,
-                "predicted": mistake.predicted,
-                "confidence": mistake.confidence,
-                "label_probability": mistake.label_probability,
-            }
-            for mistake in result.mistakes
-        ],
-    }
+    mistakes = [vars(each) | {"name": escape_name(each.name)} for each in result.mistakes]
+    for mistake in mistakes:
+        del mistake["image"]
+    values = {key: getattr(result, key) for key in _EVALUATION_KEYS}
+    return values | {"confusion": result.confusion.tolist(), "mistakes": mistakes}
 
 
 def page_evaluation_lines(result: PageEvaluation) -> Iterator[str]:
-    """Format the output of `digits eval --pages`."""
+    """What `digits eval` prints about a reader."""
     score, what = result.score, "symbols" if result.signs else "digits"
-    yield (
-        f"error rate {_percent(result.error_rate).strip()} of {score.symbols:,} {what}:"
-        f" {_counts(score)}"
-    )
+    yield f"error rate {_percent(result.error_rate)} of {score.symbols:,} {what}: {_counts(score)}"
     yield (
         f"pages without an error: {result.exact:,} of {result.pages:,}, {result.same_layout:,} of"
         " them in the same lines and columns"
     )
-    yield f"expected calibration error {_percent(result.calibration_error).strip()}"
+    yield f"expected calibration error {_percent(result.calibration_error)}"
     yield (
         f"rejected (?) below a confidence of {result.threshold:.2%}: {result.rejected:,}"
-        f" ({_percent(result.rejection_rate).strip()} of those read), {result.rejected_right:,} of"
-        " them right"
+        f" ({_percent(result.rejection_rate)} of those read), {result.rejected_right:,} of them"
+        " right"
     )
     if result.worst:
         yield ""
@@ -104,48 +90,22 @@ def page_evaluation_lines(result: PageEvaluation) -> Iterator[str]:
         yield f"    read     {_one_line(page.read)}"
 
 
-def _counts(score: Score) -> str:
-    return f"{score.missed:,} missed, {score.wrong:,} wrong, {score.invented:,} invented"
-
-
-def _one_line(text: str) -> str:
-    """The start of a page's text, with `/` between lines."""
-    line = text.replace("\n", "/")
-    return line if len(line) <= _MAX_SHOWN else line[: _MAX_SHOWN - 1] + "…"
-
-
 def page_evaluation_dict(result: PageEvaluation) -> dict[str, Any]:
     """The figures of `page_evaluation_lines` as values; NaN for a ratio without symbols."""
-    return {
-        "pages": result.pages,
-        "exact": result.exact,
-        "same_layout": result.same_layout,
-        "signs": result.signs,
-        **result.score._asdict(),
-        "error_rate": result.error_rate,
-        "calibration_error": result.calibration_error,
-        "threshold": result.threshold,
-        "read": result.found,
-        "rejected": result.rejected,
-        "rejected_right": result.rejected_right,
-        "worst": [
-            {
-                "name": escape_name(page.name),
-                "text": page.written,
-                "read": page.read,
-                "missed": page.score.missed,
-                "wrong": page.score.wrong,
-                "invented": page.score.invented,
-            }
-            for page in result.worst
-        ],
-    }
+    worst = [
+        {"name": escape_name(page.name), "text": page.written, "read": page.read}
+        | {key: getattr(page.score, key) for key in ("missed", "wrong", "invented")}
+        for page in result.worst
+    ]
+    values = {key: getattr(result, key) for key in _PAGE_KEYS}
+    return values | result.score._asdict() | {"read": result.symbols_read, "worst": worst}
 
 
 def info_lines(model: ModelInfo) -> Iterator[str]:
-    """Format the output of `digits info`."""
+    """What `digits info` prints about an ONNX file."""
+    values = info_dict(model)
     opsets = ", ".join(f"{domain} {version}" for domain, version in model.opsets.items())
-    rows: dict[str, object] = {
+    rows = {
         "sha256": model.sha256,
         "input": model.input,
         "output": model.output,
@@ -153,8 +113,7 @@ def info_lines(model: ModelInfo) -> Iterator[str]:
         "operators": _format_counts(model.operators),
         "stored numbers": _format_counts(model.parameter_counts),
     }
-    metadata = {key: parse_nested(value) for key, value in to_dict(model.metadata).items()}
-    yield from description_lines(model.file, model.bytes, rows | metadata)
+    yield from description_lines(model.file, model.bytes, rows | values["metadata"])
 
 
 def description_lines(file: str, size: int, about: Mapping[str, object]) -> Iterator[str]:
@@ -171,100 +130,47 @@ def description_lines(file: str, size: int, about: Mapping[str, object]) -> Iter
 
 def info_dict(model: ModelInfo) -> dict[str, Any]:
     """What `info_lines` says as values, with JSON texts in the metadata parsed."""
-    values = vars(model) | {"file": escape_name(model.file)}
-    metadata = to_dict(model.metadata)
-    values["metadata"] = {key: parse_nested(value) for key, value in metadata.items()}
-    return values
+    metadata = {key: parse_nested(value) for key, value in to_dict(model.metadata).items()}
+    return vars(model) | {"file": escape_name(model.file), "metadata": metadata}
 
 
-def bench_lines(
-    about: Mapping[str, object],
-    results: Sequence[BenchResult],
-    readers: Sequence[ReaderResult] = (),
-) -> Iterator[str]:
-    """Format the output of `digits bench`: a row for each figure, a column for each model."""
-    yield ", ".join(f"{key.removesuffix('_version')} {value}" for key, value in about.items())
-    if results:
-        yield from _table(_classifier_rows(results))
-    if readers:
-        yield from _table(_reader_rows(readers))
+def bench_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """What `digits bench` prints: a row for each figure, a column for each model.
+
+    report: as `bench.benchmark` returns it.
+    """
+    device = {key: value for key, value in report.items() if not isinstance(value, list)}
+    yield escape_control(
+        ", ".join(f"{key.removesuffix('_version')} {value}" for key, value in device.items())
+    )
+    for models in (report["models"], report["readers"]):
+        columns = [_bench_cells(figures) for figures in models]
+        for name in columns[0] if columns else ():
+            cells = "".join(f"{column[name]:>22}" for column in columns)
+            yield escape_control(f"  {name:22}{cells}")
 
 
-def _classifier_rows(results: Sequence[BenchResult]) -> dict[str, list[str]]:
-    rows = {"": [one.name for one in results]}
-    rows["file"] = [f"{one.bytes / 1000:,.0f} KB" for one in results]
-    rows["session start"] = [_duration(one.session_start) for one in results]
-    for percent in results[0].latency:
-        rows[f"one digit, p{percent}"] = [_duration(one.latency[percent]) for one in results]
-    for batch, threads in results[0].throughput:
-        rows[f"batch {batch}, {_threads(threads)}"] = [
-            f"{one.throughput[batch, threads]:,.0f} /s" for one in results
-        ]
-    rows["picture to digit"] = [_duration(one.image_latency) for one in results]
-    rows["cold start"] = [_duration(one.cold_start) for one in results]
-    rows["peak memory"] = [_megabytes(one.peak_memory) for one in results]
-    return rows
-
-
-def _reader_rows(readers: Sequence[ReaderResult]) -> dict[str, list[str]]:
-    rows = {"": [one.name for one in readers]}
-    rows["file"] = [f"{one.bytes / 1000:,.0f} KB" for one in readers]
-    rows["session start"] = [_duration(one.session_start) for one in readers]
-    for size, threads in readers[0].pages:
-        rows[f"{size}, {_threads(threads)}"] = [
-            _duration(one.pages[size, threads]) for one in readers
-        ]
-    rows["cold start"] = [_duration(one.cold_start) for one in readers]
-    rows["peak memory"] = [_megabytes(one.peak_memory) for one in readers]
-    return rows
-
-
-def _table(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    for name, cells in rows.items():
-        yield f"  {name:22}" + "".join(f"{cell:>22}" for cell in cells)
-
-
-def bench_dict(results: Sequence[BenchResult]) -> list[dict[str, Any]]:
-    """The figures of classifiers as values, in seconds and bytes."""
-    return [
-        vars(one)
-        | {
-            "latency": {f"p{percent}": value for percent, value in one.latency.items()},
-            "throughput": [
-                {"batch": batch, "threads": threads, "images_per_second": value}
-                for (batch, threads), value in one.throughput.items()
-            ],
-        }
-        for one in results
-    ]
-
-
-def reader_bench_dict(readers: Sequence[ReaderResult]) -> list[dict[str, Any]]:
-    """The figures of readers as values, in seconds and bytes."""
-    return [
-        vars(one)
-        | {
-            "pages": [
-                {"size": size, "threads": threads, "seconds": value}
-                for (size, threads), value in one.pages.items()
-            ],
-        }
-        for one in readers
-    ]
-
-
-def _threads(threads: int) -> str:
-    return "1 thread" if threads == 1 else f"{threads} threads"
-
-
-def _megabytes(size: int | None) -> str:
-    return "–" if size is None else f"{size / 1e6:.0f} MB"
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "–"
-    return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.1f} µs"
+def _bench_cells(figures: Mapping[str, Any]) -> dict[str, str]:
+    """The cells of a model, by the names of their rows."""
+    is_reader = "pages" in figures
+    form = "int8 weights" if is_reader else f"int8, {figures['kernels']} kernels"
+    form = "fp32" if figures["quantization"] == "none" else form
+    cells = {
+        "": f"reader, {form}" if is_reader else form,
+        "file": f"{figures['bytes'] / 1000:,.0f} KB",
+        "session start": _duration(figures["session_start"]),
+    }
+    for percentile, seconds in figures.get("latency", {}).items():
+        cells[f"one digit, {percentile}"] = _duration(seconds)
+    for row in figures.get("throughput", []):
+        cells[f"batch {row['batch']}, {_threads(row)}"] = f"{row['images_per_second']:,.0f} /s"
+    for row in figures.get("pages", []):
+        cells[f"{row['size']}, {_threads(row)}"] = _duration(row["seconds"])
+    if "image_latency" in figures:
+        cells["picture to digit"] = _duration(figures["image_latency"])
+    peak = figures["peak_memory"]
+    cells["cold start"] = _duration(figures["cold_start"])
+    return cells | {"peak memory": "–" if peak is None else f"{peak / 1e6:.0f} MB"}
 
 
 def parse_nested(value: object) -> object:
@@ -289,9 +195,29 @@ def _flatten(key: str, value: object) -> Iterator[tuple[str, str]]:
         yield key, str(value)
 
 
-def _format_counts(counts: dict[str, int]) -> str:
+def _format_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
+def _counts(score: Score) -> str:
+    return f"{score.missed:,} missed, {score.wrong:,} wrong, {score.invented:,} invented"
+
+
+def _one_line(text: str) -> str:
+    """The start of a page's text, with `/` between lines."""
+    line = text.replace("\n", "/")
+    return line if len(line) <= _MAX_SHOWN else line[: _MAX_SHOWN - 1] + "…"
+
+
+def _threads(row: Mapping[str, Any]) -> str:
+    return "1 thread" if row["threads"] == 1 else f"{row['threads']} threads"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.1f} µs"
+
+
 def _percent(share: float) -> str:
-    return "     –" if math.isnan(share) else f"{share:6.2%}"
+    return "–" if math.isnan(share) else f"{share:.2%}"

@@ -1,126 +1,181 @@
-"""Read CSV files of results, which a later run continues.
+"""A file of results, as CSV or JSON lines, that a later run continues after any interruption.
 
-A row is one line, so damage affects no other row. A line without its end is a partial row, left by
-a full disk, a kill or a power cut; it counts as not written.
+A line is written at once, so a kill, a full disk or a power cut damages at most the last one. A
+line without its end counts as not written.
 """
 
 import csv
+import json
 import os
-import sys
-from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
+from digits import system
 from digits.errors import DigitsError
-from digits.files import try_lock
+from digits.files import kind_of, try_lock
 from digits.terminal import print_stderr
-from digits.text import escape_control, escape_formula
 
-_BLOCK = 1 << 16
+_BLOCK = 1 << 12  # bytes
+_MAX_LINE = 8 << 20  # bytes, as of 20,000 symbols; a power cut may leave zeros without end
 
 
-def load_processed(path: Path, columns: Sequence[str], as_csv: bool) -> tuple[set[str], bool]:
-    """Return the files that have a row in the results, and whether this run appends to them.
+class WriteFailed(DigitsError):
+    """The disk is full or gone, perhaps for a while."""
 
-    columns: of the command's CSV; with `line`, a file may have several rows. as_csv: whether this
-    run writes CSV. If stdout is the results file, a partial row at its end is cut off, and so are
-    the rows of the last file if some may be missing; until this process ends, no other may continue
-    them. Raises DigitsError if the results can't be read, or have other columns.
+
+class ResultsFile:
+    """Appends complete lines to a file, which is locked; a partial one at its end is cut off.
+
+    path: a file with these columns, or a new one. If it is moved away, a new one is begun. columns:
+    of the CSV, or the keys of each JSON object. key: how many of them identify a picture.
+    incomplete: the keys of pictures whose lines are cut off if they are the last, because others
+    may be missing. done: hashes of the keys of the pictures with a line, which take a third of the
+    memory; among 10^6 pictures, two collide once in 10^7 devices.
+
+    Raises DigitsError if it isn't a file, can't be opened, has other columns or is locked by
+    another process.
     """
-    try:
-        if path.is_fifo():  # opening it would block
-            raise DigitsError(f"can't continue {path}: it is a pipe")
-        with path.open("rb") as file:
-            appends = _is_stdout(file)
-            if appends and not as_csv:
-                raise DigitsError(f"{path} holds CSV: add --csv to append to it")
-            # Opened anew, and never closed: the lock ends with this process, not with its children.
-            if appends and not try_lock(os.open(path, os.O_RDWR)):
-                raise DigitsError(f"another process is writing {path}")
-            check_header(file, path, columns)
-            end = complete_bytes(file)
-            names, last, last_start = set[str](), "", 0
-            for start, row in rows(file, path, end):
-                if row[0] != last:
-                    last, last_start = row[0], start
-                names.add(last)
-        if appends and "line" in columns and names:
-            names.discard(last)
-            end = last_start
-        if appends:
-            os.truncate(path, end)
-            os.lseek(sys.stdout.fileno(), 0, os.SEEK_END)
-    except OSError as error:
-        raise DigitsError(f"can't continue {path}: {error.strerror or error}") from error
-    return names, appends and end > 0
 
+    def __init__(
+        self,
+        path: Path,
+        columns: Sequence[str],
+        as_json: bool = False,
+        key: int = 1,
+        incomplete: Container[tuple[str, ...]] = (),
+    ) -> None:
+        self.path, self._columns, self._as_json = path, list(columns), as_json
+        self.done = set[int]()
+        if path.exists() and not path.is_file():  # opening a pipe would block
+            raise DigitsError(f"can't write {path}: it is {kind_of(path)}, not a file")
+        with self._reporting():
+            self._file = self._open()
+            try:
+                self._load(key, incomplete)
+            except OSError:
+                self.close()
+                raise
 
-def check_header(file: BinaryIO, path: Path, columns: Sequence[str]) -> None:
-    """Raise DigitsError unless the file is empty or begins with the header, or part of it."""
-    _seek_first(file)
-    line = file.readline(_BLOCK)
-    header = _cells(line)
-    partial = not line.endswith(b"\n") and ",".join(columns).startswith(
-        line.decode(errors="replace")
-    )
-    if not partial and header != list(columns):
-        raise DigitsError(f"{path}: unexpected CSV header")
+    def append(self, lines: str) -> None:
+        """Write the lines of a picture, the last without its end.
 
+        Raises WriteFailed, with the file as before, and DigitsError if another file, with other
+        columns, has taken its place.
+        """
+        with self._reporting():
+            self._reopen_if_moved()
+            size = _cut_off_partial_line(self._file)
+            header = "" if size or self._as_json else ",".join(self._columns) + "\n"
+            data = f"{header}{lines}\n".encode(errors="backslashreplace")
+            try:
+                while data:
+                    data = data[os.write(self._file, data) :]
+            except OSError:
+                os.ftruncate(self._file, size)
+                raise
 
-def complete_bytes(file: BinaryIO) -> int:
-    """Count the bytes of the file up to its last line end."""
-    position = file.seek(0, os.SEEK_END)
-    while position > 0:
-        start = max(0, position - _BLOCK)
-        file.seek(start)
-        found = file.read(position - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        position = start
-    return 0
+    def fsync(self) -> None:
+        """Make the lines so far survive a power cut."""
+        with suppress(OSError):  # a failing disk is reported by the next line
+            os.fsync(self._file)
 
+    def close(self) -> None:
+        """Close the file, and so unlock it."""
+        os.close(self._file)
 
-def rows(file: BinaryIO, path: Path, end: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows after the header in the first `end` bytes, each with its offset.
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Raise WriteFailed for an OSError."""
+        try:
+            yield
+        except OSError as error:
+            raise WriteFailed(f"can't write {self.path}: {error.strerror or error}") from error
 
-    Damaged rows are skipped, with one warning. File names are escaped as today; earlier versions
-    escaped less.
-    """
-    start = _seek_first(file)
-    header, damaged, whole = list[str](), 0, True
-    while start < end:
-        line = file.readline(_BLOCK)  # a longer line is no row, and comes in parts
-        begins, whole = whole, line.endswith(b"\n")
-        cells = _cells(line) if begins and whole else []
-        if not header:
-            header = cells
-        elif len(cells) == len(header) and cells[0]:
-            yield start, [escape_formula(escape_control(cells[0])), *cells[1:]]
+    def _open(self) -> int:
+        """Open and lock the file, check its columns and cut off a partial line."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | system.O_BINARY
+        file = os.open(self.path, flags, 0o644)
+        try:
+            if not try_lock(file):
+                raise DigitsError(f"another process is writing {self.path}")
+            self._check_columns(file)
+            _cut_off_partial_line(file)
+        except (DigitsError, OSError):
+            os.close(file)
+            raise
+        return file
+
+    def _reopen_if_moved(self) -> None:
+        """Reopen the file if its path leads to another one."""
+        try:
+            same = os.path.samestat(os.stat(self.path), os.fstat(self._file))
+        except FileNotFoundError:
+            same = False
+        if not same:
+            new = self._open()
+            self.close()
+            self._file = new
+
+    def _check_columns(self, descriptor: int) -> None:
+        """Raise DigitsError unless the file is empty or begins as such results do."""
+        with open(descriptor, "rb", closefd=False) as file:
+            line = file.readline(_MAX_LINE)
+        start = b'{"file": ' if self._as_json else ",".join(self._columns).encode()
+        if line.endswith(b"\n"):
+            cells = self._parse(line)
+            is_ours = bool(cells) if self._as_json else cells == self._columns
         else:
-            damaged += whole
-        start += len(line)
-    if damaged:
-        lines = "a damaged line" if damaged == 1 else f"{damaged} damaged lines"
-        print_stderr(f"warning: {path} has {lines}; such pictures are read again")
+            is_ours = start.startswith(line) or (self._as_json and line.startswith(start))
+        if not is_ours:
+            raise DigitsError(f"{self.path} holds something else: other columns, or no results")
+
+    def _load(self, key: int, incomplete: Container[tuple[str, ...]]) -> None:
+        """Note which pictures are done, and cut off the last one's lines if some may be missing."""
+        damaged, is_whole, last, last_start = 0, True, tuple[str, ...](), 0
+        with open(self._file, "rb", closefd=False) as file:
+            start = file.seek(0)
+            while line := file.readline(_MAX_LINE):  # a longer one comes in parts
+                is_start, is_whole = is_whole, line.endswith(b"\n")
+                cells = self._parse(line) if is_start and is_whole else []
+                if not cells:
+                    damaged += is_whole
+                elif cells != self._columns:  # the header
+                    picture = tuple(map(str, cells[:key]))
+                    if picture != last:
+                        last, last_start = picture, start
+                    self.done.add(hash(picture))
+                start += len(line)
+        if last in incomplete:
+            self.done.discard(hash(last))
+            os.ftruncate(self._file, last_start)
+        if damaged:
+            lines = "a damaged line" if damaged == 1 else f"{damaged} damaged lines"
+            print_stderr(f"warning: {self.path} has {lines}; such pictures are read again")
+
+    def _parse(self, line: bytes) -> list[Any]:
+        """The cells of a line, or the values of its object; empty if it is malformed."""
+        try:
+            text = line.decode("utf-8-sig")  # a spreadsheet puts a byte order mark before it
+            if not self._as_json:
+                cells = next(csv.reader([text], strict=True), [])
+                return cells if len(cells) == len(self._columns) else []
+            values = json.loads(text)
+            return list(values.values()) if list(values) == self._columns else []
+        except (AttributeError, csv.Error, RecursionError, TypeError, ValueError):
+            return []
 
 
-def _seek_first(file: BinaryIO) -> int:
-    """Go to the first line, past a byte order mark of a spreadsheet. Returns its offset."""
-    file.seek(0)
-    return file.seek(len(BOM_UTF8) if file.read(3) == BOM_UTF8 else 0)
-
-
-def _cells(line: bytes) -> list[str]:
-    """Parse a line; empty if it is malformed."""
-    try:
-        return next(csv.reader([line.decode()], strict=True), [])
-    except (csv.Error, UnicodeDecodeError):
-        return []
-
-
-def _is_stdout(file: BinaryIO) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), os.fstat(sys.stdout.fileno()))
-    except (AttributeError, OSError, ValueError):  # stdout is closed or not a file
-        return False
+def _cut_off_partial_line(file: int) -> int:
+    """Returns the size of the file then."""
+    size = end = os.lseek(file, 0, os.SEEK_END)
+    line_end = -1
+    while end > 0 and line_end < 0:
+        start = max(0, end - _BLOCK)
+        os.lseek(file, start, os.SEEK_SET)
+        line_end = os.read(file, end - start).rfind(b"\n")
+        end = start + line_end + 1
+    if end < size:
+        os.ftruncate(file, end)
+    return end

@@ -1,12 +1,14 @@
 """Run `digits predict` or `digits read` on its pictures, in one process or several."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from contextlib import ExitStack, closing
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from digits.commands import inputs
 from digits.errors import DigitsError, Interrupted, PictureError
 from digits.system import cpu_count, too_many_files, variable
-from digits.terminal import ErrorReporter, print_result, track
+from digits.terminal import ErrorReporter, print_result, print_stderr, track
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from digits.classifier import Classifier
-    from digits.inference.metadata import Kernels
+    from digits.commands.results import ResultsFile
     from digits.prediction import Format
 
 # Two workers take 0.25 s to start; one process reads 250 small pictures in that time.
@@ -35,11 +37,9 @@ class ClassifierOptions(NamedTuple):
     """The arguments of a Classifier that another process opens."""
 
     model: "Path | str | None" = None
-    kernels: "Kernels | None" = None
-    reject: bool = True
+    threshold: float | None = None
     sha256: str | None = None
     reader: "Path | None" = None
-    reader_sha256: str | None = None
     threads: int = 1
 
     def open(self) -> "Classifier":
@@ -49,66 +49,55 @@ class ClassifierOptions(NamedTuple):
 
         classifier = Classifier(**self._asdict())
         chosen = variable(READER_VARIABLE) or variable(READER_SHA256_VARIABLE)
-        if self.reader or self.reader_sha256 or chosen:
+        if self.reader or chosen:
             _ = classifier.reader  # fails now, not at the first doubtful picture of a thousand
         return classifier
 
 
-def reader_options(
-    reader: "Path | None", sha256: str | None, reject: bool = True, jobs: int = 1
-) -> ClassifierOptions:
-    """The arguments of a Classifier that only reads pages.
-
-    sha256: of the reader. jobs: how many processes share the cores.
-    """
+def reader_options(reader: "Path | None", threshold: float | None = None) -> ClassifierOptions:
+    """The arguments of a Classifier that only reads pages, with all cores."""
     from digits.inference.model_file import BUNDLED
 
     # Whatever $DIGITS_MODEL names and is pinned to isn't used, so it may be unusable.
-    threads = cpu_count() if jobs == 1 else 1
-    return ClassifierOptions(BUNDLED, None, reject, "", reader, sha256, threads)
-
-
-class Task(Protocol):
-    """What a process does with a picture. Picklable.
-
-    It imports what it needs late, so that the first process is small and starts workers at once.
-    """
-
-    def start(self) -> AnswerFn:
-        """Open the model. Raises ModelError if it can't be used."""
+    return ClassifierOptions(BUNDLED, threshold, "", reader, cpu_count())
 
 
 class Predict(NamedTuple):
-    """Read the one digit of each picture.
+    """Read the one digit of each picture, in this process or another one.
 
-    debug: folder for debug strips. explain: file for a drawing of the feature maps of the one
-    picture.
+    debug: folder for debug strips.
     """
 
     format: "Format"
     show_name: bool
     options: ClassifierOptions = ClassifierOptions()
     debug: "Path | None" = None
-    explain: "Path | None" = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of the CSV, or the keys of each JSON object."""
+        from digits.prediction import PREDICTION_COLUMNS, Prediction
+
+        blank = Prediction(None, 0, (), (0, 0, 0, 0))
+        return PREDICTION_COLUMNS if self.format == "csv" else tuple(blank.to_dict(""))
 
     def start(self) -> AnswerFn:
+        """Open the model. Raises ModelError if it can't be used."""
         classifier = self.options.open()
+        # Imported late, so that a first process that only starts others is small and fast.
+        from digits.examination import examine
+        from digits.images import picture
+
         save = _saver(self.debug)
 
         def answer(file: str) -> Result:
-            [examined] = classifier.examine([inputs.read_source(file)])
-            prediction = classifier.prediction(examined)
+            [examined] = examine(classifier, [picture.load(inputs.read_source(file))])
+            prediction = examined.prediction(classifier.threshold)
             if save:
                 from digits.commands.drawing import debug_strip
 
                 save(file, debug_strip(examined, prediction))
             note = prediction.note
-            if self.explain and examined.hypotheses:
-                from digits.commands import drawing, explanation
-
-                drawing.save(self.explain, explanation.draw(classifier, examined, prediction))
-            elif self.explain:
-                note += f"; {self.explain} is not drawn"
             error = PictureError(f"{file}: {note}") if note else None
             return Result(prediction.format(file, self.format, self.show_name), error)
 
@@ -118,8 +107,7 @@ class Predict(NamedTuple):
 class Read(NamedTuple):
     """Read all symbols of each picture.
 
-    digits_only: whether to leave out signs. annotate: file for the one picture with boxes. debug:
-    folder for drawings of what the reader saw.
+    digits_only: whether to leave out signs. annotate: file for the one picture with boxes.
     """
 
     format: "Format"
@@ -127,26 +115,21 @@ class Read(NamedTuple):
     options: ClassifierOptions = ClassifierOptions()
     digits_only: bool = False
     annotate: "Path | None" = None
-    debug: "Path | None" = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of the CSV, or the keys of each JSON object."""
+        from digits.prediction import READING_COLUMNS, Reading
+
+        return READING_COLUMNS if self.format == "csv" else tuple(Reading(()).to_dict(""))
 
     def start(self) -> AnswerFn:
+        """Open the model. Raises ModelError if it can't be used."""
         classifier = self.options.open()
-        save = _saver(self.debug)
 
         def answer(file: str) -> Result:
             source = inputs.read_source(file)
-            if save:
-                from digits.commands import page_debug
-                from digits.images import picture
-
-                loaded = picture.load(source, picture.PAGE_MAX_SIDE)
-                reader = classifier.reader
-                seen = page_debug.examine(loaded, reader.maps)
-                least = reader.metadata.rejection_threshold if self.options.reject else 0.0
-                save(file, page_debug.draw(seen, least))  # even if there are no digits
-                reading = classifier.reading(loaded, seen.found)
-            else:
-                reading = classifier.read(source)
+            reading = classifier.read(source)
             if not reading.lines:
                 raise PictureError(f"{file}: no digits found")
             if self.digits_only:
@@ -160,6 +143,9 @@ class Read(NamedTuple):
         return answer
 
 
+Task = Predict | Read
+
+
 def _saver(folder: "Path | None") -> "Callable[[str, Image.Image], None] | None":
     """What saves the drawings of pictures in a folder, if there is one."""
     if folder is None:
@@ -169,23 +155,19 @@ def _saver(folder: "Path | None") -> "Callable[[str, Image.Image], None] | None"
     return DebugWriter(folder).save
 
 
-class _SkipBadImages(NamedTuple):
-    """A task that goes on after a picture that can't be read."""
+def _start(task: Task) -> AnswerFn:
+    """Start a task that goes on after a picture that can't be read."""
+    read = task.start()
 
-    task: Task
+    def answer(file: str) -> Result:
+        try:
+            return read(file)
+        except PictureError as error:
+            if reason := too_many_files(error):
+                raise DigitsError(reason) from error
+            return Result("", error)
 
-    def start(self) -> AnswerFn:
-        answer_one = self.task.start()
-
-        def answer(file: str) -> Result:
-            try:
-                return answer_one(file)
-            except PictureError as error:
-                if reason := too_many_files(error):
-                    raise DigitsError(reason) from error
-                return Result("", error)
-
-        return answer
+    return answer
 
 
 def run(
@@ -193,25 +175,32 @@ def run(
     files: Sequence[str],
     errors: ErrorReporter,
     jobs: int | None = None,
-    header: str = "",
+    output: "Path | None" = None,
 ) -> None:
     """Print the results in the order of the files, and an error for each that can't be read.
 
-    jobs: see `process_count`. header: printed before
-    the first result. Exits with 1 after an error. Raises ModelError if the model can't be used,
-    and Interrupted after Ctrl-C.
+    jobs: see `process_count`. output: a file that gets the results instead, as CSV or JSON lines;
+    pictures with a result there aren't read. Exits with 1 after an error. Raises ModelError if the
+    model can't be used, DigitsError if a result can't be written, and Interrupted after Ctrl-C.
     """
-    try:
-        results = _results(_SkipBadImages(task).start, files, process_count(files, jobs))
-        if header:
-            print_result(header)
-        for result in track(results, len(files), "reading"):
-            if result.text:
-                print_result(result.text)
-            if result.error:
-                errors.report(result.error)
-    except KeyboardInterrupt:  # of which Typer would make "Aborted!"
-        raise Interrupted("stopped") from None
+    write: Callable[[str], None] = print_result
+    header = ",".join(task.columns) if task.format == "csv" else ""
+    with ExitStack() as stack:
+        if output:
+            results_file, files = _continue(task, files, output)
+            stack.callback(results_file.close)
+            write, header = results_file.append, ""
+        try:
+            results = _results(task, files, process_count(files, jobs), stack)
+            if header:
+                write(header)
+            for result in track(results, len(files), "reading", printed=not output):
+                if result.text:
+                    write(result.text)
+                if result.error:
+                    errors.report(result.error)
+        except KeyboardInterrupt:  # of which Typer would make "Aborted!"
+            raise Interrupted("stopped") from None
     errors.exit_if_any()
 
 
@@ -222,14 +211,41 @@ def process_count(files: Sequence[str], jobs: int | None) -> int:
     return jobs or (cpu_count() if len(files) >= _MIN_FILES_FOR_WORKERS else 1)
 
 
-def _results(start: Callable[[], AnswerFn], files: Sequence[str], jobs: int) -> Iterable[Result]:
+def _results(task: Task, files: Sequence[str], jobs: int, stack: ExitStack) -> Iterable[Result]:
+    """stack: on whose exit the processes end."""
+    if not files:
+        return ()
     if jobs == 1:
-        return map(start(), files)
-    from digits.commands import workers
+        return map(_start(task), files)
+    from digits.commands.workers import parallel_map
 
-    return workers.parallel_map(start, files, jobs, _worker_died)
+    task = task._replace(options=task.options._replace(threads=1))
+    results = parallel_map(partial(_start, task), files, jobs, _worker_died)
+    return stack.enter_context(closing(results))
 
 
 def _worker_died(file: str) -> Result:
     error = PictureError(f"{file}: a process died reading it; fewer --jobs need less memory")
     return Result("", error)
+
+
+def _continue(
+    task: Task, files: Sequence[str], output: "Path"
+) -> tuple["ResultsFile", Sequence[str]]:
+    """Open the results, and find the files that have none there yet."""
+    from digits.commands.results import ResultsFile
+    from digits.text import csv_name, escape_name
+
+    as_json = task.format == "json"
+    keys = [(escape_name(file) if as_json else csv_name(file),) for file in files]
+    incomplete = set(keys) if isinstance(task, Read) and not as_json else ()
+    results = ResultsFile(output, task.columns, as_json, incomplete=incomplete)
+    left = [
+        file
+        for file, key in zip(files, keys, strict=True)
+        if file == inputs.STDIN or hash(key) not in results.done
+    ]
+    if len(left) < len(files):
+        done = len(files) - len(left)
+        print_stderr(f"{done} of {len(files)} pictures are in {output} already")
+    return results, left

@@ -1,247 +1,279 @@
 """Read the pictures that arrive in a folder, for months: `digits watch`.
 
-The results file is the only state: a picture with a row there is done. Pictures are the same if
-name, time and size are. Their age is measured by a monotonic clock, because the system's may jump.
+The results file is the only state: a picture with a row there is done. Their age is measured by a
+monotonic clock, because the system's may jump.
 """
 
 import os
+import signal
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
+from threading import Event
+from typing import NamedTuple
 
-from digits.commands.crash_log import CrashLog
-from digits.commands.csv_log import CsvLog, WriteFailed
-from digits.commands.folder_reader import (
-    Outcome,
-    Reader,
-    ReaderPool,
-    ReaderWorker,
-    ReadRequest,
-    Row,
-)
-from digits.commands.folder_scan import FileStamp, FolderScan
-from digits.errors import DigitsError
+from digits.commands.crash_log import MAX_CRASHES, CrashLog
+from digits.commands.folder_scan import FileStamp, scan, stamp
+from digits.commands.results import ResultsFile, WriteFailed
+from digits.commands.runner import ClassifierOptions
+from digits.errors import DigitsError, PictureError
 from digits.prediction import PREDICTION_COLUMNS, Prediction
-from digits.processes import StopEvent, WorkerDied
-from digits.terminal import print_stderr
+from digits.processes import Pool, StartFailed, Worker, WorkerDied
+from digits.system import too_many_files
+from digits.terminal import print_result, print_stderr
+from digits.text import csv_row
 
 COLUMNS = ("file", "modified", "size", *PREDICTION_COLUMNS[1:])
 
-_STABLE_SECONDS = 1.0  # unchanged, after which a picture counts as completely written
-_DAMAGED_SECONDS = 60.0  # unchanged, after which an unreadable picture counts as damaged
-_POLL_SECONDS = 0.5  # between two scans
+_MEMORY_LIMIT = 1 << 30  # bytes for one picture; the largest needs as many
+MAX_WAITING = 1000  # pictures in the queue; others are found later
 _MAX_SCAN_SHARE = 0.2  # of the time; a scan of 100,000 pictures takes a while
-_STALL_SECONDS = 2.0  # without a response, after which a path is left alone
-_SHUTDOWN_SECONDS = 1.0  # for the last picture after SIGTERM
-_MAX_WAITING = 1000  # pictures in the queue; others are found later
+
+
+class Timing(NamedTuple):
+    """When what happens, in seconds."""
+
+    stable: float = 1.0  # unchanged, after which a picture counts as completely written
+    damaged: float = 60.0  # unchanged, after which an unreadable picture counts as damaged
+    poll: float = 0.5  # between two scans
+    limit: float = 60.0  # for one picture; then its worker is killed
+    shutdown: float = 0.7  # for the last picture after SIGTERM
+
+
+TIMING = Timing()
+
+
+class Row(NamedTuple):
+    """The result of a picture: a line of CSV, and a text for stdout. error: why it has no digit."""
+
+    line: str
+    text: str
+    error: str = ""
+
+
+class Reader(NamedTuple):
+    """Reads pictures in a worker. folder: of the pictures. as_json: whether texts are JSON."""
+
+    folder: str
+    options: ClassifierOptions = ClassifierOptions()
+    as_json: bool = False
+
+    def start(self) -> Callable[[FileStamp], Row | None]:
+        """Open the model. Raises ModelError if it can't be used."""
+        classifier = self.options.open()
+
+        def read(picture: FileStamp) -> Row | None:
+            """Read a picture; None if it has changed meanwhile."""
+            try:
+                row = self.row(picture, classifier.predict(os.path.join(self.folder, picture.name)))
+            except PictureError as error:
+                if reason := too_many_files(error):
+                    raise DigitsError(reason) from error
+                row = self.unreadable(picture, str(error))
+            current = stamp(self.folder, picture.name)
+            # If it is gone by now, what was read is complete.
+            is_same = current == picture or (current is None and not row.error)
+            return row if is_same else None
+
+        return read
+
+    def row(self, picture: FileStamp, prediction: Prediction, error: str = "") -> Row:
+        """Format the result of a picture."""
+        text = prediction.format(picture.name, "json" if self.as_json else "text", show_name=True)
+        line = csv_row([*picture.cells, *prediction.to_csv_row(picture.name)[1:]])
+        return Row(line, text, error)
+
+    def unreadable(self, picture: FileStamp, error: str) -> Row:
+        """Format the result of a picture that can't be read."""
+        blank = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
+        return self.row(picture, blank, error)
+
+
+def watch(
+    folder: Path, results: Path, recursive: bool, options: ClassifierOptions, as_json: bool
+) -> None:
+    """Read each picture in a folder once, print it and write a row for it, until SIGTERM or Ctrl-C.
+
+    Raises DigitsError if the folder is missing, or the results or the model can't be used.
+    """
+    reader = Reader(str(folder), options, as_json)
+    start_worker = partial(Worker, reader.start, _MEMORY_LIMIT)
+    watcher = FolderWatcher(reader, start_worker, results, recursive)
+    signals: list[int] = []  # an Event could deadlock: `wait` holds a lock that `set` needs
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: signals.append(number))
+    print_stderr(f"watching {folder}; {watcher.done} pictures done")
+    # In another thread, as a disk that doesn't respond would keep this one from seeing a signal.
+    running = ThreadPoolExecutor(1).submit(watcher.run)
+    while not (signals or running.done()):
+        wait([running], TIMING.poll / 2)
+    watcher.stop()
+    if not wait([running], 3 * TIMING.shutdown).done:
+        print_stderr(f"error: {folder} or {results} doesn't respond")
+        os._exit(1)
+    running.result()
 
 
 class FolderWatcher:
-    """Reads each picture in a folder once, and writes a row for it.
+    """Reads each picture in a folder once, writes a row for it and prints it.
 
-    start_worker: makes a worker that runs `reader`. on_result: called with each text after its row
-    is written. Raises DigitsError if the folder is missing, or the results or the model can't be
-    used.
+    start_worker: makes a worker that runs `reader`. clock: counts seconds. Raises DigitsError if
+    the folder is missing, or the results or the model can't be used.
     """
 
     def __init__(
         self,
         reader: Reader,
-        start_worker: Callable[[], ReaderWorker],
+        start_worker: Callable[[], Worker[FileStamp, Row | None]],
         results: Path,
         recursive: bool,
-        on_result: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not os.path.isdir(reader.folder):
             raise DigitsError(f"{reader.folder} is not a folder")
-        self._reader, self._recursive, self._on_result = reader, recursive, on_result
-        self._pool = ReaderPool(start_worker)
-        try:
-            self._log = CsvLog(results, COLUMNS)
-        except DigitsError:
-            self._pool.close()
-            raise
-        # Hashes take a third of the memory. Among 10^6 pictures, two collide once in 10^7 devices.
-        self._done = {hash(tuple(row[:3])) for row in self._log.rows()}
-        self._crash_log = CrashLog(results.with_name(f".{results.name}.reading"), self._done)
-        self._scanner = _Scanner(reader.folder, recursive)
-        self._waiting: dict[FileStamp, float] = {}  # each unchanged since this time
-        self._unreadable: dict[FileStamp, float] = {}  # those that failed, likewise
-        self._ready: deque[FileStamp] = deque()  # of both, those to read next
-        self._not_before = 0.0  # read the next, after a failure
-        self._unsaved = False
-        self._saved = 0.0
-        self._trouble = _Trouble()
+        self._reader, self._recursive = reader, recursive
+        self._clock, self._timing = clock, TIMING
+        self._results = ResultsFile(results, COLUMNS, key=3)
+        done = self._results.done
+        self._crashes = CrashLog(results.with_name(f".{results.name}.reading"), done)
+        self._pool = Pool(start_worker, 1)
+        self._pool.wait_until_started()
+        self._due: dict[FileStamp, float] = {}  # pictures without a row, and when to read them
+        self._failed: set[FileStamp] = set()  # those whose next result is final
+        self._pictures: Iterator[FileStamp] | None = None  # of the scan that goes on
+        self._scan_errors: list[str] = []
+        self._next_scan = 0.0
+        self._scan_troubles, self._troubles = _Troubles(), _Troubles()
+        self._stopping = Event()
 
     @property
     def done(self) -> int:
         """The number of pictures with a row."""
-        return len(self._done)
+        return len(self._results.done)
 
-    def run(self, stop: StopEvent) -> None:
-        """Scan and read until `stop` is set; then give the current picture a second.
+    def stop(self) -> None:
+        """Have `run` end: at once, or after the current picture if that takes but a moment."""
+        self._stopping.set()
 
-        Raises what `on_result` raises, ModelError if the model fails, and DigitsError if another
-        file takes the results' place.
+    def run(self) -> None:
+        """Scan and read until stopped.
+
+        Raises ModelError if the model fails, and DigitsError if another file takes the results'
+        place or stdout is closed.
         """
         try:
-            while not stop.is_set():
-                self.poll(stop)
-            for outcome in self._pool.wait(None, _SHUTDOWN_SECONDS) if self._pool.reading else ():
-                self._conclude(outcome)
+            pause = 0.0
+            while not self._stopping.wait(pause):
+                pause = self.poll()
         finally:
-            self._log.fsync()
-            for picture in self._pool.reading:
-                self._crash_log.end(picture.cells)
-            self._pool.close()
+            self._pool.kill()
+            self._results.close()
 
-    def poll(self, stop: StopEvent) -> None:
-        """Scan, send what is ready, and write outcomes, in half a second at most."""
-        now = time.monotonic()
-        for found in self._scanner.take() if len(self._waiting) < _MAX_WAITING else ():
-            known = found in self._waiting or found in self._unreadable
-            if not known and hash(found.cells) not in self._done:
-                self._waiting[found] = now
-        self._dispatch()
-        for outcome in self._pool.wait(
-            stop, _POLL_SECONDS / 10 if self._is_busy else _POLL_SECONDS / 2
-        ):
-            self._conclude(outcome)
-        if self._unsaved and now - self._saved > _POLL_SECONDS:
-            self._log.fsync()
-            self._unsaved, self._saved = False, now
+    def poll(self) -> float:
+        """Scan the folder if it is time, and read what is ready, for half a second at most.
 
-    @property
-    def _is_busy(self) -> bool:
-        return bool(self._waiting or self._pool.reading or self._scanner.scanning)
-
-    def _dispatch(self) -> None:
-        if time.monotonic() < self._not_before:
-            return
-        self._ready = self._ready or deque(self._stable_files())
-        while self._ready and self._pool.free:
-            picture = self._ready[0]
-            refusal = self._crash_log.refusal(picture.cells)
-            try:
-                self._pool.send(ReadRequest(picture, refusal))
-            except WorkerDied as error:  # too many processes or too little memory for a moment
-                self._pause(error)
-                return
-            self._ready.popleft()
-            self._crash_log.begin(picture.cells)  # only once a worker has started
-
-    def _stable_files(self) -> list[FileStamp]:
-        """The pictures unchanged for long enough, oldest first, and last those that crashed."""
-        now, reading = time.monotonic(), self._pool.reading
-        stable = [
-            picture
-            for pictures, seconds in (
-                (self._waiting, _STABLE_SECONDS),
-                (self._unreadable, _DAMAGED_SECONDS),
-            )
-            for picture, since in pictures.items()
-            if now - since >= seconds and picture not in reading
+        Returns for how many seconds to pause then.
+        """
+        now = self._clock()
+        if now >= self._next_scan:
+            self._scan(now)
+            after = self._clock()
+            pause = max(self._timing.poll, (after - now) / _MAX_SCAN_SHARE)
+            self._next_scan = after if self._pictures else after + pause
+        # The oldest first, but last those that crashed.
+        ready = [
+            (self._crashes.count(picture.cells), picture.modified, picture)
+            for picture, due in self._due.items()
+            if due <= now
         ]
-        return sorted(
-            stable, key=lambda one: (self._crash_log.crash_count(one.cells), one.modified, one.name)
-        )
+        pause = self._timing.poll
+        for *_, picture in sorted(ready):
+            if self._stopping.is_set() or not self._read(picture):
+                break
+            if self._clock() - now > self._timing.poll:
+                pause = 0.0  # there is more to do
+                break
+        if ready:
+            self._results.fsync()
+        return pause
 
-    def _conclude(self, outcome: Outcome) -> None:
-        picture, row, error, died, final = outcome
-        self._crash_log.end(picture.cells, died)
-        if died:
-            return  # it stays in the queue, and is retried last
-        if error and not final and picture in self._waiting:
-            self._unreadable[picture] = self._waiting.pop(picture)
-            return
-        if error:
-            print_stderr(f"error: {error}")
-            blank = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), str(error))
-            row = self._reader.row(picture.name, blank)
-        if row is None or self._write(picture, row):
-            self._waiting.pop(picture, None)
-            self._unreadable.pop(picture, None)
-            self._crash_log.forget(picture.cells)
-        if row and hash(picture.cells) in self._done:
-            self._on_result(row.text)
+    def _scan(self, now: float) -> None:
+        """Look for more pictures, until enough are waiting; go on there the next time."""
+        if self._pictures is None:
+            self._scan_errors.clear()
+            folder, errors = self._reader.folder, self._scan_errors
+            self._pictures = scan(folder, self._recursive, lambda error: errors.append(str(error)))
+        while not self._stopping.is_set() and len(self._due) - len(self._failed) < MAX_WAITING:
+            picture = next(self._pictures, None)
+            if picture is None:
+                self._pictures = None
+                self._scan_troubles.report(list(self._scan_errors))
+                return
+            if picture not in self._due and hash(picture.cells) not in self._results.done:
+                self._due[picture] = now + self._timing.stable
 
-    def _write(self, picture: FileStamp, row: Row) -> bool:
-        """Write a row; False if the disk refuses."""
+    def _read(self, picture: FileStamp) -> bool:
+        """Read a picture and write its row; False if that can't be done now."""
         try:
-            self._log.append([*picture.cells, *row.cells])
-        except WriteFailed as error:
-            self._pause(error)
+            row = self._ask(picture)
+            if row and row.error and picture not in self._failed:
+                self._failed.add(picture)
+                self._due[picture] += self._timing.damaged - self._timing.stable
+                return True
+            if row:
+                self._results.append(row.line)
+        except WorkerDied:
+            return True  # it stays in the crash log, and is retried last
+        except (StartFailed, WriteFailed) as error:
+            self._troubles.report([str(error)])
             return False
-        self._trouble.report("")
-        self._done.add(hash(picture.cells))
-        self._unsaved = True
+        self._troubles.report([])
+        del self._due[picture]
+        self._failed.discard(picture)
+        self._crashes.forget(picture.cells)
+        if row:
+            self._results.done.add(hash(picture.cells))
+            if row.error:
+                print_stderr(f"error: {row.error}")
+            print_result(row.text)
         return True
 
-    def _pause(self, error: DigitsError) -> None:
-        """Report what may be over soon, and read nothing for a moment."""
-        self._trouble.report(str(error))
-        self._not_before = time.monotonic() + _POLL_SECONDS
+    def _ask(self, picture: FileStamp) -> Row | None:
+        """The row of a picture; None if it has changed, or isn't read when `run` has to end."""
+        if self._crashes.count(picture.cells) >= MAX_CRASHES:
+            reason = f"digits died {MAX_CRASHES} times while reading {picture.name}"
+            return self._give_up(picture, reason)
+        self._crashes.begin(picture.cells)
+        reading = self._pool.submit(picture, self._timing.limit)
+        while not (self._stopping.is_set() or wait([reading], self._timing.poll).done):
+            pass
+        is_done = bool(wait([reading], self._timing.shutdown).done)
+        if not (is_done and isinstance(reading.exception(), WorkerDied)):
+            self._crashes.end(picture.cells)
+        try:
+            return reading.result() if is_done else None
+        except TimeoutError:
+            seconds = self._timing.limit
+            return self._give_up(picture, f"{picture.name} takes longer than {seconds:.0f} seconds")
+
+    def _give_up(self, picture: FileStamp, reason: str) -> Row:
+        self._failed.add(picture)
+        return self._reader.unreadable(picture, reason)
 
 
-class _Scanner:
-    """Scans the folder again and again."""
-
-    def __init__(self, folder: str, recursive: bool) -> None:
-        self._folder, self._recursive = folder, recursive
-        self._scan: FolderScan | None = None
-        self._next = 0.0  # time of the next scan
-        self._stalled: dict[str, FolderScan] = {}  # by blocked path
-        self._closed: set[str] = set()  # folders that can't be read
-        self._trouble = _Trouble()
-
-    @property
-    def scanning(self) -> bool:
-        return self._scan is not None
-
-    def take(self) -> list[FileStamp]:
-        """Take some of the pictures found so far, or none."""
-        if self._scan is None:
-            if time.monotonic() >= self._next:
-                self._stalled = {
-                    path: scan for path, scan in self._stalled.items() if scan.is_alive
-                }
-                self._scan = FolderScan(self._folder, self._recursive, set(self._stalled))
-            return []
-        found = self._scan.take()
-        if self._scan.finished:
-            self._finish(self._scan)
-        elif path := self._scan.waiting_at(_STALL_SECONDS):
-            self._leave(self._scan, path)
-        return found
-
-    def _finish(self, scan: FolderScan) -> None:
-        error = scan.error  # the folder is gone, such as an unmounted disk
-        self._trouble.report(f"can't read {self._folder}: {error.strerror}" if error else "")
-        for folder in sorted(set(scan.closed) - self._closed):
-            print_stderr(f"error: can't read {folder}: {scan.closed[folder].strerror}")
-        self._closed = set(scan.closed)
-        self._scan = None
-        self._next = time.monotonic() + max(_POLL_SECONDS, scan.seconds / _MAX_SCAN_SHARE)
-
-    def _leave(self, scan: FolderScan, path: str) -> None:
-        if path == self._folder:
-            self._trouble.report(f"can't read {path}: no response")
-            return
-        print_stderr(f"error: can't read {path}: no response; skipped for now")
-        scan.give_up()
-        self._stalled[path] = scan
-        self._scan = None
-
-
-class _Trouble:
-    """Reports trouble once, and its end."""
+class _Troubles:
+    """Reports each trouble once, and when all are over."""
 
     def __init__(self) -> None:
-        self._reported = ""
+        self._known: Collection[str] = ()
 
-    def report(self, trouble: str) -> None:
-        """Report the trouble if it is new. trouble: what goes wrong, or empty."""
-        if trouble != self._reported:
-            print_stderr(f"error: {trouble}; trying again" if trouble else "recovered")
-        self._reported = trouble
+    def report(self, troubles: Collection[str]) -> None:
+        """Report those that are new. troubles: all that there are now."""
+        for trouble in troubles:
+            if trouble not in self._known:
+                print_stderr(f"error: {trouble}; trying again")
+        if self._known and not troubles:
+            print_stderr("recovered")
+        self._known = troubles

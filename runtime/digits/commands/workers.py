@@ -5,16 +5,16 @@ of them when one process is killed.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, TypeVar
 
-from digits.processes import Worker, WorkerDied
+from digits.processes import Pool, Worker, WorkerDied
 
 T = TypeVar("T")
 
-# Chunks per worker: one at work, one waiting. Sixteen file names fit into the buffer of a pipe, so
-# that neither end blocks.
+# Items per request, and requests per worker: one at work, one waiting.
 _CHUNK, _PREFETCH = 16, 2
 
 
@@ -23,81 +23,38 @@ def parallel_map(
     items: Sequence[str],
     jobs: int,
     on_worker_death: Callable[[str], T],
-) -> Iterator[T]:
+) -> Generator[T, None, None]:
     """Apply a function to each item in at most `jobs` processes; yield the results in order.
 
     start: picklable; called once in each process, returns the function. on_worker_death: gives the
     result of an item that kills its process, as when memory runs out. Memory doesn't grow with the
-    number of items. Raises the DigitsError that start or the function raises, and WorkerDied if a
-    process can't start.
+    number of items. Raises the DigitsError that start or the function raises, and StartFailed.
     """
-    jobs = min(jobs, -(-len(items) // _CHUNK))  # others would have nothing to do
-    with ExitStack() as stack:
-        lanes = [_Lane(_InChunks(start).start, on_worker_death) for _ in range(jobs)]
-        for lane in lanes:
-            stack.callback(lane.close)
-        asked: deque[_Lane[T]] = deque()
-        for number, first in enumerate(range(0, len(items), _CHUNK)):
-            if len(asked) == _PREFETCH * jobs:
-                yield from asked.popleft().receive()
-            lane = lanes[number % jobs]
-            lane.send(items[first : first + _CHUNK])
-            asked.append(lane)
-        while asked:
-            yield from asked.popleft().receive()
+    pool = Pool(partial(Worker, partial(_start, start)), jobs)
 
-
-class _InChunks(NamedTuple, Generic[T]):
-    """A function of several items at a time."""
-
-    of_one: Callable[[], Callable[[str], T]]
-
-    def start(self) -> Callable[[Sequence[str]], list[T]]:
-        work = self.of_one()
-        return lambda items: [work(item) for item in items]
-
-
-class _Lane(Generic[T]):
-    """A worker, replaced when it dies."""
-
-    def __init__(
-        self,
-        start: Callable[[], Callable[[Sequence[str]], list[T]]],
-        on_worker_death: Callable[[str], T],
-    ) -> None:
-        self._start, self._on_worker_death = start, on_worker_death
-        self._worker = Worker(start)
-        self._asked: deque[Sequence[str]] = deque()  # chunks without results
-
-    def send(self, chunk: Sequence[str]) -> None:
-        self._asked.append(chunk)
-        with suppress(WorkerDied):  # `receive` notices
-            self._worker.send(chunk)
-
-    def receive(self) -> list[T]:
-        """Return the results of the oldest pending chunk."""
-        chunk = self._asked.popleft()
+    def results(chunk: Sequence[str], future: "Future[list[T]]") -> Iterator[T]:
         try:
-            return self._worker.receive()
+            yield from future.result()
         except WorkerDied:
-            self._restart()
-        results = [self._one(item) for item in chunk]
-        for later in self._asked:
-            with suppress(WorkerDied):
-                self._worker.send(later)
-        return results
+            for item in chunk:
+                try:
+                    yield from pool.submit([item]).result()
+                except WorkerDied:
+                    yield on_worker_death(item)
 
-    def close(self) -> None:
-        self._worker.close()
+    pending: deque[tuple[Sequence[str], Future[list[T]]]] = deque()
+    try:
+        for first in range(0, len(items), _CHUNK):
+            if len(pending) == _PREFETCH * jobs:
+                yield from results(*pending.popleft())
+            chunk = items[first : first + _CHUNK]
+            pending.append((chunk, pool.submit(chunk)))
+        while pending:
+            yield from results(*pending.popleft())
+    finally:
+        pool.kill()
 
-    def _one(self, item: str) -> T:
-        try:
-            return self._worker.ask([item])[0]
-        except WorkerDied:
-            self._restart()
-            return self._on_worker_death(item)
 
-    def _restart(self) -> None:
-        self._worker.close()
-        self._worker = Worker(self._start)
-        self._worker.wait_until_started()
+def _start(start: Callable[[], Callable[[str], T]]) -> Callable[[Sequence[str]], list[T]]:
+    work: Callable[[str], Any] = start()
+    return lambda items: [work(item) for item in items]

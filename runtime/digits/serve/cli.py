@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from digits.commands import options
-from digits.serve.settings import Settings
+from digits.serve.settings import Options, Settings
 from digits.system import refuse_empty_variables
 
 _CONTEXT = {"auto_envvar_prefix": "DIGITS", "help_option_names": ["-h", "--help"]}
@@ -28,11 +28,8 @@ def parse(arguments: Sequence[str], prog_name: str) -> Settings | None:
         del os.environ["DIGITS_PORT"]
     refuse_empty_variables()  # Typer would take an empty token for none, and let everybody in
     command = options.make_app()
-    command.command(context_settings=_CONTEXT)(Settings)
-    settings = typer.main.get_command(command).main(
+    command.command(context_settings=_CONTEXT)(Options)
+    parsed = typer.main.get_command(command).main(
         list(arguments), prog_name=prog_name, standalone_mode=False
     )
-    if not isinstance(settings, Settings):
-        return None
-    settings.check()
-    return settings
+    return Settings(**vars(parsed)) if isinstance(parsed, Options) else None

@@ -10,6 +10,7 @@ from PIL import Image
 
 from digits.classifier import Classifier
 from digits.errors import ModelError, PictureError
+from digits.examination import examine
 from digits.images import picture
 from digits.processes import Worker
 from digits.serve.limits import Limits
@@ -108,9 +109,9 @@ def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) 
             if isinstance(error.__cause__, MemoryError):
                 raise error.__cause__ from error
             answers[number] = Answer(422, str(error))
-    examined = classifier.examine_pictures(list(opened.values()))
-    for number, one in zip(opened, examined, strict=True):
-        prediction, upload = classifier.prediction(one), uploads[number]
+    examinations = examine(classifier, list(opened.values()))
+    for number, examined in zip(opened, examinations, strict=True):
+        prediction, upload = examined.prediction(classifier.threshold), uploads[number]
         values = prediction.to_dict(upload.name, upload.frame)
         unsure = int(prediction.digit is None)
         answers[number] = Answer(200, to_json(values), (prediction.confidence,), unsure)

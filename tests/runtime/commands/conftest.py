@@ -1,20 +1,66 @@
-from typing import Any
+import csv
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from PIL import ImageDraw
 
-Texts = list[tuple[str, tuple[float, ...]]]  # each with its box: left, top, right, bottom
+from digits.commands import watch
+from digits.commands.folder_scan import FileStamp
+from digits.commands.watch import FolderWatcher, Reader, Row
+from digits.processes import Worker
+from tests.in_process import InProcess
+
+Work = Callable[[FileStamp], Row | None]
+
+
+class Bench:
+    """A watched folder, and a watcher that reads in this process when the clock is advanced."""
+
+    def __init__(self, folder: Path) -> None:
+        self.inbox, self.results = folder / "inbox", folder / "results.csv"
+        self.crashes = folder / ".results.csv.reading"
+        self.inbox.mkdir()
+        self.now = 1000.0
+        self.failures: dict[str, Exception] = {}  # by file name
+        self.start_failure: Exception | None = None
+        self.reader = Reader(str(self.inbox))
+        self.work = self.reader.start()
+        self.watcher = self.watch()
+
+    def watch(self) -> FolderWatcher:
+        return FolderWatcher(self.reader, self.start_worker, self.results, True, lambda: self.now)
+
+    def restart(self) -> None:
+        self.watcher.stop()
+        self.watcher.run()
+        self.watcher = self.watch()
+
+    def start_worker(self) -> Worker[FileStamp, Row | None]:
+        if self.start_failure:
+            raise self.start_failure
+        return InProcess(self.read)
+
+    def read(self, picture: FileStamp) -> Row | None:
+        if picture.name in self.failures:
+            raise self.failures[picture.name]
+        return self.work(picture)
+
+    def add(self, picture: Path, name: str = "") -> Path:
+        return Path(shutil.copy(picture, self.inbox / (name or picture.name)))
+
+    def advance(self, *waits: float) -> None:
+        """After each of these seconds, scan once and read what is ready."""
+        for seconds in waits:
+            self.now += max(seconds, watch.TIMING.poll)
+            self.watcher.poll()
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        with self.results.open() as file:
+            return [(row["file"], row["digit"]) for row in csv.DictReader(file)]
 
 
 @pytest.fixture
-def texts(monkeypatch: pytest.MonkeyPatch) -> Texts:
-    """Record each text that Pillow draws."""
-    found: Texts = []
-    real = ImageDraw.ImageDraw.text
-
-    def record(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, **how: Any) -> None:
-        found.append((text, pen.textbbox(place, text, how["font"], how.get("anchor"))))
-        real(pen, place, text, **how)
-
-    monkeypatch.setattr(ImageDraw.ImageDraw, "text", record)
-    return found
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)

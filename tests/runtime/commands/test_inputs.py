@@ -23,35 +23,54 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def expand(*paths: Path, recursive: bool = False) -> tuple[list[Path], list[str]]:
+def expand(*paths: Path | str, recursive: bool = False) -> tuple[list[str], list[str]]:
+    """The names of the files, and the errors."""
     errors: list[PictureError] = []
-    found = inputs.expand_paths(list(map(str, paths)), recursive, errors.append)
-    return list(map(Path, found)), [str(error) for error in errors]
+    files = inputs.expand_paths(list(map(str, paths)), recursive, errors.append)
+    return [os.path.basename(file) for file in files], [str(error) for error in errors]
 
 
-def test_expand_folder_sorted_by_name(folder: Path) -> None:
-    found, errors = expand(folder)
-    assert [path.name for path in found] == ["a.JPG", "b.png", "c.webp"]
-    assert not errors
-
-
-def test_expand_folder_recursively(folder: Path) -> None:
-    found, errors = expand(folder, recursive=True)
-    assert [path.name for path in found] == ["a.JPG", "b.png", "c.webp", "d.png", "e.tif"]
-    assert not errors
-
-
-def test_folder_without_pictures_is_an_error(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("argument", "recursive", "expected"),
+    [
+        ("", False, ["a.JPG", "b.png", "c.webp"]),
+        ("", True, ["a.JPG", "b.png", "c.webp", "d.png", "e.tif"]),
+        ("*.p?g", False, ["b.png"]),
+        ("**/*.tif", False, ["e.tif"]),
+        ("*.bmp", False, "no file matches FOLDER/*.bmp"),
+        ("empty", False, "no pictures in FOLDER/empty (-r includes subfolders)"),
+        ("empty", True, "no pictures in FOLDER/empty"),
+        ("[1].png", False, ["[1].png"]),  # a file, although it looks like a pattern
+        ("missing.png", False, ["missing.png"]),  # reported when it is opened
+        ("*/" * 3000, False, "the pattern is too complex"),
+    ],
+)
+def test_expand(folder: Path, argument: str, recursive: bool, expected: str | list[str]) -> None:
     (folder / "empty").mkdir()
-    found, errors = expand(folder / "empty", folder / "b.png")
-    assert found == [folder / "b.png"]
-    assert errors == [f"no pictures in {folder / 'empty'} (-r includes subfolders)"]
+    if argument == "[1].png":
+        (folder / argument).touch()
+    names, errors = expand(f"{folder}/{argument}", folder / "b.png", recursive=recursive)
+    if isinstance(expected, str):
+        assert (names, errors) == (["b.png"], [expected.replace("FOLDER", str(folder))])
+    else:
+        assert (names, errors) == ([*expected, "b.png"], [])
 
 
-def test_expand_glob_patterns(folder: Path) -> None:
-    assert [path.name for path in expand(folder / "*.p?g")[0]] == ["b.png"]
-    assert [path.name for path in expand(folder / "**" / "*.tif")[0]] == ["e.tif"]
-    assert expand(folder / "*.bmp") == ([], [f"no file matches {folder / '*.bmp'}"])
+def test_empty_name_is_an_error() -> None:
+    assert expand("") == ([], ["'' is not a file name"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "show_name"), [(["b.png"], False), ([""], True), (["b.png"] * 2, True)]
+)
+def test_resolve_shows_names_unless_one_file_is_named(
+    folder: Path, arguments: list[str], show_name: bool
+) -> None:
+    paths = [f"{folder}/{argument}" for argument in arguments]
+    for name in ("a.JPG", "c.webp"):
+        (folder / name).unlink()
+    files, shown, _ = inputs.resolve(paths, recursive=False)
+    assert (len(files), shown) == (len(arguments), show_name)
 
 
 def test_recursive_patterns_match_glob(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,150 +90,97 @@ def test_recursive_patterns_match_glob(folder: Path, monkeypatch: pytest.MonkeyP
         if pattern == "**/":  # which matches only folders
             expected = {path for path in glob.glob("**", recursive=True) if os.path.isfile(path)}
         errors: list[PictureError] = []
-        found = inputs.expand_paths([pattern], False, errors.append)
-        assert found == sorted(expected), pattern
-        assert bool(errors) != bool(found)
+        paths = inputs.expand_paths([pattern], False, errors.append)
+        assert paths == sorted(expected), pattern
+        assert bool(errors) != bool(paths)
 
 
 @pytest.mark.unix
-def test_recursive_pattern_ignores_links_to_folders(folder: Path) -> None:
+def test_links_to_folders_are_skipped(folder: Path) -> None:
     """For glob.glob, two links back to their folder make 2**40 paths."""
-    for name in ("one", "two"):
-        (folder / name).symlink_to(folder)
-    assert [path.name for path in expand(folder / "**" / "*.png")[0]] == ["b.png", "d.png"]
-
-
-def test_pattern_of_too_many_parts_is_an_error() -> None:
-    errors: list[PictureError] = []
-    assert inputs.expand_paths(["*/" * 3000], False, errors.append) == []
-    assert "too complex" in str(errors[0])
+    for name in ("one", "two.png"):
+        (folder / "deeper" / name).symlink_to(folder)
+    (folder / "deeper" / "round.png").symlink_to("round.png")  # reported when it is opened
+    assert expand(folder / "deeper", recursive=True)[0] == ["d.png", "round.png", "e.tif"]
+    assert expand(folder / "**" / "*.png")[0] == ["b.png", "d.png", "round.png"]
 
 
 @contextmanager
 def nested_folders(count: int, name: str, top: Path) -> Iterator[None]:
     """Nested folders with a picture in the innermost; the whole path may be too long to open."""
-    place = os.open(top, os.O_RDONLY)
+    folder = os.open(top, os.O_RDONLY)
     for _ in range(count):
-        os.mkdir(name, dir_fd=place)
-        place = step_into(name, place)
-    os.close(os.open("a.png", os.O_CREAT, dir_fd=place))
+        os.mkdir(name, dir_fd=folder)
+        folder = step_into(name, folder)
+    os.close(os.open("a.png", os.O_CREAT, dir_fd=folder))
     yield
-    os.unlink("a.png", dir_fd=place)
+    os.unlink("a.png", dir_fd=folder)
     for _ in range(count):
-        place = step_into("..", place)
-        os.rmdir(name, dir_fd=place)
-    os.close(place)
+        folder = step_into("..", folder)
+        os.rmdir(name, dir_fd=folder)
+    os.close(folder)
 
 
 def step_into(name: str, folder: int) -> int:
     """Close the folder's file descriptor and return that of one in it."""
-    other = os.open(name, os.O_RDONLY, dir_fd=folder)
+    next_folder = os.open(name, os.O_RDONLY, dir_fd=folder)
     os.close(folder)
-    return other
+    return next_folder
 
 
 @pytest.mark.unix
 def test_expand_1000_nested_folders(folder: Path) -> None:
     with nested_folders(1000, "d", folder / "deeper" / "still"):
-        found, errors = expand(folder, recursive=True)
+        names = expand(folder, recursive=True)
         by_pattern = expand(folder / "**" / "a.*")[0]
-    assert [path.name for path in found] == [
-        *("a.JPG", "b.png", "c.webp", "d.png", "a.png", "e.tif")
-    ]
-    assert errors == []
-    assert by_pattern == [found[0], found[4]]
+    assert names == (["a.JPG", "b.png", "c.webp", "d.png", "a.png", "e.tif"], [])
+    assert by_pattern == ["a.JPG", "a.png"]
 
 
 @pytest.mark.unix
 def test_folders_beyond_path_max_are_one_error(folder: Path) -> None:
     with nested_folders(30, "d" * 200, folder / "deeper" / "still"):
-        found, [error] = expand(folder, recursive=True)
-    assert [path.name for path in found] == ["a.JPG", "b.png", "c.webp", "d.png", "e.tif"]
+        names, [error] = expand(folder, recursive=True)
+    assert names == ["a.JPG", "b.png", "c.webp", "d.png", "e.tif"]
     assert error.startswith(f"can't open {folder}/deeper/still/dddd")
     assert error.endswith(": File name too long")
 
 
-@pytest.mark.unix
-def test_links_to_folders_are_skipped(folder: Path) -> None:
-    (folder / "deeper" / "loop.png").symlink_to(folder)
-    (folder / "deeper" / "round.png").symlink_to("round.png")  # reported when it is opened
-    names = [path.name for path in expand(folder / "deeper", recursive=True)[0]]
-    assert names == ["d.png", "round.png", "e.tif"]
+class Torn(io.RawIOBase):
+    """A stdin that fails."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
-def test_existing_file_wins_over_pattern(folder: Path) -> None:
-    (folder / "[1].png").write_bytes(b"")
-    assert expand(folder / "[1].png") == ([folder / "[1].png"], [])
-
-
-def test_plain_path_is_kept(folder: Path) -> None:
-    assert expand(folder / "missing.png") == ([folder / "missing.png"], [])
-    found, errors = expand(folder / ("long" * 100), folder / "b.png")
-    assert found[-1] == folder / "b.png"
-    assert len(errors) + len(found) == 2
-
-
-@pytest.mark.unix
-def test_loop_of_links_ends(folder: Path) -> None:
-    (folder / "deeper" / "loop").symlink_to(folder)
-    assert len(expand(folder, recursive=True)[0]) == 5
-
-
-def test_is_single_file(folder: Path) -> None:
-    one = [str(folder / "b.png")]
-    assert inputs.is_single_file(one, one)
-    assert not inputs.is_single_file([str(folder)], one)
-    assert not inputs.is_single_file(one * 2, one * 2)
-
-
-def test_read_source_of_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PNG)))
     assert inputs.read_source("-") == PNG
     assert inputs.read_source("a.png") == "a.png"
-    monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(PictureError, match="closed"):
-        inputs.read_source("-")
 
 
-@pytest.mark.parametrize("raw", [b"nonsense" * 100_000, b"\0" * 100_000, b"x"])
-def test_unknown_format_on_stdin_is_not_read_to_the_end(
-    monkeypatch: pytest.MonkeyPatch, raw: bytes
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "can't read a picture from stdin: it is closed"),
+        (io.BytesIO(), "can't read a picture from stdin: it is empty"),
+        (io.BufferedReader(Torn()), "can't read a picture from stdin: Input/output error"),
+        (io.BytesIO(PNG + bytes(2 << 20)), "stdin is larger than 1 MB"),
+        *(
+            (io.BytesIO(raw), "stdin is not a picture in a supported format")
+            for raw in (b"nonsense" * 100_000, b"\0" * 100_000, b"x")
+        ),
+    ],
+)
+def test_stdin_without_a_picture_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, content: io.BufferedIOBase | None, message: str
 ) -> None:
-    content = io.BytesIO(raw)
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(content))
-    with pytest.raises(PictureError, match="^stdin is not a picture in a supported format"):
+    monkeypatch.setattr(sys, "stdin", content and io.TextIOWrapper(content))  # type: ignore[type-var]
+    monkeypatch.setattr(inputs, "MAX_STDIN", 1 << 20)
+    with pytest.raises(PictureError, match=f"^{message}"):
         inputs.read_source("-")
-    assert content.tell() <= 1 << 16
-
-
-def test_empty_stdin_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
-    with pytest.raises(PictureError, match="stdin: it is empty"):
-        inputs.read_source("-")
-
-
-def test_stdin_over_the_size_limit_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "_MAX_STDIN", 1 << 20)
-    content = io.BytesIO(PNG + bytes(2 << 20))
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(content))
-    with pytest.raises(PictureError, match="larger than 1 MB"):
-        inputs.read_source("-")
-
-
-def test_failing_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Torn(io.RawIOBase):
-        def readable(self) -> bool:
-            return True
-
-        def readinto(self, buffer: object) -> int:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Torn())))
-    with pytest.raises(PictureError, match="can't read a picture from stdin: Input/output error"):
-        inputs.read_source("-")
-
-
-def test_empty_name_is_an_error() -> None:
-    errors: list[PictureError] = []
-    assert inputs.expand_paths([""], False, errors.append) == []
-    assert [str(error) for error in errors] == ["'' is not a file name"]
+    if "format" in message:
+        assert content and content.tell() <= 1 << 16  # it isn't read to the end

@@ -1,134 +1,241 @@
-"""Read the results of an earlier run."""
+"""The file of `--output` and `digits watch`: CSV or JSON lines that a later run continues."""
 
+import errno
 import os
-import shutil
-import subprocess
-import sys
-import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from digits.commands import results
-from digits.commands.csv_log import CsvLog
 from digits.commands.folder_scan import FileStamp
-from digits.commands.watch import COLUMNS
-from digits.prediction import Prediction
+from digits.commands.results import ResultsFile, WriteFailed
+from digits.errors import DigitsError
+from digits.text import csv_name
 from tests.robustness.sandbox import measured
 
-BOM = "\ufeff"
-NAMES = (
-    f"{BOM}a.png",
-    "a.png",
-    "=1.png",
-    "-7.png",
-    "@a/7.png",
-    "a;=1.png",
-    "\\x3d1.png",
-    "a\nb.png",
-    "\udcff.png",
-    "é",
-)
-BLANK = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0))
+BOM = b"\xef\xbb\xbf"
+HEADER = b"file,digit\n"
+A, B, C = (f"{name}.png,{number}\n".encode() for number, name in enumerate("abc"))
+JSON_A, JSON_B = (f'{{"file": "{name}.png", "digit": 0}}\n'.encode() for name in "ab")
 
 
 @pytest.fixture
-def folder(tmp_path: Path, pictures: list[Path]) -> Path:
-    for name in ("=1.jpg", "-7.jpg", "@7.jpg", "\\x3d1.jpg", "\udcff.jpg", f"{BOM}a.jpg"):
-        shutil.copy(pictures[7], tmp_path / name)
-    return tmp_path
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "results.csv"
 
 
-def predict(folder: Path, *arguments: str) -> str:
-    """Run `digits predict` on all pictures, named as a shell's * names them."""
-    names = sorted(path.name for path in folder.glob("*.jpg"))
-    done = subprocess.run(
-        [sys.executable, "-m", "digits", "predict", "--csv", *arguments, "--", *names],
-        cwd=folder,
-        capture_output=True,
-        check=True,
-    )
-    return done.stdout.decode()
+def results_at(path: Path, as_json: bool = False, **options: Any) -> "closing[ResultsFile]":
+    return closing(ResultsFile(path, ("file", "digit"), as_json, **options))
 
 
-@pytest.mark.linux
-def test_skip_done_recognizes_escaped_names(folder: Path) -> None:
-    written = predict(folder)
-    assert "\n\\x3d1.jpg,7" in written and "\n\\x2d7.jpg,7" in written
-    (folder / "results.csv").write_text(written)
-    header = written.splitlines()[0]
-    assert predict(folder, "--skip-done", "results.csv") == f"{header}\n"
+def append(path: Path, *rows: str) -> None:
+    """Write rows in a run of their own."""
+    with results_at(path) as results:
+        for row in rows:
+            results.append(row)
 
 
-@pytest.mark.linux
-def test_skip_done_recognizes_unescaped_names(folder: Path) -> None:
-    """Earlier versions escaped neither formulas nor invisible characters."""
-    written = predict(folder)
-    for old, now in (("=", r"\x3d"), ("-", r"\x2d"), ("@", r"\x40"), (BOM, r"\ufeff")):
-        assert f"\n{now}" in written
-        written = written.replace(f"\n{now}", f"\n{old}")
-    (folder / "results.csv").write_text(written)
-    assert predict(folder, "--skip-done", "results.csv").count("\n") == 1
+def write_half(file: int, data: bytes, write: Callable[[int, bytes], int] = os.write) -> int:
+    """os.write on a disk that becomes full."""
+    write(file, data[: len(data) // 2])
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.linux
-def test_skip_done_tells_a_name_from_one_that_begins_with_a_byte_order_mark(folder: Path) -> None:
-    written = predict(folder)
-    shutil.copy(folder / f"{BOM}a.jpg", folder / "a.jpg")
-    (folder / "results.csv").write_text(BOM + written)  # as a spreadsheet saves it
-    [_, row] = predict(folder, "--skip-done", "results.csv").splitlines()
-    assert row.startswith("a.jpg,7,")
+CRLF = (HEADER + A).replace(b"\n", b"\r\n")
+CSV_CASES = [  # what is in the file, whose names count, and what stays
+    (b"", "", b""),
+    (HEADER[:7], "", b""),
+    (HEADER, "", HEADER),
+    (HEADER + A + B, "ab", HEADER + A + B),
+    (HEADER + A + B[:-1], "a", HEADER + A),
+    (HEADER + A + b"\0" * 10_000, "a", HEADER + A),
+    (HEADER + A + HEADER + B, "ab", HEADER + A + HEADER + B),
+    (BOM + HEADER + A, "a", BOM + HEADER + A),  # as a spreadsheet saves it
+    (CRLF, "a", CRLF),
+]
+JSON_CASES = [
+    (b"", "", b""),
+    (JSON_A[:5], "", b""),
+    (JSON_A[:-1], "", b""),
+    (JSON_A + JSON_B, "ab", JSON_A + JSON_B),
+    (JSON_A + JSON_B[:-1], "a", JSON_A),
+]
+DAMAGED_CASES = [  # lines that are not ours
+    *((False, line) for line in (b'\0\xff"\n', b"a\n", b"a,b,c\n", b"\n")),
+    *((True, line) for line in (b"\0\xff\n", b"[]\n", b'{"file": "b"}\n', b"[" * 5000 + b"\n")),
+]
+
+
+@pytest.mark.parametrize(
+    ("as_json", "before", "names", "after", "damaged"),
+    [
+        *((False, *case, 0) for case in CSV_CASES),
+        *((True, *case, 0) for case in JSON_CASES),
+        *(
+            (as_json, lines, "a", lines, 1)
+            for as_json, line in DAMAGED_CASES
+            for lines in [(JSON_A if as_json else HEADER + A) + line]
+        ),
+    ],
+)
+def test_earlier_results_are_continued(
+    path: Path,
+    capsys: pytest.CaptureFixture[str],
+    as_json: bool,
+    before: bytes,
+    names: str,
+    after: bytes,
+    damaged: int,
+) -> None:
+    path.write_bytes(before)
+    with results_at(path, as_json) as results:
+        assert results.done == {hash((f"{name}.png",)) for name in names}
+    assert path.read_bytes() == after
+    assert capsys.readouterr().err.count("has a damaged line") == damaged
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    "content", [b"file,class\na,1\n", b"my notes", b"\x89PNG\r\n\x1a\n" * 20, bytes(9), b"\n"]
+)
+def test_something_else_is_refused_unchanged_and_unlocked(
+    path: Path, content: bytes, as_json: bool
+) -> None:
+    for raw in (content, JSON_A.replace(b"digit", b"text") if as_json else HEADER[:-1] + b"s"):
+        path.write_bytes(raw)
+        for _ in range(2):
+            with pytest.raises(DigitsError, match=r"results.csv holds something else"):
+                results_at(path, as_json)
+        assert path.read_bytes() == raw
 
 
 @pytest.mark.unix
-@pytest.mark.slow
-def test_only_one_run_continues_results(tmp_path: Path, pictures: list[Path]) -> None:
-    path = tmp_path / "results.csv"
-    line = [sys.executable, "-m", "digits", "predict", "--csv", "--skip-done", str(path)]
-    with (
-        path.open("ab") as out,
-        subprocess.Popen([*line, pictures[7], "-"], stdin=subprocess.PIPE, stdout=out) as first,
-    ):
-        while path.read_bytes().count(b"\n") < 2:  # then it waits for stdin
-            assert first.poll() is None
-            time.sleep(0.01)
-        written = path.read_bytes()
-        second = subprocess.run([*line, pictures[5]], stdout=out, stderr=subprocess.PIPE, text=True)
-        assert (second.returncode, second.stderr) == (
-            1,
-            f"error: another process is writing {path}\n",
-        )
-        assert path.read_bytes() == written
-        first.communicate(pictures[3].read_bytes())
-    with path.open("ab") as out:
-        subprocess.run([*line, pictures[5]], stdout=out, check=True)
-    assert len(path.read_text().splitlines()) == 1 + 3
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")  # opening it would block
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/null"), tmp_path / "gone" / "file"):
+        with pytest.raises(DigitsError, match=f"can't write {path}: "):
+            results_at(path)
 
 
-def test_watch_recognizes_escaped_names(tmp_path: Path) -> None:
-    arrivals = [FileStamp(name, 1_767_323_045_000_000_006, 7) for name in NAMES]
-    log = CsvLog(tmp_path / "results.csv", COLUMNS)
-    for one in arrivals:
-        log.append([*one.cells, *BLANK.to_csv_row(one.name)[1:]])
-    read = [tuple(row[:3]) for row in log.rows()]
-    os.close(log._file)
-    assert read == [one.cells for one in arrivals]
-    assert len(set(read)) == len(NAMES)
+@pytest.mark.parametrize(("incomplete", "left"), [("b", A + A), ("ac", A + A + B + B)])
+def test_last_lines_of_an_incomplete_picture_are_cut_off(
+    path: Path, incomplete: str, left: bytes
+) -> None:
+    path.write_bytes(HEADER + A + A + B + B)
+    keys = {(f"{name}.png",) for name in incomplete}
+    with results_at(path, incomplete=keys) as results:
+        assert (hash(("b.png",)) in results.done) == ("b" not in incomplete)
+    assert path.read_bytes() == HEADER + left
+
+
+def test_header_comes_with_the_first_row(path: Path) -> None:
+    append(path)
+    assert path.read_bytes() == b""
+    append(path, "a.png,0", "b.png,1\nb.png,2")
+    append(path, "\ud800,3")
+    assert path.read_bytes() == HEADER + A + B + b"b.png,2\n\\ud800,3\n"
+
+
+@pytest.mark.parametrize("before", [b"", HEADER + A])
+def test_failed_write_leaves_the_file_as_before(
+    path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes
+) -> None:
+    path.write_bytes(before)
+    with results_at(path) as results:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", write_half)
+            with pytest.raises(WriteFailed, match=r"can't write .*.csv: No space left on device"):
+                results.append("b.png,1")
+        assert path.read_bytes() == before
+        results.append("b.png,1")
+    assert path.read_bytes() == (before or HEADER) + B
+
+
+def test_row_that_takes_several_writes_is_complete(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: real(file, data[:5]))
+    append(path, "a.png,0")
+    assert path.read_bytes() == HEADER + A
+
+
+@pytest.mark.unix
+def test_file_that_is_moved_or_replaced_while_it_is_written(path: Path) -> None:
+    old = path.with_name("old.csv")
+    with results_at(path) as results:
+        results.append("a.png,0")
+        path.rename(old)
+        results.append("b.png,1")
+        assert (old.read_bytes(), path.read_bytes()) == (HEADER + A, HEADER + B)
+        append(old)  # it was closed, and so unlocked
+        os.truncate(path, len(HEADER + B) - 3)  # the next row is spared
+        results.append("c.png,2")
+        assert path.read_bytes() == HEADER + C
+        old.write_text("a,b\n1,2\nhalf")
+        old.rename(path)
+        with pytest.raises(DigitsError, match="something else"):
+            results.append("a.png,0")
+    assert path.read_text() == "a,b\n1,2\nhalf"
+
+
+@pytest.mark.unix
+def test_file_in_use_is_refused(path: Path) -> None:
+    with results_at(path), pytest.raises(DigitsError, match=r"another process is writing .*.csv"):
+        results_at(path)
+    append(path)
+
+
+@pytest.mark.unix
+def test_file_is_readable_by_all_and_not_executable(path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        append(path)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_failing_fsync_is_no_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+
+    def fail(file: int) -> None:
+        synced.append(file)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with results_at(path) as results:
+        results.fsync()
+    assert len(synced) == 1
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
-def test_endless_line_in_results_is_read_in_bounded_memory(
-    tmp_path: Path, end: bytes, capsys: pytest.CaptureFixture[str]
+def test_endless_line_is_read_in_bounded_memory(
+    path: Path, end: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A power cut may leave zeros at the end of a file."""
-    path, row = tmp_path / "results.csv", ",".join(["a"] * len(COLUMNS))
     with path.open("wb") as file:
-        file.write(f"{','.join(COLUMNS)}\n{row}\n".encode())
+        file.write(HEADER + A)
         file.truncate(200_000_000)
         file.seek(0, os.SEEK_END)
-        file.write(end + (f"{row.replace('a', 'b')}\n".encode() if end else b""))
-    with measured() as usage:
-        names, _ = results.load_processed(path, COLUMNS, as_csv=False)
-    assert names == ({"a", "b"} if end else {"a"})
-    assert usage.megabytes < 20
+        file.write(end + B * len(end))
+    with measured() as usage, results_at(path) as results:
+        assert len(results.done) == 1 + len(end)
+    assert usage.megabytes < 40
     assert capsys.readouterr().err.count("has a damaged line") == len(end)
+
+
+def test_names_stay_apart(tmp_path: Path) -> None:
+    """Those that a spreadsheet, a terminal or a line end would change are escaped."""
+    names = ("\ufeffa.png", "a.png", "=1.png", "-7.png", "@a/7.png", "a;=1.png", "\\x3d1.png")
+    stamps = [FileStamp(name, 1_767_323_045_000_000_006, 7) for name in (*names, "a\nb", "\udcff")]
+    assert len({csv_name(stamp.name) for stamp in stamps}) == len(stamps)
+    columns = ("file", "modified", "size")
+    for _ in range(2):
+        with closing(ResultsFile(tmp_path / "results.csv", columns, key=3)) as results:
+            for stamp in stamps:
+                if hash(stamp.cells) not in results.done:
+                    results.append(",".join(stamp.cells))
+    assert (tmp_path / "results.csv").read_text().count("\n") == 1 + len(stamps)

@@ -1,7 +1,7 @@
 """Errors that skip a picture, and errors that end the run."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pytest
 
@@ -14,26 +14,6 @@ from tests.conftest import Run
 from tests.runtime.conftest import no_free_file_descriptors
 
 TOO_MANY_FILES = "too many files are open: raise `ulimit -n`"
-
-
-class Started(NamedTuple):
-    """A task whose model is open already."""
-
-    answer: runner.AnswerFn
-
-    def start(self) -> runner.AnswerFn:
-        return self.answer
-
-
-@pytest.mark.unix
-def test_too_many_open_files_in_a_picture_ends_the_run(
-    pictures: list[Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    task, errors = Started(runner.Predict("text", show_name=False).start()), ErrorReporter()
-    runner.run(task, [str(pictures[2])], errors)
-    assert capsys.readouterr().out.startswith("2  (")
-    with no_free_file_descriptors(), pytest.raises(DigitsError, match=TOO_MANY_FILES):
-        runner.run(task, [str(pictures[2])], errors)
 
 
 @pytest.mark.unix
@@ -60,6 +40,20 @@ def test_too_many_open_files_is_one_error(
     assert (code, out, err) == (1, "", f"error: {TOO_MANY_FILES}\n")
 
 
+@pytest.mark.unix
+def test_too_many_open_files_in_a_picture_ends_the_run(pictures: list[Path]) -> None:
+    class Started(runner.Predict):
+        """Its model is open already."""
+
+        def start(self) -> runner.AnswerFn:
+            return answer
+
+    answer = runner.Predict("text", show_name=False).start()
+    assert answer(str(pictures[2])).text.startswith("2  (")
+    with no_free_file_descriptors(), pytest.raises(DigitsError, match=TOO_MANY_FILES):
+        runner.run(Started("text", False), [str(pictures[2])], ErrorReporter())
+
+
 @pytest.mark.parametrize(
     ("files", "jobs", "expected"),
     [
@@ -81,10 +75,19 @@ def test_lone_process_reads_with_all_cores(
     run: Run, pictures: list[Path], monkeypatch: pytest.MonkeyPatch, jobs: list[str], threads: int
 ) -> None:
     monkeypatch.setattr(runner, "cpu_count", lambda: 5)
-    tasks: list[runner.Read] = []
-    monkeypatch.setattr(runner, "run", lambda task, *_: tasks.append(task))
+    started: list[int] = []
+
+    def open_nothing(options: runner.ClassifierOptions) -> Any:
+        started.append(options.threads)
+        raise ModelError("it is never read")
+
+    def run_here(start: Any, files: Any, jobs: int, on_death: Any) -> Any:
+        yield from map(start(), files)
+
+    monkeypatch.setattr(runner.ClassifierOptions, "open", open_nothing)
+    monkeypatch.setattr("digits.commands.workers.parallel_map", run_here)
     run("read", *pictures, *jobs)
-    assert [task.options.threads for task in tasks] == [threads]
+    assert started == [threads]
 
 
 def test_read_needs_no_classifier(

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,9 @@ from tests.in_process import InProcess
 from tests.runtime.conftest import count_calls
 from tests.runtime.serve.test_app import png
 
-LARGE = b"large"
+pytestmark = pytest.mark.anyio
+
+LARGE, FILE = b"large", b"0" * ((256 << 10) + 1)
 
 
 class BlockingReader:
@@ -39,7 +42,7 @@ class BlockingReader:
         self.begun.set()
         assert self.go.wait(10)
         if b"die" in contents:
-            raise WorkerDied("it is dead")
+            raise WorkerDied(-9)
         if b"lie" in contents:
             raise ModelError("no probabilities")
         return [
@@ -57,147 +60,188 @@ def upload(content: bytes, command: str = "predict") -> Upload:
     return Upload(command, "", content, False)  # type: ignore[arg-type]
 
 
-async def answer_while_busy(
-    reader: BlockingReader, uploads: Sequence[Upload], limits: Limits | None = None
-) -> list[Answer | BaseException]:
-    """Queue pictures while another one is read; return their answers or exceptions."""
-    queue = PictureQueue(reader.start, limits or Limits(workers=1), Metrics())
-    first = asyncio.create_task(queue.answer(upload(b"first")))
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def reader() -> BlockingReader:
+    return BlockingReader()
+
+
+@asynccontextmanager
+async def busy_queue(
+    reader: BlockingReader, client: str = "", workers: int = 1, **limits: int
+) -> AsyncIterator[PictureQueue]:
+    """A queue whose process is reading a picture until the context ends."""
+    queue = PictureQueue(reader.start, workers, Limits(**limits), Metrics())
+    first = asyncio.create_task(queue.answer(upload(b"first"), client))
     await asyncio.to_thread(reader.begun.wait, 10)
-    asked = [asyncio.create_task(queue.answer(one)) for one in uploads]
+    try:
+        yield queue
+    finally:
+        reader.go.set()
+    assert (await first).text == "first"
+
+
+async def ask(
+    queue: PictureQueue, *contents: bytes, command: str = "predict", client: str = ""
+) -> "list[asyncio.Task[Answer]]":
+    """Queue pictures."""
+    asked = [
+        asyncio.create_task(queue.answer(upload(content, command), client)) for content in contents
+    ]
     await asyncio.sleep(0)
-    reader.go.set()
-    found = await asyncio.gather(*asked, return_exceptions=True)
-    assert (await first).text == "first" and queue.waiting == 0
-    return found
+    return asked
 
 
-def texts(found: Sequence[Answer | BaseException]) -> list[str]:
-    return [one.text if isinstance(one, Answer) else str(one) for one in found]
+async def texts(tasks: "Sequence[asyncio.Task[Answer]]") -> list[str]:
+    """What was answered; the names of the exceptions."""
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    return [
+        answer.text if isinstance(answer, Answer) else type(answer).__name__ for answer in answers
+    ]
 
 
-def test_waiting_pictures_share_batches() -> None:
-    reader = BlockingReader()
-    contents = [b"%d" % number for number in range(20)]
-    found = asyncio.run(answer_while_busy(reader, [upload(content) for content in contents]))
-    assert texts(found) == [content.decode() for content in contents]
-    assert reader.batches == [[b"first"], contents[:16], contents[16:]]
+@pytest.mark.parametrize(
+    ("contents", "answers", "batches"),
+    [
+        (
+            [b"%d" % number for number in range(20)],
+            [f"{number}" for number in range(20)],
+            [[b"%d" % number for number in part] for part in (range(16), range(16, 20))],
+        ),
+        # Many pixels in a small file: only the process notices.
+        ([b"a", LARGE, b"b"], ["a", "large", "b"], [[b"a", LARGE, b"b"], [LARGE]]),
+        # A large file is alone from the start.
+        ([b"a", FILE, b"b"], ["a", "0" * 9, "b"], [[b"a"], [FILE], [b"b"]]),
+        # Only the cause fails; a picture that kills its process gets a second one.
+        (
+            [b"a", b"die", b"b"],
+            ["a", "Refused", "b"],
+            [[b"a", b"die", b"b"], [b"a"], [b"die"], [b"die"], [b"b"]],
+        ),
+        (
+            [b"a", b"lie", b"b"],
+            ["a", "ModelError", "b"],
+            [[b"a", b"lie", b"b"], [b"a"], [b"lie"], [b"b"]],
+        ),
+    ],
+)
+async def test_waiting_pictures_share_batches(
+    reader: BlockingReader,
+    contents: list[bytes],
+    answers: list[str],
+    batches: list[list[bytes]],
+) -> None:
+    async with busy_queue(reader) as queue:
+        asked = await ask(queue, *contents)
+    assert await texts(asked) == answers
+    assert reader.batches[1:] == batches and queue.waiting == 0
 
 
-def test_pages_and_large_files_are_not_batched() -> None:
-    reader = BlockingReader()
-    large = bytes((256 << 10) + 1)
-    uploads = [upload(b"a"), upload(b"b", "read"), upload(b"c"), upload(large), upload(b"d")]
-    assert len(asyncio.run(answer_while_busy(reader, uploads))) == 5
-    assert reader.batches[1:] == [[b"a"], [b"b"], [b"c"], [large], [b"d"]]
+async def test_pages_share_no_batch(reader: BlockingReader) -> None:
+    async with busy_queue(reader) as queue:
+        asked = await ask(queue, b"a", b"b") + await ask(queue, b"c", b"d", command="read")
+    assert await texts(asked) == list("abcd")
+    assert reader.batches[1:] == [[b"a", b"b"], [b"c"], [b"d"]]
 
 
-def test_picture_of_many_pixels_is_retried_alone() -> None:
-    reader = BlockingReader()
-    found = asyncio.run(answer_while_busy(reader, [upload(b"a"), upload(LARGE), upload(b"b")]))
-    assert texts(found) == ["a", "large", "b"]
-    assert reader.batches[1:] == [[b"a", LARGE, b"b"], [LARGE]]
-
-
-@pytest.mark.parametrize(("content", "error"), [(b"die", Refused), (b"lie", ModelError)])
-def test_batch_failure_refuses_only_its_cause(content: bytes, error: type[Exception]) -> None:
-    reader = BlockingReader()
-    found = asyncio.run(answer_while_busy(reader, [upload(b"a"), upload(content), upload(b"b")]))
-    assert isinstance(found[1], error)
-    assert [texts(found)[0], texts(found)[2]] == ["a", "b"]
-
-
-def test_full_picture_queue_returns_429_until_drained() -> None:
-    reader = BlockingReader()
-
-    async def run() -> None:
-        queue = PictureQueue(reader.start, Limits(workers=1, max_queued_pictures=1), Metrics())
-        first = asyncio.create_task(queue.answer(upload(b"first")))
-        await asyncio.to_thread(reader.begun.wait, 10)
+async def test_full_queue_refuses_until_it_is_drained(reader: BlockingReader) -> None:
+    async with busy_queue(reader, max_queued_pictures=1) as queue:
         with pytest.raises(Refused) as refused:
             await queue.answer(upload(b"second"))
         assert refused.value.status_code == 429 and refused.value.reason == "pictures_queue_full"
         assert queue.waiting == 1
-        reader.go.set()
-        await first
-        assert (await queue.answer(upload(b"third"))).text == "third"
-
-    asyncio.run(run())
+    assert (await queue.answer(upload(b"third"))).text == "third"
 
 
-def test_clients_take_turns() -> None:
-    reader = BlockingReader()
-
-    async def run() -> None:
-        queue = PictureQueue(reader.start, Limits(workers=1), Metrics())
-        first = asyncio.create_task(queue.answer(upload(b"first"), "a"))
-        await asyncio.to_thread(reader.begun.wait, 10)
-        contents = [(b"a1", "a"), (b"a2", "a"), (b"b1", "b"), (b"a3", "a"), (b"b2", "b")]
-        asked = [
-            asyncio.create_task(queue.answer(upload(content, "read"), client))
-            for content, client in contents
-        ]
-        await asyncio.sleep(0)
-        reader.go.set()
-        await asyncio.gather(first, *asked)
-        assert reader.batches[1:] == [[b"a1"], [b"b1"], [b"a2"], [b"b2"], [b"a3"]]
-
-    asyncio.run(run())
+async def test_clients_take_turns(reader: BlockingReader) -> None:
+    async with busy_queue(reader, client="a") as queue:
+        asked = await ask(queue, b"a1", b"a2", client="a", command="read")
+        asked += await ask(queue, b"b1", client="b", command="read")
+        asked += await ask(queue, b"a3", client="a", command="read")
+        asked += await ask(queue, b"b2", client="b", command="read")
+    await texts(asked)
+    assert reader.batches[1:] == [[b"a1"], [b"b1"], [b"a2"], [b"b2"], [b"a3"]]
 
 
-def test_client_gets_half_of_the_queue() -> None:
-    reader = BlockingReader()
-
-    async def run() -> None:
-        queue = PictureQueue(reader.start, Limits(workers=1, max_queued_pictures=4), Metrics())
-        asked = [asyncio.create_task(queue.answer(upload(b"first"), "a"))]
-        await asyncio.to_thread(reader.begun.wait, 10)
-        asked += [asyncio.create_task(queue.answer(upload(b"a"), "a")) for _ in range(2)]
-        await asyncio.sleep(0)
+async def test_client_gets_half_of_the_queue(reader: BlockingReader) -> None:
+    async with busy_queue(reader, client="a", max_queued_pictures=4) as queue:
+        asked = await ask(queue, b"a", b"a", client="a")
         with pytest.raises(Refused) as refused:
             await queue.answer(upload(b"a"), "a")
         assert refused.value.status_code == 429
-        asked.append(asyncio.create_task(queue.answer(upload(b"b"), "b")))
-        await asyncio.sleep(0)
-        reader.go.set()
-        assert texts(await asyncio.gather(*asked)) == ["first", "a", "a", "b"]
-
-    asyncio.run(run())
+        asked += await ask(queue, b"b", client="b")
+    assert await texts(asked) == ["a", "a", "b"]
 
 
-def test_cancelled_picture_is_not_read() -> None:
-    reader = BlockingReader()
-
-    async def run() -> None:
-        queue = PictureQueue(reader.start, Limits(workers=1), Metrics())
-        first = asyncio.create_task(queue.answer(upload(b"first")))
-        await asyncio.to_thread(reader.begun.wait, 10)
-        gone, stays = (asyncio.create_task(queue.answer(upload(name))) for name in (b"g", b"s"))
-        await asyncio.sleep(0)
+async def test_picture_of_a_gone_client_is_not_read(reader: BlockingReader) -> None:
+    async with busy_queue(reader) as queue:
+        gone, stays = await ask(queue, b"gone", b"stays")
         gone.cancel()
         await asyncio.sleep(0)
-        reader.go.set()
-        assert (await stays).text == "s" and (await first).text == "first"
-        assert reader.batches == [[b"first"], [b"s"]] and queue.waiting == 0
-
-    asyncio.run(run())
+    assert await texts([stays]) == ["stays"]
+    assert reader.batches == [[b"first"], [b"stays"]] and queue.waiting == 0
 
 
-def test_replaced_model_reads_only_later_pictures() -> None:
-    old, new = BlockingReader(), BlockingReader()
+async def test_replaced_model_reads_only_later_pictures(reader: BlockingReader) -> None:
+    new = BlockingReader()
     new.go.set()
-
-    async def run() -> None:
-        queue = PictureQueue(old.start, Limits(workers=2), Metrics())
-        first = asyncio.create_task(queue.answer(upload(b"first")))
-        await asyncio.to_thread(old.begun.wait, 10)
+    async with busy_queue(reader, workers=2) as queue:
         await queue.replace(new.start)
         assert (await queue.answer(upload(b"second"))).text == "second"
-        old.go.set()
-        assert (await first).text == "first"
-        assert (old.batches, new.batches) == ([[b"first"]], [[b"second"]])
+    assert (reader.batches, new.batches) == ([[b"first"]], [[b"second"]])
 
-    asyncio.run(run())
+
+async def test_files_of_a_form_take_turns_with_others(reader: BlockingReader) -> None:
+    taken = []
+
+    def uploads() -> Iterator[Upload]:
+        for number in range(20):
+            taken.append(number)
+            yield upload(b"%d" % number, "read")
+
+    async with busy_queue(reader, client="a", max_queued_pictures=8) as queue:
+        form = asyncio.create_task(queue.answer_all(uploads(), 20, "a"))
+        await asyncio.sleep(0)
+        others = [*await ask(queue, b"b", client="b"), *await ask(queue, b"c", client="c")]
+        assert len(taken) == 2 and not form.done()
+    assert [answer.text for answer in await form] == [f"{number}" for number in range(20)]
+    await texts(others)
+    assert max(index for index, batch in enumerate(reader.batches) if batch[0] in b"bc") < 5
+
+
+async def test_files_of_a_form_wait_for_room(reader: BlockingReader) -> None:
+    async with busy_queue(reader, client="b", max_queued_pictures=1) as queue:
+        form = asyncio.create_task(queue.answer_all(map(upload, (b"1", b"2")), 2, "a"))
+        await asyncio.sleep(0.01)
+        assert not form.done()
+    assert [answer.text for answer in await form] == ["1", "2"]
+
+
+async def test_refused_file_costs_only_itself(reader: BlockingReader) -> None:
+    reader.go.set()
+    queue = PictureQueue(reader.start, 1, Limits(max_picture_bytes=5), Metrics())
+    contents = (b"a", b"too large", b"die", b"b")
+    assert [answer[:2] for answer in await queue.answer_all(map(upload, contents), 4)] == [
+        (200, "a"),
+        (413, "a picture may have at most 5 bytes"),
+        (503, "the process that read the picture was killed"),
+        (200, "b"),
+    ]
+
+
+async def test_files_that_are_not_read_in_time_are_told(reader: BlockingReader) -> None:
+    queue = PictureQueue(reader.start, 1, Limits(answer_timeout=0.05), Metrics())
+    late = (503, "the answer wasn't ready in time")
+    answers = await queue.answer_all(map(upload, (b"1", b"2")), 2)
+    assert [answer[:2] for answer in answers] == [late, late]
+    reader.go.set()
+    while queue.waiting:
+        await asyncio.sleep(0.01)
+    assert (await queue.answer(upload(b"3"))).text == "3"
 
 
 def test_batched_pictures_share_one_network_run(
@@ -209,13 +253,13 @@ def test_batched_pictures_share_one_network_run(
     with count_calls(Model.probabilities) as counts:
         together = read(uploads)
     assert counts["probabilities"] == 1
-    assert [found.status for found in together] == [200, 422, *[200] * (len(contents) - 1)]
-    for found, one in zip(together, uploads, strict=True):
-        [alone] = read([one])
+    assert [shared.status for shared in together] == [200, 422, *[200] * (len(contents) - 1)]
+    for shared, one_upload in zip(together, uploads, strict=True):
+        [alone] = read([one_upload])
         if alone.status != 200:
-            assert found == alone
+            assert shared == alone
             continue
-        ours, theirs = json.loads(found.text), json.loads(alone.text)
+        ours, theirs = json.loads(shared.text), json.loads(alone.text)
         np.testing.assert_allclose(ours["probabilities"], theirs["probabilities"], atol=1e-6)
         assert (ours["digit"], ours["box"]) == (theirs["digit"], theirs["box"])
 
@@ -223,88 +267,5 @@ def test_batched_pictures_share_one_network_run(
 def test_large_picture_in_batch_must_be_resent_alone(classifier: Classifier) -> None:
     large, small = upload(png(2000, 2000, "L")), upload(png(9, 9))
     read = partial(answer, classifier, Limits.max_pixels)
-    assert [found.status for found in read([small, large])] == [200, ALONE]
-    assert [found.status for found in read([large])] == [200]
-
-
-def test_files_of_a_form_take_turns_with_others() -> None:
-    reader = BlockingReader()
-
-    async def run() -> None:
-        limits = Limits(workers=1, max_queued_pictures=8)
-        queue = PictureQueue(reader.start, limits, Metrics())
-        contents = [b"%d" % number for number in range(20)]
-        taken = []
-
-        def uploads() -> Iterator[Upload]:
-            for content in contents:
-                taken.append(content)
-                yield upload(content, "read")
-
-        form = asyncio.create_task(queue.answer_all(uploads(), 20, "a"))
-        await asyncio.to_thread(reader.begun.wait, 10)
-        others = [
-            asyncio.create_task(queue.answer(upload(name, "read"), name.decode()))
-            for name in (b"b", b"c")
-        ]
-        await asyncio.sleep(0)
-        assert len(taken) == 2 and not form.done()
-        reader.go.set()
-        assert [answer.text for answer in await form] == [content.decode() for content in contents]
-        await asyncio.gather(*others)
-        assert max(map(reader.batches.index, ([b"b"], [b"c"]))) < 5
-
-    asyncio.run(run())
-
-
-def test_refused_file_costs_only_itself() -> None:
-    reader = BlockingReader()
-    reader.go.set()
-    limits = Limits(workers=1, max_picture_bytes=5)
-
-    async def run() -> list[Answer]:
-        queue = PictureQueue(reader.start, limits, Metrics())
-        contents = (b"a", b"too large", b"die", b"b")
-        return await queue.answer_all(map(upload, contents), len(contents))
-
-    assert [answer[:2] for answer in asyncio.run(run())] == [
-        (200, "a"),
-        (413, "a picture may have at most 5 bytes"),
-        (503, "the process that read the picture was killed"),
-        (200, "b"),
-    ]
-
-
-def test_files_of_a_form_wait_for_room() -> None:
-    reader = BlockingReader()
-
-    async def run() -> None:
-        limits = Limits(workers=1, max_queued_pictures=1)
-        queue = PictureQueue(reader.start, limits, Metrics())
-        first = asyncio.create_task(queue.answer(upload(b"first"), "b"))
-        await asyncio.to_thread(reader.begun.wait, 10)
-        form = asyncio.create_task(queue.answer_all(map(upload, (b"1", b"2")), 2, "a"))
-        await asyncio.sleep(0.01)
-        assert not form.done()
-        reader.go.set()
-        assert [answer.text for answer in await form] == ["1", "2"]
-        await first
-
-    asyncio.run(run())
-
-
-def test_files_that_are_not_read_in_time_are_told() -> None:
-    reader = BlockingReader()
-
-    async def run() -> None:
-        limits = Limits(workers=1, answer_timeout=0.05)
-        queue = PictureQueue(reader.start, limits, Metrics())
-        answers = await queue.answer_all(map(upload, (b"1", b"2")), 2)
-        late = (503, "the answer wasn't ready in time")
-        assert [answer[:2] for answer in answers] == [late, late]
-        reader.go.set()
-        while queue.waiting:
-            await asyncio.sleep(0.01)
-        assert (await queue.answer(upload(b"3"))).text == "3"
-
-    asyncio.run(run())
+    assert [answered.status for answered in read([small, large])] == [200, ALONE]
+    assert [answered.status for answered in read([large])] == [200]

@@ -1,11 +1,6 @@
 """Reading pictures in worker processes."""
 
-import json
 import os
-import signal
-import threading
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,65 +9,27 @@ from starlette.testclient import TestClient
 from digits.classifier import Classifier
 from digits.processes import Worker
 from digits.serve.app import App
-from digits.serve.pictures import Answer, PictureWorker, Upload
+from digits.serve.limits import Limits
+from digits.serve.pictures import PictureWorker
 from digits.serve.settings import Settings
 from digits.text import escape_name
+from tests.runtime.serve import misbehaving
 from tests.runtime.serve.conftest import application
 from tests.runtime.serve.test_app import png
 
 PICTURES = Path(__file__).parents[2] / "pictures"
 
 
-def wait_for(path: Path) -> None:
-    while not path.exists():
-        time.sleep(0.01)
-
-
-def answer_or_misbehave(upload: Upload) -> Answer:
-    """Abort, fail, sleep or wait as the content says; otherwise answer with the process ID."""
-    match upload.content:
-        case b"die":
-            os.abort()
-        case b"fail":
-            raise ZeroDivisionError
-        case b"sleep":
-            time.sleep(3600)
-    if upload.content.startswith(b"die in "):
-        flag = Path(os.fsdecode(upload.content.removeprefix(b"die in "))) / "died"
-        if not flag.exists():
-            flag.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-    if upload.content.startswith(b"wait in "):
-        folder = Path(os.fsdecode(upload.content.removeprefix(b"wait in ")))
-        (folder / "begun").touch()
-        wait_for(folder / "go")
-    return Answer(200, json.dumps(os.getpid()))
-
-
-def misbehave_all(uploads: Sequence[Upload]) -> list[Answer]:
-    return [answer_or_misbehave(upload) for upload in uploads]
-
-
-def start() -> Callable[[Sequence[Upload]], list[Answer]]:
-    return misbehave_all
-
-
 def start_misbehaving(_: Classifier) -> PictureWorker:
-    return Worker(start)
-
-
-# A process may start slowly while other tests use both cores.
-SETTINGS = Settings(allowed_hosts="testserver", picture_timeout=110, answer_timeout=120)
-
-
-def make_client(classifier: Classifier, settings: Settings = SETTINGS) -> TestClient:
-    application = App(settings, classifier, start_misbehaving)
-    return TestClient(application, raise_server_exceptions=False)
+    return Worker(misbehaving.start)
 
 
 @pytest.fixture
 def client(classifier: Classifier) -> TestClient:
-    return make_client(classifier)
+    # A process may answer slowly while other tests use both cores.
+    settings = Settings(allowed_hosts="testserver", limits=Limits(picture_timeout=2))
+    app = App(settings, classifier, start_misbehaving)
+    return TestClient(app, raise_server_exceptions=False)
 
 
 @pytest.mark.unix
@@ -85,71 +42,24 @@ def client(classifier: Classifier) -> TestClient:
     ],
 )
 def test_worker_failure_costs_one_request(
-    classifier: Classifier,
-    content: bytes,
-    status: int,
-    sentence: str,
+    client: TestClient, content: bytes, status: int, sentence: str
 ) -> None:
-    settings = Settings(allowed_hosts="testserver")
-    client = make_client(classifier, settings)
     before = client.post("/predict", content=b"").json()
-    if content == b"sleep":
-        settings.picture_timeout = 0.3
     answer = client.post("/predict", content=content)
-    settings.picture_timeout = 20
     assert (answer.status_code, answer.json()) == (status, {"error": sentence})
     after = client.post("/predict", content=b"").json()
     assert before != after != os.getpid()
-    with pytest.raises(ProcessLookupError):
-        os.kill(before, 0)
 
 
 @pytest.mark.unix
-@pytest.mark.parametrize("when", ["while it reads", "before"])
-def test_killed_worker_is_replaced(client: TestClient, tmp_path: Path, when: str) -> None:
+def test_picture_of_a_killed_worker_is_read_again(client: TestClient, tmp_path: Path) -> None:
     """As by the kernel when another process takes too much memory."""
     first = client.post("/predict", content=b"").json()
-    content = b"die in " + bytes(tmp_path)
-    if when == "before":
-        os.kill(first, signal.SIGKILL)
-        content = b""
-    answer = client.post("/predict", content=content)
+    answer = client.post("/predict", content=b"die once " + bytes(tmp_path / "died"))
     assert answer.status_code == 200 and answer.json() != first
 
 
-@pytest.mark.linux
-def test_memory_limit_is_told_apart_from_a_killed_worker(classifier: Classifier) -> None:
-    settings = Settings(allowed_hosts="testserver", max_picture_memory=40 << 20, workers=1)
-    large = png(5000, 5000, "RGB")
-    with TestClient(App(settings, classifier)) as client:
-        answer = client.post("/predict", content=large)
-        assert answer.status_code == 503
-        assert answer.json() == {"error": "the picture takes too much memory"}
-        assert client.post("/predict", content=png(9, 9)).status_code == 200
-
-
-def test_worker_process_is_reused(client: TestClient) -> None:
-    assert len({client.post("/read", content=b"").json() for _ in range(5)}) == 1
-
-
-def test_concurrent_requests_use_separate_processes(client: TestClient, tmp_path: Path) -> None:
-    found: list[int] = []
-
-    def ask(content: bytes) -> None:
-        answer = client.post("/read", content=content)
-        if answer.status_code == 200:
-            found.append(answer.json())
-
-    slow = threading.Thread(target=ask, args=(b"wait in " + bytes(tmp_path),))
-    slow.start()
-    wait_for(tmp_path / "begun")
-    ask(b"")
-    assert len(found) == 1
-    (tmp_path / "go").touch()
-    slow.join()
-    assert len(set(found)) == 2
-
-
+@pytest.mark.unix
 def test_worker_start_failure_returns_503(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +73,17 @@ def test_worker_start_failure_returns_503(
     assert answer.status_code == 503
     assert answer.json()["error"].startswith("can't start another process: Resource temporarily")
     assert client.post("/predict", content=b"").status_code == 200
+
+
+@pytest.mark.linux
+def test_memory_limit_is_told_apart_from_a_killed_worker(classifier: Classifier) -> None:
+    limits = Limits(max_picture_memory=40 << 20)
+    settings = Settings(allowed_hosts="testserver", workers=1, limits=limits)
+    with TestClient(App(settings, classifier)) as client:
+        answer = client.post("/predict", content=png(5000, 5000, "RGB"))
+        assert answer.status_code == 503
+        assert answer.json() == {"error": "the picture takes too much memory"}
+        assert client.post("/predict", content=png(9, 9)).status_code == 200
 
 
 def test_files_of_a_form_are_answered_in_their_order(classifier: Classifier) -> None:
@@ -199,7 +120,7 @@ def test_form_of_several_files_may_be_larger_than_a_picture(classifier: Classifi
 
 def test_worker_process_matches_classifier(classifier: Classifier) -> None:
     content = (PICTURES / "7.jpg").read_bytes()
-    with TestClient(App(SETTINGS, classifier)) as client:
+    with TestClient(App(Settings(allowed_hosts="testserver"), classifier)) as client:
         answer = client.post("/predict", content=content).json()
         assert answer["digit"] == 7
         assert answer["probabilities"] == list(classifier.predict(content).probabilities)
