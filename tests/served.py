@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,22 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TextIO
 
+import pytest
+
 DIGITS = Path(sys.executable).parent / "digits"
+
+
+def make_certificate(folder: Path, host: str, key: str = "key.pem", password: str = "") -> None:
+    """Make cert.pem for a host, and its key; with a password, the certificate is other.pem."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
+    command = [
+        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+        *("-days", "2", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"),
+        *("-keyout", key, "-out", "other.pem" if password else "cert.pem"),
+        *(("-passout", f"pass:{password}") if password else ("-nodes",)),
+    ]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 @dataclass(frozen=True)
@@ -103,8 +119,8 @@ def _port(process: subprocess.Popen[str], log: TextIO) -> int:
     """Wait until the server has logged its address; returns the port, 0 for a Unix socket."""
     while process.poll() is None:
         log.seek(0)
-        if found := re.search(r"serving (?:https?://\S+:(\d+)/|unix:)", log.read()):
-            return int(found[1] or 0)
+        if address := re.search(r"serving (?:https?://\S+:(\d+)/|unix:)", log.read()):
+            return int(address[1] or 0)
         time.sleep(0.01)
     log.seek(0)
     raise AssertionError(log.read())

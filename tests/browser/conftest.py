@@ -3,11 +3,12 @@
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from tests.browser.page import Page
-from tests.served import served
+from tests.served import Served, served
 
 SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
 
@@ -49,6 +50,22 @@ def desktop_page(desktop_browser: Page) -> Page:
     """The page on a desktop, newly opened; errors in the browser's log are allowed."""
     desktop_browser.open()
     return desktop_browser
+
+
+@contextmanager
+def visiting(page: Page, url: str) -> Iterator[Page]:
+    """Open the page of another server, and go back to the first one afterwards."""
+    before, page.url = page.url, url
+    page.open()
+    yield page
+    page.url = before
+
+
+@pytest.fixture
+def server(chromium: None) -> Iterator[Served]:
+    """A server that the test may stop."""
+    with served("--access-log", complains=True) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from selenium.webdriver.common.by import By
 
 from digits.data.mnist import Split
 from tests.browser.conftest import SIZES
@@ -15,49 +13,51 @@ from tests.synthetic import Sheet, chosen
 
 
 @pytest.fixture(scope="module")
-def camera(url: str, tmp_path_factory: pytest.TempPathFactory, test_slice: Split) -> Iterator[Page]:
+def browser(
+    url: str, tmp_path_factory: pytest.TempPathFactory, test_slice: Split
+) -> Iterator[Page]:
     """A browser whose camera sees a sheet with 3141."""
     sheet = Sheet(480, 640)
     sheet.write(chosen(test_slice, "3141", start=40), 120, 180, size=120, gap=20)
     path = tmp_path_factory.mktemp("film") / "film.y4m"
     write_film(path, sheet.photograph())
-    arguments = camera_showing(path)
-    with Page(url, *SIZES["desktop"], phone=False, arguments=arguments) as page:
+    with Page(url, *SIZES["desktop"], phone=False, arguments=camera_showing(path)) as page:
         yield page
 
 
+@pytest.fixture
+def camera(browser: Page) -> Page:
+    """The page, newly opened, once it knows of the camera."""
+    browser.open()
+    browser.wait(browser.find("live").is_displayed)
+    return browser
+
+
 def start(page: Page) -> None:
-    page.open()
-    page.wait(lambda: page.find("live").is_displayed(), lambda: "there is no camera")
     page.find("live").click()
-
-
-def count_box_pixels(page: Page) -> int:
-    """Return how many pixels on the paper have the colour of boxes."""
-    paper = np.array(page.pixels("paper")).reshape(-1, 4).astype(int)
-    return int(((paper[:, 2] > 150) & (paper[:, 0] < 60)).sum())
+    page.wait(lambda: page.text == "3141")
 
 
 def test_camera_frames_are_read_until_stopped(camera: Page) -> None:
+    camera.script("document.getElementById('program').open = true")
     start(camera)
-    camera.wait(lambda: camera.text == "3141", lambda: camera.text)
-    camera.wait(lambda: count_box_pixels(camera) > 500, lambda: "there are no boxes")
+    camera.wait(lambda: camera.boxes.sum() > 500)
     camera.requests()
-    seen = 0
+    count = 0
 
     def several_more() -> bool:
-        nonlocal seen
-        seen += sum("/read" in address for address in camera.requests())
-        return seen > 3
+        nonlocal count
+        count += sum("/read" in address for address in camera.requests())
+        return count > 3
 
-    camera.wait(several_more, lambda: f"{seen} pictures")
+    camera.wait(several_more, lambda: f"{count} pictures")
     assert not camera.settled
     camera.find("live").click()
     camera.wait_for_text("3141")  # the last frame stays
-    assert count_box_pixels(camera) > 500
+    assert camera.boxes.sum() > 500
+    assert "@'camera.jpg'" in camera.find("curl").text
     camera.requests()
     assert camera.find("live").get_attribute("aria-pressed") == "false"
-    assert not camera.driver.execute_script("return document.body.matches('.dropping')")
     camera.find("undo").click()
     camera.wait_for_status("Draw a digit.")
     assert not any("/read" in address for address in camera.requests())  # the camera has stopped
@@ -66,12 +66,11 @@ def test_camera_frames_are_read_until_stopped(camera: Page) -> None:
 @pytest.mark.parametrize("way", ["draw", "drop", "clear"])
 def test_other_input_stops_camera(camera: Page, numbers: Path, way: str) -> None:
     start(camera)
-    camera.wait(lambda: camera.text == "3141", lambda: camera.text)
     if way == "draw":
         camera.draw(SEVEN)
         camera.wait_for_text("7")
     elif way == "drop":
-        camera.give(numbers, "drop")
+        camera.drop(numbers)
         camera.wait_for_status("26 digits.")
     else:
         camera.find("clear").click()
@@ -79,28 +78,13 @@ def test_other_input_stops_camera(camera: Page, numbers: Path, way: str) -> None
     assert camera.find("live").get_attribute("aria-pressed") == "false"
 
 
-def test_example_request_for_camera_frame(camera: Page) -> None:
-    start(camera)
-    camera.wait(lambda: camera.text == "3141", lambda: camera.text)
-    camera.find("live").click()
-    camera.wait_for_text("3141")
-    camera.driver.execute_script("document.getElementById('program').open = true")
-    camera.wait(lambda: "@'camera.jpg'" in camera.find("curl").text, lambda: "it is missing")
-    link = camera.driver.find_element(By.CSS_SELECTOR, "#program a")
-    assert link.is_displayed() and link.get_attribute("download") == "camera.jpg"
-
-
 def test_denied_camera_permission_is_reported(camera: Page) -> None:
-    camera.open()
-    camera.driver.execute_script(
+    camera.script(
         """
-        navigator.mediaDevices.getUserMedia = async () => {
-          throw new DOMException("", arguments[0]);
-        }
-        """,
-        "NotAllowedError",
+        navigator.mediaDevices.getUserMedia =
+          async () => { throw new DOMException("", "NotAllowedError"); };
+        """
     )
-    camera.wait(lambda: camera.find("live").is_displayed(), lambda: "there is no camera")
     camera.find("live").click()
     camera.wait_for_status("The browser may not use the camera.")
     camera.draw(SEVEN)
@@ -108,8 +92,7 @@ def test_denied_camera_permission_is_reported(camera: Page) -> None:
 
 
 def test_drawing_while_camera_starts_stops_camera(camera: Page) -> None:
-    camera.open()
-    camera.driver.execute_script(
+    camera.script(
         """
         const really = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
         navigator.mediaDevices.getUserMedia = async (...wanted) => {
@@ -118,21 +101,18 @@ def test_drawing_while_camera_starts_stops_camera(camera: Page) -> None:
         };
         """
     )
-    camera.wait(lambda: camera.find("live").is_displayed(), lambda: "there is no camera")
     camera.find("live").click()
     camera.draw(SEVEN)
     camera.wait_for_text("7")
-    camera.driver.execute_script("go()")
+    camera.script("go()")
     ended = "return window.stream?.getTracks().every(({ readyState }) => readyState === 'ended')"
-    camera.wait(lambda: camera.driver.execute_script(ended), lambda: "the camera goes on")
+    camera.wait(lambda: camera.script(ended))
     camera.wait_for_text("7")
 
 
 def test_file_picker_without_camera(desktop_page: Page) -> None:
-    assert (
-        desktop_page.find("photo").is_displayed() and not desktop_page.find("live").is_displayed()
-    )
-    assert not desktop_page.find("insecure").is_displayed()
+    shown = {name: desktop_page.find(name).is_displayed() for name in ("photo", "live", "insecure")}
+    assert shown == {"photo": True, "live": False, "insecure": False}
 
 
 def test_plain_http_explains_missing_camera(url: str) -> None:

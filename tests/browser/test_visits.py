@@ -5,7 +5,10 @@ import re
 import signal
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +16,6 @@ from tests.browser.conftest import SIZES
 from tests.browser.page import SEVEN, Page
 from tests.served import Served, served
 
-CONTROLLED = "return Boolean(navigator.serviceWorker?.controller)"
-READY = "navigator.serviceWorker.ready.then(() => arguments[0](true))"
 KEPT = """
 const done = arguments[0];
 caches.keys().then(async (names) => {
@@ -23,6 +24,9 @@ caches.keys().then(async (names) => {
   done([names.length, document ?? "", (await cache.keys()).map(({ url }) => url)]);
 });
 """
+REGISTRATIONS = (
+    "navigator.serviceWorker.getRegistrations().then(({ length }) => arguments[0](length))"
+)
 
 
 @pytest.fixture
@@ -33,19 +37,32 @@ def browser(chromium: None) -> Iterator[Page]:
 
 
 @pytest.fixture
-def server(chromium: None) -> Iterator[Served]:
-    with served("--access-log", complains=True) as server:
-        yield server
-
-
-@pytest.fixture
 def visited(browser: Page, server: Served) -> Page:
-    """The page of this server, of which the browser has kept all."""
-    browser.url = f"{server.url}/"
-    browser.open()
-    assert browser.driver.execute_async_script(READY)
-    browser.driver.get("about:blank")
+    """The page of this server, left after the browser has kept all of it."""
+    visit(browser, server)
     return browser
+
+
+def visit(page: Page, server: Served) -> None:
+    page.url = f"{server.url}/"
+    page.open()
+    page.async_script("navigator.serviceWorker.ready.then(() => arguments[0]())")
+    page.driver.get("about:blank")
+
+
+@contextmanager
+def hanging(server: Served) -> Iterator[None]:
+    """Let the server answer nothing."""
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+
+
+def stop(server: Served) -> None:
+    server.process.terminate()
+    assert server.process.wait(60) == 0
 
 
 def asked(server: Served) -> list[tuple[str, int]]:
@@ -56,63 +73,33 @@ def asked(server: Served) -> list[tuple[str, int]]:
 
 def kept(page: Page) -> tuple[int, str, list[str]]:
     """Return the number of caches, and the document and the addresses in the first one."""
-    number, document, addresses = page.driver.execute_async_script(KEPT)
+    number, document, addresses = page.async_script(KEPT)
     return number, document, addresses
 
 
-def test_first_visit_asks_for_each_file_once(browser: Page, server: Served) -> None:
-    browser.url = f"{server.url}/"
-    browser.open()
-    assert browser.driver.execute_async_script(READY)
-    requests = asked(server)
-    paths = [path for path, status in requests if status == 200]
+def test_first_visit_asks_once_and_second_loads_nothing(visited: Page, server: Served) -> None:
+    first = asked(server)
+    paths = [path for path, status in first if status == 200]
     assert len(paths) == len(set(paths)) > 10
-    assert [path for path, status in requests if status != 200] == ["/"]  # it hasn't changed
-    assert browser.complaints() == []
-
-
-def test_second_visit_loads_nothing(visited: Page, server: Served) -> None:
-    before = len(asked(server))
+    assert [path for path, status in first if status != 200] == ["/"]  # it hasn't changed
     visited.open()
-    visited.wait(
-        lambda: len(asked(server)) >= before + 2, lambda: f"{asked(server)[before:]} are asked"
-    )
-    assert sorted(asked(server)[before:]) == [("/", 304), ("/worker.js", 304)]
-    assert visited.driver.execute_script(CONTROLLED)
+    visited.wait(lambda: len(asked(server)) >= len(first) + 2)
+    assert sorted(asked(server)[len(first) :]) == [("/", 304), ("/worker.js", 304)]
+    assert visited.script("return Boolean(navigator.serviceWorker.controller)")
     visited.draw(SEVEN)
     visited.wait_for_text("7")
     assert visited.complaints() == []
+    number, document, addresses = kept(visited)
+    named = {f"{visited.url}{path}" for path in re.findall(r'"(assets/[^"]+)"', document)}
+    assert number == 1 and {visited.url, *named} == set(addresses)
 
 
-def test_second_visit_over_plain_http(chromium: None) -> None:
-    """Browsers have no service workers there, and keep the assets alone."""
-    rule = "--host-resolver-rules=MAP digits.test 127.0.0.1"
-    with (
-        served("--access-log", complains=True, DIGITS_ALLOWED_HOSTS="digits.test") as server,
-        Page("", *SIZES["phone"], phone=True, arguments=[rule]) as page,
-    ):
-        page.url = f"http://digits.test:{server.port}/"
-        page.open()
-        assert page.driver.execute_script("return !isSecureContext && !navigator.serviceWorker")
-        before = len(asked(server))
-        page.open()
-        assert asked(server)[before:] == [("/", 304)]
-        assert not [each for each in page.complaints() if "Cross-Origin-Opener-Policy" not in each]
-
-
-def test_page_opens_while_server_hangs(visited: Page, server: Served) -> None:
-    server.process.send_signal(signal.SIGSTOP)
-    try:
+def test_page_opens_while_server_hangs_or_is_down(visited: Page, server: Served) -> None:
+    with hanging(server):
         visited.open()
         visited.draw(SEVEN)
-    finally:
-        server.process.send_signal(signal.SIGCONT)
     visited.wait_for_text("7")
-
-
-def test_page_opens_while_server_is_down(visited: Page, server: Served) -> None:
-    server.process.terminate()
-    assert server.process.wait(60) == 0
+    stop(server)
     visited.open()
     visited.draw(SEVEN)
     visited.wait_for_status("can't be reached")
@@ -120,100 +107,50 @@ def test_page_opens_while_server_is_down(visited: Page, server: Served) -> None:
         visited.wait_for_text("7")
 
 
-def test_changed_settings_are_shown_and_kept(visited: Page, server: Served) -> None:
-    _, before, _ = kept_after_opening(visited)
-    server.process.terminate()
-    assert server.process.wait(60) == 0
-    port = str(server.port)
-    with served("--port", port, "--max-pixels", "1234567", complains=True) as changed:
+def test_changed_settings_are_shown_and_kept(visited: Page, server: Served, tmp_path: Path) -> None:
+    stop(server)
+    options = ("--port", str(server.port), "--save-labelled", str(tmp_path))
+    with served(*options, complains=True) as changed:
         # The server may take longer than the worker waits: then this visit shows the old page.
         visited.open()
-        visited.wait(
-            lambda: 'data-pixels="1234567"' in kept(visited)[1], lambda: "the old page is kept"
-        )
-        visited.wait(lambda: kept(visited)[0] == 1, lambda: "the old cache is still there")
-        changed.process.send_signal(signal.SIGSTOP)
-        try:
+        visited.wait(lambda: 'data-saves="yes"' in kept(visited)[1])
+        visited.wait(lambda: kept(visited)[0] == 1)  # the old cache is gone
+        with hanging(changed):
             visited.open()
-        finally:
-            changed.process.send_signal(signal.SIGCONT)
-        main = visited.driver.find_element("tag name", "main")
-        assert main.get_attribute("data-pixels") == "1234567"
-        assert 'data-pixels="1234567"' not in before
+        assert visited.select("main[data-saves=yes]")
         visited.draw(SEVEN)
         visited.wait_for_text("7")
 
 
-def kept_after_opening(page: Page) -> tuple[int, str, list[str]]:
-    page.open()
-    return kept(page)
-
-
-def test_document_is_kept_with_all_that_it_loads(visited: Page) -> None:
-    number, document, addresses = kept_after_opening(visited)
-    named = {f"{visited.url}{path}" for path in re.findall(r'"(assets/[^"]+)"', document)}
-    assert number == 1 and {visited.url, *named} == set(addresses)
-
-
 def test_token_in_the_address_of_a_kept_page(browser: Page) -> None:
     with served(complains=True, DIGITS_TOKEN="secret") as server:
-        browser.url = f"{server.url}/"
-        browser.open()
-        assert browser.driver.execute_async_script(READY)
-        browser.driver.get("about:blank")
-        server.process.send_signal(signal.SIGSTOP)
-        try:
+        visit(browser, server)
+        with hanging(server):
             browser.driver.get(f"{browser.url}#token=secret")
-        finally:
-            server.process.send_signal(signal.SIGCONT)
-        form = browser.find("token")
-        browser.wait(lambda: not form.is_displayed(), lambda: form.text)
+        browser.wait(lambda: not browser.find("token").is_displayed())
         assert browser.driver.current_url == browser.url
         browser.draw(SEVEN)
         browser.wait_for_text("7")
 
 
-class Foreign(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        content = b"<title>Another program</title>"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def test_another_program_on_the_same_port(visited: Page, server: Served) -> None:
+def test_another_program_on_the_same_port(visited: Page, server: Served, tmp_path: Path) -> None:
     """Many use port 8000: the service worker of digits goes when it sees one."""
-    server.process.terminate()
-    assert server.process.wait(60) == 0
-    with HTTPServer(("127.0.0.1", server.port), Foreign) as foreign:
+    stop(server)
+    (tmp_path / "index.html").write_text("<title>Another program</title>")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+
+    def shows_other_program() -> bool:
+        visited.driver.get(visited.url)
+        is_gone = visited.async_script(REGISTRATIONS) == 0
+        return visited.driver.title == "Another program" and is_gone
+
+    with ThreadingHTTPServer(("127.0.0.1", server.port), handler) as foreign:
         threading.Thread(target=foreign.serve_forever, daemon=True).start()
-        visited.wait(
-            lambda: opens_foreign(visited) and not registrations(visited),
-            lambda: "the worker is still there",
-        )
+        visited.wait(shows_other_program)
         foreign.shutdown()
-
-
-def opens_foreign(page: Page) -> bool:
-    page.driver.get(page.url)
-    return page.driver.title == "Another program"
-
-
-def registrations(page: Page) -> int:
-    script = "navigator.serviceWorker.getRegistrations().then((all) => arguments[0](all.length))"
-    number: int = page.driver.execute_async_script(script)
-    return number
 
 
 def test_page_can_be_installed(visited: Page) -> None:
     visited.open()
-    driver = visited.driver
-    manifest = driver.execute_cdp_cmd("Page.getAppManifest", {})
-    assert manifest["errors"] == [] and '"name": "digits' in manifest["data"]
-    errors = driver.execute_cdp_cmd("Page.getInstallabilityErrors", {})["installabilityErrors"]
-    assert errors == []
+    assert visited.cdp("Page.getAppManifest", {})["errors"] == []
+    assert visited.cdp("Page.getInstallabilityErrors", {})["installabilityErrors"] == []

@@ -23,12 +23,6 @@ class _Batch:
         self.size = 0
         self.rows: asyncio.Task[NDArray[np.float32]]
 
-    def add(self, images: NDArray[np.uint8]) -> slice:
-        """Return the rows that the answers will have."""
-        self.images.append(images)
-        self.size += len(images)
-        return slice(self.size - len(images), self.size)
-
 
 class Batcher:
     """Batches digits for the network. Belongs to one event loop.
@@ -55,10 +49,12 @@ class Batcher:
         if batch is None or batch.size + len(images) > self._limits.max_batch:
             batch = self._pending_batch = _Batch()
             batch.rows = asyncio.create_task(self._run(batch))
+        start = batch.size
+        batch.images.append(images)
+        batch.size += len(images)
         self.waiting += len(images)
-        place = batch.add(images)
         # A client that disconnects must not cancel the batch for the others.
-        return (await asyncio.shield(batch.rows))[place]
+        return (await asyncio.shield(batch.rows))[start : start + len(images)]
 
     async def _run(self, batch: _Batch) -> NDArray[np.float32]:
         async with self._lock:

@@ -28,7 +28,7 @@ class BodyReader:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._held: Counter[str] = Counter()  # bytes by client
+        self._held: Counter[str] = Counter()  # bytes by client; forgets those that hold none
 
     @asynccontextmanager
     async def read(self, request: Request, max_bytes: int) -> AsyncIterator[bytes]:
@@ -38,61 +38,28 @@ class BodyReader:
         body is longer than max_bytes, as it was sent or when it is inflated, 415 when it is
         compressed in another way than gzip or deflate, 429 when no memory is left.
         """
-        body = bytearray()
-        client = client_of(request)
+        body, client = bytearray(), client_of(request)
         try:
             try:
                 async with asyncio.timeout(self._limits.body_timeout):
-                    await self._receive(request, client, body, max_bytes)
+                    async for piece in _pieces(request, max_bytes):
+                        body += piece
+                        self._hold(client, len(piece), max_bytes)
             except TimeoutError as error:
                 raise Refused(408, "the request didn't arrive in time", _CLOSE) from error
             except ClientDisconnect as error:
                 raise Refused(400, "the client went away", reason="client_gone") from error
             yield bytes(body)
         finally:
-            self._hold(client, -len(body))
+            self._held[client] -= len(body)
+            self._held = +self._held
 
-    async def _receive(
-        self, request: Request, client: str, body: bytearray, max_bytes: int
-    ) -> None:
-        inflater = _inflater(request.headers.get("content-encoding", "identity").lower())
-        asks = request.headers.get("expect", "").lower() == "100-continue"
-        max_drained = max_bytes if asks else _DRAIN_FACTOR * max_bytes
-        if _announced(request) > max_drained:
-            raise _too_large(max_bytes)
-        received = size = 0  # as it was sent; the larger of that and what it is inflated to
-        async for chunk in request.stream():
-            received += len(chunk)
-            if received > max_drained:
-                raise _too_large(max_bytes)
-            size = max(size, received)
-            for piece in _pieces(inflater, chunk) if size <= max_bytes else ():
-                size = max(size, len(body) + len(piece))
-                if size > max_bytes:
-                    break
-                self._add(client, body, piece, max_bytes)
-                if inflater:
-                    await asyncio.sleep(0)  # others take turns with a bomb
-            if size > max_bytes:
-                self._hold(client, -len(body))
-                body.clear()
-        if size > max_bytes:
-            raise _too_large(max_bytes)
-        if inflater and not inflater.eof:
-            raise Refused(400, "the compressed request ends too early")
-
-    def _add(self, client: str, body: bytearray, piece: bytes, max_bytes: int) -> None:
-        body += piece
-        self._hold(client, len(piece))
+    def _hold(self, client: str, size: int, max_bytes: int) -> None:
+        self._held[client] += size
         total = self._limits.max_total_bytes
         if self._held.total() > total or self._held[client] > max(total // 2, max_bytes):
             message = "too many requests at the same time"
             raise Refused(429, message, _CLOSE | {"retry-after": "1"}, "memory_full")
-
-    def _hold(self, client: str, size: int) -> None:
-        self._held[client] += size
-        if not self._held[client]:
-            del self._held[client]
 
 
 def client_of(request: Request) -> str:
@@ -100,13 +67,37 @@ def client_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+async def _pieces(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
+    """The body, inflated. Raises Refused, after it has received as much as `_DRAIN_FACTOR` says."""
+    inflater = _inflater(request.headers.get("content-encoding", "identity").lower())
+    asks = request.headers.get("expect", "").lower() == "100-continue"
+    max_drained = max_bytes if asks else _DRAIN_FACTOR * max_bytes
+    length = request.headers.get("content-length", "")
+    received = inflated = 0
+    is_too_large = False
+    if length.isdigit() and int(length) > max_drained:
+        raise _too_large(max_bytes)
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > max_drained:
+            raise _too_large(max_bytes)
+        is_too_large = is_too_large or received > max_bytes
+        for piece in _inflate(inflater, chunk) if not is_too_large else ():
+            inflated += len(piece)
+            if inflated > max_bytes:
+                is_too_large = True
+                break
+            yield piece
+            if inflater:
+                await asyncio.sleep(0)  # others take turns with a bomb
+    if is_too_large:
+        raise _too_large(max_bytes)
+    if inflater and not inflater.eof:
+        raise Refused(400, "the compressed request ends too early")
+
+
 def _too_large(max_bytes: int) -> Refused:
     return Refused(413, f"at most {max_bytes:,} bytes are read", _CLOSE)
-
-
-def _announced(request: Request) -> int:
-    length = request.headers.get("content-length", "0")
-    return int(length) if length.isdigit() else 0
 
 
 def _inflater(coding: str) -> "zlib._Decompress | None":
@@ -118,7 +109,7 @@ def _inflater(coding: str) -> "zlib._Decompress | None":
     return zlib.decompressobj(zlib.MAX_WBITS | 32)  # it tells one from the other by the header
 
 
-def _pieces(inflater: "zlib._Decompress | None", chunk: bytes) -> Iterator[bytes]:
+def _inflate(inflater: "zlib._Decompress | None", chunk: bytes) -> Iterator[bytes]:
     """What has arrived, inflated if it is compressed."""
     if inflater is None:
         yield chunk

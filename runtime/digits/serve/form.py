@@ -11,7 +11,7 @@ from typing import NamedTuple
 from digits.serve.refusals import Refused
 
 MAX_FILES = 100  # of a form
-_FIELDS = 8  # of a form, besides its files
+_MAX_PARTS = MAX_FILES + 8
 _HEAD_BYTES = 8192  # of a part's headers
 
 _BOUNDARY = re.compile(r';\s*boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE | re.ASCII)
@@ -37,17 +37,16 @@ def read_files(content_type: str, body: bytes) -> list[FormFile]:
 
     Raises Refused: 400 for a broken form, 413 for one of too many files, 422 for one without.
     """
-    whole = memoryview(body)
     if not is_form(content_type):
-        return [FormFile("", "", whole)]
+        return [FormFile("", "", memoryview(body))]
     boundary = _BOUNDARY.search(content_type)
     if not boundary:
         raise _broken("it has no boundary")
     files: list[FormFile] = []
-    for head, place in _parts(body, (boundary[1] or boundary[2]).encode("latin-1")):
+    for head, content in _parts(body, (boundary[1] or boundary[2]).encode("latin-1")):
         field, name = _names(head)
         if name is not None:
-            files.append(FormFile(field, name, whole[place]))
+            files.append(FormFile(field, name, content))
         if len(files) > MAX_FILES:
             raise Refused(413, f"a form may have at most {MAX_FILES} files", reason="many_files")
     if not files:
@@ -55,18 +54,13 @@ def read_files(content_type: str, body: bytes) -> list[FormFile]:
     return files
 
 
-def _broken(why: str) -> Refused:
-    return Refused(400, f"the form is broken: {why}")
-
-
-def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, slice]]:
-    """The headers of each part, and where its content is."""
+def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """The headers and the content of each part."""
     delimiter = b"\r\n--" + boundary
     start = 0 if body.startswith(delimiter[2:]) else body.find(delimiter) + 2
     if start == 1:
         raise _broken("its boundary is missing")
-    most = MAX_FILES + _FIELDS
-    for _ in range(most + 1):
+    for _ in range(_MAX_PARTS + 1):
         start += len(delimiter) - 2
         if body.startswith(b"--", start):
             return
@@ -77,9 +71,9 @@ def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, slice]]:
         end = body.find(delimiter, head + 2)
         if head < 0 or end < 0:
             raise _broken("it ends too early, or a part's headers are too large")
-        yield body[line:head], slice(head + 4, end)
+        yield body[line:head], memoryview(body)[head + 4 : end]
         start = end + 2
-    raise _broken(f"it has more than {most} parts")
+    raise _broken(f"it has more than {_MAX_PARTS} parts")
 
 
 def _names(head: bytes) -> tuple[str, str | None]:
@@ -87,11 +81,13 @@ def _names(head: bytes) -> tuple[str, str | None]:
     for line in head.split(b"\r\n"):
         if disposition := _DISPOSITION.fullmatch(line):
             parameters = {
-                found[1].lower(): found[3] if found[2] is None else found[2].replace(b'\\"', b'"')
-                for found in _PARAMETER.finditer(disposition[1])
+                name.lower(): (quoted.replace(b'\\"', b'"') or plain).decode("utf-8", "replace")
+                for name, quoted, plain in _PARAMETER.findall(disposition[1])
             }
             if b"name" in parameters:
-                name = parameters.get(b"filename")
-                field = parameters[b"name"].decode("utf-8", "replace")
-                return field, None if name is None else name.decode("utf-8", "replace")
+                return parameters[b"name"], parameters.get(b"filename")
     raise _broken("a part has no name")
+
+
+def _broken(why: str) -> Refused:
+    return Refused(400, f"the form is broken: {why}")

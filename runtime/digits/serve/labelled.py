@@ -12,15 +12,15 @@ from starlette.datastructures import Headers
 
 from digits import files
 from digits.errors import DigitsError
-from digits.serve.middleware import LOG
 from digits.serve.pictures import Answer
 from digits.serve.refusals import Refused
+from digits.terminal import print_stderr
 
 LABELS = (*"0123456789", "none")
 MAX_BYTES = 100 << 20  # of all pictures
+LOOK_AGAIN = 10.0  # seconds, at least, from one look at a full folder to the next
 
 _BLOCK = 4096  # bytes of a disk; what a smaller file takes, too
-_PAUSE = 10.0  # seconds, at least, from one look at a full folder to the next
 _TEMPORARY = re.compile(r"\.([0-9a-f]{16})-[0-9a-f]{8}\.png", re.ASCII)
 
 
@@ -44,8 +44,11 @@ class LabelledFolder:
             raise DigitsError(
                 f"can't keep labelled digits in {path}: {error.strerror or error}"
             ) from error
-        for label in LABELS:
-            self._remove_stale_temps(self._folder(label))
+        for label in LABELS:  # delete what a killed server had begun to write
+            folder = self._folder(label)
+            for file in folder.glob(".*.png"):
+                if name := _TEMPORARY.fullmatch(file.name):
+                    files.remove_stale_temps(folder / f"{name[1]}.png")
         self._look()
 
     async def keep(self, labels: Sequence[str], answers: Sequence[Answer]) -> None:
@@ -63,16 +66,15 @@ class LabelledFolder:
             try:
                 await loop.run_in_executor(self._thread, self._keep, label, name, answer.png)
             except DigitsError as error:
-                LOG.error("a labelled digit was not kept: %s", error)
+                print_stderr(f"error: a labelled digit was not kept: {error}")
                 message = "the server can't keep the picture; see its log"
                 raise Refused(507, message, reason="labelled_failed") from error
 
     def _keep(self, label: str, name: str, png: bytes) -> None:
         """Raises DigitsError, and Refused if there is no room."""
         path = self._folder(label) / name
-        before = next(
-            (old for other in LABELS if _is_picture(old := self._folder(other) / name)), None
-        )
+        paths = [self._folder(label) / name for label in LABELS]
+        before = next((old for old in paths if old.is_file() and not old.is_symlink()), None)
         if before is None:
             self._make_room(_size_on_disk(len(png)))
             files.write_bytes(path, png)
@@ -86,7 +88,7 @@ class LabelledFolder:
 
     def _make_room(self, size: int) -> None:
         """Raises Refused if there is none."""
-        if self._size + size > MAX_BYTES and time.monotonic() > self._looked + _PAUSE:
+        if self._size + size > MAX_BYTES and time.monotonic() > self._looked + LOOK_AGAIN:
             self._look()  # somebody may have taken pictures out
         if self._size + size > MAX_BYTES:
             message = f"the server keeps at most {MAX_BYTES >> 20} MB of labelled pictures"
@@ -108,12 +110,6 @@ class LabelledFolder:
             raise DigitsError(f"can't keep labelled digits in {folder}: it is a link or a file")
         return folder
 
-    def _remove_stale_temps(self, folder: Path) -> None:
-        """Delete what a killed server had begun to write."""
-        for file in folder.glob(".*.png"):
-            if name := _TEMPORARY.fullmatch(file.name):
-                files.remove_stale_temps(folder / f"{name[1]}.png")
-
 
 def check_label(label: str) -> str:
     """Return the label. Raises Refused if it is none."""
@@ -128,22 +124,14 @@ def check_origin(headers: Headers, allowed: Collection[str]) -> None:
 
     allowed: origins whose pages may use the API. Raises Refused.
     """
-    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    if origin is None and site is None:  # no browser
-        return
-    if site is None:  # as of http:// pages; a proxy may have changed the host, hence only here
-        host = (origin or "").lower().partition("://")[2]
-        same = host == headers.get("host", "").lower()
-    else:
-        same = site == "same-origin"
-    if not same and not {"*", (origin or "").lower()} & set(allowed):
+    origin, site = headers.get("origin", "").lower(), headers.get("sec-fetch-site")
+    # Pages at http:// have no site. A proxy may have changed the host, hence only for them.
+    host = headers.get("host", "").lower()
+    is_same = site == "same-origin" if site else origin.partition("://")[2] == host
+    is_browser = origin or site
+    if is_browser and not is_same and not {"*", origin} & set(allowed):
         message = "only this server's own page may store pictures; see --allowed-origins"
         raise Refused(403, message, reason="foreign_origin")
-
-
-def _is_picture(path: Path) -> bool:
-    """Whether it is there, and not a link to something else."""
-    return path.is_file() and not path.is_symlink()
 
 
 def _size_on_disk(size: int) -> int:

@@ -9,7 +9,8 @@ import msgspec
 
 from digits import __version__
 from digits.images.formats import FORMATS
-from digits.serve import schemas
+from digits.serve import schemas, v2
+from digits.serve.labelled import LABELS
 from digits.serve.limits import Limits
 
 Json = dict[str, Any]
@@ -34,18 +35,22 @@ _REFUSALS = {
     503: ("The answer took too much time or memory.", "the picture takes too much time"),
     507: ("The folder of labelled digits is full.", "the folder of labelled digits is full"),
 }
-_BODY = (400, 408, 413, 415, 422, 429)  # statuses of every endpoint with a body
-_WORK = (*_BODY, 500, 503)
-_LABELS = (*map(str, range(10)), "none")
+_WORK = (400, 408, 413, 415, 422, 429, 500, 503)  # statuses of every endpoint with a body
 _FILE = {"type": "string", "format": "binary"}
 _FILES = {"type": "array", "items": _FILE}
+_FRAME = {
+    "name": "frame",
+    "in": "query",
+    "description": "Whether to include the 28x28 pixels that the network saw.",
+    "schema": {"type": "boolean", "default": False},
+}
 
 
 class _Operation(NamedTuple):
     """A method of a path: POST if it has a body, else GET.
 
     answer: a type from `schemas`, a schema, str for text, or None for an empty one. failures:
-    statuses. parameters: besides those in the path.
+    statuses. query: a parameter besides those in the path.
     """
 
     path: str
@@ -55,18 +60,33 @@ class _Operation(NamedTuple):
     answer: type | Json | None
     failures: tuple[int, ...] = ()
     body: Json | None = None
-    parameters: list[Json] | None = None
+    query: Json | None = None
+
+    def describe(self, token: bool) -> Json:
+        """The operation in the document. token: whether requests need one."""
+        is_public = self.path.startswith("/v2/health/")
+        failures = self.failures if is_public else (*self.failures, 421)
+        described: Json = {"operationId": self.name, "tags": [self.tag], "summary": self.summary}
+        if self.query:
+            described["parameters"] = [self.query]
+        if self.body:
+            described["requestBody"] = {"required": True, **self.body}
+        if token and not is_public:
+            failures = (*failures, 401)
+            described["security"] = [{"token": []}]
+        refusals = {str(status): _refusal(status) for status in sorted(failures)}
+        return {**described, "responses": {**_success(self.answer), **refusals}}
 
 
-def schema(model: str, version: str, limits: Limits, token: bool) -> Json:
+def schema(model: str, limits: Limits, token: bool) -> Json:
     """Build the document.
 
-    model, version: the model's, in its paths. token: whether requests need one.
+    model: the model's name, in its paths. token: whether requests need one.
     """
     paths: Json = {}
-    for operation in (*_pictures(limits), *_tensors(), *_server()):
-        path = paths.setdefault(operation.path, _parameters(operation.path, model, version))
-        path["post" if operation.body else "get"] = _operation_schema(operation, token)
+    for operation in _operations(limits):
+        path = paths.setdefault(operation.path, _path_parameters(operation.path, model))
+        path["post" if operation.body else "get"] = operation.describe(token)
     components: Json = {"schemas": _schemas()}
     if token:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
@@ -85,105 +105,56 @@ def schema(model: str, version: str, limits: Limits, token: bool) -> Json:
     }
 
 
-def _pictures(limits: Limits) -> list[_Operation]:
-    frame = {
-        "name": "frame",
-        "in": "query",
-        "description": "Whether to include the 28x28 pixels that the network saw.",
-        "schema": {"type": "boolean", "default": False},
-    }
-    body = {
-        "required": True,
+def _operations(limits: Limits) -> list[_Operation]:
+    picture = {
         "description": f"A picture ({', '.join(FORMATS)}) of at most"
         f" {limits.max_picture_bytes:,} bytes and {limits.max_pixels:,} pixels, or a form with one"
         " or several, whose answers come as an array.",
         "content": {
             "application/octet-stream": {"schema": _FILE},
-            "multipart/form-data": {"schema": _form({"file": _FILE, "files": _FILES})},
+            "multipart/form-data": {"schema": _object({"file": _FILE, "files": _FILES})},
         },
     }
     labelled = {
-        "required": True,
         "description": "A form of pictures of one digit, each in a field named for its label.",
-        "content": {"multipart/form-data": {"schema": _form(dict.fromkeys(_LABELS, _FILES))}},
+        "content": {"multipart/form-data": {"schema": _object(dict.fromkeys(LABELS, _FILES))}},
     }
-    commands = (
-        ("predict", "Read the one digit of a picture.", schemas.Prediction),
-        ("read", "Read all the symbols of a picture.", schemas.Reading),
-    )
-    tag, keep = "pictures", "Keep labelled digits, to train with."
-    return [
-        *(
-            _Operation(f"/{name}", name, tag, text, _one_or_several(answer), _WORK, body, [frame])
-            for name, text, answer in commands
+    tensor = {"content": {"application/json": {"schema": _ref(schemas.InferRequest)}}}
+    keep, infer = "Keep labelled digits, to train with.", "Classify 28x28 pixels, as JSON or bytes."
+    live, ready = "Ask if the server is alive.", "Ask if the server is ready."
+    prediction, reading = map(_one_or_several, (schemas.Prediction, schemas.Reading))
+    predict, read = "Read the one digit of a picture.", "Read all the symbols of a picture."
+    model = [
+        _Operation("", "model", "tensors", "Describe the model.", schemas.ModelDescription, (404,)),
+        _Operation("/ready", "modelReady", "tensors", ready, schemas.ModelReady, (404,)),
+        _Operation(
+            "/infer", "infer", "tensors", infer, schemas.InferResponse, (*_WORK, 404), tensor
         ),
-        _Operation("/labelled", "label", tag, keep, None, (*_WORK, 404, 507), labelled),
     ]
-
-
-def _form(fields: Json) -> Json:
-    return {"type": "object", "properties": fields}
-
-
-def _one_or_several(answer: type) -> Json:
-    items = {"anyOf": [_ref(answer), _ref(schemas.RefusedFile)]}
-    return {"oneOf": [_ref(answer), {"type": "array", "items": items}]}
-
-
-def _tensors() -> list[_Operation]:
-    json = {"application/json": {"schema": _ref(schemas.InferRequest)}}
-    body, tag = {"required": True, "content": json}, "tensors"
-    summary = "Classify 28x28 pixels, sent as JSON or as bytes after it."
-    operations = (
-        _Operation("", "model", tag, "Describe the model.", schemas.ModelDescription, (404,)),
-        _Operation("/ready", "modelReady", tag, "Ask if it is ready.", schemas.ModelReady, (404,)),
-        _Operation("/infer", "infer", tag, summary, schemas.InferResponse, (*_WORK, 404), body),
-    )
     paths = {"/v2/models/{name}": "", "/v2/models/{name}/versions/{version}": "Version"}
     return [
-        operation._replace(path=path + operation.path, name=operation.name + suffix)
-        for path, suffix in paths.items()
-        for operation in operations
+        _Operation("/predict", "predict", "pictures", predict, prediction, _WORK, picture, _FRAME),
+        _Operation("/read", "read", "pictures", read, reading, _WORK, picture, _FRAME),
+        _Operation("/labelled", "label", "pictures", keep, None, (*_WORK, 404, 507), labelled),
+        *(
+            operation._replace(path=path + operation.path, name=operation.name + suffix)
+            for path, suffix in paths.items()
+            for operation in model
+        ),
+        _Operation("/v2", "server", "server", "Describe the server.", schemas.ServerDescription),
+        _Operation("/v2/health/live", "live", "server", live, schemas.Live),
+        _Operation("/v2/health/ready", "ready", "server", ready, schemas.Ready),
+        _Operation("/metrics", "metrics", "server", "Metrics for Prometheus.", str),
     ]
 
 
-def _server() -> list[_Operation]:
-    tag, live, ready = "server", "Ask if the server is alive.", "Ask if the server is ready."
-    return [
-        _Operation("/v2", "server", tag, "Describe the server.", schemas.ServerDescription),
-        _Operation("/v2/health/live", "live", tag, live, schemas.Live),
-        _Operation("/v2/health/ready", "ready", tag, ready, schemas.Ready),
-        _Operation("/metrics", "metrics", tag, "Metrics for Prometheus.", str),
-    ]
-
-
-def _parameters(path: str, model: str, version: str) -> Json:
-    used = [
+def _path_parameters(path: str, model: str) -> Json:
+    parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"const": value}}
-        for name, value in (("name", model), ("version", version))
+        for name, value in (("name", model), ("version", v2.VERSION))
         if f"{{{name}}}" in path
     ]
-    return {"parameters": used} if used else {}
-
-
-def _operation_schema(operation: _Operation, token: bool) -> Json:
-    public = operation.path.startswith("/v2/health/")
-    failures = operation.failures if public else (*operation.failures, 421)
-    described: Json = {
-        "operationId": operation.name,
-        "tags": [operation.tag],
-        "summary": operation.summary,
-    }
-    if operation.parameters:
-        described["parameters"] = operation.parameters
-    if operation.body:
-        described["requestBody"] = operation.body
-    if token and not public:
-        failures = (*failures, 401)
-        described["security"] = [{"token": []}]
-    refused = {str(status): _refusal(status) for status in sorted(failures)}
-    described["responses"] = {**_success(operation.answer), **refused}
-    return described
+    return {"parameters": parameters} if parameters else {}
 
 
 def _success(answer: type | Json | None) -> Json:
@@ -199,6 +170,15 @@ def _refusal(status: int) -> Json:
     meaning, message = _REFUSALS[status]
     content = {"schema": _ref(schemas.Error), "example": {"error": message}}
     return {"description": meaning, "content": {"application/json": content}}
+
+
+def _one_or_several(answer: type) -> Json:
+    items = {"anyOf": [_ref(answer), _ref(schemas.RefusedFile)]}
+    return {"oneOf": [_ref(answer), {"type": "array", "items": items}]}
+
+
+def _object(properties: Json) -> Json:
+    return {"type": "object", "properties": properties}
 
 
 def _ref(model: type) -> Json:

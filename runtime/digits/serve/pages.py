@@ -131,9 +131,9 @@ class Pages:
 def _values(metadata: Metadata, settings: Settings) -> dict[str, str]:
     values = {
         "needed": "data-needed" if settings.token is not None else "",
-        "bytes": str(settings.max_picture_bytes),
-        "pixels": str(settings.max_pixels),
-        "seconds": str(settings.body_timeout + settings.answer_timeout),
+        "bytes": str(settings.limits.max_picture_bytes),
+        "pixels": str(settings.limits.max_pixels),
+        "seconds": str(settings.limits.body_timeout + settings.limits.answer_timeout),
         "saves": "yes" if settings.save_labelled else "no",
         "model": metadata.architecture,
         "accuracy": f"{100 * metadata.test_accuracy:.2f} %",

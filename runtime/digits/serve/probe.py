@@ -22,29 +22,21 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 def is_ready(settings: Settings) -> bool:
     """Ask a server with these settings whether it is ready. Raises OSError."""
-    connection = _connection(settings)
-    connection.request("GET", "/v2/health/ready", headers={"host": "localhost"})
-    return connection.getresponse().status == 200
-
-
-def _connection(settings: Settings) -> http.client.HTTPConnection:
     host = _ANY.get(settings.host, settings.host)
-    if settings.ssl_certfile:
-        context = ssl.create_default_context()
-        context.check_hostname = False  # it is contacted as localhost, not by its name
-        context.verify_mode = ssl.CERT_NONE
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            host, settings.port, timeout=_SECONDS, context=context
-        )
-    else:
-        connection = http.client.HTTPConnection(host, settings.port, timeout=_SECONDS)
+    connection = http.client.HTTPConnection(host, settings.port, timeout=_SECONDS)
     if settings.uds:
         connection.sock = unix_socket()
         connection.sock.settimeout(_SECONDS)
         connection.sock.connect(str(settings.uds))
-        if settings.ssl_certfile:
-            connection.sock = context.wrap_socket(connection.sock)
-    return connection
+    else:
+        connection.connect()
+    if settings.ssl_certfile:
+        context = ssl.create_default_context()
+        context.check_hostname = False  # it is contacted as localhost, not by its name
+        context.verify_mode = ssl.CERT_NONE
+        connection.sock = context.wrap_socket(connection.sock)
+    connection.request("GET", "/v2/health/ready", headers={"host": "localhost"})
+    return connection.getresponse().status == 200
 
 
 def main() -> None:

@@ -61,6 +61,10 @@ class Prediction(Struct):
         _meta("Of 0, 1, … 9; they sum to 1.", [*[0.0] * 7, 0.9984, 0.0, 0.0016], length=10),
     ]
     box: Box
+    status: Annotated[
+        Literal["sure", "unsure", "several", "none", "blank"],
+        _meta("Unless sure, why digit is null: what the picture is likely to show.", "sure"),
+    ]
     note: Annotated[str, _meta("A remark for people, or empty.", "")]
     frame: Frame = UNSET
 
@@ -97,6 +101,10 @@ class Reading(Struct):
 
     file: File
     text: Annotated[str, _meta("The text of all lines.", "7")]
+    status: Annotated[
+        Literal["sure", "unsure", "blank"],
+        _meta("unsure if a symbol is rejected, blank if there is none.", "sure"),
+    ]
     lines: Annotated[list[Line], _meta("From top to bottom; empty if there is no digit.")]
 
 
@@ -237,11 +245,10 @@ class Ready(Struct):
     ready: bool
 
 
-class ModelReady(Struct):
+class ModelReady(Ready):
     """Whether the model is ready."""
 
     name: Annotated[str, Meta(examples=["lenet5"])]
-    ready: bool
 
 
 TYPES = (

@@ -80,7 +80,7 @@ class Uploads:
     async def _files(self, request: Request) -> AsyncIterator[list[FormFile]]:
         """The files of a request, which count as long as the context lasts. Raises Refused."""
         await self._queue.wait_for_room(client_of(request))  # before they take memory
-        limits, kind = self._settings, request.headers.get("content-type", "")
+        limits, kind = self._settings.limits, request.headers.get("content-type", "")
         max_bytes = limits.max_form_bytes + limits.max_picture_bytes
         if is_form(kind):  # which may have several
             max_bytes = max(max_bytes, limits.max_total_bytes // 2)

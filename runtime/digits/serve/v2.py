@@ -22,6 +22,7 @@ from digits.serve import schemas
 from digits.serve.limits import Limits
 
 SERVER = schemas.ServerDescription("digits", __version__, ["binary_tensor_data", "classification"])
+VERSION = "1"  # of the model, whose name is its architecture
 JSON_LENGTH = "inference-header-content-length"  # where the JSON ends and the tensor begins
 
 _PIXELS = 28 * 28
@@ -52,11 +53,11 @@ class Request(NamedTuple):
     classes: int | None = None
 
 
-def model_metadata(name: str, version: str, metadata: Metadata) -> schemas.ModelDescription:
+def model_metadata(name: str, metadata: Metadata) -> schemas.ModelDescription:
     """Describe the model."""
     images = schemas.TensorDescription(INPUT[0], "UINT8", [-1, *INPUT[2]])
     rows = schemas.TensorDescription(OUTPUT[0], "FP32", [-1, *OUTPUT[2]])
-    return schemas.ModelDescription(name, [version], "onnxruntime_onnx", [images], [rows], metadata)
+    return schemas.ModelDescription(name, [VERSION], "onnxruntime_onnx", [images], [rows], metadata)
 
 
 def parse_request(
@@ -91,7 +92,7 @@ def parse_request(
 
 
 def encode_response(
-    asked: Request, probabilities: NDArray[np.float32], name: str, version: str
+    asked: Request, probabilities: NDArray[np.float32], name: str
 ) -> tuple[bytes, dict[str, str]]:
     """Encode the answer's body and headers. probabilities: float32 [n, 10]."""
     tail = b""
@@ -110,7 +111,7 @@ def encode_response(
             output.data = probabilities.ravel().tolist()
     if tail:
         output.parameters, output.data = schemas.BinaryParameters(len(tail)), UNSET
-    head = msgspec.json.encode(schemas.InferResponse(name, version, [output], asked.id))
+    head = msgspec.json.encode(schemas.InferResponse(name, VERSION, [output], asked.id))
     if not tail:
         return head, {"content-type": "application/json"}
     return head + tail, {"content-type": "application/octet-stream", JSON_LENGTH: str(len(head))}
@@ -165,9 +166,9 @@ def _decode(decoder: msgspec.json.Decoder[_T], content: bytes, path: str = "") -
 
 def _sentence(message: str, path: str) -> str:
     """Say what msgspec says as the project does, and nothing that the client has sent."""
-    found = _MESSAGE.fullmatch(message)
-    assert found
-    what, path = found[1], (path + (found[2] or "")).removeprefix(".") or "the request"
+    parts = _MESSAGE.fullmatch(message)
+    assert parts
+    what, path = parts[1], (path + (parts[2] or "")).removeprefix(".") or "the request"
     if missing := re.fullmatch(r"Object missing required field `(\w+)`", what):
         return f"{path} lacks {missing[1]}"
     if what.startswith("Object contains unknown field"):

@@ -1,30 +1,37 @@
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from starlette.types import ASGIApp
 
 from digits.classifier import Classifier
 from digits.serve import pictures
 from digits.serve.app import App
+from digits.serve.limits import Limits
+from digits.serve.listener import bind
+from digits.serve.server import Server, make_server
 from digits.serve.settings import Settings
 from tests.in_process import InProcess
 
-
-@pytest.fixture(scope="session")
-def classifier() -> Classifier:
-    return Classifier()
+LIMITS = {field.name for field in fields(Limits)}
 
 
-def application(classifier: Classifier, **settings: Any) -> ASGIApp:
-    """The app, reading pictures in this process and accepting the host of TestClient."""
+def application(classifier: Classifier, **settings: Any) -> App:
+    """The app, reading pictures in this process and accepting the host of TestClient.
+
+    settings: of Settings and of its Limits.
+    """
+    limits = Limits(**{name: settings.pop(name) for name in LIMITS & settings.keys()})
 
     def worker(classifier: Classifier) -> pictures.PictureWorker:
-        return InProcess(partial(pictures.answer, classifier, chosen.max_pixels))
+        return InProcess(partial(pictures.answer, classifier, limits.max_pixels))
 
-    chosen = Settings(**{"allowed_hosts": "testserver"} | settings)
+    chosen = Settings(**{"allowed_hosts": "testserver"} | settings, limits=limits)
     return App(chosen, classifier, worker)
 
 
@@ -33,3 +40,21 @@ def client(classifier: Classifier) -> Iterator[TestClient]:
     """Call the app without sockets or processes; raises the exceptions of its bugs."""
     with TestClient(application(classifier)) as client:
         yield client
+
+
+@contextmanager
+def serving(classifier: Classifier, **settings: Any) -> Iterator[tuple[Server, int]]:
+    """A running server in this process and its port, 0 for a Unix socket."""
+    app = application(classifier, **{"port": 0} | settings)
+    server = make_server(app)
+    with bind(app.settings) as listener:
+        # Connections inherit it: what a client doesn't read soon fills it.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield server, 0 if app.settings.uds else listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join(60)
+            assert not thread.is_alive()

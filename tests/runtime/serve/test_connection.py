@@ -1,61 +1,47 @@
+"""HTTP on sockets: what hostile and broken clients get, and what a stopping server answers."""
+
 import json
+import select
 import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 
 import pytest
 
 from digits.classifier import Classifier
 from digits.errors import DigitsError
 from digits.serve.app import App
-from digits.serve.connection import LimitedProtocol
-from digits.serve.server import Server, bind, make_server
+from digits.serve.server import Server, make_server
 from digits.serve.settings import Settings
-from tests.served import served
+from tests.runtime.serve.conftest import serving
 
-HEALTH = b"GET /v2/health/ready HTTP/1.1\r\nhost: localhost\r\n\r\n"
+Running = tuple[Server, int]
+
 GET = b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n"
+HEALTH = GET.replace(b"/v2", b"/v2/health/ready")
+SCHEMA = GET.replace(b"/v2", b"/openapi.json")
+LAST = GET[:-2] + b"connection: close\r\n\r\n"
+INFER = b"POST /v2/models/lenet5/infer HTTP/1.1\r\nhost: localhost\r\n"
+CHUNKED = INFER + b"transfer-encoding: chunked\r\n"
+UPGRADE = b"connection: upgrade\r\nupgrade: %s\r\n"
+NO_MORE = b"\r\n0\r\n\r\n"
+EMPTY_LIST = b"2\r\n[]\r\n0\r\n\r\n"
+# 2 MB of answers, more than the socket buffers hold.
+MANY = SCHEMA * 90
+
+
+@pytest.fixture(scope="module")
+def running(classifier: Classifier) -> Iterator[Running]:
+    """A server whose limits no test exceeds."""
+    with serving(classifier) as running:
+        yield running
 
 
 @pytest.fixture
-def idle() -> int:
-    """The keep-alive timeout in seconds."""
-    return 60
-
-
-@pytest.fixture
-def settings(idle: int) -> Settings:
-    """Settings with long timeouts; each test shortens the one that it is about."""
-    settings = Settings(port=0, keepalive_timeout=idle, max_connections=20)
-    settings.header_timeout = settings.body_timeout = settings.send_timeout = 60
-    return settings
-
-
-@pytest.fixture
-def server(classifier: Classifier, settings: Settings) -> Iterator[tuple[Server, int]]:
-    """A running server and its port."""
-    server = make_server(App(settings, classifier))
-    with bind(settings) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # connections inherit it
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        yield server, listener.getsockname()[1]
-        server.should_exit = True
-        thread.join(30)
-        assert not thread.is_alive()
-
-
-@pytest.fixture
-def port(server: tuple[Server, int]) -> int:
-    return server[1]
-
-
-def wait_for_connections(server: Server, count: int) -> None:
-    """Wait until `count` connections are open."""
-    while len(server.server_state.connections) != count:
-        time.sleep(0.01)
+def port(running: Running) -> int:
+    return running[1]
 
 
 def connect(port: int) -> socket.socket:
@@ -63,7 +49,6 @@ def connect(port: int) -> socket.socket:
 
 
 def receive_until_closed(client: socket.socket) -> bytes:
-    """Receive until the server closes the connection."""
     received = b""
     with suppress(ConnectionError):
         while chunk := client.recv(65536):
@@ -71,17 +56,9 @@ def receive_until_closed(client: socket.socket) -> bytes:
     return received
 
 
-@pytest.mark.parametrize("path", ["/predict", "/v2/models/lenet5/infer"])
-def test_oversized_body_with_expect_continue_returns_413(port: int, path: str) -> None:
-    with connect(port) as client:
-        head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n"
-        client.sendall(f"{head}content-length: {17 << 20}\r\n\r\n".encode())
-        assert receive_until_closed(client).startswith(b"HTTP/1.1 413 ")
-
-
-def get(client: socket.socket) -> bytes:
-    """Send GET; return the head and body of the response."""
-    client.sendall(GET)
+def get(client: socket.socket, request: bytes = GET) -> bytes:
+    """Send a request for JSON; return the head and body of the response."""
+    client.sendall(request)
     received = b""
     while not received.endswith(b"}"):
         received += client.recv(65536) or b"}"
@@ -94,330 +71,13 @@ def is_serving(port: int) -> bool:
     return False
 
 
-def test_partial_header_after_response_times_out(port: int, settings: Settings) -> None:
-    with connect(port) as client:
-        get(client)
-        settings.header_timeout = 0.5
-        started = time.monotonic()
-        client.sendall(b"\r\n")
-        receive_until_closed(client)
-        assert time.monotonic() - started > 0.4
+def wait_until(reached: Callable[[], bool]) -> None:
+    while not reached():
+        time.sleep(0.01)
 
 
-@pytest.mark.parametrize("start", [b"", b"GET", b"GET /v2 HTTP/1.1\r\nhost", b"\r\n"])
-def test_partial_header_times_out(port: int, settings: Settings, start: bytes) -> None:
-    settings.header_timeout = 0.5
-    started = time.monotonic()
-    with connect(port) as client, suppress(ConnectionError):
-        client.sendall(start)
-        receive_until_closed(client)
-    assert time.monotonic() - started > 0.4
-
-
-def trickle(client: socket.socket, chunk: bytes) -> bytes:
-    """Send the chunk every 50 ms until a response arrives or the connection is closed.
-
-    Returns what was received, b"" when the connection was closed.
-    """
-    client.settimeout(0.05)
-    for _ in range(1000):
-        with suppress(ConnectionError):
-            client.sendall(chunk)
-        try:
-            return client.recv(65536)
-        except TimeoutError:
-            pass
-        except ConnectionError:
-            return b""
-    pytest.fail("the server neither answered nor closed the connection")
-
-
-def test_trickled_header_times_out(port: int, settings: Settings) -> None:
-    settings.header_timeout = 0.5
-    with connect(port) as client:
-        client.sendall(GET[:-2])
-        assert trickle(client, b"x: y\r\n") == b""
-
-
-def test_trickled_body_returns_408(port: int, settings: Settings) -> None:
-    settings.body_timeout = 0.5
-    started = time.monotonic()
-    with connect(port) as client:
-        client.sendall(
-            b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n"
-        )
-        assert trickle(client, b"x").startswith(b"HTTP/1.1 408")
-        assert time.monotonic() - started > 0.4
-        client.settimeout(30)
-        receive_until_closed(client)  # returns because the server closes
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("idle", [3])
-def test_idle_connection_closes_after_keepalive_timeout(port: int, settings: Settings) -> None:
-    with connect(port) as client:
-        assert get(client).startswith(b"HTTP/1.1 200")
-        settings.header_timeout = 0.1
-        for _ in range(2):
-            time.sleep(0.3)  # longer than header_timeout
-            assert get(client).startswith(b"HTTP/1.1 200")
-        assert receive_until_closed(client) == b""
-
-
-@pytest.mark.parametrize(
-    "start",
-    [
-        b"GET /",
-        b"GET / HTTP/1.1\r\nx: ",
-        b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 100_000,
-        b"POST /predict HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: ",
-        b"POST /predict HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1;x=",
-    ],
-)
-def test_endless_header_closes_connection(port: int, start: bytes) -> None:
-    with connect(port) as client, suppress(ConnectionError):
-        client.sendall(start)
-        for _ in range(1000):  # 64 MB
-            client.sendall(b"x" * 65536)
-        pytest.fail("the server accepted 64 MB")
-    assert is_serving(port)
-
-
-REQUEST_COUNT = 90
-# 2 MB of responses, more than the socket buffers hold.
-MANY_REQUESTS = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n" * REQUEST_COUNT
-
-
-def test_slow_reader_receives_all_responses(port: int) -> None:
-    with connect(port) as client:
-        client.sendall(MANY_REQUESTS + GET[:-2] + b"connection: close\r\n\r\n")
-        assert receive_until_closed(client).count(b"HTTP/1.1 200") == REQUEST_COUNT + 1
-
-
-def test_stalled_reader_is_disconnected(server: tuple[Server, int], settings: Settings) -> None:
-    settings.send_timeout = 0.5
-    running, port = server
-    with connect(port) as client:
-        wait_for_connections(running, 1)
-        client.sendall(MANY_REQUESTS)
-        wait_for_connections(running, 0)
-        assert receive_until_closed(client).count(b"HTTP/1.1 200") < REQUEST_COUNT
-    assert is_serving(port)
-
-
-def test_a_thousand_pipelined_requests_are_answered(port: int) -> None:
-    paths = [b"/v2/health/ready", b"/v2/health/live"] * 500
-    requests = [HEALTH.replace(b"/v2/health/ready", path) for path in paths]
-    requests[-1] = requests[-1][:-2] + b"connection: close\r\n\r\n"
-    with connect(port) as client:
-        client.sendall(b"".join(requests))
-        received = receive_until_closed(client)
-    assert statuses(received) == [200] * 1000
-    answers = received.split(b"HTTP/1.1 200")[1:]
-    assert all(
-        (b"ready" if path.endswith(b"ready") else b"live") in answer
-        for path, answer in zip(paths, answers, strict=True)
-    )
-
-
-def test_pipelined_requests_wait_in_the_socket(server: tuple[Server, int]) -> None:
-    """They take no more memory than one packet of them, however many there are."""
-    running, port = server
-    sent = 0
-    with connect(port) as client:
-        client.settimeout(0.5)
-        with suppress(TimeoutError):  # as it reads no answer
-            while True:
-                sent += client.send(GET * 1000)
-        [connection] = running.server_state.connections
-        assert isinstance(connection, LimitedProtocol)
-        assert sent < 32 << 20
-        assert len(connection.pipeline) < 100
-
-
-def test_body_of_a_pipelined_request_is_received(port: int) -> None:
-    """The last request has a body, which is longer than what is parsed at a time."""
-    body = b" " * 600_000
-    post = INFER + b"content-length: %d\r\n\r\n" % len(body) + body
-    assert statuses(ask(port, GET * 200 + post + GET * 200 + CLOSE)) == [
-        *[200] * 200,
-        400,
-        *[200] * 201,
-    ]
-
-
-def open_busy_connection(port: int) -> socket.socket:
-    """Open a connection whose request has been accepted and still lacks its body."""
-    client = connect(port)
-    client.sendall(b"POST /read HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n")
-    client.sendall(b"content-length: 9\r\n\r\n")
-    assert client.recv(65536).startswith(b"HTTP/1.1 100")
-    return client
-
-
-def test_too_many_busy_connections_return_503(server: tuple[Server, int]) -> None:
-    running, port = server
-    clients = [open_busy_connection(port) for _ in range(20)]
-    with connect(port) as one_more:
-        one_more.sendall(GET)
-        answer = receive_until_closed(one_more)
-        assert answer.startswith(b"HTTP/1.1 503")
-        assert b"\r\nx-content-type-options: nosniff\r\n" in answer
-    with connect(port) as probe:  # health checks are exempt
-        probe.sendall(HEALTH)
-        assert probe.recv(65536).startswith(b"HTTP/1.1 200")
-    for client in clients:
-        client.close()
-    wait_for_connections(running, 0)
-    assert is_serving(port)
-
-
-@pytest.mark.parametrize("start", [b"", b"GET /v2/hea", GET])
-def test_idle_connections_are_evicted_when_full(server: tuple[Server, int], start: bytes) -> None:
-    running, port = server
-    clients = [connect(port) for _ in range(20)]
-    for client in clients:
-        client.sendall(start)
-    wait_for_connections(running, 20)
-    if start == GET:
-        assert all(client.recv(65536).startswith(b"HTTP/1.1 200") for client in clients)
-    for _ in range(5):
-        assert is_serving(port)
-    assert b"" in [receive_available(client) for client in clients]
-    metrics = running.app.metrics.render().decode()
-    assert 'digits_refusals_total{reason="crowded_out"} ' in metrics
-
-
-def receive_available(client: socket.socket) -> bytes:
-    """Receive without waiting; b"" when the connection is closed."""
-    client.setblocking(False)
-    try:
-        return client.recv(65536)
-    except BlockingIOError:
-        return b"no data yet"
-    except ConnectionError:
-        return b""
-
-
-@pytest.mark.unix
-@pytest.mark.slow
-def test_health_probe_amid_1000_half_open_connections() -> None:
-    with served() as server:
-        halves = [connect(server.port) for _ in range(1000)]
-        for half in halves:
-            half.sendall(b"GET / HTTP/1.1\r\nhost: localh")
-        with connect(server.port) as probe:
-            probe.sendall(HEALTH)
-            assert probe.recv(65536).startswith(b"HTTP/1.1 200")
-        for half in halves:
-            half.close()
-
-
-@pytest.mark.unix
-@pytest.mark.slow
-def test_more_connections_than_open_files_recovers() -> None:
-    """asyncio once accepted every connection, ran out of files and never recovered."""
-    with served(files=310) as server:
-        for client in [connect(server.port) for _ in range(400)]:
-            client.close()
-        for _ in range(200):  # until the server has noticed that the others are closed
-            if is_serving(server.port):
-                return
-            time.sleep(0.05)
-        pytest.fail("the server has not recovered")
-
-
-@pytest.mark.unix
-def test_too_few_open_files_raise_digits_error(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("resource.getrlimit", lambda of: (64, 64))
-    monkeypatch.setattr("resource.setrlimit", lambda of, to: None)
-    with pytest.raises(DigitsError, match=r"only 64 are allowed: raise `ulimit -n`"):
-        make_server(App(Settings(), classifier))
-
-
-@pytest.mark.parametrize(
-    "nonsense",
-    [
-        b"\x16\x03\x01\x02\x00\x01\x00",
-        b"GET / HTTP/9.9\r\n\r\n",
-        b"\x00" * 100,
-        b"PRI * HTTP/2.0\r\n\r\n",
-    ],
-)
-def test_non_http_bytes_are_refused(
-    port: int, monkeypatch: pytest.MonkeyPatch, settings: Settings, nonsense: bytes
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(settings, "header_timeout", 0.5)  # more might follow the first line
-        with connect(port) as client:
-            client.sendall(nonsense)
-            answer = receive_until_closed(client)
-    assert answer[:12] in (b"HTTP/1.1 400", b"")
-    assert is_serving(port)
-
-
-@pytest.mark.parametrize(
-    ("request_head", "status"),
-    [
-        (b"GET /v2 HTTP/1.1\r\n", 400),
-        (b"GET /v2/health/live HTTP/1.1\r\n", 400),
-        (b"GET /v2 HTTP/1.1\r\nhost: localhost\r\nHost: localhost\r\n", 400),
-        (b"GET /v2 HTTP/1.0\r\nhost: localhost\r\nhost: localhost\r\n", 400),
-        (b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n", 200),
-        (b"GET /v2 HTTP/1.0\r\n", 200),
-        (b"GET /v2 HTTP/1.0\r\nhost: localhost\r\n", 200),
-        (b"GET /v2 HTTP/2.0\r\nhost: localhost\r\n", 505),
-        (b"GET /v2 HTTP/0.9\r\nhost: localhost\r\n", 505),
-        (b"GET /v2\r\nhost: localhost\r\n", 505),
-        (b"GET /v2 HTTP/3.1\r\nhost: localhost\r\n", 400),
-        (b"GET /v2 HTTP/1.2\r\nhost: localhost\r\n", 400),
-    ],
-)
-def test_version_and_host_are_checked(port: int, request_head: bytes, status: int) -> None:
-    received = ask(port, request_head + b"connection: close\r\n\r\n")
-    assert statuses(received) == [status]
-    assert b"content-security-policy" in received
-    assert statuses(ask(port, GET * 2 + request_head + b"connection: close\r\n\r\n")) == [
-        200,
-        200,
-        status,
-    ]
-
-
-def test_malformed_request_returns_400_as_json(port: int) -> None:
-    with connect(port) as client:
-        client.sendall(b"GET  HTTP/1.1\r\n\r\n")
-        head, _, body = receive_until_closed(client).partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 400") and b"application/json" in head
-    assert json.loads(body) == {"error": "not an HTTP request"}
-
-
-def test_oversized_header_in_one_packet_returns_431(
-    port: int, monkeypatch: pytest.MonkeyPatch, settings: Settings
-) -> None:
-    monkeypatch.setattr(settings, "max_header_bytes", 200)
-    with connect(port) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: " + b"x" * 1000 + b"\r\n\r\n")
-        answer = receive_until_closed(client)
-    assert answer[:12] == b"HTTP/1.1 431"
-    assert "head" in json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
-    assert is_serving(port)
-
-
-def test_pipelined_requests_are_answered_in_order(port: int) -> None:
-    with connect(port) as client:
-        client.sendall(
-            GET.replace(b"/v2", b"/none") + GET * 30 + GET[:-2] + b"connection: close\r\n\r\n"
-        )
-        received = receive_until_closed(client)
-        assert received.startswith(b"HTTP/1.1 404")
-        assert received.count(b"HTTP/1.1 200") == 31
-
-
-CLOSE = GET[:-2] + b"connection: close\r\n\r\n"
-INFER = b"POST /v2/models/lenet5/infer HTTP/1.1\r\nhost: localhost\r\n"
+def wait_for_connections(server: Server, count: int) -> None:
+    wait_until(lambda: len(server.server_state.connections) == count)
 
 
 def ask(port: int, *packets: bytes, half_close: bool = False) -> bytes:
@@ -436,134 +96,326 @@ def statuses(received: bytes) -> list[int]:
     return [int(part[:3]) for part in received.split(b"HTTP/1.1 ")[1:]]
 
 
-@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
-@pytest.mark.parametrize("split", [False, True])
-def test_offered_upgrade_is_ignored(port: int, protocol: bytes, split: bool) -> None:
-    """llhttp leaves the body to the other protocol, and uvicorn reads it as the next request."""
-    upgrade = b"connection: upgrade\r\nupgrade: " + protocol + b"\r\n"
+def with_upgrade(protocol: bytes) -> tuple[bytes, bytes]:
+    """Offers of another protocol, the second with a body that looks like a request."""
+    upgrade = UPGRADE % protocol
     post = INFER + upgrade + b"content-length: %d\r\n\r\n" % len(GET)
-    packets = [GET[:-2] + upgrade + b"\r\n" + post, GET + CLOSE]
-    received = ask(port, *packets) if split else ask(port, b"".join(packets))
-    assert statuses(received) == [200, 400, 200]
-    assert b"the request is not JSON" in received  # GET is not JSON
-    chunked = post.replace(b"content-length: %d" % len(GET), b"transfer-encoding: chunked")
-    received = ask(port, chunked + b"2\r\n[]\r\n0\r\n\r\n" + CLOSE)
-    assert statuses(received) == [422, 200] and b"must be an object" in received
+    return GET[:-2] + upgrade + b"\r\n" + post, GET + LAST
 
 
-@pytest.mark.parametrize("target", [b"localhost:80", b"/v2"])
-def test_connect_is_refused(port: int, target: bytes) -> None:
-    assert statuses(ask(port, b"CONNECT " + target + b" HTTP/1.1\r\n\r\n")) == [400]
+@pytest.mark.parametrize(
+    ("sent", "answers"),
+    [
+        # one Host, except in HTTP 1.0, which needs none
+        ([b"GET /v2 HTTP/1.1\r\n\r\n"], [400]),
+        ([b"GET /v2/health/live HTTP/1.1\r\n\r\n"], [400]),
+        ([GET[:-2] + b"Host: localhost\r\n\r\n"], [400]),
+        ([b"GET /v2 HTTP/1.0\r\nhost: localhost\r\nhost: localhost\r\n\r\n"], [400]),
+        ([b"GET /v2 HTTP/1.0\r\n\r\n"], [200]),
+        ([b"GET /v2 HTTP/1.0\r\nhost: localhost\r\n\r\n"], [200]),
+        # another protocol
+        *(
+            ([GET * count + GET.replace(b" HTTP/1.1", version)], [200] * count + [status])
+            for count in (0, 2)
+            for version, status in (
+                *((b"", 505), (b" HTTP/0.9", 505), (b" HTTP/2.0", 505)),
+                *((b" HTTP/1.2", 400), (b" HTTP/9.9", 400)),
+            )
+        ),
+        ([b"GET  HTTP/1.1\r\n\r\n"], [400]),
+        ([b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"], [400]),
+        ([b"\x16\x03\x01\x02\x00\x01\x00"], [400]),
+        ([b"\0" * 100], [400]),
+        ([b"\r\n" + GET, b"\r", b"\n\r\n" + LAST], [200, 200]),
+        *(([b"".join(with_upgrade(name))], [200, 400, 200]) for name in (b"h2c", b"websocket")),
+        ([*with_upgrade(b"h2c")], [200, 400, 200]),
+        ([CHUNKED + UPGRADE % b"h2c" + b"\r\n" + EMPTY_LIST + LAST], [422, 200]),
+        ([b"CONNECT localhost:80 HTTP/1.1\r\nhost: localhost\r\n\r\n" + LAST], [400]),
+        ([b"CONNECT /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n" + LAST], [400]),
+        # where a body ends
+        *(
+            ([INFER + b"transfer-encoding: " + codings + b"\r\n\r\n" + EMPTY_LIST + LAST], [400])
+            for codings in (
+                *(b"", b"identity", b"gzip, chunked", b"chunked, chunked"),
+                b"gzip\r\ntransfer-encoding: chunked",
+            )
+        ),
+        ([CHUNKED + b"content-length: 3\r\n\r\n" + EMPTY_LIST + LAST], [400]),
+        ([CHUNKED + b"\r\nnonsense\r\n"], [400]),
+        ([CHUNKED.replace(b"/v2/", b"/none/") + b"\r\n", b"nonsense\r\n"], [404, 400]),
+        ([CHUNKED + b"\r\n2\r\n[]\r\n0\r\nhost: evil.example\r\n\r\n" + LAST], [422, 200]),
+        ([CHUNKED + b"\r\n" + b"5\r\n     \r\n" * 100_000 + b"0\r\n\r\n" + LAST], [400, 200]),
+        ([CHUNKED + b"\r\n61A80\r\n" + b"\r\n\r\n" * 100_000 + NO_MORE], [431]),
+        (
+            [CHUNKED + b"\r\n61A80\r\n" + (b"\r\n\r\n" + b" " * 36) * 10_000 + NO_MORE + LAST],
+            [400, 200],
+        ),
+        # requests that follow each other
+        ([GET * 999 + LAST], [200] * 1000),
+        ([GET.replace(b"/v2", b"/none") + GET * 30 + LAST], [404, *[200] * 31]),
+        ([MANY + LAST], [200] * 91),
+        (
+            [GET * 200 + INFER + b"content-length: 600000\r\n\r\n" + b" " * 600_000 + LAST],
+            [*[200] * 200, 400, 200],
+        ),
+        ([GET * 3 + b"\0\1 nonsense\r\n\r\n"], [200, 200, 200, 400]),
+        *(
+            ([GET * count + GET[:-2] + b"x: " + b"a" * size + end], [200] * count + [431])
+            for count in (0, 2)
+            for size in (40_000, 300_000)
+            for end in (b"", b"\r\n\r\n")
+        ),
+        ([GET * 3 + CHUNKED + b"\r\nnonsense\r\n"], [200, 200, 200, 400]),
+        # refused before it is sent
+        (
+            [b"POST /predict HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n"]
+            + [b"content-length: %d\r\n\r\n" % (17 << 20)],
+            [413],
+        ),
+    ],
+)
+def test_answers(port: int, sent: list[bytes], answers: list[int]) -> None:
+    received = ask(port, *sent)
+    assert statuses(received) == answers
     assert is_serving(port)
 
 
-def test_trailers_are_no_headers(port: int) -> None:
-    head = INFER + b"transfer-encoding: chunked\r\n\r\n"
-    trailers = b"host: evil.example\r\nx-request-id: trailer\r\nexpect: 100-continue\r\n"
-    received = ask(port, head + b"2\r\n[]\r\n0\r\n" + trailers + b"\r\n" + CLOSE)
-    assert statuses(received) == [422, 200]
-    assert b"trailer" not in received
+def test_what_is_not_http_is_answered_with_json(port: int) -> None:
+    head, _, body = ask(port, b"GET  HTTP/1.1\r\n\r\n").partition(b"\r\n\r\n")
+    assert b"application/json" in head and list(json.loads(body)) == ["error"]
 
 
-@pytest.mark.parametrize(
-    "codings",
-    [
-        b"",
-        b"gzip, chunked",
-        b"chunked, chunked",
-        b"gzip\r\ntransfer-encoding: chunked",
-        b"identity",
-    ],
-)
-def test_unknown_transfer_coding_is_refused(port: int, codings: bytes) -> None:
-    head = INFER + b"transfer-encoding: " + codings + b"\r\n\r\n"
-    assert statuses(ask(port, head + b"2\r\n[]\r\n0\r\n\r\n" + CLOSE)) == [400]
-
-
-@pytest.mark.parametrize(
-    ("malformed", "status"),
-    [
-        (b"\0\1 nonsense\r\n\r\n", 400),
-        (INFER + b"content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n", 400),
-        (INFER + b"transfer-encoding: chunked\r\n\r\nnonsense\r\n", 400),
-        (b"GET / HTTP/1.1\r\nx: " + b"a" * 300_000 + b"\r\n\r\n", 431),
-        (b"GET / HTTP/1.1\r\nx: " + b"a" * 300_000, 431),
-    ],
-)
-def test_malformed_request_leaves_the_answers_before_it(
-    port: int, malformed: bytes, status: int
-) -> None:
+def test_client_that_sends_no_more_gets_its_answers(running: Running) -> None:
+    server, port = running
     for count in (1, 3):
-        assert statuses(ask(port, GET * count + malformed)) == [200] * count + [status]
+        assert statuses(ask(port, GET * count, half_close=True)) == [200] * count
+    assert ask(port, GET[:-2], half_close=True) == b""
+    assert ask(port, INFER + b"content-length: 9\r\n\r\n[", half_close=True) == b""
+    wait_for_connections(server, 0)
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_client_that_sends_no_more_gets_its_answers(port: int, count: int) -> None:
-    assert statuses(ask(port, GET * count, half_close=True)) == [200] * count
-    assert statuses(ask(port, GET[:-2], half_close=True)) == []
-
-
-def test_client_that_sends_half_a_body_is_gone(server: tuple[Server, int]) -> None:
-    running, port = server
-    ask(port, INFER + b"content-length: 9\r\n\r\n[", half_close=True)
-    wait_for_connections(running, 0)
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"GET /",
+        b"GET / HTTP/1.1\r\nx: ",
+        b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 100_000,
+        CHUNKED + b"\r\n0\r\nx: ",
+        CHUNKED + b"\r\n1;x=",
+    ],
+)
+def test_endless_header_closes_connection(port: int, start: bytes) -> None:
+    with connect(port) as client, suppress(ConnectionError):
+        client.sendall(start)
+        for _ in range(1000):  # 64 MB
+            client.sendall(b"x" * 65536)
+        pytest.fail("the server accepted 64 MB")
     assert is_serving(port)
 
 
-@pytest.mark.parametrize("size", [5, 64])
-def test_small_chunks_are_no_headers(port: int, size: int) -> None:
-    chunks = b"%x\r\n%s\r\n" % (size, b" " * size) * (600_000 // size)
-    head = CLOSE.replace(b"GET /v2", INFER.split(b" HTTP")[0])[:-2]
-    received = ask(port, head + b"transfer-encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
-    assert statuses(received) == [400]
-    assert b"not JSON" in received
+def test_pipelined_requests_wait_in_the_socket(port: int) -> None:
+    """They take no more memory than one packet of them, however many there are."""
+    sent = 0
+    with connect(port) as client:
+        client.settimeout(0.5)
+        with suppress(TimeoutError):  # as it reads no answer
+            while True:
+                sent += client.send(GET * 1000)
+    assert sent < 32 << 20
+
+
+def trickle(client: socket.socket, chunk: bytes) -> bytes:
+    """Send the chunk every 50 ms until there is an answer, or b"" for a closed connection."""
+    client.settimeout(0.05)
+    for _ in range(1000):
+        with suppress(ConnectionError):
+            client.sendall(chunk)
+        try:
+            return client.recv(65536)
+        except TimeoutError:
+            pass
+        except ConnectionError:
+            return b""
+    pytest.fail("the server neither answered nor closed the connection")
+
+
+@pytest.mark.parametrize(
+    ("start", "chunk"),
+    [
+        *((start, b"") for start in (b"", b"GET", b"GET /v2 HTTP/1.1\r\nhost")),
+        (GET[:-2], b"x: y\r\n"),
+        (GET + b"GET", b""),
+        (INFER + b"content-length: 100000\r\n\r\n", b"x"),
+    ],
+)
+def test_slow_request_times_out(classifier: Classifier, start: bytes, chunk: bytes) -> None:
+    with (
+        serving(classifier, header_timeout=0.5, body_timeout=0.5) as (server, port),
+        connect(port) as client,
+    ):
+        started = time.monotonic()
+        if start.startswith(GET):
+            assert get(client, start).startswith(b"HTTP/1.1 200")
+        else:
+            client.sendall(start)
+        answer = trickle(client, chunk)
+        assert time.monotonic() - started > 0.4
+        assert answer[:12] == (b"HTTP/1.1 408" if start.startswith(INFER) else b"")
+        wait_for_connections(server, 0)
+
+
+def test_unread_answers_outlast_a_slow_header(classifier: Classifier) -> None:
+    """The last answer to one of the clients is the first that its socket can't hold."""
+    with (
+        serving(classifier, header_timeout=0.5) as (_, port),
+        ExitStack() as opened,
+        ThreadPoolExecutor(50) as threads,
+    ):
+        schema = ask(port, SCHEMA[:-2] + b"connection: close\r\n\r\n").partition(b"\r\n\r\n")[2]
+        clients = [opened.enter_context(connect(port)) for _ in range(50)]
+        for count, client in enumerate(clients):
+            client.sendall(SCHEMA * count + b"GET")
+        time.sleep(1)
+        received = threads.map(receive_until_closed, clients)
+        assert [each.count(schema) for each in received] == list(range(50))
+
+
+@pytest.mark.slow
+def test_idle_connection_closes_after_keepalive_timeout(classifier: Classifier) -> None:
+    with (
+        serving(classifier, header_timeout=0.2, keepalive_timeout=3) as (_, port),
+        connect(port) as client,
+    ):
+        for _ in range(3):
+            assert get(client).startswith(b"HTTP/1.1 200")
+            time.sleep(0.4)  # longer than header_timeout
+        assert receive_until_closed(client) == b""
+
+
+def test_stalled_reader_is_disconnected(classifier: Classifier) -> None:
+    with serving(classifier, send_timeout=0.5) as (server, port), connect(port) as client:
+        wait_for_connections(server, 1)
+        client.sendall(MANY * 4)
+        wait_for_connections(server, 0)
+        assert len(statuses(receive_until_closed(client))) < 360
+        assert is_serving(port)
 
 
 @pytest.fixture
-def long_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a stopping server wait for its clients as long as a test may take."""
-    monkeypatch.setattr("digits.serve.server._GRACE", 60)
+def crowded(classifier: Classifier) -> Iterator[Running]:
+    """A server that accepts 20 connections."""
+    with serving(classifier, max_connections=20) as running:
+        yield running
 
 
-def wait_until_stopping(server: Server) -> None:
-    server.should_exit = True
-    while not server._shared.is_stopping:
-        time.sleep(0.01)
-
-
-@pytest.mark.usefixtures("long_grace")
-def test_stopping_server_answers_each_connection_once_more(server: tuple[Server, int]) -> None:
-    running, port = server
-    idle, silent, busy = connect(port), connect(port), open_busy_connection(port)
-    assert b"connection: close" not in get(idle)
-    wait_for_connections(running, 3)
-    wait_until_stopping(running)
-    for client in (idle, silent, connect(port)):  # of which the last comes too late
-        client.sendall(GET)
-        answer = receive_until_closed(client)
-        assert statuses(answer) == [200]
-        assert b"\r\nconnection: close\r\n" in answer
-    busy.sendall(b"no number")
-    answer = receive_until_closed(busy)
-    assert statuses(answer) == [422]
-    assert b"\r\nconnection: close\r\n" in answer
-
-
-def test_stopping_server_closes_idle_connections(
-    server: tuple[Server, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("digits.serve.server._GRACE", 0.01)
-    running, port = server
+def open_busy_connection(port: int) -> socket.socket:
+    """Open a connection whose request has been accepted and still lacks its body."""
     client = connect(port)
-    get(client)
-    wait_until_stopping(running)
-    assert receive_until_closed(client) == b""
+    client.sendall(b"POST /read HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n")
+    client.sendall(b"content-length: 9\r\n\r\n")
+    assert client.recv(65536).startswith(b"HTTP/1.1 100")
+    return client
 
 
-@pytest.mark.usefixtures("long_grace")
-def test_stopping_server_without_connections_ends(server: tuple[Server, int]) -> None:
-    running, port = server
+def test_too_many_busy_connections_return_503(crowded: Running) -> None:
+    server, port = crowded
+    with ExitStack() as clients:
+        for _ in range(20):
+            clients.enter_context(open_busy_connection(port))
+        answer = ask(port, GET)
+        assert statuses(answer) == [503] and b"\r\nx-content-type-options: nosniff\r\n" in answer
+        assert statuses(ask(port, HEALTH[:-2] + b"connection: close\r\n\r\n")) == [200]
+    wait_for_connections(server, 0)
+    assert is_serving(port)
+    refusals = server.app.metrics.render().decode()
+    assert 'digits_refusals_total{reason="too_many_connections"} ' in refusals
+
+
+@pytest.mark.parametrize("start", [b"", b"GET /v2/hea", GET])
+def test_idle_connections_are_evicted_when_full(crowded: Running, start: bytes) -> None:
+    server, port = crowded
+    with ExitStack() as opened:
+        clients = [opened.enter_context(connect(port)) for _ in range(20)]
+        for client in clients:
+            client.sendall(start)
+        wait_for_connections(server, 20)
+        if start == GET:
+            assert all(client.recv(65536).startswith(b"HTTP/1.1 200") for client in clients)
+        for _ in range(5):
+            assert is_serving(port)
+        [closed, *_] = select.select(clients, [], [], 30)[0]
+        assert receive_until_closed(closed) == b""
+    assert 'digits_refusals_total{reason="crowded_out"} ' in server.app.metrics.render().decode()
+
+
+@pytest.mark.unix
+def test_too_few_open_files_raise_digits_error(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda of: (64, 64))
+    monkeypatch.setattr("resource.setrlimit", lambda of, to: None)
+    with pytest.raises(DigitsError, match=r"only 64 are allowed: raise `ulimit -n`"):
+        make_server(App(Settings(), classifier))
+
+
+def stop(server: Server, grace: float) -> None:
+    """Begin to stop, but wait so many seconds for its clients."""
+    server.grace, server.should_exit = grace, True
+
+
+def is_last(port: int) -> bool:
+    """Whether the server closes a connection after an answer."""
     with connect(port) as client:
+        return b"\r\nconnection: close\r\n" in get(client)
+
+
+def test_stopping_server_answers_each_connection_once_more(classifier: Classifier) -> None:
+    with serving(classifier) as (server, port), ExitStack() as opened:
+        idle, silent, busy = connect(port), connect(port), open_busy_connection(port)
+        for client in (idle, silent, busy):
+            opened.enter_context(client)
+        assert b"connection: close" not in get(idle)
+        wait_for_connections(server, 3)
+        stop(server, 60)
+        wait_until(lambda: is_last(port))
+        for client in (idle, silent, connect(port)):  # of which the last comes too late
+            client.sendall(GET)
+            answer = receive_until_closed(client)
+            assert statuses(answer) == [200] and b"\r\nconnection: close\r\n" in answer
+        busy.sendall(b"no number")
+        answer = receive_until_closed(busy)
+        assert statuses(answer) == [422] and b"\r\nconnection: close\r\n" in answer
+
+
+def test_stopping_server_accepts_what_waits(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(classifier) as (server, port), ExitStack() as opened:
+        clients, begin = [], server.app.stop
+
+        def open_connections_and_begin() -> None:
+            for _ in range(100):
+                clients.append(opened.enter_context(connect(port)))
+                clients[-1].sendall(GET)
+            begin()
+
+        assert is_serving(port)
+        wait_for_connections(server, 0)
+        monkeypatch.setattr(server.app, "stop", open_connections_and_begin)
+        stop(server, 60)
+        wait_until(lambda: len(clients) == 100)
+        assert all(statuses(receive_until_closed(client)) == [200] for client in clients)
+
+
+def test_stopping_server_closes_idle_connections(classifier: Classifier) -> None:
+    with serving(classifier) as (server, port), connect(port) as client:
         get(client)
-    wait_for_connections(running, 0)
-    wait_until_stopping(running)  # the fixture waits for the end, less long than the grace
+        stop(server, 0.01)
+        assert receive_until_closed(client) == b""
+
+
+def test_stopping_server_without_connections_ends(classifier: Classifier) -> None:
+    with serving(classifier) as (server, port):
+        assert is_serving(port)
+        wait_for_connections(server, 0)
+        stop(server, 1000)  # leaving `serving` waits for the end, less long

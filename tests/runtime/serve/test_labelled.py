@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 import secrets
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.data.image_folder import LabelledDataset
 from digits.errors import DigitsError
 from digits.serve import labelled
 from digits.serve.form import MAX_FILES
@@ -25,6 +23,7 @@ from tests.runtime.serve.conftest import application
 from tests.runtime.serve.test_app import png
 
 ORIGIN = "https://digits.example"
+SMALL = png(9, 9)
 
 
 @pytest.fixture
@@ -55,39 +54,29 @@ def tree(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
 
 
-def test_labelled_pictures_are_kept(client: TestClient, folder: Path, pictures: list[Path]) -> None:
-    contents = [picture.read_bytes() for picture in pictures]
-    answer = post(client, *((str(digit), content) for digit, content in enumerate(contents)))
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert post(client, ("none", png(9, 9))).status_code == 204
-    names = {f"{digit}/{name_of(content)}" for digit, content in enumerate(contents)}
-    assert tree(folder) == {*names, f"none/{name_of(png(9, 9))}"}
-    for name in names:
-        with Image.open(folder / name) as kept:
-            assert kept.mode == "L" and max(kept.size) <= 512 and kept.format == "PNG"
-
-
-def test_folder_is_read_by_eval(
+def test_labelled_pictures_are_kept_for_eval(
     client: TestClient, folder: Path, pictures: list[Path], run: Run
 ) -> None:
-    parts = [(str(digit), picture.read_bytes()) for digit, picture in enumerate(pictures)]
-    assert post(client, *parts, ("none", png(9, 9))).status_code == 204
+    contents = [picture.read_bytes() for picture in pictures]
+    parts = [(str(digit), content) for digit, content in enumerate(contents)]
+    answer = post(client, *parts, ("none", SMALL))
+    assert (answer.status_code, answer.content) == (204, b"")
+    names = {f"{digit}/{name_of(content)}" for digit, content in enumerate(contents)}
+    assert tree(folder) == {*names, f"none/{name_of(SMALL)}"}
+    for name in names:
+        with Image.open(folder / name) as picture:
+            assert picture.mode == "L" and max(picture.size) <= 512 and picture.format == "PNG"
     unfinished = folder / "7" / f".{secrets.token_hex(8)}-{secrets.token_hex(4)}.png"
     unfinished.write_bytes(b"half a picture")
     code, out, err = run("eval", "--data", folder)
     assert (code, err) == (0, "") and "10" in out
-    errors: list[DigitsError] = []
-    [batch] = LabelledDataset(folder, None, errors.append)
-    assert errors == []
-    assert sorted(batch.labels) == list(range(10))
 
 
 def test_picture_has_its_last_label(client: TestClient, folder: Path) -> None:
-    content = png(9, 9)
-    assert post(client, ("1", content), ("7", content), ("7", png(8, 8))).status_code == 204
-    assert tree(folder) == {f"7/{name_of(content)}", f"7/{name_of(png(8, 8))}"}
-    assert post(client, ("none", content)).status_code == 204
-    assert tree(folder) == {f"none/{name_of(content)}", f"7/{name_of(png(8, 8))}"}
+    assert post(client, ("1", SMALL), ("7", SMALL), ("7", png(8, 8))).status_code == 204
+    assert tree(folder) == {f"7/{name_of(SMALL)}", f"7/{name_of(png(8, 8))}"}
+    assert post(client, ("none", SMALL)).status_code == 204
+    assert tree(folder) == {f"none/{name_of(SMALL)}", f"7/{name_of(png(8, 8))}"}
 
 
 def test_metadata_is_not_kept(client: TestClient, folder: Path) -> None:
@@ -103,14 +92,11 @@ def test_metadata_is_not_kept(client: TestClient, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("parts", "status", "words"),
     [
-        ([("10", png(9, 9))], 422, "named 0 to 9 or none"),
-        ([("file", png(9, 9))], 422, "named 0 to 9 or none"),
-        ([("../7", png(9, 9))], 422, "named 0 to 9 or none"),
-        ([("", png(9, 9))], 422, "named 0 to 9 or none"),
+        *(([(label, SMALL)], 422, "named 0 to 9 or none") for label in ("10", "file", "../7", "")),
         ([("7", b"no picture")], 422, "picture"),
-        ([("7", png(9, 9)), ("7", b"")], 422, "picture"),
+        ([("7", SMALL), ("7", b"")], 422, "picture"),
         ([("7", png(5001, 5000))], 413, "pixels"),
-        ([("7", png(9, 9))] * (MAX_FILES + 1), 413, "100 files"),
+        ([("7", SMALL)] * (MAX_FILES + 1), 413, "100 files"),
     ],
 )
 def test_bad_form_leaves_nothing(
@@ -121,124 +107,114 @@ def test_bad_form_leaves_nothing(
     assert words in answer.json()["error"]
 
 
-def test_bare_picture_has_no_label(client: TestClient, folder: Path) -> None:
-    assert client.post("/labelled", content=png(9, 9)).status_code == 422
-    assert tree(folder) == set()
-
-
-def test_nothing_is_kept_unless_asked_for(classifier: Classifier) -> None:
-    answer = post(make_client(classifier, None), ("7", png(9, 9)))
-    assert answer.status_code == 404 and "--save-labelled" in answer.json()["error"]
-
-
-def test_token_is_needed(classifier: Classifier, folder: Path) -> None:
-    client = make_client(classifier, folder, token="secret")
-    assert post(client, ("7", png(9, 9))).status_code == 401
-    assert tree(folder) == set()
-    assert post(client, ("7", png(9, 9)), authorization="Bearer secret").status_code == 204
-
-
 @pytest.mark.parametrize(
-    ("headers", "status"),
+    ("settings", "headers", "status"),
     [
-        ({}, 204),
-        ({"origin": "http://testserver"}, 204),
-        ({"origin": "https://testserver", "sec-fetch-site": "same-origin"}, 204),
-        ({"origin": "https://behind-a-proxy.example", "sec-fetch-site": "same-origin"}, 204),
-        ({"origin": ORIGIN, "sec-fetch-site": "cross-site"}, 204),
-        ({"origin": "http://evil.example"}, 403),
-        ({"origin": "http://testserver:81"}, 403),
-        ({"origin": "http://testserver.evil.example"}, 403),
-        ({"origin": "null"}, 403),
-        ({"origin": "http://["}, 403),
-        ({"origin": "http://testserver", "sec-fetch-site": "cross-site"}, 403),
-        ({"origin": "http://testserver:81", "sec-fetch-site": "same-site"}, 403),
-        ({"sec-fetch-site": "cross-site"}, 403),
+        ({}, {}, 204),
+        ({"token": "secret"}, {}, 401),
+        ({"token": "secret"}, {"authorization": "Bearer secret"}, 204),
+        ({}, {"origin": "http://testserver"}, 204),
+        ({}, {"origin": "https://testserver", "sec-fetch-site": "same-origin"}, 204),
+        ({}, {"origin": "https://proxy.example", "sec-fetch-site": "same-origin"}, 204),
+        ({"allowed_origins": ORIGIN}, {"origin": ORIGIN, "sec-fetch-site": "cross-site"}, 204),
+        ({"allowed_origins": ORIGIN}, {"origin": "http://evil.example"}, 403),
+        ({}, {"origin": "http://testserver:81"}, 403),
+        ({}, {"origin": "http://testserver.evil.example"}, 403),
+        ({}, {"origin": "null"}, 403),
+        ({}, {"origin": "http://["}, 403),
+        ({}, {"origin": "http://testserver", "sec-fetch-site": "cross-site"}, 403),
+        ({}, {"origin": "http://testserver:81", "sec-fetch-site": "same-site"}, 403),
+        ({}, {"sec-fetch-site": "cross-site"}, 403),
     ],
 )
-def test_pages_of_other_sites_store_nothing(
-    classifier: Classifier, folder: Path, headers: dict[str, str], status: int
+def test_who_may_store(
+    classifier: Classifier,
+    folder: Path,
+    settings: dict[str, str],
+    headers: dict[str, str],
+    status: int,
 ) -> None:
-    client = make_client(classifier, folder, allowed_origins=ORIGIN)
-    assert post(client, ("7", png(9, 9)), **headers).status_code == status
+    client = make_client(classifier, folder, **settings)
+    assert post(client, ("7", SMALL), **headers).status_code == status
     assert bool(tree(folder)) == (status == 204)
 
 
-def noise(count: int) -> Iterable[tuple[str, bytes]]:
-    """Pictures that PNG can't compress, of 16 KB each."""
-    for seed in range(count):
-        pixels = np.random.default_rng(seed).integers(0, 256, (127, 127), np.uint8)
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "PNG")
-        yield "7", file.getvalue()
+def test_bare_picture_or_server_without_folder(client: TestClient, classifier: Classifier) -> None:
+    assert client.post("/labelled", content=SMALL).status_code == 422
+    answer = post(make_client(classifier, None), ("7", SMALL))
+    assert answer.status_code == 404 and "--save-labelled" in answer.json()["error"]
 
 
+def noise(seed: int) -> bytes:
+    """A picture that PNG can't compress, of 16 KB."""
+    file = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 256, (127, 127), np.uint8)
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("max_bytes", "contents", "room"),
+    [
+        (100_000, [noise(seed) for seed in range(8)], 6),  # of 4 blocks of the disk each
+        (3 * 4096, [png(side, side) for side in range(1, 5)], 3),  # of a block each
+    ],
+)
 def test_full_folder_returns_507(
-    classifier: Classifier, folder: Path, monkeypatch: pytest.MonkeyPatch
+    classifier: Classifier,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    max_bytes: int,
+    contents: list[bytes],
+    room: int,
 ) -> None:
-    monkeypatch.setattr(labelled, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(labelled, "MAX_BYTES", max_bytes)
     client = make_client(classifier, folder)
-    parts = list(noise(8))
+    parts = [("7", content) for content in contents]
     answer = post(client, *parts)
     assert answer.status_code == 507 and "at most" in answer.json()["error"]
-    kept = tree(folder)
-    assert 0 < len(kept) < 8
-    assert sum((folder / name).stat().st_size for name in kept) < 100_000
+    assert tree(folder) == {f"7/{name_of(content)}" for content in contents[:room]}
     for fuller in (client, make_client(classifier, folder)):
         assert post(fuller, parts[-1]).status_code == 507
         assert post(fuller, parts[0]).status_code == 204  # it is there
-    for name in kept:
+    for name in tree(folder):
         (folder / name).unlink()
-    monkeypatch.setattr(labelled, "_PAUSE", 0)
+    monkeypatch.setattr(labelled, "LOOK_AGAIN", 0)
     assert post(client, parts[-1]).status_code == 204
 
 
-def test_small_pictures_count_as_the_disk_counts(
-    classifier: Classifier, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(labelled, "MAX_BYTES", 3 * 4096)
-    client = make_client(classifier, folder)
-    parts = [("7", png(side, side)) for side in range(1, 5)]
-    assert post(client, *parts[:3]).status_code == 204
-    assert post(client, parts[3]).status_code == 507
-
-
 def test_what_a_killed_server_left_is_removed(classifier: Classifier, folder: Path) -> None:
-    left = folder / "7" / f".{secrets.token_hex(8)}-{secrets.token_hex(4)}.png"
-    others = [folder / "7" / name for name in (".hidden.png", "mine.png")]
-    left.parent.mkdir(parents=True)
-    for path in (left, *others):
-        path.write_bytes(b"any")
+    left = f".{secrets.token_hex(8)}-{secrets.token_hex(4)}.png"
+    (folder / "7").mkdir(parents=True)
+    for name in (left, ".hidden.png", "mine.png"):
+        (folder / "7" / name).write_bytes(b"any")
     make_client(classifier, folder)
     assert tree(folder) == {"7/.hidden.png", "7/mine.png"}
 
 
 @pytest.mark.unix
-def test_links_are_not_followed(classifier: Classifier, folder: Path, tmp_path: Path) -> None:
+def test_links_are_not_followed(client: TestClient, folder: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "mine.txt").write_text("mine")
-    client = make_client(classifier, folder)
     (folder / "7").symlink_to(elsewhere)
-    assert post(client, ("7", png(9, 9))).status_code == 507
-    assert post(client, ("8", png(9, 9))).status_code == 507  # it might be in 7
+    assert post(client, ("7", SMALL)).status_code == 507
+    assert post(client, ("8", SMALL)).status_code == 507  # it might be in 7
     with pytest.raises(DigitsError, match="is a link"):
         LabelledFolder(folder)
     (folder / "7").unlink()
     (folder / "7").mkdir()
-    (folder / "7" / name_of(png(9, 9))).symlink_to(elsewhere / "mine.txt")
-    assert post(client, ("8", png(9, 9))).status_code == 204
-    assert not (folder / "8" / name_of(png(9, 9))).is_symlink()
+    (folder / "7" / name_of(SMALL)).symlink_to(elsewhere / "mine.txt")
+    assert post(client, ("8", SMALL)).status_code == 204
+    assert not (folder / "8" / name_of(SMALL)).is_symlink()
     assert tree(elsewhere) == {"mine.txt"} and (elsewhere / "mine.txt").read_text() == "mine"
 
 
-def test_folder_that_cannot_be_made_is_an_error(tmp_path: Path, run: Run) -> None:
+@pytest.mark.parametrize("path", ["file", "file/folder"])
+def test_folder_that_cannot_be_made_is_an_error(tmp_path: Path, path: str) -> None:
     (tmp_path / "file").touch()
-    for place in (tmp_path / "file", tmp_path / "file" / "folder"):
-        with pytest.raises(DigitsError, match="is a file, not a folder"):
-            LabelledFolder(place)
-        code, _, err = run("serve", "--port", "0", "--save-labelled", place)
-        assert code == 1 and err.startswith("error: ") and err.count("\n") == 1
+    with pytest.raises(DigitsError, match="is a file, not a folder"):
+        LabelledFolder(tmp_path / path)
 
 
 @pytest.mark.unix
@@ -250,13 +226,16 @@ def test_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 
 def test_failed_write_returns_507_without_the_path(
-    client: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    client: TestClient,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def no_space(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", no_space)
-    answer = post(client, ("7", png(9, 9)))
+    answer = post(client, ("7", SMALL))
     assert answer.status_code == 507 and str(folder) not in answer.text
-    assert "No space left on device" in caplog.text
+    assert "No space left on device" in capsys.readouterr().err
     assert tree(folder) == set()

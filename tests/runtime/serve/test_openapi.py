@@ -1,5 +1,6 @@
 """The API follows its OpenAPI schema, and no request ends in a 500."""
 
+import json
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -19,7 +20,7 @@ from tests.runtime.serve.conftest import application
 
 pytestmark = pytest.mark.slow
 
-SCHEMA = openapi.schema("lenet5", "1", Limits(), token=False)
+SCHEMA = openapi.schema("lenet5", Limits(), token=False)
 PATHS = SCHEMA["paths"]
 CASES = [
     (path, method, mode)
@@ -28,6 +29,7 @@ CASES = [
     for mode in schemathesis.GenerationMode
     # An operation without parameters and body has no invalid requests.
     if "requestBody" in operations[method] or "parameters" in operations or mode.is_positive
+    if "{version}" not in path  # which leads to the same endpoints
 ]
 # A schema can't express that a tensor's data fits its shape, or that bytes are a picture.
 EXCLUDED_CHECKS: list[CheckFunction] = [positive_data_acceptance]
@@ -60,15 +62,10 @@ def test_responses_match_schema(
     answered()
 
 
-def test_schema_is_served(client: TestClient) -> None:
-    answer = client.get("/openapi.json").json()
-    assert answer == SCHEMA
-    assert set(answer["paths"]) > {"/predict", "/read", "/metrics", "/v2"}
-
-
 def test_responses_match_their_types(
     client: TestClient, numbers: Path, pictures: list[Path], test_slice: Split
 ) -> None:
+    assert client.get("/openapi.json").json() == json.loads(json.dumps(SCHEMA))
     data = test_slice.images[0].ravel().tolist()
     tensor = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8", "data": data}
     classes = [{"name": "probabilities", "parameters": {"classification": 3}}]
@@ -88,8 +85,8 @@ def test_responses_match_their_types(
         (schemas.ModelReady, client.get("/v2/models/lenet5/ready")),
         (schemas.Error, client.post("/read", content=b"no picture")),
     ):
-        found = msgspec.json.decode(answer.content, type=model)
-        assert msgspec.to_builtins(found) == answer.json()  # no field is missing in the schema
+        decoded = msgspec.json.decode(answer.content, type=model)
+        assert msgspec.to_builtins(decoded) == answer.json()  # no field is missing in the schema
 
 
 def test_schema_examples_match_field_types() -> None:
@@ -110,11 +107,3 @@ def test_schema_is_served_without_types_of_single_values() -> None:
     assert tensor["datatype"] == {"const": "UINT8"}
     kernels = SCHEMA["components"]["schemas"]["Metadata"]["properties"]["kernels"]
     assert kernels == {"enum": ["float", "integer"], "type": "string"}
-
-
-def test_api_docs_load_nothing_external(client: TestClient) -> None:
-    for path in ("/docs", "/assets/any/docs.js", "/assets/any/docs.css"):
-        answer = client.get(path)
-        assert answer.status_code == 200
-        assert "http:" not in answer.text and "https:" not in answer.text
-        assert "style=" not in answer.text and "innerHTML" not in answer.text

@@ -1,127 +1,136 @@
 """Another model in a running application, as after SIGHUP."""
 
 import asyncio
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
 from digits.errors import ModelError
 from digits.inference import metadata, model_file
 from digits.serve.app import App
-from digits.serve.pictures import Answer, Upload
-from digits.serve.server import make_server
+from digits.serve.pictures import PictureWorker
 from digits.serve.settings import Settings
 from tests.in_process import InProcess
-
-
-def reloads(app: App, result: str) -> bool:
-    """Whether one reload has ended so."""
-    return f'digits_model_reloads_total{{result="{result}"}} 1.0' in app.metrics.render().decode()
+from tests.runtime.serve.conftest import serving
 
 
 @pytest.fixture
-def app(classifier: Classifier, tmp_path: Path) -> App:
-    """Of a model's file, which a test may change."""
-    model = tmp_path / "model.onnx"
-    model.write_bytes(model_file.read_file(None).content)
-    return App(Settings(model=model), classifier, lambda _: InProcess(lambda _: []))
-
-
-def test_reload_takes_the_new_model(app: App) -> None:
-    before = app._service._batcher.model
-    asyncio.run(app.reload())
-    assert reloads(app, "done")
-    assert app._service._batcher.model is not before
-
-
-def test_reload_of_a_damaged_model_keeps_the_old_one(
-    app: App, caplog: pytest.LogCaptureFixture
-) -> None:
-    before = app._service._batcher.model
-    assert app.settings.model
-    app.settings.model.write_bytes(b"nonsense")
-    asyncio.run(app.reload())
-    assert reloads(app, "failed")
-    assert app._service._batcher.model is before
-    assert "the model was not reloaded: " in caplog.text
+def model(tmp_path: Path) -> Path:
+    """A model's file, which a test may change."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model_file.read_file().content)
+    return path
 
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Path:
     """A reader's file, which a test may change."""
-    (tmp_path / "reader.onnx").write_bytes(model_file.read_file(task="reader").content)
-    return tmp_path / "reader.onnx"
+    path = tmp_path / "reader.onnx"
+    path.write_bytes(model_file.read_file(task="reader").content)
+    return path
 
 
-def test_reload_takes_the_new_reader(reader: Path) -> None:
-    """A worker reads with what the file held when it was loaded."""
-    started: list[Classifier] = []
+class Started:
+    """An application, and the classifiers with which it has started workers."""
 
-    def start_worker(classifier: Classifier) -> InProcess[Sequence[Upload], list[Answer]]:
-        started.append(classifier)
+    def __init__(self, model: Path, reader: Path) -> None:
+        self.classifiers: list[Classifier] = []
+        settings = Settings(model=model, reader=reader, allowed_hosts="testserver")
+        self.app = App(settings, start_worker=self._start)
+        self.client = TestClient(self.app)
+
+    def _start(self, classifier: Classifier) -> PictureWorker:
+        self.classifiers.append(classifier)
         return InProcess(lambda _: [])
 
-    app = App(Settings(reader=reader), start_worker=start_worker)
+    def described(self) -> tuple[str, float]:
+        """The recipe of the model that is served, and the threshold of the newest reader."""
+        parameters = self.client.get("/v2/models/lenet5").json()["parameters"]
+        return parameters["recipe"], self.classifiers[-1].reader.metadata.rejection_threshold
+
+    def reload(self) -> str:
+        """Returns how it has ended, according to the metrics."""
+        asyncio.run(self.app.reload())
+        shown = self.app.metrics.render().decode()
+        [result] = [
+            result
+            for result in ("done", "failed")
+            if f'digits_model_reloads_total{{result="{result}"}} 1.0' in shown
+        ]
+        return result
+
+
+def test_reload_takes_the_new_files(model: Path, reader: Path) -> None:
+    started = Started(model, reader)
+    content = model.read_bytes()
+    changed = replace(metadata.read(content, ""), recipe="another")
+    model.write_bytes(metadata.add_metadata(content, changed))
     content = reader.read_bytes()
-    changed = metadata.read_reader(content, "")._replace(rejection_threshold=0.75)
-    reader.write_bytes(metadata.add_metadata(content, changed))
-    asyncio.run(app.reload())
-    reader.unlink()
-    first, *_, last = started
-    before, after = (one.reader.metadata.rejection_threshold for one in (first, last))
-    assert before != after == 0.75
-    assert reloads(app, "done")
-
-
-def test_many_reloads_are_one_after_the_other(app: App) -> None:
-    """The last one begins after the last call, so that the newest file wins."""
-    begun: list[int] = []
-    ended: list[int] = []
-    calls = 0
-
-    async def reload() -> None:
-        assert len(begun) == len(ended)
-        begun.append(calls)
-        await asyncio.sleep(0.01)
-        ended.append(calls)
-
-    async def run() -> None:
-        nonlocal calls
-        server = make_server(app)
-        server._loop = asyncio.get_running_loop()
-        for calls in range(100):  # noqa: B007
-            server.reload()
-            await asyncio.sleep(0)
-        while server._reloading and not server._reloading.done():
-            await asyncio.sleep(0.01)
-
-    app.reload = reload  # type: ignore[method-assign]
-    asyncio.run(run())
-    assert begun[-1] == 99 and len(begun) < 99
+    changed_reader = metadata.read_reader(content, "")._replace(rejection_threshold=0.75)
+    reader.write_bytes(metadata.add_metadata(content, changed_reader))
+    assert started.described() != ("another", 0.75)
+    assert started.reload() == "done"
+    for file in (model, reader):
+        file.unlink()  # a worker reads with what it held when it was loaded
+    assert started.described() == ("another", 0.75)
 
 
 @pytest.mark.parametrize("content", [b"nonsense", None])
-def test_reload_of_an_unusable_reader_changes_nothing(
-    reader: Path, caplog: pytest.LogCaptureFixture, content: bytes | None
+@pytest.mark.parametrize("name", ["model.onnx", "reader.onnx"])
+def test_reload_of_an_unusable_file_changes_nothing(
+    model: Path,
+    reader: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    content: bytes | None,
 ) -> None:
-    app = App(Settings(reader=reader), start_worker=lambda _: InProcess(lambda _: []))
-    before = app._service._batcher.model
+    started = Started(model, reader)
+    before = started.described()
+    file = model.parent / name
     if content:
-        reader.write_bytes(content)
+        file.write_bytes(content)
     else:
-        reader.unlink()
-    asyncio.run(app.reload())
-    assert reloads(app, "failed")
-    assert app._service._batcher.model is before
-    assert "the model was not reloaded: " in caplog.text and str(reader) in caplog.text
+        file.unlink()
+    assert started.reload() == "failed"
+    assert started.described() == before
+    err = capsys.readouterr().err
+    assert "error: the model was not reloaded: " in err and str(file) in err
 
 
-def test_unusable_reader_is_an_error_at_the_start(tmp_path: Path) -> None:
+def test_many_reloads_are_one_after_the_other(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last one begins after the last call, so that the newest file wins."""
+    calls, begun, ended = 0, list[int](), list[int]()
+
+    async def reload(_: App) -> None:
+        assert len(begun) == len(ended)
+        begun.append(calls)
+        await asyncio.sleep(0.01)
+        ended.append(begun[-1])
+
+    monkeypatch.setattr(App, "reload", reload)
+    with serving(classifier) as (server, _):
+        while not server.started:
+            pass
+        for calls in range(100):  # noqa: B007
+            server.reload()
+        while ended[-1:] != [99]:
+            pass
+    assert begun == ended and len(begun) < 99
+
+
+@pytest.mark.parametrize("name", ["damaged.onnx", "missing.onnx", model_file.BUNDLED])
+def test_unusable_reader_is_an_error_at_the_start(tmp_path: Path, name: str) -> None:
     (tmp_path / "damaged.onnx").write_bytes(b"nonsense")
-    for file in (tmp_path / "damaged.onnx", tmp_path / "missing.onnx", Path(model_file.BUNDLED)):
-        with pytest.raises(ModelError, match=file.name):
-            App(Settings(reader=file))
+    with pytest.raises(ModelError, match=Path(name).name):
+        App(Settings(reader=tmp_path / name))  # the last is a classifier, whose path is absolute
+
+
+def test_pinned_reader_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITS_READER_SHA256", "0" * 64)
     with pytest.raises(ModelError, match="wrong model"):
-        App(Settings(reader_sha256="0" * 64))
+        App(Settings())

@@ -8,34 +8,22 @@ const CONTROL = new RegExp(
     + "\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb]",
   "g",
 );
-const FORMULA = /(^|;)([-+=@\uff0b\uff0d\uff1d\uff20])/g;
+const FORMULA = /(?<=^|;)[-+=@\uff0b\uff0d\uff1d\uff20]/g;
 
-/** rows: of { name, text, sure, note }, as they are read; what isn't known is empty. */
+/** rows: of { file, text, sure, note }. */
 export function csv(rows) {
-  const cells = rows.map(({ name, text, sure, note }) =>
-    [nameCell(name), textCell(text), { true: "yes", false: "no" }[sure], note]);
-  return [["file", "text", "sure", "note"], ...cells].map(line).join("");
+  const cells = rows.map(({ file, text, sure, note }) => [
+    file.name.replace(ESCAPED, "\\x5c").replace(CONTROL, escape).replace(FORMULA, escape),
+    NUMBER.test(text) ? text : text.replace(FORMULA, escape), // a negative number is none
+    sure,
+    note,
+  ]);
+  const lines = [["file", "text", "sure", "note"], ...cells].map((line) => line.map(quoted).join(","));
+  return lines.map((line) => `${line}\r\n`).join("");
 }
 
-function line(cells) {
-  return `${cells.map(quoted).join(",")}\r\n`;
-}
-
-function quoted(cell = "") {
+function quoted(cell) {
   return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
-}
-
-function nameCell(name) {
-  return withoutFormula(name.replace(ESCAPED, "\\x5c").replace(CONTROL, escape));
-}
-
-/** A negative number is one; what else begins with a minus would be computed. */
-function textCell(text = "") {
-  return NUMBER.test(text) ? text : withoutFormula(text);
-}
-
-function withoutFormula(cell) {
-  return cell.replace(FORMULA, (_, before, sign) => before + escape(sign));
 }
 
 function escape(character) {

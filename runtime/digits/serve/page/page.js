@@ -1,204 +1,179 @@
 // The page: what is on the paper is sent to this server, and what comes back is shown.
 
 import { Answer } from "./answer.js";
-import { Camera } from "./camera.js";
-import { copies } from "./copy.js";
-import { filesOf, plain } from "./dropped.js";
-import { copied, jpeg, open, UNREADABLE } from "./file.js";
+import { copies } from "./helpers.js";
 import { Labels } from "./labels.js";
-import { MAX_SECONDS } from "./limits.js";
 import { Paper } from "./paper.js";
-import { ProgramBox } from "./program_box.js";
-import { Reader } from "./reader.js";
-import { FileTable, MOST } from "./table.js";
+import { frameOf, hasCamera, open, startCamera } from "./pictures.js";
+import { Program } from "./program.js";
+import { FILE_TIMEOUT, post, SMALL_TIMEOUT } from "./server.js";
+import { FileTable } from "./table.js";
 
-// Milliseconds until an answer is given up.
-const SMALL_TIMEOUT = 5_000; // thrice what the 64 that may wait before it take, of 25 ms each
-// The server's own limits for a picture to arrive and to be answered, and 5 s for the way.
-const FILE_TIMEOUT = 1000 * (MAX_SECONDS + 5);
-const FRAME = 640; // pixels of a camera's picture
+const SLOW = 1500; // milliseconds until a word: after 1 s a wait interrupts one's thought (Nielsen)
 
 const find = (id) => document.getElementById(id);
 const [region, text, status, bars, frame] = ["answer", "text", "status", "bars", "frame"].map(find);
 const answer = new Answer({ region, text, status, bars, frame }, chose);
-const reader = new Reader(answered, failed, (sentence) => (status.textContent = sentence));
 const labels = new Labels(find("labels"), text, (index) => answer.correct(index));
 const table = new FileTable(find("files"), openFile);
-const programBox = new ProgramBox(find("program"));
-const camera = new Camera();
-const paper = new Paper(find("paper"), find("pen"), changed);
-let drawn = null; // the strokes that were read; null for a picture
-let turn = 0; // grows with each change of what is on the paper
+const program = new Program(find("program"));
+const paper = new Paper(find("paper"), changed);
+let task = new AbortController(); // what is under way for the paper
+let video = null; // of the camera, while it runs
+let slow = null; // the timer of the oldest question without an answer
+
+/** End what is under way for the paper; returns the signal of what follows. */
+function restart() {
+  task.abort();
+  task = new AbortController();
+  answer.busy = true;
+  return task.signal;
+}
 
 /** Read what is on the paper now; while a stroke is being drawn, the last answer stays. */
-function changed() {
-  turn += 1;
-  stopCamera();
-  answer.busy = true;
-  programBox.offer(null);
+async function changed() {
+  const signal = restart();
+  program.offer(null);
   offerButtons();
   if (paper.writing) return;
-  if (paper.picture) reader.read(paper.picture, FILE_TIMEOUT);
-  else if (paper.isBlank) settle("Draw a digit.");
-  else if (paper.isDot) settle("Too small for a digit.", "?");
-  else reader.read(paper.sheet, SMALL_TIMEOUT);
+  if (paper.isBlank) return settle("Draw a digit.");
+  const picture = paper.picture ?? paper.sheet;
+  try {
+    await read(picture, paper.picture ? FILE_TIMEOUT : SMALL_TIMEOUT, signal);
+    answer.busy = false;
+    program.offer(picture);
+  } catch (error) {
+    if (!signal.aborted) settle(error.message);
+  }
 }
 
-/** Lay a promised file on the paper. otherwise: why it can't be. address: that of an example. */
-async function lay(file, otherwise, address) {
-  const asked = ++turn;
-  stopCamera();
-  settle("Reading …");
-  answer.busy = true;
+/** Ask the server what is in a picture, and show it. Throws an Error that a visitor can read. */
+async function read(picture, timeout, signal) {
+  signal.throwIfAborted(); // or the timer would outlive the question
+  // From the first question: one that a newer one aborts is still waited for.
+  slow ??= setTimeout(say, SLOW, "The server is slow to answer. Waiting …");
+  const reading = await post("read?frame=true", picture.blob, { timeout, signal, say });
+  say("");
+  answer.show(reading, picture);
+}
+
+function say(sentence) {
+  clearTimeout(slow);
+  slow = null;
+  status.textContent = sentence;
+}
+
+/** There is nothing more to read. */
+function settle(sentence) {
+  say("");
+  answer.say(sentence);
+  answer.busy = false;
+}
+
+/** Lay a promised file on the paper. */
+async function lay(file) {
+  const signal = restart();
+  answer.say("Reading …");
   try {
     const picture = await open(await file);
-    if (asked === turn) paper.lay({ ...picture, address });
-  } catch {
-    if (asked === turn) failed(otherwise);
+    if (!signal.aborted) paper.lay(picture);
+  } catch (error) {
+    if (!signal.aborted) settle(error.message);
   }
 }
 
-/** Lay the only file on the paper, or make a table of several. files: as of `filesOf`. */
-async function take(files) {
-  const found = [];
-  for await (const file of files) {
-    found.push(file);
-    if (found.length > MOST) break;
-  }
-  if (found.length > 1) table.add(found);
-  else if (found.length) openFile(found[0].file);
+/** Lay the only file on the paper, or make a table of several. */
+function take(files) {
+  if (files.length > 1) table.add([...files]);
+  else if (files.length) openFile(files[0]);
 }
 
 function openFile(file) {
   find("paper").scrollIntoView({ block: "nearest" }); // from the table it may be out of sight
-  lay(file(), UNREADABLE);
+  lay(file);
 }
 
-function openExample(address) {
-  const file = fetch(address).then((response) => response.blob());
-  lay(file, "The server can't be reached. Try again later.", address);
+async function fetched(address) {
+  try {
+    const blob = await (await fetch(address)).blob();
+    return new File([blob], address.split("/").at(-1), { type: blob.type });
+  } catch {
+    throw new Error("The server can't be reached. Try again later.");
+  }
 }
 
-function answered(reading) {
-  if (paper.writing) return; // there is more to read already
-  drawn = paper.picture ? null : paper.strokes;
-  answer.show(reading);
-  if (camera.running) return watch();
-  answer.busy = false;
-  programBox.offer({ ...paper.picture, blob: reading.blob });
-}
-
-function failed(sentence) {
-  stopCamera();
-  settle(sentence);
-}
-
-/** There is nothing more to read. */
-function settle(sentence, instead) {
-  reader.stop();
-  answer.say(sentence, instead);
-  answer.busy = false;
-}
-
-function chose(symbols, index, image) {
+function chose(symbols, index, picture) {
   paper.box(symbols.map(({ box }) => box), index);
-  find("copy").setAttribute("aria-disabled", !symbols.length);
-  labels.offer(symbols, index, camera.running ? null : image, drawn);
+  find("copy").ariaDisabled = !symbols.length;
+  labels.offer(symbols, index, video ? null : picture);
 }
 
 /** What does nothing now stays where it is, so that the keyboard doesn't lose its place. */
 function offerButtons() {
-  const can = { undo: paper.canUndo, redo: paper.canRedo, clear: !paper.isBlank };
-  for (const id in can) find(id).setAttribute("aria-disabled", !can[id]);
+  find("undo").ariaDisabled = !paper.canUndo;
+  find("clear").ariaDisabled = paper.isBlank;
 }
 
-/** Read the picture that the camera shows now; `answered` goes on with the next one. */
-function watch() {
-  const image = copied(camera.video, FRAME);
-  reader.read(jpeg(image).then((blob) => ({ image, blob })), SMALL_TIMEOUT);
-}
-
-async function startCamera() {
-  const asked = ++turn;
-  settle("Starting the camera …");
+/** Read what the camera sees, again and again, until something else comes onto the paper. */
+async function watch() {
+  const signal = restart();
+  signal.addEventListener("abort", () => show(null));
+  answer.say("Starting the camera …");
   try {
-    await camera.start(() => paper.draw());
+    show(await startCamera(signal, () => paper.draw()));
+    while (!signal.aborted) await read(await frameOf(video), SMALL_TIMEOUT, signal);
   } catch (error) {
-    if (asked === turn) settle(error.message);
-    return;
+    if (signal.aborted) return;
+    task.abort();
+    settle(error.message);
   }
-  if (asked !== turn) {
-    camera.stop(); // something else has come onto the paper meanwhile
-    return;
-  }
-  find("live").setAttribute("aria-pressed", true);
-  answer.busy = true;
-  paper.show(camera.video);
-  offerButtons();
-  watch();
 }
 
-function stopCamera() {
-  if (!camera.running) return;
-  camera.stop();
-  reader.stop();
-  find("live").setAttribute("aria-pressed", false);
-  paper.show(null);
+/** newVideo: the camera's, or null when it stops. */
+function show(newVideo) {
+  video = newVideo;
+  find("live").ariaPressed = Boolean(video);
+  paper.show(video);
   offerButtons();
 }
 
 /** Keep the last picture of the camera on the paper. */
 async function keepFrame() {
-  const image = copied(camera.video, FRAME);
-  stopCamera();
-  paper.lay({ image, blob: await jpeg(image), name: "camera.jpg", converted: true });
+  paper.lay(await frameOf(video));
 }
 
 /** A live picture where the browser gives one; else the file picker of a phone takes a photo. */
 async function offerCamera() {
-  const live = await Camera.available();
+  const live = await hasCamera();
   find("live").hidden = !live;
   find("photo").hidden = live;
   find("insecure").hidden = isSecureContext;
 }
 
 find("undo").addEventListener("click", () => paper.undo());
-find("redo").addEventListener("click", () => paper.redo());
 find("clear").addEventListener("click", () => paper.clear());
-copies(find("copy"), () => answer.copied);
-find("live").addEventListener("click", () => (camera.running ? keepFrame() : startCamera()));
+copies(find("copy"), () => answer.written);
+find("live").addEventListener("click", () => (video ? keepFrame() : watch()));
 for (const id of ["file", "camera"])
   find(id).addEventListener("change", ({ target }) => {
-    take(plain([...target.files]));
+    take(target.files);
     target.value = ""; // so that the same file can be chosen again
   });
 for (const button of document.querySelectorAll("#examples button"))
-  button.addEventListener("click", () => openExample(button.firstElementChild.getAttribute("src")));
-document.addEventListener("paste", ({ clipboardData }) => {
-  take(filesOf(clipboardData));
-});
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.toggle("dropping", event.dataTransfer.types.includes("Files"));
-});
-document.addEventListener("dragleave", ({ relatedTarget }) => {
-  if (!relatedTarget) document.body.classList.remove("dropping"); // it has left the window
-});
+  button.addEventListener("click", () => lay(fetched(button.firstElementChild.src)));
+document.addEventListener("paste", ({ clipboardData }) => take(clipboardData.files));
+document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   event.preventDefault();
-  document.body.classList.remove("dropping");
-  take(filesOf(event.dataTransfer));
+  take(event.dataTransfer.files);
 });
 document.addEventListener("keydown", (event) => {
-  if (!(event.ctrlKey || event.metaKey)) return;
-  const key = event.key.toLowerCase();
-  if (key === "y" || (key === "z" && event.shiftKey)) paper.redo();
-  else if (key === "z") paper.undo();
-  else return;
+  if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.key.toLowerCase() !== "z") return;
   event.preventDefault();
+  paper.undo();
 });
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden && camera.running) keepFrame(); // nobody looks
+  if (document.hidden && video) keepFrame(); // nobody looks
 });
 navigator.mediaDevices?.addEventListener("devicechange", offerCamera);
 offerCamera();

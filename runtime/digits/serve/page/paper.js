@@ -1,100 +1,76 @@
 // The paper: strokes that are drawn on it, or a picture that lies on it.
 
-import { encoded } from "./file.js";
-import { History } from "./history.js";
-import { Keyboard } from "./keyboard.js";
+import { drawFitted, png, size } from "./pictures.js";
 import { Pointers } from "./pointers.js";
-import { drawStrokes } from "./strokes.js";
 
 const SENT = 280; // pixels of the paper's side in what is sent
-// Shares of the paper's side.
-const PEN = 1 / 56; // so that eight digits side by side keep their holes and the gaps between them
-const LEGIBLE = 20 / SENT; // MNIST's digits have 20 pixels; what is smaller is a dot
+const PEN = 1 / 56; // of the side, so that eight digits side by side keep their holes and the gaps between them
+const BLANK = { strokes: [], picture: null };
 
 export class Paper {
-  #history = new History({ strokes: [], picture: null });
-  #live = null; // the camera's picture, while it runs
+  #states = [BLANK]; // what is on it now, the last one, and what was before
+  #video = null; // of the camera, while it runs
   #boxes = [];
   #chosen = -1;
 
-  /** spoken: an element that is read aloud. changed(): called when there is something new to read. */
-  constructor(canvas, spoken, changed) {
+  /** changed(): called when there is something new to read. */
+  constructor(canvas, changed) {
     Object.assign(this, { canvas, changed });
-    this.pointers = new Pointers(canvas, () => this.#after(), (stroke) => this.#ended(stroke));
-    this.keyboard = new Keyboard(canvas, spoken, this, (stroke) => this.#ended(stroke));
+    this.pointers = new Pointers(canvas, () => this.#change(), (stroke) => this.#end(stroke));
     new ResizeObserver(() => this.#fit()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
-  /** Strokes, of places [x, y] from 0 to 1: those that are finished and those that are not. */
-  get strokes() {
-    const { strokes, picture } = this.#history.current;
-    return [...(picture && this.writing ? [] : strokes), ...this.#unfinished];
+  get #state() {
+    return this.#states.at(-1);
+  }
+
+  /** Of points [x, y] from 0 to 1: those that are finished and those that are not. */
+  get #strokes() {
+    return [...this.#state.strokes, ...this.pointers.strokes];
   }
 
   /** Whether a stroke is being drawn. */
   get writing() {
-    return this.#unfinished.length > 0;
+    return this.pointers.strokes.length > 0;
   }
 
-  /** { image, blob, ... } that lies on the paper, or null. */
+  /** { image, blob, name } that lies on the paper, or null. */
   get picture() {
-    return this.writing ? null : this.#history.current.picture;
+    return this.writing ? null : this.#state.picture;
   }
 
   get isBlank() {
-    return !(this.#live ?? this.picture) && !this.strokes.length;
+    return !(this.#video ?? this.picture) && !this.#strokes.length;
   }
 
   get canUndo() {
-    return this.writing || this.#history.can(-1);
-  }
-
-  get canRedo() {
-    return !this.writing && this.#history.can(1);
-  }
-
-  /** Whether all that is drawn is too small for a digit. */
-  get isDot() {
-    const [xs, ys] = [0, 1].map((axis) => this.strokes.flat().map((place) => place[axis]));
-    const extent = Math.max(...[xs, ys].map((all) => Math.max(...all) - Math.min(...all)));
-    return extent + PEN < LEGIBLE;
-  }
-
-  get #unfinished() {
-    return [...this.pointers.strokes, ...this.keyboard.strokes];
+    return this.writing || this.#states.length > 1;
   }
 
   clear() {
-    this.#cancel();
-    const { strokes, picture } = this.#history.current;
-    if (strokes.length || picture) this.#history.push({ strokes: [], picture: null });
-    this.#after();
+    this.pointers.cancel();
+    if (this.#state.strokes.length || this.#state.picture) this.#states.push(BLANK);
+    this.#change();
   }
 
   undo() {
     if (!this.canUndo) return;
-    if (this.writing) this.#cancel(); // the stroke that is being drawn is the last one
-    else this.#history.go(-1);
-    this.#after();
-  }
-
-  redo() {
-    if (!this.canRedo) return;
-    this.#history.go(1);
-    this.#after();
+    if (this.writing) this.pointers.cancel(); // the stroke that is being drawn is the last one
+    else this.#states.pop();
+    this.#change();
   }
 
   /** Lay a picture on the paper. Its image may be null, where the browser can't show it. */
   lay(picture) {
-    this.#cancel();
-    this.#history.push({ strokes: [], picture });
-    this.#after();
+    this.pointers.cancel();
+    this.#states.push({ strokes: [], picture });
+    this.#change();
   }
 
-  /** Show a picture that moves, a video, or no longer: null. */
-  show(live) {
-    this.#live = live;
+  /** Show a video, or no longer: null. */
+  show(video) {
+    this.#video = video;
     this.draw();
   }
 
@@ -105,45 +81,43 @@ export class Paper {
     this.draw();
   }
 
-  /** { image, blob } of the strokes: a PNG, black on white whatever the colours of the page. */
+  /**
+   * { image, blob, name, redraw } of the strokes: black on white whatever the colours of the page.
+   * redraw(pen): the same image with another width of the pen, in pixels.
+   */
   get sheet() {
-    const image = document.createElement("canvas");
-    image.width = image.height = SENT;
-    const context = image.getContext("2d", { willReadFrequently: true });
-    context.fillStyle = "white";
-    context.fillRect(0, 0, SENT, SENT);
-    drawStrokes(context, this.strokes, SENT, PEN);
-    return { image, blob: encoded(image) };
+    const strokes = this.#strokes;
+    const redraw = (pen) => {
+      const canvas = document.createElement("canvas");
+      canvas.width = canvas.height = SENT;
+      const context = canvas.getContext("2d", { willReadFrequently: true });
+      context.fillStyle = "white";
+      context.fillRect(0, 0, SENT, SENT);
+      drawStrokes(context, strokes, pen);
+      return canvas;
+    };
+    const image = redraw(PEN * SENT);
+    return { image, blob: png(image), name: "drawing.png", redraw };
   }
 
   draw() {
     const context = this.canvas.getContext("2d");
     const side = this.canvas.width;
     const style = getComputedStyle(this.canvas);
-    const accent = style.getPropertyValue("--accent");
+    const image = this.#video ?? this.picture?.image;
     context.clearRect(0, 0, side, side);
-    if (this.#live ?? this.picture) this.#drawPicture(context, side, accent);
-    else {
-      context.strokeStyle = style.color;
-      drawStrokes(context, this.strokes, side, PEN);
-    }
-    this.keyboard.draw(context, PEN * side, accent);
+    context.strokeStyle = image ? style.accentColor : style.color;
+    if (image) this.#drawImage(context, image);
+    else drawStrokes(context, this.#strokes, PEN * side);
   }
 
-  #ended(stroke) {
-    if (stroke) {
-      const { strokes, picture } = this.#history.current;
-      this.#history.push({ strokes: [...(picture ? [] : strokes), stroke], picture: null });
-    }
-    this.#after();
+  /** stroke: null if nothing was written. */
+  #end(stroke) {
+    if (stroke) this.#states.push({ strokes: [...this.#state.strokes, stroke], picture: null });
+    this.#change();
   }
 
-  #cancel() {
-    this.pointers.cancel();
-    this.keyboard.cancel();
-  }
-
-  #after() {
+  #change() {
     this.#boxes = [];
     this.draw();
     this.changed();
@@ -156,19 +130,28 @@ export class Paper {
     this.draw();
   }
 
-  #drawPicture(context, side, colour) {
-    const image = this.#live ?? this.picture.image;
-    if (!image) return;
-    const [width, height] = [image.videoWidth ?? image.width, image.videoHeight ?? image.height];
-    const scale = side / Math.max(width, height);
-    const [x, y] = [(side - width * scale) / 2, (side - height * scale) / 2];
-    context.drawImage(image, x, y, width * scale, height * scale);
-    context.strokeStyle = colour;
+  #drawImage(context, image) {
+    const { x, y, scale } = drawFitted(context, image, [0, 0, ...size(image)]);
     this.#boxes.forEach(([left, top, right, bottom], index) => {
       context.lineWidth = (index === this.#chosen ? 3 : 1.5) * devicePixelRatio;
       context.strokeRect(
         x + left * scale, y + top * scale, (right - left) * scale, (bottom - top) * scale,
       );
     });
+  }
+}
+
+/** pen: its width, in pixels. */
+function drawStrokes(context, strokes, pen) {
+  const { width: side } = context.canvas;
+  context.lineWidth = pen;
+  context.lineCap = context.lineJoin = "round";
+  for (const [first, ...others] of strokes) {
+    context.beginPath();
+    context.moveTo(first[0] * side, first[1] * side);
+    // A dot, where nothing follows; a canvas leaves out a line without length.
+    context.lineTo(first[0] * side + 0.01, first[1] * side);
+    for (const [x, y] of others) context.lineTo(x * side, y * side);
+    context.stroke();
   }
 }

@@ -16,10 +16,9 @@ export class Pointers {
     canvas.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   }
 
-  /** The strokes that are being drawn. A finger that rests beside another one draws none. */
+  /** The strokes that are being drawn. */
   get strokes() {
-    const writing = [...this.#down.values()].filter(({ moved, alone }) => moved || alone);
-    return writing.map(({ stroke }) => stroke);
+    return [...this.#down.values()].filter(writes).map(({ stroke }) => stroke);
   }
 
   /** Forget what is being drawn, until the pointers come down again. */
@@ -29,24 +28,22 @@ export class Pointers {
 
   #press(event) {
     if (event.button !== 0) return;
-    this.canvas.focus({ preventScroll: true, focusVisible: false });
     this.canvas.setPointerCapture(event.pointerId);
-    // Two that touch the paper together are a hand: what of it doesn't move doesn't write.
-    for (const other of this.#down.values()) other.alone = false;
-    const place = [event.clientX, event.clientY];
-    const stroke = [this.#place(event)];
-    this.#down.set(event.pointerId, { place, stroke, moved: false, alone: !this.#down.size });
+    for (const pointer of this.#down.values()) pointer.alone = false;
+    const start = [event.clientX, event.clientY];
+    const stroke = [this.#point(event)];
+    this.#down.set(event.pointerId, { start, stroke, moved: false, alone: !this.#down.size });
     this.changed();
   }
 
   #move(event) {
     const pointer = this.#down.get(event.pointerId);
     if (!pointer) return;
-    const [x, y] = pointer.place;
+    const [x, y] = pointer.start;
     pointer.moved ||= Math.hypot(event.clientX - x, event.clientY - y) > RESTING;
     // Plain HTTP has no coalesced events, and a coarser stroke.
-    for (const one of event.getCoalescedEvents?.() ?? []) pointer.stroke.push(this.#place(one));
-    pointer.stroke.push(this.#place(event));
+    const events = [...(event.getCoalescedEvents?.() ?? []), event];
+    pointer.stroke.push(...events.map((each) => this.#point(each)));
     this.changed();
   }
 
@@ -54,11 +51,16 @@ export class Pointers {
     const pointer = this.#down.get(event.pointerId);
     if (!pointer) return;
     this.#down.delete(event.pointerId);
-    this.ended(pointer.moved || pointer.alone ? pointer.stroke : null);
+    this.ended(writes(pointer) ? pointer.stroke : null);
   }
 
-  #place(event) {
+  #point(event) {
     const area = this.canvas.getBoundingClientRect();
     return [(event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height];
   }
+}
+
+/** Two that touch the paper together are a hand: what of it doesn't move doesn't write. */
+function writes({ moved, alone }) {
+  return moved || alone;
 }

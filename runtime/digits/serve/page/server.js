@@ -1,8 +1,14 @@
 // Talks to the server that this page came from, and says in a visitor's words what goes wrong.
 
-import { MAX_BYTES, MAX_PIXELS } from "./limits.js";
 import { authorization, refused } from "./token.js";
 
+// The server's limits, which it writes into the page.
+const { bytes, pixels, seconds } = document.querySelector("main").dataset;
+export const MAX_BYTES = Number(bytes); // of a picture's file
+export const MAX_PIXELS = Number(pixels);
+// Milliseconds until an answer is given up.
+export const SMALL_TIMEOUT = 5_000; // thrice what the 64 that may wait before it take, of 25 ms each
+export const FILE_TIMEOUT = 1000 * (Number(seconds) + 5); // to arrive and be answered; 5 s for the way
 const RETRY = 1000; // milliseconds from one try to the next
 
 /** The server can't be reached, or not now: the same request may work later. */
@@ -15,36 +21,34 @@ const MEGABYTES = Number((MAX_BYTES / 2 ** 20).toPrecision(2));
 const MEGAPIXELS = Number((MAX_PIXELS / 1e6).toPrecision(2));
 const REFUSED = {
   413: `This picture is too large. At most ${MEGABYTES} MB and ${MEGAPIXELS} million pixels can be read.`,
-  507: "The server has no room for more digits.",
   422: "This is no picture that can be read here, or it is damaged. JPEG, PNG, WebP, GIF, BMP and TIFF can.",
-};
-const UNAVAILABLE = {
-  429: "The server is busy. Trying again …",
-  503: "The server is busy. Trying again …",
+  507: "The server has no room for more digits.",
 };
 
 /**
- * Post a picture as often as it takes until the server answers, and return the answer.
+ * Post a picture until the server answers, and return the answer.
  *
- * timeout: milliseconds for each try. signal: aborts it. say(sentence): tells that there is trouble.
- * Throws an Error that a visitor can read when the server refuses the picture.
+ * timeout: milliseconds for each try. say(sentence): tells that there is trouble. signal: aborts it.
+ * tries: the most, while the server is ready. Throws an Error that a visitor can read.
  */
-export async function post(address, picture, { timeout, signal, say }) {
+export async function post(
+  address, picture, { timeout, say, signal = new AbortController().signal, tries = Infinity },
+) {
   if (picture.size > MAX_BYTES) throw new Error(REFUSED[413]);
-  for (;;) {
+  while (tries > 0) {
     const headers = await authorization(signal, say);
     try {
       return await answer(address, { method: "POST", body: picture, headers }, timeout, signal);
     } catch (error) {
-      if (error instanceof Locked) {
-        refused(headers);
-        continue;
-      }
-      if (!(error instanceof Unavailable)) throw error;
-      say(error.message);
+      if (error instanceof Locked) refused(headers);
+      else if (error instanceof Unavailable) {
+        tries -= 1;
+        say(error.message);
+        await untilReady(signal);
+      } else throw error;
     }
-    await untilReady(signal);
   }
+  throw new Error("The server couldn't answer; try this file again later.");
 }
 
 async function untilReady(signal) {
@@ -76,9 +80,9 @@ async function answer(address, request, timeout, signal) {
 }
 
 function failure(status) {
-  if (status === 401) return new Locked("This server wants a token.");
+  if (status === 401) return new Locked();
   if (status in REFUSED) return new Error(REFUSED[status]);
-  if (status in UNAVAILABLE) return new Unavailable(UNAVAILABLE[status]);
+  if (status === 429 || status === 503) return new Unavailable("The server is busy. Trying again …");
   if (status > 500) return new Unavailable("The server can't be reached. Trying again …"); // a proxy
   return new Error("The server failed on this picture.");
 }

@@ -1,103 +1,94 @@
-// A table of many files: what is in each of them.
+// A table of many files, what is in each of them, and its CSV.
 
-import { Batch } from "./batch.js";
-import { copies } from "./copy.js";
 import { csv } from "./csv.js";
-import { save } from "./save.js";
+import { download, element } from "./helpers.js";
+import { open } from "./pictures.js";
+import { FILE_TIMEOUT, post } from "./server.js";
 
-export const MOST = 5000; // rows
+const AT_ONCE = 2; // one is read while the other is on its way
+const TRIES = 5; // of a file, while the server is ready: one that makes it fail shan't hold up the rest
 const BOM = "\ufeff"; // else Excel takes UTF-8 for another encoding
 
 export class FileTable {
-  #rows = []; // { name, file(), text, sure, note, thumbnail, line }
-  #full = false; // there were more
-  #batch = new Batch((row) => this.#fill(row), (trouble) => this.#tell(trouble));
+  #rows = []; // { file, line, text, sure, note, done }
+  #aborter = new AbortController();
+  #reading = Promise.resolve();
 
-  /** chose(file()): called when a person wants to see the file of a row. */
+  /** chose(file): called when a person wants to see the file of a row. */
   constructor(section, chose) {
-    this.section = section;
+    Object.assign(this, { section, chose });
     this.body = section.querySelector("tbody");
     this.progress = section.querySelector("progress");
-    [this.count, this.status] = section.querySelectorAll("p");
-    const [stop, copy, download, close] = section.querySelectorAll("button");
-    this.stop = stop;
-    stop.addEventListener("click", () =>
-      this.#batch.running ? this.#batch.stop() : this.#batch.start());
-    copies(copy, () => csv(this.#rows));
-    download.addEventListener("click", () =>
-      save(new Blob([BOM, csv(this.#rows)], { type: "text/csv" }), "digits.csv"));
+    this.status = section.querySelector("p");
+    const [save, close] = section.querySelectorAll("button");
+    save.addEventListener("click", () =>
+      download(new Blob([BOM, csv(this.#rows)], { type: "text/csv" }), "digits.csv"));
     close.addEventListener("click", () => this.#close());
-    this.body.addEventListener("click", ({ target }) =>
-      chose(this.#rows[target.closest("tr").sectionRowIndex].file));
   }
 
-  /** files: { name, file() }. */
+  /** Read more files, after those that wait. */
   add(files) {
-    const rows = files.slice(0, MOST - this.#rows.length);
-    this.#full ||= rows.length < files.length;
-    for (const row of rows) this.#append(row);
+    const rows = files.map((file) => this.#append(file));
     this.section.hidden = false;
     this.section.scrollIntoView();
-    this.#batch.add(rows);
+    this.#tell();
+    const { signal } = this.#aborter;
+    const read = async () => {
+      while (rows.length && !signal.aborted) await this.#read(rows.shift(), signal);
+    };
+    this.#reading = this.#reading.then(() => Promise.all(Array.from({ length: AT_ONCE }, read)));
   }
 
-  #append(row) {
-    row.note = "Not read yet.";
-    row.line = this.body.insertRow();
-    const name = document.createElement("button");
-    name.type = "button";
-    name.textContent = row.name;
-    const header = document.createElement("th");
-    header.scope = "row";
-    header.append(name);
-    row.line.insertCell().append(document.createElement("img"));
-    row.line.append(header);
-    row.line.insertCell().append(document.createElement("span"), document.createElement("small"));
-    row.line.insertCell();
+  #append(file) {
+    const line = this.body.insertRow();
+    const row = { file, line, text: "", sure: "", note: "Not read yet.", done: false };
+    const header = element("th", "", { scope: "row" });
+    header.append(element("button", file.name, { type: "button" })); // its row hears the click
+    line.append(header);
+    line.insertCell().append(element("span"), element("small", row.note));
+    line.insertCell();
+    line.addEventListener("click", () => this.chose(file));
     this.#rows.push(row);
-    this.#show(row);
+    return row;
   }
 
-  #fill(row) {
-    this.#show(row);
-    this.#tell("");
+  async #read(row, signal) {
+    const say = (sentence) => this.#tell(sentence);
+    try {
+      const { image, blob } = await open(row.file);
+      image?.close?.(); // a large picture's memory, before the next one
+      const options = { timeout: FILE_TIMEOUT, signal, say, tries: TRIES };
+      const { text, status } = await post("read", blob, options);
+      row.text = text;
+      row.sure = status === "sure" ? "yes" : "no";
+      row.note = text ? "" : "No digit was found.";
+    } catch (error) {
+      row.note = error.message;
+    }
+    if (signal.aborted) return;
+    const [, answer, last] = row.line.cells;
+    answer.firstChild.textContent = row.text;
+    answer.lastChild.textContent = row.note;
+    last.textContent = row.sure;
+    row.done = true;
+    this.#tell();
   }
 
-  #show({ line, text = "", note, sure, thumbnail }) {
-    const [picture, , answer, last] = line.cells;
-    const [image] = picture.children;
-    image.alt = "";
-    if (thumbnail) image.src = URL.createObjectURL(thumbnail);
-    image.hidden = !thumbnail;
-    answer.firstChild.textContent = text;
-    answer.lastChild.textContent = note;
-    last.textContent = sure === undefined ? "" : sure ? "yes" : "no";
-  }
-
-  #tell(trouble) {
-    const { running } = this.#batch;
+  #tell(trouble = "") {
     const total = this.#rows.length;
-    const left = this.#batch.left;
-    this.stop.textContent = running ? "Stop" : "Go on";
-    this.stop.hidden = !running && !left;
-    this.progress.hidden = this.count.hidden = this.stop.hidden;
-    [this.progress.max, this.progress.value] = [total, total - left];
-    this.count.textContent = `${total - left} of ${total} files`;
-    this.status.textContent = running ? trouble : this.#summary(total);
-  }
-
-  #summary(total) {
-    const sure = this.#rows.filter((row) => row.sure).length;
-    const unsure = this.#rows.filter((row) => row.sure === false).length;
-    const room = this.#full ? ` A table has room for ${MOST}; the others were left out.` : "";
-    return `${total} files: ${sure} sure, ${unsure} not sure, ${total - sure - unsure} not read.${room}`;
+    const done = this.#rows.filter((row) => row.done).length;
+    const [yes, no] = ["yes", "no"].map((sure) => this.#rows.filter((row) => row.sure === sure).length);
+    [this.progress.max, this.progress.value] = [total, done];
+    this.progress.hidden = done === total;
+    this.status.textContent = done < total ? trouble
+      : `${total} files: ${yes} sure, ${no} not sure, ${total - yes - no} not read.`;
   }
 
   #close() {
-    this.#batch.clear();
-    for (const { line } of this.#rows) URL.revokeObjectURL(line.querySelector("img").src);
+    this.#aborter.abort();
+    this.#aborter = new AbortController();
     this.body.replaceChildren();
-    [this.#rows, this.#full] = [[], false];
+    this.#rows = [];
     this.section.hidden = true;
   }
 }

@@ -1,11 +1,9 @@
 // The token of a server that wants one. It stays in this tab, and goes to this server alone.
 
 const KEY = "digits-token"; // in the tab's storage
-const TIMEOUT = 5_000; // milliseconds, as for a small picture (page.js)
-const WRONG = "This token is wrong.";
+const TIMEOUT = 5_000; // milliseconds
 const form = document.getElementById("token");
 const [input] = form;
-const message = form.querySelector("p");
 let token = "";
 
 /** Whether requests need one, as far as is known. */
@@ -17,7 +15,7 @@ export function isNeeded() {
 export async function authorization(signal, say) {
   if (isNeeded() && !token) {
     say("This server wants a token.");
-    if (form.hidden) ask();
+    if (form.hidden) ask("");
     await new Promise((resolve) => {
       form.addEventListener("reset", resolve, { signal });
       signal.addEventListener("abort", resolve);
@@ -49,56 +47,41 @@ function keep(given) {
 }
 
 /** Show the form. error: why what was given is none. */
-function ask(error = "") {
+function ask(error) {
   form.hidden = false;
-  message.textContent = error;
-  input.setAttribute("aria-invalid", error === WRONG);
+  form.querySelector("p").textContent = error;
+  input.ariaInvalid = Boolean(error);
   if (document.activeElement === document.body) input.focus(); // else somebody draws
 }
 
-/** What is wrong with a token, or nothing. */
-async function validate(given) {
-  if (!/^[!-~]+$/.test(given)) return WRONG; // no header could carry it
-  try {
-    const signal = AbortSignal.timeout(TIMEOUT);
-    const { ok, status } = await fetch("v2", { headers: bearer(given), signal });
-    if (ok) return "";
-    if (status === 401) return WRONG;
-  } catch {
-    // As when a proxy or a busy server answers for it.
-  }
-  return "The server can't be reached. Try again later.";
-}
-
-async function submit(event) {
-  event.preventDefault();
-  const given = input.value.trim();
-  const error = await validate(given);
-  if (error) {
-    if (form.hidden && token) return; // a link's; the one that opened the page still does
-    ask(error);
-    input.select();
+/** Take a token, unless it is wrong. */
+async function take(given) {
+  if (await isWrong(given)) {
+    if (!form.hidden || !token) ask("This token is wrong."); // else it is a link's, and there is one
     return;
   }
   keep(given);
-  if (form.contains(document.activeElement)) document.getElementById("paper").focus();
   form.hidden = true;
   form.reset(); // whoever waits goes on
 }
 
-/** Try the token in the address, /#token=…, and take it out of there. Returns whether there is one. */
-function takeFromAddress() {
-  const [, given] = location.hash.match(/^#token=(.*)/) ?? [];
-  if (given === undefined) return false;
+async function isWrong(given) {
+  if (!/^[!-~]+$/.test(given)) return true; // no header could carry it
+  const options = { headers: bearer(given), signal: AbortSignal.timeout(TIMEOUT) };
+  const { status } = await fetch("v2", options).catch(() => ({})); // the next request will show it
+  return status === 401;
+}
+
+/** Take the token in the address, /#token=…, and take it out of there. */
+async function takeFromAddress() {
+  const [, given] = location.hash.match(/^#token=(.+)/) ?? [];
+  if (!given) return;
   history.replaceState(null, "", location.pathname + location.search);
-  if (!given) return false;
   try {
-    input.value = decodeURIComponent(given);
+    await take(decodeURIComponent(given));
   } catch {
-    input.value = given; // a % that encodes nothing
+    await take(given); // a % that encodes nothing
   }
-  form.requestSubmit();
-  return true;
 }
 
 try {
@@ -106,6 +89,11 @@ try {
 } catch {
   // As above: there is nothing.
 }
-form.addEventListener("submit", submit);
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  take(input.value.trim());
+});
 addEventListener("hashchange", takeFromAddress);
-if (!takeFromAddress() && isNeeded() && !token) ask();
+takeFromAddress().then(() => {
+  if (isNeeded() && !token && form.hidden) ask("");
+});

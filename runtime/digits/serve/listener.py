@@ -1,0 +1,140 @@
+"""The socket on which the server listens, its certificate, and the addresses that lead to it."""
+
+import ipaddress
+import socket
+import ssl
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from digits import system
+from digits.errors import DigitsError
+from digits.serve.settings import Settings
+from digits.terminal import print_stderr
+
+BACKLOG = 1000  # connections that wait to be accepted
+
+# Documentation addresses (RFC 5737, RFC 3849). Connecting a UDP socket to one sends nothing, but
+# picks the machine's own address that it would send from.
+_ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+_DISCARD = 9  # a port
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Open the socket that accepts connections. Raises DigitsError if that is impossible."""
+    if settings.uds:
+        return _bind_unix(settings.uds)
+    host, port = settings.host, settings.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        # Connections inherit it. asyncio would set it only on sockets that it has made itself, and
+        # without it an answer's body waits 40 ms for the client to acknowledge the head.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
+    except (OSError, TypeError) as error:  # TypeError: what can't be a host's name
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
+        raise DigitsError(f"can't listen on {host}, port {port}: {reason}") from error
+
+
+def _bind_unix(path: Path) -> socket.socket:
+    """Open a Unix socket, replacing one that nobody listens on any more."""
+    listener = system.unix_socket()
+    try:
+        if path.exists():
+            if not stat.S_ISSOCK(path.stat().st_mode):
+                raise FileExistsError(None, "it exists, and is not a Unix socket")
+            with system.unix_socket() as client:
+                is_alive = client.connect_ex(str(path)) == 0
+            if not is_alive:
+                path.unlink()
+        listener.bind(str(path))
+        listener.listen(BACKLOG)
+        return listener
+    except OSError as error:
+        listener.close()
+        raise DigitsError(f"can't listen on {path}: {error.strerror or error}") from error
+
+
+def ssl_context(settings: Settings) -> ssl.SSLContext | None:
+    """Load the certificate for HTTPS. Raises DigitsError if a file is missing or doesn't match."""
+    certificate, key = settings.ssl_certfile, settings.ssl_keyfile
+    if certificate is None:
+        if key is not None:
+            raise DigitsError("--ssl-keyfile needs --ssl-certfile")
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+    def no_password() -> bytes:
+        raise DigitsError(
+            f"{key or certificate} is encrypted; a server needs a key without a password"
+        )
+
+    try:
+        context.load_cert_chain(certificate, key, no_password)
+    except OSError as error:  # ssl.SSLError is one
+        names = f"{certificate} and {key}" if key else certificate
+        reason = error.strerror or error
+        raise DigitsError(f"can't use {names} as certificate and key: {reason}") from error
+    return context
+
+
+def announce(listener: socket.socket, settings: Settings) -> None:
+    """Tell on stderr where the server is, and who may use it."""
+    has_token = settings.token is not None
+    if settings.uds:
+        print_stderr(f"serving unix:{settings.uds} until Ctrl-C")
+    else:
+        address, port = listener.getsockname()[:2]
+        scheme = "https" if settings.ssl_certfile else "http"
+        print_stderr(f"serving {_url(scheme, address, port)} until Ctrl-C")
+        for reachable in reachable_addresses(address):
+            print_stderr(f"from other devices: {_url(scheme, reachable, port)}")
+        is_private = ipaddress.ip_address(address).is_loopback
+        if not is_private and scheme == "http":
+            print_stderr(
+                "warning: no TLS; requests can be read on the network (see --ssl-certfile)"
+            )
+        if not is_private and not has_token:
+            print_stderr(
+                "warning: no token; anyone who can reach this address can use it (see --token)"
+            )
+    if has_token:
+        print_stderr(
+            "the API requires the token; the page asks for it, or takes it from /#token=TOKEN"
+        )
+
+
+def _url(scheme: str, address: str, port: int) -> str:
+    host = f"[{address}]" if ":" in address else address
+    return f"{scheme}://{host}:{port}/"
+
+
+def reachable_addresses(address: str) -> list[str]:
+    """List the addresses that other devices can open when a server listens on `address`.
+
+    For 0.0.0.0 and ::, those on the machine's networks, the likeliest first; for a loopback
+    address, none.
+    """
+    bound = ipaddress.ip_address(address)
+    if bound.is_loopback:
+        return []
+    if not bound.is_unspecified:
+        return [address]
+    family = socket.AF_INET if bound.version == 4 else socket.AF_INET6
+    machine = map(ipaddress.ip_address, dict.fromkeys(_machine_addresses(family)))
+    return [
+        str(each)
+        for each in machine
+        if not (each.is_loopback or each.is_unspecified or each.is_link_local)
+    ]
+
+
+def _machine_addresses(family: socket.AddressFamily) -> Iterator[str]:
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((_ELSEWHERE[family], _DISCARD))
+        yield probe.getsockname()[0]
+    with suppress(OSError):  # the host name doesn't resolve
+        for entry in socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_STREAM):
+            yield str(entry[4][0])

@@ -1,0 +1,111 @@
+// Pictures from files and from the camera, as the browser shows them and as the server takes them.
+
+import { element } from "./helpers.js";
+import { MAX_BYTES, MAX_PIXELS } from "./server.js";
+
+const KNOWN = ["bmp", "gif", "jpeg", "png", "tiff", "webp"].map((name) => `image/${name}`);
+const LONGEST = 4096; // pixels of a picture that has to be made smaller
+const FRAME = 640; // pixels of a camera's picture
+const VGA = { width: { ideal: FRAME }, height: { ideal: 480 } };
+const UNREADABLE = "This file can't be opened. Instead of a folder, choose its files.";
+
+/**
+ * { image, blob, name }: to show, null where the browser can't; to send; what the file is called.
+ * Throws an Error that a visitor can read for a folder, and for a file that has been removed or may
+ * not be read: `fetch` would fail as if offline.
+ */
+export async function open(file) {
+  const image = await decoded(file);
+  if (!image && file.size <= MAX_BYTES)
+    await file.arrayBuffer().catch(() => Promise.reject(new Error(UNREADABLE)));
+  const fits = file.size <= MAX_BYTES && (!image || image.width * image.height <= MAX_PIXELS);
+  if (!image || (fits && KNOWN.includes(file.type))) return { image, blob: file, name: file.name };
+  const canvas = copied(image, LONGEST);
+  return { image: canvas, blob: await jpeg(canvas), name: `${file.name}.jpg` };
+}
+
+async function decoded(file) {
+  const shown = new Image();
+  shown.src = URL.createObjectURL(file);
+  try {
+    await shown.decode();
+    return await createImageBitmap(shown); // upright
+  } catch {
+    return null;
+  } finally {
+    URL.revokeObjectURL(shown.src);
+  }
+}
+
+/** Whether there is a camera that this page may use: browsers keep it from plain HTTP. */
+export async function hasCamera() {
+  const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+  return devices.some(({ kind }) => kind === "videoinput");
+}
+
+/**
+ * A video of what the camera sees, until the signal aborts. shown(): called for each new picture.
+ * Throws an Error that a visitor can read.
+ */
+export async function startCamera(signal, shown) {
+  const video = element("video", "", { muted: true, playsInline: true });
+  const wanted = { video: { ...VGA, facingMode: "environment" } };
+  video.srcObject = await navigator.mediaDevices.getUserMedia(wanted).catch(({ name }) => {
+    const refused = name === "NotAllowedError";
+    throw new Error(refused ? "The browser may not use the camera." : "The camera can't be used now.");
+  });
+  const stop = () => video.srcObject.getTracks().forEach((track) => track.stop());
+  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  signal.throwIfAborted();
+  await video.play();
+  const next = () => {
+    if (signal.aborted) return;
+    shown();
+    video.requestVideoFrameCallback(next);
+  };
+  next();
+  return video;
+}
+
+/** { image, blob, name } of what a video shows now. */
+export async function frameOf(video) {
+  const image = copied(video, FRAME);
+  return { image, blob: await jpeg(image), name: "camera.jpg" };
+}
+
+/** A copy of an image or a video's frame on white, at most so many pixels wide and high. */
+function copied(image, longest) {
+  const [width, height] = size(image);
+  const scale = Math.min(1, longest / Math.max(width, height));
+  const canvas = new OffscreenCanvas(Math.ceil(width * scale), Math.ceil(height * scale));
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white"; // for what is transparent
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+/** Draw the part of an image in a box as large as it fits into a square canvas, in the middle. */
+export function drawFitted(context, image, [left, top, right, bottom]) {
+  const { width: side } = context.canvas;
+  const [width, height] = [right - left, bottom - top];
+  const scale = side / Math.max(width, height);
+  const [x, y] = [(side - width * scale) / 2, (side - height * scale) / 2];
+  context.drawImage(image, left, top, width, height, x, y, width * scale, height * scale);
+  return { x, y, scale };
+}
+
+export function size(image) {
+  return [image.videoWidth ?? image.width, image.videoHeight ?? image.height];
+}
+
+/** A canvas as a PNG. Not by convertToBlob, which waits until the browser is idle: up to a second. */
+export function png(canvas) {
+  const bytes = atob(canvas.toDataURL().split(",")[1]);
+  return new Blob([Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))], { type: "image/png" });
+}
+
+function jpeg(canvas) {
+  return canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
+}

@@ -1,0 +1,69 @@
+"""The server's answers as the tests need them, so that they don't depend on a model."""
+
+from collections.abc import Sequence
+
+from tests.browser.page import Page
+
+READ = "read?frame=true"
+# Replaces `fetch` for pictures: after a delay in milliseconds, the next of `statuses`, then 200.
+# Other requests are answered with {}.
+_FAKE_READ = """
+const [body, delay, statuses] = arguments;
+Object.assign(window, { asked: [], aborted: [], shown: [], pending: 0, most: 0 });
+window.fetch = (address, { signal } = {}) => new Promise((resolve, reject) => {
+  const isRead = address.startsWith("read");
+  if (isRead) asked.push(address);
+  most = Math.max(most, ++pending);
+  const status = (isRead && statuses.shift()) || 200;
+  signal?.addEventListener("abort", () => { aborted.push(address); reject(signal.reason); });
+  const answer = () => resolve(new Response(JSON.stringify(isRead ? body : {}), { status }));
+  setTimeout(answer, isRead ? delay : 0);
+}).finally(() => { pending -= 1; });
+const text = document.getElementById("text");
+new MutationObserver(() => {
+  if (shown.at(-1) !== text.textContent) shown.push(text.textContent);
+}).observe(text, { childList: true, characterData: true, subtree: true });
+"""
+
+
+def reading(text: str, *confidences: float, **properties: object) -> dict[str, object]:
+    """Return the API's answer of one line, or of none for no text.
+
+    text: its symbols; `?` for one that isn't confident, but perhaps a 7. confidences: 0.91 by
+    default, or 0.4 for `?`. properties: more of each symbol.
+    """
+    symbols = []
+    for index, symbol in enumerate(text):
+        default = 0.4 if symbol == "?" else 0.91
+        confidence = confidences[index] if confidences else default
+        probabilities = [0.0] * 12
+        probabilities[7 if symbol == "?" else int(symbol)] = confidence
+        symbols.append(
+            {
+                "symbol": None if symbol == "?" else symbol,
+                "confidence": confidence,
+                "probabilities": probabilities,
+                "box": [0, 0, 9, 9],
+                "frame": None,
+            }
+            | properties
+        )
+    status = "unsure" if "?" in text else "sure" if text else "blank"
+    lines = [{"text": text, "columns": [symbols]}] if text else []
+    return {"file": "", "status": status, "text": text, "lines": lines}
+
+
+def fake_read(
+    page: Page, answer: dict[str, object], delay: int = 0, statuses: Sequence[int] = ()
+) -> None:
+    """Fake the answers to pictures, until the page is reloaded.
+
+    delay: milliseconds. statuses: of the first answers, before those with 200.
+    """
+    page.script(_FAKE_READ, answer, delay, statuses)
+
+
+def recorded(page: Page, name: str) -> list[str]:
+    """Return what happened since `fake_read`. name: asked or aborted (addresses), shown (texts)."""
+    values: list[str] = page.script(f"return {name}")
+    return values

@@ -1,0 +1,168 @@
+"""Drawing by mouse, pen and finger; undo and clear; what is sent for it, and when."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from tests.browser.fakes import READ, fake_read, reading, recorded
+from tests.browser.page import BAR, SEVEN, Page, Stroke
+
+
+def draw(page: Page, strokes: Sequence[Stroke], text: str) -> None:
+    page.draw(strokes)
+    page.wait_for_text(text)
+
+
+@pytest.mark.parametrize("kind", ["mouse", "pen", "touch"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_drawn_digit_is_predicted(page: Page, kind: str, scheme: str) -> None:
+    page.open(scheme)
+    page.draw(SEVEN, kind)
+    page.wait_for_text("7")
+    page.wait_for_status("7, ")
+    assert np.argmax(page.bars) == 7
+    assert sum(page.bars) == pytest.approx(1, abs=1e-5)
+    frame = page.pixels("frame")[..., 0]
+    assert frame[:4].max() == 0 and frame.max() > 200  # margins as in MNIST
+    paper = page.pixels("paper")
+    ink = paper[paper[..., 3] == 255][:, 0].mean()
+    assert ink < 60 if scheme == "light" else ink > 200
+
+
+def test_undo_and_clear(page: Page) -> None:
+    page.draw([*SEVEN, [(0.2, 0.9), (0.8, 0.9)]])
+    page.draw(BAR)
+    page.find("undo").click()
+    page.find("undo").click()
+    page.wait_for_text("7")
+    draw(page, BAR, "17")
+    page.find("clear").click()
+    page.wait_for_status("Draw a digit.")
+    assert page.text == "" and sum(page.bars) == 0
+    assert page.pixels("paper").max() == 0
+    page.find("undo").click()
+    page.wait_for_text("17")
+    page.find("clear").send_keys(Keys.CONTROL, "z")
+    page.wait_for_text("7")
+
+
+def test_undo_and_clear_image(page: Page, numbers: Path) -> None:
+    page.draw(SEVEN)
+    page.choose(numbers)
+    page.wait_for_status("26 digits.")
+    page.find("undo").click()
+    page.wait_for_text("7")
+    page.choose(numbers)
+    page.wait_for_status("26 digits.")
+    page.find("clear").click()
+    page.wait_for_text("")
+    assert page.find("clear").get_attribute("aria-disabled") == "true"
+
+
+@pytest.mark.parametrize("name", ["undo", "clear"])
+def test_button_without_effect_is_disabled_and_keeps_focus(page: Page, name: str) -> None:
+    """For a person who uses it by keyboard, the page must not lose its place."""
+    button = page.find(name)
+    assert button.get_attribute("aria-disabled") == "true"
+    draw(page, SEVEN, "7")
+    assert button.get_attribute("aria-disabled") == "false"
+    button.send_keys(Keys.ENTER)
+    page.wait_for_text("")
+    assert button.get_attribute("aria-disabled") == "true"
+    button.send_keys(Keys.ENTER)  # no longer does anything
+    page.wait_for_text("")
+    assert page.driver.switch_to.active_element == button
+
+
+@pytest.mark.parametrize("way", ["undo", "clear", "drop"])
+def test_stroke_removed_while_drawn(page: Page, way: str, numbers: Path) -> None:
+    page.draw([[(0.3, 0.3), (0.5, 0.5)]], "mouse", lift=False)
+    if way == "drop":
+        page.choose(numbers)
+        page.wait_for_status("26 digits.")
+    else:
+        page.script(f"document.getElementById('{way}').click()")
+        page.wait_for_status("Draw a digit.")
+    page.lift()
+    page.find("clear").click()
+    draw(page, SEVEN, "7")
+
+
+def test_resting_finger_does_not_block_drawing(page: Page) -> None:
+    """The first finger rests on the paper without leaving ink."""
+    pixel = page.paper()
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        pixels = [pixel(*point) for point in points]
+        fingers = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(pixels)]
+        page.cdp("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+    resting = (0.9, 0.9)
+    start, *others = SEVEN[0]
+    touch("touchStart", resting)
+    touch("touchStart", resting, start)
+    for point in others:
+        touch("touchMove", resting, point)
+    touch("touchEnd", resting)
+    touch("touchEnd")
+    page.wait_for_text("7")
+    ink = page.pixels("paper")[..., 3]
+    corner = round(0.85 * len(ink))
+    assert ink.max() == 255 and ink[corner:, corner:].max() == 0
+
+
+def test_tap_leaves_dot(page: Page) -> None:
+    """As the decimal point of a number."""
+    page.draw([[(0.3, 0.7)]])
+    page.wait_for_text("?")  # it is no digit
+    page.wait_for_status("No digit found.")
+    ink = page.pixels("paper")[..., 3]
+    rows, columns = np.nonzero(ink > 127)
+    for pixels, expected in ((rows, 0.7), (columns, 0.3)):
+        assert abs(pixels.mean() / len(ink) - expected) < 0.006
+        assert abs((pixels.max() - pixels.min() + 1) / len(ink) - 1 / 56) < 0.006
+
+
+def test_eight_small_digits_do_not_touch(page: Page) -> None:
+    """Each keeps its hole, and a gap to the next one; the pen is as wide as on any screen."""
+    for left in np.arange(8) / 8 + 1 / 32:
+        right = left + 1 / 16
+        page.draw([[(left, 0.4), (right, 0.4), (right, 0.6), (left, 0.6), (left, 0.4)]])
+    ink = page.pixels("paper")[..., 3] > 127
+    middle = ink[len(ink) // 2]
+    assert (np.diff(middle.astype(int)) == 1).sum() == 16  # strokes
+    assert (np.diff(ink.any(0).astype(int)) == 1).sum() == 8  # digits
+    assert middle.sum() / 16 / len(ink) == pytest.approx(1 / 56, abs=0.003)
+
+
+def test_answer_stays_until_next_one_arrives(desktop_page: Page) -> None:
+    """While a stroke is drawn, nothing is requested, shown or announced."""
+    fake_read(desktop_page, reading("17"))
+    draw(desktop_page, SEVEN, "17")
+    status = desktop_page.status
+    fake_read(desktop_page, reading("177"), delay=100)
+    desktop_page.draw(BAR, lift=False)
+    assert desktop_page.status == status and not desktop_page.settled
+    assert recorded(desktop_page, "asked") == []
+    desktop_page.lift()
+    desktop_page.wait_for_text("177")
+    assert recorded(desktop_page, "asked") == [READ]
+    assert recorded(desktop_page, "shown") == ["177"]
+
+
+@pytest.mark.parametrize("way", ["clear", "undo", "draw"])
+def test_outdated_request_is_aborted(desktop_page: Page, way: str) -> None:
+    fake_read(desktop_page, reading("1"), delay=60_000)
+    desktop_page.draw(SEVEN)
+    desktop_page.wait(lambda: recorded(desktop_page, "asked"))
+    if way == "draw":
+        desktop_page.draw(BAR, lift=False)
+    else:
+        desktop_page.find(way).click()
+        desktop_page.wait_for_text("")
+    assert recorded(desktop_page, "aborted") == [READ]
+    assert recorded(desktop_page, "shown") == []
+    desktop_page.lift()

@@ -1,0 +1,153 @@
+"""Pictures that are chosen, dropped or pasted, the examples, and the requests for programs."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits.classifier import Classifier
+from digits.data.mnist import Split
+from tests.browser.fakes import READ
+from tests.browser.page import SEVEN, Page
+from tests.synthetic import chosen
+
+SAMPLE = Path(__file__).parents[1] / "pictures" / "7.jpg"
+EXAMPLES = Path(__file__).parents[2] / "runtime" / "digits" / "serve" / "page"
+DAMAGED = "This is no picture that can be read here, or it is damaged."
+
+
+@pytest.fixture(scope="module")
+def text(numbers: Path) -> str:
+    """The text that the server reads in the photo."""
+    return Classifier().read(numbers).text
+
+
+@pytest.mark.parametrize("way", ["file", "camera", "drop", "paste"])
+def test_photo_is_read_and_boxed(page: Page, way: str, numbers: Path, text: str) -> None:
+    if way == "drop":
+        page.drop(numbers)
+    elif way == "paste":
+        page.paste(numbers)
+    else:
+        page.choose(numbers, name=way)
+    page.wait_for_text(text)
+    page.wait_for_status("26 digits.")
+    assert page.boxes.sum() > 1000
+    page.digits[12].click()
+    assert np.argmax(page.bars) == int(page.digits[12].text)
+
+
+def test_examples_are_read(page: Page) -> None:
+    examples = page.select("#examples button")
+    assert len(examples) == 5
+    for button in examples:
+        name = button.find_element("tag name", "img").get_attribute("src")
+        button.click()
+        page.wait_until_settled()
+        file = EXAMPLES / str(name).rpartition("/")[2]
+        assert page.text == (Classifier().read(file).text or "?")
+
+
+def test_svg_is_converted_by_browser(page: Page, tmp_path: Path) -> None:
+    svg = tmp_path / "seven.svg"
+    svg.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="200">'
+        '<rect width="200" height="200" fill="white"/>'
+        '<path d="M60 50h80l-45 110" fill="none" stroke="black" stroke-width="12"/></svg>'
+    )
+    page.choose(svg)
+    page.wait_for_text("7")
+
+
+def test_boxes_fit_downscaled_image(page: Page, tmp_path: Path, test_slice: Split) -> None:
+    large = Image.new("L", (8000, 6000), 255)
+    [seven, *_] = chosen(test_slice, "7")
+    large.paste(Image.fromarray(255 - seven).resize((2000, 2000)), (5500, 3500))
+    large.save(tmp_path / "large.png")
+    page.choose(tmp_path / "large.png")
+    page.wait_for_text("7")
+    rows, columns = np.nonzero(page.boxes)
+    for pixels, expected in ((columns, 6500 / 8000), (rows, (4500 + 1000) / 8000)):
+        assert pixels.mean() / len(page.boxes) == pytest.approx(expected, abs=0.06)
+
+
+def test_last_input_is_shown(page: Page, numbers: Path, text: str) -> None:
+    for first, last, expected in ((numbers, SAMPLE, "7"), (SAMPLE, numbers, text)):
+        page.paste(first)
+        page.paste(last)
+        page.wait_for_text(expected)
+    page.paste(numbers)
+    page.draw(SEVEN)  # while the picture opens
+    page.wait_for_text("7")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"no picture", DAMAGED),
+        (b"", DAMAGED),
+        (SAMPLE.read_bytes()[:1000], DAMAGED),
+        (bytes(2**24 + 1), "This picture is too large. At most 16 MB and 25 million pixels can"),
+        (None, "This file can't be opened. Instead of a folder, choose its files."),
+    ],
+)
+def test_unreadable_file_shows_plain_error(
+    desktop_page: Page, tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    file = tmp_path / "a.bin"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    desktop_page.drop(file)
+    desktop_page.wait_for_status(words)
+    desktop_page.draw(SEVEN)
+    desktop_page.wait_for_text("7")
+
+
+def test_page_requests_no_third_parties(page: Page) -> None:
+    page.requests()
+    page.open()
+    page.draw(SEVEN)
+    page.wait_for_text("7")
+    requested = page.requests()
+    assert requested[-1] == f"{page.url}/{READ}"
+    assert all(address.startswith((page.url, "blob:", "data:")) for address in requested)
+
+
+def run_request(page: Page, folder: Path) -> object:
+    """Return the text that the request for programs reads in a picture of the folder."""
+    page.wait(page.find("curl").is_displayed)
+    command = ["bash", "-c", page.find("curl").text]
+    return json.loads(subprocess.check_output(command, cwd=folder))["text"]
+
+
+@pytest.mark.parametrize("source", ["drawing", "file", "example"])
+def test_request_for_programs_returns_same_answer(
+    desktop_page: Page, tmp_path: Path, numbers: Path, source: str
+) -> None:
+    page = desktop_page
+    page.script("document.getElementById('program').open = true")
+    curl = page.find("curl")
+    assert not curl.is_displayed()
+    [link] = page.select("#program a")
+    file = tmp_path / 'a "picture" of John\'s.jpg'
+    shutil.copy(numbers, file)
+    if source == "file":
+        page.choose(file)
+    elif source == "drawing":
+        page.draw(SEVEN)
+    else:
+        page.select("#examples button")[3].click()
+    page.wait(curl.is_displayed)
+    if source != "file":
+        page.download(link, tmp_path / str(link.get_attribute("download")))
+    assert run_request(page, tmp_path) == page.text
+    page.button("program", "Copy").click()
+    assert page.clipboard == curl.text
+    page.find("clear").click()
+    page.wait(lambda: not curl.is_displayed())
