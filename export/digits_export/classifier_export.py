@@ -1,26 +1,33 @@
-"""A classifier as verified ONNX files, not yet written."""
+"""The exporter of networks that classify digits."""
 
-import dataclasses
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
+import onnxruntime
+import torch
 from numpy.typing import NDArray
 
-from digits.data.mnist import Splits
-from digits.inference import metadata
-from digits.inference.interface import CLASSIFIER
+from digits.data.image_folder import Batch
+from digits.data.mnist import Split, Splits
+from digits.evaluation import Evaluation
+from digits.inference.interface import CLASSIFIER, INPUT
 from digits.inference.metadata import Kernels, Metadata
 from digits.inference.model import open_session
 from digits.inference.model_file import check_model
-from digits_export import graph, model_card, quantize, verify
-from digits_export.evaluate import Evaluator, Probabilities, Variant
-from digits_export.output import Output, provenance_metadata
+from digits_export import evaluate, graph, model_card, quantize, verify
+from digits_export.report import Variant
+from digits_export.temperature import REJECTION_RATE, fit_temperature, rejection_threshold
 from digits_train.checkpoint import Checkpoint
+from digits_train.metrics import predict
 from digits_train.models import Network
-from digits_train.run import RunDir
+
+Probabilities = NDArray[np.float32]  # [n, 10]
+
+_BATCH_SIZE = 250  # VGG-16's activations take 1.1 MB a digit
 
 
 class Digits(NamedTuple):
@@ -32,137 +39,137 @@ class Digits(NamedTuple):
     outliers: NDArray[np.uint8] | None = None
 
 
-@dataclass(frozen=True)
-class Report:
-    """The results of an export."""
+class ClassifierExporter:
+    """Judges every form on the same digits, against the network itself.
 
-    temperature: float
-    none_logit: float  # see `TemperatureScaling`
-    largest_difference: float  # of a probability, between fp32 and PyTorch
-    variants: list[Variant]
+    int8_kernels: those to judge the int8 file with, the fastest first: clients in other languages
+    run it with integer kernels by default. quantization: how that file is made.
+    """
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the contents of export.json, by its own keys."""
-        keys = {"variants": "forms", "disagreement": "changed"}
-        return dataclasses.asdict(
-            self, dict_factory=lambda pairs: {keys.get(key, key): value for key, value in pairs}
+    interface = CLASSIFIER
+    metadata = Metadata
+
+    def __init__(self, loaded: Checkpoint, digits: Digits, max_drop: float) -> None:
+        """max_drop: validation accuracy that int8 may cost, in percentage points."""
+        assert isinstance(loaded.model, Network)
+        self.loaded = loaded
+        self._network, self._max_drop = loaded.model, max_drop
+        self.int8_kernels = tuple(dict.fromkeys([self._network.kernels, "integer"]))
+        self._validation, self._test = digits.splits["validation"], digits.splits["test"]
+        self._calibration = digits.splits["train"].images[: quantize.CALIBRATION_IMAGES, None]
+        self.quantization = quantize.description(len(self._calibration))
+        logits, outlier_logits = predict(self._network, self._validation), None
+        if digits.outliers is not None:
+            labels = np.zeros(len(digits.outliers), np.uint8)  # which nobody reads
+            outlier_logits = predict(self._network, Split(digits.outliers, labels))
+        self.scaling = fit_temperature(logits, self._validation, outlier_logits)
+        self._expected = [
+            self.scaling.probabilities(scores).numpy()
+            for scores in (logits, predict(self._network, self._test))
+        ]
+
+    def build(self) -> onnx.ModelProto:
+        return graph.build(self._network, self.scaling)
+
+    def quantize(self, graph: onnx.ModelProto) -> onnx.ModelProto:
+        return quantize.quantize(graph, self._calibration)
+
+    def check_parity(self, session: onnxruntime.InferenceSession) -> float:
+        return verify.check_parity(
+            lambda pixels: session.run(None, {INPUT[0]: pixels}),
+            lambda pixels: [self._probabilities(torch.tensor(pixels))],
+            self._validation.images,
+        )
+
+    def evaluate_checkpoint(self, path: Path) -> Variant:
+        pixels = torch.tensor(self._validation.images[:1, None])
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            latency = evaluate.microseconds(lambda: self._probabilities(pixels))
+        finally:
+            torch.set_num_threads(threads)
+        checkpoint = self._judge("checkpoint", "torch", path, latency, self._expected)
+        return replace(checkpoint, bytes=path.stat().st_size)
+
+    def evaluate(self, name: str, kernels: Kernels, path: Path, model: bytes) -> Variant:
+        session = open_session(model, kernels, threads=0)
+        answers = [probabilities(session, split) for split in (self._validation, self._test)]
+        if name == "fp32":
+            self._exact = answers[0]
+        else:
+            verify.check_accuracy(
+                kernels, self._exact, answers[0], self._validation, self._max_drop
+            )
+        single, pixels = open_session(model, kernels), {INPUT[0]: self._validation.images[:1, None]}
+        latency = evaluate.microseconds(lambda: single.run(None, pixels))
+        return self._judge(name, kernels, path, latency, answers)
+
+    def describe(self, variant: Variant, exact: Variant) -> dict[str, Any]:
+        provenance = self.loaded.provenance
+        return {
+            "training_digits": provenance.training_digits,
+            "teacher_sha256": provenance.teacher or "",
+            "temperature": round(self.scaling.temperature, 6),
+            "validation_accuracy_float": exact.validation_accuracy,
+            "validation_accuracy": variant.validation_accuracy,
+            "test_accuracy_float": exact.test_accuracy,
+            "test_accuracy": variant.test_accuracy,
+        }
+
+    def check_file(self, file: bytes, name: str) -> None:
+        check_model(file, name)
+
+    def check_int8(self, exact: Variant, small: Variant, graph: onnx.ModelProto) -> None:
+        """`evaluate` has checked the accuracy."""
+        verify.check_size(exact.bytes, small.bytes, graph)
+
+    def card(self, metadata: Any, variants: Sequence[Variant]) -> str:
+        validated = self.loaded.provenance.validation_accuracy is not None
+        return model_card.render(metadata, variants, validated)
+
+    @torch.inference_mode()
+    def _probabilities(self, pixels: torch.Tensor) -> Probabilities:
+        answers: Probabilities = self.scaling.probabilities(self._network(pixels)).numpy()
+        return answers
+
+    def _judge(
+        self,
+        name: str,
+        kernels: str,
+        path: Path,
+        microseconds: float,
+        answers: Sequence[Probabilities],
+    ) -> Variant:
+        """Return the results, but for the size. answers: to the validation and the test digits."""
+        validation, test = answers
+        result = _evaluate(self._test, test)
+        return Variant(
+            name=name,
+            kernels=kernels,
+            file=str(path),
+            bytes=0,
+            validation_accuracy=_evaluate(self._validation, validation).accuracy,
+            test_accuracy=result.accuracy,
+            test_calibration_error=result.calibration_error,
+            rejection_threshold=rejection_threshold(validation.max(1), REJECTION_RATE),
+            changed=float((test.argmax(1) != self._expected[1].argmax(1)).mean()),
+            microseconds=microseconds,
         )
 
 
-@dataclass(frozen=True)
-class _Artifact:
-    """A file that passed its checks."""
-
-    path: Path
-    graph: onnx.ModelProto
-    file: bytes  # the graph with its metadata
-    metadata: Metadata
-    variants: list[Variant]  # with each kind of kernels
-    answers: Probabilities  # of the first variant, to the validation digits
+def _evaluate(split: Split, probabilities: Probabilities) -> Evaluation:
+    result = Evaluation()
+    result.add(Batch.from_split(split, "digit"), probabilities)
+    return result
 
 
-def export_classifier(
-    run: RunDir, loaded: Checkpoint, digits: Digits, quantized: bool, max_drop: float
-) -> tuple[Report, Output]:
-    """Make the files of a classifier, int8 too if `quantized`.
-
-    max_drop: validation accuracy that int8 may cost, in percentage points. Raises ModelError if a
-    check fails.
-    """
-    network, splits = loaded.model, digits.splits
-    assert isinstance(network, Network)
-    evaluator = Evaluator(network, splits["validation"], splits["test"], digits.outliers)
-    float_artifact, difference = _export_float(run, loaded, evaluator)
-    artifacts = [float_artifact]
-    if quantized:
-        images = splits["train"].images[: quantize.CALIBRATION_IMAGES, None]
-        artifacts.append(_export_int8(loaded, images, float_artifact, evaluator, max_drop))
-    variants = [evaluator.evaluate_checkpoint(run.checkpoint)]
-    for artifact in artifacts:
-        variants += artifact.variants
-    report = Report(*evaluator.scaling, difference, variants)
-    validated = loaded.provenance.validation_accuracy is not None
-    card = model_card.render(artifacts[-1].metadata, variants, validated)
-    files = [(artifact.path, artifact.file) for artifact in artifacts]
-    # The clients of a server can't choose float kernels.
-    served = files[-1] if artifacts[-1].metadata.kernels == "integer" else files[0]
-    architecture = loaded.provenance.architecture
-    return report, Output(report.to_dict(), card, files, served, architecture, CLASSIFIER)
-
-
-def _export_float(run: RunDir, loaded: Checkpoint, evaluator: Evaluator) -> tuple[_Artifact, float]:
-    """Return the float file, and its largest difference from PyTorch in a probability."""
-    model = graph.build(evaluator.network, evaluator.scaling)
-    verify.check_graph(model)
-    raw = model.SerializeToString()
-    session = open_session(raw, "float")
-    verify.check_interface(session)
-    difference = verify.check_parity(
-        session, evaluator.network, evaluator.scaling, evaluator.validation.images
-    )
-    path = run.folder / f"{loaded.provenance.architecture}.onnx"
-    result = variant, _ = evaluator.evaluate_file("fp32", "float", path, raw)
-    about = _metadata(loaded, evaluator.scaling.temperature, variant, variant, "none", "float")
-    return _make_artifact(path, model, about, [result]), difference
-
-
-def _export_int8(
-    loaded: Checkpoint,
-    images: NDArray[np.uint8],
-    exact: _Artifact,
-    evaluator: Evaluator,
-    max_drop: float,
-) -> _Artifact:
-    """Return the int8 file. images: uint8 [n, 1, 28, 28], for calibration. exact: the float one."""
-    model = quantize.quantize(exact.graph, images)
-    verify.check_graph(model)
-    path, raw = exact.path.with_suffix(".int8.onnx"), model.SerializeToString()
-    fastest = evaluator.network.kernels
-    results = []
-    # Clients in other languages run it with integer kernels by default.
-    for kernels in dict.fromkeys([fastest, "integer"]):
-        verify.check_interface(open_session(raw, kernels))
-        variant, answers = evaluator.evaluate_file("int8", kernels, path, raw)
-        results.append((variant, answers))
-        verify.check_accuracy(kernels, exact.answers, answers, evaluator.validation, max_drop)
-    how = quantize.description(len(images))
-    temperature = evaluator.scaling.temperature
-    about = _metadata(loaded, temperature, results[0][0], exact.variants[0], how, fastest)
-    artifact = _make_artifact(path, model, about, results)
-    verify.check_size(len(exact.file), len(artifact.file), model)
-    return artifact
-
-
-def _make_artifact(
-    path: Path,
-    model: onnx.ModelProto,
-    about: Metadata,
-    results: list[tuple[Variant, Probabilities]],
-) -> _Artifact:
-    file = metadata.add_metadata(model.SerializeToString(), about)
-    check_model(file, path.name)  # never write what the runtime would refuse
-    variants = [dataclasses.replace(variant, bytes=len(file)) for variant, _ in results]
-    return _Artifact(path, model, file, about, variants, answers=results[0][1])
-
-
-def _metadata(
-    loaded: Checkpoint,
-    temperature: float,
-    variant: Variant,
-    float_variant: Variant,
-    quantization: str,
-    kernels: Kernels,
-) -> Metadata:
-    return Metadata(
-        **provenance_metadata(loaded),
-        training_digits=loaded.provenance.training_digits,
-        teacher_sha256=loaded.provenance.teacher or "",
-        quantization=quantization,
-        kernels=kernels,
-        temperature=round(temperature, 6),
-        rejection_threshold=variant.rejection_threshold,
-        validation_accuracy_float=float_variant.validation_accuracy,
-        validation_accuracy=variant.validation_accuracy,
-        test_accuracy_float=float_variant.test_accuracy,
-        test_accuracy=variant.test_accuracy,
+def probabilities(session: onnxruntime.InferenceSession, split: Split) -> Probabilities:
+    """Return the probabilities of a split's digits: float32 [n, 10]."""
+    images = split.images[:, None]
+    return np.concatenate(
+        [
+            session.run(None, {INPUT[0]: images[start : start + _BATCH_SIZE]})[0]
+            for start in range(0, len(images), _BATCH_SIZE)
+        ]
     )

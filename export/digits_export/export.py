@@ -1,20 +1,31 @@
 """Export a run: give its checkpoint, and the data to verify it on, to the exporter of its kind."""
 
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import onnx
+
+import digits
 from digits.data import datasets
 from digits.errors import DigitsError, ModelError
+from digits.files import remove, write_all
+from digits.inference.metadata import FORMAT_VERSION, AnyMetadata, add_metadata
+from digits.inference.model import open_session
 from digits.terminal import print_stderr, progress_bar
 from digits.text import escape_control
-from digits_export import output
-from digits_export.classifier_export import Digits, Report, export_classifier
-from digits_export.reader_export import ReaderReport, export_reader
+from digits_export import triton, verify
+from digits_export.classifier_export import ClassifierExporter, Digits
+from digits_export.reader_export import ReaderExporter
+from digits_export.report import Report
 from digits_train import calibration, checkpoint
 from digits_train.checkpoint import Checkpoint
 from digits_train.models import Network
 from digits_train.run import RunDir
+
+Exporter = ClassifierExporter | ReaderExporter
 
 
 @dataclass(frozen=True)
@@ -38,9 +49,7 @@ class ExportConfig:
             )
 
 
-def export_run(
-    run: RunDir, config: ExportConfig, data: Path | None = None
-) -> Report | ReaderReport:
+def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> Report:
     """Write ARCHITECTURE.onnx, ARCHITECTURE.int8.onnx if requested, export.json and MODEL_CARD.md.
 
     Writes to the run folder, atomically, after all checks; deletes the int8 file of an earlier
@@ -58,33 +67,105 @@ def export_run(
     print_stderr(escape_control(f"exporting {run.folder}, epoch {provenance.epoch} of {epochs}"))
     if config.triton is not None and config.triton.exists() and not config.triton.is_dir():
         raise DigitsError(f"{config.triton} is not a folder")
-    limits = config.quantize, config.max_accuracy_drop
-    report: Report | ReaderReport
-    if isinstance(loaded.model, Network):
-        digits = _load_digits(loaded, data)
-        with progress_bar() as bar:
-            bar.add_task("exporting and verifying", total=None)
-            report, results = export_classifier(run, loaded, digits, *limits)
-    else:
-        with progress_bar() as bar:
-            bar.add_task("drawing pages, exporting and verifying", total=None)
-            pages = calibration.draw_pages()
-            report, results = export_reader(run, loaded, pages, *limits)
-    output.write(results, config.triton)
+    with progress_bar() as bar:
+        bar.add_task("exporting and verifying", total=None)
+        exporter = _make_exporter(loaded, config.max_accuracy_drop, data)
+        graph = exporter.build()
+        difference = _check_float(exporter, graph)
+        path = run.folder / f"{provenance.architecture}.onnx"
+        artifacts = [_make_artifact("fp32", path, graph, exporter)]
+        if config.quantize:
+            small, path = exporter.quantize(graph), path.with_suffix(".int8.onnx")
+            exact = artifacts[0].variants[0]
+            artifacts.append(_make_artifact("int8", path, small, exporter, exact))
+            exporter.check_int8(exact, artifacts[1].variants[0], small)
+        variants: list[Any] = [exporter.evaluate_checkpoint(run.checkpoint)]
+        variants += [variant for artifact in artifacts for variant in artifact.variants]
+    report = Report(exporter.scaling, difference, variants)
+    card = exporter.card(artifacts[-1].metadata, variants)
+
+    files = {
+        run.folder / "export.json": (json.dumps(report.to_dict(), indent=2) + "\n").encode(),
+        **{artifact.path: artifact.file for artifact in artifacts},
+        run.folder / "MODEL_CARD.md": card.encode(),
+    }
+    # The clients of a server can't choose float kernels.
+    served = artifacts[-1] if artifacts[-1].metadata.kernels == "integer" else artifacts[0]
+    if config.triton is not None:
+        files |= triton.repository(
+            config.triton, provenance.architecture, served.file, exporter.interface
+        )
+    write_all(files)
+    if config.triton is not None:
+        print_stderr(f"{config.triton} serves {served.path.name}")
+    if not config.quantize:
+        remove(run.folder / f"{provenance.architecture}.int8.onnx")
     return report
 
 
-def _load_digits(loaded: Checkpoint, data: Path | None) -> Digits:
-    """Load the same data as in training: other splits might contain training digits."""
+class _Artifact(NamedTuple):
+    """A file that passed its checks.
+
+    variants: its results with each kind of kernels, the fastest first.
+    """
+
+    path: Path
+    file: bytes
+    metadata: AnyMetadata
+    variants: list[Any]
+
+
+def _check_float(exporter: Exporter, graph: onnx.ModelProto) -> float:
+    """Check a float graph. Returns its largest difference from PyTorch."""
+    verify.check_graph(graph)
+    session = open_session(graph.SerializeToString(), "float")
+    verify.check_interface(session, exporter.interface)
+    return exporter.check_parity(session)
+
+
+def _make_artifact(
+    name: str, path: Path, graph: onnx.ModelProto, exporter: Exporter, exact: Any = None
+) -> _Artifact:
+    """Evaluate, describe and check a file. exact: the float file's results, unless it is that."""
+    verify.check_graph(graph)
+    raw = graph.SerializeToString()
+    kernels = exporter.int8_kernels if exact else ("float",)
+    variants: list[Any] = []
+    for kind in kernels:
+        verify.check_interface(open_session(raw, kind), exporter.interface)
+        variants.append(exporter.evaluate(name, kind, path, raw))
+    provenance = exporter.loaded.provenance
+    metadata = exporter.metadata(
+        format_version=FORMAT_VERSION,
+        architecture=provenance.architecture,
+        digits_version=digits.__version__,
+        recipe=json.dumps(provenance.recipe),
+        seed=provenance.seed,
+        data_sha256=json.dumps(provenance.data_sha256),
+        checkpoint_sha256=exporter.loaded.sha256,
+        quantization=exporter.quantization if exact else "none",
+        kernels=kernels[0],
+        rejection_threshold=variants[0].rejection_threshold,
+        **exporter.describe(variants[0], exact or variants[0]),
+    )
+    file = add_metadata(raw, metadata)
+    exporter.check_file(file, path.name)  # never write what the runtime would refuse
+    sized = [replace(variant, bytes=len(file)) for variant in variants]
+    return _Artifact(path, file, metadata, sized)
+
+
+def _make_exporter(loaded: Checkpoint, max_drop: float, data: Path | None) -> Exporter:
+    if not isinstance(loaded.model, Network):
+        return ReaderExporter(loaded, calibration.draw_pages(), max_drop)
     provenance = loaded.provenance
     if provenance.validation_accuracy is None:
         print_stderr(
             "warning: trained on the validation digits too; accuracy on them is optimistic"
         )
+    # The same data as in training: other splits might contain training digits.
     dataset = datasets.load(data, lambda error: print_stderr(f"warning: {error}"))
     datasets.verify_checksums(dataset, provenance.data_sha256, data)
-    if not provenance.recipe.get("outliers"):
-        return Digits(dataset.splits)
-    with progress_bar() as bar:
-        bar.add_task("drawing outliers", total=None)
-        return Digits(dataset.splits, calibration.draw_outliers(dataset.splits["validation"]))
+    outliers = None
+    if provenance.recipe.get("outliers"):
+        outliers = calibration.draw_outliers(dataset.splits["validation"])
+    return ClassifierExporter(loaded, Digits(dataset.splits, outliers), max_drop)

@@ -1,16 +1,16 @@
-"""The model card: what a model is, how well it works and where its limits are.
+"""The model cards: what a model is, how well it works and where its limits are.
 
 M. Mitchell et al., "Model cards for model reporting" (FAT* 2019).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from digits.inference.metadata import Metadata
-from digits_export.evaluate import Variant
-from digits_export.temperature import REJECTION_RATE
+from digits.inference.metadata import Metadata, ReaderMetadata
+from digits_export.report import ReaderVariant, Variant
+from digits_export.temperature import READER_REJECTION_RATE, REJECTION_RATE
 
-_TEMPLATE = """\
+_CLASSIFIER = """\
 # {title}
 
 Reads one handwritten digit, 0 to 9, in 28x28 pixels.
@@ -45,26 +45,74 @@ It reads two touching digits as one. It has not been tested for decisions about 
 health; keep the original picture, and have a person check answers below the threshold.
 """
 
+_READER = """\
+# {architecture} for handwritten digits on pages
+
+Finds the digits, minus signs and decimal points or commas of a page.
+
+- **Network**: {architecture}, trained on {training_pages:,} synthetic pages and crops with seed
+  {seed}
+- **Recipe**: {recipe}
+- **Quantization**: {quantization}
+- **Made by**: digits {digits_version}, from a checkpoint with SHA-256 `{checkpoint_sha256}`
+
+## Use
+
+Input `page`: uint8 [batch, 1, height, width], grey, 0 = black, 255 = white; sides that are
+multiples of 8, at least 32. Outputs, at a stride of 4, float32 [batch, n, height / 4, width / 4]:
+`centres` (n = 1), log odds that a symbol's centre is in the cell; `symbols` (12), logits of
+`0123456789-.`; `boxes` (4), x and y of the box's centre from the cell's and logarithms of width and
+height, in units of 16 pixels. Local contrast and calibration (temperatures {temperature:g} of the
+symbols, {centre_temperature:g} of the centres, and a shift of {centre_shift:g}) are inside. `digits
+read PICTURE` does the rest. Digits should be 10 to 60 pixels high. Reject symbols with less than
+{rejection_threshold:.2%} confidence; {accepted:.0%} of those read right reach that.
+
+## Figures
+
+{table}
+
+On {validation_pages:,} synthetic pages with {validation_symbols:,} symbols, drawn with validation
+digits that it was not trained on; calibration and threshold were chosen on them, too. "Time" is
+that of the network alone, with one thread, on the machine that exported the file: for a page of a
+megapixel, and for 300x150 pixels.
+
+## Limits
+
+It was trained on synthetic pages alone, photographed by a synthetic camera. Handwritten words may
+contain what looks like a digit to it. It has not been tested for decisions about people, money or
+health; keep the original picture, and have a person check answers below the threshold.
+"""
+
 _MNIST = "MNIST was written by employees of the US Census Bureau and American high-school students."
 _RARE = "Sevens with a bar, ones with a long upstroke and other handwriting are rare in it."
 _SYNTHETIC = "Other handwriting was learned only from synthetic digits, drawn from stroke models."
 
 
-def render(about: Metadata, variants: list[Variant], validated: bool) -> str:
+def render(about: Metadata, variants: Sequence[Variant], validated: bool) -> str:
     """Render the card, in Markdown, of the file with this metadata.
 
     validated: whether the validation digits were held out from training.
     """
     recipe = json.loads(about.recipe)
     mnist = "pictures" not in json.loads(about.data_sha256)
+    head = ("form", "kernels", "size", "validation", "test", "ECE", "changed", "time")
+    rows = (
+        (
+            *(variant.name, variant.kernels, f"{variant.bytes:,} bytes"),
+            *(f"{variant.validation_accuracy:.2%}", f"{variant.test_accuracy:.2%}"),
+            *(f"{variant.test_calibration_error:.2%}", f"{variant.changed:.2%}"),
+            f"{variant.microseconds:,.0f} µs",
+        )
+        for variant in variants
+    )
     values = vars(about) | {
         "title": f"{about.architecture} for handwritten digits",
-        "recipe": recipe_text(about.recipe),
+        "recipe": _one_line(recipe),
         "digits": "digits of MNIST (LeCun, Cortes and Burges, 1998)" if mnist else "custom images",
         "teacher": f", distilled from `{about.teacher_sha256}`" if about.teacher_sha256 else "",
         "accepted": 1 - REJECTION_RATE,
         "kernels": about.kernels.capitalize(),
-        "table": _table(variants),
+        "table": _table(head, rows),
         "validation": (
             "Temperature and threshold were chosen on the validation digits"
             if validated
@@ -78,12 +126,30 @@ def render(about: Metadata, variants: list[Variant], validated: bool) -> str:
             " a confident one."
         ),
     }
-    return _TEMPLATE.format(**values)
+    return _CLASSIFIER.format(**values)
 
 
-def recipe_text(recipe: str) -> str:
-    """Render a recipe, which is JSON in the metadata, on one line."""
-    return ", ".join(_flatten(json.loads(recipe)))
+def render_reader(about: ReaderMetadata, variants: Sequence[ReaderVariant]) -> str:
+    """Render the card, in Markdown, of the reader's file with this metadata."""
+    head = ("form", "size", "errors", "missed", "wrong", "invented", "exact pages", "time")
+    rows = (
+        (
+            *(variant.name, f"{variant.bytes:,} bytes", f"{variant.error:.2%}"),
+            *(variant.missed, variant.wrong, variant.invented, variant.exact_pages),
+            f"{variant.milliseconds:,.0f} ms, {variant.crop_milliseconds:,.1f} ms",
+        )
+        for variant in variants
+    )
+    values = about._asdict() | {
+        "recipe": _one_line(json.loads(about.recipe)),
+        "accepted": 1 - READER_REJECTION_RATE,
+        "table": _table(head, rows),
+    }
+    return _READER.format(**values)
+
+
+def _one_line(recipe: dict[str, object]) -> str:
+    return ", ".join(_flatten(recipe))
 
 
 def _handwriting(mnist: bool, synthetic: bool) -> str:
@@ -100,15 +166,8 @@ def _flatten(values: dict[str, object], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{key.replace('_', ' ')} {value}"
 
 
-def _table(variants: list[Variant]) -> str:
-    lines = [
-        "| form | kernels | size | validation | test | ECE | changed | time |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {one.name} | {one.kernels} | {one.bytes:,} bytes | {one.validation_accuracy:.2%}"
-        f" | {one.test_accuracy:.2%} | {one.test_calibration_error:.2%} | {one.disagreement:.2%}"
-        f" | {one.microseconds:,.0f} µs |"
-        for one in variants
-    ]
-    return "\n".join(lines)
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown."""
+    lines = (" | ".join(map(str, row)) for row in (head, *rows))
+    first, *others = (f"| {line} |" for line in lines)
+    return "\n".join([first, "|" + "---|" * len(head), *others])

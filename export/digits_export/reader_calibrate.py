@@ -5,22 +5,21 @@ whether a symbol is where one was found (J. Platt, "Probabilistic outputs for su
 machines", 1999); the symbols' logits are divided by a temperature.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from digits.reader.looks import look_around
-from digits.reader.peaks import Map, MapsFn
+from digits.reader.peaks import MapsFn
 from digits.reader.suppression import settle, suppress
 from digits_export.reader_graph import UNSCALED, MapScaling
+from digits_export.temperature import MAX_TEMPERATURE, MIN_TEMPERATURE, minimize
 from digits_train.matching import Found, LabelledPage
 
-_MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.2, 5.0
 _MAX_SHIFT = 5.0
 # A fit changes which peaks are seen at all, and how the looks at a page are weighted.
 _ROUNDS = 2
@@ -46,56 +45,39 @@ def fit_scaling(pages: Sequence[LabelledPage], maps: MapsFn) -> MapScaling:
     """
     scaling = UNSCALED
     for _ in range(_ROUNDS):
-        scaling = _combine(scaling, _fit(pages, _scaled(maps, scaling)))
+        scaling = _refine(scaling, pages, maps)
     return scaling
 
 
-def _scaled(maps: MapsFn, scaling: MapScaling) -> MapsFn:
-    def scaled(page: NDArray[np.uint8]) -> tuple[Map, Map, Map]:
-        centres, symbols, boxes = maps(page)
-        centres = centres / scaling.centre_temperature + scaling.centre_shift
-        return centres.astype(np.float32), symbols / np.float32(scaling.temperature), boxes
-
-    return scaled
-
-
-def _combine(first: MapScaling, second: MapScaling) -> MapScaling:
-    """One scaling after the other."""
-    product = first.temperature * second.temperature
-    return MapScaling(
-        min(max(product, _MIN_TEMPERATURE), _MAX_TEMPERATURE),
-        first.centre_temperature * second.centre_temperature,
-        first.centre_shift / second.centre_temperature + second.centre_shift,
-    )
-
-
-def _fit(pages: Sequence[LabelledPage], maps: MapsFn) -> MapScaling:
-    found = detect(pages, maps)
-    right = found.labels >= 0
-    scaling = UNSCALED
+def _refine(scaling: MapScaling, pages: Sequence[LabelledPage], maps: MapsFn) -> MapScaling:
+    """Correct what maps show that are calibrated as far as this scaling does."""
+    detections = detect(pages, lambda page: scaling.apply(*maps(page)))
+    right = detections.labels >= 0
+    temperature, centre_temperature, shift = UNSCALED
     if right.any() and not right.all():
-        temperature, shift = fit_centres(found.scores, right)
-        scaling = scaling._replace(centre_temperature=temperature, centre_shift=shift)
+        centre_temperature, shift = fit_centres(detections.scores, right)
     if right.any():
-        temperature = fit_symbols(found.logits[right], found.labels[right])
-        scaling = scaling._replace(temperature=temperature)
-    return scaling
+        temperature = fit_symbols(detections.logits[right], detections.labels[right])
+    product = scaling.temperature * temperature
+    return MapScaling(
+        min(max(product, MIN_TEMPERATURE), MAX_TEMPERATURE),
+        scaling.centre_temperature * centre_temperature,
+        scaling.centre_shift / centre_temperature + shift,
+    )
 
 
 def detect(pages: Sequence[LabelledPage], maps: MapsFn) -> Detections:
     """Find all that may be a digit, as `read_page` does before it decides."""
     scores, logits, labels = [np.zeros(0)], [np.zeros((0, 12))], [np.zeros(0, np.int64)]
     for page in pages:
-        found = settle(suppress(look_around(page.pixels, maps)))
-        found = found.select(found.are_digits)
-        surest = found.select(np.argsort(-found.scores, kind="stable"))
+        hypotheses = settle(suppress(look_around(page.pixels, maps)))
+        hypotheses = hypotheses.select(hypotheses.are_digits)
+        surest = hypotheses.select(np.argsort(-hypotheses.scores, kind="stable"))
         boxes = Found(surest.boxes.astype(np.float32), surest.symbols.argmax(1))
         partners = page.match(boxes).partners
         scores.append(surest.scores)
         logits.append(surest.symbols)
-        labels.append(
-            np.array([page.digits[place] if place >= 0 else -1 for place in partners], int)
-        )
+        labels.append(np.append(page.digits, -1)[np.maximum(partners, -1)])
     parts = (torch.from_numpy(np.concatenate(arrays)) for arrays in (scores, logits, labels))
     return Detections(*parts)
 
@@ -108,7 +90,7 @@ def fit_centres(scores: Tensor, right: Tensor) -> tuple[float, float]:
         scaled = scores / _temperature(parameters[0]) + parameters[1].clamp(-_MAX_SHIFT, _MAX_SHIFT)
         return binary_cross_entropy_with_logits(scaled, right.double())
 
-    _minimize(parameters, loss)
+    minimize(parameters, loss)
     shift = parameters[1].detach().clamp(-_MAX_SHIFT, _MAX_SHIFT)
     return _temperature(parameters[0].detach()).item(), shift.item()
 
@@ -116,21 +98,9 @@ def fit_centres(scores: Tensor, right: Tensor) -> tuple[float, float]:
 def fit_symbols(logits: Tensor, labels: Tensor) -> float:
     """Fit the temperature of logits. logits: float64 [n, classes]. labels: int64 [n]."""
     parameters = torch.zeros(1, dtype=torch.float64, requires_grad=True)
-    _minimize(parameters, lambda: cross_entropy(logits / _temperature(parameters[0]), labels))
+    minimize(parameters, lambda: cross_entropy(logits / _temperature(parameters[0]), labels))
     return _temperature(parameters[0].detach()).item()
 
 
 def _temperature(logarithm: Tensor) -> Tensor:
-    return logarithm.exp().clamp(_MIN_TEMPERATURE, _MAX_TEMPERATURE)
-
-
-def _minimize(parameters: Tensor, loss: Callable[[], Tensor]) -> None:
-    optimizer = torch.optim.LBFGS([parameters], max_iter=100, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        value = loss()
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
-
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    return logarithm.exp().clamp(MIN_TEMPERATURE, MAX_TEMPERATURE)

@@ -1,164 +1,194 @@
-"""A reader as verified ONNX files, not yet written."""
+"""The exporter of readers, which judges them on synthetic validation pages."""
 
-import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy as np
 import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
 
 from digits.errors import ModelError
-from digits.inference import metadata
-from digits.inference.interface import READER
-from digits.inference.metadata import ReaderMetadata
+from digits.inference.interface import READER, SYMBOLS
+from digits.inference.metadata import Kernels, ReaderMetadata
 from digits.inference.model import open_session
 from digits.inference.model_file import check_reader
-from digits_export import reader_card, reader_graph, reader_quantize, verify
-from digits_export.output import Output, provenance_metadata
+from digits.inference.reader_model import run_maps
+from digits.reader.lattice import Arc
+from digits.reader.page import read_page
+from digits.reader.peaks import MapsFn
+from digits_export import evaluate, model_card, quantize, reader_graph, verify
 from digits_export.reader_calibrate import fit_scaling
-from digits_export.reader_evaluate import (
-    ReaderVariant,
-    evaluate_checkpoint,
-    evaluate_file,
-    onnx_maps,
-    session_maps,
-    torch_maps,
-)
 from digits_export.reader_graph import MapScaling
+from digits_export.report import ReaderVariant
+from digits_export.temperature import READER_REJECTION_RATE, rejection_threshold
 from digits_train.checkpoint import Checkpoint
-from digits_train.matching import LabelledPage
+from digits_train.matching import DetectionErrors, Found, LabelledPage
 from digits_train.models.reader import Reader
-from digits_train.run import RunDir
 
 MAX_BYTES = 400_000  # of the quantized file, which is bundled
 
 # Percentage points: of a few thousand symbols, some are as likely as not, and turn either way.
 _MIN_ERROR_RISE = 0.2
+_LARGE, _SMALL = (1024, 1024), (150, 300)  # pixels: an A4 page at 100 dpi, and a crop
+_PARITY_PAGES = 10
 
 
-@dataclass(frozen=True)
-class ReaderReport:
-    """The results of an export."""
+class ReaderExporter:
+    """Calibrates a reader and judges every form on the same pages."""
 
-    temperature: float  # see `MapScaling`, as for the next two
-    centre_temperature: float
-    centre_shift: float
-    largest_difference: float  # of a value in a map, between fp32 and PyTorch
-    variants: list[ReaderVariant]
+    interface = READER
+    metadata = ReaderMetadata
+    # onnxruntime would dequantize the weights at each run with integer kernels.
+    int8_kernels: tuple[Kernels, ...] = ("float",)
+    quantization = quantize.WEIGHTS_DESCRIPTION
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the contents of export.json."""
-        values = dataclasses.asdict(self)
-        forms = values.pop("variants")
-        rates = [variant.error for variant in self.variants]
-        return values | {
-            "forms": [form | {"error": rate} for form, rate in zip(forms, rates, strict=True)]
+    def __init__(self, loaded: Checkpoint, pages: Sequence[LabelledPage], max_drop: float) -> None:
+        """max_drop: in percentage points, by which int8 may raise the error rate, if above 0.2."""
+        assert isinstance(loaded.model, Reader)
+        self.loaded = loaded
+        self._network, self._pages, self._max_drop = loaded.model, pages, max_drop
+        unscaled = reader_graph.build(self._network).SerializeToString()
+        self.scaling = fit_scaling(pages, session_maps(unscaled, "the exported graph"))
+
+    def build(self) -> onnx.ModelProto:
+        return reader_graph.build(self._network, self.scaling)
+
+    def quantize(self, graph: onnx.ModelProto) -> onnx.ModelProto:
+        return quantize.quantize_weights(graph)
+
+    def check_parity(self, session: onnxruntime.InferenceSession) -> float:
+        return verify.check_map_parity(
+            lambda page: onnx_maps(session, page),
+            lambda page: torch_maps(self._network, self.scaling, page),
+            [page.pixels for page in self._pages[:_PARITY_PAGES]],
+        )
+
+    def evaluate_checkpoint(self, path: Path) -> ReaderVariant:
+        return judge_checkpoint(self._network, self.scaling, self._pages, path)
+
+    def evaluate(self, name: str, kernels: Kernels, path: Path, model: bytes) -> ReaderVariant:
+        return judge(name, path, len(model), self._pages, session_maps(model, path.name))
+
+    def describe(self, variant: ReaderVariant, exact: ReaderVariant) -> dict[str, Any]:
+        provenance = self.loaded.provenance
+        return {
+            "training_pages": int(provenance.recipe["crops"]) * provenance.epoch,
+            **{name: round(value, 6) for name, value in self.scaling._asdict().items()},
+            "validation_pages": len(self._pages),
+            "validation_symbols": variant.symbols,
+            "validation_error_float": exact.error,
+            "validation_error": variant.error,
         }
 
+    def check_file(self, file: bytes, name: str) -> None:
+        check_reader(file, name)
 
-class _Artifact(NamedTuple):
-    """A file that passed its checks."""
+    def check_int8(
+        self, exact: ReaderVariant, small: ReaderVariant, graph: onnx.ModelProto
+    ) -> None:
+        if small.bytes > MAX_BYTES:
+            raise ModelError(
+                f"the quantized file has {small.bytes:,} bytes; at most {MAX_BYTES:,} are allowed"
+            )
+        allowed = max(self._max_drop, _MIN_ERROR_RISE)
+        errors = math.ceil(allowed / 100 * exact.symbols - 1e-9)  # for floating-point rounding
+        if (small.error - exact.error) * exact.symbols > errors + 1e-6:
+            raise ModelError(
+                "quantization raises the error rate on validation pages from"
+                f" {exact.error:.2%} to {small.error:.2%}; at most {allowed} points are allowed"
+                " (--max-accuracy-drop)"
+            )
 
-    path: Path
-    file: bytes  # the graph with its metadata
-    metadata: ReaderMetadata
-    variant: ReaderVariant
-
-
-def export_reader(
-    run: RunDir,
-    loaded: Checkpoint,
-    pages: Sequence[LabelledPage],
-    quantized: bool,
-    max_drop: float,
-) -> tuple[ReaderReport, Output]:
-    """Make the files of a reader, int8 too if `quantized`.
-
-    pages: to calibrate and judge it on. max_drop: in percentage points, by which int8 may raise the
-    error rate, if more than 0.2. Raises ModelError if a check fails.
-    """
-    model = loaded.model
-    assert isinstance(model, Reader)
-    unscaled = reader_graph.build(model).SerializeToString()
-    scaling = fit_scaling(pages, session_maps(unscaled, "the exported graph"))
-    graph = reader_graph.build(model, scaling)
-    difference = _check(graph, model, scaling, pages)
-    architecture = loaded.provenance.architecture
-    path = run.folder / f"{architecture}.onnx"
-    artifacts = [_make_artifact("fp32", path, graph, (loaded, scaling, pages))]
-    if quantized:
-        small = reader_quantize.quantize(graph)
-        verify.check_graph(small)
-        path = path.with_suffix(".int8.onnx")
-        exact = artifacts[0].variant
-        artifacts.append(_make_artifact("int8", path, small, (loaded, scaling, pages), exact))
-        _check_int8(artifacts[0], artifacts[1], max_drop)
-    variants = [evaluate_checkpoint(model, scaling, pages, run.checkpoint)]
-    variants += [artifact.variant for artifact in artifacts]
-    report = ReaderReport(*scaling, difference, variants)
-    card = reader_card.render(artifacts[-1].metadata, variants)
-    files = [(artifact.path, artifact.file) for artifact in artifacts]
-    # With default options, onnxruntime would dequantize the weights of the other file at each run.
-    served = files[0]
-    return report, Output(report.to_dict(), card, files, served, architecture, READER)
+    def card(self, metadata: Any, variants: Sequence[ReaderVariant]) -> str:
+        return model_card.render_reader(metadata, variants)
 
 
-def _check(
-    graph: onnx.ModelProto, model: Reader, scaling: MapScaling, pages: Sequence[LabelledPage]
-) -> float:
-    """Check a float graph; return its largest difference from PyTorch."""
-    verify.check_graph(graph)
-    session = open_session(graph.SerializeToString(), "float")
-    verify.check_interface(session, READER)
-    return verify.check_map_parity(
-        lambda page: onnx_maps(session, page),
-        lambda page: torch_maps(model, scaling, page),
-        [page.pixels for page in pages],
+def session_maps(content: bytes, name: str) -> MapsFn:
+    """Return the maps of an ONNX file as a function of a page, as `ReaderModel.maps`."""
+    session = open_session(content, "float")
+    return lambda pixels: run_maps(lambda page: onnx_maps(session, page), pixels, name)
+
+
+def onnx_maps(
+    session: onnxruntime.InferenceSession, page: NDArray[np.uint8]
+) -> list[NDArray[np.float32]]:
+    """Run a session. page: uint8 [1, 1, h, w], sides multiples of 8."""
+    maps: list[NDArray[np.float32]] = session.run(
+        [output.name for output in READER.outputs], {READER.input.name: page}
+    )
+    return maps
+
+
+@torch.inference_mode()
+def torch_maps(
+    model: Reader, scaling: MapScaling, page: NDArray[np.uint8]
+) -> list[NDArray[np.float32]]:
+    """Run the network itself, and calibrate. page: as for `onnx_maps`."""
+    return [part.numpy() for part in scaling.apply(*model(torch.tensor(page)))]
+
+
+def judge_checkpoint(
+    model: Reader, scaling: MapScaling, pages: Sequence[LabelledPage], path: Path
+) -> ReaderVariant:
+    """Evaluate the network itself, in PyTorch."""
+
+    def maps(pixels: NDArray[np.uint8]) -> Any:
+        return run_maps(lambda page: torch_maps(model, scaling, page), pixels, path.name)
+
+    return judge("checkpoint", path, path.stat().st_size, pages, maps)
+
+
+def judge(
+    name: str, path: Path, size: int, pages: Sequence[LabelledPage], maps: MapsFn
+) -> ReaderVariant:
+    """Evaluate a form by its maps. size: in bytes."""
+    errors, exact = DetectionErrors(), 0
+    confidences: list[float] = []
+    for page in pages:
+        lines = read_page(page.pixels, maps)
+        confidences += _add(errors, page, [arc for line in lines for row in line for arc in row])
+        exact += [_text(line) for line in lines] == [
+            "".join(line.split()) for line in page.text.splitlines()
+        ]
+    large, small = (
+        np.random.default_rng(0).integers(0, 256, shape, np.uint8) for shape in (_LARGE, _SMALL)
+    )
+    return ReaderVariant(
+        name=name,
+        file=str(path),
+        bytes=size,
+        symbols=errors.total,
+        missed=errors.missed,
+        wrong=errors.wrong,
+        invented=errors.invented,
+        exact_pages=exact,
+        rejection_threshold=rejection_threshold(confidences, READER_REJECTION_RATE),
+        milliseconds=evaluate.microseconds(lambda: maps(large)) / 1000,
+        crop_milliseconds=evaluate.microseconds(lambda: maps(small)) / 1000,
+        error=errors.error,
     )
 
 
-def _make_artifact(
-    name: str,
-    path: Path,
-    graph: onnx.ModelProto,
-    source: tuple[Checkpoint, MapScaling, Sequence[LabelledPage]],
-    exact: ReaderVariant | None = None,
-) -> _Artifact:
-    """Evaluate and describe a file. exact: the float file's results, unless it is that."""
-    loaded, scaling, pages = source
-    provenance, raw = loaded.provenance, graph.SerializeToString()
-    variant = evaluate_file(name, path, raw, pages)
-    about = ReaderMetadata(
-        **provenance_metadata(loaded),
-        training_pages=int(provenance.recipe["crops"]) * provenance.epoch,
-        quantization=reader_quantize.DESCRIPTION if exact else "none",
-        kernels="float",
-        temperature=round(scaling.temperature, 6),
-        centre_temperature=round(scaling.centre_temperature, 6),
-        centre_shift=round(scaling.centre_shift, 6),
-        rejection_threshold=variant.rejection_threshold,
-        validation_pages=len(pages),
-        validation_symbols=variant.symbols,
-        validation_error_float=(exact or variant).error,
-        validation_error=variant.error,
+def _add(errors: DetectionErrors, page: LabelledPage, arcs: Sequence[Arc]) -> list[float]:
+    """Count a page's errors. Returns the confidence of each digit that is right."""
+    surest = sorted((arc for arc in arcs if arc.is_digit), key=lambda arc: -arc.score)
+    detections = Found(
+        np.array([arc.box for arc in surest], np.float32).reshape(-1, 4),
+        np.array([arc.symbols.argmax() for arc in surest], np.int64),
     )
-    file = metadata.add_metadata(raw, about)
-    check_reader(file, path.name)  # never write what the runtime would refuse
-    return _Artifact(path, file, about, dataclasses.replace(variant, bytes=len(file)))
+    matched = page.match(detections)
+    errors.add(matched)
+    return [
+        float(arc.probabilities.max())
+        for arc, symbol, partner in zip(surest, detections.symbols, matched.partners, strict=True)
+        if partner >= 0 and page.digits[partner] == symbol
+    ]
 
 
-def _check_int8(exact: _Artifact, small: _Artifact, max_drop: float) -> None:
-    """Raise ModelError if the int8 file is too large, or makes too many more errors."""
-    if len(small.file) > MAX_BYTES:
-        raise ModelError(
-            f"the quantized file has {len(small.file):,} bytes; at most {MAX_BYTES:,} are allowed"
-        )
-    was, now, symbols = exact.variant.error, small.variant.error, exact.variant.symbols
-    allowed = max(max_drop, _MIN_ERROR_RISE)
-    if (now - was) * symbols > math.ceil(allowed / 100 * symbols - 1e-9) + 1e-6:
-        raise ModelError(
-            f"quantization raises the error rate on validation pages from {was:.2%} to {now:.2%};"
-            f" at most {allowed} points are allowed (--max-accuracy-drop)"
-        )
+def _text(line: Sequence[Sequence[Arc]]) -> str:
+    """The symbols of a line, without the blanks between its columns."""
+    return "".join(SYMBOLS[int(arc.symbols.argmax())] for column in line for arc in column)

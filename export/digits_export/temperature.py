@@ -1,6 +1,7 @@
 """Make confidence match accuracy: temperature scaling, and the rejection threshold."""
 
 import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +16,10 @@ from digits_train.models.network import NONE, probabilities
 # The share of real digits that may be rejected: a little less than the 1 % that a user would
 # forgive. Going from 0.5 to 0.8 % also rejects one in five of the letters accepted as digits.
 REJECTION_RATE = 0.008
+READER_REJECTION_RATE = 0.02  # of a reader's symbols, where users would forgive 3 %
 
 # A network that has memorized the digits would drive the temperature to zero.
-_MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.2, 5.0
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.2, 5.0
 
 # Outliers per digit. People mostly send digits. With equal weights, the confidence of digits is
 # 0.6 points below their accuracy instead of 0.25, and 9 to 10 % of the outliers pass instead of 12.
@@ -53,31 +55,40 @@ def fit_temperature(
     """
     labels = torch.from_numpy(split.labels.astype(np.int64))
     parameters = torch.zeros(2, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([parameters], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss_of(some: Tensor, classes: Tensor) -> Tensor:
-        digits = some.double() / parameters[0].exp().clamp(_MIN_TEMPERATURE, _MAX_TEMPERATURE)
+        digits = some.double() / parameters[0].exp().clamp(MIN_TEMPERATURE, MAX_TEMPERATURE)
         none = parameters[1] if outliers is not None else torch.zeros(())
         return cross_entropy(torch.cat([digits, none.expand(len(some), 1)], 1), classes)
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = loss_of(logits, labels)
-        if outliers is not None:
-            loss = loss + _OUTLIER_PRIOR * loss_of(outliers, torch.full((len(outliers),), NONE))
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
+    def loss() -> Tensor:
+        digits = loss_of(logits, labels)
+        if outliers is None:
+            return digits
+        return digits + _OUTLIER_PRIOR * loss_of(outliers, torch.full((len(outliers),), NONE))
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    minimize(parameters, loss)
     log_temperature, none_logit = parameters.detach()
-    temperature = log_temperature.exp().clamp(_MIN_TEMPERATURE, _MAX_TEMPERATURE)
+    temperature = log_temperature.exp().clamp(MIN_TEMPERATURE, MAX_TEMPERATURE)
     return TemperatureScaling(temperature.item(), none_logit.item())
 
 
-def rejection_threshold(probabilities: NDArray[np.float32]) -> float:
-    """Return the confidence that all but REJECTION_RATE of the validation digits reach.
+def minimize(parameters: Tensor, loss: Callable[[], Tensor]) -> None:
+    """Change the parameters to where the loss is least."""
+    optimizer = torch.optim.LBFGS([parameters], max_iter=100, line_search_fn="strong_wolfe")
 
-    probabilities: float32 [n, 10] of the validation digits, after temperature scaling.
-    """
-    # Rounded down, so that rounding never rejects a digit that reached it.
-    return math.floor(1e4 * float(np.quantile(probabilities.max(1), REJECTION_RATE))) / 1e4
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        value = loss()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+
+
+def rejection_threshold(confidences: Sequence[float] | NDArray[np.float32], rate: float) -> float:
+    """Return the confidence that all but a rate of those that are right reach; 0 for none."""
+    if not len(confidences):
+        return 0.0
+    # Rounded down, so that rounding never rejects one that reached it.
+    return math.floor(1e4 * float(np.quantile(confidences, rate))) / 1e4

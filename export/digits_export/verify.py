@@ -1,30 +1,24 @@
 """Prove that an exported file agrees with its checkpoint; a failure names the worst offender."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import onnx
 import onnxruntime
-import torch
 from numpy.typing import NDArray
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.inference.interface import CLASSIFIER, INPUT, PAGE_MULTIPLE, READER, Interface
-from digits_export.temperature import TemperatureScaling
-from digits_train.models import Network
+from digits.inference.interface import PAGE_MULTIPLE, Interface
 
 MAX_DIFFERENCE = 1e-5  # in probability, between the float file and PyTorch
 MAX_MAP_DIFFERENCE = 1e-4  # in log odds and logits, of which most are below 10
 MAX_SIZE_RATIO = 1 / 3  # quantized to float
-_BATCH_SIZE = 250  # VGG-16's activations take 1.1 MB a digit
-
-_MAPS = [output.name for output in READER.outputs]
 
 Description = list[tuple[str, str, list[str | int]]]
-Page = NDArray[np.uint8]
-MapsOf = Callable[[Page], Sequence[NDArray[np.float32]]]
+Arrays = Sequence[NDArray[np.float32]]
+Network = Callable[[NDArray[np.uint8]], Arrays]  # the outputs for a batch of inputs
 
 
 def check_graph(model: onnx.ModelProto) -> None:
@@ -35,69 +29,63 @@ def check_graph(model: onnx.ModelProto) -> None:
         raise ModelError(f"the exported graph is not valid ONNX: {error}") from error
 
 
-def check_interface(
-    session: onnxruntime.InferenceSession, interface: Interface = CLASSIFIER
-) -> None:
+def check_interface(session: onnxruntime.InferenceSession, interface: Interface) -> None:
     """Raise ModelError unless names, types and shapes are as designed, with a dynamic batch."""
     for kind, nodes, tensors in (
         ("inputs", session.get_inputs(), [interface.input]),
         ("outputs", session.get_outputs(), interface.outputs),
     ):
-        expected: Description = [(one.name, one.dtype, ["batch", *one.shape]) for one in tensors]
-        found: Description = [(node.name, node.type, node.shape) for node in nodes]
-        if found != expected:
-            raise ModelError(f"the exported model's {kind} are {found} instead of {expected}")
+        expected: Description = [
+            (tensor.name, tensor.dtype, ["batch", *tensor.shape]) for tensor in tensors
+        ]
+        actual: Description = [(node.name, node.type, node.shape) for node in nodes]
+        if actual != expected:
+            raise ModelError(f"the exported model's {kind} are {actual} instead of {expected}")
 
 
-def check_parity(
-    session: onnxruntime.InferenceSession,
-    network: Network,
-    scaling: TemperatureScaling,
-    images: NDArray[np.uint8],
-) -> float:
-    """Compare a float session with PyTorch at batch sizes 1, 7 and 256.
+def check_parity(exported: Network, network: Network, images: NDArray[np.uint8]) -> float:
+    """Compare a float file with PyTorch at batch sizes 1, 7 and 256.
 
-    images: uint8 [n, 28, 28], n >= 256. Returns the largest difference between two probabilities.
-    Raises ModelError if it exceeds MAX_DIFFERENCE.
+    exported, network: return the probabilities alone. images: uint8 [n, 28, 28], n >= 256. Returns
+    the largest difference between two probabilities. Raises ModelError if it exceeds
+    MAX_DIFFERENCE.
     """
-    largest = 0.0
-    for batch in (1, 7, 256):
-        pixels = images[:batch, None]
-        with torch.inference_mode():
-            expected = scaling.probabilities(network(torch.tensor(pixels))).numpy()
-        found = session.run(None, {INPUT[0]: pixels})[0]
-        difference = np.abs(found - expected)
-        worst, digit = np.unravel_index(difference.argmax(), difference.shape)
-        if difference.max() > MAX_DIFFERENCE or not np.isfinite(difference).all():
-            raise ModelError(
-                f"the exported model disagrees with the checkpoint: on image {worst} of {batch},"
-                f" the probability of {digit} is {found[worst, digit]:.6f} instead of"
-                f" {expected[worst, digit]:.6f}; the tolerance is {MAX_DIFFERENCE}"
-            )
-        largest = max(largest, float(difference.max()))
-    return largest
+    batches = (images[:size, None] for size in (1, 7, 256))
+    return _largest_difference(exported, network, batches, MAX_DIFFERENCE)
 
 
-def check_map_parity(found: MapsOf, expected: MapsOf, pages: Sequence[Page]) -> float:
+def check_map_parity(
+    exported: Network, network: Network, pages: Iterable[NDArray[np.uint8]]
+) -> float:
     """Compare a reader's maps with PyTorch's, on noise of all sizes and on pages.
 
-    found, expected: the maps of a page, uint8 [1, 1, h, w]. pages: uint8 [h, w], the first ten are
-    used. Returns the largest difference of a value. Raises ModelError if it exceeds
+    pages: uint8 [h, w]. Returns the largest difference of a value. Raises ModelError if it exceeds
     MAX_MAP_DIFFERENCE times the largest value of the map, if that is above 1.
     """
     noise = np.random.default_rng(0).integers(0, 256, (400, 300), np.uint8)
-    largest = 0.0
-    for page in (noise, noise[:32, :32], noise[:104, :56], *pages[:10]):
+    inputs = []
+    for page in (noise, noise[:32, :32], noise[:104, :56], *pages):
         height, width = (side - side % PAGE_MULTIPLE for side in page.shape)
-        pixels = page[None, None, :height, :width]
-        for name, one, other in zip(_MAPS, found(pixels), expected(pixels), strict=True):
-            difference = np.abs(one - other)
-            tolerance = MAX_MAP_DIFFERENCE * max(1.0, float(np.abs(other).max()))
-            if not difference.max() <= tolerance:
+        inputs.append(page[None, None, :height, :width])
+    return _largest_difference(exported, network, inputs, MAX_MAP_DIFFERENCE)
+
+
+def _largest_difference(
+    exported: Network, network: Network, inputs: Iterable[NDArray[np.uint8]], tolerance: float
+) -> float:
+    largest = 0.0
+    for pixels in inputs:
+        for actual, expected in zip(exported(pixels), network(pixels), strict=True):
+            difference = np.abs(actual - expected)
+            allowed = tolerance * max(1.0, float(np.abs(expected).max()))
+            if not difference.max() <= allowed:
+                worst = np.unravel_index(difference.argmax(), difference.shape)
+                batch, _, height, width = pixels.shape
                 raise ModelError(
-                    f"the exported model disagrees with the checkpoint: on a page of {width}x"
-                    f"{height} pixels, a value of {name} differs by {difference.max():.2g}; the"
-                    f" tolerance is {tolerance:.2g}"
+                    f"the exported model disagrees with the checkpoint: of {batch} inputs of"
+                    f" {width}x{height} pixels, output {list(map(int, worst))} is"
+                    f" {actual[worst]:.6f} instead of {expected[worst]:.6f}; the tolerance is"
+                    f" {allowed:.2g}"
                 )
             largest = max(largest, float(difference.max()))
     return largest
@@ -143,14 +131,3 @@ def check_size(exact: int, quantized: int, model: onnx.ModelProto) -> None:
             f" file's {exact:,}; its largest tensor is {largest.name}, {kind}"
             f" {list(largest.dims)}, {largest.ByteSize():,} bytes"
         )
-
-
-def probabilities(session: onnxruntime.InferenceSession, split: Split) -> NDArray[np.float32]:
-    """Return the probabilities of a split's digits: float32 [n, 10]."""
-    images = split.images[:, None]
-    return np.concatenate(
-        [
-            session.run(None, {INPUT[0]: images[start : start + _BATCH_SIZE]})[0]
-            for start in range(0, len(images), _BATCH_SIZE)
-        ]
-    )

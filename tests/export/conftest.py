@@ -1,5 +1,7 @@
 """A small trained network, shared by the tests of the exporter."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import nn
@@ -8,28 +10,25 @@ from digits.data.mnist import Split
 from digits_export import evaluate
 from digits_train import models
 from digits_train.config import Recipe, TrainConfig
-from digits_train.distributed import DistributedContext
-from digits_train.fit import TrainContext, fit
 from digits_train.models import Network
 from digits_train.prepare import create_state
-from digits_train.tasks.classification import Classification
+from tests.train.short import CPU, fit_digits
 
 
-@pytest.fixture(autouse=True)
-def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def untimed() -> Iterator[None]:
     """Skip the latency measurement, which takes longer than the rest of an export."""
-    monkeypatch.setattr(evaluate, "microseconds", lambda call: 1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "microseconds", lambda call: 1.0)
+        yield
 
 
 @pytest.fixture(scope="session")
 def network(train_slice: Split) -> Network:
     """A LeNet-5 that has learnt the 800 training digits of `slice_as_mnist`."""
     recipe = Recipe("test", epochs=10, batch_size=32, learning_rate=2e-3)
-    cpu = torch.device("cpu")
-    training = create_state(TrainConfig("lenet5", recipe), cpu)
-    train = Split(train_slice.images[:800], train_slice.labels[:800])
-    task = Classification(recipe, train, train)
-    list(fit(training, task, TrainContext(DistributedContext(cpu))))
+    training = create_state(TrainConfig("lenet5", recipe), CPU.device)
+    list(fit_digits(training, recipe, Split(train_slice.images[:800], train_slice.labels[:800])))
     assert isinstance(training.model, Network)
     return training.model.eval()
 

@@ -50,14 +50,14 @@ def trained_reader(steps: int = 50) -> Reader:
     for step in range(steps):
         batch = [drawn_page(1000 + 2 * step, 1), drawn_page(1001 + 2 * step, 2)]
         maps = [
-            make_targets((88, 112), one.boxes, one.digits, heights[: len(one.boxes)])
-            for one in batch
+            make_targets((88, 112), page.boxes, page.digits, heights[: len(page.boxes)])
+            for page in batch
         ]
-        parts = [torch.from_numpy(np.stack(part)) for part in zip(*maps, strict=True)]
-        pages = torch.from_numpy(np.stack([one.pixels[:88, :112] for one in batch]))[:, None]
+        targets = Targets(*map(torch.stack, zip(*maps, strict=True)))
+        pages = torch.from_numpy(np.stack([page.pixels[:88, :112] for page in batch]))[:, None]
         optimizer.param_groups[0]["lr"] = 2e-2 * (1 - step / steps)
         optimizer.zero_grad()
-        detection_loss(model(pages), Targets(*parts)).total.backward()  # type: ignore[no-untyped-call]
+        detection_loss(model(pages), targets).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return model.eval()
 

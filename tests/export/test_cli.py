@@ -5,8 +5,11 @@ import pytest
 
 from digits.errors import DigitsError
 from digits_export import cli, export
-from digits_export.classifier_export import Report
 from digits_export.export import ExportConfig
+from digits_export.report import Report, Variant
+from digits_export.temperature import UNSCALED
+
+VARIANT = Variant("fp32", "float", "a.onnx", 179_000, 0.99, 0.98, 0.01, 0.5, 0.0, 20.0)
 
 
 @pytest.fixture
@@ -16,7 +19,7 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def record(run: Any, config: ExportConfig, data: Path | None) -> Report:
         calls.append((str(run.folder), config, data))
-        return Report(1.0, 0.0, 0.0, [])
+        return Report(UNSCALED, 0.0, [VARIANT])
 
     monkeypatch.setattr(export, "export_run", record)
     return calls
@@ -27,7 +30,7 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     [
         (["a/run"], "a/run", ExportConfig(), None),
         ([], "runs/new", ExportConfig(), None),
-        (["--quantize", "a/run", "--json"], "a/run", ExportConfig(quantize=True), None),
+        (["--quantize", "a/run"], "a/run", ExportConfig(quantize=True), None),
         (["a/run/state.pt", "--data", "mine"], "a/run", ExportConfig(), Path("mine")),
         (["a/run/checkpoint.safetensors"], "a/run", ExportConfig(), None),
         (
@@ -44,6 +47,7 @@ def test_options_are_passed_on(
     data: Path | None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for folder in ("a/run", "runs/new"):
         (tmp_path / folder).mkdir(parents=True)
@@ -53,6 +57,8 @@ def test_options_are_passed_on(
         cli.app(arguments)
     assert stopped.value.code == 0
     assert exports == [(run, config, data)]
+    words = "fp32 float 179 KB 99.00% 98.00% 1.00% 0.00% 20 µs a.onnx"
+    assert " ".join(capsys.readouterr().out.splitlines()[1].split()) == words
 
 
 @pytest.mark.parametrize("drop", ["nan", "inf", "-1"])

@@ -42,11 +42,11 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digits:
 
 
 def test_docs_example(digits: Digits) -> None:
-    digits("train", "--model", "tiny.py:Tiny", "--recipe", "classic", "--epochs", "3")
+    digits("train", "--network", "tiny.py:Tiny", "--recipe", "classic", "--epochs", "3")
     trained = Path("runs/tiny/checkpoint.safetensors").read_bytes()
-    digits("train", "--model", "tiny.py:Tiny", "--resume", "runs/tiny")
+    digits("train", "--network", "tiny.py:Tiny", "--resume", "runs/tiny")
     assert Path("runs/tiny/checkpoint.safetensors").read_bytes() == trained
-    digits("export", "--model", "tiny.py:Tiny", "--quantize", "--max-accuracy-drop", "5")
+    digits("export", "--network", "tiny.py:Tiny", "--quantize", "--max-accuracy-drop", "5")
 
     network = checkpoint.load(Path("runs/tiny/checkpoint.safetensors")).model
     assert sum(parameter.numel() for parameter in network.parameters()) == 15_827
@@ -57,45 +57,30 @@ def test_docs_example(digits: Digits) -> None:
     for name in ("runs/tiny/tiny.onnx", "runs/tiny/tiny.int8.onnx"):
         assert inspect(name).metadata.architecture == "tiny"
         Image.fromarray(255 - test.images[0]).save("digit.png")
-        answers = Classifier(name, reject=False).model.probabilities(test.images)
+        answers = Classifier(name).model.probabilities(test.images)
         assert abs((answers.argmax(1) == test.labels).mean() - accuracy) <= 0.02
         assert np.isclose(sum(Classifier(name).predict("digit.png").probabilities), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
+def test_custom_network_needs_its_option(digits: Digits) -> None:
+    """Even if the file is still there: a run folder may be a stranger's."""
+    short = ("--network", "tiny.py:Tiny", "--recipe", "classic", "--epochs", "1")
+    digits("train", *short)
+    for command in (
         ("export", "runs/tiny"),
         ("train", "--resume", "runs/tiny"),
         ("train", "--teacher", "runs/tiny"),
-        ("train", "--teacher", "runs/tiny", "--model", "vgg16"),
-    ],
-)
-def test_custom_network_needs_its_option(digits: Digits, command: tuple[str, ...]) -> None:
-    """Even if the file is still there: a run folder may be a stranger's."""
-    short = ("--recipe", "classic", "--epochs", "1")
-    digits("train", "--model", "tiny.py:Tiny", *short)
-    with pytest.raises(DigitsError, match="no network called 'tiny'; .* needs --model FILE.py:C"):
-        digits(*command)
-    with pytest.raises(DigitsError, match="no network called 'tiny'"):
-        digits(*command)
-
-
-def test_custom_teacher(digits: Digits) -> None:
-    short = ("--recipe", "classic", "--epochs", "2", "--batch-size", "16")
-    digits("train", "--model", "tiny.py:Tiny", *short)
-    own = ("--teacher-model", "tiny.py:Tiny")
-    digits("train", "--teacher", "runs/tiny", *own, *short)
-    digits("train", "--resume", "runs/lenet5", *own)
-    digits("train", "--teacher", "runs/tiny", *own, "--model", "tiny.py:Tiny", *short)
-    assert Path("runs/tiny-2/checkpoint.safetensors").exists()
-    with pytest.raises(DigitsError, match="runs/lenet5 contains lenet5, not tiny; name the run"):
-        digits("export", "--model", "tiny.py:Tiny", "runs/lenet5")
+        ("train", "--teacher", "runs/tiny", "--network", "vgg16"),
+    ):
+        with pytest.raises(DigitsError, match="called 'tiny'; .* needs --network FILE.py:CLASS"):
+            digits(*command)
+    digits("train", "--teacher", "runs/tiny", *short)
+    assert Path("runs/tiny-2/teacher.safetensors").exists()
 
 
 def test_unsupported_network_is_not_trained(digits: Digits) -> None:
     text = Path("tiny.py").read_text()
     Path("tiny.py").write_text(text.replace("nn.MaxPool2d(4)", "nn.AvgPool2d(4)"))
     with pytest.raises(DigitsError, match="can't be exported: pool1 is a AvgPool2d"):
-        digits("train", "--model", "tiny.py:Tiny")
+        digits("train", "--network", "tiny.py:Tiny")
     assert not Path("runs").exists()

@@ -15,9 +15,9 @@ def test_centres_become_log_odds(temperature: float, shift: float) -> None:
     truth = random.normal(0, 2, 20_000)
     right = torch.from_numpy(random.random(20_000) < 1 / (1 + np.exp(-truth)))
     scores = torch.from_numpy((truth - shift) * temperature)
-    found = fit_centres(scores, right)
-    assert found[0] == pytest.approx(temperature, rel=0.05)
-    assert found[1] == pytest.approx(shift, abs=0.05)
+    fitted = fit_centres(scores, right)
+    assert fitted[0] == pytest.approx(temperature, rel=0.05)
+    assert fitted[1] == pytest.approx(shift, abs=0.05)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
@@ -26,8 +26,8 @@ def test_symbols_become_probabilities(temperature: float) -> None:
     logits = random.normal(0, 2, (20_000, 12))
     chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     labels = (chances.cumsum(1) > random.random((20_000, 1))).argmax(1)
-    found = fit_symbols(torch.from_numpy(logits * temperature), torch.tensor(labels))
-    assert found == pytest.approx(temperature, rel=0.05)
+    fitted = fit_symbols(torch.from_numpy(logits * temperature), torch.tensor(labels))
+    assert fitted == pytest.approx(temperature, rel=0.05)
 
 
 def without(page: LabelledPage, missing: int) -> LabelledPage:
@@ -38,11 +38,11 @@ def without(page: LabelledPage, missing: int) -> LabelledPage:
 
 def test_detections_are_right_or_invented() -> None:
     pages = [without(drawn_page(0), 1), drawn_page(1)]
-    found = detect(pages, ink_maps)
-    sure = found.scores > 0
-    assert found.labels[sure].tolist().count(7) == 5
-    assert found.labels[sure].tolist().count(-1) == 1
-    assert (found.logits[sure].argmax(1) == 7).all()
+    detections = detect(pages, ink_maps)
+    sure = detections.scores > 0
+    assert detections.labels[sure].tolist().count(7) == 5
+    assert detections.labels[sure].tolist().count(-1) == 1
+    assert (detections.logits[sure].argmax(1) == 7).all()
 
 
 def test_overconfident_maps_are_corrected() -> None:
@@ -55,10 +55,10 @@ def test_overconfident_maps_are_corrected() -> None:
         centres = (centres / scaling.centre_temperature + scaling.centre_shift).astype(np.float32)
         return centres, (symbols / scaling.temperature).astype(np.float32), boxes
 
-    found = detect(pages, calibrated)
-    certain = found.scores > 0
-    share = (found.labels[certain] >= 0).double().mean()
-    assert found.scores[certain].sigmoid().mean() == pytest.approx(share.item(), abs=0.05)
+    detections = detect(pages, calibrated)
+    certain = detections.scores > 0
+    share = (detections.labels[certain] >= 0).double().mean()
+    assert detections.scores[certain].sigmoid().mean() == pytest.approx(share.item(), abs=0.05)
     assert 0.5 < share < 0.8
     assert scaling.temperature < 0.3  # no seven is read as another digit
 

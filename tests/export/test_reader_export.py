@@ -1,6 +1,7 @@
 """A reader from its checkpoint to verified files, with simple pages instead of the camera's."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from digits.errors import DigitsError, ModelError
+from digits.errors import DigitsError
 from digits.inference.model_file import inspect
 from digits.inference.reader_model import ReaderModel
-from digits_export import cli, quantize, reader_export, reader_quantize, verify
+from digits_export import cli, quantize, reader_export, verify
 from digits_export.export import ExportConfig, export_run
-from digits_export.reader_evaluate import evaluate_checkpoint, evaluate_file
-from digits_export.reader_export import ReaderReport
+from digits_export.reader_export import judge, judge_checkpoint, session_maps
 from digits_export.reader_graph import UNSCALED
+from digits_export.report import Report
 from digits_train import calibration, checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.models.reader import Reader
@@ -24,6 +25,9 @@ from tests.export.reader_pages import drawn_page, random_reader, trained_reader
 
 PAGES = [drawn_page(number) for number in range(6)]
 INT8 = ExportConfig(quantize=True, max_accuracy_drop=20)  # of 18 symbols, 3
+FILES = {"reader.onnx", "reader.int8.onnx", "export.json", "MODEL_CARD.md"}
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
@@ -48,42 +52,47 @@ def run(tmp_path: Path, reader: Reader) -> RunDir:
     return save(tmp_path, reader)
 
 
-def export(run: RunDir, config: ExportConfig = INT8) -> ReaderReport:
-    report = export_run(run, config)
-    assert isinstance(report, ReaderReport)
-    return report
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, reader: Reader) -> tuple[Path, Report]:
+    """The folder of an exported run with a Triton repository, which no test changes."""
+    folder = tmp_path_factory.mktemp("exported")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "draw_pages", lambda: PAGES)
+        report = export_run(save(folder, reader), replace(INT8, triton=folder / "models"))
+    return folder / "run", report
 
 
-@pytest.mark.slow
-def test_writes_both_files_and_their_metadata(run: RunDir) -> None:
-    report = export(run)
-    assert {path.name for path in run.folder.iterdir()} == {
-        *("checkpoint.safetensors", "reader.onnx", "reader.int8.onnx"),
-        *("export.json", "MODEL_CARD.md"),
-    }
-    full, small = (ReaderModel(run.folder / f"reader{kind}.onnx") for kind in ("", ".int8"))
+def test_writes_both_files_and_their_metadata(exported: tuple[Path, Report]) -> None:
+    folder, report = exported
+    assert {path.name for path in folder.iterdir()} == {"checkpoint.safetensors", *FILES}
+    full, small = (ReaderModel(folder / f"reader{kind}.onnx") for kind in ("", ".int8"))
+    about, written = small.metadata, json.loads((folder / "export.json").read_text())
     assert full.metadata.quantization == "none"
-    assert small.metadata.quantization == reader_quantize.DESCRIPTION
-    assert small.metadata.checkpoint_sha256 == checkpoint.load(run.checkpoint).sha256
-    assert (small.metadata.seed, small.metadata.training_pages) == (4, 6400)
-    assert small.metadata.validation_error_float == full.metadata.validation_error
-    assert (small.metadata.validation_pages, small.metadata.validation_symbols) == (6, 18)
-    assert json.loads(small.metadata.recipe) == {"epochs": 10, "crops": 640}
-    assert small.metadata.centre_shift == pytest.approx(report.centre_shift, abs=1e-6)
-    assert 0 < small.metadata.rejection_threshold < 1
-    assert (run.folder / "reader.int8.onnx").stat().st_size <= reader_export.MAX_BYTES
+    assert about.quantization == quantize.WEIGHTS_DESCRIPTION
+    assert about.checkpoint_sha256 == checkpoint.load(RunDir(folder).checkpoint).sha256
+    assert (about.seed, about.training_pages) == (4, 6400)
+    assert about.validation_error_float == full.metadata.validation_error
+    assert (about.validation_pages, about.validation_symbols) == (6, 18)
+    assert json.loads(about.recipe) == {"epochs": 10, "crops": 640}
+    assert about.centre_shift == pytest.approx(written["centre_shift"], abs=1e-6)
+    assert 0 < about.rejection_threshold < 1
+    assert (folder / "reader.int8.onnx").stat().st_size <= reader_export.MAX_BYTES
     assert report.largest_difference <= 1e-3
-    written = json.loads((run.folder / "export.json").read_text())
     assert [form["name"] for form in written["forms"]] == ["checkpoint", "fp32", "int8"]
-    assert written["forms"][2]["error"] == report.variants[2].error
-    assert written["centre_temperature"] == report.centre_temperature
+    for variant, form in zip(report.variants[1:], written["forms"][1:], strict=True):
+        path = Path(variant.file)
+        content = path.read_bytes()
+        maps = session_maps(content, path.name)
+        assert judge(variant.name, path, len(content), PAGES, maps) == variant
+        assert form["error"] == variant.error
 
 
-@pytest.mark.slow
-def test_calibration_finds_what_uncalibrated_maps_miss(run: RunDir, reader: Reader) -> None:
+def test_calibration_finds_what_uncalibrated_maps_miss(
+    exported: tuple[Path, Report], reader: Reader
+) -> None:
     """This reader was trained so shortly that it is sure of nothing."""
-    report = export(run)
-    before = evaluate_checkpoint(reader, UNSCALED, PAGES, run.checkpoint)
+    folder, report = exported
+    before = judge_checkpoint(reader, UNSCALED, PAGES, RunDir(folder).checkpoint)
     assert before.missed > 9
     for variant in report.variants:
         assert variant.symbols == 18
@@ -91,61 +100,35 @@ def test_calibration_finds_what_uncalibrated_maps_miss(run: RunDir, reader: Read
     assert report.variants[0].missed == report.variants[1].missed  # PyTorch and float
 
 
-@pytest.mark.slow
-def test_report_matches_the_files(run: RunDir) -> None:
-    report = export(run)
-    for variant in report.variants[1:]:
-        path = Path(variant.file)
-        assert variant.bytes == path.stat().st_size
-        assert evaluate_file(variant.name, path, path.read_bytes(), PAGES) == variant
-
-
-@pytest.mark.slow
-def test_export_is_reproducible(run: RunDir) -> None:
-    export(run)
-    first = (run.folder / "reader.int8.onnx").read_bytes()
-    export(run)
-    assert (run.folder / "reader.int8.onnx").read_bytes() == first
-
-
-@pytest.mark.slow
-def test_without_quantize_deletes_the_old_int8_file(run: RunDir) -> None:
-    export(run)
-    report = export(run, ExportConfig())
-    assert [variant.name for variant in report.variants] == ["checkpoint", "fp32"]
-    assert not (run.folder / "reader.int8.onnx").exists()
-    assert (run.folder / "reader.onnx").exists()
-
-
-@pytest.mark.slow
-def test_card_says_what_the_reader_is_and_does(run: RunDir) -> None:
-    export(run)
-    card = (run.folder / "MODEL_CARD.md").read_text()
-    about = ReaderModel(run.folder / "reader.int8.onnx").metadata
+def test_card_and_triton_repository(exported: tuple[Path, Report]) -> None:
+    folder, _ = exported
+    card = (folder / "MODEL_CARD.md").read_text()
+    about = ReaderModel(folder / "reader.int8.onnx").metadata
     assert f"`{about.checkpoint_sha256}`" in card
     assert "trained on 6,400 synthetic pages and crops with seed" in card
     assert "epochs 10, crops 640" in card
-    assert f"| int8 | {(run.folder / 'reader.int8.onnx').stat().st_size:,} bytes |" in card
+    assert f"| int8 | {(folder / 'reader.int8.onnx').stat().st_size:,} bytes |" in card
     assert "On 6 synthetic pages with 18 symbols" in card
 
-
-@pytest.mark.slow
-def test_triton_serves_pages_of_any_size(run: RunDir, tmp_path: Path) -> None:
-    export(run, replace(INT8, triton=tmp_path / "models"))
-    folder = tmp_path / "models" / "reader"
-    assert (folder / "1" / "model.onnx").read_bytes() == (run.folder / "reader.onnx").read_bytes()
-    config = (folder / "config.pbtxt").read_text()
+    served = folder.parent / "models" / "reader"
+    assert (served / "1" / "model.onnx").read_bytes() == (folder / "reader.onnx").read_bytes()
+    config = (served / "config.pbtxt").read_text()
     assert 'input [{ name: "page" data_type: TYPE_UINT8 dims: [1, -1, -1] }]' in config
     for name, channels in (("centres", 1), ("symbols", 12), ("boxes", 4)):
         assert f'{{ name: "{name}" data_type: TYPE_FP32 dims: [{channels}, -1, -1] }}' in config
     assert "max_batch_size: 8" in config
 
 
-@pytest.mark.slow
-def test_cli_prints_a_line_per_form(run: RunDir, capsys: pytest.CaptureFixture[str]) -> None:
+def test_export_is_reproducible_and_prints_a_line_per_form(
+    exported: tuple[Path, Report], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, _ = exported
+    folder = Path(shutil.copytree(before, tmp_path / "run"))
     with pytest.raises(SystemExit) as stopped:
-        cli.app([str(run.folder), "--quantize", "--max-accuracy-drop", "20"])
+        cli.app([str(folder), "--quantize", "--max-accuracy-drop", "20"])
     assert stopped.value.code == 0
+    for name in FILES - {"export.json"}:
+        assert (folder / name).read_bytes() == (before / name).read_bytes()
     out, err = capsys.readouterr()
     head, *lines = out.splitlines()
     assert head.split() == [
@@ -155,7 +138,6 @@ def test_cli_prints_a_line_per_form(run: RunDir, capsys: pytest.CaptureFixture[s
     assert "epoch 10 of 10" in err
 
 
-@pytest.mark.slow
 def test_reader_that_finds_nothing_is_exported(tmp_path: Path) -> None:
     """Its author sees that in the report."""
     model = random_reader()
@@ -163,51 +145,41 @@ def test_reader_that_finds_nothing_is_exported(tmp_path: Path) -> None:
         model.centres.weight.zero_()
         assert model.centres.bias is not None
         model.centres.bias.fill_(-9.0)
-    report = export(save(tmp_path, model))
-    assert report.centre_shift == 0
+    report = export_run(save(tmp_path, model), INT8)
+    assert report.to_dict()["centre_shift"] == 0
     assert {variant.error for variant in report.variants} == {1.0}
     assert inspect(tmp_path / "run" / "reader.int8.onnx").metadata.rejection_threshold == 0
 
 
-def fails(run: RunDir, config: ExportConfig, message: str) -> None:
-    """Export must fail and write nothing."""
-    with pytest.raises(DigitsError, match=message):
-        export_run(run, config)
-    assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
-
-
-@pytest.mark.slow
-def test_failed_check_writes_nothing(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(verify, "MAX_MAP_DIFFERENCE", -1.0)  # always exceeded
-        fails(run, INT8, "disagrees with the checkpoint: on a page of")
-    with monkeypatch.context() as patch:
-        patch.setattr(reader_export, "MAX_BYTES", 200_000)
-        fails(run, INT8, r"the quantized file has \d+,\d+ bytes; at most 200,000")
-
-
-@pytest.mark.slow
-def test_bad_quantization_writes_nothing(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "config", "message"),
+    [
+        ("difference", INT8, "disagrees with the checkpoint: of 1 inputs of 296x400 pixels"),
+        ("size", INT8, r"the quantized file has \d+,\d+ bytes; at most 200,000"),
+        ("rounding", ExportConfig(quantize=True), "quantization raises the error rate on valid"),
+        ("maps", INT8, "outputs invalid maps"),
+    ],
+)
+def test_failed_check_writes_nothing(
+    run: RunDir, name: str, config: ExportConfig, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = quantize.quantize_per_channel
 
     def coarse(weight: np.ndarray, qmax: int) -> tuple[np.ndarray, np.ndarray]:
         integers, scale = real(weight, qmax=1)
         return integers, scale
 
-    monkeypatch.setattr(reader_quantize, "quantize_per_channel", coarse)
-    fails(
-        run, ExportConfig(quantize=True), "quantization raises the error rate on validation pages"
-    )
-
-
-@pytest.mark.slow
-def test_refused_weights_write_nothing(tmp_path: Path, reader: Reader) -> None:
-    """Boxes larger than any page: the runtime wouldn't open the file."""
-    model = Reader().eval()
-    model.load_state_dict(reader.state_dict())
-    with torch.no_grad():
-        assert model.boxes.bias is not None
-        model.boxes.bias.fill_(1e4)
-    with pytest.raises(ModelError, match="outputs invalid maps"):
-        export_run(save(tmp_path, model), INT8)
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["checkpoint.safetensors"]
+    if name == "difference":
+        monkeypatch.setattr(verify, "MAX_MAP_DIFFERENCE", -1.0)  # always exceeded
+    elif name == "size":
+        monkeypatch.setattr(reader_export, "MAX_BYTES", 200_000)
+    elif name == "rounding":
+        monkeypatch.setattr(quantize, "quantize_per_channel", coarse)
+    else:
+        # Boxes larger than any page: the runtime wouldn't open the file.
+        loaded = checkpoint.load(run.checkpoint)
+        loaded.model.get_parameter("boxes.bias").data.fill_(1e4)
+        checkpoint.save(run.checkpoint, loaded.model, loaded.provenance)
+    with pytest.raises(DigitsError, match=message):
+        export_run(run, config)
+    assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]

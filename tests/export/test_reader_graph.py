@@ -13,8 +13,9 @@ from digits.inference import graph as runtime_graph
 from digits.inference.interface import READER
 from digits.inference.metadata import Kernels
 from digits.inference.model import open_session
-from digits_export import reader_graph, reader_quantize, verify
-from digits_export.reader_evaluate import onnx_maps, torch_maps
+from digits_export import reader_graph, verify
+from digits_export.quantize import FLOAT_LAYERS, quantize_weights
+from digits_export.reader_export import onnx_maps, torch_maps
 from digits_export.reader_graph import UNSCALED, MapScaling
 from digits_train.models.reader import Reader
 from tests.export.reader_pages import drawn_page, random_reader
@@ -70,15 +71,15 @@ def test_pages_of_a_batch_are_independent(graph: onnx.ModelProto) -> None:
     together = onnx_maps(session, pages)
     for number in range(3):
         alone = onnx_maps(session, pages[number : number + 1])
-        for one, other in zip(together, alone, strict=True):
-            np.testing.assert_allclose(one[number : number + 1], other, atol=1e-5)
+        for batched, single in zip(together, alone, strict=True):
+            np.testing.assert_allclose(batched[number : number + 1], single, atol=1e-5)
 
 
 def test_parity_names_a_disagreement(model: Reader, graph: onnx.ModelProto) -> None:
     session = open_session(graph.SerializeToString(), "float")
     for wrong in (MapScaling(1.01), MapScaling(centre_shift=0.01), MapScaling(float("nan"))):
         with pytest.raises(
-            ModelError, match=r"disagrees with the checkpoint: on a page of 296x400"
+            ModelError, match="disagrees with the checkpoint: of 1 inputs of 296x400 pixels"
         ):
             verify.check_map_parity(
                 lambda page: onnx_maps(session, page),
@@ -89,7 +90,7 @@ def test_parity_names_a_disagreement(model: Reader, graph: onnx.ModelProto) -> N
 
 @pytest.fixture(scope="module")
 def quantized(graph: onnx.ModelProto) -> onnx.ModelProto:
-    return reader_quantize.quantize(graph)
+    return quantize_weights(graph)
 
 
 def test_weights_are_int8_per_output_channel(
@@ -103,7 +104,7 @@ def test_weights_are_int8_per_output_channel(
             continue
         weight, bias = node.input[1:]
         np.testing.assert_array_equal(stored[bias], exact[bias])
-        if node.name in reader_quantize.FLOAT:
+        if node.name in FLOAT_LAYERS:
             np.testing.assert_array_equal(stored[weight], exact[weight])
             continue
         integers, scale = stored[f"{weight}.int"], stored[f"{weight}.scale"]
@@ -128,8 +129,8 @@ def test_quantized_maps_are_close(
     page = drawn_page(5).pixels[None, None]
     exact = onnx_maps(open_session(graph.SerializeToString(), "float"), page)
     rounded = onnx_maps(open_session(quantized.SerializeToString(), kernels), page)
-    for one, other in zip(exact, rounded, strict=True):
-        assert 0 < np.abs(one - other).max() < 0.1 * np.abs(one - one.mean()).max()
+    for expected, values in zip(exact, rounded, strict=True):
+        assert 0 < np.abs(expected - values).max() < 0.1 * np.abs(expected - expected.mean()).max()
 
 
 def test_onnxruntime_dequantizes_once(
@@ -157,6 +158,6 @@ def test_runtime_accepts_both_files(
     graph: onnx.ModelProto, quantized: onnx.ModelProto, form: str
 ) -> None:
     model = graph if form == "float" else quantized
-    found = runtime_graph.read(model.SerializeToString(), "exported", READER)
-    assert sum(found.operators.values()) == len(model.graph.node)
-    assert ("int8" in found.parameter_counts) == (form == "int8")
+    summary = runtime_graph.read(model.SerializeToString(), "exported", READER)
+    assert sum(summary.operators.values()) == len(model.graph.node)
+    assert ("int8" in summary.parameter_counts) == (form == "int8")

@@ -3,8 +3,7 @@ import pytest
 import torch
 
 from digits.data.mnist import Split
-from digits_export import temperature
-from digits_export.temperature import TemperatureScaling, fit_temperature
+from digits_export.temperature import TemperatureScaling, fit_temperature, rejection_threshold
 
 
 def sample(scale: float, count: int = 20_000) -> tuple[torch.Tensor, Split]:
@@ -34,17 +33,18 @@ def test_outlier_prior_is_one_in_ten() -> None:
     digits = logits[~torch.tensor(none)]
     labels = np.full(len(digits), 3, np.uint8)
     split = Split(np.zeros((len(digits), 28, 28), np.uint8), labels)
-    found = fit_temperature(digits, split, logits[torch.tensor(none)])
-    assert found.temperature == pytest.approx(1, rel=0.05)
-    assert found.none_logit == pytest.approx(np.log(10), rel=0.05)
+    scaling = fit_temperature(digits, split, logits[torch.tensor(none)])
+    assert scaling.temperature == pytest.approx(1, rel=0.05)
+    assert scaling.none_logit == pytest.approx(np.log(10), rel=0.05)
 
 
 def test_no_digit_is_shared_evenly() -> None:
-    found = TemperatureScaling(2.0, 1.0).probabilities(torch.tensor([[4.0] + [0.0] * 9]))
+    logits = torch.tensor([[4.0] + [0.0] * 9])
+    probabilities = TemperatureScaling(2.0, 1.0).probabilities(logits)
     four, none = np.exp(2.0), np.exp(1.0)
     total = four + 9 + none
-    assert found[0, 0] == pytest.approx((four + none / 10) / total)
-    assert found[0, 1:].numpy() == pytest.approx((1 + none / 10) / total)
+    assert probabilities[0, 0] == pytest.approx((four + none / 10) / total)
+    assert probabilities[0, 1:].numpy() == pytest.approx((1 + none / 10) / total)
 
 
 def test_temperature_has_a_minimum() -> None:
@@ -56,6 +56,6 @@ def test_temperature_has_a_minimum() -> None:
 def test_threshold_rejects_the_rejection_rate() -> None:
     random = np.random.default_rng(0)
     probabilities = random.dirichlet(np.ones(10), 4000).astype(np.float32)
-    threshold = temperature.rejection_threshold(probabilities)
-    rejected = (probabilities.max(1) < threshold).mean()
-    assert rejected == pytest.approx(temperature.REJECTION_RATE, abs=1e-3)
+    threshold = rejection_threshold(probabilities.max(1), 0.1)
+    assert (probabilities.max(1) < threshold).mean() == pytest.approx(0.1, abs=1e-3)
+    assert rejection_threshold([], 0.1) == 0

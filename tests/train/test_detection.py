@@ -3,122 +3,95 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import one_hot
 
-from digits_train.detection import (
-    LARGEST,
-    SMALLEST,
-    TargetMaps,
-    Targets,
-    detection_loss,
-    make_targets,
-)
+from digits_train.detection import LARGEST, SMALLEST, Targets, detection_loss, make_targets
 from digits_train.models.reader import BOX_UNIT, STRIDE, SYMBOLS, Maps
 
 SHAPE = (64, 96)
+Box = tuple[float, float, float, float]
 
 
-def targets_of(*boxes: tuple[float, float, float, float], symbol: int = 7) -> TargetMaps:
-    heights = [bottom - top for _, top, _, bottom in boxes]
+def targets_of(
+    *boxes: Box, symbol: int = 7, height: float | None = None, doubtful: tuple[Box, ...] = ()
+) -> Targets:
+    heights = [height or bottom - top for _, top, _, bottom in boxes]
     return make_targets(
         SHAPE,
         np.array(boxes, np.float32).reshape(-1, 4),
         np.full(len(boxes), symbol, np.int64),
         np.array(heights, np.float32),
+        doubtful,
     )
 
 
-def as_batch(maps: TargetMaps) -> Targets:
-    return Targets(*(torch.from_numpy(part)[None] for part in maps))
-
-
-def perfect(targets: Targets) -> Maps:
-    """Maps that say exactly what is there, with much confidence."""
-    centres = torch.where(targets.heat >= 0.999, 12.0, -12.0)[:, None]
-    known = targets.symbols.clamp(min=0)
-    symbols = 20.0 * torch.nn.functional.one_hot(known, len(SYMBOLS)).movedim(-1, 1)
-    return Maps(centres, symbols, targets.boxes)
-
-
 def test_a_digit_has_one_peak_at_its_centre() -> None:
-    maps = targets_of((30, 20, 46, 44))
-    assert np.argwhere(maps.heat == 1).tolist() == [[32 // STRIDE, 38 // STRIDE]]
-    assert maps.symbols[8, 9] == 7
-    assert (maps.weight == 1).all()
-
-
-def test_the_box_can_be_read_back() -> None:
     box = (30.0, 20.0, 47.0, 44.0)
-    maps = targets_of(box)
-    row, column = np.argwhere(maps.heat == 1)[0]
-    x, y, width, height = maps.boxes[:, row, column]
+    targets = targets_of(box)
+    [[row, column]] = (targets.heat == 1).nonzero().tolist()
+    assert (row, column) == (32 // STRIDE, 38 // STRIDE)
+    assert targets.symbols[row, column] == 7
+    assert (targets.weight == 1).all()
+    x, y, width, height = targets.boxes[:, row, column].tolist()
     centre = (np.array([column, row]) + 0.5) * STRIDE + np.array([x, y]) * BOX_UNIT
     half = np.exp([width, height]) * BOX_UNIT / 2
     assert np.concatenate([centre - half, centre + half]) == pytest.approx(box, abs=1e-4)
 
 
 def test_neighbours_keep_peaks_of_their_own() -> None:
-    maps = targets_of((30, 20, 34, 44), (37, 20, 41, 44), symbol=1)
-    peaks = np.argwhere(maps.heat == 1)
-    assert len(peaks) == 2
-    between = maps.heat[8, peaks[0][1] : peaks[1][1] + 1]
+    heat = targets_of((30, 20, 34, 44), (37, 20, 41, 44), symbol=1).heat
+    [[_, left], [_, right]] = (heat == 1).nonzero().tolist()
+    between = heat[8, left : right + 1]
     assert between.min() < 1 or len(between) == 2
 
 
-@pytest.mark.parametrize("height", [SMALLEST - 2, LARGEST + 10])
-def test_sizes_out_of_range_are_neither_wanted_nor_wrong(height: float) -> None:
-    maps = targets_of((40 - height / 4, 32 - height / 2, 40 + height / 4, 32 + height / 2))
-    assert not (maps.heat == 1).any() and (maps.symbols == -1).all()
-    assert maps.weight[8, 10] == 0
-    assert maps.weight[0, -1] == 1
-
-
-def test_a_minus_counts_by_the_height_of_its_digits() -> None:
-    maps = make_targets(
-        SHAPE,
-        np.array([(40, 30, 52, 33)], np.float32),
-        np.array([10]),
-        np.array([24], np.float32),
-    )
-    assert (maps.heat == 1).sum() == 1
-
-
-def test_doubtful_boxes_weigh_nothing() -> None:
-    maps = make_targets(
-        SHAPE,
-        np.zeros((0, 4), np.float32),
-        np.zeros(0, np.int64),
-        np.zeros(0, np.float32),
-        [(8, 8, 20, 20)],
-    )
-    assert maps.weight[3, 3] == 0 and maps.weight[10, 15] == 1
-
-
-def test_a_centre_out_of_the_page_is_ignored() -> None:
-    maps = targets_of((-30, 10, -4, 34), (90, 10, 110, 34))
-    assert not (maps.heat == 1).any()
+@pytest.mark.parametrize(
+    ("targets", "peaks", "weights"),
+    [
+        *(
+            (
+                targets_of((40 - h / 4, 32 - h / 2, 40 + h / 4, 32 + h / 2)),
+                *(0, {(8, 10): 0, (0, -1): 1}),
+            )
+            for h in (SMALLEST - 2, LARGEST + 10)
+        ),
+        (targets_of((-40, -60, 120, 120)), 0, {(8, 10): 1}),  # so large that nothing looks like it
+        (targets_of((40, 30, 52, 33), symbol=10, height=24), 1, {}),  # a minus between digits
+        (targets_of(doubtful=((8, 8, 20, 20),)), 0, {(3, 3): 0, (10, 15): 1}),
+        (targets_of(doubtful=((8, 8, 8, 20),)), 0, {(3, 2): 1}),  # it has no extent
+        (targets_of((-30, 10, -4, 34), (90, 10, 110, 34)), 0, {(5, 23): 0}),  # centres outside
+    ],
+)
+def test_what_is_wanted_and_what_is_doubtful(
+    targets: Targets, peaks: int, weights: dict[tuple[int, int], float]
+) -> None:
+    assert (targets.heat == 1).sum() == peaks
+    assert (targets.symbols >= 0).any() == bool(peaks)
+    assert {cell: targets.weight[cell].item() for cell in weights} == weights
 
 
 def test_the_loss_of_the_truth_is_small() -> None:
-    targets = as_batch(targets_of((30, 20, 46, 44), (60, 20, 76, 44)))
-    right = detection_loss(perfect(targets), targets)
-    assert right.boxes == 0
-    assert right.total < 0.6  # label smoothing leaves some
-    silent = perfect(targets)._replace(centres=torch.full((1, 1, 16, 24), -12.0))
-    assert detection_loss(silent, targets).centres > 5
-    loud = perfect(targets)._replace(centres=torch.full((1, 1, 16, 24), 12.0))
-    assert detection_loss(loud, targets).centres > 100
-    wrong = perfect(targets)
-    assert detection_loss(wrong._replace(symbols=-wrong.symbols), targets).symbols > 5
+    pages = targets_of((30, 20, 46, 44), (60, 20, 76, 44))
+    targets = Targets(*(part[None] for part in pages))
+    centres = torch.where(targets.heat >= 0.999, 12.0, -12.0)[:, None]
+    symbols = 20.0 * one_hot(targets.symbols.clamp(min=0), len(SYMBOLS)).movedim(-1, 1)
+    perfect = Maps(centres, symbols, targets.boxes)
+    least = detection_loss(perfect, targets)
+    assert least < 0.6  # label smoothing leaves some
+    for wrong, more in (
+        (perfect._replace(centres=torch.full((1, 1, 16, 24), -12.0)), 5),
+        (perfect._replace(centres=torch.full((1, 1, 16, 24), 12.0)), 100),
+        (perfect._replace(symbols=-symbols), 5),
+        (perfect._replace(boxes=targets.boxes + 1), 0.9),
+    ):
+        assert detection_loss(wrong, targets) > least + more
 
 
 def test_a_page_without_symbols_has_a_finite_loss_and_gradient() -> None:
-    targets = as_batch(targets_of())
-    maps = Maps(
-        torch.zeros(1, 1, 16, 24, requires_grad=True),
-        torch.zeros(1, 12, 16, 24, requires_grad=True),
-        torch.zeros(1, 4, 16, 24, requires_grad=True),
-    )
-    losses = detection_loss(maps, targets)
-    losses.total.backward()  # type: ignore[no-untyped-call]
-    assert losses.total.isfinite() and losses.symbols == losses.boxes == 0
+    targets = Targets(*(part[None] for part in targets_of()))
+    maps = Maps(*(torch.zeros(1, n, 16, 24, requires_grad=True) for n in (1, 12, 4)))
+    loss = detection_loss(maps, targets)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.isfinite()
     assert maps.centres.grad is not None and maps.centres.grad.isfinite().all()
+    assert all(part.grad is None or not part.grad.any() for part in maps[1:])

@@ -8,29 +8,26 @@ from torch.nn.functional import cross_entropy
 from digits.data.datasets import Dataset
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits_train import models
+from digits_train import distributed, models
 from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distill import ask, distillation_loss
-from digits_train.distributed import DistributedContext
 from digits_train.examples import Examples, Pool
-from digits_train.fit import TrainContext
 from digits_train.metrics import predict
 from digits_train.models.network import NONE, with_none
 from digits_train.prepare import check_teacher, create_state, make_task
-from tests.train.short import fit_digits
+from tests.train.short import CPU, fit_digits
 
-DIST = DistributedContext(torch.device("cpu"))
 RECIPE = Recipe("test", epochs=4, augmentation=Augmentation(), no_aug_fraction=0.25)
 
 
 def test_teacher_answers_pictures_as_they_are(train_slice: Split) -> None:
     pool = Pool(train_slice.images[:7], np.full(7, NONE, np.uint8), 0.25)
     teacher = models.LeNet5()
-    taught = Examples.of(train_slice, [pool], DIST.device)
-    taught = replace(taught, teacher_logits=ask(teacher, taught.images, DIST))
+    taught = Examples.of(train_slice, [pool], CPU.device)
+    taught = replace(taught, teacher_logits=ask(teacher, taught.images, CPU))
     rng = torch.Generator().manual_seed(0)
-    assert taught.batch(RECIPE, 2, rng, DIST, torch.arange(50)).teacher is None  # augmented
-    batch = taught.batch(RECIPE, 3, rng, DIST, torch.arange(50))
+    assert taught.batch(RECIPE, 2, rng, CPU, torch.arange(50)).teacher is None  # augmented
+    batch = taught.batch(RECIPE, 3, rng, CPU, torch.arange(50))
     assert (batch.labels == NONE).any()
     torch.testing.assert_close(batch.teacher, teacher(batch.images).detach())
 
@@ -40,15 +37,15 @@ def test_teacher_keeps_its_own_number_of_threads(
 ) -> None:
     """VGG-16 once answered with LeNet-5's single thread."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("digits_train.distributed._DEFAULT_THREADS", 2)
+    monkeypatch.setattr(distributed, "DEFAULT_THREADS", 2)
     teacher, seen = models.LeNet5(), []
     monkeypatch.setattr(teacher, "threads", None)
     teacher.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
     before, config = torch.get_num_threads(), TrainConfig("lenet5", Recipe("test", epochs=1))
     try:
-        create_state(config, DIST.device)  # with LeNet-5's one thread
+        create_state(config, CPU.device)  # with LeNet-5's one thread
         data = Dataset({"train": train_slice, "test": train_slice}, {})
-        make_task(config, data, teacher).start(DIST)
+        make_task(config, data, teacher).start(CPU)
         assert (seen, torch.get_num_threads()) == ([2], 1)
     finally:
         torch.set_num_threads(before)
@@ -68,33 +65,25 @@ def test_student_learns_teachers_answers(train_slice: Split) -> None:
     train = Split(train_slice.images[:800], train_slice.labels[:800])
     sevens = Split(train_slice.images[800:][train_slice.labels[800:] == 7], np.empty(0, np.uint8))
     wrong = Split(train.images, np.where(train.labels == 7, 1, train.labels).astype(np.uint8))
-    teacher, student = (create_state(TrainConfig("lenet5", recipe), DIST.device) for _ in range(2))
-    list(fit_digits(teacher, recipe, wrong, None, TrainContext(DIST)))
+    teacher, student = (create_state(TrainConfig("lenet5", recipe), CPU.device) for _ in range(2))
+    list(fit_digits(teacher, recipe, wrong))
     before = {name: weight.clone() for name, weight in teacher.model.state_dict().items()}
     assert isinstance(teacher.model, models.Network)
-    answers = ask(teacher.model, torch.tensor(train.images).unsqueeze(1), DIST)
-    ctx = TrainContext(DIST)
-    list(fit_digits(student, recipe, train, None, ctx, teacher_logits=answers))
+    answers = ask(teacher.model, torch.tensor(train.images).unsqueeze(1), CPU)
+    list(fit_digits(student, recipe, train, teacher_logits=answers))
     assert (predict(student.model, sevens).argmax(1) == 1).float().mean() > 0.8
     for name, weight in teacher.model.state_dict().items():
         assert torch.equal(weight, before[name])
 
 
 def test_distillation_loss() -> None:
-    """T² times the KL divergence of eleven classes at T = 4."""
+    """T² times the KL divergence of eleven classes at T = 4; non-digits keep their loss."""
     generator = torch.Generator().manual_seed(0)
     logits, teacher = (5 * torch.randn(50, 10, generator=generator) for _ in range(2))
-    labels = torch.randint(0, 10, (50,), generator=generator)
-    losses = cross_entropy(logits, labels, reduction="none")
+    labels = torch.randint(0, NONE + 1, (50,), generator=generator)
+    losses = cross_entropy(with_none(logits), labels, reduction="none")
     p, q = (with_none(z / 4).softmax(1) for z in (teacher, logits))
-    expected = 0.1 * losses + 0.9 * 16 * (p * (p / q).log()).sum(1)
+    mixed = 0.1 * losses + 0.9 * 16 * (p * (p / q).log()).sum(1)
+    expected = torch.where(labels == NONE, losses, mixed)
+    assert (labels == NONE).any()
     torch.testing.assert_close(distillation_loss(losses, logits, teacher, labels), expected)
-
-
-def test_distillation_keeps_loss_of_non_digits() -> None:
-    logits, teacher = torch.randn(2, 4, 10)
-    losses = torch.tensor([1.0, 2.0, 3.0, 4.0])
-    labels = torch.tensor([NONE, 3, NONE, 4])
-    found = distillation_loss(losses, logits, teacher, labels)
-    assert found[[0, 2]].tolist() == [1.0, 3.0]
-    assert (found[[1, 3]] != losses[[1, 3]]).all()

@@ -13,14 +13,18 @@ from digits.evaluation import Evaluation
 from digits.page_evaluation import PageEvaluation
 from digits.prediction import Reading, Symbol
 from digits_train import plots
-from digits_train.matching import INVENTED, DetectionErrors, Found, Match
+from digits_train.matching import DOUBTFUL, INVENTED, DetectionErrors, Found, Match
 from digits_train.metrics import DetectionMetrics, EpochMetrics, Metrics
 from digits_train.tasks.detection import JudgedCrop
 
 TRAINED = [EpochMetrics(number, 1 / number, 0.9, 0.5, 0.95, 7.5, 1000.0) for number in (1, 2, 3)]
 UNVALIDATED = [EpochMetrics(1, 0.5, 0.9, None, None, 7.5, 1000.0)]
-
 READER = [DetectionMetrics(1, 2.5, 2.25, 0.75, 0.5, 0.125, 0.25, 0.125, 7.5, 50.0)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "plot.png"
 
 
 @pytest.fixture
@@ -34,17 +38,20 @@ def result(test_slice: Split) -> Evaluation:
     return result
 
 
-def assert_drawn(path: Path) -> None:
-    assert np.asarray(Image.open(path)).std() > 10
+def drawn(path: Path, color: str) -> bool:
+    """Whether a colour is in the picture."""
+    pixels = np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3)
+    away = np.abs(pixels - np.array(ImageColor.getrgb(color))).max(1)
+    return bool((away < 30).sum() > 50)
 
 
 @pytest.mark.parametrize("epochs", [TRAINED, UNVALIDATED, READER])
-def test_curves(tmp_path: Path, epochs: list[Metrics]) -> None:
-    plots.curves(tmp_path / "curves.png", epochs)
-    assert_drawn(tmp_path / "curves.png")
+def test_curves(path: Path, epochs: list[Metrics]) -> None:
+    plots.curves(path, epochs)
+    assert np.asarray(Image.open(path)).std() > 10
 
 
-def test_minor_tick_labels_are_plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_minor_tick_labels_are_plain(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They show 0.04, not 4x10^-2."""
     figures: list[Figure] = []
     save = Figure.savefig
@@ -54,7 +61,7 @@ def test_minor_tick_labels_are_plain(tmp_path: Path, monkeypatch: pytest.MonkeyP
         save(figure, *arguments, **options)
 
     monkeypatch.setattr(Figure, "savefig", keep)
-    plots.curves(tmp_path / "curves.png", [replace(TRAINED[0], train_loss=0.04), *TRAINED[1:]])
+    plots.curves(path, [replace(TRAINED[0], train_loss=0.04), *TRAINED[1:]])
     [figure] = figures
     figure.draw_without_rendering()
     for axes in figure.axes:
@@ -63,56 +70,40 @@ def test_minor_tick_labels_are_plain(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert {float(label) for label in labels} <= {*axes.get_yticks(minor=True).round(9)}
 
 
-def test_confusion(tmp_path: Path, result: Evaluation) -> None:
-    plots.confusion(tmp_path / "confusion.png", "test digits", result)
-    assert_drawn(tmp_path / "confusion.png")
-
-
-def test_mistakes(tmp_path: Path, result: Evaluation) -> None:
-    plots.mistakes(tmp_path / "mistakes.png", "test digits", result)
-    assert_drawn(tmp_path / "mistakes.png")
+@pytest.mark.parametrize("plot", [plots.confusion, plots.mistakes])
+def test_digits(path: Path, result: Evaluation, plot: Any) -> None:
+    plot(path, "test digits", result)
+    assert np.asarray(Image.open(path)).std() > 10
 
 
 def judged(symbols: list[int]) -> JudgedCrop:
     """A crop on which of a 4, a 1 and a minus the last is missed, and a point is invented."""
     boxes = [(10, 10, 30, 40), (40, 10, 46, 40), (60, 24, 80, 28)]
     truth = Found(np.array(boxes, np.float32), np.array([4, 1, 10]))
-    found = Found(np.array([*boxes[:2], (70, 70, 74, 74)], np.float32), np.array([*symbols, 11]))
-    match = Match(found, truth, np.array([0, 1, INVENTED]))
+    others = [*boxes[:2], (70, 70, 74, 74), (10, 70, 14, 74)]
+    detections = Found(np.array(others, np.float32), np.array([*symbols, 11, 11]))
+    match = Match(detections, truth, np.array([0, 1, INVENTED, DOUBTFUL]))
     errors = DetectionErrors()
     errors.add(match)
     return JudgedCrop(np.full((96, 96), 200, np.uint8), match, errors)
 
 
-def test_symbol_confusion(tmp_path: Path) -> None:
-    plots.symbol_confusion(tmp_path / "confusion.png", "crops", judged([4, 7]).errors)
-    assert_drawn(tmp_path / "confusion.png")
-
-
-def test_crops_show_what_was_found(tmp_path: Path) -> None:
-    plots.crops(tmp_path / "mistakes.png", "crops", [judged([9, 7]), judged([4, 1])])
-    pixels = np.asarray(Image.open(tmp_path / "mistakes.png").convert("RGB")).reshape(-1, 3)
-    for color in ("_RIGHT", "_MISSED", "_FALSE"):
-        drawn = ImageColor.getrgb(vars(plots)[color])
-        assert (np.abs(pixels - np.array(drawn)).max(1) < 30).sum() > 50, color
-
-
-def page_result(count: int) -> PageEvaluation:
-    """So many pages "47", read as "4" and a "1" that is rejected."""
-    result = PageEvaluation(signs=False, threshold=0.5)
-    values = [tuple(0.9 * (place == digit) for place in range(12)) for digit in (4, 1)]
-    four = Symbol("4", 0.9, values[0], (20, 30, 60, 100))
-    one = Symbol(None, 0.9, values[1], (80, 30, 90, 100))
-    for number in range(count):
-        reading = Reading((((four, one),),))
-        result.add(f"$_{number}.png", "47", reading, np.full((150, 200), 200, np.uint8))
-    return result
+def test_symbols(path: Path) -> None:
+    plots.symbol_confusion(path, "crops", judged([4, 7]).errors)
+    assert np.asarray(Image.open(path)).std() > 10
+    plots.crops(path, "crops", [judged([9, 7]), judged([4, 1])])
+    assert drawn(path, plots.RIGHT) and drawn(path, plots.MISSED) and drawn(path, plots.FALSE)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_pages(tmp_path: Path, count: int) -> None:
-    plots.pages(tmp_path / "pages.png", "pages.csv", page_result(count))
-    pixels = np.asarray(Image.open(tmp_path / "pages.png").convert("RGB")).reshape(-1, 3)
-    for color in ("_RIGHT", "_FALSE"):
-        drawn = ImageColor.getrgb(vars(plots)[color])
-        assert ((np.abs(pixels - np.array(drawn)).max(1) < 30).sum() > 50) == bool(count), color
+def test_pages(path: Path, count: int) -> None:
+    """So many pages "47", read as "4" and a "1" that is rejected."""
+    result = PageEvaluation(signs=False, threshold=0.5)
+    values = [tuple(0.9 * (index == digit) for index in range(12)) for digit in (4, 1)]
+    four = Symbol("4", 0.9, values[0], (20, 30, 60, 100))
+    uncertain = Symbol(None, 0.9, values[1], (80, 30, 90, 100))
+    for number in range(count):
+        reading = Reading((((four, uncertain),),))
+        result.add(f"$_{number}.png", "47", reading, np.full((150, 200), 200, np.uint8))
+    plots.pages(path, "pages.csv", result)
+    assert drawn(path, plots.RIGHT) == drawn(path, plots.FALSE) == bool(count)

@@ -1,4 +1,8 @@
+"""Interrupted and damaged runs: they continue to the same bytes, or are refused."""
+
+import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,84 +12,77 @@ import torch
 
 from digits.errors import DigitsError, Interrupted, ModelError
 from digits_train import checkpoint
-from digits_train.config import Recipe, RuntimeOptions, to_dict
-from tests.train.short import CONFIG, FILES, accuracies, interrupt_after, resume, train
+from digits_train.config import Recipe, to_dict
+from digits_train.run import RunDir
+from tests.train.short import CONFIG, FILES, interrupt_after, resume, train
 
-ONE_EPOCH = replace(CONFIG, recipe=replace(CONFIG.recipe, epochs=1))
-CONFIG_AS_DICT = to_dict(replace(CONFIG, precision="float32"))
+PLAN = to_dict(replace(CONFIG, precision="float32"))
+FOLDER = Path("runs/lenet5")
 
 pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 
 
-def test_resume_after_ctrl_c_in_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, _ = train(CONFIG, out=Path("whole"))
-    with monkeypatch.context() as patch:
-        interrupt_after(0, patch)
-        with pytest.raises(DigitsError, match="in the first epoch; go on with .*--resume runs"):
-            train(CONFIG)
-    assert [path.name for path in Path("runs/lenet5").iterdir()] == ["state.pt"]
-    resumed, _ = resume(Path("runs/lenet5"))
-    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+def interrupted(epochs: int, **rest: Any) -> RunDir:
+    """A run in the current folder that Ctrl-C ended after so many epochs."""
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_after(epochs, patch)
+        with pytest.raises(Interrupted, match="--resume runs"):
+            train(rest.pop("config", CONFIG), **rest)
+    return RunDir(FOLDER)
 
 
-def test_resume_gives_identical_checkpoint(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    whole, _ = train(CONFIG, out=Path("whole"))
-    with monkeypatch.context() as patch:
-        interrupt_after(1, patch)
-        with pytest.raises(DigitsError):
-            train(CONFIG, out=Path("parts"))
+def assert_finished(run: RunDir, whole: RunDir) -> None:
+    assert run.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert {path.name for path in run.folder.iterdir()} == FILES
+    loss = "test_loss"
+    assert json.loads(run.summary.read_text())[loss] == json.loads(whole.summary.read_text())[loss]
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_resume_after_ctrl_c(whole: RunDir, epochs: int) -> None:
+    run = interrupted(epochs)
+    if epochs == 0:
+        assert [path.name for path in run.folder.iterdir()] == ["state.pt"]
+    (run.folder / ".checkpoint-0123abcd.safetensors").write_bytes(b"half")  # which a kill left
     torch.manual_seed(12345)
-    resumed, _ = resume(Path("parts"))
-    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
-    assert {path.name for path in resumed.folder.iterdir()} == FILES
+    resume(run.folder)
+    assert_finished(run, whole)
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
-def test_resume_after_kill_between_files(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
-    whole, expected = train(CONFIG, out=Path("whole"))
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
+def test_resume_after_kill_between_files(
+    whole: RunDir, monkeypatch: pytest.MonkeyPatch, epoch: int, end: type[BaseException]
+) -> None:
+    """After state.pt and before the checkpoint."""
     real, saved = checkpoint.save, []
 
     def die(path: Path, *rest: Any) -> None:
         saved.append(path)
         if len(saved) == epoch:
-            raise SystemExit("killed after state.pt and before the checkpoint")
+            raise end
         real(path, *rest)
 
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+    with monkeypatch.context() as patch, pytest.raises((SystemExit, Interrupted)):
         patch.setattr(checkpoint, "save", die)
-        train(CONFIG, out=Path("killed"))
-    resumed, summary = resume(Path("killed"))
-    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
-    assert summary["test_loss"] == expected["test_loss"]
-    assert {path.name for path in resumed.folder.iterdir()} == FILES
+        train(CONFIG)
+    resume(FOLDER)
+    assert_finished(RunDir(FOLDER), whole)
 
 
-def test_resume_after_ctrl_c_during_save(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "save", interrupt)
-        with pytest.raises(Interrupted, match="interrupted: .*`digits train --resume runs"):
-            train(CONFIG)
-    resume(Path("runs/lenet5"))
-    assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 2
-
-
-def test_resume_finished_run() -> None:
-    run, _ = train(CONFIG)
-    before = {name: (run.folder / name).read_bytes() for name in ("run.json", run.checkpoint.name)}
-    resume(run.folder)
-    assert before == {name: (run.folder / name).read_bytes() for name in before}
+def test_resume_finished_run(run_copy: RunDir) -> None:
+    before = {name: (run_copy.folder / name).read_bytes() for name in FILES - {"state.pt"}}
+    resume(run_copy.folder)
+    assert before == {name: (run_copy.folder / name).read_bytes() for name in before}
 
 
 @pytest.mark.unix
-def test_resume_locked_run() -> None:
-    run, _ = train(CONFIG)
-    with run.lock(), pytest.raises(DigitsError, match="another process trains in runs/lenet5: w"):
-        resume(run.folder)
+def test_resume_locked_run(run_copy: RunDir) -> None:
+    with (
+        run_copy.lock(),
+        pytest.raises(DigitsError, match="another process trains in runs/lenet5: w"),
+    ):
+        resume(run_copy.folder)
 
 
 def test_resume_non_run(tmp_path: Path) -> None:
@@ -93,133 +90,99 @@ def test_resume_non_run(tmp_path: Path) -> None:
         resume(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"plan": {}},
-        {"plan": {"architecture": ["lenet5"], "recipe": {}, "seed": 0}},
-        {"training": {}},
-        {"training": {"epoch": "a", "model": {}}},
-        {"training": {"epoch": 2, "model": [1]}},
-        {"training": {"epoch": -5, "model": {}}},
-        {"history": []},
-        {"history": [{"number": 1}]},
-        {"plan": {**CONFIG_AS_DICT, "precision": "nonsense"}},
-        {"plan": {**CONFIG_AS_DICT, "recipe": {**CONFIG_AS_DICT["recipe"], "epochs": "x"}}},
-        {"plan": {**CONFIG_AS_DICT, "all_data": True}},
-    ],
-)
-def test_resume_inconsistent_state(change: dict[str, Any]) -> None:
-    run, _ = train(CONFIG)
-    checkpoint.save_state(run.state, checkpoint.load_state(run.state) | change)
-    with pytest.raises(ModelError, match="is damaged, or of another version"):
-        resume(run.folder)
+def recipe_of_reader(state: dict[str, Any]) -> None:
+    state["plan"]["architecture"] = "reader"
 
 
-@pytest.mark.parametrize("network", ["model", "average"])
+def change_bias(network: str, bias: torch.Tensor) -> Callable[[dict[str, Any]], None]:
+    def change(state: dict[str, Any]) -> None:
+        state["training"][network]["fc3.bias"] = bias
+
+    return change
+
+
+def change_moments(change: Callable[[dict[Any, Any]], Any]) -> Callable[[dict[str, Any]], None]:
+    return lambda state: change(state["training"]["optimizer"])
+
+
 @pytest.mark.parametrize(
-    ("bias", "complaint"),
+    ("damage", "complaint"),
     [
-        (torch.full([10], float("nan")), "NaN or infinite"),
-        (torch.zeros(10).double(), "float64"),
-        (torch.zeros(9), r"\[9\]"),
+        ({"plan": {}}, ""),
+        ({"plan": {"architecture": ["lenet5"], "recipe": {}, "seed": 0}}, ""),
+        ({"plan": {**PLAN, "precision": "nonsense"}}, ""),
+        ({"plan": {**PLAN, "recipe": {**PLAN["recipe"], "epochs": "x"}}}, ""),
+        ({"plan": {**PLAN, "recipe": {**PLAN["recipe"], "epochs": 1}}}, "number of epochs"),
+        (recipe_of_reader, "the recipe is another network's"),
+        ({"training": {}}, ""),
+        ({"training": {"epoch": "a", "model": {}}}, ""),
+        ({"training": {"epoch": 2, "model": [1]}}, ""),
+        ({"training": {"epoch": -5, "model": {}}}, ""),
+        ({"history": []}, "number of epochs"),
+        ({"history": [{"number": 1}]}, ""),
+        ({"machines": [{"device": "cpu"}]}, ""),
+        *(
+            (change_bias(network, bias), f"fc3.bias .*{complaint}")
+            for network in ("model", "average")
+            for bias, complaint in (
+                (torch.full([10], float("nan")), "NaN or infinite"),
+                (torch.zeros(10).double(), "float64"),
+                (torch.zeros(9), r"\[9\]"),
+            )
+        ),
+        # Fused kernels would write past the end of a state that is too small.
+        (change_moments(lambda moments: moments[0].update(exp_avg=torch.zeros(1, 1, 5, 5))), "fit"),
+        (change_moments(lambda moments: moments.pop(0)), "doesn't fit the weights"),
+        (change_moments(lambda moments: moments[0]["exp_avg"].fill_(float("inf"))), "doesn't fit"),
     ],
 )
-def test_resume_unfitting_weights(network: str, bias: torch.Tensor, complaint: str) -> None:
-    run, _ = train(ONE_EPOCH)
-    before = {path: path.read_bytes() for path in run.folder.iterdir() if path != run.state}
-    state = checkpoint.load_state(run.state)
-    state["training"][network]["fc3.bias"] = bias
-    checkpoint.save_state(run.state, state)
-    with pytest.raises(ModelError, match=f"state.pt is damaged, .*: fc3.bias .*{complaint}"):
-        resume(run.folder)
+def test_resume_damaged_state(
+    run_copy: RunDir, damage: dict[str, Any] | Callable[[dict[str, Any]], None], complaint: str
+) -> None:
+    before = {path: path.read_bytes() for path in run_copy.folder.iterdir()}
+    state = checkpoint.load_state(run_copy.state)
+    if isinstance(damage, dict):
+        state |= damage
+    else:
+        damage(state)
+    checkpoint.save_state(run_copy.state, state)
+    message = f"state.pt is damaged, or of another version of digits.*{complaint}"
+    with pytest.raises(ModelError, match=message):
+        resume(run_copy.folder)
+    del before[run_copy.state]
     assert {path: path.read_bytes() for path in before} == before
 
 
-@pytest.mark.parametrize("damage", ["shape", "missing", "infinite"])
-def test_resume_unfitting_optimizer(damage: str) -> None:
-    """Fused kernels would write past the end of a state that is too small."""
-    run, _ = train(CONFIG)
-    state = checkpoint.load_state(run.state)
-    moments = state["training"]["optimizer"][0]
-    if damage == "shape":
-        moments["exp_avg"] = moments["exp_avg"][:1]
-    elif damage == "missing":
-        del state["training"]["optimizer"][0]
-    else:
-        moments["exp_avg"][0] = float("inf")
-    checkpoint.save_state(run.state, state)
-    with pytest.raises(ModelError, match="is damaged"):
-        resume(run.folder)
-
-
-def test_resume_without_best_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        accuracies([0.9, 0.5], patch)
-        run, _ = train(replace(CONFIG, patience=9))
-    run.checkpoint.unlink()
-    with pytest.raises(ModelError, match="no such checkpoint"):
-        resume(run.folder)
-
-
-def test_resume_with_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resume_with_teacher() -> None:
     assert isinstance(CONFIG.recipe, Recipe)
     config = replace(CONFIG, recipe=replace(CONFIG.recipe, no_aug_fraction=0.5))
     teacher, _ = train(config, out=Path("teacher"))
-    whole, summary = train(config, teacher_path=teacher.folder, out=Path("whole"))
-    with monkeypatch.context() as patch:
-        interrupt_after(1, patch)
-        with pytest.raises(DigitsError):
-            train(config, teacher_path=teacher.checkpoint, out=Path("parts"))
+    whole, summary = train(config, teacher=teacher.folder, out=Path("whole"))
+    parts = interrupted(1, config=config, teacher=teacher.checkpoint)
     shutil.rmtree(teacher.folder)
-    resumed, _ = resume(Path("parts"))
-    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
-    assert summary["teacher"] == checkpoint.load(resumed.teacher).sha256
+    resume(parts.folder)
+    assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert summary["teacher"] == checkpoint.load(parts.teacher).sha256
     assert checkpoint.load(whole.checkpoint).provenance.teacher == summary["teacher"]
 
-    shutil.copy(whole.checkpoint, resumed.teacher)
+    shutil.copy(whole.checkpoint, parts.teacher)
     with pytest.raises(ModelError, match="not the teacher that this run started with"):
-        resume(resumed.folder)
+        resume(parts.folder)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_resume_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        interrupt_after(1, patch)
-        with pytest.raises(DigitsError, match="epoch 1 is kept"):
-            train(CONFIG, RuntimeOptions("cuda"))
-    _, summary = resume(Path("runs/lenet5"), RuntimeOptions("cuda"))
-    assert summary["epochs"] == 2
+def test_resume_on_gpu() -> None:
+    run = interrupted(1, device="cuda")
+    assert resume(run.folder, "cuda")[1]["epochs"] == 2
 
 
-def test_environments_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        interrupt_after(1, patch)
-        with pytest.raises(DigitsError):
-            train(CONFIG)
-    _, summary = resume(Path("runs/lenet5"))
+def test_environments_are_recorded_and_outdated_exports_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = interrupted(1)
+    (run.folder / "lenet5.onnx").touch()
+    _, summary = resume(run.folder)
+    assert "holds an export of epoch 1: export it again" in capsys.readouterr().err
     assert [machine["first_epoch"] for machine in summary["machines"]] == [1, 2]
     assert summary["machines"][1] | {"first_epoch": 1} == summary["machines"][0]
-    assert resume(Path("runs/lenet5"))[1]["machines"] == summary["machines"]  # it did nothing
-
-
-def test_warning_of_outdated_export(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with monkeypatch.context() as patch:
-        interrupt_after(1, patch)
-        with pytest.raises(DigitsError):
-            train(CONFIG)
-    Path("runs/lenet5/lenet5.onnx").touch()
-    resume(Path("runs/lenet5"))
-    assert "holds an export of epoch 1: export it again" in capsys.readouterr().err
-
-
-def test_resume_removes_stale_temps(monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        interrupt_after(0, patch)
-        with pytest.raises(DigitsError):
-            train(CONFIG)
-    Path("runs/lenet5/.checkpoint-0123abcd.safetensors").write_bytes(b"half")
-    resumed, _ = resume(Path("runs/lenet5"))
-    assert {path.name for path in resumed.folder.iterdir()} == FILES
+    assert resume(run.folder)[1]["machines"] == summary["machines"]  # it did nothing

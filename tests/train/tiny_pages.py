@@ -1,6 +1,6 @@
 """Pages of bars instead of writing, and the `digits` command that trains a reader on them.
 
-python -m tests.train.tiny_pages train --model reader
+python -m tests.train.tiny_pages train --network reader
 """
 
 from dataclasses import dataclass, replace
@@ -58,8 +58,7 @@ class TinyWindows(Dataset[tuple[Tensor, Targets]]):
                 boxes.append((left, top, left + width, top + height))
             heights = np.full(4, 24, np.float32)
             maps.append(make_targets(page.shape, np.array(boxes, np.float32), symbols, heights))
-        parts = (torch.from_numpy(np.stack(part)) for part in zip(*maps, strict=True))
-        return torch.from_numpy(pages), Targets(*parts)
+        return torch.from_numpy(pages), Targets(*map(torch.stack, zip(*maps, strict=True)))
 
 
 def patches() -> list[tuple[Any, str, Any]]:

@@ -7,7 +7,7 @@ from digits.data.mnist import Split
 from digits_train import outliers, photographs
 from digits_train.matching import LabelledPage
 
-_OUTLIERS, _BLANK = 2000, 300  # in the proportion of training
+NUM_OUTLIERS, NUM_BLANK = 2000, 300  # in the proportion of training
 _PAGES = 100
 # Never those of a training, which are single numbers, or of the benchmarks' pages.
 _SEED, _PAGES_SEED = (0, 0), 7_000_000
@@ -15,8 +15,8 @@ _SEED, _PAGES_SEED = (0, 0), 7_000_000
 
 def draw_outliers(validation: Split) -> NDArray[np.uint8]:
     """Draw images without a digit: uint8 [n, 28, 28]. validation: digits of which some are made."""
-    drawn = outliers.generate(validation, _OUTLIERS, _SEED)
-    return np.concatenate([drawn, photographs.generate_blank(_BLANK, _SEED)])
+    drawn = outliers.generate(validation, NUM_OUTLIERS, _SEED)
+    return np.concatenate([drawn, photographs.generate_blank(NUM_BLANK, _SEED)])
 
 
 def draw_pages() -> list[LabelledPage]:

@@ -9,8 +9,6 @@ and the weights, to detect damage.
 import hashlib
 import io
 import json
-import pickle
-import struct
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
+from torch import Tensor
 
 from digits.errors import DigitsError, ModelError
 from digits.files import write_bytes
@@ -29,22 +28,6 @@ FORMAT = "digits checkpoint 1"
 
 _KEY = "digits"
 _SHA256_BYTES = 32
-
-# What torch's restricted unpickler raises on damaged files: found with all 102,000 ways to change
-# one byte of a small file's pickle.
-_UNPICKLE_ERRORS = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    MemoryError,
-    pickle.UnpicklingError,
-    struct.error,
-)
 
 
 @dataclass(frozen=True)
@@ -65,8 +48,18 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Contents:
+    """What an intact checkpoint holds. bytes: the file's size. sha256: of the file."""
+
+    provenance: Provenance
+    tensors: dict[str, Tensor]
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Checkpoint:
-    """A loaded checkpoint. `sha256` is that of the file."""
+    """A loaded checkpoint. sha256: of the file."""
 
     model: AnyNetwork
     provenance: Provenance
@@ -139,6 +132,26 @@ def load(path: Path) -> Checkpoint:
     Raises ModelError if the file is missing, damaged, not ours, or of an unknown architecture, or
     if its weights are not finite or don't fit it.
     """
+    contents = read(path)
+    architecture = contents.provenance.architecture
+    try:
+        model = models.build(architecture)
+    except DigitsError as error:
+        raise ModelError(f"{path} can't be used: {error}") from error
+    try:
+        model.load_weights(contents.tensors)
+    except ValueError as error:
+        raise ModelError(
+            f"{path} is not a usable {architecture}: {error}; train it again"
+        ) from error
+    return Checkpoint(model.eval(), contents.provenance, contents.sha256)
+
+
+def read(path: Path) -> Contents:
+    """Read a checkpoint of any network, known or not.
+
+    Raises ModelError if the file is missing, damaged or not ours.
+    """
     try:
         if not path.is_file():
             raise ModelError(
@@ -147,22 +160,11 @@ def load(path: Path) -> Checkpoint:
             )
         # In one go, because a training may replace the file.
         raw = path.read_bytes()
-        weights = safetensors.torch.load(raw)
+        tensors = safetensors.torch.load(raw)
     except (safetensors.SafetensorError, OSError, LookupError) as error:
         raise ModelError(f"{path} is damaged, or not a safetensors file ({error})") from error
-
-    provenance = _provenance(path, _text(raw), weights)
-    try:
-        model = models.build(provenance.architecture)
-    except DigitsError as error:
-        raise ModelError(f"{path} can't be used: {error}") from error
-    try:
-        model.load_weights(weights)
-    except ValueError as error:
-        raise ModelError(
-            f"{path} is not a usable {provenance.architecture}: {error}; train it again"
-        ) from error
-    return Checkpoint(model.eval(), provenance, hashlib.sha256(raw).hexdigest())
+    provenance = _provenance(path, raw, tensors)
+    return Contents(provenance, tensors, len(raw), hashlib.sha256(raw).hexdigest())
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -192,29 +194,25 @@ def load_state(path: Path) -> dict[str, Any]:
         if hashlib.sha256(data).digest() != digest:  # torch ignores its files' checksums
             raise ValueError("wrong SHA-256")
         state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
-    except _UNPICKLE_ERRORS as error:
+        if not isinstance(state, dict):
+            raise ValueError("not a dict")
+    except ModelError:
+        raise
+    except Exception as error:  # torch's restricted unpickler raises eleven kinds
         raise ModelError(f"{path} is damaged, or not a state that digits wrote") from error
-    if not isinstance(state, dict):
-        raise ModelError(f"{path} is not a state that digits wrote")
     return state
 
 
-def _text(raw: bytes) -> str:
-    """Our key's value in the header of an intact safetensors file."""
+def _provenance(path: Path, raw: bytes, tensors: dict[str, Tensor]) -> Provenance:
+    """Parse and check our key's value in the header of an intact safetensors file."""
     size = int.from_bytes(raw[:8], "little")
-    metadata: dict[str, str] = json.loads(raw[8 : 8 + size]).get("__metadata__") or {}
-    return metadata.get(_KEY, "")
-
-
-def _provenance(path: Path, text: str, weights: dict[str, torch.Tensor]) -> Provenance:
-    """Parse and check the JSON in the header."""
+    metadata = json.loads(raw[8 : 8 + size]).get("__metadata__") or {}
     try:
-        header = json.loads(text or "{}")
+        header = json.loads(metadata.get(_KEY, "{}"))
         if header.get("format") != FORMAT:
             raise ModelError(f"{path} is not a checkpoint of this version of digits ({FORMAT})")
-        # Without `init`, an earlier version of digits wrote it, which began with random weights.
-        provenance = from_dict(Provenance, {"init": None, **header["provenance"]})
-        intact = _digest(weights, header["provenance"]) == header["sha256"]
+        provenance = from_dict(Provenance, header["provenance"])
+        intact = _digest(tensors, header["provenance"]) == header["sha256"]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: invalid header ({error})") from error
     if not intact:
@@ -222,7 +220,7 @@ def _provenance(path: Path, text: str, weights: dict[str, torch.Tensor]) -> Prov
     return provenance
 
 
-def _digest(weights: dict[str, torch.Tensor], provenance: dict[str, Any]) -> str:
+def _digest(weights: dict[str, Tensor], provenance: dict[str, Any]) -> str:
     """SHA-256 over the provenance, then the name, type, shape and bytes of each tensor."""
     digest = hashlib.sha256(json.dumps(provenance, sort_keys=True).encode())
     for name in sorted(weights):

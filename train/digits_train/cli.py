@@ -1,134 +1,150 @@
 """`digits train`."""
 
-import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
-from digits.commands.options import Data, make_app
+from digits.commands.options import Data, make_app, path_option
 from digits.errors import DigitsError
 from digits.terminal import print_result
-from digits_train import options
 
-if TYPE_CHECKING:
-    from digits_train.config import ReaderRecipe, Recipe
-    from digits_train.trainer import TrainResult
+# Spelt out, because `--help` must not wait for torch.
+_NETWORKS = """\b
+Networks (--network) and their recipes (--recipe):
+  lenet5         default: 80 epochs, with outliers and international styles;
+                 quick: 30 epochs, MNIST alone; classic: 5 epochs, the textbook's
+  vgg16          default: 6 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
+  reader         finds the digits, minus signs and points of a page; default: 60
+                 epochs of generated pages; quick: 20 epochs
+  FILE.py:CLASS  your own, with its own recipes: a chain of Normalize, ZeroPad2d,
+                 Conv2d, BatchNorm2d, ReLU, MaxPool2d, Dropout, Flatten and Linear
+"""
 
 app = make_app()
 
 
-@app.command(epilog=options.NETWORKS)
+@app.command(epilog=_NETWORKS)
 def train(
-    model: options.Model = None,
-    recipe: options.RecipeName = None,
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
-    learning_rate: options.LearningRate = None,
-    seed: options.Seed = None,
-    precision: options.Precision = None,
-    teacher: options.Teacher = None,
-    teacher_model: options.TeacherModel = None,
-    init: options.Init = None,
-    all_data: options.AllData = False,
-    patience: options.Patience = None,
-    max_minutes: options.MaxMinutes = None,
-    device: options.Device = "auto",
-    compiled: options.Compiled = False,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.py:CLASS",
+            help="What to train. --resume needs FILE.py:CLASS again.",
+            show_default="lenet5",
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="How to train it; see below.", show_default="default"),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Override the recipe's.")
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Override the recipe's; over all processes."),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-12, metavar="RATE", help="Override the recipe's.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=2**63 - 1,
+            metavar="N",
+            help="Seed of weights, order and augmentation.",
+            show_default="0",
+        ),
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"] | None,
+        typer.Option(
+            help="auto: bfloat16 if network and device gain from it.", show_default="auto"
+        ),
+    ] = None,
+    teacher: Annotated[
+        Path | None,
+        path_option("PATH", "Run folder or checkpoint of a better network to distil."),
+    ] = None,
+    init: Annotated[
+        Path | None,
+        path_option(
+            "PATH", "Run folder or checkpoint of the same network, to start from its weights."
+        ),
+    ] = None,
+    all_data: Annotated[
+        bool,
+        typer.Option("--all-data", help="Train on the validation digits too; validate on none."),
+    ] = False,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="auto: a GPU if there is one.")
+    ] = "auto",
     data: Data = None,
-    out: options.Out = None,
-    resume: options.Resume = None,
-    tensorboard: options.TensorBoard = False,
-    as_json: options.Json = False,
+    out: Annotated[Path | None, path_option("DIR", "Run folder to create.")] = None,
+    resume: Annotated[
+        Path | None, path_option("DIR", "Continue the interrupted run in this folder.")
+    ] = None,
 ) -> None:
     """Train a network; write a run folder with its checkpoint, metrics and plots.
 
     With several GPUs or machines: torchrun --nproc-per-node N -m digits train ...
     """
     if resume is not None:
-        _forbid_with_resume(
-            None if model and ":" in model else model, recipe, epochs, batch_size, learning_rate,
-            seed, precision, teacher, init, patience, out, all_data or None,
-        )  # fmt: skip
-    elif teacher is None and teacher_model is not None:
-        raise typer.BadParameter("--teacher-model needs --teacher")
-    if all_data and patience is not None:
-        raise typer.BadParameter("--all-data trains on the digits that --patience needs")
+        settings = [recipe, epochs, batch_size, learning_rate, seed, precision, teacher, init, out]
+        named = network is not None and ":" not in network
+        if named or all_data or any(setting is not None for setting in settings):
+            raise typer.BadParameter(
+                "--resume continues as the run was started: it allows only --device and --data, and"
+                " for a network of your own --network FILE.py:CLASS"
+            )
 
     # torch takes seconds to import and may not be installed; --help needs neither.
     from digits_train import run, trainer
-    from digits_train.config import RuntimeOptions, TrainConfig
+    from digits_train.config import TrainConfig
     from digits_train.distributed import exit_worker
+    from digits_train.models import custom, get_recipe, register
 
-    network = _register("lenet5" if model is None else model)
-    _register("lenet5" if teacher_model is None else teacher_model)
-    if network == "reader":
-        _forbid_with_reader(teacher, all_data)
-    runtime_options = RuntimeOptions(device, data, compiled, tensorboard, max_minutes)
+    name = "lenet5" if network is None else network
+    # An unknown name is wrong usage, but a file that can't be used is not.
+    with nullcontext() if custom.is_file(name) else _wrong_usage():
+        architecture = register(name)
     if resume is None:
+        if architecture == "reader":
+            _check_reader(teacher, all_data)
         changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-        chosen = _recipe(network, "default" if recipe is None else recipe, changes)
-        config = TrainConfig(network, chosen, seed or 0, precision or "auto", all_data, patience)
-        result = trainer.train(config, runtime_options, teacher, out, init)
+        with _wrong_usage():
+            chosen = get_recipe(architecture, "default" if recipe is None else recipe, **changes)
+        config = TrainConfig(architecture, chosen, seed or 0, precision or "auto", all_data)
+        result = trainer.train(config, device, data, teacher, init, out)
     else:
-        result = trainer.resume(run.find_run(resume), runtime_options)
-    _report(result, as_json)
+        result = trainer.resume(run.find_run(resume), device, data)
+    if result is not None:  # in the main process
+        print_result(f"{result.run.folder}  {_accuracy(result.summary)}")
+        if result.failure:
+            raise DigitsError(result.failure)
     exit_worker()
 
 
-def _forbid_with_resume(*values: object) -> None:
-    if any(value is not None for value in values):
-        raise typer.BadParameter(
-            "--resume continues as the run was started: it allows only --device, --data,"
-            " --max-minutes, --compile, --tensorboard and --json, and for networks of your own"
-            " --model FILE.py:CLASS and --teacher-model"
-        )
+def _check_reader(teacher: Path | None, all_data: bool) -> None:
+    """Raise BadParameter for what a reader, whose pages are generated, has no use for."""
+    for option, given, reason in (
+        ("--teacher", teacher is not None, "it is known what is written on a reader's pages"),
+        ("--all-data", all_data, "a reader's pages never run out"),
+    ):
+        if given:
+            raise typer.BadParameter(f"{option} is for networks that classify digits: {reason}")
 
 
-def _forbid_with_reader(teacher: object, all_data: bool) -> None:
-    if teacher is not None:
-        raise typer.BadParameter(
-            "--teacher is for networks that classify digits: on a reader's pages, which are"
-            " generated, it is known what is written"
-        )
-    if all_data:
-        raise typer.BadParameter(
-            "--all-data is for networks that classify digits: a reader's pages never run out, and"
-            " its validation pages need digits that training hasn't seen"
-        )
-
-
-def _register(spec: str) -> str:
-    """Register a network: an unknown name is wrong usage, a file that can't be used is not."""
-    from digits_train.models import custom, register
-
+@contextmanager
+def _wrong_usage() -> Iterator[None]:
     try:
-        return register(spec)
-    except DigitsError as error:
-        if custom.is_file(spec):
-            raise
-        raise typer.BadParameter(str(error)) from error
-
-
-def _recipe(network: str, name: str, changes: dict[str, Any]) -> "Recipe | ReaderRecipe":
-    from digits_train.models import get_recipe
-
-    try:
-        return get_recipe(network, name, **changes)
+        yield
     except DigitsError as error:
         raise typer.BadParameter(str(error)) from error
-
-
-def _report(result: "TrainResult | None", as_json: bool) -> None:
-    """Print the result of a training. Raises DigitsError if the network is useless."""
-    if result is None:  # another process prints it
-        return
-    run, summary, failure = result
-    if as_json:
-        print_result(json.dumps({"run": str(run.folder), **summary}))
-    else:
-        print_result(f"{run.folder}  {_accuracy(summary)}")
-    if failure:
-        raise DigitsError(failure)
 
 
 def _accuracy(summary: dict[str, Any]) -> str:

@@ -1,9 +1,9 @@
-"""The configuration of a training: what decides its weights, and where and how it runs."""
+"""The configuration of a training: all that decides its weights."""
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from digits.errors import DigitsError
@@ -66,11 +66,14 @@ class BaseRecipe:
             raise DigitsError(f"unknown optimizer: {self.optimizer!r}")
         if self.schedule not in get_args(Schedule):
             raise DigitsError(f"unknown schedule: {self.schedule!r}")
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise DigitsError(f"{_spaced(name)} must be >= 1, got {getattr(self, name)}")
-        if not 0 < self.learning_rate < math.inf:
-            raise DigitsError(f"learning rate must be > 0, got {self.learning_rate}")
+        self._check(">= 1", lambda value: value >= 1, "epochs", "batch_size")
+        self._check("> 0", lambda value: 0 < value < math.inf, "learning_rate")
+
+    def _check(self, needed: str, fits: Callable[[float], bool], *names: str) -> None:
+        """Raise DigitsError if one of the fields is out of its range."""
+        for name in names:
+            if not fits(value := getattr(self, name)):
+                raise DigitsError(f"{name.replace('_', ' ')} must be {needed}, got {value}")
 
     def steps(self, examples: int) -> int:
         """The number of steps in an epoch of that many examples."""
@@ -90,11 +93,9 @@ class Recipe(BaseRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.no_aug_fraction <= 1:
-            raise DigitsError(f"no_aug_fraction must be 0 to 1, got {self.no_aug_fraction}")
-        for name in ("drawn", "photographed", "outlier_weight"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise DigitsError(f"{_spaced(name)} must be >= 0, got {getattr(self, name)}")
+        self._check("0 to 1", lambda value: 0 <= value <= 1, "no_aug_fraction")
+        shares = ("drawn", "photographed", "outlier_weight")
+        self._check(">= 0", lambda value: 0 <= value < math.inf, *shares)
 
     def augmentation_in(self, epoch: int) -> Augmentation | None:
         """The augmentation in an epoch, counted from 0.
@@ -116,16 +117,9 @@ class ReaderRecipe(BaseRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.crops < 1:
-            raise DigitsError(f"crops must be >= 1, got {self.crops}")
-        if not 0 <= self.beta2 < 1:
-            raise DigitsError(f"beta2 must be from 0 to below 1, got {self.beta2}")
-        if not 0 < self.max_gradient_norm < math.inf:
-            raise DigitsError(f"max gradient norm must be > 0, got {self.max_gradient_norm}")
-
-
-def _spaced(name: str) -> str:
-    return name.replace("_", " ")
+        self._check(">= 1", lambda value: value >= 1, "crops")
+        self._check("from 0 to below 1", lambda value: 0 <= value < 1, "beta2")
+        self._check("> 0", lambda value: 0 < value < math.inf, "max_gradient_norm")
 
 
 CLASSIC = Recipe("classic", epochs=5)
@@ -153,21 +147,9 @@ class TrainConfig:
     # Of convolutions and products in training. auto: bfloat16 if network and device gain from it.
     precision: Precision = "auto"
     all_data: bool = False  # train on the validation digits too, leaving none to validate on
-    patience: int | None = None  # stop after so many epochs without better validation accuracy
     teacher: str | None = None  # SHA-256 of the checkpoint to distil from
     data_sha256: dict[str, str] = field(default_factory=dict)  # of the training data, by name
     init: str | None = None  # SHA-256 of the checkpoint whose weights the training starts from
-
-
-@dataclass(frozen=True)
-class RuntimeOptions:
-    """Where and how to run a training; none of it is stored."""
-
-    device: str = "auto"
-    data: Path | None = None  # as for `digits.data.datasets.load`
-    compiled: bool = False  # with torch.compile
-    tensorboard: bool = False
-    max_minutes: float | None = None  # start no epoch that would end later
 
 
 def to_dict(value: Any) -> dict[str, Any]:
@@ -184,8 +166,7 @@ def config_from_dict(values: dict[str, Any]) -> TrainConfig:
     kind = ReaderRecipe if "crops" in recipe else Recipe
     if recipe.get("augmentation") is not None:
         recipe["augmentation"] = from_dict(Augmentation, recipe["augmentation"])
-    # Without `init`, an earlier version of digits wrote it, which began with random weights.
-    return from_dict(TrainConfig, {"init": None, **values, "recipe": from_dict(kind, recipe)})
+    return from_dict(TrainConfig, {**values, "recipe": from_dict(kind, recipe)})
 
 
 def from_dict(kind: type[T], values: dict[str, Any]) -> T:

@@ -18,11 +18,12 @@ _SPREAD = 0.14  # standard deviation of a peak, as a share of the symbol's width
 _MIN_SPREAD = 2.2  # pixels: a cell is 4
 _NEIGHBOUR_SPREAD = 0.22  # of the distance to the next symbol: their peaks stay apart
 _MIN_NEIGHBOUR_SPREAD = 1.4  # pixels
-_OWN = 0.35  # of a peak's height: there symbol and box are learnt
+_NEAR = 0.35  # of a peak's height: there symbol and box are learnt
+PEAK = 0.999  # of the heat: only a centre's own cell has so much
 
 
 class Targets(NamedTuple):
-    """What the maps of n pages should be; h and w as in Maps.
+    """What the maps of n pages should be; h and w as in Maps. Those of one page lack the n.
 
     heat: float32 [n, h, w], 1 at the centre of a symbol, falling to 0. weight: float32 [n, h, w],
     of an empty cell: 0 where it is doubtful whether there is a symbol. symbols: int64 [n, h, w],
@@ -35,44 +36,25 @@ class Targets(NamedTuple):
     boxes: Tensor
 
 
-class Losses(NamedTuple):
-    """The loss of a batch and its parts, as scalars."""
-
-    total: Tensor
-    centres: Tensor
-    symbols: Tensor
-    boxes: Tensor
-
-
-def detection_loss(maps: Maps, targets: Targets) -> Losses:
-    """The focal loss of the centres, and where symbols are, cross-entropy and smooth L1.
+def detection_loss(maps: Maps, targets: Targets) -> Tensor:
+    """The focal loss of the centres, and where symbols are, cross-entropy and smooth L1: a scalar.
 
     X. Zhou et al., "Objects as points", 2019. Centres are summed and divided by their number.
     """
     logits = maps.centres[:, 0].float()
     probability = logits.sigmoid().clamp(1e-4, 1 - 1e-4)
-    peak = targets.heat >= 0.999
-    found = (1 - probability) ** 2 * probability.log()
+    peak = targets.heat >= PEAK
+    full = (1 - probability) ** 2 * probability.log()
     empty = probability**2 * (1 - probability).log() * (1 - targets.heat) ** 4 * targets.weight
-    centres = -torch.where(peak, found, empty).sum() / peak.sum().clamp(min=1)
-    own = targets.symbols >= 0
+    centres = -torch.where(peak, full, empty).sum() / peak.sum().clamp(min=1)
+    near = targets.symbols >= 0
     # The sum over no cells is 0, where the mean would be NaN.
-    count = own.sum().clamp(min=1)
-    scores = maps.symbols.float().movedim(1, -1)[own]
-    symbols = cross_entropy(scores, targets.symbols[own], label_smoothing=0.03, reduction="sum")
-    found_boxes, boxes = maps.boxes.float().movedim(1, -1)[own], targets.boxes.movedim(1, -1)[own]
-    sizes = smooth_l1_loss(found_boxes, boxes, beta=0.1, reduction="sum")
-    symbols, sizes = symbols / count, sizes / (4 * count)
-    return Losses(centres + symbols + sizes, centres, symbols, sizes)
-
-
-class TargetMaps(NamedTuple):
-    """Targets of one page, as arrays without the first dimension; symbols are int64."""
-
-    heat: NDArray[np.float32]
-    weight: NDArray[np.float32]
-    symbols: NDArray[np.int64]
-    boxes: NDArray[np.float32]
+    count = near.sum().clamp(min=1)
+    scores = maps.symbols.float().movedim(1, -1)[near]
+    symbols = cross_entropy(scores, targets.symbols[near], label_smoothing=0.03, reduction="sum")
+    predicted, boxes = (part.float().movedim(1, -1)[near] for part in (maps.boxes, targets.boxes))
+    sizes = smooth_l1_loss(predicted, boxes, beta=0.1, reduction="sum")
+    return centres + symbols / count + sizes / (4 * count)
 
 
 def make_targets(
@@ -81,7 +63,7 @@ def make_targets(
     symbols: NDArray[np.int64],
     heights: NDArray[np.float32],
     doubtful: Sequence[tuple[float, float, float, float]] = (),
-) -> TargetMaps:
+) -> Targets:
     """Targets of a page of a height and width in pixels.
 
     boxes: float32 [n, 4], left, top, right, bottom. symbols: int64 [n]. heights: float32 [n], in
@@ -112,7 +94,7 @@ def make_targets(
         ).astype(np.float32)
         peak[row, column] = 1
         weight[row, column] = 1
-        mine = (peak > heat) & (peak > _OWN)
+        mine = (peak > heat) & (peak > _NEAR)
         heat = np.maximum(heat, peak)
         owner[mine] = symbols[index]
         at = np.nonzero(mine)
@@ -120,7 +102,7 @@ def make_targets(
         sides[0][at] = (centre[0] - x[at[1]]) / BOX_UNIT
         sides[1][at] = (centre[1] - y[at[0]]) / BOX_UNIT
         sides[2][at], sides[3][at] = np.log(width / BOX_UNIT), np.log(height / BOX_UNIT)
-    return TargetMaps(heat, weight, owner, sides)
+    return Targets(*map(torch.from_numpy, (heat, weight, owner, sides)))
 
 
 def _spreads(boxes: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from digits.errors import DigitsError
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
 
-_DEFAULT_THREADS = torch.get_num_threads()  # before a network has set its own
+DEFAULT_THREADS = torch.get_num_threads()  # before a network has set its own
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,6 @@ class DistributedContext:
         if isinstance(outcome, DigitsError):
             raise outcome if self.is_main else SystemExit(1)
         return cast(T, outcome)
-
-    def barrier(self) -> None:
-        """Wait until all processes are here."""
-        if self.world_size > 1:
-            dist.barrier()
 
 
 @contextmanager
@@ -132,7 +127,7 @@ def choose_device(name: str) -> torch.device:
         "cpu": True,
     }
     if name == "auto":
-        name = next(kind for kind, found in available.items() if found)
+        name = next(kind for kind, is_available in available.items() if is_available)
     if not available[name]:
         raise DigitsError(f"PyTorch finds no {name} device; --device auto picks an available one")
     return torch.device(name)
@@ -155,7 +150,7 @@ def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[obj
 def set_threads(threads: int | None, device: torch.device) -> None:
     """Compute with so many threads on a CPU, or with one per core, unless the user has chosen."""
     if device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(threads or _DEFAULT_THREADS)
+        torch.set_num_threads(threads or DEFAULT_THREADS)
 
 
 def to_device(model: M, device: torch.device) -> M:

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -20,17 +20,12 @@ _SHORT = 1000  # steps, too few for batch norm's moving averages to settle
 StepCallback = Callable[[int, int, Tensor], None]
 
 
-@dataclass(frozen=True)
-class TrainContext:
-    """Where and how to compute."""
-
-    distributed: DistributedContext
-    bfloat16: bool = False
-    compiled: bool = False
-
-
 def fit(
-    state: TrainState, task: Task, ctx: TrainContext, on_step: StepCallback | None = None
+    state: TrainState,
+    task: Task,
+    dist: DistributedContext,
+    bfloat16: bool = False,
+    on_step: StepCallback | None = None,
 ) -> Iterator[Metrics]:
     """Train epoch by epoch. Yields after each, so that the caller can save, draw or stop there.
 
@@ -38,69 +33,60 @@ def fit(
     bit. Another number of processes gives them within rounding unless the network has batch norm or
     dropout, which see a process's own share of the batch.
 
-    on_step is called after each step with the number of examples seen in this epoch, the number
-    seen in this process, and the latter's `Loss.sums`, on the device, where reading them waits for
-    it.
+    bfloat16: for convolutions and products; otherwise all is float32. on_step is called after each
+    step with the number of examples seen in this epoch, the number seen in this process, and the
+    latter's `Loss.sums`, on the device, where reading them waits for it.
 
     Raises DigitsError if the training diverges.
     """
-    dist, recipe = ctx.distributed, task.recipe
-    forward = _wrap_model(state.model, ctx)
-    while state.epoch < recipe.epochs:
+    network: nn.Module = state.model
+    if dist.world_size > 1:
+        network = nn.parallel.DistributedDataParallel(network)
+    while state.epoch < task.recipe.epochs:
         started = time.perf_counter()
-        means = _epoch(state, task, forward, ctx, on_step)
-        seconds = time.perf_counter() - started
-        if recipe.epochs * recipe.steps(task.examples) < _SHORT:
-            with autocast(dist.device, ctx.bfloat16):
+        means = _train_epoch(network, state, task, dist, bfloat16, on_step)
+        trained = time.perf_counter()
+        if task.recipe.epochs * task.steps < _SHORT:
+            with autocast(dist.device, bfloat16):
                 task.settle(state.eval_model)
-        # The last step's loss is from before it changed the weights.
-        finite = task.probe(state.eval_model).isfinite().all()
-        if not (means[0] < task.divergence and finite):
-            reason = f"loss {means[0]:.4g}" if finite else "NaN or infinite logits"
-            raise DigitsError(
-                f"training diverged in epoch {state.epoch + 1}: {reason};"
-                " try a smaller --learning-rate"
-            )
+        _check_convergence(state, task, means[0])
         state.epoch += 1
         measured = None
         if dist.is_main:
-            with autocast(dist.device, ctx.bfloat16):
+            with autocast(dist.device, bfloat16):
                 measured = task.measure(state.eval_model, state.epoch, means)
-            measured = replace(
-                measured,
-                seconds=time.perf_counter() - started,
-                images_per_second=task.examples / seconds,
-            )
+            seconds, rate = time.perf_counter() - started, task.examples / (trained - started)
+            measured = replace(measured, seconds=seconds, images_per_second=rate)
         measured = dist.broadcast(measured)
         assert measured is not None
         yield measured
 
 
-def _epoch(
+def _train_epoch(
+    network: nn.Module,
     state: TrainState,
     task: Task,
-    forward: nn.Module,
-    ctx: TrainContext,
+    dist: DistributedContext,
+    bfloat16: bool,
     on_step: StepCallback | None,
 ) -> list[float]:
     """One pass over the examples. Returns the means of `Loss.sums`."""
-    dist, optimizer, recipe = ctx.distributed, state.optimizer, task.recipe
+    optimizer, recipe = state.optimizer, task.recipe
     rng = _seed(state, dist)
-    steps = recipe.steps(task.examples)
     sums = torch.zeros((), device=dist.device)
     seen = seen_here = 0
-    forward.train()
+    network.train()
     batches = task.batches(state.epoch, rng, dist, state.eval_model)
-    for step, batch in enumerate(batches, state.epoch * steps):
-        with autocast(dist.device, ctx.bfloat16):
-            outputs = forward(batch.inputs)
+    for step, batch in enumerate(batches, state.epoch * task.steps):
+        with autocast(dist.device, bfloat16):
+            outputs = network(batch.inputs)
         loss = task.loss(outputs, batch)
         optimizer.zero_grad()
         # DDP averages gradients over the processes; this makes it the mean over the batch.
         (loss.objective * dist.world_size).backward()  # type: ignore[no-untyped-call]
         clip_gradients(state.model, recipe)
         # The middle of the step: at its ends, the first or the last one would learn nothing.
-        progress = (step + 0.5) / (recipe.epochs * steps)
+        progress = (step + 0.5) / (recipe.epochs * task.steps)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(recipe, progress)
         optimizer.step()
@@ -115,14 +101,15 @@ def _epoch(
     return means
 
 
-def _wrap_model(model: nn.Module, ctx: TrainContext) -> nn.Module:
-    """The model as it is called in training: compiled, and averaging gradients over processes."""
-    forward: nn.Module = model
-    if ctx.compiled:
-        forward = torch.compile(forward)  # type: ignore[assignment]
-    if ctx.distributed.world_size > 1:
-        forward = nn.parallel.DistributedDataParallel(forward)
-    return forward
+def _check_convergence(state: TrainState, task: Task, loss: float) -> None:
+    """Raise DigitsError if the training has diverged. loss: the epoch's mean."""
+    # The last step's loss is from before it changed the weights.
+    finite = task.probe(state.eval_model).isfinite().all()
+    if not (loss < task.divergence and finite):
+        reason = f"loss {loss:.4g}" if finite else "NaN or infinite logits"
+        raise DigitsError(
+            f"training diverged in epoch {state.epoch + 1}: {reason}; try a smaller --learning-rate"
+        )
 
 
 def _seed(state: TrainState, dist: DistributedContext) -> torch.Generator:

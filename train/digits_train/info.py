@@ -1,4 +1,4 @@
-"""What is in a checkpoint: the network, layer by layer, and how it was trained."""
+"""What is in a checkpoint: how its network was trained, and the tensors."""
 
 import json
 from collections.abc import Iterator
@@ -8,10 +8,12 @@ from typing import Any
 
 from digits.commands import reports
 from digits.text import escape_control, escape_name
-from digits_train import checkpoint, models
-from digits_train.checkpoint import Checkpoint
-from digits_train.models import summary
+from digits_train import checkpoint
+from digits_train.checkpoint import Contents
 from digits_train.run import checkpoint_at
+
+# Batch norm measures these; it doesn't learn them.
+_STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
 
 
 @dataclass(frozen=True)
@@ -19,48 +21,54 @@ class Info:
     """What `digits info` shows of an intact checkpoint."""
 
     file: str
-    bytes: int
-    checkpoint: Checkpoint
+    contents: Contents
 
     @property
     def about(self) -> dict[str, object]:
         """The fields of Provenance; values that are nested too deep for a table as JSON."""
         return {
             name: reports.parse_nested(json.dumps(value)) if isinstance(value, dict) else value
-            for name, value in vars(self.checkpoint.provenance).items()
+            for name, value in vars(self.contents.provenance).items()
         }
 
+    @property
+    def shapes(self) -> dict[str, list[int]]:
+        """Those of the tensors, by name: safetensors doesn't keep the order of the layers."""
+        return {name: list(tensor.shape) for name, tensor in sorted(self.contents.tensors.items())}
 
-def inspect(path: Path, network: str | None = None) -> Info:
-    """Read a checkpoint, or that of a run folder.
+    @property
+    def parameters(self) -> int:
+        """The number of values that were learnt."""
+        learnt = (t for name, t in self.contents.tensors.items() if not name.endswith(_STATISTICS))
+        return sum(tensor.numel() for tensor in learnt)
 
-    network: FILE.py:CLASS of a user's own network. Raises DigitsError if the checkpoint is missing,
-    damaged, not ours, or of an unknown network.
+
+def inspect(path: Path) -> Info:
+    """Read a checkpoint, or that of a run folder, of any network.
+
+    Raises ModelError if the checkpoint is missing, damaged or not ours.
     """
-    if network is not None:
-        models.register(network)
     path = checkpoint_at(path)
-    loaded = checkpoint.load(path)
-    return Info(str(path), path.stat().st_size, loaded)
+    return Info(str(path), checkpoint.read(path))
 
 
 def lines(info: Info) -> Iterator[str]:
-    """The lines that `digits info` prints: how the network was trained, and its layers."""
-    about = {"sha256": info.checkpoint.sha256, **info.about}
-    yield from reports.description_lines(info.file, info.bytes, about)
+    """The lines that `digits info` prints: how the network was trained, then the tensors."""
+    about = {"sha256": info.contents.sha256, **info.about, "parameters": f"{info.parameters:,}"}
+    yield from reports.description_lines(info.file, info.contents.bytes, about)
     yield ""
-    for line in summary.table(info.checkpoint.model):
-        yield escape_control(line)
+    width = max(map(len, info.shapes), default=0)
+    for name, shape in info.shapes.items():
+        yield escape_control(f"  {name:{width}}  {'x'.join(map(str, shape)) or 'scalar'}")
 
 
 def values(info: Info) -> dict[str, Any]:
-    """The checkpoint's properties for --json; `layers` has every layer, in order."""
-    layers = summary.layers(info.checkpoint.model)
+    """The checkpoint's properties for --json. tensors: the shape of each, by name."""
     return {
         "file": escape_name(info.file),
-        "bytes": info.bytes,
-        "sha256": info.checkpoint.sha256,
+        "bytes": info.contents.bytes,
+        "sha256": info.contents.sha256,
         "provenance": info.about,
-        "parameters": sum(layer.parameters for layer in layers),
-        "layers": [layer._asdict() for layer in layers],
+        "parameters": info.parameters,
+        "tensors": info.shapes,
     }

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from digits_train.detection import Targets
+from digits_train.detection import PEAK, Targets
 from digits_train.models.network import BaseNetwork
 from digits_train.models.reader import BOX_UNIT, STRIDE, SYMBOLS, Maps
 
 NOTHING = len(SYMBOLS)  # the last row and column of a confusion matrix
 INVENTED, DOUBTFUL = -1, -2  # instead of a partner
 _PROBABLE = 0.5  # a peak counts if it is a symbol's centre more likely than not
-_PEAK = 0.999  # of a target's heat: only a centre's own cell has so much
 
 
 class Found(NamedTuple):
@@ -47,16 +46,16 @@ class Found(NamedTuple):
 class Match(NamedTuple):
     """What was found on a page, paired with what is there.
 
-    partners: int64, for each found symbol the place of the true one, or INVENTED or DOUBTFUL.
+    partners: int64, for each found symbol the index of the true one, or INVENTED or DOUBTFUL.
     """
 
-    found: Found
+    detections: Found
     truth: Found
     partners: NDArray[np.int64]
 
     @property
     def missed(self) -> NDArray[np.int64]:
-        """The places of the true symbols without a partner."""
+        """The indices of the true symbols without a partner."""
         return np.setdiff1d(np.arange(len(self.truth.symbols)), self.partners)
 
 
@@ -73,9 +72,9 @@ class LabelledPage(NamedTuple):
     boxes: NDArray[np.float32]
     digits: NDArray[np.int64]
 
-    def match(self, found: Found) -> Match:
+    def match(self, detections: Found) -> Match:
         """Pair what was found with the digits: none of it is doubtful."""
-        return match(found, Found(self.boxes, self.digits), np.ones((1, 1), np.float32))
+        return match(detections, Found(self.boxes, self.digits), np.ones((1, 1), np.float32))
 
 
 @dataclass
@@ -91,11 +90,11 @@ class DetectionErrors:
 
     def add(self, match: Match) -> None:
         """Count the symbols of a page."""
-        found, truth, partners = match
+        detections, truth, partners = match
         paired, invented = partners >= 0, partners == INVENTED
-        pairs = truth.symbols[partners[paired]], found.symbols[paired]
+        pairs = truth.symbols[partners[paired]], detections.symbols[paired]
         np.add.at(self.confusion, pairs, 1)
-        np.add.at(self.confusion[NOTHING], found.symbols[invented], 1)
+        np.add.at(self.confusion[NOTHING], detections.symbols[invented], 1)
         np.add.at(self.confusion[:, NOTHING], truth.symbols[match.missed], 1)
 
     @property
@@ -122,8 +121,12 @@ class DetectionErrors:
 
     @property
     def count(self) -> int:
-        """All errors: this over `total` is the error rate."""
         return self.missed + self.invented + self.wrong
+
+    @property
+    def error(self) -> float:
+        """The error rate: of a bad reader above 1."""
+        return self.count / max(self.total, 1)
 
 
 @torch.inference_mode()
@@ -151,11 +154,8 @@ def find_symbols(maps: Maps) -> list[Found]:
 
 def true_symbols(targets: Targets) -> list[Found]:
     """The symbols of each page that should be found."""
-    cells = targets.heat >= _PEAK
-    return [
-        _gather(*page)
-        for page in zip(cells, targets.symbols, targets.boxes, targets.heat, strict=True)
-    ]
+    heat, _, symbols, boxes = targets
+    return [_gather(*page) for page in zip(heat >= PEAK, symbols, boxes, heat, strict=True)]
 
 
 def _gather(cells: Tensor, symbols: Tensor, boxes: Tensor, scores: Tensor) -> Found:
@@ -171,28 +171,24 @@ def _gather(cells: Tensor, symbols: Tensor, boxes: Tensor, scores: Tensor) -> Fo
     return Found(corners.numpy(), symbols[rows, columns].numpy())
 
 
-def match(found: Found, truth: Found, weight: NDArray[np.float32]) -> Match:
+def match(detections: Found, truth: Found, weight: NDArray[np.float32]) -> Match:
     """Pair what was found on a page, the surest first, with the nearest symbol that is there.
 
     A pair's centre is within the true box, or within a cell of the middle of a smaller one. weight:
     float32 [h, w], 0 in cells where finding something is neither right nor wrong.
     """
-    partners = np.full(len(found.symbols), INVENTED)
+    partners = np.full(len(detections.symbols), INVENTED)
     free = np.ones(len(truth.symbols), bool)
     true_centres, reach = truth.centres, np.maximum(truth.sides / 2, STRIDE)
-    for index, centre in enumerate(found.centres):
+    # The weights of the cells nearest to what was found.
+    cells = np.clip((detections.centres / STRIDE).astype(int), 0, np.array(weight.shape[::-1]) - 1)
+    weights = weight[cells[:, 1], cells[:, 0]]
+    for index, centre in enumerate(detections.centres):
         away = np.abs(true_centres - centre)
         near = np.flatnonzero((away <= reach).all(1) & free)
         if len(near):
             partners[index] = near[np.hypot(*away[near].T).argmin()]
             free[partners[index]] = False
-        elif _weight_at(weight, centre) == 0:
+        elif weights[index] == 0:
             partners[index] = DOUBTFUL
-    return Match(found, truth, partners)
-
-
-def _weight_at(weight: NDArray[np.float32], centre: NDArray[np.float32]) -> float:
-    """The weight of the cell nearest to a point."""
-    column, row = (centre / STRIDE).astype(int)
-    height, width = weight.shape
-    return float(weight[min(max(row, 0), height - 1), min(max(column, 0), width - 1)])
+    return Match(detections, truth, partners)

@@ -1,6 +1,5 @@
 """What is measured of a network: per epoch, and on a split of the data."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,11 +26,11 @@ class EpochMetrics:
     train_accuracy: float  # 0 to 1, of the batches as they were trained on
     validation_loss: float | None  # None without validation digits
     validation_accuracy: float | None
-    seconds: float  # training and validation
-    images_per_second: float  # training alone
+    seconds: float = 0.0  # training and validation
+    images_per_second: float = 0.0  # training alone
 
     @property
-    def train_errors(self) -> float | None:
+    def train_errors(self) -> float:
         """Share of the training digits that were read wrong."""
         return 1 - self.train_accuracy
 
@@ -63,13 +62,8 @@ class DetectionMetrics:
     validation_missed: float
     validation_invented: float
     validation_wrong: float
-    seconds: float  # training and validation
-    images_per_second: float  # crops; training alone
-
-    @property
-    def train_errors(self) -> float | None:
-        """Not measured."""
-        return None
+    seconds: float = 0.0  # training and validation
+    images_per_second: float = 0.0  # crops; training alone
 
     def __str__(self) -> str:
         return (
@@ -79,19 +73,6 @@ class DetectionMetrics:
 
 
 Metrics = EpochMetrics | DetectionMetrics
-
-
-def best_epoch(history: Sequence[Metrics]) -> Metrics:
-    """The epoch with the fewest validation errors; among equals, the lowest loss.
-
-    All epochs must have been validated.
-    """
-
-    def demerit(epoch: Metrics) -> tuple[float, float]:
-        assert epoch.validation_errors is not None and epoch.validation_loss is not None
-        return epoch.validation_errors, epoch.validation_loss
-
-    return min(history, key=demerit)
 
 
 @torch.inference_mode()

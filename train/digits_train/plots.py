@@ -1,6 +1,6 @@
 """Plots of a run and of `digits eval`: curves, confusion, mistakes, crops, pages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from digits.evaluation import MAX_MISTAKES, Evaluation
 from digits.files import atomic_write
-from digits.page_evaluation import PageEvaluation
+from digits.page_evaluation import PageEvaluation, Score
 from digits.text import escape_control
 from digits_train.matplotlib_data import own_settings
 
@@ -30,7 +30,7 @@ _LABELS = {"train": "training", "validation": "validation"}
 _SYMBOLS = "0123456789-."
 _CROP_ROWS = 5
 _MAX_TEXT = 64  # characters of a page's name and text
-_RIGHT, _MISSED, _FALSE = "#009E73", "#0072B2", "#D55E00"  # symbols on crops
+RIGHT, MISSED, FALSE = "#009E73", "#0072B2", "#D55E00"  # symbols on crops
 
 
 class _PlainMinor(LogFormatter):
@@ -55,7 +55,8 @@ def curves(
     losses, shares = figure.subplots(1, 2)
     for label, color in (("train", _TRAIN), ("validation", _VALIDATION)):
         for axes, name, scale in ((losses, "loss", 1), (shares, "errors", 100)):
-            values = [(epoch.number, getattr(epoch, f"{label}_{name}")) for epoch in epochs]
+            # A reader's errors in training are not measured: no crop is seen twice.
+            values = [(epoch.number, getattr(epoch, f"{label}_{name}", None)) for epoch in epochs]
             points = [(number, scale * value) for number, value in values if value is not None]
             if points:
                 axes.plot(*zip(*points, strict=True), ".-", color=color, label=_LABELS[label])
@@ -79,10 +80,7 @@ def confusion(path: Path, title: str, result: Evaluation) -> None:
 
 def symbol_confusion(path: Path, title: str, result: "DetectionErrors") -> None:
     """Plot how often each symbol, or nothing, (row) was read as each, or as nothing (column)."""
-    title = (
-        f"{title}: {result.missed:,} missed, {result.invented:,} invented,"
-        f" {result.wrong:,} wrong of {result.total:,}"
-    )
+    title = f"{title}: {_counts(result)} of {result.total:,}"
     _save(_matrix(title, result.confusion, "symbol", [*_SYMBOLS, "none"]), path)
 
 
@@ -105,20 +103,13 @@ def _matrix(title: str, counts: NDArray[np.int64], rows: str, labels: Sequence[s
 
 def mistakes(path: Path, title: str, result: Evaluation) -> None:
     """Plot the worst mistakes, each with its label, the prediction and the confidence in it."""
-    columns = 8
-    rows = MAX_MISTAKES // columns
-    worst = result.mistakes
-    figure = Figure(figsize=(1.1 * columns, 1.35 * rows), layout="constrained")
-    for axes in figure.subplots(rows, columns).flat:
-        axes.axis("off")
-    for axes, mistake in zip(figure.axes, worst, strict=False):
+    worst, columns = result.mistakes, 8
+    title = f"{title}: the {len(worst)} worst of {result.wrong:,} mistakes"
+    figure, cells = _grid(title, MAX_MISTAKES // columns, columns, 1.1, 1.35)
+    for axes, mistake in zip(cells, worst, strict=False):
         axes.imshow(mistake.image, cmap="gray_r", vmin=0, vmax=255)
-        axes.set_title(
-            f"{mistake.label}, read {mistake.predicted}\n{100 * mistake.confidence:.0f} %",
-            fontsize=8,
-        )
-    title = _plain(f"{title}: the {len(worst)} worst of {result.wrong:,} mistakes")
-    figure.suptitle(title, fontsize=10, parse_math=False)
+        read = f"{mistake.label}, read {mistake.predicted}\n{100 * mistake.confidence:.0f} %"
+        axes.set_title(read, fontsize=8)
     _save(figure, path)
 
 
@@ -126,48 +117,52 @@ def crops(path: Path, title: str, crops: "Sequence[JudgedCrop]") -> None:
     """Plot the worst crops of pages, with what was found on them, and what was missed."""
     columns = 6
     worst = [crop for crop in crops[: columns * _CROP_ROWS] if crop.errors.count]
-    figure = Figure(figsize=(2 * columns, 2.2 * _CROP_ROWS), layout="constrained")
-    for axes in figure.subplots(_CROP_ROWS, columns).flat:
-        axes.axis("off")
-    for axes, crop in zip(figure.axes, worst, strict=False):
+    title = f"{title}: the {len(worst)} worst (green: right, blue: missed, red: others)"
+    figure, cells = _grid(title, _CROP_ROWS, columns, 2, 2.2)
+    for axes, crop in zip(cells, worst, strict=False):
         axes.imshow(crop.page, cmap="gray", vmin=0, vmax=255)
         _draw_match(axes, crop.match)
-        errors = crop.errors
-        axes.set_title(
-            f"{errors.missed} missed, {errors.invented} invented, {errors.wrong} wrong", fontsize=7
-        )
-    title = _plain(f"{title}: the {len(worst)} worst (green: right, blue: missed, red: others)")
-    figure.suptitle(title, fontsize=10, parse_math=False)
+        axes.set_title(_counts(crop.errors), fontsize=7)
     _save(figure, path)
 
 
 def pages(path: Path, title: str, result: PageEvaluation) -> None:
     """Plot the worst pages, each with what was read on it and what is written."""
     worst, columns = result.worst, 2
-    rows = max(1, -(-len(worst) // columns))
-    figure = Figure(figsize=(8 * columns, 7 * rows), layout="constrained")
-    for axes in figure.subplots(rows, columns, squeeze=False).flat:
-        axes.axis("off")
-    for axes, page in zip(figure.axes, worst, strict=False):
+    title = (
+        f"{title}: the {len(worst)} worst of {result.with_errors:,} pages with errors"
+        " (green: right, red: wrong or invented)"
+    )
+    figure, cells = _grid(title, max(1, -(-len(worst) // columns)), columns, 8, 7)
+    for axes, page in zip(cells, worst, strict=False):
         axes.imshow(page.pixels, cmap="gray", vmin=0, vmax=255)
         for symbol, right in zip(page.reading.symbols, page.alignment.right, strict=True):
-            color = _RIGHT if right else _FALSE
             text = symbol.top1 if symbol.symbol else f"{symbol.top1}?"
-            _draw_box(axes, np.array(symbol.box, np.float32), text, color)
-        missed, wrong, invented = page.score[1:]
+            _draw_box(axes, symbol.box, text, RIGHT if right else FALSE)
         lines = (
-            f"{page.name[-_MAX_TEXT:]}: {missed} missed, {wrong} wrong, {invented} invented",
+            f"{page.name[-_MAX_TEXT:]}: {_counts(page.score)}",
             f"written: {_one_line(page.written)}",
             f"read: {_one_line(page.read)}",
         )
         text = "\n".join(map(_plain, lines))
         axes.set_title(text, fontsize=9, loc="left", parse_math=False)
-    title = _plain(
-        f"{title}: the {len(worst)} worst of {result.with_errors:,} pages with errors"
-        " (green: right, red: wrong or invented)"
-    )
-    figure.suptitle(title, fontsize=11, parse_math=False)
     _save(figure, path)
+
+
+def _grid(
+    title: str, rows: int, columns: int, width: float, height: float
+) -> tuple[Figure, Sequence[Axes]]:
+    """A figure with a title and empty cells for pictures. width, height: of a cell, in inches."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    figure.suptitle(_plain(title), fontsize=10, parse_math=False)
+    cells: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in cells:
+        axes.axis("off")
+    return figure, cells
+
+
+def _counts(errors: "DetectionErrors | Score") -> str:
+    return f"{errors.missed:,} missed, {errors.invented:,} invented, {errors.wrong:,} wrong"
 
 
 def _one_line(text: str) -> str:
@@ -177,19 +172,18 @@ def _one_line(text: str) -> str:
 
 def _draw_match(axes: Axes, match: "Match") -> None:
     """Draw the boxes of a crop's symbols, with what they were read as or, if missed, are."""
-    found, truth, partners = match
-    boxes = [(truth.boxes[place], truth.symbols[place], _MISSED) for place in match.missed]
-    for box, symbol, partner in zip(found.boxes, found.symbols, partners, strict=True):
+    detections, truth, partners = match
+    for index in match.missed:
+        _draw_box(axes, truth.boxes[index], _SYMBOLS[truth.symbols[index]], MISSED)
+    for box, symbol, partner in zip(detections.boxes, detections.symbols, partners, strict=True):
         if partner >= -1:  # what is doubtful is no error
             right = partner >= 0 and truth.symbols[partner] == symbol
-            boxes.append((box, symbol, _RIGHT if right else _FALSE))
-    for box, symbol, color in boxes:
-        _draw_box(axes, box, _SYMBOLS[symbol], color)
+            _draw_box(axes, box, _SYMBOLS[symbol], RIGHT if right else FALSE)
 
 
-def _draw_box(axes: Axes, box: NDArray[np.float32], text: str, color: str) -> None:
+def _draw_box(axes: Axes, box: Iterable[float], text: str, color: str) -> None:
     """Draw a box (left, top, right, bottom), and a text above it."""
-    left, top, right, bottom = box.tolist()
+    left, top, right, bottom = map(float, box)
     sides = right - left, bottom - top
     axes.add_patch(Rectangle((left, top), *sides, fill=False, color=color, linewidth=0.8))
     axes.text(left, top, text, color=color, fontsize=8, clip_on=True)

@@ -1,10 +1,8 @@
 """What a training needs before its first epoch: data, network, device, and whether they fit."""
 
 import copy
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -16,9 +14,8 @@ from digits.terminal import print_stderr
 from digits.text import escape_control
 from digits_train import checkpoint, diagnose, models, optim
 from digits_train.checkpoint import Checkpoint, TrainState
-from digits_train.config import Precision, ReaderRecipe, Recipe, TrainConfig, from_dict
+from digits_train.config import Precision, ReaderRecipe, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext, has_bfloat16, set_threads, to_device
-from digits_train.metrics import DetectionMetrics, EpochMetrics, Metrics
 from digits_train.models import AnyNetwork, Network
 from digits_train.run import checkpoint_at
 from digits_train.tasks.classification import Classification
@@ -28,18 +25,13 @@ from digits_train.tasks.task import Task
 def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> Dataset:
     """Load the splits to train on, to validate on (not with all_data) and to test on.
 
-    One process after the other, because the first may have to download them.
+    The main process does, which may have to download them, for all.
     """
 
     def on_error(error: DigitsError) -> None:
-        if dist.is_main:
-            print_stderr(f"warning: {escape_control(str(error))}; skipped")
+        print_stderr(f"warning: {escape_control(str(error))}; skipped")
 
-    if not dist.is_main:
-        dist.barrier()
-    loaded = datasets.load(data, on_error)
-    if dist.is_main:
-        dist.barrier()
+    loaded = dist.run_on_main(lambda: datasets.load(data, on_error))
     if all_data:
         both = mnist.concat(loaded.splits["train"], loaded.splits["validation"])
         loaded = replace(loaded, splits={"train": both, "test": loaded.splits["test"]})
@@ -48,20 +40,17 @@ def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> Da
     return loaded
 
 
-def load_init(config: TrainConfig, path: Path | None) -> Checkpoint | None:
-    """The checkpoint, or that of the run folder, whose weights a training starts from, if any.
+def load_init(config: TrainConfig, path: Path) -> Checkpoint:
+    """The checkpoint, or that of the run folder, whose weights a training starts from.
 
     Raises DigitsError if it can't be used, or is another network's.
     """
-    if path is None:
-        return None
-    path = checkpoint_at(path)
-    loaded = checkpoint.load(path)
-    found = loaded.provenance.architecture
-    if found != config.architecture:
+    loaded = checkpoint.load(checkpoint_at(path))
+    architecture = loaded.provenance.architecture
+    if architecture != config.architecture:
         raise DigitsError(
-            f"{path} is a {found}: a {config.architecture} can only start from the weights of"
-            f" another {config.architecture}"
+            f"{checkpoint_at(path)} is a {architecture}: a {config.architecture} can only start"
+            f" from the weights of another {config.architecture}"
         )
     return loaded
 
@@ -110,11 +99,9 @@ def resolve_precision(config: TrainConfig, device: torch.device) -> Precision:
     return "bfloat16" if gains and has_bfloat16(device) else "float32"
 
 
-def check_batch(
-    config: TrainConfig, model: AnyNetwork, examples: int, dist: DistributedContext
-) -> None:
+def check_batch(task: Task, model: AnyNetwork, dist: DistributedContext) -> None:
     """Raise DigitsError if a process's share of a batch is too small to learn from."""
-    batch = examples // config.recipe.steps(examples)
+    batch = task.examples // task.steps
     # Batch norm can't measure the variance of one digit. A crop of a page has enough pixels.
     normalised = isinstance(model, Network) and any(
         isinstance(layer, nn.BatchNorm2d) for layer in model
@@ -133,30 +120,3 @@ def check_teacher(recipe: Recipe | ReaderRecipe) -> None:
             "--teacher needs epochs without augmentation, and there are none: raise --epochs or"
             " the recipe's no_aug_fraction"
         )
-
-
-def read_history(config: TrainConfig, epochs: list[dict[str, Any]]) -> list[Metrics]:
-    """The finished epochs, as `dataclasses.asdict` gave them.
-
-    Raises TypeError if a value is missing, unknown or of another type, and ValueError if they and
-    the config contradict each other.
-    """
-    task = "classification" if isinstance(config.recipe, Recipe) else "detection"
-    if models.get_network(config.architecture).task != task:
-        raise ValueError("the recipe is another network's")
-    kind: type[Metrics] = EpochMetrics if task == "classification" else DetectionMetrics
-    history: list[Metrics] = [from_dict(kind, epoch) for epoch in epochs]
-    check_history(config, history)
-    return history
-
-
-def check_history(config: TrainConfig, history: Sequence[Metrics]) -> None:
-    """Raise ValueError if the config and the finished epochs contradict each other."""
-    if [epoch.number for epoch in history] != list(range(1, len(history) + 1)):
-        raise ValueError("epochs are not numbered in order")
-    if len(history) > config.recipe.epochs:
-        raise ValueError("more epochs than configured")
-    if config.all_data and config.patience is not None:
-        raise ValueError("patience without validation digits")
-    if any((epoch.validation_loss is None) != config.all_data for epoch in history):
-        raise ValueError("validation metrics contradict all_data")

@@ -1,7 +1,6 @@
 """The progress of a training on stderr."""
 
 import time
-from collections.abc import Callable
 
 from torch import Tensor
 
@@ -19,22 +18,14 @@ def print_network(model: BaseNetwork) -> None:
 class ProgressBar:
     """A progress bar on a terminal, and a line per epoch on stderr.
 
-    describe: what to show of the means in training. shown: False prints nothing, for all processes
-    but the main one.
+    done, epochs: how many are finished, and how many there are. images: those of an epoch. shown:
+    False prints nothing, for all processes but the main one.
     """
 
     _REFRESH = 0.5  # seconds; not at every step, because reading the sums waits for the device
 
-    def __init__(
-        self,
-        done: int,
-        epochs: int,
-        images: int,
-        describe: Callable[[list[float]], str],
-        shown: bool = True,
-    ) -> None:
+    def __init__(self, done: int, epochs: int, images: int, shown: bool = True) -> None:
         self._epochs = epochs
-        self._describe = describe
         self._shows = shown
         self._bar = progress_bar("{task.fields[figures]}")
         self._bar.disable |= not shown
@@ -53,7 +44,8 @@ class ProgressBar:
         if self._bar.disable or now - self._shown < self._REFRESH:
             return
         self._shown = now
-        means = self._describe((sums / seen_here).tolist())
+        loss, *accuracy = (sums / seen_here).tolist()
+        means = f"loss {loss:.4f}" + "".join(f"  accuracy {share:.2%}" for share in accuracy)
         figures = f"{means}  {done / (now - self._started):,.0f} images/s"
         self._bar.update(self._task, completed=done, figures=figures)
 

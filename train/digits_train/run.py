@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from digits.errors import DigitsError, ModelError
-from digits.files import locked_folder, remove_stale_temps, write_bytes, write_text
+from digits.files import locked_folder, remove_stale_temps, write_text
 from digits_train.metrics import Metrics
 
 RUNS = Path("runs")
@@ -49,6 +49,10 @@ class RunDir:
         return self.folder / "teacher.safetensors"
 
     @property
+    def summary(self) -> Path:
+        return self.folder / "run.json"
+
+    @property
     def has_export(self) -> bool:
         """Whether `digits export` has written models into the folder."""
         return any(self.folder.glob("*.onnx"))
@@ -71,19 +75,12 @@ class RunDir:
                 )
             yield
 
-    def save_teacher(self, checkpoint: Path) -> None:
-        write_bytes(self.teacher, checkpoint.read_bytes())
-
     def delete(self) -> None:
         """Delete the folder if nothing has been trained in it."""
         with suppress(OSError):
             for path in (self.teacher, self.state):
                 path.unlink(missing_ok=True)
             self.folder.rmdir()  # fails if anything else is in it
-
-    @property
-    def summary(self) -> Path:
-        return self.folder / "run.json"
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         write_text(self.summary, json.dumps(summary, indent=2) + "\n")
@@ -126,11 +123,11 @@ def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir
     With `folder`, make that one; it may exist and hold only leftovers of a killed run. Raises
     DigitsError if it holds more, can't be made, or another process trains there.
     """
-    with ExitStack() as stack:
+    with ExitStack() as lock:
         try:
             run = RunDir(folder or _numbered(architecture))
             run.folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(run.lock())
+            lock.enter_context(run.lock())
             for first in (run.state, run.teacher):
                 remove_stale_temps(first)
             if any(run.folder.iterdir()):
@@ -145,18 +142,19 @@ def _numbered(architecture: str) -> Path:
     RUNS.mkdir(exist_ok=True)
     number = 1
     while True:
-        candidate = RUNS / (architecture if number == 1 else f"{architecture}-{number}")
+        folder = RUNS / (architecture if number == 1 else f"{architecture}-{number}")
         try:
-            candidate.mkdir()
-            return candidate
+            folder.mkdir()
+            return folder
         except FileExistsError:
             number += 1
 
 
 def latest_run() -> RunDir:
     """The run under runs/ whose checkpoint was written last. Raises ModelError if there is none."""
-    checkpoints = RUNS.glob("*/checkpoint.safetensors")
-    found = max(checkpoints, key=lambda path: path.stat().st_mtime, default=None)
-    if found is None:
+    checkpoints = sorted(
+        RUNS.glob("*/checkpoint.safetensors"), key=lambda path: path.stat().st_mtime
+    )
+    if not checkpoints:
         raise ModelError(f"no finished epoch under {RUNS}/: run `digits train` first")
-    return RunDir(found.parent)
+    return RunDir(checkpoints[-1].parent)

@@ -1,24 +1,20 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from digits.errors import DigitsError
 from digits_train import models
+from digits_train.models.network import NONE, probabilities, with_none
 
 
 def test_lenet5_has_textbook_parameters() -> None:
     sizes = {name: p.numel() for name, p in models.LeNet5().named_parameters()}
+    layers = {"conv1": (150, 6), "conv2": (2400, 16), "fc1": (30720, 120), "fc2": (10080, 84)}
+    layers["fc3"] = (840, 10)
     assert sizes == {
-        "conv1.weight": 150,
-        "conv1.bias": 6,
-        "conv2.weight": 2400,
-        "conv2.bias": 16,
-        "fc1.weight": 30720,
-        "fc1.bias": 120,
-        "fc2.weight": 10080,
-        "fc2.bias": 84,
-        "fc3.weight": 840,
-        "fc3.bias": 10,
+        f"{layer}.{kind}": size
+        for layer, pair in layers.items()
+        for kind, size in zip(("weight", "bias"), pair, strict=True)
     }
     assert sum(sizes.values()) == 44_426
 
@@ -68,6 +64,21 @@ def test_normalization() -> None:
     assert high == pytest.approx((1 - 0.1307) / 0.3081)
 
 
-def test_unknown_network() -> None:
-    with pytest.raises(DigitsError, match="no network called 'resnet'; there are: lenet5, vgg16"):
-        models.build("resnet")
+def test_none_comes_last_and_is_shared_evenly() -> None:
+    logits = torch.arange(20.0).reshape(2, 10)
+    eleven = with_none(logits, -3.0)
+    assert torch.equal(eleven[:, :NONE], logits)
+    assert eleven[:, NONE].tolist() == [-3.0, -3.0]
+    assert with_none(logits)[:, NONE].tolist() == [0.0, 0.0]
+
+    sure, none = torch.full((2, 10), -20.0).unbind()
+    sure[4] = 20
+    rows = probabilities(torch.stack([sure, none])).numpy()
+    assert rows.sum(1) == pytest.approx(np.ones(2))
+    assert rows[0] == pytest.approx(np.eye(10)[4], abs=1e-6)
+    assert rows[1] == pytest.approx(np.full(10, 0.1), abs=1e-6)
+
+    three = torch.tensor([[3.0] + [0.0] * 9])
+    confidence = [float(probabilities(three, none).max()) for none in (-9.0, 0.0, 3.0, 9.0)]
+    assert confidence == sorted(confidence, reverse=True)
+    assert confidence[0] - confidence[-1] > 0.5

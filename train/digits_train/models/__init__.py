@@ -42,7 +42,7 @@ ARCHITECTURES: dict[str, type[Network] | type[Reader]] = {
 
 
 def register(spec: str) -> str:
-    """Register the network of a FILE.py:CLASS; return the name of any that `--model` takes.
+    """Register the network of a FILE.py:CLASS; return the name of any that `--network` takes.
 
     A checkpoint holds that name, never the file's. Raises DigitsError if the class can't be used,
     another network has its name, or the name is unknown.
@@ -64,8 +64,8 @@ def get_network(architecture: str) -> type[Network] | type[Reader]:
     if architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise DigitsError(
-            f"no network called {architecture!r}; there are: {known}; your own"
-            " needs --model FILE.py:CLASS, or as a teacher --teacher-model FILE.py:CLASS"
+            f"no network called {architecture!r}; there are: {known}; your own needs"
+            " --network FILE.py:CLASS"
         )
     return ARCHITECTURES[architecture]
 

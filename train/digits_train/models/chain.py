@@ -66,8 +66,8 @@ def check(model: Network) -> None:
     if type(model).forward is not nn.Sequential.forward:
         raise ModelError("it overrides forward(); a network is a chain of layers")
     layers = [(name, layer) for name, layer in model._modules.items() if layer is not None]
-    for place, (name, layer) in enumerate(layers):
-        if any(layer is other for _, other in layers[:place]):
+    for index, (name, layer) in enumerate(layers):
+        if any(layer is earlier for _, earlier in layers[:index]):
             raise ModelError(f"{name} is already in the chain; make a new layer")
         _check_layer(name, layer)
     # Dropout does nothing in inference.
@@ -92,7 +92,7 @@ def _kind(layer: nn.Module) -> type[nn.Module]:
 
 def _check_order(layers: list[tuple[str, nn.Module]]) -> None:
     kinds = [_kind(layer) for _, layer in layers]
-    first = next((place for place, kind in enumerate(kinds) if kind in _WEIGHTS), len(kinds))
+    first = next((index for index, kind in enumerate(kinds) if kind in _WEIGHTS), len(kinds))
     if kinds[: first + 1] not in _BEGINNINGS:
         raise ModelError(
             "it must begin with Normalize and Conv2d; ZeroPad2d, Normalize and Conv2d; or"
@@ -107,8 +107,8 @@ def _check_order(layers: list[tuple[str, nn.Module]]) -> None:
     padding = pad.padding[0] if isinstance(pad, nn.ZeroPad2d) else 0
     if isinstance(layer, nn.Conv2d) and padding > max(layer.kernel_size):
         raise ModelError(f"{before} pads by more than the kernel of {name} is long")
-    for place, (name, layer) in enumerate(layers[first + 1 :], first + 1):
-        earlier = kinds[:place]
+    for index, (name, layer) in enumerate(layers[first + 1 :], first + 1):
+        earlier = kinds[:index]
         if isinstance(layer, Normalize | nn.ZeroPad2d):
             raise ModelError(f"{name} is allowed only at the beginning")
         if isinstance(layer, nn.BatchNorm2d) and earlier[-1] is not nn.Conv2d:
@@ -130,5 +130,5 @@ def _check_logits(model: Network) -> None:
     finally:
         model.train(training)
     if logits.shape != (2, 10) or logits.dtype != torch.float32:
-        found = f"{str(logits.dtype).removeprefix('torch.')} {list(logits.shape[1:])}"
-        raise ModelError(f"it must return float32 [10] logits per picture, not {found}")
+        given = f"{str(logits.dtype).removeprefix('torch.')} {list(logits.shape[1:])}"
+        raise ModelError(f"it must return float32 [10] logits per picture, not {given}")

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-_BATCH = 32  # for fewer pictures, rearranging the weights takes most of the time
-_AMX = bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())  # PyTorch 2.4 doesn't have it
+MIN_BATCH = 32  # for fewer pictures, rearranging the weights takes most of the time
+HAS_AMX = bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())  # PyTorch 2.4 doesn't have it
 
 
 class SmallMapConv2d(nn.Conv2d):
@@ -35,7 +35,7 @@ class SmallMapConv2d(nn.Conv2d):
 
 def _is_faster(maps: Tensor) -> bool:
     mixed = maps.device.type == "cpu" and torch.is_autocast_enabled("cpu")
-    return _AMX and mixed and len(maps) >= _BATCH
+    return HAS_AMX and mixed and len(maps) >= MIN_BATCH
 
 
 class _Convolution(torch.autograd.Function):

@@ -7,10 +7,11 @@ is: every command that needs the network names it again.
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import get_args
+from typing import TypeGuard, get_args
 
 from digits.errors import DigitsError, ModelError
 from digits.inference.metadata import Kernels
@@ -35,59 +36,55 @@ def load(spec: str) -> type[Network]:
     path = Path(file)
     if not os.path.isfile(path):  # unlike Path.is_file, it accepts any name
         raise DigitsError(f"{path}: there is no such file; expected FILE.py:CLASS")
-    module = _run(path)
-    found = getattr(module, name, None)
-    if not (isinstance(found, type) and issubclass(found, Network) and found is not Network):
-        names = [key for key, value in vars(module).items() if _is_own(value, module)]
-        there = f"; there is {', '.join(names)}" if names else ""
-        raise DigitsError(f"{path} has no subclass of Network called {name}{there}")
-    _check_attributes(spec, found)
-    try:
-        check(found())
-    except ModelError as error:
-        raise ModelError(f"{spec} can't be exported: {error}") from error
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # anything, because the file isn't ours
-        raise DigitsError(f"{spec} can't be instantiated: {_cause(error, path)}") from error
-    return found
-
-
-def _run(path: Path) -> ModuleType:
     module = ModuleType(str(path.resolve()))
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # where PyTorch and dataclasses look up a class's module
-    try:
+    with _named_errors(path, "run"):
         exec(compile(path.read_bytes(), path, "exec"), vars(module))
-    except KeyboardInterrupt:
+    network = getattr(module, name, None)
+    if not (_is_network(network) and network is not Network):
+        classes = [key for key, value in vars(module).items() if _is_network(value)]
+        names = [key for key in classes if vars(module)[key].__module__ == module.__name__]
+        there = f"; there is {', '.join(names)}" if names else ""
+        raise DigitsError(f"{path} has no subclass of Network called {name}{there}")
+    _check_attributes(spec, network)
+    try:
+        with _named_errors(path, "instantiated"):
+            check(network())
+    except ModelError as error:
+        raise ModelError(f"{spec} can't be exported: {error}") from error
+    return network
+
+
+@contextmanager
+def _named_errors(path: Path, verb: str) -> Iterator[None]:
+    """Turn what a user's file raises into a DigitsError that names its line."""
+    try:
+        yield
+    except (KeyboardInterrupt, ModelError):
         raise
     except BaseException as error:  # anything, because the file isn't ours
-        raise DigitsError(f"{path} can't be run: {_cause(error, path)}") from error
-    return module
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        if isinstance(error, SyntaxError) and error.filename == str(path):
+            lines.append(error.lineno)
+        where = f"line {lines[-1]}: " if lines else ""
+        text = getattr(error, "msg", None) or str(error).strip().partition("\n")[0]
+        cause = f"{where}{type(error).__name__}: {text}"
+        raise DigitsError(f"{path} can't be {verb}: {cause}") from error
 
 
-def _cause(error: BaseException, path: Path) -> str:
-    """The error, and its line in the file."""
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        lines.append(error.lineno)
-    where = f"line {lines[-1]}: " if lines else ""
-    text = getattr(error, "msg", None) or str(error).strip().partition("\n")[0]
-    return f"{where}{type(error).__name__}: {text}"
-
-
-def _is_own(value: object, module: ModuleType) -> bool:
-    own = isinstance(value, type) and issubclass(value, Network)
-    return own and value.__module__ == module.__name__
+def _is_network(value: object) -> TypeGuard[type[Network]]:
+    return isinstance(value, type) and issubclass(value, Network)
 
 
 def _check_attributes(spec: str, network: type[Network]) -> None:
     recipes = getattr(network, "recipes", None)
-    known = isinstance(recipes, Mapping) and all(
-        isinstance(recipe, Recipe) for recipe in recipes.values()
-    )
-    if not (known and recipes):
+    if not (
+        isinstance(recipes, Mapping)
+        and recipes
+        and all(isinstance(recipe, Recipe) for recipe in recipes.values())
+    ):
         raise DigitsError(
             f'{spec} has no recipes: give the class `recipes = {{"default": Recipe(...)}}`'
         )

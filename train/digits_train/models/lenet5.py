@@ -8,7 +8,7 @@ from torch import nn
 from digits_train.config import AUGMENTATION, CLASSIC, WRITING, Recipe
 from digits_train.models.network import Network, Normalize
 
-# What else was tried: docs/results.md, and `python -m tests.benchmarks.ablation`.
+# What else was tried: docs/results.md, and `python -m benchmarks.ablation`.
 _QUICK = Recipe(
     "quick",
     epochs=30,
@@ -45,8 +45,7 @@ class LeNet5(Network):
     # 34 against 17 microseconds).
     kernels = "float"
     # The layers are too small to split: two threads train 1.4 times as fast on two idle cores, but
-    # 13 times as slow when something else uses one of them (measured: 8,500 images/s with one
-    # thread, 11,700 with two, 500 with two beside another training).
+    # 13 times as slow when something else uses one of them.
     threads = 1
     mixed_precision = False
     recipes = {"classic": CLASSIC, "quick": _QUICK, "default": _DEFAULT}

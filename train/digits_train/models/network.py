@@ -62,13 +62,14 @@ class BaseNetwork(nn.Module):
         Raises ValueError, naming the tensor, if one is missing, unknown, of another type or shape,
         or not finite.
         """
-        own = self.state_dict()
-        if differing := sorted(own.keys() ^ weights.keys()):
-            raise ValueError(f"{differing[0]} is {'missing' if differing[0] in own else 'unknown'}")
-        for name, tensor in own.items():
-            found, expected = _kind(weights[name]), _kind(tensor)
-            if found != expected:
-                raise ValueError(f"{name} is {found}, not {expected}")
+        state = self.state_dict()
+        if differing := sorted(state.keys() ^ weights.keys()):
+            name = differing[0]
+            raise ValueError(f"{name} is {'missing' if name in state else 'unknown'}")
+        for name, tensor in state.items():
+            given, expected = _kind(weights[name]), _kind(tensor)
+            if given != expected:
+                raise ValueError(f"{name} is {given}, not {expected}")
             if not weights[name].isfinite().all():
                 raise ValueError(f"{name} has NaN or infinite weights")
         self.load_state_dict(weights)

@@ -9,47 +9,29 @@ from torch import Tensor, nn
 from digits_train.models.network import BaseNetwork
 from digits_train.models.reader import ConvBlock
 
-# The table appends these to the layer before: VGG-16 has 51 layers, and its table 23 rows.
+# They share the row of the layer before: VGG-16 has 51 layers, and its table 23 rows.
 _ELEMENTWISE = (nn.BatchNorm2d, nn.ReLU, nn.Dropout)
 
 
-class Layer(NamedTuple):
-    """One layer of a network, or a row of its table.
-
-    type: the layer's, with its settings: `Conv2d 6@5x5` has six kernels of 5x5. output: the shape
-    for one digit, or one crop of a page: [channels, height, width] or [values]. parameters: their
-    number.
-    """
-
+class _Row(NamedTuple):
     name: str
     type: str
-    output: list[int]
+    output: str
     parameters: int
 
 
-def layers(model: BaseNetwork) -> list[Layer]:
-    """Each layer of a network, in order."""
-    return [layer for _, layer in _trace(model)]
-
-
 def table(model: BaseNetwork) -> Iterator[str]:
-    """The lines of the table: a header, a row per layer, the total."""
-    rows: list[Layer] = []
-    for module, layer in _trace(model):
-        if rows and isinstance(module, _ELEMENTWISE):
-            last = rows[-1]
-            rows[-1] = last._replace(
-                type=f"{last.type} + {layer.type}", parameters=last.parameters + layer.parameters
-            )
-        else:
-            rows.append(layer)
+    """The lines of the table: a header, a row per layer, the total.
+
+    A layer's type has its settings: `Conv2d 6@5x5` has six kernels of 5x5. Its output is that for
+    one digit, or one crop of a page: channels, height and width, or a number of values.
+    """
+    rows = _trace(model)
+    total = sum(row.parameters for row in rows)
     cells = [
         ("layer", "type", "output", "parameters"),
-        *(
-            (row.name, row.type, "x".join(map(str, row.output)), f"{row.parameters:,}")
-            for row in rows
-        ),
-        ("total", "", "", f"{sum(row.parameters for row in rows):,}"),
+        *((*row[:3], f"{row.parameters:,}") for row in rows),
+        ("total", "", "", f"{total:,}"),
     ]
     name, kind, output, count = (max(map(len, column)) for column in zip(*cells, strict=True))
     for row in cells:
@@ -57,26 +39,31 @@ def table(model: BaseNetwork) -> Iterator[str]:
 
 
 @torch.inference_mode()
-def _trace(model: BaseNetwork) -> list[tuple[nn.Module, Layer]]:
-    """Run a blank picture through the network, and describe each layer."""
+def _trace(model: BaseNetwork) -> list[_Row]:
+    """Run a blank picture through the network, and describe the layers in order."""
     training = model.training
     device = next(model.parameters()).device
-    traced: list[tuple[nn.Module, Layer]] = []
+    rows: list[_Row] = []
 
-    def describe(name: str, module: nn.Module, output: Tensor) -> None:
-        parameters = sum(parameter.numel() for parameter in module.parameters())
-        traced.append((module, Layer(name, _type(module), list(output.shape[1:]), parameters)))
+    def describe(name: str, layer: nn.Module, output: Tensor) -> None:
+        parameters = sum(parameter.numel() for parameter in layer.parameters())
+        if rows and isinstance(layer, _ELEMENTWISE):
+            name, kind, shape, before = rows.pop()
+            rows.append(_Row(name, f"{kind} + {_type(layer)}", shape, before + parameters))
+        else:
+            shape = "x".join(map(str, output.shape[1:]))
+            rows.append(_Row(name, _type(layer), shape, parameters))
 
     hooks = [
-        module.register_forward_hook(lambda it, _, output, name=name: describe(name, it, output))
-        for name, module in _named_layers(model)
+        layer.register_forward_hook(lambda it, _, output, name=name: describe(name, it, output))
+        for name, layer in _named_layers(model)
     ]
     model.eval()  # keeps the blank picture out of batch norm's statistics
     model(torch.zeros(1, 1, model.side, model.side, dtype=torch.uint8, device=device))
     model.train(training)
     for hook in hooks:
         hook.remove()
-    return traced
+    return rows
 
 
 def _named_layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -89,28 +76,30 @@ def _named_layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _type(layer: nn.Module) -> str:
-    kind = type(layer).__name__
     match layer:
-        case ConvBlock() | nn.Conv2d():
-            return _convolution(layer)
+        case ConvBlock():
+            settings = _convolution(layer.conv)
+        case nn.Conv2d():
+            settings = _convolution(layer)
+            if any(layer.padding):
+                settings += " padding " + "x".join(map(str, dict.fromkeys(layer.padding)))
         case nn.MaxPool2d():
-            return f"{kind} {layer.kernel_size}x{layer.kernel_size}"
+            settings = f"{layer.kernel_size}x{layer.kernel_size}"
         case nn.ZeroPad2d():
-            return f"{kind} {layer.padding[0]}"
+            settings = str(layer.padding[0])
         case nn.Linear():
-            return f"{kind} {layer.out_features}"
+            settings = str(layer.out_features)
         case nn.Dropout():
-            return f"{kind} {layer.p:g}"
-    return kind
+            settings = f"{layer.p:g}"
+        case _:
+            settings = ""
+    kind = "Conv2d" if isinstance(layer, nn.Conv2d) else type(layer).__name__
+    return f"{kind} {settings}".rstrip()
 
 
-def _convolution(layer: ConvBlock | nn.Conv2d) -> str:
-    kind, conv = ("ConvBlock", layer.conv) if isinstance(layer, ConvBlock) else ("Conv2d", layer)
-    height, width = conv.kernel_size
-    settings = [kind, f"{conv.out_channels}@{height}x{width}"]
-    for name, value in (("stride", conv.stride[0]), ("dilation", conv.dilation[0])):
-        if value > 1:
-            settings.append(f"{name} {value}")
-    if kind == "Conv2d" and any(conv.padding):  # that of a ConvBlock keeps the size
-        settings.append("padding " + "x".join(map(str, dict.fromkeys(conv.padding))))  # 1, or 1x2
-    return " ".join(settings)
+def _convolution(layer: nn.Conv2d) -> str:
+    height, width = layer.kernel_size
+    settings = f"{layer.out_channels}@{height}x{width}"
+    for name, value in (("stride", layer.stride[0]), ("dilation", layer.dilation[0])):
+        settings += f" {name} {value}" * (value > 1)
+    return settings

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,15 +29,14 @@ from digits_train.metrics import (
 from digits_train.models import AnyNetwork, Network
 from digits_train.models.network import with_none
 from digits_train.optim import measure_bn_statistics
-from digits_train.run import RunDir
-from digits_train.tasks.task import Loss, Minibatch
+from digits_train.tasks.task import Loss, Minibatch, Task
 
 _FINITE_PROBE = 100  # digits to check for NaN logits
 _LAG_PROBE = 1000  # training digits on which to compare the moving average with the network
 
 
 @dataclass
-class Classification:
+class Classification(Task):
     """Training digits, what the recipe adds to them, and cross-entropy.
 
     validation: None with --all-data. test: None if the run isn't to be finished. pools: what the
@@ -54,10 +54,6 @@ class Classification:
     _examples: Examples | None = None  # once they are needed
 
     divergence = 3 * math.log(10)  # nats, three times the loss of guessing
-
-    @property
-    def training_digits(self) -> int:
-        return len(self.train)
 
     @property
     def examples(self) -> int:
@@ -86,7 +82,7 @@ class Classification:
         order = torch.randperm(self.examples, generator=rng, device=dist.device)
         # Nearly equal batches: a last one of a few digits would be noise, and too small to
         # normalise.
-        parts = torch.tensor_split(order, self.recipe.steps(self.examples))
+        parts = torch.tensor_split(order, self.steps)
         make = partial(self._examples.batch, self.recipe, epoch, rng, dist)
         for part, batch in zip(parts, prefetch(make, parts), strict=True):
             yield Minibatch(batch.images, batch, len(part))
@@ -103,10 +99,6 @@ class Classification:
         sums = torch.stack([losses.detach()[trained].sum(), correct])
         return Loss((objective * weights).sum(), sums, int(trained.sum()))
 
-    def describe(self, means: Sequence[float]) -> str:
-        loss, accuracy = means
-        return f"loss {loss:.4f}  accuracy {accuracy:.2%}"
-
     def settle(self, model: AnyNetwork) -> None:
         assert self._examples is not None
         measure_bn_statistics(model, self._examples.images[: self.examples], PREDICT_BATCH)
@@ -121,23 +113,16 @@ class Classification:
         validated: tuple[float | None, float | None] = (None, None)
         if self.validation is not None:
             validated = loss_and_accuracy(predict(model, self.validation), self.validation)
-        return EpochMetrics(number, loss, accuracy, *validated, 0.0, 0.0)
+        return EpochMetrics(number, loss, accuracy, *validated)
 
     def finish(
-        self,
-        model: AnyNetwork,
-        run: RunDir,
-        summary: dict[str, Any],
-        history: Sequence[Metrics],
-        kept: Metrics,
+        self, model: AnyNetwork, folder: Path, history: Sequence[Metrics]
     ) -> tuple[dict[str, Any], str | None]:
-        """Evaluate the network on the digits it didn't train on.
-
-        The plots show the validation digits, or the test digits if there are none.
-        """
+        """See `Task.finish`. The plots show the validation digits, or else the test digits."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
         splits: dict[SplitName, Split | None] = {"validation": self.validation, "test": self.test}
+        summary: dict[str, Any] = {}
         results = {}
         for name, split in splits.items():
             if split is not None:
@@ -145,16 +130,14 @@ class Classification:
                 loss, accuracy = loss_and_accuracy(logits, split)
                 summary |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
                 results[name] = evaluate(logits, split, name)
-        run.write_summary(summary)
-
         shown, result = next(iter(results.items()))
-        plots.curves(run.folder / "curves.png", history)
-        plots.confusion(run.folder / "confusion.png", f"{shown} digits", result)
-        plots.mistakes(run.folder / "mistakes.png", f"{shown} digits", result)
+        plots.curves(folder / "curves.png", history)
+        plots.confusion(folder / "confusion.png", f"{shown} digits", result)
+        plots.mistakes(folder / "mistakes.png", f"{shown} digits", result)
 
-        assert isinstance(kept, EpochMetrics)
+        last = history[-1]
+        assert isinstance(last, EpochMetrics)
         digits = Split(self.train.images[:_LAG_PROBE], self.train.labels[:_LAG_PROBE])
-        if warning := diagnose.ema_lag(evaluate(predict(model, digits), digits), kept):
+        if warning := diagnose.ema_lag(evaluate(predict(model, digits), digits), last):
             print_stderr(f"warning: {warning}")
-        steps = kept.number * self.recipe.steps(self.examples)
-        return summary, diagnose.failure(result, kept, steps)
+        return summary, diagnose.failure(result, last, len(history) * self.steps)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,8 +32,7 @@ from digits_train.metrics import DetectionMetrics, Metrics
 from digits_train.mining import with_hard_negatives
 from digits_train.models import AnyNetwork
 from digits_train.reader_data import Windows
-from digits_train.run import RunDir
-from digits_train.tasks.task import Loss, Minibatch
+from digits_train.tasks.task import Loss, Minibatch, Task
 
 # The validation crops: the same for all trainings, whose own seeds are smaller.
 VALIDATION_SEED = 2**63
@@ -49,16 +49,8 @@ class JudgedCrop(NamedTuple):
     errors: DetectionErrors
 
 
-class Validation(NamedTuple):
-    """loss: mean over the crops. crops: the worst first."""
-
-    loss: float
-    result: DetectionErrors
-    crops: list[JudgedCrop]
-
-
 @dataclass
-class Detection:
+class Detection(Task):
     """Crops of pages, composed ahead of the training by other processes, and `detection_loss`.
 
     train, validation: MNIST's digits, with which the pages are written.
@@ -71,10 +63,6 @@ class Detection:
     materials: Materials | None = None  # for the training crops
 
     divergence = math.inf
-
-    @property
-    def training_digits(self) -> int:
-        return len(self.train)
 
     @property
     def examples(self) -> int:
@@ -96,24 +84,18 @@ class Detection:
         if epoch:
             random = np.random.default_rng([self.seed, 4, epoch])
             materials = with_hard_negatives(materials, model, random)
-        steps, size = recipe.steps(recipe.crops), recipe.batch_size
-        windows = Windows(materials, self.seed, epoch, steps, size)
+        size = recipe.batch_size
+        windows = Windows(materials, self.seed, epoch, self.steps, size)
         rows = dist.local_slice(size)
         for pages, targets in reader_data.batches(windows, _workers()):
-            own = (tensor[rows].to(dist.device) for tensor in targets)
-            yield Minibatch(pages[rows].to(dist.device), Targets(*own), size)
+            share = (tensor[rows].to(dist.device) for tensor in targets)
+            yield Minibatch(pages[rows].to(dist.device), Targets(*share), size)
 
     def loss(self, outputs: Any, batch: Minibatch) -> Loss:
         """This process's share of the mean over the crops. sums: of the loss."""
-        total = detection_loss(outputs, batch.targets).total
+        total = detection_loss(outputs, batch.targets)
         count = len(batch.inputs)
         return Loss(total * count / batch.size, total.detach()[None] * count, count)
-
-    def describe(self, means: Sequence[float]) -> str:
-        return f"loss {means[0]:.4f}"
-
-    def settle(self, model: AnyNetwork) -> None:
-        """Do nothing: with the cells of so many crops, batch norm settles in some fifty steps."""
 
     def probe(self, model: AnyNetwork) -> Tensor:
         """All maps of some validation crops."""
@@ -128,47 +110,37 @@ class Detection:
             means[0],
             loss,
             validation_accuracy=result.right / total,
-            validation_errors=result.count / total,
+            validation_errors=result.error,
             validation_missed=result.missed / total,
             validation_invented=result.invented / total,
             validation_wrong=result.wrong / total,
-            seconds=0.0,
-            images_per_second=0.0,
         )
 
     def finish(
-        self,
-        model: AnyNetwork,
-        run: RunDir,
-        summary: dict[str, Any],
-        history: Sequence[Metrics],
-        kept: Metrics,
+        self, model: AnyNetwork, folder: Path, history: Sequence[Metrics]
     ) -> tuple[dict[str, Any], str | None]:
-        """Evaluate the network on the validation crops: MNIST's test digits are not looked at."""
+        """See `Task.finish`. MNIST's test digits are not looked at."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
         loss, result, crops = self._validate(model)
-        total = max(result.total, 1)
-        summary |= {
+        summary = {
             "validation_loss": loss,
-            "validation_accuracy": result.right / total,
-            "validation_errors": result.count / total,
+            "validation_accuracy": result.right / max(result.total, 1),
+            "validation_errors": result.error,
             "validation_symbols": result.total,
             "validation_missed": result.missed,
             "validation_invented": result.invented,
             "validation_wrong": result.wrong,
         }
-        run.write_summary(summary)
-
         plots.curves(
-            run.folder / "curves.png",
+            folder / "curves.png",
             history,
             loss="focal loss, cross-entropy and smooth L1",
             errors="missed, invented and wrong symbols (%)",
         )
-        plots.symbol_confusion(run.folder / "confusion.png", "validation crops", result)
-        plots.crops(run.folder / "mistakes.png", "validation crops", crops)
-        return summary, diagnose.reader_failure(result, kept.number)
+        plots.symbol_confusion(folder / "confusion.png", "validation crops", result)
+        plots.crops(folder / "mistakes.png", "validation crops", crops)
+        return summary, diagnose.reader_failure(result, len(history))
 
     @cached_property
     def _validation(self) -> list[tuple[Tensor, Targets]]:
@@ -177,22 +149,21 @@ class Detection:
         windows = Windows(materials, VALIDATION_SEED, 0, NUM_VALIDATION, _BATCH)
         return list(reader_data.batches(windows, _workers()))
 
-    def _validate(self, model: AnyNetwork) -> Validation:
+    def _validate(self, model: AnyNetwork) -> tuple[float, DetectionErrors, list[JudgedCrop]]:
+        """The mean loss over the validation crops, all errors, and the crops, the worst first."""
         losses, crops, total = [], [], DetectionErrors()
         for pages, targets in self._validation:
             maps = predict_maps(model, pages)
-            losses.append(detection_loss(maps, targets).total.item())
-            for page, truth, found, weight in zip(
+            losses.append(detection_loss(maps, targets).item())
+            for page, truth, detections, weight in zip(
                 pages[:, 0], true_symbols(targets), find_symbols(maps), targets.weight, strict=True
             ):
-                crop = JudgedCrop(
-                    page.numpy(), match(found, truth, weight.numpy()), DetectionErrors()
-                )
-                for count in (crop.errors, total):
-                    count.add(crop.match)
-                crops.append(crop)
+                matched, errors = match(detections, truth, weight.numpy()), DetectionErrors()
+                errors.add(matched)
+                total.add(matched)
+                crops.append(JudgedCrop(page.numpy(), matched, errors))
         crops.sort(key=lambda crop: crop.errors.count, reverse=True)
-        return Validation(sum(losses) / len(losses), total, crops)
+        return sum(losses) / len(losses), total, crops
 
 
 def _workers() -> int:

@@ -1,16 +1,18 @@
 """What the training loop asks of a task."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from digits.data.mnist import Split
 from digits_train.config import BaseRecipe
 from digits_train.distributed import DistributedContext
 from digits_train.metrics import Metrics
 from digits_train.models import AnyNetwork
-from digits_train.run import RunDir
 
 
 class Minibatch(NamedTuple):
@@ -37,27 +39,28 @@ class Loss(NamedTuple):
     examples: int
 
 
-class Task(Protocol):
-    """The data of a training, its loss, and how its network is judged.
+class Task(ABC):
+    """The data of a training, its loss, and how its network is judged."""
 
-    recipe: the training's. training_digits: the number of digits that its examples are made of.
-    examples: their number in an epoch. divergence: a mean loss from which on a training has failed.
-    """
-
-    divergence: float
+    recipe: BaseRecipe
+    train: Split  # the digits that its examples are made of
+    divergence: float  # a mean loss from which on a training has failed
 
     @property
-    def recipe(self) -> BaseRecipe: ...
+    @abstractmethod
+    def examples(self) -> int:
+        """The number of training examples in an epoch."""
 
     @property
-    def training_digits(self) -> int: ...
+    def steps(self) -> int:
+        """The number of steps in an epoch."""
+        return self.recipe.steps(self.examples)
 
-    @property
-    def examples(self) -> int: ...
-
+    @abstractmethod
     def start(self, dist: DistributedContext) -> None:
         """Generate what takes a while and only training needs."""
 
+    @abstractmethod
     def batches(
         self, epoch: int, rng: torch.Generator, dist: DistributedContext, model: AnyNetwork
     ) -> Iterator[Minibatch]:
@@ -66,34 +69,29 @@ class Task(Protocol):
         They depend on nothing but the seed, the epoch and the network at its beginning.
         """
 
+    @abstractmethod
     def loss(self, outputs: Any, batch: Minibatch) -> Loss:
         """The loss of the network's outputs."""
 
-    def describe(self, means: Sequence[float]) -> str:
-        """What the progress bar says of the means of `Loss.sums`."""
-
-    def settle(self, model: AnyNetwork) -> None:
+    def settle(self, model: AnyNetwork) -> None:  # noqa: B027 - most tasks needn't
         """Measure batch norm's statistics after a training too short for them to settle."""
 
+    @abstractmethod
     def probe(self, model: AnyNetwork) -> Tensor:
         """A few outputs of the network, which must be finite."""
 
+    @abstractmethod
     def measure(self, model: AnyNetwork, number: int, means: Sequence[float]) -> Metrics:
-        """Validate the network after its epoch of that number. The times are 0.
+        """Validate the network after its epoch of that number, but for the times.
 
         means: of `Loss.sums` over the epoch.
         """
 
+    @abstractmethod
     def finish(
-        self,
-        model: AnyNetwork,
-        run: RunDir,
-        summary: dict[str, Any],
-        history: Sequence[Metrics],
-        kept: Metrics,
+        self, model: AnyNetwork, folder: Path, history: Sequence[Metrics]
     ) -> tuple[dict[str, Any], str | None]:
-        """Evaluate the network of a run; write run.json, which begins with summary, and the plots.
+        """Evaluate the network after its epochs, and draw the plots into a folder.
 
-        kept: the epoch that model is of. Returns the contents of run.json, and why the network is
-        useless, or None.
+        Returns the results for run.json, and why the network is useless, or None.
         """
