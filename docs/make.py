@@ -18,6 +18,7 @@ from tests.synthetic import Sheet, chosen, shadow
 from digits import Classifier
 from digits.commands.drawing import annotate, debug_strip, save
 from digits.data import mnist
+from digits.examination import examine
 from digits.images import picture
 from digits_train import outliers, photographs, reader_data
 from digits_train.augment import BatchRng, augment
@@ -118,8 +119,8 @@ def hypotheses() -> None:
     sheet.write(chosen(mnist.load("test"), "2", start=11), 130, 60, size=190)
     photo = sheet.photograph(tilt=-3, light=shadow(300, 420))
     classifier = Classifier()
-    [examined] = classifier.examine([photo])
-    strip = debug_strip(examined, classifier.prediction(examined))
+    [examined] = examine(classifier, [picture.load(photo)])
+    strip = debug_strip(examined, examined.prediction(classifier.threshold))
     strip.save(HERE / "hypotheses.png", optimize=True)
 
 
@@ -132,13 +133,21 @@ def textbook() -> None:
     with TemporaryDirectory() as folder:
         run = Path(folder, "lenet5")
         _digits("train", "--recipe", "classic", "--seed", 0, "--device", "cpu", "--out", run)
-        _digits("export", run)
-        model, explain = run / "lenet5.onnx", run / "explain.png"
-        _digits("predict", SAMPLES[7], "--model", model, "--explain", explain)
-        for name in ("curves", "confusion", "mistakes", "explain"):
+        _draw_maps(run)
+        for name in ("curves", "confusion", "mistakes", "maps"):
             with Image.open(run / f"{name}.png") as image:
                 small = image.convert("RGB").quantize(32)
             small.save(HERE / f"textbook-{name}.png", optimize=True)
+
+
+def _draw_maps(run: Path) -> None:
+    """Draw the first test digit and its feature maps with the code of docs/textbook.md."""
+    code = (HERE / "textbook.md").read_text().split("```python\n")[3].split("```")[0]
+    paths = {'"runs/lenet5/checkpoint.safetensors"': run / "checkpoint.safetensors"}
+    paths['"maps.png"'] = run / "maps.png"
+    for written, path in paths.items():
+        code = code.replace(written, repr(str(path)))
+    exec(code, {"mnist": mnist})
 
 
 def _digits(*arguments: object) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from digits.__main__ import main
+from digits.classifier import Classifier
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits.errors import DataError
@@ -72,6 +73,12 @@ def test_slice() -> Split:
 def pictures() -> list[Path]:
     """The ten sample images, in order; each is named after its digit."""
     return sorted(PICTURES / name for name in os.listdir(PICTURES) if name[0].isdigit())
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    """The bundled one."""
+    return Classifier()
 
 
 @pytest.fixture(scope="session")

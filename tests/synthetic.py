@@ -113,7 +113,7 @@ def shadow(height: int, width: int) -> np.ndarray:
 def chosen(split: Split, number: str, start: int = 0) -> list[np.ndarray]:
     """Pick MNIST digits that write a number, the first of each class from `start` on."""
     images = []
-    for place, digit in enumerate(number):
+    for index, digit in enumerate(number, start):
         candidates = np.flatnonzero(split.labels == int(digit))
-        images.append(split.images[candidates[(start + place) % len(candidates)]])
+        images.append(split.images[candidates[index % len(candidates)]])
     return images

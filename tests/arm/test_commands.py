@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from digits.data.mnist import Split
+from tests.conftest import PICTURES
 from tests.e2e.conftest import Run, run_installed
-from tests.e2e.test_bad_input import test_runtime_commands_report_bad_arguments  # noqa: F401
+from tests.e2e.test_bad_input import MISTAKES
 from tests.synthetic import Sheet, chosen, lamp
 from tests.test_structure import HEAVY
 
@@ -69,9 +70,9 @@ def test_eval_matches_this_machine(
     run_digits: Run, tmp_path: Path, test_slice: Split, kernels: str
 ) -> None:
     rows = ["file,digit"]
-    for place, (image, label) in enumerate(zip(*vars(test_slice).values(), strict=True)):
-        Image.fromarray(255 - image).save(tmp_path / f"{place}.png")
-        rows.append(f"{place}.png,{label}")
+    for number, (image, label) in enumerate(zip(*vars(test_slice).values(), strict=True)):
+        Image.fromarray(255 - image).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{label}")
     (tmp_path / "digits.csv").write_text("\n".join(rows))
     arguments = ("eval", "--data", "digits.csv", "--kernels", kernels, "--json")
     arm, here = (call(*arguments, cwd=tmp_path) for call in (run_digits, run_installed))
@@ -82,7 +83,16 @@ def test_eval_matches_this_machine(
     assert_equal_but_for_rounding(arm.stdout.replace(result["model"], model), here.stdout)
 
 
-SEVEN = Path(__file__).parent.parent / "pictures" / "7.jpg"
+@pytest.mark.parametrize(("arguments", "part"), MISTAKES)
+def test_mistake_is_reported(
+    run_digits: Run, tmp_path: Path, arguments: list[str], part: str
+) -> None:
+    done = run_digits(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: ") and part in done.stderr
+
+
+SEVEN = PICTURES / "7.jpg"
 
 
 def seven() -> Image.Image:

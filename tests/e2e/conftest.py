@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,13 +11,8 @@ import pytest
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def run_installed(
-    *arguments: object,
-    cwd: Path | None = None,
-    env: Mapping[str, str] | None = None,
-    preexec_fn: Callable[[], None] | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """Call the `digits` installed with this Python; keyword arguments go to subprocess.run."""
+def run_installed(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Call the `digits` installed with this Python, in a folder."""
     command = Path(sys.executable).with_name("digits")
     assert command.exists(), "install the project first: make test"
     environment = {k: v for k, v in os.environ.items() if k != "DIGITS_MODEL"}
@@ -27,8 +22,7 @@ def run_installed(
         text=True,
         timeout=300,
         cwd=cwd,
-        env=env or environment,
-        preexec_fn=preexec_fn,
+        env=environment,
     )
 
 
@@ -36,20 +30,3 @@ def run_installed(
 def run_digits() -> Run:
     """Call the installed `digits`. tests/arm overrides this fixture."""
     return run_installed
-
-
-def file_limit(size: int) -> Callable[[], None]:
-    """Return a preexec_fn that limits files to `size` bytes, as if the disk were full."""
-    import resource
-
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
-def assert_failed_with_error(done: subprocess.CompletedProcess[str], *parts: str) -> None:
-    """Check that a command failed with these words in its last line, and no traceback."""
-    assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith("error: ")
-    assert "Traceback" not in done.stderr
-    for part in parts:
-        assert part in last

@@ -11,14 +11,14 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from digits.serve.limits import Limits
-from tests.served import Served, served
+from tests.served import Served, make_certificate, served
 
 pytestmark = [pytest.mark.slow, pytest.mark.unix]
 
@@ -42,21 +42,24 @@ class Proxy(NamedTuple):
     certificate: Path
     log: Path
 
+    def connect(self, source: str = "127.0.0.1") -> ssl.SSLSocket:
+        """Open a connection over TLS. source: the client's address."""
+        context = ssl.create_default_context(cafile=str(self.certificate))
+        plain = socket.create_connection(("127.0.0.1", self.port), 60, (source, 0))
+        return context.wrap_socket(plain, server_hostname=HOST)
+
     def ask(
         self, path: str, content: bytes | None = None, source: str = "127.0.0.1", **headers: str
     ) -> Answer:
-        """Send a request over TLS. source: the client's address."""
-        context = ssl.create_default_context(cafile=str(self.certificate))
-        plain = socket.create_connection(("127.0.0.1", self.port), 60, (source, 0))
         connection = http.client.HTTPConnection(HOST)
-        connection.sock = context.wrap_socket(plain, server_hostname=HOST)
+        connection.sock = self.connect(source)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         with suppress(BrokenPipeError, ConnectionResetError):  # refused before all was sent
             connection.request("POST" if content is not None else "GET", path, content, named)
-        answer = connection.getresponse()
-        found = Answer(answer.status, answer.headers, answer.read())
+        response = connection.getresponse()
+        answer = Answer(response.status, response.headers, response.read())
         connection.close()
-        return found
+        return answer
 
 
 def free_port() -> int:
@@ -69,14 +72,7 @@ def free_port() -> int:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a certificate and its key."""
     folder = tmp_path_factory.mktemp("proxy")
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed")
-    command = [
-        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-        *("-nodes", "-keyout", "privkey.pem", "-out", "fullchain.pem", "-days", "2"),
-        *("-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}"),
-    ]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    make_certificate(folder, HOST)
     return folder
 
 
@@ -106,7 +102,8 @@ def nginx(folder: Path, port: int) -> list[str]:
         folder,
         ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
         ("listen 80", f"listen 127.0.0.1:{free_port()}"),
-        ("/etc/ssl/digits", str(folder)),
+        ("/etc/ssl/digits/fullchain.pem", f"{folder}/cert.pem"),
+        ("/etc/ssl/digits/privkey.pem", f"{folder}/key.pem"),
     )
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     paths = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
@@ -125,7 +122,7 @@ def caddy(folder: Path, port: int) -> list[str]:
         folder,
         (
             f"{HOST} {{",
-            f"https://{HOST}:{port} {{\n\ttls {folder}/fullchain.pem {folder}/privkey.pem",
+            f"https://{HOST}:{port} {{\n\ttls {folder}/cert.pem {folder}/key.pem",
         ),
     )
     start = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"
@@ -137,17 +134,19 @@ def caddy(folder: Path, port: int) -> list[str]:
 def proxy(request: pytest.FixtureRequest, folder: Path, server: Served) -> Iterator[Proxy]:
     port = free_port()
     program, *arguments = request.param(folder, port)
-    found = shutil.which(program, path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
-    if not found:
+    executable = shutil.which(program, path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
+    if not executable:
         pytest.skip(f"{program} is not installed")
     log = folder / f"{program}.log"
     environment = os.environ | {"HOME": str(folder), "XDG_DATA_HOME": str(folder)}
     with (
         log.open("w") as file,
-        subprocess.Popen([found, *arguments], stdout=file, stderr=file, env=environment) as process,
+        subprocess.Popen(
+            [executable, *arguments], stdout=file, stderr=file, env=environment
+        ) as process,
     ):
         try:
-            running = Proxy(port, folder / "fullchain.pem", log)
+            running = Proxy(port, folder / "cert.pem", log)
             wait_until_ready(running, process)
             yield running
         finally:
@@ -163,7 +162,7 @@ def wait_until_ready(proxy: Proxy, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
 
 
-def test_page_is_cached_through_proxy(proxy: Proxy) -> None:
+def test_page_and_api_through_proxy(proxy: Proxy, server: Served) -> None:
     page = proxy.ask("/")
     assert page.status == 200 and b"<h1>Draw digits" in page.content
     again = proxy.ask("/", If_None_Match=page.headers["etag"])
@@ -173,18 +172,12 @@ def test_page_is_cached_through_proxy(proxy: Proxy) -> None:
     assert asset.status == 200 and asset.headers["content-encoding"] == "gzip"
     assert "immutable" in asset.headers["cache-control"]
     assert proxy.ask("/docs").status == proxy.ask("/openapi.json").status == 200
-
-
-def test_picture_is_read_through_proxy(proxy: Proxy) -> None:
-    answer = proxy.ask("/predict", SEVEN)
+    answer = proxy.ask("/predict", SEVEN, X_Request_ID="of-the-client")
     assert answer.status == 200 and json.loads(answer.content)["digit"] == 7
-
-
-def test_request_id_of_proxy_is_logged(proxy: Proxy, server: Served) -> None:
-    number = proxy.ask("/v2", X_Request_ID="of-the-client").headers["x-request-id"]
+    number = answer.headers["x-request-id"]
     assert re.fullmatch(r"[0-9a-f-]{32,36}", number)
     line = json.loads(server.wait_for(f'"id": "{number}"').splitlines()[-1])
-    assert line["path"] == "/v2"
+    assert line["path"] == "/predict" and line["client"] is None
 
 
 def test_no_request_is_lost_during_reload(proxy: Proxy, server: Served) -> None:
@@ -198,19 +191,16 @@ def test_no_request_is_lost_during_reload(proxy: Proxy, server: Served) -> None:
 
 def server_reloads(proxy: Proxy) -> float:
     text = proxy.ask("/metrics").content.decode()
-    found = re.search(r'digits_model_reloads_total\{result="done"\} (\S+)', text)
-    return float(found[1]) if found else 0
+    count = re.search(r'digits_model_reloads_total\{result="done"\} (\S+)', text)
+    return float(count[1]) if count else 0
 
 
-def test_largest_picture_passes_and_larger_one_is_refused(proxy: Proxy) -> None:
+def test_limits_of_proxy(proxy: Proxy) -> None:
     largest = proxy.ask("/predict", bytes(Limits.max_picture_bytes))
     assert largest.status == 422 and json.loads(largest.content)["error"]
     for size in (Limits.max_picture_bytes + 1, Limits.max_picture_bytes + (1 << 20)):
         assert proxy.ask("/predict", bytes(size)).status == 413
     assert "temporary file" not in proxy.log.read_text()  # no picture is written
-
-
-def test_metrics_are_for_this_machine(proxy: Proxy) -> None:
     assert proxy.ask("/metrics").status == 200
     assert proxy.ask("/metrics", source="127.0.0.2").status == 403
     assert proxy.ask("/v2", source="127.0.0.2").status == 200
@@ -219,20 +209,10 @@ def test_metrics_are_for_this_machine(proxy: Proxy) -> None:
 def test_connections_are_limited_by_address(proxy: Proxy) -> None:
     if "nginx" not in proxy.log.name:
         pytest.skip("Caddy has no limit of its own")
-    first, second = "127.0.0.3", "127.0.0.4"
-    assert proxy.ask("/v2", source=first).status == 200
-    connections = [hold(proxy, first) for _ in range(32)]
-    assert proxy.ask("/v2", source=first).status == 429
-    assert proxy.ask("/v2", source=second).status == 200
-    for connection in connections:
-        connection.close()
-
-
-def hold(proxy: Proxy, source: str) -> ssl.SSLSocket:
-    """Send a request without the body that it announces."""
-    context = ssl.create_default_context(cafile=str(proxy.certificate))
-    plain = socket.create_connection(("127.0.0.1", proxy.port), 60, (source, 0))
-    connection = context.wrap_socket(plain, server_hostname=HOST)
     head = f"POST /predict HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 99\r\n\r\n"
-    connection.sendall(head.encode())
-    return connection
+    with ExitStack() as opened:
+        assert proxy.ask("/v2", source="127.0.0.3").status == 200
+        for _ in range(32):
+            opened.enter_context(proxy.connect("127.0.0.3")).sendall(head.encode())
+        assert proxy.ask("/v2", source="127.0.0.3").status == 429
+        assert proxy.ask("/v2", source="127.0.0.4").status == 200

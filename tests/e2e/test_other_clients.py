@@ -135,6 +135,6 @@ def test_old_onnxruntime_gives_same_predictions(
     tried: tuple[Kernels, ...] = ("integer",) if code is PLAIN else ("integer", "float")
     for kernels in tried:
         expected = Model(BUNDLED, kernels=kernels).probabilities(test_slice.images)
-        found = np.load(tmp_path / f"{kernels}.npy")
-        assert (found.argmax(1) == expected.argmax(1)).all()
-        np.testing.assert_allclose(found, expected, atol=1e-4)
+        answers = np.load(tmp_path / f"{kernels}.npy")
+        assert (answers.argmax(1) == expected.argmax(1)).all()
+        np.testing.assert_allclose(answers, expected, atol=1e-4)

@@ -88,6 +88,10 @@ class Machine:
         enter = ["nsenter", "-t", self._init, "-m", "-p", *command]
         return subprocess.run(enter, capture_output=True, text=True, timeout=60).stdout.strip()
 
+    def accepts(self) -> bool:
+        with unix_socket() as client:
+            return client.connect_ex(str(self.socket)) == 0
+
     def ask(self, path: str, content: bytes = b"") -> bytes:
         """Send a request to the server; returns the body."""
         method = "POST" if content else "GET"
@@ -148,33 +152,18 @@ def test_service_reads_pictures_without_rights(machine: Machine) -> None:
     status = machine.status
     assert (status["NoNewPrivs"], status["Seccomp"], int(status["CapBnd"], 16)) == ("1", "2", 0)
     assert status["Uid"].split()[0] != "0"
-
-
-def test_socket_is_for_the_group_of_the_proxy(machine: Machine) -> None:
     assert machine.socket.stat().st_mode & 0o777 == 0o770 and machine.socket.group() == "www-data"
     assert machine.socket.parent.stat().st_mode & 0o777 == 0o750
 
 
-def test_reload(machine: Machine) -> None:
+def test_reload_kill_and_stop(machine: Machine) -> None:
     before = machine.main
     machine.systemctl("reload", "digits")
     machine.wait(lambda: b'reloads_total{result="done"} 1' in machine.ask("/metrics"))
     assert machine.main == before
-
-
-def test_killed_server_is_restarted(machine: Machine) -> None:
-    before = machine.main
     machine.run("kill", "-KILL", str(before))
-    machine.wait(lambda: machine.main not in (0, before) and accepts(machine.socket))
+    machine.wait(lambda: machine.main not in (0, before) and machine.accepts())
     assert json.loads(machine.ask("/predict", SEVEN))["digit"] == 7
-
-
-def accepts(path: Path) -> bool:
-    with unix_socket() as client:
-        return client.connect_ex(str(path)) == 0
-
-
-def test_stop(machine: Machine) -> None:
     machine.systemctl("stop", "digits")
     assert machine.systemctl("show", "digits", "--property=Result") == "Result=success"
     assert machine.main == 0 and not machine.socket.exists()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from matplotlib import pyplot
 from torch.nn.functional import cross_entropy
 
 from digits.data import mnist
@@ -22,7 +22,8 @@ from tests.conftest import PICTURES, Run
 
 PAGE = Path(__file__).parents[2] / "docs" / "textbook.md"
 TEXT = PAGE.read_text()
-VGG16 = ["train", "--model", "vgg16"]
+DATA, LOSS, LAYERS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+VGG16 = ["train", "--network", "vgg16"]
 CLASSIC = ["train", "--recipe", "classic", "--seed", "0"]
 
 
@@ -72,9 +73,13 @@ def test_page_commands_write_files_they_name(
         assert Path("runs/lenet5", name).exists()
     with open("runs/lenet5/metrics.csv") as file:
         assert float(list(csv.DictReader(file))[-1]["validation_accuracy"]) > 0.7
-    assert Image.open("seven.png").width > 1500
     assert out.startswith("runs/lenet5  validation ")
     assert "14,985,546\n" in out  # of `digits info runs/vgg16`
+    names: dict[str, Any] = {"mnist": mnist}
+    exec(LAYERS, names)
+    pyplot.close("all")
+    assert f"# {list(names['first'].shape)}, {list(names['second'].shape)}\n" in LAYERS
+    assert Path("maps.png").exists()
 
 
 def test_page_uses_every_command() -> None:
@@ -95,14 +100,13 @@ def test_page_table_matches_model_summary() -> None:
 
 @pytest.mark.usefixtures("slice_as_mnist")
 def test_page_code_matches_its_comments() -> None:
-    data, loss = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     names: dict[str, Any] = {}
-    exec(data, names)
+    exec(DATA, names)
     assert names["train"].images.shape[1:] == (28, 28)
-    assert f"# {names['train'].labels[:10].tolist()}\n" in data
-    exec(loss, names)
+    assert f"# {names['train'].labels[:10].tolist()}\n" in DATA
+    exec(LOSS, names)
     logits, label = torch.tensor(names["logits"]), torch.tensor(names["label"])
     assert names["loss"] == pytest.approx(cross_entropy(logits, label).item())
-    assert f"# {names['loss']:.2f}\n" in loss
-    assert f"# {names['probabilities'][3]:.2f} for the 3\n" in loss
+    assert f"# {names['loss']:.2f}\n" in LOSS
+    assert f"# {names['probabilities'][3]:.2f} for the 3\n" in LOSS
     assert np.isclose(names["probabilities"].sum(), 1)

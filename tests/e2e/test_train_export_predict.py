@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,37 +13,47 @@ from .conftest import Run
 
 
 @pytest.fixture(scope="module")
-def trained(
+def exported(
     tmp_path_factory: pytest.TempPathFactory, full_test_set: Split, run_digits: Run
 ) -> Path:
-    """A folder in which `digits train` has been run."""
+    """The run folder of `digits train` and `digits export --quantize`."""
     folder = tmp_path_factory.mktemp("exported")
     done = run_digits(
-        *("train", "--recipe", "classic", "--epochs", 2, "--learning-rate", 3e-3), cwd=folder
+        *("train", "--recipe", "classic", "--epochs", 1, "--learning-rate", 3e-3), cwd=folder
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("runs/lenet5  validation 9")
     lines = done.stderr.splitlines()
     assert lines[0].split() == ["layer", "type", "output", "parameters"]
-    assert lines[-3].split() == ["total", "44,426"]
-    assert lines[-1].startswith("epoch 2/2")
-    return folder
+    assert ["total", "44,426"] in [line.split() for line in lines]
+    assert lines[-1].startswith("epoch 1/1")
+    # After one epoch many digits are near a decision boundary: quantization changes more of them.
+    done = run_digits("export", "--quantize", "--max-accuracy-drop", 0.2, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "runs" / "lenet5"
 
 
 @pytest.fixture(scope="module")
-def exported(trained: Path, run_digits: Run) -> Path:
-    """The same folder, after `digits export --quantize`."""
-    # After two epochs many digits are near a decision boundary: quantization changes more of them.
-    done = run_digits("export", "--quantize", "--max-accuracy-drop", 0.2, cwd=trained)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 5
-    return trained
+def report(exported: Path) -> Any:
+    return json.loads((exported / "export.json").read_text())
 
 
-def test_training_reaches_97_percent(trained: Path) -> None:
-    run = trained / "runs" / "lenet5"
-    assert json.loads((run / "run.json").read_text())["test_accuracy"] > 0.97
-    assert {path.name for path in run.iterdir()} >= {"checkpoint.safetensors", "curves.png"}
+def test_training_reaches_97_percent(exported: Path) -> None:
+    assert json.loads((exported / "run.json").read_text())["test_accuracy"] > 0.97
+    assert {path.name for path in exported.iterdir()} == {
+        *("checkpoint.safetensors", "state.pt", "run.json", "metrics.csv"),
+        *("curves.png", "confusion.png", "mistakes.png"),
+        *("lenet5.onnx", "lenet5.int8.onnx", "export.json", "MODEL_CARD.md"),
+    }
+
+
+def test_export_keeps_accuracy(report: Any) -> None:
+    checkpoint, fp32, int8, integer = report["forms"]
+    assert report["largest_difference"] <= 1e-5
+    assert fp32["changed"] == 0
+    for form in (int8, integer):
+        assert form["bytes"] <= 60_000
+        assert checkpoint["test_accuracy"] - form["test_accuracy"] <= 0.001  # ten of 10,000 digits
 
 
 def test_exported_model_predicts_held_out_digits(
@@ -51,8 +62,7 @@ def test_exported_model_predicts_held_out_digits(
     count = 200
     for index, image in enumerate(full_test_set.images[-count:]):
         Image.fromarray(255 - image).save(tmp_path / f"{index:03}.png")
-    model = exported / "runs" / "lenet5" / "lenet5.int8.onnx"
-    done = run_digits("predict", tmp_path, "--model", model, "--json")
+    done = run_digits("predict", tmp_path, "--model", exported / "lenet5.int8.onnx", "--json")
     assert done.returncode in (0, 1), done.stderr  # 1 if it finds several digits in an image
     answers = [json.loads(line)["digit"] for line in done.stdout.splitlines()]
     labels = full_test_set.labels[-count:].tolist()
@@ -60,41 +70,19 @@ def test_exported_model_predicts_held_out_digits(
     assert right >= 0.95 * count
 
 
-def test_export_keeps_accuracy(exported: Path) -> None:
-    report = json.loads((exported / "runs" / "lenet5" / "export.json").read_text())
-    checkpoint, fp32, int8, integer = report["forms"]
-    assert report["largest_difference"] <= 1e-5
-    assert fp32["changed"] == 0
-    for form in (int8, integer):
-        assert form["bytes"] <= 60_000
-        lost = checkpoint["test_accuracy"] - form["test_accuracy"]
-        assert lost <= 0.001  # ten of 10,000 digits
-
-
-def test_eval_and_info_match_export_report(exported: Path, run_digits: Run, tmp_path: Path) -> None:
-    report = json.loads((exported / "runs" / "lenet5" / "export.json").read_text())
-    model = exported / "runs" / "lenet5" / "lenet5.int8.onnx"
+def test_eval_and_info_match_export_report(
+    exported: Path, report: Any, run_digits: Run, tmp_path: Path
+) -> None:
+    model = exported / "lenet5.int8.onnx"
     for form in report["forms"][2:]:
-        done = run_digits(
-            *("eval", model, "--kernels", form["kernels"], "--json", "--plot", tmp_path / "plots")
-        )
+        options = ("--kernels", form["kernels"], "--json", "--plot", tmp_path / "plots")
+        done = run_digits("eval", "--model", model, *options)
         assert done.returncode == 0, done.stderr
         values = json.loads(done.stdout)
         assert values["accuracy"] == pytest.approx(form["test_accuracy"], abs=1e-9)
         assert values["calibration_error"] == pytest.approx(form["test_calibration_error"])
-    assert {path.name for path in (tmp_path / "plots").iterdir()} == {
-        "confusion.png",
-        "mistakes.png",
-    }
+    plots = {path.name for path in (tmp_path / "plots").iterdir()}
+    assert plots == {"confusion.png", "mistakes.png"}
     about = json.loads(run_digits("info", model, "--json").stdout)
     assert about["bytes"] == report["forms"][2]["bytes"]
     assert about["parameter_counts"]["int8"] > 44_000
-
-
-def test_run_folder_has_all_files(exported: Path) -> None:
-    names = {path.name for path in (exported / "runs" / "lenet5").iterdir()}
-    assert names == {
-        *("checkpoint.safetensors", "state.pt", "run.json", "metrics.csv"),
-        *("curves.png", "confusion.png", "mistakes.png"),
-        *("lenet5.onnx", "lenet5.int8.onnx", "export.json", "MODEL_CARD.md"),
-    }

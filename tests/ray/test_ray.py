@@ -39,9 +39,9 @@ def test_documented_map_batches_code(pictures: list[Path], tmp_path: Path) -> No
         for file in (tmp_path / "answers").glob("*.csv")
         for row in csv.DictReader(file.open(newline=""))
     ]
-    found = {Path(row["path"]).name: row["digit"] for row in rows}
-    assert len(rows) == len(found) == 101
-    assert found.pop("broken.png") == ""
+    digits = {Path(row["path"]).name: row["digit"] for row in rows}
+    assert len(rows) == len(digits) == 101
+    assert digits.pop("broken.png") == ""
     # The broken image has no digit, and a column with a missing value is one of floats: 7.0.
-    for name, digit in found.items():
+    for name, digit in digits.items():
         assert digit.removesuffix(".0") == name[0], name

@@ -15,19 +15,24 @@ def png(width: int, height: int, colour: int, *chunks: bytes, depth: int = 8) ->
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + chunk(b"IEND", b"")
 
 
-def pixels(size: int) -> bytes:
-    """Return an IDAT chunk of `size` deflated zeros, built in small parts."""
-    deflate = zlib.compressobj(1)
-    parts = [deflate.compress(bytes(1 << 20)) for _ in range(size >> 20)]
-    return chunk(b"IDAT", b"".join(parts) + deflate.flush())
+def deflated(megabytes: int) -> bytes:
+    """Deflate zeros, by repeating the block of one megabyte."""
+    deflate = zlib.compressobj(9, wbits=-15)
+    block = deflate.compress(bytes(1 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    checksum = struct.pack(">HH", (megabytes << 20) % 65521, 1)
+    return b"\x78\xda" + block * megabytes + deflate.flush() + checksum
+
+
+def pixels(megabytes: int) -> bytes:
+    """Return an IDAT chunk of zeros."""
+    return chunk(b"IDAT", deflated(megabytes))
 
 
 def tiff(*entries: tuple[int, int, int, int], tail: bytes = b"", following: int = 0) -> bytes:
     """Build a little-endian TIFF. entries: tag, type, count, value."""
-    listed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
-    return (
-        b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + listed + struct.pack("<I", following)
-    ) + tail
+    head = b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries))
+    packed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return head + packed + struct.pack("<I", following) + tail
 
 
 def grey_tiff(width: int, height: int, *more: tuple[int, int, int, int]) -> bytes:
@@ -37,51 +42,15 @@ def grey_tiff(width: int, height: int, *more: tuple[int, int, int, int]) -> byte
 
 def pictures() -> Iterator[tuple[str, bytes]]:
     """Yield each bomb with its name."""
-    text = zlib.compress(bytes(100 << 20), 9)
-    yield "PNG of 100 megapixels", png(10_000, 10_000, 0, pixels(100 << 20))
-    yield "PNG of 100 megapixels with alpha, and no pixels", png(10_000, 10_000, 6)
-    yield "PNG of 2**62 pixels", png(2**31 - 1, 2**31 - 1, 0, pixels(1 << 20))
-    yield "PNG with more pixels than it says", png(28, 28, 0, pixels(500 << 20))
+    yield "PNG of 100 megapixels", png(10_000, 10_000, 0, pixels(100))
+    yield "PNG with more pixels than it says", png(28, 28, 0, pixels(500))
     for kind in (b"zTXt", b"iCCP"):
-        large = chunk(kind, b"a\0\0" + text)
-        yield f"PNG with a {kind.decode()} of 100 MB", png(28, 28, 0, large, pixels(1 << 20))
-    yield "PNG without its palette", png(28, 28, 3, pixels(1 << 20))
-    yield "PNG with 100 texts", png(28, 28, 0, *[chunk(b"zTXt", b"a\0\0" + text[:900])] * 100)
-    yield "PNG of 100,000 chunks", png(28, 28, 0, *[chunk(b"IDAT", b"")] * 100_000)
-    yield (
-        "PNG with frames beyond count",
-        png(28, 28, 0, chunk(b"acTL", b"\xff" * 8), chunk(b"fcTL", b"\xff" * 26), pixels(1 << 20)),
-    )
-    yield "GIF of 65,535 pixels a side", b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0;"
-    frame = b"!\xf9\4\0\0\0\0\0,\0\0\0\0\x10'\x10'\0\2\1\0\0"
-    yield "GIF of 5,000 large frames", b"GIF89a\x10'\x10'\0\0\0" + frame * 5000 + b";"
-    yield "BMP of negative width", _bmp(-40, 40)
-    yield "BMP of the least height", _bmp(40, -(2**31))
-    yield "BMP of 9,000 pixels a side in runs", _bmp(9000, 9000, compression=1) + b"\0\2\xff\xff"
-    yield (
-        "TIFF of 10,000 pixels a side",
-        grey_tiff(10_000, 10_000, (273, 4, 1, 200), (279, 4, 1, 9)),
-    )
-    yield "TIFF with 2**31 strips", grey_tiff(9, 9, (273, 4, 2**31, 8), (279, 4, 2**31, 8))
-    yield "TIFF with rows of strips for 0", grey_tiff(9, 9, (278, 4, 1, 0), (273, 4, 1, 8))
-    yield "TIFF with tiles of no width", grey_tiff(9, 9, (322, 4, 1, 0), (323, 4, 1, 0))
-    yield "TIFF whose EXIF leads to itself", grey_tiff(9, 9, (34665, 4, 1, 8), (34853, 4, 1, 8))
-    yield "TIFF that follows itself", tiff((256, 4, 1, 9), (257, 4, 1, 9), following=8)
-    yield "TIFF of 65,535 samples", grey_tiff(99, 99, (277, 3, 1, 65535), (273, 4, 1, 8))
-    yield "PPM of 10^10 pixels", b"P6 100000 100000 255\n" + bytes(100)
-    yield "PPM of 100 megapixels in letters", b"P2 10000 10000 255\n" + b"1 " * 100
+        large = chunk(kind, b"a\0\0" + deflated(100))
+        yield f"PNG with a {kind.decode()} of 100 MB", png(28, 28, 0, large, pixels(1))
+    yield from _malformed().items()
     yield "PPM with a number without end", b"P2 " + b"9" * 5_000_000
     yield "PPM with a comment without end", b"P5 #" + b"x" * 100_000_000
     yield "PPM with blanks without end", b"P5 " + b" " * 100_000_000
-    yield "PPM of floats that are none", b"Pf 9 9 -1.0\n" + b"\xff" * 4 * 81
-    yield "PPM with a scale of 0", b"Pf 9 9 0.0\n" + bytes(4 * 81)
-    yield "JPEG of 65,535 pixels a side", _jpeg(65_535, 65_535)
-    yield "JPEG of 10,000 pixels a side", _jpeg(10_000, 10_000)
-    yield "JPEG with 50,000 comments", b"\xff\xd8" + b"\xff\xfe\0\2" * 50_000 + _jpeg(9, 9)[2:]
-    yield "JPEG of filling", b"\xff\xd8" + b"\xff" * 1_000_000
-    webp = bytearray(specimens.pictures()["WEBP transparent"])
-    webp[24:30] = b"\xff" * 6
-    yield "WEBP of 2**24 pixels a side", bytes(webp)
     yield "TIFF of 100 million integers", _largest_tiff(32, 1, 1, kind=2)
     yield "TIFF of 100 million floats", _largest_tiff(32, 1, 1, kind=3)
     yield "TIFF of 100 million deep pixels", _largest_tiff(16, 1, 1)
@@ -92,7 +61,43 @@ def pictures() -> Iterator[tuple[str, bytes]]:
     yield "PNG that is one pixel high", encoded(Image.new("L", (1_000_000, 1), 9), "PNG")
 
 
-def _bmp(width: int, height: int, compression: int = 0) -> bytes:
+def _malformed() -> dict[str, bytes]:
+    """Return small files whose headers claim what they don't hold, or lead nowhere."""
+    frame = b"!\xf9\4\0\0\0\0\0,\0\0\0\0\x10'\x10'\0\2\1\0\0"
+    animation = [chunk(b"acTL", b"\xff" * 8), chunk(b"fcTL", b"\xff" * 26)]
+    webp = specimens.pictures()["WEBP RGBA"]
+    return {
+        "PNG of 100 megapixels with alpha, and no pixels": png(10_000, 10_000, 6),
+        "PNG of 2**62 pixels": png(2**31 - 1, 2**31 - 1, 0, pixels(1)),
+        "PNG without its palette": png(28, 28, 3, pixels(1)),
+        "PNG with 100 texts": png(28, 28, 0, *[chunk(b"zTXt", b"a\0\0" + deflated(1))] * 100),
+        "PNG of 100,000 chunks": png(28, 28, 0, *[chunk(b"IDAT", b"")] * 100_000),
+        "PNG with frames beyond count": png(28, 28, 0, *animation, pixels(1)),
+        "GIF of 65,535 pixels a side": b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0;",
+        "GIF of 5,000 large frames": b"GIF89a\x10'\x10'\0\0\0" + frame * 5000 + b";",
+        "BMP of negative width": bmp(-40, 40),
+        "BMP of the least height": bmp(40, -(2**31)),
+        "BMP of 9,000 pixels a side in runs": bmp(9000, 9000, compression=1) + b"\0\2\xff\xff",
+        "TIFF of 10,000 pixels a side": grey_tiff(10_000, 10_000, (273, 4, 1, 200), (279, 4, 1, 9)),
+        "TIFF with 2**31 strips": grey_tiff(9, 9, (273, 4, 2**31, 8), (279, 4, 2**31, 8)),
+        "TIFF with rows of strips for 0": grey_tiff(9, 9, (278, 4, 1, 0), (273, 4, 1, 8)),
+        "TIFF with tiles of no width": grey_tiff(9, 9, (322, 4, 1, 0), (323, 4, 1, 0)),
+        "TIFF whose EXIF leads to itself": grey_tiff(9, 9, (34665, 4, 1, 8), (34853, 4, 1, 8)),
+        "TIFF that follows itself": tiff((256, 4, 1, 9), (257, 4, 1, 9), following=8),
+        "TIFF of 65,535 samples": grey_tiff(99, 99, (277, 3, 1, 65535), (273, 4, 1, 8)),
+        "PPM of 10^10 pixels": b"P6 100000 100000 255\n" + bytes(100),
+        "PPM of 100 megapixels in letters": b"P2 10000 10000 255\n" + b"1 " * 100,
+        "PPM of floats that are none": b"Pf 9 9 -1.0\n" + b"\xff" * 4 * 81,
+        "PPM with a scale of 0": b"Pf 9 9 0.0\n" + bytes(4 * 81),
+        "JPEG of 65,535 pixels a side": _jpeg(65_535, 65_535),
+        "JPEG of 10,000 pixels a side": _jpeg(10_000, 10_000),
+        "JPEG with 50,000 comments": b"\xff\xd8" + b"\xff\xfe\0\2" * 50_000 + _jpeg(9, 9)[2:],
+        "JPEG of filling": b"\xff\xd8" + b"\xff" * 1_000_000,
+        "WEBP of 2**24 pixels a side": webp[:24] + b"\xff" * 6 + webp[30:],
+    }
+
+
+def bmp(width: int, height: int, compression: int = 0) -> bytes:
     head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, compression, 0, 0, 0, 0, 0)
     return b"BM" + struct.pack("<IHHI", 0, 0, 0, 54) + head
 
@@ -100,24 +105,24 @@ def _bmp(width: int, height: int, compression: int = 0) -> bytes:
 def _jpeg(width: int, height: int) -> bytes:
     """Build a JPEG whose header claims another size."""
     raw = bytearray(specimens.pictures()["JPEG L"])
-    place = raw.index(b"\xff\xc0") + 5
-    raw[place : place + 4] = struct.pack(">HH", height, width)
+    start = raw.index(b"\xff\xc0") + 5
+    raw[start : start + 4] = struct.pack(">HH", height, width)
     return bytes(raw)
 
 
 def _largest_tiff(bits: int, samples: int, photometric: int, kind: int = 1) -> bytes:
     """Build a TIFF of the largest size allowed, whose strips all share the same bytes."""
-    rows, strips = 100, 100
+    rows, strips, entries = 100, 100, 11
     strip = zlib.compress(bytes(10_000 * rows * samples * bits // 8))
-    entries = 11
-    end = 8 + 2 + 12 * entries + 4
-    places, lengths = struct.pack("<I", end + 8 * strips), struct.pack("<I", len(strip))
-    listed = [(256, 4, 1, 10_000), (257, 4, 1, 10_000), (258, 3, 1, bits), (259, 3, 1, 8)]
-    if samples > 1:
-        bits_of_all = end + 8 * strips + len(strip)
-        listed[2] = (258, 3, samples, bits_of_all if samples > 2 else bits | bits << 16)
-    listed += [(262, 3, 1, photometric), (273, 4, strips, end), (277, 3, 1, samples)]
-    listed += [(278, 4, 1, rows), (279, 4, strips, end + 4 * strips), (284, 3, 1, 1)]
-    listed += [(339, 3, 1, kind)]
-    tail = places * strips + lengths * strips + strip + struct.pack("<H", bits) * samples
-    return tiff(*listed, tail=tail)
+    start = 8 + 2 + 12 * entries + 4  # of the strips' offsets, their lengths and the strip
+    offsets, lengths = struct.pack("<I", start + 8 * strips), struct.pack("<I", len(strip))
+    bits_per_sample = (258, 3, 1, bits)
+    if samples > 1:  # behind the strip
+        bits_per_sample = (258, 3, samples, start + 8 * strips + len(strip))
+    return tiff(
+        *[(256, 4, 1, 10_000), (257, 4, 1, 10_000), bits_per_sample, (259, 3, 1, 8)],
+        *[(262, 3, 1, photometric), (273, 4, strips, start), (277, 3, 1, samples)],
+        *[(278, 4, 1, rows), (279, 4, strips, start + 4 * strips), (284, 3, 1, 1)],
+        (339, 3, 1, kind),
+        tail=offsets * strips + lengths * strips + strip + struct.pack("<H", bits) * samples,
+    )

@@ -14,8 +14,6 @@ _MAX_MUTATIONS = 4  # of one mutant
 _INTEGERS = (0, 1, -1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 2**63 - 1)
 _DECIMALS = (b"0", b"-1", b"1e9", b"65536", b"99999999999999999999", b"\xd9\xa3", b"")
 
-Mutation = Callable[[random.Random, bytearray], None]
-
 
 def mutants(specimen: bytes, count: int, seed: str) -> Iterator[bytes]:
     """Yield `count` times DIGITS_HOSTILE mutants of a specimen, each with one to four mutations.
@@ -26,7 +24,8 @@ def mutants(specimen: bytes, count: int, seed: str) -> Iterator[bytes]:
         rng = random.Random(f"{seed} {number}")
         mutant = bytearray(specimen)
         for _ in range(rng.randint(1, _MAX_MUTATIONS)):
-            rng.choice(_MUTATIONS)(rng, mutant)
+            if mutant:
+                rng.choice(_MUTATIONS)(rng, mutant)
         yield bytes(mutant)
 
 
@@ -37,39 +36,44 @@ def all_mutants(specimens: Mapping[str, bytes], count: int) -> Iterator[tuple[st
             yield f"{name}, mutant {number}", mutant
 
 
-def _place(rng: random.Random, raw: bytearray) -> int:
+def _position(rng: random.Random, raw: bytearray) -> int:
     """Return a random position; in half of the cases, in the header."""
     end = min(len(raw), _HEADER_BYTES) if rng.random() < 0.5 else len(raw)
     return rng.randrange(end) if end else 0
 
 
+def _part(rng: random.Random, raw: bytearray) -> slice:
+    """Return a random part, mostly a short one."""
+    start = _position(rng, raw)
+    length = rng.choice((1, 2, 4, rng.randint(1, 64), rng.randint(1, len(raw) + 1)))
+    return slice(start, start + length)
+
+
 def _flip_bits(rng: random.Random, raw: bytearray) -> None:
     for _ in range(rng.randint(1, 8)):
-        if raw:
-            raw[_place(rng, raw)] ^= 1 << rng.randrange(8)
+        raw[_position(rng, raw)] ^= 1 << rng.randrange(8)
 
 
 def _overwrite(rng: random.Random, raw: bytearray) -> None:
-    place = _place(rng, raw)
-    raw[place : place + 8] = rng.randbytes(rng.randint(1, 8))
+    start = _position(rng, raw)
+    raw[start : start + 8] = rng.randbytes(rng.randint(1, 8))
 
 
 def _delete(rng: random.Random, raw: bytearray) -> None:
-    place = _place(rng, raw)
-    del raw[place : place + _length(rng, raw)]
+    del raw[_part(rng, raw)]
 
 
 def _duplicate(rng: random.Random, raw: bytearray) -> None:
-    place, length = _place(rng, raw), _length(rng, raw)
-    raw[place:place] = raw[place : place + length]
+    part = _part(rng, raw)
+    raw[part.start : part.start] = raw[part]
 
 
 def _move(rng: random.Random, raw: bytearray) -> None:
-    place, length = _place(rng, raw), _length(rng, raw)
-    part = raw[place : place + length]
-    del raw[place : place + length]
-    place = _place(rng, raw)
-    raw[place:place] = part
+    part = _part(rng, raw)
+    moved = raw[part]
+    del raw[part]
+    target = _position(rng, raw)
+    raw[target:target] = moved
 
 
 def _truncate(rng: random.Random, raw: bytearray) -> None:
@@ -78,32 +82,20 @@ def _truncate(rng: random.Random, raw: bytearray) -> None:
 
 def _write_integer(rng: random.Random, raw: bytearray) -> None:
     """Write an integer of 1, 2, 4 or 8 bytes in either byte order."""
-    size, place = rng.choice((1, 2, 4, 8)), _place(rng, raw)
+    size, start = rng.choice((1, 2, 4, 8)), _position(rng, raw)
     number = rng.choice(_INTEGERS) % (1 << 8 * size)
-    raw[place : place + size] = number.to_bytes(size, rng.choice(("little", "big")))
+    raw[start : start + size] = number.to_bytes(size, rng.choice(("little", "big")))
 
 
 def _replace_decimal(rng: random.Random, raw: bytearray) -> None:
     """Replace a decimal number, as in the headers of PPM, tar, JSON and HTTP."""
-    found = [match.span() for match in re.finditer(rb"\d+", raw[:4096])]
-    if found:
-        start, end = rng.choice(found)
+    numbers = [match.span() for match in re.finditer(rb"\d+", raw[:4096])]
+    if numbers:
+        start, end = rng.choice(numbers)
         raw[start:end] = rng.choice(_DECIMALS)
 
 
-def _length(rng: random.Random, raw: bytearray) -> int:
-    """Return a random length, mostly a short one."""
-    return rng.choice((1, 2, 4, rng.randint(1, 64), rng.randint(1, len(raw) + 1)))
-
-
-_MUTATIONS: tuple[Mutation, ...] = (
-    _flip_bits,
-    _overwrite,
-    _delete,
-    _duplicate,
-    _move,
-    _truncate,
-    _write_integer,
-    _write_integer,
-    _replace_decimal,
+_MUTATIONS: tuple[Callable[[random.Random, bytearray], None], ...] = (
+    *(_flip_bits, _overwrite, _delete, _duplicate, _move, _truncate),
+    *(_write_integer, _write_integer, _replace_decimal),
 )

@@ -6,71 +6,55 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 SECONDS = 10.0  # of processor time for one input
 MEGABYTES = 600  # in addition to those before: a PNG of 100 megapixels takes up to 640 in total
 
-_CHANGES = (
-    "os.remove",
-    "os.rename",
-    "os.mkdir",
-    "os.rmdir",
-    "os.link",
-    "os.symlink",
-    "os.truncate",
-)
-_EXECUTES = (
-    "subprocess.Popen",
-    "os.exec",
-    "os.fork",
-    "os.posix_spawn",
-    "os.system",
-)
-_FETCHES = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "urllib.Request")
+_FORBIDDEN = {
+    *("subprocess.Popen", "os.exec", "os.fork", "os.posix_spawn", "os.system"),
+    *("socket.sendto", "urllib.Request"),
+}
+_CHANGES = {
+    *("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate"),
+}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-class _Guard:
-    """The audit hook. There is only one, because hooks can't be removed."""
+@dataclass
+class _Watch:
+    """A block that is watched. folder: in which it may write. harm: what it has done."""
 
-    def __init__(self) -> None:
-        self.watching = False
-        self.folder: str | None = None
-        self.seen: list[str] = []
-        self._hooked = False
+    folder: str | None
+    harm: list[str] = field(default_factory=list)
 
-    def hook(self) -> None:
-        if not self._hooked:
-            sys.addaudithook(self)
-            self._hooked = True
-
-    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self.watching:
-            return
+    def check(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
             path, _, flags = arguments
-            forbidden = bool(flags & _WRITING) and not self._permitted(path)
+            harmful = bool(flags & _WRITING) and not self._may_write(path)
         elif event in _CHANGES:
-            forbidden = not self._permitted(_absolute(*arguments))
-        elif event in ("socket.connect", "socket.getaddrinfo"):
-            host = arguments[1][0] if event == "socket.connect" else arguments[0]
-            forbidden = host not in ("127.0.0.1", b"127.0.0.1")
+            harmful = not self._may_write(_absolute(*arguments))
+        elif event == "socket.connect":
+            address = arguments[1]
+            is_unix = not isinstance(address, tuple)
+            harmful = not (self._may_write(address) if is_unix else address[0] == "127.0.0.1")
+        elif event == "socket.getaddrinfo":
+            harmful = arguments[0] not in ("127.0.0.1", b"127.0.0.1")
         elif event == "pickle.find_class":  # workers send these
-            forbidden = not str(arguments[0]).startswith("digits.")
+            harmful = not str(arguments[0]).startswith("digits.")
         else:
-            forbidden = event in _EXECUTES or event in _FETCHES
-        if forbidden:
+            harmful = event in _FORBIDDEN
+        if harmful:
             self.report(f"{event} {arguments!r}")
 
     def report(self, harm: str) -> None:
         """Raise AssertionError; `harmless` raises again, in case the block catches it."""
-        self.seen.append(harm)
+        self.harm.append(harm)
         raise AssertionError(harm)
 
-    def _permitted(self, path: Any) -> bool:
+    def _may_write(self, path: Any) -> bool:
         if isinstance(path, int):
             return True  # checked when it was opened
         name = os.path.realpath(os.fsdecode(path))
@@ -86,7 +70,15 @@ def _absolute(path: Any, *others: Any) -> Any:
     return path
 
 
-_guard = _Guard()
+_watch: _Watch | None = None  # the block that runs
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if _watch is not None:
+        _watch.check(event, arguments)
+
+
+sys.addaudithook(_audit)  # once, because hooks can't be removed
 
 
 @dataclass
@@ -110,33 +102,33 @@ def measured() -> Iterator[Usage]:
 
 
 @contextmanager
-def harmless(name: str, folder: Path | None = None) -> Iterator[None]:
+def harmless(name: str, folder: Path | None = None, megabytes: float = MEGABYTES) -> Iterator[None]:
     """Fail if the block writes, executes or downloads something, or takes too much time or memory.
 
-    name: of the input, for the message. folder: in which it may write. The limits are SECONDS of
-    processor time, where the system has timers for that, and on Linux MEGABYTES of memory.
+    name: of the input, for the message. folder: in which it may write. megabytes: limit of memory,
+    on Linux. Processor time is limited to SECONDS, where the system has timers for that.
     """
-    _guard.hook()
-    _guard.seen, _guard.folder = [], os.path.realpath(folder) + os.sep if folder else None
-    with measured() as usage, _limited_cpu_time():
-        _guard.watching = True
+    global _watch
+    watch = _Watch(os.path.realpath(folder) + os.sep if folder else None)
+    with measured() as usage, _limited_cpu_time(watch):
+        _watch = watch
         try:
             yield
         finally:
-            _guard.watching = False
-    assert not _guard.seen, f"{name}: {_guard.seen}"
-    assert usage.megabytes < MEGABYTES, f"{name} took {usage.megabytes:.0f} MB"
+            _watch = None
+    assert not watch.harm, f"{name}: {watch.harm}"
+    assert usage.megabytes < megabytes, f"{name} took {usage.megabytes:.0f} MB"
 
 
 @contextmanager
-def _limited_cpu_time() -> Iterator[None]:
+def _limited_cpu_time(watch: _Watch) -> Iterator[None]:
     """Interrupt the block after SECONDS of processor time, as soon as it runs Python code."""
     if not hasattr(signal, "setitimer"):  # Windows
         yield
         return
 
     def stop(number: int, frame: object) -> None:
-        _guard.report(f"took more than {SECONDS} s of processor time")
+        watch.report(f"took more than {SECONDS} s of processor time")
 
     previous = signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, SECONDS)

@@ -14,7 +14,7 @@ _ORIENTATION = 0x0112
 
 def pictures() -> dict[str, bytes]:
     """Return a 7 in all formats, depths and compressions. Names begin with the format."""
-    return {**_png(), **_jpeg(), **_gif(), **_bmp(), **_tiff(), **_webp(), **_ppm()}
+    return {**_in_all_modes(), **_with_options(), **_written_by_hand()}
 
 
 def idx() -> dict[str, bytes]:
@@ -34,14 +34,14 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 def with_checksums(png: bytes) -> bytes:
     """Correct the checksums of a mutated PNG, so that decoders read its contents."""
-    raw, place = bytearray(png), 8
-    while place + 12 <= len(raw):
-        [length] = struct.unpack_from(">I", raw, place)
-        end = place + 8 + length
+    raw, start = bytearray(png), 8
+    while start + 12 <= len(raw):
+        [length] = struct.unpack_from(">I", raw, start)
+        end = start + 8 + length
         if end + 4 > len(raw):
             break
-        raw[end : end + 4] = _crc(bytes(raw[place + 4 : end]))
-        place = end + 4
+        raw[end : end + 4] = _crc(bytes(raw[start + 4 : end]))
+        start = end + 4
     return bytes(raw)
 
 
@@ -70,93 +70,72 @@ def _seven(mode: str = "L", shift: int = 0) -> Image.Image:
     return grey.convert(mode)
 
 
-def _frames() -> dict[str, Any]:
-    return {"save_all": True, "append_images": [_seven(shift=2), _seven(shift=4)], "duration": 40}
+def _in_all_modes() -> dict[str, bytes]:
+    modes = {
+        "PNG": ("1", "L", "P", "RGB", "LA", "I;16"),
+        "JPEG": ("L", "RGB", "CMYK"),
+        "GIF": ("L",),
+        "BMP": ("1", "L", "P", "RGB", "RGBA"),
+        "TIFF": ("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"),
+        "WEBP": ("RGB", "RGBA"),
+        "PPM": ("1", "L", "RGB", "F"),
+    }
+    return {
+        f"{format} {mode}": encoded(_seven(mode), format)
+        for format in modes
+        for mode in modes[format]
+    }
 
 
-def _rotated(format: str) -> bytes:
-    """Encode a sideways image with the EXIF orientation that turns it upright."""
+def _with_options() -> dict[str, bytes]:
+    def frames(**options: Any) -> dict[str, Any]:
+        # new images for each file: Pillow leaves a format's settings in them
+        return {"save_all": True, "append_images": [_seven(shift=2), _seven(shift=4)], **options}
+
     exif = Image.Exif()
     exif[_ORIENTATION] = 6
-    return encoded(_seven("RGB").transpose(Image.Transpose.ROTATE_90), format, exif=exif)
+    sideways = _seven("RGB").transpose(Image.Transpose.ROTATE_90)
+    deep = _seven("I").point(lambda value: value * 257)
+    files: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
+        "PNG palette transparent": (_seven("P"), "PNG", {"transparency": 3}),
+        "PNG grey transparent": (_seven(), "PNG", {"transparency": 230}),
+        "PNG animated": (_seven(), "PNG", frames(duration=40)),
+        "JPEG progressive": (_seven("RGB"), "JPEG", {"progressive": True}),
+        "JPEG of several": (_seven("RGB"), "MPO", frames()),
+        "GIF animated": (_seven(), "GIF", frames(duration=40, disposal=2, loop=0)),
+        "GIF transparent": (_seven("P"), "GIF", {"transparency": 3}),
+        "TIFF of several": (_seven(), "TIFF", frames()),
+        "TIFF big": (_seven(), "TIFF", {"big_tiff": True}),
+        "WEBP lossless": (_seven("RGB"), "WEBP", {"lossless": True}),
+        "WEBP animated": (_seven("RGB"), "WEBP", frames(duration=40)),
+        "PPM deep": (deep, "PPM", {}),
+    }
+    for format in ("PNG", "JPEG", "TIFF", "WEBP"):
+        files[f"{format} turned"] = (sideways, format, {"exif": exif})
+    for kind in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd"):
+        files[f"TIFF {kind}"] = (_seven("RGB"), "TIFF", {"compression": kind})
+    for kind in ("group3", "group4"):
+        files[f"TIFF {kind}"] = (_seven("1"), "TIFF", {"compression": kind})
+    return {
+        name: encoded(image, format, **options) for name, (image, format, options) in files.items()
+    }
 
 
-def _png() -> dict[str, bytes]:
-    plain = {mode: encoded(_seven(mode), "PNG") for mode in ("1", "L", "P", "RGB", "LA", "I;16")}
-    head, tail = plain["L"][:33], plain["L"][33:]
+def _written_by_hand() -> dict[str, bytes]:
+    """Return what Pillow reads but doesn't write."""
+    png, bmp, grey = encoded(_seven(), "PNG"), encoded(_seven(), "BMP"), _seven().tobytes()
     text = chunk(b"zTXt", b"a\0\0" + zlib.compress(b"text" * 50))
     profile = chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(200)))
-    return {f"PNG {mode}": raw for mode, raw in plain.items()} | {
-        "PNG palette transparent": encoded(_seven("P"), "PNG", transparency=3),
-        "PNG grey transparent": encoded(_seven(), "PNG", transparency=230),
-        "PNG animated": encoded(_seven(), "PNG", **_frames()),
-        "PNG turned": _rotated("PNG"),
-        "PNG with texts": head + text + profile + tail,
-    }
-
-
-def _jpeg() -> dict[str, bytes]:
-    return {
-        **{f"JPEG {mode}": encoded(_seven(mode), "JPEG") for mode in ("L", "RGB", "CMYK")},
-        "JPEG progressive": encoded(_seven("RGB"), "JPEG", progressive=True),
-        "JPEG turned": _rotated("JPEG"),
-        "JPEG of several": encoded(_seven("RGB"), "MPO", **_frames()),
-    }
-
-
-def _gif() -> dict[str, bytes]:
-    return {
-        "GIF": encoded(_seven(), "GIF"),
-        "GIF animated": encoded(_seven(), "GIF", **_frames(), disposal=2, loop=0),
-        "GIF transparent": encoded(_seven("P"), "GIF", transparency=3),
-    }
-
-
-def _bmp() -> dict[str, bytes]:
-    modes = ("1", "L", "P", "RGB", "RGBA")
-    found = {f"BMP {mode}": encoded(_seven(mode), "BMP") for mode in modes}
-    # Run-length encoding (compression 1), which Pillow reads but doesn't write.
-    raw = found["BMP L"]
-    [start] = struct.unpack_from("<I", raw, 10)
-    rows = [raw[place : place + _SIZE[0]] for place in range(start, len(raw), _SIZE[0])]
+    [start] = struct.unpack_from("<I", bmp, 10)
+    rows = [bmp[row : row + _SIZE[0]] for row in range(start, len(bmp), _SIZE[0])]
     runs = b"".join(bytes(byte for value in row for byte in (1, value)) + b"\0\0" for row in rows)
-    found["BMP in runs"] = raw[:30] + struct.pack("<I", 1) + raw[34:start] + runs + b"\0\1"
-    return found
-
-
-def _tiff() -> dict[str, bytes]:
-    modes = ("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F")
-    found = {f"TIFF {mode}": encoded(_seven(mode), "TIFF") for mode in modes}
-    for kind in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd"):
-        found[f"TIFF {kind}"] = encoded(_seven("RGB"), "TIFF", compression=kind)
-    for kind in ("group3", "group4"):
-        found[f"TIFF {kind}"] = encoded(_seven("1"), "TIFF", compression=kind)
-    several = {"save_all": True, "append_images": [_seven(shift=2)]}
-    found["TIFF of several"] = encoded(_seven(), "TIFF", **several)
-    found["TIFF turned"] = _rotated("TIFF")
-    found["TIFF big"] = encoded(_seven(), "TIFF", big_tiff=True)
-    return found
-
-
-def _webp() -> dict[str, bytes]:
-    return {
-        "WEBP": encoded(_seven("RGB"), "WEBP"),
-        "WEBP lossless": encoded(_seven("RGB"), "WEBP", lossless=True),
-        "WEBP transparent": encoded(_seven("RGBA"), "WEBP"),
-        "WEBP animated": encoded(_seven("RGB"), "WEBP", **_frames()),
-        "WEBP turned": _rotated("WEBP"),
-    }
-
-
-def _ppm() -> dict[str, bytes]:
-    grey = _seven().tobytes()
-    letters = b" ".join(b"%d" % value for value in grey)
-    bits = b" ".join(b"%d" % (value < 128) for value in grey)
     size = b"%d %d\n" % _SIZE
-    wide = _seven("I").point(lambda value: value * 257)
     return {
-        **{f"PPM {mode}": encoded(_seven(mode), "PPM") for mode in ("1", "L", "RGB", "F")},
-        "PPM deep": encoded(wide, "PPM"),
-        "PPM grey in letters": b"P2\n# seven\n" + size + b"255\n" + letters,
-        "PPM bits in letters": b"P1\n" + size + bits,
+        "PNG with texts": png[:33] + text + profile + png[33:],
+        "BMP in runs": bmp[:30] + struct.pack("<I", 1) + bmp[34:start] + runs + b"\0\1",
+        "PPM grey in letters": b"P2\n# seven\n"
+        + size
+        + b"255\n"
+        + b" ".join(b"%d" % v for v in grey),
+        "PPM bits in letters": b"P1\n" + size + b" ".join(b"%d" % (v < 128) for v in grey),
     }

@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,17 +18,15 @@ from digits.data import fetch
 from digits.errors import DataError
 from tests.conftest import PICTURES
 
-# `digits`; `bench` measures everything once.
+# `digits`; `bench` measures everything twice.
 DIGITS = """
 import sys
 from digits.__main__ import main
 from digits.commands import bench
-bench._median = lambda call, window=0: float(bool([call()]))
-bench._measure_latency = lambda call, result: result.latency.update({50: 1.0, 90: 1.0, 99: 1.0})
+bench.WINDOWS, bench.LATENCY_WINDOW, bench.THROUGHPUT_WINDOW = 1, 0.0, 0.0
 sys.argv[0] = "digits"
 main()
 """
-SETTINGS = {"broken": b"\xff\xfe\0", "latex": b"text.usetex: True"}
 
 
 @pytest.fixture
@@ -60,68 +59,57 @@ def test_workers_import_nothing(folder: Path) -> None:
     assert run("predict", *pictures, "--jobs", 2).count("7.jpg  7 ") == 17
 
 
-@pytest.mark.slow
 def test_bench_imports_nothing(folder: Path) -> None:
     assert "cold start" in run("bench")
 
 
 @pytest.mark.unix
-@pytest.mark.slow
-@pytest.mark.parametrize("command", ["watch", "serve"])
+@pytest.mark.parametrize("command", ["watch . results.csv", "serve --port 0"])
 def test_long_running_commands_import_nothing(folder: Path, command: str) -> None:
-    (folder / "inbox").mkdir()
-    shutil.copy(PICTURES / "7.jpg", folder / "inbox")
-    arguments = ["inbox", "results.csv"] if command == "watch" else ["--port", "0"]
-    with start(command, *arguments) as process:
-        stream = process.stdout if command == "watch" else process.stderr
+    shutil.copy(PICTURES / "7.jpg", folder)
+    with start(*command.split()) as process:
+        stream = process.stdout if "watch" in command else process.stderr
         assert stream is not None and stream.readline()  # its first result, or its address
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("settings", [b"\xff\xfe\0", b"text.usetex: True"])
 def test_plots_obey_no_settings(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, settings: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, settings: bytes
 ) -> None:
-    (folder / "matplotlibrc").write_bytes(SETTINGS[settings])
+    (folder / "matplotlibrc").write_bytes(settings)
     (folder / "latex").write_text("#!/bin/sh\ntouch 'ran latex'; exit 1")
     (folder / "latex").chmod(0o755)
-    rows = "".join(f"{name},{name[0]}\n" for name in os.listdir(PICTURES) if name[0].isdigit())
-    shutil.copytree(PICTURES, folder / "pictures")
-    (folder / "pictures" / "table.csv").write_text(f"file,digit\n{rows}")
+    rows = "".join(f"{path},{path.name[0]}\n" for path in PICTURES.glob("[0-9].*"))
+    (folder / "table.csv").write_text(f"file,digit\n{rows}")
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    run("eval", "--data", "pictures/table.csv", "--split", "test", "--plot", "plots")
+    run("eval", "--data", "table.csv", "--split", "test", "--plot", "plots")
     assert sorted(os.listdir("plots")) == ["confusion.png", "mistakes.png"]
 
 
 @pytest.mark.linux
-@pytest.mark.slow
 def test_plots_work_in_a_deleted_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = "import os; os.rmdir(os.getcwd()); from digits_train import plots"
     subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True)
 
 
-class _Registry(BaseHTTPRequestHandler):
+class Registry(HTTPServer):
     """Has nothing, and remembers whether it was asked."""
 
-    def do_GET(self) -> None:
-        self.server.asked = True  # type: ignore[attr-defined]
-        self.send_error(404)
+    asked = False
 
-    def log_message(self, *_: object) -> None:
-        pass
+    def finish_request(self, *connection: Any) -> None:
+        self.asked = True
+        super().finish_request(*connection)
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
-@pytest.mark.slow
 def test_npm_obeys_no_folder_above_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    servers = [HTTPServer(("127.0.0.1", 0), _Registry) for _ in range(2)]
+    servers = [Registry(("127.0.0.1", 0), SimpleHTTPRequestHandler) for _ in range(2)]
     for server, settings in zip(servers, ("user", ".npmrc"), strict=True):
-        server.asked = False  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/"
-        (tmp_path / settings).write_text(f"registry={address}\n")
+        (tmp_path / settings).write_text(f"registry=http://127.0.0.1:{server.server_port}/\n")
     (tmp_path / "package.json").write_text("{}")
     monkeypatch.setenv("npm_config_userconfig", str(tmp_path / "user"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -132,7 +120,7 @@ def test_npm_obeys_no_folder_above_its_own(tmp_path: Path, monkeypatch: pytest.M
     for server in servers:
         server.shutdown()
         server.server_close()
-    assert [server.asked for server in servers] == [True, False]  # type: ignore[attr-defined]
+    assert [server.asked for server in servers] == [True, False]
 
 
 def test_npm_of_the_current_folder_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:

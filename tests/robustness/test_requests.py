@@ -14,8 +14,10 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
+from digits.serve import listener
 from digits.serve.app import App
-from digits.serve.server import bind, make_server
+from digits.serve.limits import Limits
+from digits.serve.server import make_server
 from digits.serve.settings import Settings
 from tests.robustness import corpus, specimens
 from tests.robustness.sandbox import harmless
@@ -23,18 +25,15 @@ from tests.runtime.serve.conftest import application
 
 INFER = "/v2/models/lenet5/infer"
 PICTURE = specimens.pictures()["PNG L"]
-TENSOR = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8", "data": [0, 255] * 392}
+BINARY = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8"}
+TENSOR = BINARY | {"data": [0, 255] * 392}
 BODY = json.dumps({"id": "a", "inputs": [TENSOR], "outputs": [{"name": "probabilities"}]}).encode()
+HEAD = json.dumps({"inputs": [BINARY | {"parameters": {"binary_data_size": 784}}]}).encode()
 FORM = (
     b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n'
     b"Content-Type: image/png\r\n\r\n" + PICTURE + b"\r\n--x--\r\n"
 )
-FORM_TYPE = {"content-type": "multipart/form-data; boundary=x"}
-
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier()
+FORM_TYPE = "multipart/form-data; boundary=x"
 
 
 @pytest.fixture(scope="module")
@@ -56,47 +55,40 @@ def is_ok(answer: Response) -> bool:
     return False
 
 
-def statuses(client: TestClient, path: str, specimen: bytes, **headers: str) -> set[bool]:
-    """Return the results of `is_ok` for mutants of a body."""
-    found = set()
-    for name, raw in corpus.all_mutants({path: specimen}, 200):
-        with harmless(name):
-            found.add(is_ok(client.post(path, content=raw, headers=headers)))
-    return found
-
-
 @pytest.mark.parametrize(
-    ("path", "body"), [("/predict", PICTURE), ("/read", PICTURE), (INFER, BODY)]
+    ("path", "body", "headers"),
+    [
+        ("/predict", PICTURE, {}),
+        ("/read", PICTURE, {}),
+        ("/predict", FORM, {"content-type": FORM_TYPE}),
+        (INFER, BODY, {}),
+        (INFER, HEAD + bytes(784), {"inference-header-content-length": str(len(HEAD))}),
+    ],
+    ids=["predict", "read", "form", "infer", "binary tensor"],
 )
-def test_mutated_bodies(client: TestClient, path: str, body: bytes) -> None:
-    assert statuses(client, path, body) == {True, False}
-
-
-def test_mutated_forms(client: TestClient) -> None:
-    assert statuses(client, "/predict", FORM, **FORM_TYPE) == {True, False}
-
-
-def test_mutated_binary_tensor_requests(client: TestClient) -> None:
-    tensor = {key: value for key, value in TENSOR.items() if key != "data"}
-    head = json.dumps({"inputs": [tensor | {"parameters": {"binary_data_size": 784}}]}).encode()
-    length = {"inference-header-content-length": str(len(head))}
-    assert statuses(client, INFER, head + bytes(784), **length) == {True, False}
+def test_mutated_bodies(
+    client: TestClient, path: str, body: bytes, headers: dict[str, str]
+) -> None:
+    statuses = set()
+    for name, raw in corpus.all_mutants({path: body}, 200):
+        with harmless(name):
+            statuses.add(is_ok(client.post(path, content=raw, headers=headers)))
+    assert statuses == {True, False}
 
 
 def test_mutated_headers(client: TestClient) -> None:
-    specimens = {
+    headers = {
         "content-type": b"multipart/form-data; boundary=x; charset=utf-8",
         "inference-header-content-length": b"%d" % len(BODY),
         "content-length": b"%d" % len(FORM),
         "content-encoding": b"identity",
     }
-    for header, specimen in specimens.items():
-        for name, value in corpus.all_mutants({header: specimen}, 50):
+    for header in headers:
+        for name, value in corpus.all_mutants({header: headers[header]}, 50):
             for path, content in (("/predict", FORM), (INFER, BODY)):
                 with harmless(name):
-                    form_type = [(key.encode(), text.encode()) for key, text in FORM_TYPE.items()]
-                    headers = [*form_type, (header.encode(), value)]
-                    is_ok(client.post(path, content=content, headers=headers))
+                    both = [(b"content-type", FORM_TYPE.encode()), (header.encode(), value)]
+                    is_ok(client.post(path, content=content, headers=both))
 
 
 def test_mutated_urls(client: TestClient) -> None:
@@ -112,35 +104,27 @@ def test_mutated_urls(client: TestClient) -> None:
 )
 def test_json_values_of_other_types(client: TestClient, value: object) -> None:
     whole = json.loads(BODY)
-    for key in TENSOR:
-        other = whole | {"inputs": [TENSOR | {key: value}]}
-        with harmless(f"{key} {value!r}"):
-            assert not is_ok(client.post(INFER, content=json.dumps(other)))
-    for place in range(4):
-        shape: list[object] = [1, 1, 28, 28]
-        shape[place] = value
-        other = whole | {"inputs": [TENSOR | {"shape": shape}]}
-        with harmless(f"shape {value!r}"):
-            assert not is_ok(client.post(INFER, content=json.dumps(other)))
+    shapes = [[1] * index + [value] + [28] * (3 - index) for index in range(4)]
+    tensors = [{key: value} for key in TENSOR] + [{"shape": shape} for shape in shapes]
+    for changes in tensors:
+        with harmless(f"{changes}"):
+            changed = whole | {"inputs": [TENSOR | changes]}
+            assert not is_ok(client.post(INFER, content=json.dumps(changed)))
     for key in ("id", "inputs", "outputs", "parameters"):
         with harmless(f"{key} {value!r}"):
             is_ok(client.post(INFER, content=json.dumps(whole | {key: value})))
 
 
 @pytest.fixture
-def settings() -> Settings:
-    """Settings with a short keep-alive timeout."""
-    return Settings(port=0, keepalive_timeout=1)
-
-
-@pytest.fixture
-def port(classifier: Classifier, settings: Settings) -> Iterator[int]:
-    """The port of a running server."""
+def port(classifier: Classifier) -> Iterator[int]:
+    """The port of a running server, with short timeouts."""
+    limits = Limits(keepalive_timeout=1, header_timeout=1, body_timeout=1)
+    settings = Settings(port=0, limits=limits)
     server = make_server(App(settings, classifier))
-    with bind(settings) as listener:
-        thread = threading.Thread(target=server.run, args=([listener],))
+    with listener.bind(settings) as bound:
+        thread = threading.Thread(target=server.run, args=([bound],))
         thread.start()
-        yield listener.getsockname()[1]
+        yield bound.getsockname()[1]
         server.should_exit = True
         thread.join(30)
         assert not thread.is_alive()
@@ -159,9 +143,7 @@ def ask(port: int, request: bytes) -> bytes:
     return received
 
 
-def test_mutated_requests_on_socket(
-    port: int, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mutated_requests_on_socket(port: int) -> None:
     """Request lines are mutated, too, which the test client would write itself."""
     head = b"POST /predict?frame=true HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
     plain = head + b"content-length: %d\r\n\r\n" % len(PICTURE) + PICTURE
@@ -169,16 +151,14 @@ def test_mutated_requests_on_socket(
     chunked += b"\r\n0\r\n\r\n"
     assert all(ask(port, request).startswith(b"HTTP/1.1 200") for request in (plain, chunked))
     mutants = corpus.all_mutants({"plain": plain, "chunked": chunked}, 150)
-    found = set()
-    with ThreadPoolExecutor(32) as clients, monkeypatch.context() as patch:
-        patch.setattr(settings, "header_timeout", 0.3)
-        patch.setattr(settings, "body_timeout", 0.3)
-        for many in iter(lambda: list(islice(mutants, 100)), []):
-            with harmless(f"{many[0][0]} and {len(many) - 1} more"):
-                answers = clients.map(lambda named: ask(port, named[1]), many)
-                for (name, _), answer in zip(many, answers, strict=True):
+    statuses = set()
+    with ThreadPoolExecutor(100) as clients:
+        for batch in iter(lambda: list(islice(mutants, 100)), []):
+            with harmless(f"{batch[0][0]} and {len(batch) - 1} more"):
+                answers = clients.map(lambda named: ask(port, named[1]), batch)
+                for (name, _), answer in zip(batch, answers, strict=True):
                     assert answer == b"" or answer.startswith(b"HTTP/1.1 "), name
                     assert answer[9:10] != b"5" or answer[9:12] == b"505", name  # the version
-                    found.add(answer[9:10])
-    assert {b"2", b"4"} <= found
+                    statuses.add(answer[9:10])
+    assert {b"2", b"4"} <= statuses
     assert ask(port, plain).startswith(b"HTTP/1.1 200")

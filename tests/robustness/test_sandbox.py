@@ -18,44 +18,29 @@ def write(folder: Path) -> None:
     (folder / "boom").write_bytes(b"!")
 
 
-def remove(folder: Path) -> None:
-    (folder / "there").unlink()
-
-
-def execute(_: Path) -> None:
-    subprocess.run([sys.executable, "-c", ""])
-
-
-def fetch(_: Path) -> None:
-    socket.create_connection(("192.0.2.1", 80), timeout=1)
-
-
-def unpickle(_: Path) -> None:
-    pickle.loads(pickle.dumps(print))
-
-
-def fill(_: Path) -> None:
-    bytearray(b"x") * (sandbox.MEGABYTES + 50 << 20)
-
-
 def spin(_: Path) -> None:
     while True:
         pass
 
 
-@pytest.mark.parametrize("harm", [write, remove, execute, fetch, unpickle, fill, spin])
-def test_sandbox_detects_harm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: Callable[[Path], None]
-) -> None:
-    if harm is spin:
+HARM: dict[str, Callable[[Path], object]] = {
+    "write": write,
+    "remove": lambda folder: (folder / "there").unlink(),
+    "execute": lambda _: subprocess.run([sys.executable, "-c", ""]),
+    "fetch": lambda _: socket.create_connection(("192.0.2.1", 80), timeout=1),
+    "unpickle": lambda _: pickle.loads(pickle.dumps(print)),
+    "fill": lambda _: bytearray(b"x") * (sandbox.MEGABYTES + 50 << 20),
+    "spin": spin,
+}
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_sandbox_detects_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str) -> None:
+    if harm == "spin":
         monkeypatch.setattr(sandbox, "SECONDS", 0.1)
     (tmp_path / "there").touch()
-    with (
-        pytest.raises(AssertionError, match="harm"),
-        harmless("harm"),
-        suppress(AssertionError),
-    ):
-        harm(tmp_path)
+    with pytest.raises(AssertionError, match="harm"), harmless("harm"), suppress(AssertionError):
+        HARM[harm](tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 

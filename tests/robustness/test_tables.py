@@ -1,118 +1,101 @@
-"""Damaged and malformed CSV files: results, logs and label tables."""
+"""Damaged and malformed tables: results that are continued, and labels."""
 
-import os
+import json
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from digits.commands import results
-from digits.commands.csv_log import CsvLog
+from digits.commands.results import ResultsFile
 from digits.commands.watch import COLUMNS
-from digits.data.image_folder import LabelledDataset
+from digits.data import table
 from digits.errors import DataError, DigitsError
 from tests.robustness import corpus
 from tests.robustness.sandbox import harmless
 
-ROW = "a.png,2026-01-02T03:04:05.000000006Z,123,7," + ",".join(["0.1"] * (len(COLUMNS) - 4))
-LINES = [",".join(COLUMNS), ROW, ROW.replace("a.png", '"b ""c"", d.png"'), ROW.replace("a", "é")]
-TABLE = "\n".join(LINES).encode() + b"\n"
+CELLS = ["a.png", "2026-01-02T03:04:05.000000006Z", "123", *["0.1"] * (len(COLUMNS) - 3)]
+ROW = ",".join(CELLS)
+CSV = "\n".join([",".join(COLUMNS), ROW, ROW.replace("a.png", '"b ""c"", d.png"'), ""]).encode()
+LINE = json.dumps(dict(zip(COLUMNS, CELLS, strict=True)))
+JSON = "\n".join([LINE, LINE.replace("a.png", "b é.png"), ""]).encode()
 MALFORMED = (
     b"",
     b"\n" * 100_000,
     b"\0" * 100_000,
     b"x" * 10_000_000,  # one line
-    TABLE.replace(b"\n", b"\r"),
-    TABLE.replace(b"\n", b"\r\n"),
-    TABLE.decode().encode("utf-16"),
-    TABLE + b'"' * 1_000_001 + b"\n",
-    TABLE + b"," * 1_000_000 + b"\n",
-    TABLE + b'=cmd|"/c calc"!A1' + b"," * (len(COLUMNS) - 1) + b"\n",
-    b"\xef\xbb\xbf" + TABLE,
-    TABLE * 2,
-    TABLE[:-3],
+    CSV.replace(b"\n", b"\r"),
+    CSV.replace(b"\n", b"\r\n"),
+    CSV.decode().encode("utf-16"),
+    CSV + b'"' * 1_000_001 + b"\n",
+    CSV + b"," * 1_000_000 + b"\n",
+    CSV + b'=cmd|"/c calc"!A1' + b"," * (len(COLUMNS) - 1) + b"\n",
+    JSON + b"[" * 1_000_000 + b"\n",
+    JSON + b'{"file": ' + b"9" * 10_000 + b"}\n",
+    b"\xef\xbb\xbf" + CSV,
+    CSV * 2,
+    CSV[:-3],
 )
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "results.csv"
+    return tmp_path / "table"
 
 
-def load_processed(path: Path, name: str, raw: bytes) -> set[str] | None:
-    """Return the files that `--skip-done` skips by these results, or None if refused."""
+def is_continued(path: Path, name: str, raw: bytes, as_json: bool) -> bool:
+    """Return whether results are appended to these bytes; checks that they are read back."""
     path.write_bytes(raw)
-    with harmless(name):
-        try:
-            names, appends = results.load_processed(path, COLUMNS, as_csv=True)
-        except DigitsError as error:
-            assert str(path) in str(error)
-            names, appends = None, False
-    assert not appends and path.read_bytes() == raw  # it isn't stdout, so it is left unchanged
-    return names
-
-
-def append_to_log(path: Path, name: str, raw: bytes) -> bool:
-    """Return whether a CsvLog accepts these bytes; checks that an appended row is read back."""
-    path.write_bytes(raw)
+    row = (LINE if as_json else ROW).replace("a.png", "new.png")
     with harmless(name, path.parent):
         try:
-            opened = CsvLog(path, COLUMNS)
+            results = ResultsFile(path, COLUMNS, as_json)
         except DigitsError as error:
             assert str(path) in str(error) and path.read_bytes() == raw
             return False
-        try:
-            before = list(opened.rows())
-            opened.append(ROW.split(","))
-            after = list(opened.rows())
-        finally:
-            os.close(opened._file)
-    assert after == [*before, ROW.split(",")]
-    kept = path.read_bytes().rpartition(ROW.encode())[0]
-    assert raw.startswith(kept) or not raw.count(b"\n")  # no complete line is lost
+        with closing(results):
+            results.append(row)
+        with closing(ResultsFile(path, COLUMNS, as_json)) as again:
+            assert again.done == results.done | {hash(("new.png",))}
+    before, _, after = path.read_bytes().rpartition(row.encode())
+    assert after == b"\n"
+    assert raw.startswith(before) or not raw.count(b"\n")  # no complete line is lost
     return True
 
 
-def test_skip_done_with_mutated_results(path: Path) -> None:
-    skipped = [
-        load_processed(path, name, raw) for name, raw in corpus.all_mutants({"csv": TABLE}, 400)
-    ]
-    assert None in skipped and any(skipped)
+@pytest.mark.parametrize(("raw", "as_json"), [(CSV, False), (JSON, True)], ids=["csv", "json"])
+def test_mutated_results_are_continued_or_refused(path: Path, raw: bytes, as_json: bool) -> None:
+    mutants = corpus.all_mutants({"results": raw}, 400)
+    assert {is_continued(path, *mutant, as_json) for mutant in mutants} == {True, False}
+    for number, malformed in enumerate(MALFORMED):
+        is_continued(path, f"malformed {number}", malformed, as_json)
 
 
-def test_csv_log_with_mutated_file(path: Path) -> None:
-    taken = {
-        append_to_log(path, name, raw) for name, raw in corpus.all_mutants({"csv": TABLE}, 400)
-    }
-    assert taken == {True, False}
-
-
-@pytest.mark.parametrize("raw", MALFORMED, ids=range(len(MALFORMED)))
-def test_malformed_csv_files(path: Path, raw: bytes) -> None:
-    load_processed(path, "odd", raw)
-    append_to_log(path, "odd", raw)
-
-
-def count_labelled(path: Path, name: str, raw: bytes) -> int:
-    """Return the number of images in the label table, or 0 if refused. No image is opened."""
+def count_rows(path: Path, name: str, raw: bytes, read: Callable[..., object]) -> int:
+    """Return the number of labelled pictures in the table, or 0 if refused. None is opened."""
     path.write_bytes(raw)
     with harmless(name):
         try:
-            return LabelledDataset(path, None, lambda error: None).total
+            table.has_pages(path)
+            return len(list(read(path, lambda error: None)))  # type: ignore[call-overload]
         except DataError as error:
             assert str(path) in str(error)
             return 0
 
 
-def test_mutated_label_tables(path: Path) -> None:
-    table = b'file,digit\na.png,7\n"b ""c"".png",3\n\xff.png,1\n'
-    counts = {
-        count_labelled(path, *mutant) for mutant in corpus.all_mutants({"labelled": table}, 300)
-    }
-    assert counts >= {0, 1, 2, 3}
-
-
-def test_malformed_label_tables(path: Path) -> None:
-    for raw in MALFORMED:
-        count_labelled(path, "odd", raw)
-    assert not count_labelled(path, "field", b"file,digit\n" + b"x" * 200_000 + b",1\n")
-    assert not count_labelled(path, "lines", b'file,digit\n"' + b"a\n" * 500_000)
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [
+        (b'file,digit\na.png,7\n"b ""c"".png",3\n\xff.png,1\n', table.rows),
+        (b'file,text\na.png,-7/1.5\n"b ""c"".png",3 4\n\xff.png,\n', table.page_rows),
+    ],
+    ids=["digits", "pages"],
+)
+def test_label_tables(path: Path, raw: bytes, read: Callable[..., object]) -> None:
+    mutants = corpus.all_mutants({"labelled": raw}, 300)
+    assert {count_rows(path, *mutant, read) for mutant in mutants} >= {0, 1, 2, 3}
+    header = raw.partition(b"\n")[0]
+    for malformed in MALFORMED:
+        count_rows(path, "malformed", malformed, read)
+    assert not count_rows(path, "field", header + b"\n" + b"x" * 200_000 + b",1\n", read)
+    assert not count_rows(path, "lines", header + b'\n"' + b"a\n" * 500_000, read)

@@ -1,14 +1,9 @@
 import os
-import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-
-import pytest
-
-from digits.processes import StopEvent
 
 
 @contextmanager
@@ -41,14 +36,3 @@ def no_free_file_descriptors() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-@pytest.fixture
-def stop() -> Iterator[StopEvent]:
-    """An event that SIGTERM sets."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    event = StopEvent()
-    event.set_by_signals()
-    yield event
-    for number, handler in before.items():
-        signal.signal(number, handler)
