@@ -7,7 +7,7 @@
 # make test-ray      read pictures with Ray, as docs/devices.md does; 2 minutes
 # make test-all      all of these five; half an hour
 # make coverage      say which lines and branches the unit tests don't reach; 10 minutes
-# make lock          renew dev.lock: the versions that `make test` installs
+# make lock          renew locks/: the versions that are installed, with hashes
 # make audit         check what is installed for known vulnerabilities, and GitHub's workflows
 # make fuzz          look for pictures and data files that crash the runtime; twice 10 minutes
 # make docs          build site/, the documentation; warnings are errors
@@ -21,6 +21,7 @@ PYTHON ?= python3
 FUZZ_SECONDS ?= 600
 # The first pip with --group is 25.1; Debian's Python brings an older one.
 PIP := -m pip --disable-pip-version-check install --quiet
+LOCKED := $(PIP) --require-hashes --no-deps --requirement
 UPGRADE_PIP := $(PIP) --upgrade 'pip>=25.1'
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -54,8 +55,8 @@ test-arm: .venv/done
 
 test-ray:
 	$(PYTHON) -m venv .venv-ray
-	.venv-ray/$(BIN)/python $(UPGRADE_PIP)
-	.venv-ray/$(BIN)/python $(PIP) --editable '.[data]' --group ray
+	.venv-ray/$(BIN)/python $(LOCKED) locks/ray.txt
+	.venv-ray/$(BIN)/python $(PIP) --no-deps --editable .
 	.venv-ray/$(BIN)/python -m pytest tests/ray
 
 test-all: test test-browser test-ray test-arm test-bounds
@@ -73,10 +74,18 @@ lint: .venv/done
 	.venv/$(BIN)/ruff format --check
 	.venv/$(BIN)/mypy
 
-# PyTorch is left out: it has another build for each kind of GPU, and brings its libraries.
+# Of PyTorch each kind of GPU has another build: pip chooses it and its libraries.
+UNLOCKED := ^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z]+)=
+LOCK := .venv/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+    --generate-hashes --no-annotate --no-header
+
 lock: .venv/done
-	.venv/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra all \
-	    --group dev --no-annotate --no-header pyproject.toml | grep -vE '^(torch|triton|nvidia-|cuda-)' > dev.lock
+	$(LOCK) pyproject.toml > locks/runtime.txt
+	$(LOCK) pyproject.toml --extra all --group dev | \
+	    awk '/^[a-z]/ { keep = $$0 !~ /$(UNLOCKED)/ } keep' > locks/dev.txt
+	$(LOCK) pyproject.toml --extra data --group ray > locks/ray.txt
+	$(LOCK) --group docs > locks/docs.txt
+	$(LOCK) --group release > locks/release.txt
 
 audit: .venv/done
 	.venv/$(BIN)/pip-audit --local --skip-editable
@@ -88,29 +97,29 @@ docs: .venv-docs/done
 # Built as a user's pip would: the sdist from the checkout, the wheel from the sdist.
 wheel: .venv-release/done
 	rm -rf dist
-	.venv-release/$(BIN)/python -m build
+	.venv-release/$(BIN)/python -m build --no-isolation
 	.venv-release/$(BIN)/python -m twine check --strict dist/*
 	.venv-release/$(BIN)/check-wheel-contents dist
 	@ls -l dist
 
 bench: .venv/done
 	.venv/$(BIN)/python $(PIP) --group bench
-	.venv/$(BIN)/python -m tests.benchmarks.speed
-	.venv/$(BIN)/python -m tests.benchmarks.pictures
-	.venv/$(BIN)/python -m tests.benchmarks.processes
-	.venv/$(BIN)/python -m tests.benchmarks.memory
-	-.venv/$(BIN)/python -m tests.benchmarks.serving
-	.venv/$(BIN)/python -m tests.benchmarks.training
-	.venv/$(BIN)/python -m tests.benchmarks.corruptions
-	.venv/$(BIN)/python -m tests.benchmarks.nondigits
-	.venv/$(BIN)/python -m tests.benchmarks.optdigits
-	.venv/$(BIN)/python -m tests.benchmarks.camera --jobs 2
-	-.venv/$(BIN)/python -m tests.benchmarks.reader
-	-.venv/$(BIN)/python -m tests.benchmarks.photos
+	.venv/$(BIN)/python -m benchmarks.speed
+	.venv/$(BIN)/python -m benchmarks.pictures
+	.venv/$(BIN)/python -m benchmarks.processes
+	.venv/$(BIN)/python -m benchmarks.memory
+	-.venv/$(BIN)/python -m benchmarks.serving
+	.venv/$(BIN)/python -m benchmarks.training
+	.venv/$(BIN)/python -m benchmarks.corruptions
+	.venv/$(BIN)/python -m benchmarks.nondigits
+	.venv/$(BIN)/python -m benchmarks.optdigits
+	.venv/$(BIN)/python -m benchmarks.camera --jobs 2
+	-.venv/$(BIN)/python -m benchmarks.reader
+	-.venv/$(BIN)/python -m benchmarks.photos
 
 # They judge where the digit of a picture is (runtime/digits/vision/weights.py).
 weights: .venv/done
-	OPENBLAS_NUM_THREADS=1 .venv/$(BIN)/python -m tests.benchmarks.fit
+	OPENBLAS_NUM_THREADS=1 .venv/$(BIN)/python -m digits_train.fit_judge
 
 # Of the seeds 0, 1 and 2, 0 has the best validation accuracy.
 model: .venv/done
@@ -126,7 +135,7 @@ model: .venv/done
 # `digits train --resume runs/bundled-reader`.
 reader: .venv/done
 	rm -rf runs/bundled-reader
-	.venv/$(BIN)/digits train --model reader --out runs/bundled-reader
+	.venv/$(BIN)/digits train --network reader --out runs/bundled-reader
 	.venv/$(BIN)/digits export --quantize runs/bundled-reader
 	cp runs/bundled-reader/reader.int8.onnx runtime/digits/inference/
 	.venv/$(BIN)/python -m docs.make page
@@ -135,19 +144,20 @@ clean:
 	rm -rf .venv .venv-runtime .venv-bounds .venv-ray .venv-docs .venv-release .arm dist site
 
 # --no-compile halves the time of the installation and saves 45 MB.
-.venv-runtime/done: pyproject.toml $(shell find runtime train export -name '*.py' -o -name '*.onnx')
+.venv-runtime/done: pyproject.toml locks/runtime.txt $(shell find runtime train export -name '*.py' -o -name '*.onnx')
 	$(PYTHON) -m venv .venv-runtime
-	.venv-runtime/$(BIN)/python $(PIP) --no-compile --force-reinstall .
+	.venv-runtime/$(BIN)/python $(LOCKED) locks/runtime.txt --no-compile
+	.venv-runtime/$(BIN)/python $(PIP) --no-deps --no-compile --force-reinstall .
 	touch $@
 
-.venv/done: pyproject.toml dev.lock
+.venv/done: pyproject.toml locks/dev.txt
 	$(PYTHON) -m venv .venv
 	.venv/$(BIN)/python $(UPGRADE_PIP)
-	.venv/$(BIN)/python $(PIP) --constraint dev.lock --editable '.[all]' --group dev
+	.venv/$(BIN)/python $(LOCKED) locks/dev.txt
+	.venv/$(BIN)/python $(PIP) --editable '.[all]' --group dev
 	touch $@
 
-.venv-docs/done .venv-release/done: .venv-%/done: pyproject.toml
+.venv-docs/done .venv-release/done: .venv-%/done: locks/%.txt
 	$(PYTHON) -m venv .venv-$*
-	.venv-$*/$(BIN)/python $(UPGRADE_PIP)
-	.venv-$*/$(BIN)/python $(PIP) --group $*
+	.venv-$*/$(BIN)/python $(LOCKED) $<
 	touch $@
