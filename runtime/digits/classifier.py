@@ -22,16 +22,17 @@ class Classifier:
     """Reads pictures of handwritten digits. Threads may share one.
 
     model: an ONNX file from `digits export`, or what `read_file` returned; by default
-    $DIGITS_MODEL, else the bundled LeNet-5. threads: how many cores a call may use. kernels,
-    sha256: see Model. threshold: answers with less confidence, 0 to 1, are rejected; by default
-    those below the threshold that each model's file records; 0 rejects none. reader,
-    reader_sha256: the same as model and sha256 for the network that reads pages; by default
-    $DIGITS_READER, else the bundled reader. It is opened when it is needed: to `read`, and to look
-    at a picture of one digit that the model isn't sure of, or that holds something else of the
-    digit's size.
+    $DIGITS_MODEL, else the bundled LeNet-5. threads: how many cores a call may use; 0: all.
+    kernels: "integer" or "float", how to compute an int8 model; by default as its file says.
+    sha256: of the only model file to accept; by default $DIGITS_MODEL_SHA256, else any. threshold:
+    answers with less confidence, 0 to 1, are rejected; by default those below the threshold that
+    each model's file records; 0 rejects none. reader, reader_sha256: the same as model and sha256
+    for the network that reads pages; by default $DIGITS_READER, else the bundled reader. It is
+    opened when it is needed: to `read`, and to look at a picture of one digit that the model isn't
+    sure of, or that holds something else of the digit's size.
 
-    Raises ModelError if the model can't be used; the methods raise it if a model fails, or if the
-    reader can't be used.
+    Raises ModelError if the model can't be used, and ValueError for a number out of range. The
+    methods raise ModelError if a model fails, or if the reader can't be used.
 
     >>> classifier = Classifier()
     >>> classifier.predict("7.jpg").digit
@@ -48,6 +49,8 @@ class Classifier:
         reader: ModelSource = None,
         reader_sha256: str | None = None,
     ) -> None:
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(f"threshold must be 0 to 1, not {threshold}")
         self.model = Model(model, threads, kernels, sha256)
         self._threshold = threshold
         self._reader_file = reader, threads, reader_sha256
@@ -78,9 +81,10 @@ class Classifier:
     def predict(self, source: Source) -> Prediction:
         """Read the one digit in a picture.
 
-        source: a path, bytes, a file object, a PIL image, or an array (see `picture.load`).
-        Returns a Prediction without a digit, whose status says why, if the picture is blank or
-        holds several digits. Raises PictureError if it can't be opened.
+        source: a path, bytes, a file object, a PIL image, or an array [height, width] or [height,
+        width, 1, 3 or 4 channels] of bool, integers or floats, in which 0 is black. Returns a
+        Prediction without a digit, whose status says why, if the picture is blank or holds several
+        digits. Raises PictureError if it can't be opened.
 
         >>> prediction = Classifier().predict("7.jpg")
         >>> prediction.digit, prediction.confidence > 0.9
@@ -97,6 +101,8 @@ class Classifier:
         >>> first.digit, second.digit
         (0, 7)
         """
+        if isinstance(sources, str | bytes):
+            raise TypeError("predict_batch takes a list of pictures; predict takes one")
         examinations = examine(self, [picture.load(source) for source in sources])
         return [examined.prediction(self.threshold) for examined in examinations]
 

@@ -199,7 +199,7 @@ def info(
         to_values, to_lines = checkpoints.values, checkpoints.lines
     elif file is not None and file.is_dir():
         raise ModelError(
-            f"{file} has no checkpoint.safetensors, so it is not a run folder: name one,"
+            f"{file} has no checkpoint.safetensors: name a run folder with a finished epoch,"
             " a checkpoint or an ONNX file"
         )
     else:

@@ -24,6 +24,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """
     try:
         check_folder_of(path)
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise DigitsError(f"can't write {path}: it is {kind_of(path)}, not a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         with _temporary(path) as temporary:
             yield temporary

@@ -247,5 +247,5 @@ def _continue(
     ]
     if len(left) < len(files):
         done = len(files) - len(left)
-        print_stderr(f"{done} of {len(files)} pictures are in {output} already")
+        print_stderr(f"skipping {done} of {len(files)} pictures: {output} has them")
     return results, left

@@ -61,7 +61,7 @@ def page_rows(path: Path, on_error: OnError) -> Iterator[tuple[Path, str]]:
 
 def _digit(text: str) -> int:
     if text not in _DIGITS:
-        raise DataError("file or digit is missing")
+        raise DataError(f"the digit is {text[:20]!r}, not 0 to 9" if text else "digit is missing")
     return _DIGITS.index(text)
 
 

@@ -99,6 +99,8 @@ def peek_size(content: bytes) -> tuple[int, int]:
 
 
 def _from_path(path: str, max_side: int) -> GreyImage:
+    if not path:
+        raise PictureError("'' is not a file name")
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):

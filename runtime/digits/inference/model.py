@@ -20,6 +20,7 @@ _PIXEL = np.dtype(np.uint8)
 # Digits at a time and thread: the activations of more don't fit into a core's cache (measured from
 # 16 to 256), and memory doesn't grow with the batch.
 _CHUNK = 128
+_MAX_THREADS = 256
 _FEW_PRODUCTS = 1 << 22  # of denormal numbers: 10 ms
 _MAX_VALUES = 1 << 28  # in all tensors of a chunk: 1 GB; VGG-16 has 2e8
 # Its own, those that its binding makes of C++'s, and UnicodeDecodeError (a ValueError) for broken
@@ -132,8 +133,8 @@ class _BoundSession(threading.local):
 
 def check_threads(threads: int) -> None:
     """Raise ValueError for a negative number."""
-    if threads < 0:
-        raise ValueError(f"threads must be >= 0, got {threads}")
+    if not 0 <= threads <= _MAX_THREADS:
+        raise ValueError(f"threads must be 0 to {_MAX_THREADS}, not {threads}")
 
 
 def load_session(

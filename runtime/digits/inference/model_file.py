@@ -110,7 +110,9 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
     ModelError if it can't be read.
     """
     bundled, name_variable, _ = _DEFAULTS[task]
-    name = os.fspath(path or variable(name_variable) or bundled)
+    name = os.fspath(variable(name_variable) or bundled if path is None else path)
+    if not name:  # as of a script's unset variable
+        raise ModelError("'' is not a file name")
     try:
         if not os.path.exists(name):
             raise ModelError(f"{_origin(name, task)}: no such model")

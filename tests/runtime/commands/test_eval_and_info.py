@@ -126,7 +126,7 @@ def test_info_text_and_json(
         (["info", "7/empty.png"], "is not a model from `digits export`"),
         (["predict", "a.png", "--model", "7/empty.png"], "is not a model from `digits export`"),
         (["bench", "--model", "7/empty.png"], "is not a model from `digits export`"),
-        (["info", "7"], "7 has no checkpoint.safetensors, so it is not a run folder"),
+        (["info", "7"], "7 has no checkpoint.safetensors: name a run folder"),
         (["info", "red\x1b[31m.onnx"], "\\x1b[31m.onnx: no such model"),
     ],
 )

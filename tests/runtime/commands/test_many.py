@@ -62,7 +62,7 @@ def test_output_is_continued_after_any_truncation(
         assert (results.read_text(), out, code) == (expected, "", 1), share
         assert "error: many/003.png" in err  # it is tried again
     last = "6" if (command, form) == ("read", "csv") else "7"  # whose rows may be incomplete
-    assert err.splitlines()[0] == f"{last} of 8 pictures are in {results} already"
+    assert err.splitlines()[0] == f"skipping {last} of 8 pictures: {results} has them"
 
 
 def test_complete_output_needs_no_model(
@@ -71,7 +71,7 @@ def test_complete_output_needs_no_model(
     assert run("predict", "many/000.png", "many/001.png", "-o", "results.csv") == (0, "", "")
     monkeypatch.setenv("DIGITS_MODEL", "missing.onnx")
     code, out, err = run("predict", "many/000.png", "-o", "results.csv")
-    assert (code, out, err) == (0, "", "1 of 1 pictures are in results.csv already\n")
+    assert (code, out, err) == (0, "", "skipping 1 of 1 pictures: results.csv has them\n")
 
 
 @pytest.mark.parametrize("command", ["predict", "read"])
@@ -108,11 +108,11 @@ def test_output_tells_escaped_names_apart(folder: Path, run: Run) -> None:
     names = ("a\nb.png", "a\\x0ab.png", "a\\b.png", "=1.png", "\udcff.png")
     for name in names:
         shutil.copy("many/000.png", name)
-    for form, skipped in (("csv", "1 of 5"), ("json", "1 of 5")):
+    for form in ("csv", "json"):
         run("predict", "a\nb.png", "-o", f"results.{form}")
         code, _, err = run("predict", *names, "-o", f"results.{form}")
-        assert code == 0 and err.startswith(skipped)
-        assert run("predict", *names, "-o", f"results.{form}")[2].startswith("5 of 5")
+        assert code == 0 and err.startswith("skipping 1 of 5 pictures")
+        assert run("predict", *names, "-o", f"results.{form}")[2].startswith("skipping 5 of 5")
 
 
 @pytest.mark.unix

@@ -120,7 +120,9 @@ def test_table_gives_labels_and_reports_bad_rows(folder: Path, row: str) -> None
     table.write_text(f"file,digit,source\n{row}\n{rows}", encoding="utf-8-sig")
     digits, errors = read(table)
     assert [label for _, label in digits] == [1, 0]
-    assert "any.csv, line 2: file or digit is missing" in errors[0]
+    name, _, label = row.partition(",")
+    wrong = name and label and f"the digit is {label!r}, not 0 to 9"
+    assert f"any.csv, line 2: {wrong or 'file or digit is missing'}" in errors[0]
     assert "gone.png" in errors[-1]
 
 
@@ -133,7 +135,10 @@ def test_table_gives_labels_and_reports_bad_rows(folder: Path, row: str) -> None
         ("/dev/null", "not a file or folder"),
         (".", "no labelled digits: sort .* 0 to 9 .* CSV file .* MNIST.* has neither"),
         ("empty", r"no labelled pictures in [^()]*empty$"),
-        ("bad.csv", r"no labelled pictures in .*bad.csv \(.*line 2: file or digit is missing\)"),
+        (
+            "bad.csv",
+            r"no labelled pictures in .*bad.csv \(.*line 2: the digit is 'one', not 0 .*\)",
+        ),
         ("results.csv", "has predictions, not labels"),
     ],
 )

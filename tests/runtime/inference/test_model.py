@@ -68,7 +68,7 @@ def test_wrong_dtype_or_shape_is_an_error(model: Model, images: Any) -> None:
 def test_invalid_kernels_and_threads_are_an_error() -> None:
     with pytest.raises(ValueError, match="kernels must be integer, float or None, got 'int'"):
         Model(kernels="int")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="threads must be >= 0, got -1"):
+    with pytest.raises(ValueError, match="threads must be 0 to 256, not -1"):
         Model(threads=-1)
 
 
@@ -138,9 +138,10 @@ def denormal_network(channels: int) -> bytes:
 def test_denormal_numbers_cost_a_large_network_no_time(batch: int, threads: int) -> None:
     """Each would take an Intel processor 100 times as long: seconds for a digit."""
     images = np.full((batch, 28, 28), 255, np.uint8)
-    for channels, expected in ((1, 1.0), (60, 0.1)):  # a small network is quick even so
-        model = Model(ModelBytes("it", denormal_network(channels)), threads)
-        assert model.probabilities(images)[:, 3] == pytest.approx(expected)
+    large = Model(ModelBytes("it", denormal_network(60)), threads)
+    assert large.probabilities(images)[:, 3] == pytest.approx(0.1)
+    small = Model(ModelBytes("it", denormal_network(1)))  # which is quick even so
+    assert small.probabilities(images)[:, 3] == pytest.approx(1)
     # The caller's numbers stay what they are.
     assert (np.full(8, 1e-40, np.float32) * np.float32(0.5) > 0).all()
 

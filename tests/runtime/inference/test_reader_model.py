@@ -96,7 +96,7 @@ def test_threads_share_a_reader(reader: ReaderModel) -> None:
 
 
 def test_invalid_threads_are_an_error() -> None:
-    with pytest.raises(ValueError, match="threads must be >= 0, got -1"):
+    with pytest.raises(ValueError, match="threads must be 0 to 256, not -1"):
         ReaderModel(threads=-1)
 
 
