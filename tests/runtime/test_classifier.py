@@ -239,3 +239,27 @@ def test_truncated_file_gives_a_result_or_picture_error(
     with suppress(PictureError):
         symbols = classifier.read(part).symbols
         assert all(len(symbol.probabilities) == 12 for symbol in symbols)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "reason"),
+    [
+        *(({"threshold": value}, ValueError, "threshold must be 0 to 1") for value in (-1, 2)),
+        ({"threshold": float("nan")}, ValueError, "threshold must be 0 to 1, not nan"),
+        ({"threads": 257}, ValueError, "threads must be 0 to 256, not 257"),
+        ({"model": ""}, ModelError, "'' is not a file name"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(
+    arguments: dict[str, Any], error: type[Exception], reason: str
+) -> None:
+    with pytest.raises(error, match=reason):
+        digits.Classifier(**arguments)
+
+
+def test_one_picture_is_no_batch(classifier: digits.Classifier) -> None:
+    for picture in ("7.jpg", b"7"):
+        with pytest.raises(TypeError, match="takes a list of pictures"):
+            classifier.predict_batch(picture)  # type: ignore[arg-type]
+    with pytest.raises(PictureError, match="'' is not a file name"):
+        classifier.predict("")

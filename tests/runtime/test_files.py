@@ -68,6 +68,14 @@ def test_parent_that_is_a_device_is_an_error() -> None:
         write_text(Path("/dev/full/below"), "text")
 
 
+@pytest.mark.unix
+def test_pipe_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(DigitsError, match="pipe.png: it is a device or a pipe, not a file$"):
+        write_text(tmp_path / "pipe.png", "text")
+    assert (tmp_path / "pipe.png").is_fifo()
+
+
 def test_write_all_is_all_or_nothing(tmp_path: Path) -> None:
     first, second = tmp_path / "one", tmp_path / "deep" / "two"
     write_all({first: b"1", second: b"2"})
