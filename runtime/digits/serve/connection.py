@@ -161,8 +161,8 @@ class Connection(HttpToolsProtocol):
         received = self._received
         if self._body_left:
             end = self._body_left
-        elif (found := received.find(_END)) >= 0:
-            end = found + len(_END)
+        elif (end_of_head := received.find(_END)) >= 0:
+            end = end_of_head + len(_END)
             self._framing += _END_COST
         elif self._in_head and len(received) <= self._max_header_bytes and _BEGIN.match(received):
             end = 0
