@@ -60,7 +60,7 @@ def leaves(value: object, known: Container[str], path: str = "") -> Iterator[tup
         ("digits info, ONNX file", "info"),
         ("digits info, ONNX file of a reader", f"info {BUNDLED_READER}"),
         ("digits info, checkpoint", "info run"),
-        ("digits bench", "bench"),
+        pytest.param("digits bench", "bench", marks=pytest.mark.slow),
     ],
 )
 def test_json_is_documented(

@@ -21,6 +21,7 @@ def test_temperature_corrects_over_and_underconfidence(scale: float) -> None:
     assert fit_temperature(*sample(scale)).temperature == pytest.approx(scale, rel=0.05)
 
 
+@pytest.mark.slow
 def test_outlier_prior_is_one_in_ten() -> None:
     """A network trained on a hundred digits per outlier recognizes outliers too rarely."""
     random = np.random.default_rng(0)

@@ -198,6 +198,7 @@ def test_unusable_reader_fails_in_read_but_not_for_a_sure_digit(
         digits.Classifier(reader_sha256="0" * 64).read(pictures[7])
 
 
+@pytest.mark.slow
 def test_most_nondigits_are_rejected(classifier: digits.Classifier) -> None:
     """benchmarks/nondigits.py measures the exact rate; this is a lower bound."""
     random = np.random.default_rng(0)

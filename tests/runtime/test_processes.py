@@ -17,6 +17,8 @@ import pytest
 from digits.errors import DigitsError, ModelError, PictureError
 from digits.processes import Pool, StartFailed, Worker, WorkerDied
 
+pytestmark = pytest.mark.slow  # they start processes
+
 Work = Callable[[str], object]
 ROOT = Path(__file__).parents[2]
 

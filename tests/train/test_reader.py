@@ -23,7 +23,10 @@ from tests.train.short import FILES, interrupt_after, resume, train
 
 CONFIG = TrainConfig("reader", tiny_pages.RECIPE)
 
-pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures"),
+]
 
 
 @pytest.fixture(autouse=True)

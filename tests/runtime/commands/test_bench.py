@@ -13,6 +13,8 @@ from digits.commands import bench, device
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from tests.conftest import Run
 
+pytestmark = pytest.mark.slow  # they start processes
+
 CLASSIFIER, READER = Path(BUNDLED).read_bytes(), Path(BUNDLED_READER).read_bytes()
 
 

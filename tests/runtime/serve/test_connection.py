@@ -17,6 +17,8 @@ from digits.serve.server import Server, make_server
 from digits.serve.settings import Settings
 from tests.runtime.serve.conftest import serving
 
+pytestmark = pytest.mark.slow  # they wait for limits of time
+
 Running = tuple[Server, int]
 
 GET = b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n"

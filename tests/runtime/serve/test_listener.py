@@ -16,6 +16,8 @@ from digits.serve.settings import Settings
 from tests.runtime.serve.conftest import serving
 from tests.served import make_certificate
 
+pytestmark = pytest.mark.slow  # they wait for limits of time
+
 GET = b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 

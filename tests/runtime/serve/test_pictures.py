@@ -17,6 +17,8 @@ from tests.runtime.serve import misbehaving
 from tests.runtime.serve.conftest import application
 from tests.runtime.serve.test_app import png
 
+pytestmark = pytest.mark.slow  # they start processes
+
 PICTURES = Path(__file__).parents[2] / "pictures"
 
 

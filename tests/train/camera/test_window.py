@@ -31,6 +31,7 @@ def windows(materials: Materials) -> list[Window]:
     return [compose(random, materials, SIDE) for _ in range(80)]
 
 
+@pytest.mark.slow
 def test_windows_hold_all_symbols_or_no_numbers(
     materials: Materials, windows: list[Window]
 ) -> None:
