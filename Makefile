@@ -1,5 +1,5 @@
 # make demo          set up the runtime alone and read the sample pictures
-# make check         check style and types, run the quick unit tests: after every edit; 1 minute
+# make check         check style and types, run the quick unit tests: after every edit; 75 seconds
 # make test          set up everything, check style and types, run all tests but the next four
 # make test-browser  use the page of `digits serve` in a real browser; 1 minute
 # make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 3 minutes, Debian only
