@@ -13,9 +13,8 @@ from digits.evaluation import Evaluation
 from digits.page_evaluation import PageEvaluation
 from digits.prediction import Reading, Symbol
 from digits_train import plots
-from digits_train.matching import DOUBTFUL, INVENTED, DetectionErrors, Found, Match
+from digits_train.matching import DOUBTFUL, INVENTED, DetectionErrors, Found, JudgedCrop, Match
 from digits_train.metrics import DetectionMetrics, EpochMetrics, Metrics
-from digits_train.tasks.detection import JudgedCrop
 
 TRAINED = [EpochMetrics(number, 1 / number, 0.9, 0.5, 0.95, 7.5, 1000.0) for number in (1, 2, 3)]
 UNVALIDATED = [EpochMetrics(1, 0.5, 0.9, None, None, 7.5, 1000.0)]

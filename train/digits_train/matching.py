@@ -192,3 +192,11 @@ def match(detections: Found, truth: Found, weight: NDArray[np.float32]) -> Match
         elif weights[index] == 0:
             partners[index] = DOUBTFUL
     return Match(detections, truth, partners)
+
+
+class JudgedCrop(NamedTuple):
+    """A validation crop, uint8 [side, side], and what was found on it."""
+
+    page: NDArray[np.uint8]
+    match: Match
+    errors: DetectionErrors

@@ -20,9 +20,8 @@ with own_settings():
     from matplotlib.ticker import LogFormatter, MaxNLocator, StrMethodFormatter
 
 if TYPE_CHECKING:  # they need torch; `digits eval --plot` has none
-    from digits_train.matching import DetectionErrors, Match
+    from digits_train.matching import DetectionErrors, JudgedCrop, Match
     from digits_train.metrics import Metrics
-    from digits_train.tasks.detection import JudgedCrop
 
 # Distinguishable in print and for colour-blind readers (Okabe and Ito, 2008).
 _TRAIN, _VALIDATION = "#E69F00", "#0072B2"

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from digits import system
@@ -22,7 +21,7 @@ from digits_train.detection import Targets, detection_loss
 from digits_train.distributed import DistributedContext
 from digits_train.matching import (
     DetectionErrors,
-    Match,
+    JudgedCrop,
     find_symbols,
     match,
     predict_maps,
@@ -39,14 +38,6 @@ VALIDATION_SEED = 2**63
 NUM_VALIDATION = 20  # batches
 _BATCH = 16  # validation crops at a time
 _BANK, _TEXTS = 2_000, 1_000  # glyphs and words that they are composed of
-
-
-class JudgedCrop(NamedTuple):
-    """A validation crop, uint8 [side, side], and what was found on it."""
-
-    page: NDArray[np.uint8]
-    match: Match
-    errors: DetectionErrors
 
 
 @dataclass
