@@ -1,12 +1,12 @@
 # make demo          set up the runtime alone and read the sample pictures
 # make check         check style and types, run the quick unit tests: after every edit; 75 seconds
 # make test          set up everything, check style and types, run all tests but the next four
-# make test-browser  use the page of `digits serve` in a real browser; 1 minute
-# make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 3 minutes, Debian only
+# make test-browser  use the page of `digits serve` in a real browser; 5 minutes
+# make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 10 minutes, Debian only
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
 # make test-ray      read pictures with Ray, as docs/devices.md does; 2 minutes
 # make test-all      all of these five; half an hour
-# make coverage      say which lines and branches the unit tests don't reach; 10 minutes
+# make coverage      say which lines and branches the unit tests don't reach; 4 minutes
 # make lock          renew locks/: the versions that are installed, with hashes
 # make audit         check what is installed for known vulnerabilities, and GitHub's workflows
 # make fuzz          look for pictures and data files that crash the runtime; twice 10 minutes

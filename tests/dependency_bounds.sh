@@ -11,7 +11,7 @@ for python in 3.11 3.12 3.13 3.14; do
         .venv/bin/uv venv --quiet --clear --python "python$python" "$VIRTUAL_ENV"
         .venv/bin/uv pip install --quiet --resolution "$resolution" \
             --only-binary numpy,onnxruntime,pillow,httptools,msgspec --editable '.[serve,data]'
-        .venv/bin/uv pip install --quiet --group test httpx httpx2 matplotlib
+        .venv/bin/uv pip install --quiet --group test httpx httpx2 matplotlib onnx
         printf '\nPython %s, %s:' "$python" "$resolution"
         .venv/bin/uv pip freeze --exclude-editable |
             sed -nE 's/^(numpy|onnxruntime|pillow|typer|pooch|rich|starlette|uvicorn|httptools|prometheus-client|msgspec)==/ \1 /p' | tr -d '\n'

@@ -35,6 +35,15 @@ def test_auroc(digits: list[float], others: list[float], expected: float) -> Non
     assert nondigits.auroc(np.array(digits), np.array(others)) == expected
 
 
+@pytest.mark.slow
+def test_most_nondigits_are_rejected(classifier: Classifier) -> None:
+    """`python -m benchmarks.nondigits` measures the exact rate; this is a lower bound."""
+    random = np.random.default_rng(0)
+    drawn = [nondigits.drawing(random) for _ in range(100)]
+    rejected = sum(prediction.digit is None for prediction in classifier.predict_batch(drawn))
+    assert rejected >= 90
+
+
 def test_traced_digits_are_recognized(test_slice: Split) -> None:
     read = 0
     for truth, drawing in strokes.digits(test_slice, 40, np.random.default_rng(0)):

@@ -56,17 +56,8 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     export if it isn't replaced. data: for a classifier; a reader's pages are drawn. Raises
     DigitsError if the checkpoint is unusable, a check fails or a file can't be written.
     """
-    loaded = checkpoint.load(run.checkpoint)
+    loaded = _load(run, config)
     provenance = loaded.provenance
-    if config.architecture not in (None, provenance.architecture):
-        raise ModelError(
-            f"{run.folder} contains {provenance.architecture}, not {config.architecture};"
-            " name the run to export"
-        )
-    epochs = provenance.recipe.get("epochs")
-    print_stderr(escape_control(f"exporting {run.folder}, epoch {provenance.epoch} of {epochs}"))
-    if config.triton is not None and config.triton.exists() and not config.triton.is_dir():
-        raise DigitsError(f"{config.triton} is not a folder")
     with progress_bar() as bar:
         bar.add_task("exporting and verifying", total=None)
         exporter = _make_exporter(loaded, config.max_accuracy_drop, data)
@@ -101,6 +92,22 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     if not config.quantize:
         remove(run.folder / f"{provenance.architecture}.int8.onnx")
     return report
+
+
+def _load(run: RunDir, config: ExportConfig) -> Checkpoint:
+    """Load the checkpoint. Raises DigitsError if it isn't the wanted one, or can't be exported."""
+    loaded = checkpoint.load(run.checkpoint)
+    provenance = loaded.provenance
+    if config.architecture not in (None, provenance.architecture):
+        raise ModelError(
+            f"{run.folder} contains {provenance.architecture}, not {config.architecture};"
+            " name the run to export"
+        )
+    epochs = provenance.recipe.get("epochs")
+    print_stderr(escape_control(f"exporting {run.folder}, epoch {provenance.epoch} of {epochs}"))
+    if config.triton is not None and config.triton.exists() and not config.triton.is_dir():
+        raise DigitsError(f"{config.triton} is not a folder")
+    return loaded
 
 
 class _Artifact(NamedTuple):
