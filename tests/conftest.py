@@ -99,11 +99,8 @@ def full_test_set() -> Split:
 
 
 @pytest.fixture
-def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_slice: Split) -> None:
-    """Replace MNIST by its subset: 800 digits to train, 200 to validate, 500 to test.
-
-    Fewer synthetic training examples are generated, too.
-    """
+def mnist_subset(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_slice: Split) -> None:
+    """Replace MNIST by its subset: 800 digits to train, 200 to validate, 500 to test."""
     splits: mnist.Splits = {
         "train": Split(train_slice.images[:800], train_slice.labels[:800]),
         "validation": Split(train_slice.images[800:], train_slice.labels[800:]),
@@ -111,6 +108,11 @@ def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_sli
     }
     monkeypatch.setattr(mnist, "load", lambda split, data=None: splits[split])
     monkeypatch.setattr(mnist, "load_all", lambda data=None: dict(splits))
+
+
+@pytest.fixture
+def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, mnist_subset: None) -> None:
+    """Replace MNIST by its subset, and generate fewer synthetic training examples."""
     from tests.train.subset_digits import COUNTS  # which imports PyTorch
 
     for name, count in COUNTS.items():

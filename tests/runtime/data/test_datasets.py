@@ -47,7 +47,7 @@ def labelled(split: Split) -> set[tuple[bytes, int]]:
     return {(image.tobytes(), int(label)) for image, label in pairs}
 
 
-def test_load_without_data_gives_mnist(slice_as_mnist: None) -> None:
+def test_load_without_data_gives_mnist(mnist_subset: None) -> None:
     loaded = datasets.load(None, fail)
     assert loaded.sha256 == mnist.SHA256
     assert {name: len(split) for name, split in loaded.splits.items()} == {

@@ -41,7 +41,7 @@ def folder(tmp_path: Path, pictures: list[Path]) -> Path:
     return tmp_path
 
 
-@pytest.mark.usefixtures("slice_as_mnist")
+@pytest.mark.usefixtures("mnist_subset")
 def test_mnist_digits_are_named_by_split_and_index(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("digits.classifier.Classifier")  # which it doesn't need
     digits, errors = read(None)
