@@ -6,8 +6,25 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from digits.data.mnist import Split
+from digits.prediction import Number, Reading, Symbol
 
 INK, PAPER = 60, 215  # grey values
+
+
+def number(symbols: Sequence[Symbol], line: int = 1, column: int = 1) -> Number:
+    """A number of these symbols, which is to be reviewed."""
+    text = "".join(symbol.top1 for symbol in symbols)
+    return Number(text, 0.8, "review", "", text, tuple(symbols), line, column)
+
+
+def reading(*lines: Sequence[Sequence[Symbol]]) -> Reading:
+    """A reading of these lines, which have columns of symbols."""
+    return Reading(
+        tuple(
+            tuple(number(symbols, row, column) for column, symbols in enumerate(line, 1))
+            for row, line in enumerate(lines, 1)
+        )
+    )
 
 
 class Sheet:

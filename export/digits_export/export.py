@@ -163,7 +163,8 @@ def _make_artifact(
 
 def _make_exporter(loaded: Checkpoint, max_drop: float, data: Path | None) -> Exporter:
     if not isinstance(loaded.model, Network):
-        return ReaderExporter(loaded, calibration.draw_pages(), max_drop)
+        pages = calibration.draw_pages(), calibration.draw_number_pages()
+        return ReaderExporter(loaded, *pages, max_drop)
     provenance = loaded.provenance
     if provenance.validation_accuracy is None:
         print_stderr(

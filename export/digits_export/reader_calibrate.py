@@ -2,7 +2,8 @@
 
 The log odds of centres are divided by a temperature and shifted, which is logistic regression on
 whether a symbol is where one was found (J. Platt, "Probabilistic outputs for support vector
-machines", 1999); the symbols' logits are divided by a temperature.
+machines", 1999); the symbols' logits are divided by a temperature. The runtime divides the log odds
+of whole numbers by one more: the digits of a number are easy or hard together.
 """
 
 from collections.abc import Sequence
@@ -13,9 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from digits.reader.looks import look_around
+from digits.constraints.constraints import Constraints
+from digits.reader.lattice import Arc
+from digits.reader.numbers import read_number
+from digits.reader.page import build_lattices, find_symbols
 from digits.reader.peaks import MapsFn
-from digits.reader.suppression import settle, suppress
 from digits_export.reader_graph import UNSCALED, MapScaling
 from digits_export.temperature import MAX_TEMPERATURE, MIN_TEMPERATURE, minimize
 from digits_train.matching import Found, LabelledPage
@@ -23,6 +26,7 @@ from digits_train.matching import Found, LabelledPage
 _MAX_SHIFT = 5.0
 # A fit changes which peaks are seen at all, and how the looks at a page are weighted.
 _ROUNDS = 2
+_TEMPERATURES = 65  # that are tried for whole numbers: steps of 5 %
 
 
 class Detections(NamedTuple):
@@ -66,11 +70,37 @@ def _refine(scaling: MapScaling, pages: Sequence[LabelledPage], maps: MapsFn) ->
     )
 
 
+def fit_number_temperature(pages: Sequence[LabelledPage], maps: MapsFn) -> float:
+    """Fit the temperature of whole numbers: the likeliest one, given which are right.
+
+    pages: with a number a line. maps: calibrated. 1 where all or nothing is right.
+    """
+    lattices: list[list[Arc]] = []
+    right: list[bool] = []
+    for page in pages:
+        lines, written = build_lattices(find_symbols(page.pixels, maps)), page.text.split()
+        columns = [column for line in lines for column in line]
+        if len(columns) == len(written):  # or it isn't known which is which
+            lattices += columns
+            texts = [read_number(column, Constraints(), 1.0).text for column in columns]
+            right += [text == truth for text, truth in zip(texts, written, strict=True)]
+
+    def loss(temperature: float) -> float:
+        readings = (read_number(lattice, Constraints(), temperature) for lattice in lattices)
+        given = np.array([reading.probability for reading in readings]).clip(1e-6, 1 - 1e-6)
+        return float(-np.log(np.where(right, given, 1 - given)).sum())
+
+    if all(right) or not any(right):
+        return 1.0
+    candidates = np.geomspace(MIN_TEMPERATURE, MAX_TEMPERATURE, _TEMPERATURES)
+    return float(min(candidates, key=loss))
+
+
 def detect(pages: Sequence[LabelledPage], maps: MapsFn) -> Detections:
     """Find all that may be a digit, as `read_page` does before it decides."""
     scores, logits, labels = [np.zeros(0)], [np.zeros((0, 12))], [np.zeros(0, np.int64)]
     for page in pages:
-        hypotheses = settle(suppress(look_around(page.pixels, maps)))
+        hypotheses = find_symbols(page.pixels, maps)
         hypotheses = hypotheses.select(hypotheses.are_digits)
         surest = hypotheses.select(np.argsort(-hypotheses.scores, kind="stable"))
         boxes = Found(surest.boxes.astype(np.float32), surest.symbols.argmax(1))

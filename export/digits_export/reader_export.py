@@ -21,7 +21,7 @@ from digits.reader.lattice import Arc
 from digits.reader.page import read_page
 from digits.reader.peaks import MapsFn
 from digits_export import evaluate, model_card, quantize, reader_graph, verify
-from digits_export.reader_calibrate import fit_scaling
+from digits_export.reader_calibrate import fit_number_temperature, fit_scaling
 from digits_export.reader_graph import MapScaling
 from digits_export.report import ReaderVariant
 from digits_export.temperature import READER_REJECTION_RATE, rejection_threshold
@@ -46,13 +46,25 @@ class ReaderExporter:
     int8_kernels: tuple[Kernels, ...] = ("float",)
     quantization = quantize.WEIGHTS_DESCRIPTION
 
-    def __init__(self, loaded: Checkpoint, pages: Sequence[LabelledPage], max_drop: float) -> None:
-        """max_drop: in percentage points, by which int8 may raise the error rate, if above 0.2."""
+    def __init__(
+        self,
+        loaded: Checkpoint,
+        pages: Sequence[LabelledPage],
+        number_pages: Sequence[LabelledPage],
+        max_drop: float,
+    ) -> None:
+        """number_pages: with a number a line, to calibrate whole numbers.
+
+        max_drop: in percentage points, by which int8 may raise the error rate, if above 0.2.
+        """
         assert isinstance(loaded.model, Reader)
         self.loaded = loaded
         self._network, self._pages, self._max_drop = loaded.model, pages, max_drop
         unscaled = reader_graph.build(self._network).SerializeToString()
-        self.scaling = fit_scaling(pages, session_maps(unscaled, "the exported graph"))
+        name = "the exported graph"
+        self.scaling = fit_scaling(pages, session_maps(unscaled, name))
+        scaled = session_maps(self.build().SerializeToString(), name)
+        self._number_temperature = fit_number_temperature(number_pages, scaled)
 
     def build(self) -> onnx.ModelProto:
         return reader_graph.build(self._network, self.scaling)
@@ -78,6 +90,7 @@ class ReaderExporter:
         return {
             "training_pages": int(provenance.recipe["crops"]) * provenance.epoch,
             **{name: round(value, 6) for name, value in self.scaling._asdict().items()},
+            "number_temperature": round(self._number_temperature, 6),
             "validation_pages": len(self._pages),
             "validation_symbols": variant.symbols,
             "validation_error_float": exact.error,

@@ -14,12 +14,14 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier
+    from digits.constraints.constraints import Constraints
     from digits.errors import DataError, DigitsError, ModelError, PictureError
     from digits.prediction import Prediction, Reading, Symbol
 
 __version__ = "0.1.0"
 __all__ = [
     "Classifier",
+    "Constraints",
     "DataError",
     "DigitsError",
     "ModelError",
@@ -39,6 +41,8 @@ def __getattr__(name: str) -> Any:
 
         require_64_bit()
         module = "classifier"
+    elif name == "Constraints":
+        module = "constraints.constraints"
     else:
         module = "errors" if name.endswith("Error") else "prediction"
     return getattr(importlib.import_module(f"digits.{module}"), name)

@@ -10,9 +10,10 @@ from digits.images.picture import Source
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model
 from digits.inference.model_file import ModelSource
-from digits.prediction import Prediction, Reading
+from digits.prediction import Number, Prediction, Reading
 
 if TYPE_CHECKING:
+    from digits.constraints.constraints import Constraints
     from digits.inference.reader_model import ReaderModel
 
 _OPENING = Lock()  # of readers; a lock of each classifier couldn't be sent to a worker process
@@ -106,17 +107,51 @@ class Classifier:
         examinations = examine(self, [picture.load(source) for source in sources])
         return [examined.prediction(self.threshold) for examined in examinations]
 
-    def read(self, source: Source) -> Reading:
-        """Read all symbols of a page, line by line: digits, minus signs and decimal points.
+    def read(
+        self,
+        source: Source,
+        constraints: "Constraints | None" = None,
+        max_errors: float | None = None,
+    ) -> Reading:
+        """Read all numbers of a page: digits, minus signs and decimal points, line by line.
 
-        source: see `predict`. The reading of a picture without digits has no lines. Where the
-        reader finds one symbol at most, the classifier looks for a single digit, as in `predict`.
-        Raises PictureError if the picture can't be opened.
+        source: see `predict`. constraints: what each number satisfies. max_errors: with which
+        probability an accepted number may be wrong, 0 to 1, by default 0.01. If any of the two is
+        given, a number that isn't accepted has a question mark in `Reading.text`. The reading of a
+        picture without digits has no lines. Where the reader finds one symbol at most, the
+        classifier looks for a single digit, as in `predict`. Raises PictureError if the picture
+        can't be opened.
 
         >>> Classifier().read("7.jpg").text
         '7'
         """
-        from digits.reading import read_page  # `predict` doesn't need it
+        from digits.reading import Rules, read_page  # `predict` doesn't need it
 
         page = picture.load(source, picture.PAGE_MAX_SIDE)
-        return read_page(self, page, self.threshold, self.reader_threshold)
+        return read_page(self, page, Rules.of(constraints, max_errors))
+
+    def read_frames(
+        self,
+        sources: Iterable[Source],
+        constraints: "Constraints | None" = None,
+        max_errors: float | None = None,
+    ) -> Number | None:
+        """Read one number from several pictures of it, such as those of a camera before a meter.
+
+        sources: see `predict`; their sizes may differ. constraints, max_errors: see `read`. In each
+        picture, the number is the column that satisfies the constraints best; a picture without a
+        digit says nothing. The symbols and the box are those in the last picture that shows the
+        number so. None if no picture has a digit. Raises PictureError for the first picture that
+        can't be opened.
+
+        >>> Classifier().read_frames(["7.jpg", "7.jpg"]).text
+        '7'
+        """
+        from digits.reading import Rules
+        from digits.voting import find_number, vote
+
+        rules = Rules.of(constraints, max_errors)
+        pages = (picture.load(source, picture.PAGE_MAX_SIDE) for source in sources)
+        frames = [find_number(self, page, rules.constraints) for page in pages]
+        seen = [frame for frame in frames if frame]
+        return vote(seen, rules, self.reader.metadata.number_temperature) if seen else None

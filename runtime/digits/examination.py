@@ -33,6 +33,12 @@ class Networks(Protocol):
     @property
     def reader(self) -> "ReaderModel": ...
 
+    @property
+    def threshold(self) -> float: ...
+
+    @property
+    def reader_threshold(self) -> float: ...
+
 
 class Examination(NamedTuple):
     """What was considered to read the one digit of a picture.

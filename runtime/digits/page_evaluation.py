@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digits.constraints.constraints import Constraints
 from digits.errors import DigitsError, PictureError
 from digits.evaluation import calibration_gaps
 from digits.images import picture
@@ -135,14 +136,16 @@ class PageResult:
 class PageEvaluation:
     """Running totals, whose size doesn't grow with the number of pages.
 
-    signs: whether minus signs and points are compared, not the digits alone. threshold: symbols
-    with less confidence count as rejected; all else takes the most probable symbol all the same.
-    exact: pages of which each symbol is right and none invented. same_layout: those of them whose
-    lines and columns are right too.
+    signs: whether minus signs and points are read and compared, not the digits alone. threshold:
+    symbols with less confidence count as rejected; all else takes the most probable symbol all the
+    same. exact: pages of which each symbol is right and none invented. same_layout: those of them
+    whose lines and columns are right too.
 
+    >>> from digits.prediction import Number
     >>> seven = Symbol("7", 0.91, (0.0,) * 7 + (0.91,) + (0.0,) * 4, (12, 8, 40, 60))
     >>> evaluation = PageEvaluation(signs=False, threshold=0.5)
-    >>> evaluation.add("77.png", "77", Reading((((seven,),),)), np.zeros((80, 80), np.uint8))
+    >>> reading = Reading(((Number("7", 0.91, "review", "", "7", (seven,)),),))
+    >>> evaluation.add("77.png", "77", reading, np.zeros((80, 80), np.uint8))
     >>> evaluation.error_rate, evaluation.score.missed
     (0.5, 1)
     """
@@ -162,8 +165,6 @@ class PageEvaluation:
 
     def add(self, name: str, written: str, reading: Reading, pixels: NDArray[np.uint8]) -> None:
         """Count a page. written: in the form of `Reading.text`. pixels: those that were read."""
-        if not self.signs:
-            reading = reading.digits_only()
         alignment = align(most_probable(reading), written)
         result = PageResult(name, written, reading, alignment, pixels)
         self.pages += 1
@@ -231,7 +232,8 @@ def read_pages(
         except PictureError as error:
             on_error(error)
             continue
-        result.add(str(path), written, classifier.read(pixels), pixels)
+        constraints = Constraints(digits_only=not result.signs)
+        result.add(str(path), written, classifier.read(pixels, constraints), pixels)
 
 
 def has_signs(text: str) -> bool:
@@ -242,7 +244,7 @@ def has_signs(text: str) -> bool:
 def most_probable(reading: Reading) -> str:
     """What `Reading.text` would be if nothing were rejected."""
     return "\n".join(
-        "  ".join("".join(symbol.top1 for symbol in column) for column in line)
+        "  ".join("".join(symbol.top1 for symbol in number.symbols) for number in line)
         for line in reading.lines
     )
 

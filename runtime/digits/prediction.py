@@ -16,7 +16,11 @@ Status = Literal["sure", "unsure", "several", "none", "blank", "unreadable"]
 _LOCATION = ("confidence", "left", "top", "right", "bottom")
 _PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
 PREDICTION_COLUMNS = ("file", "digit", *_LOCATION, *_PROBABILITIES, "status", "note")
-READING_COLUMNS = ("file", "line", "column", "symbol", *_LOCATION)
+NUMBER_COLUMNS = (
+    *("file", "line", "column", "number", "probability", "status", "second", "free"),
+    *_LOCATION[1:],
+)
+SYMBOL_COLUMNS = ("file", "line", "column", "symbol", *_LOCATION)
 SIGNS = SYMBOLS[10:]  # what isn't a digit
 
 _CHANCE = 0.1  # the confidence if no digit is more likely than another
@@ -96,10 +100,11 @@ class Symbol:
     """A digit, a minus or a decimal point of a page.
 
     symbol: one of SYMBOLS ("0" to "9", "-", "."), or None if it is rejected: the confidence is
-    below the model's rejection threshold. confidence: the largest probability, 0 to 1.
-    probabilities: that each of SYMBOLS is there; their sum is the probability that any is, and the
-    rest is that of nothing. box: left, top, right and bottom in pixels of the upright picture.
-    frame: uint8 [28, 28], 255 = ink, if the classifier has seen it too: see `Classifier.read`.
+    below the model's rejection threshold. confidence: its probability, 0 to 1; the largest one,
+    unless constraints want another symbol. probabilities: that each of SYMBOLS is there; their sum
+    is the probability that any is, and the rest is that of nothing. box: left, top, right and
+    bottom in pixels of the upright picture. frame: uint8 [28, 28], 255 = ink, if the classifier has
+    seen it too: see `Classifier.read`.
 
     >>> Symbol("7", 0.91, (0.01,) * 7 + (0.91,) + (0.0,) * 4, (12, 8, 40, 60)).top1
     '7'
@@ -113,25 +118,67 @@ class Symbol:
 
     @property
     def top1(self) -> str:
-        """The most probable symbol, even if it is rejected."""
+        """The symbol, even if it is rejected."""
         return SYMBOLS[self.probabilities.index(self.confidence)]
+
+
+@dataclass(frozen=True)
+class Number:
+    """The number in a column of a page.
+
+    text: its likeliest reading that satisfies the constraints; empty if it is unreadable.
+    probability: that the text is right as a whole, 0 to 1. status: "accepted"; "review" if it is
+    more likely wrong than `max_errors` allows; "unreadable" if it satisfies no constraints. second:
+    the second-best reading that does, or empty. free: the reading without constraints. symbols: of
+    the text, or of the free reading if it is unreadable. line, column: counted from 1.
+
+    >>> one = Symbol("1", 0.91, (0.01, 0.91) + (0.0,) * 10, (0, 0, 9, 20))
+    >>> Number("11", 0.82, "review", "1", "11", (one, one)).box
+    (0, 0, 9, 20)
+    """
+
+    text: str
+    probability: float
+    status: Literal["accepted", "review", "unreadable"]
+    second: str
+    free: str
+    symbols: tuple[Symbol, ...] = field(repr=False)
+    line: int = 1
+    column: int = 1
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom in pixels of the upright picture."""
+        lefts, tops, rights, bottoms = zip(*(symbol.box for symbol in self.symbols), strict=True)
+        return min(lefts), min(tops), max(rights), max(bottoms)
+
+    def to_dict(self, frame: bool = False) -> dict[str, Any]:
+        """The fields of a JSON object. frame: as for `Reading.to_dict`."""
+        symbols = [_fields(symbol, frame) for symbol in self.symbols]
+        return {**vars(self), "box": self.box, "symbols": symbols}
 
 
 @dataclass(frozen=True, repr=False)
 class Reading:
-    """The symbols of a page: lines from top to bottom, columns in a line, symbols in a column.
+    """The numbers of a page: lines from top to bottom, and the numbers of a line in columns.
 
     >>> one = Symbol("1", 0.91, (0.01, 0.91) + (0.0,) * 10, (0, 0, 9, 20))
-    >>> Reading((((one, one), (one,)),)).text
+    >>> eleven = Number("11", 0.82, "review", "1", "11", (one, one))
+    >>> Reading(((eleven, Number("1", 0.91, "review", "", "1", (one,))),)).text
     '11  1'
     """
 
-    lines: tuple[tuple[tuple[Symbol, ...], ...], ...]
+    lines: tuple[tuple[Number, ...], ...]
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """All numbers, in reading order."""
+        return tuple(number for line in self.lines for number in line)
 
     @property
     def symbols(self) -> tuple[Symbol, ...]:
         """All symbols, in reading order."""
-        return tuple(symbol for line in self.lines for column in line for symbol in column)
+        return tuple(symbol for number in self.numbers for symbol in number.symbols)
 
     @property
     def status(self) -> Literal["sure", "unsure", "blank"]:
@@ -144,49 +191,45 @@ class Reading:
     def text(self) -> str:
         """A line of text for each line, with `?` for a rejected symbol and two blanks for a gap."""
         return "\n".join(
-            "  ".join("".join(symbol.symbol or "?" for symbol in column) for column in line)
+            "  ".join("".join(symbol.symbol or "?" for symbol in number.symbols) for number in line)
             for line in self.lines
         )
-
-    def digits_only(self) -> "Reading":
-        """This reading without minus signs and decimal points.
-
-        >>> minus = Symbol("-", 0.9, (0.0,) * 10 + (0.9, 0.0), (0, 9, 9, 11))
-        >>> one = Symbol("1", 0.91, (0.01, 0.91) + (0.0,) * 10, (12, 0, 21, 20))
-        >>> Reading((((minus, one),),)).digits_only().text
-        '1'
-        """
-        without_signs = (
-            tuple(tuple(symbol for symbol in column if symbol.top1 not in SIGNS) for column in line)
-            for line in self.lines
-        )
-        filled = (tuple(filter(None, line)) for line in without_signs)
-        return Reading(tuple(filter(None, filled)))
 
     def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
         """The fields of a JSON object. frame: whether to include 28x28 pixels of each symbol."""
-        lines = [
-            {"text": text, "columns": [[_fields(symbol, frame) for symbol in col] for col in line]}
-            for text, line in zip(self.text.splitlines(), self.lines, strict=True)
-        ]
+        numbers = [number.to_dict(frame) for number in self.numbers]
         name = escape_name(file)
-        return {"file": name, "text": self.text, "status": self.status, "lines": lines}
+        return {"file": name, "text": self.text, "status": self.status, "numbers": numbers}
 
-    def to_csv_rows(self, file: str) -> list[list[object]]:
-        """The cells of READING_COLUMNS for each symbol; a rejected one is empty."""
+    def to_csv_rows(self, file: str, symbols: bool = False) -> list[list[object]]:
+        """The cells of NUMBER_COLUMNS for each number.
+
+        symbols: those of SYMBOL_COLUMNS for each symbol instead; a rejected one is empty.
+        """
+        name = csv_name(file)
+        if symbols:
+            return [
+                [name, number.line, number.column, *_cells(symbol.symbol, symbol)]
+                for number in self.numbers
+                for symbol in number.symbols
+            ]
         return [
-            [csv_name(file), number, column_number, *_cells(symbol.symbol, symbol)]
-            for number, line in enumerate(self.lines, 1)
-            for column_number, column in enumerate(line, 1)
-            for symbol in column
+            [
+                *(name, number.line, number.column, number.text, f"{number.probability:.6f}"),
+                *(number.status, number.second, number.free, *number.box),
+            ]
+            for number in self.numbers
         ]
 
-    def format(self, file: str, format: Format, show_name: bool) -> str:
-        """Format it as lines, without the last line end. show_name: put the file before text."""
+    def format(self, file: str, format: Format, show_name: bool, symbols: bool = False) -> str:
+        """Format it as lines, without the last line end. show_name: put the file before text.
+
+        symbols: see `to_csv_rows`.
+        """
         if format == "json":
             return to_json(self.to_dict(file))
         if format == "csv":
-            return "\n".join(map(csv_row, self.to_csv_rows(file)))
+            return "\n".join(map(csv_row, self.to_csv_rows(file, symbols)))
         name = f"{escape_name(file)}  " if show_name else ""
         return "\n".join(f"{name}{line}" for line in self.text.splitlines())
 

@@ -3,7 +3,13 @@ import pytest
 import torch
 
 from digits.reader.peaks import Map
-from digits_export.reader_calibrate import detect, fit_centres, fit_scaling, fit_symbols
+from digits_export.reader_calibrate import (
+    detect,
+    fit_centres,
+    fit_number_temperature,
+    fit_scaling,
+    fit_symbols,
+)
 from digits_export.reader_graph import UNSCALED
 from digits_train.matching import LabelledPage
 from tests.export.reader_pages import drawn_page, ink_maps
@@ -62,6 +68,22 @@ def test_overconfident_maps_are_corrected() -> None:
     assert detections.scores[certain].sigmoid().mean() == pytest.approx(share.item(), abs=0.05)
     assert 0.5 < share < 0.8
     assert scaling.temperature < 0.3  # no seven is read as another digit
+
+
+def doubted(page: np.ndarray, score: float) -> tuple[Map, Map, Map]:
+    """All sevens of the page with this probability, as log odds."""
+    centres, symbols, boxes = ink_maps(page)
+    return np.where(centres > 0, np.float32(score), centres), symbols, boxes
+
+
+def test_number_temperature_sharpens_what_is_mostly_right() -> None:
+    """Nine of ten numbers "777" are right; each of their digits seems to be so with 88 %."""
+    pages = [drawn_page(seed)._replace(text="777") for seed in range(10)]
+    pages[3] = pages[3]._replace(text="771")
+    temperature = fit_number_temperature(pages, lambda page: doubted(page, 2.0))
+    assert 0.4 < temperature < 0.8
+    assert fit_number_temperature(pages[4:], ink_maps) == 1  # all are right
+    assert fit_number_temperature([pages[3]._replace(text="7  1")], ink_maps) == 1  # not as many
 
 
 @pytest.mark.parametrize("labelled", [True, False])

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(autouse=True)
 def simple_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "draw_pages", lambda: PAGES)
+    monkeypatch.setattr(calibration, "draw_number_pages", lambda: PAGES)
 
 
 def save(folder: Path, model: Reader) -> RunDir:
@@ -58,6 +59,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, reader: Reader) -> tuple[
     folder = tmp_path_factory.mktemp("exported")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "draw_pages", lambda: PAGES)
+        patch.setattr(calibration, "draw_number_pages", lambda: PAGES)
         report = export_run(save(folder, reader), replace(INT8, triton=folder / "models"))
     return folder / "run", report
 

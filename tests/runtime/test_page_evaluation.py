@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from digits.inference.interface import SYMBOLS
 from digits.page_evaluation import MAX_WORST, PageEvaluation, Score, align
 from digits.prediction import Reading, Symbol
+from tests import synthetic
 from tests.levenshtein import edits
 
 PIXELS = np.zeros((40, 60), np.uint8)
@@ -23,9 +24,9 @@ def symbol(name: str, confidence: float = 0.9) -> Symbol:
 
 
 def reading(text: str, confidence: float = 0.9) -> Reading:
-    return Reading(
-        tuple(
-            tuple(tuple(symbol(name, confidence) for name in column) for column in line.split())
+    return synthetic.reading(
+        *(
+            [[symbol(name, confidence) for name in column] for column in line.split()]
             for line in text.splitlines()
         )
     )
@@ -114,15 +115,6 @@ def test_pages_add_up() -> None:
     assert evaluation.score == Score(11, 1, 1, 1)
     assert evaluation.error_rate == pytest.approx(3 / 11)
     assert evaluation.rejection_rate == 0
-
-
-@pytest.mark.parametrize(("signs", "score"), [(False, (3, 0, 0, 0)), (True, (5, 1, 0, 0))])
-def test_signs_count_if_they_are_written(signs: bool, score: tuple[int, int, int, int]) -> None:
-    evaluation = PageEvaluation(signs)
-    written = "-12.5" if signs else "125"
-    evaluation.add("some.png", written, reading("-125"), PIXELS)
-    assert evaluation.score == Score(*score)
-    assert len(evaluation.worst) == signs
 
 
 def test_rejected_symbols_count_apart() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from digits.prediction import Format, Prediction, Reading, Symbol
 from digits.text import csv_name, to_json, unescape_name
+from tests.synthetic import reading
 
 SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
 SYMBOL = Symbol("7", 0.9, (0.01,) * 7 + (0.9, 0.02, 0.0, 0.0, 0.01), (1, 2, 3, 4))
@@ -20,44 +21,56 @@ DOUBTFUL = Symbol(None, 0.4, (0.0,) * 8 + (0.4, 0.2, 0.0, 0.0), (9, 2, 12, 4))
 
 
 def test_text_of_a_reading() -> None:
-    reading = Reading((((MINUS, SYMBOL), (DOUBTFUL,)), ((SYMBOL, SYMBOL),)))
-    assert reading.text == "-7  ?\n77"
-    assert reading.symbols == (MINUS, SYMBOL, DOUBTFUL, SYMBOL, SYMBOL)
-    assert DOUBTFUL.top1 == "8"
+    page = reading([[MINUS, SYMBOL], [DOUBTFUL]], [[SYMBOL, SYMBOL]])
+    assert page.text == "-7  ?\n77"
+    assert page.symbols == (MINUS, SYMBOL, DOUBTFUL, SYMBOL, SYMBOL)
+    assert [(number.text, number.line, number.column) for number in page.numbers] == [
+        ("-7", 1, 1),
+        ("8", 1, 2),
+        ("77", 2, 1),
+    ]
+    assert page.numbers[0].box == (0, 2, 6, 7)
 
 
-def test_digits_only_leaves_out_signs_and_what_they_fill() -> None:
-    unsure_point = Symbol(None, 0.4, (0.0,) * 11 + (0.4,), (0, 0, 2, 2))
-    reading = Reading((((MINUS, SYMBOL), (unsure_point,)), ((MINUS,),), ((DOUBTFUL,),)))
-    assert reading.digits_only() == Reading((((SYMBOL,),), ((DOUBTFUL,),)))
-    assert Reading((((MINUS,),),)).digits_only() == Reading(())
-
-
-def test_symbols_as_csv_and_json() -> None:
-    reading = Reading((((MINUS, SYMBOL), (DOUBTFUL,)),))
-    assert reading.format("a.png", "csv", show_name=True).splitlines() == [
+def test_numbers_as_csv_and_json() -> None:
+    page = reading([[MINUS, SYMBOL], [DOUBTFUL]])
+    assert page.format("a.png", "csv", show_name=True).splitlines() == [
+        "a.png,1,1,-7,0.800000,review,,-7,0,2,6,7",
+        "a.png,1,2,8,0.800000,review,,8,9,2,12,4",
+    ]
+    assert page.format("a.png", "csv", show_name=True, symbols=True).splitlines() == [
         "a.png,1,1,-,0.800000,0,5,6,7",
         "a.png,1,1,7,0.900000,1,2,3,4",
         "a.png,1,2,,0.400000,9,2,12,4",
     ]
-    record = json.loads(reading.format("a.png", "json", show_name=True))
-    assert record["text"] == record["lines"][0]["text"] == "-7  ?"
-    assert record["lines"][0]["columns"][1] == [
-        {
-            "symbol": None,
-            "confidence": 0.4,
-            "probabilities": list(DOUBTFUL.probabilities),
-            "box": [9, 2, 12, 4],
-        }
-    ]
+    record = json.loads(page.format("a.png", "json", show_name=True))
+    assert record["text"] == "-7  ?"
+    assert record["numbers"][1] == {
+        "text": "8",
+        "probability": 0.8,
+        "status": "review",
+        "second": "",
+        "free": "8",
+        "symbols": [
+            {
+                "symbol": None,
+                "confidence": 0.4,
+                "probabilities": list(DOUBTFUL.probabilities),
+                "box": [9, 2, 12, 4],
+            }
+        ],
+        "line": 1,
+        "column": 2,
+        "box": [9, 2, 12, 4],
+    }
 
 
 def test_frames_are_included_on_request() -> None:
     seen = replace(SYMBOL, frame=np.eye(28, dtype=np.uint8))
-    record = json.loads(to_json(Reading((((seen, MINUS),),)).to_dict("a.png", frame=True)))
-    first, second = record["lines"][0]["columns"][0]
+    record = json.loads(to_json(reading([[seen, MINUS]]).to_dict("a.png", frame=True)))
+    first, second = record["numbers"][0]["symbols"]
     assert first["frame"] == np.eye(28).tolist() and second["frame"] is None
-    assert "frame" not in str(Reading((((seen,),),)).to_dict("a.png"))
+    assert "frame" not in str(reading([[seen]]).to_dict("a.png"))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +94,7 @@ def test_csv_name_is_never_a_formula(name: str, written: str) -> None:
     assert unescape_name(written) == name
     row = SEVEN.format(name, "csv", show_name=True)
     assert next(csv.reader([row]))[0] == written
-    page = Reading((((SYMBOL,),),)).format(name, "csv", show_name=True)
+    page = reading([[SYMBOL]]).format(name, "csv", show_name=True)
     assert next(csv.reader([page]))[0] == written
 
 
@@ -94,7 +107,7 @@ def test_repr_is_short_and_notebooks_show_more() -> None:
     assert repr(SEVEN) == (
         "Prediction(digit=7, confidence=0.9, box=(1, 2, 3, 4), status='sure', note='')"
     )
-    page = Reading((((SYMBOL,) * 100, (DOUBTFUL,)),))
+    page = reading([[SYMBOL] * 100, [DOUBTFUL]])
     assert repr(page) == f"<Reading {'7' * 60 + '…'!r}, unsure>"
     assert repr(Reading(())) == "<Reading '', blank>"
     seen = replace(SEVEN, frame=np.eye(28, dtype=np.uint8), note="a < b")
@@ -105,8 +118,8 @@ def test_repr_is_short_and_notebooks_show_more() -> None:
 
 
 def test_status_of_a_reading() -> None:
-    for column, status in (((SYMBOL, MINUS), "sure"), ((SYMBOL, DOUBTFUL), "unsure")):
-        assert Reading(((column,),)).status == status
+    for symbols, status in (([SYMBOL, MINUS], "sure"), ([SYMBOL, DOUBTFUL], "unsure")):
+        assert reading([symbols]).status == status
 
 
 def test_uniform_probabilities_print_no_guess() -> None:
@@ -122,7 +135,7 @@ def test_uniform_probabilities_print_no_guess() -> None:
 def test_name_is_the_same_in_text_json_and_csv(form: Format, raw: bytes, written: str) -> None:
     name = os.fsdecode(raw)
     digit = SEVEN.format(name, form, show_name=True)
-    page = Reading((((SYMBOL,),),)).format(name, form, show_name=True)
+    page = reading([[SYMBOL]]).format(name, form, show_name=True)
     for line in (digit, page):
         line.encode()
         named = json.loads(line)["file"] if form == "json" else line

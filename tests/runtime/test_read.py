@@ -9,8 +9,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 import digits
 from digits.data.mnist import Split
+from digits.errors import DigitsError
 from digits.images import picture
 from digits.inference.reader_model import ReaderModel
+from digits.page_evaluation import PageEvaluation, read_pages
 from digits_train.camera.marks import DEJAVU
 from tests.runtime.reader.drawn import Drawn, Network, row_of
 from tests.synthetic import Sheet, chosen, lamp
@@ -34,9 +36,29 @@ def test_reading_of_drawn_page(classifier: digits.Classifier, drawn_page: np.nda
     assert symbol.symbol == "1" and symbol.box == (64, 60, 82, 90)
     assert symbol.confidence == max(symbol.probabilities) == symbol.probabilities[1] > 0.9
     assert len(symbol.probabilities) == 12 and sum(symbol.probabilities) < 1
-    assert reading.digits_only().text == reading.text.replace("-", "").replace(".", "")
+    digits_only = classifier.read(drawn_page, digits.Constraints(digits_only=True))
+    assert digits_only.text == reading.text.replace("-", "").replace(".", "")
+    assert [number.text for number in digits_only.numbers] == ["15", "27"]
     assert pickle.loads(pickle.dumps(reading)) == reading
     assert pickle.loads(pickle.dumps(classifier)).read(drawn_page) == reading
+
+
+@pytest.mark.parametrize(
+    ("written", "signs", "exact"),
+    [("15  27", False, 1), ("-1.5  27", True, 1), ("15  27", True, 0)],
+)
+def test_signs_count_if_they_are_written(
+    classifier: digits.Classifier,
+    drawn_page: np.ndarray,
+    tmp_path: Path,
+    written: str,
+    signs: bool,
+    exact: int,
+) -> None:
+    Image.fromarray(drawn_page).save(tmp_path / "page.png")
+    evaluation, errors = PageEvaluation(signs), list[DigitsError]()
+    read_pages(classifier, [(tmp_path / "page.png", written)], evaluation, errors.append)
+    assert (evaluation.exact, errors) == (exact, [])
 
 
 def test_unsure_symbol_is_rejected(drawn_page: np.ndarray) -> None:

@@ -10,11 +10,13 @@ from PIL import Image, ImageColor
 from digits.data.image_folder import Batch
 from digits.data.mnist import Split
 from digits.evaluation import Evaluation
+from digits.number_evaluation import NumberEvaluation
 from digits.page_evaluation import PageEvaluation
-from digits.prediction import Reading, Symbol
+from digits.prediction import Number, Symbol
 from digits_train import plots
 from digits_train.matching import DOUBTFUL, INVENTED, DetectionErrors, Found, JudgedCrop, Match
 from digits_train.metrics import DetectionMetrics, EpochMetrics, Metrics
+from tests.synthetic import reading
 
 TRAINED = [EpochMetrics(number, 1 / number, 0.9, 0.5, 0.95, 7.5, 1000.0) for number in (1, 2, 3)]
 UNVALIDATED = [EpochMetrics(1, 0.5, 0.9, None, None, 7.5, 1000.0)]
@@ -102,7 +104,17 @@ def test_pages(path: Path, count: int) -> None:
     four = Symbol("4", 0.9, values[0], (20, 30, 60, 100))
     uncertain = Symbol(None, 0.9, values[1], (80, 30, 90, 100))
     for number in range(count):
-        reading = Reading((((four, uncertain),),))
-        result.add(f"$_{number}.png", "47", reading, np.full((150, 200), 200, np.uint8))
+        page = reading([[four, uncertain]])
+        result.add(f"$_{number}.png", "47", page, np.full((150, 200), 200, np.uint8))
     plots.pages(path, "pages.csv", result)
     assert drawn(path, plots.RIGHT) == drawn(path, plots.FALSE) == bool(count)
+
+
+@pytest.mark.parametrize("count", [0, 1, 100])
+def test_numbers(path: Path, count: int) -> None:
+    result = NumberEvaluation(written=1)
+    for index in range(count):
+        number = Number("7", 1 - index / 100, "review", "", "7", ())
+        result.add("$_{7.png", ["7" if index % 9 else "1"], [number])
+    plots.numbers(path, "$_{numbers.csv", result)
+    assert drawn(path, "#0072B2") == bool(count)

@@ -8,9 +8,9 @@ from digits_train import outliers, photographs
 from digits_train.matching import LabelledPage
 
 NUM_OUTLIERS, NUM_BLANK = 2000, 300  # in the proportion of training
-_PAGES = 100
+_PAGES, _NUMBER_PAGES = 100, 200
 # Never those of a training, which are single numbers, or of the benchmarks' pages.
-_SEED, _PAGES_SEED = (0, 0), 7_000_000
+_SEED, _PAGES_SEED, _NUMBERS_SEED = (0, 0), 7_000_000, 8_000_000
 
 
 def draw_outliers(validation: Split) -> NDArray[np.uint8]:
@@ -24,3 +24,10 @@ def draw_pages() -> list[LabelledPage]:
     from digits_train.reader_data import validation_pages  # a classifier needs no camera
 
     return validation_pages(_PAGES, _PAGES_SEED)
+
+
+def draw_number_pages() -> list[LabelledPage]:
+    """Draw pages with a number a line, of the same digits."""
+    from digits_train.reader_data import number_pages
+
+    return number_pages(_NUMBER_PAGES, _NUMBERS_SEED)

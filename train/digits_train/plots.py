@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from digits.evaluation import MAX_MISTAKES, Evaluation
 from digits.files import atomic_write
+from digits.number_evaluation import NumberEvaluation
 from digits.page_evaluation import PageEvaluation, Score
 from digits.text import escape_control
 from digits_train.matplotlib_data import own_settings
@@ -145,6 +146,27 @@ def pages(path: Path, title: str, result: PageEvaluation) -> None:
         )
         text = "\n".join(map(_plain, lines))
         axes.set_title(text, fontsize=9, loc="left", parse_math=False)
+    _save(figure, path)
+
+
+def numbers(path: Path, title: str, result: NumberEvaluation) -> None:
+    """Plot errors against coverage, and how often numbers are right, by their probability."""
+    probabilities, right = np.array(result.probabilities), np.array(result.right)
+    accepted = np.arange(1, len(right) + 1)
+    errors = np.cumsum(right[np.argsort(-probabilities, kind="stable")] == 0)
+    bins = (10 * probabilities).clip(0, 9).astype(int)
+    counts = np.bincount(bins)
+    means = [np.bincount(bins, values) / counts.clip(1) for values in (probabilities, right)]
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure.suptitle(_plain(title), fontsize=10, parse_math=False)
+    risk, reliability = figure.subplots(1, 2)
+    coverage = accepted / (result.written + result.invented)
+    risk.plot(100 * coverage, 100 * errors / accepted, color=_VALIDATION)
+    risk.set(title="Errors against coverage", xlabel="accepted (%)", ylabel="of these wrong (%)")
+    reliability.axline((0, 0), slope=1, linestyle="--", color="grey")
+    reliability.scatter(*means, (counts > 0) * 20 + 300 * counts / len(right), color=_VALIDATION)
+    reliability.set(title="Reliability", xlabel="probability (area: how many numbers)")
+    reliability.set(ylabel="share that is right")
     _save(figure, path)
 
 

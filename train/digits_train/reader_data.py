@@ -19,6 +19,7 @@ from digits_train.camera.compose import compose
 from digits_train.camera.drawings import draw_marks
 from digits_train.camera.glyphs import PenBank, font_writers
 from digits_train.camera.lettering import library
+from digits_train.camera.plan import plain_numbers
 from digits_train.camera.window import Box, Materials, Window
 from digits_train.detection import Targets, make_targets
 from digits_train.matching import LabelledPage
@@ -152,7 +153,19 @@ def validation_pages(count: int, seed: int) -> list[LabelledPage]:
     for number in range(count):
         random = np.random.default_rng([seed, 3, number])
         shown = page.page(digits, random, files, digits=number % 10 != 9)
-        grey = np.asarray(Image.fromarray(shown.image).convert("L"))
-        boxes, classes = shown.boxes.astype(np.float32), shown.classes.astype(np.int64)
-        pages.append(LabelledPage(grey, shown.text, boxes, classes))
+        pages.append(_labelled(shown))
     return pages
+
+
+def number_pages(count: int, seed: int) -> list[LabelledPage]:
+    """Photograph pages with nothing but a number a line, of the same digits."""
+    validation = mnist.load("validation")
+    digits = Split(validation.images[:FITTED], validation.labels[:FITTED])
+    randoms = (np.random.default_rng([seed, 4, number]) for number in range(count))
+    return [_labelled(page.page(digits, random, make_plan=plain_numbers)) for random in randoms]
+
+
+def _labelled(shown: page.Page) -> LabelledPage:
+    grey = np.asarray(Image.fromarray(shown.image).convert("L"))
+    boxes, classes = shown.boxes.astype(np.float32), shown.classes.astype(np.int64)
+    return LabelledPage(grey, shown.text, boxes, classes)

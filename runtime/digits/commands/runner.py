@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from digits.classifier import Classifier
     from digits.commands.results import ResultsFile
+    from digits.constraints.constraints import Constraints
     from digits.prediction import Format
 
 # Two workers take 0.25 s to start; one process reads 250 small pictures in that time.
@@ -107,21 +108,26 @@ class Predict(NamedTuple):
 class Read(NamedTuple):
     """Read all symbols of each picture.
 
-    digits_only: whether to leave out signs. annotate: file for the one picture with boxes.
+    constraints, max_errors: see `Classifier.read`. symbols: whether the CSV has a row a symbol.
+    annotate: file for the one picture with boxes.
     """
 
     format: "Format"
     show_name: bool
     options: ClassifierOptions = ClassifierOptions()
-    digits_only: bool = False
+    constraints: "Constraints | None" = None
+    max_errors: float | None = None
+    symbols: bool = False
     annotate: "Path | None" = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Of the CSV, or the keys of each JSON object."""
-        from digits.prediction import READING_COLUMNS, Reading
+        from digits.prediction import NUMBER_COLUMNS, SYMBOL_COLUMNS, Reading
 
-        return READING_COLUMNS if self.format == "csv" else tuple(Reading(()).to_dict(""))
+        if self.format == "csv":
+            return SYMBOL_COLUMNS if self.symbols else NUMBER_COLUMNS
+        return tuple(Reading(()).to_dict(""))
 
     def start(self) -> AnswerFn:
         """Open the model. Raises ModelError if it can't be used."""
@@ -129,16 +135,14 @@ class Read(NamedTuple):
 
         def answer(file: str) -> Result:
             source = inputs.read_source(file)
-            reading = classifier.read(source)
+            reading = classifier.read(source, self.constraints, self.max_errors)
             if not reading.lines:
                 raise PictureError(f"{file}: no digits found")
-            if self.digits_only:
-                reading = reading.digits_only()
             if self.annotate:
                 from digits.commands import drawing
 
                 drawing.save(self.annotate, drawing.annotate(source, reading.symbols))
-            return Result(reading.format(file, self.format, self.show_name))
+            return Result(reading.format(file, self.format, self.show_name, self.symbols))
 
         return answer
 

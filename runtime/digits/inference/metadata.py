@@ -73,6 +73,7 @@ class ReaderMetadata(NamedTuple):
     temperature: float  # of the symbols' logits; already in the graph, as the next two
     centre_temperature: float
     centre_shift: float  # of the centres' log odds
+    number_temperature: float  # divides the log odds of whole numbers; 1 in files from before
     rejection_threshold: float  # symbols with less confidence are rejected
     validation_pages: int
     validation_symbols: int
@@ -88,7 +89,7 @@ _SHARES = {
     *("validation_accuracy_float", "validation_accuracy", "test_accuracy_float", "test_accuracy"),
     "rejection_threshold",
 }
-_POSITIVE = {"temperature", "centre_temperature"}
+_POSITIVE = {"temperature", "centre_temperature", "number_temperature"}
 _USES = {
     "classifier": "`digits predict`, `digits eval` and $DIGITS_MODEL",
     "reader": "`digits read`, `digits eval` and $DIGITS_READER",
@@ -118,7 +119,8 @@ def read(model: bytes, name: str) -> Metadata:
 
 def read_reader(model: bytes, name: str) -> ReaderMetadata:
     """Read what `add_metadata` appended to a reader; errors: see `read`."""
-    return _parse(_pairs(model, name), name, ReaderMetadata, "reader")
+    pairs = {"number_temperature": "1.0"} | _pairs(model, name)
+    return _parse(pairs, name, ReaderMetadata, "reader")
 
 
 def read_task(model: bytes, name: str) -> Task:

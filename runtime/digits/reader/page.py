@@ -15,14 +15,8 @@ def read_page(page: Grey, maps: MapsFn) -> list[list[list[Arc]]]:
 
     page: uint8 [height, width]. maps: see `peaks.MapsFn`. Empty where no digit is found.
     """
-    return best_lines(build_lattices(find_symbols(page, maps)))
-
-
-def best_lines(lattices: list[list[list[Arc]]]) -> list[list[list[Arc]]]:
-    """The best path of each column that has a digit; the rest as for `read_page`."""
-    paths = [[best_path(column) for column in line] for line in lattices]
-    read = [[column for column in line if any(arc.is_digit for arc in column)] for line in paths]
-    return [line for line in read if line]
+    lines = build_lattices(find_symbols(page, maps))
+    return [[best_path(lattice) for lattice in line] for line in lines]
 
 
 def find_symbols(page: Grey, maps: MapsFn) -> Detections:
@@ -31,7 +25,7 @@ def find_symbols(page: Grey, maps: MapsFn) -> Detections:
 
 
 def build_lattices(detections: Detections) -> list[list[list[Arc]]]:
-    """The lattice of each column of each line."""
+    """The lattices of columns, line by line: those with a digit on their best path."""
     sure = detections.are_digits & (detections.scores > 0)
     digits, others = detections.select(sure), detections.select(~sure)
     nearest = nearest_digits(others, digits)
@@ -43,4 +37,9 @@ def build_lattices(detections: Detections) -> list[list[list[Arc]]]:
         alternatives = np.concatenate([beside[number] for number in column])
         return build_lattice(concatenate([digits.select(column), others.select(alternatives)]))
 
-    return [[lattice(column) for column in line] for line in text_lines(digits)]
+    lattices = [[lattice(column) for column in line] for line in text_lines(digits)]
+    return [line for line in ([*filter(_has_digit, line)] for line in lattices) if line]
+
+
+def _has_digit(lattice: list[Arc]) -> bool:
+    return any(arc.is_digit for arc in best_path(lattice))

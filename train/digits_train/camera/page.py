@@ -1,6 +1,6 @@
 """Photographed pages of handwritten numbers, of which every pixel's digit is known."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from digits_train.camera.hand import PEN, Glyph, some_hand
 from digits_train.camera.layout import Sheet
 from digits_train.camera.marks import DEJAVU
 from digits_train.camera.photograph import INKED, LONGEST, photographed, some_look
-from digits_train.camera.plan import some_plan
+from digits_train.camera.plan import Plan, some_plan
 from digits_train.raster import Bytes, Random
 
 _LOWEST, _HIGHEST = 16, 110  # pixels of a digit's usual height
@@ -34,18 +34,24 @@ class Page(NamedTuple):
     boxes: NDArray[np.int64]
 
 
-def page(split: Split, random: Random, fonts: Sequence[str] = DEJAVU, digits: bool = True) -> Page:
+def page(
+    split: Split,
+    random: Random,
+    fonts: Sequence[str] = DEJAVU,
+    digits: bool = True,
+    make_plan: Callable[[Random], Plan] = some_plan,
+) -> Page:
     """A photographed page of numbers, as one person writes them.
 
     split: whose digits. fonts: files, for the words beside the numbers. digits: without them it
-    is a page of text.
+    is a page of text. make_plan: what is written, and on which paper.
     """
     if not digits:
         image = text_page(random, fonts)
         empty = np.zeros(image.shape[:2], np.int16)
         return Page(image, "", empty, np.zeros(0, np.uint8), np.zeros((0, 4), np.int64))
     while True:
-        plan = some_plan(random)
+        plan = make_plan(random)
         # Small digits are as frequent as large ones, half as high.
         height = _LOWEST * (_HIGHEST / _LOWEST) ** random.beta(1.6, 1.4)
         tall = (len(plan.lines) + 1) * plan.pitch

@@ -118,6 +118,13 @@ _KINDS = {
 }
 
 
+def plain_numbers(random: Random) -> Plan:
+    """Two to six numbers of the same length, one to ten digits, on plain paper."""
+    length = int(random.integers(1, 11))
+    lines: Lines = [[(length,)] for _ in range(random.integers(2, 7))]
+    return Plan(lines, pitch=random.uniform(1.5, 2.2), indent=0.5)
+
+
 def some_plan(random: Random) -> Plan:
     """A random kind of page on random paper."""
     plan = list(_KINDS)[random.choice(len(_KINDS), p=list(_KINDS.values()))](random)

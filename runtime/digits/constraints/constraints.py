@@ -1,0 +1,116 @@
+"""Constraints: what a number satisfies that may stand there."""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from digits.constraints.allowed import AllowedNumbers
+from digits.constraints.automaton import Automaton, Product, Range, accepts_any_text
+from digits.constraints.checks import CHECKS, CheckName
+from digits.constraints.pattern import Pattern
+
+_VALUE = r"(-?[0-9]{1,20}(?:[.,][0-9]{1,20})?)"
+
+
+@dataclass(frozen=True)
+class Constraints:
+    r"""What a number must satisfy: all that is given.
+
+    length: how many digits, or how many at least and at most; signs don't count. pattern: a regular
+    expression that matches it as a whole; see `Pattern`. check: the scheme of its last one or two
+    digits, which check the others; without signs. values: the numbers that it may be. range:
+    its least and its greatest value. digits_only: skip minus signs and points.
+
+    Raises ValueError for what is malformed, and if no number can satisfy all of it.
+
+    >>> constraints = Constraints(length=(4, 8), pattern=r"20\d*", check="luhn")
+    >>> constraints.share("200014")
+    0.1
+    """
+
+    length: int | tuple[int, int] | None = None
+    pattern: str | None = None
+    check: CheckName | None = None
+    values: AllowedNumbers | Iterable[str] | None = None
+    range: tuple[float, float] | None = None
+    digits_only: bool = False
+
+    def __post_init__(self) -> None:
+        if self.values is not None and not isinstance(self.values, AllowedNumbers):
+            object.__setattr__(self, "values", AllowedNumbers(self.values))
+        if self.check is not None and self.check not in CHECKS:
+            raise ValueError(f"the check is {self.check!r}, not one of {', '.join(CHECKS)}")
+        least, most = self._lengths
+        if not 1 <= least <= most:
+            raise ValueError(f"no number has {least} to {most} digits")
+        if self.range and not self.range[0] <= self.range[1]:
+            raise ValueError(f"no number is from {self.range[0]:g} to {self.range[1]:g}")
+        if self and not accepts_any_text(self.automaton):
+            raise ValueError("no number satisfies all of these constraints")
+
+    def __bool__(self) -> bool:
+        """Whether anything is asked; `digits_only` alone asks nothing."""
+        parts = (self.length, self.pattern, self.check, self.values, self.range)
+        return any(part is not None for part in parts)
+
+    @cached_property
+    def automaton(self) -> Automaton:
+        """Accepts what satisfies the constraints, and has a digit."""
+        parts: list[Automaton] = []
+        least, most = self._lengths
+        if self.check:
+            parts.append(CHECKS[self.check])
+        if self.pattern is not None:
+            parts.append(Pattern(self.pattern))
+        if isinstance(self.values, AllowedNumbers):
+            parts.append(self.values)
+        if self.range:
+            parts.append(Range(*self.range))
+        return Product(parts, least, most, ignored="-." if self.digits_only else "")
+
+    @property
+    def _lengths(self) -> tuple[int, float]:
+        """How many digits at least, and at most."""
+        length = (self.length, self.length) if isinstance(self.length, int) else self.length
+        least, most = length or (1, math.inf)
+        if self.check:
+            return max(least, CHECKS[self.check].least), min(most, CHECKS[self.check].most)
+        return least, most
+
+    def share(self, text: str) -> float:
+        """How many of the texts with as many digits satisfy the strictest constraint, 0 to 1.
+
+        It is 1 for a length, a pattern and a range, which often say only what is known anyway.
+        """
+        shares = [1.0]
+        if self.check:
+            shares.append(CHECKS[self.check].share)
+        if isinstance(self.values, AllowedNumbers):
+            digits = sum(map(str.isdigit, text))
+            length = digits if self.digits_only else len(text)
+            shares.append(self.values.count(length) / 10.0**digits)
+        return min(shares)
+
+    def narrowed(self, low: float, high: float) -> "Constraints":
+        """These, and the value from low to high, too. Raises ValueError if that is impossible."""
+        least, most = self.range or (-math.inf, math.inf)
+        return replace(self, range=(max(low, least), min(high, most)))
+
+
+def parse_length(text: str) -> int | tuple[int, int]:
+    """Of a form `6` or `4-8`. Raises ValueError for another."""
+    match = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", "".join(text.split()))
+    if not match:
+        raise ValueError(f"the length is 6 or 4-8, for example, not {text[:20]!r}")
+    return (int(match[1]), int(match[2])) if match[2] else int(match[1])
+
+
+def parse_range(text: str) -> tuple[float, float]:
+    """Of a form such as `100-999` or `-5-12.5`. Raises ValueError for another."""
+    match = re.fullmatch(f"{_VALUE}-{_VALUE}", "".join(text.split()))
+    if not match:
+        raise ValueError(f"the range is 100-999 or -5-12.5, for example, not {text[:20]!r}")
+    low, high = (float(bound.replace(",", ".")) for bound in match.groups())
+    return low, high

@@ -1,0 +1,136 @@
+"""The number that a column holds: its likeliest reading, and how likely that is as a whole."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from digits.constraints.automaton import Automaton, State
+from digits.constraints.constraints import Constraints
+from digits.inference.interface import SYMBOLS
+from digits.reader.detections import DIGITS
+from digits.reader.lattice import Arc, best_path
+from digits.reader.search import log_sum, search
+
+# How many numbers break the constraints that they should satisfy: slips of the pen, and other
+# things on the page. Without that, one allowed number would be found in every scribble.
+BROKEN = 0.01
+
+
+class NumberReading(NamedTuple):
+    """What is read in a column.
+
+    symbols: of the likeliest reading that satisfies the constraints, with their arcs; those of the
+    free one if none does. probability: that it is right as a whole, 0 to 1. second: the
+    second-best text, or empty. free: the text without constraints. satisfies: whether the number is
+    rather one that satisfies the constraints than another.
+    """
+
+    symbols: list[tuple[str, Arc]]
+    probability: float
+    second: str
+    free: str
+    satisfies: bool = True
+
+    @property
+    def text(self) -> str:
+        return "".join(symbol for symbol, _ in self.symbols)
+
+
+def read_number(
+    lattice: Sequence[Arc],
+    constraints: Constraints,
+    temperature: float,
+    path: Sequence[Arc] | None = None,
+) -> NumberReading:
+    """Read a column: by a path through it, or by the likeliest one that satisfies constraints.
+
+    Its probability is the share of all paths that read the same. With constraints, it is by Bayes'
+    rule the share of those that satisfy them, and of the others so far as some numbers break
+    the constraints and could read so by chance. temperature: see `search`. path: by default the
+    best one.
+    """
+    signless = constraints.digits_only
+    everything = search(lattice, AnyText(), temperature)
+    free = [(SYMBOLS[int(arc.symbols.argmax())], arc) for arc in path or best_path(lattice)]
+    free = without_signs(free) if signless else free
+    reading = NumberReading(free, 0.0, "", "".join(symbol for symbol, _ in free), False)
+    automaton: Automaton = constraints.automaton if constraints else AnyText()
+    satisfying = search(lattice, automaton, temperature) if constraints else everything
+    if constraints:
+        symbols = without_signs(satisfying.symbols) if signless else satisfying.symbols
+        if not symbols:
+            return reading
+        reading = reading._replace(symbols=symbols)
+    text = reading.text
+    chance = log_difference(everything.total, satisfying.total)
+    chance += math.log(BROKEN * constraints.share(text))
+    if satisfying.total < chance:
+        return reading._replace(symbols=free)
+    weight = search(lattice, OnlyText(text, signless), temperature).total
+    probability = min(math.exp(weight - log_sum(satisfying.total, chance)), 1.0)
+    others = search(lattice, Excluding(automaton, text, signless), temperature)
+    second = without_signs(others.symbols) if signless else others.symbols
+    return reading._replace(
+        probability=probability,
+        second="".join(symbol for symbol, _ in second),
+        satisfies=True,
+    )
+
+
+class AnyText:
+    """Accepts every text."""
+
+    start: State = ""
+
+    def step(self, state: State, symbol: str) -> State | None:
+        return state
+
+    def accepts(self, state: State) -> bool:
+        return True
+
+
+class OnlyText:
+    """Accepts one text. signless: whatever signs are between its digits."""
+
+    start: State = 0
+
+    def __init__(self, text: str, signless: bool = False) -> None:
+        self._text, self._signless = text, signless
+
+    def step(self, state: State, symbol: str) -> State | None:
+        if self._signless and not symbol.isdigit():
+            return state
+        assert isinstance(state, int)
+        return state + 1 if self._text[state : state + 1] == symbol else None
+
+    def accepts(self, state: State) -> bool:
+        return state == len(self._text)
+
+
+class Excluding:
+    """Accepts what another automaton accepts, but for one text."""
+
+    def __init__(self, automaton: Automaton, text: str, signless: bool = False) -> None:
+        self._automaton, self._text = automaton, OnlyText(text, signless)
+        self.start: State = (automaton.start, self._text.start)
+
+    def step(self, state: State, symbol: str) -> State | None:
+        assert isinstance(state, tuple)
+        following = self._automaton.step(state[0], symbol)
+        if following is None:
+            return None
+        return following, None if state[1] is None else self._text.step(state[1], symbol)
+
+    def accepts(self, state: State) -> bool:
+        assert isinstance(state, tuple)
+        return self._automaton.accepts(state[0]) and not self._text.accepts(state[1])
+
+
+def log_difference(larger: float, smaller: float) -> float:
+    """The logarithm of a difference of numbers that are given by their logarithms."""
+    ratio = math.exp(min(smaller - larger, 0.0))
+    return larger + math.log1p(-ratio) if ratio < 1 else -math.inf
+
+
+def without_signs(symbols: list[tuple[str, Arc]]) -> list[tuple[str, Arc]]:
+    return [pair for pair in symbols if SYMBOLS.index(pair[0]) < DIGITS]

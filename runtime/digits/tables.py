@@ -1,0 +1,138 @@
+"""Read a table or a list as text: as programs, people and spreadsheets write it."""
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import TextIO
+
+from digits.errors import DataError
+from digits.files import kind_of
+
+_SEPARATORS = ",;\t"  # spreadsheets write semicolons where the comma is decimal
+_UTF_16 = b"\xff\xfe", b"\xfe\xff"  # byte order marks of spreadsheets
+_MAX_LINE = 1 << 16  # characters; two paths have at most 8,192
+_START = 1024  # bytes, in which a picture has a zero, and text has none
+_MAX_SHOWN = 200  # characters of a wrong header
+_VARIANTS = str.maketrans(",\u2212\u2013", ".--")  # the comma, the minus sign and the dash
+
+
+def headers(path: Path) -> list[list[str]]:
+    """The columns' names, in small letters, for each separator that there may be."""
+    with open_table(path) as text:
+        return _headers(next(_lines(text, path), ""))
+
+
+def rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str], bool]]:
+    """Yield the number of each row's first line, its cells by column, and whether it has others.
+
+    needed: columns that the table must have. Raises DataError if it isn't such a table.
+    """
+    with open_table(path) as text:
+        lines = _lines(text, path)
+        header = next(lines, "")
+        separator = _separator(header, path, needed)
+        reader = csv.reader(chain([header], lines), delimiter=separator, strict=True)
+        begin = 1  # the line where the row begins
+        try:
+            columns = _columns(next(reader), path, needed)
+            begin = 1 + reader.line_num
+            for cells in reader:
+                row = dict(zip(columns, map(str.strip, cells), strict=False))
+                yield begin, row, any(cells[len(columns) :])
+                begin = 1 + reader.line_num
+        except csv.Error as error:
+            raise DataError(f"{path}, line {begin}: {error}; is a quote unclosed?") from error
+
+
+def list_cells(path: Path, column: str | None = None) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of each number in a list.
+
+    The list is plain, a number a line, or a table. column: the table's; without, it
+    is `number`. A first line without digits is a title. Raises DataError if it is no such list.
+    """
+    column = column and column.strip().lower()
+    with open_table(path) as text:
+        lines = _lines(text, path)
+        title = next(lines, "")
+        names = _headers(title)
+        has_title = column is not None or not any(map(str.isdigit, title))
+        if not has_title or max(map(len, names)) < 2 and column in (None, *names[0]):
+            lines = lines if has_title else chain([title], lines)
+            for number, line in enumerate(lines, 1 + has_title):
+                yield number, line.strip().strip('"')
+            return
+    for number, row, has_more in rows(path, column or "number"):
+        if has_more:  # such as those after an unquoted decimal comma
+            raise DataError(f"{path}, line {number}: more cells than columns")
+        yield number, row.get(column or "number", "")
+
+
+def plain_signs(text: str) -> str:
+    """The text with points for commas, and minus signs as on a keyboard."""
+    return text.translate(_VARIANTS)
+
+
+@contextmanager
+def open_table(path: Path) -> Iterator[TextIO]:
+    """Open a table in its encoding. Raises DataError for what isn't text or can't be read."""
+    try:
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path} is {kind_of(path)}, not a CSV file")
+        with path.open("rb") as file:
+            start = file.read(_START)
+        wide = start.startswith(_UTF_16)
+        if b"\0" in start and not wide:
+            raise DataError(f"{path} is not a CSV file: it is not text")
+        encoding, errors = ("utf-16", "replace") if wide else ("utf-8-sig", "surrogateescape")
+        with path.open(newline="", encoding=encoding, errors=errors) as text:
+            yield text
+    except OSError as error:
+        raise DataError(f"can't read {path}: {error.strerror}") from error
+
+
+def _lines(text: TextIO, path: Path) -> Iterator[str]:
+    """The lines of a file, of limited length."""
+    for number, line in enumerate(iter(lambda: text.readline(_MAX_LINE), ""), 1):
+        if len(line) == _MAX_LINE:
+            raise DataError(f"{path} is not a CSV file: line {number} has {_MAX_LINE:,} characters")
+        yield line
+
+
+def _split(header: str) -> dict[str, list[str]]:
+    """The cells of a header by what may separate them."""
+    return {mark: next(csv.reader([header], delimiter=mark), []) for mark in _SEPARATORS}
+
+
+def _headers(title: str) -> list[list[str]]:
+    return [_names(cells) for cells in _split(title).values()]
+
+
+def _names(header: list[str]) -> list[str]:
+    return [cell.strip().lower() for cell in header]
+
+
+def _separator(header: str, path: Path, needed: tuple[str, ...]) -> str:
+    cells = _split(header)
+    for separator in _SEPARATORS:
+        if {*needed} <= {*_names(cells[separator])}:
+            return separator
+    likeliest = max(cells.values(), key=len)
+    if not any(likeliest):
+        raise DataError(f"{path} has no header with the columns {' and '.join(needed)}")
+    shown = ", ".join(likeliest)[:_MAX_SHOWN]
+    raise DataError(f"{path}: its columns are {shown}; needs {' and '.join(needed)}")
+
+
+def _columns(header: list[str], path: Path, needed: tuple[str, ...]) -> list[str]:
+    columns = _names(header)
+    for name in needed:
+        if columns.count(name) > 1:
+            raise DataError(f"{path}: several columns are named {name}")
+    if "file" in needed and {"confidence", "probability"} & {*columns}:
+        raise DataError(
+            f"{path} has predictions, not labels: correct the {needed[-1]}s, and keep only the"
+            f" columns {' and '.join(needed)}"
+        )
+    return columns

@@ -1,0 +1,142 @@
+"""Lists of allowed numbers, as people and programs write them, and what is no list."""
+
+import pickle
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digits.constraints.allowed import AllowedNumbers
+from digits.constraints.constraints import Constraints
+from digits.errors import DataError
+from tests.runtime.constraints.accepting import accepts
+
+NUMBERS = st.text("0123456789-.", min_size=1, max_size=20)
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=30), NUMBERS)
+def test_allowed_are_those_of_the_list(numbers: list[str], text: str) -> None:
+    allowed = pickle.loads(pickle.dumps(AllowedNumbers(numbers)))
+    for number in [*numbers, text, numbers[0] + "0", numbers[0][:-1]]:
+        assert accepts(allowed, number) == (number in numbers)
+        begins = any(entry.startswith(number) for entry in numbers)
+        before = number[:-1]
+        if number and any(entry.startswith(before) for entry in numbers):
+            assert (allowed.step(before, number[-1]) is not None) == begins
+    for length in range(22):
+        assert allowed.count(length) == len({n for n in numbers if len(n) == length})
+
+
+LISTS = [
+    ("12\n3.50\n-7\n12\n\n", None),
+    ("12\r\n3.50\r\n-7", None),
+    ("12\r3.50\r-7\r", None),
+    (" 12 \n3,50\t\n\n\u22127\n", None),
+    ('"12"\n"3,50"\n"-7"\n', None),
+    ("Our numbers\n12\n3,50\n-7\n", None),
+    ("number\n12\n3,50\n-7\n", None),
+    ("Meter 1\n12\n3,50\n-7\n", "meter 1"),
+    ("name;number;x\na;12;\nb;3,50;4\n\n;;\nc;-7;\n", None),
+    ('name,Number\na,12\nb,"3,50"\nc, -7\n', "number"),
+    ('meter\tname 1\n12\ta\n"3.50"\tb\n-7\tc\n', "Meter"),
+]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize(("text", "column"), LISTS)
+def test_list_in_any_dialect_and_encoding(
+    tmp_path: Path, text: str, column: str | None, encoding: str
+) -> None:
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    (tmp_path / "any.csv").write_bytes(mark + text.encode(encoding))
+    allowed = AllowedNumbers.load(tmp_path / "any.csv", column)
+    assert [allowed.count(length) for length in range(6)] == [0, 0, 2, 0, 1, 0]
+    assert all(accepts(allowed, number) for number in ("12", "3.50", "-7"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "column", "cause"),
+    [
+        (b"", None, ": there is no number"),
+        (b"\n \n\r\n", None, ": there is no number"),
+        (b"number\n", None, ": there is no number"),
+        (b"12a4\n12\n", None, ", line 1: '12a4' is no number"),
+        (b"12\n3 4\n", None, ", line 2: '3 4' is no number"),
+        (b"12\n\n1/2\n", None, ", line 3: '1/2' is no number"),
+        (b"12\n\xe9\n", None, ", line 2: '\\udce9' is no number"),
+        (b"number\n12\n" + b"1" * 65, None, ", line 3: a number has over 64 digits"),
+        (b"12\n\n" + b"1" * 65 + b"\n" + b"2" * 66, None, ": line 4 has over 64 digits and signs"),
+        (b"12\n" + b"1" * 70_000, None, ": line 2 has over 64 digits"),
+        (b"12\n" + b"x" * 70_000, None, " is not a CSV file: line 2 has 65,536 characters"),
+        (b"a;number\nb;12\nc;1,2;3\n", None, ", line 3: more cells than columns"),
+        (b"a;b\nb;12\n", None, ": its columns are a, b; needs number"),
+        (b"a;b\nb;12\n", "c", ": its columns are a, b; needs c"),
+        (b"12\n13\n", "c", ": its columns are 12; needs c"),
+        (b"a;a\nb;12\n", "a", ": several columns are named a"),
+        (b'name,number\na,12\nb,"13\n', None, ", line 3: unexpected end of data; is a quote"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", None, " is not a CSV file: it is not text"),
+        (b"\xff\xfe1\x002", None, ", line 1: '1\ufffd' is no number"),
+    ],
+)
+def test_what_is_no_list_is_refused(
+    tmp_path: Path, raw: bytes, column: str | None, cause: str
+) -> None:
+    path = tmp_path / "any.csv"
+    path.write_bytes(raw)
+    with pytest.raises(DataError) as caught:
+        AllowedNumbers.load(path, column)
+    assert str(caught.value).startswith(f"{path}{cause}")
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is a folder, not a CSV file"):
+        AllowedNumbers.load(tmp_path)
+    with pytest.raises(DataError, match="can't read .*: No such file"):
+        AllowedNumbers.load(tmp_path / "missing.txt")
+
+
+@pytest.mark.unix
+def test_device_is_refused() -> None:
+    with pytest.raises(DataError, match="/dev/zero is a"):
+        AllowedNumbers.load(Path("/dev/zero"))
+
+
+def test_too_large_list_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "large.txt"
+    with path.open("wb") as file:
+        file.write(b"1\n" * 1000)
+        file.truncate((64 << 20) + 1)
+    with pytest.raises(DataError, match="over 64 MB"):
+        AllowedNumbers.load(path)
+
+
+@pytest.mark.slow
+def test_too_many_numbers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "many.txt"
+    path.write_bytes(b"1\n" * 9_000_000)
+    with pytest.raises(DataError, match="9,000,000 numbers of up to 1"):
+        AllowedNumbers.load(path)
+
+
+@pytest.mark.parametrize("numbers", ["123", ["1", "two"], ["1" * 65], [], [""]])
+def test_what_are_no_numbers_is_a_value_error(numbers: list[str]) -> None:
+    with pytest.raises(ValueError, match="number"):
+        Constraints(values=numbers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("separator", ["\n", ";x\n"])
+def test_long_list(tmp_path: Path, separator: str) -> None:
+    generator = random.Random(0)
+    numbers = [f"{generator.randrange(10**width):0{width}}" for width in 100_000 * [6, 8]]
+    path = tmp_path / "long.txt"
+    title = f"number{separator.replace('x', 'name')}" if separator != "\n" else ""
+    path.write_text(title + separator.join(numbers) + separator, encoding="utf-8")
+    allowed = AllowedNumbers.load(path)
+    for number in numbers[:1000]:
+        assert accepts(allowed, number)
+        assert not accepts(allowed, number + "1")
+    assert allowed.count(6) == len({number for number in numbers if len(number) == 6})
+    assert repr(allowed) == repr(AllowedNumbers(sorted(numbers)))

@@ -1,0 +1,168 @@
+"""Constraints: what they accept together, what can't be, and how they are written."""
+
+import math
+import pickle
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digits.constraints.constraints import Constraints, parse_length, parse_range
+from tests.runtime.constraints.accepting import accepts
+
+BOUNDS = st.decimals(-1000, 1000, places=1).map(float)
+TEXTS = st.from_regex(r"-?[0-9]{0,5}\.?[0-9]{0,3}-?", fullmatch=True).filter(str.isascii)
+
+
+@pytest.mark.parametrize(
+    ("constraints", "accepted", "refused"),
+    [
+        (Constraints(), "1 -.5", "- ."),
+        (Constraints(length=3), "123 1-2.3", "12 1234"),
+        (Constraints(length=(2, 4)), "12 1234 1.2", "1 12345 1-"),
+        (Constraints(pattern=r"\d,\d\d"), "1.23", "123 1-23"),
+        (Constraints(check="luhn"), "18 0000", "1 0 19 1-8"),
+        (Constraints(check="ean13"), "4006381333931", "18 40063813339310000000000000000"),
+        (Constraints(check="luhn", length=2), "18", "0018 19 1"),
+        (Constraints(check="mod11", length=11), "86011117947", "86011117948 018"),
+        (Constraints(check="mod97", length=5), "79444", "79445 079444"),
+        (Constraints(check="verhoeff", length=6), "123451", "123450 2363"),
+        (Constraints(values=["12", " 3,50", "\u22127"]), "12 3.50 -7", "1 123 350 3.5 7"),
+        (Constraints(range=(100, 999)), "100 999 0100 500.5", "99 1000 -500 99.9 999.01 1e2"),
+        (Constraints(range=(-5, 12.5)), "-5 12.5 -0 .5 0", "-5.1 12.51 5. 1.2.3 1-2 --1"),
+        (Constraints(range=(-math.inf, -7)), "-7 -1000.5", "-6.9 7 0"),
+        (Constraints(range=(1e20, math.inf)), "1" + 30 * "0", "1"),
+        (Constraints(length=3, range=(1, 9)), "005", "5 0005 010"),
+        (Constraints(length=2, check="luhn", digits_only=True), "18 1-8 .18", "19 1-9"),
+        (Constraints(values=["12"], range=(0, 12), digits_only=True), "12 1.2 -1-2-", "1"),
+        (Constraints(check="luhn").narrowed(10, 20), "18", "26"),
+        (Constraints(range=(0, 50)).narrowed(40, 60), "40 50", "39 51"),
+    ],
+)
+def test_accepted_and_refused(constraints: Constraints, accepted: str, refused: str) -> None:
+    automaton = pickle.loads(pickle.dumps(constraints)).automaton
+    assert [text for text in accepted.split() if not accepts(automaton, text)] == []
+    assert [text for text in refused.split() if accepts(automaton, text)] == []
+    assert not accepts(automaton, "")
+
+
+@given(BOUNDS, BOUNDS, TEXTS)
+def test_range_compares_values(first: float, second: float, text: str) -> None:
+    low, high = sorted((first, second))
+    is_number = re.fullmatch(r"-?[0-9]*\.?[0-9]+", text) is not None
+    automaton = Constraints(range=(low, high)).automaton
+    assert accepts(automaton, text) == (is_number and low <= float(text) <= high)
+    assert accepts(automaton, str(low))
+    assert accepts(automaton, str(high))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        ({"length": 0}, "no number has 0 to 0 digits"),
+        ({"length": (5, 4)}, "no number has 5 to 4 digits"),
+        ({"length": 8, "check": "isbn10"}, "no number has 10 to 8 digits"),
+        ({"check": "crc32"}, "the check is 'crc32', not one of luhn, ean13"),
+        ({"pattern": "a"}, "'a' at character 1 can't be understood"),
+        ({"range": (2, 1)}, "no number is from 2 to 1"),
+        ({"range": (math.nan, 1)}, "no number is from nan to 1"),
+        ({"values": ["1", "one"]}, "'one' is no number"),
+    ],
+)
+def test_malformed_constraints_are_refused(arguments: dict[str, Any], cause: str) -> None:
+    with pytest.raises(ValueError, match=cause):
+        Constraints(**arguments)
+
+
+IMPOSSIBLE: list[dict[str, Any]] = [
+    {"pattern": ""},
+    {"pattern": r"[.-]*"},
+    {"pattern": r"1\d*", "values": ["2", "3"]},
+    {"length": 6, "values": ["12345", "1234567"]},
+    {"length": 6, "pattern": r"\d{5}|\d{7}"},
+    {"check": "luhn", "values": ["12", "19"]},
+    {"check": "luhn", "pattern": r"\d+\.\d+"},
+    {"range": (100, 999), "pattern": "-.*"},
+    {"range": (10, 99), "values": ["100", "9"]},
+    {"range": (0.1, 0.2), "pattern": r"\d+"},
+    {"range": (1000, math.inf), "length": 3},
+    {"values": ["12.50"], "digits_only": True},
+]
+
+
+@pytest.mark.parametrize("arguments", IMPOSSIBLE)
+def test_impossible_together_is_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="no number satisfies all of these constraints"):
+        Constraints(**arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pattern", [r"(.*1.{200}){2}2", r"(.*(0.{0,30}|1.{0,29}|2.{0,28}|3.)){3}"])
+def test_what_takes_too_long_to_tell_is_taken_as_possible(pattern: str) -> None:
+    assert Constraints(pattern=pattern, range=(1e30, 2e30), length=(20, 30))
+
+
+def test_nothing_asked_is_false() -> None:
+    assert not Constraints()
+    assert not Constraints(digits_only=True)
+    assert all((Constraints(length=1), Constraints(pattern="1"), Constraints(range=(0, 0))))
+    assert all((Constraints(check="luhn"), Constraints(values=["1"])))
+
+
+@pytest.mark.parametrize(
+    ("constraints", "text", "share"),
+    [
+        (Constraints(length=6, pattern=r"\d*", range=(0, 1e6)), "123456", 1),
+        (Constraints(check="luhn"), "18", 1 / 10),
+        (Constraints(check="mod11"), "18", 1 / 11),
+        (Constraints(check="mod97"), "98", 1 / 97),
+        (Constraints(values=["123", "124", "124", "12"]), "123", 2 / 1000),
+        (Constraints(values=["1.5", "2.5", "123"]), "1.5", 3 / 100),
+        (Constraints(values=["15", "123"], digits_only=True), "1.5", 1 / 100),
+        (Constraints(values=[f"-{digit}" for digit in range(10)] + ["1."]), "-1", 1),
+        (Constraints(values=["18", "26"], check="luhn"), "18", 2 / 100),
+    ],
+)
+def test_share_is_that_of_the_strictest(constraints: Constraints, text: str, share: float) -> None:
+    assert constraints.share(text) == pytest.approx(share)
+
+
+def test_narrowing_to_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="no number is from 60 to 50"):
+        Constraints(range=(0, 50)).narrowed(60, 70)
+    with pytest.raises(ValueError, match="no number satisfies"):
+        Constraints(values=["12"]).narrowed(13, 20)
+
+
+@pytest.mark.parametrize(
+    ("text", "length"), [("6", 6), (" 4-8 ", (4, 8)), ("4 - 8", (4, 8)), ("12-12", (12, 12))]
+)
+def test_parse_length(text: str, length: object) -> None:
+    assert parse_length(text) == length
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds"),
+    [
+        ("100-999", (100, 999)),
+        ("-5-12.5", (-5, 12.5)),
+        ("-10--5", (-10, -5)),
+        (" 0,5 - 1,5 ", (0.5, 1.5)),
+    ],
+)
+def test_parse_range(text: str, bounds: tuple[float, float]) -> None:
+    assert parse_range(text) == bounds
+
+
+@pytest.mark.parametrize("text", ["", "six", "6-", "-6", "4-8-9", "6.5", "99999", "٣", 9999 * "1-"])
+def test_what_is_no_length_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="the length is 6 or 4-8, for example, not "):
+        parse_length(text)
+
+
+@pytest.mark.parametrize("text", ["", "5", "1-2-3", "a-b", "1e5-2e5", "nan-inf", 9999 * "1-"])
+def test_what_is_no_range_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="the range is 100-999 or -5-12.5, for example, not "):
+        parse_range(text)

@@ -1,0 +1,105 @@
+"""Patterns, compared with Python's own regular expressions; and those that are refused."""
+
+import pickle
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digits.constraints.pattern import Pattern
+from digits.inference.interface import SYMBOLS
+from tests.runtime.constraints.accepting import accepts
+
+ATOMS = ["0", "1", "7", "-", r"\.", "[.]", ".", r"\d", "[0-3]", "[^0-4]", "[1.-]", r"[^-\d]", "()"]
+REPEATS = ["", "", "*", "+", "?", "{2}", "{1,2}", "{0}", "{0,2}", "{1,}"]
+PATTERNS = st.recursive(
+    st.sampled_from(ATOMS),
+    lambda part: st.one_of(
+        st.tuples(part, part).map("".join),
+        st.tuples(part, part).map("|".join),
+        st.tuples(st.sampled_from(["({}){}", "(?:{}){}"]), part, st.sampled_from(REPEATS)).map(
+            lambda parts: parts[0].format(*parts[1:])
+        ),
+    ),
+    max_leaves=6,
+)
+
+
+@given(PATTERNS, st.text("017.-", max_size=6))
+def test_pattern_accepts_what_python_matches(pattern: str, text: str) -> None:
+    assert accepts(Pattern(pattern), text) == bool(re.fullmatch(pattern, text))
+
+
+@given(PATTERNS, st.text("017.-", max_size=6))
+def test_step_refuses_only_what_can_go_on_no_way(pattern: str, text: str) -> None:
+    automaton = pickle.loads(pickle.dumps(Pattern(pattern)))
+    state = automaton.start
+    for symbol in text:
+        assert state is not None
+        followers = {symbol: automaton.step(state, symbol) for symbol in SYMBOLS}
+        alive = any(follower is not None for follower in followers.values())
+        assert alive or automaton.accepts(state)
+        if (state := followers[symbol]) is None:
+            break
+
+
+@pytest.mark.parametrize(
+    ("pattern", "accepted", "refused"),
+    [
+        ("", "", "0"),
+        ("^12$", "12", "1"),
+        (r"\d{1,3},\d\d", "12.50", "1250"),
+        (r"[,]\,[,]", "...", "..-"),
+        (r"[-5]\-[5-]", "5--", "5-."),
+        (r"[\d.]{4}", "12.5", "12-5"),
+        (r"(\d*)*9", 40 * "1" + "9", 40 * "1"),
+        (r"(\d+)+(\d+)+-", 500 * "1" + "-", 500 * "1"),
+        (r"((1?){15}){15}", 225 * "1", 226 * "1"),
+        (50 * "(" + "1" + 50 * ")", "1", "11"),
+        ("|".join(["123456"] * 140), "123456", "12345"),
+    ],
+)
+def test_whole_number_matches(pattern: str, accepted: str, refused: str) -> None:
+    automaton = Pattern(pattern)
+    assert accepts(automaton, accepted)
+    assert not accepts(automaton, refused)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "cause"),
+    [
+        ("12a", "'a' at character 3 can't be understood; it may have digits"),
+        (r"1\w", r"'\\w' at character 2 can't be understood"),
+        (r"(1)\1", r"'\\1' at character 4 can't be understood"),
+        ("(?=1)", "'=1)' at character 3 can't be understood"),
+        ("1$2", "'$2' at character 2 can't be understood"),
+        ("1 2", "' 2' at character 2 can't be understood"),
+        ("٣", "'٣' at character 1 can't be understood"),
+        ("1\0", r"'\x00' at character 2 can't be understood"),
+        (r"12\$", r"'\\$' at character 3 can't be understood"),
+        ("[", "'[' at character 1 can't be understood"),
+        ("[]", "'[]' at character 1 can't be understood"),
+        ("[0-]1-5]", "']' at character 8 can't be understood"),
+        ("[.-5]", "'[.-5]' at character 1 can't be understood"),
+        ("[" + "1-1" * 300, "'[1-11-11-11-11-11-11' at character 1 can't be understood"),
+        ("[9-0]", "'[9-0]' at character 1 stands for no symbol"),
+        (r"[^\d.-]", " at character 1 stands for no symbol"),
+        ("1**", "'*' at character 3 repeats nothing"),
+        ("(|?)", "'?' at character 3 repeats nothing"),
+        ("{2}", "'{2}' at character 1 repeats nothing"),
+        ("1{2,1}", "'{2,1}' at character 2 ends below where it begins"),
+        ("1{,3}", "'{,3}' at character 2 can't be understood"),
+        ("1{99999}", "'{99999}' at character 2 can't be understood"),
+        ("12(3|(4)", "'(' at character 3 is never closed"),
+        ("12)", "')' at character 3 closes no group"),
+        ("(" * 500 + ")" * 500, "'(' at character 51 is in 50 groups already"),
+        ("(" * 10_000, "the pattern has over 1,000 characters"),
+        (r"(\d{1,1000}){1,1000}", "over 1,000 symbols with its repetitions"),
+        ("((((){1000}){1000}){1000}){1000}", "over 1,000 symbols with its repetitions"),
+    ],
+)
+def test_what_is_no_pattern_is_refused(pattern: str, cause: str) -> None:
+    with pytest.raises(ValueError, match="pattern") as caught:
+        Pattern(pattern)
+    assert cause in str(caught.value)

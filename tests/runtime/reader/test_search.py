@@ -1,0 +1,130 @@
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digits.constraints.automaton import Automaton, State
+from digits.inference.interface import SYMBOLS
+from digits.reader.lattice import Arc
+from digits.reader.numbers import AnyText, Excluding, OnlyText, log_difference
+from digits.reader.search import log_sum, search
+
+NO_BOX = (0.0, 0.0, 0.0, 0.0)
+
+
+class SumIs:
+    """Accepts texts whose digits have this sum, modulo 3."""
+
+    start: State = 0
+
+    def __init__(self, remainder: int) -> None:
+        self.remainder = remainder
+
+    def step(self, state: State, symbol: str) -> State | None:
+        return (state + int(symbol)) % 3 if symbol.isdigit() else None  # type: ignore[operator]
+
+    def accepts(self, state: State) -> bool:
+        return state == self.remainder
+
+
+def arc(start: int, score: float, **symbols: float) -> Arc:
+    """symbols: probabilities by d0 to d9, minus and point; the others share the rest."""
+    names = [*(f"d{digit}" for digit in range(10)), "minus", "point"]
+    others = (1 - sum(symbols.values())) / (12 - len(symbols))
+    values = np.array([symbols.get(name, others) for name in names])
+    return Arc(start, score, np.log(values.clip(1e-12)), NO_BOX)
+
+
+@st.composite
+def lattices(draw: st.DrawFn) -> list[Arc]:
+    """Up to four arcs, of which each may be one of three symbols."""
+    arcs = []
+    for index in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(max(0, index - 2), index))
+        three = {"d1": 0.5, "d2": 0.3, draw(st.sampled_from(["d3", "d7", "point"])): 0.2}
+        arcs.append(arc(start, draw(st.floats(-3, 3)), **three))
+    return arcs
+
+
+def all_paths(lattice: list[Arc], node: int | None = None) -> Iterator[list[Arc]]:
+    node = len(lattice) if node is None else node
+    if not node:
+        yield []
+        return
+    yield from all_paths(lattice, node - 1)
+    last = lattice[node - 1]
+    for path in all_paths(lattice, last.start):
+        yield [*path, last]
+
+
+def weights(lattice: list[Arc]) -> dict[str, float]:
+    """The summed weight of each text, by trying all paths."""
+    totals: dict[str, float] = defaultdict(float)
+    for path in all_paths(lattice):
+        for chosen in product(range(12), repeat=len(path)):
+            weight = sum(a.score + a.symbols[k] for a, k in zip(path, chosen, strict=True))
+            totals["".join(SYMBOLS[k] for k in chosen)] += math.exp(weight)
+    return totals
+
+
+def run(automaton: Automaton, text: str) -> bool:
+    state: State | None = automaton.start
+    for symbol in text:
+        state = None if state is None else automaton.step(state, symbol)
+    return state is not None and automaton.accepts(state)
+
+
+@given(lattices(), st.integers(0, 2))
+def test_total_and_best_are_those_of_all_paths(lattice: list[Arc], remainder: int) -> None:
+    by_text = weights(lattice)
+    for automaton in (AnyText(), SumIs(remainder), Excluding(SumIs(remainder), "12")):
+        accepted = {text: w for text, w in by_text.items() if run(automaton, text)}
+        paths = search(lattice, automaton)
+        assert math.exp(paths.total) == pytest.approx(sum(accepted.values()), rel=1e-3)
+        if accepted:
+            assert run(automaton, paths.text)
+            assert paths.best <= paths.total + 1e-9
+    text = search(lattice, AnyText()).text
+    assert search(lattice, OnlyText(text)).total == pytest.approx(math.log(by_text[text]), abs=1e-6)
+
+
+@given(lattices())
+def test_best_path_of_the_search_is_the_best_of_all(lattice: list[Arc]) -> None:
+    best = max(sum(a.score + float(a.symbols.max()) for a in path) for path in all_paths(lattice))
+    assert search(lattice, AnyText()).best == pytest.approx(best)
+
+
+def test_nothing_accepted() -> None:
+    paths = search([arc(0, 5.0, d7=0.99)], OnlyText("12"))
+    assert (paths.total, paths.text, paths.symbols) == (-math.inf, "", [])
+
+
+def test_temperature_divides_log_odds() -> None:
+    lattice = [arc(0, 2.0, d7=0.9)]
+    assert search(lattice, OnlyText("7"), 2.0).total == pytest.approx((2 + math.log(0.9)) / 2)
+
+
+def test_long_lattices_of_noise_take_bounded_time() -> None:
+    """Every symbol everywhere: 12^400 texts."""
+    lattice = [arc(index, 0.0) for index in range(400)]
+    assert len(search(lattice, AnyText()).text) <= 400
+    assert search(lattice, SumIs(1)).total > 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [(0.0, 0.0, math.log(2)), (-math.inf, 1.0, 1.0), (-math.inf, -math.inf, -math.inf)],
+)
+def test_log_sum(first: float, second: float, expected: float) -> None:
+    assert log_sum(first, second) == log_sum(second, first) == pytest.approx(expected)
+
+
+def test_log_difference() -> None:
+    assert log_difference(math.log(5), math.log(2)) == pytest.approx(math.log(3))
+    assert log_difference(1.0, 1.0) == log_difference(1.0, 1.0 + 1e-12) == -math.inf
+    assert log_difference(1.0, -math.inf) == 1.0
