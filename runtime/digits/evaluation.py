@@ -94,7 +94,7 @@ class Evaluation:
     @property
     def accuracy(self) -> float:
         """0 to 1; NaN before the first digit."""
-        return _ratio(self.total - self.wrong, self.total)
+        return ratio(self.total - self.wrong, self.total)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -115,7 +115,7 @@ class Evaluation:
     def selective_accuracy(self) -> float:
         """The accuracy on the digits that were not rejected."""
         right = self.total - self.wrong - self.rejected_right
-        return _ratio(right, self.total - self.rejected)
+        return ratio(right, self.total - self.rejected)
 
     @property
     def calibration_error(self) -> float:
@@ -123,7 +123,7 @@ class Evaluation:
 
         See C. Guo et al., "On calibration of modern neural networks", ICML 2017.
         """
-        return _ratio(float(np.abs(self._gaps).sum()), self.total)
+        return ratio(float(np.abs(self._gaps).sum()), self.total)
 
     @property
     def mistakes(self) -> list[Mistake]:
@@ -132,7 +132,7 @@ class Evaluation:
 
     def _by_digit(self, totals: NDArray[np.int64]) -> list[float]:
         pairs = zip(self.confusion.diagonal(), totals, strict=True)
-        return [_ratio(right, total) for right, total in pairs]
+        return [ratio(right, total) for right, total in pairs]
 
 
 def calibration_gaps(confidences: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:
@@ -156,5 +156,6 @@ def wilson_interval(accuracy: float, n: int) -> tuple[float, float]:
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-def _ratio(part: float, whole: float) -> float:
+def ratio(part: float, whole: float) -> float:
+    """A share; NaN of nothing."""
     return float(part / whole) if whole else math.nan

@@ -5,16 +5,20 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from digits.acceptance import calibrate, save
 from digits.classifier import Classifier
 from digits.commands import reports
 from digits.commands.runner import reader_options
+from digits.constraints.constraints import Constraints
 from digits.data.image_folder import LabelledDataset
 from digits.data.mnist import SplitName
-from digits.data.table import page_rows
-from digits.errors import DataError
+from digits.data.table import has_column, page_rows
+from digits.errors import DataError, PictureError
 from digits.evaluation import Evaluation
 from digits.inference.metadata import Kernels
+from digits.number_evaluation import NumberEvaluation
 from digits.page_evaluation import PageEvaluation, has_signs, read_pages
+from digits.reading import MAX_ERRORS
 from digits.terminal import ErrorReporter, print_result, progress_bar
 from digits.text import escape_name, to_json
 
@@ -94,4 +98,42 @@ def evaluate_pages(model: Path | None, table: Path, output: Output) -> None:
     )
     if output.folder:
         output.plots.pages(output.folder / "pages.png", str(table), result)
+    errors.exit_if_any()
+
+
+def evaluate_numbers(
+    model: Path | None,
+    table: Path,
+    constraints: Constraints,
+    max_errors: float | None,
+    promise: Path | None,
+    output: Output,
+) -> None:
+    """Print how many numbers in a table are read and accepted rightly; exits and raises as above.
+
+    promise: file for `acceptance.save`. Raises DataError if the numbers can't give the promise.
+    """
+    errors = ErrorReporter()
+    classifier = reader_options(model).open()
+    column = "number" if has_column(table, "number") else "text"
+    labelled = list(page_rows(table, errors.report, column))
+    result = NumberEvaluation()
+    with progress_bar() as bar:
+        for path, written in bar.track(labelled, description="reading"):
+            try:
+                reading = classifier.read(path, constraints, max_errors)
+                result.add(str(path), written.split(), reading.numbers)
+            except PictureError as error:
+                errors.report(error)
+    if not result.written + result.invented:
+        raise DataError(f"no readable numbers in {table}")
+    names = {"model": escape_name(classifier.reader.name), "data": escape_name(str(table))}
+    max_errors = max_errors or MAX_ERRORS
+    values = names | result.to_dict(max_errors)
+    output.report(f"{names['model']} on {names['data']}", reports.number_lines(values), values)
+    if output.folder:
+        output.plots.numbers(output.folder / "numbers.png", str(table), result)
+    if promise:
+        given = calibrate(result.probabilities, result.right, max_errors)
+        save(promise, given, model, constraints)
     errors.exit_if_any()

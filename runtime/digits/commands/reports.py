@@ -101,6 +101,29 @@ def page_evaluation_dict(result: PageEvaluation) -> dict[str, Any]:
     return values | result.score._asdict() | {"read": result.symbols_read, "worst": worst}
 
 
+def number_lines(values: Mapping[str, Any]) -> Iterator[str]:
+    """What `digits eval --numbers` prints. values: of `NumberEvaluation.to_dict`."""
+    low, high = values["interval"]
+    yield (
+        f"exact {_percent(values['accuracy'])} (95 % interval {_percent(low)} to {_percent(high)}):"
+        f" {values['exact']:,} of {values['numbers']:,} numbers; {values['invented']:,} invented"
+    )
+    yield f"expected calibration error {_percent(values['calibration_error'])}"
+    for row in values["curve"]:
+        low, high = row["risk_interval"]
+        yield (
+            f"--max-errors {100 * row['max_errors']:>4.3g}%: answers {_percent(row['coverage']):>7}"
+            f" of the numbers, {_percent(row['risk']):>6} of them wrong"
+            f" ({_percent(low)} to {_percent(high)})"
+        )
+    if values["worst"]:
+        yield ""
+        yield f"worst of {values['silent_errors']:,} silent errors, surest first:"
+    for error in values["worst"]:
+        written = error["written"] or "nothing"
+        yield f"  {error['name']}: {written}, read as {error['read']} ({error['probability']:.2%})"
+
+
 def info_lines(model: ModelInfo) -> Iterator[str]:
     """What `digits info` prints about an ONNX file."""
     values = info_dict(model)

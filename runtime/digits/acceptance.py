@@ -1,0 +1,158 @@
+"""Which numbers are accepted: those as probable as one says, or as labelled ones have to be."""
+
+import hashlib
+import json
+import math
+import os
+from bisect import bisect_right
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import fields
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from digits import __version__
+from digits.constraints.constraints import Constraints
+from digits.errors import DataError
+from digits.files import write_text
+from digits.inference.model_file import read_file
+
+_MIN_NUMBERS = 200
+_DOUBT = 0.05  # 1 minus the confidence
+_EPSILON = 2**-53  # 1 - _EPSILON is the largest float below 1
+_MAX_BYTES = 1 << 16  # of a file
+
+
+class Promise(NamedTuple):
+    """At most a share `bound` of the accepted numbers is wrong, with 95 % confidence.
+
+    max_errors: as for `Classifier.read`. wanted: at least the bound. numbers, accepted, errors: how
+    many labelled numbers were read, and so accepted, and of these, wrong.
+    """
+
+    max_errors: float
+    wanted: float
+    bound: float
+    numbers: int
+    accepted: int
+    errors: int
+
+
+def calibrate(probabilities: Sequence[float], right: Sequence[int], wanted: float) -> Promise:
+    """Accept as many numbers as possible, at most the wanted share of them wrong.
+
+    probabilities, right: of labelled numbers that are drawn from those to be read. wanted: above 0,
+    below 1. Raises DataError if they are too few, or too many of them wrong.
+    """
+    read = sorted(zip(probabilities, right, strict=True), reverse=True)
+    errors = accumulate(1 - is_right for _, is_right in read)
+    curve = [(probability, count) for (probability, _), count in zip(read, errors, strict=True)]
+    aim = f"promise at most {100 * wanted:.3g}% wrong"
+    if (missing := max(_MIN_NUMBERS, _least(wanted)) - len(read)) > 0:
+        raise DataError(
+            f"{len(read):,} labelled numbers were read; to {aim} takes {missing:,} more"
+        )
+    if promise := _test(curve, wanted):
+        return promise
+    rates = (float(f"{wanted * 1.1**step:.2g}") for step in range(1, 200))
+    possible = next((rate for rate in rates if rate < 1 and _test(curve, rate)), 1.0)
+    raise DataError(f"these {len(read):,} numbers can't {aim}, but at most {100 * possible:.3g}%")
+
+
+def _test(curve: Sequence[tuple[float, int]], wanted: float) -> Promise | None:
+    """Accept ever more numbers, the most probable first, until too many may be wrong.
+
+    As the tests have a fixed order and end with the first failure, all are as sure as one (A. N.
+    Angelopoulos et al., "Learn then Test", 2021). The first takes a quarter of the numbers: an
+    error among the first few would end them. curve: falling probabilities, and the number of errors
+    up to each.
+    """
+    passed, count = 0, max(_least(wanted), len(curve) // 4)
+    while count <= len(curve):
+        # All that are as probable, too.
+        count = bisect_right(curve, -curve[count - 1][0], key=lambda point: -point[0])
+        if _tail(curve[count - 1][1], count, wanted) > _DOUBT:
+            break
+        passed, count = count, max(count + 1, min(math.ceil(1.05 * count), len(curve)))
+    if not passed:
+        return None
+    probability, errors = curve[passed - 1]
+    max_errors = min(max(1 - probability, _EPSILON), 1 - _EPSILON)
+    bound = upper_bound(errors, passed)
+    return Promise(max_errors, wanted, bound, len(curve), passed, errors)
+
+
+def _least(wanted: float) -> int:
+    """How many numbers, all of them right, show that the share of errors is at most this."""
+    return math.ceil(math.log(_DOUBT) / math.log1p(-wanted))
+
+
+def upper_bound(errors: int, n: int) -> float:
+    """The 95 % bound of a share of errors (C. Clopper and E. Pearson, Biometrika 26, 1934)."""
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _tail(errors, n, middle) > _DOUBT else (low, middle)
+    return high
+
+
+def _tail(most: int, n: int, rate: float) -> float:
+    """The probability of at most so many errors among n: a sum of the binomial distribution."""
+    log_choices = (
+        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(most + 1)
+    )
+    right, odds = n * math.log1p(-rate), math.log(rate) - math.log1p(-rate)
+    return math.fsum(math.exp(right + k * odds + log) for k, log in enumerate(log_choices))
+
+
+def save(path: Path, promise: Promise, reader: Path | None, constraints: Constraints) -> None:
+    """Write a file for `parse_max_errors`. Raises DigitsError if it can't be written."""
+    values = promise._asdict() | _conditions(reader, constraints) | {"digits": __version__}
+    write_text(path, json.dumps(values, indent=2) + "\n")
+
+
+def parse_max_errors(text: str, reader: Path | None, constraints: Constraints) -> float:
+    """What `Classifier.read` takes, from a share or the path of a file from `save`.
+
+    reader: by default $DIGITS_READER, else the bundled one. Raises ValueError as `parse_share`
+    does, and DataError for a file of another reader or other constraints, or none from `save`.
+    """
+    try:
+        return parse_share(text)
+    except ValueError:
+        if not os.path.lexists(text):
+            raise
+    values = _load(Path(text))
+    for name, value in _conditions(reader, constraints).items():
+        if values[name] != value:
+            raise DataError(f"{text} is for the {name} {values[name]!r:.200}, not {value!r:.200}")
+    return float(values["max_errors"])
+
+
+def parse_share(text: str) -> float:
+    """A share above 0 and below 1, such as "0.1%" or "0.001". Raises ValueError for others."""
+    number = text.strip().replace(",", ".")
+    with suppress(ValueError):
+        share = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
+        if 0 < share < 1:
+            return share
+    raise ValueError(f"{text!r} is neither a share, such as 0.1% or 0.001, nor a file")
+
+
+def _conditions(reader: Path | None, constraints: Constraints) -> dict[str, str]:
+    """What a promise is for."""
+    digest = hashlib.sha256(read_file(reader, "reader").content).hexdigest()
+    given = ((each.name, getattr(constraints, each.name)) for each in fields(constraints))
+    asked = (f"{name} {value}" for name, value in given if value not in (None, False))
+    return {"reader": digest, "constraints": ", ".join(asked) or "none"}
+
+
+def _load(path: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
+        if path.is_file():
+            with path.open("rb") as file:
+                values: dict[str, Any] = json.loads(file.read(_MAX_BYTES))
+            if 0 < values["max_errors"] < 1 and values.keys() >= {"reader", "constraints"}:
+                return values
+    raise DataError(f"{path} is no file from `digits eval --calibrate`, is damaged or unreadable")

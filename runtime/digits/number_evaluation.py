@@ -1,0 +1,95 @@
+"""How many numbers are read right, and how many wrong ones are accepted, counted page by page."""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from digits.evaluation import calibration_gaps, ratio, wilson_interval
+from digits.page_evaluation import INVENTED, align
+from digits.prediction import Number
+from digits.text import escape_name
+
+MAX_WORST = 12  # silent errors kept to be looked at
+
+_CURVE = (0.05, 0.02, 0.01, 0.005, 0.001)  # max_errors
+_FIRST_CODE = 0x20000  # of characters that stand for texts; none from there on is a blank
+
+
+class SilentError(NamedTuple):
+    """A number that is accepted, but wrong. written: empty if nothing is."""
+
+    probability: float
+    name: str
+    written: str
+    read: str
+
+
+@dataclass
+class NumberEvaluation:
+    """Running totals, which grow by 9 bytes with each number that is read.
+
+    written: how many numbers are. invented: how many were read where none is. probabilities, right:
+    of each number read. worst: the surest silent errors.
+
+    >>> evaluation = NumberEvaluation()
+    >>> evaluation.add("7.png", ["7"], [Number("1", 0.99, "accepted", "7", "1", ())])
+    >>> evaluation.worst
+    [SilentError(probability=0.99, name='7.png', written='7', read='1')]
+    """
+
+    written: int = 0
+    invented: int = 0
+    probabilities: "array[float]" = field(default_factory=lambda: array("d"))
+    right: "array[int]" = field(default_factory=lambda: array("b"))
+    worst: list[SilentError] = field(default_factory=list)
+
+    def add(self, name: str, written: Sequence[str], numbers: Sequence[Number]) -> None:
+        """Count a page. written, numbers: what is on it and what was read, in reading order."""
+        self.written += len(written)
+        partners = _partners([number.text for number in numbers], written)
+        for number, partner in zip(numbers, partners, strict=True):
+            label = "" if partner == INVENTED else written[partner]
+            if number.status == "unreadable":
+                continue
+            self.invented += not label
+            self.probabilities.append(number.probability)
+            self.right.append(number.text == label)
+            if number.status == "accepted" and number.text != label:
+                error = SilentError(number.probability, name, label, number.text)
+                self.worst = sorted([*self.worst, error], reverse=True)[:MAX_WORST]
+
+    def accepting(self, max_errors: float) -> dict[str, Any]:
+        """How many numbers would be accepted, and how many of these are wrong, with the shares."""
+        accepted = np.array(self.right)[np.array(self.probabilities) >= 1 - max_errors]
+        n, errors = len(accepted), int((accepted == 0).sum())
+        shares = {"coverage": ratio(n, self.written + self.invented), "risk": ratio(errors, n)}
+        counts = {"max_errors": max_errors, "accepted": n, "silent_errors": errors}
+        return counts | shares | {"risk_interval": wilson_interval(shares["risk"], n)}
+
+    def to_dict(self, max_errors: float) -> dict[str, Any]:
+        """The results as values; NaN for a ratio without numbers."""
+        exact = sum(self.right)
+        accuracy = ratio(exact, self.written)
+        gaps = calibration_gaps(self.probabilities, self.right)
+        return {
+            "numbers": self.written,
+            "exact": exact,
+            "invented": self.invented,
+            "accuracy": accuracy,
+            "interval": wilson_interval(accuracy, self.written),
+            "calibration_error": ratio(float(np.abs(gaps).sum()), len(self.right)),
+            **self.accepting(max_errors),
+            "curve": [*map(self.accepting, sorted({max_errors, *_CURVE}, reverse=True))],
+            "worst": [error._asdict() | {"name": escape_name(error.name)} for error in self.worst],
+        }
+
+
+def _partners(read: Sequence[str], written: Sequence[str]) -> list[int]:
+    """Pair numbers in reading order; if they aren't as many, so that fewest are wrong."""
+    if len(read) == len(written):
+        return list(range(len(read)))
+    codes = {text: chr(_FIRST_CODE + index) for index, text in enumerate({*read, *written})}
+    return align(*("".join(codes[text] for text in texts) for texts in (read, written))).partners

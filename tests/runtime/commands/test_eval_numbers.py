@@ -1,0 +1,176 @@
+"""`digits eval --numbers`, with a reader that sees "-12.5 8" on every page of the right shape."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits import Classifier
+from digits.inference.model_file import BUNDLED_READER
+from digits.inference.reader_model import ReaderModel
+from digits.prediction import Number, Reading, Symbol
+from tests.conftest import Run
+from tests.runtime.reader.drawn import NOTHING, Network, row_of
+
+SHAPE = (200, 400)
+ONE = Symbol("1", 0.9, (0.0, 0.9) + (0.0,) * 10, (0, 0, 9, 20))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: a page "-12.5 8" under two names, and one without any digit."""
+    network = Network([*row_of("-12.5", 40, 60), *row_of("8", 300, 60)], SHAPE)
+
+    def maps(self: ReaderModel, page: np.ndarray) -> tuple[np.ndarray, ...]:
+        centres, symbols, boxes = network(page)
+        return np.full_like(centres, NOTHING) if page.max() < 200 else centres, symbols, boxes
+
+    monkeypatch.setattr(ReaderModel, "maps", maps)
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", SHAPE[::-1], 255).save("a.png")
+    shutil.copy("a.png", "b.png")
+    Image.new("L", SHAPE[::-1], 100).save("grey.png")
+    return tmp_path
+
+
+def write_table(*rows: str, column: str = "text") -> str:
+    Path("numbers.csv").write_text("\n".join([f"file;{column}", *rows]))
+    return "numbers.csv"
+
+
+@pytest.fixture
+def labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A table of 300 pages, of whose numbers the 20 least probable are wrong."""
+    monkeypatch.chdir(tmp_path)
+
+    def read(self: Classifier, source: Path, *_: object) -> Reading:
+        number = int(Path(source).stem)
+        probability = 1 - number / 1000
+        text = "1" if number < 280 else "7"
+        read = Number(text, probability, "review", "", text, (ONE,))
+        return Reading(((read,),))
+
+    monkeypatch.setattr(Classifier, "read", read)
+    return write_table(*(f"{number}.png;1" for number in range(300)), column="number")
+
+
+@pytest.mark.parametrize("column", ["text", "number"])
+def test_lines(run: Run, folder: Path, column: str) -> None:
+    numbers = write_table("a.png;-12.5 8", "b.png;-12,5/7", "grey.png;30", column=column)
+    code, out, err = run("eval", "--numbers", numbers, "--max-errors", "30%")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[:2] == [
+        f"{BUNDLED_READER} on numbers.csv",
+        "exact 60.00% (95 % interval 23.07% to 88.24%): 3 of 5 numbers; 0 invented",
+    ]
+    assert lines[2].startswith("expected calibration error ")
+    assert lines[3].startswith(
+        "--max-errors   30%: answers  80.00% of the numbers, 25.00% of them wrong (4.56% to "
+    )
+    assert [line[:19] for line in lines[4:9]] == [
+        *("--max-errors    5%:", "--max-errors    2%:", "--max-errors    1%:"),
+        *("--max-errors  0.5%:", "--max-errors  0.1%:"),
+    ]
+    assert lines[10] == "worst of 1 silent errors, surest first:"
+    assert lines[11].startswith("  b.png: 7, read as 8 (9")
+    assert len(lines) == 12
+
+
+def test_invented_number_is_a_silent_error(run: Run, folder: Path) -> None:
+    out = run("eval", "--numbers", write_table("a.png;8"), "--max-errors", "99%")[1]
+    assert "  a.png: nothing, read as -12.5 (" in out
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "expected"),
+    [
+        (["a.png;-12.5 8"], [], {"numbers": 2, "exact": 2, "max_errors": 0.01}),
+        (["a.png;125 8"], ["--digits-only"], {"exact": 2}),
+        (["a.png;125 8"], [], {"exact": 1}),
+        (["a.png;-12.5 8"], ["--length", "2"], {"exact": 0}),
+        (["a.png;-12.5 8"], ["--range", "5-9"], {"exact": 1}),
+        (["a.png;8"], [], {"exact": 1, "invented": 1}),
+        (["a.png;"], [], {"numbers": 0, "invented": 2, "accuracy": None, "interval": [None, None]}),
+        (["grey.png;1"], [], {"numbers": 1, "coverage": 0, "risk": None, "worst": []}),
+    ],
+)
+def test_json(
+    run: Run, folder: Path, rows: list[str], options: list[str], expected: dict[str, object]
+) -> None:
+    code, out, err = run("eval", "--numbers", write_table(*rows), "--json", *options)
+    assert (code, err) == (0, "")
+    values = json.loads(out)
+    assert {key: values[key] for key in expected} == expected
+
+
+def test_bad_pages_cost_themselves(run: Run, folder: Path) -> None:
+    Path("empty.png").touch()
+    numbers = write_table("missing.png;1", "a.png;-12.5 8", "empty.png;2", "b.png;seven")
+    code, out, err = run("eval", "--numbers", numbers, "--json")
+    assert code == 1
+    assert [line.startswith("error: ") for line in err.splitlines()] == [True] * 3
+    assert (json.loads(out)["numbers"], json.loads(out)["exact"]) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "cause"),
+    [
+        (["--numbers", "numbers.csv", "--split", "test"], 2, "are not for --numbers"),
+        (["--numbers", "numbers.csv", "--kernels", "float"], 2, "are not for --numbers"),
+        (["--numbers", "numbers.csv", "--data", "numbers.csv"], 2, "are not for --numbers"),
+        (["--numbers", "numbers.csv", "--max-errors", "0"], 2, "'0' is neither a share"),
+        (["--numbers", "numbers.csv", "--max-errors", "no.json"], 2, "nor a file"),
+        (["--numbers", "numbers.csv", "--max-errors", "a.png"], 1, "a.png is no file from"),
+        (["--numbers", "no.csv"], 1, "no.csv"),
+        (["--numbers", "a.png"], 1, "a.png is not a CSV file"),
+        (["--numbers", "."], 1, "is a folder, not a CSV file"),
+        (["--numbers", "numbers.csv"], 1, "no readable numbers in numbers.csv"),
+        (["--data", "numbers.csv", "--length", "6"], 2, "are for --numbers"),
+        (["--data", "numbers.csv", "--digits-only"], 2, "are for --numbers"),
+        (["--calibrate", "promise.json"], 2, "are for --numbers"),
+        (["--max-errors", "1%"], 2, "are for --numbers"),
+    ],
+)
+def test_error(run: Run, folder: Path, options: list[str], code: int, cause: str) -> None:
+    write_table()
+    status, out, err = run("eval", *options)
+    assert (status, out) == (code, "")
+    assert cause in " ".join(err.split())
+
+
+def test_results_are_no_labels(run: Run, folder: Path) -> None:
+    run("read", "a.png", "-o", "numbers.csv")
+    _, _, err = run("eval", "--numbers", "numbers.csv")
+    assert "numbers.csv has predictions, not labels: correct the numbers, and keep" in err
+
+
+def test_promise_is_for_reading_with_the_same_options(run: Run, labelled: str) -> None:
+    calibrated = ["eval", "--numbers", labelled, "--max-errors", "2%", "--length", "1"]
+    assert run(*calibrated, "--calibrate", "promise.json")[0] == 0
+    values = json.loads(Path("promise.json").read_text())
+    assert values["accepted"] == pytest.approx(280, rel=0.05)
+    assert values["bound"] < values["wanted"] == 0.02
+    use = ["eval", "--numbers", labelled, "--max-errors", "promise.json", "--json"]
+    out = run(*use, "--length", "1")[1]
+    assert json.loads(out)["accepted"] == values["accepted"]
+    code, _, err = run(*use)
+    assert (code, "promise.json is for the constraints" in err) == (1, True)
+
+
+def test_results_are_printed_if_nothing_can_be_promised(run: Run, labelled: str) -> None:
+    options = ["--max-errors", "0.5%", "--calibrate", "promise.json"]
+    code, out, err = run("eval", "--numbers", labelled, *options)
+    assert (code, out.count("\n") > 5, Path("promise.json").exists()) == (1, True, False)
+    assert err.startswith("error: 300 labelled numbers were read; to promise at most 0.5% wrong")
+
+
+@pytest.mark.parametrize("row", ["a.png;-12.5 8", "a.png;1 2 3", "grey.png;1"])
+def test_plot(run: Run, folder: Path, row: str) -> None:
+    code, _, err = run("eval", "--numbers", write_table(row), "--plot", "plots")
+    assert (code, err) == (0, "")
+    with Image.open(folder / "plots" / "numbers.png") as plot:
+        assert np.asarray(plot).std() > 10

@@ -1,0 +1,230 @@
+import json
+import math
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digits import DataError
+from digits.acceptance import Promise, calibrate, parse_max_errors, parse_share, save, upper_bound
+from digits.constraints.constraints import Constraints
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
+
+READER = Path(BUNDLED_READER)
+SIX = Constraints(length=6)
+PROMISE = Promise(0.25, 0.01, 0.009, 400, 330, 0)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """What is promised of numbers with six digits, by the bundled reader."""
+    path = tmp_path / "promise.json"
+    save(path, PROMISE, READER, SIX)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("0.1%", 0.001), ("0,1 %", 0.001), ("0.001", 0.001), (" 1e-3", 0.001), ("99%", 0.99)],
+)
+def test_share(text: str, share: float) -> None:
+    assert parse_share(text) == pytest.approx(share)
+    assert parse_max_errors(text, READER, SIX) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "0%", "1", "100%", "-1%", "nan", "inf%", "%", "1%%", "a"]
+)
+def test_no_share(text: str) -> None:
+    with pytest.raises(ValueError, match="is neither a share, such as"):
+        parse_max_errors(text, READER, SIX)
+
+
+def test_file(file: Path) -> None:
+    assert parse_max_errors(str(file), READER, SIX) == 0.25
+    assert parse_max_errors(str(file), None, SIX) == 0.25  # the bundled one
+    values = json.loads(file.read_text())
+    assert {key: values[key] for key in PROMISE._fields} == PROMISE._asdict()
+
+
+@pytest.mark.parametrize(
+    ("reader", "constraints", "cause"),
+    [
+        (READER, Constraints(length=7), "is for the constraints 'length 6', not 'length 7'"),
+        (READER, Constraints(digits_only=True), "'length 6', not 'digits_only True'"),
+        (READER, Constraints(), "'length 6', not 'none'"),
+        (READER, replace(SIX, check="luhn", range=(1, 5e5)), "check luhn, range"),
+        (Path(BUNDLED), SIX, "is for the reader '[0-9a-f]{64}', not '[0-9a-f]{64}'"),
+    ],
+)
+def test_file_holds_for_its_reader_and_constraints(
+    file: Path, reader: Path, constraints: Constraints, cause: str
+) -> None:
+    with pytest.raises(DataError, match=cause):
+        parse_max_errors(str(file), reader, constraints)
+
+
+def test_another_list_is_another_constraint(tmp_path: Path) -> None:
+    file = tmp_path / "promise.json"
+    save(file, PROMISE, READER, Constraints(values=["123456", "7"]))
+    assert parse_max_errors(str(file), READER, Constraints(values=["7", "123456"])) == 0.25
+    with pytest.raises(DataError, match="2 allowed numbers.*, not .*1 allowed numbers"):
+        parse_max_errors(str(file), READER, Constraints(values=["123456"]))
+
+
+def replaced(**values: object) -> Callable[[Path], object]:
+    """Replace values in the file."""
+    return lambda path: path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        replaced(max_errors=0),
+        replaced(max_errors=1.5),
+        replaced(max_errors=math.nan),
+        replaced(max_errors="0.1"),
+        replaced(max_errors=None),
+        lambda path: path.write_text('{"max_errors": 0.25}'),
+        lambda path: path.write_text("{}"),
+        lambda path: path.write_text("[0.25]"),
+        lambda path: path.write_text(path.read_text()[:40]),
+        lambda path: path.write_text(" " * (1 << 16) + path.read_text()),
+        lambda path: path.write_text("[" * 60_000),
+        lambda path: path.write_bytes(b"\xff\xfe\x00"),
+    ],
+)
+def test_bad_content(file: Path, spoil: Callable[[Path], object]) -> None:
+    spoil(file)
+    with pytest.raises(DataError, match=r"promise.json is no file from `digits eval --calibrate`"):
+        parse_max_errors(str(file), READER, SIX)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Path.mkdir,
+        pytest.param(lambda path: os.mkfifo(path), marks=pytest.mark.unix),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), marks=pytest.mark.unix),
+        pytest.param(lambda path: path.symlink_to("nowhere"), marks=pytest.mark.unix),
+    ],
+)
+def test_not_a_file(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / "promise.json")
+    with pytest.raises(DataError, match=r"promise.json is no file from `digits eval --calibrate`"):
+        parse_max_errors(str(tmp_path / "promise.json"), READER, SIX)
+
+
+@pytest.mark.parametrize(("errors", "n"), [(0, 299), (0, 1), (5, 1000), (50, 100), (99, 100)])
+def test_upper_bound(errors: int, n: int) -> None:
+    """If the share of errors is as large, the chance of so few of them is 5 %."""
+    rate = upper_bound(errors, n)
+    terms = (math.comb(n, k) * rate**k * (1 - rate) ** (n - k) for k in range(errors + 1))
+    assert math.fsum(terms) == pytest.approx(0.05)
+
+
+def test_upper_bound_if_all_are_wrong() -> None:
+    assert upper_bound(7, 7) == pytest.approx(1)
+
+
+def test_as_many_as_possible_are_accepted() -> None:
+    probabilities = np.linspace(1, 0.5, 1000).tolist()
+    promise = calibrate(probabilities, [1] * 800 + [0] * 200, 0.02)
+    assert promise.accepted == pytest.approx(800, rel=0.05)
+    assert 1 - promise.max_errors == pytest.approx(probabilities[promise.accepted - 1])
+    assert promise.bound == upper_bound(promise.errors, promise.accepted) <= promise.wanted == 0.02
+
+
+def test_order_is_of_no_importance() -> None:
+    random = np.random.default_rng(0)
+    probabilities = random.random(500)
+    right = probabilities > 0.1
+    order = random.permutation(500)
+    first = calibrate(probabilities.tolist(), right.tolist(), 0.05)
+    assert calibrate(probabilities[order].tolist(), right[order].tolist(), 0.05) == first
+
+
+def test_equally_probable_numbers_are_accepted_together() -> None:
+    right = [1] * 300 + [0] * 30 + [1] * 70
+    assert calibrate(np.linspace(1, 0.5, 400).tolist(), right, 0.02).accepted > 280
+    with pytest.raises(DataError, match="can't promise"):
+        calibrate([0.9] * 400, right, 0.02)
+
+
+@pytest.mark.parametrize("probability", [1.0, 0.3, 1e-20])
+def test_threshold_is_one_that_can_be_loaded(probability: float, tmp_path: Path) -> None:
+    promise = calibrate([probability] * 300, [1] * 300, 0.01)
+    assert promise.accepted == 300
+    save(tmp_path / "promise.json", promise, READER, SIX)
+    max_errors = parse_max_errors(str(tmp_path / "promise.json"), READER, SIX)
+    assert 1 - max_errors == pytest.approx(probability, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("right", "wanted", "cause"),
+    [
+        (
+            [1] * 199,
+            0.1,
+            "199 labelled numbers were read; to promise at most 10% wrong takes 1 more",
+        ),
+        ([], 0.1, "takes 200 more"),
+        ([1] * 1000, 0.001, "to promise at most 0.1% wrong takes 1,995 more"),
+        (
+            [1, 0] * 500,
+            0.1,
+            "these 1,000 numbers can't promise at most 10% wrong, but at most 5[4-9]%",
+        ),
+        ([0] * 300, 0.1, "but at most 100%"),
+    ],
+)
+def test_no_promise(right: list[int], wanted: float, cause: str) -> None:
+    with pytest.raises(DataError, match=cause):
+        calibrate(np.linspace(1, 0.5, len(right)).tolist(), right, wanted)
+
+
+def test_what_is_possible_can_be_promised() -> None:
+    probabilities, right = np.linspace(1, 0.5, 1000).tolist(), [1, 1, 1, 1, 0] * 200
+    with pytest.raises(DataError, match="but at most 2[0-9]%") as raised:
+        calibrate(probabilities, right, 0.01)
+    possible = parse_share(str(raised.value).rpartition(" ")[2])
+    assert calibrate(probabilities, right, possible).wanted == possible
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("wanted", "n"), [(0.05, 300), (0.02, 1000), (0.01, 3000)])
+def test_promise_holds_at_95_of_100_sites(wanted: float, n: int) -> None:
+    """Whatever the probabilities are worth, as long as others are like those measured."""
+    random = np.random.default_rng(0)
+    broken = given = 0
+    for _ in range(1000):
+        logits = random.normal(random.uniform(2, 8), random.uniform(1, 3), n + 10_000)
+        probabilities = 1 / (1 + np.exp(-logits))
+        slope, shift, slips = random.uniform(0.2, 2), random.uniform(-2, 2), random.uniform(0, 0.01)
+        truth = (1 - slips) / (1 + np.exp(-slope * logits - shift))
+        right = random.random(n) < truth[:n]
+        try:
+            promise = calibrate(probabilities[:n].tolist(), right.tolist(), wanted)
+        except DataError:
+            continue
+        given += 1
+        accepted = probabilities[n:] >= 1 - promise.max_errors
+        broken += (1 - truth[n:][accepted]).mean() > wanted
+    assert given > 100
+    assert broken <= 0.05 * given
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("wanted", "n"), [(0.05, 300), (0.02, 1000)])
+def test_promise_is_rarely_given_if_probabilities_say_nothing(wanted: float, n: int) -> None:
+    random = np.random.default_rng(0)
+    given = 0
+    for _ in range(1000):
+        right = random.random(n) > 1.001 * wanted
+        with suppress(DataError):
+            given += bool(calibrate(random.random(n).tolist(), right.tolist(), wanted))
+    assert given <= 50
