@@ -1,7 +1,8 @@
 """Remember the pictures that crash a process, so that `digits watch` stops reading them.
 
 A picture may crash a decoder or exhaust the memory, and so end a worker, the watcher or the device.
-Its row is in the log while it is read: a row that is still there after a restart crashed.
+Its row is in the log while it is read: a row that is still there after a restart crashed. So it is
+while several rows of results are written, of which a kill may have left some.
 """
 
 import csv
@@ -28,7 +29,7 @@ class CrashLog:
 
     def __init__(self, path: Path, done: Container[int]) -> None:
         self._path = path
-        self._rows = [row for row in _rows(path) if row and hash(row) not in done]
+        self._rows = [row for row in rows(path) if row and hash(row) not in done]
         self._save()
 
     def count(self, cells: Cells) -> int:
@@ -59,7 +60,8 @@ class CrashLog:
                     file.writelines(f"{csv_row(cells)}\n" for cells in self._rows)
 
 
-def _rows(path: Path) -> list[Cells]:
+def rows(path: Path) -> list[Cells]:
+    """The rows of a log: of pictures that are being read, or whose reading has crashed."""
     try:
         if not path.is_file():
             return []

@@ -5,11 +5,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from digits.constraints.checks import CheckName
 from digits.prediction import Format
+
+if TYPE_CHECKING:
+    from digits.constraints.allowed import AllowedNumbers
+    from digits.constraints.constraints import Constraints
 
 _SUFFIXES: dict[str, Format] = {".csv": "csv", ".json": "json", ".jsonl": "json"}
 
@@ -68,6 +73,9 @@ Threshold = Annotated[
         show_default="as the model file says",
     ),
 ]
+DigitsOnly = Annotated[
+    bool, typer.Option("--digits-only", help="Leave out minus signs and decimal points.")
+]
 OutputFormat = Annotated[
     Format | None,
     typer.Option("--format", help="JSON has one object a line.", show_default="text"),
@@ -104,6 +112,84 @@ Data = Annotated[
         show_default="MNIST",
     ),
 ]
+
+
+Length = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Digits of each number: 6, or 4-8."),
+]
+Pattern = Annotated[
+    str | None,
+    typer.Option(metavar="REGEX", help=r"What each number looks like: \d{3}-\d{4}, 20[0-9]*."),
+]
+Check = Annotated[CheckName | None, typer.Option(help="The check digit of each number.")]
+AllowedList = Annotated[
+    str | None,
+    typer.Option(
+        "--list",
+        metavar="FILE",
+        help="Allowed numbers, one a line; or FILE.csv:COLUMN of a table.",
+    ),
+]
+ValueRange = Annotated[
+    str | None, typer.Option("--range", metavar="A-B", help="Least and greatest value.")
+]
+MaxErrors = Annotated[
+    str | None,
+    typer.Option(
+        metavar="P",
+        help="How many of the accepted numbers may be wrong: 0.1%, or a FILE from `digits eval"
+        " --calibrate`.",
+        show_default="1%",
+    ),
+]
+
+
+def constraints(
+    length: str | None,
+    pattern: str | None,
+    check: CheckName | None,
+    allowed: str | None,
+    value_range: str | None,
+    digits_only: bool = False,
+) -> "Constraints":
+    """What these options ask of each number.
+
+    Raises BadParameter if they are malformed or contradict each other, and DataError for a list
+    that can't be read.
+    """
+    from digits.constraints.constraints import Constraints, parse_length, parse_range
+
+    try:
+        return Constraints(
+            parse_length(length) if length is not None else None,
+            pattern,
+            check,
+            _load_allowed(allowed) if allowed is not None else None,
+            parse_range(value_range) if value_range is not None else None,
+            digits_only,
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def max_errors(text: str | None, reader: Path | None, asked: "Constraints") -> float | None:
+    """What --max-errors says. Raises BadParameter, or DataError for a file that can't be used."""
+    from digits.acceptance import parse_max_errors
+
+    try:
+        return None if text is None else parse_max_errors(text, reader, asked)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _load_allowed(file: str) -> "AllowedNumbers":
+    from digits.constraints.allowed import AllowedNumbers  # with NumPy
+
+    path, separator, column = file.rpartition(":")
+    if not separator or os.path.exists(file):
+        return AllowedNumbers.load(_parse_path(file))
+    return AllowedNumbers.load(_parse_path(path), column)
 
 
 def output_format(

@@ -9,23 +9,25 @@ import signal
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from digits.commands import crash_log
 from digits.commands.crash_log import MAX_CRASHES, CrashLog
-from digits.commands.folder_scan import FileStamp, scan, stamp
+from digits.commands.folder_scan import FileStamp, scan
 from digits.commands.results import ResultsFile, WriteFailed
-from digits.commands.runner import ClassifierOptions
-from digits.errors import DigitsError, PictureError
-from digits.prediction import PREDICTION_COLUMNS, Prediction
+from digits.commands.watch_readers import DigitReader, NumberReader, Row
+from digits.errors import DigitsError
 from digits.processes import Pool, StartFailed, Worker, WorkerDied
-from digits.system import too_many_files
 from digits.terminal import print_result, print_stderr
-from digits.text import csv_row
 
-COLUMNS = ("file", "modified", "size", *PREDICTION_COLUMNS[1:])
+if TYPE_CHECKING:
+    from digits.commands.mqtt import Publisher
+
+Reader = DigitReader | NumberReader
 
 _MEMORY_LIMIT = 1 << 30  # bytes for one picture; the largest needs as many
 MAX_WAITING = 1000  # pictures in the queue; others are found later
@@ -45,82 +47,38 @@ class Timing(NamedTuple):
 TIMING = Timing()
 
 
-class Row(NamedTuple):
-    """The result of a picture: a line of CSV, and a text for stdout. error: why it has no digit."""
-
-    line: str
-    text: str
-    error: str = ""
-
-
-class Reader(NamedTuple):
-    """Reads pictures in a worker. folder: of the pictures. as_json: whether texts are JSON."""
-
-    folder: str
-    options: ClassifierOptions = ClassifierOptions()
-    as_json: bool = False
-
-    def start(self) -> Callable[[FileStamp], Row | None]:
-        """Open the model. Raises ModelError if it can't be used."""
-        classifier = self.options.open()
-
-        def read(picture: FileStamp) -> Row | None:
-            """Read a picture; None if it has changed meanwhile."""
-            try:
-                row = self.row(picture, classifier.predict(os.path.join(self.folder, picture.name)))
-            except PictureError as error:
-                if reason := too_many_files(error):
-                    raise DigitsError(reason) from error
-                row = self.unreadable(picture, str(error))
-            current = stamp(self.folder, picture.name)
-            # If it is gone by now, what was read is complete.
-            is_same = current == picture or (current is None and not row.error)
-            return row if is_same else None
-
-        return read
-
-    def row(self, picture: FileStamp, prediction: Prediction, error: str = "") -> Row:
-        """Format the result of a picture."""
-        text = prediction.format(picture.name, "json" if self.as_json else "text", show_name=True)
-        line = csv_row([*picture.cells, *prediction.to_csv_row(picture.name)[1:]])
-        return Row(line, text, error)
-
-    def unreadable(self, picture: FileStamp, error: str) -> Row:
-        """Format the result of a picture that can't be read."""
-        blank = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
-        return self.row(picture, blank, error)
-
-
 def watch(
-    folder: Path, results: Path, recursive: bool, options: ClassifierOptions, as_json: bool
+    reader: Reader, results: Path, recursive: bool, publisher: "Publisher | None" = None
 ) -> None:
     """Read each picture in a folder once, print it and write a row for it, until SIGTERM or Ctrl-C.
 
-    Raises DigitsError if the folder is missing, or the results or the model can't be used.
+    publisher: gets the messages of each row. Raises DigitsError if the folder is missing, or the
+    results or the model can't be used.
     """
-    reader = Reader(str(folder), options, as_json)
     start_worker = partial(Worker, reader.start, _MEMORY_LIMIT)
-    watcher = FolderWatcher(reader, start_worker, results, recursive)
+    watcher = FolderWatcher(reader, start_worker, results, recursive, publisher=publisher)
     signals: list[int] = []  # an Event could deadlock: `wait` holds a lock that `set` needs
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: signals.append(number))
-    print_stderr(f"watching {folder}; {watcher.done} pictures done")
+    print_stderr(f"watching {reader.folder}; {watcher.done} pictures done")
     # In another thread, as a disk that doesn't respond would keep this one from seeing a signal.
     running = ThreadPoolExecutor(1).submit(watcher.run)
-    while not (signals or running.done()):
-        wait([running], TIMING.poll / 2)
-    watcher.stop()
-    if not wait([running], 3 * TIMING.shutdown).done:
-        print_stderr(f"error: {folder} or {results} doesn't respond")
-        os._exit(1)
+    with publisher or nullcontext():
+        while not (signals or running.done()):
+            wait([running], TIMING.poll / 2)
+        watcher.stop()
+        if not wait([running], 3 * TIMING.shutdown).done:
+            print_stderr(f"error: {reader.folder} or {results} doesn't respond")
+            os._exit(1)
     running.result()
 
 
 class FolderWatcher:
     """Reads each picture in a folder once, writes a row for it and prints it.
 
-    start_worker: makes a worker that runs `reader`. clock: counts seconds. Raises DigitsError if
-    the folder is missing, or the results or the model can't be used.
+    start_worker: makes a worker that runs `reader`. clock: counts seconds. publisher: gets the
+    messages of each row. Raises DigitsError if the folder is missing, or the results or the model
+    can't be used.
     """
 
     def __init__(
@@ -130,14 +88,16 @@ class FolderWatcher:
         results: Path,
         recursive: bool,
         clock: Callable[[], float] = time.monotonic,
+        publisher: "Publisher | None" = None,
     ) -> None:
         if not os.path.isdir(reader.folder):
             raise DigitsError(f"{reader.folder} is not a folder")
         self._reader, self._recursive = reader, recursive
-        self._clock, self._timing = clock, TIMING
-        self._results = ResultsFile(results, COLUMNS, key=3)
-        done = self._results.done
-        self._crashes = CrashLog(results.with_name(f".{results.name}.reading"), done)
+        self._clock, self._timing, self._publisher = clock, TIMING, publisher
+        log = results.with_name(f".{results.name}.reading")
+        begun = set(crash_log.rows(log))
+        self._results = ResultsFile(results, reader.columns, key=3, incomplete=begun)
+        self._crashes = CrashLog(log, self._results.done)
         self._pool = Pool(start_worker, 1)
         self._pool.wait_until_started()
         self._due: dict[FileStamp, float] = {}  # pictures without a row, and when to read them
@@ -222,8 +182,10 @@ class FolderWatcher:
                 self._failed.add(picture)
                 self._due[picture] += self._timing.damaged - self._timing.stable
                 return True
-            if row:
-                self._results.append(row.line)
+            if row and "\n" in row.lines:
+                self._append_all(picture, row.lines)
+            elif row:
+                self._results.append(row.lines)
         except WorkerDied:
             return True  # it stays in the crash log, and is retried last
         except (StartFailed, WriteFailed) as error:
@@ -237,8 +199,18 @@ class FolderWatcher:
             self._results.done.add(hash(picture.cells))
             if row.error:
                 print_stderr(f"error: {row.error}")
+            if self._publisher:
+                self._publisher.publish(row.messages)
             print_result(row.text)
         return True
+
+    def _append_all(self, picture: FileStamp, lines: str) -> None:
+        """Write several lines such that after a kill, a part of them isn't taken for all."""
+        self._crashes.begin(picture.cells)
+        try:
+            self._results.append(lines)
+        finally:
+            self._crashes.end(picture.cells)
 
     def _ask(self, picture: FileStamp) -> Row | None:
         """The row of a picture; None if it has changed, or isn't read when `run` has to end."""

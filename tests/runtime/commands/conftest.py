@@ -7,7 +7,8 @@ import pytest
 
 from digits.commands import watch
 from digits.commands.folder_scan import FileStamp
-from digits.commands.watch import FolderWatcher, Reader, Row
+from digits.commands.watch import FolderWatcher, Reader
+from digits.commands.watch_readers import DigitReader, Row
 from digits.processes import Worker
 from tests.in_process import InProcess
 
@@ -17,14 +18,14 @@ Work = Callable[[FileStamp], Row | None]
 class Bench:
     """A watched folder, and a watcher that reads in this process when the clock is advanced."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reader: Reader | None = None) -> None:
         self.inbox, self.results = folder / "inbox", folder / "results.csv"
         self.crashes = folder / ".results.csv.reading"
         self.inbox.mkdir()
         self.now = 1000.0
         self.failures: dict[str, Exception] = {}  # by file name
         self.start_failure: Exception | None = None
-        self.reader = Reader(str(self.inbox))
+        self.reader = reader or DigitReader(str(self.inbox))
         self.work = self.reader.start()
         self.watcher = self.watch()
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from digits.commands import watch
-from digits.commands.watch import FolderWatcher, Reader, Row
+from digits.commands.watch import FolderWatcher
+from digits.commands.watch_readers import DigitReader, Row
 from digits.errors import DigitsError, ModelError
 from digits.processes import StartFailed, WorkerDied
 from tests.runtime.commands.conftest import Bench
@@ -235,7 +236,7 @@ def test_missing_folder_and_other_results_are_errors(bench: Bench, tmp_path: Pat
     (tmp_path / "other.csv").write_text("file,digit\n")
     for folder, results in ((bench.inbox, "other.csv"), (tmp_path / "missing", "new.csv")):
         with pytest.raises(DigitsError, match="holds something else|is not a folder"):
-            FolderWatcher(Reader(str(folder)), bench.start_worker, tmp_path / results, True)
+            FolderWatcher(DigitReader(str(folder)), bench.start_worker, tmp_path / results, True)
     assert (tmp_path / "other.csv").read_text() == "file,digit\n"
 
 
@@ -243,7 +244,7 @@ def test_many_pictures_are_read_in_parts(bench: Bench, monkeypatch: pytest.Monke
     for number in range(250):
         (bench.inbox / f"{number}.png").touch()
     bench.work = lambda picture: Row(
-        ",".join([*picture.cells, *[""] * (len(watch.COLUMNS) - 3)]), ""
+        ",".join([*picture.cells, *[""] * (len(DigitReader("").columns) - 3)]), ""
     )
     monkeypatch.setattr(watch, "MAX_WAITING", 100)
     counts = []

@@ -13,7 +13,8 @@ import pytest
 
 from digits.commands import watch
 from digits.commands.folder_scan import FileStamp
-from digits.commands.watch import FolderWatcher, Reader
+from digits.commands.watch import FolderWatcher
+from digits.commands.watch_readers import DigitReader
 from digits.processes import Worker
 from tests.runtime.commands.conftest import Work
 
@@ -38,7 +39,7 @@ def test_stop_leaves_a_slow_picture_without_a_row(
     slow, results = SlowReader(tmp_path / "begun"), tmp_path / "results.csv"
     (tmp_path / "inbox").mkdir()
     shutil.copy(pictures[1], tmp_path / "inbox")
-    reader = Reader(str(tmp_path / "inbox"))
+    reader = DigitReader(str(tmp_path / "inbox"))
     watcher = FolderWatcher(reader, lambda: Worker(slow.start), results, False)
     running = threading.Thread(target=watcher.run)
     running.start()

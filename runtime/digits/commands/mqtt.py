@@ -1,0 +1,156 @@
+"""Publish what `digits watch` reads to an MQTT broker, and describe it to Home Assistant.
+
+Every message is retained, and of each topic only the newest is sent, one at a time: what a broker
+misses is in the results file. paho's own thread waits for the broker, so nothing else does.
+"""
+
+import re
+import sys
+import zlib
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from threading import Event, Lock
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from digits import __version__
+from digits.system import variable
+from digits.terminal import print_stderr
+from digits.text import to_json
+
+KEEPALIVE = 15  # seconds of silence; a broker has as many to answer then
+_GOODBYE = 0.5  # seconds for the last messages
+_PASSWORD = "DIGITS_MQTT_PASSWORD"
+
+
+def discovery(topic: str) -> dict[str, bytes]:
+    """What Home Assistant must know of the topics below this one, by topic.
+
+    https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
+    """
+    device = f"digits_{re.sub('[^a-zA-Z0-9_-]', '_', topic)}_{zlib.crc32(topic.encode()):08x}"
+    common = {
+        "~": topic,
+        "availability_topic": "~/availability",
+        "device": {"identifiers": [device], "name": topic, "sw_version": __version__},
+    }
+    percentage = "{{ (100 * value_json.probability) | round(1) }}"
+    fields = {
+        "number": {"state_topic": "~/number"},
+        "status": {"state_topic": "~/state", "value_template": "{{ value_json.status }}"},
+        "confidence": {"state_topic": "~/state", "value_template": percentage},
+        "picture": {"image_topic": "~/picture", "content_type": "image/jpeg"},
+    }
+    fields["confidence"]["unit_of_measurement"] = "%"
+    messages = {}
+    for name, special in fields.items():
+        entity = "image" if name == "picture" else "sensor"
+        config = common | special | {"name": name.capitalize(), "unique_id": f"{device}_{name}"}
+        messages[f"homeassistant/{entity}/{device}/{name}/config"] = to_json(config).encode()
+    return messages
+
+
+class Publisher(AbstractContextManager["Publisher"]):
+    """Keeps a broker up to date during a block, and says on stderr when that can't be done.
+
+    url: mqtt://USER@HOST:PORT/TOPIC, or mqtts:// for TLS; user, port and topic may be missing. The
+    password is in $DIGITS_MQTT_PASSWORD. Raises ValueError, without the URL: it may hold a secret.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parts = urlsplit(url)
+            port, host = parts.port, (parts.hostname or "").encode("idna").decode()
+        except ValueError:
+            host = ""
+        if not host or parts.scheme not in ("mqtt", "mqtts") or parts.query or parts.fragment:
+            raise ValueError("expected mqtt://USER@HOST:PORT/TOPIC, or mqtts:// for TLS")
+        if parts.password is not None:
+            raise ValueError(f"put the password into ${_PASSWORD}: others can see command lines")
+        self._topic = unquote(parts.path).strip("/") or "digits"
+        if not re.fullmatch(r"[^$+#\x00-\x1f\x7f]{1,200}", self._topic):
+            raise ValueError("a topic has at most 200 characters, and none of $ + #")
+        port = port or (8883 if parts.scheme == "mqtts" else 1883)
+        self._address = f"{host}:{port}"
+        self._newest = {f"{self._topic}/availability": b"online", **discovery(self._topic)}
+        self._unsent = dict.fromkeys(self._newest)  # topics, in the order of their messages
+        self._is_sending = self._in_trouble = False
+        self._all_sent, self._lock = Event(), Lock()  # not held while paho is called
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        if parts.username:
+            self._client.username_pw_set(unquote(parts.username), variable(_PASSWORD))
+        if parts.scheme == "mqtts":
+            self._client.tls_set()
+        self._client.will_set(f"{self._topic}/availability", b"offline", 1, retain=True)
+        self._client.on_connect, self._client.on_publish = self._on_connect, self._on_publish
+        self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_disconnect = self._on_disconnect
+        self._client.reconnect_delay_set(1, 30)
+        self._client.connect_async(host, port, KEEPALIVE)
+
+    def __enter__(self) -> Self:
+        self._client.loop_start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Send what is left, and that this is the end, in half a second at most."""
+        self.publish({"availability": b"offline"})
+        # Without a farewell, the broker publishes the last will.
+        if self._all_sent.wait(_GOODBYE) or not self._client.is_connected():
+            self._client.disconnect()
+
+    def publish(self, messages: Mapping[str, bytes]) -> None:
+        """Send these soon, by the ends of their topics, instead of older ones still unsent."""
+        with self._lock:
+            for name, payload in messages.items():
+                topic = f"{self._topic}/{name}"
+                self._newest[topic] = payload
+                self._unsent.pop(topic, None)
+                self._unsent[topic] = None
+            self._all_sent.clear()
+        self._send()
+
+    def _send(self) -> None:
+        """Send the next message, unless the broker has yet to confirm the one before."""
+        with self._lock:
+            if self._is_sending or not self._client.is_connected():
+                return
+            topic = next(iter(self._unsent), None)
+            if topic is None:
+                self._all_sent.set()
+                return
+            del self._unsent[topic]
+            self._is_sending, payload = True, self._newest[topic]
+        self._client.publish(topic, payload, 1, retain=True)  # again if the connection is lost
+
+    def _on_connect(self, _: Client, __: Any, ___: Any, reason: ReasonCode, ____: Any) -> None:
+        if reason.is_failure:
+            self._report(str(reason))
+            return
+        with self._lock:
+            self._unsent = dict.fromkeys(self._newest)  # a broker may have lost all of them
+        self._send()
+
+    def _on_publish(self, *_: Any) -> None:
+        if self._in_trouble:
+            print_stderr(f"recovered: MQTT broker {self._address}")
+        self._in_trouble = self._is_sending = False
+        self._send()
+
+    def _on_connect_fail(self, *_: Any) -> None:
+        error = sys.exception()  # which paho is handling
+        self._report(str(getattr(error, "strerror", None) or error))
+
+    def _on_disconnect(self, _: Client, __: Any, ___: Any, reason: ReasonCode, ____: Any) -> None:
+        if reason.is_failure:
+            is_silent = str(reason) == "Keep alive timeout"
+            self._report("no answer" if is_silent else "the connection is lost")
+
+    def _report(self, trouble: str) -> None:
+        if not self._in_trouble:
+            print_stderr(f"error: MQTT broker {self._address}: {trouble}; trying again")
+        self._in_trouble = True

@@ -1,0 +1,116 @@
+"""One number from several pictures of it: by the product of their lattices, no vote of answers.
+
+The probability of a text is proportional to the geometric mean, over the pictures, of the shares of
+their paths that read so. The plain product would take the pictures' errors for independent, but
+most are those of the hand that wrote the number: it is sure of too much.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from digits.constraints.automaton import Automaton
+from digits.constraints.constraints import Constraints
+from digits.examination import Networks
+from digits.images.picture import GreyImage
+from digits.prediction import Number
+from digits.reader.lattice import Arc
+from digits.reader.numbers import (
+    BROKEN,
+    AnyText,
+    Excluding,
+    NumberReading,
+    OnlyText,
+    read_number,
+    without_signs,
+)
+from digits.reader.search import search
+from digits.reading import Column, Rules, find_columns, to_number
+
+Lattice = Sequence[Arc]
+
+_MAX_TEXTS = 8  # the likeliest of each picture, which are weighed in all
+_LEAST_SHARE = 1e-8  # of a text: no picture rules out alone what the others show
+
+
+class Frame(NamedTuple):
+    """The number in one of the pictures. where: its line and column, from 1."""
+
+    column: Column
+    where: tuple[int, int]
+
+
+def find_number(networks: Networks, page: GreyImage, constraints: Constraints) -> Frame | None:
+    """The column that satisfies the constraints best, of several the longest; None without any.
+
+    page: loaded with PAGE_MAX_SIDE.
+    """
+    temperature = networks.reader.metadata.number_temperature
+
+    def merits(frame: Frame) -> tuple[float, int]:
+        [share] = _shares(frame.column.lattice, [constraints.automaton], temperature)
+        return round(share, 2), len(frame.column.path)
+
+    lines = enumerate(find_columns(networks, page), 1)
+    frames = [Frame(column, (row, i)) for row, line in lines for i, column in enumerate(line, 1)]
+    return max(frames, key=merits, default=None)
+
+
+def vote(frames: Sequence[Frame], rules: Rules, temperature: float) -> Number:
+    """The number that one or more pictures show, in the last one that shows it so.
+
+    Of one picture, it is what `read_number` reads. The free reading is that of the last picture.
+    """
+    (column, where), constraints = frames[-1], rules.constraints
+    if len(frames) == 1:
+        reading = read_number(column.lattice, constraints, temperature, column.path)
+        return to_number(column, reading, rules, where)
+    unconstrained = Constraints(digits_only=constraints.digits_only)
+    free = read_number(column.lattice, unconstrained, temperature, column.path)
+    lattices = [frame.column.lattice for frame in frames]
+    satisfying = _likely_texts(lattices, constraints, temperature)
+    others = _likely_texts(lattices, unconstrained, temperature) if constraints else []
+    texts = [*dict.fromkeys(satisfying + others)]
+    automata = [OnlyText(text, constraints.digits_only) for text in texts]
+    shares = np.array([_shares(lattice, automata, temperature) for lattice in lattices])
+    weights = np.exp(np.log(shares + _LEAST_SHARE).mean(0))
+    total, breaking = weights[: len(satisfying)].sum(), weights[len(satisfying) :].sum()
+    ranks = weights[: len(satisfying)].argsort()[::-1].tolist()
+    # As in `read_number`: a number that breaks the constraints could read so by chance.
+    chance = breaking * BROKEN * constraints.share(texts[ranks[0]]) if ranks else math.inf
+    if total < chance:
+        unreadable = free._replace(probability=0.0, second="", satisfies=False)
+        return to_number(column, unreadable, rules, where)
+    likely = shares[:, ranks[0]] >= shares[:, ranks[0]].max() / 2
+    column, where = frames[likely.nonzero()[0][-1]]
+    symbols = search(column.lattice, automata[ranks[0]], temperature).symbols
+    symbols = without_signs(symbols) if constraints.digits_only else symbols
+    second = texts[ranks[1]] if len(ranks) > 1 else ""
+    probability = float(weights[ranks[0]] / (total + chance))
+    return to_number(column, NumberReading(symbols, probability, second, free.free), rules, where)
+
+
+def _shares(lattice: Lattice, automata: Sequence[Automaton], temperature: float) -> list[float]:
+    """The shares of all paths that each automaton accepts, 0 to 1."""
+    every = search(lattice, AnyText(), temperature).total
+    return [math.exp(search(lattice, each, temperature).total - every) for each in automata]
+
+
+def _likely_texts(
+    lattices: Sequence[Lattice], constraints: Constraints, temperature: float
+) -> list[str]:
+    """The likeliest texts of each lattice that satisfy the constraints."""
+    texts: dict[str, None] = {}
+    for lattice in lattices:
+        automaton: Automaton = constraints.automaton
+        for _ in range(_MAX_TEXTS):
+            symbols = search(lattice, automaton, temperature).symbols
+            if not symbols:
+                break
+            symbols = without_signs(symbols) if constraints.digits_only else symbols
+            text = "".join(symbol for symbol, _ in symbols)
+            texts[text] = None
+            automaton = Excluding(automaton, text, constraints.digits_only)
+    return [*texts]

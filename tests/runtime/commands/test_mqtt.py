@@ -1,0 +1,86 @@
+"""What is published by MQTT, and brokers that are none; tests/e2e/test_mqtt.py has a real one."""
+
+import json
+import socket
+import time
+
+import pytest
+
+from digits.commands import mqtt
+from digits.commands.mqtt import Publisher, discovery
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://broker", "expected mqtt://USER@HOST:PORT/TOPIC"),
+        ("broker", "expected mqtt://"),
+        ("mqtt://", "expected mqtt://"),
+        ("mqtt:///topic", "expected mqtt://"),
+        ("mqtt://broker:port", "expected mqtt://"),
+        ("mqtt://broker:99999", "expected mqtt://"),
+        ("mqtt://[::1", "expected mqtt://"),
+        ("mqtt://a..b", "expected mqtt://"),
+        (f"mqtt://{'a' * 70}", "expected mqtt://"),
+        ("mqtt://broker/topic?secret", "expected mqtt://"),
+        ("mqtt://user:secret@broker", r"put the password into \$DIGITS_MQTT_PASSWORD"),
+        ("mqtt://user:sec/ret@broker", "expected mqtt://"),
+        ("mqtt://broker/a/+/b", "a topic has"),
+        ("mqtt://broker/a%23", "a topic has"),
+        ("mqtt://broker/$SYS", "a topic has"),
+        ("mqtt://broker/a%00", "a topic has"),
+        (f"mqtt://broker/{'a' * 201}", "a topic has"),
+    ],
+)
+def test_malformed_url_is_not_repeated(url: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        Publisher(url)
+    assert "secret" not in str(caught.value) and "sec" not in str(caught.value)
+
+
+def test_home_assistant_finds_four_entities() -> None:
+    configs = {topic: json.loads(message) for topic, message in discovery("home/meter").items()}
+    [device] = {config["device"]["identifiers"][0] for config in configs.values()}
+    assert sorted(configs) == [
+        f"homeassistant/image/{device}/picture/config",
+        *(f"homeassistant/sensor/{device}/{name}/config" for name in ("confidence", "number")),
+        f"homeassistant/sensor/{device}/status/config",
+    ]
+    assert len({config["unique_id"] for config in configs.values()}) == 4
+    for config in configs.values():
+        assert (config["~"], config["availability_topic"]) == ("home/meter", "~/availability")
+        topic = config.get("state_topic", config.get("image_topic"))
+        assert topic in ("~/state", "~/number", "~/picture")
+
+
+@pytest.mark.parametrize(("first", "second"), [("a/b", "a_b"), ("küche", "kuche"), ("数", "字")])
+def test_topics_are_different_devices(first: str, second: str) -> None:
+    assert not discovery(first).keys() & discovery(second).keys()
+    for topic in discovery(first):
+        assert topic.isascii() and topic.count("/") == 4
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize("is_listening", [False, True])
+def test_what_is_no_broker_delays_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_listening: bool
+) -> None:
+    """It refuses connections; or it accepts them, and never answers."""
+    monkeypatch.setattr(mqtt, "KEEPALIVE", 1)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if is_listening:
+            server.listen()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        began = time.monotonic()
+        printed = ""
+        with Publisher(f"mqtt://{address}/topic") as publisher:
+            while not printed:
+                publisher.publish({"picture": bytes(1_000_000)})
+                time.sleep(0.01)
+                printed = capsys.readouterr().err
+                assert time.monotonic() < began + 10
+            ended = time.monotonic()
+        assert time.monotonic() < ended + 2
+    reason = "no answer" if is_listening else "Connection refused"
+    assert printed == f"error: MQTT broker {address}: {reason}; trying again\n"

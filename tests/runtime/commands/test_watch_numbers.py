@@ -1,0 +1,292 @@
+"""`digits watch --numbers`, mostly with a fake clock."""
+
+import csv
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from digits import Constraints
+from digits.commands.crash_log import CrashLog
+from digits.commands.folder_scan import stamp
+from digits.commands.runner import reader_options
+from digits.commands.watch_readers import NumberReader, last_accepted
+from digits.constraints.automaton import State
+from digits.data.mnist import Split
+from digits.processes import WorkerDied
+from tests.conftest import Run
+from tests.runtime.commands.conftest import Bench
+from tests.synthetic import Sheet, chosen
+
+
+def number_reader(folder: Path, **options: Any) -> NumberReader:
+    defaults: dict[str, Any] = {"as_json": False, "constraints": Constraints(), "max_errors": 0.3}
+    inbox, results = str(folder / "inbox"), folder / "results.csv"
+    return NumberReader(inbox, reader_options(None), results=results, **(defaults | options))
+
+
+class Meter(Bench):
+    """A watched folder for pictures of numbers."""
+
+    def __init__(self, folder: Path, split: Split, **options: Any) -> None:
+        super().__init__(folder, number_reader(folder, **options))
+        self._split, self._count = split, 0
+
+    def show(self, *numbers: str, name: str = "") -> None:
+        """Have a picture of numbers arrive, and read it."""
+        sheet = Sheet(60 + 100 * len(numbers), 360)
+        for line, number in enumerate(numbers):
+            sheet.write(chosen(self._split, number, start=2), 40, 40 + 100 * line, size=48, gap=9)
+        self._count += 1
+        file = self.inbox / (name or f"{self._count}.png")
+        Image.fromarray(sheet.photograph()).save(file)
+        os.utime(file, (self._count, self._count))
+        self.advance(0, 2)
+
+    @property
+    def numbers(self) -> list[tuple[str, str, str]]:
+        """File, number and status of each row."""
+        with self.results.open() as file:
+            rows = csv.DictReader(file)
+            return [(row["file"], row["number"], row["status"]) for row in rows]
+
+
+def test_each_number_has_a_row(
+    tmp_path: Path, test_slice: Split, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meter = Meter(tmp_path, test_slice)
+    meter.show("271", "459", name="two.png")
+    meter.show(name="none.png")
+    meter.restart()
+    meter.show("28", name="one.png")
+    assert meter.numbers == [
+        ("two.png", "271", "accepted"),
+        ("two.png", "459", "accepted"),
+        ("none.png", "", "unreadable"),
+        ("one.png", "28", "accepted"),
+    ]
+    printed = ["two.png  271", "two.png  459", "none.png  ?", "one.png  28"]
+    assert capsys.readouterr().out.splitlines() == printed
+    with meter.results.open() as file:
+        _, second, blank, _ = csv.DictReader(file)
+    assert (second["line"], second["column"], second["free"]) == ("2", "1", "459")
+    assert float(second["probability"]) > 0.7 and int(second["top"]) > 130
+    assert not any((blank["line"], blank["second"], blank["free"], blank["left"]))
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+def test_rows_of_an_interrupted_write_are_written_again(
+    tmp_path: Path, test_slice: Split, monkeypatch: pytest.MonkeyPatch, lines: int
+) -> None:
+    """A kill may leave the first rows of a picture, or all, but not note that it is done."""
+    write = os.write
+
+    def write_part(file: int, data: bytes) -> int:
+        write(file, b"".join(data.splitlines(keepends=True)[:lines]))
+        raise KeyboardInterrupt  # is not handled, as little as a kill
+
+    meter = Meter(tmp_path, test_slice)
+    meter.show("28")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "write", write_part)
+        patch.setattr(CrashLog, "end", lambda *_: None)
+        meter.show("271", "459")
+    assert len(meter.numbers) == 1 + lines
+    meter.restart()
+    meter.advance(0, 2)
+    assert [number for _, number, _ in meter.numbers] == ["28", "271", "459"]
+    assert not meter.crashes.exists()
+
+
+def test_json_is_that_of_a_reading(
+    tmp_path: Path, test_slice: Split, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meter = Meter(tmp_path, test_slice, as_json=True)
+    meter.show("271", "459")
+    meter.show()
+    numbers, nothing = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [number["text"] for number in numbers["numbers"]] == ["271", "459"]
+    assert nothing == {"file": "2.png", "text": "", "status": "blank", "numbers": []}
+
+
+def test_damaged_and_deadly_pictures_have_a_row(tmp_path: Path, test_slice: Split) -> None:
+    meter = Meter(tmp_path, test_slice)
+    (meter.inbox / "bad.png").write_bytes(b"\x89PNG")
+    meter.failures["1.png"] = WorkerDied(-9)
+    meter.show("27")
+    meter.advance(2, 2, 60)
+    assert sorted(meter.numbers) == [("1.png", "", "unreadable"), ("bad.png", "", "unreadable")]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ["accepted", "accepted", "accepted"]),
+        ({"not_below_last": True}, ["accepted", "unreadable", "accepted"]),
+        ({"max_step": 50}, ["accepted", "accepted", "unreadable"]),
+        ({"max_step": 27}, ["accepted", "unreadable", "unreadable"]),
+        ({"max_step": 50, "not_below_last": True}, ["accepted", "unreadable", "unreadable"]),
+    ],
+)
+def test_implausible_numbers_are_unreadable(
+    tmp_path: Path, test_slice: Split, options: dict[str, float], expected: list[str]
+) -> None:
+    meter = Meter(tmp_path, test_slice, **options)
+    for number in ("459", "431", "548"):
+        meter.show(number)
+    assert [status for *_, status in meter.numbers] == expected
+    with meter.results.open() as file:
+        assert [row["free"] for row in csv.DictReader(file)] == ["459", "431", "548"]
+
+
+def test_last_accepted_number_survives_a_restart(tmp_path: Path, test_slice: Split) -> None:
+    meter = Meter(tmp_path, test_slice, not_below_last=True, max_step=9)
+    meter.show("459", name="a, b.png")
+    meter.show("27")
+    meter.restart()
+    meter.work = meter.reader.start()
+    meter.show("458")
+    meter.show("464")
+    statuses = [status for *_, status in meter.numbers]
+    assert statuses == ["accepted", "unreadable", "unreadable", "accepted"]
+
+
+@pytest.mark.parametrize(
+    ("options", "last", "plausible", "implausible"),
+    [
+        ({"max_step": 0.1}, 12.4, ["12.3", "12.4", "12.5"], ["12.2", "12.6", "124"]),
+        ({"max_step": 1, "not_below_last": True}, 99.0, ["99", "100"], ["98", "98.9", "101"]),
+        ({"not_below_last": True}, -3.0, ["-3", "0", "99999"], ["-4", "--3"]),
+        ({"max_step": 5, "constraints": Constraints(range=(0, 7))}, 4.0, ["0", "7"], ["-1", "8"]),
+        ({"max_step": 5}, None, ["0", "99999"], []),
+        # It was accepted under other constraints.
+        ({"max_step": 5, "constraints": Constraints(length=3)}, 9999.0, ["123"], ["9999"]),
+    ],
+)
+def test_plausible_numbers(
+    tmp_path: Path,
+    options: dict[str, Any],
+    last: float | None,
+    plausible: list[str],
+    implausible: list[str],
+) -> None:
+    reader = number_reader(tmp_path, **options)
+    automaton = reader.plausible(last).automaton
+    for text in plausible + implausible:
+        state: State | None = automaton.start
+        for symbol in text:
+            state = None if state is None else automaton.step(state, symbol)
+        accepted = state is not None and automaton.accepts(state)
+        assert accepted == (text in plausible), text
+
+
+@pytest.mark.parametrize(
+    ("rows", "value"),
+    [
+        ("", None),
+        ("file,modified,size,line,column,number,probability,status\n", None),
+        ("a.png,t,9,1,1,12.5,0.99,accepted,,12.5,0,0,9,9\n", 12.5),
+        ('"a,b.png",t,9,1,1,-7,0.99,accepted,,-7,0,0,9,9\n', -7),
+        ("a,t,9,1,1,7,1,accepted,,7,0,0,9,9\na,t,9,1,1,8,1,review,,8,0,0,9,9\n", 7),
+        ("a,t,9,1,1,7,1,accepted,,7,0,0,9,9\na,t,9,1,1,1-2,1,accepted,,1-2,0,0,9,9\n", 7),
+        ("\0" * 99 + "\na,t,9,1,1,7,1,accepted,,7,0,0,9,9\n\xff,accepted,\n", 7),
+        ("a,t,9,,,,0.000000,unreadable,,,,,,\n", None),
+    ],
+)
+def test_last_accepted(tmp_path: Path, rows: str, value: float | None) -> None:
+    assert last_accepted(tmp_path / "missing.csv") is None
+    (tmp_path / "results.csv").write_text(rows, encoding="latin-1")
+    assert last_accepted(tmp_path / "results.csv") == value
+
+
+def test_frames_are_read_together(tmp_path: Path, test_slice: Split) -> None:
+    """The last row is that of 27, as two of three pictures show it; the blank one says nothing."""
+    meter = Meter(tmp_path, test_slice, frames=3)
+    for number in ("27", "", "27", "45"):
+        meter.show(number)
+    meter.show("45")
+    numbers = [number for _, number, _ in meter.numbers]
+    assert numbers == ["27", "", "27", "27", "45"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "max_errors", "expected"),
+    [
+        (["459"], 0.3, ("459", "accepted", b"459")),
+        (["459"], 1e-15, ("459", "review", None)),
+        ([], 0.3, ("", "unreadable", None)),
+    ],
+)
+def test_messages(
+    tmp_path: Path,
+    test_slice: Split,
+    numbers: list[str],
+    max_errors: float,
+    expected: tuple[str, str, bytes | None],
+) -> None:
+    meter = Meter(tmp_path, test_slice, publishes=True, max_errors=max_errors)
+    meter.show(*numbers, name="a.png")
+    file = stamp(str(meter.inbox), "a.png")
+    row = file and meter.work(file)
+    assert row
+    state = json.loads(row.messages["state"])
+    assert (state["number"], state["status"], row.messages.get("number")) == expected
+    assert sorted(state) == ["file", "number", "probability", "second", "status"]
+    assert (state["file"], state["probability"] > 0) == ("a.png", bool(numbers))
+
+
+def test_published_picture(tmp_path: Path, test_slice: Split) -> None:
+    """A small JPEG is the file itself; all else is reduced, and a damaged one is left out."""
+    reader = number_reader(tmp_path, publishes=True)
+    meter = Bench(tmp_path, reader)
+    paper = Image.new("L", (2048, 100), 200)
+    paper.save(meter.inbox / "small.jpg")
+    paper.save(meter.inbox / "small.png")
+    padded = (meter.inbox / "small.jpg").read_bytes() + bytes(1_000_000)
+    (meter.inbox / "large.jpg").write_bytes(padded)
+    (meter.inbox / "bad.jpg").write_bytes(b"\xff\xd8")
+    pictures = {}
+    for name in ("small.jpg", "large.jpg", "small.png", "bad.jpg"):
+        file = stamp(str(meter.inbox), name)
+        row = file and meter.work(file)
+        assert row
+        pictures[name] = row.messages.get("picture")
+    assert pictures["small.jpg"] == (meter.inbox / "small.jpg").read_bytes()
+    assert pictures["bad.jpg"] is None
+    for name in ("large.jpg", "small.png"):
+        picture = Image.open(io.BytesIO(pictures[name] or b""))
+        assert (picture.format, picture.size) == ("JPEG", (1024, 50))
+        assert len(pictures[name] or b"") < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--length 5", "options for numbers need --numbers"),
+        ("--frames 2", "options for numbers need --numbers"),
+        ("--digits-only", "options for numbers need --numbers"),
+        ("--max-step 5", "options for numbers need --numbers"),
+        ("--mqtt mqtt://broker", "options for numbers need --numbers"),
+        ("--numbers --frames 0", "greater than or equal to 1"),
+        ("--numbers --length x", "the length is"),
+        ("--numbers --max-step=-1", "greater than or equal to 0"),
+        ("--numbers --mqtt http://broker", "expected mqtt://"),
+    ],
+)
+def test_wrong_options(run: Run, tmp_path: Path, arguments: str, message: str) -> None:
+    code, out, err = run("watch", tmp_path, tmp_path / "new.csv", *arguments.split())
+    assert code == 2 and message in err and not out
+    assert not (tmp_path / "new.csv").exists()
+
+
+def test_missing_paho(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
+    monkeypatch.delitem(sys.modules, "digits.commands.mqtt", raising=False)
+    arguments = ("watch", tmp_path, tmp_path / "new.csv", "--numbers", "--mqtt", "mqtt://broker")
+    code, _, err = run(*arguments)
+    assert (code, err) == (1, 'error: --mqtt needs paho: pip install "digits[mqtt]"\n')

@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+import digits
+from digits import Constraints
+from digits.data.mnist import Split
+from digits.inference.interface import SYMBOLS
+from digits.prediction import Number, Symbol
+from digits.reader.lattice import Arc
+from digits.reader.numbers import read_number
+from digits.reading import Column, Rules
+from digits.voting import Frame, vote
+from tests.runtime.reader.test_search import arc
+from tests.synthetic import Sheet, chosen
+
+ANY = Constraints()
+
+
+def to_symbol(text: str, arc: Arc) -> Symbol:
+    probabilities = tuple(arc.probabilities.tolist())
+    return Symbol(text, probabilities[SYMBOLS.index(text)], probabilities, (0, 0, 10, 20))
+
+
+def frame(*alternatives: dict[str, float], line: int = 1) -> Frame:
+    """A picture of a number: the probabilities of each place's symbols."""
+    lattice = [arc(index, 8.0, **symbols) for index, symbols in enumerate(alternatives)]
+    return Frame(Column(lattice, lattice, to_symbol), (line, 1))
+
+
+def sure(text: str, line: int = 1) -> Frame:
+    return frame(*({f"d{digit}": 0.999} for digit in text), line=line)
+
+
+def read(*frames: Frame, constraints: Constraints = ANY) -> Number:
+    return vote(frames, Rules.of(constraints, None), 1.0)
+
+
+ONE_OR_SEVEN = {"d1": 0.5, "d7": 0.49}
+SEVEN_OR_ONE = {"d1": 0.1, "d7": 0.89}
+ONE_OR_FOUR = {"d1": 0.5, "d4": 0.49}
+
+
+def test_alternatives_of_pictures_that_are_all_unsure_decide_together() -> None:
+    """Answers would stand one against one; only the 1 is possible in both."""
+    first, second = frame({"d2": 0.999}, ONE_OR_SEVEN), frame({"d2": 0.999}, ONE_OR_FOUR)
+    number = read(first, second)
+    assert number.text == "21" and number.probability > 0.85
+    assert max(read(first).probability, read(second).probability) < 0.6
+
+
+def test_a_sure_picture_outweighs_an_unsure_one() -> None:
+    number = read(sure("27"), frame({"d2": 0.999}, {"d1": 0.6, "d7": 0.39}))
+    assert (number.text, number.free, number.second) == ("27", "21", "21")
+
+
+def test_probability_is_that_of_the_geometric_mean() -> None:
+    first, second = frame({"d1": 0.6, "d7": 0.4}), frame({"d1": 0.7, "d7": 0.3})
+    number = read(first, second)
+    assert number.text == "1" and number.status == "review"
+    assert number.probability == pytest.approx(0.42**0.5 / (0.42**0.5 + 0.12**0.5), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"), [(["25", "25", "91"], "25"), (["91", "25", "25"], "25")]
+)
+def test_one_picture_of_something_else_is_outvoted(texts: list[str], expected: str) -> None:
+    number = read(*map(sure, texts))
+    assert (number.text, number.free) == (expected, texts[-1]) and number.probability > 0.8
+
+
+def test_pictures_that_contradict_each_other_are_not_accepted() -> None:
+    number = read(sure("25"), sure("91"))
+    assert number.status == "review" and number.probability < 0.6
+
+
+def test_number_is_placed_in_the_last_picture_that_shows_it() -> None:
+    assert read(sure("25", line=3), sure("25", line=4)).line == 4
+    assert read(sure("25", line=3), sure("25", line=4), sure("91", line=5)).line == 4
+
+
+@pytest.mark.parametrize(
+    ("constraints", "text"),
+    [
+        (Constraints(length=3), ""),
+        (Constraints(range=(20, 25)), "21"),
+        (Constraints(values=["24", "31"]), "24"),
+        (Constraints(pattern="9."), ""),
+    ],
+)
+def test_constraints_repair_or_reject(constraints: Constraints, text: str) -> None:
+    frames = [frame({"d2": 0.999}, {"d7": 0.8, "d1": 0.1, "d4": 0.09})] * 2
+    number = read(*frames, constraints=constraints)
+    assert (number.text, number.free) == (text, "27")
+    assert number.status == ("unreadable" if not text else number.status)
+    assert text or (number.probability, number.second) == (0, "")
+
+
+def test_signs_are_left_out() -> None:
+    frames = [frame({"minus": 0.99}, {"d2": 0.99}, {"point": 0.6, "d1": 0.39}, {"d5": 0.99})] * 2
+    number = read(*frames, constraints=Constraints(digits_only=True))
+    assert (number.text, number.second) == ("25", "215") and len(number.symbols) == 2
+
+
+@pytest.mark.parametrize("constraints", [ANY, Constraints(length=2), Constraints(length=1)])
+def test_one_picture_is_read_as_usual(constraints: Constraints) -> None:
+    single = frame({"d2": 0.9, "d3": 0.1}, ONE_OR_SEVEN)
+    expected = read_number(single.column.lattice, constraints, 1.0)
+    number = read(single, constraints=constraints)
+    assert number.probability == expected.probability and number.second == expected.second
+
+
+@pytest.fixture
+def meter(test_slice: Split) -> np.ndarray:
+    """A photograph of a serial number, and below it of a shorter reading."""
+    sheet = Sheet(300, 500)
+    sheet.write(chosen(test_slice, "27182845"), 20, 40, size=40)
+    sheet.write(chosen(test_slice, "0459", start=3), 60, 160)
+    return sheet.photograph()
+
+
+def test_read_frames_of_different_sizes(classifier: digits.Classifier, meter: np.ndarray) -> None:
+    larger = Image.fromarray(meter).resize((750, 450))
+    blank = np.full((200, 300), 210, np.uint8)
+    number = classifier.read_frames([meter, larger, blank], Constraints(length=4))
+    assert number and (number.text, number.line) == ("0459", 2) and number.probability > 0.9
+    assert number.box[2] - number.box[0] > 200  # in the larger picture
+    longest = classifier.read_frames([meter, larger])
+    assert longest and longest.text == "27182845"
+
+
+def test_frames_without_a_digit(classifier: digits.Classifier) -> None:
+    assert classifier.read_frames([np.full((200, 300), 210, np.uint8)] * 2) is None
+    assert classifier.read_frames([]) is None
+    with pytest.raises(digits.PictureError, match="missing.png"):
+        classifier.read_frames(["missing.png"])
