@@ -10,6 +10,10 @@ import pytest
 from tests.browser.page import Page
 from tests.served import Served, served
 
+NO_STORAGE = """
+for (const name of ["localStorage", "sessionStorage"])
+  Object.defineProperty(window, name, { get() { throw new Error("denied"); } });
+"""
 SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
 
 
@@ -59,6 +63,16 @@ def visiting(page: Page, url: str) -> Iterator[Page]:
     page.open()
     yield page
     page.url = before
+
+
+@contextmanager
+def without_storage(page: Page) -> Iterator[None]:
+    """Reload the page in a browser that keeps nothing for pages; afterwards, in one that does."""
+    script = page.cdp("Page.addScriptToEvaluateOnNewDocument", {"source": NO_STORAGE})
+    page.open()
+    yield
+    page.cdp("Page.removeScriptToEvaluateOnNewDocument", script)
+    page.open()
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """The server's answers as the tests need them, so that they don't depend on a model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from tests.browser.page import Page
 
 READ = "read?frame=true"
+NOTHING: Mapping[str, object] = MappingProxyType({})
 # Replaces `fetch` for pictures: after a delay in milliseconds, the next of `statuses`, then 200.
 # Other requests are answered with {}.
 _FAKE_READ = """
@@ -26,11 +28,13 @@ new MutationObserver(() => {
 """
 
 
-def reading(text: str, *confidences: float, **properties: object) -> dict[str, object]:
-    """Return the API's answer of one line, or of none for no text.
+def reading(
+    text: str, *confidences: float, number: Mapping[str, object] = NOTHING, **properties: object
+) -> dict[str, object]:
+    """Return the API's answer of one number, or of none for no text.
 
     text: its symbols; `?` for one that isn't confident, but perhaps a 7. confidences: 0.91 by
-    default, or 0.4 for `?`. properties: more of each symbol.
+    default, or 0.4 for `?`. number: more of the number. properties: more of each symbol.
     """
     symbols = []
     for index, symbol in enumerate(text):
@@ -49,8 +53,10 @@ def reading(text: str, *confidences: float, **properties: object) -> dict[str, o
             | properties
         )
     status = "unsure" if "?" in text else "sure" if text else "blank"
-    lines = [{"text": text, "columns": [symbols]}] if text else []
-    return {"file": "", "status": status, "text": text, "lines": lines}
+    fields: dict[str, object] = {"text": text, "probability": 0.99, "status": "accepted"}
+    fields |= {"second": "", "free": text, "line": 1, "column": 1, "symbols": symbols}
+    numbers = [{**fields, **number}] if text else []
+    return {"file": "", "status": status, "text": text, "numbers": numbers}
 
 
 def fake_read(

@@ -72,6 +72,37 @@ def test_least_sure_digit_is_chosen_and_marked(
         assert ("Least sure" in desktop_page.status) == (index == least)
 
 
+@pytest.mark.parametrize(
+    ("text", "number", "words", "free"),
+    [
+        ("17", {"status": "accepted", "second": "11"}, "", []),
+        (
+            "1?",
+            {"status": "review", "text": "17", "probability": 0.934, "second": "11"},
+            "To review: 17, 93.4 %, or 11.",
+            [],
+        ),
+        (
+            "17",
+            {"status": "review", "text": "17", "probability": 0.9},
+            "To review: 17, 90.0 %.",
+            [],
+        ),
+        ("??", {"status": "unreadable", "free": "17"}, "Unreadable, perhaps 17.", ["17"]),
+    ],
+)
+def test_number_to_review_or_unreadable(
+    desktop_page: Page, text: str, number: dict[str, object], words: str, free: list[str]
+) -> None:
+    answer(desktop_page, reading(text, number=number), text + "".join(free))
+    [group] = desktop_page.select("#text span")
+    assert group.accessible_name == words and group.aria_role == "group"
+    assert desktop_page.status.endswith(words or "Least sure: 1, 91.0 %.")
+    assert [each.text for each in desktop_page.select("#text small")] == free
+    desktop_page.find("copy").click()
+    assert desktop_page.clipboard == text
+
+
 @pytest.mark.parametrize("frame", [[[128] * 28] * 28, None])
 def test_frame_or_part_of_paper(desktop_page: Page, frame: list[list[int]] | None) -> None:
     """What the network saw of a digit, or the part of the paper in the digit's box."""

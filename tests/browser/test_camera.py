@@ -9,6 +9,7 @@ from digits.data.mnist import Split
 from tests.browser.conftest import SIZES
 from tests.browser.film import camera_showing, write_film
 from tests.browser.page import SEVEN, Page
+from tests.browser.test_layout import ENTER
 from tests.synthetic import Sheet, chosen
 
 
@@ -36,6 +37,18 @@ def camera(browser: Page) -> Page:
 def start(page: Page) -> None:
     page.find("live").click()
     page.wait(lambda: page.text == "3141")
+
+
+def test_camera_goes_on_when_constraints_change(camera: Page) -> None:
+    start(camera)
+    for pattern, shown in (("3140", lambda: "?" in camera.text), ("(", lambda: True)):
+        camera.script(ENTER, "pattern", pattern)
+        camera.wait(shown)
+    camera.wait_for_status("Not read: pattern")
+    assert camera.find("live").get_attribute("aria-pressed") == "true"
+    camera.script(ENTER, "pattern", "")
+    camera.wait(lambda: camera.text == "3141")
+    camera.script("localStorage.clear()")
 
 
 def test_camera_frames_are_read_until_stopped(camera: Page) -> None:

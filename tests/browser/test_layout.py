@@ -36,6 +36,12 @@ const { left, top, right, width, height } = arguments[0].getBoundingClientRect()
 const topmost = document.elementFromPoint(left + width / 2, top + height / 2);
 return width > 48 && height > 8 && left >= 0 && right <= innerWidth && topmost === arguments[0];
 """
+ENTER = """
+const [name, value] = arguments;
+const field = document.querySelector(`#constraints [name=${name}]`);
+field.value = value;
+field.dispatchEvent(new Event("change", { bubbles: true }));
+"""
 IS_WIDE = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
@@ -72,6 +78,16 @@ def show_labels(page: Page, numbers: Path) -> None:
     page.wait_for_status("1 digit so far.", "labels")
 
 
+def show_constraints(page: Page, numbers: Path) -> None:
+    page.choose(numbers)
+    page.wait_for_status("26 digits.")
+    page.script(ENTER, "length", "2")
+    page.wait_for_status("Unreadable")
+    page.script(ENTER, "pattern", "(")
+    page.wait_for_status("Not read")
+    page.script("localStorage.clear()")
+
+
 def show_table(page: Page, numbers: Path) -> None:
     long_name = numbers.with_stem("long" * 50)
     shutil.copy(numbers, long_name)
@@ -86,7 +102,9 @@ def show_token_form(page: Page, numbers: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("show", [show_photo, show_labels, show_table, show_token_form])
+@pytest.mark.parametrize(
+    "show", [show_photo, show_labels, show_constraints, show_table, show_token_form]
+)
 def test_page_has_no_axe_violations(
     browser: Page, axe: str, scheme: str, numbers: Path, show: Callable[[Page, Path], None]
 ) -> None:

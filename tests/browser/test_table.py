@@ -14,6 +14,7 @@ from digits.classifier import Classifier
 from digits.text import csv_name
 from tests.browser.fakes import fake_read, reading, recorded
 from tests.browser.page import Page
+from tests.browser.test_layout import ENTER
 
 
 def rows(page: Page) -> list[list[str]]:
@@ -67,7 +68,8 @@ def test_csv_is_as_from_command_line(
         *("a,b.png", '"q".png', "=1+1.png", "x;@y.png"),
         *("\\x41.png", "new\nline.png", "ä\u202e.png"),
     ]
-    fake_read(desktop_page, reading("7") | {"text": text})
+    numbers = [{"status": status} for status in ("review", "accepted", "review")]
+    fake_read(desktop_page, reading("7") | {"text": text, "numbers": numbers})
     # A list of files to choose is separated by line ends.
     desktop_page.drop(*blank(tmp_path, names))
     desktop_page.wait_for_status("7 files: 7 sure", "files")
@@ -75,8 +77,21 @@ def test_csv_is_as_from_command_line(
     content = desktop_page.download(button, tmp_path / "download" / "digits.csv").read_bytes()
     assert content.startswith(b"\xef\xbb\xbf")
     lines = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
-    expected = [[csv_name(name), cell, "yes", ""] for name in names]
-    assert lines == [["file", "text", "sure", "note"], *expected]
+    expected = [[csv_name(name), cell, "yes", "review accepted", ""] for name in names]
+    assert lines == [["file", "text", "sure", "status", "note"], *expected]
+
+
+def test_files_wait_until_constraints_can_be_used(
+    desktop_page: Page, pictures: list[Path], numbers: Path
+) -> None:
+    desktop_page.script(ENTER, "length", "x")
+    desktop_page.choose(*pictures[:3], numbers)
+    desktop_page.wait_for_status("Not read: the length is 6 or 4-8", "files")
+    assert {sure for _, _, sure in rows(desktop_page)} == {""}
+    desktop_page.script(ENTER, "length", "1")
+    desktop_page.wait_for_status("4 files: 3 sure, 1 not sure, 0 not read.", "files")
+    assert rows(desktop_page)[3][1].count("?") == 26
+    desktop_page.script("localStorage.clear()")
 
 
 def test_two_are_read_at_once_until_closed(desktop_page: Page, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.conftest import SIZES, visiting
+from tests.browser.conftest import SIZES, visiting, without_storage
 from tests.browser.page import SEVEN, Page
 from tests.browser.test_pictures import run_request
 from tests.served import served
@@ -85,17 +85,18 @@ def test_wrong_token_shows_error(locked: Page, wrong: str) -> None:
     draw_with_token(locked)
 
 
-@pytest.mark.parametrize("storage", [True, False])
-def test_token_is_kept_per_tab(locked: Page, storage: bool) -> None:
-    """Without storage, until the page is reloaded."""
-    if not storage:
-        locked.script("Storage.prototype.setItem = () => { throw new Error(); };")
+def test_token_is_kept_until_reload_without_storage(locked: Page) -> None:
+    with without_storage(locked):
+        enter(locked, TOKEN)
+        draw_with_token(locked)
+        locked.open()
+        assert is_asked(locked)
+
+
+def test_token_is_kept_per_tab(locked: Page) -> None:
     enter(locked, TOKEN)
     draw_with_token(locked)
     locked.open()
-    if not storage:
-        assert is_asked(locked)
-        return
     draw_with_token(locked)
     first = locked.driver.current_window_handle
     locked.driver.switch_to.new_window("tab")

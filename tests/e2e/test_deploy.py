@@ -201,6 +201,8 @@ def test_limits_of_proxy(proxy: Proxy) -> None:
     for size in (Limits.max_picture_bytes + 1, Limits.max_picture_bytes + (1 << 20)):
         assert proxy.ask("/predict", bytes(size)).status == 413
     assert "temporary file" not in proxy.log.read_text()  # no picture is written
+    numbers = "+".join(map(str, range(100_000, 104_000)))
+    assert proxy.ask(f"/read?list={numbers}", SEVEN).status == 200
     assert proxy.ask("/metrics").status == 200
     assert proxy.ask("/metrics", source="127.0.0.2").status == 403
     assert proxy.ask("/v2", source="127.0.0.2").status == 200

@@ -41,11 +41,11 @@ files = [File(BytesIO(content), "7.png", "image/png"), File(BytesIO(b""), "no.pn
 several = predict.sync(client=client, body=PredictFilesBody(files=files))
 assert isinstance(several[0], Prediction) and several[0].digit == 7, several
 assert isinstance(several[1], RefusedFile) and several[1].file == "no.png", several
-page = read.sync(client=client, body=File(BytesIO(content)), frame=True)
-assert isinstance(page, Reading) and page.lines[0].columns[0][0].symbol == "7", page
-assert len(page.lines[0].columns[0][0].frame) == 28, page
+page = read.sync(client=client, body=File(BytesIO(content)), frame=True, length="1")
+assert isinstance(page, Reading) and page.numbers[0].text == "7", page
+assert len(page.numbers[0].symbols[0].frame) == 28, page
 blank = read.sync(client=client, body=File(BytesIO(b"P5 9 9 255 " + bytes([255] * 81))))
-assert isinstance(blank, Reading) and blank.lines == [] and blank.text == "", blank
+assert isinstance(blank, Reading) and blank.numbers == [] and blank.text == "", blank
 refused = predict.sync(client=client, body=File(BytesIO(b"no picture")))
 assert isinstance(refused, Error) and "picture" in refused.error, refused
 pixels = [pixel for row in found.frame for pixel in row]
@@ -71,8 +71,8 @@ import type { components, paths } from "./api.js";
 
 type Is<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const digit: Is<components["schemas"]["Prediction"]["digit"], number | null> = true;
-const columns: Is<
-  components["schemas"]["Line"]["columns"], components["schemas"]["Symbol"][][]> = true;
+const symbols: Is<
+  components["schemas"]["Number"]["symbols"], components["schemas"]["Symbol"][]> = true;
 const [url, picture] = process.argv.slice(2) as [string, string];
 const client = createClient<paths>({ baseUrl: url });
 
@@ -98,7 +98,7 @@ const rows: number[] = output.data!;
 const nothing = await client.POST("/read", { body: "no picture", bodySerializer, headers });
 const message: string = nothing.error!.error;
 const best = rows.indexOf(Math.max(...rows));
-console.log(found.data.digit, best, message.length > 0, digit && columns);
+console.log(found.data.digit, best, message.length > 0, digit && symbols);
 """
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from digits import __version__
+from digits.constraints.checks import CHECKS
 from digits.images.formats import FORMATS
 from digits.serve import schemas, v2
 from digits.serve.labelled import LABELS
@@ -29,7 +30,7 @@ _REFUSALS = {
     413: ("The request, the batch or the picture is too large.", "at most 256 digits are read"),
     415: ("The request is compressed, but not with gzip or deflate.", "only gzip and deflate"),
     421: ("The host is not allowed.", "this host is not allowed; see --allowed-hosts"),
-    422: ("It is well-formed, but not a readable picture or tensor.", "the form has no file"),
+    422: ("The picture, tensor or constraint is none that can be used.", "the form has no file"),
     429: ("The queue is full; try again.", "too many pictures are waiting"),
     500: ("The model failed; see the server's log.", "the model failed; see the server's log"),
     503: ("The answer took too much time or memory.", "the picture takes too much time"),
@@ -38,11 +39,17 @@ _REFUSALS = {
 _WORK = (400, 408, 413, 415, 422, 429, 500, 503)  # statuses of every endpoint with a body
 _FILE = {"type": "string", "format": "binary"}
 _FILES = {"type": "array", "items": _FILE}
-_FRAME = {
-    "name": "frame",
-    "in": "query",
-    "description": "Whether to include the 28x28 pixels that the network saw.",
-    "schema": {"type": "boolean", "default": False},
+_BOOLEAN: Json = {"type": "boolean", "default": False}
+_TEXT: Json = {"type": "string"}
+_FRAME = {"frame": ("Whether to include the 28x28 pixels that the network saw.", _BOOLEAN)}
+_ASKED: dict[str, tuple[str, Json]] = {
+    "length": ("How many digits each number has: 6 or 4-8.", _TEXT),
+    "pattern": (r"A regular expression that it matches, such as 20\d{4}.", _TEXT),
+    "check": (f"Its check digit: {', '.join(CHECKS)}.", {"type": "string", "enum": list(CHECKS)}),
+    "list": ("All that are possible, separated by blanks.", _TEXT),
+    "range": ("Its least and its greatest value: 100-999.", _TEXT),
+    "max_errors": ("How many of the accepted ones may be wrong: 0.1% or 0.001.", _TEXT),
+    "digits_only": ("Whether to leave out minus signs and points.", _BOOLEAN),
 }
 
 
@@ -50,7 +57,7 @@ class _Operation(NamedTuple):
     """A method of a path: POST if it has a body, else GET.
 
     answer: a type from `schemas`, a schema, str for text, or None for an empty one. failures:
-    statuses. query: a parameter besides those in the path.
+    statuses. query: parameters besides those in the path, with descriptions and schemas.
     """
 
     path: str
@@ -60,7 +67,7 @@ class _Operation(NamedTuple):
     answer: type | Json | None
     failures: tuple[int, ...] = ()
     body: Json | None = None
-    query: Json | None = None
+    query: dict[str, tuple[str, Json]] = {}
 
     def describe(self, token: bool) -> Json:
         """The operation in the document. token: whether requests need one."""
@@ -68,7 +75,10 @@ class _Operation(NamedTuple):
         failures = self.failures if is_public else (*self.failures, 421)
         described: Json = {"operationId": self.name, "tags": [self.tag], "summary": self.summary}
         if self.query:
-            described["parameters"] = [self.query]
+            described["parameters"] = [
+                {"name": name, "in": "query", "description": description, "schema": schema}
+                for name, (description, schema) in self.query.items()
+            ]
         if self.body:
             described["requestBody"] = {"required": True, **self.body}
         if token and not is_public:
@@ -123,7 +133,7 @@ def _operations(limits: Limits) -> list[_Operation]:
     keep, infer = "Keep labelled digits, to train with.", "Classify 28x28 pixels, as JSON or bytes."
     live, ready = "Ask if the server is alive.", "Ask if the server is ready."
     prediction, reading = map(_one_or_several, (schemas.Prediction, schemas.Reading))
-    predict, read = "Read the one digit of a picture.", "Read all the symbols of a picture."
+    predict, read = "Read the one digit of a picture.", "Read all the numbers of a picture."
     model = [
         _Operation("", "model", "tensors", "Describe the model.", schemas.ModelDescription, (404,)),
         _Operation("/ready", "modelReady", "tensors", ready, schemas.ModelReady, (404,)),
@@ -134,7 +144,7 @@ def _operations(limits: Limits) -> list[_Operation]:
     paths = {"/v2/models/{name}": "", "/v2/models/{name}/versions/{version}": "Version"}
     return [
         _Operation("/predict", "predict", "pictures", predict, prediction, _WORK, picture, _FRAME),
-        _Operation("/read", "read", "pictures", read, reading, _WORK, picture, _FRAME),
+        _Operation("/read", "read", "pictures", read, reading, _WORK, picture, _FRAME | _ASKED),
         _Operation("/labelled", "label", "pictures", keep, None, (*_WORK, 404, 507), labelled),
         *(
             operation._replace(path=path + operation.path, name=operation.name + suffix)

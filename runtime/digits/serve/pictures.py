@@ -13,6 +13,7 @@ from digits.errors import ModelError, PictureError
 from digits.examination import examine
 from digits.images import picture
 from digits.processes import Worker
+from digits.serve.constraints import parse_query
 from digits.serve.limits import Limits
 from digits.text import escape_name, to_json
 
@@ -28,13 +29,14 @@ _SHARED_PIXELS = 1_000_000  # larger ones take long to decode, so they share no 
 class Upload(NamedTuple):
     """A request for a picture. frame: whether an answer includes the 28x28 pixels.
 
-    The command "grey" asks for the picture itself, as grey pixels.
+    query: as for `parse_query`. The command "grey" asks for the picture itself, as grey pixels.
     """
 
     command: Literal["predict", "read", "grey"]
     name: str
     content: bytes
     frame: bool
+    query: str = ""
 
 
 class Answer(NamedTuple):
@@ -127,7 +129,11 @@ def _too_large(content: bytes, max_pixels: int, shared: bool) -> Answer | None:
 
 
 def _read(classifier: Classifier, upload: Upload) -> Answer:
-    reading = classifier.read(upload.content)
+    try:
+        constraints, max_errors = parse_query(upload.query)
+    except ValueError as error:
+        return Answer(422, f"constraints: {error}")
+    reading = classifier.read(upload.content, constraints, max_errors)
     confidences = tuple(symbol.confidence for symbol in reading.symbols)
     unsure = sum(symbol.symbol is None for symbol in reading.symbols)
     return Answer(200, to_json(reading.to_dict(upload.name, upload.frame)), confidences, unsure)

@@ -76,7 +76,7 @@ class Symbol(Struct):
         Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "-", "."] | None,
         _meta("null if rejected; a decimal comma is a point.", "7"),
     ]
-    confidence: Confidence
+    confidence: Annotated[Share, _meta("Its probability.", 0.9984)]
     probabilities: Annotated[
         list[Share],
         _meta(
@@ -89,23 +89,30 @@ class Symbol(Struct):
     frame: Frame = UNSET
 
 
-class Line(Struct):
-    """A line: its columns from left to right, in each its symbols."""
+class Number(Struct):
+    """A number: accepted, to review as it may be wrong, or unreadable as no constraints fit."""
 
-    text: Annotated[str, _meta("? for a rejected symbol; two spaces between columns.", "7")]
-    columns: list[list[Symbol]]
+    text: Annotated[str, _meta("The likeliest one, or empty if it is unreadable.", "7")]
+    probability: Annotated[Share, _meta("That the text is right.", 0.9984)]
+    status: Annotated[Literal["accepted", "review", "unreadable"], Meta(examples=["accepted"])]
+    second: Annotated[str, _meta("The second-best text, or empty.", "1")]
+    free: Annotated[str, _meta("What is read without constraints.", "7")]
+    box: Box
+    line: Annotated[int, Meta(ge=1)]
+    column: Annotated[int, Meta(ge=1)]
+    symbols: Annotated[list[Symbol], _meta("Of the text, or of `free` if it is unreadable.")]
 
 
 class Reading(Struct):
     """All the digits, minus signs and decimal points of a picture."""
 
     file: File
-    text: Annotated[str, _meta("The text of all lines.", "7")]
+    text: Annotated[str, _meta("? for a rejected symbol, two spaces between columns.", "7")]
     status: Annotated[
         Literal["sure", "unsure", "blank"],
         _meta("unsure if a symbol is rejected, blank if there is none.", "sure"),
     ]
-    lines: Annotated[list[Line], _meta("From top to bottom; empty if there is no digit.")]
+    numbers: Annotated[list[Number], _meta("Line by line; empty if there is no digit.")]
 
 
 class InputParameters(Struct):

@@ -10,14 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from digits.serve.body import BodyReader, client_of
+from digits.serve.constraints import FLAGS
 from digits.serve.form import FormFile, is_form, read_files
 from digits.serve.labelled import LabelledFolder, check_label, check_origin
 from digits.serve.metrics import Metrics
 from digits.serve.picture_queue import PictureQueue
 from digits.serve.pictures import Upload, to_array
 from digits.serve.settings import Settings
-
-_FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 class Uploads:
@@ -48,13 +47,14 @@ class Uploads:
         return await self._answer(request, "read")
 
     async def _answer(self, request: Request, command: Literal["predict", "read"]) -> Response:
-        frame = _FLAGS.get(request.query_params.get("frame", "false").lower())
+        frame = FLAGS.get(request.query_params.get("frame", "false").lower())
         if frame is None:
             raise HTTPException(422, "frame must be true or false")
         client = client_of(request)
         async with self._files(request) as files:
             names = [file.name for file in files]
-            uploads = (Upload(command, file.name, bytes(file.content), frame) for file in files)
+            asked = frame, request.url.query
+            uploads = (Upload(command, file.name, bytes(file.content), *asked) for file in files)
             if len(files) == 1:
                 answers = [await self._queue.answer(next(uploads), client)]
             else:

@@ -88,7 +88,7 @@ def test_blank_picture_has_no_digit_or_frame(client: TestClient) -> None:
     assert answer.json()["digit"] is None and answer.json()["frame"] is None
     assert answer.json()["status"] == "blank" and "no ink" in answer.json()["note"]
     reading = client.post("/read", content=png(100, 100))
-    assert reading.json() == {"file": "", "text": "", "status": "blank", "lines": []}
+    assert reading.json() == {"file": "", "text": "", "status": "blank", "numbers": []}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ const ADVANCE = 0.72; // of the font's size, from one symbol to the next (style.
 const GAP = 0.6; // between columns
 
 export class Answer {
-  #lines = []; // of columns of symbols
+  #lines = []; // of numbers
   #symbols = []; // all of them
   #least = -1; // which is the least sure
   #picture = null;
@@ -37,7 +37,7 @@ export class Answer {
   /** Nothing but a sentence. text: in place of the digits. */
   say(sentence, text = "") {
     this.#lines = this.#symbols = [];
-    this.#fit([[text]]);
+    this.#fit([[]]);
     this.text.textContent = text;
     this.status.textContent = sentence;
     this.#showProbabilities(null);
@@ -46,9 +46,9 @@ export class Answer {
   }
 
   /** The API's answer for a picture. Its image is null where the browser can't show it. */
-  show({ lines }, picture) {
-    this.#lines = lines.map(({ columns }) => columns);
-    this.#symbols = this.#lines.flat(2);
+  show({ numbers }, picture) {
+    this.#lines = Object.values(Object.groupBy(numbers, ({ line }) => line));
+    this.#symbols = numbers.flatMap(({ symbols }) => symbols);
     if (!this.#symbols.length) {
       this.say("No digit found.", "?");
       this.#showProbabilities(Array(12).fill(0));
@@ -65,8 +65,8 @@ export class Answer {
   /** The text as the API writes it, with the labels that a person gave. */
   get written() {
     const said = ({ symbol, label }) => (label === "none" ? "" : label ?? symbol ?? "?");
-    const texts = this.#lines.map((columns) =>
-      columns.map((column) => column.map(said).join("")).filter(Boolean).join("  "));
+    const texts = this.#lines.map((numbers) =>
+      numbers.map(({ symbols }) => symbols.map(said).join("")).filter(Boolean).join("  "));
     return texts.filter(Boolean).join("\n");
   }
 
@@ -93,11 +93,12 @@ export class Answer {
     this.#buttons = this.#symbols.map(({ symbol }, index) => this.#button(symbol ?? "?", index));
     this.#fit(this.#lines);
     const unplaced = [...this.#buttons];
-    this.text.replaceChildren(...this.#lines.map((columns) => {
+    this.text.replaceChildren(...this.#lines.map((numbers) => {
       const line = element("div");
-      line.append(...columns.map((column) => {
-        const group = element("span");
-        group.append(...unplaced.splice(0, column.length));
+      line.append(...numbers.map((number) => {
+        const group = element("span", "", { role: "group", title: doubt(number) });
+        group.append(...unplaced.splice(0, number.symbols.length));
+        if (number.status === "unreadable") group.append(element("small", number.free));
         return group;
       }));
       return line;
@@ -113,7 +114,8 @@ export class Answer {
 
   /** Tell the style sheet how much has to fit, in the font's size and in lines. */
   #fit(lines) {
-    const widths = lines.map((columns) => ADVANCE * columns.flat().length + GAP * (columns.length - 1));
+    const widths = lines.map((numbers) =>
+      ADVANCE * numbers.flatMap(({ symbols }) => symbols).length + GAP * (numbers.length - 1));
     this.text.style.setProperty("--width", Math.max(...widths));
     this.text.style.setProperty("--lines", lines.length);
   }
@@ -125,7 +127,8 @@ export class Answer {
     if (symbols.length === 1) return `${unsure && isDigit ? `Not sure: ${words}` : capital(words)}.`;
     const signs = symbols.some(({ symbol }) => symbol === "-" || symbol === ".");
     const count = `${symbols.length} ${signs ? "symbols" : "digits"}${unsure ? `, ${unsure} unsure` : ""}.`;
-    return `${count} ${index === this.#least ? `Least sure: ${words}` : capital(words)}.`;
+    const number = this.#lines.flat().find(({ symbols: each }) => each.includes(symbols[index]));
+    return `${count} ${index === this.#least ? `Least sure: ${words}` : capital(words)}. ${doubt(number)}`;
   }
 
   #showProbabilities(probabilities) {
@@ -163,6 +166,13 @@ function likeliest({ symbol, confidence, probabilities }) {
     return { words: `no digit, ${percent(nothing)}`, isDigit: false };
   const read = symbol ?? `perhaps ${SYMBOLS[probabilities.indexOf(confidence)]}`;
   return { words: `${read}, ${percent(confidence)}`, isDigit: true };
+}
+
+/** Why a number can't be taken as it is; empty if it can. */
+function doubt({ status, text, probability, second, free }) {
+  if (status === "unreadable") return `Unreadable, perhaps ${free}.`;
+  const or = second ? `, or ${second}` : "";
+  return status === "review" ? `To review: ${text}, ${percent(probability)}${or}.` : "";
 }
 
 /** The probability that there is no digit. */

@@ -10,15 +10,16 @@ const CONTROL = new RegExp(
 );
 const FORMULA = /(?<=^|;)[-+=@\uff0b\uff0d\uff1d\uff20]/g;
 
-/** rows: of { file, text, sure, note }. */
+/** rows: of { file, text, sure, status, note }. */
 export function csv(rows) {
-  const cells = rows.map(({ file, text, sure, note }) => [
+  const cells = rows.map(({ file, text, sure, status, note }) => [
     file.name.replace(ESCAPED, "\\x5c").replace(CONTROL, escape).replace(FORMULA, escape),
     NUMBER.test(text) ? text : text.replace(FORMULA, escape), // a negative number is none
     sure,
+    status,
     note,
   ]);
-  const lines = [["file", "text", "sure", "note"], ...cells].map((line) => line.map(quoted).join(","));
+  const lines = [["file", "text", "sure", "status", "note"], ...cells].map((line) => line.map(quoted).join(","));
   return lines.map((line) => `${line}\r\n`).join("");
 }
 

@@ -1,4 +1,4 @@
-// Elements, buttons that copy, and downloads.
+// Elements, buttons that copy, downloads, and what the browser keeps.
 
 const COPIED = 1500; // milliseconds that a word is shown: it takes a glance, of half a second, to see it
 
@@ -26,6 +26,15 @@ export function copies(button, text) {
     button.textContent = "Copied";
     setTimeout(() => (button.textContent = name), COPIED);
   });
+}
+
+/** The browser's storage of that name, or an object where it keeps nothing for pages. */
+export function storage(name) {
+  try {
+    return window[name];
+  } catch {
+    return {};
+  }
 }
 
 export function download(blob, name) {

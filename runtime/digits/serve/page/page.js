@@ -175,6 +175,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("visibilitychange", () => {
   if (document.hidden && video) keepFrame(); // nobody looks
 });
+find("constraints").addEventListener("change", () => video ?? changed()); // the camera goes on asking
 navigator.mediaDevices?.addEventListener("devicechange", offerCamera);
 offerCamera();
 changed();

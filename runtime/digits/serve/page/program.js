@@ -1,6 +1,7 @@
 // The request for the picture on the paper, for programs.
 
 import { copies } from "./helpers.js";
+import { constraints } from "./constraints.js";
 import { isNeeded } from "./token.js";
 
 export class Program {
@@ -23,7 +24,7 @@ export class Program {
     // The token is in the variable that `digits serve` takes it from.
     const header = isNeeded() ? ' -H "Authorization: Bearer $DIGITS_TOKEN"' : "";
     const file = name.replaceAll("'", "'\\''");
-    const url = new URL("read", document.baseURI).href;
-    this.curl.textContent = `curl${header} --data-binary @'${file}' ${url}`;
+    const url = new URL(`read${constraints().replace("&", "?")}`, document.baseURI).href;
+    this.curl.textContent = `curl${header} --data-binary @'${file}' '${url}'`;
   }
 }

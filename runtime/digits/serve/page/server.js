@@ -1,5 +1,6 @@
 // Talks to the server that this page came from, and says in a visitor's words what goes wrong.
 
+import { changed, constraints } from "./constraints.js";
 import { authorization, refused } from "./token.js";
 
 // The server's limits, which it writes into the page.
@@ -13,6 +14,9 @@ const RETRY = 1000; // milliseconds from one try to the next
 
 /** The server can't be reached, or not now: the same request may work later. */
 class Unavailable extends Error {}
+
+/** No number can be as a person wants it. */
+class Unsatisfiable extends Error {}
 
 /** The server wants a token, or another one. */
 class Locked extends Error {}
@@ -37,10 +41,12 @@ export async function post(
   if (picture.size > MAX_BYTES) throw new Error(REFUSED[413]);
   while (tries > 0) {
     const headers = await authorization(signal, say);
+    const asked = address === "labelled" ? "" : constraints();
     try {
-      return await answer(address, { method: "POST", body: picture, headers }, timeout, signal);
+      return await answer(address + asked, { method: "POST", body: picture, headers }, timeout, signal);
     } catch (error) {
       if (error instanceof Locked) refused(headers);
+      else if (error instanceof Unsatisfiable) await changed(asked, error.message, say, signal);
       else if (error instanceof Unavailable) {
         tries -= 1;
         say(error.message);
@@ -69,7 +75,8 @@ async function answer(address, request, timeout, signal) {
     const response = await fetch(address, { ...request, signal: AbortSignal.any([signal, late]) });
     if (response.status === 204) return null;
     if (response.ok) return await response.json();
-    throw failure(response.status);
+    const { error } = await response.json().catch(() => ({}));
+    throw failure(response.status, String(error));
   } catch (error) {
     signal.throwIfAborted();
     if (late.aborted) throw new Unavailable("The server doesn't answer. Trying again …");
@@ -79,8 +86,10 @@ async function answer(address, request, timeout, signal) {
   }
 }
 
-function failure(status) {
+function failure(status, sentence) {
   if (status === 401) return new Locked();
+  const wrong = [414, 431].includes(status) ? "the list is too long" : sentence.match(/^constraints: (.*)/)?.[1];
+  if (wrong) return new Unsatisfiable(`Not read: ${wrong}.`);
   if (status in REFUSED) return new Error(REFUSED[status]);
   if (status === 429 || status === 503) return new Unavailable("The server is busy. Trying again …");
   if (status > 500) return new Unavailable("The server can't be reached. Trying again …"); // a proxy

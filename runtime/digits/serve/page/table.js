@@ -10,7 +10,7 @@ const TRIES = 5; // of a file, while the server is ready: one that makes it fail
 const BOM = "\ufeff"; // else Excel takes UTF-8 for another encoding
 
 export class FileTable {
-  #rows = []; // { file, line, text, sure, note, done }
+  #rows = []; // { file, line, text, sure, status, note, done }
   #aborter = new AbortController();
   #reading = Promise.resolve();
 
@@ -41,7 +41,7 @@ export class FileTable {
 
   #append(file) {
     const line = this.body.insertRow();
-    const row = { file, line, text: "", sure: "", note: "Not read yet.", done: false };
+    const row = { file, line, text: "", sure: "", status: "", note: "Not read yet.", done: false };
     const header = element("th", "", { scope: "row" });
     header.append(element("button", file.name, { type: "button" })); // its row hears the click
     line.append(header);
@@ -58,9 +58,10 @@ export class FileTable {
       const { image, blob } = await open(row.file);
       image?.close?.(); // a large picture's memory, before the next one
       const options = { timeout: FILE_TIMEOUT, signal, say, tries: TRIES };
-      const { text, status } = await post("read", blob, options);
+      const { text, status, numbers } = await post("read?frame=false", blob, options);
       row.text = text;
       row.sure = status === "sure" ? "yes" : "no";
+      row.status = [...new Set(numbers.map((number) => number.status))].join(" ");
       row.note = text ? "" : "No digit was found.";
     } catch (error) {
       row.note = error.message;

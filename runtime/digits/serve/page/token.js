@@ -1,10 +1,13 @@
 // The token of a server that wants one. It stays in this tab, and goes to this server alone.
 
-const KEY = "digits-token"; // in the tab's storage
+import { storage } from "./helpers.js";
+
+const KEY = "digits-token";
+const tab = storage("sessionStorage");
 const TIMEOUT = 5_000; // milliseconds
 const form = document.getElementById("token");
 const [input] = form;
-let token = "";
+let token = tab[KEY] ?? "";
 
 /** Whether requests need one, as far as is known. */
 export function isNeeded() {
@@ -30,20 +33,11 @@ export function refused(headers) {
   form.dataset.needed = "";
   if (headers.authorization !== bearer(token).authorization) return; // there is a new one since
   ask(token && "The server wants another token now.");
-  keep("");
+  token = tab[KEY] = "";
 }
 
 function bearer(given) {
   return given ? { authorization: `Bearer ${given}` } : {};
-}
-
-function keep(given) {
-  token = given;
-  try {
-    sessionStorage.setItem(KEY, given);
-  } catch {
-    // The browser keeps nothing for pages; the token lasts until the next reload.
-  }
 }
 
 /** Show the form. error: why what was given is none. */
@@ -60,7 +54,7 @@ async function take(given) {
     if (!form.hidden || !token) ask("This token is wrong."); // else it is a link's, and there is one
     return;
   }
-  keep(given);
+  token = tab[KEY] = given;
   form.hidden = true;
   form.reset(); // whoever waits goes on
 }
@@ -84,11 +78,6 @@ async function takeFromAddress() {
   }
 }
 
-try {
-  token = sessionStorage.getItem(KEY) ?? "";
-} catch {
-  // As above: there is nothing.
-}
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   take(input.value.trim());

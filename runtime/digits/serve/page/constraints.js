@@ -1,0 +1,31 @@
+// Which numbers are possible. What is entered stays in this browser.
+
+import { storage } from "./helpers.js";
+
+const box = document.getElementById("constraints");
+const fields = [...box.querySelectorAll("[name]")];
+const kept = storage("localStorage");
+
+/** Their part of a request's query, such as "&length=6". */
+export function constraints() {
+  const entered = fields.map(({ name, value }) => [name, value.trim().replace(/\s+/g, " ")]);
+  return entered.map(([name, value]) => value && `&${new URLSearchParams({ [name]: value })}`).join("");
+}
+
+/** Wait until they aren't those that the server has refused. sentence: why. */
+export async function changed(refused, sentence, say, signal) {
+  if (refused !== constraints()) return;
+  say(sentence);
+  box.lastElementChild.textContent = sentence;
+  box.open = true;
+  await new Promise((resolve) => {
+    box.addEventListener("change", resolve, { once: true, signal });
+    signal.addEventListener("abort", resolve);
+  });
+}
+
+for (const field of fields) field.value = kept[`digits-${field.name}`] ?? "";
+box.addEventListener("change", ({ target }) => {
+  box.lastElementChild.textContent = "";
+  kept[`digits-${target.name}`] = target.value;
+});

@@ -1,0 +1,85 @@
+"""What a request asks of numbers."""
+
+import json
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from digits import Constraints
+from digits.classifier import Classifier
+from digits.text import to_json
+from tests.runtime.serve.conftest import application
+
+NUMBER = Path(__file__).parents[3] / "runtime/digits/serve/page/chalk.webp"  # 2718, like 4718
+
+
+@pytest.fixture(scope="module")
+def client(classifier: Classifier) -> TestClient:
+    return TestClient(application(classifier))
+
+
+@pytest.mark.parametrize(
+    ("query", "constraints", "max_errors"),
+    [
+        ("length=3", Constraints(length=3), None),
+        ("length=5-8&frame=0", Constraints(length=(5, 8)), None),
+        ("pattern=4%5Cd%2B", Constraints(pattern=r"4\d+"), None),
+        ("check=verhoeff", Constraints(check="verhoeff"), None),
+        ("list=4718+9999%0A1,5", Constraints(values=["4718", "9999", "1.5"]), None),
+        ("range=-9.5-4000", Constraints(range=(-9.5, 4000)), None),
+        ("digits_only=yes&length=4", Constraints(length=4, digits_only=True), None),
+        ("max_errors=90%25", None, 0.9),
+        ("max_errors=1e-9&length=4&check=", Constraints(length=4), 1e-9),
+        ("length=&pattern=&check=&list=&range=&max_errors=&digits_only=&other=1", None, None),
+    ],
+)
+def test_answer_is_that_of_classifier(
+    client: TestClient,
+    classifier: Classifier,
+    query: str,
+    constraints: Constraints | None,
+    max_errors: float | None,
+) -> None:
+    answer = client.post(f"/read?{query}", content=NUMBER.read_bytes())
+    reading = classifier.read(NUMBER, constraints, max_errors)
+    assert answer.json() == json.loads(to_json(reading.to_dict("")))
+
+
+def test_number_is_accepted_to_be_reviewed_or_unreadable(client: TestClient) -> None:
+    answers = {
+        query: client.post(f"/read?{query}", content=NUMBER.read_bytes()).json()
+        for query in ("list=4718+9999", "length=4&max_errors=0.000001", "length=9")
+    }
+    numbers = [number for answer in answers.values() for number in answer["numbers"]]
+    assert [number["status"] for number in numbers] == ["accepted", "review", "unreadable"]
+    assert [number["text"] for number in numbers] == ["4718", "2718", ""]
+    assert [number["free"] for number in numbers] == ["2718"] * 3
+    assert [answer["text"].count("?") for answer in answers.values()] == [0, 1, 4]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("length=6x", "the length is 6 or 4-8"),
+        ("length=0", "digits"),
+        ("pattern=(", "is never closed"),
+        ("check=crc", "not one of luhn"),
+        ("list=1+x", "'x' is no number"),
+        ("list=+", "no number"),
+        ("range=9-1", "no number is from 9 to 1"),
+        ("max_errors=2", "'2' is neither"),
+        ("max_errors=/etc/passwd", "'/etc/passwd' is neither"),
+        ("digits_only=x", "digits_only must be true or false"),
+        ("length=3&list=1234", "no number satisfies all of these constraints"),
+    ],
+)
+def test_malformed_or_impossible_constraints(client: TestClient, query: str, words: str) -> None:
+    content = NUMBER.read_bytes()
+    answer = client.post(f"/read?{query}", content=content)
+    assert answer.status_code == 422
+    sentence = answer.json()["error"]
+    assert sentence.startswith("constraints: ") and words in sentence
+    several = client.post(f"/read?{query}", files=[("file", ("a", content))] * 2)
+    assert several.json() == [{"file": "a", "error": sentence}] * 2
+    assert client.post(f"/predict?{query}", content=content).status_code == 200
