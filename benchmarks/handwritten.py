@@ -103,15 +103,23 @@ def some_height(random: Random, most: float = 90) -> float:
 
 def signed_page(by: Writers, random: Random) -> Written:
     """Amounts and differences: numbers with a minus before them or a point in them."""
+    return number_page(_signed_number, by, random)
+
+
+def _signed_number(random: Random) -> str:
+    text = "-" * int(random.random() < 0.4) + some_number(random, 4)
+    return f"{text}.{some_number(random, 2)}" if random.random() < 0.6 else text
+
+
+def number_page(draw: Callable[[Random], str], by: Writers, random: Random) -> Written:
+    """Two to six numbers, one a line, by one hand; half of the hands are fonts."""
     while True:
         hand = some_hand(random, some_height(random))
         in_font = random.random() < 0.5
         writer = by.fonts[int(random.integers(len(by.fonts)))] if in_font else by.mnist
         sheet, y = Sheet(hand.height), 0.0
         for _ in range(int(random.integers(2, 7))):
-            text = "-" * int(random.random() < 0.4) + some_number(random, 4)
-            if random.random() < 0.6:
-                text += "." + some_number(random, 2)
+            text = draw(random)
             y += random.uniform(1.5, 2.2) * hand.height
             sheet.glyphs += [g.moved(0, y) for g in row(text, writer, hand, random)]
             sheet.text.append(text)

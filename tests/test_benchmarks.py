@@ -6,7 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import handwritten, held_back, nondigits, reader, reader_pictures, strokes
+from benchmarks import (
+    handwritten,
+    held_back,
+    nondigits,
+    numbers,
+    reader,
+    reader_pictures,
+    strokes,
+)
 from PIL import Image, ImageDraw
 
 from digits.classifier import Classifier
@@ -111,3 +119,23 @@ def test_reading_process_answers_for_pixels_and_files(test_slice: Split, tmp_pat
     assert not blank.characters
     assert len(pixels.characters) > 10
     assert pixels.characters == file.characters
+
+
+@pytest.mark.parametrize("kind", numbers.KINDS)
+def test_numbers_satisfy_their_constraints(kind: str) -> None:
+    draw, by_constraint = numbers.KINDS[kind]
+    for seed in range(5):
+        text = draw(np.random.default_rng(seed))
+        assert all(numbers.satisfies(constraints, text) for constraints in by_constraint.values())
+
+
+def test_promises_are_broken_where_probabilities_lie() -> None:
+    """One in ten is wrong, whatever the probability; or all of the sure ones are right."""
+    random = np.random.default_rng(0)
+    given = random.uniform(0.5, 1, 2000)
+    lucky = [numbers.Result(p, random.random() < 0.9, 0.0) for p in given]
+    honest = [numbers.Result(p, p > 0.6, 0.0) for p in given]
+    promised, broken = numbers.broken_promises(honest, 0.05, random)
+    assert promised == numbers.SITES and not broken
+    promised, broken = numbers.broken_promises(lucky, 0.05, random)
+    assert promised < 20 and broken == promised

@@ -57,6 +57,7 @@ def leaves(value: object, known: Container[str], path: str = "") -> Iterator[tup
         ("digits read", "read numbers.jpg"),
         ("digits eval", "eval --data digits.csv"),
         ("digits eval, pages", "eval --data pages.csv"),
+        ("digits eval, numbers", "eval --numbers pages.csv --max-errors 99%"),
         ("digits info, ONNX file", "info"),
         ("digits info, ONNX file of a reader", f"info {BUNDLED_READER}"),
         ("digits info, checkpoint", "info run"),

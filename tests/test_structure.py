@@ -26,16 +26,18 @@ FORBIDDEN = [
         "runtime/digits/serve/*.py",
         {"starlette", "uvicorn", "httptools", "prometheus_client", "msgspec"},
     ),
+    ("runtime/digits/**/*.py", "runtime/digits/commands/mqtt.py", {"paho"}),
     ("*/digits*/**/*.py", "runtime/digits/system.py", {"ctypes", "fcntl", "resource", "select"}),
     ("train/**/*.py", "train/digits_train/plots.py", {"matplotlib"}),  # which has its own settings
 ]
-ABOVE = {"classifier", "data", "evaluation", "page_evaluation", "commands", "serve", "cli"}
+EVALUATIONS = {"evaluation", "page_evaluation", "number_evaluation"}
+ABOVE = EVALUATIONS | {"classifier", "data", "acceptance", "commands", "serve", "cli"}
 HIGHER_LAYERS = {
     "images": ABOVE | {"vision", "reader", "inference"},
     "vision": ABOVE | {"images", "reader", "inference"},
     "reader": ABOVE | {"images", "vision"},
     "inference": ABOVE | {"images", "vision", "reader"},
-    "data": {"evaluation", "page_evaluation", "commands", "serve", "cli"},
+    "data": EVALUATIONS | {"acceptance", "commands", "serve", "cli"},
     "commands": {"serve", "cli"},
 }
 

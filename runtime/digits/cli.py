@@ -11,6 +11,7 @@ import typer
 
 from digits import __version__
 from digits.commands import inputs, options, runner
+from digits.commands.watch_cli import watch
 from digits.errors import DigitsError, ModelError
 from digits.inference.metadata import Kernels
 from digits.inference.model_file import inspect
@@ -89,8 +90,15 @@ def read(
     as_csv: options.Csv = False,
     output: options.Output = None,
     jobs: options.Jobs = None,
-    digits_only: Annotated[
-        bool, typer.Option("--digits-only", help="Leave out minus signs and decimal points.")
+    digits_only: options.DigitsOnly = False,
+    length: options.Length = None,
+    pattern: options.Pattern = None,
+    check: options.Check = None,
+    allowed: options.AllowedList = None,
+    value_range: options.ValueRange = None,
+    max_errors: options.MaxErrors = None,
+    symbols: Annotated[
+        bool, typer.Option("--symbols", help="In CSV, a row for each symbol instead.")
     ] = False,
     annotate: Annotated[
         Path | None,
@@ -99,36 +107,25 @@ def read(
         ),
     ] = None,
 ) -> None:
-    """Read all digits, minus signs and points in each picture.
+    """Read all numbers in each picture: digits, minus signs and points.
 
-    Line by line, from top to bottom. PICTURES are files, folders, patterns, or - for stdin.
+    Line by line, from top to bottom. PICTURES are files, folders, patterns, or - for stdin. A
+    number that must have a length, a pattern, a check digit or be in a list is the likeliest one
+    that does; `?` if none does, or if it may be wrong.
     """
     chosen = options.output_format(format, as_json, as_csv, output)
     files, show_name, errors = inputs.resolve(pictures, recursive)
     options.check_annotated(annotate, files)
+    if symbols and chosen != "csv":
+        raise typer.BadParameter("--symbols is for --csv; JSON has the symbols anyway")
+    asked = options.constraints(length, pattern, check, allowed, value_range, digits_only)
     classifier = runner.reader_options(model, threshold)
-    task = runner.Read(chosen, show_name, classifier, digits_only, annotate)
+    errors_allowed = options.max_errors(max_errors, model, asked)
+    task = runner.Read(chosen, show_name, classifier, asked, errors_allowed, symbols, annotate)
     runner.run(task, files, errors, jobs, output)
 
 
-@app.command()
-def watch(
-    folder: Annotated[Path, options.path_argument("DIR")],
-    results: Annotated[Path, options.path_argument("RESULTS.csv")],
-    recursive: options.Recursive = False,
-    model: options.Model = None,
-    threshold: options.Threshold = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per picture.")
-    ] = False,
-) -> None:
-    """Read each picture that arrives in DIR, until stopped.
-
-    RESULTS.csv gets a row for each picture; pictures with a row are not read again.
-    """
-    from digits.commands import watch
-
-    watch.watch(folder, results, recursive, runner.ClassifierOptions(model, threshold), as_json)
+app.command()(watch)
 
 
 @app.command("eval")
@@ -159,27 +156,57 @@ def evaluate(
         Kernels | None,
         typer.Option(help="How to compute an int8 model.", show_default="as the model file says"),
     ] = None,
+    numbers: Annotated[
+        Path | None,
+        options.path_option(
+            "FILE.csv",
+            "Measure whole numbers: a table of pages, with the column text or number. The options"
+            " below are as for `digits read`.",
+        ),
+    ] = None,
+    digits_only: options.DigitsOnly = False,
+    length: options.Length = None,
+    pattern: options.Pattern = None,
+    check: options.Check = None,
+    allowed: options.AllowedList = None,
+    value_range: options.ValueRange = None,
+    max_errors: options.MaxErrors = None,
+    calibrate: Annotated[
+        Path | None,
+        options.path_option(
+            "FILE.json", "Store what to accept for --max-errors P, as the labelled numbers show."
+        ),
+    ] = None,
     plot: Annotated[
         Path | None,
         options.path_option(
-            "DIR", "Draw confusion.png and mistakes.png, or pages.png; needs matplotlib."
+            "DIR",
+            "Draw confusion.png and mistakes.png, pages.png or numbers.png; needs matplotlib.",
         ),
     ] = None,
     as_json: options.JsonObject = False,
 ) -> None:
-    """Measure accuracy on labelled digits or pages."""
-    from digits.commands.evaluate import Output, evaluate_digits, evaluate_pages
+    """Measure accuracy on labelled digits, pages or numbers."""
+    from digits.commands import evaluate
     from digits.data.table import has_pages
 
     with _needs_package("--plot", "matplotlib"):
         plots = import_module("digits_train.plots") if plot else None  # which needs no torch
-    output = Output(as_json, plot, plots)
-    if data is None or not has_pages(data):
-        evaluate_digits(model, kernels, data, split, output)
+    output = evaluate.Output(as_json, plot, plots)
+    asked = options.constraints(length, pattern, check, allowed, value_range, digits_only)
+    if numbers:
+        if data or split or kernels:
+            raise typer.BadParameter("--data, --split and --kernels are not for --numbers")
+        may_err = options.max_errors(max_errors, model, asked)
+        evaluate.evaluate_numbers(model, numbers, asked, may_err, calibrate, output)
+    elif asked or digits_only or max_errors or calibrate:
+        raise typer.BadParameter("constraints, --max-errors and --calibrate are for --numbers")
+    elif data is None or not has_pages(data):
+        evaluate.evaluate_digits(model, kernels, data, split, output)
     elif split or kernels:
         raise typer.BadParameter("--split and --kernels are for digits, but the table has pages")
     else:
-        evaluate_pages(model, data, output)
+        evaluate.evaluate_pages(model, data, output)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 from typer.models import ArgumentInfo
 
 from digits import cli
+from digits.commands.watch_cli import watch
 from digits.serve.settings import Options
 from digits_export.cli import export
 from digits_train.cli import train
@@ -14,7 +15,7 @@ from digits_train.cli import train
 COMMANDS: dict[str, Callable[..., Any]] = {
     "predict": cli.predict,
     "read": cli.read,
-    "watch": cli.watch,
+    "watch": watch,
     "eval": cli.evaluate,
     "info": cli.info,
     "bench": cli.bench,

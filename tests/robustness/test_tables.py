@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from digits.commands.results import ResultsFile
-from digits.commands.watch import COLUMNS
+from digits.commands.watch_readers import DigitReader
 from digits.data import table
 from digits.errors import DataError, DigitsError
 from tests.robustness import corpus
 from tests.robustness.sandbox import harmless
 
+COLUMNS = DigitReader("").columns
 CELLS = ["a.png", "2026-01-02T03:04:05.000000006Z", "123", *["0.1"] * (len(COLUMNS) - 3)]
 ROW = ",".join(CELLS)
 CSV = "\n".join([",".join(COLUMNS), ROW, ROW.replace("a.png", '"b ""c"", d.png"'), ""]).encode()

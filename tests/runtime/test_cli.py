@@ -63,7 +63,7 @@ def test_help(run: Run, arguments: list[str]) -> None:
 def test_there_are_few_options(run: Run) -> None:
     text = "".join(run(command, "--help")[1] for command in COMMANDS)
     options = re.findall(r"^  (?:-\w, )?--([\w-]+)", text, re.MULTILINE)
-    assert 50 < len(options) - options.count("help") <= 65
+    assert 80 < len(options) - options.count("help") <= 94  # 26 of them say what numbers are like
 
 
 def test_version(run: Run) -> None:
@@ -204,16 +204,18 @@ def test_read_page(run: Run, page: Path, tmp_path: Path) -> None:
         assert image.size == (700, 500)
     record = json.loads(run("read", "--json", page)[1])
     assert (record["text"], record["status"]) == ("2718  28\n459", "sure")
-    first, second = record["lines"]
-    assert [[symbol["symbol"] for symbol in column] for column in first["columns"]] == [
-        list("2718"),
-        list("28"),
+    assert [(number["text"], number["line"], number["column"]) for number in record["numbers"]] == [
+        ("2718", 1, 1),
+        ("28", 1, 2),
+        ("459", 2, 1),
     ]
-    assert second["text"] == "459"
-    left, top, right, bottom = second["columns"][0][0]["box"]
+    left, top, right, bottom = record["numbers"][2]["symbols"][0]["box"]
     assert 50 < left < right < 120
     assert 210 < top < bottom < 290
     rows = list(csv.DictReader(io.StringIO(run("read", "--csv", page)[1])))
+    assert [row["number"] for row in rows] == ["2718", "28", "459"]
+    assert {row["status"] for row in rows} <= {"accepted", "review"}
+    rows = list(csv.DictReader(io.StringIO(run("read", "--csv", "--symbols", page)[1])))
     assert [row["symbol"] for row in rows] == list("271828459")
     assert [row["line"] for row in rows] == list("111111222")
     assert [row["column"] for row in rows] == list("111122111")
@@ -232,10 +234,54 @@ def test_read_signs(
     run: Run, amount: Path, options: list[str], text: str, columns: list[list[str | None]]
 ) -> None:
     assert run("read", amount, *options) == (0, f"{text}\n", "")
-    [line] = json.loads(run("read", "--json", amount, *options)[1])["lines"]
-    assert [[symbol["symbol"] for symbol in column] for column in line["columns"]] == columns
-    rows = list(csv.DictReader(io.StringIO(run("read", "--csv", amount, *options)[1])))
+    numbers = json.loads(run("read", "--json", amount, *options)[1])["numbers"]
+    assert [[symbol["symbol"] for symbol in number["symbols"]] for number in numbers] == columns
+    rows = list(csv.DictReader(io.StringIO(run("read", "--csv", "--symbols", amount, *options)[1])))
     assert [row["symbol"] or None for row in rows] == [*columns[0], *columns[1]]
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "statuses"),
+    [
+        (["--length", "1-3"], "-12.5  8", "accepted accepted"),
+        (["--length", "3"], "-12.5  ?", "accepted unreadable"),
+        (["--pattern", r"-?\d+,\d"], "-12.5  ?", "accepted unreadable"),
+        (["--range", "-20-9"], "-12.5  8", "accepted accepted"),
+        (["--list", "allowed.txt"], "?????  8", "unreadable accepted"),
+        (["--list", "table.csv:value"], "?????  8", "unreadable accepted"),
+        (["--max-errors", "0.00001%"], "?12.5  ?", "review review"),
+        (["--check", "luhn", "--digits-only"], "125  ?", "accepted unreadable"),
+    ],
+)
+def test_read_with_constraints(
+    run: Run, amount: Path, options: list[str], text: str, statuses: str
+) -> None:
+    folder = amount.parent
+    (folder / "allowed.txt").write_text("8\n\n17\n8\n")
+    (folder / "table.csv").write_text("name;value\na;8\nb;9,5\n")
+    if options[0] == "--list":
+        options = ["--list", str(folder / options[1])]
+    arguments = ["read", amount, "--max-errors", "5%", *options]
+    assert run(*arguments) == (0, f"{text}\n", "")
+    numbers = json.loads(run(*arguments, "--json")[1])["numbers"]
+    assert [number["status"] for number in numbers] == statuses.split()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--length", "six"], "the length is 6 or 4-8, for example, not 'six'"),
+        (["--pattern", "(1"], "never closed"),
+        (["--length", "4", "--pattern", "1"], "no number satisfies all of these constraints"),
+        (["--max-errors", "2"], "'2' is neither a share, such as 0.1% or 0.001, nor a file"),
+        (["--symbols", "--json"], "--symbols is for --csv"),
+    ],
+)
+def test_read_refuses_malformed_constraints(
+    run: Run, amount: Path, options: list[str], sentence: str
+) -> None:
+    code, out, err = run("read", amount, *options)
+    assert (code, out) == (2, "") and sentence in err
 
 
 def test_read_several_pages_prints_names(run: Run, page: Path, blank: Path, tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ import pytest
 import digits
 from digits import errors, prediction
 from digits.classifier import Classifier
+from digits.constraints.constraints import Constraints
 
 
 def test_public_names() -> None:
     assert digits.Classifier is Classifier
+    assert digits.Constraints is Constraints
     for name in ("Prediction", "Reading", "Symbol"):
         assert getattr(digits, name) is getattr(prediction, name)
     for name in ("DataError", "DigitsError", "ModelError", "PictureError"):
@@ -17,7 +19,10 @@ def test_public_names() -> None:
     public = [name for name in dir(Classifier()) if not name.startswith("_")]
     networks = ["model", "reader"]
     assert public == sorted(
-        ["predict", "predict_batch", "read", "reader_threshold", "threshold", *networks]
+        [
+            *("predict", "predict_batch", "read", "read_frames", "reader_threshold", "threshold"),
+            *networks,
+        ]
     )
 
 

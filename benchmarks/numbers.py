@@ -1,0 +1,216 @@
+"""How many whole numbers are read right, and how many wrong ones are accepted, by constraint.
+
+    python -m benchmarks.numbers [--pages N] [--model READER.onnx] [--json]
+
+Pages with a number a line, each by one hand: half of MNIST's digits, of the validation set that
+fits nothing, half of handwriting fonts that training never shows. Each kind of numbers is read
+freely and with constraints. Accepted: with a probability of at least 99 %, or 99.9 %. More time: of
+the search, by that of `read` without constraints. Then simulated sites: of each kind, 300 numbers
+are labelled, and the promise that follows is held against all of them.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.handwritten import Writers, number_page, writers
+from digits.acceptance import calibrate
+from digits.classifier import Classifier
+from digits.constraints.checks import CheckName
+from digits.constraints.constraints import Constraints
+from digits.data import mnist
+from digits.data.mnist import Split
+from digits.errors import DataError
+from digits.evaluation import calibration_gaps
+from digits.images import picture
+from digits.reader.lattice import Arc
+from digits.reader.numbers import read_number
+from digits.reading import find_columns
+from digits.terminal import progress_bar
+from digits_train.camera import FITTED, fonts
+from digits_train.raster import Random
+
+SEED = 31
+LISTED = 1_000
+SITES, LABELLED, PROMISED = 100, 300, 0.02
+
+
+class Column(NamedTuple):
+    """A number as it is written, where it was looked for, and how long finding it took."""
+
+    lattice: list[Arc]
+    written: str
+    seconds: float
+
+
+class Result(NamedTuple):
+    """probability: that what was read is right; 0 if it is unreadable."""
+
+    probability: float
+    right: bool
+    seconds: float
+
+
+def _digits(random: Random, count: int) -> str:
+    return "".join(map(str, random.integers(0, 10, count)))
+
+
+def satisfies(constraints: Constraints, text: str) -> bool:
+    automaton = constraints.automaton
+    state = automaton.start
+    for symbol in text:
+        following = automaton.step(state, symbol)
+        if following is None:
+            return False
+        state = following
+    return automaton.accepts(state)
+
+
+def _with_check(check: CheckName, length: int) -> Callable[[Random], str]:
+    """Numbers of this length whose last digits check the others."""
+    constraints = Constraints(check=check, length=length)
+    last = 2 if check == "mod97" else 1
+
+    def draw(random: Random) -> str:
+        while True:
+            start = _digits(random, length - last)
+            ends = (f"{start}{end:0{last}}" for end in range(10**last))
+            if valid := [text for text in ends if satisfies(constraints, text)]:
+                return valid[0]
+
+    return draw
+
+
+def _amount(random: Random) -> str:
+    return f"{random.integers(0, 10 ** int(random.integers(1, 5)))}.{_digits(random, 2)}"
+
+
+LIST = [_digits(np.random.default_rng([SEED, number]), 6) for number in range(LISTED)]
+SIX = Constraints(length=6)
+KINDS: dict[str, tuple[Callable[[Random], str], dict[str, Constraints]]] = {
+    "six digits": (lambda random: _digits(random, 6), {"free": Constraints(), "length": SIX}),
+    "six digits, Luhn": (
+        _with_check("luhn", 6),
+        {"check": Constraints(check="luhn"), "length, check": replace(SIX, check="luhn")},
+    ),
+    "thirteen digits, EAN": (
+        _with_check("ean13", 13),
+        {"free": Constraints(), "check": Constraints(check="ean13")},
+    ),
+    "one of 1,000": (
+        lambda random: LIST[int(random.integers(LISTED))],
+        {"list": Constraints(values=LIST)},
+    ),
+    "amounts": (
+        _amount,
+        {"free": Constraints(), "pattern": Constraints(pattern=r"\d{1,4}\.\d\d")},
+    ),
+}
+
+
+def find(kind: str, pages: int, by: Writers, classifier: Classifier) -> Iterator[list[Column]]:
+    """The numbers found on each page of a kind, or as many missing ones."""
+    draw = KINDS[kind][0]
+    for index in range(pages):
+        random = np.random.default_rng([SEED, list(KINDS).index(kind), index])
+        shown = number_page(draw, by, random)
+        page = picture.load(shown.image, picture.PAGE_MAX_SIDE)
+        start = time.perf_counter()
+        lattices = [column.lattice for line in find_columns(classifier, page) for column in line]
+        written = shown.text.split()
+        seconds = (time.perf_counter() - start) / len(written)
+        if len(lattices) != len(written):  # which is which isn't known: all are wrong
+            lattices = [[]] * len(written)
+        yield [
+            Column(lattice, text, seconds) for lattice, text in zip(lattices, written, strict=True)
+        ]
+
+
+def read(column: Column, constraints: Constraints, temperature: float) -> Result:
+    start = time.perf_counter()
+    if not column.lattice:
+        return Result(0.0, False, 0.0)
+    reading = read_number(column.lattice, constraints, temperature)
+    right = reading.satisfies and reading.text == column.written
+    return Result(reading.probability, right, time.perf_counter() - start)
+
+
+def figures(results: list[Result], columns: list[Column], free: list[Result]) -> dict[str, float]:
+    """In percent, but for errors, which are counts. free: the same numbers without constraints."""
+    given = np.array([result.probability for result in results])
+    right = np.array([result.right for result in results])
+    gaps = calibration_gaps(given[given > 0], right[given > 0])
+    table = {"numbers": len(results), "exact": 100 * right.mean()}
+    for least in (0.99, 0.999):
+        accepted = given >= least
+        table[f"accepted at {least}"] = 100 * accepted.mean()
+        table[f"  wrong of them at {least}"] = int((accepted & ~right).sum())
+    table["calibration error"] = 100 * np.abs(gaps).sum() / max(int((given > 0).sum()), 1)
+    more = sum(r.seconds for r in results) - sum(r.seconds for r in free)
+    table["more time"] = 100 * more / sum(column.seconds for column in columns)
+    return {name: float(value) for name, value in table.items()}
+
+
+def broken_promises(results: list[Result], wanted: float, random: Random) -> tuple[int, int]:
+    """Of simulated sites, how many got a promise, and at how many of these it doesn't hold.
+
+    Each site's numbers are drawn from the results, with replacement, so that what is promised can
+    be held against all of them.
+    """
+    promised = broken = 0
+    given = np.array([result.probability for result in results])
+    right = np.array([result.right for result in results])
+    for _ in range(SITES):
+        site = random.integers(0, len(results), LABELLED)
+        try:
+            promise = calibrate(given[site].tolist(), right[site].tolist(), wanted)
+        except DataError:
+            continue
+        accepted = given >= 1 - promise.max_errors
+        promised += 1
+        broken += bool((accepted & ~right).sum() > wanted * accepted.sum())
+    return promised, broken
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--pages", type=int, default=300, help="of each kind")
+    parser.add_argument("--model", help="a reader's ONNX file; by default the bundled one")
+    parser.add_argument("--json", action="store_true", help="end with a line of JSON")
+    options = parser.parse_args()
+    classifier = Classifier(reader=options.model)
+    temperature = classifier.reader.metadata.number_temperature
+    validation = mnist.load("validation")
+    half = Split(validation.images[FITTED:], validation.labels[FITTED:])
+    hands = fonts.hands("held back")
+    by = writers(half, hands, hands)
+    tables: dict[str, dict[str, float]] = {}
+    promises: dict[str, tuple[int, int]] = {}
+    with progress_bar() as bar:
+        for kind, (_, by_constraint) in KINDS.items():
+            pages = find(kind, options.pages, by, classifier)
+            tracked = bar.track(pages, total=options.pages, description=kind)
+            numbers = [column for page in tracked for column in page]
+            free = [read(column, Constraints(), temperature) for column in numbers]
+            for name, constraints in by_constraint.items():
+                results = [read(column, constraints, temperature) for column in numbers]
+                tables[f"{kind}: {name}"] = figures(results, numbers, free)
+                random = np.random.default_rng(SEED)
+                promises[f"{kind}: {name}"] = broken_promises(results, PROMISED, random)
+    print(f"{'':30}" + "".join(f"{name:>26}" for name in next(iter(tables.values()))))
+    for row, values in tables.items():
+        print(f"{row:30}" + "".join(f"{value:26.2f}" for value in values.values()))
+    print(f"\nsites of {SITES} with a promise of at most {PROMISED:.0%} errors; where it is broken")
+    for row, (promised, broken) in promises.items():
+        print(f"{row:30}{promised:10}{broken:10}")
+    if options.json:
+        print(json.dumps(tables))
+
+
+if __name__ == "__main__":
+    main()
