@@ -115,7 +115,7 @@ bench: .venv/done
 	.venv/$(BIN)/python -m benchmarks.optdigits
 	.venv/$(BIN)/python -m benchmarks.camera --jobs 2
 	-.venv/$(BIN)/python -m benchmarks.reader
-	-.venv/$(BIN)/python -m benchmarks.numbers
+	-.venv/$(BIN)/python -m benchmarks.whole_numbers
 	-.venv/$(BIN)/python -m benchmarks.photos
 
 # They judge where the digit of a picture is (runtime/digits/vision/weights.py).

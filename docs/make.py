@@ -10,12 +10,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from benchmarks import handwritten, whole_numbers
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image, ImageOps
 from tests import synthetic
 from tests.synthetic import Sheet, chosen, shadow
 
-from digits import Classifier
+from digits import Classifier, Constraints
 from digits.commands.drawing import annotate, debug_strip, save
 from digits.data import mnist
 from digits.examination import examine
@@ -112,6 +114,40 @@ def page() -> None:
     save(HERE / "page-read.jpg", annotate(str(photo), reading.symbols))
 
 
+def numbers() -> None:
+    """Draw a page of numbers with Luhn's check digit: the first one on which a number is repaired.
+
+    Green: accepted; orange: to be reviewed. On the right: what is read, and without constraints.
+    """
+    classifier, rules = Classifier(), Constraints(length=6, check="luhn")
+    by = whole_numbers.held_back_writers()
+    draw, _ = whole_numbers.KINDS["six digits, Luhn"]
+    for seed in range(100):
+        photo = handwritten.number_page(draw, by, np.random.default_rng([seed, 0])).image
+        reading = classifier.read(photo, rules)
+        if any(number.text not in ("", number.free) for number in reading.numbers):
+            break
+    width = photo.shape[1]
+    boxes = np.array([number.box for number in reading.numbers])
+    above, below = max(0, boxes[:, 1].min() - 60), boxes[:, 3].max() + 60
+    figure = Figure(figsize=(9, 9 * (below - above) / (1.6 * width)))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.imshow(photo)
+    axes.set(xlim=(0, 1.6 * width), ylim=(below, above))
+    axes.axis("off")
+    for number in reading.numbers:
+        left, top, right, bottom = number.box
+        colour = "#009e73" if number.status == "accepted" else "#d55e00"
+        size = right - left, bottom - top
+        axes.add_patch(Rectangle((left, top), *size, fill=False, edgecolor=colour, linewidth=2))
+        answer = f"{number.text or '?'}  {100 * number.probability:.1f} %"
+        if number.text != number.free:
+            answer += f"\nread as {number.free}"
+        at = 1.03 * width, (top + bottom) / 2
+        axes.text(*at, answer, color=colour, fontsize=16, verticalalignment="center")
+    figure.savefig(HERE / "numbers.jpg", dpi=100, pil_kwargs={"quality": 80})
+
+
 def hypotheses() -> None:
     """Draw the output of `digits predict --debug` for a digit on ruled paper, half in a shadow."""
     sheet = Sheet(300, 420)
@@ -154,7 +190,7 @@ def _digits(*arguments: object) -> None:
     subprocess.run([sys.executable, "-m", "digits", *map(str, arguments)], check=True)
 
 
-DRAWINGS = (pipeline, augmentation, examples, windows, page, hypotheses, textbook)
+DRAWINGS = (pipeline, augmentation, examples, windows, page, numbers, hypotheses, textbook)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ from benchmarks import (
     handwritten,
     held_back,
     nondigits,
-    numbers,
     reader,
     reader_pictures,
     strokes,
+    whole_numbers,
 )
 from PIL import Image, ImageDraw
 
@@ -121,21 +121,23 @@ def test_reading_process_answers_for_pixels_and_files(test_slice: Split, tmp_pat
     assert pixels.characters == file.characters
 
 
-@pytest.mark.parametrize("kind", numbers.KINDS)
+@pytest.mark.parametrize("kind", whole_numbers.KINDS)
 def test_numbers_satisfy_their_constraints(kind: str) -> None:
-    draw, by_constraint = numbers.KINDS[kind]
+    draw, by_constraint = whole_numbers.KINDS[kind]
     for seed in range(5):
         text = draw(np.random.default_rng(seed))
-        assert all(numbers.satisfies(constraints, text) for constraints in by_constraint.values())
+        assert all(
+            whole_numbers.satisfies(constraints, text) for constraints in by_constraint.values()
+        )
 
 
 def test_promises_are_broken_where_probabilities_lie() -> None:
     """One in ten is wrong, whatever the probability; or all of the sure ones are right."""
     random = np.random.default_rng(0)
     given = random.uniform(0.5, 1, 2000)
-    lucky = [numbers.Result(p, random.random() < 0.9, 0.0) for p in given]
-    honest = [numbers.Result(p, p > 0.6, 0.0) for p in given]
-    promised, broken = numbers.broken_promises(honest, 0.05, random)
-    assert promised == numbers.SITES and not broken
-    promised, broken = numbers.broken_promises(lucky, 0.05, random)
+    lucky = [whole_numbers.Result(p, random.random() < 0.9, 0.0) for p in given]
+    honest = [whole_numbers.Result(p, p > 0.6, 0.0) for p in given]
+    promised, broken = whole_numbers.broken_promises(honest, 0.05, random)
+    assert promised == whole_numbers.SITES and not broken
+    promised, broken = whole_numbers.broken_promises(lucky, 0.05, random)
     assert promised < 20 and broken == promised

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from digits.classifier import Classifier
     from digits.constraints.constraints import Constraints
     from digits.errors import DataError, DigitsError, ModelError, PictureError
-    from digits.prediction import Prediction, Reading, Symbol
+    from digits.prediction import Number, Prediction, Reading, Symbol
 
 __version__ = "0.1.0"
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "DataError",
     "DigitsError",
     "ModelError",
+    "Number",
     "PictureError",
     "Prediction",
     "Reading",

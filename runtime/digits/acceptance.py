@@ -25,15 +25,14 @@ _MAX_BYTES = 1 << 16  # of a file
 
 
 class Promise(NamedTuple):
-    """At most a share `bound` of the accepted numbers is wrong, with 95 % confidence.
+    """At most a share `wanted` of the accepted numbers is wrong, with 95 % confidence.
 
-    max_errors: as for `Classifier.read`. wanted: at least the bound. numbers, accepted, errors: how
-    many labelled numbers were read, and so accepted, and of these, wrong.
+    max_error_probability: `max_errors` for `Classifier.read`. numbers, accepted, errors: how many
+    labelled numbers were read, and so accepted, and of these, wrong.
     """
 
-    max_errors: float
+    max_error_probability: float
     wanted: float
-    bound: float
     numbers: int
     accepted: int
     errors: int
@@ -57,7 +56,10 @@ def calibrate(probabilities: Sequence[float], right: Sequence[int], wanted: floa
         return promise
     rates = (float(f"{wanted * 1.1**step:.2g}") for step in range(1, 200))
     possible = next((rate for rate in rates if rate < 1 and _test(curve, rate)), 1.0)
-    raise DataError(f"these {len(read):,} numbers can't {aim}, but at most {100 * possible:.3g}%")
+    raise DataError(
+        f"these {len(read):,} numbers can't {aim}, but at most {100 * possible:.3g}%; more of them"
+        " may, or a stronger constraint, such as a check digit"
+    )
 
 
 def _test(curve: Sequence[tuple[float, int]], wanted: float) -> Promise | None:
@@ -79,22 +81,12 @@ def _test(curve: Sequence[tuple[float, int]], wanted: float) -> Promise | None:
         return None
     probability, errors = curve[passed - 1]
     max_errors = min(max(1 - probability, _EPSILON), 1 - _EPSILON)
-    bound = upper_bound(errors, passed)
-    return Promise(max_errors, wanted, bound, len(curve), passed, errors)
+    return Promise(max_errors, wanted, len(curve), passed, errors)
 
 
 def _least(wanted: float) -> int:
     """How many numbers, all of them right, show that the share of errors is at most this."""
     return math.ceil(math.log(_DOUBT) / math.log1p(-wanted))
-
-
-def upper_bound(errors: int, n: int) -> float:
-    """The 95 % bound of a share of errors (C. Clopper and E. Pearson, Biometrika 26, 1934)."""
-    low, high = 0.0, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _tail(errors, n, middle) > _DOUBT else (low, middle)
-    return high
 
 
 def _tail(most: int, n: int, rate: float) -> float:
@@ -123,36 +115,48 @@ def parse_max_errors(text: str, reader: Path | None, constraints: Constraints) -
     except ValueError:
         if not os.path.lexists(text):
             raise
-    values = _load(Path(text))
+    values = load(Path(text))
     for name, value in _conditions(reader, constraints).items():
         if values[name] != value:
-            raise DataError(f"{text} is for the {name} {values[name]!r:.200}, not {value!r:.200}")
-    return float(values["max_errors"])
+            raise DataError(f"{text} is for the {name} {values[name]!s:.200}, not {value:.200}")
+    return float(values["max_error_probability"])
 
 
 def parse_share(text: str) -> float:
     """A share above 0 and below 1, such as "0.1%" or "0.001". Raises ValueError for others."""
     number = text.strip().replace(",", ".")
-    with suppress(ValueError):
+    try:
         share = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
-        if 0 < share < 1:
-            return share
-    raise ValueError(f"{text!r} is neither a share, such as 0.1% or 0.001, nor a file")
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a share, such as 1% or 0.01, nor a file") from None
+    if 0 < share < 1:
+        return share
+    hint = f"; is {number}% meant?" if 1 <= share < 100 and "%" not in number else ""
+    raise ValueError(f"a share of errors must lie between 0 and 100%, not {text!r}{hint}")
 
 
 def _conditions(reader: Path | None, constraints: Constraints) -> dict[str, str]:
     """What a promise is for."""
     digest = hashlib.sha256(read_file(reader, "reader").content).hexdigest()
     given = ((each.name, getattr(constraints, each.name)) for each in fields(constraints))
-    asked = (f"{name} {value}" for name, value in given if value not in (None, False))
-    return {"reader": digest, "constraints": ", ".join(asked) or "none"}
+    asked = (_as_option(name, value) for name, value in given if value not in (None, False))
+    return {"reader": digest, "constraints": " ".join(asked) or "none"}
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _as_option(name: str, value: object) -> str:
+    """As the command line asks for it, in the same words for what is equal."""
+    option = "--" + name.replace("values", "list").replace("_", "-")
+    if isinstance(value, tuple):
+        value = "-".join(str(float(bound)).removesuffix(".0") for bound in dict.fromkeys(value))
+    return option if value is True else f"{option} {value}"
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The values in a file from `save`. Raises DataError for any other."""
     with suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
         if path.is_file():
             with path.open("rb") as file:
                 values: dict[str, Any] = json.loads(file.read(_MAX_BYTES))
-            if 0 < values["max_errors"] < 1 and values.keys() >= {"reader", "constraints"}:
+            if 0 < values["max_error_probability"] < 1 and {"reader", "constraints"} <= {*values}:
                 return values
-    raise DataError(f"{path} is no file from `digits eval --calibrate`, is damaged or unreadable")
+    raise DataError(f"{path} isn't a file from `digits eval --calibrate`, or it can't be read")

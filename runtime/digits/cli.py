@@ -119,6 +119,8 @@ def read(
     if symbols and chosen != "csv":
         raise typer.BadParameter("--symbols is for --csv; JSON has the symbols anyway")
     asked = options.constraints(length, pattern, check, allowed, value_range, digits_only)
+    if threshold is not None and (asked or max_errors):
+        raise typer.BadParameter("--max-errors says which numbers are accepted, not --threshold")
     classifier = runner.reader_options(model, threshold)
     errors_allowed = options.max_errors(max_errors, model, asked)
     task = runner.Read(chosen, show_name, classifier, asked, errors_allowed, symbols, annotate)
@@ -197,6 +199,8 @@ def evaluate(
     if numbers:
         if data or split or kernels:
             raise typer.BadParameter("--data, --split and --kernels are not for --numbers")
+        if calibrate:
+            options.check_calibrate(calibrate, max_errors)
         may_err = options.max_errors(max_errors, model, asked)
         evaluate.evaluate_numbers(model, numbers, asked, may_err, calibrate, output)
     elif asked or digits_only or max_errors or calibrate:

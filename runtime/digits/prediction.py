@@ -215,8 +215,9 @@ class Reading:
             ]
         return [
             [
-                *(name, number.line, number.column, number.text, f"{number.probability:.6f}"),
-                *(number.status, number.second, number.free, *number.box),
+                *(name, number.line, number.column, escape_formula(number.text)),
+                *(f"{number.probability:.6f}", number.status),
+                *(escape_formula(number.second), escape_formula(number.free), *number.box),
             ]
             for number in self.numbers
         ]

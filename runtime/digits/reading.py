@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -35,8 +36,8 @@ class Rules(NamedTuple):
     @classmethod
     def of(cls, constraints: Constraints | None, max_errors: float | None) -> "Rules":
         """Raises ValueError if max_errors isn't between 0 and 1."""
-        if max_errors is not None and not 0 < max_errors < 1:
-            raise ValueError(f"max_errors must be between 0 and 1, not {max_errors}")
+        if max_errors is not None and not (isinstance(max_errors, Real) and 0 < max_errors < 1):
+            raise ValueError(f"max_errors must be a number between 0 and 1, not {max_errors!r}")
         strict = bool(constraints) or max_errors is not None
         return cls(
             Constraints() if constraints is None else constraints, max_errors or MAX_ERRORS, strict

@@ -17,9 +17,9 @@ _CONTROL = (
     r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e"
     r"\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb]"
 )
-# What makes a spreadsheet compute a cell, or a part of it where `;` separates cells.
+# What makes a spreadsheet compute a cell, or a part of it where `;` separates cells, but no number.
 # https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = r"(?:^|(?<=;))[-+=@\uff0b\uff0d\uff1d\uff20]"
+_FORMULA = r"(?:^|(?<=;))(?!-?[0-9.]+\Z)[-+=@\uff0b\uff0d\uff1d\uff20]"
 _NOT_STRICT = r"\\ud|NaN|Infinity"  # perhaps invalid JSON
 
 

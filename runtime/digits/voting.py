@@ -2,7 +2,8 @@
 
 The probability of a text is proportional to the geometric mean, over the pictures, of the shares of
 their paths that read so. The plain product would take the pictures' errors for independent, but
-most are those of the hand that wrote the number: it is sure of too much.
+most are those of the hand that wrote the number: it is sure of too much. And it is at most the
+probability that any of the pictures reads so: of several numbers, a mixture has the largest mean.
 """
 
 import math
@@ -17,15 +18,7 @@ from digits.examination import Networks
 from digits.images.picture import GreyImage
 from digits.prediction import Number
 from digits.reader.lattice import Arc
-from digits.reader.numbers import (
-    BROKEN,
-    AnyText,
-    Excluding,
-    NumberReading,
-    OnlyText,
-    read_number,
-    without_signs,
-)
+from digits.reader.numbers import BROKEN, AnyText, Excluding, OnlyText, read_number, without_signs
 from digits.reader.search import search
 from digits.reading import Column, Rules, find_columns, to_number
 
@@ -76,10 +69,13 @@ def vote(frames: Sequence[Frame], rules: Rules, temperature: float) -> Number:
     automata = [OnlyText(text, constraints.digits_only) for text in texts]
     shares = np.array([_shares(lattice, automata, temperature) for lattice in lattices])
     weights = np.exp(np.log(shares + _LEAST_SHARE).mean(0))
-    total, breaking = weights[: len(satisfying)].sum(), weights[len(satisfying) :].sum()
-    ranks = weights[: len(satisfying)].argsort()[::-1].tolist()
+    weights, breaking = weights[: len(satisfying)], weights[len(satisfying) :].sum()
+    total, readings = weights.sum(), shares[:, : len(satisfying)]
+    readings = readings / (readings.sum(1, keepdims=True) + _LEAST_SHARE)
+    shown = 1 - (1 - readings).prod(0)
+    ranks = np.minimum(weights / total, shown).argsort()[::-1]
     # As in `read_number`: a number that breaks the constraints could read so by chance.
-    chance = breaking * BROKEN * constraints.share(texts[ranks[0]]) if ranks else math.inf
+    chance = breaking * BROKEN * constraints.share(texts[ranks[0]]) if len(ranks) else math.inf
     if total < chance:
         unreadable = free._replace(probability=0.0, second="", satisfies=False)
         return to_number(column, unreadable, rules, where)
@@ -88,8 +84,9 @@ def vote(frames: Sequence[Frame], rules: Rules, temperature: float) -> Number:
     symbols = search(column.lattice, automata[ranks[0]], temperature).symbols
     symbols = without_signs(symbols) if constraints.digits_only else symbols
     second = texts[ranks[1]] if len(ranks) > 1 else ""
-    probability = float(weights[ranks[0]] / (total + chance))
-    return to_number(column, NumberReading(symbols, probability, second, free.free), rules, where)
+    probability = float(min(weights[ranks[0]] / (total + chance), shown[ranks[0]]))
+    reading = free._replace(symbols=symbols, probability=probability, second=second)
+    return to_number(column, reading, rules, where)
 
 
 def _shares(lattice: Lattice, automata: Sequence[Automaton], temperature: float) -> list[float]:
@@ -106,11 +103,10 @@ def _likely_texts(
     for lattice in lattices:
         automaton: Automaton = constraints.automaton
         for _ in range(_MAX_TEXTS):
-            symbols = search(lattice, automaton, temperature).symbols
-            if not symbols:
+            text = search(lattice, automaton, temperature).text
+            if not text:
                 break
-            symbols = without_signs(symbols) if constraints.digits_only else symbols
-            text = "".join(symbol for symbol, _ in symbols)
+            text = "".join(filter(str.isdigit, text)) if constraints.digits_only else text
             texts[text] = None
             automaton = Excluding(automaton, text, constraints.digits_only)
     return [*texts]

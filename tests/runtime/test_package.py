@@ -11,7 +11,7 @@ from digits.constraints.constraints import Constraints
 def test_public_names() -> None:
     assert digits.Classifier is Classifier
     assert digits.Constraints is Constraints
-    for name in ("Prediction", "Reading", "Symbol"):
+    for name in ("Number", "Prediction", "Reading", "Symbol"):
         assert getattr(digits, name) is getattr(prediction, name)
     for name in ("DataError", "DigitsError", "ModelError", "PictureError"):
         assert getattr(digits, name) is getattr(errors, name)

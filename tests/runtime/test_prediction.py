@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digits.prediction import Format, Prediction, Reading, Symbol
+from digits.prediction import Format, Number, Prediction, Reading, Symbol
 from digits.text import csv_name, to_json, unescape_name
 from tests.synthetic import reading
 
@@ -79,6 +79,7 @@ def test_frames_are_included_on_request() -> None:
         ("=1+1.png", r"\x3d1+1.png"),
         ("+49.png", r"\x2b49.png"),
         ("-7.png", r"\x2d7.png"),
+        ("-7", "-7"),  # a number
         ("@eaDir/7.png", r"\x40eaDir/7.png"),
         ("\t=1.png", r"\x09=1.png"),
         ("\r=1.png", r"\x0d=1.png"),
@@ -96,6 +97,16 @@ def test_csv_name_is_never_a_formula(name: str, written: str) -> None:
     assert next(csv.reader([row]))[0] == written
     page = reading([[SYMBOL]]).format(name, "csv", show_name=True)
     assert next(csv.reader([page]))[0] == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("-5-3", r"\x2d5-3"), ("--7", r"\x2d-7"), ("-7.25", "-7.25"), ("555-1234", "555-1234")],
+)
+def test_csv_number_is_never_a_formula(text: str, written: str) -> None:
+    number = Number(text, 0.9, "accepted", text, text, (SYMBOL,))
+    cells = Reading(((number,),)).to_csv_rows("a.png")[0]
+    assert [cells[3], *cells[6:8]] == [written] * 3
 
 
 def test_csv_note_is_never_a_formula() -> None:

@@ -13,7 +13,7 @@ from digits.constraints.constraints import Constraints
 from digits.data.image_folder import LabelledDataset
 from digits.data.mnist import SplitName
 from digits.data.table import has_column, page_rows
-from digits.errors import DataError, PictureError
+from digits.errors import DataError, DigitsError, PictureError
 from digits.evaluation import Evaluation
 from digits.inference.metadata import Kernels
 from digits.number_evaluation import NumberEvaluation
@@ -33,9 +33,12 @@ class Output(NamedTuple):
     folder: Path | None
     plots: Any
 
-    def report(self, title: str, lines: Iterable[str], values: dict[str, Any]) -> None:
-        """Print the values as JSON, or the title and the lines."""
-        for line in [to_json(values)] if self.as_json else chain([title], lines):
+    def report(self, model: str, data: str, lines: Iterable[str], values: dict[str, Any]) -> None:
+        """Print the values as JSON, or the lines, below the names of the model and the data."""
+        names = {"model": escape_name(model), "data": escape_name(data)}
+        kernels = f" ({values['kernels']} kernels)" if "kernels" in values else ""
+        title = f"{names['model']}{kernels} on {names['data']}"
+        for line in [to_json(names | values)] if self.as_json else chain([title], lines):
             print_result(line)
 
 
@@ -63,12 +66,8 @@ def evaluate_digits(
             bar.update(task, completed=result.total)
     if not result.total:
         raise DataError(f"no readable pictures in {dataset.name}")
-    name, of = escape_name(network.name), escape_name(dataset.name)
-    output.report(
-        f"{name} ({network.kernels} kernels) on {of}",
-        reports.evaluation_lines(result),
-        {"model": name, "kernels": network.kernels, "data": of} | reports.evaluation_dict(result),
-    )
+    values = {"kernels": network.kernels} | reports.evaluation_dict(result)
+    output.report(network.name, dataset.name, reports.evaluation_lines(result), values)
     if output.folder:
         output.plots.confusion(output.folder / "confusion.png", dataset.name, result)
         output.plots.mistakes(output.folder / "mistakes.png", dataset.name, result)
@@ -90,12 +89,8 @@ def evaluate_pages(model: Path | None, table: Path, output: Output) -> None:
         read_pages(classifier, tracked, result, errors.report)
     if not result.pages:
         raise DataError(f"no readable pages in {table}")
-    name, of = escape_name(reader.name), escape_name(str(table))
-    output.report(
-        f"{name} on {of}",
-        reports.page_evaluation_lines(result),
-        {"model": name, "data": of} | reports.page_evaluation_dict(result),
-    )
+    lines, values = reports.page_evaluation_lines(result), reports.page_evaluation_dict(result)
+    output.report(reader.name, str(table), lines, values)
     if output.folder:
         output.plots.pages(output.folder / "pages.png", str(table), result)
     errors.exit_if_any()
@@ -111,7 +106,8 @@ def evaluate_numbers(
 ) -> None:
     """Print how many numbers in a table are read and accepted rightly; exits and raises as above.
 
-    promise: file for `acceptance.save`. Raises DataError if the numbers can't give the promise.
+    A number that contradicts the constraints is an error, and its page isn't counted. promise: file
+    for `acceptance.save`.
     """
     errors = ErrorReporter()
     classifier = reader_options(model).open()
@@ -121,19 +117,35 @@ def evaluate_numbers(
     with progress_bar() as bar:
         for path, written in bar.track(labelled, description="reading"):
             try:
+                numbers = _labels(path, written, constraints)
                 reading = classifier.read(path, constraints, max_errors)
-                result.add(str(path), written.split(), reading.numbers)
-            except PictureError as error:
+                result.add(str(path), numbers, reading.numbers)
+            except (DataError, PictureError) as error:
                 errors.report(error)
     if not result.written + result.invented:
         raise DataError(f"no readable numbers in {table}")
-    names = {"model": escape_name(classifier.reader.name), "data": escape_name(str(table))}
     max_errors = max_errors or MAX_ERRORS
-    values = names | result.to_dict(max_errors)
-    output.report(f"{names['model']} on {names['data']}", reports.number_lines(values), values)
+    values = result.to_dict(max_errors) | {"promise": None}
+    if promise:
+        try:
+            given = calibrate(result.probabilities, result.right, max_errors)
+            save(promise, given, model, constraints)
+            values["promise"] = {"file": escape_name(str(promise)), **given._asdict()}
+        except DigitsError as error:
+            errors.report(error)
+    output.report(classifier.reader.name, str(table), reports.number_lines(values), values)
     if output.folder:
         output.plots.numbers(output.folder / "numbers.png", str(table), result)
-    if promise:
-        given = calibrate(result.probabilities, result.right, max_errors)
-        save(promise, given, model, constraints)
     errors.exit_if_any()
+
+
+def _labels(path: Path, written: str, constraints: Constraints) -> list[str]:
+    """The numbers of a page. Raises DataError for one that contradicts the constraints."""
+    for number in written.split() if constraints else ():
+        state = constraints.automaton.start
+        for symbol in number:
+            if (state := constraints.automaton.step(state, symbol)) is None:
+                break
+        if state is None or not constraints.automaton.accepts(state):
+            raise DataError(f"{path} is labelled {number}, which contradicts the constraints")
+    return written.split()

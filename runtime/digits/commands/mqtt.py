@@ -67,7 +67,7 @@ class Publisher(AbstractContextManager["Publisher"]):
             port, host = parts.port, (parts.hostname or "").encode("idna").decode()
         except ValueError:
             host = ""
-        if not host or parts.scheme not in ("mqtt", "mqtts") or parts.query or parts.fragment:
+        if not host or parts.scheme not in ("mqtt", "mqtts") or {"?", "#"} & {*url}:
             raise ValueError("expected mqtt://USER@HOST:PORT/TOPIC, or mqtts:// for TLS")
         if parts.password is not None:
             raise ValueError(f"put the password into ${_PASSWORD}: others can see command lines")
@@ -102,6 +102,8 @@ class Publisher(AbstractContextManager["Publisher"]):
         # Without a farewell, the broker publishes the last will.
         if self._all_sent.wait(_GOODBYE) or not self._client.is_connected():
             self._client.disconnect()
+        if self._all_sent.is_set():
+            self._client.loop_stop()  # waits for the farewell
 
     def publish(self, messages: Mapping[str, bytes]) -> None:
         """Send these soon, by the ends of their topics, instead of older ones still unsent."""

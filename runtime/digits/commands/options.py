@@ -3,9 +3,9 @@
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -15,6 +15,8 @@ from digits.prediction import Format
 if TYPE_CHECKING:
     from digits.constraints.allowed import AllowedNumbers
     from digits.constraints.constraints import Constraints
+
+_T = TypeVar("_T")
 
 _SUFFIXES: dict[str, Format] = {".csv": "csv", ".json": "json", ".jsonl": "json"}
 
@@ -158,17 +160,17 @@ def constraints(
     Raises BadParameter if they are malformed or contradict each other, and DataError for a list
     that can't be read.
     """
-    from digits.constraints.constraints import Constraints, parse_length, parse_range
+    from digits.constraints.constraints import Constraints
 
+    parts = (
+        _parse("--length", length, lambda text: Constraints(text).length),
+        _parse("--pattern", pattern, lambda text: Constraints(pattern=text).pattern),
+        check,
+        _parse("--list", allowed, _load_allowed),
+        _parse("--range", value_range, lambda text: Constraints(range=text).range),
+    )
     try:
-        return Constraints(
-            parse_length(length) if length is not None else None,
-            pattern,
-            check,
-            _load_allowed(allowed) if allowed is not None else None,
-            parse_range(value_range) if value_range is not None else None,
-            digits_only,
-        )
+        return Constraints(*parts, digits_only)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -177,19 +179,38 @@ def max_errors(text: str | None, reader: Path | None, asked: "Constraints") -> f
     """What --max-errors says. Raises BadParameter, or DataError for a file that can't be used."""
     from digits.acceptance import parse_max_errors
 
+    return _parse("--max-errors", text, lambda text: parse_max_errors(text, reader, asked))
+
+
+def _parse(option: str, text: str | None, parse: Callable[[str], _T]) -> _T | None:
+    """Raises BadParameter, which names the option, for a ValueError."""
     try:
-        return None if text is None else parse_max_errors(text, reader, asked)
+        return None if text is None else parse(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(str(error), param_hint=repr(option)) from error
+
+
+def check_calibrate(file: Path, max_errors: str | None) -> None:
+    """Raise BadParameter or DataError if these options contradict, or would overwrite a file."""
+    from digits.acceptance import load
+
+    if file.suffix.lower() != ".json" or not file.parent.is_dir():
+        raise typer.BadParameter(f"--calibrate writes to .json, in an existing folder, not {file}")
+    if max_errors is not None and os.path.isfile(max_errors):
+        raise typer.BadParameter("with --calibrate, --max-errors is a share such as 1%, not a file")
+    if os.path.lexists(file):
+        load(file)  # only such a file is replaced
 
 
 def _load_allowed(file: str) -> "AllowedNumbers":
     from digits.constraints.allowed import AllowedNumbers  # with NumPy
 
     path, separator, column = file.rpartition(":")
-    if not separator or os.path.exists(file):
-        return AllowedNumbers.load(_parse_path(file))
-    return AllowedNumbers.load(_parse_path(path), column)
+    if file and (not separator or os.path.exists(file)):
+        return AllowedNumbers.load(Path(file))
+    if not path or not column.strip():
+        raise ValueError(f"a list is FILE or FILE.csv:COLUMN, not {file!r}")
+    return AllowedNumbers.load(Path(path), column)
 
 
 def output_format(

@@ -122,6 +122,12 @@ def number_lines(values: Mapping[str, Any]) -> Iterator[str]:
     for error in values["worst"]:
         written = error["written"] or "nothing"
         yield f"  {error['name']}: {written}, read as {error['read']} ({error['probability']:.2%})"
+    if promise := values["promise"]:
+        yield (
+            f"stored in {promise['file']}: accepts {promise['accepted']:,} of"
+            f" {promise['numbers']:,} numbers; of such, at most {100 * promise['wanted']:.3g}% are"
+            " wrong, with 95 % confidence"
+        )
 
 
 def info_lines(model: ModelInfo) -> Iterator[str]:

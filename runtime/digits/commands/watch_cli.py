@@ -68,10 +68,11 @@ def watch(
         digits = DigitReader(str(folder), runner.ClassifierOptions(model, threshold), as_json)
         watch.watch(digits, results, recursive)
         return
-    classifier = runner.reader_options(model, threshold)
+    if threshold is not None:
+        raise typer.BadParameter("--max-errors says which numbers are accepted, not --threshold")
     may_err = options.max_errors(max_errors, model, asked)
     reader = NumberReader(
-        *(str(folder), classifier, as_json, asked, may_err, results),
+        *(str(folder), runner.reader_options(model), as_json, asked, may_err, results),
         *(frames, not_below_last, max_step, mqtt is not None),
     )
     watch.watch(reader, results, recursive, None if mqtt is None else _publisher(mqtt))

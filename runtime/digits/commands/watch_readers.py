@@ -15,6 +15,7 @@ from digits.constraints.constraints import Constraints
 from digits.errors import DigitsError, PictureError
 from digits.prediction import NUMBER_COLUMNS, PREDICTION_COLUMNS, Prediction, Reading
 from digits.system import too_many_files
+from digits.terminal import print_stderr
 from digits.text import csv_row, escape_name, to_json
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _STAMP = ("file", "modified", "size")
 _MAX_JPEG = 1_000_000  # bytes of a file that is published as it is
 _MAX_SIDE = 1024  # pixels of others
+_MANY = 3  # contradictions in a row: somebody should look
 
 
 class Row(NamedTuple):
@@ -112,10 +114,9 @@ class NumberReader(NamedTuple):
 
     def plausible(self, last: float | None) -> Constraints:
         """The constraints of a number after this one."""
-        step = math.inf if self.max_step is None else self.max_step
-        if last is None or not (self.not_below_last or step < math.inf):
+        if last is None or not (self.not_below_last or self.max_step is not None):
             return self.constraints
-        step += 1e-12 * abs(last)  # rounding
+        step = (math.inf if self.max_step is None else self.max_step) + 1e-12 * abs(last)
         with suppress(ValueError):  # it was accepted under other constraints
             least = last if self.not_below_last else last - step
             return self.constraints.narrowed(least, last + step)
@@ -142,6 +143,7 @@ class _Series:
         self._reader, self._classifier = reader, classifier
         self._frames: dict[FileStamp, Frame] = {}  # of the last pictures with a number
         self._constraints = reader.plausible(last_accepted(reader.results))
+        self._contradictions = 0  # of the last accepted number
 
     def read(self, file: FileStamp) -> Row:
         """Read it in this picture and the ones before."""
@@ -156,14 +158,23 @@ class _Series:
         frame = find_number(classifier, page, self._constraints)
         if frame is None:
             return reader.row(file, Reading(()), jpeg=jpeg)
-        self._frames.pop(file, None)  # it is read again if its row couldn't be written
+        again = self._frames.pop(file, None)  # if its row couldn't be written
         self._frames = dict([*self._frames.items(), (file, frame)][-reader.frames :])
-        rules = Rules.of(self._constraints, reader.max_errors)
         temperature = classifier.reader.metadata.number_temperature
-        number = vote([*self._frames.values()], rules, temperature)
+        rules, frames = Rules.of(self._constraints, reader.max_errors), [*self._frames.values()]
+        number = vote(frames, rules, temperature)
+        rules = rules._replace(constraints=reader.constraints)
         if number.status == "accepted":
+            self._contradictions = 0
             with suppress(ValueError):  # 12-34, for example, has no value
                 self._constraints = reader.plausible(float(number.text))
+        elif not again and vote(frames, rules, temperature).status == "accepted":
+            self._contradictions += 1
+            if self._contradictions == _MANY:
+                print_stderr(
+                    f"warning: {_MANY} numbers in a row contradict the last accepted one; if that"
+                    f" is wrong or out of date, correct its row in {reader.results} and restart"
+                )
         return reader.row(file, Reading(((number,),)), jpeg=jpeg)
 
 
@@ -183,7 +194,7 @@ def last_accepted(results: Path) -> float | None:
 def _messages(name: str, cells: Sequence[object], jpeg: bytes) -> dict[str, bytes]:
     """What to publish of a number. cells: of NUMBER_COLUMNS."""
     row = dict(zip(NUMBER_COLUMNS, cells, strict=True))
-    state = {key: row[key] for key in ("number", "status", "second")}
+    state = {key: row[key] for key in ("number", "status", "second", "free")}
     state |= {"file": escape_name(name), "probability": float(str(row["probability"]))}
     accepted = {"number": str(row["number"]).encode()} if row["status"] == "accepted" else {}
     return {"state": to_json(state).encode(), **accepted, **({"picture": jpeg} if jpeg else {})}

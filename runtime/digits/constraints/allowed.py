@@ -16,7 +16,7 @@ from digits.errors import DataError
 
 _MAX_BYTES = 64 << 20  # of a file, and of the numbers in memory
 _MAX_SYMBOLS = 64  # of a number
-_NUMBER = re.compile(r"[0-9.-]*")
+_NUMBER = re.compile(r"(?!.*\..*\.)-?\.?[0-9]+(?:[-.][0-9]+)*\.?")  # or a date, as 2026-11-28
 _FIRST_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], "<u8")  # of a word
 
 
@@ -27,8 +27,8 @@ class AllowedNumbers:
 
     def __init__(self, numbers: Iterable[str]) -> None:
         """Raises ValueError for what is no number, and if there are none or too many."""
-        if isinstance(numbers, str):
-            raise ValueError("the numbers are a single text")
+        if isinstance(numbers, str) or not isinstance(numbers, Iterable):
+            raise ValueError(f"the numbers are a list of texts, not {numbers!r:.20}")
         self._numbers = _sorted(b"".join(map(_line, numbers)))
 
     @classmethod
@@ -43,7 +43,7 @@ class AllowedNumbers:
                 raise DataError(f"{path} has over {_MAX_BYTES >> 20} MB, too much for a list")
             lines: bytes | bytearray = text.buffer.read()
         lines = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if column is not None or lines.translate(None, b"0123456789-.\n"):
+        if column is not None or lines.translate(None, b"0123456789\n"):
             lines = bytearray()  # else a million are read at once
             for line, cell in tables.list_cells(path, column):
                 try:
@@ -56,6 +56,12 @@ class AllowedNumbers:
         except ValueError as error:
             raise DataError(f"{path}: {error}") from error
         return allowed
+
+    def without_signs(self) -> "AllowedNumbers":
+        """The digits of each number."""
+        lines = b"\n".join(self._numbers.tolist())
+        digits = lines.translate(None, b"-.")
+        return self if digits == lines else AllowedNumbers(digits.decode().split())
 
     def __repr__(self) -> str:
         checksum = zlib.crc32(self._numbers.tobytes())
@@ -84,8 +90,10 @@ class AllowedNumbers:
 
 
 def _line(number: str) -> bytes:
+    if not isinstance(number, str):
+        raise ValueError(f"{number!r:.20} is no text, such as '007'")
     text = tables.plain_signs(number.strip())
-    if not _NUMBER.fullmatch(text):
+    if text and not _NUMBER.fullmatch(text) or re.search(",[0-9]{4}", number):  # two numbers
         raise ValueError(f"{number[:20]!r} is no number")
     if len(text) > _MAX_SYMBOLS:
         raise ValueError(f"a number has over {_MAX_SYMBOLS} digits and signs")
@@ -116,12 +124,11 @@ def _sorted(lines: bytes | bytearray) -> npt.NDArray[np.bytes_]:
     del symbols, starts
     for column in range(size):  # zeros after a number's end
         words[:, column] &= _FIRST_BYTES[np.clip(lengths, 8 * column, 8 * column + 8) - 8 * column]
-    if size == 1:  # which is compared faster as a number
+    if size == 1:  # which sorts faster as a number
         words.byteswap(inplace=True)
-        words.sort(axis=0, kind="stable")  # at once if they are in order already
-        words = words[np.append(True, words[1:] != words[:-1])].byteswap(inplace=True)
+        words.sort(axis=0, kind="stable")
+        words.byteswap(inplace=True)
     numbers: npt.NDArray[np.bytes_] = words.view(f"S{8 * size}")[:, 0]
-    if size > 1:
-        numbers.sort(kind="stable")
-        numbers = numbers[np.append(True, numbers[1:] != numbers[:-1])]
+    numbers.sort(kind="stable")  # at once if they are in order already
+    numbers = numbers[np.append(True, numbers[1:] != numbers[:-1])]
     return numbers

@@ -11,7 +11,7 @@ from digits.constraints.automaton import Automaton, Product, Range, accepts_any_
 from digits.constraints.checks import CHECKS, CheckName
 from digits.constraints.pattern import Pattern
 
-_VALUE = r"(-?[0-9]{1,20}(?:[.,][0-9]{1,20})?)"
+_VALUE = r"(-?[0-9]{1,20}(?:\.[0-9]{1,20})?)"
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class Constraints:
 
     length: how many digits, or how many at least and at most; signs don't count. pattern: a regular
     expression that matches it as a whole; see `Pattern`. check: the scheme of its last one or two
-    digits, which check the others; without signs. values: the numbers that it may be. range:
-    its least and its greatest value. digits_only: skip minus signs and points.
+    digits, which check the others; without signs. values: the numbers that it may be. range: its
+    least and its greatest value. digits_only: skip minus signs and points, those of values too.
+    A length and a range may be texts: "4-8", "-5-12.5".
 
     Raises ValueError for what is malformed, and if no number can satisfy all of it.
 
@@ -30,23 +31,24 @@ class Constraints:
     0.1
     """
 
-    length: int | tuple[int, int] | None = None
+    length: int | tuple[int, int] | str | None = None
     pattern: str | None = None
     check: CheckName | None = None
     values: AllowedNumbers | Iterable[str] | None = None
-    range: tuple[float, float] | None = None
+    range: tuple[float, float] | str | None = None
     digits_only: bool = False
 
     def __post_init__(self) -> None:
-        if self.values is not None and not isinstance(self.values, AllowedNumbers):
-            object.__setattr__(self, "values", AllowedNumbers(self.values))
-        if self.check is not None and self.check not in CHECKS:
+        for name, parse in (("length", _length), ("range", _range), ("values", self._allowed)):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, parse(given))
+        if self.check not in (None, *CHECKS):
             raise ValueError(f"the check is {self.check!r}, not one of {', '.join(CHECKS)}")
         least, most = self._lengths
-        if not 1 <= least <= most:
-            raise ValueError(f"no number has {least} to {most} digits")
-        if self.range and not self.range[0] <= self.range[1]:
-            raise ValueError(f"no number is from {self.range[0]:g} to {self.range[1]:g}")
+        if self.check and least > most:
+            check = CHECKS[self.check]
+            at_least = " at least" if check.most > check.least else ""
+            raise ValueError(f"the check {self.check} needs {check.least} digits{at_least}")
         if self and not accepts_any_text(self.automaton):
             raise ValueError("no number satisfies all of these constraints")
 
@@ -66,15 +68,19 @@ class Constraints:
             parts.append(Pattern(self.pattern))
         if isinstance(self.values, AllowedNumbers):
             parts.append(self.values)
-        if self.range:
+        if isinstance(self.range, tuple):
             parts.append(Range(*self.range))
         return Product(parts, least, most, ignored="-." if self.digits_only else "")
+
+    def _allowed(self, given: AllowedNumbers | Iterable[str]) -> AllowedNumbers:
+        allowed = given if isinstance(given, AllowedNumbers) else AllowedNumbers(given)
+        return allowed.without_signs() if self.digits_only else allowed
 
     @property
     def _lengths(self) -> tuple[int, float]:
         """How many digits at least, and at most."""
         length = (self.length, self.length) if isinstance(self.length, int) else self.length
-        least, most = length or (1, math.inf)
+        least, most = length if isinstance(length, tuple) else (1, math.inf)
         if self.check:
             return max(least, CHECKS[self.check].least), min(most, CHECKS[self.check].most)
         return least, most
@@ -82,35 +88,43 @@ class Constraints:
     def share(self, text: str) -> float:
         """How many of the texts with as many digits satisfy the strictest constraint, 0 to 1.
 
-        It is 1 for a length, a pattern and a range, which often say only what is known anyway.
+        It is 1 for a length, a pattern and a range, which often say only what is known anyway, and
+        at least 1 / (10 * digits) for values: a slip of the pen changes a single digit.
         """
-        shares = [1.0]
-        if self.check:
-            shares.append(CHECKS[self.check].share)
+        shares = [CHECKS[self.check].share if self.check else 1.0]
         if isinstance(self.values, AllowedNumbers):
             digits = sum(map(str.isdigit, text))
             length = digits if self.digits_only else len(text)
-            shares.append(self.values.count(length) / 10.0**digits)
+            shares.append(max(self.values.count(length) / 10.0**digits, 0.1 / digits))
         return min(shares)
 
     def narrowed(self, low: float, high: float) -> "Constraints":
         """These, and the value from low to high, too. Raises ValueError if that is impossible."""
-        least, most = self.range or (-math.inf, math.inf)
+        least, most = self.range if isinstance(self.range, tuple) else (-math.inf, math.inf)
         return replace(self, range=(max(low, least), min(high, most)))
 
 
-def parse_length(text: str) -> int | tuple[int, int]:
-    """Of a form `6` or `4-8`. Raises ValueError for another."""
+def _length(given: object) -> int | tuple[int, int]:
+    """Of a form 6, (4, 8), `6` or `4-8`. Raises ValueError for another."""
+    text = "-".join(map(str, given)) if isinstance(given, tuple | list) else str(given)
     match = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", "".join(text.split()))
     if not match:
-        raise ValueError(f"the length is 6 or 4-8, for example, not {text[:20]!r}")
-    return (int(match[1]), int(match[2])) if match[2] else int(match[1])
+        raise ValueError(f"the length is 6 or 4-8, for example, at most 9999, not {text[:20]!r}")
+    least, most = int(match[1]), int(match[2] or match[1])
+    if not 1 <= least <= most:
+        raise ValueError(f"no number has {least} to {most} digits")
+    return (least, most) if match[2] else least
 
 
-def parse_range(text: str) -> tuple[float, float]:
-    """Of a form such as `100-999` or `-5-12.5`. Raises ValueError for another."""
-    match = re.fullmatch(f"{_VALUE}-{_VALUE}", "".join(text.split()))
-    if not match:
-        raise ValueError(f"the range is 100-999 or -5-12.5, for example, not {text[:20]!r}")
-    low, high = (float(bound.replace(",", ".")) for bound in match.groups())
+def _range(given: Iterable[float] | str) -> tuple[float, float]:
+    """Of a form (100, 999), `100-999` or `-5-12.5`. Raises ValueError for another."""
+    try:
+        if isinstance(given, str):
+            [given] = re.findall(f"^{_VALUE}-{_VALUE}$", "".join(given.replace(",", ".").split()))
+        low, high = map(float, given)
+    except (TypeError, ValueError, OverflowError) as error:
+        form = "100-999 or -5-12.5, for example, with at most 20 digits"
+        raise ValueError(f"the range is {form}, not {str(given)[:20]!r}") from error
+    if not low <= high:
+        raise ValueError(f"no number is from {low:g} to {high:g}")
     return low, high

@@ -151,6 +151,8 @@ class Pattern:
 
 
 def _tokens(pattern: str) -> list[re.Match[str]]:
+    if not isinstance(pattern, str):
+        raise ValueError(f"the pattern is a text, not {pattern!r}")
     if len(pattern) > _MAX_CHARACTERS:
         raise ValueError(f"the pattern has over {_MAX_CHARACTERS:,} characters")
     tokens, index, end = [], int(pattern.startswith("^")), len(pattern) - pattern.endswith("$")

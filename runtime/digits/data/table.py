@@ -60,7 +60,7 @@ def _digit(text: str) -> int:
 
 def _page_text(written: str) -> str:
     """Raises DataError if there is anything but symbols, or too many."""
-    text = tables.plain_signs(written.replace("/", "\n"))
+    text = tables.plain_signs(unescape_name(written).replace("/", "\n"))
     symbols = "".join(text.split())
     if unknown := sorted({*symbols} - {*SYMBOLS}):
         raise DataError(f"the text may have digits, minus signs and points, not {unknown[0]!r}")

@@ -46,7 +46,7 @@ _ASKED: dict[str, tuple[str, Json]] = {
     "length": ("How many digits each number has: 6 or 4-8.", _TEXT),
     "pattern": (r"A regular expression that it matches, such as 20\d{4}.", _TEXT),
     "check": (f"Its check digit: {', '.join(CHECKS)}.", {"type": "string", "enum": list(CHECKS)}),
-    "list": ("All that are possible, separated by blanks.", _TEXT),
+    "list": ("All that are possible, separated by blanks or commas.", _TEXT),
     "range": ("Its least and its greatest value: 100-999.", _TEXT),
     "max_errors": ("How many of the accepted ones may be wrong: 0.1% or 0.001.", _TEXT),
     "digits_only": ("Whether to leave out minus signs and points.", _BOOLEAN),

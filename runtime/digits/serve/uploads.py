@@ -1,5 +1,6 @@
 """The endpoints for pictures, which come as bodies or as the files of forms."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from digits.serve.body import BodyReader, client_of
-from digits.serve.constraints import FLAGS
+from digits.serve.constraints import FLAGS, PARSERS
 from digits.serve.form import FormFile, is_form, read_files
 from digits.serve.labelled import LabelledFolder, check_label, check_origin
 from digits.serve.metrics import Metrics
@@ -47,13 +48,17 @@ class Uploads:
         return await self._answer(request, "read")
 
     async def _answer(self, request: Request, command: Literal["predict", "read"]) -> Response:
+        known = Counter(("frame", *(PARSERS if command == "read" else ())))  # others are typos
+        for name in Counter(name for name, _ in request.query_params.multi_items()) - known:
+            message = f"the query may have, once each: {', '.join(known)}; not {name[:30]!r}"
+            raise HTTPException(422, message)
         frame = FLAGS.get(request.query_params.get("frame", "false").lower())
         if frame is None:
             raise HTTPException(422, "frame must be true or false")
         client = client_of(request)
         async with self._files(request) as files:
             names = [file.name for file in files]
-            asked = frame, request.url.query
+            asked = frame, str(request.query_params)
             uploads = (Upload(command, file.name, bytes(file.content), *asked) for file in files)
             if len(files) == 1:
                 answers = [await self._queue.answer(next(uploads), client)]

@@ -91,8 +91,8 @@ def test_invented_number_is_a_silent_error(run: Run, folder: Path) -> None:
         (["a.png;-12.5 8"], [], {"numbers": 2, "exact": 2, "max_errors": 0.01}),
         (["a.png;125 8"], ["--digits-only"], {"exact": 2}),
         (["a.png;125 8"], [], {"exact": 1}),
-        (["a.png;-12.5 8"], ["--length", "2"], {"exact": 0}),
-        (["a.png;-12.5 8"], ["--range", "5-9"], {"exact": 1}),
+        (["a.png;12 34"], ["--length", "2"], {"exact": 0}),
+        (["a.png;7 8"], ["--range", "5-9"], {"exact": 1}),
         (["a.png;8"], [], {"exact": 1, "invented": 1}),
         (["a.png;"], [], {"numbers": 0, "invented": 2, "accuracy": None, "interval": [None, None]}),
         (["grey.png;1"], [], {"numbers": 1, "coverage": 0, "risk": None, "worst": []}),
@@ -105,6 +105,20 @@ def test_json(
     assert (code, err) == (0, "")
     values = json.loads(out)
     assert {key: values[key] for key in expected} == expected
+
+
+def test_label_that_contradicts_the_constraints_is_an_error(run: Run, folder: Path) -> None:
+    Path("allowed.txt").write_text("8\n9\n")
+    numbers = write_table("a.png;8 9", "b.png;9 17", "grey.png;-8")
+    code, out, err = run("eval", "--numbers", numbers, "--list", "allowed.txt", "--json")
+    assert (code, err.splitlines()) == (
+        1,
+        [
+            "error: b.png is labelled 17, which contradicts the constraints",
+            "error: grey.png is labelled -8, which contradicts the constraints",
+        ],
+    )
+    assert json.loads(out)["numbers"] == 2
 
 
 def test_bad_pages_cost_themselves(run: Run, folder: Path) -> None:
@@ -122,9 +136,21 @@ def test_bad_pages_cost_themselves(run: Run, folder: Path) -> None:
         (["--numbers", "numbers.csv", "--split", "test"], 2, "are not for --numbers"),
         (["--numbers", "numbers.csv", "--kernels", "float"], 2, "are not for --numbers"),
         (["--numbers", "numbers.csv", "--data", "numbers.csv"], 2, "are not for --numbers"),
-        (["--numbers", "numbers.csv", "--max-errors", "0"], 2, "'0' is neither a share"),
+        (["--numbers", "numbers.csv", "--max-errors", "0"], 2, "0 and 100%, not '0'"),
         (["--numbers", "numbers.csv", "--max-errors", "no.json"], 2, "nor a file"),
-        (["--numbers", "numbers.csv", "--max-errors", "a.png"], 1, "a.png is no file from"),
+        (["--numbers", "numbers.csv", "--max-errors", "a.png"], 1, "a.png isn't a file from"),
+        (["--numbers", "numbers.csv", "--calibrate", "numbers.csv"], 2, "writes to .json"),
+        (
+            ["--numbers", "numbers.csv", "--calibrate", "new/a.json"],
+            2,
+            "in an existing folder, not new/a",
+        ),
+        (["--numbers", "numbers.csv", "--calibrate", "labels.json"], 1, "isn't a file from"),
+        (
+            ["--numbers", "numbers.csv", "--max-errors", "a.png", "--calibrate", "a.json"],
+            2,
+            "with --calibrate, --max-errors is a share",
+        ),
         (["--numbers", "no.csv"], 1, "no.csv"),
         (["--numbers", "a.png"], 1, "a.png is not a CSV file"),
         (["--numbers", "."], 1, "is a folder, not a CSV file"),
@@ -137,8 +163,10 @@ def test_bad_pages_cost_themselves(run: Run, folder: Path) -> None:
 )
 def test_error(run: Run, folder: Path, options: list[str], code: int, cause: str) -> None:
     write_table()
+    Path("labels.json").write_text("{}")
     status, out, err = run("eval", *options)
     assert (status, out) == (code, "")
+    assert (Path("labels.json").read_text(), Path("new").exists()) == ("{}", False)
     assert cause in " ".join(err.split())
 
 
@@ -150,15 +178,24 @@ def test_results_are_no_labels(run: Run, folder: Path) -> None:
 
 def test_promise_is_for_reading_with_the_same_options(run: Run, labelled: str) -> None:
     calibrated = ["eval", "--numbers", labelled, "--max-errors", "2%", "--length", "1"]
-    assert run(*calibrated, "--calibrate", "promise.json")[0] == 0
+    code, out, err = run(*calibrated, "--calibrate", "promise.json")
     values = json.loads(Path("promise.json").read_text())
+    assert (code, err, values["numbers"], values["wanted"]) == (0, "", 300, 0.02)
     assert values["accepted"] == pytest.approx(280, rel=0.05)
-    assert values["bound"] < values["wanted"] == 0.02
+    assert out.splitlines()[-1] == (
+        f"stored in promise.json: accepts {values['accepted']} of 300 numbers; of such, at most 2%"
+        " are wrong, with 95 % confidence"
+    )
+    out = run(*calibrated, "--calibrate", "promise.json", "--json")[1]  # again
+    promise = json.loads(out)["promise"]
+    assert promise == {"file": "promise.json", **{key: values[key] for key in [*promise][1:]}}
+    assert {"max_error_probability", "wanted", "numbers", "accepted", "errors"} < promise.keys()
     use = ["eval", "--numbers", labelled, "--max-errors", "promise.json", "--json"]
     out = run(*use, "--length", "1")[1]
     assert json.loads(out)["accepted"] == values["accepted"]
+    assert json.loads(out)["promise"] is None
     code, _, err = run(*use)
-    assert (code, "promise.json is for the constraints" in err) == (1, True)
+    assert (code, "promise.json is for the constraints --length 1, not none" in err) == (1, True)
 
 
 def test_results_are_printed_if_nothing_can_be_promised(run: Run, labelled: str) -> None:

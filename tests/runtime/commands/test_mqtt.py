@@ -26,6 +26,8 @@ from digits.commands.mqtt import Publisher, discovery
         ("mqtt://user:secret@broker", r"put the password into \$DIGITS_MQTT_PASSWORD"),
         ("mqtt://user:sec/ret@broker", "expected mqtt://"),
         ("mqtt://broker/a/+/b", "a topic has"),
+        ("mqtt://broker/a/#", "expected mqtt://"),
+        ("mqtt://broker/a?", "expected mqtt://"),
         ("mqtt://broker/a%23", "a topic has"),
         ("mqtt://broker/$SYS", "a topic has"),
         ("mqtt://broker/a%00", "a topic has"),

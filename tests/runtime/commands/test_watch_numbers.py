@@ -156,6 +156,22 @@ def test_last_accepted_number_survives_a_restart(tmp_path: Path, test_slice: Spl
     assert statuses == ["accepted", "unreadable", "unreadable", "accepted"]
 
 
+def test_numbers_that_all_contradict_the_last_one_are_reported_once(
+    tmp_path: Path, test_slice: Split, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after an outage; pictures without a number, and plausible numbers, don't count."""
+    meter = Meter(tmp_path, test_slice, max_step=9)
+    for number in ("548", "459", "", "27", "548", "27", "", "459"):
+        meter.show(number)
+    assert not capsys.readouterr().err
+    for number in ("459", "27"):
+        meter.show(number)
+    assert capsys.readouterr().err == (
+        "warning: 3 numbers in a row contradict the last accepted one; if that is wrong or out"
+        f" of date, correct its row in {meter.results} and restart\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "last", "plausible", "implausible"),
     [
@@ -166,6 +182,7 @@ def test_last_accepted_number_survives_a_restart(tmp_path: Path, test_slice: Spl
         ({"max_step": 5}, None, ["0", "99999"], []),
         # It was accepted under other constraints.
         ({"max_step": 5, "constraints": Constraints(length=3)}, 9999.0, ["123"], ["9999"]),
+        ({"max_step": 5, "constraints": Constraints(range=(0, 9))}, 99.0, ["1"], ["99"]),
     ],
 )
 def test_plausible_numbers(
@@ -236,7 +253,7 @@ def test_messages(
     assert row
     state = json.loads(row.messages["state"])
     assert (state["number"], state["status"], row.messages.get("number")) == expected
-    assert sorted(state) == ["file", "number", "probability", "second", "status"]
+    assert sorted(state) == ["file", "free", "number", "probability", "second", "status"]
     assert (state["file"], state["probability"] > 0) == ("a.png", bool(numbers))
 
 
@@ -272,6 +289,8 @@ def test_published_picture(tmp_path: Path, test_slice: Split) -> None:
         ("--digits-only", "options for numbers need --numbers"),
         ("--max-step 5", "options for numbers need --numbers"),
         ("--mqtt mqtt://broker", "options for numbers need --numbers"),
+        ("--numbers --threshold 0.9", "--max-errors says which numbers are accepted"),
+        ("--numbers --threshold 0", "--max-errors says which numbers are accepted"),
         ("--numbers --frames 0", "greater than or equal to 1"),
         ("--numbers --length x", "the length is"),
         ("--numbers --max-step=-1", "greater than or equal to 0"),

@@ -13,7 +13,7 @@ from digits.constraints.constraints import Constraints
 from digits.errors import DataError
 from tests.runtime.constraints.accepting import accepts
 
-NUMBERS = st.text("0123456789-.", min_size=1, max_size=20)
+NUMBERS = st.from_regex(r"\A-?[0-9]{1,5}(-[0-9]{1,5}){0,2}(\.[0-9]{0,2})?\Z").filter(str.isascii)
 
 
 @given(st.lists(NUMBERS, min_size=1, max_size=30), NUMBERS)
@@ -65,6 +65,13 @@ def test_list_in_any_dialect_and_encoding(
         (b"12a4\n12\n", None, ", line 1: '12a4' is no number"),
         (b"12\n3 4\n", None, ", line 2: '3 4' is no number"),
         (b"12\n\n1/2\n", None, ", line 3: '1/2' is no number"),
+        (b"12\n482017,482018\n", None, ", line 2: '482017,482018' is no number"),
+        (b"1,2,3\n", None, ", line 1: '1,2,3' is no number"),
+        (b"3.50\n1.234,50", None, ", line 2: '1.234,50' is no number"),
+        (b"-7\n--5\n", None, ", line 2: '--5' is no number"),
+        (b"12-34\n12-34-\n", None, ", line 2: '12-34-' is no number"),
+        (b"1--2\n", None, ", line 1: '1--2' is no number"),
+        (b"12\n.\n", None, ", line 2: '.' is no number"),
         (b"12\n\xe9\n", None, ", line 2: '\\udce9' is no number"),
         (b"number\n12\n" + b"1" * 65, None, ", line 3: a number has over 64 digits"),
         (b"12\n\n" + b"1" * 65 + b"\n" + b"2" * 66, None, ": line 4 has over 64 digits and signs"),
@@ -118,6 +125,11 @@ def test_too_many_numbers_are_refused(tmp_path: Path) -> None:
     path.write_bytes(b"1\n" * 9_000_000)
     with pytest.raises(DataError, match="9,000,000 numbers of up to 1"):
         AllowedNumbers.load(path)
+
+
+@pytest.mark.parametrize("number", ["-5", "555-1234", "-1-2.5", "2026-11-28", "-.5", "5.", "1,234"])
+def test_signs_within_a_number(number: str) -> None:
+    assert accepts(AllowedNumbers([number]), number.replace(",", "."))
 
 
 @pytest.mark.parametrize("numbers", ["123", ["1", "two"], ["1" * 65], [], [""]])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digits.constraints.constraints import Constraints, parse_length, parse_range
+from digits.constraints.constraints import Constraints
 from tests.runtime.constraints.accepting import accepts
 
 BOUNDS = st.decimals(-1000, 1000, places=1).map(float)
@@ -37,6 +37,7 @@ TEXTS = st.from_regex(r"-?[0-9]{0,5}\.?[0-9]{0,3}-?", fullmatch=True).filter(str
         (Constraints(length=3, range=(1, 9)), "005", "5 0005 010"),
         (Constraints(length=2, check="luhn", digits_only=True), "18 1-8 .18", "19 1-9"),
         (Constraints(values=["12"], range=(0, 12), digits_only=True), "12 1.2 -1-2-", "1"),
+        (Constraints(values=["555-12", "1.5"], digits_only=True), "55512 5-5512 15", "555-1"),
         (Constraints(check="luhn").narrowed(10, 20), "18", "26"),
         (Constraints(range=(0, 50)).narrowed(40, 60), "40 50", "39 51"),
     ],
@@ -63,12 +64,19 @@ def test_range_compares_values(first: float, second: float, text: str) -> None:
     [
         ({"length": 0}, "no number has 0 to 0 digits"),
         ({"length": (5, 4)}, "no number has 5 to 4 digits"),
-        ({"length": 8, "check": "isbn10"}, "no number has 10 to 8 digits"),
+        ({"length": 8, "check": "isbn10"}, "the check isbn10 needs 10 digits"),
+        ({"length": 14, "check": "ean13"}, "the check ean13 needs 13 digits"),
+        ({"length": 1, "check": "luhn"}, "the check luhn needs 2 digits at least"),
+        ({"check": ["luhn"]}, r"the check is \['luhn'\], not one of luhn"),
         ({"check": "crc32"}, "the check is 'crc32', not one of luhn, ean13"),
         ({"pattern": "a"}, "'a' at character 1 can't be understood"),
+        ({"pattern": 5}, "the pattern is a text, not 5"),
         ({"range": (2, 1)}, "no number is from 2 to 1"),
         ({"range": (math.nan, 1)}, "no number is from nan to 1"),
         ({"values": ["1", "one"]}, "'one' is no number"),
+        ({"values": [482017]}, "482017 is no text, such as '007'"),
+        ({"values": 482017}, "the numbers are a list of texts, not 482017"),
+        ({"values": ["."], "digits_only": True}, "'.' is no number"),
     ],
 )
 def test_malformed_constraints_are_refused(arguments: dict[str, Any], cause: str) -> None:
@@ -88,7 +96,6 @@ IMPOSSIBLE: list[dict[str, Any]] = [
     {"range": (10, 99), "values": ["100", "9"]},
     {"range": (0.1, 0.2), "pattern": r"\d+"},
     {"range": (1000, math.inf), "length": 3},
-    {"values": ["12.50"], "digits_only": True},
 ]
 
 
@@ -118,11 +125,12 @@ def test_nothing_asked_is_false() -> None:
         (Constraints(check="luhn"), "18", 1 / 10),
         (Constraints(check="mod11"), "18", 1 / 11),
         (Constraints(check="mod97"), "98", 1 / 97),
-        (Constraints(values=["123", "124", "124", "12"]), "123", 2 / 1000),
-        (Constraints(values=["1.5", "2.5", "123"]), "1.5", 3 / 100),
-        (Constraints(values=["15", "123"], digits_only=True), "1.5", 1 / 100),
+        (Constraints(values=[f"{number}" for number in range(500)]), "123", 400 / 1000),
+        (Constraints(values=["123", "124", "124", "12"]), "123", 1 / 30),
+        (Constraints(values=["1.5", *map(str, range(100, 111))]), "1.5", 12 / 100),
+        (Constraints(values=["1-5", *map(str, range(20, 31))], digits_only=True), "1.5", 12 / 100),
         (Constraints(values=[f"-{digit}" for digit in range(10)] + ["1."]), "-1", 1),
-        (Constraints(values=["18", "26"], check="luhn"), "18", 2 / 100),
+        (Constraints(values=["18", "26"], check="luhn"), "18", 1 / 20),
     ],
 )
 def test_share_is_that_of_the_strictest(constraints: Constraints, text: str, share: float) -> None:
@@ -137,32 +145,43 @@ def test_narrowing_to_nothing_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "length"), [("6", 6), (" 4-8 ", (4, 8)), ("4 - 8", (4, 8)), ("12-12", (12, 12))]
+    ("given", "length"),
+    [("6", 6), (" 4-8 ", (4, 8)), ("4 - 8", (4, 8)), ("12-12", (12, 12)), ([4, 8], (4, 8))],
 )
-def test_parse_length(text: str, length: object) -> None:
-    assert parse_length(text) == length
+def test_forms_of_a_length(given: Any, length: object) -> None:
+    assert Constraints(length=given) == Constraints(length=length)  # type: ignore[arg-type]
+    assert Constraints(length=given).length == length
 
 
 @pytest.mark.parametrize(
-    ("text", "bounds"),
+    ("given", "bounds"),
     [
         ("100-999", (100, 999)),
         ("-5-12.5", (-5, 12.5)),
         ("-10--5", (-10, -5)),
         (" 0,5 - 1,5 ", (0.5, 1.5)),
+        ([1, 5], (1, 5)),
     ],
 )
-def test_parse_range(text: str, bounds: tuple[float, float]) -> None:
-    assert parse_range(text) == bounds
+def test_forms_of_a_range(given: Any, bounds: tuple[float, float]) -> None:
+    constraints = Constraints(range=given)
+    assert constraints.range == bounds and constraints == Constraints(range=bounds)
+    assert hash(constraints) == hash(Constraints(range=bounds))
 
 
-@pytest.mark.parametrize("text", ["", "six", "6-", "-6", "4-8-9", "6.5", "99999", "٣", 9999 * "1-"])
-def test_what_is_no_length_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="the length is 6 or 4-8, for example, not "):
-        parse_length(text)
+TEXTS_OF_NO_LENGTH = ["", "six", "6-", "-6", "4-8-9", "6.5", "1-100000", "٣", 9999 * "1-"]
+TEXTS_OF_NO_RANGE = ["", "5", "12", "1-2-3", "a-b", "1e5-2e5", "nan-inf", "0-" + 21 * "9"]
 
 
-@pytest.mark.parametrize("text", ["", "5", "1-2-3", "a-b", "1e5-2e5", "nan-inf", 9999 * "1-"])
-def test_what_is_no_range_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="the range is 100-999 or -5-12.5, for example, not "):
-        parse_range(text)
+@pytest.mark.parametrize("given", [*TEXTS_OF_NO_LENGTH, True, 6.0, (4, None), {4: 8}, -1])
+def test_what_is_no_length_is_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match="^the length is 6 or 4-8, .* at most 9999, not "):
+        Constraints(length=given)
+
+
+@pytest.mark.parametrize(
+    "given", [*TEXTS_OF_NO_RANGE, 9999 * "1-", 5, range(1, 5), ("a", 1), (0, 10**400)]
+)
+def test_what_is_no_range_is_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match="^the range is 100-999 or .* at most 20 digits, not "):
+        Constraints(range=given)

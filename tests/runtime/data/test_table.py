@@ -141,6 +141,7 @@ PAGE_TABLE = 'file,text,by\na b.png,"12,5 -3/7",x\nc.png,,y\nd.png, 90 /,z\n'
         PAGE_TABLE,
         "File;by;TEXT\na b.png;x;12,5 -3/7\nc.png;y;\nd.png;;90\n;;\n",
         'file\ttext\na b.png\t"12.5   \u22123\n7"\nc.png\t\nd.png\t90\n',
+        'file,text\na b.png,"12.5  \\x2d3/7"\nc.png,\nd.png,90\n',  # as in results
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

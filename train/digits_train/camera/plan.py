@@ -119,10 +119,10 @@ _KINDS = {
 
 
 def plain_numbers(random: Random) -> Plan:
-    """Two to six numbers of the same length, one to ten digits, on plain paper."""
-    length = int(random.integers(1, 11))
-    lines: Lines = [[(length,)] for _ in range(random.integers(2, 7))]
-    return Plan(lines, pitch=random.uniform(1.5, 2.2), indent=0.5)
+    """Two to six numbers of the same length, one to ten digits that don't touch, on plain paper."""
+    digits = (1,) * int(random.integers(1, 11))
+    lines: Lines = [[digits] for _ in range(random.integers(2, 7))]
+    return Plan(lines, pitch=random.uniform(1.5, 2.2), indent=0.5, group_gap=0.0)
 
 
 def some_plan(random: Random) -> Plan:

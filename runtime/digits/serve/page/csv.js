@@ -1,6 +1,5 @@
 // CSV (RFC 4180) that spreadsheets take as text, escaped as `digits predict --csv` does: text.py.
 
-const NUMBER = /^-?[0-9.]+$/;
 const ESCAPED = /\\(?=x[0-9a-f]{2}|u[0-9a-f]{4})/g; // looks as if it were
 // Control, invisible and direction-changing characters, without those that join letters.
 const CONTROL = new RegExp(
@@ -8,13 +7,13 @@ const CONTROL = new RegExp(
     + "\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb]",
   "g",
 );
-const FORMULA = /(?<=^|;)[-+=@\uff0b\uff0d\uff1d\uff20]/g;
+const FORMULA = /(?<=^|;)(?!-?[0-9.]+$)[-+=@\uff0b\uff0d\uff1d\uff20]/g;
 
 /** rows: of { file, text, sure, status, note }. */
 export function csv(rows) {
   const cells = rows.map(({ file, text, sure, status, note }) => [
     file.name.replace(ESCAPED, "\\x5c").replace(CONTROL, escape).replace(FORMULA, escape),
-    NUMBER.test(text) ? text : text.replace(FORMULA, escape), // a negative number is none
+    text.replace(FORMULA, escape),
     sure,
     status,
     note,

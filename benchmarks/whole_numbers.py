@@ -1,6 +1,6 @@
 """How many whole numbers are read right, and how many wrong ones are accepted, by constraint.
 
-    python -m benchmarks.numbers [--pages N] [--model READER.onnx] [--json]
+    python -m benchmarks.whole_numbers [--pages N] [--model READER.onnx] [--json]
 
 Pages with a number a line, each by one hand: half of MNIST's digits, of the validation set that
 fits nothing, half of handwriting fonts that training never shows. Each kind of numbers is read
@@ -113,6 +113,14 @@ KINDS: dict[str, tuple[Callable[[Random], str], dict[str, Constraints]]] = {
 }
 
 
+def held_back_writers() -> Writers:
+    """Writers that no training and no calibration has seen."""
+    validation = mnist.load("validation")
+    half = Split(validation.images[FITTED:], validation.labels[FITTED:])
+    hands = fonts.hands("held back")
+    return writers(half, hands, hands)
+
+
 def find(kind: str, pages: int, by: Writers, classifier: Classifier) -> Iterator[list[Column]]:
     """The numbers found on each page of a kind, or as many missing ones."""
     draw = KINDS[kind][0]
@@ -171,7 +179,7 @@ def broken_promises(results: list[Result], wanted: float, random: Random) -> tup
             promise = calibrate(given[site].tolist(), right[site].tolist(), wanted)
         except DataError:
             continue
-        accepted = given >= 1 - promise.max_errors
+        accepted = given >= 1 - promise.max_error_probability
         promised += 1
         broken += bool((accepted & ~right).sum() > wanted * accepted.sum())
     return promised, broken
@@ -183,12 +191,8 @@ def main() -> None:
     parser.add_argument("--model", help="a reader's ONNX file; by default the bundled one")
     parser.add_argument("--json", action="store_true", help="end with a line of JSON")
     options = parser.parse_args()
-    classifier = Classifier(reader=options.model)
+    classifier, by = Classifier(reader=options.model), held_back_writers()
     temperature = classifier.reader.metadata.number_temperature
-    validation = mnist.load("validation")
-    half = Split(validation.images[FITTED:], validation.labels[FITTED:])
-    hands = fonts.hands("held back")
-    by = writers(half, hands, hands)
     tables: dict[str, dict[str, float]] = {}
     promises: dict[str, tuple[int, int]] = {}
     with progress_bar() as bar:
