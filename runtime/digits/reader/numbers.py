@@ -33,7 +33,7 @@ class NumberReading(NamedTuple):
 
     @property
     def text(self) -> str:
-        return "".join(symbol for symbol, _ in self.symbols)
+        return _text(self.symbols)
 
 
 def read_number(
@@ -50,31 +50,26 @@ def read_number(
     best one.
     """
     signless = constraints.digits_only
+    automaton: Automaton = constraints.automaton if constraints else AnyText()
     everything = search(lattice, AnyText(), temperature)
+    satisfying = search(lattice, automaton, temperature) if constraints else everything
     free = [(SYMBOLS[int(arc.symbols.argmax())], arc) for arc in path or best_path(lattice)]
     free = without_signs(free) if signless else free
-    reading = NumberReading(free, 0.0, "", "".join(symbol for symbol, _ in free), False)
-    automaton: Automaton = constraints.automaton if constraints else AnyText()
-    satisfying = search(lattice, automaton, temperature) if constraints else everything
-    if constraints:
-        symbols = without_signs(satisfying.symbols) if signless else satisfying.symbols
-        if not symbols:
-            return reading
-        reading = reading._replace(symbols=symbols)
-    text = reading.text
+    unreadable = NumberReading(free, 0.0, "", _text(free), False)
+    symbols = satisfying.symbols if constraints else free
+    symbols = without_signs(symbols) if signless else symbols
+    if not symbols:
+        return unreadable
+    text = _text(symbols)
     chance = log_difference(everything.total, satisfying.total)
     chance += math.log(BROKEN * constraints.share(text))
     if satisfying.total < chance:
-        return reading._replace(symbols=free)
+        return unreadable
     weight = search(lattice, OnlyText(text, signless), temperature).total
     probability = min(math.exp(weight - log_sum(satisfying.total, chance)), 1.0)
-    others = search(lattice, Excluding(automaton, text, signless), temperature)
-    second = without_signs(others.symbols) if signless else others.symbols
-    return reading._replace(
-        probability=probability,
-        second="".join(symbol for symbol, _ in second),
-        satisfies=True,
-    )
+    second = search(lattice, Excluding(automaton, text, signless), temperature).symbols
+    second = without_signs(second) if signless else second
+    return NumberReading(symbols, probability, _text(second), unreadable.free)
 
 
 class AnyText:
@@ -134,3 +129,7 @@ def log_difference(larger: float, smaller: float) -> float:
 
 def without_signs(symbols: list[tuple[str, Arc]]) -> list[tuple[str, Arc]]:
     return [pair for pair in symbols if SYMBOLS.index(pair[0]) < DIGITS]
+
+
+def _text(symbols: Sequence[tuple[str, Arc]]) -> str:
+    return "".join(symbol for symbol, _ in symbols)
