@@ -1,5 +1,8 @@
 """What `import digits` offers."""
 
+import subprocess
+import sys
+
 import pytest
 
 import digits
@@ -29,3 +32,15 @@ def test_public_names() -> None:
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'digits' has no attribute 'Clasifier'"):
         digits.Clasifier  # noqa: B018
+
+
+def test_watching_needs_no_numpy_outside_its_worker() -> None:
+    """For months, the process that watches would take 13 MB more."""
+    code = (
+        "import sys; import digits.commands.watch, digits.commands.watch_readers, digits.cli;"
+        "from digits.commands import options;"
+        "options.constraints('6', r'\\d*', 'luhn', None, None);"
+        "options.max_errors(None, None, None); print('numpy' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == ("False\n", "")

@@ -177,6 +177,8 @@ def constraints(
 
 def max_errors(text: str | None, reader: Path | None, asked: "Constraints") -> float | None:
     """What --max-errors says. Raises BadParameter, or DataError for a file that can't be used."""
+    if text is None:
+        return None
     from digits.acceptance import parse_max_errors
 
     return _parse("--max-errors", text, lambda text: parse_max_errors(text, reader, asked))

@@ -6,18 +6,19 @@ import zlib
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from digits import tables
 from digits.constraints.automaton import State
 from digits.errors import DataError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 _MAX_BYTES = 64 << 20  # of a file, and of the numbers in memory
 _MAX_SYMBOLS = 64  # of a number
 _NUMBER = re.compile(r"(?!.*\..*\.)-?\.?[0-9]+(?:[-.][0-9]+)*\.?")  # or a date, as 2026-11-28
-_FIRST_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], "<u8")  # of a word
 
 
 class AllowedNumbers:
@@ -85,7 +86,9 @@ class AllowedNumbers:
         return int(self._counts[length]) if length < len(self._counts) else 0
 
     @cached_property
-    def _counts(self) -> npt.NDArray[np.int64]:
+    def _counts(self) -> "NDArray[np.int64]":
+        import numpy as np
+
         return np.bincount(np.char.str_len(self._numbers))
 
 
@@ -100,11 +103,13 @@ def _line(number: str) -> bytes:
     return text.encode() + b"\n"
 
 
-def _sorted(lines: bytes | bytearray) -> npt.NDArray[np.bytes_]:
+def _sorted(lines: bytes | bytearray) -> "NDArray[np.bytes_]":
     """The lines in alphabetical order, once each, without the blank ones.
 
     Raises ValueError if there are none, or they are too long or too many.
     """
+    import numpy as np  # without a list, `watch` needs none but in its worker
+
     symbols = np.frombuffer(lines + b"\n" + bytes(_MAX_SYMBOLS), np.uint8)
     ends = np.flatnonzero(symbols == ord("\n"))
     lengths = np.diff(ends, prepend=-1) - 1
@@ -122,13 +127,14 @@ def _sorted(lines: bytes | bytearray) -> npt.NDArray[np.bytes_]:
         raise ValueError(f"{len(lengths):,} numbers of up to {longest} symbols are too many")
     words = np.lib.stride_tricks.sliding_window_view(symbols, 8 * size)[starts].view("<u8")
     del symbols, starts
+    first_bytes = np.array([(1 << 8 * count) - 1 for count in range(9)], "<u8")  # of a word
     for column in range(size):  # zeros after a number's end
-        words[:, column] &= _FIRST_BYTES[np.clip(lengths, 8 * column, 8 * column + 8) - 8 * column]
+        words[:, column] &= first_bytes[np.clip(lengths, 8 * column, 8 * column + 8) - 8 * column]
     if size == 1:  # which sorts faster as a number
         words.byteswap(inplace=True)
         words.sort(axis=0, kind="stable")
         words.byteswap(inplace=True)
-    numbers: npt.NDArray[np.bytes_] = words.view(f"S{8 * size}")[:, 0]
+    numbers: NDArray[np.bytes_] = words.view(f"S{8 * size}")[:, 0]
     numbers.sort(kind="stable")  # at once if they are in order already
     numbers = numbers[np.append(True, numbers[1:] != numbers[:-1])]
     return numbers

@@ -69,11 +69,14 @@ class Product:
     def step(self, state: State, symbol: str) -> State | None:
         if symbol in self._ignored:
             return state
-        if (state, symbol) not in self._known:
-            if len(self._known) >= _MAX_KNOWN:
-                self._known.clear()
-            self._known[state, symbol] = self._step(state, symbol)
-        return self._known[state, symbol]
+        try:
+            return self._known[state, symbol]
+        except KeyError:
+            following = self._step(state, symbol)
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()  # between two lines of another thread, perhaps
+        self._known[state, symbol] = following
+        return following
 
     def _step(self, state: State, symbol: str) -> State | None:
         assert isinstance(state, tuple)

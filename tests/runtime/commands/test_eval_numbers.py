@@ -1,7 +1,6 @@
 """`digits eval --numbers`, with a reader that sees "-12.5 8" on every page of the right shape."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,30 +9,10 @@ from PIL import Image
 
 from digits import Classifier
 from digits.inference.model_file import BUNDLED_READER
-from digits.inference.reader_model import ReaderModel
 from digits.prediction import Number, Reading, Symbol
 from tests.conftest import Run
-from tests.runtime.reader.drawn import NOTHING, Network, row_of
 
-SHAPE = (200, 400)
 ONE = Symbol("1", 0.9, (0.0, 0.9) + (0.0,) * 10, (0, 0, 9, 20))
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: a page "-12.5 8" under two names, and one without any digit."""
-    network = Network([*row_of("-12.5", 40, 60), *row_of("8", 300, 60)], SHAPE)
-
-    def maps(self: ReaderModel, page: np.ndarray) -> tuple[np.ndarray, ...]:
-        centres, symbols, boxes = network(page)
-        return np.full_like(centres, NOTHING) if page.max() < 200 else centres, symbols, boxes
-
-    monkeypatch.setattr(ReaderModel, "maps", maps)
-    monkeypatch.chdir(tmp_path)
-    Image.new("L", SHAPE[::-1], 255).save("a.png")
-    shutil.copy("a.png", "b.png")
-    Image.new("L", SHAPE[::-1], 100).save("grey.png")
-    return tmp_path
 
 
 def write_table(*rows: str, column: str = "text") -> str:
@@ -58,7 +37,7 @@ def labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.parametrize("column", ["text", "number"])
-def test_lines(run: Run, folder: Path, column: str) -> None:
+def test_lines(run: Run, pages: Path, column: str) -> None:
     numbers = write_table("a.png;-12.5 8", "b.png;-12,5/7", "grey.png;30", column=column)
     code, out, err = run("eval", "--numbers", numbers, "--max-errors", "30%")
     assert (code, err) == (0, "")
@@ -80,7 +59,7 @@ def test_lines(run: Run, folder: Path, column: str) -> None:
     assert len(lines) == 12
 
 
-def test_invented_number_is_a_silent_error(run: Run, folder: Path) -> None:
+def test_invented_number_is_a_silent_error(run: Run, pages: Path) -> None:
     out = run("eval", "--numbers", write_table("a.png;8"), "--max-errors", "99%")[1]
     assert "  a.png: nothing, read as -12.5 (" in out
 
@@ -99,7 +78,7 @@ def test_invented_number_is_a_silent_error(run: Run, folder: Path) -> None:
     ],
 )
 def test_json(
-    run: Run, folder: Path, rows: list[str], options: list[str], expected: dict[str, object]
+    run: Run, pages: Path, rows: list[str], options: list[str], expected: dict[str, object]
 ) -> None:
     code, out, err = run("eval", "--numbers", write_table(*rows), "--json", *options)
     assert (code, err) == (0, "")
@@ -107,7 +86,7 @@ def test_json(
     assert {key: values[key] for key in expected} == expected
 
 
-def test_label_that_contradicts_the_constraints_is_an_error(run: Run, folder: Path) -> None:
+def test_label_that_contradicts_the_constraints_is_an_error(run: Run, pages: Path) -> None:
     Path("allowed.txt").write_text("8\n9\n")
     numbers = write_table("a.png;8 9", "b.png;9 17", "grey.png;-8")
     code, out, err = run("eval", "--numbers", numbers, "--list", "allowed.txt", "--json")
@@ -121,7 +100,7 @@ def test_label_that_contradicts_the_constraints_is_an_error(run: Run, folder: Pa
     assert json.loads(out)["numbers"] == 2
 
 
-def test_bad_pages_cost_themselves(run: Run, folder: Path) -> None:
+def test_bad_pages_cost_themselves(run: Run, pages: Path) -> None:
     Path("empty.png").touch()
     numbers = write_table("missing.png;1", "a.png;-12.5 8", "empty.png;2", "b.png;seven")
     code, out, err = run("eval", "--numbers", numbers, "--json")
@@ -161,7 +140,7 @@ def test_bad_pages_cost_themselves(run: Run, folder: Path) -> None:
         (["--max-errors", "1%"], 2, "are for --numbers"),
     ],
 )
-def test_error(run: Run, folder: Path, options: list[str], code: int, cause: str) -> None:
+def test_error(run: Run, pages: Path, options: list[str], code: int, cause: str) -> None:
     write_table()
     Path("labels.json").write_text("{}")
     status, out, err = run("eval", *options)
@@ -170,7 +149,7 @@ def test_error(run: Run, folder: Path, options: list[str], code: int, cause: str
     assert cause in " ".join(err.split())
 
 
-def test_results_are_no_labels(run: Run, folder: Path) -> None:
+def test_results_are_no_labels(run: Run, pages: Path) -> None:
     run("read", "a.png", "-o", "numbers.csv")
     _, _, err = run("eval", "--numbers", "numbers.csv")
     assert "numbers.csv has predictions, not labels: correct the numbers, and keep" in err
@@ -206,8 +185,8 @@ def test_results_are_printed_if_nothing_can_be_promised(run: Run, labelled: str)
 
 
 @pytest.mark.parametrize("row", ["a.png;-12.5 8", "a.png;1 2 3", "grey.png;1"])
-def test_plot(run: Run, folder: Path, row: str) -> None:
+def test_plot(run: Run, pages: Path, row: str) -> None:
     code, _, err = run("eval", "--numbers", write_table(row), "--plot", "plots")
     assert (code, err) == (0, "")
-    with Image.open(folder / "plots" / "numbers.png") as plot:
+    with Image.open(pages / "plots" / "numbers.png") as plot:
         assert np.asarray(plot).std() > 10

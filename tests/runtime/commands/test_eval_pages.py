@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,29 +11,8 @@ from PIL import Image
 from digits import Classifier
 from digits.images import picture
 from digits.inference.model_file import BUNDLED_READER
-from digits.inference.reader_model import ReaderModel
 from tests.conftest import Run
 from tests.runtime.conftest import count_calls
-from tests.runtime.reader.drawn import NOTHING, Network, row_of
-
-SHAPE = (200, 400)
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: a page "-12.5 8" under two names, and one without any digit."""
-    network = Network([*row_of("-12.5", 40, 60), *row_of("8", 300, 60)], SHAPE)
-
-    def maps(self: ReaderModel, page: np.ndarray) -> tuple[np.ndarray, ...]:
-        centres, symbols, boxes = network(page)
-        return np.full_like(centres, NOTHING) if page.max() < 200 else centres, symbols, boxes
-
-    monkeypatch.setattr(ReaderModel, "maps", maps)
-    monkeypatch.chdir(tmp_path)
-    Image.new("L", SHAPE[::-1], 255).save("a.png")
-    shutil.copy("a.png", "b.png")
-    Image.new("L", SHAPE[::-1], 100).save("grey.png")
-    return tmp_path
 
 
 def write_table(*rows: str) -> str:
@@ -42,9 +20,9 @@ def write_table(*rows: str) -> str:
     return "pages.csv"
 
 
-def test_errors_exact_pages_and_worst_pages(run: Run, folder: Path) -> None:
-    pages = write_table("a.png;-12.5 8", "b.png;-12,5/78", "grey.png;30")
-    code, out, err = run("eval", "--data", pages)
+def test_errors_exact_pages_and_worst_pages(run: Run, pages: Path) -> None:
+    table = write_table("a.png;-12.5 8", "b.png;-12,5/78", "grey.png;30")
+    code, out, err = run("eval", "--data", table)
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[:3] == [
@@ -77,7 +55,7 @@ def test_errors_exact_pages_and_worst_pages(run: Run, folder: Path) -> None:
         (["a.png;"], {"symbols": 0, "invented": 4, "error_rate": None, "calibration_error": 0.97}),
     ],
 )
-def test_json(run: Run, folder: Path, rows: list[str], expected: dict[str, object]) -> None:
+def test_json(run: Run, pages: Path, rows: list[str], expected: dict[str, object]) -> None:
     code, out, _ = run("eval", "--data", write_table(*rows), "--json")
     values = json.loads(out)
     assert code == 0
@@ -85,10 +63,10 @@ def test_json(run: Run, folder: Path, rows: list[str], expected: dict[str, objec
     assert [page["read"] for page in values["worst"]] == ["125  8"] * (values["symbols"] == 0)
 
 
-def test_bad_pages_cost_themselves(run: Run, folder: Path) -> None:
+def test_bad_pages_cost_themselves(run: Run, pages: Path) -> None:
     Path("empty.png").touch()
-    pages = write_table("missing.png;1", "a.png;-12.5 8", "empty.png;2", "b.png;seven")
-    code, out, err = run("eval", "--data", pages, "--json")
+    table = write_table("missing.png;1", "a.png;-12.5 8", "empty.png;2", "b.png;seven")
+    code, out, err = run("eval", "--data", table, "--json")
     assert code == 1
     assert [line.startswith("error: ") for line in err.splitlines()] == [True] * 3
     assert "line 5: the text may have digits" in err
@@ -106,17 +84,17 @@ def test_bad_pages_cost_themselves(run: Run, folder: Path) -> None:
     ],
 )
 def test_error(
-    run: Run, folder: Path, rows: list[str], options: list[str], code: int, cause: str
+    run: Run, pages: Path, rows: list[str], options: list[str], code: int, cause: str
 ) -> None:
     status, out, err = run("eval", "--data", write_table(*rows), *options)
     assert (status, out) == (code, "")
     assert cause in err
 
 
-def test_model_is_a_reader(run: Run, folder: Path) -> None:
-    pages = write_table("a.png;1", "b.png;2")
+def test_model_is_a_reader(run: Run, pages: Path) -> None:
+    table = write_table("a.png;1", "b.png;2")
     with count_calls(Classifier.read, picture.load) as calls:
-        assert run("eval", "--data", pages, "--model", BUNDLED_READER)[0] == 0
+        assert run("eval", "--data", table, "--model", BUNDLED_READER)[0] == 0
     assert calls["read"] == 2
 
 
@@ -133,14 +111,14 @@ def test_pages_are_read_as_by_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["-12.5 8", "-12.5/78"])  # without and with an error
-def test_plot_shows_worst_pages(run: Run, folder: Path, text: str) -> None:
+def test_plot_shows_worst_pages(run: Run, pages: Path, text: str) -> None:
     code, _, err = run("eval", "--data", write_table(f"a.png;{text}"), "--plot", "plots")
     assert (code, err) == (0, "")
-    with Image.open(folder / "plots" / "pages.png") as plot:
+    with Image.open(pages / "plots" / "pages.png") as plot:
         assert np.asarray(plot).std() > 5 or text == "-12.5 8"
 
 
-def test_long_texts_are_shortened(run: Run, folder: Path) -> None:
+def test_long_texts_are_shortened(run: Run, pages: Path) -> None:
     out = run("eval", "--data", write_table(f"a.png;{'7' * 300}"))[1]
     [written] = [line for line in out.splitlines() if "written" in line]
     assert len(written) < 110 and written.endswith("7…")
