@@ -22,6 +22,7 @@ from tests.robustness.sandbox import harmless
 Run = Callable[..., int]
 
 OUTPUTS = (
+    "keep",
     "output",
     "debug",
     "annotate",

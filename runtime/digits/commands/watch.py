@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from digits.commands import crash_log
 from digits.commands.crash_log import MAX_CRASHES, CrashLog
 from digits.commands.folder_scan import FileStamp, scan
+from digits.commands.keep import KeepFolder
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.commands.watch_readers import DigitReader, NumberReader, Row
 from digits.errors import DigitsError
@@ -48,15 +49,21 @@ TIMING = Timing()
 
 
 def watch(
-    reader: Reader, results: Path, recursive: bool, publisher: "Publisher | None" = None
+    reader: Reader,
+    results: Path,
+    recursive: bool,
+    publisher: "Publisher | None" = None,
+    keep: Path | None = None,
+    keep_mb: int = 200,
 ) -> None:
     """Read each picture in a folder once, print it and write a row for it, until SIGTERM or Ctrl-C.
 
-    publisher: gets the messages of each row. Raises DigitsError if the folder is missing, or the
-    results or the model can't be used.
+    publisher: gets the messages of each row. keep: where to copy the pictures with doubtful ones.
+    Raises DigitsError if a folder is missing, or the results or the model can't be used.
     """
-    start_worker = partial(Worker, reader.start, _MEMORY_LIMIT)
-    watcher = FolderWatcher(reader, start_worker, results, recursive, publisher=publisher)
+    start = partial(Worker, reader.start, _MEMORY_LIMIT)
+    copies = KeepFolder(keep, reader.folder, reader.columns, keep_mb << 20) if keep else None
+    watcher = FolderWatcher(reader, start, results, recursive, publisher=publisher, keep=copies)
     signals: list[int] = []  # an Event could deadlock: `wait` holds a lock that `set` needs
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: signals.append(number))
@@ -76,9 +83,8 @@ def watch(
 class FolderWatcher:
     """Reads each picture in a folder once, writes a row for it and prints it.
 
-    start_worker: makes a worker that runs `reader`. clock: counts seconds. publisher: gets the
-    messages of each row. Raises DigitsError if the folder is missing, or the results or the model
-    can't be used.
+    start_worker: makes a worker that runs `reader`. clock: counts seconds. publisher, keep: as for
+    `watch`. Raises DigitsError if the folder is missing, or the results or the model can't be used.
     """
 
     def __init__(
@@ -89,11 +95,12 @@ class FolderWatcher:
         recursive: bool,
         clock: Callable[[], float] = time.monotonic,
         publisher: "Publisher | None" = None,
+        keep: KeepFolder | None = None,
     ) -> None:
         if not os.path.isdir(reader.folder):
             raise DigitsError(f"{reader.folder} is not a folder")
         self._reader, self._recursive = reader, recursive
-        self._clock, self._timing, self._publisher = clock, TIMING, publisher
+        self._clock, self._timing, self._publisher, self._keep = clock, TIMING, publisher, keep
         log = results.with_name(f".{results.name}.reading")
         begun = set(crash_log.rows(log))
         self._results = ResultsFile(results, reader.columns, key=3, incomplete=begun)
@@ -105,7 +112,7 @@ class FolderWatcher:
         self._pictures: Iterator[FileStamp] | None = None  # of the scan that goes on
         self._scan_errors: list[str] = []
         self._next_scan = 0.0
-        self._scan_troubles, self._troubles = _Troubles(), _Troubles()
+        self._scan_troubles, self._troubles, self._keep_troubles = (_Troubles() for _ in range(3))
         self._stopping = Event()
 
     @property
@@ -201,6 +208,8 @@ class FolderWatcher:
                 print_stderr(f"error: {row.error}")
             if self._publisher:
                 self._publisher.publish(row.messages)
+            if self._keep and row.is_doubtful:
+                self._keep_troubles.report(self._keep.add(picture, row.lines))
             print_result(row.text)
         return True
 

@@ -1,5 +1,6 @@
 """The options of `digits watch`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,6 +51,8 @@ def watch(
             ' $DIGITS_MQTT_PASSWORD. Needs "digits[mqtt]".',
         ),
     ] = None,
+    keep: Annotated[Path | None, options.path_option("DIR", "Copies of doubtful pictures.")] = None,
+    keep_mb: Annotated[int, typer.Option(min=1, metavar="MB", help="The oldest make room.")] = 200,
 ) -> None:
     """Read each picture that arrives in DIR, until stopped.
 
@@ -62,11 +65,15 @@ def watch(
 
     asked = options.constraints(length, pattern, check, allowed, value_range, digits_only)
     follows = not_below_last or max_step is not None
+    if keep:
+        folders = Path(os.path.realpath(keep), "copy").parents
+        if Path(os.path.realpath(folder)) in folders[: None if recursive else 1]:
+            raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
     if not numbers:
         if asked or digits_only or max_errors or frames > 1 or follows or mqtt:
             raise typer.BadParameter("options for numbers need --numbers")
         digits = DigitReader(str(folder), runner.ClassifierOptions(model, threshold), as_json)
-        watch.watch(digits, results, recursive)
+        watch.watch(digits, results, recursive, None, keep, keep_mb)
         return
     if threshold is not None:
         raise typer.BadParameter("--max-errors says which numbers are accepted, not --threshold")
@@ -75,7 +82,8 @@ def watch(
         *(str(folder), runner.reader_options(model), as_json, asked, may_err, results),
         *(frames, not_below_last, max_step, mqtt is not None),
     )
-    watch.watch(reader, results, recursive, None if mqtt is None else _publisher(mqtt))
+    publisher = None if mqtt is None else _publisher(mqtt)
+    watch.watch(reader, results, recursive, publisher, keep, keep_mb)
 
 
 def _publisher(url: str) -> "Publisher":

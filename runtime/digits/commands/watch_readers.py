@@ -30,7 +30,7 @@ _MANY = 3  # contradictions in a row: somebody should look
 
 
 class Row(NamedTuple):
-    """The result of a picture: lines of CSV, and a text for stdout.
+    """The result of a picture: lines of CSV, a text for stdout, and whether it is doubtful.
 
     error: why it can't be read. messages: what to publish, by the end of its topic.
     """
@@ -39,6 +39,7 @@ class Row(NamedTuple):
     text: str
     error: str = ""
     messages: Mapping[str, bytes] = {}
+    is_doubtful: bool = False
 
 
 class DigitReader(NamedTuple):
@@ -66,7 +67,7 @@ class DigitReader(NamedTuple):
         """Format the result of a picture."""
         text = prediction.format(file.name, "json" if self.as_json else "text", show_name=True)
         line = csv_row([*file.cells, *prediction.to_csv_row(file.name)[1:]])
-        return Row(line, text, error)
+        return Row(line, text, error, is_doubtful=not error and prediction.status != "sure")
 
     def unreadable(self, file: FileStamp, error: str) -> Row:
         """Format the result of a picture that can't be read."""
@@ -129,7 +130,8 @@ class NumberReader(NamedTuple):
         rows = reading.to_csv_rows(file.name) or [unreadable]
         lines = "\n".join(csv_row([*file.cells, *cells[1:]]) for cells in rows)
         messages = _messages(file.name, rows[0], jpeg) if self.publishes else {}
-        return Row(lines, text or f"{escape_name(file.name)}  ?", error, messages)
+        is_doubtful = not error and {number.status for number in reading.numbers} != {"accepted"}
+        return Row(lines, text or f"{escape_name(file.name)}  ?", error, messages, is_doubtful)
 
     def unreadable(self, file: FileStamp, error: str) -> Row:
         """Format the result of a picture that can't be read."""

@@ -232,6 +232,25 @@ def test_frames_are_read_together(tmp_path: Path, test_slice: Split) -> None:
 
 
 @pytest.mark.parametrize(
+    ("numbers", "options", "expected"),
+    [
+        (["459", "271"], {}, False),
+        (["459", "27"], {"constraints": Constraints(length=3)}, True),
+        (["459"], {"max_errors": 1e-15}, True),
+        ([], {}, True),
+    ],
+)
+def test_a_doubtful_number_makes_the_picture_doubtful(
+    tmp_path: Path, test_slice: Split, numbers: list[str], options: dict[str, Any], expected: bool
+) -> None:
+    meter = Meter(tmp_path, test_slice, **options)
+    meter.show(*numbers, name="a.png")
+    file = stamp(str(meter.inbox), "a.png")
+    row = file and meter.work(file)
+    assert row and row.is_doubtful == expected
+
+
+@pytest.mark.parametrize(
     ("numbers", "max_errors", "expected"),
     [
         (["459"], 0.3, ("459", "accepted", b"459")),
