@@ -1,6 +1,7 @@
-"""Draw the README's picture of `digits serve` in a real browser: python -m docs.screenshot"""
+"""Draw the pictures of `digits serve` and `review` in a browser: python -m docs.screenshot"""
 
 import io
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,12 +10,17 @@ from tests import synthetic
 from tests.browser.page import SEVEN, Page
 from tests.served import served
 
+from digits import Classifier
+from digits.commands.results import ResultsFile
 from digits.data import mnist
+from digits.prediction import NUMBER_COLUMNS
+from digits.text import csv_row
 
+HERE = Path(__file__).parent
 HEIGHT = 640  # pixels of the picture
 
 
-def main() -> None:
+def serve() -> None:
     """Draw a seven on a phone next to a photo read on a desktop."""
     with TemporaryDirectory() as folder, served() as server:
         photo = Path(folder) / "numbers.png"
@@ -30,10 +36,46 @@ def main() -> None:
             page.choose(photo)
             page.wait_for_status("26 digits.")
             desktop = shot(page)
+    save(phone, desktop, "serve.png", colours=128)
+
+
+def review() -> None:
+    """Review a digit on a phone, next to a number on a desktop."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(HERE.parent / "tests" / "pictures" / "5.png", folder)
+        phone = review_shot(folder, 390, 844, True, "dark")
+        (folder / "labels.csv").unlink()
+        shutil.copy(HERE / "page.jpg", folder)
+        results = ResultsFile(folder / "results.csv", NUMBER_COLUMNS)
+        for cells in Classifier().read(folder / "page.jpg").to_csv_rows("page.jpg"):
+            results.append(csv_row(cells))
+        source = folder / "results.csv"
+        desktop = review_shot(source, 960, 640, False, "light", "--length", "4-10")
+    save(phone, desktop, "review.png", colours=64)
+
+
+def review_shot(
+    source: Path, width: int, height: int, phone: bool, scheme: str, *options: str
+) -> Image.Image:
+    """What is shown first."""
+    with (
+        served(str(source), *options, command="review") as server,
+        Page(server.url, width, height, phone) as page,
+    ):
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        page.cdp("Emulation.setEmulatedMedia", {"features": features})
+        page.driver.get(server.url)
+        page.wait(lambda: page.select("#paper img") and page.find("text").text)
+        return shot(page)
+
+
+def save(phone: Image.Image, desktop: Image.Image, name: str, colours: int) -> None:
+    """Save them side by side."""
     both = Image.new("RGB", (phone.width + desktop.width + 16, HEIGHT), "white")
     both.paste(phone, (0, 0))
     both.paste(desktop, (phone.width + 16, 0))
-    both.quantize(128).save(Path(__file__).parent / "serve.png", optimize=True)
+    both.quantize(colours).save(HERE / name, optimize=True)
 
 
 def shot(page: Page) -> Image.Image:
@@ -43,4 +85,5 @@ def shot(page: Page) -> Image.Image:
 
 
 if __name__ == "__main__":
-    main()
+    serve()
+    review()

@@ -82,12 +82,16 @@ def _resident_bytes(pid: str) -> int:
 
 @contextmanager
 def served(
-    *options: str, files: int | None = None, complains: bool = False, **environment: str
+    *options: str,
+    files: int | None = None,
+    complains: bool = False,
+    command: str = "serve",
+    **environment: str,
 ) -> Iterator[Served]:
     """Serve on a free port; afterwards, check that SIGTERM ends it with exit code 0.
 
-    files: limit of open files. complains: whether it may log anything but its address.
-    environment: variables to set, such as DIGITS_TOKEN.
+    files: limit of open files. complains: whether it may log anything but its address. command:
+    serve or review. environment: variables to set, such as DIGITS_TOKEN.
     """
 
     def limit() -> None:
@@ -96,13 +100,13 @@ def served(
 
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
-    command = [str(DIGITS), "serve", "--port", "0", *options]
+    arguments = [str(DIGITS), command, "--port", "0", *options]
     with (
         NamedTemporaryFile("w") as file,
         # A file of its own: reading from the one that the server writes to would move its position.
         Path(file.name).open() as log,
         subprocess.Popen(
-            command, stderr=file, text=True, preexec_fn=limit, env=os.environ | environment
+            arguments, stderr=file, text=True, preexec_fn=limit, env=os.environ | environment
         ) as process,
     ):
         try:

@@ -259,16 +259,18 @@ def bench(model: options.Model = None, as_json: options.JsonObject = False) -> N
         print_result(line)
 
 
-def _delegate(name: str, module: str, help: str) -> None:
-    """Add a command that another app runs. It may need more packages, but not for its --help."""
+def _delegate(name: str, module: str, help: str, extra: str = "") -> None:
+    """Add a command that another app runs, with packages of the extra, by default of its name."""
+    package = f'"digits[{extra or name}]"'
 
-    @app.command(name, help=f'{help}. Needs "digits[{name}]".', context_settings=_PASS_THROUGH)
+    @app.command(name, help=f"{help}. Needs {package}.", context_settings=_PASS_THROUGH)
     def run(context: typer.Context) -> None:
-        with _needs_package(f"`digits {name}`", f'"digits[{name}]"'):
+        with _needs_package(f"`digits {name}`", package):
             import_module(module).app(context.args, prog_name=f"digits {name}")
 
 
 _delegate("serve", "digits.serve.cli", "Serve a web page and an API")
+_delegate("review", "digits.review.cli", "Label what is worth a look, on a web page", "serve")
 _delegate("train", "digits_train.cli", "Train a network on MNIST or your own pictures")
 _delegate("export", "digits_export.cli", "Export a trained network to a verified ONNX file")
 

@@ -31,6 +31,8 @@ _LINE = 20  # of text
 _GAP = 16
 _FRAME = 4  # around the most probable hypothesis
 
+_MAX_CLOSE_UP = 1024  # pixels of the longer side
+
 _MAX_COLUMNS = 5  # of panels
 _MAX_NAME = 200  # bytes; file systems allow 255
 
@@ -63,6 +65,28 @@ def annotate(source: str | bytes, symbols: Iterable[Symbol]) -> Image.Image:
             stroke_fill="white",
         )
     return image
+
+
+def close_up(file: str, box: Sequence[int]) -> bytes:
+    """Draw a box in the upright picture, and cut out what is around it, as a JPEG.
+
+    box: as in `Prediction`; the whole picture for zeros, or one outside. Raises PictureError.
+    """
+    loaded = picture.load(file, picture.PAGE_MAX_SIDE)
+    image = _in_colour(file, loaded)
+    left, top, right, bottom = (round(side * image.width / loaded.size[0]) for side in box)
+    if any(box) and left < image.width and top < image.height:
+        width = max(1, (right - left) // 100)
+        outside = left - width, top - width, right + width - 1, bottom + width - 1
+        ImageDraw.Draw(image).rectangle(outside, outline=UNSURE, width=width)
+        margin = max(bottom - top, (right - left) // 4) // 2 + width
+        near = max(0, left - margin), max(0, top - margin)
+        far = min(image.width, right + margin), min(image.height, bottom + margin)
+        image = image.crop((*near, *far))
+    image.thumbnail((_MAX_CLOSE_UP, _MAX_CLOSE_UP))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=90, subsampling=0)  # a thin box keeps its colour
+    return buffer.getvalue()
 
 
 class _Panel(NamedTuple):

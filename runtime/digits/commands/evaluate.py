@@ -9,6 +9,7 @@ from digits.acceptance import calibrate, save
 from digits.classifier import Classifier
 from digits.commands import reports
 from digits.commands.runner import reader_options
+from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.data.image_folder import LabelledDataset
 from digits.data.mnist import SplitName
@@ -142,10 +143,6 @@ def evaluate_numbers(
 def _labels(path: Path, written: str, constraints: Constraints) -> list[str]:
     """The numbers of a page. Raises DataError for one that contradicts the constraints."""
     for number in written.split() if constraints else ():
-        state = constraints.automaton.start
-        for symbol in number:
-            if (state := constraints.automaton.step(state, symbol)) is None:
-                break
-        if state is None or not constraints.automaton.accepts(state):
+        if not accepts_text(constraints.automaton, number):
             raise DataError(f"{path} is labelled {number}, which contradicts the constraints")
     return written.split()

@@ -48,6 +48,7 @@ class ResultsFile:
     ) -> None:
         self.path, self._columns, self._as_json = path, list(columns), as_json
         self.done = set[int]()
+        self._written = 0  # when, in nanoseconds
         if path.exists() and not path.is_file():  # opening a pipe would block
             raise DigitsError(f"can't write {path}: it is {kind_of(path)}, not a file")
         with self._reporting():
@@ -58,8 +59,8 @@ class ResultsFile:
                 self.close()
                 raise
 
-    def append(self, lines: str) -> None:
-        """Write the lines of a picture, the last without its end.
+    def append(self, lines: str) -> int:
+        """Write the lines of a picture, the last without its end. Returns the size before.
 
         Raises WriteFailed, with the file as before, and DigitsError if another file, with other
         columns, has taken its place.
@@ -75,6 +76,20 @@ class ResultsFile:
             except OSError:
                 os.ftruncate(self._file, size)
                 raise
+            self._written = os.fstat(self._file).st_mtime_ns
+        return size
+
+    def truncate_to(self, size: int) -> None:
+        """Take back what was appended since the file had this size.
+
+        Raises WriteFailed, and DigitsError if something else has changed or replaced the file.
+        """
+        with self._reporting():
+            self._reopen_if_moved()
+            if os.fstat(self._file).st_mtime_ns != self._written:
+                raise DigitsError(f"something else has changed {self.path}; correct it there")
+            os.ftruncate(self._file, size)
+            self._written = os.fstat(self._file).st_mtime_ns
 
     def fsync(self) -> None:
         """Make the lines so far survive a power cut."""

@@ -187,7 +187,7 @@ def run(
     pictures with a result there aren't read. Exits with 1 after an error. Raises ModelError if the
     model can't be used, DigitsError if a result can't be written, and Interrupted after Ctrl-C.
     """
-    write: Callable[[str], None] = print_result
+    write: Callable[[str], object] = print_result
     header = ",".join(task.columns) if task.format == "csv" else ""
     with ExitStack() as stack:
         if output:

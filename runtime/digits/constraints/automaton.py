@@ -97,6 +97,15 @@ class Product:
         return state[0] >= self._least and all(part.accepts(before) for part, before in pairs)
 
 
+def accepts_text(automaton: Automaton, text: str) -> bool:
+    """Whether it accepts a text of SYMBOLS."""
+    state: State | None = automaton.start
+    for symbol in text:
+        if state is not None:
+            state = automaton.step(state, symbol)
+    return state is not None and automaton.accepts(state)
+
+
 def accepts_any_text(automaton: Automaton) -> bool:
     """Whether there is a text that it accepts; True, too, if that takes too long to tell."""
     pending, known = [automaton.start], {automaton.start}

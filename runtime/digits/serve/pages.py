@@ -1,4 +1,4 @@
-"""The page to draw on, the API's documentation and what they load, and how browsers keep them."""
+"""The page to draw on, the API's documentation and what pages load, and how browsers keep it."""
 
 import base64
 import gzip
@@ -6,6 +6,7 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import NamedTuple
@@ -21,7 +22,6 @@ from digits.serve.settings import Settings
 ASSETS = "/assets/"
 PATHS = ("/", "/index.html", "/docs", "/worker.js")
 
-_FOLDER = resources.files("digits.serve")
 _TYPES = {
     "html": "text/html",
     "css": "text/css",
@@ -31,7 +31,7 @@ _TYPES = {
     "webp": "image/webp",
 }
 _FOREVER = "public, max-age=31536000, immutable"
-_REVALIDATE = "no-cache"
+REVALIDATE = "no-cache"
 _GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 
 
@@ -60,61 +60,36 @@ class File(NamedTuple):
         return Response(content, headers=headers, media_type=self.media_type)
 
 
-class Pages:
-    """Answers requests for the documents and their assets, once they are published.
+class Assets:
+    """Answers requests for what documents load, and writes its addresses into them.
 
     The address of an asset contains a hash of all assets, so browsers needn't ask again for one
-    that they have, and modules can import each other by relative paths.
+    that they have, and modules can import each other by relative paths. contents: by name.
+    preloaded: names, the scripts among which every document loads at once.
     """
 
-    def __init__(self) -> None:
-        self._page, self._docs = _read("page"), _read("docs")
-        self._index = self._page.pop("index.html").decode()
-        self._worker = self._page.pop("worker.js").decode()
-        self._docs_index = self._docs.pop("index.html").decode()
-        self.assets = {
-            name: _file(name, content) for name, content in (self._page | self._docs).items()
-        }
+    def __init__(self, contents: Mapping[str, bytes], preloaded: Iterable[str]) -> None:
+        self.assets = {name: _file(name, content) for name, content in contents.items()}
         self._hash = _digest(
             repr([(name, file.tag) for name, file in self.assets.items()]).encode()
         )
         # Relative, as a proxy may serve all this below a path.
-        self._folder = f"{ASSETS.removeprefix('/')}{self._hash}/"
-        self._documents: dict[str, File] = {}
-
-    def publish(self, metadata: Metadata, settings: Settings) -> None:
-        """Write the model, the token's need and the limits into the documents."""
-        index = _file("index.html", self._fill(self._index, _values(metadata, settings)))
-        docs = _file("index.html", self._fill(self._docs_index, {}))
-        worker = _file("worker.js", self._fill(self._worker, self._kept(index)))
-        self._documents = dict(zip(PATHS, (index, index, docs, worker), strict=True))
-
-    def _fill(self, text: str, values: dict[str, str]) -> bytes:
-        modules = "\n".join(
-            f'<link rel="modulepreload" href="{self._folder}{name}">'
-            for name in self._page
+        self.folder = f"{ASSETS.removeprefix('/')}{self._hash}/"
+        self._preloads = "\n".join(
+            f'<link rel="modulepreload" href="{self.folder}{name}">'
+            for name in preloaded
             if name.endswith(".js")
         )
-        for name, value in (values | {"assets": self._folder, "modules": modules}).items():
-            text = text.replace(f"{{{name}}}", value)
-        return text.encode()
 
-    def _kept(self, index: File) -> dict[str, str]:
-        """What the service worker keeps: the document, and what it loads, with their hashes."""
-        assets = {self._folder + name: content for name, content in self._page.items()}
-        files = [
-            [path, f"sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}"]
-            for path, content in ({"": index.content} | assets).items()
-        ]
-        return {"cache": index.tag, "files": json.dumps(files, indent=1)}
+    def fill(self, name: str, text: str, values: Mapping[str, str]) -> File:
+        """Make a document of a text with {names} in the place of values."""
+        for key, value in {**values, "assets": self.folder, "modules": self._preloads}.items():
+            text = text.replace(f"{{{key}}}", value)
+        return _file(name, text.encode())
 
-    def routes(self) -> list[Route]:
-        """The routes of all documents and assets."""
-        documents = [Route(path, self.page) for path in PATHS]
-        return [*documents, Route(f"{ASSETS}{{hash}}/{{name}}", self.asset)]
-
-    async def page(self, request: Request) -> Response:
-        return self._documents[request.scope["path"]].answer(request, _REVALIDATE)
+    def route(self) -> Route:
+        """The route of all assets."""
+        return Route(f"{ASSETS}{{hash}}/{{name}}", self.asset)
 
     async def asset(self, request: Request) -> Response:
         """Answer with the file, and let browsers keep it if the hash is the current one.
@@ -126,6 +101,41 @@ class Pages:
             raise HTTPException(404)
         current = request.path_params["hash"] == self._hash
         return file.answer(request, _FOREVER if current else "no-store")
+
+
+class Pages(Assets):
+    """Answers requests for the documents and their assets, once they are published."""
+
+    def __init__(self) -> None:
+        self._page, docs = read_folder("digits.serve", "page"), read_folder("digits.serve", "docs")
+        self._index = self._page.pop("index.html").decode()
+        self._worker = self._page.pop("worker.js").decode()
+        self._docs_index = docs.pop("index.html").decode()
+        super().__init__(self._page | docs, self._page)
+        self._documents: dict[str, File] = {}
+
+    def publish(self, metadata: Metadata, settings: Settings) -> None:
+        """Write the model, the token's need and the limits into the documents."""
+        index = self.fill("index.html", self._index, _values(metadata, settings))
+        docs = self.fill("index.html", self._docs_index, {})
+        worker = self.fill("worker.js", self._worker, self._kept(index))
+        self._documents = dict(zip(PATHS, (index, index, docs, worker), strict=True))
+
+    def _kept(self, index: File) -> dict[str, str]:
+        """What the service worker keeps: the document, and what it loads, with their hashes."""
+        assets = {self.folder + name: content for name, content in self._page.items()}
+        files = [
+            [path, f"sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}"]
+            for path, content in ({"": index.content} | assets).items()
+        ]
+        return {"cache": index.tag, "files": json.dumps(files, indent=1)}
+
+    def routes(self) -> list[Route]:
+        """The routes of all documents and assets."""
+        return [*(Route(path, self.page) for path in PATHS), self.route()]
+
+    async def page(self, request: Request) -> Response:
+        return self._documents[request.scope["path"]].answer(request, REVALIDATE)
 
 
 def _values(metadata: Metadata, settings: Settings) -> dict[str, str]:
@@ -143,8 +153,10 @@ def _values(metadata: Metadata, settings: Settings) -> dict[str, str]:
     return {name: html.escape(value) for name, value in values.items()}
 
 
-def _read(folder: str) -> dict[str, bytes]:
-    files: list[Traversable] = sorted((_FOLDER / folder).iterdir(), key=lambda file: file.name)
+def read_folder(package: str, folder: str) -> dict[str, bytes]:
+    """The contents of the files in a package's folder, by name."""
+    entries = (resources.files(package) / folder).iterdir()
+    files: list[Traversable] = sorted(entries, key=lambda file: file.name)
     return {file.name: file.read_bytes() for file in files if file.is_file()}
 
 

@@ -27,6 +27,20 @@ def _comma_separated(item: str) -> str:
     return rf"\s*{item}\s*(,\s*{item}\s*)*"
 
 
+Host = Annotated[
+    str,
+    _text(
+        "ADDRESS",
+        "Address to listen on, by default 127.0.0.1; 0.0.0.0 means all of this machine's.",
+        ".+",  # a socket takes an empty one for all of this machine's, too
+        "it must not be empty",
+    ),
+]
+Port = Annotated[
+    int, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 picks a free one.")
+]
+
+
 @dataclass
 class Options:
     """Serve a page to draw on and an API, until SIGTERM or Ctrl-C.
@@ -36,19 +50,8 @@ class Options:
     variable.
     """
 
-    host: Annotated[
-        str,
-        _text(
-            "ADDRESS",
-            "Address to listen on, by default 127.0.0.1; 0.0.0.0 means all of this machine's.",
-            ".+",  # a socket takes an empty one for all of this machine's, too
-            "it must not be empty",
-        ),
-    ] = "127.0.0.1"
-    port: Annotated[
-        int,
-        typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 picks a free one."),
-    ] = 8000
+    host: Host = "127.0.0.1"
+    port: Port = 8000
     uds: Annotated[
         Path | None, options.path_option("FILE", "Unix socket to listen on, instead of a port.")
     ] = None

@@ -239,3 +239,37 @@ def test_names_stay_apart(tmp_path: Path) -> None:
                 if hash(stamp.cells) not in results.done:
                     results.append(",".join(stamp.cells))
     assert (tmp_path / "results.csv").read_text().count("\n") == 1 + len(stamps)
+
+
+def test_truncation_takes_back_what_was_appended(path: Path) -> None:
+    with results_at(path) as results:
+        sizes = [results.append(row) for row in ("a.png,0", "b.png,1", "c.png,2")]
+        assert sizes == [0, len(HEADER + A), len(HEADER + A + B)]
+        results.truncate_to(sizes[2])
+        results.truncate_to(sizes[1])
+        assert path.read_bytes() == HEADER + A
+        results.append("c.png,2")
+        results.truncate_to(sizes[0])
+        assert path.read_bytes() == b""
+        assert results.append("a.png,0") == 0
+
+
+@pytest.mark.parametrize("change", ["append", "edit", "replace", "remove"])
+def test_truncation_leaves_what_something_else_has_changed(path: Path, change: str) -> None:
+    with results_at(path) as results:
+        results.append("a.png,0")
+        size = results.append("b.png,1")
+        text = (HEADER + A + B + C) if change == "append" else HEADER + A + B.replace(b"1", b"7")
+        copy = path.with_name("copy.csv")
+        copy.write_bytes(text)
+        os.utime(copy, ns=(0, 10**18))
+        if change in ("append", "edit"):
+            path.write_bytes(text)
+            os.utime(path, ns=(0, 10**18))
+        elif change == "replace":
+            copy.replace(path)
+        else:
+            path.unlink()
+        with pytest.raises(DigitsError, match="something else has changed"):
+            results.truncate_to(size)
+    assert path.read_bytes() == (b"" if change == "remove" else text)

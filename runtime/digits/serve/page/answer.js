@@ -1,11 +1,10 @@
 // The answer: the symbols, the probabilities of one of them, and what the network saw of it.
 
+import { Bars, none, percent, pixels, SIDE } from "./evidence.js";
 import { button, element } from "./helpers.js";
 import { drawFitted } from "./pictures.js";
 
 const SYMBOLS = "0123456789-."; // in the order of their probabilities
-const BARS = [..."0123456789", "none"];
-const SIDE = 28; // pixels of what the network sees of a digit
 const ADVANCE = 0.72; // of the font's size, from one symbol to the next (style.css)
 const GAP = 0.6; // between columns
 
@@ -20,13 +19,7 @@ export class Answer {
   constructor(elements, chose) {
     Object.assign(this, elements); // region, text, status, bars, frame
     this.chose = chose;
-    this.rows = BARS.map((name) => {
-      const row = element("li");
-      const meter = element("meter", "", { ariaLabel: name === "none" ? "No digit" : name });
-      row.append(element("span", name), meter, element("span"));
-      this.bars.append(row);
-      return row;
-    });
+    this.probabilities = new Bars(this.bars);
   }
 
   /** More is to come: nothing of it is read aloud yet. */
@@ -40,7 +33,7 @@ export class Answer {
     this.#fit([[]]);
     this.text.textContent = text;
     this.status.textContent = sentence;
-    this.#showProbabilities(null);
+    this.probabilities.show(null);
     this.#showFrame(null);
     this.chose([], -1, null);
   }
@@ -51,7 +44,7 @@ export class Answer {
     this.#symbols = numbers.flatMap(({ symbols }) => symbols);
     if (!this.#symbols.length) {
       this.say("No digit found.", "?");
-      this.#showProbabilities(Array(12).fill(0));
+      this.probabilities.show(Array(12).fill(0));
       return;
     }
     // Any that is rejected is less sure than all that aren't.
@@ -84,7 +77,7 @@ export class Answer {
     const { probabilities, frame, box } = this.#symbols[index];
     this.#buttons.forEach((each, position) => (each.ariaPressed = position === index));
     this.status.textContent = this.#sentence(index);
-    this.#showProbabilities(probabilities);
+    this.probabilities.show(probabilities);
     this.#showFrame(frame ? pixels(frame) : this.#picture.image, frame ? [0, 0, SIDE, SIDE] : box);
     this.chose(this.#symbols, index, this.#picture);
   }
@@ -131,17 +124,6 @@ export class Answer {
     return `${count} ${index === this.#least ? `Least sure: ${words}` : capital(words)}. ${doubt(number)}`;
   }
 
-  #showProbabilities(probabilities) {
-    const shares = probabilities ? [...probabilities.slice(0, 10), none(probabilities)] : [];
-    const largest = Math.max(...shares);
-    this.rows.forEach((row, index) => {
-      const [, meter, number] = row.children;
-      meter.value = shares[index] ?? 0;
-      number.textContent = probabilities ? percent(shares[index]) : "";
-      row.classList.toggle("likeliest", shares[index] === largest);
-    });
-  }
-
   /** Show the part of an image in a box, or nothing: null. */
   #showFrame(image, box) {
     this.frame.parentElement.classList.toggle("empty", !image);
@@ -149,14 +131,6 @@ export class Answer {
     context.clearRect(0, 0, SIDE, SIDE);
     if (image) drawFitted(context, image, box);
   }
-}
-
-/** rows: of grey levels. */
-function pixels(rows) {
-  const canvas = new OffscreenCanvas(SIDE, SIDE);
-  const data = Uint8ClampedArray.from(rows.flat().flatMap((grey) => [grey, grey, grey, 255]));
-  canvas.getContext("2d").putImageData(new ImageData(data, SIDE), 0, 0);
-  return canvas;
 }
 
 /** What a symbol is most likely, and whether that is a symbol at all. */
@@ -173,15 +147,6 @@ function doubt({ status, text, probability, second, free }) {
   if (status === "unreadable") return `Unreadable, perhaps ${free}.`;
   const or = second ? `, or ${second}` : "";
   return status === "review" ? `To review: ${text}, ${percent(probability)}${or}.` : "";
-}
-
-/** The probability that there is no digit. */
-function none(probabilities) {
-  return Math.max(0, 1 - probabilities.slice(0, 10).reduce((sum, share) => sum + share, 0));
-}
-
-function percent(share) {
-  return `${(100 * share).toFixed(1)} %`;
 }
 
 function capital(words) {

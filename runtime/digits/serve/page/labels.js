@@ -2,12 +2,12 @@
 
 import { cropped } from "./crop.js";
 import { button, download } from "./helpers.js";
+import { keypad, labelKeys, LABELS, words } from "./keypad.js";
 import { png } from "./pictures.js";
 import { post, SMALL_TIMEOUT } from "./server.js";
 import { crc32, zip } from "./zip.js";
 
 const PEN = 0.1; // of the longer side of a digit: MNIST's, so that a thin bar is no ruled line
-const LABELS = [..."0123456789", "none"]; // the folders that `digits train --data` reads
 
 export class Labels {
   #digits = []; // of the answer
@@ -25,15 +25,10 @@ export class Labels {
     Object.assign(this, { box, labelled });
     this.saves = document.querySelector("main").dataset.saves === "yes";
     [this.question, this.status] = box.querySelectorAll("h2, p");
-    this.buttons = LABELS.map((label) => button(words(label), () => this.#label(label)));
-    box.querySelector("[role=group]").append(...this.buttons);
+    const keys = labelKeys((label) => this.#digits.length && this.#label(label));
+    this.buttons = keypad(box.querySelector("[role=group]"), answer, keys);
     this.save = button("Download (ZIP)", () => download(this.#zip(), "digits.zip"));
     box.append(this.save);
-    answer.addEventListener("keydown", (event) => {
-      const label = event.key === "n" ? "none" : event.key;
-      if (event.ctrlKey || event.metaKey || event.altKey || !LABELS.includes(label)) return;
-      if (this.#digits.length) this.#label(label);
-    });
     this.#tell();
   }
 
@@ -104,8 +99,4 @@ export class Labels {
     this.status.textContent =
       `Kept as ${words(this.#latest)} in this page until it closes; ${count}${server}. ${trouble}`;
   }
-}
-
-function words(label) {
-  return label === "none" ? "no digit" : label;
 }

@@ -1,0 +1,118 @@
+"""What is worth a look: the digits of a folder, or the digits or numbers of a table of results."""
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+from digits import tables
+from digits.classifier import Classifier
+from digits.commands.inputs import expand_paths
+from digits.commands.results import ResultsFile
+from digits.errors import DataError, DigitsError, PictureError
+from digits.images import picture
+from digits.prediction import NUMBER_COLUMNS, Status
+from digits.terminal import print_stderr, track
+from digits.text import csv_name, unescape_name
+
+NUMBER = re.compile(r"[0-9.-]{0,64}")  # what may be written
+
+_SURE, _STATUSES = ("sure", "accepted"), {*get_args(Status), "accepted", "review"}
+_MAX_EDGE = 1_000_000  # pixels
+
+
+class Item(NamedTuple):
+    """A digit or a number to label.
+
+    file: the picture's path. confidence: of the result, 0 to 1. box, guess, remark: of a number, as
+    in `Number`, and what is said of it; a digit is classified when it is shown.
+    """
+
+    file: str
+    confidence: float = 0.0
+    is_sure: bool = False
+    box: tuple[int, ...] = ()
+    guess: str = ""
+    remark: str = ""
+
+    def cells(self, folder: Path) -> list[str]:
+        """What identifies it in a table of labels in this folder."""
+        name = csv_name(Path(os.path.relpath(self.file, folder)).as_posix())
+        return [name, " ".join(map(str, self.box))] if self.box else [name]
+
+
+def has_numbers(source: Path) -> bool:
+    """Whether it is a table of numbers. Raises DataError if it is neither a table nor a folder."""
+    headers = [] if source.is_dir() else tables.headers(source)
+    if any(names and names[0].startswith("{") for names in headers):
+        raise DataError(f"{source} has JSON; review takes CSV, as of `digits read -o results.csv`")
+    return any("number" in names for names in headers)
+
+
+def load(source: Path, classifier: Classifier, labels: ResultsFile) -> tuple[list[Item], int]:
+    """Return the items without a label, least sure first, and how many have one.
+
+    source: a folder of pictures of digits, or a table; its last row about a digit or number counts.
+    Raises DigitsError if there is nothing in it that can be shown.
+    """
+    is_folder = source.is_dir()
+    rows = _pictures(source) if is_folder else _rows(source)
+    items, passed = dict[tuple[str, ...], Item | None](), 0  # None: it has a label
+    for row in track(rows, len(rows), "reading", printed=False):
+        try:
+            item = Item(row["file"]) if is_folder else _item(source, row)
+            cells = tuple(item.cells(labels.path.parent))
+            if hash(cells) in labels.done:
+                items[cells] = None
+            elif is_folder:
+                read = classifier.predict(item.file)
+                items[cells] = Item(item.file, read.confidence, read.status == "sure")
+            else:
+                items[cells] = item
+        except (StopIteration, KeyError, ValueError, PictureError):
+            passed += 1
+    if passed:
+        reason = "the picture is gone or damaged, or the row makes no sense"
+        print_stderr(f"warning: passed over {passed} of {len(rows)} in {source}: {reason}")
+    if not items:
+        raise DataError(f"{source} has nothing that can be shown")
+    unlabelled = [item for item in items.values() if item]
+    unlabelled.sort(key=lambda item: (item.is_sure, item.confidence))
+    return unlabelled, len(items) - len(unlabelled)
+
+
+def _pictures(folder: Path) -> list[dict[str, str]]:
+    def fail(error: DigitsError) -> None:
+        raise error
+
+    return [{"file": file} for file in expand_paths([str(folder)], False, fail)]
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    needed = NUMBER_COLUMNS[3:] if has_numbers(table) else ("digit", "confidence", "status")
+    return [row for _, row, _ in tables.rows(table, *needed) if any(row.values())]
+
+
+def _item(table: Path, row: dict[str, str]) -> Item:
+    """The item of a row, whose picture is sought in the table's folder, then in this one.
+
+    Raises StopIteration if it is gone, and KeyError, ValueError or PictureError if the row makes no
+    sense. A row without a box is about the whole picture.
+    """
+    names = unescape_name(row["file"]), row["file"]
+    paths = (os.path.join(folder, name) for folder in (table.parent, "") for name in names)
+    file = next(filter(os.path.isfile, paths))
+    share, status = float(row.get("probability") or row["confidence"]), row["status"]
+    if status not in _STATUSES or not 0 <= share <= 1:
+        raise ValueError("no status or no probability")
+    if "number" not in row:
+        return Item(file, share, status in _SURE)
+    edges = [row[edge] for edge in NUMBER_COLUMNS[-4:]]
+    box = tuple(map(int, edges)) if any(edges) else (0, 0, *picture.load(file).size)
+    text, second, free = (unescape_name(row[name]) for name in ("number", "second", "free"))
+    is_box = 0 <= box[0] < box[2] <= _MAX_EDGE and 0 <= box[1] < box[3] <= _MAX_EDGE
+    if not is_box or not NUMBER.fullmatch(text or free):
+        raise ValueError("no box or no number")
+    others = [f", or {second}" if second else "", f"; freely {free}" if free != text else ""]
+    remark = f"{status}, {100 * share:.1f} %{''.join(others)}"
+    return Item(file, share, status in _SURE, box, text or free, remark)

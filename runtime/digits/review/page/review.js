@@ -1,0 +1,140 @@
+// The page: it shows one picture after the other, and has the server store what a person says.
+
+import { Bars, pixels, SIDE } from "./evidence.js";
+import { element } from "./helpers.js";
+import { keypad, labelKeys, words } from "./keypad.js";
+
+const AHEAD = 4; // pictures that are loaded before they are shown
+const RETRY = 1000; // milliseconds from one try to the next
+const TIMEOUT = 30_000; // of each
+
+const find = (id) => document.getElementById(id);
+const bars = new Bars(find("bars"));
+const views = new Map(); // promises of what is shown, by the item's number
+let [number, shown, typed] = [0, null, null]; // the item; its view, once it may be labelled; its text
+let [waiting, storing] = [0, Promise.resolve()]; // what isn't stored yet
+
+/** What the server answers, however late: an object, with an `error` if it refuses. */
+async function ask(address, method = "GET") {
+  for (;;) {
+    let trouble = "The server can't be reached";
+    try {
+      const response = await fetch(address, { method, signal: AbortSignal.timeout(TIMEOUT) });
+      const answer = response.ok ? await response.json() : { error: await response.text() };
+      find("trouble").textContent = "";
+      if (response.status < 500) return answer;
+      trouble = answer.error;
+    } catch {} // as there is no answer
+    find("trouble").textContent = `${trouble}. Trying again …`;
+    await new Promise((resolve) => setTimeout(resolve, RETRY));
+  }
+}
+
+const state = await ask("state");
+const labelled = new Set(state.labelled); // numbers of items
+const stored = new Set(labelled); // those of them that the server has stored
+const done = [...labelled]; // those that were labelled or skipped, the last to undo
+
+/** The next item that has no label. */
+function next(after) {
+  do after += 1; while (labelled.has(after));
+  return after;
+}
+
+async function load(item) {
+  const view = await ask(`${state.session}/${item}`);
+  if (view.error) return view;
+  const bytes = Uint8Array.from(atob(view.picture), (byte) => byte.charCodeAt(0));
+  view.image = element("img", "", { src: URL.createObjectURL(new Blob([bytes])), alt: "" });
+  await view.image.decode();
+  URL.revokeObjectURL(view.image.src);
+  return view;
+}
+
+async function show(item) {
+  views.delete(number);
+  [number, shown] = [item, null];
+  find("paper").replaceChildren(); // so that nobody labels the one before again
+  for (let ahead = item; ahead < state.total && views.size < AHEAD; ahead = next(ahead))
+    if (!views.has(ahead)) views.set(ahead, load(ahead));
+  tell();
+  const view = (await views.get(item)) ?? {};
+  if (number !== item) return;
+  if (view.image) shown = view;
+  find("paper").replaceChildren(view.image ?? "");
+  find("file").textContent = view.file ?? "";
+  find("remark").textContent = view.error ?? view.remark ?? "";
+  bars.show(view.probabilities ?? null);
+  const context = find("frame").getContext("2d");
+  context.clearRect(0, 0, SIDE, SIDE);
+  if (view.frame) context.drawImage(pixels(view.frame), 0, 0);
+  write(null);
+}
+
+function write(text) {
+  typed = text?.slice(0, 64);
+  find("text").textContent = typed ?? words(shown?.guess ?? "");
+}
+
+function tell() {
+  const left = state.total - stored.size;
+  const unsure = state.unsure - [...stored].filter((item) => item < state.unsure).length;
+  const pending = waiting ? ` ${waiting} not stored yet.` : "";
+  find("progress").textContent =
+    `${state.before + stored.size} labelled, ${left} left, ${unsure} of them unsure.${pending}`;
+  if (number < state.total || waiting) return;
+  find("status").textContent = left ? "The others were skipped; reload the page to see them again."
+    : `All have a label. Next: ${state.next}`;
+}
+
+/** Have a label stored, after those before it. method: POST, or DELETE to take it back. */
+function store(method, item, label = "") {
+  waiting += 1;
+  storing = storing.then(async () => {
+    const query = new URLSearchParams({ label });
+    const { error, remark } = await ask(`${state.session}/${item}?${query}`, method);
+    waiting -= 1;
+    find("status").textContent = error ? `Not stored: ${error}.` : remark;
+    if (!error) stored[method === "POST" ? "add" : "delete"](item);
+    tell();
+  });
+}
+
+function label(given) {
+  if (!shown || given === "") return;
+  store("POST", number, given);
+  labelled.add(number);
+  skip();
+}
+
+function skip() {
+  if (number >= state.total) return;
+  done.push(number);
+  show(next(number));
+}
+
+function undo() {
+  if (!done.length) return;
+  const item = done.pop();
+  if (labelled.delete(item)) store("DELETE", item);
+  show(item);
+}
+
+const numberKeys = [
+  ...[..."0123456789-."].map((symbol) => [symbol, symbol, () => write((typed ?? "") + symbol)]),
+  ["⌫", "backspace", () => write((typed ?? shown?.guess ?? "").slice(0, -1))],
+  ["nothing", "n", () => label("none")],
+  ["Store", "enter", () => label(typed ?? shown?.guess)],
+];
+const moves = [
+  ["Take it (space)", " ", () => label(shown?.guess)],
+  ["Skip (s)", "s", skip],
+  ["Undo (u)", "u", undo],
+];
+keypad(document.querySelector("[role=group]"), document, state.numbers ? numberKeys : labelKeys(label));
+keypad(document.querySelector(".buttons"), document, moves);
+document.body.classList.toggle("numbers", state.numbers);
+// A tap doesn't move the focus: or the next Space would tap again.
+addEventListener("mousedown", (event) => event.target.closest("button") && event.preventDefault());
+addEventListener("beforeunload", (event) => waiting && event.preventDefault());
+show(next(-1));

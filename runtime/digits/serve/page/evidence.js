@@ -1,0 +1,48 @@
+// What an answer rests on: the probabilities, and the pixels that the network saw.
+
+import { element } from "./helpers.js";
+
+const BARS = [..."0123456789", "none"];
+export const SIDE = 28; // pixels of what the network sees of a digit
+
+/** A bar for each digit, and for none, in a list. */
+export class Bars {
+  constructor(list) {
+    this.rows = BARS.map((name) => {
+      const row = element("li");
+      const meter = element("meter", "", { ariaLabel: name === "none" ? "No digit" : name });
+      row.append(element("span", name), meter, element("span"));
+      list.append(row);
+      return row;
+    });
+  }
+
+  /** probabilities: of the digits, and perhaps of signs; null for none. */
+  show(probabilities) {
+    const shares = probabilities ? [...probabilities.slice(0, 10), none(probabilities)] : [];
+    const largest = Math.max(...shares);
+    this.rows.forEach((row, index) => {
+      const [, meter, number] = row.children;
+      meter.value = shares[index] ?? 0;
+      number.textContent = probabilities ? percent(shares[index]) : "";
+      row.classList.toggle("likeliest", shares[index] === largest);
+    });
+  }
+}
+
+/** rows: of grey levels. */
+export function pixels(rows) {
+  const canvas = new OffscreenCanvas(SIDE, SIDE);
+  const data = Uint8ClampedArray.from(rows.flat().flatMap((grey) => [grey, grey, grey, 255]));
+  canvas.getContext("2d").putImageData(new ImageData(data, SIDE), 0, 0);
+  return canvas;
+}
+
+/** The probability that there is no digit. */
+export function none(probabilities) {
+  return Math.max(0, 1 - probabilities.slice(0, 10).reduce((sum, share) => sum + share, 0));
+}
+
+export function percent(share) {
+  return `${(100 * share).toFixed(1)} %`;
+}

@@ -1,0 +1,253 @@
+"""What the server shows and stores, and what it refuses."""
+
+import base64
+import errno
+import io
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from httpx2 import Response
+from PIL import Image, ImageOps
+from starlette.testclient import TestClient
+
+from digits.constraints.constraints import Constraints
+from digits.errors import DigitsError
+from tests.runtime.review.conftest import NUMBERS, Open, labels_at
+
+ROWS = (
+    "page.png,12,0.2,review,17,12,40,50,90,80\n"
+    "page.png,,0.3,unreadable,,345,200,50,260,80\n"
+    "page.png,678,0.9,accepted,,678,40,200,90,230\n"
+)
+
+
+@pytest.fixture
+def table(folder: Path) -> Path:
+    (folder / "results.csv").write_text(NUMBERS + ROWS)
+    return folder / "results.csv"
+
+
+def item_at(client: TestClient, number: int) -> str:
+    return f"/{client.get('/state').json()['session']}/{number}"
+
+
+def store(client: TestClient, number: int, label: str, **headers: str) -> Response:
+    return client.post(item_at(client, number), params={"label": label}, headers=headers)
+
+
+def undo(client: TestClient, number: int) -> Response:
+    return client.delete(item_at(client, number))
+
+
+def lines(folder: Path) -> list[str]:
+    return (folder / "labels.csv").read_text().splitlines()
+
+
+def picture_of(answer: Response) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(answer.json()["picture"])))
+
+
+def test_numbers(table: Path, opened: Open) -> None:
+    client = opened(table)
+    state = client.get("/state").json()
+    assert (state["total"], state["unsure"], state["before"], state["numbers"]) == (3, 2, 0, True)
+    assert "--network reader --start bundled --data" in state["next"]
+    items = [client.get(item_at(client, number)).json() for number in range(3)]
+    assert [item["guess"] for item in items] == ["12", "345", "678"]
+    assert items[0]["remark"] == "review, 20.0 %, or 17; asked for: length 3"
+    assert "freely 345" in items[1]["remark"]
+    for number, label in enumerate(("12,5", "none", "-.5")):
+        assert store(client, number, label).json() == {"remark": ""}
+    assert lines(table.parent) == [
+        "file,box,text",
+        "page.png,40 50 90 80,12.5",
+        "page.png,200 50 260 80,",
+        "page.png,40 200 90 230,-.5",
+    ]
+
+
+def test_picture_is_cut_out_around_box(table: Path, opened: Open) -> None:
+    client = opened(table)
+    picture = picture_of(client.get(item_at(client, 0)))
+    assert 50 < picture.width < 150 and 30 < picture.height < 100
+    red, _, blue = np.moveaxis(np.asarray(picture, int), 2, 0)
+    assert 100 < (red - blue > 80).sum() < 400
+
+
+def test_digits(tmp_path: Path, pictures: list[Path], opened: Open) -> None:
+    with Image.open(pictures[7]) as photo:  # which lies on its side
+        upright = ImageOps.exif_transpose(photo)
+    upright.resize((5 * upright.width, 5 * upright.height)).save(tmp_path / "seven.jpg")
+    Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
+    client = opened(tmp_path)
+    blank, seven = (client.get(item_at(client, number)) for number in range(2))
+    assert (blank.json()["guess"], blank.json()["frame"]) == ("none", None)
+    shown = seven.json()
+    assert (shown["guess"], shown["remark"], len(shown["probabilities"])) == ("7", "sure", 10)
+    assert [len(row) for row in shown["frame"]] == [28] * 28
+    assert shown["file"] == "seven.jpg" and max(picture_of(seven).size) <= 1024
+    assert store(client, 1, "7").status_code == store(client, 0, "none").status_code == 200
+    assert lines(tmp_path) == ["file,digit", "seven.jpg,7", "blank.png,none"]
+
+
+def test_several_digits_are_no_guess(tmp_path: Path, numbers: Path, opened: Open) -> None:
+    shutil.copy(numbers, tmp_path / "page.jpg")
+    client = opened(tmp_path)
+    shown = client.get(item_at(client, 0)).json()
+    assert shown["guess"] == "" and "several digits" in shown["remark"]
+
+
+def test_labelling_goes_on_where_it_stopped(table: Path, opened: Open) -> None:
+    client = opened(table)
+    store(client, 1, "345")
+    with (table.parent / "labels.csv").open("a") as file:
+        file.write("page.png,40 200")  # a power cut
+    again = opened(table)
+    state = again.get("/state").json()
+    assert (state["total"], state["unsure"], state["before"]) == (2, 1, 1)
+    assert [again.get(item_at(again, number)).json()["guess"] for number in range(2)] == [
+        "12",
+        "678",
+    ]
+    stale = again.post(f"/{'0' * 16}/0?label=5")  # of the page before the restart
+    assert stale.status_code == 404 and len(lines(table.parent)) == 2
+    store(again, 0, "12")
+    store(again, 1, "678")
+    assert opened(table).get("/state").json()["total"] == 0
+
+
+def test_labels_are_undone_from_the_last(table: Path, opened: Open) -> None:
+    client = opened(table)
+    for number in range(2):
+        store(client, number, "1")
+    assert client.get("/state").json()["labelled"] == [0, 1]
+    assert undo(client, 0).status_code == 409
+    assert undo(client, 1).status_code == undo(client, 1).status_code == 200  # an answer was lost
+    assert lines(table.parent) == ["file,box,text", "page.png,40 50 90 80,1"]
+    assert undo(client, 0).status_code == 200 and lines(table.parent) == []
+    store(client, 1, "2")
+    assert lines(table.parent) == ["file,box,text", "page.png,200 50 260 80,2"]
+
+
+def test_undo_leaves_a_file_that_has_changed(table: Path, opened: Open) -> None:
+    client = opened(table)
+    store(client, 0, "1")
+    labels = table.parent / "labels.csv"
+    text = labels.read_text().replace("80,1", "80,7")
+    copy = table.parent / "copy.csv"
+    copy.write_text(text)
+    copy.replace(labels)
+    answer = undo(client, 0)
+    assert answer.status_code == 422 and "something else has changed" in answer.text
+    assert labels.read_text() == text
+
+
+def test_label_that_comes_twice(table: Path, opened: Open) -> None:
+    """Once because the first answer was lost, and once from another window."""
+    client = opened(table)
+    for label, status in (("12", 200), ("12", 200), ("13", 409)):
+        assert store(client, 0, label).status_code == status
+    assert lines(table.parent)[1:] == ["page.png,40 50 90 80,12"]
+
+
+def test_label_that_breaks_constraints_is_stored(table: Path, opened: Open) -> None:
+    client = opened(table, Constraints(length=3))
+    for number, (label, remark) in enumerate(
+        (("12", "12 is stored, but isn't as asked for: length 3."), ("1-2.3", ""), ("none", ""))
+    ):
+        assert store(client, number, label).json() == {"remark": remark}
+    assert len(lines(table.parent)) == 4
+
+
+@pytest.mark.parametrize("label", ["", "x", "7" * 65, "٣", "1\n", "None", "--", "12"])
+def test_other_labels_of_digits_are_refused(tmp_path: Path, opened: Open, label: str) -> None:
+    Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
+    assert store(opened(tmp_path), 0, label).status_code == 422
+    assert lines(tmp_path) == []
+
+
+@pytest.mark.parametrize("label", ["x", "7" * 65, "٣", "1\n", "=1", "none1"])
+def test_other_labels_of_numbers_are_refused(table: Path, opened: Open, label: str) -> None:
+    assert store(opened(table), 0, label).status_code == 422
+    assert lines(table.parent) == []
+
+
+def test_formula_is_escaped(table: Path, opened: Open) -> None:
+    client = opened(table)
+    store(client, 0, "-1-2")
+    assert lines(table.parent)[1:] == [r"page.png,40 50 90 80,\x2d1-2"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"origin": "http://127.0.0.1"}, 200),
+        ({"sec-fetch-site": "same-origin"}, 200),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "http://127.0.0.1", "sec-fetch-site": "cross-site"}, 403),
+        ({"host": "evil.example"}, 421),
+    ],
+)
+def test_only_own_page_stores(
+    table: Path, opened: Open, headers: dict[str, str], status: int
+) -> None:
+    client = opened(table)
+    assert store(client, 0, "12", **headers).status_code == status
+    assert len(lines(table.parent)) == (2 if status == 200 else 0)
+
+
+def test_nothing_else_is_served(table: Path, opened: Open) -> None:
+    client = opened(table)
+    session = client.get("/state").json()["session"]
+    for path in ("3", "-1", "99999999999", "page.png", "..%2fpage.png", "0/picture", ""):
+        assert client.get(f"/{session}/{path}").status_code == 404, path
+    assert client.get("/assets/0/page.js").status_code == 404
+    assert client.post(f"/{session}/3?label=1").status_code == 404
+    page = client.get("/")
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert "<style" not in page.text and "onclick" not in page.text
+
+
+def test_picture_that_is_gone(tmp_path: Path, opened: Open) -> None:
+    Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
+    client = opened(tmp_path)
+    (tmp_path / "blank.png").unlink()
+    answer = client.get(item_at(client, 0))
+    assert answer.status_code == 422 and "blank.png: No such file" in answer.text
+
+
+@pytest.mark.parametrize("box", ["350,250,9000,9000", "5000,5000,9000,9000", "0,0,400,300"])
+def test_box_that_leads_outside(folder: Path, opened: Open, box: str) -> None:
+    """Of a picture that has changed since, or of a row that was edited."""
+    (folder / "results.csv").write_text(f"{NUMBERS}page.png,1,0.5,review,,1,{box}\n")
+    client = opened(folder / "results.csv")
+    assert client.get(item_at(client, 0)).status_code == 200
+
+
+def test_full_disk_leaves_the_file_as_before(
+    table: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = opened(table)
+    store(client, 0, "12")
+    before = lines(table.parent)
+
+    def full(file: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        answer = store(client, 1, "345")
+    assert answer.status_code == 507 and "No space left" in answer.text
+    assert lines(table.parent) == before
+    assert store(client, 1, "345").status_code == 200
+
+
+@pytest.mark.unix
+def test_second_reviewer_is_refused(table: Path, opened: Open) -> None:
+    opened(table)
+    with pytest.raises(DigitsError, match="another process is writing"):
+        labels_at(table.parent / "labels.csv", numbers=True)

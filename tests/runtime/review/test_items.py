@@ -1,0 +1,164 @@
+"""What of a folder or a table of results is shown, and in which order."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from digits.classifier import Classifier
+from digits.errors import DigitsError
+from digits.review.items import Item, has_numbers, load
+from tests.conftest import Run
+from tests.runtime.review.conftest import NUMBERS, labels_at
+
+DIGITS = "file,digit,confidence,status\n"
+BOX = "1,2,30,40"
+
+
+def loaded(source: Path, classifier: Classifier) -> tuple[list[Item], int]:
+    folder = source if source.is_dir() else source.parent
+    with closing(labels_at(folder / "labels.csv", has_numbers(source))) as labels:
+        return load(source, classifier, labels)
+
+
+def written(folder: Path, text: str, name: str = "results.csv") -> Path:
+    (folder / name).write_text(text)
+    return folder / name
+
+
+def test_folder_is_read_and_sorted(
+    tmp_path: Path, pictures: list[Path], classifier: Classifier
+) -> None:
+    for digit in (3, 7):
+        (tmp_path / pictures[digit].name).write_bytes(pictures[digit].read_bytes())
+    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
+    (tmp_path / "notes.txt").write_text("no picture")
+    items, before = loaded(tmp_path, classifier)
+    assert before == 0
+    assert Path(items[0].file).name == "blank.png" and not items[0].is_sure
+    assert [item.is_sure for item in items[1:]] == [True, True]
+    assert items[1].confidence <= items[2].confidence
+
+
+def test_results_of_every_command(
+    tmp_path: Path, pictures: list[Path], numbers: Path, classifier: Classifier, run: Run
+) -> None:
+    assert run("predict", *pictures, "-o", tmp_path / "digits.csv")[0] == 0
+    items, _ = loaded(tmp_path / "digits.csv", classifier)
+    assert {Path(item.file) for item in items} == {*pictures}
+    (tmp_path / "labels.csv").unlink()
+    _, out, _ = run("read", numbers, "--csv")
+    items, _ = loaded(written(tmp_path, out), classifier)
+    assert len(items) == 4 and all(item.guess.isdigit() for item in items)
+    probabilities = [item.confidence for item in items]
+    assert probabilities == sorted(probabilities)
+
+
+@pytest.mark.parametrize(
+    ("rows", "guesses"),
+    [
+        (f"page.png,12,0.9,accepted,,12,{BOX}\npage.png,13,0.2,review,,13,5,5,9,9\n", ["13", "12"]),
+        (f"page.png,,0,unreadable,,99,{BOX}\npage.png,1,.1,review,,1,5,5,9,9\n", ["99", "1"]),
+        (f"page.png,1,0.5,review,,1,{BOX}\npage.png,2,0.5,review,,2,{BOX}\n", ["2"]),
+        (f"page.png,\\x2d5-3,0.5,review,,\\x2d5-3,{BOX}\n", ["-5-3"]),
+        (f"page.png,1,0.5,accepted,,1,{BOX},,,,,more\n", ["1"]),
+    ],
+)
+def test_order_of_numbers(
+    folder: Path, rows: str, guesses: list[str], classifier: Classifier
+) -> None:
+    items, _ = loaded(written(folder, NUMBERS + rows), classifier)
+    assert [item.guess for item in items] == guesses
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "gone.png,1,0.5,review,,1,1,2,3,4",
+        "page.png,1,nan,review,,1,1,2,3,4",
+        "page.png,1,1.5,review,,1,1,2,3,4",
+        "page.png,1,many,review,,1,1,2,3,4",
+        "page.png,1,0.5,perhaps,,1,1,2,3,4",
+        "page.png,seven,0.5,review,,seven,1,2,3,4",
+        "page.png,1,0.5,review,,1,3,2,1,4",
+        "page.png,1,0.5,review,,1,-1,2,3,4",
+        "page.png,1,0.5,review,,1,1,2,3,9" + "9" * 99,
+        "page.png,1,0.5,review,,1,1,2,3,",
+        "page.png,1,0.5",
+        "page.txt,,0,unreadable,,,,,,",
+        "",
+    ],
+)
+def test_rows_without_sense_are_counted(
+    folder: Path, row: str, classifier: Classifier, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "page.txt").write_text("no picture")
+    good = f"page.png,1,0.5,review,,1,{BOX}\n"
+    items, _ = loaded(written(folder, f"{NUMBERS}{good}{row}\n{good}"), classifier)
+    assert len(items) == 1
+    err = capsys.readouterr().err
+    assert "passed over 1 of 3" in err if row else not err
+
+
+def test_row_without_box_is_about_the_whole_picture(folder: Path, classifier: Classifier) -> None:
+    table = written(folder, NUMBERS + "page.png,,0.000000,unreadable,,,,,,\n")
+    [item] = loaded(table, classifier)[0]
+    assert item.box == (0, 0, 400, 300) and item.guess == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"file": "page.png", "text": "12"}\n', "has JSON"),
+        ("file,digit\npage.png,7\n", "its columns are file, digit; needs"),
+        ("file,line,column,symbol,confidence\n", "needs digit and confidence"),
+        (DIGITS, "nothing that can be shown"),
+        (DIGITS + "gone.png,7,0.5,unsure\n", "nothing that can be shown"),
+        (DIGITS + 'page.png,"7,0.5,unsure\n', "is a quote unclosed"),
+        ("\0\0", "not text"),
+    ],
+)
+def test_what_is_no_table_of_results(
+    folder: Path, text: str, message: str, classifier: Classifier
+) -> None:
+    with pytest.raises(DigitsError, match=message):
+        loaded(written(folder, text), classifier)
+
+
+def test_folder_without_pictures(tmp_path: Path, classifier: Classifier) -> None:
+    with pytest.raises(DigitsError, match="no pictures in"):
+        loaded(tmp_path, classifier)
+    (tmp_path / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(DigitsError, match="nothing that can be shown"):
+        loaded(tmp_path, classifier)
+
+
+def test_picture_is_sought_in_folder_of_table_first(
+    folder: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("page.png", "other.png"):
+        Image.new("L", (9, 9)).save(elsewhere / name)
+    monkeypatch.chdir(elsewhere)
+    rows = "page.png,7,0.5,sure\nother.png,7,0.4,sure\n"
+    items, _ = loaded(written(folder, DIGITS + rows), classifier)
+    assert [item.cells(folder) for item in items] == [["elsewhere/other.png"], ["page.png"]]
+
+
+def test_names_are_escaped_as_in_results(tmp_path: Path, classifier: Classifier) -> None:
+    name = "=1\\x41\u202e.png"
+    Image.new("L", (9, 9)).save(tmp_path / name)
+    [item] = loaded(tmp_path, classifier)[0]
+    [cell] = item.cells(tmp_path)
+    assert cell == r"\x3d1\x5cx41\u202e.png"
+    items, _ = loaded(written(tmp_path, f"{DIGITS}{cell},7,0.5,sure\n"), classifier)
+    assert [Path(item.file).name for item in items] == [name]
+
+
+@pytest.mark.slow
+def test_hundred_thousand_rows(folder: Path, classifier: Classifier) -> None:
+    rows = (f"page.png,1,0.5,review,,1,0,0,{number},9\n" for number in range(1, 100_001))
+    items, _ = loaded(written(folder, NUMBERS + "".join(rows)), classifier)
+    assert len(items) == 100_000
