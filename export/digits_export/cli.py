@@ -41,6 +41,12 @@ def export(
             help="Validation accuracy that int8 may cost, in percentage points.",
         ),
     ] = 0.05,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Export a fine-tuned network even if it reads worse than it did."
+        ),
+    ] = False,
     triton: Annotated[
         Path | None,
         path_option(
@@ -61,7 +67,7 @@ def export(
     from digits_train.run import find_run, latest_run
 
     architecture = None if network is None else models.register(network)
-    config = ExportConfig(quantize, max_accuracy_drop, triton, architecture)
+    config = ExportConfig(quantize, max_accuracy_drop, triton, architecture, force)
     report = export_run(latest_run() if run is None else find_run(run), config, data)
     first, *_ = report.variants
     for line in (_lines if isinstance(first, Variant) else _reader_lines)(report.variants):

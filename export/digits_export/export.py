@@ -16,12 +16,13 @@ from digits.inference.metadata import FORMAT_VERSION, AnyMetadata, add_metadata
 from digits.inference.model import open_session
 from digits.terminal import print_stderr, progress_bar
 from digits.text import escape_control
-from digits_export import triton, verify
+from digits_export import model_card, triton, verify
 from digits_export.classifier_export import ClassifierExporter, Digits
 from digits_export.reader_export import ReaderExporter
 from digits_export.report import Report
-from digits_train import calibration, checkpoint
+from digits_train import calibration, checkpoint, comparison
 from digits_train.checkpoint import Checkpoint
+from digits_train.comparison import Comparison
 from digits_train.models import Network
 from digits_train.run import RunDir
 
@@ -34,13 +35,14 @@ class ExportConfig:
 
     quantize: whether to write an int8 file, too. max_accuracy_drop: validation accuracy that it may
     cost, in percentage points. triton: folder for a Triton model repository. architecture: the only
-    one accepted; None for any.
+    one accepted; None for any. force: whether a fine-tuned network may read worse than before.
     """
 
     quantize: bool = False
     max_accuracy_drop: float = 0.05
     triton: Path | None = None
     architecture: str | None = None
+    force: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_accuracy_drop < math.inf:
@@ -58,6 +60,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     """
     loaded = _load(run, config)
     provenance = loaded.provenance
+    compared = _compare(run, config.force) if provenance.recipe.get("own") else []
     with progress_bar() as bar:
         bar.add_task("exporting and verifying", total=None)
         exporter = _make_exporter(loaded, config.max_accuracy_drop, data)
@@ -74,6 +77,8 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
         variants += [variant for artifact in artifacts for variant in artifact.variants]
     report = Report(exporter.scaling, difference, variants)
     card = exporter.card(artifacts[-1].metadata, variants)
+    if compared:
+        card += model_card.render_comparison(provenance.init, compared)
 
     files = {
         run.folder / "export.json": (json.dumps(report.to_dict(), indent=2) + "\n").encode(),
@@ -108,6 +113,16 @@ def _load(run: RunDir, config: ExportConfig) -> Checkpoint:
     if config.triton is not None and config.triton.exists() and not config.triton.is_dir():
         raise DigitsError(f"{config.triton} is not a folder")
     return loaded
+
+
+def _compare(run: RunDir, force: bool) -> list[Comparison]:
+    """How a fine-tuned network compares with its parent. Raises ModelError if it is worse."""
+    compared = comparison.load(run.summary)
+    for problem in comparison.problems(compared):
+        if not force:
+            raise ModelError(f"{run.folder}: {problem}; --force exports it all the same")
+        print_stderr(f"warning: {problem}")
+    return compared
 
 
 class _Artifact(NamedTuple):
@@ -172,7 +187,9 @@ def _make_exporter(loaded: Checkpoint, max_drop: float, data: Path | None) -> Ex
         )
     # The same data as in training: other splits might contain training digits.
     dataset = datasets.load(data, lambda error: print_stderr(f"warning: {error}"))
-    datasets.verify_checksums(dataset, provenance.data_sha256, data)
+    trained_on = {**provenance.data_sha256}
+    trained_on.pop(datasets.OWN, None)  # nothing is verified on them
+    datasets.verify_checksums(dataset, trained_on, data)
     outliers = None
     if provenance.recipe.get("outliers"):
         outliers = calibration.draw_outliers(dataset.splits["validation"])

@@ -21,7 +21,7 @@ CONFIG = TrainConfig(
     "lenet5", Recipe("test", epochs=2, batch_size=100, ema_decay=0.9, augmentation=Augmentation())
 )
 CPU = DistributedContext(torch.device("cpu"))
-FILES = run.FILES - {"teacher.safetensors"}
+FILES = run.FILES - {"teacher.safetensors", "parent.safetensors"}
 
 
 def train(config: TrainConfig, **rest: Any) -> tuple[RunDir, dict[str, Any]]:
@@ -30,8 +30,10 @@ def train(config: TrainConfig, **rest: Any) -> tuple[RunDir, dict[str, Any]]:
     return result.run, result.summary
 
 
-def resume(folder: Path, device: str = "cpu") -> tuple[RunDir, dict[str, Any]]:
-    result = trainer.resume(RunDir(folder), device)
+def resume(
+    folder: Path, device: str = "cpu", data: Path | None = None
+) -> tuple[RunDir, dict[str, Any]]:
+    result = trainer.resume(RunDir(folder), device, data)
     assert result is not None
     return result.run, result.summary
 

@@ -1,9 +1,11 @@
 import shlex
+from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
 
 from digits.errors import DigitsError
+from digits.inference.model_file import BUNDLED
 from digits_train import cli, config, models
 from digits_train.models import chain
 
@@ -21,28 +23,55 @@ def test_help_lists_networks_recipes_and_layers(capsys: pytest.CaptureFixture[st
     assert {layer.__name__ for layer in chain.LAYERS} <= words
     for architecture, network in models.ARCHITECTURES.items():
         told = " ".join(shown.partition(f"  {architecture} ")[2].split())
-        told = told[: told.find("textbook's" if architecture != "reader" else "FILE.py")]
+        told = told[: told.find("textbook's" if architecture != "reader" else "all three")]
         for name, recipe in network.recipes.items():
-            assert f"{name}: {recipe.epochs} epochs" in told
+            assert f"{name}: {recipe.epochs} epochs" in told or name == "finetune"
+        assert "all three      finetune: " in shown and "finetune" in network.recipes
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ("--recipe best", "no recipe called 'best'; there are: classic, quick, default"),
+        ("--recipe best", "no recipe called 'best'; there are: classic, quick, default, finetune"),
         ("--recipe ''", "no recipe called ''"),
         ("--network ''", "no network called ''; there are: lenet5, vgg16"),
         ("--network resnet", "no network called 'resnet'; there are: lenet5, vgg16"),
         ("--resume runs/x --network vgg16", "continues as the run was started"),
         ("--resume runs/x --epochs 3", "continues as the run was started"),
         ("--resume runs/x --all-data", "continues as the run was started"),
+        ("--resume runs/x --start bundled", "continues as the run was started"),
+        ("--start bundled --recipe best", "no recipe called 'best'; there are: classic, quick"),
+        ("--start ''", "a path must not be empty"),
     ],
 )
+@pytest.mark.usefixtures("empty_folder")
 def test_wrong_usage(arguments: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.app(shlex.split(arguments))
     assert stopped.value.code == 2
     assert complaint in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("--recipe finetune --data mine", "the recipe finetune needs --start: what to fine-tune"),
+        ("--start bundled", "recipe finetune needs --data: your own labelled pictures"),
+        ("--start bundled --data gone.csv", "gone.csv: no such file or folder"),
+        ("--start bundled --data empty", "empty has no labelled digits: sort pictures into"),
+        ("--start missing --data empty", "missing.*: there is no such checkpoint"),
+        ("--start missing.onnx --data empty", "missing.onnx: no such model"),
+        ("--start bundled --network vgg16 --data empty", "no vgg16 is bundled: name a run, or an"),
+        (f"--start {BUNDLED} --network vgg16", "is a lenet5: a vgg16 can't start from its weights"),
+        ("--start bundled --network reader --data empty", "empty is a folder, not a CSV file"),
+    ],
+)
+@pytest.mark.usefixtures("empty_folder")
+def test_what_cannot_be_fine_tuned(arguments: str, complaint: str) -> None:
+    Path("empty").mkdir()
+    with pytest.raises(DigitsError, match=complaint):
+        cli.app(shlex.split(arguments))
+    assert not Path("runs").exists()
 
 
 @pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")

@@ -9,13 +9,15 @@ from digits.data.datasets import Dataset
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits_train import distributed, models
+from digits_train.checkpoint import Checkpoint
 from digits_train.config import Augmentation, Recipe, TrainConfig
-from digits_train.distill import ask, distillation_loss
+from digits_train.distill import ask, distillation_loss, preservation_loss
 from digits_train.examples import Examples, Pool
 from digits_train.metrics import predict
 from digits_train.models.network import NONE, with_none
 from digits_train.prepare import check_teacher, create_state, make_task
 from tests.train.short import CPU, fit_digits
+from tests.train.test_checkpoint import PROVENANCE
 
 RECIPE = Recipe("test", epochs=4, augmentation=Augmentation(), no_aug_fraction=0.25)
 
@@ -45,7 +47,7 @@ def test_teacher_keeps_its_own_number_of_threads(
     try:
         create_state(config, CPU.device)  # with LeNet-5's one thread
         data = Dataset({"train": train_slice, "test": train_slice}, {})
-        make_task(config, data, teacher).start(CPU)
+        make_task(config, data, Checkpoint(teacher, PROVENANCE, "5f"), None).start(CPU)
         assert (seen, torch.get_num_threads()) == ([2], 1)
     finally:
         torch.set_num_threads(before)
@@ -87,3 +89,18 @@ def test_distillation_loss() -> None:
     expected = torch.where(labels == NONE, losses, mixed)
     assert (labels == NONE).any()
     torch.testing.assert_close(distillation_loss(losses, logits, teacher, labels), expected)
+
+
+def test_preservation_loss() -> None:
+    """The KL divergence of eleven classes: what is lost where it was sure, and nothing if equal."""
+    generator = torch.Generator().manual_seed(0)
+    logits, parent = (5 * torch.randn(50, 10, generator=generator) for _ in range(2))
+    logits.requires_grad_()
+    p, q = (with_none(z).softmax(1) for z in (parent, logits))
+    losses = preservation_loss(logits, parent)
+    torch.testing.assert_close(losses, (p * (p / q).log()).sum(1), atol=1e-5, rtol=1e-4)
+    assert (losses > 0).all()
+    losses.sum().backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad, (q - p)[:, :10], atol=1e-5, rtol=1e-4)
+    assert not preservation_loss(parent, parent).any()

@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from digits.data.mnist import Split
 from digits_train import examples
 from digits_train.config import Recipe, TrainConfig
+from digits_train.distributed import DistributedContext
 from digits_train.examples import Examples, Pool, prefetch
 from digits_train.models.network import NONE
 from digits_train.prepare import create_state
@@ -38,6 +40,24 @@ def test_batch_has_digits_and_pool_shares(train_slice: Split) -> None:
         assert (mixed.images[index] == mixed.labels[index]).all()
     alone = Examples.of(digits, [], CPU)
     assert alone.add_pool_samples(batch, torch.Generator()).tolist() == batch.tolist()
+
+
+@pytest.mark.parametrize("own", [0.0, 0.25])
+def test_batch_marks_training_digits_and_ones_own(train_slice: Split, own: float) -> None:
+    recipe = Recipe("test", epochs=1, outlier_weight=0.1, own=own)
+    pools = [pool(3, 0.5), pool(NONE, 0.25)]
+    mine = Split(np.full((20, 28, 28), 99, np.uint8), np.array([7, NONE] * 10, np.uint8))
+    pools += [Pool(mine.images, mine.labels, own)] if own else []
+    mixed = Examples.of(few(train_slice, 100), pools, CPU)
+    rng = torch.Generator().manual_seed(0)
+    batch = mixed.batch(recipe, 0, rng, DistributedContext(CPU), torch.arange(40))
+    assert batch.trained.sum() == 40
+    assert batch.own.tolist() == (batch.images == 99).all((1, 2, 3)).tolist()
+    assert batch.own.sum() == 40 * own and not (batch.own & batch.trained).any()
+    outliers = batch.labels == NONE
+    assert (outliers & batch.own).any() == bool(own)
+    assert batch.weights[outliers].sum() == pytest.approx(0.1)
+    assert batch.weights[~outliers].sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
@@ -77,6 +97,10 @@ def test_generate_pools(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> 
     assert (drawn.share, photographed.share) == (0.3, 0.2)
     assert set(drawn.labels) == set(range(10)) >= set(photographed.labels)
     assert set(others.labels) == {NONE} and len(others.images) == 40
+    mine = few(train_slice, 5)
+    *same, own = examples.generate_pools(replace(recipe, own=0.4), train_slice, 0, mine)
+    assert len(same) == 3 and (same[1].images == photographed.images).all()
+    assert (own.images is mine.images, own.labels is mine.labels, own.share) == (True, True, 0.4)
 
 
 def test_prefetch_is_a_bounded_map_in_one_thread() -> None:

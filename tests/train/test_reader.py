@@ -12,11 +12,14 @@ from PIL import Image
 
 from digits import system
 from digits.errors import DigitsError, Interrupted
-from digits_train import checkpoint, trainer
+from digits_train import checkpoint, models, trainer
 from digits_train.config import Recipe, TrainConfig
 from digits_train.metrics import DetectionMetrics
 from digits_train.models import Reader
+from digits_train.start import load_start
+from digits_train.tasks import detection
 from tests.conftest import Run
+from tests.export.reader_pages import drawn_page
 from tests.train import tiny_pages
 from tests.train.short import CONFIG as DIGITS
 from tests.train.short import FILES, interrupt_after, resume, train
@@ -95,11 +98,12 @@ def test_seed_decides_checkpoint_even_if_interrupted(
 
 
 @pytest.mark.parametrize("architecture", ["reader", "lenet5"])
-def test_init_starts_from_weights(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_start_from_weights(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = CONFIG if architecture == "reader" else DIGITS
     first, _ = train(config, out=Path("first"))
     slow = replace(config, recipe=replace(config.recipe, learning_rate=1e-9, ema_decay=None))
-    second, summary = train(replace(slow, seed=7), init=first.folder, out=Path("second"))
+    parent = load_start(first.folder, architecture)
+    second, summary = train(replace(slow, seed=7), parent=parent, out=Path("second"))
     before, after = checkpoint.load(first.checkpoint), checkpoint.load(second.checkpoint)
     assert after.provenance.init == summary["init"] == before.sha256
     assert before.provenance.init is None
@@ -110,17 +114,36 @@ def test_init_starts_from_weights(architecture: str, monkeypatch: pytest.MonkeyP
 
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
         interrupt_after(0, patch)
-        train(slow, init=second.checkpoint, out=Path("third"))
+        train(slow, parent=load_start(second.checkpoint, None), out=Path("third"))
     second.checkpoint.unlink()  # an interrupted run needs it no more
     third, _ = resume(Path("third"))
     assert checkpoint.load(third.checkpoint).provenance.init == after.sha256
 
 
-def test_init_of_another_network() -> None:
-    train(replace(DIGITS, recipe=Recipe("test", epochs=1)))
-    with pytest.raises(DigitsError, match="checkpoint.safetensors is a lenet5: a reader can only"):
-        train(CONFIG, init=Path("runs/lenet5"), out=Path("new"))
-    assert not Path("new").exists()
+def test_finetune(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [f"{number}.png,12 32 140 76,777" for number in range(8)]
+    for number in range(8):
+        Image.fromarray(drawn_page(number).pixels).save(f"{number}.png")
+    data = Path("labels.csv")
+    data.write_text("\n".join(["file,box,text", *rows]))
+    config = replace(CONFIG, recipe=models.Reader.recipes["finetune"])
+    parent = load_start(None, "reader")
+    whole, expected = train(config, data=data, parent=parent, out=Path("whole"))
+    numbers, symbols = expected["comparison"]
+    assert (numbers["tolerance"], symbols["tolerance"]) == (None, detection.TOLERANCE)
+    assert 0 < numbers["total"] < 8 and symbols["total"] == 128
+    assert max(numbers["before"], numbers["after"]) <= numbers["total"]
+    about = checkpoint.load(whole.checkpoint).provenance
+    assert (about.init, about.data_sha256["own"]) == (parent.sha256, expected["data_sha256"]["own"])
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        interrupt_after(0, patch)
+        train(config, data=data, parent=load_start(None, "reader"), out=Path("parts"))
+    resumed, summary = resume(Path("parts"), data=data)
+    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert summary["comparison"] == expected["comparison"]
+    data.write_text(data.read_text().replace("777", "771"))
+    with pytest.raises(DigitsError, match="fine-tuned on other pictures than those in labels.csv"):
+        resume(Path("parts"), data=data)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +151,10 @@ def test_init_of_another_network() -> None:
     [
         (["--teacher", "runs/x"], "--teacher is for networks that classify digits"),
         (["--all-data"], "--all-data is for networks that classify digits"),
-        (["--recipe", "classic"], "no recipe called 'classic'; there are: default, quick"),
+        (
+            ["--recipe", "classic"],
+            "no recipe called 'classic'; there are: default, quick, finetune",
+        ),
         (["--resume", "runs/x"], "--resume continues as the run was started"),
     ],
 )

@@ -15,6 +15,7 @@ from digits.__main__ import main
 from digits_train import models, reader_data
 from digits_train.config import ReaderRecipe
 from digits_train.detection import Targets, make_targets
+from digits_train.own_pages import OwnPages
 from digits_train.tasks import detection
 from tests.train import subset_digits
 
@@ -40,6 +41,8 @@ class TinyWindows(Dataset[tuple[Tensor, Targets]]):
     epoch: int
     batches: int
     batch_size: int
+    own: OwnPages | None = None
+    share: float = 0.0
 
     def __len__(self) -> int:
         return self.batches
@@ -58,12 +61,20 @@ class TinyWindows(Dataset[tuple[Tensor, Targets]]):
                 boxes.append((left, top, left + width, top + height))
             heights = np.full(4, 24, np.float32)
             maps.append(make_targets(page.shape, np.array(boxes, np.float32), symbols, heights))
+        count = round(self.share * self.batch_size) if self.own else 0
+        for page in range(count):
+            assert self.own is not None
+            pages[page, 0], maps[page] = self.own.example(random, SIDE)
         return torch.from_numpy(pages), Targets(*map(torch.stack, zip(*maps, strict=True)))
 
 
 def patches() -> list[tuple[Any, str, Any]]:
     """What to set, to train readers on tiny pages: object, attribute and value."""
-    recipes = {"default": RECIPE, "quick": replace(RECIPE, name="quick", epochs=1)}
+    recipes = {
+        "default": RECIPE,
+        "quick": replace(RECIPE, name="quick", epochs=1),
+        "finetune": replace(RECIPE, name="finetune", epochs=2, own=0.5),
+    }
     return [
         (reader_data, "make_materials", lambda *_: object()),
         (detection, "with_hard_negatives", lambda materials, *_: materials),

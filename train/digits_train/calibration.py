@@ -8,6 +8,7 @@ from digits_train import outliers, photographs
 from digits_train.matching import LabelledPage
 
 NUM_OUTLIERS, NUM_BLANK = 2000, 300  # in the proportion of training
+NUM_PHOTOGRAPHED = 5000
 _PAGES, _NUMBER_PAGES = 100, 200
 # Never those of a training, which are single numbers, or of the benchmarks' pages.
 _SEED, _PAGES_SEED, _NUMBERS_SEED = (0, 0), 7_000_000, 8_000_000
@@ -17,6 +18,11 @@ def draw_outliers(validation: Split) -> NDArray[np.uint8]:
     """Draw images without a digit: uint8 [n, 28, 28]. validation: digits of which some are made."""
     drawn = outliers.generate(validation, NUM_OUTLIERS, _SEED)
     return np.concatenate([drawn, photographs.generate_blank(NUM_BLANK, _SEED)])
+
+
+def draw_photographs(validation: Split) -> Split:
+    """Photograph validation digits, and frame them."""
+    return Split(*photographs.generate(validation, NUM_PHOTOGRAPHED, _SEED))
 
 
 def draw_pages() -> list[LabelledPage]:

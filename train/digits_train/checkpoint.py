@@ -59,11 +59,15 @@ class Contents:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded checkpoint. sha256: of the file."""
+    """A loaded network. sha256: of the file.
+
+    is_folded: whether its batch norm only adds a bias, as in what comes from an exported file.
+    """
 
     model: AnyNetwork
     provenance: Provenance
     sha256: str
+    is_folded: bool = False
 
 
 @dataclass

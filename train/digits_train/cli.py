@@ -9,7 +9,7 @@ import typer
 
 from digits.commands.options import Data, make_app, path_option
 from digits.errors import DigitsError
-from digits.terminal import print_result
+from digits.terminal import print_result, print_stderr
 
 # Spelt out, because `--help` must not wait for torch.
 _NETWORKS = """\b
@@ -19,6 +19,7 @@ Networks (--network) and their recipes (--recipe):
   vgg16          default: 6 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
   reader         finds the digits, minus signs and points of a page; default: 60
                  epochs of generated pages; quick: 20 epochs
+  all three      finetune: a few minutes on your own pictures, from --start
   FILE.py:CLASS  your own, with its own recipes: a chain of Normalize, ZeroPad2d,
                  Conv2d, BatchNorm2d, ReLU, MaxPool2d, Dropout, Flatten and Linear
 """
@@ -38,7 +39,11 @@ def train(
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="How to train it; see below.", show_default="default"),
+        typer.Option(
+            metavar="NAME",
+            help="How to train it; see below.",
+            show_default="default, or finetune with --start",
+        ),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Override the recipe's.")
@@ -70,10 +75,11 @@ def train(
         Path | None,
         path_option("PATH", "Run folder or checkpoint of a better network to distil."),
     ] = None,
-    init: Annotated[
+    start: Annotated[
         Path | None,
         path_option(
-            "PATH", "Run folder or checkpoint of the same network, to start from its weights."
+            "bundled|RUN|FILE.onnx",
+            "Start from these weights: fine-tune them on the pictures of --data, beside MNIST.",
         ),
     ] = None,
     all_data: Annotated[
@@ -94,7 +100,7 @@ def train(
     With several GPUs or machines: torchrun --nproc-per-node N -m digits train ...
     """
     if resume is not None:
-        settings = [recipe, epochs, batch_size, learning_rate, seed, precision, teacher, init, out]
+        settings = [recipe, epochs, batch_size, learning_rate, seed, precision, teacher, start, out]
         named = network is not None and ":" not in network
         if named or all_data or any(setting is not None for setting in settings):
             raise typer.BadParameter(
@@ -107,7 +113,9 @@ def train(
     from digits_train.config import TrainConfig
     from digits_train.distributed import exit_worker
     from digits_train.models import custom, get_recipe, register
+    from digits_train.start import load_start
 
+    parent = None
     name = "lenet5" if network is None else network
     # An unknown name is wrong usage, but a file that can't be used is not.
     with nullcontext() if custom.is_file(name) else _wrong_usage():
@@ -115,18 +123,36 @@ def train(
     if resume is None:
         if architecture == "reader":
             _check_reader(teacher, all_data)
+        if start is not None:
+            source = None if str(start) == "bundled" else start
+            parent = load_start(source, architecture if network else None)
+            architecture = parent.provenance.architecture
+        if recipe is None:
+            recipe = "finetune" if parent else "default"
         changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
         with _wrong_usage():
-            chosen = get_recipe(architecture, "default" if recipe is None else recipe, **changes)
+            chosen = get_recipe(architecture, recipe, **changes)
         config = TrainConfig(architecture, chosen, seed or 0, precision or "auto", all_data)
-        result = trainer.train(config, device, data, teacher, init, out)
+        result = trainer.train(config, device, data, teacher, parent, out)
     else:
         result = trainer.resume(run.find_run(resume), device, data)
     if result is not None:  # in the main process
         print_result(f"{result.run.folder}  {_accuracy(result.summary)}")
+        if "comparison" in result.summary:
+            _print_comparison(result.run.summary)
         if result.failure:
             raise DigitsError(result.failure)
     exit_worker()
+
+
+def _print_comparison(summary: Path) -> None:
+    from digits_train import comparison
+
+    compared = comparison.load(summary)
+    for line in comparison.lines(compared):
+        print_result(line)
+    for problem in comparison.problems(compared):
+        print_stderr(f"warning: {problem}; `digits export` will want --force")
 
 
 def _check_reader(teacher: Path | None, all_data: bool) -> None:

@@ -90,11 +90,12 @@ class Recipe(BaseRecipe):
     drawn: float = 0.0  # digits drawn from models of handwriting, per training digit
     photographed: float = 0.0  # frames of photographed digits, per training digit
     outlier_weight: float = 0.0  # of the loss on non-digits, a fourth as many as the digits
+    own: float = 0.0  # of one's own pictures, per training digit, to fine-tune a network on
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check("0 to 1", lambda value: 0 <= value <= 1, "no_aug_fraction")
-        shares = ("drawn", "photographed", "outlier_weight")
+        shares = ("drawn", "photographed", "outlier_weight", "own")
         self._check(">= 0", lambda value: 0 <= value < math.inf, *shares)
 
     def augmentation_in(self, epoch: int) -> Augmentation | None:
@@ -114,11 +115,12 @@ class ReaderRecipe(BaseRecipe):
     crops: int = 6400  # in an epoch; each is generated once and never seen again
     beta2: float = 0.99  # AdamW's decay of the squared gradients
     max_gradient_norm: float = 5.0  # a longer gradient is scaled down to it
+    own: float = 0.0  # share of the crops that show one's own pages, to fine-tune a reader on
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check(">= 1", lambda value: value >= 1, "crops")
-        self._check("from 0 to below 1", lambda value: 0 <= value < 1, "beta2")
+        self._check("from 0 to below 1", lambda value: 0 <= value < 1, "beta2", "own")
         self._check("> 0", lambda value: 0 < value < math.inf, "max_gradient_norm")
 
 

@@ -1,4 +1,4 @@
-"""Distillation: a network learns from a better one's answers.
+"""Distillation: a network learns from another one's answers.
 
 G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015.
 """
@@ -27,6 +27,16 @@ def ask(teacher: Network, images: Tensor, dist: DistributedContext) -> Tensor:
         parts = torch.split(images, PREDICT_BATCH)
         answers = [teacher(part) for part in bar.track(parts, description="asking the teacher")]
     return torch.cat(answers).float()
+
+
+def preservation_loss(logits: Tensor, parent: Tensor) -> Tensor:
+    """The divergence of a network's answers from those it was to keep: float32 [n].
+
+    logits, parent: float32 [n, 10], its logits and those of the network it began as. Z. Li,
+    D. Hoiem, "Learning without forgetting", ECCV 2016.
+    """
+    ours, kept = (log_softmax(with_none(each), 1) for each in (logits, parent))
+    return kl_div(ours, kept, reduction="none", log_target=True).sum(1)
 
 
 def distillation_loss(losses: Tensor, logits: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:

@@ -50,14 +50,15 @@ class Batch(NamedTuple):
 
     images: [n, 1, 28, 28], 0 to 255. labels: int64 [n]. weights: float32 [n], of the losses: over
     all processes, those of the digits sum to 1 and those of the outliers to the recipe's weight.
-    trained: bool [n], True for training digits, which alone the epoch's metrics count. teacher:
-    float32 [n, 10], the teacher's logits, or None.
+    trained: bool [n], True for training digits, which alone the epoch's metrics count. own: bool
+    [n], True for one's own pictures. teacher: float32 [n, 10], the teacher's logits, or None.
     """
 
     images: Tensor
     labels: Tensor
     weights: Tensor
     trained: Tensor
+    own: Tensor
     teacher: Tensor | None
 
 
@@ -133,11 +134,17 @@ class Examples:
         weights = torch.where(
             labels == NONE, recipe.outlier_weight / outliers, 1 / (len(chosen) - outliers)
         )
-        return Batch(images, labels, weights, indices < self.ends[0], teacher)
+        trained, own = indices < self.ends[0], indices >= self.ends[-1 - bool(recipe.own)]
+        return Batch(images, labels, weights, trained, own, teacher)
 
 
-def generate_pools(recipe: Recipe, digits: Split, seed: int) -> list[Pool]:
-    """Generate what the recipe adds to the digits. The same seed gives the same pictures."""
+def generate_pools(
+    recipe: Recipe, digits: Split, seed: int, own: Split | None = None
+) -> list[Pool]:
+    """Generate what the recipe adds to the digits, and last add one's own pictures.
+
+    The same seed gives the same pictures.
+    """
     pools = []
     written = digits
     if recipe.drawn:
@@ -154,6 +161,8 @@ def generate_pools(recipe: Recipe, digits: Split, seed: int) -> list[Pool]:
         images = np.concatenate([drawn, photographs.generate_blank(NUM_BLANK, seed)])
         labels = np.full(len(images), NONE, np.uint8)
         pools.append(Pool(images, labels, _OUTLIERS_PER_DIGIT))
+    if own is not None:
+        pools.append(Pool(own.images, own.labels, recipe.own))
     return pools
 
 

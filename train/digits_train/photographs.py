@@ -43,7 +43,7 @@ _MAX_ASPECT, _MAX_ASPECT_BARE = 1.5, 3  # height by width, with and without line
 _CHUNK = 500  # frames at a time
 
 
-def generate(digits: Split, count: int, seed: int) -> tuple[Bytes, Bytes]:
+def generate(digits: Split, count: int, seed: int | Sequence[int]) -> tuple[Bytes, Bytes]:
     """Photograph random digits: frames, uint8 [count, 28, 28], and labels, uint8 [count].
 
     The same seed gives the same frames. A picture gives several frames, or none if the digit isn't

@@ -3,36 +3,43 @@
 import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from digits.data import datasets, mnist
-from digits.data.datasets import Dataset
-from digits.errors import DigitsError
+from digits.data.datasets import Dataset, OwnPictures
+from digits.data.table import has_pages
+from digits.errors import DataError, DigitsError
 from digits.terminal import print_stderr
 from digits.text import escape_control
-from digits_train import checkpoint, diagnose, models, optim
+from digits_train import diagnose, models, optim
 from digits_train.checkpoint import Checkpoint, TrainState
 from digits_train.config import Precision, ReaderRecipe, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext, has_bfloat16, set_threads, to_device
-from digits_train.models import AnyNetwork, Network
-from digits_train.run import checkpoint_at
+from digits_train.models import AnyNetwork, Network, Reader
 from digits_train.tasks.classification import Classification
 from digits_train.tasks.task import Task
 
+if TYPE_CHECKING:
+    from digits_train.own_pages import OwnPages
 
-def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> Dataset:
-    """Load the splits to train on, to validate on (not with all_data) and to test on.
 
-    The main process does, which may have to download them, for all.
+def load_data(
+    config: TrainConfig, data: Path | None, parent: Checkpoint | None, dist: DistributedContext
+) -> Dataset:
+    """Load the splits to train on, to validate on (not with --all-data) and to test on.
+
+    To fine-tune `parent`, those are MNIST's, and `data` has one's own pictures or pages. The main
+    process loads them, which may have to download them, for all. Raises DigitsError if something is
+    missing.
     """
-
-    def on_error(error: DigitsError) -> None:
-        print_stderr(f"warning: {escape_control(str(error))}; skipped")
-
-    loaded = dist.run_on_main(lambda: datasets.load(data, on_error))
-    if all_data:
+    if config.recipe.own:
+        loaded = dist.run_on_main(lambda: _load_own(config, data, parent))
+    else:
+        loaded = dist.run_on_main(lambda: datasets.load(data, _skip))
+    if config.all_data:
         both = mnist.concat(loaded.splits["train"], loaded.splits["validation"])
         loaded = replace(loaded, splits={"train": both, "test": loaded.splits["test"]})
     for warning in diagnose.data_warnings(loaded.splits) if dist.is_main else ():
@@ -40,32 +47,40 @@ def load_data(data: Path | None, all_data: bool, dist: DistributedContext) -> Da
     return loaded
 
 
-def load_init(config: TrainConfig, path: Path) -> Checkpoint:
-    """The checkpoint, or that of the run folder, whose weights a training starts from.
+def _load_own(config: TrainConfig, data: Path | None, parent: Checkpoint | None) -> Dataset:
+    recipe = f"the recipe {config.recipe.name}"
+    if parent is None:
+        raise DigitsError(f"{recipe} needs --start: what to fine-tune")
+    if data is None:
+        raise DataError(f"{recipe} needs --data: your own labelled pictures")
+    own: OwnPictures | OwnPages
+    if isinstance(parent.model, Reader):
+        from digits_train import own_pages  # imports SciPy and the camera
 
-    Raises DigitsError if it can't be used, or is another network's.
-    """
-    loaded = checkpoint.load(checkpoint_at(path))
-    architecture = loaded.provenance.architecture
-    if architecture != config.architecture:
-        raise DigitsError(
-            f"{checkpoint_at(path)} is a {architecture}: a {config.architecture} can only start"
-            f" from the weights of another {config.architecture}"
-        )
-    return loaded
+        own = own_pages.load_own_pages(data, own_pages.network_maps(parent.model), _skip)
+    elif has_pages(data):
+        raise DataError(f"{data} has numbers: a reader learns from them (--network reader)")
+    else:
+        own = datasets.load_own(data, _skip)
+    checksums = mnist.SHA256 | {datasets.OWN: own.sha256}
+    return Dataset(mnist.load_all(None), checksums, own)
+
+
+def _skip(error: DigitsError) -> None:
+    print_stderr(f"warning: {escape_control(str(error))}; skipped")
 
 
 def create_state(
-    config: TrainConfig, device: torch.device, init: Checkpoint | None = None
+    config: TrainConfig, device: torch.device, parent: Checkpoint | None = None
 ) -> TrainState:
     """Make a new network, its moving average and its optimizer, on the device.
 
-    init: whose weights to begin with instead of random ones.
+    parent: whose weights to begin with instead of random ones.
     """
     torch.manual_seed(config.seed)
     model = models.build(config.architecture)
-    if init is not None:
-        model.load_weights(init.model.state_dict())
+    if parent is not None:
+        model.load_weights(parent.model.state_dict())
     model = to_device(model, device)
     set_threads(model.threads, device)
     ema_model = copy.deepcopy(model) if config.recipe.ema_decay else None
@@ -73,14 +88,19 @@ def create_state(
     return TrainState(model, optimizer, config.seed, ema_model)
 
 
-def make_task(config: TrainConfig, data: Dataset, teacher: AnyNetwork | None) -> Task:
+def make_task(
+    config: TrainConfig, data: Dataset, teacher: Checkpoint | None, parent: Checkpoint | None
+) -> Task:
     """What the network is to learn. Raises DigitsError if it can't be taught so."""
     splits, recipe = data.splits, config.recipe
+    before: Any = parent.model if parent and recipe.own else None
     if isinstance(recipe, Recipe):
-        if teacher is not None and not isinstance(teacher, Network):
+        better = teacher.model if teacher else None
+        if isinstance(better, Reader):
             raise DigitsError("a reader can't teach a network that classifies digits")
         return Classification(
-            recipe, splits["train"], splits.get("validation"), splits["test"], config.seed, teacher
+            *(recipe, splits["train"], splits.get("validation"), splits["test"], config.seed),
+            *(better, data.own, before),
         )
     if config.all_data:
         raise DigitsError("a reader's validation pages need digits to validate on")
@@ -88,7 +108,7 @@ def make_task(config: TrainConfig, data: Dataset, teacher: AnyNetwork | None) ->
         raise DigitsError("the reader's pages are written with MNIST's digits, not with pictures")
     from digits_train.tasks.detection import Detection  # imports matplotlib, for its fonts
 
-    return Detection(recipe, splits["train"], splits["validation"], config.seed)
+    return Detection(recipe, splits["train"], splits["validation"], config.seed, data.own, before)
 
 
 def resolve_precision(config: TrainConfig, device: torch.device) -> Precision:

@@ -23,6 +23,7 @@ from digits_train.camera.plan import plain_numbers
 from digits_train.camera.window import Box, Materials, Window
 from digits_train.detection import Targets, make_targets
 from digits_train.matching import LabelledPage
+from digits_train.own_pages import OwnPages
 from digits_train.raster import Random
 
 SIDE = 192  # pixels of a window
@@ -93,7 +94,10 @@ def make_examples(
 
 @dataclass(frozen=True)
 class Windows(Dataset[tuple[Tensor, Targets]]):
-    """The batches of an epoch, each composed on its own from (seed, epoch, its number)."""
+    """The batches of an epoch, each composed on its own from (seed, epoch, its number).
+
+    share: of the windows that are on one's own pages.
+    """
 
     materials: Materials
     seed: int
@@ -101,6 +105,8 @@ class Windows(Dataset[tuple[Tensor, Targets]]):
     batches: int
     batch_size: int
     side: int = SIDE
+    own: OwnPages | None = None
+    share: float = 0.0
 
     def __len__(self) -> int:
         return self.batches
@@ -108,10 +114,14 @@ class Windows(Dataset[tuple[Tensor, Targets]]):
     def __getitem__(self, number: int) -> tuple[Tensor, Targets]:
         """Pages, uint8 [batch_size, 1, side, side], and their targets."""
         random = np.random.default_rng([self.seed, 2, self.epoch, number])
-        examples = list(make_examples(self.materials, random, self.batch_size, self.side))
-        pages = torch.from_numpy(np.stack([example.page for example in examples]))[:, None]
-        maps = [example.targets() for example in examples]
-        return pages, Targets(*map(torch.stack, zip(*maps, strict=True)))
+        count = round(self.share * self.batch_size) if self.own else 0
+        examples = make_examples(self.materials, random, self.batch_size - count, self.side)
+        shown = [(example.page, example.targets()) for example in examples]
+        shown += [self.own.example(random, self.side) for _ in range(count) if self.own]
+        pages, maps = zip(*shown, strict=True)
+        return torch.from_numpy(np.stack(pages))[:, None], Targets(
+            *map(torch.stack, zip(*maps, strict=True))
+        )
 
 
 def batches(windows: Windows, workers: int = 1) -> Iterator[tuple[Tensor, Targets]]:

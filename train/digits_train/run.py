@@ -20,6 +20,7 @@ FILES = {
     "checkpoint.safetensors",
     "state.pt",
     "teacher.safetensors",  # where there is one
+    "parent.safetensors",  # likewise
     "run.json",
     "metrics.csv",
     "curves.png",
@@ -47,6 +48,11 @@ class RunDir:
     def teacher(self) -> Path:
         """The checkpoint to distil from, if any."""
         return self.folder / "teacher.safetensors"
+
+    @property
+    def parent(self) -> Path:
+        """The network that is fine-tuned, if any."""
+        return self.folder / "parent.safetensors"
 
     @property
     def summary(self) -> Path:
@@ -78,7 +84,7 @@ class RunDir:
     def delete(self) -> None:
         """Delete the folder if nothing has been trained in it."""
         with suppress(OSError):
-            for path in (self.teacher, self.state):
+            for path in (self.teacher, self.parent, self.state):
                 path.unlink(missing_ok=True)
             self.folder.rmdir()  # fails if anything else is in it
 
@@ -128,7 +134,7 @@ def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir
             run = RunDir(folder or _numbered(architecture))
             run.folder.mkdir(parents=True, exist_ok=True)
             lock.enter_context(run.lock())
-            for first in (run.state, run.teacher):
+            for first in (run.state, run.teacher, run.parent):
                 remove_stale_temps(first)
             if any(run.folder.iterdir()):
                 raise DigitsError(f"{run.folder} is not empty; runs are never overwritten")

@@ -1,5 +1,6 @@
 """One training run, new or resumed, to a run folder with all its files."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -13,12 +14,14 @@ from digits.errors import DigitsError, Interrupted, ModelError
 from digits.files import write_bytes
 from digits.terminal import print_stderr
 from digits_train import checkpoint, prepare, record
+from digits_train.checkpoint import Checkpoint
 from digits_train.config import TrainConfig
 from digits_train.distributed import DistributedContext, init_distributed
 from digits_train.fit import fit
 from digits_train.progress import ProgressBar, print_network
 from digits_train.record import Environment, Training
 from digits_train.run import RunDir, checkpoint_at, create_run
+from digits_train.start import restore_norms
 from digits_train.tasks.task import Task
 
 
@@ -38,32 +41,34 @@ def train(
     device: str = "auto",
     data: Path | None = None,
     teacher: Path | None = None,
-    init: Path | None = None,
+    parent: Checkpoint | None = None,
     out: Path | None = None,
 ) -> TrainResult | None:
     """Train a network, into `out` or a new folder under runs/.
 
-    device: auto, cpu, cuda or mps. data: see `digits.data.datasets.load`. teacher, init: run
-    folders or checkpoints, to distil from, and of the same architecture, to start from. Returns
-    None in all processes but the main one. Raises Interrupted after Ctrl-C, and DigitsError if
-    something is missing or the training diverges; the checkpoint of the last finished epoch is then
-    kept.
+    device: auto, cpu, cuda or mps. data: see `digits.data.datasets.load`. teacher: run folder or
+    checkpoint to distil from. parent: of the same architecture, whose weights to start from.
+    Returns None in all processes but the main one. Raises Interrupted after Ctrl-C, and DigitsError
+    if something is missing or the training diverges; the checkpoint of the last finished epoch is
+    then kept.
     """
     if teacher is not None:
         prepare.check_teacher(config.recipe)
         teacher = checkpoint_at(teacher)
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
-        dataset = prepare.load_data(data, config.all_data, dist)
+        dataset = prepare.load_data(config, data, parent, dist)
         better = dist.run_on_main(lambda: checkpoint.load(teacher) if teacher else None)
-        start = dist.run_on_main(lambda: prepare.load_init(config, init) if init else None)
         config = replace(
             config,
             precision=prepare.resolve_precision(config, dist.device),
             teacher=better.sha256 if better else None,
             data_sha256=dataset.sha256,
-            init=start.sha256 if start else None,
+            init=parent.sha256 if parent else None,
         )
-        task = prepare.make_task(config, dataset, better.model if better else None)
+        task = prepare.make_task(config, dataset, better, parent)
+        start = copy.deepcopy(parent)  # a resumed run finds the parent as it is
+        if start and start.is_folded:
+            restore_norms(start.model, lambda: task.probe(start.model))
         training = Training(config, prepare.create_state(config, dist.device, start), [], [])
         prepare.check_batch(task, training.state.model, dist)
 
@@ -72,6 +77,8 @@ def train(
             try:
                 if teacher is not None:
                     write_bytes(run.teacher, teacher.read_bytes())
+                if parent is not None and config.recipe.own:
+                    checkpoint.save(run.parent, parent.model, parent.provenance)
                 # From here on, a run killed at any moment can be resumed.
                 training.save_state(run)
             except DigitsError:
@@ -97,12 +104,15 @@ def resume(run: RunDir, device: str = "auto", data: Path | None = None) -> Train
         stored = dist.run_on_main(lambda: checkpoint.load_state(run.state))
         training = record.restore(run.state, stored, dist.device)
         config = training.config
-        dataset = prepare.load_data(data, config.all_data, dist)
+        parent = dist.run_on_main(
+            lambda: checkpoint.load(run.parent) if config.recipe.own else None
+        )
+        dataset = prepare.load_data(config, data, parent, dist)
         datasets.verify_checksums(dataset, config.data_sha256, data)
         teacher = dist.run_on_main(lambda: checkpoint.load(run.teacher) if config.teacher else None)
         if teacher and teacher.sha256 != config.teacher:
             raise ModelError(f"{run.teacher} is not the teacher that this run started with")
-        task = prepare.make_task(config, dataset, teacher.model if teacher else None)
+        task = prepare.make_task(config, dataset, teacher, parent)
         prepare.check_batch(task, training.state.model, dist)
         return _train_to_end(run, training, task, dist)
 

@@ -3,26 +3,43 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
-from typing import get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from digits.data import image_folder, mnist
+from digits.data import image_folder, mnist, table
 from digits.data.image_folder import Digit, LabelledDataset
 from digits.data.mnist import Split, SplitName, Splits
 from digits.data.table import OnError
 from digits.errors import DataError
 from digits.terminal import print_stderr, progress_bar
 
+OWN = "own"
+
 
 @dataclass(frozen=True)
 class Dataset:
-    """splits: train, validation and test. sha256: name -> SHA-256 of what they were read from."""
+    """splits: train, validation and test. sha256: name -> SHA-256 of what they were read from.
+
+    own: one's own pictures or pages, to fine-tune a network on, which then have the name OWN.
+    """
 
     splits: Splits
     sha256: dict[str, str]
+    own: Any = None
+
+
+class OwnPictures(NamedTuple):
+    """One's own labelled pictures, beside MNIST; their labels are 0 to 9 or NO_DIGIT.
+
+    held_back: the validation and test splits, two sevenths. sha256: of pictures and labels.
+    """
+
+    train: Split
+    held_back: Split
+    sha256: str
 
 
 def load(data: Path | None, on_error: OnError) -> Dataset:
@@ -38,52 +55,75 @@ def load(data: Path | None, on_error: OnError) -> Dataset:
     return _from_pictures(LabelledDataset(data, None, on_error))
 
 
+def load_own(data: Path, on_error: OnError) -> OwnPictures:
+    """Load labelled pictures, of which `image_folder.assign_split` holds some back.
+
+    data, on_error: see `load`. Raises DataError if there are none to train on.
+    """
+    dataset = LabelledDataset(data, None, on_error, with_none=True)
+    digits = _read(dataset)
+    train = [digit for digit in digits if digit.split == "train"]
+    held_back = [digit for digit in digits if digit.split != "train"]
+    if not train:
+        raise DataError(f"{data} has no readable pictures to train on")
+    return OwnPictures(_to_arrays(train), _to_arrays(held_back), _checksum(digits))
+
+
 def verify_checksums(dataset: Dataset, expected: dict[str, str], data: Path | None) -> None:
     """Raise DataError if these aren't the digits that a network was trained on."""
     if dataset.sha256 == expected:
         return
     if data is None:
         raise DataError("the network was trained on pictures: name their folder with --data")
+    if OWN in dataset.sha256 and dataset.sha256[OWN] != expected.get(OWN):
+        raise DataError(f"the network was fine-tuned on other pictures than those in {data}")
     if "pictures" in expected:
         raise DataError(f"the network was trained on other pictures than those in {data}")
     raise DataError(f"the network was trained on MNIST, not on what is in {data}")
 
 
 def _from_pictures(dataset: LabelledDataset) -> Dataset:
-    with progress_bar() as bar:
-        pictures = bar.track(dataset.pictures(), dataset.total, description="reading")
-        # The order of hashes means nothing, so the first thousand calibrate as well as any others.
-        digits = sorted(pictures, key=lambda digit: (digit.digest, digit.label))
-    _warn_of_contradictions(digits)
+    digits = _read(dataset)
     splits: dict[SplitName, list[Digit]] = {name: [] for name in get_args(SplitName)}
     for digit in digits:
-        splits[image_folder.assign_split(digit.digest)].append(digit)
+        splits[digit.split].append(digit)
     if not all(splits.values()):
         counts = ", ".join(f"{len(split)} {name}" for name, split in splits.items())
         raise DataError(f"{dataset.name} has too few readable pictures: {counts}")
-    checksum = hashlib.sha256(b"".join(digit.digest + bytes([digit.label]) for digit in digits))
-    return Dataset(
-        {name: _to_arrays(split) for name, split in splits.items()},
-        {"pictures": checksum.hexdigest()},
-    )
+    arrays = {name: _to_arrays(split) for name, split in splits.items()}
+    return Dataset(arrays, {"pictures": _checksum(digits)})
 
 
-def _warn_of_contradictions(digits: Sequence[Digit]) -> None:
-    """Warn of equal pictures with two labels. digits: sorted, so equal ones are neighbours."""
-    wrong = [
-        (first, second)
-        for first, second in pairwise(digits)
-        if first.digest == second.digest and first.label != second.label
-    ]
-    if wrong:
-        first, second = wrong[0]
-        more = f"; and {len(wrong) - 1} more like that" if wrong[1:] else ""
+def _read(dataset: LabelledDataset) -> list[Digit]:
+    """Read the pictures, each once. Those with several labels are left out, with a warning."""
+    with progress_bar() as bar:
+        pictures = bar.track(dataset.pictures(), dataset.total, description="reading")
+        # The order of hashes means nothing, so the first thousand calibrate as well as any others.
+        digits = sorted(pictures, key=lambda digit: (digit.digest, digit.label, digit.split))
+    equal = [[*group] for _, group in groupby(digits, key=lambda digit: digit.digest)]
+    contradictory = [group for group in equal if group[0].label != group[-1].label]
+    if contradictory:
+        first, *_, last = contradictory[0]
+        more = f"; and {len(contradictory) - 1} more like that" if contradictory[1:] else ""
+        labels = (table.LABELS[digit.label] for digit in (first, last))
         print_stderr(
-            f"warning: {first.name} and {second.name} look the same, but one is labelled"
-            f" {first.label} and the other {second.label}{more}"
+            f"warning: {first.name} and {last.name} look the same, but are labelled"
+            f" {' and '.join(labels)}: left out{more}"
         )
+    return [group[0] for group in equal if group[0].label == group[-1].label]
 
 
-def _to_arrays(split: Sequence[Digit]) -> Split:
-    labels = np.array([digit.label for digit in split], np.uint8)
-    return Split(np.stack([digit.frame for digit in split]), labels)
+def _checksum(digits: Sequence[Digit]) -> str:
+    """The SHA-256 of pictures, labels, and splits that a group has decided."""
+    content = hashlib.sha256()
+    for digit in digits:
+        by_content = digit.split == image_folder.assign_split(digit.digest)
+        split = "" if by_content else digit.split
+        content.update(digit.digest + bytes([digit.label]) + split.encode())
+    return content.hexdigest()
+
+
+def _to_arrays(digits: Sequence[Digit]) -> Split:
+    labels = np.array([digit.label for digit in digits], np.uint8)
+    frames = np.array([digit.frame for digit in digits], np.uint8).reshape(-1, 28, 28)
+    return Split(frames, labels)

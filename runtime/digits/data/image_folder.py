@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from digits.data import mnist, table
 from digits.data.mnist import Split, SplitName
-from digits.data.table import OnError
+from digits.data.table import LABELS, NO_DIGIT, OnError
 from digits.errors import DataError, DigitsError, PictureError
 from digits.images.formats import SUFFIXES
 from digits.terminal import print_stderr
@@ -22,20 +22,21 @@ from digits.terminal import print_stderr
 if TYPE_CHECKING:
     from digits.classifier import Classifier
 
-NONE = "none"  # the folder of pictures that show no digit
 BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
 
 
 class Digit(NamedTuple):
     """The digit in a picture.
 
-    digest: SHA-256 of the picture's grey pixels. frame: uint8 [28, 28], framed as in MNIST.
-    probabilities: 10, the answer of the classifier that read it.
+    label: 0 to 9, or NO_DIGIT. digest: SHA-256 of the picture's grey pixels. split: see
+    `assign_split`. frame: uint8 [28, 28], framed as in MNIST. probabilities: 10, the answer of the
+    classifier that read it.
     """
 
     name: str
     label: int
     digest: bytes
+    split: SplitName
     frame: NDArray[np.uint8]
     probabilities: tuple[float, ...]
 
@@ -77,6 +78,7 @@ class LabelledDataset:
     take; by default MNIST's test digits, or all pictures. on_error: called for each picture that
     can't be read; the others still are. classifier: reads the pictures; by default one with the
     bundled model whatever $DIGITS_MODEL says, so that the same pictures give the same frames.
+    with_none: whether to take pictures labelled `none`, too.
 
     Pictures are opened one by one, so memory doesn't grow with their number. Raises DataError if
     there are no labelled digits.
@@ -88,7 +90,9 @@ class LabelledDataset:
         split: SplitName | None,
         on_error: OnError,
         classifier: "Classifier | None" = None,
+        with_none: bool = False,
     ) -> None:
+        self._labels = range(NO_DIGIT + with_none)
         self._on_error, self._classifier, self._split = on_error, classifier, split
         self._pictures = data if data is not None and has_pictures(data) else None
         if self._pictures is None:
@@ -105,7 +109,7 @@ class LabelledDataset:
             nonlocal first_error
             first_error = first_error or f" ({error})"
 
-        self.total = sum(1 for _ in _scan(self._pictures, keep_first))
+        self.total = sum(1 for _ in self._scan(keep_first))
         if not self.total:
             raise DataError(f"no labelled pictures in {data}{first_error}")
         if others := _other_folders(self._pictures):
@@ -127,14 +131,26 @@ class LabelledDataset:
         if self._pictures is None:
             return
         classifier = self._classifier or _bundled_classifier()
-        for path, label in _scan(self._pictures, self._on_error):
+        for path, label, group in self._scan(self._on_error):
             try:
-                digit = _read(path, label, classifier)
+                digit = _read(path, label, group, classifier)
             except PictureError as error:
                 self._on_error(error)
                 continue
-            if self._split in (None, assign_split(digit.digest)):
+            if self._split in (None, digit.split):
                 yield digit
+
+    def _scan(self, on_error: OnError) -> Iterator[tuple[Path, int, str]]:
+        """List the pictures in the table or the sorted folder, with labels and groups."""
+        assert self._pictures is not None
+        if self._pictures.is_file():
+            for path, (label, group) in table.rows(self._pictures, on_error):
+                if label in self._labels:
+                    yield path, label, group
+            return
+        for label in self._labels:
+            for path in _files(self._pictures / LABELS[label], on_error):
+                yield path, label, ""
 
 
 def _bundled_classifier() -> "Classifier":
@@ -145,7 +161,7 @@ def _bundled_classifier() -> "Classifier":
     return Classifier(BUNDLED, sha256="", reader=BUNDLED_READER, reader_sha256="")
 
 
-def _read(path: Path, label: int, classifier: "Classifier") -> Digit:
+def _read(path: Path, label: int, group: str, classifier: "Classifier") -> Digit:
     """Raises PictureError if the picture can't be opened or is blank."""
     from digits.examination import examine
     from digits.images import picture
@@ -155,7 +171,8 @@ def _read(path: Path, label: int, classifier: "Classifier") -> Digit:
     if prediction.frame is None:
         raise PictureError(f"{path}: {prediction.note}")
     digest = digest_of(examined.picture.pixels)
-    return Digit(str(path), label, digest, prediction.frame, prediction.probabilities)
+    split = assign_split(digest, group)
+    return Digit(str(path), label, digest, split, prediction.frame, prediction.probabilities)
 
 
 def digest_of(grey: NDArray[np.uint8]) -> bytes:
@@ -164,12 +181,15 @@ def digest_of(grey: NDArray[np.uint8]) -> bytes:
     return hashlib.sha256(b"%d %d " % (height, width) + grey.tobytes()).digest()
 
 
-def assign_split(digest: bytes) -> SplitName:
+def assign_split(digest: bytes, group: str = "") -> SplitName:
     """Choose the split of a picture: 1/7 for test, 1/7 for validation, 5/7 for training.
 
-    digest: of its grey pixels. Nothing else decides, so a picture stays in its split when others
-    are added or another network reads it, and is never in two splits under two names.
+    digest: of its grey pixels. group: of pictures that belong together, as those of one writer;
+    empty for none. Nothing else decides, so a picture stays in its split when others are added or
+    another network reads it, and is never in two splits under two names.
     """
+    if group:
+        digest = hashlib.sha256(group.encode(errors="surrogateescape")).digest()
     share = int.from_bytes(digest[:8]) % 7
     return "test" if share == 0 else "validation" if share == 1 else "train"
 
@@ -202,22 +222,18 @@ def explain_missing(data: Path | None) -> Iterator[None]:
         ) from error
 
 
-def _scan(data: Path, on_error: OnError) -> Iterator[tuple[Path, int]]:
-    """List the pictures in a table or a sorted folder, with their digits."""
-    if data.is_file():
-        yield from table.rows(data, on_error)
-        return
-    for digit in range(10):
-        try:
-            with os.scandir(data / str(digit)) as entries:
-                for entry in entries:
-                    hidden = entry.name[0] == "."  # unfinished, as of `digits serve`
-                    if not hidden and Path(entry.name).suffix.lower() in SUFFIXES:
-                        yield Path(entry.path), digit
-        except FileNotFoundError:
-            continue  # not every digit must be there
-        except OSError as error:
-            on_error(DataError(f"can't open {error.filename}: {error.strerror}"))
+def _files(folder: Path, on_error: OnError) -> Iterator[Path]:
+    """The pictures in a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                hidden = entry.name[0] == "."  # unfinished, as of `digits serve`
+                if not hidden and Path(entry.name).suffix.lower() in SUFFIXES:
+                    yield Path(entry.path)
+    except FileNotFoundError:
+        pass  # not every digit must be there
+    except OSError as error:
+        on_error(DataError(f"can't open {error.filename}: {error.strerror}"))
 
 
 def _other_folders(data: Path) -> list[str]:
@@ -226,4 +242,4 @@ def _other_folders(data: Path) -> list[str]:
         names = sorted(name for name in os.listdir(data) if os.path.isdir(data / name))
     except OSError:  # a table, or a folder that can't be listed
         return []
-    return [name for name in names if name not in (*"0123456789", NONE) and name[0] != "."]
+    return [name for name in names if name not in LABELS and name[0] != "."]

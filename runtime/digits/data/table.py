@@ -1,6 +1,7 @@
 """Read a CSV table of labelled digits or pages, as programs, people and spreadsheets write it."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -10,11 +11,16 @@ from digits.errors import DataError, DigitsError
 from digits.inference.interface import SYMBOLS
 from digits.text import unescape_name
 
-_DIGITS = list("0123456789")
+NO_DIGIT = 10  # the label of a picture without a digit
+
+LABELS = [*"0123456789", "none"]  # of single pictures
 _MAX_SYMBOLS = 4096  # of a page; comparing two such texts takes 0.5 s
 
 OnError = Callable[[DigitsError], None]
-_Label = TypeVar("_Label", int, str)
+_Row = dict[str, str]
+_Label = TypeVar("_Label")
+# Left, top, right and bottom, or None for the whole page; what is written there; and the group.
+NumberLabel = tuple[tuple[int, int, int, int] | None, str, str]
 
 
 def has_pages(path: Path) -> bool:
@@ -32,14 +38,17 @@ def has_column(path: Path, label: str) -> bool:
     return any({"file", label} <= {*names} for names in tables.headers(path))
 
 
-def rows(path: Path, on_error: OnError) -> Iterator[tuple[Path, int]]:
-    """Yield each picture and its digit.
+def rows(path: Path, on_error: OnError) -> Iterator[tuple[Path, tuple[int, str]]]:
+    """Yield each picture with its digit, or NO_DIGIT for `none`, and its group.
 
     The header names the columns `file` (relative to the table) and `digit`, in any case; commas,
-    semicolons or tabs separate them, and the text is UTF-8 or UTF-16. on_error: called for each
-    invalid row. Raises DataError if it isn't such a table.
+    semicolons or tabs separate them, and the text is UTF-8 or UTF-16. Pictures with the same text
+    in the column `group`, if there is one, belong together. on_error: called for each invalid row.
+    Raises DataError if it isn't such a table.
     """
-    return _labelled(path, "digit", _digit, on_error)
+    return _labelled(
+        path, ("digit",), lambda row: (_digit(row["digit"]), row.get("group", "")), on_error
+    )
 
 
 def page_rows(path: Path, on_error: OnError, label: str = "text") -> Iterator[tuple[Path, str]]:
@@ -49,13 +58,37 @@ def page_rows(path: Path, on_error: OnError, label: str = "text") -> Iterator[tu
     points or commas. There `/` or a line break begins a line, and a blank a column; it is empty for
     a page without any symbol.
     """
-    return _labelled(path, label, _page_text, on_error)
+    return _labelled(path, (label,), lambda row: _page_text(row[label]), on_error)
+
+
+def number_rows(path: Path, on_error: OnError) -> Iterator[tuple[Path, NumberLabel]]:
+    """Yield each number, or page, and what is written there.
+
+    The table is as for `page_rows`. Its column `box` ("left top right bottom", in pixels of the
+    upright picture) may be missing, and so may `group`: rows with the same one belong together.
+    """
+    labels = ("box", "text") if has_column(path, "box") else ("text",)
+
+    def parse(row: _Row) -> NumberLabel:
+        box = _box(row["box"]) if "box" in labels else None
+        return box, _page_text(row["text"]), row.get("group", "")
+
+    return _labelled(path, labels, parse, on_error)
+
+
+def _box(text: str) -> tuple[int, int, int, int]:
+    sides = re.fullmatch(r"([0-9]{1,6}) +([0-9]{1,6}) +([0-9]{1,6}) +([0-9]{1,6})", text)
+    left, top, right, bottom = map(int, sides.groups()) if sides else (0, 0, 0, 0)
+    if left >= right or top >= bottom:
+        raise DataError(f"the box is {text[:40]!r}, not left, top, right and bottom in pixels")
+    return left, top, right, bottom
 
 
 def _digit(text: str) -> int:
-    if text not in _DIGITS:
-        raise DataError(f"the digit is {text[:20]!r}, not 0 to 9" if text else "digit is missing")
-    return _DIGITS.index(text)
+    if text not in LABELS:
+        wrong = f"the digit is {text[:20]!r}, not 0 to 9 or none"
+        raise DataError(wrong if text else "digit is missing")
+    return LABELS.index(text)
 
 
 def _page_text(written: str) -> str:
@@ -71,18 +104,17 @@ def _page_text(written: str) -> str:
 
 
 def _labelled(
-    path: Path, label: str, parse: Callable[[str], _Label], on_error: OnError
+    path: Path, labels: tuple[str, ...], parse: Callable[[_Row], _Label], on_error: OnError
 ) -> Iterator[tuple[Path, _Label]]:
-    """Yield each file and its label. label: the column's name. parse: raises DataError."""
-    for line, row, has_more in tables.rows(path, "file", label):
-        name, cell = row.get("file"), row.get(label)
+    """Yield each file and its label. labels: the columns needed. parse: raises DataError."""
+    for line, row, has_more in tables.rows(path, "file", *labels):
         try:
-            if has_more and label != "digit":  # such as those after an unquoted decimal comma
+            if has_more and "digit" not in labels:  # such as those after an unquoted decimal comma
                 raise DataError("more cells than columns; a text with a separator needs quotes")
-            if name and cell is not None:
-                yield _picture(path, name), parse(cell)
+            if row.get("file") and {*labels} <= {*row}:
+                yield _picture(path, row["file"]), parse(row)
             elif any(row.values()):
-                raise DataError(f"file or {label} is missing")
+                raise DataError(f"{' or '.join(('file', *labels))} is missing")
         except DataError as error:
             on_error(DataError(f"{path}, line {line}: {error}"))
 

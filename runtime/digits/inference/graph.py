@@ -10,13 +10,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import prod
 from struct import unpack
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from digits.errors import ModelError
 from digits.inference.interface import CLASSIFIER, Interface, Tensor
 from digits.inference.operators import Allowed, Operator, Shape
 from digits.inference.protobuf import Field, Message, parse
 from digits.inference.shapes import MAX_RANK, Node, Stored, follow
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 OPSET = 13  # the first with per-channel DequantizeLinear
 
@@ -141,6 +144,18 @@ def read(model: bytes, name: str, interface: Interface = CLASSIFIER) -> Graph:
         dict(parameters),
         *costs[0],
     )
+
+
+def tensors(model: bytes, name: str) -> "dict[str, NDArray[Any]]":
+    """Return the stored tensors of a file that `read` has accepted, by name, as read-only views."""
+    import numpy as np  # checking a file does without
+
+    arrays = {}
+    for tensor in parse(memoryview(model), _MODEL, name)["graph"]["initializers"]:
+        kind, *_ = _TYPES[tensor["number"]]
+        values = np.frombuffer(tensor["data"], np.dtype(kind).newbyteorder("<"))
+        arrays[tensor["name"]] = values.reshape(tensor["shape"])
+    return arrays
 
 
 def _check_opset(opsets: list[dict[str, Any]], name: str) -> None:

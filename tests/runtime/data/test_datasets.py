@@ -10,7 +10,8 @@ from digits import Prediction
 from digits.data import datasets, mnist
 from digits.data.datasets import Dataset
 from digits.data.image_folder import LabelledDataset
-from digits.data.mnist import Split
+from digits.data.mnist import Split, SplitName
+from digits.data.table import LABELS
 from digits.errors import DataError, DigitsError
 from digits.examination import Examination
 
@@ -115,17 +116,20 @@ def test_unreadable_picture_is_reported_and_skipped(dataset: Dataset, copied: Pa
     assert len(errors) == 1 and "broken.png" in str(errors[0])
 
 
-def test_conflicting_labels_are_a_warning(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_contradictory_pictures_are_left_out_and_doubled_ones_count_once(
+    dataset: Dataset, copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     [seven, another, *_] = sorted((copied / "7").iterdir())
-    shutil.copy(seven, copied / "7" / "again.png")  # the same label twice is no conflict
-    datasets.load(copied, fail)
+    shutil.copy(seven, copied / "7" / "again.png")
+    assert datasets.load(copied, fail).sha256 == dataset.sha256
     assert capsys.readouterr().err == ""
     shutil.copy(seven, copied / "1" / "seven.png")
     (copied / "7" / "again.png").unlink()
-    datasets.load(copied, fail)
+    loaded = datasets.load(copied, fail)
+    assert sum(map(len, loaded.splits.values())) == COUNT - 1
     assert capsys.readouterr().err == (
         f"warning: {copied}/1/seven.png and {seven} look the same,"
-        " but one is labelled 1 and the other 7\n"
+        " but are labelled 1 and 7: left out\n"
     )
     shutil.copy(another, copied / "2" / "another.png")
     datasets.load(copied, fail)
@@ -143,6 +147,7 @@ def test_too_few_pictures_are_an_error(tmp_path: Path, train_slice: Split) -> No
 
 
 PICTURES, OTHERS = {"pictures": "01"}, {"pictures": "02"}
+MINE, YOURS = mnist.SHA256 | {"own": "01"}, mnist.SHA256 | {"own": "02"}
 
 
 @pytest.mark.parametrize(
@@ -153,6 +158,8 @@ PICTURES, OTHERS = {"pictures": "01"}, {"pictures": "02"}
         (mnist.SHA256, PICTURES, None, "on pictures: name their folder with --data"),
         (OTHERS, PICTURES, Path("mine"), "on other pictures than those in mine"),
         (PICTURES, mnist.SHA256, Path("mine"), "on MNIST, not on what is in mine"),
+        (MINE, MINE, Path("mine"), ""),
+        (YOURS, MINE, Path("mine"), "fine-tuned on other pictures than those in mine"),
     ],
 )
 def test_verify_checksums(
@@ -163,3 +170,88 @@ def test_verify_checksums(
         return
     with pytest.raises(DataError, match=reason):
         datasets.verify_checksums(Dataset({}, loaded), expected, data)
+
+
+def write_table(folder: Path, rows: list[str], columns: str = "file,digit") -> Path:
+    table = folder / "labels.csv"
+    table.write_text("\n".join([columns, *rows]))
+    return table
+
+
+def rows_of(folder: Path, count: int = COUNT) -> list[str]:
+    """The rows of a table of the pictures in a sorted folder."""
+    return [f"{path},{path.parent.name}" for path in sorted(folder.glob("*/*.png"))][:count]
+
+
+@pytest.mark.parametrize("kind", ["folder", "table"])
+def test_own_pictures(folder: Path, dataset: Dataset, tmp_path: Path, kind: str) -> None:
+    data = folder if kind == "folder" else write_table(tmp_path, rows_of(folder))
+    own = datasets.load_own(data, fail)
+    assert labelled(own.train) == labelled(dataset.splits["train"])
+    others = (labelled(dataset.splits[name]) for name in ("validation", "test"))
+    assert labelled(own.held_back) == set.union(*others)
+
+
+@pytest.mark.parametrize("labels", [["7", "none"], ["7"], ["none"]])
+def test_twenty_own_pictures_of_any_label(folder: Path, tmp_path: Path, labels: list[str]) -> None:
+    names = [row.split(",")[0] for row in rows_of(folder, 20)]
+    rows = [f"{name},{labels[number % len(labels)]}" for number, name in enumerate(names)]
+    own = datasets.load_own(write_table(tmp_path, rows), fail)
+    assert len(own.train) + len(own.held_back) == 20
+    assert len(own.train) > 10
+    seen = {*own.train.labels.tolist(), *own.held_back.labels.tolist()}
+    assert seen == {LABELS.index(label) for label in labels}
+    assert own.train.images.shape[1:] == own.held_back.images.shape[1:] == (28, 28)
+
+
+@pytest.mark.parametrize(("split", "trained_on"), [("train", 1), ("test", 0)])
+def test_one_own_picture(folder: Path, tmp_path: Path, split: SplitName, trained_on: int) -> None:
+    name = next(LabelledDataset(folder, split, fail).pictures()).name
+    table = write_table(tmp_path, [f"{name},7"])
+    if trained_on:
+        own = datasets.load_own(table, fail)
+        assert (len(own.train), own.held_back.images.shape) == (1, (0, 28, 28))
+        return
+    with pytest.raises(DataError, match=r"labels.csv has no readable pictures to train on"):
+        datasets.load_own(table, fail)
+
+
+@pytest.mark.usefixtures("mnist_subset")
+def test_mnist_is_none_of_ones_own_pictures(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"^{tmp_path} has no readable pictures to train on"):
+        datasets.load_own(tmp_path, fail)
+
+
+def test_own_pictures_of_a_group_stay_together(folder: Path, tmp_path: Path) -> None:
+    rows = [f"{row},writer {number // 7}" for number, row in enumerate(rows_of(folder))]
+    own = datasets.load_own(write_table(tmp_path, rows, "file,digit,group"), fail)
+    assert len(own.train) % 7 == len(own.held_back) % 7 == 0
+    assert len(own.held_back) > 0
+
+
+def test_checksum_of_own_pictures(folder: Path, tmp_path: Path) -> None:
+    """It is of pictures, labels and splits, and of nothing else."""
+    rows = rows_of(folder, 20)
+    first = f"{rows[0]},"
+
+    def sha256(rows: list[str], columns: str = "file,digit,group") -> str:
+        return datasets.load_own(write_table(tmp_path, rows, columns), fail).sha256
+
+    expected = sha256(rows)
+    assert sha256(rows[::-1]) == sha256([*rows, *rows]) == expected
+    assert sha256([f"{first}{rows[0][-1]}", *rows[1:]], "file,digit,x") == expected
+    of_groups = {sha256([f"{first}{group}", *rows[1:]]) for group in range(20)}
+    assert len(of_groups) == 3 and expected in of_groups
+    assert sha256([first.replace(f",{rows[0][-1]},", ",none,"), *rows[1:]]) not in of_groups
+    assert sha256(rows[1:]) not in of_groups
+
+
+def test_groups_of_the_same_picture_may_contradict(folder: Path, tmp_path: Path) -> None:
+    rows = [f"{row},{group}" for row in rows_of(folder, 3) for group in range(5)]
+    orders = rows, rows[::-1], sorted(rows, key=lambda row: row[-1])
+    [first, *others] = [
+        datasets.load_own(write_table(tmp_path, order, "file,digit,group"), fail)
+        for order in orders
+    ]
+    assert {own.sha256 for own in others} == {first.sha256}
+    assert all(labelled(own.train) == labelled(first.train) for own in others)

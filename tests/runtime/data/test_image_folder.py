@@ -10,6 +10,7 @@ from digits import Classifier
 from digits.data import image_folder
 from digits.data.image_folder import LabelledDataset
 from digits.data.mnist import SplitName
+from digits.data.table import NO_DIGIT
 from digits.errors import DataError, DigitsError
 from digits.images import picture
 
@@ -172,6 +173,33 @@ def test_pictures_stay_in_their_splits() -> None:
     digests = [number.to_bytes(8) + bytes([number]) * 24 for number in range(7, 14)]
     splits = [image_folder.assign_split(digest) for digest in digests]
     assert splits == ["test", "validation", *["train"] * 5]
+
+
+def test_groups_stay_in_one_split() -> None:
+    digests = [bytes(7) + bytes([number]) for number in range(7)]
+    splits = {
+        group: {image_folder.assign_split(digest, group) for digest in digests}
+        for group in [f"writer {number}" for number in range(30)] + ["\udcff"]
+    }
+    assert {len(names) for names in splits.values()} == {1}
+    assert set.union(*splits.values()) == {"train", "validation", "test"}
+    assert {image_folder.assign_split(digest) for digest in digests} == set.union(*splits.values())
+
+
+@pytest.mark.parametrize("kind", ["folder", "table"])
+def test_pictures_without_a_digit_are_passed_over_or_taken(folder: Path, kind: str) -> None:
+    (folder / "3").rename(folder / "none")
+    data = folder
+    if kind == "table":
+        data = folder / "labels.csv"
+        files = sorted(folder.glob("*/*"))
+        rows = [f"{path.relative_to(folder)},{path.parent.name}" for path in files]
+        data.write_text("\n".join(["file,digit", *rows]))
+    digits, errors = read(data)
+    assert ([label for _, label in digits], errors) == ([0, 1, 2, 4, 5, 6, 7, 8, 9], [])
+    dataset = LabelledDataset(data, None, fail, with_none=True)
+    assert [digit.label for digit in dataset.pictures()] == [0, 1, 2, 4, 5, 6, 7, 8, 9, NO_DIGIT]
+    assert dataset.total == 10
 
 
 def test_digest_depends_on_shape() -> None:

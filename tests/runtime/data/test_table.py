@@ -11,7 +11,7 @@ from digits.data import table
 from digits.errors import DataError, DigitsError
 from digits.text import csv_name, csv_row
 
-EXPECTED = [("a b.png", 7), ("c, d; e.png", 3), ("é.png", 0)]
+EXPECTED = [("a b.png", (7, "")), ("c, d; e.png", (3, "")), ("é.png", (0, ""))]
 PLAIN = 'file,digit\na b.png,7\n"c, d; e.png",3\né.png,0\n'
 SEMICOLONS = 'file;digit\na b.png;7\n"c, d; e.png";3\né.png;0\n'
 
@@ -52,8 +52,23 @@ def test_table_in_any_dialect_and_encoding(tmp_path: Path, text: str, encoding: 
 def test_columns_in_another_order(tmp_path: Path) -> None:
     raw = b"scanner;Digit;page;File\nx;7;1;a.png\ny;3\n"
     rows, errors = read_table(tmp_path / "any.csv", raw)
-    assert rows == [("a.png", 7)]
+    assert rows == [("a.png", (7, ""))]
     assert errors == [f"{tmp_path / 'any.csv'}, line 3: file or digit is missing"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("file,digit,group\na,none,b 1\nc,7,\nd,0\n", [(10, "b 1"), (7, ""), (0, "")]),
+        (" GROUP ;digit;file\nb 1;none;a\n;7;c\n", [(10, "b 1"), (7, "")]),
+        ("file,digit,grouped\na,7,b 1\n", [(7, "")]),
+    ],
+)
+def test_pictures_without_a_digit_and_groups(
+    tmp_path: Path, raw: str, expected: list[tuple[int, str]]
+) -> None:
+    rows, errors = read_table(tmp_path / "any.csv", raw.encode())
+    assert ([label for _, label in rows], errors) == (expected, [])
 
 
 @pytest.mark.parametrize(
@@ -209,3 +224,30 @@ def test_tables_of_pages_have_a_text(tmp_path: Path, raw: bytes, pages: bool) ->
 def test_picture_is_no_table_of_pages(pictures: list[Path]) -> None:
     with pytest.raises(DataError, match="is not a CSV file: it is not text"):
         table.has_pages(pictures[0])
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("file,text\na.png,1 2/3\n", [("a.png", (None, "1  2\n3", ""))]),
+        ("file,box,text\na.png,1 2 30 40,\n", [("a.png", ((1, 2, 30, 40), "", ""))]),
+        (
+            'Group;text;box;file\nwriter 1;"-3,5";  0 0  9 8 ;a.png\n',
+            [("a.png", ((0, 0, 9, 8), "-3.5", "writer 1"))],
+        ),
+    ],
+)
+def test_numbers_in_boxes_and_on_pages(
+    tmp_path: Path, raw: str, expected: list[tuple[str, Any]]
+) -> None:
+    assert read_table(tmp_path / "any.csv", raw.encode(), table.number_rows) == (expected, [])
+
+
+@pytest.mark.parametrize(
+    "box", ["", "1 2 3", "1 2 3 4 5", "3 0 3 9", "0 9 5 2", "-1 0 5 5", "0 0 5.5 5", "0 0 x 5"]
+)
+def test_numbers_in_malformed_boxes(tmp_path: Path, box: str) -> None:
+    raw = f"file,box,text\na.png,{box},1\nb.png,0 0 5 5,2\n".encode()
+    rows, [error] = read_table(tmp_path / "any.csv", raw, table.number_rows)
+    assert [name for name, _ in rows] == ["b.png"]
+    assert error.endswith(f"line 2: the box is '{box}', not left, top, right and bottom in pixels")

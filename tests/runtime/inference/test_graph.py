@@ -44,6 +44,19 @@ def test_bundled_graph_matches_the_onnx_package() -> None:
     assert sum(read.operators.values()) == len(model.graph.node)
 
 
+@pytest.mark.parametrize("raw", [RAW, READER_RAW])
+def test_tensors_are_those_of_the_onnx_package(raw: bytes) -> None:
+    stored, expected = graph.tensors(raw, "bundled"), onnx.load_from_string(raw).graph.initializer
+    assert list(stored) == [tensor.name for tensor in expected]
+    for tensor in expected:
+        values = numpy_helper.to_array(tensor)
+        assert (stored[tensor.name].dtype, stored[tensor.name].shape) == (
+            values.dtype,
+            values.shape,
+        )
+        np.testing.assert_array_equal(stored[tensor.name], values)
+
+
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 200)])
 def test_reader_shapes_match_the_onnx_package(height: int, width: int) -> None:
     lengths = {"height": height, "width": width, "rows": height // 4, "columns": width // 4}

@@ -37,7 +37,7 @@ def photograph(window: Window, height: float, random: Random) -> Photograph:
         picture, hidden = _edge(picture, random)
     light = _light(np.ones_like(picture), random)
     contrast = float((paper - dark) * light.min())
-    picture = _lens(picture * light, height, contrast, random)
+    picture = lens(picture * light, height, contrast, random)
     pixels: NDArray[np.uint8] = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
     if random.random() < 0.35:
         pixels = jpeg(pixels, int(random.integers(25, 95)))
@@ -63,7 +63,7 @@ def texture(side: int, random: Random) -> NDArray[np.uint8]:
         picture += lines * random.uniform(-150, 150)
     for _ in range(int(random.integers(1, 4)) if random.random() < 0.4 else 0):
         picture, _ = _edge(picture, random)
-    picture = _lens(picture * _light(picture, random), 30.0, 60.0, random)
+    picture = lens(picture * _light(picture, random), 30.0, 60.0, random)
     return np.asarray(np.clip(picture + 0.5, 0, 255), np.uint8)
 
 
@@ -157,8 +157,8 @@ def _light(picture: Grey, random: Random) -> Grey:
     return factor
 
 
-def _lens(picture: Grey, height: float, contrast: float, random: Random) -> Grey:
-    """The camera's curve, blur and noise. contrast: of the writing, in grey values."""
+def lens(picture: Grey, height: float, contrast: float, random: Random) -> Grey:
+    """Add the camera's curve, blur and noise. contrast: of the writing, in grey values."""
     if random.random() < 0.3:
         curve = np.float32(np.exp(random.normal(0, 0.3)))
         picture = np.asarray(255 * (np.clip(picture, 0, 255) / 255) ** curve, np.float32)

@@ -32,6 +32,17 @@ _DEFAULT = replace(
 )
 
 
+_FINETUNE = replace(
+    _DEFAULT,
+    name="finetune",
+    epochs=3,
+    learning_rate=0.01,
+    no_aug_fraction=0.0,
+    photographed=0.5,  # of which the network forgets most
+    own=0.25,
+)
+
+
 class LeNet5(Network):
     """LeNet-5 with ReLU and max pooling: 44,426 parameters.
 
@@ -48,7 +59,7 @@ class LeNet5(Network):
     # 13 times as slow when something else uses one of them.
     threads = 1
     mixed_precision = False
-    recipes = {"classic": CLASSIC, "quick": _QUICK, "default": _DEFAULT}
+    recipes = {"classic": CLASSIC, "quick": _QUICK, "default": _DEFAULT, "finetune": _FINETUNE}
 
     def __init__(self) -> None:
         super().__init__(

@@ -82,6 +82,15 @@ _DEFAULT = ReaderRecipe(
     weight_decay=0.02,
     ema_decay=0.999,
 )
+_FINETUNE = replace(
+    _DEFAULT,
+    name="finetune",
+    epochs=1,
+    crops=4800,
+    learning_rate=5e-4,
+    warmup_fraction=0.05,
+    own=0.25,
+)
 
 
 class Reader(BaseNetwork):
@@ -104,6 +113,7 @@ class Reader(BaseNetwork):
     recipes: Mapping[str, ReaderRecipe] = {
         "default": _DEFAULT,
         "quick": replace(_DEFAULT, name="quick", epochs=20, warmup_fraction=150 / (20 * 400)),
+        "finetune": _FINETUNE,
     }
 
     def __init__(self) -> None:

@@ -1,12 +1,32 @@
 """VGG-16."""
 
 from collections import OrderedDict
+from dataclasses import replace
 
 from torch import nn
 
 from digits_train.config import AUGMENTATION, CLASSIC, Recipe
 from digits_train.models.conv import SmallMapConv2d
 from digits_train.models.network import Network, Normalize
+
+_DEFAULT = Recipe(
+    "default",
+    epochs=6,
+    optimizer="sgd",
+    learning_rate=0.05,
+    warmup_fraction=0.15,
+    schedule="cosine",
+    weight_decay=5e-4,
+    ema_decay=0.999,
+    augmentation=AUGMENTATION,
+    no_aug_fraction=1 / 6,
+    drawn=0.12,
+    photographed=0.06,
+    outlier_weight=0.1,
+)
+_FINETUNE = replace(
+    _DEFAULT, name="finetune", epochs=1, learning_rate=0.01, no_aug_fraction=0.0, own=0.25
+)
 
 
 class VGG16(Network):
@@ -20,24 +40,7 @@ class VGG16(Network):
     kernels = "integer"  # 1.6 against 7.5 milliseconds a digit (`make bench`)
     threads = None
     mixed_precision = True
-    recipes = {
-        "classic": CLASSIC,
-        "default": Recipe(
-            "default",
-            epochs=6,
-            optimizer="sgd",
-            learning_rate=0.05,
-            warmup_fraction=0.15,
-            schedule="cosine",
-            weight_decay=5e-4,
-            ema_decay=0.999,
-            augmentation=AUGMENTATION,
-            no_aug_fraction=1 / 6,
-            drawn=0.12,
-            photographed=0.06,
-            outlier_weight=0.1,
-        ),
-    }
+    recipes = {"classic": CLASSIC, "default": _DEFAULT, "finetune": _FINETUNE}
 
     GROUPS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 

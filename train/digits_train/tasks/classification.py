@@ -2,20 +2,23 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from digits.data.datasets import OwnPictures
 from digits.data.mnist import Split, SplitName
 from digits.terminal import print_stderr, progress_bar
-from digits_train import diagnose
+from digits_train import calibration, diagnose
+from digits_train.comparison import Comparison
 from digits_train.config import Recipe
-from digits_train.distill import ask, distillation_loss
+from digits_train.distill import ask, distillation_loss, preservation_loss
 from digits_train.distributed import DistributedContext, set_threads, to_device
 from digits_train.examples import Examples, Pool, generate_pools, prefetch
 from digits_train.metrics import (
@@ -27,20 +30,22 @@ from digits_train.metrics import (
     predict,
 )
 from digits_train.models import AnyNetwork, Network
-from digits_train.models.network import with_none
+from digits_train.models.network import NONE, with_none
 from digits_train.optim import measure_bn_statistics
 from digits_train.tasks.task import Loss, Minibatch, Task
 
-_FINITE_PROBE = 100  # digits to check for NaN logits
-_LAG_PROBE = 1000  # training digits on which to compare the moving average with the network
+TOLERANCE = 0.001  # of MNIST's and the camera's digits, that a fine-tuning may cost
+
+_PROBE = 1000  # training digits: to check for NaN, to compare the moving average with the network
 
 
 @dataclass
 class Classification(Task):
     """Training digits, what the recipe adds to them, and cross-entropy.
 
-    validation: None with --all-data. test: None if the run isn't to be finished. pools: what the
-    recipe adds to the digits. teacher_logits: for the digits, then the pools: see `Examples`.
+    validation: None with --all-data. test: None if the run isn't to be finished. own, parent: of a
+    fine-tuning, one's own pictures, and the network as it was. pools: what the recipe adds to the
+    digits. teacher_logits: for the digits, then the pools: see `Examples`.
     """
 
     recipe: Recipe
@@ -49,6 +54,8 @@ class Classification(Task):
     test: Split | None = None
     seed: int = 0
     teacher: Network | None = None
+    own: OwnPictures | None = None
+    parent: Network | None = None
     pools: Sequence[Pool] = ()
     teacher_logits: Tensor | None = None
     _examples: Examples | None = None  # once they are needed
@@ -64,7 +71,10 @@ class Classification(Task):
         with progress_bar() as bar:
             bar.disable |= not dist.is_main
             bar.add_task("generating extra training pictures", total=None)
-            self.pools = generate_pools(self.recipe, self.train, self.seed)
+            own = self.own.train if self.own else None
+            self.pools = generate_pools(self.recipe, self.train, self.seed, own)
+        if self.parent is not None:
+            self.parent = to_device(self.parent, dist.device).eval()
         if self.teacher is None:
             return
         threads = torch.get_num_threads()
@@ -88,13 +98,20 @@ class Classification(Task):
             yield Minibatch(batch.images, batch, len(part))
 
     def loss(self, outputs: Any, batch: Minibatch) -> Loss:
-        """Cross-entropy or the distillation loss. sums: of loss and accuracy, of the digits."""
+        """Cross-entropy or the distillation loss. sums: of loss and accuracy, of the digits.
+
+        Of a fine-tuning, only one's own pictures teach anything new.
+        """
         logits: Tensor = outputs.float()
-        _, labels, weights, trained, teacher = batch.targets
+        images, labels, weights, trained, own, teacher = batch.targets
         losses = cross_entropy(with_none(logits), labels, reduction="none")
         objective = losses
         if teacher is not None:
             objective = distillation_loss(losses, logits, teacher, labels)
+        if self.parent is not None:
+            with torch.no_grad():
+                before = self.parent(images).float()
+            objective = torch.where(own, losses, preservation_loss(logits, before))
         correct = (logits.argmax(1) == labels)[trained].sum()
         sums = torch.stack([losses.detach()[trained].sum(), correct])
         return Loss((objective * weights).sum(), sums, int(trained.sum()))
@@ -105,7 +122,7 @@ class Classification(Task):
 
     def probe(self, model: AnyNetwork) -> Tensor:
         """The logits of some training digits."""
-        few = Split(self.train.images[:_FINITE_PROBE], self.train.labels[:_FINITE_PROBE])
+        few = Split(self.train.images[:_PROBE], self.train.labels[:_PROBE])
         return predict(model, few)
 
     def measure(self, model: AnyNetwork, number: int, means: Sequence[float]) -> EpochMetrics:
@@ -137,7 +154,33 @@ class Classification(Task):
 
         last = history[-1]
         assert isinstance(last, EpochMetrics)
-        digits = Split(self.train.images[:_LAG_PROBE], self.train.labels[:_LAG_PROBE])
+        digits = Split(self.train.images[:_PROBE], self.train.labels[:_PROBE])
         if warning := diagnose.ema_lag(evaluate(predict(model, digits), digits), last):
             print_stderr(f"warning: {warning}")
+        if self.own is not None:
+            summary["comparison"] = [asdict(each) for each in self._compare(model)]
         return summary, diagnose.failure(result, last, len(history) * self.steps)
+
+    def _compare(self, model: AnyNetwork) -> Iterator[Comparison]:
+        """The network before and after the fine-tuning."""
+        assert self.own is not None and self.parent is not None
+        with progress_bar() as bar:
+            bar.add_task("comparing with the network as it was", total=None)
+            sets: list[tuple[str, float | None, Split]]
+            sets = [("pictures of your own, held back", None, self.own.held_back)]
+            if self.validation is not None:
+                photographs = calibration.draw_photographs(self.validation)
+                sets.append(("validation digits of MNIST", TOLERANCE, self.validation))
+                sets.append(("digits of a synthetic camera", TOLERANCE, photographs))
+            for name, tolerance, split in sets:
+                before, after = (count_errors(network, split) for network in (self.parent, model))
+                yield Comparison(name, tolerance, len(split), before, after)
+
+
+def count_errors(model: AnyNetwork, split: Split) -> int:
+    """How many digits are read wrong, and non-digits taken for digits."""
+    if not len(split):
+        return 0
+    logits, labels = predict(model, split), torch.from_numpy(split.labels.astype(np.int64))
+    answers = torch.where(labels == NONE, with_none(logits).argmax(1), logits.argmax(1))
+    return int((answers != labels).sum())

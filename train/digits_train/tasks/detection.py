@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from digits.data.mnist import Split
 from digits.terminal import progress_bar
 from digits_train import diagnose, reader_data
 from digits_train.camera.window import Materials
+from digits_train.comparison import Comparison
 from digits_train.config import ReaderRecipe
 from digits_train.detection import Targets, detection_loss
-from digits_train.distributed import DistributedContext
+from digits_train.distributed import DistributedContext, to_device
 from digits_train.matching import (
     DetectionErrors,
     JudgedCrop,
@@ -29,13 +30,16 @@ from digits_train.matching import (
 )
 from digits_train.metrics import DetectionMetrics, Metrics
 from digits_train.mining import with_hard_negatives
-from digits_train.models import AnyNetwork
+from digits_train.models import AnyNetwork, Reader
+from digits_train.own_pages import OwnPages, network_maps, read_right
 from digits_train.reader_data import Windows
 from digits_train.tasks.task import Loss, Minibatch, Task
 
 # The validation crops: the same for all trainings, whose own seeds are smaller.
 VALIDATION_SEED = 2**63
 NUM_VALIDATION = 20  # batches
+# Of some thousand symbols, that a fine-tuning may cost: some are as likely as not.
+TOLERANCE = 0.002
 _BATCH = 16  # validation crops at a time
 _BANK, _TEXTS = 2_000, 1_000  # glyphs and words that they are composed of
 
@@ -44,13 +48,16 @@ _BANK, _TEXTS = 2_000, 1_000  # glyphs and words that they are composed of
 class Detection(Task):
     """Crops of pages, composed ahead of the training by other processes, and `detection_loss`.
 
-    train, validation: MNIST's digits, with which the pages are written.
+    train, validation: MNIST's digits, with which the pages are written. own, parent: of a
+    fine-tuning, one's own pages, and the network as it was.
     """
 
     recipe: ReaderRecipe
     train: Split
     validation: Split
     seed: int = 0
+    own: OwnPages | None = None
+    parent: Reader | None = None
     materials: Materials | None = None  # for the training crops
 
     divergence = math.inf
@@ -64,7 +71,10 @@ class Detection(Task):
         with progress_bar() as bar:
             bar.disable |= not dist.is_main
             bar.add_task("drawing glyphs and words", total=None)
-            self.materials = reader_data.make_materials(self.train, self.seed)
+            few = (_BANK, _TEXTS) if self.own else ()  # in the minutes that a fine-tuning takes
+            self.materials = reader_data.make_materials(self.train, self.seed, *few)
+        if self.parent is not None:
+            self.parent = to_device(self.parent, dist.device).eval()
 
     def batches(
         self, epoch: int, rng: torch.Generator, dist: DistributedContext, model: AnyNetwork
@@ -76,7 +86,9 @@ class Detection(Task):
             random = np.random.default_rng([self.seed, 4, epoch])
             materials = with_hard_negatives(materials, model, random)
         size = recipe.batch_size
-        windows = Windows(materials, self.seed, epoch, self.steps, size)
+        windows = Windows(
+            materials, self.seed, epoch, self.steps, size, own=self.own, share=recipe.own
+        )
         rows = dist.local_slice(size)
         for pages, targets in reader_data.batches(windows, _workers()):
             share = (tensor[rows].to(dist.device) for tensor in targets)
@@ -114,7 +126,7 @@ class Detection(Task):
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
         loss, result, crops = self._validate(model)
-        summary = {
+        summary: dict[str, Any] = {
             "validation_loss": loss,
             "validation_accuracy": result.right / max(result.total, 1),
             "validation_errors": result.error,
@@ -131,7 +143,22 @@ class Detection(Task):
         )
         plots.symbol_confusion(folder / "confusion.png", "validation crops", result)
         plots.crops(folder / "mistakes.png", "validation crops", crops)
+        if self.own is not None:
+            summary["comparison"] = [asdict(each) for each in self._compare(model, result)]
         return summary, diagnose.reader_failure(result, len(history))
+
+    def _compare(self, model: AnyNetwork, after: DetectionErrors) -> Iterator[Comparison]:
+        """The network before and after the fine-tuning. after: on the validation crops."""
+        assert self.own is not None and self.parent is not None
+        right = [
+            read_right(network_maps(network), self.own.held_back)
+            for network in (self.parent, model)
+        ]
+        wrong = (int((~each).sum()) for each in right)
+        yield Comparison("numbers of your own, held back", None, len(right[0]), *wrong)
+        _, before, _ = self._validate(self.parent)
+        name = "symbols of a synthetic camera"
+        yield Comparison(name, TOLERANCE, before.total, before.count, after.count)
 
     @cached_property
     def _validation(self) -> list[tuple[Tensor, Targets]]:

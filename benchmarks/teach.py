@@ -1,0 +1,160 @@
+"""What fine-tuning gains, by the number of labels; `digits train --start` does the same.
+
+    python -m benchmarks.teach [--start bundled|RUN|FILE.onnx] [--writers fonts|drawn] [--count 10]
+    python -m benchmarks.teach LABELS.csv [--labelled 200] [--count 5]
+
+Of twenty writers, those are taught that the network reads worst: handwriting fonts that no training
+shows, each digit bent a little, or styles of the stroke models, which only `quick` and `classic`
+networks haven't seen. With a table, some of its pictures are labelled and the others measure, for
+several random choices. MNIST's validation digits and a synthetic camera's are read before and
+after, too.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from digits.data import datasets, mnist
+from digits.data.datasets import OwnPictures
+from digits.data.mnist import Split
+from digits.errors import DigitsError
+from digits.vision.frame import to_mnist
+from digits_train import calibration, prepare
+from digits_train.augment import BatchRng, augment
+from digits_train.camera import fonts
+from digits_train.checkpoint import Checkpoint
+from digits_train.config import Augmentation, Recipe, TrainConfig
+from digits_train.distributed import init_distributed
+from digits_train.examples import Pool, generate_pools
+from digits_train.fit import fit
+from digits_train.handwriting.digits import STYLES, draw_digit
+from digits_train.models import AnyNetwork, Network, get_recipe
+from digits_train.start import load_start
+from digits_train.tasks.classification import Classification, count_errors
+
+LABELS = (5, 10, 20, 50)  # of each digit
+MEASURED = 500  # pictures of each writer
+BENDING = Augmentation(rotation=5, scale=0.08, shear=0.08, shift=0, elastic=0.8, stroke=0.2)
+
+
+class Teacher:
+    """Fine-tunes one network again and again, beside the same pictures."""
+
+    def __init__(self, parent: Checkpoint) -> None:
+        assert isinstance(parent.model, Network)
+        self.parent, self.before = parent, parent.model
+        architecture = parent.provenance.architecture
+        recipe = get_recipe(architecture, "finetune")
+        assert isinstance(recipe, Recipe)
+        self.config, self.recipe = TrainConfig(architecture, recipe, precision="float32"), recipe
+        self.train, self.validation = mnist.load("train"), mnist.load("validation")
+        self.pools = generate_pools(recipe, self.train, seed=0)
+        self.photographs = calibration.draw_photographs(self.validation)
+
+    def teach(self, labelled: Split) -> AnyNetwork:
+        own = OwnPictures(labelled, labelled, "")
+        task = Classification(self.recipe, self.train, self.validation, own=own, parent=self.before)
+        task.pools = [*self.pools, Pool(labelled.images, labelled.labels, self.recipe.own)]
+        with init_distributed("cpu") as dist:
+            state = prepare.create_state(self.config, dist.device, self.parent)
+            for _ in fit(state, task, dist):
+                pass
+        return state.eval_model
+
+    def compare(self, name: str, labelled: Split, measured: Split) -> None:
+        """Print the errors before and after."""
+        taught = self.teach(labelled)
+        counts = [
+            f"{count_errors(self.before, split):4} {count_errors(taught, split):4}"
+            for split in (measured, self.validation, self.photographs)
+        ]
+        print(f"{name:44} {len(labelled):6} {len(measured):8}  {'     '.join(counts)}", flush=True)
+
+
+def font_digits(file: Path, count: int, seed: int) -> Split:
+    """Digits of a font, each bent a little: `count` of them, as MNIST has them."""
+    face = ImageFont.truetype(str(file), 90)
+    glyphs = []
+    for digit in range(10):
+        sheet = Image.new("L", (260, 260))
+        ImageDraw.Draw(sheet).text((70, 60), str(digit), fill=255, font=face)
+        glyphs.append(np.asarray(sheet.crop(sheet.getbbox())))
+    labels = np.arange(count, dtype=np.uint8) % 10
+    rng = BatchRng(torch.Generator().manual_seed(seed), count, slice(0, count))
+    bent = augment(torch.from_numpy(to_mnist(glyphs)[labels])[:, None], BENDING, rng)
+    return Split(bent[:, 0].round().to(torch.uint8).numpy(), labels)
+
+
+def drawn_digits(styles: list[str], count: int, seed: int) -> Split:
+    """Digits in one style each."""
+    rng, labels = np.random.default_rng(seed), np.arange(count, dtype=np.uint8) % 10
+    pictures = [draw_digit(rng, digit, styles[digit]) for digit in labels.tolist()]
+    return Split(to_mnist(pictures), labels)
+
+
+def writers(kind: str) -> Iterator[tuple[str, Split]]:
+    """The names and the digits of twenty writers."""
+    random, needed = np.random.default_rng(0), 10 * max(LABELS) + MEASURED
+    files = [file for file in fonts.hands("held back") if fonts.has(file, "0123456789")]
+    for seed, file in enumerate(files[:20]):
+        if kind == "fonts":
+            yield file.name.partition("-latin")[0], font_digits(file, needed, seed)
+        else:
+            styles = [str(random.choice(list(STYLES[digit]))) for digit in range(10)]
+            yield ", ".join(styles)[:44], drawn_digits(styles, needed, seed)
+
+
+def first_of_each(split: Split, count: int) -> Split:
+    """The first `count` of each digit."""
+    places = [np.flatnonzero(split.labels == digit)[:count] for digit in range(10)]
+    return part(split, np.concatenate(places))
+
+
+def part(split: Split, indices: NDArray[np.intp]) -> Split:
+    return Split(split.images[indices], split.labels[indices])
+
+
+def own_pictures(table: Path) -> Split:
+    """All pictures of a table."""
+
+    def fail(error: DigitsError) -> None:
+        raise error
+
+    own = datasets.load_own(table, fail)
+    return mnist.concat(own.train, own.held_back)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("table", nargs="?", type=Path)
+    parser.add_argument("--start", default="bundled")
+    parser.add_argument("--writers", choices=("fonts", "drawn"), default="fonts")
+    parser.add_argument("--labelled", type=int, default=200)
+    parser.add_argument("--count", type=int, default=5)
+    given = parser.parse_args()
+    start = None if given.start == "bundled" else Path(given.start)
+    teacher = Teacher(load_start(start, None if start else "lenet5"))
+    print(f"{'errors before, after':44} labels measured        own     MNIST    camera")
+    if given.table:
+        split = own_pictures(given.table)
+        for seed in range(given.count):
+            order = np.random.default_rng(seed).permutation(len(split))
+            labelled, others = np.split(order, [given.labelled])
+            teacher.compare(f"choice {seed}", part(split, labelled), part(split, others))
+        return
+    model = teacher.before
+    by_errors = sorted(writers(given.writers), key=lambda writer: -count_errors(model, writer[1]))
+    for name, split in by_errors[: given.count]:
+        measured = part(split, np.arange(len(split) - MEASURED, len(split)))
+        rest = part(split, np.arange(len(split) - MEASURED))
+        for count in LABELS:
+            teacher.compare(name, first_of_each(rest, count), measured)
+
+
+if __name__ == "__main__":
+    main()

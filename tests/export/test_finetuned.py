@@ -1,0 +1,121 @@
+"""Fine-tuned runs: exported if they aren't worse than what they began as."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from digits.data import mnist
+from digits.errors import ModelError
+from digits_export import cli
+from digits_export.export import ExportConfig, export_run
+from digits_train import calibration, checkpoint
+from digits_train.checkpoint import Provenance
+from digits_train.comparison import Comparison
+from digits_train.models import AnyNetwork, Network
+from digits_train.run import RunDir
+from tests.export.reader_pages import drawn_page, trained_reader
+
+SHA256 = mnist.SHA256 | {"own": "01"}
+PROVENANCE = Provenance(
+    *("lenet5", "0.0", {"epochs": 3, "own": 0.25}, 0, 3, SHA256, 50_000, 0.9, None, "5f" * 32)
+)
+OWN = Comparison("pictures of your own, held back", None, 40, 12, 3)
+DIGITS = Comparison("validation digits of MNIST", 0.001, 10_000, 43, 50)
+WORSE = replace(OWN, after=12), replace(DIGITS, after=70)
+PROBLEMS = [
+    "it reads your own pictures no better: 12 errors before, 12 after, of 40",
+    "it reads validation digits of MNIST worse: 43 errors before, 70 after, of 10,000",
+]
+ROW = "| 40 pictures of your own, held back | 30.00% (18.07% to 45.43%) |"
+
+pytestmark = pytest.mark.usefixtures("slice_as_mnist")
+
+
+def save(
+    folder: Path,
+    network: AnyNetwork,
+    compared: tuple[Comparison, ...],
+    provenance: Provenance = PROVENANCE,
+) -> RunDir:
+    run = RunDir(folder / "run")
+    checkpoint.save(run.checkpoint, network, provenance)
+    values = {"comparison": [*map(asdict, compared)]} if compared else {}
+    run.summary.write_text(json.dumps(values))
+    return run
+
+
+def test_card_names_parent_and_table(
+    tmp_path: Path, network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = save(tmp_path, network, (OWN, DIGITS))
+    export_run(run, ExportConfig())
+    assert "warning" not in capsys.readouterr().err
+    card = (run.folder / "MODEL_CARD.md").read_text()
+    section = card.partition("\n## Fine-tuning\n")[2]
+    assert f"SHA-256 `{PROVENANCE.init}`" in section
+    lines = section.splitlines()
+    assert "| examples | errors before | errors after |" in lines
+    assert f"{ROW} 7.50% (2.58% to 19.86%) |" in lines
+    assert any(line.startswith("| 10,000 validation digits of MNIST | 0.43% (") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("compared", "problem"),
+    [((WORSE[0], DIGITS), PROBLEMS[0]), ((OWN, WORSE[1]), PROBLEMS[1]), (WORSE, PROBLEMS[0])],
+)
+def test_worse_network_is_refused(
+    tmp_path: Path, network: Network, compared: tuple[Comparison, ...], problem: str
+) -> None:
+    run = save(tmp_path, network, compared)
+    with pytest.raises(ModelError) as raised:
+        export_run(run, ExportConfig())
+    assert str(raised.value) == f"{run.folder}: {problem}; --force exports it all the same"
+    assert {path.name for path in run.folder.iterdir()} == {"checkpoint.safetensors", "run.json"}
+
+
+def test_force_exports_with_warnings(
+    tmp_path: Path, network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = save(tmp_path, network, WORSE)
+    with pytest.raises(SystemExit) as stopped:
+        cli.app([str(run.folder), "--force"])
+    assert stopped.value.code == 0
+    err = capsys.readouterr().err.splitlines()
+    assert [line for line in err if line.startswith("warning")] == [
+        f"warning: {problem}" for problem in PROBLEMS
+    ]
+    assert ROW in (run.folder / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_unfinished_run_is_refused(tmp_path: Path, network: Network, force: bool) -> None:
+    run = save(tmp_path, network, ())
+    message = f"doesn't compare .*: finish its training with `digits train --resume {run.folder}`"
+    with pytest.raises(ModelError, match=message):
+        export_run(run, ExportConfig(force=force))
+
+
+@pytest.mark.parametrize("recipe", [{"epochs": 3}, {"epochs": 3, "own": 0.0}])
+def test_other_runs_are_not_compared(
+    tmp_path: Path, network: Network, recipe: dict[str, object]
+) -> None:
+    about = replace(PROVENANCE, recipe=recipe, data_sha256=mnist.SHA256)
+    run = save(tmp_path, network, WORSE, about)
+    export_run(run, ExportConfig())
+    assert "Fine-tuning" not in (run.folder / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.slow
+def test_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [drawn_page(number) for number in range(6)]
+    monkeypatch.setattr(calibration, "draw_pages", lambda: pages)
+    monkeypatch.setattr(calibration, "draw_number_pages", lambda: pages)
+    recipe = {"epochs": 1, "crops": 640, "own": 0.25}
+    about = replace(PROVENANCE, architecture="reader", recipe=recipe)
+    run = save(tmp_path, trained_reader(), (WORSE[0],), about)
+    with pytest.raises(ModelError, match=PROBLEMS[0]):
+        export_run(run, ExportConfig())
+    export_run(run, ExportConfig(force=True))
+    assert ROW in (run.folder / "MODEL_CARD.md").read_text()

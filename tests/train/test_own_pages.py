@@ -1,0 +1,265 @@
+"""One's own labelled pages: reading them, and windows on them."""
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from digits.data.image_folder import assign_split, digest_of
+from digits.errors import DataError, DigitsError
+from digits.inference.reader_model import ReaderModel
+from digits.reader.peaks import Grey, Map
+from digits_train import reader_data
+from digits_train.detection import SMALLEST, Targets
+from digits_train.matching import Found, LabelledPage, true_symbols
+from digits_train.own_pages import OwnPages, load_own_pages, network_maps, read_right
+from digits_train.reader_data import Windows
+from digits_train.start import load_start
+from tests.export.reader_pages import drawn_page, ink_maps
+
+SIDE = 192
+ALL = "12 32 140 76"  # around the three sevens of a page of 120x200 pixels
+Row = tuple[str, ...]
+
+
+def pages(split: str, number: int) -> list[LabelledPage]:
+    drawn = map(drawn_page, count())
+    chosen = (page for page in drawn if assign_split(digest_of(page.pixels)) == split)
+    return list(islice(chosen, number))
+
+
+TRAIN, HELD_BACK = pages("train", 3), pages("validation", 2)
+
+
+def write(
+    folder: Path, rows: Sequence[Row], shown: Sequence[LabelledPage], columns: str = "file,box,text"
+) -> Path:
+    """A table whose files are 0.png, 1.png, ..., with these pages."""
+    for number, page in enumerate(shown):
+        Image.fromarray(page.pixels).save(folder / f"{number}.png")
+    table = folder / "labels.csv"
+    table.write_text("\n".join([columns, *map(",".join, rows)]))
+    return table
+
+
+def load(
+    table: Path, maps: Callable[[Grey], tuple[Map, Map, Map]] = ink_maps
+) -> tuple[OwnPages, list[str]]:
+    errors: list[DigitsError] = []
+    return load_own_pages(table, maps, errors.append), [*map(str, errors)]
+
+
+def blind_to_the_last(page: Grey) -> tuple[Map, Map, Map]:
+    centres, symbols, boxes = ink_maps(page)
+    rows, columns = np.nonzero(centres > 0)
+    if len(columns):
+        centres[rows[columns.argmax()], columns.max()] = -10
+    return centres, symbols, boxes
+
+
+@pytest.mark.parametrize(
+    ("box", "text", "symbols"),
+    [
+        (ALL, "777", [7, 7, 7]),
+        (ALL, "717", [7, 1, 7]),  # which is read as 777
+        (ALL, "7-.", [7, 10, 11]),
+        ("12 32 90 76", "77", [7, 7]),
+        ("12 32 115 76", "777", [7, 7, 7]),  # the last was overlooked, and is beside the box
+        (None, "777", [7, 7, 7]),
+        (None, "7 7/7", [7, 7, 7]),
+        ("60 5 100 25", "", [-1]),
+    ],
+)
+def test_symbols_are_found(tmp_path: Path, box: str | None, text: str, symbols: list[int]) -> None:
+    columns = "file,box,text" if box else "file,text"
+    rows = [("0.png", box, text) if box else ("0.png", text)]
+    loaded, errors = load(write(tmp_path, rows, TRAIN[:1], columns))
+    assert not errors
+    [page] = loaded.train
+    assert [symbol for _, symbol, _ in page.symbols] == symbols
+    if text:
+        boxes = np.array([box for box, _, _ in page.symbols])  # as high as the row
+        sides = TRAIN[0].boxes[: len(symbols), [0, 2]]
+        assert boxes[:, [0, 2]] == pytest.approx(sides, abs=1)
+        assert [height for *_, height in page.symbols] == pytest.approx(boxes[:, 3] - boxes[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("rows", "maps", "complaint"),
+    [
+        ([("0.png", ALL, "7777")], ink_maps, "labels with symbols that the reader doesn't see: 1$"),
+        ([("0.png", ALL, "777")], blind_to_the_last, "doesn't see: 1$"),
+        ([("0.png", ALL, "777"), ("0.png", ALL, "771")], ink_maps, "0.png: its labels contradict"),
+        ([("0.png", ALL, "777"), ("copy.png", ALL, "1")], ink_maps, "0.png: its labels contradict"),
+        ([("gone.png", ALL, "777")], ink_maps, "can't open .*gone.png"),
+        ([("labels.csv", ALL, "777")], ink_maps, "labels.csv"),
+        ([("0.png", "200 0 220 20", "7")], ink_maps, r"the box \(200, 0, 220, 20\) is outside"),
+        ([("0.png", "9 9 5 20", "7")], ink_maps, "line 2: the box is '9 9 5 20', not left, top"),
+        ([("0.png", ALL, "seven")], ink_maps, "line 2: the text may have digits"),
+    ],
+)
+def test_what_cannot_be_used_is_reported_and_the_rest_trains(
+    tmp_path: Path, rows: list[Row], maps: Any, complaint: str
+) -> None:
+    table = write(tmp_path, rows, TRAIN[:1])
+    Image.fromarray(TRAIN[0].pixels).save(tmp_path / "copy.png")
+    with pytest.raises(DataError, match="has no labelled numbers to train on"):
+        load(table, maps)
+    more = [*rows, ("1.png", "12 32 40 76", "7")]
+    loaded, errors = load(write(tmp_path, more, TRAIN[:2]), maps)
+    assert [len(page.known) for page in loaded.train] == [1]
+    [error] = errors
+    assert re.search(complaint, error)
+
+
+def test_pictures_are_split_by_content_and_doubles_count_once(tmp_path: Path) -> None:
+    drawn = [*TRAIN, *HELD_BACK]
+    rows = [(f"{number}.png", "777") for number in range(5)]
+    table = write(tmp_path, [*rows, ("copy.png", "777"), rows[0]], drawn, "file,text")
+    Image.fromarray(TRAIN[0].pixels).save(tmp_path / "copy.png")
+    loaded, errors = load(table)
+    assert not errors
+    assert [page.pixels.tobytes() for page in loaded.train] == [p.pixels.tobytes() for p in TRAIN]
+    assert [page.file.name for page in loaded.held_back] == ["3.png", "4.png"]
+    assert all(len(page.symbols) == 3 for page in loaded.train)
+
+
+def test_groups_are_never_torn_apart(tmp_path: Path) -> None:
+    names = [f"writer {number}" for number in range(14)]
+    drawn = [drawn_page(seed) for seed in range(28)]
+    rows = [(f"{number}.png", "777", names[number // 2]) for number in range(28)]
+    loaded, _ = load(write(tmp_path, rows, drawn, "file,text,group"))
+    held_back = [page.group for page in loaded.held_back]
+    assert {held_back.count(name) for name in names} == {0, 2}
+    assert len(loaded.train) + len(held_back) == 28
+
+
+def test_sha256_is_of_pixels_labels_and_groups(tmp_path: Path) -> None:
+    def sha256(rows: list[Row], shown: LabelledPage, columns: str) -> str:
+        return load(write(tmp_path, rows, [shown], columns))[0].sha256
+
+    variants = [
+        sha256([("0.png", "777")], TRAIN[0], "file,text"),
+        sha256([("0.png", "771")], TRAIN[0], "file,text"),
+        sha256([("0.png", "777")], TRAIN[1], "file,text"),
+        sha256([("0.png", "777", "writer 0")], TRAIN[0], "file,text,group"),
+        sha256([("0.png", ALL, "777")], TRAIN[0], "file,box,text"),
+    ]
+    assert len({*variants}) == 5
+    assert sha256([("0.png", "777")], TRAIN[0], "file,text") == variants[0]
+
+
+def symbols_of(targets: Targets) -> Found:
+    return true_symbols(Targets(*(part[None] for part in targets)))[0]
+
+
+@pytest.mark.parametrize("enlarged", [1, 6])
+def test_targets_of_windows_lie_on_the_digits(tmp_path: Path, enlarged: int) -> None:
+    page = np.kron(TRAIN[0].pixels, np.ones((enlarged, enlarged), np.uint8))
+    drawn = [TRAIN[0]._replace(pixels=page), *TRAIN[1:]]
+    loaded, _ = load(write(tmp_path, [("0.png", "777"), ("1.png", "777")], drawn, "file,text"))
+    random = np.random.default_rng(0)
+    heights, differences = [], []
+    for _ in range(60):
+        pixels, targets = loaded.example(random, SIDE)
+        assert pixels.shape == (SIDE, SIDE) and pixels.dtype == np.uint8
+        symbols = symbols_of(targets)
+        assert {*symbols.symbols.tolist()} <= {7}
+        for box in symbols.boxes:
+            left, top, right, bottom = box.round().astype(int).clip(0, SIDE).tolist()
+            heights.append(box[3] - box[1])
+            if left > 5 and right < SIDE - 5 and box[3] - box[1] > 14:
+                middle = (top + bottom) // 2
+                upper = pixels[top:middle, left:right].mean()  # the bar of a seven
+                beside = pixels[top:bottom, [left - 4, right + 3]].mean()
+                differences.append(float(beside - upper))
+    assert len(differences) > 60
+    assert np.quantile(differences, 0.05) > 10
+    assert SMALLEST * 0.8 < min(heights) < 20 < np.median(heights) < 36 < max(heights)
+
+
+@pytest.mark.parametrize(
+    ("rows", "width"),
+    [([("0.png", "12 32 40 76", "7")], 28), ([("0.png", "0 0 200 120", "777")], 200)],
+)
+def test_nothing_is_wrong_where_nothing_is_known(
+    tmp_path: Path, rows: list[Row], width: int
+) -> None:
+    loaded, _ = load(write(tmp_path, rows, TRAIN[:1]))
+    shares = []
+    for seed in range(30):
+        _, targets = loaded.example(np.random.default_rng(seed), SIDE)
+        symbols = symbols_of(targets)
+        columns = np.flatnonzero(targets.weight.numpy().any(0))
+        scale = np.median(symbols.sides[:, 0]) / 12
+        shares.append(4 * len(columns) / (width * scale))
+        assert len(symbols.symbols) == 1 or width == 200
+    assert 0.8 < max(shares) < 1.4
+    assert np.median(shares) > 0.7 or width == 200  # which seldom fits
+
+
+def test_windows_of_empty_boxes(tmp_path: Path) -> None:
+    loaded, _ = load(write(tmp_path, [("0.png", "0 0 200 30", "")], TRAIN[:1]))
+    for seed in range(20):
+        _, targets = loaded.example(np.random.default_rng(seed), SIDE)
+        assert 0 < targets.weight.mean() < 1
+        assert not len(symbols_of(targets).symbols)
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_batches_follow_the_seed(tmp_path: Path, workers: int) -> None:
+    loaded, _ = load(write(tmp_path, [("0.png", "777")], TRAIN[:1], "file,text"))
+    nothing: Any = None  # no window is composed
+
+    def batches(seed: int) -> list[tuple[torch.Tensor, Targets]]:
+        windows = Windows(nothing, seed, 0, 3, 4, own=loaded, share=1.0)
+        return list(reader_data.batches(windows, workers))
+
+    first, again, others = batches(1), batches(1), batches(2)
+    assert first[0][0].shape == (4, 1, SIDE, SIDE)
+    for (pages, targets), (same_pages, same_targets) in zip(first, again, strict=True):
+        assert torch.equal(pages, same_pages)
+        assert all(map(torch.equal, targets, same_targets))
+    assert not torch.equal(first[0][0], first[1][0])
+    assert not torch.equal(first[0][0], others[0][0])
+
+
+@pytest.mark.parametrize(
+    ("rows", "right"),
+    [
+        ([(ALL, "777")], [True]),
+        ([(ALL, "771")], [False]),
+        ([("60 5 100 25", "")], [True]),
+        ([(ALL, "")], [False]),
+        ([("12 32 90 76", "777")], [True]),  # the box is of another reader, which overlooked one
+        ([("12 32 40 76", "7")], [False]),
+        ([("12 32 40 76", "")], [True]),  # of another line, which leans into the box
+        ([("60 5 100 25", "7"), (ALL, "777")], [False, True]),
+    ],
+)
+def test_which_labels_are_read_right(
+    tmp_path: Path, rows: list[tuple[str, str]], right: list[bool]
+) -> None:
+    labels = [("0.png", *row) for row in rows] + [("1.png", ALL, "777")]
+    loaded, _ = load(write(tmp_path, labels, [HELD_BACK[0], TRAIN[0]]))
+    assert read_right(ink_maps, loaded.held_back).tolist() == right
+
+
+def test_a_page_without_boxes_is_read_as_a_whole(tmp_path: Path) -> None:
+    rows = [("0.png", "7 7/7"), ("1.png", "7 7"), ("2.png", "777")]
+    loaded, _ = load(write(tmp_path, rows, [*HELD_BACK, TRAIN[0]], "file,text"))
+    assert read_right(ink_maps, loaded.held_back).tolist() == [True, False]
+
+
+def test_maps_are_those_of_the_bundled_reader() -> None:
+    page = drawn_page(0).pixels
+    for part, expected in zip(
+        network_maps(load_start(None, "reader").model)(page), ReaderModel().maps(page), strict=True
+    ):
+        assert part == pytest.approx(expected, abs=1e-2)

@@ -1,0 +1,129 @@
+"""Bundled files as a start, and files that can't be; tests/export/test_start.py exports some."""
+
+import copy
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from digits.data.mnist import Split
+from digits.errors import DigitsError, ModelError
+from digits.inference import metadata
+from digits.inference.interface import INPUT, READER
+from digits.inference.model import open_session
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
+from digits_train import checkpoint
+from digits_train.metrics import predict
+from digits_train.models import LeNet5, Network
+from digits_train.start import load_start, restore_norms
+from tests.train.test_checkpoint import PROVENANCE
+
+RAW, READER_RAW = Path(BUNDLED).read_bytes(), Path(BUNDLED_READER).read_bytes()
+METADATA = metadata.read(RAW, "bundled")
+
+
+def test_bundled_classifier(test_slice: Split) -> None:
+    loaded = load_start(None, None)
+    assert not loaded.model.training
+    assert loaded.sha256 == hashlib.sha256(RAW).hexdigest()
+    about = loaded.provenance
+    assert (about.architecture, about.seed, about.epoch, about.init) == ("lenet5", 0, 80, None)
+    assert (about.teacher, about.training_digits) == (None, 50_000)
+    assert about.recipe == json.loads(METADATA.recipe)
+    assert about.validation_accuracy == METADATA.validation_accuracy
+    logits = predict(loaded.model, test_slice)
+    [expected] = open_session(RAW, "float").run(None, {INPUT[0]: test_slice.images[:, None]})
+    answers = (logits / METADATA.temperature).softmax(1).numpy()
+    assert (answers.argmax(1) == expected.argmax(1)).all()
+    assert np.abs(answers - expected).mean() < 0.002  # the file rounds its activations too
+
+
+def test_bundled_reader() -> None:
+    loaded = load_start(None, "reader")
+    about, scaling = loaded.provenance, metadata.read_reader(READER_RAW, "bundled")
+    assert (about.architecture, about.training_digits) == ("reader", 384_000)
+    assert about.validation_accuracy == 1 - scaling.validation_error
+    page = np.random.default_rng(0).integers(0, 256, (1, 1, 96, 160)).astype(np.uint8)
+    outputs = [output.name for output in READER.outputs]
+    expected = open_session(READER_RAW, "float").run(outputs, {READER.input.name: page})
+    with torch.inference_mode():
+        centres, symbols, boxes = loaded.model(torch.tensor(page))
+    centres = centres / scaling.centre_temperature + scaling.centre_shift
+    for part, wanted in zip((centres, symbols / scaling.temperature, boxes), expected, strict=True):
+        np.testing.assert_allclose(part, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["run", "run/checkpoint.safetensors", "run/state.pt"])
+def test_run(name: str, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    checkpoint.save(path, LeNet5(), PROVENANCE)
+    assert load_start(tmp_path / name, "lenet5").provenance == PROVENANCE
+    with pytest.raises(DigitsError, match="is a lenet5: a reader can't start from its weights"):
+        load_start(tmp_path / name, "reader")
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "message"),
+    [
+        (None, "vgg16", "no vgg16 is bundled: name a run, or an exported ONNX file"),
+        (BUNDLED, "vgg16", "is a lenet5: a vgg16 can't start from its weights"),
+        (BUNDLED_READER, "lenet5", "is a reader: a lenet5 can't start from its weights"),
+        ("missing.onnx", None, "missing.onnx: no such model"),
+        ("missing", None, "missing: there is no such checkpoint"),
+        (".", None, "checkpoint.safetensors: there is no such checkpoint"),
+    ],
+)
+def test_unusable_sources(name: str | None, architecture: str | None, message: str) -> None:
+    with pytest.raises(DigitsError, match=message):
+        load_start(None if name is None else Path(name), architecture)
+
+
+@pytest.mark.parametrize("raw", [b"", b"noise", RAW[:-1], RAW[:3000], RAW.replace(b"fc3", b"fc4")])
+def test_damaged_or_foreign_file(raw: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "own.onnx"
+    path.write_bytes(raw)
+    with pytest.raises(ModelError, match="own.onnx( is|:) "):
+        load_start(path, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format_version": "2"}, "has format version 2"),
+        ({"architecture": "tiny"}, "can't be used: no network called 'tiny'; .*FILE.py:CLASS"),
+        ({"architecture": "vgg16"}, "not a usable vgg16: it has no 'conv1_1.weight'"),
+        ({"architecture": "reader"}, "not a usable reader: it has no 'stem1.weight'"),
+        ({"temperature": 1e300}, "not a usable lenet5: fc3.weight has NaN or infinite weights"),
+        ({"recipe": "{}"}, "not a usable lenet5: it has no 'epochs'"),
+        ({"recipe": "{"}, "not a usable lenet5: "),
+        ({"recipe": "[" * 1500}, "not a usable lenet5: "),
+        ({"recipe": '{"epochs": 1.5}'}, "not a usable lenet5: epoch is 1.5"),
+        ({"data_sha256": "[]"}, r"not a usable lenet5: data_sha256 is \[\]"),
+    ],
+)
+def test_forged_metadata(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.onnx"
+    # Of pairs with the same key, the last counts.
+    path.write_bytes(metadata.add_metadata(RAW, replace(METADATA, **changes)))
+    with pytest.raises(ModelError, match=f"own.onnx .*{message}"):
+        load_start(path, None)
+
+
+def test_norm_of_a_constant_channel() -> None:
+    norm = nn.BatchNorm2d(2).eval()
+    nn.init.normal_(norm.bias)
+    maps = torch.stack([torch.full((4, 5, 5), 3.0), torch.randn(4, 5, 5)], 1)
+    expected = norm(maps)
+    network = Network(norm)
+    for _ in range(2):  # the second time changes nothing
+        restore_norms(network, lambda: network(maps))
+        for training in (False, True):
+            outputs = copy.deepcopy(network).train(training)(maps)
+            torch.testing.assert_close(outputs, expected, atol=1e-3, rtol=0)

@@ -1,0 +1,81 @@
+"""Before and after a fine-tuning, on the same pictures."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from digits.errors import ModelError
+from digits.evaluation import wilson_interval
+from digits_train.config import from_dict
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Errors of two networks on the same examples.
+
+    name: what these are. tolerance: share of them by which the errors may rise; None for one's own
+    pictures, of which they must fall.
+    """
+
+    name: str
+    tolerance: float | None
+    total: int
+    before: int
+    after: int
+
+    @property
+    def problem(self) -> str:
+        """Why the second network shouldn't replace the first; empty if nothing is against it."""
+        counts = f"{self.before} errors before, {self.after} after, of {self.total:,}"
+        if self.tolerance is None:
+            if not self.total:
+                return "none of your own pictures were held back to measure with: label more"
+            gains = self.after < self.before or self.before == self.after == 0
+            return "" if gains else f"it reads your own pictures no better: {counts}"
+        is_worse = self.after - self.before > self.tolerance * self.total
+        return f"it reads {self.name} worse: {counts}" if is_worse else ""
+
+
+def load(summary: Path) -> list[Comparison]:
+    """Those in the run.json of a finished fine-tuning. Raises ModelError if there are none."""
+    try:
+        values = json.loads(summary.read_bytes())["comparison"]
+        compared = [from_dict(Comparison, value) for value in values]
+        if not compared or any(min(each.total, each.before, each.after) < 0 for each in compared):
+            raise ValueError("somebody has edited them")
+        return compared
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise ModelError(
+            f"{summary} doesn't compare the network with what it was: finish its training with"
+            f" `digits train --resume {summary.parent}`"
+        ) from error
+
+
+def problems(comparisons: Sequence[Comparison]) -> list[str]:
+    return [comparison.problem for comparison in comparisons if comparison.problem]
+
+
+def rows(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, str, str]]:
+    """The head and the rows of a table: examples, and error rates with 95 % intervals."""
+    yield "examples", "errors before", "errors after"
+    for each in comparisons:
+        before, after = (_rate(errors, each.total) for errors in (each.before, each.after))
+        yield f"{each.total:,} {each.name}", before, after
+
+
+def lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """The table as text."""
+    table = [*rows(comparisons)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        yield "  ".join(map(str.ljust, row, widths)).rstrip()
+
+
+def _rate(errors: int, total: int) -> str:
+    if not total:
+        return "-"
+    if errors > total:  # more symbols were invented than there are
+        return f"{errors / total:.2%}"
+    low, high = wilson_interval(errors / total, total)
+    return f"{errors / total:.2%} ({low:.2%} to {high:.2%})"

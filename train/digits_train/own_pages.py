@@ -1,0 +1,251 @@
+"""One's own labelled pages: windows on some to train a reader on, and others to judge it.
+
+The labels say what is written in a box, or on a page. Where each symbol is says the network: the
+best path through its lattice that reads as labelled (forced alignment; L. R. Rabiner, "A tutorial
+on hidden Markov models", 1989). So a symbol that it reads wrong has a box, too.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from digits.data.image_folder import assign_split, digest_of
+from digits.data.table import NumberLabel, OnError, number_rows
+from digits.errors import DataError, PictureError
+from digits.images import picture
+from digits.inference.interface import STRIDE, SYMBOLS
+from digits.inference.model_file import BUNDLED_READER, load_reader
+from digits.inference.reader_model import run_maps
+from digits.reader.detections import Floats, Mask
+from digits.reader.lattice import Arc, build_lattice
+from digits.reader.numbers import OnlyText
+from digits.reader.page import build_lattices, find_symbols, read_page
+from digits.reader.peaks import Grey, MapsFn
+from digits.reader.search import NO_PATHS, search
+from digits_train.camera.exposure import lens
+from digits_train.camera.window import Box
+from digits_train.detection import LARGEST, SMALLEST, Targets, make_targets
+from digits_train.matching import predict_maps
+from digits_train.models import BaseNetwork
+from digits_train.raster import Random
+
+_TEMPERATURE = 8.0  # of the search: no path is so unlikely that it is left out
+_BESIDE = 0.5  # heights of a box, beside which a symbol may be that was overlooked
+_HEIGHT, _SPREAD = 28, 0.45  # pixels, of digits, and of its logarithm: as composed windows have
+_BENT = 0.05  # standard deviation of what turns, leans and stretches a window
+
+
+class OwnPage(NamedTuple):
+    """A page and what is written in its boxes. group: of the table. digest: of its pixels."""
+
+    file: Path
+    group: str
+    digest: bytes
+    labels: dict[Box, str]
+
+    @property
+    def pixels(self) -> Grey:
+        """uint8 [height, width], read again: many pages wouldn't fit into memory."""
+        return picture.load(self.file, picture.PAGE_MAX_SIDE).pixels
+
+
+class AlignedPage(NamedTuple):
+    """The part of a page with labels, and its symbols.
+
+    symbols: box, place in SYMBOLS (-1: nothing is there), and digits' height of each.
+
+    known: boxes without other symbols.
+    """
+
+    pixels: Grey
+    symbols: list[tuple[Box, int, float]]
+    known: list[Box]
+
+
+@dataclass(frozen=True)
+class OwnPages:
+    """Pages to train on, and others to judge with. sha256: of all pixels and labels."""
+
+    train: list[AlignedPage]
+    held_back: list[OwnPage]
+    sha256: str
+
+    def example(self, random: Random, side: int) -> tuple[Grey, Targets]:
+        """A random window around a symbol, uint8 [side, side]; see `show`."""
+        ends = np.cumsum([len(page.symbols) for page in self.train])
+        number = int(random.integers(ends[-1]))
+        page = self.train[int(np.searchsorted(ends, number, "right"))]
+        return show(page, number % len(page.symbols), random, side)
+
+
+def load_own_pages(path: Path, maps: MapsFn, on_error: OnError) -> OwnPages:
+    """Load the pages of a table (see `number_rows`).
+
+    Two sevenths are held back, chosen by group or else by picture. maps: of the reader that says
+    where the symbols are. on_error: called for what can't be used. Raises DataError if nothing is
+    left to train on.
+    """
+    train, held_back, lost = list[AlignedPage](), list[OwnPage](), 0
+    total = hashlib.sha256()
+    for page in _load(path, on_error):
+        total.update(page.digest + repr((page.group, page.labels)).encode())
+        if assign_split(page.digest, page.group) != "train":
+            held_back.append(page)
+            continue
+        aligned = align(page, maps)
+        lost += len(page.labels) - len(aligned.known)
+        train += [aligned] if aligned.known else []
+    if lost:
+        on_error(DataError(f"{path}: labels with symbols that the reader doesn't see: {lost}"))
+    if not train:
+        raise DataError(f"{path} has no labelled numbers to train on")
+    return OwnPages(train, held_back, total.hexdigest())
+
+
+def _load(path: Path, on_error: OnError) -> Iterator[OwnPage]:
+    """Yield each picture once, with all of its labels, unless these contradict each other."""
+    files: dict[Path, list[NumberLabel]] = {}
+    pages: dict[bytes, OwnPage] = {}
+    contradictory = set[bytes]()
+    for file, label in number_rows(path, on_error):
+        files.setdefault(file, []).append(label)
+    for file, labels in files.items():
+        try:
+            _, pixels, downscale, size = picture.load(file, picture.PAGE_MAX_SIDE)
+        except PictureError as error:
+            on_error(error)
+            continue
+        digest = digest_of(pixels)
+        page = pages.setdefault(digest, OwnPage(file, labels[0][2], digest, {}))
+        for box, text, _ in labels:
+            left, top, right, bottom = (side / downscale for side in box or (0, 0, *size))
+            right, bottom = min(right, pixels.shape[1]), min(bottom, pixels.shape[0])
+            if left >= right or top >= bottom:
+                on_error(DataError(f"{file}: the box {box} is outside the picture"))
+            elif page.labels.setdefault((left, top, right, bottom), text) != text:
+                contradictory.add(digest)
+    for digest, page in pages.items():
+        if digest in contradictory:
+            on_error(DataError(f"{page.file}: its labels contradict each other"))
+        else:
+            yield page
+
+
+def align(page: OwnPage, maps: MapsFn) -> AlignedPage:
+    """Find the symbols of each label, unless the network overlooks some of them."""
+    pixels = page.pixels
+    detections = find_symbols(pixels, maps)
+    symbols, known = list[tuple[Box, int, float]](), list[Box]()
+    for box, text in page.labels.items():
+        near = detections.select(_is_in(detections.boxes, box, _BESIDE))
+        numbers, lattice = text.split(), list[Arc]()
+        lines = build_lattices(near) if len(numbers) > 1 else [[build_lattice(near)]]
+        for column in chain.from_iterable(lines):
+            lattice += [arc._replace(start=len(lattice) + arc.start) for arc in column]
+        path = search(lattice, OnlyText("".join(numbers)), _TEMPERATURE)
+        if path == NO_PATHS:
+            continue
+        sizes = [arc.box[3] - arc.box[1] for symbol, arc in path.symbols if symbol.isdigit()]
+        height = float(np.median(sizes or [min(box[3] - box[1], LARGEST)]))
+        boxes = [(arc.box, SYMBOLS.index(symbol), height) for symbol, arc in path.symbols]
+        symbols.extend(boxes or [(box, -1, height)])
+        known.append(box)
+    return _cut_out(AlignedPage(pixels, symbols, known))
+
+
+def _cut_out(page: AlignedPage) -> AlignedPage:
+    """The part with labels, and what may be seen around it."""
+    if not page.known:
+        return page
+    boxes = np.array([*page.known, *(box for box, _, _ in page.symbols)])
+    margin = (boxes[:, 3] - boxes[:, 1]).max()
+    left, top = np.maximum(boxes[:, :2].min(0) - margin, 0).astype(int).tolist()
+    right, bottom = np.ceil(boxes[:, 2:].max(0) + margin).astype(int).tolist()
+
+    def move(box: Box) -> Box:
+        return box[0] - left, box[1] - top, box[2] - left, box[3] - top
+
+    return AlignedPage(
+        page.pixels[top:bottom, left:right].copy(),
+        [(move(box), symbol, height) for box, symbol, height in page.symbols],
+        [*map(move, page.known)],
+    )
+
+
+def _is_in(boxes: Floats, box: Box, beside: float = 0.0) -> Mask:
+    """Which have their middle in a box, or beside it by so many of its heights."""
+    far = np.array([beside * (box[3] - box[1]), 0])
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    inside: Mask = ((middles >= box[:2] - far) & (middles <= box[2:] + far)).all(1)
+    return inside
+
+
+def show(page: AlignedPage, number: int, random: Random, side: int) -> tuple[Grey, Targets]:
+    """Photograph a window around a symbol anew, as large as others write it.
+
+    Where it isn't known what is written, such as beyond the page's edge, nothing is wrong.
+    """
+    boxes, symbols, heights = (np.array(column) for column in zip(*page.symbols, strict=True))
+    size = float(np.exp(random.normal(np.log(_HEIGHT), _SPREAD)).clip(SMALLEST, LARGEST))
+    scale = size / float(heights[number])
+    matrix = scale * (np.eye(2) + random.normal(0, _BENT, (2, 2)))
+    shown = random.uniform(boxes[number, :2], boxes[number, 2:])
+    offset = side * random.uniform(0.2, 0.8, 2) - matrix @ shown
+    inverse = np.linalg.inv(matrix)
+    factor = max(1, round(1 / scale))  # pixels to average, which interpolation would skip
+    reduced = np.asarray(Image.fromarray(page.pixels).reduce(factor), np.float32)
+    start = inverse @ (0.5 - offset) / factor - 0.5  # an index is of a pixel's middle
+    pixels = ndimage.affine_transform(
+        reduced.T, inverse / factor, start, (side, side), order=1, mode="nearest"
+    ).T
+    contrast = 2 * float(pixels.std())  # of the writing, which is a tenth of the pixels or less
+    exposed = np.clip(lens(pixels, size, contrast, random) + 0.5, 0, 255).astype(np.uint8)
+
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2 @ matrix.T + offset
+    halves = (boxes[:, 2:] - boxes[:, :2]) / 2 * matrix.diagonal()
+    visible = (np.abs(middles - side / 2) < halves + side / 2).all(1) & (symbols >= 0)
+    moved = np.concatenate([middles - halves, middles + halves], 1).astype(np.float32)
+    scaled = (scale * heights).astype(np.float32)
+    targets = make_targets((side, side), moved[visible], symbols[visible], scaled[visible])
+    cells = STRIDE * (np.indices(targets.weight.shape)[::-1].reshape(2, -1).T + 0.5)
+    places = np.tile((cells - offset) @ inverse.T, 2)
+    known = np.any([_is_in(places, box) for box in page.known], 0).reshape(targets.weight.shape)
+    return exposed, targets._replace(weight=targets.weight * torch.from_numpy(known))
+
+
+def read_right(maps: MapsFn, pages: Sequence[OwnPage]) -> NDArray[np.bool_]:
+    """Which labels are read exactly: bool [n]. In a box is a number of which half or more is."""
+    right = []
+    for page in pages:
+        columns = [*chain.from_iterable(read_page(page.pixels, maps))]
+        boxes = [np.array([arc.box for arc in column]) for column in columns]
+        for box, text in page.labels.items():
+            inside = (n for n in range(len(columns)) if _is_in(boxes[n], box).mean() >= 0.5)
+            arcs = chain.from_iterable(columns[n] for n in inside)
+            read = "".join(SYMBOLS[int(arc.symbols.argmax())] for arc in arcs)
+            right.append(read == "".join(text.split()))
+    return np.array(right, np.bool_)
+
+
+def network_maps(model: BaseNetwork) -> MapsFn:
+    """Return a network's maps as a function of a page, as `ReaderModel.maps`.
+
+    Calibrated as the bundled reader is, from which most trainings start; export fits it anew.
+    """
+    bundled = load_reader(BUNDLED_READER, sha256="").metadata
+
+    def run(page: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        centres, symbols, boxes = predict_maps(model, torch.from_numpy(page))
+        centres = centres / bundled.centre_temperature + bundled.centre_shift
+        return [part.numpy() for part in (centres, symbols / bundled.temperature, boxes)]
+
+    return lambda pixels: run_maps(run, pixels, "the network")

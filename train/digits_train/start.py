@@ -1,0 +1,179 @@
+"""Finished weights to start a training from: of a run, or of an exported file.
+
+`digits_export` computes batch norm, normalization and calibration into the weights, and may round
+them to integers. That is undone here, so that the network computes what the file does.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from digits.errors import DigitsError, ModelError
+from digits.inference import graph, metadata, model_file
+from digits_train import checkpoint, models
+from digits_train.checkpoint import Checkpoint, Provenance
+from digits_train.config import BaseRecipe, from_dict
+from digits_train.models import AnyNetwork, Network, Normalize
+from digits_train.run import checkpoint_at
+
+_BUNDLED = {"lenet5": model_file.BUNDLED, "reader": model_file.BUNDLED_READER}
+
+
+def load_start(source: Path | None, architecture: str | None) -> Checkpoint:
+    """The network, on the CPU and in evaluation mode, whose weights a training starts from.
+
+    source: a run folder, its checkpoint, or an ONNX file of `digits export`; None for the bundled
+    file. architecture: the only one accepted; None for any. Raises DigitsError if there is no such
+    bundled file, or if the file is another network's or can't be used.
+    """
+    if source is None and architecture not in (None, *_BUNDLED):
+        raise DigitsError(f"no {architecture} is bundled: name a run, or an exported ONNX file")
+    path = checkpoint_at(source or Path(_BUNDLED[architecture or "lenet5"]))
+    loaded = _load_export(path) if path.suffix.lower() == ".onnx" else checkpoint.load(path)
+    actual = loaded.provenance.architecture
+    if architecture not in (None, actual):
+        raise DigitsError(f"{path} is a {actual}: a {architecture} can't start from its weights")
+    return loaded
+
+
+def restore_norms(model: AnyNetwork, run: Callable[[], object]) -> None:
+    """Give each batch norm the statistics of its inputs, without changing what it computes.
+
+    Exported files don't have them; without, a network computes something else in training. model:
+    in evaluation mode. run: runs it on a batch of typical inputs; of several, the last counts.
+    """
+
+    @torch.no_grad()
+    def restate(norm: Any, inputs: tuple[Tensor]) -> None:
+        variance, mean = torch.var_mean(inputs[0].float(), (0, 2, 3), correction=0)
+        slope = norm.weight / (norm.running_var.double() + norm.eps).sqrt()
+        norm.bias += slope * (mean - norm.running_mean)
+        norm.weight.copy_(slope * (variance.double() + norm.eps).sqrt())
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+
+    with ExitStack() as hooks:
+        for norm in model.modules():
+            if isinstance(norm, nn.BatchNorm2d) and norm.affine:
+                hooks.enter_context(norm.register_forward_pre_hook(restate))
+        run()
+
+
+def _load_export(path: Path) -> Checkpoint:
+    """Load an ONNX file. Its batch norms add a bias, and do nothing else."""
+    source = model_file.read_file(path)
+    file = model_file.inspect(source, sha256="")
+    unusable = f"{path} is not a usable {file.metadata.architecture}"
+    try:
+        model = models.build(file.metadata.architecture)
+        _unfold(model, _dequantize(graph.tensors(source.content, source.name)), file.metadata)
+        return Checkpoint(model.eval(), _provenance(file.metadata), file.sha256, is_folded=True)
+    except DigitsError as error:
+        raise ModelError(f"{path} can't be used: {error}") from error
+    except KeyError as error:
+        raise ModelError(f"{unusable}: it has no {error}") from error
+    except (ValueError, TypeError, IndexError, RuntimeError) as error:
+        raise ModelError(f"{unusable}: {error}") from error
+
+
+def _provenance(about: metadata.AnyMetadata) -> Provenance:
+    values = metadata.to_dict(about)
+    values |= {key: json.loads(values[key]) for key in ("recipe", "data_sha256")}
+    teacher = values.get("teacher_sha256") or None
+    values |= {"epoch": values["recipe"]["epochs"], "teacher": teacher, "init": None}
+    if isinstance(about, metadata.ReaderMetadata):
+        accuracy = max(0.0, 1 - about.validation_error)
+        values |= {"training_digits": about.training_pages, "validation_accuracy": accuracy}
+    return from_dict(Provenance, {name: values[name] for name in Provenance.__annotations__})
+
+
+def _dequantize(stored: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+    """The layers' weights and biases, float64, by name."""
+    parameters = {}
+    for title, array in stored.items():
+        name = title.removesuffix(".int")
+        if name.endswith((".weight", ".bias")) and not name.startswith("shares."):
+            scale = np.ones(1) if name == title else stored[f"{name}.scale"].reshape(-1)
+            values = array.reshape(len(scale), -1) * scale.astype(np.float64)[:, None]
+            parameters[name] = torch.from_numpy(values.reshape(array.shape))
+    return parameters
+
+
+@torch.no_grad()
+def _unfold(model: AnyNetwork, parameters: dict[str, Tensor], about: metadata.AnyMetadata) -> None:
+    """Set the network's weights: undo `digits_export.fuse` or `digits_export.reader_graph`."""
+    kinds = nn.Conv2d, nn.Linear, nn.BatchNorm2d
+    recipe = getattr(model, "recipes", {}).get("default")
+    layers: list[tuple[str, Any]]
+    layers = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, kinds)]
+    first, last = layers[0][0], layers[-1][0]
+    scaling = {last: (about.temperature, 0.0)}
+    if isinstance(about, metadata.ReaderMetadata):
+        centres = about.centre_temperature, about.centre_shift
+        scaling = {"symbols": (about.temperature, 0.0), "centres": centres}
+    for (path, layer), (_, following) in pairwise([*layers, ("", None)]):
+        if isinstance(layer, nn.BatchNorm2d):
+            continue
+        name = re.sub(r"\.(\d)\.conv$", lambda match: str(int(match[1]) + 1), path)  # a reader's
+        weight, bias = parameters.pop(f"{name}.weight"), parameters.pop(f"{name}.bias")
+        if bias.shape != weight.shape[:1]:
+            raise ValueError(f"{name}.bias is {[*bias.shape]}, not {[*weight.shape[:1]]}")
+        temperature, shift = scaling.get(path, (1.0, 0.0))
+        weight, bias = weight * temperature, (bias - shift) * temperature
+        if isinstance(model, Network) and path == last:
+            weight, bias = weight[:-1], bias[:-1]  # without the output for no digit
+        if isinstance(model, Network) and path == first:
+            weight = weight * 255 * Normalize.std
+            bias += Normalize.mean / Normalize.std * weight.flatten(1).sum(1)
+            if len(weight) == 4 * len(layer.weight):  # shifted to each position of a 2x2 pool
+                weight, bias = weight[::4, :, :-1, :-1], bias[::4]
+        _set(path, layer, following, weight, bias, recipe)
+    if parameters:
+        raise ValueError(f"{min(parameters)} is unknown")
+    model.load_weights(model.state_dict())  # which checks that they are finite
+
+
+def _usual_size(recipe: BaseRecipe | None, inputs: int) -> float:
+    """The norm that filters before a batch norm, which undoes any, have after a training.
+
+    The smaller they are, the further a step of the optimizer turns them. AdamW's steps and weight
+    decay balance where a weight is about as large as sqrt(rate / decay) / 2 (A. Kosson et al.,
+    "Rotational equilibrium", 2023); otherwise it is a new filter's (`nn.Conv2d`).
+    """
+    if recipe and recipe.optimizer == "adamw" and recipe.weight_decay:
+        return math.sqrt(inputs * recipe.learning_rate / recipe.weight_decay) / 2
+    return 1 / math.sqrt(3)
+
+
+def _set(
+    path: str,
+    layer: Any,
+    following: Any,
+    weight: Tensor,
+    bias: Tensor,
+    recipe: BaseRecipe | None,
+) -> None:
+    """Set a layer's weights; the bias is the batch norm's, if one follows."""
+    if weight.shape != layer.weight.shape:
+        raise ValueError(f"{path}.weight is {[*weight.shape]}, not {[*layer.weight.shape]}")
+    if isinstance(following, nn.BatchNorm2d):
+        scale = _usual_size(recipe, weight[0].numel()) / weight.flatten(1).norm(dim=1)
+        scale = torch.where(scale.isfinite(), scale, 1.0)
+        weight = weight * scale.view(-1, 1, 1, 1)
+        following.reset_parameters()
+        state = {"running_mean": -bias * scale, "running_var": scale**2 - following.eps}
+        following.load_state_dict(state, strict=False)
+        bias = torch.zeros_like(bias)
+    layer.weight.copy_(weight)
+    if layer.bias is not None:
+        layer.bias.copy_(bias)
