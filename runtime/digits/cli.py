@@ -243,6 +243,24 @@ def info(
 
 
 @app.command()
+def adapt(
+    labels: Annotated[Path, options.path_argument("LABELS.csv")],
+    output: Annotated[
+        Path, options.path_option("FILE.onnx", "The adapted model.", "--output", "-o")
+    ],
+    model: options.Model = None,
+) -> None:
+    """Refit an int8 model's last layer to one writer's digits, without torch.
+
+    LABELS.csv is a table of `digits review`, or a folder of pictures sorted by digit. Other
+    people's digits may be read worse: docs/teach.md has figures.
+    """
+    from digits.commands.adapt import adapt
+
+    adapt(model, labels, output)
+
+
+@app.command()
 def bench(model: options.Model = None, as_json: options.JsonObject = False) -> None:
     """Measure speed and memory on this device.
 

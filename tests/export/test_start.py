@@ -13,10 +13,12 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from digits.adapt import LastLayer
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.model import open_session
+from digits.inference.model_file import BUNDLED, load_file
 from digits_export import graph, quantize, reader_graph
 from digits_export.reader_export import onnx_maps, torch_maps
 from digits_export.reader_graph import MapScaling
@@ -229,3 +231,11 @@ def test_network_changed_since_its_export(
     changed = own_network(Normalize(), *layers, nn.Flatten(), nn.LazyLinear(10))
     with pytest.raises(ModelError, match=f"is not a usable own: {message}"):
         start(model, changed)
+
+
+def test_adapting_a_float_file(network: Network) -> None:
+    """`digits.adapt` rounds as the exporter does, and so takes only what that has rounded."""
+    about = load_file(BUNDLED, "").metadata
+    raw = metadata.add_metadata(graph.build(network).SerializeToString(), about)
+    with pytest.raises(ModelError, match="isn't an int8 file of `digits export --quantize`"):
+        LastLayer.of(raw, "float.onnx")

@@ -8,6 +8,7 @@ from typer.models import ArgumentInfo
 
 from digits import cli
 from digits.commands.watch_cli import watch
+from digits.review.cli import review
 from digits.serve.settings import Options
 from digits_export.cli import export
 from digits_train.cli import train
@@ -19,6 +20,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "eval": cli.evaluate,
     "info": cli.info,
     "bench": cli.bench,
+    "adapt": cli.adapt,
+    "review": review,
     "serve": Options,
     "train": train,
     "export": export,

@@ -146,8 +146,17 @@ def read(model: bytes, name: str, interface: Interface = CLASSIFIER) -> Graph:
     )
 
 
-def tensors(model: bytes, name: str) -> "dict[str, NDArray[Any]]":
-    """Return the stored tensors of a file that `read` has accepted, by name, as read-only views."""
+def nodes(model: bytes, name: str) -> list[tuple[str, list[str]]]:
+    """The operator and the inputs of each node of a file that `read` has accepted, in order."""
+    graph = parse(memoryview(model), _MODEL, name)["graph"]
+    return [(node["operator"], node["inputs"]) for node in graph["nodes"]]
+
+
+def tensors(model: bytes | bytearray, name: str) -> "dict[str, NDArray[Any]]":
+    """Return the stored tensors of a file that `read` has accepted, by name.
+
+    They share the file's memory, and can be changed if it is a bytearray.
+    """
     import numpy as np  # checking a file does without
 
     arrays = {}

@@ -108,6 +108,12 @@ def add_metadata(model: bytes, metadata: AnyMetadata) -> bytes:
     return body + _pair(_CHECKSUM_KEY, hashlib.sha256(body).hexdigest())
 
 
+def start(model: bytes, name: str) -> int:
+    """Where the metadata begin: what is before is the graph. name: what errors call the file."""
+    numbers = protobuf.fields(memoryview(model), name)
+    return next(offset for number, offset, _ in numbers if number == _METADATA_PROPS)
+
+
 def read(model: bytes, name: str) -> Metadata:
     """Read what `add_metadata` appended to a classifier, and verify the checksum.
 

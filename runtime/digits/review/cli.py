@@ -11,7 +11,7 @@ import uvicorn
 from digits.commands import options, runner
 from digits.commands.results import ResultsFile
 from digits.review.app import Review
-from digits.review.items import has_numbers, load
+from digits.review.items import has_numbers, load, read_rows
 from digits.serve import listener
 from digits.serve.settings import Host, Port, Settings
 
@@ -46,7 +46,7 @@ def review(
     `watch`. Run again, it goes on where it stopped. `digits train --data` reads the labels.
     """
     constraints = options.constraints(length, pattern, check, allowed, value_range)
-    numbers = has_numbers(source)
+    numbers, rows = has_numbers(source), read_rows(source)
     if constraints and not numbers:
         raise typer.BadParameter("constraints are for numbers, as of `digits read -o results.csv`")
     given = {"length": length, "pattern": pattern, "check": check, "list": allowed}
@@ -57,7 +57,7 @@ def review(
     settings = Settings(host=host, port=port)
     with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
         classifier = runner.ClassifierOptions(model).open()
-        items, before = load(source, classifier, labels)
+        items, before = load(source, rows, classifier, labels)
         served = Review(items, before, labels, numbers, classifier, constraints, asked)
         config = uvicorn.Config(
             served.app(settings), lifespan="off", log_config=None, timeout_graceful_shutdown=5

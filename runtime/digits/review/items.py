@@ -49,14 +49,22 @@ def has_numbers(source: Path) -> bool:
     return any("number" in names for names in headers)
 
 
-def load(source: Path, classifier: Classifier, labels: ResultsFile) -> tuple[list[Item], int]:
+def read_rows(source: Path) -> list[dict[str, str]]:
+    """The rows of a table, or one for each picture in a folder. Raises DigitsError if none."""
+    if rows := _pictures(source) if source.is_dir() else _rows(source):
+        return rows
+    raise DataError(f"{source} has nothing that can be shown")
+
+
+def load(
+    source: Path, rows: list[dict[str, str]], classifier: Classifier, labels: ResultsFile
+) -> tuple[list[Item], int]:
     """Return the items without a label, least sure first, and how many have one.
 
-    source: a folder of pictures of digits, or a table; its last row about a digit or number counts.
-    Raises DigitsError if there is nothing in it that can be shown.
+    rows: from `read_rows`; the last about a digit or number counts. Raises DigitsError if there is
+    nothing in them that can be shown.
     """
     is_folder = source.is_dir()
-    rows = _pictures(source) if is_folder else _rows(source)
     items, passed = dict[tuple[str, ...], Item | None](), 0  # None: it has a label
     for row in track(rows, len(rows), "reading", printed=False):
         try:

@@ -10,7 +10,7 @@ from digits.classifier import Classifier
 from digits.commands.results import ResultsFile
 from digits.constraints.constraints import Constraints
 from digits.review.app import Review
-from digits.review.items import has_numbers, load
+from digits.review.items import has_numbers, load, read_rows
 from digits.serve.settings import Settings
 
 NUMBERS = "file,number,probability,status,second,free,left,top,right,bottom\n"
@@ -40,7 +40,7 @@ def opened(classifier: Classifier) -> Iterator[Open]:
         numbers = has_numbers(source)
         labels = labels_at((source if source.is_dir() else source.parent) / "labels.csv", numbers)
         files.append(closing(labels))
-        items, before = load(source, classifier, labels)
+        items, before = load(source, read_rows(source), classifier, labels)
         constraints = asked or Constraints()
         review = Review(items, before, labels, numbers, classifier, constraints, "length 3")
         return TestClient(review.app(Settings()), "http://127.0.0.1")

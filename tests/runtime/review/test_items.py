@@ -8,7 +8,7 @@ from PIL import Image
 
 from digits.classifier import Classifier
 from digits.errors import DigitsError
-from digits.review.items import Item, has_numbers, load
+from digits.review.items import Item, has_numbers, load, read_rows
 from tests.conftest import Run
 from tests.runtime.review.conftest import NUMBERS, labels_at
 
@@ -19,7 +19,7 @@ BOX = "1,2,30,40"
 def loaded(source: Path, classifier: Classifier) -> tuple[list[Item], int]:
     folder = source if source.is_dir() else source.parent
     with closing(labels_at(folder / "labels.csv", has_numbers(source))) as labels:
-        return load(source, classifier, labels)
+        return load(source, read_rows(source), classifier, labels)
 
 
 def written(folder: Path, text: str, name: str = "results.csv") -> Path:

@@ -19,7 +19,13 @@ from digits_train import calibration, diagnose
 from digits_train.comparison import Comparison
 from digits_train.config import Recipe
 from digits_train.distill import ask, distillation_loss, preservation_loss
-from digits_train.distributed import DistributedContext, set_threads, to_device
+from digits_train.distributed import (
+    DistributedContext,
+    autocast,
+    has_bfloat16,
+    set_threads,
+    to_device,
+)
 from digits_train.examples import Examples, Pool, generate_pools, prefetch
 from digits_train.metrics import (
     PREDICT_BATCH,
@@ -109,9 +115,10 @@ class Classification(Task):
         if teacher is not None:
             objective = distillation_loss(losses, logits, teacher, labels)
         if self.parent is not None:
-            with torch.no_grad():
-                before = self.parent(images).float()
-            objective = torch.where(own, losses, preservation_loss(logits, before))
+            bfloat16 = self.parent.mixed_precision and has_bfloat16(images.device)
+            with torch.no_grad(), autocast(images.device, bfloat16):
+                before = self.parent(images)
+            objective = torch.where(own, losses, preservation_loss(logits, before.float()))
         correct = (logits.argmax(1) == labels)[trained].sum()
         sums = torch.stack([losses.detach()[trained].sum(), correct])
         return Loss((objective * weights).sum(), sums, int(trained.sum()))

@@ -1,0 +1,223 @@
+"""Refit the last layer of a classifier to one's own digits, on the device, without torch.
+
+The last layer of an int8 file of `digits export` is logistic regression on what the layers before
+make of a picture. It is fitted to the labels anew, held near its old weights by a quadratic
+penalty, which cross-validation chooses: the largest that is as good as the best within one standard
+error (L. Breiman et al., "Classification and regression trees", 1984).
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.data.datasets import OWN, OwnPictures
+from digits.data.image_folder import BATCH_SIZE
+from digits.data.mnist import concat
+from digits.data.table import NO_DIGIT
+from digits.errors import DataError, ModelError
+from digits.inference import graph, metadata, protobuf
+from digits.inference.interface import INPUT
+from digits.inference.metadata import Metadata
+from digits.inference.model import open_session
+from digits.inference.model_file import ModelFile, check_model
+
+Doubles = NDArray[np.float64]
+
+QMAX = 64  # of a weight, as `digits export` rounds it
+PENALTIES = (1e4, 1e3, 1e2, 1e1, 1e0, 1e-1)
+LEAST, FOLDS = 5, 5
+_MAX_BIAS = 1 << 30  # of an int32
+_STEPS, _MEMORY, _FLAT = 200, 10, 1e-4  # of the minimization; the last for the gradient's norm
+
+
+class Adapted(NamedTuple):
+    """The new file. before, after: errors on the labelled pictures; after: cross-validated."""
+
+    content: bytes
+    total: int
+    before: int
+    after: int
+
+
+class LastLayer(NamedTuple):
+    """The last layer of a model file: its name there, and that of what it multiplies."""
+
+    name: str
+    features: str
+
+    @classmethod
+    def of(cls, content: bytes, name: str) -> "LastLayer":
+        """Find it. Raises ModelError if the file isn't an int8 file of `digits export`."""
+        stored = graph.tensors(content, name)
+        for operator, inputs in graph.nodes(content, name):
+            layer = inputs[1].removesuffix(".weight") if operator == "Gemm" else ""
+            if len(stored.get(f"{layer}.weight.int", "")) == NO_DIGIT + 1:
+                return cls(layer, inputs[0])
+        raise ModelError(f"{name} isn't an int8 file of `digits export --quantize`")
+
+    def tensors(self, content: bytes | bytearray) -> Iterator[NDArray[Any]]:
+        """Weights and their scales, biases and theirs: the digits' and, last, that of no digit."""
+        stored = graph.tensors(content, "")
+        for part in ("weight.int", "weight.scale", "bias.int", "bias.scale"):
+            yield stored[f"{self.name}.{part}"]
+
+    def weights(self, content: bytes) -> Doubles:
+        """Weights, and last the bias, of each digit and of no digit: float64 [11, n + 1]."""
+        weights, scales, biases, bias_scales = (
+            part.astype(np.float64) for part in self.tensors(content)
+        )
+        return np.concatenate([weights * scales[:, None], (biases * bias_scales)[:, None]], 1)
+
+    def replace(self, content: bytes, new: Doubles) -> bytes:
+        """The file with other weights of the digits, rounded as `digits export` does."""
+        changed = bytearray(content)
+        weights, scales, biases, bias_scales = (part[:NO_DIGIT] for part in self.tensors(changed))
+        activation, new = bias_scales / scales, new[:NO_DIGIT]
+        least = np.abs(new[:, -1]) / (activation * _MAX_BIAS)
+        scales[:] = np.maximum(np.abs(new[:, :-1]).max(1) / QMAX, least)
+        bias_scales[:] = activation * scales
+        weights[:] = np.round(new[:, :-1] / scales[:, None])
+        biases[:] = np.round(new[:, -1] / bias_scales)
+        return bytes(changed)
+
+    def inputs(self, content: bytes, images: NDArray[np.uint8]) -> Doubles:
+        """What it multiplies for each image, and last 1: float64 [k, n + 1]."""
+        # A message that is given twice is merged: this adds an output to the graph.
+        output = protobuf.bytes_field(12, protobuf.bytes_field(1, self.features.encode()))
+        session = open_session(content + protobuf.bytes_field(7, output), "float")
+        parts = [
+            session.run([self.features], {INPUT[0]: images[start : start + BATCH_SIZE, None]})[0]
+            for start in range(0, len(images), BATCH_SIZE)
+        ]
+        features = np.concatenate(parts).astype(np.float64)
+        return np.concatenate([features, np.ones((len(features), 1))], 1)
+
+
+def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
+    """Refit the last layer to all of one's own pictures.
+
+    Raises DataError if there are too few, or cross-validation says that they are read no better,
+    and ModelError for a float file.
+    """
+    layer, pictures = LastLayer.of(file.content, file.name), concat(own.train, own.held_back)
+    old, labels = layer.weights(file.content), pictures.labels
+    counts = np.bincount(labels, minlength=NO_DIGIT)[:NO_DIGIT]
+    if counts.min() < LEAST:
+        raise DataError(
+            f"it takes {LEAST} pictures of each digit, or others are forgotten: there are only"
+            f" {counts.min()} of {counts.argmin()}"
+        )
+    features = layer.inputs(file.content, pictures.images)
+    before = int(_are_wrong(features @ old.T, labels).sum())
+    penalty, after = _choose_penalty(old, features, labels)
+    if after >= before:
+        raise DataError(
+            f"refitting gains nothing: of {len(labels)} pictures {before} are read wrong before,"
+            f" and {after} after it (cross-validated); label more, or train on a workstation"
+        )
+    new = fit(old, features, labels, penalty)
+    recipe = {"name": "adapt", "penalty": penalty, "parent": json.loads(file.metadata.recipe)}
+    data = json.loads(file.metadata.data_sha256) | {OWN: own.sha256}
+    about = replace(file.metadata, recipe=json.dumps(recipe), data_sha256=json.dumps(data))
+    graph_alone = file.content[: metadata.start(file.content, file.name)]
+    content = metadata.add_metadata(layer.replace(graph_alone, new), about)
+    check_model(content, "the adapted file")  # never write what the runtime would refuse
+    exact, rounded = (
+        int(_are_wrong(features @ weights.T, labels).sum())
+        for weights in (new, layer.weights(content))
+    )
+    if rounded > exact + max(1, len(labels) // 100):
+        raise ModelError(f"rounding to integers turns {exact} errors into {rounded}")
+    return Adapted(content, len(labels), before, after)
+
+
+def fit(old: Doubles, features: Doubles, labels: NDArray[np.uint8], penalty: float) -> Doubles:
+    """The likeliest weights, near the old ones; those of no digit stay.
+
+    old: float64 [11, n]. features: float64 [k, n], the last 1. labels: uint8 [k], 0 to 10.
+    """
+    truth = np.eye(NO_DIGIT + 1)[labels]
+
+    def loss(change: Doubles) -> tuple[float, Doubles]:
+        logits = features @ (old + _as_rows(change, old)).T
+        shares = np.exp(logits - logits.max(1, keepdims=True))
+        shares /= shares.sum(1, keepdims=True)
+        value = _losses(logits, labels).sum() + penalty / 2 * change @ change
+        slope = ((shares - truth).T @ features)[:NO_DIGIT].ravel() + penalty * change
+        return float(value), slope
+
+    return old + _as_rows(_minimize(loss, np.zeros(NO_DIGIT * old.shape[1])), old)
+
+
+def _as_rows(change: Doubles, old: Doubles) -> Doubles:
+    """The change of each digit's weights, and none of those of no digit."""
+    return np.concatenate([change, np.zeros(old.shape[1])]).reshape(old.shape)
+
+
+def _minimize(loss: Callable[[Doubles], tuple[float, Doubles]], point: Doubles) -> Doubles:
+    """L-BFGS with backtracking (J. Nocedal, S. Wright, "Numerical optimization", 2006, 7.4)."""
+    value, slope = loss(point)
+    pairs: list[tuple[Doubles, Doubles]] = []
+    for _ in range(_STEPS):
+        direction, factors = -slope, list[float]()
+        for step, turn in reversed(pairs):
+            factors.append(float(step @ direction / (step @ turn)))
+            direction = direction - factors[-1] * turn
+        if pairs:
+            step, turn = pairs[-1]
+            direction = direction * (step @ turn / (turn @ turn))
+        else:
+            direction = direction / max(float(np.linalg.norm(slope)), 1.0)
+        for (step, turn), factor in zip(pairs, reversed(factors), strict=True):
+            direction = direction + step * (factor - turn @ direction / (step @ turn))
+        length, descent = 1.0, float(slope @ direction)
+        while (trial := loss(point + length * direction))[0] > value + 1e-4 * length * descent:
+            length /= 2
+            if length < 1e-10:
+                return point
+        step, turn = length * direction, trial[1] - slope
+        point, (value, slope) = point + step, trial
+        if float(np.linalg.norm(slope)) < _FLAT * max(1.0, value):
+            break
+        if step @ turn > 1e-12:
+            pairs = [*pairs, (step, turn)][-_MEMORY:]
+    return point
+
+
+def _choose_penalty(
+    old: Doubles, features: Doubles, labels: NDArray[np.uint8]
+) -> tuple[float, int]:
+    """Cross-validate. Returns the penalty and how many pictures are then read wrong."""
+    folds = np.random.default_rng(0).permutation(len(labels)) % FOLDS
+    losses = np.zeros((len(PENALTIES), len(labels)))
+    wrong = np.zeros((len(PENALTIES), len(labels)), np.bool_)
+    for fold in range(FOLDS):
+        train, held_back = folds != fold, folds == fold
+        for index, penalty in enumerate(PENALTIES):
+            new = fit(old, features[train], labels[train], penalty)
+            logits = features[held_back] @ new.T
+            losses[index, held_back] = _losses(logits, labels[held_back])
+            wrong[index, held_back] = _are_wrong(logits, labels[held_back])
+    means = losses.mean(1)
+    best = int(means.argmin())
+    standard_error = losses[best].std() / math.sqrt(len(labels))
+    chosen = int(np.argmax(means <= means[best] + standard_error))
+    return PENALTIES[chosen], int(wrong[chosen].sum())
+
+
+def _losses(logits: Doubles, labels: NDArray[np.uint8]) -> Doubles:
+    """The cross-entropy of each picture."""
+    shifted = logits - logits.max(1, keepdims=True)
+    losses: Doubles = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]
+    return losses
+
+
+def _are_wrong(logits: Doubles, labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which digits are read wrong, or non-digits taken for digits."""
+    answers = np.where(labels == NO_DIGIT, logits.argmax(1), logits[:, :NO_DIGIT].argmax(1))
+    return np.asarray(answers != labels)

@@ -1,0 +1,30 @@
+"""Refit a model to labelled pictures: `digits adapt`."""
+
+from pathlib import Path
+
+import typer
+
+from digits.adapt import adapt as refit
+from digits.data import datasets
+from digits.errors import DigitsError
+from digits.files import write_bytes
+from digits.inference.model_file import load_file
+from digits.terminal import print_result, print_stderr
+from digits.text import escape_control
+
+
+def adapt(model: Path | None, labels: Path, output: Path) -> None:
+    """Write the model with its last layer refitted. Raises DigitsError, as `digits.adapt.adapt`."""
+    if output.suffix.lower() != ".onnx":  # such as that of the labels
+        raise typer.BadParameter("--output writes an .onnx file")
+
+    def skip(error: DigitsError) -> None:
+        print_stderr(f"warning: {escape_control(str(error))}; skipped")
+
+    file = load_file(model)
+    adapted = refit(file, datasets.load_own(labels, skip))
+    write_bytes(output, adapted.content)
+    print_result(
+        f"{output}  of {adapted.total} pictures {adapted.before} were read wrong, and"
+        f" {adapted.after} are now (cross-validated)"
+    )

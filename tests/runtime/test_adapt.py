@@ -1,0 +1,150 @@
+"""Refitting the last layer: mirrored sixes, which the bundled network takes for twos."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from digits.adapt import LastLayer, adapt, fit
+from digits.data.datasets import OWN, OwnPictures
+from digits.data.mnist import Split
+from digits.errors import DataError
+from digits.inference import metadata
+from digits.inference.model import Model
+from digits.inference.model_file import BUNDLED, ModelBytes, check_model, load_file
+from tests.conftest import Run
+
+FILE = load_file(BUNDLED, "")
+LAYER = LastLayer.of(FILE.content, FILE.name)
+
+
+def own(split: Split) -> OwnPictures:
+    """Some pictures, half of which are held back."""
+    half = len(split) // 2
+    train, held_back = (
+        Split(split.images[part], split.labels[part]) for part in (slice(half), slice(half, None))
+    )
+    return OwnPictures(train, held_back, "a1")
+
+
+@pytest.fixture
+def sixes(train_slice: Split) -> NDArray[np.uint8]:
+    """Mirrored ones, uint8 [n, 28, 28]."""
+    return np.ascontiguousarray(train_slice.images[train_slice.labels == 6][:, :, ::-1])
+
+
+@pytest.fixture
+def labelled(sixes: NDArray[np.uint8], train_slice: Split) -> Split:
+    """Twenty of them, and ten of each other digit."""
+    others = [digit for digit in range(10) if digit != 6]
+    places = np.concatenate([np.flatnonzero(train_slice.labels == digit)[:10] for digit in others])
+    images = np.concatenate([train_slice.images[places], sixes[:20]])
+    labels = np.concatenate([train_slice.labels[places], np.full(20, 6, np.uint8)])
+    return Split(images, labels)
+
+
+def test_learns_and_keeps(sixes: NDArray[np.uint8], labelled: Split, test_slice: Split) -> None:
+    adapted = adapt(FILE, own(labelled))
+    assert adapted.total == 110
+    assert adapted.before > 15
+    assert adapted.after < 10
+    before, after = (
+        Model(ModelBytes("model", content), sha256="")
+        for content in (FILE.content, adapted.content)
+    )
+    unseen = sixes[20:]
+    assert (after.probabilities(unseen).argmax(1) == 6).mean() > 0.7
+    kept = [
+        (model.probabilities(test_slice.images).argmax(1) == test_slice.labels).mean()
+        for model in (before, after)
+    ]
+    assert kept[1] > kept[0] - 0.05
+
+
+def test_metadata_name_what_it_was_made_of(labelled: Split) -> None:
+    about = check_model(adapt(FILE, own(labelled)).content, "new").metadata
+    recipe = json.loads(about.recipe)
+    assert (recipe["name"], recipe["parent"]) == ("adapt", json.loads(FILE.metadata.recipe))
+    assert recipe["penalty"] > 0
+    assert json.loads(about.data_sha256)[OWN] == "a1"
+    assert about.checkpoint_sha256 == FILE.metadata.checkpoint_sha256
+
+
+def test_only_the_digits_of_the_last_layer_change(labelled: Split) -> None:
+    content = adapt(FILE, own(labelled)).content
+    old, new = (LAYER.weights(raw) for raw in (FILE.content, content))
+    assert (old[10] == new[10]).all()
+    assert (old[:10] != new[:10]).any()
+    ends = [metadata.start(raw, "x") for raw in (FILE.content, content)]
+    assert ends[0] == ends[1]
+    layer = sum(array.nbytes for array in LAYER.tensors(content))
+    changed = np.frombuffer(FILE.content[: ends[0]], np.uint8) != np.frombuffer(
+        content[: ends[1]], np.uint8
+    )
+    assert 0 < changed.sum() <= layer
+
+
+def test_inputs_and_weights_give_the_answers(test_slice: Split) -> None:
+    images = test_slice.images[:150]
+    logits = LAYER.inputs(FILE.content, images) @ LAYER.weights(FILE.content).T
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = Model(BUNDLED, sha256="").probabilities(images)
+    # onnxruntime leaves out some of the roundings where nobody sees their results.
+    np.testing.assert_allclose(shares[:, :10] + shares[:, 10:] / 10, expected, atol=0.01)
+
+
+def test_replace_rounds_by_less_than_a_step() -> None:
+    old = LAYER.weights(FILE.content)
+    wanted = old + np.random.default_rng(0).normal(0, 0.1, old.shape)
+    wanted[3, -1], wanted[4, :-1] = 1e6, 0.0  # a bias beside which the weights vanish; none
+    stored = LAYER.weights(LAYER.replace(FILE.content, wanted))[:10]
+    steps = np.abs(wanted[:10, :-1]).max(1, keepdims=True) / 64
+    rows = [0, 1, 2, 5, 6, 7, 8, 9]
+    assert (np.abs(stored - wanted[:10])[rows, :-1] <= steps[rows] / 2 + 1e-6).all()
+    np.testing.assert_allclose(stored[:, -1], wanted[:10, -1], rtol=1e-3, atol=0.05)
+
+
+@pytest.mark.parametrize("penalty", [1e-1, 1e2, 1e8])
+def test_fit_is_a_minimum(penalty: float) -> None:
+    random = np.random.default_rng(1)
+    old, features = random.normal(size=(11, 5)), random.normal(size=(60, 5))
+    labels = random.integers(0, 11, 60).astype(np.uint8)
+    new = fit(old, features, labels, penalty)
+    logits = features @ new.T
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    slope = ((shares - np.eye(11)[labels]).T @ features + penalty * (new - old))[:10]
+    assert np.linalg.norm(slope) < 0.05
+    assert (new[10] == old[10]).all()
+
+
+def test_nothing_to_gain(test_slice: Split) -> None:
+    right = Model(BUNDLED, sha256="").probabilities(test_slice.images).argmax(1)
+    with pytest.raises(DataError, match="gains nothing: of 500 pictures 0 are read wrong before"):
+        adapt(FILE, own(Split(test_slice.images, right.astype(np.uint8))))
+
+
+def test_digits_without_pictures_would_be_forgotten(labelled: Split) -> None:
+    few = Split(labelled.images[6:], labelled.labels[6:])
+    with pytest.raises(DataError, match="5 pictures of each digit.*: there are only 4 of 0"):
+        adapt(FILE, own(few))
+
+
+def test_command(labelled: Split, tmp_path: Path, run: Run) -> None:
+    rows = ["file,digit", "gone.png,6"]
+    for number, (image, label) in enumerate(zip(labelled.images, labelled.labels, strict=True)):
+        Image.fromarray(255 - image).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{label}")
+    table, model = tmp_path / "labels.csv", tmp_path / "mine.onnx"
+    table.write_text("\n".join(rows))
+    code, out, err = run("adapt", table, "-o", model)
+    assert code == 0
+    assert out.startswith(f"{model}  of 110 pictures ")
+    assert "gone.png: No such file or directory; skipped" in err
+    assert Model(model, sha256="").metadata.architecture == "lenet5"
+    assert run("adapt", table, "-o", table)[0] == 2
+    assert run("adapt", table, "-o", tmp_path)[0] == 2
+    code, _, err = run("adapt", tmp_path / "none.csv", "-o", model)
+    assert (code, err.count("\n")) == (1, 1)
