@@ -92,7 +92,7 @@ def test_force_exports_with_warnings(
 @pytest.mark.parametrize("force", [False, True])
 def test_unfinished_run_is_refused(tmp_path: Path, network: Network, force: bool) -> None:
     run = save(tmp_path, network, ())
-    message = f"doesn't compare .*: finish its training with `digits train --resume {run.folder}`"
+    message = f"doesn't compare .*: finish its training with .*--resume {run.folder} --data ...`"
     with pytest.raises(ModelError, match=message):
         export_run(run, ExportConfig(force=force))
 

@@ -84,6 +84,7 @@ def test_load(tmp_path: Path) -> None:
         {"comparison": ["own"]},
         {"comparison": [asdict(OWN) | {"after": "3"}]},
         {"comparison": [asdict(OWN) | {"after": -1}]},
+        {"comparison": [asdict(OWN) | {"after": 10**400}]},
         {"comparison": [asdict(OWN) | {"total": -40}]},
         {"comparison": [asdict(OWN) | {"more": 3}]},
         {"comparison": [asdict(OWN) | {"tolerance": float("nan")}]},
@@ -95,6 +96,8 @@ def test_damaged_missing_or_edited_summary(tmp_path: Path, content: Any) -> None
     if content is not None:
         raw = content if isinstance(content, bytes) else json.dumps(content).encode()
         summary.write_bytes(raw)
-    message = f"{summary} doesn't compare .*: finish its training with .*--resume {tmp_path}`$"
+    message = (
+        f"{summary} doesn't compare .*: finish its training with .*--resume {tmp_path} --data ...`$"
+    )
     with pytest.raises(ModelError, match=message):
         comparison.load(summary)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from digits.data import mnist
+from digits.data import image_folder, mnist
 from digits.data.mnist import Split
 from digits.errors import DataError, Interrupted, ModelError
 from digits_train import calibration, checkpoint, examples
@@ -157,3 +157,15 @@ def test_vgg16(mirrored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [values["total"] for values in summary["comparison"][1:]] == [20, 10]
     assert summary["comparison"][0]["before"] > summary["comparison"][0]["after"]
     assert checkpoint.load(run.checkpoint).provenance.init == parent.sha256
+
+
+def test_all_pictures_held_back(mirrored: Path) -> None:
+    """As those of a group may be."""
+    labels = table(mirrored)
+    rows = labels.read_text().splitlines()
+    for group in "abcdefghij":
+        if image_folder.assign_split(b"", group) != "train":
+            break
+    labels.write_text("\n".join(["file,digit,group", *(f"{row},{group}" for row in rows[1:])]))
+    with pytest.raises(DataError, match=r"labels.csv: all \d+ pictures are held back; label more"):
+        train(CONFIG, data=labels, parent=load_start(None, "lenet5"))

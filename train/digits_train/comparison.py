@@ -42,13 +42,14 @@ def load(summary: Path) -> list[Comparison]:
     try:
         values = json.loads(summary.read_bytes())["comparison"]
         compared = [from_dict(Comparison, value) for value in values]
-        if not compared or any(min(each.total, each.before, each.after) < 0 for each in compared):
+        counts = [(each.total, each.before, each.after) for each in compared]
+        if not counts or any(not 0 <= count < 1 << 40 for each in counts for count in each):
             raise ValueError("somebody has edited them")
         return compared
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise ModelError(
             f"{summary} doesn't compare the network with what it was: finish its training with"
-            f" `digits train --resume {summary.parent}`"
+            f" `digits train --resume {summary.parent} --data ...`"
         ) from error
 
 

@@ -62,6 +62,9 @@ def _load_own(config: TrainConfig, data: Path | None, parent: Checkpoint | None)
         raise DataError(f"{data} has numbers: a reader learns from them (--network reader)")
     else:
         own = datasets.load_own(data, _skip)
+        if not len(own.train):
+            count = len(own.held_back)
+            raise DataError(f"{data}: all {count} pictures are held back; label more, or groups")
     checksums = mnist.SHA256 | {datasets.OWN: own.sha256}
     return Dataset(mnist.load_all(None), checksums, own)
 

@@ -147,7 +147,8 @@ def _train_to_end(
             raise SystemExit(1) from None
         done = len(training.history)
         progress = f"epoch {done} is kept" if done else "in the first epoch"
-        advice = f"go on with `digits train --resume {run.folder}`"
+        data = " --data ..." if training.config.recipe.own else ""
+        advice = f"go on with `digits train --resume {run.folder}{data}`"
         raise Interrupted(f"interrupted: {progress}; {advice}") from None
 
 

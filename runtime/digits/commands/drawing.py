@@ -76,6 +76,7 @@ def close_up(file: str, box: Sequence[int]) -> bytes:
     image = _in_colour(file, loaded)
     left, top, right, bottom = (round(side * image.width / loaded.size[0]) for side in box)
     if any(box) and left < image.width and top < image.height:
+        right, bottom = min(right, image.width), min(bottom, image.height)
         width = max(1, (right - left) // 100)
         outside = left - width, top - width, right + width - 1, bottom + width - 1
         ImageDraw.Draw(image).rectangle(outside, outline=UNSURE, width=width)

@@ -49,6 +49,7 @@ class ResultsFile:
         self.path, self._columns, self._as_json = path, list(columns), as_json
         self.done = set[int]()
         self._written = 0  # when, in nanoseconds
+        self._ours = 0  # from which size on only we have written
         if path.exists() and not path.is_file():  # opening a pipe would block
             raise DigitsError(f"can't write {path}: it is {kind_of(path)}, not a file")
         with self._reporting():
@@ -67,7 +68,9 @@ class ResultsFile:
         """
         with self._reporting():
             self._reopen_if_moved()
+            unchanged = os.fstat(self._file).st_mtime_ns == self._written
             size = _cut_off_partial_line(self._file)
+            self._ours = self._ours if unchanged else size
             header = "" if size or self._as_json else ",".join(self._columns) + "\n"
             data = f"{header}{lines}\n".encode(errors="backslashreplace")
             try:
@@ -86,7 +89,8 @@ class ResultsFile:
         """
         with self._reporting():
             self._reopen_if_moved()
-            if os.fstat(self._file).st_mtime_ns != self._written:
+            now = os.fstat(self._file)
+            if now.st_mtime_ns != self._written or not self._ours <= size <= now.st_size:
                 raise DigitsError(f"something else has changed {self.path}; correct it there")
             os.ftruncate(self._file, size)
             self._written = os.fstat(self._file).st_mtime_ns

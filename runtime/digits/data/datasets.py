@@ -64,7 +64,7 @@ def load_own(data: Path, on_error: OnError) -> OwnPictures:
     digits = _read(dataset)
     train = [digit for digit in digits if digit.split == "train"]
     held_back = [digit for digit in digits if digit.split != "train"]
-    if not train:
+    if not digits:
         raise DataError(f"{data} has no readable pictures to train on")
     return OwnPictures(_to_arrays(train), _to_arrays(held_back), _checksum(digits))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import secrets
 import shlex
 from collections.abc import Sequence
@@ -70,7 +71,7 @@ class Review:
         contents = own | {name: shared[name] for name in _SHARED}
         assets = Assets(contents, contents)
         page = assets.fill("index.html", index, {})
-        item = f"/{self._state['session']}/{{number:int}}"
+        item = f"/{self._state['session']}/{{number}}"
         routes = [
             Route("/", lambda request: page.answer(request, REVALIDATE)),
             assets.route(),
@@ -87,12 +88,12 @@ class Review:
 
     async def item(self, request: Request) -> Response:
         async with self._looking:  # one at a time: a picture may take much memory
-            shown = await asyncio.to_thread(self._look_at, request.path_params["number"])
+            shown = await asyncio.to_thread(self._look_at, _number(request))
         return JSONResponse(shown)
 
     async def label(self, request: Request) -> Response:
         check_origin(request.headers, ())
-        number = request.path_params["number"]
+        number = _number(request)
         label = plain_signs(request.query_params.get("label", ""))
         remark = self._store(number, label) if request.method == "POST" else self._undo(number)
         self._labels.fsync()
@@ -116,7 +117,8 @@ class Review:
     def _store(self, number: int, label: str) -> str:
         """Returns a remark, or an empty text. Raises HTTPException and DigitsError, as `_undo`."""
         item, text = self._items[number], "" if label == "none" else label
-        if not (NUMBER.fullmatch(text) if self._has_numbers else label in LABELS):
+        fits = NUMBER.fullmatch(text) if self._has_numbers else label in LABELS
+        if not (label and fits):
             raise HTTPException(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
         if number not in self._stored:
             cell = escape_formula(text) if self._has_numbers else label
@@ -135,6 +137,14 @@ class Review:
             self._labels.truncate_to(self._stored[number][1])
             del self._stored[number]
         return ""
+
+
+def _number(request: Request) -> int:
+    """An item's number. Raises IndexError if it can't be one."""
+    text = str(request.path_params["number"])
+    if not re.fullmatch("[0-9]{1,9}", text, re.ASCII):
+        raise IndexError(text[:20])
+    return int(text)
 
 
 async def _explain(_: Request, error: Exception) -> Response:

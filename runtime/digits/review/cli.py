@@ -1,5 +1,6 @@
 """The options of `digits review`."""
 
+import csv
 import signal
 from contextlib import closing, suppress
 from pathlib import Path
@@ -42,8 +43,9 @@ def review(
 ) -> None:
     """Show what is worth a look, least sure first, and store what you say it is.
 
-    SOURCE is a folder of pictures of single digits, or a CSV of `digits predict`, `read` or
-    `watch`. Run again, it goes on where it stopped. `digits train --data` reads the labels.
+    SOURCE is a folder of pictures of single digits, or a CSV of `digits predict` or `read`, or
+    the review.csv of `digits watch --keep`. Run again, it goes on where it stopped. `digits train
+    --data` reads the labels.
     """
     constraints = options.constraints(length, pattern, check, allowed, value_range)
     numbers, rows = has_numbers(source), read_rows(source)
@@ -55,6 +57,7 @@ def review(
     path = output or (source if source.is_dir() else source.parent) / "labels.csv"
     columns = ("file", "box", "text") if numbers else ("file", "digit")
     settings = Settings(host=host, port=port)
+    _end_last_line(path, len(columns))
     with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
         classifier = runner.ClassifierOptions(model).open()
         items, before = load(source, rows, classifier, labels)
@@ -66,3 +69,12 @@ def review(
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             listener.announce(bound, settings)
             uvicorn.Server(config).run([bound])
+
+
+def _end_last_line(path: Path, cells: int) -> None:
+    """End a line that a person wrote last, or it would count as written in part."""
+    if path.is_file() and not (raw := path.read_bytes()).endswith(b"\n"):
+        last = raw.rpartition(b"\n")[2].decode(errors="replace")
+        if len(next(csv.reader([last]), [])) == cells and not last.endswith(","):
+            with path.open("ab") as file:
+                file.write(b"\n")

@@ -254,6 +254,23 @@ def test_truncation_takes_back_what_was_appended(path: Path) -> None:
         assert results.append("a.png,0") == 0
 
 
+def test_truncation_stops_at_what_somebody_else_has_appended(path: Path) -> None:
+    with results_at(path) as results:
+        first = results.append("a.png,0")
+        with path.open("ab") as file:
+            file.write(B)
+        os.utime(path, ns=(0, 10**18))
+        results.truncate_to(results.append("c.png,2"))
+        assert path.read_bytes() == HEADER + A + B
+        with pytest.raises(DigitsError, match="something else has changed"):
+            results.truncate_to(first)
+        path.unlink()
+        results.append("c.png,2")
+        with pytest.raises(DigitsError, match="something else has changed"):
+            results.truncate_to(10_000)
+    assert path.read_bytes() == HEADER + C
+
+
 @pytest.mark.parametrize("change", ["append", "edit", "replace", "remove"])
 def test_truncation_leaves_what_something_else_has_changed(path: Path, change: str) -> None:
     with results_at(path) as results:

@@ -75,6 +75,15 @@ def test_what_to_install(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.unix
+@pytest.mark.parametrize("last", ["b.png,none", "b.png,", "b.png"])
+def test_last_line_that_a_person_wrote(run: Run, folder: Path, stopped: None, last: str) -> None:
+    """Editors may leave it without its end, which otherwise says that it was written in part."""
+    (folder / "labels.csv").write_text(f"file,digit\na.png,7\n{last}")
+    assert run("review", folder, "--port", 0)[0] == 0
+    rows = (folder / "labels.csv").read_text().splitlines()[1:]
+    assert rows == (["a.png,7", last] if last == "b.png,none" else ["a.png,7"])
+
+
 def test_second_reviewer_gets_a_sentence(run: Run, table: Path, stopped: None) -> None:
     with closing(labels_at(table.parent / "labels.csv", numbers=True)):
         code, _, err = run("review", table)

@@ -94,7 +94,7 @@ function store(method, item, label = "") {
     const query = new URLSearchParams({ label });
     const { error, remark } = await ask(`${state.session}/${item}?${query}`, method);
     waiting -= 1;
-    find("status").textContent = error ? `Not stored: ${error}.` : remark;
+    find("status").textContent = error ? `${method === "POST" ? "Not stored" : "Not undone"}: ${error}.` : remark;
     if (!error) stored[method === "POST" ? "add" : "delete"](item);
     tell();
   });
