@@ -21,17 +21,13 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from digits.errors import ModelError
-from digits.inference.interface import CLASSIFIER, INPUT, READER
+from digits.inference.interface import CLASSIFIER, INPUT, QMAX, READER
 from digits.inference.model import open_session
 from digits_export.graph import SHARES, GraphBuilder
 
 Doubles = NDArray[np.float64]
 
 CALIBRATION_IMAGES = 1000  # from the training set
-
-# An x86 processor without VNNI adds two products of uint8 and int8 in int16, which saturates above
-# 32,767. 2 · 255 · 64 is 32,640: seven bits give the same sums everywhere.
-QMAX = 64
 
 # No integer kernel adds the products of weights that are dequantized: all eight bits can be used.
 _WEIGHTS_QMAX = 127

@@ -21,16 +21,16 @@ from digits.data.mnist import concat
 from digits.data.table import NO_DIGIT
 from digits.errors import DataError, ModelError
 from digits.inference import graph, metadata, protobuf
-from digits.inference.interface import INPUT
+from digits.inference.interface import INPUT, QMAX
 from digits.inference.metadata import Metadata
 from digits.inference.model import open_session
 from digits.inference.model_file import ModelFile, check_model
 
 Doubles = NDArray[np.float64]
 
-QMAX = 64  # of a weight, as `digits export` rounds it
 PENALTIES = (1e4, 1e3, 1e2, 1e1, 1e0, 1e-1)
-LEAST, FOLDS = 5, 5
+LEAST = 5  # pictures of each digit: of one without any, most would be forgotten
+FOLDS = 5
 _MAX_BIAS = 1 << 30  # of an int32
 _STEPS, _MEMORY, _FLAT = 200, 10, 1e-4  # of the minimization; the last for the gradient's norm
 
@@ -86,7 +86,7 @@ class LastLayer(NamedTuple):
         return bytes(changed)
 
     def inputs(self, content: bytes, images: NDArray[np.uint8]) -> Doubles:
-        """What it multiplies for each image, and last 1: float64 [k, n + 1]."""
+        """What it multiplies for each image, uint8 [k, 28, 28], and last 1: float64 [k, n + 1]."""
         # A message that is given twice is merged: this adds an output to the graph.
         output = protobuf.bytes_field(12, protobuf.bytes_field(1, self.features.encode()))
         session = open_session(content + protobuf.bytes_field(7, output), "float")

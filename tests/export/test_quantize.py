@@ -9,12 +9,12 @@ from torch import nn
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.inference.interface import CLASSIFIER
+from digits.inference.interface import CLASSIFIER, QMAX
 from digits.inference.metadata import Kernels
 from digits.inference.model import open_session
 from digits_export import graph, verify
 from digits_export.classifier_export import probabilities
-from digits_export.quantize import QMAX, activation_maxima, quantize
+from digits_export.quantize import activation_maxima, quantize
 from digits_train.models import LeNet5, Network, Normalize
 
 

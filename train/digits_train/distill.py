@@ -35,8 +35,8 @@ def preservation_loss(logits: Tensor, parent: Tensor) -> Tensor:
     logits, parent: float32 [n, 10], its logits and those of the network it began as. Z. Li,
     D. Hoiem, "Learning without forgetting", ECCV 2016.
     """
-    ours, kept = (log_softmax(with_none(each), 1) for each in (logits, parent))
-    return kl_div(ours, kept, reduction="none", log_target=True).sum(1)
+    after, before = (log_softmax(with_none(each), 1) for each in (logits, parent))
+    return kl_div(after, before, reduction="none", log_target=True).sum(1)
 
 
 def distillation_loss(losses: Tensor, logits: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:

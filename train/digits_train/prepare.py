@@ -13,7 +13,6 @@ from digits.data.datasets import Dataset, OwnPictures
 from digits.data.table import has_pages
 from digits.errors import DataError, DigitsError
 from digits.terminal import print_stderr
-from digits.text import escape_control
 from digits_train import diagnose, models, optim
 from digits_train.checkpoint import Checkpoint, TrainState
 from digits_train.config import Precision, ReaderRecipe, Recipe, TrainConfig
@@ -38,7 +37,7 @@ def load_data(
     if config.recipe.own:
         loaded = dist.run_on_main(lambda: _load_own(config, data, parent))
     else:
-        loaded = dist.run_on_main(lambda: datasets.load(data, _skip))
+        loaded = dist.run_on_main(lambda: datasets.load(data, datasets.skip))
     if config.all_data:
         both = mnist.concat(loaded.splits["train"], loaded.splits["validation"])
         loaded = replace(loaded, splits={"train": both, "test": loaded.splits["test"]})
@@ -57,20 +56,16 @@ def _load_own(config: TrainConfig, data: Path | None, parent: Checkpoint | None)
     if isinstance(parent.model, Reader):
         from digits_train import own_pages  # imports SciPy and the camera
 
-        own = own_pages.load_own_pages(data, own_pages.network_maps(parent.model), _skip)
+        own = own_pages.load_own_pages(data, own_pages.network_maps(parent.model), datasets.skip)
     elif has_pages(data):
         raise DataError(f"{data} has numbers: a reader learns from them (--network reader)")
     else:
-        own = datasets.load_own(data, _skip)
+        own = datasets.load_own(data, datasets.skip)
         if not len(own.train):
             count = len(own.held_back)
             raise DataError(f"{data}: all {count} pictures are held back; label more, or groups")
     checksums = mnist.SHA256 | {datasets.OWN: own.sha256}
     return Dataset(mnist.load_all(None), checksums, own)
-
-
-def _skip(error: DigitsError) -> None:
-    print_stderr(f"warning: {escape_control(str(error))}; skipped")
 
 
 def create_state(

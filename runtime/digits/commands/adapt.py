@@ -6,11 +6,9 @@ import typer
 
 from digits.adapt import adapt as refit
 from digits.data import datasets
-from digits.errors import DigitsError
 from digits.files import write_bytes
 from digits.inference.model_file import load_file
-from digits.terminal import print_result, print_stderr
-from digits.text import escape_control
+from digits.terminal import print_result
 
 
 def adapt(model: Path | None, labels: Path, output: Path) -> None:
@@ -18,11 +16,8 @@ def adapt(model: Path | None, labels: Path, output: Path) -> None:
     if output.suffix.lower() != ".onnx":  # such as that of the labels
         raise typer.BadParameter("--output writes an .onnx file")
 
-    def skip(error: DigitsError) -> None:
-        print_stderr(f"warning: {escape_control(str(error))}; skipped")
-
     file = load_file(model)
-    adapted = refit(file, datasets.load_own(labels, skip))
+    adapted = refit(file, datasets.load_own(labels, datasets.skip))
     write_bytes(output, adapted.content)
     print_result(
         f"{output}  of {adapted.total} pictures {adapted.before} were read wrong, and"

@@ -48,7 +48,7 @@ class ResultsFile:
     ) -> None:
         self.path, self._columns, self._as_json = path, list(columns), as_json
         self.done = set[int]()
-        self._written = 0  # when, in nanoseconds
+        self._written = 0, 0  # when, in nanoseconds, and the size then
         self._ours = 0  # from which size on only we have written
         if path.exists() and not path.is_file():  # opening a pipe would block
             raise DigitsError(f"can't write {path}: it is {kind_of(path)}, not a file")
@@ -68,7 +68,7 @@ class ResultsFile:
         """
         with self._reporting():
             self._reopen_if_moved()
-            unchanged = os.fstat(self._file).st_mtime_ns == self._written
+            unchanged = self._state() == self._written
             size = _cut_off_partial_line(self._file)
             self._ours = self._ours if unchanged else size
             header = "" if size or self._as_json else ",".join(self._columns) + "\n"
@@ -79,7 +79,7 @@ class ResultsFile:
             except OSError:
                 os.ftruncate(self._file, size)
                 raise
-            self._written = os.fstat(self._file).st_mtime_ns
+            self._written = self._state()
         return size
 
     def truncate_to(self, size: int) -> None:
@@ -89,11 +89,10 @@ class ResultsFile:
         """
         with self._reporting():
             self._reopen_if_moved()
-            now = os.fstat(self._file)
-            if now.st_mtime_ns != self._written or not self._ours <= size <= now.st_size:
+            if self._state() != self._written or not self._ours <= size <= self._written[1]:
                 raise DigitsError(f"something else has changed {self.path}; correct it there")
             os.ftruncate(self._file, size)
-            self._written = os.fstat(self._file).st_mtime_ns
+            self._written = self._state()
 
     def fsync(self) -> None:
         """Make the lines so far survive a power cut."""
@@ -103,6 +102,11 @@ class ResultsFile:
     def close(self) -> None:
         """Close the file, and so unlock it."""
         os.close(self._file)
+
+    def _state(self) -> tuple[int, int]:
+        """When the file was changed, and its size: within a tick of the clock, the size tells."""
+        status = os.fstat(self._file)
+        return status.st_mtime_ns, status.st_size
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:

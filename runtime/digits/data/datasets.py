@@ -13,17 +13,18 @@ from digits.data import image_folder, mnist, table
 from digits.data.image_folder import Digit, LabelledDataset
 from digits.data.mnist import Split, SplitName, Splits
 from digits.data.table import OnError
-from digits.errors import DataError
+from digits.errors import DataError, DigitsError
 from digits.terminal import print_stderr, progress_bar
+from digits.text import escape_control
 
-OWN = "own"
+OWN = "own"  # among the checksums, the name of one's own pictures or pages
 
 
 @dataclass(frozen=True)
 class Dataset:
     """splits: train, validation and test. sha256: name -> SHA-256 of what they were read from.
 
-    own: one's own pictures or pages, to fine-tune a network on, which then have the name OWN.
+    own: one's own pictures or pages, to fine-tune a network on.
     """
 
     splits: Splits
@@ -67,6 +68,11 @@ def load_own(data: Path, on_error: OnError) -> OwnPictures:
     if not digits:
         raise DataError(f"{data} has no readable pictures to train on")
     return OwnPictures(_to_arrays(train), _to_arrays(held_back), _checksum(digits))
+
+
+def skip(error: DigitsError) -> None:
+    """Warn of a picture that can't be used, and is left out: an `on_error`."""
+    print_stderr(f"warning: {escape_control(str(error))}; skipped")
 
 
 def verify_checksums(dataset: Dataset, expected: dict[str, str], data: Path | None) -> None:

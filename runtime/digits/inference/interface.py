@@ -21,6 +21,10 @@ _DIGIT_VALUES, _DIGIT_PRODUCTS = 1 << 23, 1 << 31
 # For each pixel of a page, the reader takes 6,103 products and 67 values, at most 22 at once.
 _PIXEL_LIVE, _PIXEL_VALUES, _PIXEL_PRODUCTS = 32, 80, 12_000
 
+# An x86 processor without VNNI adds two products of uint8 and int8 in int16, which saturates above
+# 32,767. 2 · 255 · 64 is 32,640: seven bits give the same sums everywhere.
+QMAX = 64  # of the weights of an int8 classifier
+
 
 class Tensor(NamedTuple):
     """An input or an output. shape: without the batch; a text stands for any length."""

@@ -175,3 +175,11 @@ def test_save_chooses_format_by_suffix(tmp_path: Path) -> None:
             assert saved.format == form
     with pytest.raises(DigitsError, match="can't write"):
         drawing.save(tmp_path / "a.png" / "c.png", image)
+
+
+def test_close_up_of_a_box_that_reaches_far_outside(tmp_path: Path) -> None:
+    """It once drew a line of a hundredth of the box's width, for a minute."""
+    path = str(tmp_path / "page.png")
+    Image.new("L", (400, 300), 255).save(path)
+    whole = drawing.close_up(path, (10, 20, 400, 300))
+    assert drawing.close_up(path, (10, 20, 999_999, 999_999)) == whole

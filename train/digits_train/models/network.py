@@ -6,6 +6,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from digits.data.table import NO_DIGIT
 from digits.inference.metadata import Kernels
 from digits_train.config import BaseRecipe, Recipe
 
@@ -24,7 +25,7 @@ class Normalize(nn.Module):
         return (images / 255 - self.mean) / self.std
 
 
-NONE = 10  # the class of non-digits
+NONE = NO_DIGIT  # the class of non-digits
 
 
 def with_none(logits: Tensor, none_logit: float = 0.0) -> Tensor:
