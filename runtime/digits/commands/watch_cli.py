@@ -51,8 +51,12 @@ def watch(
             ' $DIGITS_MQTT_PASSWORD. Needs "digits[mqtt]".',
         ),
     ] = None,
-    keep: Annotated[Path | None, options.path_option("DIR", "Copies of doubtful pictures.")] = None,
-    keep_mb: Annotated[int, typer.Option(min=1, metavar="MB", help="The oldest make room.")] = 200,
+    keep: Annotated[
+        Path | None, options.path_option("KEEP", "Copy doubtful pictures to this folder.")
+    ] = None,
+    keep_mb: Annotated[
+        int, typer.Option(min=1, metavar="MB", help="Delete the oldest copies beyond this size.")
+    ] = 200,
 ) -> None:
     """Read each picture that arrives in DIR, until stopped.
 
