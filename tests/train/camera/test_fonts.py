@@ -1,8 +1,7 @@
-"""Handwriting fonts: downloaded from a fake npm, verified, and kept apart."""
+"""Handwriting fonts: downloaded from a fake registry, verified, and kept apart."""
 
 import hashlib
-import io
-import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,19 +16,17 @@ KALAM = Font("kalam", "hand", "training", "1.2.3", hashlib.sha256(RAW).hexdigest
 
 
 @pytest.fixture
-def npm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put an `npm` first on the PATH that packs this font, once: the second time it fails."""
-    font: bytes = getattr(request, "param", RAW)
-    with tarfile.open(tmp_path / "made.tgz", "w:gz") as archive:
-        member = tarfile.TarInfo(f"package/files/{KALAM.file}")
-        member.size = len(font)
-        archive.addfile(member, io.BytesIO(font))
-    (tmp_path / "npm").write_text(f"#!/bin/sh\nmv {tmp_path}/made.tgz fontsource-kalam.tgz\n")
-    (tmp_path / "npm").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+def npm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make npm's registry answer with this font, once: the second time it fails."""
+    answers: list[bytes] = [getattr(request, "param", RAW)]
+
+    def npm_files(package: str, paths: Sequence[str]) -> list[bytes]:
+        assert (package, paths) == ("@fontsource/kalam@1.2.3", [f"package/files/{KALAM.file}"])
+        return [answers.pop()]
+
+    monkeypatch.setattr(fetch, "npm_files", npm_files)
 
 
-@pytest.mark.unix
 @pytest.mark.usefixtures("npm")
 @pytest.mark.parametrize("present", [None, RAW[:3]])
 def test_font_is_downloaded_where_it_is_missing_or_damaged(
@@ -39,12 +36,11 @@ def test_font_is_downloaded_where_it_is_missing_or_damaged(
     if present is not None:
         folder.mkdir()
         (folder / KALAM.file).write_bytes(present)
-    for _ in range(2):  # npm works once
+    for _ in range(2):  # the registry works once
         [path] = fonts.files([KALAM], folder)
         assert path.read_bytes() == RAW
 
 
-@pytest.mark.unix
 @pytest.mark.usefixtures("npm")
 @pytest.mark.parametrize("npm", [b"another"], indirect=True)
 def test_another_font_is_refused(tmp_path: Path) -> None:
@@ -54,9 +50,14 @@ def test_another_font_is_refused(tmp_path: Path) -> None:
 
 
 def test_errors_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(DataError, match=r"npm: not installed\)\. Put the file kalam-latin-400-"):
+    monkeypatch.setattr(fetch, "NPM_REGISTRY", "http://127.0.0.1:9")
+    with pytest.raises(DataError) as raised:
         fonts.files([KALAM], tmp_path)
+    assert str(raised.value) == (
+        "the font kalam was not found"
+        " (http://127.0.0.1:9/@fontsource/kalam/-/kalam-1.2.3.tgz: ConnectionError)."
+        f" Try again, or put {KALAM.file} from that archive into {tmp_path}"
+    )
     (tmp_path / KALAM.file).mkdir()
     with pytest.raises(DataError, match=f"can't read .*{KALAM.file}"):
         fonts.files([KALAM], tmp_path)

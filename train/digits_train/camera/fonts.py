@@ -9,7 +9,7 @@ import csv
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,10 +94,11 @@ def files(fonts: Sequence[Font], folder: Path | None = None) -> list[Path]:
         folder = cache_folder / "fonts"
     missing = [font for font in fonts if not _is_intact(font, folder / font.file)]
     if missing:
-        print_stderr(f"downloading {len(missing)} fonts with npm pack")
+        print_stderr(f"downloading {len(missing)} fonts from {fetch.NPM_REGISTRY}")
     with progress_bar() as bar, ThreadPoolExecutor(_DOWNLOADS) as pool:
         task = bar.add_task("downloading fonts", total=len(missing))
-        for font, raw in zip(missing, pool.map(_downloaded, missing), strict=True):
+        downloads = pool.map(partial(_downloaded, folder=folder), missing)
+        for font, raw in zip(missing, downloads, strict=True):
             write_bytes(folder / font.file, raw)
             bar.advance(task)
     return [folder / font.file for font in fonts]
@@ -116,16 +117,16 @@ def _is_verified(font: Font, raw: bytes) -> bool:
     return hashlib.sha256(raw).hexdigest() == font.sha256
 
 
-def _downloaded(font: Font) -> bytes:
+def _downloaded(font: Font, folder: Path) -> bytes:
     try:
         [raw] = fetch.npm_files(font.package, [f"package/files/{font.file}"])
     except DataError as error:
         raise DataError(
-            f"the font {font.name} was not found ({error}). Put the file {font.file} of the npm"
-            f" package {font.package} into fonts/ in the cache folder"
+            f"the font {font.name} was not found ({error}). Try again, or put"
+            f" {font.file} from that archive into {folder}"
         ) from error
     if not _is_verified(font, raw):
-        raise DataError(f"npm pack {font.package}: its font is not the known one (wrong SHA-256)")
+        raise DataError(f"{font.package}: its font is not the known one (wrong SHA-256)")
     return raw
 
 
