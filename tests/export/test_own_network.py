@@ -75,7 +75,7 @@ def test_custom_network_needs_its_option(digits: Digits) -> None:
         with pytest.raises(DigitsError, match="called 'tiny'; .* needs --network FILE.py:CLASS"):
             digits(*command)
     digits("train", "--teacher", "runs/tiny", *short)
-    assert Path("runs/tiny-2/teacher.safetensors").exists()
+    assert Path("runs/tiny-2/teacher-1.safetensors").exists()
 
 
 def test_unsupported_network_is_not_trained(digits: Digits) -> None:

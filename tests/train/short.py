@@ -21,7 +21,7 @@ CONFIG = TrainConfig(
     "lenet5", Recipe("test", epochs=2, batch_size=100, ema_decay=0.9, augmentation=Augmentation())
 )
 CPU = DistributedContext(torch.device("cpu"))
-FILES = run.FILES - {"teacher.safetensors", "parent.safetensors"}
+FILES = run.FILES - {*run.TEACHERS, "parent.safetensors"}
 
 
 def train(config: TrainConfig, **rest: Any) -> tuple[RunDir, dict[str, Any]]:

@@ -10,13 +10,14 @@ from digits.__main__ import main
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits_train import examples, plots
+from digits_train.camera import fonts
 
 SUBSET = Path(__file__).parent.parent / "mnist_subset"
 COUNTS = {
-    "NUM_DRAWN": 200,
-    "NUM_PHOTOGRAPHED": 100,
-    "NUM_OUTLIERS": 500,
-    "NUM_BLANK": 100,
+    "MAX_DRAWN": 200,
+    "MAX_FONT_DIGITS": 50,
+    "MAX_PHOTOGRAPHED": 100,
+    "MAX_OUTLIERS": 600,
 }  # in `examples`
 
 
@@ -36,8 +37,12 @@ def load_all(data: Path | None = None) -> mnist.Splits:
 
 
 def install() -> None:
-    """Let `mnist` load the subset; draw fewer additional pictures and smaller figures."""
+    """Let `mnist` load the subset; draw fewer additional pictures and smaller figures.
+
+    Digits in fonts are Matplotlib's, so that no font is downloaded.
+    """
     mnist.load, mnist.load_all = load, load_all
+    vars(fonts)["hands"] = fonts.bundled
     vars(examples).update(COUNTS)
     vars(plots)["MAX_MISTAKES"] = 8
 

@@ -1,63 +1,53 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import cross_entropy
 
 from digits.data.datasets import Dataset
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits_train import distributed, models
+from digits_train import models
 from digits_train.checkpoint import Checkpoint
 from digits_train.config import Augmentation, Recipe, TrainConfig
-from digits_train.distill import ask, distillation_loss, preservation_loss
-from digits_train.examples import Examples, Pool
+from digits_train.distill import ask, divergence
+from digits_train.examples import Pool
 from digits_train.metrics import predict
 from digits_train.models.network import NONE, with_none
-from digits_train.prepare import check_teacher, create_state, make_task
+from digits_train.prepare import create_state, make_task
+from digits_train.tasks.classification import Classification
 from tests.train.short import CPU, fit_digits
 from tests.train.test_checkpoint import PROVENANCE
 
-RECIPE = Recipe("test", epochs=4, augmentation=Augmentation(), no_aug_fraction=0.25)
+RECIPE = Recipe("test", epochs=4, augmentation=Augmentation())
 
 
-def test_teacher_answers_pictures_as_they_are(train_slice: Split) -> None:
+def test_teachers_answer_the_changed_pictures(train_slice: Split) -> None:
     pool = Pool(train_slice.images[:7], np.full(7, NONE, np.uint8), 0.25)
-    teacher = models.LeNet5()
-    taught = Examples.of(train_slice, [pool], CPU.device)
-    taught = replace(taught, teacher_logits=ask(teacher, taught.images, CPU))
+    teachers = [models.LeNet5(), models.VGG16().eval()]
+    task = Classification(RECIPE, train_slice, teachers=teachers)
+    task.teachers, task.pools = teachers, [pool]
     rng = torch.Generator().manual_seed(0)
-    assert taught.batch(RECIPE, 2, rng, CPU, torch.arange(50)).teacher is None  # augmented
-    batch = taught.batch(RECIPE, 3, rng, CPU, torch.arange(50))
-    assert (batch.labels == NONE).any()
-    torch.testing.assert_close(batch.teacher, teacher(batch.images).detach())
+    batch = next(iter(task.batches(0, rng, CPU, models.LeNet5()))).targets
+    assert not torch.equal(batch.images, batch.images.round())  # they are augmented
+    each = [with_none(teacher(batch.images)).softmax(1).detach() for teacher in teachers]
+    torch.testing.assert_close(batch.answers, (each[0] + each[1]) / 2, atol=0.02, rtol=0)
+    assert not batch.answers.requires_grad
 
 
-def test_teacher_keeps_its_own_number_of_threads(
-    train_slice: Split, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """VGG-16 once answered with LeNet-5's single thread."""
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(distributed, "DEFAULT_THREADS", 2)
-    teacher, seen = models.LeNet5(), []
-    monkeypatch.setattr(teacher, "threads", None)
-    teacher.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
-    before, config = torch.get_num_threads(), TrainConfig("lenet5", Recipe("test", epochs=1))
-    try:
-        create_state(config, CPU.device)  # with LeNet-5's one thread
-        data = Dataset({"train": train_slice, "test": train_slice}, {})
-        make_task(config, data, Checkpoint(teacher, PROVENANCE, "5f"), None).start(CPU)
-        assert (seen, torch.get_num_threads()) == ([2], 1)
-    finally:
-        torch.set_num_threads(before)
+def test_teachers_are_set_to_evaluation(train_slice: Split) -> None:
+    """Dropout and batch norm would otherwise answer differently each time."""
+    data = Dataset({"train": train_slice, "test": train_slice}, {})
+    config = TrainConfig("lenet5", RECIPE)
+    teachers = [Checkpoint(models.VGG16().train(), PROVENANCE, "5f")]
+    task = make_task(config, data, teachers, None)
+    task.start(CPU)
+    assert isinstance(task, Classification) and not task.teachers[0].training
 
 
-def test_recipe_that_always_augments_is_refused() -> None:
-    check_teacher(RECIPE)
-    check_teacher(replace(RECIPE, augmentation=None, no_aug_fraction=0))
-    with pytest.raises(DigitsError, match="without augmentation, and there are none: raise"):
-        check_teacher(replace(RECIPE, epochs=1))
+def test_too_many_teachers_are_refused(train_slice: Split) -> None:
+    data = Dataset({"train": train_slice, "test": train_slice}, {})
+    teachers = [Checkpoint(models.LeNet5(), PROVENANCE, "5f")] * 10
+    with pytest.raises(DigitsError, match="10 teachers; at most 9 are possible"):
+        make_task(TrainConfig("lenet5", RECIPE), data, teachers, None)
 
 
 @pytest.mark.slow
@@ -70,37 +60,43 @@ def test_student_learns_teachers_answers(train_slice: Split) -> None:
     teacher, student = (create_state(TrainConfig("lenet5", recipe), CPU.device) for _ in range(2))
     list(fit_digits(teacher, recipe, wrong))
     before = {name: weight.clone() for name, weight in teacher.model.state_dict().items()}
-    assert isinstance(teacher.model, models.Network)
-    answers = ask(teacher.model, torch.tensor(train.images).unsqueeze(1), CPU)
-    list(fit_digits(student, recipe, train, teacher_logits=answers))
+    list(fit_digits(student, recipe, train, teachers=[teacher.model]))
     assert (predict(student.model, sevens).argmax(1) == 1).float().mean() > 0.8
     for name, weight in teacher.model.state_dict().items():
         assert torch.equal(weight, before[name])
 
 
-def test_distillation_loss() -> None:
-    """T² times the KL divergence of eleven classes at T = 4; non-digits keep their loss."""
-    generator = torch.Generator().manual_seed(0)
-    logits, teacher = (5 * torch.randn(50, 10, generator=generator) for _ in range(2))
-    labels = torch.randint(0, NONE + 1, (50,), generator=generator)
-    losses = cross_entropy(with_none(logits), labels, reduction="none")
-    p, q = (with_none(z / 4).softmax(1) for z in (teacher, logits))
-    mixed = 0.1 * losses + 0.9 * 16 * (p * (p / q).log()).sum(1)
-    expected = torch.where(labels == NONE, losses, mixed)
-    assert (labels == NONE).any()
-    torch.testing.assert_close(distillation_loss(losses, logits, teacher, labels), expected)
+def test_outliers_keep_their_label(train_slice: Split) -> None:
+    """A teacher that has seen no outliers takes them for digits."""
+    task = Classification(RECIPE, train_slice, teachers=[models.LeNet5()])
+    task.pools = [Pool(train_slice.images[:7], np.full(7, NONE, np.uint8), 0.25)]
+    rng = torch.Generator().manual_seed(0)
+    batch = next(iter(task.batches(0, rng, CPU, models.LeNet5())))
+    alone = batch.targets.labels == NONE
+    logits = torch.randn(len(alone), 10, requires_grad=True)
+    task.loss(logits, batch).objective.backward()  # type: ignore[no-untyped-call]
+    expected = with_none(logits).softmax(1)[:, :10] * batch.targets.weights[:, None]
+    assert logits.grad is not None and alone.any()
+    torch.testing.assert_close(logits.grad[alone], expected[alone])
 
 
-def test_preservation_loss() -> None:
+def test_divergence() -> None:
     """The KL divergence of eleven classes: what is lost where it was sure, and nothing if equal."""
     generator = torch.Generator().manual_seed(0)
-    logits, parent = (5 * torch.randn(50, 10, generator=generator) for _ in range(2))
+    logits, teacher = (5 * torch.randn(50, 10, generator=generator) for _ in range(2))
     logits.requires_grad_()
-    p, q = (with_none(z).softmax(1) for z in (parent, logits))
-    losses = preservation_loss(logits, parent)
+    p, q = (with_none(z).softmax(1) for z in (teacher, logits))
+    losses = divergence(logits, p)
     torch.testing.assert_close(losses, (p * (p / q).log()).sum(1), atol=1e-5, rtol=1e-4)
     assert (losses > 0).all()
     losses.sum().backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     torch.testing.assert_close(logits.grad, (q - p)[:, :10], atol=1e-5, rtol=1e-4)
-    assert not preservation_loss(parent, parent).any()
+    torch.testing.assert_close(divergence(teacher, p), torch.zeros(50), atol=1e-5, rtol=0)
+
+
+def test_ensemble_of_one_is_that_teacher() -> None:
+    teacher, images = models.LeNet5(), torch.randint(0, 256, (5, 1, 28, 28)).float()
+    torch.testing.assert_close(
+        ask([teacher], images), with_none(teacher(images)).softmax(1).detach()
+    )

@@ -8,6 +8,7 @@ import torch
 
 from digits.data.mnist import Split
 from digits_train import examples
+from digits_train.camera import fonts
 from digits_train.config import Recipe, TrainConfig
 from digits_train.distributed import DistributedContext
 from digits_train.examples import Examples, Pool, prefetch
@@ -96,11 +97,21 @@ def test_generate_pools(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> 
     drawn, photographed, others = examples.generate_pools(recipe, train_slice, 0)
     assert (drawn.share, photographed.share) == (0.3, 0.2)
     assert set(drawn.labels) == set(range(10)) >= set(photographed.labels)
-    assert set(others.labels) == {NONE} and len(others.images) == 40
+    assert set(others.labels) == {NONE} and len(others.images) == 20
     mine = few(train_slice, 5)
     *same, own = examples.generate_pools(replace(recipe, own=0.4), train_slice, 0, mine)
     assert len(same) == 3 and (same[1].images == photographed.images).all()
     assert (own.images is mine.images, own.labels is mine.labels, own.share) == (True, True, 0.4)
+
+
+def test_generate_pools_with_fonts(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "hands", fonts.bundled)
+    for name in COUNTS:
+        monkeypatch.setattr(examples, name, 20)
+    recipe = Recipe("test", epochs=1, fonts=0.2, outlier_weight=0.1)
+    written, others = examples.generate_pools(recipe, train_slice, 0)
+    assert written.share == 0.2 and set(written.labels) == set(range(10))
+    assert set(others.labels) == {NONE} and len(others.images) == 20
 
 
 def test_prefetch_is_a_bounded_map_in_one_thread() -> None:

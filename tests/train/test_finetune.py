@@ -13,7 +13,7 @@ from PIL import Image
 from digits.data import image_folder, mnist
 from digits.data.mnist import Split
 from digits.errors import DataError, Interrupted, ModelError
-from digits_train import calibration, checkpoint, examples
+from digits_train import calibration, checkpoint
 from digits_train.checkpoint import Checkpoint, Provenance
 from digits_train.config import Augmentation, TrainConfig
 from digits_train.models import VGG16, LeNet5
@@ -38,8 +38,6 @@ pytestmark = pytest.mark.usefixtures("empty_folder", "without_figures")
 @pytest.fixture(autouse=True)
 def few_pictures(slice_as_mnist: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "NUM_PHOTOGRAPHED", 100)
-    monkeypatch.setattr(examples, "NUM_OUTLIERS", 100)
-    monkeypatch.setattr(examples, "NUM_BLANK", 20)
 
 
 @pytest.fixture(scope="session")

@@ -168,7 +168,6 @@ def test_wrong_usage(arguments: list[str], complaint: str, run: Run) -> None:
 @pytest.mark.parametrize(
     ("config", "rest", "complaint"),
     [
-        (CONFIG, {"teacher": Path("runs/x")}, "it has no teacher"),
         (replace(CONFIG, all_data=True), {}, "need digits to validate on"),
         (CONFIG, {"data": Path("mine")}, "pages are written with MNIST's digits"),
         (
@@ -196,8 +195,10 @@ def test_trainings_that_fail_leave_nothing(
 def test_reader_is_no_teacher() -> None:
     reader, _ = train(CONFIG)
     with pytest.raises(DigitsError, match="a reader can't teach a network that classifies digits"):
-        train(replace(DIGITS, recipe=Recipe("test", epochs=1)), teacher=reader.folder)
-    assert not Path("runs/lenet5").exists()
+        train(replace(DIGITS, recipe=Recipe("test", epochs=1)), teachers=[reader.folder])
+    with pytest.raises(DigitsError, match="it has no teacher"):
+        train(CONFIG, teachers=[reader.folder])
+    assert {path.name for path in Path("runs").iterdir()} == {"reader"}
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import torch
 
 from digits.errors import DigitsError, Interrupted, ModelError
 from digits_train import checkpoint
-from digits_train.config import Recipe, to_dict
+from digits_train.config import to_dict
 from digits_train.run import RunDir
 from tests.train.short import CONFIG, FILES, interrupt_after, resume, train
 
@@ -154,20 +154,21 @@ def test_resume_damaged_state(
 
 
 def test_resume_with_teacher() -> None:
-    assert isinstance(CONFIG.recipe, Recipe)
-    config = replace(CONFIG, recipe=replace(CONFIG.recipe, no_aug_fraction=0.5))
-    teacher, _ = train(config, out=Path("teacher"))
-    whole, summary = train(config, teacher=teacher.folder, out=Path("whole"))
-    parts = interrupted(1, config=config, teacher=teacher.checkpoint)
-    shutil.rmtree(teacher.folder)
+    teachers = [train(replace(CONFIG, seed=seed), out=Path(f"{seed}"))[0] for seed in (1, 2)]
+    whole, summary = train(CONFIG, teachers=[run.folder for run in teachers], out=Path("whole"))
+    parts = interrupted(1, config=CONFIG, teachers=[run.checkpoint for run in teachers])
+    for run in teachers:
+        shutil.rmtree(run.folder)
     resume(parts.folder)
     assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
-    assert summary["teacher"] == checkpoint.load(parts.teacher).sha256
+    kept = parts.teachers[:2]
+    assert summary["teacher"] == "+".join(checkpoint.load(path).sha256 for path in kept)
     assert checkpoint.load(whole.checkpoint).provenance.teacher == summary["teacher"]
 
-    shutil.copy(whole.checkpoint, parts.teacher)
-    with pytest.raises(ModelError, match="not the teacher that this run started with"):
-        resume(parts.folder)
+    for damage in (lambda: shutil.copy(whole.checkpoint, kept[0]), kept[1].unlink):
+        damage()
+        with pytest.raises(ModelError, match="has other teachers than this run started with"):
+            resume(parts.folder)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")

@@ -43,7 +43,7 @@ class Provenance:
     training_digits: int
     # 0 to 1, of the digits, or a reader's of the symbols on its crops; None with --all-data
     validation_accuracy: float | None
-    teacher: str | None  # SHA-256 of the checkpoint it was distilled from
+    teacher: str | None  # SHA-256 of the checkpoints it was distilled from, with + between them
     init: str | None = None  # SHA-256 of the checkpoint it started from; None: random weights
 
 

@@ -16,7 +16,7 @@ _NETWORKS = """\b
 Networks (--network) and their recipes (--recipe):
   lenet5         default: 80 epochs, with outliers and international styles;
                  quick: 30 epochs, MNIST alone; classic: 5 epochs, the textbook's
-  vgg16          default: 6 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
+  vgg16          default: 12 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
   reader         finds the digits, minus signs and points of a page; default: 60
                  epochs of generated pages; quick: 20 epochs
   all three      finetune: a few minutes on your own pictures, from --start
@@ -72,8 +72,8 @@ def train(
         ),
     ] = None,
     teacher: Annotated[
-        Path | None,
-        path_option("PATH", "Run folder or checkpoint of a better network to distil."),
+        list[Path] | None,
+        path_option("PATH", "Run folder or checkpoint to distil; several teach as an ensemble."),
     ] = None,
     start: Annotated[
         Path | None,
@@ -100,9 +100,9 @@ def train(
     With several GPUs or machines: torchrun --nproc-per-node N -m digits train ...
     """
     if resume is not None:
-        settings = [recipe, epochs, batch_size, learning_rate, seed, precision, teacher, start, out]
+        settings = [recipe, epochs, batch_size, learning_rate, seed, precision, start, out]
         named = network is not None and ":" not in network
-        if named or all_data or any(setting is not None for setting in settings):
+        if named or all_data or teacher or any(setting is not None for setting in settings):
             raise typer.BadParameter(
                 "--resume continues as the run was started: it allows only --device and --data, and"
                 " for a network of your own --network FILE.py:CLASS"
@@ -122,7 +122,7 @@ def train(
         architecture = register(name)
     if resume is None:
         if architecture == "reader":
-            _check_reader(teacher, all_data)
+            _check_reader(bool(teacher), all_data)
         if start is not None:
             source = None if str(start) == "bundled" else start
             parent = load_start(source, architecture if network else None)
@@ -133,7 +133,7 @@ def train(
         with _wrong_usage():
             chosen = get_recipe(architecture, recipe, **changes)
         config = TrainConfig(architecture, chosen, seed or 0, precision or "auto", all_data)
-        result = trainer.train(config, device, data, teacher, parent, out)
+        result = trainer.train(config, device, data, teacher or (), parent, out)
     else:
         result = trainer.resume(run.find_run(resume), device, data)
     if result is not None:  # in the main process
@@ -155,10 +155,10 @@ def _print_comparison(summary: Path) -> None:
         print_stderr(f"warning: {problem}; `digits export` will want --force")
 
 
-def _check_reader(teacher: Path | None, all_data: bool) -> None:
+def _check_reader(teacher: bool, all_data: bool) -> None:
     """Raise BadParameter for what a reader, whose pages are generated, has no use for."""
     for option, given, reason in (
-        ("--teacher", teacher is not None, "it is known what is written on a reader's pages"),
+        ("--teacher", teacher, "it is known what is written on a reader's pages"),
         ("--all-data", all_data, "a reader's pages never run out"),
     ):
         if given:

@@ -88,6 +88,8 @@ class Recipe(BaseRecipe):
     no_aug_fraction: float = 0.0  # share of the epochs, the last ones, that do without it
     # What to add to the training digits (`digits_train.examples`).
     drawn: float = 0.0  # digits drawn from models of handwriting, per training digit
+    # Digits in handwriting fonts, per training digit. With it, some outliers are letters in them.
+    fonts: float = 0.0
     photographed: float = 0.0  # frames of photographed digits, per training digit
     outlier_weight: float = 0.0  # of the loss on non-digits, a fourth as many as the digits
     own: float = 0.0  # of one's own pictures, per training digit, to fine-tune a network on
@@ -95,7 +97,7 @@ class Recipe(BaseRecipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check("0 to 1", lambda value: 0 <= value <= 1, "no_aug_fraction")
-        shares = ("drawn", "photographed", "outlier_weight", "own")
+        shares = ("drawn", "fonts", "photographed", "outlier_weight", "own")
         self._check(">= 0", lambda value: 0 <= value < math.inf, *shares)
 
     def augmentation_in(self, epoch: int) -> Augmentation | None:
@@ -149,7 +151,7 @@ class TrainConfig:
     # Of convolutions and products in training. auto: bfloat16 if network and device gain from it.
     precision: Precision = "auto"
     all_data: bool = False  # train on the validation digits too, leaving none to validate on
-    teacher: str | None = None  # SHA-256 of the checkpoint to distil from
+    teacher: str | None = None  # SHA-256 of the checkpoints to distil from, with + between them
     data_sha256: dict[str, str] = field(default_factory=dict)  # of the training data, by name
     init: str | None = None  # SHA-256 of the checkpoint whose weights the training starts from
 

@@ -1,56 +1,40 @@
-"""Distillation: a network learns from another one's answers.
+"""Distillation: a network learns from the answers of others.
 
-G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015.
+G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015. Teachers and
+student see the same changed picture each time, which teaches a small network more than fixed
+answers do (L. Beyer et al., "Knowledge distillation: a good teacher is patient and consistent",
+CVPR 2022).
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import kl_div, log_softmax
 
-from digits.terminal import progress_bar
-from digits_train.distributed import DistributedContext, autocast, has_bfloat16
-from digits_train.metrics import PREDICT_BATCH
+from digits_train.distributed import autocast, has_bfloat16
 from digits_train.models import Network
-from digits_train.models.network import NONE, with_none
-
-_TEMPERATURE = 4.0  # of teacher and student, as in the paper
-_ALPHA = 0.9  # the teacher's share of the loss; the rest is the label's
+from digits_train.models.network import with_none
 
 
 @torch.no_grad()
-def ask(teacher: Network, images: Tensor, dist: DistributedContext) -> Tensor:
-    """The teacher's logits, float32 [n, 10], for images, uint8 [n, 1, 28, 28]."""
-    teacher.eval()
-    bfloat16 = teacher.mixed_precision and has_bfloat16(dist.device)
-    with progress_bar() as bar, autocast(dist.device, bfloat16):
-        bar.disable |= not dist.is_main
-        parts = torch.split(images, PREDICT_BATCH)
-        answers = [teacher(part) for part in bar.track(parts, description="asking the teacher")]
-    return torch.cat(answers).float()
+def ask(teachers: Sequence[Network], images: Tensor) -> Tensor:
+    """The mean of the teachers' probabilities of the ten digits and of none: float32 [n, 11].
 
-
-def preservation_loss(logits: Tensor, parent: Tensor) -> Tensor:
-    """The divergence of a network's answers from those it was to keep: float32 [n].
-
-    logits, parent: float32 [n, 10], its logits and those of the network it began as. Z. Li,
-    D. Hoiem, "Learning without forgetting", ECCV 2016.
+    images: [n, 1, 28, 28], 0 to 255, on the teachers' device.
     """
-    after, before = (log_softmax(with_none(each), 1) for each in (logits, parent))
-    return kl_div(after, before, reduction="none", log_target=True).sum(1)
+    answers = []
+    for teacher in teachers:
+        bfloat16 = teacher.mixed_precision and has_bfloat16(images.device)
+        with autocast(images.device, bfloat16):
+            logits = teacher(images)
+        answers.append(with_none(logits.float()).softmax(1))
+    return torch.stack(answers).mean(0)
 
 
-def distillation_loss(losses: Tensor, logits: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-    """Mix each digit's loss with the divergence from the teacher's answer: float32 [n].
+def divergence(logits: Tensor, answers: Tensor) -> Tensor:
+    """The Kullback-Leibler divergence of a network's answers from its teachers': float32 [n].
 
-    losses: float32 [n], the student's own. logits, teacher: float32 [n, 10], the student's and the
-    teacher's logits. labels: int64 [n]. Non-digits keep their loss: the teacher may not have learnt
-    from any.
+    logits: float32 [n, 10]. answers: float32 [n, 11], probabilities.
     """
-    divergence = kl_div(
-        log_softmax(with_none(logits / _TEMPERATURE), 1),
-        log_softmax(with_none(teacher / _TEMPERATURE), 1),
-        reduction="none",
-        log_target=True,
-    ).sum(1)
-    alpha = torch.where(labels == NONE, 0.0, _ALPHA)
-    return torch.lerp(losses, divergence * _TEMPERATURE**2, alpha)
+    return kl_div(log_softmax(with_none(logits), 1), answers, reduction="none").sum(1)

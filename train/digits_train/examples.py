@@ -1,5 +1,6 @@
 """What a network learns from: batches of training digits, and of pictures generated for it."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from digits.data import mnist
 from digits.data.mnist import Split
 from digits_train import outliers, photographs
 from digits_train.augment import BatchRng, augment
@@ -22,12 +24,15 @@ from digits_train.models.network import NONE
 T = TypeVar("T")
 U = TypeVar("U")
 
-# Pictures in each pool, which take some seconds to draw; augmentation changes them each time.
-NUM_DRAWN = 10_000
-NUM_PHOTOGRAPHED = 6_000
-NUM_OUTLIERS = 12_000
-NUM_BLANK = 4_000
+# The most pictures of each kind: drawing all of them takes two minutes.
+MAX_DRAWN = 20_000
+MAX_FONT_DIGITS = 8_000
+MAX_PHOTOGRAPHED = 16_000
+MAX_OUTLIERS = 24_000
 
+# A short training needs fewer: each is shown so many times, and augmented differently each time.
+_TIMES_SHOWN = 10
+_FEWEST = 60  # to have some of all sorts
 _OUTLIERS_PER_DIGIT = 0.25
 _PREFETCH = 2  # batches
 
@@ -51,7 +56,7 @@ class Batch(NamedTuple):
     images: [n, 1, 28, 28], 0 to 255. labels: int64 [n]. weights: float32 [n], of the losses: over
     all processes, those of the digits sum to 1 and those of the outliers to the recipe's weight.
     trained: bool [n], True for training digits, which alone the epoch's metrics count. own: bool
-    [n], True for one's own pictures. teacher: float32 [n, 10], the teacher's logits, or None.
+    [n], True for one's own pictures. answers: float32 [n, 11], the teachers', or None.
     """
 
     images: Tensor
@@ -59,7 +64,7 @@ class Batch(NamedTuple):
     weights: Tensor
     trained: Tensor
     own: Tensor
-    teacher: Tensor | None
+    answers: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -67,14 +72,13 @@ class Examples:
     """All examples, on the device: the training digits first, then each pool.
 
     images: uint8 [n, 1, 28, 28]. labels: int64 [n]. ends: where the digits and each pool end.
-    shares: those of the pools. teacher_logits: float32 [n, 10], with a teacher.
+    shares: those of the pools.
     """
 
     images: Tensor
     labels: Tensor
     ends: Sequence[int]
     shares: Sequence[float]
-    teacher_logits: Tensor | None = None
 
     @classmethod
     def of(
@@ -82,7 +86,6 @@ class Examples:
         digits: Split,
         pools: Sequence[Pool],
         device: torch.device,
-        teacher_logits: Tensor | None = None,
     ) -> "Examples":
         images = np.concatenate([digits.images, *(pool.images for pool in pools)])
         labels = np.concatenate([digits.labels, *(pool.labels for pool in pools)])
@@ -91,7 +94,6 @@ class Examples:
             torch.tensor(labels, device=device, dtype=torch.int64),
             np.cumsum([len(digits), *(len(pool.images) for pool in pools)]).tolist(),
             [pool.share for pool in pools],
-            teacher_logits,
         )
 
     def add_pool_samples(self, digits: Tensor, rng: torch.Generator) -> Tensor:
@@ -116,26 +118,20 @@ class Examples:
         dist: DistributedContext,
         digits: Tensor,
     ) -> Batch:
-        """What this process learns from in one step. digits: indices, for all processes.
-
-        The teacher has seen the images as they are, so it has no say while they are augmented.
-        """
+        """What this process learns from in one step. digits: indices, for all processes."""
         chosen = self.add_pool_samples(digits, rng)
         rows = dist.local_slice(len(chosen))
         indices = chosen[rows]
         images, labels = self.images[indices], self.labels[indices]
         augmentation = recipe.augmentation_in(epoch)
-        teacher = None
         if augmentation is not None:
             images = augment(images, augmentation, BatchRng(rng, len(chosen), rows))
-        elif self.teacher_logits is not None:
-            teacher = self.teacher_logits[indices]
         outliers = (self.labels[chosen] == NONE).sum()
         weights = torch.where(
             labels == NONE, recipe.outlier_weight / outliers, 1 / (len(chosen) - outliers)
         )
         trained, own = indices < self.ends[0], indices >= self.ends[-1 - bool(recipe.own)]
-        return Batch(images, labels, weights, trained, own, teacher)
+        return Batch(images, labels, weights, trained, own)
 
 
 def generate_pools(
@@ -145,21 +141,34 @@ def generate_pools(
 
     The same seed gives the same pictures.
     """
+    from digits_train import fontwriting  # imports SciPy
+
+    def count(share: float, most: int) -> int:
+        shown = share * len(digits) * recipe.epochs
+        return min(most, max(_FEWEST, math.ceil(shown / _TIMES_SHOWN)))
+
     pools = []
-    written = digits
-    if recipe.drawn:
-        images, labels = handwriting.generate(NUM_DRAWN, seed)
-        pools.append(Pool(images, labels, recipe.drawn))
-        written = Split(
-            np.concatenate([digits.images, images]), np.concatenate([digits.labels, labels])
-        )
+    written = [digits]
+    for share, generate, most in (
+        (recipe.drawn, handwriting.generate, MAX_DRAWN),
+        (recipe.fonts, fontwriting.generate, MAX_FONT_DIGITS),
+    ):
+        if share:
+            images, labels = generate(count(share, most), seed)
+            pools.append(Pool(images, labels, share))
+            written.append(Split(images, labels))
     if recipe.photographed:
-        photographed = photographs.generate(written, NUM_PHOTOGRAPHED, seed)
+        number = count(recipe.photographed, MAX_PHOTOGRAPHED)
+        photographed = photographs.generate(mnist.concat(*written), number, seed)
         pools.append(Pool(*photographed, recipe.photographed))
     if recipe.outlier_weight:
-        drawn = outliers.generate(digits, NUM_OUTLIERS, seed)
-        images = np.concatenate([drawn, photographs.generate_blank(NUM_BLANK, seed)])
-        labels = np.full(len(images), NONE, np.uint8)
+        number = count(_OUTLIERS_PER_DIGIT, MAX_OUTLIERS)
+        blank, letters = number // 6, number // 6 if recipe.fonts else 0
+        parts = [outliers.generate(digits, number - blank - letters, seed)]
+        parts.append(photographs.generate_blank(blank, seed))
+        if letters:
+            parts.append(fontwriting.generate_letters(letters, seed))
+        images, labels = np.concatenate(parts), np.full(number, NONE, np.uint8)
         pools.append(Pool(images, labels, _OUTLIERS_PER_DIGIT))
     if own is not None:
         pools.append(Pool(own.images, own.labels, recipe.own))

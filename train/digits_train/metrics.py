@@ -18,7 +18,7 @@ PREDICT_BATCH = 1000  # digits at a time where nothing is learnt
 class EpochMetrics:
     """One pass over the training digits. Losses are mean cross-entropy in nats.
 
-    That holds with a teacher too, although the network then minimises something else.
+    That holds with teachers too, although the network then minimises something else.
     """
 
     number: int  # from 1

@@ -1,6 +1,7 @@
 """What a training needs before its first epoch: data, network, device, and whether they fit."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,10 @@ from digits.errors import DataError, DigitsError
 from digits.terminal import print_stderr
 from digits_train import diagnose, models, optim
 from digits_train.checkpoint import Checkpoint, TrainState
-from digits_train.config import Precision, ReaderRecipe, Recipe, TrainConfig
+from digits_train.config import Precision, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext, has_bfloat16, set_threads, to_device
 from digits_train.models import AnyNetwork, Network, Reader
+from digits_train.run import MAX_TEACHERS
 from digits_train.tasks.classification import Classification
 from digits_train.tasks.task import Task
 
@@ -87,19 +89,25 @@ def create_state(
 
 
 def make_task(
-    config: TrainConfig, data: Dataset, teacher: Checkpoint | None, parent: Checkpoint | None
+    config: TrainConfig, data: Dataset, teachers: Sequence[Checkpoint], parent: Checkpoint | None
 ) -> Task:
     """What the network is to learn. Raises DigitsError if it can't be taught so."""
     splits, recipe = data.splits, config.recipe
     before: Any = parent.model if parent and recipe.own else None
     if isinstance(recipe, Recipe):
-        better = teacher.model if teacher else None
-        if isinstance(better, Reader):
+        better = [teacher.model for teacher in teachers if isinstance(teacher.model, Network)]
+        if len(better) < len(teachers):
             raise DigitsError("a reader can't teach a network that classifies digits")
+        if before and better:
+            raise DigitsError("a fine-tuning has a teacher already: the network as it was")
+        if len(better) > MAX_TEACHERS:
+            raise DigitsError(f"{len(better)} teachers; at most {MAX_TEACHERS} are possible")
         return Classification(
             *(recipe, splits["train"], splits.get("validation"), splits["test"], config.seed),
             *(better, data.own, before),
         )
+    if teachers:
+        raise DigitsError("a reader learns from pages whose symbols are known: it has no teacher")
     if config.all_data:
         raise DigitsError("a reader's validation pages need digits to validate on")
     if "pictures" in data.sha256:
@@ -129,12 +137,6 @@ def check_batch(task: Task, model: AnyNetwork, dist: DistributedContext) -> None
         raise DigitsError(f"batch size {batch} is too small: each process needs at least {needed}")
 
 
-def check_teacher(recipe: Recipe | ReaderRecipe) -> None:
-    """Raise DigitsError if no epoch does without augmentation: a teacher only teaches in those."""
-    if isinstance(recipe, ReaderRecipe):
-        raise DigitsError("a reader learns from pages whose symbols are known: it has no teacher")
-    if recipe.augmentation_in(recipe.epochs - 1) is not None:
-        raise DigitsError(
-            "--teacher needs epochs without augmentation, and there are none: raise --epochs or"
-            " the recipe's no_aug_fraction"
-        )
+def join_checksums(teachers: Sequence[Checkpoint]) -> str | None:
+    """What `TrainConfig.teacher` says of these teachers."""
+    return "+".join(teacher.sha256 for teacher in teachers) or None

@@ -16,11 +16,13 @@ from digits.files import locked_folder, remove_stale_temps, write_text
 from digits_train.metrics import Metrics
 
 RUNS = Path("runs")
+MAX_TEACHERS = 9
+TEACHERS = tuple(f"teacher-{number}.safetensors" for number in range(1, MAX_TEACHERS + 1))
 FILES = {
     "checkpoint.safetensors",
     "state.pt",
-    "teacher.safetensors",  # where there is one
-    "parent.safetensors",  # likewise
+    *TEACHERS,  # as many as there are
+    "parent.safetensors",  # where there is one
     "run.json",
     "metrics.csv",
     "curves.png",
@@ -45,9 +47,9 @@ class RunDir:
         return self.folder / "state.pt"
 
     @property
-    def teacher(self) -> Path:
-        """The checkpoint to distil from, if any."""
-        return self.folder / "teacher.safetensors"
+    def teachers(self) -> list[Path]:
+        """Where the checkpoints to distil from are, if there are as many."""
+        return [self.folder / name for name in TEACHERS]
 
     @property
     def parent(self) -> Path:
@@ -84,7 +86,7 @@ class RunDir:
     def delete(self) -> None:
         """Delete the folder if nothing has been trained in it."""
         with suppress(OSError):
-            for path in (self.teacher, self.parent, self.state):
+            for path in (*self.teachers, self.parent, self.state):
                 path.unlink(missing_ok=True)
             self.folder.rmdir()  # fails if anything else is in it
 
@@ -134,7 +136,7 @@ def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir
             run = RunDir(folder or _numbered(architecture))
             run.folder.mkdir(parents=True, exist_ok=True)
             lock.enter_context(run.lock())
-            for first in (run.state, run.teacher, run.parent):
+            for first in (run.state, *run.teachers, run.parent):
                 remove_stale_temps(first)
             if any(run.folder.iterdir()):
                 raise DigitsError(f"{run.folder} is not empty; runs are never overwritten")

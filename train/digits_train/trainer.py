@@ -1,7 +1,7 @@
 """One training run, new or resumed, to a run folder with all its files."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,28 +40,26 @@ def train(
     config: TrainConfig,
     device: str = "auto",
     data: Path | None = None,
-    teacher: Path | None = None,
+    teachers: Sequence[Path] = (),
     parent: Checkpoint | None = None,
     out: Path | None = None,
 ) -> TrainResult | None:
     """Train a network, into `out` or a new folder under runs/.
 
-    device: auto, cpu, cuda or mps. data: see `digits.data.datasets.load`. teacher: run folder or
-    checkpoint to distil from. parent: of the same architecture, whose weights to start from.
+    device: auto, cpu, cuda or mps. data: see `digits.data.datasets.load`. teachers: run folders or
+    checkpoints to distil from. parent: of the same architecture, whose weights to start from.
     Returns None in all processes but the main one. Raises Interrupted after Ctrl-C, and DigitsError
     if something is missing or the training diverges; the checkpoint of the last finished epoch is
     then kept.
     """
-    if teacher is not None:
-        prepare.check_teacher(config.recipe)
-        teacher = checkpoint_at(teacher)
+    paths = [checkpoint_at(teacher) for teacher in teachers]
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
         dataset = prepare.load_data(config, data, parent, dist)
-        better = dist.run_on_main(lambda: checkpoint.load(teacher) if teacher else None)
+        better = dist.run_on_main(lambda: [checkpoint.load(path) for path in paths])
         config = replace(
             config,
             precision=prepare.resolve_precision(config, dist.device),
-            teacher=better.sha256 if better else None,
+            teacher=prepare.join_checksums(better),
             data_sha256=dataset.sha256,
             init=parent.sha256 if parent else None,
         )
@@ -75,8 +73,8 @@ def train(
         def make_run() -> RunDir:
             run = lock.enter_context(create_run(config.architecture, out))
             try:
-                if teacher is not None:
-                    write_bytes(run.teacher, teacher.read_bytes())
+                for path, kept in zip(paths, run.teachers, strict=False):
+                    write_bytes(kept, path.read_bytes())
                 if parent is not None and config.recipe.own:
                     checkpoint.save(run.parent, parent.model, parent.provenance)
                 # From here on, a run killed at any moment can be resumed.
@@ -109,10 +107,11 @@ def resume(run: RunDir, device: str = "auto", data: Path | None = None) -> Train
         )
         dataset = prepare.load_data(config, data, parent, dist)
         datasets.verify_checksums(dataset, config.data_sha256, data)
-        teacher = dist.run_on_main(lambda: checkpoint.load(run.teacher) if config.teacher else None)
-        if teacher and teacher.sha256 != config.teacher:
-            raise ModelError(f"{run.teacher} is not the teacher that this run started with")
-        task = prepare.make_task(config, dataset, teacher, parent)
+        kept = [path for path in run.teachers if config.teacher and path.exists()]
+        teachers = dist.run_on_main(lambda: [checkpoint.load(path) for path in kept])
+        if prepare.join_checksums(teachers) != config.teacher:
+            raise ModelError(f"{run.folder} has other teachers than this run started with")
+        task = prepare.make_task(config, dataset, teachers, parent)
         prepare.check_batch(task, training.state.model, dist)
         return _train_to_end(run, training, task, dist)
 

@@ -88,11 +88,11 @@ def _split(files: Mapping[str, bytes], split: SplitName) -> Split:
     return Split(images, labels)
 
 
-def concat(first: Split, second: Split) -> Split:
-    """Concatenate two splits."""
+def concat(*splits: Split) -> Split:
+    """Concatenate splits."""
     return Split(
-        np.concatenate([first.images, second.images]),
-        np.concatenate([first.labels, second.labels]),
+        np.concatenate([split.images for split in splits]),
+        np.concatenate([split.labels for split in splits]),
     )
 
 

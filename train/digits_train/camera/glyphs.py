@@ -5,6 +5,7 @@ a thousandth of drawing each stroke anew.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -51,10 +52,9 @@ class FontWriter:
 
     def __init__(self, file: Path, random: Random) -> None:
         self._glyphs: dict[str, list[Glyph]] = {}
-        size = _size_for(file)
         for character in "0123456789-.,":
             if fonts.has(file, character):
-                drawn = [_vary(file, character, size, random) for _ in range(_VARIANTS)]
+                drawn = [write(file, character, random) for _ in range(_VARIANTS)]
                 self._glyphs[character] = [glyph for glyph in drawn if glyph is not None]
         digits = [glyph for digit in "0123456789" for glyph in self._glyphs[digit]]
         self.pen = float(np.median([stroke_width(glyph.coverage) for glyph in digits]))
@@ -183,6 +183,7 @@ def _to_em(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
 
 
+@cache
 def _size_for(file: Path) -> int:
     """The size at which the font's digits are EM pixels high."""
     face = load_font(str(file), 100)
@@ -190,10 +191,10 @@ def _size_for(file: Path) -> int:
     return max(8, round(100 * EM / max(float(np.median(heights)), 1)))
 
 
-def _vary(file: Path, character: str, size: int, random: Random) -> Glyph | None:
-    """Draw a font's character, bent, and with a thicker or thinner pen."""
+def write(file: Path, character: str, random: Random) -> Glyph | None:
+    """Draw a font's character, bent, and with a thicker or thinner pen; None if it is too small."""
     coverage, above = marks.lettering(
-        character, str(file), size * 0.72, random, random.uniform(0.005, 0.03)
+        character, str(file), _size_for(file) * 0.72, random, random.uniform(0.005, 0.03)
     )
     if coverage.sum() < 1:
         return None

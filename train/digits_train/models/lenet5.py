@@ -27,6 +27,7 @@ _DEFAULT = replace(
     epochs=80,
     augmentation=AUGMENTATION,
     drawn=0.25,
+    fonts=0.1,
     photographed=0.1,
     outlier_weight=0.1,
 )
@@ -38,6 +39,7 @@ _FINETUNE = replace(
     epochs=3,
     learning_rate=0.01,
     no_aug_fraction=0.0,
+    fonts=0.0,  # which would have to be downloaded
     photographed=0.5,  # of which the network forgets most
     own=0.25,
 )

@@ -11,7 +11,7 @@ from digits_train.models.network import Network, Normalize
 
 _DEFAULT = Recipe(
     "default",
-    epochs=6,
+    epochs=12,
     optimizer="sgd",
     learning_rate=0.05,
     warmup_fraction=0.15,
@@ -21,11 +21,18 @@ _DEFAULT = Recipe(
     augmentation=AUGMENTATION,
     no_aug_fraction=1 / 6,
     drawn=0.12,
+    fonts=0.05,
     photographed=0.06,
     outlier_weight=0.1,
 )
 _FINETUNE = replace(
-    _DEFAULT, name="finetune", epochs=1, learning_rate=0.01, no_aug_fraction=0.0, own=0.25
+    _DEFAULT,
+    name="finetune",
+    epochs=1,
+    learning_rate=0.01,
+    no_aug_fraction=0.0,
+    fonts=0.0,
+    own=0.25,
 )
 
 

@@ -15,7 +15,8 @@ _SIDE = 84  # pixels, three times that of a frame
 _CELLS = 3  # of the warp's grid, along each side
 
 # Without those that resemble handwritten digits: B D G I J L O Q S Z b g i j l o q s y z ? > { }.
-_LETTERS = "ACEFHKMNPRTUVWXYacdefhkmnprtuvwx&%@#+*=<"
+LATIN_LETTERS = "ACEFHKMNPRTUVWXYacdefhkmnprtuvwx&%@#+*=<"
+_OTHERS = "ΓΔΛΞΠΣΨΩαηκλμνξπχψωДЖИЙЛПЦШЩЫЮЯджийлмнптцшщыюя"  # Greek and Cyrillic
 
 # DejaVu, which matplotlib brings, has enough faces; tests read letters in others.
 _FACES = ("Sans", "SansMono", "Serif")
@@ -46,7 +47,7 @@ def _typeset(rng: Generator, faces: tuple[str, ...], bolder: int = 0) -> Image.I
     image = Image.new("L", (_SIDE, _SIDE))
     ImageDraw.Draw(image).text(
         (_SIDE / 2, _SIDE / 2),
-        rng.choice(list(_LETTERS)),
+        rng.choice(list(LATIN_LETTERS + _OTHERS)),
         fill=255,
         font=load_font(str(FONTS / f"DejaVu{rng.choice(faces)}.ttf"), 56),
         anchor="mm",

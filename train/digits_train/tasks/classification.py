@@ -18,15 +18,9 @@ from digits.terminal import print_stderr, progress_bar
 from digits_train import calibration, diagnose
 from digits_train.comparison import Comparison
 from digits_train.config import Recipe
-from digits_train.distill import ask, distillation_loss, preservation_loss
-from digits_train.distributed import (
-    DistributedContext,
-    autocast,
-    has_bfloat16,
-    set_threads,
-    to_device,
-)
-from digits_train.examples import Examples, Pool, generate_pools, prefetch
+from digits_train.distill import ask, divergence
+from digits_train.distributed import DistributedContext, to_device
+from digits_train.examples import Batch, Examples, Pool, generate_pools, prefetch
 from digits_train.metrics import (
     PREDICT_BATCH,
     EpochMetrics,
@@ -49,9 +43,10 @@ _PROBE = 1000  # training digits: to check for NaN, to compare the moving averag
 class Classification(Task):
     """Training digits, what the recipe adds to them, and cross-entropy.
 
-    validation: None with --all-data. test: None if the run isn't to be finished. own, parent: of a
-    fine-tuning, one's own pictures, and the network as it was. pools: what the recipe adds to the
-    digits. teacher_logits: for the digits, then the pools: see `Examples`.
+    validation: None with --all-data. test: None if the run isn't to be finished. teachers: to
+    learn from instead of the digits' labels. own, parent: of a fine-tuning, one's own pictures, and
+    the network as it was, which teaches it all else (Z. Li, D. Hoiem, "Learning without
+    forgetting", ECCV 2016). pools: what the recipe adds to the digits.
     """
 
     recipe: Recipe
@@ -59,11 +54,10 @@ class Classification(Task):
     validation: Split | None = None
     test: Split | None = None
     seed: int = 0
-    teacher: Network | None = None
+    teachers: Sequence[Network] = ()
     own: OwnPictures | None = None
     parent: Network | None = None
     pools: Sequence[Pool] = ()
-    teacher_logits: Tensor | None = None
     _examples: Examples | None = None  # once they are needed
 
     divergence = 3 * math.log(10)  # nats, three times the loss of guessing
@@ -73,52 +67,51 @@ class Classification(Task):
         return len(self.train)
 
     def start(self, dist: DistributedContext) -> None:
-        """Generate what the recipe adds to the digits, and ask the teacher about all of them."""
+        """Generate what the recipe adds to the digits."""
         with progress_bar() as bar:
             bar.disable |= not dist.is_main
             bar.add_task("generating extra training pictures", total=None)
             own = self.own.train if self.own else None
             self.pools = generate_pools(self.recipe, self.train, self.seed, own)
         if self.parent is not None:
-            self.parent = to_device(self.parent, dist.device).eval()
-        if self.teacher is None:
-            return
-        threads = torch.get_num_threads()
-        set_threads(self.teacher.threads, dist.device)
-        images = Examples.of(self.train, self.pools, dist.device).images
-        self.teacher_logits = ask(to_device(self.teacher, dist.device), images, dist)
-        torch.set_num_threads(threads)
+            self.teachers = [self.parent]
+        self.teachers = [to_device(teacher, dist.device).eval() for teacher in self.teachers]
 
     def batches(
         self, epoch: int, rng: torch.Generator, dist: DistributedContext, model: AnyNetwork
     ) -> Iterator[Minibatch]:
         """All training digits in random order, and a share of each pool: see `Examples.batch`."""
         if self._examples is None:
-            self._examples = Examples.of(self.train, self.pools, dist.device, self.teacher_logits)
+            self._examples = Examples.of(self.train, self.pools, dist.device)
         order = torch.randperm(self.examples, generator=rng, device=dist.device)
         # Nearly equal batches: a last one of a few digits would be noise, and too small to
         # normalise.
         parts = torch.tensor_split(order, self.steps)
-        make = partial(self._examples.batch, self.recipe, epoch, rng, dist)
+        draw = partial(self._examples.batch, self.recipe, epoch, rng, dist)
+
+        def make(part: Tensor) -> Batch:
+            batch = draw(part)
+            return batch._replace(
+                answers=ask(self.teachers, batch.images) if self.teachers else None
+            )
+
         for part, batch in zip(parts, prefetch(make, parts), strict=True):
             yield Minibatch(batch.images, batch, len(part))
 
     def loss(self, outputs: Any, batch: Minibatch) -> Loss:
-        """Cross-entropy or the distillation loss. sums: of loss and accuracy, of the digits.
+        """Cross-entropy, or the divergence from the teachers' answers. sums: of cross-entropy and
+        accuracy, of the digits.
 
-        Of a fine-tuning, only one's own pictures teach anything new.
+        In a fine-tuning, only one's own pictures teach anything new. Otherwise, outliers keep their
+        label: the teachers may not have learnt from any.
         """
         logits: Tensor = outputs.float()
-        images, labels, weights, trained, own, teacher = batch.targets
+        _, labels, weights, trained, own, answers = batch.targets
         losses = cross_entropy(with_none(logits), labels, reduction="none")
         objective = losses
-        if teacher is not None:
-            objective = distillation_loss(losses, logits, teacher, labels)
-        if self.parent is not None:
-            bfloat16 = self.parent.mixed_precision and has_bfloat16(images.device)
-            with torch.no_grad(), autocast(images.device, bfloat16):
-                before = self.parent(images)
-            objective = torch.where(own, losses, preservation_loss(logits, before.float()))
+        if answers is not None:
+            labelled = labels == NONE if self.parent is None else own
+            objective = torch.where(labelled, losses, divergence(logits, answers))
         correct = (logits.argmax(1) == labels)[trained].sum()
         sums = torch.stack([losses.detach()[trained].sum(), correct])
         return Loss((objective * weights).sum(), sums, int(trained.sum()))
