@@ -1,6 +1,7 @@
 """The computations behind the figures of the benchmarks."""
 
 import importlib
+import json
 from collections import defaultdict
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from benchmarks import (
     nondigits,
     reader,
     reader_pictures,
+    seeds,
     strokes,
     whole_numbers,
 )
@@ -41,6 +43,41 @@ def test_benchmark_can_be_started(name: str) -> None:
 )
 def test_auroc(digits: list[float], others: list[float], expected: float) -> None:
     assert nondigits.auroc(np.array(digits), np.array(others)) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slice_as_mnist")
+def test_seeds_go_on_where_they_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["seeds", "--recipe", "classic", "--epochs", "2", "--device", "cpu"]
+    command += ["--count", "2", "--out", str(tmp_path)]
+    rows = {}
+    for extra in ([], ["--all-data"]):
+        monkeypatch.setattr("sys.argv", command + extra)
+        seeds.main()
+        rows[bool(extra)] = capsys.readouterr().out
+    assert len(list(tmp_path.glob("lenet5-classic-[01]/lenet5.int8.onnx"))) == 2
+    assert "nan" in rows[True] and "nan" not in rows[False]
+    assert "mean of 2" in rows[False] and "standard error" in rows[False]
+    scalings = [
+        json.loads((tmp_path / f"lenet5-classic{kind}-1" / "export.json").read_text())[
+            "temperature"
+        ]
+        for kind in ("", "-all")
+    ]
+    assert scalings[0] == scalings[1]
+
+    for name in ("lenet5-classic-0", "lenet5-classic-1"):
+        (tmp_path / name / "export.json").unlink()
+    for path in (tmp_path / "lenet5-classic-1").iterdir():
+        path.unlink()
+    monkeypatch.setattr("sys.argv", command)
+    seeds.main()
+    again = capsys.readouterr().out
+    assert [line.split()[:5] for line in again.splitlines()] == [
+        line.split()[:5] for line in rows[False].splitlines()
+    ]
 
 
 @pytest.mark.slow

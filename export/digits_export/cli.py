@@ -47,6 +47,13 @@ def export(
             "--force", help="Export a fine-tuned network even if it reads worse than it did."
         ),
     ] = False,
+    reference: Annotated[
+        Path | None,
+        path_option(
+            "RUN",
+            "Calibrate a network of --all-data as this one, trained alike on 50,000 digits.",
+        ),
+    ] = None,
     triton: Annotated[
         Path | None,
         path_option(
@@ -67,7 +74,7 @@ def export(
     from digits_train.run import find_run, latest_run
 
     architecture = None if network is None else models.register(network)
-    config = ExportConfig(quantize, max_accuracy_drop, triton, architecture, force)
+    config = ExportConfig(quantize, max_accuracy_drop, triton, architecture, force, reference)
     report = export_run(latest_run() if run is None else find_run(run), config, data)
     first, *_ = report.variants
     for line in (_lines if isinstance(first, Variant) else _reader_lines)(report.variants):

@@ -21,10 +21,10 @@ from digits_export.classifier_export import ClassifierExporter, Digits
 from digits_export.reader_export import ReaderExporter
 from digits_export.report import Report
 from digits_train import calibration, checkpoint, comparison
-from digits_train.checkpoint import Checkpoint
+from digits_train.checkpoint import Checkpoint, Provenance
 from digits_train.comparison import Comparison
 from digits_train.models import Network
-from digits_train.run import RunDir
+from digits_train.run import RunDir, checkpoint_at
 
 Exporter = ClassifierExporter | ReaderExporter
 
@@ -36,6 +36,8 @@ class ExportConfig:
     quantize: whether to write an int8 file, too. max_accuracy_drop: validation accuracy that it may
     cost, in percentage points. triton: folder for a Triton model repository. architecture: the only
     one accepted; None for any. force: whether a fine-tuned network may read worse than before.
+    reference: run folder or checkpoint whose calibration a network that was trained on the
+    validation digits gets: its own would be that of digits it has seen.
     """
 
     quantize: bool = False
@@ -43,6 +45,7 @@ class ExportConfig:
     triton: Path | None = None
     architecture: str | None = None
     force: bool = False
+    reference: Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_accuracy_drop < math.inf:
@@ -63,7 +66,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     compared = _compare(run, config.force) if provenance.recipe.get("own") else []
     with progress_bar() as bar:
         bar.add_task("exporting and verifying", total=None)
-        exporter = _make_exporter(loaded, config.max_accuracy_drop, data)
+        exporter = _make_exporter(loaded, config, data)
         graph = exporter.build()
         difference = _check_float(exporter, graph)
         path = run.folder / f"{provenance.architecture}.onnx"
@@ -176,14 +179,19 @@ def _make_artifact(
     return _Artifact(path, file, metadata, sized)
 
 
-def _make_exporter(loaded: Checkpoint, max_drop: float, data: Path | None) -> Exporter:
+def _make_exporter(loaded: Checkpoint, config: ExportConfig, data: Path | None) -> Exporter:
+    max_drop = config.max_accuracy_drop
     if not isinstance(loaded.model, Network):
         pages = calibration.draw_pages(), calibration.draw_number_pages()
         return ReaderExporter(loaded, *pages, max_drop)
     provenance = loaded.provenance
-    if provenance.validation_accuracy is None:
+    reference = None
+    if config.reference is not None:
+        reference = _load_reference(config.reference, provenance)
+    elif provenance.validation_accuracy is None:
         print_stderr(
-            "warning: trained on the validation digits too; accuracy on them is optimistic"
+            "warning: trained on the validation digits too; accuracy on them is optimistic, and"
+            " so is confidence without --reference"
         )
     # The same data as in training: other splits might contain training digits.
     dataset = datasets.load(data, lambda error: print_stderr(f"warning: {error}"))
@@ -193,4 +201,18 @@ def _make_exporter(loaded: Checkpoint, max_drop: float, data: Path | None) -> Ex
     outliers = None
     if provenance.recipe.get("outliers"):
         outliers = calibration.draw_outliers(dataset.splits["validation"])
-    return ClassifierExporter(loaded, Digits(dataset.splits, outliers), max_drop)
+    return ClassifierExporter(loaded, Digits(dataset.splits, outliers), max_drop, reference)
+
+
+def _load_reference(path: Path, refitted: Provenance) -> Checkpoint:
+    """The network that calibrates another one. Raises DigitsError if it can't."""
+    reference = checkpoint.load(checkpoint_at(path))
+    if refitted.validation_accuracy is not None:
+        raise DigitsError("--reference is for networks of --all-data: others calibrate themselves")
+    theirs = reference.provenance
+    for name in ("architecture", "recipe", "data_sha256"):
+        if getattr(theirs, name) != getattr(refitted, name):
+            raise DigitsError(f"{path} can't be the reference: it has another {name}")
+    if theirs.validation_accuracy is None:
+        raise DigitsError(f"{path} can't be the reference: it has seen the validation digits too")
+    return reference

@@ -99,10 +99,13 @@ _RARE = "Sevens with a bar, ones with a long upstroke and other handwriting are 
 _SYNTHETIC = "Other handwriting was learned only from synthetic digits, drawn from stroke models."
 
 
-def render(about: Metadata, variants: Sequence[Variant], validated: bool) -> str:
+def render(
+    about: Metadata, variants: Sequence[Variant], validated: bool, reference: str | None = None
+) -> str:
     """Render the card, in Markdown, of the file with this metadata.
 
-    validated: whether the validation digits were held out from training.
+    validated: whether the validation digits were held out from training. reference: SHA-256 of the
+    checkpoint that calibrated the network if they weren't.
     """
     recipe = json.loads(about.recipe)
     mnist = "pictures" not in json.loads(about.data_sha256)
@@ -124,11 +127,7 @@ def render(about: Metadata, variants: Sequence[Variant], validated: bool) -> str
         "accepted": 1 - REJECTION_RATE,
         "kernels": about.kernels.capitalize(),
         "table": _table(head, rows),
-        "validation": (
-            "Temperature and threshold were chosen on the validation digits"
-            if validated
-            else "It was trained on the validation digits too; accuracy on them is optimistic"
-        ),
+        "validation": _validation(validated, reference),
         "handwriting": _handwriting(mnist, synthetic=bool(recipe.get("drawn"))),
         "outliers": (
             "Letters and drawings mostly get less than that confidence, but not always."
@@ -138,6 +137,18 @@ def render(about: Metadata, variants: Sequence[Variant], validated: bool) -> str
         ),
     }
     return _CLASSIFIER.format(**values)
+
+
+def _validation(validated: bool, reference: str | None) -> str:
+    if validated:
+        return "Temperature and threshold were chosen on the validation digits"
+    seen = "It was trained on the validation digits too; accuracy on them is optimistic"
+    if reference is None:
+        return seen
+    return (
+        f"{seen}. Temperature and threshold are those of the checkpoint `{reference}`, trained"
+        " alike without them"
+    )
 
 
 def render_reader(about: ReaderMetadata, variants: Sequence[ReaderVariant]) -> str:

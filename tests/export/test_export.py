@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -191,6 +192,49 @@ def test_outliers_and_all_data(
     card = (run.folder / "MODEL_CARD.md").read_text()
     assert "Letters and drawings mostly get less" in card
     assert "drawn from stroke models" in card
+
+
+def test_reference_calibrates_what_has_seen_the_validation_digits(
+    tmp_path: Path, network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(0)
+    other = LeNet5()
+    with torch.no_grad():
+        list(other.parameters())[-2].mul_(0.3)  # the last layer's weights
+    reference = save(tmp_path / "reference", other, replace(PROVENANCE, seed=5))
+    run = save(tmp_path, network, replace(PROVENANCE, validation_accuracy=None))
+    alone = export_run(run, ExportConfig())
+    capsys.readouterr()
+    report = export_run(run, ExportConfig(reference=reference.folder))
+    theirs = export_run(reference, ExportConfig())
+    assert report.scaling == theirs.scaling != alone.scaling
+    thresholds = [each.variants[1].rejection_threshold for each in (report, theirs, alone)]
+    assert thresholds[0] == thresholds[1] != thresholds[2]
+    accuracies = [each.variants[1].test_accuracy for each in (report, theirs, alone)]
+    assert accuracies[0] == accuracies[2] != accuracies[1]
+    assert "optimistic" not in capsys.readouterr().err
+    digest = checkpoint.load(reference.checkpoint).sha256
+    card = (run.folder / "MODEL_CARD.md").read_text()
+    assert f"optimistic. Temperature and threshold are those of the checkpoint `{digest}`" in card
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "complaint"),
+    [
+        ({"validation_accuracy": 0.9}, {}, "for networks of --all-data: others calibrate them"),
+        ({}, {"recipe": {"epochs": 9}}, "can't be the reference: it has another recipe"),
+        ({}, {"data_sha256": {}}, "can't be the reference: it has another data_sha256"),
+        ({}, {"validation_accuracy": None}, "it has seen the validation digits too"),
+    ],
+)
+def test_wrong_reference_is_refused(
+    tmp_path: Path, network: Network, mine: Any, theirs: Any, complaint: str
+) -> None:
+    reference = save(tmp_path / "reference", network, replace(PROVENANCE, **theirs))
+    run = save(tmp_path, network, replace(PROVENANCE, **{"validation_accuracy": None} | mine))
+    with pytest.raises(DigitsError, match=complaint):
+        export_run(run, ExportConfig(reference=reference.folder))
+    assert {path.name for path in run.folder.iterdir()} == {"checkpoint.safetensors"}
 
 
 def test_card_has_the_metrics(exported: tuple[Path, Report]) -> None:
