@@ -29,7 +29,7 @@ _DEFAULT = replace(
     drawn=0.25,
     fonts=0.1,
     photographed=0.1,
-    outlier_weight=0.1,
+    outlier_weight=0.3,
 )
 
 

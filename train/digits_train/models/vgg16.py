@@ -23,7 +23,7 @@ _DEFAULT = Recipe(
     drawn=0.12,
     fonts=0.05,
     photographed=0.06,
-    outlier_weight=0.1,
+    outlier_weight=0.3,
 )
 _FINETUNE = replace(
     _DEFAULT,
