@@ -6,7 +6,8 @@ Each network is trained (seed 0), exported, and evaluated on: MNIST's validation
 digits as photographed by the synthetic camera, with mixed factors; UCI's optdigits; other people's
 pictures, if they are next to the checkout; 1s with an upstroke and crossed 7s, which no network has
 seen; drawn digits in the styles on which one variant isn't trained; MNIST's validation digits,
-corrupted as in MNIST-C; and letters in unseen fonts, of which the rejected share is counted.
+corrupted as in MNIST-C; digits in handwriting fonts that no training shows; and letters in unseen
+fonts and in these, of which the rejected share is counted.
 """
 
 import argparse
@@ -27,7 +28,8 @@ from digits import Classifier
 from digits.data import mnist
 from digits.images.picture import Source
 from digits_export.export import ExportConfig, export_run
-from digits_train import models, trainer
+from digits_train import fontwriting, models, trainer
+from digits_train.camera import fonts
 from digits_train.config import WRITING, TrainConfig
 from digits_train.handwriting import digits as handwriting
 
@@ -44,6 +46,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
     "default": ({}, ()),
     "some styles held back": ({}, HELD_BACK),
     "no drawn hands": ({"drawn": 0.0}, ()),
+    "no handwriting fonts": ({"fonts": 0.0}, ()),
     "no photographs": ({"photographed": 0.0}, ()),
     "no lines, paper, specks": ({"augmentation": WRITING}, ()),
     "nothing that is no digit": ({"outlier_weight": 0.0}, ()),
@@ -59,6 +62,10 @@ def share_right(classifier: Classifier, pictures: Sequence[Source], labels: Sequ
 
 def frames_right(classifier: Classifier, frames: NDArray[np.uint8], labels: Any) -> float:
     return float((classifier.model.probabilities(frames).argmax(1) == labels).mean())
+
+
+def share_rejected(classifier: Classifier, letters: Sequence[Source]) -> float:
+    return float(nondigits.answers(classifier, letters).rejected.mean())
 
 
 def held_back() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -100,10 +107,12 @@ def scores() -> Iterator[tuple[str, Score]]:
     yield "drawn", lambda it: frames_right(it, drawn, theirs)
     broken, of = damaged()
     yield "damaged", lambda it: frames_right(it, broken, of)
-    letters = [
-        image for kind, image in nondigits.letters(np.random.default_rng(SEED)) if kind == "letters"
-    ]
-    yield "letters ?", lambda it: nondigits.answers(it, letters).rejected.mean()
+    written, whose = fontwriting.generate(DRAWN, SEED, "held back")
+    yield "fonts", lambda it: frames_right(it, written, whose)
+    random, hands = np.random.default_rng(SEED), [str(file) for file in fonts.hands("held back")]
+    for kind, files in (("letters ?", nondigits.fonts()), ("in fonts ?", hands)):
+        letters = [image for unclear, image in nondigits.letters(random, files) if not unclear]
+        yield kind, partial(share_rejected, letters=letters)
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
     python -m benchmarks.nondigits [MODEL.onnx ...]
 
-Letters in every font of this machine and Matplotlib except DejaVu, on which networks are trained;
-photographed pages of text in some of these fonts; drawings, textures, noise and blank sheets;
-numbers of two or three digits drawn with a pen. No network is trained on any of them, but the kinds
-and the weight of outliers, and the share of digits that may be rejected, were tuned on these
-figures (except the pages and the numbers).
+Letters in every font of this machine and Matplotlib except DejaVu, on which networks are trained,
+and in the handwriting fonts that no training shows; photographed pages of text in some of these
+fonts; drawings, textures, noise and blank sheets; numbers of two or three digits drawn with a pen.
+No network is trained on any of them, but the kinds and the weight of outliers, and the share of
+digits that may be rejected, were tuned on these figures (except the pages and the numbers).
 
 `?`: the share on which `predict` gives no digit. AUROC: how often the confidence in a digit of
 MNIST's validation set exceeds that in such a picture. At 99 %: the share taken for a digit if 99 %
@@ -31,6 +31,7 @@ from digits.data.mnist import Split
 from digits.images.picture import Source
 from digits.inference.model_file import BUNDLED
 from digits_train.camera import FITTED
+from digits_train.camera.fonts import hands as handwriting_fonts
 from digits_train.camera.fonts import printed as printed_fonts
 from digits_train.camera.page import text_page
 
@@ -42,7 +43,8 @@ DRAWN = ("11", "111", "101", *map(str, range(10, 20)))
 DIGITS = "MNIST's validation digits"
 
 # Some people's digits look like these letters.
-LOOKALIKES = set("BDGIOQSZbgiloqsyz")
+LOOKALIKES = set("BDGIOQSZbgiloqsyzΘΟΡΦΖΒδβεζθορστφ")
+GREEK = "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩαβγδεζηθικλμνξοπρστυφχψω"
 
 Random = np.random.Generator
 
@@ -89,15 +91,17 @@ def drawn_letter(font: str, letter: str) -> Image.Image | None:
     return image if image.getbbox() else None
 
 
-def letters(random: Random) -> Iterator[tuple[str, Image.Image]]:
-    for font in fonts():
+def letters(
+    random: Random, files: Sequence[str], characters: str = string.ascii_letters
+) -> Iterator[tuple[bool, Image.Image]]:
+    """Photographs of letters, and whether some people's digits look like them."""
+    for font in files:
         missing = drawn_letter(font, "\uffff")
-        for letter in string.ascii_letters:
+        for letter in characters:
             image = drawn_letter(font, letter)
             if image is None or (missing and image.tobytes() == missing.tobytes()):
                 continue
-            kind = "letters that some write like a digit" if letter in LOOKALIKES else "letters"
-            yield kind, photographed(image, random)
+            yield letter in LOOKALIKES, photographed(image, random)
 
 
 def drawing(random: Random) -> Image.Image:
@@ -204,7 +208,14 @@ def numbers(random: Random) -> Iterator[Source]:
 
 def pictures() -> Iterator[tuple[str, Source]]:
     random = np.random.default_rng(0)
-    yield from letters(random)
+    hands = [str(file) for file in handwriting_fonts("held back")]
+    for kind, files, characters in (
+        ("letters", fonts(), string.ascii_letters),
+        ("Greek letters", fonts(), GREEK),
+        ("letters in handwriting fonts", hands, string.ascii_letters),
+    ):
+        for lookalike, image in letters(random, files, characters):
+            yield "letters that some write like a digit" if lookalike else kind, image
     for kind, draw in KINDS.items():
         for _ in range(EACH):
             yield kind, draw(random)

@@ -11,7 +11,7 @@ from digits_train.outliers.letters import LATIN_LETTERS
 @pytest.fixture(autouse=True)
 def few_hands(monkeypatch: pytest.MonkeyPatch) -> None:
     """Matplotlib's fonts instead of those that are downloaded."""
-    monkeypatch.setattr(fonts, "hands", lambda: fonts.bundled()[:3])
+    monkeypatch.setattr(fonts, "hands", lambda use: fonts.bundled(use)[:3])
 
 
 def test_each_digit_is_written_equally_often() -> None:
@@ -31,6 +31,7 @@ def test_the_seed_decides() -> None:
     for first, second in zip(same, fontwriting.generate(10, 0), strict=True):
         assert (first == second).all()
     assert (same[0] != other[0]).any()
+    assert (same[0] != fontwriting.generate(10, 0, "held back")[0]).any()
     letters = fontwriting.generate_letters(10, 0)
     assert (letters == fontwriting.generate_letters(10, 0)).all()
 

@@ -10,24 +10,27 @@ from digits_train.outliers.letters import LATIN_LETTERS
 from digits_train.raster import Bytes
 
 
-def generate(count: int, seed: int | Sequence[int]) -> tuple[Bytes, Bytes]:
+def generate(count: int, seed: int | Sequence[int], use: str = "training") -> tuple[Bytes, Bytes]:
     """Write each digit equally often, each in a random hand: frames, uint8 [count, 28, 28], and
-    labels, uint8 [count]. The same seed gives the same frames. Raises DataError.
+    labels, uint8 [count]. The same seed gives the same frames.
+
+    use: "training" for the hands that training shows, "held back" for those that only measure.
+    Raises DataError if a font can't be had.
     """
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % 10).astype(np.uint8)
-    return _write("".join(map(str, labels)), rng), labels
+    return _write("".join(map(str, labels)), rng, use), labels
 
 
-def generate_letters(count: int, seed: int | Sequence[int]) -> Bytes:
+def generate_letters(count: int, seed: int | Sequence[int], use: str = "training") -> Bytes:
     """Write random letters and signs, each in a random hand: uint8 [count, 28, 28]."""
     rng = np.random.default_rng(seed)
-    return _write("".join(rng.choice(list(LATIN_LETTERS), count)), rng)
+    return _write("".join(rng.choice(list(LATIN_LETTERS), count)), rng, use)
 
 
-def _write(text: str, rng: np.random.Generator) -> Bytes:
+def _write(text: str, rng: np.random.Generator, use: str) -> Bytes:
     """Write each character in a random hand that has it."""
-    files = fonts.hands()
+    files = fonts.hands(use)
     frames = []
     for character in text:
         drawn = None
