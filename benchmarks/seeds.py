@@ -1,52 +1,74 @@
 """Train and export a recipe with many seeds: means, standard deviations and standard errors.
 
-    python -m benchmarks.seeds [--network NAME] [--recipe NAME] [--count N] [--all-data] [--out DIR]
+    python -m benchmarks.seeds [--network NAME] [--recipe NAME] [--count N] [--teacher RUN ...]
+                               [--all-data] [--out DIR]
 
 Interrupted, it goes on where it stopped: each seed has a run folder in --out. With --all-data, each
-network learns from all 60,000 digits, and the one of the same seed that learnt from 50,000 is its
-reference, which calibrates it; that has to be there. To use a second GPU or core, start the command
-again with another --first.
+network learns from all 60,000 digits; the one of the same seed that learnt from 50,000, which must
+be there, calibrates it. To use several cores, start the command several times with other --first.
 """
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 
+from digits.errors import DigitsError
 from digits.terminal import print_stderr
 from digits_export.export import ExportConfig, export_run
-from digits_train import models, trainer
-from digits_train.config import TrainConfig
-from digits_train.run import RunDir
+from digits_train import checkpoint, models, prepare, trainer
+from digits_train.config import TrainConfig, to_dict
+from digits_train.run import RunDir, checkpoint_at
 
 # Columns of the table, in percent but for the seconds.
 COLUMNS = ("validation", "test", "test int8", "ECE int8", "seconds")
 
 
 def folder(options: argparse.Namespace, seed: int, all_data: bool) -> Path:
+    name = f"{options.network}-{options.recipe}"
+    if options.teacher:
+        name += "-distilled"
+    if all_data:
+        name += "-all"
     out: Path = options.out
-    kinds = [options.network, options.recipe, *["distilled"] * bool(options.teacher)]
-    return out / "-".join([*kinds, *["all"] * all_data, str(seed)])
+    return out / f"{name}-{seed}"
 
 
 def finish(options: argparse.Namespace, seed: int) -> RunDir:
-    """Train and export with this seed, or what is left to do of that."""
+    """Train and export with this seed, or what is left to do of that. Raises DigitsError."""
     run = RunDir(folder(options, seed, options.all_data))
+    recipe = models.get_recipe(options.network, options.recipe, epochs=options.epochs)
+    config = TrainConfig(options.network, recipe, seed, all_data=options.all_data)
+    reference = folder(options, seed, False) if options.all_data else None
+    if reference:
+        checkpoint.load(RunDir(reference).checkpoint)  # hours before it is needed
+    failure = None
     if not run.state.exists():
-        recipe = models.get_recipe(options.network, options.recipe, epochs=options.epochs)
-        config = TrainConfig(options.network, recipe, seed, all_data=options.all_data)
-        trainer.train(config, options.device, teachers=options.teacher, out=run.folder)
-    elif not is_trained(run):
-        trainer.resume(run, options.device)
+        result = trainer.train(config, options.device, teachers=options.teacher, out=run.folder)
+        failure = result and result.failure
+    elif not is_trained(run, config, options.teacher):
+        result = trainer.resume(run, options.device)
+        failure = result and result.failure
+    if failure:
+        raise DigitsError(f"{run.folder}: {failure}")
     if not (run.folder / "export.json").exists():
-        reference = folder(options, seed, False) if options.all_data else None
         export_run(run, ExportConfig(quantize=True, reference=reference))
     return run
 
 
-def is_trained(run: RunDir) -> bool:
-    return run.summary.exists() and "test_accuracy" in json.loads(run.summary.read_bytes())
+def is_trained(run: RunDir, config: TrainConfig, teachers: list[Path]) -> bool:
+    """Whether a run is finished. Raises DigitsError if it is another one than that."""
+    if not run.summary.exists():
+        return False
+    summary = json.loads(run.summary.read_bytes())
+    loaded = [checkpoint.load(checkpoint_at(path)) for path in teachers]
+    wanted = {"recipe": to_dict(config)["recipe"], "teacher": prepare.join_checksums(loaded)}
+    for name, value in wanted.items():
+        if summary[name] != value:
+            raise DigitsError(f"{run.folder} has another {name}: choose another --out")
+    return "test_accuracy" in summary
 
 
 def figures(run: RunDir) -> list[float]:
@@ -55,7 +77,7 @@ def figures(run: RunDir) -> list[float]:
     forms = json.loads((run.folder / "export.json").read_bytes())["forms"]
     small = next(form for form in forms if form["name"] == "int8")
     shares = (
-        summary.get("validation_accuracy", float("nan")),
+        summary.get("validation_accuracy", math.nan),
         summary["test_accuracy"],
         small["test_accuracy"],
         small["test_calibration_error"],
@@ -80,12 +102,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/seeds"))
     options = parser.parse_args()
     rows = []
-    for seed in range(options.first, options.first + options.count):
-        print_stderr(f"seed {seed}")
-        rows.append(figures(finish(options, seed)))
     print(f"{'':16}" + "".join(f"{column:>12}" for column in COLUMNS))
-    for seed, row in enumerate(rows, options.first):
-        show(f"seed {seed}", row)
+    for seed in range(options.first, options.first + options.count):
+        try:
+            rows.append(figures(finish(options, seed)))
+            show(f"seed {seed}", rows[-1])
+        except DigitsError as error:
+            print_stderr(f"seed {seed} is missing: {error}")
     if len(rows) > 1:
         deviations = np.std(rows, axis=0, ddof=1)
         show(f"mean of {len(rows)}", np.mean(rows, axis=0).tolist())

@@ -75,9 +75,11 @@ class ClassifierExporter:
             outlier_logits = predict(judge, Split(digits.outliers, labels))
         self.scaling = fit_temperature(logits, self._validation, outlier_logits)
         self._unseen = self.scaling.probabilities(logits).numpy() if reference else None
+        if reference:
+            logits = predict(self._network, self._validation)
         self._expected = [
-            self.scaling.probabilities(predict(self._network, split)).numpy()
-            for split in (self._validation, self._test)
+            self.scaling.probabilities(scores).numpy()
+            for scores in (logits, predict(self._network, self._test))
         ]
 
     def build(self) -> onnx.ModelProto:

@@ -182,16 +182,19 @@ def _make_artifact(
 def _make_exporter(loaded: Checkpoint, config: ExportConfig, data: Path | None) -> Exporter:
     max_drop = config.max_accuracy_drop
     if not isinstance(loaded.model, Network):
+        if config.reference is not None:
+            raise DigitsError("--reference is for networks that classify digits")
         pages = calibration.draw_pages(), calibration.draw_number_pages()
         return ReaderExporter(loaded, *pages, max_drop)
     provenance = loaded.provenance
     reference = None
     if config.reference is not None:
         reference = _load_reference(config.reference, provenance)
-    elif provenance.validation_accuracy is None:
+    if provenance.validation_accuracy is None:
+        confidence = "" if reference else ", and so is confidence without --reference"
         print_stderr(
-            "warning: trained on the validation digits too; accuracy on them is optimistic, and"
-            " so is confidence without --reference"
+            "warning: trained on the validation digits too; accuracy on them is optimistic"
+            + confidence
         )
     # The same data as in training: other splits might contain training digits.
     dataset = datasets.load(data, lambda error: print_stderr(f"warning: {error}"))
@@ -210,9 +213,11 @@ def _load_reference(path: Path, refitted: Provenance) -> Checkpoint:
     if refitted.validation_accuracy is not None:
         raise DigitsError("--reference is for networks of --all-data: others calibrate themselves")
     theirs = reference.provenance
-    for name in ("architecture", "recipe", "data_sha256"):
+    for name in ("architecture", "recipe", "epoch", "data_sha256"):
         if getattr(theirs, name) != getattr(refitted, name):
             raise DigitsError(f"{path} can't be the reference: it has another {name}")
+    if bool(theirs.teacher) != bool(refitted.teacher):
+        raise DigitsError(f"{path} can't be the reference: only one of the two has a teacher")
     if theirs.validation_accuracy is None:
         raise DigitsError(f"{path} can't be the reference: it has seen the validation digits too")
     return reference

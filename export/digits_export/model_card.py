@@ -5,6 +5,7 @@ M. Mitchell et al., "Model cards for model reporting" (FAT* 2019).
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from digits.inference.metadata import Metadata, ReaderMetadata
 from digits_export.report import ReaderVariant, Variant
@@ -96,7 +97,7 @@ pictures. Share of errors, with 95 % confidence intervals:
 
 _MNIST = "MNIST was written by employees of the US Census Bureau and American high-school students."
 _RARE = "Sevens with a bar, ones with a long upstroke and other handwriting are rare in it."
-_SYNTHETIC = "Other handwriting was learned only from synthetic digits, drawn from stroke models."
+_SYNTHETIC = "Other handwriting was learned only from synthetic digits, drawn {how}."
 
 
 def render(
@@ -123,12 +124,12 @@ def render(
         "title": f"{about.architecture} for handwritten digits",
         "recipe": _one_line(recipe),
         "digits": "digits of MNIST (LeCun, Cortes and Burges, 1998)" if mnist else "custom images",
-        "teacher": f", distilled from `{about.teacher_sha256}`" if about.teacher_sha256 else "",
+        "teacher": _teachers(about.teacher_sha256),
         "accepted": 1 - REJECTION_RATE,
         "kernels": about.kernels.capitalize(),
         "table": _table(head, rows),
         "validation": _validation(validated, reference),
-        "handwriting": _handwriting(mnist, synthetic=bool(recipe.get("drawn"))),
+        "handwriting": _handwriting(mnist, recipe),
         "outliers": (
             "Letters and drawings mostly get less than that confidence, but not always."
             if recipe.get("outliers")
@@ -137,6 +138,11 @@ def render(
         ),
     }
     return _CLASSIFIER.format(**values)
+
+
+def _teachers(checksums: str) -> str:
+    names = ", ".join(f"`{sha256}`" for sha256 in checksums.split("+"))
+    return f", distilled from {names}" if checksums else ""
 
 
 def _validation(validated: bool, reference: str | None) -> str:
@@ -180,10 +186,12 @@ def _one_line(recipe: dict[str, object]) -> str:
     return ", ".join(_flatten(recipe))
 
 
-def _handwriting(mnist: bool, synthetic: bool) -> str:
-    if mnist:
-        return f"{_MNIST} {_SYNTHETIC if synthetic else _RARE}"
-    return _SYNTHETIC if synthetic else "It knows no handwriting but that in its pictures."
+def _handwriting(mnist: bool, recipe: dict[str, Any]) -> str:
+    drawn = {"drawn": "from stroke models", "fonts": "in handwriting fonts"}
+    if how := " or ".join(text for name, text in drawn.items() if recipe.get(name)):
+        synthetic = _SYNTHETIC.format(how=how)
+        return f"{_MNIST} {synthetic}" if mnist else synthetic
+    return f"{_MNIST} {_RARE}" if mnist else "It knows no handwriting but that in its pictures."
 
 
 def _flatten(values: dict[str, object], prefix: str = "") -> Iterator[str]:

@@ -184,14 +184,14 @@ def test_outliers_and_all_data(
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
     monkeypatch.setattr(calibration, "draw_outliers", lambda validation: noise)
-    recipe = {"epochs": 10, "outliers": 0.1, "drawn": 0.2}
+    recipe = {"epochs": 10, "outliers": 0.1, "drawn": 0.2, "fonts": 0.1}
     run = save(tmp_path, network, replace(PROVENANCE, recipe=recipe, validation_accuracy=None))
     report = export_run(run, ExportConfig())
     assert report.to_dict()["none_logit"] != 0
     assert "warning: trained on the validation digits too" in capsys.readouterr().err
     card = (run.folder / "MODEL_CARD.md").read_text()
     assert "Letters and drawings mostly get less" in card
-    assert "drawn from stroke models" in card
+    assert "synthetic digits, drawn from stroke models or in handwriting fonts." in card
 
 
 def test_reference_calibrates_what_has_seen_the_validation_digits(
@@ -212,7 +212,7 @@ def test_reference_calibrates_what_has_seen_the_validation_digits(
     assert thresholds[0] == thresholds[1] != thresholds[2]
     accuracies = [each.variants[1].test_accuracy for each in (report, theirs, alone)]
     assert accuracies[0] == accuracies[2] != accuracies[1]
-    assert "optimistic" not in capsys.readouterr().err
+    assert "accuracy on them is optimistic\n" in capsys.readouterr().err
     digest = checkpoint.load(reference.checkpoint).sha256
     card = (run.folder / "MODEL_CARD.md").read_text()
     assert f"optimistic. Temperature and threshold are those of the checkpoint `{digest}`" in card
@@ -223,6 +223,8 @@ def test_reference_calibrates_what_has_seen_the_validation_digits(
     [
         ({"validation_accuracy": 0.9}, {}, "for networks of --all-data: others calibrate them"),
         ({}, {"recipe": {"epochs": 9}}, "can't be the reference: it has another recipe"),
+        ({}, {"epoch": 9}, "can't be the reference: it has another epoch"),
+        ({}, {"teacher": "5f"}, "can't be the reference: only one of the two has a teacher"),
         ({}, {"data_sha256": {}}, "can't be the reference: it has another data_sha256"),
         ({}, {"validation_accuracy": None}, "it has seen the validation digits too"),
     ],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digits_train import fontwriting
-from digits_train.camera import fonts
+from digits_train.camera import fonts, glyphs
 from digits_train.outliers.letters import LATIN_LETTERS
 
 
@@ -37,13 +37,16 @@ def test_the_seed_decides() -> None:
 
 
 def test_a_hand_without_the_letter_does_not_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    drawn, draw = [], glyphs.draw_character
 
-    def has(file: Path, text: str) -> bool:
-        asked.append((file, text))
-        return file == fonts.bundled()[0]
+    def record(file: Path, character: str, random: np.random.Generator) -> glyphs.Glyph | None:
+        drawn.append((file, character))
+        return draw(file, character, random)
 
-    monkeypatch.setattr(fonts, "has", has)
-    assert len(fontwriting.generate_letters(20, 0)) == 20
-    assert {letter for _, letter in asked} <= set(LATIN_LETTERS)
-    assert len({file for file, _ in asked}) == 3
+    only = fonts.bundled()[1]
+    monkeypatch.setattr(fonts, "has", lambda file, text: file == only or text in "ace")
+    monkeypatch.setattr(glyphs, "draw_character", record)
+    assert len(fontwriting.generate_letters(60, 0)) == 60
+    assert {letter for file, letter in drawn if file != only} <= set("ace")
+    assert {letter for file, letter in drawn} - set("ace") <= set(LATIN_LETTERS)
+    assert len({letter for file, letter in drawn}) > 20

@@ -7,7 +7,7 @@ from digits.data.mnist import Split
 from digits_train import outliers, photographs
 from digits_train.matching import LabelledPage
 
-NUM_OUTLIERS, NUM_BLANK = 2000, 300  # in the proportion of training
+NUM_OUTLIERS, NUM_BLANK = 2000, 300
 NUM_PHOTOGRAPHED = 5000
 _PAGES, _NUMBER_PAGES = 100, 200
 # Never those of a training, which are single numbers, or of the benchmarks' pages.

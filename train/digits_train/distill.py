@@ -32,7 +32,7 @@ def ask(teachers: Sequence[Network], images: Tensor) -> Tensor:
     return torch.stack(answers).mean(0)
 
 
-def divergence(logits: Tensor, answers: Tensor) -> Tensor:
+def kl_divergence(logits: Tensor, answers: Tensor) -> Tensor:
     """The Kullback-Leibler divergence of a network's answers from its teachers': float32 [n].
 
     logits: float32 [n, 10]. answers: float32 [n, 11], probabilities.

@@ -32,7 +32,7 @@ MAX_OUTLIERS = 24_000
 
 # A short training needs fewer: each is shown so many times, and augmented differently each time.
 _TIMES_SHOWN = 10
-_FEWEST = 60  # to have some of all sorts
+_FEWEST = 3000
 _OUTLIERS_PER_DIGIT = 0.25
 _PREFETCH = 2  # batches
 
@@ -141,7 +141,6 @@ def generate_pools(
 
     The same seed gives the same pictures.
     """
-    from digits_train import fontwriting  # imports SciPy
 
     def count(share: float, most: int) -> int:
         shown = share * len(digits) * recipe.epochs
@@ -149,14 +148,14 @@ def generate_pools(
 
     pools = []
     written = [digits]
-    for share, generate, most in (
-        (recipe.drawn, handwriting.generate, MAX_DRAWN),
-        (recipe.fonts, fontwriting.generate, MAX_FONT_DIGITS),
-    ):
-        if share:
-            images, labels = generate(count(share, most), seed)
-            pools.append(Pool(images, labels, share))
-            written.append(Split(images, labels))
+    if recipe.drawn:
+        written.append(Split(*handwriting.generate(count(recipe.drawn, MAX_DRAWN), seed)))
+        pools.append(Pool(written[-1].images, written[-1].labels, recipe.drawn))
+    if recipe.fonts:
+        from digits_train import fontwriting  # imports SciPy
+
+        written.append(Split(*fontwriting.generate(count(recipe.fonts, MAX_FONT_DIGITS), seed)))
+        pools.append(Pool(written[-1].images, written[-1].labels, recipe.fonts))
     if recipe.photographed:
         number = count(recipe.photographed, MAX_PHOTOGRAPHED)
         photographed = photographs.generate(mnist.concat(*written), number, seed)

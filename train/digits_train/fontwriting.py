@@ -22,10 +22,10 @@ def generate(count: int, seed: int | Sequence[int], use: str = "training") -> tu
     return _write("".join(map(str, labels)), rng, use), labels
 
 
-def generate_letters(count: int, seed: int | Sequence[int], use: str = "training") -> Bytes:
+def generate_letters(count: int, seed: int | Sequence[int]) -> Bytes:
     """Write random letters and signs, each in a random hand: uint8 [count, 28, 28]."""
     rng = np.random.default_rng(seed)
-    return _write("".join(rng.choice(list(LATIN_LETTERS), count)), rng, use)
+    return _write("".join(rng.choice(list(LATIN_LETTERS), count)), rng, "training")
 
 
 def _write(text: str, rng: np.random.Generator, use: str) -> Bytes:
@@ -37,6 +37,6 @@ def _write(text: str, rng: np.random.Generator, use: str) -> Bytes:
         while drawn is None:
             file = files[int(rng.integers(len(files)))]
             if fonts.has(file, character):
-                drawn = glyphs.write(file, character, rng)
+                drawn = glyphs.draw_character(file, character, rng)
         frames.append(to_mnist([drawn.coverage]))
     return np.concatenate(frames)

@@ -16,7 +16,7 @@ from digits.errors import DataError, DigitsError
 from digits.terminal import print_stderr
 from digits_train import diagnose, models, optim
 from digits_train.checkpoint import Checkpoint, TrainState
-from digits_train.config import Precision, Recipe, TrainConfig
+from digits_train.config import Precision, ReaderRecipe, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext, has_bfloat16, set_threads, to_device
 from digits_train.models import AnyNetwork, Network, Reader
 from digits_train.run import MAX_TEACHERS
@@ -70,6 +70,16 @@ def _load_own(config: TrainConfig, data: Path | None, parent: Checkpoint | None)
     return Dataset(mnist.load_all(None), checksums, own)
 
 
+def fetch_fonts(recipe: Recipe | ReaderRecipe, dist: DistributedContext) -> None:
+    """Download the fonts that the recipe draws pictures with. Raises DataError."""
+    if isinstance(recipe, Recipe) and not recipe.fonts:
+        return
+    from digits_train.camera import fonts
+
+    wanted = [fonts.hands] if isinstance(recipe, Recipe) else [fonts.hands, fonts.printed]
+    dist.run_on_main(lambda: [files() for files in wanted])
+
+
 def create_state(
     config: TrainConfig, device: torch.device, parent: Checkpoint | None = None
 ) -> TrainState:
@@ -93,18 +103,23 @@ def make_task(
 ) -> Task:
     """What the network is to learn. Raises DigitsError if it can't be taught so."""
     splits, recipe = data.splits, config.recipe
+    if recipe.own and teachers:
+        raise DigitsError("a fine-tuning has a teacher already: the network as it was")
     before: Any = parent.model if parent and recipe.own else None
     if isinstance(recipe, Recipe):
         better = [teacher.model for teacher in teachers if isinstance(teacher.model, Network)]
         if len(better) < len(teachers):
             raise DigitsError("a reader can't teach a network that classifies digits")
-        if before and better:
-            raise DigitsError("a fine-tuning has a teacher already: the network as it was")
+        unseen = (teacher.provenance.validation_accuracy is not None for teacher in teachers)
+        if not config.all_data and not all(unseen):
+            raise DigitsError(
+                "a teacher has learnt from the validation digits: its student needs --all-data too"
+            )
         if len(better) > MAX_TEACHERS:
             raise DigitsError(f"{len(better)} teachers; at most {MAX_TEACHERS} are possible")
         return Classification(
             *(recipe, splits["train"], splits.get("validation"), splits["test"], config.seed),
-            *(better, data.own, before),
+            *([before] if before else better, data.own),
         )
     if teachers:
         raise DigitsError("a reader learns from pages whose symbols are known: it has no teacher")

@@ -138,6 +138,9 @@ def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir
             lock.enter_context(run.lock())
             for first in (run.state, *run.teachers, run.parent):
                 remove_stale_temps(first)
+            if not run.state.exists():  # a killed run can't go on with them alone
+                for path in (*run.teachers, run.parent):
+                    path.unlink(missing_ok=True)
             if any(run.folder.iterdir()):
                 raise DigitsError(f"{run.folder} is not empty; runs are never overwritten")
         except OSError as error:

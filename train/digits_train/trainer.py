@@ -64,6 +64,7 @@ def train(
             init=parent.sha256 if parent else None,
         )
         task = prepare.make_task(config, dataset, better, parent)
+        prepare.fetch_fonts(config.recipe, dist)
         start = copy.deepcopy(parent)  # a resumed run finds the parent as it is
         if start and start.is_folded:
             restore_norms(start.model, lambda: task.probe(start.model))
@@ -75,11 +76,12 @@ def train(
             try:
                 for path, kept in zip(paths, run.teachers, strict=False):
                     write_bytes(kept, path.read_bytes())
+                _load_teachers(run, config)  # if one is still being trained, it may differ now
                 if parent is not None and config.recipe.own:
                     checkpoint.save(run.parent, parent.model, parent.provenance)
                 # From here on, a run killed at any moment can be resumed.
                 training.save_state(run)
-            except DigitsError:
+            except BaseException:
                 run.delete()
                 raise
             return run
@@ -107,13 +109,21 @@ def resume(run: RunDir, device: str = "auto", data: Path | None = None) -> Train
         )
         dataset = prepare.load_data(config, data, parent, dist)
         datasets.verify_checksums(dataset, config.data_sha256, data)
-        kept = [path for path in run.teachers if config.teacher and path.exists()]
-        teachers = dist.run_on_main(lambda: [checkpoint.load(path) for path in kept])
-        if prepare.join_checksums(teachers) != config.teacher:
-            raise ModelError(f"{run.folder} has other teachers than this run started with")
+        prepare.fetch_fonts(config.recipe, dist)
+        teachers = dist.run_on_main(lambda: _load_teachers(run, config))
         task = prepare.make_task(config, dataset, teachers, parent)
         prepare.check_batch(task, training.state.model, dist)
         return _train_to_end(run, training, task, dist)
+
+
+def _load_teachers(run: RunDir, config: TrainConfig) -> list[Checkpoint]:
+    """The teachers in a run folder. Raises ModelError if one isn't the one it started with."""
+    checksums = config.teacher.split("+") if config.teacher else []
+    teachers = [checkpoint.load(path) for path in run.teachers[: len(checksums)]]
+    for path, teacher, sha256 in zip(run.teachers, teachers, checksums, strict=False):
+        if teacher.sha256 != sha256:
+            raise ModelError(f"{path} is not the teacher that this run started with")
+    return teachers
 
 
 def _train_to_end(

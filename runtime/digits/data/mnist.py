@@ -133,7 +133,7 @@ def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
     tried = []
     cache = fetch.cache_folder()
     if cache is None:
-        tried.append('no cache folder: no home folder, or no pooch (pip install "digits[data]")')
+        tried.append(f"no cache folder: {fetch.NO_CACHE}")
     else:
         try:
             return {name: _from_folder(name, cache, str(cache)) for name in names}

@@ -90,7 +90,7 @@ def files(fonts: Sequence[Font], folder: Path | None = None) -> list[Path]:
     if folder is None:
         cache_folder = fetch.cache_folder()
         if cache_folder is None:
-            raise DataError("no folder for the fonts: there is no home folder")
+            raise DataError(f"no folder for the fonts: {fetch.NO_CACHE}")
         folder = cache_folder / "fonts"
     missing = [font for font in fonts if not _is_intact(font, folder / font.file)]
     if missing:

@@ -54,7 +54,7 @@ class FontWriter:
         self._glyphs: dict[str, list[Glyph]] = {}
         for character in "0123456789-.,":
             if fonts.has(file, character):
-                drawn = [write(file, character, random) for _ in range(_VARIANTS)]
+                drawn = [draw_character(file, character, random) for _ in range(_VARIANTS)]
                 self._glyphs[character] = [glyph for glyph in drawn if glyph is not None]
         digits = [glyph for digit in "0123456789" for glyph in self._glyphs[digit]]
         self.pen = float(np.median([stroke_width(glyph.coverage) for glyph in digits]))
@@ -191,7 +191,7 @@ def _size_for(file: Path) -> int:
     return max(8, round(100 * EM / max(float(np.median(heights)), 1)))
 
 
-def write(file: Path, character: str, random: Random) -> Glyph | None:
+def draw_character(file: Path, character: str, random: Random) -> Glyph | None:
     """Draw a font's character, bent, and with a thicker or thinner pen; None if it is too small."""
     coverage, above = marks.lettering(
         character, str(file), _size_for(file) * 0.72, random, random.uniform(0.005, 0.03)

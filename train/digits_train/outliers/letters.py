@@ -14,7 +14,8 @@ from digits_train.matplotlib_data import FONTS, load_font
 _SIDE = 84  # pixels, three times that of a frame
 _CELLS = 3  # of the warp's grid, along each side
 
-# Without those that resemble handwritten digits: B D G I J L O Q S Z b g i j l o q s y z ? > { }.
+# Letters and signs without those that resemble handwritten digits: B D G I J L O Q S Z b g i j l o
+# q s y z ? > { }; of the Greek and Cyrillic ones, without those like Θ, β, З and б.
 LATIN_LETTERS = "ACEFHKMNPRTUVWXYacdefhkmnprtuvwx&%@#+*=<"
 _OTHERS = "ΓΔΛΞΠΣΨΩαηκλμνξπχψωДЖИЙЛПЦШЩЫЮЯджийлмнптцшщыюя"  # Greek and Cyrillic
 

@@ -18,7 +18,7 @@ from digits.terminal import print_stderr, progress_bar
 from digits_train import calibration, diagnose
 from digits_train.comparison import Comparison
 from digits_train.config import Recipe
-from digits_train.distill import ask, divergence
+from digits_train.distill import ask, kl_divergence
 from digits_train.distributed import DistributedContext, to_device
 from digits_train.examples import Batch, Examples, Pool, generate_pools, prefetch
 from digits_train.metrics import (
@@ -44,9 +44,9 @@ class Classification(Task):
     """Training digits, what the recipe adds to them, and cross-entropy.
 
     validation: None with --all-data. test: None if the run isn't to be finished. teachers: to
-    learn from instead of the digits' labels. own, parent: of a fine-tuning, one's own pictures, and
-    the network as it was, which teaches it all else (Z. Li, D. Hoiem, "Learning without
-    forgetting", ECCV 2016). pools: what the recipe adds to the digits.
+    learn from instead of the labels. own: one's own pictures, to fine-tune the teacher on, which is
+    the network as it was: it teaches all else (Z. Li, D. Hoiem, "Learning without forgetting", ECCV
+    2016). pools: what the recipe adds to the digits.
     """
 
     recipe: Recipe
@@ -56,7 +56,6 @@ class Classification(Task):
     seed: int = 0
     teachers: Sequence[Network] = ()
     own: OwnPictures | None = None
-    parent: Network | None = None
     pools: Sequence[Pool] = ()
     _examples: Examples | None = None  # once they are needed
 
@@ -73,8 +72,6 @@ class Classification(Task):
             bar.add_task("generating extra training pictures", total=None)
             own = self.own.train if self.own else None
             self.pools = generate_pools(self.recipe, self.train, self.seed, own)
-        if self.parent is not None:
-            self.teachers = [self.parent]
         self.teachers = [to_device(teacher, dist.device).eval() for teacher in self.teachers]
 
     def batches(
@@ -110,8 +107,8 @@ class Classification(Task):
         losses = cross_entropy(with_none(logits), labels, reduction="none")
         objective = losses
         if answers is not None:
-            labelled = labels == NONE if self.parent is None else own
-            objective = torch.where(labelled, losses, divergence(logits, answers))
+            labelled = labels == NONE if self.own is None else own
+            objective = torch.where(labelled, losses, kl_divergence(logits, answers))
         correct = (logits.argmax(1) == labels)[trained].sum()
         sums = torch.stack([losses.detach()[trained].sum(), correct])
         return Loss((objective * weights).sum(), sums, int(trained.sum()))
@@ -163,7 +160,8 @@ class Classification(Task):
 
     def _compare(self, model: AnyNetwork) -> Iterator[Comparison]:
         """The network before and after the fine-tuning."""
-        assert self.own is not None and self.parent is not None
+        assert self.own is not None
+        [parent] = self.teachers
         with progress_bar() as bar:
             bar.add_task("comparing with the network as it was", total=None)
             sets: list[tuple[str, float | None, Split]]
@@ -173,7 +171,7 @@ class Classification(Task):
                 sets.append(("validation digits of MNIST", TOLERANCE, self.validation))
                 sets.append(("digits of a synthetic camera", TOLERANCE, photographs))
             for name, tolerance, split in sets:
-                before, after = (count_errors(network, split) for network in (self.parent, model))
+                before, after = (count_errors(network, split) for network in (parent, model))
                 yield Comparison(name, tolerance, len(split), before, after)
 
 
