@@ -44,15 +44,13 @@ def finish(options: argparse.Namespace, seed: int) -> RunDir:
     reference = folder(options, seed, False) if options.all_data else None
     if reference:
         checkpoint.load(RunDir(reference).checkpoint)  # hours before it is needed
-    failure = None
+    result = None
     if not run.state.exists():
         result = trainer.train(config, options.device, teachers=options.teacher, out=run.folder)
-        failure = result and result.failure
     elif not is_trained(run, config, options.teacher):
         result = trainer.resume(run, options.device)
-        failure = result and result.failure
-    if failure:
-        raise DigitsError(f"{run.folder}: {failure}")
+    if result and result.failure:
+        raise DigitsError(f"{run.folder}: {result.failure}")
     if not (run.folder / "export.json").exists():
         export_run(run, ExportConfig(quantize=True, reference=reference))
     return run

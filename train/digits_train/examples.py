@@ -32,7 +32,7 @@ MAX_OUTLIERS = 24_000
 
 # A short training needs fewer: each is shown so many times, and augmented differently each time.
 _TIMES_SHOWN = 10
-_FEWEST = 3000
+_FEWEST = 3000  # drawn in seconds
 _OUTLIERS_PER_DIGIT = 0.25
 _PREFETCH = 2  # batches
 

@@ -41,6 +41,7 @@ _FINETUNE = replace(
     no_aug_fraction=0.0,
     fonts=0.0,  # which would have to be downloaded
     photographed=0.5,  # of which the network forgets most
+    outlier_weight=0.1,
     own=0.25,
 )
 

@@ -32,6 +32,7 @@ _FINETUNE = replace(
     learning_rate=0.01,
     no_aug_fraction=0.0,
     fonts=0.0,
+    outlier_weight=0.1,
     own=0.25,
 )
 
