@@ -40,12 +40,14 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
 def test_two_processes_train_like_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With SGD, because Adam amplifies rounding errors of small gradients."""
+    """With SGD, because Adam amplifies rounding errors of small gradients; and with a small learning
+    rate: at the recipe's, weights that begin 1e-7 apart (relatively) end 2e-3 apart, at this 3e-8.
+    """
     for name, count in subset_digits.COUNTS.items():
         monkeypatch.setattr(examples, name, count)
-    recipe = models.get_recipe("lenet5", "default", epochs=2, batch_size=33)
+    recipe = models.get_recipe("lenet5", "default", epochs=2, batch_size=33, learning_rate=0.01)
     train(TrainConfig("lenet5", recipe), out=tmp_path / "alone")
-    options = ("--epochs", "2", "--batch-size", "33")
+    options = ("--epochs", "2", "--batch-size", "33", "--learning-rate", "0.01")
     done = run("train", *options, "--out", str(tmp_path / "together"))
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "together" / "run.json").read_text())
