@@ -40,7 +40,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
 def test_two_processes_train_like_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With SGD, because Adam amplifies rounding errors of small gradients, and a small learning rate.
+    """With SGD, as Adam amplifies rounding errors of small gradients, and a small learning rate.
 
     At the recipe's rate, weights that begin 1e-7 apart (relatively) end 2e-3 apart, at this 3e-8.
     """
