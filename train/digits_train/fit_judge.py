@@ -91,7 +91,8 @@ def other_picture(split: Split, random: Random) -> tuple[Bytes, int]:
     if random.random() < 0.25:
         shot = replace(_random_shot(random, ("crop", "screen")), opacity=0.0)
         if random.random() < 0.5:  # nothing is on it but the light
-            shot = camera.FACTORS["light"](shot, random, random.random() < 0.5)
+            factor = camera.FACTORS["light" if random.random() < 0.5 else "shadow"]
+            shot = factor(shot, random, random.random() < 0.5)
         return camera.photograph(split.images[0], shot, random), NONE
     kinds = [kind for kind in outliers.GENERATORS if kind not in _SEVERAL_KINDS]
     drawn = kinds[int(random.integers(len(kinds)))](random, split)

@@ -44,12 +44,14 @@ class Hypothesis(NamedTuple):
     kind: one of KINDS. component: its ink and where it is. share: how much of all ink (of the
     narrow strokes, for a hypothesis of these) it explains, 0 to 1. inverted: whether it has the
     less likely polarity: light on dark in a picture that looks dark on light, or vice versa.
+    unevenness: how much the light changes within its box, as a share of the brightest, 0 to 1.
     """
 
     kind: str
     component: Component
     share: float
     inverted: bool
+    unevenness: float
 
 
 def propose(grey: Grey) -> list[Hypothesis]:
@@ -67,13 +69,13 @@ def propose(grey: Grey) -> list[Hypothesis]:
 
 def _propose_for(polarity: Polarity, inverted: bool) -> list[Hypothesis]:
     """All distinct hypotheses of one polarity."""
-    layer = _Layer(polarity.ink, inverted, [])
+    layer = _Layer(polarity, polarity.ink, inverted, [])
     components = layer.components
     if not components.size:
         return []
     main = layer.add_main("main", components)
     if not polarity.flat:
-        narrow = _Layer(polarity.narrow, inverted, layer.hypotheses)
+        narrow = _Layer(polarity, polarity.narrow, inverted, layer.hypotheses)
         inner = narrow.inside(narrow.components)
         narrow.add_unruled("narrow unruled", inner, narrow.add_main("narrow", inner))
         layer.add_crop(polarity.uncorrected)
@@ -90,8 +92,10 @@ def _propose_for(polarity: Polarity, inverted: bool) -> list[Hypothesis]:
 class _Layer:
     """Adds hypotheses from one kind of ink to those found so far."""
 
-    def __init__(self, ink: Ink, inverted: bool, hypotheses: list[Hypothesis]) -> None:
-        self.inverted, self.hypotheses = inverted, hypotheses
+    def __init__(
+        self, polarity: Polarity, ink: Ink, inverted: bool, hypotheses: list[Hypothesis]
+    ) -> None:
+        self.polarity, self.inverted, self.hypotheses = polarity, inverted, hypotheses
         # Bare paper around the ink only costs time; boxes are shifted back at the end.
         self._shape = ink.shape
         self._window = ink_box(ink).pad(ink.shape) if ink.any() else Box(0, 0, 1, 1)
@@ -199,7 +203,8 @@ class _Layer:
             same_box = hypothesis.component.box == component.box
             if same_box and np.array_equal(hypothesis.component.ink, component.ink):
                 return
-        self.hypotheses.append(Hypothesis(kind, component, share, self.inverted))
+        uneven = self.polarity.unevenness(*component.box)
+        self.hypotheses.append(Hypothesis(kind, component, share, self.inverted, uneven))
 
 
 def _inked_components(mask: Mask, ink: Ink, levels: Levels) -> Components:

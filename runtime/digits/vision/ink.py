@@ -57,12 +57,12 @@ class Polarity:
     @cached_property
     def ink(self) -> Ink:
         """The ink, corrected for uneven light."""
-        return self._corrected(_WIDEST_STROKE)
+        return self._corrected(self._paper)
 
     @cached_property
     def narrow(self) -> Ink:
         """The ink without anything wider than the strokes of small digits."""
-        return self.ink if self.flat else self._corrected(_NARROW_STROKE)
+        return self.ink if self.flat else self._corrected(self._bare(_NARROW_STROKE))
 
     @cached_property
     def uncorrected(self) -> Ink:
@@ -70,22 +70,36 @@ class Polarity:
         extreme = np.float32(self._small.max() if self._dark else self._small.min())
         return self.ink if self.flat else _normalize(self._grey, extreme, self._dark)
 
-    def _corrected(self, widest: float) -> Ink:
+    @cached_property
+    def _paper(self) -> Floats:
+        return self._small if self.flat else self._bare(_WIDEST_STROKE)
+
+    def unevenness(self, left: int, top: int, right: int, bottom: int) -> float:
+        """How much the light changes within a box, as a share of the brightest: 0 to 1."""
         if self.flat:
-            return _normalize(self._grey, self._small, self._dark)
+            return 0.0
+        factor = _reduction(self._grey)
+        rows = slice(top // factor, -(-bottom // factor))
+        paper = self._paper[rows, left // factor : -(-right // factor)]
+        paper = paper if self._dark else 255 - paper
+        return float((paper.max() - paper.min()) / max(paper.max(), _DARKEST_PAPER))
+
+    def _bare(self, widest: float) -> Floats:
+        """The brightness of the paper under strokes up to this wide."""
         small, smooth = self._small, self._smooth
         if self._dark:
-            sheet = _background(small, smooth, widest)
-        else:
-            sheet = 255 - _background(255 - small, 255 - smooth, widest)
+            return _background(small, smooth, widest)
+        return 255 - _background(255 - small, 255 - smooth, widest)
+
+    def _corrected(self, paper: Floats) -> Ink:
         height, width = self._grey.shape
         factor = _reduction(self._grey)
-        if factor > 1:
+        if factor > 1 and not self.flat:
             # The thumbnail's last row and column may stand for pixels outside of the picture.
             shown = (0, 0, width / factor, height / factor)
-            large = Image.fromarray(sheet).resize((width, height), Image.Resampling.BILINEAR, shown)
-            sheet = np.asarray(large)
-        return _normalize(self._grey, sheet, self._dark)
+            large = Image.fromarray(paper).resize((width, height), Image.Resampling.BILINEAR, shown)
+            paper = np.asarray(large)
+        return _normalize(self._grey, paper, self._dark)
 
 
 def extract(grey: Grey) -> list[Polarity]:

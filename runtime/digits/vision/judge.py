@@ -23,6 +23,7 @@ FEATURES = (
     "size",  # its longer side by the picture's, as a logarithm
     "width",  # of its strokes, by its longer side, as a logarithm
     "contrast",  # its mean ink, as a logarithm
+    "unevenness",  # 1 + the change of the light by its mean ink, as a logarithm
     "enlarged",  # the factor by which it was enlarged for the frame, as a logarithm
     "one",  # 1 where the network reads a 1, as it reads every bare stroke
     "dark, no lines",  # 1 for `dark` where nothing looks like a line of the paper
@@ -130,6 +131,7 @@ def features(
             math.log(longer / max(width, height)),
             math.log(strokes[row]),
             math.log(hypothesis.component.contrast),
+            math.log1p(hypothesis.unevenness / hypothesis.component.contrast),
             max(math.log(DIGIT_SIDE / longer), 0),
             likeliest[row] == 1,
             hypothesis.kind == "dark" and not ruled,

@@ -4,36 +4,37 @@ Written by `python -m digits_train.fit_judge`, which fits them on synthetic pict
 """
 
 JUDGE = (
-    -0.244,  # main
-    -0.456,  # narrow
-    1.386,  # narrow unruled
-    0.254,  # crop
-    0.914,  # inner
-    1.437,  # unruled
-    0.700,  # dark
-    -2.631,  # alone
-    -0.160,  # all
-    -2.774,  # second
-    -0.251,  # inverted
-    0.691,  # confidence
-    1.755,  # agreement
-    0.773,  # share
-    -2.714,  # distance
-    -0.379,  # border
-    0.686,  # size
-    -0.828,  # width
-    -0.380,  # contrast
-    1.955,  # enlarged
-    -1.385,  # one
-    -2.219,  # dark, no lines
+    -0.084,  # main
+    -0.387,  # narrow
+    1.600,  # narrow unruled
+    0.227,  # crop
+    1.093,  # inner
+    1.521,  # unruled
+    0.785,  # dark
+    -2.627,  # alone
+    -0.142,  # all
+    -2.641,  # second
+    0.199,  # inverted
+    0.706,  # confidence
+    1.581,  # agreement
+    0.811,  # share
+    -2.503,  # distance
+    -0.323,  # border
+    0.996,  # size
+    -0.811,  # width
+    -0.695,  # contrast
+    -1.426,  # unevenness
+    1.958,  # enlarged
+    -1.301,  # one
+    -2.236,  # dark, no lines
 )
 SEVERAL = (
-    2.962,  # several
-    0.546,  # less sure
-    0.091,  # lighter
-    0.424,  # lower
-    -1.120,  # overlap
-    0.057,  # pen
-    0.105,  # contrast
-    -0.616,  # one
+    2.856,  # several
+    0.549,  # less sure
+    0.062,  # lighter
+    0.438,  # lower
+    -1.016,  # overlap
+    0.019,  # pen
+    0.163,  # contrast
+    -0.645,  # one
 )

@@ -77,7 +77,7 @@ def examination(weights: list[float]) -> Examination:
     """
     count = len(weights)
     component = Component(np.full((20, 10), 255, np.uint8), Box(40, 20, 50, 40))
-    hypotheses = [Hypothesis(KINDS[n], component, 1.0, n >= 4) for n in range(count)]
+    hypotheses = [Hypothesis(KINDS[n], component, 1.0, n >= 4, 0.0) for n in range(count)]
     frames = np.stack([np.full((28, 28), 9 * n + 1, np.uint8) for n in range(count)])
     frames[:, :, 14:] += 1
     judged = Judgement(np.full(10, 0.1), np.array(weights), 0.25, 0.125)

@@ -284,11 +284,11 @@ def test_any_grey_picture(grey: np.ndarray) -> None:
     proposed = propose(grey)
     assert len(proposed) <= MAX_HYPOTHESES
     assert not any(same(*pair) for pair in combinations(proposed, 2))
-    for kind, (ink, box), share, _ in proposed:
+    for kind, (ink, box), share, _, unevenness in proposed:
         assert kind in KINDS
         assert 0 <= box.left < box.right <= width
         assert 0 <= box.top < box.bottom <= height
         assert ink.shape == (box.height, box.width) and ink.dtype == np.uint8
         assert ink[0].any() and ink[-1].any() and ink[:, 0].any() and ink[:, -1].any()
-        assert 0 < share <= 1
+        assert 0 < share <= 1 and 0 <= unevenness <= 1
     assert (grey == before).all()

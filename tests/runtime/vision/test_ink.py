@@ -73,6 +73,18 @@ def test_light_and_shadow(page: Sheet, light: Light, pen: int) -> None:
     assert max(likeness(side.ink[middle], evenly[middle]) for side in sides) > 0.95
 
 
+@pytest.mark.parametrize("is_inverted", [False, True])
+def test_unevenness(page: Sheet, is_inverted: bool) -> None:
+    """The ink within the box changes nothing: it is the light on the paper that counts."""
+    half = np.ones((200, 300))
+    half[:, 150:] = 0.6
+    lit = page.photograph(light=half)
+    [side] = ink.extract(inverted(lit, is_inverted))
+    assert side.unevenness(0, 0, 300, 200) == pytest.approx(0.4, abs=0.05)
+    assert side.unevenness(20, 20, 120, 180) < 0.05
+    assert ink.extract(np.full((40, 40), 200, np.uint8))[0].unevenness(0, 0, 40, 40) == 0
+
+
 def test_uncorrected_ink_keeps_light(page: Sheet) -> None:
     side = ink.extract(page.photograph(light=lamp(200, 300)))[0]
     darkest, lightest = np.s_[-20:, -20:], np.s_[:20, :20]  # corners of bare paper

@@ -30,11 +30,12 @@ def made(
     share: float = 1.0,
     level: int = 200,
     inverted: bool = False,
+    unevenness: float = 0.0,
 ) -> Hypothesis:
     """The outline of a box, four pixels wide."""
     ink = np.full((box.height, box.width), level, np.uint8)
     ink[4:-4, 4:-4] = 0
-    return Hypothesis(kind, Component(ink, box), share, inverted)
+    return Hypothesis(kind, Component(ink, box), share, inverted, unevenness)
 
 
 def sure(digit: int, confidence: float = 0.99) -> np.ndarray:
@@ -157,6 +158,7 @@ SMALL, LARGE = Box(50, 50, 60, 60), Box(50, 50, 90, 90)
         ("size", [made(box=WHOLE), made(box=MIDDLE)], [0, math.log(1 / 3)]),
         ("share", [made(), made(share=0.5)], [0, math.log(0.5)]),
         ("contrast", [made(level=255), made(level=51)], [0, math.log(0.2)]),
+        ("unevenness", [made(), made(level=51, unevenness=0.2)], [0, math.log(2)]),
         ("enlarged", [made(box=SMALL), made(box=LARGE)], [math.log(DIGIT_SIDE / 10), 0]),
         # Fainter ink may be the lines of ruled paper.
         ("dark, no lines", [made("dark"), made("main")], [1, 0]),
