@@ -89,13 +89,16 @@ class Examination(NamedTuple):
 
 
 def examine(networks: Networks, pictures: Sequence[GreyImage]) -> list[Examination]:
-    """Examine pictures, in one batch; where it is in doubt, with the reader's help.
+    """Examine pictures, in one batch; where it is in doubt, both polarities, or with the reader.
 
     Raises ModelError if the model fails, or the reader can't be used.
     """
     least = networks.model.metadata.rejection_threshold
     examinations = examine_alone(networks.model, pictures)
     for index, examined in enumerate(examinations):
+        if is_doubtful(examined.hypotheses, examined.judgement, least):
+            [examined] = examine_alone(networks.model, [examined.picture], both=True)
+            examinations[index] = examined
         if is_doubtful(examined.hypotheses, examined.judgement, least):
             from digits.reader.page import find_symbols  # most digits don't need it
 
@@ -104,9 +107,14 @@ def examine(networks: Networks, pictures: Sequence[GreyImage]) -> list[Examinati
     return examinations
 
 
-def examine_alone(model: Model, pictures: Sequence[GreyImage]) -> list[Examination]:
-    """Examine pictures, in one batch, without the reader. Raises ModelError if the model fails."""
-    proposed = [propose(picture.pixels) for picture in pictures]
+def examine_alone(
+    model: Model, pictures: Sequence[GreyImage], both: bool = False
+) -> list[Examination]:
+    """Examine pictures, in one batch, without the reader. Raises ModelError if the model fails.
+
+    both: see `propose`.
+    """
+    proposed = [propose(picture.pixels, both) for picture in pictures]
     inks = [hypothesis.component.ink for hypotheses in proposed for hypothesis in hypotheses]
     frames = to_mnist(inks)
     answers = model.probabilities(frames) if inks else np.zeros((0, 10), np.float32)

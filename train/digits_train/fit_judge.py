@@ -125,12 +125,13 @@ def samples(seeds: Sequence[int]) -> list[Sample]:
     model = Model(BUNDLED)
     drawn = []
     for image, label in pictures(half, seeds):
-        [seen] = examine_alone(model, [picture.load(image)])
-        if seen.hypotheses:
-            shape = seen.picture.pixels.shape
-            features = judge.features(seen.hypotheses, seen.frames, seen.answers, shape)
-            several = judge.several_features(seen.hypotheses, features)
-            drawn.append(Sample(label, features, seen.answers, several))
+        for both in (False, True):  # `examine` starts with the one, and goes on with the other
+            [seen] = examine_alone(model, [picture.load(image)], both)
+            if seen.hypotheses:
+                shape = seen.picture.pixels.shape
+                features = judge.features(seen.hypotheses, seen.frames, seen.answers, shape)
+                several = judge.several_features(seen.hypotheses, features)
+                drawn.append(Sample(label, features, seen.answers, several))
     return drawn
 
 

@@ -19,6 +19,7 @@ from digits.vision.components import (
 from digits.vision.ink import Grey, Ink, Levels, Polarity, extract, otsu_levels
 
 MAX_HYPOTHESES = 8  # a picture
+MAX_OF_BOTH = 12  # of dark ink and of light
 
 _MIN_SIDE = 3  # pixels; nothing smaller is a digit
 _MIN_MASS = 0.1  # of the main component's mass; less is a speck
@@ -26,12 +27,12 @@ _BLANK = Levels(0, 63, 255, 255, 255)  # of a picture without ink
 _CENTRAL = 5.0  # weight of the squared distance; with 3 to 6, 500 mixed pictures lose 3.0 %
 _MAX_GAP = 0.5  # of the main component's longer side; pieces of one digit are not further apart
 
-# Of more than eight the last ones go. main: the heaviest component near the middle, with the pieces
-# near it. narrow: the same of narrow strokes, without what comes in from the border. crop: all ink,
-# light and all, as in a picture that is cropped to its digit. inner: main, without what comes in
-# from the border. unruled, narrow unruled: without the lines of the paper or the box of a form.
-# dark: main, of the darker ink. alone: the main component alone. all: all ink. second: the second
-# heaviest component.
+# If there are too many, the last ones go. main: the heaviest component near the middle, with the
+# pieces near it. narrow: the same of narrow strokes, without what comes in from the border. crop:
+# all ink, light and all, as in a picture that is cropped to its digit. inner: main, without what
+# comes in from the border. unruled, narrow unruled: without the lines of the paper or the box of a
+# form. dark: main, of the darker ink. alone: the main component alone. all: all ink. second: the
+# second heaviest component.
 KINDS = (
     *("main", "narrow", "narrow unruled", "crop", "inner", "unruled"),
     *("dark", "alone", "all", "second"),
@@ -54,17 +55,19 @@ class Hypothesis(NamedTuple):
     unevenness: float
 
 
-def propose(grey: Grey) -> list[Hypothesis]:
-    """Propose where the digit is: at most eight hypotheses, likelier ones first; none if blank.
+def propose(grey: Grey, both: bool = False) -> list[Hypothesis]:
+    """Propose where the digit is: likelier hypotheses first; none if blank.
 
-    grey: uint8 [height, width].
+    grey: uint8 [height, width]. both: propose light ink, too, where the ink seems to be dark, and
+    vice versa; that takes twice as long.
     """
     hypotheses: list[Hypothesis] = []
-    for number, polarity in enumerate(extract(grey)):
+    most = MAX_OF_BOTH if both else MAX_HYPOTHESES
+    for number, polarity in enumerate(extract(grey, both)):
         more = _propose_for(polarity, number > 0)
         # The likelier polarity keeps at least half of them.
-        hypotheses = hypotheses[: max(MAX_HYPOTHESES - len(more), MAX_HYPOTHESES // 2)] + more
-    return hypotheses[:MAX_HYPOTHESES]
+        hypotheses = hypotheses[: max(most - len(more), most // 2)] + more
+    return hypotheses[:most]
 
 
 def _propose_for(polarity: Polarity, inverted: bool) -> list[Hypothesis]:

@@ -102,10 +102,10 @@ class Polarity:
         return _normalize(self._grey, paper, self._dark)
 
 
-def extract(grey: Grey) -> list[Polarity]:
+def extract(grey: Grey, both: bool = False) -> list[Polarity]:
     """Separate ink from paper: one or both polarities, the likelier first.
 
-    grey: uint8 [height, width].
+    grey: uint8 [height, width]. both: both polarities in any case, unless the paper is flat.
     """
     counts = histogram(grey)
     if 2 * counts.max() >= grey.size:  # most of it has one grey: paper without light and noise
@@ -116,6 +116,8 @@ def extract(grey: Grey) -> list[Polarity]:
         small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
         smooth = fit_background(small)
         ranked = polarity.rank(small, small - smooth)
+        # The cues can agree and be wrong: paper between two shadows looks like light ink.
+        ranked = (ranked[0], not ranked[0]) if both else ranked
     return [Polarity(grey, dark, small, smooth) for dark in ranked]
 
 

@@ -37,6 +37,7 @@ SEVERAL_FEATURES = (
     "pen",  # how far the widths of their strokes are apart, as a logarithm
     "contrast",  # how far their mean ink is apart, as a logarithm
     "one",  # 1 where the network reads the second as a 1
+    "inverted",  # 1 where the two are ink on the less likely of dark and light
 )
 MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
 _HEAVIEST = ("alone", "inner", "main")  # the first that exists is the heaviest component itself
@@ -169,6 +170,7 @@ def several_features(
             abs(width[0] - width[1] + math.log(longer)),
             abs(contrast[0] - contrast[1]),
             ones[1],
+            inverted,
         ]
     )
 

@@ -4,37 +4,38 @@ Written by `python -m digits_train.fit_judge`, which fits them on synthetic pict
 """
 
 JUDGE = (
-    -0.084,  # main
-    -0.387,  # narrow
-    1.600,  # narrow unruled
-    0.227,  # crop
-    1.093,  # inner
-    1.521,  # unruled
-    0.785,  # dark
-    -2.627,  # alone
-    -0.142,  # all
-    -2.641,  # second
-    0.199,  # inverted
-    0.706,  # confidence
-    1.581,  # agreement
-    0.811,  # share
-    -2.503,  # distance
-    -0.323,  # border
-    0.996,  # size
-    -0.811,  # width
-    -0.695,  # contrast
-    -1.426,  # unevenness
-    1.958,  # enlarged
-    -1.301,  # one
-    -2.236,  # dark, no lines
+    0.124,  # main
+    -0.202,  # narrow
+    1.655,  # narrow unruled
+    0.591,  # crop
+    0.903,  # inner
+    1.735,  # unruled
+    0.229,  # dark
+    -3.149,  # alone
+    -0.054,  # all
+    -2.937,  # second
+    -0.574,  # inverted
+    0.765,  # confidence
+    1.540,  # agreement
+    0.799,  # share
+    -3.186,  # distance
+    -0.344,  # border
+    0.985,  # size
+    -0.836,  # width
+    -0.742,  # contrast
+    -1.695,  # unevenness
+    2.148,  # enlarged
+    -1.286,  # one
+    -1.590,  # dark, no lines
 )
 SEVERAL = (
-    2.856,  # several
-    0.549,  # less sure
-    0.062,  # lighter
-    0.438,  # lower
-    -1.016,  # overlap
-    0.019,  # pen
-    0.163,  # contrast
-    -0.645,  # one
+    2.430,  # several
+    0.514,  # less sure
+    -0.075,  # lighter
+    0.704,  # lower
+    -0.850,  # overlap
+    0.588,  # pen
+    -0.062,  # contrast
+    -0.363,  # one
+    -0.779,  # inverted
 )

@@ -3,10 +3,17 @@ from itertools import combinations
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from digits.data.mnist import Split
 from digits.vision import hypotheses
-from digits.vision.hypotheses import KINDS, MAX_HYPOTHESES, Hypothesis, propose
+from digits.vision.hypotheses import (
+    KINDS,
+    MAX_HYPOTHESES,
+    MAX_OF_BOTH,
+    Hypothesis,
+    propose,
+)
 from tests.runtime.vision.drawn import (
     CHANGES,
     GREY,
@@ -76,6 +83,22 @@ def test_at_most_eight_different_ones_and_main_first(photographs: list[np.ndarra
         assert not any(same(*pair) for pair in combinations(proposed, 2))  # or they'd count twice
         kinds |= {hypothesis.kind for hypothesis in proposed}
     assert kinds == set(KINDS)
+
+
+def test_dark_ink_beside_strip_of_sun(test_slice: Split) -> None:
+    """All three cues take the bright paper for ink."""
+    page = Sheet(200, 200)
+    page.write(chosen(test_slice, "4"), 60, 70, size=100)
+    sun = np.full((200, 200), 0.3)
+    sun[:, 170:] = 1
+    photo = page.photograph(light=sun)
+    assert alike(propose(photo), page) < 0.5
+    proposed = propose(photo, both=True)
+    assert alike(proposed, page) > 0.9
+    assert len(proposed) <= MAX_OF_BOTH
+    assert [hypothesis.inverted for hypothesis in proposed] == sorted(
+        hypothesis.inverted for hypothesis in proposed
+    )
 
 
 @pytest.mark.parametrize(
@@ -277,12 +300,12 @@ def test_speck_on_noisy_paper(side: int) -> None:
 
 
 @settings(max_examples=150)
-@given(GREY)
-def test_any_grey_picture(grey: np.ndarray) -> None:
+@given(GREY, st.booleans())
+def test_any_grey_picture(grey: np.ndarray, both: bool) -> None:
     height, width = grey.shape
     before = grey.copy()
-    proposed = propose(grey)
-    assert len(proposed) <= MAX_HYPOTHESES
+    proposed = propose(grey, both)
+    assert len(proposed) <= (MAX_OF_BOTH if both else MAX_HYPOTHESES)
     assert not any(same(*pair) for pair in combinations(proposed, 2))
     for kind, (ink, box), share, _, unevenness in proposed:
         assert kind in KINDS
