@@ -89,7 +89,7 @@ class Examination(NamedTuple):
 
 
 def examine(networks: Networks, pictures: Sequence[GreyImage]) -> list[Examination]:
-    """Examine pictures, in one batch; where it is in doubt, both polarities, or with the reader.
+    """Examine pictures, in one batch; those in doubt in both polarities, then with the reader.
 
     Raises ModelError if the model fails, or the reader can't be used.
     """

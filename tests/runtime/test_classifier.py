@@ -22,7 +22,7 @@ from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.inference.reader_model import ReaderModel
 from tests.conftest import PICTURES
 from tests.runtime.reader.drawn import Network
-from tests.synthetic import chosen
+from tests.synthetic import Sheet, chosen
 
 
 def test_sample_pictures_are_all_read_right(
@@ -161,6 +161,18 @@ def test_noisy_blank_sheet_is_rejected(
     prediction = classifier.predict(page.clip(0, 255).astype(np.uint8))
     assert prediction.digit is None
     assert max(prediction.probabilities) < 0.5
+
+
+@pytest.mark.parametrize("digit", [0, 2, 4, 6, 9])
+def test_dark_ink_beside_strip_of_sun_is_read(
+    classifier: digits.Classifier, test_slice: Split, digit: int
+) -> None:
+    """The strip looks like a 1 of light ink, and only where that is in doubt, dark ink is tried."""
+    page = Sheet(200, 200)
+    page.write(chosen(test_slice, str(digit)), 60, 70, size=100)
+    sun = np.full((200, 200), 0.3)
+    sun[:, 170:] = 1
+    assert classifier.predict(page.photograph(light=sun)).top1 == digit
 
 
 def test_reader_opens_when_it_is_needed_and_once(

@@ -19,7 +19,7 @@ from digits.vision.components import (
 from digits.vision.ink import Grey, Ink, Levels, Polarity, extract, otsu_levels
 
 MAX_HYPOTHESES = 8  # a picture
-MAX_OF_BOTH = 12  # of dark ink and of light
+MAX_OF_BOTH = 12  # a picture, if both polarities are asked for
 
 _MIN_SIDE = 3  # pixels; nothing smaller is a digit
 _MIN_MASS = 0.1  # of the main component's mass; less is a speck

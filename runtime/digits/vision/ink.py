@@ -75,7 +75,10 @@ class Polarity:
         return self._small if self.flat else self._bare(_WIDEST_STROKE)
 
     def unevenness(self, left: int, top: int, right: int, bottom: int) -> float:
-        """How much the light changes within a box, as a share of the brightest: 0 to 1."""
+        """How much the light changes within a box of pixels, as a share of the brightest: 0 to 1.
+
+        right and bottom are exclusive.
+        """
         if self.flat:
             return 0.0
         factor = _reduction(self._grey)
