@@ -73,7 +73,7 @@ class ReaderMetadata(NamedTuple):
     temperature: float  # of the symbols' logits; already in the graph, as the next two
     centre_temperature: float
     centre_shift: float  # of the centres' log odds
-    number_temperature: float  # divides the log odds of whole numbers; 1 in files from before
+    number_temperature: float  # divides the log odds of whole numbers
     rejection_threshold: float  # symbols with less confidence are rejected
     validation_pages: int
     validation_symbols: int
@@ -125,8 +125,7 @@ def read(model: bytes, name: str) -> Metadata:
 
 def read_reader(model: bytes, name: str) -> ReaderMetadata:
     """Read what `add_metadata` appended to a reader; errors: see `read`."""
-    pairs = {"number_temperature": "1.0"} | _pairs(model, name)
-    return _parse(pairs, name, ReaderMetadata, "reader")
+    return _parse(_pairs(model, name), name, ReaderMetadata, "reader")
 
 
 def read_task(model: bytes, name: str) -> Task:
@@ -157,7 +156,7 @@ def _pairs(model: bytes, name: str) -> dict[str, str]:
 
 
 def _task(pairs: dict[str, str], name: str) -> Task:
-    task = pairs.setdefault("task", "classifier")
+    task = pairs.get("task", "")
     if task not in get_args(Task):
         raise ModelError(f"{name}: task is {task!r}, not classifier or reader")
     return cast(Task, task)

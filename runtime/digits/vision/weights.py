@@ -4,38 +4,38 @@ Written by `python -m digits_train.fit_judge`, which fits them on synthetic pict
 """
 
 JUDGE = (
-    0.124,  # main
-    -0.202,  # narrow
-    1.655,  # narrow unruled
-    0.591,  # crop
-    0.903,  # inner
-    1.735,  # unruled
-    0.229,  # dark
-    -3.149,  # alone
-    -0.054,  # all
-    -2.937,  # second
-    -0.574,  # inverted
-    0.765,  # confidence
-    1.540,  # agreement
-    0.799,  # share
-    -3.186,  # distance
-    -0.344,  # border
-    0.985,  # size
-    -0.836,  # width
-    -0.742,  # contrast
-    -1.695,  # unevenness
-    2.148,  # enlarged
-    -1.286,  # one
-    -1.590,  # dark, no lines
+    -0.014,  # main
+    -0.126,  # narrow
+    2.089,  # narrow unruled
+    0.978,  # crop
+    0.813,  # inner
+    2.180,  # unruled
+    0.354,  # dark
+    -3.270,  # alone
+    -0.320,  # all
+    -2.793,  # second
+    -0.424,  # inverted
+    0.764,  # confidence
+    1.850,  # agreement
+    0.627,  # share
+    -3.120,  # distance
+    -0.358,  # border
+    1.007,  # size
+    -0.933,  # width
+    -0.674,  # contrast
+    -1.591,  # unevenness
+    2.399,  # enlarged
+    -1.470,  # one
+    -1.033,  # dark, no lines
 )
 SEVERAL = (
-    2.430,  # several
-    0.514,  # less sure
-    -0.075,  # lighter
-    0.704,  # lower
-    -0.850,  # overlap
-    0.588,  # pen
-    -0.062,  # contrast
-    -0.363,  # one
-    -0.779,  # inverted
+    2.579,  # several
+    0.546,  # less sure
+    -0.073,  # lighter
+    0.806,  # lower
+    -0.875,  # overlap
+    0.672,  # pen
+    -0.025,  # contrast
+    -0.431,  # one
+    -0.913,  # inverted
 )

@@ -27,7 +27,6 @@ def test_metadata_of_the_bundled_files() -> None:
     assert CLASSIFIER.test_accuracy_float - CLASSIFIER.test_accuracy <= 0.0005
     assert len(RAW) <= 60_000
     assert len(READER_RAW) <= 400_000
-    assert b"task" not in RAW  # a file without one is a classifier
     assert CLASSIFIER.task == metadata.read_task(RAW, "") == "classifier"
     assert metadata.read_task(READER_RAW, "") == "reader"
 
