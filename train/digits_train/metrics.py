@@ -86,7 +86,7 @@ def predict(model: nn.Module, split: Split) -> Tensor:
 def loss_and_accuracy(logits: Tensor, split: Split) -> tuple[float, float]:
     """Mean cross-entropy in nats, and accuracy (0 to 1), of logits [n, 10]."""
     labels = torch.from_numpy(split.labels.astype("int64"))
-    accuracy = (logits.argmax(1) == labels).float().mean()
+    accuracy = (logits.argmax(1) == labels).double().mean()
     return cross_entropy(with_none(logits), labels).item(), accuracy.item()
 
 
