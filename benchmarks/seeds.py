@@ -11,6 +11,7 @@ be there, calibrates it. To use several cores, start the command several times w
 import argparse
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,7 @@ def finish(options: argparse.Namespace, seed: int) -> RunDir:
         result = trainer.resume(run, options.device)
     if result and result.failure:
         raise DigitsError(f"{run.folder}: {result.failure}")
+    is_trained(run, config, options.teacher)  # raises if the one resumed was started as another
     if not (run.folder / "export.json").exists():
         export_run(run, ExportConfig(quantize=True, reference=reference))
     return run
@@ -70,10 +72,12 @@ def is_trained(run: RunDir, config: TrainConfig, teachers: list[Path]) -> bool:
 
 
 def figures(run: RunDir) -> list[float]:
-    """The values of COLUMNS; the validation accuracy is NaN with --all-data."""
+    """The values of COLUMNS; the validation accuracy is NaN with --all-data. Raises DigitsError."""
     summary = json.loads(run.summary.read_bytes())
     forms = json.loads((run.folder / "export.json").read_bytes())["forms"]
-    small = next(form for form in forms if form["name"] == "int8")
+    small = next((form for form in forms if form["name"] == "int8"), None)
+    if small is None:
+        raise DigitsError(f"{run.folder} was exported without --quantize: delete its export.json")
     shares = (
         summary.get("validation_accuracy", math.nan),
         summary["test_accuracy"],
@@ -87,7 +91,7 @@ def show(name: str, values: list[float]) -> None:
     print(f"{name:16}" + "".join(f"{value:12.3f}" for value in values), flush=True)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--network", default="lenet5")
     parser.add_argument("--recipe", default="default")
@@ -96,9 +100,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="override the recipe's")
     parser.add_argument("--teacher", type=Path, action="append", default=[])
     parser.add_argument("--all-data", action="store_true")
-    parser.add_argument("--device", default="auto")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     parser.add_argument("--out", type=Path, default=Path("runs/seeds"))
     options = parser.parse_args()
+    try:
+        models.get_recipe(options.network, options.recipe, epochs=options.epochs)
+    except DigitsError as error:
+        parser.error(str(error))
     rows = []
     print(f"{'':16}" + "".join(f"{column:>12}" for column in COLUMNS))
     for seed in range(options.first, options.first + options.count):
@@ -112,7 +120,8 @@ def main() -> None:
         show(f"mean of {len(rows)}", np.mean(rows, axis=0).tolist())
         show("deviation", deviations.tolist())
         show("standard error", (deviations / len(rows) ** 0.5).tolist())
+    return 0 if len(rows) == options.count else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

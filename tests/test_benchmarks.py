@@ -55,7 +55,7 @@ def test_seeds_go_on_where_they_stopped(
     rows = {}
     for extra in ([], ["--all-data"]):
         monkeypatch.setattr("sys.argv", command + extra)
-        seeds.main()
+        assert seeds.main() == 0
         rows[bool(extra)] = capsys.readouterr().out
     assert len(list(tmp_path.glob("lenet5-classic-[01]/lenet5.int8.onnx"))) == 2
     assert "nan" in rows[True] and "nan" not in rows[False]
@@ -73,11 +73,28 @@ def test_seeds_go_on_where_they_stopped(
     for path in (tmp_path / "lenet5-classic-1").iterdir():
         path.unlink()
     monkeypatch.setattr("sys.argv", command)
-    seeds.main()
+    assert seeds.main() == 0
     again = capsys.readouterr().out
     assert [line.split()[:5] for line in again.splitlines()] == [
         line.split()[:5] for line in rows[False].splitlines()
     ]
+
+    (tmp_path / "lenet5-classic-0" / "run.json").unlink()
+    monkeypatch.setattr("sys.argv", [*command, "--epochs", "1", "--count", "1"])
+    assert seeds.main() == 1
+    assert "has another recipe" in capsys.readouterr().err
+
+
+def test_seeds_say_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["seeds", "--all-data", "--count", "1", "--out", str(tmp_path)])
+    assert seeds.main() == 1
+    assert "seed 0 is missing: " in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["seeds", "--recipe", "unknown"])
+    with pytest.raises(SystemExit, match="2"):
+        seeds.main()
+    assert "no recipe called 'unknown'" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from digits.inference.model import Model
 from digits.prediction import Prediction, Status
 from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import Hypothesis, propose
-from digits.vision.judge import Judgement, is_doubtful, judge
+from digits.vision.judge import Judgement, is_cut, is_doubtful, judge
 
 if TYPE_CHECKING:
     from digits.inference.reader_model import ReaderModel
@@ -89,14 +89,15 @@ class Examination(NamedTuple):
 
 
 def examine(networks: Networks, pictures: Sequence[GreyImage]) -> list[Examination]:
-    """Examine pictures, in one batch; those in doubt in both polarities, then with the reader.
+    """Examine pictures, in one batch; those cut or in doubt in both polarities, then by the reader.
 
     Raises ModelError if the model fails, or the reader can't be used.
     """
     least = networks.model.metadata.rejection_threshold
     examinations = examine_alone(networks.model, pictures)
     for index, examined in enumerate(examinations):
-        if is_doubtful(examined.hypotheses, examined.judgement, least):
+        seen, pixels = (examined.hypotheses, examined.judgement), examined.picture.pixels
+        if is_doubtful(*seen, least) or is_cut(*seen, pixels.shape):
             [examined] = examine_alone(networks.model, [examined.picture], both=True)
             examinations[index] = examined
         if is_doubtful(examined.hypotheses, examined.judgement, least):

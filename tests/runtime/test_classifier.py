@@ -163,18 +163,19 @@ def test_noisy_blank_sheet_is_rejected(
     assert max(prediction.probabilities) < 0.5
 
 
-def test_dark_ink_beside_strip_of_sun_is_mostly_read(
-    classifier: digits.Classifier, test_slice: Split
+@pytest.mark.parametrize("width", [8, 30])
+def test_dark_ink_beside_strip_of_sun_is_read(
+    classifier: digits.Classifier, test_slice: Split, width: int
 ) -> None:
-    """The strip looks like a 1 of light ink. Without trying dark ink, a fifth would be read."""
+    """The strip looks like a 1 of light ink; where only light ink was tried, it was read."""
     sun = np.full((200, 200), 0.3)
-    sun[:, 170:] = 1
+    sun[:, -width:] = 1
     right = 0
-    for image, label in zip(test_slice.images[:30], test_slice.labels, strict=False):
+    for image, label in zip(test_slice.images[:20], test_slice.labels, strict=False):
         page = Sheet(200, 200)
-        page.write([image], 60, 70, size=100)
+        page.write([image], 60, 60, size=90)
         right += classifier.predict(page.photograph(light=sun)).top1 == label
-    assert right > 15
+    assert right >= 18
 
 
 def test_reader_opens_when_it_is_needed_and_once(

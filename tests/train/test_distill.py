@@ -115,14 +115,17 @@ def test_fine_tuning_has_its_teacher(train_slice: Split) -> None:
         make_task(config, data, [teacher], teacher)
 
 
-def test_teacher_that_has_seen_the_validation_digits_is_refused(train_slice: Split) -> None:
-    seen = replace(PROVENANCE, validation_accuracy=None)
-    teachers = [Checkpoint(models.LeNet5(), seen, "5f")]
+@pytest.mark.parametrize("role", ["teacher", "start"])
+def test_network_that_has_seen_the_validation_digits_is_refused(
+    train_slice: Split, role: str
+) -> None:
+    seen = Checkpoint(models.LeNet5(), replace(PROVENANCE, validation_accuracy=None), "5f")
+    teachers, parent = ([seen], None) if role == "teacher" else ([], seen)
     data = Dataset({"train": train_slice, "test": train_slice}, {})
     config = TrainConfig("lenet5", RECIPE)
-    with pytest.raises(DigitsError, match="teacher has learnt from the validation digits"):
-        make_task(config, data, teachers, None)
-    make_task(replace(config, all_data=True), data, teachers, None)
+    with pytest.raises(DigitsError, match="has learnt from the validation digits"):
+        make_task(config, data, teachers, parent)
+    make_task(replace(config, all_data=True), data, teachers, parent)
 
 
 def test_kl_divergence() -> None:

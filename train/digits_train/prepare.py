@@ -110,10 +110,11 @@ def make_task(
         better = [teacher.model for teacher in teachers if isinstance(teacher.model, Network)]
         if len(better) < len(teachers):
             raise DigitsError("a reader can't teach a network that classifies digits")
-        unseen = (teacher.provenance.validation_accuracy is not None for teacher in teachers)
+        known = [*teachers, *([parent] if parent else [])]
+        unseen = (network.provenance.validation_accuracy is not None for network in known)
         if not config.all_data and not all(unseen):
             raise DigitsError(
-                "a teacher has learnt from the validation digits: its student needs --all-data too"
+                "the start or a teacher has learnt from the validation digits: use --all-data too"
             )
         if len(better) > MAX_TEACHERS:
             raise DigitsError(f"{len(better)} teachers; at most {MAX_TEACHERS} are possible")

@@ -102,6 +102,18 @@ def is_doubtful(hypotheses: Sequence[Hypothesis], judgement: Judgement, least: f
     )
 
 
+def is_cut(hypotheses: Sequence[Hypothesis], judgement: Judgement, shape: tuple[int, ...]) -> bool:
+    """Whether the likeliest hypothesis reaches the picture's border: it may be no whole digit.
+
+    A strip of light along the border looks like a 1 of light ink. shape: see `judge`.
+    """
+    if not hypotheses:
+        return False
+    box = hypotheses[int(judgement.hypotheses.argmax())].component.box
+    height, width = shape
+    return box.left == 0 or box.top == 0 or box.right == width or box.bottom == height
+
+
 def features(
     hypotheses: Sequence[Hypothesis],
     frames: NDArray[np.uint8],

@@ -16,6 +16,7 @@ from digits.vision.judge import (
     SEVERAL_FEATURES,
     Judgement,
     features,
+    is_cut,
     is_doubtful,
     judge,
 )
@@ -119,6 +120,7 @@ def test_no_hypotheses() -> None:
     assert judgement.probabilities.tolist() == [0.1] * 10
     assert (len(judgement.hypotheses), judgement.several, judgement.none) == (0, 0, 1)
     assert not is_doubtful([], judgement, 0.7)
+    assert not is_cut([], judgement, SHAPE)
 
 
 def test_softmax_of_linear_scores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,3 +290,19 @@ def test_digit_is_doubtful_if_unsure_or_beside_one_as_high(
     answer = sure(3, confidence).astype(float)
     judgement = Judgement(answer, np.array([0.9, 0.05, 0.05]), 0.0, 0.0)
     assert is_doubtful(hypotheses, judgement, 0.6999) == doubtful
+
+
+@pytest.mark.parametrize(
+    ("box", "cut"),
+    [
+        (Box(1, 1, 299, 199), False),
+        (Box(0, 1, 299, 199), True),
+        (Box(1, 0, 299, 199), True),
+        (Box(1, 1, 300, 199), True),
+        (Box(1, 1, 299, 200), True),
+    ],
+)
+def test_hypothesis_is_cut_if_it_reaches_the_border(box: Box, cut: bool) -> None:
+    hypotheses = [made(box=Box(0, 0, 300, 200)), made(box=box)]
+    judgement = Judgement(sure(3).astype(float), np.array([0.2, 0.8]), 0.0, 0.0)
+    assert is_cut(hypotheses, judgement, SHAPE) == cut
