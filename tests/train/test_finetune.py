@@ -146,7 +146,7 @@ def test_vgg16(mirrored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     }
     monkeypatch.setattr(mnist, "load_all", lambda data=None: splits)
     monkeypatch.setattr(calibration, "NUM_PHOTOGRAPHED", 10)
-    about = Provenance("vgg16", "0.0", {"epochs": 1}, 0, 1, {}, 20, None, None)
+    about = Provenance("vgg16", "0.0", {"epochs": 1}, 0, 1, {}, 20, 0.1, None)
     torch.manual_seed(0)
     parent = Checkpoint(VGG16().eval(), about, "5f" * 32)
     recipe = replace(VGG16.recipes["finetune"], batch_size=20, augmentation=None)
