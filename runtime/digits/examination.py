@@ -96,8 +96,8 @@ def examine(networks: Networks, pictures: Sequence[GreyImage]) -> list[Examinati
     least = networks.model.metadata.rejection_threshold
     examinations = examine_alone(networks.model, pictures)
     for index, examined in enumerate(examinations):
-        seen, pixels = (examined.hypotheses, examined.judgement), examined.picture.pixels
-        if is_doubtful(*seen, least) or is_cut(*seen, pixels.shape):
+        cut = is_cut(examined.hypotheses, examined.judgement, examined.picture.pixels.shape)
+        if cut or is_doubtful(examined.hypotheses, examined.judgement, least):
             [examined] = examine_alone(networks.model, [examined.picture], both=True)
             examinations[index] = examined
         if is_doubtful(examined.hypotheses, examined.judgement, least):
