@@ -29,8 +29,8 @@ class Classifier:
     answers with less confidence, 0 to 1, are rejected; by default those below the threshold that
     each model's file records; 0 rejects none. reader, reader_sha256: the same as model and sha256
     for the network that reads pages; by default $DIGITS_READER, else the bundled reader. It is
-    opened when it is needed: to `read`, and to look at a picture of one digit that the model isn't
-    sure of, or that holds something else of the digit's size.
+    opened when it is needed: to `read`, and to look at a picture in which the model isn't sure of a
+    digit, or in which something else may be.
 
     Raises ModelError if the model can't be used, and ValueError for a number out of range. The
     methods raise ModelError if a model fails, or if the reader can't be used.

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from digits.images.picture import GreyImage
 from digits.inference.model import Model
 from digits.prediction import Prediction, Status
+from digits.vision.components import Box
 from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import Hypothesis, propose
-from digits.vision.judge import Judgement, is_cut, is_doubtful, judge
+from digits.vision.judge import Judgement, judge
 
 if TYPE_CHECKING:
     from digits.inference.reader_model import ReaderModel
@@ -55,6 +56,35 @@ class Examination(NamedTuple):
     judgement: Judgement
     opinion: "Opinion | None" = None
 
+    @property
+    def box(self) -> Box:
+        """The box of the likeliest hypothesis; n must not be 0."""
+        return self.hypotheses[int(self.judgement.hypotheses.argmax())].component.box
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the likeliest hypothesis reaches the picture's border: it may be no whole digit.
+
+        A strip of light along the border looks like a 1 of light ink.
+        """
+        height, width = self.picture.pixels.shape
+        left, top, right, bottom = self.box
+        return left == 0 or top == 0 or right == width or bottom == height
+
+    def is_alone(self, networks: Networks) -> bool:
+        """Whether the likeliest digit is alone in the picture.
+
+        It is if nothing else was considered, or if the reader sees this digit and no other.
+        """
+        if len(self.hypotheses) == 1:
+            return True
+        from digits.reader.page import glance_symbols  # most digits don't need it
+        from digits.second_opinion import weigh
+
+        height = max(self.box.width, self.box.height)
+        seen = weigh(glance_symbols(self.picture.pixels, networks.reader.maps, height))
+        return bool(seen.probabilities[self.judgement.probabilities.argmax()] > 0.5)
+
     def combine(self, detections: "Detections") -> "Examination":
         """Combine this with what the reader has detected in the same picture."""
         from digits.second_opinion import combine, weigh  # most digits don't need it
@@ -69,7 +99,7 @@ class Examination(NamedTuple):
             box = (0, 0, *self.picture.size)
             return Prediction(None, 0.1, (0.1,) * 10, box, "blank", NOTES["blank"])
         best = int(self.judgement.hypotheses.argmax())
-        box = self.picture.to_original(self.hypotheses[best].component.box)
+        box = self.picture.to_original(self.box)
         probabilities = tuple(self.judgement.probabilities.tolist())
         confidence = max(probabilities)
         status = self._status(confidence, threshold)
@@ -89,22 +119,23 @@ class Examination(NamedTuple):
 
 
 def examine(networks: Networks, pictures: Sequence[GreyImage]) -> list[Examination]:
-    """Examine pictures, in one batch; those cut or in doubt in both polarities, then by the reader.
+    """Examine pictures, in one batch, and by the reader those with more in them than a sure digit.
 
-    Raises ModelError if the model fails, or the reader can't be used.
+    Those cut or in doubt are examined in both polarities first. Raises ModelError if the model
+    fails, or the reader can't be used.
     """
     least = networks.model.metadata.rejection_threshold
     examinations = examine_alone(networks.model, pictures)
     for index, examined in enumerate(examinations):
-        cut = is_cut(examined.hypotheses, examined.judgement, examined.picture.pixels.shape)
-        if cut or is_doubtful(examined.hypotheses, examined.judgement, least):
+        if not examined.hypotheses:
+            continue
+        if examined.is_cut or examined.judgement.probabilities.max() < least:
             [examined] = examine_alone(networks.model, [examined.picture], both=True)
-            examinations[index] = examined
-        if is_doubtful(examined.hypotheses, examined.judgement, least):
+        if examined.judgement.probabilities.max() < least or not examined.is_alone(networks):
             from digits.reader.page import find_symbols  # most digits don't need it
 
-            detections = find_symbols(examined.picture.pixels, networks.reader.maps)
-            examinations[index] = examined.combine(detections)
+            examined = examined.combine(find_symbols(examined.picture.pixels, networks.reader.maps))
+        examinations[index] = examined
     return examinations
 
 

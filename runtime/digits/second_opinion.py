@@ -1,4 +1,4 @@
-"""A second look at the picture of one digit, by the network that reads pages."""
+"""A second opinion on the picture of one digit, by the network that reads pages."""
 
 import math
 from typing import NamedTuple
@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.reader.detections import DIGITS, SAME, Detections, overlaps
-from digits.vision.judge import MUCH_LARGER, Judgement
+from digits.vision.judge import Judgement
 
+_MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
 _MAX_LOG_ODDS = 30.0  # so that no exponential overflows
 _TINY = 1e-9  # a probability that doesn't matter beside another, but isn't 0
 
@@ -74,5 +75,5 @@ def _beside(digits: Detections, first: int) -> NDArray[np.bool_]:
     _, of_first = overlaps(digits.boxes, digits.boxes[first])
     elsewhere: NDArray[np.bool_] = np.maximum(of_others, of_first) < SAME
     ratios = np.abs(np.log(digits.heights / digits.heights[first]))
-    as_high: NDArray[np.bool_] = ratios <= math.log(MUCH_LARGER)
+    as_high: NDArray[np.bool_] = ratios <= math.log(_MUCH_LARGER)
     return elsewhere & as_high

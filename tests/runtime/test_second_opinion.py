@@ -21,7 +21,7 @@ from digits.reader.page import find_symbols
 from digits.second_opinion import Opinion, combine, weigh
 from digits.vision.judge import Judgement, judge
 from tests.runtime.reader.drawn import Drawn, Network, row_of
-from tests.synthetic import Sheet, chosen
+from tests.synthetic import Sheet, chosen, lamp, shadow
 
 Show = Callable[..., Network]
 UNSURE = 0.4  # the largest probability of a digit by a judge in doubt
@@ -242,11 +242,46 @@ def test_several_digits_are_never_a_sure_one(
     assert classifier.predict(two).digit in (1, sure_of)
 
 
-def test_sure_pictures_do_not_open_the_reader(
-    pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def page_of_numbers(split: Split, random: np.random.Generator) -> np.ndarray:
+    """A photo of one to three lines of digits of any size, on plain, ruled or squared paper."""
+    height, width = map(int, random.integers(200, 900, 2))
+    size = int(random.integers(20, min(height // 4, width // 5)))
+    sheet = Sheet(height, width)
+    if random.random() < 0.5:
+        sheet.rule(size * 3 // 2, bool(random.random() < 0.5), 170)
+    lines = int(random.integers(1, min(3, height * 2 // (3 * size) - 1) + 1))
+    for line in range(lines):
+        count = int(random.integers(2, min(9, width // size - 2) + 1))
+        text = "".join(map(str, random.integers(0, 10, count)))
+        sheet.write(
+            chosen(split, text, start=int(random.integers(100))),
+            size,
+            size + line * size * 3 // 2,
+            size,
+            max(2, size // 8),
+        )
+    light = (None, lamp(height, width), shadow(height, width))[int(random.integers(3))]
+    return sheet.photograph(random.uniform(-4, 4), light, noise=random.uniform(0, 6))
+
+
+def test_page_of_numbers_is_never_a_sure_digit(
+    classifier: digits.Classifier, test_slice: Split
+) -> None:
+    random = np.random.default_rng(44)
+    pages = [page_of_numbers(test_slice, random) for _ in range(40)]
+    assert "sure" not in {answer.status for answer in classifier.predict_batch(pages)}
+
+
+def test_digit_without_anything_else_does_not_open_the_reader(
+    test_slice: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIGITS_READER", str(tmp_path / "missing.onnx"))
-    digits.Classifier().predict_batch([*pictures, Image.new("L", (50, 50), 200)])
+    [seven] = chosen(test_slice, "7")
+    ink = Image.fromarray(seven).resize((280, 280), Image.Resampling.BICUBIC)
+    drawing = Image.new("L", ink.size, 255)
+    drawing.paste(0, mask=ink.point(lambda value: 255 * (value > 127)))
+    answers = digits.Classifier().predict_batch([seven, drawing, Image.new("L", (50, 50), 200)])
+    assert [answer.digit for answer in answers] == [7, 7, None]
 
 
 @pytest.mark.usefixtures("doubt")

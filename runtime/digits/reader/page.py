@@ -5,7 +5,7 @@ import numpy as np
 from digits.reader.detections import Detections, Integers, concatenate
 from digits.reader.lattice import Arc, best_path, build_lattice
 from digits.reader.lines import nearest_digits, text_lines
-from digits.reader.looks import look_around
+from digits.reader.looks import glance, look_around
 from digits.reader.peaks import Grey, MapsFn
 from digits.reader.suppression import settle, suppress
 
@@ -22,6 +22,11 @@ def read_page(page: Grey, maps: MapsFn) -> list[list[list[Arc]]]:
 def find_symbols(page: Grey, maps: MapsFn) -> Detections:
     """The places of a page where a symbol may be; arguments as for `read_page`."""
     return settle(suppress(look_around(page, maps)))
+
+
+def glance_symbols(page: Grey, maps: MapsFn, height: float) -> Detections:
+    """The same, seen in one small look; see `looks.glance`."""
+    return settle(suppress(glance(page, maps, height)))
 
 
 def build_lattices(detections: Detections) -> list[list[list[Arc]]]:

@@ -39,7 +39,6 @@ SEVERAL_FEATURES = (
     "one",  # 1 where the network reads the second as a 1
     "inverted",  # 1 where the two are ink on the less likely of dark and light
 )
-MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
 _HEAVIEST = ("alone", "inner", "main")  # the first that exists is the heaviest component itself
 _MIN_PROBABILITY = 1e-4  # in log odds; 1 minus this is the largest
 
@@ -82,36 +81,6 @@ def judge(
     likely /= likely.sum()
     digit = likely[:-2] @ answers + (likely[-2] + likely[-1]) / 10
     return Judgement(digit / digit.sum(), likely[:-2], float(likely[-2]), float(likely[-1]))
-
-
-def is_doubtful(hypotheses: Sequence[Hypothesis], judgement: Judgement, least: float) -> bool:
-    """Whether the picture deserves a second opinion.
-
-    It does if its digit is less probable than `least`, or if another digit of the same number may
-    be in it: if the second heaviest component is about as high as the likeliest hypothesis.
-    """
-    if not hypotheses:
-        return False
-    if judgement.probabilities.max() < least:
-        return True
-    height = hypotheses[int(judgement.hypotheses.argmax())].component.box.height
-    seconds = [hypothesis for hypothesis in hypotheses if hypothesis.kind == "second"]
-    return any(
-        height <= MUCH_LARGER * second.component.box.height <= MUCH_LARGER**2 * height
-        for second in seconds
-    )
-
-
-def is_cut(hypotheses: Sequence[Hypothesis], judgement: Judgement, shape: tuple[int, ...]) -> bool:
-    """Whether the likeliest hypothesis reaches the picture's border: it may be no whole digit.
-
-    A strip of light along the border looks like a 1 of light ink. shape: see `judge`.
-    """
-    if not hypotheses:
-        return False
-    box = hypotheses[int(judgement.hypotheses.argmax())].component.box
-    height, width = shape
-    return box.left == 0 or box.top == 0 or box.right == width or box.bottom == height
 
 
 def features(

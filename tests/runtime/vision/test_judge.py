@@ -16,8 +16,6 @@ from digits.vision.judge import (
     SEVERAL_FEATURES,
     Judgement,
     features,
-    is_cut,
-    is_doubtful,
     judge,
 )
 
@@ -119,8 +117,6 @@ def test_no_hypotheses() -> None:
     judgement = judge([], np.zeros((0, 28, 28), np.uint8), np.zeros((0, 10), np.float32), SHAPE)
     assert judgement.probabilities.tolist() == [0.1] * 10
     assert (len(judgement.hypotheses), judgement.several, judgement.none) == (0, 0, 1)
-    assert not is_doubtful([], judgement, 0.7)
-    assert not is_cut([], judgement, SHAPE)
 
 
 def test_softmax_of_linear_scores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,42 +263,3 @@ def test_none_and_several() -> None:
     two = judged(both, sure(8, 0.2), sure(3), sure(7))
     assert two.several > judged(both, sure(8, 0.2), sure(3), sure(7, 0.15)).several
     assert two.several > two.none
-
-
-@pytest.mark.parametrize(
-    ("confidence", "kind", "height", "doubtful"),
-    [
-        (0.69, "all", 60, True),
-        (0.7, "all", 60, False),
-        (0.99, "all", 60, False),
-        (0.99, "second", 60, True),
-        (0.99, "second", 31, True),
-        (0.99, "second", 29, False),  # dirt, or the bar of a 5
-        (0.99, "second", 119, True),
-        (0.99, "second", 121, False),  # the edge of a sheet
-    ],
-)
-def test_digit_is_doubtful_if_unsure_or_beside_one_as_high(
-    confidence: float, kind: str, height: int, doubtful: bool
-) -> None:
-    """The likeliest hypothesis is 60 pixels high, the last one says whether more is there."""
-    hypotheses = [made(), made("alone", Box(0, 0, 9, 200)), made(kind, Box(200, 0, 230, height))]
-    answer = sure(3, confidence).astype(float)
-    judgement = Judgement(answer, np.array([0.9, 0.05, 0.05]), 0.0, 0.0)
-    assert is_doubtful(hypotheses, judgement, 0.6999) == doubtful
-
-
-@pytest.mark.parametrize(
-    ("box", "cut"),
-    [
-        (Box(1, 1, 299, 199), False),
-        (Box(0, 1, 299, 199), True),
-        (Box(1, 0, 299, 199), True),
-        (Box(1, 1, 300, 199), True),
-        (Box(1, 1, 299, 200), True),
-    ],
-)
-def test_hypothesis_is_cut_if_it_reaches_the_border(box: Box, cut: bool) -> None:
-    hypotheses = [made(box=Box(0, 0, 300, 200)), made(box=box)]
-    judgement = Judgement(sure(3).astype(float), np.array([0.2, 0.8]), 0.0, 0.0)
-    assert is_cut(hypotheses, judgement, SHAPE) == cut
