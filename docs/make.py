@@ -111,7 +111,7 @@ def page() -> None:
     Image.fromarray(synthetic.page(mnist.load("test"))).save(photo, quality=80)
     reading = Classifier().read(photo)
     print(reading.text)
-    save(HERE / "page-read.jpg", annotate(str(photo), reading.symbols))
+    save(HERE / "page-read.jpg", annotate(str(photo), reading.numbers))
 
 
 def numbers() -> None:

@@ -13,7 +13,7 @@ INK, PAPER = 60, 215  # grey values
 
 def number(symbols: Sequence[Symbol], line: int = 1, column: int = 1) -> Number:
     """A number of these symbols, which is to be reviewed."""
-    text = "".join(symbol.top1 for symbol in symbols)
+    text = "".join(symbol.symbol for symbol in symbols)
     return Number(text, 0.8, "review", "", text, tuple(symbols), line, column)
 
 

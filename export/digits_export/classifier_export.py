@@ -125,6 +125,7 @@ class ClassifierExporter:
             "training_digits": provenance.training_digits,
             "teacher_sha256": provenance.teacher or "",
             "temperature": round(self.scaling.temperature, 6),
+            "rejection_threshold": variant.rejection_threshold,
             "validation_accuracy_float": exact.validation_accuracy,
             "validation_accuracy": variant.validation_accuracy,
             "test_accuracy_float": exact.test_accuracy,

@@ -170,7 +170,6 @@ def _make_artifact(
         checkpoint_sha256=exporter.loaded.sha256,
         quantization=exporter.quantization if exact else "none",
         kernels=kernels[0],
-        rejection_threshold=variants[0].rejection_threshold,
         **exporter.describe(variants[0], exact or variants[0]),
     )
     file = add_metadata(raw, metadata)

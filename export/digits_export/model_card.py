@@ -9,7 +9,7 @@ from typing import Any
 
 from digits.inference.metadata import Metadata, ReaderMetadata
 from digits_export.report import ReaderVariant, Variant
-from digits_export.temperature import READER_REJECTION_RATE, REJECTION_RATE
+from digits_export.temperature import REJECTION_RATE
 from digits_train import comparison
 from digits_train.comparison import Comparison
 
@@ -67,15 +67,14 @@ multiples of 8, at least 32. Outputs, at a stride of 4, float32 [batch, n, heigh
 `0123456789-.`; `boxes` (4), x and y of the box's centre from the cell's and logarithms of width and
 height, in units of 16 pixels. Local contrast and calibration (temperatures {temperature:g} of the
 symbols, {centre_temperature:g} of the centres, and a shift of {centre_shift:g}) are inside. `digits
-read PICTURE` does the rest. Digits should be 10 to 60 pixels high. Reject symbols with less than
-{rejection_threshold:.2%} confidence; {accepted:.0%} of those read right reach that.
+read PICTURE` does the rest. Digits should be 10 to 60 pixels high.
 
 ## Figures
 
 {table}
 
 On {validation_pages:,} synthetic pages with {validation_symbols:,} symbols, drawn with validation
-digits that it was not trained on; calibration and threshold were chosen on them, too. "Time" is
+digits that it was not trained on; calibration was chosen on them, too. "Time" is
 that of the network alone, with one thread, on the machine that exported the file: for a page of a
 megapixel, and for 300x150 pixels.
 
@@ -83,7 +82,7 @@ megapixel, and for 300x150 pixels.
 
 It was trained on synthetic pages alone, photographed by a synthetic camera. Handwritten words may
 contain what looks like a digit to it. It has not been tested for decisions about people, money or
-health; keep the original picture, and have a person check answers below the threshold.
+health; keep the original picture, and have a person check the numbers to review.
 """
 
 _FINE_TUNED = """
@@ -170,7 +169,6 @@ def render_reader(about: ReaderMetadata, variants: Sequence[ReaderVariant]) -> s
     )
     values = about._asdict() | {
         "recipe": _one_line(json.loads(about.recipe)),
-        "accepted": 1 - READER_REJECTION_RATE,
         "table": _table(head, rows),
     }
     return _READER.format(**values)

@@ -24,7 +24,6 @@ from digits_export import evaluate, model_card, quantize, reader_graph, verify
 from digits_export.reader_calibrate import fit_number_temperature, fit_scaling
 from digits_export.reader_graph import MapScaling
 from digits_export.report import ReaderVariant
-from digits_export.temperature import READER_REJECTION_RATE, rejection_threshold
 from digits_train.checkpoint import Checkpoint
 from digits_train.matching import DetectionErrors, Found, LabelledPage
 from digits_train.models.reader import Reader
@@ -160,10 +159,9 @@ def judge(
 ) -> ReaderVariant:
     """Evaluate a form by its maps. size: in bytes."""
     errors, exact = DetectionErrors(), 0
-    confidences: list[float] = []
     for page in pages:
         lines = read_page(page.pixels, maps)
-        confidences += _add(errors, page, [arc for line in lines for row in line for arc in row])
+        _add(errors, page, [arc for line in lines for row in line for arc in row])
         exact += [_text(line) for line in lines] == [
             "".join(line.split()) for line in page.text.splitlines()
         ]
@@ -179,27 +177,20 @@ def judge(
         wrong=errors.wrong,
         invented=errors.invented,
         exact_pages=exact,
-        rejection_threshold=rejection_threshold(confidences, READER_REJECTION_RATE),
         milliseconds=evaluate.microseconds(lambda: maps(large)) / 1000,
         crop_milliseconds=evaluate.microseconds(lambda: maps(small)) / 1000,
         error=errors.error,
     )
 
 
-def _add(errors: DetectionErrors, page: LabelledPage, arcs: Sequence[Arc]) -> list[float]:
-    """Count a page's errors. Returns the confidence of each digit that is right."""
+def _add(errors: DetectionErrors, page: LabelledPage, arcs: Sequence[Arc]) -> None:
+    """Count a page's errors."""
     surest = sorted((arc for arc in arcs if arc.is_digit), key=lambda arc: -arc.score)
     detections = Found(
         np.array([arc.box for arc in surest], np.float32).reshape(-1, 4),
         np.array([arc.symbols.argmax() for arc in surest], np.int64),
     )
-    matched = page.match(detections)
-    errors.add(matched)
-    return [
-        float(arc.probabilities.max())
-        for arc, symbol, partner in zip(surest, detections.symbols, matched.partners, strict=True)
-        if partner >= 0 and page.digits[partner] == symbol
-    ]
+    errors.add(page.match(detections))
 
 
 def _text(line: Sequence[Sequence[Arc]]) -> str:

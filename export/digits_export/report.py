@@ -35,7 +35,6 @@ class ReaderVariant:
     wrong: int
     invented: int
     exact_pages: int
-    rejection_threshold: float  # on confidence, see `temperature.rejection_threshold`
     milliseconds: float  # a page of a megapixel, one thread, on the machine that exported
     crop_milliseconds: float  # 300x150 pixels
     error: float  # the error rate: may be above 1

@@ -1,7 +1,7 @@
 """Make confidence match accuracy: temperature scaling, and the rejection threshold."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,6 @@ from digits_train.models.network import NONE, probabilities
 # The share of real digits that may be rejected: a little less than the 1 % that a user would
 # forgive. Going from 0.5 to 0.8 % also rejects one in five of the letters accepted as digits.
 REJECTION_RATE = 0.008
-READER_REJECTION_RATE = 0.02  # of a reader's symbols, where users would forgive 3 %
 
 # A network that has memorized the digits would drive the temperature to zero.
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.2, 5.0
@@ -86,9 +85,7 @@ def minimize(parameters: Tensor, loss: Callable[[], Tensor]) -> None:
     optimizer.step(closure)  # type: ignore[no-untyped-call]
 
 
-def rejection_threshold(confidences: Sequence[float] | NDArray[np.float32], rate: float) -> float:
-    """Return the confidence that all but a rate of those that are right reach; 0 for none."""
-    if not len(confidences):
-        return 0.0
+def rejection_threshold(confidences: NDArray[np.float32], rate: float) -> float:
+    """Return the confidence that all but a rate of these reach. confidences: [n], n > 0."""
     # Rounded down, so that rounding never rejects one that reached it.
     return math.floor(1e4 * float(np.quantile(confidences, rate))) / 1e4

@@ -26,11 +26,11 @@ class Classifier:
     $DIGITS_MODEL, else the bundled LeNet-5. threads: how many cores a call may use; 0: all.
     kernels: "integer" or "float", how to compute an int8 model; by default as its file says.
     sha256: of the only model file to accept; by default $DIGITS_MODEL_SHA256, else any. threshold:
-    answers with less confidence, 0 to 1, are rejected; by default those below the threshold that
-    each model's file records; 0 rejects none. reader, reader_sha256: the same as model and sha256
-    for the network that reads pages; by default $DIGITS_READER, else the bundled reader. It is
-    opened when it is needed: to `read`, and to look at a picture in which the model isn't sure of a
-    digit, or in which something else may be.
+    `predict` rejects answers with less confidence, 0 to 1; by default those below the threshold
+    that the model's file records; 0 rejects none. reader, reader_sha256: the same as model and
+    sha256 for the network that reads pages; by default $DIGITS_READER, else the bundled reader. It
+    is opened when it is needed: to `read`, and to look at a picture in which the model isn't sure
+    of a digit, or in which something else may be.
 
     Raises ModelError if the model can't be used, and ValueError for a number out of range. The
     methods raise ModelError if a model fails, or if the reader can't be used.
@@ -61,12 +61,6 @@ class Classifier:
     def threshold(self) -> float:
         """The least confidence with which `predict` answers, 0 to 1."""
         default = self.model.metadata.rejection_threshold
-        return default if self._threshold is None else self._threshold
-
-    @property
-    def reader_threshold(self) -> float:
-        """The least confidence of a symbol that `read` doesn't reject, 0 to 1."""
-        default = self.reader.metadata.rejection_threshold
         return default if self._threshold is None else self._threshold
 
     @property
@@ -116,9 +110,9 @@ class Classifier:
         """Read all numbers of a page: digits, minus signs and decimal points, line by line.
 
         source: see `predict`. constraints: what each number satisfies. max_errors: with which
-        probability an accepted number may be wrong, 0 to 1, by default 0.01. If any of the two is
-        given, a number that isn't accepted has a question mark in `Reading.text`. The reading of a
-        picture without digits has no lines. Where the reader finds one symbol at most, the
+        probability an accepted number may be wrong, 0 to 1, by default 0.01. A number that isn't
+        accepted has a question mark in `Reading.text`. The reading of a picture without digits has
+        no lines. Where the reader finds one symbol at most, the
         classifier looks for a single digit, as in `predict`. Raises PictureError if the picture
         can't be opened.
 

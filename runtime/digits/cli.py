@@ -84,7 +84,6 @@ def read(
     pictures: options.Pictures,
     recursive: options.Recursive = False,
     model: options.Reader = None,
-    threshold: options.Threshold = None,
     format: options.OutputFormat = None,
     as_json: options.Json = False,
     as_csv: options.Csv = False,
@@ -97,9 +96,6 @@ def read(
     allowed: options.AllowedList = None,
     value_range: options.ValueRange = None,
     max_errors: options.MaxErrors = None,
-    symbols: Annotated[
-        bool, typer.Option("--symbols", help="In CSV, a row for each symbol instead.")
-    ] = False,
     annotate: Annotated[
         Path | None,
         options.path_option(
@@ -111,19 +107,15 @@ def read(
 
     Line by line, from top to bottom. PICTURES are files, folders, patterns, or - for stdin. A
     number that must have a length, a pattern, a check digit or be in a list is the likeliest one
-    that does; `?` if none does, or if it may be wrong.
+    that does. `104?` may be wrong, `?` is none that does.
     """
     chosen = options.output_format(format, as_json, as_csv, output)
     files, show_name, errors = inputs.resolve(pictures, recursive)
     options.check_annotated(annotate, files)
-    if symbols and chosen != "csv":
-        raise typer.BadParameter("--symbols is for --csv; JSON has the symbols anyway")
     asked = options.constraints(length, pattern, check, allowed, value_range, digits_only)
-    if threshold is not None and (asked or max_errors):
-        raise typer.BadParameter("--max-errors says which numbers are accepted, not --threshold")
-    classifier = runner.reader_options(model, threshold)
     errors_allowed = options.max_errors(max_errors, model, asked)
-    task = runner.Read(chosen, show_name, classifier, asked, errors_allowed, symbols, annotate)
+    classifier = runner.reader_options(model)
+    task = runner.Read(chosen, show_name, classifier, asked, errors_allowed, annotate)
     runner.run(task, files, errors, jobs, output)
 
 

@@ -37,9 +37,6 @@ class Networks(Protocol):
     @property
     def threshold(self) -> float: ...
 
-    @property
-    def reader_threshold(self) -> float: ...
-
 
 class Examination(NamedTuple):
     """What was considered to read the one digit of a picture.

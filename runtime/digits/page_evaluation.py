@@ -14,7 +14,7 @@ from digits.constraints.constraints import Constraints
 from digits.errors import DigitsError, PictureError
 from digits.evaluation import calibration_gaps
 from digits.images import picture
-from digits.prediction import SIGNS, Reading, Symbol
+from digits.prediction import SIGNS, Reading
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier
@@ -113,7 +113,7 @@ class PageResult:
     """A page as it was read.
 
     written: its text. reading: of the symbols that are compared, with boxes in `pixels`. alignment:
-    of the most probable symbols, even if they are rejected. pixels: uint8 [height, width].
+    of their symbols. pixels: uint8 [height, width].
     """
 
     name: str
@@ -124,8 +124,8 @@ class PageResult:
 
     @property
     def read(self) -> str:
-        """The most probable symbols, in the form of `Reading.text`."""
-        return most_probable(self.reading)
+        """The symbols, in the form of `Reading.text`."""
+        return _symbols(self.reading)
 
     @property
     def score(self) -> Score:
@@ -136,14 +136,13 @@ class PageResult:
 class PageEvaluation:
     """Running totals, whose size doesn't grow with the number of pages.
 
-    signs: whether minus signs and points are read and compared, not the digits alone. threshold:
-    symbols with less confidence count as rejected; all else takes the most probable symbol all the
-    same. exact: pages of which each symbol is right and none invented. same_layout: those of them
-    whose lines and columns are right too.
+    signs: whether minus signs and points are read and compared, not the digits alone. exact: pages
+    of which each symbol is right and none invented. same_layout: those of them whose lines and
+    columns are right too.
 
-    >>> from digits.prediction import Number
+    >>> from digits.prediction import Number, Symbol
     >>> seven = Symbol("7", 0.91, (0.0,) * 7 + (0.91,) + (0.0,) * 4, (12, 8, 40, 60))
-    >>> evaluation = PageEvaluation(signs=False, threshold=0.5)
+    >>> evaluation = PageEvaluation(signs=False)
     >>> reading = Reading(((Number("7", 0.91, "review", "", "7", (seven,)),),))
     >>> evaluation.add("77.png", "77", reading, np.zeros((80, 80), np.uint8))
     >>> evaluation.error_rate, evaluation.score.missed
@@ -151,38 +150,29 @@ class PageEvaluation:
     """
 
     signs: bool
-    threshold: float = 0.0
     pages: int = 0
     exact: int = 0
     same_layout: int = 0
     with_errors: int = 0
     symbols_read: int = 0
-    rejected: int = 0
-    rejected_right: int = 0  # rejected although the most probable symbol is right
     score: Score = Score(0, 0, 0, 0)
     _gaps: NDArray[np.float64] = field(default_factory=lambda: calibration_gaps([], []))
     _worst: list[tuple[int, int, PageResult]] = field(default_factory=list)
 
     def add(self, name: str, written: str, reading: Reading, pixels: NDArray[np.uint8]) -> None:
         """Count a page. written: in the form of `Reading.text`. pixels: those that were read."""
-        alignment = align(most_probable(reading), written)
+        alignment = align(_symbols(reading), written)
         result = PageResult(name, written, reading, alignment, pixels)
         self.pages += 1
         self.score = Score(*(sum(two) for two in zip(self.score, result.score, strict=True)))
-        self._count_symbols(reading.symbols, alignment.right)
+        self.symbols_read += len(reading.symbols)
+        confidences = [symbol.confidence for symbol in reading.symbols]
+        self._gaps += calibration_gaps(confidences, alignment.right)
         if result.score.errors:
             self._keep(result)
         else:
             self.exact += 1
             self.same_layout += result.read == written
-
-    def _count_symbols(self, symbols: tuple[Symbol, ...], right: list[bool]) -> None:
-        confidences = [symbol.confidence for symbol in symbols]
-        rejected = np.array(confidences) < self.threshold
-        self.symbols_read += len(symbols)
-        self.rejected += int(rejected.sum())
-        self.rejected_right += int((rejected & np.array(right, np.bool_)).sum())
-        self._gaps += calibration_gaps(confidences, right)
 
     def _keep(self, result: PageResult) -> None:
         self.with_errors += 1
@@ -203,11 +193,6 @@ class PageEvaluation:
         A symbol that is wrong or invented has the confidence 0 in truth, any other 1; 15 bins.
         """
         return _ratio(float(np.abs(self._gaps).sum()), self.symbols_read)
-
-    @property
-    def rejection_rate(self) -> float:
-        """The share of the symbols read that are rejected."""
-        return _ratio(self.rejected, self.symbols_read)
 
     @property
     def worst(self) -> list[PageResult]:
@@ -241,10 +226,9 @@ def has_signs(text: str) -> bool:
     return any(sign in text for sign in SIGNS)
 
 
-def most_probable(reading: Reading) -> str:
-    """What `Reading.text` would be if nothing were rejected."""
+def _symbols(reading: Reading) -> str:
     return "\n".join(
-        "  ".join("".join(symbol.top1 for symbol in number.symbols) for number in line)
+        "  ".join("".join(symbol.symbol for symbol in number.symbols) for number in line)
         for line in reading.lines
     )
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Format = Literal["text", "json", "csv"]
+NumberStatus = Literal["accepted", "review", "unreadable"]
 Status = Literal["sure", "unsure", "several", "none", "blank", "unreadable"]
 
 _LOCATION = ("confidence", "left", "top", "right", "bottom")
@@ -20,7 +21,6 @@ NUMBER_COLUMNS = (
     *("file", "line", "column", "number", "probability", "status", "second", "free"),
     *_LOCATION[1:],
 )
-SYMBOL_COLUMNS = ("file", "line", "column", "symbol", *_LOCATION)
 SIGNS = SYMBOLS[10:]  # what isn't a digit
 
 _CHANCE = 0.1  # the confidence if no digit is more likely than another
@@ -78,7 +78,9 @@ class Prediction:
         """The cells of PREDICTION_COLUMNS; a rejected digit is empty."""
         probabilities = [f"{number:.6f}" for number in self.probabilities]
         note = escape_formula(escape_control(self.note))
-        return [csv_name(file), *_cells(self.digit, self), *probabilities, self.status, note]
+        digit = "" if self.digit is None else self.digit
+        confidence = f"{self.confidence:.6f}"
+        return [csv_name(file), digit, confidence, *self.box, *probabilities, self.status, note]
 
     def format(self, file: str, format: Format, show_name: bool) -> str:
         """Format it as one line, without the line end. show_name: put the file before text."""
@@ -99,27 +101,18 @@ class Prediction:
 class Symbol:
     """A digit, a minus or a decimal point of a page.
 
-    symbol: one of SYMBOLS ("0" to "9", "-", "."), or None if it is rejected: the confidence is
-    below the model's rejection threshold. confidence: its probability, 0 to 1; the largest one,
-    unless constraints want another symbol. probabilities: that each of SYMBOLS is there; their sum
-    is the probability that any is, and the rest is that of nothing. box: left, top, right and
+    symbol: one of SYMBOLS ("0" to "9", "-", "."). confidence: its probability, 0 to 1; the largest
+    one, unless constraints want another symbol. probabilities: that each of SYMBOLS is there; their
+    sum is the probability that any is, and the rest is that of nothing. box: left, top, right and
     bottom in pixels of the upright picture. frame: uint8 [28, 28], 255 = ink, if the classifier has
     seen it too: see `Classifier.read`.
-
-    >>> Symbol("7", 0.91, (0.01,) * 7 + (0.91,) + (0.0,) * 4, (12, 8, 40, 60)).top1
-    '7'
     """
 
-    symbol: str | None
+    symbol: str
     confidence: float
     probabilities: tuple[float, ...] = field(repr=False)
     box: tuple[int, int, int, int]
     frame: "NDArray[np.uint8] | None" = field(default=None, repr=False, compare=False)
-
-    @property
-    def top1(self) -> str:
-        """The symbol, even if it is rejected."""
-        return SYMBOLS[self.probabilities.index(self.confidence)]
 
 
 @dataclass(frozen=True)
@@ -133,13 +126,14 @@ class Number:
     the text, or of the free reading if it is unreadable. line, column: counted from 1.
 
     >>> one = Symbol("1", 0.91, (0.01, 0.91) + (0.0,) * 10, (0, 0, 9, 20))
-    >>> Number("11", 0.82, "review", "1", "11", (one, one)).box
-    (0, 0, 9, 20)
+    >>> eleven = Number("11", 0.82, "review", "1", "11", (one, one))
+    >>> eleven.to_text(), eleven.box
+    ('11?', (0, 0, 9, 20))
     """
 
     text: str
     probability: float
-    status: Literal["accepted", "review", "unreadable"]
+    status: NumberStatus
     second: str
     free: str
     symbols: tuple[Symbol, ...] = field(repr=False)
@@ -151,6 +145,10 @@ class Number:
         """Left, top, right and bottom in pixels of the upright picture."""
         lefts, tops, rights, bottoms = zip(*(symbol.box for symbol in self.symbols), strict=True)
         return min(lefts), min(tops), max(rights), max(bottoms)
+
+    def to_text(self) -> str:
+        """For people: `104`, `104?` for a number to review, `?` for an unreadable one."""
+        return self.text if self.status == "accepted" else f"{self.text}?"
 
     def to_dict(self, frame: bool = False) -> dict[str, Any]:
         """The fields of a JSON object. frame: as for `Reading.to_dict`."""
@@ -165,7 +163,7 @@ class Reading:
     >>> one = Symbol("1", 0.91, (0.01, 0.91) + (0.0,) * 10, (0, 0, 9, 20))
     >>> eleven = Number("11", 0.82, "review", "1", "11", (one, one))
     >>> Reading(((eleven, Number("1", 0.91, "review", "", "1", (one,))),)).text
-    '11  1'
+    '11?  1?'
     """
 
     lines: tuple[tuple[Number, ...], ...]
@@ -182,18 +180,15 @@ class Reading:
 
     @property
     def status(self) -> Literal["sure", "unsure", "blank"]:
-        """ "unsure" if a symbol is rejected, "blank" if there is none, else "sure"."""
+        """ "sure" if all numbers are accepted, "blank" if there is none, else "unsure"."""
         if not self.lines:
             return "blank"
-        return "sure" if all(symbol.symbol for symbol in self.symbols) else "unsure"
+        return "sure" if {n.status for n in self.numbers} == {"accepted"} else "unsure"
 
     @property
     def text(self) -> str:
-        """A line of text for each line, with `?` for a rejected symbol and two blanks for a gap."""
-        return "\n".join(
-            "  ".join("".join(symbol.symbol or "?" for symbol in number.symbols) for number in line)
-            for line in self.lines
-        )
+        """The numbers of each line as `Number.to_text`, with two blanks between them."""
+        return "\n".join("  ".join(number.to_text() for number in line) for line in self.lines)
 
     def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
         """The fields of a JSON object. frame: whether to include 28x28 pixels of each symbol."""
@@ -201,36 +196,23 @@ class Reading:
         name = escape_name(file)
         return {"file": name, "text": self.text, "status": self.status, "numbers": numbers}
 
-    def to_csv_rows(self, file: str, symbols: bool = False) -> list[list[object]]:
-        """The cells of NUMBER_COLUMNS for each number.
-
-        symbols: those of SYMBOL_COLUMNS for each symbol instead; a rejected one is empty.
-        """
-        name = csv_name(file)
-        if symbols:
-            return [
-                [name, number.line, number.column, *_cells(symbol.symbol, symbol)]
-                for number in self.numbers
-                for symbol in number.symbols
-            ]
+    def to_csv_rows(self, file: str) -> list[list[object]]:
+        """The cells of NUMBER_COLUMNS for each number."""
         return [
             [
-                *(name, number.line, number.column, escape_formula(number.text)),
+                *(csv_name(file), number.line, number.column, escape_formula(number.text)),
                 *(f"{number.probability:.6f}", number.status),
                 *(escape_formula(number.second), escape_formula(number.free), *number.box),
             ]
             for number in self.numbers
         ]
 
-    def format(self, file: str, format: Format, show_name: bool, symbols: bool = False) -> str:
-        """Format it as lines, without the last line end. show_name: put the file before text.
-
-        symbols: see `to_csv_rows`.
-        """
+    def format(self, file: str, format: Format, show_name: bool) -> str:
+        """Format it as lines, without the last line end. show_name: put the file before text."""
         if format == "json":
             return to_json(self.to_dict(file))
         if format == "csv":
-            return "\n".join(map(csv_row, self.to_csv_rows(file, symbols)))
+            return "\n".join(map(csv_row, self.to_csv_rows(file)))
         name = f"{escape_name(file)}  " if show_name else ""
         return "\n".join(f"{name}{line}" for line in self.text.splitlines())
 
@@ -240,7 +222,7 @@ class Reading:
         return f"<Reading {start!r}, {self.status}>"
 
     def _repr_html_(self) -> str:
-        """For notebooks: the text, with a question mark for what is rejected."""
+        """For notebooks: the text."""
         from html import escape
 
         return f"<pre>{escape(self.text)}</pre>"
@@ -266,7 +248,3 @@ def _to_img(frame: "NDArray[np.uint8] | None") -> str:
     Image.fromarray(255 - frame).resize((112, 112), Image.Resampling.NEAREST).save(file, "PNG")
     data = base64.b64encode(file.getvalue()).decode()
     return f'<img alt="what the network saw" src="data:image/png;base64,{data}">'
-
-
-def _cells(answer: object, of: Prediction | Symbol) -> list[object]:
-    return ["" if answer is None else answer, f"{of.confidence:.6f}", *of.box]

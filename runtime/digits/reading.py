@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import NamedTuple
@@ -24,24 +23,18 @@ MAX_ERRORS = 0.01  # as long as nobody asks for less or more
 
 
 class Rules(NamedTuple):
-    """What is asked of numbers, as for `Classifier.read`.
-
-    strict: whether a number that isn't accepted has a rejected symbol.
-    """
+    """What is asked of numbers, as for `Classifier.read`."""
 
     constraints: Constraints
     max_errors: float
-    strict: bool
 
     @classmethod
     def of(cls, constraints: Constraints | None, max_errors: float | None) -> "Rules":
         """Raises ValueError if max_errors isn't between 0 and 1."""
         if max_errors is not None and not (isinstance(max_errors, Real) and 0 < max_errors < 1):
             raise ValueError(f"max_errors must be a number between 0 and 1, not {max_errors!r}")
-        strict = bool(constraints) or max_errors is not None
-        return cls(
-            Constraints() if constraints is None else constraints, max_errors or MAX_ERRORS, strict
-        )
+        asked = Constraints() if constraints is None else constraints
+        return cls(asked, max_errors or MAX_ERRORS)
 
 
 class Column(NamedTuple):
@@ -80,7 +73,7 @@ def read_page(networks: Networks, page: GreyImage, rules: Rules) -> Reading:
 def find_columns(networks: Networks, page: GreyImage) -> list[list[Column]]:
     """The columns of each line that have a digit; arguments as for `read_page`."""
     detections = find_symbols(page.pixels, networks.reader.maps)
-    to_symbol = partial(_to_symbol, page, networks.reader_threshold)
+    to_symbol = partial(_to_symbol, page)
     lines = [
         [Column(lattice, best_path(lattice), to_symbol) for lattice in line]
         for line in build_lattices(detections)
@@ -110,13 +103,6 @@ def to_number(
     """The number in a column. where: its line and column."""
     is_accepted = reading.satisfies and reading.probability >= 1 - rules.max_errors
     symbols = tuple(column.to_symbol(symbol, arc) for symbol, arc in reading.symbols)
-    if not reading.satisfies:
-        symbols = tuple(replace(symbol, symbol=None) for symbol in symbols)
-    elif rules.strict and is_accepted:
-        symbols = tuple(replace(symbol, symbol=symbol.top1) for symbol in symbols)
-    elif rules.strict and all(symbol.symbol for symbol in symbols):
-        least = min(symbols, key=lambda symbol: symbol.confidence)
-        symbols = tuple(replace(s, symbol=None) if s is least else s for s in symbols)
     return Number(
         reading.text if reading.satisfies else "",
         reading.probability,
@@ -128,15 +114,13 @@ def to_number(
     )
 
 
-def _to_symbol(page: GreyImage, least: float, text: str, arc: Arc) -> Symbol:
-    """least: confidence of a symbol that isn't rejected."""
+def _to_symbol(page: GreyImage, text: str, arc: Arc) -> Symbol:
     probabilities = tuple(arc.probabilities.tolist())
     confidence = probabilities[SYMBOLS.index(text)]
     (left, top, right, bottom), (height, width) = arc.box, page.pixels.shape
     near = max(math.floor(left), 0), max(math.floor(top), 0)
     far = min(math.ceil(right), width), min(math.ceil(bottom), height)
-    symbol = text if confidence >= least else None
-    return Symbol(symbol, confidence, probabilities, page.to_original((*near, *far)))
+    return Symbol(text, confidence, probabilities, page.to_original((*near, *far)))
 
 
 def _is_seen(
@@ -164,9 +148,7 @@ def _single_digit(prediction: Prediction, otherwise: float) -> Column:
     arc = Arc(0, math.log(present / (1 - present)), symbols, (0.0, 0.0, 0.0, 0.0))
 
     def to_symbol(text: str, _: Arc) -> Symbol:
-        is_sure = prediction.digit is not None and text == str(prediction.digit)
         confidence = probabilities[SYMBOLS.index(text)]
-        symbol = text if is_sure else None
-        return Symbol(symbol, confidence, probabilities, prediction.box, prediction.frame)
+        return Symbol(text, confidence, probabilities, prediction.box, prediction.frame)
 
     return Column([arc], [arc], to_symbol)

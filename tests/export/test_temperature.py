@@ -59,4 +59,3 @@ def test_threshold_rejects_the_rejection_rate() -> None:
     probabilities = random.dirichlet(np.ones(10), 4000).astype(np.float32)
     threshold = rejection_threshold(probabilities.max(1), 0.1)
     assert (probabilities.max(1) < threshold).mean() == pytest.approx(0.1, abs=1e-3)
-    assert rejection_threshold([], 0.1) == 0

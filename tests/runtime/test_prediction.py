@@ -17,13 +17,13 @@ from tests.synthetic import reading
 SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
 SYMBOL = Symbol("7", 0.9, (0.01,) * 7 + (0.9, 0.02, 0.0, 0.0, 0.01), (1, 2, 3, 4))
 MINUS = Symbol("-", 0.8, (0.0,) * 10 + (0.8, 0.1), (0, 5, 6, 7))
-DOUBTFUL = Symbol(None, 0.4, (0.0,) * 8 + (0.4, 0.2, 0.0, 0.0), (9, 2, 12, 4))
+EIGHT = Symbol("8", 0.4, (0.0,) * 8 + (0.4, 0.2, 0.0, 0.0), (9, 2, 12, 4))
 
 
 def test_text_of_a_reading() -> None:
-    page = reading([[MINUS, SYMBOL], [DOUBTFUL]], [[SYMBOL, SYMBOL]])
-    assert page.text == "-7  ?\n77"
-    assert page.symbols == (MINUS, SYMBOL, DOUBTFUL, SYMBOL, SYMBOL)
+    page = reading([[MINUS, SYMBOL], [EIGHT]], [[SYMBOL, SYMBOL]])
+    assert page.text == "-7?  8?\n77?"
+    assert page.symbols == (MINUS, SYMBOL, EIGHT, SYMBOL, SYMBOL)
     assert [(number.text, number.line, number.column) for number in page.numbers] == [
         ("-7", 1, 1),
         ("8", 1, 2),
@@ -33,18 +33,13 @@ def test_text_of_a_reading() -> None:
 
 
 def test_numbers_as_csv_and_json() -> None:
-    page = reading([[MINUS, SYMBOL], [DOUBTFUL]])
+    page = reading([[MINUS, SYMBOL], [EIGHT]])
     assert page.format("a.png", "csv", show_name=True).splitlines() == [
         "a.png,1,1,-7,0.800000,review,,-7,0,2,6,7",
         "a.png,1,2,8,0.800000,review,,8,9,2,12,4",
     ]
-    assert page.format("a.png", "csv", show_name=True, symbols=True).splitlines() == [
-        "a.png,1,1,-,0.800000,0,5,6,7",
-        "a.png,1,1,7,0.900000,1,2,3,4",
-        "a.png,1,2,,0.400000,9,2,12,4",
-    ]
     record = json.loads(page.format("a.png", "json", show_name=True))
-    assert record["text"] == "-7  ?"
+    assert record["text"] == "-7?  8?"
     assert record["numbers"][1] == {
         "text": "8",
         "probability": 0.8,
@@ -53,9 +48,9 @@ def test_numbers_as_csv_and_json() -> None:
         "free": "8",
         "symbols": [
             {
-                "symbol": None,
+                "symbol": "8",
                 "confidence": 0.4,
-                "probabilities": list(DOUBTFUL.probabilities),
+                "probabilities": list(EIGHT.probabilities),
                 "box": [9, 2, 12, 4],
             }
         ],
@@ -118,7 +113,7 @@ def test_repr_is_short_and_notebooks_show_more() -> None:
     assert repr(SEVEN) == (
         "Prediction(digit=7, confidence=0.9, box=(1, 2, 3, 4), status='sure', note='')"
     )
-    page = reading([[SYMBOL] * 100, [DOUBTFUL]])
+    page = reading([[SYMBOL] * 100])
     assert repr(page) == f"<Reading {'7' * 60 + '…'!r}, unsure>"
     assert repr(Reading(())) == "<Reading '', blank>"
     seen = replace(SEVEN, frame=np.eye(28, dtype=np.uint8), note="a < b")
@@ -128,9 +123,16 @@ def test_repr_is_short_and_notebooks_show_more() -> None:
     assert page._repr_html_() == f"<pre>{page.text}</pre>"
 
 
-def test_status_of_a_reading() -> None:
-    for symbols, status in (([SYMBOL, MINUS], "sure"), ([SYMBOL, DOUBTFUL], "unsure")):
-        assert reading([symbols]).status == status
+def test_only_accepted_numbers_look_sure() -> None:
+    accepted, review = (Number("7", 0.9, s, "", "7", (SYMBOL,)) for s in ("accepted", "review"))
+    unreadable = Number("", 0.0, "unreadable", "", "7", (SYMBOL,))
+    for numbers, text, status in (
+        ((accepted,), "7", "sure"),
+        ((accepted, review), "7  7?", "unsure"),
+        ((accepted, unreadable), "7  ?", "unsure"),
+    ):
+        page = Reading((numbers,))
+        assert (page.text, page.status) == (text, status)
 
 
 def test_uniform_probabilities_print_no_guess() -> None:

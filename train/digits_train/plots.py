@@ -137,8 +137,7 @@ def pages(path: Path, title: str, result: PageEvaluation) -> None:
     for axes, page in zip(cells, worst, strict=False):
         axes.imshow(page.pixels, cmap="gray", vmin=0, vmax=255)
         for symbol, right in zip(page.reading.symbols, page.alignment.right, strict=True):
-            text = symbol.top1 if symbol.symbol else f"{symbol.top1}?"
-            _draw_box(axes, symbol.box, text, RIGHT if right else FALSE)
+            _draw_box(axes, symbol.box, symbol.symbol, RIGHT if right else FALSE)
         lines = (
             f"{page.name[-_MAX_TEXT:]}: {_counts(page.score)}",
             f"written: {_one_line(page.written)}",

@@ -14,7 +14,7 @@ from digits.commands.inputs import STDIN
 from digits.examination import Examination
 from digits.files import write_bytes
 from digits.images import decoder, picture
-from digits.prediction import Prediction, Symbol
+from digits.prediction import Number, Prediction
 from digits.vision.components import Box
 from digits.vision.frame import SIDE
 
@@ -37,23 +37,23 @@ _MAX_COLUMNS = 5  # of panels
 _MAX_NAME = 200  # bytes; file systems allow 255
 
 
-def annotate(source: str | bytes, symbols: Iterable[Symbol]) -> Image.Image:
+def annotate(source: str | bytes, numbers: Iterable[Number]) -> Image.Image:
     """Draw a box around each symbol in the upright picture, and above it how it is read.
 
-    A rejected symbol is orange, with a question mark. Raises PictureError if the picture can't be
-    opened.
+    A number that isn't accepted is orange, with a question mark. Raises PictureError if the picture
+    can't be opened.
     """
     loaded = picture.load(source, picture.PAGE_MAX_SIDE)
     image = _in_colour(source, loaded)
     scale = image.width / loaded.size[0]
     pen = ImageDraw.Draw(image)
     width = max(1, round(max(image.size) / 500))
-    for symbol in symbols:
-        sure = symbol.symbol is not None
+    for number, symbol in ((each, symbol) for each in numbers for symbol in each.symbols):
+        sure = number.status == "accepted"
         colour = SURE if sure else UNSURE
         left, top, right, bottom = (round(side * scale) for side in symbol.box)
         pen.rectangle((left, top, right, bottom), outline=colour, width=width)
-        answer = symbol.top1 if sure else f"{symbol.top1}?"
+        answer = symbol.symbol if sure or symbol is not number.symbols[-1] else f"{symbol.symbol}?"
         size = min(max(12, (bottom - top) // 2), 60)
         pen.text(
             (left, max(top - width, size)),

@@ -84,7 +84,7 @@ def evaluate_pages(model: Path | None, table: Path, output: Output) -> None:
         raise DataError(f"no labelled pages in {table}")
     reader = classifier.reader
     signs = any(has_signs(text) for _, text in labelled)
-    result = PageEvaluation(signs, reader.metadata.rejection_threshold)
+    result = PageEvaluation(signs)
     with progress_bar() as bar:
         tracked = bar.track(labelled, description="reading")
         read_pages(classifier, tracked, result, errors.report)

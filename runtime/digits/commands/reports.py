@@ -20,10 +20,7 @@ _EVALUATION_KEYS = (
     *("total", "wrong", "accuracy", "interval", "calibration_error", "threshold", "rejected"),
     *("rejected_right", "selective_accuracy", "precision", "recall"),
 )
-_PAGE_KEYS = (
-    *("pages", "exact", "same_layout", "signs", "error_rate", "calibration_error", "threshold"),
-    *("rejected", "rejected_right"),
-)
+_PAGE_KEYS = (*("pages", "exact", "same_layout", "signs", "error_rate", "calibration_error"),)
 
 
 def evaluation_lines(result: Evaluation) -> Iterator[str]:
@@ -75,11 +72,6 @@ def page_evaluation_lines(result: PageEvaluation) -> Iterator[str]:
         " them in the same lines and columns"
     )
     yield f"expected calibration error {_percent(result.calibration_error)}"
-    yield (
-        f"rejected (?) below a confidence of {result.threshold:.2%}: {result.rejected:,}"
-        f" ({_percent(result.rejection_rate)} of those read), {result.rejected_right:,} of them"
-        " right"
-    )
     if result.worst:
         yield ""
         listed = min(_MAX_LISTED, len(result.worst))

@@ -55,12 +55,12 @@ class ClassifierOptions(NamedTuple):
         return classifier
 
 
-def reader_options(reader: "Path | None", threshold: float | None = None) -> ClassifierOptions:
+def reader_options(reader: "Path | None") -> ClassifierOptions:
     """The arguments of a Classifier that only reads pages, with all cores."""
     from digits.inference.model_file import BUNDLED
 
     # Whatever $DIGITS_MODEL names and is pinned to isn't used, so it may be unusable.
-    return ClassifierOptions(BUNDLED, threshold, "", reader, cpu_count())
+    return ClassifierOptions(BUNDLED, None, "", reader, cpu_count())
 
 
 class Predict(NamedTuple):
@@ -108,8 +108,7 @@ class Predict(NamedTuple):
 class Read(NamedTuple):
     """Read all symbols of each picture.
 
-    constraints, max_errors: see `Classifier.read`. symbols: whether the CSV has a row a symbol.
-    annotate: file for the one picture with boxes.
+    constraints, max_errors: see `Classifier.read`. annotate: file for the one picture with boxes.
     """
 
     format: "Format"
@@ -117,17 +116,14 @@ class Read(NamedTuple):
     options: ClassifierOptions = ClassifierOptions()
     constraints: "Constraints | None" = None
     max_errors: float | None = None
-    symbols: bool = False
     annotate: "Path | None" = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Of the CSV, or the keys of each JSON object."""
-        from digits.prediction import NUMBER_COLUMNS, SYMBOL_COLUMNS, Reading
+        from digits.prediction import NUMBER_COLUMNS, Reading
 
-        if self.format == "csv":
-            return SYMBOL_COLUMNS if self.symbols else NUMBER_COLUMNS
-        return tuple(Reading(()).to_dict(""))
+        return NUMBER_COLUMNS if self.format == "csv" else tuple(Reading(()).to_dict(""))
 
     def start(self) -> AnswerFn:
         """Open the model. Raises ModelError if it can't be used."""
@@ -141,8 +137,8 @@ class Read(NamedTuple):
             if self.annotate:
                 from digits.commands import drawing
 
-                drawing.save(self.annotate, drawing.annotate(source, reading.symbols))
-            return Result(reading.format(file, self.format, self.show_name, self.symbols))
+                drawing.save(self.annotate, drawing.annotate(source, reading.numbers))
+            return Result(reading.format(file, self.format, self.show_name))
 
         return answer
 

@@ -74,7 +74,6 @@ class ReaderMetadata(NamedTuple):
     centre_temperature: float
     centre_shift: float  # of the centres' log odds
     number_temperature: float  # divides the log odds of whole numbers
-    rejection_threshold: float  # symbols with less confidence are rejected
     validation_pages: int
     validation_symbols: int
     validation_error_float: float  # of the float file before quantization

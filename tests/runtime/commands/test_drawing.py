@@ -1,17 +1,18 @@
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digits import Classifier, Prediction, Symbol
+from digits import Classifier, Number, Prediction, Symbol
 from digits.commands import drawing
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits.examination import Examination, examine
 from digits.images import picture
 from digits.images.picture import GreyImage, Source
+from digits.prediction import NumberStatus
 from digits.vision.components import Box, Component
 from digits.vision.hypotheses import KINDS, Hypothesis
 from digits.vision.judge import Judgement
@@ -35,8 +36,9 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> Texts:
     return drawn
 
 
-def symbol(symbol: str | None, box: tuple[int, int, int, int]) -> Symbol:
-    return Symbol(symbol, 0.9, (0.0,) * 7 + (0.9,) + (0.0,) * 4, box)
+def seven(box: tuple[int, int, int, int], status: NumberStatus = "accepted") -> Number:
+    symbol = Symbol("7", 0.9, (0.0,) * 7 + (0.9,) + (0.0,) * 4, box)
+    return Number("7", 0.9, status, "", "7", (symbol,))
 
 
 def test_annotate_draws_boxes_around_symbols(test_slice: Split, tmp_path: Path) -> None:
@@ -44,8 +46,8 @@ def test_annotate_draws_boxes_around_symbols(test_slice: Split, tmp_path: Path) 
     boxes = sheet.write(chosen(test_slice, "7777"), 120, 200)
     grey = sheet.photograph()
     Image.fromarray(np.dstack([grey] * 3)).save(tmp_path / "page.png")
-    symbols = [symbol("7", (left, top, right, bottom)) for left, top, right, bottom in boxes]
-    image = np.asarray(drawing.annotate(str(tmp_path / "page.png"), symbols)).astype(int)
+    numbers = [seven(box) for box in boxes]
+    image = np.asarray(drawing.annotate(str(tmp_path / "page.png"), numbers)).astype(int)
     assert image.shape == (*grey.shape, 3)
     left, top, right, bottom = bounding_box(np.ptp(image, axis=2) > 60)
     assert left == pytest.approx(boxes[0][0], abs=5)
@@ -53,19 +55,23 @@ def test_annotate_draws_boxes_around_symbols(test_slice: Split, tmp_path: Path) 
     assert 150 < top < bottom < 260
 
 
-@pytest.mark.parametrize(("read", "colour"), [("7", drawing.SURE), (None, drawing.UNSURE)])
-def test_annotate_marks_rejected_symbols(
-    tmp_path: Path, read: str | None, colour: drawing.Colour
-) -> None:
+def test_annotate_marks_numbers_that_are_not_accepted(tmp_path: Path, texts: Texts) -> None:
     Image.new("RGB", (200, 200), "white").save(tmp_path / "page.png")
-    image = drawing.annotate(str(tmp_path / "page.png"), [symbol(read, (50, 80, 90, 150))])
-    assert image.getpixel((50, 120)) == colour
+    for status, colour, text in (
+        ("accepted", drawing.SURE, "7"),
+        ("review", drawing.UNSURE, "7?"),
+        ("unreadable", drawing.UNSURE, "7?"),
+    ):
+        number = seven((50, 80, 90, 150), cast(NumberStatus, status))
+        image = drawing.annotate(str(tmp_path / "page.png"), [number])
+        assert image.getpixel((50, 120)) == colour
+        assert texts.pop()[0] == text
 
 
 @pytest.mark.parametrize("index", [2, 4, 6, 8, 9])  # JPEG, PNG, GIF, TIFF, WebP
 def test_annotate_any_format(classifier: Classifier, pictures: list[Path], index: int) -> None:
     for source in (str(pictures[index]), pictures[index].read_bytes()):
-        image = drawing.annotate(source, [symbol("7", classifier.predict(source).box)])
+        image = drawing.annotate(source, [seven(classifier.predict(source).box)])
         assert image.mode == "RGB"
         assert (np.ptp(np.asarray(image).astype(int), axis=2) > 60).any()
 

@@ -59,7 +59,7 @@ def test_number_is_accepted_to_be_reviewed_or_unreadable(client: TestClient) -> 
     assert [number["status"] for number in numbers] == ["accepted", "review", "unreadable"]
     assert [number["text"] for number in numbers] == ["4718", "2718", ""]
     assert [number["free"] for number in numbers] == ["2718"] * 3
-    assert [answer["text"].count("?") for answer in answers.values()] == [0, 1, 4]
+    assert [answer["text"] for answer in answers.values()] == ["4718", "2718?", "?"]
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,10 @@ class Started:
         self.classifiers.append(classifier)
         return InProcess(lambda _: [])
 
-    def described(self) -> tuple[str, float]:
-        """The recipe of the model that is served, and the threshold of the newest reader."""
+    def described(self) -> tuple[str, str]:
+        """The recipes of the model that is served and of the newest reader."""
         parameters = self.client.get("/v2/models/lenet5").json()["parameters"]
-        return parameters["recipe"], self.classifiers[-1].reader.metadata.rejection_threshold
+        return parameters["recipe"], self.classifiers[-1].reader.metadata.recipe
 
     def reload(self) -> str:
         """Returns how it has ended, according to the metrics."""
@@ -69,13 +69,13 @@ def test_reload_takes_the_new_files(model: Path, reader: Path) -> None:
     changed = replace(metadata.read(content, ""), recipe="another")
     model.write_bytes(metadata.add_metadata(content, changed))
     content = reader.read_bytes()
-    changed_reader = metadata.read_reader(content, "")._replace(rejection_threshold=0.75)
+    changed_reader = metadata.read_reader(content, "")._replace(recipe="a third")
     reader.write_bytes(metadata.add_metadata(content, changed_reader))
-    assert started.described() != ("another", 0.75)
+    assert started.described() != ("another", "a third")
     assert started.reload() == "done"
     for file in (model, reader):
         file.unlink()  # a worker reads with what it held when it was loaded
-    assert started.described() == ("another", 0.75)
+    assert started.described() == ("another", "a third")
 
 
 @pytest.mark.parametrize("content", [b"nonsense", None])
