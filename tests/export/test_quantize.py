@@ -16,6 +16,7 @@ from digits_export import graph, verify
 from digits_export.classifier_export import probabilities
 from digits_export.quantize import activation_maxima, quantize
 from digits_train.models import LeNet5, Network, Normalize
+from tests.rounding import assert_agree
 
 
 @pytest.mark.parametrize("architecture", ["network", pytest.param("vgg16", marks=pytest.mark.slow)])
@@ -55,7 +56,7 @@ def test_answers_are_independent_of_the_batch(
     images = test_slice.images[:7, None]
     together = session.run(None, {"images": images})[0]
     alone = np.concatenate([session.run(None, {"images": image[None]})[0] for image in images])
-    np.testing.assert_allclose(together, alone, atol=1e-6)
+    assert_agree(together, alone)
 
 
 def test_weights_are_int8_and_biases_int32(quantized: onnx.ModelProto) -> None:
