@@ -19,7 +19,7 @@ from tests.export.reader_pages import drawn_page, trained_reader
 
 SHA256 = mnist.SHA256 | {"own": "01"}
 PROVENANCE = Provenance(
-    *("lenet5", "0.0", {"epochs": 3, "own": 0.25}, 0, 3, SHA256, 50_000, 0.9, None, "5f" * 32)
+    *("lenet5", "0.0", {"epochs": 3, "own": 0.25}, 0, 3, SHA256, 50_000, 0.9, "5f" * 32)
 )
 OWN = Comparison("pictures of your own, held back", None, 40, 12, 3)
 DIGITS = Comparison("validation digits of MNIST", 0.001, 10_000, 43, 50)
@@ -84,7 +84,7 @@ def test_force_exports_with_warnings(
     assert stopped.value.code == 0
     err = capsys.readouterr().err.splitlines()
     assert [line for line in err if line.startswith("warning")] == [
-        f"warning: {problem}" for problem in PROBLEMS
+        f"warning: {run.folder}: {problem}" for problem in PROBLEMS
     ]
     assert ROW in (run.folder / "MODEL_CARD.md").read_text()
 

@@ -16,7 +16,7 @@ from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5, Reader
 
-PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99, None)
+PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99)
 STATE = {"rng": torch.zeros(4), "history": [{"a": 1.5}]}
 NAN, INFINITE = torch.full([10], float("nan")), torch.full([10], -float("inf"))
 
@@ -89,6 +89,7 @@ def test_foreign_safetensors(tmp_path: Path, header: dict[str, str] | None, mess
         ({}, {"seed": "3"}, "invalid header"),
         ({}, {"recipe": None}, "invalid header"),
         ({}, {"epoch": 2.5}, "invalid header"),
+        ({}, {"validation_accuracy": None}, "has learnt the digits that validate a network"),
         ({}, {"architecture": "vgg99"}, "no network called 'vgg99'; .*needs --network FILE"),
         ({}, {"architecture": "reader"}, "not a usable reader: .* is (missing|unknown)"),
         ({"fc3.bias": torch.zeros(11)}, {}, r"fc3.bias is float32 \[11\], not float32 \[10\]"),
