@@ -53,7 +53,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     loaded = _load(run, config)
     provenance = loaded.provenance
     compared = _compare(run, config.force) if provenance.recipe.get("own") else []
-    with progress_bar() as bar:
+    with progress_bar(shown=isinstance(loaded.model, Network)) as bar:  # a reader has its own
         bar.add_task("exporting and verifying", total=None)
         exporter = _make_exporter(loaded, config, data)
         graph = exporter.build()

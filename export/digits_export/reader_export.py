@@ -20,6 +20,7 @@ from digits.inference.reader_model import run_maps
 from digits.reader.lattice import Arc
 from digits.reader.page import read_page
 from digits.reader.peaks import MapsFn
+from digits.terminal import track
 from digits_export import evaluate, model_card, quantize, reader_graph, verify
 from digits_export.reader_calibrate import fit_number_temperature, fit_scaling
 from digits_export.reader_graph import MapScaling
@@ -162,7 +163,7 @@ def judge(
     """Evaluate a form by its maps. size: in bytes."""
     errors, exact = DetectionErrors(), 0
     confidences: list[float] = []
-    for page in pages:
+    for page in track(pages, len(pages), f"judging {name}"):
         lines = read_page(page.pixels, maps)
         confidences += _add(errors, page, [arc for line in lines for row in line for arc in row])
         exact += [_text(line) for line in lines] == [

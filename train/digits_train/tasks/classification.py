@@ -65,8 +65,7 @@ class Classification(Task):
 
     def start(self, dist: DistributedContext) -> None:
         """Generate what the recipe adds to the digits."""
-        with progress_bar() as bar:
-            bar.disable |= not dist.is_main
+        with progress_bar(shown=dist.is_main) as bar:
             bar.add_task("generating extra training pictures", total=None)
             own = self.own.train if self.own else None
             self.pools = generate_pools(self.recipe, self.train, self.seed, own)
@@ -129,10 +128,12 @@ class Classification(Task):
 
         assert self.test is not None
         summary: dict[str, Any] = {}
-        logits = predict(model, self.validation)
+        with progress_bar() as bar:
+            bar.add_task("evaluating", total=None)
+            logits, unseen = predict(model, self.validation), predict(model, self.test)
         for name, split, scores in (
             ("validation", self.validation, logits),
-            ("test", self.test, predict(model, self.test)),
+            ("test", self.test, unseen),
         ):
             loss, accuracy = loss_and_accuracy(scores, split)
             summary |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
@@ -154,17 +155,22 @@ class Classification(Task):
         """The network before and after the fine-tuning."""
         assert self.own is not None and self.parent is not None
         with progress_bar() as bar:
-            bar.add_task("comparing with the network as it was", total=None)
-            for name, tolerance, split in (
+            task = bar.add_task("comparing with the network as it was", total=None)
+            sets = (
                 ("pictures of your own, held back", None, self.own.held_back),
                 ("validation digits of MNIST", TOLERANCE, self.validation),
                 (
                     "digits of a synthetic camera",
                     *(TOLERANCE, calibration.draw_photographs(self.validation)),
                 ),
-            ):
-                before, after = (count_errors(network, split) for network in (self.parent, model))
-                yield Comparison(name, tolerance, len(split), before, after)
+            )
+            bar.update(task, total=2 * sum(len(split) for *_, split in sets))
+            for name, tolerance, split in sets:
+                counts = []
+                for network in (self.parent, model):
+                    counts.append(count_errors(network, split))
+                    bar.advance(task, len(split))
+                yield Comparison(name, tolerance, len(split), *counts)
 
 
 @torch.no_grad()
