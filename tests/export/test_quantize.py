@@ -16,7 +16,6 @@ from digits_export import graph, verify
 from digits_export.classifier_export import probabilities
 from digits_export.quantize import activation_maxima, quantize
 from digits_train.models import LeNet5, Network, Normalize
-from tests.rounding import assert_agree
 
 
 @pytest.mark.parametrize("architecture", ["network", pytest.param("vgg16", marks=pytest.mark.slow)])
@@ -47,16 +46,6 @@ def quantized(network: Network, train_slice: Split) -> onnx.ModelProto:
 @pytest.fixture(scope="module")
 def tensors(quantized: onnx.ModelProto) -> dict[str, np.ndarray]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in quantized.graph.initializer}
-
-
-def test_answers_are_independent_of_the_batch(
-    quantized: onnx.ModelProto, test_slice: Split
-) -> None:
-    session = open_session(quantized.SerializeToString(), "integer")
-    images = test_slice.images[:7, None]
-    together = session.run(None, {"images": images})[0]
-    alone = np.concatenate([session.run(None, {"images": image[None]})[0] for image in images])
-    assert_agree(together, alone)
 
 
 def test_weights_are_int8_and_biases_int32(quantized: onnx.ModelProto) -> None:

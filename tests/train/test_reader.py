@@ -14,7 +14,6 @@ from digits import system
 from digits.errors import DigitsError, Interrupted
 from digits_train import checkpoint, models, trainer
 from digits_train.config import TrainConfig
-from digits_train.metrics import DetectionMetrics
 from digits_train.models import Reader
 from digits_train.start import load_start
 from digits_train.tasks import detection
@@ -204,8 +203,3 @@ def test_useless_reader_is_a_failure() -> None:
     result = trainer.train(TrainConfig("reader", recipe), "cpu")
     assert result is not None and result.failure is not None
     assert "no better than one that finds nothing: of 128 symbols 128 are missed" in result.failure
-
-
-def test_metrics_as_text() -> None:
-    epoch = DetectionMetrics(3, 1.5, 1.25, 0.9, 0.125, 0.05, 0.03, 0.045, 9.0, 50.0)
-    assert str(epoch) == "loss 1.5000  validation loss 1.2500  errors 12.50%"
