@@ -20,7 +20,7 @@ from digits.inference.reader_model import run_maps
 from digits.reader.lattice import Arc
 from digits.reader.page import read_page
 from digits.reader.peaks import MapsFn
-from digits.terminal import track
+from digits.terminal import progress_bar, track
 from digits_export import evaluate, model_card, quantize, reader_graph, verify
 from digits_export.reader_calibrate import fit_number_temperature, fit_scaling
 from digits_export.reader_graph import MapScaling
@@ -75,11 +75,13 @@ class ReaderExporter:
         return quantize.quantize_weights(graph)
 
     def check_parity(self, session: onnxruntime.InferenceSession) -> float:
-        return verify.check_map_parity(
-            lambda page: onnx_maps(session, page),
-            lambda page: torch_maps(self._network, self.scaling, page),
-            [page.pixels for page in self._pages[:_PARITY_PAGES]],
-        )
+        with progress_bar() as bar:
+            bar.add_task("comparing with PyTorch", total=None)
+            return verify.check_map_parity(
+                lambda page: onnx_maps(session, page),
+                lambda page: torch_maps(self._network, self.scaling, page),
+                [page.pixels for page in self._pages[:_PARITY_PAGES]],
+            )
 
     def evaluate_checkpoint(self, path: Path) -> ReaderVariant:
         return judge_checkpoint(self._network, self.scaling, self._pages, path)
