@@ -22,7 +22,7 @@ class ProgressBar:
     False prints nothing, for all processes but the main one.
     """
 
-    _REFRESH = 0.5  # seconds; not at every step, because reading the sums waits for the device
+    REFRESH = 0.5  # seconds; not at every step, because reading the sums waits for the device
     _started: float  # the epoch
     _shown: float
 
@@ -43,7 +43,7 @@ class ProgressBar:
 
     def step(self, done: int, seen_here: int, sums: Tensor) -> None:
         now, is_last = time.perf_counter(), done == self._images
-        if self._bar.disable or (now - self._shown < self._REFRESH and not is_last):
+        if self._bar.disable or (now - self._shown < self.REFRESH and not is_last):
             return
         self._shown = now
         loss, *accuracy = (sums / seen_here).tolist()
