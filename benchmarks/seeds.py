@@ -1,16 +1,13 @@
 """Train and export a recipe with many seeds: means, standard deviations and standard errors.
 
-    python -m benchmarks.seeds [--network NAME] [--recipe NAME] [--count N] [--teacher RUN ...]
-                               [--all-data] [--out DIR]
+    python -m benchmarks.seeds [--network NAME] [--recipe NAME] [--count N] [--out DIR]
 
-Interrupted, it goes on where it stopped: each seed has a run folder in --out. With --all-data, each
-network learns from all 60,000 digits; the one of the same seed that learnt from 50,000, which must
-be there, calibrates it. To use several cores, start the command several times with other --first.
+Interrupted, it goes on where it stopped: each seed has a run folder in --out. To use several cores,
+start the command several times with other --first.
 """
 
 import argparse
 import json
-import math
 import sys
 from pathlib import Path
 
@@ -19,67 +16,51 @@ import numpy as np
 from digits.errors import DigitsError
 from digits.terminal import print_stderr
 from digits_export.export import ExportConfig, export_run
-from digits_train import checkpoint, models, prepare, trainer
+from digits_train import models, trainer
 from digits_train.config import TrainConfig, to_dict
-from digits_train.run import RunDir, checkpoint_at
+from digits_train.run import RunDir
 
 # Columns of the table, in percent but for the seconds.
 COLUMNS = ("validation", "test", "test int8", "ECE int8", "seconds")
 
 
-def folder(options: argparse.Namespace, seed: int, all_data: bool) -> Path:
-    name = f"{options.network}-{options.recipe}"
-    if options.teacher:
-        name += "-distilled"
-    if all_data:
-        name += "-all"
-    out: Path = options.out
-    return out / f"{name}-{seed}"
-
-
 def finish(options: argparse.Namespace, seed: int) -> RunDir:
     """Train and export with this seed, or what is left to do of that. Raises DigitsError."""
-    run = RunDir(folder(options, seed, options.all_data))
+    run = RunDir(options.out / f"{options.network}-{options.recipe}-{seed}")
     recipe = models.get_recipe(options.network, options.recipe, epochs=options.epochs)
-    config = TrainConfig(options.network, recipe, seed, all_data=options.all_data)
-    reference = folder(options, seed, False) if options.all_data else None
-    if reference:
-        checkpoint.load(RunDir(reference).checkpoint)  # hours before it is needed
+    config = TrainConfig(options.network, recipe, seed)
     result = None
     if not run.state.exists():
-        result = trainer.train(config, options.device, teachers=options.teacher, out=run.folder)
-    elif not is_trained(run, config, options.teacher):
+        result = trainer.train(config, options.device, out=run.folder)
+    elif not is_trained(run, config):
         result = trainer.resume(run, options.device)
     if result and result.failure:
         raise DigitsError(f"{run.folder}: {result.failure}")
-    is_trained(run, config, options.teacher)  # raises if the one resumed was started as another
+    is_trained(run, config)  # raises if the one resumed was started as another
     if not (run.folder / "export.json").exists():
-        export_run(run, ExportConfig(quantize=True, reference=reference))
+        export_run(run, ExportConfig(quantize=True))
     return run
 
 
-def is_trained(run: RunDir, config: TrainConfig, teachers: list[Path]) -> bool:
+def is_trained(run: RunDir, config: TrainConfig) -> bool:
     """Whether a run is finished. Raises DigitsError if it is another one than that."""
     if not run.summary.exists():
         return False
     summary = json.loads(run.summary.read_bytes())
-    loaded = [checkpoint.load(checkpoint_at(path)) for path in teachers]
-    wanted = {"recipe": to_dict(config)["recipe"], "teacher": prepare.join_checksums(loaded)}
-    for name, value in wanted.items():
-        if summary[name] != value:
-            raise DigitsError(f"{run.folder} has another {name}: choose another --out")
+    if summary["recipe"] != to_dict(config)["recipe"]:
+        raise DigitsError(f"{run.folder} has another recipe: choose another --out")
     return "test_accuracy" in summary
 
 
 def figures(run: RunDir) -> list[float]:
-    """The values of COLUMNS; the validation accuracy is NaN with --all-data. Raises DigitsError."""
+    """The values of COLUMNS. Raises DigitsError."""
     summary = json.loads(run.summary.read_bytes())
     forms = json.loads((run.folder / "export.json").read_bytes())["forms"]
     small = next((form for form in forms if form["name"] == "int8"), None)
     if small is None:
         raise DigitsError(f"{run.folder} was exported without --quantize: delete its export.json")
     shares = (
-        summary.get("validation_accuracy", math.nan),
+        summary["validation_accuracy"],
         summary["test_accuracy"],
         small["test_accuracy"],
         small["test_calibration_error"],
@@ -98,8 +79,6 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--epochs", type=int, help="override the recipe's")
-    parser.add_argument("--teacher", type=Path, action="append", default=[])
-    parser.add_argument("--all-data", action="store_true")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     parser.add_argument("--out", type=Path, default=Path("runs/seeds"))
     options = parser.parse_args()

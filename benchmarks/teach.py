@@ -58,9 +58,7 @@ class Teacher:
 
     def teach(self, labelled: Split) -> AnyNetwork:
         own = OwnPictures(labelled, labelled, "")
-        task = Classification(
-            self.recipe, self.train, self.validation, own=own, teachers=[self.before]
-        )
+        task = Classification(self.recipe, self.train, self.validation, own=own, parent=self.before)
         task.pools = [*self.pools, Pool(labelled.images, labelled.labels, self.recipe.own)]
         with init_distributed("cpu") as dist:
             state = prepare.create_state(self.config, dist.device, self.parent)

@@ -57,7 +57,7 @@ def ours(network: type[Network], recipe: str, split: Split) -> float:
     once = replace(network.recipes[recipe], epochs=1)
     training = prepare.create_state(TrainConfig(network.__name__.lower(), once), CPU)
     mixed = network.mixed_precision and distributed.has_bfloat16(CPU)
-    [epoch] = fit(training, Classification(once, split), DistributedContext(CPU), mixed)
+    [epoch] = fit(training, Classification(once, split, split), DistributedContext(CPU), mixed)
     return epoch.images_per_second
 
 

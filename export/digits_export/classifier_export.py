@@ -49,34 +49,19 @@ class ClassifierExporter:
     interface = CLASSIFIER
     metadata = Metadata
 
-    def __init__(
-        self,
-        loaded: Checkpoint,
-        digits: Digits,
-        max_drop: float,
-        reference: Checkpoint | None = None,
-    ) -> None:
-        """max_drop: validation accuracy that int8 may cost, in percentage points. reference: the
-        network that was trained alike without the validation digits, if this one has seen them:
-        temperature, none logit and threshold are what it needs.
-        """
-        judge = reference.model if reference else loaded.model
-        assert isinstance(loaded.model, Network) and isinstance(judge, Network)
-        self.loaded = loaded
-        self._reference = reference.sha256 if reference else None
-        self._network, self._max_drop = loaded.model, max_drop
+    def __init__(self, loaded: Checkpoint, digits: Digits, force: bool) -> None:
+        """force: whether int8 may read worse."""
+        assert isinstance(loaded.model, Network)
+        self.loaded, self._network, self._force = loaded, loaded.model, force
         self.int8_kernels = tuple(dict.fromkeys([self._network.kernels, "integer"]))
         self._validation, self._test = digits.splits["validation"], digits.splits["test"]
         self._calibration = digits.splits["train"].images[: quantize.CALIBRATION_IMAGES, None]
         self.quantization = quantize.description(len(self._calibration))
-        logits, outlier_logits = predict(judge, self._validation), None
+        logits, outlier_logits = predict(self._network, self._validation), None
         if digits.outliers is not None:
             labels = np.zeros(len(digits.outliers), np.uint8)  # which nobody reads
-            outlier_logits = predict(judge, Split(digits.outliers, labels))
+            outlier_logits = predict(self._network, Split(digits.outliers, labels))
         self.scaling = fit_temperature(logits, self._validation, outlier_logits)
-        self._unseen = self.scaling.probabilities(logits).numpy() if reference else None
-        if reference:
-            logits = predict(self._network, self._validation)
         self._expected = [
             self.scaling.probabilities(scores).numpy()
             for scores in (logits, predict(self._network, self._test))
@@ -112,9 +97,7 @@ class ClassifierExporter:
         if name == "fp32":
             self._exact = answers[0]
         else:
-            verify.check_accuracy(
-                kernels, self._exact, answers[0], self._validation, self._max_drop
-            )
+            verify.check_accuracy(kernels, self._exact, answers[0], self._validation, self._force)
         single, pixels = open_session(model, kernels), {INPUT[0]: self._validation.images[:1, None]}
         latency = evaluate.microseconds(lambda: single.run(None, pixels))
         return self._judge(name, kernels, path, latency, answers)
@@ -123,7 +106,6 @@ class ClassifierExporter:
         provenance = self.loaded.provenance
         return {
             "training_digits": provenance.training_digits,
-            "teacher_sha256": provenance.teacher or "",
             "temperature": round(self.scaling.temperature, 6),
             "rejection_threshold": variant.rejection_threshold,
             "validation_accuracy_float": exact.validation_accuracy,
@@ -140,8 +122,7 @@ class ClassifierExporter:
         verify.check_size(exact.bytes, small.bytes, graph)
 
     def card(self, metadata: Any, variants: Sequence[Variant]) -> str:
-        validated = self.loaded.provenance.validation_accuracy is not None
-        return model_card.render(metadata, variants, validated, self._reference)
+        return model_card.render(metadata, variants)
 
     @torch.inference_mode()
     def _probabilities(self, pixels: torch.Tensor) -> Probabilities:
@@ -159,7 +140,6 @@ class ClassifierExporter:
         """Return the results, but for the size. answers: to the validation and the test digits."""
         validation, test = answers
         result = _evaluate(self._test, test)
-        unseen = validation if self._unseen is None else self._unseen
         return Variant(
             name=name,
             kernels=kernels,
@@ -168,7 +148,7 @@ class ClassifierExporter:
             validation_accuracy=_evaluate(self._validation, validation).accuracy,
             test_accuracy=result.accuracy,
             test_calibration_error=result.calibration_error,
-            rejection_threshold=rejection_threshold(unseen.max(1), REJECTION_RATE),
+            rejection_threshold=rejection_threshold(validation.max(1), REJECTION_RATE),
             changed=float((test.argmax(1) != self._expected[1].argmax(1)).mean()),
             microseconds=microseconds,
         )

@@ -33,27 +33,12 @@ def export(
             help="Also write an int8 file; without this option, an earlier one is deleted.",
         ),
     ] = False,
-    max_accuracy_drop: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            metavar="POINTS",
-            help="Validation accuracy that int8 may cost, in percentage points.",
-        ),
-    ] = 0.05,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Export a fine-tuned network even if it reads worse than it did."
+            "--force", help="Export even if fine-tuning or int8 made the network read worse."
         ),
     ] = False,
-    reference: Annotated[
-        Path | None,
-        path_option(
-            "RUN",
-            "Calibrate a network of --all-data as this one, trained alike on 50,000 digits.",
-        ),
-    ] = None,
     triton: Annotated[
         Path | None,
         path_option(
@@ -74,7 +59,7 @@ def export(
     from digits_train.run import find_run, latest_run
 
     architecture = None if network is None else models.register(network)
-    config = ExportConfig(quantize, max_accuracy_drop, triton, architecture, force, reference)
+    config = ExportConfig(quantize, triton, architecture, force)
     report = export_run(latest_run() if run is None else find_run(run), config, data)
     first, *_ = report.variants
     for line in (_lines if isinstance(first, Variant) else _reader_lines)(report.variants):

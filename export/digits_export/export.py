@@ -1,7 +1,6 @@
 """Export a run: give its checkpoint, and the data to verify it on, to the exporter of its kind."""
 
 import json
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,10 +20,10 @@ from digits_export.classifier_export import ClassifierExporter, Digits
 from digits_export.reader_export import ReaderExporter
 from digits_export.report import Report
 from digits_train import calibration, checkpoint, comparison
-from digits_train.checkpoint import Checkpoint, Provenance
+from digits_train.checkpoint import Checkpoint
 from digits_train.comparison import Comparison
 from digits_train.models import Network
-from digits_train.run import RunDir, checkpoint_at
+from digits_train.run import RunDir
 
 Exporter = ClassifierExporter | ReaderExporter
 
@@ -33,25 +32,15 @@ Exporter = ClassifierExporter | ReaderExporter
 class ExportConfig:
     """What to make of a checkpoint.
 
-    quantize: whether to write an int8 file, too. max_accuracy_drop: validation accuracy that it may
-    cost, in percentage points. triton: folder for a Triton model repository. architecture: the only
-    one accepted; None for any. force: whether a fine-tuned network may read worse than before.
-    reference: run folder or checkpoint whose calibration a network that was trained on the
-    validation digits gets: its own would be that of digits it has seen.
+    quantize: whether to write an int8 file, too. triton: folder for a Triton model repository.
+    architecture: the only one accepted; None for any. force: whether a network may read worse after
+    fine-tuning, or as int8.
     """
 
     quantize: bool = False
-    max_accuracy_drop: float = 0.05
     triton: Path | None = None
     architecture: str | None = None
     force: bool = False
-    reference: Path | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.max_accuracy_drop < math.inf:
-            raise DigitsError(
-                f"max accuracy drop must be finite and >= 0, got {self.max_accuracy_drop}"
-            )
 
 
 def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> Report:
@@ -64,7 +53,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     loaded = _load(run, config)
     provenance = loaded.provenance
     compared = _compare(run, config.force) if provenance.recipe.get("own") else []
-    with progress_bar() as bar:
+    with progress_bar(shown=isinstance(loaded.model, Network)) as bar:  # a reader has its own
         bar.add_task("exporting and verifying", total=None)
         exporter = _make_exporter(loaded, config, data)
         graph = exporter.build()
@@ -122,9 +111,7 @@ def _compare(run: RunDir, force: bool) -> list[Comparison]:
     """How a fine-tuned network compares with its parent. Raises ModelError if it is worse."""
     compared = comparison.load(run.summary)
     for problem in comparison.problems(compared):
-        if not force:
-            raise ModelError(f"{run.folder}: {problem}; --force exports it all the same")
-        print_stderr(f"warning: {problem}")
+        verify.refuse(f"{run.folder}: {problem}", force)
     return compared
 
 
@@ -179,22 +166,10 @@ def _make_artifact(
 
 
 def _make_exporter(loaded: Checkpoint, config: ExportConfig, data: Path | None) -> Exporter:
-    max_drop = config.max_accuracy_drop
     if not isinstance(loaded.model, Network):
-        if config.reference is not None:
-            raise DigitsError("--reference is for networks that classify digits")
         pages = calibration.draw_pages(), calibration.draw_number_pages()
-        return ReaderExporter(loaded, *pages, max_drop)
+        return ReaderExporter(loaded, *pages, config.force)
     provenance = loaded.provenance
-    reference = None
-    if config.reference is not None:
-        reference = _load_reference(config.reference, provenance)
-    if provenance.validation_accuracy is None:
-        confidence = "" if reference else ", and so is confidence without --reference"
-        print_stderr(
-            "warning: trained on the validation digits too; accuracy on them is optimistic"
-            + confidence
-        )
     # The same data as in training: other splits might contain training digits.
     dataset = datasets.load(data, lambda error: print_stderr(f"warning: {error}"))
     trained_on = {**provenance.data_sha256}
@@ -203,20 +178,4 @@ def _make_exporter(loaded: Checkpoint, config: ExportConfig, data: Path | None) 
     outliers = None
     if provenance.recipe.get("outliers"):
         outliers = calibration.draw_outliers(dataset.splits["validation"])
-    return ClassifierExporter(loaded, Digits(dataset.splits, outliers), max_drop, reference)
-
-
-def _load_reference(path: Path, refitted: Provenance) -> Checkpoint:
-    """The network that calibrates another one. Raises DigitsError if it can't."""
-    reference = checkpoint.load(checkpoint_at(path))
-    if refitted.validation_accuracy is not None:
-        raise DigitsError("--reference is for networks of --all-data: others calibrate themselves")
-    theirs = reference.provenance
-    for name in ("architecture", "recipe", "epoch", "data_sha256"):
-        if getattr(theirs, name) != getattr(refitted, name):
-            raise DigitsError(f"{path} can't be the reference: it has another {name}")
-    if bool(theirs.teacher) != bool(refitted.teacher):
-        raise DigitsError(f"{path} can't be the reference: only one of the two has a teacher")
-    if theirs.validation_accuracy is None:
-        raise DigitsError(f"{path} can't be the reference: it has seen the validation digits too")
-    return reference
+    return ClassifierExporter(loaded, Digits(dataset.splits, outliers), config.force)

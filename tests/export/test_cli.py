@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 
-from digits.errors import DigitsError
 from digits_export import cli, export
 from digits_export.export import ExportConfig
 from digits_export.report import Report, Variant
@@ -34,8 +33,8 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         (["a/run/state.pt", "--data", "mine"], "a/run", ExportConfig(), Path("mine")),
         (["a/run/checkpoint.safetensors"], "a/run", ExportConfig(), None),
         (
-            ["a", "--max-accuracy-drop", "2", "--triton", "t"],
-            *("a", ExportConfig(max_accuracy_drop=2.0, triton=Path("t")), None),
+            ["a", "--force", "--triton", "t"],
+            *("a", ExportConfig(force=True, triton=Path("t")), None),
         ),
     ],
 )
@@ -59,10 +58,3 @@ def test_options_are_passed_on(
     assert exports == [(run, config, data)]
     words = "fp32 float 179 KB 99.00% 98.00% 1.00% 0.00% 20 µs a.onnx"
     assert " ".join(capsys.readouterr().out.splitlines()[1].split()) == words
-
-
-@pytest.mark.parametrize("drop", ["nan", "inf", "-1"])
-def test_max_accuracy_drop_must_be_finite_and_not_negative(exports: list[Any], drop: str) -> None:
-    with pytest.raises((DigitsError, SystemExit)):
-        cli.app(["r", "--max-accuracy-drop", drop])
-    assert exports == []

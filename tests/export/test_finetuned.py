@@ -10,16 +10,15 @@ from digits.data import mnist
 from digits.errors import ModelError
 from digits_export import cli
 from digits_export.export import ExportConfig, export_run
-from digits_train import calibration, checkpoint
+from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.comparison import Comparison
 from digits_train.models import AnyNetwork, Network
 from digits_train.run import RunDir
-from tests.export.reader_pages import drawn_page, trained_reader
 
 SHA256 = mnist.SHA256 | {"own": "01"}
 PROVENANCE = Provenance(
-    *("lenet5", "0.0", {"epochs": 3, "own": 0.25}, 0, 3, SHA256, 50_000, 0.9, None, "5f" * 32)
+    *("lenet5", "0.0", {"epochs": 3, "own": 0.25}, 0, 3, SHA256, 50_000, 0.9, "5f" * 32)
 )
 OWN = Comparison("pictures of your own, held back", None, 40, 12, 3)
 DIGITS = Comparison("validation digits of MNIST", 0.001, 10_000, 43, 50)
@@ -84,7 +83,7 @@ def test_force_exports_with_warnings(
     assert stopped.value.code == 0
     err = capsys.readouterr().err.splitlines()
     assert [line for line in err if line.startswith("warning")] == [
-        f"warning: {problem}" for problem in PROBLEMS
+        f"warning: {run.folder}: {problem}" for problem in PROBLEMS
     ]
     assert ROW in (run.folder / "MODEL_CARD.md").read_text()
 
@@ -105,17 +104,3 @@ def test_other_runs_are_not_compared(
     run = save(tmp_path, network, WORSE, about)
     export_run(run, ExportConfig())
     assert "Fine-tuning" not in (run.folder / "MODEL_CARD.md").read_text()
-
-
-@pytest.mark.slow
-def test_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages = [drawn_page(number) for number in range(6)]
-    monkeypatch.setattr(calibration, "draw_pages", lambda: pages)
-    monkeypatch.setattr(calibration, "draw_number_pages", lambda: pages)
-    recipe = {"epochs": 1, "crops": 640, "own": 0.25}
-    about = replace(PROVENANCE, architecture="reader", recipe=recipe)
-    run = save(tmp_path, trained_reader(), (WORSE[0],), about)
-    with pytest.raises(ModelError, match=PROBLEMS[0]):
-        export_run(run, ExportConfig())
-    export_run(run, ExportConfig(force=True))
-    assert ROW in (run.folder / "MODEL_CARD.md").read_text()

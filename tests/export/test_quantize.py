@@ -48,16 +48,6 @@ def tensors(quantized: onnx.ModelProto) -> dict[str, np.ndarray]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in quantized.graph.initializer}
 
 
-def test_answers_are_independent_of_the_batch(
-    quantized: onnx.ModelProto, test_slice: Split
-) -> None:
-    session = open_session(quantized.SerializeToString(), "integer")
-    images = test_slice.images[:7, None]
-    together = session.run(None, {"images": images})[0]
-    alone = np.concatenate([session.run(None, {"images": image[None]})[0] for image in images])
-    np.testing.assert_allclose(together, alone, atol=1e-6)
-
-
 def test_weights_are_int8_and_biases_int32(quantized: onnx.ModelProto) -> None:
     elements: Counter[int] = Counter()
     for tensor in quantized.graph.initializer:

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Detected pickle protocol", "ignore:Casting complex values"
 )
 
-PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99, None)
+PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99)
 LEGACY_MAGIC = b"\x80\2\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch's files before 1.6
 OTHER_DTYPES = (torch.float64, torch.bfloat16, torch.bool, torch.complex64)
 EVIL_VALUES: tuple[Any, ...] = (
@@ -105,6 +105,12 @@ def forged_checkpoints() -> Iterator[tuple[str, bytes]]:
         for weights in changed:
             described_as = f"{name} as {weights.dtype} {tuple(weights.shape)}"
             yield described_as, forged(model | {name: weights.contiguous()}, described)
+
+
+def test_earlier_version_named_its_teacher(path: Path) -> None:
+    weights, about = LeNet5().state_dict(), asdict(PROVENANCE) | {"teacher": "5f+5e"}
+    path.write_bytes(forged(weights, about))
+    assert checkpoint.load(path).provenance == PROVENANCE
 
 
 def test_forged_checkpoints(saved: bytes, path: Path) -> None:

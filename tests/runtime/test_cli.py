@@ -169,7 +169,6 @@ def test_bad_pictures_cost_themselves(
         "train --epochs 0",
         f"train --seed {2**64}",
         "train --learning-rate -1",
-        "export --max-accuracy-drop -1",
     ],
 )
 def test_usage_error_exits_with_2(run: Run, arguments: str) -> None:

@@ -21,7 +21,7 @@ CONFIG = TrainConfig(
     "lenet5", Recipe("test", epochs=2, batch_size=100, ema_decay=0.9, augmentation=Augmentation())
 )
 CPU = DistributedContext(torch.device("cpu"))
-FILES = run.FILES - {*run.TEACHERS, "parent.safetensors"}
+FILES = run.FILES - {"parent.safetensors"}
 
 
 def train(config: TrainConfig, **rest: Any) -> tuple[RunDir, dict[str, Any]]:
@@ -45,7 +45,8 @@ def fit_digits(
     arguments = {"dist": CPU} | {
         name: rest.pop(name) for name in ("dist", "bfloat16", "on_step") if name in rest
     }
-    for epoch in fit(state, Classification(recipe, train, validation, **rest), **arguments):
+    task = Classification(recipe, train, validation or train, **rest)
+    for epoch in fit(state, task, **arguments):
         assert isinstance(epoch, EpochMetrics)
         yield epoch
 

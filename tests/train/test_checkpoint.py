@@ -1,4 +1,3 @@
-import contextlib
 import hashlib
 import json
 from dataclasses import replace
@@ -8,15 +7,13 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from digits.errors import ModelError
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5, Reader
 
-PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99, None)
+PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99)
 STATE = {"rng": torch.zeros(4), "history": [{"a": 1.5}]}
 NAN, INFINITE = torch.full([10], float("nan")), torch.full([10], -float("inf"))
 
@@ -51,21 +48,6 @@ def test_checkpoint_is_plain_safetensors(saved: Path) -> None:
         assert file.get_tensor("fc3.bias").shape == (10,)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
-@given(st.data())
-def test_damaged_or_truncated_checkpoint(saved: Path, data: st.DataObject) -> None:
-    raw = bytearray(saved.read_bytes())
-    index = data.draw(st.integers(0, len(raw) - 1))
-    damaged = saved.parent / "damaged"
-    damaged.write_bytes(raw[:index])
-    with pytest.raises(ModelError, match="damaged"):
-        checkpoint.load(damaged)
-    raw[index] ^= data.draw(st.integers(1, 255))
-    damaged.write_bytes(raw)
-    with pytest.raises(ModelError, match="damaged"):
-        checkpoint.load(damaged)
-
-
 @pytest.mark.parametrize(
     ("header", "message"),
     [
@@ -89,6 +71,7 @@ def test_foreign_safetensors(tmp_path: Path, header: dict[str, str] | None, mess
         ({}, {"seed": "3"}, "invalid header"),
         ({}, {"recipe": None}, "invalid header"),
         ({}, {"epoch": 2.5}, "invalid header"),
+        ({}, {"validation_accuracy": None}, "has learnt the digits that validate a network"),
         ({}, {"architecture": "vgg99"}, "no network called 'vgg99'; .*needs --network FILE"),
         ({}, {"architecture": "reader"}, "not a usable reader: .* is (missing|unknown)"),
         ({"fc3.bias": torch.zeros(11)}, {}, r"fc3.bias is float32 \[11\], not float32 \[10\]"),
@@ -137,12 +120,6 @@ def test_checkpoint_is_read_in_one_go(saved: Path, monkeypatch: pytest.MonkeyPat
     assert checkpoint.load(saved).sha256 == hashlib.sha256(before).hexdigest()
 
 
-def resealed(raw: bytes | bytearray) -> bytes:
-    """The changed content of a state, with a checksum that fits, as an attacker would write it."""
-    data = bytes(raw[:-32])
-    return data + hashlib.sha256(data).digest()
-
-
 def test_missing_files(tmp_path: Path) -> None:
     for path in (tmp_path / "missing", tmp_path):
         with pytest.raises(ModelError, match="there is no such checkpoint"):
@@ -170,21 +147,3 @@ def test_state_of_another_kind(tmp_path: Path, state: Any) -> None:
     checkpoint.save_state(tmp_path / "state.pt", state)
     with pytest.raises(ModelError, match="not a state that digits wrote"):
         checkpoint.load_state(tmp_path / "state.pt")
-
-
-def test_state_with_one_flipped_bit(tmp_path: Path) -> None:
-    """A truncated string length once raised struct.error."""
-    path = tmp_path / "state.pt"
-    checkpoint.save_state(path, STATE)
-    intact = path.read_bytes()
-    for index in range(len(intact)):
-        raw = bytearray(intact)
-        raw[index] ^= 1
-        path.write_bytes(raw)
-        with pytest.raises(ModelError, match="damaged"):
-            checkpoint.load_state(path)
-        # The pickle comes first; mutations of it get further than those of the zip around it.
-        if index < 400:
-            path.write_bytes(resealed(raw))
-            with contextlib.suppress(ModelError):
-                assert isinstance(checkpoint.load_state(path), dict)

@@ -38,7 +38,6 @@ def test_help_lists_networks_recipes_and_layers(capsys: pytest.CaptureFixture[st
         ("--network resnet", "no network called 'resnet'; there are: lenet5, vgg16"),
         ("--resume runs/x --network vgg16", "continues as the run was started"),
         ("--resume runs/x --epochs 3", "continues as the run was started"),
-        ("--resume runs/x --all-data", "continues as the run was started"),
         ("--resume runs/x --start bundled", "continues as the run was started"),
         ("--start bundled --recipe best", "no recipe called 'best'; there are: classic, quick"),
         ("--start ''", "a path must not be empty"),

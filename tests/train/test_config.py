@@ -121,6 +121,13 @@ def test_from_dict_refuses_other_types_and_fields(change: dict[str, object]) -> 
         from_dict(Sample, {key: value for key, value in GOOD.items() if key != "count"})
 
 
+def test_options_that_are_gone_were_not_used() -> None:
+    plan = TrainConfig("lenet5", Recipe("test", 1))
+    assert config_from_dict({**to_dict(plan), "all_data": False, "teacher": None}) == plan
+    with pytest.raises(TypeError, match="teacher"):
+        config_from_dict({**to_dict(plan), "all_data": False, "teacher": "5f"})
+
+
 def test_from_dict_needs_fields_with_defaults() -> None:
     """An earlier version of digits may not have done what a default says."""
     stored = to_dict(TrainConfig("lenet5", Recipe("test", 1)))

@@ -153,18 +153,12 @@ def test_seed_decides_weights_even_if_restored(train_slice: Split, architecture:
     assert_same(whole.eval_model.state_dict(), restored.eval_model.state_dict())
 
 
-def test_batches_are_nearly_equal_and_validation_is_optional(train_slice: Split) -> None:
+def test_batches_are_nearly_equal(train_slice: Split) -> None:
     seen: list[int] = []
     recipe = replace(PLAIN, batch_size=33)
-    done = fit_digits(
-        begin(recipe),
-        recipe,
-        first(train_slice, 100),
-        on_step=lambda count, *_: seen.append(count),
-    )
-    [epoch] = done
+    few = first(train_slice, 100)
+    list(fit_digits(begin(recipe), recipe, few, on_step=lambda count, *_: seen.append(count)))
     assert seen == [25, 50, 75, 100]
-    assert (epoch.validation_loss, epoch.validation_accuracy) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -189,5 +183,4 @@ def test_fit_learns_on_gpu(train_slice: Split, test_slice: Split, architecture: 
     state = begin(recipe, "cuda", architecture)
     bfloat16 = distributed.has_bfloat16(dist.device)
     [*_, last] = fit_digits(state, recipe, train_slice, test_slice, dist=dist, bfloat16=bfloat16)
-    assert last.validation_accuracy is not None
     assert last.validation_accuracy > 0.8

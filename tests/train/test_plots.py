@@ -19,7 +19,6 @@ from digits_train.metrics import DetectionMetrics, EpochMetrics, Metrics
 from tests.synthetic import reading
 
 TRAINED = [EpochMetrics(number, 1 / number, 0.9, 0.5, 0.95, 7.5, 1000.0) for number in (1, 2, 3)]
-UNVALIDATED = [EpochMetrics(1, 0.5, 0.9, None, None, 7.5, 1000.0)]
 READER = [DetectionMetrics(1, 2.5, 2.25, 0.75, 0.5, 0.125, 0.25, 0.125, 7.5, 50.0)]
 
 
@@ -46,7 +45,7 @@ def drawn(path: Path, color: str) -> bool:
     return bool((away < 30).sum() > 50)
 
 
-@pytest.mark.parametrize("epochs", [TRAINED, UNVALIDATED, READER])
+@pytest.mark.parametrize("epochs", [TRAINED, READER])
 def test_curves(path: Path, epochs: list[Metrics]) -> None:
     plots.curves(path, epochs)
     assert np.asarray(Image.open(path)).std() > 10

@@ -30,7 +30,7 @@ def test_each_process_needs_enough_digits(
     with torch.device("meta"):
         model = models.build(network)
     digits = Split(train_slice.images[:840], train_slice.labels[:840])
-    task = Classification(Recipe("test", epochs=2, batch_size=batch_size), digits)
+    task = Classification(Recipe("test", epochs=2, batch_size=batch_size), digits, digits)
     dist = DistributedContext(CPU, world_size=world_size)
     if fits:
         prepare.check_batch(task, model, dist)

@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from digits.errors import DigitsError, Interrupted
-from digits_train import checkpoint, examples, models
+from digits_train import checkpoint, examples, models, prepare
 from digits_train.config import TrainConfig
 from digits_train.run import RunDir
+from tests.rounding import distance
 from tests.train import subset_digits, tiny_pages
 from tests.train.short import interrupt_after, resume, train
 
@@ -43,30 +44,34 @@ def test_two_processes_train_like_one(tmp_path: Path, monkeypatch: pytest.Monkey
     """With SGD, as Adam amplifies rounding errors of small gradients, and a small learning rate.
 
     At the recipe's rate, weights that begin 1e-7 apart (relatively) end 2e-3 apart, at this 3e-8.
+    Another order of sums may choose another pixel of a pool, too, which rounds more on some
+    processors than on others.
     """
     for name, count in subset_digits.COUNTS.items():
         monkeypatch.setattr(examples, name, count)
     recipe = models.get_recipe("lenet5", "default", epochs=2, batch_size=33, learning_rate=0.01)
-    train(TrainConfig("lenet5", recipe), out=tmp_path / "alone")
+    config = TrainConfig("lenet5", recipe)
+    _, summary = train(config, out=tmp_path / "alone")
     options = ("--epochs", "2", "--batch-size", "33", "--learning-rate", "0.01")
     done = run("train", *options, "--out", str(tmp_path / "together"))
     assert done.returncode == 0, done.stderr
-    summary = json.loads((tmp_path / "together" / "run.json").read_text())
-    assert summary["machines"][0]["processes"] == 2
+    shared = json.loads((tmp_path / "together" / "run.json").read_text())
+    assert shared["machines"][0]["processes"] == 2
     # One process speaks for both.
     assert done.stdout.count("\n") == 1
     assert done.stderr.count("epoch 1/2") == done.stderr.count("44,426") == 1
+    start = prepare.create_state(config, torch.device("cpu")).model.state_dict()
     alone, together = weights(tmp_path / "alone"), weights(tmp_path / "together")
-    assert alone.keys() == together.keys()
-    for name in alone:
-        torch.testing.assert_close(alone[name], together[name], rtol=1e-4, atol=1e-5)
+    assert distance(alone, together) < 0.01 * distance(alone, start)
+    for loss in ("validation_loss", "test_loss"):
+        assert shared[loss] == pytest.approx(summary[loss], rel=1e-4)
 
 
 def test_error_is_printed_by_one_process(tmp_path: Path) -> None:
-    done = run("train", "--teacher", str(tmp_path / "nowhere"))
+    done = run("train", "--resume", str(tmp_path))
     assert done.returncode != 0
     assert done.stderr.count("error: ") == 1
-    assert "there is no such checkpoint" in done.stderr
+    assert "nothing to resume from" in done.stderr
     assert "digits_train" not in done.stderr  # no traceback through our code
 
 

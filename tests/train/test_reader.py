@@ -13,8 +13,7 @@ from PIL import Image
 from digits import system
 from digits.errors import DigitsError, Interrupted
 from digits_train import checkpoint, models, trainer
-from digits_train.config import Recipe, TrainConfig
-from digits_train.metrics import DetectionMetrics
+from digits_train.config import TrainConfig
 from digits_train.models import Reader
 from digits_train.start import load_start
 from digits_train.tasks import detection
@@ -149,8 +148,6 @@ def test_finetune(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--teacher", "runs/x"], "--teacher is for networks that classify digits"),
-        (["--all-data"], "--all-data is for networks that classify digits"),
         (
             ["--recipe", "classic"],
             "no recipe called 'classic'; there are: default, quick, finetune",
@@ -168,7 +165,6 @@ def test_wrong_usage(arguments: list[str], complaint: str, run: Run) -> None:
 @pytest.mark.parametrize(
     ("config", "rest", "complaint"),
     [
-        (replace(CONFIG, all_data=True), {}, "need digits to validate on"),
         (CONFIG, {"data": Path("mine")}, "pages are written with MNIST's digits"),
         (
             replace(CONFIG, recipe=replace(CONFIG.recipe, learning_rate=1e30)),
@@ -192,15 +188,6 @@ def test_trainings_that_fail_leave_nothing(
     assert not Path("runs/reader").exists()
 
 
-def test_reader_is_no_teacher() -> None:
-    reader, _ = train(CONFIG)
-    with pytest.raises(DigitsError, match="a reader can't teach a network that classifies digits"):
-        train(replace(DIGITS, recipe=Recipe("test", epochs=1)), teachers=[reader.folder])
-    with pytest.raises(DigitsError, match="it has no teacher"):
-        train(CONFIG, teachers=[reader.folder])
-    assert {path.name for path in Path("runs").iterdir()} == {"reader"}
-
-
 @pytest.mark.slow
 def test_reader_learns() -> None:
     """Bars are found and told apart."""
@@ -216,8 +203,3 @@ def test_useless_reader_is_a_failure() -> None:
     result = trainer.train(TrainConfig("reader", recipe), "cpu")
     assert result is not None and result.failure is not None
     assert "no better than one that finds nothing: of 128 symbols 128 are missed" in result.failure
-
-
-def test_metrics_as_text() -> None:
-    epoch = DetectionMetrics(3, 1.5, 1.25, 0.9, 0.125, 0.05, 0.03, 0.045, 9.0, 50.0)
-    assert str(epoch) == "loss 1.5000  validation loss 1.2500  errors 12.50%"

@@ -1,7 +1,6 @@
 """Interrupted and damaged runs: they continue to the same bytes, or are refused."""
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -151,26 +150,6 @@ def test_resume_damaged_state(
         resume(run_copy.folder)
     del before[run_copy.state]
     assert {path: path.read_bytes() for path in before} == before
-
-
-def test_resume_with_teacher() -> None:
-    teachers = [train(replace(CONFIG, seed=seed), out=Path(f"{seed}"))[0] for seed in (1, 2)]
-    whole, summary = train(CONFIG, teachers=[run.folder for run in teachers], out=Path("whole"))
-    parts = interrupted(1, config=CONFIG, teachers=[run.checkpoint for run in teachers])
-    for run in teachers:
-        shutil.rmtree(run.folder)
-    resume(parts.folder)
-    assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
-    kept = parts.teachers[:2]
-    assert summary["teacher"] == "+".join(checkpoint.load(path).sha256 for path in kept)
-    assert checkpoint.load(whole.checkpoint).provenance.teacher == summary["teacher"]
-
-    shutil.copy(whole.checkpoint, kept[0])
-    with pytest.raises(ModelError, match="teacher-1.* is not the teacher that this run started"):
-        resume(parts.folder)
-    kept[1].unlink()
-    with pytest.raises(ModelError, match="teacher-2.*: there is no such checkpoint"):
-        resume(parts.folder)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")

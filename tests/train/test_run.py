@@ -30,7 +30,7 @@ def test_runs_are_numbered() -> None:
 def test_create_run_in_given_folder() -> None:
     mine = create(Path("deep/mine"))
     # What a run leaves that is killed in its first file.
-    for name in (".state-0123abcd.pt", ".teacher-1-0123abcd.safetensors"):
+    for name in (".state-0123abcd.pt", ".parent-0123abcd.safetensors"):
         (mine / name).write_bytes(b"half")
     assert not list(create(mine).iterdir())
     for name in (".notes-12345678.txt", "checkpoint.safetensors"):

@@ -56,17 +56,6 @@ def test_ctrl_c_keeps_last_finished_epoch(
     assert "total" not in capsys.readouterr().err  # the table is printed once
 
 
-def test_all_data() -> None:
-    run, summary = train(replace(CONFIG, all_data=True))
-    assert summary["all_data"] is True
-    assert "validation_accuracy" not in summary
-    provenance = checkpoint.load(run.checkpoint).provenance
-    assert (provenance.training_digits, provenance.validation_accuracy) == (1000, None)
-    assert {path.name for path in run.folder.iterdir()} == FILES
-    [first, _] = csv.DictReader((run.folder / "metrics.csv").open())
-    assert first["validation_loss"] == ""
-
-
 def test_batch_too_small_for_batch_norm() -> None:
     with pytest.raises(DigitsError, match="batch size 1 is too small"):
         train(TrainConfig("vgg16", Recipe("test", epochs=1, batch_size=1)))

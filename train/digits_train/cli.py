@@ -71,10 +71,6 @@ def train(
             help="auto: bfloat16 if network and device gain from it.", show_default="auto"
         ),
     ] = None,
-    teacher: Annotated[
-        list[Path] | None,
-        path_option("PATH", "Run folder or checkpoint to distil; several teach as an ensemble."),
-    ] = None,
     start: Annotated[
         Path | None,
         path_option(
@@ -82,10 +78,6 @@ def train(
             "Start from these weights: fine-tune them on the pictures of --data, beside MNIST.",
         ),
     ] = None,
-    all_data: Annotated[
-        bool,
-        typer.Option("--all-data", help="Train on the validation digits too; validate on none."),
-    ] = False,
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="auto: a GPU if there is one.")
     ] = "auto",
@@ -102,7 +94,7 @@ def train(
     if resume is not None:
         settings = [recipe, epochs, batch_size, learning_rate, seed, precision, start, out]
         named = network is not None and ":" not in network
-        if named or all_data or teacher or any(setting is not None for setting in settings):
+        if named or any(setting is not None for setting in settings):
             raise typer.BadParameter(
                 "--resume continues as the run was started: it allows only --device and --data, and"
                 " for a network of your own --network FILE.py:CLASS"
@@ -121,8 +113,6 @@ def train(
     with nullcontext() if custom.is_file(name) else _wrong_usage():
         architecture = register(name)
     if resume is None:
-        if architecture == "reader":
-            _check_reader(bool(teacher), all_data)
         if start is not None:
             source = None if str(start) == "bundled" else start
             parent = load_start(source, architecture if network else None)
@@ -132,8 +122,8 @@ def train(
         changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
         with _wrong_usage():
             chosen = get_recipe(architecture, recipe, **changes)
-        config = TrainConfig(architecture, chosen, seed or 0, precision or "auto", all_data)
-        result = trainer.train(config, device, data, teacher or (), parent, out)
+        config = TrainConfig(architecture, chosen, seed or 0, precision or "auto")
+        result = trainer.train(config, device, data, parent, out)
     else:
         result = trainer.resume(run.find_run(resume), device, data)
     if result is not None:  # in the main process
@@ -155,16 +145,6 @@ def _print_comparison(summary: Path) -> None:
         print_stderr(f"warning: {problem}; `digits export` will want --force")
 
 
-def _check_reader(teacher: bool, all_data: bool) -> None:
-    """Raise BadParameter for what a reader, whose pages are generated, has no use for."""
-    for option, given, reason in (
-        ("--teacher", teacher, "it is known what is written on a reader's pages"),
-        ("--all-data", all_data, "a reader's pages never run out"),
-    ):
-        if given:
-            raise typer.BadParameter(f"{option} is for networks that classify digits: {reason}")
-
-
 @contextmanager
 def _wrong_usage() -> Iterator[None]:
     try:
@@ -180,7 +160,4 @@ def _accuracy(summary: dict[str, Any]) -> str:
             f" {summary['validation_missed']} missed, {summary['validation_invented']} invented,"
             f" {summary['validation_wrong']} wrong of {summary['validation_symbols']} symbols"
         )
-    validation = "no validation (--all-data)"
-    if "validation_accuracy" in summary:
-        validation = f"validation {summary['validation_accuracy']:.2%}"
-    return f"{validation}  test {summary['test_accuracy']:.2%}"
+    return f"validation {summary['validation_accuracy']:.2%}  test {summary['test_accuracy']:.2%}"

@@ -46,6 +46,9 @@ class Augmentation:
 # names change only with the format version.
 _STORED = {"ema_decay": "average", "warmup_fraction": "warmup", "outlier_weight": "outliers"}
 
+# What earlier versions stored of options that nobody had used.
+_UNUSED = ("all_data", False), ("teacher", None)
+
 
 @dataclass(frozen=True)
 class BaseRecipe:
@@ -150,8 +153,6 @@ class TrainConfig:
     seed: int = 0
     # Of convolutions and products in training. auto: bfloat16 if network and device gain from it.
     precision: Precision = "auto"
-    all_data: bool = False  # train on the validation digits too, leaving none to validate on
-    teacher: str | None = None  # SHA-256 of the checkpoints to distil from, with + between them
     data_sha256: dict[str, str] = field(default_factory=dict)  # of the training data, by name
     init: str | None = None  # SHA-256 of the checkpoint whose weights the training starts from
 
@@ -170,7 +171,8 @@ def config_from_dict(values: dict[str, Any]) -> TrainConfig:
     kind = ReaderRecipe if "crops" in recipe else Recipe
     if recipe.get("augmentation") is not None:
         recipe["augmentation"] = from_dict(Augmentation, recipe["augmentation"])
-    return from_dict(TrainConfig, {**values, "recipe": from_dict(kind, recipe)})
+    known = {name: value for name, value in values.items() if (name, value) not in _UNUSED}
+    return from_dict(TrainConfig, {**known, "recipe": from_dict(kind, recipe)})
 
 
 def from_dict(kind: type[T], values: dict[str, Any]) -> T:

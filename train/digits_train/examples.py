@@ -56,7 +56,7 @@ class Batch(NamedTuple):
     images: [n, 1, 28, 28], 0 to 255. labels: int64 [n]. weights: float32 [n], of the losses: over
     all processes, those of the digits sum to 1 and those of the outliers to the recipe's weight.
     trained: bool [n], True for training digits, which alone the epoch's metrics count. own: bool
-    [n], True for one's own pictures. answers: float32 [n, 11], the teachers', or None.
+    [n], True for one's own pictures. answers: float32 [n, 11], to learn instead of labels, or None.
     """
 
     images: Tensor

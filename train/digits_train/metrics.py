@@ -18,14 +18,14 @@ PREDICT_BATCH = 1000  # digits at a time where nothing is learnt
 class EpochMetrics:
     """One pass over the training digits. Losses are mean cross-entropy in nats.
 
-    That holds with teachers too, although the network then minimises something else.
+    That holds in a fine-tuning too, although the network then minimises something else.
     """
 
     number: int  # from 1
     train_loss: float
     train_accuracy: float  # 0 to 1, of the batches as they were trained on
-    validation_loss: float | None  # None without validation digits
-    validation_accuracy: float | None
+    validation_loss: float
+    validation_accuracy: float
     seconds: float = 0.0  # training and validation
     images_per_second: float = 0.0  # training alone
 
@@ -35,16 +35,15 @@ class EpochMetrics:
         return 1 - self.train_accuracy
 
     @property
-    def validation_errors(self) -> float | None:
+    def validation_errors(self) -> float:
         """Share of the validation digits that were read wrong."""
-        return None if self.validation_accuracy is None else 1 - self.validation_accuracy
+        return 1 - self.validation_accuracy
 
     def __str__(self) -> str:
-        text = f"loss {self.train_loss:.4f}  accuracy {self.train_accuracy:.2%}"
-        if self.validation_loss is None:
-            return text
-        loss, accuracy = self.validation_loss, self.validation_accuracy
-        return f"{text}  validation loss {loss:.4f}  accuracy {accuracy:.2%}"
+        return (
+            f"loss {self.train_loss:.4f}  accuracy {self.train_accuracy:.2%}"
+            f"  validation loss {self.validation_loss:.4f}  accuracy {self.validation_accuracy:.2%}"
+        )
 
 
 @dataclass(frozen=True)

@@ -56,10 +56,10 @@ def curves(
     for label, color in (("train", _TRAIN), ("validation", _VALIDATION)):
         for axes, name, scale in ((losses, "loss", 1), (shares, "errors", 100)):
             # A reader's errors in training are not measured: no crop is seen twice.
-            values = [(epoch.number, getattr(epoch, f"{label}_{name}", None)) for epoch in epochs]
-            points = [(number, scale * value) for number, value in values if value is not None]
-            if points:
-                axes.plot(*zip(*points, strict=True), ".-", color=color, label=_LABELS[label])
+            if hasattr(epochs[0], f"{label}_{name}"):
+                values = [scale * getattr(epoch, f"{label}_{name}") for epoch in epochs]
+                numbers = [epoch.number for epoch in epochs]
+                axes.plot(numbers, values, ".-", color=color, label=_LABELS[label])
     losses.set(title="Loss", ylabel=loss)
     shares.set(title="Errors", ylabel=errors)
     for axes in (losses, shares):

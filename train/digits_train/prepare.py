@@ -1,8 +1,6 @@
 """What a training needs before its first epoch: data, network, device, and whether they fit."""
 
 import copy
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,6 @@ from digits_train.checkpoint import Checkpoint, TrainState
 from digits_train.config import Precision, ReaderRecipe, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext, has_bfloat16, set_threads, to_device
 from digits_train.models import AnyNetwork, Network, Reader
-from digits_train.run import MAX_TEACHERS
 from digits_train.tasks.classification import Classification
 from digits_train.tasks.task import Task
 
@@ -30,7 +27,7 @@ if TYPE_CHECKING:
 def load_data(
     config: TrainConfig, data: Path | None, parent: Checkpoint | None, dist: DistributedContext
 ) -> Dataset:
-    """Load the splits to train on, to validate on (not with --all-data) and to test on.
+    """Load the splits to train on, to validate on and to test on.
 
     To fine-tune `parent`, those are MNIST's, and `data` has one's own pictures or pages. The main
     process loads them, which may have to download them, for all. Raises DigitsError if something is
@@ -40,9 +37,6 @@ def load_data(
         loaded = dist.run_on_main(lambda: _load_own(config, data, parent))
     else:
         loaded = dist.run_on_main(lambda: datasets.load(data, datasets.skip))
-    if config.all_data:
-        both = mnist.concat(loaded.splits["train"], loaded.splits["validation"])
-        loaded = replace(loaded, splits={"train": both, "test": loaded.splits["test"]})
     for warning in diagnose.data_warnings(loaded.splits) if dist.is_main else ():
         print_stderr(f"warning: {warning}")
     return loaded
@@ -98,34 +92,15 @@ def create_state(
     return TrainState(model, optimizer, config.seed, ema_model)
 
 
-def make_task(
-    config: TrainConfig, data: Dataset, teachers: Sequence[Checkpoint], parent: Checkpoint | None
-) -> Task:
+def make_task(config: TrainConfig, data: Dataset, parent: Checkpoint | None) -> Task:
     """What the network is to learn. Raises DigitsError if it can't be taught so."""
     splits, recipe = data.splits, config.recipe
-    if recipe.own and teachers:
-        raise DigitsError("a fine-tuning has a teacher already: the network as it was")
     before: Any = parent.model if parent and recipe.own else None
     if isinstance(recipe, Recipe):
-        better = [teacher.model for teacher in teachers if isinstance(teacher.model, Network)]
-        if len(better) < len(teachers):
-            raise DigitsError("a reader can't teach a network that classifies digits")
-        known = [*teachers, *([parent] if parent else [])]
-        unseen = (network.provenance.validation_accuracy is not None for network in known)
-        if not config.all_data and not all(unseen):
-            raise DigitsError(
-                "the start or a teacher has learnt from the validation digits: use --all-data too"
-            )
-        if len(better) > MAX_TEACHERS:
-            raise DigitsError(f"{len(better)} teachers; at most {MAX_TEACHERS} are possible")
         return Classification(
-            *(recipe, splits["train"], splits.get("validation"), splits["test"], config.seed),
-            *([before] if before else better, data.own),
+            *(recipe, splits["train"], splits["validation"], splits["test"], config.seed),
+            *(data.own, before),
         )
-    if teachers:
-        raise DigitsError("a reader learns from pages whose symbols are known: it has no teacher")
-    if config.all_data:
-        raise DigitsError("a reader's validation pages need digits to validate on")
     if "pictures" in data.sha256:
         raise DigitsError("the reader's pages are written with MNIST's digits, not with pictures")
     from digits_train.tasks.detection import Detection  # imports matplotlib, for its fonts
@@ -151,8 +126,3 @@ def check_batch(task: Task, model: AnyNetwork, dist: DistributedContext) -> None
     needed = 2 if normalised else 1
     if batch // dist.world_size < needed:
         raise DigitsError(f"batch size {batch} is too small: each process needs at least {needed}")
-
-
-def join_checksums(teachers: Sequence[Checkpoint]) -> str | None:
-    """What `TrainConfig.teacher` says of these teachers."""
-    return "+".join(teacher.sha256 for teacher in teachers) or None

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from digits import system
 from digits.data import mnist
 from digits.data.mnist import Split
+from digits.terminal import track
 from digits_train.camera import FITTED, exposure, fonts, page
 from digits_train.camera.compose import compose
 from digits_train.camera.drawings import draw_marks
@@ -160,7 +161,7 @@ def validation_pages(count: int, seed: int) -> list[LabelledPage]:
     digits = Split(validation.images[:FITTED], validation.labels[:FITTED])
     files = [str(file) for file in (*fonts.hands(), *fonts.printed())]
     pages = []
-    for number in range(count):
+    for number in track(range(count), count, "drawing pages"):
         random = np.random.default_rng([seed, 3, number])
         shown = page.page(digits, random, files, digits=number % 10 != 9)
         pages.append(_labelled(shown))
@@ -171,7 +172,8 @@ def number_pages(count: int, seed: int) -> list[LabelledPage]:
     """Photograph pages with nothing but a number a line, of the same digits."""
     validation = mnist.load("validation")
     digits = Split(validation.images[:FITTED], validation.labels[:FITTED])
-    randoms = (np.random.default_rng([seed, 4, number]) for number in range(count))
+    numbers = track(range(count), count, "drawing pages of numbers")
+    randoms = (np.random.default_rng([seed, 4, number]) for number in numbers)
     return [_labelled(page.page(digits, random, make_plan=plain_numbers)) for random in randoms]
 
 

@@ -77,7 +77,6 @@ class Training:
             data_sha256=config.data_sha256,
             training_digits=training_digits,
             validation_accuracy=self.history[-1].validation_accuracy,
-            teacher=config.teacher,
             init=config.init,
         )
         checkpoint.save(run.checkpoint, self.state.eval_model, provenance)

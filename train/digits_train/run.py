@@ -16,12 +16,9 @@ from digits.files import locked_folder, remove_stale_temps, write_text
 from digits_train.metrics import Metrics
 
 RUNS = Path("runs")
-MAX_TEACHERS = 9
-TEACHERS = tuple(f"teacher-{number}.safetensors" for number in range(1, MAX_TEACHERS + 1))
 FILES = {
     "checkpoint.safetensors",
     "state.pt",
-    *TEACHERS,  # as many as there are
     "parent.safetensors",  # where there is one
     "run.json",
     "metrics.csv",
@@ -45,11 +42,6 @@ class RunDir:
     def state(self) -> Path:
         """All that `--resume` needs."""
         return self.folder / "state.pt"
-
-    @property
-    def teachers(self) -> list[Path]:
-        """Where the checkpoints to distil from are, if there are as many."""
-        return [self.folder / name for name in TEACHERS]
 
     @property
     def parent(self) -> Path:
@@ -86,7 +78,7 @@ class RunDir:
     def delete(self) -> None:
         """Delete the folder if nothing has been trained in it."""
         with suppress(OSError):
-            for path in (*self.teachers, self.parent, self.state):
+            for path in (self.parent, self.state):
                 path.unlink(missing_ok=True)
             self.folder.rmdir()  # fails if anything else is in it
 
@@ -136,11 +128,10 @@ def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir
             run = RunDir(folder or _numbered(architecture))
             run.folder.mkdir(parents=True, exist_ok=True)
             lock.enter_context(run.lock())
-            for first in (run.state, *run.teachers, run.parent):
+            for first in (run.state, run.parent):
                 remove_stale_temps(first)
-            if not run.state.exists():  # a killed run can't go on with them alone
-                for path in (*run.teachers, run.parent):
-                    path.unlink(missing_ok=True)
+            if not run.state.exists():  # a killed run can't go on with its parent alone
+                run.parent.unlink(missing_ok=True)
             if any(run.folder.iterdir()):
                 raise DigitsError(f"{run.folder} is not empty; runs are never overwritten")
         except OSError as error:

@@ -89,8 +89,7 @@ def _load_export(path: Path) -> Checkpoint:
 def _provenance(about: metadata.AnyMetadata) -> Provenance:
     values = metadata.to_dict(about)
     values |= {key: json.loads(values[key]) for key in ("recipe", "data_sha256")}
-    teacher = values.get("teacher_sha256") or None
-    values |= {"epoch": values["recipe"]["epochs"], "teacher": teacher, "init": None}
+    values |= {"epoch": values["recipe"]["epochs"], "init": None}
     if isinstance(about, metadata.ReaderMetadata):
         accuracy = max(0.0, 1 - about.validation_error)
         values |= {"training_digits": about.training_pages, "validation_accuracy": accuracy}

@@ -1,7 +1,7 @@
 """One training run, new or resumed, to a run folder with all its files."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from digits.data import datasets
-from digits.errors import DigitsError, Interrupted, ModelError
-from digits.files import write_bytes
+from digits.errors import DigitsError, Interrupted
 from digits.terminal import print_stderr
 from digits_train import checkpoint, prepare, record
 from digits_train.checkpoint import Checkpoint
@@ -20,7 +19,7 @@ from digits_train.distributed import DistributedContext, init_distributed
 from digits_train.fit import fit
 from digits_train.progress import ProgressBar, print_network
 from digits_train.record import Environment, Training
-from digits_train.run import RunDir, checkpoint_at, create_run
+from digits_train.run import RunDir, create_run
 from digits_train.start import restore_norms
 from digits_train.tasks.task import Task
 
@@ -40,30 +39,25 @@ def train(
     config: TrainConfig,
     device: str = "auto",
     data: Path | None = None,
-    teachers: Sequence[Path] = (),
     parent: Checkpoint | None = None,
     out: Path | None = None,
 ) -> TrainResult | None:
     """Train a network, into `out` or a new folder under runs/.
 
-    device: auto, cpu, cuda or mps. data: see `digits.data.datasets.load`. teachers: run folders or
-    checkpoints to distil from. parent: of the same architecture, whose weights to start from.
-    Returns None in all processes but the main one. Raises Interrupted after Ctrl-C, and DigitsError
-    if something is missing or the training diverges; the checkpoint of the last finished epoch is
-    then kept.
+    device: auto, cpu, cuda or mps. data: see `digits.data.datasets.load`. parent: of the same
+    architecture, whose weights to start from. Returns None in all processes but the main one.
+    Raises Interrupted after Ctrl-C, and DigitsError if something is missing or the training
+    diverges; the checkpoint of the last finished epoch is then kept.
     """
-    paths = [checkpoint_at(teacher) for teacher in teachers]
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
         dataset = prepare.load_data(config, data, parent, dist)
-        better = dist.run_on_main(lambda: [checkpoint.load(path) for path in paths])
         config = replace(
             config,
             precision=prepare.resolve_precision(config, dist.device),
-            teacher=prepare.join_checksums(better),
             data_sha256=dataset.sha256,
             init=parent.sha256 if parent else None,
         )
-        task = prepare.make_task(config, dataset, better, parent)
+        task = prepare.make_task(config, dataset, parent)
         prepare.fetch_fonts(config.recipe, dist)
         start = copy.deepcopy(parent)  # a resumed run finds the parent as it is
         if start and start.is_folded:
@@ -74,9 +68,6 @@ def train(
         def make_run() -> RunDir:
             run = lock.enter_context(create_run(config.architecture, out))
             try:
-                for path, kept in zip(paths, run.teachers, strict=False):
-                    write_bytes(kept, path.read_bytes())
-                _load_teachers(run, config)  # if one is still being trained, it may differ now
                 if parent is not None and config.recipe.own:
                     checkpoint.save(run.parent, parent.model, parent.provenance)
                 # From here on, a run killed at any moment can be resumed.
@@ -110,20 +101,9 @@ def resume(run: RunDir, device: str = "auto", data: Path | None = None) -> Train
         dataset = prepare.load_data(config, data, parent, dist)
         datasets.verify_checksums(dataset, config.data_sha256, data)
         prepare.fetch_fonts(config.recipe, dist)
-        teachers = dist.run_on_main(lambda: _load_teachers(run, config))
-        task = prepare.make_task(config, dataset, teachers, parent)
+        task = prepare.make_task(config, dataset, parent)
         prepare.check_batch(task, training.state.model, dist)
         return _train_to_end(run, training, task, dist)
-
-
-def _load_teachers(run: RunDir, config: TrainConfig) -> list[Checkpoint]:
-    """The teachers in a run folder. Raises ModelError if one isn't the one it started with."""
-    checksums = config.teacher.split("+") if config.teacher else []
-    teachers = [checkpoint.load(path) for path in run.teachers[: len(checksums)]]
-    for path, teacher, sha256 in zip(run.teachers, teachers, checksums, strict=False):
-        if teacher.sha256 != sha256:
-            raise ModelError(f"{path} is not the teacher that this run started with")
-    return teachers
 
 
 def _train_to_end(

@@ -40,7 +40,6 @@ class Metadata:
     seed: int
     data_sha256: str  # JSON: file name -> SHA-256
     training_digits: int
-    teacher_sha256: str  # of the checkpoints used for distillation, with + between them, or empty
     checkpoint_sha256: str
     quantization: str  # "none", or how the file was quantized
     kernels: Kernels  # the onnxruntime kernels that run it fastest

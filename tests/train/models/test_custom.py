@@ -72,14 +72,6 @@ def test_names_are_not_imported() -> None:
     assert set(sys.modules) == before
 
 
-def test_register_name_twice(tiny: Path) -> None:
-    models.register(f"{tiny}:Tiny")
-    same = tiny.with_name("same.py")
-    same.write_text(TINY)
-    with pytest.raises(DigitsError, match="another network called tiny"):
-        models.register(f"{same}:Tiny")
-
-
 def test_register_path_with_colons(tmp_path: Path) -> None:
     """Windows paths begin with a drive."""
     (tmp_path / "c:").mkdir()

@@ -1,41 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from digits_train import models
 from digits_train.models.network import NONE, probabilities, with_none
-
-
-def test_lenet5_has_textbook_parameters() -> None:
-    sizes = {name: p.numel() for name, p in models.LeNet5().named_parameters()}
-    layers = {"conv1": (150, 6), "conv2": (2400, 16), "fc1": (30720, 120), "fc2": (10080, 84)}
-    layers["fc3"] = (840, 10)
-    assert sizes == {
-        f"{layer}.{kind}": size
-        for layer, pair in layers.items()
-        for kind, size in zip(("weight", "bias"), pair, strict=True)
-    }
-    assert sum(sizes.values()) == 44_426
-
-
-def test_vgg16_is_configuration_d_with_one_dense_layer_of_512() -> None:
-    vgg = models.VGG16()
-    convolutions = [layer for layer in vgg if isinstance(layer, nn.Conv2d)]
-    assert [layer.out_channels for layer in convolutions] == [
-        *(64, 64, 128, 128, 256, 256, 256),
-        *(512, 512, 512, 512, 512, 512),
-    ]
-    assert convolutions[0].in_channels == 1
-    assert {layer.kernel_size for layer in convolutions} == {(3, 3)}
-    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in vgg) == 13
-    assert sum(isinstance(layer, nn.MaxPool2d) for layer in vgg) == 5
-    assert [(d.in_features, d.out_features) for d in vgg if isinstance(d, nn.Linear)] == [
-        (512, 512),
-        (512, 10),
-    ]
-    assert vgg.get_submodule("dropout").p == 0.5
-    assert sum(parameter.numel() for parameter in vgg.parameters()) == 14_985_546
 
 
 def test_vgg16_pads_with_paper_to_32() -> None:

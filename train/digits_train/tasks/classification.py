@@ -13,13 +13,12 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from digits.data.datasets import OwnPictures
-from digits.data.mnist import Split, SplitName
+from digits.data.mnist import Split
 from digits.terminal import print_stderr, progress_bar
 from digits_train import calibration, diagnose
 from digits_train.comparison import Comparison
 from digits_train.config import Recipe
-from digits_train.distill import ask, kl_divergence
-from digits_train.distributed import DistributedContext, to_device
+from digits_train.distributed import DistributedContext, autocast, has_bfloat16, to_device
 from digits_train.examples import Batch, Examples, Pool, generate_pools, prefetch
 from digits_train.metrics import (
     PREDICT_BATCH,
@@ -43,19 +42,18 @@ _PROBE = 1000  # training digits: to check for NaN, to compare the moving averag
 class Classification(Task):
     """Training digits, what the recipe adds to them, and cross-entropy.
 
-    validation: None with --all-data. test: None if the run isn't to be finished. teachers: to
-    learn from instead of the labels. own: one's own pictures, to fine-tune the teacher on, which is
-    the network as it was: it teaches all else (Z. Li, D. Hoiem, "Learning without forgetting", ECCV
-    2016). pools: what the recipe adds to the digits.
+    test: None if the run isn't to be finished. own: one's own pictures, to fine-tune `parent` on,
+    which is the network as it was: it teaches all else (Z. Li, D. Hoiem, "Learning without
+    forgetting", ECCV 2016). pools: what the recipe adds to the digits.
     """
 
     recipe: Recipe
     train: Split
-    validation: Split | None = None
+    validation: Split
     test: Split | None = None
     seed: int = 0
-    teachers: Sequence[Network] = ()
     own: OwnPictures | None = None
+    parent: Network | None = None
     pools: Sequence[Pool] = ()
     _examples: Examples | None = None  # once they are needed
 
@@ -67,12 +65,12 @@ class Classification(Task):
 
     def start(self, dist: DistributedContext) -> None:
         """Generate what the recipe adds to the digits."""
-        with progress_bar() as bar:
-            bar.disable |= not dist.is_main
+        with progress_bar(shown=dist.is_main) as bar:
             bar.add_task("generating extra training pictures", total=None)
             own = self.own.train if self.own else None
             self.pools = generate_pools(self.recipe, self.train, self.seed, own)
-        self.teachers = [to_device(teacher, dist.device).eval() for teacher in self.teachers]
+        if self.parent is not None:
+            self.parent = to_device(self.parent, dist.device).eval()
 
     def batches(
         self, epoch: int, rng: torch.Generator, dist: DistributedContext, model: AnyNetwork
@@ -88,27 +86,22 @@ class Classification(Task):
 
         def make(part: Tensor) -> Batch:
             batch = draw(part)
-            return batch._replace(
-                answers=ask(self.teachers, batch.images) if self.teachers else None
-            )
+            return batch._replace(answers=ask(self.parent, batch.images)) if self.parent else batch
 
         for part, batch in zip(parts, prefetch(make, parts), strict=True):
             yield Minibatch(batch.images, batch, len(part))
 
     def loss(self, outputs: Any, batch: Minibatch) -> Loss:
-        """Cross-entropy, or the divergence from the teachers' answers. sums: of cross-entropy and
-        accuracy, of the digits.
+        """Cross-entropy. sums: of that and of accuracy, of the digits.
 
-        In a fine-tuning, only one's own pictures teach anything new. Otherwise, outliers keep their
-        label: the teachers may not have learnt from any.
+        In a fine-tuning, only one's own pictures teach anything new.
         """
         logits: Tensor = outputs.float()
         _, labels, weights, trained, own, answers = batch.targets
-        losses = cross_entropy(with_none(logits), labels, reduction="none")
-        objective = losses
+        losses = objective = cross_entropy(with_none(logits), labels, reduction="none")
         if answers is not None:
-            labelled = labels == NONE if self.own is None else own
-            objective = torch.where(labelled, losses, kl_divergence(logits, answers))
+            distilled = cross_entropy(with_none(logits), answers, reduction="none")
+            objective = torch.where(own, losses, distilled)
         correct = (logits.argmax(1) == labels)[trained].sum()
         sums = torch.stack([losses.detach()[trained].sum(), correct])
         return Loss((objective * weights).sum(), sums, int(trained.sum()))
@@ -124,30 +117,30 @@ class Classification(Task):
 
     def measure(self, model: AnyNetwork, number: int, means: Sequence[float]) -> EpochMetrics:
         loss, accuracy = means
-        validated: tuple[float | None, float | None] = (None, None)
-        if self.validation is not None:
-            validated = loss_and_accuracy(predict(model, self.validation), self.validation)
+        validated = loss_and_accuracy(predict(model, self.validation), self.validation)
         return EpochMetrics(number, loss, accuracy, *validated)
 
     def finish(
         self, model: AnyNetwork, folder: Path, history: Sequence[Metrics]
     ) -> tuple[dict[str, Any], str | None]:
-        """See `Task.finish`. The plots show the validation digits, or else the test digits."""
+        """See `Task.finish`. The plots show the validation digits."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
-        splits: dict[SplitName, Split | None] = {"validation": self.validation, "test": self.test}
+        assert self.test is not None
         summary: dict[str, Any] = {}
-        results = {}
-        for name, split in splits.items():
-            if split is not None:
-                logits = predict(model, split)
-                loss, accuracy = loss_and_accuracy(logits, split)
-                summary |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
-                results[name] = evaluate(logits, split, name)
-        shown, result = next(iter(results.items()))
+        with progress_bar() as bar:
+            bar.add_task("evaluating", total=None)
+            logits, unseen = predict(model, self.validation), predict(model, self.test)
+        for name, split, scores in (
+            ("validation", self.validation, logits),
+            ("test", self.test, unseen),
+        ):
+            loss, accuracy = loss_and_accuracy(scores, split)
+            summary |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
+        result = evaluate(logits, self.validation, "validation")
         plots.curves(folder / "curves.png", history)
-        plots.confusion(folder / "confusion.png", f"{shown} digits", result)
-        plots.mistakes(folder / "mistakes.png", f"{shown} digits", result)
+        plots.confusion(folder / "confusion.png", "validation digits", result)
+        plots.mistakes(folder / "mistakes.png", "validation digits", result)
 
         last = history[-1]
         assert isinstance(last, EpochMetrics)
@@ -160,19 +153,35 @@ class Classification(Task):
 
     def _compare(self, model: AnyNetwork) -> Iterator[Comparison]:
         """The network before and after the fine-tuning."""
-        assert self.own is not None
-        [parent] = self.teachers
+        assert self.own is not None and self.parent is not None
         with progress_bar() as bar:
-            bar.add_task("comparing with the network as it was", total=None)
-            sets: list[tuple[str, float | None, Split]]
-            sets = [("pictures of your own, held back", None, self.own.held_back)]
-            if self.validation is not None:
-                photographs = calibration.draw_photographs(self.validation)
-                sets.append(("validation digits of MNIST", TOLERANCE, self.validation))
-                sets.append(("digits of a synthetic camera", TOLERANCE, photographs))
+            task = bar.add_task("comparing with the network as it was", total=None)
+            sets = (
+                ("pictures of your own, held back", None, self.own.held_back),
+                ("validation digits of MNIST", TOLERANCE, self.validation),
+                (
+                    "digits of a synthetic camera",
+                    *(TOLERANCE, calibration.draw_photographs(self.validation)),
+                ),
+            )
+            bar.update(task, total=2 * sum(len(split) for *_, split in sets))
             for name, tolerance, split in sets:
-                before, after = (count_errors(network, split) for network in (parent, model))
-                yield Comparison(name, tolerance, len(split), before, after)
+                counts = []
+                for network in (self.parent, model):
+                    counts.append(count_errors(network, split))
+                    bar.advance(task, len(split))
+                yield Comparison(name, tolerance, len(split), *counts)
+
+
+@torch.no_grad()
+def ask(network: Network, images: Tensor) -> Tensor:
+    """A network's probabilities of the ten digits and of none: float32 [n, 11].
+
+    images: [n, 1, 28, 28], 0 to 255, on the network's device.
+    """
+    with autocast(images.device, network.mixed_precision and has_bfloat16(images.device)):
+        logits = network(images)
+    return with_none(logits.float()).softmax(1)
 
 
 def count_errors(model: AnyNetwork, split: Split) -> int:

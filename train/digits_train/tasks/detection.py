@@ -68,8 +68,7 @@ class Detection(Task):
 
     def start(self, dist: DistributedContext) -> None:
         """Draw the glyphs and words that pages are composed of."""
-        with progress_bar() as bar:
-            bar.disable |= not dist.is_main
+        with progress_bar(shown=dist.is_main) as bar:
             bar.add_task("drawing glyphs and words", total=None)
             few = (_BANK, _TEXTS) if self.own else ()  # in the minutes that a fine-tuning takes
             self.materials = reader_data.make_materials(self.train, self.seed, *few)
