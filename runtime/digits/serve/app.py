@@ -90,7 +90,7 @@ class App:
 
     def stop(self) -> None:
         """Make each answer from now on the last on its connection."""
-        self._middleware.is_stopping = True
+        self._middleware.stop()
 
     async def reload(self) -> None:
         """Serve what the model's and the reader's file hold now.
