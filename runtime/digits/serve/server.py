@@ -46,7 +46,8 @@ def run(app: App | RequestMiddleware) -> None:
         # and for the one that uvicorn sends to itself when it has ended because of it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        if isinstance(app, App) and not sys.stderr.isatty():  # a terminal sends SIGHUP when it is closed
+        # A terminal sends SIGHUP when it is closed.
+        if isinstance(app, App) and not sys.stderr.isatty():
             system.on_hangup(server.reload)
         system.return_large_blocks()
         # What would stop the event loop for 50 ms: full collections, and JSON's long integers.

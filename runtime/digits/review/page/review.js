@@ -92,9 +92,9 @@ function store(method, item, label = "") {
   waiting += 1;
   storing = storing.then(async () => {
     const query = new URLSearchParams({ label });
-    const { error, remark } = await ask(`${state.session}/${item}?${query}`, method);
+    const { error } = await ask(`${state.session}/${item}?${query}`, method);
     waiting -= 1;
-    find("status").textContent = error ? `${method === "POST" ? "Not stored" : "Not undone"}: ${error}.` : remark;
+    find("status").textContent = error ? `${method === "POST" ? "Not stored" : "Not undone"}: ${error}.` : "";
     if (!error) stored[method === "POST" ? "add" : "delete"](item);
     tell();
   });
