@@ -74,8 +74,7 @@ def show_photo(page: Page, numbers: Path) -> None:
 def show_labels(page: Page, numbers: Path) -> None:
     page.draw(SEVEN)
     page.wait_for_text("7")
-    page.button("labels", "no digit").click()
-    page.wait_for_status("1 digit so far.", "labels")
+    page.script("document.getElementById('labels').hidden = false")
 
 
 def show_constraints(page: Page, numbers: Path) -> None:

@@ -64,7 +64,7 @@ class Review:
         own, shared = (read_folder(f"digits.{name}", "page") for name in ("review", "serve"))
         index = own.pop("index.html").decode()
         contents = own | {name: shared[name] for name in _SHARED}
-        assets = Assets(contents, contents)
+        assets = Assets(contents)
         page = assets.fill("index.html", index, {})
         item = f"/{self._state['session']}/{{number}}"
         routes = [

@@ -183,9 +183,7 @@ def _load(settings: Settings) -> Classifier:
     """
     reader = model_file.read_file(settings.reader, "reader")
     ReaderModel(reader)  # each process opens its own
-    return Classifier(
-        model_file.read_file(settings.model), threshold=settings.threshold, reader=reader
-    )
+    return Classifier(model_file.read_file(settings.model), reader=reader)
 
 
 def _middleware(settings: Settings) -> list[Middleware]:
