@@ -66,7 +66,6 @@ def test_number_paper_and_bars_fit(url: str, screen: str) -> None:
 
 
 def show_photo(page: Page, numbers: Path) -> None:
-    page.script("document.getElementById('program').open = true")
     page.choose(numbers)
     page.wait_for_status("26 digits.")
 

@@ -117,7 +117,7 @@ export class Answer {
     const symbols = this.#symbols;
     const number = this.#lines.flat().find(({ symbols: each }) => each.includes(symbols[index]));
     const unsure = symbols.filter(({ symbol }) => symbol === null).length;
-    const signs = symbols.some(({ symbol }) => symbol === "-" || symbol === ".");
+    const signs = this.#lines.flat().some(({ free }) => /[-.]/.test(free));
     const all = `${symbols.length} ${signs ? "symbols" : "digits"}${unsure ? `, ${unsure} unsure` : ""}. `;
     const count = symbols.length > 1 ? all : "";
     if (number.status === "unreadable") return count + doubt(number); // however sure its symbols are
