@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.conftest import SIZES, visiting, without_storage
+from tests.browser.conftest import SIZES, visiting
 from tests.browser.page import SEVEN, Page
 from tests.served import served
 
@@ -81,14 +81,6 @@ def test_wrong_token_shows_error(locked: Page, wrong: str) -> None:
     assert field.get_attribute("aria-invalid") == "true"
     enter(locked, TOKEN)
     draw_with_token(locked)
-
-
-def test_token_is_kept_until_reload_without_storage(locked: Page) -> None:
-    with without_storage(locked):
-        enter(locked, TOKEN)
-        draw_with_token(locked)
-        locked.open()
-        assert is_asked(locked)
 
 
 def test_token_is_kept_per_tab(locked: Page) -> None:

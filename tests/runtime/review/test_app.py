@@ -13,8 +13,7 @@ from httpx2 import Response
 from PIL import Image, ImageOps
 from starlette.testclient import TestClient
 
-from digits.errors import DigitsError
-from tests.runtime.review.conftest import NUMBERS, Open, labels_at
+from tests.runtime.review.conftest import NUMBERS, Open
 
 ROWS = (
     "page.png,12,0.2,review,17,12,40,50,90,80\n"
@@ -131,19 +130,6 @@ def test_labels_are_undone_from_the_last(table: Path, opened: Open) -> None:
     assert lines(table.parent) == ["file,box,text", "page.png,200 50 260 80,2"]
 
 
-def test_undo_leaves_a_file_that_has_changed(table: Path, opened: Open) -> None:
-    client = opened(table)
-    store(client, 0, "1")
-    labels = table.parent / "labels.csv"
-    text = labels.read_text().replace("80,1", "80,7")
-    copy = table.parent / "copy.csv"
-    copy.write_text(text)
-    copy.replace(labels)
-    answer = undo(client, 0)
-    assert answer.status_code == 422 and "something else has changed" in answer.text
-    assert labels.read_text() == text
-
-
 def test_label_that_comes_twice(table: Path, opened: Open) -> None:
     """Once because the first answer was lost, and once from another window."""
     client = opened(table)
@@ -174,10 +160,8 @@ def test_formula_is_escaped(table: Path, opened: Open) -> None:
     ("headers", "status"),
     [
         ({}, 200),
-        ({"origin": "http://127.0.0.1"}, 200),
         ({"sec-fetch-site": "same-origin"}, 200),
         ({"origin": "http://evil.example"}, 403),
-        ({"origin": "http://127.0.0.1", "sec-fetch-site": "cross-site"}, 403),
         ({"host": "evil.example"}, 421),
     ],
 )
@@ -233,10 +217,3 @@ def test_full_disk_leaves_the_file_as_before(
     assert answer.status_code == 507 and "No space left" in answer.text
     assert lines(table.parent) == before
     assert store(client, 1, "345").status_code == 200
-
-
-@pytest.mark.unix
-def test_second_reviewer_is_refused(table: Path, opened: Open) -> None:
-    opened(table)
-    with pytest.raises(DigitsError, match="another process is writing"):
-        labels_at(table.parent / "labels.csv", numbers=True)

@@ -157,10 +157,3 @@ def test_names_are_escaped_as_in_results(tmp_path: Path, classifier: Classifier)
     assert cell == r"\x3d1\x5cx41\u202e.png"
     items, _ = loaded(written(tmp_path, f"{DIGITS}{cell},7,0.5,sure\n"), classifier)
     assert [Path(item.file).name for item in items] == [name]
-
-
-@pytest.mark.slow
-def test_hundred_thousand_rows(folder: Path, classifier: Classifier) -> None:
-    rows = (f"page.png,1,0.5,review,,1,0,0,{number},9\n" for number in range(1, 100_001))
-    items, _ = loaded(written(folder, NUMBERS + "".join(rows)), classifier)
-    assert len(items) == 100_000

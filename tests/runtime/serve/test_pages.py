@@ -124,20 +124,6 @@ def test_text_is_compressed_for_whom_accepts_it(
     assert "content-encoding" not in client.get(f"{assets(client)}page.webp").headers
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("style.css", "text/css; charset=utf-8"),
-        ("page.js", "text/javascript; charset=utf-8"),
-        ("icon.svg", "image/svg+xml"),
-        ("page.webp", "image/webp"),
-        ("manifest.webmanifest", "application/manifest+json"),
-    ],
-)
-def test_media_types(client: TestClient, name: str, kind: str) -> None:
-    assert client.get(assets(client) + name).headers["content-type"] == kind
-
-
 def test_example_pictures_are_readable(client: TestClient) -> None:
     sources = re.findall(r'<img src="([^"]+)" alt="[^"]', client.get("/").text)
     assert len(sources) == 5
