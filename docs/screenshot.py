@@ -44,14 +44,13 @@ def review() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(HERE.parent / "tests" / "pictures" / "5.png", folder)
-        phone = review_shot(folder, 390, 844, True, "dark")
-        (folder / "labels.csv").unlink()
+        phone = review_shot(folder, 390, 844, True, "dark", "-o", str(folder / "digits.csv"))
         shutil.copy(HERE / "page.jpg", folder)
         results = ResultsFile(folder / "results.csv", NUMBER_COLUMNS)
         for cells in Classifier().read(folder / "page.jpg").to_csv_rows("page.jpg"):
             results.append(csv_row(cells))
         source = folder / "results.csv"
-        desktop = review_shot(source, 960, 640, False, "light", "--length", "4-10")
+        desktop = review_shot(source, 960, 640, False, "light")
     save(phone, desktop, "review.png", colours=64)
 
 

@@ -41,7 +41,7 @@ def reading(
         default = 0.4 if symbol == "?" else 0.91
         confidence = confidences[index] if confidences else default
         probabilities = [0.0] * 12
-        probabilities[7 if symbol == "?" else int(symbol)] = confidence
+        probabilities[7 if symbol == "?" else "0123456789-.".index(symbol)] = confidence
         symbols.append(
             {
                 "symbol": None if symbol == "?" else symbol,

@@ -169,7 +169,7 @@ class Page:
 
     @property
     def bars(self) -> list[float]:
-        """The probabilities of the ten digits, and of no digit."""
+        """The probabilities of the twelve symbols, and of none."""
         meters = "return [...document.querySelectorAll('#bars meter')].map(({ value }) => value)"
         values: list[float] = self.script(meters)
         return values

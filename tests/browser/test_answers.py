@@ -34,6 +34,8 @@ def chosen(page: Page) -> list[int]:
             0.4,
         ),
         (reading("1??"), "3 digits, 2 unsure. Least sure: no digit, 60.0 %.", 0.6),
+        (reading("-1", 0.85, 0.91), "2 symbols. Least sure: minus, 85.0 %.", 0.15),
+        (reading("."), "Point, 91.0 %.", 0.09),
         (reading(""), "No digit found.", 1),
     ],
 )
@@ -42,10 +44,10 @@ def test_text_sentence_and_bars(
 ) -> None:
     answer(desktop_page, response, str(response["text"] or "?"))
     assert desktop_page.status == sentence
-    assert len(desktop_page.bars) == 11
     assert desktop_page.bars[-1] == pytest.approx(none)
     assert sum(desktop_page.bars) == pytest.approx(1)
-    assert desktop_page.select("#bars meter")[-1].accessible_name == "No digit"
+    names = [meter.accessible_name for meter in desktop_page.select("#bars meter")]
+    assert names == [*"0123456789", "minus", "point", "No digit"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,13 @@ def test_least_sure_digit_is_chosen_and_marked(
             "To review: 17, 90.0 %.",
             [],
         ),
-        ("??", {"status": "unreadable", "free": "17"}, "Unreadable, perhaps 17.", ["17"]),
+        *(  # however sure each of its symbols is
+            ("?" * len(free), {"status": "unreadable", "free": free}, words, [free])
+            for free, words in (
+                ("17", "Unreadable: it looks like 17, which isn't possible."),
+                ("7", "Unreadable: it looks like 7, which isn't possible."),
+            )
+        ),
     ],
 )
 def test_number_to_review_or_unreadable(
@@ -99,6 +107,7 @@ def test_number_to_review_or_unreadable(
     assert group.accessible_name == words and group.aria_role == "group"
     assert desktop_page.status.endswith(words or "Least sure: 1, 91.0 %.")
     assert [each.text for each in desktop_page.select("#text small")] == free
+    assert not free or "%" not in desktop_page.status
     desktop_page.find("copy").click()
     assert desktop_page.clipboard == text
 

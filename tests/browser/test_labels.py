@@ -1,8 +1,6 @@
 """Correcting the digits of an answer, and what is kept of them."""
 
 import shutil
-import subprocess
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,17 +50,6 @@ def tap(page: Page, label: str) -> None:
     page.button("labels", label).click()
 
 
-def unpacked(page: Page, folder: Path) -> Path:
-    button = page.button("labels", "Download (ZIP)")
-    archive = page.download(button, folder / "digits.zip")
-    with zipfile.ZipFile(archive) as files:
-        assert files.testzip() is None
-        files.extractall(folder / "digits")
-    if shutil.which("unzip"):
-        subprocess.run(["unzip", "-t", archive], check=True, capture_output=True)
-    return folder / "digits"
-
-
 def read_folder(folder: Path) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The labels of a folder's digits, and what the network reads."""
     errors: list[DigitsError] = []
@@ -72,112 +59,76 @@ def read_folder(folder: Path) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.concatenate([batch.labels for batch in batches]), np.concatenate(read)
 
 
-def test_tapped_digit_replaces_guess_and_is_kept(page: Page, tmp_path: Path) -> None:
-    page.draw(SEVEN)
-    page.wait_for_text("7")
-    [group] = page.select("#labels [role=group]")
+def test_labels_are_sent_again_or_the_reason_is_told(saving: Page) -> None:
+    saving.draw(SEVEN)
+    saving.wait_for_text("7")
+    assert "kept on the server" in saving.status_of("labels")
+    saving.script(FAKE_LABELLED, [503, 507])
+    tap(saving, "1")
+    saving.wait_for_status("busy", "labels")
+    saving.wait_for_status("The server has no room for more digits.", "labels")
+    tap(saving, "no digit")
+    saving.wait_for_status("The server has kept it as no digit.", "labels")
+
+
+def test_server_keeps_the_last_label(saving: Page, saved: Path) -> None:
+    saving.draw(SEVEN)
+    saving.wait_for_text("7")
+    [group] = saving.select("#labels [role=group]")
     assert group.accessible_name == "Wrong? Tap the right digit."
     buttons = group.find_elements(By.TAG_NAME, "button")
     assert [button.accessible_name for button in buttons] == [*"0123456789", "no digit"]
     assert all(min(button.size["width"], button.size["height"]) >= 44 for button in buttons)
-    for label, name in (("7", ""), ("1", "corrected")):
-        tap(page, label)
+    for label, folder, name in (
+        ("7", "7", ""),
+        ("no digit", "none", "none"),
+        ("1", "1", "corrected"),
+    ):
+        tap(saving, label)
         pressed = [button for button in buttons if button.get_attribute("aria-pressed") == "true"]
         assert [button.text for button in pressed] == [label]
-        page.wait_for_text(label)
-        assert page.digits[0].get_attribute("class") == name
-        kept = f"Kept as {label} in this page until it closes; 1 digit so far."
-        page.wait_for_status(kept, "labels")
-    folder = unpacked(page, tmp_path)
-    [picture] = folder.glob("*/*.png")
-    pixels = np.asarray(Image.open(picture).convert("L"))
+        saving.wait_for_status(f"The server has kept it as {label}.", "labels")
+        assert saving.digits[0].get_attribute("class") == name
+        [kept_file] = saved.glob("*/*.png")
+        assert kept_file.parent.name == folder
+    pixels = np.asarray(Image.open(kept_file))
     assert pixels.shape[0] == pixels.shape[1] and (pixels == 255).mean() > 0.5
-    labels, read = read_folder(folder)
+    labels, read = read_folder(saved)
     assert labels.tolist() == [1] and read.tolist() == [7]
+    assert "except those of digits that you label" in saving.find("more").text
 
 
-def test_digits_are_kept_through_further_drawings(desktop_page: Page, tmp_path: Path) -> None:
-    desktop_page.draw([*SEVEN, *BAR])
-    desktop_page.wait_for_text("17")
-    for button, label in zip(desktop_page.digits, ("4", "2"), strict=True):
-        button.click()
-        tap(desktop_page, label)
-    desktop_page.wait_for_text("42")
-    desktop_page.find("copy").click()
-    assert desktop_page.clipboard == "42"
-    desktop_page.find("clear").click()
-    desktop_page.wait_for_status("Draw a digit.")
-    desktop_page.draw([[(0.6, 0.2), (0.4, 0.8)]])
-    desktop_page.wait_for_text("1")
-    tap(desktop_page, "1")
-    desktop_page.wait_for_status("3 digits so far.", "labels")
-    labels, read = read_folder(unpacked(desktop_page, tmp_path))
-    assert labels.tolist() == [1, 2, 4] and read.tolist() == [1, 7, 1]
-
-
-def test_no_digit(desktop_page: Page, tmp_path: Path) -> None:
-    desktop_page.draw([*SEVEN, *BAR])
-    desktop_page.wait_for_text("17")
-    desktop_page.digits[0].click()
-    tap(desktop_page, "no digit")
-    desktop_page.wait_for_status("Kept as no digit in this page until it closes; 1 ", "labels")
-    assert desktop_page.digits[0].accessible_name == "1: no digit"
-    desktop_page.find("copy").click()
-    assert desktop_page.clipboard == "7"
-    assert [path.name for path in unpacked(desktop_page, tmp_path).iterdir()] == ["none"]
-
-
-def test_keys_label_while_answer_has_focus(desktop_page: Page) -> None:
-    desktop_page.draw([*SEVEN, *BAR])
-    desktop_page.wait_for_text("17")
-    first, second = desktop_page.digits
-    first.send_keys("2")
-    desktop_page.wait_for_text("27")
+def test_several_digits_by_touch_and_keys(saving: Page) -> None:
+    saving.draw([*SEVEN, *BAR])
+    saving.wait_for_text("17")
+    first, second = saving.digits
+    first.click()
+    tap(saving, "no digit")
+    saving.wait_for_status("kept it as no digit.", "labels")
+    assert first.accessible_name == "1: no digit"
     second.click()
-    second.send_keys("n")
-    desktop_page.wait_for_status(
-        "Kept as no digit in this page until it closes; 2 digits so far.", "labels"
-    )
-    desktop_page.find("clear").send_keys("5")  # which isn't part of the answer
-    assert desktop_page.status_of("labels").startswith("Kept as no digit")
+    second.send_keys("2")
+    saving.wait_for_status("kept it as 2.", "labels")
+    saving.find("copy").click()
+    assert saving.clipboard == "2"
+    saving.find("clear").send_keys("5")  # which isn't part of the answer
+    assert "kept it as 2." in saving.status_of("labels")
 
 
-def test_digits_of_photo_are_cut_out_for_training(
-    desktop_page: Page, numbers: Path, tmp_path: Path
-) -> None:
-    desktop_page.choose(numbers)
-    desktop_page.wait_for_status("26 digits.")
-    for button in desktop_page.digits:
+def test_digits_of_photo_are_cut_out_for_training(saving: Page, numbers: Path, saved: Path) -> None:
+    shutil.rmtree(saved)
+    saving.choose(numbers)
+    saving.wait_for_status("26 digits.")
+    for button in saving.digits:
         button.click()
-        tap(desktop_page, button.text)
-    desktop_page.wait_for_status("26 digits so far.", "labels")
-    labels, read = read_folder(unpacked(desktop_page, tmp_path))
+        tap(saving, button.text)
+    saving.wait(lambda: len(list(saved.glob("*/*.png"))) == 26)
+    labels, read = read_folder(saved)
     assert (labels == read).mean() > 0.9
 
 
-def test_labels_are_sent_where_server_keeps_them(saving: Page) -> None:
-    saving.draw(SEVEN)
-    saving.wait_for_text("7")
-    assert "on the server" in saving.status_of("labels")
-    saving.script(FAKE_LABELLED, [503, 507])
-    tap(saving, "1")
-    saving.wait_for_status("busy", "labels")
-    saving.wait_for_status(
-        "1 digit so far, 0 on the server. The server has no room for more digits.", "labels"
-    )
-    tap(saving, "no digit")
-    saving.wait_for_status("1 digit so far, 1 on the server.", "labels")
-
-
-def test_server_keeps_labelled_digits(saving: Page, saved: Path) -> None:
-    saving.draw(SEVEN)
-    saving.wait_for_text("7")
-    for label, folder in (("1", "1"), ("no digit", "none"), ("7", "7")):
-        tap(saving, label)
-        words = f"Kept as {label} in this page until it closes; 1 digit so far, 1 on the server."
-        saving.wait_for_status(words, "labels")
-        [kept_file] = saved.glob("*/*.png")
-        assert kept_file.parent.name == folder
-    labels, read = read_folder(saved)
-    assert labels.tolist() == [7] and read.tolist() == [7]
-    assert "except those of digits that you label" in saving.find("more").text
+def test_nothing_is_asked_where_nothing_is_kept(desktop_page: Page) -> None:
+    desktop_page.draw(SEVEN)
+    desktop_page.wait_for_text("7")
+    desktop_page.digits[0].send_keys("1")
+    assert not desktop_page.find("labels").is_displayed() and desktop_page.text == "7"

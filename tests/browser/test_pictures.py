@@ -1,8 +1,5 @@
-"""Pictures that are chosen, dropped or pasted, the examples, and the requests for programs."""
+"""Pictures that are chosen, dropped or pasted, and the examples."""
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -117,37 +114,3 @@ def test_page_requests_no_third_parties(page: Page) -> None:
     requested = page.requests()
     assert requested[-1] == f"{page.url}/{READ}"
     assert all(address.startswith((page.url, "blob:", "data:")) for address in requested)
-
-
-def run_request(page: Page, folder: Path) -> object:
-    """Return the text that the request for programs reads in a picture of the folder."""
-    page.wait(page.find("curl").is_displayed)
-    command = ["bash", "-c", page.find("curl").text]
-    return json.loads(subprocess.check_output(command, cwd=folder))["text"]
-
-
-@pytest.mark.parametrize("source", ["drawing", "file", "example"])
-def test_request_for_programs_returns_same_answer(
-    desktop_page: Page, tmp_path: Path, numbers: Path, source: str
-) -> None:
-    page = desktop_page
-    page.script("document.getElementById('program').open = true")
-    curl = page.find("curl")
-    assert not curl.is_displayed()
-    [link] = page.select("#program a")
-    file = tmp_path / 'a "picture" of John\'s.jpg'
-    shutil.copy(numbers, file)
-    if source == "file":
-        page.choose(file)
-    elif source == "drawing":
-        page.draw(SEVEN)
-    else:
-        page.select("#examples button")[3].click()
-    page.wait(curl.is_displayed)
-    if source != "file":
-        page.download(link, tmp_path / str(link.get_attribute("download")))
-    assert run_request(page, tmp_path) == page.text
-    page.button("program", "Copy").click()
-    assert page.clipboard == curl.text
-    page.find("clear").click()
-    page.wait(lambda: not curl.is_displayed())

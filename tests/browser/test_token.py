@@ -1,14 +1,12 @@
 """A server that requires a token: the page asks for it, keeps it for its tab, and sends it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.conftest import SIZES, visiting, without_storage
+from tests.browser.conftest import SIZES, visiting
 from tests.browser.page import SEVEN, Page
-from tests.browser.test_pictures import run_request
 from tests.served import served
 
 TOKEN = "s3cret+/%=#&"  # with special characters of URLs
@@ -85,14 +83,6 @@ def test_wrong_token_shows_error(locked: Page, wrong: str) -> None:
     draw_with_token(locked)
 
 
-def test_token_is_kept_until_reload_without_storage(locked: Page) -> None:
-    with without_storage(locked):
-        enter(locked, TOKEN)
-        draw_with_token(locked)
-        locked.open()
-        assert is_asked(locked)
-
-
 def test_token_is_kept_per_tab(locked: Page) -> None:
     enter(locked, TOKEN)
     draw_with_token(locked)
@@ -138,18 +128,6 @@ def test_outdated_token_is_asked_for_again(locked: Page) -> None:
     wait_until_asked(locked, "The server wants another token now.")
     enter(locked, TOKEN)
     draw_with_token(locked)
-
-
-def test_request_for_programs_reads_token_from_environment(
-    locked: Page, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    enter(locked, TOKEN)
-    locked.script("document.getElementById('program').open = true")
-    locked.choose(pictures[7])
-    locked.wait_for_text("7")
-    monkeypatch.setenv("DIGITS_TOKEN", TOKEN)
-    assert run_request(locked, pictures[7].parent) == "7"
-    assert TOKEN not in locked.find("program").text
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -16,8 +16,6 @@ from starlette.routing import Route
 from digits.classifier import Classifier
 from digits.commands.drawing import close_up
 from digits.commands.results import ResultsFile, WriteFailed
-from digits.constraints.automaton import accepts_text
-from digits.constraints.constraints import Constraints
 from digits.errors import DigitsError
 from digits.review.items import NUMBER, Item
 from digits.serve.labelled import LABELS, check_origin
@@ -36,8 +34,7 @@ _OTHER_WINDOW = "another window has stored labels, too; reload the page"
 class Review:
     """Shows items, which are looked at only then, and stores their labels.
 
-    items: without labels, the least sure first. before: how many others have one. asked: the
-    constraints in words.
+    items: without labels, the least sure first. before: how many others have one.
     """
 
     def __init__(
@@ -47,18 +44,16 @@ class Review:
         labels: ResultsFile,
         has_numbers: bool,
         classifier: Classifier,
-        constraints: Constraints,
-        asked: str = "",
     ) -> None:
         self._items, self._labels, self._classifier = items, labels, classifier
-        self._has_numbers, self._constraints, self._asked = has_numbers, constraints, asked
+        self._has_numbers = has_numbers
         self._stored = dict[int, tuple[str, int]]()  # labels, and sizes of the file before
         self._looking = asyncio.Lock()
         network = "--network reader " * has_numbers
         self._state = {
             "session": secrets.token_hex(8),  # for addresses: a restart gives items other numbers
             "total": len(items),
-            "unsure": sum(not item.is_sure for item in items),
+            "unsure": sum(item.is_unsure for item in items),
             "before": before,
             "numbers": has_numbers,
             "next": f"digits train {network}--start bundled --data {shlex.quote(str(labels.path))}",
@@ -69,7 +64,7 @@ class Review:
         own, shared = (read_folder(f"digits.{name}", "page") for name in ("review", "serve"))
         index = own.pop("index.html").decode()
         contents = own | {name: shared[name] for name in _SHARED}
-        assets = Assets(contents, contents)
+        assets = Assets(contents)
         page = assets.fill("index.html", index, {})
         item = f"/{self._state['session']}/{{number}}"
         routes = [
@@ -95,15 +90,17 @@ class Review:
         check_origin(request.headers, ())
         number = _number(request)
         label = plain_signs(request.query_params.get("label", ""))
-        remark = self._store(number, label) if request.method == "POST" else self._undo(number)
+        if request.method == "POST":
+            self._store(number, label)
+        else:
+            self._undo(number)
         self._labels.fsync()
-        return JSONResponse({"remark": remark})
+        return JSONResponse({})
 
     def _look_at(self, number: int) -> dict[str, object]:
         """What the page shows. Raises PictureError, and IndexError if there is no such item."""
         item = self._items[number]
-        asked = f"; asked for: {self._asked}" if self._asked else ""
-        shown: dict[str, object] = {"guess": item.guess, "remark": f"{item.remark}{asked}"}
+        shown: dict[str, object] = {"guess": item.guess, "remark": item.remark}
         box = item.box
         if not box:
             read = self._classifier.predict(item.file)
@@ -114,8 +111,8 @@ class Review:
         jpeg = base64.b64encode(close_up(item.file, box)).decode()
         return shown | {"file": name, "picture": jpeg}
 
-    def _store(self, number: int, label: str) -> str:
-        """Returns a remark, or an empty text. Raises HTTPException and DigitsError, as `_undo`."""
+    def _store(self, number: int, label: str) -> None:
+        """Raises HTTPException and DigitsError, as `_undo`."""
         item, text = self._items[number], "" if label == "none" else label
         fits = NUMBER.fullmatch(text) if self._has_numbers else label in LABELS
         if not (label and fits):
@@ -126,17 +123,14 @@ class Review:
             self._stored[number] = label, self._labels.append(line)
         elif self._stored[number][0] != label:  # else the first answer was lost
             raise HTTPException(409, _OTHER_WINDOW)
-        breaks = text and self._constraints and not accepts_text(self._constraints.automaton, text)
-        return f"{text} is stored, but isn't as asked for: {self._asked}." if breaks else ""
 
-    def _undo(self, number: int) -> str:
+    def _undo(self, number: int) -> None:
         """Take back the last label, unless that is done, and the first answer was lost."""
         if number in self._stored:
             if number != next(reversed(self._stored)):
                 raise HTTPException(409, _OTHER_WINDOW)
             self._labels.truncate_to(self._stored[number][1])
             del self._stored[number]
-        return ""
 
 
 def _number(request: Request) -> int:

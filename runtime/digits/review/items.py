@@ -17,23 +17,31 @@ from digits.text import csv_name, unescape_name
 
 NUMBER = re.compile(r"[0-9.-]{0,64}")  # what may be written
 
-_SURE, _STATUSES = ("sure", "accepted"), {*get_args(Status), "accepted", "review"}
+# An unreadable number isn't what was asked for, and often printed text.
+_LATER = {"unreadable": 1, "sure": 2, "accepted": 2}
+_STATUSES = {*get_args(Status), "accepted", "review"}
 _MAX_EDGE = 1_000_000  # pixels
 
 
 class Item(NamedTuple):
     """A digit or a number to label.
 
-    file: the picture's path. confidence: of the result, 0 to 1. box, guess, remark: of a number, as
-    in `Number`, and what is said of it; a digit is classified when it is shown.
+    file: the picture's path. confidence, status: of the result. box, guess, remark: of a number, as
+    in `Number`, and what is said of it; a digit is classified when it is shown. One that is
+    unreadable has no guess: nobody shall store with one key what nobody asked for.
     """
 
     file: str
     confidence: float = 0.0
-    is_sure: bool = False
+    status: str = ""
     box: tuple[int, ...] = ()
     guess: str = ""
     remark: str = ""
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether it is in doubt, and may be what was asked for."""
+        return self.status not in _LATER
 
     def cells(self, folder: Path) -> list[str]:
         """What identifies it in a table of labels in this folder."""
@@ -74,7 +82,7 @@ def load(
                 items[cells] = None
             elif is_folder:
                 read = classifier.predict(item.file)
-                items[cells] = Item(item.file, read.confidence, read.status == "sure")
+                items[cells] = Item(item.file, read.confidence, read.status)
             else:
                 items[cells] = item
         except (StopIteration, KeyError, ValueError, PictureError):
@@ -85,7 +93,7 @@ def load(
     if not items:
         raise DataError(f"{source} has nothing that can be shown")
     unlabelled = [item for item in items.values() if item]
-    unlabelled.sort(key=lambda item: (item.is_sure, item.confidence))
+    unlabelled.sort(key=lambda item: (_LATER.get(item.status, 0), item.confidence))
     return unlabelled, len(items) - len(unlabelled)
 
 
@@ -114,13 +122,16 @@ def _item(table: Path, row: dict[str, str]) -> Item:
     if status not in _STATUSES or not 0 <= share <= 1:
         raise ValueError("no status or no probability")
     if "number" not in row:
-        return Item(file, share, status in _SURE)
+        return Item(file, share, status)
     edges = [row[edge] for edge in NUMBER_COLUMNS[-4:]]
     box = tuple(map(int, edges)) if any(edges) else (0, 0, *picture.load(file).size)
     text, second, free = (unescape_name(row[name]) for name in ("number", "second", "free"))
     is_box = 0 <= box[0] < box[2] <= _MAX_EDGE and 0 <= box[1] < box[3] <= _MAX_EDGE
     if not is_box or not NUMBER.fullmatch(text or free):
         raise ValueError("no box or no number")
-    others = [f", or {second}" if second else "", f"; freely {free}" if free != text else ""]
-    remark = f"{status}, {100 * share:.1f} %{''.join(others)}"
-    return Item(file, share, status in _SURE, box, text or free, remark)
+    if status == "unreadable":
+        remark = f"unreadable as asked for; freely {free}" if free else status
+    else:
+        others = [f", or {second}" if second else "", f"; freely {free}" if free != text else ""]
+        remark = f"{status}, {100 * share:.1f} %{''.join(others)}"
+    return Item(file, share, status, box, text, remark)

@@ -90,7 +90,7 @@ class App:
 
     def stop(self) -> None:
         """Make each answer from now on the last on its connection."""
-        self._middleware.is_stopping = True
+        self._middleware.stop()
 
     async def reload(self) -> None:
         """Serve what the model's and the reader's file hold now.
@@ -183,9 +183,7 @@ def _load(settings: Settings) -> Classifier:
     """
     reader = model_file.read_file(settings.reader, "reader")
     ReaderModel(reader)  # each process opens its own
-    return Classifier(
-        model_file.read_file(settings.model), threshold=settings.threshold, reader=reader
-    )
+    return Classifier(model_file.read_file(settings.model), reader=reader)
 
 
 def _middleware(settings: Settings) -> list[Middleware]:

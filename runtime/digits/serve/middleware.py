@@ -44,16 +44,16 @@ _START, _NUMBERS = secrets.token_hex(4), count(1)  # distinguish them from other
 
 
 class RequestMiddleware:
-    """Wraps the application, for metrics, time limits and headers.
-
-    is_stopping: whether each answer is to be the last on its connection.
-    """
+    """Wraps the application, for metrics, time limits and headers."""
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
-        self._logs = settings.access_log
+        self._app, self.settings, self.metrics = app, settings, metrics
         self._timeout = settings.limits.body_timeout + settings.limits.answer_timeout
-        self.is_stopping = False
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Make each answer from now on the last on its connection."""
+        self._is_stopping = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start, request = time.perf_counter(), request_id(scope)
@@ -66,19 +66,19 @@ class RequestMiddleware:
                 given = {name for name, _ in message["headers"]}
                 added = [header for header in _RAW_HEADERS if header[0] not in given]
                 message["headers"] = [*message["headers"], *added, (_ID, request.encode())]
-                if self.is_stopping:
+                if self._is_stopping:
                     message["headers"].append((b"connection", b"close"))
             else:
                 sent += len(message.get("body", b""))
             await send(message)
 
-        self._metrics.in_progress.inc()
+        self.metrics.in_progress.inc()
         try:
             refusal = await self._answer(scope, receive, send_watched)
             if refusal and not status:
                 await refusal(scope, receive, send_watched)
         finally:
-            self._metrics.in_progress.dec()
+            self.metrics.in_progress.dec()
             self._count(scope, status, sent, time.perf_counter() - start)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
@@ -98,10 +98,10 @@ class RequestMiddleware:
 
     def _count(self, scope: Scope, status: int, sent: int, seconds: float) -> None:
         endpoint = getattr(scope.get("endpoint"), "__name__", "none")
-        self._metrics.count_request(endpoint, status, seconds)
+        self.metrics.count_request(endpoint, status, seconds)
         if status >= 400:
-            self._metrics.count_refusal(scope.get("digits.refusal") or default_reason(status))
-        if self._logs:
+            self.metrics.count_refusal(scope.get("digits.refusal") or default_reason(status))
+        if self.settings.access_log:
             client = scope.get("client")
             line = {
                 "time": datetime.now(UTC).isoformat(timespec="milliseconds"),

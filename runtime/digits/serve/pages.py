@@ -1,4 +1,4 @@
-"""The page to draw on, the API's documentation and what pages load, and how browsers keep it."""
+"""The page to draw on, the one about the API and what they load, and how browsers keep it."""
 
 import base64
 import gzip
@@ -6,7 +6,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import NamedTuple
@@ -64,11 +64,11 @@ class Assets:
     """Answers requests for what documents load, and writes its addresses into them.
 
     The address of an asset contains a hash of all assets, so browsers needn't ask again for one
-    that they have, and modules can import each other by relative paths. contents: by name.
-    preloaded: names, the scripts among which every document loads at once.
+    that they have, and modules can import each other by relative paths. contents: by name; a
+    document may load all scripts among them at once.
     """
 
-    def __init__(self, contents: Mapping[str, bytes], preloaded: Iterable[str]) -> None:
+    def __init__(self, contents: Mapping[str, bytes]) -> None:
         self.assets = {name: _file(name, content) for name, content in contents.items()}
         self._hash = _digest(
             repr([(name, file.tag) for name, file in self.assets.items()]).encode()
@@ -77,7 +77,7 @@ class Assets:
         self.folder = f"{ASSETS.removeprefix('/')}{self._hash}/"
         self._preloads = "\n".join(
             f'<link rel="modulepreload" href="{self.folder}{name}">'
-            for name in preloaded
+            for name in contents
             if name.endswith(".js")
         )
 
@@ -107,17 +107,17 @@ class Pages(Assets):
     """Answers requests for the documents and their assets, once they are published."""
 
     def __init__(self) -> None:
-        self._page, docs = read_folder("digits.serve", "page"), read_folder("digits.serve", "docs")
-        self._index = self._page.pop("index.html").decode()
-        self._worker = self._page.pop("worker.js").decode()
-        self._docs_index = docs.pop("index.html").decode()
-        super().__init__(self._page | docs, self._page)
+        self._page = read_folder("digits.serve", "page")
+        self._index, self._docs, self._worker = (
+            self._page.pop(name).decode() for name in ("index.html", "docs.html", "worker.js")
+        )
+        super().__init__(self._page)
         self._documents: dict[str, File] = {}
 
     def publish(self, metadata: Metadata, settings: Settings) -> None:
         """Write the model, the token's need and the limits into the documents."""
         index = self.fill("index.html", self._index, _values(metadata, settings))
-        docs = self.fill("index.html", self._docs_index, {})
+        docs = self.fill("docs.html", self._docs, {})
         worker = self.fill("worker.js", self._worker, self._kept(index))
         self._documents = dict(zip(PATHS, (index, index, docs, worker), strict=True))
 

@@ -18,6 +18,7 @@ from digits.errors import DigitsError
 from digits.serve import listener
 from digits.serve.app import App
 from digits.serve.connection import Connection
+from digits.serve.middleware import RequestMiddleware
 from digits.serve.settings import Settings
 
 _ACCEPTED = 50  # how many connections asyncio accepts at a time
@@ -25,11 +26,16 @@ _OTHER_FILES = 6 * _ACCEPTED  # connections that are being accepted or closed, a
 
 
 def serve(settings: Settings) -> None:
+    """Serve the page and the API; see `run`. Raises ModelError if the model can't be used."""
+    run(App(settings))
+
+
+def run(app: App | RequestMiddleware) -> None:
     """Serve until SIGTERM or Ctrl-C; what was accepted is finished, unless it comes twice.
 
-    Raises DigitsError if it can't listen on the address, or can't use the model or certificate.
+    Raises DigitsError if it can't listen on the address, or can't use the certificate.
     """
-    app = App(settings)
+    settings = app.settings
     with listener.bind(settings) as bound:
         server = make_server(app)
 
@@ -40,7 +46,8 @@ def serve(settings: Settings) -> None:
         # and for the one that uvicorn sends to itself when it has ended because of it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        if not sys.stderr.isatty():  # a terminal sends SIGHUP when it is closed
+        # A terminal sends SIGHUP when it is closed.
+        if isinstance(app, App) and not sys.stderr.isatty():
             system.on_hangup(server.reload)
         system.return_large_blocks()
         # What would stop the event loop for 50 ms: full collections, and JSON's long integers.
@@ -62,7 +69,9 @@ class Server(uvicorn.Server):
     grace: seconds in which a server that is to stop still accepts connections, then requests.
     """
 
-    def __init__(self, config: uvicorn.Config, app: App, grace: float = 1.0) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: App | RequestMiddleware, grace: float = 1.0
+    ) -> None:
         super().__init__(config)
         self.app, self.grace = app, grace
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -131,10 +140,11 @@ class Server(uvicorn.Server):
     async def _reload(self) -> None:
         while self._outdated:
             self._outdated = False
-            await self.app.reload()
+            if isinstance(self.app, App):
+                await self.app.reload()
 
 
-def make_server(app: App) -> Server:
+def make_server(app: App | RequestMiddleware) -> Server:
     """Make the server, which `run([socket])` starts. Raises DigitsError for a bad certificate."""
     settings, limits = app.settings, app.settings.limits
     config = uvicorn.Config(
@@ -146,6 +156,7 @@ def make_server(app: App) -> Server:
             _max_connections(limits.max_connections),
             listener.ssl_context(settings),
         ),
+        loop="asyncio",  # with uvloop, where it is installed, most TLS handshakes never end
         ws="none",
         lifespan="off",
         log_config=None,
@@ -168,7 +179,7 @@ def _max_connections(wanted: int) -> int:
     allowed = system.raise_file_limit(wanted + _OTHER_FILES)
     if allowed <= _OTHER_FILES:
         raise DigitsError(
-            f"`digits serve` needs more than {_OTHER_FILES} open files, but only {allowed} are"
-            " allowed: raise `ulimit -n`"
+            f"a server needs more than {_OTHER_FILES} open files, but only {allowed} are allowed:"
+            " raise `ulimit -n`"
         )
     return min(wanted, allowed - _OTHER_FILES)

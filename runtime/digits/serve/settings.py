@@ -94,7 +94,6 @@ class Options:
     ] = ""
     model: options.Model = None
     reader: options.Reader = None
-    threshold: options.Threshold = None
     workers: Annotated[
         int,
         typer.Option(

@@ -8,7 +8,6 @@ from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
 from digits.commands.results import ResultsFile
-from digits.constraints.constraints import Constraints
 from digits.review.app import Review
 from digits.review.items import has_numbers, load, read_rows
 from digits.serve.settings import Settings
@@ -34,15 +33,14 @@ def opened(classifier: Classifier) -> Iterator[Open]:
     """Open a review; the first ones are closed when another is opened."""
     files: list[closing[ResultsFile]] = []
 
-    def open_review(source: Path, asked: Constraints | None = None) -> TestClient:
+    def open_review(source: Path) -> TestClient:
         while files:
             files.pop().__exit__()
         numbers = has_numbers(source)
         labels = labels_at((source if source.is_dir() else source.parent) / "labels.csv", numbers)
         files.append(closing(labels))
         items, before = load(source, read_rows(source), classifier, labels)
-        constraints = asked or Constraints()
-        review = Review(items, before, labels, numbers, classifier, constraints, "length 3")
+        review = Review(items, before, labels, numbers, classifier)
         return TestClient(review.app(Settings()), "http://127.0.0.1")
 
     yield open_review

@@ -13,9 +13,7 @@ from httpx2 import Response
 from PIL import Image, ImageOps
 from starlette.testclient import TestClient
 
-from digits.constraints.constraints import Constraints
-from digits.errors import DigitsError
-from tests.runtime.review.conftest import NUMBERS, Open, labels_at
+from tests.runtime.review.conftest import NUMBERS, Open
 
 ROWS = (
     "page.png,12,0.2,review,17,12,40,50,90,80\n"
@@ -53,14 +51,14 @@ def picture_of(answer: Response) -> Image.Image:
 def test_numbers(table: Path, opened: Open) -> None:
     client = opened(table)
     state = client.get("/state").json()
-    assert (state["total"], state["unsure"], state["before"], state["numbers"]) == (3, 2, 0, True)
+    assert (state["total"], state["unsure"], state["before"], state["numbers"]) == (3, 1, 0, True)
     assert "--network reader --start bundled --data" in state["next"]
     items = [client.get(item_at(client, number)).json() for number in range(3)]
-    assert [item["guess"] for item in items] == ["12", "345", "678"]
-    assert items[0]["remark"] == "review, 20.0 %, or 17; asked for: length 3"
-    assert "freely 345" in items[1]["remark"]
+    assert [item["guess"] for item in items] == ["12", "", "678"]
+    remarks = ["review, 20.0 %, or 17", "unreadable as asked for; freely 345", "accepted, 90.0 %"]
+    assert [item["remark"] for item in items] == remarks
     for number, label in enumerate(("12,5", "none", "-.5")):
-        assert store(client, number, label).json() == {"remark": ""}
+        assert store(client, number, label).json() == {}
     assert lines(table.parent) == [
         "file,box,text",
         "page.png,40 50 90 80,12.5",
@@ -132,19 +130,6 @@ def test_labels_are_undone_from_the_last(table: Path, opened: Open) -> None:
     assert lines(table.parent) == ["file,box,text", "page.png,200 50 260 80,2"]
 
 
-def test_undo_leaves_a_file_that_has_changed(table: Path, opened: Open) -> None:
-    client = opened(table)
-    store(client, 0, "1")
-    labels = table.parent / "labels.csv"
-    text = labels.read_text().replace("80,1", "80,7")
-    copy = table.parent / "copy.csv"
-    copy.write_text(text)
-    copy.replace(labels)
-    answer = undo(client, 0)
-    assert answer.status_code == 422 and "something else has changed" in answer.text
-    assert labels.read_text() == text
-
-
 def test_label_that_comes_twice(table: Path, opened: Open) -> None:
     """Once because the first answer was lost, and once from another window."""
     client = opened(table)
@@ -153,25 +138,15 @@ def test_label_that_comes_twice(table: Path, opened: Open) -> None:
     assert lines(table.parent)[1:] == ["page.png,40 50 90 80,12"]
 
 
-def test_label_that_breaks_constraints_is_stored(table: Path, opened: Open) -> None:
-    client = opened(table, Constraints(length=3))
-    for number, (label, remark) in enumerate(
-        (("12", "12 is stored, but isn't as asked for: length 3."), ("1-2.3", ""), ("none", ""))
-    ):
-        assert store(client, number, label).json() == {"remark": remark}
-    assert len(lines(table.parent)) == 4
-
-
-@pytest.mark.parametrize("label", ["", "x", "7" * 65, "٣", "1\n", "None", "--", "12"])
-def test_other_labels_of_digits_are_refused(tmp_path: Path, opened: Open, label: str) -> None:
-    Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
-    assert store(opened(tmp_path), 0, label).status_code == 422
-    assert lines(tmp_path) == []
-
-
-@pytest.mark.parametrize("label", ["x", "7" * 65, "٣", "1\n", "=1", "none1"])
-def test_other_labels_of_numbers_are_refused(table: Path, opened: Open, label: str) -> None:
-    assert store(opened(table), 0, label).status_code == 422
+@pytest.mark.parametrize("label", ["", "x", "7" * 65, "٣", "1\n", "None", "=1", "none1"])
+def test_other_labels_are_refused(table: Path, opened: Open, label: str) -> None:
+    client = opened(table)
+    assert store(client, 0, label).status_code == 422
+    assert lines(table.parent) == []
+    table.write_text("file,digit,confidence,status\npage.png,7,0.5,unsure\n")
+    client = opened(table)
+    for digit in (label, "--", "12"):
+        assert store(client, 0, digit).status_code == 422
     assert lines(table.parent) == []
 
 
@@ -185,10 +160,8 @@ def test_formula_is_escaped(table: Path, opened: Open) -> None:
     ("headers", "status"),
     [
         ({}, 200),
-        ({"origin": "http://127.0.0.1"}, 200),
         ({"sec-fetch-site": "same-origin"}, 200),
         ({"origin": "http://evil.example"}, 403),
-        ({"origin": "http://127.0.0.1", "sec-fetch-site": "cross-site"}, 403),
         ({"host": "evil.example"}, 421),
     ],
 )
@@ -244,10 +217,3 @@ def test_full_disk_leaves_the_file_as_before(
     assert answer.status_code == 507 and "No space left" in answer.text
     assert lines(table.parent) == before
     assert store(client, 1, "345").status_code == 200
-
-
-@pytest.mark.unix
-def test_second_reviewer_is_refused(table: Path, opened: Open) -> None:
-    opened(table)
-    with pytest.raises(DigitsError, match="another process is writing"):
-        labels_at(table.parent / "labels.csv", numbers=True)

@@ -1,14 +1,16 @@
 """The command: its options, its files, and its end."""
 
 import signal
+import socket
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-import uvicorn
 
+from digits.serve.server import Server
 from tests.conftest import Run
 from tests.runtime.review.conftest import NUMBERS, labels_at
 from tests.served import Served, served
@@ -25,23 +27,17 @@ def table(folder: Path) -> Path:
 @pytest.fixture
 def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server stops at once."""
-
-    def run(self: uvicorn.Server, sockets: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(uvicorn.Server, "run", run)
+    monkeypatch.setattr(Server, "run", lambda *_: None)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["results.csv", "--length", "2"], 0, "serving http://127.0.0.1:"),
+        (["results.csv"], 0, "serving http://127.0.0.1:"),
         (["results.csv", "-o", "mine.csv"], 0, "serving http://127.0.0.1:"),
-        (["."], 0, "serving http://127.0.0.1:"),
-        ([".", "--check", "luhn"], 2, "constraints are for numbers"),
-        (["results.csv", "--length", "many"], 2, "--length"),
-        (["results.csv", "--host", ""], 2, "--host"),
+        ([".", "-o", "mine.csv"], 0, "serving http://127.0.0.1:"),
+        (["."], 2, "-o LABELS.csv"),
         (["results.csv", "--port", "70000"], 2, "--port"),
         (["results.csv", "-o", "results.csv"], 1, "holds something else"),
         (["results.csv", "-o", "no/mine.csv"], 1, "can't write"),
@@ -69,19 +65,26 @@ def test_start(
 def test_what_to_install(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("digits.review")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.setitem(sys.modules, "starlette.applications", None)
     code, _, err = run("review", folder)
     assert code == 1 and 'pip install "digits[serve]"' in err
 
 
 @pytest.mark.unix
-@pytest.mark.parametrize("last", ["b.png,none", "b.png,", "b.png"])
-def test_last_line_that_a_person_wrote(run: Run, folder: Path, stopped: None, last: str) -> None:
-    """Editors may leave it without its end, which otherwise says that it was written in part."""
-    (folder / "labels.csv").write_text(f"file,digit\na.png,7\n{last}")
-    assert run("review", folder, "--port", 0)[0] == 0
-    rows = (folder / "labels.csv").read_text().splitlines()[1:]
-    assert rows == (["a.png,7", last] if last == "b.png,none" else ["a.png,7"])
+def test_labels_behind_a_link_that_nobody_named(run: Run, table: Path, stopped: None) -> None:
+    (table.parent / "private").touch()
+    (table.parent / "labels.csv").symlink_to("private")
+    code, _, err = run("review", table)
+    assert code == 2 and "labels.csv a link" in err
+    assert not (table.parent / "private").stat().st_size
+
+
+def test_label_that_was_cut_off_does_not_count(run: Run, table: Path, stopped: None) -> None:
+    """Or a power cut would make 31 of 3141592653."""
+    labels = table.parent / "labels.csv"
+    labels.write_text("file,box,text\npage.png,1 2 3 4,7\npage.png,40 50 90 80,31")
+    assert run("review", table, "--port", 0)[0] == 0
+    assert labels.read_text() == "file,box,text\npage.png,1 2 3 4,7\n"
 
 
 def test_second_reviewer_gets_a_sentence(run: Run, table: Path, stopped: None) -> None:
@@ -96,6 +99,19 @@ def post(server: Served, label: str) -> None:
     request = Request(f"{server.url}/{session}/0?label={label}", method="POST")
     with urlopen(request) as answer:
         assert answer.status == 200
+
+
+@pytest.mark.slow
+@pytest.mark.unix
+def test_silent_and_endless_clients_shut_nobody_out(table: Path) -> None:
+    with served(str(table), command="review", files=400) as server, ExitStack() as opened:
+        for _ in range(500):
+            opened.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        with urlopen(f"{server.url}/state", timeout=10) as answer:
+            assert answer.status == 200
+        with pytest.raises(HTTPError) as refused:
+            urlopen(Request(f"{server.url}/state", headers={"x": "a" * 40_000}))
+        assert refused.value.code == 431
 
 
 @pytest.mark.slow

@@ -217,14 +217,6 @@ def test_folder_that_cannot_be_made_is_an_error(tmp_path: Path, path: str) -> No
         LabelledFolder(tmp_path / path)
 
 
-@pytest.mark.unix
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(DigitsError, match="Permission denied"):
-        LabelledFolder(tmp_path)
-
-
 def test_failed_write_returns_507_without_the_path(
     client: TestClient,
     folder: Path,

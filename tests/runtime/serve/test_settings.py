@@ -40,15 +40,15 @@ def test_every_option_has_a_variable_and_is_documented(run: Run) -> None:
 def test_option_overrides_variable(
     run: Run, served_settings: list[Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DIGITS_THRESHOLD", "0.5")
+    monkeypatch.setenv("DIGITS_WORKERS", "3")
     monkeypatch.setenv("DIGITS_PORT", "1")
     monkeypatch.setenv("DIGITS_ACCESS_LOG", "1")
     monkeypatch.setenv("DIGITS_ALLOWED_HOSTS", "a.example, B.example")
     assert run("serve", "--port", "2")[0] == 0
     [settings] = served_settings
-    assert (settings.threshold, settings.port, settings.access_log) == (0.5, 2, True)
+    assert (settings.workers, settings.port, settings.access_log) == (3, 2, True)
     assert settings.hosts == ["a.example", "b.example"]
-    assert settings.workers == cpu_count()
+    assert Settings().workers == cpu_count()
 
 
 def test_empty_token_variable_is_refused(
@@ -72,7 +72,6 @@ def test_kubernetes_port_variable_is_ignored(
     [
         ("--host", [""]),
         ("--port", ["65536", "many"]),
-        ("--threshold", ["-0.1", "1.1"]),
         ("--workers", ["-1"]),
         ("--token", ["", "two words", "two, words", "secret\n"]),
         ("--allowed-hosts", ["a.example:8000", "https://a.example"]),
@@ -147,7 +146,7 @@ def test_missing_or_wrong_token_returns_401(classifier: Classifier, header: str)
 def test_health_and_pages_need_no_token(classifier: Classifier) -> None:
     client = TestClient(application(classifier, token="secret"))
     health = ("/v2/health/live", "/v2/health/ready")
-    assets = [f"{pages.ASSETS}any/{name}" for name in ("token.js", "docs.js", "icon.svg")]
+    assets = [f"{pages.ASSETS}any/{name}" for name in ("token.js", "icon.svg")]
     for path in (*pages.PATHS, *assets, "/openapi.json", *health):
         assert client.get(path).status_code == 200
     for path in ("/predict", "/read", "/v2/models/lenet5/infer"):

@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec import UNSET
 from starlette.exceptions import HTTPException
 
@@ -249,25 +247,3 @@ def test_last_of_duplicate_keys_counts() -> None:
 )
 def test_wrong_length_returns_400(content: bytes, json_length: str) -> None:
     assert refusal(content, json_length)[0] == 400
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
-)
-TENSOR_KEYS = ("name", "shape", "datatype", "data", "parameters")
-REQUESTS = st.builds(
-    lambda key, value: {"inputs": [tensor() | {key: value}]}, st.sampled_from(TENSOR_KEYS), JSON
-) | st.builds(
-    lambda key, value: {"inputs": [tensor()], key: value},
-    st.sampled_from(("id", "inputs", "outputs", "parameters")),
-    JSON,
-)
-
-
-@given(REQUESTS)
-def test_arbitrary_request_is_parsed_or_refused(content: dict[str, Any]) -> None:
-    try:
-        v2.parse_request(json.dumps(content).encode(), None)
-    except HTTPException as error:
-        assert error.status_code in (400, 413, 422)

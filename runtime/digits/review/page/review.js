@@ -1,6 +1,6 @@
 // The page: it shows one picture after the other, and has the server store what a person says.
 
-import { Bars, pixels, SIDE } from "./evidence.js";
+import { Bars, DIGITS, pixels, SIDE } from "./evidence.js";
 import { element } from "./helpers.js";
 import { keypad, labelKeys, words } from "./keypad.js";
 
@@ -9,7 +9,7 @@ const RETRY = 1000; // milliseconds from one try to the next
 const TIMEOUT = 30_000; // of each
 
 const find = (id) => document.getElementById(id);
-const bars = new Bars(find("bars"));
+const bars = new Bars(find("bars"), DIGITS);
 const views = new Map(); // promises of what is shown, by the item's number
 let [number, shown, typed] = [0, null, null]; // the item; its view, once it may be labelled; its text
 let [waiting, storing] = [0, Promise.resolve()]; // what isn't stored yet
@@ -92,9 +92,9 @@ function store(method, item, label = "") {
   waiting += 1;
   storing = storing.then(async () => {
     const query = new URLSearchParams({ label });
-    const { error, remark } = await ask(`${state.session}/${item}?${query}`, method);
+    const { error } = await ask(`${state.session}/${item}?${query}`, method);
     waiting -= 1;
-    find("status").textContent = error ? `${method === "POST" ? "Not stored" : "Not undone"}: ${error}.` : remark;
+    find("status").textContent = error ? `${method === "POST" ? "Not stored" : "Not undone"}: ${error}.` : "";
     if (!error) stored[method === "POST" ? "add" : "delete"](item);
     tell();
   });

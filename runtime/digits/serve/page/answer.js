@@ -1,10 +1,10 @@
 // The answer: the symbols, the probabilities of one of them, and what the network saw of it.
 
-import { Bars, none, percent, pixels, SIDE } from "./evidence.js";
+import { Bars, DIGITS, named, none, percent, pixels, SIDE } from "./evidence.js";
 import { button, element } from "./helpers.js";
 import { drawFitted } from "./pictures.js";
 
-const SYMBOLS = "0123456789-."; // in the order of their probabilities
+const SYMBOLS = [...DIGITS, "-", "."]; // in the order of their probabilities
 const ADVANCE = 0.72; // of the font's size, from one symbol to the next (style.css)
 const GAP = 0.6; // between columns
 
@@ -19,7 +19,7 @@ export class Answer {
   constructor(elements, chose) {
     Object.assign(this, elements); // region, text, status, bars, frame
     this.chose = chose;
-    this.probabilities = new Bars(this.bars);
+    this.probabilities = new Bars(this.bars, SYMBOLS);
   }
 
   /** More is to come: nothing of it is read aloud yet. */
@@ -115,13 +115,15 @@ export class Answer {
 
   #sentence(index) {
     const symbols = this.#symbols;
-    const unsure = symbols.filter(({ symbol }) => symbol === null).length;
-    const { words, isDigit } = likeliest(symbols[index]);
-    if (symbols.length === 1) return `${unsure && isDigit ? `Not sure: ${words}` : capital(words)}.`;
-    const signs = symbols.some(({ symbol }) => symbol === "-" || symbol === ".");
-    const count = `${symbols.length} ${signs ? "symbols" : "digits"}${unsure ? `, ${unsure} unsure` : ""}.`;
     const number = this.#lines.flat().find(({ symbols: each }) => each.includes(symbols[index]));
-    return `${count} ${index === this.#least ? `Least sure: ${words}` : capital(words)}. ${doubt(number)}`;
+    const unsure = symbols.filter(({ symbol }) => symbol === null).length;
+    const signs = this.#lines.flat().some(({ free }) => /[-.]/.test(free));
+    const all = `${symbols.length} ${signs ? "symbols" : "digits"}${unsure ? `, ${unsure} unsure` : ""}. `;
+    const count = symbols.length > 1 ? all : "";
+    if (number.status === "unreadable") return count + doubt(number); // however sure its symbols are
+    const { words, isDigit } = likeliest(symbols[index]);
+    if (!count) return `${unsure && isDigit ? `Not sure: ${words}` : capital(words)}.`;
+    return `${count}${index === this.#least ? `Least sure: ${words}` : capital(words)}. ${doubt(number)}`;
   }
 
   /** Show the part of an image in a box, or nothing: null. */
@@ -138,13 +140,13 @@ function likeliest({ symbol, confidence, probabilities }) {
   const nothing = none(probabilities);
   if (symbol === null && nothing > confidence)
     return { words: `no digit, ${percent(nothing)}`, isDigit: false };
-  const read = symbol ?? `perhaps ${SYMBOLS[probabilities.indexOf(confidence)]}`;
-  return { words: `${read}, ${percent(confidence)}`, isDigit: true };
+  const read = named(symbol ?? SYMBOLS[probabilities.indexOf(confidence)]);
+  return { words: `${symbol === null ? "perhaps " : ""}${read}, ${percent(confidence)}`, isDigit: true };
 }
 
 /** Why a number can't be taken as it is; empty if it can. */
 function doubt({ status, text, probability, second, free }) {
-  if (status === "unreadable") return `Unreadable, perhaps ${free}.`;
+  if (status === "unreadable") return `Unreadable: it looks like ${free}, which isn't possible.`;
   const or = second ? `, or ${second}` : "";
   return status === "review" ? `To review: ${text}, ${percent(probability)}${or}.` : "";
 }

@@ -2,13 +2,14 @@
 
 import { element } from "./helpers.js";
 
-const BARS = [..."0123456789", "none"];
+export const DIGITS = [..."0123456789"];
+const NAMES = { "-": "minus", ".": "point" };
 export const SIDE = 28; // pixels of what the network sees of a digit
 
-/** A bar for each digit, and for none, in a list. */
+/** A bar for each symbol, and for none, in a list. */
 export class Bars {
-  constructor(list) {
-    this.rows = BARS.map((name) => {
+  constructor(list, symbols) {
+    this.rows = [...symbols.map(named), "none"].map((name) => {
       const row = element("li");
       const meter = element("meter", "", { ariaLabel: name === "none" ? "No digit" : name });
       row.append(element("span", name), meter, element("span"));
@@ -17,9 +18,9 @@ export class Bars {
     });
   }
 
-  /** probabilities: of the digits, and perhaps of signs; null for none. */
+  /** probabilities: of the symbols; null for none. */
   show(probabilities) {
-    const shares = probabilities ? [...probabilities.slice(0, 10), none(probabilities)] : [];
+    const shares = probabilities ? [...probabilities, none(probabilities)] : [];
     const largest = Math.max(...shares);
     this.rows.forEach((row, index) => {
       const [, meter, number] = row.children;
@@ -38,9 +39,13 @@ export function pixels(rows) {
   return canvas;
 }
 
-/** The probability that there is no digit. */
+export function named(symbol) {
+  return NAMES[symbol] ?? symbol;
+}
+
+/** The probability that there is no symbol. */
 export function none(probabilities) {
-  return Math.max(0, 1 - probabilities.slice(0, 10).reduce((sum, share) => sum + share, 0));
+  return Math.max(0, 1 - probabilities.reduce((sum, share) => sum + share, 0));
 }
 
 export function percent(share) {

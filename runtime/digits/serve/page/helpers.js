@@ -1,4 +1,4 @@
-// Elements, buttons that copy, downloads, and what the browser keeps.
+// Elements, buttons that copy, and what the browser keeps.
 
 const COPIED = 1500; // milliseconds that a word is shown: it takes a glance, of half a second, to see it
 
@@ -35,10 +35,4 @@ export function storage(name) {
   } catch {
     return {};
   }
-}
-
-export function download(blob, name) {
-  const link = element("a", "", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href)); // the browser has taken it over by then
 }

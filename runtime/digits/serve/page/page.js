@@ -5,7 +5,6 @@ import { copies } from "./helpers.js";
 import { Labels } from "./labels.js";
 import { Paper } from "./paper.js";
 import { frameOf, hasCamera, open, startCamera } from "./pictures.js";
-import { Program } from "./program.js";
 import { FILE_TIMEOUT, post, SMALL_TIMEOUT } from "./server.js";
 import { FileTable } from "./table.js";
 
@@ -16,7 +15,6 @@ const [region, text, status, bars, frame] = ["answer", "text", "status", "bars",
 const answer = new Answer({ region, text, status, bars, frame }, chose);
 const labels = new Labels(find("labels"), text, (index) => answer.correct(index));
 const table = new FileTable(find("files"), openFile);
-const program = new Program(find("program"));
 const paper = new Paper(find("paper"), changed);
 let task = new AbortController(); // what is under way for the paper
 let video = null; // of the camera, while it runs
@@ -33,7 +31,6 @@ function restart() {
 /** Read what is on the paper now; while a stroke is being drawn, the last answer stays. */
 async function changed() {
   const signal = restart();
-  program.offer(null);
   offerButtons();
   if (paper.writing) return;
   if (paper.isBlank) return settle("Draw a digit.");
@@ -41,7 +38,6 @@ async function changed() {
   try {
     await read(picture, paper.picture ? FILE_TIMEOUT : SMALL_TIMEOUT, signal);
     answer.busy = false;
-    program.offer(picture);
   } catch (error) {
     if (!signal.aborted) settle(error.message);
   }

@@ -35,7 +35,7 @@ export class Paper {
     return this.pointers.strokes.length > 0;
   }
 
-  /** { image, blob, name } that lies on the paper, or null. */
+  /** { image, blob } that lies on the paper, or null. */
   get picture() {
     return this.writing ? null : this.#state.picture;
   }
@@ -82,7 +82,7 @@ export class Paper {
   }
 
   /**
-   * { image, blob, name, redraw } of the strokes: black on white whatever the colours of the page.
+   * { image, blob, redraw } of the strokes: black on white whatever the colours of the page.
    * redraw(pen): the same image with another width of the pen, in pixels.
    */
   get sheet() {
@@ -97,7 +97,7 @@ export class Paper {
       return canvas;
     };
     const image = redraw(PEN * SENT);
-    return { image, blob: png(image), name: "drawing.png", redraw };
+    return { image, blob: png(image), redraw };
   }
 
   draw() {

@@ -10,7 +10,7 @@ const VGA = { width: { ideal: FRAME }, height: { ideal: 480 } };
 const UNREADABLE = "This file can't be opened. Instead of a folder, choose its files.";
 
 /**
- * { image, blob, name }: to show, null where the browser can't; to send; what the file is called.
+ * { image, blob }: to show, null where the browser can't; to send.
  * Throws an Error that a visitor can read for a folder, and for a file that has been removed or may
  * not be read: `fetch` would fail as if offline.
  */
@@ -19,9 +19,9 @@ export async function open(file) {
   if (!image && file.size <= MAX_BYTES)
     await file.arrayBuffer().catch(() => Promise.reject(new Error(UNREADABLE)));
   const fits = file.size <= MAX_BYTES && (!image || image.width * image.height <= MAX_PIXELS);
-  if (!image || (fits && KNOWN.includes(file.type))) return { image, blob: file, name: file.name };
+  if (!image || (fits && KNOWN.includes(file.type))) return { image, blob: file };
   const canvas = copied(image, LONGEST);
-  return { image: canvas, blob: await jpeg(canvas), name: `${file.name}.jpg` };
+  return { image: canvas, blob: await jpeg(canvas) };
 }
 
 async function decoded(file) {
@@ -68,10 +68,10 @@ export async function startCamera(signal, shown) {
   return video;
 }
 
-/** { image, blob, name } of what a video shows now. */
+/** { image, blob } of what a video shows now. */
 export async function frameOf(video) {
   const image = copied(video, FRAME);
-  return { image, blob: await jpeg(image), name: "camera.jpg" };
+  return { image, blob: await jpeg(image) };
 }
 
 /** A copy of an image or a video's frame on white, at most so many pixels wide and high. */

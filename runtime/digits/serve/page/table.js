@@ -1,13 +1,21 @@
 // A table of many files, what is in each of them, and its CSV.
 
-import { csv } from "./csv.js";
-import { download, element } from "./helpers.js";
+import { element } from "./helpers.js";
 import { open } from "./pictures.js";
 import { FILE_TIMEOUT, post } from "./server.js";
 
 const AT_ONCE = 2; // one is read while the other is on its way
 const TRIES = 5; // of a file, while the server is ready: one that makes it fail shan't hold up the rest
 const BOM = "\ufeff"; // else Excel takes UTF-8 for another encoding
+// The CSV (RFC 4180) is escaped as `digits predict --csv` does, in text.py, so that spreadsheets take it for text.
+const ESCAPED = /\\(?=x[0-9a-f]{2}|u[0-9a-f]{4})/g; // looks as if it were
+// Control, invisible and direction-changing characters, without those that join letters.
+const CONTROL = new RegExp(
+  "[\\x00-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b\\u200e"
+    + "\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb]",
+  "g",
+);
+const FORMULA = /(?<=^|;)(?!-?[0-9.]+$)[-+=@\uff0b\uff0d\uff1d\uff20]/g;
 
 export class FileTable {
   #rows = []; // { file, line, text, sure, status, note, done }
@@ -92,4 +100,33 @@ export class FileTable {
     this.#rows = [];
     this.section.hidden = true;
   }
+}
+
+/** rows: of { file, text, sure, status, note }. */
+function csv(rows) {
+  const cells = rows.map(({ file, text, sure, status, note }) => [
+    file.name.replace(ESCAPED, "\\x5c").replace(CONTROL, escape).replace(FORMULA, escape),
+    text.replace(FORMULA, escape),
+    sure,
+    status,
+    note,
+  ]);
+  const lines = [["file", "text", "sure", "status", "note"], ...cells].map((line) => line.map(quoted).join(","));
+  return lines.map((line) => `${line}\r\n`).join("");
+}
+
+function quoted(cell) {
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}
+
+function escape(character) {
+  const code = character.charCodeAt(0);
+  const hexadecimal = code.toString(16);
+  return code < 128 ? `\\x${hexadecimal.padStart(2, "0")}` : `\\u${hexadecimal.padStart(4, "0")}`;
+}
+
+function download(blob, name) {
+  const link = element("a", "", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href)); // the browser has taken it over by then
 }
