@@ -53,7 +53,7 @@ def leaves(value: object, known: Container[str], path: str = "") -> Iterator[tup
 @pytest.mark.parametrize(
     ("heading", "command"),
     [
-        ("digits predict, digits watch", "predict 7.jpg blank.png"),
+        ("digits predict", "predict 7.jpg blank.png"),
         ("digits read", "read numbers.jpg"),
         ("digits eval", "eval --data digits.csv"),
         ("digits eval, pages", "eval --data pages.csv"),

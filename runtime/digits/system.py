@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # For os.open. Without it, Windows would write "\n" as two bytes; other systems need no such flag.
 O_BINARY: int = getattr(os, "O_BINARY", 0)
-O_NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)  # not on Windows, where links need rights
 _PR_SET_PDEATHSIG, _SIGKILL = 1, 9  # prctl(2)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 # Where C's fenv_t is known to hold the register that says so.

@@ -30,7 +30,7 @@ class Watch:
     def __init__(self, driver: Driver, folder: Path, results: Path, pictures: list[Path]) -> None:
         self.driver, self.folder, self.results = driver, folder, results
         self._pictures = sorted(pictures, key=lambda path: path.stat().st_size)[:3]
-        self.count, self.options = 0, list[str]()
+        self.count = 0
         (folder / "inbox").mkdir()
 
     def add_pictures(self, count: int) -> None:
@@ -56,8 +56,7 @@ class Watch:
             open(its_err, "w") as at_err,
         ):
             command = self.driver.start(
-                *(self.folder, "watch", "--json", "inbox", self.results),
-                *self.options,
+                *(self.folder, "watch", "inbox", self.results),
                 out=at_out,
                 err=at_err,
                 faults=faults,
@@ -145,34 +144,6 @@ def test_watch_survives_write_error(watch: Watch, kill_counts: KillCounts, tmp_p
         names = watch.names()
         assert len(names) == len(set(names))
         watch.finish()
-
-
-def test_keeping_pictures_costs_no_row(
-    watch: Watch, kill_counts: KillCounts, tmp_path: Path
-) -> None:
-    keep, log = tmp_path / "keep", tmp_path / "log"
-    watch.options = ["--threshold", "1", "--keep", "keep"]
-    watch.add_pictures(10)
-    with watch.running(faults=faults(keep, None, log)) as (_, answers, _):
-        for _ in range(10):
-            assert answers.readline()
-    calls = len(log.read_text().splitlines())
-    assert calls > 30 and len(list(keep.iterdir())) == 11
-    for fault in select_faults(calls):
-        watch.results.unlink()
-        shutil.rmtree(keep)
-        with watch.running(faults=faults(keep, fault, log)) as (command, answers, said):
-            if fault[0] == "KILL":
-                assert command.wait() == -9
-                kill_counts.add("watch", "in a call that keeps a picture")
-            else:
-                assert_keeps_watching(watch, command, answers, said, once=fault[0] == "EIO")
-        watch.finish()
-        rows = (keep / "review.csv").read_text()
-        assert_rows(rows)
-        for copy in {*keep.iterdir()} - {keep / "review.csv"}:
-            assert rows.count(f"\n{copy.name},") == 1
-            assert copy.read_bytes() == (watch.inbox / copy.name).read_bytes()
 
 
 def assert_keeps_watching(

@@ -179,7 +179,7 @@ def start(tmp_path: Path, pictures: list[Path]) -> Iterator[Start]:
         watch.process.wait()
 
 
-def test_broker_gets_all(broker: Broker, start: Start, pictures: list[Path]) -> None:
+def test_broker_gets_all(broker: Broker, start: Start) -> None:
     watch = start(broker.port)
     name = watch.add(7)
     wait_for(lambda: f"{TOPIC}/picture" in (messages := broker.retained()) and messages)
@@ -190,7 +190,7 @@ def test_broker_gets_all(broker: Broker, start: Start, pictures: list[Path]) -> 
     assert state == {"file": name, "number": "7", "status": "accepted", "free": "7"}
     assert messages[f"{TOPIC}/number"] == b"7"
     assert messages[f"{TOPIC}/availability"] == b"online"
-    assert messages[f"{TOPIC}/picture"] == pictures[7].read_bytes()
+    assert messages[f"{TOPIC}/picture"].startswith(b"\xff\xd8")
     assert sum(topic.startswith("homeassistant/") for topic in messages) == 4
     watch.stop()
     assert broker.retained()[f"{TOPIC}/availability"] == b"offline"
@@ -243,17 +243,6 @@ def test_broker_is_restarted(broker: Broker, start: Start) -> None:
     watch.assert_one_row_each()
 
 
-def test_broker_comes_late(broker: Broker, start: Start) -> None:
-    broker.stop()
-    watch = start(broker.port)
-    watch.add_and_wait(7)
-    broker.start()
-    wait_for(lambda: broker.state().get("number") == "7")
-    wait_for(lambda: len(watch.said()) == 2)
-    address = f"MQTT broker 127.0.0.1:{broker.port}"
-    assert watch.said()[0] == f"error: {address}: Connection refused; trying again"
-
-
 def test_broker_stalls(broker: Broker, start: Start) -> None:
     """As if the network had swallowed all packets."""
     watch = start(broker.port)
@@ -279,14 +268,14 @@ def test_password(
     monkeypatch.setenv("DIGITS_MQTT_PASSWORD", password)
     try:
         watch = start(broker.port, "mqtt://meter@")
-        watch.add_and_wait(7)
         if password == PASSWORD:
+            watch.add_and_wait(7)
             wait_for(lambda: broker.state().get("number") == "7")
+            assert watch.stop() < 3 and not watch.said()
         else:
-            wait_for(watch.said)
-        assert watch.stop() < 3
-        refusal = f"error: MQTT broker 127.0.0.1:{broker.port}: Not authorized; trying again"
-        assert watch.said() == ([] if password == PASSWORD else [refusal])
+            assert watch.process.wait(20) == 1
+            refusal = "Not authorized: is $DIGITS_MQTT_PASSWORD right?"
+            assert watch.said() == [f"error: MQTT broker 127.0.0.1:{broker.port}: {refusal}"]
     finally:
         broker.stop()
 

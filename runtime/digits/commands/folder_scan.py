@@ -1,12 +1,14 @@
-"""The pictures in a folder, told apart by name, time and size."""
+"""The pictures in a folder, told apart by name, time and size. A link is none."""
 
 import os
 import stat
+import sys
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from digits.commands.inputs import OnError, is_picture, walk
+from digits.errors import PictureError
 from digits.text import csv_name
 
 
@@ -26,15 +28,41 @@ class FileStamp(NamedTuple):
         return csv_name(self.name), _utc(self.modified), str(self.size)
 
 
-def stamp(folder: str, name: str) -> FileStamp | None:
-    """Look at the file; None if it is gone or not a regular file."""
+def stamp(folder: str, name: str, file: BinaryIO | None = None) -> FileStamp | None:
+    """Look at a file, or at one that was opened; None if it is gone or not a regular file."""
     try:
-        status = os.stat(os.path.join(folder, name))
+        status = os.fstat(file.fileno()) if file else os.lstat(os.path.join(folder, name))
     except OSError:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
     return FileStamp(name, status.st_mtime_ns, status.st_size)
+
+
+def open_picture(folder: str, name: str) -> BinaryIO:
+    """Open a file in a folder, through no link. Raises PictureError.
+
+    Who may write into the folder may not be allowed to read what a link leads to.
+    """
+    path = os.path.join(folder, name)
+    try:
+        return open(path, "rb", opener=lambda *_: _open_inside(folder, name))
+    except OSError as error:
+        raise PictureError(f"can't open {path}: {error.strerror}") from error
+
+
+def _open_inside(folder: str, name: str) -> int:
+    if sys.platform == "win32":  # where links need rights
+        return os.open(os.path.join(folder, name), os.O_RDONLY | os.O_BINARY)
+    file = os.open(folder, os.O_RDONLY)
+    for part in name.split(os.sep):
+        outer = file
+        try:
+            # A pipe is opened without waiting for a writer.
+            file = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=outer)
+        finally:
+            os.close(outer)
+    return file
 
 
 def scan(folder: str, recursive: bool, on_error: OnError) -> Iterator[FileStamp]:

@@ -24,13 +24,17 @@ from digits.text import to_json
 
 KEEPALIVE = 15  # seconds of silence; a broker has as many to answer then
 _GOODBYE = 0.5  # seconds for the last messages
+_MAX_ANSWER, _PUBLISH = 100, 3  # bytes; a type of message
+_REFUSALS = ("Bad user name or password", "Not authorized")
 _PASSWORD = "DIGITS_MQTT_PASSWORD"
 
 
-def discovery(topic: str) -> dict[str, bytes]:
+def discovery(topic: str, *meter: str | None) -> dict[str, bytes]:
     """What Home Assistant must know of the topics below this one, by topic.
 
+    meter: the number's unit, device class and state class, if any.
     https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
+    https://www.home-assistant.io/integrations/sensor.mqtt
     """
     device = f"digits_{re.sub('[^a-zA-Z0-9_-]', '_', topic)}_{zlib.crc32(topic.encode()):08x}"
     common = {
@@ -39,8 +43,10 @@ def discovery(topic: str) -> dict[str, bytes]:
         "device": {"identifiers": [device], "name": topic, "sw_version": __version__},
     }
     percentage = "{{ (100 * value_json.probability) | round(1) }}"
+    keys = ("unit_of_measurement", "device_class", "state_class")
+    number = {key: value for key, value in zip(keys, meter, strict=False) if value}
     fields = {
-        "number": {"state_topic": "~/number"},
+        "number": {"state_topic": "~/number", **number},
         "status": {"state_topic": "~/state", "value_template": "{{ value_json.status }}"},
         "confidence": {"state_topic": "~/state", "value_template": percentage},
         "picture": {"image_topic": "~/picture", "content_type": "image/jpeg"},
@@ -54,14 +60,25 @@ def discovery(topic: str) -> dict[str, bytes]:
     return messages
 
 
+class _Client(Client):
+    """Refuses what is no short answer: nothing is subscribed, and paho would hold all of it."""
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if bufsize > _MAX_ANSWER or self._in_packet["command"] >> 4 == _PUBLISH:
+            raise ConnectionError
+        return super()._sock_recv(bufsize)
+
+
 class Publisher(AbstractContextManager["Publisher"]):
     """Keeps a broker up to date during a block, and says on stderr when that can't be done.
 
+    refusal: an error if the broker has refused the password from the start; later it is waited for.
+    meter: see `discovery`.
     url: mqtt://USER@HOST:PORT/TOPIC, or mqtts:// for TLS; user, port and topic may be missing. The
     password is in $DIGITS_MQTT_PASSWORD. Raises ValueError, without the URL: it may hold a secret.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *meter: str | None) -> None:
         try:
             parts = urlsplit(url)
             port, host = parts.port, (parts.hostname or "").encode("idna").decode()
@@ -76,11 +93,12 @@ class Publisher(AbstractContextManager["Publisher"]):
             raise ValueError("a topic has at most 200 characters, and none of $ + #")
         port = port or (8883 if parts.scheme == "mqtts" else 1883)
         self._address = f"{host}:{port}"
-        self._newest = {f"{self._topic}/availability": b"online", **discovery(self._topic)}
+        self._newest = {f"{self._topic}/availability": b"online", **discovery(self._topic, *meter)}
         self._unsent = dict.fromkeys(self._newest)  # topics, in the order of their messages
-        self._is_sending = self._in_trouble = False
+        self._is_sending = self._in_trouble = self._was_connected = False
+        self.refusal = ""
         self._all_sent, self._lock = Event(), Lock()  # not held while paho is called
-        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client = _Client(CallbackAPIVersion.VERSION2)
         if parts.username:
             self._client.username_pw_set(unquote(parts.username), variable(_PASSWORD))
         if parts.scheme == "mqtts":
@@ -131,8 +149,12 @@ class Publisher(AbstractContextManager["Publisher"]):
 
     def _on_connect(self, _: Client, __: Any, ___: Any, reason: ReasonCode, ____: Any) -> None:
         if reason.is_failure:
+            if str(reason) in _REFUSALS and not self._was_connected:
+                self.refusal = f"MQTT broker {self._address}: {reason}: is ${_PASSWORD} right?"
+                self._in_trouble = True
             self._report(str(reason))
             return
+        self._was_connected = True
         with self._lock:
             self._unsent = dict.fromkeys(self._newest)  # a broker may have lost all of them
         self._send()

@@ -4,26 +4,26 @@ The results file is the only state: a picture with a row there is done. Their ag
 monotonic clock, because the system's may jump.
 """
 
+import csv
 import os
 import signal
 import time
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import nullcontext
+from collections.abc import Callable, Collection
+from concurrent.futures import wait
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
-from digits.commands import crash_log
-from digits.commands.crash_log import MAX_CRASHES, CrashLog
-from digits.commands.folder_scan import FileStamp, scan
+from digits.commands.folder_scan import FileStamp, scan, stamp
 from digits.commands.keep import KeepFolder
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.commands.watch_readers import DigitReader, NumberReader, Row
-from digits.errors import DigitsError
+from digits.errors import DigitsError, PictureError
+from digits.files import remove, remove_stale_temps, write_text
 from digits.processes import Pool, StartFailed, Worker, WorkerDied
 from digits.terminal import print_result, print_stderr
+from digits.text import csv_row
 
 if TYPE_CHECKING:
     from digits.commands.mqtt import Publisher
@@ -32,7 +32,6 @@ Reader = DigitReader | NumberReader
 
 _MEMORY_LIMIT = 1 << 30  # bytes for one picture; the largest needs as many
 MAX_WAITING = 1000  # pictures in the queue; others are found later
-_MAX_SCAN_SHARE = 0.2  # of the time; a scan of 100,000 pictures takes a while
 
 
 class Timing(NamedTuple):
@@ -54,30 +53,21 @@ def watch(
     recursive: bool,
     publisher: "Publisher | None" = None,
     keep: Path | None = None,
-    keep_mb: int = 200,
 ) -> None:
     """Read each picture in a folder once, print it and write a row for it, until SIGTERM or Ctrl-C.
 
     publisher: gets the messages of each row. keep: where to copy the pictures with doubtful ones.
-    Raises DigitsError if a folder is missing, or the results or the model can't be used.
+    Raises DigitsError if a folder is missing, the results or the model can't be used, or the
+    broker refuses the password.
     """
     start = partial(Worker, reader.start, _MEMORY_LIMIT)
-    copies = KeepFolder(keep, reader.folder, reader.columns, keep_mb << 20) if keep else None
+    copies = KeepFolder(keep, reader.folder, reader.columns) if keep else None
     watcher = FolderWatcher(reader, start, results, recursive, publisher=publisher, keep=copies)
-    signals: list[int] = []  # an Event could deadlock: `wait` holds a lock that `set` needs
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: signals.append(number))
-    print_stderr(f"watching {reader.folder}; {watcher.done} pictures done")
-    # In another thread, as a disk that doesn't respond would keep this one from seeing a signal.
-    running = ThreadPoolExecutor(1).submit(watcher.run)
+        signal.signal(number, lambda *_: watcher.stop())
+    print_stderr(f"watching {reader.folder}; {len(watcher.done)} pictures done")
     with publisher or nullcontext():
-        while not (signals or running.done()):
-            wait([running], TIMING.poll / 2)
-        watcher.stop()
-        if not wait([running], 3 * TIMING.shutdown).done:
-            print_stderr(f"error: {reader.folder} or {results} doesn't respond")
-            os._exit(1)
-    running.result()
+        watcher.run()
 
 
 class FolderWatcher:
@@ -101,85 +91,64 @@ class FolderWatcher:
             raise DigitsError(f"{reader.folder} is not a folder")
         self._reader, self._recursive = reader, recursive
         self._clock, self._timing, self._publisher, self._keep = clock, TIMING, publisher, keep
-        log = results.with_name(f".{results.name}.reading")
-        begun = set(crash_log.rows(log))
-        self._results = ResultsFile(results, reader.columns, key=3, incomplete=begun)
-        self._crashes = CrashLog(log, self._results.done)
+        self._journal = results.with_name(f".{results.name}.writing")
+        incomplete = _journaled(self._journal)
+        self._results = ResultsFile(results, reader.columns, key=3, incomplete=incomplete)
+        self.done = self._results.done  # hashes of the cells of pictures with a row
         self._pool = Pool(start_worker, 1)
         self._pool.wait_until_started()
         self._due: dict[FileStamp, float] = {}  # pictures without a row, and when to read them
         self._failed: set[FileStamp] = set()  # those whose next result is final
-        self._pictures: Iterator[FileStamp] | None = None  # of the scan that goes on
-        self._scan_errors: list[str] = []
         self._next_scan = 0.0
         self._scan_troubles, self._troubles, self._keep_troubles = (_Troubles() for _ in range(3))
-        self._stopping = Event()
-
-    @property
-    def done(self) -> int:
-        """The number of pictures with a row."""
-        return len(self._results.done)
+        self._is_stopping = False  # an Event could deadlock: it is set in handlers of signals
 
     def stop(self) -> None:
         """Have `run` end: at once, or after the current picture if that takes but a moment."""
-        self._stopping.set()
+        self._is_stopping = True
 
     def run(self) -> None:
         """Scan and read until stopped.
 
         Raises ModelError if the model fails, and DigitsError if another file takes the results'
-        place or stdout is closed.
+        place, stdout is closed or the broker refuses the password.
         """
         try:
-            pause = 0.0
-            while not self._stopping.wait(pause):
-                pause = self.poll()
+            while not self._is_stopping:
+                self.poll()
+                if self._publisher and self._publisher.refusal:
+                    raise DigitsError(self._publisher.refusal)
+                time.sleep(self._timing.poll)
         finally:
             self._pool.kill()
             self._results.close()
 
-    def poll(self) -> float:
-        """Scan the folder if it is time, and read what is ready, for half a second at most.
-
-        Returns for how many seconds to pause then.
-        """
+    def poll(self) -> None:
+        """Scan the folder if it is time, and read what is ready, the oldest first."""
         now = self._clock()
         if now >= self._next_scan:
             self._scan(now)
-            after = self._clock()
-            pause = max(self._timing.poll, (after - now) / _MAX_SCAN_SHARE)
-            self._next_scan = after if self._pictures else after + pause
-        # The oldest first, but last those that crashed.
-        ready = [
-            (self._crashes.count(picture.cells), picture.modified, picture)
-            for picture, due in self._due.items()
-            if due <= now
-        ]
-        pause = self._timing.poll
-        for *_, picture in sorted(ready):
-            if self._stopping.is_set() or not self._read(picture):
-                break
-            if self._clock() - now > self._timing.poll:
-                pause = 0.0  # there is more to do
+            after = self._clock()  # a scan of 100,000 pictures takes a while
+            self._next_scan = after + 5 * (after - now)
+        ready = [picture for picture, due in self._due.items() if due <= now]
+        for picture in sorted(ready, key=lambda picture: picture.modified):
+            is_refused = self._publisher and self._publisher.refusal
+            if self._is_stopping or is_refused or not self._read(picture):
                 break
         if ready:
             self._results.fsync()
-        return pause
 
     def _scan(self, now: float) -> None:
-        """Look for more pictures, until enough are waiting; go on there the next time."""
-        if self._pictures is None:
-            self._scan_errors.clear()
-            folder, errors = self._reader.folder, self._scan_errors
-            self._pictures = scan(folder, self._recursive, lambda error: errors.append(str(error)))
-        while not self._stopping.is_set() and len(self._due) - len(self._failed) < MAX_WAITING:
-            picture = next(self._pictures, None)
-            if picture is None:
-                self._pictures = None
-                self._scan_troubles.report(list(self._scan_errors))
+        """Look for more pictures, until enough are waiting."""
+        errors: list[PictureError] = []
+        waiting = len(self._due) - len(self._failed)
+        for picture in scan(self._reader.folder, self._recursive, errors.append):
+            if self._is_stopping or waiting >= MAX_WAITING:
                 return
-            if picture not in self._due and hash(picture.cells) not in self._results.done:
+            if picture not in self._due and hash(picture.cells) not in self.done:
                 self._due[picture] = now + self._timing.stable
+                waiting += 1
+        self._scan_troubles.report([*map(str, errors)])
 
     def _read(self, picture: FileStamp) -> bool:
         """Read a picture and write its row; False if that can't be done now."""
@@ -189,21 +158,16 @@ class FolderWatcher:
                 self._failed.add(picture)
                 self._due[picture] += self._timing.damaged - self._timing.stable
                 return True
-            if row and "\n" in row.lines:
-                self._append_all(picture, row.lines)
-            elif row:
-                self._results.append(row.lines)
-        except WorkerDied:
-            return True  # it stays in the crash log, and is retried last
+            if row:
+                self._append(picture, row.lines)
         except (StartFailed, WriteFailed) as error:
             self._troubles.report([str(error)])
             return False
         self._troubles.report([])
         del self._due[picture]
         self._failed.discard(picture)
-        self._crashes.forget(picture.cells)
         if row:
-            self._results.done.add(hash(picture.cells))
+            self.done.add(hash(picture.cells))
             if row.error:
                 print_stderr(f"error: {row.error}")
             if self._publisher:
@@ -213,42 +177,45 @@ class FolderWatcher:
             print_result(row.text)
         return True
 
-    def _append_all(self, picture: FileStamp, lines: str) -> None:
-        """Write several lines such that after a kill, a part of them isn't taken for all."""
-        self._crashes.begin(picture.cells)
-        try:
-            self._results.append(lines)
-        finally:
-            self._crashes.end(picture.cells)
+    def _append(self, picture: FileStamp, lines: str) -> None:
+        """Write the lines such that after a kill, a part of them isn't taken for all."""
+        with suppress(DigitsError):  # then only this protection is lost
+            if "\n" in lines:
+                write_text(self._journal, csv_row(picture.cells))
+        self._results.append(lines)
+        with suppress(DigitsError):
+            remove(self._journal)
 
     def _ask(self, picture: FileStamp) -> Row | None:
         """The row of a picture; None if it has changed, or isn't read when `run` has to end."""
-        if self._crashes.count(picture.cells) >= MAX_CRASHES:
-            reason = f"digits died {MAX_CRASHES} times while reading {picture.name}"
-            return self._give_up(picture, reason)
-        self._crashes.begin(picture.cells)
         reading = self._pool.submit(picture, self._timing.limit)
-        while not (self._stopping.is_set() or wait([reading], self._timing.poll).done):
+        while not (self._is_stopping or wait([reading], self._timing.poll).done):
             pass
-        is_done = bool(wait([reading], self._timing.shutdown).done)
-        if not (is_done and isinstance(reading.exception(), WorkerDied)):
-            self._crashes.end(picture.cells)
+        if not wait([reading], self._timing.shutdown).done:
+            return None
         try:
-            return reading.result() if is_done else None
+            return reading.result()
+        except WorkerDied:  # perhaps somebody killed it: this is tried again
+            return self._reader.row(picture, None, f"digits died while reading {picture.name}")
         except TimeoutError:
-            seconds = self._timing.limit
-            return self._give_up(picture, f"{picture.name} takes longer than {seconds:.0f} seconds")
+            self._failed.add(picture)
+            seconds = f"{self._timing.limit:.0f} seconds"
+            return self._reader.row(picture, None, f"{picture.name} takes longer than {seconds}")
 
-    def _give_up(self, picture: FileStamp, reason: str) -> Row:
-        self._failed.add(picture)
-        return self._reader.unreadable(picture, reason)
+
+def _journaled(journal: Path) -> set[tuple[str, ...]]:
+    """The cells of the picture whose lines were being written when a process was killed."""
+    remove_stale_temps(journal)
+    with suppress(OSError, ValueError, csv.Error):
+        if stamp("", str(journal)):  # no link
+            return {*map(tuple, csv.reader([journal.read_text(encoding="utf-8")]))}
+    return set()
 
 
 class _Troubles:
     """Reports each trouble once, and when all are over."""
 
-    def __init__(self) -> None:
-        self._known: Collection[str] = ()
+    _known: Collection[str] = ()
 
     def report(self, troubles: Collection[str]) -> None:
         """Report those that are new. troubles: all that there are now."""

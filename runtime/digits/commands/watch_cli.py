@@ -2,15 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from digits.commands import options, runner
 from digits.errors import DigitsError
-
-if TYPE_CHECKING:
-    from digits.commands.mqtt import Publisher
 
 
 def watch(
@@ -19,9 +16,6 @@ def watch(
     recursive: options.Recursive = False,
     model: options.Model = None,
     threshold: options.Threshold = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per picture.")
-    ] = False,
     numbers: Annotated[
         bool, typer.Option("--numbers", help="Read numbers; --model then names a reader.")
     ] = False,
@@ -33,8 +27,7 @@ def watch(
     value_range: options.ValueRange = None,
     max_errors: options.MaxErrors = None,
     frames: Annotated[
-        int,
-        typer.Option(min=1, max=16, metavar="N", help="Read the last N pictures together."),
+        int, typer.Option(min=1, max=16, metavar="N", help="Read the last N pictures together.")
     ] = 1,
     not_below_last: Annotated[
         bool, typer.Option("--not-below-last", help="Refuse less than the last accepted number.")
@@ -42,6 +35,9 @@ def watch(
     max_step: Annotated[
         float | None,
         typer.Option(min=0, metavar="X", help="Refuse what differs from it by more than X."),
+    ] = None,
+    start_at: Annotated[
+        float | None, typer.Option(max=1e15, metavar="X", help="Take X for it until there is one.")
     ] = None,
     mqtt: Annotated[
         str | None,
@@ -51,12 +47,15 @@ def watch(
             ' $DIGITS_MQTT_PASSWORD. Needs "digits[mqtt]".',
         ),
     ] = None,
-    keep: Annotated[
-        Path | None, options.path_option("KEEP", "Copy doubtful pictures to this folder.")
+    unit: Annotated[
+        str | None, typer.Option(metavar="UNIT", help="Of the number, in Home Assistant: kWh.")
     ] = None,
-    keep_mb: Annotated[
-        int, typer.Option(min=1, metavar="MB", help="Delete the oldest copies beyond this size.")
-    ] = 200,
+    device_class: Annotated[
+        str | None, typer.Option(metavar="CLASS", help="What it measures there: energy, water.")
+    ] = None,
+    keep: Annotated[
+        Path | None, options.path_option("KEEP", "Copy doubtful pictures to here: 200 MB at most.")
+    ] = None,
 ) -> None:
     """Read each picture that arrives in DIR, until stopped.
 
@@ -69,34 +68,45 @@ def watch(
 
     asked = options.constraints(length, pattern, check, allowed, value_range, digits_only)
     follows = not_below_last or max_step is not None
-    if keep:
-        folders = Path(os.path.realpath(keep), "copy").parents
-        if Path(os.path.realpath(folder)) in folders[: None if recursive else 1]:
-            raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
+    if (unit and mqtt is None) or (device_class and not unit):
+        raise typer.BadParameter("--unit needs --mqtt, and --device-class needs --unit")
+    folders = Path(os.path.realpath(keep), "copy").parents if keep else ()
+    if Path(os.path.realpath(folder)) in folders[: None if recursive else 1]:
+        raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
     if not numbers:
-        if asked or digits_only or max_errors or frames > 1 or follows or mqtt:
+        is_number_asked = asked or digits_only or max_errors or frames > 1 or mqtt
+        if is_number_asked or follows or start_at is not None:
             raise typer.BadParameter("options for numbers need --numbers")
-        digits = DigitReader(str(folder), runner.ClassifierOptions(model, threshold), as_json)
-        watch.watch(digits, results, recursive, None, keep, keep_mb)
+        digits = DigitReader(str(folder), runner.ClassifierOptions(model, threshold))
+        watch.watch(digits, results, recursive, None, keep)
         return
     if threshold is not None:
         raise typer.BadParameter("--max-errors says which numbers are accepted, not --threshold")
-    may_err = options.max_errors(max_errors, model, asked)
     reader = NumberReader(
-        *(str(folder), runner.reader_options(model), as_json, asked, may_err, results),
-        *(frames, not_below_last, max_step, mqtt is not None),
+        str(folder),
+        runner.reader_options(model),
+        constraints=asked,
+        max_errors=options.max_errors(max_errors, model, asked),
+        results=results,
+        frames=frames,
+        not_below_last=not_below_last,
+        max_step=max_step,
+        start_at=start_at,
+        publishes=mqtt is not None,
     )
-    publisher = None if mqtt is None else _publisher(mqtt)
-    watch.watch(reader, results, recursive, publisher, keep, keep_mb)
+    if start_at is not None and reader.plausible(start_at) == asked:
+        raise typer.BadParameter(
+            "--start-at needs --not-below-last or --max-step, and a number within --range"
+        )
+    publisher = None
+    if mqtt is not None:
+        state_class = "total_increasing" if not_below_last else "measurement" if unit else None
+        try:
+            from digits.commands.mqtt import Publisher
 
-
-def _publisher(url: str) -> "Publisher":
-    """Raises BadParameter for a malformed URL, and DigitsError if paho is missing."""
-    try:
-        from digits.commands.mqtt import Publisher
-    except ModuleNotFoundError as error:
-        raise DigitsError('--mqtt needs paho: pip install "digits[mqtt]"') from error
-    try:
-        return Publisher(url)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+            publisher = Publisher(mqtt, unit, device_class, state_class)
+        except ModuleNotFoundError as error:
+            raise DigitsError('--mqtt needs paho: pip install "digits[mqtt]"') from error
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+    watch.watch(reader, results, recursive, publisher, keep)

@@ -24,7 +24,6 @@ class Bench:
 
     def __init__(self, folder: Path, reader: Reader | None = None) -> None:
         self.inbox, self.results = folder / "inbox", folder / "results.csv"
-        self.crashes = folder / ".results.csv.reading"
         self.inbox.mkdir()
         self.now = 1000.0
         self.failures: dict[str, Exception] = {}  # by file name

@@ -1,5 +1,6 @@
 """The pictures that `digits watch --keep` keeps."""
 
+import csv
 import errno
 import os
 import shutil
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from digits.commands import keep
+from digits.commands.folder_scan import FileStamp
 from digits.commands.keep import KeepFolder
 from digits.commands.watch import FolderWatcher
 from digits.commands.watch_readers import Row
@@ -20,7 +23,7 @@ class Keeper(Bench):
     """A watched folder of doubtful pictures, of which 1000 bytes are kept."""
 
     def __init__(self, folder: Path) -> None:
-        self.copies, self._count = folder / "keep", 0
+        self.copies = folder / "keep"
         super().__init__(folder)
         self._read, self.work = (
             self.work,
@@ -31,23 +34,16 @@ class Keeper(Bench):
         self.work = self._read
 
     def watch(self) -> FolderWatcher:
-        self.keep = KeepFolder(self.copies, str(self.inbox), self.reader.columns, 1000)
+        self.keep = KeepFolder(self.copies, str(self.inbox), self.reader.columns)
         return FolderWatcher(
             *(self.reader, self.start_worker, self.results, True, lambda: self.now), keep=self.keep
         )
 
-    def restart(self, more: str = "") -> None:
-        with (self.copies / "review.csv").open("a") as file:
-            file.write(more)
-        self.keep.rows.close()
-        super().restart()
-
-    def show(self, name: str, content: bytes = bytes(400)) -> None:
-        """Have a picture arrive, an hour older than the one before."""
-        self._count += 1
+    def show(self, name: str, content: bytes = bytes(400), modified: int = 10**18) -> None:
+        """Have a picture arrive. modified: nanoseconds since 1970."""
         (self.inbox / name).parent.mkdir(exist_ok=True)
         (self.inbox / name).write_bytes(content)
-        os.utime(self.inbox / name, (10**9 - 3600 * self._count,) * 2)
+        os.utime(self.inbox / name, ns=(modified, modified))
         self.advance(0, 2)
 
     @property
@@ -59,74 +55,62 @@ class Keeper(Bench):
 
     @property
     def kept_rows(self) -> list[str]:
-        """Their first cells."""
-        lines = (self.copies / "review.csv").read_text().splitlines()[1:]
-        return [line.split(",2")[0] for line in lines]
+        """The names in their rows."""
+        with (self.copies / "review.csv").open() as file:
+            return [row["file"] for row in csv.DictReader(file)]
 
 
 @pytest.fixture
-def keeper(tmp_path: Path) -> Keeper:
+def keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keeper:
+    monkeypatch.setattr(keep, "MAX_BYTES", 1000)
     return Keeper(tmp_path)
 
 
-@pytest.mark.parametrize("restart", [False, True])
-def test_oldest_copies_make_room(keeper: Keeper, restart: bool) -> None:
-    """By the order of the rows; the clock says the contrary. What somebody else put there stays."""
-    (keeper.copies / "mine.png").write_bytes(bytes(900))
-    for name in ("b,1.png", "deep/c.png", "a.png", "b,1.png"):
+def test_full_folder_gets_no_more(keeper: Keeper, capsys: pytest.CaptureFixture[str]) -> None:
+    (keeper.copies / "mine.png").write_bytes(bytes(200))
+    for name in ("b,1.png", "deep/c.png", "d.png"):
         keeper.show(name)
-        if restart:
-            keeper.restart()
-    assert keeper.names == ["a.png", "b,1.png", "mine.png"]
-    assert keeper.kept_rows == ['"b,1.png"', "deep/c.png", "a.png", '"b,1.png"']
-    (keeper.copies / "a.png").unlink()  # nobody's fault
-    keeper.show("d.png", bytes(600))
-    assert keeper.names == ["b,1.png", "d.png", "mine.png"]
+    assert keeper.names == ["b,1.png", "deep/c.png", "mine.png"]
+    assert keeper.kept_rows == ["b,1.png", "deep/c.png"]
+    assert "0 MB are full; delete what you have reviewed" in capsys.readouterr().err
+    (keeper.copies / "mine.png").unlink()
+    keeper.show("small.png", bytes(200))
+    assert keeper.names[2:] == ["small.png"] and capsys.readouterr().err == "recovered\n"
 
 
-def test_taken_name(keeper: Keeper) -> None:
-    for content in (b"first", b"first", b"later"):  # the second is the same picture, read again
-        keeper.show("now.png", 80 * content)
-    first, second, third = keeper.kept_rows
-    assert first == second == "now.png" and keeper.names == [third, "now.png"]
-    assert (keeper.copies / third).read_bytes() == 80 * b"later"
-    assert (keeper.copies / "now.png").read_bytes() == 80 * b"first"
+def test_taken_names(keeper: Keeper) -> None:
+    """The time of the fourth is that in the name of the second."""
+    for name, modified in (("a.png", 7), ("a-9.png", 8), ("a-10.png", 8), ("a.png", 9)):
+        keeper.show(name, name.encode() * modified, modified)
+    assert keeper.kept_rows == ["a.png", "a-9.png", "a-10.png", "a-11.png"]
+    assert (keeper.copies / "a-9.png").read_bytes() == b"a-9.png" * 8
+    assert (keeper.copies / "a-11.png").read_bytes() == b"a.png" * 9
 
 
-def test_picture_that_changes_is_not_kept(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
-    copyfile = shutil.copyfile
+@pytest.mark.unix
+@pytest.mark.parametrize("change", ["newer", "link", "folder"])
+def test_only_the_picture_that_was_read_is_kept(
+    keeper: Keeper, tmp_path: Path, change: str
+) -> None:
+    """A link may be swapped in that leads to a file of the same time and size."""
+    read, taken = keeper.work, keeper.inbox / "deep"
+    secret = tmp_path / "private" / "a.png"
+    secret.parent.mkdir()
+    secret.write_bytes(bytes(400))
+    os.utime(secret, ns=(10**18, 10**18))
 
-    def overwrite(source: str, target: Path) -> None:
-        copyfile(source, target)
-        Path(source).write_bytes(b"newer")
+    def change_then_return(picture: FileStamp) -> Row | None:
+        if change == "newer":
+            (taken / "a.png").write_bytes(b"newer")
+        else:
+            path = taken / "a.png" if change == "link" else taken
+            path.rename(tmp_path / "moved")
+            path.symlink_to(secret if change == "link" else secret.parent)
+        return read(picture)
 
-    monkeypatch.setattr(shutil, "copyfile", overwrite)
-    keeper.show("half.png")
-    assert not keeper.names
-
-
-def test_picture_larger_than_all_copies(keeper: Keeper, capsys: pytest.CaptureFixture[str]) -> None:
-    keeper.show("small.png")
-    keeper.show("large.png", bytes(1001))
-    assert keeper.names == keeper.kept_rows == ["small.png"]
-    message = "warning: large.png is larger than --keep-mb, so it isn't kept\n"
-    assert capsys.readouterr().err == message
-
-
-def test_remains_of_a_kill_are_removed(keeper: Keeper) -> None:
-    keeper.show("a.png")
-    (keeper.copies / ".a-0123abcd.png").touch()
-    keeper.restart("b.png,20")
-    assert keeper.names == keeper.kept_rows == ["a.png"]
-
-
-@pytest.mark.parametrize("cell", ["../inbox/a.png", '"' * 99, "x" * 200_000, "\0/", r"\x00/\x00"])
-def test_damaged_rows_remove_nothing(keeper: Keeper, cell: str) -> None:
-    keeper.show("a.png")
-    keeper.restart(f"{cell}{',' * 20}\n" * 2)
-    for number in range(5):
-        keeper.show(f"{number}.png")
-    assert keeper.names == ["3.png", "4.png"] and len(list(keeper.inbox.iterdir())) == 6
+    keeper.work = change_then_return
+    keeper.show("deep/a.png")
+    assert len(keeper.rows) == 1 and not keeper.names
 
 
 def test_doubtful_pictures_are_kept(keeper: Keeper, pictures: list[Path]) -> None:
@@ -160,7 +144,7 @@ def test_trouble_costs_no_result(
 ) -> None:
     with monkeypatch.context() as patch:
         if trouble == "full":
-            patch.setattr(shutil, "copyfile", full)
+            patch.setattr(shutil, "copyfileobj", full)
         else:
             shutil.rmtree(keeper.copies)
         if trouble == "other":
@@ -182,7 +166,6 @@ def test_trouble_costs_no_result(
         ("--keep .", "--keep must be a folder whose pictures aren't read"),
         ("--keep deep/../../inbox", "--keep must be a folder whose pictures aren't read"),
         ("--recursive --keep deep/er", "--keep must be a folder whose pictures aren't read"),
-        ("--keep ../new --keep-mb 0", "greater than or equal to 1"),
         pytest.param("--keep a", "write a/review.csv: Not a directory", marks=pytest.mark.unix),
     ],
 )

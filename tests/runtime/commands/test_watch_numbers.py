@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from digits import Constraints
-from digits.commands.crash_log import CrashLog
 from digits.commands.folder_scan import stamp
 from digits.commands.runner import reader_options
 from digits.commands.watch_readers import NumberReader, last_accepted
@@ -25,7 +24,7 @@ from tests.synthetic import Sheet, chosen
 
 
 def number_reader(folder: Path, **options: Any) -> NumberReader:
-    defaults: dict[str, Any] = {"as_json": False, "constraints": Constraints(), "max_errors": 0.3}
+    defaults: dict[str, Any] = {"constraints": Constraints(), "max_errors": 0.3}
     inbox, results = str(folder / "inbox"), folder / "results.csv"
     return NumberReader(inbox, reader_options(None), results=results, **(defaults | options))
 
@@ -83,7 +82,7 @@ def test_each_number_has_a_row(
 def test_rows_of_an_interrupted_write_are_written_again(
     tmp_path: Path, test_slice: Split, monkeypatch: pytest.MonkeyPatch, lines: int
 ) -> None:
-    """A kill may leave the first rows of a picture, or all, but not note that it is done."""
+    """A kill may leave the first rows of a picture, or all, but not note that they are all."""
     write = os.write
 
     def write_part(file: int, data: bytes) -> int:
@@ -94,24 +93,23 @@ def test_rows_of_an_interrupted_write_are_written_again(
     meter.show("28")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(os, "write", write_part)
-        patch.setattr(CrashLog, "end", lambda *_: None)
         meter.show("271", "459")
     assert len(meter.numbers) == 1 + lines
     meter.restart()
     meter.advance(0, 2)
     assert [number for _, number, _ in meter.numbers] == ["28", "271", "459"]
-    assert not meter.crashes.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inbox", "results.csv"]
 
 
-def test_json_is_that_of_a_reading(
-    tmp_path: Path, test_slice: Split, capsys: pytest.CaptureFixture[str]
-) -> None:
-    meter = Meter(tmp_path, test_slice, as_json=True)
+@pytest.mark.unix
+def test_link_in_place_of_the_journal_is_replaced(tmp_path: Path, test_slice: Split) -> None:
+    """Others may write into the folder of the results."""
+    other = tmp_path / "other.csv"
+    other.write_text("mine\n")
+    (tmp_path / ".results.csv.writing").symlink_to(other)
+    meter = Meter(tmp_path, test_slice)
     meter.show("271", "459")
-    meter.show()
-    numbers, nothing = map(json.loads, capsys.readouterr().out.splitlines())
-    assert [number["text"] for number in numbers["numbers"]] == ["271", "459"]
-    assert nothing == {"file": "2.png", "text": "", "status": "blank", "numbers": []}
+    assert len(meter.numbers) == 2 and other.read_text() == "mine\n"
 
 
 def test_damaged_and_deadly_pictures_have_a_row(tmp_path: Path, test_slice: Split) -> None:
@@ -119,7 +117,7 @@ def test_damaged_and_deadly_pictures_have_a_row(tmp_path: Path, test_slice: Spli
     (meter.inbox / "bad.png").write_bytes(b"\x89PNG")
     meter.failures["1.png"] = WorkerDied(-9)
     meter.show("27")
-    meter.advance(2, 2, 60)
+    meter.advance(60)
     assert sorted(meter.numbers) == [("1.png", "", "unreadable"), ("bad.png", "", "unreadable")]
 
 
@@ -142,6 +140,16 @@ def test_implausible_numbers_are_unreadable(
     assert [status for *_, status in meter.numbers] == expected
     with meter.results.open() as file:
         assert [row["free"] for row in csv.DictReader(file)] == ["459", "431", "548"]
+
+
+def test_start_at_is_the_last_number_until_there_is_one(tmp_path: Path, test_slice: Split) -> None:
+    meter = Meter(tmp_path, test_slice, not_below_last=True, max_step=9, start_at=450)
+    meter.show("548")
+    meter.show("459")
+    meter.restart()
+    meter.work = meter.reader.start()
+    meter.show("464")
+    assert [status for *_, status in meter.numbers] == ["unreadable", "accepted", "accepted"]
 
 
 def test_last_accepted_number_survives_a_restart(tmp_path: Path, test_slice: Split) -> None:
@@ -167,8 +175,8 @@ def test_numbers_that_all_contradict_the_last_one_are_reported_once(
     for number in ("459", "27"):
         meter.show(number)
     assert capsys.readouterr().err == (
-        "warning: 3 numbers in a row contradict the last accepted one; if that is wrong or out"
-        f" of date, correct its row in {meter.results} and restart\n"
+        "warning: 3 numbers in a row contradict the last accepted one; if it is wrong, correct its"
+        f" row in {meter.results}, or --start-at, and restart\n"
     )
 
 
@@ -206,19 +214,35 @@ def test_plausible_numbers(
     ("rows", "value"),
     [
         ("", None),
-        ("file,modified,size,line,column,number,probability,status\n", None),
+        ("file,modified,size,line,column,number,probability,status,a,b,c,d,e,f\n", None),
         ("a.png,t,9,1,1,12.5,0.99,accepted,,12.5,0,0,9,9\n", 12.5),
         ('"a,b.png",t,9,1,1,-7,0.99,accepted,,-7,0,0,9,9\n', -7),
         ("a,t,9,1,1,7,1,accepted,,7,0,0,9,9\na,t,9,1,1,8,1,review,,8,0,0,9,9\n", 7),
-        ("a,t,9,1,1,7,1,accepted,,7,0,0,9,9\na,t,9,1,1,1-2,1,accepted,,1-2,0,0,9,9\n", 7),
+        ("a,t,9,1,1,1-2,1,accepted,,,0,0,9,9\na,t,9,1,1,7,1,accepted,,7,0,0,9,9\n", 7),
         ("\0" * 99 + "\na,t,9,1,1,7,1,accepted,,7,0,0,9,9\n\xff,accepted,\n", 7),
         ("a,t,9,,,,0.000000,unreadable,,,,,,\n", None),
+        # Somebody has set the number, the status, or all cells by a spreadsheet.
+        ("a,t,9,,,7,0.000000,unreadable,,,,,,\r\n", 7),
+        ("a,t,9,1,1,7,0.5,ok,,7,0,0,9,9\n", 7),
+        ('"a","t","9","1","1","7","0.5","accepted","","7","0","0","9","9"\n', 7),
     ],
 )
-def test_last_accepted(tmp_path: Path, rows: str, value: float | None) -> None:
+def test_last_accepted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: str, value: float | None
+) -> None:
     assert last_accepted(tmp_path / "missing.csv") is None
     (tmp_path / "results.csv").write_text(rows, encoding="latin-1")
     assert last_accepted(tmp_path / "results.csv") == value
+    assert not capsys.readouterr().err
+
+
+def test_number_without_a_value_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "a,t,9,1,1,7,1,accepted,,7,0,0,9,9\na,t,9,1,1,1 2,1,accepted,,12,0,0,9,9\n"
+    (tmp_path / "results.csv").write_text(rows)
+    assert last_accepted(tmp_path / "results.csv") == 7
+    assert "results.csv, line 2: the number '1 2' has no value" in capsys.readouterr().err
 
 
 def test_frames_are_read_together(tmp_path: Path, test_slice: Split) -> None:
@@ -276,28 +300,15 @@ def test_messages(
     assert (state["file"], state["probability"] > 0) == ("a.png", bool(numbers))
 
 
-def test_published_picture(tmp_path: Path, test_slice: Split) -> None:
-    """A small JPEG is the file itself; all else is reduced, and a damaged one is left out."""
-    reader = number_reader(tmp_path, publishes=True)
-    meter = Bench(tmp_path, reader)
-    paper = Image.new("L", (2048, 100), 200)
-    paper.save(meter.inbox / "small.jpg")
-    paper.save(meter.inbox / "small.png")
-    padded = (meter.inbox / "small.jpg").read_bytes() + bytes(1_000_000)
-    (meter.inbox / "large.jpg").write_bytes(padded)
-    (meter.inbox / "bad.jpg").write_bytes(b"\xff\xd8")
-    pictures = {}
-    for name in ("small.jpg", "large.jpg", "small.png", "bad.jpg"):
-        file = stamp(str(meter.inbox), name)
-        row = file and meter.work(file)
-        assert row
-        pictures[name] = row.messages.get("picture")
-    assert pictures["small.jpg"] == (meter.inbox / "small.jpg").read_bytes()
-    assert pictures["bad.jpg"] is None
-    for name in ("large.jpg", "small.png"):
-        picture = Image.open(io.BytesIO(pictures[name] or b""))
-        assert (picture.format, picture.size) == ("JPEG", (1024, 50))
-        assert len(pictures[name] or b"") < 1_000_000
+def test_published_picture_is_reduced(tmp_path: Path) -> None:
+    meter = Bench(tmp_path, number_reader(tmp_path, publishes=True))
+    Image.new("L", (2048, 100), 200).save(meter.inbox / "blank.png")
+    (meter.inbox / "bad.png").write_bytes(b"\x89PNG")
+    files = [stamp(str(meter.inbox), name) for name in ("blank.png", "bad.png")]
+    blank, bad = (meter.work(file) for file in files if file)
+    assert blank and bad and "picture" not in bad.messages
+    picture = Image.open(io.BytesIO(blank.messages["picture"]))
+    assert (picture.format, picture.size) == ("JPEG", (1024, 50))
 
 
 @pytest.mark.parametrize(
@@ -305,13 +316,19 @@ def test_published_picture(tmp_path: Path, test_slice: Split) -> None:
     [
         ("--length 5", "options for numbers need --numbers"),
         ("--frames 2", "options for numbers need --numbers"),
-        ("--digits-only", "options for numbers need --numbers"),
         ("--max-step 5", "options for numbers need --numbers"),
         ("--mqtt mqtt://broker", "options for numbers need --numbers"),
         ("--numbers --threshold 0.9", "--max-errors says which numbers are accepted"),
-        ("--numbers --threshold 0", "--max-errors says which numbers are accepted"),
         ("--numbers --frames 0", "greater than or equal to 1"),
         ("--numbers --length x", "the length is"),
+        ("--start-at 5", "options for numbers need --numbers"),
+        ("--numbers --start-at 5", "--start-at needs --not-below-last or --max-step"),
+        ("--numbers --not-below-last --range 0-9 --start-at 10", "and a number within --range"),
+        ("--numbers --max-step 5 --start-at nan", "less than or equal to"),
+        ("--numbers --max-step 5 --start-at inf", "less than or equal to"),
+        ("--numbers --not-below-last --start-at=-inf", "--start-at needs"),
+        ("--numbers --unit m", "--unit needs --mqtt"),
+        ("--numbers --mqtt mqtt://broker --device-class water", "--device-class needs --unit"),
         ("--numbers --max-step=-1", "greater than or equal to 0"),
         ("--numbers --mqtt http://broker", "expected mqtt://"),
     ],
