@@ -14,7 +14,7 @@
 # make wheel         build the wheel and the sdist in dist/, and check them
 # make bench         our speed, memory and accuracy beside the alternatives'
 # make weights       fit the judge's weights again; 10 minutes
-# make reader        train, export and install the bundled reader again; about 1.5 hours on two cores
+# make reader        train, export and install the bundled reader again; docs/train.md says how long it takes
 # make model         train, export and install the bundled classifier again, and redraw the docs' pictures
 
 PYTHON ?= python3
@@ -131,7 +131,7 @@ model: .venv/done
 	cp runs/bundled/curves.png docs/
 	.venv/$(BIN)/python -m docs.make
 
-# About 1.5 hours and 1.9 GB on two cores. It goes on after an interruption with
+# It needs 1.9 GB. It goes on after an interruption with
 # `digits train --resume runs/bundled-reader`.
 reader: .venv/done
 	rm -rf runs/bundled-reader

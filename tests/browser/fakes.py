@@ -33,18 +33,17 @@ def reading(
 ) -> dict[str, object]:
     """Return the API's answer of one number, or of none for no text.
 
-    text: its symbols; `?` for one that isn't confident, but perhaps a 7. confidences: 0.91 by
-    default, or 0.4 for `?`. number: more of the number. properties: more of each symbol.
+    text: its symbols, and `?` behind them if it is to be reviewed. confidences: 0.91 by default.
+    number: more of the number. properties: more of each symbol.
     """
-    symbols = []
-    for index, symbol in enumerate(text):
-        default = 0.4 if symbol == "?" else 0.91
-        confidence = confidences[index] if confidences else default
+    symbols, read = [], text.removesuffix("?")
+    for index, symbol in enumerate(read):
+        confidence = confidences[index] if confidences else 0.91
         probabilities = [0.0] * 12
-        probabilities[7 if symbol == "?" else "0123456789-.".index(symbol)] = confidence
+        probabilities["0123456789-.".index(symbol)] = confidence
         symbols.append(
             {
-                "symbol": None if symbol == "?" else symbol,
+                "symbol": symbol,
                 "confidence": confidence,
                 "probabilities": probabilities,
                 "box": [0, 0, 9, 9],
@@ -53,8 +52,9 @@ def reading(
             | properties
         )
     status = "unsure" if "?" in text else "sure" if text else "blank"
-    fields: dict[str, object] = {"text": text, "probability": 0.99, "status": "accepted"}
-    fields |= {"second": "", "free": text, "line": 1, "column": 1, "symbols": symbols}
+    answer = "review" if status == "unsure" else "accepted"
+    fields: dict[str, object] = {"text": read, "probability": 0.99, "status": answer}
+    fields |= {"second": "", "free": read, "line": 1, "column": 1, "symbols": symbols}
     numbers = [{**fields, **number}] if text else []
     return {"file": "", "status": status, "text": text, "numbers": numbers}
 

@@ -90,12 +90,12 @@ def test_files_wait_until_constraints_can_be_used(
     assert {sure for _, _, sure in rows(desktop_page)} == {""}
     desktop_page.script(ENTER, "length", "1")
     desktop_page.wait_for_status("4 files: 3 sure, 1 not sure, 0 not read.", "files")
-    assert rows(desktop_page)[3][1].count("?") == 26
+    assert rows(desktop_page)[3][1].split() == ["?"] * 4
     desktop_page.script("localStorage.clear()")
 
 
 def test_two_are_read_at_once_until_closed(desktop_page: Page, tmp_path: Path) -> None:
-    fake_read(desktop_page, reading("?"), delay=50)
+    fake_read(desktop_page, reading("7?"), delay=50)
     files = blank(tmp_path, [f"{number}.png" for number in range(30)])
     desktop_page.choose(*files)
     desktop_page.choose(*files)

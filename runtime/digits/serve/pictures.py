@@ -135,7 +135,7 @@ def _read(classifier: Classifier, upload: Upload) -> Answer:
         return Answer(422, f"constraints: {error}")
     reading = classifier.read(upload.content, constraints, max_errors)
     confidences = tuple(symbol.confidence for symbol in reading.symbols)
-    unsure = sum(number.status != "accepted" for number in reading.numbers)
+    unsure = sum(len(each.symbols) for each in reading.numbers if each.status != "accepted")
     return Answer(200, to_json(reading.to_dict(upload.name, upload.frame)), confidences, unsure)
 
 

@@ -73,8 +73,8 @@ class Symbol(Struct):
     """A digit, a minus or a decimal point of a page."""
 
     symbol: Annotated[
-        Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "-", "."] | None,
-        _meta("null if rejected; a decimal comma is a point.", "7"),
+        Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "-", "."],
+        _meta("A decimal comma is a point.", "7"),
     ]
     confidence: Annotated[Share, _meta("Its probability.", 0.9984)]
     probabilities: Annotated[
@@ -107,10 +107,10 @@ class Reading(Struct):
     """All the digits, minus signs and decimal points of a picture."""
 
     file: File
-    text: Annotated[str, _meta("? for a rejected symbol, two spaces between columns.", "7")]
+    text: Annotated[str, _meta("Two spaces between columns; ? behind a number to review.", "7")]
     status: Annotated[
         Literal["sure", "unsure", "blank"],
-        _meta("unsure if a symbol is rejected, blank if there is none.", "sure"),
+        _meta("sure if all numbers are accepted, blank if there is none.", "sure"),
     ]
     numbers: Annotated[list[Number], _meta("Line by line; empty if there is no digit.")]
 

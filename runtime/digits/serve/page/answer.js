@@ -10,6 +10,7 @@ const GAP = 0.6; // between columns
 
 export class Answer {
   #lines = []; // of numbers
+  #numbers = []; // all of them
   #symbols = []; // all of them
   #least = -1; // which is the least sure
   #picture = null;
@@ -29,7 +30,7 @@ export class Answer {
 
   /** Nothing but a sentence. text: in place of the digits. */
   say(sentence, text = "") {
-    this.#lines = this.#symbols = [];
+    this.#lines = this.#numbers = this.#symbols = [];
     this.#fit([[]]);
     this.text.textContent = text;
     this.status.textContent = sentence;
@@ -41,15 +42,15 @@ export class Answer {
   /** The API's answer for a picture. Its image is null where the browser can't show it. */
   show({ numbers }, picture) {
     this.#lines = Object.values(Object.groupBy(numbers, ({ line }) => line));
+    this.#numbers = numbers;
     this.#symbols = numbers.flatMap(({ symbols }) => symbols);
     if (!this.#symbols.length) {
       this.say("No digit found.", "?");
       this.probabilities.show(Array(12).fill(0));
       return;
     }
-    // Any that is rejected is less sure than all that aren't.
-    const sureness = this.#symbols.map(({ symbol, confidence }) => confidence + (symbol !== null));
-    this.#least = sureness.indexOf(Math.min(...sureness));
+    const confidences = this.#symbols.map(({ confidence }) => confidence);
+    this.#least = confidences.indexOf(Math.min(...confidences));
     this.#picture = picture;
     this.#write();
     this.#choose(this.#least);
@@ -57,9 +58,10 @@ export class Answer {
 
   /** The text as the API writes it, with the labels that a person gave. */
   get written() {
-    const said = ({ symbol, label }) => (label === "none" ? "" : label ?? symbol ?? "?");
-    const texts = this.#lines.map((numbers) =>
-      numbers.map(({ symbols }) => symbols.map(said).join("")).filter(Boolean).join("  "));
+    const said = ({ symbol, label }) => (label === "none" ? "" : label ?? symbol);
+    const written = ({ status, symbols, text }) =>
+      symbols.some(({ label }) => label) ? symbols.map(said).join("") : text + mark(status);
+    const texts = this.#lines.map((numbers) => numbers.map(written).filter(Boolean).join("  "));
     return texts.filter(Boolean).join("\n");
   }
 
@@ -69,7 +71,7 @@ export class Answer {
     const corrected = this.#buttons[index];
     const isNone = label === "none";
     corrected.className = isNone ? "none" : label === symbol ? "" : "corrected";
-    corrected.textContent = (isNone ? symbol : label) ?? "?";
+    corrected.textContent = isNone ? symbol : label;
     corrected.ariaLabel = isNone ? `${corrected.textContent}: no digit` : null;
   }
 
@@ -83,7 +85,9 @@ export class Answer {
   }
 
   #write() {
-    this.#buttons = this.#symbols.map(({ symbol }, index) => this.#button(symbol ?? "?", index));
+    const shown = this.#numbers.flatMap(({ status, symbols }) =>
+      symbols.map(({ symbol }) => (status === "unreadable" ? "?" : symbol)));
+    this.#buttons = shown.map((text, index) => this.#button(text, index));
     this.#fit(this.#lines);
     const unplaced = [...this.#buttons];
     this.text.replaceChildren(...this.#lines.map((numbers) => {
@@ -92,6 +96,7 @@ export class Answer {
         const group = element("span", "", { role: "group", title: doubt(number) });
         group.append(...unplaced.splice(0, number.symbols.length));
         if (number.status === "unreadable") group.append(element("small", number.free));
+        else group.append(mark(number.status));
         return group;
       }));
       return line;
@@ -108,21 +113,23 @@ export class Answer {
   /** Tell the style sheet how much has to fit, in the font's size and in lines. */
   #fit(lines) {
     const widths = lines.map((numbers) =>
-      ADVANCE * numbers.flatMap(({ symbols }) => symbols).length + GAP * (numbers.length - 1));
+      ADVANCE * numbers.reduce((sum, { symbols, status }) =>
+        sum + symbols.length + mark(status).length, 0) + GAP * (numbers.length - 1));
     this.text.style.setProperty("--width", Math.max(...widths));
     this.text.style.setProperty("--lines", lines.length);
   }
 
   #sentence(index) {
     const symbols = this.#symbols;
-    const number = this.#lines.flat().find(({ symbols: each }) => each.includes(symbols[index]));
-    const unsure = symbols.filter(({ symbol }) => symbol === null).length;
-    const signs = this.#lines.flat().some(({ free }) => /[-.]/.test(free));
-    const all = `${symbols.length} ${signs ? "symbols" : "digits"}${unsure ? `, ${unsure} unsure` : ""}. `;
-    const count = symbols.length > 1 ? all : "";
+    const numbers = this.#numbers;
+    const number = numbers.find(({ symbols: each }) => each.includes(symbols[index]));
+    const unsure = numbers.filter(({ status }) => status !== "accepted").length;
+    const signs = numbers.some(({ free }) => /[-.]/.test(free));
+    const of = unsure && numbers.length > 1 ? `, ${unsure} of ${numbers.length} numbers unsure` : "";
+    const count = symbols.length > 1 ? `${symbols.length} ${signs ? "symbols" : "digits"}${of}. ` : "";
     if (number.status === "unreadable") return count + doubt(number); // however sure its symbols are
-    const { words, isDigit } = likeliest(symbols[index]);
-    if (!count) return `${unsure && isDigit ? `Not sure: ${words}` : capital(words)}.`;
+    const words = likeliest(symbols[index]);
+    if (!count) return `${unsure ? `Not sure: ${words}` : capital(words)}.`;
     return `${count}${index === this.#least ? `Least sure: ${words}` : capital(words)}. ${doubt(number)}`;
   }
 
@@ -135,13 +142,15 @@ export class Answer {
   }
 }
 
-/** What a symbol is most likely, and whether that is a symbol at all. */
+/** What is most likely in the place of a symbol. */
 function likeliest({ symbol, confidence, probabilities }) {
   const nothing = none(probabilities);
-  if (symbol === null && nothing > confidence)
-    return { words: `no digit, ${percent(nothing)}`, isDigit: false };
-  const read = named(symbol ?? SYMBOLS[probabilities.indexOf(confidence)]);
-  return { words: `${symbol === null ? "perhaps " : ""}${read}, ${percent(confidence)}`, isDigit: true };
+  return nothing > confidence ? `no digit, ${percent(nothing)}` : `${named(symbol)}, ${percent(confidence)}`;
+}
+
+/** What stands behind a number that may be wrong. */
+function mark(status) {
+  return status === "accepted" ? "" : "?";
 }
 
 /** Why a number can't be taken as it is; empty if it can. */
