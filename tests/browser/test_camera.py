@@ -82,7 +82,7 @@ def test_other_input_stops_camera(camera: Page, numbers: Path, way: str) -> None
         camera.wait_for_text("7")
     elif way == "drop":
         camera.drop(numbers)
-        camera.wait_for_status("26 digits.")
+        camera.wait_for_status("26 digits")
     else:
         camera.find("clear").click()
         camera.wait_for_status("Draw a digit.")

@@ -52,11 +52,11 @@ def test_undo_and_clear(page: Page) -> None:
 def test_undo_and_clear_image(page: Page, numbers: Path) -> None:
     page.draw(SEVEN)
     page.choose(numbers)
-    page.wait_for_status("26 digits.")
+    page.wait_for_status("26 digits")
     page.find("undo").click()
     page.wait_for_text("7")
     page.choose(numbers)
-    page.wait_for_status("26 digits.")
+    page.wait_for_status("26 digits")
     page.find("clear").click()
     page.wait_for_text("")
     assert page.find("clear").get_attribute("aria-disabled") == "true"
@@ -82,7 +82,7 @@ def test_stroke_removed_while_drawn(page: Page, way: str, numbers: Path) -> None
     page.draw([[(0.3, 0.3), (0.5, 0.5)]], "mouse", lift=False)
     if way == "drop":
         page.choose(numbers)
-        page.wait_for_status("26 digits.")
+        page.wait_for_status("26 digits")
     else:
         page.script(f"document.getElementById('{way}').click()")
         page.wait_for_status("Draw a digit.")

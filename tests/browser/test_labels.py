@@ -118,7 +118,7 @@ def test_several_digits_by_touch_and_keys(saving: Page) -> None:
 def test_digits_of_photo_are_cut_out_for_training(saving: Page, numbers: Path, saved: Path) -> None:
     shutil.rmtree(saved)
     saving.choose(numbers)
-    saving.wait_for_status("26 digits.")
+    saving.wait_for_status("26 digits")
     for button in saving.digits:
         button.click()
         tap(saving, button.text)

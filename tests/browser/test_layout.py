@@ -67,7 +67,7 @@ def test_number_paper_and_bars_fit(url: str, screen: str) -> None:
 
 def show_photo(page: Page, numbers: Path) -> None:
     page.choose(numbers)
-    page.wait_for_status("26 digits.")
+    page.wait_for_status("26 digits")
 
 
 def show_labels(page: Page, numbers: Path) -> None:
@@ -78,7 +78,7 @@ def show_labels(page: Page, numbers: Path) -> None:
 
 def show_constraints(page: Page, numbers: Path) -> None:
     page.choose(numbers)
-    page.wait_for_status("26 digits.")
+    page.wait_for_status("26 digits")
     page.script(ENTER, "length", "2")
     page.wait_for_status("Unreadable")
     page.script(ENTER, "pattern", "(")

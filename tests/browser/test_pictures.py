@@ -32,7 +32,7 @@ def test_photo_is_read_and_boxed(page: Page, way: str, numbers: Path, text: str)
     else:
         page.choose(numbers, name=way)
     page.wait_for_text(text)
-    page.wait_for_status("26 digits.")
+    page.wait_for_status("26 digits")
     assert page.boxes.sum() > 1000
     page.digits[12].click()
     assert np.argmax(page.bars) == int(page.digits[12].text)
