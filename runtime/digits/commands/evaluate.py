@@ -12,11 +12,9 @@ from digits.commands.runner import reader_options
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.data.image_folder import LabelledDataset
-from digits.data.mnist import SplitName
 from digits.data.table import has_column, page_rows
 from digits.errors import DataError, DigitsError, PictureError
 from digits.evaluation import Evaluation
-from digits.inference.metadata import Kernels
 from digits.number_evaluation import NumberEvaluation
 from digits.page_evaluation import PageEvaluation, has_signs, read_pages
 from digits.reading import MAX_ERRORS
@@ -43,21 +41,15 @@ class Output(NamedTuple):
             print_result(line)
 
 
-def evaluate_digits(
-    model: Path | None,
-    kernels: Kernels | None,
-    data: Path | None,
-    split: SplitName | None,
-    output: Output,
-) -> None:
+def evaluate_digits(model: Path | None, data: Path | None, output: Output) -> None:
     """Print how well a classifier reads digits; arguments: see `LabelledDataset` and `Model`.
 
     Exits with 1 if a picture can't be read. Raises DataError if none can, and ModelError.
     """
     errors = ErrorReporter()
-    classifier = Classifier(model, threads=0, kernels=kernels)
+    classifier = Classifier(model, threads=0)
     network = classifier.model
-    dataset = LabelledDataset(data, split, errors.report, classifier)
+    dataset = LabelledDataset(data, errors.report, classifier)
     result = Evaluation(network.metadata.rejection_threshold)
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=dataset.total)

@@ -46,11 +46,10 @@ def test_eval_of_mnist(run: Run) -> None:
     )
     assert lines[5].startswith("digit  precision   recall   read as    0    1")
     assert lines[6].split()[0] == "0"
-    out = run("eval", "--split", "validation", "--kernels", "integer", "--json")[1]
-    values = json.loads(out)
-    assert (values["kernels"], values["data"]) == ("integer", "MNIST's validation digits")
-    assert values["total"] == sum(map(sum, values["confusion"])) == 200
-    assert values["accuracy"] == pytest.approx(1 - values["wrong"] / 200)
+    values = json.loads(run("eval", "--json")[1])
+    assert (values["kernels"], values["data"]) == ("float", "MNIST's test digits")
+    assert values["total"] == sum(map(sum, values["confusion"])) == 500
+    assert values["accuracy"] == pytest.approx(1 - values["wrong"] / 500)
 
 
 def test_eval_of_table_examines_each_picture_once(run: Run, table: Path, tmp_path: Path) -> None:

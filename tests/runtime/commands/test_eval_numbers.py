@@ -112,9 +112,7 @@ def test_bad_pages_cost_themselves(run: Run, pages: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "cause"),
     [
-        (["--numbers", "numbers.csv", "--split", "test"], 2, "are not for --numbers"),
-        (["--numbers", "numbers.csv", "--kernels", "float"], 2, "are not for --numbers"),
-        (["--numbers", "numbers.csv", "--data", "numbers.csv"], 2, "are not for --numbers"),
+        (["--numbers", "numbers.csv", "--data", "numbers.csv"], 2, "exclude each other"),
         (["--numbers", "numbers.csv", "--max-errors", "0"], 2, "0 and 100%, not '0'"),
         (["--numbers", "numbers.csv", "--max-errors", "no.json"], 2, "nor a file"),
         (["--numbers", "numbers.csv", "--max-errors", "a.png"], 1, "a.png isn't a file from"),

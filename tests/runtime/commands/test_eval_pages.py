@@ -75,19 +75,15 @@ def test_bad_pages_cost_themselves(run: Run, pages: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "options", "code", "cause"),
+    ("rows", "cause"),
     [
-        (["missing.png;1"], [], 1, "no readable pages in"),
-        ([], [], 1, "no labelled pages in"),
-        (["a.png;1"], ["--split", "test"], 2, "--split and --kernels are for digits"),
-        (["a.png;1"], ["--kernels", "float"], 2, "--split and --kernels are for digits"),
+        (["missing.png;1"], "no readable pages in"),
+        ([], "no labelled pages in"),
     ],
 )
-def test_error(
-    run: Run, pages: Path, rows: list[str], options: list[str], code: int, cause: str
-) -> None:
-    status, out, err = run("eval", "--data", write_table(*rows), *options)
-    assert (status, out) == (code, "")
+def test_error(run: Run, pages: Path, rows: list[str], cause: str) -> None:
+    status, out, err = run("eval", "--data", write_table(*rows))
+    assert (status, out) == (1, "")
     assert cause in err
 
 

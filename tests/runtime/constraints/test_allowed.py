@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.constraints.allowed import AllowedNumbers
+from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.errors import DataError
-from tests.runtime.constraints.accepting import accepts
 
 NUMBERS = st.from_regex(r"\A-?[0-9]{1,5}(-[0-9]{1,5}){0,2}(\.[0-9]{0,2})?\Z").filter(str.isascii)
 
@@ -20,7 +20,7 @@ NUMBERS = st.from_regex(r"\A-?[0-9]{1,5}(-[0-9]{1,5}){0,2}(\.[0-9]{0,2})?\Z").fi
 def test_allowed_are_those_of_the_list(numbers: list[str], text: str) -> None:
     allowed = pickle.loads(pickle.dumps(AllowedNumbers(numbers)))
     for number in [*numbers, text, numbers[0] + "0", numbers[0][:-1]]:
-        assert accepts(allowed, number) == (number in numbers)
+        assert accepts_text(allowed, number) == (number in numbers)
         begins = any(entry.startswith(number) for entry in numbers)
         before = number[:-1]
         if number and any(entry.startswith(before) for entry in numbers):
@@ -53,7 +53,7 @@ def test_list_in_any_dialect_and_encoding(
     (tmp_path / "any.csv").write_bytes(mark + text.encode(encoding))
     allowed = AllowedNumbers.load(tmp_path / "any.csv", column)
     assert [allowed.count(length) for length in range(6)] == [0, 0, 2, 0, 1, 0]
-    assert all(accepts(allowed, number) for number in ("12", "3.50", "-7"))
+    assert all(accepts_text(allowed, number) for number in ("12", "3.50", "-7"))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_too_many_numbers_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", ["-5", "555-1234", "-1-2.5", "2026-11-28", "-.5", "5.", "1,234"])
 def test_signs_within_a_number(number: str) -> None:
-    assert accepts(AllowedNumbers([number]), number.replace(",", "."))
+    assert accepts_text(AllowedNumbers([number]), number.replace(",", "."))
 
 
 @pytest.mark.parametrize("numbers", ["123", ["1", "two"], ["1" * 65], [], [""]])
@@ -148,7 +148,7 @@ def test_long_list(tmp_path: Path, separator: str) -> None:
     path.write_text(title + separator.join(numbers) + separator, encoding="utf-8")
     allowed = AllowedNumbers.load(path)
     for number in numbers[:1000]:
-        assert accepts(allowed, number)
-        assert not accepts(allowed, number + "1")
+        assert accepts_text(allowed, number)
+        assert not accepts_text(allowed, number + "1")
     assert allowed.count(6) == len({number for number in numbers if len(number) == 6})
     assert repr(allowed) == repr(AllowedNumbers(sorted(numbers)))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digits.constraints.automaton import accepts_text
 from digits.constraints.pattern import Pattern
 from digits.inference.interface import SYMBOLS
-from tests.runtime.constraints.accepting import accepts
 
 ATOMS = ["0", "1", "7", "-", r"\.", "[.]", ".", r"\d", "[0-3]", "[^0-4]", "[1.-]", r"[^-\d]", "()"]
 REPEATS = ["", "", "*", "+", "?", "{2}", "{1,2}", "{0}", "{0,2}", "{1,}"]
@@ -28,7 +28,7 @@ PATTERNS = st.recursive(
 
 @given(PATTERNS, st.text("017.-", max_size=6))
 def test_pattern_accepts_what_python_matches(pattern: str, text: str) -> None:
-    assert accepts(Pattern(pattern), text) == bool(re.fullmatch(pattern, text))
+    assert accepts_text(Pattern(pattern), text) == bool(re.fullmatch(pattern, text))
 
 
 @given(PATTERNS, st.text("017.-", max_size=6))
@@ -62,8 +62,8 @@ def test_step_refuses_only_what_can_go_on_no_way(pattern: str, text: str) -> Non
 )
 def test_whole_number_matches(pattern: str, accepted: str, refused: str) -> None:
     automaton = Pattern(pattern)
-    assert accepts(automaton, accepted)
-    assert not accepts(automaton, refused)
+    assert accepts_text(automaton, accepted)
+    assert not accepts_text(automaton, refused)
 
 
 @pytest.mark.parametrize(
