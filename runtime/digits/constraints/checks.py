@@ -48,7 +48,7 @@ class Check(NamedTuple):
 
     def accepts(self, state: State) -> bool:
         assert isinstance(state, tuple)
-        return state[0] == 0
+        return bool(state[0] == 0)
 
 
 CHECKS: dict[CheckName, Check] = {

@@ -28,7 +28,7 @@ TEXTS = st.from_regex(r"-?[0-9]{0,5}\.?[0-9]{0,3}-?", fullmatch=True).filter(str
         (Constraints(check="luhn", length=2), "18", "0018 19 1"),
         (Constraints(check="mod11", length=11), "86011117947", "86011117948 018"),
         (Constraints(values=["12", " 3,50", "\u22127"]), "12 3.50 -7", "1 123 350 3.5 7"),
-        (Constraints(range=(100, 999)), "100 999 0100 500.5", "99 1000 -500 99.9 999.01 1e2"),
+        (Constraints(range=(100, 999)), "100 999 0100 500.5", "99 1000 -500 99.9 999.01"),
         (Constraints(range=(-5, 12.5)), "-5 12.5 -0 .5 0", "-5.1 12.51 5. 1.2.3 1-2 --1"),
         (Constraints(range=(-math.inf, -7)), "-7 -1000.5", "-6.9 7 0"),
         (Constraints(range=(1e20, math.inf)), "1" + 30 * "0", "1"),
@@ -103,10 +103,8 @@ def test_impossible_together_is_refused(arguments: dict[str, Any]) -> None:
         Constraints(**arguments)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("pattern", [r"(.*1.{200}){2}2", r"(.*(0.{0,30}|1.{0,29}|2.{0,28}|3.)){3}"])
-def test_what_takes_too_long_to_tell_is_taken_as_possible(pattern: str) -> None:
-    assert Constraints(pattern=pattern, range=(1e30, 2e30), length=(20, 30))
+def test_what_takes_too_long_to_tell_is_taken_as_possible() -> None:
+    assert Constraints(pattern=r"(\d{7})*", check="mod11", length=9998)  # no multiple of 7
 
 
 def test_nothing_asked_is_false() -> None:

@@ -97,6 +97,8 @@ def test_whole_number_matches(pattern: str, accepted: str, refused: str) -> None
         ("(" * 10_000, "the pattern has over 1,000 characters"),
         (r"(\d{1,1000}){1,1000}", "over 1,000 symbols with its repetitions"),
         ("((((){1000}){1000}){1000}){1000}", "over 1,000 symbols with its repetitions"),
+        ("|".join(f".*{digit}.{{90}}" for digit in range(10)), "is too complicated: over 2,000"),
+        ("|".join(rf"(\d{{{length}}})*" for length in (7, 11, 13, 17)), "is too complicated"),
     ],
 )
 def test_what_is_no_pattern_is_refused(pattern: str, cause: str) -> None:
