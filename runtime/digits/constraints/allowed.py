@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAX_BYTES = 64 << 20  # of a file, and of the numbers in memory
+_MAX_LINES = 2_000_000  # of a file that has more than digits; they take 3 seconds
 _MAX_SYMBOLS = 64  # of a number
 _NUMBER = re.compile(r"(?!.*\..*\.)-?\.?[0-9]+(?:[-.][0-9]+)*\.?")  # or a date, as 2026-11-28
 
@@ -47,6 +48,8 @@ class AllowedNumbers:
         if column is not None or lines.translate(None, b"0123456789\n"):
             lines = bytearray()  # else a million are read at once
             for line, cell in tables.list_cells(path, column):
+                if line > _MAX_LINES:
+                    raise DataError(f"{path} has over {_MAX_LINES:,} lines, too many for a list")
                 try:
                     lines += _line(cell)
                 except ValueError as error:
