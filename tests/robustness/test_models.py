@@ -24,7 +24,19 @@ from tests.robustness.sandbox import harmless
 
 GRAPH = 7  # the number of ModelProto's field
 EVIL_VALUES = (
-    *("", "-1", "1e999", "nan", "9" * 5000, "\0", "{" * 100_000, "٣", "x" * 1_000_000),
+    *(
+        "",
+        "-1",
+        "1e999",
+        "nan",
+        "9" * 5000,
+        "\0",
+        "{" * 100_000,
+        "٣",
+        "x" * 1_000_000,
+        "null",
+        "[]",
+    ),
     *('{"a": NaN}', '{"a": 1e999}', '{"a":' * 900 + "1" + "}" * 900),
 )
 
@@ -142,6 +154,7 @@ def test_forged_metadata(path: Path, run: Run, kind: Kind, field: str) -> None:
         forged: Any = type(kind.metadata)(**metadata.to_dict(kind.metadata) | {field: value})
         raw = metadata.add_metadata(kind.raw, forged)
         if is_accepted(kind, path, f"{field} {value[:20]!r}", raw):
+            assert field not in metadata.OBJECTS or isinstance(json.loads(value), dict)
             assert run("info", path)[0] == 0
             json.loads(run("info", path, "--json")[1], parse_constant=refuse)
 

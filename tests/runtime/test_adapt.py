@@ -1,6 +1,7 @@
 """Refitting the last layer: mirrored sixes, which the bundled network takes for twos."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from digits.data.datasets import OWN, OwnPictures
 from digits.data.mnist import Split
 from digits.errors import DataError
 from digits.inference import metadata
+from digits.inference.metadata import Metadata
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, ModelBytes, check_model, load_file
 from tests.conftest import Run
@@ -148,3 +150,14 @@ def test_command(labelled: Split, tmp_path: Path, run: Run) -> None:
     assert run("adapt", table, "-o", tmp_path)[0] == 2
     code, _, err = run("adapt", tmp_path / "none.csv", "-o", model)
     assert (code, err.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize("field", metadata.OBJECTS)
+@pytest.mark.parametrize("value", ["", "x", "[]", "null", "[" * 9000, '{"epochs": ' + "9" * 6000])
+def test_forged_metadata_are_refused(run: Run, tmp_path: Path, field: str, value: str) -> None:
+    about = Metadata(**asdict(FILE.metadata) | {field: value})
+    path = tmp_path / "forged.onnx"
+    graph = FILE.content[: metadata.start(FILE.content, "")]
+    path.write_bytes(metadata.add_metadata(graph, about))
+    code, out, err = run("adapt", tmp_path, "--model", path, "-o", tmp_path / "new.onnx")
+    assert (code, out, err) == (1, "", f"error: {path}: {field} is not a JSON object\n")

@@ -4,7 +4,6 @@
 them to integers. That is undone here, so that the network computes what the file does.
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -88,7 +87,7 @@ def _load_export(path: Path) -> Checkpoint:
 
 def _provenance(about: metadata.AnyMetadata) -> Provenance:
     values = metadata.to_dict(about)
-    values |= {key: json.loads(values[key]) for key in ("recipe", "data_sha256")}
+    values |= {key: metadata.parse_object(values[key]) for key in metadata.OBJECTS}
     teacher = values.get("teacher_sha256") or None
     values |= {"epoch": values["recipe"]["epochs"], "teacher": teacher, "init": None}
     if isinstance(about, metadata.ReaderMetadata):

@@ -9,7 +9,9 @@ Only the outermost fields are read here; `digits.inference.graph` checks the gra
 """
 
 import hashlib
+import json
 import math
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
@@ -89,11 +91,26 @@ _SHARES = {
     *("validation_accuracy_float", "validation_accuracy", "test_accuracy_float", "test_accuracy"),
     "rejection_threshold",
 }
+OBJECTS = ("recipe", "data_sha256")  # whose values are JSON
+_MAX_NESTED = 100  # objects and lists in such a value
 _POSITIVE = {"temperature", "centre_temperature", "number_temperature"}
 _USES = {
     "classifier": "`digits predict`, `digits eval` and $DIGITS_MODEL",
     "reader": "`digits read`, `digits eval` and $DIGITS_READER",
 }
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """Parse one of OBJECTS. Raises ValueError if it is no JSON object, or `is_deep`."""
+    value = None if is_deep(text) else json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("this is no JSON object")
+    return value
+
+
+def is_deep(text: str) -> bool:
+    """Whether a JSON text is nested too deeply for recursive functions."""
+    return len(re.findall(r"[{[]", text)) > _MAX_NESTED
 
 
 def to_dict(metadata: AnyMetadata) -> dict[str, Any]:
@@ -183,6 +200,11 @@ def _parse(pairs: dict[str, str], name: str, kind: type[_M], task: Task) -> _M:
 def _check_values(values: dict[str, Any], name: str) -> None:
     if values["kernels"] not in get_args(Kernels):
         raise ModelError(f"{name}: kernels is {values['kernels']!r}, not integer or float")
+    for key in OBJECTS:
+        try:
+            parse_object(values[key])
+        except ValueError as error:
+            raise ModelError(f"{name}: {key} is not a JSON object") from error
     for key, value in values.items():
         if key in _POSITIVE and not 0 < value < math.inf:
             raise ModelError(f"{name}: {key} is not a number above 0")
