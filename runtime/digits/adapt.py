@@ -121,12 +121,9 @@ def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
             f" and {after} after it (cross-validated); label more, or train on a workstation"
         )
     new = fit(old, features, labels, penalty)
-    recipe = {
-        "name": "adapt",
-        "penalty": penalty,
-        "parent": metadata.parse_object(file.metadata.recipe),
-    }
-    data = metadata.parse_object(file.metadata.data_sha256) | {OWN: own.sha256}
+    parent, data = (metadata.parse_object(vars(file.metadata)[key]) for key in metadata.OBJECTS)
+    recipe = {"name": "adapt", "penalty": penalty, "parent": parent}
+    data |= {OWN: own.sha256}
     about = replace(file.metadata, recipe=json.dumps(recipe), data_sha256=json.dumps(data))
     graph_alone = file.content[: metadata.start(file.content, file.name)]
     content = metadata.add_metadata(layer.replace(graph_alone, new), about)

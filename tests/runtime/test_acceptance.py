@@ -181,11 +181,11 @@ def test_threshold_is_one_that_can_be_loaded(probability: float, tmp_path: Path)
     ("right", "wanted", "cause"),
     [
         (
-            [1] * 199,
+            [1] * 28,
             0.1,
-            "199 labelled numbers were read; to promise at most 10% wrong takes 1 more",
+            "28 labelled numbers were read; to promise at most 10% wrong takes 1 more",
         ),
-        ([], 0.1, "takes 200 more"),
+        ([], 0.01, "takes 299 more"),
         ([1] * 1000, 0.001, "to promise at most 0.1% wrong takes 1,995 more"),
         (
             [1, 0] * 500,

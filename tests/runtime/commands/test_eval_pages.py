@@ -87,6 +87,12 @@ def test_error(run: Run, pages: Path, rows: list[str], cause: str) -> None:
     assert cause in err
 
 
+def test_labels_in_boxes_are_no_pages(run: Run, pages: Path) -> None:
+    Path("labels.csv").write_text("file,box,text\na.png,1 2 3 4,7\n")
+    code, out, err = run("eval", "--data", "labels.csv")
+    assert (code, out, "measure it with --numbers" in err) == (1, "", True)
+
+
 def test_model_is_a_reader(run: Run, pages: Path) -> None:
     table = write_table("a.png;1", "b.png;2")
     with count_calls(Classifier.read, picture.load) as calls:
