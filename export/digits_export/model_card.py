@@ -6,7 +6,7 @@ M. Mitchell et al., "Model cards for model reporting" (FAT* 2019).
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from digits.inference.metadata import Metadata, ReaderMetadata, parse_object
+from digits.inference.metadata import Metadata, ReaderMetadata, parse_objects
 from digits_export.report import ReaderVariant, Variant
 from digits_export.temperature import READER_REJECTION_RATE, REJECTION_RATE
 from digits_train import comparison
@@ -107,8 +107,8 @@ def render(
     validated: whether the validation digits were held out from training. reference: SHA-256 of the
     checkpoint that calibrated the network if they weren't.
     """
-    recipe = parse_object(about.recipe)
-    mnist = "pictures" not in parse_object(about.data_sha256)
+    recipe, data = parse_objects(about, "the exported file").values()
+    mnist = "pictures" not in data
     head = ("form", "kernels", "size", "validation", "test", "ECE", "changed", "time")
     rows = (
         (
@@ -168,7 +168,7 @@ def render_reader(about: ReaderMetadata, variants: Sequence[ReaderVariant]) -> s
         for variant in variants
     )
     values = about._asdict() | {
-        "recipe": _one_line(parse_object(about.recipe)),
+        "recipe": _one_line(parse_objects(about, "the exported file")["recipe"]),
         "accepted": 1 - READER_REJECTION_RATE,
         "table": _table(head, rows),
     }

@@ -2,22 +2,14 @@
 
 import heapq
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.constraints.constraints import Constraints
-from digits.errors import DigitsError, PictureError
 from digits.evaluation import calibration_gaps
-from digits.images import picture
 from digits.prediction import SIGNS, Reading, Symbol
-
-if TYPE_CHECKING:
-    from digits.classifier import Classifier
 
 MAX_WORST = 12  # pages kept to be looked at
 
@@ -213,27 +205,6 @@ class PageEvaluation:
     def worst(self) -> list[PageResult]:
         """The pages with the most errors, at most MAX_WORST, the worst first."""
         return [result for *_, result in sorted(self._worst, reverse=True)]
-
-
-def read_pages(
-    classifier: "Classifier",
-    labelled: Iterable[tuple[Path, str]],
-    result: PageEvaluation,
-    on_error: Callable[[DigitsError], None],
-) -> None:
-    """Read pages and count them.
-
-    labelled: files and what is written on them, see `table.page_rows`. on_error: called for each
-    that can't be opened.
-    """
-    for path, written in labelled:
-        try:
-            pixels = picture.load(path, picture.PAGE_MAX_SIDE).pixels
-        except PictureError as error:
-            on_error(error)
-            continue
-        constraints = Constraints(digits_only=not result.signs)
-        result.add(str(path), written, classifier.read(pixels, constraints), pixels)
 
 
 def has_signs(text: str) -> bool:

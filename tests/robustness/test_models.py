@@ -142,9 +142,9 @@ def test_forged_metadata(path: Path, run: Run, kind: Kind, field: str) -> None:
         forged: Any = type(kind.metadata)(**metadata.to_dict(kind.metadata) | {field: value})
         raw = metadata.add_metadata(kind.raw, forged)
         if is_accepted(kind, path, f"{field} {value[:20]!r}", raw):
-            assert field not in metadata.OBJECTS or isinstance(json.loads(value), dict)
-            assert run("info", path)[0] == 0
-            json.loads(run("info", path, "--json")[1], parse_constant=refuse)
+            code, out, _ = run("info", path, "--json")
+            assert code == 0 or field in metadata.OBJECTS
+            json.loads(out or "0", parse_constant=refuse)
 
 
 @pytest.mark.parametrize(

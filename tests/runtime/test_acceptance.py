@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from digits import DataError
-from digits.acceptance import Promise, calibrate, parse_max_errors, parse_share, save
+from digits.acceptance import Promise, calibrate, least_numbers, parse_max_errors, parse_share, save
 from digits.constraints.constraints import Constraints
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 
@@ -198,6 +198,11 @@ def test_threshold_is_one_that_can_be_loaded(probability: float, tmp_path: Path)
 def test_no_promise(right: list[int], wanted: float, cause: str) -> None:
     with pytest.raises(DataError, match=cause):
         calibrate(np.linspace(1, 0.5, len(right)).tolist(), right, wanted)
+
+
+def test_documentation_says_how_many_it_takes() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "numbers.md").read_text()
+    assert f"1 % takes {least_numbers(0.01)} right ones, 0.1 % {least_numbers(0.001):,}." in text
 
 
 def test_what_is_possible_can_be_promised() -> None:

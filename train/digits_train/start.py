@@ -87,7 +87,7 @@ def _load_export(path: Path) -> Checkpoint:
 
 def _provenance(about: metadata.AnyMetadata) -> Provenance:
     values = metadata.to_dict(about)
-    values |= {key: metadata.parse_object(values[key]) for key in metadata.OBJECTS}
+    values |= metadata.parse_objects(about, "its metadata")
     teacher = values.get("teacher_sha256") or None
     values |= {"epoch": values["recipe"]["epochs"], "teacher": teacher, "init": None}
     if isinstance(about, metadata.ReaderMetadata):

@@ -13,11 +13,12 @@ from digits.commands.runner import reader_options
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.data.image_folder import LabelledDataset
-from digits.data.table import Box, NumberLabel, has_column, number_rows, page_rows
+from digits.data.table import Box, NumberLabel, has_column, number_rows
 from digits.errors import DataError, DigitsError, PictureError
 from digits.evaluation import Evaluation
+from digits.images import picture
 from digits.number_evaluation import NumberEvaluation, numbers_in
-from digits.page_evaluation import PageEvaluation, has_signs, read_pages
+from digits.page_evaluation import PageEvaluation, has_signs
 from digits.reading import MAX_ERRORS
 from digits.terminal import ErrorReporter, print_result, print_stderr, progress_bar
 from digits.text import escape_name, to_json
@@ -74,15 +75,20 @@ def evaluate_pages(model: Path | None, table: Path, output: Output) -> None:
         raise DataError(f"{table} labels numbers in boxes, not pages: measure it with --numbers")
     errors = ErrorReporter()
     classifier = reader_options(model).open()
-    labelled = list(page_rows(table, errors.report))
+    labelled = [(path, text) for path, (_, text, _) in number_rows(table, errors.report)]
     if not labelled:
         raise DataError(f"no labelled pages in {table}")
     reader = classifier.reader
     signs = any(has_signs(text) for _, text in labelled)
     result = PageEvaluation(signs, reader.metadata.rejection_threshold)
+    constraints = Constraints(digits_only=not signs)
     with progress_bar() as bar:
-        tracked = bar.track(labelled, description="reading")
-        read_pages(classifier, tracked, result, errors.report)
+        for path, written in bar.track(labelled, description="reading"):
+            try:
+                pixels = picture.load(path, picture.PAGE_MAX_SIDE).pixels
+                result.add(str(path), written, classifier.read(pixels, constraints), pixels)
+            except PictureError as error:
+                errors.report(error)
     if not result.pages:
         raise DataError(f"no readable pages in {table}")
     lines, values = reports.page_evaluation_lines(result), reports.page_evaluation_dict(result)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from digits.evaluation import Evaluation
-from digits.inference.metadata import OBJECTS, parse_object, to_dict
+from digits.inference.metadata import parse_objects, to_dict
 from digits.inference.model_file import ModelInfo
 from digits.page_evaluation import PageEvaluation, Score
 from digits.text import escape_control, escape_name
@@ -156,8 +156,7 @@ def description_lines(file: str, size: int, about: Mapping[str, object]) -> Iter
 
 def info_dict(model: ModelInfo) -> dict[str, Any]:
     """What `info_lines` says as values, with JSON texts in the metadata parsed."""
-    metadata = to_dict(model.metadata)
-    metadata |= {key: parse_object(metadata[key]) for key in OBJECTS}
+    metadata = to_dict(model.metadata) | parse_objects(model.metadata, escape_name(model.file))
     return vars(model) | {"file": escape_name(model.file), "metadata": metadata}
 
 

@@ -51,24 +51,15 @@ def rows(path: Path, on_error: OnError) -> Iterator[tuple[Path, tuple[int, str]]
     )
 
 
-def page_rows(path: Path, on_error: OnError) -> Iterator[tuple[Path, str]]:
-    """Yield each page and what is written on it, in the form of `Reading.text`.
-
-    The table is as for `rows`, with the column `text` instead of `digit`: digits, minus signs, and
-    points or commas. There `/` or a line break begins a line, and a blank a column; it is empty for
-    a page without any symbol.
-    """
-    return _labelled(path, ("text",), lambda row: _page_text(row["text"]), on_error)
-
-
 def number_rows(
     path: Path, on_error: OnError, label: str = "text"
 ) -> Iterator[tuple[Path, NumberLabel]]:
-    """Yield each number, or page, and what is written there.
+    """Yield each page, or number on it, and what is written there, in the form of `Reading.text`.
 
-    The table is as for `page_rows`, with the column `label`. Its column `box` ("left top right
-    bottom", in pixels of the upright picture) may be missing, and so may `group`: rows with the
-    same one belong together.
+    The table is as for `rows`, with the column `label` instead of `digit`: digits, minus signs, and
+    points or commas. There `/` or a line break begins a line, and a blank a column; it is empty for
+    a page without any symbol. The column `box` ("left top right bottom", in pixels of the upright
+    picture) may be missing, and so may `group`: rows with the same one belong together.
     """
     labels = ("box", label) if has_column(path, "box") else (label,)
 

@@ -9,9 +9,9 @@ Only the outermost fields are read here; `digits.inference.graph` checks the gra
 """
 
 import hashlib
-import json
 import math
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
@@ -100,22 +100,31 @@ _USES = {
 }
 
 
-def parse_object(text: str) -> dict[str, Any]:
-    """Parse one of OBJECTS. Raises ValueError if it is no JSON object, or `is_deep`."""
-    value = None if is_deep(text) else json.loads(text)
-    if not isinstance(value, dict):
-        raise ValueError("this is no JSON object")
-    return value
+def to_dict(metadata: AnyMetadata) -> dict[str, Any]:
+    """Return the pairs."""
+    return metadata._asdict() if isinstance(metadata, ReaderMetadata) else asdict(metadata)
+
+
+def parse_objects(metadata: AnyMetadata, name: str) -> dict[str, dict[str, Any]]:
+    """Parse the recipe and the checksums of data, which nothing checks before.
+
+    name: what errors call the file. Raises ModelError if they aren't JSON objects, or `is_deep`.
+    """
+    import json  # which running a model doesn't need
+
+    objects: dict[str, Any] = {}
+    for key in OBJECTS:
+        text = getattr(metadata, key)
+        with suppress(ValueError):
+            objects[key] = None if is_deep(text) else json.loads(text)
+        if not isinstance(objects.get(key), dict):
+            raise ModelError(f"{name}: {key} is not a JSON object")
+    return objects
 
 
 def is_deep(text: str) -> bool:
     """Whether a JSON text is nested too deeply for recursive functions."""
     return len(re.findall(r"[{[]", text)) > _MAX_NESTED
-
-
-def to_dict(metadata: AnyMetadata) -> dict[str, Any]:
-    """Return the pairs."""
-    return metadata._asdict() if isinstance(metadata, ReaderMetadata) else asdict(metadata)
 
 
 def add_metadata(model: bytes, metadata: AnyMetadata) -> bytes:
@@ -200,11 +209,6 @@ def _parse(pairs: dict[str, str], name: str, kind: type[_M], task: Task) -> _M:
 def _check_values(values: dict[str, Any], name: str) -> None:
     if values["kernels"] not in get_args(Kernels):
         raise ModelError(f"{name}: kernels is {values['kernels']!r}, not integer or float")
-    for key in OBJECTS:
-        try:
-            parse_object(values[key])
-        except ValueError as error:
-            raise ModelError(f"{name}: {key} is not a JSON object") from error
     for key, value in values.items():
         if key in _POSITIVE and not 0 < value < math.inf:
             raise ModelError(f"{name}: {key} is not a number above 0")

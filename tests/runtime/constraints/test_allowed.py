@@ -74,8 +74,7 @@ def test_list_in_any_dialect_and_encoding(
         (b"12\n.\n", None, ", line 2: '.' is no number"),
         (b"12\n\xe9\n", None, ", line 2: '\\udce9' is no number"),
         (b"number\n12\n" + b"1" * 65, None, ", line 3: a number has over 64 digits"),
-        (b"12\n\n" + b"1" * 65 + b"\n" + b"2" * 66, None, ": line 4 has over 64 digits and signs"),
-        (b"12\n" + b"1" * 70_000, None, ": line 2 has over 64 digits"),
+        (b"12\n\n" + b"1" * 65 + b"\n", None, ", line 3: a number has over 64 digits and signs"),
         (b"12\n" + b"x" * 70_000, None, " is not a CSV file: line 2 has 65,536 characters"),
         (b"a;number\nb;12\nc;1,2;3\n", None, ", line 3: more cells than columns"),
         (b"a;b\nb;12\n", None, ": its columns are a, b; needs number"),
@@ -110,13 +109,12 @@ def test_device_is_refused() -> None:
         AllowedNumbers.load(Path("/dev/zero"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("raw", "cause"),
     [
         (b"1\n" * 33_554_433, "over 64 MB"),
-        (b"1\n" * 9_000_000, "9,000,000 numbers of up to 1"),
-        (b"number\n" + b"\n" * 2_000_001, "over 2,000,000 lines"),
+        (b"1\n" * 1_048_577, "over 1,048,576 lines"),
+        (b"number\n" + b"\n" * 1_048_576, "over 1,048,576 lines"),
     ],
 )
 def test_too_large_list_is_refused(tmp_path: Path, raw: bytes, cause: str) -> None:

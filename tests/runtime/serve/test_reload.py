@@ -66,16 +66,16 @@ class Started:
 def test_reload_takes_the_new_files(model: Path, reader: Path) -> None:
     started = Started(model, reader)
     content = model.read_bytes()
-    changed = replace(metadata.read(content, ""), recipe="{}")
+    changed = replace(metadata.read(content, ""), recipe="another")
     model.write_bytes(metadata.add_metadata(content, changed))
     content = reader.read_bytes()
     changed_reader = metadata.read_reader(content, "")._replace(rejection_threshold=0.75)
     reader.write_bytes(metadata.add_metadata(content, changed_reader))
-    assert started.described() != ("{}", 0.75)
+    assert started.described() != ("another", 0.75)
     assert started.reload() == "done"
     for file in (model, reader):
         file.unlink()  # a worker reads with what it held when it was loaded
-    assert started.described() == ("{}", 0.75)
+    assert started.described() == ("another", 0.75)
 
 
 @pytest.mark.parametrize("content", [b"nonsense", None])
