@@ -1,15 +1,13 @@
 """Errors and calibration of a reader on labelled pages, counted page by page."""
 
-import heapq
-import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.evaluation import calibration_gaps
-from digits.prediction import SIGNS, Reading, Symbol
+from digits.evaluation import calibration_gaps, ratio
+from digits.prediction import Reading, Symbol
 
 MAX_WORST = 12  # pages kept to be looked at
 
@@ -131,7 +129,7 @@ class PageEvaluation:
     signs: whether minus signs and points are read and compared, not the digits alone. threshold:
     symbols with less confidence count as rejected; all else takes the most probable symbol all the
     same. exact: pages of which each symbol is right and none invented. same_layout: those of them
-    whose lines and columns are right too.
+    whose lines and columns are right too. worst: those with the most errors, at most MAX_WORST.
 
     >>> from digits.prediction import Number
     >>> seven = Symbol("7", 0.91, (0.0,) * 7 + (0.91,) + (0.0,) * 4, (12, 8, 40, 60))
@@ -152,8 +150,8 @@ class PageEvaluation:
     rejected: int = 0
     rejected_right: int = 0  # rejected although the most probable symbol is right
     score: Score = Score(0, 0, 0, 0)
+    worst: list[PageResult] = field(default_factory=list)
     _gaps: NDArray[np.float64] = field(default_factory=lambda: calibration_gaps([], []))
-    _worst: list[tuple[int, int, PageResult]] = field(default_factory=list)
 
     def add(self, name: str, written: str, reading: Reading, pixels: NDArray[np.uint8]) -> None:
         """Count a page. written: in the form of `Reading.text`. pixels: those that were read."""
@@ -163,7 +161,9 @@ class PageEvaluation:
         self.score = Score(*(sum(two) for two in zip(self.score, result.score, strict=True)))
         self._count_symbols(reading.symbols, alignment.right)
         if result.score.errors:
-            self._keep(result)
+            self.with_errors += 1
+            self.worst = sorted([*self.worst, result], key=lambda page: -page.score.errors)
+            del self.worst[MAX_WORST:]
         else:
             self.exact += 1
             self.same_layout += result.read == written
@@ -176,17 +176,10 @@ class PageEvaluation:
         self.rejected_right += int((rejected & np.array(right, np.bool_)).sum())
         self._gaps += calibration_gaps(confidences, right)
 
-    def _keep(self, result: PageResult) -> None:
-        self.with_errors += 1
-        # The heap drops the page with the fewest errors first, and the latest among equals.
-        heapq.heappush(self._worst, (result.score.errors, -self.with_errors, result))
-        if len(self._worst) > MAX_WORST:
-            heapq.heappop(self._worst)
-
     @property
     def error_rate(self) -> float:
         """Symbols missed, wrong or invented, by those written: may be above 1; NaN without any."""
-        return _ratio(self.score.errors, self.score.symbols)
+        return ratio(self.score.errors, self.score.symbols)
 
     @property
     def calibration_error(self) -> float:
@@ -194,22 +187,12 @@ class PageEvaluation:
 
         A symbol that is wrong or invented has the confidence 0 in truth, any other 1; 15 bins.
         """
-        return _ratio(float(np.abs(self._gaps).sum()), self.symbols_read)
+        return ratio(float(np.abs(self._gaps).sum()), self.symbols_read)
 
     @property
     def rejection_rate(self) -> float:
         """The share of the symbols read that are rejected."""
-        return _ratio(self.rejected, self.symbols_read)
-
-    @property
-    def worst(self) -> list[PageResult]:
-        """The pages with the most errors, at most MAX_WORST, the worst first."""
-        return [result for *_, result in sorted(self._worst, reverse=True)]
-
-
-def has_signs(text: str) -> bool:
-    """Whether there is a minus or a point in it."""
-    return any(sign in text for sign in SIGNS)
+        return ratio(self.rejected, self.symbols_read)
 
 
 def most_probable(reading: Reading) -> str:
@@ -218,7 +201,3 @@ def most_probable(reading: Reading) -> str:
         "  ".join("".join(symbol.top1 for symbol in number.symbols) for number in line)
         for line in reading.lines
     )
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else math.nan

@@ -18,7 +18,8 @@ from digits.errors import DataError, DigitsError, PictureError
 from digits.evaluation import Evaluation
 from digits.images import picture
 from digits.number_evaluation import NumberEvaluation, numbers_in
-from digits.page_evaluation import PageEvaluation, has_signs
+from digits.page_evaluation import PageEvaluation
+from digits.prediction import SIGNS
 from digits.reading import MAX_ERRORS
 from digits.terminal import ErrorReporter, print_result, print_stderr, progress_bar
 from digits.text import escape_name, to_json
@@ -79,7 +80,7 @@ def evaluate_pages(model: Path | None, table: Path, output: Output) -> None:
     if not labelled:
         raise DataError(f"no labelled pages in {table}")
     reader = classifier.reader
-    signs = any(has_signs(text) for _, text in labelled)
+    signs = any(sign in text for _, text in labelled for sign in SIGNS)
     result = PageEvaluation(signs, reader.metadata.rejection_threshold)
     constraints = Constraints(digits_only=not signs)
     with progress_bar() as bar:

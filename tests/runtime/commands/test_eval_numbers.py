@@ -60,11 +60,6 @@ def test_lines(run: Run, pages: Path, column: str) -> None:
     assert len(lines) == 12
 
 
-def test_invented_number_is_a_silent_error(run: Run, pages: Path) -> None:
-    out = run("eval", "--numbers", write_table("a.png;8"), "--max-errors", "99%")[1]
-    assert "  a.png: nothing, read as -12.5 (" in out
-
-
 @pytest.mark.parametrize(
     ("rows", "options", "expected"),
     [

@@ -100,27 +100,9 @@ def test_model_is_a_reader(run: Run, pages: Path) -> None:
     assert calls["read"] == 2
 
 
-def test_pages_are_read_as_by_read(tmp_path: Path) -> None:
-    """Even if they are held sideways and have colours."""
-    random = np.random.default_rng(0)
-    image = Image.fromarray(random.integers(0, 255, (60, 90, 3), np.uint8))
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    image.save(tmp_path / "turned.jpg", exif=exif)
-    pixels = picture.load(tmp_path / "turned.jpg", picture.PAGE_MAX_SIDE).pixels
-    assert pixels.shape == (90, 60)
-    np.testing.assert_array_equal(picture.load(pixels, picture.PAGE_MAX_SIDE).pixels, pixels)
-
-
 @pytest.mark.parametrize("text", ["-12.5 8", "-12.5/78"])  # without and with an error
 def test_plot_shows_worst_pages(run: Run, pages: Path, text: str) -> None:
     code, _, err = run("eval", "--data", write_table(f"a.png;{text}"), "--plot", "plots")
     assert (code, err) == (0, "")
     with Image.open(pages / "plots" / "pages.png") as plot:
         assert np.asarray(plot).std() > 5 or text == "-12.5 8"
-
-
-def test_long_texts_are_shortened(run: Run, pages: Path) -> None:
-    out = run("eval", "--data", write_table(f"a.png;{'7' * 300}"))[1]
-    [written] = [line for line in out.splitlines() if "written" in line]
-    assert len(written) < 110 and written.endswith("7…")

@@ -103,12 +103,6 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         AllowedNumbers.load(tmp_path / "missing.txt")
 
 
-@pytest.mark.unix
-def test_device_is_refused() -> None:
-    with pytest.raises(DataError, match="/dev/zero is a"):
-        AllowedNumbers.load(Path("/dev/zero"))
-
-
 @pytest.mark.parametrize(
     ("raw", "cause"),
     [

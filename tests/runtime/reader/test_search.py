@@ -102,13 +102,6 @@ def test_temperature_divides_log_odds() -> None:
     assert search(lattice, OnlyText("7"), 2.0).total == pytest.approx((2 + math.log(0.9)) / 2)
 
 
-def test_long_lattices_of_noise_take_bounded_time() -> None:
-    """Every symbol everywhere: 12^400 texts."""
-    lattice = [arc(index, 0.0) for index in range(400)]
-    assert len(search(lattice, AnyText()).text) <= 400
-    assert search(lattice, SumIs(1)).total > 0
-
-
 @pytest.mark.parametrize(
     ("first", "second", "expected"),
     [(0.0, 0.0, math.log(2)), (-math.inf, 1.0, 1.0), (-math.inf, -math.inf, -math.inf)],
