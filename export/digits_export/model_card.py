@@ -3,11 +3,10 @@
 M. Mitchell et al., "Model cards for model reporting" (FAT* 2019).
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from digits.inference.metadata import Metadata, ReaderMetadata
+from digits.inference.metadata import Metadata, ReaderMetadata, parse_objects
 from digits_export.report import ReaderVariant, Variant
 from digits_export.temperature import REJECTION_RATE
 from digits_train import comparison
@@ -102,8 +101,8 @@ _SYNTHETIC = "Other handwriting was learned only from synthetic digits, drawn {h
 
 def render(about: Metadata, variants: Sequence[Variant]) -> str:
     """Render the card, in Markdown, of the file with this metadata."""
-    recipe = json.loads(about.recipe)
-    mnist = "pictures" not in json.loads(about.data_sha256)
+    recipe, data = parse_objects(about, "the exported file").values()
+    mnist = "pictures" not in data
     head = ("form", "kernels", "size", "validation", "test", "ECE", "changed", "time")
     rows = (
         (
@@ -144,7 +143,7 @@ def render_reader(about: ReaderMetadata, variants: Sequence[ReaderVariant]) -> s
         for variant in variants
     )
     values = about._asdict() | {
-        "recipe": _one_line(json.loads(about.recipe)),
+        "recipe": _one_line(parse_objects(about, "the exported file")["recipe"]),
         "table": _table(head, rows),
     }
     return _READER.format(**values)

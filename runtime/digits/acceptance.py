@@ -18,7 +18,6 @@ from digits.errors import DataError
 from digits.files import write_text
 from digits.inference.model_file import read_file
 
-_MIN_NUMBERS = 200
 _DOUBT = 0.05  # 1 minus the confidence
 _EPSILON = 2**-53  # 1 - _EPSILON is the largest float below 1
 _MAX_BYTES = 1 << 16  # of a file
@@ -48,7 +47,7 @@ def calibrate(probabilities: Sequence[float], right: Sequence[int], wanted: floa
     errors = accumulate(1 - is_right for _, is_right in read)
     curve = [(probability, count) for (probability, _), count in zip(read, errors, strict=True)]
     aim = f"promise at most {100 * wanted:.3g}% wrong"
-    if (missing := max(_MIN_NUMBERS, _least(wanted)) - len(read)) > 0:
+    if (missing := least_numbers(wanted) - len(read)) > 0:
         raise DataError(
             f"{len(read):,} labelled numbers were read; to {aim} takes {missing:,} more"
         )
@@ -70,7 +69,7 @@ def _test(curve: Sequence[tuple[float, int]], wanted: float) -> Promise | None:
     error among the first few would end them. curve: falling probabilities, and the number of errors
     up to each.
     """
-    passed, count = 0, max(_least(wanted), len(curve) // 4)
+    passed, count = 0, max(least_numbers(wanted), len(curve) // 4)
     while count <= len(curve):
         # All that are as probable, too.
         count = bisect_right(curve, -curve[count - 1][0], key=lambda point: -point[0])
@@ -84,7 +83,7 @@ def _test(curve: Sequence[tuple[float, int]], wanted: float) -> Promise | None:
     return Promise(max_errors, wanted, len(curve), passed, errors)
 
 
-def _least(wanted: float) -> int:
+def least_numbers(wanted: float) -> int:
     """How many numbers, all of them right, show that the share of errors is at most this."""
     return math.ceil(math.log(_DOUBT) / math.log1p(-wanted))
 

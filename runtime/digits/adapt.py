@@ -104,6 +104,7 @@ def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
     Raises DataError if there are too few, or cross-validation says that they are read no better,
     and ModelError for a float file.
     """
+    given = metadata.parse_objects(file.metadata, file.name)
     layer, pictures = LastLayer.of(file.content, file.name), concat(own.train, own.held_back)
     old, labels = layer.weights(file.content), pictures.labels
     counts = np.bincount(labels, minlength=NO_DIGIT)[:NO_DIGIT]
@@ -121,8 +122,8 @@ def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
             f" and {after} after it (cross-validated); label more, or train on a workstation"
         )
     new = fit(old, features, labels, penalty)
-    recipe = {"name": "adapt", "penalty": penalty, "parent": json.loads(file.metadata.recipe)}
-    data = json.loads(file.metadata.data_sha256) | {OWN: own.sha256}
+    recipe = {"name": "adapt", "penalty": penalty, "parent": given["recipe"]}
+    data = given["data_sha256"] | {OWN: own.sha256}
     about = replace(file.metadata, recipe=json.dumps(recipe), data_sha256=json.dumps(data))
     graph_alone = file.content[: metadata.start(file.content, file.name)]
     content = metadata.add_metadata(layer.replace(graph_alone, new), about)

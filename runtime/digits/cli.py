@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -13,7 +13,6 @@ from digits import __version__
 from digits.commands import inputs, options, runner
 from digits.commands.watch_cli import watch
 from digits.errors import DigitsError, ModelError
-from digits.inference.metadata import Kernels
 from digits.inference.model_file import inspect
 from digits.terminal import print_result, print_stderr
 from digits.text import to_json
@@ -139,16 +138,8 @@ def evaluate(
             "Folder of pictures sorted by digit (7/any.png), folder with MNIST's files, or CSV file"
             " with the columns file and digit; or file and text (12.5 -3/77: a blank begins a"
             " column, / a line), which measures a reader.",
-            show_default="MNIST",
+            show_default="MNIST's test digits",
         ),
-    ] = None,
-    split: Annotated[
-        Literal["test", "validation"] | None,
-        typer.Option(help="The part to use.", show_default="MNIST's test digits, all pictures"),
-    ] = None,
-    kernels: Annotated[
-        Kernels | None,
-        typer.Option(help="How to compute an int8 model.", show_default="as the model file says"),
     ] = None,
     numbers: Annotated[
         Path | None,
@@ -189,8 +180,8 @@ def evaluate(
     output = evaluate.Output(as_json, plot, plots)
     asked = options.constraints(length, pattern, check, allowed, value_range, digits_only)
     if numbers:
-        if data or split or kernels:
-            raise typer.BadParameter("--data, --split and --kernels are not for --numbers")
+        if data:
+            raise typer.BadParameter("--data and --numbers exclude each other")
         if calibrate:
             options.check_calibrate(calibrate, max_errors)
         may_err = options.max_errors(max_errors, model, asked)
@@ -198,9 +189,7 @@ def evaluate(
     elif asked or digits_only or max_errors or calibrate:
         raise typer.BadParameter("constraints, --max-errors and --calibrate are for --numbers")
     elif data is None or not has_pages(data):
-        evaluate.evaluate_digits(model, kernels, data, split, output)
-    elif split or kernels:
-        raise typer.BadParameter("--split and --kernels are for digits, but the table has pages")
+        evaluate.evaluate_digits(model, data, output)
     else:
         evaluate.evaluate_pages(model, data, output)
 

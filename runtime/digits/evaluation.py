@@ -1,6 +1,5 @@
 """Accuracy, calibration and confusion of a network on labelled digits, counted batch by batch."""
 
-import heapq
 import math
 from dataclasses import dataclass, field
 
@@ -34,7 +33,8 @@ class Evaluation:
     """Running totals, whose size doesn't grow with the number of digits.
 
     threshold: answers with less confidence count as rejected; accuracy, precision and recall take
-    the most probable digit all the same. confusion: int64 [10, 10], label by prediction.
+    the most probable digit all the same. confusion: int64 [10, 10], label by prediction. mistakes:
+    the worst, those with the least probability of the label first.
 
     >>> evaluation = Evaluation(threshold=0.5)
     >>> probabilities = np.full((1, 10), 0.01, np.float32)
@@ -50,8 +50,8 @@ class Evaluation:
     wrong: int = 0
     rejected: int = 0
     rejected_right: int = 0  # rejected although the most probable digit is the true one
+    mistakes: list[Mistake] = field(default_factory=list)
     _gaps: NDArray[np.float64] = field(default_factory=lambda: calibration_gaps([], []))
-    _worst: list[tuple[float, int, Mistake]] = field(default_factory=list)
 
     def add(self, batch: Batch, probabilities: NDArray[np.float32]) -> None:
         """Count a batch of n digits.
@@ -68,24 +68,18 @@ class Evaluation:
         self.rejected += int(rejected.sum())
         self.rejected_right += int((rejected & right).sum())
         self._gaps += calibration_gaps(confidence, right)
+        self.wrong += int((~right).sum())
         for index in np.flatnonzero(~right).tolist():
-            self._keep(
-                Mistake(
-                    batch.names[index],
-                    batch.images[index],
-                    int(labels[index]),
-                    int(predicted[index]),
-                    float(confidence[index]),
-                    float(probabilities[index, labels[index]]),
-                )
+            mistake = Mistake(
+                batch.names[index],
+                batch.images[index],
+                int(labels[index]),
+                int(predicted[index]),
+                float(confidence[index]),
+                float(probabilities[index, labels[index]]),
             )
-
-    def _keep(self, mistake: Mistake) -> None:
-        self.wrong += 1
-        # The heap drops the least bad first, and the latest among equals.
-        heapq.heappush(self._worst, (-mistake.label_probability, -self.wrong, mistake))
-        if len(self._worst) > MAX_MISTAKES:
-            heapq.heappop(self._worst)
+            worst = sorted([*self.mistakes, mistake], key=lambda each: each.label_probability)
+            self.mistakes = worst[:MAX_MISTAKES]
 
     @property
     def total(self) -> int:
@@ -124,11 +118,6 @@ class Evaluation:
         See C. Guo et al., "On calibration of modern neural networks", ICML 2017.
         """
         return ratio(float(np.abs(self._gaps).sum()), self.total)
-
-    @property
-    def mistakes(self) -> list[Mistake]:
-        """The worst mistakes: those with the least probability of the label come first."""
-        return [mistake for *_, mistake in sorted(self._worst, reverse=True)]
 
     def _by_digit(self, totals: NDArray[np.int64]) -> list[float]:
         pairs = zip(self.confusion.diagonal(), totals, strict=True)

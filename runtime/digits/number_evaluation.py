@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from digits.data.table import Box
 from digits.evaluation import calibration_gaps, ratio, wilson_interval
 from digits.page_evaluation import INVENTED, align
 from digits.prediction import Number
+from digits.reader.detections import SAME, overlaps
 from digits.text import escape_name
 
 MAX_WORST = 12  # silent errors kept to be looked at
@@ -47,7 +49,7 @@ class NumberEvaluation:
     worst: list[SilentError] = field(default_factory=list)
 
     def add(self, name: str, written: Sequence[str], numbers: Sequence[Number]) -> None:
-        """Count a page. written, numbers: what is on it and what was read, in reading order."""
+        """Count a page, or a place. written, numbers: what is and was read there, in order."""
         self.written += len(written)
         partners = _partners([number.text for number in numbers], written)
         for number, partner in zip(numbers, partners, strict=True):
@@ -85,6 +87,18 @@ class NumberEvaluation:
             "curve": [*map(self.accepting, sorted({max_errors, *_CURVE}, reverse=True))],
             "worst": [error._asdict() | {"name": escape_name(error.name)} for error in self.worst],
         }
+
+
+def numbers_in(boxes: Sequence[Box], numbers: Sequence[Number]) -> list[list[Number]]:
+    """The numbers in each of at least one box: those that share most of the smaller of the two."""
+    inside: list[list[Number]] = [[] for _ in boxes]
+    labelled = np.array(boxes, np.float64)
+    for number in numbers:
+        box = np.array(number.box, np.float64)
+        shared = np.maximum(overlaps(box, labelled)[1], overlaps(labelled, box)[1])
+        if shared.max() > SAME:
+            inside[int(shared.argmax())].append(number)
+    return inside
 
 
 def _partners(read: Sequence[str], written: Sequence[str]) -> list[int]:

@@ -1,23 +1,13 @@
 """Errors and calibration of a reader on labelled pages, counted page by page."""
 
-import heapq
-import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.constraints.constraints import Constraints
-from digits.errors import DigitsError, PictureError
-from digits.evaluation import calibration_gaps
-from digits.images import picture
-from digits.prediction import SIGNS, Reading
-
-if TYPE_CHECKING:
-    from digits.classifier import Classifier
+from digits.evaluation import calibration_gaps, ratio
+from digits.prediction import Reading
 
 MAX_WORST = 12  # pages kept to be looked at
 
@@ -138,7 +128,7 @@ class PageEvaluation:
 
     signs: whether minus signs and points are read and compared, not the digits alone. exact: pages
     of which each symbol is right and none invented. same_layout: those of them whose lines and
-    columns are right too.
+    columns are right too. worst: those with the most errors, at most MAX_WORST.
 
     >>> from digits.prediction import Number, Symbol
     >>> seven = Symbol("7", 0.91, (0.0,) * 7 + (0.91,) + (0.0,) * 4, (12, 8, 40, 60))
@@ -156,8 +146,8 @@ class PageEvaluation:
     with_errors: int = 0
     symbols_read: int = 0
     score: Score = Score(0, 0, 0, 0)
+    worst: list[PageResult] = field(default_factory=list)
     _gaps: NDArray[np.float64] = field(default_factory=lambda: calibration_gaps([], []))
-    _worst: list[tuple[int, int, PageResult]] = field(default_factory=list)
 
     def add(self, name: str, written: str, reading: Reading, pixels: NDArray[np.uint8]) -> None:
         """Count a page. written: in the form of `Reading.text`. pixels: those that were read."""
@@ -169,22 +159,17 @@ class PageEvaluation:
         confidences = [symbol.confidence for symbol in reading.symbols]
         self._gaps += calibration_gaps(confidences, alignment.right)
         if result.score.errors:
-            self._keep(result)
+            self.with_errors += 1
+            self.worst = sorted([*self.worst, result], key=lambda page: -page.score.errors)
+            del self.worst[MAX_WORST:]
         else:
             self.exact += 1
             self.same_layout += result.read == written
 
-    def _keep(self, result: PageResult) -> None:
-        self.with_errors += 1
-        # The heap drops the page with the fewest errors first, and the latest among equals.
-        heapq.heappush(self._worst, (result.score.errors, -self.with_errors, result))
-        if len(self._worst) > MAX_WORST:
-            heapq.heappop(self._worst)
-
     @property
     def error_rate(self) -> float:
         """Symbols missed, wrong or invented, by those written: may be above 1; NaN without any."""
-        return _ratio(self.score.errors, self.score.symbols)
+        return ratio(self.score.errors, self.score.symbols)
 
     @property
     def calibration_error(self) -> float:
@@ -192,38 +177,7 @@ class PageEvaluation:
 
         A symbol that is wrong or invented has the confidence 0 in truth, any other 1; 15 bins.
         """
-        return _ratio(float(np.abs(self._gaps).sum()), self.symbols_read)
-
-    @property
-    def worst(self) -> list[PageResult]:
-        """The pages with the most errors, at most MAX_WORST, the worst first."""
-        return [result for *_, result in sorted(self._worst, reverse=True)]
-
-
-def read_pages(
-    classifier: "Classifier",
-    labelled: Iterable[tuple[Path, str]],
-    result: PageEvaluation,
-    on_error: Callable[[DigitsError], None],
-) -> None:
-    """Read pages and count them.
-
-    labelled: files and what is written on them, see `table.page_rows`. on_error: called for each
-    that can't be opened.
-    """
-    for path, written in labelled:
-        try:
-            pixels = picture.load(path, picture.PAGE_MAX_SIDE).pixels
-        except PictureError as error:
-            on_error(error)
-            continue
-        constraints = Constraints(digits_only=not result.signs)
-        result.add(str(path), written, classifier.read(pixels, constraints), pixels)
-
-
-def has_signs(text: str) -> bool:
-    """Whether there is a minus or a point in it."""
-    return any(sign in text for sign in SIGNS)
+        return ratio(float(np.abs(self._gaps).sum()), self.symbols_read)
 
 
 def _symbols(reading: Reading) -> str:
@@ -231,7 +185,3 @@ def _symbols(reading: Reading) -> str:
         "  ".join("".join(symbol.symbol for symbol in number.symbols) for number in line)
         for line in reading.lines
     )
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else math.nan

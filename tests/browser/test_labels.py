@@ -53,7 +53,7 @@ def tap(page: Page, label: str) -> None:
 def read_folder(folder: Path) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The labels of a folder's digits, and what the network reads."""
     errors: list[DigitsError] = []
-    batches = list(LabelledDataset(folder, None, errors.append))
+    batches = list(LabelledDataset(folder, errors.append))
     assert not errors
     read = [batch.probabilities.argmax(1) for batch in batches if batch.probabilities is not None]
     return np.concatenate([batch.labels for batch in batches]), np.concatenate(read)

@@ -79,7 +79,7 @@ def test_plots_obey_no_settings(
     rows = "".join(f"{path},{path.name[0]}\n" for path in PICTURES.glob("[0-9].*"))
     (folder / "table.csv").write_text(f"file,digit\n{rows}")
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    run("eval", "--data", "table.csv", "--split", "test", "--plot", "plots")
+    run("eval", "--data", "table.csv", "--plot", "plots")
     assert sorted(os.listdir("plots")) == ["confusion.png", "mistakes.png"]
 
 

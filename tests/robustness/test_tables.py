@@ -88,7 +88,7 @@ def count_rows(path: Path, name: str, raw: bytes, read: Callable[..., object]) -
     ("raw", "read"),
     [
         (b'file,digit\na.png,7\n"b ""c"".png",3\n\xff.png,1\n', table.rows),
-        (b'file,text\na.png,-7/1.5\n"b ""c"".png",3 4\n\xff.png,\n', table.page_rows),
+        (b'file,text\na.png,-7/1.5\n"b ""c"".png",3 4\n\xff.png,\n', table.number_rows),
     ],
     ids=["digits", "pages"],
 )

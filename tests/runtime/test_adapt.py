@@ -1,6 +1,7 @@
 """Refitting the last layer: mirrored sixes, which the bundled network takes for twos."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from PIL import Image
 from digits.adapt import LastLayer, adapt, fit
 from digits.data.datasets import OWN, OwnPictures
 from digits.data.mnist import Split
-from digits.errors import DataError
+from digits.errors import DataError, ModelError
 from digits.inference import metadata
+from digits.inference.metadata import Metadata
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, ModelBytes, check_model, load_file
 from tests.conftest import Run
@@ -148,3 +150,11 @@ def test_command(labelled: Split, tmp_path: Path, run: Run) -> None:
     assert run("adapt", table, "-o", tmp_path)[0] == 2
     code, _, err = run("adapt", tmp_path / "none.csv", "-o", model)
     assert (code, err.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize("field", metadata.OBJECTS)
+@pytest.mark.parametrize("value", ["", "x", "[]", "null", "[" * 9000, '{"epochs": ' + "9" * 6000])
+def test_forged_metadata_are_refused(labelled: Split, field: str, value: str) -> None:
+    about = Metadata(**asdict(FILE.metadata) | {field: value})
+    with pytest.raises(ModelError, match=f"{field} is not a JSON object"):
+        adapt(FILE._replace(metadata=about), own(labelled))

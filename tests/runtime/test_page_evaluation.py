@@ -46,21 +46,6 @@ def test_score(read: str, written: str, differs: tuple[int, int, int, int]) -> N
     assert align(read, written).score == Score(*differs)
 
 
-@pytest.mark.parametrize(
-    ("read", "written", "expected"),
-    [
-        ("12", "12", [True, True]),
-        ("912", "12", [False, True, True]),
-        ("1?3", "123", [True, False, True]),
-        ("13", "123", [True, True]),
-        ("", "1", []),
-        ("7", "", [False]),
-    ],
-)
-def test_right(read: str, written: str, expected: list[bool]) -> None:
-    assert align(read, written).right == expected
-
-
 @given(st.text("012-.", max_size=12), st.text("012-.", max_size=12))
 def test_alignment_has_the_fewest_errors_and_then_most_right(read: str, written: str) -> None:
     alignment = align(read, written)

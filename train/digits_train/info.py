@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from digits.commands import reports
+from digits.inference.metadata import is_deep
 from digits.text import escape_control, escape_name
 from digits_train import checkpoint
 from digits_train.checkpoint import Contents
@@ -27,7 +28,7 @@ class Info:
     def about(self) -> dict[str, object]:
         """The fields of Provenance; values that are nested too deep for a table as JSON."""
         return {
-            name: reports.parse_nested(json.dumps(value)) if isinstance(value, dict) else value
+            name: json.dumps(value) if is_deep(json.dumps(value)) else value
             for name, value in vars(self.contents.provenance).items()
         }
 

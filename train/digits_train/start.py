@@ -4,7 +4,6 @@
 them to integers. That is undone here, so that the network computes what the file does.
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -88,7 +87,7 @@ def _load_export(path: Path) -> Checkpoint:
 
 def _provenance(about: metadata.AnyMetadata) -> Provenance:
     values = metadata.to_dict(about)
-    values |= {key: json.loads(values[key]) for key in ("recipe", "data_sha256")}
+    values |= metadata.parse_objects(about, "its metadata")
     values |= {"epoch": values["recipe"]["epochs"], "init": None}
     if isinstance(about, metadata.ReaderMetadata):
         accuracy = max(0.0, 1 - about.validation_error)

@@ -1,5 +1,6 @@
 """Measure a classifier on labelled digits, or a reader on labelled pages: `digits eval`."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -12,15 +13,15 @@ from digits.commands.runner import reader_options
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.data.image_folder import LabelledDataset
-from digits.data.mnist import SplitName
-from digits.data.table import has_column, page_rows
+from digits.data.table import Box, NumberLabel, has_column, number_rows
 from digits.errors import DataError, DigitsError, PictureError
 from digits.evaluation import Evaluation
-from digits.inference.metadata import Kernels
-from digits.number_evaluation import NumberEvaluation
-from digits.page_evaluation import PageEvaluation, has_signs, read_pages
+from digits.images import picture
+from digits.number_evaluation import NumberEvaluation, numbers_in
+from digits.page_evaluation import PageEvaluation
+from digits.prediction import SIGNS
 from digits.reading import MAX_ERRORS
-from digits.terminal import ErrorReporter, print_result, progress_bar
+from digits.terminal import ErrorReporter, print_result, print_stderr, progress_bar
 from digits.text import escape_name, to_json
 
 
@@ -43,21 +44,15 @@ class Output(NamedTuple):
             print_result(line)
 
 
-def evaluate_digits(
-    model: Path | None,
-    kernels: Kernels | None,
-    data: Path | None,
-    split: SplitName | None,
-    output: Output,
-) -> None:
+def evaluate_digits(model: Path | None, data: Path | None, output: Output) -> None:
     """Print how well a classifier reads digits; arguments: see `LabelledDataset` and `Model`.
 
     Exits with 1 if a picture can't be read. Raises DataError if none can, and ModelError.
     """
     errors = ErrorReporter()
-    classifier = Classifier(model, threads=0, kernels=kernels)
+    classifier = Classifier(model, threads=0)
     network = classifier.model
-    dataset = LabelledDataset(data, split, errors.report, classifier)
+    dataset = LabelledDataset(data, errors.report, classifier)
     result = Evaluation(network.metadata.rejection_threshold)
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=dataset.total)
@@ -77,17 +72,24 @@ def evaluate_digits(
 
 def evaluate_pages(model: Path | None, table: Path, output: Output) -> None:
     """Print how well a reader reads the pages in a table; exits and raises as the former does."""
+    if has_column(table, "box"):
+        raise DataError(f"{table} labels numbers in boxes, not pages: measure it with --numbers")
     errors = ErrorReporter()
     classifier = reader_options(model).open()
-    labelled = list(page_rows(table, errors.report))
+    labelled = [(path, text) for path, (_, text, _) in number_rows(table, errors.report)]
     if not labelled:
         raise DataError(f"no labelled pages in {table}")
     reader = classifier.reader
-    signs = any(has_signs(text) for _, text in labelled)
+    signs = any(sign in text for _, text in labelled for sign in SIGNS)
     result = PageEvaluation(signs)
+    constraints = Constraints(digits_only=not signs)
     with progress_bar() as bar:
-        tracked = bar.track(labelled, description="reading")
-        read_pages(classifier, tracked, result, errors.report)
+        for path, written in bar.track(labelled, description="reading"):
+            try:
+                pixels = picture.load(path, picture.PAGE_MAX_SIDE).pixels
+                result.add(str(path), written, classifier.read(pixels, constraints), pixels)
+            except PictureError as error:
+                errors.report(error)
     if not result.pages:
         raise DataError(f"no readable pages in {table}")
     lines, values = reports.page_evaluation_lines(result), reports.page_evaluation_dict(result)
@@ -107,22 +109,34 @@ def evaluate_numbers(
 ) -> None:
     """Print how many numbers in a table are read and accepted rightly; exits and raises as above.
 
-    A number that contradicts the constraints is an error, and its page isn't counted. promise: file
-    for `acceptance.save`.
+    Each page is read once. Labels with boxes are compared with what was read there, and one that
+    contradicts the constraints is another field's, and left out; without a box it is an error, and
+    its page isn't counted. promise: file for `acceptance.save`.
     """
     errors = ErrorReporter()
     classifier = reader_options(model).open()
     column = "number" if has_column(table, "number") else "text"
-    labelled = list(page_rows(table, errors.report, column))
-    result = NumberEvaluation()
+    pages = defaultdict[Path, list[NumberLabel]](list)
+    for path, label in number_rows(table, errors.report, column):
+        pages[path].append(label)
+    result, total, left_out = NumberEvaluation(), sum(map(len, pages.values())), 0
     with progress_bar() as bar:
-        for path, written in bar.track(labelled, description="reading"):
+        for path, labels in bar.track(pages.items(), description="reading"):
             try:
-                numbers = _labels(path, written, constraints)
-                reading = classifier.read(path, constraints, max_errors)
-                result.add(str(path), numbers, reading.numbers)
+                texts, boxes = _satisfying(path, labels, constraints)
+                left_out += len(labels) - len(texts)
+                numbers = classifier.read(path, constraints, max_errors).numbers if texts else ()
             except (DataError, PictureError) as error:
                 errors.report(error)
+                continue
+            places = numbers_in(boxes, numbers) if boxes else [numbers]
+            for text, read in zip(texts if boxes else ["\n".join(texts)], places, strict=True):
+                result.add(str(path), text.split(), read)
+    if left_out:
+        print_stderr(
+            "left out, as they don't satisfy the constraints and so are of other fields:"
+            f" {left_out:,} of {total:,} labelled numbers"
+        )
     if not result.written + result.invented:
         raise DataError(f"no readable numbers in {table}")
     max_errors = max_errors or MAX_ERRORS
@@ -140,9 +154,20 @@ def evaluate_numbers(
     errors.exit_if_any()
 
 
-def _labels(path: Path, written: str, constraints: Constraints) -> list[str]:
-    """The numbers of a page. Raises DataError for one that contradicts the constraints."""
-    for number in written.split() if constraints else ():
-        if not accepts_text(constraints.automaton, number):
-            raise DataError(f"{path} is labelled {number}, which contradicts the constraints")
-    return written.split()
+def _satisfying(
+    path: Path, labels: Iterable[NumberLabel], constraints: Constraints
+) -> tuple[list[str], list[Box]]:
+    """The labels that satisfy the constraints: their texts, and boxes if they have any.
+
+    Raises DataError for one without a box that contradicts them.
+    """
+    texts, boxes = list[str](), list[Box]()
+    for box, text, _ in labels:
+        numbers = text.split() if constraints else []
+        wrong = [each for each in numbers if not accepts_text(constraints.automaton, each)]
+        if wrong and box is None:
+            raise DataError(f"{path} is labelled {wrong[0]}, which contradicts the constraints")
+        if not wrong:
+            texts.append(text)
+            boxes += [box] if box else []
+    return texts, boxes

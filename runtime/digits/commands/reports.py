@@ -1,20 +1,17 @@
 """Format evaluations, models and benchmarks, as text for people and as values for JSON."""
 
-import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from digits.evaluation import Evaluation
-from digits.inference.metadata import to_dict
+from digits.inference.metadata import parse_objects, to_dict
 from digits.inference.model_file import ModelInfo
 from digits.page_evaluation import PageEvaluation, Score
 from digits.text import escape_control, escape_name
 
 _MAX_LISTED = 10  # mistakes, or pages
 _MAX_SHOWN = 88  # characters of a page's text
-_MAX_NESTED = 100  # objects and lists
 
 _EVALUATION_KEYS = (
     *("total", "wrong", "accuracy", "interval", "calibration_error", "threshold", "rejected"),
@@ -151,7 +148,7 @@ def description_lines(file: str, size: int, about: Mapping[str, object]) -> Iter
 
 def info_dict(model: ModelInfo) -> dict[str, Any]:
     """What `info_lines` says as values, with JSON texts in the metadata parsed."""
-    metadata = {key: parse_nested(value) for key, value in to_dict(model.metadata).items()}
+    metadata = to_dict(model.metadata) | parse_objects(model.metadata, escape_name(model.file))
     return vars(model) | {"file": escape_name(model.file), "metadata": metadata}
 
 
@@ -192,20 +189,6 @@ def _bench_cells(figures: Mapping[str, Any]) -> dict[str, str]:
     peak = figures["peak_memory"]
     cells["cold start"] = _duration(figures["cold_start"])
     return cells | {"peak memory": "–" if peak is None else f"{peak / 1e6:.0f} MB"}
-
-
-def parse_nested(value: object) -> object:
-    """Parse a JSON object; return anything else, and what is nested too deeply, as it is."""
-    if (
-        not isinstance(value, str)
-        or value[:1] != "{"
-        or len(re.findall(r"[{[]", value)) > _MAX_NESTED
-    ):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
 
 
 def _flatten(key: str, value: object) -> Iterator[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """Automata, which accept some texts symbol by symbol."""
 
 import math
-import re
 from collections.abc import Hashable, Sequence
+from decimal import Decimal
 from typing import Protocol
 
 from digits.inference.interface import SYMBOLS
@@ -11,9 +11,7 @@ State = Hashable
 
 _MAX_STEPS = 100_000  # in search of a text that is accepted
 _MAX_KNOWN = 10_000  # steps that a product remembers
-_MAX_SYMBOLS = 64  # of a number in a range
-_BEGINNING = re.compile(r"-?[0-9]*\.?[0-9]*")  # of a number
-_LEADING_ZEROS = re.compile(r"(?<![0-9.])0+(?=[0-9])")
+_LARGEST = 1e64  # in a range without an end
 
 
 class Automaton(Protocol):
@@ -30,29 +28,69 @@ class Automaton(Protocol):
 
 
 class Range:
-    """Accepts the numbers from low to high. A state is the text so far, without leading zeros."""
+    """Accepts the numbers from low to high, by comparing digits with those of these two.
 
-    start: State = ""
+    A state: whether a minus came first; how many digits before the point, without leading zeros, or
+    -1 for none; how many after it, or -1 before it; and how what was read compares with as many
+    digits of the least and of the greatest magnitude: -1, 0 or 1.
+    """
+
+    start: State = (False, -1, -1, 0, 0)
 
     def __init__(self, low: float, high: float) -> None:
-        self._low, self._high = low, high
+        magnitudes = (low, high), (-high, -low)  # without and with a minus
+        self._possible = tuple(most >= 0 for _, most in magnitudes)
+        self._bounds = tuple((_digits(least), _digits(most)) for least, most in magnitudes)
+        self._places = max(1, *(len(places) for pair in self._bounds for _, places in pair))
 
     def step(self, state: State, symbol: str) -> State | None:
-        text = _LEADING_ZEROS.sub("", f"{state}{symbol}")
-        if len(text) > _MAX_SYMBOLS or not _BEGINNING.fullmatch(text):
+        assert isinstance(state, tuple)
+        if symbol == "-":
+            return (True, *state[1:]) if state == self.start and self._possible[True] else None
+        minus, whole, places, *orders = state
+        if not self._possible[minus] or symbol == "." and places >= 0:
             return None
-        # More digits take it only farther from zero.
-        beyond = _value(text) < self._low if text[0] == "-" else _value(text) > self._high
-        return None if beyond else text
+        bounds = list(zip(self._bounds[minus], orders, strict=True))
+        if symbol == ".":
+            whole, places = max(whole, 0), 0
+            orders = [-1 if whole < len(digits) else order for (digits, _), order in bounds]
+        elif places >= 0:
+            orders = [
+                order or _compare(symbol, digits[places : places + 1] or "0")
+                for (_, digits), order in bounds
+            ]
+            places = min(places + 1, self._places)
+        else:
+            whole = max(whole, 0) + (whole > 0 or symbol != "0")
+            orders = [
+                1 if whole > len(digits) else order or _compare(symbol, digits[whole - 1])
+                for (digits, _), order in bounds
+                if whole
+            ] or orders
+        # Below, more digits may help before the point; above, a number may still be shorter.
+        is_below = orders[0] < 0 and places >= 0
+        is_above = orders[1] > 0 and (places >= 0 or whole >= len(self._bounds[minus][1][0]))
+        return None if is_below or is_above else (minus, whole, places, *orders)
 
     def accepts(self, state: State) -> bool:
-        text = str(state)
-        return text[-1:].isdigit() and self._low <= _value(text) <= self._high
+        assert isinstance(state, tuple)
+        minus, whole, places = state[:3]
+        if whole < 0 or places == 0:  # there is no digit, or none after the point
+            return False
+        end = self.step(state, ".") if places < 0 else state
+        digits = self._bounds[minus][0][1]
+        return isinstance(end, tuple) and (end[3] > 0 or max(places, 0) >= len(digits))
 
 
-def _value(text: str) -> float:
-    size = float(f"0{text.removeprefix('-')}")
-    return -size if text.startswith("-") else size
+def _digits(bound: float) -> tuple[str, str]:
+    """Those of a magnitude before and after its point, without zeros at either end."""
+    text = f"{Decimal(repr(min(max(0.0, bound), _LARGEST))):f}"
+    whole, _, places = text.partition(".")
+    return whole.lstrip("0"), places.rstrip("0")
+
+
+def _compare(digit: str, other: str) -> int:
+    return (digit > other) - (digit < other)
 
 
 class Product:

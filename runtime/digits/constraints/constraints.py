@@ -19,8 +19,8 @@ class Constraints:
     r"""What a number must satisfy: all that is given.
 
     length: how many digits, or how many at least and at most; signs don't count. pattern: a regular
-    expression that matches it as a whole; see `Pattern`. check: the scheme of its last one or two
-    digits, which check the others; without signs. values: the numbers that it may be. range: its
+    expression that matches it as a whole; see `Pattern`. check: the scheme of its last
+    digit, which checks the others; without signs. values: the numbers that it may be. range: its
     least and its greatest value. digits_only: skip minus signs and points, those of values too.
     A length and a range may be texts: "4-8", "-5-12.5".
 

@@ -1,11 +1,12 @@
 """Patterns: regular expressions over symbols, as automata that never backtrack.
 
-A pattern becomes a graph of nodes (K. Thompson, "Regular expression search algorithm", 1968). A
-state is the set of nodes whose symbols may come next, as the bits of an integer.
+A pattern becomes a graph of nodes (K. Thompson, "Regular expression search algorithm", 1968). The
+sets of nodes whose symbols may come next, as the bits of integers, become the states of a
+deterministic automaton.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from digits.constraints.automaton import State
 from digits.inference.interface import SYMBOLS
@@ -13,7 +14,7 @@ from digits.inference.interface import SYMBOLS
 _MAX_CHARACTERS = 1000
 _MAX_NODES = 1000
 _MAX_DEPTH = 50  # of groups in groups
-_MAX_KNOWN = 10_000  # sets of nodes of which is remembered what follows
+_MAX_STATES = 2000  # of the deterministic automaton
 _END = 0  # the node after the last symbol
 
 _TOKEN = re.compile(
@@ -34,6 +35,8 @@ class Pattern:
     at its beginning and `$` at its end change nothing. Raises ValueError for anything else.
     """
 
+    start: State = 0
+
     def __init__(self, pattern: str) -> None:
         self._symbols = ["$"]  # of each node; none for those that only lead to others
         self._next: list[list[int]] = [[]]
@@ -41,34 +44,39 @@ class Pattern:
         build = self._alternatives(0)
         if self._tokens:
             raise _error(self._tokens[-1], "closes no group")
-        self.start: State = self._reached([build(_END)])
-        self._after = [self._reached(nodes) for nodes in self._next]
-        self._nodes = {
-            symbol: sum(
-                1 << node for node, symbols in enumerate(self._symbols) if symbol in symbols
-            )
-            for symbol in SYMBOLS
-        }
-        self._known: dict[int, int] = {}
+        self._steps, self._accepting = self._determinize(self._reached([build(_END)]))
 
     def step(self, state: State, symbol: str) -> State | None:
         assert isinstance(state, int)
-        matching = state & self._nodes[symbol]
-        following = self._known.get(matching)
-        if following is None:
-            following, nodes = 0, matching
-            while nodes:
-                lowest = nodes & -nodes
-                following |= self._after[lowest.bit_length() - 1]
-                nodes ^= lowest
-            if len(self._known) >= _MAX_KNOWN:
-                self._known.clear()
-            self._known[matching] = following
-        return following or None
+        return self._steps[state].get(symbol)
 
     def accepts(self, state: State) -> bool:
-        assert isinstance(state, int)
-        return bool(state & 1 << _END)
+        return state in self._accepting
+
+    def _determinize(self, start: int) -> tuple[list[dict[str, int]], set[State]]:
+        """The states that follow each state, and those that accept.
+
+        Raises ValueError if they are too many.
+        """
+        after = [self._reached(nodes) for nodes in self._next]
+        matching = [
+            (symbol, sum(1 << k for k, symbols in enumerate(self._symbols) if symbol in symbols))
+            for symbol in SYMBOLS
+        ]
+        numbers, steps = {start: 0}, list[dict[str, int]]()
+        for nodes in (pending := [start]):
+            unions, following = {0: 0}, dict[str, int]()
+            for symbol, some in matching:
+                if nodes & some not in unions:
+                    unions[nodes & some] = _union(after, nodes & some)
+                if reached := unions[nodes & some]:
+                    if reached not in numbers:
+                        pending.append(reached)
+                    following[symbol] = numbers.setdefault(reached, len(numbers))
+            steps.append(following)
+            if len(numbers) > _MAX_STATES:
+                raise ValueError(f"the pattern is too complicated: over {_MAX_STATES:,} states")
+        return steps, {number for nodes, number in numbers.items() if nodes & 1 << _END}
 
     def _reached(self, nodes: list[int]) -> int:
         """Those with symbols, and the end, to which these lead."""
@@ -148,6 +156,16 @@ class Pattern:
             return following
 
         return build
+
+
+def _union(sets: Sequence[int], chosen: int) -> int:
+    """The union of some sets; both are bits of integers."""
+    union = 0
+    while chosen:
+        lowest = chosen & -chosen
+        union |= sets[lowest.bit_length() - 1]
+        chosen ^= lowest
+    return union
 
 
 def _tokens(pattern: str) -> list[re.Match[str]]:

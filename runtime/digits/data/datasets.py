@@ -53,7 +53,7 @@ def load(data: Path | None, on_error: OnError) -> Dataset:
     if data is None or not image_folder.has_pictures(data):
         with image_folder.explain_missing(data):
             return Dataset(mnist.load_all(data), mnist.SHA256)
-    return _from_pictures(LabelledDataset(data, None, on_error))
+    return _from_pictures(LabelledDataset(data, on_error))
 
 
 def load_own(data: Path, on_error: OnError) -> OwnPictures:
@@ -61,7 +61,7 @@ def load_own(data: Path, on_error: OnError) -> OwnPictures:
 
     data, on_error: see `load`. Raises DataError if there are none to train on.
     """
-    dataset = LabelledDataset(data, None, on_error, with_none=True)
+    dataset = LabelledDataset(data, on_error, with_none=True)
     digits = _read(dataset)
     train = [digit for digit in digits if digit.split == "train"]
     held_back = [digit for digit in digits if digit.split != "train"]

@@ -74,11 +74,11 @@ class LabelledDataset:
     """The labelled digits in `data`, an iterable of batches.
 
     data: a folder of pictures sorted by digit (7/any.png), a CSV file with the columns `file`
-    (relative to it) and `digit`, or a folder with MNIST's files; None is MNIST. split: the part to
-    take; by default MNIST's test digits, or all pictures. on_error: called for each picture that
-    can't be read; the others still are. classifier: reads the pictures; by default one with the
-    bundled model whatever $DIGITS_MODEL says, so that the same pictures give the same frames.
-    with_none: whether to take pictures labelled `none`, too.
+    (relative to it) and `digit`, or a folder with MNIST's files; None is MNIST, whose test digits
+    are taken. on_error: called for each picture that can't be read; the others still are.
+    classifier: reads the pictures; by default one with the bundled model whatever $DIGITS_MODEL
+    says, so that the same pictures give the same frames. with_none: whether to take pictures
+    labelled `none`, too.
 
     Pictures are opened one by one, so memory doesn't grow with their number. Raises DataError if
     there are no labelled digits.
@@ -87,22 +87,20 @@ class LabelledDataset:
     def __init__(
         self,
         data: Path | None,
-        split: SplitName | None,
         on_error: OnError,
         classifier: "Classifier | None" = None,
         with_none: bool = False,
     ) -> None:
         self._labels = range(NO_DIGIT + with_none)
-        self._on_error, self._classifier, self._split = on_error, classifier, split
+        self._on_error, self._classifier = on_error, classifier
         self._pictures = data if data is not None and has_pictures(data) else None
         if self._pictures is None:
-            self._split = split or "test"
-            self.name = f"MNIST's {self._split} digits"
+            self.name = "MNIST's test digits"
             with explain_missing(data):
-                self._mnist = mnist.load(self._split, data)
+                self._mnist = mnist.load("test", data)
             self.total = len(self._mnist)
             return
-        self.name = f"the {split} digits in {data}" if split else str(data)
+        self.name = str(data)
         first_error = ""
 
         def keep_first(error: DigitsError) -> None:
@@ -120,7 +118,7 @@ class LabelledDataset:
             for start in range(0, self.total, BATCH_SIZE):
                 part = slice(start, start + BATCH_SIZE)
                 digits = Split(self._mnist.images[part], self._mnist.labels[part])
-                yield Batch.from_split(digits, str(self._split), start)
+                yield Batch.from_split(digits, "test", start)
             return
         pictures = self.pictures()
         while some := list(islice(pictures, BATCH_SIZE)):
@@ -133,12 +131,9 @@ class LabelledDataset:
         classifier = self._classifier or _bundled_classifier()
         for path, label, group in self._scan(self._on_error):
             try:
-                digit = _read(path, label, group, classifier)
+                yield _read(path, label, group, classifier)
             except PictureError as error:
                 self._on_error(error)
-                continue
-            if self._split in (None, digit.split):
-                yield digit
 
     def _scan(self, on_error: OnError) -> Iterator[tuple[Path, int, str]]:
         """List the pictures in the table or the sorted folder, with labels and groups."""

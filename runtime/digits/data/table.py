@@ -19,8 +19,8 @@ _MAX_SYMBOLS = 4096  # of a page; comparing two such texts takes 0.5 s
 OnError = Callable[[DigitsError], None]
 _Row = dict[str, str]
 _Label = TypeVar("_Label")
-# Left, top, right and bottom, or None for the whole page; what is written there; and the group.
-NumberLabel = tuple[tuple[int, int, int, int] | None, str, str]
+Box = tuple[int, int, int, int]  # left, top, right and bottom
+NumberLabel = tuple[Box | None, str, str]  # None: the page; what is written there; and the group
 
 
 def has_pages(path: Path) -> bool:
@@ -51,32 +51,26 @@ def rows(path: Path, on_error: OnError) -> Iterator[tuple[Path, tuple[int, str]]
     )
 
 
-def page_rows(path: Path, on_error: OnError, label: str = "text") -> Iterator[tuple[Path, str]]:
-    """Yield each page and what is written on it, in the form of `Reading.text`.
+def number_rows(
+    path: Path, on_error: OnError, label: str = "text"
+) -> Iterator[tuple[Path, NumberLabel]]:
+    """Yield each page, or number on it, and what is written there, in the form of `Reading.text`.
 
     The table is as for `rows`, with the column `label` instead of `digit`: digits, minus signs, and
     points or commas. There `/` or a line break begins a line, and a blank a column; it is empty for
-    a page without any symbol.
+    a page without any symbol. The column `box` ("left top right bottom", in pixels of the upright
+    picture) may be missing, and so may `group`: rows with the same one belong together.
     """
-    return _labelled(path, (label,), lambda row: _page_text(row[label]), on_error)
-
-
-def number_rows(path: Path, on_error: OnError) -> Iterator[tuple[Path, NumberLabel]]:
-    """Yield each number, or page, and what is written there.
-
-    The table is as for `page_rows`. Its column `box` ("left top right bottom", in pixels of the
-    upright picture) may be missing, and so may `group`: rows with the same one belong together.
-    """
-    labels = ("box", "text") if has_column(path, "box") else ("text",)
+    labels = ("box", label) if has_column(path, "box") else (label,)
 
     def parse(row: _Row) -> NumberLabel:
         box = _box(row["box"]) if "box" in labels else None
-        return box, _page_text(row["text"]), row.get("group", "")
+        return box, _page_text(row[label]), row.get("group", "")
 
     return _labelled(path, labels, parse, on_error)
 
 
-def _box(text: str) -> tuple[int, int, int, int]:
+def _box(text: str) -> Box:
     sides = re.fullmatch(r"([0-9]{1,6}) +([0-9]{1,6}) +([0-9]{1,6}) +([0-9]{1,6})", text)
     left, top, right, bottom = map(int, sides.groups()) if sides else (0, 0, 0, 0)
     if left >= right or top >= bottom:

@@ -10,6 +10,8 @@ Only the outermost fields are read here; `digits.inference.graph` checks the gra
 
 import hashlib
 import math
+import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
@@ -87,6 +89,8 @@ _SHARES = {
     *("validation_accuracy_float", "validation_accuracy", "test_accuracy_float", "test_accuracy"),
     "rejection_threshold",
 }
+OBJECTS = ("recipe", "data_sha256")  # whose values are JSON
+_MAX_NESTED = 100  # objects and lists in such a value
 _POSITIVE = {"temperature", "centre_temperature", "number_temperature"}
 _USES = {
     "classifier": "`digits predict`, `digits eval` and $DIGITS_MODEL",
@@ -97,6 +101,28 @@ _USES = {
 def to_dict(metadata: AnyMetadata) -> dict[str, Any]:
     """Return the pairs."""
     return metadata._asdict() if isinstance(metadata, ReaderMetadata) else asdict(metadata)
+
+
+def parse_objects(metadata: AnyMetadata, name: str) -> dict[str, dict[str, Any]]:
+    """Parse the recipe and the checksums of data, which nothing checks before.
+
+    name: what errors call the file. Raises ModelError if they aren't JSON objects, or `is_deep`.
+    """
+    import json  # which running a model doesn't need
+
+    objects: dict[str, Any] = {}
+    for key in OBJECTS:
+        text = getattr(metadata, key)
+        with suppress(ValueError):
+            objects[key] = None if is_deep(text) else json.loads(text)
+        if not isinstance(objects.get(key), dict):
+            raise ModelError(f"{name}: {key} is not a JSON object")
+    return objects
+
+
+def is_deep(text: str) -> bool:
+    """Whether a JSON text is nested too deeply for recursive functions."""
+    return len(re.findall(r"[{[]", text)) > _MAX_NESTED
 
 
 def add_metadata(model: bytes, metadata: AnyMetadata) -> bytes:

@@ -17,19 +17,23 @@ from digits.reader.detections import DIGITS, Detections, Floats, probabilities
 # digit leans over the next.
 _CORE = 0.6
 
+PAGE_STEPS = 1_000_000  # that a search in all lattices of a page takes at most: two seconds
+LEAST_STEPS = 50  # for an arc, so that a search without constraints always ends
+
 
 class Arc(NamedTuple):
     """A place where a symbol may be, from one node to another.
 
     start: the first node; the last one of a lattice's k-th arc is k + 1. score: log odds that there
     is a symbol. symbols: float64 [12], log probabilities of SYMBOLS, if there is one. box: left,
-    top, right and bottom in the page's pixels.
+    top, right and bottom in the page's pixels. steps: how many a search may take because of it.
     """
 
     start: int
     score: float
     symbols: Floats
     box: tuple[float, float, float, float]
+    steps: int = PAGE_STEPS
 
     @property
     def is_digit(self) -> bool:
@@ -43,8 +47,8 @@ class Arc(NamedTuple):
         return present
 
 
-def build_lattice(detections: Detections) -> list[Arc]:
-    """The lattice of detections in one row: its arcs, ordered by their ends."""
+def build_lattice(detections: Detections, steps: int = PAGE_STEPS) -> list[Arc]:
+    """The lattice of detections in one row: its arcs, ordered by their ends. steps: of each."""
     middles, halves = detections.centres[:, 0], _CORE / 2 * detections.widths
     order = np.argsort(middles + halves, kind="stable")
     ends, starts = (middles + halves)[order].tolist(), (middles - halves)[order].tolist()
@@ -54,6 +58,7 @@ def build_lattice(detections: Detections) -> list[Arc]:
             float(detections.scores[number]),
             detections.symbols[number],
             tuple(detections.boxes[number].tolist()),
+            steps,
         )
         for index, number in enumerate(order.tolist())
     ]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from digits.reader.detections import Detections, Integers, concatenate
-from digits.reader.lattice import Arc, best_path, build_lattice
+from digits.reader.lattice import LEAST_STEPS, PAGE_STEPS, Arc, best_path, build_lattice
 from digits.reader.lines import nearest_digits, text_lines
 from digits.reader.looks import glance, look_around
 from digits.reader.peaks import Grey, MapsFn
@@ -37,10 +37,13 @@ def build_lattices(detections: Detections) -> list[list[list[Arc]]]:
     order = np.argsort(nearest, kind="stable")
     firsts = np.searchsorted(nearest[order], np.arange(len(digits.scores)))
     beside = np.split(order, firsts)[1:]  # each digit; before them is what is beside none
+    arcs = sum(map(len, beside)) + len(beside)
+    steps = max(LEAST_STEPS, PAGE_STEPS // max(arcs, 1))
 
     def lattice(column: Integers) -> list[Arc]:
         alternatives = np.concatenate([beside[number] for number in column])
-        return build_lattice(concatenate([digits.select(column), others.select(alternatives)]))
+        chosen = concatenate([digits.select(column), others.select(alternatives)])
+        return build_lattice(chosen, steps)
 
     lattices = [[lattice(column) for column in line] for line in text_lines(digits)]
     return [line for line in ([*filter(_has_digit, line)] for line in lattices) if line]

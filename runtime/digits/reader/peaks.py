@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digits.errors import ModelError
 from digits.inference.interface import STRIDE
 from digits.reader.detections import SAME, Detections, Floats, Integers, overlaps
 
@@ -18,7 +19,7 @@ MapsFn = Callable[[Grey], tuple[Map, Map, Map]]
 BOX_UNIT = 16.0  # pixels
 LOWEST = -3.0  # log odds: a probability of 5 %; what is less likely is no alternative either
 _NEIGHBOURS = np.array([(0, 0), *product((-1, 0, 1), repeat=2)])
-_LARGEST = 8.0  # of a box's logarithms: no page is so large, and `exp` stays finite
+_LARGEST = 3.0  # of a box's logarithms: 320 pixels, five times what the network is trained with
 
 
 class Look(NamedTuple):
@@ -66,9 +67,17 @@ class Look(NamedTuple):
 
 
 def find_peaks(look: Look) -> Detections:
-    """The local maxima of the heatmap that aren't hopeless."""
+    """The local maxima of the heatmap that aren't hopeless.
+
+    Raises ModelError if they are more than there can be without ties, one in 2x2 cells: a network
+    that finds symbols in everything.
+    """
     centres = look.centres
-    return look.at(*np.nonzero((centres > LOWEST) & (centres >= _neighbourhood(centres))))
+    rows, columns = np.nonzero((centres > LOWEST) & (centres >= _neighbourhood(centres)))
+    height, width = centres.shape
+    if len(rows) > (possible := -(-height // 2) * -(-width // 2)):
+        raise ModelError(f"the reader finds {len(rows):,} symbols where {possible:,} have room")
+    return look.at(rows, columns)
 
 
 def log_softmax(logits: Floats) -> Floats:

@@ -54,14 +54,19 @@ def search(lattice: Sequence[Arc], automaton: Automaton, temperature: float = 1.
     """The accepted paths of a lattice: their summed weight, and the best of them.
 
     A path's weight is the product of its symbols' odds: that each is there, and not nothing.
-    temperature: divides the logarithms of these odds.
+    temperature: divides the logarithms of these odds. No path if that takes more steps than the
+    arcs allow.
     """
+    left = sum(arc.steps for arc in lattice)
     nodes = [{automaton.start: Paths(0.0, 0.0, None)}]
     step = automaton.step
     for index, arc in enumerate(lattice):
         reached = dict(nodes[index])
         likeliest = max(paths.total for paths in reached.values())
         symbols = _likely_symbols(arc, temperature)
+        left -= len(symbols) * len(nodes[arc.start])
+        if left < 0:
+            return NO_PATHS
         for state, paths in nodes[arc.start].items():
             for symbol, weight in symbols:
                 total, best = paths.total + weight, paths.best + weight

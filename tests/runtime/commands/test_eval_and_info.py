@@ -46,11 +46,10 @@ def test_eval_of_mnist(run: Run) -> None:
     )
     assert lines[5].startswith("digit  precision   recall   read as    0    1")
     assert lines[6].split()[0] == "0"
-    out = run("eval", "--split", "validation", "--kernels", "integer", "--json")[1]
-    values = json.loads(out)
-    assert (values["kernels"], values["data"]) == ("integer", "MNIST's validation digits")
-    assert values["total"] == sum(map(sum, values["confusion"])) == 200
-    assert values["accuracy"] == pytest.approx(1 - values["wrong"] / 200)
+    values = json.loads(run("eval", "--json")[1])
+    assert (values["kernels"], values["data"]) == ("float", "MNIST's test digits")
+    assert values["total"] == sum(map(sum, values["confusion"])) == 500
+    assert values["accuracy"] == pytest.approx(1 - values["wrong"] / 500)
 
 
 def test_eval_of_table_examines_each_picture_once(run: Run, table: Path, tmp_path: Path) -> None:
@@ -222,19 +221,10 @@ def test_eval_with_stderr_closed_succeeds(table: Path) -> None:
     assert "accuracy 100.00%" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        *('{"a":' * 100_000, "{broken", '{"a\u001b[31mx": 1}', '{"a": 1e999, "\\ud800": NaN}'),
-        *('{"a":' * depth + "1" + "}" * depth for depth in (300, 490, 950, 3000)),
-        *('{"a":' + "[" * depth + "]" * depth + "}" for depth in (490, 3000)),
-    ],
-)
-def test_info_shows_malformed_recipe_as_is(recipe: str) -> None:
+@pytest.mark.parametrize("recipe", ['{"a\\u001b[31mx": 1}', '{"a": 1e999, "\\ud800": NaN}'])
+def test_info_of_an_odd_recipe_is_plain_text_and_strict_json(recipe: str) -> None:
     model = inspect()
     object.__setattr__(model.metadata, "recipe", recipe)
-    lines = "\n".join(reports.info_lines(model))
-    assert "recipe" in lines
-    assert "\x1b" not in lines
+    assert "\x1b" not in "\n".join(reports.info_lines(model))
     values = json.loads(to_json(reports.info_dict(model)), parse_constant=pytest.fail)
-    assert "recipe" in values["metadata"]
+    assert len(values["metadata"]["recipe"]) in (1, 2)

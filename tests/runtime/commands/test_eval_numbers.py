@@ -11,6 +11,7 @@ from digits import Classifier
 from digits.inference.model_file import BUNDLED_READER
 from digits.prediction import Number, Reading, Symbol
 from tests.conftest import Run
+from tests.runtime.conftest import count_calls
 
 ONE = Symbol("1", 0.9, (0.0, 0.9) + (0.0,) * 10, (0, 0, 9, 20))
 
@@ -59,11 +60,6 @@ def test_lines(run: Run, pages: Path, column: str) -> None:
     assert len(lines) == 12
 
 
-def test_invented_number_is_a_silent_error(run: Run, pages: Path) -> None:
-    out = run("eval", "--numbers", write_table("a.png;8"), "--max-errors", "99%")[1]
-    assert "  a.png: nothing, read as -12.5 (" in out
-
-
 @pytest.mark.parametrize(
     ("rows", "options", "expected"),
     [
@@ -84,6 +80,44 @@ def test_json(
     assert (code, err) == (0, "")
     values = json.loads(out)
     assert {key: values[key] for key in expected} == expected
+
+
+# The boxes of "-12.5" and "8", and of both; what is between them.
+FIRST, SECOND, BOTH, NOTHING = "40 60 150 100", "300 60 330 100", "0 0 400 200", "180 60 260 100"
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "expected"),
+    [
+        ([(FIRST, "-12.5"), (SECOND, "8")], [], {"numbers": 2, "exact": 2}),
+        ([(SECOND, "8")], [], {"numbers": 1, "exact": 1}),
+        ([(SECOND, "7")], [], {"numbers": 1, "exact": 0}),
+        ([(SECOND, "")], [], {"numbers": 0, "invented": 1}),
+        ([(NOTHING, "3"), (SECOND, "8")], [], {"numbers": 2, "exact": 1}),
+        ([(BOTH, "-12.5/8")], [], {"numbers": 2, "exact": 2}),
+        ([(FIRST, "-12.5"), (SECOND, "8")], ["--range", "7-9"], {"numbers": 1, "exact": 1}),
+    ],
+)
+def test_page_is_read_once_and_compared_in_boxes(
+    run: Run,
+    pages: Path,
+    labels: list[tuple[str, str]],
+    options: list[str],
+    expected: dict[str, object],
+) -> None:
+    numbers = write_table(*(f"a.png;{box};{text}" for box, text in labels), column="box;text")
+    with count_calls(Classifier.read) as calls:
+        code, out, err = run("eval", "--numbers", numbers, "--json", *options)
+    assert (code, calls["read"]) == (0, 1)
+    values = json.loads(out)
+    expected = {"invented": 0} | expected
+    assert {key: values[key] for key in expected} == expected
+    assert err == (
+        "left out, as they don't satisfy the constraints and so are of other fields: 1 of 2"
+        " labelled numbers\n"
+        if options
+        else ""
+    )
 
 
 def test_label_that_contradicts_the_constraints_is_an_error(run: Run, pages: Path) -> None:
@@ -112,9 +146,7 @@ def test_bad_pages_cost_themselves(run: Run, pages: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "cause"),
     [
-        (["--numbers", "numbers.csv", "--split", "test"], 2, "are not for --numbers"),
-        (["--numbers", "numbers.csv", "--kernels", "float"], 2, "are not for --numbers"),
-        (["--numbers", "numbers.csv", "--data", "numbers.csv"], 2, "are not for --numbers"),
+        (["--numbers", "numbers.csv", "--data", "numbers.csv"], 2, "exclude each other"),
         (["--numbers", "numbers.csv", "--max-errors", "0"], 2, "0 and 100%, not '0'"),
         (["--numbers", "numbers.csv", "--max-errors", "no.json"], 2, "nor a file"),
         (["--numbers", "numbers.csv", "--max-errors", "a.png"], 1, "a.png isn't a file from"),

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.constraints.allowed import AllowedNumbers
+from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.errors import DataError
-from tests.runtime.constraints.accepting import accepts
 
 NUMBERS = st.from_regex(r"\A-?[0-9]{1,5}(-[0-9]{1,5}){0,2}(\.[0-9]{0,2})?\Z").filter(str.isascii)
 
@@ -20,7 +20,7 @@ NUMBERS = st.from_regex(r"\A-?[0-9]{1,5}(-[0-9]{1,5}){0,2}(\.[0-9]{0,2})?\Z").fi
 def test_allowed_are_those_of_the_list(numbers: list[str], text: str) -> None:
     allowed = pickle.loads(pickle.dumps(AllowedNumbers(numbers)))
     for number in [*numbers, text, numbers[0] + "0", numbers[0][:-1]]:
-        assert accepts(allowed, number) == (number in numbers)
+        assert accepts_text(allowed, number) == (number in numbers)
         begins = any(entry.startswith(number) for entry in numbers)
         before = number[:-1]
         if number and any(entry.startswith(before) for entry in numbers):
@@ -53,7 +53,7 @@ def test_list_in_any_dialect_and_encoding(
     (tmp_path / "any.csv").write_bytes(mark + text.encode(encoding))
     allowed = AllowedNumbers.load(tmp_path / "any.csv", column)
     assert [allowed.count(length) for length in range(6)] == [0, 0, 2, 0, 1, 0]
-    assert all(accepts(allowed, number) for number in ("12", "3.50", "-7"))
+    assert all(accepts_text(allowed, number) for number in ("12", "3.50", "-7"))
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,7 @@ def test_list_in_any_dialect_and_encoding(
         (b"12\n.\n", None, ", line 2: '.' is no number"),
         (b"12\n\xe9\n", None, ", line 2: '\\udce9' is no number"),
         (b"number\n12\n" + b"1" * 65, None, ", line 3: a number has over 64 digits"),
-        (b"12\n\n" + b"1" * 65 + b"\n" + b"2" * 66, None, ": line 4 has over 64 digits and signs"),
-        (b"12\n" + b"1" * 70_000, None, ": line 2 has over 64 digits"),
+        (b"12\n\n" + b"1" * 65 + b"\n", None, ", line 3: a number has over 64 digits and signs"),
         (b"12\n" + b"x" * 70_000, None, " is not a CSV file: line 2 has 65,536 characters"),
         (b"a;number\nb;12\nc;1,2;3\n", None, ", line 3: more cells than columns"),
         (b"a;b\nb;12\n", None, ": its columns are a, b; needs number"),
@@ -104,32 +103,24 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         AllowedNumbers.load(tmp_path / "missing.txt")
 
 
-@pytest.mark.unix
-def test_device_is_refused() -> None:
-    with pytest.raises(DataError, match="/dev/zero is a"):
-        AllowedNumbers.load(Path("/dev/zero"))
-
-
-def test_too_large_list_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("raw", "cause"),
+    [
+        (b"1\n" * 33_554_433, "over 64 MB"),
+        (b"1\n" * 1_048_577, "over 1,048,576 lines"),
+        (b"number\n" + b"\n" * 1_048_576, "over 1,048,576 lines"),
+    ],
+)
+def test_too_large_list_is_refused(tmp_path: Path, raw: bytes, cause: str) -> None:
     path = tmp_path / "large.txt"
-    with path.open("wb") as file:
-        file.write(b"1\n" * 1000)
-        file.truncate((64 << 20) + 1)
-    with pytest.raises(DataError, match="over 64 MB"):
-        AllowedNumbers.load(path)
-
-
-@pytest.mark.slow
-def test_too_many_numbers_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "many.txt"
-    path.write_bytes(b"1\n" * 9_000_000)
-    with pytest.raises(DataError, match="9,000,000 numbers of up to 1"):
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match=cause):
         AllowedNumbers.load(path)
 
 
 @pytest.mark.parametrize("number", ["-5", "555-1234", "-1-2.5", "2026-11-28", "-.5", "5.", "1,234"])
 def test_signs_within_a_number(number: str) -> None:
-    assert accepts(AllowedNumbers([number]), number.replace(",", "."))
+    assert accepts_text(AllowedNumbers([number]), number.replace(",", "."))
 
 
 @pytest.mark.parametrize("numbers", ["123", ["1", "two"], ["1" * 65], [], [""]])
@@ -148,7 +139,7 @@ def test_long_list(tmp_path: Path, separator: str) -> None:
     path.write_text(title + separator.join(numbers) + separator, encoding="utf-8")
     allowed = AllowedNumbers.load(path)
     for number in numbers[:1000]:
-        assert accepts(allowed, number)
-        assert not accepts(allowed, number + "1")
+        assert accepts_text(allowed, number)
+        assert not accepts_text(allowed, number + "1")
     assert allowed.count(6) == len({number for number in numbers if len(number) == 6})
     assert repr(allowed) == repr(AllowedNumbers(sorted(numbers)))

@@ -1,6 +1,10 @@
+import math
 from collections.abc import Callable
 
-from digits.constraints.automaton import Product, State
+import pytest
+
+from digits.constraints.automaton import Product, Range, State
+from digits.inference.interface import SYMBOLS
 
 OTHERS = 10_001  # states, which are more than a product remembers
 
@@ -44,3 +48,15 @@ def test_threads_may_share_what_a_product_remembers() -> None:
         assert product.step(product.start, "1") == (1, 1)
     finally:
         Interrupted.happens = None
+
+
+@pytest.mark.parametrize("bounds", [(0, 99_999), (-5, 12.5), (104_320, 104_370), (1e19, math.inf)])
+def test_range_has_few_states(bounds: tuple[float, float]) -> None:
+    automaton = Range(*bounds)
+    pending, known = [automaton.start], {automaton.start}
+    while pending and len(known) < 1000:
+        state = pending.pop()
+        following = {automaton.step(state, symbol) for symbol in SYMBOLS} - known - {None}
+        known |= following
+        pending += following
+    assert len(known) < 300

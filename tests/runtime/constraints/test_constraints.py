@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
-from tests.runtime.constraints.accepting import accepts
 
 BOUNDS = st.decimals(-1000, 1000, places=1).map(float)
 TEXTS = st.from_regex(r"-?[0-9]{0,5}\.?[0-9]{0,3}-?", fullmatch=True).filter(str.isascii)
@@ -27,10 +27,8 @@ TEXTS = st.from_regex(r"-?[0-9]{0,5}\.?[0-9]{0,3}-?", fullmatch=True).filter(str
         (Constraints(check="ean13"), "4006381333931", "18 40063813339310000000000000000"),
         (Constraints(check="luhn", length=2), "18", "0018 19 1"),
         (Constraints(check="mod11", length=11), "86011117947", "86011117948 018"),
-        (Constraints(check="mod97", length=5), "79444", "79445 079444"),
-        (Constraints(check="verhoeff", length=6), "123451", "123450 2363"),
         (Constraints(values=["12", " 3,50", "\u22127"]), "12 3.50 -7", "1 123 350 3.5 7"),
-        (Constraints(range=(100, 999)), "100 999 0100 500.5", "99 1000 -500 99.9 999.01 1e2"),
+        (Constraints(range=(100, 999)), "100 999 0100 500.5", "99 1000 -500 99.9 999.01"),
         (Constraints(range=(-5, 12.5)), "-5 12.5 -0 .5 0", "-5.1 12.51 5. 1.2.3 1-2 --1"),
         (Constraints(range=(-math.inf, -7)), "-7 -1000.5", "-6.9 7 0"),
         (Constraints(range=(1e20, math.inf)), "1" + 30 * "0", "1"),
@@ -44,9 +42,9 @@ TEXTS = st.from_regex(r"-?[0-9]{0,5}\.?[0-9]{0,3}-?", fullmatch=True).filter(str
 )
 def test_accepted_and_refused(constraints: Constraints, accepted: str, refused: str) -> None:
     automaton = pickle.loads(pickle.dumps(constraints)).automaton
-    assert [text for text in accepted.split() if not accepts(automaton, text)] == []
-    assert [text for text in refused.split() if accepts(automaton, text)] == []
-    assert not accepts(automaton, "")
+    assert [text for text in accepted.split() if not accepts_text(automaton, text)] == []
+    assert [text for text in refused.split() if accepts_text(automaton, text)] == []
+    assert not accepts_text(automaton, "")
 
 
 @given(BOUNDS, BOUNDS, TEXTS)
@@ -54,9 +52,9 @@ def test_range_compares_values(first: float, second: float, text: str) -> None:
     low, high = sorted((first, second))
     is_number = re.fullmatch(r"-?[0-9]*\.?[0-9]+", text) is not None
     automaton = Constraints(range=(low, high)).automaton
-    assert accepts(automaton, text) == (is_number and low <= float(text) <= high)
-    assert accepts(automaton, str(low))
-    assert accepts(automaton, str(high))
+    assert accepts_text(automaton, text) == (is_number and low <= float(text) <= high)
+    assert accepts_text(automaton, str(low))
+    assert accepts_text(automaton, str(high))
 
 
 @pytest.mark.parametrize(
@@ -105,10 +103,8 @@ def test_impossible_together_is_refused(arguments: dict[str, Any]) -> None:
         Constraints(**arguments)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("pattern", [r"(.*1.{200}){2}2", r"(.*(0.{0,30}|1.{0,29}|2.{0,28}|3.)){3}"])
-def test_what_takes_too_long_to_tell_is_taken_as_possible(pattern: str) -> None:
-    assert Constraints(pattern=pattern, range=(1e30, 2e30), length=(20, 30))
+def test_what_takes_too_long_to_tell_is_taken_as_possible() -> None:
+    assert Constraints(pattern=r"(\d{7})*", check="mod11", length=9998)  # no multiple of 7
 
 
 def test_nothing_asked_is_false() -> None:
@@ -124,7 +120,6 @@ def test_nothing_asked_is_false() -> None:
         (Constraints(length=6, pattern=r"\d*", range=(0, 1e6)), "123456", 1),
         (Constraints(check="luhn"), "18", 1 / 10),
         (Constraints(check="mod11"), "18", 1 / 11),
-        (Constraints(check="mod97"), "98", 1 / 97),
         (Constraints(values=[f"{number}" for number in range(500)]), "123", 400 / 1000),
         (Constraints(values=["123", "124", "124", "12"]), "123", 1 / 30),
         (Constraints(values=["1.5", *map(str, range(100, 111))]), "1.5", 12 / 100),

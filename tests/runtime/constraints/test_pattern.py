@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digits.constraints.automaton import accepts_text
 from digits.constraints.pattern import Pattern
 from digits.inference.interface import SYMBOLS
-from tests.runtime.constraints.accepting import accepts
 
 ATOMS = ["0", "1", "7", "-", r"\.", "[.]", ".", r"\d", "[0-3]", "[^0-4]", "[1.-]", r"[^-\d]", "()"]
 REPEATS = ["", "", "*", "+", "?", "{2}", "{1,2}", "{0}", "{0,2}", "{1,}"]
@@ -28,7 +28,7 @@ PATTERNS = st.recursive(
 
 @given(PATTERNS, st.text("017.-", max_size=6))
 def test_pattern_accepts_what_python_matches(pattern: str, text: str) -> None:
-    assert accepts(Pattern(pattern), text) == bool(re.fullmatch(pattern, text))
+    assert accepts_text(Pattern(pattern), text) == bool(re.fullmatch(pattern, text))
 
 
 @given(PATTERNS, st.text("017.-", max_size=6))
@@ -62,8 +62,8 @@ def test_step_refuses_only_what_can_go_on_no_way(pattern: str, text: str) -> Non
 )
 def test_whole_number_matches(pattern: str, accepted: str, refused: str) -> None:
     automaton = Pattern(pattern)
-    assert accepts(automaton, accepted)
-    assert not accepts(automaton, refused)
+    assert accepts_text(automaton, accepted)
+    assert not accepts_text(automaton, refused)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,8 @@ def test_whole_number_matches(pattern: str, accepted: str, refused: str) -> None
         ("(" * 10_000, "the pattern has over 1,000 characters"),
         (r"(\d{1,1000}){1,1000}", "over 1,000 symbols with its repetitions"),
         ("((((){1000}){1000}){1000}){1000}", "over 1,000 symbols with its repetitions"),
+        ("|".join(f".*{digit}.{{90}}" for digit in range(10)), "is too complicated: over 2,000"),
+        ("|".join(rf"(\d{{{length}}})*" for length in (7, 11, 13, 17)), "is too complicated"),
     ],
 )
 def test_what_is_no_pattern_is_refused(pattern: str, cause: str) -> None:

@@ -9,7 +9,6 @@ from PIL import Image
 from digits import Classifier
 from digits.data import image_folder
 from digits.data.image_folder import LabelledDataset
-from digits.data.mnist import SplitName
 from digits.data.table import NO_DIGIT
 from digits.errors import DataError, DigitsError
 from digits.images import picture
@@ -19,14 +18,12 @@ def fail(error: DigitsError) -> None:
     raise error
 
 
-def read(
-    data: Path | None, split: SplitName | None = None
-) -> tuple[list[tuple[str, int]], list[str]]:
+def read(data: Path | None) -> tuple[list[tuple[str, int]], list[str]]:
     """Return the names and labels of all digits, and the errors."""
     errors: list[DigitsError] = []
     digits = [
         (name, int(label))
-        for batch in LabelledDataset(data, split, errors.append)
+        for batch in LabelledDataset(data, errors.append)
         for name, label, image in zip(batch.names, batch.labels, batch.images, strict=True)
         if image.shape == (28, 28) and image.any()
     ]
@@ -48,8 +45,7 @@ def test_mnist_digits_are_named_by_split_and_index(monkeypatch: pytest.MonkeyPat
     digits, errors = read(None)
     assert (errors, len(digits)) == ([], 500)
     assert (digits[0], digits[-1][0]) == (("test 0", 7), "test 499")
-    assert len(read(None, split="validation")[0]) == 200
-    assert list(LabelledDataset(None, None, fail).pictures()) == []
+    assert list(LabelledDataset(None, fail).pictures()) == []
 
 
 def test_folders_named_by_digit_give_labels(
@@ -103,14 +99,14 @@ def test_folder_that_cannot_be_listed_is_reported(
 
 def test_frames_and_probabilities_match_the_classifier(folder: Path) -> None:
     classifier = Classifier(kernels="integer")  # the default kernels differ in the last bits
-    [batch] = LabelledDataset(folder, None, fail, classifier)
+    [batch] = LabelledDataset(folder, fail, classifier)
     predictions = [classifier.predict(name) for name in batch.names]
     assert batch.probabilities is not None and batch.probabilities.dtype == np.float32
     expected = np.array([prediction.probabilities for prediction in predictions], np.float32)
     np.testing.assert_array_equal(batch.probabilities, expected)
     for image, prediction in zip(batch.images, predictions, strict=True):
         np.testing.assert_array_equal(image, prediction.frame)
-    [bundled] = LabelledDataset(folder, None, fail)
+    [bundled] = LabelledDataset(folder, fail)
     assert bundled.probabilities is not None and (bundled.probabilities != expected).any()
 
 
@@ -161,7 +157,7 @@ def test_pictures_are_opened_batch_by_batch(folder: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(picture, "load", load)
     monkeypatch.setattr(image_folder, "BATCH_SIZE", 3)
-    batches = iter(LabelledDataset(folder, None, fail))
+    batches = iter(LabelledDataset(folder, fail))
     assert len(opened) == 0
     next(batches)
     assert len(opened) == 3
@@ -197,7 +193,7 @@ def test_pictures_without_a_digit_are_passed_over_or_taken(folder: Path, kind: s
         data.write_text("\n".join(["file,digit", *rows]))
     digits, errors = read(data)
     assert ([label for _, label in digits], errors) == ([0, 1, 2, 4, 5, 6, 7, 8, 9], [])
-    dataset = LabelledDataset(data, None, fail, with_none=True)
+    dataset = LabelledDataset(data, fail, with_none=True)
     assert [digit.label for digit in dataset.pictures()] == [0, 1, 2, 4, 5, 6, 7, 8, 9, NO_DIGIT]
     assert dataset.total == 10
 

@@ -103,7 +103,7 @@ def test_refused_table_names_the_cause(tmp_path: Path, raw: bytes, cause: str) -
 
 
 @pytest.mark.unix
-@pytest.mark.parametrize("read", [table.rows, table.page_rows])
+@pytest.mark.parametrize("read", [table.rows, table.number_rows])
 def test_what_is_no_file_is_not_opened(
     tmp_path: Path, read: Callable[..., Iterator[object]]
 ) -> None:
@@ -161,7 +161,9 @@ PAGE_TABLE = 'file,text,by\na b.png,"12,5 -3/7",x\nc.png,,y\nd.png, 90 /,z\n'
 )
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_table_of_pages(tmp_path: Path, text: str, encoding: str) -> None:
-    assert read_table(tmp_path / "any.csv", text.encode(encoding), table.page_rows) == (PAGES, [])
+    pages, errors = read_table(tmp_path / "any.csv", text.encode(encoding), table.number_rows)
+    assert [(name, written) for name, (_, written, _) in pages] == PAGES
+    assert errors == []
 
 
 @pytest.mark.parametrize(
@@ -178,14 +180,14 @@ def test_table_of_pages(tmp_path: Path, text: str, encoding: str) -> None:
 def test_invalid_page_costs_its_row(tmp_path: Path, row: str, cause: str) -> None:
     path = tmp_path / "any.csv"
     raw = f"file,text\na.png,1\n{row}\nc.png,3\n".encode()
-    pages, [error] = read_table(path, raw, table.page_rows)
-    assert pages == [("a.png", "1"), ("c.png", "3")]
+    pages, [error] = read_table(path, raw, table.number_rows)
+    assert pages == [("a.png", (None, "1", "")), ("c.png", (None, "3", ""))]
     assert error.startswith(f"{path}, line 3: ") and cause in error
 
 
 def test_error_names_the_first_line_of_its_row(tmp_path: Path) -> None:
     raw = b'file,text\na.png,"1\n2"\nb.png,"1\n2\nx"\n'
-    _, [error] = read_table(tmp_path / "any.csv", raw, table.page_rows)
+    _, [error] = read_table(tmp_path / "any.csv", raw, table.number_rows)
     assert ", line 4: " in error and "'x'" in error
 
 
@@ -200,7 +202,7 @@ def test_error_names_the_first_line_of_its_row(tmp_path: Path) -> None:
 )
 def test_invalid_header_of_pages_is_an_error(tmp_path: Path, header: str, cause: str) -> None:
     with pytest.raises(DataError, match=cause):
-        read_table(tmp_path / "any.csv", f"{header}\na.png,1,2,3\n".encode(), table.page_rows)
+        read_table(tmp_path / "any.csv", f"{header}\na.png,1,2,3\n".encode(), table.number_rows)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from digits.errors import ModelError
 from digits.inference.interface import PAGE_MAX_PIXELS
 from digits.reader.looks import look_around
 from digits.reader.peaks import Look, find_peaks
@@ -107,15 +108,23 @@ def test_peaks_are_local_maxima() -> None:
     np.testing.assert_allclose(box, [-4, -12, 28, 20])
 
 
-def test_boxes_stay_finite() -> None:
-    maps = look(np.zeros((4, 4), np.float32))
-    maps = maps._replace(boxes=np.full((4, 4, 4), 1e30, np.float32))
-    assert np.isfinite(find_peaks(maps).boxes).all()
-
-
 @pytest.mark.parametrize(("side", "size"), [(400, 36), (2000, 24.5)])
 def test_digits_of_large_pages_are_looked_at_smaller(side: int, size: float) -> None:
     """A look at a small page costs little, so it may be closer."""
     network = Network(row_of("123", 40, 40, 30), (side, side))
     look_around(np.full((side, side), 255, np.uint8), network)
     assert 30 * (network.shapes[-1][0] - 32) / side == pytest.approx(size, rel=0.03)
+
+
+@pytest.mark.parametrize(("step", "is_possible"), [(2, True), (1, False)])
+def test_more_peaks_than_a_page_has_room_for_are_refused(step: int, is_possible: bool) -> None:
+    """And the boxes that a forged network makes up are no wider than a page of such digits."""
+    centres = np.full((30, 41), NOTHING, np.float32)
+    centres[::step, ::step] = 5
+    symbols, boxes = np.zeros((12, 30, 41), np.float32), np.full((4, 30, 41), 1e30, np.float32)
+    look = Look(np.ones(2), 16, centres, symbols, boxes)
+    if is_possible:
+        assert find_peaks(look).heights.max() < 400
+    else:
+        with pytest.raises(ModelError, match="finds 1,230 symbols where 315 have room"):
+            find_peaks(look)

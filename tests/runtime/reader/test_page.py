@@ -8,8 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from digits.constraints.automaton import State
+from digits.constraints.checks import CHECKS
+from digits.reader.lattice import PAGE_STEPS
 from digits.reader.page import build_lattices, find_symbols, read_page
-from tests.runtime.reader.drawn import Drawn, Maps, Network, row_of, text_of
+from digits.reader.search import search
+from tests.runtime.reader.drawn import Drawn, Maps, Network, detections, row_of, text_of
 
 SHAPE = 600, 800
 
@@ -192,3 +196,23 @@ def test_noise_takes_bounded_time() -> None:
     lines = read_page(np.zeros((2048, 2048), np.uint8), noise)
     assert time.process_time() - start < 20  # it takes 1 s
     assert sum(len(column) for line in lines for column in line) > 100
+
+
+def test_search_of_a_dense_page_takes_bounded_steps() -> None:
+    """4,000 doubtful digits, 80 a line: for Luhn's check digit, up to 100 states at each."""
+    steps = 0
+
+    class Counting:
+        start, accepts = CHECKS["luhn"].start, CHECKS["luhn"].accepts
+
+        def step(self, state: State, symbol: str) -> State | None:
+            nonlocal steps
+            steps += 1
+            return CHECKS["luhn"].step(state, symbol)
+
+    boxes = [(10 * x, 16 * y, 10 * x + 8, 16 * y + 14) for y in range(50) for x in range(80)]
+    page = detections(boxes, [2.0] * len(boxes))
+    lattices = [lattice for line in build_lattices(page) for lattice in line]
+    assert sum(map(len, lattices)) == 4000
+    assert not any(search(lattice, Counting()).symbols for lattice in lattices)
+    assert steps <= PAGE_STEPS

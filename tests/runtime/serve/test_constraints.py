@@ -25,7 +25,7 @@ def client(classifier: Classifier) -> TestClient:
         ("length=3", Constraints(length=3), None),
         ("length=5-8&frame=0", Constraints(length=(5, 8)), None),
         ("pattern=4%5Cd%2B", Constraints(pattern=r"4\d+"), None),
-        ("check=verhoeff", Constraints(check="verhoeff"), None),
+        ("check=mod11", Constraints(check="mod11"), None),
         (
             "list=4718+9999%0A1.5,12,+7",
             Constraints(values=["4718", "9999", "1.5", "12", "7"]),
