@@ -66,7 +66,8 @@ def ink_maps(page: Grey) -> tuple[Map, Map, Map]:
     """Maps of a perfect reader of such pages at any scale: what is dark is a row of sevens."""
     height, width = (max(32, side + -side % 8) for side in page.shape)
     cells = height // 4, width // 4
-    centres, symbols = np.full(cells, -10, np.float32), np.zeros((12, *cells), np.float32)
+    # So unlikely that no calibration makes symbols of paper.
+    centres, symbols = np.full(cells, -100, np.float32), np.zeros((12, *cells), np.float32)
     boxes = np.zeros((4, *cells), np.float32)
     ink = page < 120
     rows = np.flatnonzero(ink.any(1))
