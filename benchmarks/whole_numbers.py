@@ -31,7 +31,7 @@ from digits.evaluation import calibration_gaps
 from digits.images import picture
 from digits.reader.lattice import Arc
 from digits.reader.numbers import read_number
-from digits.reading import find_columns
+from digits.reading import find_lattices
 from digits.terminal import progress_bar
 from digits_train.camera import FITTED, fonts
 from digits_train.raster import Random
@@ -118,7 +118,7 @@ def find(kind: str, pages: int, by: Writers, classifier: Classifier) -> Iterator
         shown = number_page(draw, by, random)
         page = picture.load(shown.image, picture.PAGE_MAX_SIDE)
         start = time.perf_counter()
-        lattices = [column.lattice for line in find_columns(classifier, page) for column in line]
+        lattices = [lattice for line in find_lattices(classifier, page) for lattice in line]
         written = shown.text.split()
         seconds = (time.perf_counter() - start) / len(written)
         if len(lattices) != len(written):  # which is which isn't known: all are wrong

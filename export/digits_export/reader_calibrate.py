@@ -2,8 +2,9 @@
 
 The log odds of centres are divided by a temperature and shifted, which is logistic regression on
 whether a symbol is where one was found (J. Platt, "Probabilistic outputs for support vector
-machines", 1999); the symbols' logits are divided by a temperature. The runtime divides the log odds
-of whole numbers by one more: the digits of a number are easy or hard together.
+machines", 1999); the symbols' logits are divided by a temperature. The runtime multiplies what they
+say of digits with what the bundled classifier says, each with an exponent, and divides the log odds
+of whole numbers by one more temperature: the digits of a number are easy or hard together.
 """
 
 from collections.abc import Sequence
@@ -11,10 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from digits.constraints.constraints import Constraints
+from digits.reader.classify import ClassifyFn, Weights, classify, cut_inks, evidence
+from digits.reader.detections import DIGITS
+from digits.reader.detections import Detections as PageDetections
 from digits.reader.lattice import Arc
 from digits.reader.numbers import read_number
 from digits.reader.page import build_lattices, find_symbols
@@ -71,15 +76,51 @@ def _refine(scaling: MapScaling, pages: Sequence[LabelledPage], maps: MapsFn) ->
     )
 
 
-def fit_number_temperature(pages: Sequence[LabelledPage], maps: MapsFn) -> float:
+class Seen(NamedTuple):
+    """A page, and where calibrated maps show symbols on it."""
+
+    page: LabelledPage
+    detections: PageDetections
+
+
+def see(pages: Sequence[LabelledPage], maps: MapsFn) -> list[Seen]:
+    """Find the symbols of pages. maps: calibrated."""
+    tracked = track(pages, len(pages), "reading numbers")
+    return [Seen(page, find_symbols(page.pixels, maps)) for page in tracked]
+
+
+def fit_weights(seen: Sequence[Seen], classify_inks: ClassifyFn) -> Weights:
+    """Fit how much either network counts for which digit one is, by those whose label is known."""
+    parts, labels = [], []
+    for page, symbols in seen:
+        detections, truth = _label(page, symbols)
+        inks = cut_inks(page.pixels, detections.boxes)
+        usable = [index for index, ink in enumerate(inks) if ink.size and truth[index] >= 0]
+        if usable:
+            answers = classify_inks([inks[index] for index in usable])
+            parts.append(evidence(detections.symbols[usable, :DIGITS], answers))
+            labels.append(truth[usable])
+    if not parts:
+        return Weights(0.5, 0.5)
+    given = torch.from_numpy(np.concatenate(parts, 1))
+    wanted = torch.from_numpy(np.concatenate(labels))
+    logarithms = torch.full((2, 1, 1), -0.5, dtype=torch.float64, requires_grad=True)
+    minimize(logarithms, lambda: cross_entropy((logarithms.exp() * given).sum(0), wanted))
+    return Weights(*logarithms.detach().exp().flatten().tolist())
+
+
+def fit_number_temperature(
+    seen: Sequence[Seen], classify_inks: ClassifyFn, weights: Weights
+) -> float:
     """Fit the temperature of whole numbers: the likeliest one, given which are right.
 
-    pages: with a number a line. maps: calibrated. 1 where all or nothing is right.
+    seen: pages with a number a line. 1 where all or nothing is right.
     """
     lattices: list[list[Arc]] = []
     right: list[bool] = []
-    for page in track(pages, len(pages), "reading numbers"):
-        lines, written = build_lattices(find_symbols(page.pixels, maps)), page.text.split()
+    for page, detections in seen:
+        lines = classify(build_lattices(detections), page.pixels, classify_inks, weights)
+        written = page.text.split()
         columns = [column for line in lines for column in line]
         if len(columns) == len(written):  # or it isn't known which is which
             lattices += columns
@@ -101,16 +142,23 @@ def detect(pages: Sequence[LabelledPage], maps: MapsFn) -> Detections:
     """Find all that may be a digit, as `read_page` does before it decides."""
     scores, logits, labels = [np.zeros(0)], [np.zeros((0, 12))], [np.zeros(0, np.int64)]
     for page in track(pages, len(pages), "calibrating symbols"):
-        hypotheses = find_symbols(page.pixels, maps)
-        hypotheses = hypotheses.select(hypotheses.are_digits)
-        surest = hypotheses.select(np.argsort(-hypotheses.scores, kind="stable"))
-        boxes = Found(surest.boxes.astype(np.float32), surest.symbols.argmax(1))
-        partners = page.match(boxes).partners
+        surest, truth = _label(page, find_symbols(page.pixels, maps))
         scores.append(surest.scores)
         logits.append(surest.symbols)
-        labels.append(np.append(page.digits, -1)[np.maximum(partners, -1)])
+        labels.append(truth)
     parts = (torch.from_numpy(np.concatenate(arrays)) for arrays in (scores, logits, labels))
     return Detections(*parts)
+
+
+def _label(
+    page: LabelledPage, detections: PageDetections
+) -> tuple[PageDetections, NDArray[np.int64]]:
+    """What may be digits, the surest first, and the true digit of each, or -1."""
+    digits = detections.select(detections.are_digits)
+    surest = digits.select(np.argsort(-digits.scores, kind="stable"))
+    boxes = Found(surest.boxes.astype(np.float32), surest.symbols.argmax(1))
+    partners = page.match(boxes).partners
+    return surest, np.append(page.digits, -1)[np.maximum(partners, -1)]
 
 
 def fit_centres(scores: Tensor, right: Tensor) -> tuple[float, float]:

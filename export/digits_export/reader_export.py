@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,21 @@ from numpy.typing import NDArray
 from digits.errors import ModelError
 from digits.inference.interface import READER, SYMBOLS
 from digits.inference.metadata import Kernels, ReaderMetadata
-from digits.inference.model import open_session
-from digits.inference.model_file import check_reader
+from digits.inference.model import Model, open_session
+from digits.inference.model_file import BUNDLED, check_reader
 from digits.inference.reader_model import run_maps
 from digits.reader.lattice import Arc
 from digits.reader.page import read_page
 from digits.reader.peaks import MapsFn
+from digits.reading import classify_inks
 from digits.terminal import progress_bar, track
 from digits_export import evaluate, model_card, quantize, reader_graph, verify
-from digits_export.reader_calibrate import fit_number_temperature, fit_scaling
+from digits_export.reader_calibrate import (
+    fit_number_temperature,
+    fit_scaling,
+    fit_weights,
+    see,
+)
 from digits_export.reader_graph import MapScaling
 from digits_export.report import ReaderVariant
 from digits_train.checkpoint import Checkpoint
@@ -54,7 +61,7 @@ class ReaderExporter:
         number_pages: Sequence[LabelledPage],
         force: bool,
     ) -> None:
-        """number_pages: with a number a line, to calibrate whole numbers.
+        """number_pages: with a number a line, to calibrate digits and whole numbers.
 
         force: whether int8 may read worse.
         """
@@ -65,7 +72,10 @@ class ReaderExporter:
         name = "the exported graph"
         self.scaling = fit_scaling(pages, session_maps(unscaled, name))
         scaled = session_maps(self.build().SerializeToString(), name)
-        self._number_temperature = fit_number_temperature(number_pages, scaled)
+        classify_bundled = partial(classify_inks, Model(BUNDLED, sha256=""))
+        seen = see(number_pages, scaled)
+        self._weights = fit_weights(seen, classify_bundled)
+        self._number_temperature = fit_number_temperature(seen, classify_bundled, self._weights)
 
     def build(self) -> onnx.ModelProto:
         return reader_graph.build(self._network, self.scaling)
@@ -93,6 +103,8 @@ class ReaderExporter:
         return {
             "training_pages": int(provenance.recipe["crops"]) * provenance.epoch,
             **{name: round(value, 6) for name, value in self.scaling._asdict().items()},
+            "reader_weight": round(self._weights.reader, 6),
+            "classifier_weight": round(self._weights.classifier, 6),
             "number_temperature": round(self._number_temperature, 6),
             "validation_pages": len(self._pages),
             "validation_symbols": variant.symbols,

@@ -21,6 +21,9 @@ from digits.inference.model_file import read_file
 _DOUBT = 0.05  # 1 minus the confidence
 _EPSILON = 2**-53  # 1 - _EPSILON is the largest float below 1
 _MAX_BYTES = 1 << 16  # of a file
+_CONDITIONS = ("model", "reader", "constraints")  # what a promise is for
+
+Files = tuple[Path | str | None, Path | None]
 
 
 class Promise(NamedTuple):
@@ -97,17 +100,23 @@ def _tail(most: int, n: int, rate: float) -> float:
     return math.fsum(math.exp(right + k * odds + log) for k, log in enumerate(log_choices))
 
 
-def save(path: Path, promise: Promise, reader: Path | None, constraints: Constraints) -> None:
+def save(
+    path: Path,
+    promise: Promise,
+    files: Files,
+    constraints: Constraints,
+) -> None:
     """Write a file for `parse_max_errors`. Raises DigitsError if it can't be written."""
-    values = promise._asdict() | _conditions(reader, constraints) | {"digits": __version__}
+    conditions = _conditions(files, constraints)
+    values = promise._asdict() | conditions | {"digits": __version__}
     write_text(path, json.dumps(values, indent=2) + "\n")
 
 
-def parse_max_errors(text: str, reader: Path | None, constraints: Constraints) -> float:
+def parse_max_errors(text: str, files: Files, constraints: Constraints) -> float:
     """What `Classifier.read` takes, from a share or the path of a file from `save`.
 
-    reader: by default $DIGITS_READER, else the bundled one. Raises ValueError as `parse_share`
-    does, and DataError for a file of another reader or other constraints, or none from `save`.
+    files: the model and the reader, as for `Classifier`. Raises ValueError as `parse_share` does,
+    and DataError for a file of another model, reader or other constraints, or none from `save`.
     """
     try:
         return parse_share(text)
@@ -115,7 +124,7 @@ def parse_max_errors(text: str, reader: Path | None, constraints: Constraints) -
         if not os.path.lexists(text):
             raise
     values = load(Path(text))
-    for name, value in _conditions(reader, constraints).items():
+    for name, value in _conditions(files, constraints).items():
         if values[name] != value:
             raise DataError(f"{text} is for the {name} {values[name]!s:.200}, not {value:.200}")
     return float(values["max_error_probability"])
@@ -134,12 +143,14 @@ def parse_share(text: str) -> float:
     raise ValueError(f"a share of errors must lie between 0 and 100%, not {text!r}{hint}")
 
 
-def _conditions(reader: Path | None, constraints: Constraints) -> dict[str, str]:
-    """What a promise is for."""
-    digest = hashlib.sha256(read_file(reader, "reader").content).hexdigest()
+def _conditions(files: Files, constraints: Constraints) -> dict[str, str]:
+    model, reader = files
+    read = read_file(model), read_file(reader, "reader")
+    digests = [hashlib.sha256(file.content).hexdigest() for file in read]
     given = ((each.name, getattr(constraints, each.name)) for each in fields(constraints))
     asked = (_as_option(name, value) for name, value in given if value not in (None, False))
-    return {"reader": digest, "constraints": " ".join(asked) or "none"}
+    conditions = [*digests, " ".join(asked) or "none"]
+    return dict(zip(_CONDITIONS, conditions, strict=True))
 
 
 def _as_option(name: str, value: object) -> str:
@@ -156,6 +167,8 @@ def load(path: Path) -> dict[str, Any]:
         if path.is_file():
             with path.open("rb") as file:
                 values: dict[str, Any] = json.loads(file.read(_MAX_BYTES))
-            if 0 < values["max_error_probability"] < 1 and {"reader", "constraints"} <= {*values}:
+            if 0 < values["max_error_probability"] < 1 and {"model", "reader", "constraints"} <= {
+                *values
+            }:
                 return values
     raise DataError(f"{path} isn't a file from `digits eval --calibrate`, or it can't be read")

@@ -82,7 +82,7 @@ def predict(
 def read(
     pictures: options.Pictures,
     recursive: options.Recursive = False,
-    model: options.Reader = None,
+    model: options.Models = None,
     format: options.OutputFormat = None,
     as_json: options.Json = False,
     as_csv: options.Csv = False,
@@ -112,8 +112,8 @@ def read(
     files, show_name, errors = inputs.resolve(pictures, recursive)
     options.check_annotated(annotate, files)
     asked = options.constraints(length, pattern, check, allowed, value_range, digits_only)
-    errors_allowed = options.max_errors(max_errors, model, asked)
     classifier = runner.reader_options(model)
+    errors_allowed = options.max_errors(max_errors, classifier, asked)
     task = runner.Read(chosen, show_name, classifier, asked, errors_allowed, annotate)
     runner.run(task, files, errors, jobs, output)
 
@@ -123,14 +123,7 @@ app.command()(watch)
 
 @app.command("eval")
 def evaluate(
-    model: Annotated[
-        Path | None,
-        options.path_option(
-            "FILE",
-            "ONNX file from `digits export`; default: $DIGITS_MODEL, or $DIGITS_READER for pages,"
-            " else the bundled one.",
-        ),
-    ] = None,
+    model: options.Models = None,
     data: Annotated[
         Path | None,
         options.path_option(
@@ -184,14 +177,17 @@ def evaluate(
             raise typer.BadParameter("--data and --numbers exclude each other")
         if calibrate:
             options.check_calibrate(calibrate, max_errors)
-        may_err = options.max_errors(max_errors, model, asked)
-        evaluate.evaluate_numbers(model, numbers, asked, may_err, calibrate, output)
+        networks = runner.reader_options(model)
+        may_err = options.max_errors(max_errors, networks, asked)
+        evaluate.evaluate_numbers(networks, numbers, asked, may_err, calibrate, output)
     elif asked or digits_only or max_errors or calibrate:
         raise typer.BadParameter("constraints, --max-errors and --calibrate are for --numbers")
-    elif data is None or not has_pages(data):
-        evaluate.evaluate_digits(model, data, output)
+    elif data is not None and has_pages(data):
+        evaluate.evaluate_pages(runner.reader_options(model), data, output)
+    elif model and len(model) > 1:
+        raise typer.BadParameter("digits are measured with one classifier: name one --model")
     else:
-        evaluate.evaluate_pages(model, data, output)
+        evaluate.evaluate_digits(model[0] if model else None, data, output)
 
 
 @app.command()

@@ -17,10 +17,10 @@ from digits.constraints.constraints import Constraints
 from digits.examination import Networks
 from digits.images.picture import GreyImage
 from digits.prediction import Number
-from digits.reader.lattice import Arc
+from digits.reader.lattice import Arc, best_path
 from digits.reader.numbers import BROKEN, AnyText, Excluding, OnlyText, read_number, without_signs
 from digits.reader.search import search
-from digits.reading import Column, Rules, find_columns, to_number
+from digits.reading import Rules, find_lattices, to_number
 
 Lattice = Sequence[Arc]
 
@@ -31,7 +31,8 @@ _LEAST_SHARE = 1e-8  # of a text: no picture rules out alone what the others sho
 class Frame(NamedTuple):
     """The number in one of the pictures. where: its line and column, from 1."""
 
-    column: Column
+    page: GreyImage
+    lattice: Lattice
     where: tuple[int, int]
 
 
@@ -43,11 +44,11 @@ def find_number(networks: Networks, page: GreyImage, constraints: Constraints) -
     temperature = networks.reader.metadata.number_temperature
 
     def merits(frame: Frame) -> tuple[float, int]:
-        [share] = _shares(frame.column.lattice, [constraints.automaton], temperature)
-        return round(share, 2), len(frame.column.path)
+        [share] = _shares(frame.lattice, [constraints.automaton], temperature)
+        return round(share, 2), len(best_path(frame.lattice))
 
-    lines = enumerate(find_columns(networks, page), 1)
-    frames = [Frame(column, (row, i)) for row, line in lines for i, column in enumerate(line, 1)]
+    lines = enumerate(find_lattices(networks, page), 1)
+    frames = [Frame(page, each, (row, i)) for row, line in lines for i, each in enumerate(line, 1)]
     return max(frames, key=merits, default=None)
 
 
@@ -56,13 +57,12 @@ def vote(frames: Sequence[Frame], rules: Rules, temperature: float) -> Number:
 
     Of one picture, it is what `read_number` reads. The free reading is that of the last picture.
     """
-    (column, where), constraints = frames[-1], rules.constraints
+    (page, lattice, where), constraints = frames[-1], rules.constraints
     if len(frames) == 1:
-        reading = read_number(column.lattice, constraints, temperature, column.path)
-        return to_number(column, reading, rules, where)
+        return to_number(page, read_number(lattice, constraints, temperature), rules, where)
     unconstrained = Constraints(digits_only=constraints.digits_only)
-    free = read_number(column.lattice, unconstrained, temperature, column.path)
-    lattices = [frame.column.lattice for frame in frames]
+    free = read_number(lattice, unconstrained, temperature)
+    lattices = [frame.lattice for frame in frames]
     satisfying = _likely_texts(lattices, constraints, temperature)
     others = _likely_texts(lattices, unconstrained, temperature) if constraints else []
     texts = [*dict.fromkeys(satisfying + others)]
@@ -78,15 +78,15 @@ def vote(frames: Sequence[Frame], rules: Rules, temperature: float) -> Number:
     chance = breaking * BROKEN * constraints.share(texts[ranks[0]]) if len(ranks) else math.inf
     if total < chance:
         unreadable = free._replace(probability=0.0, second="", satisfies=False)
-        return to_number(column, unreadable, rules, where)
+        return to_number(page, unreadable, rules, where)
     likely = shares[:, ranks[0]] >= shares[:, ranks[0]].max() / 2
-    column, where = frames[likely.nonzero()[0][-1]]
-    symbols = search(column.lattice, automata[ranks[0]], temperature).symbols
+    page, lattice, where = frames[likely.nonzero()[0][-1]]
+    symbols = search(lattice, automata[ranks[0]], temperature).symbols
     symbols = without_signs(symbols) if constraints.digits_only else symbols
     second = texts[ranks[1]] if len(ranks) > 1 else ""
     probability = float(min(weights[ranks[0]] / (total + chance), shown[ranks[0]]))
     reading = free._replace(symbols=symbols, probability=probability, second=second)
-    return to_number(column, reading, rules, where)
+    return to_number(page, reading, rules, where)
 
 
 def _shares(lattice: Lattice, automata: Sequence[Automaton], temperature: float) -> list[float]:

@@ -1,14 +1,19 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
 
-from digits.reader.peaks import Map
+from digits.reader.classify import Ink, Weights
+from digits.reader.peaks import Map, MapsFn
 from digits_export.reader_calibrate import (
     detect,
     fit_centres,
     fit_number_temperature,
     fit_scaling,
     fit_symbols,
+    fit_weights,
+    see,
 )
 from digits_export.reader_graph import UNSCALED
 from digits_train.matching import LabelledPage
@@ -80,10 +85,28 @@ def test_number_temperature_sharpens_what_is_mostly_right() -> None:
     """Nine of ten numbers "777" are right; each of their digits seems to be so with 88 %."""
     pages = [drawn_page(seed)._replace(text="777") for seed in range(10)]
     pages[3] = pages[3]._replace(text="771")
-    temperature = fit_number_temperature(pages, lambda page: doubted(page, 2.0))
-    assert 0.4 < temperature < 0.8
-    assert fit_number_temperature(pages[4:], ink_maps) == 1  # all are right
-    assert fit_number_temperature([pages[3]._replace(text="7  1")], ink_maps) == 1  # not as many
+
+    def fitted(pages: list[LabelledPage], maps: MapsFn) -> float:
+        return fit_number_temperature(see(pages, maps), as_sevens, Weights(1.0, 1.0))
+
+    assert 0.4 < fitted(pages, lambda page: doubted(page, 2.0)) < 0.8
+    assert fitted(pages[4:], ink_maps) == 1  # all are right
+    assert fitted([pages[3]._replace(text="7  1")], ink_maps) == 1  # not as many
+
+
+def as_sevens(inks: Sequence[Ink]) -> np.ndarray:
+    """A classifier that takes everything for a 7, and is sure of it."""
+    return np.tile(np.float32(np.arange(10) == 7), (len(inks), 1))
+
+
+def test_weights_follow_who_is_right() -> None:
+    """The reader takes each digit for a 7; the classifier says which of them are 1s."""
+    pages = [drawn_page(seed) for seed in range(10)]
+    ones = [page._replace(digits=np.ones_like(page.digits)) for page in pages[5:]]
+    trusted = fit_weights(see(pages, ink_maps), as_sevens)
+    doubtful = fit_weights(see([*pages[:5], *ones], ink_maps), as_sevens)
+    assert sum(doubtful) < sum(trusted)
+    assert fit_weights([], as_sevens) == (0.5, 0.5)
 
 
 @pytest.mark.parametrize("labelled", [True, False])

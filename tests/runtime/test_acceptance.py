@@ -9,11 +9,19 @@ import numpy as np
 import pytest
 
 from digits import DataError
-from digits.acceptance import Promise, calibrate, least_numbers, parse_max_errors, parse_share, save
+from digits.acceptance import (
+    Files,
+    Promise,
+    calibrate,
+    least_numbers,
+    parse_max_errors,
+    parse_share,
+    save,
+)
 from digits.constraints.constraints import Constraints
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 
-READER = Path(BUNDLED_READER)
+FILES = None, Path(BUNDLED_READER)
 SIX = Constraints(length=6)
 PROMISE = Promise(0.25, 0.01, 400, 330, 0)
 
@@ -22,7 +30,7 @@ PROMISE = Promise(0.25, 0.01, 400, 330, 0)
 def file(tmp_path: Path) -> Path:
     """What is promised of numbers with six digits, by the bundled reader."""
     path = tmp_path / "promise.json"
-    save(path, PROMISE, READER, SIX)
+    save(path, PROMISE, FILES, SIX)
     return path
 
 
@@ -32,7 +40,7 @@ def file(tmp_path: Path) -> Path:
 )
 def test_share(text: str, share: float) -> None:
     assert parse_share(text) == pytest.approx(share)
-    assert parse_max_errors(text, READER, SIX) == pytest.approx(share)
+    assert parse_max_errors(text, FILES, SIX) == pytest.approx(share)
 
 
 @pytest.mark.parametrize(
@@ -44,44 +52,46 @@ def test_share(text: str, share: float) -> None:
 )
 def test_share_out_of_range(text: str, hint: str) -> None:
     with pytest.raises(ValueError, match=f"must lie between 0 and 100%, not '{text}'{hint}$"):
-        parse_max_errors(text, READER, SIX)
+        parse_max_errors(text, FILES, SIX)
 
 
 def test_file(file: Path) -> None:
-    assert parse_max_errors(str(file), READER, SIX) == 0.25
-    assert parse_max_errors(str(file), None, Constraints(length=(6, 6))) == 0.25  # the bundled one
+    assert parse_max_errors(str(file), FILES, SIX) == 0.25
+    bundled = None, None
+    assert parse_max_errors(str(file), bundled, Constraints(length=(6, 6))) == 0.25
     values = json.loads(file.read_text())
     assert {key: values[key] for key in PROMISE._fields} == PROMISE._asdict()
 
 
 @pytest.mark.parametrize(
-    ("reader", "constraints", "cause"),
+    ("files", "constraints", "cause"),
     [
-        (READER, Constraints(length=7), "is for the constraints --length 6, not --length 7$"),
-        (READER, replace(SIX, digits_only=True), "--length 6, not --length 6 --digits-only$"),
-        (READER, Constraints(), "--length 6, not none$"),
+        (FILES, Constraints(length=7), "is for the constraints --length 6, not --length 7$"),
+        (FILES, replace(SIX, digits_only=True), "--length 6, not --length 6 --digits-only$"),
+        (FILES, Constraints(), "--length 6, not none$"),
         (
-            READER,
+            FILES,
             Constraints((6, 8), "2.*", "luhn"),
             "not --length 6-8 --pattern 2.* --check luhn$",
         ),
-        (READER, Constraints(range=(-0.5, 5_000_000)), "not --range -0.5-5000000$"),
-        (Path(BUNDLED), SIX, "is for the reader [0-9a-f]{64}, not [0-9a-f]{64}$"),
+        (FILES, Constraints(range=(-0.5, 5_000_000)), "not --range -0.5-5000000$"),
+        ((None, Path(BUNDLED)), SIX, "is for the reader [0-9a-f]{64}, not [0-9a-f]{64}$"),
+        ((Path(BUNDLED_READER), None), SIX, "is for the model [0-9a-f]{64}, not [0-9a-f]{64}$"),
     ],
 )
-def test_file_holds_for_its_reader_and_constraints(
-    file: Path, reader: Path, constraints: Constraints, cause: str
+def test_file_holds_for_its_networks_and_constraints(
+    file: Path, files: Files, constraints: Constraints, cause: str
 ) -> None:
     with pytest.raises(DataError, match=cause):
-        parse_max_errors(str(file), reader, constraints)
+        parse_max_errors(str(file), files, constraints)
 
 
 def test_another_list_is_another_constraint(tmp_path: Path) -> None:
     file = tmp_path / "promise.json"
-    save(file, PROMISE, READER, Constraints(values=["123456", "7"]))
-    assert parse_max_errors(str(file), READER, Constraints(values=["7", "123456"])) == 0.25
+    save(file, PROMISE, FILES, Constraints(values=["123456", "7"]))
+    assert parse_max_errors(str(file), FILES, Constraints(values=["7", "123456"])) == 0.25
     with pytest.raises(DataError, match="2 allowed numbers.*, not .*1 allowed numbers"):
-        parse_max_errors(str(file), READER, Constraints(values=["123456"]))
+        parse_max_errors(str(file), FILES, Constraints(values=["123456"]))
 
 
 def replaced(**values: object) -> Callable[[Path], object]:
@@ -111,7 +121,7 @@ def test_bad_content(file: Path, spoil: Callable[[Path], object]) -> None:
     with pytest.raises(
         DataError, match=r"promise.json isn't a file from `digits eval --calibrate`"
     ):
-        parse_max_errors(str(file), READER, SIX)
+        parse_max_errors(str(file), FILES, SIX)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +138,7 @@ def test_not_a_file(tmp_path: Path, make: Callable[[Path], object]) -> None:
     with pytest.raises(
         DataError, match=r"promise.json isn't a file from `digits eval --calibrate`"
     ):
-        parse_max_errors(str(tmp_path / "promise.json"), READER, SIX)
+        parse_max_errors(str(tmp_path / "promise.json"), FILES, SIX)
 
 
 def test_as_many_as_possible_are_accepted() -> None:
@@ -150,8 +160,8 @@ def test_equally_probable_numbers_are_accepted_together() -> None:
 def test_threshold_is_one_that_can_be_loaded(probability: float, tmp_path: Path) -> None:
     promise = calibrate([probability] * 300, [1] * 300, 0.01)
     assert promise.accepted == 300
-    save(tmp_path / "promise.json", promise, READER, SIX)
-    max_errors = parse_max_errors(str(tmp_path / "promise.json"), READER, SIX)
+    save(tmp_path / "promise.json", promise, FILES, SIX)
+    max_errors = parse_max_errors(str(tmp_path / "promise.json"), FILES, SIX)
     assert 1 - max_errors == pytest.approx(probability, abs=1e-15)
 
 

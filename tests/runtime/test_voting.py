@@ -5,11 +5,10 @@ from PIL import Image
 import digits
 from digits import Constraints
 from digits.data.mnist import Split
-from digits.inference.interface import SYMBOLS
-from digits.prediction import Number, Symbol
-from digits.reader.lattice import Arc
+from digits.images import picture
+from digits.prediction import Number
 from digits.reader.numbers import read_number
-from digits.reading import Column, Rules
+from digits.reading import Rules
 from digits.voting import Frame, vote
 from tests.runtime.reader.test_search import arc
 from tests.synthetic import Sheet, chosen
@@ -17,15 +16,13 @@ from tests.synthetic import Sheet, chosen
 ANY = Constraints()
 
 
-def to_symbol(text: str, arc: Arc) -> Symbol:
-    probabilities = tuple(arc.probabilities.tolist())
-    return Symbol(text, probabilities[SYMBOLS.index(text)], probabilities, (0, 0, 10, 20))
+PAGE = picture.load(np.zeros((20, 100), np.uint8))
 
 
 def frame(*alternatives: dict[str, float], line: int = 1) -> Frame:
     """A picture of a number: the probabilities of each place's symbols."""
     lattice = [arc(index, 8.0, **symbols) for index, symbols in enumerate(alternatives)]
-    return Frame(Column(lattice, lattice, to_symbol), (line, 1))
+    return Frame(PAGE, lattice, (line, 1))
 
 
 def sure(text: str, line: int = 1) -> Frame:
@@ -113,7 +110,7 @@ def test_signs_are_left_out() -> None:
 @pytest.mark.parametrize("constraints", [ANY, Constraints(length=2), Constraints(length=1)])
 def test_one_picture_is_read_as_usual(constraints: Constraints) -> None:
     single = frame({"d2": 0.9, "d3": 0.1}, ONE_OR_SEVEN)
-    expected = read_number(single.column.lattice, constraints, 1.0)
+    expected = read_number(single.lattice, constraints, 1.0)
     number = read(single, constraints=constraints)
     assert number.probability == expected.probability and number.second == expected.second
 
@@ -131,7 +128,7 @@ def test_read_frames_of_different_sizes(classifier: digits.Classifier, meter: np
     larger = Image.fromarray(meter).resize((750, 450))
     blank = np.full((200, 300), 210, np.uint8)
     number = classifier.read_frames([meter, larger, blank], Constraints(length=4))
-    assert number and (number.text, number.line) == ("0459", 2) and number.probability > 0.9
+    assert number and (number.text, number.line) == ("0459", 2) and number.probability > 0.5
     assert number.box[2] - number.box[0] > 200  # in the larger picture
     longest = classifier.read_frames([meter, larger])
     assert longest and longest.text == "27182845"

@@ -9,7 +9,7 @@ from digits_train.matching import LabelledPage
 
 NUM_OUTLIERS, NUM_BLANK = 2000, 300
 NUM_PHOTOGRAPHED = 5000
-_PAGES, _NUMBER_PAGES = 100, 200
+_PAGES, _NUMBER_PAGES = 100, 400
 # Never those of a training, which are single numbers, or of the benchmarks' pages.
 _SEED, _PAGES_SEED, _NUMBERS_SEED = (0, 0), 7_000_000, 8_000_000
 

@@ -169,12 +169,20 @@ def validation_pages(count: int, seed: int) -> list[LabelledPage]:
 
 
 def number_pages(count: int, seed: int) -> list[LabelledPage]:
-    """Photograph pages with nothing but a number a line, of the same digits."""
+    """Photograph pages with nothing but a number a line: of the same digits, every other in a font.
+
+    Of digits in fonts, the boxes aren't known.
+    """
     validation = mnist.load("validation")
     digits = Split(validation.images[:FITTED], validation.labels[:FITTED])
-    numbers = track(range(count), count, "drawing pages of numbers")
-    randoms = (np.random.default_rng([seed, 4, number]) for number in numbers)
-    return [_labelled(page.page(digits, random, make_plan=plain_numbers)) for random in randoms]
+    files, pages = fonts.hands(), []
+    for number in track(range(count), count, "drawing pages of numbers"):
+        random = np.random.default_rng([seed, 4, number])
+        if number % 2:
+            pages.append(_labelled(page.font_page(random, files)))
+        else:
+            pages.append(_labelled(page.page(digits, random, make_plan=plain_numbers)))
+    return pages
 
 
 def _labelled(shown: page.Page) -> LabelledPage:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from digits.acceptance import calibrate, save
 from digits.classifier import Classifier
 from digits.commands import reports
-from digits.commands.runner import reader_options
+from digits.commands.runner import ClassifierOptions
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.data.image_folder import LabelledDataset
@@ -70,12 +70,12 @@ def evaluate_digits(model: Path | None, data: Path | None, output: Output) -> No
     errors.exit_if_any()
 
 
-def evaluate_pages(model: Path | None, table: Path, output: Output) -> None:
+def evaluate_pages(networks: ClassifierOptions, table: Path, output: Output) -> None:
     """Print how well a reader reads the pages in a table; exits and raises as the former does."""
     if has_column(table, "box"):
         raise DataError(f"{table} labels numbers in boxes, not pages: measure it with --numbers")
     errors = ErrorReporter()
-    classifier = reader_options(model).open()
+    classifier = networks.open()
     labelled = [(path, text) for path, (_, text, _) in number_rows(table, errors.report)]
     if not labelled:
         raise DataError(f"no labelled pages in {table}")
@@ -100,7 +100,7 @@ def evaluate_pages(model: Path | None, table: Path, output: Output) -> None:
 
 
 def evaluate_numbers(
-    model: Path | None,
+    networks: ClassifierOptions,
     table: Path,
     constraints: Constraints,
     max_errors: float | None,
@@ -114,7 +114,7 @@ def evaluate_numbers(
     its page isn't counted. promise: file for `acceptance.save`.
     """
     errors = ErrorReporter()
-    classifier = reader_options(model).open()
+    classifier = networks.open()
     column = "number" if has_column(table, "number") else "text"
     pages = defaultdict[Path, list[NumberLabel]](list)
     for path, label in number_rows(table, errors.report, column):
@@ -144,7 +144,7 @@ def evaluate_numbers(
     if promise:
         try:
             given = calibrate(result.probabilities, result.right, max_errors)
-            save(promise, given, model, constraints)
+            save(promise, given, networks.files, constraints)
             values["promise"] = {"file": escape_name(str(promise)), **given._asdict()}
         except DigitsError as error:
             errors.report(error)

@@ -13,6 +13,7 @@ from digits.constraints.checks import CheckName
 from digits.prediction import Format
 
 if TYPE_CHECKING:
+    from digits.commands.runner import ClassifierOptions
     from digits.constraints.allowed import AllowedNumbers
     from digits.constraints.constraints import Constraints
 
@@ -63,6 +64,14 @@ Reader = Annotated[
         "FILE",
         "ONNX file of a reader from `digits export`; default: $DIGITS_READER, else the bundled"
         " reader.",
+    ),
+]
+Models = Annotated[
+    list[Path] | None,
+    path_option(
+        "FILE",
+        "ONNX file of a reader or a classifier from `digits export`, or twice for one of each;"
+        " default: $DIGITS_READER and $DIGITS_MODEL, else the bundled ones.",
     ),
 ]
 Threshold = Annotated[
@@ -175,13 +184,19 @@ def constraints(
         raise typer.BadParameter(str(error)) from error
 
 
-def max_errors(text: str | None, reader: Path | None, asked: "Constraints") -> float | None:
+def max_errors(
+    text: str | None, networks: "ClassifierOptions", asked: "Constraints"
+) -> float | None:
     """What --max-errors says. Raises BadParameter, or DataError for a file that can't be used."""
     if text is None:
         return None
     from digits.acceptance import parse_max_errors
 
-    return _parse("--max-errors", text, lambda text: parse_max_errors(text, reader, asked))
+    return _parse(
+        "--max-errors",
+        text,
+        lambda text: parse_max_errors(text, networks.files, asked),
+    )
 
 
 def _parse(option: str, text: str | None, parse: Callable[[str], _T]) -> _T | None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from digits.commands import inputs
-from digits.errors import DigitsError, Interrupted, PictureError
+from digits.errors import DigitsError, Interrupted, ModelError, PictureError
 from digits.system import cpu_count, too_many_files, variable
 from digits.terminal import ErrorReporter, print_result, print_stderr, track
 
@@ -43,6 +43,11 @@ class ClassifierOptions(NamedTuple):
     reader: "Path | None" = None
     threads: int = 1
 
+    @property
+    def files(self) -> "tuple[Path | str | None, Path | None]":
+        """The model and the reader."""
+        return self.model, self.reader
+
     def open(self) -> "Classifier":
         """Raises ModelError if the model, or a reader that somebody chose, can't be used."""
         from digits.classifier import Classifier
@@ -55,12 +60,22 @@ class ClassifierOptions(NamedTuple):
         return classifier
 
 
-def reader_options(reader: "Path | None") -> ClassifierOptions:
-    """The arguments of a Classifier that only reads pages, with all cores."""
-    from digits.inference.model_file import BUNDLED
+def reader_options(models: "Sequence[Path] | None" = None) -> ClassifierOptions:
+    """The arguments of a Classifier that reads pages, with all cores.
 
-    # Whatever $DIGITS_MODEL names and is pinned to isn't used, so it may be unusable.
-    return ClassifierOptions(BUNDLED, None, "", reader, cpu_count())
+    models: files of a reader, a classifier or one of each. Raises ModelError if they aren't.
+    """
+    from digits.inference.metadata import Task, read_task
+    from digits.inference.model_file import read_file
+
+    chosen: dict[Task, Path] = {}
+    for path in models or ():
+        task = read_task(read_file(path).content, str(path))
+        if task in chosen:
+            raise ModelError(f"{chosen[task]} and {path} are both a {task}: name one of each kind")
+        chosen[task] = path
+    model, reader = chosen.get("classifier"), chosen.get("reader")
+    return ClassifierOptions(model, reader=reader, threads=cpu_count())
 
 
 class Predict(NamedTuple):

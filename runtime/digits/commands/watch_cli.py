@@ -14,11 +14,9 @@ def watch(
     folder: Annotated[Path, options.path_argument("DIR")],
     results: Annotated[Path, options.path_argument("RESULTS.csv")],
     recursive: options.Recursive = False,
-    model: options.Model = None,
+    model: options.Models = None,
     threshold: options.Threshold = None,
-    numbers: Annotated[
-        bool, typer.Option("--numbers", help="Read numbers; --model then names a reader.")
-    ] = False,
+    numbers: Annotated[bool, typer.Option("--numbers", help="Read numbers.")] = False,
     digits_only: options.DigitsOnly = False,
     length: options.Length = None,
     pattern: options.Pattern = None,
@@ -73,20 +71,21 @@ def watch(
     folders = Path(os.path.realpath(keep), "copy").parents if keep else ()
     if Path(os.path.realpath(folder)) in folders[: None if recursive else 1]:
         raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
+    networks = runner.reader_options(model)
     if not numbers:
         is_number_asked = asked or digits_only or max_errors or frames > 1 or mqtt
         if is_number_asked or follows or start_at is not None:
             raise typer.BadParameter("options for numbers need --numbers")
-        digits = DigitReader(str(folder), runner.ClassifierOptions(model, threshold))
+        digits = DigitReader(str(folder), networks._replace(threshold=threshold, threads=1))
         watch.watch(digits, results, recursive, None, keep)
         return
     if threshold is not None:
         raise typer.BadParameter("--max-errors says which numbers are accepted, not --threshold")
     reader = NumberReader(
         str(folder),
-        runner.reader_options(model),
+        networks,
         constraints=asked,
-        max_errors=options.max_errors(max_errors, model, asked),
+        max_errors=options.max_errors(max_errors, networks, asked),
         results=results,
         frames=frames,
         not_below_last=not_below_last,

@@ -74,6 +74,8 @@ class ReaderMetadata(NamedTuple):
     temperature: float  # of the symbols' logits; already in the graph, as the next two
     centre_temperature: float
     centre_shift: float  # of the centres' log odds
+    reader_weight: float  # of its log probabilities of digits, beside a classifier's
+    classifier_weight: float  # of the classifier's
     number_temperature: float  # divides the log odds of whole numbers
     validation_pages: int
     validation_symbols: int
@@ -91,7 +93,10 @@ _SHARES = {
 }
 OBJECTS = ("recipe", "data_sha256")  # whose values are JSON
 _MAX_NESTED = 100  # objects and lists in such a value
-_POSITIVE = {"temperature", "centre_temperature", "number_temperature"}
+_POSITIVE = {
+    *("temperature", "centre_temperature", "number_temperature"),
+    *("reader_weight", "classifier_weight"),
+}
 _USES = {
     "classifier": "`digits predict`, `digits eval` and $DIGITS_MODEL",
     "reader": "`digits read`, `digits eval` and $DIGITS_READER",

@@ -37,23 +37,19 @@ class NumberReading(NamedTuple):
 
 
 def read_number(
-    lattice: Sequence[Arc],
-    constraints: Constraints,
-    temperature: float,
-    path: Sequence[Arc] | None = None,
+    lattice: Sequence[Arc], constraints: Constraints, temperature: float
 ) -> NumberReading:
-    """Read a column: by a path through it, or by the likeliest one that satisfies constraints.
+    """Read a column: by its best path, or by the likeliest one that satisfies constraints.
 
     Its probability is the share of all paths that read the same. With constraints, it is by Bayes'
     rule the share of those that satisfy them, and of the others so far as some numbers break
-    the constraints and could read so by chance. temperature: see `search`. path: by default the
-    best one.
+    the constraints and could read so by chance. temperature: see `search`.
     """
     signless = constraints.digits_only
     automaton: Automaton = constraints.automaton if constraints else AnyText()
     everything = search(lattice, AnyText(), temperature)
     satisfying = search(lattice, automaton, temperature) if constraints else everything
-    free = [(SYMBOLS[int(arc.symbols.argmax())], arc) for arc in path or best_path(lattice)]
+    free = [(SYMBOLS[int(arc.symbols.argmax())], arc) for arc in best_path(lattice)]
     free = without_signs(free) if signless else free
     unreadable = NumberReading(free, 0.0, "", _text(free), False)
     symbols = satisfying.symbols if constraints else free

@@ -145,11 +145,10 @@ def test_error_is_one_line(
     ("command", "variable"),
     [
         *((f"eval --model {BUNDLED_READER}", ""), ("eval", "DIGITS_MODEL")),
-        (f"eval --data pages.csv --model {BUNDLED}", ""),
         ("eval --data pages.csv", "DIGITS_READER"),
         (f"predict any.png --model {BUNDLED_READER}", ""),
         *(("predict any.png", "DIGITS_MODEL"), ("predict any.png", "DIGITS_READER")),
-        *((f"read any.png --model {BUNDLED}", ""), ("read any.png", "DIGITS_READER")),
+        *(("read any.png", "DIGITS_MODEL"), ("read any.png", "DIGITS_READER")),
         *(("watch folder a.csv", "DIGITS_MODEL"), ("watch folder a.csv", "DIGITS_READER")),
         *(("bench", "DIGITS_MODEL"), ("bench", "DIGITS_READER")),
         *(("serve", "DIGITS_MODEL"), ("serve", "DIGITS_READER")),

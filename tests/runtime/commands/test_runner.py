@@ -7,7 +7,7 @@ import pytest
 
 from digits.commands import inputs, runner
 from digits.errors import DigitsError, ModelError
-from digits.inference.model_file import BUNDLED_READER
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.system import cpu_count
 from digits.terminal import ErrorReporter
 from tests.conftest import Run
@@ -90,20 +90,20 @@ def test_lone_process_reads_with_all_cores(
     assert started == [threads]
 
 
-def test_read_needs_no_classifier(
-    run: Run, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("models", "reason"),
+    [
+        ([BUNDLED], ""),
+        ([BUNDLED_READER, BUNDLED], ""),
+        ([BUNDLED, BUNDLED], "are both a classifier: name one of each kind"),
+        ([BUNDLED_READER, BUNDLED_READER], "are both a reader: name one of each kind"),
+    ],
+)
+def test_read_takes_a_file_of_each_kind(
+    run: Run, pictures: list[Path], models: list[str], reason: str
 ) -> None:
-    """$DIGITS_MODEL may name anything, and be pinned to anything."""
-    expected = run("read", pictures[7])
-    (tmp_path / "damaged.onnx").write_bytes(b"no model")
-    monkeypatch.setenv("DIGITS_MODEL_SHA256", "0" * 64)
-    for model in (tmp_path / "damaged.onnx", tmp_path / "missing.onnx", BUNDLED_READER):
-        monkeypatch.setenv("DIGITS_MODEL", str(model))
-        assert run("read", pictures[7]) == expected
-        assert run("predict", pictures[7])[:2] == (1, "")
-    monkeypatch.setenv("DIGITS_READER", str(tmp_path / "damaged.onnx"))
-    code, out, err = run("read", pictures[7])
-    assert (code, out) == (1, "") and "damaged.onnx" in err
+    code, out, err = run("read", pictures[7], *(x for file in models for x in ("--model", file)))
+    assert (code, out) == ((1, "") if reason else (0, "7\n")) and reason in err
 
 
 @pytest.mark.parametrize("variable", ["DIGITS_READER", "DIGITS_READER_SHA256"])

@@ -53,13 +53,13 @@ def test_answer_is_that_of_classifier(
 def test_number_is_accepted_to_be_reviewed_or_unreadable(client: TestClient) -> None:
     answers = {
         query: client.post(f"/read?{query}", content=NUMBER.read_bytes()).json()
-        for query in ("list=4718+9999", "length=4&max_errors=0.000001", "length=9")
+        for query in ("list=2718+9999", "length=4&max_errors=0.000001", "length=9")
     }
     numbers = [number for answer in answers.values() for number in answer["numbers"]]
     assert [number["status"] for number in numbers] == ["accepted", "review", "unreadable"]
-    assert [number["text"] for number in numbers] == ["4718", "2718", ""]
+    assert [number["text"] for number in numbers] == ["2718", "2718", ""]
     assert [number["free"] for number in numbers] == ["2718"] * 3
-    assert [answer["text"] for answer in answers.values()] == ["4718", "2718?", "?"]
+    assert [answer["text"] for answer in answers.values()] == ["2718", "2718?", "?"]
 
 
 @pytest.mark.parametrize(

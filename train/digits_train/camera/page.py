@@ -1,6 +1,7 @@
 """Photographed pages of handwritten numbers, of which every pixel's digit is known."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +68,26 @@ def page(
             classes = np.array([glyph.digit for glyph in written.digits], np.uint8)
             boxes = _boxes(labels, len(classes))
             return Page(image, "\n".join(written.text), labels, classes, boxes)
+
+
+def font_page(random: Random, files: Sequence[Path]) -> Page:
+    """A photographed page of two to six numbers, one a line, in a handwriting font.
+
+    Which pixels are whose isn't known: there are no labels, classes and boxes.
+    """
+    file = str(random.choice(list(map(str, files))))
+    while True:
+        height = _LOWEST * (_HIGHEST / _LOWEST) ** random.beta(1.6, 1.4)
+        written, y = Sheet(height), 0.0
+        for _ in range(int(random.integers(2, 7))):
+            text = "".join(map(str, random.integers(0, 10, random.integers(1, 11))))
+            y += random.uniform(1.6, 2.4) * height
+            _type(written, text, file, height, y, random, random.uniform(0, 0.04))
+            written.text.append(text)
+        shown = photographed(written, some_look(random, some_hand(random, height), False), random)
+        if shown is not None:
+            nothing = np.zeros(0, np.uint8), np.zeros((0, 4), np.int64)
+            return Page(shown[0], "\n".join(written.text), shown[1], *nothing)
 
 
 def text_page(random: Random, fonts: Sequence[str] = DEJAVU) -> Bytes:

@@ -1,0 +1,119 @@
+"""What the classifier reads in the boxes that the reader has found, combined with what that says.
+
+Their errors differ: the reader sees the page around a digit, the classifier its strokes.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.reader.detections import DIGITS, Floats
+from digits.reader.lattice import Arc
+from digits.reader.peaks import Grey
+
+Ink = NDArray[np.uint8]  # [height, width]: 0 = paper, 255 = full ink
+# The ink of n digits, each cropped to its edges, to probabilities: float32 [n, 10].
+ClassifyFn = Callable[[Sequence[Ink]], NDArray[np.float32]]
+Lattices = list[list[list[Arc]]]
+
+_LEAST = np.log(1e-4)  # of a probability: where two sure ones disagree, neither wins surely
+_MARGIN = 0.03  # of a box's sides, for ends of strokes that it cuts off
+_AROUND = 0.25  # of the longer side: most of the pixels so near a digit are paper
+_QUANTILES = np.array([0.05, 0.5, 0.95])  # of dark ink, paper and light ink
+_FAINT = 0.15  # of full ink: the paper's grain and its lines
+
+
+class Weights(NamedTuple):
+    """The exponents of the two networks' probabilities; the exporter of readers fits them."""
+
+    reader: float
+    classifier: float
+
+
+def classify(lines: Lattices, page: Grey, classify_inks: ClassifyFn, weights: Weights) -> Lattices:
+    """Combine what the reader says of each arc's digits with what the classifier says.
+
+    lines: the lattices of the columns of each line. page: uint8 [height, width], on which they are.
+    How likely it is that anything is there, and a digit rather than a sign, stays what the reader
+    says; a place without ink stays as it is.
+    """
+    arcs = [arc for line in lines for lattice in line for arc in lattice]
+    inks = cut_inks(page, np.array([arc.box for arc in arcs]).reshape(-1, 4))
+    inked = [index for index, ink in enumerate(inks) if ink.size]
+    if not inked:
+        return lines
+    answers = classify_inks([inks[index] for index in inked])
+    symbols = np.array([arc.symbols for arc in arcs])
+    symbols[inked, :DIGITS] = combine(symbols[inked, :DIGITS], answers, weights)
+    combined = iter(symbols)
+    return [
+        [[arc._replace(symbols=next(combined)) for arc in lattice] for lattice in line]
+        for line in lines
+    ]
+
+
+def combine(symbols: Floats, answers: NDArray[np.float32], weights: Weights) -> Floats:
+    """The combined log probabilities of the digits, float64 [n, 10], with the reader's sum.
+
+    symbols: float64 [n, 10], the reader's log probabilities. answers: float32 [n, 10].
+    """
+    product = np.tensordot(weights, evidence(symbols, answers), 1)
+    sums = np.log(np.exp(symbols).sum(1, keepdims=True))
+    combined: Floats = product - np.log(np.exp(product).sum(1, keepdims=True)) + sums
+    return combined
+
+
+def evidence(symbols: Floats, answers: NDArray[np.float32]) -> Floats:
+    """What `combine` weighs: log probabilities of digits by either network, float64 [2, n, 10]."""
+    sums = np.log(np.exp(symbols).sum(1, keepdims=True))
+    with np.errstate(divide="ignore"):
+        classified = np.log(answers.astype(np.float64))
+    return np.stack([symbols - sums, classified]).clip(_LEAST)
+
+
+def cut_inks(page: Grey, boxes: Floats) -> list[Ink]:
+    """Cut the ink out of each box: uint8, 255 = full ink, cropped to its edges; else empty.
+
+    page: uint8 [height, width]. boxes: float64 [n, 4]. Whether ink is dark or light is what most of
+    the contrast in all boxes says.
+    """
+    longer = (boxes[:, 2:] - boxes[:, :2]).max(1, keepdims=True)
+    around = [page[window] for window in _windows(boxes, _AROUND * longer, page)]
+    levels = np.array([_quantiles(pixels) for pixels in around]).reshape(-1, len(_QUANTILES))
+    dark, paper, light = levels.T
+    is_dark = (paper - dark).sum() >= (light - paper).sum()
+    contrast = dark - paper if is_dark else light - paper
+    cut = _windows(boxes, _MARGIN * (boxes[:, 2:] - boxes[:, :2]), page)
+    return [
+        _ink((page[window] - middle) / np.where(full, full, 1))
+        for window, middle, full in zip(cut, paper, contrast, strict=True)
+    ]
+
+
+def _windows(boxes: Floats, margins: Floats, page: Grey) -> list[tuple[slice, slice]]:
+    """The rows and columns of a page in boxes with margins; at least a pixel of each."""
+    sides = np.array(page.shape[::-1])
+    near = np.floor(boxes[:, :2] - margins).clip(0, sides - 1).astype(int)
+    far = np.ceil(boxes[:, 2:] + margins).clip(near + 1, sides).astype(int)
+    corners = np.concatenate([near, far], 1).tolist()
+    return [(slice(top, bottom), slice(left, right)) for left, top, right, bottom in corners]
+
+
+def _quantiles(pixels: Grey) -> Floats:
+    places = (_QUANTILES * (pixels.size - 1)).astype(int)
+    levels: Floats = np.partition(pixels, places, axis=None)[places].astype(np.float64)
+    return levels
+
+
+def _ink(relative: Floats) -> Ink:
+    """relative: 0 = paper; 1 = what is darkest nearby, or lightest."""
+    ink = relative.clip(0)
+    full = np.partition(ink, last := int(0.95 * (ink.size - 1)), axis=None)[last]
+    if not full:
+        return np.zeros((0, 0), np.uint8)
+    ink[ink < _FAINT * full] = 0
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return np.asarray(drawn * (255 / drawn.max()), np.uint8)

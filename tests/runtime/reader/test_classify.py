@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digits import Classifier
+from digits.data.mnist import Split
+from digits.reader.classify import Weights, classify, combine, cut_inks
+from digits.reader.lattice import build_lattice
+from digits.vision.frame import to_mnist
+from tests.runtime.reader.drawn import detections
+from tests.synthetic import Sheet, chosen, lamp
+
+EVEN = Weights(0.5, 0.5)
+
+
+def logs(digit: int, probability: float) -> np.ndarray:
+    """A digit's log probability, and those of the others, which are alike: float64 [1, 10]."""
+    values: np.ndarray = np.log(np.full((1, 10), (1 - probability) / 9))
+    values[0, digit] = np.log(probability)
+    return values
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_digits_are_cut_out_as_mnist_has_them(
+    classifier: Classifier, test_slice: Split, inverted: bool
+) -> None:
+    """On ruled paper in uneven light, of either polarity, whatever is beside them."""
+    sheet = Sheet(300, 700)
+    sheet.rule(40, grey=170)
+    boxes = sheet.write(chosen(test_slice, "2718281"), 60, 100, gap=3)
+    photo = sheet.photograph(light=lamp(300, 700))
+    inks = cut_inks(255 - photo if inverted else photo, np.array(boxes, np.float64))
+    answers = classifier.model.probabilities(to_mnist(inks))
+    assert answers.argmax(1).tolist() == [2, 7, 1, 8, 2, 8, 1]
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(-50, 150)] * 2, *[st.floats(0, 80)] * 2), max_size=4),
+    st.sampled_from([0, 9]),
+)
+def test_any_box_gives_ink_or_nothing(
+    boxes: list[tuple[float, float, float, float]], noise: int
+) -> None:
+    page = np.random.default_rng(0).integers(200 - noise, 201, (60, 90)).astype(np.uint8)
+    corners = np.array([(x, y, x + w, y + h) for x, y, w, h in boxes]).reshape(-1, 4)
+    inks = cut_inks(page, corners)
+    assert len(inks) == len(boxes)
+    assert all(ink.dtype == np.uint8 and (not ink.size or ink.max() == 255) for ink in inks)
+    assert noise or not any(ink.size for ink in inks)
+
+
+def test_where_both_are_sure_of_different_digits_none_is() -> None:
+    combined = np.exp(combine(logs(4, 1 - 1e-9), np.exp(logs(9, 1 - 1e-9)), EVEN))
+    assert combined[0, 4] == pytest.approx(combined[0, 9]) and combined.max() < 0.5
+
+
+def test_agreement_makes_sure_and_the_rest_stays_with_the_signs() -> None:
+    """A fifth of what the reader says is a minus."""
+    symbols = logs(7, 0.9) + np.log(0.8)
+    combined = np.exp(combine(symbols, np.exp(logs(7, 0.9)), Weights(1.0, 1.0)))
+    assert combined.sum() == pytest.approx(0.8)
+    assert combined[0, 7] > 0.79
+
+
+def test_blank_places_stay_what_the_reader_says() -> None:
+    """Where there is no ink, the classifier isn't asked."""
+    lattice = build_lattice(detections([(10, 10, 30, 40)], [5.0]))
+    page = np.full((60, 60), 255, np.uint8)
+    refused = pytest.fail
+    assert classify([[lattice]], page, refused, EVEN) == [[lattice]]  # type: ignore[arg-type]
