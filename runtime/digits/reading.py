@@ -112,7 +112,8 @@ def to_number(
     page: GreyImage, reading: NumberReading, rules: Rules, where: tuple[int, int]
 ) -> Number:
     """The number that is read on a page. where: its line and column."""
-    is_accepted = reading.satisfies and reading.probability >= 1 - rules.max_errors
+    is_likely = reading.satisfies and reading.probability >= 1 - rules.max_errors
+    is_accepted = is_likely and not any(arc.disputed for _, arc in reading.symbols)
     symbols = tuple(_to_symbol(page, symbol, arc) for symbol, arc in reading.symbols)
     return Number(
         reading.text if reading.satisfies else "",

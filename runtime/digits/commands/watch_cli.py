@@ -95,7 +95,7 @@ def watch(
     )
     if start_at is not None and reader.plausible(start_at) == asked:
         raise typer.BadParameter(
-            "--start-at needs --not-below-last or --max-step, and a number within --range"
+            "--start-at needs --not-below-last or --max-step, and a number that may follow itself"
         )
     publisher = None
     if mqtt is not None:

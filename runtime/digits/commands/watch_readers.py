@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -177,19 +178,20 @@ def last_accepted(results: Path) -> float | None:
     """The value of the last number in a file of results that was accepted, or that somebody set.
 
     `unreadable` rows are written without a number, so any status but `review` counts where there
-    is one. If the last such number has no value, a warning names its line.
+    is one. If the last such number has no value, a warning names its line. No damaged row counts.
     """
+    columns = (*_STAMP, *NUMBER_COLUMNS[1:])
     value, warning = None, ""
     with suppress(FileNotFoundError), open(results, encoding="utf-8", errors="replace") as lines:
         for line, text in enumerate(lines, 1):
-            cells = next(csv.reader([text[: 1 << 16]]), [])[-len(NUMBER_COLUMNS) :]
-            row = dict(zip(NUMBER_COLUMNS, cells, strict=False))
+            cells = next(csv.reader([text[: 1 << 16]]), [])
+            row = dict(zip(columns, cells, strict=False)) if len(cells) == len(columns) else {}
             number, status = row.get("number"), row.get("status")
-            if number and status not in (None, "review", "status"):
-                try:
+            if number and status not in ("review", "status"):
+                if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]*)?|-?\.[0-9]+", number, re.ASCII):
                     value, warning = float(number), ""
-                except ValueError:
-                    warning = f"{results}, line {line}: the number {number!r} has no value"
+                else:
+                    warning = f"{results}, line {line}: the number {number!r:.40} has no value"
     if warning:
         print_stderr(f"warning: {warning}, so it doesn't bound the next one")
     return value

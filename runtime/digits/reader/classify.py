@@ -18,7 +18,8 @@ Ink = NDArray[np.uint8]  # [height, width]: 0 = paper, 255 = full ink
 ClassifyFn = Callable[[Sequence[Ink]], NDArray[np.float32]]
 Lattices = list[list[list[Arc]]]
 
-_LEAST = np.log(1e-4)  # of a probability: where two sure ones disagree, neither wins surely
+_LEAST = np.log(1e-6)  # of a probability: neither network rules a digit out alone
+_SURE = 0.9  # where both are so sure of different digits, a person has to look
 _MARGIN = 0.03  # of a box's sides, for ends of strokes that it cuts off
 _AROUND = 0.25  # of the longer side: most of the pixels so near a digit are paper
 _QUANTILES = np.array([0.05, 0.5, 0.95])  # of dark ink, paper and light ink
@@ -46,12 +47,16 @@ def classify(lines: Lattices, page: Grey, classify_inks: ClassifyFn, weights: We
         return lines
     answers = classify_inks([inks[index] for index in inked])
     symbols = np.array([arc.symbols for arc in arcs])
-    symbols[inked, :DIGITS] = combine(symbols[inked, :DIGITS], answers, weights)
-    combined = iter(symbols)
-    return [
-        [[arc._replace(symbols=next(combined)) for arc in lattice] for lattice in line]
-        for line in lines
-    ]
+    read = symbols[inked, :DIGITS]
+    symbols[inked, :DIGITS] = combine(read, answers, weights)
+    disputed = np.zeros(len(arcs), np.bool_)
+    disputed[inked] = read.argmax(1) != answers.argmax(1)
+    disputed[inked] &= np.minimum(np.exp(read.max(1)), answers.max(1)) > _SURE
+    combined = (
+        arc._replace(symbols=both, disputed=doubt)
+        for arc, both, doubt in zip(arcs, symbols, disputed.tolist(), strict=True)
+    )
+    return [[[next(combined) for _ in lattice] for lattice in line] for line in lines]
 
 
 def combine(symbols: Floats, answers: NDArray[np.float32], weights: Weights) -> Floats:

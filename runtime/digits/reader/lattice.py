@@ -28,7 +28,8 @@ class Arc(NamedTuple):
     start: the first node; the last one of a lattice's k-th arc is k + 1. score: log odds that there
     is a symbol. symbols: float64 [12], log probabilities of SYMBOLS, if there is one. box: left,
     top, right and bottom in the page's pixels. steps: how many a search may take because of it.
-    frame: uint8 [28, 28], what the classifier saw, if it looked at the whole picture.
+    disputed: whether both networks are sure, of different digits. frame: uint8 [28, 28], what the
+    classifier saw, if it looked at the whole picture.
     """
 
     start: int
@@ -36,6 +37,7 @@ class Arc(NamedTuple):
     symbols: Floats
     box: tuple[float, float, float, float]
     steps: int = PAGE_STEPS
+    disputed: bool = False
     frame: "NDArray[np.uint8] | None" = None
 
     @property

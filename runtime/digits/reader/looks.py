@@ -15,7 +15,6 @@ _HALF_RANGE = math.log(LARGEST / SMALLEST) / 2
 _LARGE = 36.0  # pixels: touching digits are told apart better, and 1.6 times as large still fits
 _FINE_PIXELS = 1 << 20  # what a look may cost to show digits as large as that
 _COARSE_PIXELS = 1 << 19  # about 870 x 600; the smaller scales together have a third of that
-_GLANCE_SIDE = 192  # pixels; what is smaller than a twentieth of the picture isn't seen
 _MAX_ENLARGED = 2.0  # digits smaller than half of SMALLEST can't be read
 _SAME_SCALE = 2**0.25  # a factor; nearer scales show the same
 _CHUNK = 4096  # places at a time
@@ -47,12 +46,11 @@ def look_around(page: Grey, maps: MapsFn) -> Detections:
 
 
 def glance(page: Grey, maps: MapsFn, height: float) -> Detections:
-    """Find symbols in one small look, at most at the scale that suits those of this height.
+    """Find symbols in one look, at the scale that suits those of this height.
 
     page: uint8 [height, width]. height: in pixels of the page.
     """
-    scale = min(1.0, _LARGE / height, _GLANCE_SIDE / max(page.shape))
-    return find_peaks(_look(page, scale, maps))
+    return find_peaks(_look(page, min(1.0, _IDEAL / height), maps))
 
 
 def _combine_all(detections: Detections, looks: list[Look], typical: float) -> Detections:

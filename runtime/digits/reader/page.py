@@ -25,7 +25,7 @@ def find_symbols(page: Grey, maps: MapsFn) -> Detections:
 
 
 def glance_symbols(page: Grey, maps: MapsFn, height: float) -> Detections:
-    """The same, seen in one small look; see `looks.glance`."""
+    """The same, seen in one look that suits symbols of this height, in pixels of the page."""
     return settle(suppress(glance(page, maps, height)))
 
 

@@ -147,7 +147,7 @@ class AllowedHosts:
         if scope["path"].startswith(HEALTH) or all(map(self._is_known, hosts)):
             await self._app(scope, receive, send)
         else:
-            refusal = error_response(421, "this host is not allowed; see --allowed-hosts")
+            refusal = error_response(421, "this host is not allowed; see serve --allowed-hosts")
             await refusal(scope, receive, send)
 
     def _is_known(self, header: bytes) -> bool:

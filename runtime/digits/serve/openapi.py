@@ -29,7 +29,10 @@ _REFUSALS = {
     408: ("The request didn't arrive in time.", "the request didn't arrive in time"),
     413: ("The request, the batch or the picture is too large.", "at most 256 digits are read"),
     415: ("The request is compressed, but not with gzip or deflate.", "only gzip and deflate"),
-    421: ("The host is not allowed.", "this host is not allowed; see --allowed-hosts"),
+    421: (
+        "The host is not allowed.",
+        "this host is not allowed; see serve --allowed-hosts",
+    ),
     422: ("The picture, tensor or constraint is none that can be used.", "the form has no file"),
     429: ("The queue is full; try again.", "too many pictures are waiting"),
     500: ("The model failed; see the server's log.", "the model failed; see the server's log"),

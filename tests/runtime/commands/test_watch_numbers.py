@@ -221,6 +221,7 @@ def test_plausible_numbers(
         ("a,t,9,1,1,1-2,1,accepted,,,0,0,9,9\na,t,9,1,1,7,1,accepted,,7,0,0,9,9\n", 7),
         ("\0" * 99 + "\na,t,9,1,1,7,1,accepted,,7,0,0,9,9\n\xff,accepted,\n", 7),
         ("a,t,9,,,,0.000000,unreadable,,,,,,\n", None),
+        ("a,t,9188,1,1,104320\na,t,9,1,1,7,1,accepted,,7,0,0,9,9,,\n", None),  # damaged
         # Somebody has set the number, the status, or all cells by a spreadsheet.
         ("a,t,9,,,7,0.000000,unreadable,,,,,,\r\n", 7),
         ("a,t,9,1,1,7,0.5,ok,,7,0,0,9,9\n", 7),
@@ -236,13 +237,14 @@ def test_last_accepted(
     assert not capsys.readouterr().err
 
 
+@pytest.mark.parametrize("number", ["1 2", "nan", "inf", "1e400", "1_2", "1" * 20])
 def test_number_without_a_value_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], number: str
 ) -> None:
-    rows = "a,t,9,1,1,7,1,accepted,,7,0,0,9,9\na,t,9,1,1,1 2,1,accepted,,12,0,0,9,9\n"
+    rows = f"a,t,9,1,1,7,1,accepted,,7,0,0,9,9\na,t,9,1,1,{number},1,accepted,,12,0,0,9,9\n"
     (tmp_path / "results.csv").write_text(rows)
     assert last_accepted(tmp_path / "results.csv") == 7
-    assert "results.csv, line 2: the number '1 2' has no value" in capsys.readouterr().err
+    assert f"results.csv, line 2: the number '{number}' has no value" in capsys.readouterr().err
 
 
 def test_frames_are_read_together(tmp_path: Path, test_slice: Split) -> None:
@@ -323,7 +325,10 @@ def test_published_picture_is_reduced(tmp_path: Path) -> None:
         ("--numbers --length x", "the length is"),
         ("--start-at 5", "options for numbers need --numbers"),
         ("--numbers --start-at 5", "--start-at needs --not-below-last or --max-step"),
-        ("--numbers --not-below-last --range 0-9 --start-at 10", "and a number within --range"),
+        (
+            "--numbers --not-below-last --range 0-9 --start-at 10",
+            "and a number that may follow itself",
+        ),
         ("--numbers --max-step 5 --start-at nan", "less than or equal to"),
         ("--numbers --max-step 5 --start-at inf", "less than or equal to"),
         ("--numbers --not-below-last --start-at=-inf", "--start-at needs"),

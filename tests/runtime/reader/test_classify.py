@@ -50,9 +50,21 @@ def test_any_box_gives_ink_or_nothing(
     assert noise or not any(ink.size for ink in inks)
 
 
-def test_where_both_are_sure_of_different_digits_none_is() -> None:
-    combined = np.exp(combine(logs(4, 1 - 1e-9), np.exp(logs(9, 1 - 1e-9)), EVEN))
-    assert combined[0, 4] == pytest.approx(combined[0, 9]) and combined.max() < 0.5
+@pytest.mark.parametrize(
+    ("classified", "probability", "disputed"), [(9, 0.99, True), (9, 0.6, False), (3, 0.99, False)]
+)
+def test_what_both_are_sure_of_but_differ_is_disputed(
+    classified: int, probability: float, disputed: bool
+) -> None:
+    """The reader takes it for a 3."""
+    detected = detections([(10, 10, 30, 40)], [5.0])
+    symbols = np.append(logs(3, 0.98), [[-9.0, -9.0]], 1)
+    lattice = build_lattice(detected._replace(symbols=symbols))
+    page = np.full((60, 60), 255, np.uint8)
+    page[12:38, 15:25] = 0
+    answers = np.exp(logs(classified, probability)).astype(np.float32)
+    [[[arc]]] = classify([[lattice]], page, lambda inks: answers, EVEN)
+    assert arc.disputed == disputed
 
 
 def test_agreement_makes_sure_and_the_rest_stays_with_the_signs() -> None:
