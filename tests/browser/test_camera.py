@@ -36,18 +36,23 @@ def camera(browser: Page) -> Page:
 
 def start(page: Page) -> None:
     page.find("live").click()
-    page.wait(lambda: page.text == "3141")
+    wait_for_number(page)
+
+
+def wait_for_number(page: Page) -> None:
+    """Whether or not it is accepted."""
+    page.wait(lambda: page.text.removesuffix("?") == "3141", lambda: page.text)
 
 
 def test_camera_goes_on_when_constraints_change(camera: Page) -> None:
     start(camera)
-    for pattern, shown in (("3140", lambda: "?" in camera.text), ("(", lambda: True)):
-        camera.script(ENTER, "pattern", pattern)
-        camera.wait(shown)
+    camera.script(ENTER, "pattern", "999")
+    camera.wait(lambda: camera.text.startswith("????"))
+    camera.script(ENTER, "pattern", "(")
     camera.wait_for_status("Not read: pattern")
     assert camera.find("live").get_attribute("aria-pressed") == "true"
     camera.script(ENTER, "pattern", "")
-    camera.wait(lambda: camera.text == "3141")
+    wait_for_number(camera)
     camera.script("localStorage.clear()")
 
 
@@ -65,7 +70,8 @@ def test_camera_frames_are_read_until_stopped(camera: Page) -> None:
     camera.wait(several_more, lambda: f"{count} pictures")
     assert not camera.settled
     camera.find("live").click()
-    camera.wait_for_text("3141")  # the last frame stays
+    camera.wait(lambda: camera.settled)
+    wait_for_number(camera)  # the last frame stays
     assert camera.boxes.sum() > 500
     camera.requests()
     assert camera.find("live").get_attribute("aria-pressed") == "false"
