@@ -90,12 +90,6 @@ class Prediction:
             return csv_row(self.to_csv_row(file))
         return f"{escape_name(file)}  {self.to_text()}" if show_name else self.to_text()
 
-    def _repr_html_(self) -> str:
-        """For notebooks: what the network saw, and its answer."""
-        from html import escape
-
-        return f"{_to_img(self.frame)} {escape(self.to_text())}"
-
 
 @dataclass(frozen=True)
 class Symbol:
@@ -221,30 +215,9 @@ class Reading:
         start = text if len(text) <= _REPR_LENGTH else f"{text[:_REPR_LENGTH]}…"
         return f"<Reading {start!r}, {self.status}>"
 
-    def _repr_html_(self) -> str:
-        """For notebooks: the text."""
-        from html import escape
-
-        return f"<pre>{escape(self.text)}</pre>"
-
 
 def _fields(of: Prediction | Symbol, frame: bool) -> dict[str, Any]:
     """frame: whether to include the 28x28 pixels, as rows."""
     fields = dict(vars(of))
     pixels = fields.pop("frame")
     return fields | {"frame": None if pixels is None else pixels.tolist()} if frame else fields
-
-
-def _to_img(frame: "NDArray[np.uint8] | None") -> str:
-    """An HTML image of uint8 [28, 28], 255 = ink, four times as large; empty for None."""
-    if frame is None:
-        return ""
-    import base64  # neither these nor Pillow is needed to read digits that are arrays
-    import io
-
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(255 - frame).resize((112, 112), Image.Resampling.NEAREST).save(file, "PNG")
-    data = base64.b64encode(file.getvalue()).decode()
-    return f'<img alt="what the network saw" src="data:image/png;base64,{data}">'
