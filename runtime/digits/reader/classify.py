@@ -20,6 +20,7 @@ Lattices = list[list[list[Arc]]]
 
 _LEAST = np.log(1e-6)  # of a probability: neither network rules a digit out alone
 _SURE = 0.9  # where both are so sure of different digits, a person has to look
+_MOST_AREA = 20.0  # pages: what boxes have together that a forged network draws everywhere
 _MARGIN = 0.03  # of a box's sides, for ends of strokes that it cuts off
 _AROUND = 0.25  # of the longer side: most of the pixels so near a digit are paper
 _QUANTILES = np.array([0.05, 0.5, 0.95])  # of dark ink, paper and light ink
@@ -41,7 +42,10 @@ def classify(lines: Lattices, page: Grey, classify_inks: ClassifyFn, weights: We
     says; a place without ink stays as it is.
     """
     arcs = [arc for line in lines for lattice in line for arc in lattice]
-    inks = cut_inks(page, np.array([arc.box for arc in arcs]).reshape(-1, 4))
+    boxes = np.array([arc.box for arc in arcs]).reshape(-1, 4)
+    if (boxes[:, 2:] - boxes[:, :2]).prod(1).sum() > _MOST_AREA * page.size:
+        return lines  # cutting them out would take minutes
+    inks = cut_inks(page, boxes)
     inked = [index for index, ink in enumerate(inks) if ink.size]
     if not inked:
         return lines

@@ -75,9 +75,12 @@ def test_agreement_makes_sure_and_the_rest_stays_with_the_signs() -> None:
     assert combined[0, 7] > 0.79
 
 
-def test_blank_places_stay_what_the_reader_says() -> None:
-    """Where there is no ink, the classifier isn't asked."""
-    lattice = build_lattice(detections([(10, 10, 30, 40)], [5.0]))
+@pytest.mark.parametrize(("boxes", "grey"), [([(10, 10, 30, 40)], 255), ([(0, 0, 60, 60)] * 30, 0)])
+def test_the_classifier_is_not_asked_without_ink_or_for_boxes_without_end(
+    boxes: list[tuple[float, ...]], grey: int
+) -> None:
+    lattice = build_lattice(detections(boxes, [5.0] * len(boxes)))
     page = np.full((60, 60), 255, np.uint8)
+    page[20:40, 20:40] = grey
     refused = pytest.fail
     assert classify([[lattice]], page, refused, EVEN) == [[lattice]]  # type: ignore[arg-type]
