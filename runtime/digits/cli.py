@@ -184,10 +184,8 @@ def evaluate(
         raise typer.BadParameter("constraints, --max-errors and --calibrate are for --numbers")
     elif data is not None and has_pages(data):
         evaluate.evaluate_pages(runner.reader_options(model), data, output)
-    elif model and len(model) > 1:
-        raise typer.BadParameter("digits are measured with one classifier: name one --model")
     else:
-        evaluate.evaluate_digits(model[0] if model else None, data, output)
+        evaluate.evaluate_digits(runner.reader_options(model), data, output)
 
 
 @app.command()

@@ -16,13 +16,12 @@ from digits.images.picture import GreyImage
 from digits.inference.interface import SYMBOLS
 from digits.inference.model import Model
 from digits.prediction import SIGNS, Number, Reading, Symbol
-from digits.reader.classify import Lattices, Weights, classify
+from digits.reader.classify import Ink, Lattices, Weights, are_disputed, classify
 from digits.reader.detections import DIGITS, SAME, Detections, overlaps
 from digits.reader.lattice import Arc, best_path
 from digits.reader.numbers import NumberReading, read_number
 from digits.reader.page import build_lattices, find_symbols
 from digits.vision.frame import to_mnist
-from digits.vision.ink import Ink
 from digits.vision.judge import log_odds
 
 MAX_ERRORS = 0.01  # as long as nobody asks for less or more
@@ -89,6 +88,7 @@ def _find_digit(
     [examined] = examine_alone(networks.model, [picture.reduce(page, picture.DIGIT_MAX_SIDE)])
     if not examined.hypotheses:
         return None
+    alone = examined.judgement.probabilities
     examined = examined.combine(detections)
     probabilities, _, several, none = examined.judgement
     # Several digits of which the reader sees none are something else.
@@ -105,7 +105,10 @@ def _find_digit(
     digits = (probabilities - (several + none) / DIGITS).clip(1e-12)
     score = float(log_odds(digits.sum()))
     symbols = np.log(np.append(digits / digits.sum(), [1e-12] * len(SIGNS)))
-    return [[[Arc(0, score, symbols, tuple(box.tolist()), frame=prediction.frame)]]]
+    assert examined.opinion
+    disputed = are_disputed(examined.opinion.probabilities[None], alone[None]).item()
+    arc = Arc(0, score, symbols, tuple(box.tolist()), disputed=disputed, frame=prediction.frame)
+    return [[[arc]]]
 
 
 def to_number(

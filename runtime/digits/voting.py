@@ -83,10 +83,17 @@ def vote(frames: Sequence[Frame], rules: Rules, temperature: float) -> Number:
     page, lattice, where = frames[likely.nonzero()[0][-1]]
     symbols = search(lattice, automata[ranks[0]], temperature).symbols
     symbols = without_signs(symbols) if constraints.digits_only else symbols
+    if any(_is_disputed(each, automata[ranks[0]], temperature) for each in lattices):
+        symbols = [(symbol, arc._replace(disputed=True)) for symbol, arc in symbols]
     second = texts[ranks[1]] if len(ranks) > 1 else ""
     probability = float(min(weights[ranks[0]] / (total + chance), shown[ranks[0]]))
     reading = free._replace(symbols=symbols, probability=probability, second=second)
     return to_number(page, reading, rules, where)
+
+
+def _is_disputed(lattice: Lattice, automaton: Automaton, temperature: float) -> bool:
+    """Whether a picture shows a digit of the text of which the networks are sure, but differ."""
+    return any(arc.disputed for _, arc in search(lattice, automaton, temperature).symbols)
 
 
 def _shares(lattice: Lattice, automata: Sequence[Automaton], temperature: float) -> list[float]:

@@ -107,6 +107,13 @@ def test_signs_are_left_out() -> None:
     assert (number.text, number.second) == ("25", "215") and len(number.symbols) == 2
 
 
+def test_number_that_one_picture_disputes_is_not_accepted() -> None:
+    first, *others = (sure("27"), sure("27"), sure("27"))
+    assert read(first, *others).status == "accepted"
+    first = first._replace(lattice=[arc._replace(disputed=True) for arc in first.lattice])
+    assert read(first, *others).status == "review"
+
+
 @pytest.mark.parametrize("constraints", [ANY, Constraints(length=2), Constraints(length=1)])
 def test_one_picture_is_read_as_usual(constraints: Constraints) -> None:
     single = frame({"d2": 0.9, "d3": 0.1}, ONE_OR_SEVEN)

@@ -44,13 +44,13 @@ class Output(NamedTuple):
             print_result(line)
 
 
-def evaluate_digits(model: Path | None, data: Path | None, output: Output) -> None:
-    """Print how well a classifier reads digits; arguments: see `LabelledDataset` and `Model`.
+def evaluate_digits(networks: ClassifierOptions, data: Path | None, output: Output) -> None:
+    """Print how well a classifier reads digits; data: see `LabelledDataset`.
 
     Exits with 1 if a picture can't be read. Raises DataError if none can, and ModelError.
     """
     errors = ErrorReporter()
-    classifier = Classifier(model, threads=0)
+    classifier = networks.open()
     network = classifier.model
     dataset = LabelledDataset(data, errors.report, classifier)
     result = Evaluation(network.metadata.rejection_threshold)
@@ -79,7 +79,6 @@ def evaluate_pages(networks: ClassifierOptions, table: Path, output: Output) -> 
     labelled = [(path, text) for path, (_, text, _) in number_rows(table, errors.report)]
     if not labelled:
         raise DataError(f"no labelled pages in {table}")
-    reader = classifier.reader
     signs = any(sign in text for _, text in labelled for sign in SIGNS)
     result = PageEvaluation(signs)
     constraints = Constraints(digits_only=not signs)
@@ -93,7 +92,7 @@ def evaluate_pages(networks: ClassifierOptions, table: Path, output: Output) -> 
     if not result.pages:
         raise DataError(f"no readable pages in {table}")
     lines, values = reports.page_evaluation_lines(result), reports.page_evaluation_dict(result)
-    output.report(reader.name, str(table), lines, values)
+    output.report(_both(classifier), str(table), lines, values)
     if output.folder:
         output.plots.pages(output.folder / "pages.png", str(table), result)
     errors.exit_if_any()
@@ -148,10 +147,14 @@ def evaluate_numbers(
             values["promise"] = {"file": escape_name(str(promise)), **given._asdict()}
         except DigitsError as error:
             errors.report(error)
-    output.report(classifier.reader.name, str(table), reports.number_lines(values), values)
+    output.report(_both(classifier), str(table), reports.number_lines(values), values)
     if output.folder:
         output.plots.numbers(output.folder / "numbers.png", str(table), result)
     errors.exit_if_any()
+
+
+def _both(classifier: Classifier) -> str:
+    return f"{classifier.reader.name} with {classifier.model.name}"
 
 
 def _satisfying(

@@ -4,7 +4,7 @@ Their errors differ: the reader sees the page around a digit, the classifier its
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,13 +54,22 @@ def classify(lines: Lattices, page: Grey, classify_inks: ClassifyFn, weights: We
     read = symbols[inked, :DIGITS]
     symbols[inked, :DIGITS] = combine(read, answers, weights)
     disputed = np.zeros(len(arcs), np.bool_)
-    disputed[inked] = read.argmax(1) != answers.argmax(1)
-    disputed[inked] &= np.minimum(np.exp(read.max(1)), answers.max(1)) > _SURE
+    disputed[inked] = are_disputed(np.exp(read), answers)
     combined = (
         arc._replace(symbols=both, disputed=doubt)
         for arc, both, doubt in zip(arcs, symbols, disputed.tolist(), strict=True)
     )
     return [[[next(combined) for _ in lattice] for lattice in line] for line in lines]
+
+
+def are_disputed(read: Floats, answers: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Whether both networks are sure, of different digits: bool [n].
+
+    read, answers: [n, 10], the probabilities by the reader and by the classifier.
+    """
+    are_sure = np.minimum(read.max(1), answers.max(1)) > _SURE
+    disputed: NDArray[np.bool_] = are_sure & (read.argmax(1) != answers.argmax(1))
+    return disputed
 
 
 def combine(symbols: Floats, answers: NDArray[np.float32], weights: Weights) -> Floats:

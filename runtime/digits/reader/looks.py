@@ -99,14 +99,8 @@ def _look(page: Grey, scale: float, maps: MapsFn) -> Look:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     method = Image.Resampling.BILINEAR if scale < 1 else Image.Resampling.BICUBIC
     resized = page if scale == 1 else Image.fromarray(page).resize(size, method, reducing_gap=2.0)
-    framed = np.pad(np.asarray(resized), MARGIN, constant_values=_paper(page))
+    framed = np.pad(np.asarray(resized), MARGIN, mode="edge")
     return Look(np.array(size) / (width, height), MARGIN, *maps(framed))
-
-
-def _paper(page: Grey) -> int:
-    """The median grey along the border, which is paper where strokes reach it, too."""
-    border = np.concatenate([page[0], page[-1], page[1:-1, 0], page[1:-1, -1]])
-    return int(np.median(border))
 
 
 def _typical_height(detections: Detections) -> float | None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from digits import Classifier
-from digits.inference.model_file import BUNDLED_READER
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.prediction import Number, Reading, Symbol
 from tests.conftest import Run
 from tests.runtime.conftest import count_calls
@@ -44,7 +44,7 @@ def test_lines(run: Run, pages: Path, column: str) -> None:
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[:2] == [
-        f"{BUNDLED_READER} on numbers.csv",
+        f"{BUNDLED_READER} with {BUNDLED} on numbers.csv",
         "exact 60.00% (95 % interval 23.07% to 88.24%): 3 of 5 numbers; 0 invented",
     ]
     assert lines[2].startswith("expected calibration error ")

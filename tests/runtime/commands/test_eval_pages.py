@@ -9,7 +9,7 @@ from PIL import Image
 
 from digits import Classifier
 from digits.images import picture
-from digits.inference.model_file import BUNDLED_READER
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from tests.conftest import Run
 from tests.runtime.conftest import count_calls
 
@@ -25,7 +25,7 @@ def test_errors_exact_pages_and_worst_pages(run: Run, pages: Path) -> None:
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[:3] == [
-        f"{BUNDLED_READER} on pages.csv",
+        f"{BUNDLED_READER} with {BUNDLED} on pages.csv",
         "error rate 20.00% of 15 symbols: 3 missed, 0 wrong, 0 invented",
         "pages without an error: 1 of 3, 1 of them in the same lines and columns",
     ]
