@@ -4,8 +4,8 @@
 
 Each picture is its shape, as a line of JSON, and its uint8 pixels; with one number as its shape it
 is a file's bytes. Each answer is a line of JSON,
-[characters, seconds]: of each character what `Reading.text` shows for it, the most probable one,
-and its confidence.
+[characters, seconds]: of each character itself if its number is accepted, else `?`; itself; and its
+confidence.
 """
 
 import json
@@ -22,15 +22,13 @@ from digits.errors import PictureError
 
 def characters(reading: Any) -> list[tuple[str, str, float]]:
     """In reading order; commit 3c78d8d knows digits alone."""
-    if hasattr(reading, "symbols"):
-        return [
-            (
-                symbol.symbol or "?",
-                "0123456789-."[int(np.argmax(symbol.probabilities))],
-                symbol.confidence,
-            )
-            for symbol in reading.symbols
+    if hasattr(reading, "numbers"):
+        best = [
+            ("0123456789-."[int(np.argmax(symbol.probabilities))], symbol.confidence, number.status)
+            for number in reading.numbers
+            for symbol in number.symbols
         ]
+        return [(text if status == "accepted" else "?", text, p) for text, p, status in best]
     return [
         ("?" if symbol.digit is None else str(symbol.digit), str(symbol.top1), symbol.confidence)
         for symbol in reading.digits

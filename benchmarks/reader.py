@@ -4,7 +4,8 @@
 
 The digits are those of MNIST's validation set that fit nothing; --before reads the same pictures
 with an earlier checkout of the project, too. All digits that are written count: missed, wrong or
-invented (read where none is), `?` as any wrong one. Signs, minus and point, count apart.
+invented (read where none is), of all numbers, accepted or not. Signs, minus and point, count apart.
+A sure digit is one of an accepted number.
 
 - pages as in training (digits_train/camera/page.py), pages of kinds, pens and hands that training
   never shows (benchmarks/held_back.py), and of kinds that it came to show;
@@ -56,7 +57,7 @@ GROUPS = {
 
 
 class Character(NamedTuple):
-    """shown: a symbol or `?`. best: the most probable symbol. confidence: its own, 0 to 1."""
+    """shown: a symbol of an accepted number, or `?`. best: its symbol. confidence: 0 to 1."""
 
     shown: str
     best: str
@@ -75,10 +76,10 @@ class Answer(NamedTuple):
     characters: list[Character]
     seconds: float
 
-    def digits(self, sure: bool = False) -> str:
-        """Without signs. sure: `?` where a digit is rejected, else the most probable one."""
-        digits = [character for character in self.characters if not character.is_sign]
-        return "".join(character.shown if sure else character.best for character in digits)
+    @property
+    def digits(self) -> str:
+        """Without signs, of all numbers."""
+        return "".join(each.best for each in self.characters if not each.is_sign)
 
     @property
     def sure_digits(self) -> int:
@@ -128,22 +129,22 @@ def calibration_error(answers: Sequence[Answer]) -> float:
     for answer in answers:
         digits = [character for character in answer.characters if not character.is_sign]
         confidence += [digit.confidence for digit in digits]
-        right += align(answer.digits(), answer.written).right
+        right += align(answer.digits, answer.written).right
     return float(np.abs(calibration_gaps(confidence, right)).sum() / max(len(right), 1))
 
 
-def page_figures(answers: Sequence[Answer], sure: bool = True) -> dict[str, float]:
-    """Shares of the digits written, and of exact pages, in percent. sure: see `Answer.digits`."""
-    scores = np.array([align(answer.digits(sure), answer.written).score for answer in answers])
+def page_figures(answers: Sequence[Answer]) -> dict[str, float]:
+    """Shares of the digits written, and of exact pages, in percent."""
+    scores = np.array([align(answer.digits, answer.written).score for answer in answers])
     digits, missed, wrong, invented = scores.sum(0).tolist()
-    unsure = sum(answer.digits(sure=True).count("?") for answer in answers)
+    unsure = sum(each.shown == "?" for answer in answers for each in answer.characters)
     return {
         "errors": 100 * (missed + wrong + invented) / digits,
         "missed": 100 * missed / digits,
         "wrong": 100 * wrong / digits,
         "invented": 100 * invented / digits,
         "exact pages": 100 * float((scores[:, 1:].sum(1) == 0).mean()),
-        "?": 100 * unsure / digits,
+        "of numbers to review": 100 * unsure / digits,
         "calibration error": 100 * calibration_error(answers),
     }
 
@@ -152,7 +153,7 @@ def sign_figures(signed: Sequence[Answer], others: Sequence[Answer]) -> dict[str
     """others: pages without any sign."""
     written = right_signs = invented = digits = 0
     for answer in (*signed, *others):
-        shown = [character.shown for character in answer.characters]
+        shown = [character.best for character in answer.characters]
         right = align("".join(shown), answer.text).right
         written += sum(character in SIGNS for character in answer.text)
         digits += len(answer.written)
@@ -173,7 +174,7 @@ def figures(answers: dict[str, list[Answer]]) -> dict[str, float]:
         for kind in kinds if len(kinds) > 1 else ():
             table[f"    {kind}: errors"] = page_figures(answers[kind])["errors"]
     for kind in (TOUCHING, JOINED, STROKES):
-        exact = [answer.digits(sure=True) == answer.written for answer in answers[kind]]
+        exact = [answer.digits == answer.written for answer in answers[kind]]
         table[f"{kind}: right"] = 100 * float(np.mean(exact))
     held = [answer for kind in held_back.KINDS for answer in answers[kind]]
     table |= sign_figures(answers[SIGNED], held)
@@ -187,7 +188,7 @@ def figures(answers: dict[str, list[Answer]]) -> dict[str, float]:
         rate = 100 * sum(answer.sure_digits for answer in some) / letters
         table[f"{kind}: sure digits per 100 letters"] = rate
     if answers[REAL]:
-        real = page_figures(answers[REAL], sure=False)
+        real = page_figures(answers[REAL])
         table |= {f"photos: {name}": real[name] for name in ("errors", "exact pages")}
     pages = [answer for kinds in GROUPS.values() for kind in kinds for answer in answers[kind]]
     for name, some in {"a page": pages, **{kind: answers[kind] for kind in FILES}}.items():
