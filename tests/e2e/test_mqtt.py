@@ -143,8 +143,8 @@ class Watch:
         results = self.folder / "results.csv"
         if not results.exists():
             return []
-        with results.open() as file:
-            return [row["file"] for row in csv.DictReader(file)]
+        lines = results.read_text().splitlines()  # at once: a row may be written meanwhile
+        return [row["file"] for row in csv.DictReader(lines)]
 
     def stop(self) -> float:
         """SIGTERM; returns how many seconds it took to end."""
