@@ -100,12 +100,7 @@ def _tail(most: int, n: int, rate: float) -> float:
     return math.fsum(math.exp(right + k * odds + log) for k, log in enumerate(log_choices))
 
 
-def save(
-    path: Path,
-    promise: Promise,
-    files: Files,
-    constraints: Constraints,
-) -> None:
+def save(path: Path, promise: Promise, files: Files, constraints: Constraints) -> None:
     """Write a file for `parse_max_errors`. Raises DigitsError if it can't be written."""
     conditions = _conditions(files, constraints)
     values = promise._asdict() | conditions | {"digits": __version__}
@@ -167,8 +162,7 @@ def load(path: Path) -> dict[str, Any]:
         if path.is_file():
             with path.open("rb") as file:
                 values: dict[str, Any] = json.loads(file.read(_MAX_BYTES))
-            if 0 < values["max_error_probability"] < 1 and {"model", "reader", "constraints"} <= {
-                *values
-            }:
+            is_whole = {*_CONDITIONS} <= {*values}
+            if is_whole and 0 < values["max_error_probability"] < 1:
                 return values
     raise DataError(f"{path} isn't a file from `digits eval --calibrate`, or it can't be read")

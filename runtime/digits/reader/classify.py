@@ -1,4 +1,4 @@
-"""What the classifier reads in the boxes that the reader has found, combined with what that says.
+"""Combine what the classifier reads in the reader's boxes with what the reader says of them.
 
 Their errors differ: the reader sees the page around a digit, the classifier its strokes.
 """
@@ -126,7 +126,7 @@ def _quantiles(pixels: Grey) -> Floats:
 
 
 def _ink(relative: Floats) -> Ink:
-    """relative: 0 = paper; 1 = what is darkest nearby, or lightest."""
+    """relative: float64 [h, w]; 0 is paper, 1 what is darkest nearby, or lightest."""
     ink = relative.clip(0)
     full = np.partition(ink, last := int(0.95 * (ink.size - 1)), axis=None)[last]
     if not full:
