@@ -1,0 +1,94 @@
+"""A network as an ONNX graph, as PyTorch's exporter writes it: one call, and no notes.
+
+https://docs.pytorch.org/docs/stable/onnx_export.html. It folds batch norm into convolutions.
+"""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+
+import onnx
+import torch
+from onnx import TensorProto, helper
+from torch import Tensor, nn
+
+import digits
+from digits.errors import ModelError
+from digits.inference.interface import PAGE_MULTIPLE, Interface
+
+OPSET = 18  # PyTorch's own: it would have to convert others
+_TYPES = {"tensor(uint8)": TensorProto.UINT8, "tensor(float)": TensorProto.FLOAT}
+
+
+def to_onnx(network: nn.Module, interface: Interface, example: Tensor) -> onnx.ModelProto:
+    """Return the graph of a network in evaluation mode.
+
+    Weights keep their names in the network. example: uint8, a batch of at least two inputs. Raises
+    ModelError, naming the operator if there is one, if PyTorch can't translate the network.
+    """
+    sides = {
+        dimension: PAGE_MULTIPLE * torch.export.Dim(side)
+        for dimension, side in enumerate(interface.input.shape, 1)
+        if isinstance(side, str)
+    }
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                network.eval(),
+                (example,),
+                dynamo=True,
+                input_names=[interface.input.name],
+                output_names=[output.name for output in interface.outputs],
+                dynamic_shapes=({0: torch.export.Dim("batch"), **sides},),
+                opset_version=OPSET,
+                verbose=False,
+            )
+    except ImportError as error:
+        raise ModelError(f'{error}: pip install "digits[export]"') from error
+    except Exception as error:  # whatever a user's network raises, too
+        raise ModelError(f"PyTorch can't export it: {_cause(error)}") from error
+    assert program is not None
+    return _without_notes(program.model_proto, interface)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter from printing: what went wrong, it also raises."""
+    logger, level = logging.getLogger("torch"), logging.getLogger("torch").level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _cause(error: BaseException) -> str:
+    """The first line of what went wrong first."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _without_notes(model: onnx.ModelProto, interface: Interface) -> onnx.ModelProto:
+    """The graph alone: notes, with paths of this machine, would be a quarter of the file."""
+    graph = model.graph
+    for node in graph.node:
+        node.name = node.output[0]
+        node.ClearField("metadata_props")
+    for tensor in graph.initializer:
+        tensor.ClearField("metadata_props")
+    values = [
+        helper.make_tensor_value_info(tensor.name, _TYPES[tensor.dtype], ["batch", *tensor.shape])
+        for tensor in (interface.input, *interface.outputs)
+    ]
+    return helper.make_model(
+        helper.make_graph(graph.node, "digits", values[:1], values[1:], graph.initializer),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=8,  # came with this opset (ONNX 1.13, 2022)
+        producer_name="digits",
+        producer_version=digits.__version__,
+    )
