@@ -18,12 +18,19 @@ from digits.inference.interface import CLASSIFIER, INPUT
 from digits.inference.metadata import Kernels, Metadata
 from digits.inference.model import open_session
 from digits.inference.model_file import check_model
-from digits_export import evaluate, graph, model_card, quantize, verify
+from digits_export import evaluate, model_card, quantize, verify
+from digits_export.optimize import optimize
 from digits_export.report import Variant
-from digits_export.temperature import REJECTION_RATE, fit_temperature, rejection_threshold
+from digits_export.temperature import (
+    REJECTION_RATE,
+    CalibratedClassifier,
+    fit_temperature,
+    rejection_threshold,
+)
 from digits_train.checkpoint import Checkpoint
 from digits_train.metrics import predict
 from digits_train.models import Network
+from digits_train.onnx_graph import to_onnx
 
 Probabilities = NDArray[np.float32]  # [n, 10]
 
@@ -68,7 +75,8 @@ class ClassifierExporter:
         ]
 
     def build(self) -> onnx.ModelProto:
-        return graph.build(self._network, self.scaling)
+        calibrated = CalibratedClassifier(self._network, self.scaling)
+        return optimize(to_onnx(calibrated, CLASSIFIER, torch.tensor(self._calibration[:2])))
 
     def quantize(self, graph: onnx.ModelProto) -> onnx.ModelProto:
         return quantize.quantize(graph, self._calibration)
@@ -117,9 +125,8 @@ class ClassifierExporter:
     def check_file(self, file: bytes, name: str) -> None:
         check_model(file, name)
 
-    def check_int8(self, exact: Variant, small: Variant, graph: onnx.ModelProto) -> None:
+    def check_int8(self, exact: Variant, small: Variant) -> None:
         """`evaluate` has checked the accuracy."""
-        verify.check_size(exact.bytes, small.bytes, graph)
 
     def card(self, metadata: Any, variants: Sequence[Variant]) -> str:
         return model_card.render(metadata, variants)

@@ -1,130 +1,77 @@
-"""A classifier as an ONNX graph: uint8 pixels in, probabilities out.
+"""An ONNX graph that can be changed."""
 
-Written node by node from the fused layers, so it has nothing that the network doesn't need.
-"""
-
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from torch import nn
-
-import digits
-from digits.inference.graph import OPSET
-from digits.inference.interface import CLASSIFIER, INPUT, OUTPUT, Interface
-from digits_export.fuse import POOL_POSITIONS, fuse, matches_phases, to_phases
-from digits_export.temperature import UNSCALED, TemperatureScaling
-from digits_train.models import Network
-from digits_train.models.chain import check
-from digits_train.models.network import NONE
-
-IR_VERSION = 7  # came with opset 13 (ONNX 1.8, 2020)
-
-SHARES = "shares"  # the last node, which stays float: it adds a tenth of "no digit" to each digit
+from numpy.typing import DTypeLike, NDArray
+from onnx import helper, numpy_helper
 
 
-@dataclass
-class GraphBuilder:
-    """The nodes so far. Unless it is given another, a node has the name of its output."""
+class Graph:
+    """The nodes of a copy of a model, in order, and its stored tensors by name."""
 
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    initializers: list[onnx.TensorProto] = field(default_factory=list)
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._model = onnx.ModelProto()
+        self._model.CopyFrom(model)
+        self.input = model.graph.input[0].name
+        self.nodes = [*self._model.graph.node]
+        self.constants: dict[str, NDArray[Any]] = {
+            tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer
+        }
 
-    def add(
-        self, operator: str, output: str, *inputs: str, name: str | None = None, **attributes: Any
-    ) -> str:
-        """Add a node; return its output."""
-        name = output if name is None else name
-        node = helper.make_node(operator, inputs, [output], name, **attributes)
-        self.nodes.append(node)
-        return output
+    def chain(self, tensor: str) -> Iterator[onnx.NodeProto]:
+        """Yield the nodes that follow from a tensor, until something else reads it, too."""
+        while len(nodes := [node for node in self.nodes if tensor in node.input]) == 1:
+            yield nodes[0]
+            tensor = nodes[0].output[0]
 
-    def constant(self, name: str, values: NDArray[Any]) -> str:
-        """Store an initializer; return its name."""
-        self.initializers.append(numpy_helper.from_array(values, name))
+    def store(self, name: str, values: object, dtype: DTypeLike = np.float32) -> str:
+        """Add or replace a constant. Returns its name."""
+        self.constants[name] = np.asarray(values, dtype)
         return name
 
-    def parameters(self, name: str, layer: nn.Conv2d | nn.Linear) -> tuple[str, str]:
-        """Store a layer's weight and bias as float32."""
-        weight = layer.weight.detach().float().numpy()
-        bias = np.zeros(len(weight), np.float32)
-        if layer.bias is not None:
-            bias = layer.bias.detach().float().numpy()
-        return self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias)
+    def replace(self, old: list[onnx.NodeProto], *new: onnx.NodeProto) -> None:
+        """Put nodes in the place of others, of which at least one is there."""
+        index = self.nodes.index(old[0])
+        self.nodes[index:index] = new
+        self.nodes = [node for node in self.nodes if not any(node is each for each in old)]
 
-    def reshape(self, output: str, source: str, shape: list[int]) -> str:
-        return self.add(
-            "Reshape", output, source, self.constant(f"{output}.shape", np.array(shape))
-        )
+    def rename(self, new_name: Callable[[str], str]) -> None:
+        """Rename all tensors; a node is called like its output."""
+        self.constants = {new_name(name): values for name, values in self.constants.items()}
+        for node in self.nodes:
+            node.input[:] = map(new_name, node.input)
+            node.output[:] = map(new_name, node.output)
+            node.name = node.output[0]
 
-    def finish(self, interface: Interface) -> onnx.ModelProto:
-        """Make a model of the nodes, with the inputs and outputs of an interface."""
-        types = {"tensor(uint8)": TensorProto.UINT8, "tensor(float)": TensorProto.FLOAT}
-        input_, *outputs = [
-            helper.make_tensor_value_info(
-                tensor.name, types[tensor.dtype], ["batch", *tensor.shape]
-            )
-            for tensor in (interface.input, *interface.outputs)
+    def to_model(self) -> onnx.ModelProto:
+        """Return the model with these nodes, and the constants that they read."""
+        graph = self._model.graph
+        nodes, read = self.nodes, {name for node in self.nodes for name in node.input}
+        constants = [
+            numpy_helper.from_array(values, name)
+            for name, values in self.constants.items()
+            if name in read
         ]
-        return helper.make_model(
-            helper.make_graph(self.nodes, "digits", [input_], outputs, self.initializers),
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
-            producer_name="digits",
-            producer_version=digits.__version__,
-        )
+        changed = helper.make_graph(nodes, graph.name, graph.input, graph.output, constants)
+        self._model.graph.CopyFrom(changed)
+        return self._model
 
 
-def build(model: Network, scaling: TemperatureScaling = UNSCALED) -> onnx.ModelProto:
-    """Build the float32 graph of a network in evaluation mode.
-
-    Input `images`: uint8 [batch, 1, 28, 28]. Output `probabilities`: float32 [batch, 10], those of
-    `TemperatureScaling.probabilities`. Raises ModelError for a network that
-    `digits_train.models.chain` rejects.
-    """
-    check(model)
-    builder = GraphBuilder()
-    last = builder.add("Cast", "pixels", INPUT[0], to=TensorProto.FLOAT)
-    layers = list(fuse(model, scaling).named_children())
-    if matches_phases([layer for _, layer in layers]):
-        last = _add_phases(builder, last, *layers[:3])
-        layers = layers[3:]
-    for name, layer in layers:
-        if isinstance(layer, nn.Conv2d):
-            pads, kernel = [int(side) for side in layer.padding] * 2, list(layer.kernel_size)
-            weights = builder.parameters(name, layer)
-            last = builder.add("Conv", name, last, *weights, kernel_shape=kernel, pads=pads)
-        elif isinstance(layer, nn.Linear):
-            last = builder.add("Gemm", name, last, *builder.parameters(name, layer), transB=1)
-        elif isinstance(layer, nn.ReLU):
-            last = builder.add("Relu", name, last)
-        elif isinstance(layer, nn.MaxPool2d):
-            size = [int(layer.kernel_size)] * 2  # type: ignore[arg-type]
-            last = builder.add("MaxPool", name, last, kernel_shape=size, strides=size)
-        elif isinstance(layer, nn.Flatten):
-            last = builder.add("Flatten", name, last, axis=1)
-    last = builder.add("Softmax", "softmax", last, axis=1)
-    shares = np.concatenate([np.eye(NONE), np.full((1, NONE), 1 / NONE)]).astype(np.float32)
-    weight = builder.constant(f"{SHARES}.weight", shares)
-    bias = builder.constant(f"{SHARES}.bias", np.zeros(NONE, np.float32))
-    builder.add("Gemm", OUTPUT[0], last, weight, bias, name=SHARES)
-    return builder.finish(CLASSIFIER)
+def make_node(operator: str, output: str, *inputs: str, **attributes: Any) -> onnx.NodeProto:
+    """Return a node that is called like its output."""
+    return helper.make_node(operator, inputs, [output], output, **attributes)
 
 
-def _add_phases(builder: GraphBuilder, source: str, *layers: tuple[str, Any]) -> str:
-    (name, convolution), (relu, _), (pool, _) = layers
-    phases = to_phases(convolution)
-    size = list(phases.kernel_size)
-    weights = builder.parameters(name, phases)
-    last = builder.add("Conv", name, source, *weights, kernel_shape=size, strides=[2, 2])
-    last = builder.add("Relu", relu, last)
-    filters, (height, width) = convolution.out_channels, INPUT[2][1:]
-    rows, columns = (height - size[0]) // 2 + 1, (width - size[1]) // 2 + 1
-    phased, map_ = [-1, filters, POOL_POSITIONS, rows * columns], [-1, filters, rows, columns]
-    last = builder.reshape(f"{name}.phases", last, phased)
-    window = [POOL_POSITIONS, 1]
-    last = builder.add("MaxPool", pool, last, kernel_shape=window, strides=window)
-    return builder.reshape(f"{pool}.map", last, map_)
+def attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    """Return a node's attributes by name."""
+    return {each.name: helper.get_attribute_value(each) for each in node.attribute}
+
+
+def set_attributes(node: onnx.NodeProto, **changes: Any) -> None:
+    """Change or add attributes of a node."""
+    changed = attributes(node) | changes
+    del node.attribute[:]
+    node.attribute.extend(helper.make_attribute(name, value) for name, value in changed.items())

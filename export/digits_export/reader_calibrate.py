@@ -8,12 +8,12 @@ of whole numbers by one more temperature: the digits of a number are easy or har
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from digits.constraints.constraints import Constraints
@@ -25,7 +25,6 @@ from digits.reader.numbers import read_number
 from digits.reader.page import build_lattices, find_symbols
 from digits.reader.peaks import MapsFn
 from digits.terminal import track
-from digits_export.reader_graph import UNSCALED, MapScaling
 from digits_export.temperature import MAX_TEMPERATURE, MIN_TEMPERATURE, minimize
 from digits_train.matching import Found, LabelledPage
 
@@ -33,6 +32,43 @@ _MAX_SHIFT = 5.0
 # A fit changes which peaks are seen at all, and how the looks at a page are weighted.
 _ROUNDS = 2
 _TEMPERATURES = 65  # that are tried for whole numbers: steps of 5 %
+
+
+A = TypeVar("A", Tensor, NDArray[np.float32])
+
+
+class MapScaling(NamedTuple):
+    """How the maps become calibrated.
+
+    temperature: divides the symbols' logits. centre_temperature: divides the centres' log odds.
+    centre_shift: is then added to them.
+    """
+
+    temperature: float = 1.0
+    centre_temperature: float = 1.0
+    centre_shift: float = 0.0
+
+    def apply(self, centres: A, symbols: A, boxes: A) -> tuple[A, A, A]:
+        """Calibrate maps, which are tensors or arrays of float32."""
+        return (
+            centres / self.centre_temperature + self.centre_shift,
+            symbols / self.temperature,
+            boxes,
+        )
+
+
+UNSCALED = MapScaling()
+
+
+class CalibratedReader(nn.Module):
+    """A reader and its calibration as what is exported."""
+
+    def __init__(self, network: nn.Module, scaling: MapScaling) -> None:
+        super().__init__()
+        self.network, self._scaling = network, scaling
+
+    def forward(self, pages: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self._scaling.apply(*self.network(pages))
 
 
 class Detections(NamedTuple):

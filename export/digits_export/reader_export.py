@@ -17,24 +17,27 @@ from digits.inference.interface import READER, SYMBOLS
 from digits.inference.metadata import Kernels, ReaderMetadata
 from digits.inference.model import Model, open_session
 from digits.inference.model_file import BUNDLED, check_reader
-from digits.inference.reader_model import run_maps
+from digits.inference.reader_model import Maps, run_maps
 from digits.reader.lattice import Arc
 from digits.reader.page import read_page
 from digits.reader.peaks import MapsFn
 from digits.reading import classify_inks
 from digits.terminal import progress_bar, track
-from digits_export import evaluate, model_card, quantize, reader_graph, verify
+from digits_export import evaluate, model_card, quantize, verify
+from digits_export.optimize import optimize
 from digits_export.reader_calibrate import (
+    CalibratedReader,
+    MapScaling,
     fit_number_temperature,
     fit_scaling,
     fit_weights,
     see,
 )
-from digits_export.reader_graph import MapScaling
 from digits_export.report import ReaderVariant
 from digits_train.checkpoint import Checkpoint
 from digits_train.matching import DetectionErrors, Found, LabelledPage
 from digits_train.models.reader import Reader
+from digits_train.onnx_graph import to_onnx
 
 MAX_BYTES = 400_000  # of the quantized file, which is bundled
 
@@ -68,17 +71,21 @@ class ReaderExporter:
         assert isinstance(loaded.model, Reader)
         self.loaded = loaded
         self._network, self._pages, self._force = loaded.model, pages, force
-        unscaled = reader_graph.build(self._network).SerializeToString()
-        name = "the exported graph"
-        self.scaling = fit_scaling(pages, session_maps(unscaled, name))
-        scaled = session_maps(self.build().SerializeToString(), name)
+        self.scaling = MapScaling()
+        unscaled = session_maps(self.build().SerializeToString(), "the exported graph")
+        self.scaling = fit_scaling(pages, unscaled)
+
+        def scaled(pixels: NDArray[np.uint8]) -> Maps:
+            return Maps(*self.scaling.apply(*unscaled(pixels)))
+
         classify_bundled = partial(classify_inks, Model(BUNDLED, sha256=""))
         seen = see(number_pages, scaled)
         self._weights = fit_weights(seen, classify_bundled)
         self._number_temperature = fit_number_temperature(seen, classify_bundled, self._weights)
 
     def build(self) -> onnx.ModelProto:
-        return reader_graph.build(self._network, self.scaling)
+        page = torch.zeros(2, 1, *map(int, self._pages[0].pixels.shape), dtype=torch.uint8)
+        return optimize(to_onnx(CalibratedReader(self._network, self.scaling), READER, page))
 
     def quantize(self, graph: onnx.ModelProto) -> onnx.ModelProto:
         return quantize.quantize_weights(graph)
@@ -115,9 +122,7 @@ class ReaderExporter:
     def check_file(self, file: bytes, name: str) -> None:
         check_reader(file, name)
 
-    def check_int8(
-        self, exact: ReaderVariant, small: ReaderVariant, graph: onnx.ModelProto
-    ) -> None:
+    def check_int8(self, exact: ReaderVariant, small: ReaderVariant) -> None:
         if small.bytes > MAX_BYTES:
             raise ModelError(
                 f"the quantized file has {small.bytes:,} bytes; at most {MAX_BYTES:,} are allowed"

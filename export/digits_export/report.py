@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from digits_export.reader_graph import MapScaling
+from digits_export.reader_calibrate import MapScaling
 from digits_export.temperature import TemperatureScaling
 
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from digits.data.mnist import Split
-from digits_train.models.network import NONE, probabilities
+from digits_train.models.network import NONE, probabilities, with_none
 
 # The share of real digits that may be rejected: a little less than the 1 % that a user would
 # forgive. Going from 0.5 to 0.8 % also rejects one in five of the letters accepted as digits.
@@ -41,6 +41,27 @@ class TemperatureScaling(NamedTuple):
 
 
 UNSCALED = TemperatureScaling()
+
+
+class CalibratedClassifier(nn.Module):
+    """A network and its calibration as what is exported: probabilities, float32 [n, 10].
+
+    Two products do what `TemperatureScaling` describes: the first scales the logits and adds that
+    of no digit, the second adds a tenth of its probability to each digit.
+    """
+
+    def __init__(self, network: nn.Module, scaling: TemperatureScaling) -> None:
+        super().__init__()
+        self.network = network
+        self.calibration = nn.Linear(NONE, NONE + 1).requires_grad_(False)
+        self.calibration.weight.copy_(torch.eye(NONE + 1, NONE) / scaling.temperature)
+        self.calibration.bias.copy_(with_none(torch.zeros(NONE), scaling.none_logit))
+        tenths = torch.full((1, NONE), 1 / NONE)
+        self.register_buffer("shares", torch.cat([torch.eye(NONE), tenths]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.calibration(self.network(images))
+        return logits.softmax(1) @ self.get_buffer("shares")
 
 
 def fit_temperature(

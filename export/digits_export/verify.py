@@ -5,20 +5,17 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.inference.interface import PAGE_MULTIPLE, Interface
+from digits.inference.interface import PAGE_MULTIPLE
 from digits.terminal import print_stderr
 
 MAX_DIFFERENCE = 1e-5  # in probability, between the float file and PyTorch
 MAX_MAP_DIFFERENCE = 1e-4  # in log odds and logits, of which most are below 10
-MAX_SIZE_RATIO = 1 / 3  # quantized to float
 MAX_ACCURACY_DROP = 0.05  # percentage points of the validation digits that int8 may cost
 
-Description = list[tuple[str, str, list[str | int]]]
 Arrays = Sequence[NDArray[np.float32]]
 Network = Callable[[NDArray[np.uint8]], Arrays]  # the outputs for a batch of inputs
 
@@ -29,20 +26,6 @@ def check_graph(model: onnx.ModelProto) -> None:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelError(f"the exported graph is not valid ONNX: {error}") from error
-
-
-def check_interface(session: onnxruntime.InferenceSession, interface: Interface) -> None:
-    """Raise ModelError unless names, types and shapes are as designed, with a dynamic batch."""
-    for kind, nodes, tensors in (
-        ("inputs", session.get_inputs(), [interface.input]),
-        ("outputs", session.get_outputs(), interface.outputs),
-    ):
-        expected: Description = [
-            (tensor.name, tensor.dtype, ["batch", *tensor.shape]) for tensor in tensors
-        ]
-        actual: Description = [(node.name, node.type, node.shape) for node in nodes]
-        if actual != expected:
-            raise ModelError(f"the exported model's {kind} are {actual} instead of {expected}")
 
 
 def check_parity(exported: Network, network: Network, images: NDArray[np.uint8]) -> float:
@@ -126,18 +109,3 @@ def refuse(problem: str, force: bool) -> None:
     if not force:
         raise ModelError(f"{problem}; --force exports it all the same")
     print_stderr(f"warning: {problem}")
-
-
-def check_size(exact: int, quantized: int, model: onnx.ModelProto) -> None:
-    """Raise ModelError unless the quantized file is smaller than MAX_SIZE_RATIO of the float one.
-
-    exact, quantized: their sizes in bytes. model: the quantized graph.
-    """
-    if quantized >= MAX_SIZE_RATIO * exact:
-        largest = max(model.graph.initializer, key=lambda tensor: tensor.ByteSize())
-        kind = onnx.TensorProto.DataType.Name(largest.data_type).lower()
-        raise ModelError(
-            f"the quantized file has {quantized:,} bytes, not less than a third of the float"
-            f" file's {exact:,}; its largest tensor is {largest.name}, {kind}"
-            f" {list(largest.dims)}, {largest.ByteSize():,} bytes"
-        )

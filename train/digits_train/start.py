@@ -1,7 +1,8 @@
 """Finished weights to start a training from: of a run, or of an exported file.
 
-`digits_export` computes batch norm, normalization and calibration into the weights, and may round
-them to integers. That is undone here, so that the network computes what the file does.
+`digits_export` folds batch norm, and for speed also the pixels' normalization and a classifier's
+calibration, and may round weights to integers. That is undone here, so that the network computes
+what the file does.
 """
 
 import math
@@ -96,49 +97,45 @@ def _provenance(about: metadata.AnyMetadata) -> Provenance:
 
 
 def _dequantize(stored: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
-    """The layers' weights and biases, float64, by name."""
+    """The weights by their names in the network, float64."""
     parameters = {}
     for title, array in stored.items():
-        name = title.removesuffix(".int")
-        if name.endswith((".weight", ".bias")) and not name.startswith("shares."):
-            scale = np.ones(1) if name == title else stored[f"{name}.scale"].reshape(-1)
-            values = array.reshape(len(scale), -1) * scale.astype(np.float64)[:, None]
-            parameters[name] = torch.from_numpy(values.reshape(array.shape))
+        name, dot, kind = title.rpartition(".")
+        if kind == "int":
+            scale = stored[f"{name}.scale"].astype(np.float64).reshape(-1, *[1] * (array.ndim - 1))
+            parameters[name] = torch.from_numpy(array * scale)
+        elif dot and kind not in ("scale", "zero") and not name.startswith("calibration"):
+            parameters[title] = torch.from_numpy(array.astype(np.float64))
     return parameters
 
 
 @torch.no_grad()
 def _unfold(model: AnyNetwork, parameters: dict[str, Tensor], about: metadata.AnyMetadata) -> None:
-    """Set the network's weights: undo `digits_export.fuse` or `digits_export.reader_graph`."""
+    """Set the network's weights: undo what PyTorch's exporter and `digits_export.optimize` do."""
     kinds = nn.Conv2d, nn.Linear, nn.BatchNorm2d
     recipe = getattr(model, "recipes", {}).get("default")
     layers: list[tuple[str, Any]]
     layers = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, kinds)]
-    first, last = layers[0][0], layers[-1][0]
-    scaling = {last: (about.temperature, 0.0)}
-    if isinstance(about, metadata.ReaderMetadata):
-        centres = about.centre_temperature, about.centre_shift
-        scaling = {"symbols": (about.temperature, 0.0), "centres": centres}
-    for (path, layer), (_, following) in pairwise([*layers, ("", None)]):
-        if isinstance(layer, nn.BatchNorm2d):
+    for index, ((path, layer), following) in enumerate(pairwise([*layers, ("", None)])):
+        if isinstance(layer, nn.BatchNorm2d) or path == "":
             continue
-        name = re.sub(r"\.(\d)\.conv$", lambda match: str(int(match[1]) + 1), path)  # a reader's
-        weight, bias = parameters.pop(f"{name}.weight"), parameters.pop(f"{name}.bias")
+        weight = parameters.pop(f"{path}.weight")
+        bias = parameters.pop(f"{path}.bias", torch.zeros(len(weight)))
         if bias.shape != weight.shape[:1]:
-            raise ValueError(f"{name}.bias is {[*bias.shape]}, not {[*weight.shape[:1]]}")
-        temperature, shift = scaling.get(path, (1.0, 0.0))
-        weight, bias = weight * temperature, (bias - shift) * temperature
-        if isinstance(model, Network) and path == last:
-            weight, bias = weight[:-1], bias[:-1]  # without the output for no digit
-        if isinstance(model, Network) and path == first:
-            weight = weight * 255 * Normalize.std
-            bias += Normalize.mean / Normalize.std * weight.flatten(1).sum(1)
-            if len(weight) == 4 * len(layer.weight):  # shifted to each position of a 2x2 pool
-                weight, bias = weight[::4, :, :-1, :-1], bias[::4]
-        _set(path, layer, following, weight, bias, recipe)
-    if parameters:
-        raise ValueError(f"{min(parameters)} is unknown")
-    model.load_weights(model.state_dict())  # which checks that they are finite
+            raise ValueError(f"{path}.bias is {[*bias.shape]}, not {[*weight.shape[:1]]}")
+        if len(weight) == len(layer.weight) + 1:  # merged with the calibration: no digit is the last
+            weight, bias = weight[:-1] * about.temperature, bias[:-1] * about.temperature
+        if len(weight) == 4 * len(layer.weight):  # shifted to each position of a 2x2 pool
+            weight, bias = weight[::4, :, :-1, :-1], bias[::4]
+        if isinstance(model, Network) and index == 0:
+            bias = bias + Normalize.mean / Normalize.std * weight.flatten(1).sum(1)
+        _set(path, layer, following[1], weight, bias, recipe)
+    state = model.state_dict()
+    for name, values in parameters.items():
+        if name not in state or state[name].shape != values.shape:
+            raise ValueError(f"{name} is unknown")
+        state[name].copy_(values)
+    model.load_weights(state)  # which checks that they are finite
 
 
 def _usual_size(recipe: BaseRecipe | None, inputs: int) -> float:
