@@ -64,7 +64,8 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
             small, path = exporter.quantize(graph), path.with_suffix(".int8.onnx")
             exact = artifacts[0].variants[0]
             artifacts.append(_make_artifact("int8", path, small, exporter, exact))
-            exporter.check_int8(exact, artifacts[1].variants[0])
+            for variant in artifacts[1].variants:
+                exporter.check_int8(exact, variant)
         variants: list[Any] = [exporter.evaluate_checkpoint(run.checkpoint)]
         variants += [variant for artifact in artifacts for variant in artifact.variants]
     report = Report(exporter.scaling, difference, variants)

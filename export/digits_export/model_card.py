@@ -74,9 +74,9 @@ read PICTURE` does the rest. Digits should be 10 to 60 pixels high.
 {table}
 
 On {validation_pages:,} synthetic pages with {validation_symbols:,} symbols, drawn with validation
-digits that it was not trained on; calibration was chosen on them, too. "Time" is
-that of the network alone, with one thread, on the machine that exported the file: for a page of a
-megapixel, and for 300x150 pixels.
+digits that it was not trained on; calibration was chosen on them, too. Times are those of the
+network alone for a page of a megapixel and for 300x150 pixels, with one thread, on the machine that
+exported the file.
 
 ## Limits
 
@@ -103,23 +103,13 @@ def render(about: Metadata, variants: Sequence[Variant]) -> str:
     """Render the card, in Markdown, of the file with this metadata."""
     recipe, data = parse_objects(about, "the exported file").values()
     mnist = "pictures" not in data
-    head = ("form", "kernels", "size", "validation", "test", "ECE", "changed", "time")
-    rows = (
-        (
-            *(variant.name, variant.kernels, f"{variant.bytes:,} bytes"),
-            *(f"{variant.validation_accuracy:.2%}", f"{variant.test_accuracy:.2%}"),
-            *(f"{variant.test_calibration_error:.2%}", f"{variant.changed:.2%}"),
-            f"{variant.microseconds:,.0f} µs",
-        )
-        for variant in variants
-    )
     values = vars(about) | {
         "title": f"{about.architecture} for handwritten digits",
         "recipe": _one_line(recipe),
         "digits": "digits of MNIST (LeCun, Cortes and Burges, 1998)" if mnist else "custom images",
         "accepted": 1 - REJECTION_RATE,
         "kernels": about.kernels.capitalize(),
-        "table": _table(head, rows),
+        "table": _variants(variants),
         "handwriting": _handwriting(mnist, recipe),
         "outliers": (
             "Letters and drawings mostly get less than that confidence, but not always."
@@ -133,18 +123,9 @@ def render(about: Metadata, variants: Sequence[Variant]) -> str:
 
 def render_reader(about: ReaderMetadata, variants: Sequence[ReaderVariant]) -> str:
     """Render the card, in Markdown, of the reader's file with this metadata."""
-    head = ("form", "size", "errors", "missed", "wrong", "invented", "exact pages", "time")
-    rows = (
-        (
-            *(variant.name, f"{variant.bytes:,} bytes", f"{variant.error:.2%}"),
-            *(variant.missed, variant.wrong, variant.invented, variant.exact_pages),
-            f"{variant.milliseconds:,.0f} ms, {variant.crop_milliseconds:,.1f} ms",
-        )
-        for variant in variants
-    )
     values = about._asdict() | {
         "recipe": _one_line(parse_objects(about, "the exported file")["recipe"]),
-        "table": _table(head, rows),
+        "table": _variants(variants),
     }
     return _READER.format(**values)
 
@@ -173,6 +154,11 @@ def _flatten(values: dict[str, object], prefix: str = "") -> Iterator[str]:
             yield from _flatten(value, f"{prefix}{key} ")
         elif value is not None:
             yield f"{prefix}{key.replace('_', ' ')} {value}"
+
+
+def _variants(variants: Sequence[Variant] | Sequence[ReaderVariant]) -> str:
+    rows = [variant.row() for variant in variants]
+    return _table([*rows[0]], [[*row.values()] for row in rows])
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -6,8 +6,11 @@ float kernels (onnxruntime 1.32, AVX-512, one core).
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from digits_export.graph import Graph, attributes, make_node, set_attributes
+
+Doubles = NDArray[np.float64]
 
 _POSITIONS = 4  # in a 2x2 pool
 
@@ -17,7 +20,7 @@ def optimize(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = Graph(model)
     graph.rename(lambda name: name.removeprefix("network.").replace(".weight_bias", ".bias"))
     fold_normalization(graph)
-    merge_dense_layers(graph)
+    merge_calibration(graph)
     split_phases(graph)
     return graph.to_model()
 
@@ -48,11 +51,8 @@ def fold_normalization(graph: Graph) -> None:
     first = next((node for node in flat if node.op_type != "Reshape"), None)
     if first is None or not _can_fold(first, any(pads)) or first.input[1] not in graph.constants:
         return
-    weight = graph.constants[first.input[1]]
-    bias = graph.constants[first.input[2]] if len(first.input) > 2 else np.zeros(len(weight))
-    shifted = bias + shift * weight.astype(np.float64).reshape(len(weight), -1).sum(1)
-    name = first.input[1].removesuffix("weight") + "bias"
-    first.input[2:] = [graph.store(name, shifted)]
+    weight, bias = _parameters(graph, first)
+    _set_parameters(graph, first, weight, bias + shift * weight.reshape(len(weight), -1).sum(1))
     if first.op_type == "Conv":
         set_attributes(first, pads=pads)
     quantized = graph.input, graph.store("scale", scale), graph.store("zero", 0, np.uint8)
@@ -66,20 +66,28 @@ def _can_fold(first: onnx.NodeProto, padded: bool) -> bool:
     return first.op_type == "Conv" and not any(given.get("pads", ()))
 
 
-def merge_dense_layers(graph: Graph) -> None:
-    """Compute two dense layers in a row as one: the second is the calibration. 6 % of a digit's
-    time.
-    """
-    for first in [node for node in graph.nodes if node.op_type == "Gemm"]:
-        following = next(graph.chain(first.output[0]), None)
-        if following is None or following.op_type != "Gemm" or len(first.input) != 3:
-            continue
-        names = *first.input[1:], *following.input[1:]
-        weight, bias, outer, shift = (graph.constants[name].astype(np.float64) for name in names)
-        graph.store(names[0], outer @ weight)
-        graph.store(names[1], outer @ bias + shift)
-        first.output[:] = following.output
-        graph.replace([following])
+def _parameters(graph: Graph, product: onnx.NodeProto) -> tuple[Doubles, Doubles]:
+    """The weight and the bias of a convolution or dense layer."""
+    weight, *bias = (graph.constants[name].astype(np.float64) for name in product.input[1:])
+    return weight, bias[0] if bias else np.zeros(len(weight))
+
+
+def _set_parameters(graph: Graph, product: onnx.NodeProto, weight: Doubles, bias: Doubles) -> None:
+    name = product.input[1]
+    biased = name.removesuffix("weight") + "bias"
+    product.input[1:] = [graph.store(name, weight), graph.store(biased, bias)]
+
+
+def merge_calibration(graph: Graph) -> None:
+    """Compute the last dense layer and its calibration as one: 6 % of a digit's time."""
+    for first in graph.nodes:
+        second = next(graph.chain(first.output[0]), None)
+        if first.op_type == "Gemm" and second and "calibration.weight" in second.input:
+            (weight, bias), (outer, shift) = (_parameters(graph, node) for node in (first, second))
+            _set_parameters(graph, first, outer @ weight, outer @ bias + shift)
+            first.output[:] = second.output
+            graph.replace([second])
+            return
 
 
 def split_phases(graph: Graph) -> None:
@@ -93,7 +101,7 @@ def split_phases(graph: Graph) -> None:
     if [node.op_type for node in nodes[:4]] != ["DequantizeLinear", "Conv", "Relu", "MaxPool"]:
         return
     _, convolution, relu, pool = nodes[:4]
-    weight, bias = (graph.constants[name] for name in convolution.input[1:])
+    weight, bias = _parameters(graph, convolution)
     filters, channels, *kernel = weight.shape
     height, width = (28 - side + 1 for side in kernel)
     given, pooled = attributes(convolution), attributes(pool)
@@ -107,8 +115,8 @@ def split_phases(graph: Graph) -> None:
         for down, right in shifts
     ]
     larger = [side + 1 for side in kernel]
-    graph.store(convolution.input[1], np.stack(shifted, 1).reshape(-1, 1, *larger))
-    graph.store(convolution.input[2], bias.repeat(_POSITIONS))
+    phased = np.stack(shifted, 1).reshape(-1, 1, *larger)
+    _set_parameters(graph, convolution, phased, bias.repeat(_POSITIONS))
     set_attributes(convolution, kernel_shape=larger, strides=[2, 2])
     rows, columns = height // 2, width // 2
     phases = [-1, filters, _POSITIONS, rows * columns]

@@ -1,7 +1,6 @@
 """The exporter of readers, which judges them on synthetic validation pages."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from digits.errors import ModelError
-from digits.inference.interface import READER, SYMBOLS
+from digits.inference.interface import PAGE_MULTIPLE, READER, SYMBOLS
 from digits.inference.metadata import Kernels, ReaderMetadata
 from digits.inference.model import Model, open_session
 from digits.inference.model_file import BUNDLED, check_reader
@@ -39,8 +37,6 @@ from digits_train.matching import DetectionErrors, Found, LabelledPage
 from digits_train.models.reader import Reader
 from digits_train.onnx_graph import to_onnx
 
-MAX_BYTES = 400_000  # of the quantized file, which is bundled
-
 # Percentage points that int8 may cost: of a few thousand symbols, some are as likely as not, and
 # turn either way.
 MAX_ERROR_RISE = 0.2
@@ -53,6 +49,7 @@ class ReaderExporter:
 
     interface = READER
     metadata = ReaderMetadata
+    check_file = staticmethod(check_reader)
     # onnxruntime would dequantize the weights at each run with integer kernels.
     int8_kernels: tuple[Kernels, ...] = ("float",)
     quantization = quantize.WEIGHTS_DESCRIPTION
@@ -84,8 +81,8 @@ class ReaderExporter:
         self._number_temperature = fit_number_temperature(seen, classify_bundled, self._weights)
 
     def build(self) -> onnx.ModelProto:
-        page = torch.zeros(2, 1, *map(int, self._pages[0].pixels.shape), dtype=torch.uint8)
-        return optimize(to_onnx(CalibratedReader(self._network, self.scaling), READER, page))
+        calibrated = CalibratedReader(self._network, self.scaling)
+        return optimize(to_onnx(calibrated, READER, torch.zeros(2, 1, 64, 96, dtype=torch.uint8)))
 
     def quantize(self, graph: onnx.ModelProto) -> onnx.ModelProto:
         return quantize.quantize_weights(graph)
@@ -93,10 +90,11 @@ class ReaderExporter:
     def check_parity(self, session: onnxruntime.InferenceSession) -> float:
         with progress_bar() as bar:
             bar.add_task("comparing with PyTorch", total=None)
-            return verify.check_map_parity(
+            return verify.check_parity(
                 lambda page: onnx_maps(session, page),
                 lambda page: torch_maps(self._network, self.scaling, page),
-                [page.pixels for page in self._pages[:_PARITY_PAGES]],
+                parity_inputs([page.pixels for page in self._pages[:_PARITY_PAGES]]),
+                verify.MAX_MAP_DIFFERENCE,
             )
 
     def evaluate_checkpoint(self, path: Path) -> ReaderVariant:
@@ -119,25 +117,27 @@ class ReaderExporter:
             "validation_error": variant.error,
         }
 
-    def check_file(self, file: bytes, name: str) -> None:
-        check_reader(file, name)
-
-    def check_int8(self, exact: ReaderVariant, small: ReaderVariant) -> None:
-        if small.bytes > MAX_BYTES:
-            raise ModelError(
-                f"the quantized file has {small.bytes:,} bytes; at most {MAX_BYTES:,} are allowed"
-            )
-        errors = math.ceil(MAX_ERROR_RISE / 100 * exact.symbols - 1e-9)  # for rounding
-        if (small.error - exact.error) * exact.symbols > errors + 1e-6:
-            verify.refuse(
-                "quantization raises the error rate on validation pages from"
-                f" {exact.error:.2%} to {small.error:.2%}; at most {MAX_ERROR_RISE} points are"
-                " allowed",
-                self._force,
-            )
-
     def card(self, metadata: Any, variants: Sequence[ReaderVariant]) -> str:
         return model_card.render_reader(metadata, variants)
+
+    def check_int8(self, exact: ReaderVariant, small: ReaderVariant) -> None:
+        total = exact.symbols
+        verify.check_errors(
+            exact.error * total,
+            small.error * total,
+            total,
+            MAX_ERROR_RISE,
+            "validation pages",
+            self._force,
+        )
+
+
+def parity_inputs(pages: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+    """Yield noise of several sizes and pages, uint8 [h, w], as inputs of a network."""
+    noise = np.random.default_rng(0).integers(0, 256, (400, 300), np.uint8)
+    for page in (noise, noise[:32, :32], noise[:104, :56], *pages):
+        height, width = (side - side % PAGE_MULTIPLE for side in page.shape)
+        yield page[None, None, :height, :width]
 
 
 def session_maps(content: bytes, name: str) -> MapsFn:

@@ -1,10 +1,13 @@
-"""What export.json says of an export."""
+"""The figures of an export: for the terminal, the model card and export.json."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from digits_export.reader_calibrate import MapScaling
 from digits_export.temperature import TemperatureScaling
+
+Row = dict[str, str]  # by column
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,19 @@ class Variant:
     rejection_threshold: float  # on confidence, see `temperature.rejection_threshold`
     changed: float  # share of the test digits read differently from the checkpoint
     microseconds: float  # one digit, one thread, on the machine that exported
+
+    def row(self) -> Row:
+        """The cells of a table."""
+        return {
+            "form": self.name,
+            "kernels": self.kernels,
+            "size": f"{self.bytes:,} bytes",
+            "validation": f"{self.validation_accuracy:.2%}",
+            "test": f"{self.test_accuracy:.2%}",
+            "ECE": f"{self.test_calibration_error:.2%}",
+            "changed": f"{self.changed:.2%}",
+            "time": f"{self.microseconds:,.0f} µs",
+        }
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,20 @@ class ReaderVariant:
     crop_milliseconds: float  # 300x150 pixels
     error: float  # the error rate: may be above 1
 
+    def row(self) -> Row:
+        """The cells of a table."""
+        return {
+            "form": self.name,
+            "size": f"{self.bytes:,} bytes",
+            "errors": f"{self.error:.2%}",
+            "missed": f"{self.missed}",
+            "wrong": f"{self.wrong}",
+            "invented": f"{self.invented}",
+            "exact pages": f"{self.exact_pages}",
+            "megapixel": f"{self.milliseconds:,.0f} ms",
+            "300x150": f"{self.crop_milliseconds:,.1f} ms",
+        }
+
 
 @dataclass(frozen=True)
 class Report:
@@ -50,7 +80,7 @@ class Report:
 
     scaling: TemperatureScaling | MapScaling
     largest_difference: float
-    variants: list[Any]
+    variants: Sequence[Any]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the contents of export.json."""
@@ -59,3 +89,11 @@ class Report:
             "largest_difference": self.largest_difference,
             "forms": [asdict(variant) for variant in self.variants],
         }
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of a table for the terminal."""
+        rows = [variant.row() | {"file": variant.file} for variant in self.variants]
+        cells = [[*rows[0]], *([*row.values()] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        for line in cells:
+            yield "  ".join(map(str.ljust, line, widths)).rstrip()

@@ -6,7 +6,6 @@ what the file does.
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from itertools import pairwise
@@ -123,7 +122,7 @@ def _unfold(model: AnyNetwork, parameters: dict[str, Tensor], about: metadata.An
         bias = parameters.pop(f"{path}.bias", torch.zeros(len(weight)))
         if bias.shape != weight.shape[:1]:
             raise ValueError(f"{path}.bias is {[*bias.shape]}, not {[*weight.shape[:1]]}")
-        if len(weight) == len(layer.weight) + 1:  # merged with the calibration: no digit is the last
+        if len(weight) == len(layer.weight) + 1:  # merged with the calibration
             weight, bias = weight[:-1] * about.temperature, bias[:-1] * about.temperature
         if len(weight) == 4 * len(layer.weight):  # shifted to each position of a 2x2 pool
             weight, bias = weight[::4, :, :-1, :-1], bias[::4]
