@@ -1,7 +1,6 @@
 """The exporter of networks that classify digits."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,10 +70,6 @@ class ClassifierExporter:
             labels = np.zeros(len(digits.outliers), np.uint8)  # which nobody reads
             outlier_logits = predict(self._network, Split(digits.outliers, labels))
         self.scaling = fit_temperature(logits, self._validation, outlier_logits)
-        self._expected = [
-            self.scaling.probabilities(scores).numpy()
-            for scores in (logits, predict(self._network, self._test))
-        ]
 
     def build(self) -> onnx.ModelProto:
         calibrated = CalibratedClassifier(self._network, self.scaling)
@@ -84,30 +79,38 @@ class ClassifierExporter:
         return quantize.quantize(graph, self._calibration)
 
     def check_parity(self, session: onnxruntime.InferenceSession) -> float:
+        @torch.inference_mode()
+        def expected(pixels: NDArray[np.uint8]) -> list[Probabilities]:
+            logits = self._network(torch.tensor(pixels))
+            return [self.scaling.probabilities(logits).numpy()]
+
         return verify.check_parity(
             lambda pixels: session.run(None, {INPUT[0]: pixels}),
-            lambda pixels: [self._probabilities(torch.tensor(pixels))],
+            expected,
             [self._validation.images[:size, None] for size in (1, 7, 256)],
             verify.MAX_DIFFERENCE,
         )
 
-    def evaluate_checkpoint(self, path: Path) -> Variant:
-        pixels = torch.tensor(self._validation.images[:1, None])
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            latency = evaluate.microseconds(lambda: self._probabilities(pixels))
-        finally:
-            torch.set_num_threads(threads)
-        checkpoint = self._judge("checkpoint", "torch", path, latency, self._expected)
-        return replace(checkpoint, bytes=path.stat().st_size)
-
     def evaluate(self, name: str, kernels: Kernels, path: Path, model: bytes) -> Variant:
-        session = open_session(model, kernels, threads=0)
-        answers = [probabilities(session, split) for split in (self._validation, self._test)]
-        single, pixels = open_session(model, kernels), {INPUT[0]: self._validation.images[:1, None]}
-        latency = evaluate.microseconds(lambda: single.run(None, pixels))
-        return self._judge(name, kernels, path, latency, answers)
+        session, single = open_session(model, kernels, threads=0), open_session(model, kernels)
+        validation, test = (
+            probabilities(session, split) for split in (self._validation, self._test)
+        )
+        if name == "fp32":
+            self._exact = test.argmax(1)
+        pixels, result = {INPUT[0]: self._validation.images[:1, None]}, _evaluate(self._test, test)
+        return Variant(
+            name=name,
+            kernels=kernels,
+            file=str(path),
+            bytes=0,
+            validation_accuracy=_evaluate(self._validation, validation).accuracy,
+            test_accuracy=result.accuracy,
+            test_calibration_error=result.calibration_error,
+            rejection_threshold=rejection_threshold(validation.max(1), REJECTION_RATE),
+            changed=float((test.argmax(1) != self._exact).mean()),
+            microseconds=evaluate.microseconds(lambda: single.run(None, pixels)),
+        )
 
     def describe(self, variant: Variant, exact: Variant) -> dict[str, Any]:
         provenance = self.loaded.provenance
@@ -133,35 +136,6 @@ class ClassifierExporter:
             MAX_ACCURACY_DROP,
             f"validation digits with {small.kernels} kernels",
             self._force,
-        )
-
-    @torch.inference_mode()
-    def _probabilities(self, pixels: torch.Tensor) -> Probabilities:
-        answers: Probabilities = self.scaling.probabilities(self._network(pixels)).numpy()
-        return answers
-
-    def _judge(
-        self,
-        name: str,
-        kernels: str,
-        path: Path,
-        microseconds: float,
-        answers: Sequence[Probabilities],
-    ) -> Variant:
-        """Return the results, but for the size. answers: to the validation and the test digits."""
-        validation, test = answers
-        result = _evaluate(self._test, test)
-        return Variant(
-            name=name,
-            kernels=kernels,
-            file=str(path),
-            bytes=0,
-            validation_accuracy=_evaluate(self._validation, validation).accuracy,
-            test_accuracy=result.accuracy,
-            test_calibration_error=result.calibration_error,
-            rejection_threshold=rejection_threshold(validation.max(1), REJECTION_RATE),
-            changed=float((test.argmax(1) != self._expected[1].argmax(1)).mean()),
-            microseconds=microseconds,
         )
 
 

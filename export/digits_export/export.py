@@ -66,8 +66,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
             artifacts.append(_make_artifact("int8", path, small, exporter, exact))
             for variant in artifacts[1].variants:
                 exporter.check_int8(exact, variant)
-        variants: list[Any] = [exporter.evaluate_checkpoint(run.checkpoint)]
-        variants += [variant for artifact in artifacts for variant in artifact.variants]
+    variants = [variant for artifact in artifacts for variant in artifact.variants]
     report = Report(exporter.scaling, difference, variants)
     card = exporter.card(artifacts[-1].metadata, variants)
     if compared:
@@ -141,9 +140,7 @@ def _make_artifact(
     verify.check_graph(graph)
     raw = graph.SerializeToString()
     kernels = exporter.int8_kernels if exact else ("float",)
-    variants: list[Any] = []
-    for kind in kernels:
-        variants.append(exporter.evaluate(name, kind, path, raw))
+    variants: list[Any] = [exporter.evaluate(name, kind, path, raw) for kind in kernels]
     provenance = exporter.loaded.provenance
     metadata = exporter.metadata(
         format_version=FORMAT_VERSION,

@@ -30,6 +30,7 @@ CALIBRATION_IMAGES = 1000  # from the training set
 FLOAT_LAYERS = ("neck.", "centres.", "symbols.", "boxes.")
 WEIGHTS_DESCRIPTION = "int8, weights alone, per channel; neck and heads float"
 
+READER_QMAX = 127  # no integer kernel adds products of a reader's weights: all bits can be used
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB a digit
 _PRODUCTS = ["Conv", "Gemm", "MatMul"]
 
@@ -101,7 +102,7 @@ def quantize_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         if name.startswith(FLOAT_LAYERS):
             continue
         weight = graph.constants.pop(name).astype(np.float64)
-        scale = np.maximum(np.abs(weight).reshape(len(weight), -1).max(1) / 127, 1e-30)
+        scale = np.maximum(np.abs(weight).reshape(len(weight), -1).max(1) / READER_QMAX, 1e-30)
         integers = np.round(weight / scale.reshape(-1, 1, 1, 1))
         inputs = (
             graph.store(f"{name}.int", integers, np.int8),

@@ -11,7 +11,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from digits.inference.interface import PAGE_MULTIPLE, READER, SYMBOLS
+from digits.inference.interface import PAGE_MULTIPLE, READER
 from digits.inference.metadata import Kernels, ReaderMetadata
 from digits.inference.model import Model, open_session
 from digits.inference.model_file import BUNDLED, check_reader
@@ -97,9 +97,6 @@ class ReaderExporter:
                 verify.MAX_MAP_DIFFERENCE,
             )
 
-    def evaluate_checkpoint(self, path: Path) -> ReaderVariant:
-        return judge_checkpoint(self._network, self.scaling, self._pages, path)
-
     def evaluate(self, name: str, kernels: Kernels, path: Path, model: bytes) -> ReaderVariant:
         return judge(name, path, len(model), self._pages, session_maps(model, path.name))
 
@@ -164,28 +161,14 @@ def torch_maps(
     return [part.numpy() for part in scaling.apply(*model(torch.tensor(page)))]
 
 
-def judge_checkpoint(
-    model: Reader, scaling: MapScaling, pages: Sequence[LabelledPage], path: Path
-) -> ReaderVariant:
-    """Evaluate the network itself, in PyTorch."""
-
-    def maps(pixels: NDArray[np.uint8]) -> Any:
-        return run_maps(lambda page: torch_maps(model, scaling, page), pixels, path.name)
-
-    return judge("checkpoint", path, path.stat().st_size, pages, maps)
-
-
 def judge(
     name: str, path: Path, size: int, pages: Sequence[LabelledPage], maps: MapsFn
 ) -> ReaderVariant:
     """Evaluate a form by its maps. size: in bytes."""
-    errors, exact = DetectionErrors(), 0
+    errors = DetectionErrors()
     for page in track(pages, len(pages), f"judging {name}"):
         lines = read_page(page.pixels, maps)
         _add(errors, page, [arc for line in lines for row in line for arc in row])
-        exact += [_text(line) for line in lines] == [
-            "".join(line.split()) for line in page.text.splitlines()
-        ]
     large, small = (
         np.random.default_rng(0).integers(0, 256, shape, np.uint8) for shape in (_LARGE, _SMALL)
     )
@@ -197,7 +180,6 @@ def judge(
         missed=errors.missed,
         wrong=errors.wrong,
         invented=errors.invented,
-        exact_pages=exact,
         milliseconds=evaluate.microseconds(lambda: maps(large)) / 1000,
         crop_milliseconds=evaluate.microseconds(lambda: maps(small)) / 1000,
         error=errors.error,
@@ -212,8 +194,3 @@ def _add(errors: DetectionErrors, page: LabelledPage, arcs: Sequence[Arc]) -> No
         np.array([arc.symbols.argmax() for arc in surest], np.int64),
     )
     errors.add(page.match(detections))
-
-
-def _text(line: Sequence[Sequence[Arc]]) -> str:
-    """The symbols of a line, without the blanks between its columns."""
-    return "".join(SYMBOLS[int(arc.symbols.argmax())] for column in line for arc in column)

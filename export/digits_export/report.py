@@ -14,15 +14,15 @@ Row = dict[str, str]  # by column
 class Variant:
     """One form of a classifier, run with one kind of kernels. Shares are 0 to 1."""
 
-    name: str  # checkpoint, fp32 or int8
-    kernels: str  # torch, float or integer
+    name: str  # fp32 or int8
+    kernels: str  # float or integer
     file: str
     bytes: int
     validation_accuracy: float
     test_accuracy: float
     test_calibration_error: float  # expected calibration error (ECE)
     rejection_threshold: float  # on confidence, see `temperature.rejection_threshold`
-    changed: float  # share of the test digits read differently from the checkpoint
+    changed: float  # share of the test digits read differently from the fp32 file
     microseconds: float  # one digit, one thread, on the machine that exported
 
     def row(self) -> Row:
@@ -43,14 +43,13 @@ class Variant:
 class ReaderVariant:
     """One form of a reader. Numbers of symbols are those on all validation pages."""
 
-    name: str  # checkpoint, fp32 or int8
+    name: str  # fp32 or int8
     file: str
     bytes: int
     symbols: int
     missed: int
     wrong: int
     invented: int
-    exact_pages: int
     milliseconds: float  # a page of a megapixel, one thread, on the machine that exported
     crop_milliseconds: float  # 300x150 pixels
     error: float  # the error rate: may be above 1
@@ -64,7 +63,6 @@ class ReaderVariant:
             "missed": f"{self.missed}",
             "wrong": f"{self.wrong}",
             "invented": f"{self.invented}",
-            "exact pages": f"{self.exact_pages}",
             "megapixel": f"{self.milliseconds:,.0f} ms",
             "300x150": f"{self.crop_milliseconds:,.1f} ms",
         }
@@ -75,7 +73,7 @@ class Report:
     """The results of an export.
 
     scaling: what calibrates the outputs. largest_difference: of an output's value, between fp32 and
-    PyTorch. variants: all Variant or all ReaderVariant, the checkpoint first.
+    PyTorch. variants: all Variant or all ReaderVariant, fp32 first.
     """
 
     scaling: TemperatureScaling | MapScaling

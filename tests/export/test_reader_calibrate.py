@@ -7,6 +7,7 @@ import torch
 from digits.reader.classify import Ink, Weights
 from digits.reader.peaks import Map, MapsFn
 from digits_export.reader_calibrate import (
+    UNSCALED,
     detect,
     fit_centres,
     fit_number_temperature,
@@ -15,7 +16,6 @@ from digits_export.reader_calibrate import (
     fit_weights,
     see,
 )
-from digits_export.reader_graph import UNSCALED
 from digits_train.matching import LabelledPage
 from tests.export.reader_pages import drawn_page, ink_maps
 

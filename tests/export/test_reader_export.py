@@ -11,11 +11,11 @@ import torch
 
 from digits.errors import DigitsError
 from digits.inference.model_file import inspect
-from digits.inference.reader_model import ReaderModel
-from digits_export import cli, quantize, reader_export, verify
+from digits.inference.reader_model import Maps, ReaderModel, run_maps
+from digits_export import cli, quantize, verify
 from digits_export.export import ExportConfig, export_run
-from digits_export.reader_export import judge, judge_checkpoint, session_maps
-from digits_export.reader_graph import UNSCALED
+from digits_export.reader_calibrate import UNSCALED
+from digits_export.reader_export import judge, session_maps, torch_maps
 from digits_export.report import Report
 from digits_train import calibration, checkpoint
 from digits_train.checkpoint import Provenance
@@ -77,9 +77,8 @@ def test_writes_both_files_and_their_metadata(exported: tuple[Path, Report]) -> 
     assert (about.validation_pages, about.validation_symbols) == (6, 18)
     assert json.loads(about.recipe) == {"epochs": 10, "crops": 640}
     assert about.centre_shift == pytest.approx(written["centre_shift"], abs=1e-6)
-    assert (folder / "reader.int8.onnx").stat().st_size <= reader_export.MAX_BYTES
-    assert [form["name"] for form in written["forms"]] == ["checkpoint", "fp32", "int8"]
-    for variant, form in zip(report.variants[1:], written["forms"][1:], strict=True):
+    assert [form["name"] for form in written["forms"]] == ["fp32", "int8"]
+    for variant, form in zip(report.variants, written["forms"], strict=True):
         path = Path(variant.file)
         content = path.read_bytes()
         maps = session_maps(content, path.name)
@@ -91,13 +90,15 @@ def test_calibration_finds_what_uncalibrated_maps_miss(
     exported: tuple[Path, Report], reader: Reader
 ) -> None:
     """This reader was trained so shortly that it is sure of nothing."""
-    folder, report = exported
-    before = judge_checkpoint(reader, UNSCALED, PAGES, RunDir(folder).checkpoint)
-    assert before.missed > 9
+    _, report = exported
+
+    def uncalibrated(pixels: np.ndarray) -> Maps:
+        return run_maps(lambda page: torch_maps(reader, UNSCALED, page), pixels, "reader")
+
+    assert judge("before", Path(), 0, PAGES, uncalibrated).missed > 9
     for variant in report.variants:
         assert variant.symbols == 18
         assert variant.missed + variant.wrong + variant.invented < 9
-    assert report.variants[0].missed == report.variants[1].missed  # PyTorch and float
 
 
 def test_card_and_triton_repository(exported: tuple[Path, Report]) -> None:
@@ -134,7 +135,7 @@ def test_export_is_reproducible_and_prints_a_line_per_form(
     assert head.split() == [
         *("form", "size", "errors", "missed", "wrong", "invented", "megapixel", "300x150", "file")
     ]
-    assert [line.split()[0] for line in lines] == ["checkpoint", "fp32", "int8"]
+    assert [line.split()[0] for line in lines] == ["fp32", "int8"]
     assert "epoch 10 of 10" in err
 
 
@@ -154,8 +155,11 @@ def test_reader_that_finds_nothing_is_exported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "config", "message"),
     [
-        ("difference", INT8, "disagrees with the checkpoint: of 1 inputs of 296x400 pixels"),
-        ("size", INT8, r"the quantized file has \d+,\d+ bytes; at most 200,000"),
+        (
+            "difference",
+            INT8,
+            r"disagrees .* for inputs of shape \[1, 1, 400, 296\]",
+        ),
         ("rounding", ExportConfig(quantize=True), "quantization raises the error rate on valid"),
         ("maps", INT8, "outputs invalid maps"),
     ],
@@ -163,18 +167,10 @@ def test_reader_that_finds_nothing_is_exported(tmp_path: Path) -> None:
 def test_failed_check_writes_nothing(
     run: RunDir, name: str, config: ExportConfig, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = quantize.quantize_per_channel
-
-    def coarse(weight: np.ndarray, qmax: int) -> tuple[np.ndarray, np.ndarray]:
-        integers, scale = real(weight, qmax=1)
-        return integers, scale
-
     if name == "difference":
         monkeypatch.setattr(verify, "MAX_MAP_DIFFERENCE", -1.0)  # always exceeded
-    elif name == "size":
-        monkeypatch.setattr(reader_export, "MAX_BYTES", 200_000)
     elif name == "rounding":
-        monkeypatch.setattr(quantize, "quantize_per_channel", coarse)
+        monkeypatch.setattr(quantize, "READER_QMAX", 1)
     else:
         # Boxes larger than any page: the runtime wouldn't open the file.
         loaded = checkpoint.load(run.checkpoint)

@@ -17,16 +17,19 @@ from digits.adapt import LastLayer
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.inference import metadata
+from digits.inference.interface import CLASSIFIER, READER
 from digits.inference.model import open_session
 from digits.inference.model_file import BUNDLED, load_file
-from digits_export import graph, quantize, reader_graph
+from digits_export import quantize
+from digits_export.optimize import optimize
+from digits_export.reader_calibrate import CalibratedReader, MapScaling
 from digits_export.reader_export import onnx_maps, torch_maps
-from digits_export.reader_graph import MapScaling
-from digits_export.temperature import TemperatureScaling
+from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_export.verify import MAX_MAP_DIFFERENCE
 from digits_train import models
 from digits_train.checkpoint import Checkpoint
-from digits_train.models import Network, Normalize
+from digits_train.models import Network, Normalize, Reader
+from digits_train.onnx_graph import to_onnx
 from digits_train.start import load_start, restore_norms
 from tests.export.reader_pages import drawn_page, random_reader
 from tests.robustness import forgery
@@ -34,6 +37,16 @@ from tests.rounding import assert_agree
 
 SCALING, MAP_SCALING = TemperatureScaling(1.7, 2.5), MapScaling(0.7, 0.4, -2.5)
 Start = Callable[[onnx.ModelProto, str | Network], Checkpoint]
+
+
+def build(network: Network) -> onnx.ModelProto:
+    example = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+    return optimize(to_onnx(CalibratedClassifier(network, SCALING), CLASSIFIER, example))
+
+
+def build_reader(network: Reader) -> onnx.ModelProto:
+    example = torch.zeros(2, 1, 64, 96, dtype=torch.uint8)
+    return optimize(to_onnx(CalibratedReader(network, MAP_SCALING), READER, example))
 
 
 def own_network(*layers: nn.Module) -> Network:
@@ -125,7 +138,7 @@ def test_classifiers(
     images = test_slice.images[:30, None]
     fixture = {"lenet5": "network"}.get(name, name)
     network = own(name) if name in OWN else request.getfixturevalue(fixture)
-    exact = file = graph.build(network, SCALING)
+    exact = file = build(network)
     if form == "int8":
         file = quantize.quantize(exact, images)
         exact = dequantized(exact, file)
@@ -147,7 +160,7 @@ def test_first_layer_without_a_bias(start: Start, test_slice: Split) -> None:
     layers = nn.Conv2d(1, 4, 5, bias=False), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()
     network = own_network(Normalize(), *layers, nn.LazyLinear(10))
     images = test_slice.images[:30, None]
-    exact = graph.build(network, SCALING)
+    exact = build(network)
     with torch.inference_mode():
         expected = network(torch.tensor(images))
         assert_agree(start(exact, network).model(torch.tensor(images)), expected)
@@ -158,7 +171,7 @@ def test_first_layer_without_a_bias(start: Start, test_slice: Split) -> None:
 @pytest.mark.parametrize("form", ["float", "int8"])
 def test_readers(form: str, start: Start) -> None:
     reader, page = random_reader(), drawn_page(5).pixels[None, None]
-    file = reader_graph.build(reader, MAP_SCALING)
+    file = build_reader(reader)
     if form == "int8":
         file = quantize.quantize_weights(file)
     restored = start(file, "reader").model
@@ -178,10 +191,10 @@ def test_restored_norms_compute_the_same_in_training(
     inputs = torch.tensor(train_slice.images[:96, None])
     if name == "reader":
         inputs = torch.stack([torch.tensor(drawn_page(n).pixels[None]) for n in range(4)])
-        model = start(reader_graph.build(random_reader(), MAP_SCALING), name).model
+        model = start(build_reader(random_reader()), name).model
     else:
         network = own(name) if name in OWN else request.getfixturevalue(name)
-        model = start(graph.build(network, SCALING), network if name in OWN else name).model
+        model = start(build(network), network if name in OWN else name).model
     for layer in model.modules():
         if isinstance(layer, nn.Dropout):
             layer.p = 0.0
@@ -212,7 +225,7 @@ def test_restored_norms_compute_the_same_in_training(
 def test_weights_that_do_not_fit(
     message: str, name: str, values: np.ndarray, network: Network, start: Start
 ) -> None:
-    model = graph.build(network, SCALING)
+    model = build(network)
     tensors = [tensor for tensor in model.graph.initializer if tensor.name != name]
     tensors.append(numpy_helper.from_array(values.astype(np.float32), name))
     del model.graph.initializer[:]
@@ -231,7 +244,7 @@ def test_weights_that_do_not_fit(
 def test_network_changed_since_its_export(
     message: str, layers: list[nn.Module], start: Start
 ) -> None:
-    model = graph.build(own("without phases"), SCALING)
+    model = build(own("without phases"))
     changed = own_network(Normalize(), *layers, nn.Flatten(), nn.LazyLinear(10))
     with pytest.raises(ModelError, match=f"is not a usable own: {message}"):
         start(model, changed)
@@ -240,6 +253,6 @@ def test_network_changed_since_its_export(
 def test_adapting_a_float_file(network: Network) -> None:
     """`digits.adapt` rounds as the exporter does, and so takes only what that has rounded."""
     about = load_file(BUNDLED, "").metadata
-    raw = metadata.add_metadata(graph.build(network).SerializeToString(), about)
+    raw = metadata.add_metadata(build(network).SerializeToString(), about)
     with pytest.raises(ModelError, match="isn't an int8 file of `digits export --quantize`"):
         LastLayer.of(raw, "float.onnx")
