@@ -103,7 +103,9 @@ def _dequantize(stored: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
         if kind == "int":
             scale = stored[f"{name}.scale"].astype(np.float64).reshape(-1, *[1] * (array.ndim - 1))
             parameters[name] = torch.from_numpy(array * scale)
-        elif dot and kind not in ("scale", "zero") and not name.startswith("calibration"):
+        elif title == "scale" or (
+            dot and kind not in ("scale", "zero") and not name.startswith("calibration")
+        ):
             parameters[title] = torch.from_numpy(array.astype(np.float64))
     return parameters
 
@@ -115,9 +117,14 @@ def _unfold(model: AnyNetwork, parameters: dict[str, Tensor], about: metadata.An
     recipe = getattr(model, "recipes", {}).get("default")
     layers: list[tuple[str, Any]]
     layers = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, kinds)]
-    for index, ((path, layer), following) in enumerate(pairwise([*layers, ("", None)])):
-        if isinstance(layer, nn.BatchNorm2d) or path == "":
+    is_normalized = parameters.pop("scale", None) is not None  # that of the pixels
+    if is_normalized and not any(isinstance(layer, Normalize) for layer in model.modules()):
+        raise ValueError("its normalization isn't Normalize, so it can't be undone")
+    for index, ((path, layer), (after, norm)) in enumerate(pairwise([*layers, ("", None)])):
+        if isinstance(layer, nn.BatchNorm2d):
             continue
+        if f"{after}.running_var" in parameters:  # it isn't folded
+            norm = None
         weight = parameters.pop(f"{path}.weight")
         bias = parameters.pop(f"{path}.bias", torch.zeros(len(weight)))
         if bias.shape != weight.shape[:1]:
@@ -126,9 +133,9 @@ def _unfold(model: AnyNetwork, parameters: dict[str, Tensor], about: metadata.An
             weight, bias = weight[:-1] * about.temperature, bias[:-1] * about.temperature
         if len(weight) == 4 * len(layer.weight):  # shifted to each position of a 2x2 pool
             weight, bias = weight[::4, :, :-1, :-1], bias[::4]
-        if isinstance(model, Network) and index == 0:
+        if index == 0 and is_normalized:
             bias = bias + Normalize.mean / Normalize.std * weight.flatten(1).sum(1)
-        _set(path, layer, following[1], weight, bias, recipe)
+        _set(path, layer, norm, weight, bias, recipe)
     state = model.state_dict()
     for name, values in parameters.items():
         if name not in state or state[name].shape != values.shape:
