@@ -22,7 +22,7 @@ from digits.inference import graph, metadata, model_file
 from digits_train import checkpoint, models
 from digits_train.checkpoint import Checkpoint, Provenance
 from digits_train.config import BaseRecipe, from_dict
-from digits_train.models import AnyNetwork, Network, Normalize
+from digits_train.models import AnyNetwork, Normalize
 from digits_train.run import checkpoint_at
 
 _BUNDLED = {"lenet5": model_file.BUNDLED, "reader": model_file.BUNDLED_READER}
@@ -125,14 +125,7 @@ def _unfold(model: AnyNetwork, parameters: dict[str, Tensor], about: metadata.An
             continue
         if f"{after}.running_var" in parameters:  # it isn't folded
             norm = None
-        weight = parameters.pop(f"{path}.weight")
-        bias = parameters.pop(f"{path}.bias", torch.zeros(len(weight)))
-        if bias.shape != weight.shape[:1]:
-            raise ValueError(f"{path}.bias is {[*bias.shape]}, not {[*weight.shape[:1]]}")
-        if len(weight) == len(layer.weight) + 1:  # merged with the calibration
-            weight, bias = weight[:-1] * about.temperature, bias[:-1] * about.temperature
-        if len(weight) == 4 * len(layer.weight):  # shifted to each position of a 2x2 pool
-            weight, bias = weight[::4, :, :-1, :-1], bias[::4]
+        weight, bias = _pop(parameters, path, layer, about.temperature)
         if index == 0 and is_normalized:
             bias = bias + Normalize.mean / Normalize.std * weight.flatten(1).sum(1)
         _set(path, layer, norm, weight, bias, recipe)
@@ -142,6 +135,21 @@ def _unfold(model: AnyNetwork, parameters: dict[str, Tensor], about: metadata.An
             raise ValueError(f"{name} is unknown")
         state[name].copy_(values)
     model.load_weights(state)  # which checks that they are finite
+
+
+def _pop(
+    parameters: dict[str, Tensor], path: str, layer: Any, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """Take a layer's weight and bias, without what was merged with them for speed."""
+    weight = parameters.pop(f"{path}.weight")
+    bias = parameters.pop(f"{path}.bias", torch.zeros(len(weight)))
+    if bias.shape != weight.shape[:1]:
+        raise ValueError(f"{path}.bias is {[*bias.shape]}, not {[*weight.shape[:1]]}")
+    if len(weight) == len(layer.weight) + 1:  # the calibration, which adds "no digit"
+        weight, bias = weight[:-1] * temperature, bias[:-1] * temperature
+    if len(weight) == 4 * len(layer.weight):  # shifted to each position of a 2x2 pool
+        weight, bias = weight[::4, :, :-1, :-1], bias[::4]
+    return weight, bias
 
 
 def _usual_size(recipe: BaseRecipe | None, inputs: int) -> float:
