@@ -27,7 +27,9 @@ class Block(nn.Module):
 class ResNet8(Network):
     """Seven convolutions, a depthwise one instead of pooling, and a dense layer."""
 
-    recipes = {"default": Recipe("default", epochs=30, schedule="cosine", augmentation=AUGMENTATION)}
+    recipes = {
+        "default": Recipe("default", epochs=30, schedule="cosine", augmentation=AUGMENTATION)
+    }
 
     def __init__(self) -> None:
         super().__init__()

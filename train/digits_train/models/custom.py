@@ -18,7 +18,7 @@ from torch import nn
 from digits.errors import DigitsError, ModelError
 from digits.inference.metadata import Kernels
 from digits_train.config import Recipe
-from digits_train.models import exportable
+from digits_train.models.exportable import check
 from digits_train.models.network import Network
 
 
@@ -52,7 +52,7 @@ def load(spec: str) -> type[Network]:
     try:
         with _named_errors(path, "used"):
             _check_attributes(network)
-            exportable.check(network())
+            check(network())
     except ModelError as error:
         raise ModelError(f"{spec} can't be exported: {error}") from error
     return network
