@@ -16,10 +16,10 @@ from digits_train.checkpoint import TrainState
 from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext
 from digits_train.metrics import loss_and_accuracy, predict, to_tensors
-from digits_train.models import Network, Normalize
+from digits_train.models import Normalize
 from digits_train.optim import make_optimizer
 from digits_train.prepare import create_state
-from tests.train.short import CPU, fit_digits
+from tests.train.short import CPU, Chain, fit_digits
 
 RECIPE = Recipe(
     "test",
@@ -34,10 +34,6 @@ RECIPE = Recipe(
     augmentation=Augmentation(stroke=0.5, blur=0.5, contrast=0.5, noise=0.1),
 )
 PLAIN = Recipe("test", epochs=1)
-
-
-class Chain(Network, nn.Sequential):
-    pass
 
 
 def first(split: Split, count: int) -> Split:
