@@ -66,7 +66,7 @@ def bundled() -> Network:
     plainly = patch.object(graph, "matches_phases", return_value=False)
     with plainly, patch.multiple(Normalize, mean=0.0, std=1 / 255):
         file = graph.build(network, scaling).SerializeToString()
-    del network.normalize
+    network.add_module("normalize", torch.nn.Identity())
     return Network(weights, network, scaling, file)
 
 

@@ -1,6 +1,5 @@
-"""The custom network of docs/train.md, from its source file to a prediction."""
+"""The network of docs/resnet8.py, from its source file to a prediction."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from digits_train import checkpoint, models
 from digits_train import cli as train_cli
 from digits_train.metrics import loss_and_accuracy, predict
 
-DOCS = Path(__file__).parents[2] / "docs" / "train.md"
+NETWORK = ("--network", f"{Path(__file__).parents[2] / 'docs' / 'resnet8.py'}:ResNet8")
 Digits = Callable[..., None]
 
 pytestmark = [pytest.mark.usefixtures("slice_as_mnist"), pytest.mark.slow]
@@ -25,9 +24,7 @@ pytestmark = [pytest.mark.usefixtures("slice_as_mnist"), pytest.mark.slow]
 
 @pytest.fixture
 def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digits:
-    """Run `digits` in a folder with tiny.py, with our networks only, like a new process."""
-    [text] = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.S)
-    (tmp_path / "tiny.py").write_text(text)
+    """Run `digits` in an empty folder, with our networks only, like a new process."""
     monkeypatch.chdir(tmp_path)
     ours = dict(models.ARCHITECTURES)
 
@@ -41,37 +38,35 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digits:
     return run
 
 
-def test_docs_example(digits: Digits) -> None:
-    digits("train", "--network", "tiny.py:Tiny", "--recipe", "classic", "--epochs", "3")
-    trained = Path("runs/tiny/checkpoint.safetensors").read_bytes()
-    digits("train", "--network", "tiny.py:Tiny", "--resume", "runs/tiny")
-    assert Path("runs/tiny/checkpoint.safetensors").read_bytes() == trained
-    digits("export", "--network", "tiny.py:Tiny", "--quantize", "--force")
+def test_example(digits: Digits) -> None:
+    digits("train", *NETWORK, "--epochs", "3", "--batch-size", "50")
+    trained = Path("runs/resnet8/checkpoint.safetensors").read_bytes()
+    digits("train", *NETWORK, "--resume", "runs/resnet8")
+    assert Path("runs/resnet8/checkpoint.safetensors").read_bytes() == trained
+    digits("export", *NETWORK, "--quantize", "--force")
 
-    network = checkpoint.load(Path("runs/tiny/checkpoint.safetensors")).model
-    assert sum(parameter.numel() for parameter in network.parameters()) == 15_827
-    assert "15,827 parameters" in DOCS.read_text()
+    network = checkpoint.load(Path("runs/resnet8/checkpoint.safetensors")).model
     test = mnist.load("test")
     _, accuracy = loss_and_accuracy(predict(network, test), test)
     assert accuracy > 0.5
-    for name in ("runs/tiny/tiny.onnx", "runs/tiny/tiny.int8.onnx"):
-        assert inspect(name).metadata.architecture == "tiny"
-        Image.fromarray(255 - test.images[0]).save("digit.png")
+    Image.fromarray(255 - test.images[0]).save("digit.png")
+    for name in ("runs/resnet8/resnet8.onnx", "runs/resnet8/resnet8.int8.onnx"):
+        assert inspect(name).metadata.architecture == "resnet8"
         answers = Classifier(name).model.probabilities(test.images)
         assert abs((answers.argmax(1) == test.labels).mean() - accuracy) <= 0.02
         assert np.isclose(sum(Classifier(name).predict("digit.png").probabilities), 1, atol=1e-5)
 
 
-def test_custom_network_needs_its_option(digits: Digits) -> None:
+def test_own_network_needs_its_option(digits: Digits) -> None:
     """Even if the file is still there: a run folder may be a stranger's."""
-    short = ("--network", "tiny.py:Tiny", "--recipe", "classic", "--epochs", "1")
+    short = (*NETWORK, "--recipe", "default", "--epochs", "1")
     digits("train", *short)
     for command in (
-        ("export", "runs/tiny"),
-        ("train", "--resume", "runs/tiny"),
-        ("train", "--start", "runs/tiny", "--recipe", "classic"),
+        ("export", "runs/resnet8"),
+        ("train", "--resume", "runs/resnet8"),
+        ("train", "--start", "runs/resnet8", "--recipe", "classic"),
     ):
-        with pytest.raises(DigitsError, match="called 'tiny'; .* needs --network FILE.py:CLASS"):
+        with pytest.raises(DigitsError, match="called 'resnet8'; .* needs --network FILE.py:CLASS"):
             digits(*command)
-    digits("train", "--start", "runs/tiny", *short)
-    assert Path("runs/tiny-2").exists()
+    digits("train", "--start", "runs/resnet8", *short)
+    assert Path("runs/resnet8-2").exists()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from digits.data.mnist import Split
 from digits_train import run, trainer
@@ -14,6 +15,7 @@ from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext
 from digits_train.fit import fit
 from digits_train.metrics import EpochMetrics
+from digits_train.models import Network
 from digits_train.run import RunDir
 from digits_train.tasks.classification import Classification
 
@@ -22,6 +24,10 @@ CONFIG = TrainConfig(
 )
 CPU = DistributedContext(torch.device("cpu"))
 FILES = run.FILES - {"parent.safetensors"}
+
+
+class Chain(Network, nn.Sequential):
+    """A network of layers, each after the other."""
 
 
 def train(config: TrainConfig, **rest: Any) -> tuple[RunDir, dict[str, Any]]:

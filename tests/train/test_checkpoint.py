@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 from digits.errors import ModelError
-from digits_train import checkpoint
+from digits_train import checkpoint, models
 from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5, Reader
 
@@ -39,6 +39,21 @@ def test_checkpoint_round_trip(tmp_path: Path, architecture: str) -> None:
     assert loaded.model.state_dict().keys() == expected.keys()
     for name, tensor in loaded.model.state_dict().items():
         assert torch.equal(tensor, expected[name])
+
+
+def test_layer_with_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Tied(LeNet5):
+        def __init__(self) -> None:
+            super().__init__()
+            self.again = self.fc2
+
+    monkeypatch.setitem(models.ARCHITECTURES, "tied", Tied)
+    network = Tied()
+    checkpoint.save(tmp_path / "tied", network, replace(PROVENANCE, architecture="tied"))
+    loaded = checkpoint.load(tmp_path / "tied").model
+    assert isinstance(loaded, Tied)
+    assert loaded.again is loaded.fc2
+    assert torch.equal(loaded.fc2.weight, network.fc2.weight)
 
 
 def test_checkpoint_is_plain_safetensors(saved: Path) -> None:

@@ -1,7 +1,6 @@
 """The training loop, without run folders."""
 
 import copy
-from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +16,10 @@ from digits_train.checkpoint import TrainState
 from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext
 from digits_train.metrics import loss_and_accuracy, predict, to_tensors
-from digits_train.models import Network, Normalize
+from digits_train.models import Normalize
 from digits_train.optim import make_optimizer
 from digits_train.prepare import create_state
-from tests.train.short import CPU, fit_digits
+from tests.train.short import CPU, Chain, fit_digits
 
 RECIPE = Recipe(
     "test",
@@ -110,16 +109,10 @@ def test_batch_norm_statistics_after_a_few_steps(
 ) -> None:
     """They are those of the trained network, not of the random initial one."""
     torch.manual_seed(0)
-    model = Network(
-        OrderedDict(
-            normalize=Normalize(),
-            conv=nn.Conv2d(1, 8, 5),
-            norm=nn.BatchNorm2d(8),
-            relu=nn.ReLU(),
-            pool=nn.MaxPool2d(4),
-            flatten=nn.Flatten(),
-            fc=nn.Linear(8 * 36, 10),
-        )
+    model = Chain(
+        Normalize(),
+        *(nn.Conv2d(1, 8, 5), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(4)),
+        *(nn.Flatten(), nn.Linear(8 * 36, 10)),
     )
     recipe = Recipe("test", epochs=5, batch_size=128, learning_rate=0.01, ema_decay=ema_decay)
     few = first(train_slice, 140)
@@ -128,10 +121,10 @@ def test_batch_norm_statistics_after_a_few_steps(
     list(fit_digits(state, recipe, few))
     images, _ = to_tensors(few, torch.device("cpu"))
     network = state.eval_model
-    assert isinstance(network, Network)
+    assert isinstance(network, Chain)
     with torch.inference_mode():
         before = network[:2](images)
-    means = network.get_buffer("norm.running_mean")
+    means = network.get_buffer("2.running_mean")
     torch.testing.assert_close(means, before.mean((0, 2, 3)), rtol=1e-3, atol=1e-4)
 
 

@@ -20,9 +20,10 @@ from digits.inference.model import open_session
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits_train import checkpoint
 from digits_train.metrics import predict
-from digits_train.models import LeNet5, Network
+from digits_train.models import LeNet5
 from digits_train.start import load_start, restore_norms
 from tests.rounding import assert_agree
+from tests.train.short import Chain
 from tests.train.test_checkpoint import PROVENANCE
 
 RAW, READER_RAW = Path(BUNDLED).read_bytes(), Path(BUNDLED_READER).read_bytes()
@@ -121,7 +122,7 @@ def test_norm_of_a_constant_channel() -> None:
     nn.init.normal_(norm.bias)
     maps = torch.stack([torch.full((4, 5, 5), 3.0), torch.randn(4, 5, 5)], 1)
     expected = norm(maps)
-    network = Network(norm)
+    network = Chain(norm)
     for _ in range(2):  # the second time changes nothing
         restore_norms(network, lambda: network(maps))
         for training in (False, True):

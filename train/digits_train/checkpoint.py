@@ -123,7 +123,9 @@ def save(path: Path, model: AnyNetwork, provenance: Provenance) -> None:
 
     Raises DigitsError if it can't be written.
     """
-    weights = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+    # Copies, because safetensors refuses a layer that has two names.
+    state = model.state_dict().items()
+    weights = {name: tensor.contiguous().cpu().clone() for name, tensor in state}
     values = asdict(provenance)
     header = {"format": FORMAT, "sha256": _digest(weights, values), "provenance": values}
     # One key only: safetensors writes several in random order.

@@ -20,8 +20,8 @@ Networks (--network) and their recipes (--recipe):
   reader         finds the digits, minus signs and points of a page; default: 60
                  epochs of generated pages; quick: 20 epochs
   all three      finetune: a few minutes on your own pictures, from --start
-  FILE.py:CLASS  your own, with its own recipes: a chain of Normalize, ZeroPad2d,
-                 Conv2d, BatchNorm2d, ReLU, MaxPool2d, Dropout, Flatten and Linear
+  FILE.py:CLASS  your own: any nn.Module from uint8 [n, 1, 28, 28] to logits
+                 [n, 10]; without recipes of its own, classic, default and finetune
 """
 
 app = make_app()

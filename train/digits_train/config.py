@@ -142,6 +142,31 @@ WRITING = Augmentation(
     noise=0.03,
 )
 AUGMENTATION = replace(WRITING, lines=0.03, paper=0.015, specks=0.015, outline=0.007)
+# For LeNet-5. What else was tried: docs/results.md, and `python -m benchmarks.ablation`.
+QUICK = Recipe(
+    "quick",
+    epochs=30,
+    optimizer="sgd",
+    learning_rate=0.05,
+    warmup_fraction=0.15,
+    schedule="cosine",
+    weight_decay=1e-4,
+    ema_decay=0.999,
+    augmentation=WRITING,
+    no_aug_fraction=0.125,
+)
+FINETUNE = replace(
+    QUICK,
+    name="finetune",
+    epochs=3,
+    learning_rate=0.01,
+    augmentation=AUGMENTATION,
+    no_aug_fraction=0.0,
+    drawn=0.25,
+    photographed=0.5,  # of which the network forgets most
+    outlier_weight=0.1,
+    own=0.25,
+)
 
 
 @dataclass(frozen=True)

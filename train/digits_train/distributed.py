@@ -9,16 +9,19 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch import distributed as dist
 
 from digits.errors import DigitsError
 
+if TYPE_CHECKING:
+    from digits_train.models import BaseNetwork
+
 T = TypeVar("T")
-M = TypeVar("M", bound=nn.Module)
+M = TypeVar("M", bound="BaseNetwork")
 
 DEFAULT_THREADS = torch.get_num_threads()  # before a network has set its own
 
@@ -155,6 +158,7 @@ def set_threads(threads: int | None, device: torch.device) -> None:
 
 def to_device(model: M, device: torch.device) -> M:
     """Move the network to the device, in the memory layout whose convolutions are fastest there."""
-    if device.type != "mps":  # its convolutions got this layout's gradients wrong until 2025
+    # MPS's convolutions got this layout's gradients wrong until 2025.
+    if model.channels_last and device.type != "mps":
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.to(device)

@@ -5,6 +5,7 @@ https://docs.pytorch.org/docs/stable/onnx_export.html. It folds batch norm into 
 
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -46,7 +47,7 @@ def to_onnx(network: nn.Module, interface: Interface, example: Tensor) -> onnx.M
                 verbose=False,
             )
     except ImportError as error:
-        raise ModelError(f'{error}: pip install "digits[export]"') from error
+        raise ModelError(f'{error}: pip install "digits[train,export]"') from error
     except Exception as error:  # whatever a user's network raises, too
         raise ModelError(f"PyTorch can't export it: {_cause(error)}") from error
     assert program is not None
@@ -67,9 +68,12 @@ def _quiet() -> Iterator[None]:
 
 
 def _cause(error: BaseException) -> str:
-    """The first line of what went wrong first."""
+    """The first line of what went wrong first, or the line of code that can't be a graph."""
     while error.__cause__ is not None:
         error = error.__cause__
+    line = re.search(r"The following call raised.*\n.* line (\d+), .*\n *(.+)", str(error))
+    if line and "data-dependent" in str(error):
+        return f"line {line[1]}, `{line[2]}`, depends on what the pictures show"
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 

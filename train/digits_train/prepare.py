@@ -121,7 +121,7 @@ def check_batch(task: Task, model: AnyNetwork, dist: DistributedContext) -> None
     batch = task.examples // task.steps
     # Batch norm can't measure the variance of one digit. A crop of a page has enough pixels.
     normalised = isinstance(model, Network) and any(
-        isinstance(layer, nn.BatchNorm2d) for layer in model
+        isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in model.modules()
     )
     needed = 2 if normalised else 1
     if batch // dist.world_size < needed:

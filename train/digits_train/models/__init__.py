@@ -1,7 +1,6 @@
 """The networks: uint8 pixels in, logits out. Each is one file, with its recipes.
 
-Those that classify digits are plain chains of named layers, which the exporter can walk and a
-student can read; the reader, which finds the symbols of a page, has branches.
+LeNet-5 and VGG-16 classify digits; the reader finds the symbols of a page.
 """
 
 from collections.abc import Mapping

@@ -7,16 +7,18 @@ is: every command that needs the network names it again.
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TypeGuard, get_args
+from typing import get_args
+
+from torch import nn
 
 from digits.errors import DigitsError, ModelError
 from digits.inference.metadata import Kernels
 from digits_train.config import Recipe
-from digits_train.models.chain import check
+from digits_train.models.exportable import check
 from digits_train.models.network import Network
 
 
@@ -26,7 +28,7 @@ def is_file(spec: str) -> bool:
 
 
 def load(spec: str) -> type[Network]:
-    """Load the class that FILE.py:CLASS names.
+    """Load the class that FILE.py:CLASS names; one that isn't a Network is made one.
 
     Raises DigitsError, saying what is wrong, if it can't be trained and exported.
     """
@@ -41,15 +43,15 @@ def load(spec: str) -> type[Network]:
     sys.modules[module.__name__] = module  # where PyTorch and dataclasses look up a class's module
     with _named_errors(path, "run"):
         exec(compile(path.read_bytes(), path, "exec"), vars(module))
-    network = getattr(module, name, None)
-    if not (_is_network(network) and network is not Network):
-        classes = [key for key, value in vars(module).items() if _is_network(value)]
-        names = [key for key in classes if vars(module)[key].__module__ == module.__name__]
-        there = f"; there is {', '.join(names)}" if names else ""
-        raise DigitsError(f"{path} has no subclass of Network called {name}{there}")
-    _check_attributes(spec, network)
+    network = vars(module).get(name)
+    if not (isinstance(network, type) and issubclass(network, nn.Module)):
+        raise DigitsError(f"{path} has no subclass of nn.Module called {name}")
+    if not issubclass(network, Network):
+        others = {"__module__": module.__name__, "channels_last": False}  # it may use `view`
+        network = type(name, (network, Network), others)
     try:
-        with _named_errors(path, "instantiated"):
+        with _named_errors(path, "used"):
+            _check_attributes(network)
             check(network())
     except ModelError as error:
         raise ModelError(f"{spec} can't be exported: {error}") from error
@@ -74,21 +76,11 @@ def _named_errors(path: Path, verb: str) -> Iterator[None]:
         raise DigitsError(f"{path} can't be {verb}: {cause}") from error
 
 
-def _is_network(value: object) -> TypeGuard[type[Network]]:
-    return isinstance(value, type) and issubclass(value, Network)
-
-
-def _check_attributes(spec: str, network: type[Network]) -> None:
-    recipes = getattr(network, "recipes", None)
-    if not (
-        isinstance(recipes, Mapping)
-        and recipes
-        and all(isinstance(recipe, Recipe) for recipe in recipes.values())
-    ):
-        raise DigitsError(
-            f'{spec} has no recipes: give the class `recipes = {{"default": Recipe(...)}}`'
-        )
-    if network.kernels not in get_args(Kernels):
-        raise DigitsError(f"{spec}: kernels must be integer or float, got {network.kernels!r}")
-    if not (network.threads is None or isinstance(network.threads, int) and network.threads > 0):
-        raise DigitsError(f"{spec}: threads must be >= 1 or None, got {network.threads!r}")
+def _check_attributes(network: type[Network]) -> None:
+    fits = {
+        "recipes": all(isinstance(recipe, Recipe) for recipe in network.recipes.values()),
+        "kernels": network.kernels in get_args(Kernels),
+        "threads": network.threads is None or network.threads > 0,
+    }
+    if wrong := [name for name, fit in fits.items() if not fit]:
+        raise ValueError(f"{wrong[0]} can't be {getattr(network, wrong[0])!r}")

@@ -1,28 +1,15 @@
 """LeNet-5."""
 
-from collections import OrderedDict
 from dataclasses import replace
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import relu
 
-from digits_train.config import AUGMENTATION, CLASSIC, WRITING, Recipe
+from digits_train.config import AUGMENTATION, CLASSIC, FINETUNE, QUICK
 from digits_train.models.network import Network, Normalize
 
-# What else was tried: docs/results.md, and `python -m benchmarks.ablation`.
-_QUICK = Recipe(
-    "quick",
-    epochs=30,
-    optimizer="sgd",
-    learning_rate=0.05,
-    warmup_fraction=0.15,
-    schedule="cosine",
-    weight_decay=1e-4,
-    ema_decay=0.999,
-    augmentation=WRITING,
-    no_aug_fraction=0.125,
-)
 _DEFAULT = replace(
-    _QUICK,
+    QUICK,
     name="default",
     epochs=80,
     augmentation=AUGMENTATION,
@@ -30,19 +17,6 @@ _DEFAULT = replace(
     fonts=0.1,
     photographed=0.1,
     outlier_weight=0.3,
-)
-
-
-_FINETUNE = replace(
-    _DEFAULT,
-    name="finetune",
-    epochs=3,
-    learning_rate=0.01,
-    no_aug_fraction=0.0,
-    fonts=0.0,  # which would have to be downloaded
-    photographed=0.5,  # of which the network forgets most
-    outlier_weight=0.1,
-    own=0.25,
 )
 
 
@@ -61,24 +35,23 @@ class LeNet5(Network):
     # The layers are too small to split: two threads train 1.4 times as fast on two idle cores, but
     # 13 times as slow when something else uses one of them.
     threads = 1
-    mixed_precision = False
-    recipes = {"classic": CLASSIC, "quick": _QUICK, "default": _DEFAULT, "finetune": _FINETUNE}
+    recipes = {"classic": CLASSIC, "quick": QUICK, "default": _DEFAULT, "finetune": FINETUNE}
 
     def __init__(self) -> None:
-        super().__init__(
-            OrderedDict(
-                normalize=Normalize(),
-                conv1=nn.Conv2d(1, 6, 5),
-                relu1=nn.ReLU(),
-                pool1=nn.MaxPool2d(2),
-                conv2=nn.Conv2d(6, 16, 5),
-                relu2=nn.ReLU(),
-                pool2=nn.MaxPool2d(2),
-                flatten=nn.Flatten(),
-                fc1=nn.Linear(256, 120),
-                relu3=nn.ReLU(),
-                fc2=nn.Linear(120, 84),
-                relu4=nn.ReLU(),
-                fc3=nn.Linear(84, 10),
-            )
-        )
+        super().__init__()
+        self.normalize = Normalize()
+        self.conv1 = nn.Conv2d(1, 6, 5)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.pool = nn.MaxPool2d(2)
+        self.fc1 = nn.Linear(16 * 4 * 4, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.normalize(images)
+        x = self.pool(relu(self.conv1(x)))
+        x = self.pool(relu(self.conv2(x))).flatten(1)
+        x = relu(self.fc1(x))
+        x = relu(self.fc2(x))
+        logits: Tensor = self.fc3(x)
+        return logits

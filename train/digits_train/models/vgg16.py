@@ -6,7 +6,6 @@ from dataclasses import replace
 from torch import nn
 
 from digits_train.config import AUGMENTATION, CLASSIC, Recipe
-from digits_train.models.conv import SmallMapConv2d
 from digits_train.models.network import Network, Normalize
 
 _DEFAULT = Recipe(
@@ -37,7 +36,7 @@ _FINETUNE = replace(
 )
 
 
-class VGG16(Network):
+class VGG16(Network, nn.Sequential):
     """VGG-16 with batch norm and one dense layer of 512: 14,985,546 parameters.
 
     Input: [batch, 1, 28, 28], 0 to 255. Output: logits, float32 [batch, 10].
@@ -46,7 +45,6 @@ class VGG16(Network):
     """
 
     kernels = "integer"  # 1.6 against 7.5 milliseconds a digit (`make bench`)
-    threads = None
     mixed_precision = True
     recipes = {"classic": CLASSIC, "default": _DEFAULT, "finetune": _FINETUNE}
 
@@ -63,10 +61,8 @@ class VGG16(Network):
             for index, outputs in enumerate(group, start=1):
                 padding = 0 if inputs == 1 else 1
                 # Batch norm has a bias of its own.
-                layers[f"conv{number}_{index}"] = (
-                    nn.Conv2d(inputs, outputs, 3, padding=padding, bias=False)
-                    if number < 4
-                    else SmallMapConv2d(inputs, outputs)  # 4x4 pixels, then 2x2
+                layers[f"conv{number}_{index}"] = nn.Conv2d(
+                    inputs, outputs, 3, padding=padding, bias=False
                 )
                 layers[f"norm{number}_{index}"] = nn.BatchNorm2d(outputs)
                 layers[f"relu{number}_{index}"] = nn.ReLU()
