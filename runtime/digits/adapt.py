@@ -58,12 +58,12 @@ class LastLayer(NamedTuple):
         model = scan(content, name)
         with suppress(LookupError, ValueError):
             for operator, inputs, _ in model.nodes:
-                layer = inputs[1].removesuffix(".weight") if operator == "Gemm" else ""
-                stored = model.tensors.get(f"{layer}.weight.int")
+                title = inputs[1].removesuffix(".weight") if operator == "Gemm" else ""
+                stored = model.tensors.get(f"{title}.weight.int")
                 if stored and stored.shape[:1] == [NO_DIGIT + 1]:
-                    found = cls(layer, inputs[0])
-                    found.weights(content)
-                    return found
+                    layer = cls(title, inputs[0])
+                    layer.weights(content)
+                    return layer
         raise ModelError(f"{name} isn't an int8 file of `digits export --quantize`")
 
     def tensors(self, content: bytes | bytearray) -> Iterator[NDArray[Any]]:

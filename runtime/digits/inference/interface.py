@@ -39,14 +39,14 @@ class Interface(NamedTuple):
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], name: str) -> None:
         """Raise ModelError unless a file, with the batch in its shapes, has this interface."""
-        for kind, found, expected in (
+        for kind, actual, expected in (
             ("input", inputs, [self.input]),
             ("output", outputs, [*self.outputs]),
         ):
-            same = [tensor._replace(shape=tensor.shape[1:]) for tensor in found] == expected
-            if not same or any(isinstance(tensor.shape[0], int) for tensor in found):
+            same = [tensor._replace(shape=tensor.shape[1:]) for tensor in actual] == expected
+            if not same or any(isinstance(tensor.shape[0], int) for tensor in actual):
                 wanted = [tensor._replace(shape=["batch", *tensor.shape]) for tensor in expected]
-                shown = describe(found) or "nothing"
+                shown = describe(actual) or "nothing"
                 raise ModelError(f"{name}: the {kind} should be {describe(wanted)}, not {shown}")
 
 

@@ -21,7 +21,7 @@ _PIXEL = np.dtype(np.uint8)
 # 16 to 256), and memory doesn't grow with the batch.
 _CHUNK = 128
 _MAX_THREADS = 256
-_SECONDS = 120.0  # for a chunk; the slowest Raspberry Pi takes 50 for VGG-16
+MAX_SECONDS = 120.0  # for a chunk; the slowest Raspberry Pi takes 50 for VGG-16
 # The largest page takes 250 MB, and each thread of the caller may read one.
 _CORE_MEMORY = 512 << 20
 
@@ -75,10 +75,7 @@ class Model:
         """
         if images.dtype != _PIXEL or images.shape[1:] not in ((28, 28), (1, 28, 28)):
             raise ValueError(f"images must be uint8 [n, 28, 28], not {images.dtype} {images.shape}")
-        if len(images) == 1:
-            rows = self._bound_session.run(images)
-        else:
-            rows = self._run(images)
+        rows = self._bound_session.run(images) if len(images) == 1 else self._run(images)
         if rows.shape != (len(images), 10) or not are_probabilities(rows):
             raise ModelError(f"{self.name} outputs invalid probabilities")
         return rows
@@ -87,7 +84,9 @@ class Model:
         batch, answers = images.reshape(-1, 1, 28, 28), []
         for start in range(0, max(len(batch), 1), self._chunk):
             pixels = {INPUT[0]: batch[start : start + self._chunk]}
-            answers += watched(partial(self._session.run, [OUTPUT[0]], pixels), _SECONDS, self.name)
+            answers += watched(
+                partial(self._session.run, [OUTPUT[0]], pixels), MAX_SECONDS, self.name
+            )
         return answers[0] if len(answers) == 1 else np.concatenate(answers)
 
 
@@ -107,7 +106,7 @@ class _BoundSession(threading.local):
 
         def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
             pixels[...] = images
-            watched(run_bound, _SECONDS, name, options)
+            watched(run_bound, MAX_SECONDS, name, options)
             return answer.copy()
 
         self.run = run  # a closure, because attributes of a threading.local are slow

@@ -136,7 +136,8 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
             )
         if not os.path.isfile(name):
             raise ModelError(f"{name} is not a file")
-        _check_size(os.path.getsize(name), name)
+        if os.path.getsize(name) > MAX_BYTES:
+            raise ModelError(f"{name} is larger than any model that digits makes")
         with open(name, "rb") as file:
             return ModelBytes(name, file.read())
     except OSError as error:
@@ -157,7 +158,6 @@ def check_reader(content: bytes, name: str) -> ModelFile[ReaderMetadata]:
 
 
 def _check(content: bytes, name: str, kind: type[_M], interface: Interface) -> ModelFile[_M]:
-    _check_size(len(content), name)
     scan = metadata.read_scan(content, name)
     about = metadata.parse(scan.metadata, name, kind)
     interface.check(scan.inputs, scan.outputs, name)
@@ -199,8 +199,3 @@ def _pin_of(task: Task) -> str:
         return parse_sha256(value) if value else ""
     except ValueError as error:
         raise ModelError(f"${name} can't be {value!r}: {_SHA256_FORMAT}") from error
-
-
-def _check_size(size: int, name: str) -> None:
-    if size > MAX_BYTES:
-        raise ModelError(f"{name} is larger than any model that digits makes")

@@ -168,7 +168,7 @@ def _parse(raw: memoryview, message: _Message, budget: Iterator[int]) -> list[An
 
     Returns the values in the order of `message.fields`; one that is missing is 0 or empty.
     """
-    found: dict[int, list[Any]] = {number: [] for number in message.fields}
+    parts: dict[int, list[Any]] = {number: [] for number in message.fields}
     position = 0
     while position < len(raw):
         tag, position = _varint(raw, position)
@@ -177,18 +177,18 @@ def _parse(raw: memoryview, message: _Message, budget: Iterator[int]) -> list[An
         field = message.fields.get(number)
         kind = field[0] if isinstance(field, list) else field
         wanted = _VARINT if kind is int else _FLOAT if kind is float else _BYTES
-        is_second = field is kind and found.get(number)
+        is_second = field is kind and parts.get(number)
         if kind is None or wire_type != wanted or is_second or next(budget, None) is None:
             raise ValueError(f"field {number} of its {message.name} is unknown, or one too many")
         if kind is not int:
             content, position = raw[position : position + value], position + value
-        found[number].append(value if kind is int else _decode(content, kind, budget))
+        parts[number].append(value if kind is int else _decode(content, kind, budget))
     if position > len(raw):
         raise ValueError("it is truncated, or not an ONNX file")
     return [
-        found[number]
+        parts[number]
         if isinstance(kind, list)
-        else (found[number] or [0 if kind is int else _decode(memoryview(b""), kind, budget)])[0]
+        else (parts[number] or [0 if kind is int else _decode(memoryview(b""), kind, budget)])[0]
         for number, kind in message.fields.items()
     ]
 
