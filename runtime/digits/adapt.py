@@ -60,7 +60,7 @@ class LastLayer(NamedTuple):
             for operator, inputs, _ in model.nodes:
                 title = inputs[1].removesuffix(".weight") if operator == "Gemm" else ""
                 stored = model.tensors.get(f"{title}.weight.int")
-                if stored and stored.shape[:1] == [NO_DIGIT + 1]:
+                if stored is not None and stored.shape[:1] == (NO_DIGIT + 1,):
                     layer = cls(title, inputs[0])
                     layer.weights(content)
                     return layer
@@ -70,7 +70,7 @@ class LastLayer(NamedTuple):
         """Weights and their scales, biases and theirs: the digits' and, last, that of no digit."""
         stored = scan(content, "").tensors
         for part in ("weight.int", "weight.scale", "bias.int", "bias.scale"):
-            yield stored[f"{self.name}.{part}"].array()
+            yield stored[f"{self.name}.{part}"]
 
     def weights(self, content: bytes) -> Doubles:
         """Weights, and last the bias, of each digit and of no digit: float64 [11, n + 1]."""

@@ -88,8 +88,8 @@ _PARTS: Edits = {
         lambda m: m.graph.initializer[0].external_data.add(key="location", value="/etc/passwd"),
         f"field 13 of its tensor {_UNKNOWN}",
     ),
-    "a shape": (lambda m: m.graph.initializer[0].dims.extend([2**62] * 3), "has 31360 bytes"),
-    "a type": (lambda m: m.graph.initializer[0].ClearField("data_type"), "type 0 of shape"),
+    "a shape": (lambda m: m.graph.initializer[0].dims.extend([2**62] * 3), "cannot reshape"),
+    "a type": (lambda m: m.graph.initializer[0].ClearField("data_type"), "a tensor has the type 0"),
     "a name twice": (lambda m: m.graph.initializer.append(m.graph.initializer[0]), "of the same"),
 }
 

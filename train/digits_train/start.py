@@ -76,8 +76,7 @@ def _load_export(path: Path) -> Checkpoint:
     unusable = f"{path} is not a usable {file.metadata.architecture}"
     try:
         model = models.build(file.metadata.architecture)
-        tensors = scan(source.content, source.name).tensors
-        stored = {name: tensor.array() for name, tensor in tensors.items()}
+        stored = scan(source.content, source.name).tensors
         _unfold(model, _dequantize(stored), file.metadata)
         return Checkpoint(model.eval(), _provenance(file.metadata), file.sha256, is_folded=True)
     except DigitsError as error:

@@ -5,7 +5,6 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass
-from math import prod
 from typing import Generic, NamedTuple, TypeVar
 
 from digits.errors import ModelError
@@ -79,15 +78,13 @@ def inspect(path: ModelSource = None, sha256: str | None = None) -> ModelInfo:
     is_reader = metadata.read_task(source.content, source.name) == "reader"
     file = load_reader(source, sha256) if is_reader else load_file(source, sha256)
     scan, parameters = file.scan, Counter[str]()
-    for tensor in scan.tensors.values():
-        parameters[tensor.dtype] += prod(tensor.shape)
+    for array in scan.tensors.values():
+        parameters[array.dtype.name] += array.size
     return ModelInfo(
         file.name,
         len(file.content),
         hashlib.sha256(file.content).hexdigest(),
-        scan.ir_version,
-        scan.opsets,
-        scan.producer,
+        *scan[:3],
         describe(scan.inputs),
         describe(scan.outputs),
         dict(Counter(node.operator for node in scan.nodes)),

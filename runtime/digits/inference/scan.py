@@ -10,7 +10,6 @@ and a file of 35 MB took 7 GB and 29 s.
 """
 
 from collections.abc import Iterator, Mapping
-from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from digits.errors import ModelError
@@ -26,11 +25,8 @@ _MAX_NODES, _MAX_FIELDS = 1024, 1 << 16  # VGG-16 has 109 nodes
 _MAX_TEXT = 16 << 10  # bytes
 _MAX_INTEGER = 1 << 16  # of an attribute: onnxruntime counts up to some of them
 _VARINT, _BYTES, _FLOAT = 0, 2, 5  # wire types
-# TensorProto.DataType: name and size in bytes.
-_TYPES = {
-    **{1: ("float32", 4), 2: ("uint8", 1), 3: ("int8", 1), 6: ("int32", 4), 7: ("int64", 8)},
-    9: ("bool", 1),
-}
+# TensorProto.DataType
+_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"}
 
 
 class _Message(NamedTuple):
@@ -61,30 +57,19 @@ class Node(NamedTuple):
     outputs: list[str]
 
 
-class Stored(NamedTuple):
-    """A stored tensor. data: little-endian, in the file's memory."""
-
-    dtype: str
-    shape: list[int]
-    data: memoryview
-
-    def array(self) -> "NDArray[Any]":
-        """The tensor as an array, which can be changed if the file is a bytearray."""
-        import numpy as np  # scanning a file does without
-
-        return np.frombuffer(self.data, np.dtype(self.dtype).newbyteorder("<")).reshape(self.shape)
-
-
 class Scan(NamedTuple):
-    """The content of a file. opsets: versions by domain. tensors: the stored ones by name."""
+    """The content of a file. opsets: versions by domain.
+
+    tensors: the stored ones by name, in the file's memory: they can be changed in a bytearray.
+    """
 
     ir_version: int
-    producer: str
     opsets: dict[str, int]
+    producer: str
     inputs: list[Tensor]
     outputs: list[Tensor]
     nodes: list[Node]
-    tensors: dict[str, Stored]
+    tensors: "dict[str, NDArray[Any]]"
     metadata: dict[str, str]
 
 
@@ -95,18 +80,18 @@ def scan(model: bytes | bytearray, name: str) -> Scan:
     """
     try:
         return _scan(_parse(memoryview(model), _MODEL, iter(range(_MAX_FIELDS))))
-    except ValueError as error:  # also of text that isn't UTF-8
+    except (ValueError, OverflowError) as error:  # of text and NumPy, too
         raise ModelError(f"{name} can't be used: {error}") from error
 
 
 def _scan(model: list[Any]) -> Scan:
     ir_version, producer, version, graph, opsets, pairs = model
     nodes, _, tensors, inputs, outputs = graph
-    stored = {title: _stored(shape, number, data) for shape, number, title, data in tensors}
+    stored = {title: _array(shape, number, data) for shape, number, title, data in tensors}
     result = Scan(
         ir_version,
-        f"{producer} {version}",
         {domain or "ai.onnx": number for domain, number in opsets},
+        f"{producer} {version}",
         [*map(_tensor, inputs)],
         [*map(_tensor, outputs)],
         [*map(_node, nodes)],
@@ -122,7 +107,7 @@ def _scan(model: list[Any]) -> Scan:
 def _check_constants(model: Scan) -> None:
     """Raise ValueError if onnxruntime might compute or copy much while it opens the file."""
     known = {tensor.name for tensor in model.inputs} | {"", *model.tensors}
-    constants = {"": 0} | {title: len(tensor.data) for title, tensor in model.tensors.items()}
+    constants = {"": 0} | {title: array.nbytes for title, array in model.tensors.items()}
     copied = 0
     for operator, inputs, outputs in model.nodes:
         if not known.issuperset(inputs):  # which might be constant
@@ -149,16 +134,18 @@ def _node(node: list[Any]) -> Node:
     return Node(operator, inputs, outputs)
 
 
-def _stored(shape: list[int], number: int, data: memoryview) -> Stored:
-    kind, size = _TYPES.get(number, (f"type {number}", 0))
-    if not data or len(data) != size * prod(shape):
-        raise ValueError(f"a tensor, {kind} of shape {shape}, has {len(data)} bytes")
-    return Stored(kind, shape, data)
+def _array(shape: list[int], number: int, data: memoryview) -> "NDArray[Any]":
+    import numpy as np  # most commands start without
+
+    if number not in _TYPES:
+        raise ValueError(f"a tensor has the type {number}, which digits doesn't know")
+    dtype = np.dtype(_TYPES[number]).newbyteorder("<")
+    return np.frombuffer(data, dtype).reshape(shape)
 
 
 def _tensor(value: list[Any]) -> Tensor:
     title, [[number, [sides]]] = value
-    kind, _ = _TYPES.get(number, (f"type {number}", 0))
+    kind = _TYPES.get(number, f"type {number}")
     shape = [length or symbol for length, symbol in sides]
     return Tensor(title, f"tensor({kind.removesuffix('32')})", shape)
 

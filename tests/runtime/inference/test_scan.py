@@ -24,7 +24,7 @@ def test_matches_the_onnx_package(raw: bytes) -> None:
     assert [node.inputs for node in scanned.nodes] == [node.input for node in graph.node]
     assert list(scanned.tensors) == [tensor.name for tensor in graph.initializer]
     for tensor in graph.initializer:
-        array, expected = scanned.tensors[tensor.name].array(), numpy_helper.to_array(tensor)
+        array, expected = scanned.tensors[tensor.name], numpy_helper.to_array(tensor)
         assert (array.dtype, array.shape) == (expected.dtype, expected.shape)
         np.testing.assert_array_equal(array, expected)
         assert array.flags.writeable
