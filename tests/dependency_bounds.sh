@@ -18,8 +18,7 @@ for python in 3.11 3.12 3.13 3.14; do
         echo
         "$VIRTUAL_ENV/bin/python" -m pytest -q -p no:cacheprovider tests/runtime \
             --ignore tests/runtime/test_cli.py --ignore tests/runtime/inference/test_model.py \
-            --ignore tests/runtime/inference/test_model_file.py --ignore tests/runtime/inference/test_graph.py \
-            --ignore tests/runtime/inference/test_operators.py \
+            --ignore tests/runtime/inference/test_model_file.py \
             --ignore tests/runtime/commands/test_eval_and_info.py \
             --ignore tests/runtime/serve/test_openapi.py
     done

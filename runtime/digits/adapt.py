@@ -9,6 +9,7 @@ error (L. Breiman et al., "Classification and regression trees", 1984).
 import json
 import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -20,11 +21,12 @@ from digits.data.image_folder import BATCH_SIZE
 from digits.data.mnist import concat
 from digits.data.table import NO_DIGIT
 from digits.errors import DataError, ModelError
-from digits.inference import graph, metadata, protobuf
+from digits.inference import metadata
 from digits.inference.interface import INPUT, QMAX
-from digits.inference.metadata import Metadata
+from digits.inference.metadata import Metadata, bytes_field
 from digits.inference.model import open_session
 from digits.inference.model_file import ModelFile, check_model
+from digits.inference.scan import scan
 
 Doubles = NDArray[np.float64]
 
@@ -53,16 +55,20 @@ class LastLayer(NamedTuple):
     @classmethod
     def of(cls, content: bytes, name: str) -> "LastLayer":
         """Find it. Raises ModelError if the file isn't an int8 file of `digits export`."""
-        stored = graph.tensors(content, name)
-        for operator, inputs in graph.nodes(content, name):
-            layer = inputs[1].removesuffix(".weight") if operator == "Gemm" else ""
-            if len(stored.get(f"{layer}.weight.int", "")) == NO_DIGIT + 1:
-                return cls(layer, inputs[0])
+        model = scan(content, name)
+        with suppress(LookupError, ValueError):
+            for operator, inputs, _ in model.nodes:
+                title = inputs[1].removesuffix(".weight") if operator == "Gemm" else ""
+                stored = model.tensors.get(f"{title}.weight.int")
+                if stored is not None and stored.shape[:1] == (NO_DIGIT + 1,):
+                    layer = cls(title, inputs[0])
+                    layer.weights(content)
+                    return layer
         raise ModelError(f"{name} isn't an int8 file of `digits export --quantize`")
 
     def tensors(self, content: bytes | bytearray) -> Iterator[NDArray[Any]]:
         """Weights and their scales, biases and theirs: the digits' and, last, that of no digit."""
-        stored = graph.tensors(content, "")
+        stored = scan(content, "").tensors
         for part in ("weight.int", "weight.scale", "bias.int", "bias.scale"):
             yield stored[f"{self.name}.{part}"]
 
@@ -88,8 +94,8 @@ class LastLayer(NamedTuple):
     def inputs(self, content: bytes, images: NDArray[np.uint8]) -> Doubles:
         """What it multiplies for each image, uint8 [k, 28, 28], and last 1: float64 [k, n + 1]."""
         # A message that is given twice is merged: this adds an output to the graph.
-        output = protobuf.bytes_field(12, protobuf.bytes_field(1, self.features.encode()))
-        session = open_session(content + protobuf.bytes_field(7, output), "float")
+        output = bytes_field(12, bytes_field(1, self.features.encode()))
+        session = open_session(content + bytes_field(7, output), "float")
         parts = [
             session.run([self.features], {INPUT[0]: images[start : start + BATCH_SIZE, None]})[0]
             for start in range(0, len(images), BATCH_SIZE)
@@ -125,7 +131,7 @@ def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
     recipe = {"name": "adapt", "penalty": penalty, "parent": given["recipe"]}
     data = given["data_sha256"] | {OWN: own.sha256}
     about = replace(file.metadata, recipe=json.dumps(recipe), data_sha256=json.dumps(data))
-    graph_alone = file.content[: metadata.start(file.content, file.name)]
+    graph_alone = file.content[: metadata.start(file.content)]
     content = metadata.add_metadata(layer.replace(graph_alone, new), about)
     check_model(content, "the adapted file")  # never write what the runtime would refuse
     exact, rounded = (

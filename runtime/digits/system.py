@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 O_BINARY: int = getattr(os, "O_BINARY", 0)
 _PR_SET_PDEATHSIG, _SIGKILL = 1, 9  # prctl(2)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
-# Where C's fenv_t is known to hold the register that says so.
-FLUSHES_DENORMALS = sys.platform == "linux" and os.uname().machine == "x86_64"
-_MXCSR, _DAZ_FTZ = 7, 0x8040
 
 
 def require_64_bit() -> None:
@@ -86,29 +83,6 @@ def is_out_of_memory(error: BaseException) -> bool:
         signs = ("failed to map segment", "bad_alloc", "annot allocate memory")
         return any(sign in str(error) for sign in signs)
     return isinstance(error, MemoryError)
-
-
-@contextmanager
-def denormals_flushed() -> Iterator[None]:
-    """Take denormal numbers for 0 in this thread: they slow Intel's processors down a hundredfold.
-
-    Only where FLUSHES_DENORMALS.
-    """
-    if not FLUSHES_DENORMALS:
-        yield
-        return
-    import ctypes
-
-    c, environment = ctypes.CDLL(None), (ctypes.c_uint32 * 8)()
-    c.fegetenv(environment)
-    before = environment[_MXCSR]
-    environment[_MXCSR] |= _DAZ_FTZ
-    c.fesetenv(environment)
-    try:
-        yield
-    finally:
-        environment[_MXCSR] = before
-        c.fesetenv(environment)
 
 
 def on_hangup(handler: Callable[[], None]) -> None:

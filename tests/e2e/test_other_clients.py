@@ -19,7 +19,7 @@ from digits.inference.model_file import BUNDLED
 PAGE = Path(__file__).parent.parent.parent / "docs" / "export.md"
 # The oldest onnxruntime that installs on each Python, and the oldest that digits supports.
 INSTALLABLE = {(3, 11): "1.15.0", (3, 12): "1.17.0", (3, 13): "1.20.0"}
-SUPPORTED = {(3, 11): "1.18.0", (3, 12): "1.18.0", (3, 13): "1.20.0"}
+SUPPORTED = dict.fromkeys([(3, 11), (3, 12), (3, 13), (3, 14)], "1.24.1")
 PYTHON = sys.version_info[:2]
 
 

@@ -17,6 +17,7 @@ RAW = Path(BUNDLED).read_bytes()
 METADATA = metadata.read(RAW, "bundled")
 READER_RAW = Path(BUNDLED_READER).read_bytes()
 READER_METADATA = metadata.read_reader(READER_RAW, "bundled")
+_NEED = "most = ReduceMax<keepdims = 0>({})\nseen = Add(pixels, most)"
 
 
 def sealed(model: ModelProto) -> bytes:
@@ -35,22 +36,26 @@ def network(*nodes: str, **weights: Any) -> ModelProto:
     return _build(interface, nodes, weights)
 
 
-def honest(*nodes: str, **weights: Any) -> ModelProto:
-    """Build a classifier that outputs uniform probabilities, with extra nodes after its first."""
+def honest(*nodes: str, needed: str = "pixels", **weights: Any) -> ModelProto:
+    """Build a classifier that outputs uniform probabilities, with extra nodes after its first.
+
+    needed: a tensor, without which there is no output: onnxruntime drops nodes for others.
+    """
     return network(
         "pixels = Cast<to = 1>(images)",
         *nodes,
-        "flat = Flatten<axis = 1>(pixels)",
+        *_NEED.format(needed).splitlines(),
+        "flat = Flatten<axis = 1>(seen)",
         "logits = Gemm<transB = 1>(flat, weight, bias)",
         "probabilities = Softmax<axis = 1>(logits)",
         **{"weight": zeros(10, 28 * 28), "bias": zeros(10)} | weights,
     )
 
 
-def reader(*nodes: str, **weights: Any) -> ModelProto:
-    """Build a reader of one convolution for each output, with extra nodes after its second.
+def reader(*nodes: str, needed: str = "pixels", **weights: Any) -> ModelProto:
+    """Build a reader of one convolution for each output, with extra nodes after its first.
 
-    The extra nodes may read `pixels`, float, and `cells`, of an eighth of its height and width.
+    The extra nodes may read `pixels`, float. needed: see `honest`.
     """
     channels = {"centres": 1, "symbols": 12, "boxes": 4}
     outputs = ", ".join(f"float[batch, {n}, rows, columns] {name}" for name, n in channels.items())
@@ -62,16 +67,16 @@ def reader(*nodes: str, **weights: Any) -> ModelProto:
         f"(uint8[batch, 1, height, width] page) => ({outputs})",
         [
             "pixels = Cast<to = 1>(page)",
-            "cells = AveragePool<kernel_shape = [8, 8], strides = [8, 8]>(pixels)",
             *nodes,
-            *(f"{name} = Conv<{four}>(pixels, {name}_w, {name}_b)" for name in channels),
+            *_NEED.format(needed).splitlines(),
+            *(f"{name} = Conv<{four}>(seen, {name}_w, {name}_b)" for name in channels),
         ],
         weights,
     )
 
 
 def _build(interface: str, nodes: Iterable[str], weights: Mapping[str, Any]) -> ModelProto:
-    model = parser.parse_model(f'<ir_version: 7, opset_import: ["": 13]> forged {interface} {{}}')
+    model = parser.parse_model(f'<ir_version: 8, opset_import: ["": 18]> forged {interface} {{}}')
     for node in nodes:
         model.graph.node.append(parser.parse_node(node))
     for name, array in weights.items():

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +13,8 @@ import onnx
 import pytest
 
 from digits.errors import ModelError
-from digits.inference import metadata, protobuf
-from digits.inference.metadata import AnyMetadata
+from digits.inference import metadata
+from digits.inference.metadata import AnyMetadata, bytes_field
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, BUNDLED_READER, inspect
 from digits.inference.reader_model import ReaderModel
@@ -105,23 +106,28 @@ def test_mutants_with_valid_checksum(kind: Kind, path: Path) -> None:
     assert taken == {True, False}
 
 
-def with_changed_fields(message: bytes) -> Iterator[bytes]:
-    """Yield the message with one field of it missing, repeated or empty."""
-    fields = [(number, start) for number, start, _ in protobuf.fields(memoryview(message), "", 999)]
-    ends = [start for _, start in fields[1:]] + [len(message)]
-    for (number, start), end in zip(fields, ends, strict=True):
-        for changed in (b"", message[start:end] * 2, protobuf.bytes_field(number, b"")):
-            yield message[:start] + changed + message[end:]
+def with_changed_fields(message: Any) -> Iterator[bytes]:
+    """Yield the message with one field of it missing, or there twice."""
+    for field, _ in message.ListFields():
+        without, alone = type(message)(), type(message)()
+        without.CopyFrom(message)
+        without.ClearField(field.name)
+        alone.CopyFrom(message)
+        for other, _ in without.ListFields():
+            alone.ClearField(other.name)
+        yield from (
+            without.SerializeToString(),
+            (message.SerializeToString() + alone.SerializeToString()),
+        )
 
 
-def test_missing_empty_and_repeated_fields(path: Path) -> None:
+def test_missing_and_repeated_fields(path: Path) -> None:
     kind = KINDS["classifier"]
     model = onnx.load_from_string(kind.body())
-    graph = model.graph.SerializeToString()
+    mutants = [*with_changed_fields(model)]
+    graphs = [*with_changed_fields(model.graph)]
     model.ClearField("graph")
-    mutants = list(with_changed_fields(kind.body()))
-    for changed in with_changed_fields(graph):
-        mutants.append(model.SerializeToString() + protobuf.bytes_field(GRAPH, changed))
+    mutants += [model.SerializeToString() + bytes_field(GRAPH, graph) for graph in graphs]
     taken = {is_accepted(kind, path, "changed field", kind.sealed(raw)) for raw in mutants}
     assert taken == {True, False}
 
@@ -154,7 +160,7 @@ def test_forged_metadata(path: Path, run: Run, kind: Kind, field: str) -> None:
         b"\x08\0" * 500_000,
         metadata.add_metadata(b"", forgery.METADATA),
         metadata.add_metadata(b"ORTM" + bytes(100), forgery.METADATA),
-        metadata.add_metadata(protobuf.bytes_field(GRAPH, b"\x3a\0" * 10_000), forgery.METADATA),
+        metadata.add_metadata(bytes_field(GRAPH, b"\x3a\0" * 10_000), forgery.METADATA),
         forgery.RAW * 2,
     ],
     ids=lambda raw: f"{len(raw)} bytes",
@@ -163,12 +169,12 @@ def test_malformed_file_is_refused(path: Path, raw: bytes) -> None:
     assert not is_accepted(KINDS["classifier"], path, "odd", raw)
 
 
-@pytest.mark.parametrize("size", [200 << 20, 512 << 20])
+@pytest.mark.parametrize("size", [100 << 20, 512 << 20])
 def test_large_file_of_zeros_is_refused(path: Path, size: int) -> None:
     path.touch()
     os.truncate(path, size)  # a sparse file
     for look in (Model, inspect):
-        with harmless("zeros"), pytest.raises(ModelError, match=r"not an ONNX file|is larger than"):
+        with harmless("zeros"), pytest.raises(ModelError, match="has no metadata|is larger than"):
             look(path)
 
 
@@ -180,16 +186,17 @@ def test_large_file_of_zeros_is_refused(path: Path, size: int) -> None:
         for name in kind.forged
     ],
 )
-def test_forged_model_is_refused(path: Path, kind: Kind, name: str) -> None:
+def test_forged_model_is_refused(
+    path: Path, kind: Kind, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, reason = kind.forged[name]
+    monkeypatch.setattr("digits.inference.model.MAX_SECONDS", 1.0)
     path.write_bytes(kind.sealed(model.SerializeToString()))
-    errors = set()
-    for look in (kind.open, inspect):
-        with harmless(name), pytest.raises(ModelError) as raised:
-            look(path)
-        errors.add(str(raised.value))
-    [error] = errors
-    assert error.startswith(str(path)) and reason in error
+    with harmless(name), suppress(ModelError):
+        inspect(path)
+    with harmless(name, megabytes=2200), pytest.raises(ModelError) as raised:
+        kind.open(path)
+    assert str(path) in str(raised.value) and reason in str(raised.value)
 
 
 def test_valid_foreign_models_run(path: Path) -> None:

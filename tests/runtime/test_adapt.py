@@ -80,7 +80,7 @@ def test_only_the_digits_of_the_last_layer_change(labelled: Split) -> None:
     old, new = (LAYER.weights(raw) for raw in (FILE.content, content))
     assert (old[10] == new[10]).all()
     assert (old[:10] != new[:10]).any()
-    ends = [metadata.start(raw, "x") for raw in (FILE.content, content)]
+    ends = [metadata.start(raw) for raw in (FILE.content, content)]
     assert ends[0] == ends[1]
     layer = sum(array.nbytes for array in LAYER.tensors(content))
     changed = np.frombuffer(FILE.content[: ends[0]], np.uint8) != np.frombuffer(

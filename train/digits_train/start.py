@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from digits.errors import DigitsError, ModelError
-from digits.inference import graph, metadata, model_file
+from digits.inference import metadata, model_file
+from digits.inference.scan import scan
 from digits_train import checkpoint, models
 from digits_train.checkpoint import Checkpoint, Provenance
 from digits_train.config import BaseRecipe, from_dict
@@ -75,7 +76,8 @@ def _load_export(path: Path) -> Checkpoint:
     unusable = f"{path} is not a usable {file.metadata.architecture}"
     try:
         model = models.build(file.metadata.architecture)
-        _unfold(model, _dequantize(graph.tensors(source.content, source.name)), file.metadata)
+        stored = scan(source.content, source.name).tensors
+        _unfold(model, _dequantize(stored), file.metadata)
         return Checkpoint(model.eval(), _provenance(file.metadata), file.sha256, is_folded=True)
     except DigitsError as error:
         raise ModelError(f"{path} can't be used: {error}") from error

@@ -4,31 +4,23 @@ An ONNX file is one protobuf message, ModelProto (https://onnx.ai/onnx/repo-docs
 field 14, metadata_props, is a list of key-value pairs. The exporter appends ours at the end of the
 file, and last the pair `sha256`: the SHA-256 of every byte before it. That checksum detects damage
 and careless edits; it is not a signature and doesn't stop a forger.
-
-Only the outermost fields are read here; `digits.inference.graph` checks the graph.
 """
 
 import hashlib
 import math
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
 from digits.errors import ModelError, WrongTask
-from digits.inference import protobuf
+from digits.inference.scan import Scan, scan
 
 FORMAT_VERSION = "1"
 
 Kernels = Literal["integer", "float"]
 Task = Literal["classifier", "reader"]
-
-_METADATA_PROPS = 14
-_ENTRY = protobuf.Message(
-    "metadata", {1: protobuf.Field("key", bytes), 2: protobuf.Field("value", bytes)}
-)
-_CHECKSUM_KEY = "sha256"
-_MAX_BYTES = 16 << 10  # of all pairs; ours have 1,200
 
 
 @dataclass(frozen=True)
@@ -132,79 +124,71 @@ def is_deep(text: str) -> bool:
 
 def add_metadata(model: bytes, metadata: AnyMetadata) -> bytes:
     """Append metadata and checksum to an ONNX file."""
-    pairs = b"".join(_pair(key, str(value)) for key, value in to_dict(metadata).items())
-    body = model + pairs
-    return body + _pair(_CHECKSUM_KEY, hashlib.sha256(body).hexdigest())
+    body = model + b"".join(_pair(key, str(value)) for key, value in to_dict(metadata).items())
+    return body + _checksum(body)
 
 
-def start(model: bytes, name: str) -> int:
-    """Where the metadata begin: what is before is the graph. name: what errors call the file."""
-    numbers = protobuf.fields(memoryview(model), name)
-    return next(offset for number, offset, _ in numbers if number == _METADATA_PROPS)
+def start(model: bytes) -> int:
+    """Where the metadata of a file that `read_scan` accepts begin: what is before is the graph."""
+    return model.index(_pair("format_version", FORMAT_VERSION))
+
+
+def read_scan(model: bytes, name: str) -> Scan:
+    """Verify the checksum of a file of `add_metadata`, and scan it.
+
+    name: what errors call the file. Raises ModelError if it isn't ONNX, isn't ours, is damaged, has
+    another format version, or is refused by `scan`.
+    """
+    if b"format_version" not in model:
+        raise ModelError(f"{name} is not a model from `digits export`: it has no metadata")
+    end = len(model) - len(_checksum(b""))
+    if model[end:] != _checksum(memoryview(model)[:end]):
+        raise ModelError(f"{name} is damaged or was edited: its SHA-256 is wrong")
+    scanned = scan(model, name)
+    version = scanned.metadata.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ModelError(f"{name} has format version {version}; expected {FORMAT_VERSION}")
+    return scanned
 
 
 def read(model: bytes, name: str) -> Metadata:
-    """Read what `add_metadata` appended to a classifier, and verify the checksum.
+    """Read what `add_metadata` appended to a classifier.
 
-    name: what errors call the file. Raises ModelError if it isn't ONNX, isn't ours, is damaged, has
-    another format version, and WrongTask if it is a reader.
+    Raises WrongTask if it is a reader; other errors: see `read_scan`.
     """
-    return _parse(_pairs(model, name), name, Metadata, "classifier")
+    return parse(read_scan(model, name).metadata, name, Metadata)
 
 
 def read_reader(model: bytes, name: str) -> ReaderMetadata:
     """Read what `add_metadata` appended to a reader; errors: see `read`."""
-    return _parse(_pairs(model, name), name, ReaderMetadata, "reader")
+    return parse(read_scan(model, name).metadata, name, ReaderMetadata)
 
 
 def read_task(model: bytes, name: str) -> Task:
-    """Return what an ONNX file says it is for; errors: see `read`."""
-    return _task(_pairs(model, name), name)
+    """Return what an ONNX file says it is for; errors: see `read_scan`."""
+    return _task(read_scan(model, name).metadata, name)
 
 
-def _pairs(model: bytes, name: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    last_key, last_start, size = "", 0, 0
-    for number, start, value in protobuf.fields(memoryview(model), name):
-        last_key, last_start = "", start
-        if number == _METADATA_PROPS and not isinstance(value, int):
-            size += len(value)
-            if size > _MAX_BYTES:
-                raise ModelError(f"{name} has more metadata than `digits export` writes")
-            last_key, text = _key_and_value(value, name)
-            pairs[last_key] = text
-    if "format_version" not in pairs:
-        raise ModelError(f"{name} is not a model from `digits export`: it has no metadata")
-    body = memoryview(model)[:last_start]
-    if last_key != _CHECKSUM_KEY or hashlib.sha256(body).hexdigest() != pairs[_CHECKSUM_KEY]:
-        raise ModelError(f"{name} is damaged or was edited: its SHA-256 is wrong")
-    version = pairs["format_version"]
-    if version != FORMAT_VERSION:
-        raise ModelError(f"{name} has format version {version}; expected {FORMAT_VERSION}")
-    return pairs
-
-
-def _task(pairs: dict[str, str], name: str) -> Task:
+def _task(pairs: Mapping[str, str], name: str) -> Task:
     task = pairs.get("task", "")
     if task not in get_args(Task):
         raise ModelError(f"{name}: task is {task!r}, not classifier or reader")
     return cast(Task, task)
 
 
-def _parse(pairs: dict[str, str], name: str, kind: type[_M], task: Task) -> _M:
-    actual = _task(pairs, name)
+def parse(pairs: Mapping[str, str], name: str, kind: type[_M]) -> _M:
+    """Parse metadata. Raises ModelError if a value is missing or invalid, or WrongTask."""
+    task, actual = "classifier" if kind is Metadata else "reader", _task(pairs, name)
     if actual != task:
         raise WrongTask(f"can't use {name} as a {task}: it is a {actual}, for {_USES[actual]}")
     values: dict[str, Any] = {}
     for key, type_ in get_type_hints(kind).items():
         if key not in pairs:
             raise ModelError(f"{name} has no {key} in its metadata")
-        values[key] = pairs[key]
-        if type_ in (int, float):
-            try:
-                values[key] = type_(pairs[key])
-            except ValueError as error:
-                raise ModelError(f"{name}: {key} is not a number") from error
+        try:
+            values[key] = type_(pairs[key]) if type_ in (int, float) else pairs[key]
+        except ValueError as error:
+            raise ModelError(f"{name}: {key} is not a number") from error
     _check_values(values, name)
     return kind(**values)
 
@@ -221,15 +205,20 @@ def _check_values(values: dict[str, Any], name: str) -> None:
             raise ModelError(f"{name}: {key} is not finite")
 
 
-def _key_and_value(pair: memoryview, name: str) -> tuple[str, str]:
-    entry = protobuf.parse(pair, _ENTRY, name)
-    try:
-        return str(entry["key"], "utf-8"), str(entry["value"], "utf-8")
-    except UnicodeDecodeError as error:
-        raise ModelError(f"{name} is damaged: its metadata is not text") from error
+def _checksum(body: bytes | memoryview) -> bytes:
+    return _pair("sha256", hashlib.sha256(body).hexdigest())
 
 
 def _pair(key: str, value: str) -> bytes:
     """Encode a metadata_props field: a StringStringEntryProto with key (1) and value (2)."""
-    entry = protobuf.bytes_field(1, key.encode()) + protobuf.bytes_field(2, value.encode())
-    return protobuf.bytes_field(_METADATA_PROPS, entry)
+    entry = bytes_field(1, key.encode()) + bytes_field(2, value.encode())
+    return bytes_field(14, entry)
+
+
+def bytes_field(number: int, payload: bytes) -> bytes:
+    """Encode a field of Protocol Buffers' wire type 2."""
+    length, encoded = len(payload), bytearray([number << 3 | 2])
+    while length >= 0x80:
+        encoded.append(length & 0x7F | 0x80)
+        length >>= 7
+    return bytes([*encoded, length]) + payload

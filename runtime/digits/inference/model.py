@@ -1,44 +1,29 @@
 """Run an ONNX file that turns 28x28 pixels into ten probabilities."""
 
 import threading
-from contextlib import nullcontext
+from functools import cache, partial
 from typing import get_args
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from digits.errors import ModelError
 from digits.inference.interface import INPUT, OUTPUT
 from digits.inference.metadata import Kernels, Metadata, ReaderMetadata
 from digits.inference.model_file import ModelBytes, ModelFile, ModelSource, load_file
 from digits.inference.probabilities import are_probabilities
-from digits.system import FLUSHES_DENORMALS, cpu_count, denormals_flushed
+from digits.inference.watchdog import ORT_ERRORS, ort_error, run_options, watched
+from digits.system import cpu_count
 
 _PIXEL = np.dtype(np.uint8)
 # Digits at a time and thread: the activations of more don't fit into a core's cache (measured from
 # 16 to 256), and memory doesn't grow with the batch.
 _CHUNK = 128
 _MAX_THREADS = 256
-_FEW_PRODUCTS = 1 << 22  # of denormal numbers: 10 ms
-_MAX_VALUES = 1 << 28  # in all tensors of a chunk: 1 GB; VGG-16 has 2e8
-# Its own, those that its binding makes of C++'s, and UnicodeDecodeError (a ValueError) for broken
-# text in a message.
-ORT_ERRORS = (
-    ort_errors.EPFail,
-    ort_errors.Fail,
-    ort_errors.InvalidArgument,
-    ort_errors.InvalidGraph,
-    ort_errors.InvalidProtobuf,
-    ort_errors.NotImplemented,
-    ort_errors.RuntimeException,
-    LookupError,
-    MemoryError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-)
+MAX_SECONDS = 120.0  # for a chunk; the slowest Raspberry Pi takes 50 for VGG-16
+# The largest page takes 250 MB, and each thread of the caller may read one.
+_CORE_MEMORY = 512 << 20
 
 
 class Model:
@@ -72,10 +57,8 @@ class Model:
         only_float = self.metadata.quantization == "none"
         self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
         self._session = load_session(file, self.kernels, threads)
-        # To flush denormal numbers takes 5 µs, a fifth of LeNet-5's time for a digit.
-        self._is_quick = file.graph.products < _FEW_PRODUCTS
-        self._chunk = min(_CHUNK, _MAX_VALUES // file.graph.values) * (threads or cpu_count())
-        self._bound_session = _BoundSession(self._session)
+        self._chunk = _CHUNK * (threads or cpu_count())
+        self._bound_session = _BoundSession(self._session, self.name)
         # Smoke test: the graph may load but fail to run, or have NaN weights.
         self.probabilities(np.zeros((2, 28, 28), np.uint8))
 
@@ -92,21 +75,18 @@ class Model:
         """
         if images.dtype != _PIXEL or images.shape[1:] not in ((28, 28), (1, 28, 28)):
             raise ValueError(f"images must be uint8 [n, 28, 28], not {images.dtype} {images.shape}")
-        try:
-            with nullcontext() if self._is_quick else denormals_flushed():
-                rows = self._bound_session.run(images) if len(images) == 1 else self._run(images)
-        except ORT_ERRORS as error:
-            raise ort_error("run", self.name, error) from error
+        rows = self._bound_session.run(images) if len(images) == 1 else self._run(images)
         if rows.shape != (len(images), 10) or not are_probabilities(rows):
             raise ModelError(f"{self.name} outputs invalid probabilities")
         return rows
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        batch = images.reshape(-1, 1, 28, 28)
-        answers = [
-            self._session.run([OUTPUT[0]], {INPUT[0]: batch[start : start + self._chunk]})[0]
-            for start in range(0, max(len(batch), 1), self._chunk)
-        ]
+        batch, answers = images.reshape(-1, 1, 28, 28), []
+        for start in range(0, max(len(batch), 1), self._chunk):
+            pixels = {INPUT[0]: batch[start : start + self._chunk]}
+            answers += watched(
+                partial(self._session.run, [OUTPUT[0]], pixels), MAX_SECONDS, self.name
+            )
         return answers[0] if len(answers) == 1 else np.concatenate(answers)
 
 
@@ -116,16 +96,17 @@ class _BoundSession(threading.local):
     10 % faster than `session.run` for LeNet-5 (`make bench`).
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, name: str) -> None:
         pixels = np.zeros((1, *INPUT[2]), np.uint8)
         answer = np.zeros((1, *OUTPUT[2]), np.float32)
         binding = session.io_binding()
         binding.bind_input(INPUT[0], "cpu", 0, np.uint8, pixels.shape, pixels.ctypes.data)
         binding.bind_output(OUTPUT[0], "cpu", 0, np.float32, answer.shape, answer.ctypes.data)
+        run_bound, options = partial(session.run_with_iobinding, binding), run_options()
 
         def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
             pixels[...] = images
-            session.run_with_iobinding(binding)
+            watched(run_bound, MAX_SECONDS, name, options)
             return answer.copy()
 
         self.run = run  # a closure, because attributes of a threading.local are slow
@@ -154,8 +135,8 @@ def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntim
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # errors are raised; the log would print unescaped names
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if FLUSHES_DENORMALS:
-        options.add_session_config_entry("session.set_denormal_as_zero", "1")  # in its own threads
+    _cap_memory()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     # Otherwise onnxruntime also accepts its own format, which isn't checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     disabled = []
@@ -165,17 +146,21 @@ def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntim
         # This rule drops a ReLU before a QuantizeLinear that clips at zero, and the clean-up drops
         # the QuantizeLinear too: no ReLU is left (1.32: 78 instead of 97.6 % on validation).
         disabled.append("ReluQuantRewrite")
-    with denormals_flushed():  # onnxruntime changes this thread too, and doesn't change it back
-        return onnxruntime.InferenceSession(
-            model,
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=disabled,
-            enable_fallback=False,  # a retry would print on stdout
-        )
+    return onnxruntime.InferenceSession(
+        model,
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=disabled,
+        enable_fallback=False,  # a retry would print on stdout
+    )
 
 
-def ort_error(verb: str, name: str, error: Exception) -> ModelError:
-    """Translate one of ORT_ERRORS. verb: what onnxruntime can't do with the file."""
-    reason = str(error).partition("\n")[0]
-    return ModelError(f"onnxruntime can't {verb} {name}: {reason}")
+@cache
+def _cap_memory() -> None:
+    """Let all sessions of this process share an arena, out of which there is no more memory."""
+    kind, usual = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+    # The strategy: to double the memory, as without an arena of one's own.
+    limits = {"max_mem": max(4, cpu_count()) * _CORE_MEMORY, "arena_extend_strategy": 0}
+    onnxruntime.create_and_register_allocator(
+        onnxruntime.OrtMemoryInfo("Cpu", kind, 0, usual), onnxruntime.OrtArenaCfg(limits)
+    )

@@ -3,14 +3,15 @@
 import hashlib
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from digits.errors import ModelError
-from digits.inference import graph, metadata
-from digits.inference.graph import Graph
-from digits.inference.interface import READER
+from digits.inference import metadata
+from digits.inference.interface import CLASSIFIER, READER, Interface, describe
 from digits.inference.metadata import AnyMetadata, Metadata, ReaderMetadata, Task
+from digits.inference.scan import MAX_BYTES, Scan
 from digits.system import variable
 
 _FOLDER = os.path.dirname(__file__)
@@ -20,7 +21,6 @@ SHA256_VARIABLE = "DIGITS_MODEL_SHA256"
 READER_VARIABLE, READER_SHA256_VARIABLE = "DIGITS_READER", "DIGITS_READER_SHA256"
 
 _SHA256_FORMAT = "a SHA-256 has 64 hexadecimal digits"
-_MAX_BYTES = 257 << 20  # as many float32 as digits.inference.graph allows, and the rest
 
 
 class ModelBytes(NamedTuple):
@@ -46,7 +46,7 @@ class ModelFile(NamedTuple, Generic[_M]):
     name: str
     content: bytes
     metadata: _M
-    graph: Graph
+    scan: Scan
     sha256: str = ""
 
 
@@ -77,10 +77,20 @@ def inspect(path: ModelSource = None, sha256: str | None = None) -> ModelInfo:
         _check_pin(source, parse_sha256(sha256))
     is_reader = metadata.read_task(source.content, source.name) == "reader"
     file = load_reader(source, sha256) if is_reader else load_file(source, sha256)
-    digest = hashlib.sha256(file.content).hexdigest()
-    shown = file.graph._asdict()
-    del shown["values"], shown["products"]
-    return ModelInfo(file.name, len(file.content), digest, metadata=file.metadata, **shown)
+    scan, parameters = file.scan, Counter[str]()
+    for array in scan.tensors.values():
+        parameters[array.dtype.name] += array.size
+    return ModelInfo(
+        file.name,
+        len(file.content),
+        hashlib.sha256(file.content).hexdigest(),
+        *scan[:3],
+        describe(scan.inputs),
+        describe(scan.outputs),
+        dict(Counter(node.operator for node in scan.nodes)),
+        dict(parameters),
+        file.metadata,
+    )
 
 
 def load_file(path: ModelSource = None, sha256: str | None = None) -> ModelFile[Metadata]:
@@ -123,7 +133,8 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
             )
         if not os.path.isfile(name):
             raise ModelError(f"{name} is not a file")
-        _check_size(os.path.getsize(name), name)
+        if os.path.getsize(name) > MAX_BYTES:
+            raise ModelError(f"{name} is larger than any model that digits makes")
         with open(name, "rb") as file:
             return ModelBytes(name, file.read())
     except OSError as error:
@@ -135,15 +146,19 @@ def check_model(content: bytes, name: str) -> ModelFile[Metadata]:
 
     name: what errors call the file. Raises ModelError if a check fails.
     """
-    _check_size(len(content), name)
-    return ModelFile(name, content, metadata.read(content, name), graph.read(content, name))
+    return _check(content, name, Metadata, CLASSIFIER)
 
 
 def check_reader(content: bytes, name: str) -> ModelFile[ReaderMetadata]:
     """Check all that can be checked without running a reader; errors: see `check_model`."""
-    _check_size(len(content), name)
-    about = metadata.read_reader(content, name)
-    return ModelFile(name, content, about, graph.read(content, name, READER))
+    return _check(content, name, ReaderMetadata, READER)
+
+
+def _check(content: bytes, name: str, kind: type[_M], interface: Interface) -> ModelFile[_M]:
+    scan = metadata.read_scan(content, name)
+    about = metadata.parse(scan.metadata, name, kind)
+    interface.check(scan.inputs, scan.outputs, name)
+    return ModelFile(name, content, about, scan)
 
 
 def parse_sha256(text: str) -> str:
@@ -181,8 +196,3 @@ def _pin_of(task: Task) -> str:
         return parse_sha256(value) if value else ""
     except ValueError as error:
         raise ModelError(f"${name} can't be {value!r}: {_SHA256_FORMAT}") from error
-
-
-def _check_size(size: int, name: str) -> None:
-    if size > _MAX_BYTES:
-        raise ModelError(f"{name} is larger than any model that digits makes")

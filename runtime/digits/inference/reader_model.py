@@ -1,6 +1,7 @@
 """Run an ONNX file that finds the symbols of a page."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +16,12 @@ from digits.inference.interface import (
     READER,
     STRIDE,
 )
-from digits.inference.model import ORT_ERRORS, check_threads, load_session, ort_error
+from digits.inference.model import check_threads, load_session
 from digits.inference.model_file import ModelBytes, ModelSource, load_reader
-from digits.system import denormals_flushed
+from digits.inference.watchdog import watched
 
+# For a page of any size, and for each pixel: the slowest Raspberry Pi takes a tenth of it.
+_SECONDS, _SECONDS_PER_PIXEL = 30.0, 30 / 2**20
 _MAX_BOX = 80.0  # units of 16 pixels, and a logarithm: its exponential is finite
 
 
@@ -74,13 +77,10 @@ class ReaderModel:
         return run_maps(self._run, page, self.name)
 
     def _run(self, page: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        try:
-            with denormals_flushed():
-                maps: list[NDArray[np.float32]] = self._session.run(
-                    [output.name for output in READER.outputs], {READER.input.name: page}
-                )
-        except ORT_ERRORS as error:
-            raise ort_error("run", self.name, error) from error
+        names, pixels = [output.name for output in READER.outputs], {READER.input.name: page}
+        seconds = _SECONDS + _SECONDS_PER_PIXEL * page.size
+        maps: list[NDArray[np.float32]]
+        maps = watched(partial(self._session.run, names, pixels), seconds, self.name)
         return maps
 
 

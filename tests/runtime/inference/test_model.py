@@ -10,7 +10,6 @@ from digits.errors import ModelError
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model, open_session
 from digits.inference.model_file import BUNDLED, ModelBytes
-from digits.system import FLUSHES_DENORMALS
 from tests.robustness.forgery import honest, network, sealed, zeros
 
 
@@ -104,46 +103,6 @@ def test_invalid_network_is_refused_and_logs_nothing(
     with pytest.raises(ModelError, match=f"^{reason}"):
         Model(ModelBytes("it", sealed(forged)))
     assert capfd.readouterr() == ("", "")
-
-
-def denormal_network(channels: int) -> bytes:
-    """A network that reads a 3, unless denormal numbers are 0: then all digits are as likely."""
-    weights = {
-        "tiny_w": np.full((channels, 1, 1, 1), 1e-20),
-        "small_w": np.eye(channels)[:, :, None, None] * 1e-22,
-        "large_w": np.eye(channels)[:, :, None, None] * 1e38,
-        "none": np.zeros(channels),
-        "sum": np.eye(10)[:, 3:4] * np.ones(channels * 784),
-        "bias": np.zeros(10),
-    }
-    convolution = "Conv<kernel_shape = [1, 1]>"
-    model = network(
-        "pixels = Cast<to = 1>(images)",
-        f"tiny = {convolution}(pixels, tiny_w, none)",
-        "first = Relu(tiny)",
-        f"denormal = {convolution}(first, small_w, none)",
-        "second = Relu(denormal)",
-        f"visible = {convolution}(second, large_w, none)",
-        "flat = Flatten<axis = 1>(visible)",
-        "logits = Gemm<transB = 1>(flat, sum, bias)",
-        "probabilities = Softmax<axis = 1>(logits)",
-        **{name: values.astype(np.float32) for name, values in weights.items()},
-    )
-    return sealed(model)
-
-
-@pytest.mark.skipif(not FLUSHES_DENORMALS, reason="needs x86-64 and Linux")
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("batch", [1, 3])
-def test_denormal_numbers_cost_a_large_network_no_time(batch: int, threads: int) -> None:
-    """Each would take an Intel processor 100 times as long: seconds for a digit."""
-    images = np.full((batch, 28, 28), 255, np.uint8)
-    large = Model(ModelBytes("it", denormal_network(60)), threads)
-    assert large.probabilities(images)[:, 3] == pytest.approx(0.1)
-    small = Model(ModelBytes("it", denormal_network(1)))  # which is quick even so
-    assert small.probabilities(images)[:, 3] == pytest.approx(1)
-    # The caller's numbers stay what they are.
-    assert (np.full(8, 1e-40, np.float32) * np.float32(0.5) > 0).all()
 
 
 class ReplacedSession:

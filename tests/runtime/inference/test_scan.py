@@ -1,0 +1,74 @@
+"""The scan of model files; tests/robustness forges more of them."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from digits.errors import ModelError
+from digits.inference.interface import CLASSIFIER
+from digits.inference.metadata import bytes_field
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
+from digits.inference.scan import scan
+
+RAW, READER_RAW = Path(BUNDLED).read_bytes(), Path(BUNDLED_READER).read_bytes()
+
+
+@pytest.mark.parametrize("raw", [RAW, READER_RAW])
+def test_matches_the_onnx_package(raw: bytes) -> None:
+    scanned, graph = scan(bytearray(raw), "it"), onnx.load_from_string(raw).graph
+    assert [node.operator for node in scanned.nodes] == [node.op_type for node in graph.node]
+    assert [node.inputs for node in scanned.nodes] == [node.input for node in graph.node]
+    assert list(scanned.tensors) == [tensor.name for tensor in graph.initializer]
+    for tensor in graph.initializer:
+        array, expected = scanned.tensors[tensor.name], numpy_helper.to_array(tensor)
+        assert (array.dtype, array.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_array_equal(array, expected)
+        assert array.flags.writeable
+
+
+FLOAT, BYTES, TEXT = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.STRING
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "shown"),
+    [
+        (FLOAT, ["batch", 1, 28, 28], "tensor(float), ['batch', 1, 28, 28]"),
+        (BYTES, ["batch", 28, 28, 1], "tensor(uint8), ['batch', 28, 28, 1]"),
+        (BYTES, [1, 1, 28, 28], "tensor(uint8), [1, 1, 28, 28]"),
+        (TEXT, ["batch", 1, 28, 28], "tensor(type 8), ['batch', 1, 28, 28]"),
+    ],
+)
+def test_other_inputs_are_refused(dtype: int, shape: list[int | str], shown: str) -> None:
+    model = onnx.load_from_string(RAW)
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("images", dtype, shape))
+    scanned = scan(model.SerializeToString(), "it")
+    expected = "the input should be images, tensor(uint8), ['batch', 1, 28, 28], not images"
+    with pytest.raises(ModelError, match=re.escape(f"it: {expected}, {shown}")):
+        CLASSIFIER.check(scanned.inputs, scanned.outputs, "it")
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"\x08\1\x08\1", "field 1 of its model is unknown, or one too many"),
+        (bytes_field(7, b"") * 2, "field 7 of its model is unknown, or one too many"),
+        (bytes_field(1, b"\1"), "field 1 of its model is"),  # bytes, not a number
+        (b"\0\0", "field 0 of its model is"),
+        (b"\x0b\x0c", "field 1 of its model is"),  # a group
+        (b"\x0d\0\0\0\0", "field 1 of its model is"),  # four bytes
+        (bytes_field(7, bytes_field(1, bytes_field(1, b"x" * 20_000))), "a text in it is too long"),
+        (bytes_field(2, b"\xff"), "codec can't decode byte"),
+        (bytes_field(14, b"") * (1 << 17), "field 14 of its model is unknown, or one too many"),
+        (bytes_field(2, b"abc")[:-1], "is truncated"),
+        (b"\x08", "is truncated"),
+        (b"\x08" + b"\x80" * 11, "is truncated"),
+    ],
+    ids=lambda value: repr(value[:20]),
+)
+def test_malformed_messages_are_refused(raw: bytes, reason: str) -> None:
+    with pytest.raises(ModelError, match=f"^it can't be used: .*{reason}"):
+        scan(raw, "it")
