@@ -8,22 +8,22 @@ core and pins it there, even if we are pinned elsewhere. Call PyTorch's in infer
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from unittest.mock import patch
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
+from digits.inference.interface import CLASSIFIER
 from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED
-from digits_export import graph
-from digits_export.fuse import POOL_POSITIONS
-from digits_export.temperature import TemperatureScaling
+from digits.inference.model_file import BUNDLED, load_file
+from digits_export.graph import Graph
+from digits_export.optimize import fold_normalization, merge_calibration
+from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train.models import LeNet5
-from digits_train.models.network import NONE, Normalize
+from digits_train.models.network import NONE
+from digits_train.onnx_graph import to_onnx
+from digits_train.start import load_start
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -46,28 +46,21 @@ class Network:
 
 def bundled() -> Network:
     """Load the bundled network: the stored integers times their scales, in float32."""
-    stored = {
-        tensor.name: numpy_helper.to_array(tensor)
-        for tensor in onnx.load(BUNDLED).graph.initializer
-    }
-    weights = {}
-    for name in (name.removesuffix(".int") for name in stored if name.endswith(".int")):
-        integers, scale = stored[f"{name}.int"], stored[f"{name}.scale"]
-        weights[name] = (integers.T * scale).T.astype(np.float32)  # a scale for each row
-    # The first of the four phases is the kernel itself, with a row and a column of zeros.
-    weights["conv1.weight"] = weights["conv1.weight"][::POOL_POSITIONS, :, :-1, :-1]
-    weights["conv1.bias"] = weights["conv1.bias"][::POOL_POSITIONS]
-    network = LeNet5()
-    ten = {name: array[:NONE] if "fc3" in name else array for name, array in weights.items()}
-    network.load_state_dict({name: torch.tensor(array) for name, array in ten.items()})
-    network.eval()
-    scaling = TemperatureScaling(none_logit=float(weights["fc3.bias"][NONE]))
-    # As other exporters do, without phases; the weights hold the normalization already.
-    plainly = patch.object(graph, "matches_phases", return_value=False)
-    with plainly, patch.multiple(Normalize, mean=0.0, std=1 / 255):
-        file = graph.build(network, scaling).SerializeToString()
-    network.add_module("normalize", torch.nn.Identity())
-    return Network(weights, network, scaling, file)
+    loaded = load_start(None, "lenet5").model
+    assert isinstance(loaded, LeNet5)
+    file = load_file(BUNDLED, "")
+    stored = file.scan.tensors
+    none_logit = stored["fc3.bias.int"][NONE] * stored["fc3.bias.scale"][NONE]
+    scaling = TemperatureScaling(file.metadata.temperature, float(none_logit))
+    example = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+    # As other exporters do, without phases; but with the normalization in the weights.
+    graph = Graph(to_onnx(CalibratedClassifier(loaded, scaling), CLASSIFIER, example))
+    graph.rename(lambda name: name.removeprefix("network."))
+    fold_normalization(graph)
+    merge_calibration(graph)
+    weights = {name: array for name, array in graph.constants.items() if "." in name}
+    weights["conv1.weight"] = weights["conv1.weight"] * graph.constants["scale"]
+    return Network(weights, loaded, scaling, graph.to_model().SerializeToString())
 
 
 def digits(network: Network, batch: int) -> Call:
@@ -145,8 +138,8 @@ def openvino(network: Network, batch: int) -> Call:
 
 
 def pytorch(network: Network, batch: int) -> Call:
-    chain, probabilities = network.torch, network.scaling.probabilities
-    return lambda pixels: probabilities(chain(torch.from_numpy(pixels).float())).numpy()
+    logits, probabilities = network.torch, network.scaling.probabilities
+    return lambda pixels: probabilities(logits(torch.from_numpy(pixels))).numpy()
 
 
 def numpy(network: Network, batch: int) -> Call:

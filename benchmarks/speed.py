@@ -16,10 +16,13 @@ import torch
 from benchmarks import engines
 from benchmarks.timing import microseconds, pin, show
 from digits.data import mnist
+from digits.inference.interface import CLASSIFIER
 from digits.inference.model import open_session
-from digits_export import graph
+from digits_export.optimize import optimize
 from digits_export.quantize import quantize
+from digits_export.temperature import UNSCALED, CalibratedClassifier
 from digits_train.models import VGG16
+from digits_train.onnx_graph import to_onnx
 
 COMPARED = 20  # digits on which all engines must agree
 BATCH = 256
@@ -57,7 +60,8 @@ def vgg16() -> dict[str, float]:
     network = VGG16().train()
     network(torch.tensor(pixels))  # some statistics for batch norm
     network.eval()
-    exact = graph.build(network)
+    calibrated = CalibratedClassifier(network, UNSCALED)
+    exact = optimize(to_onnx(calibrated, CLASSIFIER, torch.tensor(pixels[:2])))
     rounded = quantize(exact, pixels).SerializeToString()
     plain = open_session(exact.SerializeToString(), "float")
     integer, floating = open_session(rounded, "integer"), open_session(rounded, "float")

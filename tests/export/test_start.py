@@ -49,9 +49,13 @@ def build_reader(network: Reader) -> onnx.ModelProto:
     return optimize(to_onnx(CalibratedReader(network, MAP_SCALING), READER, example))
 
 
+class Chain(Network, nn.Sequential):
+    """Layers one after the other."""
+
+
 def own_network(*layers: nn.Module) -> Network:
     """A chain with random weights, and statistics of noise in its batch norms."""
-    network = Network(OrderedDict((f"layer{n}", layer) for n, layer in enumerate(layers)))
+    network = Chain(OrderedDict((f"layer{n}", layer) for n, layer in enumerate(layers)))
     network(torch.zeros(1, 1, 28, 28))  # initializes lazy layers
     for layer in network:
         if isinstance(layer, nn.BatchNorm2d) and layer.affine:

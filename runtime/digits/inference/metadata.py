@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_type_h
 from digits.errors import ModelError, WrongTask
 from digits.inference.scan import Scan, scan
 
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"  # 2: graphs of PyTorch's exporter
 
 Kernels = Literal["integer", "float"]
 Task = Literal["classifier", "reader"]
@@ -147,7 +147,9 @@ def read_scan(model: bytes, name: str) -> Scan:
     scanned = scan(model, name)
     version = scanned.metadata.get("format_version")
     if version != FORMAT_VERSION:
-        raise ModelError(f"{name} has format version {version}; expected {FORMAT_VERSION}")
+        raise ModelError(
+            f"{name} has format version {version}, not {FORMAT_VERSION}: export it again"
+        )
     return scanned
 
 

@@ -60,7 +60,7 @@ def test_truncated_extended_and_random_files_are_refused(length: int, tail: byte
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format_version": "2"}, "has format version 2; expected 1"),
+        ({"format_version": "1"}, "has format version 1, not 2: export it again"),
         ({"kernels": "quantum"}, "kernels is 'quantum'"),
         ({"rejection_threshold": 1.5}, "rejection_threshold is not between 0 and 1"),
         ({"rejection_threshold": -0.1}, "rejection_threshold is not between 0 and 1"),

@@ -11,8 +11,9 @@ from torch.nn.parameter import is_lazy
 
 from digits.errors import ModelError
 from digits.inference import interface
-from digits.inference.model import ORT_ERRORS, open_session, ort_error
+from digits.inference.model import open_session
 from digits.inference.operators import OPERATORS
+from digits.inference.watchdog import ORT_ERRORS, ort_error
 from digits_train.distributed import to_device
 from digits_train.models.network import Network
 
