@@ -70,6 +70,8 @@ def quantize(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelPro
                     # Without these, float kernels get a graph without ReLUs: 42 % right (1.32).
                     "QDQKeepRemovableActivations": True,
                     "OpTypesToExcludeOutputQuantization": _PRODUCTS,
+                    # Or a channel of zeros gets a scale of 1, in which its bias is rounded, too.
+                    "MinimumRealRange": 1e-5,
                 },
             )
         finally:

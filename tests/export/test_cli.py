@@ -56,5 +56,5 @@ def test_options_are_passed_on(
         cli.app(arguments)
     assert stopped.value.code == 0
     assert exports == [(run, config, data)]
-    words = "fp32 float 179 KB 99.00% 98.00% 1.00% 0.00% 20 µs a.onnx"
+    words = "fp32 float 179,000 bytes 99.00% 98.00% 1.00% 0.00% 20 µs a.onnx"
     assert " ".join(capsys.readouterr().out.splitlines()[1].split()) == words

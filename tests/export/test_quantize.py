@@ -22,8 +22,11 @@ from digits_train.onnx_graph import to_onnx
 from tests.export.reader_pages import drawn_page, random_reader
 
 
+NONE_LOGIT = 2.5
+
+
 def build(network: Network) -> onnx.ModelProto:
-    calibrated = CalibratedClassifier(network, TemperatureScaling())
+    calibrated = CalibratedClassifier(network, TemperatureScaling(none_logit=NONE_LOGIT))
     return optimize(to_onnx(calibrated, CLASSIFIER, torch.zeros(2, 1, 28, 28, dtype=torch.uint8)))
 
 
@@ -65,6 +68,8 @@ def test_each_output_channel_has_a_scale_and_rounds_to_nearest(
         none = layer == "fc3"  # its last logit, of no digit, is constant
         assert (largest[: channels - none] == QMAX).all()
         assert (largest <= QMAX).all()
+    restored = (tensors["fc3.bias.int"] * tensors["fc3.bias.scale"])[-1]
+    assert restored == pytest.approx(NONE_LOGIT, rel=1e-4)  # although its weights are zeros
     exact = network.get_parameter("fc2.weight").detach().numpy()
     scale = tensors["fc2.weight.scale"][:, None]
     error = np.abs(tensors["fc2.weight.int"] * scale - exact)

@@ -12,6 +12,6 @@ _NAMES = """
     Softmax Softplus Softsign Tanh ThresholdedRelu Abs Add Ceil Clip Div Exp Floor Log Max Min Mul
     Neg Pow Reciprocal Round Sign Sqrt Sub Sum And Equal Greater GreaterOrEqual Less LessOrEqual
     Not Or Where Cast CastLike DequantizeLinear Identity QuantizeLinear Concat DepthToSpace
-    Flatten Gather Pad Reshape Resize Slice SpaceToDepth Split Squeeze Transpose Unsqueeze
+    Flatten Gather Pad Reshape Resize Shape Slice SpaceToDepth Split Squeeze Transpose Unsqueeze
 """
 OPERATORS = frozenset(_NAMES.split())
