@@ -140,7 +140,7 @@ def read_scan(model: bytes, name: str) -> Scan:
     another format version, or is refused by `scan`.
     """
     if b"format_version" not in model:
-        raise ModelError(f"{name} is not a model from `digits export`: it has no metadata")
+        raise ModelError(f"{name} is not a model from `digits export`, or truncated")
     end = len(model) - len(_checksum(b""))
     if model[end:] != _checksum(memoryview(model)[:end]):
         raise ModelError(f"{name} is damaged or was edited: its SHA-256 is wrong")

@@ -93,16 +93,3 @@ def test_wrong_maps_are_an_error(wrong: str) -> None:
         maps[2][0, 3, 7, 7] = np.nan if wrong == "NaN" else 81
     with pytest.raises(ModelError, match="x outputs invalid maps"):
         run_maps(lambda _: maps, noise(32, 32), "x")
-
-
-@pytest.mark.parametrize("error", [MemoryError, RuntimeError])
-def test_onnxruntime_error_is_a_model_error(
-    error: type[Exception], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Failing:
-        def run(self, *_: object) -> None:
-            raise error("bad\nallocation")
-
-    monkeypatch.setattr("digits.inference.model.open_session", lambda *_: Failing())
-    with pytest.raises(ModelError, match=r"onnxruntime can't run .*reader.int8.onnx: bad$"):
-        ReaderModel(BUNDLED_READER)

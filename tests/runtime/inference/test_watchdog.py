@@ -33,6 +33,15 @@ def test_what_runs_too_long_is_ended_and_nothing_else() -> None:
     assert [thread.name for thread in threading.enumerate()].count("watchdog") == 1
 
 
+@pytest.mark.parametrize("error", [MemoryError, RuntimeError, IndexError, ValueError])
+def test_onnxruntime_error_is_a_model_error(error: type[Exception]) -> None:
+    def fail(_: object) -> None:
+        raise error("bad\nallocation")
+
+    with pytest.raises(ModelError, match="^onnxruntime can't run it: bad$"):
+        watched(fail, 60.0, "it")
+
+
 @pytest.mark.unix
 def test_fork_has_its_own_watchdog() -> None:
     code = (
