@@ -21,7 +21,6 @@ from digits_train.models import LeNet5, Network
 from digits_train.onnx_graph import to_onnx
 from tests.export.reader_pages import drawn_page, random_reader
 
-
 NONE_LOGIT = 2.5
 
 
