@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from digits.inference.interface import CLASSIFIER
+from digits.inference.metadata import Metadata
 from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED, load_file
+from digits.inference.model_file import BUNDLED, load
 from digits_export.graph import Graph
 from digits_export.optimize import fold_normalization, merge_calibration
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
@@ -48,7 +49,7 @@ def bundled() -> Network:
     """Load the bundled network: the stored integers times their scales, in float32."""
     loaded = load_start(None, "lenet5").model
     assert isinstance(loaded, LeNet5)
-    file = load_file(BUNDLED, "")
+    file = load(BUNDLED, Metadata, "")
     stored = file.scan.tensors
     none_logit = stored["fc3.bias.int"][NONE] * stored["fc3.bias.scale"][NONE]
     scaling = TemperatureScaling(file.metadata.temperature, float(none_logit))

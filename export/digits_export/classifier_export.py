@@ -16,7 +16,6 @@ from digits.evaluation import Evaluation
 from digits.inference.interface import CLASSIFIER, INPUT
 from digits.inference.metadata import Kernels, Metadata
 from digits.inference.model import open_session
-from digits.inference.model_file import check_model
 from digits_export import evaluate, model_card, quantize, verify
 from digits_export.optimize import optimize
 from digits_export.report import Variant
@@ -55,7 +54,6 @@ class ClassifierExporter:
 
     interface = CLASSIFIER
     metadata = Metadata
-    check_file = staticmethod(check_model)
 
     def __init__(self, loaded: Checkpoint, digits: Digits, force: bool) -> None:
         """force: whether int8 may read worse."""

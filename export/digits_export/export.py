@@ -13,6 +13,7 @@ from digits.errors import DigitsError, ModelError
 from digits.files import remove, write_all
 from digits.inference.metadata import FORMAT_VERSION, AnyMetadata, add_metadata
 from digits.inference.model import open_session
+from digits.inference.model_file import check
 from digits.terminal import print_stderr, progress_bar
 from digits.text import escape_control
 from digits_export import model_card, triton, verify
@@ -142,7 +143,8 @@ def _make_artifact(
     kernels = exporter.int8_kernels if exact else ("float",)
     variants: list[Any] = [exporter.evaluate(name, kind, path, raw) for kind in kernels]
     provenance = exporter.loaded.provenance
-    metadata = exporter.metadata(
+    kind: Any = exporter.metadata
+    metadata = kind(
         format_version=FORMAT_VERSION,
         architecture=provenance.architecture,
         digits_version=digits.__version__,
@@ -155,7 +157,7 @@ def _make_artifact(
         **exporter.describe(variants[0], exact or variants[0]),
     )
     file = add_metadata(raw, metadata)
-    exporter.check_file(file, path.name)  # never write what the runtime would refuse
+    check(file, path.name, kind)  # never write what the runtime would refuse
     sized = [replace(variant, bytes=len(file)) for variant in variants]
     return _Artifact(path, file, metadata, sized)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from digits.inference.interface import PAGE_MULTIPLE, READER
 from digits.inference.metadata import Kernels, ReaderMetadata
 from digits.inference.model import Model, open_session
-from digits.inference.model_file import BUNDLED, check_reader
+from digits.inference.model_file import BUNDLED
 from digits.inference.reader_model import Maps, run_maps
 from digits.reader.lattice import Arc
 from digits.reader.page import read_page
@@ -49,7 +49,6 @@ class ReaderExporter:
 
     interface = READER
     metadata = ReaderMetadata
-    check_file = staticmethod(check_reader)
     # onnxruntime would dequantize the weights at each run with integer kernels.
     int8_kernels: tuple[Kernels, ...] = ("float",)
     quantization = quantize.WEIGHTS_DESCRIPTION

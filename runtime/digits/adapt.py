@@ -25,7 +25,7 @@ from digits.inference import metadata
 from digits.inference.interface import INPUT, QMAX
 from digits.inference.metadata import Metadata, bytes_field
 from digits.inference.model import open_session
-from digits.inference.model_file import ModelFile, check_model
+from digits.inference.model_file import ModelFile, check
 from digits.inference.scan import scan
 
 Doubles = NDArray[np.float64]
@@ -133,7 +133,7 @@ def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
     about = replace(file.metadata, recipe=json.dumps(recipe), data_sha256=json.dumps(data))
     graph_alone = file.content[: metadata.start(file.content)]
     content = metadata.add_metadata(layer.replace(graph_alone, new), about)
-    check_model(content, "the adapted file")  # never write what the runtime would refuse
+    check(content, "the adapted file", Metadata)  # never write what the runtime would refuse
     exact, rounded = (
         int(_are_wrong(features @ weights.T, labels).sum())
         for weights in (new, layer.weights(content))

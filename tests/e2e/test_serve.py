@@ -188,7 +188,9 @@ def test_sighup_reloads_model_without_dropped_request(
         return str(described["parameters"]["recipe"])
 
     content = model.read_bytes()
-    other = metadata.add_metadata(content, replace(metadata.read(content, ""), recipe="another"))
+    other = metadata.add_metadata(
+        content, replace(metadata.read(content, "", metadata.Metadata), recipe="another")
+    )
     threads = [threading.Thread(target=ask, args=(start,)) for start in range(16)]
     for thread in threads:
         thread.start()

@@ -12,8 +12,7 @@ import torch
 from digits.data import mnist
 from digits.errors import DigitsError, ModelError
 from digits.inference.model import Model
-from digits_export import model_card, quantize, verify
-from digits_export.classifier_export import ClassifierExporter
+from digits_export import export, model_card, quantize, verify
 from digits_export.export import ExportConfig, export_run
 from digits_export.report import Report
 from digits_train import calibration, checkpoint
@@ -108,11 +107,11 @@ def test_failed_check_writes_nothing(run: RunDir, monkeypatch: pytest.MonkeyPatc
 def test_file_refused_by_the_runtime_is_not_written(
     run: RunDir, refused: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def check_model(file: bytes, name: str) -> None:
+    def check(file: bytes, name: str, kind: type) -> None:
         if name == refused:
             raise ModelError(f"{name} is refused")
 
-    monkeypatch.setattr(ClassifierExporter, "check_file", staticmethod(check_model))
+    monkeypatch.setattr(export, "check", check)
     fails(run, f"^{refused} is refused")
 
 

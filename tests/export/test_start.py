@@ -19,7 +19,7 @@ from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.interface import CLASSIFIER, READER
 from digits.inference.model import open_session
-from digits.inference.model_file import BUNDLED, load_file
+from digits.inference.model_file import BUNDLED, load
 from digits_export import quantize
 from digits_export.optimize import optimize
 from digits_export.reader_calibrate import CalibratedReader, MapScaling
@@ -256,7 +256,7 @@ def test_network_changed_since_its_export(
 
 def test_adapting_a_float_file(network: Network) -> None:
     """`digits.adapt` rounds as the exporter does, and so takes only what that has rounded."""
-    about = load_file(BUNDLED, "").metadata
+    about = load(BUNDLED, metadata.Metadata, "").metadata
     raw = metadata.add_metadata(build(network).SerializeToString(), about)
     with pytest.raises(ModelError, match="isn't an int8 file of `digits export --quantize`"):
         LastLayer.of(raw, "float.onnx")

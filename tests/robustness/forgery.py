@@ -14,9 +14,9 @@ from digits.inference import metadata
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 
 RAW = Path(BUNDLED).read_bytes()
-METADATA = metadata.read(RAW, "bundled")
+METADATA = metadata.read(RAW, "bundled", metadata.Metadata)
 READER_RAW = Path(BUNDLED_READER).read_bytes()
-READER_METADATA = metadata.read_reader(READER_RAW, "bundled")
+READER_METADATA = metadata.read(READER_RAW, "bundled", metadata.ReaderMetadata)
 _NEED = "most = ReduceMax<keepdims = 0>({})\nseen = Add(pixels, most)"
 
 

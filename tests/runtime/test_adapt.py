@@ -16,10 +16,10 @@ from digits.errors import DataError, ModelError
 from digits.inference import metadata
 from digits.inference.metadata import Metadata
 from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED, ModelBytes, check_model, load_file
+from digits.inference.model_file import BUNDLED, ModelBytes, check, load
 from tests.conftest import Run
 
-FILE = load_file(BUNDLED, "")
+FILE = load(BUNDLED, Metadata, "")
 LAYER = LastLayer.of(FILE.content, FILE.name)
 
 
@@ -67,7 +67,7 @@ def test_learns_and_keeps(sixes: NDArray[np.uint8], labelled: Split, test_slice:
 
 
 def test_metadata_name_what_it_was_made_of(labelled: Split) -> None:
-    about = check_model(adapt(FILE, own(labelled)).content, "new").metadata
+    about = check(adapt(FILE, own(labelled)).content, "new", Metadata).metadata
     recipe = json.loads(about.recipe)
     assert (recipe["name"], recipe["parent"]) == ("adapt", json.loads(FILE.metadata.recipe))
     assert recipe["penalty"] > 0

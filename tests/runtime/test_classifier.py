@@ -78,7 +78,7 @@ def test_confidence_below_threshold_is_rejected(
     network = Network([], (1, 1))  # which sees nothing
     monkeypatch.setattr(ReaderModel, "maps", lambda self, page: network(page))
     raw = Path(BUNDLED).read_bytes()
-    strict = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)
+    strict = dataclasses.replace(metadata.read(raw, "", metadata.Metadata), rejection_threshold=1.0)
     (tmp_path / "strict.onnx").write_bytes(metadata.add_metadata(raw, strict))
     for classifier in (digits.Classifier(tmp_path / "strict.onnx"), digits.Classifier(threshold=1)):
         prediction = classifier.predict(pictures[5])

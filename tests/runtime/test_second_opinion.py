@@ -311,7 +311,7 @@ def test_batch_gives_the_same(show: Show, six: Path, pictures: list[Path]) -> No
 def test_doubt_depends_on_the_model_alone(show: Show, six: Path, tmp_path: Path) -> None:
     """A threshold of one's own doesn't change which pictures the reader is asked about."""
     raw = Path(BUNDLED).read_bytes()
-    strict = dataclasses.replace(metadata.read(raw, ""), rejection_threshold=1.0)
+    strict = dataclasses.replace(metadata.read(raw, "", metadata.Metadata), rejection_threshold=1.0)
     (tmp_path / "strict.onnx").write_bytes(metadata.add_metadata(raw, strict))
     network = show(drawn_six())
     digits.Classifier(tmp_path / "strict.onnx", threshold=0).predict(six)

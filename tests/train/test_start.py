@@ -27,7 +27,7 @@ from tests.train.short import Chain
 from tests.train.test_checkpoint import PROVENANCE
 
 RAW, READER_RAW = Path(BUNDLED).read_bytes(), Path(BUNDLED_READER).read_bytes()
-METADATA = metadata.read(RAW, "bundled")
+METADATA = metadata.read(RAW, "bundled", metadata.Metadata)
 
 
 def test_bundled_classifier(test_slice: Split) -> None:
@@ -48,7 +48,10 @@ def test_bundled_classifier(test_slice: Split) -> None:
 
 def test_bundled_reader() -> None:
     loaded = load_start(None, "reader")
-    about, scaling = loaded.provenance, metadata.read_reader(READER_RAW, "bundled")
+    about, scaling = (
+        loaded.provenance,
+        metadata.read(READER_RAW, "bundled", metadata.ReaderMetadata),
+    )
     assert (about.architecture, about.training_digits) == ("reader", 384_000)
     assert about.validation_accuracy == 1 - scaling.validation_error
     page = np.random.default_rng(0).integers(0, 256, (1, 1, 96, 160)).astype(np.uint8)

@@ -23,7 +23,8 @@ from digits.data.table import NumberLabel, OnError, number_rows
 from digits.errors import DataError, PictureError
 from digits.images import picture
 from digits.inference.interface import STRIDE, SYMBOLS
-from digits.inference.model_file import BUNDLED_READER, load_reader
+from digits.inference.metadata import ReaderMetadata
+from digits.inference.model_file import BUNDLED_READER, load
 from digits.inference.reader_model import run_maps
 from digits.reader.detections import Floats, Mask
 from digits.reader.lattice import Arc, build_lattice
@@ -241,7 +242,7 @@ def network_maps(model: BaseNetwork) -> MapsFn:
 
     Calibrated as the bundled reader is, from which most trainings start; export fits it anew.
     """
-    bundled = load_reader(BUNDLED_READER, sha256="").metadata
+    bundled = load(BUNDLED_READER, ReaderMetadata, sha256="").metadata
 
     def run(page: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         centres, symbols, boxes = predict_maps(model, torch.from_numpy(page))

@@ -7,7 +7,8 @@ import typer
 from digits.adapt import adapt as refit
 from digits.data import datasets
 from digits.files import write_bytes
-from digits.inference.model_file import load_file
+from digits.inference.metadata import Metadata
+from digits.inference.model_file import load
 from digits.terminal import print_result
 
 
@@ -16,7 +17,7 @@ def adapt(model: Path | None, labels: Path, output: Path) -> None:
     if output.suffix.lower() != ".onnx":  # such as that of the labels
         raise typer.BadParameter("--output writes an .onnx file")
 
-    file = load_file(model)
+    file = load(model, Metadata)
     adapted = refit(file, datasets.load_own(labels, datasets.skip))
     write_bytes(output, adapted.content)
     print_result(

@@ -153,17 +153,12 @@ def read_scan(model: bytes, name: str) -> Scan:
     return scanned
 
 
-def read(model: bytes, name: str) -> Metadata:
-    """Read what `add_metadata` appended to a classifier.
+def read(model: bytes, name: str, kind: type[_M]) -> _M:
+    """Read what `add_metadata` appended.
 
-    Raises WrongTask if it is a reader; other errors: see `read_scan`.
+    kind: Metadata or ReaderMetadata. Raises WrongTask for the other; other errors: see `read_scan`.
     """
-    return parse(read_scan(model, name).metadata, name, Metadata)
-
-
-def read_reader(model: bytes, name: str) -> ReaderMetadata:
-    """Read what `add_metadata` appended to a reader; errors: see `read`."""
-    return parse(read_scan(model, name).metadata, name, ReaderMetadata)
+    return parse(read_scan(model, name).metadata, name, kind)
 
 
 def read_task(model: bytes, name: str) -> Task:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from digits.errors import ModelError
 from digits.inference.interface import INPUT, OUTPUT
 from digits.inference.metadata import Kernels, Metadata, ReaderMetadata
-from digits.inference.model_file import ModelBytes, ModelFile, ModelSource, load_file
+from digits.inference.model_file import ModelBytes, ModelFile, ModelSource, load
 from digits.inference.probabilities import are_probabilities
 from digits.inference.watchdog import ORT_ERRORS, ort_error, run_options, watched
 from digits.system import cpu_count
@@ -29,7 +29,7 @@ _CORE_MEMORY = 512 << 20
 class Model:
     """A verified model file and its onnxruntime session. Threads may share one.
 
-    path, sha256: see `load_file`. threads: how many cores a call may use; 0: all. kernels:
+    path, sha256: see `model_file.load`. threads: how many cores a call may use; 0: all. kernels:
     "integer" multiplies int8 by int8, "float" stores int8 and multiplies floats; by default the
     faster one according to the file.
 
@@ -49,7 +49,7 @@ class Model:
         check_threads(threads)
         if kernels not in (None, *get_args(Kernels)):
             raise ValueError(f"kernels must be integer, float or None, got {kernels!r}")
-        file = load_file(path, sha256)
+        file = load(path, Metadata, sha256)
         self.name, self.metadata, self.sha256 = file.name, file.metadata, file.sha256
         self.threads = threads
         self._source: str | ModelBytes = path if isinstance(path, ModelBytes) else file.name

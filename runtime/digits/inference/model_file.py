@@ -5,11 +5,11 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from digits.errors import ModelError
 from digits.inference import metadata
-from digits.inference.interface import CLASSIFIER, READER, Interface, describe
+from digits.inference.interface import CLASSIFIER, READER, describe
 from digits.inference.metadata import AnyMetadata, Metadata, ReaderMetadata, Task
 from digits.inference.scan import MAX_BYTES, Scan
 from digits.system import variable
@@ -70,13 +70,13 @@ class ModelInfo:
 def inspect(path: ModelSource = None, sha256: str | None = None) -> ModelInfo:
     """Describe the file of a classifier or a reader without running it.
 
-    Arguments and errors: see `load_file`, or `load_reader` for a reader.
+    Arguments and errors: see `load`.
     """
     source = path if isinstance(path, ModelBytes) else read_file(path)
     if sha256:
         _check_pin(source, parse_sha256(sha256))
     is_reader = metadata.read_task(source.content, source.name) == "reader"
-    file = load_reader(source, sha256) if is_reader else load_file(source, sha256)
+    file: ModelFile[Any] = load(source, ReaderMetadata if is_reader else Metadata, sha256)
     scan, parameters = file.scan, Counter[str]()
     for array in scan.tensors.values():
         parameters[array.dtype.name] += array.size
@@ -93,24 +93,22 @@ def inspect(path: ModelSource = None, sha256: str | None = None) -> ModelInfo:
     )
 
 
-def load_file(path: ModelSource = None, sha256: str | None = None) -> ModelFile[Metadata]:
-    """Read and verify a classifier; by default $DIGITS_MODEL, else the bundled one.
+def load(path: ModelSource, kind: type[_M], sha256: str | None = None) -> ModelFile[_M]:
+    """Read and verify a file.
 
-    sha256: of the only file to accept, or empty for any; by default $DIGITS_MODEL_SHA256. Raises
-    ModelError if the file is missing, damaged, not ours or not the pinned one, WrongTask if it is a
-    reader, and ValueError for a malformed sha256.
+    path: by default $DIGITS_MODEL, or $DIGITS_READER for a reader, else the bundled file. kind:
+    Metadata or ReaderMetadata. sha256: of the only file to accept, or empty for any; by default
+    $DIGITS_MODEL_SHA256 or $DIGITS_READER_SHA256. Raises ModelError if the file is missing,
+    damaged, not ours or not the pinned one, WrongTask if it is of the other kind, and ValueError
+    for a malformed sha256.
     """
-    source, origin, pinned = _read_pinned(path, sha256, "classifier")
-    return check_model(source.content, origin)._replace(name=source.name, sha256=pinned)
-
-
-def load_reader(path: ModelSource = None, sha256: str | None = None) -> ModelFile[ReaderMetadata]:
-    """Read and verify a reader; by default $DIGITS_READER, else the bundled one.
-
-    sha256: by default $DIGITS_READER_SHA256. Errors: as `load_file`, and for a classifier.
-    """
-    source, origin, pinned = _read_pinned(path, sha256, "reader")
-    return check_reader(source.content, origin)._replace(name=source.name, sha256=pinned)
+    task: Task = "classifier" if kind is Metadata else "reader"
+    source = path if isinstance(path, ModelBytes) else read_file(path, task)
+    pinned = _pin_of(task) if sha256 is None else sha256 and parse_sha256(sha256)
+    if pinned:
+        _check_pin(source, pinned)
+    file = check(source.content, _origin(source.name, task), kind)
+    return file._replace(name=source.name, sha256=pinned)
 
 
 def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifier") -> ModelBytes:
@@ -141,22 +139,14 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
         raise ModelError(f"can't read {name}: {error.strerror}") from error
 
 
-def check_model(content: bytes, name: str) -> ModelFile[Metadata]:
-    """Check all that can be checked without running a classifier.
+def check(content: bytes, name: str, kind: type[_M]) -> ModelFile[_M]:
+    """Check all that can be checked without running a file.
 
-    name: what errors call the file. Raises ModelError if a check fails.
+    name: what errors call it. kind: Metadata or ReaderMetadata. Raises ModelError if a check fails.
     """
-    return _check(content, name, Metadata, CLASSIFIER)
-
-
-def check_reader(content: bytes, name: str) -> ModelFile[ReaderMetadata]:
-    """Check all that can be checked without running a reader; errors: see `check_model`."""
-    return _check(content, name, ReaderMetadata, READER)
-
-
-def _check(content: bytes, name: str, kind: type[_M], interface: Interface) -> ModelFile[_M]:
     scan = metadata.read_scan(content, name)
     about = metadata.parse(scan.metadata, name, kind)
+    interface = CLASSIFIER if kind is Metadata else READER
     interface.check(scan.inputs, scan.outputs, name)
     return ModelFile(name, content, about, scan)
 
@@ -166,15 +156,6 @@ def parse_sha256(text: str) -> str:
     if not re.fullmatch("[0-9a-fA-F]{64}", text):
         raise ValueError(_SHA256_FORMAT)
     return text.lower()
-
-
-def _read_pinned(path: ModelSource, sha256: str | None, task: Task) -> tuple[ModelBytes, str, str]:
-    """Read a file and check its SHA-256; return it, its `_origin`, and that or empty for any."""
-    source = path if isinstance(path, ModelBytes) else read_file(path, task)
-    pinned = _pin_of(task) if sha256 is None else sha256 and parse_sha256(sha256)
-    if pinned:
-        _check_pin(source, pinned)
-    return source, _origin(source.name, task), pinned
 
 
 def _origin(name: str, task: Task) -> str:

@@ -16,8 +16,9 @@ from digits.inference.interface import (
     READER,
     STRIDE,
 )
+from digits.inference.metadata import ReaderMetadata
 from digits.inference.model import check_threads, load_session
-from digits.inference.model_file import ModelBytes, ModelSource, load_reader
+from digits.inference.model_file import ModelBytes, ModelSource, load
 from digits.inference.watchdog import watched
 
 # For a page of any size, and for each pixel: the slowest Raspberry Pi takes a tenth of it.
@@ -42,7 +43,7 @@ class Maps(NamedTuple):
 class ReaderModel:
     """A verified reader and its onnxruntime session. Threads may share one.
 
-    path, sha256: see `load_reader`. threads: how many cores a call may use; 0: all.
+    path, sha256: see `model_file.load`. threads: how many cores a call may use; 0: all.
 
     Raises ModelError if the file can't be used, and ValueError for invalid arguments.
 
@@ -54,7 +55,7 @@ class ReaderModel:
         self, path: ModelSource = None, threads: int = 1, sha256: str | None = None
     ) -> None:
         check_threads(threads)
-        file = load_reader(path, sha256)
+        file = load(path, ReaderMetadata, sha256)
         self.name, self.metadata, self.sha256 = file.name, file.metadata, file.sha256
         self.threads = threads
         self._source: str | ModelBytes = path if isinstance(path, ModelBytes) else file.name

@@ -10,8 +10,8 @@ from digits.inference import metadata
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 
 RAW, READER_RAW = Path(BUNDLED).read_bytes(), Path(BUNDLED_READER).read_bytes()
-CLASSIFIER = metadata.read(RAW, "bundled")
-READER = metadata.read_reader(READER_RAW, "bundled")
+CLASSIFIER = metadata.read(RAW, "bundled", metadata.Metadata)
+READER = metadata.read(READER_RAW, "bundled", metadata.ReaderMetadata)
 
 
 def with_changes(raw: bytes, before: metadata.AnyMetadata, **changes: Any) -> bytes:
@@ -34,10 +34,12 @@ def test_metadata_of_the_bundled_files() -> None:
 def test_metadata_survive_writing_and_reading() -> None:
     # A search for `location`, which names external weights, once refused such a text.
     changes = {"seed": 12, "rejection_threshold": 0.75, "quantization": "the location is elsewhere"}
-    read = metadata.read(with_changes(RAW, CLASSIFIER, **changes), "changed")
+    read = metadata.read(with_changes(RAW, CLASSIFIER, **changes), "changed", metadata.Metadata)
     assert metadata.to_dict(read) == metadata.to_dict(CLASSIFIER) | changes
     changes = {"centre_shift": -0.75, "validation_error": 1.25, "training_pages": 2_560_000}
-    reader = metadata.read_reader(with_changes(READER_RAW, READER, **changes), "changed")
+    reader = metadata.read(
+        with_changes(READER_RAW, READER, **changes), "changed", metadata.ReaderMetadata
+    )
     assert metadata.to_dict(reader) == metadata.to_dict(READER) | changes
 
 
@@ -46,7 +48,7 @@ def test_changed_byte_is_refused(position: int, change: int) -> None:
     damaged = bytearray(RAW)
     damaged[position] ^= change
     with pytest.raises(ModelError, match="damaged.onnx"):
-        metadata.read(bytes(damaged), "damaged.onnx")
+        metadata.read(bytes(damaged), "damaged.onnx", metadata.Metadata)
 
 
 @given(st.integers(0, len(RAW) - 1), st.binary(min_size=1, max_size=200))
@@ -54,7 +56,7 @@ def test_changed_byte_is_refused(position: int, change: int) -> None:
 def test_truncated_extended_and_random_files_are_refused(length: int, tail: bytes) -> None:
     for raw in (RAW[:length], RAW + tail, tail):
         with pytest.raises(ModelError, match="other.onnx"):
-            metadata.read(raw, "other.onnx")
+            metadata.read(raw, "other.onnx", metadata.Metadata)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_truncated_extended_and_random_files_are_refused(length: int, tail: byte
 )
 def test_invalid_metadata_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        metadata.read(with_changes(RAW, CLASSIFIER, **change), "forged.onnx")
+        metadata.read(with_changes(RAW, CLASSIFIER, **change), "forged.onnx", metadata.Metadata)
 
 
 @pytest.mark.parametrize(
@@ -96,4 +98,6 @@ def test_invalid_metadata_are_refused(change: dict[str, Any], message: str) -> N
 )
 def test_invalid_reader_metadata_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        metadata.read_reader(with_changes(READER_RAW, READER, **change), "forged.onnx")
+        metadata.read(
+            with_changes(READER_RAW, READER, **change), "forged.onnx", metadata.ReaderMetadata
+        )

@@ -53,13 +53,16 @@ class Kind(NamedTuple):
 
 
 CLASSIFIER = Kind(
-    Model, BUNDLED, "DIGITS_MODEL", metadata.read(Path(BUNDLED).read_bytes(), "bundled")
+    Model,
+    BUNDLED,
+    "DIGITS_MODEL",
+    metadata.read(Path(BUNDLED).read_bytes(), "bundled", metadata.Metadata),
 )
 READER = Kind(
     ReaderModel,
     BUNDLED_READER,
     "DIGITS_READER",
-    metadata.read_reader(Path(BUNDLED_READER).read_bytes(), "bundled"),
+    metadata.read(Path(BUNDLED_READER).read_bytes(), "bundled", metadata.ReaderMetadata),
 )
 both_kinds = pytest.mark.parametrize("kind", [CLASSIFIER, READER], ids=["classifier", "reader"])
 OTHER = "0123456789abcdef" * 4

@@ -66,10 +66,10 @@ class Started:
 def test_reload_takes_the_new_files(model: Path, reader: Path) -> None:
     started = Started(model, reader)
     content = model.read_bytes()
-    changed = replace(metadata.read(content, ""), recipe="another")
+    changed = replace(metadata.read(content, "", metadata.Metadata), recipe="another")
     model.write_bytes(metadata.add_metadata(content, changed))
     content = reader.read_bytes()
-    changed_reader = metadata.read_reader(content, "")._replace(recipe="a third")
+    changed_reader = metadata.read(content, "", metadata.ReaderMetadata)._replace(recipe="a third")
     reader.write_bytes(metadata.add_metadata(content, changed_reader))
     assert started.described() != ("another", "a third")
     assert started.reload() == "done"
