@@ -58,7 +58,6 @@ _OPERATORS = {
     "Range": "numbers = Range(unit, many, unit)",
     "RandomNormal": "noise = RandomNormal<shape = [1099511627776]>()",
     "NonZero": "indices = NonZero(pixels)",
-    "Shape": "lengths = Shape(pixels)",
     "com.example.Relu": "more = com.example.Relu(pixels)",
 }
 
