@@ -53,9 +53,8 @@ def bundled() -> Network:
     stored = file.scan.tensors
     none_logit = stored["fc3.bias.int"][NONE] * stored["fc3.bias.scale"][NONE]
     scaling = TemperatureScaling(file.metadata.temperature, float(none_logit))
-    example = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
     # As other exporters do, without phases; but with the normalization in the weights.
-    graph = Graph(to_onnx(CalibratedClassifier(loaded, scaling), CLASSIFIER, example))
+    graph = Graph(to_onnx(CalibratedClassifier(loaded, scaling), CLASSIFIER))
     graph.rename(lambda name: name.removeprefix("network."))
     fold_normalization(graph)
     merge_calibration(graph)

@@ -61,7 +61,7 @@ def vgg16() -> dict[str, float]:
     network(torch.tensor(pixels))  # some statistics for batch norm
     network.eval()
     calibrated = CalibratedClassifier(network, UNSCALED)
-    exact = optimize(to_onnx(calibrated, CLASSIFIER, torch.tensor(pixels[:2])))
+    exact = optimize(to_onnx(calibrated, CLASSIFIER))
     rounded = quantize(exact, pixels).SerializeToString()
     plain = open_session(exact.SerializeToString(), "float")
     integer, floating = open_session(rounded, "integer"), open_session(rounded, "float")

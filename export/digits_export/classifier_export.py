@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 import onnxruntime
-import torch
 from numpy.typing import NDArray
 
 from digits.data.image_folder import Batch
@@ -17,7 +16,6 @@ from digits.inference.interface import CLASSIFIER, INPUT
 from digits.inference.metadata import Kernels, Metadata
 from digits.inference.model import open_session
 from digits_export import evaluate, model_card, quantize, verify
-from digits_export.optimize import optimize
 from digits_export.report import Variant
 from digits_export.temperature import (
     REJECTION_RATE,
@@ -28,7 +26,6 @@ from digits_export.temperature import (
 from digits_train.checkpoint import Checkpoint
 from digits_train.metrics import predict
 from digits_train.models import Network
-from digits_train.onnx_graph import to_onnx
 
 Probabilities = NDArray[np.float32]  # [n, 10]
 
@@ -48,12 +45,15 @@ class Digits(NamedTuple):
 class ClassifierExporter:
     """Judges every form on the same digits, against the network itself.
 
-    int8_kernels: those to judge the int8 file with, the fastest first: clients in other languages
-    run it with integer kernels by default. quantization: how that file is made.
+    calibrated: what is exported. inputs, max_difference: what it is compared with its file on, and
+    how far apart the outputs may be. int8_kernels: those to judge the int8 file with, the fastest
+    first: clients in other languages run it with integer kernels by default. quantization: how that
+    file is made.
     """
 
     interface = CLASSIFIER
     metadata = Metadata
+    max_difference = 1e-5  # in probability
 
     def __init__(self, loaded: Checkpoint, digits: Digits, force: bool) -> None:
         """force: whether int8 may read worse."""
@@ -68,26 +68,11 @@ class ClassifierExporter:
             labels = np.zeros(len(digits.outliers), np.uint8)  # which nobody reads
             outlier_logits = predict(self._network, Split(digits.outliers, labels))
         self.scaling = fit_temperature(logits, self._validation, outlier_logits)
-
-    def build(self) -> onnx.ModelProto:
-        calibrated = CalibratedClassifier(self._network, self.scaling)
-        return optimize(to_onnx(calibrated, CLASSIFIER, torch.tensor(self._calibration[:2])))
+        self.calibrated = CalibratedClassifier(self._network, self.scaling)
+        self.inputs = [self._validation.images[:size, None] for size in (1, 7, 256)]
 
     def quantize(self, graph: onnx.ModelProto) -> onnx.ModelProto:
         return quantize.quantize(graph, self._calibration)
-
-    def check_parity(self, session: onnxruntime.InferenceSession) -> float:
-        @torch.inference_mode()
-        def expected(pixels: NDArray[np.uint8]) -> list[Probabilities]:
-            logits = self._network(torch.tensor(pixels))
-            return [self.scaling.probabilities(logits).numpy()]
-
-        return verify.check_parity(
-            lambda pixels: session.run(None, {INPUT[0]: pixels}),
-            expected,
-            [self._validation.images[:size, None] for size in (1, 7, 256)],
-            verify.MAX_DIFFERENCE,
-        )
 
     def evaluate(self, name: str, kernels: Kernels, path: Path, model: bytes) -> Variant:
         session, single = open_session(model, kernels, threads=0), open_session(model, kernels)

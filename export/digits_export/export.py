@@ -18,12 +18,14 @@ from digits.terminal import print_stderr, progress_bar
 from digits.text import escape_control
 from digits_export import model_card, triton, verify
 from digits_export.classifier_export import ClassifierExporter, Digits
+from digits_export.optimize import optimize
 from digits_export.reader_export import ReaderExporter
 from digits_export.report import Report
 from digits_train import calibration, checkpoint, comparison
 from digits_train.checkpoint import Checkpoint
 from digits_train.comparison import Comparison
 from digits_train.models import Network
+from digits_train.onnx_graph import to_onnx
 from digits_train.run import RunDir
 
 Exporter = ClassifierExporter | ReaderExporter
@@ -57,7 +59,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     with progress_bar(shown=isinstance(loaded.model, Network)) as bar:  # a reader has its own
         bar.add_task("exporting and verifying", total=None)
         exporter = _make_exporter(loaded, config, data)
-        graph = exporter.build()
+        graph = optimize(to_onnx(exporter.calibrated, exporter.interface))
         difference = _check_float(exporter, graph)
         path = run.folder / f"{provenance.architecture}.onnx"
         artifacts = [_make_artifact("fp32", path, graph, exporter)]
@@ -131,7 +133,13 @@ class _Artifact(NamedTuple):
 def _check_float(exporter: Exporter, graph: onnx.ModelProto) -> float:
     """Check a float graph. Returns its largest difference from PyTorch."""
     verify.check_graph(graph)
-    return exporter.check_parity(open_session(graph.SerializeToString(), "float"))
+    session = open_session(graph.SerializeToString(), "float")
+    return verify.check_parity(
+        verify.session_outputs(session, exporter.interface),
+        verify.module_outputs(exporter.calibrated),
+        exporter.inputs,
+        exporter.max_difference,
+    )
 
 
 def _make_artifact(

@@ -1,14 +1,12 @@
 """The exporter of readers, which judges them on synthetic validation pages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
-import torch
 from numpy.typing import NDArray
 
 from digits.inference.interface import PAGE_MULTIPLE, READER
@@ -20,12 +18,12 @@ from digits.reader.lattice import Arc
 from digits.reader.page import read_page
 from digits.reader.peaks import MapsFn
 from digits.reading import classify_inks
-from digits.terminal import progress_bar, track
+from digits.terminal import track
 from digits_export import evaluate, model_card, quantize, verify
 from digits_export.optimize import optimize
 from digits_export.reader_calibrate import (
+    UNSCALED,
     CalibratedReader,
-    MapScaling,
     fit_number_temperature,
     fit_scaling,
     fit_weights,
@@ -49,6 +47,7 @@ class ReaderExporter:
 
     interface = READER
     metadata = ReaderMetadata
+    max_difference = 1e-4  # in log odds and logits, of which most are below 10
     # onnxruntime would dequantize the weights at each run with integer kernels.
     int8_kernels: tuple[Kernels, ...] = ("float",)
     quantization = quantize.WEIGHTS_DESCRIPTION
@@ -67,9 +66,11 @@ class ReaderExporter:
         assert isinstance(loaded.model, Reader)
         self.loaded = loaded
         self._network, self._pages, self._force = loaded.model, pages, force
-        self.scaling = MapScaling()
-        unscaled = session_maps(self.build().SerializeToString(), "the exported graph")
+        model = optimize(to_onnx(CalibratedReader(self._network, UNSCALED), READER))
+        unscaled = session_maps(model.SerializeToString(), "the exported graph")
         self.scaling = fit_scaling(pages, unscaled)
+        self.calibrated = CalibratedReader(self._network, self.scaling)
+        self.inputs = parity_inputs([page.pixels for page in pages[:_PARITY_PAGES]])
 
         def scaled(pixels: NDArray[np.uint8]) -> Maps:
             return Maps(*self.scaling.apply(*unscaled(pixels)))
@@ -79,22 +80,8 @@ class ReaderExporter:
         self._weights = fit_weights(seen, classify_bundled)
         self._number_temperature = fit_number_temperature(seen, classify_bundled, self._weights)
 
-    def build(self) -> onnx.ModelProto:
-        calibrated = CalibratedReader(self._network, self.scaling)
-        return optimize(to_onnx(calibrated, READER, torch.zeros(2, 1, 64, 96, dtype=torch.uint8)))
-
     def quantize(self, graph: onnx.ModelProto) -> onnx.ModelProto:
         return quantize.quantize_weights(graph)
-
-    def check_parity(self, session: onnxruntime.InferenceSession) -> float:
-        with progress_bar() as bar:
-            bar.add_task("comparing with PyTorch", total=None)
-            return verify.check_parity(
-                lambda page: onnx_maps(session, page),
-                lambda page: torch_maps(self._network, self.scaling, page),
-                parity_inputs([page.pixels for page in self._pages[:_PARITY_PAGES]]),
-                verify.MAX_MAP_DIFFERENCE,
-            )
 
     def evaluate(self, name: str, kernels: Kernels, path: Path, model: bytes) -> ReaderVariant:
         return judge(name, path, len(model), self._pages, session_maps(model, path.name))
@@ -128,36 +115,20 @@ class ReaderExporter:
         )
 
 
-def parity_inputs(pages: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-    """Yield noise of several sizes and pages, uint8 [h, w], as inputs of a network."""
+def parity_inputs(pages: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Return noise of several sizes and pages, uint8 [h, w], as inputs of a network."""
     noise = np.random.default_rng(0).integers(0, 256, (400, 300), np.uint8)
+    inputs = []
     for page in (noise, noise[:32, :32], noise[:104, :56], *pages):
         height, width = (side - side % PAGE_MULTIPLE for side in page.shape)
-        yield page[None, None, :height, :width]
+        inputs.append(page[None, None, :height, :width])
+    return inputs
 
 
 def session_maps(content: bytes, name: str) -> MapsFn:
     """Return the maps of an ONNX file as a function of a page, as `ReaderModel.maps`."""
-    session = open_session(content, "float")
-    return lambda pixels: run_maps(lambda page: onnx_maps(session, page), pixels, name)
-
-
-def onnx_maps(
-    session: onnxruntime.InferenceSession, page: NDArray[np.uint8]
-) -> list[NDArray[np.float32]]:
-    """Run a session. page: uint8 [1, 1, h, w], sides multiples of 8."""
-    maps: list[NDArray[np.float32]] = session.run(
-        [output.name for output in READER.outputs], {READER.input.name: page}
-    )
-    return maps
-
-
-@torch.inference_mode()
-def torch_maps(
-    model: Reader, scaling: MapScaling, page: NDArray[np.uint8]
-) -> list[NDArray[np.float32]]:
-    """Run the network itself, and calibrate. page: as for `onnx_maps`."""
-    return [part.numpy() for part in scaling.apply(*model(torch.tensor(page)))]
+    run = verify.session_outputs(open_session(content, "float"), READER)
+    return lambda pixels: run_maps(run, pixels, name)
 
 
 def judge(

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import onnx
+import onnxruntime
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from digits.errors import ModelError
+from digits.inference.interface import Interface
 from digits.terminal import print_stderr
-
-MAX_DIFFERENCE = 1e-5  # in probability, between the float file and PyTorch
-MAX_MAP_DIFFERENCE = 1e-4  # in log odds and logits, of which most are below 10
 
 # The outputs for a batch of inputs.
 Network = Callable[[NDArray[np.uint8]], Sequence[NDArray[np.float32]]]
@@ -23,6 +24,24 @@ def check_graph(model: onnx.ModelProto) -> None:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelError(f"the exported graph is not valid ONNX: {error}") from error
+
+
+def session_outputs(session: onnxruntime.InferenceSession, interface: Interface) -> Network:
+    """Return a session as a function."""
+    names = [output.name for output in interface.outputs]
+    return lambda pixels: session.run(names, {interface.input.name: pixels})
+
+
+def module_outputs(module: nn.Module) -> Network:
+    """Return a network in PyTorch as a function."""
+
+    @torch.inference_mode()
+    def run(pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        outputs = module(torch.tensor(pixels))
+        tensors = [outputs] if isinstance(outputs, torch.Tensor) else outputs
+        return [tensor.numpy() for tensor in tensors]
+
+    return run
 
 
 def check_parity(

@@ -12,7 +12,8 @@ import torch
 from digits.data import mnist
 from digits.errors import DigitsError, ModelError
 from digits.inference.model import Model
-from digits_export import export, model_card, quantize, verify
+from digits_export import export, model_card, quantize
+from digits_export.classifier_export import ClassifierExporter
 from digits_export.export import ExportConfig, export_run
 from digits_export.report import Report
 from digits_train import calibration, checkpoint
@@ -99,7 +100,7 @@ def fails(run: RunDir, message: str, config: ExportConfig = INT8) -> None:
 
 
 def test_failed_check_writes_nothing(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "MAX_DIFFERENCE", -1.0)  # always exceeded
+    monkeypatch.setattr(ClassifierExporter, "max_difference", -1.0)  # always exceeded
     fails(run, "disagrees with the checkpoint")
 
 

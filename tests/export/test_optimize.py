@@ -18,33 +18,25 @@ from digits_export import verify
 from digits_export.optimize import optimize
 from digits_export.quantize import quantize
 from digits_export.reader_calibrate import CalibratedReader, MapScaling
-from digits_export.reader_export import onnx_maps, parity_inputs, torch_maps
+from digits_export.reader_export import parity_inputs
 from digits_export.temperature import UNSCALED, CalibratedClassifier, TemperatureScaling
 from digits_train.models import Normalize
 from digits_train.onnx_graph import to_onnx
 from tests.export.reader_pages import drawn_page, random_reader
 
-IMAGES = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
-
 
 def exported(network: nn.Module, scaling: TemperatureScaling = UNSCALED) -> onnx.ModelProto:
     """The optimized graph of a classifier, compared with PyTorch."""
     calibrated = CalibratedClassifier(network.eval(), scaling)
-    model = optimize(to_onnx(calibrated, CLASSIFIER, IMAGES))
+    model = optimize(to_onnx(calibrated, CLASSIFIER))
     verify.check_graph(model)
     session = open_session(model.SerializeToString(), "float")
     noise = np.random.default_rng(0).integers(0, 256, (7, 1, 28, 28), np.uint8)
-
-    @torch.inference_mode()
-    def expected(pixels: np.ndarray) -> list[np.ndarray]:
-        return [scaling.probabilities(network(torch.tensor(pixels))).numpy()]
-
-    verify.check_parity(
-        lambda pixels: session.run(None, {"images": pixels}),
-        expected,
-        [noise[:1], noise],
-        verify.MAX_DIFFERENCE,
-    )
+    run = verify.session_outputs(session, CLASSIFIER)
+    verify.check_parity(run, verify.module_outputs(calibrated), [noise[:1], noise], 1e-5)
+    with torch.inference_mode():
+        expected = scaling.probabilities(network(torch.tensor(noise)))
+    np.testing.assert_allclose(run(noise)[0], expected, atol=1e-5)
     return model
 
 
@@ -146,8 +138,8 @@ def test_vgg16(vgg16: nn.Module) -> None:
 
 def test_reader(test_slice: Split) -> None:
     scaling, network = MapScaling(0.7, 1.9, -2.5), random_reader()
-    page = torch.zeros(2, 1, 64, 96, dtype=torch.uint8)
-    model = optimize(to_onnx(CalibratedReader(network, scaling), READER, page))
+    calibrated = CalibratedReader(network, scaling)
+    model = optimize(to_onnx(calibrated, READER))
     verify.check_graph(model)
     assert Counter(node.op_type for node in model.graph.node) == {
         **{"Cast": 1, "AveragePool": 4, "Resize": 2, "Sub": 1, "Mul": 1, "Sqrt": 1, "Div": 1 + 2},
@@ -156,11 +148,7 @@ def test_reader(test_slice: Split) -> None:
     }
     session = open_session(model.SerializeToString(), "float")
     pages = [drawn_page(0).pixels, np.full((64, 40), 255, np.uint8)]
-    verify.check_parity(
-        lambda page: onnx_maps(session, page),
-        lambda page: torch_maps(network, scaling, page),
-        parity_inputs(pages),
-        verify.MAX_MAP_DIFFERENCE,
-    )
+    run = verify.session_outputs(session, READER)
+    verify.check_parity(run, verify.module_outputs(calibrated), parity_inputs(pages), 1e-4)
     batch = np.stack([drawn_page(number).pixels for number in range(3)])[:, None]
-    assert [len(maps) for maps in onnx_maps(session, batch)] == [3, 3, 3]
+    assert [len(maps) for maps in run(batch)] == [3, 3, 3]

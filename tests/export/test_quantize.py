@@ -15,7 +15,6 @@ from digits_export.classifier_export import probabilities
 from digits_export.optimize import optimize
 from digits_export.quantize import FLOAT_LAYERS, quantize, quantize_weights
 from digits_export.reader_calibrate import UNSCALED, CalibratedReader
-from digits_export.reader_export import onnx_maps
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train.models import LeNet5, Network
 from digits_train.onnx_graph import to_onnx
@@ -26,7 +25,7 @@ NONE_LOGIT = 2.5
 
 def build(network: Network) -> onnx.ModelProto:
     calibrated = CalibratedClassifier(network, TemperatureScaling(none_logit=NONE_LOGIT))
-    return optimize(to_onnx(calibrated, CLASSIFIER, torch.zeros(2, 1, 28, 28, dtype=torch.uint8)))
+    return optimize(to_onnx(calibrated, CLASSIFIER))
 
 
 def stored(model: onnx.ModelProto) -> dict[str, np.ndarray]:
@@ -110,8 +109,7 @@ def test_zeros(dead: str, train_slice: Split) -> None:
 
 @pytest.fixture(scope="module")
 def reader() -> onnx.ModelProto:
-    page = torch.zeros(2, 1, 64, 96, dtype=torch.uint8)
-    return optimize(to_onnx(CalibratedReader(random_reader(), UNSCALED), READER, page))
+    return optimize(to_onnx(CalibratedReader(random_reader(), UNSCALED), READER))
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +144,7 @@ def test_quantized_maps_are_close(
     reader: onnx.ModelProto, small_reader: onnx.ModelProto, kernels: Kernels
 ) -> None:
     page = drawn_page(5).pixels[None, None]
-    exact = onnx_maps(open_session(reader.SerializeToString(), "float"), page)
-    rounded = onnx_maps(open_session(small_reader.SerializeToString(), kernels), page)
+    exact = open_session(reader.SerializeToString(), "float").run(None, {"page": page})
+    rounded = open_session(small_reader.SerializeToString(), kernels).run(None, {"page": page})
     for expected, values in zip(exact, rounded, strict=True):
         assert 0 < np.abs(expected - values).max() < 0.1 * np.abs(expected - expected.mean()).max()

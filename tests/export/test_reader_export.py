@@ -14,8 +14,7 @@ from digits.inference.model_file import inspect
 from digits.inference.reader_model import Maps, ReaderModel, run_maps
 from digits_export import cli, quantize, verify
 from digits_export.export import ExportConfig, export_run
-from digits_export.reader_calibrate import UNSCALED
-from digits_export.reader_export import judge, session_maps, torch_maps
+from digits_export.reader_export import ReaderExporter, judge, session_maps
 from digits_export.report import Report
 from digits_train import calibration, checkpoint
 from digits_train.checkpoint import Provenance
@@ -93,7 +92,7 @@ def test_calibration_finds_what_uncalibrated_maps_miss(
     _, report = exported
 
     def uncalibrated(pixels: np.ndarray) -> Maps:
-        return run_maps(lambda page: torch_maps(reader, UNSCALED, page), pixels, "reader")
+        return run_maps(verify.module_outputs(reader), pixels, "reader")
 
     assert judge("before", Path(), 0, PAGES, uncalibrated).missed > 9
     for variant in report.variants:
@@ -168,7 +167,7 @@ def test_failed_check_writes_nothing(
     run: RunDir, name: str, config: ExportConfig, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name == "difference":
-        monkeypatch.setattr(verify, "MAX_MAP_DIFFERENCE", -1.0)  # always exceeded
+        monkeypatch.setattr(ReaderExporter, "max_difference", -1.0)  # always exceeded
     elif name == "rounding":
         monkeypatch.setattr(quantize, "READER_QMAX", 1)
     else:

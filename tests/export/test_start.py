@@ -23,9 +23,8 @@ from digits.inference.model_file import BUNDLED, load
 from digits_export import quantize
 from digits_export.optimize import optimize
 from digits_export.reader_calibrate import CalibratedReader, MapScaling
-from digits_export.reader_export import onnx_maps, torch_maps
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
-from digits_export.verify import MAX_MAP_DIFFERENCE
+from digits_export.verify import module_outputs, session_outputs
 from digits_train import models
 from digits_train.checkpoint import Checkpoint
 from digits_train.models import Network, Normalize, Reader
@@ -33,20 +32,18 @@ from digits_train.onnx_graph import to_onnx
 from digits_train.start import load_start, restore_norms
 from tests.export.reader_pages import drawn_page, random_reader
 from tests.robustness import forgery
-from tests.rounding import assert_agree
+from tests.rounding import MAX_DIFFERENCE, assert_agree
 
 SCALING, MAP_SCALING = TemperatureScaling(1.7, 2.5), MapScaling(0.7, 0.4, -2.5)
 Start = Callable[[onnx.ModelProto, str | Network], Checkpoint]
 
 
 def build(network: Network) -> onnx.ModelProto:
-    example = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
-    return optimize(to_onnx(CalibratedClassifier(network, SCALING), CLASSIFIER, example))
+    return optimize(to_onnx(CalibratedClassifier(network, SCALING), CLASSIFIER))
 
 
 def build_reader(network: Reader) -> onnx.ModelProto:
-    example = torch.zeros(2, 1, 64, 96, dtype=torch.uint8)
-    return optimize(to_onnx(CalibratedReader(network, MAP_SCALING), READER, example))
+    return optimize(to_onnx(CalibratedReader(network, MAP_SCALING), READER))
 
 
 class Chain(Network, nn.Sequential):
@@ -152,7 +149,7 @@ def test_classifiers(
         logits = restored(torch.tensor(images))
         exact_logits = network(torch.tensor(images))
     difference = (logits - exact_logits).abs().max() / exact_logits.abs().max()
-    assert (difference < MAX_MAP_DIFFERENCE) == (form == "float")
+    assert (difference < MAX_DIFFERENCE) == (form == "float")
     session = open_session(exact.SerializeToString(), "float")
     [expected] = session.run(None, {"images": images})
     np.testing.assert_allclose(SCALING.probabilities(logits), expected, atol=1e-5)
@@ -180,8 +177,9 @@ def test_readers(form: str, start: Start) -> None:
         file = quantize.quantize_weights(file)
     restored = start(file, "reader").model
     assert isinstance(restored, models.Reader)
-    expected = onnx_maps(open_session(file.SerializeToString(), "float"), page)
-    for values, wanted in zip(torch_maps(restored, MAP_SCALING, page), expected, strict=True):
+    expected = session_outputs(open_session(file.SerializeToString(), "float"), READER)(page)
+    actual = module_outputs(CalibratedReader(restored, MAP_SCALING))(page)
+    for values, wanted in zip(actual, expected, strict=True):
         assert_agree(values, wanted)
 
 

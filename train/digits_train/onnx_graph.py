@@ -13,7 +13,7 @@ from contextlib import contextmanager, redirect_stderr
 import onnx
 import torch
 from onnx import TensorProto, helper
-from torch import Tensor, nn
+from torch import nn
 
 import digits
 from digits.errors import ModelError
@@ -23,12 +23,16 @@ OPSET = 18  # PyTorch's own: it would have to convert others
 _TYPES = {"tensor(uint8)": TensorProto.UINT8, "tensor(float)": TensorProto.FLOAT}
 
 
-def to_onnx(network: nn.Module, interface: Interface, example: Tensor) -> onnx.ModelProto:
+def to_onnx(network: nn.Module, interface: Interface) -> onnx.ModelProto:
     """Return the graph of a network in evaluation mode.
 
-    Weights keep their names in the network. example: uint8, a batch of at least two inputs. Raises
-    ModelError, naming the operator if there is one, if PyTorch can't translate the network.
+    Weights keep their names in the network. Raises ModelError, naming the operator if there is one,
+    if PyTorch can't translate the network.
     """
+    shape = [  # of any size that is no other dimension's
+        PAGE_MULTIPLE * (8 + number) if isinstance(side, str) else side
+        for number, side in enumerate(interface.input.shape)
+    ]
     sides = {
         dimension: PAGE_MULTIPLE * torch.export.Dim(side)
         for dimension, side in enumerate(interface.input.shape, 1)
@@ -38,7 +42,7 @@ def to_onnx(network: nn.Module, interface: Interface, example: Tensor) -> onnx.M
         with _quiet():
             program = torch.onnx.export(
                 network.eval(),
-                (example,),
+                (torch.zeros(2, *shape, dtype=torch.uint8),),
                 dynamo=True,
                 input_names=[interface.input.name],
                 output_names=[output.name for output in interface.outputs],

@@ -68,7 +68,7 @@ def _compare(network: Network, batches: list[Tensor], answers: list[Tensor]) -> 
         from digits_train.onnx_graph import to_onnx
     except ImportError as error:
         raise ModelError(f'{error}: pip install "digits[train,export]"') from error
-    model = to_onnx(network, _LOGITS, batches[0])
+    model = to_onnx(network, _LOGITS)
     if unknown := {node.op_type for node in model.graph.node if node.op_type not in OPERATORS}:
         raise ModelError(f"it needs the operator {min(unknown)}, which no model file may have")
     try:
