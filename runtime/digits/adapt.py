@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,9 +25,10 @@ from digits.errors import DataError, ModelError
 from digits.inference import metadata
 from digits.inference.interface import INPUT, QMAX
 from digits.inference.metadata import Metadata, bytes_field
-from digits.inference.model import open_session
+from digits.inference.model import MAX_SECONDS, load_session
 from digits.inference.model_file import ModelFile, check
 from digits.inference.scan import scan
+from digits.inference.watchdog import watched
 
 Doubles = NDArray[np.float64]
 
@@ -34,6 +36,7 @@ PENALTIES = (1e4, 1e3, 1e2, 1e1, 1e0, 1e-1)
 LEAST = 5  # pictures of each digit: of one without any, most would be forgotten
 FOLDS = 5
 _MAX_BIAS = 1 << 30  # of an int32
+_MAX_FEATURES = 4096  # VGG-16 has 512; the time to fit grows with them
 _STEPS, _MEMORY, _FLAT = 200, 10, 1e-4  # of the minimization; the last for the gradient's norm
 
 
@@ -55,15 +58,20 @@ class LastLayer(NamedTuple):
     @classmethod
     def of(cls, content: bytes, name: str) -> "LastLayer":
         """Find it. Raises ModelError if the file isn't an int8 file of `digits export`."""
-        model = scan(content, name)
-        with suppress(LookupError, ValueError):
-            for operator, inputs, _ in model.nodes:
-                title = inputs[1].removesuffix(".weight") if operator == "Gemm" else ""
-                stored = model.tensors.get(f"{title}.weight.int")
-                if stored is not None and stored.shape[:1] == (NO_DIGIT + 1,):
-                    layer = cls(title, inputs[0])
-                    layer.weights(content)
-                    return layer
+        for operator, inputs, _ in reversed(scan(content, name).nodes):
+            if operator == "Gemm":
+                layer = cls(inputs[1].removesuffix(".weight"), inputs[0])
+                with suppress(LookupError):
+                    weights, *vectors = layer.tensors(content)
+                    shapes = [(NO_DIGIT + 1, *weights.shape[1:2]), *[(NO_DIGIT + 1,)] * 3]
+                    scales = np.concatenate(vectors[::2])
+                    if (
+                        [part.shape for part in (weights, *vectors)] == shapes
+                        and weights.shape[1] <= _MAX_FEATURES
+                        and 1e-20 < scales.min() <= scales.max() < 1e20
+                    ):
+                        return layer
+                break
         raise ModelError(f"{name} isn't an int8 file of `digits export --quantize`")
 
     def tensors(self, content: bytes | bytearray) -> Iterator[NDArray[Any]]:
@@ -91,16 +99,23 @@ class LastLayer(NamedTuple):
         biases[:] = np.round(new[:, -1] / bias_scales)
         return bytes(changed)
 
-    def inputs(self, content: bytes, images: NDArray[np.uint8]) -> Doubles:
-        """What it multiplies for each image, uint8 [k, 28, 28], and last 1: float64 [k, n + 1]."""
+    def inputs(self, content: bytes, images: NDArray[np.uint8], name: str) -> Doubles:
+        """What it multiplies for each image, uint8 [k, 28, 28], and last 1: float64 [k, n + 1].
+
+        name: what errors call the file. Raises ModelError if it can't be run.
+        """
         # A message that is given twice is merged: this adds an output to the graph.
         output = bytes_field(12, bytes_field(1, self.features.encode()))
-        session = open_session(content + bytes_field(7, output), "float")
+        file = content + bytes_field(7, output)
+        session = load_session(file, name, "float")
         parts = [
-            session.run([self.features], {INPUT[0]: images[start : start + BATCH_SIZE, None]})[0]
-            for start in range(0, len(images), BATCH_SIZE)
+            watched(partial(session.run, [self.features], {INPUT[0]: batch}), MAX_SECONDS, name)[0]
+            for batch in np.split(images[:, None], range(BATCH_SIZE, len(images), BATCH_SIZE))
         ]
         features = np.concatenate(parts).astype(np.float64)
+        width = next(self.tensors(content)).shape[1]
+        if features.shape != (len(images), width) or not np.isfinite(features).all():
+            raise ModelError(f"{name}: its last layer reads invalid features")
         return np.concatenate([features, np.ones((len(features), 1))], 1)
 
 
@@ -119,7 +134,7 @@ def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
             f"it takes {LEAST} pictures of each digit, or others are forgotten: there are only"
             f" {counts.min()} of {counts.argmin()}"
         )
-    features = layer.inputs(file.content, pictures.images)
+    features = layer.inputs(file.content, pictures.images, file.name)
     before = int(_are_wrong(features @ old.T, labels).sum())
     penalty, after = _choose_penalty(old, features, labels)
     if after >= before:

@@ -19,10 +19,8 @@ from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED
 
 SCRIPT = Path(__file__).with_name("tensors.py")
-LAYERS = [
-    *("relu1", "conv1.phases", "pool1", "pool1.map", "relu2", "pool2", "flatten", "relu3", "relu4"),
-]
-LOGITS = "fc3"
+LAYERS = ["max_pool2d", "view", "relu_2", "relu_3"]  # as PyTorch calls what products read
+LOGITS = "linear_3"
 
 Tensors = Mapping[str, np.ndarray]
 

@@ -54,12 +54,28 @@ def own_network(*layers: nn.Module) -> Network:
     """A chain with random weights, and statistics of noise in its batch norms."""
     network = Chain(OrderedDict((f"layer{n}", layer) for n, layer in enumerate(layers)))
     network(torch.zeros(1, 1, 28, 28))  # initializes lazy layers
-    for layer in network:
+    for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d) and layer.affine:
             nn.init.uniform_(layer.weight, -1.5, 1.5)
             nn.init.normal_(layer.bias)
     network.train()(torch.rand(8, 1, 28, 28) * 255)
     return network.eval()
+
+
+class Apart(nn.Module):
+    """Batch norms that are defined after all convolutions, and another normalization."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 4, 5, stride=2, bias=False)
+        self.conv2 = nn.Conv2d(4, 4, 3, bias=False)
+        self.norm1, self.norm2 = nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+        self.fc = nn.Linear(400, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.norm1(self.conv1(images.float() / 255 - 0.5)).relu()
+        logits: Tensor = self.fc(self.norm2(self.conv2(maps)).relu().flatten(1))
+        return logits
 
 
 OWN: dict[str, Callable[[], list[nn.Module]]] = {
@@ -72,6 +88,7 @@ OWN: dict[str, Callable[[], list[nn.Module]]] = {
         *(Normalize(), nn.Conv2d(1, 4, (3, 5)), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Flatten(), nn.LazyLinear(10)),
     ],
+    "apart": lambda: [Apart()],
     "batch norms": lambda: [
         *(nn.ZeroPad2d(1), Normalize(), nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, affine=False)),
         *(nn.ReLU(), nn.MaxPool2d(3), nn.Conv2d(4, 6, 3), nn.Dropout(), nn.BatchNorm2d(6)),

@@ -53,7 +53,6 @@ _OPERATORS = {
     "If": "= If(pixels)",
     "Constant": "zeros = Constant<value_ints = [0, 0]>()",
     "ConstantOfShape": "zeros = ConstantOfShape(shape)",
-    "Expand": "more = Expand(pixels, shape)",
     "Tile": "more = Tile(pixels, shape)",
     "Range": "numbers = Range(unit, many, unit)",
     "RandomNormal": "noise = RandomNormal<shape = [1099511627776]>()",
@@ -126,6 +125,16 @@ def _demanding() -> Refused:
         ),
         "nodes": ([*(f"r{n} = Relu(pixels)" for n in range(2000)), "x = Relu(r0)"], {}, "nodes"),
         "padded": (["x = Pad(pixels, far)"], {}, _MEMORY),
+        "expanded": (["x = Expand(pixels, huge)"], {"huge": [1, 2**21, 28, 28]}, _MEMORY),
+        "joined shapes": (
+            [
+                "s0 = Shape<start = 1>(pixels)",
+                *(f"s{n + 1} = Concat<axis = 0>(s{n}, s{n})" for n in range(25)),
+                "x = Cast<to = 1>(s25)",
+            ],
+            {},
+            _CONSTANTS,
+        ),
         "enlarged": (["x = Resize(pixels, , scales)"], {}, _MEMORY),
         "outer product": (
             [

@@ -17,6 +17,7 @@ from digits.inference import metadata
 from digits.inference.metadata import Metadata
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, ModelBytes, check, load
+from digits.inference.scan import scan
 from tests.conftest import Run
 
 FILE = load(BUNDLED, Metadata, "")
@@ -91,7 +92,7 @@ def test_only_the_digits_of_the_last_layer_change(labelled: Split) -> None:
 
 def test_inputs_and_weights_give_the_answers(test_slice: Split) -> None:
     images = test_slice.images[:150]
-    logits = LAYER.inputs(FILE.content, images) @ LAYER.weights(FILE.content).T
+    logits = LAYER.inputs(FILE.content, images, "") @ LAYER.weights(FILE.content).T
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     expected = Model(BUNDLED, sha256="").probabilities(images)
     # onnxruntime leaves out some of the roundings where nobody sees their results.
@@ -150,6 +151,14 @@ def test_command(labelled: Split, tmp_path: Path, run: Run) -> None:
     assert run("adapt", table, "-o", tmp_path)[0] == 2
     code, _, err = run("adapt", tmp_path / "none.csv", "-o", model)
     assert (code, err.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize("value", [0, 1e-45, np.inf, np.nan])
+def test_forged_scales_are_refused(labelled: Split, value: float) -> None:
+    forged = bytearray(FILE.content)
+    scan(forged, "").tensors["fc3.weight.scale"][3] = value
+    with pytest.raises(ModelError, match="isn't an int8 file"):
+        adapt(FILE._replace(content=bytes(forged)), own(labelled))
 
 
 @pytest.mark.parametrize("field", metadata.OBJECTS)

@@ -8,7 +8,7 @@ what the file does.
 import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from digits.inference.scan import scan
 from digits_train import checkpoint, models
 from digits_train.checkpoint import Checkpoint, Provenance
 from digits_train.config import BaseRecipe, from_dict
-from digits_train.models import AnyNetwork, Normalize
+from digits_train.models import AnyNetwork
 from digits_train.run import checkpoint_at
 
 _BUNDLED = {"lenet5": model_file.BUNDLED, "reader": model_file.BUNDLED_READER}
@@ -103,8 +103,11 @@ def _dequantize(stored: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
     for title, array in stored.items():
         name, dot, kind = title.rpartition(".")
         if kind == "int":
-            scale = stored[f"{name}.scale"].astype(np.float64).reshape(-1, *[1] * (array.ndim - 1))
-            parameters[name] = torch.from_numpy(array * scale)
+            scale = stored[f"{name}.scale"].astype(np.float64).reshape(-1)
+            if len(scale) not in (1, len(array)):
+                raise ValueError(f"{name} isn't that of a convolution or a dense layer")
+            shaped = scale.reshape(-1, *[1] * (array.ndim - 1))
+            parameters[name] = torch.from_numpy(array * shaped)
         elif title == "scale" or (
             dot and kind not in ("scale", "zero") and not name.startswith("calibration")
         ):
@@ -112,24 +115,48 @@ def _dequantize(stored: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
     return parameters
 
 
+class _Trace:
+    """What a blank picture meets in a network.
+
+    norms: of each convolution, the batch norm that reads what it computes; both by name. first: the
+    first layer with weights. shift: what normalization makes of 0.
+    """
+
+    def __init__(self, model: AnyNetwork) -> None:
+        self.norms: dict[str, str] = {}
+        self.first, self.shift = "", 0.0
+        self._outputs: list[tuple[Tensor, str]] = []
+        with ExitStack() as hooks:
+            for path, layer in model.named_modules():
+                if isinstance(layer, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
+                    meet = partial(self._meet, path)
+                    hooks.enter_context(layer.register_forward_hook(meet))
+            model.eval()(torch.zeros(1, 1, model.side, model.side, dtype=torch.uint8))
+
+    def _meet(self, path: str, layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        if isinstance(layer, nn.BatchNorm2d):
+            self.norms |= {name: path for tensor, name in self._outputs if tensor is inputs[0]}
+            return
+        if not self.first:
+            self.first, self.shift = path, inputs[0].flatten()[0].item()
+        self._outputs.append((output, path))
+
+
 @torch.no_grad()
 def _unfold(model: AnyNetwork, parameters: dict[str, Tensor], about: metadata.AnyMetadata) -> None:
     """Set the network's weights: undo what PyTorch's exporter and `digits_export.optimize` do."""
-    kinds = nn.Conv2d, nn.Linear, nn.BatchNorm2d
     recipe = getattr(model, "recipes", {}).get("default")
-    layers: list[tuple[str, Any]]
-    layers = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, kinds)]
+    trace = _Trace(model)
     is_normalized = parameters.pop("scale", None) is not None  # that of the pixels
-    if is_normalized and not any(isinstance(layer, Normalize) for layer in model.modules()):
-        raise ValueError("its normalization isn't Normalize, so it can't be undone")
-    for index, ((path, layer), (after, norm)) in enumerate(pairwise([*layers, ("", None)])):
-        if isinstance(layer, nn.BatchNorm2d):
+    for path, layer in model.named_modules():
+        if not isinstance(layer, nn.Conv2d | nn.Linear):
             continue
-        if f"{after}.running_var" in parameters:  # it isn't folded
-            norm = None
+        after = trace.norms.get(path)
+        is_folded = after and f"{after}.running_var" not in parameters
+        norm = model.get_submodule(after) if after and is_folded else None
         weight, bias = _pop(parameters, path, layer, about.temperature)
-        if index == 0 and is_normalized:
-            bias = bias + Normalize.mean / Normalize.std * weight.flatten(1).sum(1)
+        if path == trace.first and is_normalized:
+            bias = bias - trace.shift * weight.flatten(1).sum(1)
         _set(path, layer, norm, weight, bias, recipe)
     state = model.state_dict()
     for name, values in parameters.items():

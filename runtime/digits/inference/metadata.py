@@ -85,7 +85,7 @@ _SHARES = {
 }
 OBJECTS = ("recipe", "data_sha256")  # whose values are JSON
 _MAX_NESTED = 100  # objects and lists in such a value
-_POSITIVE = {
+_FACTORS = {
     *("temperature", "centre_temperature", "number_temperature"),
     *("reader_weight", "classifier_weight"),
 }
@@ -194,8 +194,8 @@ def _check_values(values: dict[str, Any], name: str) -> None:
     if values["kernels"] not in get_args(Kernels):
         raise ModelError(f"{name}: kernels is {values['kernels']!r}, not integer or float")
     for key, value in values.items():
-        if key in _POSITIVE and not 0 < value < math.inf:
-            raise ModelError(f"{name}: {key} is not a number above 0")
+        if key in _FACTORS and not 1e-3 <= value <= 1e3:  # ours are 0.2 to 5
+            raise ModelError(f"{name}: {key} is not between 0.001 and 1,000")
         if key in _SHARES and not 0 <= value <= 1:
             raise ModelError(f"{name}: {key} is not between 0 and 1")
         if isinstance(value, float) and not math.isfinite(value):

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from digits.errors import ModelError
 from digits.inference.interface import INPUT, OUTPUT
-from digits.inference.metadata import Kernels, Metadata, ReaderMetadata
-from digits.inference.model_file import ModelBytes, ModelFile, ModelSource, load
+from digits.inference.metadata import Kernels, Metadata
+from digits.inference.model_file import ModelBytes, ModelSource, load
 from digits.inference.probabilities import are_probabilities
 from digits.inference.watchdog import ORT_ERRORS, ort_error, run_options, watched
 from digits.system import cpu_count
@@ -56,7 +56,7 @@ class Model:
         # A float file has no integers.
         only_float = self.metadata.quantization == "none"
         self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
-        self._session = load_session(file, self.kernels, threads)
+        self._session = load_session(file.content, file.name, self.kernels, threads)
         self._chunk = _CHUNK * (threads or cpu_count())
         self._bound_session = _BoundSession(self._session, self.name)
         # Smoke test: the graph may load but fail to run, or have NaN weights.
@@ -119,13 +119,13 @@ def check_threads(threads: int) -> None:
 
 
 def load_session(
-    file: ModelFile[Metadata] | ModelFile[ReaderMetadata], kernels: Kernels, threads: int
+    model: bytes, name: str, kernels: Kernels, threads: int = 1
 ) -> onnxruntime.InferenceSession:
-    """Open a verified file; see `open_session`. Raises ModelError."""
+    """Open a verified file; see `open_session`. name: what errors call it. Raises ModelError."""
     try:
-        return open_session(file.content, kernels, threads)
+        return open_session(model, kernels, threads)
     except ORT_ERRORS as error:
-        raise ort_error("load", file.name, error) from error
+        raise ort_error("load", name, error) from error
 
 
 def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntime.InferenceSession:

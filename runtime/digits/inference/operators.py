@@ -1,7 +1,7 @@
 """The operators that a model file may have: those of the usual layers of networks for pictures.
 
-https://onnx.ai/onnx/operators. None has a state or contains a graph, and none but Pad and Resize
-makes much of little.
+https://onnx.ai/onnx/operators. None has a state or contains a graph, and only Expand, Pad
+and Resize make much of little.
 """
 
 _NAMES = """
@@ -11,7 +11,8 @@ _NAMES = """
     LRN Celu Elu Erf Gelu HardSigmoid HardSwish LeakyRelu LogSoftmax Mish PRelu Relu Selu Sigmoid
     Softmax Softplus Softsign Tanh ThresholdedRelu Abs Add Ceil Clip Div Exp Floor Log Max Min Mul
     Neg Pow Reciprocal Round Sign Sqrt Sub Sum And Equal Greater GreaterOrEqual Less LessOrEqual
-    Not Or Where Cast CastLike DequantizeLinear Identity QuantizeLinear Concat DepthToSpace
-    Flatten Gather Pad Reshape Resize Shape Slice SpaceToDepth Split Squeeze Transpose Unsqueeze
+    Not Or Where Cast CastLike DequantizeLinear Einsum Expand Identity QuantizeLinear Concat
+    DepthToSpace Flatten Gather GatherND Pad Reshape Resize Shape Slice SpaceToDepth Split Squeeze
+    Transpose Unsqueeze
 """
 OPERATORS = frozenset(_NAMES.split())

@@ -59,7 +59,7 @@ class ReaderModel:
         self.name, self.metadata, self.sha256 = file.name, file.metadata, file.sha256
         self.threads = threads
         self._source: str | ModelBytes = path if isinstance(path, ModelBytes) else file.name
-        self._session = load_session(file, self.metadata.kernels, threads)
+        self._session = load_session(file.content, file.name, self.metadata.kernels, threads)
         # Smoke test: the graph may load but fail to run, or have NaN weights.
         self.maps(np.zeros((PAGE_MIN_SIDE, PAGE_MIN_SIDE + PAGE_MULTIPLE), np.uint8))
 

@@ -10,6 +10,7 @@ and a file of 35 MB took 7 GB and 29 s.
 """
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from digits.errors import ModelError
@@ -23,6 +24,12 @@ MAX_BYTES = 128 << 20  # of a file, and of weights, once for each node that read
 
 _MAX_NODES, _MAX_FIELDS = 1024, 1 << 16  # VGG-16 has 109 nodes
 _MAX_TEXT = 16 << 10  # bytes
+_MAX_RANK = 8
+# What may be computed of constants and shapes alone, and how large it may be if all is broadcast.
+_ON_SHAPES = (
+    *("Add", "Cast", "Concat", "Div", "Gather", "Mul", "Reshape", "Slice", "Squeeze", "Unsqueeze"),
+)
+_MAX_FOLDED = 1 << 20
 _MAX_INTEGER = 1 << 16  # of an attribute: onnxruntime counts up to some of them
 _VARINT, _BYTES, _FLOAT = 0, 2, 5  # wire types
 # TensorProto.DataType
@@ -105,9 +112,12 @@ def _scan(model: list[Any]) -> Scan:
 
 
 def _check_constants(model: Scan) -> None:
-    """Raise ValueError if onnxruntime might compute or copy much while it opens the file."""
+    """Raise ValueError if onnxruntime might compute or copy much while it opens the file.
+
+    Its shape inference computes with shapes, too, as if they were constants.
+    """
     known = {tensor.name for tensor in model.inputs} | {"", *model.tensors}
-    constants = {"": 0} | {title: array.nbytes for title, array in model.tensors.items()}
+    constants = {"": 1} | {title: array.nbytes for title, array in model.tensors.items()}
     copied = 0
     for operator, inputs, outputs in model.nodes:
         if not known.issuperset(inputs):  # which might be constant
@@ -115,10 +125,16 @@ def _check_constants(model: Scan) -> None:
         known.update(outputs)
         read = sum(constants.get(title, 0) for title in inputs)
         copied += read
-        if constants.keys() >= set(inputs):
-            if operator != "DequantizeLinear":
-                raise ValueError(f"its {operator} reads constants alone")
+        if operator == "Shape":
+            constants |= dict.fromkeys(outputs, _MAX_RANK)
+        elif constants.keys() >= set(inputs) and operator == "DequantizeLinear":
             constants |= dict.fromkeys(outputs, 4 * read)  # int8 becomes float32
+        elif constants.keys() >= set(inputs):
+            size = read if operator == "Concat" else prod(constants[title] for title in inputs)
+            if operator not in _ON_SHAPES or size > _MAX_FOLDED:
+                raise ValueError(f"its {operator} reads constants alone")
+            copied += size
+            constants |= dict.fromkeys(outputs, size)
     if copied > MAX_BYTES:
         raise ValueError("it has more weights than digits allows")
 

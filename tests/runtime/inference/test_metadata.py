@@ -71,9 +71,9 @@ def test_truncated_extended_and_random_files_are_refused(length: int, tail: byte
         ({"validation_accuracy": 99.5}, "validation_accuracy is not between 0 and 1"),
         ({"test_accuracy_float": "-inf"}, "test_accuracy_float is not between 0 and 1"),
         ({"temperature": "warm"}, "temperature is not a number"),
-        ({"temperature": "inf"}, "temperature is not a number above 0"),
-        ({"temperature": "nan"}, "temperature is not a number above 0"),
-        ({"temperature": 0.0}, "temperature is not a number above 0"),
+        ({"temperature": "inf"}, "temperature is not between 0.001 and 1,000"),
+        ({"temperature": "nan"}, "temperature is not between 0.001 and 1,000"),
+        ({"temperature": 0.0}, "temperature is not between 0.001 and 1,000"),
         ({"seed": "lucky"}, "seed is not a number"),
         ({"training_digits": "many"}, "training_digits is not a number"),
         ({"recipe": "x" * 20_000}, "a text in it is too long"),
@@ -89,7 +89,7 @@ def test_invalid_metadata_are_refused(change: dict[str, Any], message: str) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"centre_temperature": 0.0}, "centre_temperature is not a number above 0"),
+        ({"centre_temperature": 0.0}, "centre_temperature is not between 0.001 and 1,000"),
         ({"centre_shift": "inf"}, "centre_shift is not finite"),
         ({"validation_error": "nan"}, "validation_error is not finite"),
         ({"validation_pages": "many"}, "validation_pages is not a number"),

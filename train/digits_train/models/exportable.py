@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 from digits.errors import ModelError
 from digits.inference import interface
 from digits.inference.model import open_session
-from digits.inference.operators import OPERATORS
+from digits.inference.scan import scan
 from digits.inference.watchdog import ORT_ERRORS, ort_error
 from digits_train.distributed import to_device
 from digits_train.models.network import Network
@@ -68,11 +68,10 @@ def _compare(network: Network, batches: list[Tensor], answers: list[Tensor]) -> 
         from digits_train.onnx_graph import to_onnx
     except ImportError as error:
         raise ModelError(f'{error}: pip install "digits[train,export]"') from error
-    model = to_onnx(network, _LOGITS)
-    if unknown := {node.op_type for node in model.graph.node if node.op_type not in OPERATORS}:
-        raise ModelError(f"it needs the operator {min(unknown)}, which no model file may have")
+    file = to_onnx(network, _LOGITS).SerializeToString()
+    scan(file, "its file")
     try:
-        session = open_session(model.SerializeToString(), "float")
+        session = open_session(file, "float")
         if not _agrees(session, batches[0], answers[0]):
             raise ModelError("its file doesn't answer as it does")
     except ORT_ERRORS as error:
