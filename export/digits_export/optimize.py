@@ -4,10 +4,13 @@ Each pass leaves a graph alone that isn't of its form. Gains are those of LeNet-
 float kernels (onnxruntime 1.32, AVX-512, one core).
 """
 
+from typing import Any
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from digits.inference.interface import INPUT
 from digits_export.graph import Graph, attributes, make_node, set_attributes
 
 Doubles = NDArray[np.float64]
@@ -37,19 +40,22 @@ def fold_normalization(graph: Graph) -> None:
     for node in graph.chain(graph.input):
         constants = [graph.constants[name] for name in node.input[1:] if name in graph.constants]
         number = float(constants[0].item()) if constants and constants[0].size == 1 else None
-        if node.op_type == "Pad" and not folded and not any(map(np.any, constants[1:])):
+        given = attributes(node)
+        if node.op_type == "Pad" and not folded and _adds_paper(given, constants):
             pads = [*map(int, (*constants[0][2:4], *constants[0][6:8]))]
         elif node.op_type in ("Mul", "Div") and number:
             factor = number if node.op_type == "Mul" else 1 / number
             scale, shift = scale * factor, shift * factor
         elif node.op_type in ("Add", "Sub") and number is not None:
             shift += number if node.op_type == "Add" else -number
-        elif node.op_type != "Cast":
+        elif node.op_type != "Cast" or given["to"] != onnx.TensorProto.FLOAT:
             break
         folded.append(node)
     flat = [*graph.chain(folded[-1].output[0])] if folded else []
     first = next((node for node in flat if node.op_type != "Reshape"), None)
-    if first is None or not _can_fold(first, any(pads)) or first.input[1] not in graph.constants:
+    if first is None or not _has_weights(graph, first) or any(pads) and first.op_type == "Gemm":
+        return
+    if any(attributes(first).get("pads", ())):
         return
     weight, bias = _parameters(graph, first)
     _set_parameters(graph, first, weight, bias + shift * weight.reshape(len(weight), -1).sum(1))
@@ -59,11 +65,19 @@ def fold_normalization(graph: Graph) -> None:
     graph.replace(folded, make_node("DequantizeLinear", folded[-1].output[0], *quantized))
 
 
-def _can_fold(first: onnx.NodeProto, padded: bool) -> bool:
-    given = attributes(first)
-    if first.op_type == "Gemm":
-        return given.get("transB") == 1 and not padded
-    return first.op_type == "Conv" and not any(given.get("pads", ()))
+def _adds_paper(given: dict[str, Any], constants: list[NDArray[Any]]) -> bool:
+    is_constant = given.get("mode", b"constant") == b"constant"
+    return is_constant and constants[0].min() >= 0 and not any(map(np.any, constants[1:]))
+
+
+def _has_weights(graph: Graph, product: onnx.NodeProto) -> bool:
+    """Whether it is a convolution or a dense layer with stored weights, a row for each output."""
+    if not graph.constants.keys() >= set(product.input[1:]):
+        return False
+    wanted = {"transB": 1, "alpha": 1.0, "beta": 1.0}
+    return product.op_type == "Conv" or (
+        product.op_type == "Gemm" and attributes(product).items() >= wanted.items()
+    )
 
 
 def _parameters(graph: Graph, product: onnx.NodeProto) -> tuple[Doubles, Doubles]:
@@ -82,7 +96,8 @@ def merge_calibration(graph: Graph) -> None:
     """Compute the last dense layer and its calibration as one: 6 % of a digit's time."""
     for first in graph.nodes:
         second = next(graph.chain(first.output[0]), None)
-        if first.op_type == "Gemm" and second and "calibration.weight" in second.input:
+        is_dense = first.op_type == "Gemm" and _has_weights(graph, first)
+        if is_dense and second and "calibration.weight" in second.input:
             (weight, bias), (outer, shift) = (_parameters(graph, node) for node in (first, second))
             _set_parameters(graph, first, outer @ weight, outer @ bias + shift)
             first.output[:] = second.output
@@ -103,10 +118,11 @@ def split_phases(graph: Graph) -> None:
     _, convolution, relu, pool = nodes[:4]
     weight, bias = _parameters(graph, convolution)
     filters, channels, *kernel = weight.shape
-    height, width = (28 - side + 1 for side in kernel)
+    height, width = (INPUT[2][axis + 1] - side + 1 for axis, side in enumerate(kernel))
     given, pooled = attributes(convolution), attributes(pool)
     plain = given["strides"] == given["dilations"] == [1, 1] and not any(given["pads"])
-    halves = pooled["kernel_shape"] == pooled["strides"] == [2, 2] and not any(pooled["pads"])
+    halves = pooled["kernel_shape"] == pooled["strides"] == [2, 2]
+    halves = halves and not any(pooled["pads"]) and pooled["dilations"] == [1, 1]
     if not (plain and halves and channels == 1 and height % 2 == width % 2 == 0):
         return
     shifts = [(down, right) for down in (0, 1) for right in (0, 1)]

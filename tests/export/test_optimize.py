@@ -65,6 +65,18 @@ class Residual(nn.Module):
         return logits
 
 
+class Inverted(nn.Module):
+    """What looks like a normalization, and like a dense layer, and is neither."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(torch.randn(784, 10) / 28)
+        self.bias = nn.Parameter(torch.randn(10))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.addmm(self.bias, (255 - images.float()).div(255).flatten(1), self.matrix)
+
+
 def chain(*layers: nn.Module) -> Callable[[], nn.Module]:
     return lambda: nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(10))
 
@@ -91,6 +103,7 @@ NETWORKS = {
         chain(Normalize(), nn.Flatten(), nn.Linear(784, 8)),
         "DequantizeLinear Reshape Gemm Gemm Softmax MatMul",
     ),
+    "inverted pixels": (Inverted, "Cast Sub Div Reshape Gemm Gemm Softmax MatMul"),
     "residual": (
         Residual,
         "DequantizeLinear Conv Relu Conv Add Relu Conv ReduceMean Gemm Softmax MatMul",

@@ -5,8 +5,8 @@ in it (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). A file may have 
 of weights and `OPERATORS` needs, and nothing twice that protobuf would merge.
 
 `model` caps the memory and the time of a run. Nothing can stop onnxruntime while it opens a file,
-so it gets nothing to compute there, and no weights that many nodes read: it copies them for each,
-and a file of 35 MB took 7 GB and 29 s.
+so it gets next to nothing to compute there, and no weights that many nodes read: it copies them for
+each, and a file of 35 MB took 7 GB and 29 s.
 """
 
 from collections.abc import Iterator, Mapping
