@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -17,11 +17,7 @@ from torch import distributed as dist
 
 from digits.errors import DigitsError
 
-if TYPE_CHECKING:
-    from digits_train.models import BaseNetwork
-
 T = TypeVar("T")
-M = TypeVar("M", bound="BaseNetwork")
 
 DEFAULT_THREADS = torch.get_num_threads()  # before a network has set its own
 
@@ -154,11 +150,3 @@ def set_threads(threads: int | None, device: torch.device) -> None:
     """Compute with so many threads on a CPU, or with one per core, unless the user has chosen."""
     if device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(threads or DEFAULT_THREADS)
-
-
-def to_device(model: M, device: torch.device) -> M:
-    """Move the network to the device, in the memory layout whose convolutions are fastest there."""
-    # MPS's convolutions got this layout's gradients wrong until 2025.
-    if model.channels_last and device.type != "mps":
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model.to(device)

@@ -15,7 +15,7 @@ from digits.terminal import print_stderr
 from digits_train import diagnose, models, optim
 from digits_train.checkpoint import Checkpoint, TrainState
 from digits_train.config import Precision, ReaderRecipe, Recipe, TrainConfig
-from digits_train.distributed import DistributedContext, has_bfloat16, set_threads, to_device
+from digits_train.distributed import DistributedContext, has_bfloat16, set_threads
 from digits_train.models import AnyNetwork, Network, Reader
 from digits_train.tasks.classification import Classification
 from digits_train.tasks.task import Task
@@ -85,7 +85,7 @@ def create_state(
     model = models.build(config.architecture)
     if parent is not None:
         model.load_weights(parent.model.state_dict())
-    model = to_device(model, device)
+    model = model.to_device(device)
     set_threads(model.threads, device)
     ema_model = copy.deepcopy(model) if config.recipe.ema_decay else None
     optimizer = optim.make_optimizer(model, config.recipe)

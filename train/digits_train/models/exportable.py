@@ -14,7 +14,6 @@ from digits.inference import interface
 from digits.inference.model import open_session
 from digits.inference.scan import scan
 from digits.inference.watchdog import ORT_ERRORS, ort_error
-from digits_train.distributed import to_device
 from digits_train.models.network import Network
 
 _LOGITS = interface.CLASSIFIER._replace(
@@ -31,7 +30,7 @@ def check(network: Network) -> None:
     if any(map(is_lazy, network.parameters())):
         raise ModelError("its lazy layers need their numbers of inputs")
     with torch.random.fork_rng(devices=[]):
-        trained = to_device(copy.deepcopy(network), torch.device("cpu")).train()
+        trained = copy.deepcopy(network).to_device(torch.device("cpu")).train()
         batches = [
             torch.randint(0, 256, (count, 1, 28, 28), dtype=torch.uint8) for count in (2, 1, 3)
         ]

@@ -18,7 +18,7 @@ from digits.terminal import print_stderr, progress_bar
 from digits_train import calibration, diagnose
 from digits_train.comparison import Comparison
 from digits_train.config import Recipe
-from digits_train.distributed import DistributedContext, autocast, has_bfloat16, to_device
+from digits_train.distributed import DistributedContext, autocast, has_bfloat16
 from digits_train.examples import Batch, Examples, Pool, generate_pools, prefetch
 from digits_train.metrics import (
     PREDICT_BATCH,
@@ -70,7 +70,7 @@ class Classification(Task):
             own = self.own.train if self.own else None
             self.pools = generate_pools(self.recipe, self.train, self.seed, own)
         if self.parent is not None:
-            self.parent = to_device(self.parent, dist.device).eval()
+            self.parent = self.parent.to_device(dist.device).eval()
 
     def batches(
         self, epoch: int, rng: torch.Generator, dist: DistributedContext, model: AnyNetwork

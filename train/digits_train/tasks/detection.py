@@ -19,7 +19,7 @@ from digits_train.camera.window import Materials
 from digits_train.comparison import Comparison
 from digits_train.config import ReaderRecipe
 from digits_train.detection import Targets, detection_loss
-from digits_train.distributed import DistributedContext, to_device
+from digits_train.distributed import DistributedContext
 from digits_train.matching import (
     DetectionErrors,
     JudgedCrop,
@@ -73,7 +73,7 @@ class Detection(Task):
             few = (_BANK, _TEXTS) if self.own else ()  # in the minutes that a fine-tuning takes
             self.materials = reader_data.make_materials(self.train, self.seed, *few)
         if self.parent is not None:
-            self.parent = to_device(self.parent, dist.device).eval()
+            self.parent = self.parent.to_device(dist.device).eval()
 
     def batches(
         self, epoch: int, rng: torch.Generator, dist: DistributedContext, model: AnyNetwork
