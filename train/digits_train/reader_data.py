@@ -28,9 +28,10 @@ from digits_train.own_pages import OwnPages
 from digits_train.raster import Random
 
 SIDE = 192  # pixels of a window
-_BANK, _TEXTS = 16_000, 16_000  # glyphs and words to compose from; they take minutes to draw
+_BANK, _TEXTS = 50_000, 16_000  # glyphs and words to compose from; they take minutes to draw
 _TEXTURES = 0.12  # share of the windows that are composed without any writing
 _PHOTOGRAPHS = 2  # of each window
+_SHINES_THROUGH = 0.2  # share of the photographs with the other side of the sheet
 _MOST_HIDDEN = 0.2  # of a symbol's box; of what is hidden more, nobody can tell
 
 
@@ -78,7 +79,7 @@ def make_examples(
     materials: Materials, random: Random, count: int, side: int = SIDE
 ) -> Iterator[Example]:
     """Random windows. Each one with writing is photographed twice: composing takes longer."""
-    made = 0
+    made, before = 0, Window.empty(side)
     while made < count:
         if random.random() < _TEXTURES:
             blank = Window.empty(side)
@@ -88,9 +89,11 @@ def make_examples(
         shown = compose(random, materials, side)
         height = shown.heights[0] if shown.heights else 30.0
         for _ in range(min(_PHOTOGRAPHS, count - made)):
-            pixels, hidden = exposure.photograph(shown, height, random)
+            behind = before if random.random() < _SHINES_THROUGH else None
+            pixels, hidden = exposure.photograph(shown, height, random, behind)
             yield Example(pixels, shown, hidden)
             made += 1
+        before = shown
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,35 @@ def test_photographs_show_the_ink(windows: list[Window]) -> None:
     assert len({picture.tobytes() for picture in textures}) == 8
 
 
+def test_the_other_side_shines_through_mirrored() -> None:
+    sheet, behind = Window.empty(64), Window.empty(64)
+    behind.ink[20:40, 5:15] = 1
+    darker = np.zeros((64, 64))
+    for seed in range(30):
+        plain, through = (
+            exposure.photograph(sheet, 20, np.random.default_rng(seed), other).pixels.astype(float)
+            for other in (sheet, behind)
+        )
+        darker += np.abs(through - plain)
+    assert darker[20:40, 49:59].mean() > 3 * darker[20:40, 5:15].mean()
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2])
+def test_digits_stand_in_the_middle_of_their_cells(materials: Materials, slope: float) -> None:
+    random, window = np.random.default_rng(3), Window.empty(400)
+    style = random_style(random)._replace(height=24, slope=slope, slant=slope, cell=1.6, taught=0)
+    rows = Rows(window, style, materials.pens.writer(random), materials, random)
+    end = rows.number(20, 200)
+    boxes = np.array(window.boxes)
+    assert set(window.symbols) <= set(range(10)) and len(boxes) > 1
+    middles = (boxes[:, 0] + boxes[:, 2]) / 2 - 20
+    np.testing.assert_allclose(np.mod(middles / 24, 1.6), 0.8, atol=0.1)
+    bars = np.flatnonzero(window.printed[198 + round(slope * 20)] > 0.5)
+    assert bars.min() == pytest.approx(20, abs=4) and end == pytest.approx(
+        20 + 1.6 * 24 * len(boxes)
+    )
+
+
 @pytest.mark.parametrize("turn", [0.3, -0.3])
 def test_a_turned_page_leans_as_a_whole(turn: float) -> None:
     """A square's sides turn as a photograph's do: to the right of level and of upright."""

@@ -8,7 +8,7 @@ from digits.data.mnist import Split
 from digits_train.camera import marks
 from digits_train.camera.glyphs import EM
 from digits_train.outliers import drawings
-from digits_train.raster import Bytes, Coverage, Random, cropped
+from digits_train.raster import Bytes, Coverage, Random, cropped, log_uniform
 
 _SHAPES = (
     *(drawings.scribble, drawings.hatching, drawings.crossed_out, drawings.polygon),
@@ -46,9 +46,19 @@ def _zigzag(random: Random, pen: float) -> Coverage:
     return marks.scribble(random, random.uniform(1, 4) * EM, random.uniform(0.5, 1.2) * EM, pen)
 
 
+def _blot(random: Random, pen: float) -> Coverage:
+    """A drop of ink: a disc with a wavy edge."""
+    angle = np.linspace(0, 2 * np.pi, 40)
+    radius = np.full(len(angle), log_uniform(random, 0.08, 0.5) * EM)
+    for waves in (2, 3, 5):
+        radius *= 1 + random.normal(0, 0.3) / waves * np.sin(waves * angle + random.uniform(0, 6))
+    edge = np.stack([np.cos(angle), np.sin(angle) * random.uniform(0.6, 1)], 1) * radius[:, None]
+    return marks.filled(edge)
+
+
 _MARKS: tuple[Callable[[Random, float], Coverage], ...] = (
     lambda random, pen: marks.tick(random, random.uniform(0.5, 1.6) * EM, pen),
     lambda random, pen: marks.arrow(random, random.uniform(0.5, 1.2) * EM, pen),
     lambda random, pen: marks.underline(random, random.uniform(2, 6) * EM, EM, pen),
-    *(_zigzag, _curve, _ring),
+    *(_zigzag, _curve, _ring, _blot),
 )

@@ -5,12 +5,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+from scipy import ndimage
 
 from digits_train.camera import scene
 from digits_train.camera.strokes import grain
 from digits_train.camera.window import Window
 from digits_train.raster import Coverage, Random, jpeg, log_uniform
 
+_THROUGH = 0.03, 0.25  # share of the ink on the other side of a sheet that is seen
 Grey = NDArray[np.float32]  # [side, side], 0 = black, 255 = white
 
 
@@ -21,8 +23,14 @@ class Photograph(NamedTuple):
     hidden: Coverage
 
 
-def photograph(window: Window, height: float, random: Random) -> Photograph:
-    """Photograph, scan or draw a window. height: of its digits, in pixels."""
+def photograph(
+    window: Window, height: float, random: Random, behind: Window | None = None
+) -> Photograph:
+    """Photograph, scan or draw a window.
+
+    height: of its digits, in pixels. behind: what is on the other side of the sheet, of the same
+    size, and shines through.
+    """
     ink = window.ink
     if random.random() < 0.12:
         ink = grain(ink, random, random.uniform(0.55, 0.95))
@@ -31,6 +39,10 @@ def photograph(window: Window, height: float, random: Random) -> Photograph:
     picture = _paper(ink.shape[0], paper, random)
     printed = np.maximum(window.printed, _rules(ink.shape, height, random))
     picture += printed * random.uniform(0.1, 0.9) * (dark - picture)
+    if behind is not None:
+        through = np.fliplr(np.maximum(behind.ink, behind.printed))
+        soft = ndimage.gaussian_filter(through, random.uniform(0.3, 0.06 * height + 0.3))
+        picture += soft * random.uniform(*_THROUGH) * (dark - picture)
     picture += ink * (dark - picture)
     hidden = np.zeros_like(ink)
     if random.random() < 0.1:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from digits_train.camera import fonts, marks
 from digits_train.camera.glyphs import EM
+from digits_train.camera.numbers import KINDS, random_number
 from digits_train.handwriting.letters import draw_letter
 from digits_train.matplotlib_data import load_font
 from digits_train.raster import Random
@@ -19,6 +20,7 @@ from digits_train.raster import Random
 SIGNS = "$€£%&#@/()=+:;?*~<>[]{}!'\"°|_"
 _AMBIGUOUS = "OoQDlIi|!"  # a 0 or a 1 to anyone who doesn't see the word
 _ALMOST = "bgqzZsSB"  # in many hands a 6, 9, 2, 5 or 8
+_PRINTED_NUMBERS = 0.25  # share of a printed font's texts: no handwriting, so nothing to read
 _HALF_HEIGHT = 0.72  # of a capital, by a font's size
 
 
@@ -44,8 +46,11 @@ def library(files: Sequence[Path], count: int, random: Random) -> list[list[Lett
 
 def _of_font(file: Path, count: int, random: Random) -> list[Lettering]:
     made: list[Lettering] = []
+    printed = file in fonts.printed()
     while len(made) < count:
         text = _text(random)
+        if printed and random.random() < _PRINTED_NUMBERS:
+            text = random_number(random, str(random.choice(KINDS)))
         if fonts.has(file, text.replace(" ", "")):
             made.append(write(text, file, random))
     return made

@@ -102,6 +102,15 @@ def stroke(lines: Sequence[NDArray[np.float64]], width: float) -> Coverage:
     return cropped(np.asarray(image.reduce(2), np.float32) / np.float32(255))
 
 
+def filled(outline: NDArray[np.float64]) -> Coverage:
+    """Fill a closed outline, points [n, 2] (x, y in pixels), cropped to its ink."""
+    low = outline.min(0) - 1
+    size = np.ceil(2 * (outline.max(0) - low)).astype(int) + 2
+    image = Image.new("L", (int(size[0]), int(size[1])))
+    ImageDraw.Draw(image).polygon([(x, y) for x, y in ((outline - low) * 2).tolist()], fill=255)
+    return cropped(np.asarray(image.reduce(2), np.float32) / np.float32(255))
+
+
 def tick(random: Random, height: float, pen: float) -> Coverage:
     """A check mark. height: in pixels; pen: its width in pixels."""
     points = np.array([(0, 0.55), (0.3, 1), (random.uniform(0.8, 1.2), random.uniform(-0.2, 0.2))])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_train.camera import marks
+from digits_train.camera import allographs, forms, marks
 from digits_train.camera.glyphs import EM, Glyph, Writer, bare_one, with_tail
 from digits_train.camera.numbers import KINDS, random_number
 from digits_train.camera.window import Box, Materials, Window
@@ -31,7 +31,8 @@ class Style(NamedTuple):
     digits. pitch: between lines. jitter: of the baseline. sizes: of each of the ten digits. uneven:
     variation of each size. tails: share of the 4s, 6s, 7s and 9s with long stems. centred: whether
     small digits float. faint: how much ink may be missing. bare: share of the 1s that are a bare
-    stroke.
+    stroke. taught: share of the digits in another form, see `allographs`. cell: width of the cells
+    of a form in which each digit stands, or 0.
     """
 
     height: float
@@ -46,6 +47,8 @@ class Style(NamedTuple):
     centred: bool
     faint: float
     bare: float
+    taught: float
+    cell: float
 
 
 def random_style(random: Random) -> Style:
@@ -53,10 +56,11 @@ def random_style(random: Random) -> Style:
     tilt = float(random.choice([0.0, 0.05, 0.18], p=(0.4, 0.42, 0.18)))
     turn = float(np.clip(random.normal(0, tilt), -0.5, 0.5))
     spread = random.uniform(0.03, 0.35) if random.random() < 0.5 else 0.05
+    slant = random.uniform(-0.7, 0.7) if random.random() < 0.15 else random.normal(0.05, 0.15)
     return Style(
         height=float(height),
         slope=turn,
-        slant=float(random.normal(0.05, 0.15)) + turn,  # a turned page leans as a whole
+        slant=float(slant) + turn,  # a turned page leans as a whole
         gap=random.uniform(0.02, 0.35) if random.random() < 0.65 else random.uniform(0.2, 1.6),
         pitch=random.uniform(1.15, 1.8) if random.random() < 0.5 else random.uniform(1.5, 4),
         jitter=random.uniform(0.01, 0.08) if random.random() < 0.8 else random.uniform(0.08, 0.25),
@@ -66,6 +70,8 @@ def random_style(random: Random) -> Style:
         centred=bool(random.random() < 0.2),
         faint=random.uniform(0.2, 0.7) if random.random() < 0.25 else random.uniform(0, 0.25),
         bare=random.uniform(0.5, 1) if random.random() < 0.4 else random.uniform(0, 0.1),
+        taught=random.uniform(0.1, 1) if random.random() < 0.25 else 0.0,
+        cell=random.uniform(0.9, 1.8) if random.random() < 0.08 else 0.0,
     )
 
 
@@ -75,6 +81,12 @@ class _Placed(NamedTuple):
     coverage: Bytes
     box: Box
     right: float
+
+    def centred(self, middle: float) -> "_Placed":
+        """The same with its middle at another x."""
+        left, top, right, bottom = self.box
+        far = round(middle - (left + right) / 2)
+        return self._replace(box=(left + far, top, right + far, bottom), right=self.right + far)
 
 
 class Rows:
@@ -135,17 +147,19 @@ class Rows:
     def number(self, x: float, y: float) -> float:
         """Write a number; return where it ends."""
         random, style, window = self.random, self.style, self.window
-        text = random_number(random, str(random.choice(self.kinds)))
+        text = self._characters()
         spacing = str(random.choice(list(_SPACINGS), p=list(_SPACINGS.values())))
         first, start = len(window.boxes), x
         strike = random.random() < 0.03
         before: _Placed | None = None
-        for character in text:
+        for index, character in enumerate(text):
             glyph = self._glyph(character)
             if glyph is None:
                 x += 0.5 * style.height
                 continue
             placed = self._place(glyph, character, x, y, before, spacing)
+            if style.cell:
+                placed = placed.centred(start + (index + 0.5) * style.cell * style.height)
             box = placed.box
             most = 0.35 if spacing in ("touching", "joined") else _HIDDEN
             level = 1 - style.faint * random.uniform(0, 1)
@@ -155,21 +169,37 @@ class Rows:
                 continue
             if spacing == "joined" and before is not None and random.random() < 0.7:
                 self._connect(before.box, box)
-            if character in _SYMBOLS:
-                window.boxes.append(box)
-                window.symbols.append(_SYMBOLS[character])
-                window.heights.append(style.height)
+            self._label(character, box)
             x, before = box[2], placed
+        if style.cell:
+            size = style.cell * style.height, style.height
+            forms.draw_cells(window, (start, y), len(text), size, style.slope, random)
+            x = start + len(text) * style.cell * style.height
         if strike and len(window.boxes) > first:
             self._strike_out(first)
         elif self.frames:
-            self._draw_frames(first)
+            forms.draw_frames(window, first, style.height, random)
         return max(x, start)
+
+    def _label(self, character: str, box: Box) -> None:
+        if character in _SYMBOLS:
+            self.window.boxes.append(box)
+            self.window.symbols.append(_SYMBOLS[character])
+            self.window.heights.append(self.style.height)
+
+    def _characters(self) -> str:
+        """What a number says: in cells, digits alone."""
+        text = random_number(self.random, str(self.random.choice(self.kinds)))
+        return "".join(filter(str.isdecimal, text)) if self.style.cell else text
 
     def _glyph(self, character: str) -> Glyph | None:
         random, style = self.random, self.style
         if character == "1" and random.random() < style.bare:
             return bare_one(random, self.writer.pen)
+        if character.isdecimal() and random.random() < style.taught:
+            form = allographs.draw(int(character), EM, self.writer.pen, random)
+            if form is not None:
+                return Glyph((form * 255).astype(np.uint8))
         glyph = self.writer.glyph(character, random)
         if glyph is not None and character.isdecimal():
             digit = int(character)
@@ -245,34 +275,8 @@ class Rows:
     def _strike_out(self, first: int) -> None:
         """Scribble over the symbols from `first` on, which then are none."""
         window = self.window
-        left, top, right, bottom = _hull(np.array(window.boxes[first:])).tolist()
+        left, top, right, bottom = forms.hull(np.array(window.boxes[first:])).tolist()
         scribble = marks.scribble(self.random, right - left, 0.7 * (bottom - top), self.pen)
         over = round((bottom - top - scribble.shape[0]) / 2)
         window.put((scribble * 255).astype(np.uint8), round(left), round(top) + over, 1, 1)
         del window.boxes[first:], window.symbols[first:], window.heights[first:]
-
-    def _draw_frames(self, first: int) -> None:
-        """Frame each symbol from `first` on, or the whole number: a form's box, or a ring."""
-        random, height = self.random, self.style.height
-        boxes = np.array(self.window.boxes[first:]).reshape(-1, 4)
-        if len(boxes) and random.random() < 0.5:
-            boxes = _hull(boxes)[None]
-        ring = random.random() < 0.4
-        around = random.uniform(0.02, 0.4) * height * np.array([-1, -1, 1, 1])
-        for box in boxes + around:
-            outline = _ring(box, random) if ring else box[[[0, 1], [2, 1], [2, 3], [0, 3], [0, 1]]]
-            self.window.draw(outline, max(1.0, random.uniform(0.02, 0.1) * height), printed=True)
-
-
-def _ring(box: NDArray[np.float64], random: Random) -> NDArray[np.float64]:
-    """Points of a ring around a box, drawn by hand: float64 [n, 2]."""
-    angle = np.linspace(0, random.uniform(5.8, 6.9), 32) + random.uniform(0, 2 * np.pi)
-    half = (box[2:] - box[:2]) / 2 * random.uniform(1.15, 1.5, 2)
-    wobble = 1 + random.normal(0, 0.04) * np.cos(2 * angle) + random.normal(0, 0.03) * angle
-    circle = np.stack([np.cos(angle), np.sin(angle)], 1)
-    return (box[:2] + box[2:]) / 2 + circle * half * wobble[:, None]
-
-
-def _hull(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The smallest box around all: [4]."""
-    return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)])
