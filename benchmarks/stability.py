@@ -1,0 +1,110 @@
+"""How far `digits read` depends on what changes nothing on a page. It needs no labels.
+
+    python -m benchmarks.stability [--pages N] [--model READER.onnx]
+
+Each page is read as it is, and then larger, smaller, turned, shifted, darker and compressed. Both
+readings should say the same: a page does if all its numbers do, and of the digits, those that would
+have to be edited have changed. Pages: as in training, with validation digits that fit nothing; and
+those of strangers in ../shared/photos, if they are there.
+"""
+
+import argparse
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.reader_pictures import PHOTOS, TRAINED, photos
+from digits import Classifier
+from digits.data import mnist
+from digits.data.mnist import Split
+from digits.page_evaluation import align
+from digits.system import cpu_count
+from digits.terminal import track
+from digits_train.camera import FITTED, fonts
+from digits_train.camera.page import page
+
+Change = Callable[[Image.Image], Image.Image]
+
+_SHIFT = 2  # pixels: half of the reader's stride
+
+
+def resized(image: Image.Image, scale: float) -> Image.Image:
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def turned(image: Image.Image) -> Image.Image:
+    paper = tuple(int(level) for level in np.median(np.asarray(image), (0, 1)))
+    return image.rotate(2, Image.Resampling.BICUBIC, expand=True, fillcolor=paper)
+
+
+def shifted(image: Image.Image) -> Image.Image:
+    pads = (_SHIFT, 0), (_SHIFT, 0), (0, 0)
+    return Image.fromarray(np.pad(np.asarray(image), pads, "edge"))
+
+
+def compressed(image: Image.Image) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=60)
+    return Image.open(file).convert("RGB")
+
+
+CHANGES: dict[str, Change] = {
+    "0.8 of its size": lambda image: resized(image, 0.8),
+    "1.25 of its size": lambda image: resized(image, 1.25),
+    "turned by 2 degrees": turned,
+    "shifted by half a stride": shifted,
+    "a quarter darker": lambda image: image.point(lambda level: round(0.75 * level)),
+    "JPEG of quality 60": compressed,
+}
+
+
+def numbers(classifier: Classifier, image: Image.Image) -> list[str]:
+    """The likeliest reading of each number, accepted or not."""
+    return [
+        "".join("0123456789-."[int(np.argmax(symbol.probabilities))] for symbol in number.symbols)
+        for number in classifier.read(image).numbers
+    ]
+
+
+def generated(count: int) -> list[Image.Image]:
+    validation, words = mnist.load("validation"), [str(file) for file in fonts.hands()]
+    half = Split(validation.images[FITTED:], validation.labels[FITTED:])
+    return [
+        Image.fromarray(page(half, np.random.default_rng([21, number]), words).image)
+        for number in track(range(count), count, "drawing pages")
+    ]
+
+
+def measure(classifier: Classifier, name: str, pages: Sequence[Image.Image]) -> None:
+    stable, changed, total = dict.fromkeys(CHANGES, 0), dict.fromkeys(CHANGES, 0), 0
+    for image in track(pages, len(pages), name):
+        before = numbers(classifier, image)
+        total += sum(map(len, before))
+        for title, change in CHANGES.items():
+            after = numbers(classifier, change(image))
+            stable[title] += after == before
+            score = align("".join(after), "".join(before)).score
+            changed[title] += score.missed + score.wrong + score.invented
+    print(f"{name}: {len(pages)} pages, {total} symbols")
+    for title in CHANGES:
+        share = stable[title] / len(pages)
+        print(f"  {title:26} same {share:6.1%}  changed {changed[title] / max(total, 1):6.2%}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--pages", type=int, default=100)
+    parser.add_argument("--model", type=Path, help="by default the bundled reader")
+    options = parser.parse_args()
+    classifier = Classifier(reader=options.model, threads=cpu_count())
+    measure(classifier, TRAINED, generated(options.pages))
+    if PHOTOS.is_dir():
+        measure(classifier, "photos", [Image.fromarray(picture.image) for picture in photos()])
+
+
+if __name__ == "__main__":
+    main()
