@@ -111,12 +111,15 @@ def sigint_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int | None = None) -> None:
     """End with the parent even while reading a picture, when nobody watches the pipe.
 
-    On macOS and Windows only once the picture is read.
+    On macOS and Windows only once the picture is read. parent: its process ID; if it has ended
+    already, this process ends now.
     """
     _call_c(None, "prctl", _PR_SET_PDEATHSIG, _SIGKILL)
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)
 
 
 def limit_memory(more: int) -> None:

@@ -131,6 +131,12 @@ def test_sigint_blocked_without_signal_masks_does_nothing(monkeypatch: pytest.Mo
             assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == blocked
 
 
+def test_child_of_a_parent_that_has_ended_ends_at_once() -> None:
+    code = "import digits.system; digits.system.die_with_parent(2**30); print('lives on')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 @pytest.mark.parametrize("error", [None, AttributeError, OSError, TypeError])
 @pytest.mark.parametrize(
     "call",

@@ -80,7 +80,7 @@ def test_seed_decides_checkpoint_even_if_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Composing processes end with the training even if it is killed: they would keep its lock.
-    monkeypatch.setattr(system, "die_with_parent", (tmp_path / "called").touch)
+    monkeypatch.setattr(system, "die_with_parent", lambda _: (tmp_path / "called").touch())
     whole, expected = train(CONFIG, out=Path("whole"))
     assert (tmp_path / "called").exists()
     reseeded, _ = train(replace(CONFIG, seed=1), out=Path("other"))

@@ -1,7 +1,9 @@
 """The windows on pages that the reader is trained and validated on."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -138,7 +140,7 @@ def batches(windows: Windows, workers: int = 1) -> Iterator[tuple[Tensor, Target
                 batch_size=None,
                 num_workers=workers,
                 prefetch_factor=8 if workers else None,
-                worker_init_fn=_start_worker,
+                worker_init_fn=partial(_start_worker, os.getpid()),
             )
         )
     try:
@@ -149,9 +151,9 @@ def batches(windows: Windows, workers: int = 1) -> Iterator[tuple[Tensor, Target
             del loaded
 
 
-def _start_worker(number: int) -> None:
+def _start_worker(parent: int, number: int) -> None:
     """End with the training even if it is killed, because it has locked its run folder."""
-    system.die_with_parent()
+    system.die_with_parent(parent)
 
 
 def validation_pages(count: int, seed: int) -> list[LabelledPage]:
