@@ -58,20 +58,12 @@ class LastLayer(NamedTuple):
     @classmethod
     def of(cls, content: bytes, name: str) -> "LastLayer":
         """Find it. Raises ModelError if the file isn't an int8 file of `digits export`."""
-        for operator, inputs, _ in reversed(scan(content, name).nodes):
-            if operator == "Gemm":
-                layer = cls(inputs[1].removesuffix(".weight"), inputs[0])
-                with suppress(LookupError):
-                    weights, *vectors = layer.tensors(content)
-                    shapes = [(NO_DIGIT + 1, *weights.shape[1:2]), *[(NO_DIGIT + 1,)] * 3]
-                    scales = np.concatenate(vectors[::2])
-                    if (
-                        [part.shape for part in (weights, *vectors)] == shapes
-                        and weights.shape[1] <= _MAX_FEATURES
-                        and 1e-20 < scales.min() <= scales.max() < 1e20
-                    ):
-                        return layer
-                break
+        gemms = [inputs for operator, inputs, _ in scan(content, name).nodes if operator == "Gemm"]
+        with suppress(LookupError, ValueError):  # without a Gemm, or without a part of it
+            features, weight = gemms[-1][:2]
+            layer = cls(weight.removesuffix(".weight"), features)
+            if _is_last_layer(*layer.tensors(content)):
+                return layer
         raise ModelError(f"{name} isn't an int8 file of `digits export --quantize`")
 
     def tensors(self, content: bytes | bytearray) -> Iterator[NDArray[Any]]:
@@ -117,6 +109,14 @@ class LastLayer(NamedTuple):
         if features.shape != (len(images), width) or not np.isfinite(features).all():
             raise ModelError(f"{name}: its last layer reads invalid features")
         return np.concatenate([features, np.ones((len(features), 1))], 1)
+
+
+def _is_last_layer(weights: NDArray[Any], *vectors: NDArray[Any]) -> bool:
+    """Whether tensors have its shapes, and scales that one can divide by."""
+    fit = weights.ndim == 2 and len(weights) == NO_DIGIT + 1 and weights.shape[1] <= _MAX_FEATURES
+    scales = np.concatenate([vector.ravel() for vector in vectors[::2]])
+    are_usable = bool(1e-20 < scales.min() <= scales.max() < 1e20)
+    return fit and are_usable and all(vector.shape == (NO_DIGIT + 1,) for vector in vectors)
 
 
 def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:

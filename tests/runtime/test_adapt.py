@@ -5,8 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from PIL import Image
 
 from digits.adapt import LastLayer, adapt, fit
@@ -159,6 +161,24 @@ def test_forged_scales_are_refused(labelled: Split, value: float) -> None:
     scan(forged, "").tensors["fc3.weight.scale"][3] = value
     with pytest.raises(ModelError, match="isn't an int8 file"):
         adapt(FILE._replace(content=bytes(forged)), own(labelled))
+
+
+@pytest.mark.parametrize("change", ["one input", "a scale without dimensions", "flat weights"])
+def test_forged_last_layers_are_refused(labelled: Split, change: str) -> None:
+    model = onnx.load_from_string(FILE.content)
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    [*_, last] = [node for node in model.graph.node if node.op_type == "Gemm"]
+    if change == "one input":
+        del last.input[1:]
+    elif change == "flat weights":
+        tensor = numpy_helper.from_array(np.zeros(11, np.int8), "fc3.weight.int")
+        stored["fc3.weight.int"].CopyFrom(tensor)
+    else:
+        stored["fc3.weight.scale"].CopyFrom(
+            numpy_helper.from_array(np.array(1, np.float32), "fc3.weight.scale")
+        )
+    with pytest.raises(ModelError, match="isn't an int8 file"):
+        adapt(FILE._replace(content=model.SerializeToString()), own(labelled))
 
 
 @pytest.mark.parametrize("field", metadata.OBJECTS)

@@ -72,7 +72,7 @@ def make_materials(digits: Split, seed: int, bank: int = _BANK, texts: int = _TE
     return Materials(
         PenBank(digits, bank, random),
         font_writers(hands, random),
-        library([*hands, *fonts.printed()], texts, random),
+        library(hands, fonts.printed(), texts, random),
         draw_marks(digits, texts // 4, random),
     )
 

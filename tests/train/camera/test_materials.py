@@ -120,9 +120,9 @@ def test_the_box_of_a_doubtful_letter_holds_its_ink() -> None:
 
 
 def test_a_library_has_texts_of_each_font_and_drawn_letters() -> None:
-    in_font, drawn = library([FONT], 60, np.random.default_rng(0))
-    assert len(in_font) == len(drawn) == 30
-    assert len({text.coverage.tobytes() for text in (*in_font, *drawn)}) == 60
+    in_hand, printed, drawn = library([FONT], [FONT], 90, np.random.default_rng(0))
+    assert len(in_hand) == len(printed) == len(drawn) == 30
+    assert len({text.coverage.tobytes() for text in (*in_hand, *printed, *drawn)}) > 80
     assert all(not len(text.doubtful) and max(text.coverage.shape) <= EM for text in drawn)
 
 

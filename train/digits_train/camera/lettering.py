@@ -25,7 +25,7 @@ _HALF_HEIGHT = 0.72  # of a capital, by a font's size
 
 
 class Lettering(NamedTuple):
-    """Text without digits, as ink.
+    """Text in which there is nothing to read, as ink.
 
     coverage: uint8 [height, width]; capitals are about EM pixels high. below: pixels from the
     baseline down to the lowest ink. doubtful: float32 [n, 4], left, top, right and bottom of what
@@ -37,19 +37,25 @@ class Lettering(NamedTuple):
     doubtful: NDArray[np.float32]
 
 
-def library(files: Sequence[Path], count: int, random: Random) -> list[list[Lettering]]:
-    """Some `count` words, letters and signs: those of each font, and letters of drawn hands."""
-    each = max(1, count // (len(files) + 1))
-    fonts_texts = [_of_font(file, each, random) for file in files]
-    return [*fonts_texts, [_drawn_letter(random) for _ in range(each)]]
+def library(
+    hands: Sequence[Path], printed: Sequence[Path], count: int, random: Random
+) -> list[list[Lettering]]:
+    """Some `count` words, letters and signs: those of each font, and letters of drawn hands.
+
+    hands, printed: files of fonts. Printed ones write numbers, too.
+    """
+    each = max(1, count // (len(hands) + len(printed) + 1))
+    texts = [_of_font(file, each, 0.0, random) for file in hands]
+    texts += [_of_font(file, each, _PRINTED_NUMBERS, random) for file in printed]
+    return [*texts, [_drawn_letter(random) for _ in range(each)]]
 
 
-def _of_font(file: Path, count: int, random: Random) -> list[Lettering]:
+def _of_font(file: Path, count: int, numbers: float, random: Random) -> list[Lettering]:
+    """numbers: the share of them among the texts."""
     made: list[Lettering] = []
-    printed = file in fonts.printed()
     while len(made) < count:
         text = _text(random)
-        if printed and random.random() < _PRINTED_NUMBERS:
+        if random.random() < numbers:
             text = random_number(random, str(random.choice(KINDS)))
         if fonts.has(file, text.replace(" ", "")):
             made.append(write(text, file, random))

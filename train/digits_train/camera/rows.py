@@ -177,7 +177,7 @@ class Rows:
             x = start + len(text) * style.cell * style.height
         if strike and len(window.boxes) > first:
             self._strike_out(first)
-        elif self.frames:
+        elif self.frames and not style.cell:
             forms.draw_frames(window, first, style.height, random)
         return max(x, start)
 

@@ -5,18 +5,14 @@ from dataclasses import replace
 
 from torch import nn
 
-from digits_train.config import AUGMENTATION, CLASSIC, Recipe
+from digits_train.config import AUGMENTATION, CLASSIC, QUICK
 from digits_train.models.network import Network, Normalize
 
-_DEFAULT = Recipe(
-    "default",
+_DEFAULT = replace(
+    QUICK,
+    name="default",
     epochs=12,
-    optimizer="sgd",
-    learning_rate=0.05,
-    warmup_fraction=0.15,
-    schedule="cosine",
     weight_decay=5e-4,
-    ema_decay=0.999,
     augmentation=AUGMENTATION,
     no_aug_fraction=1 / 6,
     drawn=0.12,
