@@ -112,16 +112,11 @@ def mnist_subset(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_slice
 
 @pytest.fixture
 def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, mnist_subset: None) -> None:
-    """Replace MNIST by its subset, and generate fewer synthetic training examples.
+    """Replace MNIST by its subset, generate little, and download no font."""
+    from tests.train.subset_digits import PATCHES  # which imports PyTorch
 
-    Digits in fonts are Matplotlib's, so that no font is downloaded.
-    """
-    from digits_train.camera import fonts
-    from tests.train.subset_digits import COUNTS  # which imports PyTorch
-
-    for name, count in COUNTS.items():
-        monkeypatch.setattr(f"digits_train.examples.{name}", count)
-    monkeypatch.setattr(fonts, "hands", fonts.bundled)
+    for patch in PATCHES:
+        monkeypatch.setattr(*patch)
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def test_json_is_documented(
     Path("digits.csv").write_text("file,digit\n7.jpg,1\n")
     Path("pages.csv").write_text("file,text\nnumbers.jpg,1-1111.5\n")
     Path("run").mkdir()
-    about = Provenance("lenet5", "0.1", {"name": "classic"}, 3, 5, {}, 800, None)
+    about = Provenance("lenet5", "0.1", {"name": "classic"}, 3, 5, {}, 800, 0.9)
     checkpoint.save(RunDir(Path("run")).checkpoint, LeNet5(), about)
     table = documented(heading)
     lines = run(*command.split(), "--json")[1].splitlines()

@@ -43,10 +43,10 @@ exported the file.
 
 ## Limits
 
-It has seen the handwriting of its data, and what its recipe adds: `drawn` are digits from stroke
-models, `fonts` those of handwriting fonts, `outliers` pictures of no digit. Without outliers,
-letters and drawings get answers, too, often confident ones. MNIST was written by employees of the
-US Census Bureau and American high-school students. It reads two touching digits as one. It has not
+It has seen the handwriting of its data, and what its recipe adds: `frames` are digits of generated
+pictures, in handwriting fonts, too, `outliers` pictures of no digit. Without outliers, letters and
+drawings get answers, too, often confident ones. MNIST was written by employees of the US Census
+Bureau and American high-school students. It reads two touching digits as one. It has not
 been tested for decisions about people, money or health; keep the original picture, and have a
 person check answers below the threshold.
 """

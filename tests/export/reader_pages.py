@@ -5,7 +5,7 @@ import torch
 
 from digits.reader.peaks import Grey, Map
 from digits_train.detection import Targets, detection_loss, make_targets
-from digits_train.matching import LabelledPage
+from digits_train.matching import Found, LabelledPage
 from digits_train.models.reader import Reader
 
 SEVEN = np.array([[1, 1, 1], [0, 0, 1], [0, 1, 0], [0, 1, 0], [0, 1, 0]], np.uint8)
@@ -21,9 +21,8 @@ def drawn_page(seed: int, count: int = 3) -> LabelledPage:
         left, top = 20 + 50 * number, 40 + int(random.integers(0, 8))
         page[top : top + 20, left : left + 12][digit] = 40
         boxes.append((left, top, left + 12, top + 20))
-    symbols = np.full(count, 7, np.int64)
-    text = "  ".join("7" * count)
-    return LabelledPage(page, text, np.array(boxes, np.float32).reshape(-1, 4), symbols)
+    truth = Found(np.array(boxes, np.float32).reshape(-1, 4), np.full(count, 7, np.int64))
+    return LabelledPage(page, "  ".join("7" * count), truth, np.ones((30, 50), np.float32))
 
 
 def random_reader(seed: int = 0) -> Reader:
@@ -50,7 +49,7 @@ def trained_reader(steps: int = 50) -> Reader:
     for step in range(steps):
         batch = [drawn_page(1000 + 2 * step, 1), drawn_page(1001 + 2 * step, 2)]
         maps = [
-            make_targets((88, 112), page.boxes, page.digits, heights[: len(page.boxes)])
+            make_targets((88, 112), *page.truth, heights[: len(page.truth.symbols)])
             for page in batch
         ]
         targets = Targets(*map(torch.stack, zip(*maps, strict=True)))

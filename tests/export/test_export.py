@@ -172,7 +172,7 @@ def test_served_and_run_as_is_fastest(
 def test_outliers(tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
     monkeypatch.setattr(calibration, "draw_outliers", lambda validation: noise)
-    recipe = {"epochs": 10, "outliers": 0.1, "drawn": 0.2, "fonts": 0.1}
+    recipe = {"epochs": 10, "outliers": 0.1, "frames": 0.2}
     run = save(tmp_path, network, replace(PROVENANCE, recipe=recipe))
     report = export_run(run, ExportConfig())
     assert report.to_dict()["none_logit"] != 0

@@ -16,7 +16,8 @@ from digits_export.reader_calibrate import (
     fit_weights,
     see,
 )
-from digits_train.matching import LabelledPage
+from digits_train.detection import cells
+from digits_train.matching import Found, LabelledPage
 from tests.export.reader_pages import drawn_page, ink_maps
 
 
@@ -41,17 +42,20 @@ def test_symbols_become_probabilities(temperature: float) -> None:
     assert fitted == pytest.approx(temperature, rel=0.05)
 
 
-def without(page: LabelledPage, missing: int) -> LabelledPage:
-    """The page as if one of its symbols were something else."""
-    others = np.arange(len(page.digits)) != missing
-    return page._replace(boxes=page.boxes[others], digits=page.digits[others])
+def without(page: LabelledPage, missing: int, weight: float = 1.0) -> LabelledPage:
+    """The page as if one of its symbols were something else; its weight there."""
+    others = np.arange(len(page.truth.symbols)) != missing
+    weights = page.weight.copy()
+    for box in page.truth.boxes[~others]:
+        weights[cells(box.tolist())] = weight
+    return page._replace(truth=Found(*(part[others] for part in page.truth)), weight=weights)
 
 
-def test_detections_are_right_or_invented() -> None:
-    pages = [without(drawn_page(0), 1), drawn_page(1)]
+def test_detections_are_right_or_invented_unless_doubtful() -> None:
+    pages = [without(drawn_page(0), 1), drawn_page(1), without(drawn_page(2), 0, weight=0.0)]
     detections = detect(pages, ink_maps)
     sure = detections.scores > 0
-    assert detections.labels[sure].tolist().count(7) == 5
+    assert detections.labels[sure].tolist().count(7) == 7
     assert detections.labels[sure].tolist().count(-1) == 1
     assert (detections.logits[sure].argmax(1) == 7).all()
 
@@ -102,7 +106,10 @@ def as_sevens(inks: Sequence[Ink]) -> np.ndarray:
 def test_weights_follow_who_is_right() -> None:
     """The reader takes each digit for a 7; the classifier says which of them are 1s."""
     pages = [drawn_page(seed) for seed in range(10)]
-    ones = [page._replace(digits=np.ones_like(page.digits)) for page in pages[5:]]
+    ones = [
+        page._replace(truth=page.truth._replace(symbols=np.ones_like(page.truth.symbols)))
+        for page in pages[5:]
+    ]
     trusted = fit_weights(see(pages, ink_maps), as_sevens)
     doubtful = fit_weights(see([*pages[:5], *ones], ink_maps), as_sevens)
     assert sum(doubtful) < sum(trusted)
@@ -112,5 +119,6 @@ def test_weights_follow_who_is_right() -> None:
 @pytest.mark.parametrize("labelled", [True, False])
 def test_nothing_to_fit_changes_nothing(labelled: bool) -> None:
     page = np.full((64, 64), 200, np.uint8)
-    nothing = LabelledPage(page, "", np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+    truth = Found(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+    nothing = LabelledPage(page, "", truth, np.ones((16, 16), np.float32))
     assert fit_scaling([nothing] if labelled else [], ink_maps) == UNSCALED

@@ -107,12 +107,6 @@ def forged_checkpoints() -> Iterator[tuple[str, bytes]]:
             yield described_as, forged(model | {name: weights.contiguous()}, described)
 
 
-def test_earlier_version_named_its_teacher(path: Path) -> None:
-    weights, about = LeNet5().state_dict(), asdict(PROVENANCE) | {"teacher": "5f+5e"}
-    path.write_bytes(forged(weights, about))
-    assert checkpoint.load(path).provenance == PROVENANCE
-
-
 def test_forged_checkpoints(saved: bytes, path: Path) -> None:
     taken = {is_accepted(checkpoint.load, path, *forged) for forged in forged_checkpoints()}
     assert taken == {True, False}

@@ -14,7 +14,7 @@ from digits.images import picture
 from digits.inference.reader_model import ReaderModel
 from digits.page_evaluation import PageEvaluation
 from digits.reader.detections import overlaps
-from digits_train.camera.marks import DEJAVU
+from digits_train.camera import fonts
 from tests.runtime.reader.drawn import Drawn, Network, row_of
 from tests.synthetic import Sheet, chosen, lamp
 
@@ -204,7 +204,7 @@ def test_read_digits_in_form_boxes(
 )
 def test_page_of_words_has_no_digits(classifier: digits.Classifier, text: str) -> None:
     page = Image.new("L", (600, 200), 235)
-    font = ImageFont.truetype(DEJAVU[0], 70)
+    font = ImageFont.truetype(fonts.bundled()[0], 70)
     ImageDraw.Draw(page).text((80, 50), text, 40, font)
     assert classifier.read(page).lines == ()
 

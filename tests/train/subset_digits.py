@@ -4,21 +4,26 @@ python tests/train/subset_digits.py train --epochs 2
 """
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from digits.__main__ import main
 from digits.data import mnist
 from digits.data.mnist import Split
-from digits_train import examples, plots
+from digits_train import calibration, examples, plots
 from digits_train.camera import fonts
 
 SUBSET = Path(__file__).parent.parent / "mnist_subset"
-COUNTS = {
-    "MAX_DRAWN": 200,
-    "MAX_FONT_DIGITS": 50,
-    "MAX_PHOTOGRAPHED": 100,
-    "MAX_OUTLIERS": 600,
-}  # in `examples`
+# What to set, to generate little and download no font: object, attribute and value.
+PATCHES: list[tuple[Any, str, Any]] = [
+    (examples, "MAX_FRAMES", 100),
+    (examples, "MAX_OUTLIERS", 150),
+    (calibration, "NUM_FRAMES", 100),
+    (calibration, "NUM_OUTLIERS", 60),
+    (calibration, "GLYPHS", 60),
+    (calibration, "TEXTS", 60),
+    (fonts, "hands", fonts.bundled),
+    (fonts, "printed", fonts.bundled),
+]
 
 
 def load(split: mnist.SplitName, data: Path | None = None) -> Split:
@@ -37,14 +42,10 @@ def load_all(data: Path | None = None) -> mnist.Splits:
 
 
 def install() -> None:
-    """Let `mnist` load the subset; draw fewer additional pictures and smaller figures.
-
-    Digits in fonts are Matplotlib's, so that no font is downloaded.
-    """
+    """Let `mnist` load the subset; draw fewer additional pictures and smaller figures."""
     mnist.load, mnist.load_all = load, load_all
-    vars(fonts)["hands"] = fonts.bundled
-    vars(examples).update(COUNTS)
-    vars(plots)["MAX_MISTAKES"] = 8
+    for patch in (*PATCHES, (plots, "MAX_MISTAKES", 8)):
+        setattr(*patch)
 
 
 if __name__ == "__main__":

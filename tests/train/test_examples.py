@@ -8,14 +8,12 @@ import torch
 
 from digits.data.mnist import Split
 from digits_train import examples
-from digits_train.camera import fonts
-from digits_train.config import Recipe, TrainConfig
+from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext
 from digits_train.examples import Examples, Pool, prefetch
 from digits_train.models.network import NONE
 from digits_train.prepare import create_state
 from tests.train.short import fit_digits
-from tests.train.subset_digits import COUNTS
 
 CPU = torch.device("cpu")
 
@@ -69,6 +67,18 @@ def test_small_batch_has_one_of_each_pool(train_slice: Split, batch: int) -> Non
     assert len(list(fit_digits(state, recipe, few(train_slice, 12), pools=pools))) == 1
 
 
+def test_pools_stay_augmented_in_the_last_epochs(train_slice: Split) -> None:
+    digits = few(train_slice, 8)
+    recipe = Recipe("test", epochs=2, augmentation=Augmentation(), no_aug_fraction=0.5)
+    mixed = Examples.of(digits, [Pool(digits.images, digits.labels, 1.0)], CPU)
+    for epoch in range(2):
+        rng, order = torch.Generator().manual_seed(epoch), torch.arange(8)
+        batch = mixed.batch(recipe, epoch, rng, DistributedContext(CPU), order)
+        plain = {image.tobytes() for image in digits.images.astype(np.float32)}
+        kept = [image.numpy().tobytes() in plain for image in batch.images[:, 0].float()]
+        assert kept == (batch.trained.tolist() if epoch else [False] * 16)
+
+
 def test_metrics_count_training_digits_only(train_slice: Split) -> None:
     """Pictures from pools change neither the count nor the accuracy."""
     recipe = Recipe("test", epochs=1, batch_size=20, learning_rate=1e-12, outlier_weight=0.1)
@@ -89,29 +99,20 @@ def test_metrics_count_training_digits_only(train_slice: Split) -> None:
     assert results[0] == results[1]
 
 
-def test_generate_pools(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in COUNTS:
-        monkeypatch.setattr(examples, name, 20)
-    assert examples.generate_pools(Recipe("test", epochs=1), train_slice, 0) == []
-    recipe = Recipe("test", epochs=1, drawn=0.3, photographed=0.2, outlier_weight=0.1)
-    drawn, photographed, others = examples.generate_pools(recipe, train_slice, 0)
-    assert (drawn.share, photographed.share) == (0.3, 0.2)
-    assert set(drawn.labels) == set(range(10)) >= set(photographed.labels)
-    assert set(others.labels) == {NONE} and len(others.images) == 20
+@pytest.mark.usefixtures("slice_as_mnist")
+def test_generate_pools(train_slice: Split) -> None:
+    recipe = Recipe("test", epochs=1)
+    assert examples.generate_pools(recipe, train_slice, 0) == []
+    recipe = replace(recipe, frames=0.3, outlier_weight=0.1)
+    shown, others = examples.generate_pools(recipe, train_slice, 0)
+    assert (shown.share, len(shown.images), set(shown.labels)) == (0.3, 100, set(range(10)))
+    assert (others.share, len(others.images), set(others.labels)) == (0.25, 150, {NONE})
     mine = few(train_slice, 5)
-    *same, own = examples.generate_pools(replace(recipe, own=0.4), train_slice, 0, mine)
-    assert len(same) == 3 and (same[1].images == photographed.images).all()
+    again, own = examples.generate_pools(
+        replace(recipe, outlier_weight=0.0, own=0.4), train_slice, 0, mine
+    )
+    assert (again.images == shown.images).all()
     assert (own.images is mine.images, own.labels is mine.labels, own.share) == (True, True, 0.4)
-
-
-def test_generate_pools_with_fonts(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fonts, "hands", fonts.bundled)
-    for name in COUNTS:
-        monkeypatch.setattr(examples, name, 20)
-    recipe = Recipe("test", epochs=1, fonts=0.2, outlier_weight=0.1)
-    written, others = examples.generate_pools(recipe, train_slice, 0)
-    assert written.share == 0.2 and set(written.labels) == set(range(10))
-    assert set(others.labels) == {NONE} and len(others.images) == 20
 
 
 def test_prefetch_is_a_bounded_map_in_one_thread() -> None:

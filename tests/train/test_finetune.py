@@ -16,7 +16,7 @@ from digits.data import image_folder, mnist
 from digits.data.datasets import OwnPictures
 from digits.data.mnist import Split
 from digits.errors import DataError, Interrupted, ModelError
-from digits_train import calibration, checkpoint
+from digits_train import checkpoint
 from digits_train.checkpoint import Checkpoint, Provenance
 from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.examples import Pool
@@ -31,19 +31,13 @@ RECIPE = replace(
     epochs=2,
     batch_size=40,
     learning_rate=0.03,
-    drawn=0.1,
     augmentation=Augmentation(),
     ema_decay=0.8,
 )
 CONFIG = TrainConfig("lenet5", RECIPE)
 STILL = replace(CONFIG, recipe=replace(RECIPE, epochs=1, learning_rate=1e-12, ema_decay=None))
 
-pytestmark = pytest.mark.usefixtures("empty_folder", "without_figures")
-
-
-@pytest.fixture(autouse=True)
-def few_pictures(slice_as_mnist: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "NUM_PHOTOGRAPHED", 100)
+pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 
 
 @pytest.fixture(scope="session")
@@ -171,14 +165,13 @@ def test_vgg16(mirrored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for name, split in mnist.load_all().items()
     }
     monkeypatch.setattr(mnist, "load_all", lambda data=None: splits)
-    monkeypatch.setattr(calibration, "NUM_PHOTOGRAPHED", 10)
     about = Provenance("vgg16", "0.0", {"epochs": 1}, 0, 1, {}, 20, 0.1)
     torch.manual_seed(0)
     parent = Checkpoint(VGG16().eval(), about, "5f" * 32)
     recipe = replace(VGG16.recipes["finetune"], batch_size=20, augmentation=None)
     config = TrainConfig("vgg16", recipe, precision="float32")
     run, summary = train(config, data=table(mirrored), parent=parent)
-    assert [values["total"] for values in summary["comparison"][1:]] == [20, 10]
+    assert [values["total"] for values in summary["comparison"][1:]] == [20, 100]
     assert summary["comparison"][0]["before"] > summary["comparison"][0]["after"]
     assert checkpoint.load(run.checkpoint).provenance.init == parent.sha256
 

@@ -4,17 +4,21 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
+from digits.data.mnist import Split
 from digits.vision import judge
 from digits_train import fit_judge
+from digits_train.camera.single import SEVERAL
+from tests.train import small_materials
+
+pytestmark = pytest.mark.slow
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("slice_as_mnist")
-def test_fit_reduces_the_loss_and_follows_the_gradient() -> None:
-    drawn = fit_judge.samples(range(12))
-    labels = [sample.label for sample in drawn]
-    assert labels == [sample.label for sample in fit_judge.samples(range(12))]
-    assert min(labels) < fit_judge.SEVERAL <= max(labels) <= fit_judge.NONE
+def test_fit_reduces_the_loss_and_follows_the_gradient(train_slice: Split) -> None:
+    materials = small_materials.make(train_slice, 200)
+    drawn = fit_judge.samples(materials, range(16))
+    again = fit_judge.samples(materials, range(16))
+    assert all(map(np.array_equal, drawn, again))
+    assert min(drawn.labels) < SEVERAL <= max(drawn.labels)
     start = np.zeros(len(judge.FEATURES) + len(judge.SEVERAL_FEATURES))
     for point in (start, np.random.default_rng(0).normal(0, 0.1, len(start))):
         error = check_grad(
@@ -28,11 +32,10 @@ def test_fit_reduces_the_loss_and_follows_the_gradient() -> None:
     assert after < 0.9 * before
 
 
-@pytest.mark.slow
-@pytest.mark.unix
-@pytest.mark.usefixtures("slice_as_mnist")
+@pytest.mark.usefixtures("mnist_subset")
 def test_weights_are_written_as_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit_judge, "PICTURES", 24)
+    monkeypatch.setattr(fit_judge, "PICTURES", 12)
+    monkeypatch.setattr(fit_judge, "make_materials", lambda half, *_: small_materials.make(half))
     monkeypatch.setattr(fit_judge, "TABLE", tmp_path / "weights.py")
     fit_judge.main()
     written: dict[str, tuple[float, ...]] = {}

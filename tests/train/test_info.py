@@ -15,7 +15,7 @@ from tests.conftest import Run
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder with a network that nobody has registered."""
     folder = tmp_path_factory.mktemp("run")
-    about = Provenance("mine", "0.1", {"name": "classic"}, 3, 5, {}, 800, None)
+    about = Provenance("mine", "0.1", {"name": "classic"}, 3, 5, {}, 800, 0.9)
     checkpoint.save(RunDir(folder).checkpoint, models.VGG16(), about)
     (folder / "state.pt").touch()
     return folder

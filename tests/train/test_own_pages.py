@@ -83,12 +83,12 @@ def test_symbols_are_found(tmp_path: Path, box: str | None, text: str, symbols: 
     loaded, errors = load(write(tmp_path, rows, TRAIN[:1], columns))
     assert not errors
     [page] = loaded.train
-    assert [symbol for _, symbol, _ in page.symbols] == symbols
+    assert page.symbols.tolist() == symbols
     if text:
-        boxes = np.array([box for box, _, _ in page.symbols])  # as high as the row
-        sides = TRAIN[0].boxes[: len(symbols), [0, 2]]
-        assert boxes[:, [0, 2]] == pytest.approx(sides, abs=1)
-        assert [height for *_, height in page.symbols] == pytest.approx(boxes[:, 3] - boxes[:, 1])
+        left, _, right, _ = page.boxes.T
+        assert right - left == pytest.approx(12, abs=1)
+        assert np.diff(left) == pytest.approx(50, abs=1)
+        assert page.heights == pytest.approx(page.boxes[:, 3] - page.boxes[:, 1])  # as the row
 
 
 @pytest.mark.parametrize(

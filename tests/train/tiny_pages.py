@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from digits.__main__ import main
-from digits_train import models, reader_data
+from digits_train import models
 from digits_train.config import ReaderRecipe
 from digits_train.detection import Targets, make_targets
 from digits_train.own_pages import OwnPages
@@ -76,7 +76,7 @@ def patches() -> list[tuple[Any, str, Any]]:
         "finetune": replace(RECIPE, name="finetune", epochs=2, own=0.5),
     }
     return [
-        (reader_data, "make_materials", lambda *_: object()),
+        (detection, "make_materials", lambda *_: object()),
         (detection, "with_hard_negatives", lambda materials, *_: materials),
         (detection, "Windows", TinyWindows),
         (detection, "NUM_VALIDATION", 2),

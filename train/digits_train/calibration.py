@@ -1,39 +1,49 @@
 """Pictures that no training has seen, to calibrate and judge a finished network on."""
 
-import numpy as np
-from numpy.typing import NDArray
+from functools import cache
 
+from digits.data import mnist
 from digits.data.mnist import Split
-from digits_train import outliers, photographs
+from digits_train import frames
+from digits_train.camera import FITTED, page
+from digits_train.camera.materials import make_materials
+from digits_train.camera.window import Materials
 from digits_train.matching import LabelledPage
+from digits_train.raster import Bytes
 
-NUM_OUTLIERS, NUM_BLANK = 2000, 300
-NUM_PHOTOGRAPHED = 5000
+NUM_OUTLIERS, NUM_FRAMES = 2000, 5000
+GLYPHS, TEXTS = 1000, 1000  # that they are composed of
+_PAGE_GLYPHS, _PAGE_TEXTS = 3000, 2000
 _PAGES, _NUMBER_PAGES = 100, 400
-# Never those of a training, which are single numbers, or of the benchmarks' pages.
-_SEED, _PAGES_SEED, _NUMBERS_SEED = (0, 0), 7_000_000, 8_000_000
+# Never those of a training, which are smaller, or of the benchmarks' pages.
+_SEED, _PAGES_SEED, _NUMBERS_SEED = 2**63, 7_000_000, 8_000_000
 
 
-def draw_outliers(validation: Split) -> NDArray[np.uint8]:
-    """Draw images without a digit: uint8 [n, 28, 28]. validation: digits of which some are made."""
-    drawn = outliers.generate(validation, NUM_OUTLIERS, _SEED)
-    return np.concatenate([drawn, photographs.generate_blank(NUM_BLANK, _SEED)])
+def draw_outliers(validation: Split) -> Bytes:
+    """Frames without a digit: uint8 [n, 28, 28]. validation: digits of which some are made."""
+    materials = make_materials(validation, _SEED, GLYPHS, TEXTS, TEXTS // 2)
+    return frames.outliers(materials, NUM_OUTLIERS, _SEED)
 
 
-def draw_photographs(validation: Split) -> Split:
-    """Photograph validation digits, and frame them."""
-    return Split(*photographs.generate(validation, NUM_PHOTOGRAPHED, _SEED))
+def draw_frames(validation: Split) -> Split:
+    """Frames of pictures of validation digits."""
+    materials = make_materials(validation, _SEED, GLYPHS, TEXTS)
+    return Split(*frames.digits(materials, NUM_FRAMES, _SEED))
 
 
 def draw_pages() -> list[LabelledPage]:
     """Draw pages with validation digits."""
-    from digits_train.reader_data import validation_pages  # a classifier needs no camera
-
-    return validation_pages(_PAGES, _PAGES_SEED)
+    return page.validation_pages(_materials(), _PAGES, _PAGES_SEED)
 
 
 def draw_number_pages() -> list[LabelledPage]:
     """Draw pages with a number a line, of the same digits."""
-    from digits_train.reader_data import number_pages
+    return page.number_pages(_materials(), _NUMBER_PAGES, _NUMBERS_SEED)
 
-    return number_pages(_NUMBER_PAGES, _NUMBERS_SEED)
+
+@cache
+def _materials() -> Materials:
+    """The hands of the first half of MNIST's validation digits and of training's fonts."""
+    validation = mnist.load("validation")
+    digits = Split(validation.images[:FITTED], validation.labels[:FITTED])
+    return make_materials(digits, _PAGES_SEED, _PAGE_GLYPHS, _PAGE_TEXTS)

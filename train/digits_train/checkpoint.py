@@ -41,9 +41,7 @@ class Provenance:
     epoch: int  # finished epochs
     data_sha256: dict[str, str]  # file name -> SHA-256
     training_digits: int
-    # 0 to 1, of the digits, or a reader's of the symbols on its crops. None: an earlier version has
-    # trained on the validation digits, too.
-    validation_accuracy: float | None
+    validation_accuracy: float  # 0 to 1, of the digits, or a reader's of the symbols on its crops
     init: str | None = None  # SHA-256 of the checkpoint it started from; None: random weights
 
 
@@ -135,13 +133,11 @@ def save(path: Path, model: AnyNetwork, provenance: Provenance) -> None:
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint into a network on the CPU, in evaluation mode.
 
-    Raises ModelError if the file is missing, damaged, not ours, or of an unknown architecture, if
-    its weights are not finite or don't fit it, or if it has seen the validation digits.
+    Raises ModelError if the file is missing, damaged, not ours, or of an unknown architecture, or
+    if its weights are not finite or don't fit it.
     """
     contents = read(path)
     architecture = contents.provenance.architecture
-    if contents.provenance.validation_accuracy is None:
-        raise ModelError(f"{path} has learnt the digits that validate a network: train it again")
     try:
         model = models.build(architecture)
     except DigitsError as error:
@@ -221,7 +217,6 @@ def _provenance(path: Path, raw: bytes, tensors: dict[str, Tensor]) -> Provenanc
             raise ModelError(f"{path} is not a checkpoint of this version of digits ({FORMAT})")
         about = header["provenance"]
         intact = _digest(tensors, about) == header["sha256"]
-        about.pop("teacher", None)  # an earlier version's
         provenance = from_dict(Provenance, about)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: invalid header ({error})") from error

@@ -14,7 +14,7 @@ from digits.terminal import print_result, print_stderr
 # Spelt out, because `--help` must not wait for torch.
 _NETWORKS = """\b
 Networks (--network) and their recipes (--recipe):
-  lenet5         default: 80 epochs, with outliers and international styles;
+  lenet5         default: 80 epochs, with generated digits and outliers;
                  quick: 30 epochs, MNIST alone; classic: 5 epochs, the textbook's
   vgg16          default: 12 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
   reader         finds the digits, minus signs and points of a page; default: 60

@@ -46,9 +46,6 @@ class Augmentation:
 # names change only with the format version.
 _STORED = {"ema_decay": "average", "warmup_fraction": "warmup", "outlier_weight": "outliers"}
 
-# What earlier versions stored of options that nobody had used.
-_UNUSED = ("all_data", False), ("teacher", None)
-
 
 @dataclass(frozen=True)
 class BaseRecipe:
@@ -90,18 +87,20 @@ class Recipe(BaseRecipe):
     augmentation: Augmentation | None = None  # None: the digits as they are
     no_aug_fraction: float = 0.0  # share of the epochs, the last ones, that do without it
     # What to add to the training digits (`digits_train.examples`).
-    drawn: float = 0.0  # digits drawn from models of handwriting, per training digit
-    # Digits in handwriting fonts, per training digit. With it, some outliers are letters in them.
-    fonts: float = 0.0
-    photographed: float = 0.0  # frames of photographed digits, per training digit
+    frames: float = 0.0  # of generated pictures of digits, per training digit
     outlier_weight: float = 0.0  # of the loss on non-digits, a fourth as many as the digits
     own: float = 0.0  # of one's own pictures, per training digit, to fine-tune a network on
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check("0 to 1", lambda value: 0 <= value <= 1, "no_aug_fraction")
-        shares = ("drawn", "fonts", "photographed", "outlier_weight", "own")
+        shares = ("frames", "outlier_weight", "own")
         self._check(">= 0", lambda value: 0 <= value < math.inf, *shares)
+
+    @property
+    def generates(self) -> bool:
+        """Whether anything is added that is drawn with fonts."""
+        return bool(self.frames or self.outlier_weight)
 
     def augmentation_in(self, epoch: int) -> Augmentation | None:
         """The augmentation in an epoch, counted from 0.
@@ -162,8 +161,7 @@ FINETUNE = replace(
     learning_rate=0.01,
     augmentation=AUGMENTATION,
     no_aug_fraction=0.0,
-    drawn=0.25,
-    photographed=0.5,  # of which the network forgets most
+    frames=0.5,  # of which the network forgets most
     outlier_weight=0.1,
     own=0.25,
 )
@@ -196,8 +194,7 @@ def config_from_dict(values: dict[str, Any]) -> TrainConfig:
     kind = ReaderRecipe if "crops" in recipe else Recipe
     if recipe.get("augmentation") is not None:
         recipe["augmentation"] = from_dict(Augmentation, recipe["augmentation"])
-    known = {name: value for name, value in values.items() if (name, value) not in _UNUSED}
-    return from_dict(TrainConfig, {**known, "recipe": from_dict(kind, recipe)})
+    return from_dict(TrainConfig, {**values, "recipe": from_dict(kind, recipe)})
 
 
 def from_dict(kind: type[T], values: dict[str, Any]) -> T:

@@ -12,27 +12,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from digits.data import mnist
 from digits.data.mnist import Split
-from digits_train import outliers, photographs
+from digits_train import frames
 from digits_train.augment import BatchRng, augment
+from digits_train.camera.materials import make_materials
 from digits_train.config import Recipe
 from digits_train.distributed import DistributedContext
-from digits_train.handwriting import digits as handwriting
 from digits_train.models.network import NONE
 
 T = TypeVar("T")
 U = TypeVar("U")
 
-# The most pictures of each kind: drawing all of them takes two minutes.
-MAX_DRAWN = 20_000
-MAX_FONT_DIGITS = 8_000
-MAX_PHOTOGRAPHED = 16_000
-MAX_OUTLIERS = 24_000
+# The most frames of each kind: generating all of them takes seven minutes.
+MAX_FRAMES = 20_000
+MAX_OUTLIERS = 12_000
 
 # A short training needs fewer: each is shown so many times, and augmented differently each time.
-_TIMES_SHOWN = 10
-_FEWEST = 3000  # drawn in seconds
+_TIMES_SHOWN = 15
+_FEWEST = 2000  # generated in half a minute
 _OUTLIERS_PER_DIGIT = 0.25
 _PREFETCH = 2  # batches
 
@@ -123,14 +120,18 @@ class Examples:
         rows = dist.local_slice(len(chosen))
         indices = chosen[rows]
         images, labels = self.images[indices], self.labels[indices]
-        augmentation = recipe.augmentation_in(epoch)
-        if augmentation is not None:
-            images = augment(images, augmentation, BatchRng(rng, len(chosen), rows))
+        trained = indices < self.ends[0]
+        as_they_are = recipe.augmentation_in(epoch) is None  # the digits; the pools are too small
+        if recipe.augmentation is not None and (self.shares or not as_they_are):
+            changed = augment(images, recipe.augmentation, BatchRng(rng, len(chosen), rows))
+            if as_they_are:
+                changed[trained] = images[trained].float()
+            images = changed
         outliers = (self.labels[chosen] == NONE).sum()
         weights = torch.where(
             labels == NONE, recipe.outlier_weight / outliers, 1 / (len(chosen) - outliers)
         )
-        trained, own = indices < self.ends[0], indices >= self.ends[-1 - bool(recipe.own)]
+        own = indices >= self.ends[-1 - bool(recipe.own)]
         return Batch(images, labels, weights, trained, own)
 
 
@@ -139,7 +140,7 @@ def generate_pools(
 ) -> list[Pool]:
     """Generate what the recipe adds to the digits, and last add one's own pictures.
 
-    The same seed gives the same pictures.
+    The same seed gives the same pictures. Raises DataError if a font can't be had.
     """
 
     def count(share: float, most: int) -> int:
@@ -147,28 +148,14 @@ def generate_pools(
         return min(most, max(_FEWEST, math.ceil(shown / _TIMES_SHOWN)))
 
     pools = []
-    written = [digits]
-    if recipe.drawn:
-        written.append(Split(*handwriting.generate(count(recipe.drawn, MAX_DRAWN), seed)))
-        pools.append(Pool(written[-1].images, written[-1].labels, recipe.drawn))
-    if recipe.fonts:
-        from digits_train import fontwriting  # imports SciPy
-
-        written.append(Split(*fontwriting.generate(count(recipe.fonts, MAX_FONT_DIGITS), seed)))
-        pools.append(Pool(written[-1].images, written[-1].labels, recipe.fonts))
-    if recipe.photographed:
-        number = count(recipe.photographed, MAX_PHOTOGRAPHED)
-        photographed = photographs.generate(mnist.concat(*written), number, seed)
-        pools.append(Pool(*photographed, recipe.photographed))
-    if recipe.outlier_weight:
-        number = count(_OUTLIERS_PER_DIGIT, MAX_OUTLIERS)
-        blank, letters = number // 6, number // 6 if recipe.fonts else 0
-        parts = [outliers.generate(digits, number - blank - letters, seed)]
-        parts.append(photographs.generate_blank(blank, seed))
-        if letters:
-            parts.append(fontwriting.generate_letters(letters, seed))
-        images, labels = np.concatenate(parts), np.full(number, NONE, np.uint8)
-        pools.append(Pool(images, labels, _OUTLIERS_PER_DIGIT))
+    if recipe.generates:
+        shown, others = count(recipe.frames, MAX_FRAMES), count(_OUTLIERS_PER_DIGIT, MAX_OUTLIERS)
+        materials = make_materials(digits, seed, shown // 2, others // 3, others // 6)
+        if recipe.frames:
+            pools.append(Pool(*frames.digits(materials, shown, [seed, 2]), recipe.frames))
+        if recipe.outlier_weight:
+            images = frames.outliers(materials, others, [seed, 3])
+            pools.append(Pool(images, np.full(others, NONE, np.uint8), _OUTLIERS_PER_DIGIT))
     if own is not None:
         pools.append(Pool(own.images, own.labels, recipe.own))
     return pools

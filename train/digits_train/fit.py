@@ -17,7 +17,7 @@ from digits_train.tasks.task import Task
 
 _SHORT = 1000  # steps, too few for batch norm's moving averages to settle
 
-StepCallback = Callable[[int, int, Tensor], None]
+StepCallback = Callable[[int, float, Tensor], None]
 
 
 def fit(
@@ -74,7 +74,7 @@ def _train_epoch(
     optimizer, recipe = state.optimizer, task.recipe
     rng = _seed(state, dist)
     sums = torch.zeros((), device=dist.device)
-    seen = seen_here = 0
+    seen, seen_here = 0, 0.0
     network.train()
     batches = task.batches(state.epoch, rng, dist, state.eval_model)
     for step, batch in enumerate(batches, state.epoch * task.steps):

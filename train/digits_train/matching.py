@@ -62,19 +62,18 @@ class Match(NamedTuple):
 class LabelledPage(NamedTuple):
     """A page of numbers.
 
-    pixels: uint8 [height, width], grey. text: its lines of digits. boxes: float32 [n, 4], left,
-    top, right, bottom of the digits. digits: int64 [n], 0 to 9. Signs between them are not
-    labelled.
+    pixels: uint8 [height, width], grey. text: where a page has a number a line, and nothing else,
+    its lines. truth: its digits. weight: float32 [h, w], as in `match`.
     """
 
     pixels: NDArray[np.uint8]
     text: str
-    boxes: NDArray[np.float32]
-    digits: NDArray[np.int64]
+    truth: Found
+    weight: NDArray[np.float32]
 
     def match(self, detections: Found) -> Match:
-        """Pair what was found with the digits: none of it is doubtful."""
-        return match(detections, Found(self.boxes, self.digits), np.ones((1, 1), np.float32))
+        """Pair digits that were found with the true ones."""
+        return match(detections, self.truth, self.weight)
 
 
 @dataclass

@@ -9,8 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits_train.camera.glyphs import EM
-from digits_train.camera.lettering import Lettering
+from digits_train.camera.lettering import EM, Lettering
 from digits_train.camera.window import Materials
 from digits_train.detection import cells
 from digits_train.matching import predict_maps

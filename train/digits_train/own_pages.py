@@ -33,6 +33,7 @@ from digits.reader.page import build_lattices, find_symbols, read_page
 from digits.reader.peaks import Grey, MapsFn
 from digits.reader.search import NO_PATHS, search
 from digits_train.camera.exposure import lens
+from digits_train.camera.ranges import RANGES
 from digits_train.camera.window import Box
 from digits_train.detection import LARGEST, SMALLEST, Targets, make_targets
 from digits_train.matching import predict_maps
@@ -41,7 +42,6 @@ from digits_train.raster import Random
 
 _TEMPERATURE = 8.0  # of the search: no path is so unlikely that it is left out
 _BESIDE = 0.5  # heights of a box, beside which a symbol may be that was overlooked
-_HEIGHT, _SPREAD = 28, 0.45  # pixels, of digits, and of its logarithm: as composed windows have
 _BENT = 0.05  # standard deviation of what turns, leans and stretches a window
 
 
@@ -62,14 +62,15 @@ class OwnPage(NamedTuple):
 class AlignedPage(NamedTuple):
     """The part of a page with labels, and its symbols.
 
-    symbols: box, place in SYMBOLS (-1: nothing is there), and digits' height of each.
-
-    known: boxes without other symbols.
+    boxes: [n, 4] of the symbols. symbols: [n], places in SYMBOLS, or -1 where nothing is. heights:
+    [n], of the digits. known: [m, 4], boxes without other symbols.
     """
 
     pixels: Grey
-    symbols: list[tuple[Box, int, float]]
-    known: list[Box]
+    boxes: Floats
+    symbols: NDArray[np.int64]
+    heights: Floats
+    known: Floats
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ def load_own_pages(path: Path, maps: MapsFn, on_error: OnError) -> OwnPages:
             held_back.append(page)
             continue
         aligned = align(page, maps)
-        lost += len(page.labels) - len(aligned.known)
-        train += [aligned] if aligned.known else []
+        lost += len(page.labels) - (len(aligned.known) if aligned else 0)
+        train += [aligned] if aligned else []
     if lost:
         on_error(DataError(f"{path}: labels with symbols that the reader doesn't see: {lost}"))
     if not train:
@@ -141,11 +142,14 @@ def _load(path: Path, on_error: OnError) -> Iterator[OwnPage]:
             yield page
 
 
-def align(page: OwnPage, maps: MapsFn) -> AlignedPage:
-    """Find the symbols of each label, unless the network overlooks some of them."""
+def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:
+    """Find the symbols of each label, unless the network overlooks some of them.
+
+    None, if it does so in all labels.
+    """
     pixels = page.pixels
     detections = find_symbols(pixels, maps)
-    symbols, known = list[tuple[Box, int, float]](), list[Box]()
+    symbols_seen, known = list[tuple[Box, int, float]](), list[Box]()
     for box, text in page.labels.items():
         near = detections.select(_is_in(detections.boxes, box, _BESIDE))
         numbers, lattice = text.split(), list[Arc]()
@@ -157,36 +161,31 @@ def align(page: OwnPage, maps: MapsFn) -> AlignedPage:
             continue
         sizes = [arc.box[3] - arc.box[1] for symbol, arc in path.symbols if symbol.isdigit()]
         height = float(np.median(sizes or [min(box[3] - box[1], LARGEST)]))
-        boxes = [(arc.box, SYMBOLS.index(symbol), height) for symbol, arc in path.symbols]
-        symbols.extend(boxes or [(box, -1, height)])
+        places = [(arc.box, SYMBOLS.index(symbol), height) for symbol, arc in path.symbols]
+        symbols_seen += places or [(box, -1, height)]
         known.append(box)
-    return _cut_out(AlignedPage(pixels, symbols, known))
+    if not known:
+        return None
+    boxes, symbols, heights = (np.array(column) for column in zip(*symbols_seen, strict=True))
+    return _cut_out(AlignedPage(pixels, boxes, symbols, heights, np.array(known)))
 
 
 def _cut_out(page: AlignedPage) -> AlignedPage:
-    """The part with labels, and what may be seen around it."""
-    if not page.known:
-        return page
-    boxes = np.array([*page.known, *(box for box, _, _ in page.symbols)])
+    """The part with labels, and what may be seen around it: whole pages take too much memory."""
+    boxes = np.concatenate([page.known, page.boxes])
     margin = (boxes[:, 3] - boxes[:, 1]).max()
-    left, top = np.maximum(boxes[:, :2].min(0) - margin, 0).astype(int).tolist()
+    start = np.maximum(boxes[:, :2].min(0) - margin, 0).astype(int)
     right, bottom = np.ceil(boxes[:, 2:].max(0) + margin).astype(int).tolist()
-
-    def move(box: Box) -> Box:
-        return box[0] - left, box[1] - top, box[2] - left, box[3] - top
-
-    return AlignedPage(
-        page.pixels[top:bottom, left:right].copy(),
-        [(move(box), symbol, height) for box, symbol, height in page.symbols],
-        [*map(move, page.known)],
-    )
+    pixels, far = page.pixels[start[1] : bottom, start[0] : right].copy(), np.tile(start, 2)
+    return page._replace(pixels=pixels, boxes=page.boxes - far, known=page.known - far)
 
 
-def _is_in(boxes: Floats, box: Box, beside: float = 0.0) -> Mask:
+def _is_in(boxes: Floats, box: Box | Floats, beside: float = 0.0) -> Mask:
     """Which have their middle in a box, or beside it by so many of its heights."""
-    far = np.array([beside * (box[3] - box[1]), 0])
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    inside: Mask = ((middles >= box[:2] - far) & (middles <= box[2:] + far)).all(1)
+    left, top, right, bottom = box
+    far = beside * (bottom - top)
+    x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
+    inside: Mask = (left - far <= x) & (x <= right + far) & (top <= y) & (y <= bottom)
     return inside
 
 
@@ -195,8 +194,9 @@ def show(page: AlignedPage, number: int, random: Random, side: int) -> tuple[Gre
 
     Where it isn't known what is written, such as beyond the page's edge, nothing is wrong.
     """
-    boxes, symbols, heights = (np.array(column) for column in zip(*page.symbols, strict=True))
-    size = float(np.exp(random.normal(np.log(_HEIGHT), _SPREAD)).clip(SMALLEST, LARGEST))
+    boxes, symbols, heights = page.boxes, page.symbols, page.heights
+    height = np.exp(random.normal(np.log(RANGES.height), RANGES.heights))
+    size = float(height.clip(SMALLEST, LARGEST))
     scale = size / float(heights[number])
     matrix = scale * (np.eye(2) + random.normal(0, _BENT, (2, 2)))
     shown = random.uniform(boxes[number, :2], boxes[number, 2:])

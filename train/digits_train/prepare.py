@@ -2,7 +2,7 @@
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,16 +12,15 @@ from digits.data.datasets import Dataset, OwnPictures
 from digits.data.table import has_pages
 from digits.errors import DataError, DigitsError
 from digits.terminal import print_stderr
-from digits_train import diagnose, models, optim
+from digits_train import diagnose, models, optim, own_pages
+from digits_train.camera import fonts
 from digits_train.checkpoint import Checkpoint, TrainState
 from digits_train.config import Precision, ReaderRecipe, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext, has_bfloat16, set_threads
 from digits_train.models import AnyNetwork, Network, Reader
 from digits_train.tasks.classification import Classification
+from digits_train.tasks.detection import Detection
 from digits_train.tasks.task import Task
-
-if TYPE_CHECKING:
-    from digits_train.own_pages import OwnPages
 
 
 def load_data(
@@ -48,10 +47,8 @@ def _load_own(config: TrainConfig, data: Path | None, parent: Checkpoint | None)
         raise DigitsError(f"{recipe} needs --start: what to fine-tune")
     if data is None:
         raise DataError(f"{recipe} needs --data: your own labelled pictures")
-    own: OwnPictures | OwnPages
+    own: OwnPictures | own_pages.OwnPages
     if isinstance(parent.model, Reader):
-        from digits_train import own_pages  # imports SciPy and the camera
-
         own = own_pages.load_own_pages(data, own_pages.network_maps(parent.model), datasets.skip)
     elif has_pages(data):
         raise DataError(f"{data} has numbers: a reader learns from them (--network reader)")
@@ -66,12 +63,8 @@ def _load_own(config: TrainConfig, data: Path | None, parent: Checkpoint | None)
 
 def fetch_fonts(recipe: Recipe | ReaderRecipe, dist: DistributedContext) -> None:
     """Download the fonts that the recipe draws pictures with. Raises DataError."""
-    if isinstance(recipe, Recipe) and not recipe.fonts:
-        return
-    from digits_train.camera import fonts
-
-    wanted = [fonts.hands] if isinstance(recipe, Recipe) else [fonts.hands, fonts.printed]
-    dist.run_on_main(lambda: [files() for files in wanted])
+    if isinstance(recipe, ReaderRecipe) or recipe.generates:
+        dist.run_on_main(lambda: [fonts.hands(), fonts.printed()])
 
 
 def create_state(
@@ -103,8 +96,6 @@ def make_task(config: TrainConfig, data: Dataset, parent: Checkpoint | None) -> 
         )
     if "pictures" in data.sha256:
         raise DigitsError("the reader's pages are written with MNIST's digits, not with pictures")
-    from digits_train.tasks.detection import Detection  # imports matplotlib, for its fonts
-
     return Detection(recipe, splits["train"], splits["validation"], config.seed, data.own, before)
 
 

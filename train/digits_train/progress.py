@@ -41,7 +41,7 @@ class ProgressBar:
     def __exit__(self, *error: object) -> None:
         self._bar.__exit__(None, None, None)
 
-    def step(self, done: int, seen_here: int, sums: Tensor) -> None:
+    def step(self, done: int, seen_here: float, sums: Tensor) -> None:
         now, is_last = time.perf_counter(), done == self._images
         if self._bar.disable or (now - self._shown < self.REFRESH and not is_last):
             return

@@ -9,32 +9,24 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from digits import system
-from digits.data import mnist
-from digits.data.mnist import Split
-from digits.terminal import track
-from digits_train.camera import FITTED, exposure, fonts, page
+from digits_train.camera import exposure
 from digits_train.camera.compose import compose
-from digits_train.camera.drawings import draw_marks
-from digits_train.camera.glyphs import PenBank, font_writers
-from digits_train.camera.lettering import library
-from digits_train.camera.plan import plain_numbers
 from digits_train.camera.window import Box, Materials, Window
 from digits_train.detection import Targets, make_targets
-from digits_train.matching import LabelledPage
 from digits_train.own_pages import OwnPages
 from digits_train.raster import Random
 
 SIDE = 192  # pixels of a window
-_BANK, _TEXTS = 50_000, 16_000  # glyphs and words to compose from; they take minutes to draw
-_TEXTURES = 0.12  # share of the windows that are composed without any writing
 _PHOTOGRAPHS = 2  # of each window
-_SHINES_THROUGH = 0.2  # share of the photographs with the other side of the sheet
-_MOST_HIDDEN = 0.2  # of a symbol's box; of what is hidden more, nobody can tell
+# Cells and single digits, cut out tightly: many small crops in a batch.
+CROP_SIDE, _SMALLEST = 96, 8  # pixels
+_CROPS_OF_WINDOW = 4
+_PLAIN_HEIGHT = 30.0  # pixels of the digits that aren't there
+_REPEATED = 16  # pixels at least that repeat a crop's edge, as `digits.reader.looks` pads pages
 
 
 class Example(NamedTuple):
@@ -50,7 +42,7 @@ class Example(NamedTuple):
 
     def targets(self) -> Targets:
         boxes = np.array(self.shown.boxes, np.float32).reshape(-1, 4)
-        seen = np.array([self._is_seen(box) for box in self.shown.boxes], bool)
+        seen = np.array([exposure.is_seen(self.hidden, box) for box in self.shown.boxes], bool)
         return make_targets(
             (self.page.shape[0], self.page.shape[1]),
             boxes[seen],
@@ -59,43 +51,68 @@ class Example(NamedTuple):
             [*self.shown.doubtful, *map(tuple, boxes[~seen].tolist())],
         )
 
-    def _is_seen(self, box: Box) -> bool:
-        left, top, right, bottom = (max(0, round(side)) for side in box)
-        part = self.hidden[top : bottom + 1, left : right + 1]
-        return not part.size or float(part.mean()) < _MOST_HIDDEN
+    def crop(self, box: Box, room: NDArray[np.float64]) -> "Example":
+        """Cut out a box and some room around it, in pixels; repeat the crop's edges beyond.
 
-
-def make_materials(digits: Split, seed: int, bank: int = _BANK, texts: int = _TEXTS) -> Materials:
-    """Draw the glyphs and words that windows are composed of. The same seed gives the same ones."""
-    random = np.random.default_rng([seed, 1])
-    hands = fonts.hands()
-    return Materials(
-        PenBank(digits, bank, random),
-        font_writers(hands, random),
-        library(hands, fonts.printed(), texts, random),
-        draw_marks(digits, texts // 4, random),
-    )
+        What is wider or higher than a crop is cut.
+        """
+        size, most = np.array(self.page.shape[::-1]), CROP_SIDE - 2 * _REPEATED
+        low = np.floor(np.array(box[:2]) - room[:2]).clip(0, size - _SMALLEST).astype(int)
+        high = np.ceil(np.array(box[2:]) + room[2:]).astype(int)
+        high = np.minimum(high.clip(low + _SMALLEST, low + most), size)
+        before = (CROP_SIDE - (high - low)) // 2
+        around = np.stack([before, CROP_SIDE - (high - low) - before], 1)[::-1]
+        part = slice(low[1], high[1]), slice(low[0], high[0])
+        hidden = np.pad(self.hidden[part], around, constant_values=1)
+        page = np.pad(self.page[part], around, mode="edge")
+        moved = self.shown.moved(*(before - low).tolist())
+        seen = [bool((exposure.boxed(hidden, box) < 1).any()) for box in moved.boxes]
+        return Example(page, moved.select(seen), hidden)
 
 
 def make_examples(
     materials: Materials, random: Random, count: int, side: int = SIDE
 ) -> Iterator[Example]:
     """Random windows. Each one with writing is photographed twice: composing takes longer."""
-    made, before = 0, Window.empty(side)
+    made, before = 0, Window.empty((side, side))
     while made < count:
-        if random.random() < _TEXTURES:
-            blank = Window.empty(side)
-            yield Example(exposure.texture(side, random), blank, blank.printed)
+        ranges = materials.ranges
+        if random.random() < ranges.textures:
+            blank = Window.empty((side, side))
+            yield Example(exposure.texture((side, side), random, ranges), blank, blank.printed)
             made += 1
             continue
-        shown = compose(random, materials, side)
-        height = shown.heights[0] if shown.heights else 30.0
+        shown = compose(random, materials, (side, side))
         for _ in range(min(_PHOTOGRAPHS, count - made)):
-            behind = before if random.random() < _SHINES_THROUGH else None
-            pixels, hidden = exposure.photograph(shown, height, random, behind)
+            behind = before if random.random() < ranges.shining_through else None
+            pixels, hidden = exposure.photograph(shown, _height(shown), random, behind, ranges)
             yield Example(pixels, shown, hidden)
             made += 1
         before = shown
+
+
+def _height(window: Window) -> float:
+    """The height of its digits, in pixels."""
+    return window.heights[0] if window.heights else _PLAIN_HEIGHT
+
+
+def make_crops(materials: Materials, random: Random, count: int) -> Iterator[Example]:
+    """Tight crops of random windows: of symbols and of textures.
+
+    Not of words and marks, whose parts may look like a 0 or a 1 with good reason.
+    """
+    made = 0
+    while made < count:
+        [example] = make_examples(materials, random, 1)
+        shown = example.shown
+        height = _height(shown)
+        boxes = [box for box in shown.boxes if min(box[:2]) >= 0 and max(box[2:]) <= SIDE]
+        if not shown.ink.any():
+            corners = random.uniform(0, SIDE - height, (_CROPS_OF_WINDOW, 2))
+            boxes = [(x, y, x + height, y + height) for x, y in corners.tolist()]
+        for index in random.permutation(len(boxes))[: min(_CROPS_OF_WINDOW, count - made)]:
+            yield example.crop(boxes[index], random.uniform(*materials.ranges.room, 4) * height)
+            made += 1
 
 
 @dataclass(frozen=True)
@@ -118,10 +135,14 @@ class Windows(Dataset[tuple[Tensor, Targets]]):
         return self.batches
 
     def __getitem__(self, number: int) -> tuple[Tensor, Targets]:
-        """Pages, uint8 [batch_size, 1, side, side], and their targets."""
+        """Pages and their targets: uint8 [batch_size, 1, side, side], or more but smaller ones."""
         random = np.random.default_rng([self.seed, 2, self.epoch, number])
         count = round(self.share * self.batch_size) if self.own else 0
-        examples = make_examples(self.materials, random, self.batch_size - count, self.side)
+        if not count and random.random() < self.materials.ranges.crops:
+            crops = self.batch_size * (self.side // CROP_SIDE) ** 2  # as many pixels
+            examples = make_crops(self.materials, random, crops)
+        else:
+            examples = make_examples(self.materials, random, self.batch_size - count, self.side)
         shown = [(example.page, example.targets()) for example in examples]
         shown += [self.own.example(random, self.side) for _ in range(count) if self.own]
         pages, maps = zip(*shown, strict=True)
@@ -154,43 +175,3 @@ def batches(windows: Windows, workers: int = 1) -> Iterator[tuple[Tensor, Target
 def _start_worker(parent: int, number: int) -> None:
     """End with the training even if it is killed, because it has locked its run folder."""
     system.die_with_parent(parent)
-
-
-def validation_pages(count: int, seed: int) -> list[LabelledPage]:
-    """Photograph whole pages with MNIST's validation digits; training knows only windows.
-
-    Words are in the hands and fonts of training. A tenth of the pages has nothing but words. Only
-    the first half of the digits is used; benchmarks use the other.
-    """
-    validation = mnist.load("validation")
-    digits = Split(validation.images[:FITTED], validation.labels[:FITTED])
-    files = [str(file) for file in (*fonts.hands(), *fonts.printed())]
-    pages = []
-    for number in track(range(count), count, "drawing pages"):
-        random = np.random.default_rng([seed, 3, number])
-        shown = page.page(digits, random, files, digits=number % 10 != 9)
-        pages.append(_labelled(shown))
-    return pages
-
-
-def number_pages(count: int, seed: int) -> list[LabelledPage]:
-    """Photograph pages with nothing but a number a line: of the same digits, every other in a font.
-
-    Of digits in fonts, the boxes aren't known.
-    """
-    validation = mnist.load("validation")
-    digits = Split(validation.images[:FITTED], validation.labels[:FITTED])
-    files, pages = fonts.hands(), []
-    for number in track(range(count), count, "drawing pages of numbers"):
-        random = np.random.default_rng([seed, 4, number])
-        if number % 2:
-            pages.append(_labelled(page.font_page(random, files)))
-        else:
-            pages.append(_labelled(page.page(digits, random, make_plan=plain_numbers)))
-    return pages
-
-
-def _labelled(shown: page.Page) -> LabelledPage:
-    grey = np.asarray(Image.fromarray(shown.image).convert("L"))
-    boxes, classes = shown.boxes.astype(np.float32), shown.classes.astype(np.int64)
-    return LabelledPage(grey, shown.text, boxes, classes)

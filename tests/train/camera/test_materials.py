@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
+from digits import Classifier
 from digits.data.mnist import Split
-from digits_train.camera.drawings import draw_marks
+from digits_train.camera import fonts
 from digits_train.camera.glyphs import (
-    EM,
     Glyph,
     PenBank,
     bare_one,
@@ -16,8 +16,12 @@ from digits_train.camera.glyphs import (
     stroke_width,
     with_tail,
 )
-from digits_train.camera.lettering import doubtful_letters, library, write
+from digits_train.camera.lettering import EM, doubtful_letters, library, write
+from digits_train.camera.marks import draw_marks
+from digits_train.camera.materials import make_materials
 from digits_train.camera.numbers import KINDS, random_number
+from digits_train.camera.ranges import RANGES
+from digits_train.camera.strokes import bend, grain, strokes
 from tests.train.small_materials import FONT
 
 
@@ -119,18 +123,45 @@ def test_the_box_of_a_doubtful_letter_holds_its_ink() -> None:
     assert (written.coverage[:, width * 3 // 4 :] > 128).any()
 
 
-def test_a_library_has_texts_of_each_font_and_drawn_letters() -> None:
-    in_hand, printed, drawn = library([FONT], [FONT], 90, np.random.default_rng(0))
-    assert len(in_hand) == len(printed) == len(drawn) == 30
-    assert len({text.coverage.tobytes() for text in (*in_hand, *printed, *drawn)}) > 80
-    assert all(not len(text.doubtful) and max(text.coverage.shape) <= EM for text in drawn)
+def test_a_library_has_texts_of_each_font() -> None:
+    first, second = library([FONT, FONT], 60, np.random.default_rng(0))
+    assert len(first) == len(second) == 30
+    assert len({text.coverage.tobytes() for text in (*first, *second)}) > 50
 
 
-def test_marks_are_cropped_ink_of_many_kinds(train_slice: Split) -> None:
-    marks = draw_marks(train_slice, 40, np.random.default_rng(0))
+def test_marks_are_cropped_ink_of_many_kinds() -> None:
+    marks = draw_marks(40, EM, np.random.default_rng(0))
     assert len({mark.tobytes() for mark in marks}) == 40
     for mark in marks:
         assert mark.dtype == np.uint8 and mark.max() > 150
         assert mark[0].any() and mark[-1].any() and mark[:, 0].any() and mark[:, -1].any()
     wide = [mark.shape[1] > 2 * mark.shape[0] for mark in marks]
     assert any(wide) and not all(wide)
+
+
+def test_bent_digits_differ_and_can_be_read(train_slice: Split) -> None:
+    random, pictures = np.random.default_rng(0), []
+    labels, images = train_slice.labels[:40].tolist(), train_slice.images[:40]
+    for image in images:
+        bent = bend(image, RANGES.bent[1], random)
+        assert bent.dtype == np.uint8 and not np.array_equal(bent, image)
+        assert np.array_equal(bend(image, 0.0, random), image)
+        pictures.append(255 - np.kron(bent, np.ones((4, 4), np.uint8)))
+    read = [prediction.digit for prediction in Classifier().predict_batch(pictures)]
+    assert np.mean([digit == label for digit, label in zip(read, labels, strict=True)]) > 0.9
+
+
+@pytest.mark.parametrize("keep", [0.6, 0.9])
+def test_grain_keeps_a_share_of_the_strokes(keep: float, train_slice: Split) -> None:
+    random = np.random.default_rng(0)
+    coverage = strokes(train_slice.images[0], EM, 0.1, random)
+    left = grain(coverage, random, keep)
+    assert left.sum() / coverage.sum() == pytest.approx(keep, abs=0.1)
+
+
+def test_materials_are_of_all_fonts(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in ("hands", "printed"):  # they would have to be fetched
+        monkeypatch.setattr(fonts, kind, lambda use="training": fonts.bundled(use)[:2])
+    made = make_materials(train_slice, 0, bank=20, texts=40)
+    assert (len(made.pens.glyphs), len(made.fonts), len(made.texts)) == (20, 2, 4)
+    assert len(made.marks) == 10 and not made.hard

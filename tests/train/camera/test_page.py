@@ -1,67 +1,70 @@
-"""The synthetic pages of the camera match their labels, boxes and text."""
+"""Whole pages match their digits, boxes and text."""
 
 import numpy as np
 import pytest
 
 from digits.data.mnist import Split
-from digits_train.camera import fonts
-from digits_train.camera.page import Page, page, text_page
-
-SEEDS = range(8)
-PRINTED = [str(file) for file in fonts.bundled("held back")]
-
-pytestmark = pytest.mark.slow
+from digits_train.camera.exposure import Photograph
+from digits_train.camera.page import labelled, number_pages, page, validation_pages
+from digits_train.camera.window import Materials, Window
+from digits_train.matching import Found, LabelledPage
+from tests.train import small_materials
 
 
 @pytest.fixture(scope="module")
-def pages(test_slice: Split) -> list[Page]:
-    return [page(test_slice, np.random.default_rng(seed)) for seed in SEEDS]
+def materials(train_slice: Split) -> Materials:
+    return small_materials.make(train_slice)
 
 
-def test_same_seed_same_page(test_slice: Split, pages: list[Page]) -> None:
-    again = page(test_slice, np.random.default_rng(SEEDS[3]))
-    assert again.text == pages[3].text
-    for name in ("image", "labels", "classes", "boxes"):
-        assert np.array_equal(getattr(again, name), getattr(pages[3], name)), name
-    assert len({shown.text for shown in pages}) > 1
+def ink_shows(shown: LabelledPage) -> list[bool]:
+    """Of each digit: whether its box holds darker or lighter pixels than its surroundings."""
+    pixels = shown.pixels.astype(float)
+    shows = []
+    for left, top, right, bottom in shown.truth.boxes.astype(int):
+        part = pixels[top:bottom, left:right]
+        around = pixels[max(0, top - 2) : bottom + 2, max(0, left - 2) : right + 2]
+        shows.append(np.abs(part - np.median(around)).max() > 15)
+    return shows
 
 
-def test_text_classes_and_order_match(pages: list[Page]) -> None:
+def inside(shown: LabelledPage) -> bool:
+    height, width = shown.pixels.shape
+    boxes = shown.truth.boxes
+    return bool((boxes >= 0).all() and (boxes[:, 2:] <= (width, height)).all())
+
+
+def test_pages_show_their_digits_whole(materials: Materials) -> None:
+    pages = validation_pages(materials, 10, seed=0)
+    assert [bool(len(shown.truth.symbols)) for shown in pages] == [True] * 9 + [False]
+    assert np.mean([shows for shown in pages for shows in ink_shows(shown)]) > 0.98
     for shown in pages:
-        assert "".join(shown.text.split()) == "".join(map(str, shown.classes))
-        assert max(shown.image.shape) <= 2048 and shown.image.shape[2] == 3
-        assert shown.labels.shape == shown.image.shape[:2]
-        middles, first = [], 0
-        for line in shown.text.split("\n"):
-            assert line and line == line.strip()
-            boxes = shown.boxes[first : first + len("".join(line.split()))]
-            first += len(boxes)
-            middles.append((boxes[:, 1] + boxes[:, 3]).mean() / 2)
-            assert (np.diff(boxes[:, 0] + boxes[:, 2]) > 0).all()
-        assert len(middles) == 1 or middles[0] < middles[-1]
+        assert shown.pixels.dtype == np.uint8 and inside(shown) and not shown.text
+        assert set(shown.truth.symbols.tolist()) <= set(range(10))
+        assert set(np.unique(shown.weight)) <= {0, 1}
+    again = page(np.random.default_rng([0, 3, 4]), materials, "numbers")
+    assert (again.pixels == pages[4].pixels).all()
 
 
-def test_boxes_enclose_labels_of_ink(pages: list[Page]) -> None:
-    darker = []
-    for shown in pages:
-        grey = shown.image.mean(2)
-        assert shown.labels.max() == len(shown.classes) == len(shown.boxes)
-        for number, (left, top, right, bottom) in enumerate(shown.boxes, 1):
-            mine = shown.labels == number
-            assert mine[top:bottom, left:right].sum() == mine.sum() > 6
-            for edge in (mine[top], mine[bottom - 1], mine[:, left], mine[:, right - 1]):
-                assert edge.any()
-            assert 8 <= bottom - top <= 150
-            around = slice(max(0, top - 3), bottom + 3), slice(max(0, left - 3), right + 3)
-            paper = shown.labels[around] == 0
-            ink_level = np.median(grey[around][mine[around]])
-            darker.append(ink_level < np.median(grey[around][paper]) - 5)
-    assert np.mean(darker) > 0.98
+def test_signs_are_no_digits_and_what_is_hidden_is_doubtful() -> None:
+    window = Window.empty((64, 96))
+    window.boxes += [(8, 8, 24, 40), (40, 24, 52, 28), (64, 8, 80, 40)]
+    window.symbols, window.heights = [3, 10, 5], [32.0] * 3
+    window.doubtful.append((84, 48, 92, 60))
+    hidden = np.zeros((64, 96), np.float32)
+    hidden[:, 60:82] = 1
+    shown = labelled(window, Photograph(np.zeros((64, 96), np.uint8), hidden))
+    assert shown.truth.boxes.tolist() == [[8, 8, 24, 40]] and shown.truth.symbols.tolist() == [3]
+    assert shown.weight[4, 18] == shown.weight[13, 22] == 0
+    assert shown.weight[:, :15].all()
+    others = np.array([[66, 10, 80, 40], [40, 20, 52, 32]], np.float32)
+    matched = shown.match(Found(others, np.array([5, 1])))
+    assert matched.partners.tolist() == [-2, -1]  # doubtful; invented
 
 
-def test_page_without_digits(test_slice: Split) -> None:
-    empty = page(test_slice, np.random.default_rng(0), fonts=PRINTED, digits=False)
-    assert empty.text == "" and not len(empty.classes) and not empty.labels.any()
-    assert empty.boxes.shape == (0, 4)
-    assert np.array_equal(text_page(np.random.default_rng(0), PRINTED), empty.image)
-    assert np.ptp(empty.image) > 60  # something is written on it
+def test_each_character_of_a_number_is_seen(materials: Materials) -> None:
+    for shown in number_pages(materials, 12, seed=0):
+        lines = shown.text.splitlines()
+        assert 2 <= len(lines) <= 6 and inside(shown) and shown.weight.all()
+        digits = [[int(c) for c in line if c.isdecimal()] for line in lines]
+        assert shown.truth.symbols.tolist() == sum(digits, [])  # as they are written
+        assert np.mean(ink_shows(shown)) > 0.9

@@ -1,20 +1,26 @@
 """Windows on pages, their photographs, and the batches that a reader is trained on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from digits.data.mnist import Split
-from digits_train import reader_data
-from digits_train.camera import exposure, fonts
+from digits_train.camera import exposure
 from digits_train.camera.compose import compose
 from digits_train.camera.lettering import write
-from digits_train.camera.rows import Rows, random_style
+from digits_train.camera.ranges import RANGES, Either
+from digits_train.camera.rows import Rows
+from digits_train.camera.style import Style, random_style
 from digits_train.camera.window import Materials, Window
-from digits_train.detection import Targets
+from digits_train.distributed import DistributedContext
+from digits_train.models import Reader
+from digits_train.models.reader import Maps
 from digits_train.raster import sheared
-from digits_train.reader_data import Example, Windows, batches, make_examples
-from tests.train import small_materials
+from digits_train.reader_data import CROP_SIDE, Example, Windows, batches, make_crops
+from digits_train.tasks import detection
+from tests.train import small_materials, tiny_pages
 
 SIDE = 160
 SMALL = 96
@@ -28,17 +34,16 @@ def materials(train_slice: Split) -> Materials:
 @pytest.fixture(scope="module")
 def windows(materials: Materials) -> list[Window]:
     random = np.random.default_rng(0)
-    return [compose(random, materials, SIDE) for _ in range(80)]
+    return [compose(random, materials, (SIDE, SIDE)) for _ in range(80)]
 
 
-@pytest.mark.slow
 def test_windows_hold_all_symbols_or_no_numbers(
     materials: Materials, windows: list[Window]
 ) -> None:
     assert {symbol for window in windows for symbol in window.symbols} == set(range(12))
     counts = [len(window.symbols) for window in windows]
     assert 0 in counts and max(counts) > 20
-    again = compose(np.random.default_rng(0), materials, SIDE)  # follows the seed
+    again = compose(np.random.default_rng(0), materials, (SIDE, SIDE))  # follows the seed
     assert (again.ink == windows[0].ink).all() and again.boxes == windows[0].boxes
 
 
@@ -46,11 +51,10 @@ def test_every_symbol_has_ink_in_its_box(windows: list[Window]) -> None:
     seen = 0
     for window in windows:
         assert len(window.boxes) == len(window.symbols) == len(window.heights)
-        for left, top, right, bottom in window.boxes:
-            if min(left, top) >= 0 and max(right, bottom) <= SIDE:
+        for box in window.boxes:
+            if min(box) >= 0 and max(box) <= SIDE:
                 seen += 1
-                part = window.ink[round(top) : round(bottom), round(left) : round(right)]
-                assert part.max() > 0.2
+                assert exposure.boxed(window.ink, box).max() > 0.2
     assert seen > 100
 
 
@@ -74,13 +78,13 @@ def test_photographs_show_the_ink(windows: list[Window]) -> None:
         if ink.sum() > 200:
             differences.append(abs(float(picture[ink].mean()) - float(picture[~ink].mean())))
     assert np.median(differences) > 20
-    textures = [exposure.texture(SIDE, random) for _ in range(8)]
-    assert {picture.shape for picture in textures} == {(SIDE, SIDE)}
+    textures = [exposure.texture((SIDE, SMALL), random) for _ in range(8)]
+    assert {picture.shape for picture in textures} == {(SIDE, SMALL)}
     assert len({picture.tobytes() for picture in textures}) == 8
 
 
 def test_the_other_side_shines_through_mirrored() -> None:
-    sheet, behind = Window.empty(64), Window.empty(64)
+    sheet, behind = Window.empty((64, 64)), Window.empty((64, 64))
     behind.ink[20:40, 5:15] = 1
     darker = np.zeros((64, 64))
     for seed in range(30):
@@ -92,20 +96,40 @@ def test_the_other_side_shines_through_mirrored() -> None:
     assert darker[20:40, 49:59].mean() > 3 * darker[20:40, 5:15].mean()
 
 
+def test_one_axis_can_be_replaced(materials: Materials) -> None:
+    no_marks = replace(RANGES, contents=(0.0, 0.0, 1.0), marks=(0, 0))
+    materials = materials._replace(ranges=no_marks)
+    sheet = compose(np.random.default_rng(0), materials, (SMALL, SMALL))
+    assert not sheet.ink.any()
+    positive, negative = (
+        exposure.photograph(
+            sheet, 20, np.random.default_rng(0), None, replace(RANGES, negative=chance)
+        ).pixels
+        for chance in (0.0, 1.0)
+    )
+    assert (positive == 255 - negative).all()  # all else is as before
+    gaps = replace(RANGES, gap=Either(1.0, (0.3, 0.3)))
+    assert random_style(np.random.default_rng(0), gaps).gap == 0.3
+
+
+def style(height: float, turn: float = 0.0) -> Style:
+    usual = random_style(np.random.default_rng(3))
+    return usual._replace(height=height, slope=turn, slant=turn, taught=0, cell=0)
+
+
 @pytest.mark.parametrize("slope", [0.0, 0.2])
 def test_digits_stand_in_the_middle_of_their_cells(materials: Materials, slope: float) -> None:
-    random, window = np.random.default_rng(3), Window.empty(400)
-    style = random_style(random)._replace(height=24, slope=slope, slant=slope, cell=1.6, taught=0)
-    rows = Rows(window, style, materials.pens.writer(random), materials, random)
+    random, window = np.random.default_rng(3), Window.empty((400, 400))
+    writer = materials.pens.writer(random)
+    rows = Rows(window, style(24, slope)._replace(cell=1.6), writer, materials, random)
     end = rows.number(20, 200)
     boxes = np.array(window.boxes)
     assert set(window.symbols) <= set(range(10)) and len(boxes) > 1
     middles = (boxes[:, 0] + boxes[:, 2]) / 2 - 20
     np.testing.assert_allclose(np.mod(middles / 24, 1.6), 0.8, atol=0.1)
     bars = np.flatnonzero(window.printed[198 + round(slope * 20)] > 0.5)
-    assert bars.min() == pytest.approx(20, abs=4) and end == pytest.approx(
-        20 + 1.6 * 24 * len(boxes)
-    )
+    assert bars.min() == pytest.approx(20, abs=4)
+    assert end == pytest.approx(20 + 1.6 * 24 * len(boxes))
 
 
 @pytest.mark.parametrize("turn", [0.3, -0.3])
@@ -128,11 +152,10 @@ def test_a_turned_page_leans_as_a_whole(turn: float) -> None:
 
 
 def test_words_of_a_turned_page_follow_its_lines(materials: Materials) -> None:
-    random, window = np.random.default_rng(0), Window.empty(400)
+    random, window = np.random.default_rng(0), Window.empty((400, 400))
     word = write("mmmmmmmmmm", small_materials.FONT, random)
-    style = random_style(random)._replace(height=30, slope=0.3, slant=0.3)
     writer = materials.pens.writer(random)
-    rows = Rows(window, style, writer, materials._replace(texts=[[word]]), random)
+    rows = Rows(window, style(30, 0.3), writer, materials._replace(texts=[[word]]), random)
     end = rows.word(50, 100)
     columns = np.flatnonzero(window.ink.any(0))
     left, right = (
@@ -152,14 +175,11 @@ def test_a_batch_has_pages_and_their_targets(materials: Materials) -> None:
     assert targets.heat.shape == targets.weight.shape == targets.symbols.shape == (3, cells, cells)
     assert targets.boxes.shape == (3, 4, cells, cells)
     assert targets.symbols.dtype == torch.int64
-    assert len(list(make_examples(materials, np.random.default_rng(0), 5, SMALL))) == 5
 
 
 def test_batches_depend_on_seed_and_epoch_alone(materials: Materials) -> None:
     def pages(chosen: Windows, workers: int) -> list[bytes]:
-        made = list(batches(chosen, workers))
-        assert all(isinstance(targets, Targets) for _, targets in made)
-        return [batch.numpy().tobytes() for batch, _ in made]
+        return [batch.numpy().tobytes() for batch, _ in batches(chosen, workers)]
 
     first = pages(dataset(materials), 0)
     assert first == pages(dataset(materials), 1)  # however many processes compose them
@@ -168,8 +188,41 @@ def test_batches_depend_on_seed_and_epoch_alone(materials: Materials) -> None:
     assert first != pages(dataset(materials, seed=1), 0)
 
 
+def test_crops_show_their_symbol_and_hide_what_is_outside() -> None:
+    page = np.arange(192 * 192, dtype=np.uint32).reshape(192, 192).astype(np.uint8)
+    window = Window.empty((192, 192))
+    window.boxes += [(100, 60, 116, 84), (120, 60, 136, 84), (10, 10, 26, 34)]
+    window.symbols, window.heights = [3, 4, 5], [24.0] * 3
+    example = Example(page, window, np.zeros((192, 192), np.float32))
+    crop = example.crop(window.boxes[0], np.array([4, 2, 6, 8]))
+    assert crop.page.shape == crop.hidden.shape == (CROP_SIDE, CROP_SIDE)
+    rows, columns = (np.flatnonzero(1 - crop.hidden.min(axis)) for axis in (1, 0))
+    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    assert (crop.page[part] == page[58:92, 96:122]).all()
+    assert (crop.page[: rows[0], part[1]] == page[58, 96:122]).all()  # edges repeat
+    assert min(rows[0], columns[0]) >= 16 and crop.hidden.sum() == CROP_SIDE**2 - 34 * 26
+    assert crop.shown.symbols == [3, 4]  # two columns of the neighbour are seen, the other isn't
+    left, top, right, bottom = (round(side) for side in crop.shown.boxes[0])
+    assert (crop.page[top:bottom, left:right] == page[60:84, 100:116]).all()
+    targets = crop.targets()
+    assert torch.argwhere(targets.heat == 1).tolist() == [[(top + 12) // 4, (left + 8) // 4]]
+    assert targets.weight[(top + 12) // 4, (left + 28) // 4] == 0  # may be found or not
+
+
+def test_large_symbols_are_cut_and_crops_of_textures_hold_none(materials: Materials) -> None:
+    page, window = np.zeros((192, 192), np.uint8), Window.empty((192, 192))
+    example = Example(page, window, np.zeros((192, 192), np.float32))
+    crop = example.crop((0, 0, 190, 190), np.zeros(4))
+    assert (1 - crop.hidden).sum() == (CROP_SIDE - 32) ** 2
+    ranges = replace(RANGES, textures=1.0)
+    blank = make_crops(materials._replace(ranges=ranges), np.random.default_rng(0), 6)
+    assert [(each.page.shape, each.shown.boxes) for each in blank] == [((SMALL, SMALL), [])] * 6
+    shown = list(make_crops(materials, np.random.default_rng(0), 6))
+    assert len(shown) == 6 and any((each.targets().heat == 1).any() for each in shown)
+
+
 def test_a_hidden_symbol_is_neither_wanted_nor_wrong() -> None:
-    window = Window.empty(SMALL)
+    window = Window.empty((SMALL, SMALL))
     window.boxes += [(left, 30, left + 16, 54) for left in (10, 60)]
     window.symbols, window.heights = [3, 3], [24, 24]
     hidden = np.zeros((SMALL, SMALL), np.float32)
@@ -179,26 +232,25 @@ def test_a_hidden_symbol_is_neither_wanted_nor_wrong() -> None:
     assert targets.weight[10, 17] == 0
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("slice_as_mnist")
-def test_materials_and_pages_are_written_in_all_fonts(
-    train_slice: Split, monkeypatch: pytest.MonkeyPatch
+def test_small_crops_count_as_the_windows_in_whose_place_they_are(
+    materials: Materials, train_slice: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for kind in ("hands", "printed"):  # they would have to be fetched
-        monkeypatch.setattr(fonts, kind, lambda use="training": fonts.bundled(use)[:4])
-    made = reader_data.make_materials(train_slice, 0, bank=20, texts=40)
-    assert (len(made.fonts), len(made.texts), len(made.marks)) == (4, 9, 10)
-    pages = reader_data.validation_pages(10, seed=0)
-    assert [bool(page.text) for page in pages] == [True] * 9 + [False]
-    for page in pages:
-        assert page.pixels.dtype == np.uint8 and page.pixels.ndim == 2
-        assert len(page.digits) == len(page.boxes) == sum(map(str.isdecimal, page.text))
-        height, width = page.pixels.shape
-        assert (page.boxes[:, :2] < page.boxes[:, 2:]).all()
-        assert (page.boxes >= 0).all() and (page.boxes[:, 2:] <= (width, height)).all()
-    assert (reader_data.validation_pages(1, seed=0)[0].pixels == pages[0].pixels).all()
-    for index, page in enumerate(reader_data.number_pages(4, seed=0)):
-        lines = page.text.splitlines()
-        assert 2 <= len(lines) <= 6 and all(line.isdecimal() and len(line) <= 10 for line in lines)
-        in_font = index % 2  # then its boxes aren't known
-        assert len(page.digits) == len(page.boxes) == (0 if in_font else len("".join(lines)))
+    """Beside batches of four windows, one of sixteen crops is a batch of four as well."""
+    monkeypatch.setattr(detection, "num_workers", lambda: 0)
+    recipe = replace(tiny_pages.RECIPE, crops=4)
+    crops = materials._replace(ranges=replace(RANGES, crops=1.0))
+    task = detection.Detection(recipe, train_slice, train_slice, materials=crops)
+    model, parts = Reader(), []
+    for rank in range(3):
+        here = DistributedContext(torch.device("cpu"), rank, 3)
+        [batch] = task.batches(0, torch.Generator(), here, model)
+        cells = (len(batch.inputs), CROP_SIDE // 4, CROP_SIDE // 4)
+        maps = Maps(*(torch.zeros(cells[0], n, *cells[1:]) for n in (1, 12, 4)))
+        parts.append((batch, task.loss(maps, batch)))
+    together, _ = Windows(crops, 0, 0, 1, 4)[0]
+    assert torch.equal(torch.cat([batch.inputs for batch, _ in parts]), together)
+    assert together.shape == (16, 1, CROP_SIDE, CROP_SIDE)
+    assert [batch.size for batch, _ in parts] == [task.examples] * 3
+    assert sum(loss.examples for _, loss in parts) == task.examples == 4
+    for _, loss in parts:
+        assert loss.objective.item() == pytest.approx(loss.sums.item() / 4)

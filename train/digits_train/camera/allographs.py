@@ -1,6 +1,6 @@
 """Forms of digits that schools teach and hands shorten, and that MNIST and fonts rarely show.
 
-A form is its strokes, each a few points (x, y) that a smooth curve goes through, with digits 1 high
+A form is its strokes, each a few points x,y that a smooth curve goes through, with digits 100 high
 and y down; a corner is where one stroke ends and the next begins.
 """
 
@@ -10,61 +10,33 @@ from numpy.typing import NDArray
 from digits_train.camera import marks
 from digits_train.raster import Coverage, Random
 
-Stroke = tuple[tuple[float, float], ...]
-
 _WOBBLE = 0.03  # of the points: standard deviation, in heights
 _WIDTH = 0.2  # of all widths: standard deviation of the logarithm
 _STEPS = 6  # between two points of a stroke
 
-_FORMS: dict[int, tuple[tuple[Stroke, ...], ...]] = {
-    0: (
-        (((0.35, 0.05), (0.1, 0.15), (0, 0.5), (0.2, 0.97), (0.5, 0.9), (0.6, 0.45), (0.5, 0.1)),),
-        (
-            ((0.3, 0), (0, 0.5), (0.3, 1), (0.6, 0.5), (0.3, 0)),
-            ((0, 0.95), (0.6, 0.05)),
-        ),
-    ),
+_FORMS = {
+    0: ("35,5 10,15 0,50 20,97 50,90 60,45 50,10", "30,0 0,50 30,100 60,50 30,0 / 0,95 60,5"),
     1: (
-        (((0, 0.38), (0.32, 0)), ((0.32, 0), (0.32, 1))),
-        (((0, 0.85), (0.2, 0.45), (0.45, 0)), ((0.45, 0), (0.42, 1))),
-        (((0.05, 0.3), (0.32, 0)), ((0.32, 0), (0.32, 1)), ((0.02, 1), (0.62, 1))),
+        "12,16 30,0 / 30,0 30,100",
+        "0,38 32,0 / 32,0 32,100",
+        "0,85 20,45 45,0 / 45,0 42,100",
+        "5,30 32,0 / 32,0 32,100 / 2,100 62,100",
     ),
-    2: ((((0, 0.05), (0.55, 0.02)), ((0.55, 0.02), (0, 0.98)), ((0, 0.98), (0.6, 1))),),
-    3: (
-        (
-            ((0, 0.02), (0.5, 0.02)),
-            ((0.5, 0.02), (0.2, 0.4)),
-            ((0.2, 0.4), (0.5, 0.5), (0.55, 0.8), (0.3, 1), (0, 0.92)),
-        ),
-    ),
+    2: ("0,5 55,2 / 55,2 0,98 / 0,98 60,100",),
+    3: ("0,2 50,2 / 50,2 20,40 / 20,40 50,50 55,80 30,100 0,92",),
     4: (
-        (((0.1, 0), (0.02, 0.6)), ((0.02, 0.6), (0.65, 0.6)), ((0.5, 0.1), (0.48, 1))),
-        (((0.05, 0.05), (0, 0.55)), ((0, 0.55), (0.6, 0.55)), ((0.82, 0), (0.8, 1))),
-        (((0.5, 0), (0, 0.65)), ((0, 0.65), (0.7, 0.65)), ((0.5, 0), (0.5, 1))),
+        "10,0 2,60 / 2,60 65,60 / 50,10 48,100",
+        "5,5 0,55 / 0,55 60,55 / 82,0 80,100",
+        "50,0 0,65 / 0,65 70,65 / 50,0 50,100",
     ),
-    5: (
-        (
-            ((0.12, 0.08), (0.08, 0.45)),
-            ((0.08, 0.45), (0.3, 0.38), (0.55, 0.65), (0.4, 0.96), (0, 0.92)),
-            ((0.22, 0), (0.68, -0.02)),
-        ),
-    ),
+    5: ("12,8 8,45 / 8,45 30,38 55,65 40,96 0,92 / 22,0 68,-2",),
     7: (
-        (
-            ((0, 0.22), (0.04, 0.04), (0.2, 0.1), (0.4, 0.1), (0.62, 0.02)),
-            ((0.62, 0.02), (0.42, 0.45), (0.3, 1)),
-            ((0.15, 0.5), (0.62, 0.46)),
-        ),
-        (((0, 0.03), (0.6, 0.03)), ((0.6, 0.03), (0.25, 1)), ((0.12, 0.5), (0.6, 0.48))),
-        (((0, 0.18), (0.02, 0), (0.3, 0)), ((0.3, 0), (0.2, 0.5), (0.17, 1))),
-        (((0, 0), (0.48, 0.02)), ((0.58, 0.08), (0.3, 1))),
+        "0,22 4,4 20,10 40,10 62,2 / 62,2 42,45 30,100 / 15,50 62,46",
+        "0,3 60,3 / 60,3 25,100 / 12,50 60,48",
+        "0,18 2,0 30,0 / 30,0 20,50 17,100",
+        "0,0 48,2 / 58,8 30,100",
     ),
-    9: (
-        (
-            ((0.55, 0.15), (0.3, 0), (0, 0.25), (0.2, 0.5), (0.52, 0.3)),
-            ((0.55, 0.08), (0.5, 1)),
-        ),
-    ),
+    9: ("55,15 30,0 0,25 20,50 52,30 / 55,8 50,100",),
 }
 
 
@@ -75,13 +47,12 @@ def draw(digit: int, height: float, pen: float, random: Random) -> Coverage | No
     """
     if digit not in _FORMS:
         return None
-    forms = _FORMS[digit]
-    form, wide = forms[int(random.integers(len(forms)))], np.exp(random.normal(0, _WIDTH))
-    size = np.array([wide, 1]) * (height - pen)
-    strokes = [
-        _smooth(np.array(stroke) + random.normal(0, _WOBBLE, (len(stroke), 2))) * size
-        for stroke in form
-    ]
+    form = _FORMS[digit][int(random.integers(len(_FORMS[digit])))]
+    size = np.array([np.exp(random.normal(0, _WIDTH)), 1]) * (height - pen)
+    strokes = []
+    for stroke in form.split("/"):
+        points = np.array([point.split(",") for point in stroke.split()], np.float64) / 100
+        strokes.append(_smooth(points + random.normal(0, _WOBBLE, points.shape)) * size)
     return marks.stroke(strokes, pen * random.uniform(0.9, 1.1))
 
 

@@ -1,38 +1,53 @@
 """Compose windows of numbers, words and marks."""
 
-from collections.abc import Sequence
-
-from digits_train.camera.glyphs import EM, Writer
-from digits_train.camera.rows import Rows, random_style
+from digits_train.camera.glyphs import Writer
+from digits_train.camera.lettering import EM
+from digits_train.camera.rows import Rows
+from digits_train.camera.style import random_style
 from digits_train.camera.window import Materials, Window
-from digits_train.raster import Bytes, Random, log_uniform, scaled
-
-# What windows hold, and how often. Beside numbers there are words and marks too.
-_CONTENTS = {"numbers": 0.66, "words": 0.26, "marks": 0.08}
+from digits_train.raster import Random, log_uniform, scaled
 
 
-def compose(random: Random, materials: Materials, side: int) -> Window:
-    """A window of `side` pixels with numbers, words and marks, by one writer."""
-    window, style = Window.empty(side), random_style(random)
-    if random.random() < 0.35 and materials.fonts:
-        writer: Writer = materials.fonts[int(random.integers(len(materials.fonts)))]
-    else:
-        writer = materials.pens.writer(random)
-    content = str(random.choice(list(_CONTENTS), p=list(_CONTENTS.values())))
+def compose(
+    random: Random,
+    materials: Materials,
+    shape: tuple[int, int],
+    height: float | None = None,
+    content: str = "",
+    margin: int | None = None,
+) -> Window:
+    """A window of this height and width with numbers, words and marks, by one writer.
+
+    height: of its digits, in pixels; by default a random one. content: "numbers", which have words
+    and marks beside them; "words" or "marks"; by default a random one. margin: as in `Window`.
+    """
+    window, ranges = Window.empty(shape, margin), materials.ranges
+    style = random_style(random, ranges)
+    if height is not None:
+        style = style._replace(height=height)
+    content = content or str(random.choice(["numbers", "words", "marks"], p=ranges.contents))
     if content != "marks":
-        Rows(window, style, writer, materials, random).write_all(content == "numbers")
-    if content == "marks" or random.random() < 0.35:
-        _draw_marks(window, style.height / EM, materials.marks, random)
+        rows = Rows(window, style, choose_writer(random, materials), materials, random)
+        rows.write_all(content == "numbers")
+    if content == "marks" or random.random() < ranges.with_marks:
+        _add_marks(window, style.height / EM, materials, random)
     return window
 
 
-def _draw_marks(window: Window, scale: float, drawn: Sequence[Bytes], random: Random) -> None:
+def choose_writer(random: Random, materials: Materials) -> Writer:
+    if random.random() < materials.ranges.in_font and materials.fonts:
+        return materials.fonts[int(random.integers(len(materials.fonts)))]
+    return materials.pens.writer(random)
+
+
+def _add_marks(window: Window, scale: float, materials: Materials, random: Random) -> None:
     """Add marks where nothing is written. scale: of the writing, by that of the marks."""
-    side = window.ink.shape[0]
-    for _ in range(int(random.integers(1, 7))):
-        mark = drawn[int(random.integers(len(drawn)))]
-        size = scale * log_uniform(random, 0.5, 2.5)
+    ranges, (down, across) = materials.ranges, window.ink.shape
+    for _ in range(int(random.integers(*ranges.marks, endpoint=True))):
+        mark = materials.marks[int(random.integers(len(materials.marks)))]
+        size = scale * log_uniform(random, *ranges.mark_size)
         width, height = (max(2, round(length * size)) for length in mark.shape[::-1])
-        if max(width, height) < 2 * side:
-            left, top = (round(random.uniform(-0.5 * long, side)) for long in (width, height))
-            window.put(scaled(mark, width, height), left, top, random.uniform(0.5, 1), 0.0)
+        if max(width, height) < 2 * max(down, across):
+            left = round(random.uniform(-0.5 * width, across))
+            top = round(random.uniform(-0.5 * height, down))
+            window.put(scaled(mark, width, height), left, top, random.uniform(*ranges.ink), 0.0)

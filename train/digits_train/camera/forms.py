@@ -3,23 +3,27 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from digits_train.camera.marks import around
+from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.camera.window import Window
 from digits_train.raster import Random
 
 
-def draw_frames(window: Window, first: int, height: float, random: Random) -> None:
+def draw_frames(
+    window: Window, first: int, height: float, random: Random, ranges: Ranges = RANGES
+) -> None:
     """Frame each symbol from `first` on, or the whole number: a form's box, or a ring.
 
     height: of its digits, in pixels.
     """
     boxes = np.array(window.boxes[first:]).reshape(-1, 4)
-    if len(boxes) and random.random() < 0.5:
+    if len(boxes) and random.random() < ranges.whole:
         boxes = hull(boxes)[None]
-    is_ring = random.random() < 0.4
-    around = random.uniform(0.02, 0.4) * height * np.array([-1, -1, 1, 1])
-    for box in boxes + around:
+    is_ring = random.random() < ranges.ringed
+    room = random.uniform(*ranges.frame) * height * np.array([-1, -1, 1, 1])
+    for box in boxes + room:
         outline = _ring(box, random) if is_ring else box[[[0, 1], [2, 1], [2, 3], [0, 3], [0, 1]]]
-        window.draw(outline, max(1.0, random.uniform(0.02, 0.1) * height), printed=True)
+        window.draw(outline, max(1.0, random.uniform(*ranges.line) * height), printed=True)
 
 
 def draw_cells(
@@ -29,6 +33,7 @@ def draw_cells(
     size: tuple[float, float],
     slope: float,
     random: Random,
+    ranges: Ranges = RANGES,
 ) -> None:
     """Draw `count` cells in a row, with a bar between two of them.
 
@@ -36,9 +41,10 @@ def draw_cells(
     the height of the digits, in pixels. slope: of the baseline, down.
     """
     (x, y), (wide, height) = start, size
-    above, below = random.uniform(1.1, 1.5) * height, random.uniform(0.1, 0.4) * height
-    tick = random.uniform(0.2, 1) * above if random.random() < 0.3 else above + below
-    length, pen = count * wide, max(1.0, random.uniform(0.02, 0.1) * height)
+    above, below = (random.uniform(*part) * height for part in (ranges.above, ranges.below))
+    is_comb = random.random() < ranges.comb
+    tick = random.uniform(*ranges.ticks) * above if is_comb else above + below
+    length, pen = count * wide, max(1.0, random.uniform(*ranges.line) * height)
     bars = [((wide * bar, below - tick), (wide * bar, below)) for bar in range(1, count)]
     frame = [(0, -above), (length, -above), (length, below), (0, below), (0, -above)]
     turned = np.array([[1, slope], [-slope, 1]])  # the page's right and down
@@ -52,8 +58,7 @@ def _ring(box: NDArray[np.float64], random: Random) -> NDArray[np.float64]:
     angle = np.linspace(0, random.uniform(5.8, 6.9), 32) + random.uniform(0, 2 * np.pi)
     half = (box[2:] - box[:2]) / 2 * random.uniform(1.15, 1.5, 2)
     wobble = 1 + random.normal(0, 0.04) * np.cos(2 * angle) + random.normal(0, 0.03) * angle
-    circle = np.stack([np.cos(angle), np.sin(angle)], 1)
-    return (box[:2] + box[2:]) / 2 + circle * half * wobble[:, None]
+    return (box[:2] + box[2:]) / 2 + around(angle, 1.0) * half * wobble[:, None]
 
 
 def hull(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

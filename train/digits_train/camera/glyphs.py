@@ -1,11 +1,10 @@
-"""The ink of single symbols, to write pages with: of MNIST's writers, drawn hands and fonts.
+"""The ink of single symbols, to write pages with: of MNIST's writers and of fonts.
 
 All glyphs are of writing whose digits are EM pixels high. Composing a page from ready glyphs costs
 a thousandth of drawing each stroke anew.
 """
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -15,15 +14,14 @@ from PIL import Image, ImageFilter
 
 from digits.data.mnist import Split
 from digits_train.camera import fonts, marks
-from digits_train.camera.hand import is_legible
-from digits_train.camera.strokes import strokes
-from digits_train.handwriting.digits import draw_digit
-from digits_train.matplotlib_data import load_font
+from digits_train.camera.lettering import CAPITAL, EM, draw_text, size_of
+from digits_train.camera.ranges import RANGES, Ranges
+from digits_train.camera.strokes import bend, is_legible, strokes
 from digits_train.raster import Random
 
-EM = 56  # pixels
-_DRAWN = 0.4  # share of the pen's digits that are drawn, for the world's hands; the rest is MNIST's
+_DIGITS = "0123456789"
 _VARIANTS = 4  # of each symbol of a font
+_TRIES = 20  # to draw a legible digit; someone's own may all be illegible
 _NEIGHBOURS = 300  # of similar pens, which make one writer's digits
 
 
@@ -50,13 +48,13 @@ class Writer(Protocol):
 class FontWriter:
     """Writes as a handwriting font does, but no symbol twice alike."""
 
-    def __init__(self, file: Path, random: Random) -> None:
+    def __init__(self, file: Path, random: Random, ranges: Ranges = RANGES) -> None:
         self._glyphs: dict[str, list[Glyph]] = {}
-        for character in "0123456789-.,":
+        for character in _DIGITS + "-.,":
             if fonts.has(file, character):
-                drawn = [draw_character(file, character, random) for _ in range(_VARIANTS)]
+                drawn = [draw_character(file, character, random, ranges) for _ in range(_VARIANTS)]
                 self._glyphs[character] = [glyph for glyph in drawn if glyph is not None]
-        digits = [glyph for digit in "0123456789" for glyph in self._glyphs[digit]]
+        digits = [glyph for digit in _DIGITS for glyph in self._glyphs[digit]]
         self.pen = float(np.median([stroke_width(glyph.coverage) for glyph in digits]))
 
     def glyph(self, character: str, random: Random) -> Glyph | None:
@@ -67,8 +65,8 @@ class FontWriter:
 class PenBank:
     """Digits of many writers, in order of their pens' width."""
 
-    def __init__(self, digits: Split, count: int, random: Random) -> None:
-        drawn = [_draw(digits, random) for _ in range(count)]
+    def __init__(self, digits: Split, count: int, random: Random, ranges: Ranges = RANGES) -> None:
+        drawn = [_draw(digits, random, ranges) for _ in range(count)]
         widths = np.array([stroke_width(glyph) for _, glyph in drawn])
         order = np.argsort(widths)
         self.glyphs = [drawn[index][1] for index in order]
@@ -162,50 +160,38 @@ def _stroked(points: NDArray[np.float64], pen: float) -> Glyph:
     return Glyph((coverage * 255).astype(np.uint8))
 
 
-def _draw(digits: Split, random: Random) -> tuple[int, NDArray[np.uint8]]:
+def _draw(digits: Split, random: Random, ranges: Ranges) -> tuple[int, NDArray[np.uint8]]:
     """A digit with crisp strokes, and its label."""
-    if random.random() < _DRAWN:
-        label = int(random.integers(10))
-        return label, _to_em(draw_digit(random, label))
-    while True:
-        index = int(random.integers(len(digits)))
-        label, image = int(digits.labels[index]), digits.images[index]
-        pen = float(0.03 + 0.18 * random.beta(1.1, 2))
+    thin, thick = ranges.pen
+    for _ in range(_TRIES):
+        index, far = int(random.integers(len(digits))), random.uniform(*ranges.bent)
+        label, image = int(digits.labels[index]), bend(digits.images[index], far, random)
+        pen = thin + (thick - thin) * random.beta(*ranges.pen_shape)
         coverage = strokes(image, EM, pen, random)
         if is_legible(image, label, coverage, pen):
-            return label, (coverage * 255).clip(0, 255).astype(np.uint8)
+            break
+    return label, (coverage * 255).clip(0, 255).astype(np.uint8)
 
 
-def _to_em(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Scale to EM pixels of height, or less if it is wider than high."""
-    scale = EM / max(picture.shape) * (1 if picture.shape[0] >= picture.shape[1] else 0.8)
-    size = max(3, round(picture.shape[1] * scale)), max(3, round(picture.shape[0] * scale))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
-
-
-@cache
-def _size_for(file: Path) -> int:
-    """The size at which the font's digits are EM pixels high."""
-    face = load_font(str(file), 100)
-    heights = [face.getbbox(digit)[3] - face.getbbox(digit)[1] for digit in "0123456789"]
-    return max(8, round(100 * EM / max(float(np.median(heights)), 1)))
-
-
-def draw_character(file: Path, character: str, random: Random) -> Glyph | None:
+def draw_character(
+    file: Path, character: str, random: Random, ranges: Ranges = RANGES
+) -> Glyph | None:
     """Draw a font's character, bent, and with a thicker or thinner pen; None if it is too small."""
-    coverage, above = marks.lettering(
-        character, str(file), _size_for(file) * 0.72, random, random.uniform(0.005, 0.03)
-    )
+    height, wobble = size_of(file, _DIGITS) * CAPITAL, random.uniform(*ranges.wobble)
+    coverage, above = draw_text(character, str(file), height, random, wobble)
     if coverage.sum() < 1:
         return None
     image = Image.fromarray((coverage * 255).astype(np.uint8))
-    if min(image.size) > 12 and random.random() < 0.5:
-        thicker = random.random() < 0.6
+    if min(image.size) > 12 and random.random() < ranges.other_pen:
+        thicker = random.random() < ranges.thickened
         filtered = image.filter(ImageFilter.MaxFilter(3) if thicker else ImageFilter.MinFilter(3))
-        image = Image.blend(image, filtered, random.uniform(0.3, 1 if thicker else 0.6))
+        share = random.uniform(*(ranges.thicker if thicker else ranges.thinner))
+        image = Image.blend(image, filtered, share)
     return Glyph(np.asarray(image), float(coverage.shape[0] - above))
 
 
-def font_writers(files: Sequence[Path], random: Random) -> list[FontWriter]:
+def font_writers(
+    files: Sequence[Path], random: Random, ranges: Ranges = RANGES
+) -> list[FontWriter]:
     """The hands of all fonts that have the ten digits."""
-    return [FontWriter(file, random) for file in files if fonts.has(file, "0123456789")]
+    return [FontWriter(file, random, ranges) for file in files if fonts.has(file, _DIGITS)]

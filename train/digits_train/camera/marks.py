@@ -1,91 +1,36 @@
-"""Everything on a page but digits: words, signs, arrows, ticks and scribbles."""
+"""Marks that are no writing: ticks, arrows, underlines, scribbles, blots and shapes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from digits_train.matplotlib_data import FONTS, load_font
-from digits_train.raster import Bytes, Coverage, Random, cropped
+from digits_train.camera.ranges import RANGES, Ranges
+from digits_train.raster import Bytes, Coverage, Random, cropped, log_uniform
 
-DEJAVU = tuple(
-    str(FONTS / f"DejaVu{face}.ttf")
-    for face in ("Sans", "Sans-Bold", "SansMono", "Serif", "Serif-Bold")
-)
-
-_WORDS = (
-    "total sum name date rent milk bread eggs sugar room street phone tax paid due cash bank gas "
-    "water light hotel taxi office page item price amount balance left right north June March "
-    "Monday from until about open closed yes no Tel. Nr. Anna Peter Maria Kim list order box "
-    "weight length width depth sample test group score points week hours the and of with for not "
-    "Summe Miete Brot Datum Preis Betrag offen somme loyer pain casa conto acqua leche mesa"
-)
-_SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qui ra so tu va wen xa yo zi str ent ing"
-
-# Nobody writes a digit like one of these.
-BEFORE = ("$", "€", "£", "#", "+", "No.", "Nr.", "A)", "a)", "x =", "=", "-", "*", "R", "K")
-AFTER = ("€", "$", "%", "kg", "cm", "m", "mm", "km", "ml", "h", "min", "pcs", ",-", "=")
-BETWEEN = (".", ",", "-", ":", "+", "x")
+Points = NDArray[np.float64]  # [n, 2], x and y in pixels
+Mark = Callable[[Random, float, float], Coverage]  # of digits' height and a pen's width, in pixels
 
 
-def word(random: Random) -> str:
-    """A real or invented word of letters and full stops."""
-    if random.random() < 0.6:
-        chosen = str(random.choice(_WORDS.split()))
-    else:
-        chosen = "".join(random.choice(_SYLLABLES.split(), random.integers(2, 5)))
-    style = random.random()
-    return chosen.upper() if style < 0.1 else chosen.capitalize() if style < 0.35 else chosen
+def draw_marks(count: int, height: float, random: Random, ranges: Ranges = RANGES) -> list[Bytes]:
+    """Draw `count` marks, cropped to their ink, beside digits of a height in pixels."""
+    return [_draw(random, height, (*_SHAPES, _curve, _ring), ranges) for _ in range(count)]
 
 
-def words(random: Random, count: int) -> str:
-    return " ".join(word(random) for _ in range(count))
+def draw_shape(height: float, random: Random, ranges: Ranges = RANGES) -> Bytes:
+    """A mark that doesn't look like a digit alone, either."""
+    return _draw(random, height, _SHAPES, ranges)
 
 
-def lettering(
-    text: str, file: str, height: float, random: Random, wobble: float
-) -> tuple[Coverage, int]:
-    """Draw text, cropped to its ink; return it with the number of rows above the baseline.
-
-    height: of the capitals, in pixels. wobble: displacement of the strokes, as a share of it, 0 to
-    0.1.
-    """
-    face = load_font(
-        file, max(8, round(2 * height / 0.72))
-    )  # twice the size, to be bent and reduced
-    left, top, right, bottom = (int(side) for side in face.getbbox(text))
-    margin = 4 + round(9 * wobble * height)
-    size = (right - left + 2 * margin, bottom - top + 2 * margin)
-    image = Image.new("L", size)
-    ImageDraw.Draw(image).text((margin - left, margin - top), text, fill=255, font=face)
-    drawn = np.asarray(image)
-    if wobble:
-        drawn = _bent(drawn, random, 3 * wobble * height, 1.6 * height)
-    half = Image.fromarray(drawn).resize((size[0] // 2, size[1] // 2), Image.Resampling.BOX)
-    coverage = np.asarray(half, np.float32) / np.float32(255)
-    above = (margin - top + face.getmetrics()[0]) // 2 - int(coverage.any(1).argmax())
-    return cropped(coverage), above
+def _draw(random: Random, height: float, kinds: Sequence[Mark], ranges: Ranges) -> Bytes:
+    draw = kinds[int(random.integers(len(kinds)))]
+    coverage = draw(random, height, random.uniform(*ranges.mark_pen) * height)
+    return (cropped(coverage) * 255).astype(np.uint8)
 
 
-def _bent(drawn: Bytes, random: Random, far: float, period: float) -> Bytes:
-    """Shift all rows and columns smoothly by up to about `far` pixels."""
-    height, width = drawn.shape
-    down = _wave(random, width, period) * far
-    right = _wave(random, height, period / 2) * far
-    rows = np.arange(height)[:, None] + np.rint(down).astype(int)
-    columns = np.arange(width) + np.rint(right).astype(int)[:, None]
-    return np.asarray(drawn[rows.clip(0, height - 1), columns.clip(0, width - 1)])
-
-
-def _wave(random: Random, length: int, period: float) -> NDArray[np.float64]:
-    """A smooth random curve, float64 [length], mostly within -1 to 1."""
-    knots = max(2, round(length / period) + 2)
-    heights = random.normal(0, 0.5, knots)
-    return np.interp(np.linspace(0, knots - 1, length), np.arange(knots), heights)
-
-
-def stroke(lines: Sequence[NDArray[np.float64]], width: float) -> Coverage:
+def stroke(lines: Sequence[Points], width: float) -> Coverage:
     """Draw lines through points [n, 2] (x, y in pixels), cropped to their ink."""
     points = np.concatenate(lines)
     low = points.min(0) - width
@@ -102,7 +47,7 @@ def stroke(lines: Sequence[NDArray[np.float64]], width: float) -> Coverage:
     return cropped(np.asarray(image.reduce(2), np.float32) / np.float32(255))
 
 
-def filled(outline: NDArray[np.float64]) -> Coverage:
+def filled(outline: Points) -> Coverage:
     """Fill a closed outline, points [n, 2] (x, y in pixels), cropped to its ink."""
     low = outline.min(0) - 1
     size = np.ceil(2 * (outline.max(0) - low)).astype(int) + 2
@@ -111,38 +56,124 @@ def filled(outline: NDArray[np.float64]) -> Coverage:
     return cropped(np.asarray(image.reduce(2), np.float32) / np.float32(255))
 
 
-def tick(random: Random, height: float, pen: float) -> Coverage:
-    """A check mark. height: in pixels; pen: its width in pixels."""
-    points = np.array([(0, 0.55), (0.3, 1), (random.uniform(0.8, 1.2), random.uniform(-0.2, 0.2))])
-    return stroke([(points + random.normal(0, 0.05, points.shape)) * height], pen)
-
-
-def arrow(random: Random, height: float, pen: float) -> Coverage:
-    """A slightly bent arrow to the right or left."""
-    length, head, rise = random.uniform(1, 2.5), random.uniform(0.2, 0.35), random.normal(0, 0.1)
-    along = np.linspace(0, 1, 9)
-    shaft = np.stack([along * length, np.sin(along * 3) * rise], 1)
-    tip = shaft[-1]
-    wings = np.array([tip + (-head, -head), tip, tip + (-head * random.uniform(0.7, 1.2), head)])
-    side = -1 if random.random() < 0.3 else 1
-    return stroke([shaft * (side * height, height), wings * (side * height, height)], pen)
-
-
-def underline(random: Random, length: float, height: float, pen: float) -> Coverage:
-    """One or two hand-drawn lines. length: in pixels."""
-    count = 2 if random.random() < 0.25 else 1
-    x = np.linspace(0, length, 12)
-    lines = []
-    for line in range(count):
-        y = _wave(random, 12, 4) * 0.05 * height + random.normal(0, 0.01) * x
-        y = y + line * 0.2 * height
-        lines.append(np.stack([x + random.normal(0, 0.05) * height, y], 1))
-    return stroke(lines, pen)
-
-
 def scribble(random: Random, length: float, height: float, pen: float) -> Coverage:
     """A dense zigzag, as for striking out: about [height, length]."""
     count = max(6, round(length / height * random.uniform(5, 9)))
     x = np.linspace(0, length, count) + random.normal(0, 0.1, count) * height
     y = np.where(np.arange(count) % 2, 0.1, 0.9) + random.normal(0, 0.12, count)
     return stroke([np.stack([x, y * height], 1)], pen)
+
+
+def around(angle: NDArray[Any], radius: NDArray[Any] | float) -> Points:
+    """Points around (0, 0) in polar coordinates: float64 [n, 2]."""
+    return np.asarray(np.stack([np.cos(angle), np.sin(angle)], 1) * np.reshape(radius, (-1, 1)))
+
+
+# Each of these takes the height of the digits and the width of the pen, in pixels.
+
+
+def _tick(random: Random, height: float, pen: float) -> Coverage:
+    points = np.array([(0, 0.55), (0.3, 1), (random.uniform(0.8, 1.2), random.uniform(-0.2, 0.2))])
+    size = random.uniform(0.5, 1.6) * height
+    return stroke([(points + random.normal(0, 0.05, points.shape)) * size], pen)
+
+
+def _arrow(random: Random, height: float, pen: float) -> Coverage:
+    length, head, rise = random.uniform(1, 2.5), random.uniform(0.2, 0.35), random.normal(0, 0.1)
+    along = np.linspace(0, 1, 9)
+    shaft = np.stack([along * length, np.sin(along * 3) * rise], 1)
+    tip = shaft[-1]
+    wings = np.array([tip + (-head, -head), tip, tip + (-head * random.uniform(0.7, 1.2), head)])
+    size = random.uniform(0.5, 1.2) * height * np.array([random.choice([-1, 1]), 1])
+    return stroke([shaft * size, wings * size], pen)
+
+
+def _underline(random: Random, height: float, pen: float) -> Coverage:
+    """One or two lines."""
+    x = np.linspace(0, random.uniform(2, 6) * height, 12)
+    lines = []
+    for number in range(2 if random.random() < 0.25 else 1):
+        y = 0.05 * height * random.normal(0, 0.5) * np.sin(x / height + random.uniform(0, 6))
+        y += random.normal(0, 0.01) * x + number * 0.2 * height
+        lines.append(np.stack([x + random.normal(0, 0.05) * height, y], 1))
+    return stroke(lines, pen)
+
+
+def _dashes(random: Random, height: float, pen: float) -> Coverage:
+    """A line of dots or dashes; not upright, or each would be a 1."""
+    ends = np.arange(random.integers(3, 10)) * random.uniform(0.2, 0.6) * height
+    half = random.uniform(0, 0.2) * height
+    return stroke([np.array([(x - half, 0), (x + half, 0)]) for x in ends], pen)
+
+
+def _zigzag(random: Random, height: float, pen: float) -> Coverage:
+    return scribble(random, random.uniform(1, 4) * height, random.uniform(0.5, 1.2) * height, pen)
+
+
+def _curve(random: Random, height: float, pen: float) -> Coverage:
+    points = np.cumsum(random.normal(0, 0.3, (int(random.integers(3, 12)), 2)), 0)
+    return stroke([points * height], pen)
+
+
+def _ring(random: Random, height: float, pen: float) -> Coverage:
+    """Around a word or a number: too large for a zero beside them."""
+    angle = np.linspace(0, random.uniform(5.5, 7), 24)
+    return stroke([around(angle, height) * random.uniform(1.6, 4, 2)], pen)
+
+
+def _blot(random: Random, height: float, pen: float) -> Coverage:
+    """A drop of ink: a disc with a wavy edge."""
+    angle = np.linspace(0, 2 * np.pi, 40)
+    radius = np.full(len(angle), log_uniform(random, 0.08, 0.5) * height)
+    for waves in (2, 3, 5):
+        radius *= 1 + random.normal(0, 0.3) / waves * np.sin(waves * angle + random.uniform(0, 6))
+    return filled(around(angle, radius) * (1, random.uniform(0.6, 1)))
+
+
+def _polygon(random: Random, height: float, pen: float) -> Coverage:
+    """A triangle, a quadrilateral or a star, filled or not; with more corners it would be a 0."""
+    corners, radius = int(random.integers(3, 5)), np.array([0.7])
+    if random.random() < 0.5:
+        corners, radius = 2 * int(random.integers(3, 7)), np.array([0.7, random.uniform(0.15, 0.5)])
+    angle = np.arange(corners + 1.0) * (2 * np.pi / corners) + random.uniform(0, 2 * np.pi)
+    points = around(angle, np.resize(radius, corners + 1) * height) * random.uniform(0.7, 1.3, 2)
+    return filled(points) if random.random() < 0.4 else stroke([points], pen)
+
+
+def _spiral(random: Random, height: float, pen: float) -> Coverage:
+    """Two to four turns; with one it might be a 6 or a 9."""
+    along = np.linspace(0, 1, 120)
+    angle = random.choice([-1, 1]) * 2 * np.pi * random.uniform(1.8, 4) * along
+    radius = 0.7 * height * along ** random.uniform(0.7, 1.3)
+    return stroke([around(angle + random.uniform(0, 6), radius) * random.uniform(0.7, 1, 2)], pen)
+
+
+def _hatching(random: Random, height: float, pen: float) -> Coverage:
+    """Five or more parallel strokes, crossed by others or not."""
+    lines = []
+    start = random.uniform(0, np.pi)
+    for angle in (start, start + random.uniform(0.8, 2))[: random.integers(1, 3)]:
+        along = np.array([np.cos(angle), np.sin(angle)])
+        across = np.array([-along[1], along[0]])
+        for far in np.linspace(-0.6, 0.6, int(random.integers(5, 10))):
+            ends = far * across + np.array([[-0.7], [0.7]]) * along
+            lines.append((ends + random.normal(0, 0.05, (2, 2))) * height)
+    return stroke(lines, pen)
+
+
+def _branches(random: Random, height: float, pen: float) -> Coverage:
+    """Four to six straight strokes, each branching off an earlier one."""
+    lines = [np.array([(0.0, 0.0), (random.uniform(-0.6, 0.6), 0.8)])]
+    for _ in range(int(random.integers(3, 6))):
+        start, end = lines[int(random.integers(len(lines)))]
+        joint = start + (end - start) * random.choice([0, 0.5, 1])
+        angle, length = random.uniform(0, 2 * np.pi), random.uniform(0.3, 0.7)
+        lines.append(np.stack([joint, joint + length * around(np.array([angle]), 1.0)[0]]))
+    return stroke([line * height for line in lines], pen)
+
+
+# None of them looks like a digit alone.
+_SHAPES: tuple[Mark, ...] = (
+    *(_tick, _arrow, _underline, _dashes, _zigzag, _blot),
+    *(_polygon, _spiral, _hatching, _branches),
+)

@@ -1,140 +1,137 @@
-"""Photographed pages of handwritten numbers, of which every pixel's digit is known."""
+"""Whole pages, to calibrate and measure readers with: windows as large as photographs."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from digits.data.mnist import Split
-from digits_train.camera import layout, marks
-from digits_train.camera.hand import PEN, Glyph, some_hand
-from digits_train.camera.layout import Sheet
-from digits_train.camera.marks import DEJAVU
-from digits_train.camera.photograph import INKED, LONGEST, photographed, some_look
-from digits_train.camera.plan import Plan, some_plan
-from digits_train.raster import Bytes, Random
+from digits.terminal import track
+from digits_train.camera.compose import choose_writer, compose
+from digits_train.camera.exposure import Photograph, boxed, is_seen, photograph
+from digits_train.camera.numbers import random_number
+from digits_train.camera.ranges import RANGES, Ranges
+from digits_train.camera.rows import Rows
+from digits_train.camera.style import random_style
+from digits_train.camera.window import Materials, Window
+from digits_train.detection import cells
+from digits_train.matching import Found, LabelledPage
+from digits_train.models.reader import STRIDE
+from digits_train.raster import Random, ink_box, log_uniform
 
-_LOWEST, _HIGHEST = 16, 110  # pixels of a digit's usual height
+_HEIGHTS = 16, 110  # pixels of the digits
+_SIDES = 250, 1100  # pixels of a page
+_MOST = 30  # heights of its digits, that a page is high or wide
+_MARGIN = 0.2, 2.0  # heights, around what is written
+_PITCH = 1.5, 2.6  # heights, from one number to the next
+_WIDEST_GAP = 0.5  # heights, between the digits of a number that stands alone
+_STEEPEST = 0.03  # slope of a line there
+_SIZES = 0.65, 1.5  # heights of a digit: the smallest one can be read in the smallest hand, too
+_FAINTEST = 0.25  # share of a character's ink that may be missing there
+_NEGATIVE, _WITH_POINT = 0.1, 0.2  # shares of the numbers
 
 
-class Page(NamedTuple):
-    """A photograph of a page, and what is on it.
+def page(random: Random, materials: Materials, content: str = "") -> LabelledPage:
+    """A photographed page of numbers, words and marks, grey.
 
-    image: uint8 [height, width, 3], RGB, at most 2,048 pixels high and wide. text: what
-    `Reading.text` is when every digit is read. labels: int16 [height, width], 0 where no digit
-    is, k + 1 where digit k covers most of the pixel. classes: uint8 [n], 0 to 9. boxes:
-    int64 [n, 4], left, top, right, bottom of the digits' labels.
+    content: as in `compose`.
     """
+    height = log_uniform(random, *_HEIGHTS)
+    most = min(_SIDES[1], _MOST * height)
+    shape = round(random.uniform(_SIDES[0], most)), round(random.uniform(_SIDES[0], most))
+    margin = round(log_uniform(random, *_MARGIN) * height)
+    window = compose(random, materials, shape, height, content, margin)
+    behind = None
+    ranges = materials.ranges
+    if random.random() < ranges.shining_through:
+        behind = compose(random, materials, shape, height, margin=margin)
+    return labelled(window, photograph(window, height, random, behind, ranges))
 
-    image: Bytes
-    text: str
-    labels: NDArray[np.int16]
-    classes: Bytes
-    boxes: NDArray[np.int64]
+
+def labelled(window: Window, shown: Photograph, text: str = "") -> LabelledPage:
+    """A photograph with the digits that can be seen on it. text: as of a LabelledPage."""
+    weight = np.ones([-(-side // STRIDE) for side in shown.pixels.shape], np.float32)
+    seen = [is_seen(shown.hidden, box) for box in window.boxes]
+    hidden = window.select([not each for each in seen]).boxes
+    for box in (*window.doubtful, *hidden):
+        weight[cells(box)] = 0
+    boxes = np.array(window.boxes, np.float32).reshape(-1, 4)
+    symbols = np.array(window.symbols, np.int64)
+    digits = np.array(seen, bool) & (symbols < 10)
+    return LabelledPage(shown.pixels, text, Found(boxes[digits], symbols[digits]), weight)
 
 
-def page(
-    split: Split,
-    random: Random,
-    fonts: Sequence[str] = DEJAVU,
-    digits: bool = True,
-    make_plan: Callable[[Random], Plan] = some_plan,
-) -> Page:
-    """A photographed page of numbers, as one person writes them.
+def number_page(random: Random, materials: Materials, numbers: Sequence[str]) -> LabelledPage:
+    """A photographed page of numbers of digits, minus and point by one writer, one a line.
 
-    split: whose digits. fonts: files, for the words beside the numbers. digits: without them it
-    is a page of text. make_plan: what is written, and on which paper.
+    Each character can be told apart, and nothing lies on them. A comma is as good as a point.
     """
-    if not digits:
-        image = text_page(random, fonts)
-        empty = np.zeros(image.shape[:2], np.int16)
-        return Page(image, "", empty, np.zeros(0, np.uint8), np.zeros((0, 4), np.int64))
     while True:
-        plan = make_plan(random)
-        # Small digits are as frequent as large ones, half as high.
-        height = _LOWEST * (_HIGHEST / _LOWEST) ** random.beta(1.6, 1.4)
-        tall = (len(plan.lines) + 1) * plan.pitch
-        height = min(height, random.uniform(500, 1400) / max(plan.width, tall))
-        if height < _LOWEST:
-            continue
-        hand = some_hand(random, height)
-        look = some_look(random, hand, bool(plan.form) or plan.paper != "plain")
-        written = layout.sheet(split, random, plan, hand, fonts)
-        shown = photographed(written, look, random)
-        if shown is not None and _whole(written, shown[1]):
-            image, labels = shown
-            classes = np.array([glyph.digit for glyph in written.digits], np.uint8)
-            boxes = _boxes(labels, len(classes))
-            return Page(image, "\n".join(written.text), labels, classes, boxes)
+        window = _write(random, materials, numbers)
+        if len(window.symbols) == sum(map(len, numbers)):
+            shown = unhidden(window, random, materials.ranges)
+            return labelled(window, shown, "\n".join(numbers))
 
 
-def font_page(random: Random, files: Sequence[Path]) -> Page:
-    """A photographed page of two to six numbers, one a line, in a handwriting font.
-
-    Which pixels are whose isn't known: there are no labels, classes and boxes.
-    """
-    file = str(random.choice(list(map(str, files))))
+def unhidden(window: Window, random: Random, ranges: Ranges = RANGES) -> Photograph:
+    """Photograph a window with symbols, none of which anything lies on."""
     while True:
-        height = _LOWEST * (_HIGHEST / _LOWEST) ** random.beta(1.6, 1.4)
-        written, y = Sheet(height), 0.0
-        for _ in range(int(random.integers(2, 7))):
-            text = "".join(map(str, random.integers(0, 10, random.integers(1, 11))))
-            y += random.uniform(1.6, 2.4) * height
-            _type(written, text, file, height, y, random, random.uniform(0, 0.04))
-            written.text.append(text)
-        shown = photographed(written, some_look(random, some_hand(random, height), False), random)
-        if shown is not None:
-            nothing = np.zeros(0, np.uint8), np.zeros((0, 4), np.int64)
-            return Page(shown[0], "\n".join(written.text), shown[1], *nothing)
+        shown = photograph(window, window.heights[0], random, ranges=ranges)
+        if not any(boxed(shown.hidden, box).any() for box in window.boxes):
+            return shown
 
 
-def text_page(random: Random, fonts: Sequence[str] = DEJAVU) -> Bytes:
-    """A photographed page of printed or typed text without a digit: uint8 [height, width, 3]."""
-    while True:
-        height = float(random.uniform(9, 40))
-        written = Sheet(height)
-        width = min(random.uniform(12, 60) * height, 0.7 * LONGEST)
-        file, leading = str(random.choice(list(fonts))), random.uniform(1.6, 2.4) * height
-        wobble = random.uniform(0.01, 0.03) if random.random() < 0.3 else 0.0
-        y = 0.0
-        for _ in range(int(random.integers(1, 5))):  # paragraphs
-            if random.random() < 0.3:
-                size = height * random.uniform(1, 1.6)
-                y += size
-                _type(written, marks.words(random, 2).title(), file, size, y, random, wobble)
-            for _ in range(int(random.integers(1, 9))):
-                y += leading
-                line = marks.words(random, max(1, round(width / height / 4.2)))
-                _type(written, line, file, height, y, random, wobble)
-            y += leading * random.uniform(0.3, 1)
-        look = some_look(random, some_hand(random, height), False)
-        shown = photographed(written, look, random)
-        if shown is not None:
-            return shown[0]
+def _write(random: Random, materials: Materials, numbers: Sequence[str]) -> Window:
+    """The numbers, as far as there was room for each character, with a margin around them."""
+    style = random_style(random, materials.ranges)._replace(
+        height=log_uniform(random, *_HEIGHTS),
+        cell=0,
+    )
+    style = style._replace(
+        slope=float(np.clip(style.slope, -_STEEPEST, _STEEPEST)),
+        gap=min(style.gap, _WIDEST_GAP),
+        sizes=style.sizes.clip(*_SIZES),
+        faint=min(style.faint, _FAINTEST),
+    )
+    height, pitch = style.height, random.uniform(*_PITCH) * style.height
+    longest = max(map(len, numbers))
+    shape = round(pitch * (len(numbers) + 1)), round((2 + 2 * longest) * height)
+    window = Window.empty(shape, margin=0)
+    rows = Rows(window, style, choose_writer(random, materials), materials, random)
+    spacing, comma = str(random.choice(["plain", "tight"])), random.random() < 0.5
+    for line, text in enumerate(numbers, 1):
+        written = text.replace(".", ",") if comma else text
+        rows.write(written, height, line * pitch, spacing)
+    return trimmed(window, height, random)
 
 
-def _type(
-    written: Sheet, text: str, file: str, height: float, y: float, random: Random, wobble: float
-) -> None:
-    coverage, above = marks.lettering(text, file, height, random, wobble)
-    written.glyphs.append(Glyph(coverage, 0, round(y) - above, layer=PEN))
+def trimmed(window: Window, height: float, random: Random) -> Window:
+    """Only what is written, and a margin. height: of the digits, in pixels."""
+    rows, columns = ink_box(np.maximum(window.ink, window.printed) > 0)
+    left, top, right, bottom = (log_uniform(random, *_MARGIN) * height for _ in range(4))
+    corner = columns.start - left, rows.start - top
+    return window.crop((*corner, columns.stop + right, rows.stop + bottom))
 
 
-def _whole(written: Sheet, labels: NDArray[np.int16]) -> bool:
-    """Whether the picture shows enough of each digit."""
-    seen = np.bincount(labels.ravel(), minlength=len(written.digits) + 1)[1:]
-    inked = np.array([np.count_nonzero(glyph.coverage > INKED) for glyph in written.digits])
-    return bool((seen > 0.3 * inked).all() and (seen > 6).all())
+def validation_pages(materials: Materials, count: int, seed: int) -> list[LabelledPage]:
+    """Draw pages as in training. A tenth has nothing but words."""
+    pages = []
+    for number in track(range(count), count, "drawing pages"):
+        random = np.random.default_rng([seed, 3, number])
+        pages.append(page(random, materials, "words" if number % 10 == 9 else "numbers"))
+    return pages
 
 
-def _boxes(labels: NDArray[np.int16], count: int) -> NDArray[np.int64]:
-    """Left, top, right, bottom of each label: int64 [count, 4]."""
-    y, x = np.nonzero(labels)
-    owner = labels[y, x] - 1
-    low, high = np.full((count, 2), np.iinfo(np.int64).max), np.zeros((count, 2), np.int64)
-    places = np.stack([x, y], 1)
-    np.minimum.at(low, owner, places)
-    np.maximum.at(high, owner, places + 1)
-    return np.concatenate([low, high], 1)
+def number_pages(materials: Materials, count: int, seed: int) -> list[LabelledPage]:
+    """Draw pages of two to six numbers, one a line and nothing else."""
+    pages = []
+    for number in track(range(count), count, "drawing pages of numbers"):
+        random = np.random.default_rng([seed, 4, number])
+        lines = [_number(random) for _ in range(int(random.integers(2, 7)))]
+        pages.append(number_page(random, materials, lines))
+    return pages
+
+
+def _number(random: Random) -> str:
+    """Mostly digits alone; some with a minus or a point."""
+    whole, cents = random_number(random, "plain"), random.integers(100)
+    before = "-" if random.random() < _NEGATIVE else ""
+    return f"{before}{whole}{f'.{cents:02}' if random.random() < _WITH_POINT else ''}"

@@ -3,76 +3,24 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digits_train.camera import allographs, forms, marks
-from digits_train.camera.glyphs import EM, Glyph, Writer, bare_one, with_tail
+from digits_train.camera.glyphs import Glyph, Writer, bare_one, with_tail
+from digits_train.camera.lettering import EM
 from digits_train.camera.numbers import KINDS, random_number
+from digits_train.camera.ranges import Range
+from digits_train.camera.style import Style
 from digits_train.camera.window import Box, Materials, Window
 from digits_train.raster import Bytes, Random, cropped, scaled, sheared
 
 _SYMBOLS = {character: index for index, character in enumerate("0123456789-.")} | {",": 11}
 _SIGNS = "-.,"
-_TAILED = (4, 6, 7, 9)
-# How numbers are laid out in a row, and how often.
-_SPACINGS = {"plain": 0.35, "tight": 0.2, "touching": 0.25, "joined": 0.2}
+_TAILED = "4679"
+SPACINGS = "plain", "tight", "touching", "joined"  # of the digits in a number
 _TEXTS = 12  # different words on a window
-_HIDDEN = 0.1  # share of a glyph's ink on other ink, beyond which it couldn't be read
-# Pixels of the digits' height: pages are read at a scale at which it is 24 to 36. Smaller and
-# larger ones matter where the scale is looked for.
-_HEIGHT, _SPREAD = 28, 0.45  # median, and standard deviation of the logarithm
-_LOWEST, _HIGHEST = 9, 110
-
-
-class Style(NamedTuple):
-    """How a page is written. Lengths without a unit are in heights of its digits.
-
-    height: of the digits, in pixels. slope: of the lines, down. slant: of the strokes. gap: between
-    digits. pitch: between lines. jitter: of the baseline. sizes: of each of the ten digits. uneven:
-    variation of each size. tails: share of the 4s, 6s, 7s and 9s with long stems. centred: whether
-    small digits float. faint: how much ink may be missing. bare: share of the 1s that are a bare
-    stroke. taught: share of the digits in another form, see `allographs`. cell: width of the cells
-    of a form in which each digit stands, or 0.
-    """
-
-    height: float
-    slope: float
-    slant: float
-    gap: float
-    pitch: float
-    jitter: float
-    sizes: NDArray[np.float64]
-    uneven: float
-    tails: float
-    centred: bool
-    faint: float
-    bare: float
-    taught: float
-    cell: float
-
-
-def random_style(random: Random) -> Style:
-    height = np.exp(random.normal(np.log(_HEIGHT), _SPREAD)).clip(_LOWEST, _HIGHEST)
-    tilt = float(random.choice([0.0, 0.05, 0.18], p=(0.4, 0.42, 0.18)))
-    turn = float(np.clip(random.normal(0, tilt), -0.5, 0.5))
-    spread = random.uniform(0.03, 0.35) if random.random() < 0.5 else 0.05
-    slant = random.uniform(-0.7, 0.7) if random.random() < 0.15 else random.normal(0.05, 0.15)
-    return Style(
-        height=float(height),
-        slope=turn,
-        slant=float(slant) + turn,  # a turned page leans as a whole
-        gap=random.uniform(0.02, 0.35) if random.random() < 0.65 else random.uniform(0.2, 1.6),
-        pitch=random.uniform(1.15, 1.8) if random.random() < 0.5 else random.uniform(1.5, 4),
-        jitter=random.uniform(0.01, 0.08) if random.random() < 0.8 else random.uniform(0.08, 0.25),
-        sizes=np.exp(random.normal(0, spread, 10)).clip(0.4, 1.8),
-        uneven=random.uniform(0.03, 0.15),
-        tails=random.uniform(0.1, 0.8) if random.random() < 0.4 else 0.0,
-        centred=bool(random.random() < 0.2),
-        faint=random.uniform(0.2, 0.7) if random.random() < 0.25 else random.uniform(0, 0.25),
-        bare=random.uniform(0.5, 1) if random.random() < 0.4 else random.uniform(0, 0.1),
-        taught=random.uniform(0.1, 1) if random.random() < 0.25 else 0.0,
-        cell=random.uniform(0.9, 1.8) if random.random() < 0.08 else 0.0,
-    )
+# Share of a glyph's ink on other ink, beyond which it couldn't be read; of one that touches its
+# neighbour; and of a word's, which would hide what is there.
+_ON_INK, _ON_NEIGHBOUR, _ON_WORDS = 0.1, 0.35, 0.02
 
 
 class _Placed(NamedTuple):
@@ -96,46 +44,67 @@ class Rows:
         self, window: Window, style: Style, writer: Writer, materials: Materials, random: Random
     ) -> None:
         self.window, self.style, self.writer, self.random = window, style, writer, random
+        self.ranges = ranges = materials.ranges
         self.pen = max(1.0, writer.pen * style.height / EM)  # pixels
-        hands = random.integers(0, len(materials.texts), 1 if random.random() < 0.6 else 3)
+        count = 1 if random.random() < ranges.one_hand else 3
+        hands = random.integers(0, len(materials.texts), count)
         texts = [text for hand in hands for text in materials.texts[hand]]
         self.texts = [texts[index] for index in random.integers(0, len(texts), _TEXTS)]
         if materials.hard:
             indices = random.integers(0, len(materials.hard), _TEXTS // 3)
             self.texts[: len(indices)] = [materials.hard[index] for index in indices]
-        self.words = random.random() < 0.5
-        self.frames = random.random() < 0.1
-        self.kinds = random.choice(KINDS, 2, p=(0.36, 0.14, 0.14, 0.26, 0.1))
+        self.words = random.random() < ranges.with_words
+        self.frames = random.random() < ranges.framed
+        self.kinds = random.choice(KINDS, 2, p=ranges.kinds)
 
     def write_all(self, with_numbers: bool) -> None:
-        random, height = self.random, self.style.height
-        side = self.window.ink.shape[0]
+        """Fill the window with rows of numbers, or of words alone."""
+        random, ranges, height = self.random, self.ranges, self.style.height
+        down, side = self.window.ink.shape
         y = random.uniform(0, self.style.pitch) * height
-        while y < side + height:
-            x = random.uniform(-1, 0.6 if random.random() < 0.6 else side / height * 0.6) * height
-            if not with_numbers or (self.words and random.random() < 0.6):
-                x = self.word(x, y) + random.uniform(0.15, 1.2) * height
-            while with_numbers and x < side:
-                x = self.number(x, y) + random.uniform(0.5, 3) * height
-                if self.words and random.random() < 0.6:
-                    x = self.word(x, y) + random.uniform(0.15, 1.2) * height
-                if random.random() < 0.4:
-                    break
-            while not with_numbers and x < side:
-                x = self.word(x, y) + random.uniform(0.2, 1) * height
-            y += self.style.pitch * height * random.uniform(0.9, 1.1)
+        while y < down + height:
+            left, right = ranges.start
+            right *= 1 if random.random() < ranges.at_left else side / height
+            x = random.uniform(left, right) * height
+            if with_numbers:
+                self._row_of_numbers(x, y)
+            else:
+                self._row_of_words(x, y)
+            y += self.style.pitch * height * random.uniform(*ranges.pitches)
+
+    def _row_of_words(self, x: float, y: float) -> None:
+        x = self._spaced(self.word(x, y), self.ranges.after_word)
+        while x < self.window.ink.shape[1]:
+            x = self._spaced(self.word(x, y), self.ranges.between_words)
+
+    def _row_of_numbers(self, x: float, y: float) -> None:
+        """Numbers, on some pages with words between them."""
+        x = self._some_word(x, y)
+        while x < self.window.ink.shape[1]:
+            x = self._some_word(self._spaced(self.number(x, y), self.ranges.after_number), y)
+            if self.random.random() < self.ranges.row_ends:
+                break
+
+    def _some_word(self, x: float, y: float) -> float:
+        if self.words and self.random.random() < self.ranges.word:
+            return self._spaced(self.word(x, y), self.ranges.after_word)
+        return x
+
+    def _spaced(self, x: float, space: Range) -> float:
+        return x + self.random.uniform(*space) * self.style.height
 
     def word(self, x: float, y: float) -> float:
         """Write a word at x on the line whose baseline at 0 is y; return where it ends."""
-        random, slope = self.random, self.style.slope
+        random, ranges, slope = self.random, self.ranges, self.style.slope
         text = self.texts[int(random.integers(len(self.texts)))]
-        scale = self.style.height / EM * float(np.exp(random.normal(0, 0.18)))
+        size = float(np.exp(random.normal(0, ranges.word_sizes)))
+        scale = self.style.height / EM * size
         width = max(2, round(text.coverage.shape[1] * scale))
         height = max(3, round(text.coverage.shape[0] * scale))
         coverage = sheared(scaled(text.coverage, width, height), slope, slope)
         left = round(x)
         top = round(y + text.below * scale - height + slope * x + min(0, slope) * width)
-        if self.window.put(coverage, left, top, random.uniform(0.5, 1), 0.02):
+        if self.window.put(coverage, left, top, random.uniform(*ranges.ink), _ON_WORDS):
             for box in text.doubtful * scale:
                 right = left + (max(0, slope) * height - slope * (box[1] + box[3]) / 2)
                 down = top + (slope * (box[0] + box[2]) / 2 - min(0, slope) * width)
@@ -145,12 +114,23 @@ class Rows:
         return x + float(width)
 
     def number(self, x: float, y: float) -> float:
-        """Write a number; return where it ends."""
-        random, style, window = self.random, self.style, self.window
-        text = self._characters()
-        spacing = str(random.choice(list(_SPACINGS), p=list(_SPACINGS.values())))
-        first, start = len(window.boxes), x
-        strike = random.random() < 0.03
+        """Write a random number, some of them framed or crossed out; return where it ends."""
+        random, window, first = self.random, self.window, len(self.window.boxes)
+        spacing = str(random.choice(SPACINGS, p=self.ranges.spacings))
+        end = self.write(self._characters(), x, y, spacing)
+        if random.random() < self.ranges.struck_out and len(window.boxes) > first:
+            self._strike_out(first)
+        elif self.frames and not self.style.cell:
+            forms.draw_frames(window, first, self.style.height, random, self.ranges)
+        return end
+
+    def write(self, text: str, x: float, y: float, spacing: str) -> float:
+        """Write a number on the line whose baseline at 0 is y; return where it ends.
+
+        spacing: one of SPACINGS.
+        """
+        random, style, window, start = self.random, self.style, self.window, x
+        most = _ON_NEIGHBOUR if spacing in ("touching", "joined") else _ON_INK
         before: _Placed | None = None
         for index, character in enumerate(text):
             glyph = self._glyph(character)
@@ -161,24 +141,18 @@ class Rows:
             if style.cell:
                 placed = placed.centred(start + (index + 0.5) * style.cell * style.height)
             box = placed.box
-            most = 0.35 if spacing in ("touching", "joined") else _HIDDEN
             level = 1 - style.faint * random.uniform(0, 1)
             if not window.put(placed.coverage, round(box[0]), round(box[1]), level, most):
-                x = box[2] + style.gap * style.height
-                before = None
+                x, before = box[2] + style.gap * style.height, None
                 continue
-            if spacing == "joined" and before is not None and random.random() < 0.7:
+            if spacing == "joined" and before is not None:
                 self._connect(before.box, box)
             self._label(character, box)
             x, before = box[2], placed
         if style.cell:
             size = style.cell * style.height, style.height
-            forms.draw_cells(window, (start, y), len(text), size, style.slope, random)
-            x = start + len(text) * style.cell * style.height
-        if strike and len(window.boxes) > first:
-            self._strike_out(first)
-        elif self.frames and not style.cell:
-            forms.draw_frames(window, first, style.height, random)
+            forms.draw_cells(window, (start, y), len(text), size, style.slope, random, self.ranges)
+            x = start + len(text) * size[0]
         return max(x, start)
 
     def _label(self, character: str, box: Box) -> None:
@@ -201,10 +175,8 @@ class Rows:
             if form is not None:
                 return Glyph((form * 255).astype(np.uint8))
         glyph = self.writer.glyph(character, random)
-        if glyph is not None and character.isdecimal():
-            digit = int(character)
-            if digit in _TAILED and random.random() < style.tails:
-                glyph = with_tail(glyph, digit, random)
+        if glyph is not None and character in _TAILED and random.random() < style.tails:
+            return with_tail(glyph, int(character), random)
         if glyph is None and character not in _SYMBOLS:  # another hand's sign is a sign as well
             signs = [text for text in self.texts if text.coverage.shape[1] < 1.2 * EM]
             if signs:
@@ -222,15 +194,16 @@ class Rows:
         spacing: str,
     ) -> _Placed:
         """Size and slant a glyph, and find where it goes."""
-        random, style = self.random, self.style
-        size = 1.0
+        random, style, ranges = self.random, self.style, self.ranges
+        scale = style.height / EM
         if character.isdecimal():
             size = style.sizes[int(character)] * np.exp(random.normal(0, style.uneven))
-        scale = style.height / EM * float(size)
+            scale *= float(size)
         upright = max(2, round(glyph.coverage.shape[1] * scale))
-        slant = style.slant + random.normal(0, 0.04)
+        slant = style.slant + random.normal(0, ranges.unsteady)
         coverage = cropped(sheared(glyph.coverage, slant, style.slope))
-        width = max(2, round(coverage.shape[1] * scale * float(np.exp(random.normal(0, 0.06)))))
+        wide = float(np.exp(random.normal(0, ranges.widths)))
+        width = max(2, round(coverage.shape[1] * scale * wide))
         height = max(2 if character in _SIGNS else 5, round(coverage.shape[0] * scale))
         left = x if before is None else before.right + self._gap(spacing, upright, before)
         if before is not None and character not in _SIGNS:  # two 1s need a cell each
@@ -246,31 +219,30 @@ class Rows:
         return _Placed(scaled(coverage, width, height), box, left + upright)
 
     def _gap(self, spacing: str, width: int, before: _Placed) -> float:
-        random, height = self.random, self.style.height
+        """Pixels between two digits, which may overlap."""
+        random, ranges, height = self.random, self.ranges, self.style.height
         if spacing == "touching":
-            gap = random.uniform(-0.22, 0.04) * height
-            return float(max(gap, -0.35 * min(width, before.right - before.box[0])))
+            gap = random.uniform(*ranges.touching) * height
+            return max(gap, -0.35 * min(width, before.right - before.box[0]))
         if spacing == "joined":
-            return float(random.uniform(-0.03, 0.3) * height)
-        gap = min(self.style.gap, 0.12) if spacing == "tight" else self.style.gap
-        return float(gap * random.uniform(0.5, 1.5) * height)
+            return random.uniform(*ranges.joined) * height
+        gap = min(self.style.gap, ranges.tight) if spacing == "tight" else self.style.gap
+        return gap * random.uniform(*ranges.gaps) * height
 
     def _connect(self, before: Box, box: Box) -> None:
-        """Join two digits by a stroke, as zeros are."""
+        """Join two digits by a stroke, as zeros are: a quadratic Bézier curve. Or don't."""
         random = self.random
+        if random.random() >= self.ranges.connected:
+            return
         height = before[3] - before[1]
         share = random.uniform(0.02, 0.2) if random.random() < 0.6 else random.uniform(0.2, 0.9)
         inside = random.uniform(0.2, 0.5, 2)
         start = before[2] - inside[0] * (before[2] - before[0]), before[1] + share * height
         end = box[0] + inside[1] * (box[2] - box[0]), box[1] + random.uniform(0.02, 0.3) * height
         middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + random.normal(0, 0.08) * height
-        along = np.linspace(0, 1, 8)[:, None]
-        weights = (1 - along) ** 2, 2 * along * (1 - along), along**2
-        first, second, third = (
-            weight * np.array(point)
-            for weight, point in zip(weights, (start, middle, end), strict=True)
-        )
-        self.window.draw(first + second + third, self.pen)
+        t = np.linspace(0, 1, 8)[:, None]
+        ends = (1 - t) ** 2 * np.array(start), t**2 * np.array(end)
+        self.window.draw(ends[0] + 2 * t * (1 - t) * np.array(middle) + ends[1], self.pen)
 
     def _strike_out(self, first: int) -> None:
         """Scribble over the symbols from `first` on, which then are none."""

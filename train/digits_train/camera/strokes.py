@@ -13,55 +13,78 @@ from scipy.spatial import cKDTree
 from skimage.morphology import reconstruction, skeletonize
 
 from digits_train.camera.scene import clouds
-from digits_train.raster import Bytes, Coverage, Random, cropped, ink_box, resized
+from digits_train.raster import Bytes, Coverage, Random, cropped, resized
 
 _FINE = 8  # working resolution: pixels per MNIST pixel
 _MARGIN = 2  # MNIST pixels
 _EDGE = 0.42  # the grey level of a stroke's edge in MNIST
-_SLOPE = 0.4  # of the grey level there, per MNIST pixel
 _LOOP = 0.12  # the inside of a loop is lighter by at least this
+_LOST = 0.19  # of the height: ink this far from the middle of a stroke was lost
 _SMOOTHING = 25  # steps, which remove a skeleton's pixel corners but keep the writer's
 
 Points = NDArray[np.float64]
 Pairs = NDArray[np.intp]
 
 
-def strokes(
-    digit: Bytes, height: int, pen: float | None = None, random: Random | None = None
-) -> Coverage:
-    """Draw a digit with crisp strokes, cropped to its ink: coverage [height, width].
+def bend(digit: Bytes, far: float, random: Random) -> Bytes:
+    """Displace a digit's ink smoothly, uint8 [28, 28], as another time it would be written.
 
-    digit: uint8 [28, 28]. pen: the strokes' width as a share of the digit's height, 0.01 to 0.3;
-    by default MNIST's own. random: varies the pressure of the pen.
+    far: standard deviation, in pixels. P. Simard et al., "Best practices for convolutional neural
+    networks", ICDAR 2003.
+    """
+    places = np.indices(digit.shape) + [far * clouds(digit.shape, random, 9) for _ in range(2)]
+    return np.asarray(ndimage.map_coordinates(digit, places, order=1))
+
+
+def is_legible(image: Bytes, label: int, coverage: Coverage, pen: float) -> bool:
+    """Whether a digit, uint8 [28, 28], is still legible when drawn with another pen.
+
+    Thick strokes fill loops and hide short bars.
+    """
+    ink = image.repeat(2, 0).repeat(2, 1) > 100
+    if label in (0, 6, 8):
+        paper, _ = ndimage.label(~np.pad(ink, 1))
+        loops = int((np.bincount(paper.ravel())[1:] >= 6).sum()) - 1
+        if loops < (2 if label == 8 else 1):
+            return False
+    cut = cropped(ink)
+    if label == 9:  # closed or open, its upper half must have a hollow
+        upper = np.pad(cut[: len(cut) // 2], ((0, 0), (1, 0))).astype(int)
+        if np.diff(upper).clip(0).sum(1).max() < 2:
+            return False
+    shrunk = Image.fromarray(coverage).resize(cut.shape[::-1], Image.Resampling.BOX)
+    away = ndimage.distance_transform_edt(np.asarray(shrunk) < 0.2)
+    return bool((away[cut] > (_LOST - pen / 2) * len(cut)).mean() < 0.01)
+
+
+def strokes(digit: Bytes, height: int, pen: float, random: Random) -> Coverage:
+    """Draw a digit with crisp strokes of varying pressure, cropped: coverage [height, width].
+
+    digit: uint8 [28, 28]. pen: the strokes' width as a share of the digit's height, 0.01 to 0.3.
     """
     coarse = np.pad(digit, _MARGIN).astype(np.float32) / 255
     side = len(coarse) * _FINE
     field = resized(ndimage.gaussian_filter(coarse, 0.6), (side, side))
-    level = min(_EDGE, 0.6 * float(field.max()))
-    ink = field > level
-    if pen is not None:
-        # A small loop that is filled with ink is only slightly lighter than its stroke.
-        seed = np.pad(np.ones_like(coarse[1:-1, 1:-1]), 1)
-        loops = reconstruction(seed, coarse, method="erosion").astype(np.float32) - coarse
-        ink &= resized(loops, (side, side)) < _LOOP
-        return _fitted(_drawn(ink, height, pen, random), height)
-    rows, columns = ink_box(ink)
-    box = (columns.start, rows.start, columns.stop, rows.stop)
-    scale = height / (box[3] - box[1])
-    shape = (height, max(1, round((box[2] - box[0]) * scale)))
-    if scale < 1:  # average the pixels that become one
-        sharp = np.clip((field - level) * (_FINE / _SLOPE) + 0.5, 0, 1)
-        return resized(sharp, shape, Image.Resampling.BOX, box)
-    steep = scale * _FINE / _SLOPE
-    coverage: Coverage = np.clip((resized(field, shape, box=box) - level) * steep + 0.5, 0, 1)
-    return coverage
+    ink = field > min(_EDGE, 0.6 * float(field.max()))
+    # A small loop that is filled with ink is only slightly lighter than its stroke.
+    seed = np.pad(np.ones_like(coarse[1:-1, 1:-1]), 1)
+    loops = reconstruction(seed, coarse, method="erosion").astype(np.float32) - coarse
+    ink &= resized(loops, (side, side)) < _LOOP
+    drawn = cropped(_drawn(*_skeleton(ink), max(2 * height, 10 / pen), pen, random))
+    width = max(1, round(drawn.shape[1] * height / len(drawn)))
+    return resized(drawn, (height, width), Image.Resampling.BOX)
 
 
-def _drawn(ink: NDArray[np.bool_], height: int, pen: float, random: Random | None) -> Coverage:
-    """Draw the ink's skeleton with a round pen, about `height` high."""
-    points, pairs, spread = _skeleton(ink)
+def _drawn(
+    points: Points,
+    pairs: Pairs,
+    spread: NDArray[np.float64],
+    canvas: float,
+    pen: float,
+    random: Random,
+) -> Coverage:
+    """Draw a skeleton with a round pen, about `canvas` pixels high."""
     extent = np.maximum(np.ptp(points, axis=0), 1.0)
-    canvas = min(max(2 * height, 10 / pen), max(1000, 10 / pen))
     width = pen * canvas
     scale = min((canvas - width) / extent[0], 4 * canvas / extent[1])
     # Wide ends, and what is wider than a crossing, are loops filled with ink, which stay.
@@ -71,10 +94,9 @@ def _drawn(ink: NDArray[np.bool_], height: int, pen: float, random: Random | Non
     wide = np.clip((ratio - np.where(at_end, 1.5, 2.2)) / 0.4, 0, 1)
     radii = width / 2 + wide * np.maximum(spread * scale - width / 2, 0)
     points = (points - points.min(0)) * scale + radii.max() + 1
-    if random is not None:  # pressure varies, over about a third of the digit
-        pressure = clouds((64, 64), random, 20)
-        row, column = np.minimum(points / points.max() * 63, 63).astype(int).T
-        radii *= 1 + 0.1 * np.clip(pressure[row, column], -2, 2)
+    pressure = clouds((64, 64), random, 20)  # varies over about a third of the digit
+    row, column = np.minimum(points / points.max() * 63, 63).astype(int).T
+    radii *= 1 + 0.1 * np.clip(pressure[row, column], -2, 2)
     size = np.ceil(points.max(0) + radii.max() + 2).astype(int)
     image = Image.new("L", (int(size[1]), int(size[0])))
     brush = ImageDraw.Draw(image)
@@ -85,18 +107,6 @@ def _drawn(ink: NDArray[np.bool_], height: int, pen: float, random: Random | Non
     for (x, y), reach in zip(centres, reaches, strict=True):
         brush.ellipse((x - reach, y - reach, x + reach, y + reach), fill=255)
     return np.asarray(image, np.float32) / np.float32(255)
-
-
-def _fitted(coverage: Coverage, height: int) -> Coverage:
-    """Crop coverage to its ink and resize it to a height, with edges about 1 pixel wide."""
-    cut = cropped(coverage)
-    scale = height / len(cut)
-    shape = (height, max(1, round(cut.shape[1] * scale)))
-    if scale <= 1:
-        return resized(cut, shape, Image.Resampling.BOX)
-    soft = resized(ndimage.gaussian_filter(cut, 0.7), shape)
-    fitted: Coverage = np.clip((soft - 0.5) * 2 * scale + 0.5, 0, 1)
-    return fitted
 
 
 def _skeleton(ink: NDArray[np.bool_]) -> tuple[Points, Pairs, NDArray[np.float64]]:

@@ -5,7 +5,8 @@ lines instead: endless, and with much more of what is difficult than a page has.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from digits_train.camera import marks
 from digits_train.camera.glyphs import PenBank, Writer
 from digits_train.camera.lettering import Lettering
+from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.raster import Bytes, Coverage, overlap, paste
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
@@ -23,7 +25,7 @@ class Materials(NamedTuple):
     """What windows are made of.
 
     texts: for each hand or font, what it writes without digits. hard: texts and marks of which more
-    than their share is wanted.
+    than their share is wanted. ranges: how composing and photographing varies.
     """
 
     pens: PenBank
@@ -31,15 +33,17 @@ class Materials(NamedTuple):
     texts: Sequence[Sequence[Lettering]]
     marks: Sequence[Bytes]
     hard: Sequence[Lettering] = ()
+    ranges: Ranges = RANGES
 
 
 @dataclass
 class Window:
     """Ink and its meaning.
 
-    ink, printed: float32 [side, side], coverage by what is written, and by rules and forms. boxes:
-    of the symbols. symbols: 0 to 9, 10 for a minus, 11 for a point. heights: of the digits of the
-    symbol's hand, in pixels. doubtful: boxes of what may or may not be a symbol.
+    ink, printed: float32 [height, width], coverage by what is written, and by rules and forms.
+    boxes: of the symbols. symbols: 0 to 9, 10 for a minus, 11 for a point. heights: of the digits
+    of the symbol's hand, in pixels. doubtful: boxes of what may or may not be a symbol. margin:
+    pixels that stay free on each side, or None if ink may be cut by the window's edge.
     """
 
     ink: Coverage
@@ -48,13 +52,21 @@ class Window:
     symbols: list[int] = field(default_factory=list)
     heights: list[float] = field(default_factory=list)
     doubtful: list[Box] = field(default_factory=list)
+    margin: int | None = None
 
     @classmethod
-    def empty(cls, side: int) -> "Window":
-        return cls(np.zeros((side, side), np.float32), np.zeros((side, side), np.float32))
+    def empty(cls, shape: tuple[int, int], margin: int | None = None) -> "Window":
+        return cls(np.zeros(shape, np.float32), np.zeros(shape, np.float32), margin=margin)
 
     def put(self, coverage: Bytes, left: int, top: int, level: float, most: float) -> bool:
-        """Add ink, unless more than a share of it, `most`, would fall on other ink."""
+        """Add ink, unless more than a share of it, `most`, would fall on other ink.
+
+        Nor is any added that would reach into the margin.
+        """
+        if self.margin is not None:
+            (down, across), (height, width) = self.ink.shape, coverage.shape
+            if min(left, top, across - left - width, down - top - height) < self.margin:
+                return False
         part, cut = overlap(self.ink, coverage, left, top)
         ink = cut.astype(np.float32) / np.float32(255)
         if (np.minimum(part, ink) > 0.25).sum() > most * (ink > 0.4).sum():
@@ -66,3 +78,23 @@ class Window:
         """Draw a line through points [n, 2] (x, y), over whatever is there."""
         left, top = (round(float(low - pen + pen / 2)) for low in points.min(0))
         paste(self.printed if printed else self.ink, marks.stroke([points], pen), left, top)
+
+    def crop(self, box: Box) -> "Window":
+        """Cut out a box, in whole pixels: that part of it which is on the window."""
+        left, top, right, bottom = (max(0, round(side)) for side in box)
+        part = slice(top, bottom), slice(left, right)
+        return replace(self.moved(-left, -top), ink=self.ink[part], printed=self.printed[part])
+
+    def moved(self, right: float, down: float) -> "Window":
+        """All boxes moved: the ink stays."""
+
+        def move(boxes: Sequence[Box]) -> list[Box]:
+            return [(x + right, y + down, far + right, low + down) for x, y, far, low in boxes]
+
+        return replace(self, boxes=move(self.boxes), doubtful=move(self.doubtful))
+
+    def select(self, chosen: Sequence[bool]) -> "Window":
+        """Some of the symbols: the ink of all stays."""
+        symbols = list(compress(self.symbols, chosen))
+        boxes, heights = list(compress(self.boxes, chosen)), list(compress(self.heights, chosen))
+        return replace(self, boxes=boxes, symbols=symbols, heights=heights)

@@ -13,9 +13,7 @@ _DEFAULT = replace(
     name="default",
     epochs=80,
     augmentation=AUGMENTATION,
-    drawn=0.25,
-    fonts=0.1,
-    photographed=0.1,
+    frames=0.3,
     outlier_weight=0.3,
 )
 

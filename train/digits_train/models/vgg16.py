@@ -15,9 +15,7 @@ _DEFAULT = replace(
     weight_decay=5e-4,
     augmentation=AUGMENTATION,
     no_aug_fraction=1 / 6,
-    drawn=0.12,
-    fonts=0.05,
-    photographed=0.06,
+    frames=0.25,
     outlier_weight=0.3,
 )
 _FINETUNE = replace(
@@ -26,7 +24,6 @@ _FINETUNE = replace(
     epochs=1,
     learning_rate=0.01,
     no_aug_fraction=0.0,
-    fonts=0.0,
     outlier_weight=0.1,
     own=0.25,
 )

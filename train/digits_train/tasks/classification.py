@@ -161,7 +161,7 @@ class Classification(Task):
                 ("validation digits of MNIST", TOLERANCE, self.validation),
                 (
                     "digits of a synthetic camera",
-                    *(TOLERANCE, calibration.draw_photographs(self.validation)),
+                    *(TOLERANCE, calibration.draw_frames(self.validation)),
                 ),
             )
             bar.update(task, total=2 * sum(len(split) for *_, split in sets))

@@ -15,6 +15,7 @@ from digits import system
 from digits.data.mnist import Split
 from digits.terminal import progress_bar
 from digits_train import diagnose, reader_data
+from digits_train.camera.materials import make_materials
 from digits_train.camera.window import Materials
 from digits_train.comparison import Comparison
 from digits_train.config import ReaderRecipe
@@ -71,7 +72,7 @@ class Detection(Task):
         with progress_bar(shown=dist.is_main) as bar:
             bar.add_task("drawing glyphs and words", total=None)
             few = (_BANK, _TEXTS) if self.own else ()  # in the minutes that a fine-tuning takes
-            self.materials = reader_data.make_materials(self.train, self.seed, *few)
+            self.materials = make_materials(self.train, self.seed, *few)
         if self.parent is not None:
             self.parent = self.parent.to_device(dist.device).eval()
 
@@ -88,15 +89,17 @@ class Detection(Task):
         windows = Windows(
             materials, self.seed, epoch, self.steps, size, own=self.own, share=recipe.own
         )
-        rows = dist.local_slice(size)
-        for pages, targets in reader_data.batches(windows, _workers()):
-            share = (tensor[rows].to(dist.device) for tensor in targets)
-            yield Minibatch(pages[rows].to(dist.device), Targets(*share), size)
+        for pages, targets in reader_data.batches(windows, num_workers()):
+            rows = dist.local_slice(len(pages))
+            inputs = pages[rows].to(dist.device)
+            share = Targets(*(tensor[rows].to(dist.device) for tensor in targets))
+            # Small crops count as the windows in whose place they are.
+            yield Minibatch(inputs, (share, size * len(inputs) / len(pages)), size)
 
     def loss(self, outputs: Any, batch: Minibatch) -> Loss:
         """This process's share of the mean over the crops. sums: of the loss."""
-        total = detection_loss(outputs, batch.targets)
-        count = len(batch.inputs)
+        targets, count = batch.targets
+        total = detection_loss(outputs, targets)
         return Loss(total * count / batch.size, total.detach()[None] * count, count)
 
     def probe(self, model: AnyNetwork) -> Tensor:
@@ -162,9 +165,9 @@ class Detection(Task):
     @cached_property
     def _validation(self) -> list[tuple[Tensor, Targets]]:
         """Batches of pages and targets."""
-        materials = reader_data.make_materials(self.validation, VALIDATION_SEED, _BANK, _TEXTS)
+        materials = make_materials(self.validation, VALIDATION_SEED, _BANK, _TEXTS)
         windows = Windows(materials, VALIDATION_SEED, 0, NUM_VALIDATION, _BATCH)
-        return list(reader_data.batches(windows, _workers()))
+        return list(reader_data.batches(windows, num_workers()))
 
     def _validate(self, model: AnyNetwork) -> tuple[float, DetectionErrors, list[JudgedCrop]]:
         """The mean loss over the validation crops, all errors, and the crops, the worst first."""
@@ -183,6 +186,6 @@ class Detection(Task):
         return sum(losses) / len(losses), total, crops
 
 
-def _workers() -> int:
+def num_workers() -> int:
     """Processes that compose crops: one core trains."""
     return max(1, system.cpu_count() - 1)

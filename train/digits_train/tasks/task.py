@@ -36,7 +36,7 @@ class Loss(NamedTuple):
 
     objective: Tensor
     sums: Tensor
-    examples: int
+    examples: float
 
 
 class Task(ABC):

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from digits import Classifier
+from digits.data.mnist import Split
+from digits.vision.components import Box, Component
+from digits_train import frames
+from tests.train import small_materials
+
+DIGIT = np.zeros((60, 60), bool)
+DIGIT[20:40, 28:32] = True
+FRAME = np.pad(np.zeros((28, 18), bool), 1, constant_values=True)  # a box around it
+
+
+@pytest.mark.parametrize(
+    ("ink", "left", "top", "expected"),
+    [
+        (DIGIT[20:40, 28:32], 28, 20, True),
+        (FRAME | DIGIT[15:45, 20:40], 20, 15, False),  # more box than digit
+        (FRAME, 20, 15, False),  # the box alone
+        (DIGIT[20:34, 28:32], 28, 20, False),  # a piece
+        (DIGIT, 0, 0, False),  # it would be too small in the frame
+    ],
+)
+def test_matches(ink: np.ndarray, left: int, top: int, expected: bool) -> None:
+    box = Box(left, top, left + ink.shape[1], top + ink.shape[0])
+    assert frames.matches(Component(ink.astype(np.uint8) * 200, box), DIGIT) is expected
+
+
+def test_the_seed_decides(train_slice: Split) -> None:
+    materials = small_materials.make(train_slice)
+    images, labels = frames.digits(materials, 60, 0)
+    others = frames.outliers(materials, 60, 0)
+    assert images.shape == others.shape == (60, 28, 28) and images.dtype == others.dtype == np.uint8
+    assert set(labels) == set(range(10))
+    assert len({frame.tobytes() for frame in (*images, *others)}) > 110
+    assert (frames.digits(materials, 60, 0)[0] == images).all()
+    assert (frames.outliers(materials, 60, 0) == others).all()
+    assert (frames.digits(materials, 60, 1)[0] != images).any()
+
+
+@pytest.mark.slow
+def test_most_digits_are_legible_and_few_outliers_look_like_digits(train_slice: Split) -> None:
+    """Otherwise the labels would be wrong."""
+    materials, classifier = small_materials.make(train_slice), Classifier()
+    images, labels = frames.digits(materials, 300, 0)
+    assert (classifier.model.probabilities(images).argmax(1) == labels).mean() > 0.85
+    sure = classifier.model.probabilities(frames.outliers(materials, 300, 0)).max(1)
+    assert (sure > classifier.threshold).mean() < 0.2
+
+
+@pytest.mark.parametrize("kind", ["upright", "lying", "full", "no loops"])
+def test_degenerate_digits(kind: str) -> None:
+    """A user's own pictures may all be lines, blots or labelled wrong."""
+    images = np.full((4, 28, 28), 255 if kind == "full" else 0, np.uint8)
+    images[:, 14, 4:24] = 255 * (kind == "lying")
+    images[:, 4:24, 14] = 255 * (kind != "lying")
+    digits = Split(images, np.full(4, 8 if kind == "no loops" else 1, np.uint8))
+    materials = small_materials.make(digits, 3)
+    assert len(materials.pens.glyphs) == 3
+    assert len(frames.outliers(materials, 5, 0)) == 5

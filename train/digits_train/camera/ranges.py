@@ -1,0 +1,159 @@
+"""How the pages that teach and measure vary: all numbers of composing and photographing them."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from digits_train.raster import Random
+
+Range = tuple[float, float]  # lowest, highest
+Normal = tuple[float, float]  # mean, standard deviation
+
+
+class Either(NamedTuple):
+    """One of two ranges, the first with this chance; by default the other is 0."""
+
+    chance: float
+    first: Range
+    other: Range = (0.0, 0.0)
+
+    def draw(self, random: Random) -> float:
+        lowest, highest = self.first if random.random() < self.chance else self.other
+        return random.uniform(lowest, highest) if lowest < highest else lowest
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """What is drawn evenly from a range, happens with a chance, or varies around a mean.
+
+    `dataclasses.replace` changes one axis. Heights are those of the page's digits, or of a
+    character where that is drawn on its own.
+    """
+
+    # Hand
+    in_font: float = 0.35  # chance that a font writes, not MNIST's writers
+    bent: Range = (0.0, 0.8)  # pixels of 28: displacement of an MNIST digit's strokes
+    pen: Range = (0.03, 0.21)  # heights: of MNIST's writers
+    pen_shape: tuple[float, float] = (1.1, 2.0)  # of the beta distribution in this range
+    wobble: Range = (0.005, 0.03)  # heights: displacement of a font's strokes
+    other_pen: float = 0.5  # chance that a font's character is thicker or thinner
+    thickened: float = 0.6  # chance that it is thicker then
+    thicker: Range = (0.3, 1.0)  # share of the way to strokes a pixel thicker on both sides
+    thinner: Range = (0.3, 0.6)  # or thinner
+    leaning: float = 0.15  # chance of much slant, to either side
+    slant: Range = (-0.7, 0.7)  # share of the height, to the right
+    upright: Normal = (0.05, 0.15)  # the other slants
+    unsteady: float = 0.04  # standard deviation of the slant of each digit
+    sizes: Either = Either(0.5, (0.03, 0.35), (0.05, 0.05))  # spread of the ten digits' logarithms
+    size: Range = (0.4, 1.8)  # heights: of any of the ten digits
+    uneven: Range = (0.03, 0.15)  # spread of the logarithm of each digit's size
+    widths: float = 0.06  # spread of the logarithm of its width
+    tails: Either = Either(0.4, (0.1, 0.8))  # share of the 4s, 6s, 7s and 9s with long stems
+    bare: Either = Either(0.4, (0.5, 1.0), (0.0, 0.1))  # share of the 1s that are one stroke
+    taught: Either = Either(0.35, (0.1, 1.0))  # share of the digits in a form of `allographs`
+    faint: Either = Either(0.25, (0.2, 0.7), (0.0, 0.25))  # share of the ink that may be missing
+    ink: Range = (0.5, 1.0)  # coverage of words and marks
+
+    # Layout. Pages are read at a scale at which digits are 24 to 36 pixels high; smaller and
+    # larger ones matter where that scale is looked for.
+    height: float = 28.0  # pixels: median
+    heights: float = 0.45  # spread of its logarithm
+    height_limits: Range = (9.0, 110.0)  # pixels
+    turns: tuple[float, ...] = (0.0, 0.05, 0.18)  # standard deviations of the lines' slope, down
+    turned: tuple[float, ...] = (0.4, 0.42, 0.18)  # chances of these
+    most_turned: float = 0.5  # slope
+    pitch: Either = Either(0.5, (1.15, 1.8), (1.5, 4.0))  # heights, from line to line
+    pitches: Range = (0.9, 1.1)  # of a line's, by the page's
+    jitter: Either = Either(0.8, (0.01, 0.08), (0.08, 0.25))  # spread of the baseline, in heights
+    centred: float = 0.2  # chance that small digits float
+    at_left: float = 0.6  # chance that a row begins at the left, not anywhere
+    start: Range = (-1.0, 0.6)  # heights from the left; or up to this share of the width
+    spacings: tuple[float, ...] = (0.35, 0.2, 0.25, 0.2)  # plain, tight, touching, joined
+    gap: Either = Either(0.65, (0.02, 0.35), (0.2, 1.6))  # heights, from digit to digit
+    gaps: Range = (0.5, 1.5)  # of a gap, by the page's
+    tight: float = 0.12  # heights: the most between digits of a tight number
+    touching: Range = (-0.22, 0.04)  # heights between them
+    joined: Range = (-0.03, 0.3)
+    connected: float = 0.7  # chance of a stroke between digits that are joined
+    after_number: Range = (0.5, 3.0)  # heights
+    after_word: Range = (0.15, 1.2)
+    between_words: Range = (0.2, 1.0)
+    row_ends: float = 0.4  # chance, after each number
+
+    # Text
+    contents: tuple[float, ...] = (0.66, 0.26, 0.08)  # windows with numbers, words, marks alone
+    textures: float = 0.12  # chance that a window is nothing but paper, for the reader
+    kinds: tuple[float, ...] = (0.36, 0.14, 0.14, 0.26, 0.1)  # of `numbers.KINDS`
+    with_words: float = 0.5  # chance that there are words between numbers
+    word: float = 0.6  # chance of one in such a place
+    one_hand: float = 0.6  # chance that all words are in one font, not in three
+    word_sizes: float = 0.18  # spread of the logarithm of a word's size
+    text_wobble: Range = (0.0, 0.03)  # heights: displacement of a text's strokes
+
+    # Marks and forms
+    with_marks: float = 0.35  # chance that there are marks beside writing
+    marks: tuple[int, int] = (1, 6)  # number
+    mark_size: Range = (0.5, 2.5)  # by that of the writing; evenly in its logarithm
+    mark_pen: Range = (0.04, 0.16)  # heights
+    struck_out: float = 0.03  # chance, of a number
+    framed: float = 0.1  # chance that all numbers are
+    whole: float = 0.5  # chance that a frame is around a number, not around each digit
+    ringed: float = 0.4  # chance that it is a ring
+    frame: Range = (0.02, 0.4)  # heights of room in it
+    line: Range = (0.02, 0.1)  # heights: width of a form's lines
+    cell: Either = Either(0.08, (0.9, 1.8))  # heights: width of the cells for each digit
+    above: Range = (1.1, 1.5)  # heights: of a cell, from the baseline up
+    below: Range = (0.1, 0.4)  # and down
+    comb: float = 0.3  # chance that the bars between cells are only ticks
+    ticks: Range = (0.2, 1.0)  # of the height above the baseline
+
+    # Paper
+    paper: Range = (120.0, 255.0)  # grey value
+    least_contrast: float = 30.0  # grey values
+    pencil: float = 0.12  # chance of strokes that skip the paper's hollows
+    kept: Range = (0.55, 0.95)  # share of such strokes that stays inked
+    mottled: float = 0.3  # chance
+    mottle: Range = (1.0, 10.0)  # grey values
+    bumps: Range = (1.0, 25.0)  # pixels; evenly in the logarithm
+    printed: Range = (0.1, 0.9)  # darkness of rules and forms, by that of the ink
+    squared: float = 0.12  # chance of squared paper
+    ruled: float = 0.18
+    table: float = 0.1  # of one line, or two that cross
+    pattern: float = 0.06  # of crosses, dashes or a maze
+    rule: Range = (0.015, 0.06)  # heights: width
+    squares: Range = (0.4, 2.5)  # heights
+    rules: Range = (0.9, 2.5)  # heights from one to the next
+    tilt: float = 2.0  # degrees: standard deviation, of ruled or squared paper
+    faded: Range = (0.2, 1.0)  # coverage of rules
+    edge: float = 0.1  # chance that the sheet ends, or another lies on it
+    edge_at: Range = (0.15, 0.5)  # of the picture's side, from the middle
+
+    # Light
+    uneven_light: float = 0.4  # chance
+    falloff: Range = (0.05, 0.7)  # share of the light that is lost where it is darkest
+    shadow: float = 0.12  # chance
+    shadow_depth: Range = (0.1, 0.6)  # share of the light that is lost
+    shadow_edge: Range = (-2.5, -0.7)  # share of the longer side, as a power of 10
+
+    # Lens and file
+    curved: float = 0.3  # chance that brightness isn't linear
+    curve: float = 0.3  # spread of the logarithm of its exponent
+    blurred: float = 0.5  # chance
+    blur: Range = (0.3, 2.0)  # pixels: standard deviation
+    most_blurred: float = 0.045  # heights, at most
+    noisy: float = 0.6  # chance
+    noise: Either = Either(0.7, (0.0, 4.0), (4.0, 12.0))  # grey values: standard deviation
+    compressed: float = 0.35  # chance of a JPEG
+    quality: tuple[int, int] = (25, 94)
+    negative: float = 0.25  # chance of white on black
+
+    # Other side of the sheet, mirrored
+    shining_through: float = 0.2  # chance, in the reader's windows
+    through: Range = (0.03, 0.25)  # share of its ink that is seen
+    softened: Range = (0.3, 0.06)  # pixels at least, and as many and these heights at most
+
+    # Crops for the reader
+    crops: float = 0.125  # chance that a batch is of tight crops
+    room: Range = (0.0, 0.6)  # heights between ink and the crop's edge
+
+
+RANGES = Ranges()

@@ -1,1 +1,0 @@
-"""Digits and letters as hands write them, drawn from models of their strokes."""
