@@ -4,8 +4,8 @@
 
 Each 1 of MNIST's validation digits gets an upstroke, 0.2 to 1 times as long as its stem, and each 7
 without a hook a bar across its stem (one with a hook would become a 9), both as wide as the digit's
-strokes. No network is trained on them: training draws its own (`digits_train.handwriting`). Unsure
-answers count by their most probable digit.
+strokes. No network is trained on them: training draws its own
+(`digits_train.camera.allographs`). Unsure answers count by their most probable digit.
 """
 
 import sys

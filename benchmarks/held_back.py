@@ -1,17 +1,16 @@
-"""Pages of kinds that training never shows.
+"""What training never shows, all of it in one place, and pages of it.
 
-Paper: music staves, newsprint with the other side's print, a whiteboard that glares and wasn't
-wiped well. Layout: numbers that go round a corner, a calendar, sums in columns. Pen: a ballpoint
-that skips, one that goes over each digit twice, chalk on a board. Hand: a trembling one, twenty
-fonts (digits_train/camera/fonts.py). Each page is held back in one of these respects, and as in
-training in the others.
-
-Four kinds were held back until training came to show them: a dot grid, numbers that climb, numbers
-encircled, a broad felt tip.
+Digits: half of MNIST's validation set, with which nothing is fitted. Fonts: 20 of handwriting and
+16 of print, for numbers and for words (`held back` in digits_train/camera/fonts.py). Paper: music
+staves, newsprint with the other side's print, a whiteboard that glares and wasn't wiped well.
+Layout: numbers that go round a corner, a calendar, sums in columns. Pen: a ballpoint that skips,
+one that goes over each digit twice, chalk on a board, a trembling hand. Noise: a screen's pixels,
+photographed. Marks: a house, a face, a heart and others (benchmarks/nondigits.py). Each page has
+one of these axes held back, beside its digits and the fonts of its words.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,184 +18,293 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from benchmarks.handwritten import Writer, Writers, Written, some_height
-from benchmarks.layouts import LAYOUTS, lines, rotated
-from digits_train.camera import fonts, marks, scene
-from digits_train.camera.hand import OTHER, PRINT, Glyph, Hand, some_hand
-from digits_train.camera.layout import Sheet
-from digits_train.camera.photograph import Look, photographed, some_look
+from digits.data import mnist
+from digits.data.mnist import Split
+from digits_train.camera import FITTED, fonts, scene
+from digits_train.camera.compose import choose_writer
+from digits_train.camera.exposure import photograph
+from digits_train.camera.glyphs import Glyph, Writer, font_writers
+from digits_train.camera.lettering import library, words, write
+from digits_train.camera.materials import make_materials
+from digits_train.camera.page import labelled, trimmed, unhidden
+from digits_train.camera.rows import Rows
+from digits_train.camera.strokes import grain
+from digits_train.camera.style import random_style
+from digits_train.camera.window import Materials, Window
+from digits_train.matching import LabelledPage
 from digits_train.matplotlib_data import load_font
-from digits_train.raster import Coverage, Random, cropped
+from digits_train.raster import Bytes, Random, cropped, log_uniform
 
-Ink = tuple[Coverage, float]  # as a Writer draws it
+_SEED, _BANK, _TEXTS = 9_000_000, 3_000, 1_500
+_HEIGHTS = 18, 80  # pixels of the digits
+_CALENDAR = 34  # pixels at most, of which there is a whole month on a page
+_CANVAS = 26  # heights, on which a page is written before its edges are cut off
+_STEEPEST = 0.1  # slope of lines
 
-_BOARDS = ((42, 68, 54), (35, 38, 40), (52, 58, 62), (28, 36, 60))  # RGB
-_MARKERS = ((30, 30, 34), (24, 60, 160), (180, 30, 40), (10, 110, 70))
+
+# Hands
 
 
-def _words_above(sheet: Sheet, files: Sequence[Path], random: Random) -> None:
-    """Half of the pages have a line of words."""
+@cache
+def half() -> Split:
+    """The validation digits with which nothing is fitted."""
+    validation = mnist.load("validation")
+    return Split(validation.images[FITTED:], validation.labels[FITTED:])
+
+
+@cache
+def as_in_training() -> Materials:
+    """Training's fonts, but other digits."""
+    return make_materials(half(), _SEED, _BANK, _TEXTS)
+
+
+@cache
+def unseen() -> Materials:
+    """Digits, fonts and words that training never shows."""
+    random, hands = np.random.default_rng(_SEED), fonts.hands("held back")
+    texts = library([*hands, *fonts.printed("held back")], _TEXTS, random)
+    return as_in_training()._replace(fonts=font_writers(hands, random), texts=texts)
+
+
+class _Changed:
+    """Writes as someone else does, but with another pen."""
+
+    def __init__(self, writer: Writer, change: Callable[[Glyph, Random], Glyph]) -> None:
+        self.pen, self._writer, self._change = writer.pen, writer, change
+
+    def glyph(self, character: str, random: Random) -> Glyph | None:
+        glyph = self._writer.glyph(character, random)
+        return self._change(glyph, random) if glyph is not None else None
+
+
+def _twice(glyph: Glyph, random: Random) -> Glyph:
+    """Go over the same strokes again, a little beside them."""
+    padded = np.pad(glyph.coverage, 4)
+    moved = np.roll(padded, random.integers(-4, 5, 2), (0, 1))
+    again = Image.fromarray(moved).rotate(random.normal(0, 3), Image.Resampling.BICUBIC)
+    return Glyph(cropped(np.maximum(padded, np.asarray(again))), glyph.below + 2)
+
+
+def _skipping(glyph: Glyph, random: Random) -> Glyph:
+    """Leave some twentieth of the strokes, in short pieces, with hardly any ink."""
+    bumps = scene.clouds(glyph.coverage.shape, random, random.uniform(2.8, 5.6))
+    inked = np.clip(4 * (random.uniform(1.3, 1.9) - bumps) + 0.5, 0.05, 1)
+    return glyph._replace(coverage=(glyph.coverage * inked).astype(np.uint8))
+
+
+def _trembling(glyph: Glyph, random: Random) -> Glyph:
+    """Shake sideways and up and down by a hundredth or two of the height, many times a digit."""
+    padded = np.pad(glyph.coverage, 6)
+    far, cell = random.uniform(0.5, 1.2), random.uniform(5, 11)
+    shake = [scene.clouds(padded.shape, random, cell) * far for _ in range(2)]
+    shaken = ndimage.map_coordinates(padded, np.indices(padded.shape) + shake, order=1)
+    return Glyph(cropped(shaken), glyph.below)
+
+
+def _chalk(glyph: Glyph, random: Random) -> Glyph:
+    """Skip the hollows of a board."""
+    ink = (glyph.coverage / 255).astype(np.float32)
+    grainy = grain(ink, random, random.uniform(0.5, 0.75))
+    return glyph._replace(coverage=(grainy * 255).astype(np.uint8))
+
+
+# Layout
+
+
+def _number(random: Random, longest: int) -> str:
+    return "".join(map(str, random.integers(0, 10, random.integers(1, longest + 1))))
+
+
+def _lines(rows: Rows) -> None:
+    """One to five numbers below each other; half of the pages have words above them."""
+    random, height = rows.random, rows.style.height
+    x, y = 4 * height, 5 * height
     if random.random() < 0.5:
-        return
-    file, size = random.choice(list(map(str, files))), random.uniform(0.6, 1.1) * sheet.height
-    text = marks.words(random, int(random.integers(1, 4)))
-    coverage, _ = marks.lettering(text, file, max(8.0, size), random, random.uniform(0.01, 0.03))
-    top = min(glyph.top for glyph in sheet.glyphs) - coverage.shape[0] - 0.5 * sheet.height
-    sheet.glyphs.append(Glyph(coverage, 0, round(top), layer=OTHER))
+        rows.word(x, y)
+    for _ in range(int(random.integers(1, 6))):
+        y += random.uniform(1.5, 2.3) * height
+        rows.write(_number(random, 7), x + random.uniform(0, 2) * height, y, "plain")
 
 
-# Paper: printed over all that the camera may see
+def _round_a_corner(rows: Rows) -> None:
+    """One long number on a bend, as at the edge of a sheet; the digits turn with it."""
+    random, style = rows.random, rows.style
+    text = "".join(map(str, random.integers(0, 10, random.integers(6, 13))))
+    gap = random.uniform(0.65, 0.9) * style.height
+    radius, side = len(text) * gap * random.uniform(0.6, 1.5), random.choice([-1, 1])
+    middle = _CANVAS / 2 * style.height
+    for index, digit in enumerate(text):
+        angle = (index - (len(text) - 1) / 2) * gap / radius
+        turn, narrower = side * np.tan(angle), float(np.cos(angle))
+        slant, height = style.slant + turn, style.height * narrower
+        rows.style = style._replace(slope=turn, slant=slant, height=height)
+        x, down = middle + radius * np.sin(angle), side * radius * (1 - narrower)
+        rows.write(digit, x, middle + down - turn * x, "plain")
 
 
-def _ground(sheet: Sheet) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The shape, and the left and top, of what surrounds the writing."""
-    around = round(max(800, 10 * sheet.height))
-    left = min(g.left for g in sheet.glyphs) - around
-    top = min(g.top for g in sheet.glyphs) - around
-    right, bottom = max(g.right for g in sheet.glyphs), max(g.bottom for g in sheet.glyphs)
-    return (bottom + around - top, right + around - left), (left, top)
+def _calendar(rows: Rows) -> None:
+    """A month: the days from 1 on in a printed grid of seven columns."""
+    random, height = rows.random, rows.style.height
+    rows.style = rows.style._replace(slope=0.0, gap=random.uniform(0.05, 0.2))
+    wide, tall = random.uniform(2.6, 3.2) * height, random.uniform(1.8, 2.8) * height
+    weeks, first = int(random.integers(2, 6)), int(random.integers(0, 7))
+    for day in range(1, min(31, 7 * weeks - first) + 1):
+        week, column = divmod(day + first - 1, 7)
+        rows.write(str(day), (column + 1.15) * wide, (week + 1) * tall + 1.3 * height, "plain")
+    for line in range(8):
+        ends = np.array([(line + 1, 1), (line + 1, weeks + 1)]) * (wide, tall)
+        rows.window.draw(ends, max(1.0, 0.03 * height), printed=True)
+    for line in range(weeks + 1):
+        ends = np.array([(1, line + 1), (8, line + 1)]) * (wide, tall)
+        rows.window.draw(ends, max(1.0, 0.03 * height), printed=True)
 
 
-def dot_grid(sheet: Sheet, _: Writers, random: Random) -> None:
-    shape, corner = _ground(sheet)
-    spacing = max(6.0, random.uniform(0.4, 1.0) * sheet.height)
-    radius = max(0.8, random.uniform(0.02, 0.05) * sheet.height)
-    y, x = np.ogrid[: shape[0], : shape[1]]
-    down, across = (np.mod(axis / spacing, 1) * spacing - spacing / 2 for axis in (y, x))
-    dots = np.clip(radius + 0.5 - np.hypot(down, across), 0, 1).astype(np.float32)
-    sheet.glyphs.append(Glyph(dots * np.float32(random.uniform(0.4, 1)), *corner, layer=PRINT))
+def _sums(rows: Rows) -> None:
+    """Numbers below each other by their places, a plus, a line, and their sum."""
+    random, height = rows.random, rows.style.height
+    rows.style = rows.style._replace(slope=0.0)
+    terms = [int(_number(random, 5)) for _ in range(int(random.integers(2, 5)))]
+    wide, pitch = random.uniform(1.0, 1.4) * height, random.uniform(1.6, 2.2) * height
+    right, y = 10 * height, 3 * height
+    for line, number in enumerate((*terms, sum(terms))):
+        for position, digit in enumerate(reversed(str(number))):
+            rows.write(digit, right - (position + 1) * wide, y + line * pitch, "plain")
+    left, low = right - 7 * wide, y + (len(terms) - 1) * pitch
+    half, slope = random.uniform(0.2, 0.35) * height, random.normal(0, 0.1) * height
+    middle = np.array([left, low - height / 2])
+    for across in ((half, 0), (0, half)):
+        rows.window.draw(np.array([middle - across, middle + across]), rows.pen)
+    below = low + 0.35 * height
+    rows.window.draw(np.array([(left, below), (right, below + slope)]), rows.pen)
 
 
-def staves(sheet: Sheet, _: Writers, random: Random) -> None:
+# Paper: printed on the whole sheet
+
+
+def _staves(window: Window, height: float, random: Random) -> None:
     """Music paper: groups of five lines."""
-    shape, corner = _ground(sheet)
-    gap = max(4.0, random.uniform(0.2, 0.4) * sheet.height)
-    thick = max(0.8, 0.03 * sheet.height)
-    y = np.arange(shape[0], dtype=np.float32) % (gap * random.uniform(8, 11))
+    gap, thick = max(4.0, random.uniform(0.2, 0.4) * height), max(0.8, 0.03 * height)
+    y = np.arange(len(window.ink), dtype=np.float32) % (gap * random.uniform(8, 11))
     away = np.where(y < 4.5 * gap, np.abs((y + gap / 2) % gap - gap / 2), thick + 1)
-    lines_at = np.clip(thick / 2 + 0.5 - away, 0, 1) * random.uniform(0.5, 1)
-    coverage = np.repeat(lines_at[:, None], shape[1], 1).astype(np.float32)
-    sheet.glyphs.append(Glyph(coverage, *corner, layer=PRINT))
+    _print(window, np.clip(thick / 2 + 0.5 - away, 0, 1)[:, None] * random.uniform(0.5, 1))
 
 
-def newsprint(sheet: Sheet, _: Writers, random: Random) -> None:
+def _newsprint(window: Window, height: float, random: Random) -> None:
     """The print of the other side shines through, mirrored and blurred."""
-    shape, corner = _ground(sheet)
-    image = Image.new("L", (shape[1], shape[0]))
-    size = max(12, round(random.uniform(0.35, 0.7) * sheet.height))
+    shape = window.ink.shape
+    image = Image.new("L", shape[::-1])
+    size = max(12, round(random.uniform(0.35, 0.7) * height))
     face = load_font(str(fonts.bundled("held back")[0]), size)
     for y in range(0, shape[0], round(1.4 * size)):
-        text = marks.words(random, 1 + shape[1] // (3 * size))
+        text = words(random, 1 + shape[1] // (3 * size))
         ImageDraw.Draw(image).text((random.uniform(-3, 0) * size, y), text, 255, face)
     mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     soft = np.asarray(mirrored.filter(ImageFilter.GaussianBlur(0.06 * size)), np.float32) / 255
-    grain = np.clip(scene.clouds(shape, random, 1.5), 0, 2)
-    coverage = random.uniform(0.12, 0.3) * soft + 0.04 * grain
-    sheet.glyphs.append(Glyph(coverage.astype(np.float32), *corner, layer=PRINT))
+    rough = np.clip(scene.clouds((shape[0], shape[1]), random, 1.5), 0, 2)
+    _print(window, random.uniform(0.25, 0.5) * soft + 0.06 * rough)
 
 
-def wiped(sheet: Sheet, by: Writers, random: Random) -> None:
+def _wiped(window: Window, height: float, random: Random) -> None:
     """What somebody else wrote there before is smeared, but hasn't gone."""
-    hand = some_hand(random, random.uniform(0.8, 1.6) * sheet.height)
-    smear, left = max(2, round(random.uniform(0.1, 0.4) * hand.height)), random.uniform(-1, 3)
-    for glyph in lines(by.mnist, hand, random).glyphs:
-        soft = np.pad(glyph.coverage, ((2, 2), (smear, smear)))
-        soft = ndimage.gaussian_filter(ndimage.uniform_filter1d(soft, smear, axis=1), 1)
-        faint = Glyph(soft * np.float32(random.uniform(0.05, 0.15)), glyph.left, glyph.top)
-        sheet.glyphs.append(faint.moved(left * hand.height, 0)._replace(layer=PRINT))
+    before = Window.empty((window.ink.shape[0], window.ink.shape[1]))
+    style = random_style(random)._replace(height=random.uniform(0.8, 1.6) * height, cell=0)
+    Rows(before, style, unseen().pens.writer(random), unseen(), random).write_all(True)
+    smear = max(2, round(random.uniform(0.1, 0.4) * height))
+    soft = ndimage.gaussian_filter(ndimage.uniform_filter1d(before.ink, smear, axis=1), 1)
+    _print(window, soft * random.uniform(0.1, 0.3))
 
 
-def glare(image: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:
-    """Mirror a lamp in a picture, uint8 [height, width, 3]; the ink there stays visible."""
-    y, x = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
-    down, across = random.uniform(0.05, 0.95, 2) * image.shape[:2]
-    radius = random.uniform(0.06, 0.2) * max(image.shape)
+def _print(window: Window, coverage: NDArray[np.floating]) -> None:
+    np.maximum(window.printed, coverage, out=window.printed, casting="same_kind")
+
+
+# Look: changes of the photograph
+
+
+def _glare(pixels: Bytes, _: Window, random: Random) -> Bytes:
+    """Mirror a lamp; the ink there stays visible."""
+    y, x = np.indices(pixels.shape)
+    down, across = random.uniform(0.05, 0.95, 2) * pixels.shape
+    radius = random.uniform(0.06, 0.2) * max(pixels.shape)
     away = np.hypot((x - across) / random.uniform(1, 2.5), y - down) / radius
-    light = random.uniform(0.3, 0.6) * np.exp(-(away**3))
-    return np.asarray(image + (255 - image) * light[..., None], np.uint8)
+    return np.asarray(pixels + (255.0 - pixels) * 0.5 * np.exp(-(away**3)), np.uint8)
 
 
-# Pen and hand
+def _board(pixels: Bytes, window: Window, _: Random) -> Bytes:
+    """Light strokes on a dark board."""
+    is_dark = pixels[window.ink > 0.5].mean() < pixels[window.ink < 0.1].mean()
+    return np.asarray(255 - pixels) if is_dark else pixels
 
 
-def felt_tip(hand: Hand, look: Look, random: Random) -> tuple[Hand, Look]:
-    """A pen of 0.17 to 0.24 of the digits' height."""
-    return hand._replace(pen=random.uniform(0.17, 0.24), keep=1.0, broken=0.0), look
+def _screen(pixels: Bytes, _: Window, random: Random) -> Bytes:
+    """The grid of a screen's pixels, and the waves that it makes with those of the camera."""
+    y, x = np.indices(pixels.shape)
+    waves = np.zeros(pixels.shape)
+    for period in (random.uniform(2.2, 4), random.uniform(8, 40)):
+        angle, bend = random.uniform(0, np.pi), random.uniform(0, 2e-4)
+        along = x * np.cos(angle) + y * np.sin(angle) + bend * (x - y) ** 2
+        waves += np.sin(2 * np.pi / period * along)
+    spread = min(12.0, 0.15 * float(np.ptp(np.quantile(pixels, (0.01, 0.99)))))
+    return np.clip(pixels + spread * waves, 0, 255).astype(np.uint8)
 
 
-def twice(writer: Writer, character: str, hand: Hand, random: Random) -> Ink:
-    """Go over the same strokes again, a little beside them."""
-    coverage, below = writer(character, hand, random)
-    reach = max(1, round(0.06 * hand.height))
-    right, down = random.integers(-reach, reach + 1, 2)
-    padded = np.pad(coverage, reach)
-    again = rotated(np.roll(padded, (down, right), (0, 1)), random.normal(0, 0.05))
-    return cropped(np.maximum(padded, again)), below + reach / 2
+PENS = {
+    "written twice": _twice,
+    "skipping pen": _skipping,
+    "trembling": _trembling,
+    "chalk": _chalk,
+}
+LAYOUTS = {"round a corner": _round_a_corner, "calendar": _calendar, "sums": _sums}
+PAPERS = {"staves": _staves, "newsprint": _newsprint, "whiteboard": _wiped}
+LOOKS = {"whiteboard": _glare, "chalk": _board, "screen": _screen}
+FONTS = "font's hand"
+KINDS = (*PAPERS, *LAYOUTS, *PENS, "screen", FONTS)
 
 
-def skipping(writer: Writer, character: str, hand: Hand, random: Random) -> Ink:
-    """Leave some twentieth of the strokes, in short pieces, with hardly any ink."""
-    whole = hand._replace(keep=1.0, broken=0.0, pressure=0.0)
-    coverage, below = writer(character, whole, random)
-    bumps = scene.clouds(coverage.shape, random, max(2, random.uniform(0.05, 0.1) * hand.height))
-    inked = np.clip(4 * (random.uniform(1.3, 1.9) - bumps) + 0.5, 0.05, 1)
-    return np.asarray(coverage * inked, np.float32), below
+def page(kind: str, random: Random) -> LabelledPage:
+    """A page of one of KINDS."""
+    materials = unseen()
+    height = log_uniform(random, _HEIGHTS[0], _CALENDAR if kind == "calendar" else _HEIGHTS[1])
+    window = Window.empty((round(_CANVAS * height),) * 2, margin=0)
+    style = random_style(random)._replace(height=height, cell=0)
+    style = style._replace(slope=float(np.clip(style.slope, -_STEEPEST, _STEEPEST)))
+    writer: Writer = materials.pens.writer(random)
+    if kind == FONTS:
+        writer = materials.fonts[int(random.integers(len(materials.fonts)))]
+    if kind in PENS:
+        writer, style = _Changed(writer, PENS[kind]), style._replace(bare=0, taught=0)
+    LAYOUTS.get(kind, _lines)(Rows(window, style, writer, materials, random))
+    window = trimmed(window, height, random)
+    if kind in PAPERS:
+        PAPERS[kind](window, height, random)
+    shown = photograph(window, height, random)
+    if kind in LOOKS:
+        shown = shown._replace(pixels=LOOKS[kind](shown.pixels, window, random))
+    return labelled(window, shown)
 
 
-def trembling(writer: Writer, character: str, hand: Hand, random: Random) -> Ink:
-    """Shake sideways and up and down by a hundredth or two of the height, many times a digit."""
-    coverage, below = writer(character, hand, random)
-    padded = np.pad(coverage, 1 + round(0.1 * hand.height))
-    far, cell = random.uniform(0.008, 0.02) * hand.height, random.uniform(0.1, 0.2) * hand.height
-    shake = [scene.clouds(padded.shape, random, cell) * far for _ in range(2)]
-    shaken = ndimage.map_coordinates(padded, np.indices(padded.shape) + shake, order=1)
-    return cropped(shaken), below
-
-
-def chalk(hand: Hand, look: Look, random: Random) -> tuple[Hand, Look]:
-    """Light, grainy strokes on a board."""
-    board = np.array(_BOARDS[int(random.integers(len(_BOARDS)))], np.float32)
-    ink = np.full(3, random.uniform(190, 245), np.float32)
-    look = look._replace(paper=board, inks=(ink, ink, board + np.float32(25)), clean=False)
-    return hand._replace(pen=random.uniform(0.09, 0.15), keep=random.uniform(0.65, 0.9)), look
-
-
-def whiteboard(hand: Hand, look: Look, random: Random) -> tuple[Hand, Look]:
-    """Markers on a glossy white board."""
-    board = np.array((228, 232, 235), np.float32) * np.float32(random.uniform(0.9, 1.05))
-    pen, words, before = np.array(_MARKERS, np.float32)[random.integers(len(_MARKERS), size=3)]
-    look = look._replace(paper=board, inks=(pen, words, before), clean=False)
-    return hand._replace(pen=random.uniform(0.07, 0.13), keep=1.0, broken=0.0, pressure=0.0), look
-
-
-# Pages
-
-PAPERS = {"dot grid": dot_grid, "staves": staves, "newsprint": newsprint, "whiteboard": wiped}
-PENS = {"felt tip": felt_tip, "chalk": chalk, "whiteboard": whiteboard}
-STROKES = {"written twice": twice, "skipping pen": skipping, "trembling": trembling}
-ONCE_HELD_BACK = ("dot grid", "climbing", "encircled", "felt tip")
-KINDS = (
-    *("staves", "newsprint", "whiteboard", "round a corner", "calendar", "added up"),
-    *("chalk", *STROKES, "font's hand"),
-)
-
-
-def page(kind: str, by: Writers, random: Random) -> Written:
-    """A page of one of KINDS or ONCE_HELD_BACK."""
+def pair(text: str, spacing: str, random: Random) -> LabelledPage:
+    """Two digits whose ink is one piece. spacing: "touching" or "joined", as in `Rows.write`."""
     while True:
-        hand = some_hand(random, some_height(random))
-        look = some_look(random, hand, kind in ("dot grid", "staves", "calendar"))
-        writer = partial(STROKES[kind], by.mnist) if kind in STROKES else by.mnist
-        if kind == "font's hand":
-            writer = by.fonts[int(random.integers(len(by.fonts)))]
-        elif kind in PENS:
-            hand, look = PENS[kind](hand, look, random)
-        sheet = LAYOUTS.get(kind, lines)(writer, hand, random)
-        if kind not in ("calendar", "added up"):
-            _words_above(sheet, by.words, random)
-        if kind in PAPERS:
-            PAPERS[kind](sheet, by, random)
-        shown = photographed(sheet, look, random)
-        if shown is not None:
-            image = glare(shown[0], random) if kind == "whiteboard" else shown[0]
-            return Written(image, "\n".join(sheet.text))
+        height = log_uniform(random, *_HEIGHTS)
+        window = Window.empty((round(6 * height),) * 2, margin=0)
+        style = random_style(random)._replace(height=height, cell=0, slope=0.0)
+        materials = unseen()
+        rows = Rows(window, style, choose_writer(random, materials), materials, random)
+        rows.write(text, 2 * height, 3 * height, spacing)
+        if len(window.symbols) == len(text) and ndimage.label(window.ink > 0.25)[1] == 1:
+            window = trimmed(window, height, random)
+            return labelled(window, unhidden(window, random))
+
+
+def words_page(file: Path, random: Random) -> LabelledPage:
+    """A page of words in a font, without a digit to be read."""
+    height = log_uniform(random, *_HEIGHTS)
+    shape = (round(random.uniform(6, 20) * height), round(random.uniform(16, 30) * height))
+    window = Window.empty(shape, margin=round(random.uniform(0.2, 1.5) * height))
+    drawn = [words(random, int(random.integers(1, 4))) for _ in range(12)]
+    texts = [[write(text, file, random) for text in drawn if fonts.has(file, text)]]
+    materials = unseen()._replace(texts=texts)
+    style = random_style(random)._replace(height=height)
+    Rows(window, style, materials.pens.writer(random), materials, random).write_all(False)
+    return labelled(window, photograph(window, height, random))

@@ -33,7 +33,6 @@ from digits.inference.model_file import BUNDLED
 from digits_train.camera import FITTED
 from digits_train.camera.fonts import hands as handwriting_fonts
 from digits_train.camera.fonts import printed as printed_fonts
-from digits_train.camera.page import text_page
 
 SIDE = 160
 EACH = 200  # pictures of each kind but letters and text
@@ -189,21 +188,23 @@ KINDS: dict[str, Callable[[Random], Image.Image]] = {
 
 
 def pages_of_text(random: Random) -> Iterator[Source]:
-    files = [str(file) for file in printed_fonts("held back")]
-    for _ in range(PAGES):
-        yield text_page(random, files)
+    from benchmarks import held_back
+
+    files = printed_fonts("held back")
+    for number in range(PAGES):
+        yield held_back.words_page(files[number % len(files)], random).pixels
 
 
 def numbers(random: Random) -> Iterator[Source]:
     """In turn one of 10 to 19, 11, 111 and 101, and any of two digits."""
-    from benchmarks import handwritten  # few who draw letters have scikit-image
+    from benchmarks import strokes  # few who draw letters have scikit-image
 
     validation = mnist.load("validation")
     half = Split(validation.images[FITTED:], validation.labels[FITTED:])
     for number in range(EACH):
         ones = DRAWN[number // 2 % len(DRAWN)]
         text = ones if number % 2 else str(random.integers(10, 100))
-        yield handwritten.drawn(text, half, random)
+        yield strokes.drawn(text, half, random)
 
 
 def pictures() -> Iterator[tuple[str, Source]]:

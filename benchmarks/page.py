@@ -1,11 +1,11 @@
 """Accuracy and latency of the page in a browser: python -m benchmarks.page [NUMBERS]
 
 Drawings: NUMBERS numbers of one to eight digits (400 by default), half as many single digits, 10 to
-19, 101 and 111 five times each, and half as many letters and marks (dots, smudges, dashes, ticks,
-equals signs, smileys). The digits are traced from MNIST's test digits; of its 0, 6, 8 and 9 only
-those whose drawing still has its holes (tests/strokes.py). Right answers are the digits drawn, and
-none for letters and marks. `?`: at least one digit is unsure, or none was found. Wrong and sure:
-the page shows another number, and calls none of its digits unsure.
+19, 101 and 111 five times each, and a quarter as many letters. The digits are traced from MNIST's
+test digits; of its 0, 6, 8 and 9 only those whose drawing still has its holes
+(benchmarks/strokes.py). Right answers are the digits drawn, and none for letters. `?`: at least one
+digit is unsure, or none was found. Wrong and sure: the page shows another number, and calls none of
+its digits unsure.
 
 Pen-up to answer: the time from lifting the finger or the mouse until the settled answer is in the
 document, by real input events, for each stroke that is answered before the next one begins.
@@ -97,14 +97,14 @@ def times(milliseconds: list[float]) -> str:
 
 
 def drawings(page: Page, kind: str, drawn: Iterable[tuple[str, strokes.Drawing]]) -> None:
-    """Draw and print the results. kind: digits and numbers must be read, other drawings not."""
+    """Draw and print the results. kind: digits and numbers must be read, letters not."""
     counts: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     for truth, drawing in drawn:
         text = page.driver.execute_async_script(HAND, drawing)
         if "?" in text:
             counts["?"] += 1
-        elif text == truth and kind not in ("letters", "marks"):
+        elif text == truth and kind != "letters":
             counts["right"] += 1
         else:
             counts["wrong and sure"] += 1
@@ -117,7 +117,7 @@ def drawings(page: Page, kind: str, drawn: Iterable[tuple[str, strokes.Drawing]]
 
 
 def all_drawings(page: Page, count: int) -> None:
-    """Draw `count` numbers, half as many digits, and a quarter as many letters and marks each."""
+    """Draw `count` numbers, half as many digits, and a quarter as many letters."""
     random = np.random.default_rng(0)
     digits = mnist.load("test")
     page.driver.set_script_timeout(60)
@@ -125,7 +125,6 @@ def all_drawings(page: Page, count: int) -> None:
     drawings(page, "10 to 19, 101, 111", strokes.confusable_numbers(digits, CONFUSABLE, random))
     drawings(page, "numbers", strokes.numbers(digits, count, random))
     drawings(page, "letters", strokes.letters(count // 4, random))
-    drawings(page, "marks", strokes.marks(count // 4, random))
 
 
 def camera(url: str) -> str:

@@ -4,15 +4,14 @@
 
 The digits are those of MNIST's validation set that fit nothing; --before reads the same pictures
 with an earlier checkout of the project, too. All digits that are written count: missed, wrong or
-invented (read where none is), of all numbers, accepted or not. Signs, minus and point, count apart.
-A sure digit is one of an accepted number.
+invented (read where none is), of all numbers, accepted or not; what may be a digit counts neither
+way. Signs, minus and point, count apart. A sure digit is one of an accepted number.
 
-- pages as in training (digits_train/camera/page.py), pages of kinds, pens and hands that training
-  never shows (benchmarks/held_back.py), and of kinds that it came to show;
+- pages with axes as in training (digits_train/camera/page.py), and each with one of the axes held
+  back (benchmarks/held_back.py);
 - pairs that touch or are joined; 11, 111, 101 and 10 to 19 drawn with a pen;
-- pages without any digit: print, words in each of the hands that training never shows, shapes,
-  textures, empty sheets;
-- photographed pages in ../shared/photos, if they are there, by the most probable digits;
+- pages without a digit: print, words in hands held back, shapes, empty sheets;
+- photographed pages in ../shared/photos, if they are there;
 - the times of an A4 photo and of a small crop, from the file on.
 """
 
@@ -32,12 +31,10 @@ from benchmarks import held_back
 from benchmarks.reader_pictures import (
     EMPTY,
     FILES,
-    HANDWRITING,
-    JOINED,
+    PAIRS,
     REAL,
     SIGNED,
     STROKES,
-    TOUCHING,
     TRAINED,
     Picture,
     pictures,
@@ -45,50 +42,66 @@ from benchmarks.reader_pictures import (
 from digits.evaluation import calibration_gaps
 from digits.page_evaluation import align
 from digits.terminal import progress_bar
+from digits_train.matching import DOUBTFUL, DetectionErrors, Found, Match
 
 ROOT = Path(__file__).parents[1]
 SIGNS = "-."
 # They are measured together, and each kind of them on its own.
-GROUPS = {
-    TRAINED: (TRAINED,),
-    "kinds held back": held_back.KINDS,
-    "kinds once held back": held_back.ONCE_HELD_BACK,
-}
+GROUPS = {TRAINED: (TRAINED,), "axes held back": held_back.KINDS}
 
 
-class Character(NamedTuple):
-    """shown: a symbol of an accepted number, or `?`. best: its symbol. confidence: 0 to 1."""
+class Symbol(NamedTuple):
+    """What was read in a box: left, top, right, bottom. accepted: whether its number was."""
 
-    shown: str
+    accepted: bool
     best: str
     confidence: float
-
-    @property
-    def is_sign(self) -> bool:
-        return self.best in SIGNS
+    box: tuple[float, float, float, float]
 
 
 class Answer(NamedTuple):
-    """What was read of a picture, and what is on it, without blanks."""
+    """What was read of a picture."""
 
-    text: str
-    letters: int
-    characters: list[Character]
+    picture: Picture
+    symbols: list[Symbol]
     seconds: float
 
     @property
-    def digits(self) -> str:
-        """Without signs, of all numbers."""
-        return "".join(each.best for each in self.characters if not each.is_sign)
+    def digits(self) -> list[Symbol]:
+        return [symbol for symbol in self.symbols if symbol.best not in SIGNS]
 
     @property
-    def sure_digits(self) -> int:
-        return sum(character.shown.isdigit() for character in self.characters)
+    def surest(self) -> list[Symbol]:
+        """The digits, the surest first."""
+        return sorted(self.digits, key=lambda symbol: -symbol.confidence)
+
+    def match(self) -> Match:
+        """The surest digits and those that are there."""
+        assert self.picture.page is not None
+        boxes = np.array([digit.box for digit in self.surest], np.float32).reshape(-1, 4)
+        symbols = np.array([int(digit.best) for digit in self.surest], np.int64)
+        return self.picture.page.match(Found(boxes, symbols))
 
     @property
-    def written(self) -> str:
-        """The digits written, without signs."""
-        return "".join(character for character in self.text if character.isdigit())
+    def is_exact(self) -> bool:
+        """Whether all digits are right, and nothing else was taken for one."""
+        if self.picture.page is None:
+            return text(self.digits) == "".join(self.picture.text.split())
+        errors = DetectionErrors()
+        errors.add(self.match())
+        return not errors.count
+
+    @property
+    def has_sure_digit(self) -> bool:
+        """Of a picture without any; what may be one doesn't count."""
+        sure = np.array([digit.accepted for digit in self.surest], bool)
+        if self.picture.page is not None:
+            sure &= self.match().partners != DOUBTFUL
+        return bool(sure.any())
+
+
+def text(symbols: Sequence[Symbol]) -> str:
+    return "".join(symbol.best for symbol in symbols)
 
 
 class Reading:
@@ -113,8 +126,7 @@ class Reading:
         if not line:
             sys.exit("the reading process has ended")
         symbols, seconds = json.loads(line)
-        text = "".join(picture.text.split())
-        return Answer(text, picture.letters, [Character(*symbol) for symbol in symbols], seconds)
+        return Answer(picture, [Symbol(*symbol) for symbol in symbols], seconds)
 
     def close(self) -> None:
         assert self.process.stdin
@@ -122,74 +134,76 @@ class Reading:
         self.process.wait()
 
 
-def calibration_error(answers: Sequence[Answer]) -> float:
-    """The expected calibration error of all digits read, with 15 bins."""
+def page_figures(answers: Sequence[Answer]) -> dict[str, float]:
+    """Shares of the digits written, and of exact pages, in percent."""
+    errors, unsure = DetectionErrors(), 0
     confidence: list[float] = []
     right: list[bool] = []
     for answer in answers:
-        digits = [character for character in answer.characters if not character.is_sign]
-        confidence += [digit.confidence for digit in digits]
-        right += align(answer.digits, answer.written).right
-    return float(np.abs(calibration_gaps(confidence, right)).sum() / max(len(right), 1))
-
-
-def page_figures(answers: Sequence[Answer]) -> dict[str, float]:
-    """Shares of the digits written, and of exact pages, in percent."""
-    scores = np.array([align(answer.digits, answer.written).score for answer in answers])
-    digits, missed, wrong, invented = scores.sum(0).tolist()
-    unsure = sum(each.shown == "?" for answer in answers for each in answer.characters)
+        match = answer.match()
+        errors.add(match)
+        known = match.partners != DOUBTFUL
+        truth = np.append(match.truth.symbols, -1)[match.partners[known]]
+        right += (truth == match.detections.symbols[known]).tolist()
+        confidence += np.array([digit.confidence for digit in answer.surest])[known].tolist()
+        unsure += sum(not symbol.accepted for symbol in answer.symbols)
+    gaps = calibration_gaps(confidence, right)
+    counts = {"missed": errors.missed, "wrong": errors.wrong, "invented": errors.invented}
+    shares = {"errors": errors.count, **counts, "of numbers to review": unsure}
     return {
-        "errors": 100 * (missed + wrong + invented) / digits,
-        "missed": 100 * missed / digits,
-        "wrong": 100 * wrong / digits,
-        "invented": 100 * invented / digits,
-        "exact pages": 100 * float((scores[:, 1:].sum(1) == 0).mean()),
-        "of numbers to review": 100 * unsure / digits,
-        "calibration error": 100 * calibration_error(answers),
+        **{name: 100 * count / max(errors.total, 1) for name, count in shares.items()},
+        "exact pages": percent([answer.is_exact for answer in answers]),
+        "calibration error": 100 * float(np.abs(gaps).sum()) / max(len(right), 1),
+    }
+
+
+def photo_figures(answers: Sequence[Answer]) -> dict[str, float]:
+    """Of pages of which only the text is known."""
+    scores = np.array([align(text(answer.digits), answer.picture.text).score for answer in answers])
+    errors = scores[:, 1:].sum(1)
+    return {
+        f"{REAL}: errors": 100 * float(errors.sum() / scores[:, 0].sum()),
+        f"{REAL}: exact pages": percent((errors == 0).tolist()),
     }
 
 
 def sign_figures(signed: Sequence[Answer], others: Sequence[Answer]) -> dict[str, float]:
     """others: pages without any sign."""
-    written = right_signs = invented = digits = 0
-    for answer in (*signed, *others):
-        shown = [character.best for character in answer.characters]
-        right = align("".join(shown), answer.text).right
-        written += sum(character in SIGNS for character in answer.text)
-        digits += len(answer.written)
-        signs = [fits for fits, symbol in zip(right, shown, strict=True) if symbol in SIGNS]
-        right_signs, invented = right_signs + sum(signs), invented + len(signs) - sum(signs)
+    written = right_signs = 0
+    for answer in signed:
+        right = align(text(answer.symbols), answer.picture.text).right
+        is_sign = [symbol.best in SIGNS for symbol in answer.symbols]
+        right_signs += sum(map(bool.__and__, right, is_sign))
+        written += sum(answer.picture.text.count(sign) for sign in SIGNS)
+    invented = sum(len(answer.symbols) - len(answer.digits) for answer in others)
+    digits = sum(len(answer.match().truth.symbols) for answer in others)
     return {
         "minus and point: found": 100 * right_signs / written,
         "minus and point: invented, per digit": 100 * invented / digits,
     }
 
 
+def percent(successes: Sequence[bool]) -> float:
+    return 100 * float(np.mean(successes))
+
+
 def figures(answers: dict[str, list[Answer]]) -> dict[str, float]:
-    """All figures by their names, in percent."""
+    """All figures by their names, in percent, but for times."""
     table: dict[str, float] = {}
     for group, kinds in GROUPS.items():
         some = [answer for kind in kinds for answer in answers[kind]]
         table |= {f"{group}: {name}": value for name, value in page_figures(some).items()}
         for kind in kinds if len(kinds) > 1 else ():
             table[f"    {kind}: errors"] = page_figures(answers[kind])["errors"]
-    for kind in (TOUCHING, JOINED, STROKES):
-        exact = [answer.digits == answer.written for answer in answers[kind]]
-        table[f"{kind}: right"] = 100 * float(np.mean(exact))
+    for kind in (*PAIRS, STROKES):
+        table[f"{kind}: right"] = percent([answer.is_exact for answer in answers[kind]])
     held = [answer for kind in held_back.KINDS for answer in answers[kind]]
     table |= sign_figures(answers[SIGNED], held)
-    hands = {kind: some for kind, some in answers.items() if kind.startswith(HANDWRITING)}
-    words = [answer for some in hands.values() for answer in some]
-    for kind, some in (*((kind, answers[kind]) for kind in EMPTY), (HANDWRITING, words)):
-        sure = [answer.sure_digits > 0 for answer in some]
-        table[f"{kind}: pictures with a sure digit"] = 100 * float(np.mean(sure))
-    for kind, some in {HANDWRITING: words, **hands}.items():
-        letters = sum(answer.letters for answer in some)
-        rate = 100 * sum(answer.sure_digits for answer in some) / letters
-        table[f"{kind}: sure digits per 100 letters"] = rate
+    for kind in EMPTY:
+        sure = percent([answer.has_sure_digit for answer in answers[kind]])
+        table[f"{kind}: pictures with a sure digit"] = sure
     if answers[REAL]:
-        real = page_figures(answers[REAL])
-        table |= {f"photos: {name}": real[name] for name in ("errors", "exact pages")}
+        table |= photo_figures(answers[REAL])
     pages = [answer for kinds in GROUPS.values() for kind in kinds for answer in answers[kind]]
     for name, some in {"a page": pages, **{kind: answers[kind] for kind in FILES}}.items():
         table[f"{name}: median ms"] = 1000 * float(np.median([answer.seconds for answer in some]))

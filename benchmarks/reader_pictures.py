@@ -2,7 +2,7 @@
 
 import csv
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -11,85 +11,75 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from benchmarks import handwritten, held_back, nondigits
+from benchmarks import held_back, nondigits, strokes
 from benchmarks.pictures import a4, crop
-from digits.data import mnist
-from digits.data.mnist import Split
-from digits_train.camera import FITTED, fonts
-from digits_train.camera.page import page, text_page
+from digits_train.camera import fonts
+from digits_train.camera.exposure import photograph
+from digits_train.camera.page import number_page, page
+from digits_train.camera.window import Window
+from digits_train.matching import LabelledPage
 from digits_train.raster import Random
 
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos"
-TRAINED, SIGNED, HANDWRITING, REAL = "kinds as in training", "signs", "handwriting", "photos"
-TOUCHING, JOINED, STROKES = "touching pairs", "joined pairs", "11, 111, 101, 10 to 19"
-EMPTY = ("print", "shapes", "textures", "sheets in shadow", "empty sheets")
+TRAINED, SIGNED, REAL = "axes as in training", "signs", "photos"
+PAIRS, STROKES = {"touching pairs": "touching", "joined pairs": "joined"}, "11, 111, 101, 10 to 19"
+PRINT, WORDS = "print", "words in hands held back"
+SHAPES, EMPTY_SHEETS = "shapes", "empty sheets"
+EMPTY = (PRINT, WORDS, SHAPES, EMPTY_SHEETS)
 FILES = {"A4 of 12 megapixels, from the file on": a4, "300x150 pixels, from the file on": crop}
+_PAIRS = 100  # from 00 to 99
 _EACH = 12  # drawings of each number
-_WITHOUT = 100  # pictures of each kind without a digit, but fewer of pages
-_PAGES_WITHOUT = 60
-_EACH_HAND = 5  # pages of words
+_WITHOUT = 100  # pictures of each kind without a digit
 _TIMES = 9  # that each file is read
 
 
 class Picture(NamedTuple):
-    """kind: one of those above. image: pixels, or a file's bytes. letters: of the words on it."""
+    """kind: one of those above. image: pixels, or a file's bytes. text: what is written on it.
+
+    page: with the places of its digits, if they are known.
+    """
 
     kind: str
     image: NDArray[np.uint8]
     text: str = ""
-    letters: int = 0
-
-
-def _seed(kind: str, number: int) -> Random:
-    return np.random.default_rng([20, zlib.crc32(kind.encode()), number])
+    page: LabelledPage | None = None
 
 
 def pictures(pages: int) -> Iterator[Picture]:
     """All pictures. pages: as in training, and a tenth as many of each other kind."""
-    validation = mnist.load("validation")
-    half = Split(validation.images[FITTED:], validation.labels[FITTED:])
-    hands = fonts.hands("held back")
-    by = handwritten.writers(half, hands, [*fonts.printed("held back"), *hands])
-    words = [str(file) for file in fonts.printed() + fonts.hands()]
     for number in range(pages):
-        shown = page(half, _seed(TRAINED, number), words)
-        yield Picture(TRAINED, shown.image, shown.text)
-    for kind in held_back.KINDS + held_back.ONCE_HELD_BACK:
+        random = _seed(TRAINED, number)
+        yield _of(TRAINED, page(random, held_back.as_in_training(), "numbers"))
+    for kind in held_back.KINDS:
         for number in range(-(-pages // 10)):
-            yield Picture(kind, *held_back.page(kind, by, _seed(kind, number)))
+            yield _of(kind, held_back.page(kind, _seed(kind, number)))
     for number in range(-(-pages // 2)):
-        yield Picture(SIGNED, *handwritten.signed_page(by, _seed(SIGNED, number)))
-    for kind in (TOUCHING, JOINED):
-        for number in range(100):
-            shown_pair = handwritten.pair(f"{number:02}", kind == JOINED, by, _seed(kind, number))
-            yield Picture(kind, *shown_pair)
+        random = _seed(SIGNED, number)
+        texts = [_signed(random) for _ in range(int(random.integers(2, 7)))]
+        yield _of(SIGNED, number_page(random, held_back.unseen(), texts))
+    for kind, spacing in PAIRS.items():
+        for number in range(_PAIRS):
+            yield _of(kind, held_back.pair(f"{number:02}", spacing, _seed(kind, number)))
     for text in nondigits.DRAWN:
         for number in range(_EACH):
-            drawn = handwritten.drawn(text, half, _seed(f"{STROKES} {text}", number))
-            yield Picture(STROKES, drawn, text)
-    yield from without_digits(hands)
+            random = _seed(f"{STROKES} {text}", number)
+            yield Picture(STROKES, strokes.drawn(text, held_back.half(), random), text)
+    yield from without_digits()
     yield from photos()
     yield from files()
 
 
-def without_digits(hands: Sequence[Path]) -> Iterator[Picture]:
+def without_digits() -> Iterator[Picture]:
     """Pictures on which nothing is to be read."""
-    print_fonts = [str(file) for file in fonts.printed("held back")]
-    kinds: dict[str, tuple[int, Callable[[Random], object]]] = {
-        "print": (_PAGES_WITHOUT, lambda random: text_page(random, print_fonts)),
-        "shapes": (_WITHOUT, nondigits.drawing),
-        "textures": (_WITHOUT, nondigits.texture),
-        "sheets in shadow": (_WITHOUT, nondigits.blank),
-        "empty sheets": (_WITHOUT, handwritten.empty_sheet),
-    }
-    for kind, (count, draw) in kinds.items():
-        for number in range(count):
-            yield Picture(kind, np.asarray(draw(_seed(kind, number))))
-    for hand in hands:
-        kind = f"{HANDWRITING}, {hand.name.removesuffix('-latin-400-normal.woff')}"
-        for number in range(_EACH_HAND):
-            image, letters = handwritten.handwriting(hand, _seed(kind, number))
-            yield Picture(kind, image, letters=letters)
+    hands, printed = fonts.hands("held back"), fonts.printed("held back")
+    for number in range(_WITHOUT):
+        for kind, files in ((PRINT, printed), (WORDS, hands)):
+            yield _of(kind, held_back.words_page(files[number % len(files)], _seed(kind, number)))
+        yield Picture(SHAPES, np.asarray(nondigits.drawing(_seed(SHAPES, number))))
+        random = _seed(EMPTY_SHEETS, number)
+        height, width = random.integers(150, 1100, 2).tolist()
+        sheet = photograph(Window.empty((height, width)), random.uniform(16, 110), random)
+        yield Picture(EMPTY_SHEETS, sheet.pixels)
 
 
 def photos() -> Iterator[Picture]:
@@ -108,3 +98,18 @@ def files() -> Iterator[Picture]:
         for kind, make in FILES.items():
             content = np.frombuffer(make(Path(folder)).read_bytes(), np.uint8)
             yield from [Picture(kind, content)] * _TIMES
+
+
+def _seed(kind: str, number: int) -> Random:
+    return np.random.default_rng([20, zlib.crc32(kind.encode()), number])
+
+
+def _of(kind: str, shown: LabelledPage) -> Picture:
+    return Picture(kind, shown.pixels, shown.text, shown)
+
+
+def _signed(random: Random) -> str:
+    """An amount or a difference, with a minus before it or a point in it."""
+    whole = str(random.integers(10 ** int(random.integers(1, 5))))
+    cents = f".{random.integers(100):02}" if random.random() < 0.6 else ""
+    return "-" * int(random.random() < 0.4) + whole + cents

@@ -16,14 +16,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.held_back import as_in_training
 from benchmarks.reader_pictures import PHOTOS, TRAINED, photos
 from digits import Classifier
-from digits.data import mnist
-from digits.data.mnist import Split
 from digits.page_evaluation import align
 from digits.system import cpu_count
 from digits.terminal import track
-from digits_train.camera import FITTED, fonts
 from digits_train.camera.page import page
 
 Change = Callable[[Image.Image], Image.Image]
@@ -71,11 +69,10 @@ def numbers(classifier: Classifier, image: Image.Image) -> list[str]:
 
 
 def generated(count: int) -> list[Image.Image]:
-    validation, words = mnist.load("validation"), [str(file) for file in fonts.hands()]
-    half = Split(validation.images[FITTED:], validation.labels[FITTED:])
+    randoms = [np.random.default_rng([21, number]) for number in range(count)]
     return [
-        Image.fromarray(page(half, np.random.default_rng([21, number]), words).image)
-        for number in track(range(count), count, "drawing pages")
+        Image.fromarray(page(random, as_in_training(), "numbers").pixels).convert("RGB")
+        for random in track(randoms, count, "drawing pages")
     ]
 
 

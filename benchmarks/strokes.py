@@ -1,4 +1,4 @@
-"""Strokes such as people draw on the page: digits, numbers and non-digits.
+"""Strokes such as people draw on the page: digits, numbers and letters.
 
 Digits are traced from MNIST's test set, which no network learns from; letters from fonts. MNIST's
 pens are so thick that many small loops are filled, and vanish when they are traced; others were
@@ -7,7 +7,7 @@ Nothing else is left out, and no network chooses.
 """
 
 import string
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -177,77 +177,49 @@ def letters(count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
         yield letter, placed(trace(np.asarray(image)), 0.2, (1 - height) / 2, height)
 
 
-def marks(count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
-    """Dots, smeared dots, dashes, ticks, equals signs and smileys in turn."""
-    kinds = {
-        "dot": _dot,
-        "smudge": _smudge,
-        "dash": _dash,
-        "tick": _tick,
-        "equals": _equals,
-        "smiley": _smiley,
-    }
-    for number in range(count):
-        name = list(kinds)[number % len(kinds)]
-        yield name, kinds[name](random)
+def drawn(text: str, split: Split, random: Random) -> NDArray[np.uint8]:
+    """A number drawn with a pen on white, uint8 [height, width]: strokes of the same width.
+
+    Its 1s are a stem, often with an upstroke or a foot; the other digits trace some of `split`.
+    """
+    height = random.uniform(40, 200)
+    pen, slant, ones = random.uniform(0.05, 0.12) * height, random.normal(0.05, 0.1), _one(random)
+    lines: Drawing = []
+    x = random.uniform(0.3, 1.5)  # in heights, as all here
+    y = random.uniform(0.3, 1.0)
+    for character in text:
+        drawing = ones
+        if character != "1":
+            indices = np.flatnonzero(split.labels == int(character))
+            drawing = trace(split.images[int(random.choice(indices))])
+        tall = random.uniform(0.9, 1.1)
+        drawing = placed(drawing, 0, 0, tall)
+        shift = random.normal(0, 0.04) + 1 - tall
+        leaning = [[(px + slant * (1 - py), py + y + shift) for px, py in s] for s in drawing]
+        left = x - min(px for stroke in leaning for px, _ in stroke)
+        lines += [[(px + left, py) for px, py in stroke] for stroke in leaning]
+        x += width(leaning) + random.uniform(0.2, 0.45)
+    size = round((x + random.uniform(0.3, 1.5)) * height), round((y + 1.4) * height)
+    image = Image.new("L", size, 255)
+    brush, radius = ImageDraw.Draw(image), pen / 2
+    for line in lines:
+        points = [(px * height, py * height) for px, py in line]
+        brush.line(points, fill=0, width=max(1, round(pen)), joint="curve")
+        for px, py in points:
+            brush.ellipse((px - radius, py - radius, px + radius, py + radius), fill=0)
+    return np.asarray(image)
 
 
-def _dot(random: Random) -> Drawing:
-    return [[tuple(random.uniform(0.2, 0.8, 2).tolist())]]
-
-
-def _smudge(random: Random) -> Drawing:
-    """Draw a tap of a finger that slips."""
-    x, y = random.uniform(0.2, 0.8, 2)
-    away = random.normal(0, 0.008, (6, 2)).cumsum(0)
-    return [[(x + dx, y + dy) for dx, dy in away.tolist()]]
-
-
-def _dash(random: Random) -> Drawing:
-    length, y = random.uniform(0.2, 0.6), random.uniform(0.3, 0.7)
-    slope, left = random.normal(0, 0.05), random.uniform(0.05, 0.35)
-    return [_along([(left, y), (left + length, y + slope * length)])]
-
-
-def _tick(random: Random) -> Drawing:
-    """Draw a tick; with a left side under a third as high as its right one, it would be a 1."""
-    x, y, size = random.uniform(0.3, 0.5), random.uniform(0.6, 0.8), random.uniform(0.3, 0.5)
-    short = random.uniform(0.35, 0.6)
-    return [
-        _along(
-            [
-                (x - size * short * random.uniform(0.5, 0.8), y - size * short),
-                (x, y),
-                (x + size * random.uniform(0.6, 0.9), y - size),
-            ]
-        )
-    ]
-
-
-def _equals(random: Random) -> Drawing:
-    length, y = random.uniform(0.3, 0.6), random.uniform(0.3, 0.5)
-    apart = length * random.uniform(0.3, 0.5)
-    return [_along([(0.2, level), (0.2 + length, level)]) for level in (y, y + apart)]
-
-
-def _smiley(random: Random) -> Drawing:
-    radius = random.uniform(0.25, 0.4)
-
-    def arc(scale: float, start: float, stop: float) -> Stroke:
-        angles = np.radians(np.linspace(start, stop, 24))
-        return [
-            (0.5 + scale * radius * float(np.cos(a)), 0.5 + scale * radius * float(np.sin(a)))
-            for a in angles
-        ]
-
-    eyes: Drawing = [[(0.5 + side * 0.35 * radius, 0.5 - 0.3 * radius)] for side in (-1, 1)]
-    return [arc(1, -90, 270), *eyes, arc(0.6, 20, 160)]
-
-
-def _along(corners: Sequence[tuple[float, float]]) -> Stroke:
-    """Connect the corners by straight lines of points such as a pointer reports."""
-    places = np.linspace(0, len(corners) - 1, 8 * (len(corners) - 1) + 1)
-    xs, ys = np.transpose(corners)
-    at = np.arange(len(corners))
-    along = np.stack([np.interp(places, at, xs), np.interp(places, at, ys)], 1)
-    return [(x, y) for x, y in along.tolist()]
+def _one(random: Random) -> Drawing:
+    """How one person draws a 1, 1 high: a third a bare stem, some with a foot."""
+    bend = random.normal(0, 0.02)
+    stem = [(0.0, 0.0), (bend, 0.5), (0.0, 1.0)]
+    if random.random() < 0.35:
+        return [stem]
+    length, angle = random.uniform(0.15, 0.7), np.radians(random.uniform(25, 60))
+    start = (-length * float(np.cos(angle)), length * float(np.sin(angle)))
+    drawing = [[start, *stem]]
+    if random.random() < 0.3:
+        half = random.uniform(0.15, 0.3)
+        drawing.append([(-half, 1.0), (half, 1.0)])
+    return drawing

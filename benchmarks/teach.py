@@ -1,11 +1,10 @@
 """What fine-tuning gains, by the number of labels; `digits train --start` does the same.
 
-    python -m benchmarks.teach [--start bundled|RUN|FILE.onnx] [--writers fonts|drawn] [--count 10]
+    python -m benchmarks.teach [--start bundled|RUN|FILE.onnx] [--count 10]
     python -m benchmarks.teach LABELS.csv [--labelled 200] [--count 5]
 
-Of twenty writers, those are taught that the network reads worst: handwriting fonts that no training
-shows, each digit bent a little, or styles of the stroke models, which only `quick` and `classic`
-networks haven't seen. With a table, some of its pictures are labelled and the others measure, for
+Of twenty handwriting fonts that no training shows, each digit bent a little, those are taught that
+the network reads worst. With a table, some of its pictures are labelled and the others measure, for
 several random choices. MNIST's validation digits and a synthetic camera's are read before and
 after, too.
 """
@@ -32,7 +31,6 @@ from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import init_distributed
 from digits_train.examples import Pool, generate_pools
 from digits_train.fit import fit
-from digits_train.handwriting.digits import STYLES, draw_digit
 from digits_train.models import AnyNetwork, Network, get_recipe
 from digits_train.start import load_start
 from digits_train.tasks.classification import Classification, count_errors
@@ -54,7 +52,7 @@ class Teacher:
         self.config, self.recipe = TrainConfig(architecture, recipe, precision="float32"), recipe
         self.train, self.validation = mnist.load("train"), mnist.load("validation")
         self.pools = generate_pools(recipe, self.train, seed=0)
-        self.photographs = calibration.draw_photographs(self.validation)
+        self.frames = calibration.draw_frames(self.validation)
 
     def teach(self, labelled: Split) -> AnyNetwork:
         own = OwnPictures(labelled, labelled, "")
@@ -71,7 +69,7 @@ class Teacher:
         taught = self.teach(labelled)
         counts = [
             f"{count_errors(self.before, split):4} {count_errors(taught, split):4}"
-            for split in (measured, self.validation, self.photographs)
+            for split in (measured, self.validation, self.frames)
         ]
         print(f"{name:44} {len(labelled):6} {len(measured):8}  {'     '.join(counts)}", flush=True)
 
@@ -90,23 +88,11 @@ def font_digits(file: Path, count: int, seed: int) -> Split:
     return Split(bent[:, 0].round().to(torch.uint8).numpy(), labels)
 
 
-def drawn_digits(styles: list[str], count: int, seed: int) -> Split:
-    """Digits in one style each."""
-    rng, labels = np.random.default_rng(seed), np.arange(count, dtype=np.uint8) % 10
-    pictures = [draw_digit(rng, digit, styles[digit]) for digit in labels.tolist()]
-    return Split(to_mnist(pictures), labels)
-
-
-def writers(kind: str) -> Iterator[tuple[str, Split]]:
-    """The names and the digits of twenty writers."""
-    random, needed = np.random.default_rng(0), 10 * max(LABELS) + MEASURED
+def writers(count: int) -> Iterator[tuple[str, Split]]:
+    """The names of twenty writers, and so many digits of each."""
     files = [file for file in fonts.hands("held back") if fonts.has(file, "0123456789")]
     for seed, file in enumerate(files[:20]):
-        if kind == "fonts":
-            yield file.name.partition("-latin")[0], font_digits(file, needed, seed)
-        else:
-            styles = [str(random.choice(list(STYLES[digit]))) for digit in range(10)]
-            yield ", ".join(styles)[:44], drawn_digits(styles, needed, seed)
+        yield file.name.partition("-latin")[0], font_digits(file, count, seed)
 
 
 def first_of_each(split: Split, count: int) -> Split:
@@ -133,7 +119,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("table", nargs="?", type=Path)
     parser.add_argument("--start", default="bundled")
-    parser.add_argument("--writers", choices=("fonts", "drawn"), default="fonts")
     parser.add_argument("--labelled", type=int, default=200)
     parser.add_argument("--count", type=int, default=5)
     given = parser.parse_args()
@@ -148,7 +133,8 @@ def main() -> None:
             teacher.compare(f"choice {seed}", part(split, labelled), part(split, others))
         return
     model = teacher.before
-    by_errors = sorted(writers(given.writers), key=lambda writer: -count_errors(model, writer[1]))
+    needed = 10 * max(LABELS) + MEASURED
+    by_errors = sorted(writers(needed), key=lambda writer: -count_errors(model, writer[1]))
     for name, split in by_errors[: given.count]:
         measured = part(split, np.arange(len(split) - MEASURED, len(split)))
         rest = part(split, np.arange(len(split) - MEASURED))

@@ -2,27 +2,23 @@
 
 import importlib
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import (
-    handwritten,
-    held_back,
-    nondigits,
-    reader,
-    reader_pictures,
-    seeds,
-    strokes,
-    whole_numbers,
-)
+from benchmarks import held_back, nondigits, reader, seeds, strokes, whole_numbers
+from benchmarks.reader_pictures import Picture
 from PIL import Image, ImageDraw
 
 from digits.classifier import Classifier
 from digits.constraints.automaton import accepts_text
 from digits.data.mnist import Split
 from digits_train.camera import fonts
+from digits_train.camera.glyphs import font_writers
+from digits_train.matching import Found, LabelledPage
 from tests import synthetic
+from tests.train import small_materials
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,45 +99,82 @@ def test_traced_digits_are_recognized(test_slice: Split) -> None:
     assert read > 32
 
 
-def answer(text: str, shown: str, confidence: float = 0.9, best: str = "") -> reader.Answer:
-    """What was read of a picture with this text. best: by default what is shown."""
-    symbols = zip(shown, best or shown, strict=True)
-    characters = [reader.Character(*symbol, confidence) for symbol in symbols]
-    return reader.Answer(text, 0, characters, 0.0)
+def answer(
+    text: str, read: str, accepted: bool = True, confidence: float = 0.9, doubtful: str = ""
+) -> reader.Answer:
+    """What was read of a row of symbols, each in a cell of its own. doubtful: cells, "1" if so."""
+    cells = [(20.0 * cell, 0.0, 20.0 * cell + 16, 20.0) for cell in range(8)]
+    boxes = [box for box, written in zip(cells, text, strict=False) if written.isdecimal()]
+    truth = np.array([int(written) for written in text if written.isdecimal()], np.int64)
+    weight = np.ones((5, 40), np.float32)
+    for cell, is_doubtful in enumerate(doubtful):
+        weight[:, 5 * cell : 5 * cell + 5] = is_doubtful != "1"
+    pixels = np.zeros((20, 160), np.uint8)
+    digits = Found(np.array(boxes, np.float32).reshape(-1, 4), truth)
+    symbols = [
+        reader.Symbol(accepted, best, confidence, box)
+        for best, box in zip(read, cells, strict=False)
+        if best != " "
+    ]
+    picture = Picture("", pixels, text.replace(" ", ""), LabelledPage(pixels, text, digits, weight))
+    return reader.Answer(picture, symbols, 0.0)
 
 
-def test_page_figures_count_digits_alone() -> None:
-    some = [answer("12.5", "1-25"), answer("4444", "45?", best="454"), answer("7", "77")]
-    expected = {"missed": 1, "wrong": 1, "invented": 1, "errors": 3, "of numbers to review": 1}
+def test_page_figures_count_digits_by_their_places() -> None:
+    some = [answer("12 5", "1 55"), answer("4444", "454 ", accepted=False)]
+    some += [answer("7", "77", doubtful="01")]
     figures = reader.page_figures(some)
+    expected = {"missed": 2, "wrong": 1, "invented": 1, "errors": 4, "of numbers to review": 3}
     assert {name: figures[name] / 100 * 8 for name in expected} == pytest.approx(expected)
     assert figures["exact pages"] == pytest.approx(100 / 3)
-    signs = reader.sign_figures([answer("-12.5", "-125")], [answer("12345", "1234.5")])
-    assert list(signs.values()) == [50, pytest.approx(100 / 8)]
+    signs = reader.sign_figures([answer("-12.5", "-1255")], [answer("12345", "123 5-")])
+    assert list(signs.values()) == [50, pytest.approx(100 / 5)]
 
 
-def test_figures_are_of_each_group_and_hand() -> None:
+def test_figures_are_of_each_group() -> None:
     answers = defaultdict(lambda: [answer("-1.2", "-1.2")], {"chalk": [answer("12", "34")]})
-    answers[f"{reader_pictures.HANDWRITING}, one"] = [answer("", "7")._replace(letters=10)]
+    answers["print"] = [answer("", "7"), answer("", "7", doubtful="1"), answer("", "")]
     table = reader.figures(answers)
-    assert table["kinds held back: errors"] == pytest.approx(100 / len(held_back.KINDS))
+    assert table["axes held back: errors"] == pytest.approx(100 / len(held_back.KINDS))
     assert table["    chalk: errors"] == 100 != table["    staves: errors"]
-    assert table["handwriting, one: sure digits per 100 letters"] == 10
+    assert table["print: pictures with a sure digit"] == pytest.approx(100 / 3)
 
 
 @pytest.fixture(scope="module")
-def by(test_slice: Split) -> handwritten.Writers:
+def few_unseen(test_slice: Split) -> Iterator[None]:
     """Printed fonts stand for the hands, which would have to be downloaded."""
-    files = fonts.bundled("held back")
-    return handwritten.writers(test_slice, files, files)
+    writers = font_writers(fonts.bundled("held back")[:1], np.random.default_rng(0))
+    materials = small_materials.make(test_slice)._replace(fonts=writers)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held_back, "unseen", lambda: materials)
+        yield
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", held_back.KINDS + held_back.ONCE_HELD_BACK)
-def test_held_back_page_shows_its_digits(kind: str, by: handwritten.Writers) -> None:
-    page = held_back.page(kind, by, np.random.default_rng(1))
-    assert page.image.dtype == np.uint8 and page.image.shape[2] == 3
-    assert "".join(page.text.split()).isdigit()
+@pytest.mark.usefixtures("few_unseen")
+@pytest.mark.parametrize("kind", held_back.KINDS)
+def test_held_back_page_shows_its_digits(kind: str) -> None:
+    page = held_back.page(kind, np.random.default_rng(1))
+    height, width = page.pixels.shape
+    assert page.pixels.dtype == np.uint8 and len(page.truth.symbols)
+    assert (page.truth.boxes >= 0).all() and (page.truth.boxes[:, 2:] <= (width, height)).all()
+    assert (held_back.page(kind, np.random.default_rng(1)).pixels == page.pixels).all()
+    for left, top, right, bottom in page.truth.boxes.astype(int):
+        assert np.ptp(page.pixels[top:bottom, left:right]) > 10
+
+
+@pytest.mark.usefixtures("few_unseen")
+@pytest.mark.parametrize("spacing", ["touching", "joined"])
+def test_pairs_have_both_digits(spacing: str) -> None:
+    for seed in range(3):
+        page = held_back.pair("38", spacing, np.random.default_rng(seed))
+        assert page.truth.symbols.tolist() == [3, 8] and page.weight.all()
+
+
+@pytest.mark.usefixtures("few_unseen")
+def test_pages_of_words_have_nothing_to_read() -> None:
+    page = held_back.words_page(fonts.bundled("held back")[0], np.random.default_rng(0))
+    assert not len(page.truth.symbols) and np.ptp(page.pixels) > 30
 
 
 @pytest.mark.slow
@@ -150,14 +183,11 @@ def test_reading_process_answers_for_pixels_and_files(test_slice: Split, tmp_pat
     Image.fromarray(page).save(tmp_path / "page.png")
     content = np.frombuffer((tmp_path / "page.png").read_bytes(), np.uint8)
     pictures = np.full((64, 96, 3), 230, np.uint8), page, content
-    blank, pixels, file = (
-        reading.read(reader_pictures.Picture("", image, "1 2")) for image in pictures
-    )
+    blank, pixels, file = (reading.read(Picture("", image)) for image in pictures)
     reading.close()
-    assert blank.text == pixels.text == file.text == "12"
-    assert not blank.characters
-    assert len(pixels.characters) > 10
-    assert pixels.characters == file.characters
+    assert not blank.symbols
+    assert len(pixels.symbols) > 10
+    assert pixels.symbols == file.symbols
 
 
 @pytest.mark.parametrize("kind", whole_numbers.KINDS)
@@ -168,15 +198,3 @@ def test_numbers_satisfy_their_constraints(kind: str) -> None:
         assert all(
             accepts_text(constraints.automaton, text) for constraints in by_constraint.values()
         )
-
-
-def test_promises_are_broken_where_probabilities_lie() -> None:
-    """One in ten is wrong, whatever the probability; or all of the sure ones are right."""
-    random = np.random.default_rng(0)
-    given = random.uniform(0.5, 1, 2000)
-    lucky = [whole_numbers.Result(p, random.random() < 0.9, 0.0) for p in given]
-    honest = [whole_numbers.Result(p, p > 0.6, 0.0) for p in given]
-    promised, broken = whole_numbers.broken_promises(honest, 0.05, random)
-    assert promised == whole_numbers.SITES and not broken
-    promised, broken = whole_numbers.broken_promises(lucky, 0.05, random)
-    assert promised < 20 and broken == promised
