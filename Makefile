@@ -113,14 +113,14 @@ bench: .venv/done
 	.venv/$(BIN)/python -m benchmarks.corruptions
 	.venv/$(BIN)/python -m benchmarks.nondigits
 	.venv/$(BIN)/python -m benchmarks.optdigits
-	.venv/$(BIN)/python -m benchmarks.camera --jobs 2
+	.venv/$(BIN)/python -m benchmarks.camera
 	-.venv/$(BIN)/python -m benchmarks.reader
 	-.venv/$(BIN)/python -m benchmarks.whole_numbers
 	-.venv/$(BIN)/python -m benchmarks.photos
 
 # They judge where the digit of a picture is (runtime/digits/vision/weights.py).
 weights: .venv/done
-	OPENBLAS_NUM_THREADS=1 .venv/$(BIN)/python -m digits_train.fit_judge
+	.venv/$(BIN)/python -m digits_train.fit_judge
 
 # Of the seeds 0 to 9, 0 has the best validation accuracy.
 model: .venv/done

@@ -5,15 +5,16 @@
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from benchmarks import handwritten, whole_numbers
+from benchmarks import whole_numbers
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 from tests import synthetic
 from tests.synthetic import Sheet, chosen, shadow
 
@@ -22,9 +23,11 @@ from digits.commands.drawing import annotate, debug_strip, save
 from digits.data import mnist
 from digits.examination import examine
 from digits.images import picture
-from digits_train import outliers, photographs, reader_data
+from digits_train import frames, reader_data
 from digits_train.augment import BatchRng, augment
-from digits_train.handwriting import digits as handwriting
+from digits_train.camera import exposure
+from digits_train.camera.materials import make_materials
+from digits_train.camera.window import Materials
 from digits_train.models import LeNet5
 
 HERE = Path(__file__).parent
@@ -80,29 +83,50 @@ def augmentation() -> None:
     figure.savefig(HERE / "augmentation.png", dpi=70)
 
 
+@cache
+def _materials() -> Materials:
+    """Some glyphs and words; half a minute."""
+    return make_materials(mnist.load("train"), 0, bank=2_000, texts=1_000, letters=500)
+
+
 def examples() -> None:
-    """Draw sixty of each kind of generated training pictures."""
-    digits = mnist.load("train")
-    for name, frames in (
-        ("handwriting", handwriting.generate(60, seed=0)[0]),
-        ("photographs", photographs.generate(digits, 60, seed=0)[0]),
-        ("outliers", outliers.generate(digits, 60, seed=0)),
+    """Draw sixty frames of digits, and sixty of no digit, that classifiers learn from."""
+    shown, _ = frames.digits(_materials(), 120, seed=0)
+    others = frames.outliers(_materials(), 120, seed=0)
+    figure = Figure(figsize=(11.2, 4), layout="constrained")
+    for axes, images, caption in zip(
+        figure.subplots(2), (shown, others), ("digits", "no digit"), strict=True
     ):
-        rows = frames.reshape(3, 20, 28, 28).transpose(0, 2, 1, 3).reshape(3 * 28, -1)
-        large = Image.fromarray(rows).resize((1120, 168), Image.Resampling.NEAREST)
-        large.save(HERE / f"{name}.png", optimize=True)
+        # A picture gives up to two frames, which hardly differ.
+        rows = images[::2].reshape(3, 20, 28, 28).transpose(0, 2, 1, 3).reshape(3 * 28, -1)
+        axes.imshow(rows, cmap="gray", interpolation="nearest")
+        axes.set_title(caption, loc="left", fontsize=12)
+        axes.set_axis_off()
+    figure.savefig(HERE / "frames.png", dpi=100)
 
 
 def windows() -> None:
-    """Draw twelve windows on the pages that the reader learns from; a minute."""
-    materials = reader_data.make_materials(mnist.load("train"), 0, bank=2_000, texts=1_000)
-    random = np.random.default_rng(0)
+    """Draw windows and crops that the reader learns from, and where it should find symbols.
+
+    Green: symbols; orange: where finding one is neither right nor wrong.
+    """
+    random, side, small = np.random.default_rng(0), reader_data.SIDE, reader_data.CROP_SIDE
     # Each window with writing is there twice, in two photographs.
-    examples = list(reader_data.make_examples(materials, random, 24))[::2]
-    pages = np.stack([example.page for example in examples])
-    side = reader_data.SIDE
-    rows = pages.reshape(2, 6, side, side).transpose(0, 2, 1, 3).reshape(2 * side, -1)
-    Image.fromarray(rows).save(HERE / "windows.jpg", quality=75)
+    windows = list(reader_data.make_examples(_materials(), random, 24))[::2]
+    crops = list(reader_data.make_crops(_materials(), random, 48))[::2]
+    sheet = Image.new("RGB", (6 * side, 2 * side + 2 * small))
+    for examples, across, top in ((windows, 6, 0), (crops, 12, 2 * side)):
+        for number, (page, shown, hidden) in enumerate(examples):
+            tile = Image.fromarray(page).convert("RGB")
+            draw = ImageDraw.Draw(tile)
+            for box in (*shown.doubtful, *shown.boxes):
+                draw.rectangle(box, outline="#d55e00")
+            for box in shown.boxes:
+                if exposure.is_seen(hidden, box):
+                    draw.rectangle(box, outline="#009e73")
+            row, column = divmod(number, across)
+            sheet.paste(tile, (column * tile.width, top + row * tile.height))
+    sheet.save(HERE / "windows.jpg", quality=75)
 
 
 def page() -> None:
@@ -120,10 +144,8 @@ def numbers() -> None:
     Green: accepted; orange: to be reviewed. On the right: what is read, and without constraints.
     """
     classifier, rules = Classifier(), Constraints(length=6, check="luhn")
-    by = whole_numbers.held_back_writers()
-    draw, _ = whole_numbers.KINDS["six digits, Luhn"]
     for seed in range(100):
-        photo = handwritten.number_page(draw, by, np.random.default_rng([seed, 0])).image
+        photo = whole_numbers.draw("six digits, Luhn", seed).pixels
         reading = classifier.read(photo, rules)
         if any(number.text not in ("", number.free) for number in reading.numbers):
             break
@@ -132,7 +154,7 @@ def numbers() -> None:
     above, below = max(0, boxes[:, 1].min() - 60), boxes[:, 3].max() + 60
     figure = Figure(figsize=(9, 9 * (below - above) / (1.6 * width)))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.imshow(photo)
+    axes.imshow(photo, cmap="gray", vmin=0, vmax=255)
     axes.set(xlim=(0, 1.6 * width), ylim=(below, above))
     axes.axis("off")
     for number in reading.numbers:
