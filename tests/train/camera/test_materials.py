@@ -21,7 +21,7 @@ from digits_train.camera.marks import draw_marks
 from digits_train.camera.materials import make_materials
 from digits_train.camera.numbers import KINDS, random_number
 from digits_train.camera.ranges import RANGES
-from digits_train.camera.strokes import bend, grain, strokes
+from digits_train.camera.strokes import bend
 from tests.train.small_materials import FONT
 
 
@@ -149,14 +149,6 @@ def test_bent_digits_differ_and_can_be_read(train_slice: Split) -> None:
         pictures.append(255 - np.kron(bent, np.ones((4, 4), np.uint8)))
     read = [prediction.digit for prediction in Classifier().predict_batch(pictures)]
     assert np.mean([digit == label for digit, label in zip(read, labels, strict=True)]) > 0.9
-
-
-@pytest.mark.parametrize("keep", [0.6, 0.9])
-def test_grain_keeps_a_share_of_the_strokes(keep: float, train_slice: Split) -> None:
-    random = np.random.default_rng(0)
-    coverage = strokes(train_slice.images[0], EM, 0.1, random)
-    left = grain(coverage, random, keep)
-    assert left.sum() / coverage.sum() == pytest.approx(keep, abs=0.1)
 
 
 def test_materials_are_of_all_fonts(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:

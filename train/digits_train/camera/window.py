@@ -1,7 +1,7 @@
 """A window on a page: the ink that it shows, and what the ink means.
 
-A whole photographed page costs a second and is mostly paper. So training composes windows of a few
-lines instead: endless, and with much more of what is difficult than a page has.
+Whole pages are mostly paper. So training composes windows of a few lines: endless, and with much
+more of what is difficult than a page has.
 """
 
 from collections.abc import Sequence
