@@ -13,15 +13,12 @@ from digits_train.raster import Coverage, Random
 _WOBBLE = 0.03  # of the points: standard deviation, in heights
 _WIDTH = 0.2  # of all widths: standard deviation of the logarithm
 _STEPS = 6  # between two points of a stroke
+_UPSTROKE = (0.15, 1.0)  # heights: length of a 1's
+_FROM_STEM = (20.0, 60.0)  # degrees between it and the stem; a flatter one makes a 7
 
 _FORMS = {
     0: ("35,5 10,15 0,50 20,97 50,90 60,45 50,10", "30,0 0,50 30,100 60,50 30,0 / 0,95 60,5"),
-    1: (
-        "12,16 30,0 / 30,0 30,100",
-        "0,38 32,0 / 32,0 32,100",
-        "0,85 20,45 45,0 / 45,0 42,100",
-        "5,30 32,0 / 32,0 32,100 / 2,100 62,100",
-    ),
+    1: ("0,0 0,100", "0,0 0,100", "0,0 0,100 / -30,100 30,100"),  # with an upstroke
     2: ("0,5 55,2 / 55,2 0,98 / 0,98 60,100",),
     3: ("0,2 50,2 / 50,2 20,40 / 20,40 50,50 55,80 30,100 0,92",),
     4: (
@@ -48,11 +45,18 @@ def draw(digit: int, height: float, pen: float, random: Random) -> Coverage | No
     if digit not in _FORMS:
         return None
     form = _FORMS[digit][int(random.integers(len(_FORMS[digit])))]
+    strokes = [
+        np.array([point.split(",") for point in stroke.split()], np.float64) / 100
+        for stroke in form.split("/")
+    ]
+    if digit == 1:
+        angle, length = np.radians(random.uniform(*_FROM_STEM)), random.uniform(*_UPSTROKE)
+        start = length * np.array([-np.sin(angle), np.cos(angle)])
+        strokes.append(np.linspace(start, strokes[0][0], 3))
     size = np.array([np.exp(random.normal(0, _WIDTH)), 1]) * (height - pen)
-    strokes = []
-    for stroke in form.split("/"):
-        points = np.array([point.split(",") for point in stroke.split()], np.float64) / 100
-        strokes.append(_smooth(points + random.normal(0, _WOBBLE, points.shape)) * size)
+    strokes = [
+        _smooth(points + random.normal(0, _WOBBLE, points.shape)) * size for points in strokes
+    ]
     return marks.stroke(strokes, pen * random.uniform(0.9, 1.1))
 
 
