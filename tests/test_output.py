@@ -31,10 +31,10 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def documented(heading: str) -> dict[str, str]:
-    """The types of the keys in the table below a heading."""
+    """The types of the keys in the list below a heading."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| (`.+?`) \| (.+?) \|", section, re.MULTILINE)
+    section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0].replace("\n  ", " ")
+    rows = re.findall(r"^- (`.+?`) \((.+?)\): ", section, re.MULTILINE)
     return {key: kind for keys, kind in rows for key in re.findall("`(.+?)`", keys)}
 
 
