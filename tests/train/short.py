@@ -23,11 +23,16 @@ CONFIG = TrainConfig(
     "lenet5", Recipe("test", epochs=2, batch_size=100, ema_decay=0.9, augmentation=Augmentation())
 )
 CPU = DistributedContext(torch.device("cpu"))
-FILES = run.FILES - {"parent.safetensors"}
+FILES = run.FILES
 
 
 class Chain(Network, nn.Sequential):
     """A network of layers, each after the other."""
+
+
+def few(split: Split, count: int) -> Split:
+    """The first digits of a split."""
+    return Split(split.images[:count], split.labels[:count])
 
 
 def train(config: TrainConfig, **rest: Any) -> tuple[RunDir, dict[str, Any]]:
@@ -36,10 +41,8 @@ def train(config: TrainConfig, **rest: Any) -> tuple[RunDir, dict[str, Any]]:
     return result.run, result.summary
 
 
-def resume(
-    folder: Path, device: str = "cpu", data: Path | None = None
-) -> tuple[RunDir, dict[str, Any]]:
-    result = trainer.resume(RunDir(folder), device, data)
+def resume(folder: Path, data: Path | None = None) -> tuple[RunDir, dict[str, Any]]:
+    result = trainer.resume(RunDir(folder), "cpu", data)
     assert result is not None
     return result.run, result.summary
 

@@ -24,57 +24,18 @@ def augment(images: torch.Tensor, rows: slice = WHOLE, /, **params: Any) -> torc
     return augment_rows(images[rows], replace(STILL, **params), rng)
 
 
-def centres(images: torch.Tensor) -> torch.Tensor:
-    """The centre of mass of each image: [n, 2], row and column in pixels."""
-    positions = torch.arange(28.0)
-    mass = images.sum((1, 2, 3))
-    rows = (images.sum((1, 3)) * positions).sum(1) / mass
-    return torch.stack([rows, (images.sum((1, 2)) * positions).sum(1) / mass], 1)
-
-
 def test_zero_bounds_change_nothing(images: torch.Tensor) -> None:
     torch.testing.assert_close(augment(images), images.float(), atol=0.05, rtol=0)
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Augmentation)])
 def test_every_bound_changes_digits(name: str, images: torch.Tensor) -> None:
-    changed = augment(images, **{name: 0.5})
-    assert changed.shape == (64, 1, 28, 28)
-    assert (changed - images).abs().mean() > 0.3
-    assert changed.min() >= 0 and changed.max() <= 255
-
-
-def test_digits_move_independently(images: torch.Tensor) -> None:
+    """Each of them otherwise."""
     same = images[:1].expand(64, 1, 28, 28)
-    shift = centres(augment(same, shift=2)) - centres(same.float())
-    assert shift.abs().max() < 2.1
-    assert shift.std(0).min() > 0.8
-    ink = augment(same, stroke=0.5).sum((1, 2, 3)) / same[0].sum()
-    assert ink.min() < 0.75 and ink.max() > 1.25
-
-
-@pytest.mark.parametrize(
-    "params", [{"rotation": 12}, {"scale": 0.15}, {"shear": 0.2}, {"elastic": 1}]
-)
-def test_affine_and_elastic_keep_the_centre(params: dict[str, Any], images: torch.Tensor) -> None:
-    changed = augment(images, **params)
-    assert (changed - images).abs().mean() > 1
-    assert (centres(changed) - centres(images.float())).abs().max() < 1.5
-
-
-def test_blur_keeps_the_amount_of_ink(images: torch.Tensor) -> None:
-    blurred = augment(images, blur=1.0)
-    edges = [(x[..., 1:] - x[..., :-1]).abs().sum() for x in (images.float(), blurred)]
-    assert edges[1] < 0.97 * edges[0]
-    ink, blurred_ink = (x.sum((1, 2, 3)) for x in (images.float(), blurred))
-    torch.testing.assert_close(blurred_ink, ink, rtol=0.01, atol=0)
-
-
-def test_contrast_keeps_paper_and_noise_keeps_mean(images: torch.Tensor) -> None:
-    assert augment(images, contrast=0.5)[images == 0].max() < 1
-    noisy = augment(torch.full((64, 1, 28, 28), 127.0), noise=0.1)[..., 4:-4, 4:-4]
-    assert noisy.mean().item() == pytest.approx(127, abs=1)
-    assert 1 < noisy.std().item() < 26
+    changed = augment(same, **{name: 0.5})
+    assert changed.shape == (64, 1, 28, 28)
+    assert (changed - same).abs().mean() > 0.3 and changed.std(0).mean() > 0.3
+    assert changed.min() >= 0 and changed.max() <= 255
 
 
 class Fixed(BatchRng):

@@ -102,17 +102,6 @@ def test_failure_names_remedy(train_accuracy: float, steps: int, remedy: str) ->
 
 
 @pytest.mark.parametrize(
-    ("right", "train_accuracy", "lags"),
-    [(50, 0.7, True), (50, 0.55, False), (100, 1.0, False), (97, 1.0, False), (90, 1.0, True)],
-)
-def test_ema_lag(right: int, train_accuracy: float, lags: bool) -> None:
-    warning = diagnose.ema_lag(evaluation([*range(10)] * 10, right), epoch(train_accuracy))
-    assert (warning is not None) == lags
-    if warning:
-        assert f"it reads {right}.00% of the training digits, the network itself" in warning
-
-
-@pytest.mark.parametrize(
     ("right", "missed", "invented", "fails"),
     [(0, 10, 0, True), (3, 7, 3, True), (3, 7, 2, False), (10, 0, 9, False), (0, 0, 0, True)],
 )

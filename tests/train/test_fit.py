@@ -1,4 +1,4 @@
-"""The training loop, without run folders."""
+"""The training loop and its optimizer, without run folders."""
 
 import copy
 from dataclasses import replace
@@ -10,50 +10,24 @@ from torch import Tensor, nn
 
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits_train import distributed, examples, models
+from digits_train import distributed, examples, models, optim
 from digits_train.augment import augment
 from digits_train.checkpoint import TrainState
-from digits_train.config import Augmentation, Recipe, TrainConfig
+from digits_train.config import ReaderRecipe, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext
-from digits_train.metrics import loss_and_accuracy, predict, to_tensors
+from digits_train.metrics import loss_and_accuracy, predict
 from digits_train.models import Normalize
-from digits_train.optim import make_optimizer
 from digits_train.prepare import create_state
-from tests.train.short import CPU, Chain, fit_digits
+from tests.train.short import Chain, few, fit_digits
 
-RECIPE = Recipe(
-    "test",
-    epochs=3,
-    batch_size=64,
-    optimizer="sgd",
-    learning_rate=0.05,
-    warmup_fraction=0.2,
-    schedule="cosine",
-    weight_decay=1e-4,
-    ema_decay=0.9,
-    augmentation=Augmentation(stroke=0.5, blur=0.5, contrast=0.5, noise=0.1),
+RECIPE = replace(
+    models.LeNet5.recipes["quick"], epochs=3, batch_size=64, ema_decay=0.9, no_aug_fraction=0.0
 )
 PLAIN = Recipe("test", epochs=1)
 
 
-def first(split: Split, count: int) -> Split:
-    return Split(split.images[:count], split.labels[:count])
-
-
 def begin(recipe: Recipe = RECIPE, device: str = "cpu", architecture: str = "lenet5") -> TrainState:
     return create_state(TrainConfig(architecture, recipe), torch.device(device))
-
-
-@pytest.fixture
-def slim_vgg16(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give VGG-16 few channels: the same layers with a hundredth of the work."""
-    groups = ((8, 8), (16, 16), (16, 16, 16), (32, 32, 32), (32, 32, 512))
-    monkeypatch.setattr(models.VGG16, "GROUPS", groups)
-
-
-def assert_same(first: dict[str, Any], second: dict[str, Any]) -> None:
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 @pytest.mark.slow
@@ -66,7 +40,7 @@ def assert_same(first: dict[str, Any], second: dict[str, Any]) -> None:
 )
 def test_fit_learns(train_slice: Split, test_slice: Split, recipe: Recipe) -> None:
     state = begin(recipe)
-    epochs = list(fit_digits(state, recipe, first(train_slice, 800), test_slice))
+    epochs = list(fit_digits(state, recipe, few(train_slice, 800), test_slice))
     assert [epoch.number for epoch in epochs] == list(range(1, recipe.epochs + 1))
     assert epochs[-1].train_loss < 0.4 * epochs[0].train_loss
     assert epochs[-1].train_accuracy > 0.85
@@ -75,38 +49,24 @@ def test_fit_learns(train_slice: Split, test_slice: Split, recipe: Recipe) -> No
     assert epochs[-1].validation_accuracy == accuracy > 0.8
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
-    not distributed.has_bfloat16(CPU.device),
-    reason="this processor would emulate bfloat16, which takes long",
-)
-@pytest.mark.usefixtures("slim_vgg16")
-def test_vgg16_learns_in_bfloat16(train_slice: Split) -> None:
-    recipe = Recipe("test", epochs=4, batch_size=20)
-    state = begin(recipe, architecture="vgg16")
-    epochs = list(fit_digits(state, recipe, first(train_slice, 200), bfloat16=True))
-    assert epochs[-1].train_loss < 0.7 * epochs[0].train_loss
-    assert all(weight.dtype != torch.bfloat16 for weight in state.model.state_dict().values())
-
-
-def test_fit_ends_without_augmentation(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = replace(RECIPE, no_aug_fraction=0.3)
+def test_fit_ends_without_augmentation_of_nearly_equal_batches(
+    train_slice: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(RECIPE, no_aug_fraction=0.3, batch_size=33)
     state = begin(recipe)
-    augmented = []
+    augmented, sizes = set(), list[int]()
 
     def record(images: Tensor, *rest: Any) -> Tensor:
-        augmented.append(state.epoch)
+        augmented.add(state.epoch)
         return augment(images, *rest)
 
     monkeypatch.setattr(examples, "augment", record)
-    assert len(list(fit_digits(state, recipe, first(train_slice, 64)))) == 3
-    assert augmented == [0, 1]
+    assert len(list(fit_digits(state, recipe, few(train_slice, 100), on_step=sizes.append))) == 3
+    assert augmented == {0, 1}
+    assert sizes == [25] * 4 * 3
 
 
-@pytest.mark.parametrize("ema_decay", [None, 0.999])
-def test_batch_norm_statistics_after_a_few_steps(
-    train_slice: Split, ema_decay: float | None
-) -> None:
+def test_batch_norm_statistics_after_a_few_steps(train_slice: Split) -> None:
     """They are those of the trained network, not of the random initial one."""
     torch.manual_seed(0)
     model = Chain(
@@ -114,53 +74,41 @@ def test_batch_norm_statistics_after_a_few_steps(
         *(nn.Conv2d(1, 8, 5), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(4)),
         *(nn.Flatten(), nn.Linear(8 * 36, 10)),
     )
-    recipe = Recipe("test", epochs=5, batch_size=128, learning_rate=0.01, ema_decay=ema_decay)
-    few = first(train_slice, 140)
-    average = None if ema_decay is None else copy.deepcopy(model)
-    state = TrainState(model, make_optimizer(model, recipe), 0, average)
-    list(fit_digits(state, recipe, few))
-    images, _ = to_tensors(few, torch.device("cpu"))
+    recipe = Recipe("test", epochs=5, batch_size=128, learning_rate=0.01, ema_decay=0.999)
+    state = TrainState(model, optim.make_optimizer(model, recipe), 0, copy.deepcopy(model))
+    list(fit_digits(state, recipe, few(train_slice, 140)))
     network = state.eval_model
     assert isinstance(network, Chain)
     with torch.inference_mode():
-        before = network[:2](images)
+        before = network[:2](torch.tensor(train_slice.images[:140, None]))
     means = network.get_buffer("2.running_mean")
     torch.testing.assert_close(means, before.mean((0, 2, 3)), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.usefixtures("slim_vgg16")
-@pytest.mark.parametrize("architecture", ["lenet5", "vgg16"])
-def test_seed_decides_weights_even_if_restored(train_slice: Split, architecture: str) -> None:
-    few = first(train_slice, 40)
-    recipe = replace(RECIPE, batch_size=20)
-    whole = begin(recipe, architecture=architecture)
-    list(fit_digits(whole, recipe, few, few))
-
+def test_seed_decides_weights_even_if_restored(
+    train_slice: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of VGG-16's layers, among which are batch norm and dropout, with few channels."""
+    groups = ((8, 8), (16, 16), (16, 16, 16), (32, 32, 32), (32, 32, 512))
+    monkeypatch.setattr(models.VGG16, "GROUPS", groups)
+    digits, recipe = few(train_slice, 40), replace(RECIPE, batch_size=20)
+    whole, parts, restored = (begin(recipe, architecture="vgg16") for _ in range(3))
+    list(fit_digits(whole, recipe, digits))
     torch.manual_seed(999)
-    parts = begin(recipe, architecture=architecture)
-    next(fit_digits(parts, recipe, few, few))
-    restored = begin(recipe, architecture=architecture)
+    next(fit_digits(parts, recipe, digits))
     restored.load_state_dict(parts.state_dict())
-    assert [epoch.number for epoch in fit_digits(restored, recipe, few, few)] == [2, 3]
-    assert_same(whole.model.state_dict(), restored.model.state_dict())
-    assert_same(whole.eval_model.state_dict(), restored.eval_model.state_dict())
-
-
-def test_batches_are_nearly_equal(train_slice: Split) -> None:
-    seen: list[int] = []
-    recipe = replace(PLAIN, batch_size=33)
-    few = first(train_slice, 100)
-    list(fit_digits(begin(recipe), recipe, few, on_step=lambda count, *_: seen.append(count)))
-    assert seen == [25, 50, 75, 100]
+    assert [epoch.number for epoch in fit_digits(restored, recipe, digits)] == [2, 3]
+    for first, second in ((whole.model, restored.model), (whole.eval_model, restored.eval_model)):
+        torch.testing.assert_close(first.state_dict(), second.state_dict(), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
     ("recipe", "complaint"),
     [
         (replace(PLAIN, epochs=3, batch_size=64, learning_rate=10.0), "loss"),
-        (replace(PLAIN, epochs=3, batch_size=64, optimizer="sgd", learning_rate=1e30), ""),
+        (replace(PLAIN, epochs=3, batch_size=64, optimizer="sgd", learning_rate=1e30), "loss nan"),
         # In an epoch of one step the loss is computed before the step.
-        (replace(PLAIN, batch_size=1000, learning_rate=1e30), "NaN or infinite logits; try a sm"),
+        (replace(PLAIN, batch_size=1000, learning_rate=1e30), "loss 2.*, validation loss nan; try"),
     ],
 )
 def test_divergence_is_an_error(train_slice: Split, recipe: Recipe, complaint: str) -> None:
@@ -177,3 +125,64 @@ def test_fit_learns_on_gpu(train_slice: Split, test_slice: Split, architecture: 
     bfloat16 = distributed.has_bfloat16(dist.device)
     [*_, last] = fit_digits(state, recipe, train_slice, test_slice, dist=dist, bfloat16=bfloat16)
     assert last.validation_accuracy > 0.8
+
+
+@pytest.mark.parametrize(
+    ("schedule", "warmup", "rates"),
+    [
+        ("constant", 0.0, [0.5, 0.5, 0.5, 0.5, 0.5]),
+        ("cosine", 0.0, [0.5, 0.427, 0.25, 0.073, 0.0]),
+        ("cosine", 0.5, [0.0, 0.25, 0.5, 0.25, 0.0]),
+        ("constant", 0.5, [0.0, 0.25, 0.5, 0.5, 0.5]),
+    ],
+)
+def test_learning_rate_schedules(schedule: Any, warmup: float, rates: list[float]) -> None:
+    recipe = Recipe("test", 1, learning_rate=0.5, warmup_fraction=warmup, schedule=schedule)
+    computed = [optim.learning_rate(recipe, step / 4) for step in range(5)]
+    assert computed == pytest.approx(rates, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+@pytest.mark.parametrize("architecture", models.ARCHITECTURES)
+def test_weight_decay_of_kernels_and_matrices_only(name: Any, architecture: str) -> None:
+    model = models.build(architecture)
+    recipe = Recipe("test", epochs=1, optimizer=name, weight_decay=0.1)
+    decay = {
+        id(parameter): group["weight_decay"]
+        for group in optim.make_optimizer(model, recipe).param_groups
+        for parameter in group["params"]
+    }
+    assert {n for n, p in model.named_parameters() if decay[id(p)] == 0.1} == {
+        f"{n}.weight"
+        for n, layer in model.named_modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+    }
+    assert len(decay) == len(list(model.parameters()))
+
+
+def test_readers_second_moments_and_clipped_gradients() -> None:
+    model = nn.Linear(2, 1, bias=False)
+    for recipe, beta2, length in (
+        (Recipe("test", epochs=1), 0.999, 3.0),
+        (ReaderRecipe("test", epochs=1, max_gradient_norm=4.0), 0.99, 3.0),
+        (ReaderRecipe("test", epochs=1, max_gradient_norm=2.0), 0.99, 2.0),
+    ):
+        [group, _] = optim.make_optimizer(model, recipe).param_groups
+        assert group["betas"] == (0.9, beta2)
+        model.weight.grad = torch.tensor([[1.8, -2.4]])
+        optim.clip_gradients(model, recipe)
+        assert model.weight.grad.norm().item() == pytest.approx(length)
+
+
+def test_ema_follows_weights_and_forgets_random_start() -> None:
+    model, average = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+    nn.init.zeros_(average.weight)
+    model.running_mean.fill_(3.0)  # type: ignore[union-attr]
+    model.num_batches_tracked.fill_(7)  # type: ignore[union-attr]
+    optim.update_ema(average, model, decay=0.9, step=10**6)
+    assert average.weight.tolist() == pytest.approx([0.1, 0.1])
+    assert average.running_mean.tolist() == pytest.approx([0.3, 0.3])  # type: ignore[union-attr]
+    assert average.num_batches_tracked == 7
+    for step in range(20):
+        optim.update_ema(average, model, decay=0.999, step=step)
+    assert average.weight.min() > 0.99

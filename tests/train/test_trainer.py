@@ -1,7 +1,9 @@
-"""New runs, from the library's call to the files in the run folder."""
+"""New runs, from the library's call to the files in the run folder, and where that is."""
 
-import csv
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,15 @@ from typing import Any
 import pytest
 import torch
 
-from digits.data import mnist
+from digits.data import datasets, mnist
 from digits.data.mnist import Split
-from digits.errors import DigitsError
-from digits_train import checkpoint, fit, trainer
-from digits_train.config import Recipe, TrainConfig
+from digits.errors import DigitsError, ModelError
+from digits_train import checkpoint, prepare, run, trainer
+from digits_train.config import ReaderRecipe, Recipe
+from digits_train.distributed import DistributedContext
 from digits_train.run import RunDir
-from tests.train.short import CONFIG, FILES, interrupt_after, resume, train
+from digits_train.start import load_start
+from tests.train.short import CONFIG, CPU, FILES, train
 
 pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 
@@ -25,71 +29,25 @@ def test_run_folder(whole: RunDir) -> None:
     summary = json.loads(whole.summary.read_text())
     assert (summary["parameters"], summary["epochs"]) == (44_426, 2)
     assert {"recipe", "seed", "machines", "test_accuracy"} <= summary.keys()
-    rows = list(csv.DictReader((whole.folder / "metrics.csv").open()))
-    assert [row["number"] for row in rows] == ["1", "2"]
+    names, *rows = (whole.folder / "metrics.csv").read_text().splitlines()
+    assert names == (
+        "number,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,"
+        "images_per_second"
+    )
+    assert [row[:2] for row in rows] == ["1,", "2,"]
     provenance = checkpoint.load(whole.checkpoint).provenance
     assert (provenance.epoch, provenance.training_digits) == (2, 800)
     assert provenance.validation_accuracy == summary["validation_accuracy"]
 
 
-def test_result_is_what_run_json_says() -> None:
-    run, summary = train(CONFIG)
-    assert run.folder == Path("runs/lenet5")
-    assert json.loads(run.summary.read_text()) == json.loads(json.dumps(summary))
-
-
-def test_ctrl_c_keeps_last_finished_epoch(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with monkeypatch.context() as patch:
-        interrupt_after(1, patch)
-        with pytest.raises(DigitsError, match=r"epoch 1 is kept; go on with .*--resume runs/l"):
-            train(CONFIG)
-    assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 1
-    summary = json.loads(Path("runs/lenet5/run.json").read_text())
-    assert summary["recipe"]["epochs"] == 2
-    assert "test_accuracy" not in summary  # which only a finished run may look at
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0].split() == ["layer", "type", "output", "parameters"]
-    assert [line.split()[:2] for line in lines[-2:]] == [["total", "44,426"], ["epoch", "1/2"]]
-    resume(Path("runs/lenet5"))
-    assert "total" not in capsys.readouterr().err  # the table is printed once
-
-
-def test_batch_too_small_for_batch_norm() -> None:
-    with pytest.raises(DigitsError, match="batch size 1 is too small"):
-        train(TrainConfig("vgg16", Recipe("test", epochs=1, batch_size=1)))
-    assert not Path("runs").exists()
-
-
-@pytest.mark.parametrize(
-    ("batch_size", "remedy"), [(128, "7 steps are too few, try more --epochs"), (4, "--learning-r")]
-)
-def test_useless_network_is_a_failure(batch_size: int, remedy: str) -> None:
-    recipe = Recipe("test", epochs=1, batch_size=batch_size, learning_rate=1e-9)
-    result = trainer.train(TrainConfig("lenet5", recipe), "cpu")
-    assert result is not None and result.failure is not None
-    assert "can't be told from guessing" in result.failure
-    assert remedy in result.failure
-    assert {path.name for path in result.run.folder.iterdir()} == FILES
-
-
-def test_warning_of_lagging_ema(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(fit, "update_ema", lambda *_: None)
-    train(replace(CONFIG, recipe=replace(CONFIG.recipe, epochs=4, batch_size=20)))
-    assert "warning: the moving average lags behind" in capsys.readouterr().err
-
-
-def test_warning_of_unseen_digit(
+def test_warning_of_unseen_digits(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     splits = mnist.load_all()
-    few = splits["train"].labels > 1
-    seen = Split(splits["train"].images[few], splits["train"].labels[few])
+    kept = splits["train"].labels > 1
+    seen = Split(splits["train"].images[kept], splits["train"].labels[kept])
     monkeypatch.setattr(mnist, "load_all", lambda data=None: {**splits, "train": seen})
-    train(TrainConfig("lenet5", Recipe("test", epochs=1)))
+    train(replace(CONFIG, recipe=replace(CONFIG.recipe, epochs=1)))
     err = capsys.readouterr().err
     assert "warning: no training examples of 0, 1: the network can't learn to read them" in err
     assert err.count("warning: ") == 1
@@ -110,29 +68,23 @@ def test_full_disk_keeps_last_checkpoint(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("error", "raised", "sentence"),
+    ("error", "sentence"),
     [
-        (
-            torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried"),
-            *(DigitsError, "^out of memory: try a smaller --batch-size .CUDA out of memory..$"),
-        ),
-        (
-            RuntimeError("DefaultCPUAllocator: can't allocate memory: you"),
-            *(DigitsError, "smaller --batch-size"),
-        ),
-        (RuntimeError("a bug"), RuntimeError, "^a bug$"),
+        (torch.cuda.OutOfMemoryError("CUDA full.\nTried"), "smaller --batch-size .CUDA full..$"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "smaller --batch-size"),
+        (DigitsError("No space left"), "^No space left$"),
     ],
 )
-def test_lack_of_memory_is_reported(
-    error: RuntimeError, raised: type[Exception], sentence: str, monkeypatch: pytest.MonkeyPatch
+def test_what_fails_at_once_leaves_nothing(
+    error: Exception, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise error
 
     monkeypatch.setattr(trainer, "fit", fail)
-    with pytest.raises(raised, match=sentence):
+    with pytest.raises(DigitsError, match=sentence):
         train(CONFIG)
-    assert Path("runs/lenet5").exists() == (raised is RuntimeError)  # nothing was trained
+    assert not Path("runs/lenet5").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -140,3 +92,78 @@ def test_missing_device() -> None:
     with pytest.raises(DigitsError, match="finds no cuda device"):
         train(CONFIG, device="cuda")
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "names", "complaint"),
+    [
+        (Recipe("test", 2, batch_size=7), mnist.SHA256, "7 is too small: each process needs at le"),
+        (Recipe("test", 2, batch_size=9), mnist.SHA256, None),
+        (ReaderRecipe("test", 2), {"pictures": ""}, "written with MNIST's digits, not with pict"),
+    ],
+)
+def test_what_can_be_taught(
+    recipe: Recipe | ReaderRecipe, names: dict[str, str], complaint: str | None
+) -> None:
+    data, dist = datasets.Dataset(mnist.load_all(), names), DistributedContext(CPU.device, 0, 4)
+    with pytest.raises(DigitsError, match=complaint) if complaint else nullcontext():
+        prepare.make_task(replace(CONFIG, recipe=recipe), data, None, dist)
+
+
+def test_start_from_weights() -> None:
+    first, _ = train(CONFIG, out=Path("first"))
+    slow = replace(CONFIG, seed=7, recipe=replace(CONFIG.recipe, learning_rate=1e-9))
+    second, summary = train(slow, parent=load_start(first.folder, "lenet5"), out=Path("second"))
+    before, after = checkpoint.load(first.checkpoint), checkpoint.load(second.checkpoint)
+    assert after.provenance.init == summary["init"] == before.sha256
+    assert before.provenance.init is None
+    for old, new in zip(before.model.parameters(), after.model.parameters(), strict=True):
+        torch.testing.assert_close(old, new, rtol=0, atol=1e-6)
+
+
+def create(folder: Path | None = None) -> Path:
+    with run.create_run("lenet5", folder) as created:
+        return created.folder
+
+
+def test_runs_are_numbered() -> None:
+    names = [str(create()) for _ in range(3)]
+    assert names == ["runs/lenet5", "runs/lenet5-2", "runs/lenet5-3"]
+    with ThreadPoolExecutor(8) as threads:
+        folders = list(threads.map(lambda _: create(), range(40)))
+    assert len(set(folders)) == 40
+
+
+def test_create_run_in_given_folder() -> None:
+    mine = create(Path("deep/mine"))
+    (mine / ".state-0123abcd.pt").write_bytes(b"half")  # of a run that was killed in its first file
+    assert not list(create(mine).iterdir())
+    for name in (".notes-12345678.txt", "checkpoint.safetensors"):
+        (mine / name).write_text("")
+        with pytest.raises(DigitsError, match="deep/mine is not empty"):
+            create(mine)
+        (mine / name).unlink()
+    Path("file").write_text("")
+    with pytest.raises(DigitsError, match="can't make"):
+        create(Path("file/below"))
+
+
+@pytest.mark.unix
+def test_create_run_in_locked_folder() -> None:
+    with run.create_run("lenet5", Path("mine")) as mine:
+        with pytest.raises(DigitsError, match="another process trains in mine: wait"):
+            create(Path("mine"))
+        assert not list(mine.folder.iterdir())
+    create(Path("mine"))
+
+
+def test_latest_run() -> None:
+    with pytest.raises(ModelError, match="run `digits train` first"):
+        run.latest_run()
+    for age, name in ((100, "lenet5-2"), (200, "lenet5"), (0, "unfinished")):
+        folder = Path("runs") / name
+        folder.mkdir(parents=True)
+        if age:
+            (folder / "checkpoint.safetensors").write_text("")
+            os.utime(folder / "checkpoint.safetensors", (10_000 - age, 10_000 - age))
+    assert run.latest_run().folder == Path("runs/lenet5-2")

@@ -58,11 +58,12 @@ def augment(images: Tensor, params: Augmentation, rng: BatchRng) -> Tensor:
         ink = _vary_stroke_width(ink, params.stroke * rng.uniform(1, 1, 1))
     ink = grid_sample(ink, _grid(params, ink, rng), align_corners=False)
     if params.blur:
-        ink = torch.lerp(ink, _blur(ink), params.blur * rng.uniform(1, 1, 1).relu())
+        binomial = _over_3x3(torch.add, ink) / 16  # the weights 1 2 1 along both axes
+        ink = torch.lerp(ink, binomial, params.blur * rng.uniform(1, 1, 1).relu())
     if params.contrast:
         ink = ink.clamp(1e-4, 1) ** (params.contrast * rng.uniform(1, 1, 1)).exp()
     for share, change in (
-        (params.outline, _outline),
+        (params.outline, lambda ink, _: _over_3x3(torch.maximum, ink) - ink),
         (params.lines, _cross_with_lines),
         (params.paper, _darken_paper),
         (params.specks, _add_specks),
@@ -77,7 +78,14 @@ def augment(images: Tensor, params: Augmentation, rng: BatchRng) -> Tensor:
 
 def _grid(params: Augmentation, ink: Tensor, rng: BatchRng) -> Tensor:
     """float32 [rows, side, side, 2]: the input position of each output pixel (x, y; -1 to 1)."""
-    grid = affine_grid(_random_affine(params, rng), list(ink.shape), align_corners=False)
+    angle = math.radians(params.rotation) * rng.uniform()
+    x_scale, y_scale = 1 + params.scale * rng.uniform(), 1 + params.scale * rng.uniform()
+    shear = params.shear * rng.uniform()
+    x_shift, y_shift = (params.shift * _PIXEL * rng.uniform() for _ in "xy")
+    cos, sin = angle.cos(), angle.sin()
+    first = torch.stack([cos / x_scale, (shear * cos - sin) / x_scale, x_shift], 1)
+    second = torch.stack([sin / y_scale, (shear * sin + cos) / y_scale, y_shift], 1)
+    grid = affine_grid(torch.stack([first, second], 1), list(ink.shape), align_corners=False)
     if params.elastic:
         smooth = _smooth(rng.normal(2, _LATTICE, _LATTICE), ink.shape[-1]) * rng.uniform(1, 1, 1)
         grid = grid + smooth.permute(0, 2, 3, 1) * (params.elastic * _PIXEL)
@@ -92,34 +100,10 @@ def _smooth(lattice: Tensor, side: int) -> Tensor:
     return bicubic @ lattice @ bicubic.mT
 
 
-def _random_affine(params: Augmentation, rng: BatchRng) -> Tensor:
-    """float32 [rows, 2, 3]: for each digit, the map from output to input pixels (-1 to 1)."""
-    angle = math.radians(params.rotation) * rng.uniform()
-    x_scale, y_scale = 1 + params.scale * rng.uniform(), 1 + params.scale * rng.uniform()
-    shear = params.shear * rng.uniform()
-    shift = params.shift * _PIXEL
-    x_shift, y_shift = shift * rng.uniform(), shift * rng.uniform()
-    cos, sin = angle.cos(), angle.sin()
-    first = torch.stack([cos / x_scale, (shear * cos - sin) / x_scale, x_shift], 1)
-    second = torch.stack([sin / y_scale, (shear * sin + cos) / y_scale, y_shift], 1)
-    return torch.stack([first, second], 1)
-
-
 def _vary_stroke_width(ink: Tensor, amount: Tensor) -> Tensor:
     """Thicken strokes where amount is above zero, thin them below (-1 to 1)."""
-    thick = _over_3x3(torch.maximum, ink)
-    thin = _over_3x3(torch.minimum, ink)
+    thick, thin = _over_3x3(torch.maximum, ink), _over_3x3(torch.minimum, ink)
     return ink + amount.relu() * (thick - ink) + (-amount).relu() * (thin - ink)
-
-
-def _blur(ink: Tensor) -> Tensor:
-    """Blur with the binomial weights 1 2 1 along both axes."""
-    return _over_3x3(torch.add, ink) / 16
-
-
-def _outline(ink: Tensor, rng: BatchRng) -> Tensor:
-    """Replace strokes with their outline."""
-    return _over_3x3(torch.maximum, ink) - ink
 
 
 def _cross_with_lines(ink: Tensor, rng: BatchRng) -> Tensor:

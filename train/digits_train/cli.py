@@ -31,18 +31,12 @@ app = make_app()
 def train(
     network: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME|FILE.py:CLASS",
-            help="What to train. --resume needs FILE.py:CLASS again.",
-            show_default="lenet5",
-        ),
+        typer.Option(metavar="NAME|FILE.py:CLASS", help="What to train.", show_default="lenet5"),
     ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME",
-            help="How to train it; see below.",
-            show_default="default, or finetune with --start",
+            metavar="NAME", help="How to train it; default: default, or finetune with --start."
         ),
     ] = None,
     epochs: Annotated[
@@ -56,21 +50,8 @@ def train(
         float | None, typer.Option(min=1e-12, metavar="RATE", help="Override the recipe's.")
     ] = None,
     seed: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=2**63 - 1,
-            metavar="N",
-            help="Seed of weights, order and augmentation.",
-            show_default="0",
-        ),
-    ] = None,
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16"] | None,
-        typer.Option(
-            help="auto: bfloat16 if network and device gain from it.", show_default="auto"
-        ),
-    ] = None,
+        int, typer.Option(min=0, max=2**63 - 1, help="Seed of weights, order and augmentation.")
+    ] = 0,
     start: Annotated[
         Path | None,
         path_option(
@@ -84,35 +65,37 @@ def train(
     data: Data = None,
     out: Annotated[Path | None, path_option("DIR", "Run folder to create.")] = None,
     resume: Annotated[
-        Path | None, path_option("DIR", "Continue the interrupted run in this folder.")
+        Path | None,
+        path_option(
+            "DIR", "Continue the interrupted run in this folder; your own --network again."
+        ),
     ] = None,
 ) -> None:
     """Train a network; write a run folder with its checkpoint, metrics and plots.
 
     With several GPUs or machines: torchrun --nproc-per-node N -m digits train ...
     """
-    if resume is not None:
-        settings = [recipe, epochs, batch_size, learning_rate, seed, precision, start, out]
-        named = network is not None and ":" not in network
-        if named or any(setting is not None for setting in settings):
-            raise typer.BadParameter(
-                "--resume continues as the run was started: it allows only --device and --data, and"
-                " for a network of your own --network FILE.py:CLASS"
-            )
+    settings = (recipe, epochs, batch_size, learning_rate, seed or None, start, out)
+    named = network is not None and ":" not in network
+    if resume is not None and (named or any(setting is not None for setting in settings)):
+        raise typer.BadParameter(
+            "--resume continues as the run was started: it allows only --device and --data, and"
+            " for a network of your own --network FILE.py:CLASS"
+        )
 
     # torch takes seconds to import and may not be installed; --help needs neither.
-    from digits_train import run, trainer
+    from digits_train import comparison, run, trainer
     from digits_train.config import TrainConfig
     from digits_train.distributed import exit_worker
     from digits_train.models import custom, get_recipe, register
     from digits_train.start import load_start
 
-    parent = None
     name = "lenet5" if network is None else network
     # An unknown name is wrong usage, but a file that can't be used is not.
     with nullcontext() if custom.is_file(name) else _wrong_usage():
         architecture = register(name)
     if resume is None:
+        parent = None
         if start is not None:
             source = None if str(start) == "bundled" else start
             parent = load_start(source, architecture if network else None)
@@ -122,27 +105,20 @@ def train(
         changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
         with _wrong_usage():
             chosen = get_recipe(architecture, recipe, **changes)
-        config = TrainConfig(architecture, chosen, seed or 0, precision or "auto")
-        result = trainer.train(config, device, data, parent, out)
+        result = trainer.train(TrainConfig(architecture, chosen, seed), device, data, parent, out)
     else:
         result = trainer.resume(run.find_run(resume), device, data)
     if result is not None:  # in the main process
         print_result(f"{result.run.folder}  {_accuracy(result.summary)}")
         if "comparison" in result.summary:
-            _print_comparison(result.run.summary)
+            compared = comparison.load(result.run.summary)
+            for line in comparison.lines(compared):
+                print_result(line)
+            for problem in comparison.problems(compared):
+                print_stderr(f"warning: {problem}; `digits export` will want --force")
         if result.failure:
             raise DigitsError(result.failure)
     exit_worker()
-
-
-def _print_comparison(summary: Path) -> None:
-    from digits_train import comparison
-
-    compared = comparison.load(summary)
-    for line in comparison.lines(compared):
-        print_result(line)
-    for problem in comparison.problems(compared):
-        print_stderr(f"warning: {problem}; `digits export` will want --force")
 
 
 @contextmanager
@@ -154,10 +130,8 @@ def _wrong_usage() -> Iterator[None]:
 
 
 def _accuracy(summary: dict[str, Any]) -> str:
-    if "validation_errors" in summary:
-        return (
-            f"validation errors {summary['validation_errors']:.2%}:"
-            f" {summary['validation_missed']} missed, {summary['validation_invented']} invented,"
-            f" {summary['validation_wrong']} wrong of {summary['validation_symbols']} symbols"
-        )
-    return f"validation {summary['validation_accuracy']:.2%}  test {summary['test_accuracy']:.2%}"
+    named = {name.removeprefix("validation_"): value for name, value in summary.items()}
+    if "test_accuracy" in named:
+        return f"validation {named['accuracy']:.2%}  test {named['test_accuracy']:.2%}"
+    counts = ", ".join(f"{named[name]} {name}" for name in ("missed", "invented", "wrong"))
+    return f"validation errors {named['errors']:.2%}: {counts} of {named['symbols']} symbols"

@@ -2,17 +2,50 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from digits.errors import DigitsError
 
-Optimizer = Literal["adamw", "sgd"]
-Schedule = Literal["constant", "cosine"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 T = TypeVar("T")
+
+
+class UnfitValueError(DigitsError, TypeError):
+    """A value of another type than its field's, or out of its range."""
+
+
+def from_dict(kind: type[T], values: dict[str, Any]) -> T:
+    """Make a dataclass. Raises TypeError if a value is missing, unknown or of another type."""
+    # An earlier version of digits may not have done what a default says.
+    if missing := get_type_hints(kind).keys() - values.keys():
+        raise TypeError(f"{missing.pop()} is missing")
+    made = kind(**values)
+    _check_types(made)
+    return made
+
+
+def _check_types(value: object) -> None:
+    """Raise UnfitValueError if a field of a dataclass isn't of its type, or not finite."""
+    for name, hint in get_type_hints(type(value)).items():
+        if not _matches(getattr(value, name), hint):
+            raise UnfitValueError(f"{name} can't be {getattr(value, name)!r}")
+
+
+def _matches(value: object, hint: Any) -> bool:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return value in inner
+    if origin is dict:
+        return isinstance(value, dict)
+    if inner:  # a union
+        return any(_matches(value, kind) for kind in inner)
+    if hint is float:
+        return _matches(value, int) or (isinstance(value, float) and math.isfinite(value))
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)
 
 
 @dataclass(frozen=True)
@@ -54,30 +87,20 @@ class BaseRecipe:
     name: str
     epochs: int
     batch_size: int = 128  # examples per step, over all processes
-    optimizer: Optimizer = "adamw"  # Adam if weight_decay is 0; "sgd": Nesterov momentum 0.9
+    # Adam if weight_decay is 0. sgd: with Nesterov momentum 0.9.
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = 1e-3  # the peak
     warmup_fraction: float = 0.0  # share of the steps in which the learning rate rises from zero
-    schedule: Schedule = "constant"  # after the warm-up; "cosine" falls to zero
+    schedule: Literal["constant", "cosine"] = "constant"  # after the warm-up; cosine: to zero
     weight_decay: float = 0.0  # of kernels and matrices; never of biases and batch norm
     ema_decay: float | None = None  # of the weights' moving average; if set, that is the result
 
     def __post_init__(self) -> None:
-        if self.optimizer not in get_args(Optimizer):
-            raise DigitsError(f"unknown optimizer: {self.optimizer!r}")
-        if self.schedule not in get_args(Schedule):
-            raise DigitsError(f"unknown schedule: {self.schedule!r}")
-        self._check(">= 1", lambda value: value >= 1, "epochs", "batch_size")
-        self._check("> 0", lambda value: 0 < value < math.inf, "learning_rate")
-
-    def _check(self, needed: str, fits: Callable[[float], bool], *names: str) -> None:
-        """Raise DigitsError if one of the fields is out of its range."""
-        for name in names:
-            if not fits(value := getattr(self, name)):
-                raise DigitsError(f"{name.replace('_', ' ')} must be {needed}, got {value}")
-
-    def steps(self, examples: int) -> int:
-        """The number of steps in an epoch of that many examples."""
-        return math.ceil(examples / self.batch_size)
+        """Raise UnfitValueError if a value is of another type or out of its range."""
+        _check_types(self)
+        for name in ("epochs", "batch_size", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise UnfitValueError(f"{name} must be above 0, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -90,17 +113,6 @@ class Recipe(BaseRecipe):
     frames: float = 0.0  # of generated pictures of digits, per training digit
     outlier_weight: float = 0.0  # of the loss on non-digits, a fourth as many as the digits
     own: float = 0.0  # of one's own pictures, per training digit, to fine-tune a network on
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check("0 to 1", lambda value: 0 <= value <= 1, "no_aug_fraction")
-        shares = ("frames", "outlier_weight", "own")
-        self._check(">= 0", lambda value: 0 <= value < math.inf, *shares)
-
-    @property
-    def generates(self) -> bool:
-        """Whether anything is added that is drawn with fonts."""
-        return bool(self.frames or self.outlier_weight)
 
     def augmentation_in(self, epoch: int) -> Augmentation | None:
         """The augmentation in an epoch, counted from 0.
@@ -120,12 +132,6 @@ class ReaderRecipe(BaseRecipe):
     beta2: float = 0.99  # AdamW's decay of the squared gradients
     max_gradient_norm: float = 5.0  # a longer gradient is scaled down to it
     own: float = 0.0  # share of the crops that show one's own pages, to fine-tune a reader on
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check(">= 1", lambda value: value >= 1, "crops")
-        self._check("from 0 to below 1", lambda value: 0 <= value < 1, "beta2", "own")
-        self._check("> 0", lambda value: 0 < value < math.inf, "max_gradient_norm")
 
 
 CLASSIC = Recipe("classic", epochs=5)
@@ -188,37 +194,10 @@ def to_dict(value: Any) -> dict[str, Any]:
 
 
 def config_from_dict(values: dict[str, Any]) -> TrainConfig:
-    """Undo `to_dict`. Raises LookupError, TypeError, AttributeError or DigitsError."""
+    """Undo `to_dict`. Raises LookupError, TypeError or AttributeError."""
     ours = {stored: name for name, stored in _STORED.items()}
     recipe = {ours.get(name, name): value for name, value in values["recipe"].items()}
     kind = ReaderRecipe if "crops" in recipe else Recipe
     if recipe.get("augmentation") is not None:
         recipe["augmentation"] = from_dict(Augmentation, recipe["augmentation"])
     return from_dict(TrainConfig, {**values, "recipe": from_dict(kind, recipe)})
-
-
-def from_dict(kind: type[T], values: dict[str, Any]) -> T:
-    """Make a dataclass. Raises TypeError if a value is missing, unknown or of another type."""
-    made = kind(**values)
-    for name, hint in get_type_hints(kind).items():
-        # An earlier version of digits may not have done what a default says.
-        if name not in values:
-            raise TypeError(f"{name} is missing")
-        if not _matches(getattr(made, name), hint):
-            raise TypeError(f"{name} is {getattr(made, name)!r}")
-    return made
-
-
-def _matches(value: object, hint: Any) -> bool:
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return value in inner
-    if origin is dict:
-        return isinstance(value, dict)
-    if inner:  # a union
-        return any(_matches(value, kind) for kind in inner)
-    if hint is float:
-        return _matches(value, int) or (isinstance(value, float) and math.isfinite(value))
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint)

@@ -10,7 +10,6 @@ from digits_train.metrics import EpochMetrics
 _FEW_DIGITS = 100  # an accuracy of 95 % measured on them means 89 to 98 %
 _TYPICAL = 0.95
 _FEW_STEPS = 100  # of 140 own pictures a third was read correctly after 5, three of four after 100
-_TOLERATED_LAG = 0.05  # of accuracy
 
 _MISSING: dict[SplitName, str] = {
     "train": "the network can't learn to read them",
@@ -35,21 +34,6 @@ def data_warnings(splits: Splits) -> Iterator[str]:
             f" {low:.0%} to {high:.0%} (95 % interval); with {7 * _FEW_DIGITS} pictures each has"
             f" about {_FEW_DIGITS}"
         )
-
-
-def ema_lag(result: Evaluation, epoch: EpochMetrics) -> str | None:
-    """A warning if the moving average is much worse than the network it averages.
-
-    result: on training digits. epoch: the one that is kept.
-    """
-    _, high = result.interval
-    if high + _TOLERATED_LAG > epoch.train_accuracy:
-        return None
-    return (
-        f"the moving average lags behind: it reads {result.accuracy:.2%} of the training digits,"
-        f" the network itself {epoch.train_accuracy:.2%}; try more --epochs or a smaller"
-        " --batch-size"
-    )
 
 
 def failure(result: Evaluation, epoch: EpochMetrics, steps: int) -> str | None:

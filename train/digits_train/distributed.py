@@ -37,9 +37,8 @@ class DistributedContext:
 
     def local_slice(self, count: int) -> slice:
         """This process's rows of a batch."""
-        return slice(
-            count * self.rank // self.world_size, count * (self.rank + 1) // self.world_size
-        )
+        first, end = (count * rank // self.world_size for rank in (self.rank, self.rank + 1))
+        return slice(first, end)
 
     def all_reduce(self, values: Tensor) -> Tensor:
         """Sum the values over all processes, in place."""
@@ -47,31 +46,23 @@ class DistributedContext:
             dist.all_reduce(values)
         return values
 
-    def broadcast(self, value: T) -> T:
-        """The main process's value, in every process."""
-        values = [value]
-        if self.world_size > 1:
-            dist.broadcast_object_list(values)
-        return values[0]
-
     def run_on_main(self, function: Callable[[], T]) -> T:
         """Call the function in the main process; return its result in every process.
 
-        Raises the DigitsError that the function raised in the main process; the others then exit
-        silently.
+        If it raises a DigitsError, the main process does too; the others exit silently.
         """
         if self.world_size == 1:
             return function()
-        outcome: T | DigitsError | None = None
+        outcome: list[T | DigitsError | None] = [None]
         if self.is_main:
             try:
-                outcome = function()
+                outcome = [function()]
             except DigitsError as error:
-                outcome = error
-        outcome = self.broadcast(outcome)
-        if isinstance(outcome, DigitsError):
-            raise outcome if self.is_main else SystemExit(1)
-        return cast(T, outcome)
+                outcome = [error]
+        dist.broadcast_object_list(outcome)
+        if isinstance(outcome[0], DigitsError):
+            raise outcome[0] if self.is_main else SystemExit(1)
+        return cast(T, outcome[0])
 
 
 @contextmanager
@@ -80,17 +71,16 @@ def init_distributed(device_name: str) -> Iterator[DistributedContext]:
 
     Raises DigitsError if the device isn't available.
     """
-    device = choose_device(device_name)
-    world_size = _world_size()
-    if world_size == 1:
+    device = _choose_device(device_name)
+    if not dist.is_torchelastic_launched():
         yield DistributedContext(device)
         return
-    rank, local_rank = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
-    if device.type == "mps":
-        raise DigitsError("mps supports one process only; for several, use --device cpu")
+    rank, local_rank, world_size = (
+        int(os.environ[name]) for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE")
+    )
+    if device.type != "cpu" and local_rank >= max(1, torch.cuda.device_count()):
+        raise DigitsError(f"more processes than {device.type} devices: try --device cpu")
     if device.type == "cuda":
-        if local_rank >= torch.cuda.device_count():
-            raise DigitsError(f"more processes than GPUs ({torch.cuda.device_count()})")
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
@@ -107,29 +97,18 @@ def exit_worker() -> None:
     group are gone. If the interpreter ends before they do, C++ sometimes aborts, and torchrun would
     call a finished training a failure.
     """
-    if _world_size() > 1:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
+    if dist.is_torchelastic_launched():
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
         os._exit(0)
 
 
-def _world_size() -> int:
-    return int(os.environ["WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
-
-
-def choose_device(name: str) -> torch.device:
-    """The device called auto, cpu, cuda or mps. Raises DigitsError if it isn't available."""
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        name = next(kind for kind, is_available in available.items() if is_available)
-    if not available[name]:
+def _choose_device(name: str) -> torch.device:
+    available = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+    available.append("cpu")
+    if name not in ("auto", *available):
         raise DigitsError(f"PyTorch finds no {name} device; --device auto picks an available one")
-    return torch.device(name)
+    return torch.device(available[0] if name == "auto" else name)
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -24,8 +24,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 # The most frames of each kind: generating all of them takes seven minutes.
-MAX_FRAMES = 20_000
-MAX_OUTLIERS = 12_000
+MAX_FRAMES, MAX_OUTLIERS = 20_000, 12_000
 
 # A short training needs fewer: each is shown so many times, and augmented differently each time.
 _TIMES_SHOWN = 15
@@ -64,46 +63,32 @@ class Batch(NamedTuple):
     answers: Tensor | None = None
 
 
-@dataclass(frozen=True)
 class Examples:
     """All examples, on the device: the training digits first, then each pool.
 
     images: uint8 [n, 1, 28, 28]. labels: int64 [n]. ends: where the digits and each pool end.
-    shares: those of the pools.
     """
 
-    images: Tensor
-    labels: Tensor
-    ends: Sequence[int]
-    shares: Sequence[float]
-
-    @classmethod
-    def of(
-        cls,
-        digits: Split,
-        pools: Sequence[Pool],
-        device: torch.device,
-    ) -> "Examples":
-        images = np.concatenate([digits.images, *(pool.images for pool in pools)])
-        labels = np.concatenate([digits.labels, *(pool.labels for pool in pools)])
-        return cls(
-            torch.tensor(images, device=device).unsqueeze(1),
-            torch.tensor(labels, device=device, dtype=torch.int64),
-            np.cumsum([len(digits), *(len(pool.images) for pool in pools)]).tolist(),
-            [pool.share for pool in pools],
-        )
+    def __init__(self, digits: Split, pools: Sequence[Pool], device: torch.device) -> None:
+        parts: list[Split | Pool] = [digits, *pools]
+        images = np.concatenate([part.images for part in parts])
+        labels = np.concatenate([part.labels for part in parts])
+        self.images = torch.tensor(images, device=device).unsqueeze(1)
+        self.labels = torch.tensor(labels, device=device, dtype=torch.int64)
+        self.ends = np.cumsum([len(part.labels) for part in parts]).tolist()
+        self._shares = [pool.share for pool in pools]
 
     def add_pool_samples(self, digits: Tensor, rng: torch.Generator) -> Tensor:
         """Mix training digits with each pool's share, in random order: indices, int64.
 
         digits: indices of the digits. Each pool gives at least one picture.
         """
+        if not self._shares:
+            return digits
         parts = [digits]
-        for start, end, share in zip(self.ends, self.ends[1:], self.shares, strict=False):
+        for start, end, share in zip(self.ends, self.ends[1:], self._shares, strict=False):
             size = (max(1, round(share * len(digits))),)
             parts.append(torch.randint(start, end, size, generator=rng, device=digits.device))
-        if len(parts) == 1:
-            return digits
         mixed = torch.cat(parts)
         return mixed[torch.randperm(len(mixed), generator=rng, device=mixed.device)]
 
@@ -122,7 +107,7 @@ class Examples:
         images, labels = self.images[indices], self.labels[indices]
         trained = indices < self.ends[0]
         as_they_are = recipe.augmentation_in(epoch) is None  # the digits; the pools are too small
-        if recipe.augmentation is not None and (self.shares or not as_they_are):
+        if recipe.augmentation is not None and (self._shares or not as_they_are):
             changed = augment(images, recipe.augmentation, BatchRng(rng, len(chosen), rows))
             if as_they_are:
                 changed[trained] = images[trained].float()
@@ -148,7 +133,7 @@ def generate_pools(
         return min(most, max(_FEWEST, math.ceil(shown / _TIMES_SHOWN)))
 
     pools = []
-    if recipe.generates:
+    if recipe.frames or recipe.outlier_weight:
         shown, others = count(recipe.frames, MAX_FRAMES), count(_OUTLIERS_PER_DIGIT, MAX_OUTLIERS)
         materials = make_materials(digits, seed, shown // 2, others // 3, others // 6)
         if recipe.frames:
@@ -169,11 +154,9 @@ def prefetch(make: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
     """
     pending: deque[Future[U]] = deque()
     # PyTorch's number of threads is a setting of each thread.
-    with ThreadPoolExecutor(
-        1, initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)
-    ) as pool:
+    with ThreadPoolExecutor(1, "", torch.set_num_threads, (torch.get_num_threads(),)) as thread:
         for item in items:  # Executor.map has a buffersize only from Python 3.14 on
-            pending.append(pool.submit(make, item))
+            pending.append(thread.submit(make, item))
             if len(pending) > _PREFETCH:
                 yield pending.popleft().result()
         while pending:

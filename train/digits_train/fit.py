@@ -1,12 +1,14 @@
 """The training loop."""
 
-import hashlib
+import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from functools import partial
+from random import Random
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.optim.swa_utils import update_bn
 
 from digits.errors import DigitsError
 from digits_train.checkpoint import TrainState
@@ -15,9 +17,9 @@ from digits_train.metrics import Metrics
 from digits_train.optim import clip_gradients, learning_rate, update_ema
 from digits_train.tasks.task import Task
 
-_SHORT = 1000  # steps, too few for batch norm's moving averages to settle
-
-StepCallback = Callable[[int, float, Tensor], None]
+# Steps, too few for batch norm's moving averages to forget the random network at the beginning
+# (VGG-16, 140 pictures, 24 steps: 14 % of the training digits are read right, with this 82 %).
+_SHORT = 200
 
 
 def fit(
@@ -25,7 +27,7 @@ def fit(
     task: Task,
     dist: DistributedContext,
     bfloat16: bool = False,
-    on_step: StepCallback | None = None,
+    on_step: Callable[[int], object] = lambda examples: None,
 ) -> Iterator[Metrics]:
     """Train epoch by epoch. Yields after each, so that the caller can save, draw or stop there.
 
@@ -34,8 +36,7 @@ def fit(
     dropout, which see a process's own share of the batch.
 
     bfloat16: for convolutions and products; otherwise all is float32. on_step is called after each
-    step with the number of examples seen in this epoch, the number seen in this process, and the
-    latter's `Loss.sums`, on the device, where reading them waits for it.
+    step with its number of examples, over all processes.
 
     Raises DigitsError if the training diverges.
     """
@@ -46,20 +47,12 @@ def fit(
         started = time.perf_counter()
         means = _train_epoch(network, state, task, dist, bfloat16, on_step)
         trained = time.perf_counter()
-        if task.recipe.epochs * task.steps < _SHORT:
-            with autocast(dist.device, bfloat16):
-                task.settle(state.eval_model)
-        _check_convergence(state, task, means[0])
-        state.epoch += 1
-        measured = None
-        if dist.is_main:
-            with autocast(dist.device, bfloat16):
-                measured = task.measure(state.eval_model, state.epoch, means)
-            seconds, rate = time.perf_counter() - started, task.examples / (trained - started)
-            measured = replace(measured, seconds=seconds, images_per_second=rate)
-        measured = dist.broadcast(measured)
-        assert measured is not None
-        yield measured
+        with autocast(dist.device, bfloat16):
+            if task.recipe.epochs * task.steps < _SHORT:
+                update_bn([task.samples.to(dist.device)], state.eval_model)
+            state.epoch += 1
+            epoch = dist.run_on_main(partial(_measure, state, task, means, started, trained))
+        yield epoch
 
 
 def _train_epoch(
@@ -68,13 +61,12 @@ def _train_epoch(
     task: Task,
     dist: DistributedContext,
     bfloat16: bool,
-    on_step: StepCallback | None,
+    on_step: Callable[[int], object],
 ) -> list[float]:
     """One pass over the examples. Returns the means of `Loss.sums`."""
     optimizer, recipe = state.optimizer, task.recipe
     rng = _seed(state, dist)
     sums = torch.zeros((), device=dist.device)
-    seen, seen_here = 0, 0.0
     network.train()
     batches = task.batches(state.epoch, rng, dist, state.eval_model)
     for step, batch in enumerate(batches, state.epoch * task.steps):
@@ -92,24 +84,27 @@ def _train_epoch(
         optimizer.step()
         if state.ema_model is not None and recipe.ema_decay is not None:
             update_ema(state.ema_model, state.model, recipe.ema_decay, step)
-
         sums = sums + loss.sums
-        seen, seen_here = seen + batch.size, seen_here + loss.examples
-        if on_step is not None:
-            on_step(seen, seen_here, sums)
+        on_step(batch.size)
     means: list[float] = (dist.all_reduce(sums) / task.examples).tolist()
     return means
 
 
-def _check_convergence(state: TrainState, task: Task, loss: float) -> None:
-    """Raise DigitsError if the training has diverged. loss: the epoch's mean."""
-    # The last step's loss is from before it changed the weights.
-    finite = task.probe(state.eval_model).isfinite().all()
-    if not (loss < task.divergence and finite):
-        reason = f"loss {loss:.4g}" if finite else "NaN or infinite logits"
+def _measure(
+    state: TrainState, task: Task, means: list[float], started: float, trained: float
+) -> Metrics:
+    """Validate the network. Raises DigitsError if the training has diverged."""
+    validated = task.validate(state.eval_model)
+    # The last step's training loss is from before it changed the weights.
+    loss, validation_loss = means[0], validated["validation_loss"]
+    if not (loss < task.divergence and math.isfinite(validation_loss)):
         raise DigitsError(
-            f"training diverged in epoch {state.epoch + 1}: {reason}; try a smaller --learning-rate"
+            f"training diverged in epoch {state.epoch}: loss {loss:.4g}, validation loss"
+            f" {validation_loss:.4g}; try a smaller --learning-rate"
         )
+    seconds, rate = time.perf_counter() - started, task.examples / (trained - started)
+    times = {"seconds": seconds, "images_per_second": rate}
+    return task.metrics(state.epoch, *means, **validated, **times)
 
 
 def _seed(state: TrainState, dist: DistributedContext) -> torch.Generator:
@@ -117,9 +112,6 @@ def _seed(state: TrainState, dist: DistributedContext) -> torch.Generator:
 
     Dropout draws from torch's global generator, seeded differently in each process.
     """
-
-    def number(*parts: object) -> int:
-        return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "little")
-
-    torch.manual_seed(number(state.seed, state.epoch, dist.rank))
-    return torch.Generator(dist.device).manual_seed(number(state.seed, state.epoch))
+    torch.manual_seed(Random(f"{state.seed} {state.epoch} {dist.rank}").getrandbits(63))
+    shared = Random(f"{state.seed} {state.epoch}").getrandbits(63)
+    return torch.Generator(dist.device).manual_seed(shared)

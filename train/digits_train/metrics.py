@@ -6,12 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from digits.data.image_folder import Batch
 from digits.data.mnist import Split
-from digits.evaluation import Evaluation
-from digits_train.models.network import probabilities, with_none
-
-PREDICT_BATCH = 1000  # digits at a time where nothing is learnt
+from digits_train.models.network import with_none
 
 
 @dataclass(frozen=True)
@@ -78,8 +74,8 @@ Metrics = EpochMetrics | DetectionMetrics
 def predict(model: nn.Module, split: Split) -> Tensor:
     """The logits of all digits of a split: float32 [n, 10], on the CPU."""
     model.eval()
-    images, _ = to_tensors(split, next(model.parameters()).device)
-    return torch.cat([model(batch) for batch in torch.split(images, PREDICT_BATCH)]).float().cpu()
+    images = torch.tensor(split.images[:, None], device=next(model.parameters()).device)
+    return torch.cat([model(batch) for batch in torch.split(images, 1000)]).float().cpu()
 
 
 def loss_and_accuracy(logits: Tensor, split: Split) -> tuple[float, float]:
@@ -87,16 +83,3 @@ def loss_and_accuracy(logits: Tensor, split: Split) -> tuple[float, float]:
     labels = torch.from_numpy(split.labels.astype("int64"))
     accuracy = (logits.argmax(1) == labels).double().mean()
     return cross_entropy(with_none(logits), labels).item(), accuracy.item()
-
-
-def evaluate(logits: Tensor, split: Split, name: str = "digit") -> Evaluation:
-    """Count how the digits of a split, each called `name`, are read. logits: [n, 10]."""
-    result = Evaluation()
-    result.add(Batch.from_split(split, name), probabilities(logits).numpy())
-    return result
-
-
-def to_tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Images as uint8 [n, 1, 28, 28] and labels as int64 [n], on the device."""
-    images = torch.tensor(split.images, device=device).unsqueeze(1)
-    return images, torch.tensor(split.labels, device=device, dtype=torch.int64)

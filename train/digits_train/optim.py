@@ -3,8 +3,7 @@
 import math
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import update_bn
+from torch import nn
 
 from digits_train.config import BaseRecipe, ReaderRecipe
 
@@ -55,20 +54,9 @@ def update_ema(ema_model: nn.Module, model: nn.Module, decay: float, step: int) 
     # Not torch's AveragedModel: its first update copies, integer buffers are averaged too, and the
     # names of its weights, which are stored, begin with "module.".
     weight = 1 - min(decay, (1 + step) / (10 + step))
-    for ours, theirs in zip(
-        ema_model.state_dict().values(), model.state_dict().values(), strict=True
-    ):
-        if ours.is_floating_point():
-            ours.lerp_(theirs, weight)
+    pairs = zip(ema_model.state_dict().values(), model.state_dict().values(), strict=True)
+    for average, latest in pairs:
+        if average.is_floating_point():
+            average.lerp_(latest, weight)
         else:
-            ours.copy_(theirs)  # batch norm's count of batches
-
-
-def measure_bn_statistics(model: nn.Module, images: Tensor, batch: int) -> None:
-    """Set batch norm's means and variances to those of all these digits.
-
-    images: uint8 [n, 1, 28, 28], run through the model in batches of up to `batch`. In training,
-    each mean moves a tenth of the way towards that of a batch: after a few steps it is still that
-    of a random network (VGG-16, 140 pictures, 24 steps: 14 instead of 82 % of the training digits).
-    """
-    update_bn(torch.tensor_split(images, math.ceil(len(images) / batch)), model)
+            average.copy_(latest)  # batch norm's count of batches

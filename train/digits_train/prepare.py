@@ -1,55 +1,63 @@
-"""What a training needs before its first epoch: data, network, device, and whether they fit."""
+"""What a training needs before its first epoch: its data, and a new or a restored network."""
 
 import copy
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from digits.data import datasets, mnist
 from digits.data.datasets import Dataset, OwnPictures
 from digits.data.table import has_pages
-from digits.errors import DataError, DigitsError
+from digits.errors import DataError, DigitsError, ModelError
 from digits.terminal import print_stderr
 from digits_train import diagnose, models, optim, own_pages
 from digits_train.camera import fonts
 from digits_train.checkpoint import Checkpoint, TrainState
-from digits_train.config import Precision, ReaderRecipe, Recipe, TrainConfig
+from digits_train.config import Precision, Recipe, TrainConfig, config_from_dict, from_dict
 from digits_train.distributed import DistributedContext, has_bfloat16, set_threads
-from digits_train.models import AnyNetwork, Network, Reader
+from digits_train.metrics import DetectionMetrics, EpochMetrics
+from digits_train.models import AnyNetwork, Reader
+from digits_train.run import Training
 from digits_train.tasks.classification import Classification
 from digits_train.tasks.detection import Detection
 from digits_train.tasks.task import Task
 
 
 def load_data(
-    config: TrainConfig, data: Path | None, parent: Checkpoint | None, dist: DistributedContext
+    config: TrainConfig, data: Path | None, parent: AnyNetwork | None, dist: DistributedContext
 ) -> Dataset:
-    """Load the splits to train on, to validate on and to test on.
+    """Load the splits to train on, to validate on and to test on, and the fonts to draw with.
 
-    To fine-tune `parent`, those are MNIST's, and `data` has one's own pictures or pages. The main
-    process loads them, which may have to download them, for all. Raises DigitsError if something is
-    missing.
+    To fine-tune `parent`, the splits are MNIST's, and `data` has one's own pictures or pages. The
+    main process loads all, which may have to be downloaded, for the others. Raises DigitsError if
+    something is missing.
     """
-    if config.recipe.own:
-        loaded = dist.run_on_main(lambda: _load_own(config, data, parent))
-    else:
-        loaded = dist.run_on_main(lambda: datasets.load(data, datasets.skip))
-    for warning in diagnose.data_warnings(loaded.splits) if dist.is_main else ():
-        print_stderr(f"warning: {warning}")
-    return loaded
+
+    def load() -> Dataset:
+        recipe = config.recipe
+        if recipe.own:
+            loaded = _load_own(recipe.name, data, parent)
+        else:
+            loaded = datasets.load(data, datasets.skip)
+        for warning in diagnose.data_warnings(loaded.splits):
+            print_stderr(f"warning: {warning}")
+        if not isinstance(recipe, Recipe) or recipe.frames or recipe.outlier_weight:
+            fonts.hands()
+            fonts.printed()
+        return loaded
+
+    return dist.run_on_main(load)
 
 
-def _load_own(config: TrainConfig, data: Path | None, parent: Checkpoint | None) -> Dataset:
-    recipe = f"the recipe {config.recipe.name}"
+def _load_own(recipe: str, data: Path | None, parent: AnyNetwork | None) -> Dataset:
     if parent is None:
-        raise DigitsError(f"{recipe} needs --start: what to fine-tune")
+        raise DigitsError(f"the recipe {recipe} needs --start: what to fine-tune")
     if data is None:
-        raise DataError(f"{recipe} needs --data: your own labelled pictures")
+        raise DataError(f"the recipe {recipe} needs --data: your own labelled pictures")
     own: OwnPictures | own_pages.OwnPages
-    if isinstance(parent.model, Reader):
-        own = own_pages.load_own_pages(data, own_pages.network_maps(parent.model), datasets.skip)
+    if isinstance(parent, Reader):
+        own = own_pages.load_own_pages(data, own_pages.network_maps(parent), datasets.skip)
     elif has_pages(data):
         raise DataError(f"{data} has numbers: a reader learns from them (--network reader)")
     else:
@@ -61,10 +69,29 @@ def _load_own(config: TrainConfig, data: Path | None, parent: Checkpoint | None)
     return Dataset(mnist.load_all(None), checksums, own)
 
 
-def fetch_fonts(recipe: Recipe | ReaderRecipe, dist: DistributedContext) -> None:
-    """Download the fonts that the recipe draws pictures with. Raises DataError."""
-    if isinstance(recipe, ReaderRecipe) or recipe.generates:
-        dist.run_on_main(lambda: [fonts.hands(), fonts.printed()])
+def make_task(
+    config: TrainConfig, data: Dataset, parent: AnyNetwork | None, dist: DistributedContext
+) -> Task:
+    """What the network is to learn. Raises DigitsError if it can't be taught so.
+
+    parent: the network that is fine-tuned, as it was.
+    """
+    splits, recipe = data.splits, config.recipe
+    train, validation = splits["train"], splits["validation"]
+    before: Any = parent and parent.to_device(dist.device).eval()
+    task: Task
+    if isinstance(recipe, Recipe):
+        test = splits["test"]
+        task = Classification(recipe, train, validation, test, config.seed, data.own, before)
+    elif "pictures" in data.sha256:
+        raise DigitsError("the reader's pages are written with MNIST's digits, not with pictures")
+    else:
+        task = Detection(recipe, train, validation, config.seed, data.own, before)
+    # Batch norm can't measure the variance of one digit.
+    if task.examples // task.steps < 2 * dist.world_size:
+        size = recipe.batch_size
+        raise DigitsError(f"batch size {size} is too small: each process needs at least 2")
+    return task
 
 
 def create_state(
@@ -85,18 +112,28 @@ def create_state(
     return TrainState(model, optimizer, config.seed, ema_model)
 
 
-def make_task(config: TrainConfig, data: Dataset, parent: Checkpoint | None) -> Task:
-    """What the network is to learn. Raises DigitsError if it can't be taught so."""
-    splits, recipe = data.splits, config.recipe
-    before: Any = parent.model if parent and recipe.own else None
-    if isinstance(recipe, Recipe):
-        return Classification(
-            *(recipe, splits["train"], splits["validation"], splits["test"], config.seed),
-            *(data.own, before),
-        )
-    if "pictures" in data.sha256:
-        raise DigitsError("the reader's pages are written with MNIST's digits, not with pictures")
-    return Detection(recipe, splits["train"], splits["validation"], config.seed, data.own, before)
+def restore(path: Path, stored: dict[str, Any], device: torch.device) -> Training:
+    """Undo `RunDir.save`. path: that of state.pt, for errors. stored: what it holds.
+
+    Raises ModelError if a value is missing, unknown, of another type or doesn't fit the others, and
+    DigitsError if it is a user's own network, which must be named again.
+    """
+    try:
+        config = config_from_dict(stored["config"])
+        state = create_state(config, device)
+        state.load_state_dict(stored["training"])
+        kind: Any = EpochMetrics if isinstance(config.recipe, Recipe) else DetectionMetrics
+        history = [from_dict(kind, epoch) for epoch in stored["history"]]
+        if state.epoch != len(history) or state.epoch > config.recipe.epochs:
+            raise ValueError("wrong number of epochs")
+        parent = models.build(config.architecture).eval() if config.recipe.own else None
+        if parent:
+            parent.load_weights(stored["parent"])
+        return Training(config, state, parent, history, stored["machines"])
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{path} is damaged, or of another version of digits: {error}") from error
 
 
 def resolve_precision(config: TrainConfig, device: torch.device) -> Precision:
@@ -105,15 +142,3 @@ def resolve_precision(config: TrainConfig, device: torch.device) -> Precision:
         return config.precision
     gains = models.ARCHITECTURES[config.architecture].mixed_precision
     return "bfloat16" if gains and has_bfloat16(device) else "float32"
-
-
-def check_batch(task: Task, model: AnyNetwork, dist: DistributedContext) -> None:
-    """Raise DigitsError if a process's share of a batch is too small to learn from."""
-    batch = task.examples // task.steps
-    # Batch norm can't measure the variance of one digit. A crop of a page has enough pixels.
-    normalised = isinstance(model, Network) and any(
-        isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in model.modules()
-    )
-    needed = 2 if normalised else 1
-    if batch // dist.world_size < needed:
-        raise DigitsError(f"batch size {batch} is too small: each process needs at least {needed}")

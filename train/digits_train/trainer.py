@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,15 +12,14 @@ import torch
 
 from digits.data import datasets
 from digits.errors import DigitsError, Interrupted
-from digits.terminal import print_stderr
-from digits_train import checkpoint, prepare, record
+from digits.terminal import print_stderr, progress_bar
+from digits_train import checkpoint, prepare
 from digits_train.checkpoint import Checkpoint
 from digits_train.config import TrainConfig
 from digits_train.distributed import DistributedContext, init_distributed
 from digits_train.fit import fit
-from digits_train.progress import ProgressBar, print_network
-from digits_train.record import Environment, Training
-from digits_train.run import RunDir, create_run
+from digits_train.models.summary import table
+from digits_train.run import RunDir, Training, create_run
 from digits_train.start import restore_norms
 from digits_train.tasks.task import Task
 
@@ -50,36 +50,24 @@ def train(
     diverges; the checkpoint of the last finished epoch is then kept.
     """
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
-        dataset = prepare.load_data(config, data, parent, dist)
+        start = copy.deepcopy(parent)
+        before = parent.model if parent and config.recipe.own else None
+        dataset = prepare.load_data(config, data, before, dist)
         config = replace(
             config,
             precision=prepare.resolve_precision(config, dist.device),
             data_sha256=dataset.sha256,
             init=parent.sha256 if parent else None,
         )
-        task = prepare.make_task(config, dataset, parent)
-        prepare.fetch_fonts(config.recipe, dist)
-        start = copy.deepcopy(parent)  # a resumed run finds the parent as it is
-        if start and start.is_folded:
-            restore_norms(start.model, lambda: task.probe(start.model))
-        training = Training(config, prepare.create_state(config, dist.device, start), [], [])
-        prepare.check_batch(task, training.state.model, dist)
-
-        def make_run() -> RunDir:
-            run = lock.enter_context(create_run(config.architecture, out))
-            try:
-                if parent is not None and config.recipe.own:
-                    checkpoint.save(run.parent, parent.model, parent.provenance)
-                # From here on, a run killed at any moment can be resumed.
-                training.save_state(run)
-            except BaseException:
-                run.delete()
-                raise
-            return run
-
-        run = dist.run_on_main(make_run)
+        task = prepare.make_task(config, dataset, before, dist)
+        if start and start.is_folded:  # but what it is compared with stays as it is
+            with torch.no_grad():
+                restore_norms(start.model, partial(start.model, task.samples))
+        training = Training(config, prepare.create_state(config, dist.device, start), before)
+        run = dist.run_on_main(lambda: lock.enter_context(create_run(config.architecture, out)))
         if dist.is_main:
-            print_network(training.state.model)
+            for line in table(training.state.model):
+                print_stderr(line)
         return _train_to_end(run, training, task, dist)
 
 
@@ -93,16 +81,10 @@ def resume(run: RunDir, device: str = "auto", data: Path | None = None) -> Train
         # The folder may exist on the main process's machine only.
         dist.run_on_main(lambda: lock.enter_context(run.lock()))
         stored = dist.run_on_main(lambda: checkpoint.load_state(run.state))
-        training = record.restore(run.state, stored, dist.device)
-        config = training.config
-        parent = dist.run_on_main(
-            lambda: checkpoint.load(run.parent) if config.recipe.own else None
-        )
-        dataset = prepare.load_data(config, data, parent, dist)
-        datasets.verify_checksums(dataset, config.data_sha256, data)
-        prepare.fetch_fonts(config.recipe, dist)
-        task = prepare.make_task(config, dataset, parent)
-        prepare.check_batch(task, training.state.model, dist)
+        training = prepare.restore(run.state, stored, dist.device)
+        dataset = prepare.load_data(training.config, data, training.parent, dist)
+        datasets.verify_checksums(dataset, training.config.data_sha256, data)
+        task = prepare.make_task(training.config, dataset, training.parent, dist)
         return _train_to_end(run, training, task, dist)
 
 
@@ -110,15 +92,9 @@ def _train_to_end(
     run: RunDir, training: Training, task: Task, dist: DistributedContext
 ) -> TrainResult | None:
     """Train the remaining epochs, saving after each; then evaluate and plot."""
-
-    def repair() -> None:
-        """Make good what a kill left: temporary files, or a state.pt newer than the others."""
-        run.remove_stale_temps()
-        if training.history:
-            training.save(run, len(task.train))
+    config, history = training.config, training.history
 
     def finish() -> TrainResult:
-        history = training.history
         results, failure = task.finish(training.state.eval_model, run.folder, history)
         seconds = round(sum(epoch.seconds for epoch in history), 1)
         summary = training.summary() | {"epochs": len(history), "seconds": seconds} | results
@@ -126,42 +102,41 @@ def _train_to_end(
         return TrainResult(run, summary, failure)
 
     try:
-        dist.run_on_main(repair)
-        if training.state.epoch < training.config.recipe.epochs:
+        # From here on, a killed run can be resumed; what a kill left between two files is mended.
+        dist.run_on_main(lambda: run.save(training, len(task.train)))
+        if len(history) < config.recipe.epochs:
             _train_epochs(run, training, task, dist)
         result = dist.run_on_main(finish)
         return result if dist.is_main else None
     except KeyboardInterrupt:
         if not dist.is_main:
             raise SystemExit(1) from None
-        done = len(training.history)
-        progress = f"epoch {done} is kept" if done else "in the first epoch"
-        data = " --data ..." if training.config.recipe.own else ""
-        advice = f"go on with `digits train --resume {run.folder}{data}`"
-        raise Interrupted(f"interrupted: {progress}; {advice}") from None
+        done = f"epoch {len(history)} is kept" if history else "in the first epoch"
+        data = " --data ..." if config.recipe.own else ""
+        raise Interrupted(
+            f"interrupted: {done}; go on with `digits train --resume {run.folder}{data}`"
+        ) from None
+    except Exception:
+        if dist.is_main and not history:
+            run.delete()
+        raise
 
 
 def _train_epochs(run: RunDir, training: Training, task: Task, dist: DistributedContext) -> None:
     config, history = training.config, training.history
-    done = len(history)
-    if dist.is_main and run.has_export:
-        print_stderr(f"{run.folder} holds an export of epoch {done}: export it again")
     task.start(dist)
-    training.environments.append(Environment.current(done + 1, dist))
-    bfloat16 = config.precision == "bfloat16"
-    progress = ProgressBar(done, config.recipe.epochs, task.examples, dist.is_main)
-    try:
-        with progress as bar, _lack_of_memory_reported():
-            for epoch in fit(training.state, task, dist, bfloat16, bar.step):
-                history.append(epoch)
-                dist.run_on_main(lambda: training.save(run, len(task.train)))
-                bar.finish(epoch)
-    except DigitsError:  # raised in all processes; the main one reports it
-        if not dist.is_main:
-            raise SystemExit(1) from None
-        if not history:
-            run.delete()
-        raise
+    training.record_machine(dist)
+    epochs, bfloat16 = config.recipe.epochs, config.precision == "bfloat16"
+    with progress_bar(shown=dist.is_main) as bar:
+        total, completed = epochs * task.examples, len(history) * task.examples
+        shown = bar.add_task("training", total=total, completed=completed)
+        for epoch in fit(training.state, task, dist, bfloat16, partial(bar.advance, shown)):
+            history.append(epoch)
+            dist.run_on_main(lambda: run.save(training, len(task.train)))
+            if dist.is_main:
+                number = f"epoch {epoch.number:{len(str(epochs))}}/{epochs}"
+                line = f"{number}  {epoch}  {epoch.images_per_second:,.0f} images/s"
+                bar.console.print(line, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +12,21 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from digits.data.datasets import OwnPictures
+from digits.data.image_folder import Batch as LabelledBatch
 from digits.data.mnist import Split
-from digits.terminal import print_stderr, progress_bar
+from digits.evaluation import Evaluation
+from digits.terminal import progress_bar
 from digits_train import calibration, diagnose
 from digits_train.comparison import Comparison
 from digits_train.config import Recipe
 from digits_train.distributed import DistributedContext, autocast, has_bfloat16
 from digits_train.examples import Batch, Examples, Pool, generate_pools, prefetch
-from digits_train.metrics import (
-    PREDICT_BATCH,
-    EpochMetrics,
-    Metrics,
-    evaluate,
-    loss_and_accuracy,
-    predict,
-)
+from digits_train.metrics import EpochMetrics, Metrics, loss_and_accuracy, predict
 from digits_train.models import AnyNetwork, Network
-from digits_train.models.network import NONE, with_none
-from digits_train.optim import measure_bn_statistics
+from digits_train.models.network import NONE, probabilities, with_none
 from digits_train.tasks.task import Loss, Minibatch, Task
 
 TOLERANCE = 0.001  # of MNIST's and the camera's digits, that a fine-tuning may cost
-
-_PROBE = 1000  # training digits: to check for NaN, to compare the moving average with the network
 
 
 @dataclass
@@ -58,10 +49,15 @@ class Classification(Task):
     _examples: Examples | None = None  # once they are needed
 
     divergence = 3 * math.log(10)  # nats, three times the loss of guessing
+    metrics = EpochMetrics
 
     @property
     def examples(self) -> int:
         return len(self.train)
+
+    @property
+    def samples(self) -> Tensor:
+        return torch.tensor(self.train.images[:1000, None])
 
     def start(self, dist: DistributedContext) -> None:
         """Generate what the recipe adds to the digits."""
@@ -69,24 +65,25 @@ class Classification(Task):
             bar.add_task("generating extra training pictures", total=None)
             own = self.own.train if self.own else None
             self.pools = generate_pools(self.recipe, self.train, self.seed, own)
-        if self.parent is not None:
-            self.parent = self.parent.to_device(dist.device).eval()
 
     def batches(
         self, epoch: int, rng: torch.Generator, dist: DistributedContext, model: AnyNetwork
     ) -> Iterator[Minibatch]:
         """All training digits in random order, and a share of each pool: see `Examples.batch`."""
-        if self._examples is None:
-            self._examples = Examples.of(self.train, self.pools, dist.device)
+        examples = self._examples or Examples(self.train, self.pools, dist.device)
+        self._examples = examples
         order = torch.randperm(self.examples, generator=rng, device=dist.device)
-        # Nearly equal batches: a last one of a few digits would be noise, and too small to
-        # normalise.
+        # Nearly equal batches: a last one of a few digits would be noise, and hard to normalise.
         parts = torch.tensor_split(order, self.steps)
-        draw = partial(self._examples.batch, self.recipe, epoch, rng, dist)
 
         def make(part: Tensor) -> Batch:
-            batch = draw(part)
-            return batch._replace(answers=ask(self.parent, batch.images)) if self.parent else batch
+            batch, parent = examples.batch(self.recipe, epoch, rng, dist, part), self.parent
+            if parent is None:
+                return batch
+            mixed = parent.mixed_precision and has_bfloat16(dist.device)
+            with torch.no_grad(), autocast(dist.device, mixed):
+                logits = parent(batch.images)
+            return batch._replace(answers=with_none(logits.float()).softmax(1))
 
         for part, batch in zip(parts, prefetch(make, parts), strict=True):
             yield Minibatch(batch.images, batch, len(part))
@@ -104,21 +101,10 @@ class Classification(Task):
             objective = torch.where(own, losses, distilled)
         correct = (logits.argmax(1) == labels)[trained].sum()
         sums = torch.stack([losses.detach()[trained].sum(), correct])
-        return Loss((objective * weights).sum(), sums, int(trained.sum()))
+        return Loss((objective * weights).sum(), sums)
 
-    def settle(self, model: AnyNetwork) -> None:
-        assert self._examples is not None
-        measure_bn_statistics(model, self._examples.images[: self.examples], PREDICT_BATCH)
-
-    def probe(self, model: AnyNetwork) -> Tensor:
-        """The logits of some training digits."""
-        few = Split(self.train.images[:_PROBE], self.train.labels[:_PROBE])
-        return predict(model, few)
-
-    def measure(self, model: AnyNetwork, number: int, means: Sequence[float]) -> EpochMetrics:
-        loss, accuracy = means
-        validated = loss_and_accuracy(predict(model, self.validation), self.validation)
-        return EpochMetrics(number, loss, accuracy, *validated)
+    def validate(self, model: AnyNetwork) -> dict[str, float]:
+        return _scores("validation", predict(model, self.validation), self.validation)
 
     def finish(
         self, model: AnyNetwork, folder: Path, history: Sequence[Metrics]
@@ -126,27 +112,20 @@ class Classification(Task):
         """See `Task.finish`. The plots show the validation digits."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
-        assert self.test is not None
-        summary: dict[str, Any] = {}
+        last = history[-1]
+        assert self.test is not None and isinstance(last, EpochMetrics)
         with progress_bar() as bar:
             bar.add_task("evaluating", total=None)
-            logits, unseen = predict(model, self.validation), predict(model, self.test)
-        for name, split, scores in (
-            ("validation", self.validation, logits),
-            ("test", self.test, unseen),
-        ):
-            loss, accuracy = loss_and_accuracy(scores, split)
-            summary |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
-        result = evaluate(logits, self.validation, "validation")
+            logits = predict(model, self.validation)
+            result, digits = Evaluation(), LabelledBatch.from_split(self.validation, "digit")
+            result.add(digits, probabilities(logits).numpy())
+            summary: dict[str, Any] = {
+                **_scores("validation", logits, self.validation),
+                **_scores("test", predict(model, self.test), self.test),
+            }
         plots.curves(folder / "curves.png", history)
         plots.confusion(folder / "confusion.png", "validation digits", result)
         plots.mistakes(folder / "mistakes.png", "validation digits", result)
-
-        last = history[-1]
-        assert isinstance(last, EpochMetrics)
-        digits = Split(self.train.images[:_PROBE], self.train.labels[:_PROBE])
-        if warning := diagnose.ema_lag(evaluate(predict(model, digits), digits), last):
-            print_stderr(f"warning: {warning}")
         if self.own is not None:
             summary["comparison"] = [asdict(each) for each in self._compare(model)]
         return summary, diagnose.failure(result, last, len(history) * self.steps)
@@ -155,33 +134,20 @@ class Classification(Task):
         """The network before and after the fine-tuning."""
         assert self.own is not None and self.parent is not None
         with progress_bar() as bar:
-            task = bar.add_task("comparing with the network as it was", total=None)
-            sets = (
+            bar.add_task("comparing with the network as it was", total=None)
+            frames = calibration.draw_frames(self.validation)
+            for name, tolerance, split in (
                 ("pictures of your own, held back", None, self.own.held_back),
                 ("validation digits of MNIST", TOLERANCE, self.validation),
-                (
-                    "digits of a synthetic camera",
-                    *(TOLERANCE, calibration.draw_frames(self.validation)),
-                ),
-            )
-            bar.update(task, total=2 * sum(len(split) for *_, split in sets))
-            for name, tolerance, split in sets:
-                counts = []
-                for network in (self.parent, model):
-                    counts.append(count_errors(network, split))
-                    bar.advance(task, len(split))
+                ("digits of a synthetic camera", TOLERANCE, frames),
+            ):
+                counts = [count_errors(network, split) for network in (self.parent, model)]
                 yield Comparison(name, tolerance, len(split), *counts)
 
 
-@torch.no_grad()
-def ask(network: Network, images: Tensor) -> Tensor:
-    """A network's probabilities of the ten digits and of none: float32 [n, 11].
-
-    images: [n, 1, 28, 28], 0 to 255, on the network's device.
-    """
-    with autocast(images.device, network.mixed_precision and has_bfloat16(images.device)):
-        logits = network(images)
-    return with_none(logits.float()).softmax(1)
+def _scores(name: str, logits: Tensor, split: Split) -> dict[str, float]:
+    loss, accuracy = loss_and_accuracy(logits, split)
+    return {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
 
 
 def count_errors(model: AnyNetwork, split: Split) -> int:

@@ -14,21 +14,14 @@ from torch import Tensor
 from digits import system
 from digits.data.mnist import Split
 from digits.terminal import progress_bar
-from digits_train import diagnose, reader_data
+from digits_train import diagnose, matching, reader_data
 from digits_train.camera.materials import make_materials
 from digits_train.camera.window import Materials
 from digits_train.comparison import Comparison
 from digits_train.config import ReaderRecipe
 from digits_train.detection import Targets, detection_loss
 from digits_train.distributed import DistributedContext
-from digits_train.matching import (
-    DetectionErrors,
-    JudgedCrop,
-    find_symbols,
-    match,
-    predict_maps,
-    true_symbols,
-)
+from digits_train.matching import DetectionErrors, JudgedCrop
 from digits_train.metrics import DetectionMetrics, Metrics
 from digits_train.mining import with_hard_negatives
 from digits_train.models import AnyNetwork, Reader
@@ -61,11 +54,15 @@ class Detection(Task):
     parent: Reader | None = None
     materials: Materials | None = None  # for the training crops
 
-    divergence = math.inf
+    metrics = DetectionMetrics
 
     @property
     def examples(self) -> int:
-        return self.recipe.steps(self.recipe.crops) * self.recipe.batch_size
+        return math.ceil(self.recipe.crops / self.recipe.batch_size) * self.recipe.batch_size
+
+    @property
+    def samples(self) -> Tensor:
+        return self._validation[0][0]
 
     def start(self, dist: DistributedContext) -> None:
         """Draw the glyphs and words that pages are composed of."""
@@ -73,8 +70,6 @@ class Detection(Task):
             bar.add_task("drawing glyphs and words", total=None)
             few = (_BANK, _TEXTS) if self.own else ()  # in the minutes that a fine-tuning takes
             self.materials = make_materials(self.train, self.seed, *few)
-        if self.parent is not None:
-            self.parent = self.parent.to_device(dist.device).eval()
 
     def batches(
         self, epoch: int, rng: torch.Generator, dist: DistributedContext, model: AnyNetwork
@@ -100,26 +95,12 @@ class Detection(Task):
         """This process's share of the mean over the crops. sums: of the loss."""
         targets, count = batch.targets
         total = detection_loss(outputs, targets)
-        return Loss(total * count / batch.size, total.detach()[None] * count, count)
+        return Loss(total * count / batch.size, total.detach()[None] * count)
 
-    def probe(self, model: AnyNetwork) -> Tensor:
-        """All maps of some validation crops."""
-        pages, _ = self._validation[0]
-        return torch.cat([part.flatten() for part in predict_maps(model, pages)])
-
-    def measure(self, model: AnyNetwork, number: int, means: Sequence[float]) -> DetectionMetrics:
-        loss, result, _ = self._validate(model)
-        total = max(result.total, 1)
-        return DetectionMetrics(
-            number,
-            means[0],
-            loss,
-            validation_accuracy=result.right / total,
-            validation_errors=result.error,
-            validation_missed=result.missed / total,
-            validation_invented=result.invented / total,
-            validation_wrong=result.wrong / total,
-        )
+    def validate(self, model: AnyNetwork) -> dict[str, float]:
+        figures, errors, _ = self._judge(model)
+        counts = {name: value / max(errors.total, 1) for name, value in _counts(errors).items()}
+        return figures | counts
 
     def finish(
         self, model: AnyNetwork, folder: Path, history: Sequence[Metrics]
@@ -127,16 +108,8 @@ class Detection(Task):
         """See `Task.finish`. MNIST's test digits are not looked at."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
-        loss, result, crops = self._validate(model)
-        summary: dict[str, Any] = {
-            "validation_loss": loss,
-            "validation_accuracy": result.right / max(result.total, 1),
-            "validation_errors": result.error,
-            "validation_symbols": result.total,
-            "validation_missed": result.missed,
-            "validation_invented": result.invented,
-            "validation_wrong": result.wrong,
-        }
+        figures, result, crops = self._judge(model)
+        summary: dict[str, Any] = figures | {"validation_symbols": result.total} | _counts(result)
         plots.curves(
             folder / "curves.png",
             history,
@@ -152,13 +125,11 @@ class Detection(Task):
     def _compare(self, model: AnyNetwork, after: DetectionErrors) -> Iterator[Comparison]:
         """The network before and after the fine-tuning. after: on the validation crops."""
         assert self.own is not None and self.parent is not None
-        right = [
-            read_right(network_maps(network), self.own.held_back)
-            for network in (self.parent, model)
-        ]
-        wrong = (int((~each).sum()) for each in right)
-        yield Comparison("numbers of your own, held back", None, len(right[0]), *wrong)
-        _, before, _ = self._validate(self.parent)
+        pages = self.own.held_back
+        right = [read_right(network_maps(each), pages) for each in (self.parent, model)]
+        wrong = (len(pages) - int(each.sum()) for each in right)
+        yield Comparison("numbers of your own, held back", None, len(pages), *wrong)
+        _, before, _ = self._judge(self.parent)
         name = "symbols of a synthetic camera"
         yield Comparison(name, TOLERANCE, before.total, before.count, after.count)
 
@@ -169,21 +140,29 @@ class Detection(Task):
         windows = Windows(materials, VALIDATION_SEED, 0, NUM_VALIDATION, _BATCH)
         return list(reader_data.batches(windows, num_workers()))
 
-    def _validate(self, model: AnyNetwork) -> tuple[float, DetectionErrors, list[JudgedCrop]]:
-        """The mean loss over the validation crops, all errors, and the crops, the worst first."""
+    def _judge(
+        self, model: AnyNetwork
+    ) -> tuple[dict[str, float], DetectionErrors, list[JudgedCrop]]:
+        """Mean loss and shares of the validation symbols; all errors; the crops, worst first."""
         losses, crops, total = [], [], DetectionErrors()
         for pages, targets in self._validation:
-            maps = predict_maps(model, pages)
+            maps = matching.predict_maps(model, pages)
             losses.append(detection_loss(maps, targets).item())
-            for page, truth, detections, weight in zip(
-                pages[:, 0], true_symbols(targets), find_symbols(maps), targets.weight, strict=True
-            ):
-                matched, errors = match(detections, truth, weight.numpy()), DetectionErrors()
-                errors.add(matched)
-                total.add(matched)
-                crops.append(JudgedCrop(page.numpy(), matched, errors))
+            pairs = zip(matching.find_symbols(maps), matching.true_symbols(targets), strict=True)
+            for page, pair, weight in zip(pages[:, 0], pairs, targets.weight, strict=True):
+                match, errors = matching.match(*pair, weight.numpy()), DetectionErrors()
+                errors.add(match)
+                total.add(match)
+                crops.append(JudgedCrop(page.numpy(), match, errors))
         crops.sort(key=lambda crop: crop.errors.count, reverse=True)
-        return sum(losses) / len(losses), total, crops
+        figures = {"validation_accuracy": total.right / max(total.total, 1)}
+        figures |= {"validation_loss": np.mean(losses).item(), "validation_errors": total.error}
+        return figures, total, crops
+
+
+def _counts(errors: DetectionErrors) -> dict[str, int]:
+    names = ("missed", "invented", "wrong")
+    return {f"validation_{name}": getattr(errors, name) for name in names}
 
 
 def num_workers() -> int:

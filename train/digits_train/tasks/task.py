@@ -1,7 +1,8 @@
 """What the training loop asks of a task."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,13 +31,11 @@ class Minibatch(NamedTuple):
 class Loss(NamedTuple):
     """objective: a scalar; summed over all processes, what the step reduces.
 
-    sums: float32 [k], on the device: what the epoch's means are of, the loss first; over this
-    many training examples.
+    sums: float32 [k]: what the epoch's means are of, the loss first, over the training examples.
     """
 
     objective: Tensor
     sums: Tensor
-    examples: float
 
 
 class Task(ABC):
@@ -44,7 +43,8 @@ class Task(ABC):
 
     recipe: BaseRecipe
     train: Split  # the digits that its examples are made of
-    divergence: float  # a mean loss from which on a training has failed
+    divergence: float = math.inf  # a mean loss from which on a training has failed
+    metrics: Callable[..., Metrics]  # of an epoch's number, its means, `validate` and times
 
     @property
     @abstractmethod
@@ -54,7 +54,12 @@ class Task(ABC):
     @property
     def steps(self) -> int:
         """The number of steps in an epoch."""
-        return self.recipe.steps(self.examples)
+        return math.ceil(self.examples / self.recipe.batch_size)
+
+    @property
+    @abstractmethod
+    def samples(self) -> Tensor:
+        """Some typical inputs, uint8 [n, 1, height, width] on the CPU, to measure batch norm on."""
 
     @abstractmethod
     def start(self, dist: DistributedContext) -> None:
@@ -73,19 +78,9 @@ class Task(ABC):
     def loss(self, outputs: Any, batch: Minibatch) -> Loss:
         """The loss of the network's outputs."""
 
-    def settle(self, model: AnyNetwork) -> None:  # noqa: B027 - most tasks needn't
-        """Measure batch norm's statistics after a training too short for them to settle."""
-
     @abstractmethod
-    def probe(self, model: AnyNetwork) -> Tensor:
-        """A few outputs of the network, which must be finite."""
-
-    @abstractmethod
-    def measure(self, model: AnyNetwork, number: int, means: Sequence[float]) -> Metrics:
-        """Validate the network after its epoch of that number, but for the times.
-
-        means: of `Loss.sums` over the epoch.
-        """
+    def validate(self, model: AnyNetwork) -> dict[str, float]:
+        """The fields of the metrics that begin with `validation_`."""
 
     @abstractmethod
     def finish(
