@@ -10,6 +10,7 @@ one of these axes held back, beside its digits and the fonts of its words.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -21,9 +22,9 @@ from scipy import ndimage
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits_train.camera import FITTED, fonts, scene
-from digits_train.camera.compose import choose_writer
 from digits_train.camera.exposure import photograph
-from digits_train.camera.glyphs import Glyph, Writer, font_writers
+from digits_train.camera.glyphs import Writer, font_writers
+from digits_train.camera.ink import Glyph
 from digits_train.camera.lettering import library, words, write
 from digits_train.camera.materials import make_materials
 from digits_train.camera.page import labelled, trimmed, unhidden
@@ -66,15 +67,15 @@ def unseen() -> Materials:
     return as_in_training()._replace(fonts=font_writers(hands, random), texts=texts)
 
 
-class _Changed:
+@dataclass
+class _Changed(Writer):
     """Writes as someone else does, but with another pen."""
 
-    def __init__(self, writer: Writer, change: Callable[[Glyph, Random], Glyph]) -> None:
-        self.pen, self._writer, self._change = writer.pen, writer, change
+    change: Callable[[Glyph, Random], Glyph]
 
     def glyph(self, character: str, random: Random) -> Glyph | None:
-        glyph = self._writer.glyph(character, random)
-        return self._change(glyph, random) if glyph is not None else None
+        glyph = super().glyph(character, random)
+        return self.change(glyph, random) if glyph is not None else None
 
 
 def _twice(glyph: Glyph, random: Random) -> Glyph:
@@ -207,8 +208,8 @@ def _newsprint(window: Window, height: float, random: Random) -> None:
 def _wiped(window: Window, height: float, random: Random) -> None:
     """What somebody else wrote there before is smeared, but hasn't gone."""
     before = Window.empty((window.ink.shape[0], window.ink.shape[1]))
-    style = random_style(random)._replace(height=random.uniform(0.8, 1.6) * height, cell=0)
-    Rows(before, style, unseen().pens.writer(random), unseen(), random).write_all(True)
+    style = random_style(random, height=random.uniform(0.8, 1.6) * height)._replace(cell=0)
+    Rows(before, style, unseen(), random, unseen().pens.writer(random)).write_all(True)
     smear = max(2, round(random.uniform(0.1, 0.4) * height))
     soft = ndimage.gaussian_filter(ndimage.uniform_filter1d(before.ink, smear, axis=1), 1)
     _print(window, soft * random.uniform(0.1, 0.3))
@@ -266,14 +267,15 @@ def page(kind: str, random: Random) -> LabelledPage:
     materials = unseen()
     height = log_uniform(random, _HEIGHTS[0], _CALENDAR if kind == "calendar" else _HEIGHTS[1])
     window = Window.empty((round(_CANVAS * height),) * 2, margin=0)
-    style = random_style(random)._replace(height=height, cell=0)
+    style = random_style(random, height=height)._replace(cell=0)
     style = style._replace(slope=float(np.clip(style.slope, -_STEEPEST, _STEEPEST)))
-    writer: Writer = materials.pens.writer(random)
+    writer = materials.pens.writer(random)
     if kind == FONTS:
         writer = materials.fonts[int(random.integers(len(materials.fonts)))]
     if kind in PENS:
-        writer, style = _Changed(writer, PENS[kind]), style._replace(bare=0, taught=0)
-    LAYOUTS.get(kind, _lines)(Rows(window, style, writer, materials, random))
+        writer = _Changed(writer.pen, writer.variants, PENS[kind])
+        style = style._replace(bare=0, taught=0)
+    LAYOUTS.get(kind, _lines)(Rows(window, style, materials, random, writer))
     window = trimmed(window, height, random)
     if kind in PAPERS:
         PAPERS[kind](window, height, random)
@@ -288,9 +290,8 @@ def pair(text: str, spacing: str, random: Random) -> LabelledPage:
     while True:
         height = log_uniform(random, *_HEIGHTS)
         window = Window.empty((round(6 * height),) * 2, margin=0)
-        style = random_style(random)._replace(height=height, cell=0, slope=0.0)
-        materials = unseen()
-        rows = Rows(window, style, choose_writer(random, materials), materials, random)
+        style = random_style(random, height=height)._replace(cell=0, slope=0.0)
+        rows = Rows(window, style, unseen(), random)
         rows.write(text, 2 * height, 3 * height, spacing)
         if len(window.symbols) == len(text) and ndimage.label(window.ink > 0.25)[1] == 1:
             window = trimmed(window, height, random)
@@ -305,6 +306,5 @@ def words_page(file: Path, random: Random) -> LabelledPage:
     drawn = [words(random, int(random.integers(1, 4))) for _ in range(12)]
     texts = [[write(text, file, random) for text in drawn if fonts.has(file, text)]]
     materials = unseen()._replace(texts=texts)
-    style = random_style(random)._replace(height=height)
-    Rows(window, style, materials.pens.writer(random), materials, random).write_all(False)
+    Rows(window, random_style(random, height=height), materials, random).write_all(False)
     return labelled(window, photograph(window, height, random))

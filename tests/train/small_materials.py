@@ -5,8 +5,9 @@ import numpy as np
 from digits.data.mnist import Split
 from digits_train.camera import fonts
 from digits_train.camera.glyphs import PenBank
-from digits_train.camera.lettering import EM, write
-from digits_train.camera.marks import draw_marks
+from digits_train.camera.ink import EM
+from digits_train.camera.lettering import write
+from digits_train.camera.marks import draw_mark
 from digits_train.camera.window import Materials
 
 FONT = fonts.bundled()[0]
@@ -15,4 +16,5 @@ FONT = fonts.bundled()[0]
 def make(digits: Split, bank: int = 400) -> Materials:
     random = np.random.default_rng(0)
     texts = [write(text, FONT, random) for text in ("sum", "Tel.", "&", "O", "date")]
-    return Materials(PenBank(digits, bank, random), (), [texts], draw_marks(20, EM, random))
+    marks = [draw_mark(EM, random) for _ in range(20)]
+    return Materials(PenBank(digits, bank, random), (), [texts], marks)

@@ -8,12 +8,10 @@ from torch.nn.functional import avg_pool2d
 from digits.data.mnist import Split
 from digits_train import mining
 from digits_train.camera.glyphs import PenBank
-from digits_train.camera.lettering import Lettering
+from digits_train.camera.ink import NO_BOXES, Glyph
 from digits_train.camera.window import Materials
 from digits_train.models.network import BaseNetwork
 from digits_train.models.reader import Maps
-
-PLAIN = np.zeros((0, 4), np.float32)
 
 
 class InkDetector(BaseNetwork):
@@ -28,15 +26,15 @@ class InkDetector(BaseNetwork):
         return Maps(ink, ink.expand(-1, 12, -1, -1), ink.expand(-1, 4, -1, -1))
 
 
-def text(level: int, doubtful: np.ndarray = PLAIN) -> Lettering:
-    return Lettering(np.full((40, 90), level, np.uint8), 0.0, doubtful)
+def text(level: int, doubtful: np.ndarray = NO_BOXES) -> Glyph:
+    return Glyph(np.full((40, 90), level, np.uint8), 0.0, doubtful)
 
 
 def test_the_most_misleading_of_the_tried_are_chosen(train_slice: Split) -> None:
     random, model = np.random.default_rng(0), InkDetector().train()
     everywhere = np.array([(0, 0, 90, 40)], np.float32)
     texts = [[text(50), text(255), text(255, everywhere)], [text(150)]]
-    marks = [text(200).coverage]
+    marks = [text(200)]
     materials = Materials(PenBank(train_slice, 20, random), (), texts, marks)
     chosen = mining.with_hard_negatives(materials, model, random, limit=3)
     assert [int(hard.coverage.max()) for hard in chosen.hard] == [255, 200, 150]
@@ -49,6 +47,6 @@ def test_the_most_misleading_of_the_tried_are_chosen(train_slice: Split) -> None
 
 
 def test_long_and_high_texts_are_cut_off() -> None:
-    long = Lettering(np.full((300, 2000), 255, np.uint8), 0.0, PLAIN)
+    long = Glyph(np.full((300, 2000), 255, np.uint8))
     strip = mining.strip(long)
     assert strip.shape == (48, 160) and (strip < 50).all()

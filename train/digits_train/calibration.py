@@ -2,19 +2,23 @@
 
 from functools import cache
 
+import numpy as np
+
 from digits.data import mnist
 from digits.data.mnist import Split
+from digits.terminal import track
 from digits_train import frames
-from digits_train.camera import FITTED, page
+from digits_train.camera import FITTED
 from digits_train.camera.materials import make_materials
+from digits_train.camera.page import number_page, page, random_lines
 from digits_train.camera.window import Materials
 from digits_train.matching import LabelledPage
 from digits_train.raster import Bytes
 
 NUM_OUTLIERS, NUM_FRAMES = 2000, 5000
-GLYPHS, TEXTS = 1000, 1000  # that they are composed of
+NUM_PAGES, NUM_NUMBER_PAGES = 100, 400
+GLYPHS, TEXTS = 1000, 1000  # that frames are composed of
 _PAGE_GLYPHS, _PAGE_TEXTS = 3000, 2000
-_PAGES, _NUMBER_PAGES = 100, 400
 # Never those of a training, which are smaller, or of the benchmarks' pages.
 _SEED, _PAGES_SEED, _NUMBERS_SEED = 2**63, 7_000_000, 8_000_000
 
@@ -32,13 +36,21 @@ def draw_frames(validation: Split) -> Split:
 
 
 def draw_pages() -> list[LabelledPage]:
-    """Draw pages with validation digits."""
-    return page.validation_pages(_materials(), _PAGES, _PAGES_SEED)
+    """Draw pages with validation digits as in training. A tenth has nothing but words."""
+    pages = []
+    for number in track(range(NUM_PAGES), NUM_PAGES, "drawing pages"):
+        random = np.random.default_rng([_PAGES_SEED, number])
+        pages.append(page(random, _materials(), "words" if number % 10 == 9 else "numbers"))
+    return pages
 
 
 def draw_number_pages() -> list[LabelledPage]:
-    """Draw pages with a number a line, of the same digits."""
-    return page.number_pages(_materials(), _NUMBER_PAGES, _NUMBERS_SEED)
+    """Draw pages with a number a line, and nothing else, of the same digits."""
+    pages = []
+    for number in track(range(NUM_NUMBER_PAGES), NUM_NUMBER_PAGES, "drawing pages of numbers"):
+        random = np.random.default_rng([_NUMBERS_SEED, number])
+        pages.append(number_page(random, _materials(), random_lines(random)))
+    return pages
 
 
 @cache

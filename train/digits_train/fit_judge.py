@@ -5,7 +5,7 @@ Writes runtime/digits/vision/weights.py. The pictures are those of the synthetic
 fonts: of one digit, of several and of none. `benchmarks.camera` measures with the other half.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from digits.images import picture
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED
 from digits.terminal import track
-from digits.vision import judge, weights
+from digits.vision import judge
 from digits.vision.hypotheses import MAX_OF_BOTH
 from digits_train.camera import FITTED
 from digits_train.camera.materials import make_materials
@@ -30,7 +30,7 @@ from digits_train.camera.window import Materials
 
 PICTURES = 4_000  # with half as many, other pictures are 0.1 % less likely
 GLYPHS, TEXTS = 4_000, 4_000  # that they are written with
-TABLE = Path(weights.__file__)
+TABLE = Path(judge.__file__).with_name("weights.py")
 HEADER = '''"""Weights of the model that judges hypotheses.
 
 Written by `python -m digits_train.fit_judge`, which fits them on synthetic pictures.
@@ -64,7 +64,7 @@ class Samples(NamedTuple):
 
 def samples(materials: Materials, seeds: Iterable[int]) -> Samples:
     """The pictures with these seeds, each examined in one polarity and in both."""
-    model, labels, drawn = Model(BUNDLED), list[int](), list[tuple[Floats, Floats, Floats]]()
+    model, drawn = Model(BUNDLED), []
     for seed in seeds:
         random = np.random.default_rng([_SEED, seed])
         kind = str(random.choice(list(_SHARES), p=list(_SHARES.values())))
@@ -72,10 +72,9 @@ def samples(materials: Materials, seeds: Iterable[int]) -> Samples:
         for both in (False, True):  # `examine` starts with the one, and goes on with the other
             [seen] = examine_alone(model, [picture.load(shown.pixels)], both)
             if seen.hypotheses:
-                labels.append(shown.label)
-                drawn.append(_alternatives(seen, shown.label))
-    features, exist, fits = (np.stack(column) for column in zip(*drawn, strict=True))
-    return Samples(np.array(labels), features, exist > 0, fits)
+                drawn.append((shown.label, *_alternatives(seen, shown.label)))
+    labels, features, exist, fits = (np.array(column) for column in zip(*drawn, strict=True))
+    return Samples(labels, features, exist > 0, fits)
 
 
 def _alternatives(seen: Examination, label: int) -> tuple[Floats, Floats, Floats]:
@@ -117,25 +116,16 @@ def fit_judge(drawn: Samples) -> Floats:
     return np.asarray(fit.x)
 
 
-def table(name: str, features: Sequence[str], values: Floats) -> str:
-    """A tuple of Python, a feature on each line."""
-    lines = "".join(
-        f"    {value:.3f},  # {feature}\n" for feature, value in zip(features, values, strict=True)
-    )
-    return f"{name} = (\n{lines})\n"
-
-
 def main() -> None:
     validation = mnist.load("validation")
     half = Split(validation.images[:FITTED], validation.labels[:FITTED])
     materials = make_materials(half, _SEED, GLYPHS, TEXTS)
     drawn = samples(materials, track(range(PICTURES), PICTURES, "pictures"))
-    of_judge, of_several = np.split(fit_judge(drawn), [len(judge.FEATURES)])
-    TABLE.write_text(
-        HEADER
-        + table("JUDGE", judge.FEATURES, of_judge)
-        + table("SEVERAL", judge.SEVERAL_FEATURES, of_several)
-    )
+    weights, lines = fit_judge(drawn).tolist(), [HEADER]
+    for name, features in (("JUDGE", judge.FEATURES), ("SEVERAL", judge.SEVERAL_FEATURES)):
+        rows = (f"    {weights.pop(0):.3f},  # {feature}\n" for feature in features)
+        lines += [f"{name} = (\n", *rows, ")\n"]
+    TABLE.write_text("".join(lines))
 
 
 if __name__ == "__main__":

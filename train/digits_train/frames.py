@@ -7,6 +7,7 @@ T. Dietterich, "Deep anomaly detection with outlier exposure", ICLR 2019).
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,13 +17,14 @@ from digits.vision.hypotheses import propose
 from digits_train.camera import single
 from digits_train.camera.single import Single
 from digits_train.camera.window import Materials
-from digits_train.raster import Bytes, ink_box
+from digits_train.raster import Bytes, Random, ink_box
 
 # A proposal is the digit if it has this share of the digit's ink, if the digit has this share of
 # its size, and this share of its ink.
 _MIN_INK_FOUND, _MIN_RELATIVE_SIZE, _MIN_INK_SHARE = 0.8, 0.6, 0.5
 _MAX_FRAMES = 2  # of a picture; more would hardly differ
 _STEEPEST = 1.5  # height by width; of paper and rules, what is steeper may be a 1
+_LARGEST = 100.0  # pixels of the writing: more wouldn't be seen in a frame
 _BLANK = 0.15  # share of the outliers
 _SEVERAL = 0.15
 _CHUNK = 500  # frames at a time
@@ -34,37 +36,42 @@ def digits(materials: Materials, count: int, seed: int | Sequence[int]) -> tuple
     The same seed gives the same frames. A picture gives several frames, or none if the digit isn't
     found.
     """
-    random, labels = np.random.default_rng(seed), list[int]()
+    labels = list[int]()
 
-    def draw() -> list[Component]:
-        shown = single.digit(random, materials)
+    def draw(random: Random, small: Materials) -> list[Component]:
+        shown = single.digit(random, small)
         parts = _matching(shown)
         labels.extend([shown.label] * len(parts))
         return parts
 
-    return _collect(draw, count), np.array(labels[:count], np.uint8)
+    return _collect(draw, materials, count, seed), np.array(labels[:count], np.uint8)
 
 
 def outliers(materials: Materials, count: int, seed: int | Sequence[int]) -> Bytes:
     """Frames in which no digit is, uint8 [count, 28, 28]: of words and marks, several, nothing."""
-    random = np.random.default_rng(seed)
 
-    def draw() -> list[Component]:
+    def draw(random: Random, small: Materials) -> list[Component]:
         kind = random.random()
-        if kind < _BLANK:
-            parts = _propose(single.blank(random))
-            flat = [part for part in parts if part.box.height < _STEEPEST * part.box.width]
-            return flat[:_MAX_FRAMES]
-        show = single.several if kind < _BLANK + _SEVERAL else single.other
-        return _matching(show(random, materials))
+        if kind >= _BLANK:
+            show = single.several if kind < _BLANK + _SEVERAL else single.other
+            return _matching(show(random, small))
+        parts = _propose(single.blank(random, small))
+        flat = [part for part in parts if part.box.height < _STEEPEST * part.box.width]
+        return flat[:_MAX_FRAMES]
 
-    return _collect(draw, count)
+    return _collect(draw, materials, count, seed)
 
 
-def _collect(draw: Callable[[], list[Component]], count: int) -> Bytes:
-    parts: list[Component] = []
+def _collect(
+    draw: Callable[[Random, Materials], list[Component]],
+    materials: Materials,
+    count: int,
+    seed: int | Sequence[int],
+) -> Bytes:
+    random, parts = np.random.default_rng(seed), list[Component]()
+    small = materials._replace(ranges=replace(materials.ranges, largest=_LARGEST))
     while len(parts) < count:
-        parts += draw()
+        parts += draw(random, small)
     inks = [part.ink for part in parts[:count]]
     return np.concatenate([to_mnist(inks[n : n + _CHUNK]) for n in range(0, count, _CHUNK)])
 

@@ -7,14 +7,13 @@ CVPR 2016, choose among the regions of a picture; here it is among what pictures
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
-from digits_train.camera.lettering import EM, Lettering
+from digits_train.camera.ink import EM, Glyph
 from digits_train.camera.window import Materials
 from digits_train.detection import cells
 from digits_train.matching import predict_maps
 from digits_train.models.network import BaseNetwork
-from digits_train.raster import Random
+from digits_train.raster import Bytes, Random, paste, scaled
 
 _HEIGHT = 20  # pixels of the letters
 _STRIP = 48, 160  # pixels that hold a word of that height; longer ones are cut off
@@ -25,8 +24,7 @@ def with_hard_negatives(
     materials: Materials, model: BaseNetwork, random: Random, tried: int = 2_000, limit: int = 200
 ) -> Materials:
     """Try the network on some texts and marks; return materials with the most misleading ones."""
-    texts = [text for hand in materials.texts for text in hand]
-    texts += [Lettering(mark, 0.0, np.zeros((0, 4), np.float32)) for mark in materials.marks]
+    texts = [text for hand in materials.texts for text in hand] + [*materials.marks]
     indices = random.choice(len(texts), min(tried, len(texts)), replace=False)
     chosen = [texts[index] for index in indices]
     parts = [_scores(chosen[n : n + 100], model) for n in range(0, len(chosen), 100)]
@@ -34,7 +32,7 @@ def with_hard_negatives(
     return materials._replace(hard=[chosen[index] for index in hardest])
 
 
-def _scores(texts: list[Lettering], model: BaseNetwork) -> NDArray[np.float32]:
+def _scores(texts: list[Glyph], model: BaseNetwork) -> NDArray[np.float32]:
     """The largest log odds of a symbol in each text, except where there may be one: float32 [n]."""
     strips = np.stack([strip(text) for text in texts])
     centres = predict_maps(model, torch.from_numpy(strips)[:, None]).centres[:, 0].numpy()
@@ -44,12 +42,9 @@ def _scores(texts: list[Lettering], model: BaseNetwork) -> NDArray[np.float32]:
     return np.asarray(centres.max((1, 2)), np.float32)
 
 
-def strip(text: Lettering) -> NDArray[np.uint8]:
+def strip(text: Glyph) -> Bytes:
     """A text on white paper, uint8 [height, width]."""
-    page = np.full(_STRIP, _PAPER, np.float32)
-    ink = Image.fromarray(text.coverage)
-    width, height = (max(1, round(side * _HEIGHT / EM)) for side in ink.size)
-    drawn = np.asarray(ink.resize((width, height), Image.Resampling.BOX))
-    drawn = drawn[: _STRIP[0], : _STRIP[1]]
-    page[: drawn.shape[0], : drawn.shape[1]] -= drawn * np.float32((_PAPER - _INK) / 255)
-    return page.astype(np.uint8)
+    ink = np.zeros(_STRIP, np.float32)
+    height, width = (max(1, round(side * _HEIGHT / EM)) for side in text.coverage.shape)
+    paste(ink, scaled(text.coverage, width, height), 0, 0)
+    return np.asarray(_PAPER - ink * (_PAPER - _INK) / 255, np.uint8)

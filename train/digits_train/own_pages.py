@@ -6,7 +6,8 @@ on hidden Markov models", 1989). So a symbol that it reads wrong has a box, too.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -83,10 +84,8 @@ class OwnPages:
 
     def example(self, random: Random, side: int) -> tuple[Grey, Targets]:
         """A random window around a symbol, uint8 [side, side]; see `show`."""
-        ends = np.cumsum([len(page.symbols) for page in self.train])
-        number = int(random.integers(ends[-1]))
-        page = self.train[int(np.searchsorted(ends, number, "right"))]
-        return show(page, number % len(page.symbols), random, side)
+        symbols = [(page, index) for page in self.train for index in range(len(page.symbols))]
+        return show(*symbols[int(random.integers(len(symbols)))], random, side)
 
 
 def load_own_pages(path: Path, maps: MapsFn, on_error: OnError) -> OwnPages:
@@ -96,30 +95,26 @@ def load_own_pages(path: Path, maps: MapsFn, on_error: OnError) -> OwnPages:
     where the symbols are. on_error: called for what can't be used. Raises DataError if nothing is
     left to train on.
     """
-    train, held_back, lost = list[AlignedPage](), list[OwnPage](), 0
-    total = hashlib.sha256()
-    for page in _load(path, on_error):
-        total.update(page.digest + repr((page.group, page.labels)).encode())
-        if assign_split(page.digest, page.group) != "train":
-            held_back.append(page)
-            continue
-        aligned = align(page, maps)
-        lost += len(page.labels) - (len(aligned.known) if aligned else 0)
-        train += [aligned] if aligned else []
+    pages = _load(path, on_error)
+    held_back = [page for page in pages if assign_split(page.digest, page.group) != "train"]
+    train = [page for page in pages if assign_split(page.digest, page.group) == "train"]
+    aligned = [page for page in (align(page, maps) for page in train) if page]
+    lost = sum(len(page.labels) for page in train) - sum(len(page.known) for page in aligned)
     if lost:
         on_error(DataError(f"{path}: labels with symbols that the reader doesn't see: {lost}"))
-    if not train:
+    if not aligned:
         raise DataError(f"{path} has no labelled numbers to train on")
-    return OwnPages(train, held_back, total.hexdigest())
+    content = b"".join(page.digest + repr((page.group, page.labels)).encode() for page in pages)
+    return OwnPages(aligned, held_back, hashlib.sha256(content).hexdigest())
 
 
-def _load(path: Path, on_error: OnError) -> Iterator[OwnPage]:
-    """Yield each picture once, with all of its labels, unless these contradict each other."""
-    files: dict[Path, list[NumberLabel]] = {}
+def _load(path: Path, on_error: OnError) -> list[OwnPage]:
+    """Each picture once, with all of its labels, unless these contradict each other."""
+    files = defaultdict[Path, list[NumberLabel]](list)
+    for file, label in number_rows(path, on_error):
+        files[file].append(label)
     pages: dict[bytes, OwnPage] = {}
     contradictory = set[bytes]()
-    for file, label in number_rows(path, on_error):
-        files.setdefault(file, []).append(label)
     for file, labels in files.items():
         try:
             _, pixels, downscale, size = picture.load(file, picture.PAGE_MAX_SIDE)
@@ -135,11 +130,9 @@ def _load(path: Path, on_error: OnError) -> Iterator[OwnPage]:
                 on_error(DataError(f"{file}: the box {box} is outside the picture"))
             elif page.labels.setdefault((left, top, right, bottom), text) != text:
                 contradictory.add(digest)
-    for digest, page in pages.items():
-        if digest in contradictory:
-            on_error(DataError(f"{page.file}: its labels contradict each other"))
-        else:
-            yield page
+    for digest in contradictory:
+        on_error(DataError(f"{pages.pop(digest).file}: its labels contradict each other"))
+    return [*pages.values()]
 
 
 def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:

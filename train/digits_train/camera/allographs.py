@@ -5,76 +5,49 @@ and y down; a corner is where one stroke ends and the next begins.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from digits_train.camera import marks
-from digits_train.raster import Coverage, Random
+from digits_train.camera.ink import EM, Glyph, smooth, stroke
+from digits_train.raster import Random
 
 _WOBBLE = 0.03  # of the points: standard deviation, in heights
 _WIDTH = 0.2  # of all widths: standard deviation of the logarithm
-_STEPS = 6  # between two points of a stroke
 _UPSTROKE = (0.15, 1.0)  # heights: length of a 1's
 _FROM_STEM = (20.0, 60.0)  # degrees between it and the stem; a flatter one makes a 7
 
 _FORMS = {
-    0: ("35,5 10,15 0,50 20,97 50,90 60,45 50,10", "30,0 0,50 30,100 60,50 30,0 / 0,95 60,5"),
-    1: ("0,0 0,100", "0,0 0,100", "0,0 0,100 / -30,100 30,100"),  # with an upstroke
-    2: ("0,5 55,2 / 55,2 0,98 / 0,98 60,100",),
-    3: ("0,2 50,2 / 50,2 20,40 / 20,40 50,50 55,80 30,100 0,92",),
-    4: (
+    "0": ("35,5 10,15 0,50 20,97 50,90 60,45 50,10", "30,0 0,50 30,100 60,50 30,0 / 0,95 60,5"),
+    "1": ("0,0 0,100", "0,0 0,100", "0,0 0,100 / -30,100 30,100"),  # with an upstroke
+    "2": ("0,5 55,2 / 55,2 0,98 / 0,98 60,100",),
+    "3": ("0,2 50,2 / 50,2 20,40 / 20,40 50,50 55,80 30,100 0,92",),
+    "4": (
         "10,0 2,60 / 2,60 65,60 / 50,10 48,100",
         "5,5 0,55 / 0,55 60,55 / 82,0 80,100",
         "50,0 0,65 / 0,65 70,65 / 50,0 50,100",
     ),
-    5: ("12,8 8,45 / 8,45 30,38 55,65 40,96 0,92 / 22,0 68,-2",),
-    7: (
+    "5": ("12,8 8,45 / 8,45 30,38 55,65 40,96 0,92 / 22,0 68,-2",),
+    "7": (
         "0,22 4,4 20,10 40,10 62,2 / 62,2 42,45 30,100 / 15,50 62,46",
         "0,3 60,3 / 60,3 25,100 / 12,50 60,48",
         "0,18 2,0 30,0 / 30,0 20,50 17,100",
         "0,0 48,2 / 58,8 30,100",
     ),
-    9: ("55,15 30,0 0,25 20,50 52,30 / 55,8 50,100",),
+    "9": ("55,15 30,0 0,25 20,50 52,30 / 55,8 50,100",),
 }
 
 
-def draw(digit: int, height: float, pen: float, random: Random) -> Coverage | None:
-    """Draw one of a digit's forms, cropped to its ink; None for a digit that has only one.
-
-    height: of the ink, in pixels. pen: the strokes' width in pixels.
-    """
+def draw(digit: str, pen: float, random: Random) -> Glyph | None:
+    """Draw one of a digit's forms; None for a digit that has only one. pen: in pixels."""
     if digit not in _FORMS:
         return None
     form = _FORMS[digit][int(random.integers(len(_FORMS[digit])))]
     strokes = [
-        np.array([point.split(",") for point in stroke.split()], np.float64) / 100
-        for stroke in form.split("/")
+        np.array([point.split(",") for point in line.split()], np.float64) / 100
+        for line in form.split("/")
     ]
-    if digit == 1:
+    if digit == "1":
         angle, length = np.radians(random.uniform(*_FROM_STEM)), random.uniform(*_UPSTROKE)
         start = length * np.array([-np.sin(angle), np.cos(angle)])
         strokes.append(np.linspace(start, strokes[0][0], 3))
-    size = np.array([np.exp(random.normal(0, _WIDTH)), 1]) * (height - pen)
-    strokes = [
-        _smooth(points + random.normal(0, _WOBBLE, points.shape)) * size for points in strokes
-    ]
-    return marks.stroke(strokes, pen * random.uniform(0.9, 1.1))
-
-
-def _smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A curve through points [n, 2] (E. Catmull, R. Rom, "A class of local interpolating splines",
-    1974): float64 [m, 2].
-    """
-    ends = 2 * points[:1] - points[1:2], 2 * points[-1:] - points[-2:-1]
-    padded = np.concatenate([ends[0], points, ends[1]])
-    t = np.linspace(0, 1, _STEPS, endpoint=False)[:, None]
-    pieces = [
-        0.5
-        * (
-            2 * b
-            + (c - a) * t
-            + (2 * a - 5 * b + 4 * c - d) * t**2
-            + (3 * b - a - 3 * c + d) * t**3
-        )
-        for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False)
-    ]
-    return np.concatenate([*pieces, points[-1:]])
+    size = np.array([np.exp(random.normal(0, _WIDTH)), 1]) * (EM - pen)
+    bent = [smooth(points + random.normal(0, _WOBBLE, points.shape)) * size for points in strokes]
+    return Glyph(stroke(bent, pen * random.uniform(0.9, 1.1)))

@@ -1,7 +1,6 @@
 """Compose windows of numbers, words and marks."""
 
-from digits_train.camera.glyphs import Writer
-from digits_train.camera.lettering import EM
+from digits_train.camera.ink import EM
 from digits_train.camera.rows import Rows
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Materials, Window
@@ -22,29 +21,20 @@ def compose(
     and marks beside them; "words" or "marks"; by default a random one. margin: as in `Window`.
     """
     window, ranges = Window.empty(shape, margin), materials.ranges
-    style = random_style(random, ranges)
-    if height is not None:
-        style = style._replace(height=height)
+    style = random_style(random, ranges, height)
     content = content or str(random.choice(["numbers", "words", "marks"], p=ranges.contents))
     if content != "marks":
-        rows = Rows(window, style, choose_writer(random, materials), materials, random)
-        rows.write_all(content == "numbers")
+        Rows(window, style, materials, random).write_all(content == "numbers")
     if content == "marks" or random.random() < ranges.with_marks:
         _add_marks(window, style.height / EM, materials, random)
     return window
-
-
-def choose_writer(random: Random, materials: Materials) -> Writer:
-    if random.random() < materials.ranges.in_font and materials.fonts:
-        return materials.fonts[int(random.integers(len(materials.fonts)))]
-    return materials.pens.writer(random)
 
 
 def _add_marks(window: Window, scale: float, materials: Materials, random: Random) -> None:
     """Add marks where nothing is written. scale: of the writing, by that of the marks."""
     ranges, (down, across) = materials.ranges, window.ink.shape
     for _ in range(int(random.integers(*ranges.marks, endpoint=True))):
-        mark = materials.marks[int(random.integers(len(materials.marks)))]
+        mark = materials.marks[int(random.integers(len(materials.marks)))].coverage
         size = scale * log_uniform(random, *ranges.mark_size)
         width, height = (max(2, round(length * size)) for length in mark.shape[::-1])
         if max(width, height) < 2 * max(down, across):

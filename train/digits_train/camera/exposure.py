@@ -1,5 +1,6 @@
 """How a window looks: paper, rules, light, lens and file turn ink into grey pixels."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -41,11 +42,12 @@ def photograph(
     random: Random,
     behind: Window | None = None,
     ranges: Ranges = RANGES,
+    ends: Mapping[int, float] | None = None,
 ) -> Photograph:
     """Photograph, scan or draw a window.
 
     height: of its digits, in pixels. behind: what is on the other side of the sheet, of the same
-    size, and shines through.
+    size, and shines through. ends: where the sheet ends, see `scene.edges`; by default rarely.
     """
     ink, shape = window.ink, (window.ink.shape[0], window.ink.shape[1])
     if random.random() < ranges.pencil:
@@ -59,9 +61,9 @@ def photograph(
     if behind is not None:
         picture += _through(behind, height, random, ranges) * (dark - picture)
     picture += ink * (dark - picture)
-    hidden = np.zeros_like(ink)
-    if random.random() < ranges.edge:
-        picture, hidden = scene.edge(picture, random, ranges.edge_at)
+    if ends is None and random.random() < ranges.edge:
+        ends = scene.random_edge(shape, random, ranges.edge_at)
+    picture, hidden = scene.edges(picture, random, ends) if ends else (picture, np.zeros_like(ink))
     light = _light(shape, random, ranges)
     contrast = float((paper - dark) * light.min())
     pixels = _grey(lens(picture * light, height, contrast, random, ranges))
@@ -81,7 +83,8 @@ def texture(shape: tuple[int, int], random: Random, ranges: Ranges = RANGES) -> 
         lines = scene.rules(shape, random, spacing, width, squared, random.uniform(0, 180))
         picture += lines * random.uniform(-150, 150)
     for _ in range(int(random.integers(1, 4)) if random.random() < 0.4 else 0):
-        picture, _ = scene.edge(picture, random, ranges.edge_at)
+        ends = scene.random_edge(shape, random, ranges.edge_at)
+        picture, _ = scene.edges(picture, random, ends)
     return _grey(lens(picture * _light(shape, random, ranges), 30.0, 60.0, random, ranges))
 
 
@@ -118,22 +121,25 @@ def _paper(shape: tuple[int, int], level: float, random: Random, ranges: Ranges)
 
 def _rules(shape: tuple[int, int], height: float, random: Random, ranges: Ranges) -> Coverage:
     """Ruled or squared paper, or a few lines of a table; often none."""
-    lines = np.zeros(shape, np.float32)
-    chance = random.random()
-    width = max(0.8, random.uniform(*ranges.rule) * height)
     kinds = ranges.squared, ranges.ruled, ranges.table, ranges.pattern
-    kind = int(np.searchsorted(np.cumsum(kinds), chance, "right"))
+    kind = int(np.searchsorted(np.cumsum(kinds), random.random(), "right"))
+    if kind == len(kinds):
+        return np.zeros(shape, np.float32)
+    thick = random.uniform(*(ranges.pattern_rule if kind == 3 else ranges.rule))
+    width, spacing = max(0.8, thick * height), 3.0 * max(shape)
+    squared, angle, share, chance = kind == 0, random.normal(0, ranges.tilt), 1.0, 1.0
     if kind < 2:
-        squared = kind == 0
-        spacing = random.uniform(*(ranges.squares if squared else ranges.rules)) * height
-        tilt = random.normal(0, ranges.tilt)
-        lines = scene.rules(shape, random, max(6.0, spacing), width, squared, tilt)
-    elif kind == 2:
-        far = 3.0 * max(shape)  # one line only
-        angle = 90.0 * bool(random.random() < 0.5)
-        lines = scene.rules(shape, random, far, width, bool(random.random() < 0.3), angle)
-    elif kind == 3:
-        lines = scene.pattern(shape, height, random)
+        far = random.uniform(*(ranges.squares if squared else ranges.rules)) * height
+        spacing = max(6.0, far)
+    elif kind == 2:  # so far apart that there is one
+        squared, angle = random.random() < ranges.crossing, 90.0 * (random.random() < 0.5)
+    else:
+        spacing = random.uniform(*ranges.pattern_squares) * height
+        if random.random() < ranges.maze:
+            squared, chance = True, random.uniform(*ranges.walls)
+        else:
+            squared, share = random.random() < ranges.crosses, random.uniform(*ranges.dashes)
+    lines = scene.rules(shape, random, spacing, width, squared, angle, share, chance)
     return lines * np.float32(random.uniform(*ranges.faded))
 
 

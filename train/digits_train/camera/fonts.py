@@ -16,7 +16,7 @@ from typing import NamedTuple
 from digits.data import fetch
 from digits.errors import DataError
 from digits.files import write_bytes
-from digits.terminal import print_stderr, progress_bar
+from digits.terminal import print_stderr, track
 from digits_train.matplotlib_data import FONTS as MATPLOTLIB_FONTS
 from digits_train.matplotlib_data import load_font
 
@@ -45,20 +45,13 @@ class Font(NamedTuple):
         return f"@fontsource/{self.name}@{self.version}"
 
 
-def _table() -> list[Font]:
-    with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        return [Font(**row) for row in csv.DictReader(file)]
-
-
-FONTS = _table()
+with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as _file:
+    FONTS = [Font(**row) for row in csv.DictReader(_file)]
 # Of Matplotlib's faces, a serif, a sans and a typewriter one are held back, with their families.
-_HELD_BACK_FACES = (
-    *("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta"),
-    *("cmss10", "cmtt10"),
-)
+_HELD_BACK_FACES = "STIXGeneral STIXGeneralBol STIXGeneralItalic STIXGeneralBolIta cmss10 cmtt10"
 _TRAINING_FACES = (
-    *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSerif"),
-    *("DejaVuSerif-Bold", "DejaVuSerif-Italic", "cmr10", "cmb10", "cmti10"),
+    "DejaVuSans DejaVuSans-Bold DejaVuSans-Oblique DejaVuSansMono DejaVuSerif DejaVuSerif-Bold"
+    " DejaVuSerif-Italic cmr10 cmb10 cmti10"
 )
 _DOWNLOADS = 8  # at a time
 _MISSING = "\uffff"  # no character: every font draws what it draws for those that it hasn't
@@ -78,43 +71,36 @@ def printed(use: str = "training") -> list[Path]:
 def bundled(use: str = "training") -> list[Path]:
     """Those of the printed fonts that come with Matplotlib."""
     faces = _TRAINING_FACES if use == "training" else _HELD_BACK_FACES
-    return [MATPLOTLIB_FONTS / f"{face}.ttf" for face in faces]
+    return [MATPLOTLIB_FONTS / f"{face}.ttf" for face in faces.split()]
 
 
-def files(fonts: Sequence[Font], folder: Path | None = None) -> list[Path]:
-    """The fonts' files, downloaded where they are missing or damaged.
+def files(fonts: Sequence[Font]) -> list[Path]:
+    """The fonts' files in the user's cache folder, downloaded where missing or damaged.
 
-    folder: by default fonts/ in the user's cache folder. Raises DataError if a font is neither
-    there nor to be had, or isn't the one of which the SHA-256 is known.
+    Raises DataError if a font is neither there nor to be had, or isn't the one of which the
+    SHA-256 is known.
     """
-    if folder is None:
-        cache_folder = fetch.cache_folder()
-        if cache_folder is None:
-            raise DataError(f"no folder for the fonts: {fetch.NO_CACHE}")
-        folder = cache_folder / "fonts"
+    cache_folder = fetch.cache_folder()
+    if cache_folder is None:
+        raise DataError(f"no folder for the fonts: {fetch.NO_CACHE}")
+    folder = cache_folder / "fonts"
     missing = [font for font in fonts if not _is_intact(font, folder / font.file)]
     if missing:
         print_stderr(f"downloading {len(missing)} fonts from {fetch.NPM_REGISTRY}")
-    with progress_bar() as bar, ThreadPoolExecutor(_DOWNLOADS) as pool:
-        task = bar.add_task("downloading fonts", total=len(missing))
+    with ThreadPoolExecutor(_DOWNLOADS) as pool:
         downloads = pool.map(partial(_downloaded, folder=folder), missing)
-        for font, raw in zip(missing, downloads, strict=True):
+        for font, raw in track(zip(missing, downloads, strict=True), len(missing), "fonts"):
             write_bytes(folder / font.file, raw)
-            bar.advance(task)
     return [folder / font.file for font in fonts]
 
 
 def _is_intact(font: Font, path: Path) -> bool:
     try:
-        return _is_verified(font, path.read_bytes())
+        return hashlib.sha256(path.read_bytes()).hexdigest() == font.sha256
     except FileNotFoundError:
         return False
     except OSError as error:
         raise DataError(f"can't read {path}: {error.strerror}") from error
-
-
-def _is_verified(font: Font, raw: bytes) -> bool:
-    return hashlib.sha256(raw).hexdigest() == font.sha256
 
 
 def _downloaded(font: Font, folder: Path) -> bytes:
@@ -125,7 +111,7 @@ def _downloaded(font: Font, folder: Path) -> bytes:
             f"the font {font.name} was not found ({error}). Try again, or put"
             f" {font.file} from that archive into {folder}"
         ) from error
-    if not _is_verified(font, raw):
+    if hashlib.sha256(raw).hexdigest() != font.sha256:
         raise DataError(f"{font.package}: its font is not the known one (wrong SHA-256)")
     return raw
 

@@ -1,9 +1,9 @@
 """What a form prints around numbers: frames, rings, and cells with shared bars."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from digits_train.camera.marks import around
+from digits_train.camera.ink import Points
+from digits_train.camera.marks import ring
 from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.camera.window import Window
 from digits_train.raster import Random
@@ -22,7 +22,10 @@ def draw_frames(
     is_ring = random.random() < ranges.ringed
     room = random.uniform(*ranges.frame) * height * np.array([-1, -1, 1, 1])
     for box in boxes + room:
-        outline = _ring(box, random) if is_ring else box[[[0, 1], [2, 1], [2, 3], [0, 3], [0, 1]]]
+        outline = box[[[0, 1], [2, 1], [2, 3], [0, 3], [0, 1]]]
+        if is_ring:
+            half = (box[2:] - box[:2]) / 2
+            outline = ring(random, half * random.uniform(1.15, 1.5, 2)) + box[:2] + half
         window.draw(outline, max(1.0, random.uniform(*ranges.line) * height), printed=True)
 
 
@@ -47,20 +50,11 @@ def draw_cells(
     length, pen = count * wide, max(1.0, random.uniform(*ranges.line) * height)
     bars = [((wide * bar, below - tick), (wide * bar, below)) for bar in range(1, count)]
     frame = [(0, -above), (length, -above), (length, below), (0, below), (0, -above)]
-    turned = np.array([[1, slope], [-slope, 1]])  # the page's right and down
-    for line in (frame, *bars):
-        points = np.array(line, np.float64) @ turned + (x, y + slope * x)
+    for line in (frame, *bars):  # turned as the page is
+        points = np.array(line, np.float64) @ [[1, slope], [-slope, 1]] + (x, y + slope * x)
         window.draw(points, pen, printed=True)
 
 
-def _ring(box: NDArray[np.float64], random: Random) -> NDArray[np.float64]:
-    """Points of a ring around a box, drawn by hand: float64 [n, 2]."""
-    angle = np.linspace(0, random.uniform(5.8, 6.9), 32) + random.uniform(0, 2 * np.pi)
-    half = (box[2:] - box[:2]) / 2 * random.uniform(1.15, 1.5, 2)
-    wobble = 1 + random.normal(0, 0.04) * np.cos(2 * angle) + random.normal(0, 0.03) * angle
-    return (box[:2] + box[2:]) / 2 + around(angle, 1.0) * half * wobble[:, None]
-
-
-def hull(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The smallest box around all: [4]."""
+def hull(boxes: Points) -> Points:
+    """The smallest box around boxes [n, 4]: [4]."""
     return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)])

@@ -4,18 +4,16 @@ import string
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from digits_train.camera import fonts
-from digits_train.camera.ranges import RANGES, Ranges
+from digits_train.camera.ink import EM, Glyph
+from digits_train.camera.ranges import RANGES, Range
+from digits_train.camera.strokes import bend
 from digits_train.matplotlib_data import load_font
-from digits_train.raster import Bytes, Coverage, Random, cropped
-
-EM = 56  # pixels: the height of digits and capitals, of which pages are composed
+from digits_train.raster import Random, ink_box
 
 _WORDS = (
     "total sum name date rent milk bread eggs sugar room street phone tax paid due cash bank gas "
@@ -30,56 +28,51 @@ _AMBIGUOUS = "OoQDlIi|!/()°"  # a 0 or a 1 to anyone who doesn't see the word
 _ALMOST = "bGgqyzZsSB0123456789"  # in many hands a 6, 9, 4, 2, 5 or 8
 # Of other scripts, without those like Θ, β, З and б.
 OTHERS = "ΓΔΛΞΠΣΨΩαηκλμνξπχψωДЖИЙЛПЦШЩЫЮЯджийлмнптцшщыюя"
-CAPITAL = 0.72  # a capital's height by a font's size
 
 
-class Lettering(NamedTuple):
-    """Text in which there is nothing to read, as ink.
-
-    coverage: uint8 [height, width]; capitals are about EM pixels high. below: pixels from the
-    baseline down to the lowest ink. doubtful: float32 [n, 4], left, top, right and bottom of what
-    may be taken for a digit with good reason, neither wanted nor wrong.
-    """
-
-    coverage: NDArray[np.uint8]
-    below: float
-    doubtful: NDArray[np.float32]
-
-
-def library(
-    files: Sequence[Path], count: int, random: Random, ranges: Ranges = RANGES
-) -> list[list[Lettering]]:
+def library(files: Sequence[Path], count: int, random: Random) -> list[list[Glyph]]:
     """Some `count` words, letters and signs, by font.
 
     No numbers, not even in print: neat hands look like it, and were refused with it.
     """
     each = max(1, count // len(files))
-    return [_of_font(file, each, random, ranges) for file in files]
+    return [[_some_text(file, random) for _ in range(each)] for file in files]
 
 
-def _of_font(file: Path, count: int, random: Random, ranges: Ranges) -> list[Lettering]:
-    made: list[Lettering] = []
-    while len(made) < count:
-        text = _text(random)
-        if fonts.has(file, text):
-            made.append(write(text, file, random, ranges))
-    return made
+def _some_text(file: Path, random: Random) -> Glyph:
+    while not fonts.has(file, text := _text(random)):
+        pass
+    return write(text, file, random)
 
 
-def write(text: str, file: Path, random: Random, ranges: Ranges = RANGES) -> Lettering:
-    """Write text in a font."""
-    size = size_of(file, "H")
-    wobble = random.uniform(*ranges.text_wobble)
-    coverage, above = draw_text(text, str(file), size * CAPITAL, random, wobble)
-    boxes = [
-        _place(text, position, file, size, coverage.shape, above)
-        for position in doubtful_letters(text)
-    ]
-    return Lettering(
-        (coverage * 255).astype(np.uint8),
-        float(coverage.shape[0] - above),
-        np.array(boxes, np.float32).reshape(-1, 4),
-    )
+def write(
+    text: str, file: Path, random: Random, wobble: Range = RANGES.text_wobble, measured: str = "H"
+) -> Glyph:
+    """Write text in a font.
+
+    wobble: displacement of the strokes, as a share of the capitals' height, 0 to 0.1. measured:
+    characters whose median height becomes EM pixels.
+    """
+    face = load_font(str(file), 2 * _size(file, measured))
+    far = 0.55 * random.uniform(*wobble) * EM
+    left, top, right, bottom = (int(side) for side in face.getbbox(text))
+    margin = 4 + round(6 * far)
+    origin = margin - left, margin - top
+    image = Image.new("L", (right - left + 2 * margin, bottom - top + 2 * margin))
+    ImageDraw.Draw(image).text(origin, text, fill=255, font=face)
+    coverage = bend(np.asarray(image.reduce(2)), far, random, 0.6 * EM)
+    rows, columns = ink_box(coverage)
+    boxes = np.array(
+        [
+            np.add(face.getbbox(text[index]), (face.getlength(text[:index]), 0) * 2)
+            for index in doubtful_letters(text)
+        ],
+        np.float32,
+    ).reshape(-1, 2, 2)
+    size = columns.stop - columns.start, rows.stop - rows.start
+    moved = ((boxes + origin) / 2 - (columns.start, rows.start)).clip(0, size)
+    below = rows.stop - (origin[1] + face.getmetrics()[0]) / 2
+    return Glyph(coverage[rows, columns], below, moved.reshape(-1, 4).astype(np.float32))
 
 
 def doubtful_letters(text: str) -> list[int]:
@@ -97,19 +90,8 @@ def doubtful_letters(text: str) -> list[int]:
     ]
 
 
-def _place(
-    text: str, position: int, file: Path, size: int, shape: tuple[int, ...], above: int
-) -> tuple[float, float, float, float]:
-    """The box of one of the text's letters, roughly, in the coverage."""
-    face = load_font(str(file), size)
-    left, top, right, bottom = face.getbbox(text[position])
-    across = face.getlength(text[:position]) - face.getbbox(text)[0]
-    down = above - face.getmetrics()[0]
-    return across + left, down + top, min(across + right, shape[1]), min(down + bottom, shape[0])
-
-
 @cache
-def size_of(file: Path, characters: str) -> int:
+def _size(file: Path, characters: str) -> int:
     """The size at which a font's characters are EM pixels high: their median."""
     face = load_font(str(file), 100)
     boxes = [face.getbbox(character) for character in characters]
@@ -144,44 +126,3 @@ def word(random: Random) -> str:
 
 def words(random: Random, count: int) -> str:
     return " ".join(word(random) for _ in range(count))
-
-
-def draw_text(
-    text: str, file: str, height: float, random: Random, wobble: float
-) -> tuple[Coverage, int]:
-    """Draw text, cropped to its ink; return it with the number of rows above the baseline.
-
-    height: of the capitals, in pixels. wobble: displacement of the strokes, as a share of it, 0 to
-    0.1.
-    """
-    # Twice the size, to be bent and reduced.
-    face = load_font(file, max(8, round(2 * height / CAPITAL)))
-    left, top, right, bottom = (int(side) for side in face.getbbox(text))
-    margin = 4 + round(9 * wobble * height)
-    wide, high = right - left + 2 * margin, bottom - top + 2 * margin
-    image = Image.new("L", (wide, high))
-    ImageDraw.Draw(image).text((margin - left, margin - top), text, fill=255, font=face)
-    drawn = np.asarray(image)
-    if wobble:
-        drawn = _bent(drawn, random, 3 * wobble * height, 1.6 * height)
-    half = Image.fromarray(drawn).resize((wide // 2, high // 2), Image.Resampling.BOX)
-    coverage = np.asarray(half, np.float32) / np.float32(255)
-    above = (margin - top + face.getmetrics()[0]) // 2 - int(coverage.any(1).argmax())
-    return cropped(coverage), above
-
-
-def _bent(drawn: Bytes, random: Random, far: float, period: float) -> Bytes:
-    """Shift all rows and columns smoothly by up to about `far` pixels."""
-    height, width = drawn.shape
-    down = _wave(random, width, period) * far
-    right = _wave(random, height, period / 2) * far
-    rows = np.arange(height)[:, None] + np.rint(down).astype(int)
-    columns = np.arange(width) + np.rint(right).astype(int)[:, None]
-    return np.asarray(drawn[rows.clip(0, height - 1), columns.clip(0, width - 1)])
-
-
-def _wave(random: Random, length: int, period: float) -> NDArray[np.float64]:
-    """A smooth random curve, float64 [length], mostly within -1 to 1."""
-    knots = max(2, round(length / period) + 2)
-    heights = random.normal(0, 0.5, knots)
-    return np.interp(np.linspace(0, knots - 1, length), np.arange(knots), heights)

@@ -9,12 +9,14 @@ import numpy as np
 from digits.data.mnist import Split
 from digits_train.camera import fonts
 from digits_train.camera.glyphs import PenBank, font_writers
-from digits_train.camera.lettering import EM, OTHERS, Lettering, doubtful_letters, library, write
-from digits_train.camera.marks import draw_marks
+from digits_train.camera.ink import EM, Glyph
+from digits_train.camera.lettering import OTHERS, doubtful_letters, library, write
+from digits_train.camera.marks import draw_mark
 from digits_train.camera.window import Materials
 from digits_train.raster import Random
 
 _BANK, _TEXTS = 50_000, 16_000  # glyphs and words; they take minutes to draw
+_LETTERS = [each for each in string.ascii_letters + OTHERS if not doubtful_letters(each)]
 
 
 def make_materials(
@@ -32,16 +34,13 @@ def make_materials(
         PenBank(digits, bank, random),
         font_writers(hands, random),
         library(files, texts, random),
-        draw_marks(texts // 4, EM, random),
-        _write_letters(files, letters, random),
+        [draw_mark(EM, random) for _ in range(texts // 4)],
+        [_letter(files, random) for _ in range(letters)],
     )
 
 
-def _write_letters(files: Sequence[Path], count: int, random: Random) -> list[Lettering]:
-    """Letters that nobody takes for a digit, each equally often."""
-    wanted = [letter for letter in string.ascii_letters + OTHERS if not doubtful_letters(letter)]
-    chosen = [str(letter) for letter in random.choice(wanted, count)]
-    able = {letter: [file for file in files if fonts.has(file, letter)] for letter in {*chosen}}
-    return [
-        write(letter, able[letter][random.integers(len(able[letter]))], random) for letter in chosen
-    ]
+def _letter(files: Sequence[Path], random: Random) -> Glyph:
+    """A letter that nobody takes for a digit, each equally often, in a font that has it."""
+    letter = _LETTERS[int(random.integers(len(_LETTERS)))]
+    able = [file for file in files if fonts.has(file, letter)]
+    return write(letter, able[int(random.integers(len(able)))], random)

@@ -1,5 +1,7 @@
 """Random numbers, as people write them: what a line of a page says."""
 
+from collections.abc import Iterable
+
 from digits_train.raster import Random
 
 # Written between the parts of dates, times, fractions and sums.
@@ -9,16 +11,16 @@ _UNITS = ("%", "kg", "cm", "m", "km", "h", "€", "'", "ml", "°")
 
 
 def random_number(random: Random, kind: str) -> str:
-    """A number, or several with signs between them.
-
-    kind: "plain", "doubled" (with repeated digits and zeros), "ones" (11, 101, 10 to 19), "amount"
-    (with a sign, thousands and a decimal mark) or "date" (parts with separators).
-    """
+    """A number, or several with signs between them. kind: one of KINDS."""
     return _KINDS[kind](random)
 
 
 def _digits(random: Random, low: int, high: int) -> str:
-    return "".join(map(str, random.integers(0, 10, random.integers(low, high + 1))))
+    return _text(random.integers(0, 10, random.integers(low, high + 1)))
+
+
+def _text(digits: Iterable[int]) -> str:
+    return "".join(map(str, digits))
 
 
 def _plain(random: Random) -> str:
@@ -26,28 +28,26 @@ def _plain(random: Random) -> str:
 
 
 def _doubled(random: Random) -> str:
+    """With repeated digits and zeros."""
     number = [int(random.integers(10))]
     for _ in range(int(random.integers(1, 7))):
-        chance = random.random()
-        if chance < 0.4:
-            number.append(number[-1])
-        elif chance < 0.65:
-            number.append(0)
-        else:
-            number.append(int(random.integers(10)))
-    return "".join(map(str, number))
+        choices = number[-1], 0, int(random.integers(10))
+        number.append(choices[int(random.choice(3, p=(0.4, 0.25, 0.35)))])
+    return _text(number)
 
 
 def _ones(random: Random) -> str:
+    """11, 101, 10 to 19."""
     chance = random.random()
     if chance < 0.3:
         return "1" * int(random.integers(2, 5))
     if chance < 0.6:
         return f"1{random.integers(10)}"
-    return "".join("1" if random.random() < 0.6 else str(random.integers(10)) for _ in range(4))
+    return _text(1 if random.random() < 0.6 else int(random.integers(10)) for _ in range(4))
 
 
 def _amount(random: Random) -> str:
+    """With a sign, thousands and a decimal mark."""
     before, decimal = ("-" if random.random() < 0.35 else ""), random.choice([".", ","])
     whole = _digits(random, 1, 5)
     if len(whole) > 3 and random.random() < 0.5:
@@ -64,6 +64,7 @@ def _amount(random: Random) -> str:
 
 
 def _date(random: Random) -> str:
+    """Parts with separators."""
     separator = str(random.choice(_SEPARATORS))
     return separator.join(_digits(random, 1, 4) for _ in range(int(random.integers(2, 4))))
 

@@ -1,6 +1,6 @@
 """How the pages that teach and measure vary: all numbers of composing and photographing them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from digits_train.raster import Random
@@ -76,7 +76,6 @@ class Ranges:
     connected: float = 0.7  # chance of a stroke between digits that are joined
     after_number: Range = (0.5, 3.0)  # heights
     after_word: Range = (0.15, 1.2)
-    between_words: Range = (0.2, 1.0)
     row_ends: float = 0.4  # chance, after each number
 
     # Text
@@ -118,9 +117,16 @@ class Ranges:
     squared: float = 0.12  # chance of squared paper
     ruled: float = 0.18
     table: float = 0.1  # of one line, or two that cross
+    crossing: float = 0.3  # chance of the second
     pattern: float = 0.06  # of crosses, dashes or a maze
+    maze: float = 0.3  # chance of a maze there
+    walls: Range = (0.3, 0.8)  # share of the squares' sides that are drawn
+    crosses: float = 0.6  # chance of crosses, not dashes
+    dashes: Range = (0.1, 0.5)  # share of the lines
     rule: Range = (0.015, 0.06)  # heights: width
+    pattern_rule: Range = (0.03, 0.1)
     squares: Range = (0.4, 2.5)  # heights
+    pattern_squares: Range = (0.4, 1.6)
     rules: Range = (0.9, 2.5)  # heights from one to the next
     tilt: float = 2.0  # degrees: standard deviation, of ruled or squared paper
     faded: Range = (0.2, 1.0)  # coverage of rules
@@ -155,5 +161,48 @@ class Ranges:
     crops: float = 0.125  # chance that a batch is of tight crops
     room: Range = (0.0, 0.6)  # heights between ink and the crop's edge
 
+    # Whole pages
+    page_height: Range = (16.0, 110.0)  # pixels: of the digits; evenly in the logarithm
+    page_side: Range = (250.0, 1100.0)  # pixels
+    most_heights: float = 30.0  # that a page is high or wide
+    margin: Range = (0.2, 2.0)  # heights around what is written; evenly in the logarithm
+    minus: float = 0.1  # chance, of a number on a page of numbers
+    point: float = 0.2  # and of a point in it
+
+    # Pictures of one digit, of several, or of none
+    single_height: Range = (7.0, 360.0)  # pixels: of a single digit; evenly in the logarithm
+    several_height: Range = (7.0, 160.0)  # pixels: of several digits, of words and marks
+    largest: float = 360.0  # pixels: of all of them; what would be larger is so large
+    most_side: float = 640.0  # pixels of a picture's side; larger ones are reduced to that
+    around: Range = (0.04, 3.0)  # heights around the writing; evenly in the logarithm
+    lopsided: float = 0.45  # spread of the logarithm of this room, on each side
+    square: float = 0.6  # chance that a picture is square but for that
+    cut: float = 0.1  # chance that ink is missing on a side
+    missing: Range = (0.0, 0.1)  # share of it
+    neighbour: float = 0.2  # chance
+    neighbour_gap: Range = (0.05, 0.4)  # heights
+    neighbour_end: Range = (0.02, 0.2)  # heights of it that are seen
+    boxed: float = 0.15  # chance of a frame around a digit
+    cut_out: float = 0.5  # chance that the picture ends at such a frame
+    cell_edge: Range = (-0.06, 0.1)  # heights, from there to the picture's edge
+    drawn: float = 0.15  # chance that it is drawn on a screen, not photographed
+    on_table: float = 0.1  # chance that the sheet lies on a table
+    table_side: float = 0.6  # chance that the table is seen on a side
+    mark: float = 0.3  # chance of a mark, among what is no number
+    letter: float = 0.7  # chance of a letter or sign, not a word
+
 
 RANGES = Ranges()
+
+
+def legible(ranges: Ranges) -> Ranges:
+    """For pages of nothing but numbers, on which each character can be told apart."""
+    return replace(
+        ranges,
+        cell=Either(0.0, (0.0, 0.0)),
+        most_turned=0.03,
+        gap=Either(0.65, (0.02, 0.35), (0.2, 0.5)),
+        pitch=Either(1.0, (1.5, 2.6)),
+        size=(0.65, 1.5),  # the smallest digit can be read in the smallest hand, too
+        faint=Either(0.25, (0.2, 0.25), (0.0, 0.25)),
+    )

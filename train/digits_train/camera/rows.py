@@ -1,17 +1,14 @@
 """Write rows of numbers and words onto a window, as one person does."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from digits_train.camera import allographs, forms, marks
-from digits_train.camera.glyphs import Glyph, Writer, bare_one, with_tail
-from digits_train.camera.lettering import EM
+from digits_train.camera.glyphs import Writer, bare_one, with_tail
+from digits_train.camera.ink import EM, Glyph, smooth
 from digits_train.camera.numbers import KINDS, random_number
-from digits_train.camera.ranges import Range
 from digits_train.camera.style import Style
 from digits_train.camera.window import Box, Materials, Window
-from digits_train.raster import Bytes, Random, cropped, scaled, sheared
+from digits_train.raster import Random, cropped, scaled, sheared
 
 _SYMBOLS = {character: index for index, character in enumerate("0123456789-.")} | {",": 11}
 _SIGNS = "-.,"
@@ -23,29 +20,22 @@ _TEXTS = 12  # different words on a window
 _ON_INK, _ON_NEIGHBOUR, _ON_WORDS = 0.1, 0.35, 0.02
 
 
-class _Placed(NamedTuple):
-    """A glyph in its place. right: where it ends, if nothing leans."""
-
-    coverage: Bytes
-    box: Box
-    right: float
-
-    def centred(self, middle: float) -> "_Placed":
-        """The same with its middle at another x."""
-        left, top, right, bottom = self.box
-        far = round(middle - (left + right) / 2)
-        return self._replace(box=(left + far, top, right + far, bottom), right=self.right + far)
-
-
 class Rows:
     """Writes rows from top to bottom."""
 
     def __init__(
-        self, window: Window, style: Style, writer: Writer, materials: Materials, random: Random
+        self,
+        window: Window,
+        style: Style,
+        materials: Materials,
+        random: Random,
+        writer: Writer | None = None,
     ) -> None:
-        self.window, self.style, self.writer, self.random = window, style, writer, random
+        """writer: by default a random one of the materials."""
+        self.window, self.style, self.random = window, style, random
+        self.writer = writer or materials.writer(random)
         self.ranges = ranges = materials.ranges
-        self.pen = max(1.0, writer.pen * style.height / EM)  # pixels
+        self.pen = max(1.0, self.writer.pen * style.height / EM)  # pixels
         count = 1 if random.random() < ranges.one_hand else 3
         hands = random.integers(0, len(materials.texts), count)
         texts = [text for hand in hands for text in materials.texts[hand]]
@@ -58,40 +48,27 @@ class Rows:
         self.kinds = random.choice(KINDS, 2, p=ranges.kinds)
 
     def write_all(self, with_numbers: bool) -> None:
-        """Fill the window with rows of numbers, or of words alone."""
+        """Fill the window with rows of numbers, on some pages with words between them; or words."""
         random, ranges, height = self.random, self.ranges, self.style.height
         down, side = self.window.ink.shape
         y = random.uniform(0, self.style.pitch) * height
         while y < down + height:
             left, right = ranges.start
             right *= 1 if random.random() < ranges.at_left else side / height
-            x = random.uniform(left, right) * height
-            if with_numbers:
-                self._row_of_numbers(x, y)
-            else:
-                self._row_of_words(x, y)
+            self._row(random.uniform(left, right) * height, y, with_numbers)
             y += self.style.pitch * height * random.uniform(*ranges.pitches)
 
-    def _row_of_words(self, x: float, y: float) -> None:
-        x = self._spaced(self.word(x, y), self.ranges.after_word)
+    def _row(self, x: float, y: float, with_numbers: bool) -> None:
+        random, ranges, height = self.random, self.ranges, self.style.height
+        ends = False
         while x < self.window.ink.shape[1]:
-            x = self._spaced(self.word(x, y), self.ranges.between_words)
-
-    def _row_of_numbers(self, x: float, y: float) -> None:
-        """Numbers, on some pages with words between them."""
-        x = self._some_word(x, y)
-        while x < self.window.ink.shape[1]:
-            x = self._some_word(self._spaced(self.number(x, y), self.ranges.after_number), y)
-            if self.random.random() < self.ranges.row_ends:
+            if not with_numbers or (self.words and random.random() < ranges.word):
+                x = self.word(x, y) + random.uniform(*ranges.after_word) * height
+            if ends:
                 break
-
-    def _some_word(self, x: float, y: float) -> float:
-        if self.words and self.random.random() < self.ranges.word:
-            return self._spaced(self.word(x, y), self.ranges.after_word)
-        return x
-
-    def _spaced(self, x: float, space: Range) -> float:
-        return x + self.random.uniform(*space) * self.style.height
+            if with_numbers:
+                x = self.number(x, y) + random.uniform(*ranges.after_number) * height
+                ends = random.random() < ranges.row_ends
 
     def word(self, x: float, y: float) -> float:
         """Write a word at x on the line whose baseline at 0 is y; return where it ends."""
@@ -105,23 +82,28 @@ class Rows:
         left = round(x)
         top = round(y + text.below * scale - height + slope * x + min(0, slope) * width)
         if self.window.put(coverage, left, top, random.uniform(*ranges.ink), _ON_WORDS):
-            for box in text.doubtful * scale:
-                right = left + (max(0, slope) * height - slope * (box[1] + box[3]) / 2)
-                down = top + (slope * (box[0] + box[2]) / 2 - min(0, slope) * width)
-                near_x, near_y, far_x, far_y = box.tolist()
+            for near_x, near_y, far_x, far_y in (text.doubtful * scale).tolist():
+                right = left + max(0, slope) * height - slope * (near_y + far_y) / 2
+                down = top - min(0, slope) * width + slope * (near_x + far_x) / 2
                 moved = near_x + right, near_y + down, far_x + right, far_y + down
                 self.window.doubtful.append(moved)
         return x + float(width)
 
     def number(self, x: float, y: float) -> float:
         """Write a random number, some of them framed or crossed out; return where it ends."""
-        random, window, first = self.random, self.window, len(self.window.boxes)
-        spacing = str(random.choice(SPACINGS, p=self.ranges.spacings))
-        end = self.write(self._characters(), x, y, spacing)
-        if random.random() < self.ranges.struck_out and len(window.boxes) > first:
+        random, window, style, ranges = self.random, self.window, self.style, self.ranges
+        first, cell = len(window.boxes), style.cell * style.height
+        text = random_number(random, str(random.choice(self.kinds)))
+        text = "".join(filter(str.isdecimal, text)) if cell else text
+        end = self.write(text, x, y, str(random.choice(SPACINGS, p=ranges.spacings)))
+        if cell:
+            size = cell, style.height
+            forms.draw_cells(window, (x, y), len(text), size, style.slope, random, ranges)
+            end = x + len(text) * cell
+        if random.random() < ranges.struck_out and len(window.boxes) > first:
             self._strike_out(first)
-        elif self.frames and not self.style.cell:
-            forms.draw_frames(window, first, self.style.height, random, self.ranges)
+        elif self.frames and not cell:
+            forms.draw_frames(window, first, style.height, random, ranges)
         return end
 
     def write(self, text: str, x: float, y: float, spacing: str) -> float:
@@ -131,106 +113,89 @@ class Rows:
         """
         random, style, window, start = self.random, self.style, self.window, x
         most = _ON_NEIGHBOUR if spacing in ("touching", "joined") else _ON_INK
-        before: _Placed | None = None
+        before: Box | None = None
+        right = x  # where the glyph before ends, if nothing leans
         for index, character in enumerate(text):
             glyph = self._glyph(character)
             if glyph is None:
                 x += 0.5 * style.height
                 continue
-            placed = self._place(glyph, character, x, y, before, spacing)
+            glyph, upright = self._sized(glyph, character)
+            height, width = glyph.coverage.shape
+            left = x
             if style.cell:
-                placed = placed.centred(start + (index + 0.5) * style.cell * style.height)
-            box = placed.box
+                left = start + (index + 0.5) * style.cell * style.height - width / 2
+            elif before is not None:
+                left = right + self._gap(spacing, min(upright, right - before[0]))
+                if character not in _SIGNS:  # two 1s need a cell of the reader's each
+                    middle = (before[0] + before[2]) / 2
+                    left = max(left, middle + max(5.0, 0.2 * style.height) - width / 2)
+            baseline = y + style.slope * (left + width / 2)
+            baseline += random.normal(0, style.jitter) * style.height
+            if style.centred and character.isdecimal():
+                baseline += (height - style.height) / 2
+            left, top = round(left), round(baseline + glyph.below - height)
+            box = (left, top, left + width, top + height)
             level = 1 - style.faint * random.uniform(0, 1)
-            if not window.put(placed.coverage, round(box[0]), round(box[1]), level, most):
+            if not window.put(glyph.coverage, left, top, level, most):
                 x, before = box[2] + style.gap * style.height, None
                 continue
             if spacing == "joined" and before is not None:
-                self._connect(before.box, box)
-            self._label(character, box)
-            x, before = box[2], placed
-        if style.cell:
-            size = style.cell * style.height, style.height
-            forms.draw_cells(window, (start, y), len(text), size, style.slope, random, self.ranges)
-            x = start + len(text) * size[0]
+                self._connect(before, box)
+            if character in _SYMBOLS:
+                window.boxes.append(box)
+                window.symbols.append(_SYMBOLS[character])
+                window.heights.append(style.height)
+            x, before, right = box[2], box, left + upright
         return max(x, start)
 
-    def _label(self, character: str, box: Box) -> None:
-        if character in _SYMBOLS:
-            self.window.boxes.append(box)
-            self.window.symbols.append(_SYMBOLS[character])
-            self.window.heights.append(self.style.height)
-
-    def _characters(self) -> str:
-        """What a number says: in cells, digits alone."""
-        text = random_number(self.random, str(self.random.choice(self.kinds)))
-        return "".join(filter(str.isdecimal, text)) if self.style.cell else text
-
     def _glyph(self, character: str) -> Glyph | None:
+        """How it is written this time; None if it can't be."""
         random, style = self.random, self.style
         if character == "1" and random.random() < style.bare:
             return bare_one(random, self.writer.pen)
         if character.isdecimal() and random.random() < style.taught:
-            form = allographs.draw(int(character), EM, self.writer.pen, random)
+            form = allographs.draw(character, self.writer.pen, random)
             if form is not None:
-                return Glyph((form * 255).astype(np.uint8))
+                return form
         glyph = self.writer.glyph(character, random)
-        if glyph is not None and character in _TAILED and random.random() < style.tails:
-            return with_tail(glyph, int(character), random)
-        if glyph is None and character not in _SYMBOLS:  # another hand's sign is a sign as well
-            signs = [text for text in self.texts if text.coverage.shape[1] < 1.2 * EM]
-            if signs:
-                sign = signs[int(random.integers(len(signs)))]
-                return Glyph(sign.coverage, sign.below) if not len(sign.doubtful) else None
-        return glyph
+        if glyph is not None:
+            is_long = character in _TAILED and random.random() < style.tails
+            return with_tail(glyph, character, random) if is_long else glyph
+        # Another hand's sign is a sign as well.
+        signs = [text for text in self.texts if text.coverage.shape[1] < 1.2 * EM]
+        if not signs or character in _SYMBOLS:
+            return None
+        sign = signs[int(random.integers(len(signs)))]
+        return None if len(sign.doubtful) else sign
 
-    def _place(
-        self,
-        glyph: Glyph,
-        character: str,
-        x: float,
-        y: float,
-        before: _Placed | None,
-        spacing: str,
-    ) -> _Placed:
-        """Size and slant a glyph, and find where it goes."""
+    def _sized(self, glyph: Glyph, character: str) -> tuple[Glyph, int]:
+        """A glyph in pixels, slanted, and its width if it didn't lean."""
         random, style, ranges = self.random, self.style, self.ranges
         scale = style.height / EM
         if character.isdecimal():
             size = style.sizes[int(character)] * np.exp(random.normal(0, style.uneven))
             scale *= float(size)
-        upright = max(2, round(glyph.coverage.shape[1] * scale))
         slant = style.slant + random.normal(0, ranges.unsteady)
         coverage = cropped(sheared(glyph.coverage, slant, style.slope))
         wide = float(np.exp(random.normal(0, ranges.widths)))
         width = max(2, round(coverage.shape[1] * scale * wide))
         height = max(2 if character in _SIGNS else 5, round(coverage.shape[0] * scale))
-        left = x if before is None else before.right + self._gap(spacing, upright, before)
-        if before is not None and character not in _SIGNS:  # two 1s need a cell each
-            middle = (before.box[0] + before.box[2]) / 2
-            left = max(left, middle + max(5.0, 0.2 * style.height) - width / 2)
-        baseline = y + style.slope * (left + width / 2)
-        baseline += random.normal(0, style.jitter) * style.height
-        if style.centred and character.isdecimal():
-            baseline += (height - style.height) / 2
-        top = round(baseline + glyph.below * scale - height)
-        left = round(left)
-        box = (left, top, left + width, top + height)
-        return _Placed(scaled(coverage, width, height), box, left + upright)
+        sized = Glyph(scaled(coverage, width, height), glyph.below * scale)
+        return sized, max(2, round(glyph.coverage.shape[1] * scale))
 
-    def _gap(self, spacing: str, width: int, before: _Placed) -> float:
-        """Pixels between two digits, which may overlap."""
+    def _gap(self, spacing: str, narrower: float) -> float:
+        """Pixels between two digits, which may overlap. narrower: the width of one of them."""
         random, ranges, height = self.random, self.ranges, self.style.height
         if spacing == "touching":
-            gap = random.uniform(*ranges.touching) * height
-            return max(gap, -0.35 * min(width, before.right - before.box[0]))
+            return max(random.uniform(*ranges.touching) * height, -0.35 * narrower)
         if spacing == "joined":
             return random.uniform(*ranges.joined) * height
         gap = min(self.style.gap, ranges.tight) if spacing == "tight" else self.style.gap
         return gap * random.uniform(*ranges.gaps) * height
 
     def _connect(self, before: Box, box: Box) -> None:
-        """Join two digits by a stroke, as zeros are: a quadratic Bézier curve. Or don't."""
+        """Join two digits by a stroke, as zeros are; or don't."""
         random = self.random
         if random.random() >= self.ranges.connected:
             return
@@ -239,16 +204,14 @@ class Rows:
         inside = random.uniform(0.2, 0.5, 2)
         start = before[2] - inside[0] * (before[2] - before[0]), before[1] + share * height
         end = box[0] + inside[1] * (box[2] - box[0]), box[1] + random.uniform(0.02, 0.3) * height
-        middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + random.normal(0, 0.08) * height
-        t = np.linspace(0, 1, 8)[:, None]
-        ends = (1 - t) ** 2 * np.array(start), t**2 * np.array(end)
-        self.window.draw(ends[0] + 2 * t * (1 - t) * np.array(middle) + ends[1], self.pen)
+        middle = np.add(start, end) / 2 + (0, random.normal(0, 0.04) * height)
+        self.window.draw(smooth(np.array([start, middle, end])), self.pen)
 
     def _strike_out(self, first: int) -> None:
         """Scribble over the symbols from `first` on, which then are none."""
         window = self.window
         left, top, right, bottom = forms.hull(np.array(window.boxes[first:])).tolist()
-        scribble = marks.scribble(self.random, right - left, 0.7 * (bottom - top), self.pen)
-        over = round((bottom - top - scribble.shape[0]) / 2)
-        window.put((scribble * 255).astype(np.uint8), round(left), round(top) + over, 1, 1)
+        high = bottom - top
+        scribble = marks.zigzag(self.random, right - left, 0.7 * high)
+        window.draw(scribble + (left, top + 0.15 * high), self.pen)
         del window.boxes[first:], window.symbols[first:], window.heights[first:]

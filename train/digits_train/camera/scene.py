@@ -4,15 +4,19 @@ Coverages and factors are float32 [height, width], 0 to 1. Lengths are in pixels
 called shares.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from digits_train.camera.ranges import Range
 from digits_train.raster import Coverage, Random, resized
 
 Array = NDArray[np.float32]
 _SHADOW_SIDE = 384  # pixels, the longer side of the image on which shadows are drawn
+_SIDES = 64  # of a maze's squares, until it repeats itself
 
 
 def clouds(shape: tuple[int, int], random: Random, cell: float) -> Array:
@@ -33,95 +37,71 @@ def rules(
     width: float,
     squared: bool = False,
     angle: float = 0.0,
+    share: float = 1.0,
+    chance: float = 1.0,
 ) -> Coverage:
-    """Ruled lines: coverage [h, w]. squared: add vertical ones. angle: degrees, anticlockwise."""
+    """Ruled lines: coverage [h, w]. squared: add vertical ones. angle: degrees, anticlockwise.
+
+    share: of the lines, around where vertical ones cross them: below 1 they are crosses or dashes.
+    chance: of each side of a square: below 1 they are the walls of a maze.
+    """
     left, top = (np.float32(random.uniform(0, spacing)) for _ in range(2))
     y, x = np.ogrid[: shape[0], : shape[1]]
     x, y = x.astype(np.float32) - left, y.astype(np.float32) - top
     cosine, sine = np.float32(np.cos(np.radians(angle))), np.float32(np.sin(np.radians(angle)))
-    coverage = _periodic(y * cosine + x * sine, spacing, width)
-    if squared:
-        coverage = np.maximum(coverage, _periodic(x * cosine - y * sine, spacing, width))
+    down, right = y * cosine + x * sine, x * cosine - y * sine
+    coverage = np.zeros(shape, np.float32)
+    for across, along in ((down, right), (right, down))[: 1 + squared]:
+        lines = np.clip(width / 2 + 0.5 - _from_nearest(across, spacing), 0, min(1, width))
+        if share < 1:
+            lines *= _from_nearest(along, spacing) <= share / 2 * spacing
+        if chance < 1:
+            drawn = random.random((_SIDES, _SIDES)) < chance
+            line, side = np.rint(across / spacing).astype(int), (along // spacing).astype(int)
+            lines *= drawn[line % _SIDES, side % _SIDES]
+        np.maximum(coverage, lines, out=coverage)
     return coverage
 
 
-def _periodic(position: Array, spacing: float, width: float) -> Coverage:
-    distance = np.abs(np.mod(position / np.float32(spacing) + 0.5, 1) - 0.5) * np.float32(spacing)
-    lines = np.clip(np.float32(width / 2 + 0.5) - distance, 0, min(1, width))
-    return np.asarray(lines, np.float32)
+def _from_nearest(position: Array, spacing: float) -> Array:
+    """How far from the nearest multiple of the spacing."""
+    away = np.abs(np.mod(position / np.float32(spacing) + 0.5, 1) - 0.5) * np.float32(spacing)
+    return np.asarray(away, np.float32)
 
 
-def pattern(shape: tuple[int, int], height: float, random: Random) -> Coverage:
-    """Small crosses, dashes or the walls of a maze printed all over: sides of a grid's squares.
-
-    height: of the digits on the paper.
-    """
-    spacing, width = random.uniform(0.4, 1.6) * height, max(0.8, random.uniform(0.03, 0.1) * height)
-    rows, columns = (np.arange(side) / spacing + random.uniform(0, 1) for side in shape)
-    maze = random.random() < 0.3
-    share = 1.0 if maze else random.uniform(0.1, 0.5)
-    chance = random.uniform(0.3, 0.8) if maze else 1.0
-    levels = _sides(rows, columns, width / spacing, share, chance, random)
-    if not maze and random.random() < 0.4:
-        return levels
-    return np.maximum(levels, _sides(columns, rows, width / spacing, share, chance, random).T)
+def random_edge(shape: tuple[int, int], random: Random, at: Range) -> dict[int, float]:
+    """The end of one side, see `edges`. at: how far from the middle, in shares of the picture."""
+    side = int(random.integers(4))
+    return {side: random.uniform(*at) * shape[1 - side % 2]}
 
 
-def _sides(
-    across: NDArray[np.float64],
-    along: NDArray[np.float64],
-    width: float,
-    share: float,
-    chance: float,
-    random: Random,
-) -> Coverage:
-    """One of the two directions of a grid: coverage [across, along].
+def edges(picture: Array, random: Random, ends: Mapping[int, float]) -> tuple[Array, Coverage]:
+    """What the sheet [h, w] lies on, or lies on it, on some of its sides; and where that is.
 
-    Lengths are in squares. share: of a side that is drawn, around a node if it isn't all. chance:
-    that a side is drawn.
-    """
-    line, side = np.rint(across), np.floor(along + (0.5 if share < 1 else 0))
-    pixel = across[1] - across[0]
-    thick = np.clip((width / 2 + pixel / 2 - np.abs(across - line)) / pixel, 0, 1)
-    long = np.abs(along - np.rint(along)) <= share / 2
-    drawn = random.random((int(line[-1]) + 1, int(side[-1]) + 1)) < chance
-    chosen = drawn[line.astype(int)[:, None], side.astype(int)]
-    return np.asarray(thick[:, None] * long * chosen, np.float32)
-
-
-def edge(picture: Array, random: Random, at: tuple[float, float]) -> tuple[Array, Coverage]:
-    """The edge of the sheet, or of another one on it, on one side; and where that is.
-
-    picture: [h, w]. at: how far from the middle, in shares of the picture's side.
+    ends: how far from the middle the right (0), lower, left or upper (3) side ends, in pixels.
     """
     down, wide = picture.shape
     y, x = np.mgrid[:down, :wide].astype(np.float32)
-    angle = random.integers(4) * np.pi / 2 + random.normal(0, 0.08)
-    cosine, sine = np.cos(angle), np.sin(angle)
-    across = (x - wide / 2) * cosine + (y - down / 2) * sine
-    side = abs(wide * cosine) + abs(down * sine)
-    beyond = np.clip(across - random.uniform(*at) * side, 0, 1)
+    beyond = np.zeros_like(picture)
+    for side, far in ends.items():
+        angle = side * np.pi / 2 + random.normal(0, 0.08)
+        across = (x - wide / 2) * np.cos(angle) + (y - down / 2) * np.sin(angle)
+        np.maximum(beyond, across - far, out=beyond, casting="same_kind")
+    beyond = beyond.clip(0, 1)
     level, grain = random.uniform(0, 255), random.uniform(0, 15)
     beneath = level + grain * clouds((down, wide), random, random.uniform(2, 40))
-    shade = 1 - random.uniform(0, 0.5) * np.exp(-np.abs(across) / random.uniform(2, 15)) * beyond
-    edged: Array = (picture + beyond * (beneath - picture)) * shade
-    return edged, beyond
+    return picture + beyond * (beneath - picture), beyond
 
 
 def light(shape: tuple[int, int], random: Random, depth: float) -> Array:
     """Uneven light: a factor [h, w], 1 where it is brightest and 1 - depth where it is darkest."""
     y, x = np.mgrid[-1 : 1 : 48 * 1j, -1 : 1 : 48 * 1j].astype(np.float32)
-    kind = random.choice(["gradient", "vignette", "lamp"])
-    if kind == "gradient":  # from a window on one side
-        angle = random.uniform(0, 2 * np.pi)
-        dark = x * np.cos(angle) + y * np.sin(angle)
-        dark = dark + random.uniform(0, 0.3) * dark**2
-    else:  # a vignette of a lens or a flash, or a lamp next to the sheet
-        far = 0.2 if kind == "vignette" else 1.3
-        centre = random.uniform(-far, far, 2)
-        dark = (x - centre[0]) ** 2 + (y - centre[1]) ** 2
-        if kind == "lamp":
-            dark = -1 / (1 + dark / random.uniform(0.4, 1.5))
+    # A vignette of a lens or a flash, a lamp next to the sheet, or a window on one side.
+    far = float(random.choice([0.2, 1.3, 8.0]))
+    centre = random.uniform(-far, far, 2)
+    dark = (x - centre[0]) ** 2 + (y - centre[1]) ** 2
+    if far == 1.3:
+        dark = -1 / (1 + dark / random.uniform(0.4, 1.5))
     dark = (dark - dark.min()) / np.ptp(dark)
     return 1 - np.float32(depth) * np.clip(resized(dark.astype(np.float32), shape), 0, 1)
 

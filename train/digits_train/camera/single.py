@@ -5,31 +5,21 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
 
 from digits_train.camera import forms
-from digits_train.camera.compose import choose_writer
-from digits_train.camera.exposure import Photograph, photograph, texture
-from digits_train.camera.lettering import EM
-from digits_train.camera.marks import draw_shape
-from digits_train.camera.rows import Rows
+from digits_train.camera.exposure import photograph, texture
+from digits_train.camera.ink import EM
+from digits_train.camera.marks import draw_mark
+from digits_train.camera.ranges import Range, Ranges
+from digits_train.camera.rows import SPACINGS, Rows
 from digits_train.camera.style import random_style
-from digits_train.camera.window import Materials, Window
-from digits_train.raster import Bytes, Random, ink_box, log_uniform
+from digits_train.camera.window import Materials, Window, cut_out
+from digits_train.raster import Bytes, Coverage, Random, ink_box, log_uniform
 
 SEVERAL, NONE = 10, 11  # labels beside the ten digits
 
-_HEIGHTS, _HIGHEST = (7, 160), 360  # pixels of the writing, and at most of a single digit
-_CANVAS, _CANVAS_SIDE = 11.0, 1100  # heights of a digit, and pixels at most, to write on
-_LARGEST = 640  # pixels of a picture's side; larger ones are reduced to that
-_ROOM, _UNEVEN = (0.04, 3.0), 0.45  # heights around the writing; how much its sides differ
-_SQUARE = 0.6  # share of the pictures that would be square if all sides had the same room
-_CUT, _CUT_SHARE = 0.1, 0.1  # of the ink at most that is missing on a side, and how often
-_CELL = -0.06, 0.1  # heights, from a frame to the picture's edge
-_NEIGHBOURS, _FRAMES, _MARKS, _DRAWN, _TABLES = 0.2, 0.15, 0.3, 0.15, 0.1  # shares
-_GAP, _END = (0.05, 0.4), (0.02, 0.2)  # heights, to a neighbour and of what is seen of it
-_LETTERS = 0.7  # of what is written and no number: single ones, not words
-_INKED = 0.3  # coverage of a pixel that is stroke
+_CANVAS_SIDE = 1100  # pixels at most, to write on
+_INKED = 0.3  # of the most coverage: a pixel that is stroke
 _SEEN = 0.85  # of the ink at least that lies on no table
 
 
@@ -47,80 +37,89 @@ class Single(NamedTuple):
 
 def digit(random: Random, materials: Materials) -> Single:
     """One digit, perhaps framed, cut by the picture's edge or with the end of a neighbour."""
-    rows, start, baseline = _sheet(random, materials, _HIGHEST, 0.4)
+    ranges = materials.ranges
+    rows, start, baseline = _sheet(random, materials, ranges.single_height, 6, 2)
     label, window, height = int(random.integers(10)), rows.window, rows.style.height
-    side = str(random.choice(["left", "right", ""], p=[_NEIGHBOURS / 2] * 2 + [1 - _NEIGHBOURS]))
-    gap, neighbour = random.uniform(*_GAP) * height, str(random.integers(10))
-    if side == "left":
+    beside, gap = random.random() < ranges.neighbour, random.uniform(*ranges.neighbour_gap) * height
+    neighbour, on_left = str(random.integers(10)), random.random() < 0.5
+    if beside and on_left:
         start = rows.write(neighbour, start, baseline, "plain") + gap
-    before, first = window.ink > _INKED, len(window.boxes)
+    before, first = window.ink.copy(), len(window.boxes)
     end = rows.write(str(label), start, baseline, "plain")
-    ink = (window.ink > _INKED) & ~before
-    room = _room(ink, height, random)
-    if random.random() < _FRAMES:
-        forms.draw_frames(window, first, height, random, rows.ranges)
-        if random.random() < 0.5:
-            frame = _sides(window.printed > _INKED) - _sides(ink)
-            room = frame + random.uniform(*_CELL, 4) * height
-    if side == "right":
+    ink = _inked(window.ink - before)
+    room = _room(ink, height, random, ranges)
+    if random.random() < ranges.boxed:
+        forms.draw_frames(window, first, height, random, ranges)
+        if random.random() < ranges.cut_out:
+            frame = _sides(_inked(window.printed)) - _sides(ink)
+            room = frame + random.uniform(*ranges.cell_edge, 4) * height
+    if beside and not on_left:
         rows.write(neighbour, end + gap, baseline, "plain")
-    if side:
-        index = ("left", "right").index(side) * 2
-        room[index] = min(room[index], gap + random.uniform(*_END) * height)
+    if beside:
+        side = 0 if on_left else 2
+        room[side] = min(room[side], gap + random.uniform(*ranges.neighbour_end) * height)
     return _photograph(rows, ink, label, room)
 
 
 def several(random: Random, materials: Materials) -> Single:
     """Two to four digits in a row, or in two."""
-    rows, start, baseline = _sheet(random, materials)
-    spacing = str(random.choice(["plain", "tight", "touching", "joined"]))
-    height = rows.style.height
+    rows, start, baseline = _sheet(random, materials, materials.ranges.several_height)
+    spacing, height = str(random.choice(SPACINGS)), rows.style.height
     for line in range(2 if random.random() < 0.2 else 1):
         text = "".join(map(str, random.integers(0, 10, random.integers(2, 5))))
         rows.write(text, start, baseline + 1.3 * line * height, spacing)
-    ink = rows.window.ink > _INKED
-    return _photograph(rows, ink, SEVERAL, _room(ink, height, random))
+    ink = _inked(rows.window.ink)
+    return _photograph(rows, ink, SEVERAL, _room(ink, height, random, rows.ranges))
 
 
 def other(random: Random, materials: Materials) -> Single:
-    """A word, a letter, a sign, a mark or a printed number: nothing that may be a digit."""
+    """A word, a letter, a sign or a mark: nothing that may be a digit."""
+    ranges = materials.ranges
     while True:
-        rows, start, baseline = _sheet(random, materials)
+        rows, start, baseline = _sheet(random, materials, ranges.several_height)
         window, height = rows.window, rows.style.height
-        if random.random() < _MARKS:
-            shape = draw_shape(height, random, rows.ranges)
-            window.put(shape, round(start), round(start), 1.0, 1.0)
+        if random.random() < ranges.mark:
+            mark = draw_mark(height, random, ranges, alone=True).coverage
+            window.put(mark, round(start), round(start), 1.0, 1.0)
         else:
             letters = [text for text in rows.texts if text.coverage.shape[1] < EM]
-            if letters and random.random() < _LETTERS:
+            if letters and random.random() < ranges.letter:
                 rows.texts = letters
             rows.word(start, baseline)
-        ink = window.ink > _INKED
+        ink = _inked(window.ink)
         if ink.any() and not window.doubtful:
-            return _photograph(rows, ink, NONE, _room(ink, height, random))
+            return _photograph(rows, ink, NONE, _room(ink, height, random, ranges))
 
 
-def blank(random: Random) -> Single:
+def blank(random: Random, materials: Materials) -> Single:
     """Paper with or without rules, or a texture."""
-    height = log_uniform(random, *_HEIGHTS)
+    ranges, height = materials.ranges, log_uniform(random, *materials.ranges.several_height)
     down, across = np.ceil(random.uniform(1, 4, 2) * height).astype(int).tolist()
-    nothing = np.zeros((down, across), bool)
     if random.random() < 0.5:
-        return Single(texture(nothing.shape, random), NONE, nothing)
-    return Single(photograph(Window.empty((down, across)), height, random).pixels, NONE, nothing)
+        pixels = texture((down, across), random, ranges)
+    else:
+        pixels = photograph(Window.empty((down, across)), height, random, ranges=ranges).pixels
+    return Single(pixels, NONE, np.zeros((down, across), bool))
 
 
 def _sheet(
-    random: Random, materials: Materials, highest: float = _HEIGHTS[1], along: float = 0.15
+    random: Random, materials: Materials, heights: Range, side: float = 11, along: float = 1.65
 ) -> tuple[Rows, float, float]:
-    """Someone's empty sheet, and where to write on it: after a share of its width, `along`."""
-    height = log_uniform(random, _HEIGHTS[0], highest)
-    style = random_style(random, materials.ranges)._replace(height=height, cell=0)
-    side = round(min(_CANVAS * height, _CANVAS_SIDE))
-    writer = choose_writer(random, materials)
-    rows = Rows(Window.empty((side, side)), style, writer, materials, random)
-    start = along * side
-    return rows, start, (side + height) / 2 - style.slope * start
+    """Someone's empty sheet, and the x and the baseline at 0 to write at.
+
+    heights: of the digits, in pixels. side, along: of the sheet and of that x, in heights.
+    """
+    height = min(log_uniform(random, *heights), materials.ranges.largest)
+    style = random_style(random, materials.ranges, height)._replace(cell=0)
+    pixels = round(min(side * height, _CANVAS_SIDE))
+    rows = Rows(Window.empty((pixels, pixels)), style, materials, random)
+    start = along / side * pixels
+    return rows, start, (pixels + height) / 2 - style.slope * start
+
+
+def _inked(coverage: Coverage) -> NDArray[np.bool_]:
+    """Where strokes are, however faint."""
+    return np.asarray(coverage > _INKED * coverage.max())
 
 
 def _sides(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -129,17 +128,20 @@ def _sides(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.array([-columns.start, -rows.start, columns.stop, rows.stop])
 
 
-def _room(ink: NDArray[np.bool_], height: float, random: Random) -> NDArray[np.float64]:
+def _room(
+    ink: NDArray[np.bool_], height: float, random: Random, ranges: Ranges
+) -> NDArray[np.float64]:
     """Pixels around the writing, on the left, above, on the right and below."""
     sides = _sides(ink)
     size = sides[:2] + sides[2:]
-    room = np.exp(random.normal(0, _UNEVEN, 4)) * log_uniform(random, *_ROOM) * height
-    if random.random() < _SQUARE:
+    spread = np.exp(random.normal(0, ranges.lopsided, 4))
+    room = spread * log_uniform(random, *ranges.around) * height
+    if random.random() < ranges.square:
         room += np.tile(size.max() - size, 2) / 2
-    room = np.minimum(room, np.tile(_LARGEST - size, 2).clip(0) / 2)
-    if random.random() < _CUT_SHARE:
+    room = np.minimum(room, np.tile(ranges.most_side - size, 2).clip(0) / 2)
+    if random.random() < ranges.cut:
         side = int(random.integers(4))
-        room[side] = -random.uniform(0, _CUT) * size[side % 2]
+        room[side] = -random.uniform(*ranges.missing) * size[side % 2]
     return room
 
 
@@ -147,49 +149,39 @@ def _photograph(
     rows: Rows, ink: NDArray[np.bool_], label: int, room: NDArray[np.float64]
 ) -> Single:
     """Photograph or draw the writing and the paper around it."""
-    window, random = rows.window, rows.random
-    left, above, right, below = np.round(_sides(ink) + room).astype(int).tolist()
-    down, across = slice(max(0, -above), below), slice(max(0, -left), right)
-    part, ink = Window(window.ink[down, across], window.printed[down, across]), ink[down, across]
+    random, ranges = rows.random, rows.ranges
+    left, above, right, below = np.round(_sides(ink) + room).tolist()
+    box = (-left, -above, right, below)
+    part, ink = rows.window.crop(box), cut_out(ink, box)
     while True:
-        if random.random() < _DRAWN:
+        if random.random() < ranges.drawn:
             return Single(_draw(part, random), label, ink)
-        shown = photograph(part, rows.style.height, random, ranges=rows.ranges)
-        if random.random() < _TABLES:
-            shown = _lay(shown, ink, random)
-        seen = ink & (shown.hidden < 0.5)
+        ends = _table(ink, random, ranges) if random.random() < ranges.on_table else None
+        pixels, hidden = photograph(part, rows.style.height, random, None, ranges, ends)
+        seen = ink & (hidden < 0.5)
         if seen.sum() >= _SEEN * ink.sum():
-            return Single(shown.pixels, label, seen)
+            return Single(pixels, label, seen)
 
 
 def _draw(window: Window, random: Random) -> Bytes:
     """As on a screen, or cut out by another program: an even ground, with hard or soft edges."""
     ink = np.maximum(window.ink, window.printed)
     if random.random() < 0.5:
-        ink = (ink > _INKED).astype(np.float32)
+        ink = _inked(ink).astype(np.float32)
     ground = np.clip(random.uniform(-130, 385), 0, 255)  # half of them black or white
     contrast = (255 if ground < 128 else 0) - ground
     return np.asarray(ground + ink * contrast * min(1, random.uniform(0.25, 1.5)), np.uint8)
 
 
-def _lay(shown: Photograph, ink: NDArray[np.bool_], random: Random) -> Photograph:
-    """Lay the sheet on a table that is seen on some of its sides."""
-    down, across = ink.shape
-    free = _sides(np.ones_like(ink)) - _sides(ink)
-    some = random.random(4) < 0.6
-    left, above, right, below = np.where(some, random.uniform(0, 1, 4) * free, -max(ink.shape))
-    right, below = across - right, down - below
-    corners = np.array([(left, above), (right, above), (right, below), (left, below)])
-    corners += random.normal(0, 0.01 * max(ink.shape), (4, 2))
-    image = Image.new("L", (across, down), 255)
-    ImageDraw.Draw(image).polygon([(x, y) for x, y in corners.tolist()], fill=0)
-    soft = image.filter(ImageFilter.GaussianBlur(random.uniform(0.3, 1)))
-    table = np.asarray(soft, np.float32) / np.float32(255)
-    pixels = shown.pixels + table * (texture((down, across), random) - shown.pixels.astype(float))
-    return Photograph(np.asarray(pixels, np.uint8), np.maximum(shown.hidden, table))
+def _table(ink: NDArray[np.bool_], random: Random, ranges: Ranges) -> dict[int, float]:
+    """Where the sheet ends, see `scene.edges`: on some sides, around the ink."""
+    left, top, right, bottom = _sides(ink)
+    middle = np.array(ink.shape[::-1]) / 2
+    reach = np.array([right, bottom, left, top]) - np.concatenate([middle, -middle])
+    ends = random.uniform(reach, np.tile(middle, 2)).tolist()
+    return {side: end for side, end in enumerate(ends) if random.random() < ranges.table_side}
 
 
 KINDS: dict[str, Callable[[Random, Materials], Single]] = {
-    **{"digit": digit, "several": several, "other": other},
-    "blank": lambda random, materials: blank(random),
+    function.__name__: function for function in (digit, several, other, blank)
 }

@@ -24,16 +24,18 @@ _SMOOTHING = 25  # steps, which remove a skeleton's pixel corners but keep the w
 
 Points = NDArray[np.float64]
 Pairs = NDArray[np.intp]
+Skeleton = tuple[Points, Pairs, NDArray[np.float64]]  # and half the stroke's width at each point
 
 
-def bend(digit: Bytes, far: float, random: Random) -> Bytes:
-    """Displace a digit's ink smoothly, uint8 [28, 28], as another time it would be written.
+def bend(image: Bytes, far: float, random: Random, cell: float = 9) -> Bytes:
+    """Displace ink smoothly, as another time it would be written: uint8 [height, width].
 
-    far: standard deviation, in pixels. P. Simard et al., "Best practices for convolutional neural
-    networks", ICDAR 2003.
+    far: standard deviation, in pixels. cell: width of the bends. P. Simard et al., "Best practices
+    for convolutional neural networks", ICDAR 2003.
     """
-    places = np.indices(digit.shape) + [far * clouds(digit.shape, random, 9) for _ in range(2)]
-    return np.asarray(ndimage.map_coordinates(digit, places, order=1))
+    shape = image.shape[0], image.shape[1]
+    places = np.indices(shape) + [far * clouds(shape, random, cell) for _ in range(2)]
+    return np.asarray(ndimage.map_coordinates(image, places, order=1))
 
 
 def is_legible(image: Bytes, label: int, coverage: Coverage, pen: float) -> bool:
@@ -70,20 +72,14 @@ def strokes(digit: Bytes, height: int, pen: float, random: Random) -> Coverage:
     seed = np.pad(np.ones_like(coarse[1:-1, 1:-1]), 1)
     loops = reconstruction(seed, coarse, method="erosion").astype(np.float32) - coarse
     ink &= resized(loops, (side, side)) < _LOOP
-    drawn = cropped(_drawn(*_skeleton(ink), max(2 * height, 10 / pen), pen, random))
+    drawn = cropped(_drawn(_skeleton(ink), max(2 * height, 10 / pen), pen, random))
     width = max(1, round(drawn.shape[1] * height / len(drawn)))
     return resized(drawn, (height, width), Image.Resampling.BOX)
 
 
-def _drawn(
-    points: Points,
-    pairs: Pairs,
-    spread: NDArray[np.float64],
-    canvas: float,
-    pen: float,
-    random: Random,
-) -> Coverage:
+def _drawn(skeleton: Skeleton, canvas: float, pen: float, random: Random) -> Coverage:
     """Draw a skeleton with a round pen, about `canvas` pixels high."""
+    points, pairs, spread = skeleton
     extent = np.maximum(np.ptp(points, axis=0), 1.0)
     width = pen * canvas
     scale = min((canvas - width) / extent[0], 4 * canvas / extent[1])
@@ -109,8 +105,8 @@ def _drawn(
     return np.asarray(image, np.float32) / np.float32(255)
 
 
-def _skeleton(ink: NDArray[np.bool_]) -> tuple[Points, Pairs, NDArray[np.float64]]:
-    """Points along the middle of the strokes, pairs, and half the stroke's width at each point."""
+def _skeleton(ink: NDArray[np.bool_]) -> Skeleton:
+    """Thin strokes to lines along their middle."""
     ink = np.pad(cropped(ink), 1)
     thin = skeletonize(ink)
     points, spread = np.argwhere(thin).astype(np.float64), ndimage.distance_transform_edt(ink)[thin]

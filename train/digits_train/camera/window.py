@@ -12,11 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_train.camera import marks
 from digits_train.camera.glyphs import PenBank, Writer
-from digits_train.camera.lettering import Lettering
+from digits_train.camera.ink import Glyph, Points, stroke
 from digits_train.camera.ranges import RANGES, Ranges
-from digits_train.raster import Bytes, Coverage, overlap, paste
+from digits_train.raster import Bytes, Coverage, Random, Scalar, overlap, paste
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
@@ -30,10 +29,16 @@ class Materials(NamedTuple):
 
     pens: PenBank
     fonts: Sequence[Writer]
-    texts: Sequence[Sequence[Lettering]]
-    marks: Sequence[Bytes]
-    hard: Sequence[Lettering] = ()
+    texts: Sequence[Sequence[Glyph]]
+    marks: Sequence[Glyph]
+    hard: Sequence[Glyph] = ()
     ranges: Ranges = RANGES
+
+    def writer(self, random: Random) -> Writer:
+        """A random hand: one of MNIST's writers, or a font."""
+        if random.random() < self.ranges.in_font and self.fonts:
+            return self.fonts[int(random.integers(len(self.fonts)))]
+        return self.pens.writer(random)
 
 
 @dataclass
@@ -68,22 +73,23 @@ class Window:
             if min(left, top, across - left - width, down - top - height) < self.margin:
                 return False
         part, cut = overlap(self.ink, coverage, left, top)
-        ink = cut.astype(np.float32) / np.float32(255)
-        if (np.minimum(part, ink) > 0.25).sum() > most * (ink > 0.4).sum():
+        added = cut.astype(np.float32) / np.float32(255)
+        if (np.minimum(part, added) > 0.25).sum() > most * (added > 0.4).sum():
             return False
-        np.maximum(part, ink * np.float32(level), out=part)
+        np.maximum(part, added * np.float32(level), out=part)
         return True
 
-    def draw(self, points: NDArray[np.float64], pen: float, printed: bool = False) -> None:
+    def draw(self, points: Points, pen: float, printed: bool = False) -> None:
         """Draw a line through points [n, 2] (x, y), over whatever is there."""
         left, top = (round(float(low - pen + pen / 2)) for low in points.min(0))
-        paste(self.printed if printed else self.ink, marks.stroke([points], pen), left, top)
+        line = stroke([points], pen) / np.float32(255)
+        paste(self.printed if printed else self.ink, line, left, top)
 
     def crop(self, box: Box) -> "Window":
-        """Cut out a box, in whole pixels: that part of it which is on the window."""
-        left, top, right, bottom = (max(0, round(side)) for side in box)
-        part = slice(top, bottom), slice(left, right)
-        return replace(self.moved(-left, -top), ink=self.ink[part], printed=self.printed[part])
+        """Cut out a box, in whole pixels; beyond the window nothing is written."""
+        left, top, *_ = map(round, box)
+        cut = replace(self.moved(-left, -top), margin=None)
+        return replace(cut, ink=cut_out(self.ink, box), printed=cut_out(self.printed, box))
 
     def moved(self, right: float, down: float) -> "Window":
         """All boxes moved: the ink stays."""
@@ -98,3 +104,11 @@ class Window:
         symbols = list(compress(self.symbols, chosen))
         boxes, heights = list(compress(self.boxes, chosen)), list(compress(self.heights, chosen))
         return replace(self, boxes=boxes, symbols=symbols, heights=heights)
+
+
+def cut_out(layer: NDArray[Scalar], box: Box) -> NDArray[Scalar]:
+    """The part of a layer in a box, in whole pixels; 0 beyond the layer."""
+    left, top, right, bottom = map(round, box)
+    part = np.zeros((bottom - top, right - left), layer.dtype)
+    paste(part, layer, -left, -top)
+    return part
