@@ -42,7 +42,7 @@ from benchmarks.reader_pictures import (
 from digits.evaluation import calibration_gaps
 from digits.page_evaluation import align
 from digits.terminal import progress_bar
-from digits_train.matching import DOUBTFUL, DetectionErrors, Found, Match
+from digits_train.matching import DOUBTFUL, Match, confusion, score
 
 ROOT = Path(__file__).parents[1]
 SIGNS = "-."
@@ -80,16 +80,14 @@ class Answer(NamedTuple):
         assert self.picture.page is not None
         boxes = np.array([digit.box for digit in self.surest], np.float32).reshape(-1, 4)
         symbols = np.array([int(digit.best) for digit in self.surest], np.int64)
-        return self.picture.page.match(Found(boxes, symbols))
+        return self.picture.page.match(boxes, symbols)
 
     @property
     def is_exact(self) -> bool:
         """Whether all digits are right, and nothing else was taken for one."""
         if self.picture.page is None:
             return text(self.digits) == "".join(self.picture.text.split())
-        errors = DetectionErrors()
-        errors.add(self.match())
-        return not errors.count
+        return not self.match().score.errors
 
     @property
     def has_sure_digit(self) -> bool:
@@ -136,22 +134,21 @@ class Reading:
 
 def page_figures(answers: Sequence[Answer]) -> dict[str, float]:
     """Shares of the digits written, and of exact pages, in percent."""
-    errors, unsure = DetectionErrors(), 0
+    matches, unsure = [answer.match() for answer in answers], 0
     confidence: list[float] = []
     right: list[bool] = []
-    for answer in answers:
-        match = answer.match()
-        errors.add(match)
+    for answer, match in zip(answers, matches, strict=True):
         known = match.partners != DOUBTFUL
-        truth = np.append(match.truth.symbols, -1)[match.partners[known]]
-        right += (truth == match.detections.symbols[known]).tolist()
+        truth = np.append(match.page.truth.symbols, -1)[match.partners[known]]
+        right += (truth == match.symbols[known]).tolist()
         confidence += np.array([digit.confidence for digit in answer.surest])[known].tolist()
         unsure += sum(not symbol.accepted for symbol in answer.symbols)
     gaps = calibration_gaps(confidence, right)
+    errors = score(confusion(matches))
     counts = {"missed": errors.missed, "wrong": errors.wrong, "invented": errors.invented}
-    shares = {"errors": errors.count, **counts, "of numbers to review": unsure}
+    shares = {"errors": errors.errors, **counts, "of numbers to review": unsure}
     return {
-        **{name: 100 * count / max(errors.total, 1) for name, count in shares.items()},
+        **{name: 100 * count / max(errors.symbols, 1) for name, count in shares.items()},
         "exact pages": percent([answer.is_exact for answer in answers]),
         "calibration error": 100 * float(np.abs(gaps).sum()) / max(len(right), 1),
     }
@@ -176,7 +173,7 @@ def sign_figures(signed: Sequence[Answer], others: Sequence[Answer]) -> dict[str
         right_signs += sum(map(bool.__and__, right, is_sign))
         written += sum(answer.picture.text.count(sign) for sign in SIGNS)
     invented = sum(len(answer.symbols) - len(answer.digits) for answer in others)
-    digits = sum(len(answer.match().truth.symbols) for answer in others)
+    digits = sum(len(answer.match().page.truth.symbols) for answer in others)
     return {
         "minus and point: found": 100 * right_signs / written,
         "minus and point: invented, per digit": 100 * invented / digits,

@@ -6,6 +6,7 @@
 import subprocess
 import sys
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -112,8 +113,8 @@ def windows() -> None:
     """
     random, side, small = np.random.default_rng(0), reader_data.SIDE, reader_data.CROP_SIDE
     # Each window with writing is there twice, in two photographs.
-    windows = list(reader_data.make_examples(_materials(), random, 24))[::2]
-    crops = list(reader_data.make_crops(_materials(), random, 48))[::2]
+    windows = list(islice(reader_data.make_examples(_materials(), random), 0, 24, 2))
+    crops = list(islice(reader_data.make_crops(_materials(), random), 0, 48, 2))
     sheet = Image.new("RGB", (6 * side, 2 * side + 2 * small))
     for examples, across, top in ((windows, 6, 0), (crops, 12, 2 * side)):
         for number, (page, shown, hidden) in enumerate(examples):

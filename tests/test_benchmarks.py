@@ -16,7 +16,7 @@ from digits.constraints.automaton import accepts_text
 from digits.data.mnist import Split
 from digits_train.camera import fonts
 from digits_train.camera.glyphs import font_writers
-from digits_train.matching import Found, LabelledPage
+from digits_train.matching import LabelledPage, Truth
 from tests import synthetic
 from tests.train import small_materials
 
@@ -110,7 +110,7 @@ def answer(
     for cell, is_doubtful in enumerate(doubtful):
         weight[:, 5 * cell : 5 * cell + 5] = is_doubtful != "1"
     pixels = np.zeros((20, 160), np.uint8)
-    digits = Found(np.array(boxes, np.float32).reshape(-1, 4), truth)
+    digits = Truth(np.array(boxes, np.float32).reshape(-1, 4), truth)
     symbols = [
         reader.Symbol(accepted, best, confidence, box)
         for best, box in zip(read, cells, strict=False)

@@ -26,7 +26,7 @@ from digits.reader.page import build_lattices, find_symbols
 from digits.reader.peaks import MapsFn
 from digits.terminal import track
 from digits_export.temperature import MAX_TEMPERATURE, MIN_TEMPERATURE, minimize
-from digits_train.matching import DOUBTFUL, Found, LabelledPage
+from digits_train.matching import DOUBTFUL, LabelledPage
 
 _MAX_SHIFT = 5.0
 # A fit changes which peaks are seen at all, and how the looks at a page are weighted.
@@ -192,8 +192,7 @@ def _label(
     """What may be digits and isn't doubtful, the surest first; the true digit of each, or -1."""
     digits = detections.select(detections.are_digits)
     surest = digits.select(np.argsort(-digits.scores, kind="stable"))
-    boxes = Found(surest.boxes.astype(np.float32), surest.symbols.argmax(1))
-    partners = page.match(boxes).partners
+    partners = page.match(surest.boxes, surest.symbols.argmax(1)).partners
     known = partners != DOUBTFUL
     return surest.select(known), np.append(page.truth.symbols, -1)[partners[known]]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from digits.inference.metadata import Kernels, ReaderMetadata
 from digits.inference.model import Model, open_session
 from digits.inference.model_file import BUNDLED
 from digits.inference.reader_model import Maps, run_maps
-from digits.reader.lattice import Arc
 from digits.reader.page import read_page
 from digits.reader.peaks import MapsFn
 from digits.reading import classify_inks
@@ -31,7 +31,7 @@ from digits_export.reader_calibrate import (
 )
 from digits_export.report import ReaderVariant
 from digits_train.checkpoint import Checkpoint
-from digits_train.matching import DetectionErrors, Found, LabelledPage
+from digits_train.matching import LabelledPage, Match, confusion, score
 from digits_train.models.reader import Reader
 from digits_train.onnx_graph import to_onnx
 
@@ -135,10 +135,8 @@ def judge(
     name: str, path: Path, size: int, pages: Sequence[LabelledPage], maps: MapsFn
 ) -> ReaderVariant:
     """Evaluate a form by its maps. size: in bytes."""
-    errors = DetectionErrors()
-    for page in track(pages, len(pages), f"judging {name}"):
-        lines = read_page(page.pixels, maps)
-        _add(errors, page, [arc for line in lines for row in line for arc in row])
+    tracked = track(pages, len(pages), f"judging {name}")
+    result = score(confusion(_match(page, maps) for page in tracked))
     large, small = (
         np.random.default_rng(0).integers(0, 256, shape, np.uint8) for shape in (_LARGE, _SMALL)
     )
@@ -146,21 +144,18 @@ def judge(
         name=name,
         file=str(path),
         bytes=size,
-        symbols=errors.total,
-        missed=errors.missed,
-        wrong=errors.wrong,
-        invented=errors.invented,
+        **result._asdict(),
         milliseconds=evaluate.microseconds(lambda: maps(large)) / 1000,
         crop_milliseconds=evaluate.microseconds(lambda: maps(small)) / 1000,
-        error=errors.error,
+        error=result.errors / max(result.symbols, 1),
     )
 
 
-def _add(errors: DetectionErrors, page: LabelledPage, arcs: Sequence[Arc]) -> None:
-    """Count a page's errors."""
-    surest = sorted((arc for arc in arcs if arc.is_digit), key=lambda arc: -arc.score)
-    detections = Found(
-        np.array([arc.box for arc in surest], np.float32).reshape(-1, 4),
-        np.array([arc.symbols.argmax() for arc in surest], np.int64),
-    )
-    errors.add(page.match(detections))
+def _match(page: LabelledPage, maps: MapsFn) -> Match:
+    """Read a page, and pair its digits with those that are there."""
+    columns = chain.from_iterable(read_page(page.pixels, maps))
+    digits = (arc for arc in chain.from_iterable(columns) if arc.is_digit)
+    surest = sorted(digits, key=lambda arc: -arc.score)
+    boxes = np.array([arc.box for arc in surest]).reshape(-1, 4)
+    symbols = np.array([arc.symbols.argmax() for arc in surest], np.int64)
+    return page.match(boxes, symbols)

@@ -23,10 +23,7 @@ def exported(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("runs/lenet5  validation 9")
-    lines = done.stderr.splitlines()
-    assert lines[0].split() == ["layer", "type", "output", "parameters"]
-    assert ["total", "44,426"] in [line.split() for line in lines]
-    assert lines[-1].startswith("epoch 1/1")
+    assert done.stderr.splitlines()[-1].startswith("epoch 1/1")
     # After one epoch many digits are near a decision boundary: quantization changes more of them.
     done = run_digits("export", "--quantize", "--force", cwd=folder)
     assert done.returncode == 0, done.stderr

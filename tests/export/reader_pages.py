@@ -5,7 +5,7 @@ import torch
 
 from digits.reader.peaks import Grey, Map
 from digits_train.detection import Targets, detection_loss, make_targets
-from digits_train.matching import Found, LabelledPage
+from digits_train.matching import LabelledPage, Truth
 from digits_train.models.reader import Reader
 
 SEVEN = np.array([[1, 1, 1], [0, 0, 1], [0, 1, 0], [0, 1, 0], [0, 1, 0]], np.uint8)
@@ -21,7 +21,7 @@ def drawn_page(seed: int, count: int = 3) -> LabelledPage:
         left, top = 20 + 50 * number, 40 + int(random.integers(0, 8))
         page[top : top + 20, left : left + 12][digit] = 40
         boxes.append((left, top, left + 12, top + 20))
-    truth = Found(np.array(boxes, np.float32).reshape(-1, 4), np.full(count, 7, np.int64))
+    truth = Truth(np.array(boxes, np.float32).reshape(-1, 4), np.full(count, 7, np.int64))
     return LabelledPage(page, "  ".join("7" * count), truth, np.ones((30, 50), np.float32))
 
 

@@ -17,7 +17,7 @@ from digits_export.reader_calibrate import (
     see,
 )
 from digits_train.detection import cells
-from digits_train.matching import Found, LabelledPage
+from digits_train.matching import LabelledPage, Truth
 from tests.export.reader_pages import drawn_page, ink_maps
 
 
@@ -48,7 +48,7 @@ def without(page: LabelledPage, missing: int, weight: float = 1.0) -> LabelledPa
     weights = page.weight.copy()
     for box in page.truth.boxes[~others]:
         weights[cells(box.tolist())] = weight
-    return page._replace(truth=Found(*(part[others] for part in page.truth)), weight=weights)
+    return page._replace(truth=Truth(*(part[others] for part in page.truth)), weight=weights)
 
 
 def test_detections_are_right_or_invented_unless_doubtful() -> None:
@@ -119,6 +119,6 @@ def test_weights_follow_who_is_right() -> None:
 @pytest.mark.parametrize("labelled", [True, False])
 def test_nothing_to_fit_changes_nothing(labelled: bool) -> None:
     page = np.full((64, 64), 200, np.uint8)
-    truth = Found(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+    truth = Truth(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
     nothing = LabelledPage(page, "", truth, np.ones((16, 16), np.float32))
     assert fit_scaling([nothing] if labelled else [], ink_maps) == UNSCALED

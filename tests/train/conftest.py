@@ -10,7 +10,7 @@ from tests.train.short import CONFIG
 
 
 def replace_figures(patch: pytest.MonkeyPatch) -> None:
-    for name in ("curves", "confusion", "mistakes", "symbol_confusion", "crops"):
+    for name in ("curves", "confusion", "mistakes", "crops"):
         patch.setattr(plots, name, lambda path, *_, **__: path.touch())
 
 

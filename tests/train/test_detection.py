@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from digits_train.detection import LARGEST, SMALLEST, Targets, detection_loss, make_targets
-from digits_train.models.reader import BOX_UNIT, STRIDE, SYMBOLS, Maps
+from digits.inference.interface import SYMBOLS
+from digits.reader.looks import LARGEST, SMALLEST
+from digits_train.detection import Targets, detection_loss, make_targets
+from digits_train.models.reader import Maps
 
 SHAPE = (64, 96)
 Box = tuple[float, float, float, float]
@@ -25,24 +27,10 @@ def targets_of(
     )
 
 
-def test_a_digit_has_one_peak_at_its_centre() -> None:
-    box = (30.0, 20.0, 47.0, 44.0)
-    targets = targets_of(box)
-    [[row, column]] = (targets.heat == 1).nonzero().tolist()
-    assert (row, column) == (32 // STRIDE, 38 // STRIDE)
-    assert targets.symbols[row, column] == 7
-    assert (targets.weight == 1).all()
-    x, y, width, height = targets.boxes[:, row, column].tolist()
-    centre = (np.array([column, row]) + 0.5) * STRIDE + np.array([x, y]) * BOX_UNIT
-    half = np.exp([width, height]) * BOX_UNIT / 2
-    assert np.concatenate([centre - half, centre + half]) == pytest.approx(box, abs=1e-4)
-
-
 def test_neighbours_keep_peaks_of_their_own() -> None:
-    heat = targets_of((30, 20, 34, 44), (37, 20, 41, 44), symbol=1).heat
+    heat = targets_of((28, 20, 34, 44), (36, 20, 42, 44), symbol=1).heat
     [[_, left], [_, right]] = (heat == 1).nonzero().tolist()
-    between = heat[8, left : right + 1]
-    assert between.min() < 1 or len(between) == 2
+    assert heat[8, left : right + 1].min() < 1
 
 
 @pytest.mark.parametrize(
@@ -79,8 +67,8 @@ def test_the_loss_of_the_truth_is_small() -> None:
     least = detection_loss(perfect, targets)
     assert least < 0.6  # label smoothing leaves some
     for wrong, more in (
-        (perfect._replace(centres=torch.full((1, 1, 16, 24), -12.0)), 5),
-        (perfect._replace(centres=torch.full((1, 1, 16, 24), 12.0)), 100),
+        (perfect._replace(centres=-12 * torch.ones_like(centres)), 5),
+        (perfect._replace(centres=12 * torch.ones_like(centres)), 100),
         (perfect._replace(symbols=-symbols), 5),
         (perfect._replace(boxes=targets.boxes + 1), 0.9),
     ):

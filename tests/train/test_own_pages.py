@@ -13,9 +13,10 @@ from PIL import Image
 from digits.data.image_folder import assign_split, digest_of
 from digits.errors import DataError, DigitsError
 from digits.inference.reader_model import ReaderModel
+from digits.reader.looks import SMALLEST
 from digits.reader.peaks import Grey, Map
-from digits_train.detection import SMALLEST, Targets
-from digits_train.matching import Found, LabelledPage, true_symbols
+from digits_train.detection import Targets
+from digits_train.matching import LabelledPage, Truth, true_symbols
 from digits_train.own_pages import OwnPages, load_own_pages, network_maps, read_right
 from digits_train.start import load_start
 from tests.export.reader_pages import drawn_page, ink_maps
@@ -153,7 +154,7 @@ def test_sha256_is_of_pixels_labels_and_groups(tmp_path: Path) -> None:
     assert len({*checksums}) == 5 and checksums[0] == checksums[-1]
 
 
-def symbols_of(targets: Targets) -> Found:
+def symbols_of(targets: Targets) -> Truth:
     return true_symbols(Targets(*(part[None] for part in targets)))[0]
 
 
@@ -199,7 +200,8 @@ def test_nothing_is_wrong_where_nothing_is_known(
         assert len(symbols.symbols) == 1 or width == 200
         columns = np.flatnonzero(targets.weight.numpy().any(0))
         if row[1]:
-            shares.append(4 * len(columns) / (width * np.median(symbols.sides[:, 0]) / 12))
+            scale = np.median(symbols.boxes[:, 2] - symbols.boxes[:, 0]) / 12
+            shares.append(4 * len(columns) / (width * scale))
     assert not row[1] or 0.8 < max(shares) < 1.4
     assert width == 200 or np.median(shares) > 0.7  # a page seldom fits
 

@@ -44,7 +44,7 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
     shared = json.loads(together.summary.read_text())
     assert shared["machines"][0]["processes"] == 2
     assert done.stdout.count("\n") == 1
-    assert done.stderr.count("epoch 1/6") == done.stderr.count("44,426") == 1
+    assert done.stderr.count("epoch 1/6") == 1
     start = prepare.create_state(config, CPU.device).model.state_dict()
     weights, others = (
         checkpoint.load(each.checkpoint).model.state_dict() for each in (alone, together)

@@ -1,6 +1,5 @@
 """Bundled files as a start, and files that can't be; tests/export/test_start.py exports some."""
 
-import copy
 import hashlib
 import json
 from dataclasses import replace
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from digits.data.mnist import Split
 from digits.errors import DigitsError, ModelError
@@ -21,9 +19,8 @@ from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits_train import checkpoint
 from digits_train.metrics import predict
 from digits_train.models import LeNet5
-from digits_train.start import load_start, restore_norms
+from digits_train.start import load_start
 from tests.rounding import assert_agree
-from tests.train.short import Chain
 from tests.train.test_checkpoint import PROVENANCE
 
 RAW, READER_RAW = Path(BUNDLED).read_bytes(), Path(BUNDLED_READER).read_bytes()
@@ -48,10 +45,8 @@ def test_bundled_classifier(test_slice: Split) -> None:
 
 def test_bundled_reader() -> None:
     loaded = load_start(None, "reader")
-    about, scaling = (
-        loaded.provenance,
-        metadata.read(READER_RAW, "bundled", metadata.ReaderMetadata),
-    )
+    about = loaded.provenance
+    scaling = metadata.read(READER_RAW, "bundled", metadata.ReaderMetadata)
     assert (about.architecture, about.training_digits) == ("reader", 384_000)
     assert about.validation_accuracy == 1 - scaling.validation_error
     page = np.random.default_rng(0).integers(0, 256, (1, 1, 96, 160)).astype(np.uint8)
@@ -82,20 +77,11 @@ def test_run(name: str, tmp_path: Path) -> None:
         (BUNDLED_READER, "lenet5", "is a reader: a lenet5 can't start from its weights"),
         ("missing.onnx", None, "missing.onnx: no such model"),
         ("missing", None, "missing: there is no such checkpoint"),
-        (".", None, "checkpoint.safetensors: there is no such checkpoint"),
     ],
 )
 def test_unusable_sources(name: str | None, architecture: str | None, message: str) -> None:
     with pytest.raises(DigitsError, match=message):
         load_start(None if name is None else Path(name), architecture)
-
-
-@pytest.mark.parametrize("raw", [b"", b"noise", RAW[:-1], RAW[:3000], RAW.replace(b"fc3", b"fc4")])
-def test_damaged_or_foreign_file(raw: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "own.onnx"
-    path.write_bytes(raw)
-    with pytest.raises(ModelError, match="own.onnx( is|:) "):
-        load_start(path, None)
 
 
 @pytest.mark.parametrize(
@@ -104,11 +90,9 @@ def test_damaged_or_foreign_file(raw: bytes, tmp_path: Path) -> None:
         ({"format_version": "1"}, "has format version 1"),
         ({"architecture": "tiny"}, "can't be used: no network called 'tiny'; .*FILE.py:CLASS"),
         ({"architecture": "vgg16"}, "not a usable vgg16: it has no 'conv1_1.weight'"),
-        ({"architecture": "reader"}, "not a usable reader: it has no 'stem.0.conv.weight'"),
         ({"recipe": "{}"}, "not a usable lenet5: it has no 'epochs'"),
-        *(({"recipe": text}, "recipe is not a JSON object") for text in ("{", "[" * 1500)),
+        ({"recipe": "[" * 1500}, "recipe is not a JSON object"),
         ({"recipe": '{"epochs": 1.5}'}, "not a usable lenet5: epoch is 1.5"),
-        ({"data_sha256": "[]"}, "data_sha256 is not a JSON object"),
     ],
 )
 def test_forged_metadata(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -117,16 +101,3 @@ def test_forged_metadata(changes: dict[str, Any], message: str, tmp_path: Path) 
     path.write_bytes(metadata.add_metadata(RAW, replace(METADATA, **changes)))
     with pytest.raises(ModelError, match=f"own.onnx .*{message}"):
         load_start(path, None)
-
-
-def test_norm_of_a_constant_channel() -> None:
-    norm = nn.BatchNorm2d(2).eval()
-    nn.init.normal_(norm.bias)
-    maps = torch.stack([torch.full((4, 5, 5), 3.0), torch.randn(4, 5, 5)], 1)
-    expected = norm(maps)
-    network = Chain(norm)
-    for _ in range(2):  # the second time changes nothing
-        restore_norms(network, lambda: network(maps))
-        for training in (False, True):
-            outputs = copy.deepcopy(network).train(training)(maps)
-            torch.testing.assert_close(outputs, expected, atol=1e-3, rtol=0)

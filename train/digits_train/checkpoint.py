@@ -11,7 +11,7 @@ import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -45,8 +45,7 @@ class Provenance:
     init: str | None = None  # SHA-256 of the checkpoint it started from; None: random weights
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(NamedTuple):
     """What an intact checkpoint holds. bytes: the file's size. sha256: of the file."""
 
     provenance: Provenance
@@ -136,19 +135,16 @@ def load(path: Path) -> Checkpoint:
     Raises ModelError if the file is missing, damaged, not ours, or of an unknown architecture, or
     if its weights are not finite or don't fit it.
     """
-    contents = read(path)
-    architecture = contents.provenance.architecture
+    provenance, tensors, _, sha256 = read(path)
     try:
-        model = models.build(architecture)
+        model = models.build(provenance.architecture)
+        model.load_weights(tensors)
     except DigitsError as error:
         raise ModelError(f"{path} can't be used: {error}") from error
-    try:
-        model.load_weights(contents.tensors)
     except ValueError as error:
-        raise ModelError(
-            f"{path} is not a usable {architecture}: {error}; train it again"
-        ) from error
-    return Checkpoint(model.eval(), contents.provenance, contents.sha256)
+        unusable = f"{path} is not a usable {provenance.architecture}"
+        raise ModelError(f"{unusable}: {error}; train it again") from error
+    return Checkpoint(model.eval(), provenance, sha256)
 
 
 def read(path: Path) -> Contents:
@@ -156,16 +152,10 @@ def read(path: Path) -> Contents:
 
     Raises ModelError if the file is missing, damaged or not ours.
     """
+    raw = _read_bytes(path, "there is no such checkpoint")
     try:
-        if not path.is_file():
-            raise ModelError(
-                f"{path}: there is no such checkpoint; name a run folder that `digits train` wrote,"
-                " or the checkpoint in it"
-            )
-        # In one go, because a training may replace the file.
-        raw = path.read_bytes()
         tensors = safetensors.torch.load(raw)
-    except (safetensors.SafetensorError, OSError, LookupError) as error:
+    except (safetensors.SafetensorError, LookupError) as error:
         raise ModelError(f"{path} is damaged, or not a safetensors file ({error})") from error
     provenance = _provenance(path, raw, tensors)
     return Contents(provenance, tensors, len(raw), hashlib.sha256(raw).hexdigest())
@@ -187,24 +177,27 @@ def load_state(path: Path) -> dict[str, Any]:
 
     Raises ModelError if the file is missing, damaged or not ours.
     """
+    raw = _read_bytes(path, "nothing to resume from")
+    data, digest = raw[:-_SHA256_BYTES], raw[-_SHA256_BYTES:]
     try:
-        if not path.is_file():
-            raise ModelError(
-                f"{path} is missing: nothing to resume from; name a run folder that `digits train`"
-                " wrote"
-            )
-        raw = path.read_bytes()
-        data, digest = raw[:-_SHA256_BYTES], raw[-_SHA256_BYTES:]
         if hashlib.sha256(data).digest() != digest:  # torch ignores its files' checksums
             raise ValueError("wrong SHA-256")
         state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
         if not isinstance(state, dict):
-            raise ValueError("not a dict")
-    except ModelError:
-        raise
+            raise TypeError("not a dict")
     except Exception as error:  # torch's restricted unpickler raises eleven kinds
         raise ModelError(f"{path} is damaged, or not a state that digits wrote") from error
     return state
+
+
+def _read_bytes(path: Path, missing: str) -> bytes:
+    """The file in one go, because a training may replace it. missing: what to say without it."""
+    if not path.is_file():
+        raise ModelError(f"{path}: {missing}; name a run folder that `digits train` wrote")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} can't be read: {error.strerror}") from error
 
 
 def _provenance(path: Path, raw: bytes, tensors: dict[str, Tensor]) -> Provenance:

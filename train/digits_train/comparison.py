@@ -41,11 +41,7 @@ def load(summary: Path) -> list[Comparison]:
     """Those in the run.json of a finished fine-tuning. Raises ModelError if there are none."""
     try:
         values = json.loads(summary.read_bytes())["comparison"]
-        compared = [from_dict(Comparison, value) for value in values]
-        counts = [(each.total, each.before, each.after) for each in compared]
-        if not counts or any(not 0 <= count < 1 << 40 for each in counts for count in each):
-            raise ValueError("somebody has edited them")
-        return compared
+        return [from_dict(Comparison, value) for value in values]
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise ModelError(
             f"{summary} doesn't compare the network with what it was: finish its training with"

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, smooth_l1_loss
 
-from digits_train.models.reader import BOX_UNIT, STRIDE, Maps
+from digits.inference.interface import STRIDE
+from digits.reader.looks import LARGEST, SMALLEST  # pixels of digits: others aren't to be found
+from digits.reader.peaks import BOX_UNIT
+from digits_train.models.reader import Maps
 
-# Heights in pixels of the digits that the reader finds. A page is scaled so that they are within.
-SMALLEST, LARGEST = 10.0, 60.0
-_VAGUE = 95.0  # of still larger ones even the middle is no digit
+_VAGUE = 95.0  # pixels: of still larger digits even the middle is no digit
 _SPREAD = 0.14  # standard deviation of a peak, as a share of the symbol's width or height
 _MIN_SPREAD = 2.2  # pixels: a cell is 4
 _NEIGHBOUR_SPREAD = 0.22  # of the distance to the next symbol: their peaks stay apart
@@ -71,38 +72,30 @@ def make_targets(
     which finding something is neither right nor wrong.
     """
     rows, columns = shape[0] // STRIDE, shape[1] // STRIDE
+    grid = (np.indices((rows, columns))[::-1] + 0.5) * STRIDE  # x and y of the cells' centres
     heat, weight = np.zeros((rows, columns), np.float32), np.ones((rows, columns), np.float32)
-    owner = np.full((rows, columns), -1, np.int64)
-    sides = np.zeros((4, rows, columns), np.float32)
-    for box in doubtful:
-        weight[cells(box)] = 0
+    owner, maps = np.full(heat.shape, -1, np.int64), np.zeros((4, *heat.shape), np.float32)
     centres = (boxes[:, :2] + boxes[:, 2:]) / np.float32(2)
     spreads = _spreads(boxes, centres)
-    x, y = ((np.arange(count) + 0.5) * STRIDE for count in (columns, rows))
-    for index, (box, centre) in enumerate(zip(boxes, centres, strict=True)):
-        if not SMALLEST <= heights[index] <= LARGEST:
-            weight[cells(_uncertain(box, heights[index]))] = 0
-            continue
-        column, row = int(centre[0] // STRIDE), int(centre[1] // STRIDE)
-        if not (0 <= column < columns and 0 <= row < rows):
-            weight[cells(box.tolist())] = 0
-            continue
-        across, down = spreads[index]
-        peak = (
-            np.exp(-((y - centre[1]) ** 2) / (2 * down * down))[:, None]
-            * np.exp(-((x - centre[0]) ** 2) / (2 * across * across))
-        ).astype(np.float32)
-        peak[row, column] = 1
-        weight[row, column] = 1
+    middles = (centres // STRIDE).astype(int)
+    fits = (heights >= SMALLEST) & (heights <= LARGEST)
+    learnt = fits & ((middles >= 0) & (middles < (columns, rows))).all(1)
+    beyond = boxes[fits & ~learnt].tolist()
+    unfit = map(_uncertain, boxes[~fits], heights[~fits].tolist())
+    for box in (*doubtful, *beyond, *unfit):
+        weight[cells(box)] = 0
+    for index in np.flatnonzero(learnt):
+        away = centres[index, :, None, None] - grid
+        peak = np.exp(-((away / spreads[index, :, None, None]) ** 2).sum(0) / 2).astype(np.float32)
+        column, row = middles[index]
+        peak[row, column] = weight[row, column] = 1
         mine = (peak > heat) & (peak > _NEAR)
         heat = np.maximum(heat, peak)
         owner[mine] = symbols[index]
-        at = np.nonzero(mine)
-        width, height = np.maximum(box[2:] - box[:2], 1.0)
-        sides[0][at] = (centre[0] - x[at[1]]) / BOX_UNIT
-        sides[1][at] = (centre[1] - y[at[0]]) / BOX_UNIT
-        sides[2][at], sides[3][at] = np.log(width / BOX_UNIT), np.log(height / BOX_UNIT)
-    return Targets(*map(torch.from_numpy, (heat, weight, owner, sides)))
+        sides = np.maximum(boxes[index, 2:] - boxes[index, :2], 1)
+        maps[:2, mine] = away[:, mine] / BOX_UNIT
+        maps[2:, mine] = np.log(sides / BOX_UNIT)[:, None]
+    return Targets(*map(torch.from_numpy, (heat, weight, owner, maps)))
 
 
 def _spreads(boxes: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -119,16 +112,14 @@ def _spreads(boxes: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArra
     return np.asarray(spreads, np.float32)
 
 
-def _uncertain(box: NDArray[np.float32], height: float) -> tuple[float, float, float, float]:
+def _uncertain(box: NDArray[np.float32], height: float) -> list[float]:
     """Where a symbol too small or too large to be found may be found all the same.
 
     The parts of a large one are no digits. Of a very large one nothing looks like a digit.
     """
     share = 1.0 if height < SMALLEST else 0.4 if height <= _VAGUE else 0.0
     middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * np.float32(share)
-    left, top = (middle - half).tolist()
-    right, bottom = (middle + half).tolist()
-    return left, top, right, bottom
+    return [*(middle - half).tolist(), *(middle + half).tolist()]
 
 
 def cells(box: Sequence[float]) -> tuple[slice, slice]:
@@ -136,9 +127,8 @@ def cells(box: Sequence[float]) -> tuple[slice, slice]:
     left, top, right, bottom = box
     if right <= left or bottom <= top:
         return slice(0), slice(0)
-    first, last = (int(max(0, side // STRIDE)) for side in (left, top)), (right, bottom)
     columns, rows = (
-        slice(start, max(start, int(end // STRIDE) + 1))
-        for start, end in zip(first, last, strict=True)
+        slice(*(max(0, int(side // STRIDE) + end) for end, side in enumerate(sides)))
+        for sides in ((left, right), (top, bottom))
     )
     return rows, columns

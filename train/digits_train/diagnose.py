@@ -2,20 +2,13 @@
 
 from collections.abc import Iterator
 
-from digits.data.mnist import SplitName, Splits
+from digits.data.mnist import Splits
 from digits.evaluation import Evaluation, wilson_interval
-from digits_train.matching import DetectionErrors
+from digits.page_evaluation import Score
 from digits_train.metrics import EpochMetrics
 
 _FEW_DIGITS = 100  # an accuracy of 95 % measured on them means 89 to 98 %
 _TYPICAL = 0.95
-_FEW_STEPS = 100  # of 140 own pictures a third was read correctly after 5, three of four after 100
-
-_MISSING: dict[SplitName, str] = {
-    "train": "the network can't learn to read them",
-    "validation": "no epoch is chosen by how well they are read",
-    "test": "how well they are read isn't measured",
-}
 
 
 def data_warnings(splits: Splits) -> Iterator[str]:
@@ -24,7 +17,7 @@ def data_warnings(splits: Splits) -> Iterator[str]:
         missing = ", ".join(str(digit) for digit in range(10) if digit not in split.labels)
         if missing:
             kind = "training" if name == "train" else name
-            yield f"no {kind} examples of {missing}: {_MISSING[name]}; add pictures of them"
+            yield f"no {kind} examples of {missing}: add pictures of them"
     few = {name: len(split) for name, split in splits.items() if name != "train"}
     if (least := min(few.values())) < _FEW_DIGITS:
         low, high = wilson_interval(_TYPICAL, least)
@@ -36,21 +29,18 @@ def data_warnings(splits: Splits) -> Iterator[str]:
         )
 
 
-def failure(result: Evaluation, epoch: EpochMetrics, steps: int) -> str | None:
+def failure(result: Evaluation, epoch: EpochMetrics) -> str | None:
     """Why the network is useless: not significantly better than one answer for all digits.
 
-    result: on digits it didn't train on. epoch: the one that is kept. steps: how many were trained.
+    result: on digits it didn't train on. epoch: the one that is kept.
     """
     commonest = result.confusion.sum(1)
     chance = float(commonest.max() / result.total)
     low, _ = result.interval
     if chance == 1 or low > chance or result.accuracy > max(chance, 0.5):
         return None
-    if steps < _FEW_STEPS:
-        remedy = f"{steps} steps are too few, try more --epochs or a smaller --batch-size"
-    elif epoch.train_accuracy < 0.5:
-        remedy = "try another --learning-rate"
-    else:
+    remedy = "try more --epochs, a smaller --batch-size or another --learning-rate"
+    if epoch.train_accuracy > 0.5:
         remedy = "it overfits, and needs more training digits"
     return (
         f"the network can't be told from guessing: it reads {result.accuracy:.2%} of"
@@ -59,15 +49,15 @@ def failure(result: Evaluation, epoch: EpochMetrics, steps: int) -> str | None:
     )
 
 
-def reader_failure(result: DetectionErrors, epochs: int) -> str | None:
+def reader_failure(result: Score, epochs: int) -> str | None:
     """Why the reader is useless: who finds nothing misses each symbol once and errs no further.
 
     result: on validation crops. epochs: how many were trained.
     """
-    if result.count < result.total:
+    if result.errors < result.symbols:
         return None
     return (
-        f"the reader is no better than one that finds nothing: of {result.total} symbols"
+        f"the reader is no better than one that finds nothing: of {result.symbols} symbols"
         f" {result.missed} are missed and {result.wrong} read wrong, and {result.invented} are"
         f" invented; after {epochs} epochs try more --epochs or another --learning-rate"
     )

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,66 +9,48 @@ from digits.commands import reports
 from digits.inference.metadata import is_deep
 from digits.text import escape_control, escape_name
 from digits_train import checkpoint
-from digits_train.checkpoint import Contents
 from digits_train.run import checkpoint_at
 
 # Batch norm measures these; it doesn't learn them.
 _STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
 
 
-@dataclass(frozen=True)
-class Info:
-    """What `digits info` shows of an intact checkpoint."""
+def inspect(path: Path) -> dict[str, Any]:
+    """The properties of a checkpoint, or of that of a run folder, of any network.
 
-    file: str
-    contents: Contents
-
-    @property
-    def about(self) -> dict[str, object]:
-        """The fields of Provenance; values that are nested too deep for a table as JSON."""
-        return {
-            name: json.dumps(value) if is_deep(json.dumps(value)) else value
-            for name, value in vars(self.contents.provenance).items()
-        }
-
-    @property
-    def shapes(self) -> dict[str, list[int]]:
-        """Those of the tensors, by name: safetensors doesn't keep the order of the layers."""
-        return {name: list(tensor.shape) for name, tensor in sorted(self.contents.tensors.items())}
-
-    @property
-    def parameters(self) -> int:
-        """The number of values that were learnt."""
-        learnt = (t for name, t in self.contents.tensors.items() if not name.endswith(_STATISTICS))
-        return sum(tensor.numel() for tensor in learnt)
-
-
-def inspect(path: Path) -> Info:
-    """Read a checkpoint, or that of a run folder, of any network.
-
-    Raises ModelError if the checkpoint is missing, damaged or not ours.
+    provenance: what is nested too deep for a table as JSON. parameters: how many values were
+    learnt. tensors: the shape of each, by name. Raises ModelError if the checkpoint is missing,
+    damaged or not ours.
     """
     path = checkpoint_at(path)
-    return Info(str(path), checkpoint.read(path))
+    contents = checkpoint.read(path)
+    tensors = sorted(contents.tensors.items())  # safetensors doesn't keep the layers' order
+    return {
+        "file": str(path),
+        "bytes": contents.bytes,
+        "sha256": contents.sha256,
+        "provenance": {
+            name: json.dumps(value) if is_deep(json.dumps(value)) else value
+            for name, value in vars(contents.provenance).items()
+        },
+        "parameters": sum(
+            tensor.numel() for name, tensor in tensors if not name.endswith(_STATISTICS)
+        ),
+        "tensors": {name: list(tensor.shape) for name, tensor in tensors},
+    }
 
 
-def lines(info: Info) -> Iterator[str]:
+def lines(info: dict[str, Any]) -> Iterator[str]:
     """The lines that `digits info` prints: how the network was trained, then the tensors."""
-    about = {"sha256": info.contents.sha256, **info.about, "parameters": f"{info.parameters:,}"}
-    yield from reports.description_lines(info.file, info.contents.bytes, about)
+    about = {"sha256": info["sha256"], **info["provenance"]}
+    about["parameters"] = f"{info['parameters']:,}"
+    yield from reports.description_lines(info["file"], info["bytes"], about)
     yield ""
-    width = max(map(len, info.shapes), default=0)
-    for name, shape in info.shapes.items():
+    width = max(map(len, info["tensors"]), default=0)
+    for name, shape in info["tensors"].items():
         yield escape_control(f"  {name:{width}}  {'x'.join(map(str, shape)) or 'scalar'}")
 
 
-def values(info: Info) -> dict[str, Any]:
-    """The checkpoint's properties for --json. tensors: the shape of each, by name."""
-    return {
-        "file": escape_name(info.file),
-        "bytes": info.contents.bytes,
-        "sha256": info.contents.sha256,
-        "provenance": info.about,
-        "parameters": info.parameters,
-        "tensors": info.shapes,
-    }
+def values(info: dict[str, Any]) -> dict[str, Any]:
+    """The properties for --json."""
+    return info | {"file": escape_name(info["file"])}

@@ -1,131 +1,120 @@
 """Compare the symbols that a reader finds on pages with those that are there.
 
-This judges a network while it is trained, map by map. How `digits read` goes from maps to lines is
-the runtime's business.
+Networks are judged so, in a single look; `digits read` combines several.
 """
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import max_pool2d
 
+from digits.inference.interface import STRIDE, SYMBOLS
+from digits.page_evaluation import Score
+from digits.reader.detections import Detections
+from digits.reader.peaks import Look, Map, find_peaks
 from digits_train.detection import PEAK, Targets
 from digits_train.models.network import BaseNetwork
-from digits_train.models.reader import BOX_UNIT, STRIDE, SYMBOLS, Maps
+from digits_train.models.reader import Maps
 
 NOTHING = len(SYMBOLS)  # the last row and column of a confusion matrix
 INVENTED, DOUBTFUL = -1, -2  # instead of a partner
-_PROBABLE = 0.5  # a peak counts if it is a symbol's centre more likely than not
 
 
-class Found(NamedTuple):
+class Truth(NamedTuple):
     """The symbols of a page.
 
-    boxes: float32 [n, 4], left, top, right, bottom in pixels. symbols: int64 [n], places in
-    SYMBOLS.
+    boxes: [n, 4], left, top, right, bottom in pixels. symbols: int64 [n], places in SYMBOLS.
     """
 
-    boxes: NDArray[np.float32]
+    boxes: NDArray[Any]
     symbols: NDArray[np.int64]
 
-    @property
-    def centres(self) -> NDArray[np.float32]:
-        """x and y: float32 [n, 2]."""
-        return self.boxes[:, :2] + self.sides * np.float32(0.5)
 
-    @property
-    def sides(self) -> NDArray[np.float32]:
-        """Width and height: float32 [n, 2]."""
-        return self.boxes[:, 2:] - self.boxes[:, :2]
+class LabelledPage(NamedTuple):
+    """A page and its symbols.
+
+    pixels: uint8 [height, width], grey. text: where a page has a number a line, and nothing else,
+    its lines. weight: float32 [h, w], 0 in cells where finding something is neither right nor
+    wrong.
+    """
+
+    pixels: NDArray[np.uint8]
+    text: str
+    truth: Truth
+    weight: NDArray[np.float32]
+
+    def match(self, boxes: NDArray[Any], symbols: NDArray[np.int64]) -> "Match":
+        """Pair what was found, the surest first, with the nearest symbol that is there.
+
+        A pair's centre is within the true box, or within a cell of the middle of a smaller one.
+        boxes, symbols: as in Truth.
+        """
+        partners = np.full(len(boxes), INVENTED)
+        free = np.ones(len(self.truth.boxes), bool)
+        (centres, _), (true_centres, sides) = map(_centres, (boxes, self.truth.boxes))
+        reach = np.maximum(sides / 2, STRIDE)
+        # The weights of the cells nearest to what was found.
+        last = np.array(self.weight.shape[::-1]) - 1
+        columns, rows = np.clip((centres / STRIDE).astype(int), 0, last).T
+        partners[self.weight[rows, columns] == 0] = DOUBTFUL
+        for index, centre in enumerate(centres):
+            away = np.abs(true_centres - centre)
+            near = np.flatnonzero((away <= reach).all(1) & free)
+            if len(near):
+                partners[index] = near[np.hypot(*away[near].T).argmin()]
+                free[partners[index]] = False
+        return Match(self, boxes, symbols, partners)
+
+
+def _centres(boxes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Centres, and widths and heights: [n, 2] each."""
+    return (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
 
 
 class Match(NamedTuple):
     """What was found on a page, paired with what is there.
 
-    partners: int64, for each found symbol the index of the true one, or INVENTED or DOUBTFUL.
+    boxes, symbols: of what was found, as in Truth. partners: int64, for each of them the index of
+    the true symbol, or INVENTED or DOUBTFUL.
     """
 
-    detections: Found
-    truth: Found
+    page: LabelledPage
+    boxes: NDArray[Any]
+    symbols: NDArray[np.int64]
     partners: NDArray[np.int64]
 
     @property
     def missed(self) -> NDArray[np.int64]:
         """The indices of the true symbols without a partner."""
-        return np.setdiff1d(np.arange(len(self.truth.symbols)), self.partners)
+        return np.setdiff1d(np.arange(len(self.page.truth.symbols)), self.partners)
+
+    @property
+    def score(self) -> Score:
+        return score(confusion([self]))
 
 
-class LabelledPage(NamedTuple):
-    """A page of numbers.
+def confusion(matches: Iterable[Match]) -> NDArray[np.int64]:
+    """How many symbols of pages are there (row) and were read as each (column): int64 [13, 13].
 
-    pixels: uint8 [height, width], grey. text: where a page has a number a line, and nothing else,
-    its lines. truth: its digits. weight: float32 [h, w], as in `match`.
+    A missed symbol was read as NOTHING, an invented one is NOTHING.
     """
-
-    pixels: NDArray[np.uint8]
-    text: str
-    truth: Found
-    weight: NDArray[np.float32]
-
-    def match(self, detections: Found) -> Match:
-        """Pair digits that were found with the true ones."""
-        return match(detections, self.truth, self.weight)
+    counts = np.zeros((NOTHING + 1, NOTHING + 1), np.int64)
+    for match in matches:
+        truth, counted = match.page.truth.symbols, match.partners != DOUBTFUL
+        paired = np.append(truth, NOTHING)[match.partners[counted]]  # INVENTED is the last
+        np.add.at(counts, (paired, match.symbols[counted]), 1)
+        np.add.at(counts[:, NOTHING], truth[match.missed], 1)
+    return counts
 
 
-@dataclass
-class DetectionErrors:
-    """How many symbols were found, by what they are and what they were read as.
-
-    confusion: int64 [13, 13]. A missed symbol was read as NOTHING, an invented one is NOTHING.
-    """
-
-    confusion: NDArray[np.int64] = field(
-        default_factory=lambda: np.zeros((NOTHING + 1, NOTHING + 1), np.int64)
-    )
-
-    def add(self, match: Match) -> None:
-        """Count the symbols of a page."""
-        detections, truth, partners = match
-        paired, invented = partners >= 0, partners == INVENTED
-        pairs = truth.symbols[partners[paired]], detections.symbols[paired]
-        np.add.at(self.confusion, pairs, 1)
-        np.add.at(self.confusion[NOTHING], detections.symbols[invented], 1)
-        np.add.at(self.confusion[:, NOTHING], truth.symbols[match.missed], 1)
-
-    @property
-    def total(self) -> int:
-        """The number of symbols that are there."""
-        return int(self.confusion[:NOTHING].sum())
-
-    @property
-    def right(self) -> int:
-        return int(self.confusion.diagonal().sum())
-
-    @property
-    def missed(self) -> int:
-        return int(self.confusion[:, NOTHING].sum())
-
-    @property
-    def invented(self) -> int:
-        return int(self.confusion[NOTHING].sum())
-
-    @property
-    def wrong(self) -> int:
-        """Found, but read as another symbol."""
-        return self.total - self.right - self.missed
-
-    @property
-    def count(self) -> int:
-        return self.missed + self.invented + self.wrong
-
-    @property
-    def error(self) -> float:
-        """The error rate: of a bad reader above 1."""
-        return self.count / max(self.total, 1)
+def score(counts: NDArray[np.int64]) -> Score:
+    """The errors in a confusion matrix."""
+    total, missed = counts[:NOTHING].sum(), counts[:, NOTHING].sum()
+    wrong = total - missed - counts.trace()
+    return Score(*map(int, (total, missed, wrong, counts[NOTHING].sum())))
 
 
 @torch.inference_mode()
@@ -143,59 +132,22 @@ def predict_maps(model: BaseNetwork, pages: Tensor) -> Maps:
     return maps
 
 
-def find_symbols(maps: Maps) -> list[Found]:
-    """The symbols at the peaks of each page's heatmap, surest first."""
-    scores = maps.centres[:, 0].float().sigmoid()
-    peaks = (scores == max_pool2d(scores[:, None], 3, 1, 1)[:, 0]) & (scores > _PROBABLE)
-    symbols = maps.symbols.float().argmax(1)
-    return [_gather(*page) for page in zip(peaks, symbols, maps.boxes.float(), scores, strict=True)]
+def find_symbols(maps: Maps) -> list[Detections]:
+    """The symbols of each page that are there more likely than not, surest first."""
+    centres, symbols, boxes = (part.float().numpy() for part in maps)
+    return [_peaks(*page) for page in zip(centres[:, 0], symbols, boxes, strict=True)]
 
 
-def true_symbols(targets: Targets) -> list[Found]:
+def true_symbols(targets: Targets) -> list[Truth]:
     """The symbols of each page that should be found."""
-    heat, _, symbols, boxes = targets
-    return [_gather(*page) for page in zip(heat >= PEAK, symbols, boxes, heat, strict=True)]
+    heat, _, symbols, boxes = (part.numpy() for part in targets)
+    classes = symbols[:, None] == np.arange(len(SYMBOLS))[:, None, None]
+    pages = (_peaks(*page) for page in zip(heat - PEAK, classes, boxes, strict=True))
+    return [Truth(page.boxes, page.symbols.argmax(1)) for page in pages]
 
 
-def _gather(cells: Tensor, symbols: Tensor, boxes: Tensor, scores: Tensor) -> Found:
-    """The symbols in some cells of a page's maps, by falling score. cells: bool [h, w]."""
-    rows, columns = cells.nonzero(as_tuple=True)
-    order = scores[rows, columns].argsort(descending=True, stable=True)
-    rows, columns = rows[order], columns[order]
-    x, y, width, height = boxes[:, rows, columns]
-    centre = (torch.stack([columns, rows]) + 0.5) * STRIDE + BOX_UNIT * torch.stack([x, y])
-    # No symbol is wider than a page, but a network of random weights may say so.
-    half = BOX_UNIT / 2 * torch.stack([width, height]).clamp(max=5).exp()
-    corners = torch.cat([centre - half, centre + half]).T
-    return Found(corners.numpy(), symbols[rows, columns].numpy())
-
-
-def match(detections: Found, truth: Found, weight: NDArray[np.float32]) -> Match:
-    """Pair what was found on a page, the surest first, with the nearest symbol that is there.
-
-    A pair's centre is within the true box, or within a cell of the middle of a smaller one. weight:
-    float32 [h, w], 0 in cells where finding something is neither right nor wrong.
-    """
-    partners = np.full(len(detections.symbols), INVENTED)
-    free = np.ones(len(truth.symbols), bool)
-    true_centres, reach = truth.centres, np.maximum(truth.sides / 2, STRIDE)
-    # The weights of the cells nearest to what was found.
-    cells = np.clip((detections.centres / STRIDE).astype(int), 0, np.array(weight.shape[::-1]) - 1)
-    weights = weight[cells[:, 1], cells[:, 0]]
-    for index, centre in enumerate(detections.centres):
-        away = np.abs(true_centres - centre)
-        near = np.flatnonzero((away <= reach).all(1) & free)
-        if len(near):
-            partners[index] = near[np.hypot(*away[near].T).argmin()]
-            free[partners[index]] = False
-        elif weights[index] == 0:
-            partners[index] = DOUBTFUL
-    return Match(detections, truth, partners)
-
-
-class JudgedCrop(NamedTuple):
-    """A validation crop, uint8 [side, side], and what was found on it."""
-
-    page: NDArray[np.uint8]
-    match: Match
-    errors: DetectionErrors
+def _peaks(centres: Map, symbols: Map, boxes: Map) -> Detections:
+    """What a page's maps show at the peaks above 0, surest first."""
+    high = np.where(centres > 0, centres, -np.inf)
+    detections = find_peaks(Look(np.ones(2), 0, high, symbols, boxes))
+    return detections.select(np.argsort(-detections.scores, kind="stable"))

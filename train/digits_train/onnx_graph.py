@@ -50,8 +50,6 @@ def to_onnx(network: nn.Module, interface: Interface) -> onnx.ModelProto:
                 opset_version=OPSET,
                 verbose=False,
             )
-    except ImportError as error:
-        raise ModelError(f'{error}: pip install "digits[train,export]"') from error
     except Exception as error:  # whatever a user's network raises, too
         raise ModelError(f"PyTorch can't export it: {_cause(error)}") from error
     assert program is not None
@@ -61,14 +59,13 @@ def to_onnx(network: nn.Module, interface: Interface) -> onnx.ModelProto:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter from printing: what went wrong, it also raises."""
-    logger, level = logging.getLogger("torch"), logging.getLogger("torch").level
-    logger.setLevel(logging.CRITICAL)
+    logging.disable()
     try:
         with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(logging.NOTSET)
 
 
 def _cause(error: BaseException) -> str:

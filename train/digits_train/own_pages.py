@@ -29,6 +29,7 @@ from digits.inference.model_file import BUNDLED_READER, load
 from digits.inference.reader_model import run_maps
 from digits.reader.detections import Floats, Mask
 from digits.reader.lattice import Arc, build_lattice
+from digits.reader.looks import LARGEST, SMALLEST
 from digits.reader.numbers import OnlyText
 from digits.reader.page import build_lattices, find_symbols, read_page
 from digits.reader.peaks import Grey, MapsFn
@@ -36,7 +37,7 @@ from digits.reader.search import NO_PATHS, search
 from digits_train.camera.exposure import lens
 from digits_train.camera.ranges import RANGES
 from digits_train.camera.window import Box
-from digits_train.detection import LARGEST, SMALLEST, Targets, make_targets
+from digits_train.detection import Targets, make_targets
 from digits_train.matching import predict_maps
 from digits_train.models import BaseNetwork
 from digits_train.raster import Random

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from digits.evaluation import MAX_MISTAKES, Evaluation
 from digits.files import atomic_write
+from digits.inference.interface import SYMBOLS
 from digits.number_evaluation import NumberEvaluation
 from digits.page_evaluation import PageEvaluation, Score
 from digits.text import escape_control
@@ -18,73 +19,47 @@ with own_settings():
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
-    from matplotlib.ticker import LogFormatter, MaxNLocator, StrMethodFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 if TYPE_CHECKING:  # they need torch; `digits eval --plot` has none
-    from digits_train.matching import DetectionErrors, JudgedCrop, Match
+    from digits_train.matching import Match
     from digits_train.metrics import Metrics
 
 # Distinguishable in print and for colour-blind readers (Okabe and Ito, 2008).
-_TRAIN, _VALIDATION = "#E69F00", "#0072B2"
-_LABELS = {"train": "training", "validation": "validation"}
-_SYMBOLS = "0123456789-."
+_ORANGE, _BLUE = "#E69F00", "#0072B2"
 _CROP_ROWS = 5
 _MAX_TEXT = 64  # characters of a page's name and text
-RIGHT, MISSED, FALSE = "#009E73", "#0072B2", "#D55E00"  # symbols on crops
+RIGHT, MISSED, FALSE = "#009E73", _BLUE, "#D55E00"  # symbols on crops
 
 
-class _PlainMinor(LogFormatter):
-    """Minor tick labels as 0.04 instead of 4x10^-2; an axis of over a decade has none."""
-
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        return f"{x:g}" if super().__call__(x, pos) else ""
-
-
-def curves(
-    path: Path,
-    epochs: "Sequence[Metrics]",
-    loss: str = "cross-entropy (nats)",
-    errors: str = "100 % - accuracy (%)",
-) -> None:
+def curves(path: Path, epochs: "Sequence[Metrics]") -> None:
     """Plot loss and errors per epoch, for training and validation, side by side.
 
-    loss, errors: what they are. Scales are logarithmic: on a linear one the last nine tenths of a
-    training are flat.
+    Scales are logarithmic: on a linear one the last nine tenths of a training are flat.
     """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     losses, shares = figure.subplots(1, 2)
-    for label, color in (("train", _TRAIN), ("validation", _VALIDATION)):
+    numbers = [epoch.number for epoch in epochs]
+    for split, color in (("train", _ORANGE), ("validation", _BLUE)):
         for axes, name, scale in ((losses, "loss", 1), (shares, "errors", 100)):
             # A reader's errors in training are not measured: no crop is seen twice.
-            if hasattr(epochs[0], f"{label}_{name}"):
-                values = [scale * getattr(epoch, f"{label}_{name}") for epoch in epochs]
-                numbers = [epoch.number for epoch in epochs]
-                axes.plot(numbers, values, ".-", color=color, label=_LABELS[label])
-    losses.set(title="Loss", ylabel=loss)
-    shares.set(title="Errors", ylabel=errors)
-    for axes in (losses, shares):
-        axes.set(xlabel="epoch", yscale="log")
+            if hasattr(epochs[0], f"{split}_{name}"):
+                values = [scale * getattr(epoch, f"{split}_{name}") for epoch in epochs]
+                axes.plot(numbers, values, ".-", color=color, label=split)
+    for axes, title in ((losses, "Loss"), (shares, "Errors (%)")):
+        axes.set(title=title, xlabel="epoch", yscale="log")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.yaxis.set_minor_formatter(_PlainMinor())
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.3, which="both")
         axes.legend()
     _save(figure, path)
 
 
-def confusion(path: Path, title: str, result: Evaluation) -> None:
-    """Plot how often each digit (row) was read as each digit (column)."""
-    title = f"{title}: {result.wrong:,} of {result.total:,} wrong"
-    _save(_matrix(title, result.confusion, "digit", "0123456789"), path)
-
-
-def symbol_confusion(path: Path, title: str, result: "DetectionErrors") -> None:
-    """Plot how often each symbol, or nothing, (row) was read as each, or as nothing (column)."""
-    title = f"{title}: {_counts(result)} of {result.total:,}"
-    _save(_matrix(title, result.confusion, "symbol", [*_SYMBOLS, "none"]), path)
-
-
-def _matrix(title: str, counts: NDArray[np.int64], rows: str, labels: Sequence[str]) -> Figure:
+def confusion(path: Path, title: str, counts: NDArray[np.int64]) -> None:
+    """Plot how often each digit, or each symbol or nothing, (row) was read as each (column)."""
+    labels = [*SYMBOLS, "none"][: len(counts)]
     mistakes = counts - np.diag(counts.diagonal())
     side = 0.6 * len(labels)
     figure = Figure(figsize=(side, side), layout="constrained")
@@ -94,11 +69,12 @@ def _matrix(title: str, counts: NDArray[np.int64], rows: str, labels: Sequence[s
     for row, column in np.argwhere(counts).tolist():
         weight = "bold" if row == column else "normal"
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", weight=weight)
+    title = f"{title}: {mistakes.sum():,} of {counts[: len(SYMBOLS)].sum():,} wrong"
     axes.set_title(_plain(title), parse_math=False)
     axes.set_xticks(range(len(labels)), labels)
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(xlabel="read as", ylabel=rows)
-    return figure
+    axes.set(xlabel="read as", ylabel="written")
+    _save(figure, path)
 
 
 def mistakes(path: Path, title: str, result: Evaluation) -> None:
@@ -113,16 +89,22 @@ def mistakes(path: Path, title: str, result: Evaluation) -> None:
     _save(figure, path)
 
 
-def crops(path: Path, title: str, crops: "Sequence[JudgedCrop]") -> None:
-    """Plot the worst crops of pages, with what was found on them, and what was missed."""
+def crops(path: Path, title: str, crops: "Sequence[Match]") -> None:
+    """Plot crops of pages, the worst first, with what was found on them, and what was missed."""
     columns = 6
-    worst = [crop for crop in crops[: columns * _CROP_ROWS] if crop.errors.count]
+    worst = [crop for crop in crops[: columns * _CROP_ROWS] if crop.score.errors]
     title = f"{title}: the {len(worst)} worst (green: right, blue: missed, red: others)"
     figure, cells = _grid(title, _CROP_ROWS, columns, 2, 2.2)
     for axes, crop in zip(cells, worst, strict=False):
-        axes.imshow(crop.page, cmap="gray", vmin=0, vmax=255)
-        _draw_match(axes, crop.match)
-        axes.set_title(_counts(crop.errors), fontsize=7)
+        axes.imshow(crop.page.pixels, cmap="gray", vmin=0, vmax=255)
+        truth = crop.page.truth
+        for index in crop.missed:
+            _draw_box(axes, truth.boxes[index], SYMBOLS[truth.symbols[index]], MISSED)
+        for box, symbol, partner in zip(crop.boxes, crop.symbols, crop.partners, strict=True):
+            if partner >= -1:  # what is doubtful is no error
+                right = partner >= 0 and truth.symbols[partner] == symbol
+                _draw_box(axes, box, SYMBOLS[symbol], RIGHT if right else FALSE)
+        axes.set_title(_counts(crop.score), fontsize=7)
     _save(figure, path)
 
 
@@ -138,12 +120,9 @@ def pages(path: Path, title: str, result: PageEvaluation) -> None:
         axes.imshow(page.pixels, cmap="gray", vmin=0, vmax=255)
         for symbol, right in zip(page.reading.symbols, page.alignment.right, strict=True):
             _draw_box(axes, symbol.box, symbol.symbol, RIGHT if right else FALSE)
-        lines = (
-            f"{page.name[-_MAX_TEXT:]}: {_counts(page.score)}",
-            f"written: {_one_line(page.written)}",
-            f"read: {_one_line(page.read)}",
-        )
-        text = "\n".join(map(_plain, lines))
+        written, read = (text.replace("\n", "/")[:_MAX_TEXT] for text in (page.written, page.read))
+        name = _plain(page.name[-_MAX_TEXT:])
+        text = f"{name}: {_counts(page.score)}\nwritten: {written}\nread: {read}"
         axes.set_title(text, fontsize=9, loc="left", parse_math=False)
     _save(figure, path)
 
@@ -160,10 +139,10 @@ def numbers(path: Path, title: str, result: NumberEvaluation) -> None:
     figure.suptitle(_plain(title), fontsize=10, parse_math=False)
     risk, reliability = figure.subplots(1, 2)
     coverage = accepted / (result.written + result.invented)
-    risk.plot(100 * coverage, 100 * errors / accepted, color=_VALIDATION)
+    risk.plot(100 * coverage, 100 * errors / accepted, color=_BLUE)
     risk.set(title="Errors against coverage", xlabel="accepted (%)", ylabel="of these wrong (%)")
     reliability.axline((0, 0), slope=1, linestyle="--", color="grey")
-    reliability.scatter(*means, (counts > 0) * 20 + 300 * counts / len(right), color=_VALIDATION)
+    reliability.scatter(*means, (counts > 0) * 20 + 300 * counts / len(right), color=_BLUE)
     reliability.set(title="Reliability", xlabel="probability (area: how many numbers)")
     reliability.set(ylabel="share that is right")
     _save(figure, path)
@@ -181,24 +160,8 @@ def _grid(
     return figure, cells
 
 
-def _counts(errors: "DetectionErrors | Score") -> str:
-    return f"{errors.missed:,} missed, {errors.invented:,} invented, {errors.wrong:,} wrong"
-
-
-def _one_line(text: str) -> str:
-    """The start of a page's text, with `/` between lines."""
-    return text.replace("\n", "/")[:_MAX_TEXT]
-
-
-def _draw_match(axes: Axes, match: "Match") -> None:
-    """Draw the boxes of a crop's symbols, with what they were read as or, if missed, are."""
-    detections, truth, partners = match
-    for index in match.missed:
-        _draw_box(axes, truth.boxes[index], _SYMBOLS[truth.symbols[index]], MISSED)
-    for box, symbol, partner in zip(detections.boxes, detections.symbols, partners, strict=True):
-        if partner >= -1:  # what is doubtful is no error
-            right = partner >= 0 and truth.symbols[partner] == symbol
-            _draw_box(axes, box, _SYMBOLS[symbol], RIGHT if right else FALSE)
+def _counts(score: Score) -> str:
+    return f"{score.missed:,} missed, {score.invented:,} invented, {score.wrong:,} wrong"
 
 
 def _draw_box(axes: Axes, box: Iterable[float], text: str, color: str) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -70,24 +71,19 @@ class Example(NamedTuple):
         return Example(page, moved.select(seen), hidden)
 
 
-def make_examples(
-    materials: Materials, random: Random, count: int, side: int = SIDE
-) -> Iterator[Example]:
-    """Random windows. Each one with writing is photographed twice: composing takes longer."""
-    made, before = 0, Window.empty((side, side))
-    while made < count:
-        ranges = materials.ranges
+def make_examples(materials: Materials, random: Random, side: int = SIDE) -> Iterator[Example]:
+    """Yield random windows. Each with writing is photographed twice: composing takes longer."""
+    ranges, before = materials.ranges, Window.empty((side, side))
+    while True:
         if random.random() < ranges.textures:
             blank = Window.empty((side, side))
             yield Example(exposure.texture((side, side), random, ranges), blank, blank.printed)
-            made += 1
             continue
         shown = compose(random, materials, (side, side))
-        for _ in range(min(_PHOTOGRAPHS, count - made)):
+        for _ in range(_PHOTOGRAPHS):
             behind = before if random.random() < ranges.shining_through else None
             pixels, hidden = exposure.photograph(shown, _height(shown), random, behind, ranges)
             yield Example(pixels, shown, hidden)
-            made += 1
         before = shown
 
 
@@ -96,23 +92,21 @@ def _height(window: Window) -> float:
     return window.heights[0] if window.heights else _PLAIN_HEIGHT
 
 
-def make_crops(materials: Materials, random: Random, count: int) -> Iterator[Example]:
-    """Tight crops of random windows: of symbols and of textures.
+def make_crops(materials: Materials, random: Random) -> Iterator[Example]:
+    """Yield tight crops of random windows: of symbols and of textures.
 
     Not of words and marks, whose parts may look like a 0 or a 1 with good reason.
     """
-    made = 0
-    while made < count:
-        [example] = make_examples(materials, random, 1)
+    while True:
+        example = next(make_examples(materials, random))
         shown = example.shown
         height = _height(shown)
         boxes = [box for box in shown.boxes if min(box[:2]) >= 0 and max(box[2:]) <= SIDE]
         if not shown.ink.any():
             corners = random.uniform(0, SIDE - height, (_CROPS_OF_WINDOW, 2))
             boxes = [(x, y, x + height, y + height) for x, y in corners.tolist()]
-        for index in random.permutation(len(boxes))[: min(_CROPS_OF_WINDOW, count - made)]:
+        for index in random.permutation(len(boxes))[:_CROPS_OF_WINDOW]:
             yield example.crop(boxes[index], random.uniform(*materials.ranges.room, 4) * height)
-            made += 1
 
 
 @dataclass(frozen=True)
@@ -140,9 +134,10 @@ class Windows(Dataset[tuple[Tensor, Targets]]):
         count = round(self.share * self.batch_size) if self.own else 0
         if not count and random.random() < self.materials.ranges.crops:
             crops = self.batch_size * (self.side // CROP_SIDE) ** 2  # as many pixels
-            examples = make_crops(self.materials, random, crops)
+            examples = islice(make_crops(self.materials, random), crops)
         else:
-            examples = make_examples(self.materials, random, self.batch_size - count, self.side)
+            made = make_examples(self.materials, random, self.side)
+            examples = islice(made, self.batch_size - count)
         shown = [(example.page, example.targets()) for example in examples]
         shown += [self.own.example(random, self.side) for _ in range(count) if self.own]
         pages, maps = zip(*shown, strict=True)
@@ -153,17 +148,13 @@ class Windows(Dataset[tuple[Tensor, Targets]]):
 
 def batches(windows: Windows, workers: int = 1) -> Iterator[tuple[Tensor, Targets]]:
     """The batches in order, composed ahead of the training by worker processes."""
+    ahead, start = 8 if workers else None, partial(_start_worker, os.getpid())
+    loader = DataLoader(
+        windows, None, num_workers=workers, prefetch_factor=ahead, worker_init_fn=start
+    )
     # Ctrl-C while they start or end would be lost, or be theirs.
     with system.sigint_blocked():
-        loaded = iter(
-            DataLoader(
-                windows,
-                batch_size=None,
-                num_workers=workers,
-                prefetch_factor=8 if workers else None,
-                worker_init_fn=partial(_start_worker, os.getpid()),
-            )
-        )
+        loaded = iter(loader)
     try:
         for _ in range(len(windows)):
             yield next(loaded)

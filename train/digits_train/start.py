@@ -73,18 +73,17 @@ def _load_export(path: Path) -> Checkpoint:
     """Load an ONNX file. Its batch norms add a bias, and do nothing else."""
     source = model_file.read_file(path)
     file = model_file.inspect(source, sha256="")
-    unusable = f"{path} is not a usable {file.metadata.architecture}"
+    architecture = file.metadata.architecture
     try:
-        model = models.build(file.metadata.architecture)
+        model = models.build(architecture)
         stored = scan(source.content, source.name).tensors
-        _unfold(model, _dequantize(stored), file.metadata)
+        _unfold(model, _dequantize(stored), file.metadata.temperature)
         return Checkpoint(model.eval(), _provenance(file.metadata), file.sha256, is_folded=True)
     except DigitsError as error:
         raise ModelError(f"{path} can't be used: {error}") from error
-    except KeyError as error:
-        raise ModelError(f"{unusable}: it has no {error}") from error
-    except (ValueError, TypeError, IndexError, RuntimeError) as error:
-        raise ModelError(f"{unusable}: {error}") from error
+    except (LookupError, ValueError, TypeError, RuntimeError) as error:
+        cause = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise ModelError(f"{path} is not a usable {architecture}: {cause}") from error
 
 
 def _provenance(about: metadata.AnyMetadata) -> Provenance:
@@ -99,84 +98,88 @@ def _provenance(about: metadata.AnyMetadata) -> Provenance:
 
 def _dequantize(stored: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
     """The weights by their names in the network, float64."""
-    parameters = {}
+    weights = dict[str, Tensor]()
     for title, array in stored.items():
         name, dot, kind = title.rpartition(".")
+        values = array.astype(np.float64)
         if kind == "int":
-            scale = stored[f"{name}.scale"].astype(np.float64).reshape(-1)
+            scale = stored[f"{name}.scale"].reshape(-1, *[1] * (array.ndim - 1))
             if len(scale) not in (1, len(array)):
-                raise ValueError(f"{name} isn't that of a convolution or a dense layer")
-            shaped = scale.reshape(-1, *[1] * (array.ndim - 1))
-            parameters[name] = torch.from_numpy(array * shaped)
+                raise ValueError(f"{name}.scale is {[*scale.shape]}")
+            weights[name] = torch.from_numpy(values * scale.astype(np.float64))
         elif title == "scale" or (
             dot and kind not in ("scale", "zero") and not name.startswith("calibration")
         ):
-            parameters[title] = torch.from_numpy(array.astype(np.float64))
-    return parameters
+            weights[title] = torch.from_numpy(values)
+    return weights
 
 
-class _Trace:
+def _trace(model: AnyNetwork) -> tuple[dict[str, str], str, float]:
     """What a blank picture meets in a network.
 
-    norms: of each convolution, the batch norm that reads what it computes; both by name. first: the
-    first layer with weights. shift: what normalization makes of 0.
+    Returns the batch norm that reads what a convolution computes, both by name; the first layer
+    with weights; and what normalization makes of 0.
     """
+    norms = dict[str, str]()
+    layers = list[tuple[str, Tensor, Tensor]]()
 
-    def __init__(self, model: AnyNetwork) -> None:
-        self.norms: dict[str, str] = {}
-        self.first, self.shift = "", 0.0
-        self._outputs: list[tuple[Tensor, str]] = []
-        with ExitStack() as hooks:
-            for path, layer in model.named_modules():
-                if isinstance(layer, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
-                    meet = partial(self._meet, path)
-                    hooks.enter_context(layer.register_forward_hook(meet))
-            model.eval()(torch.zeros(1, 1, model.side, model.side, dtype=torch.uint8))
-
-    def _meet(self, path: str, layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+    def meet(path: str, layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
         if isinstance(layer, nn.BatchNorm2d):
-            self.norms |= {name: path for tensor, name in self._outputs if tensor is inputs[0]}
-            return
-        if not self.first:
-            self.first, self.shift = path, inputs[0].flatten()[0].item()
-        self._outputs.append((output, path))
+            norms.update({name: path for name, _, maps in layers if maps is inputs[0]})
+        else:
+            layers.append((path, inputs[0], output))
+
+    with ExitStack() as hooks:
+        for path, layer in model.named_modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
+                hooks.enter_context(layer.register_forward_hook(partial(meet, path)))
+        model.eval()(torch.zeros(1, 1, model.side, model.side, dtype=torch.uint8))
+    first, pixels, _ = layers[0]
+    return norms, first, pixels.flatten()[0].item()
 
 
 @torch.no_grad()
-def _unfold(model: AnyNetwork, parameters: dict[str, Tensor], about: metadata.AnyMetadata) -> None:
+def _unfold(model: AnyNetwork, stored: dict[str, Tensor], temperature: float) -> None:
     """Set the network's weights: undo what PyTorch's exporter and `digits_export.optimize` do."""
-    recipe = getattr(model, "recipes", {}).get("default")
-    trace = _Trace(model)
-    is_normalized = parameters.pop("scale", None) is not None  # that of the pixels
+    norms, first, shift = _trace(model)
+    state = model.state_dict()
+    kinds = {name: tensor.dtype for name, tensor in state.items()}
+    is_normalized = stored.pop("scale", None) is not None  # that of the pixels
     for path, layer in model.named_modules():
         if not isinstance(layer, nn.Conv2d | nn.Linear):
             continue
-        after = trace.norms.get(path)
-        is_folded = after and f"{after}.running_var" not in parameters
-        norm = model.get_submodule(after) if after and is_folded else None
-        weight, bias = _pop(parameters, path, layer, about.temperature)
-        if path == trace.first and is_normalized:
-            bias = bias - trace.shift * weight.flatten(1).sum(1)
-        _set(path, layer, norm, weight, bias, recipe)
-    state = model.state_dict()
-    for name, values in parameters.items():
-        if name not in state or state[name].shape != values.shape:
-            raise ValueError(f"{name} is unknown")
-        state[name].copy_(values)
-    model.load_weights(state)  # which checks that they are finite
+        weight, bias = _pop(stored, path, len(layer.weight), temperature)
+        if path == first and is_normalized:
+            bias = bias - shift * weight.flatten(1).sum(1)
+        norm = norms.get(path)
+        if norm and f"{norm}.running_var" not in stored:
+            size = _usual_size(model.recipes.get("default"), weight[0].numel())
+            scale = size / weight.flatten(1).norm(dim=1)
+            scale = torch.where(scale.isfinite(), scale, 1.0)
+            weight = weight * scale.view(-1, 1, 1, 1)
+            following: Any = model.get_submodule(norm)
+            following.reset_parameters()
+            state[f"{norm}.running_mean"] = -bias * scale
+            state[f"{norm}.running_var"] = scale**2 - following.eps
+            bias = torch.zeros_like(bias)
+        state[f"{path}.weight"] = weight
+        if layer.bias is not None:
+            state[f"{path}.bias"] = bias
+    state |= stored
+    model.load_weights({name: state[name].to(kinds.get(name, torch.float)) for name in state})
 
 
 def _pop(
-    parameters: dict[str, Tensor], path: str, layer: Any, temperature: float
+    stored: dict[str, Tensor], path: str, outputs: int, temperature: float
 ) -> tuple[Tensor, Tensor]:
     """Take a layer's weight and bias, without what was merged with them for speed."""
-    weight = parameters.pop(f"{path}.weight")
-    bias = parameters.pop(f"{path}.bias", torch.zeros(len(weight)))
+    weight = stored.pop(f"{path}.weight")
+    bias = stored.pop(f"{path}.bias", torch.zeros(len(weight)))
     if bias.shape != weight.shape[:1]:
-        raise ValueError(f"{path}.bias is {[*bias.shape]}, not {[*weight.shape[:1]]}")
-    if len(weight) == len(layer.weight) + 1:  # the calibration, which adds "no digit"
+        raise ValueError(f"{path}.bias is {[*bias.shape]}")
+    if len(weight) == outputs + 1:  # the calibration, which adds "no digit"
         weight, bias = weight[:-1] * temperature, bias[:-1] * temperature
-    if len(weight) == 4 * len(layer.weight):  # shifted to each position of a 2x2 pool
+    if len(weight) == 4 * outputs:  # shifted to each position of a 2x2 pool
         weight, bias = weight[::4, :, :-1, :-1], bias[::4]
     return weight, bias
 
@@ -191,27 +194,3 @@ def _usual_size(recipe: BaseRecipe | None, inputs: int) -> float:
     if recipe and recipe.optimizer == "adamw" and recipe.weight_decay:
         return math.sqrt(inputs * recipe.learning_rate / recipe.weight_decay) / 2
     return 1 / math.sqrt(3)
-
-
-def _set(
-    path: str,
-    layer: Any,
-    following: Any,
-    weight: Tensor,
-    bias: Tensor,
-    recipe: BaseRecipe | None,
-) -> None:
-    """Set a layer's weights; the bias is the batch norm's, if one follows."""
-    if weight.shape != layer.weight.shape:
-        raise ValueError(f"{path}.weight is {[*weight.shape]}, not {[*layer.weight.shape]}")
-    if isinstance(following, nn.BatchNorm2d):
-        scale = _usual_size(recipe, weight[0].numel()) / weight.flatten(1).norm(dim=1)
-        scale = torch.where(scale.isfinite(), scale, 1.0)
-        weight = weight * scale.view(-1, 1, 1, 1)
-        following.reset_parameters()
-        state = {"running_mean": -bias * scale, "running_var": scale**2 - following.eps}
-        following.load_state_dict(state, strict=False)
-        bias = torch.zeros_like(bias)
-    layer.weight.copy_(weight)
-    if layer.bias is not None:
-        layer.bias.copy_(bias)

@@ -12,13 +12,12 @@ import torch
 
 from digits.data import datasets
 from digits.errors import DigitsError, Interrupted
-from digits.terminal import print_stderr, progress_bar
+from digits.terminal import progress_bar
 from digits_train import checkpoint, prepare
 from digits_train.checkpoint import Checkpoint
 from digits_train.config import TrainConfig
 from digits_train.distributed import DistributedContext, init_distributed
 from digits_train.fit import fit
-from digits_train.models.summary import table
 from digits_train.run import RunDir, Training, create_run
 from digits_train.start import restore_norms
 from digits_train.tasks.task import Task
@@ -65,9 +64,6 @@ def train(
                 restore_norms(start.model, partial(start.model, task.samples))
         training = Training(config, prepare.create_state(config, dist.device, start), before)
         run = dist.run_on_main(lambda: lock.enter_context(create_run(config.architecture, out)))
-        if dist.is_main:
-            for line in table(training.state.model):
-                print_stderr(line)
         return _train_to_end(run, training, task, dist)
 
 

@@ -65,7 +65,7 @@ def evaluate_digits(networks: ClassifierOptions, data: Path | None, output: Outp
     values = {"kernels": network.kernels} | reports.evaluation_dict(result)
     output.report(network.name, dataset.name, reports.evaluation_lines(result), values)
     if output.folder:
-        output.plots.confusion(output.folder / "confusion.png", dataset.name, result)
+        output.plots.confusion(output.folder / "confusion.png", dataset.name, result.confusion)
         output.plots.mistakes(output.folder / "mistakes.png", dataset.name, result)
     errors.exit_if_any()
 

@@ -7,7 +7,7 @@ from digits.data.mnist import Split
 from digits_train.camera.exposure import Photograph
 from digits_train.camera.page import labelled, number_page, page, random_lines
 from digits_train.camera.window import Materials, Window
-from digits_train.matching import Found, LabelledPage
+from digits_train.matching import LabelledPage
 from tests.train import small_materials
 
 
@@ -57,7 +57,7 @@ def test_signs_are_no_digits_and_what_is_hidden_is_doubtful() -> None:
     assert shown.weight[4, 18] == shown.weight[13, 22] == 0
     assert shown.weight[:, :15].all()
     others = np.array([[66, 10, 80, 40], [40, 20, 52, 32]], np.float32)
-    matched = shown.match(Found(others, np.array([5, 1])))
+    matched = shown.match(others, np.array([5, 1]))
     assert matched.partners.tolist() == [-2, -1]  # doubtful; invented
 
 

@@ -1,6 +1,7 @@
 """Windows on pages, their photographs, and the batches that a reader is trained on."""
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -191,9 +192,9 @@ def test_large_symbols_are_cut_and_crops_of_textures_hold_none(materials: Materi
     crop = example.crop((0, 0, 190, 190), np.zeros(4))
     assert (1 - crop.hidden).sum() == (CROP_SIDE - 32) ** 2
     ranges = replace(RANGES, textures=1.0)
-    blank = make_crops(materials._replace(ranges=ranges), np.random.default_rng(0), 6)
+    blank = islice(make_crops(materials._replace(ranges=ranges), np.random.default_rng(0)), 6)
     assert [(each.page.shape, each.shown.boxes) for each in blank] == [((SMALL, SMALL), [])] * 6
-    shown = list(make_crops(materials, np.random.default_rng(0), 6))
+    shown = list(islice(make_crops(materials, np.random.default_rng(0)), 6))
     assert len(shown) == 6 and any((each.targets().heat == 1).any() for each in shown)
 
 

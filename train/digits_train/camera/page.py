@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from digits.inference.interface import STRIDE
 from digits_train.camera.compose import compose
 from digits_train.camera.exposure import Photograph, boxed, is_seen, photograph
 from digits_train.camera.numbers import random_number
@@ -12,8 +13,7 @@ from digits_train.camera.rows import Rows
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Materials, Window
 from digits_train.detection import cells
-from digits_train.matching import Found, LabelledPage
-from digits_train.models.reader import STRIDE
+from digits_train.matching import LabelledPage, Truth
 from digits_train.raster import Random, ink_box, log_uniform
 
 
@@ -43,7 +43,7 @@ def labelled(window: Window, shown: Photograph, text: str = "") -> LabelledPage:
     boxes = np.array(window.boxes, np.float32).reshape(-1, 4)
     symbols = np.array(window.symbols, np.int64)
     digits = np.array(seen, bool) & (symbols < 10)
-    return LabelledPage(shown.pixels, text, Found(boxes[digits], symbols[digits]), weight)
+    return LabelledPage(shown.pixels, text, Truth(boxes[digits], symbols[digits]), weight)
 
 
 def number_page(random: Random, materials: Materials, numbers: Sequence[str]) -> LabelledPage:

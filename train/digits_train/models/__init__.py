@@ -15,20 +15,8 @@ from digits_train.models.network import BaseNetwork, Network, Normalize
 from digits_train.models.reader import Reader
 from digits_train.models.vgg16 import VGG16
 
-__all__ = [
-    "ARCHITECTURES",
-    "VGG16",
-    "AnyNetwork",
-    "BaseNetwork",
-    "LeNet5",
-    "Network",
-    "Normalize",
-    "Reader",
-    "build",
-    "get_network",
-    "get_recipe",
-    "register",
-]
+# What is defined elsewhere.
+__all__ = ["VGG16", "BaseNetwork", "LeNet5", "Network", "Normalize", "Reader"]
 
 AnyNetwork = Network | Reader
 

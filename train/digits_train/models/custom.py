@@ -7,19 +7,28 @@ is: every command that needs the network names it again.
 import os
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from digits.errors import DigitsError, ModelError
+from digits.inference import interface
 from digits.inference.metadata import Kernels
+from digits.inference.model import open_session
+from digits.inference.scan import scan
+from digits.inference.watchdog import ORT_ERRORS
 from digits_train.config import Recipe
-from digits_train.models.exportable import check
-from digits_train.models.network import Network
+from digits_train.models.network import Network, type_and_shape
+
+_LOGITS = interface.CLASSIFIER._replace(
+    outputs=(interface.Tensor("logits", "tensor(float)", [10]),)
+)
+_TOLERANCE = 1e-4  # of the largest logit
 
 
 def is_file(spec: str) -> bool:
@@ -41,39 +50,26 @@ def load(spec: str) -> type[Network]:
     module = ModuleType(str(path.resolve()))
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # where PyTorch and dataclasses look up a class's module
-    with _named_errors(path, "run"):
-        exec(compile(path.read_bytes(), path, "exec"), vars(module))
-    network = vars(module).get(name)
-    if not (isinstance(network, type) and issubclass(network, nn.Module)):
-        raise DigitsError(f"{path} has no subclass of nn.Module called {name}")
-    if not issubclass(network, Network):
-        others = {"__module__": module.__name__, "channels_last": False}  # it may use `view`
-        network = type(name, (network, Network), others)
     try:
-        with _named_errors(path, "used"):
-            _check_attributes(network)
-            check(network())
+        exec(compile(path.read_bytes(), path, "exec"), vars(module))
+        network = vars(module).get(name)
+        if not (isinstance(network, type) and issubclass(network, nn.Module)):
+            raise DigitsError(f"{path} has no subclass of nn.Module called {name}")
+        if not issubclass(network, Network):
+            others = {"__module__": module.__name__, "channels_last": False}  # it may use `view`
+            network = type(name, (network, Network), others)
+        _check_attributes(network)
+        check(network())
+        return network
     except ModelError as error:
         raise ModelError(f"{spec} can't be exported: {error}") from error
-    return network
-
-
-@contextmanager
-def _named_errors(path: Path, verb: str) -> Iterator[None]:
-    """Turn what a user's file raises into a DigitsError that names its line."""
-    try:
-        yield
-    except (KeyboardInterrupt, ModelError):
+    except (KeyboardInterrupt, DigitsError):
         raise
     except BaseException as error:  # anything, because the file isn't ours
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-        if isinstance(error, SyntaxError) and error.filename == str(path):
-            lines.append(error.lineno)
-        where = f"line {lines[-1]}: " if lines else ""
-        text = getattr(error, "msg", None) or str(error).strip().partition("\n")[0]
-        cause = f"{where}{type(error).__name__}: {text}"
-        raise DigitsError(f"{path} can't be {verb}: {cause}") from error
+        lines = [f"line {frame.lineno}: " for frame in frames if frame.filename == str(path)]
+        cause = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
+        raise DigitsError(f"{path} can't be used: {''.join(lines[-1:])}{cause}") from error
 
 
 def _check_attributes(network: type[Network]) -> None:
@@ -84,3 +80,61 @@ def _check_attributes(network: type[Network]) -> None:
     }
     if wrong := [name for name, fit in fits.items() if not fit]:
         raise ValueError(f"{wrong[0]} can't be {getattr(network, wrong[0])!r}")
+
+
+def check(network: Network) -> None:
+    """Raise ModelError, naming the cause, if no exported file can answer as the network does.
+
+    network: a new one, for nothing else. Passes on what it raises.
+    """
+    if any(map(is_lazy, network.parameters())):
+        raise ModelError("its lazy layers need their numbers of inputs")
+    network.to_device(torch.device("cpu")).train()
+    batches = [torch.randint(0, 256, (count, 1, 28, 28), dtype=torch.uint8) for count in (2, 1, 3)]
+    _logits(network, batches[0]).sum().backward()  # type: ignore[no-untyped-call]
+    if idle := [name for name, weight in network.named_parameters() if weight.grad is None]:
+        raise ModelError(f"{idle[0]} has no part in its logits, and would learn nothing")
+    # In the layout of a checkpoint: of another one, PyTorch exports the strides.
+    network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    with torch.inference_mode():
+        answers = [_logits(network, pictures) for pictures in batches]
+        if not torch.equal(answers[0], network(batches[0])):
+            raise ModelError(
+                "it answers the same pictures differently in evaluation mode: a dropout left"
+                " on, perhaps (F.dropout needs training=self.training)"
+            )
+    try:
+        from digits_train.onnx_graph import to_onnx
+    except ImportError as error:
+        raise ModelError(f'{error}: pip install "digits[train,export]"') from error
+    file = to_onnx(network, _LOGITS).SerializeToString()
+    scan(file, "its file")
+    agree = [_agrees(file, *batch) for batch in zip(batches, answers, strict=True)]
+    if not agree[0]:
+        raise ModelError("its file doesn't answer as it does")
+    if not all(agree):
+        raise ModelError(
+            "its file answers only 2 pictures at a time: len(x) and numbers are stored in it;"
+            " x.shape[0] and x.flatten(1) fit any batch"
+        )
+
+
+def _logits(network: Network, pictures: Tensor) -> Tensor:
+    logits: Tensor = network(pictures)
+    is_tensor = isinstance(logits, Tensor)
+    given = type_and_shape(logits) if is_tensor else type(logits).__name__
+    if given != (needed := f"float32 [{len(pictures)}, 10]"):
+        raise ModelError(f"for {len(pictures)} pictures it returns {given}, not {needed}")
+    if not logits.isfinite().all():
+        raise ModelError("it returns NaN or infinite logits")
+    return logits
+
+
+def _agrees(file: bytes, pictures: Tensor, expected: Tensor) -> bool:
+    try:
+        session = open_session(file, "float")
+        [logits] = session.run(None, {interface.INPUT[0]: pictures.numpy()})
+    except ORT_ERRORS:
+        return False
+    tolerance = _TOLERANCE * expected.abs().max().item()
+    return logits.shape == (*expected.shape,) and np.allclose(logits, expected, 0, tolerance)

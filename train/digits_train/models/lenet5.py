@@ -9,12 +9,7 @@ from digits_train.config import AUGMENTATION, CLASSIC, FINETUNE, QUICK
 from digits_train.models.network import Network, Normalize
 
 _DEFAULT = replace(
-    QUICK,
-    name="default",
-    epochs=80,
-    augmentation=AUGMENTATION,
-    frames=0.3,
-    outlier_weight=0.3,
+    QUICK, name="default", epochs=80, augmentation=AUGMENTATION, frames=0.2, outlier_weight=0.3
 )
 
 

@@ -50,6 +50,10 @@ def probabilities(logits: Tensor, none_logit: float = 0.0) -> Tensor:
     return eleven[:, :NONE] + eleven[:, NONE:] / NONE
 
 
+def type_and_shape(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
+
+
 class BaseNetwork(nn.Module):
     """What training needs to know of any network."""
 
@@ -79,7 +83,7 @@ class BaseNetwork(nn.Module):
             name = differing[0]
             raise ValueError(f"{name} is {'missing' if name in state else 'unknown'}")
         for name, tensor in state.items():
-            given, expected = _kind(weights[name]), _kind(tensor)
+            given, expected = type_and_shape(weights[name]), type_and_shape(tensor)
             if given != expected:
                 raise ValueError(f"{name} is {given}, not {expected}")
             if not weights[name].isfinite().all():
@@ -98,7 +102,3 @@ class Network(BaseNetwork):
         "finetune": FINETUNE,
     }
     kernels: Kernels = "float"  # onnxruntime's fastest for the quantized file
-
-
-def _kind(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"

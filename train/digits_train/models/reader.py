@@ -8,22 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, pixel_shuffle, relu
 
+from digits.inference.interface import PAGE_MULTIPLE, SYMBOLS
 from digits_train.config import ReaderRecipe
 from digits_train.models.network import BaseNetwork
 
-SYMBOLS = "0123456789-."  # the classes, in order; a decimal comma is a "." too
-STRIDE = 4  # pixels between neighbouring cells of the output
-MULTIPLE = 8  # pixels: height and width of a page are multiples of this
-BOX_UNIT = 16.0  # pixels
-
 
 class Maps(NamedTuple):
-    """What the network says of each cell of 4x4 pixels; h and w are the page's, divided by 4.
+    """What the network says of n pages, as `digits.inference.reader_model.Maps` does of one.
 
-    centres: float32 [n, 1, h, w], log odds that the centre of a symbol is in the cell. symbols:
-    float32 [n, 12, h, w], logits of SYMBOLS, if there is one. boxes: float32 [n, 4, h, w], its box:
-    x and y of the box's centre, relative to the cell's, and logarithms of width and height, all in
-    units of 16 pixels.
+    centres: [n, 1, h, w]. symbols: [n, 12, h, w]. boxes: [n, 4, h, w].
     """
 
     centres: Tensor
@@ -42,8 +35,8 @@ class LocalContrast(nn.Module):
 
     def forward(self, pages: Tensor) -> Tensor:
         pixels = pages.float()
-        difference = pixels - _enlarge(_mean(avg_pool2d(pixels, MULTIPLE), 5))
-        variance = _mean(avg_pool2d(difference * difference, MULTIPLE), 13)
+        difference = pixels - _enlarge(_mean(avg_pool2d(pixels, PAGE_MULTIPLE), 5))
+        variance = _mean(avg_pool2d(difference * difference, PAGE_MULTIPLE), 13)
         return (difference / _enlarge(variance.sqrt() + self.floor)).clamp(-5, 5)
 
 
@@ -52,7 +45,8 @@ def _mean(cells: Tensor, side: int) -> Tensor:
 
 
 def _enlarge(cells: Tensor) -> Tensor:
-    return interpolate(cells, scale_factor=float(MULTIPLE), mode="bilinear", align_corners=False)
+    scale = float(PAGE_MULTIPLE)
+    return interpolate(cells, scale_factor=scale, mode="bilinear", align_corners=False)
 
 
 class ConvBlock(nn.Module):

@@ -52,13 +52,11 @@ class VGG16(Network, nn.Sequential):
         inputs = 1
         for number, group in enumerate(self.GROUPS, start=1):
             for index, outputs in enumerate(group, start=1):
-                padding = 0 if inputs == 1 else 1
+                name, padding = f"{number}_{index}", 0 if inputs == 1 else 1
                 # Batch norm has a bias of its own.
-                layers[f"conv{number}_{index}"] = nn.Conv2d(
-                    inputs, outputs, 3, padding=padding, bias=False
-                )
-                layers[f"norm{number}_{index}"] = nn.BatchNorm2d(outputs)
-                layers[f"relu{number}_{index}"] = nn.ReLU()
+                layers[f"conv{name}"] = nn.Conv2d(inputs, outputs, 3, 1, padding, bias=False)
+                layers[f"norm{name}"] = nn.BatchNorm2d(outputs)
+                layers[f"relu{name}"] = nn.ReLU()
                 inputs = outputs
             layers[f"pool{number}"] = nn.MaxPool2d(2)
         layers |= OrderedDict(

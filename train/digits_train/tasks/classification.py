@@ -124,11 +124,11 @@ class Classification(Task):
                 **_scores("test", predict(model, self.test), self.test),
             }
         plots.curves(folder / "curves.png", history)
-        plots.confusion(folder / "confusion.png", "validation digits", result)
+        plots.confusion(folder / "confusion.png", "validation digits", result.confusion)
         plots.mistakes(folder / "mistakes.png", "validation digits", result)
         if self.own is not None:
             summary["comparison"] = [asdict(each) for each in self._compare(model)]
-        return summary, diagnose.failure(result, last, len(history) * self.steps)
+        return summary, diagnose.failure(result, last)
 
     def _compare(self, model: AnyNetwork) -> Iterator[Comparison]:
         """The network before and after the fine-tuning."""

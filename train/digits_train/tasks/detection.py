@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from digits import system
 from digits.data.mnist import Split
+from digits.page_evaluation import Score
 from digits.terminal import progress_bar
 from digits_train import diagnose, matching, reader_data
 from digits_train.camera.materials import make_materials
@@ -21,7 +23,14 @@ from digits_train.comparison import Comparison
 from digits_train.config import ReaderRecipe
 from digits_train.detection import Targets, detection_loss
 from digits_train.distributed import DistributedContext
-from digits_train.matching import DetectionErrors, JudgedCrop
+from digits_train.matching import (
+    LabelledPage,
+    Match,
+    confusion,
+    find_symbols,
+    score,
+    true_symbols,
+)
 from digits_train.metrics import DetectionMetrics, Metrics
 from digits_train.mining import with_hard_negatives
 from digits_train.models import AnyNetwork, Reader
@@ -98,9 +107,9 @@ class Detection(Task):
         return Loss(total * count / batch.size, total.detach()[None] * count)
 
     def validate(self, model: AnyNetwork) -> dict[str, float]:
-        figures, errors, _ = self._judge(model)
-        counts = {name: value / max(errors.total, 1) for name, value in _counts(errors).items()}
-        return figures | counts
+        figures, counts, _ = self._judge(model)
+        total = max(score(counts).symbols, 1)
+        return figures | {name: value / total for name, value in _errors(counts).items()}
 
     def finish(
         self, model: AnyNetwork, folder: Path, history: Sequence[Metrics]
@@ -108,30 +117,27 @@ class Detection(Task):
         """See `Task.finish`. MNIST's test digits are not looked at."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
-        figures, result, crops = self._judge(model)
-        summary: dict[str, Any] = figures | {"validation_symbols": result.total} | _counts(result)
-        plots.curves(
-            folder / "curves.png",
-            history,
-            loss="focal loss, cross-entropy and smooth L1",
-            errors="missed, invented and wrong symbols (%)",
-        )
-        plots.symbol_confusion(folder / "confusion.png", "validation crops", result)
+        figures, counts, crops = self._judge(model)
+        result = score(counts)
+        summary: dict[str, Any] = figures | {"validation_symbols": result.symbols}
+        summary |= _errors(counts)
+        plots.curves(folder / "curves.png", history)
+        plots.confusion(folder / "confusion.png", "validation crops", counts)
         plots.crops(folder / "mistakes.png", "validation crops", crops)
         if self.own is not None:
             summary["comparison"] = [asdict(each) for each in self._compare(model, result)]
         return summary, diagnose.reader_failure(result, len(history))
 
-    def _compare(self, model: AnyNetwork, after: DetectionErrors) -> Iterator[Comparison]:
+    def _compare(self, model: AnyNetwork, after: Score) -> Iterator[Comparison]:
         """The network before and after the fine-tuning. after: on the validation crops."""
         assert self.own is not None and self.parent is not None
         pages = self.own.held_back
         right = [read_right(network_maps(each), pages) for each in (self.parent, model)]
         wrong = (len(pages) - int(each.sum()) for each in right)
         yield Comparison("numbers of your own, held back", None, len(pages), *wrong)
-        _, before, _ = self._judge(self.parent)
+        before = score(self._judge(self.parent)[1])
         name = "symbols of a synthetic camera"
-        yield Comparison(name, TOLERANCE, before.total, before.count, after.count)
+        yield Comparison(name, TOLERANCE, before.symbols, before.errors, after.errors)
 
     @cached_property
     def _validation(self) -> list[tuple[Tensor, Targets]]:
@@ -140,29 +146,34 @@ class Detection(Task):
         windows = Windows(materials, VALIDATION_SEED, 0, NUM_VALIDATION, _BATCH)
         return list(reader_data.batches(windows, num_workers()))
 
-    def _judge(
-        self, model: AnyNetwork
-    ) -> tuple[dict[str, float], DetectionErrors, list[JudgedCrop]]:
-        """Mean loss and shares of the validation symbols; all errors; the crops, worst first."""
-        losses, crops, total = [], [], DetectionErrors()
+    def _judge(self, model: AnyNetwork) -> tuple[dict[str, float], NDArray[np.int64], list[Match]]:
+        """Mean loss and share of errors; the confusion matrix; the crops, the worst first."""
+        losses, crops = [], []
         for pages, targets in self._validation:
             maps = matching.predict_maps(model, pages)
             losses.append(detection_loss(maps, targets).item())
-            pairs = zip(matching.find_symbols(maps), matching.true_symbols(targets), strict=True)
-            for page, pair, weight in zip(pages[:, 0], pairs, targets.weight, strict=True):
-                match, errors = matching.match(*pair, weight.numpy()), DetectionErrors()
-                errors.add(match)
-                total.add(match)
-                crops.append(JudgedCrop(page.numpy(), match, errors))
-        crops.sort(key=lambda crop: crop.errors.count, reverse=True)
-        figures = {"validation_accuracy": total.right / max(total.total, 1)}
-        figures |= {"validation_loss": np.mean(losses).item(), "validation_errors": total.error}
-        return figures, total, crops
+            written = zip(
+                pages[:, 0].numpy(), true_symbols(targets), targets.weight.numpy(), strict=True
+            )
+            for (pixels, truth, weight), seen in zip(written, find_symbols(maps), strict=True):
+                page = LabelledPage(pixels, "", truth, weight)
+                crops.append(page.match(seen.boxes, seen.symbols.argmax(1)))
+        crops.sort(key=lambda crop: crop.score.errors, reverse=True)
+        counts = confusion(crops)
+        result = score(counts)
+        total = max(result.symbols, 1)
+        figures = {
+            "validation_accuracy": 1 - (result.missed + result.wrong) / total,
+            "validation_loss": sum(losses) / len(losses),
+            "validation_errors": result.errors / total,
+        }
+        return figures, counts, crops
 
 
-def _counts(errors: DetectionErrors) -> dict[str, int]:
+def _errors(counts: NDArray[np.int64]) -> dict[str, int]:
+    result = score(counts)
     names = ("missed", "invented", "wrong")
-    return {f"validation_{name}": getattr(errors, name) for name in names}
+    return {f"validation_{name}": getattr(result, name) for name in names}
 
 
 def num_workers() -> int:
