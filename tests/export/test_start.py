@@ -253,20 +253,11 @@ def test_weights_that_do_not_fit(
         start(model, "lenet5")
 
 
-@pytest.mark.parametrize(
-    ("message", "layers"),
-    [
-        (r"layer1.weight is .*\[4, 1, 4, 4\], not .*\[4, 1, 3, 3\]", [nn.Conv2d(1, 4, 3)]),
-        ("it has no 'layer3.weight'", [nn.Conv2d(1, 4, 4), nn.ReLU(), nn.Conv2d(4, 4, 3)]),
-    ],
-)
-def test_network_changed_since_its_export(
-    message: str, layers: list[nn.Module], start: Start
-) -> None:
-    model = build(own("without phases"))
+def test_network_changed_since_its_export(start: Start) -> None:
+    layers = nn.Conv2d(1, 4, 4), nn.ReLU(), nn.Conv2d(4, 4, 3)
     changed = own_network(Normalize(), *layers, nn.Flatten(), nn.LazyLinear(10))
-    with pytest.raises(ModelError, match=f"is not a usable own: {message}"):
-        start(model, changed)
+    with pytest.raises(ModelError, match="is not a usable own: it has no 'layer3.weight'"):
+        start(build(own("without phases")), changed)
 
 
 def test_adapting_a_float_file(network: Network) -> None:

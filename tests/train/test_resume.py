@@ -42,7 +42,7 @@ def test_resume_after_ctrl_c(
 ) -> None:
     run = interrupted(epochs)
     lines = [line.split()[:2] for line in capsys.readouterr().err.splitlines()]
-    assert lines[-1 - epochs :] == [["total", "44,426"], ["epoch", "1/2"]][: epochs + 1]
+    assert lines == [["epoch", "1/2"]][:epochs]
     if epochs == 0:
         assert [path.name for path in run.folder.iterdir()] == ["state.pt"]
     else:  # only a finished run may look at the test digits
@@ -50,7 +50,6 @@ def test_resume_after_ctrl_c(
     (run.folder / ".checkpoint-0123abcd.safetensors").write_bytes(b"half")  # which a kill left
     torch.manual_seed(12345)
     _, summary = resume(run.folder)
-    assert "total" not in capsys.readouterr().err  # the table is printed once
     assert json.loads(run.summary.read_text()) == json.loads(json.dumps(summary))
     assert_finished(run, whole)
 

@@ -92,7 +92,7 @@ def test_unusable_sources(name: str | None, architecture: str | None, message: s
         ({"architecture": "vgg16"}, "not a usable vgg16: it has no 'conv1_1.weight'"),
         ({"recipe": "{}"}, "not a usable lenet5: it has no 'epochs'"),
         ({"recipe": "[" * 1500}, "recipe is not a JSON object"),
-        ({"recipe": '{"epochs": 1.5}'}, "not a usable lenet5: epoch is 1.5"),
+        ({"recipe": '{"epochs": 1.5}'}, "can't be used: epoch can't be 1.5"),
     ],
 )
 def test_forged_metadata(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
