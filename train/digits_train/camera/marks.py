@@ -130,9 +130,23 @@ def _ring(random: Random) -> list[Points]:
     return [ring(random, random.uniform(1.6, 4, 2))]
 
 
+def _figure(random: Random) -> list[Points]:
+    """An outline with three to five smaller ones and curves in it or on it."""
+    lines = _loop(random) if random.random() < 0.5 else _polygon(random)
+    for _ in range(int(random.integers(3, 6))):
+        part = (_loop, _polygon, _curve)[int(random.integers(3))](random)
+        middle = around(random.uniform(0, 2 * np.pi, 1), random.uniform(0, 0.7))
+        lines += [middle + random.uniform(0.1, 0.4) * line for line in part]
+    return lines
+
+
+def _loop(random: Random) -> list[Points]:
+    return [ring(random, random.uniform(0.5, 0.9, 2))]
+
+
 _KINDS: tuple[Mark, ...] = (
     *(_tick, _arrow, _underline, _dashes, _zigzag, _blot),
-    *(_polygon, _spiral, _hatching, _branches),
+    *(_polygon, _spiral, _hatching, _branches, _figure),
     *(_curve, _ring),  # which alone look like digits
 )
 _FILLED: dict[Mark, float] = {_blot: 1.0, _polygon: 0.4}  # chance
