@@ -36,8 +36,9 @@ from digits_train.models.reader import Reader
 from digits_train.onnx_graph import to_onnx
 
 # Percentage points that int8 may cost: of a few thousand symbols, some are as likely as not, and
-# turn either way.
-MAX_ERROR_RISE = 0.2
+# turn either way. One reader, rounded in five ways, made 16.3 to 16.8 % errors, and not fewer with
+# more bits.
+MAX_ERROR_RISE = 0.5
 _LARGE, _SMALL = (1024, 1024), (150, 300)  # pixels: an A4 page at 100 dpi, and a crop
 _PARITY_PAGES = 10
 
