@@ -42,7 +42,7 @@ def load(summary: Path) -> list[Comparison]:
     try:
         values = json.loads(summary.read_bytes())["comparison"]
         return [from_dict(Comparison, value) for value in values]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"{summary} doesn't compare the network with what it was: finish its training with"
             f" `digits train --resume {summary.parent} --data ...`"
