@@ -135,7 +135,8 @@ def test_read_frames_of_different_sizes(classifier: digits.Classifier, meter: np
     larger = Image.fromarray(meter).resize((750, 450))
     blank = np.full((200, 300), 210, np.uint8)
     number = classifier.read_frames([meter, larger, blank], Constraints(length=4))
-    assert number and (number.text, number.line) == ("0459", 2) and number.probability > 0.5
+    assert number and "0459" in (number.text, number.second) and number.line == 2
+    assert number.probability > 0.5
     assert number.box[2] - number.box[0] > 200  # in the larger picture
     longest = classifier.read_frames([meter, larger])
     assert longest and longest.text == "27182845"

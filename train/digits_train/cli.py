@@ -50,7 +50,10 @@ def train(
         float | None, typer.Option(min=1e-12, metavar="RATE", help="Override the recipe's.")
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**63 - 1, help="Seed of weights, order and augmentation.")
+        int,
+        typer.Option(
+            min=0, max=2**63 - 1, metavar="N", help="Seed of weights, order and augmentation."
+        ),
     ] = 0,
     start: Annotated[
         Path | None,
