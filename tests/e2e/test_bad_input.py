@@ -25,7 +25,7 @@ MISTAKES = [
     (["eval", "--data", "."], ". has no labelled digits: sort pictures into folders named 0"),
 ]
 TRAINING_MISTAKES = [
-    (["train", "--start", "nowhere"], "name a run folder that `digits train` wrote, or the"),
+    (["train", "--start", "nowhere"], "name a run folder that `digits train` wrote"),
     (["train", "--resume", "nowhere"], "name a run folder that `digits train` wrote"),
     (["train", "--data", "damaged"], "is damaged or not MNIST's train-images-idx3-ubyte"),
     (["train", "--data", "long" * 100], "File name too long"),

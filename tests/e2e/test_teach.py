@@ -44,7 +44,7 @@ def run_on_subset(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[
 
 def count_sixes(run_digits: Run, pictures: list[Path], *options: object) -> int:
     done = run_digits("predict", "--json", *options, *pictures)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, 1), done.stderr  # 1: one without an answer
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == len(pictures)
     return sum(answer["digit"] == 6 for answer in answers)
