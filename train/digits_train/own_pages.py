@@ -9,6 +9,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -85,8 +86,13 @@ class OwnPages:
 
     def example(self, random: Random, side: int) -> tuple[Grey, Targets]:
         """A random window around a symbol, uint8 [side, side]; see `show`."""
-        symbols = [(page, index) for page in self.train for index in range(len(page.symbols))]
-        return show(*symbols[int(random.integers(len(symbols)))], random, side)
+        page, index = self._symbols[int(random.integers(len(self._symbols)))]
+        return show(page, index, random, side)
+
+    @cached_property
+    def _symbols(self) -> list[tuple[AlignedPage, int]]:
+        """Each symbol by its page and its index there: a window is drawn every few milliseconds."""
+        return [(page, index) for page in self.train for index in range(len(page.symbols))]
 
 
 def load_own_pages(path: Path, maps: MapsFn, on_error: OnError) -> OwnPages:
@@ -131,9 +137,10 @@ def _load(path: Path, on_error: OnError) -> list[OwnPage]:
                 on_error(DataError(f"{file}: the box {box} is outside the picture"))
             elif page.labels.setdefault((left, top, right, bottom), text) != text:
                 contradictory.add(digest)
-    for digest in contradictory:
-        on_error(DataError(f"{pages.pop(digest).file}: its labels contradict each other"))
-    return [*pages.values()]
+    for page in pages.values():
+        if page.digest in contradictory:
+            on_error(DataError(f"{page.file}: its labels contradict each other"))
+    return [page for page in pages.values() if page.digest not in contradictory]
 
 
 def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:
