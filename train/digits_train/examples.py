@@ -23,7 +23,7 @@ from digits_train.models.network import NONE
 T = TypeVar("T")
 U = TypeVar("U")
 
-# The most frames of each kind: generating all of them takes seven minutes.
+# The most frames of each kind: generating all of them takes six minutes.
 MAX_FRAMES, MAX_OUTLIERS = 20_000, 12_000
 
 # A short training needs fewer: each is shown so many times, and augmented differently each time.
