@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from digits import DataError
-from digits.acceptance import (
+from digits.constraints.constraints import Constraints
+from digits.evaluation.acceptance import (
     Files,
     Promise,
     calibrate,
@@ -18,7 +19,6 @@ from digits.acceptance import (
     parse_share,
     save,
 )
-from digits.constraints.constraints import Constraints
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 
 FILES = None, Path(BUNDLED_READER)

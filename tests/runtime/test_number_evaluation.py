@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from digits.number_evaluation import MAX_WORST, NumberEvaluation, SilentError
+from digits.evaluation.numbers import MAX_WORST, NumberEvaluation, SilentError
 from digits.prediction import Number
 
 

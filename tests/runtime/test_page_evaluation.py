@@ -3,11 +3,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from digits.page_evaluation import MAX_WORST, PageEvaluation, Score, align
 from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.inference.interface import SYMBOLS
-from digits.page_evaluation import MAX_WORST, PageEvaluation, Score, align
 from digits.prediction import Reading, Symbol
 from tests import synthetic
 from tests.levenshtein import edits

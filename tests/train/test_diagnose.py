@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from digits.data.mnist import Split, SplitName, Splits
-from digits.evaluation import Evaluation
+from digits.evaluation.digits import Evaluation
 from digits_train import diagnose
 from digits_train.matching import NOTHING, DetectionErrors
 from digits_train.metrics import EpochMetrics

@@ -42,7 +42,7 @@ def test_resume_after_ctrl_c(whole: RunDir, epochs: int) -> None:
     run = interrupted(epochs)
     if epochs == 0:
         assert [path.name for path in run.folder.iterdir()] == ["state.pt"]
-    (run.folder / ".checkpoint-0123abcd.safetensors").write_bytes(b"half")  # which a kill left
+    (run.folder / ".checkpoint.safetensors.tmp").write_bytes(b"half")  # which a kill left
     torch.manual_seed(12345)
     resume(run.folder)
     assert_finished(run, whole)

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from digits.errors import DigitsError, ModelError
-from digits.files import atomic_write
 from digits_train import run
 from digits_train.metrics import DetectionMetrics, EpochMetrics, Metrics
 from digits_train.run import RunDir
@@ -30,10 +29,10 @@ def test_runs_are_numbered() -> None:
 def test_create_run_in_given_folder() -> None:
     mine = create(Path("deep/mine"))
     # What a run leaves that is killed in its first file.
-    for name in (".state-0123abcd.pt", ".parent-0123abcd.safetensors"):
+    for name in (".state.pt.tmp", ".parent.safetensors.tmp"):
         (mine / name).write_bytes(b"half")
     assert not list(create(mine).iterdir())
-    for name in (".notes-12345678.txt", "checkpoint.safetensors"):
+    for name in (".notes.txt.tmp", "checkpoint.safetensors"):
         (mine / name).write_text("")
         with pytest.raises(DigitsError, match="deep/mine is not empty"):
             create(mine)
@@ -50,20 +49,6 @@ def test_create_run_in_locked_folder() -> None:
             create(Path("mine"))
         assert not list(mine.folder.iterdir())
     create(Path("mine"))
-
-
-@pytest.mark.unix
-def test_remove_stale_temps_leaves_other_files(tmp_path: Path) -> None:
-    """Such as those of an export into the folder of an unfinished run, or the user's own."""
-    with (
-        atomic_write(tmp_path / "run.json") as summary,
-        atomic_write(tmp_path / "lenet5.onnx") as onnx,
-    ):
-        notes = tmp_path / ".notes-12345678.txt"
-        notes.touch()
-        (tmp_path / ".metrics-12345678.csv").touch()
-        RunDir(tmp_path).remove_stale_temps()
-        assert set(tmp_path.iterdir()) == {summary, onnx, notes}
 
 
 def test_latest_run() -> None:

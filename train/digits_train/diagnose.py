@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from digits.data.mnist import SplitName, Splits
-from digits.evaluation import Evaluation, wilson_interval
+from digits.evaluation.digits import Evaluation
+from digits.evaluation.statistics import wilson_interval
 from digits_train.matching import DetectionErrors
 from digits_train.metrics import EpochMetrics
 

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from digits.data.image_folder import Batch
 from digits.data.mnist import Split
-from digits.evaluation import Evaluation
+from digits.evaluation.digits import Evaluation
 from digits_train.models.network import probabilities, with_none
 
 PREDICT_BATCH = 1000  # digits at a time where nothing is learnt

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from digits.errors import DigitsError, ModelError
-from digits.files import locked_folder, remove_stale_temps, write_text
+from digits.files import locked_folder, remove, temporary_path, write_text
 from digits_train.metrics import Metrics
 
 RUNS = Path("runs")
@@ -56,11 +56,6 @@ class RunDir:
     def has_export(self) -> bool:
         """Whether `digits export` has written models into the folder."""
         return any(self.folder.glob("*.onnx"))
-
-    def remove_stale_temps(self) -> None:
-        """Delete the temporary files of a process that was killed while it wrote."""
-        for name in FILES:
-            remove_stale_temps(self.folder / name)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -129,7 +124,7 @@ def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir
             run.folder.mkdir(parents=True, exist_ok=True)
             lock.enter_context(run.lock())
             for first in (run.state, run.parent):
-                remove_stale_temps(first)
+                remove(temporary_path(first))
             if not run.state.exists():  # a killed run can't go on with its parent alone
                 run.parent.unlink(missing_ok=True)
             if any(run.folder.iterdir()):

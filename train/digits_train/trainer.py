@@ -112,8 +112,7 @@ def _train_to_end(
     """Train the remaining epochs, saving after each; then evaluate and plot."""
 
     def repair() -> None:
-        """Make good what a kill left: temporary files, or a state.pt newer than the others."""
-        run.remove_stale_temps()
+        """Make good what a kill left: a state.pt newer than the other files."""
         if training.history:
             training.save(run, len(task.train))
 

@@ -9,9 +9,8 @@ from typing import TypeVar
 
 import pytest
 
-from digits.commands.workers import parallel_map
 from digits.errors import DigitsError, ModelError
-from digits.processes import StartFailed
+from digits.processes import StartFailed, parallel_map
 
 T = TypeVar("T")
 
