@@ -188,7 +188,7 @@ def has_pictures(data: Path) -> bool:
         if data.is_file() or any((data / str(digit)).is_dir() for digit in range(10)):
             return True
         if not data.is_dir():
-            raise DataError(f"{data} is no file or folder")
+            raise DataError(f"{data}: no such file or folder")
     except OSError as error:
         raise DataError(f"can't open {data}: {error.strerror}") from error
     return False

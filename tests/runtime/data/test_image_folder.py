@@ -115,9 +115,9 @@ def test_table_gives_labels_and_reports_bad_rows(folder: Path, row: str) -> None
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        ("nowhere", "nowhere is no file or folder"),
+        ("nowhere", "nowhere: no such file or folder"),
         ("long" * 100, "can't open .*: File name too long"),
-        ("/dev/null", "/dev/null is no file or folder"),
+        ("/dev/null", "/dev/null: no such file or folder"),
         (".", "no labelled digits: sort .* 0 to 9 .* CSV file .* MNIST.* has neither"),
         ("empty", r"no labelled pictures in [^()]*empty$"),
         (
