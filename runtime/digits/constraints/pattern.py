@@ -65,7 +65,8 @@ class Pattern:
         if operator is ops.BRANCH:
             return self._node("", [self._sequence(branch, following) for branch in argument[1]])
         if operator in (ops.MAX_REPEAT, ops.MIN_REPEAT):
-            return self._repeated(*argument, following)
+            least, most, repeated = argument
+            return self._repeated(least, most, repeated, following)
         symbols = "".join(symbol for symbol in SYMBOLS if _matches(operator, argument, symbol))
         if not symbols:
             raise ValueError("pattern: a part of it stands for no symbol")
@@ -157,7 +158,8 @@ def _matches(operator: Any, argument: Any, symbol: str) -> bool:
     """Whether what the parser has made of a character, an escape or a class matches a symbol."""
     if operator is ops.IN:
         is_negated = argument[0][0] is ops.NEGATE
-        return is_negated != any(_matches(*item, symbol) for item in argument[is_negated:])
+        parts = argument[is_negated:]
+        return is_negated != any(_matches(part, value, symbol) for part, value in parts)
     if operator is ops.LITERAL:
         return chr(argument).replace(",", ".") == symbol
     if operator is ops.NOT_LITERAL:
