@@ -17,7 +17,7 @@ import numpy as np
 from digits import Classifier
 from digits.data import mnist
 from digits.data.mnist import Split
-from digits.evaluation import calibration_gaps
+from digits.evaluation.statistics import Calibration
 from digits.prediction import Prediction
 from digits.terminal import track
 from digits_train.camera import FITTED
@@ -72,8 +72,8 @@ def figures(answers: Sequence[Answer]) -> tuple[float, float, float, float]:
     """Percentages: right, `?`, sure and wrong, and the expected calibration error of 15 bins."""
     right = np.array([answer.right for answer in answers])
     sure = np.array([answer.said.digit is not None for answer in answers])
-    gaps = calibration_gaps([answer.said.confidence for answer in answers], right)
-    shares = right.mean(), (~sure).mean(), (sure & ~right).mean(), np.abs(gaps).sum() / len(right)
+    error = Calibration([answer.said.confidence for answer in answers], right).error
+    shares = right.mean(), (~sure).mean(), (sure & ~right).mean(), error
     first, second, third, last = (100 * float(share) for share in shares)
     return first, second, third, last
 

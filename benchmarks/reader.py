@@ -39,8 +39,8 @@ from benchmarks.reader_pictures import (
     Picture,
     pictures,
 )
-from digits.evaluation import calibration_gaps
-from digits.page_evaluation import align
+from digits.evaluation.alignment import align
+from digits.evaluation.statistics import Calibration
 from digits.terminal import progress_bar
 from digits_train.matching import DOUBTFUL, Match, confusion, score
 
@@ -143,14 +143,13 @@ def page_figures(answers: Sequence[Answer]) -> dict[str, float]:
         right += (truth == match.symbols[known]).tolist()
         confidence += np.array([digit.confidence for digit in answer.surest])[known].tolist()
         unsure += sum(not symbol.accepted for symbol in answer.symbols)
-    gaps = calibration_gaps(confidence, right)
     errors = score(confusion(matches))
     counts = {"missed": errors.missed, "wrong": errors.wrong, "invented": errors.invented}
     shares = {"errors": errors.errors, **counts, "of numbers to review": unsure}
     return {
         **{name: 100 * count / max(errors.symbols, 1) for name, count in shares.items()},
         "exact pages": percent([answer.is_exact for answer in answers]),
-        "calibration error": 100 * float(np.abs(gaps).sum()) / max(len(right), 1),
+        "calibration error": 100 * Calibration(confidence, right).error,
     }
 
 

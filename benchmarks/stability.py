@@ -19,7 +19,7 @@ from PIL import Image
 from benchmarks.held_back import as_in_training
 from benchmarks.reader_pictures import PHOTOS, TRAINED, photos
 from digits import Classifier
-from digits.page_evaluation import align
+from digits.evaluation.alignment import align
 from digits.system import cpu_count
 from digits.terminal import track
 from digits_train.camera.page import page

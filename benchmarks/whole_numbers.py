@@ -22,7 +22,7 @@ from digits.classifier import Classifier
 from digits.constraints.automaton import accepts_text
 from digits.constraints.checks import CheckName
 from digits.constraints.constraints import Constraints
-from digits.evaluation import calibration_gaps
+from digits.evaluation.statistics import Calibration
 from digits.images import picture
 from digits.reader.lattice import Arc
 from digits.reader.numbers import read_number
@@ -133,13 +133,12 @@ def figures(results: list[Result], columns: list[Column], free: list[Result]) ->
     """In percent, but for errors, which are counts. free: the same numbers without constraints."""
     given = np.array([result.probability for result in results])
     right = np.array([result.right for result in results])
-    gaps = calibration_gaps(given[given > 0], right[given > 0])
     table = {"numbers": len(results), "exact": 100 * right.mean()}
     for least in (0.99, 0.999):
         accepted = given >= least
         table[f"accepted at {least}"] = 100 * accepted.mean()
         table[f"  wrong of them at {least}"] = int((accepted & ~right).sum())
-    table["calibration error"] = 100 * np.abs(gaps).sum() / max(int((given > 0).sum()), 1)
+    table["calibration error"] = 100 * Calibration(given[given > 0], right[given > 0]).error
     more = sum(r.seconds for r in results) - sum(r.seconds for r in free)
     table["more time"] = 100 * more / sum(column.seconds for column in columns)
     return {name: float(value) for name, value in table.items()}

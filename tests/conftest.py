@@ -12,7 +12,7 @@ from PIL import Image
 
 from digits.__main__ import main
 from digits.classifier import Classifier
-from digits.data import mnist
+from digits.data import fetch, mnist
 from digits.data.mnist import Split
 from digits.errors import DataError
 from tests import synthetic
@@ -46,7 +46,7 @@ def _load_subset(prefix: str) -> Split:
     arrays = []
     for kind in ("images-idx3", "labels-idx1"):
         path = TESTS / "mnist_subset" / f"{prefix}-{kind}-ubyte.gz"
-        arrays.append(mnist.parse_idx(mnist.gunzip(path.read_bytes(), path.name), path.name))
+        arrays.append(mnist.parse_idx(fetch.gunzip(path.read_bytes(), path.name), path.name))
     return Split(*arrays)
 
 

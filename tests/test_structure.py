@@ -34,14 +34,14 @@ FORBIDDEN = [
     ("*/digits*/**/*.py", "runtime/digits/system.py", {"ctypes", "fcntl", "resource", "select"}),
     ("train/**/*.py", "train/digits_train/plots.py", {"matplotlib"}),  # which has its own settings
 ]
-EVALUATIONS = {"evaluation", "page_evaluation", "number_evaluation"}
-ABOVE = EVALUATIONS | {"classifier", "data", "acceptance", "commands", "serve", "review", "cli"}
+ABOVE = {"classifier", "data", "evaluation", "commands", "serve", "review", "cli"}
 HIGHER_LAYERS = {
     "images": ABOVE | {"vision", "reader", "inference"},
     "vision": ABOVE | {"images", "reader", "inference"},
     "reader": ABOVE | {"images", "vision"},
     "inference": ABOVE | {"images", "vision", "reader"},
-    "data": EVALUATIONS | {"acceptance", "commands", "serve", "review", "cli"},
+    "data": {"evaluation", "commands", "serve", "review", "cli"},
+    "evaluation": {"commands", "serve", "review", "cli"},
     "commands": {"serve", "review", "cli"},
     "serve": {"review", "cli"},
 }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from digits.data.image_folder import Batch
 from digits.data.mnist import Split, Splits
-from digits.evaluation import Evaluation
+from digits.evaluation.digits import Evaluation
 from digits.inference.interface import CLASSIFIER, INPUT
 from digits.inference.metadata import Kernels, Metadata
 from digits.inference.model import open_session

@@ -1,38 +1,51 @@
 """Write files atomically, and lock them.
 
-No library that digits has does both: a rename that outlives a power cut, and locks that tell a
-dead process's temporary file from a live one's.
+No library that digits has does both: a rename that outlives a power cut, and locks that end with
+their process.
 """
 
-import glob
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-from digits import system
 from digits.errors import DigitsError
+from digits.system import try_lock
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder; rename it to `path` if the block succeeds.
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Yield a temporary file in the same folder; rename it to `path` if the block succeeds.
 
-    A full disk, an exception or a kill leaves `path` as it was. If two processes write the same
-    file, the last rename wins. Raises DigitsError if it can't be written.
+    A full disk, an exception or a kill leaves `path` as it was. While a process writes it, another
+    one that is to write the same file waits. Raises DigitsError if it can't be written.
     """
     try:
         check_folder_of(path)
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise DigitsError(f"can't write {path}: it is {kind_of(path)}, not a file")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary(path) as temporary:
-            yield temporary
-            _flush(temporary)
-            temporary.replace(path)
+        temporary = temporary_path(path)
+        with _open_locked(temporary) as file:
+            try:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())  # a power cut after the rename could leave an empty file
+                if os.name == "nt":  # where an open file can't be renamed
+                    file.close()
+                temporary.replace(path)
+            except BaseException:
+                with suppress(OSError):
+                    temporary.unlink()
+                raise
     except OSError as error:
         raise DigitsError(f"can't write {path}: {error.strerror or error}") from error
+
+
+def temporary_path(path: Path) -> Path:
+    """Where a process that is killed while it writes `path` leaves what it has written."""
+    return path.with_name(f".{path.name}.tmp")
 
 
 def check_folder_of(path: Path) -> None:
@@ -51,8 +64,8 @@ def kind_of(path: Path) -> str:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write bytes atomically. Raises DigitsError."""
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(data)
+    with atomic_write(path) as file:
+        file.write(data)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -61,47 +74,15 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_all(files: Mapping[Path, bytes]) -> None:
-    """Write all files before renaming any; the first is renamed last.
-
-    Deletes what a killed process had begun to write of them. Raises DigitsError.
-    """
+    """Write all files before renaming any; the first is renamed last. Raises DigitsError."""
     for path in files:
-        if os.path.isdir(path):
+        if path.is_dir():
             raise DigitsError(f"can't write {path}: it is a folder")
-        remove_stale_temps(path)
     with ExitStack() as stack:
         for path, data in files.items():
-            stack.enter_context(atomic_write(path)).write_bytes(data)
-
-
-def remove_stale_temps(path: Path) -> None:
-    """Delete the temporary files that killed processes left behind when writing `path`.
-
-    What a live process is writing stays; on a disk without locks, everything does.
-    """
-    folder, stem, suffix = map(glob.escape, (str(path.parent), path.stem, path.suffix))
-    for temporary in glob.glob(os.path.join(folder, f".{stem}-{'[0-9a-f]' * 8}{suffix}")):
-        with suppress(OSError):  # it does no harm
-            if not system.has_locks():
-                os.unlink(temporary)
-                continue
-            with open(temporary, "r+b") as file:  # network disks lock only writable files
-                system.flock(file.fileno())
-                os.unlink(temporary)
-
-
-def try_lock(file: int) -> bool:
-    """Lock an open file until it is closed. False if another process has locked it.
-
-    True where locks don't exist: on Windows and some network disks.
-    """
-    try:
-        system.flock(file)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    return True
+            file = stack.enter_context(atomic_write(path))
+            file.write(data)
+            file.flush()
 
 
 @contextmanager
@@ -112,12 +93,12 @@ def locked_folder(folder: Path) -> Iterator[bool]:
     exist, or if the folder can't be opened.
     """
     with ExitStack() as opened:
-        free = True
-        with suppress(OSError):
-            file = system.open_folder(folder)
+        is_free = True
+        with suppress(OSError, AttributeError):  # Windows has no O_DIRECTORY
+            file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             opened.callback(os.close, file)
-            free = try_lock(file) and _is_at(file, folder)
-        yield free
+            is_free = try_lock(file) and _is_at(file, folder)
+        yield is_free
 
 
 def remove(path: Path) -> None:
@@ -128,23 +109,20 @@ def remove(path: Path) -> None:
         raise DigitsError(f"can't delete {path}: {error.strerror}") from error
 
 
-@contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    """Create a temporary file beside `path`, locked against `remove_stale_temps` by others.
-
-    The lock ends with the process. The file is deleted after the block unless it was renamed.
-    """
+def _open_locked(temporary: Path) -> BinaryIO:
+    """Open an empty file that no other process writes."""
     while True:
-        name = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
-        with ExitStack() as cleanup:
-            cleanup.callback(_discard, name)
-            if system.has_locks():
-                file = cleanup.enter_context(name.open("xb"))
-                # Another process may have deleted it between the two calls.
-                if not (try_lock(file.fileno()) and _is_at(file.fileno(), name)):
-                    continue
-            yield name
-            return
+        file = open(temporary, "wb", opener=_open_as_it_is)  # noqa: SIM115
+        try_lock(file.fileno(), wait=True)
+        if _is_at(file.fileno(), temporary):
+            file.truncate()
+            return file
+        file.close()  # who has locked it before has renamed it
+
+
+def _open_as_it_is(path: str, flags: int) -> int:
+    """Follow no link, and keep what another process is writing."""
+    return os.open(path, flags & ~os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _is_at(file: int, path: Path) -> bool:
@@ -153,17 +131,3 @@ def _is_at(file: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(file), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _discard(path: Path) -> None:
-    with suppress(OSError):  # renamed, or never created
-        path.unlink()
-
-
-def _flush(path: Path) -> None:
-    # Without fsync, a power cut after the rename can leave an empty file.
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

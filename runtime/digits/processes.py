@@ -1,4 +1,4 @@
-"""Worker processes that can be killed, and a pool of them.
+"""Worker processes that can be killed, a pool of them, and a map over items in their order.
 
 They confine what a decoder does with foreign bytes: crashes, time and memory.
 concurrent.futures.ProcessPoolExecutor won't do: one crash breaks the whole pool, and it can neither
@@ -7,10 +7,11 @@ kill nor limit a single worker.
 
 import multiprocessing
 import signal
-import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from threading import Lock
 from typing import Any, Generic, TypeVar
@@ -19,12 +20,14 @@ from digits import system
 from digits.errors import DigitsError
 from digits.terminal import silence_pillow
 
+T = TypeVar("T")
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 Start = Callable[[], Callable[[Request], Answer]]
 
-_LONG = 0.1  # seconds; a picture that takes longer needs much memory
 _SECONDS_TO_DIE = 5.0  # after SIGKILL, unless a disk doesn't respond
+# Items per request, and requests per worker: one at work, one waiting.
+_CHUNK, _PREFETCH = 16, 2
 
 
 class StartFailed(DigitsError):
@@ -153,7 +156,7 @@ class Pool(Generic[Request, Answer]):
         """Have a worker answer, for at most so many seconds. The future raises what `ask` does."""
         try:
             return self._threads.submit(self._ask, request, timeout)
-        except RuntimeError as error:
+        except RuntimeError as error:  # the pool is killed, or the system has no thread left
             failed = Future[Answer]()
             failed.set_exception(StartFailed(str(error)))
             return failed
@@ -218,6 +221,48 @@ class Pool(Generic[Request, Answer]):
             worker.close()
 
 
+def parallel_map(
+    start: Callable[[], Callable[[str], T]],
+    items: Sequence[str],
+    jobs: int,
+    on_worker_death: Callable[[str], T],
+) -> Generator[T, None, None]:
+    """Apply a function to each item in at most `jobs` processes; yield the results in order.
+
+    start: picklable; called once in each process, returns the function. on_worker_death: gives the
+    result of an item that kills its process, as when memory runs out. Memory doesn't grow with the
+    number of items. Raises the DigitsError that start or the function raises, and StartFailed.
+    """
+    pool = Pool(partial(Worker, partial(_start_map, start)), jobs)
+
+    def results(chunk: Sequence[str], future: "Future[list[T]]") -> Iterator[T]:
+        try:
+            yield from future.result()
+        except WorkerDied:
+            for item in chunk:
+                try:
+                    yield from pool.submit([item]).result()
+                except WorkerDied:
+                    yield on_worker_death(item)
+
+    pending: deque[tuple[Sequence[str], Future[list[T]]]] = deque()
+    try:
+        for first in range(0, len(items), _CHUNK):
+            if len(pending) == _PREFETCH * jobs:
+                yield from results(*pending.popleft())
+            chunk = items[first : first + _CHUNK]
+            pending.append((chunk, pool.submit(chunk)))
+        while pending:
+            yield from results(*pending.popleft())
+    finally:
+        pool.kill()
+
+
+def _start_map(start: Callable[[], Callable[[str], T]]) -> Callable[[Sequence[str]], list[T]]:
+    work = start()
+    return lambda items: [work(item) for item in items]
+
+
 def _serve(pipe: Connection, memory: int | None) -> None:
     """Receive what to start, then answer requests until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -235,12 +280,9 @@ def _serve(pipe: Connection, memory: int | None) -> None:
         pipe.send(None)
         while True:
             request = pipe.recv()
-            started = time.monotonic()
             try:
                 answer = work(request)
             except DigitsError as error:
                 answer = error
             pipe.send(answer)
             del request, answer
-            if time.monotonic() - started > _LONG:
-                system.trim_memory()

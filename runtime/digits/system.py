@@ -137,11 +137,6 @@ def limit_memory(more: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
 
 
-def trim_memory() -> None:
-    """Make glibc return the memory that it keeps for the next large picture; others keep it."""
-    _call_c(None, "malloc_trim", 0)
-
-
 def return_large_blocks() -> None:
     """Make glibc return blocks of over 1 MB as soon as they are free; others may keep them."""
     _call_c(None, "mallopt", _M_MMAP_THRESHOLD, 1 << 20)
@@ -173,32 +168,21 @@ def raise_file_limit(wanted: int) -> int:
     return files
 
 
-def has_locks() -> bool:
-    """Whether files can be locked, and deleted and renamed while open: not on Windows."""
-    from importlib.util import find_spec
+def try_lock(file: int, wait: bool = False) -> bool:
+    """Lock an open file until it is closed. False if another process has locked it.
 
-    return find_spec("fcntl") is not None
-
-
-def flock(file: int) -> None:
-    """Lock an open file until it is closed.
-
-    Raises BlockingIOError if another process has locked it, and OSError where locks don't exist: on
-    Windows and some network disks.
+    wait: until the other process closes it. True where locks don't exist: on Windows and some
+    network disks.
     """
     try:
         import fcntl
-    except ImportError as error:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from error
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-
-def open_folder(folder: str | os.PathLike[str]) -> int:
-    """Open a folder, to lock it. Raises OSError if it is not a folder, and always on Windows."""
-    directory = getattr(os, "O_DIRECTORY", None)  # without it, opening a pipe would block
-    if directory is None:
-        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-    return os.open(folder, os.O_RDONLY | directory)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        pass
+    return True
 
 
 def unix_socket() -> "socket.socket":

@@ -10,7 +10,7 @@ from tests.browser.conftest import without_storage
 from tests.browser.fakes import READ, fake_read, reading, recorded
 from tests.browser.page import BAR, SEVEN, Page
 
-NOT_CLOSED = "Not read: pattern: '(' at character 1 is never closed."
+NOT_CLOSED = "Not read: pattern: missing ), unterminated subpattern at character 1."
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from PIL import Image
 from digits.inference.model_file import inspect
 from digits_train import checkpoint
 
-_UNFINISHED = re.compile(r"\..+-[0-9a-f]{8}\.[a-z]+")
+_UNFINISHED = re.compile(r"\..+\.tmp")
 
 
 def stale_temps(folder: Path) -> set[str]:

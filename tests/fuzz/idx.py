@@ -3,7 +3,7 @@
 from tests.fuzz.fuzzing import fuzz, instrumented
 
 with instrumented("digits"):
-    from digits.data import mnist
+    from digits.data import fetch, mnist
     from digits.errors import DataError
 
 from tests.robustness import corpus, specimens
@@ -13,7 +13,7 @@ def attempt(raw: bytes) -> None:
     """Parse the bytes, raw and gunzipped. Any exception but DataError is a finding."""
     for unpacked in (False, True):
         try:
-            plain = mnist.gunzip(raw, "fuzz") if unpacked else raw
+            plain = fetch.gunzip(raw, "fuzz") if unpacked else raw
             parsed = mnist.parse_idx(plain, "fuzz")
         except DataError:
             continue

@@ -1,11 +1,12 @@
 """Detect harmful actions of this process while it handles hostile bytes."""
 
+import ctypes
 import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,8 @@ class Usage:
 def measured() -> Iterator[Usage]:
     """Measure the block; the result is set when it ends. Memory is measured on Linux only."""
     usage = Usage()
+    with suppress(AttributeError, OSError, TypeError):  # what is free could be used unseen
+        ctypes.CDLL(None).malloc_trim(0)
     before, started = _fresh_peak(), time.process_time()
     try:
         yield usage

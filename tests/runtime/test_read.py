@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 import digits
 from digits.data.mnist import Split
+from digits.evaluation.pages import PageEvaluation
 from digits.images import picture
 from digits.inference.reader_model import ReaderModel
-from digits.page_evaluation import PageEvaluation
 from digits.reader.detections import overlaps
 from digits_train.camera import fonts
 from tests.runtime.reader.drawn import Drawn, Network, row_of

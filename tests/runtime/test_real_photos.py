@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import digits
-from digits.page_evaluation import align
+from digits.evaluation.alignment import align
 
 SHARED = Path(__file__).parents[3] / "shared" / "photos"
 real_photos = pytest.mark.skipif(

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -34,18 +33,20 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("arguments", [["predict", "seven.png"], ["info"], ["--help"]])
-def test_command_on_32_bit_names_the_requirement(arguments: list[str]) -> None:
-    code = f"; sys.argv[1:] = {arguments}; from digits.__main__ import main; main()"
-    done = run_python(AS_32_BIT + WITHOUT_WHEELS + code)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {NO_32_BIT}\n")
-
-
-def test_library_on_32_bit_names_the_requirement() -> None:
-    last = run_python(
-        AS_32_BIT + WITHOUT_WHEELS + "; import digits; digits.Classifier"
-    ).stderr.splitlines()[-1]
-    assert last == f"digits.errors.DigitsError: {NO_32_BIT}"
+@pytest.mark.parametrize(
+    ("code", "prefix"),
+    [
+        *(
+            (f"sys.argv[1:] = {arguments}; from digits.__main__ import main; main()", "error")
+            for arguments in (["predict", "seven.png"], ["--help"])
+        ),
+        ("import digits; digits.Classifier", "digits.errors.DigitsError"),
+    ],
+)
+def test_32_bit_system_is_named(code: str, prefix: str) -> None:
+    done = run_python(f"{AS_32_BIT}{WITHOUT_WHEELS}; {code}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == f"{prefix}: {NO_32_BIT}"
 
 
 def test_installed_onnxruntime_on_32_bit_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,25 +104,6 @@ def test_on_hangup_calls_the_handler() -> None:
     assert calls == ["hangup"]
 
 
-def test_on_hangup_without_sighup_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(signal, "SIGHUP")
-    system.on_hangup(lambda: pytest.fail("called"))
-
-
-def test_sigint_blocked_despite_the_resource_tracker() -> None:
-    """Python's resource tracker, which starts with the first worker, once unblocked it."""
-    code = """
-import signal
-from multiprocessing import resource_tracker
-from digits.system import sigint_blocked
-with sigint_blocked():
-    resource_tracker.ensure_running()
-    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
-"""
-    done = run_python(code)
-    assert (done.stdout, done.stderr) == ("True\n", "")
-
-
 def test_sigint_blocked_without_signal_masks_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with monkeypatch.context() as patch:
@@ -132,18 +114,13 @@ def test_sigint_blocked_without_signal_masks_does_nothing(monkeypatch: pytest.Mo
 
 
 def test_child_of_a_parent_that_has_ended_ends_at_once() -> None:
-    code = "import digits.system; digits.system.die_with_parent(2**30); print('lives on')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = run_python("from digits import system; system.die_with_parent(2**30); print('lives on')")
     assert (done.stdout, done.stderr) == ("", "")
 
 
 @pytest.mark.parametrize("error", [None, AttributeError, OSError, TypeError])
-@pytest.mark.parametrize(
-    "call",
-    [system.die_with_parent, system.trim_memory, lambda: system.silence_libtiff("libtiff.so")],
-)
 def test_missing_c_functions_are_ignored(
-    monkeypatch: pytest.MonkeyPatch, call: Callable[[], None], error: type[Exception] | None
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception] | None
 ) -> None:
     """macOS lacks them, Windows can't open its C library, and some Pythons have no ctypes."""
 
@@ -155,7 +132,7 @@ def test_missing_c_functions_are_ignored(
         monkeypatch.setitem(sys.modules, "ctypes", None)
     else:
         monkeypatch.setattr(ctypes, "CDLL", refuse)
-    call()
+    system.die_with_parent()
 
 
 def test_missing_process_status_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,14 +184,6 @@ def test_raise_file_limit_as_far_as_allowed(
 def test_raise_file_limit_without_resource_module(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resource", None)
     assert system.raise_file_limit(64_000) == 64_000
-
-
-def test_open_folder_without_o_directory_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delattr(os, "O_DIRECTORY")
-    with pytest.raises(PermissionError):
-        system.open_folder(tmp_path)
 
 
 def test_results_are_opened_in_binary_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from digits.data.mnist import Split, SplitName, Splits
-from digits.evaluation import Evaluation
-from digits.page_evaluation import Score
+from digits.evaluation.alignment import Score
+from digits.evaluation.digits import Evaluation
 from digits_train import diagnose
 from digits_train.metrics import EpochMetrics
 
@@ -16,7 +16,7 @@ def failure(labels: Sequence[int], right: int, train_accuracy: float = 0.3) -> s
     counts = np.zeros((10, 10), np.int64)
     for index, label in enumerate(labels):
         counts[label, label if index < right else (label + 1) % 10] += 1
-    result = Evaluation(confusion=counts, wrong=len(labels) - right)
+    result = Evaluation(confusion=counts)
     return diagnose.failure(result, EpochMetrics(1, 1.0, train_accuracy, 1.0, 0.5))
 
 

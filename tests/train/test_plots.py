@@ -6,9 +6,9 @@ from PIL import Image, ImageColor
 
 from digits.data.image_folder import Batch
 from digits.data.mnist import Split
-from digits.evaluation import Evaluation
-from digits.number_evaluation import NumberEvaluation
-from digits.page_evaluation import PageEvaluation
+from digits.evaluation.digits import Evaluation
+from digits.evaluation.numbers import NumberEvaluation
+from digits.evaluation.pages import PageEvaluation
 from digits.prediction import Number, Symbol
 from digits_train import plots
 from digits_train.matching import LabelledPage, Match, Truth, confusion

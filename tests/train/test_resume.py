@@ -47,7 +47,7 @@ def test_resume_after_ctrl_c(
         assert [path.name for path in run.folder.iterdir()] == ["state.pt"]
     else:  # only a finished run may look at the test digits
         assert "test_accuracy" not in run.summary.read_text()
-    (run.folder / ".checkpoint-0123abcd.safetensors").write_bytes(b"half")  # which a kill left
+    (run.folder / ".checkpoint.safetensors.tmp").write_bytes(b"half")  # which a kill left
     torch.manual_seed(12345)
     _, summary = resume(run.folder)
     assert json.loads(run.summary.read_text()) == json.loads(json.dumps(summary))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digits.errors import ModelError
-from digits.evaluation import wilson_interval
+from digits.evaluation.statistics import wilson_interval
 from digits_train.config import from_dict
 
 

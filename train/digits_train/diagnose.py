@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from digits.data.mnist import Splits
-from digits.evaluation import Evaluation, wilson_interval
-from digits.page_evaluation import Score
+from digits.evaluation.alignment import Score
+from digits.evaluation.digits import Evaluation
+from digits.evaluation.statistics import wilson_interval
 from digits_train.metrics import EpochMetrics
 
 _FEW_DIGITS = 100  # an accuracy of 95 % measured on them means 89 to 98 %

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from digits.evaluation.alignment import Score
 from digits.inference.interface import STRIDE, SYMBOLS
-from digits.page_evaluation import Score
 from digits.reader.detections import Detections
 from digits.reader.peaks import Look, Map, find_peaks
 from digits_train.detection import PEAK, Targets

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.evaluation import MAX_MISTAKES, Evaluation
+from digits.evaluation.alignment import Score
+from digits.evaluation.digits import MAX_MISTAKES, Evaluation
+from digits.evaluation.numbers import NumberEvaluation
+from digits.evaluation.pages import PageEvaluation
 from digits.files import atomic_write
 from digits.inference.interface import SYMBOLS
-from digits.number_evaluation import NumberEvaluation
-from digits.page_evaluation import PageEvaluation, Score
 from digits.text import escape_control
 from digits_train.matplotlib_data import own_settings
 
@@ -118,7 +119,7 @@ def pages(path: Path, title: str, result: PageEvaluation) -> None:
     figure, cells = _grid(title, max(1, -(-len(worst) // columns)), columns, 8, 7)
     for axes, page in zip(cells, worst, strict=False):
         axes.imshow(page.pixels, cmap="gray", vmin=0, vmax=255)
-        for symbol, right in zip(page.reading.symbols, page.alignment.right, strict=True):
+        for symbol, right in zip(page.reading.symbols, page.right, strict=True):
             _draw_box(axes, symbol.box, symbol.symbol, RIGHT if right else FALSE)
         written, read = (text.replace("\n", "/")[:_MAX_TEXT] for text in (page.written, page.read))
         name = _plain(page.name[-_MAX_TEXT:])
@@ -178,5 +179,5 @@ def _plain(title: str) -> str:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    with atomic_write(path) as file:
+        figure.savefig(file, dpi=120)

@@ -16,7 +16,7 @@ import torch
 
 import digits
 from digits.errors import DigitsError, ModelError
-from digits.files import locked_folder, remove_stale_temps, write_text
+from digits.files import locked_folder, remove, temporary_path, write_text
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance, TrainState
 from digits_train.config import TrainConfig, to_dict
@@ -100,11 +100,8 @@ class RunDir:
     def save(self, training: Training, training_digits: int) -> None:
         """Write state.pt, then the files of the last epoch, if any; a kill between them is no loss.
 
-        Deletes what a killed process had begun to write. Raises DigitsError if a file can't be
-        written.
+        Raises DigitsError if a file can't be written.
         """
-        for name in FILES:
-            remove_stale_temps(self.folder / name)
         config, state, history = training.config, training.state, training.history
         stored = {
             "config": to_dict(config),
@@ -176,7 +173,7 @@ def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir
             run = RunDir(folder or _numbered(architecture))
             run.folder.mkdir(parents=True, exist_ok=True)
             lock.enter_context(run.lock())
-            remove_stale_temps(run.state)
+            remove(temporary_path(run.state))
             if any(run.folder.iterdir()):
                 raise DigitsError(f"{run.folder} is not empty; runs are never overwritten")
         except OSError as error:

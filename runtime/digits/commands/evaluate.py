@@ -6,7 +6,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from digits.acceptance import calibrate, save
 from digits.classifier import Classifier
 from digits.commands import reports
 from digits.commands.runner import ClassifierOptions
@@ -15,10 +14,11 @@ from digits.constraints.constraints import Constraints
 from digits.data.image_folder import LabelledDataset
 from digits.data.table import Box, NumberLabel, has_column, number_rows
 from digits.errors import DataError, DigitsError, PictureError
-from digits.evaluation import Evaluation
+from digits.evaluation.acceptance import calibrate, save
+from digits.evaluation.digits import Evaluation
+from digits.evaluation.numbers import NumberEvaluation, numbers_in
+from digits.evaluation.pages import PageEvaluation
 from digits.images import picture
-from digits.number_evaluation import NumberEvaluation, numbers_in
-from digits.page_evaluation import PageEvaluation
 from digits.prediction import SIGNS
 from digits.reading import MAX_ERRORS
 from digits.terminal import ErrorReporter, print_result, print_stderr, progress_bar

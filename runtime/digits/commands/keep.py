@@ -50,5 +50,5 @@ class KeepFolder:
         rows = rows.replace(csv_row(picture.cells), csv_row(picture._replace(name=name).cells))
         self.rows.append(rows)
         self.rows.fsync()
-        with atomic_write(self._folder / name) as temporary, temporary.open("wb") as copy:
+        with atomic_write(self._folder / name) as copy:
             shutil.copyfileobj(file, copy)

@@ -190,7 +190,7 @@ def max_errors(
     """What --max-errors says. Raises BadParameter, or DataError for a file that can't be used."""
     if text is None:
         return None
-    from digits.acceptance import parse_max_errors
+    from digits.evaluation.acceptance import parse_max_errors
 
     return _parse(
         "--max-errors",
@@ -209,7 +209,7 @@ def _parse(option: str, text: str | None, parse: Callable[[str], _T]) -> _T | No
 
 def check_calibrate(file: Path, max_errors: str | None) -> None:
     """Raise BadParameter or DataError if these options contradict, or would overwrite a file."""
-    from digits.acceptance import load
+    from digits.evaluation.acceptance import load
 
     if file.suffix.lower() != ".json" or not file.parent.is_dir():
         raise typer.BadParameter(f"--calibrate writes to .json, in an existing folder, not {file}")

@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from digits.evaluation import Evaluation
+from digits.evaluation.alignment import Score
+from digits.evaluation.digits import Evaluation
+from digits.evaluation.pages import PageEvaluation
 from digits.inference.metadata import parse_objects, to_dict
 from digits.inference.model_file import ModelInfo
-from digits.page_evaluation import PageEvaluation, Score
 from digits.text import escape_control, escape_name
 
 _MAX_LISTED = 10  # mistakes, or pages

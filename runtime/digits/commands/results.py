@@ -14,7 +14,8 @@ from typing import Any
 
 from digits import system
 from digits.errors import DigitsError
-from digits.files import kind_of, try_lock
+from digits.files import kind_of
+from digits.system import try_lock
 from digits.terminal import print_stderr
 
 _BLOCK = 1 << 12  # bytes

@@ -232,7 +232,7 @@ def _results(task: Task, files: Sequence[str], jobs: int, stack: ExitStack) -> I
         return ()
     if jobs == 1:
         return map(_start(task), files)
-    from digits.commands.workers import parallel_map
+    from digits.processes import parallel_map
 
     task = task._replace(options=task.options._replace(threads=1))
     results = parallel_map(partial(_start, task), files, jobs, _worker_died)

@@ -20,7 +20,7 @@ from digits.commands.keep import KeepFolder
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.commands.watch_readers import DigitReader, NumberReader, Row
 from digits.errors import DigitsError, PictureError
-from digits.files import remove, remove_stale_temps, write_text
+from digits.files import remove, write_text
 from digits.processes import Pool, StartFailed, Worker, WorkerDied
 from digits.terminal import print_result, print_stderr
 from digits.text import csv_row
@@ -205,7 +205,6 @@ class FolderWatcher:
 
 def _journaled(journal: Path) -> set[tuple[str, ...]]:
     """The cells of the picture whose lines were being written when a process was killed."""
-    remove_stale_temps(journal)
     with suppress(OSError, ValueError, csv.Error):
         if stamp("", str(journal)):  # no link
             return {*map(tuple, csv.reader([journal.read_text(encoding="utf-8")]))}

@@ -6,25 +6,25 @@ deterministic automaton.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+
+# Python's own parser of regular expressions. It isn't public, but hasn't changed since 1999.
+from re import _constants as ops
+from re import _parser as parser
+from typing import Any
 
 from digits.constraints.automaton import State
 from digits.inference.interface import SYMBOLS
 
 _MAX_CHARACTERS = 1000
 _MAX_NODES = 1000
-_MAX_DEPTH = 50  # of groups in groups
 _MAX_STATES = 2000  # of the deterministic automaton
 _END = 0  # the node after the last symbol
 
-_TOKEN = re.compile(
-    r"\((?:\?:)?|\)|\|"
-    r"|(?P<repeat>[*+?]|\{(?P<least>[0-9]{1,4})(?P<comma>,(?P<most>[0-9]{1,4})?)?\})"
-    r"|(?P<symbols>\\[d.,-]|[0-9.,-]|\[\^?(?!\])-?(?:\\[d.,-]|[0-9]-[0-9]|[0-9.,])*-?\])"
+_PARTS = re.compile(  # what a pattern may consist of: less than the parser knows
+    r"(?:\((?:\?:)?|[)|*+?]|\{[0-9]{1,4}(?:,(?:[0-9]{1,4})?)?\}"
+    r"|\\[d.,-]|[0-9.,-]|\[\^?(?!\])-?(?:\\[d.,-]|[0-9]-[0-9]|[0-9.,])*-?\])*"
 )
-_REPEATS = {"*": (0, None), "+": (1, None), "?": (0, 1)}
-
-_Build = Callable[[int], int]  # from the node that follows to the first one
 
 
 class Pattern:
@@ -40,11 +40,11 @@ class Pattern:
     def __init__(self, pattern: str) -> None:
         self._symbols = ["$"]  # of each node; none for those that only lead to others
         self._next: list[list[int]] = [[]]
-        self._tokens = _tokens(pattern)[::-1]
-        build = self._alternatives(0)
-        if self._tokens:
-            raise _error(self._tokens[-1], "closes no group")
-        self._steps, self._accepting = self._determinize(self._reached([build(_END)]))
+        try:
+            first = self._sequence(_parse(pattern), _END)
+        except RecursionError as error:
+            raise ValueError("the pattern has too many groups in groups") from error
+        self._steps, self._accepting = self._determinize(self._reached([first]))
 
     def step(self, state: State, symbol: str) -> State | None:
         assert isinstance(state, int)
@@ -52,6 +52,60 @@ class Pattern:
 
     def accepts(self, state: State) -> bool:
         return state in self._accepting
+
+    def _sequence(self, items: Any, following: int) -> int:
+        """Add nodes for parsed items before the node that follows; return the first one."""
+        for operator, argument in reversed(list(items)):
+            following = self._item(operator, argument, following)
+        return following
+
+    def _item(self, operator: Any, argument: Any, following: int) -> int:
+        if operator is ops.SUBPATTERN:
+            return self._sequence(argument[-1], following)
+        if operator is ops.BRANCH:
+            return self._node("", [self._sequence(branch, following) for branch in argument[1]])
+        if operator in (ops.MAX_REPEAT, ops.MIN_REPEAT):
+            least, most, repeated = argument
+            return self._repeated(least, most, repeated, following)
+        symbols = "".join(symbol for symbol in SYMBOLS if _matches(operator, argument, symbol))
+        if not symbols:
+            raise ValueError("pattern: a part of it stands for no symbol")
+        return self._node(symbols, [following])
+
+    def _repeated(self, least: int, most: int, items: Any, following: int) -> int:
+        end = following
+        if most == ops.MAXREPEAT:
+            following = self._node("", [end])
+            self._next[following].append(self._sequence(items, following))
+            most = least
+        for _ in range(most - least):
+            following = self._node("", [self._sequence(items, following), end])
+        for _ in range(least):
+            after, following = following, self._sequence(items, following)
+            if following == after:  # nothing is repeated, perhaps very often
+                break
+        return following
+
+    def _node(self, symbols: str, following: list[int]) -> int:
+        if len(self._next) == _MAX_NODES:
+            raise ValueError(f"the pattern has over {_MAX_NODES:,} symbols with its repetitions")
+        self._symbols.append(symbols)
+        self._next.append(following)
+        return len(self._next) - 1
+
+    def _reached(self, nodes: list[int]) -> int:
+        """Those with symbols, and the end, to which these lead."""
+        pending, reached, state = nodes.copy(), set[int](), 0
+        while pending:
+            node = pending.pop()
+            if node in reached:
+                continue
+            reached.add(node)
+            if self._symbols[node]:
+                state |= 1 << node
+            else:
+                pending += self._next[node]
+        return state
 
     def _determinize(self, start: int) -> tuple[list[dict[str, int]], set[State]]:
         """The states that follow each state, and those that accept.
@@ -78,84 +132,41 @@ class Pattern:
                 raise ValueError(f"the pattern is too complicated: over {_MAX_STATES:,} states")
         return steps, {number for nodes, number in numbers.items() if nodes & 1 << _END}
 
-    def _reached(self, nodes: list[int]) -> int:
-        """Those with symbols, and the end, to which these lead."""
-        pending, reached, state = nodes.copy(), set[int](), 0
-        while pending:
-            node = pending.pop()
-            if node in reached:
-                continue
-            reached.add(node)
-            if self._symbols[node]:
-                state |= 1 << node
-            else:
-                pending += self._next[node]
-        return state
 
-    def _node(self, symbols: str, following: list[int]) -> int:
-        if len(self._next) == _MAX_NODES:
-            raise ValueError(f"the pattern has over {_MAX_NODES:,} symbols with its repetitions")
-        self._symbols.append(symbols)
-        self._next.append(following)
-        return len(self._next) - 1
+def _parse(pattern: str) -> Any:
+    """The parsed items of a pattern. Raises ValueError for what isn't one, and RecursionError."""
+    if not isinstance(pattern, str):
+        raise ValueError(f"the pattern is a text, not {pattern!r}")
+    if len(pattern) > _MAX_CHARACTERS:
+        raise ValueError(f"the pattern has over {_MAX_CHARACTERS:,} characters")
+    begin, end = int(pattern.startswith("^")), len(pattern) - pattern.endswith("$")
+    understood = _PARTS.match(pattern, begin, end)
+    stop = understood.end() if understood else begin
+    if stop < end:
+        raise ValueError(
+            f"pattern: {pattern[stop:][:20]!r} at character {stop + 1} can't be understood;"
+            r" it may have digits, - , \. \d [0-9] ( ) | * + ? and {2,3}"
+        )
+    try:
+        return parser.parse(pattern[begin:end])
+    except re.error as error:
+        place = begin + (error.pos or 0) + 1
+        raise ValueError(f"pattern: {error.msg} at character {place}") from error
 
-    def _alternatives(self, depth: int) -> _Build:
-        parts = [self._sequence(depth)]
-        while self._tokens and self._tokens[-1][0] == "|":
-            self._tokens.pop()
-            parts.append(self._sequence(depth))
-        return lambda following: self._node("", [part(following) for part in parts])
 
-    def _sequence(self, depth: int) -> _Build:
-        parts: list[_Build] = []
-        while self._tokens and self._tokens[-1][0] not in "|)":
-            part = self._part(depth)
-            repeated = self._tokens and self._tokens[-1]["repeat"]
-            parts.append(self._repeated(part, self._tokens.pop()) if repeated else part)
-
-        def build(following: int) -> int:
-            for part in reversed(parts):
-                following = part(following)
-            return following
-
-        return build
-
-    def _part(self, depth: int) -> _Build:
-        """A group, or what stands for a symbol."""
-        token = self._tokens.pop()
-        if token["symbols"]:
-            symbols = _symbols(token)
-            return lambda following: self._node(symbols, [following])
-        if token["repeat"]:
-            raise _error(token, "repeats nothing")
-        if depth == _MAX_DEPTH:
-            raise _error(token, f"is in {_MAX_DEPTH} groups already")
-        build = self._alternatives(depth + 1)
-        if not self._tokens:
-            raise _error(token, "is never closed")
-        self._tokens.pop()
-        return build
-
-    def _repeated(self, part: _Build, token: re.Match[str]) -> _Build:
-        least = int(token["least"] or 0)
-        most = int(token["most"]) if token["most"] else None if token["comma"] else least
-        if token[0] in _REPEATS:
-            least, most = _REPEATS[token[0]]
-        elif most is not None and most < least:
-            raise _error(token, "ends below where it begins")
-
-        def build(following: int) -> int:
-            end = following
-            if most is None:
-                following = self._node("", [end])
-                self._next[following].append(part(following))
-            for _ in range((most or least) - least):
-                following = self._node("", [part(following), end])
-            for _ in range(least):
-                following = part(following)
-            return following
-
-        return build
+def _matches(operator: Any, argument: Any, symbol: str) -> bool:
+    """Whether what the parser has made of a character, an escape or a class matches a symbol."""
+    if operator is ops.IN:
+        is_negated = argument[0][0] is ops.NEGATE
+        parts = argument[is_negated:]
+        return is_negated != any(_matches(part, value, symbol) for part, value in parts)
+    if operator is ops.LITERAL:
+        return chr(argument).replace(",", ".") == symbol
+    if operator is ops.NOT_LITERAL:
+        return not _matches(ops.LITERAL, argument, symbol)
+    if operator is ops.RANGE:
+        return bool(argument[0] <= ord(symbol) <= argument[1])
+    return operator is ops.ANY or operator is ops.CATEGORY and symbol.isdigit()
 
 
 def _union(sets: Sequence[int], chosen: int) -> int:
@@ -166,37 +177,3 @@ def _union(sets: Sequence[int], chosen: int) -> int:
         union |= sets[lowest.bit_length() - 1]
         chosen ^= lowest
     return union
-
-
-def _tokens(pattern: str) -> list[re.Match[str]]:
-    if not isinstance(pattern, str):
-        raise ValueError(f"the pattern is a text, not {pattern!r}")
-    if len(pattern) > _MAX_CHARACTERS:
-        raise ValueError(f"the pattern has over {_MAX_CHARACTERS:,} characters")
-    tokens, index, end = [], int(pattern.startswith("^")), len(pattern) - pattern.endswith("$")
-    while index < end:
-        token = _TOKEN.match(pattern, index, end)
-        if token is None:
-            raise ValueError(
-                f"pattern: {pattern[index:][:20]!r} at character {index + 1} can't be understood;"
-                r" it may have digits, - , \. \d [0-9] ( ) | * + ? and {2,3}"
-            )
-        tokens.append(token)
-        index = token.end()
-    return tokens
-
-
-def _symbols(token: re.Match[str]) -> str:
-    """Those that a character, an escape or a class stands for."""
-    expression = token[0].replace(r"\,", ",").replace(",", r"\.")
-    try:
-        symbols = "".join(filter(re.compile(expression).fullmatch, SYMBOLS))
-    except re.error:  # such as [9-0]
-        symbols = ""
-    if not symbols:
-        raise _error(token, "stands for no symbol")
-    return symbols
-
-
-def _error(token: re.Match[str], problem: str) -> ValueError:
-    return ValueError(f"pattern: {token[0]!r} at character {token.start() + 1} {problem}")

@@ -53,7 +53,12 @@ def load(data: Path | None, on_error: OnError) -> Dataset:
     if data is None or not image_folder.has_pictures(data):
         with image_folder.explain_missing(data):
             return Dataset(mnist.load_all(data), mnist.SHA256)
-    return _from_pictures(LabelledDataset(data, on_error))
+    digits = _read(LabelledDataset(data, on_error))
+    splits = {name: _split(digits, name) for name in get_args(SplitName)}
+    if not all(map(len, splits.values())):
+        counts = ", ".join(f"{len(split)} {name}" for name, split in splits.items())
+        raise DataError(f"{data} has too few readable pictures: {counts}")
+    return Dataset(splits, {"pictures": _checksum(digits)})
 
 
 def load_own(data: Path, on_error: OnError) -> OwnPictures:
@@ -61,13 +66,11 @@ def load_own(data: Path, on_error: OnError) -> OwnPictures:
 
     data, on_error: see `load`. Raises DataError if there are none to train on.
     """
-    dataset = LabelledDataset(data, on_error, with_none=True)
-    digits = _read(dataset)
-    train = [digit for digit in digits if digit.split == "train"]
-    held_back = [digit for digit in digits if digit.split != "train"]
+    digits = _read(LabelledDataset(data, on_error, with_none=True))
     if not digits:
         raise DataError(f"{data} has no readable pictures to train on")
-    return OwnPictures(_to_arrays(train), _to_arrays(held_back), _checksum(digits))
+    train, held_back = _split(digits, "train"), _split(digits, "validation", "test")
+    return OwnPictures(train, held_back, _checksum(digits))
 
 
 def skip(error: DigitsError) -> None:
@@ -88,18 +91,6 @@ def verify_checksums(dataset: Dataset, expected: dict[str, str], data: Path | No
     raise DataError(f"the network was trained on MNIST, not on what is in {data}")
 
 
-def _from_pictures(dataset: LabelledDataset) -> Dataset:
-    digits = _read(dataset)
-    splits: dict[SplitName, list[Digit]] = {name: [] for name in get_args(SplitName)}
-    for digit in digits:
-        splits[digit.split].append(digit)
-    if not all(splits.values()):
-        counts = ", ".join(f"{len(split)} {name}" for name, split in splits.items())
-        raise DataError(f"{dataset.name} has too few readable pictures: {counts}")
-    arrays = {name: _to_arrays(split) for name, split in splits.items()}
-    return Dataset(arrays, {"pictures": _checksum(digits)})
-
-
 def _read(dataset: LabelledDataset) -> list[Digit]:
     """Read the pictures, each once. Those with several labels are left out, with a warning."""
     with progress_bar() as bar:
@@ -110,11 +101,10 @@ def _read(dataset: LabelledDataset) -> list[Digit]:
     contradictory = [group for group in equal if group[0].label != group[-1].label]
     if contradictory:
         first, *_, last = contradictory[0]
-        more = f"; and {len(contradictory) - 1} more like that" if contradictory[1:] else ""
-        labels = (table.LABELS[digit.label] for digit in (first, last))
+        labels = " and ".join(table.LABELS[digit.label] for digit in (first, last))
         print_stderr(
-            f"warning: {first.name} and {last.name} look the same, but are labelled"
-            f" {' and '.join(labels)}: left out{more}"
+            f"warning: {first.name} and {last.name} look the same, but are labelled {labels}: left"
+            f" out, as are all such pictures ({len(contradictory)} in all)"
         )
     return [group[0] for group in equal if group[0].label == group[-1].label]
 
@@ -129,7 +119,7 @@ def _checksum(digits: Sequence[Digit]) -> str:
     return content.hexdigest()
 
 
-def _to_arrays(digits: Sequence[Digit]) -> Split:
-    labels = np.array([digit.label for digit in digits], np.uint8)
-    frames = np.array([digit.frame for digit in digits], np.uint8).reshape(-1, 28, 28)
-    return Split(frames, labels)
+def _split(digits: Sequence[Digit], *names: SplitName) -> Split:
+    chosen = [digit for digit in digits if digit.split in names]
+    frames = np.array([digit.frame for digit in chosen], np.uint8).reshape(-1, 28, 28)
+    return Split(frames, np.array([digit.label for digit in chosen], np.uint8))

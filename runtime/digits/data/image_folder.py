@@ -17,7 +17,6 @@ from digits.data.mnist import Split, SplitName
 from digits.data.table import LABELS, NO_DIGIT, OnError
 from digits.errors import DataError, DigitsError, PictureError
 from digits.images.formats import SUFFIXES
-from digits.terminal import print_stderr
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier
@@ -101,17 +100,11 @@ class LabelledDataset:
             self.total = len(self._mnist)
             return
         self.name = str(data)
-        first_error = ""
-
-        def keep_first(error: DigitsError) -> None:
-            nonlocal first_error
-            first_error = first_error or f" ({error})"
-
-        self.total = sum(1 for _ in self._scan(keep_first))
+        errors = list[DigitsError]()
+        self.total = sum(1 for _ in self._scan(errors.append))
         if not self.total:
-            raise DataError(f"no labelled pictures in {data}{first_error}")
-        if others := _other_folders(self._pictures):
-            print_stderr(f"warning: ignoring {', '.join(others)} in {data}: not 0 to 9")
+            reason = f" ({errors[0]})" if errors else ""
+            raise DataError(f"no labelled pictures in {data}{reason}")
 
     def __iter__(self) -> Iterator[Batch]:
         if self._pictures is None:
@@ -194,12 +187,11 @@ def has_pictures(data: Path) -> bool:
     try:
         if data.is_file() or any((data / str(digit)).is_dir() for digit in range(10)):
             return True
-        if data.is_dir():
-            return False
-        missing = not data.exists()
+        if not data.is_dir():
+            raise DataError(f"{data}: no such file or folder")
     except OSError as error:
         raise DataError(f"can't open {data}: {error.strerror}") from error
-    raise DataError(f"{data}: {'no such file or folder' if missing else 'not a file or folder'}")
+    return False
 
 
 @contextmanager
@@ -229,12 +221,3 @@ def _files(folder: Path, on_error: OnError) -> Iterator[Path]:
         pass  # not every digit must be there
     except OSError as error:
         on_error(DataError(f"can't open {error.filename}: {error.strerror}"))
-
-
-def _other_folders(data: Path) -> list[str]:
-    """The folders beside 0 to 9, which may be misnamed."""
-    try:
-        names = sorted(name for name in os.listdir(data) if os.path.isdir(data / name))
-    except OSError:  # a table, or a folder that can't be listed
-        return []
-    return [name for name in names if name not in LABELS and name[0] != "."]

@@ -8,7 +8,6 @@ import hashlib
 import math
 import os
 import struct
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +31,6 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 VALIDATION_SIZE = 10_000  # the last of the 60,000 training images
-
-
-class _ChecksumError(DataError):
-    """A file exists, but its bytes aren't MNIST's."""
 
 
 @dataclass(frozen=True)
@@ -122,37 +117,31 @@ def parse_idx(raw: bytes, name: str) -> NDArray[np.uint8]:
 
 
 def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
-    """The verified bytes of the files by name, from the first source that has them.
-
-    pooch.create would check the .gz file, which differs between mirrors; we check what is in it.
-    """
+    """The verified bytes of the files by name, from the first source that has them."""
     folder = data or _folder_from_environment()
     if folder is not None:
         named = str(data or f"{folder} ($DIGITS_DATA)")
         return {name: _from_folder(name, folder, named) for name in names}
-    tried = []
-    cache = fetch.cache_folder()
-    if cache is None:
-        tried.append(f"no cache folder: {fetch.NO_CACHE}")
-    else:
+    cache, tried = fetch.cache_folder(), list[str]()
+    try:
+        if cache is None:
+            raise DataError(f"no cache folder: {fetch.NO_CACHE}")
+        return {name: _from_folder(name, cache, str(cache)) for name in names}
+    except DataError as error:
+        tried.append(str(error))
+    for source, download in fetch.SOURCES:
+        print_stderr(f"downloading MNIST from {source}")
         try:
-            return {name: _from_folder(name, cache, str(cache)) for name in names}
-        except _ChecksumError as error:
-            print_stderr(f"warning: {error}; downloading it again")
-            tried.append(str(error))
-        except DataError as error:
-            tried.append(str(error))
-    for source in fetch.SOURCES:
-        try:
-            files = {
-                name: _verified(name, raw, f"{source.__name__}: {name}")
-                for name, raw in source(tuple(SHA256)).items()
-            }
+            raw = download([*SHA256])
+            files = {name: _verified(name, raw[name], f"{name} from {source}") for name in SHA256}
         except DataError as error:
             tried.append(str(error))
             continue
-        if cache is not None:
-            _cache(files, cache)
+        try:
+            if cache is not None:
+                write_all({cache / name: content for name, content in files.items()})
+        except DigitsError as error:  # such as a read-only home
+            print_stderr(f"warning: {error}; MNIST will be downloaded again")
         return files
     raise DataError(
         f"MNIST was not found. Tried: {'; '.join(tried)}. Put its four IDX files, raw or gzipped,"
@@ -169,45 +158,21 @@ def _folder_from_environment() -> Path | None:
 
 def _from_folder(name: str, folder: Path, named: str) -> bytes:
     """Read NAME or NAME.gz from the folder, or from MNIST/raw, where torchvision keeps them."""
-    for path in (
-        directory / file
-        for directory in (folder, folder / "MNIST" / "raw")
-        for file in (name, f"{name}.gz")
-    ):
+    for file in (name, f"{name}.gz", f"MNIST/raw/{name}", f"MNIST/raw/{name}.gz"):
+        path = folder / file
         try:
-            if not path.is_file():
-                continue
-            with path.open("rb") as file:
-                raw = file.read(fetch.MAX_BYTES)
+            if path.is_file():
+                with path.open("rb") as opened:
+                    return _verified(name, opened.read(fetch.MAX_BYTES), str(path))
         except OSError as error:
             raise DataError(f"can't read {path}: {error.strerror}") from error
-        return _verified(name, raw, str(path))
     raise DataError(f"{named} has neither {name} nor {name}.gz")
 
 
 def _verified(name: str, raw: bytes, where: str) -> bytes:
     """Unzip `raw` if it is gzipped, and return it if its SHA-256 is right."""
     if raw[:2] == b"\x1f\x8b":
-        raw = gunzip(raw, where)
+        raw = fetch.gunzip(raw, where)
     if hashlib.sha256(raw).hexdigest() != SHA256[name]:
-        raise _ChecksumError(f"{where} is damaged or not MNIST's {name} (wrong SHA-256)")
+        raise DataError(f"{where} is damaged or not MNIST's {name} (wrong SHA-256)")
     return raw
-
-
-def gunzip(raw: bytes, where: str) -> bytes:
-    """Decompress at most 64 MiB. where: what errors call it. Raises DataError if that fails."""
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        plain = inflater.decompress(raw, fetch.MAX_BYTES)
-    except zlib.error as error:
-        raise _ChecksumError(f"{where} is a damaged gzip file: {error}") from error
-    if not inflater.eof:
-        raise _ChecksumError(f"{where} is truncated, or larger than {fetch.MAX_BYTES >> 20} MiB")
-    return plain
-
-
-def _cache(files: dict[str, bytes], cache: Path) -> None:
-    try:
-        write_all({cache / name: raw for name, raw in files.items()})
-    except DigitsError as error:  # such as a read-only home
-        print_stderr(f"warning: {error}; MNIST will be downloaded again")

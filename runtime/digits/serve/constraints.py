@@ -4,8 +4,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-from digits.acceptance import parse_share
 from digits.constraints.constraints import Constraints
+from digits.evaluation.acceptance import parse_share
 
 FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 PARSERS: dict[str, Any] = {  # from text, by the parameter

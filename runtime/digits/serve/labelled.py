@@ -1,7 +1,6 @@
 """Keeps digits that visitors have labelled, in the layout that `digits train --data` reads."""
 
 import asyncio
-import re
 import tempfile
 import time
 from collections.abc import Collection, Sequence
@@ -21,7 +20,6 @@ MAX_BYTES = 100 << 20  # of all pictures
 LOOK_AGAIN = 10.0  # seconds, at least, from one look at a full folder to the next
 
 _BLOCK = 4096  # bytes of a disk; what a smaller file takes, too
-_TEMPORARY = re.compile(r"\.([0-9a-f]{16})-[0-9a-f]{8}\.png", re.ASCII)
 
 
 class LabelledFolder:
@@ -45,10 +43,8 @@ class LabelledFolder:
                 f"can't keep labelled digits in {path}: {error.strerror or error}"
             ) from error
         for label in LABELS:  # delete what a killed server had begun to write
-            folder = self._folder(label)
-            for file in folder.glob(".*.png"):
-                if name := _TEMPORARY.fullmatch(file.name):
-                    files.remove_stale_temps(folder / f"{name[1]}.png")
+            for unfinished in self._folder(label).glob(".*.png.tmp"):
+                files.remove(unfinished)
         self._look()
 
     async def keep(self, labels: Sequence[str], answers: Sequence[Answer]) -> None:

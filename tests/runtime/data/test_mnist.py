@@ -69,7 +69,11 @@ def set_sources(monkeypatch: pytest.MonkeyPatch) -> Sources:
 
             return download
 
-        monkeypatch.setattr(fetch, "SOURCES", [source(*pair) for pair in enumerate(answers)])
+        monkeypatch.setattr(
+            fetch,
+            "SOURCES",
+            [(f"source {n}", source(n, answer)) for n, answer in enumerate(answers)],
+        )
         return calls
 
     return set_
@@ -96,12 +100,12 @@ def test_any_bytes_are_parsed_or_refused(raw: bytes) -> None:
     except DataError as error:
         assert "noise" in str(error)
     with pytest.raises(DataError, match="noise"):
-        mnist.gunzip(b"\x1f\x8b" + raw, "noise")
+        fetch.gunzip(b"\x1f\x8b" + raw, "noise")
 
 
 def test_gunzip_refuses_a_bomb() -> None:
     with pytest.raises(DataError, match="larger than 64 MiB"):
-        mnist.gunzip(gzip.compress(bytes(100 << 20)), "bomb.gz")
+        fetch.gunzip(gzip.compress(bytes(100 << 20)), "bomb.gz")
 
 
 @pytest.mark.parametrize("inner", [".", "MNIST/raw"])
@@ -146,11 +150,6 @@ def test_invalid_folder_in_environment_is_an_error(
         mnist.load_all()
 
 
-def test_empty_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has neither t10k-images-idx3-ubyte nor"):
-        mnist.load("test", tmp_path)
-
-
 def test_damaged_or_huge_file_in_folder_is_an_error_and_kept(folder: Path) -> None:
     (folder / LABELS).write_bytes(b"damaged")
     with pytest.raises(DataError, match=f"{LABELS} is damaged"):
@@ -164,7 +163,7 @@ def test_damaged_or_huge_file_in_folder_is_an_error_and_kept(folder: Path) -> No
 
 
 def test_download_is_cached(files: Files, cache: Path, set_sources: Sources) -> None:
-    write_files(cache, {".train-images-idx3-ubyte-0123abcd": b"half"})  # of a killed one
+    write_files(cache, {".train-images-idx3-ubyte.tmp": b"half"})  # of a killed one
     calls = set_sources(files)
     assert len(mnist.load("train")) == len(mnist.load("train")) == 3
     assert len(mnist.load("test")) == 5
@@ -187,7 +186,7 @@ def test_damaged_cache_is_downloaded_again(
     write_files(cache, files | {LABELS: files[LABELS][:-1] + b"!"})
     set_sources(files)
     assert len(mnist.load("test")) == 5
-    assert f"{LABELS} is damaged" in capsys.readouterr().err
+    assert capsys.readouterr().err == "downloading MNIST from source 0\n"
     assert (cache / LABELS).read_bytes() == files[LABELS]
 
 
@@ -204,7 +203,7 @@ def test_unwritable_or_missing_cache_is_no_error(
         calls = set_sources(files)
         assert len(mnist.load_all()["test"]) == 5
         assert calls == [0]
-        warnings = capsys.readouterr().err.splitlines()
+        _, *warnings = capsys.readouterr().err.splitlines()
         if folder:
             [warning] = warnings
             assert warning.startswith(f"warning: can't write {folder}/")

@@ -67,7 +67,7 @@ def test_number_is_accepted_to_be_reviewed_or_unreadable(client: TestClient) -> 
     [
         ("length=6x", "the length is 6 or 4-8"),
         ("length=0", "digits"),
-        ("pattern=(", "is never closed"),
+        ("pattern=(", "missing ), unterminated subpattern"),
         ("check=crc", "not one of luhn"),
         ("list=1+x", "'x' is no number"),
         ("list=+", "no number"),

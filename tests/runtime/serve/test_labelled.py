@@ -66,7 +66,7 @@ def test_labelled_pictures_are_kept_for_eval(
     for name in names:
         with Image.open(folder / name) as picture:
             assert picture.mode == "L" and max(picture.size) <= 512 and picture.format == "PNG"
-    unfinished = folder / "7" / f".{secrets.token_hex(8)}-{secrets.token_hex(4)}.png"
+    unfinished = folder / "7" / f".{secrets.token_hex(8)}.png.tmp"
     unfinished.write_bytes(b"half a picture")
     code, out, err = run("eval", "--data", folder)
     assert (code, err) == (0, "") and "10" in out
@@ -184,7 +184,7 @@ def test_full_folder_returns_507(
 
 
 def test_what_a_killed_server_left_is_removed(classifier: Classifier, folder: Path) -> None:
-    left = f".{secrets.token_hex(8)}-{secrets.token_hex(4)}.png"
+    left = f".{secrets.token_hex(8)}.png.tmp"
     (folder / "7").mkdir(parents=True)
     for name in (left, ".hidden.png", "mine.png"):
         (folder / "7" / name).write_bytes(b"any")

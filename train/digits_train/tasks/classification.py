@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from digits.data.datasets import OwnPictures
 from digits.data.image_folder import Batch as LabelledBatch
 from digits.data.mnist import Split
-from digits.evaluation import Evaluation
+from digits.evaluation.digits import Evaluation
 from digits.terminal import progress_bar
 from digits_train import calibration, diagnose
 from digits_train.comparison import Comparison

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from digits import system
 from digits.data.mnist import Split
-from digits.page_evaluation import Score
+from digits.evaluation.alignment import Score
 from digits.terminal import progress_bar
 from digits_train import diagnose, matching, reader_data
 from digits_train.camera.materials import make_materials

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from digits.data.image_folder import Batch
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.evaluation import MAX_MISTAKES, Evaluation
+from digits.evaluation.digits import MAX_MISTAKES, Evaluation
 
 
 def evaluate(
@@ -95,14 +95,6 @@ def test_only_the_worst_mistakes_are_kept() -> None:
     assert (worst.label, worst.predicted) == (4, 9)
     assert worst.confidence == pytest.approx(0.99)
     assert worst.label_probability == pytest.approx(0.01 / 9)
-
-
-def test_equal_mistakes_keep_the_first() -> None:
-    count = 2 * MAX_MISTAKES
-    result = evaluate([4] * count, make_probabilities([9] * count))
-    assert [mistake.name for mistake in result.mistakes] == [
-        f"digit {n}" for n in range(MAX_MISTAKES)
-    ]
 
 
 @given(

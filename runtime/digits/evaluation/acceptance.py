@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 from digits import __version__
 from digits.constraints.constraints import Constraints
 from digits.errors import DataError
+from digits.evaluation.statistics import binomial_tail
 from digits.files import write_text
 from digits.inference.model_file import read_file
 
-_DOUBT = 0.05  # 1 minus the confidence
+_ALPHA = 0.05  # the significance level: 1 minus the confidence
 _EPSILON = 2**-53  # 1 - _EPSILON is the largest float below 1
 _MAX_BYTES = 1 << 16  # of a file
 _CONDITIONS = ("model", "reader", "constraints")  # what a promise is for
@@ -26,7 +27,7 @@ _CONDITIONS = ("model", "reader", "constraints")  # what a promise is for
 Files = tuple[Path | str | None, Path | None]
 
 
-class Promise(NamedTuple):
+class RiskBound(NamedTuple):
     """At most a share `wanted` of the accepted numbers is wrong, with 95 % confidence.
 
     max_error_probability: `max_errors` for `Classifier.read`. numbers, accepted, errors: how many
@@ -40,7 +41,7 @@ class Promise(NamedTuple):
     errors: int
 
 
-def calibrate(probabilities: Sequence[float], right: Sequence[int], wanted: float) -> Promise:
+def calibrate(probabilities: Sequence[float], right: Sequence[int], wanted: float) -> RiskBound:
     """Accept as many numbers as possible, at most the wanted share of them wrong.
 
     probabilities, right: of labelled numbers that are drawn from those to be read. wanted: above 0,
@@ -50,12 +51,12 @@ def calibrate(probabilities: Sequence[float], right: Sequence[int], wanted: floa
     errors = accumulate(1 - is_right for _, is_right in read)
     curve = [(probability, count) for (probability, _), count in zip(read, errors, strict=True)]
     aim = f"promise at most {100 * wanted:.3g}% wrong"
-    if (missing := least_numbers(wanted) - len(read)) > 0:
+    if (missing := minimum_sample_size(wanted) - len(read)) > 0:
         raise DataError(
             f"{len(read):,} labelled numbers were read; to {aim} takes {missing:,} more"
         )
-    if promise := _test(curve, wanted):
-        return promise
+    if bound := _test(curve, wanted):
+        return bound
     rates = (float(f"{wanted * 1.1**step:.2g}") for step in range(1, 200))
     possible = next((rate for rate in rates if rate < 1 and _test(curve, rate)), 1.0)
     raise DataError(
@@ -64,7 +65,7 @@ def calibrate(probabilities: Sequence[float], right: Sequence[int], wanted: floa
     )
 
 
-def _test(curve: Sequence[tuple[float, int]], wanted: float) -> Promise | None:
+def _test(curve: Sequence[tuple[float, int]], wanted: float) -> RiskBound | None:
     """Accept ever more numbers, the most probable first, until too many may be wrong.
 
     As the tests have a fixed order and end with the first failure, all are as sure as one (A. N.
@@ -72,38 +73,29 @@ def _test(curve: Sequence[tuple[float, int]], wanted: float) -> Promise | None:
     error among the first few would end them. curve: falling probabilities, and the number of errors
     up to each.
     """
-    passed, count = 0, max(least_numbers(wanted), len(curve) // 4)
+    passed, count = 0, max(minimum_sample_size(wanted), len(curve) // 4)
     while count <= len(curve):
         # All that are as probable, too.
         count = bisect_right(curve, -curve[count - 1][0], key=lambda point: -point[0])
-        if _tail(curve[count - 1][1], count, wanted) > _DOUBT:
+        if binomial_tail(curve[count - 1][1], count, wanted) > _ALPHA:
             break
         passed, count = count, max(count + 1, min(math.ceil(1.05 * count), len(curve)))
     if not passed:
         return None
     probability, errors = curve[passed - 1]
     max_errors = min(max(1 - probability, _EPSILON), 1 - _EPSILON)
-    return Promise(max_errors, wanted, len(curve), passed, errors)
+    return RiskBound(max_errors, wanted, len(curve), passed, errors)
 
 
-def least_numbers(wanted: float) -> int:
+def minimum_sample_size(wanted: float) -> int:
     """How many numbers, all of them right, show that the share of errors is at most this."""
-    return math.ceil(math.log(_DOUBT) / math.log1p(-wanted))
+    return math.ceil(math.log(_ALPHA) / math.log1p(-wanted))
 
 
-def _tail(most: int, n: int, rate: float) -> float:
-    """The probability of at most so many errors among n: a sum of the binomial distribution."""
-    log_choices = (
-        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(most + 1)
-    )
-    right, odds = n * math.log1p(-rate), math.log(rate) - math.log1p(-rate)
-    return math.fsum(math.exp(right + k * odds + log) for k, log in enumerate(log_choices))
-
-
-def save(path: Path, promise: Promise, files: Files, constraints: Constraints) -> None:
+def save(path: Path, bound: RiskBound, files: Files, constraints: Constraints) -> None:
     """Write a file for `parse_max_errors`. Raises DigitsError if it can't be written."""
     conditions = _conditions(files, constraints)
-    values = promise._asdict() | conditions | {"digits": __version__}
+    values = bound._asdict() | conditions | {"digits": __version__}
     write_text(path, json.dumps(values, indent=2) + "\n")
 
 

@@ -1,19 +1,16 @@
 """Accuracy, calibration and confusion of a network on labelled digits, counted batch by batch."""
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from digits.data.image_folder import Batch
 from digits.errors import ModelError
+from digits.evaluation.statistics import Calibration, ratio, wilson_interval
 from digits.inference.probabilities import are_probabilities
 
 MAX_MISTAKES = 32  # kept to be looked at
-
-_BINS = 15
-_Z = 1.959964  # 95 % of a normal distribution lie within so many standard deviations
 
 
 @dataclass(frozen=True)
@@ -47,11 +44,10 @@ class Evaluation:
 
     threshold: float = 0.0
     confusion: NDArray[np.int64] = field(default_factory=lambda: np.zeros((10, 10), np.int64))
-    wrong: int = 0
     rejected: int = 0
     rejected_right: int = 0  # rejected although the most probable digit is the true one
     mistakes: list[Mistake] = field(default_factory=list)
-    _gaps: NDArray[np.float64] = field(default_factory=lambda: calibration_gaps([], []))
+    calibration: Calibration = field(default_factory=Calibration)
 
     def add(self, batch: Batch, probabilities: NDArray[np.float32]) -> None:
         """Count a batch of n digits.
@@ -62,13 +58,11 @@ class Evaluation:
             raise ModelError("the network outputs invalid probabilities")
         labels, predicted = batch.labels, probabilities.argmax(1)
         confidence = probabilities.max(1).astype(np.float64)
-        right = predicted == labels
+        right, rejected = predicted == labels, confidence < self.threshold
         np.add.at(self.confusion, (labels, predicted), 1)
-        rejected = confidence < self.threshold
         self.rejected += int(rejected.sum())
         self.rejected_right += int((rejected & right).sum())
-        self._gaps += calibration_gaps(confidence, right)
-        self.wrong += int((~right).sum())
+        self.calibration.add(confidence, right)
         for index in np.flatnonzero(~right).tolist():
             mistake = Mistake(
                 batch.names[index],
@@ -86,6 +80,10 @@ class Evaluation:
         return int(self.confusion.sum())
 
     @property
+    def wrong(self) -> int:
+        return self.total - int(self.confusion.trace())
+
+    @property
     def accuracy(self) -> float:
         """0 to 1; NaN before the first digit."""
         return ratio(self.total - self.wrong, self.total)
@@ -98,12 +96,12 @@ class Evaluation:
     @property
     def precision(self) -> list[float]:
         """The precision of each digit; NaN for one that was never predicted."""
-        return self._by_digit(self.confusion.sum(0))
+        return [*map(ratio, self.confusion.diagonal(), self.confusion.sum(0))]
 
     @property
     def recall(self) -> list[float]:
         """The recall of each digit; NaN for one that never occurs."""
-        return self._by_digit(self.confusion.sum(1))
+        return [*map(ratio, self.confusion.diagonal(), self.confusion.sum(1))]
 
     @property
     def selective_accuracy(self) -> float:
@@ -113,38 +111,5 @@ class Evaluation:
 
     @property
     def calibration_error(self) -> float:
-        """The expected calibration error over 15 equal bins of confidence, 0 to 1.
-
-        See C. Guo et al., "On calibration of modern neural networks", ICML 2017.
-        """
-        return ratio(float(np.abs(self._gaps).sum()), self.total)
-
-    def _by_digit(self, totals: NDArray[np.int64]) -> list[float]:
-        pairs = zip(self.confusion.diagonal(), totals, strict=True)
-        return [ratio(right, total) for right, total in pairs]
-
-
-def calibration_gaps(confidences: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:
-    """By how much n confidences (0 to 1) exceed the number of right answers: float64 [15 bins].
-
-    Of all answers added up, the sum of the absolute values by n is the expected calibration error.
-    """
-    given = np.asarray(confidences, np.float64)
-    bins = np.minimum((given * _BINS).astype(int), _BINS - 1)
-    gaps = np.bincount(bins, given - np.asarray(right, np.float64), minlength=_BINS)
-    return gaps.astype(np.float64)
-
-
-def wilson_interval(accuracy: float, n: int) -> tuple[float, float]:
-    """The 95 % confidence interval of an accuracy on n digits (E. B. Wilson, JASA 22, 1927)."""
-    if not n:
-        return math.nan, math.nan
-    p, z = accuracy, _Z
-    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    return max(middle - half, 0.0), min(middle + half, 1.0)
-
-
-def ratio(part: float, whole: float) -> float:
-    """A share; NaN of nothing."""
-    return float(part / whole) if whole else math.nan
+        """The expected calibration error, 0 to 1."""
+        return self.calibration.error

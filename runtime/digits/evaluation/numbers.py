@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from digits.data.table import Box
-from digits.evaluation import calibration_gaps, ratio, wilson_interval
-from digits.page_evaluation import INVENTED, align
+from digits.evaluation.alignment import INVENTED, align
+from digits.evaluation.statistics import Calibration, ratio, wilson_interval
 from digits.prediction import Number
 from digits.reader.detections import SAME, overlaps
 from digits.text import escape_name
@@ -75,14 +75,13 @@ class NumberEvaluation:
         """The results as values; NaN for a ratio without numbers."""
         exact = sum(self.right)
         accuracy = ratio(exact, self.written)
-        gaps = calibration_gaps(self.probabilities, self.right)
         return {
             "numbers": self.written,
             "exact": exact,
             "invented": self.invented,
             "accuracy": accuracy,
             "interval": wilson_interval(accuracy, self.written),
-            "calibration_error": ratio(float(np.abs(gaps).sum()), len(self.right)),
+            "calibration_error": Calibration(self.probabilities, self.right).error,
             **self.accepting(max_errors),
             "curve": [*map(self.accepting, sorted({max_errors, *_CURVE}, reverse=True))],
             "worst": [error._asdict() | {"name": escape_name(error.name)} for error in self.worst],
@@ -106,4 +105,5 @@ def _partners(read: Sequence[str], written: Sequence[str]) -> list[int]:
     if len(read) == len(written):
         return list(range(len(read)))
     codes = {text: chr(_FIRST_CODE + index) for index, text in enumerate({*read, *written})}
-    return align(*("".join(codes[text] for text in texts) for texts in (read, written))).partners
+    coded = ("".join(codes[text] for text in texts) for texts in (read, written))
+    return align(*coded).partners

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from digits.number_evaluation import MAX_WORST, NumberEvaluation, SilentError
+from digits.evaluation.numbers import MAX_WORST, NumberEvaluation, SilentError
 from digits.prediction import Number
 
 
@@ -86,9 +86,3 @@ def test_worst_errors_are_the_surest() -> None:
     worst = [error.probability for error in evaluation.worst]
     assert worst == sorted(probabilities, reverse=True)[:MAX_WORST]
     assert evaluate(("", [number("7")])).worst == [SilentError(0.995, "0.png", "", "7")]
-
-
-def test_many_numbers_are_paired() -> None:
-    texts = [str(index) for index in range(2000)]
-    evaluation = evaluate((" ".join(texts), [number(text) for text in texts[:1000] + texts[1001:]]))
-    assert (sum(evaluation.right), evaluation.invented) == (1999, 0)

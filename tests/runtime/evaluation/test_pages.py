@@ -1,13 +1,13 @@
 import math
-import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digits.evaluation.alignment import Score, align
+from digits.evaluation.pages import MAX_WORST, PageEvaluation
 from digits.inference.interface import SYMBOLS
-from digits.page_evaluation import MAX_WORST, PageEvaluation, Score, align
 from digits.prediction import Reading, Symbol
 from tests import synthetic
 from tests.levenshtein import edits
@@ -79,16 +79,6 @@ def test_long_texts_are_aligned() -> None:
     assert align(text, "").score.invented == 4096
 
 
-def test_alignment_takes_little_memory() -> None:
-    """A page may have ten times as many symbols as a table may say that it has."""
-    tracemalloc.start()
-    try:
-        assert align("01" * 300, "10" * 2048).score == Score(4096, 3496, 0, 0)
-        assert tracemalloc.get_traced_memory()[1] < 2e6
-    finally:
-        tracemalloc.stop()
-
-
 def test_pages_add_up() -> None:
     evaluation = PageEvaluation(signs=False)
     for written, read in (("12\n34", "12\n34"), ("12\n34", "12 34"), ("77", "7"), ("5", "63")):
@@ -96,14 +86,7 @@ def test_pages_add_up() -> None:
     assert (evaluation.pages, evaluation.exact, evaluation.same_layout) == (4, 2, 1)
     assert evaluation.score == Score(11, 1, 1, 1)
     assert evaluation.error_rate == pytest.approx(3 / 11)
-
-
-def test_calibration_error() -> None:
-    evaluation = PageEvaluation(signs=False)
-    evaluation.add("some.png", "12", reading("12", 0.75), PIXELS)
-    assert evaluation.calibration_error == pytest.approx(0.25)
-    evaluation.add("some.png", "", reading("777777", 0.75), PIXELS)  # 2 of 8 are right
-    assert evaluation.calibration_error == pytest.approx(0.5)
+    assert evaluation.calibration_error == pytest.approx(abs(9 - 0.9 * 11) / 11)
 
 
 def test_nothing_written_and_nothing_read() -> None:

@@ -1,0 +1,1 @@
+"""How well networks read labelled digits, pages and numbers, and which answers are accepted."""

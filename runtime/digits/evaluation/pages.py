@@ -1,0 +1,96 @@
+"""Errors and calibration of a reader on labelled pages, counted page by page."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.evaluation.alignment import Score, align
+from digits.evaluation.statistics import Calibration, ratio
+from digits.prediction import Reading
+
+MAX_WORST = 12  # pages kept to be looked at
+
+
+@dataclass(frozen=True)
+class PageResult:
+    """A page as it was read.
+
+    written: its text. read: its symbols, in the form of `Reading.text`. reading: of the symbols
+    that are compared, with boxes in `pixels`. right: whether each of them is. pixels: uint8
+    [height, width].
+    """
+
+    name: str
+    written: str
+    read: str
+    reading: Reading
+    right: list[bool]
+    score: Score
+    pixels: NDArray[np.uint8]
+
+
+@dataclass
+class PageEvaluation:
+    """Running totals, whose size doesn't grow with the number of pages.
+
+    signs: whether minus signs and points are read and compared, not the digits alone. exact: pages
+    of which each symbol is right and none invented. same_layout: those of them whose lines and
+    columns are right too. worst: those with the most errors, at most MAX_WORST.
+
+    >>> from digits.prediction import Number, Symbol
+    >>> seven = Symbol("7", 0.91, (0.0,) * 7 + (0.91,) + (0.0,) * 4, (12, 8, 40, 60))
+    >>> evaluation = PageEvaluation(signs=False)
+    >>> reading = Reading(((Number("7", 0.91, "review", "", "7", (seven,)),),))
+    >>> evaluation.add("77.png", "77", reading, np.zeros((80, 80), np.uint8))
+    >>> evaluation.error_rate, evaluation.score.missed
+    (0.5, 1)
+    """
+
+    signs: bool
+    pages: int = 0
+    exact: int = 0
+    same_layout: int = 0
+    score: Score = Score(0, 0, 0, 0)
+    worst: list[PageResult] = field(default_factory=list)
+    calibration: Calibration = field(default_factory=Calibration)
+
+    def add(self, name: str, written: str, reading: Reading, pixels: NDArray[np.uint8]) -> None:
+        """Count a page. written: in the form of `Reading.text`. pixels: those that were read."""
+        read = "\n".join(
+            "  ".join("".join(symbol.symbol for symbol in number.symbols) for number in line)
+            for line in reading.lines
+        )
+        alignment = align(read, written)
+        score = alignment.score
+        self.pages += 1
+        self.score = Score(*map(sum, zip(self.score, score, strict=True)))
+        self.calibration.add([symbol.confidence for symbol in reading.symbols], alignment.right)
+        if score.errors:
+            result = PageResult(name, written, read, reading, alignment.right, score, pixels)
+            worst = sorted([*self.worst, result], key=lambda page: -page.score.errors)
+            self.worst = worst[:MAX_WORST]
+        else:
+            self.exact += 1
+            self.same_layout += read == written
+
+    @property
+    def with_errors(self) -> int:
+        return self.pages - self.exact
+
+    @property
+    def symbols_read(self) -> int:
+        return self.calibration.total
+
+    @property
+    def error_rate(self) -> float:
+        """Symbols missed, wrong or invented, by those written: may be above 1; NaN without any."""
+        return ratio(self.score.errors, self.score.symbols)
+
+    @property
+    def calibration_error(self) -> float:
+        """The expected calibration error of the confidences of the symbols read, 0 to 1.
+
+        A symbol that is wrong or invented has the confidence 0 in truth, any other 1.
+        """
+        return self.calibration.error
