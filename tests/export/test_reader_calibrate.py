@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from digits.reader.classify import Ink, Weights
-from digits.reader.peaks import Map, MapsFn
+from digits.reader.pyramid import Map, MapsFn
 from digits_export.reader_calibrate import (
     UNSCALED,
     detect,

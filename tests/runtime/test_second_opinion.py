@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from digits.second_opinion import Opinion, combine, weigh
 from PIL import Image
 
 import digits
@@ -18,8 +19,7 @@ from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.inference.reader_model import ReaderModel
 from digits.reader.detections import Detections
 from digits.reader.page import find_symbols
-from digits.second_opinion import Opinion, combine, weigh
-from digits.vision.judge import Judgement, judge
+from digits.vision.ranker import Judgement, judge
 from tests.runtime.reader.drawn import Drawn, Network, row_of
 from tests.synthetic import Sheet, chosen, lamp, shadow
 

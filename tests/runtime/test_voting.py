@@ -8,8 +8,8 @@ from digits.data.mnist import Split
 from digits.images import picture
 from digits.prediction import Number
 from digits.reader.numbers import read_number
-from digits.reading import Rules
-from digits.voting import Frame, vote
+from digits.reader.reading import Rules
+from digits.reader.voting import Frame, vote
 from tests.runtime.reader.test_search import arc
 from tests.synthetic import Sheet, chosen
 

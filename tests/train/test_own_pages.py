@@ -13,8 +13,9 @@ from PIL import Image
 
 from digits.data.image_folder import assign_split, digest_of
 from digits.errors import DataError, DigitsError
+from digits.images.grey import Grey
 from digits.inference.reader_model import ReaderModel
-from digits.reader.peaks import Grey, Map
+from digits.reader.pyramid import Map
 from digits_train import reader_data
 from digits_train.detection import SMALLEST, Targets
 from digits_train.matching import Found, LabelledPage, true_symbols

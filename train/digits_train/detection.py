@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, smooth_l1_loss
 
+from digits.inference.interface import LARGEST as LARGEST
+from digits.inference.interface import SMALLEST as SMALLEST
 from digits_train.models.reader import BOX_UNIT, STRIDE, Maps
 
-# Heights in pixels of the digits that the reader finds. A page is scaled so that they are within.
-SMALLEST, LARGEST = 10.0, 60.0
 _VAGUE = 95.0  # of still larger ones even the middle is no digit
 _SPREAD = 0.14  # standard deviation of a peak, as a share of the symbol's width or height
 _MIN_SPREAD = 2.2  # pixels: a cell is 4

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from digits.evaluation import MAX_MISTAKES, Evaluation
 from digits.files import atomic_write
+from digits.inference.interface import SYMBOLS
 from digits.number_evaluation import NumberEvaluation
 from digits.page_evaluation import PageEvaluation, Score
 from digits.text import escape_control
@@ -27,7 +28,6 @@ if TYPE_CHECKING:  # they need torch; `digits eval --plot` has none
 # Distinguishable in print and for colour-blind readers (Okabe and Ito, 2008).
 _TRAIN, _VALIDATION = "#E69F00", "#0072B2"
 _LABELS = {"train": "training", "validation": "validation"}
-_SYMBOLS = "0123456789-."
 _CROP_ROWS = 5
 _MAX_TEXT = 64  # characters of a page's name and text
 RIGHT, MISSED, FALSE = "#009E73", "#0072B2", "#D55E00"  # symbols on crops
@@ -81,7 +81,7 @@ def confusion(path: Path, title: str, result: Evaluation) -> None:
 def symbol_confusion(path: Path, title: str, result: "DetectionErrors") -> None:
     """Plot how often each symbol, or nothing, (row) was read as each, or as nothing (column)."""
     title = f"{title}: {_counts(result)} of {result.total:,}"
-    _save(_matrix(title, result.confusion, "symbol", [*_SYMBOLS, "none"]), path)
+    _save(_matrix(title, result.confusion, "symbol", [*SYMBOLS, "none"]), path)
 
 
 def _matrix(title: str, counts: NDArray[np.int64], rows: str, labels: Sequence[str]) -> Figure:
@@ -194,11 +194,11 @@ def _draw_match(axes: Axes, match: "Match") -> None:
     """Draw the boxes of a crop's symbols, with what they were read as or, if missed, are."""
     detections, truth, partners = match
     for index in match.missed:
-        _draw_box(axes, truth.boxes[index], _SYMBOLS[truth.symbols[index]], MISSED)
+        _draw_box(axes, truth.boxes[index], SYMBOLS[truth.symbols[index]], MISSED)
     for box, symbol, partner in zip(detections.boxes, detections.symbols, partners, strict=True):
         if partner >= -1:  # what is doubtful is no error
             right = partner >= 0 and truth.symbols[partner] == symbol
-            _draw_box(axes, box, _SYMBOLS[symbol], RIGHT if right else FALSE)
+            _draw_box(axes, box, SYMBOLS[symbol], RIGHT if right else FALSE)
 
 
 def _draw_box(axes: Axes, box: Iterable[float], text: str, color: str) -> None:

@@ -20,7 +20,7 @@ from digits.images import picture
 from digits.number_evaluation import NumberEvaluation, numbers_in
 from digits.page_evaluation import PageEvaluation
 from digits.prediction import SIGNS
-from digits.reading import MAX_ERRORS
+from digits.reader.reading import MAX_ERRORS
 from digits.terminal import ErrorReporter, print_result, print_stderr, progress_bar
 from digits.text import escape_name, to_json
 

@@ -77,7 +77,7 @@ class ReaderMetadata(NamedTuple):
 
 
 AnyMetadata = Metadata | ReaderMetadata
-_M = TypeVar("_M", Metadata, ReaderMetadata)
+M = TypeVar("M", Metadata, ReaderMetadata)
 
 _SHARES = {
     *("validation_accuracy_float", "validation_accuracy", "test_accuracy_float", "test_accuracy"),
@@ -153,7 +153,7 @@ def read_scan(model: bytes, name: str) -> Scan:
     return scanned
 
 
-def read(model: bytes, name: str, kind: type[_M]) -> _M:
+def read(model: bytes, name: str, kind: type[M]) -> M:
     """Read what `add_metadata` appended.
 
     kind: Metadata or ReaderMetadata. Raises WrongTask for the other; other errors: see `read_scan`.
@@ -173,7 +173,7 @@ def _task(pairs: Mapping[str, str], name: str) -> Task:
     return cast(Task, task)
 
 
-def parse(pairs: Mapping[str, str], name: str, kind: type[_M]) -> _M:
+def parse(pairs: Mapping[str, str], name: str, kind: type[M]) -> M:
     """Parse metadata. Raises ModelError if a value is missing or invalid, or WrongTask."""
     task, actual = "classifier" if kind is Metadata else "reader", _task(pairs, name)
     if actual != task:

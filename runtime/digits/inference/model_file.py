@@ -5,12 +5,12 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple
 
 from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.interface import CLASSIFIER, READER, describe
-from digits.inference.metadata import AnyMetadata, Metadata, ReaderMetadata, Task
+from digits.inference.metadata import AnyMetadata, M, Metadata, ReaderMetadata, Task
 from digits.inference.scan import MAX_BYTES, Scan
 from digits.system import variable
 
@@ -36,16 +36,15 @@ _DEFAULTS: dict[Task, tuple[str, str, str]] = {
     "reader": (BUNDLED_READER, READER_VARIABLE, READER_SHA256_VARIABLE),
 }
 
-_M = TypeVar("_M", Metadata, ReaderMetadata)
 ModelSource = str | os.PathLike[str] | ModelBytes | None
 
 
-class ModelFile(NamedTuple, Generic[_M]):
+class ModelFile(NamedTuple, Generic[M]):
     """A verified file that may be opened. sha256: the one it is pinned to, or empty."""
 
     name: str
     content: bytes
-    metadata: _M
+    metadata: M
     scan: Scan
     sha256: str = ""
 
@@ -73,7 +72,7 @@ def inspect(path: ModelSource = None, sha256: str | None = None) -> ModelInfo:
     Arguments and errors: see `load`.
     """
     source = path if isinstance(path, ModelBytes) else read_file(path)
-    if sha256:
+    if sha256:  # before anything is parsed
         _check_pin(source, parse_sha256(sha256))
     is_reader = metadata.read_task(source.content, source.name) == "reader"
     file: ModelFile[Any] = load(source, ReaderMetadata if is_reader else Metadata, sha256)
@@ -93,7 +92,7 @@ def inspect(path: ModelSource = None, sha256: str | None = None) -> ModelInfo:
     )
 
 
-def load(path: ModelSource, kind: type[_M], sha256: str | None = None) -> ModelFile[_M]:
+def load(path: ModelSource, kind: type[M], sha256: str | None = None) -> ModelFile[M]:
     """Read and verify a file.
 
     path: by default $DIGITS_MODEL, or $DIGITS_READER for a reader, else the bundled file. kind:
@@ -139,7 +138,7 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
         raise ModelError(f"can't read {name}: {error.strerror}") from error
 
 
-def check(content: bytes, name: str, kind: type[_M]) -> ModelFile[_M]:
+def check(content: bytes, name: str, kind: type[M]) -> ModelFile[M]:
     """Check all that can be checked without running a file.
 
     name: what errors call it. kind: Metadata or ReaderMetadata. Raises ModelError if a check fails.

@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digits.images.grey import Grey
+from digits.inference.model import Model
 from digits.reader.detections import DIGITS, Floats
 from digits.reader.lattice import Arc
-from digits.reader.peaks import Grey
+from digits.vision.components import ink_box
+from digits.vision.frame import to_mnist
+from digits.vision.ink import Ink
 
-Ink = NDArray[np.uint8]  # [height, width]: 0 = paper, 255 = full ink
 # The ink of n digits, each cropped to its edges, to probabilities: float32 [n, 10].
 ClassifyFn = Callable[[Sequence[Ink]], NDArray[np.float32]]
 Lattices = list[list[list[Arc]]]
@@ -60,6 +63,11 @@ def classify(lines: Lattices, page: Grey, classify_inks: ClassifyFn, weights: We
         for arc, both, doubt in zip(arcs, symbols, disputed.tolist(), strict=True)
     )
     return [[[next(combined) for _ in lattice] for lattice in line] for line in lines]
+
+
+def classify_inks(model: Model, inks: Sequence[Ink]) -> NDArray[np.float32]:
+    """The probabilities of n digits, float32 [n, 10], by their ink; see `to_mnist`."""
+    return model.probabilities(to_mnist(inks))
 
 
 def are_disputed(read: Floats, answers: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
@@ -132,6 +140,5 @@ def _ink(relative: Floats) -> Ink:
     if not full:
         return np.zeros((0, 0), np.uint8)
     ink[ink < _FAINT * full] = 0
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    drawn = ink[ink_box(ink).pixels]
     return np.asarray(drawn * (255 / drawn.max()), np.uint8)

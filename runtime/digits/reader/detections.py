@@ -60,8 +60,15 @@ class Detections(NamedTuple):
 
 
 def concatenate(parts: Sequence[Detections]) -> Detections:
-    """Join detections, of at least one look."""
+    """Join detections, of at least one part."""
     return Detections(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """Logarithms of the softmax over the last axis."""
+    relative = logits - logits.max(-1, keepdims=True)
+    logarithms: Floats = relative - np.log(np.exp(relative).sum(-1, keepdims=True))
+    return logarithms
 
 
 def probabilities(log_odds: Floats) -> Floats:

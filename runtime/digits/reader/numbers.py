@@ -20,15 +20,15 @@ class NumberReading(NamedTuple):
     """What is read in a column.
 
     symbols: of the likeliest reading that satisfies the constraints, with their arcs; those of the
-    free one if none does. probability: that it is right as a whole, 0 to 1. second: the
-    second-best text, or empty. free: the text without constraints. satisfies: whether the number is
-    rather one that satisfies the constraints than another.
+    unconstrained one if none does. probability: that it is right as a whole, 0 to 1. runner_up: the
+    second-best text, or empty. unconstrained: the text without constraints. satisfies: whether the
+    number is rather one that satisfies the constraints than another.
     """
 
     symbols: list[tuple[str, Arc]]
     probability: float
-    second: str
-    free: str
+    runner_up: str
+    unconstrained: str
     satisfies: bool = True
 
     @property
@@ -65,7 +65,7 @@ def read_number(
     probability = min(math.exp(weight - log_sum(satisfying.total, chance)), 1.0)
     second = search(lattice, Excluding(automaton, text, signless), temperature).symbols
     second = without_signs(second) if signless else second
-    return NumberReading(symbols, probability, _text(second), unreadable.free)
+    return NumberReading(symbols, probability, _text(second), unreadable.unconstrained)
 
 
 class AnyText:

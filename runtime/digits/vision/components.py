@@ -1,7 +1,7 @@
 """Connected components of ink."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,7 +122,7 @@ class Components(NamedTuple):
         return trim(part * (mask | (dilate(mask) & (part > edge))), window)
 
 
-def ink_box(ink: Ink) -> Box:
+def ink_box(ink: NDArray[Any]) -> Box:
     """The box around all ink, of which there must be some."""
     rows, columns = np.flatnonzero(ink.max(1)), np.flatnonzero(ink.max(0))
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.images.grey import Grey
 from digits.vision.background import MAX_LINE_WIDTH, remove_lines
 from digits.vision.components import (
     Box,
@@ -16,7 +17,7 @@ from digits.vision.components import (
     label_components,
     trim,
 )
-from digits.vision.ink import Grey, Ink, Levels, Polarity, extract, otsu_levels
+from digits.vision.ink import Ink, Levels, Polarity, extract, otsu_levels
 
 MAX_HYPOTHESES = 8  # a picture
 MAX_OF_BOTH = 12  # a picture, if both polarities are asked for

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digits.images.grey import Grey
 from digits.vision import polarity
-from digits.vision.polarity import Pixel, histogram, median
+from digits.vision.polarity import Floats, Pixel, histogram, median
 
-Grey = NDArray[np.uint8]
-Ink = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+Ink = NDArray[np.uint8]  # [height, width]: 0 = paper, 255 = full ink
 
 _THUMBNAIL = 256  # pixels of the longer side; light changes slowly, so a small picture shows it
 _FIT = 20  # samples along the longer side determine a surface with six coefficients

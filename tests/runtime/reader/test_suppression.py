@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.reader.detections import Detections, concatenate, overlaps
-from digits.reader.suppression import settle, suppress
+from digits.reader.page import drop_contained, suppress
 from tests.runtime.reader.drawn import detections
 
 
@@ -67,4 +67,4 @@ LARGE, SMALL = [(0, 0, 60, 80)], [(10, 10, 25, 30), (35, 10, 50, 30)]
     ],
 )
 def test_large_digit_against_small_ones_in_it(detected: Detections, scores: list[float]) -> None:
-    assert settle(detected).scores.tolist() == scores
+    assert drop_contained(detected).scores.tolist() == scores

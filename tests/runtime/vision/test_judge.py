@@ -11,7 +11,7 @@ from digits.vision import weights
 from digits.vision.components import Box, Component
 from digits.vision.frame import DIGIT_SIDE, to_mnist
 from digits.vision.hypotheses import KINDS, Hypothesis, propose
-from digits.vision.judge import (
+from digits.vision.ranker import (
     FEATURES,
     SEVERAL_FEATURES,
     Judgement,

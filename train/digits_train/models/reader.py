@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, pixel_shuffle, relu
 
+from digits.inference.interface import SYMBOLS as SYMBOLS
 from digits_train.config import ReaderRecipe
 from digits_train.models.network import BaseNetwork
 
-SYMBOLS = "0123456789-."  # the classes, in order; a decimal comma is a "." too
 STRIDE = 4  # pixels between neighbouring cells of the output
 MULTIPLE = 8  # pixels: height and width of a page are multiples of this
 BOX_UNIT = 16.0  # pixels

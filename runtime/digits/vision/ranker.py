@@ -1,4 +1,4 @@
-"""Weigh the hypotheses with a small model, and combine their digits."""
+"""Rank the hypotheses with a small model, and combine their digits."""
 
 import math
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ _HEAVIEST = ("alone", "inner", "main")  # the first that exists is the heaviest 
 _MIN_PROBABILITY = 1e-4  # in log odds; 1 minus this is the largest
 
 
-class Judgement(NamedTuple):
+class Ranking(NamedTuple):
     """What a picture shows.
 
     probabilities: float64 [10]; they sum to 1, since those of "no digit" and "several digits" are
@@ -57,13 +57,13 @@ class Judgement(NamedTuple):
     none: float
 
 
-def judge(
+def rank(
     hypotheses: Sequence[Hypothesis],
     frames: NDArray[np.uint8],
     answers: NDArray[np.float32],
     shape: tuple[int, ...],
-) -> Judgement:
-    """Weigh n hypotheses of one picture: Σ P(hypothesis | picture) · P(digit | hypothesis).
+) -> Ranking:
+    """Rank n hypotheses of one picture: Σ P(hypothesis | picture) · P(digit | hypothesis).
 
     frames: uint8 [n, 28, 28]; answers: float32 [n, 10], the network's probabilities; shape: rows
     and columns of the picture. The probability of each hypothesis, of several digits and of none is
@@ -71,7 +71,7 @@ def judge(
     pictures.
     """
     if not hypotheses:
-        return Judgement(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)
+        return Ranking(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)
     table = features(hypotheses, frames, answers, shape)
     scores = table @ np.array(weights.JUDGE)
     evidence = several_features(hypotheses, table)
@@ -80,7 +80,7 @@ def judge(
     likely = np.exp(scores - scores.max())
     likely /= likely.sum()
     digit = likely[:-2] @ answers + (likely[-2] + likely[-1]) / 10
-    return Judgement(digit / digit.sum(), likely[:-2], float(likely[-2]), float(likely[-1]))
+    return Ranking(digit / digit.sum(), likely[:-2], float(likely[-2]), float(likely[-1]))
 
 
 def features(
@@ -89,7 +89,7 @@ def features(
     answers: NDArray[np.float32],
     shape: tuple[int, ...],
 ) -> NDArray[np.float64]:
-    """FEATURES of each hypothesis, float64 [n, features]; arguments as for `judge`."""
+    """FEATURES of each hypothesis, float64 [n, features]; arguments as for `rank`."""
     height, width = shape
     table = np.zeros((len(hypotheses), len(FEATURES)))
     ruled = any(hypothesis.kind == "unruled" for hypothesis in hypotheses)
