@@ -38,8 +38,8 @@ EVALUATIONS = {"evaluation", "page_evaluation", "number_evaluation"}
 ABOVE = EVALUATIONS | {"classifier", "data", "acceptance", "commands", "serve", "review", "cli"}
 HIGHER_LAYERS = {
     "images": ABOVE | {"vision", "reader", "inference"},
-    "vision": ABOVE | {"images", "reader", "inference"},
-    "reader": ABOVE | {"images", "vision"},
+    "vision": ABOVE | {"reader"},
+    "reader": ABOVE,
     "inference": ABOVE | {"images", "vision", "reader"},
     "data": EVALUATIONS | {"acceptance", "commands", "serve", "review", "cli"},
     "commands": {"serve", "review", "cli"},

@@ -31,7 +31,7 @@ from digits_train.camera.window import Materials
 PICTURES = 4_000  # with half as many, other pictures are 0.1 % less likely
 GLYPHS, TEXTS = 4_000, 4_000  # that they are written with
 TABLE = Path(weights.__file__)
-HEADER = '''"""Weights of the model that judges hypotheses.
+HEADER = '''"""Weights of the features that rank hypotheses, in the order of `ranker.features`.
 
 Written by `python -m digits_train.fit_judge`, which fits them on synthetic pictures.
 """
@@ -118,11 +118,11 @@ def fit_judge(drawn: Samples) -> Floats:
 
 
 def table(name: str, features: Sequence[str], values: Floats) -> str:
-    """A tuple of Python, a feature on each line."""
+    """A table of Python, a feature on each line."""
     lines = "".join(
-        f"    {value:.3f},  # {feature}\n" for feature, value in zip(features, values, strict=True)
+        f'    "{feature}": {value:.3f},\n' for feature, value in zip(features, values, strict=True)
     )
-    return f"{name} = (\n{lines})\n"
+    return f"{name} = {{\n{lines}}}\n"
 
 
 def main() -> None:

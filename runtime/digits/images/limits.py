@@ -72,13 +72,11 @@ def too_many_pixels(name: str, most: int = _MAX_PIXELS) -> str:
 def check_file(name: str, format: str, start: bytes, file: BinaryIO) -> None:
     """Raise PictureError for a file that would take too much memory or time to open.
 
-    start: the file's first bytes, behind which it stands. Leaves it at any position.
+    start: the file's first bytes. Leaves the file at any position.
     """
-    position = file.tell()
     most = _MAX_WEBP_BYTES if format == "WEBP" else _MAX_BYTES
     if file.seek(0, os.SEEK_END) > most:
         raise PictureError(f"{name} is larger than {most >> 20} MB")
-    file.seek(position)
     check = {"WEBP": _check_webp, "PNG": _check_png, "JPEG": _check_jpeg, "TIFF": _check_tags}
     if format in check:
         check[format](name, start, file)
@@ -127,13 +125,15 @@ def _check_png(name: str, start: bytes, file: BinaryIO) -> None:
 
 
 def _check_jpeg(name: str, start: bytes, file: BinaryIO) -> None:
-    content = start if _is_one_scan(start) else start + file.read()
+    if not _is_one_scan(start):
+        file.seek(0)
+        start = file.read()
     scans = pixels = 0
-    for number, (marker, position) in enumerate(_segments(content)):
+    for number, (marker, position) in enumerate(_segments(start)):
         if not scans and (number == _MAX_SEGMENTS or position > _MAX_METADATA):
             raise PictureError(f"{name} is damaged: it has too many segments before its pixels")
         if marker in _FRAMES:
-            height, width = struct.unpack_from(">HH", content, position + 3)
+            height, width = struct.unpack_from(">HH", start, position + 3)
             pixels = max(pixels, height * width)
         scans += marker == _SCAN
         if scans * pixels > _MAX_SCANNED and pixels <= _MAX_PIXELS:

@@ -79,16 +79,10 @@ class ReaderMetadata(NamedTuple):
 AnyMetadata = Metadata | ReaderMetadata
 M = TypeVar("M", Metadata, ReaderMetadata)
 
-_SHARES = {
-    *("validation_accuracy_float", "validation_accuracy", "test_accuracy_float", "test_accuracy"),
-    "rejection_threshold",
-}
 OBJECTS = ("recipe", "data_sha256")  # whose values are JSON
 _MAX_NESTED = 100  # objects and lists in such a value
-_FACTORS = {
-    *("temperature", "centre_temperature", "number_temperature"),
-    *("reader_weight", "classifier_weight"),
-}
+_SHARES = ("accuracy", "accuracy_float", "threshold")  # ends of names
+_FACTORS = ("temperature", "weight")
 _USES = {
     "classifier": "`digits predict`, `digits eval` and $DIGITS_MODEL",
     "reader": "`digits read`, `digits eval` and $DIGITS_READER",
@@ -103,7 +97,7 @@ def to_dict(metadata: AnyMetadata) -> dict[str, Any]:
 def parse_objects(metadata: AnyMetadata, name: str) -> dict[str, dict[str, Any]]:
     """Parse the recipe and the checksums of data, which nothing checks before.
 
-    name: what errors call the file. Raises ModelError if they aren't JSON objects, or `is_deep`.
+    Raises ModelError, with the file's name, if they aren't JSON objects, or `is_deep`.
     """
     import json  # which running a model doesn't need
 
@@ -194,9 +188,9 @@ def _check_values(values: dict[str, Any], name: str) -> None:
     if values["kernels"] not in get_args(Kernels):
         raise ModelError(f"{name}: kernels is {values['kernels']!r}, not integer or float")
     for key, value in values.items():
-        if key in _FACTORS and not 1e-3 <= value <= 1e3:  # ours are 0.2 to 5
+        if key.endswith(_FACTORS) and not 1e-3 <= value <= 1e3:  # ours are 0.2 to 5
             raise ModelError(f"{name}: {key} is not between 0.001 and 1,000")
-        if key in _SHARES and not 0 <= value <= 1:
+        if key.endswith(_SHARES) and not 0 <= value <= 1:
             raise ModelError(f"{name}: {key} is not between 0 and 1")
         if isinstance(value, float) and not math.isfinite(value):
             raise ModelError(f"{name}: {key} is not finite")

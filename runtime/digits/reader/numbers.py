@@ -57,8 +57,9 @@ def read_number(
     if not symbols:
         return unreadable
     text = _text(symbols)
-    chance = log_difference(everything.total, satisfying.total)
-    chance += math.log(BROKEN * constraints.share(text))
+    others = -math.expm1(min(satisfying.total - everything.total, 0.0))  # share of other texts
+    others *= BROKEN * constraints.share(text)
+    chance = everything.total + math.log(others) if others else -math.inf
     if satisfying.total < chance:
         return unreadable
     weight = search(lattice, OnlyText(text, signless), temperature).total
@@ -115,12 +116,6 @@ class Excluding:
     def accepts(self, state: State) -> bool:
         assert isinstance(state, tuple)
         return self._automaton.accepts(state[0]) and not self._text.accepts(state[1])
-
-
-def log_difference(larger: float, smaller: float) -> float:
-    """The logarithm of a difference of numbers that are given by their logarithms."""
-    ratio = math.exp(min(smaller - larger, 0.0))
-    return larger + math.log1p(-ratio) if ratio < 1 else -math.inf
 
 
 def without_signs(symbols: list[tuple[str, Arc]]) -> list[tuple[str, Arc]]:

@@ -86,9 +86,8 @@ def build_lattices(detections: Detections) -> list[list[list[Arc]]]:
         chosen = concatenate([digits.select(column), others.select(alternatives)])
         return build_lattice(chosen, steps)
 
-    lattices = [[lattice(column) for column in line] for line in text_lines(digits)]
-    return [line for line in ([*filter(_has_digit, line)] for line in lattices) if line]
+    def has_digit(arcs: list[Arc]) -> bool:
+        return any(arc.is_digit for arc in best_path(arcs))
 
-
-def _has_digit(lattice: list[Arc]) -> bool:
-    return any(arc.is_digit for arc in best_path(lattice))
+    lines = ([*filter(has_digit, map(lattice, columns))] for columns in text_lines(digits))
+    return [line for line in lines if line]

@@ -44,7 +44,8 @@ class Rules(NamedTuple):
         """Raises ValueError if max_errors isn't between 0 and 1."""
         if max_errors is not None and not (isinstance(max_errors, Real) and 0 < max_errors < 1):
             raise ValueError(f"max_errors must be a number between 0 and 1, not {max_errors!r}")
-        return cls(constraints or Constraints(), max_errors or MAX_ERRORS)
+        asked = Constraints() if constraints is None else constraints  # some are false
+        return cls(asked, max_errors or MAX_ERRORS)
 
 
 def read_numbers(networks: Networks, page: GreyImage, rules: Rules) -> Reading:

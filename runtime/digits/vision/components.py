@@ -80,15 +80,9 @@ class Components(NamedTuple):
             return self
         runs = keep[self.labels]
         number = np.cumsum(keep) - 1
-        return Components(
-            self.rows[runs],
-            self.starts[runs],
-            self.ends[runs],
-            number[self.labels[runs]],
-            self.boxes[keep],
-            self.mass[keep],
-            self.peak[keep],
-        )
+        rows, starts, ends = (column[runs] for column in (self.rows, self.starts, self.ends))
+        labels, boxes = number[self.labels[runs]], self.boxes[keep]
+        return Components(rows, starts, ends, labels, boxes, self.mass[keep], self.peak[keep])
 
     def box(self, chosen: Sequence[int] | Integers) -> Box:
         """The bounding box of the chosen components, at least one."""
@@ -167,15 +161,11 @@ def label_components(mask: Mask, ink: Ink) -> Components:
         """Reduce what each run has to what each component has."""
         return ufunc.reduceat(values[order], by_component)
 
-    box = [
-        combine(np.minimum, starts),
-        combine(np.minimum, rows),
-        combine(np.maximum, ends),
-        combine(np.maximum, rows) + 1,
-    ]
+    near = [combine(np.minimum, values) for values in (starts, rows)]
+    far = [combine(np.maximum, values) for values in (ends, rows + 1)]
     mass = combine(np.add, np.add.reduceat(inked, first, dtype=np.int64))
     peak = combine(np.maximum, np.maximum.reduceat(inked, first))
-    return Components(rows, starts, ends, labels, np.stack(box, 1), mass, peak)
+    return Components(rows, starts, ends, labels, np.stack(near + far, 1), mass, peak)
 
 
 def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
@@ -193,8 +183,7 @@ def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
 def spans(first: Integers, lengths: Integers) -> Integers:
     """The integers from each `first` on, so many, one span after the other."""
     before = np.cumsum(lengths) - lengths
-    integers: Integers = np.arange(lengths.sum()) + np.repeat(first - before, lengths)
-    return integers
+    return np.arange(lengths.sum()) + np.repeat(first - before, lengths)
 
 
 def _touching(

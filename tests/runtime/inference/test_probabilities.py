@@ -20,8 +20,7 @@ def test_softmax_output_is_accepted(count: int) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        *([value] * 10 for value in (np.nan, np.inf, -np.inf, 0.0, 1.0, 38829548.0)),
-        [np.nan, *[1 / 9] * 9],
+        *([value] * 10 for value in (np.nan, np.inf, 0.0)),
         [*[1 / 9] * 9, np.nan],
         [np.inf, -np.inf, *[0.125] * 8],
         [-0.001, 0.001, *[0.125] * 8],

@@ -61,15 +61,6 @@ def test_long_and_thin_is_a_line(columns: slice, thickest: int, removed: bool) -
     assert (mask == before).all()
 
 
-@pytest.mark.parametrize("digits", ["77777777777777777", "0", "1", "7", "8"])
-def test_digits_are_no_lines(test_slice: Split, digits: str) -> None:
-    sheet = Sheet(100, 900 if len(digits) > 1 else 100)
-    sheet.write(chosen(test_slice, digits), 20, 20, size=60, gap=2)
-    mask = np.asarray(sheet.ink) > 100
-    cleaned = remove_lines(mask, 7 if len(digits) > 1 else 3)
-    assert cleaned.sum() > 0.98 * mask.sum()
-
-
 def test_lines_of_several_slopes() -> None:
     """As paper has in perspective."""
     mask = np.zeros((200, 300), np.bool_)
@@ -78,17 +69,6 @@ def test_lines_of_several_slopes() -> None:
         rows = 20 + 50 * number + (0.05 * number * columns).astype(int)
         mask[rows, columns] = mask[rows + 1, columns] = True
     assert remove_lines(mask, 3).sum() < 0.02 * mask.sum()
-
-
-def test_form_box_is_lines(test_slice: Split) -> None:
-    sheet = Sheet(300, 300)
-    sheet.write(chosen(test_slice, "4"), 100, 90, size=110)
-    written = inked(sheet.photograph())
-    sheet.box(20, 20, 280, 280)
-    mask = inked(sheet.photograph())
-    cleaned = remove_lines(mask, THICKEST)
-    assert (cleaned & written).sum() > 0.99 * (mask & written).sum()
-    assert (cleaned & ~written).sum() < 0.02 * written.sum()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 120), (3, 150), (120, 1), (101, 2), (2, 2)])

@@ -1,22 +1,18 @@
 import math
-from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from digits.vision import judge as judging
-from digits.vision import weights
+from digits.vision import ranker, weights
 from digits.vision.components import Box, Component
 from digits.vision.frame import DIGIT_SIDE, to_mnist
-from digits.vision.hypotheses import KINDS, Hypothesis, propose
+from digits.vision.hypotheses import KINDS, Hypothesis
 from digits.vision.ranker import (
     FEATURES,
     SEVERAL_FEATURES,
-    Judgement,
+    Ranking,
     features,
-    judge,
+    rank,
 )
 
 SHAPE = 200, 300
@@ -48,8 +44,8 @@ def frames(hypotheses: list[Hypothesis]) -> np.ndarray:
     return to_mnist([hypothesis.component.ink for hypothesis in hypotheses])
 
 
-def judged(hypotheses: list[Hypothesis], *answers: np.ndarray) -> Judgement:
-    return judge(hypotheses, frames(hypotheses), np.array(answers, np.float32), SHAPE)
+def ranked(hypotheses: list[Hypothesis], *answers: np.ndarray) -> Ranking:
+    return rank(hypotheses, frames(hypotheses), np.array(answers, np.float32), SHAPE)
 
 
 def columns(hypotheses: list[Hypothesis], *answers: np.ndarray) -> np.ndarray:
@@ -60,82 +56,26 @@ def columns(hypotheses: list[Hypothesis], *answers: np.ndarray) -> np.ndarray:
 
 def several(hypotheses: list[Hypothesis], *answers: np.ndarray) -> dict[str, float]:
     """SEVERAL_FEATURES by name; empty if there is only one component."""
-    evidence = judging.several_features(hypotheses, columns(hypotheses, *answers))
+    evidence = ranker.several_features(hypotheses, columns(hypotheses, *answers))
     if evidence is None:
         return {}
     return dict(zip(SEVERAL_FEATURES, evidence.tolist(), strict=True))
 
 
-@st.composite
-def boxes(draw: st.DrawFn) -> Box:
-    left, top = draw(st.integers(0, 299)), draw(st.integers(0, 199))
-    width, height = draw(st.integers(1, 60)), draw(st.integers(1, 60))
-    return Box(left, top, min(left + width, 300), min(top + height, 200))
-
-
-@st.composite
-def pictures(draw: st.DrawFn) -> tuple[list[Hypothesis], list[np.ndarray]]:
-    """Hypotheses of one polarity and the network's answers for them."""
-    others = draw(st.lists(st.sampled_from(KINDS[1:]), unique=True))
-    hypotheses, answers = [], []
-    for kind in ("main", *others):
-        share, level = draw(st.floats(1e-4, 1)), draw(st.integers(1, 255))
-        hypotheses.append(made(kind, draw(boxes()), share, level))
-        odds = np.array([draw(st.floats(-30, 30)) for _ in range(10)])
-        answer = np.exp(odds - odds.max())
-        answers.append((answer / answer.sum()).astype(np.float32))
-    return hypotheses, answers
-
-
-@settings(max_examples=60)
-@given(pictures(), st.randoms(use_true_random=False))
-def test_probabilities_sum_to_1_in_any_order(
-    picture: tuple[list[Hypothesis], list[np.ndarray]], random: Random
-) -> None:
-    hypotheses, answers = picture
-    judgement = judged(hypotheses, *answers)
-    total = judgement.hypotheses.sum() + judgement.several + judgement.none
-    assert total == pytest.approx(1, abs=1e-9)
-    assert judgement.probabilities.sum() == pytest.approx(1, abs=1e-9)
-    every = [*judgement.hypotheses, *judgement.probabilities, judgement.several, judgement.none]
-    assert np.isfinite(every).all() and min(every) >= 0
-    if "second" not in {hypothesis.kind for hypothesis in hypotheses}:
-        assert judgement.several == 0
-    # The digit is what the hypotheses say, each as far as it is believed. The answers and their
-    # logarithms are float32: in another order, they are rounded otherwise.
-    expected = judgement.hypotheses @ np.array(answers)
-    expected += (judgement.several + judgement.none) / 10
-    np.testing.assert_allclose(judgement.probabilities, expected, atol=1e-5)
-    order = list(range(len(hypotheses)))
-    random.shuffle(order)
-    shuffled = judged([hypotheses[k] for k in order], *(answers[k] for k in order))
-    np.testing.assert_allclose(shuffled.hypotheses, judgement.hypotheses[order], atol=1e-5)
-    np.testing.assert_allclose(shuffled.probabilities, judgement.probabilities, atol=1e-5)
-    assert shuffled.several == pytest.approx(judgement.several, abs=1e-5)
-
-
 def test_no_hypotheses() -> None:
-    judgement = judge([], np.zeros((0, 28, 28), np.uint8), np.zeros((0, 10), np.float32), SHAPE)
-    assert judgement.probabilities.tolist() == [0.1] * 10
-    assert (len(judgement.hypotheses), judgement.several, judgement.none) == (0, 0, 1)
+    ranking = rank([], np.zeros((0, 28, 28), np.uint8), np.zeros((0, 10), np.float32), SHAPE)
+    assert ranking.probabilities.tolist() == [0.1] * 10
+    assert (len(ranking.hypotheses), ranking.several, ranking.none) == (0, 0, 1)
 
 
 def test_softmax_of_linear_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scores of each hypothesis, of "several" and of "none", which is 0."""
-    monkeypatch.setattr(weights, "JUDGE", tuple(float(k == "main") for k in FEATURES))
-    monkeypatch.setattr(weights, "SEVERAL", tuple(2.0 * (k == "several") for k in SEVERAL_FEATURES))
-    judgement = judged([made(), made("second", BESIDE)], sure(3), sure(4))
+    monkeypatch.setattr(weights, "JUDGE", {k: float(k == "main") for k in FEATURES})
+    monkeypatch.setattr(weights, "SEVERAL", {k: 2.0 * (k == "several") for k in SEVERAL_FEATURES})
+    ranking = ranked([made(), made("second", BESIDE)], sure(3), sure(4))
     expected = np.exp([1.0, 0.0, 2.0, 0.0])
-    actual = [*judgement.hypotheses, judgement.several, judgement.none]
+    actual = [*ranking.hypotheses, ranking.several, ranking.none]
     assert actual == pytest.approx((expected / expected.sum()).tolist())
-
-
-def test_weights_match_features() -> None:
-    hypotheses = [made(), made("second", BESIDE)]
-    assert columns(hypotheses).shape == (2, len(FEATURES))
-    assert len(FEATURES) == len(set(FEATURES)) == len(weights.JUDGE)
-    assert len(several(hypotheses)) == len(weights.SEVERAL)
-    assert np.isfinite([*weights.JUDGE, *weights.SEVERAL]).all()
 
 
 MIDDLE, CORNER, WHOLE = Box(100, 50, 200, 150), Box(0, 0, 20, 20), Box(0, 0, 300, 200)
@@ -207,14 +147,6 @@ def test_components_of_several() -> None:
     assert evidence == several(dark, sure(1), sure(2)) | {"less sure": evidence["less sure"]}
 
 
-@pytest.mark.parametrize("top", [0, 5])
-def test_several_with_second_from_border(top: int) -> None:
-    """If the second one touches the border, "inner" replaces "alone"."""
-    photo = np.full((120, 120), 230, np.uint8)
-    photo[20:90, 50:58] = photo[top:50, 70:78] = 40
-    assert several(propose(photo))["overlap"] == 0
-
-
 @pytest.mark.parametrize(
     ("pens", "apart"), [((3, 3), 0), ((3, 6), math.log(2)), ((6, 3), math.log(2))]
 )
@@ -225,7 +157,7 @@ def test_pens_of_several_are_compared_in_pixels_of_the_picture(
     hypotheses = [made(), made("second", Box(200, 60, 220, 90))]
     table = columns(hypotheses)
     table[:, FEATURES.index("width")] = np.log(np.divide(pens, [60, 30]))
-    evidence = judging.several_features(hypotheses, table)
+    evidence = ranker.several_features(hypotheses, table)
     assert evidence is not None
     assert evidence[SEVERAL_FEATURES.index("pen")] == pytest.approx(apart)
 
@@ -233,34 +165,13 @@ def test_pens_of_several_are_compared_in_pixels_of_the_picture(
 # What follows is coarse enough to hold whatever the weights are fitted on.
 
 
-@pytest.mark.parametrize("kind", ["main", "crop", "inner", "unruled", "alone"])
-def test_sure_hypothesis_outweighs_unsure(kind: str) -> None:
-    unsure = "main" if kind != "main" else "all"
-    hypotheses = [made(kind), made(unsure, Box(98, 58, 142, 122))]
-    judgement = judged(hypotheses, sure(5), sure(8, 0.15))
-    assert judgement.hypotheses.argmax() == 0
-    assert judgement.probabilities.argmax() == 5
-    assert judged(hypotheses, sure(8, 0.15), sure(5)).hypotheses.argmax() == 1
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_confidence_is_monotonic(kind: str) -> None:
-    hypotheses = [made(kind), made("all" if kind != "all" else "main", Box(60, 60, 180, 120))]
-    shares = [
-        float(judged(hypotheses, sure(5, confidence), sure(2, 0.4)).hypotheses[0])
-        for confidence in (0.2, 0.6, 0.9, 0.99)
-    ]
-    assert shares == sorted(shares)
-    assert shares[-1] > shares[0] + 0.1
-
-
 def test_none_and_several() -> None:
-    centred, unsure = judged([made()], sure(5)), judged([made()], sure(5, 0.12))
+    centred, unsure = ranked([made()], sure(5)), ranked([made()], sure(5, 0.12))
     assert centred.none < 0.1
     assert centred.probabilities[5] > 0.9
     assert unsure.none > max(centred.none + 0.3, unsure.hypotheses[0])
     both = [made("all", Box(100, 60, 220, 120)), made(share=0.5)]
     both.append(made("second", Box(180, 60, 220, 120), share=0.5))
-    two = judged(both, sure(8, 0.2), sure(3), sure(7))
-    assert two.several > judged(both, sure(8, 0.2), sure(3), sure(7, 0.15)).several
+    two = ranked(both, sure(8, 0.2), sure(3), sure(7))
+    assert two.several > ranked(both, sure(8, 0.2), sure(3), sure(7, 0.15)).several
     assert two.several > two.none

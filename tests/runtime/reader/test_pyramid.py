@@ -5,7 +5,7 @@ from digits.errors import ModelError
 from digits.inference.interface import PAGE_MAX_PIXELS
 from digits.reader.page import suppress
 from digits.reader.pyramid import Level, detect, find_peaks
-from tests.runtime.reader.drawn import NOTHING, Drawn, Maps, Network, row_of
+from tests.runtime.reader.drawn import NOTHING, Maps, Network, row_of
 
 
 def padded(shape: tuple[int, ...]) -> int:
@@ -52,18 +52,6 @@ def test_small_digits_of_a_large_page_are_looked_for(suspected: str) -> None:
     assert network.shapes[-1][0] > 2000
 
 
-def test_typical_digits_are_not_outvoted_by_faint_places() -> None:
-    shape = 600, 800
-    faint = [
-        Drawn("1", (x, y, x + 60, y + 100), -2.0)
-        for x in range(10, 700, 70)
-        for y in range(200, 480, 110)
-    ]
-    network = Network(row_of("20680", 40, 40, 12) + faint, shape)
-    detect(np.full(shape, 255, np.uint8), network)
-    assert network.shapes[-1][0] > 1000
-
-
 def test_agreement_of_looks_counts() -> None:
     """What is a peak at one scale alone is less likely than what is one at all."""
     shape = 200, 300
@@ -77,18 +65,6 @@ def test_agreement_of_looks_counts() -> None:
     detections = suppress(detect(np.full(shape, 255, np.uint8), maps))
     assert detections.symbols.argmax(1).tolist() == [1, 2]
     assert detections.scores[0] > detections.scores[1] + 2
-
-
-def test_neighbours_do_not_lend_each_other_their_peaks() -> None:
-    shape = 200, 300
-    drawn = row_of("1", 40, 60, 30) + row_of("1", 52, 60, 30)
-    drawn = [
-        Drawn("1", (left, top, left + 6, bottom), score)
-        for (_, (left, top, _, bottom), _), score in zip(drawn, (8.0, 2.0), strict=True)
-    ]
-    detections = suppress(detect(np.full(shape, 255, np.uint8), Network(drawn, shape)))
-    assert len(detections.scores) == 2
-    assert detections.scores.min() < 3
 
 
 def look(centres: np.ndarray) -> Level:
@@ -105,14 +81,6 @@ def test_peaks_are_local_maxima() -> None:
     box = detections.boxes[detections.scores.argmax()]
     # The centre of cell (3, 2) is (14, 10), less a margin of 8, at half the page's scale.
     np.testing.assert_allclose(box, [-4, -12, 28, 20])
-
-
-@pytest.mark.parametrize(("side", "size"), [(400, 36), (2000, 24.5)])
-def test_digits_of_large_pages_are_looked_at_smaller(side: int, size: float) -> None:
-    """A look at a small page costs little, so it may be closer."""
-    network = Network(row_of("123", 40, 40, 30), (side, side))
-    detect(np.full((side, side), 255, np.uint8), network)
-    assert 30 * (network.shapes[-1][0] - 32) / side == pytest.approx(size, rel=0.03)
 
 
 @pytest.mark.parametrize(("step", "is_possible"), [(2, True), (1, False)])
