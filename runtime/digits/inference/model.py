@@ -48,8 +48,8 @@ class Network(Generic[M]):
         if kernels not in (None, *get_args(Kernels)):
             raise ValueError(f"kernels must be integer, float or None, got {kernels!r}")
         file = load(path, kind, sha256)
-        self.name, self.metadata, self.sha256 = file.name, file.metadata, file.sha256
-        self.threads = threads
+        self.name, self.sha256, self.threads = file.name, file.sha256, threads
+        self.metadata: M = file.metadata
         # What a worker process opens.
         self._source: str | ModelBytes = path if isinstance(path, ModelBytes) else file.name
         # A float file has no integers.

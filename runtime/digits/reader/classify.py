@@ -107,7 +107,10 @@ def cut_inks(page: Grey, boxes: Floats) -> list[Ink]:
     """
     longer = (boxes[:, 2:] - boxes[:, :2]).max(1, keepdims=True)
     around = [page[window] for window in _windows(boxes, _AROUND * longer, page)]
-    levels = np.array([_quantiles(pixels) for pixels in around]).reshape(-1, len(_QUANTILES))
+    levels = np.zeros((len(boxes), len(_QUANTILES)))  # of what is around each box
+    for index, pixels in enumerate(around):
+        places = (_QUANTILES * (pixels.size - 1)).astype(int)
+        levels[index] = np.partition(pixels, places, axis=None)[places]
     dark, paper, light = levels.T
     is_dark = (paper - dark).sum() >= (light - paper).sum()
     contrast = dark - paper if is_dark else light - paper
@@ -125,12 +128,6 @@ def _windows(boxes: Floats, margins: Floats, page: Grey) -> list[tuple[slice, sl
     far = np.ceil(boxes[:, 2:] + margins).clip(near + 1, sides).astype(int)
     corners = np.concatenate([near, far], 1).tolist()
     return [(slice(top, bottom), slice(left, right)) for left, top, right, bottom in corners]
-
-
-def _quantiles(pixels: Grey) -> Floats:
-    places = (_QUANTILES * (pixels.size - 1)).astype(int)
-    levels: Floats = np.partition(pixels, places, axis=None)[places].astype(np.float64)
-    return levels
 
 
 def _ink(relative: Floats) -> Ink:

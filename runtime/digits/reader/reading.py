@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from numbers import Real
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from digits.constraints.constraints import Constraints
 from digits.images import picture
 from digits.images.picture import GreyImage
 from digits.inference.interface import SYMBOLS
-from digits.inference.reader_model import ReaderModel
 from digits.prediction import SIGNS, Number, Reading, Symbol
 from digits.reader.classify import Lattices, Weights, are_disputed, classify, classify_inks
 from digits.reader.detections import DIGITS, SAME, Detections, overlaps
@@ -20,17 +19,10 @@ from digits.reader.evidence import weigh
 from digits.reader.lattice import Arc, best_path
 from digits.reader.numbers import NumberReading, read_number
 from digits.reader.page import build_lattices, find_symbols
-from digits.vision import candidates
+from digits.vision.candidates import Networks, examine_alone
 from digits.vision.ranker import log_odds
 
 MAX_ERRORS = 0.01  # as long as nobody asks for less or more
-
-
-class Networks(candidates.Networks, Protocol):
-    """Both networks of a `Classifier`."""
-
-    @property
-    def reader(self) -> ReaderModel: ...
 
 
 class Rules(NamedTuple):
@@ -81,7 +73,7 @@ def _find_digit(
     Without paper around it, the reader often overlooks a digit. seen: what it doesn't overlook.
     """
     small = picture.reduce(page, picture.DIGIT_MAX_SIDE)
-    [alone] = candidates.examine_alone(networks.model, [small])
+    [alone] = examine_alone(networks.model, [small])
     if not alone.hypotheses:
         return None
     evidence = weigh(detections)

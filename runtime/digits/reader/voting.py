@@ -18,8 +18,9 @@ from digits.images.picture import GreyImage
 from digits.prediction import Number
 from digits.reader.lattice import Arc, best_path
 from digits.reader.numbers import BROKEN, AnyText, Excluding, OnlyText, read_number, without_signs
-from digits.reader.reading import Networks, Rules, find_lattices, to_number
+from digits.reader.reading import Rules, find_lattices, to_number
 from digits.reader.search import search
+from digits.vision.candidates import Networks
 
 Lattice = Sequence[Arc]
 

@@ -1,7 +1,7 @@
 """Examine what may be the one digit of a picture, by the classifier and, in doubt, the reader."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import Hypothesis, propose
 from digits.vision.ranker import Ranking, rank
 
+if TYPE_CHECKING:
+    from digits.inference.reader_model import ReaderModel
+
 NOTES: dict[Status, str] = {
     "blank": "no ink found",
     "several": "perhaps several digits: `digits read` reads them all",
@@ -23,10 +26,12 @@ NOTES: dict[Status, str] = {
 
 
 class Networks(Protocol):
-    """Both networks of a `Classifier`."""
+    """What is asked of a `Classifier`."""
+
+    model: Model
 
     @property
-    def model(self) -> Model: ...
+    def reader(self) -> "ReaderModel": ...
 
     @property
     def threshold(self) -> float: ...

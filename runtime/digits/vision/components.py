@@ -183,7 +183,8 @@ def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
 def spans(first: Integers, lengths: Integers) -> Integers:
     """The integers from each `first` on, so many, one span after the other."""
     before = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum()) + np.repeat(first - before, lengths)
+    integers: Integers = np.arange(lengths.sum()) + np.repeat(first - before, lengths)
+    return integers
 
 
 def _touching(

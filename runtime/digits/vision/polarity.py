@@ -41,8 +41,9 @@ def _vote(farthest: bool, grey: NDArray[Pixel], half: float) -> tuple[bool, ...]
     height, width = grey.shape
     border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
     middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    light = [2 * np.count_nonzero(part > half) >= part.size for part in (border, middle)]
-    cues = [farthest, *light]
+    cues = [farthest]
+    for part in (border, middle):
+        cues.append(bool(2 * np.count_nonzero(part > half) >= part.size))
     dark = sum(cues) >= 2
     return (dark,) if len(set(cues)) == 1 else (dark, not dark)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from digits.vision import weights
 from digits.vision.frame import DIGIT_SIDE, stroke_width
 from digits.vision.hypotheses import KINDS, Hypothesis
-from digits.vision.ink import Floats
+from digits.vision.polarity import Floats
 
 FEATURES, SEVERAL_FEATURES = tuple(weights.JUDGE), tuple(weights.SEVERAL)  # their names
 _HEAVIEST = ("alone", "inner", "main")  # the first that exists is the heaviest component itself

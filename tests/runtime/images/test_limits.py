@@ -1,25 +1,18 @@
 """Files that would take too much memory or time; tests/robustness has more of them."""
 
-import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from digits.errors import PictureError
 from digits.images import decoder, limits, picture
-from digits.system import trim_memory
 from tests.robustness import bombs
 from tests.robustness.sandbox import measured
 from tests.robustness.specimens import chunk
 from tests.runtime.images.test_picture import encoded
-
-GREY = np.tile(np.arange(0, 240, 10, dtype=np.uint8), (20, 1))
 
 Tag = tuple[int, int, int, int]
 
@@ -150,20 +143,6 @@ def test_unusual_files_are_read() -> None:
         assert picture.load(raw).size == (9, 9)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        *({"compression": kind} for kind in ("raw", "tiff_lzw", "packbits", "zstd")),
-        {"compression": "jpeg", "quality": 100},
-        {"tiffinfo": {37724: bytes(1 << 20)}},  # where Photoshop keeps layers
-    ],
-)
-def test_usual_tiff_is_read(options: dict[str, Any]) -> None:
-    raw = encoded(Image.fromarray(GREY), "TIFF", **options)
-    lossy = options.get("compression") == "jpeg"
-    np.testing.assert_allclose(picture.load(raw).pixels.astype(int), GREY, atol=2 * lossy)
-
-
 PARTS = 2000
 GIF = b"GIF89a\x09\0\x09\0\0\0\0"
 UNENDING = {
@@ -182,25 +161,6 @@ def test_too_many_parts_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(decoder, "MAX_READS", PARTS // 2)
     with pytest.raises(PictureError, match="it has more parts than programs write"):
         picture.load(UNENDING[name])
-
-
-def test_file_over_512_mb_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "large.jpg").write_bytes(progressive(100, 1))
-    os.truncate(tmp_path / "large.jpg", 1 << 30)  # sparse
-    with measured() as usage, pytest.raises(PictureError, match="is larger than 512 MB"):
-        picture.load(tmp_path / "large.jpg")
-    assert usage.megabytes < 40
-
-
-@pytest.mark.parametrize("most", [1, 254, 1023, 65534])
-def test_ppm_with_other_maximum_value(most: int) -> None:
-    values = np.round(GREY / 230 * most).astype(">u2" if most > 255 else np.uint8)
-    head = b" 24 20 %d\n" % most
-    expected = np.round(values / most * 255)
-    for raw in (b"P5" + head + values.tobytes(), b"P6" + head + np.repeat(values, 3).tobytes()):
-        assert np.abs(picture.load(raw).pixels - expected).max() <= 1
-        with pytest.raises(PictureError, match="damaged"):
-            picture.load(raw[:-1])
 
 
 @pytest.mark.parametrize("lossless", [False, True])
@@ -236,7 +196,6 @@ def test_sizes_that_are_refused(size: tuple[int, int], cause: str) -> None:
 @pytest.mark.parametrize("size", [(250_000, 100), (5000, 5000)])
 def test_memory_of_large_picture_with_transparency(size: tuple[int, int]) -> None:
     raw = encoded(Image.new("RGBA", size), "PNG", compress_level=1)
-    trim_memory()  # what is free could be used unseen
     with measured() as usage:
         picture.load(raw)
     assert usage.megabytes < 200  # four bytes for each pixel, and a band

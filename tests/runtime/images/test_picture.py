@@ -66,14 +66,6 @@ def test_light_ink_on_nothing_gets_black_paper() -> None:
     assert (picture.load(Image.new("RGBA", (9, 9))).pixels == 255).all()
 
 
-@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
-@pytest.mark.parametrize("most", [1, 255, 4095, 65535])
-def test_high_depth_tiff_equals_array(dtype: type[np.generic], most: int) -> None:
-    array = (GREY / 230 * most).astype(dtype)
-    raw = encoded(Image.fromarray(array), "TIFF")
-    np.testing.assert_array_equal(picture.load(raw).pixels, picture.load(array).pixels)
-
-
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_from_every_source(tmp_path: Path, format: str) -> None:
     class BytesPath:

@@ -43,20 +43,6 @@ def test_float_and_integer_kernels_agree(test_slice: Split) -> None:
 
 
 @pytest.mark.parametrize(
-    "images",
-    [
-        np.zeros((1, 28, 28), np.float32),
-        np.zeros((1, 27, 28), np.uint8),
-        np.zeros((2, 3, 28, 28), np.uint8),
-    ],
-    ids=lambda images: f"{images.dtype} {images.shape}",
-)
-def test_wrong_dtype_or_shape_is_an_error(model: Model, images: Any) -> None:
-    with pytest.raises(ValueError, match="uint8"):
-        model.probabilities(images)
-
-
-@pytest.mark.parametrize(
     ("forged", "reason"),
     [
         (honest(bias=np.full(10, np.nan, np.float32)), "it outputs invalid probabilities"),

@@ -74,9 +74,3 @@ def test_digits_only_leaves_signs_out() -> None:
     assert reading.text == "12" and reading.probability > 0.98
     assert read_number(lattice, Constraints(length=2, digits_only=True), 1.0).text == "12"
     assert read_number([lattice[0]], Constraints(digits_only=True), 1.0).symbols == []
-
-
-def test_temperature_sharpens() -> None:
-    lattice = doubtful("127", d1=0.1)
-    sharp, plain = (read_number(lattice, ANY, t).probability for t in (0.5, 1.0))
-    assert sharp > plain

@@ -130,15 +130,6 @@ def test_no_digit_of_a_full_page_is_lost() -> None:
     assert read(drawn, (1000, 1000)) == "\n".join(rows)
 
 
-def test_boxes_are_those_of_the_page() -> None:
-    drawn = row_of("271", 40, 70, 90) + row_of("8", 300, 300, 20)
-    lines = read_page(np.full(SHAPE, 255, np.uint8), Network(drawn, SHAPE))
-    arcs = [arc for line in lines for column in line for arc in column]
-    np.testing.assert_allclose(
-        [arc.box for arc in arcs], [symbol.box for symbol in drawn], atol=0.5
-    )
-
-
 def test_improbable_symbol_is_nothing_but_an_alternative() -> None:
     drawn = [*row_of("42", 60, 100), Drawn("7", (108, 100, 126, 130), -1.0)]
     page, network = np.full(SHAPE, 255, np.uint8), Network(drawn, SHAPE)

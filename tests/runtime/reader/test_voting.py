@@ -7,7 +7,6 @@ from digits import Constraints
 from digits.data.mnist import Split
 from digits.images import picture
 from digits.prediction import Number
-from digits.reader.numbers import read_number
 from digits.reader.reading import Rules
 from digits.reader.voting import Sighting, vote
 from tests.runtime.reader.test_search import arc
@@ -96,14 +95,6 @@ def test_number_that_one_picture_disputes_is_not_accepted() -> None:
     assert read(first, *others).status == "accepted"
     first = first._replace(lattice=[arc._replace(disputed=True) for arc in first.lattice])
     assert read(first, *others).status == "review"
-
-
-@pytest.mark.parametrize("constraints", [ANY, Constraints(length=2), Constraints(length=1)])
-def test_one_picture_is_read_as_usual(constraints: Constraints) -> None:
-    single = frame({"d2": 0.9, "d3": 0.1}, ONE_OR_SEVEN)
-    expected = read_number(single.lattice, constraints, 1.0)
-    number = read(single, constraints=constraints)
-    assert number.probability == expected.probability and number.second == expected.runner_up
 
 
 @pytest.fixture

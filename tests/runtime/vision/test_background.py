@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from digits.data.mnist import Split
 from digits.vision.background import remove_lines
@@ -76,15 +74,3 @@ def test_degenerate_shapes(shape: tuple[int, int]) -> None:
     """A picture that is only a line once had a single bin without neighbours."""
     assert remove_lines(np.ones(shape, np.bool_), 3).shape == shape
     assert not remove_lines(np.zeros(shape, np.bool_), 3).any()
-
-
-side = st.integers(1, 130)
-
-
-@settings(max_examples=50)
-@given(side, side, st.integers(0, 2**32), st.floats(0, 1), st.integers(1, 20))
-def test_remove_lines_only_removes(
-    height: int, width: int, seed: int, share: float, thickest: int
-) -> None:
-    mask = np.random.default_rng(seed).random((height, width)) < share
-    assert not (remove_lines(mask, thickest) & ~mask).any()

@@ -65,21 +65,6 @@ def test_label_components_equals_flood_fill(mask: np.ndarray) -> None:
 
 
 @given(INKS, st.data())
-def test_select_keeps_components_unchanged(ink: np.ndarray, data: st.DataObject) -> None:
-    components = label_components(ink > 20, ink)
-    for _ in range(2):
-        some = st.lists(st.booleans(), min_size=components.size, max_size=components.size)
-        wanted = np.array(data.draw(some), np.bool_)
-        selected = components.select(wanted)
-        before = all_pixels(components, ink.shape)
-        assert all_pixels(selected, ink.shape) == [before[n] for n in np.flatnonzero(wanted)]
-        assert (selected.mass == components.mass[wanted]).all()
-        assert (selected.peak == components.peak[wanted]).all()
-        assert (selected.boxes == components.boxes[wanted]).all()
-        components = selected
-
-
-@given(INKS, st.data())
 def test_mask_and_crop_of_any_components(ink: np.ndarray, data: st.DataObject) -> None:
     components = label_components(ink > 100, ink)
     if not components.size:
@@ -111,11 +96,3 @@ def test_dilate_eight_neighbours(mask: np.ndarray) -> None:
     before = mask.copy()
     assert (dilate(mask) == drawn(pixels(mask), mask.shape, margin=1)).all()
     assert (mask == before).all()
-
-
-def test_spiral_is_one_component() -> None:
-    """Its runs form one long chain."""
-    y, x = np.mgrid[-1:1:151j, -1:1:151j]
-    turns = np.hypot(y, x) * 12 + np.arctan2(y, x) / (2 * np.pi)
-    mask = (turns % 1 < 0.5) & (turns < 11)
-    assert label_components(mask, mask.astype(np.uint8)).mass.tolist() == [mask.sum()]

@@ -1,6 +1,5 @@
 """The ensemble of ranker and reader, where the ranker doubts. No network here is trained."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ import pytest
 
 import digits
 from digits.data.mnist import Split
-from digits.inference import metadata
-from digits.inference.model_file import BUNDLED
 from digits.inference.reader_model import ReaderModel
 from digits.vision.ensemble import Evidence, combine
 from digits.vision.ranker import Ranking, rank
@@ -51,15 +48,6 @@ def test_combination_of_independent_observers() -> None:
     assert combined.probabilities[3] == pytest.approx(three / total + spread)
     # The second hypothesis shows what the reader sees.
     assert combined.hypotheses == pytest.approx([three / total, five / total])
-
-
-def test_who_sees_nothing_says_nothing() -> None:
-    answers = np.array([[0.0, 0.9, 0.1, *[0] * 7]], np.float32)
-    combined = combine(ranking_of(0.7, several=0.2), answers, evidence_of(0, 0.0))
-    assert combined.probabilities[1] == pytest.approx(0.63 + 0.3 / 10, abs=1e-6)
-    assert (combined.several, combined.none) == pytest.approx((0.2, 0.1), abs=1e-6)
-    blind = combine(ranking_of(0.0), answers, evidence_of(7, 1.0))
-    assert blind.probabilities[7] == pytest.approx(1)
 
 
 @pytest.fixture
@@ -156,11 +144,5 @@ def test_several_digits_are_never_a_sure_one(
     assert classifier.predict(two).digit in (1, sure_of)
 
 
-def test_doubt_depends_on_the_model_alone(show: Show, six: Path, tmp_path: Path) -> None:
-    """A threshold of one's own doesn't change which pictures the reader is asked about."""
-    raw = Path(BUNDLED).read_bytes()
-    strict = dataclasses.replace(metadata.read(raw, "", metadata.Metadata), rejection_threshold=1.0)
-    (tmp_path / "strict.onnx").write_bytes(metadata.add_metadata(raw, strict))
-    network = show(drawn_six())
-    digits.Classifier(tmp_path / "strict.onnx", threshold=0).predict(six)
-    assert network.shapes
+def test_photo_of_a_number_is_no_digit(classifier: digits.Classifier, two: np.ndarray) -> None:
+    assert classifier.predict(two).digit is None

@@ -22,7 +22,7 @@ from tests.runtime.vision.drawn import (
     photograph,
     sheet,
 )
-from tests.synthetic import PAPER, Sheet, chosen
+from tests.synthetic import Sheet, chosen
 
 NOT_YET = {("squared darkly", "shadow")}  # the digit isn't among the hypotheses
 
@@ -183,17 +183,6 @@ def test_kinds_of_components(boxes: list[Bar], kinds: dict[str, tuple[Bar, float
     for kind, (box, share) in kinds.items():
         assert proposed[kind].component.box == box
         assert proposed[kind].share == pytest.approx(share, abs=0.01)
-
-
-@pytest.mark.parametrize("digit", ["3", "7"])
-def test_main_of_broken_digit(test_slice: Split, digit: str) -> None:
-    photo = sheet(test_slice, digit).photograph()
-    before = propose(photo)[0].component.box
-    middle = (before.top + before.bottom) // 2
-    photo[middle - 2 : middle + 2] = PAPER
-    proposed = by_kind(propose(photo))
-    assert proposed["main"].component.box == pytest.approx(before, abs=2)
-    assert proposed["alone"].component.box.height < 0.7 * before.height
 
 
 @pytest.mark.parametrize(

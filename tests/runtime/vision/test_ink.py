@@ -95,13 +95,6 @@ def test_levels_lie_between_paper_and_ink(share: float) -> None:
     assert levels.paper < levels.edge < levels.low
 
 
-@pytest.mark.parametrize("noise", [2, 5, 10, 15])
-def test_low_above_noise(noise: float) -> None:
-    levels = levels_of((0.95, 50, noise), (0.05, 130, 2))
-    assert levels.threshold == pytest.approx(90, abs=4)
-    assert levels.low == pytest.approx(50 + max(40 / 3, min(3 * noise, 40)), abs=4)
-
-
 @pytest.mark.parametrize("fainter", [40, 70, 100])
 def test_dark_level_between_two_inks(fainter: int) -> None:
     levels = levels_of((0.8, 5, 1), (0.1, fainter, 3), (0.1, 220, 3))

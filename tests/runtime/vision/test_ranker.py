@@ -133,20 +133,6 @@ def test_features_of_several() -> None:
     assert several([made(), made("second", Box(120, 130, 160, 190))])["overlap"] == 0.5
 
 
-def test_components_of_several() -> None:
-    alone, second = made("alone"), made("second", Box(150, 60, 190, 120))
-    assert several([alone, made()]) == {}
-    # "main" may contain the second one as a piece.
-    whole = made("main", Box(100, 60, 190, 120))
-    expected = several([alone, second], sure(1), sure(2))
-    assert several([whole, alone, second], sure(8, 0.2), sure(1), sure(2)) == expected
-    # A second component counts only beside a first one of the same polarity.
-    dark = [made(), made("second", BESIDE)]
-    light = [made("main", WHOLE, inverted=True), made("alone", Box(0, 0, 100, 200), inverted=True)]
-    evidence = several([*dark, *light], sure(1), sure(2), sure(8, 0.2), sure(8, 0.3))
-    assert evidence == several(dark, sure(1), sure(2)) | {"less sure": evidence["less sure"]}
-
-
 @pytest.mark.parametrize(
     ("pens", "apart"), [((3, 3), 0), ((3, 6), math.log(2)), ((6, 3), math.log(2))]
 )
