@@ -24,7 +24,7 @@ _DECODERS = {
     "JPEG": (rb"\xff\xd8\xff", "JpegImagePlugin"),
     "PNG": (rb"\x89PNG\r\n\x1a\n", "PngImagePlugin"),
     "PPM": (rb"P[0-6fy]", "PpmImagePlugin"),
-    "TIFF": (rb"II[*+]\0|MM\0[*+]|II\0[*]|MM[*]\0", "TiffImagePlugin"),
+    "TIFF": (rb"II[*]\0|MM\0[*]", "TiffImagePlugin"),
     "WEBP": (rb"RIFF....WEBP", "WebPImagePlugin"),
 }
 HEADER_BYTES = 65_536  # no program writes more before a PPM's pixels; Pillow takes 0.05 s

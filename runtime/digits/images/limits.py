@@ -163,21 +163,20 @@ def _segments(jpeg: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _check_tags(name: str, start: bytes, file: BinaryIO) -> None:
-    """TIFF 6.0, section 2, or BigTIFF."""
-    order, is_big = "<" if start[:1] == b"I" else ">", start[2] == 43
-    [position] = struct.unpack_from(order + "IQ"[is_big], start, 8 if is_big else 4)
-    file.seek(position)
-    [count] = struct.unpack(order + "HQ"[is_big], file.read(8 if is_big else 2))
-    entry = struct.Struct(order + ("HHI4x", "HHQ8x")[is_big])
-    entries = file.read(entry.size * min(count, 1 << 16))
-    tags = [*entry.iter_unpack(entries[: len(entries) - len(entries) % entry.size])]
+    """TIFF 6.0, section 2."""
+    order, entry = "<" if start[:1] == b"I" else ">", 12  # bytes
+    file.seek(*struct.unpack_from(order + "I", start, 4))
+    [count] = struct.unpack(order + "H", file.read(2))
+    entries = file.read(entry * count)
+    whole = entries[: len(entries) - len(entries) % entry]
+    tags = [*struct.iter_unpack(order + "HHI4x", whole)]
     if any(tag == _TILES for tag, _, _ in tags):
         raise PictureError(f"{name} is a TIFF in tiles, which isn't read: save it in strips")
-    if count >> 16 or any(
+    if any(
         length > _MAX_NUMBERS and (tag == _STRIPS or kind not in _BYTE_TYPES)
         for tag, kind, length in tags
     ):
-        raise PictureError(f"{name} is damaged: it has too many tags, or values of one")
+        raise PictureError(f"{name} is damaged: it has too many values of a tag")
 
 
 def _check_strips(name: str, image: ImageFile) -> None:

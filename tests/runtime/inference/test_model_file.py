@@ -4,13 +4,10 @@ import hashlib
 import os
 import pickle
 import shutil
-from collections import Counter
 from collections.abc import Callable
-from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import onnx
 import pytest
 
 from digits.errors import ModelError
@@ -68,22 +65,6 @@ OTHER = "0123456789abcdef" * 4
 def test_bundled_model_has_the_documented_sha256() -> None:
     """With a new model, the documented figures have to be measured again."""
     assert CLASSIFIER.sha256 == "e12bc6a47c37ccac184c918611fc914955aeb4896c43cc94a249eeb93928c0df"
-
-
-@both_kinds
-def test_inspect_matches_the_onnx_package(kind: Kind) -> None:
-    model, info = onnx.load(kind.bundled), inspect(kind.bundled)
-    assert (info.file, info.bytes, info.sha256) == (kind.bundled, len(kind.raw), kind.sha256)
-    assert info.ir_version == model.ir_version
-    assert info.opsets == {"ai.onnx": model.opset_import[0].version}
-    assert info.producer == f"{model.producer_name} {model.producer_version}"
-    assert info.operators == Counter(node.op_type for node in model.graph.node)
-    counts = Counter[str]()
-    for tensor in model.graph.initializer:
-        name = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
-        counts[name.replace("float", "float32")] += prod(tensor.dims)
-    assert info.parameter_counts == counts
-    assert info.metadata == kind.metadata
 
 
 @both_kinds

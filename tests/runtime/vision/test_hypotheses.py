@@ -87,16 +87,6 @@ def test_digit_among_hypotheses(test_slice: Split, change: str, how: str) -> Non
     assert alike(propose(photo), page) > 0.9
 
 
-@pytest.mark.parametrize("ink", [60, 170])
-@pytest.mark.parametrize("digit", ["0", "3"])
-def test_inner_without_table(test_slice: Split, digit: str, ink: int) -> None:
-    """With a pen or a pencil."""
-    page = sheet(test_slice, digit)
-    proposed = by_kind(propose(page.photograph(table=15, ink=ink)))
-    assert proposed["main"].component.box.left == 0
-    assert alike([proposed["inner"]], page) > 0.95
-
-
 @pytest.mark.parametrize("inverted", [False, True])
 @pytest.mark.parametrize("change", ["nothing", "ruled"])
 def test_sheet_on_table(test_slice: Split, inverted: bool, change: str) -> None:

@@ -2,11 +2,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 
 from digits.data.mnist import Split
 from digits.vision import ink
-from tests.runtime.vision.drawn import arrays, likeness, sheet
+from tests.runtime.vision.drawn import likeness, sheet
 from tests.synthetic import PAPER, Sheet, lamp
 
 Light = Callable[[int, int], np.ndarray]
@@ -129,37 +128,9 @@ def test_faint_pen_without_noise(page: Sheet, light: Light, contrast: int, visib
         assert likeness(side.ink > levels.threshold, np.asarray(page.ink) > 128) > 0.7
 
 
-@settings(max_examples=200)
-@given(arrays(200) | arrays(20, *range(256)))
-def test_any_grey_picture(grey: np.ndarray) -> None:
-    before = grey.copy()
-    sides = ink.extract(grey)
-    assert len(sides) in (1, 2)
-    for kind in ("ink", "narrow", "uncorrected"):
-        inks = [getattr(side, kind) for side in sides]
-        assert all(layer.shape == grey.shape and layer.dtype == np.uint8 for layer in inks)
-        with np.errstate(all="raise"):
-            levels = ink.otsu_levels(inks[0])
-        if levels is not None:
-            assert np.isfinite(levels).all()
-            assert 0 <= levels.paper <= levels.edge <= levels.threshold
-            assert levels.edge <= levels.low <= levels.threshold
-            assert (inks[0] > levels.threshold).any()
-    assert (grey == before).all()
-
-
 def test_morphological_close() -> None:
     row = np.array([[9, 9, 1, 9, 9, 2, 2, 2, 2, 9]], np.float32)
     closed = ink.close(row, 1)
     assert closed.tolist() == [[9, 9, 9, 9, 9, 2, 2, 2, 2, 9]]
     assert ink.close(row.T, 1).tolist() == closed.T.tolist()
     assert (ink.close(row, 20) == 9).all()
-
-
-def test_flat_paper_without_fit(monkeypatch: pytest.MonkeyPatch, test_slice: Split) -> None:
-    """So that an MNIST digit gives the same ink on every processor."""
-    grey = 255 - test_slice.images[0]
-    [before] = ink.extract(grey)
-    monkeypatch.setattr(ink, "fit_background", lambda small: small * np.nan)
-    [after] = ink.extract(grey)
-    np.testing.assert_array_equal(after.ink, before.ink)
